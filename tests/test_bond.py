@@ -12,7 +12,7 @@ import pytest
 from hwmodel import Result, limits, simulate
 from hwmodel.analytic.bond import leg_shares
 from hwmodel.config import config_from_mapping
-from hwmodel.config.check_bond import check_bond
+from hwmodel.config.check_virtual_switch import check_bond
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.report.html import render_page

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping, links_above, switches_of
-from hwmodel.config.check_multi_root import ALIKE
+from hwmodel.config.check_pcie import ALIKE_OF_HOSTS
 from hwmodel.config.multi_root import DEDICATED, MOST_HOSTS, MULTI_ROOT, HostPort
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.tree_state import MAX_SWITCHES
@@ -41,6 +41,8 @@ def refused(*changes: dict[str, Any]) -> str:
          "servers.b.adapters: host b shares the one adapter of multi_root, and has no adapters of its own"),
         ({"servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 2}}]},
          "a and b have one adapter, whose link has one lanes; a has 8, b 2"),
+        ({"servers": [{"name": "a", "set": {"pcie.bus": {}}}, {"name": "b"}]},
+         "servers.a.set.pcie.bus: a multi-root switch has links, and a bus has none"),
         ({"pcie": {"switch_hops": 1}}, "hosts are behind the multi-root switch, and behind no other"),
         ({"scenario": [{"at": "1ms", "set": {"multi_root.latency": "1us"}}]}, "it is how the multi-root switch is"),
         ({"scenario": [{"at": "1ms", "set": {"multi_root.control": "b"}}]}, "`take_over` say who controls"),
@@ -58,7 +60,7 @@ def test_what_is_wrong_has_one_line(changes: dict[str, Any], line: str) -> None:
 OTHER = {"generation": 1, "lanes": 2, "propagation": "5ns", "max_payload": "128B", "dllp_model": "tlp1"}
 
 
-@pytest.mark.parametrize("name", ALIKE)
+@pytest.mark.parametrize("name", ALIKE_OF_HOSTS)
 def test_hosts_have_one_link_to_the_switch(name: str) -> None:
     servers = [{"name": "a"}, {"name": "b", "set": {f"pcie.{name}": OTHER[name]}}]
     assert f"servers.b.set.pcie.{name}: a and b have one adapter, whose link has one {name}" in refused(

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.config import buses_of, config_from_mapping, servers_of
 from hwmodel.config.adapter import OF_LINKS, Pcie
-from hwmodel.config.check_pci_bus import INSTEAD
+from hwmodel.config.check_pcie import INSTEAD
 from hwmodel.errors import InputError
 
 BUS: dict[str, Any] = {"pcie": {"bus": {"kind": "pci_x", "clock_mhz": 133}}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping, servers_of, switches_of
-from hwmodel.config.check_pcie_tree import MOST_SWITCHES
+from hwmodel.config.check_pcie import MOST_SWITCHES
 from hwmodel.config.pcie_tree import way_to_root
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.tree_state import MAX_SWITCHES
@@ -52,6 +52,7 @@ def tree_of(*switches: dict[str, Any], slots: dict[str, Any] | None = None) -> d
         (tree_of({"name": "s1", "credits": {"pd": 8}}),
          "servers.a.tree.switches.s1.credits: pd 8: too few for a TLP of 256B of x, 16 B each"),
         (tree_of({"name": "s1", "credits": {"nph": 0}}), "servers.a.tree.switches.s1.credits.nph: 0 is out of range"),
+        (tree_of(SWITCH, slots=-1), "servers.a.tree.slots: -1 where keys with values are expected"),
         (tree_of({"name": "s1", "lanes": 3}),
          "servers.a.tree.switches.s1.lanes: 3 is not one of 1, 2, 4, 8, 12, 16, 32"),
     ],

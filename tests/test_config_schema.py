@@ -9,12 +9,12 @@ import jsonschema
 import pytest
 
 import hwmodel.config
+from docs_site.configuration import tables
 from hwmodel.config import Config, config_from_mapping, json_schema, load_config
 from hwmodel.config.document import read_document
-from hwmodel.config.reference import reference_text
 from hwmodel.config.schema import default_text, derived_text, fields, schema_text, user_text
 from hwmodel.config.switch import Port
-from tests.config_cases import CONFIGS, ROOT, SHIPPED
+from tests.config_cases import CONFIGS, SHIPPED
 
 SCHEMA_LINE = "# yaml-language-server: $schema=schema.json\n"
 
@@ -29,14 +29,6 @@ def validator():
 def test_the_shipped_schema_is_current():
     shipped = json.loads((CONFIGS / "schema.json").read_text(encoding="utf-8"))
     assert shipped == json.loads(schema_text()), "write it anew: hwmodel schema --json configs/schema.json"
-
-
-def test_the_reference_is_current():
-    shipped = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert shipped == reference_text(), (
-        "write it anew: python -c 'from hwmodel.config.reference import reference_text as r; print(r(), end=str())' "
-        "> docs/configuration.md"
-    )
 
 
 def test_there_are_configurations_to_start_from():
@@ -185,7 +177,7 @@ def test_every_key_is_described_and_has_the_words_of_the_contract():
 
 
 def test_every_key_stands_in_the_reference():
-    text = reference_text()
+    text = tables()
     for key in dict(properties_of(json_schema(), [])):
         assert f"| `{key.rpartition('.')[2]}` |" in text or f"## {key.lstrip('.')}" in text
 
@@ -269,7 +261,7 @@ def test_the_table_of_attributes_is_right():
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     with_hosts, with_event = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}}), configs_with_events()
     with_flow_control = configs_with_flow_control()
-    text = re.sub(r"\badapter\b", "a", reference_text())  # whose port is named after its server
+    text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
     assert len(table) == 171
     for key, attribute in table.items():

@@ -133,6 +133,11 @@ def test_null_in_a_set_goes_back_to_the_defaults():
     assert (servers["a"].host.cores, servers["a"].host.iotlb) == (8, None)
 
 
+def test_an_empty_block_in_a_set_is_the_block_with_its_defaults():
+    servers = named(load("servers: [{name: a}, {name: b, set: {nic.rsc: {}, driver: {vms: {vf1: {}}}}}]"))
+    assert servers["a"].nic.rsc is None and servers["b"].nic.rsc == load("nic: {rsc: {}}").nic.rsc
+
+
 def test_the_resolved_set_has_what_differs_and_nothing_else():
     text = "nic: {vfs: 1}\npcie: {lanes: 4}\nworkload: {pattern: to_wire}\nservers:\n"
     config = load(text + "- {name: a, set: {pcie.lanes: 4}}\n- {name: b, set: {host.iotlb: {entries: 64, miss: 50ns}}}")

@@ -105,7 +105,7 @@ def note_error(product: PciAdapter, reference: ReferenceAdapter, function: str, 
     is_there = number is None or (number < len(reference.vfs) and reference.now_fs >= reference.ready_fs)
     assert (space is not None) == is_there
     if space is not None:
-        space.set_bits(at, 4, bits)
+        space.put(at, 4, space.get(at, 4) | bits)
         (reference.pf if number is None else reference.vfs[number]).set_status(at, bits)
 
 

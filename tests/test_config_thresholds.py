@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.config.fill_thresholds import batches_of
+from hwmodel.config.fill_queues import batches_of
 from hwmodel.errors import InputError
 
 BATCHES = ("fetch_batch", "tx_writeback_batch", "rx_prefetch", "rx_fetch_batch", "rx_writeback_batch")

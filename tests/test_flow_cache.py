@@ -14,8 +14,7 @@ import pytest
 from hwmodel import Result, limits, simulate
 from hwmodel.analytic.flow_cache import stage_shares
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.config.flow_cache import MOST_ENTRIES, MOST_MISS_CORES, MOST_WAITING
-from hwmodel.config.virtual_switch import MOST_SWITCH_CORES
+from hwmodel.config.virtual_switch import MOST_ENTRIES, MOST_MISS_CORES, MOST_SWITCH_CORES, MOST_WAITING
 from hwmodel.config.workload import MOST_CONNECTIONS
 from hwmodel.errors import InputError
 from hwmodel.machine.switch import flow_cache_state
@@ -23,7 +22,7 @@ from hwmodel.machine.virtual_switch import virtual_switch_state
 from hwmodel.report import render_page
 from hwmodel.results import FlowCacheUse, check_balance
 from hwmodel.simulation.flow_cache import COUNTED
-from hwmodel.words.flow_cache import flow_cache_sentence
+from hwmodel.words.virtual_switch import flow_cache_sentence
 from hwmodel.workload import build_workload
 from hwmodel.workload.headers import connections_of_header
 from tests.config_cases import complaints

@@ -15,7 +15,7 @@ from hwmodel.machine.guest.choice import begin_passing_turn
 from hwmodel.machine.guest.rates import give_owed
 from hwmodel.results import MarkedAt, check_balance
 from hwmodel.simulation.passed_flows import SAMPLE_STREAM
-from hwmodel.words.passed_flows import mark_sentence, sample_sentence
+from hwmodel.words.virtual_switch import mark_sentence, sample_sentence
 from tests.config_cases import complaints
 
 WIRE_BYTES = 20  # preamble, start delimiter, gap

@@ -11,7 +11,7 @@ from benches.pci_x_card import PUBLISHED_MBPS, application_gbps
 from hwmodel.analytic import dma_limits, limits
 from hwmodel.config import Config, buses_of, config_from_mapping, servers_of
 from hwmodel.config.pci_bus import fill_bus
-from hwmodel.config.shared_buses import SharedBus
+from hwmodel.config.pcie_switches import SharedBus
 from hwmodel.config_space.enumeration import configured
 from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
@@ -21,7 +21,7 @@ from hwmodel.results.pci_bus import CLOCKS, BusResult
 from hwmodel.simulation import dma, lone_frame, simulate
 from hwmodel.simulation.pci_buses import bus_suspects
 from hwmodel.words.limits import limits_text
-from hwmodel.words.pci_bus_rows import bus_rows, bus_words, configured_noun
+from hwmodel.words.shared_links import bus_rows, bus_words, configured_noun
 from hwmodel.words.summary import summary
 from tests.run_cases import measured
 

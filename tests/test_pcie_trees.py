@@ -14,7 +14,7 @@ from hwmodel.results import Result, SystemResult
 from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.simulation import lone_frame, simulate
 from hwmodel.simulation.pcie_tree_measure import tree_suspects
-from hwmodel.words.pcie_switch_rows import switch_rows
+from hwmodel.words.shared_links import switch_rows
 from hwmodel.words.summary import summary
 
 DEMO = Path(__file__).parent.parent / "configs" / "sriov_10g_gen2x4.yaml"

@@ -173,6 +173,11 @@ def test_a_comparison_says_why_the_wire_is_slower():
         "and is full, and comes back over the bridge."
     )
     assert remark in render_page([inside, reflected_result()], ["veb", "vepa"])
+    (of_several,) = bridge_remarks([reflected_result(), inside, reflected_result()], ["vepa", "veb", "vn_tag"])
+    assert of_several == (
+        "VMs get 52.74 Gb/s in veb, 9.87 Gb/s in vepa and 9.87 Gb/s in vn_tag: in the last 2 every frame crosses the "
+        "wire, which carries 9.87 Gb/s and is full, and comes back over the bridge."
+    )
     free = reflected_result(wire=Wire(tx_gbps=5.0, rx_gbps=5.0, utilization=0.5))
     slower = sample_result(totals=dataclasses.replace(sample_result().totals, gbps=5.0))
     for results in ([inside, free], [slower, reflected_result()], [inside, inside], [inside, sample_system()]):

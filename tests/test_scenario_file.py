@@ -271,3 +271,12 @@ def test_a_rate_that_no_gap_makes_is_refused_with_its_time() -> None:
     scene = scene_of(config)
     with pytest.raises(InputError, match=r"workload\.load: vf0 would send less than one frame in 100 s \(.* at 2ms\)"):
         with_workloads(scene.first, scene.changes)
+
+
+def test_events_that_an_override_names_are_found_again(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "machine.yaml").write_text("nic: {vfs: 2}")
+    (tmp_path / "events.yaml").write_text("[{at: 2ms, set: {port.rate: 1Gbps}}]")
+    monkeypatch.chdir(tmp_path)
+    config = load_config("sub/machine.yaml", {"scenario": "events.yaml"})
+    assert config.with_overrides({"nic.vfs": 4}).scenario == config.scenario != ()

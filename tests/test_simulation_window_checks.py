@@ -195,9 +195,9 @@ def unsure(is_open=True, n_bursts=100.0, load_known=0.0, mean_ns=100.0, **estima
 def test_a_figure_that_grows_is_named_with_its_rise():
     grows = Estimate(1.0, memory=1.0, trend=400.0, rise=2500.0)
     (warning,) = unsure(sender_wait_ns__mean=grows, latency_ns__mean=Estimate(1.0))
-    assert warning.startswith("Not steady in the window: sender_wait_ns rose by 2.5us. It is of this window alone")
+    assert warning.startswith("Not steady in the window: sender_wait_ns rose by 2.50 us. It is of this window alone")
     (warning,) = unsure(totals__gbps=grows._replace(rise=-3.25), latency_ns__mean=grows)
-    assert "totals.gbps fell by 3.25 Gb/s and latency_ns rose by 2.5us. These are" in warning
+    assert "totals.gbps fell by 3.25 Gb/s and latency_ns rose by 2.50 us. These are" in warning
     assert unsure(sender_wait_ns__mean=grows._replace(rise=0.9)) == [], "less than 2 % of it"
     assert unsure(sender_wait_ns__mean=grows._replace(trend=20.0)) == [], "chance"
 

@@ -19,6 +19,7 @@ import hwmodel
 from docs_site import hooks
 from docs_site.notebook_page import NotebookPage, fenced, with_streams_joined
 from docs_site.pictures import FOLDER, PICTURES
+from docs_site.tables import TABLES, current
 from hwmodel.cli.arguments import build_parser
 from hwmodel.cli.reference import reference_text
 from tests import chromium
@@ -129,6 +130,11 @@ def test_the_command_line_reference_has_every_command_and_option():
         section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
         options = re.findall(r"--[a-z-]+", parser.format_help())
         assert section and set(options) - {"--help"} <= set(re.findall(r"--[a-z-]+", section))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tables_of_pages_are_current(name):
+    assert (DOCS / name).read_text(encoding="utf-8") == current(name), "write them anew: python -m docs_site.tables"
 
 
 def test_the_pictures_are_current():

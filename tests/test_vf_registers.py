@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from docs_site.config_space import tables
 from hwmodel.config_space.mailbox_partner import MailboxPartner
 from hwmodel.config_space.memory_ranges import MemoryRanges
-from hwmodel.config_space.memory_reference import memory_text
 from hwmodel.config_space.memory_registers import RegisterFile
 from hwmodel.config_space.vf_range import VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
@@ -256,7 +258,7 @@ def test_a_vf_that_resets_itself_has_forgotten_the_version_it_agreed_on():
 
 
 def test_the_page_has_every_register():
-    text = memory_text()
+    text = tables()
     for registers in VF_REGISTERS.values():
         for block in registers.blocks:
             assert f"**{block.name}**" in text
@@ -275,7 +277,7 @@ def test_the_page_has_every_register():
     ],
 )  # fmt: skip
 def test_the_link_is_told_with_its_rate(device, rate_bps, at, expected):
-    own = VfRange(VF_REGISTERS[device], "vf0", 1, 3, 4096, around=None)
+    own = VfRange(VF_REGISTERS[device], 0, 1, 4096, table=SimpleNamespace(n_vectors=3), partner=None)
     own.tell_link(rate_bps)
     assert own.read(at) == own.write(at, ONES) == expected
     own.reset()

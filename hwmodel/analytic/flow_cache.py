@@ -19,7 +19,7 @@ from hwmodel.analytic.traffic import ONE, ZERO, Traffic
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.config.names import PF, UPLINK
 from hwmodel.units import FS_PER_S
-from hwmodel.words.flow_cache import slow_path_note
+from hwmodel.words.virtual_switch import slow_path_note
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from hwmodel.cli.arguments import EXAMPLES, build_parser
-from hwmodel.config.reference import markdown_table
 
 _INTRODUCTION = """\
 # Command line
@@ -49,3 +48,9 @@ def _written(action: argparse.Action) -> str:
     if not action.option_strings:
         return value
     return action.option_strings[-1] + ("" if action.nargs == 0 else f" {value}")
+
+
+def markdown_table(head: list[str], rows: list[list[str]]) -> str:
+    """Return a table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"

@@ -7,10 +7,9 @@ from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths, rx
 from .host import VmDriver
 from .load import as_config, config_from_mapping, load_config, place_lines, read_base
 from .model import Config
-from .pcie_switches import PcieSwitch, cards_of, links_above, switches_of
+from .pcie_switches import PcieSwitch, SharedBus, buses_of, cards_of, links_above, switches_of
 from .resolve import defaults_beside
 from .schema import json_schema
-from .shared_buses import SharedBus, buses_of
 from .shipped import shipped_configs, shipped_studies
 from .switch import Switch
 from .system import (

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.pci_bus import bus_name
-from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, GENERATIONS, MOST_TEN_BIT_TAGS, DllpModel
+from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, GENERATIONS, MOST_TEN_BIT_TAGS, REGISTER_BYTES, DllpModel
 
 from .arbitration import TransmitArbitration
 from .flow_control import FlowControl
-from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key, said_where_set
+from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key
 from .names import PortName, ethernet_ports
 from .pci_bus import PciBus
 from .steering import Steering
@@ -145,15 +145,14 @@ class Pcie(Block):
         "A shared PCI or PCI-X bus in place of the link (docs/pcie.md): bus: {kind: pci_x, clock_mhz: 133}; null: "
         "none. Then tags are reads under way, or splits, max_payload is where the host ends a burst, max_read_request "
         "what one read brings at most.",
+        unsaid=None,
     )
 
     @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of a bus where there is none, and on a bus nothing of what links alone have."""
+    def _said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Say nothing on a bus of what links alone have."""
         said: dict[str, Any] = write(self)
-        for name in OF_LINKS if self.bus is not None else ("bus",):
-            said.pop(name, None)
-        return said
+        return said if self.bus is None else {name: value for name, value in said.items() if name not in OF_LINKS}
 
     @property
     def flight_fs(self) -> int:
@@ -298,6 +297,7 @@ class Nic(Block):
         None,
         "MSI-X vectors that each function has for its queues. With fewer than queues, queue q has vector q modulo "
         "their number: its rings share interrupts, their moderation and their core. null: one for each queue.",
+        unsaid=None,
     )
     steering: Steering | None = key(
         None,
@@ -310,18 +310,21 @@ class Nic(Block):
         "Size of a Tx descriptor. Intel's have 16 B, those of the ConnectX kind 64 B (Linux, mlx5/qp.h: "
         "MLX5_SEND_WQE_BB). An Rx descriptor has 16 B.",
         alias="tx_descriptor",
+        unsaid=DESCRIPTOR_BYTES,
     )
     completion_entry_bytes: Annotated[int, _DESCRIPTOR] | None = key(
         None,
         "Size of an entry of the completion rings into which what is done is reported, 64B with adapters of the "
         "ConnectX kind (Linux, mlx5/device.h: struct mlx5_cqe64); null: descriptors are written back where they lie.",
         alias="completion_entry",
+        unsaid=None,
     )
     doorbell_bytes: Annotated[int, ByteCount("4B", "8B", power_of_two=True)] = key(
         "4B",
         "Size of a driver's write that tells of descriptors or enables an interrupt: a tail register has 4 B, "
         "mlx5/doorbell.h writes 8 B (mlx5_write64).",
         alias="doorbell",
+        unsaid=REGISTER_BYTES,
     )
     tx_ring: Annotated[int, Whole(8, 65536)] = key(
         512, "Descriptors of a Tx ring. A saturated sender keeps it full, so it adds to the latency."
@@ -355,16 +358,19 @@ class Nic(Block):
         None,
         "Descriptors that the chip holds for all Tx and Rx rings together: each of n rings in use has at most this / "
         "n, so with many rings fewer are fetched at once. null: each ring has descriptor_cache of its own.",
+        unsaid=None,
     )
     txdctl: TxThresholds | None = key(
         None,
         "Thresholds of the Tx rings under their data-sheet names, in place of fetch_batch and tx_writeback_batch; "
         "`txdctl: {}` is what Linux' ixgbe sets. null: none.",
+        unsaid=None,
     )
     rxdctl: RxThresholds | None = key(
         None,
         "Thresholds of the Rx rings under their data-sheet names, in place of rx_prefetch, rx_fetch_batch and "
         "rx_writeback_batch; null: none.",
+        unsaid=None,
     )
     store_rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
         None, "Rate at which received data move into the adapter's buffer; null: at once.", alias="store_rate"
@@ -401,37 +407,33 @@ class Nic(Block):
         None,
         "Who sends next by classes of traffic, in two planes with credits, as the 82599's DCB has it "
         "(docs/datapath.md); null: as switch.scheduler says.",
+        unsaid=None,
     )
     flow_control: FlowControl | None = key(
         None,
         "PAUSE or priority flow control: the adapter stops who sends to it before its Rx buffer is full, and stops "
         "when it is told to; null: neither.",
+        unsaid=None,
     )
     tso: Annotated[bool, Truth()] = key(
         True,
         "Whether the adapter cuts sends into frames (TCP segmentation offload), which workload.segment_bytes asks for. "
         "Where it does not, a virtual switch's core cuts what leaves by the wire (GSO).",
+        unsaid=True,
     )
     rsc: Rsc | None = key(
         None,
         "Receive-side coalescing (LRO in hardware), `rsc: {}` with its defaults; null: each frame is a receive of its "
         "own. Linux' ixgbe turns it off while there are VFs.",
+        unsaid=None,
     )
     header_split_bytes: Annotated[int, ByteCount("64B", "1KiB", multiple_of="64B")] | None = key(
         None,
         "Size of the header buffers into which the headers of frames are written by themselves; null: header and "
         "payload lie in one buffer. Headers that are longer are not split off.",
         alias="header_split",
+        unsaid=None,
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of offloads where they are as without them."""
-        sparse = (
-            "arbitration", "tso", "rsc", "header_split_bytes", "vectors_per_function", "shared_descriptor_cache",
-            "txdctl", "rxdctl", "flow_control", "tx_descriptor_bytes", "completion_entry_bytes", "doorbell_bytes",
-        )  # fmt: skip
-        return said_where_set(self, write(self), *sparse)
 
     @property
     def tx_host_threshold(self) -> int:
@@ -472,16 +474,11 @@ class WirePort(Block):
         "Ethernet ports of the adapter, p0, p1 and so on, each with a wire and a switch of its own; rings, buffers, "
         "tags and the link are shared. Functions belong to a port: switch.ports.NAME.port. A bridge has a port of its "
         "name for each.",
+        unsaid=1,
     )
     down: Annotated[tuple[Annotated[str, PortName()], ...], Listing("[p1]")] = key(
-        [], "Ports whose wire is dead: frames that would leave by it, or come, drop as LINK_DOWN."
+        [], "Ports whose wire is dead: frames that would leave by it, or come, drop as LINK_DOWN.", unsaid=()
     )
-
-    @model_serializer(mode="wrap")
-    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what an adapter with one port does not need to say."""
-        plain = handler(self)
-        return {name: value for name, value in plain.items() if not (name == "count" and value == 1) and value != []}
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
 from .bridge_flow_control import BridgeFlowControl
-from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key, said_where_set
+from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key
 from .names import IdKey, Name, PortOfBridge, ServerName, ethernet_ports
 from .switch import BridgingRule, Switch, VlanId, VlanList
 
@@ -224,12 +222,8 @@ class Bridge(Block):
     flow_control: BridgeFlowControl | None = key(
         None,
         "PAUSE or priority flow control, and the shares of classes of traffic (ETS), at all ports; null: neither.",
+        unsaid=None,
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of flow control where there is none."""
-        return said_where_set(self, write(self), "flow_control")
 
     def above(self, port: str) -> tuple[str, ...] | None:
         """Return the extenders between a port and the bridge, the lowest first; None where they never come to it."""

@@ -16,17 +16,14 @@ from pydantic_core import ErrorDetails
 from .bridge import interfaces_before
 from .check_adapter import check_device, check_link, check_rings
 from .check_arbitration import check_arbitration
-from .check_bond import check_bond
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
-from .check_multi_root import check_multi_root
-from .check_pci_bus import check_bus, check_buses
-from .check_pcie_tree import check_trees
+from .check_pcie import check_bus, check_buses, check_multi_root, check_trees
 from .check_ports import check_port_system, check_ports
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
 from .check_switch import check_servers, check_stations, check_switch
-from .check_virtual_switch import check_virtual_switch
+from .check_virtual_switch import check_bond, check_virtual_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part
@@ -64,12 +61,12 @@ def check_is_mapping(document: Document) -> None:
     if isinstance(document.data, dict):
         for own_keys, kind in _OTHER_KINDS:
             if any(key in own_keys for key in document.data):
-                document.problems = [Problem(document.place_of(()), "", f"this is {kind}")]
+                document.problems = [document.problem((), f"this is {kind}")]
                 raise_problems(document.problems)
     if not isinstance(document.data, dict):
         if () not in document.unreadable:
             message = "a configuration is made of keys and values, like pcie: {lanes: 8}"
-            document.problems.append(Problem(document.place_of(()), "", message))
+            document.problems.append(document.problem((), message))
         raise_problems(document.problems)
 
 
@@ -213,7 +210,7 @@ def complaints_from(error: ValidationError, document: Document, under: KeyPath =
     for number, details in enumerate(error.errors(include_url=False)):
         path = (*under, *(step for step in details["loc"] if step != "[key]"))
         message, at_key = _message(details, path, with_hint=number < _MOST_HINTS)
-        problem = Problem(document.place_of(path, key=at_key), document.dotted(path), message)
+        problem = document.problem(path, message, key=at_key)
         if details["type"] == "hwmodel" and not document.is_written(path):
             derived.append(problem)
             continue

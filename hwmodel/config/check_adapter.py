@@ -14,7 +14,7 @@ from hwmodel.rules.pcie_link import (
 from hwmodel.units import format_bytes
 
 from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
-from .fill_thresholds import batches_of
+from .fill_queues import batches_of
 from .findings import Findings
 from .frame_lengths import (
     descriptors_of,

@@ -43,12 +43,16 @@ def check_flow_control(config: Config, findings: Findings) -> None:
         return
     if control.send:
         _check_marks(config, control, findings)
+    _check_refresh(control, CONTROL, findings)
+    _check_received(config, control, findings)
+
+
+def _check_refresh(control: FlowControl | BridgeFlowControl, path: KeyPath, findings: Findings) -> None:
     if control.refresh is not None and control.refresh >= control.quanta:
         findings.add(
             f"a refresh after {control.refresh} quanta comes when the stop of {control.quanta} is over; say less",
-            (*CONTROL, "refresh"), (*CONTROL, "quanta"),
+            (*path, "refresh"), (*path, "quanta"),
         )  # fmt: skip
-    _check_received(config, control, findings)
 
 
 def _check_lengths(config: Config, control: FlowControl, findings: Findings) -> bool:
@@ -135,11 +139,7 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
                 alias = name.removesuffix("_bytes")
                 findings.add(f"{len(said)} values for {control.n_classes} classes", (*path, alias), (*path, "classes"))
                 return
-        if control.refresh is not None and control.refresh >= control.quanta:
-            findings.add(
-                f"a refresh after {control.refresh} quanta comes when the stop of {control.quanta} is over; say less",
-                (*path, "refresh"), (*path, "quanta"),
-            )  # fmt: skip
+        _check_refresh(control, path, findings)
         if control.send and len(findings.problems) == n_known:
             _check_marks_of_bridge(bridge, control, path, findings, parts)
 

@@ -13,14 +13,18 @@ from .presets import DEVICES
 from .workload import lengths_of_send
 
 _SEGMENT = "workload.segment_bytes"
-_OTHERWISE = "nic.preset: null", "nic.tso: false, with which a core of the virtual switch cuts,"
 _MOST_TX_BUFFER_BYTES = 4 << 20  # for whose frames of 64 B of payload the adapter's queues have room
 
 
 def check_sends(config: Config, findings: Findings) -> None:
     """Check what an adapter makes of sends, and of received frames."""
     if config.sends_cut_by == "adapter":
-        _check_adapter(config, findings)
+        if not config.nic.tso:
+            findings.add(
+                "the adapter cuts no sends (nic.tso: false); workload.frame_bytes: 1518 sends frame by frame",
+                _SEGMENT,
+                "nic.tso",
+            )
         _check_rings(config, findings)
         _check_tx_buffer(config, findings)
     elif config.sends_cut_by == "switch":
@@ -70,19 +74,6 @@ def _check_lengths(config: Config, findings: Findings) -> None:
             "workload.frame_bytes" if workload.sizes is None else "workload.sizes",
             _SEGMENT,
         )
-
-
-def _check_adapter(config: Config, findings: Findings) -> None:
-    name = config.nic.preset
-    if not config.nic.tso:
-        findings.add(
-            "the adapter cuts no sends (nic.tso: false); workload.frame_bytes: 1518 sends frame by frame",
-            _SEGMENT,
-            "nic.tso",
-        )
-    elif name is not None and not DEVICES[name].has_tso:
-        other = _OTHERWISE[config.has_virtual_switch]
-        findings.add(f"the {name} cuts no sends into frames ({other} may)", _SEGMENT, "nic.preset")
 
 
 def _check_rings(config: Config, findings: Findings) -> None:

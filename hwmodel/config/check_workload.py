@@ -115,17 +115,22 @@ def _check_no_pattern(config: Config, findings: Findings) -> None:
             "workload.pattern",
             "workload.external",
         )
-    ignored = {
-        "load": workload.load.kind != "saturate" and not workload.load.is_nothing,
-        "flows": bool(workload.flows),
-        "wire_share": workload.wire_share != 0,
-        "weights": bool(workload.weights),
-        "zipf": workload.zipf is not None,
-    }
-    for key, is_given in ignored.items():
-        if is_given:
+    for key in _of_senders(workload):
+        if key != "load" or not workload.load.is_nothing:
             findings.add(f"with pattern: none no VM sends; {key} goes with a pattern", f"workload.{key}",
                          "workload.pattern")  # fmt: skip
+
+
+def _of_senders(workload: Workload) -> dict[str, str]:
+    """Return the keys that say what VMs send of a pattern, where they have other values than these."""
+    is_given = {
+        "flows": ("[]", bool(workload.flows)),
+        "load": ("saturate", workload.load.kind != "saturate"),
+        "wire_share": ("0", workload.wire_share != 0),
+        "weights": ("{}", bool(workload.weights)),
+        "zipf": ("null", workload.zipf is not None),
+    }
+    return {key: unset for key, (unset, given) in is_given.items() if given}
 
 
 def _check_weights(config: Config, findings: Findings) -> None:
@@ -177,24 +182,14 @@ def _check_pcap(config: Config, findings: Findings) -> None:
     if not os.path.isfile(workload.pcap):
         what = "is a directory" if os.path.isdir(workload.pcap) else "no such file"
         findings.add(f"{what}: {workload.pcap}", "workload.pcap")
-    ignored = {
-        "pattern=null": workload.pattern is not None,
-        "frame_bytes=null": workload.frame_bytes is not None,
-        "sizes=null": workload.sizes is not None,
-        "flows=[]": bool(workload.flows),
-        "load=saturate": workload.load.kind != "saturate",
-        "wire_share=0": workload.wire_share != 0,
-        "weights={}": bool(workload.weights),
-        "zipf=null": workload.zipf is not None,
-    }
-    for unset, is_given in ignored.items():
-        key = unset.partition("=")[0]
-        if is_given:
-            findings.add(
-                f"a pcap's frames say it; {key} goes with made-up traffic only (--set workload.{unset} takes it back)",
-                f"workload.{key}",
-                "workload.pcap",
-            )
+    made_up = {key: "null" for key in ("pattern", "frame_bytes", "sizes") if getattr(workload, key) is not None}
+    for key, unset in (made_up | _of_senders(workload)).items():
+        findings.add(
+            f"a pcap's frames say it; {key} goes with made-up traffic only "
+            f"(--set workload.{key}={unset} takes it back)",
+            f"workload.{key}",
+            "workload.pcap",
+        )
 
 
 def _check_max_frame(config: Config, parts: Sequence[Part]) -> None:

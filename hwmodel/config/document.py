@@ -74,6 +74,10 @@ class Document:
                 return self.value_places[path[:length]]
         return Place(0, 1, 1, self.source)
 
+    def problem(self, path: KeyPath, message: str, *, key: bool = False) -> Problem:
+        """Return what is wrong with the value at `path`, or with its key."""
+        return Problem(self.place_of(path, key=key), self.dotted(path), message)
+
     def copied(self) -> Document:
         """Return a document that can be changed without this one."""
         return replace(

@@ -41,7 +41,7 @@ class Findings:
             return
         written = [path for path in paths if self._document.is_written(path)] or paths
         path = next((path for path in written if self._document.prefix_of(path)), written[0])
-        self.problems.append(Problem(self._document.place_of(path), self._document.dotted(path), message))
+        self.problems.append(self._document.problem(path, message))
 
     def written_stations(self) -> list[Any]:
         """Return the entries of `switch.ports` in the order in which they were written, derived ones last."""

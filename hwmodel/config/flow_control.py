@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from hwmodel.rules.headroom import MOST_QUANTA, PRIORITIES, headroom_bytes, low_mark_bytes, response_bits
 from hwmodel.units import FS_PER_S
@@ -78,16 +76,8 @@ class FlowControl(Block):
         alias="response_delay",
     )
     received: Annotated[tuple[ControlFrame, ...], Listing("[{at: 1ms, quanta: 1000}]")] = key(
-        [], "Without a bridge: control frames that come from outside, in the order of their times."
+        [], "Without a bridge: control frames that come from outside, in the order of their times.", unsaid=()
     )
-
-    @model_serializer(mode="wrap")
-    def _said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of control frames from outside where there are none."""
-        plain: dict[str, Any] = write(self)
-        if not self.received:
-            plain.pop("received", None)
-        return plain
 
     @property
     def is_by_class(self) -> bool:

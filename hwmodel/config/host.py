@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
-from .kinds import Block, ByteCount, Duration, Kind, Listing, Rate, Truth, Whole, Word, key, said_where_set, wrong
+from .kinds import Block, ByteCount, Duration, Listing, Pair, Rate, Truth, Whole, Word, key
 from .names import Name
 from .virtual_switch import VirtualSwitch
 
@@ -30,14 +28,6 @@ CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
 MOST_CORES = 1024
-_SPARSE = (
-    "send_time_fs",
-    "descriptor_time_fs",
-    "send_byte_time_fs",
-    "tso_context",
-    "refill",
-    "doorbell",
-)  # said where they are not default
 TsoContext = Literal["each", "changed"]
 Doorbell = Literal["tail", "inline"]
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]
@@ -54,17 +44,7 @@ class JitterBin(NamedTuple):
     weight: int
 
 
-class _BinKind(Kind):
-    def parse(self, value: object) -> JitterBin:
-        if not isinstance(value, list | tuple) or len(value) != 2:
-            raise wrong("a bin is a time and a weight, like [100ns, 3]")
-        return JitterBin(_TIME.parse(value[0]), _WEIGHT.parse(value[1]))
-
-    def write(self, value: Any) -> list[Any]:
-        return [_TIME.write(value.offset_fs), value.weight]
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "array", "prefixItems": [_TIME.schema(), _WEIGHT.schema()], "minItems": 2, "maxItems": 2}
+_BIN = Pair(JitterBin, _TIME, _WEIGHT, "a bin is a time and a weight, like [100ns, 3]")
 
 
 class Jitter(Block):
@@ -76,8 +56,8 @@ class Jitter(Block):
     range_fs: Annotated[int, _TIME] | None = key(
         None, "Width of the uniform distribution above read_latency; needed with `kind: uniform`.", alias="range"
     )
-    bins: Annotated[tuple[Annotated[JitterBin, _BinKind()], ...], Listing("[[0ns, 9], [300ns, 1]]", least=1)] | None = (
-        key(None, "Times added to read_latency, with weights: [[0ns, 9], [300ns, 1]]; needed with `kind: histogram`.")
+    bins: Annotated[tuple[Annotated[JitterBin, _BIN], ...], Listing("[[0ns, 9], [300ns, 1]]", least=1)] | None = key(
+        None, "Times added to read_latency, with weights: [[0ns, 9], [300ns, 1]]; needed with `kind: histogram`."
     )
 
 
@@ -199,16 +179,8 @@ class Host(Block):
         derived="one for each VF; in nic.mode vswitch two more, for the PF and the switch",
     )
     virtual_switch: VirtualSwitch | None = key(
-        None, "The host's virtual switch, which nic.mode: vswitch has; null: none."
+        None, "The host's virtual switch, which nic.mode: vswitch has; null: none.", unsaid=None
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of a virtual switch where there is none."""
-        said: dict[str, Any] = write(self)
-        if self.virtual_switch is None:
-            said.pop("virtual_switch", None)
-        return said
 
     @property
     def unmeasured(self) -> str | None:
@@ -234,6 +206,7 @@ class VmDriver(Block):
         True,
         "Whether the driver posts Rx descriptors again. false: never, whatever refill_batch says, so each of its rings "
         "receives what it has at the start (driver.vms.vf3.refill: a VM that has stopped to care).",
+        unsaid=True,
     )
     tx_interrupt_batch: Annotated[int, _INTERRUPT_BATCH] = key(
         8, "Sent frames for one interrupt; 0: none, a slot is free when its write-back lands."
@@ -257,6 +230,7 @@ class VmDriver(Block):
         "What a Tx doorbell is: a write of the ring's tail, or, where it tells of a single descriptor, of that "
         "descriptor itself, 64 B, which the adapter then need not read (inline: rdma-core's mlx5 with adapters of the "
         "ConnectX kind).",
+        unsaid="tail",
     )
     interrupt_time_fs: Annotated[int, _COST] = key(
         "0ns", "Processor time to enter and leave an interrupt and to begin the poll.", alias="interrupt_time"
@@ -313,28 +287,27 @@ class VmDriver(Block):
         "Processor time for a send that the adapter cuts into frames (workload.segment_bytes), beside its descriptors. "
         "null: that of a frame, since it goes through the driver once.",
         alias="send_time",
+        unsaid=None,
     )
     descriptor_time_fs: Annotated[int, _COST] | None = key(
         None,
         "Processor time for each descriptor of such a send. null: a tenth of `frame_time`, an assumption.",
         alias="descriptor_time",
+        unsaid=None,
     )
     send_byte_time_fs: Annotated[int, _COST] = key(
         "0ns",
         "Processor time for each byte of such a send, in place of `byte_time`. 0ns: pages are passed on as they are; "
         "who copies them first has about 0.1ns.",
         alias="send_byte_time",
+        unsaid=0,
     )
     tso_context: Annotated[TsoContext, Word(TsoContext)] = key(
         "each",
         "Which sends have a context descriptor, with MSS and lengths of headers, before those of their data: each, as "
         "with Linux' ixgbe, or one whose target is another than that of the ring's last send (changed).",
+        unsaid="each",
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of sends where nothing is said of them."""
-        return said_where_set(self, write(self), *_SPARSE)
 
     @property
     def send_costs_fs(self) -> tuple[int, int, int]:
@@ -376,12 +349,5 @@ class Driver(VmDriver):
         {},
         "Functions whose driver is another one, with the keys in which it is: {vf1: {preset: kernel}, vf2: "
         "{frame_time: 200ns}}. A key that is not said is as in `driver`; beside a `preset` it is that preset's.",
+        unsaid={},
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of VMs where all have the same driver, nor of sends where nothing is said of them."""
-        said = said_where_set(self, write(self), *_SPARSE)
-        if not self.vms:
-            said.pop("vms", None)
-        return said

@@ -11,6 +11,8 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from functools import partial
+from operator import eq
 from typing import Any, get_args
 
 from pydantic import (
@@ -77,20 +79,6 @@ class Kind:
             self.parse,
             serialization=core_schema.plain_serializer_function_ser_schema(self.write),
         )
-
-
-def said_where_set(block: BaseModel, said: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Leave keys out of what a block says that have their defaults: those of a feature which it does not use."""
-    for name in names:
-        field = type(block).model_fields[name]
-        default = field.default
-        for kind in field.metadata:
-            if isinstance(kind, Quantity) and default is not None:
-                default = kind.parse(default)  # it stands there as a user types it
-        if getattr(block, name) == (tuple(default) if isinstance(default, list) else default):
-            said.pop(name, None)
-            said.pop(field.alias or name, None)
-    return said
 
 
 class Truth(Kind):
@@ -217,6 +205,27 @@ class OfQueues(Kind):
         """Return either form."""
         each = self.each.schema()
         return {"anyOf": [each, {"type": "array", "items": each, "minItems": 1}]}
+
+
+class Pair(Kind):
+    """Two values in a list, held as a named tuple; `complaint`: what is said of anything else."""
+
+    def __init__(self, made: Callable[[Any, Any], Any], first: Kind, second: Kind, complaint: str) -> None:
+        self.made, self.kinds, self.complaint = made, (first, second), complaint
+
+    def parse(self, value: object) -> Any:
+        """Return the two."""
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            raise wrong(self.complaint)
+        return self.made(*(kind.parse(one) for kind, one in zip(self.kinds, value, strict=True)))
+
+    def write(self, value: Any) -> list[Any]:
+        """Write the list."""
+        return [kind.write(one) for kind, one in zip(self.kinds, value, strict=True)]
+
+    def schema(self) -> dict[str, Any]:
+        """Return a list of two."""
+        return {"type": "array", "prefixItems": [one.schema() for one in self.kinds], "minItems": 2, "maxItems": 2}
 
 
 _PERCENTAGE = r"[0-9]{1,3}(\.[0-9]{1,6})? ?%"
@@ -499,10 +508,15 @@ class SparseBlock(Block):
         return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
 
-def key(default: Any, description: str, *, alias: str | None = None, derived: str | None = None) -> Any:
+def key(
+    default: Any, description: str, *, alias: str | None = None, derived: str | None = None, unsaid: Any = ...
+) -> Any:
     """Return a field: its default as users type it (`...` if there is none), and what it means to them.
 
     `derived` says what the value follows from where the user has not written it; it is filled in before validation.
+    `unsaid`: the value, as the model has it, with which a resolved configuration leaves the key out: that of a feature
+    which is not used.
     """
     extra: dict[str, Any] | None = None if derived is None else {"derived": derived}
-    return Field(default, alias=alias, description=description, json_schema_extra=extra)
+    is_unsaid = None if unsaid is ... else partial(eq, unsaid)
+    return Field(default, alias=alias, description=description, json_schema_extra=extra, exclude_if=is_unsaid)

@@ -109,13 +109,22 @@ class BaseDocument:
         `overrides` as in `load_config`. Raises InputError with a line for each problem.
         """
         said = given_overrides(overrides)
+        document = self._overridden(said)
+        config = examine(document, self.directory).sound_config()
+        return self._remembered(config, document, partial(self._changed_further, said))
+
+    def _overridden(self, overrides: Overrides | None) -> Document:
+        """Return the document with overrides, and in it the events of a file that it or one of them names."""
         document = self._document.copied()
         check_is_mapping(document)
         spread_scenario_file(document, self.directory)
-        apply_overrides(document, said)
+        apply_overrides(document, overrides)
         spread_scenario_file(document, ".")
-        config = examine(document, self.directory).sound_config()
-        return self._remembered(config, document, partial(self._changed_further, said))
+        return document
+
+    def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:
+        """Return the configuration with further overrides behind those that made one before."""
+        return BaseDocument(self._overridden(said), self.directory).with_overrides(overrides)
 
     def _remembered(
         self, config: Config, document: Document, changed: Callable[[Overrides | None], Config] | None = None
@@ -123,15 +132,8 @@ class BaseDocument:
         """Return a configuration that knows what its document's scenario makes of it; InputError for a wrong one."""
         steps = _Steps(document, self.directory)
         steps(config)  # says what is wrong with the scenario
-        config.remember(Origin(changed, steps))
+        config.remember(Origin(changed, steps, document.value_places))
         return config
-
-    def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:
-        """Return the configuration with further overrides behind those that made one before."""
-        document = self._document.copied()
-        check_is_mapping(document)
-        apply_overrides(document, said)
-        return BaseDocument(document, self.directory).with_overrides(overrides)
 
     def changed(self, written: Document, key: str, overrides: Overrides | None) -> BaseDocument:
         """Return the base with the keys below `key` of the document `written` in it, then with `overrides`.
@@ -186,7 +188,7 @@ def read_base(source: str | Path | Mapping[str, Any], directory: str | Path | No
     document = read_document(path)
     if document.data is None and not document.problems:
         message = "the file is empty; `{}` is the shortest configuration"
-        raise_problems([Problem(document.place_of(()), "", message)])
+        raise_problems([document.problem((), message)])
     return BaseDocument(document, str(directory or path.parent))
 
 

@@ -33,7 +33,7 @@ from .kinds import (
     suggest,
     wrong,
 )
-from .names import Mac, Name, ServerName
+from .names import Mac, MailboxWord, Name, ServerName
 
 MOST_MESSAGES = 10_000  # of one event
 _FIELDS = tuple(dict.fromkeys(field for form in MESSAGES.values() for field in form.fields))
@@ -54,34 +54,6 @@ class _Api(Kind):
         known = sorted(API_NUMBERS)
         texts = {"type": "string", "enum": known}
         return {"title": ", ".join(known), "anyOf": [texts, {"type": "number", "enum": [*map(float, known)]}]}
-
-
-class _MailboxWord(Kind):
-    """A word of the mailbox, 32 bits, typed like 0x00010004 or 65540."""
-
-    def parse(self, value: object) -> int:
-        """Return the number."""
-        number = value
-        if isinstance(value, str) and value[:2] == "0x":
-            try:
-                number = int(value, 16)
-            except ValueError:
-                number = value
-        if isinstance(number, bool) or not isinstance(number, int):
-            raise wrong(f"{shown(value)} is not a word of 32 bits; write it like 0x00010004")
-        if not 0 <= number <= WORD_MASK:
-            raise wrong(f"{value} is out of range; a word goes from 0x00000000 to 0xffffffff")
-        return number
-
-    def write(self, value: int) -> str:
-        """Write the word in hexadecimal."""
-        return f"0x{value:08x}"
-
-    def schema(self) -> dict[str, Any]:
-        """Return a number or a hexadecimal text."""
-        number = {"type": "integer", "minimum": 0, "maximum": WORD_MASK}
-        text = {"type": "string", "pattern": "^0x[0-9A-Fa-f]{1,8}$"}
-        return {"title": "a word of 32 bits", "anyOf": [number, text]}
 
 
 class MailboxMessage(SparseBlock):
@@ -114,7 +86,7 @@ class MailboxMessage(SparseBlock):
     mode: Annotated[XcastName, Word(XcastName)] | None = key(None, "update_xcast: groups that the VF gets.")
     sa: Annotated[int, Whole(0, WORD_MASK)] | None = key(None, "ipsec_del: number of the security association.")
     words: (
-        Annotated[tuple[Annotated[int, _MailboxWord()], ...], Listing("[0x00010004, 20]", least=1, most=MAILBOX_WORDS)]
+        Annotated[tuple[Annotated[int, MailboxWord()], ...], Listing("[0x00010004, 20]", least=1, most=MAILBOX_WORDS)]
         | None
     ) = key(None, "In place of `message`: the words themselves, 1 to 16; those behind them are 0.")
     times: Annotated[int, Whole(1, MOST_MESSAGES)] | None = key(None, "How often it is sent; once.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_origin
@@ -28,9 +28,8 @@ from .switch import Switch
 from .workload import Workload
 
 if TYPE_CHECKING:
-    from .bond import Bond
     from .scenario_steps import Drivers
-    from .virtual_switch import VirtualSwitch
+    from .virtual_switch import Bond, VirtualSwitch
 
 HASH_DIGITS = 16
 OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # what no server has for itself
@@ -49,11 +48,12 @@ class Origin:
     """Say how the document that a configuration was made from is changed; all are equal, so that equal values are.
 
     `steps`: what its scenario makes of it, in the order of time; of a configuration and, where events ask drivers for
-    something, of these.
+    something, of these. `written`: the paths of its keys.
     """
 
     changed: Callable[[Any], Config] | None = field(default=None, compare=False, repr=False)
     steps: Callable[[Config, Drivers | None], tuple[Step, ...]] | None = field(default=None, compare=False, repr=False)
+    written: Container[KeyPath] = field(default=(), compare=False, repr=False)
 
 
 class Config(Block):
@@ -72,21 +72,25 @@ class Config(Block):
         "Servers on one bridge, each with an adapter, as the blocks above say but for its own `set`: [{name: a}, "
         "{name: b, set: {pcie.lanes: 8}}]. VMs are then called a.vf0 in workload and bridge. Without it there is one "
         "server, which has no name.",
+        unsaid=(),
     )
     multi_root: MultiRoot | None = key(
         None,
         "One adapter that all servers share as its hosts, by a multi-root switch (docs/multi_root.md): {hosts: {a: "
         "{weight: 3}}, control: a}. null: each server has an adapter of its own.",
+        unsaid=None,
     )
     bridge: Bridge | None = key(
         None,
         "The bridge at the other end of the wire, as docs/bridge.md says; `bridge: {}` is one with all its defaults. "
         "null: none, and what leaves by the wire is gone; servers that are listed have one in any case.",
+        unsaid=None,
     )
     bridges: Annotated[tuple[JoinedBridge, ...], Listing("[{name: left}, {name: right}]")] = key(
         [],
         "Several bridges in place of one, joined by wires: [{name: left, ports: {a: {}, trunk: {to: right.trunk}}}, "
         "{name: right, ports: {b: {}, trunk: {}}}]. Each has the keys of `bridge`.",
+        unsaid=(),
     )
     workload: Workload = key({}, "Who sends what to whom, and when.")
     run: Run = key({}, "Length and seed of a run.")
@@ -97,6 +101,7 @@ class Config(Block):
         "What changes in mid-run (docs/scenario.md): [{at: 2ms, set: {switch.ports.vf3.rate_limit: 1Gbps}}]. Each "
         "event has a time, or a condition that it waits for, and keys with the values that they have from then on; "
         "what hardware fixes is refused. Or the name of a file with such a list.",
+        unsaid=(),
     )
 
     def with_overrides(self, overrides: Mapping[str, object] | Iterable[str] | None = None) -> Config:
@@ -109,6 +114,10 @@ class Config(Block):
         if self._origin.changed is None:
             raise InputError("this configuration is not of hwmodel.load_config: nothing says which keys were written")
         return self._origin.changed(overrides)
+
+    def is_written(self, key: str) -> bool:
+        """Tell whether the user wrote a value of a dotted key, and it does not follow from others."""
+        return tuple(key.split(".")) in self._origin.written
 
     def driver_of(self, function: str) -> VmDriver:
         """Return the driver of a function, pf or vfK: its own, or that of all."""
@@ -259,11 +268,7 @@ class Config(Block):
         `servers`, `multi_root`, `bridge`, `bridges` and `scenario` are left out where there are none. A server's `set`
         has all that differs.
         """
-        plain = self.model_dump(mode="json", by_alias=True)
-        for entry in plain["servers"]:
-            if not entry["adapters"]:
-                del entry["adapters"]
-        return {name: value for name, value in plain.items() if value or name not in OF_SYSTEM}
+        return self.model_dump(mode="json", by_alias=True)
 
     def texts(self) -> dict[str, bytes]:
         """Return what each block says, as JSON: two blocks that say the same have the same text."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from hwmodel.rules.mailbox_messages import WORD_MASK
 from hwmodel.wire.ethernet import format_mac, is_group_mac
 
 from .kinds import Kind, shown, suggest, wrong
@@ -48,29 +49,55 @@ class Mac(Kind):
         return {"title": title, "type": "string", "pattern": MAC_PATTERN}
 
 
-class EtherType(Kind):
-    """An EtherType, typed like 0x0800 or 2048."""
+class Hexadecimal(Kind):
+    """A number typed in hexadecimal, or as a plain one."""
+
+    title: str
+    what: str
+    in_range: str  # what it is called where its range is told
+    example: str
+    least: int
+    most: int
+    n_digits: int
 
     def parse(self, value: object) -> int:
         """Return the number."""
         number = value
-        if isinstance(value, str) and re.fullmatch(r"0x[0-9A-Fa-f]{1,4}", value):
+        if isinstance(value, str) and re.fullmatch(self._pattern, value):
             number = int(value, 16)
         if isinstance(number, bool) or not isinstance(number, int):
-            raise wrong(f"{shown(value)} is not an EtherType; write it like 0x0800")
-        if not 0x600 <= number <= 0xFFFF:
-            raise wrong(f"{value} is out of range; an EtherType goes from 0x0600 to 0xffff")
+            raise wrong(f"{shown(value)} is not {self.what}; write it like {self.example}")
+        if not self.least <= number <= self.most:
+            ends = f"{self.write(self.least)} to {self.write(self.most)}"
+            raise wrong(f"{value} is out of range; {self.in_range} goes from {ends}")
         return number
 
     def write(self, value: int) -> str:
-        """Write the type in hexadecimal."""
-        return f"0x{value:04x}"
+        """Write the number in hexadecimal, with all digits."""
+        return f"0x{value:0{self.n_digits}x}"
 
     def schema(self) -> dict[str, Any]:
         """Return a number or a hexadecimal text."""
-        number = {"type": "integer", "minimum": 0x600, "maximum": 0xFFFF}
-        text = {"type": "string", "pattern": "^0x[0-9A-Fa-f]{1,4}$"}
-        return {"title": "an EtherType, 0x0600 to 0xffff", "anyOf": [number, text]}
+        number = {"type": "integer", "minimum": self.least, "maximum": self.most}
+        return {"title": self.title, "anyOf": [number, {"type": "string", "pattern": f"^{self._pattern}$"}]}
+
+    @property
+    def _pattern(self) -> str:
+        return f"0x[0-9A-Fa-f]{{1,{self.n_digits}}}"
+
+
+class EtherType(Hexadecimal):
+    """An EtherType, typed like 0x0800 or 2048."""
+
+    title, what, in_range, example = "an EtherType, 0x0600 to 0xffff", "an EtherType", "an EtherType", "0x0800"
+    least, most, n_digits = 0x600, 0xFFFF, 4
+
+
+class MailboxWord(Hexadecimal):
+    """A word of the mailbox, 32 bits, typed like 0x00010004 or 65540."""
+
+    title, what, in_range, example = "a word of 32 bits", "a word of 32 bits", "a word", "0x00010004"
+    least, most, n_digits = 0, WORD_MASK, 8
 
 
 class Name(Kind):

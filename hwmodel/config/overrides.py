@@ -36,10 +36,7 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
 
     Strings are `key=value` as on the command line; a mapping holds dotted keys and ready values.
     """
-    if overrides is None:
-        return
-    if isinstance(overrides, str):
-        overrides = [overrides]
+    overrides = given_overrides(overrides) or ()
     if isinstance(overrides, Mapping):
         for number, (key, value) in enumerate(overrides.items(), start=1):
             place = Place(number, 0, 0, f"--set {key}={_shown(value)}")
@@ -174,8 +171,8 @@ def apply_changes(document: Document, written: Document, path: KeyPath, changes:
 
 
 def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tuple[tuple[str, ...], Any, _Origin]]:
-    """Yield what changes single keys: the steps to each, its value and where it was written."""
-    if isinstance(value, dict) and (not steps or model_at(steps) is not None):
+    """Yield what changes single keys: the steps to each, its value and where it was written; of `rsc: {}` the block."""
+    if isinstance(value, dict) and (not steps or (value and model_at(steps) is not None)):
         for key, item in value.items():
             yield from _leaves((*steps, *key.split(".")), item, origin.inside(key))
     else:

@@ -1,13 +1,14 @@
-"""Say which PCIe switches a system has, and which of its adapters are below each."""
+"""Say which PCIe switches and shared buses a system has, and which of its adapters are below or on each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .adapter import Pcie
 from .model import Config
 from .multi_root import MULTI_ROOT, MultiRoot
+from .pci_bus import PciBus
 from .pcie_tree import ROOT, PcieTree, TreeSwitch
 from .system import Server, servers_of
 
@@ -124,3 +125,28 @@ def _settings(
         name=name, behind=ROOT, generation=generation, lanes=lanes, propagation_fs=propagation_fs,
         latency_fs=latency_fs, forwarding=multi_root.forwarding, weight=1, credits=multi_root.credits,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SharedBus:
+    """The bus of a host; `members`: its adapters on it, by their numbers among all, in order."""
+
+    host: str
+    settings: PciBus
+    members: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Name it as a system does: a.bus."""
+        return f"{self.host}.bus" if self.host else "bus"
+
+
+def buses_of(servers: Iterable[Server]) -> tuple[SharedBus, ...]:
+    """Return the buses of all servers of a configuration, in order: one for each that has adapters on a bus."""
+    members: dict[str, list[int]] = {}
+    settings: dict[str, PciBus] = {}
+    for at, server in enumerate(servers):
+        if server.config.pcie.bus is not None:
+            members.setdefault(server.host, []).append(at)
+            settings.setdefault(server.host, server.config.pcie.bus)
+    return tuple(SharedBus(host, settings[host], tuple(own)) for host, own in members.items())

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
-
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from typing import Annotated, Literal
 
 from hwmodel.rules.pcie_link import GENERATIONS, LANE_WIDTHS
 
-from .kinds import Block, Duration, Listing, Truth, Whole, Word, key, said_where_set
+from .kinds import Block, Duration, Listing, Truth, Whole, Word, key
 from .names import ServerName
 
 ROOT = "root"  # what stands at the top: a root port of the host for each that is behind it
@@ -84,12 +82,8 @@ class PcieTree(Block):
         True,
         "Whether ports keep adapters apart, as Linux lets them where it has an IOMMU (ACS: requests to each other are "
         "redirected to the root): as `config-space` shows it; `dma --peer` says what it costs.",
+        unsaid=True,
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of what keeps adapters apart where it is as it is by default."""
-        return said_where_set(self, write(self), "acs")
 
     @property
     def above(self) -> dict[str, str]:

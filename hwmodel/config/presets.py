@@ -32,8 +32,7 @@ class Device:
     max_ethertype_filters: int
     max_tuple_filters: int
     has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
-    has_rsc: bool = True
-    has_tso: bool = True  # Linux igb, ixgbe, i40e drivers: NETIF_F_TSO of all of these
+    has_rsc: bool = True  # all of these cut sends (TSO): Linux igb, ixgbe, i40e drivers, NETIF_F_TSO
     has_dcb: bool = False  # classes of traffic in two planes: 82599, X540 and X550 (Linux ixgbe_dcb_82599.c)
     max_ports: int | None = None
     tx_on_chip: int | None = None  # descriptors of a Tx ring
@@ -57,6 +56,12 @@ _NIC_82599 = {
     "rate_limit_window": "4KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 4 for the 82599, units of 1 KB
     "queue_time": "78ns",  # measured: 12 to 13 Mpps of 64 B from one Tx queue, 14.8 from two
     "max_pps": None,  # the 14.8 Mpps measured at 64 B from two queues are the 10 Gb/s line's own rate
+}
+# And the X540, and the X550 (Linux ixgbe driver, ixgbe_x550.c: ixgbe_get_invariants_X540).
+_NIC_X540 = {
+    **_NIC_82599,
+    "rx_buffer": "384KiB",  # Intel X540 data sheet: receive packet buffer
+    "rate_limit_window": "20KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 0x14, "typically" with 9728 B
 }
 
 # What the 82599, X540 and X550 share.
@@ -116,7 +121,7 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 2, "lanes": 8},  # Intel 82599 data sheet: PCIe 2.0 at 5 GT/s, x8
             "port": {"rate": "10Gbps"},  # Intel 82599 data sheet: 10 GbE ports
-            "nic": dict(_NIC_82599),
+            "nic": _NIC_82599,
         },
         **_IXGBE,
         max_vfs=63,  # Intel 82599 data sheet: 64 pools, one of them the PF's
@@ -128,11 +133,7 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 2, "lanes": 8},  # Intel X540 data sheet: PCIe 2.1 at 5 GT/s, x8
             "port": {"rate": "10Gbps"},  # Intel X540 data sheet: 10GBASE-T ports
-            "nic": {
-                **_NIC_82599,
-                "rx_buffer": "384KiB",  # Intel X540 data sheet: receive packet buffer
-                "rate_limit_window": "20KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 0x14 for the X540
-            },
+            "nic": _NIC_X540,
         },
         **_IXGBE,
         max_vfs=63,  # Intel X540 data sheet: 64 pools, one of them the PF's
@@ -144,11 +145,7 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 3, "lanes": 4},  # Intel X550 data sheet: PCIe 3.0 at 8 GT/s, x4
             "port": {"rate": "10Gbps"},  # Intel X550 data sheet: 10GBASE-T ports
-            "nic": {
-                **_NIC_82599,
-                "rx_buffer": "384KiB",  # Linux ixgbe driver, ixgbe_x550.c: ixgbe_get_invariants_X540, as the X540
-                "rate_limit_window": "20KiB",  # Linux ixgbe driver: RTTBCNRM "typically 0x14" with frames of 9728 B
-            },
+            "nic": _NIC_X540,
         },
         **_IXGBE,
         max_vfs=64,  # captured listing of its SR-IOV capability: total VFs 64
@@ -205,6 +202,10 @@ _LINUX_NIC = {
 }
 
 # Calibrated with the measurements that docs/validation.md shows; shared by all adapters in this host.
+_CACHE = {
+    "size": "25MiB",  # Intel product specifications: E5-2630 v4, 25 MB
+    "read_miss": "80ns",  # fitted: windows of 64 B reads, warm and cold
+}
 _XEON_E5_2630V4 = {
     "read_latency": "445ns",  # fitted: median of reads by size
     "jitter": {
@@ -221,17 +222,9 @@ _XEON_E5_2630V4 = {
     },
     "write_latency": "50ns",  # fitted: a write followed by a read
     "write_drain": "53Gbps",  # fitted: writes of 512 B to 2 KiB
-    "cache": {
-        "size": "25MiB",  # Intel product specifications: E5-2630 v4, 25 MB
-        "read_miss": "80ns",  # fitted: windows of 64 B reads, warm and cold
-    },
+    "cache": _CACHE,
 }
 
-# The others are not calibrated. Of E5 hosts with the same adapter medians of reads of 64 B are published from 547 to
-# 600 ns, of 1024 B from 853 to 907 ns; the calibrated host has the least of both, and the E5-2637 v3 is 7 to 11 % above
-# it: so it gets the most. Of the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of 64 B,
-# warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the calibrated host's, for want of a
-# source: the drain, a write's latency, the cache's miss; of the E5 its jitter too.
 # What a frame takes in virtual switches that others have measured; docs/virtual_switch.md has the points, those that a
 # preset is fitted to and those that it is only compared with. Zhang: "Comparing the Performance of State-of-the-Art
 # Software Switches for NFV" (CoNEXT 2019), data of the authors' page, one core of a Xeon E5-2690 v3. Emmerich: J. Netw.
@@ -266,16 +259,19 @@ VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "frame_time": "2733ns",  # Microsoft: 3 to 5 Gb/s of one core without VMQ; 4 Gb/s at 1518 B, two copies
     },
 }
+
+# The others are not calibrated. Of E5 hosts with the same adapter medians of reads of 64 B are published from 547 to
+# 600 ns, of 1024 B from 853 to 907 ns; the calibrated host has the least of both, and the E5-2637 v3 is 7 to 11 % above
+# it: so it gets the most. Of the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of 64 B,
+# warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the calibrated host's, for want of a
+# source: the drain, a write's latency, the cache's miss; of the E5 its jitter too.
 HOSTS: Mapping[str, Values] = {
     "xeon_e5_2630v4": {"host": _XEON_E5_2630V4},
     "xeon_e5_2637v3": {
         "host": {
             **_XEON_E5_2630V4,
             "read_latency": "485ns",  # pcie-bench's data: a median of 600 ns at 64 B, the most of its E5 hosts
-            "cache": {
-                "size": "15MiB",  # Intel product specifications: E5-2637 v3, 15 MB
-                "read_miss": "80ns",  # the calibrated host's
-            },
+            "cache": {**_CACHE, "size": "15MiB"},  # Intel product specifications: E5-2637 v3, 15 MB
         },
     },
     "xeon_e3_1226v3_outside_model": {
@@ -294,10 +290,7 @@ HOSTS: Mapping[str, Values] = {
                     ["11494ns", 3],
                 ],
             },
-            "cache": {
-                "size": "8MiB",  # Intel product specifications: E3-1226 v3, 8 MB
-                "read_miss": "80ns",  # the calibrated host's
-            },
+            "cache": {**_CACHE, "size": "8MiB"},  # Intel product specifications: E3-1226 v3, 8 MB
         },
     },
 }
@@ -316,7 +309,7 @@ DRIVERS: Mapping[str, Values] = {
             "exit_time": "0ns",  # posted interrupts
             "wakeup_time": "3us",  # Linux, intel_idle.c: 2 us to leave C1 (Broadwell); scheduling is the model's choice
         },
-        "nic": dict(_LINUX_NIC),
+        "nic": _LINUX_NIC,
     },
     "kernel_busy_poll": {
         "driver": {
@@ -325,7 +318,7 @@ DRIVERS: Mapping[str, Values] = {
             "tx_interrupt_batch": 0,  # cleaned as the socket polls
             "moderation": "0us",  # no interrupts, nothing to moderate
         },
-        "nic": dict(_LINUX_NIC),
+        "nic": _LINUX_NIC,
     },
     "dpdk": {
         "driver": {

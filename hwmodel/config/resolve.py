@@ -19,8 +19,7 @@ from hwmodel.wire.ethernet import format_mac
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import OUTSIDE, Bridge, wire_names
 from .document import Document, KeyPath, Problem, copied_data
-from .fill_queues import fill_queues, fill_segments, fill_virtual_switch, has_bond
-from .fill_thresholds import fill_thresholds
+from .fill_queues import fill_queues, fill_segments, fill_thresholds, fill_virtual_switch, has_bond
 from .host import MOST_CORES
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
@@ -268,8 +267,7 @@ def spread_port_defaults(document: Document, stations: list[str]) -> None:
     if not found:
         return
     for index in found[1:]:
-        place = document.place_of((*PORTS, index, "name"))
-        document.problems.append(Problem(place, "switch.ports.all.name", "all has an entry already"))
+        document.problems.append(document.problem((*PORTS, index, "name"), "all has an entry already"))
     defaults, marks = _take_out(document, ports, found[0])
     for index in reversed([index - 1 for index in found[1:]]):
         _take_out(document, ports, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from .kinds import Block, Duration, Kind, Percentage, Tolerance, Whole, key, wrong
+from .kinds import Block, Duration, Kind, Percentage, Quantity, Tolerance, Whole, key, wrong
 
 MAX_SEED = 2**63 - 1
 _TIME = Duration("0ns", "100s")
@@ -12,40 +12,30 @@ _TOLERANCE = Tolerance("0ppm", "1000ppm")
 EXACT = "exact"
 
 
-class _Warmup(Kind):
+class _WordOr(Kind):
+    """A word, held as a value of its own, or a quantity; `like`: an example of that."""
+
+    def __init__(self, word: str, held: int | str, quantity: Quantity, like: str) -> None:
+        self.word, self.held, self.quantity, self.like = word, held, quantity, like
+
     def parse(self, value: object) -> int | str:
-        if value == "auto":
-            return "auto"
+        if value == self.word:
+            return self.held
         if isinstance(value, str) and value[:1].isalpha():
-            raise wrong(f"{value!r} is neither auto nor a time like 2ms")
-        return _TIME.parse(value)
+            raise wrong(f"{value!r} is neither {self.word} nor a {self.like}")
+        return self.quantity.parse(value)
 
     def write(self, value: Any) -> str:
-        return "auto" if value == "auto" else _TIME.write(value)
+        return self.word if value == self.held else self.quantity.write(value)
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"const": "auto"}, _TIME.schema()]}
-
-
-class _Clocks(Kind):
-    def parse(self, value: object) -> int:
-        if value == EXACT:
-            return 0
-        if isinstance(value, str) and value[:1].isalpha():
-            raise wrong(f"{value!r} is neither {EXACT} nor a tolerance like 50ppm")
-        return _TOLERANCE.parse(value)
-
-    def write(self, value: Any) -> str:
-        return _TOLERANCE.write(value) if value else EXACT
-
-    def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"const": EXACT}, _TOLERANCE.schema()]}
+        return {"anyOf": [{"const": self.word}, self.quantity.schema()]}
 
 
 class Run(Block):
     """Length and seed of a run."""
 
-    warmup: Annotated[int | Literal["auto"], _Warmup()] = key(
+    warmup: Annotated[int | Literal["auto"], _WordOr("auto", "auto", _TIME, "time like 2ms")] = key(
         "auto", "Simulated time before figures count: auto waits until buffers have filled and rates hold, or a time."
     )
     duration_fs: Annotated[int, Duration("1ns", "100s")] = key(
@@ -62,7 +52,7 @@ class Run(Block):
     seed: Annotated[int, Whole(0, MAX_SEED)] = key(
         1, "Seed of all random numbers; the same configuration and seed give the same result, byte for byte."
     )
-    clocks_ppb: Annotated[int, _Clocks()] = key(
+    clocks_ppb: Annotated[int, _WordOr(EXACT, 0, _TOLERANCE, "tolerance like 50ppm")] = key(
         "50ppm",
         "Tolerance of the machine's clocks, each of which is off by an amount of its own within it, drawn by the seed, "
         "and begins at a phase of its own. exact (or 0ppm): all keep their nominal rates and begin together, and "

@@ -39,7 +39,7 @@ def spread_scenario_file(document: Document, directory: str) -> None:
         raise InputError([f"{place}: scenario: {line}" for line in error.lines]) from None
     raise_problems(events.problems)
     if not isinstance(events.data, list):
-        raise_problems([Problem(events.place_of(()), "", "a scenario is a list, like [{at: 2ms, set: {...}}]")])
+        raise_problems([events.problem((), "a scenario is a list, like [{at: 2ms, set: {...}}]")])
     document.data["scenario"] = events.data
     document.forget(path)
     for to, of in ((document.value_places, events.value_places), (document.key_places, events.key_places)):
@@ -82,7 +82,7 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
         raise_problems([*_too_late(document, config), *_contradictions(document, config), *_misfits(document, config)])
     if config.run.precision is not None:
         message = "a run with a scenario has no steady figures to be sure of; leave one of them out"
-        raise_problems([Problem(document.place_of(("run", "precision")), "run.precision", message)])
+        raise_problems([document.problem(("run", "precision"), message)])
     if drivers is None:
         raise_problems(list(_wrong_at_any_time(document, config, directory)))
         if not all(event.is_set for event in config.scenario):
@@ -157,9 +157,7 @@ def _asked(document: Document, config: Config, at: int, drivers: Drivers, before
     try:
         return drivers.changes(at, before)
     except InputError as error:
-        path: KeyPath = ("scenario", at, kind)
-        place = document.place_of(path)
-        raise InputError([Problem(place, f"scenario.{at}.{kind}", line).line for line in error.lines]) from None
+        raise InputError([document.problem(("scenario", at, kind), line).line for line in error.lines]) from None
 
 
 def _from_event(problem: Problem, at: int) -> Problem:
@@ -188,23 +186,20 @@ def _fixed(
     """Return problems: of keys that an event sets and hardware fixes, and of others that follow from what it sets."""
     event = config.scenario[at]
     time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
-    (kind,) = config.scenario[at].kinds
-    here = f"scenario.{at}.{kind}"
+    (kind,) = event.kinds
+    here: KeyPath = ("scenario", at, kind)
     try:
         keys = fixed_keys(before, after)
     except InputError as error:
-        return [Problem(document.place_of(("scenario", at, kind)), here, line) for line in error.lines], []
+        return [document.problem(here, line) for line in error.lines], []
     of_event, derived = [], []
     for key in keys:
-        own = next(
-            (each for each in config.scenario[at].changes if _is_within(key, each) or _is_within(each, key)), None
-        )
+        own = next((each for each in event.changes if _is_within(key, each) or _is_within(each, key)), None)
+        fixed = f"fixed while the machine runs{time}{why_fixed(key)}"
         if own is None:
-            message = f"it changes {key}, which is fixed while the machine runs{time}{why_fixed(key)}"
-            derived.append(Problem(document.place_of(("scenario", at, kind)), here, message))
+            derived.append(document.problem(here, f"it changes {key}, which is {fixed}"))
         else:
-            place = document.place_of(_path_in(document, at, own), key=True)
-            of_event.append(Problem(place, f"{here}.{own}", f"fixed while the machine runs{time}{why_fixed(key)}"))
+            of_event.append(document.problem(_path_in(document, at, own), fixed, key=True))
     return of_event, derived
 
 
@@ -234,7 +229,7 @@ def _too_late(document: Document, config: Config) -> list[Problem]:
     why = "run.duration; how long a warm-up takes that is auto is not known before" if is_auto else "warm-up and window"
     end = f"{end_fs // FS_PER_NS / 1e6:g}ms ({why})"
     return [
-        Problem(document.place_of(("scenario", at, *keys)), ".".join(("scenario", str(at), *keys)), f"{what} {end}")
+        document.problem(("scenario", at, *keys), f"{what} {end}")
         for at, event in enumerate(config.scenario)
         for keys, what in _later_than(event, end_fs)
     ]
@@ -257,13 +252,13 @@ def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
     for at, event in enumerate(config.scenario):
         if not event.kinds:
             message = f"nothing happens; an event has {', '.join(KINDS[:-1])} or {KINDS[-1]}"
-            yield Problem(document.place_of(("scenario", at)), f"scenario.{at}", message)
+            yield document.problem(("scenario", at), message)
         for kind in event.kinds[1:]:
             message = f"this event has {event.kinds[0]} already; what else happens is one more event, at the same time"
-            yield Problem(document.place_of(("scenario", at, kind), key=True), f"scenario.{at}.{kind}", message)
+            yield document.problem(("scenario", at, kind), message, key=True)
         if event.of is not None and event.enable_vfs is None:
             message = "it says whose VFs `enable_vfs` is about; leave it out"
-            yield Problem(document.place_of(("scenario", at, "of"), key=True), f"scenario.{at}.of", message)
+            yield document.problem(("scenario", at, "of"), message, key=True)
 
 
 def _without_time(document: Document, config: Config) -> Iterator[Problem]:
@@ -273,21 +268,20 @@ def _without_time(document: Document, config: Config) -> Iterator[Problem]:
         if event.when is None:
             if event.time_fs is None:
                 message = "it does not say when it happens: an event has `at`, a time, or `when`, a condition"
-                yield Problem(document.place_of(path), f"scenario.{at}", message)
+                yield document.problem(path, message)
             continue
         if data.get("at") is not None:
             message = "this event has a time, `at`; it happens then, or `when` something is true, not both"
-            yield Problem(document.place_of((*path, "when"), key=True), f"scenario.{at}.when", message)
+            yield document.problem((*path, "when"), message, key=True)
         if not event.when.kinds:
             message = f"nothing is waited for; a condition has {', '.join(CONDITIONS[:-1])} or {CONDITIONS[-1]}"
-            yield Problem(document.place_of((*path, "when")), f"scenario.{at}.when", message)
+            yield document.problem((*path, "when"), message)
         for kind in event.when.kinds[1:]:
             message = f"this condition has {event.when.kinds[0]} already; it waits for one thing"
-            yield Problem(document.place_of((*path, "when", kind), key=True), f"scenario.{at}.when.{kind}", message)
+            yield document.problem((*path, "when", kind), message, key=True)
         if event.mailbox is not None and event.mailbox.times is not None:
             message = "a message that waits for a condition is sent once"
-            place = document.place_of((*path, "mailbox", "times"), key=True)
-            yield Problem(place, f"scenario.{at}.mailbox.times", message)
+            yield document.problem((*path, "mailbox", "times"), message, key=True)
 
 
 _WITHOUT_FUNCTIONS = {"vmdq": "pools of the PF's queues", "vswitch": "ports of the host's switch"}
@@ -306,16 +300,13 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
                 f"with nic.mode: {mode} VMs have {_WITHOUT_FUNCTIONS[mode]}, no functions that come, go or ask for "
                 "something"
             )
-            yield Problem(
-                document.place_of(("scenario", at, event.kind), key=True), f"scenario.{at}.{event.kind}", message
-            )
+            yield document.problem(("scenario", at, event.kind), message, key=True)
             continue
         if event.when is not None and event.when.vm not in (known := _functions(config)):
-            path: KeyPath = ("scenario", at, "when", "vm")
             message = f"there is no {event.when.vm}{suggest(event.when.vm, known)}"
-            yield Problem(document.place_of(path), ".".join(map(str, path)), message)
+            yield document.problem(("scenario", at, "when", "vm"), message)
         for keys, message in _wrong_host(config, event):
-            yield Problem(document.place_of(("scenario", at, *keys)), ".".join(("scenario", str(at), *keys)), message)
+            yield document.problem(("scenario", at, *keys), message)
         said = event.mailbox or event.pf
         if said is None:
             continue
@@ -328,8 +319,7 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         if said.given().get("server") not in (None, *(vf.rpartition(".")[0] for vf in vfs)):
             found.append(("server", "there is no such server, or adapter of one"))
         for key, message in found:
-            path = ("scenario", at, kind, *([key] if key else []))
-            yield Problem(document.place_of(path, key=bool(key)), ".".join(map(str, path)), message)
+            yield document.problem(("scenario", at, kind, *([key] if key else [])), message, key=bool(key))
 
 
 def _wrong_host(config: Config, event: Event) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -388,7 +378,6 @@ def _contradictions(document: Document, config: Config) -> list[Problem]:
         for key, value in event.changes.items():
             first, other = said.setdefault((event.when or event.at_fs, key), (at, value))
             if other != value:
-                place = document.place_of(_path_in(document, at, key), key=True)
                 message = f"contradicts scenario.{first}, which at the same time sets it to {other}"
-                problems.append(Problem(place, f"scenario.{at}.set.{key}", message))
+                problems.append(document.problem(_path_in(document, at, key), message, key=True))
     return problems

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
-from .kinds import Block, Kind, Listing, key, said_where_set, shown, wrong
+from .kinds import Block, Kind, Listing, key, shown, wrong
 from .names import ServerName
 from .pcie_tree import PcieTree
 
@@ -69,16 +67,13 @@ class ServerEntry(Block):
         [],
         "Several adapters of the server, each with VMs, a root port and a link of its own: [{name: x}, {name: y, set: "
         "{pcie.lanes: 8}}]. Without it there is one, which has no name.",
+        unsaid=(),
     )
     tree: PcieTree | None = key(
         None,
         "PCIe switches between the adapters and their host, and slots (docs/pcie.md); null: a root port for each.",
+        unsaid=None,
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of a tree where there is none."""
-        return said_where_set(self, write(self), "tree")
 
 
 def adapter_name(server: str, adapter: str) -> str:

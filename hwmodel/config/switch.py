@@ -29,7 +29,6 @@ from .kinds import (
     Whole,
     Word,
     key,
-    said_where_set,
 )
 from .names import EtherType, IdKey, Mac, Name, PortName, port_number
 from .packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
@@ -138,12 +137,14 @@ class Port(Block):
         "Whether frames drop for which the station's Rx ring has no descriptor (SRRCTL.Drop_En): true or false for all "
         "its queues, or a list, queue by queue and then from the first again; null: as nic.drop_enable. Where they "
         "do not they wait, and everything behind them in the adapter's Rx buffer, whoever it is for.",
+        unsaid=None,
     )
     receive_limit_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
         None,
         "Most that the station may receive, frame bits with FCS: a token bucket behind the switch's decision, whose "
         "excess drops as RECEIVE_LIMIT; null: no limit.",
         alias="receive_limit",
+        unsaid=None,
     )
     receive_burst_bytes: Annotated[int, ByteCount("64B", "64MiB")] = key(
         "64KiB", "Size of the token bucket of receive_limit.", alias="receive_burst"
@@ -155,9 +156,10 @@ class Port(Block):
         None,
         "Classes of nic.arbitration of the station's queues, queue by queue and then from the first again; null: all "
         "of them that of its default_priority.",
+        unsaid=None,
     )
     credits: PoolCredits | None = key(
-        None, "Credits of the station in its class (nic.arbitration); null: in proportion to the weights."
+        None, "Credits of the station in its class (nic.arbitration); null: in proportion to the weights.", unsaid=None
     )
     vif: Annotated[int, Whole(1, MODES["vn_tag"].highest)] = key(
         ...,
@@ -177,28 +179,29 @@ class Port(Block):
         "Addresses of IP, or prefixes, that the station may send from where its `guards` look; the first is its "
         "made-up frames' source. null: with guards 10.S.0.N+1 by the number of the server from 0 and of the port (pf "
         "1, vf0 2); without nobody asks.",
+        unsaid=None,
     )
     guards: Annotated[tuple[Annotated[GuardName, Word(GuardName)], ...], Listing("[arp, dhcp, nd, ip]")] = key(
         [],
         "Rules for what the station sends, ahead of switch.acl (docs/forwarding.md): arp: ARP for its own addresses "
         "alone; dhcp: no answers of a DHCP server, unless it is `trusted`; nd: no advertisements of a router, unless "
         "it is `trusted`, and neighbour discovery for its own addresses alone; ip: IP from its own addresses alone.",
+        unsaid=(),
     )
     port: Annotated[str, PortName()] | None = key(
         None,
         "Ethernet port of the adapter that the station is at, p0 or p1 and so on; it reaches the stations there.",
         derived="with port.count above 1 in turn: pf p0, vf0 p0, vf1 p1 and so on",
+        unsaid=None,
     )
 
     @model_serializer(mode="wrap")
     def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave the port out where the adapter has one, and what few stations have."""
-        said = said_where_set(
-            self, handler(self), "drop_enable", "receive_limit_bps", "classes", "credits", "ips", "guards"
-        )
-        if self.receive_limit_bps is None:
-            said.pop("receive_burst", said.pop("receive_burst_bytes", None))
-        return {name: value for name, value in said.items() if name != "port" or value is not None}
+        """Say nothing of a token bucket that is not used."""
+        said: dict[str, Any] = handler(self)
+        return said if self.receive_limit_bps is not None else {
+            name: value for name, value in said.items() if not name.startswith("receive_burst")
+        }  # fmt: skip
 
     @property
     def number(self) -> int:
@@ -271,28 +274,38 @@ class AclEntry(BridgingRule):
     """A rule of the access-control list; the first that matches a frame decides. null matches everything."""
 
     protocol: Annotated[int, Protocol()] | None = key(
-        None, "Protocol of IP: tcp, udp, sctp, icmp (of IPv4), icmpv6 (of IPv6), or its number."
+        None, "Protocol of IP: tcp, udp, sctp, icmp (of IPv4), icmpv6 (of IPv6), or its number.", unsaid=None
     )
     source_ip: OwnOrPrefix | None = key(
-        None, "Source of IP, an address or a prefix (10.0.0.0/8, fd00::/8); own: one of the sender's `ips`."
+        None,
+        "Source of IP, an address or a prefix (10.0.0.0/8, fd00::/8); own: one of the sender's `ips`.",
+        unsaid=None,
     )
-    destination_ip: Prefix | None = key(None, "Destination of IP, an address or a prefix.")
-    source_port: PortSpan | None = key(None, "Source port of tcp, udp or sctp, or a range like 5000-5010.")
-    destination_port: PortSpan | None = key(None, "Destination port of tcp, udp or sctp, or a range.")
+    destination_ip: Prefix | None = key(None, "Destination of IP, an address or a prefix.", unsaid=None)
+    source_port: PortSpan | None = key(None, "Source port of tcp, udp or sctp, or a range like 5000-5010.", unsaid=None)
+    destination_port: PortSpan | None = key(None, "Destination port of tcp, udp or sctp, or a range.", unsaid=None)
     icmp_type: Annotated[tuple[int, int], Span(255, "a type of ICMP")] | None = key(
-        None, "Type of icmp or icmpv6, or a range; of IPv6 134 is a router's advertisement, 135 and 136 a neighbour's."
+        None,
+        "Type of icmp or icmpv6, or a range; of IPv6 134 is a router's advertisement, 135 and 136 a neighbour's.",
+        unsaid=None,
     )
     nd_target: OwnOrPrefix | None = key(
-        None, "Target of neighbour discovery (icmpv6 of type 135, 136), an address or a prefix; own: as of source_ip."
+        None,
+        "Target of neighbour discovery (icmpv6 of type 135, 136), an address or a prefix; own: as of source_ip.",
+        unsaid=None,
     )
-    arp_operation: Annotated[int, ArpOperation()] | None = key(None, "Operation of ARP: request, reply, or its number.")
+    arp_operation: Annotated[int, ArpOperation()] | None = key(
+        None, "Operation of ARP: request, reply, or its number.", unsaid=None
+    )
     arp_sender_mac: Annotated[int | Literal["own"], OwnOr(Mac())] | None = key(
-        None, "Sender's hardware address in ARP; own: one of the sending station's `macs`."
+        None, "Sender's hardware address in ARP; own: one of the sending station's `macs`.", unsaid=None
     )
     arp_sender_ip: Annotated[IPv4Network | Literal["own"], OwnOr(OF_ARP)] | None = key(
-        None, "Sender's address in ARP, an address or a prefix; own: as of source_ip."
+        None, "Sender's address in ARP, an address or a prefix; own: as of source_ip.", unsaid=None
     )
-    arp_target_ip: Annotated[IPv4Network, OF_ARP] | None = key(None, "Target's address in ARP, an address or a prefix.")
+    arp_target_ip: Annotated[IPv4Network, OF_ARP] | None = key(
+        None, "Target's address in ARP, an address or a prefix.", unsaid=None
+    )
 
     @property
     def asked_packets(self) -> tuple[str, ...]:
@@ -317,11 +330,6 @@ class AclEntry(BridgingRule):
         if self.protocol in (ICMP, ICMPV6):
             found &= {TYPE_IPV4 if self.protocol == ICMP else TYPE_IPV6}
         return frozenset(found)
-
-    @model_serializer(mode="wrap")
-    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what few entries look at."""
-        return said_where_set(self, handler(self), *PACKET_KEYS)
 
 
 class PoolFilters(Block):

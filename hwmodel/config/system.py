@@ -408,7 +408,7 @@ def split_servers(document: Document) -> list[ServerDocument]:
     parts = [part for at, entry in enumerate(entries) for part in _parts_listed(at, entry)]
     if len(parts) > MAX_SERVERS:
         message = f"{len(parts)} servers are more than the {MAX_SERVERS} that there is room for"
-        document.problems.append(Problem(document.place_of(("servers",)), "servers", message))
+        document.problems.append(document.problem(("servers",), message))
         return []
     if document.data.get("bridge") is None and not document.data.get("bridges"):
         document.data["bridge"] = {}

@@ -1,16 +1,13 @@
-"""Validate the block `host.virtual_switch`: a switch in the host's memory, and the cores that pass its frames."""
+"""Validate `host.virtual_switch`: a switch in the host's memory, its cores, its flow cache, the bond of its uplink."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from typing import Annotated, Literal
 
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
-from .bond import Bond
-from .flow_cache import FlowCache
-from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key, said_where_set
+from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key
+from .names import PortName
 from .workload import VmNames
 
 PassedBy = Literal["pointer", "copy", "parent"]
@@ -28,6 +25,100 @@ FRAME_TIME = "400ns"
 SEGMENT_FRAME_TIME = "100ns"
 BYTE_TIME = {"pointer": "0ns", "copy": "0.1ns", "parent": "0.2ns"}
 COPIES = {"pointer": 0, "copy": 1, "parent": 2}
+WildcardMatch = Literal["ends", "connections"]
+_SLOW_COST = Duration("0ns", "1s")
+MOST_ENTRIES = 1 << 20
+MOST_MISS_CORES = 16
+MOST_WAITING = 1024
+BondMode = Literal["active_backup", "source_mac", "l4_hash"]
+Lacp = Literal["off", "fast", "slow"]
+_DELAY = Duration("0ns", "1000s")
+
+
+class FlowCache(Block):
+    """The flow cache of a virtual switch: exact match, wildcards, and a slow path for what neither holds."""
+
+    exact_entries: Annotated[int, Whole(0, MOST_ENTRIES)] = key(
+        8192,
+        "Connections that the exact match holds, the least recently used going first; 0: there is none. The default is "
+        "that of Open vSwitch's datapath in user space (EM_FLOW_HASH_SHIFT 13 in lib/dpif-netdev.c).",
+    )
+    exact_time_fs: Annotated[int, _SLOW_COST] = key(
+        "0ns",
+        "Processor time to look there, for each frame. 0ns: `frame_time` has it in it, as of a frame that is found.",
+        alias="exact_time",
+    )
+    wildcard_entries: Annotated[int, Whole(0, MOST_ENTRIES)] = key(
+        65536,
+        "Entries with wildcards (megaflows), the least recently used going first; 0: there are none. The default is "
+        "that of Open vSwitch's datapath in user space (MAX_FLOWS).",
+    )
+    wildcard_time_fs: Annotated[int, _SLOW_COST] = key(
+        "100ns",
+        "Processor time to look there, for each frame that the exact match does not hold. The default is some 300 "
+        "cycles at 3 GHz: 1200 a frame with 8,000 to 64,000 flows, 900 with 16 (B. O'Mahony, RFC of EMC load-shedding "
+        "on ovs-dev, September 2017).",
+        alias="wildcard_time",
+    )
+    wildcard_match: Annotated[WildcardMatch, Word(WildcardMatch)] = key(
+        "ends",
+        "What an entry with wildcards is for: all frames from one station to another (ends), as where the switch goes "
+        "by addresses and VLANs alone, or one connection, as where its rules look at ports of TCP and UDP.",
+    )
+    miss_time_fs: Annotated[int, _SLOW_COST] = key(
+        "20us",
+        "Processor time of the slow path, for each frame that neither holds: an upcall, its decision, the new entries. "
+        "Model's choice.",
+        alias="miss_time",
+    )
+    miss_cores: Annotated[
+        tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[10]", least=0, most=MOST_MISS_CORES)
+    ] = key(
+        [],
+        "Cores of the host that do that, Tx ring by Tx ring in turn, while the frame waits aside and others pass it "
+        "(handler threads). []: the switch's own core does it at once, and what is behind waits.",
+    )
+    miss_queue: Annotated[int, Whole(1, MOST_WAITING)] = key(
+        128,
+        "Frames that wait at most for one of `miss_cores`, the one in work among them; one more is dropped "
+        "(QUEUE_FULL). The default is MAX_QUEUE_LEN of earlier versions of Open vSwitch's datapath in user space.",
+    )
+
+
+class Bond(Block):
+    """All Ethernet ports of the adapter as legs of one uplink, as Linux' bonding has it: who uses which, how long."""
+
+    mode: Annotated[BondMode, Word(BondMode)] = key(
+        "active_backup",
+        "By which leg a frame goes: all by the active one; by its source address and VLAN (Linux: xmit_hash_policy "
+        "vlan+srcmac); by addresses and ports (layer3+4).",
+    )
+    primary: Annotated[str, PortName()] | None = key(
+        None,
+        "With active_backup the leg that is active whenever it is in use; null: none, the one that takes over stays.",
+    )
+    monitor_fs: Annotated[int, _DELAY] = key(
+        "100ms",
+        "How often the host looks whether legs have a carrier (Linux: miimon); 0ns: it is told at once. The default is "
+        "what the driver's documentation calls a good start.",
+        alias="monitor",
+    )
+    down_delay_fs: Annotated[int, _DELAY] = key(
+        "0ns", "For how long a leg is without a carrier before it is given up (downdelay).", alias="down_delay"
+    )
+    up_delay_fs: Annotated[int, _DELAY] = key(
+        "0ns", "For how long a leg has its carrier again before it is used (updelay).", alias="up_delay"
+    )
+    lacp: Annotated[Lacp, Word(Lacp)] = key(
+        "off",
+        "Whether the ends of a leg send each other LACPDUs: each second (fast) or each 30 s (slow); a leg whose other "
+        "end is silent is given up three of these after the last one, 3 s or 90 s. Not with active_backup.",
+    )
+    silent: Annotated[tuple[Annotated[str, PortName()], ...], Listing("[p1]", least=0, most=4)] = key(
+        [],
+        "Legs whose other end is silent though they have a carrier: nothing passes, and LACP alone finds it. May "
+        "change in mid-run, as `port.down` may.",
+    )
 
 
 class VirtualSwitch(Block):
@@ -119,17 +210,16 @@ class VirtualSwitch(Block):
         "0ns", "Processor time of the switch's core for each sample, beside its frame.", alias="sample_time"
     )
     flow_cache: FlowCache | None = key(
-        None, "How the switch finds out what to do with a frame; null: that is part of `frame_time`, whatever it is."
+        None,
+        "How the switch finds out what to do with a frame; null: that is part of `frame_time`, whatever it is.",
+        unsaid=None,
     )
 
     bond: Bond | None = key(
-        None, "The adapter's Ethernet ports (`port.count`) as legs of one uplink; null: the uplink is its only port."
+        None,
+        "The adapter's Ethernet ports (`port.count`) as legs of one uplink; null: the uplink is its only port.",
+        unsaid=None,
     )
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of a flow cache, or a bond, where there is none."""
-        return said_where_set(self, write(self), "flow_cache", "bond")
 
     @property
     def memory_byte_fs(self) -> int:

@@ -9,8 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
-
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
 
@@ -25,6 +23,7 @@ from .kinds import (
     Listing,
     Number,
     OrWord,
+    Pair,
     Rate,
     Share,
     Whole,
@@ -32,7 +31,6 @@ from .kinds import (
     decimal_number,
     key,
     percent_text,
-    said_where_set,
     shown,
     suggest,
     wrong,
@@ -219,19 +217,6 @@ class SizeWeight(NamedTuple):
     weight: int
 
 
-class _SizeKind(Kind):
-    def parse(self, value: object) -> SizeWeight:
-        if not isinstance(value, list | tuple) or len(value) != 2:
-            raise wrong("an entry is a frame length and a weight, like [64, 7]")
-        return SizeWeight(_FRAME.parse(value[0]), _WEIGHT.parse(value[1]))
-
-    def write(self, value: Any) -> list[int]:
-        return [value.frame_bytes, value.weight]
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "array", "prefixItems": [_FRAME.schema(), _WEIGHT.schema()], "minItems": 2, "maxItems": 2}
-
-
 class _PathKind(Kind):
     def parse(self, value: object) -> Path:
         if not isinstance(value, str) or not value or "\0" in value:
@@ -245,7 +230,8 @@ class _PathKind(Kind):
         return {"type": "string", "minLength": 1}
 
 
-Sizes = Annotated[tuple[Annotated[SizeWeight, _SizeKind()], ...], Listing("[[64, 7], [570, 4], [1518, 1]]", least=1)]
+_SIZE = Pair(SizeWeight, _FRAME, _WEIGHT, "an entry is a frame length and a weight, like [64, 7]")
+Sizes = Annotated[tuple[Annotated[SizeWeight, _SIZE], ...], Listing("[[64, 7], [570, 4], [1518, 1]]", least=1)]
 
 
 def frames_of_send(segment_bytes: int, mss_bytes: int) -> int:
@@ -313,6 +299,7 @@ class Workload(Block):
         None,
         "Payload of a send that the adapter cuts into frames (TSO): all that VMs send are such sends. A virtual switch "
         "passes them whole from VM to VM; those for the wire are cut as nic.tso says. null: VMs send frame by frame.",
+        unsaid=None,
     )
     mss_bytes: Annotated[int, ByteCount("64B", "64KiB")] | None = key(
         None,
@@ -320,12 +307,14 @@ class Workload(Block):
         "adapter cuts (i40e).",
         derived="1448B with segment_bytes",
         alias="mss",
+        unsaid=None,
     )
     header_bytes: Annotated[int, ByteCount("54B", "255B")] | None = key(
         None,
         "Headers of a TCP frame, which each frame of a send gets: 54 B are Ethernet, IPv4 and TCP, 66 B with TCP's "
         "timestamps.",
         derived="66B with segment_bytes, nic.rsc or nic.header_split",
+        unsaid=None,
     )
     load: Annotated[Load, LoadKind()] = key(
         "saturate",
@@ -383,11 +372,6 @@ class Workload(Block):
         derived="vf0, that of the first server where there are several",
     )
     external: External | None = key(None, "Frames that arrive from the wire besides; null: none.")
-
-    @model_serializer(mode="wrap")
-    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of sends where there are none."""
-        return said_where_set(self, write(self), "segment_bytes", "mss_bytes", "header_bytes")
 
     @property
     def frames_a_send(self) -> int:

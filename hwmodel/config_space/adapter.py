@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from hwmodel.config.names import PF
 from hwmodel.config_space.access_time import AT_ONCE, AccessTimes
 from hwmodel.config_space.devices import ROM, PciDevice
+from hwmodel.config_space.extended_structures import SR_IOV
 from hwmodel.config_space.registers import laid_out
 from hwmodel.config_space.space import FunctionSpace, check_access
 from hwmodel.errors import InputError
@@ -22,7 +23,7 @@ PAGE_BYTES = 4096
 FIRST_BAR, ROM_BAR = 0x10, 0x30
 
 # Of the SR-IOV capability, from its start on.
-CONTROL, TOTAL_VFS, NUM_VFS, FIRST_OFFSET, STRIDE, PAGE_SIZE, VF_BAR = 0x08, 0x0E, 0x10, 0x14, 0x16, 0x20, 0x24
+CONTROL, NUM_VFS, FIRST_OFFSET, STRIDE, PAGE_SIZE, VF_BAR = 0x08, 0x10, 0x14, 0x16, 0x20, 0x24
 VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
 ARI_PRESERVED = 0x02  # in its capabilities
 
@@ -36,7 +37,7 @@ class PfSpace(FunctionSpace):
         self._device = device
         for index, bar in device.bars.items():
             self.lay_bar(ROM_BAR if index == ROM else FIRST_BAR + 4 * index, bar, is_rom=index == ROM)
-        at = self.at("Single Root I/O Virtualization")
+        at = self.at(SR_IOV.name)
         assert at is not None
         self.sr_iov = at
         self._before = self._settings()
@@ -68,9 +69,9 @@ class PfSpace(FunctionSpace):
         """Reset the function, and with it its VFs; from D3hot it may keep ARI Capable Hierarchy."""
         at = self.sr_iov
         keeps_ari = from_d3 and self.get(at + 4, 1) & ARI_PRESERVED
-        ari = self.get(at + CONTROL, 1) & ARI_HIERARCHY if keeps_ari else 0
+        ari = bool(keeps_ari and self.get(at + CONTROL, 1) & ARI_HIERARCHY)
         super().reset(from_d3=from_d3)
-        self.set_bits(at + CONTROL, 1, ari)
+        self.set_fields(SR_IOV, "SR-IOV Control", {"ARI Capable Hierarchy": ari})
         self._follow()
 
     def _settings(self) -> tuple[bool, int, int, int]:

@@ -11,34 +11,12 @@ from hwmodel.config.names import PF
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS
 from hwmodel.config.system import Server, servers_of
 from hwmodel.config_space.access_time import AccessTimes
-from hwmodel.config_space.adapter import (
-    ARI_HIERARCHY,
-    CONTROL,
-    FIRST_BAR,
-    NUM_VFS,
-    ROM_BAR,
-    VF_BAR,
-    VF_ENABLE,
-    VF_MEMORY,
-    VF_READY_FS,
-    PciAdapter,
-)
+from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, PciAdapter
 from hwmodel.config_space.addresses import Addresses
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
-from hwmodel.config_space.extended_structures import AER
-from hwmodel.config_space.msix_table import MSIX_ENABLE
-from hwmodel.config_space.port_structures import DEVICE_CONTROL_2
+from hwmodel.config_space.extended_structures import AER, SR_IOV
 from hwmodel.config_space.registers import Structure
-from hwmodel.config_space.structures import (
-    BUS_MASTER,
-    COMMAND,
-    INTX_OFF,
-    IO_SPACE,
-    LINK_STATUS,
-    MEMORY_SPACE,
-    MSI_X,
-    PCI_EXPRESS,
-)
+from hwmodel.config_space.structures import HEADER, MSI_X, PCI_EXPRESS
 from hwmodel.errors import InputError
 from hwmodel.functions.life import course_of
 from hwmodel.functions.mailbox_events import PfDrivers
@@ -48,19 +26,8 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.adapter import Pcie
 
-CACHE_LINE, INTERRUPT_LINE = 0x0C, 0x3C
 LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
 LEGACY_LINE = 0x0B  # what firmware gave the pin: model's choice
-MSIX_CONTROL = 0x02
-DEVICE_CONTROL, DEVICE_STATUS, LINK_CONTROL = 0x08, 0x0A, 0x10
-PAYLOAD_AND_REQUEST = 0x70E0
-EXTENDED_TAG, TEN_BIT_TAG = 0x0100, 0x1000
-FLR = 0x8000
-COMMON_CLOCK, BOUNDARY_128 = 0x40, 0x08
-SPEED_AND_WIDTH = 0x3FF
-# What probing for functions that are not there leaves with the PF: an unsupported request, as an advisory error.
-UNSUPPORTED_REQUEST, CORRECTABLE_STATUS, ADVISORY = 0x9, 0x10, 0x2000
-ERROR_CONTROL, ECRC_ON = 0x18, 0x140
 LEAST_PAYLOAD_BYTES = 128
 FIVE_BIT_TAGS = 32
 
@@ -141,8 +108,8 @@ class OneAdapter:
 
     def find_vfs(self) -> int:
         """Say to the PF that the port above forwards by ARI; return the routing id of the last VF that there can be."""
-        at, total = self.adapter.pf.sr_iov, self.adapter.device.total_vfs
-        self.adapter.write(PF, at + CONTROL, 2, ARI_HIERARCHY)
+        total = self.adapter.device.total_vfs
+        self._write(PF, SR_IOV, "SR-IOV Control", {"ARI Capable Hierarchy": 1})
         return self.adapter.routing_id_of(f"vf{total - 1}")
 
     def probe(self) -> None:
@@ -155,70 +122,75 @@ class OneAdapter:
                 self._place(FIRST_BAR + 4 * index, bar)
         for index, bar in device.vf_bars.items():
             self._place(pf.sr_iov + VF_BAR + 4 * index, bar, device.total_vfs)
-        pf.set_bits(self._at(PF, PCI_EXPRESS) + DEVICE_STATUS, 2, UNSUPPORTED_REQUEST)
-        pf.set_bits(self._at(PF, AER) + CORRECTABLE_STATUS, 4, ADVISORY)
+        # What probing for functions that are not there leaves: an unsupported request, as an advisory error.
+        errors = {"Correctable Error Detected": 1, "Unsupported Request Detected": 1}
+        pf.set_fields(PCI_EXPRESS, "Device Status", errors)
+        pf.set_fields(AER, "Correctable Error Status", {"Advisory Non-Fatal Error Status": 1})
 
     def bind(self, function: str) -> None:
         """Let its driver start a function: bus master, MSI-X; of the PF also what a reset has taken, and its link."""
-        write = self.adapter.write
         if function == PF:
             self._restore()
             has_io = any(bar.is_io for bar, _ in self._places.values())
-            write(PF, COMMAND, 2, has_io * IO_SPACE | MEMORY_SPACE | BUS_MASTER | INTX_OFF)
+            of_pf = {"I/O Space Enable": has_io, "Memory Space Enable": 1, "Interrupt Disable": 1}
+            self._write(PF, HEADER, "Command", {"Bus Master Enable": 1, **of_pf})
             self._configure_link()
         else:
-            write(function, COMMAND, 2, BUS_MASTER)
-        write(function, self._at(function, MSI_X) + MSIX_CONTROL, 2, MSIX_ENABLE)
+            self._write(function, HEADER, "Command", {"Bus Master Enable": 1})
+        self._write(function, MSI_X, "Message Control", {"MSI-X Enable": 1})
 
     def enable_vfs(self, n_vfs: int) -> None:
         """Disable what VFs there are, and enable so many."""
-        write, at = self.adapter.write, self.adapter.pf.sr_iov
-        write(PF, at + CONTROL, 2, ARI_HIERARCHY)
-        write(PF, at + NUM_VFS, 2, n_vfs)
+        off = {"ARI Capable Hierarchy": 1}
+        self._write(PF, SR_IOV, "SR-IOV Control", off)
+        self._write(PF, SR_IOV, "NumVFs", {"NumVFs": n_vfs})
         if n_vfs:
-            write(PF, at + CONTROL, 2, ARI_HIERARCHY | VF_MEMORY | VF_ENABLE)
+            self._write(PF, SR_IOV, "SR-IOV Control", {**off, "VF Memory Space Enable": 1, "VF Enable": 1})
 
     def unplug(self, function: str) -> None:
         """Let a driver give a function up."""
-        self.adapter.write(function, self._at(function, MSI_X) + MSIX_CONTROL, 2, 0)
-        self.adapter.write(function, COMMAND, 2, 0)
+        self._write(function, MSI_X, "Message Control", {})
+        self._write(function, HEADER, "Command", {})
 
     def reset(self, function: str) -> None:
         """Reset a function."""
-        at = self._at(function, PCI_EXPRESS) + DEVICE_CONTROL
-        self.adapter.write(function, at, 2, self.adapter.read(function, at, 2) | FLR)
+        self._write(function, PCI_EXPRESS, "Device Control", {"Initiate Function Level Reset": 1}, keeps_others=True)
 
     plug = reset  # which the host does before a VM has it
 
     def retrain(self, config: Config) -> None:
         """Let the link be as another configuration has it."""
-        self._config, pcie, pf = config, config.pcie, self.adapter.pf
-        at = self._at(PF, PCI_EXPRESS) + LINK_STATUS
-        pf.put(at, 2, pf.get(at, 2) & ~SPEED_AND_WIDTH | pcie.lanes << 4 | pcie.generation)
+        self._config, pcie = config, config.pcie
+        link = {"Current Link Speed": pcie.generation, "Negotiated Link Width": pcie.lanes}
+        self.adapter.pf.set_fields(PCI_EXPRESS, "Link Status", link)
         self.adapter.times = AccessTimes.of(config)
         self._configure_link()
 
     def _restore(self) -> None:
         write = self.adapter.write
-        write(PF, CACHE_LINE, 1, LINE_DOUBLE_WORDS)
-        write(PF, INTERRUPT_LINE, 1, LEGACY_LINE)
+        self._write(PF, HEADER, "Cache Line Size", {"Cache Line Size": LINE_DOUBLE_WORDS})
+        self._write(PF, HEADER, "Interrupt Line", {"Interrupt Line": LEGACY_LINE})
         for at, (bar, address) in self._places.items():
             write(PF, at, 4, address & 0xFFFFFFFF)
             if bar.is_64_bit:
                 write(PF, at + 4, 4, address >> 32)
 
     def _configure_link(self) -> None:
-        pcie, at = self._config.pcie, self._at(PF, PCI_EXPRESS)
-        control = self.adapter.read(PF, at + DEVICE_CONTROL, 2) & ~(PAYLOAD_AND_REQUEST | EXTENDED_TAG)
-        control |= size_code(pcie.max_payload_bytes) << 5 | size_code(pcie.max_read_request_bytes) << 12
-        control |= EXTENDED_TAG * (pcie.tags > FIVE_BIT_TAGS)
-        self.adapter.write(PF, at + DEVICE_CONTROL, 2, control)
+        pcie = self._config.pcie
+        sizes = {
+            "Max Payload Size": size_code(pcie.max_payload_bytes),
+            "Max Read Request Size": size_code(pcie.max_read_request_bytes),
+            "Extended Tag Field Enable": pcie.tags > FIVE_BIT_TAGS,
+        }
+        self._write(PF, PCI_EXPRESS, "Device Control", sizes, keeps_others=True)
         if pcie.tags > MOST_TAGS:
-            control = self.adapter.read(PF, at + DEVICE_CONTROL_2, 2)
-            self.adapter.write(PF, at + DEVICE_CONTROL_2, 2, control | TEN_BIT_TAG)
-        boundary = BOUNDARY_128 * (pcie.read_completion_boundary_bytes == 128)
-        self.adapter.write(PF, at + LINK_CONTROL, 2, COMMON_CLOCK | boundary)
-        self.adapter.write(PF, self._at(PF, AER) + ERROR_CONTROL, 4, ECRC_ON * pcie.ecrc)
+            tags = {"10-Bit Tag Requester Enable": 1}
+            self._write(PF, PCI_EXPRESS, "Device Control 2", tags, keeps_others=True)
+        is_128 = pcie.read_completion_boundary_bytes == 128
+        clock = {"Common Clock Configuration": 1, "Read Completion Boundary": is_128}
+        self._write(PF, PCI_EXPRESS, "Link Control", clock)
+        ecrc = dict.fromkeys(("ECRC Generation Enable", "ECRC Check Enable"), pcie.ecrc)
+        self._write(PF, AER, "Advanced Error Capabilities and Control", ecrc)
 
     def _size(self, at: int, bar: Bar) -> int:
         """Find a range's size by writing ones, as far as its lower 32 bits tell."""
@@ -232,6 +204,15 @@ class OneAdapter:
             self.adapter.write(PF, at, 4, 0)
         else:
             self._places[at] = bar, address
+
+    def _write(
+        self, function: str, structure: Structure, name: str, values: Mapping[str, int], *, keeps_others: bool = False
+    ) -> None:
+        """Write some fields of a register, the others as 0, or as they are read before."""
+        register = structure.register(name)
+        at = self._at(function, structure) + register.offset
+        before = self.adapter.read(function, at, register.n_bytes) if keeps_others else 0
+        self.adapter.write(function, at, register.n_bytes, register.with_fields(before, values))
 
     def _at(self, function: str, structure: Structure) -> int:
         space = self.adapter.space(function)

@@ -17,20 +17,9 @@ from hwmodel.config.system import Server, adapters_of_host, servers_of
 from hwmodel.config_space.adapter import PciAdapter
 from hwmodel.config_space.addresses import IO, MEMORY, PREFETCHABLE, Addresses
 from hwmodel.config_space.dump import Shown, shown_functions
-from hwmodel.config_space.enumeration import (
-    BOUNDARY_128,
-    COMMON_CLOCK,
-    DEVICE_CONTROL,
-    LINK_CONTROL,
-    OneAdapter,
-    adapter_of,
-    size_code,
-    start,
-)
+from hwmodel.config_space.enumeration import OneAdapter, adapter_of, size_code, start
 from hwmodel.config_space.extended_structures import ACS
 from hwmodel.config_space.port_structures import (
-    ARI_FORWARDING,
-    DEVICE_CONTROL_2,
     IO_WINDOW,
     MEMORY_WINDOW,
     PORT_EXPRESS,
@@ -55,8 +44,7 @@ FIRST_ROOT_PORT = 1  # device 0 of bus 0 is the host bridge, which is not shown
 GRANULES = {IO: (1 << 12, 8), MEMORY: (1 << 20, 16), PREFETCHABLE: (1 << 20, 16)}
 WINDOWS = {IO: (IO_WINDOW, 1), MEMORY: (MEMORY_WINDOW, 2), PREFETCHABLE: (PREFETCHABLE_WINDOW, 2)}
 # What Linux enables where it isolates devices: source validation, redirect of requests and completions, forwarding up.
-ACS_CONTROL, ISOLATING = 0x06, 0x1D
-PAYLOAD = 0xE0  # in Device Control
+ISOLATING = ("Source Validation", "P2P Request Redirect", "P2P Completion Redirect", "Upstream Forwarding")
 
 
 def host_with_tree(config: Config, name: str | None) -> str | None:
@@ -190,17 +178,14 @@ class _Builder:
 
     def _configure(self, space: FunctionSpace, kind: int, pcie: Pcie, *, forwards_ari: bool) -> None:
         """Set a port's payload and link, ARI forwarding where an adapter is right behind it, and isolation."""
-        at = space.at(PORT_EXPRESS.name)
-        assert at is not None
-        control = space.read(at + DEVICE_CONTROL, 2) & ~PAYLOAD | size_code(pcie.max_payload_bytes) << 5
-        space.write(at + DEVICE_CONTROL, 2, control)
-        boundary = BOUNDARY_128 * (pcie.read_completion_boundary_bytes == 128 and kind == ROOT_PORT)
-        space.write(at + LINK_CONTROL, 2, COMMON_CLOCK | boundary)
+        space.write_fields(PORT_EXPRESS, "Device Control", {"Max Payload Size": size_code(pcie.max_payload_bytes)})
+        is_128 = pcie.read_completion_boundary_bytes == 128 and kind == ROOT_PORT
+        clock = {"Common Clock Configuration": 1, "Read Completion Boundary": is_128}
+        space.write_fields(PORT_EXPRESS, "Link Control", clock)
         if forwards_ari:
-            space.write(at + DEVICE_CONTROL_2, 2, ARI_FORWARDING)
-        acs = space.at(ACS.name)
-        if acs is not None and self._tree.acs:
-            space.write(acs + ACS_CONTROL, 2, ISOLATING)
+            space.write_fields(PORT_EXPRESS, "Device Control 2", {"ARI Forwarding Enable": 1})
+        if space.at(ACS.name) is not None and self._tree.acs:
+            space.write_fields(ACS, "ACS Control", {f"ACS {name} Enable": 1 for name in ISOLATING})
 
 
 def _number(ports: Sequence[Port], bus: int) -> int:

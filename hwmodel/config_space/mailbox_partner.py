@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
-from hwmodel.config_space.msix_table import MsixTable
 from hwmodel.functions.mailbox import Words
 from hwmodel.functions.pf_driver import handle
 from hwmodel.functions.pf_driver_state import PfState, Vf
@@ -51,23 +49,3 @@ class MailboxPartner:
         assert self.state is not None
         n_more = vf + 1 - len(self.state.vfs)
         return replace(self.state, vfs=(*self.state.vfs, *[Vf(clear_to_send=False)] * n_more))
-
-
-class AroundVf(NamedTuple):
-    """Hold what is around a VF's registers: see `vf_range.Surroundings`."""
-
-    partner: MailboxPartner
-    vf: int
-    table: MsixTable
-
-    def ask(self, words: Words) -> Words | None:
-        """Return the PF's reply."""
-        return self.partner.answer(self.vf, words)
-
-    def was_reset(self) -> None:
-        """Tell the PF of a reset."""
-        self.partner.see_reset(self.vf)
-
-    def raise_vector(self, vector: int) -> None:
-        """Set a vector's pending bit."""
-        self.table.raise_vector(vector)

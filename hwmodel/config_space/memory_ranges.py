@@ -15,7 +15,7 @@ from hwmodel.config.presets import DEVICES as PRESETS
 from hwmodel.config.system import Server
 from hwmodel.config_space.adapter import CONTROL, VF_MEMORY, PciAdapter
 from hwmodel.config_space.devices import ROM
-from hwmodel.config_space.mailbox_partner import AroundVf, MailboxPartner
+from hwmodel.config_space.mailbox_partner import MailboxPartner
 from hwmodel.config_space.memory_registers import REGISTER_BYTES
 from hwmodel.config_space.msix_table import MsixTable
 from hwmodel.config_space.space import D3_HOT, POWER_STATE, FunctionSpace
@@ -204,9 +204,8 @@ class MemoryRanges:
         if space is not space_at_start or space.n_resets != n_resets_at_start:
             self._partner.see_reset(number, is_new=space is not space_at_start)
         most = PRESETS[device.name].ring_most
-        around = AroundVf(self._partner, number, table)
         n_queues = self._config.nic.queues_per_vf if self._config is not None else 1
-        own = VfRange(registers, function, n_queues, table.n_vectors, most, around)
+        own = VfRange(registers, number, n_queues, most, table, self._partner)
         own.tell_link(self._partner.link_rate_bps(number))
         return _Held(space, space.n_resets, table, own)
 

@@ -14,9 +14,6 @@ from hwmodel.config_space.structures import HEADER, PCI_EXPRESS
 PRIMARY_BUS, SECONDARY_BUS, SUBORDINATE_BUS = 0x18, 0x19, 0x1A
 IO_WINDOW, MEMORY_WINDOW, PREFETCHABLE_WINDOW = 0x1C, 0x20, 0x24  # each a base, and a limit behind it
 PREFETCHABLE_UPPER = 0x28  # bits of base and limit above those
-# Of the PCI Express capability of a port.
-DEVICE_CONTROL_2 = 0x28
-ARI_FORWARDING = 0x20
 HAS_SLOT, IS_ROOT = "Slot Implemented", "a root port"  # what a port says it has, beside its fields
 
 

@@ -96,6 +96,13 @@ class Register:
     n_bytes: int
     fields: tuple[Field, ...] = ()
 
+    def with_fields(self, before: int, values: Mapping[str, int]) -> int:
+        """Return what stands in the register where some fields get other values, by their names."""
+        fields = {one.name: one for one in self.fields}
+        for name, value in values.items():
+            before = before & ~fields[name].mask | value << fields[name].low
+        return before
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -107,6 +114,10 @@ class Structure:
     source: str
     registers: tuple[Register, ...]
     is_extended: bool = False
+
+    def register(self, name: str) -> Register:
+        """Return a register by its name."""
+        return next(one for one in self.registers if one.name == name)
 
     def fields(self) -> Iterator[tuple[Register, Field]]:
         """Give each field, with the register that it is in."""

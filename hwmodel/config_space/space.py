@@ -8,10 +8,10 @@ entered, while the other bits of the same write hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hwmodel.config_space.devices import Bar
-from hwmodel.config_space.registers import SPACE_BYTES, Layout, Placed
+from hwmodel.config_space.registers import SPACE_BYTES, Layout, Placed, Structure
 from hwmodel.errors import InputError
 
 WIDTHS = (1, 2, 4)
@@ -68,9 +68,16 @@ class FunctionSpace:
         elif is_reset:
             self.reset(from_d3=True)
 
-    def set_bits(self, offset: int, n_bytes: int, bits: int) -> None:
-        """Let the function itself set bits: an error in a status register."""
-        self.put(offset, n_bytes, self.get(offset, n_bytes) | bits)
+    def set_fields(self, structure: Structure, register: str, values: Mapping[str, int]) -> None:
+        """Let the function itself have other values of some fields: an error in a status register."""
+        one, at = structure.register(register), self._places[structure.name].at
+        self.put(at + one.offset, one.n_bytes, one.with_fields(self.get(at + one.offset, one.n_bytes), values))
+
+    def write_fields(self, structure: Structure, register: str, values: Mapping[str, int]) -> None:
+        """Take a write of some fields, the others being written as they are read."""
+        one, at = structure.register(register), self._places[structure.name].at
+        before = self.read(at + one.offset, one.n_bytes)
+        self.write(at + one.offset, one.n_bytes, one.with_fields(before, values))
 
     def settle(self) -> None:
         """Apply what registers have of rules beside the attributes of their bits; here none."""

@@ -11,7 +11,7 @@ from hwmodel.config_space.registers import HWINIT, RO, RW, RW1C, RW1CS, RWS, Fie
 
 # Of the header: where Command is, and bits of it. Of the PCI Express capability: where Link Status is.
 COMMAND = 0x04
-IO_SPACE, MEMORY_SPACE, BUS_MASTER, INTX_OFF = 0x001, 0x002, 0x004, 0x400
+IO_SPACE, MEMORY_SPACE, BUS_MASTER = 0x001, 0x002, 0x004
 LINK_STATUS = 0x12
 
 # What a device says it has, beside its fields: a field needs one of these where it is named there.

@@ -8,9 +8,10 @@ enabled, queues and vectors that the VF has not.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from hwmodel.config_space.mailbox_partner import MailboxPartner
 from hwmodel.config_space.memory_registers import Place, RegisterFile
+from hwmodel.config_space.msix_table import MsixTable
 from hwmodel.config_space.vf_register_tables import (
     FUNCTION_RESET,
     QUEUE_ENABLE,
@@ -22,7 +23,6 @@ from hwmodel.config_space.vf_register_tables import (
     VfRegisters,
 )
 from hwmodel.errors import InputError
-from hwmodel.functions.mailbox import Words
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 
@@ -30,36 +30,21 @@ from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 BASES, LENGTH, HEAD, TAIL, CONTROL = ("DBAL", "DBAH"), "DLEN", "DH", "DT", "XDCTL"
 
 
-class Surroundings(Protocol):
-    """What is around a VF's registers: the PF's driver, and the VF's MSI-X table."""
-
-    def ask(self, words: Words) -> Words | None:
-        """Return what the PF's driver replies to a message, None for nothing."""
-
-    def was_reset(self) -> None:
-        """Let the PF's driver know that the VF has reset itself."""
-
-    def raise_vector(self, vector: int) -> None:
-        """Let a vector have something to tell."""
-
-
 class VfRange:
-    """Hold the registers of one VF.
-
-    `vf`: its name; `n_queues`, `n_vectors`: how many it has; `most_descriptors`: of a ring.
-    """
+    """Hold the registers of VF `number`, beside its MSI-X table; `most_descriptors`: of a ring."""
 
     def __init__(
         self,
         registers: VfRegisters,
-        vf: str,
+        number: int,
         n_queues: int,
-        n_vectors: int,
         most_descriptors: int,
-        around: Surroundings,
+        table: MsixTable,
+        partner: MailboxPartner,
     ) -> None:
-        self._registers, self._vf, self._around = registers, vf, around
-        self._n = {"queue": n_queues, "vector": n_vectors}
+        self._registers, self._number, self._vf = registers, number, f"vf{number}"
+        self._table, self._partner = table, partner
+        self._n = {"queue": n_queues, "vector": table.n_vectors}
         self._most_descriptors = most_descriptors
         self._file = RegisterFile(registers.blocks, registers.offers)
         self._is_served = False
@@ -173,7 +158,7 @@ class VfRange:
         raised = vectors & self._get("VTEICR") & self._get("VTEIMS")
         for vector in range(self._n["vector"]):
             if raised >> vector & 1:
-                self._around.raise_vector(vector)
+                self._table.raise_vector(vector)
         self._put("VTEICR", self._get("VTEICR") & ~(raised & self._get("VTEIAC")))
 
     def _mask(self, vectors: int) -> None:
@@ -182,13 +167,14 @@ class VfRange:
     def _control(self, value: int) -> None:
         if value & FUNCTION_RESET:
             self.reset()
-            self._around.was_reset()
+            self._partner.see_reset(self._number)
 
     def _post(self, flags: int) -> None:
         """Give the PF's driver what the memory holds; it answers at once, with an interrupt if one is mapped."""
         if not flags & VfMailbox.REQ or not self._is_served:
             return
-        reply = self._around.ask(tuple(self._get("VFMBMEM", at) for at in range(MAILBOX_WORDS)))
+        words = tuple(self._get("VFMBMEM", at) for at in range(MAILBOX_WORDS))
+        reply = self._partner.answer(self._number, words)
         for at, word in enumerate(reply or ()):
             self._put("VFMBMEM", word, at)
         told = VfMailbox.PFACK | (VfMailbox.PFSTS if reply is not None else 0)

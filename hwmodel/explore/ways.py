@@ -159,19 +159,12 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
     if own is not None and own.pass_by != passed_by:
         said |= {"preset": None}  # which is of the other
         del said["byte_time"]
-    if own is None or not _says_its_cores(config):
+    if own is None or not (config.has_virtual_switch or config.is_written("host.virtual_switch.cores")):
         said["cores"] = [config.host.cores]
         yield "host.cores", config.host.cores + 1
         for function, port in enumerate(config.switch.ports):
             yield f"switch.ports.{port.name}.cores", list(config.cores_of(function))
     yield "host.virtual_switch", {**said, "pass_by": passed_by}
-
-
-def _says_its_cores(config: Config) -> bool:
-    """Tell whether a virtual switch is used as it is, or its cores are written: others follow the host's."""
-    more = config.with_overrides({"host.cores": config.host.cores + 1}).host.virtual_switch
-    own = config.host.virtual_switch
-    return config.has_virtual_switch or (more is not None and own is not None and more.cores == own.cores)
 
 
 def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[ForbiddenPair] = ()) -> WayFigures:

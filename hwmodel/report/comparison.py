@@ -15,7 +15,16 @@ from hwmodel.results.comparison import Comparison
 from hwmodel.results.result import Result
 from hwmodel.words.comparison_text import sentences, way_remarks, way_rows, way_texts
 from hwmodel.words.modelled import default_label
-from hwmodel.words.quantities import MISSING, count_text, decimals_text, gbps_text, percent_text, printable, scaled_text
+from hwmodel.words.quantities import (
+    MISSING,
+    count_text,
+    decimals_text,
+    gbps_text,
+    listed,
+    percent_text,
+    printable,
+    scaled_text,
+)
 from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE
 
 # What the defaults beside a configuration take from it, so that others may follow from them.
@@ -125,16 +134,21 @@ def _of_stations(values: Sequence[str]) -> str:
 
 
 def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]:
-    """Yield why a run in which all frames cross a full wire is slower than one whose adapter forwards them itself."""
+    """Say why runs in which all frames cross a full wire are slower than one whose adapter forwards them itself."""
     inside = [(result.totals.gbps, at) for at, result in enumerate(results) if not _crosses_wire(result)]
     best_gbps, best = max(((gbps, at) for gbps, at in inside if gbps), default=(0.0, -1))
-    for result, label in zip(results, labels, strict=True):
-        gbps, wire = result.totals.gbps, result.wire
-        if not _crosses_wire(result) or not gbps or best_gbps <= gbps or wire.utilization < FULL:
-            continue
+    slower = [
+        (result, label)
+        for result, label in zip(results, labels, strict=True)
+        if _crosses_wire(result) and 0 < (result.totals.gbps or 0) < best_gbps and result.wire.utilization >= FULL
+    ]
+    if slower:
+        gets = [f"{gbps_text(result.totals.gbps)} in {label}" for result, label in slower]
+        carried = listed(list(dict.fromkeys(gbps_text(result.wire.tx_gbps) for result, _ in slower)))
         yield (
-            f"VMs get {gbps_text(best_gbps)} in {labels[best]} and {gbps_text(gbps)} in {label}: there every frame "
-            f"crosses the wire, which carries {gbps_text(wire.tx_gbps)} and is full, and comes back over the bridge."
+            f"VMs get {listed([f'{gbps_text(best_gbps)} in {labels[best]}', *gets])}: "
+            f"{'there' if len(slower) == 1 else f'in the last {len(slower)}'} every frame crosses the wire, which "
+            f"carries {carried} and is full, and comes back over the bridge."
         )
 
 

@@ -35,8 +35,8 @@ from hwmodel.units import UnitError, parse_bytes
 from hwmodel.words.bridge_reading import NamedPort, core_share, nic_setting_of, port_lines, port_share
 from hwmodel.words.datapath_parts import Part, datapath_parts
 from hwmodel.words.modelled import link_words
-from hwmodel.words.pci_bus_rows import is_on_bus
 from hwmodel.words.quantities import percent_text, printable
+from hwmodel.words.shared_links import is_on_bus
 
 _PART_OF = {
     "driver.tx": "driver",

@@ -33,11 +33,8 @@ from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, s
 from hwmodel.results.result import FlowResult, Result
 from hwmodel.words.bond import bond_sentence, outage_sentence
 from hwmodel.words.bridge_reading import ports_of
-from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences, is_switched_in_memory, modelled_sentence
-from hwmodel.words.passed_flows import passed_sentences
-from hwmodel.words.pci_bus_rows import OF_BUS_BYTES, OF_BUS_SHARES, link_noun
 from hwmodel.words.quantities import page_time, printable
 from hwmodel.words.reading import (
     DELIVERY,
@@ -60,6 +57,8 @@ from hwmodel.words.reading import (
     stall_shares,
 )
 from hwmodel.words.search_text import relaxed_sentence
+from hwmodel.words.shared_links import OF_BUS_BYTES, OF_BUS_SHARES, link_noun
+from hwmodel.words.virtual_switch import flow_cache_sentence, passed_sentences
 
 if TYPE_CHECKING:
     from jinja2 import Environment

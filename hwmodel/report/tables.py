@@ -24,8 +24,6 @@ from hwmodel.words.bridge_reading import (
     ports_of,
 )
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.words.pci_bus_rows import BUS_COLUMNS, bus_rows, link_noun
-from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
     count_text,
@@ -55,6 +53,7 @@ from hwmodel.words.reading import (
     spread_rows,
     stall_shares,
 )
+from hwmodel.words.shared_links import BUS_COLUMNS, SWITCH_COLUMNS, bus_rows, link_noun, switch_rows
 from hwmodel.words.summary import VM_COLUMNS, VM_TEXT_COLUMNS, vm_rows
 
 MOST_FLOW_ROWS = 16

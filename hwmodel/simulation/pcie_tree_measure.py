@@ -16,7 +16,7 @@ from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchP
 from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.span import Span
 from hwmodel.words.bottleneck import busy_multi_root_link, busy_switch_link
-from hwmodel.words.pcie_switch_rows import MULTI_ROOT_SWITCH
+from hwmodel.words.shared_links import MULTI_ROOT_SWITCH
 
 _COUNTS = ("busy_fs", "n_tlps", "n_bytes", "dllps")
 _BUSY, _TLPS, _BYTES, _DLLPS = range(len(_COUNTS))

@@ -25,8 +25,15 @@ from hwmodel.words.events import (
     event_text,
     rates_text,
 )
-from hwmodel.words.hosts import flood_text, host_event_text, uncontrolled_text, waited_text, waits_text
-from hwmodel.words.lives import life_event_text, lives_text
+from hwmodel.words.lives import (
+    flood_text,
+    host_event_text,
+    life_event_text,
+    lives_text,
+    uncontrolled_text,
+    waited_text,
+    waits_text,
+)
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import count_text, gbps_text, listed, percent_text, three_digits, time_text
+from hwmodel.words.quantities import count_text, counted, gbps_text, listed, percent_text, three_digits, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bond import BondUse, LegUse, Outage
@@ -24,7 +24,7 @@ def bond_sentence(bond: BondUse) -> str:
     ways.append(f"in use at the end {listed(bond.in_use)}{active}" if bond.in_use else "no leg in use at the end")
     lost = _lost_words(sum(leg.lost_out for leg in bond.legs), sum(leg.lost_in for leg in bond.legs))
     if bond.without_leg:
-        lost = ", ".join(filter(None, (lost, f"{_frames(bond.without_leg)} found no leg in use")))
+        lost = ", ".join(filter(None, (lost, f"{counted(bond.without_leg, 'frame')} found no leg in use")))
     return f"Bond ({bond.mode}): {'; '.join(ways)}{f'; whole run: {lost}' if lost else ''}."
 
 
@@ -76,12 +76,8 @@ def _cost(outage: Outage) -> str:
 
 
 def _lost_words(lost_out: int, lost_in: int) -> str:
-    ways = [f"{_frames(n)} lost on the way {way}" for n, way in ((lost_out, "out"), (lost_in, "in")) if n]
+    ways = [f"{counted(n, 'frame')} lost on the way {way}" for n, way in ((lost_out, "out"), (lost_in, "in")) if n]
     return ", ".join(ways)
-
-
-def _frames(n: int) -> str:
-    return f"{count_text(n)} frame{'s' * (n != 1)}"
 
 
 def bond_capacity(mode: str, parts: Mapping[str, float], fullest: str, gbps: float) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.units import UnitError, parse_bytes
+from hwmodel.words.bridge_reading import core_share
 from hwmodel.words.quantities import count_text, decimals_text, percent_text, three_digits
 from hwmodel.words.reading import frame_bytes_total, sends_whole
 
@@ -29,7 +30,7 @@ def datapath_parts(result: Result) -> dict[str, Part]:
     per_frame = frame_bytes_total(result)
     up, down = result.pcie.up.utilization, result.pcie.down.utilization
     link = "Bus" if result.buses else "PCIe"
-    core = _sum(shares.get("driver.tx"), shares.get("driver.rx"))
+    core = core_share(shares)
     tx_slots, rx_slots = _whole(nic.get("tx_ring")), _whole(nic.get("rx_ring"))
     slots = "descriptors" if sends_whole(result) else "frames"
     return {
@@ -46,11 +47,6 @@ def datapath_parts(result: Result) -> dict[str, Part]:
         "rx_ring": _ring("Rx rings", queues.get("rx_ring"), rx_slots, "used"),
         "guest": Part("Guests", _core_lines(core, "receiving", shares.get("driver.rx")), core),
     }
-
-
-def _sum(*shares: float | None) -> float | None:
-    known = [share for share in shares if share is not None]
-    return sum(known) if known else None
 
 
 def _core_lines(core: float | None, verb: str, share: float | None) -> tuple[str, ...]:

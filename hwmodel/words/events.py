@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.words.quantities import count_text, three_digits, time_text
+from hwmodel.words.quantities import counted, three_digits, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.series import Series, VmSeries
@@ -60,7 +60,7 @@ _CONDITIONS = {
 
 def condition_text(vm: str, kind: str, target: int, from_ns: float, *, was_true: bool) -> str:
     """Write what an event waited for: vf1 had received 1,000 frames."""
-    frames = f"{count_text(target)} {'frame' if target == 1 else 'frames'}"
+    frames = counted(target, "frame")
     text = _CONDITIONS[kind][not was_true].format(vm=vm, frames=frames, up="up" if target else "off")
     return f"{text} from {time_text(from_ns)} on" if from_ns else text
 
@@ -164,8 +164,7 @@ def _drops_told(series: Series, span: Span) -> list[str]:
     change = _change("", "drops", drops, (before, behind))
     is_more = not change.before or (change.is_sure and change.after > change.before)
     goes_on = "" if is_more else ", no more than before it"
-    frames = "frame" if lost == 1 else "frames"
-    return [f"{count_text(lost)} {frames} dropped up to {time_text(behind.stop * series.interval_ns)}{goes_on}"]
+    return [f"{counted(lost, 'frame')} dropped up to {time_text(behind.stop * series.interval_ns)}{goes_on}"]
 
 
 def _too_short_text(series: Series, span: Span) -> str:

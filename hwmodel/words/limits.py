@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 from hwmodel.words.notebook import fragment, html_table, paragraph
-from hwmodel.words.quantities import printable, rough_text, table
+from hwmodel.words.quantities import counted, printable, rough_text, table
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling, Step
@@ -85,15 +85,12 @@ def _send_lines(limits: Limits) -> list[str]:
     if send is None:
         return []
     return [
-        f"a send of {send.memory_bytes:,} B, header and payload: {_of(send.frames, 'frame')}, "
-        f"{_of(send.descriptors, 'descriptor')}, {_of(send.doorbells, 'doorbell')}, {_of(send.reads, 'payload read')}",
+        f"a send of {send.memory_bytes:,} B, header and payload: {counted(send.frames, 'frame')}, "
+        f"{counted(send.descriptors, 'descriptor')}, {counted(send.doorbells, 'doorbell')}, "
+        f"{counted(send.reads, 'payload read')}",
         f"by itself on the link: {send.up_bytes:,} B up, {send.down_bytes:,} B down (doorbell, descriptors, payload, "
         "write-back; no interrupt, no DLLPs)",
     ]
-
-
-def _of(n: int, what: str) -> str:
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def _server_lines(limits: Limits) -> list[str]:

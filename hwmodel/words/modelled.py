@@ -13,7 +13,7 @@ from hwmodel.rules.pci_bus import KIND_NAMES
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import FS_PER_NS, parse_time_fs
 from hwmodel.words.bridge_reading import servers_in
-from hwmodel.words.quantities import printable, three_digits
+from hwmodel.words.quantities import listed, printable, three_digits
 
 if TYPE_CHECKING:
     from hwmodel.results.result import Result
@@ -107,7 +107,7 @@ def frame_words(workload: Mapping[str, Any]) -> str:
         if len(sizes) > _MOST_LISTED:
             mean = sum(n_bytes * weight for n_bytes, weight in sizes) / total
             return f"frames of {len(sizes)} sizes, {mean:.0f} B on average"
-        return "frames of " + _listed([f"{n_bytes} B ({100 * weight / total:.0f} %)" for n_bytes, weight in sizes])
+        return "frames of " + listed([f"{n_bytes} B ({100 * weight / total:.0f} %)" for n_bytes, weight in sizes])
     n_bytes = workload.get("frame_bytes")
     return f"{n_bytes} B frames" if n_bytes is not None else "frames"
 
@@ -171,7 +171,7 @@ def _servers_words(config: Mapping[str, Any]) -> str:
     names = [printable(str(entry.get("name"))) for entry in config.get("servers") or []]
     if not names:
         return ""
-    listed = _listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
+    who = _span(names)
     parts = servers_in(config)
     own = dict.fromkeys(
         key
@@ -183,21 +183,20 @@ def _servers_words(config: Mapping[str, Any]) -> str:
     alike = f", alike but for {keys}" if own else ""
     several = f", {len(parts)} adapters in all" if len(parts) > len(names) else ""
     if config.get("multi_root"):
-        return f"{len(names)} hosts ({listed}) at one adapter, by a multi-root switch{alike}, each with a part of "
-    return f"{len(names)} server{'s' * (len(names) != 1)} ({listed}){several}{alike}, each with "
+        return f"{len(names)} hosts ({who}) at one adapter, by a multi-root switch{alike}, each with a part of "
+    return f"{len(names)} server{'s' * (len(names) != 1)} ({who}){several}{alike}, each with "
 
 
 def _bridge_words(config: Mapping[str, Any]) -> str:
     bridge, joined = _block(config, "bridge"), config.get("bridges")
     if isinstance(joined, list) and joined:
-        names = _listed([printable(str(entry.get("name"))) for entry in joined[:_MOST_NAMED]])
+        names = listed([printable(str(entry.get("name"))) for entry in joined[:_MOST_NAMED]])
         return f"at the other ends of the wires {len(joined)} bridges joined with each other ({names})"
     if not bridge:
         return ""
     kind = {"learning": "learns addresses", "controlling": "knows each virtual interface"}.get(str(bridge.get("kind")))
     extenders = [printable(str(name)) for name in bridge.get("extenders") or {}]
-    listed = _listed(extenders) if len(extenders) <= _MOST_NAMED else f"{extenders[0]} to {extenders[-1]}"
-    over = f", with port extender{'s' * (len(extenders) != 1)} {listed} below" if extenders else ""
+    over = f", with port extender{'s' * (len(extenders) != 1)} {_span(extenders)} below" if extenders else ""
     has_several = (_block(config, "port").get("count") or 1) > 1
     where = (
         "at the other ends of its wires"
@@ -205,6 +204,10 @@ def _bridge_words(config: Mapping[str, Any]) -> str:
         else "at the other end of the wire"
     )
     return f"{where} a bridge{f' that {kind}' if kind else ''}{over}"
+
+
+def _span(names: Sequence[str]) -> str:
+    return listed(names) if len(names) <= _MOST_NAMED else f"{names[0]} to {names[-1]}"
 
 
 def _spaced(amount: object) -> str:
@@ -267,7 +270,7 @@ def _flow_words(workload: Mapping[str, Any], frames: str) -> str:
     flows = _flows(workload)
     if len(flows) <= _MOST_LISTED:
         named = [f"{source} to {to}{f' at {rate}' if rate is not None else ''}" for source, to, rate in flows]
-        text = f"{frames} flow from {printable(_listed(named))}"
+        text = f"{frames} flow from {printable(listed(named))}"
     else:
         rated = sum(rate is not None for _, _, rate in flows)
         kinds = "all" if rated == len(flows) else ("none" if not rated else str(rated))
@@ -301,7 +304,7 @@ def _outside_words(workload: Mapping[str, Any]) -> str:
     if not isinstance(external, Mapping):
         return ""
     to = external.get("to", "all")
-    targets = "all VMs" if to == "all" else printable(_listed([str(name) for name in to]))
+    targets = "all VMs" if to == "all" else printable(listed([str(name) for name in to]))
     return f"{frame_words(external)} come in from the wire at {printable(str(external.get('rate')))} for {targets}"
 
 
@@ -324,8 +327,8 @@ def _vms_words(driver: Mapping[str, Any]) -> str:
             shown = [words]
         elif len(changes) > _MOST_CHANGES:
             shown.append(f"{len(changes) - _MOST_CHANGES} more keys")
-        groups.setdefault(printable(_listed(shown)), []).append(printable(str(name)))
-    return "".join(f", but {_listed(names)} with {words}" for words, names in groups.items() if words)
+        groups.setdefault(printable(listed(shown)), []).append(printable(str(name)))
+    return "".join(f", but {listed(names)} with {words}" for words, names in groups.items() if words)
 
 
 def _one_driver_words(driver: Mapping[str, Any]) -> str:
@@ -349,17 +352,13 @@ def _one_driver_words(driver: Mapping[str, Any]) -> str:
 
 def _flows(workload: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     """Return (source, target, rate or None) of each flow; entries of another shape are left out."""
-    listed = workload.get("flows") or []
-    return [(str(one[0]), str(one[1]), one[2] if len(one) > 2 else None) for one in listed if len(one) in (2, 3)]
+    flows = workload.get("flows") or []
+    return [(str(one[0]), str(one[1]), one[2] if len(one) > 2 else None) for one in flows if len(one) in (2, 3)]
 
 
 def _block(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     block = config.get(name)
     return block if isinstance(block, Mapping) else {}
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
 _COSTS = ("wakeup_time", "interrupt_time", "exit_time")  # of an interrupt

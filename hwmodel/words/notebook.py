@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from hwmodel.words.pci_bus_rows import link_noun
 from hwmodel.words.quantities import MOST_ROWS, page_time, percent_text, printable
 from hwmodel.words.reading import (
     frame_balance,
@@ -20,6 +19,7 @@ from hwmodel.words.reading import (
     loss_sentence,
 )
 from hwmodel.words.search_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
+from hwmodel.words.shared_links import link_noun
 from hwmodel.words.summary import VM_COLUMNS, VM_TEXT_COLUMNS, event_lines, vm_rows
 
 if TYPE_CHECKING:

@@ -129,6 +129,11 @@ def count_text(count: int) -> str:
     return f"{count:,}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Write how many there are of something: `1 frame`, `22,054 frames`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def printable(text: str) -> str:
     """Return a text with control characters written out, so that a name cannot move the cursor or break a page."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

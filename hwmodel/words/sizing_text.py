@@ -10,6 +10,7 @@ from hwmodel.words.quantities import (
     MISSING,
     PLUS_MINUS,
     cost_text,
+    counted,
     printable,
     spread_text,
     table,
@@ -93,17 +94,17 @@ def knobs_text(knobs: Mapping[str, Any]) -> str:
 
 def found_sentences(result: SizingResult) -> Iterator[str]:
     """Yield how many configurations there are, how many were run, and what ruled others out."""
-    ran = f"{_are(result.n_run, 'was run', 'were run')} ({_counted(result.simulations, 'simulation')})"
+    ran = f"{_are(result.n_run, 'was run', 'were run')} ({counted(result.simulations, 'simulation')})"
     n_missed = result.n_ruled_out_by_simulation
     parts = [f"{ran}, {f'{n_missed:,}' if n_missed else 'none'} of which miss{'es' * (n_missed < 2)}"]
     if result.n_ruled_out_by_closed_form:
-        n, evaluations = result.n_ruled_out_by_closed_form, _counted(result.n_closed_forms, "evaluation")
+        n, evaluations = result.n_ruled_out_by_closed_form, counted(result.n_closed_forms, "evaluation")
         parts.append(f"{_are(n, 'is', 'are')} out of reach by the closed form ({evaluations})")
     if result.n_ruled_out_by_rule:
         parts.append(f"{_are(result.n_ruled_out_by_rule, 'has', 'have')} no more of any knob than one that misses")
     if result.n_invalid:
         parts.append(f"{result.n_invalid:,} cannot be, since there is no such configuration")
-    yield f"Of {_counted(result.n_candidates, 'configuration')} {'; '.join(parts)}."
+    yield f"Of {counted(result.n_candidates, 'configuration')} {'; '.join(parts)}."
     if result.closed_form_refuted:
         of = " and ".join(_NAMES[metric] for metric in result.closed_form_refuted)
         yield f"A run was better than the closed form allows, so that by {of} nothing is ruled out without a run."
@@ -171,10 +172,6 @@ def _others(choice: Choice, beside: Choice) -> dict[str, Any]:
 
 def _are(n: int, one: str, several: str) -> str:
     return f"{n:,} {one if n == 1 else several}"
-
-
-def _counted(n: int, word: str) -> str:
-    return f"{n:,} {word}{'s' * (n != 1)}"
 
 
 def target_rows(choice: Choice, offered: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

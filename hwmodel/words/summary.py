@@ -21,18 +21,15 @@ from hwmodel.words.bridge_reading import (
 )
 from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts
-from hwmodel.words.flow_cache import flow_cache_sentence
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences
-from hwmodel.words.passed_flows import passed_sentences
-from hwmodel.words.pci_bus_rows import BUS_COLUMNS, OF_BUS_BYTES, OF_BUS_SHARES, bus_rows, bus_words, link_noun
-from hwmodel.words.pcie_switch_rows import SWITCH_COLUMNS, switch_rows
 from hwmodel.words.quantities import (
     MISSING,
     MOST_ROWS,
     PLUS_MINUS,
     Line,
     count_text,
+    counted,
     decimals_text,
     drop_words,
     percent_text,
@@ -62,6 +59,17 @@ from hwmodel.words.reading import (
     spread_rows,
     stall_shares,
 )
+from hwmodel.words.shared_links import (
+    BUS_COLUMNS,
+    OF_BUS_BYTES,
+    OF_BUS_SHARES,
+    SWITCH_COLUMNS,
+    bus_rows,
+    bus_words,
+    link_noun,
+    switch_rows,
+)
+from hwmodel.words.virtual_switch import flow_cache_sentence, passed_sentences
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import Core, PortResult
@@ -345,7 +353,7 @@ def short_lines(result: Result) -> list[Line]:
     n_shown = max(1, min(_MOST_WARNINGS, room if room >= len(warnings) else room - 1))
     if len(warnings) > n_shown:
         n_more = len(warnings) - n_shown
-        more = f"{n_more} more warning{'s' * (n_more > 1)}: --verbose shows {'them' if n_more > 1 else 'it'}."
+        more = f"{counted(n_more, 'more warning')}: --verbose shows {'them' if n_more > 1 else 'it'}."
         warnings = [*warnings[:n_shown], Line(more, "warning")]
     return [*before, *warnings, *behind, *beside[: max(0, room - len(warnings))], *end]
 
@@ -368,7 +376,7 @@ def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
         yield Line(printable(f"{time} {event.event}: {event.did}."))
     n_more = 0 if most is None else len(events) - most
     if n_more > 0:
-        yield Line(f"{n_more} more event{'s' * (n_more > 1)}: --verbose shows {'them' if n_more > 1 else 'it'}.")
+        yield Line(f"{counted(n_more, 'more event')}: --verbose shows {'them' if n_more > 1 else 'it'}.")
 
 
 def warning_lines(result: Result) -> Iterator[Line]:
@@ -510,7 +518,7 @@ def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]
     vms = result.vms
     if all(vm.tx_gbps is None and vm.rx_gbps is None for vm in vms):
         if _dropped(vms):
-            yield Line(f"{len(vms)} VM{'s' * (len(vms) != 1)}: no rates measured{_dropped(vms)}")
+            yield Line(f"{counted(len(vms), 'VM')}: no rates measured{_dropped(vms)}")
         return
     if len(vms) > 1 and _are_alike(vms):
         rates = f"{_mean(vms, 'tx_gbps')} Gb/s sent, {_mean(vms, 'rx_gbps')} Gb/s received by each on average"

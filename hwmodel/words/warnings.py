@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.units import FS_PER_NS, format_time_fs
+from hwmodel.units import FS_PER_NS
 from hwmodel.words.bridge_reading import NO_NAME
-from hwmodel.words.quantities import listed, percent_text, rough_text, three_digits, time_text
+from hwmodel.words.quantities import counted, listed, percent_text, rough_text, three_digits, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgeResult
@@ -41,19 +41,18 @@ def too_few(n_frames: int, *, are_copies: bool, burst: int, n_receiving: int, le
 
 def full_filter_table(where: str, without_room: int, capacity: int) -> str:
     """Say that flows found no room among Flow Director's filters; `where`: a server or port, of several."""
-    flows = "1 flow" if without_room == 1 else f"{without_room:,} flows"
     whose = f" of {where}" if where else ""
     return (
-        f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and {flows} that "
-        "began later found no room; their frames go by the RSS table. More memory (nic.steering.flow_director.memory) "
-        "holds more."
+        f"Flow Director's table{whose} is full: its {capacity:,} signature filters are all taken, and "
+        f"{counted(without_room, 'flow')} that began later found no room; their frames go by the RSS table. More "
+        "memory (nic.steering.flow_director.memory) holds more."
     )
 
 
 def interrupted(done_ms: float, wanted_fs: int) -> str:
     """Say how much of a window there is where its run was interrupted."""
-    done = f"{done_ms:,.0f}" if done_ms >= 100 else f"{done_ms:.3g}"
-    return f"Interrupted: the window ended after {done} ms of {format_time_fs(wanted_fs)}; its figures are partial."
+    done, wanted = time_text(done_ms * 1e6), time_text(wanted_fs / FS_PER_NS)
+    return f"Interrupted: the window ended after {done} of {wanted}; its figures are partial."
 
 
 def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
@@ -117,7 +116,7 @@ def figure_name(name: str) -> str:
 def _amount(name: str, rise: float) -> str:
     """Return a rise in words, with the unit that the name of the figure ends with."""
     if "_ns." in name:
-        return format_time_fs(round(float(f"{abs(rise):.3g}")) * FS_PER_NS)
+        return time_text(abs(rise))
     if name.endswith("utilization"):
         return rough_text(abs(rise))
     return f"{abs(rise):.3g} {'Mpps' if name.endswith('mpps') else 'Gb/s'}"
@@ -164,7 +163,7 @@ def locked_in_phase(n_runs: int, reaches: Iterable[tuple[str, float]]) -> str:
         f"Locked in phase: which of several cycles this machine settles into depends on the moments at which its "
         f"cores, ports and timers begin. {n_runs} short runs that begin at others say how far 95 % of such "
         f"runs lie from this one: {named}. The intervals say so too; a longer run.duration does not "
-        "narrow them, --seeds shows the cycles."
+        "narrow them, runs with other seeds (hwmodel run --seeds) show the cycles."
     )
 
 
@@ -275,7 +274,7 @@ def flooding(bridge: BridgeResult, reason: str, cure: str) -> str:
     """Say how much a bridge floods, behind the reason and before the cure."""
     share, is_one = 100 * bridge.flooded_frames / bridge.forwarded_frames, bridge.flooded_frames == 1
     return (
-        f"{reason}; {bridge.flooded_frames:,} frame{'s' * (not is_one)} ({share:.1f} % of those that the "
+        f"{reason}; {counted(bridge.flooded_frames, 'frame')} ({share:.1f} % of those that the "
         f"{_named(bridge)} forwarded) {'was to an address' if is_one else 'were to addresses'} that it did not know, "
         f"and went to every port of {'its' if is_one else 'their'} VLAN.{cure}"
     )

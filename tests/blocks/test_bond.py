@@ -10,7 +10,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Dot1Q, Ether
 
-from hwmodel.config.bond import Bond
+from hwmodel.config.virtual_switch import Bond
 from hwmodel.forwarding.header_store import HEADER_ROOM
 from hwmodel.machine.network.bond import LOG_CAP, NO_LEG, connection_hash, leg_changes, leg_found, leg_of, log_leg
 from hwmodel.simulation.bond import MODES, take_bond

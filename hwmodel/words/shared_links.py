@@ -1,4 +1,4 @@
-"""What both reports say of shared buses: how busy each was, where its clocks went, and who had it."""
+"""What both reports say of shared links: of each bus and PCIe switch, how busy it was, and who had how much of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hwmodel.words.quantities import percent_text, printable
 
 if TYPE_CHECKING:
     from hwmodel.results.pci_bus import BusResult
+    from hwmodel.results.pcie_switch import PcieSwitchResult
     from hwmodel.results.result import Result
 
 BUS_COLUMNS = ("bus", "kind", "busy", "where its clocks go", "who had it, of the busy time")
@@ -59,3 +60,31 @@ def bus_rows(result: Result, percent: Callable[[float], str]) -> list[tuple[str,
         )
         for one in result.buses
     ]
+
+
+MULTI_ROOT_SWITCH = "the multi-root switch"  # what the adapter's link leads to where several hosts share it
+SWITCH_COLUMNS = ("PCIe switch", "link above it", "up", "down", "bytes that it passed up")
+
+
+def switch_rows(result: Result, percent: Callable[[float], str]) -> list[tuple[str, ...]]:
+    """Return a row of SWITCH_COLUMNS for each PCIe switch."""
+    return [
+        (
+            printable(one.name),
+            f"Gen{one.generation} x{one.lanes} to {printable(one.behind)}",
+            percent(one.up.utilization),
+            percent(one.down.utilization),
+            _port_shares(one, percent),
+        )
+        for one in result.pcie_switches
+    ]
+
+
+def _port_shares(one: PcieSwitchResult, percent: Callable[[float], str]) -> str:
+    weighted = len({port.weight for port in one.ports}) > 1
+    return printable(
+        ", ".join(
+            f"{port.name} {percent(port.share)}" + (f" (weight {port.weight})" if weighted else "")
+            for port in one.ports
+        )
+    )

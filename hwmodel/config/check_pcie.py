@@ -1,0 +1,285 @@
+"""Check what stands between adapters and hosts: PCIe trees, multi-root switches, shared buses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise, takewhile
+from operator import ne
+
+from hwmodel.rules.pci_bus import CLOCKS_MHZ, KIND_NAMES, LONGEST_READS_BYTES, SPLITS
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, most_tags
+from hwmodel.units import format_bytes
+
+from .adapter import OF_LINKS
+from .document import KeyPath
+from .findings import Findings, Part
+from .kinds import suggest
+from .model import Config
+from .multi_root import DEDICATED, MULTI_ROOT, MultiRoot
+from .pci_bus import PciBus
+from .pcie_switches import buses_of
+from .pcie_tree import ROOT, PcieTree, SwitchCredits, TreeSwitch, way_to_root
+from .scenario import leaves
+
+MOST_SWITCHES = 32  # of all servers together, that a run has room for
+# What the links of one root port have in common: sizes that the host sets, and what the root port itself grants.
+_ALIKE = ("max_payload", "dllp_model", "credits.ph", "credits.pd", "credits.nph", "credits.return")
+# What the hosts' parts of one adapter have in common: its link to the switch.
+ALIKE_OF_HOSTS = ("generation", "lanes", "propagation", "max_payload", "dllp_model")
+INSTEAD = {  # on a bus
+    "lanes": "a bus has no lanes: its width is pcie.bus.width_bits, 32 or 64",
+    "generation": "a bus has no generation: its rate is pcie.bus.clock_mhz, with its kind",
+}
+
+
+def check_trees(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check the trees of all servers."""
+    n_switches = 0
+    for index, entry in enumerate(config.servers):
+        if entry.tree is None:
+            continue
+        path: KeyPath = ("servers", index, "tree")
+        n_switches += len(entry.tree.switches)
+        own = {part.server.name.rpartition(".")[2]: part for part in parts if part.server.host == entry.name}
+        if not entry.adapters:
+            findings.add(
+                "a tree is for a server that lists its adapters: adapters: [{name: x}, {name: y}]", path,
+                besides=[("servers", index, "adapters")],
+            )  # fmt: skip
+            continue
+        n_known = len(findings.problems)
+        _check_slots(entry.tree, path, list(own), findings)
+        _check_switches(entry.tree, path, findings)
+        if len(findings.problems) == n_known:
+            _check_links(entry.tree, path, own, findings)
+    if n_switches > MOST_SWITCHES:
+        findings.add(f"{n_switches} PCIe switches are more than the {MOST_SWITCHES} that a run has room for", "servers")
+
+
+def _check_slots(tree: PcieTree, path: KeyPath, adapters: Sequence[str], findings: Findings) -> None:
+    for name in adapters:
+        if name not in tree.slots:
+            hint = suggest(name, [each for each in tree.slots if each not in adapters])
+            example = f" (slots: {{{name}: {{behind: {tree.switches[0].name if tree.switches else ROOT}}}}})"
+            findings.add(f"adapter {name} is in no slot of the tree{hint or example}", (*path, "slots"), path)
+    for name in tree.slots:
+        if name not in adapters:
+            known = suggest(name, adapters) or f"; it has {', '.join(adapters)}"
+            findings.add(f"the server has no adapter {name}{known}", (*path, "slots", name))
+
+
+def _check_switches(tree: PcieTree, path: KeyPath, findings: Findings) -> None:
+    """Find switches with two upper ports, behind nothing that is there, in loops, and with nothing behind them."""
+    seen: dict[str, TreeSwitch] = {}
+    for at, one in enumerate(tree.switches):
+        before = seen.setdefault(one.name, one)
+        if before is not one:
+            two = f"behind {before.behind} and behind {one.behind}"
+            findings.add(
+                f"PCIe switch {one.name} stands here twice, {two}: a switch has one upper port, and a tree one root",
+                (*path, "switches", at, "name"),
+            )
+    behinds = [((*path, "switches", at, "behind"), one.behind) for at, one in enumerate(tree.switches)]
+    behinds += [((*path, "slots", name, "behind"), slot.behind) for name, slot in tree.slots.items()]
+    for key, behind in behinds:
+        if behind != ROOT and behind not in seen:
+            known = [ROOT, *seen]
+            hint = suggest(behind, known) or f"; write {'one of ' * bool(seen)}{', '.join(known)}"
+            findings.add(f"there is no PCIe switch {behind}{hint}", key)
+    _check_loops(tree, path, findings)
+    for at, one in enumerate(tree.switches):
+        if seen[one.name] is one and all(behind != one.name for _, behind in behinds):
+            message = f"nothing is behind PCIe switch {one.name}"
+            findings.add(message, (*path, "switches", at), besides=[(*path, "slots")])
+
+
+def _check_loops(tree: PcieTree, path: KeyPath, findings: Findings) -> None:
+    """Report each loop once, at the first of its switches."""
+    done: set[str] = set()
+    for at, one in enumerate(tree.switches):
+        way = [one.name, *takewhile(partial(ne, one.name), way_to_root(one.behind, tree.above))]
+        if tree.above[way[-1]] == one.name and not done & set(way):
+            loop = [*way, one.name]
+            text = ", ".join(f"{lower} is behind {upper}" for lower, upper in pairwise(loop))
+            text = f"{one.name} is behind itself" if len(loop) == 2 else text
+            findings.add(f"{text}: a loop, from which nothing comes to a root port", (*path, "switches", at, "behind"))
+            done |= set(way)
+
+
+def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: Findings) -> None:
+    """Check the adapters behind switches: what those of one root port have in common, and what has room in credits."""
+    of_root: dict[str, tuple[str, Part]] = {}
+    for name, part in own.items():
+        over, pcie = tree.switches_over(name), part.server.config.pcie
+        if name not in tree.slots:  # whose key is wrong
+            continue
+        _check_tags(part, tree.slots[name].generation, "slot", (*path, "slots", name, "generation"))
+        if not over:
+            continue
+        if pcie.bus is not None:
+            part.findings.add(f"{name} is behind a PCIe switch of the tree, so on no bus", "pcie.bus", path)
+            continue
+        if part.server.config.has_virtual_switch:
+            part.findings.add("VMs on a virtual switch in memory use no PCIe link, so no tree", "nic.mode", path)
+        if pcie.switch_hops:
+            part.findings.add(f"{name} is behind the switches of the tree, and has no other ones", "pcie.switch_hops")
+        first_name, first = of_root.setdefault(over[-1].name, (name, part))
+        for key, other, mine in _unlike(first, part, _ALIKE):
+            part.findings.add(
+                f"{first_name} and {name} are behind one root port, with one {key.removeprefix('credits.')} for both; "
+                f"{first_name} has {other}, {name} {mine}",
+                f"pcie.{key}",
+                besides=[path],
+            )
+    for at, one in enumerate(tree.switches):
+        _check_credits(one, (*path, "switches", at, "credits"), tree, own, findings)
+
+
+def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str, Part], findings: Findings) -> None:
+    """Report a switch that never takes the longest TLP of some adapter below it."""
+    for name, part in own.items():
+        max_payload_bytes = part.server.config.pcie.max_payload_bytes
+        short = " and ".join(short_credits(one.credits, max_payload_bytes))
+        if short and one in tree.switches_over(name):
+            findings.add(
+                f"{short}: too few for a TLP of {format_bytes(max_payload_bytes)} of {name}, 16 B each", path,
+                besides=["pcie.max_payload"],
+            )  # fmt: skip
+            return
+
+
+def short_credits(credits: SwitchCredits, max_payload_bytes: int) -> Iterator[str]:
+    """Give those data credits of a switch's port that the longest TLP finds too few."""
+    for name in ("pd", "cpld"):
+        granted = getattr(credits, name)
+        if granted * CREDIT_DATA_BYTES < max_payload_bytes:
+            yield f"{name} {granted}"
+
+
+def _check_tags(part: Part, newest: int | None, what: str, path: KeyPath) -> None:
+    """Check the reads under way of an adapter on a link that may be of an older generation than its own."""
+    pcie = part.server.config.pcie
+    generation = min(pcie.generation, newest or pcie.generation)
+    if pcie.tags > most_tags(generation):
+        part.findings.add(
+            f"{pcie.tags} reads under way are more than the {most_tags(generation)} of a {what} of generation "
+            f"{generation}", "pcie.tags", path,
+        )  # fmt: skip
+
+
+def _unlike(first: Part, part: Part, keys: Sequence[str]) -> Iterator[tuple[str, object, object]]:
+    """Give the keys of `pcie` in which an adapter differs from the first, with what the first has, and what it has."""
+    theirs, ours = (dict(leaves(each.server.config.resolved()["pcie"])) for each in (first, part))
+    yield from ((key, theirs.get(key), ours.get(key)) for key in keys if theirs.get(key) != ours.get(key))
+
+
+def check_multi_root(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check the multi-root switch, where there is one."""
+    own = config.multi_root
+    if own is None:
+        return
+    hosts = [entry.name for entry in config.servers]
+    if not hosts:
+        findings.add("a multi-root switch has hosts, which are servers: servers: [{name: a}, {name: b}]", MULTI_ROOT)
+        return
+    for at, entry in enumerate(config.servers):
+        for name in ("adapters", "tree"):
+            if getattr(entry, name):
+                findings.add(
+                    f"host {entry.name} shares the one adapter of {MULTI_ROOT}, and has no {name} of its own",
+                    ("servers", at, name), MULTI_ROOT,
+                )  # fmt: skip
+    if config.bridges:
+        findings.add("the hosts' parts of the adapter are at its one inner switch, bridge: {...}", "bridges")
+    _check_hosts(own, hosts, findings)
+    for part in parts:
+        _check_part(own, part, parts[0], findings)
+
+
+def _check_part(own: MultiRoot, part: Part, first: Part, findings: Findings) -> None:
+    """Check what a host's own configuration says of the adapter and of its link."""
+    name, pcie = part.server.name, part.server.config.pcie
+    if pcie.switch_hops:
+        part.findings.add("hosts are behind the multi-root switch, and behind no other", "pcie.switch_hops")
+    if pcie.bus is not None:
+        part.findings.add("a multi-root switch has links, and a bus has none", "pcie.bus", MULTI_ROOT)
+        return
+    if part.server.config.has_virtual_switch:
+        part.findings.add("VMs on a virtual switch in memory share no adapter", "nic.mode", MULTI_ROOT)
+    _check_tags(part, own.port_of(name).generation, "link", (MULTI_ROOT, "hosts", name, "generation"))
+    for key, other, mine in _unlike(first, part, ALIKE_OF_HOSTS if first.server.config.pcie.bus is None else ()):
+        part.findings.add(
+            f"{first.server.name} and {name} have one adapter, whose link has one {key}; {first.server.name} has "
+            f"{other}, {name} {mine}", f"pcie.{key}", besides=[MULTI_ROOT],
+        )  # fmt: skip
+    short = " and ".join(short_credits(own.credits, pcie.max_payload_bytes))
+    if short and part is first:
+        findings.add(f"{short}: too few for a TLP of {format_bytes(pcie.max_payload_bytes)}, 16 B each",
+                     (MULTI_ROOT, "credits"), besides=["pcie.max_payload"])  # fmt: skip
+
+
+def _check_hosts(own: MultiRoot, hosts: Sequence[str], findings: Findings) -> None:
+    if len(hosts) > own.ports:
+        findings.add(f"{len(hosts)} hosts ({', '.join(hosts)}) are more than the switch's {own.ports} ports",
+                     (MULTI_ROOT, "ports"), "servers")  # fmt: skip
+    for name in own.hosts:
+        if name not in hosts:
+            hint = suggest(name, hosts) or f"; there are {', '.join(hosts)}"
+            findings.add(f"there is no host {name}{hint}", (MULTI_ROOT, "hosts", name))
+    if own.control not in (DEDICATED, *hosts):
+        hint = suggest(own.control, [DEDICATED, *hosts]) or f"; write {DEDICATED} or one of {', '.join(hosts)}"
+        findings.add(f"the controlling host {own.control} is none of the hosts{hint}", (MULTI_ROOT, "control"))
+
+
+def check_bus(config: Config, findings: Findings) -> None:
+    """Check an adapter's bus by itself."""
+    pcie = config.pcie
+    if pcie.bus is None:
+        return
+    kind = pcie.bus.kind
+    for name in OF_LINKS:
+        if findings.is_written(f"pcie.{name}"):
+            findings.add(INSTEAD.get(name, "a bus has none of it: that is a link's"), f"pcie.{name}", "pcie.bus")
+    if pcie.bus.clock_mhz not in CLOCKS_MHZ[kind]:
+        *others, last = map(str, CLOCKS_MHZ[kind])
+        known = f"{', '.join(others)} or {last}"
+        message = f"{KIND_NAMES[kind]} runs at {known} MHz, not at {pcie.bus.clock_mhz}"
+        findings.add(message, "pcie.bus.clock_mhz", "pcie.bus.kind")
+    if kind == "pci_x":
+        _check_pci_x(config, findings)
+    elif pcie.arbitration == "arrival":
+        findings.add(
+            "a read of PCI comes again and again; round_robin, reads_first or writes_first", "pcie.arbitration"
+        )
+    if config.host.write_drain_bps is not None:
+        findings.add("the bridge of a bus takes writes as fast as they come; null", "host.write_drain", "pcie.bus")
+    if config.nic.dma is not None:
+        findings.add("nic.dma is for an adapter with a link, not on a bus; null", "nic.dma", "pcie.bus")
+
+
+def _check_pci_x(config: Config, findings: Findings) -> None:
+    pcie = config.pcie
+    if pcie.max_read_request_bytes not in LONGEST_READS_BYTES:
+        findings.add(
+            f"reads of PCI-X are of at most 512, 1024, 2048 or 4096 B, not {pcie.max_read_request_bytes}",
+            "pcie.max_read_request", "pcie.bus.kind",
+        )  # fmt: skip
+    if pcie.tags not in SPLITS:
+        findings.add(f"{pcie.tags} splits; PCI-X allows {', '.join(map(str, SPLITS))}", "pcie.tags", "pcie.bus.kind")
+
+
+def check_buses(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check what the adapters of each bus have in common, and that nothing of it changes in mid-run."""
+    buses = buses_of(part.server for part in parts)
+    for one in buses:
+        first, *others = (parts[at] for at in one.members)
+        name = first.server.name
+        for part in others:
+            for key, other, mine in _unlike(first, part, [f"bus.{key}" for key in PciBus.model_fields]):
+                part.findings.add(
+                    f"{name} and {part.server.name} are on one bus; {name} has {other}, {part.server.name} {mine}",
+                    f"pcie.{key}",
+                )
+    if buses and config.scenario:
+        findings.add("nothing changes in mid-run where adapters are on a bus (pcie.bus)", "scenario")
