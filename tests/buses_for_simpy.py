@@ -34,9 +34,8 @@ def buses_for_oracle(config: Config) -> list[BusParameters]:
 
 def buses_in(machine: Machine) -> list[tuple[int, int]]:
     """Return of each bus of a machine the clocks that it was busy, and the tries at reads but for the first of each."""
-    assert machine.system is not None
     found = []
-    for bus in machine.system.buses:
+    for bus in machine.buses:
         links = [machine.servers[at].nic.pcie[0] for at in bus.members]
         params = links[0].bus.params
         retries = sum(int(link.counts.retries) for link in links)

@@ -206,13 +206,14 @@ def _of_bridge(bridge: BridgeResult, box: Any) -> dict[str, int]:
 
 def _of_ports(run: SystemRun, bridges: Sequence[BridgeResult]) -> dict[str, dict[str, float]]:
     assert run.machine.system is not None
+    first, last = (end.bridge.ports for end in run.ends)
     told = {(bridge.name, port.name): port for bridge in bridges for port in bridge.ports}
     return {
         port.name if len(bridges) == 1 else f"{bridge}.{port.name}": {
             "frames in": port.in_frames,
             "frames out": port.out_frames,
-            "bytes in": int(run.ends[1].bridge.in_bytes[i] - run.ends[0].bridge.in_bytes[i]),
-            "bytes out": int(run.ends[1].bridge.out_bytes[i] - run.ends[0].bridge.out_bytes[i]),
+            "bytes in": int(last["rx_bytes"][i] - first["rx_bytes"][i]),
+            "bytes out": int(last["tx_bytes"][i] - first["tx_bytes"][i]),
             "busy": round(port.out_utilization, 12),
             "mean queue": round(port.queue_mean_bytes, 6),
             "largest queue": port.queue_max_bytes,

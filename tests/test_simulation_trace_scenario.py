@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.functions.message_time import RegisterTimes
-from hwmodel.machine.time.commands import KINDS
+from hwmodel.machine.time.commands import RECEIVE_LIMIT as LAST_KIND
 from hwmodel.simulation import simulate
 from hwmodel.simulation.trace.scenario_side import COMMANDS, EVENTS, Commands, show_scenario
 from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
@@ -178,8 +178,8 @@ def test_more_events_of_an_instant_than_rows_are_counted():
 
 
 def test_every_kind_of_command_has_its_words():
-    names = [Commands(FakeRing(), Timeline(), ["pf", "vf0"])._name(kind, 1) for kind in range(KINDS)]
-    assert len(set(names)) == KINDS == 19 and "vf0: rate limit" in names and "VLAN" in names
+    names = [Commands(FakeRing(), Timeline(), ["pf", "vf0"])._name(kind, 1) for kind in range(LAST_KIND + 1)]
+    assert len(set(names)) == LAST_KIND + 1 == 19 and "vf0: rate limit" in names and "VLAN" in names
 
 
 class FakeRing:

@@ -14,7 +14,8 @@ from scapy.utils import RawPcapReader
 
 from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
-from hwmodel.wire.pcap import PcapWriter, file_header, read_frames
+from hwmodel.wire.pcap import PcapWriter, file_header
+from tests.test_wire_pcap import read_frames
 
 timed_frames = st.lists(st.tuples(st.integers(0, 2**32 * 10**9 - 1), st.binary(max_size=200)), max_size=20)
 
