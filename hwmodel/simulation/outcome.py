@@ -6,7 +6,7 @@ How evenly the senders are served: by what each gets where all want more, by wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from hwmodel.config import buses_of
 from hwmodel.config.names import is_uplink
+from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS
 from hwmodel.results import (
     AdapterResult,
     Bottleneck,
@@ -58,6 +59,9 @@ from hwmodel.workload import Workload
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.simulation.machine import Server
+
+# What a function counts, and its VM's result has by the same name.
+_COUNTED = [one.name for one in fields(VmResult) if one.name in (FUNCTION_COUNTS.fields or ()) and one.name != "drops"]
 
 
 def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) -> tuple[Result, Sighting]:
@@ -276,8 +280,8 @@ def vms_of(config: Config, received: FlowsByTarget, own: Span | None = None, pre
         counted = own.end.functions[number]
         sent = int(own.grown("read_bytes")[number])
         drops = named_drops(counted["drops"])
-        mirrored = int(counted["mirrored"])
-        if port.name == "pf" and not (sent or n_bytes or drops or mirrored):
+        by_name = {name: int(counted[name]) for name in _COUNTED}
+        if port.name == "pf" and not (sent or n_bytes or drops or any(by_name.values())):
             continue  # the host's own function takes part only where the load says so
         found.append(
             VmResult(
@@ -286,8 +290,8 @@ def vms_of(config: Config, received: FlowsByTarget, own: Span | None = None, pre
                 rx_gbps=span.gbps(n_bytes),
                 rx_mpps=span.mpps(frames),
                 drops=drops,
-                mirrored=mirrored,
                 latency_ns=latency,
+                **by_name,
             )
         )
     return tuple(found)
