@@ -32,9 +32,10 @@ def none_offered(more_time: str) -> str:
 def too_few(n_frames: int, *, are_copies: bool, burst: int, n_receiving: int, least: int, more_time: str) -> str:
     """Say that a window holds too few frames for rates."""
     one, many = ("copy", "copies") if are_copies else ("frame", "frames")
+    received = f", and {counted(n_receiving, 'VM')} got some" if n_receiving else ""
     return (
         f"The window holds {n_frames:,} {one if n_frames == 1 else many}, too few for rates: frames become "
-        f"visible in bursts of up to {burst} for a VM, and {n_receiving} got some; it takes "
+        f"visible in bursts of up to {burst} for a VM{received}; it takes "
         f"{least:,} {many} or more ({more_time})."
     )
 
@@ -84,7 +85,7 @@ def few_bursts(n_bursts: float) -> str:
     """Say that a window's load varies as very few bursts do."""
     words = f"{n_bursts:.0f} independent ones" if n_bursts >= 1.5 else "a single one"
     return (
-        f"The window holds few bursts: what came varies as {words} would make it. "
+        f"The window holds few bursts: what came varies as much as with {words}. "
         "All its rates and latencies may be further off than their intervals say. A longer run.duration tells more."
     )
 
