@@ -93,6 +93,11 @@ def test_wrong_types_are_told(changes, key, message):
     assert line.split(": ", 1)[1].startswith(f"{key}: {message}")
 
 
+def test_a_key_that_stands_twice_is_told():
+    (line,) = lines_of(sample_result().to_json().replace('"gbps": ', '"mpps": 7,\n    "gbps": ', 1))
+    assert line.endswith("is not JSON: 'mpps' stands more than once in its object")
+
+
 def test_what_is_nested_deeper_than_any_result_is_told():
     deep: list[object] = []
     for _ in range(900):

@@ -266,7 +266,7 @@ def parse_result(kind: type, text: str, name: str, schema_version: int, others: 
     `others`: key -> the dataclass of documents that have it.
     """
     try:
-        plain = json.loads(text, parse_constant=_reject_constant)
+        plain = json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_each_once)
     except json.JSONDecodeError as error:
         raise InputError(f"{name}:{error.lineno}:{error.colno}: is not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
@@ -353,6 +353,15 @@ def _skip_space(text: str, position: int) -> int:
 def _line(name: str, text: str, problem: Problem) -> str:
     line, column = locate(text, problem.path)
     return f"{name}:{line}:{column}: {dotted(problem.path)}: {problem.message}"
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a document; ValueError where a key stands twice: which of its values counts is not said."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))
+        raise ValueError(f"{twice!r} stands more than once in its object")
+    return found
 
 
 def _reject_constant(constant: str) -> NoReturn:
