@@ -165,6 +165,11 @@ def test_the_parts_over_the_bridge_are_in_the_waterfall():
     assert ["receiving adapter's switch", "40.0 ns", "40.0 ns"] in [row[:3] for row in section["tables"]["parts"].rows]
 
 
+def of_channels(kinds):
+    config = {"switch": {"mode": "multichannel", "s_channels": dict(enumerate(kinds.split(), start=1))}}
+    return reflected_result(config=reflected_result().config | config)
+
+
 def test_a_comparison_says_why_the_wire_is_slower():
     inside = sample_result(totals=dataclasses.replace(sample_result().totals, gbps=52.74))
     (remark,) = bridge_remarks([inside, reflected_result()], ["veb", "vepa"])
@@ -178,6 +183,9 @@ def test_a_comparison_says_why_the_wire_is_slower():
         "VMs get 52.74 Gb/s in veb, 9.87 Gb/s in vepa and 9.87 Gb/s in vn_tag: in the last 2 every frame crosses the "
         "wire, which carries 9.87 Gb/s and is full, and comes back over the bridge."
     )
+    assert [list(bridge_remarks([inside, of_channels(kinds)], ["veb", "vepa"])) for kinds in ("veb vepa", "vepa")] == [
+        [], [remark],
+    ]  # fmt: skip
     free = reflected_result(wire=Wire(tx_gbps=5.0, rx_gbps=5.0, utilization=0.5))
     slower = sample_result(totals=dataclasses.replace(sample_result().totals, gbps=5.0))
     for results in ([inside, free], [slower, reflected_result()], [inside, inside], [inside, sample_system()]):

@@ -155,8 +155,9 @@ def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator
 def _crosses_wire(result: Result) -> bool:
     """Tell whether the one adapter leaves all forwarding between its VMs to the bridge."""
     is_one = bool(result.bridges) and not result.servers
-    mode = result.config.get("switch", {}).get("mode")
-    return is_one and mode in MODES_OF_BRIDGE
+    switch = result.config.get("switch", {})
+    channels = switch.get("s_channels", {}).values()
+    return is_one and (switch.get("mode") in MODES_OF_BRIDGE or (len(channels) > 0 and "veb" not in channels))
 
 
 def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list[Table]:
