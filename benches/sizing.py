@@ -40,7 +40,7 @@ KNOBS: Mapping[str, Sequence[Any]] = {
     "pcie.lanes": (1, 2, 4, 8),
     "pcie.tags": (4, 8, 16, 32, 64),
     "pcie.max_payload": ("128B", "256B", "512B"),
-    "nic.rx_ring": (64, 80, 128, 256, 1024),
+    "nic.rx_ring": (64, 96, 128, 256, 1024),  # multiples of 32, as rings of the XL710 are
     "nic.tx_ring": (64, 128, 512),
     "nic.rx_buffer": ("16KiB", "64KiB", "508KiB", "512KiB", "800KiB", "1MiB"),
     "nic.tx_buffer": ("16KiB", "64KiB", "160KiB"),
