@@ -188,10 +188,10 @@ _PATH = tuple(_BOND.split("."))
 
 def check_bond(config: Config, findings: Findings) -> None:
     """Check the block `host.virtual_switch.bond` where a virtual switch has its uplink by it."""
-    switch = config.host.virtual_switch
-    own = None if switch is None else switch.bond
-    if switch is None or own is None or not config.has_virtual_switch:
+    switch = config.virtual_switch
+    if switch is None or switch.bond is None:
         return
+    own = switch.bond
     if config.bond is None:
         findings.add(
             "a bond is of the uplink, and the virtual switch has none (reach: internal); reach: external gives it one",

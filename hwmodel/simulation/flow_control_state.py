@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.config.flow_control import (
@@ -40,11 +40,11 @@ def fill_flow_control(nic: Nic, config: Config) -> None:
     nic.params.splits_rx_buffer = control.is_by_class
     nic.params.in_line_bytes = -1
     classes = classes_of_priorities(config)
+    parts = parts_of(config)
     priorities = [
-        [each for each in control.lossless_priorities if classes[each] == number]
-        for number, _ in enumerate(parts_of(config))
+        [each for each in control.lossless_priorities if classes[each] == number] for number in range(len(parts))
     ]
-    rows = zip(parts_of(config), high_marks_of(config), low_marks_of(config), priorities, strict=True)
+    rows = list(zip(parts, high_marks_of(config), low_marks_of(config), priorities, strict=True))
     _fill_classes(nic.pauses.params, control, classes, response_fs(config), rows)
     for own in nic.pauses.of_class:
         own.waits_fs = own.waits_for = NONE
@@ -68,19 +68,18 @@ def _fill_classes(
     control: FlowControl | BridgeFlowControl,
     classes: Sequence[int],
     response_fs: int,
-    rows: Iterable[tuple[int, int, int, Sequence[int]]],
+    rows: Sequence[tuple[int, int, int, Sequence[int]]],
 ) -> None:
     """Set how senders are stopped and stop; `classes`: of the priorities.
 
     `rows`: of each class its part of the buffer, its marks, high and low, and the priorities that are stopped for it.
     """
-    params.is_by_class = control.is_by_class
+    params.n_classes, params.is_by_class = len(rows), control.is_by_class
     params.sends, params.obeys = control.send, control.obey
     params.quanta, params.refresh_quanta = control.quanta, control.refresh_quanta
     params.response_fs = response_fs
     params.class_of_priority[:] = classes
     for number, (part, high, low, priorities) in enumerate(rows):
-        params.n_classes = number + 1
         params.part_bytes[number], params.high_bytes[number], params.low_bytes[number] = part, high, low
         params.priorities[number] = sum(1 << priority for priority in priorities)
 
@@ -94,7 +93,7 @@ def fill_bridge_flow_control(record: Any, bridges: Sequence[Bridge], topology: T
         if control is None:
             continue
         n, high, low = control.n_classes, control.high_marks(bridge, longest), control.low_marks(bridge, longest)
-        rows = zip([control.part_bytes(bridge)] * n, high, low, map(control.priorities_of, range(n)), strict=True)
+        rows = list(zip([control.part_bytes(bridge)] * n, high, low, map(control.priorities_of, range(n)), strict=True))
         classes, wait_fs = control.classes_of_priorities, control.response_fs(rate_bps)
         _fill_classes(record.flow_params[at], control, classes, wait_fs, rows)
     first = int(record.params.n_logical_ports)

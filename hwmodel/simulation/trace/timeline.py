@@ -88,10 +88,10 @@ class Timeline:
 
     def count(self, track: Track, unit: str, at_fs: int, value: int) -> None:
         """Set a counter, if its value has changed."""
-        own = Track(f"{self._prefix}{track.group}", track.name)
+        own = self.place(track)
         if self._levels.get(own) != value:
             self._levels[own] = value
-            self._points.append(_Point(self.place(track), at_fs, unit, value))
+            self._points.append(_Point(own, at_fs, unit, value))
 
     def place(self, track: Track) -> Track:
         """Give a track its place among the others; return it with its group's whole name."""
