@@ -1,8 +1,9 @@
 """What numba works out again and again while it compiles, worked out once.
 
-Two questions cost these kernels seconds: how a record type is written down, each time through all its nested fields;
-and which of numba's overloads an operator has for two numbers, each time through all that it has for arrays, sets and
-text too. The code that is made is the same. Neither place is documented.
+Three questions cost these kernels seconds: how a record type is written down, each time through all its nested fields;
+which of numba's overloads an operator has for two numbers, or for an index into a record's array, each time through all
+that it has for sets and text too; and who wants to hear that LLVM is called, which nobody does. The code that is made
+is the same. None of the places is documented.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from numba import types
+from numba.core import event
 
 from hwmodel.compiled.left_out import is_plain
 
@@ -23,6 +25,8 @@ def known_answers() -> Iterator[None]:
         (types.Record, "__repr__", _remembered),
         (types.NestedArray, "__repr__", _remembered),
         (types.BaseFunction, "get_call_type", _chosen_once),
+        (event, "start_event", _unheard),
+        (event, "end_event", _unheard),
     ]
     usual = [] if is_plain() else [(owner, name, getattr(owner, name), change) for owner, name, change in changed]
     for owner, name, numbas_own, change in usual:
@@ -47,27 +51,36 @@ def _remembered(describe: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def _chosen_once(choose: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a `get_call_type` that looks once for what a function is for numbers of some types.
+    """Return a `get_call_type` that looks once for what a function is for arguments of some types.
 
     A literal is a type of its own, so a function that is another one for some constant is so still.
     """
-    chosen: dict[Any, tuple[Any, Any]] = {}
+    chosen: dict[Any, tuple[Any, ...]] = {}
 
     def recall(function: Any, *asked: Any) -> Any:
-        key = _numbers(asked)
+        key = _key_of(asked)
         if key is None:
             return choose(function, *asked)
         known = chosen.get((id(function), key))
         if known is None:
-            known = chosen[id(function), key] = (choose(function, *asked), function)  # kept, so that its id is its own
+            known = chosen[id(function), key] = (choose(function, *asked), function, asked)  # kept: ids stay theirs
         return known[0]
 
     return recall
 
 
-def _numbers(asked: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Return the argument types of a question, (context, positional, by name); None unless all are numbers."""
+def _key_of(asked: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Return what a question, (context, positional, by name), is known by; None unless of numbers and record's arrays.
+
+    An array's type is known by its place: numba keeps one of each, and to compare two walks through all their fields.
+    """
     if len(asked) != 3 or asked[2] or not isinstance(asked[1], tuple | list):
         return None
     numbers = (types.Number, types.Boolean, types.IntegerLiteral, types.BooleanLiteral)
-    return tuple(asked[1]) if all(isinstance(one, numbers) for one in asked[1]) else None
+    if not all(isinstance(one, (*numbers, types.NestedArray)) for one in asked[1]):
+        return None
+    return tuple(id(one) if isinstance(one, types.NestedArray) else one for one in asked[1])
+
+
+def _unheard(_tell: Callable[..., Any]) -> Callable[..., None]:
+    return lambda *_about, **_details: None
