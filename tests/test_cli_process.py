@@ -24,8 +24,7 @@ for name, contents in {
     "simulation": {
         "simulate": lambda config, **options: act(),
         "entries_of": lambda config: (),
-        "kernels_are_cached": lambda entries: True,
-        "RUN_ENTRIES": (),
+        "compilation_notice": lambda entries: [],
     },
     "words.summary": {"print_summary": lambda result, verbose: None},
 }.items():

@@ -12,7 +12,6 @@ import pytest
 from hwmodel.cli import main
 from hwmodel.config.run import MAX_SEED
 from hwmodel.errors import InputError, Interrupted, RunError
-from hwmodel.simulation import kernel_cache
 
 RESULT_JSON = '{"schema_version": 1}\n'
 
@@ -26,9 +25,7 @@ class StandIn:
         self.pcap_path: object = "not called"
         self.with_next_steps: object = "not called"
         self.labels: object = "not called"
-        self.kernels_cached = True
-        self.entries: tuple[str, ...] = ()
-        self.passed_over: str | None = None
+        self.notice: list[str] = []
 
     def load_config(self, path, overrides):
         self.overrides = list(overrides)
@@ -58,10 +55,8 @@ def library(monkeypatch) -> StandIn:
         },
         "simulation": {
             "simulate": stand_in.simulate,
-            "entries_of": lambda config: stand_in.entries,
-            "kernels_are_cached": lambda entries: stand_in.kernels_cached,
-            "RUN_ENTRIES": kernel_cache.RUN_ENTRIES,
-            "passed_over_cache": lambda: stand_in.passed_over,
+            "entries_of": lambda config: (),
+            "compilation_notice": lambda entries: stand_in.notice,
         },
         "report": {"render_page": stand_in.render_page},
         "words.summary": {"print_summary": lambda result, verbose: print("SUMMARY")},
@@ -92,22 +87,8 @@ def test_json_on_stdout_stands_alone(library, capsys):
     assert json.loads(capsys.readouterr().out) == {"schema_version": 1}
 
 
-@pytest.mark.parametrize(
-    ("entries", "takes"),
-    [
-        (kernel_cache.RUN_ENTRIES, "30 s"),
-        (kernel_cache.COMMANDED_ENTRIES, "45 s"),
-        (kernel_cache.SYSTEM_ENTRIES, "45 s"),
-    ],
-)
-def test_how_long_it_compiles_is_said_before(library, entries, takes, capsys):
-    library.kernels_cached, library.entries = False, entries
-    assert main(["run", "c.yaml", "--json", "-"]) == 0
-    assert f"some {takes} on two cores" in capsys.readouterr().err
-
-
 def test_the_first_run_says_that_it_compiles_and_where_to(library, capsys):
-    library.kernels_cached, library.passed_over = False, "/full: is full"
+    library.notice = ["/full: is full", "compiling ..."]
     assert main(["run", "c.yaml", "--json", "-"]) == 0
     captured = capsys.readouterr()
     assert captured.out == RESULT_JSON

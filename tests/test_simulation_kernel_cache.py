@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 
 from hwmodel.machine import engine, link_alone
-from hwmodel.simulation import DMA_ENTRIES, kernel_cache, kernels_are_cached
+from hwmodel.simulation import DMA_ENTRIES, kernel_cache
 from hwmodel.simulation.compile_entry import compile_entry, signatures
-from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SWITCH_ENTRIES, fill_cache, passed_over_cache
+from hwmodel.simulation.kernel_cache import (
+    COMMANDED_ENTRIES,
+    RUN_ENTRIES,
+    SWITCH_ENTRIES,
+    SYSTEM_ENTRIES,
+    compilation_notice,
+    fill_cache,
+    kernels_are_cached,
+    passed_over_cache,
+)
 from hwmodel.simulation.nic_state import build_state
 from tests.simulation_cases import config_of
 
@@ -87,6 +96,35 @@ def let_use(monkeypatch, n_processors):
     monkeypatch.setattr("hwmodel.processes.processors.usable_processors", lambda: n_processors)
 
 
+@pytest.mark.parametrize(
+    ("entries", "takes"),
+    [
+        (RUN_ENTRIES, ": some 30 s on two cores"),
+        (COMMANDED_ENTRIES, ": some 45 s on two cores"),
+        (SYSTEM_ENTRIES, ": some 45 s on two cores"),
+        (DMA_ENTRIES, ""),
+    ],
+)
+def test_how_long_it_compiles_is_said_before(empty_cache, monkeypatch, entries, takes):
+    monkeypatch.setattr(kernel_cache, "passed_over_cache", lambda: None)
+    line = f"compiling the kernels, the first time only{takes} ..."
+    assert compilation_notice(entries) == [line]
+    monkeypatch.setattr(kernel_cache, "passed_over_cache", lambda: "/full: is full")
+    assert compilation_notice(entries) == ["/full: is full", line]
+    folder = empty_cache / "hwmodel_1234"
+    folder.mkdir()
+    for entry in entries:
+        leave(folder, entry)
+    assert compilation_notice(entries) == []
+
+
+def test_nothing_is_compiled_where_all_runs_interpreted(empty_cache, monkeypatch):
+    monkeypatch.setattr("numba.config.DISABLE_JIT", True)
+    assert compilation_notice(RUN_ENTRIES) == []
+    fill_cache()
+    assert not kernels_are_cached()
+
+
 def test_each_entry_is_looked_for_by_its_name(empty_cache):
     assert not kernels_are_cached()
     folder = empty_cache / "hwmodel_1234"
@@ -123,32 +161,36 @@ def test_only_what_is_missing_is_compiled_each_by_a_process_of_its_own(compiler,
     assert os.environ.get("HWMODEL_CACHE_DIR") == asked
 
 
-@pytest.mark.parametrize(
-    ("suffix", "damage"),
-    [
-        ("nbc", lambda data: b""),
-        ("nbc", lambda data: data[:-1]),
-        ("nbc", lambda data: bytes([data[0] ^ 1]) + data[1:]),
-        ("nbi", lambda data: data + b"\0"),
-        ("crc32", lambda data: b""),
-        ("crc32", lambda data: b"\xff" + data),
-        ("nbi", None),
-    ],
+DAMAGES = (
+    ("nbc", lambda data: b""),
+    ("nbc", lambda data: data[:-1]),
+    ("nbc", lambda data: bytes([data[0] ^ 1]) + data[1:]),
+    ("nbi", lambda data: data + b"\0"),
+    ("crc32", lambda data: b""),
+    ("crc32", lambda data: b"\xff" + data),
+    ("nbi", None),
 )
-def test_what_is_damaged_is_compiled_anew_and_said(compiler, empty_cache, suffix, damage):
-    for name in RUN_ENTRIES:
+
+
+def test_what_is_damaged_is_compiled_anew_and_said(compiler, empty_cache, monkeypatch):
+    """Of as many entries as there are damages, and one that is whole, all by one process."""
+    let_use(monkeypatch, 1)
+    whole, *damaged = [*signatures()][: 1 + len(DAMAGES)]
+    for name in (whole, *damaged):
         leave(empty_cache, name)
-    (path,) = empty_cache.glob(f"*engine.run*.{suffix}")
-    if damage is None:
-        path.unlink()
-    else:
-        path.write_bytes(damage(path.read_bytes()))
-    assert not kernels_are_cached()
-    with pytest.warns(RuntimeWarning, match="compiled kernels there were damaged; they are compiled anew"):
-        fill_cache()
-    assert kernels_are_cached()
-    assert [path.name for path in empty_cache.glob("engine.run*.nb?")] == ["engine.run-123.nbc"]
-    assert len(list(empty_cache.glob("*-7.py311.1.nbc"))) == len(RUN_ENTRIES) - 1
+    for name, (suffix, damage) in zip(damaged, DAMAGES, strict=True):
+        (path,) = empty_cache.glob(f"*{file_name(name)}*.{suffix}")
+        if damage is None:
+            path.unlink()
+        else:
+            path.write_bytes(damage(path.read_bytes()))
+    assert [name for name in (whole, *damaged) if kernels_are_cached((name,))] == [whole]
+    with pytest.warns(RuntimeWarning, match="compiled kernels there were damaged; they are compiled anew") as warned:
+        fill_cache((whole, *damaged))
+    assert len(warned) == 1 and kernels_are_cached((whole, *damaged))
+    for name in damaged:
+        assert [path.name for path in empty_cache.glob(f"{file_name(name)}*.nb?")] == [f"{file_name(name)}-123.nbc"]
+    assert len(list(empty_cache.glob("*-7.py311.1.nbc"))) == 1
 
 
 def test_commands_that_start_at_once_compile_once(tmp_path):

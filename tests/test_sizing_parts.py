@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -265,10 +266,14 @@ def sizing_file(tmp_path):
     return path
 
 
-def test_the_command_prints_and_writes(sizing_file, tmp_path, capsys):
-    out = tmp_path / "found.json"
+def test_the_command_prints_and_writes(sizing_file, tmp_path, capsys, monkeypatch):
+    out, notices = tmp_path / "found.json", iter([["compiling ..."]])
+    module = sys.modules[size.__module__]
+    monkeypatch.setattr(module, "compilation_notice", lambda _entries: next(notices, []))
     assert main(["size", str(sizing_file), "--jobs", "1", "--json", str(out)]) == 0
-    assert capsys.readouterr().out.startswith("pcie.lanes 2: cost 4, the cheapest that meets the target")
+    said = capsys.readouterr()
+    assert said.out.startswith("pcie.lanes 2: cost 4, the cheapest that meets the target")
+    assert said.err == "compiling ...\n"
     document = json.loads(out.read_text(encoding="utf-8"))
     assert document["best"] == {"pcie.lanes": 2} and document["cost"] == 4
     assert document["config"]["pcie"]["lanes"] == 2

@@ -12,7 +12,7 @@ from hwmodel.errors import RunError
 from hwmodel.explore import sweep as sweeps
 from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
-from hwmodel.explore.sweep.run import duration_text, sweep
+from hwmodel.explore.sweep.run import duration_text, run_sweep, sweep
 from hwmodel.simulation.host_run import model_version
 from tests.sweep_cases import N_RUNS, SWEEP, instead_of_a_run
 
@@ -35,6 +35,16 @@ def test_with_or_without_a_folder_the_rows_are_the_same(tmp_path):
     ]
     assert (len(kept.rows), kept.model_version) == (N_RUNS, model_version())
     assert kept.config["nic"]["vfs"] == 2 and kept.source["seeds"] == 2
+
+
+def test_it_says_that_it_compiles_where_something_is_left_to_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_module, "compilation_notice", lambda entries: [f"compiling {len(entries)}"])
+    said = []
+    run_sweep(SWEEP, tmp_path / "out", jobs=1, note=said.append)
+    assert said[1:] == ["compiling 2"]
+    said.clear()
+    run_sweep(SWEEP, tmp_path / "out", jobs=1, note=said.append)
+    assert not any("compiling" in line for line in said)
 
 
 def test_overrides_change_the_base():

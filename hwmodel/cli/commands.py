@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from hwmodel.simulation import LoneTime
 
 
-_COMPILES_S, _COMPILES_MORE_S = 30, 45  # with a scenario or a bridge; on two cores; benches/startup.py measures it
 _INDENT = "  "
 _NO_END = "no end"
 Found = TypeVar("Found")
@@ -71,7 +70,7 @@ def run(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import simulation
 
-    _announce_compilation_for(config)
+    _announce_compilation(simulation.entries_of(config))
     is_partial = False
     with progress_bar() as progress, _placing_errors(arguments):
         try:
@@ -205,7 +204,7 @@ def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:
     from hwmodel import simulation
 
     sys.stdout.flush()  # what needs no run is not to wait for it
-    _announce_compilation_for(config)
+    _announce_compilation(simulation.entries_of(config))
     lone = simulation.lone_frame(config)
     if lone is None:
         return {}
@@ -267,7 +266,9 @@ def search(arguments: Namespace) -> None:
 
 def _explored(find: Callable[..., Found], config: Config, arguments: Namespace, **options: Any) -> Found:
     """Find something out by many runs of a configuration, as many at once as `--jobs` says."""
-    _announce_compilation_for(config)
+    from hwmodel import simulation
+
+    _announce_compilation(simulation.entries_of(config))
     with progress_bar() as progress, _placing_errors(arguments):
         return find(config, jobs=arguments.jobs or usable_processors(), progress=progress, **options)
 
@@ -285,7 +286,7 @@ def dma(arguments: Namespace) -> None:
         return
     if arguments.others:
         raise InputError("--others: goes with --peer FROM=TO")
-    _announce_compilation(simulation.kernels_are_cached(simulation.DMA_ENTRIES))
+    _announce_compilation(simulation.DMA_ENTRIES)
     window = None
     if arguments.window is not None:
         window = simulation.Window(parse_sizes(arguments.window, "--window")[0], arguments.order == "random")
@@ -307,7 +308,7 @@ def _write_to_peers(config: Config, arguments: Namespace, sizes: Sequence[int]) 
     if wrong:
         raise InputError(f"--peer: {wrong[0]!r} is no pair of adapters (a.x=a.y)")
     peers = [(source, target) for source, target in pairs]
-    _announce_compilation(simulation.kernels_are_cached(simulation.PEER_ENTRIES))
+    _announce_compilation(simulation.PEER_ENTRIES)
     rows = simulation.peer_writes(config, peers, sizes, with_others=arguments.others)
     write_json(rows, arguments.json)
     say(peer_table(rows, dict(peers)), arguments.json)
@@ -330,7 +331,7 @@ def switch(arguments: Namespace) -> None:
         names = switch_frames.port_files(frame_switch, arguments.out).values()
         check_out_folder(arguments.out, names, inputs=[*inputs, *json_file])
     blocks = switch_frames.open_capture(arguments.capture)
-    _announce_compilation(simulation.kernels_are_cached(simulation.SWITCH_ENTRIES))
+    _announce_compilation(simulation.SWITCH_ENTRIES)
     with text_output(None if arguments.json == STDOUT else STDOUT) as table, text_output(arguments.json) as json_text:
         switch_frames.switch_capture(
             frame_switch,
@@ -419,24 +420,11 @@ def _require_trace(arguments: Namespace) -> None:
         raise InputError(problems)
 
 
-def _announce_compilation_for(config: Config) -> None:
-    """Say so where the run of a configuration has to compile first, and how long that takes."""
-    from hwmodel import simulation
+def _announce_compilation(entries: tuple[str, ...]) -> None:
+    from hwmodel.simulation import compilation_notice
 
-    entries = simulation.entries_of(config)
-    takes_s = _COMPILES_S if entries == simulation.RUN_ENTRIES else _COMPILES_MORE_S
-    _announce_compilation(simulation.kernels_are_cached(entries), f": some {takes_s} s on two cores")
-
-
-def _announce_compilation(is_cached: bool, takes: str = "") -> None:
-    if is_cached:
-        return
-    from hwmodel.simulation import passed_over_cache
-
-    passed_over = passed_over_cache()
-    if passed_over is not None:
-        note(passed_over)
-    note(f"compiling the kernels, the first time only{takes} ...")
+    for line in compilation_notice(entries):
+        note(line)
 
 
 def parse_sizes(text: str, option: str = "--sizes") -> tuple[int, ...]:

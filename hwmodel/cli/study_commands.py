@@ -72,7 +72,7 @@ def size(arguments: Namespace) -> None:
 
     jobs = arguments.jobs or usable_processors()
     with progress_bar() as progress:
-        result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress)
+        result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress, note=note)
     label = run_label(arguments.sizing, arguments.overrides)
     write_finding(result, partial(render_sizing_page, result, label), arguments)
     if result.best is None:

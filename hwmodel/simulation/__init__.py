@@ -5,12 +5,10 @@ from hwmodel.simulation.host_run import model_version
 from hwmodel.simulation.kernel_cache import (
     DMA_ENTRIES,
     PEER_ENTRIES,
-    RUN_ENTRIES,
     SWITCH_ENTRIES,
+    compilation_notice,
     fill_cache,
-    kernels_are_cached,
     load_kernels,
-    passed_over_cache,
 )
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.one_frame import LoneTime, lone_frame
@@ -21,19 +19,17 @@ from hwmodel.simulation.seeds import simulate_seeds
 __all__ = [
     "DMA_ENTRIES",
     "PEER_ENTRIES",
-    "RUN_ENTRIES",
     "SWITCH_ENTRIES",
     "LoneTime",
     "Run",
     "Window",
+    "compilation_notice",
     "dma",
     "entries_of",
     "fill_cache",
-    "kernels_are_cached",
     "load_kernels",
     "lone_frame",
     "model_version",
-    "passed_over_cache",
     "peer_writes",
     "simulate",
     "simulate_on_one_core",

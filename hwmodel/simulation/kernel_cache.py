@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numba
+
 from hwmodel.compiled import CACHE_DIR, CACHE_ROOTS
 from hwmodel.errors import RunError
 
@@ -37,6 +39,8 @@ PEER_ENTRIES = ("machine.peer_writes.run_writes",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
 CAPTURE_ENTRIES = ("forwarding.frame_batch.read_packets",)
 _LONGEST = (RUN_ENTRIES[0], SYSTEM_ENTRIES[0], COMMANDED_ENTRIES[0])  # to compile: they begin
+# On two cores; benches/startup.py measures it.
+_TAKES_S = {RUN_ENTRIES: 30, COMMANDED_ENTRIES: 45, SYSTEM_ENTRIES: 45}
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
 _WHOLE: set[Path] = set()  # seals that this process has compared with their files
 
@@ -139,6 +143,15 @@ def have_kernels(entries: tuple[str, ...] = RUN_ENTRIES) -> float:
     return 0.0 if was_there else time.perf_counter() - started_s
 
 
+def compilation_notice(entries: tuple[str, ...]) -> list[str]:
+    """Return what a user is told ahead of a compile: where the code is kept, how long it takes; [] if none is due."""
+    if not _missing(entries):
+        return []
+    takes = f": some {_TAKES_S[entries]} s on two cores" if entries in _TAKES_S else ""
+    passed_over = passed_over_cache()
+    return [*([passed_over] if passed_over else []), f"compiling the kernels, the first time only{takes} ..."]
+
+
 def passed_over_cache() -> str | None:
     """Return a line that says where the kernels are kept in place of the first choice, None if they are there."""
     if not CACHE_ROOTS or CACHE_DIR.parent == CACHE_ROOTS[0]:
@@ -196,7 +209,8 @@ def _compile(missing: list[str]) -> None:
 
 
 def _missing(entries: tuple[str, ...]) -> list[str]:
-    return [name for name in entries if not (_is_loaded(name) or _is_whole(name))]
+    """Return what has to be compiled; nothing where all runs interpreted."""
+    return [] if numba.config.DISABLE_JIT else [name for name in entries if not (_is_loaded(name) or _is_whole(name))]
 
 
 @contextmanager

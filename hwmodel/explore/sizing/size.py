@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hwmodel.config import Config
 from hwmodel.config.overrides import Overrides
 from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
 from hwmodel.explore.sizing.cheapest import Cheapest
@@ -16,6 +17,7 @@ from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.targets import Estimate, Target, at_least
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Trials, capacity, offered_load
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
+from hwmodel.simulation import compilation_notice, entries_of
 from hwmodel.simulation.host_run import model_version
 
 _MOST_STEPS = 8  # simulations that are kept for one step of each knob either way
@@ -27,14 +29,23 @@ def size(
     *,
     jobs: int = 1,
     progress: Progress | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> SizingResult:
     """Find the cheapest configuration that meets the target of a sizing file, or of a mapping like one.
 
-    `overrides` change the base. `jobs`: processes that simulate at once; the answer does not depend on it. At most 40
-    simulations are made. Raises InputError with a line for each problem of the file; that nothing meets the target is
-    no error: `best` is None then, and `nearest` says what comes nearest.
+    `overrides` change the base. `jobs`: processes that simulate at once; the answer does not depend on it. `note` is
+    told where kernels have to be compiled first. At most 40 simulations are made. Raises InputError with a line for
+    each problem of the file; that nothing meets the target is no error: `best` is None then, and `nearest` says what
+    comes nearest.
     """
-    return answer(read_sizing(sizing, overrides), jobs=jobs, progress=progress)
+    say = note or (lambda _line: None)
+
+    def outcomes(configs: Sequence[Config], jobs: int) -> Iterator[tuple[int, Outcome]]:
+        for line in compilation_notice(entries_of(configs[0])):
+            say(line)
+        return outcomes_of(configs, jobs)
+
+    return answer(read_sizing(sizing, overrides), jobs=jobs, simulator=outcomes, progress=progress)
 
 
 def answer(
