@@ -6,6 +6,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.relaxations.relaxation import FACTOR, relaxations_of, together
+from hwmodel.relaxations.resources import resources_of
 from hwmodel.results import Bottleneck
 from hwmodel.results.bottleneck import KEYS
 from tests.run_cases import merged
@@ -175,3 +176,13 @@ def test_each_bottleneck_has_its_relaxation():
         own = [f"driver.{part}" for part in parts]
         assert [each.own_keys[0] for each in named] == own if name.startswith("driver.") else len(named) == 1, name
     assert FACTOR == 2
+
+
+def test_a_virtual_switch_that_vms_have_no_ports_of_has_no_resources():
+    block = {"nic.vfs": 2, "host.virtual_switch": {"preset": "ovs_kernel", "memory_rate": "100Gbps"}}
+
+    def names_of(document):
+        return {name for names, changes in resources_of(config_from_mapping(document)) if changes for name in names}
+
+    own = {"vswitch", "host.memory"}
+    assert own & names_of(block) == set() and own <= names_of(block | {"nic.mode": "vswitch"})

@@ -228,7 +228,7 @@ def _faster_walks(config: Config) -> Iterator[Change]:
 
 
 def _faster_switching(config: Config) -> Iterator[Change]:
-    own = config.host.virtual_switch
+    own = config.virtual_switch
     if own is not None:
         names = ("frame_time", "guest_time", "byte_time", "batch_time", "sample_time")
         yield from halved_times({f"host.virtual_switch.{name}": getattr(own, f"{name}_fs") for name in names})
@@ -238,7 +238,7 @@ def _faster_switching(config: Config) -> Iterator[Change]:
 
 
 def _faster_memory(config: Config) -> Iterator[Change]:
-    own = config.host.virtual_switch
+    own = config.virtual_switch
     if own is not None and own.memory_byte_fs:
         yield from doubled_rates({"host.virtual_switch.memory_rate": own.memory_rate_bps})
 

@@ -112,9 +112,8 @@ def bridge_hears(bridge, port_number, crossing):
     said = crossing.journey.template
     if port.params.n_classes == 0 or params.obeys == 0 or not is_heard(params, said):
         return
-    effect_fs = crossing.come_fs + params.response_fs
-    hear(bridge.clock, bridge.pauses[port_number].hears, effect_fs, named_in(said), stopped_in(said), crossing.index)
-    set_timer(bridge.clock, effect_fs, CONTROL_TAKEN, port_number)
+    hear(bridge.clock, bridge.pauses[port_number].hears, named_in(said), stopped_in(said), crossing.index)
+    set_timer(bridge.clock, crossing.come_fs + params.response_fs, CONTROL_TAKEN, port_number)
 
 
 @kernel

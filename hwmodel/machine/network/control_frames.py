@@ -61,7 +61,7 @@ def begin_control_frame(nic, number, now_fs):
         entered(nic.clock, sent)
     else:
         effect_fs = now_fs + busy_fs + params.response_fs
-        hear(nic.clock, own.partner.hears, effect_fs, named, stopped, quanta)
+        hear(nic.clock, own.partner.hears, named, stopped, quanta)
         set_timer(nic.clock, effect_fs, PARTNER_TAKES, number)
         if mac.params.is_tapped:
             said = said_in(params, named, stopped)
@@ -79,9 +79,8 @@ def control_frame_sent(nic, number):
 @out_of_line
 def hears_control_frame(nic, number, come_fs, named, stopped, quanta):
     """Take in a control frame whose last byte comes to a port at a time."""
-    effect_fs = come_fs + nic.pauses.params.response_fs
-    hear(nic.clock, nic.pauses.port[number].mac, effect_fs, named, stopped, quanta)
-    set_timer(nic.clock, effect_fs, CONTROL_TAKEN, number)
+    hear(nic.clock, nic.pauses.port[number].mac, named, stopped, quanta)
+    set_timer(nic.clock, come_fs + nic.pauses.params.response_fs, CONTROL_TAKEN, number)
 
 
 @kernel

@@ -30,7 +30,7 @@ NONE = -1  # in place of a class
 DEAD, STOPPED, CONTROL_DUE, CONTROL_ON_WIRE = 1, 2, 4, 8
 
 # A control frame: `named` and `stopped` are masks of priorities; those that are named and not stopped go on.
-SAID = record(*ints("effect_fs"), ("named", I32), ("stopped", I32), ("quanta", I32))
+SAID = record(("named", I32), ("stopped", I32), ("quanta", I32))
 # Who is told to stop: what is to take effect, up to when its classes are stopped, and which are (a mask).
 HEARING, BRIDGE_HEARING = (
     record(*ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (cap,)))
@@ -166,10 +166,10 @@ def quanta_fs(mac, n):
 
 
 @kernel
-def hear(clock, hearing, effect_fs, named, stopped, quanta):
-    """Note a control frame that takes effect at a time; they come in order."""
+def hear(clock, hearing, named, stopped, quanta):
+    """Note a control frame; they take effect in the order in which they come."""
     said = hearing.ring[hearing.tail & (len(hearing.ring) - 1)]
-    said.effect_fs, said.named, said.stopped, said.quanta = effect_fs, named, stopped, quanta
+    said.named, said.stopped, said.quanta = named, stopped, quanta
     hearing.tail += 1
     if hearing.tail - hearing.head == len(hearing.ring):
         clock.overflow = 1
