@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,13 +21,13 @@ from hwmodel.config import run as run_block
 from hwmodel.simulation import Run, clocks, kernel_cache
 from hwmodel.simulation import run as run_module
 from tests.memory_pages import take_small_pages
-from tests.pending_bottleneck import for_each_adapter, when_asked_for
+from tests.pending import closed_form_later, for_each_adapter, limits_later, next_steps_now, when_asked_for
 from tests.process_tree import children_of_this_process
 
 DEFAULT_PPB = run_block.Run().clocks_ppb
 
 # No deadline: a slow machine is no failure. Derandomized: CI gives the same verdict for the same commit.
-hypothesis.settings.register_profile("repository", deadline=None, derandomize=True, max_examples=60)
+hypothesis.settings.register_profile("repository", deadline=None, derandomize=True, max_examples=40)
 # `make nightly`: more examples where a test names no number of its own, and others each time.
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("repository")
@@ -88,10 +89,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave the tests out that only a night has time for."""
     if config.getoption("--hypothesis-profile") == "nightly":
         return
-    left_out = [item for item in items if item.get_closest_marker("nightly")]
+    n_before: Counter[str] = Counter()
+    kept, left_out = [], []
+    for item in items:
+        is_left_out = item.get_closest_marker("nightly") is not None
+        if item.get_closest_marker("a_third_by_day") is not None:
+            family = item.nodeid.partition("[")[0]
+            is_left_out |= n_before[family] % 3 != 0
+            n_before[family] += 1
+        (left_out if is_left_out else kept).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+        items[:] = kept
 
 
 def pytest_collection_finish() -> None:
@@ -119,6 +128,15 @@ _real_phases, Run._with_other_phases = Run._with_other_phases, lambda _run, resu
 # What limits a run is looked for when a test looks at it.
 run_module.judged = when_asked_for(run_module.judged)
 run_module.with_bottleneck = for_each_adapter(run_module.with_bottleneck)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Work the closed form out when a test looks at it; at night of each run, whatever is drawn."""
+    if config.getoption("--hypothesis-profile") != "nightly":
+        run_module.limits_of, run_module.closed_form_of = limits_later, closed_form_later
+        run_module.next_steps = next_steps_now
+
+
 take_small_pages()
 
 

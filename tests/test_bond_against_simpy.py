@@ -14,7 +14,7 @@ from tests.drawn_machines import some_of
 from tests.test_uplink_against_simpy import ADAPTER, OF_PF
 from tests.test_virtual_switch_against_simpy import SWITCH, VMS
 
-N_QUICK, N_SLOW, N_NIGHTLY = 8, 12, 300
+N_QUICK, N_SLOW, N_NIGHTLY = 6, 8, 300
 SEEDS = [
     pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
     for seed in range(N_NIGHTLY)
@@ -84,6 +84,7 @@ DIES: Commands = [(40 * US_FS, {"port.down": ["p1"]}), (80 * US_FS, {"port.down"
 OF_BOND = "host.virtual_switch.bond"
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize(
     "changes",
     [

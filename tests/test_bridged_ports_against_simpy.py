@@ -9,7 +9,7 @@ from tests.drawn_bridged_ports import VFS, drawn_machine
 from tests.planted_bridges import Fault, plant
 from tests.system_beside_simpy import BROADCAST, OUTSIDE, Both, Stations, config_with, drawn, run_both
 
-N_EACH_RUN, N_NIGHTLY = 12, 400
+N_EACH_RUN, N_NIGHTLY = 8, 400
 SEEDS = [*range(N_EACH_RUN), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(N_EACH_RUN, N_NIGHTLY))]
 # What is done wrong to the record of bridges, whose first port leads to the first port of an adapter.
 FAULTS: dict[str, Fault] = {

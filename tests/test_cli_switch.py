@@ -315,6 +315,7 @@ def test_a_capture_may_come_through_a_pipe(files, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # each run's notice is looked at in test_simulation_kernel_cache
 def test_the_first_time_it_compiles_and_says_so(files, tmp_path):
     command = [sys.executable, "-m", "hwmodel", *files, "vf0", "--summary"]
     environment = os.environ | {"HWMODEL_CACHE_DIR": str(tmp_path / "cache")}

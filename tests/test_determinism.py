@@ -158,9 +158,24 @@ def test_progress_is_told_and_does_not_go_back(times):
     assert 0 <= seen[0] <= seen[-1] == 1
 
 
-def test_compiled_and_interpreted_runs_agree_on_the_whole_state(compiled):
-    found = json.loads(run_python("-m", "tests.run_digest", "--called", NUMBA_DISABLE_JIT="1"))
-    assert found["digests"] == compiled
+# What these call, others call too; interpreted they take longer than those.
+CALL_NOTHING_ELSE = (
+    "servers", "trees", "switch_core", "loads_bridge", "ports_at_bridges", "service_levels", "ports", "weighted",
+    "groups", "guarantees", "saturated", "interrupts", "credits", "pause", "strict", "capture", "capture_asap",
+    "segments_cut_by_adapter",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [CALL_NOTHING_ELSE, pytest.param((), marks=(pytest.mark.slow, pytest.mark.nightly))],
+    ids=["most", "all"],
+)
+def test_compiled_and_interpreted_runs_agree_on_the_whole_state(compiled, left_out):
+    assert set(left_out) < set(CASES)
+    found = json.loads(run_python("-m", "tests.run_digest", "--called", *left_out, NUMBA_DISABLE_JIT="1"))
+    kept = {name: digests for name, digests in compiled.items() if name.partition("/")[0] not in left_out}
+    assert found["digests"] == kept
     unseen = kernel_functions() - set(found["called"])
     assert sorted(name for name in unseen if not name.startswith(NOT_OF_RUNS) or name.startswith(OF_RUNS)) == []
 

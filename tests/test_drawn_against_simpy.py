@@ -57,9 +57,9 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "drivers": Kind(draw_drivers, 350, range(6), 9, 80),
+    "drivers": Kind(draw_drivers, 350, range(6), 6, 80),
     "several drivers": Kind(draw_own_drivers, 350, range(100, 104), 3, 120),
-    "hosts": Kind(draw_hosts, 250, range(6), 7, 150),
+    "hosts": Kind(draw_hosts, 250, range(6), 6, 150),
     "engines": Kind(draw_engines, 300, (0, 1, 3, 4, 8), 6, 130),
 }
 DRAWN = [pytest.param(name, seed, marks=marks) for name, kind in KINDS.items() for seed, marks in kind.seeds()]
@@ -135,11 +135,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Both]:
     return run
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("name", MACHINES)
 def test_without_a_fault_both_agree(machine: Callable[[str], Both], name: str) -> None:
     check_same_course(machine(name), at_least=100)
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(machine: Callable[[str], Both], fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, plant = FAULTS[fault]

@@ -38,6 +38,7 @@ def test_a_drawn_adapter(seed: int) -> None:
     check_same_flow(found)
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, seed = FAULTS[fault]

@@ -19,8 +19,16 @@ PAGES = sorted((ROOT / "docs" / "guide").glob("*.md"))
 OTHER_COMMANDS = {"test_your_core"}
 
 
+# Its commands simulate a hundred times.
+OF_A_NIGHT = {"size_an_adapter"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.nightly) if page.stem in OF_A_NIGHT else page for page in PAGES],
+    ids=lambda page: page.stem,
+)
 def test_a_page_shows_what_comes_out(page, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     names, printed = {}, ""

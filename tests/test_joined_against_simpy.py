@@ -73,6 +73,7 @@ FAULTS: dict[str, tuple[str, Fault]] = {
 }  # fmt: skip
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name, fault_of = FAULTS[fault]

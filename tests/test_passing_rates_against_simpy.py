@@ -15,7 +15,7 @@ from tests.test_flow_cache_against_simpy import CACHE
 from tests.test_uplink_against_simpy import ADAPTER
 from tests.test_virtual_switch_against_simpy import SWITCH, VMS
 
-N_QUICK, N_SLOW, N_NIGHTLY = 10, 16, 400
+N_QUICK, N_SLOW, N_NIGHTLY = 8, 10, 400
 SEEDS = [
     pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
     for seed in range(N_NIGHTLY)
@@ -117,6 +117,7 @@ def stations(**changes: Any) -> dict[str, Any]:
     return {"switch.ports": ports}
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize(
     "changes",
     [

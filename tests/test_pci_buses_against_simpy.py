@@ -13,9 +13,9 @@ from tests.drawn_buses import draw_config
 from tests.system_beside_simpy import run_both
 
 SEEDS = [
-    *range(8),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 12)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(12, 400)),
+    *range(6),
+    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 8)),
+    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(8, 400)),
 ]
 
 
@@ -40,6 +40,7 @@ FAULTS: dict[str, Any] = {
 SHOWING = (0, 2, 3, 4)
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_in_a_bus_shows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def filled(system: Any, servers: Any, *arguments: Any) -> None:

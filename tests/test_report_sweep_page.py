@@ -129,6 +129,8 @@ def test_one_point_names_and_four_axes_have_a_page(axes):
     assert Page(text).tags.count("tr") > 1 and ("Most throughput" in text) == bool(axes)
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
 def test_ten_thousand_points_are_a_page_of_a_few_megabytes():
     lanes, frames = range(1, 101), range(64, 1564, 15)
     text = render_sweep_page(

@@ -13,7 +13,7 @@ from tests.beside_simpy import Commands, check_same_course, run_both
 from tests.drawn_machines import some_of
 from tests.test_uplink_against_simpy import ADAPTER, draw_uplink
 
-N_QUICK, N_SLOW, N_NIGHTLY = 16, 30, 300
+N_QUICK, N_SLOW, N_NIGHTLY = 12, 18, 300
 SEEDS = [
     pytest.param(
         seed,
@@ -97,6 +97,7 @@ OTHERWISE: Sequence[Mapping[str, Any]] = (
 )
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("tso", [True, False])
 @pytest.mark.parametrize("changes", OTHERWISE, ids=str)
 def test_what_the_other_model_is_not_told_is_seen(tmp_path: Path, changes: Mapping[str, Any], tso: bool) -> None:

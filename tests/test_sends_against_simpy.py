@@ -12,7 +12,7 @@ import pytest
 from tests.beside_simpy import NS_FS, check_same_course, run_both
 from tests.drawn_sends import draw_sends
 
-N_QUICK, N_SLOW, N_NIGHTLY = 6, 10, 160
+N_QUICK, N_SLOW, N_NIGHTLY = 5, 7, 160
 SEEDS = [
     pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
     for seed in range(N_NIGHTLY)

@@ -96,6 +96,8 @@ def test_seeds_are_valid_and_others(seed):
     assert len({seed, *found}) == 1 + REPLICAS and all(0 <= each <= MAX_SEED for each in found)
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.real_clocks
 def test_a_machine_that_settles_into_one_of_several_cycles_has_an_interval_over_them():
     results = [simulate(config_from_mapping(merged(RING, {"run": {"seed": seed}}))) for seed in range(1, 6)]

@@ -23,7 +23,7 @@ BASE: dict[str, Any] = {
     "workload": {"pattern": "pairs", "frame_bytes": 700, "load": "saturate"},
     "run": {"warmup": "0ns", "duration": "100us"},
 }
-PCI = {"pcie.bus": {"kind": "pci", "width_bits": 32, "clock_mhz": 33, "decode_clocks": 1}, "run.duration": "400us"}
+PCI = {"pcie.bus": {"kind": "pci", "width_bits": 32, "clock_mhz": 33, "decode_clocks": 1}, "run.duration": "200us"}
 SEVERAL: dict[str, Any] = {
     "pcie.bus.latency_timer": 16, "host.completion_bytes": "rcb", "run.duration": "40us",
     "servers": [

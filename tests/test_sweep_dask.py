@@ -68,6 +68,8 @@ class Task(int):
         return int(self)
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
 def test_only_the_run_that_kills_its_workers_fails(cluster, monkeypatch):
     monkeypatch.setattr(point_run, "run_piece", run_numbers)
     found = sorted(outcomes_on_dask(Work(deadly=7), map(Task, range(30)), cluster.scheduler_address))
@@ -117,12 +119,16 @@ def test_what_is_no_scheduler_is_a_line_soon(monkeypatch, greeting):
         thread.join()
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
 def test_workers_with_another_model_are_a_line(cluster, monkeypatch):
     monkeypatch.setattr(point_run, "run_piece", of_another_model)
     with pytest.raises(RunError, match=r"a Dask worker has another model, 0.0.1\+other; this one is"):
         list(outcomes_on_dask(Work(deadly=-1), map(Task, range(3)), cluster.scheduler_address))
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_interrupt_leaves_nothing_under_way(cluster):
     outcomes = outcomes_on_dask(Work(deadly=-1), iter([]), cluster.scheduler_address)
     assert list(outcomes) == []
