@@ -283,6 +283,7 @@ def test_a_broadcast_is_read_once_and_written_to_each(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_memory_does_not_grow_with_the_run():
     def peak_rss_mb(duration):
         code = (

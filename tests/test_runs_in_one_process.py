@@ -106,6 +106,8 @@ def test_two_threads_do_not_meet(elsewhere):
     assert found == [elsewhere[point] for point in order]
 
 
+@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="says how much memory a process has on Linux alone")
 def test_memory_does_not_grow():
     def resident_mb():
