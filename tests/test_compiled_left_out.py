@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hwmodel.compiled import known_answers
 from hwmodel.compiled.left_out import in_a_line
 from hwmodel.machine.network import places
 from hwmodel.machine.network.bridge_state import BRIDGE
@@ -101,3 +103,12 @@ def test_the_environment_leaves_all_out(tmp_path):
 ])  # fmt: skip
 def test_an_error_in_a_line(error, text):
     assert in_a_line(error) == text
+
+
+def test_a_place_that_is_missing_is_met_in_mid_compile_and_no_earlier(monkeypatch):
+    """There it is what any break is: all parts are left out, and said."""
+    monkeypatch.delattr("numba.core.event")
+    monkeypatch.setitem(sys.modules, "numba.core.event", None)
+    importlib.reload(known_answers)
+    with pytest.raises(ImportError, match="event"), known_answers.known_answers():
+        pass

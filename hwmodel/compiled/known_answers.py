@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from numba import types
-from numba.core import event
 
 from hwmodel.compiled.left_out import is_plain
 
@@ -21,14 +20,8 @@ from hwmodel.compiled.left_out import is_plain
 @contextmanager
 def known_answers() -> Iterator[None]:
     """Have numba work out each answer once while what is inside compiles; each time with HWMODEL_NUMBA=plain."""
-    changed: list[tuple[Any, str, Callable[[Any], Any]]] = [
-        (types.Record, "__repr__", _remembered),
-        (types.NestedArray, "__repr__", _remembered),
-        (types.BaseFunction, "get_call_type", _chosen_once),
-        (event, "start_event", _unheard),
-        (event, "end_event", _unheard),
-    ]
-    usual = [] if is_plain() else [(owner, name, getattr(owner, name), change) for owner, name, change in changed]
+    changed = [] if is_plain() else _places()
+    usual = [(owner, name, getattr(owner, name), change) for owner, name, change in changed]
     for owner, name, numbas_own, change in usual:
         setattr(owner, name, change(numbas_own))
     try:
@@ -36,6 +29,22 @@ def known_answers() -> Iterator[None]:
     finally:
         for owner, name, numbas_own, _ in usual:
             setattr(owner, name, numbas_own)
+
+
+def _places() -> list[tuple[Any, str, Callable[[Any], Any]]]:
+    """Return where numba asks, and what each place becomes; raise ImportError or AttributeError where one is missing.
+
+    They are looked for in mid-compile, where all are left out if one is missing (`compile_entry.compile_alone`).
+    """
+    from numba.core import event
+
+    return [
+        (types.Record, "__repr__", _remembered),
+        (types.NestedArray, "__repr__", _remembered),
+        (types.BaseFunction, "get_call_type", _chosen_once),
+        (event, "start_event", _unheard),
+        (event, "end_event", _unheard),
+    ]
 
 
 def _remembered(describe: Callable[[Any], str]) -> Callable[[Any], str]:
