@@ -24,7 +24,7 @@ for name, contents in {
     "simulation": {
         "simulate": lambda config, **options: act(),
         "entries_of": lambda config: (),
-        "compilation_notice": lambda entries: [],
+        "announce_compilation": lambda entries, say: None,
     },
     "words.summary": {"print_summary": lambda result, verbose: None},
 }.items():

@@ -56,7 +56,7 @@ def library(monkeypatch) -> StandIn:
         "simulation": {
             "simulate": stand_in.simulate,
             "entries_of": lambda config: (),
-            "compilation_notice": lambda entries: stand_in.notice,
+            "announce_compilation": lambda entries, say: [say(line) for line in stand_in.notice],
         },
         "report": {"render_page": stand_in.render_page},
         "words.summary": {"print_summary": lambda result, verbose: print("SUMMARY")},

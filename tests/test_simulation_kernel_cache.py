@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,21 @@ from hwmodel.simulation.kernel_cache import (
     RUN_ENTRIES,
     SWITCH_ENTRIES,
     SYSTEM_ENTRIES,
-    compilation_notice,
+    announce_compilation,
     fill_cache,
     kernels_are_cached,
     passed_over_cache,
 )
 from hwmodel.simulation.nic_state import build_state
 from tests.simulation_cases import config_of
+from tests.stand_in_compilers import (
+    be_endless,
+    be_killed,
+    cannot_be_asked,
+    file_name,
+    leave_file,
+    leave_nothing,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -40,44 +47,12 @@ def empty_cache(tmp_path, monkeypatch):
     return folder
 
 
-def file_name(entry):
-    """Return what numba calls the files of an entry: by its module's last name."""
-    return ".".join(entry.split(".")[-2:])
-
-
 def leave(folder, entry):
     """Leave an entry's files as numba names them, sealed."""
     name = file_name(entry)
     (folder / f"{name}-7.py311.nbi").write_bytes(b"index of " + name.encode())
     (folder / f"{name}-7.py311.1.nbc").write_bytes(bytes(range(256)))
     kernel_cache.seal(entry)
-
-
-def leave_file(name):
-    """Stand for the compiler: leave a file where the parent looks for it, with who has written it."""
-    _said(name).write_text(str(os.getpid()))
-    return ""
-
-
-def leave_nothing(_name):
-    return ""
-
-
-def cannot_be_asked(_name):
-    return None
-
-
-def be_killed(_name):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def be_endless(name):
-    leave_file(name)
-    time.sleep(60)
-
-
-def _said(name):
-    return Path(os.environ["HWMODEL_CACHE_DIR"]) / "cache" / f"{file_name(name)}-123.nbc"
 
 
 @pytest.fixture
@@ -96,6 +71,13 @@ def let_use(monkeypatch, n_processors):
     monkeypatch.setattr("hwmodel.processes.processors.usable_processors", lambda: n_processors)
 
 
+def announced(entries):
+    """Return the lines that are said ahead of a compile."""
+    said = []
+    announce_compilation(entries, said.append)
+    return said
+
+
 @pytest.mark.parametrize(
     ("entries", "takes"),
     [
@@ -108,19 +90,19 @@ def let_use(monkeypatch, n_processors):
 def test_how_long_it_compiles_is_said_before(empty_cache, monkeypatch, entries, takes):
     monkeypatch.setattr(kernel_cache, "passed_over_cache", lambda: None)
     line = f"compiling the kernels, the first time only{takes} ..."
-    assert compilation_notice(entries) == [line]
+    assert announced(entries) == [line]
     monkeypatch.setattr(kernel_cache, "passed_over_cache", lambda: "/full: is full")
-    assert compilation_notice(entries) == ["/full: is full", line]
+    assert announced(entries) == ["/full: is full", line]
     folder = empty_cache / "hwmodel_1234"
     folder.mkdir()
     for entry in entries:
         leave(folder, entry)
-    assert compilation_notice(entries) == []
+    assert announced(entries) == []
 
 
 def test_nothing_is_compiled_where_all_runs_interpreted(empty_cache, monkeypatch):
     monkeypatch.setattr("numba.config.DISABLE_JIT", True)
-    assert compilation_notice(RUN_ENTRIES) == []
+    assert announced(RUN_ENTRIES) == []
     fill_cache()
     assert not kernels_are_cached()
 
@@ -198,7 +180,7 @@ def test_commands_that_start_at_once_compile_once(tmp_path):
 import os, sys, time
 from pathlib import Path
 from hwmodel.simulation import compile_entry, kernel_cache
-from tests.test_simulation_kernel_cache import leave_file_slowly
+from tests.stand_in_compilers import leave_file_slowly
 kernel_cache.CACHE_DIR = Path(sys.argv[1]) / "cache"
 compile_entry.compile_alone = leave_file_slowly
 kernel_cache.fill_cache()
@@ -211,14 +193,6 @@ assert kernel_cache.kernels_are_cached()
     assert [each.wait() for each in commands] == [0, 0, 0]
     written = (tmp_path / "written").read_text().split()
     assert sorted(written) == sorted(RUN_ENTRIES)
-
-
-def leave_file_slowly(name):
-    """Stand for the compiler, and note for whom it was asked."""
-    time.sleep(0.3)
-    with open(Path(os.environ["HWMODEL_CACHE_DIR"]) / "written", "a", encoding="utf-8") as written:
-        written.write(f"{name}\n")
-    return leave_file(name)
 
 
 def test_an_interrupt_leaves_no_process_behind(compiler, empty_cache):

@@ -267,9 +267,9 @@ def sizing_file(tmp_path):
 
 
 def test_the_command_prints_and_writes(sizing_file, tmp_path, capsys, monkeypatch):
-    out, notices = tmp_path / "found.json", iter([["compiling ..."]])
+    out, notices = tmp_path / "found.json", iter(["compiling ..."])
     module = sys.modules[size.__module__]
-    monkeypatch.setattr(module, "compilation_notice", lambda _entries: next(notices, []))
+    monkeypatch.setattr(module, "announce_compilation", lambda _entries, say: [say(line) for line in notices])
     assert main(["size", str(sizing_file), "--jobs", "1", "--json", str(out)]) == 0
     said = capsys.readouterr()
     assert said.out.startswith("pcie.lanes 2: cost 4, the cheapest that meets the target")

@@ -38,7 +38,7 @@ def test_with_or_without_a_folder_the_rows_are_the_same(tmp_path):
 
 
 def test_it_says_that_it_compiles_where_something_is_left_to_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "compilation_notice", lambda entries: [f"compiling {len(entries)}"])
+    monkeypatch.setattr(run_module, "announce_compilation", lambda entries, say: say(f"compiling {len(entries)}"))
     said = []
     run_sweep(SWEEP, tmp_path / "out", jobs=1, note=said.append)
     assert said[1:] == ["compiling 2"]

@@ -70,7 +70,7 @@ def run(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import simulation
 
-    _announce_compilation(simulation.entries_of(config))
+    simulation.announce_compilation(simulation.entries_of(config), note)
     is_partial = False
     with progress_bar() as progress, _placing_errors(arguments):
         try:
@@ -204,7 +204,7 @@ def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:
     from hwmodel import simulation
 
     sys.stdout.flush()  # what needs no run is not to wait for it
-    _announce_compilation(simulation.entries_of(config))
+    simulation.announce_compilation(simulation.entries_of(config), note)
     lone = simulation.lone_frame(config)
     if lone is None:
         return {}
@@ -268,7 +268,7 @@ def _explored(find: Callable[..., Found], config: Config, arguments: Namespace, 
     """Find something out by many runs of a configuration, as many at once as `--jobs` says."""
     from hwmodel import simulation
 
-    _announce_compilation(simulation.entries_of(config))
+    simulation.announce_compilation(simulation.entries_of(config), note)
     with progress_bar() as progress, _placing_errors(arguments):
         return find(config, jobs=arguments.jobs or usable_processors(), progress=progress, **options)
 
@@ -286,7 +286,7 @@ def dma(arguments: Namespace) -> None:
         return
     if arguments.others:
         raise InputError("--others: goes with --peer FROM=TO")
-    _announce_compilation(simulation.DMA_ENTRIES)
+    simulation.announce_compilation(simulation.DMA_ENTRIES, note)
     window = None
     if arguments.window is not None:
         window = simulation.Window(parse_sizes(arguments.window, "--window")[0], arguments.order == "random")
@@ -308,7 +308,7 @@ def _write_to_peers(config: Config, arguments: Namespace, sizes: Sequence[int]) 
     if wrong:
         raise InputError(f"--peer: {wrong[0]!r} is no pair of adapters (a.x=a.y)")
     peers = [(source, target) for source, target in pairs]
-    _announce_compilation(simulation.PEER_ENTRIES)
+    simulation.announce_compilation(simulation.PEER_ENTRIES, note)
     rows = simulation.peer_writes(config, peers, sizes, with_others=arguments.others)
     write_json(rows, arguments.json)
     say(peer_table(rows, dict(peers)), arguments.json)
@@ -331,7 +331,7 @@ def switch(arguments: Namespace) -> None:
         names = switch_frames.port_files(frame_switch, arguments.out).values()
         check_out_folder(arguments.out, names, inputs=[*inputs, *json_file])
     blocks = switch_frames.open_capture(arguments.capture)
-    _announce_compilation(simulation.SWITCH_ENTRIES)
+    simulation.announce_compilation(simulation.SWITCH_ENTRIES, note)
     with text_output(None if arguments.json == STDOUT else STDOUT) as table, text_output(arguments.json) as json_text:
         switch_frames.switch_capture(
             frame_switch,
@@ -418,13 +418,6 @@ def _require_trace(arguments: Namespace) -> None:
     problems = [f"{name}: only with --trace FILE" for name, value in given.items() if value is not None]
     if problems and arguments.trace is None:
         raise InputError(problems)
-
-
-def _announce_compilation(entries: tuple[str, ...]) -> None:
-    from hwmodel.simulation import compilation_notice
-
-    for line in compilation_notice(entries):
-        note(line)
 
 
 def parse_sizes(text: str, option: str = "--sizes") -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from hwmodel.simulation.kernel_cache import (
     DMA_ENTRIES,
     PEER_ENTRIES,
     SWITCH_ENTRIES,
-    compilation_notice,
+    announce_compilation,
     fill_cache,
     load_kernels,
 )
@@ -23,7 +23,7 @@ __all__ = [
     "LoneTime",
     "Run",
     "Window",
-    "compilation_notice",
+    "announce_compilation",
     "dma",
     "entries_of",
     "fill_cache",

@@ -17,7 +17,7 @@ import sys
 import time
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -143,13 +143,14 @@ def have_kernels(entries: tuple[str, ...] = RUN_ENTRIES) -> float:
     return 0.0 if was_there else time.perf_counter() - started_s
 
 
-def compilation_notice(entries: tuple[str, ...]) -> list[str]:
-    """Return what a user is told ahead of a compile: where the code is kept, how long it takes; [] if none is due."""
+def announce_compilation(entries: tuple[str, ...], say: Callable[[str], object]) -> None:
+    """Say a line ahead of a compile: how long it takes, and before it where the code is kept if that is elsewhere."""
     if not _missing(entries):
-        return []
+        return
+    if passed_over := passed_over_cache():
+        say(passed_over)
     takes = f": some {_TAKES_S[entries]} s on two cores" if entries in _TAKES_S else ""
-    passed_over = passed_over_cache()
-    return [*([passed_over] if passed_over else []), f"compiling the kernels, the first time only{takes} ..."]
+    say(f"compiling the kernels, the first time only{takes} ...")
 
 
 def passed_over_cache() -> str | None:

@@ -17,7 +17,7 @@ from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.targets import Estimate, Target, at_least
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Trials, capacity, offered_load
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
-from hwmodel.simulation import compilation_notice, entries_of
+from hwmodel.simulation import announce_compilation, entries_of
 from hwmodel.simulation.host_run import model_version
 
 _MOST_STEPS = 8  # simulations that are kept for one step of each knob either way
@@ -41,8 +41,7 @@ def size(
     say = note or (lambda _line: None)
 
     def outcomes(configs: Sequence[Config], jobs: int) -> Iterator[tuple[int, Outcome]]:
-        for line in compilation_notice(entries_of(configs[0])):
-            say(line)
+        announce_compilation(entries_of(configs[0]), say)
         return outcomes_of(configs, jobs)
 
     return answer(read_sizing(sizing, overrides), jobs=jobs, simulator=outcomes, progress=progress)

@@ -25,7 +25,7 @@ from hwmodel.processes import work_through
 from hwmodel.processes.processors import usable_processors
 from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import PENDING
-from hwmodel.simulation import compilation_notice, entries_of, fill_cache, load_kernels, model_version
+from hwmodel.simulation import announce_compilation, entries_of, fill_cache, load_kernels, model_version
 
 Note = Callable[[str], None]
 _TIMED_AFTER_S, _TIMED_RUNS = 2.0, 4  # how much is watched before it is said how long all will take
@@ -75,8 +75,7 @@ def run_sweep(
         try:
             if pending:
                 entries = entries_of(plan.config)
-                for line in compilation_notice(entries):
-                    say(line)
+                announce_compilation(entries, say)
                 fill_cache(entries)
                 with closing(_outcomes(plan, pending, jobs, scheduler)) as outcomes:
                     _record_all(ledger, outcomes, len(pending), progress, say)
