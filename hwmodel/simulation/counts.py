@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import record
 from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS, BUS_COUNTS
-from hwmodel.machine.counts.ledger_state import LEDGER_COUNTS
+from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER_COUNTS
 from hwmodel.machine.host.host_state import TRANSLATION_COUNTS
 from hwmodel.machine.network.mac import MAC_COUNTS
 from hwmodel.machine.pcie.link_state import ENGINE_COUNTS, LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
@@ -86,15 +86,29 @@ def parts_of(nic: Any) -> dict[str, Any]:
 
 
 class Counts:
-    """Copy the counts of a server as often as they are asked for; they stay where they are meanwhile."""
+    """Copy the counts of a server as often as they are asked for; they stay where they are meanwhile.
+
+    `live`: where they stand, as `parts_of` returns it.
+    """
 
     def __init__(self, nic: Any) -> None:
-        parts = (part if isinstance(part, np.ndarray) else [part] for part in parts_of(nic).values())
+        self.live = parts_of(nic)
+        self._clock = nic.clock
+        parts = (part if isinstance(part, np.ndarray) else [part] for part in self.live.values())
         self._words = [np.frombuffer(each, np.int64) for part in parts for each in part]
+
+    @property
+    def now_fs(self) -> int:
+        """Return the time of the server."""
+        return int(self._clock["now_fs"])
+
+    def words(self) -> Ints:
+        """Return the words of a record of what stands there now."""
+        return np.concatenate(self._words)
 
     def copy(self) -> Any:
         """Return a record of what stands there now."""
-        return np.concatenate(self._words).view(SERVER_COUNTS)[0]
+        return self.words().view(SERVER_COUNTS)[0]
 
 
 def of_ports(counts: Any, name: str) -> Any:
@@ -127,7 +141,9 @@ def areas_in(counts: Any, now_fs: Any) -> dict[str, Any]:
 
 def area_of(gauge: Any, now_fs: Any) -> Any:
     """Return an occupancy's integral over time up to now, of one moment or an entry for each of many."""
-    return gauge["area"] + (1.0 * gauge["level"]) * (1.0 * (now_fs - gauge["since_fs"]))
+    is_one = isinstance(gauge, np.void)  # whose fields take a microsecond each, one by one
+    area, level, since_fs, _ = gauge.item() if is_one else (gauge[name] for name in GAUGE.names or ())
+    return area + (1.0 * level) * (1.0 * (now_fs - since_fs))
 
 
 class Seen(NamedTuple):
@@ -140,9 +156,8 @@ class Seen(NamedTuple):
     areas: Mapping[str, float]
 
 
-def see(nic: Any, counts: Counts) -> Seen:
+def see(counts: Counts) -> Seen:
     """Return the sums of this moment."""
-    now_fs, found = int(nic.clock.now_fs), counts.copy()
-    ledger, taken = found["ledger"], found["ledger"]["to_guest"]
-    areas = {name: float(area) for name, area in areas_in(found, now_fs).items()}
-    return Seen(now_fs, int(ledger["delivered"]), int(taken["n"]), float(taken["sum_fs"]), areas)
+    now_fs, ledger = counts.now_fs, counts.live["ledger"]
+    n_taken, _, _, latency_sum_fs = ledger["to_guest"].item()
+    return Seen(now_fs, int(ledger["delivered"]), n_taken, latency_sum_fs, areas_in(counts.live, now_fs))

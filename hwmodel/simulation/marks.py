@@ -44,12 +44,12 @@ class FlowMark(NamedTuple):
 
 
 class _Mark(NamedTuple):
-    """Hold a mark as it was copied; `counts`: a record of SERVER_COUNTS, `rows`: of each latency's histogram."""
+    """Hold a mark as it was copied; `counts`: the words of a SERVER_COUNTS, `rows`: of each latency's histogram."""
 
     now_fs: int
     up_ahead_fs: int
     down_ahead_fs: int
-    counts: Any
+    counts: Ints
     sent_bytes: Ints
     outside_bytes: int
     flows: FlowMark
@@ -66,8 +66,10 @@ class Marks:
         self.stride = 1
         self.n_asked = 0
         self._nic, self._book, self._outside_bytes = nic, book, outside_bytes
-        self._counts = Counts(nic)
-        self._functions = nic["ledger"]["function"][: int(nic.params.n_functions)]
+        self._counts, self._ledger = Counts(nic), nic["ledger"]
+        self._links = nic.pcie[0].up, nic.pcie[0].down
+        self._sent_bytes = self._ledger["function"]["read_bytes"][: int(nic.params.n_functions)]
+        self._histograms = {name: counts_of(self._ledger, name) for name in LATENCY_PLACES}
         self._marks: list[_Mark] = []
 
     def __len__(self) -> int:
@@ -85,34 +87,33 @@ class Marks:
 
     def close(self) -> None:
         """Mark the end of the window."""
-        if not self._marks or self._marks[-1].now_fs < int(self._nic.clock.now_fs):
+        if not self._marks or self._marks[-1].now_fs < self._counts.now_fs:
             self._mark()
 
     def _mark(self) -> None:
-        nic, counts, flows = self._nic, self._counts.copy(), self._flows()
-        now_fs, link = int(nic.clock.now_fs), nic.pcie[0]
-        latencies = {"delivery": flows.latency, **latencies_in(counts)}
+        now_fs, flows, (up, down) = self._counts.now_fs, self._flows(), self._links
+        latencies = {"delivery": flows.latency, **latencies_in(self._counts.live)}
         self._marks.append(
             _Mark(
                 now_fs,
-                link_ahead_fs(link.up, now_fs),
-                link_ahead_fs(link.down, now_fs),
-                counts,
-                self._functions["read_bytes"].copy(),
+                link_ahead_fs(up, now_fs),
+                link_ahead_fs(down, now_fs),
+                self._counts.words(),
+                self._sent_bytes.copy(),
                 self._outside_bytes(),
                 flows,
-                {name: _row(counts_of(nic["ledger"], name), latencies[name]) for name in LATENCY_PLACES},
+                {name: _row(self._histograms[name], latency) for name, latency in latencies.items()},
             )
         )
 
     def _flows(self) -> FlowMark:
         if isinstance(self._nic, Whole):
-            return mark_of_several(self._nic.flows_of_each, self._book.targets(), len(self._functions) + 1)
-        return mark_of_one(self._nic["ledger"], self._book, len(self._functions))
+            return mark_of_several(self._nic.flows_of_each, self._book.targets(), len(self._sent_bytes) + 1)
+        return mark_of_one(self._ledger, self._book, len(self._sent_bytes))
 
     def table(self) -> MarkTable:
         """Return what all marks say."""
-        marks, counts = self._marks, np.array([one.counts for one in self._marks], SERVER_COUNTS)
+        marks, counts = self._marks, np.concatenate([one.counts for one in self._marks]).view(SERVER_COUNTS)
         moments = ([getattr(one, name) for one in marks] for name in ("now_fs", "up_ahead_fs", "down_ahead_fs"))
         now_fs, up_ahead_fs, down_ahead_fs = (np.array(each, np.int64) for each in moments)
         ledger, macs = counts["ledger"], counts["mac"]
@@ -160,9 +161,8 @@ def mark_of_several(flows: Sequence[tuple[Ints, Any]], targets: Ints, n_targets:
 
 def _row(counts: npt.NDArray[np.int32], latency: Any) -> Row:
     """Copy the columns of a histogram that can be filled."""
-    columns = slice(0, 0)
-    if latency["n"]:
-        columns = filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), len(counts))
+    n, lowest_fs, highest_fs, _ = latency.item()
+    columns = filled_columns(lowest_fs, highest_fs, len(counts)) if n else slice(0, 0)
     return columns.start, counts[columns].copy()
 
 

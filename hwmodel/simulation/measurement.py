@@ -151,12 +151,12 @@ def all_rings(nic: Any) -> int:
 
 def latency_of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the latency of all flows together."""
-    found = np.zeros((), LATENCY)
-    latencies = flows["latency"][flows["latency"]["n"] > 0]
-    if len(latencies):
-        found["n"], found["sum_fs"] = latencies["n"].sum(), latencies["sum_fs"].sum()
-        found["lowest_fs"], found["highest_fs"] = latencies["lowest_fs"].min(), latencies["highest_fs"].max()
-    return found
+    latencies = flows["latency"]
+    latencies = latencies[latencies["n"] > 0]
+    if not len(latencies):
+        return np.zeros((), LATENCY)
+    n, lowest_fs, highest_fs, sums_fs = (latencies[name] for name in LATENCY.names or ())
+    return np.array((n.sum(), lowest_fs.min(), highest_fs.max(), sums_fs.sum()), LATENCY)
 
 
 def counts_of(ledger: Any, name: str) -> npt.NDArray[np.int32]:

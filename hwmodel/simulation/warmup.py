@@ -52,13 +52,13 @@ class Warmup:
     """Decide slice by slice whether the run has settled; `unsteady` then names what had not, if time ran out."""
 
     def __init__(self, config: Config, nic: Any) -> None:
-        self._nic, self._counts = nic, Counts(nic)
+        self._counts = Counts(nic)
         self.fixed_fs = None if config.run.warmup == "auto" else int(config.run.warmup)
         self.slice_fs, self.slice_frames = SLICE_FS, SLICE_FRAMES
         self.next_look = FIRST_SLICES
         self.series: dict[str, list[float]] = {name: [] for name in WORDS}
         self.capacities = capacities_of(nic)
-        self.seen = see(self._nic, self._counts)
+        self.seen = see(self._counts)
         self.has_looked = False
         self.unsteady: tuple[str, ...] = ()
         self.is_settled = False
@@ -100,7 +100,7 @@ class Warmup:
         self.next_look = len(self.series["rate"]) * 5 // 4
 
     def _note(self) -> None:
-        before, now = self.seen, see(self._nic, self._counts)
+        before, now = self.seen, see(self._counts)
         self.seen = now
         passed_fs = max(1, now.now_fs - before.now_fs)
         latencies = self.series["latency"]
