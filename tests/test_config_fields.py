@@ -80,7 +80,8 @@ ONE_WRONG_VALUE = [
     ("workload: {sizes: [[64, 7], [570]]}",
      "c.yaml:1:29: workload.sizes.1: an entry is a frame length and a weight, like [64, 7]"),
     ("workload: {sizes: []}",
-     "c.yaml:1:19: workload.sizes: the list is too short; write it like [[64, 7], [570, 4], [1518, 1]]"),
+     "c.yaml:1:19: workload.sizes: the list is too short, 0 of at least 1; write it like [[64, 7], [570, 4], [1518, "
+     "1]]"),
     ("workload: {load: -1}", "c.yaml:1:18: workload.load: -1 is negative; a load is 0 (nobody sends) or more"),
     ("workload: {load: 80}",
      "c.yaml:1:18: workload.load: 80 times the port rate is out of range; write 80 % as 0.8, a rate like 2Gbps"),

@@ -174,7 +174,7 @@ def test_an_event_that_waits_is_no_step_until_its_time_is_known() -> None:
 
 def test_too_many_events_are_refused() -> None:
     events = [{"at": f"{at}us", "set": {"port.rate": "1Gbps"}} for at in range(MOST_EVENTS + 1)]
-    with pytest.raises(InputError, match="scenario: the list is too long"):
+    with pytest.raises(InputError, match=f"scenario: the list is too long, {len(events):,} of at most"):
         config_of(*events)
 
 

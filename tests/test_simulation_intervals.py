@@ -157,6 +157,11 @@ def test_of_few_samples_the_tail_has_a_wide_interval():
     assert high > max(waits)
 
 
+def test_one_frame_alone_says_nothing_of_how_others_differ():
+    found = intervals_of([0] * 20 + [1] + [0] * (N_MARKS - 22), [500.0]).intervals
+    assert "totals.gbps" in found and not any(name.startswith("latency_ns.") for name in found)
+
+
 def test_a_figure_without_a_value_has_no_interval():
     result = replace(result_with(STEADY, [500.0] * 4000), totals=replace(sample_result().totals, gbps=None, mpps=None))
     found = sureness_of(result, hand_made_marks(STEADY, [500.0] * 4000), PORTS, 1).intervals

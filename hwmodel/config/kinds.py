@@ -176,9 +176,9 @@ class Listing(Kind):
         if not isinstance(value, list | tuple):
             raise wrong(f"{shown(value)} is not a list; write it like {self.example}")
         if len(value) < self.least:
-            raise wrong(f"the list is too short; write it like {self.example}")
+            raise wrong(f"the list is too short, {len(value)} of at least {self.least}; write it like {self.example}")
         if self.most is not None and len(value) > self.most:
-            raise wrong(f"the list is too long; write it like {self.example}")
+            raise wrong(f"the list is too long, {len(value):,} of at most {self.most:,}; write it like {self.example}")
         return tuple(value)
 
 
@@ -193,7 +193,7 @@ class OfQueues(Kind):
         if not isinstance(value, list | tuple):
             return (self.each.parse(value),)
         if not value:
-            raise wrong(f"the list is too short; write it like {self.example}")
+            raise wrong(f"the list is too short, 0 of at least 1; write it like {self.example}")
         return tuple(self.each.parse(one) for one in value)
 
     def write(self, value: tuple[Any, ...]) -> Any:

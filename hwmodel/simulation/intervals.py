@@ -207,7 +207,7 @@ def _latencies(
         places = {name: place for name, place in places.items() if not place.startswith("wire.")}
     latencies = {name: attrgetter(place)(result) for name, place in places.items()}
     for name, latency in latencies.items():
-        if not latency.count:
+        if latency.count < 2:  # one frame says nothing of how others differ
             continue
         place, longest = places[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
