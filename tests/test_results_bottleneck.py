@@ -151,6 +151,40 @@ def test_a_load_that_just_gets_through_is_named_beside_what_is_full():
         assert not sighting_of(observation({"pcie.up": 0.5}, open_load=True, **one)).is_load_enough
 
 
+# What a ring loses that is never posted again, of 10,000 frames of which it loses 5,000 in all.
+REFUSED = {"drops": {"NO_DESCRIPTOR": 5000}, "refused_frames": {"vf0": 0, "vf1": 5000}, "frame_bytes": 64.0}
+
+
+@pytest.mark.parametrize(
+    ("more", "resource"),
+    [
+        ({**OPEN}, "rx.descriptors"),
+        ({**OPEN, "backlog_frames": 200}, "pcie.down"),  # the others do not get through
+        ({**OPEN, "drops": {"NO_DESCRIPTOR": 5100}}, "pcie.down"),  # another ring is short
+        ({**OPEN, "refused_frames": {"vf1": 9}, "drops": {"NO_DESCRIPTOR": 9}}, "offered_load"),  # next to none
+        ({}, "pcie.down"),  # senders send what they can
+        ({"frame_bytes": None}, "rx.descriptors"),  # nothing is delivered
+    ],
+)
+def test_rings_that_are_never_posted_again_limit_where_nothing_else_does(more, resource):
+    found = judged({"pcie.down": 0.8}, **{**REFUSED, **more})
+    assert found.resource == resource
+    if resource == "rx.descriptors":
+        assert found.keys == ("driver.refill",) and found.why == (
+            "The Rx ring of vf1 has no descriptor left: 5,000 of 10,000 frames were dropped for want of one. vf1 posts "
+            "none again (refill: false)."
+        )
+
+
+def test_many_rings_that_are_never_posted_again_are_counted():
+    lost = {"NO_DESCRIPTOR": 10_000}
+    found = judged({}, drops=lost, refused_frames={f"vf{number}": 1000 for number in range(10)})
+    assert found.why == (
+        "The Rx rings of vf0, vf1 and 8 others have no descriptor left: all frames were dropped for want of one. vf0, "
+        "vf1 and 8 others post none again (refill: false)."
+    )
+
+
 def test_two_kinds_of_credits_are_told_apart():
     text = why({}, {POSTED: 0.8, NON_POSTED: 0.9}, credit_use={POSTED: 0.98, NON_POSTED: 0.99})
     assert text.startswith("Read requests") and text.endswith(

@@ -9,6 +9,8 @@ import pytest
 from benches import bottleneck as bottleneck_bench
 from hwmodel import load_config, simulate
 from hwmodel.relaxations import relaxations_of
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
+from hwmodel.words.reading import headline
 from tests.run_cases import POLLED, judged_result_of, merged, result_of
 
 VMS = {"nic": {"vfs": 4}, "run": {"warmup": "1ms", "duration": "2ms"}}
@@ -130,6 +132,39 @@ def test_a_drop_for_want_of_descriptors_is_no_bottleneck_where_the_pipeline_is()
     result = simulate(load_config(IDEAL, changes))
     assert result.bottleneck.resource == "nic.pipeline", result.bottleneck.why
     assert result.bottleneck.utilization > 0.98
+
+
+def test_rings_that_are_never_posted_again_limit_what_gets_through():
+    """Half of the load is lost at two such rings, of one server and of two, with nothing else in its way."""
+    half = {"nic": {"vfs": 4, "rx_ring": 64}, "driver": {"vms": {"vf1": {"refill": False}, "vf3": {"refill": False}}}}
+    times = {"run": {"warmup": "1ms", "duration": "2ms"}}
+    load = {"workload": {"pattern": "pairs", "load": "2Gbps"}}
+    found = judged_result_of(half, times, load).bottleneck
+    assert found.resource == "rx.descriptors" and "vf1 and vf3 post none again" in found.why
+    none = {"nic": {"vfs": 2, "rx_ring": 64}, "driver": {"refill": False}}
+    assert judged_result_of(none, times).bottleneck.why.startswith("The Rx rings of vf0 and vf1 have no descriptor")
+    two = {"servers": [{"name": "a"}, {"name": "b", "set": {"driver.vms.vf1.refill": False}}]}
+    bridge = {"bridge": {"ports": {"a": {}, "b": {}}}, "nic": {"vfs": 2, "rx_ring": 64}}
+    flows = {"workload": {"pattern": "flows", "flows": [["a.vf0", "b.vf1", "1Gbps"], ["b.vf0", "a.vf1", "1Gbps"]]}}
+    found = judged_result_of(two, bridge, flows, times).bottleneck
+    assert found.resource == "b.rx.descriptors"
+    assert found.why.startswith("Server b: The Rx ring of vf1 has no descriptor left")
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ({"reset": "vf1"}, "fullest on average: driver.tx ("),
+        ({"set": {"port.rate": "1Gbps"}}, "limited by wire.tx (100.0 % busy)"),
+        ({"set": {"workload.load": "1Gbps"}}, "limited by the offered load alone ("),
+    ],
+)
+def test_of_a_machine_that_changes_only_what_is_full_throughout_limits(event, says):
+    workload = {"pattern": "to_wire" if "wire" in says else "pairs", "load": "4Gbps"}
+    blocks = {"nic": {"vfs": 4}, "workload": workload, "scenario": [{"at": "2ms", **event}]}
+    result = judged_result_of(blocks, {"run": {"warmup": "1ms", "duration": "2ms"}})
+    assert says in headline(result)
+    assert (result.bottleneck.why == FULLEST_ON_AVERAGE) is says.startswith("fullest")
 
 
 def test_the_sentence_on_tags_tells_the_mean_from_the_share_without_a_free_one():

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hwmodel.results.result import Bottleneck
-from hwmodel.words.bottleneck import nearly_full_load, sentence, with_as_full
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, nearly_full_load, sentence, with_as_full
 
 LEAST_PART = 0.02  # of the demand: a part that is smaller is no limit worth a name
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
@@ -124,14 +124,15 @@ class Observation:
       ring's descriptors that were in use at once.
     - `stopped`: what control frames from outside the machine stopped at a port, by the name of its wire.
     - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
+    - `refused_frames`: by VM that never posts an Rx descriptor again, the frames that were dropped for want of one.
     - `drops`, `offered_frames` and `backlog_frames` (by how much more are under way, or wait for a slot, than before)
       are of the window; `frame_bytes` is the mean frame with FCS.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
       (cores are a hypervisor's, which passes frames between pools and VMs), `has_flow_cache` (the host's virtual
       switch looks frames up in one, whose keys are among those of its cores' work), `has_mirrored` (mirrored
       copies were carried), `iotlb_miss_share` (of the addresses translated; None: no cache), `rx_descriptor_ns` (for
-      how long a frame keeps its Rx descriptor), `rx_blocked` (VMs whose empty rings kept others waiting for long) and
-      `without_refill` (VMs that never post an Rx descriptor again) only make the sentence more exact.
+      how long a frame keeps its Rx descriptor), `rx_blocked` (VMs whose empty rings kept others waiting for long) only
+      make the sentence more exact.
     """
 
     utilizations: Mapping[str, float]
@@ -147,6 +148,7 @@ class Observation:
     rx_ring_fill: float = 0.0
     stopped: Mapping[str, Stop] = field(default_factory=dict)
     drops: Mapping[str, int] = field(default_factory=dict)
+    refused_frames: Mapping[str, int] = field(default_factory=dict)
     offered_frames: int = 0
     backlog_frames: int = 0
     frame_bytes: float | None = None
@@ -161,7 +163,6 @@ class Observation:
     iotlb_miss_share: float | None = None
     rx_descriptor_ns: float | None = None
     rx_blocked: tuple[str, ...] = ()
-    without_refill: tuple[str, ...] = ()
 
     def busy(self, server: str) -> float:
         """Return how busy a server is; for a driver, its whole core, whichever side it works on."""
@@ -254,7 +255,6 @@ RESOURCES = tuple(dict.fromkeys(_published(name) for name in KEYS))
 
 def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
     """Return what may set the throughput of an adapter, the fullest first; `prefix` stands before its names."""
-    words = f"Server {prefix[:-1]}: " if prefix else ""
 
     def rank(name: str) -> tuple[float, bool, float, bool]:
         holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # of stores that are as full, it fills the others
@@ -266,11 +266,15 @@ def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
             resource=prefix + _published(name),
             share=share_of(name, seen),
             use=use_of(name, seen),
-            why=words + _sentence(name, seen),
+            why=_of_server(prefix) + _sentence(name, seen),
             keys=_keys_of(name, seen),
         )
         for name in names
     ]
+
+
+def _of_server(prefix: str) -> str:
+    return f"Server {prefix[:-1]}: " if prefix else ""
 
 
 def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
@@ -346,6 +350,7 @@ class Sighting:
 
     `is_load_enough`: frames come at times of their own, and all that are offered get through. `loses_late`: frames drop
     that had been sent, so that what is full may be full of frames that are lost. `has_offers`: any was offered.
+    `refusal`: rings that are never posted again, where what they lose is all that keeps the throughput down.
     """
 
     suspects: tuple[Suspect, ...]
@@ -353,6 +358,7 @@ class Sighting:
     is_load_enough: bool
     loses_late: bool = False
     has_offers: bool = True
+    refusal: Bottleneck | None = None
 
 
 def sighting_of(seen: Observation) -> Sighting:
@@ -369,7 +375,20 @@ def sighting_of(seen: Observation) -> Sighting:
         is_load_enough=seen.open_load and all_gets_through(seen),
         loses_late=seen.lost_share(*LATE_DROPS) > LOSS,
         has_offers=seen.offered_frames > 0,
+        refusal=refusal(seen) if loses_by_refusal(seen) else None,
     )
+
+
+def loses_by_refusal(seen: Observation) -> bool:
+    """Tell whether rings that are never posted again lose frames, and all others get through, or none."""
+    loses = sum(seen.refused_frames.values()) > LOSS * seen.offered_frames
+    return loses and (seen.frame_bytes is None or (seen.open_load and all_gets_through(seen)))
+
+
+def refusal(seen: Observation, prefix: str = "") -> Bottleneck:
+    """Return an adapter's rings that are never posted again as what limits it; `prefix` stands before its names."""
+    why = _of_server(prefix) + sentence("nic.rx_ring", seen)
+    return Bottleneck(resource=f"{prefix}rx.descriptors", utilization=1.0, why=why, keys=("driver.refill",))
 
 
 def losing_first(suspects: Iterable[Suspect], least: float) -> tuple[Suspect, ...]:
@@ -380,6 +399,8 @@ def losing_first(suspects: Iterable[Suspect], least: float) -> tuple[Suspect, ..
 def by_shares(seen: Sighting) -> Bottleneck:
     """Return what the shares of one window alone say: the fullest, or the load where all of it gets through."""
     hot = [one for one in seen.suspects if max(one.share, one.use) >= AS_FULL and _is_told_full(one)]
+    if seen.refusal is not None:
+        return seen.refusal
     if not seen.suspects or (seen.is_load_enough and not hot):
         return seen.load
     if seen.is_load_enough and seen.has_offers:
@@ -389,6 +410,13 @@ def by_shares(seen: Sighting) -> Bottleneck:
     if is_idle and not any(one.resource.endswith("rate_limit") for one in seen.suspects):
         return seen.load  # of one of several servers: what gets through it is set elsewhere
     return with_beside(fullest.bottleneck, seen.suspects)
+
+
+def on_average(found: Bottleneck) -> Bottleneck:
+    """Return what a window says that is a mean over changes of the machine: what is not full need not limit ever."""
+    if found.resource == OFFERED_LOAD or found.utilization >= NEARLY_FULL:
+        return found
+    return Bottleneck(resource=found.resource, utilization=found.utilization, why=FULLEST_ON_AVERAGE, keys=found.keys)
 
 
 def _fullness(one: Suspect) -> tuple[float, float]:
@@ -416,9 +444,13 @@ def load_beside(hot: Sequence[Suspect]) -> Bottleneck:
 
 
 def all_gets_through(seen: Observation) -> bool:
-    """Tell whether all that is offered gets through, but for what a burst or the ends of the window cost."""
+    """Tell whether all that is offered gets through, but for what a burst or the ends of the window cost.
+
+    What rings lose that are never posted again is no question of how much is offered.
+    """
     offered = max(1, seen.offered_frames)
-    return seen.lost_share(*CONGESTION_DROPS, "RATE_LIMITED") <= LOSS and seen.backlog_frames <= BACKLOG * offered
+    lost = seen.lost_frames(*CONGESTION_DROPS, "RATE_LIMITED") - sum(seen.refused_frames.values())
+    return lost <= LOSS * offered and seen.backlog_frames <= BACKLOG * offered
 
 
 def with_beside(found: Bottleneck, suspects: Sequence[Suspect]) -> Bottleneck:

@@ -41,10 +41,11 @@ def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
     """Return what sets the throughput of a run, which `seen` says of its window.
 
     `measure` runs a configuration in short, so many times as long, and returns its throughput in Gb/s; None where it
-    cannot be run. It is not called where the load is all that there is, or one resource alone is full.
+    cannot be run. It is not called where the load is all that there is, rings refuse frames, or one resource
+    alone is full.
     """
     guess = by_shares(seen)
-    if seen.is_load_enough or not seen.suspects:
+    if seen.refusal is not None or seen.is_load_enough or not seen.suspects:
         return guess
     relaxations = relaxations_of(config, [suspect.bottleneck for suspect in seen.suspects])
     options = options_of(seen.suspects, relaxations)

@@ -15,6 +15,7 @@ from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.uplink import charged_bytes
 from hwmodel.config.names import is_uplink
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.guest.guest_state import POST_TASK, TAKE_TASK
 from hwmodel.machine.tlp_kinds import (
     COMPLETION_CREDIT,
@@ -180,6 +181,7 @@ def observe_window(
         rx_ring_fill=span.end.rx_ring_highest / (config.nic.rx_ring - 1),
         stopped=_stopped(config, span),
         drops=span.drops(),
+        refused_frames=_refused(config, span),
         offered_frames=span.count("offered"),
         backlog_frames=span.under_way_growth + span.backlog_growth + held_outside(span.start.pauses, span.end.pauses),
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
@@ -194,7 +196,6 @@ def observe_window(
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),
         rx_blocked=_rx_blocked(config, span),
-        without_refill=tuple(port.name for port in config.switch.ports if not config.driver_of(port.name).refill),
     )
 
 
@@ -236,6 +237,13 @@ def _rx_descriptor_ns(span: Span) -> float | None:
     """Return for how long a frame keeps its Rx descriptor, by Little's law; None where none came."""
     taken = span.count("vm_copies")
     return span.mean("rx_ring") * span.fs / FS_PER_NS / taken if taken else None
+
+
+def _refused(config: Config, span: Span) -> dict[str, int]:
+    """Return how many frames each VM that never posts an Rx descriptor again lost for want of one."""
+    lost = span.grown("drops")[:, DropReason.NO_DESCRIPTOR]
+    without = (port for port in config.switch.ports if not config.driver_of(port.name).refill)
+    return {port.name: int(lost[function_of(port.number)]) for port in without}
 
 
 def _rx_blocked(config: Config, span: Span) -> tuple[str, ...]:

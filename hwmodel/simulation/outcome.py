@@ -32,7 +32,7 @@ from hwmodel.results import (
     merge_histogram,
     sighting_of,
 )
-from hwmodel.results.bottleneck import LATE_DROPS, LOSS, all_gets_through, suspects_of
+from hwmodel.results.bottleneck import LATE_DROPS, LOSS, all_gets_through, loses_by_refusal, refusal, suspects_of
 from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
 from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.flow_book import FlowBook, Flows
@@ -115,7 +115,16 @@ def _of_all_servers(
     at = max(range(len(loads)), key=lambda at: loads[at].utilization)
     drops, offered = span.drops(), max(1, span.count("offered"))
     late = sum(drops.get(reason, 0) for reason in LATE_DROPS)
-    whole = replace(observed[at], drops=drops, offered_frames=offered, backlog_frames=n_waiting)
+    refused = {
+        f"{adapter.name}.{vm}": n
+        for adapter, seen in zip(adapters, observed, strict=True)
+        for vm, n in seen.refused_frames.items()
+    }
+    whole = replace(
+        observed[at], drops=drops, refused_frames=refused, offered_frames=offered, backlog_frames=n_waiting,
+        frame_bytes=next((seen.frame_bytes for seen in observed if seen.frame_bytes is not None), None),
+    )  # fmt: skip
+    most = max(range(len(observed)), key=lambda at: sum(observed[at].refused_frames.values()))
     return Sighting(
         suspects=tuple(
             one
@@ -126,6 +135,7 @@ def _of_all_servers(
         is_load_enough=whole.open_load and all_gets_through(whole),
         loses_late=late > LOSS * offered,
         has_offers=span.count("offered") > 0,
+        refusal=refusal(observed[most], adapters[most].name + ".") if loses_by_refusal(whole) else None,
     )
 
 

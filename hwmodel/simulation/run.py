@@ -15,6 +15,7 @@ from hwmodel.config import Config, as_config, servers_of
 from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
+from hwmodel.results.bottleneck import on_average
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.collector import collector_rests
 from hwmodel.simulation.commands import Change
@@ -490,6 +491,7 @@ class Run:
         if self.first_change_fs < self.end.now_fs:
             # Means of a machine that changes: what batches of it vary by says nothing of how sure they are.
             warnings = [one for one in (interrupted, too_short) if one] + list(blocked_behind(result))
+            result = with_bottleneck(result, on_average(result.bottleneck))
             result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
         if violations:

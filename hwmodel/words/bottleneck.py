@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 DWORD_BYTES = 4
+MOST_NAMED = 4
 ALIKE = 0.005  # of the payload; what the ends of a window cut off is less
 
 
@@ -115,13 +116,20 @@ def _driver(verb: str) -> Callable[[Observation], str]:
     return why
 
 
+def _first_few(names: Sequence[str]) -> str:
+    """Return names as a list, of many the first two and how many others there are."""
+    return listed([*names[:2], f"{len(names) - 2} others"] if len(names) > MOST_NAMED else names)
+
+
 def _rx_ring(seen: Observation) -> str:
     waited, dropped = seen.wait("nic.rx_ring"), seen.drops.get("NO_DESCRIPTOR", 0)
     facts = []
     if waited > 0:
         facts.append(f"frames wait for one {percent_text(waited)} of the window")
     if dropped:
-        facts.append(f"{dropped:,} of {seen.offered_frames:,} frames were dropped for want of one")
+        # Those of a window may have been offered before it.
+        part = "all" if dropped >= seen.offered_frames else f"{dropped:,} of {seen.offered_frames:,}"
+        facts.append(f"{part} frames were dropped for want of one")
     held = (
         ""
         if seen.rx_descriptor_ns is None
@@ -129,11 +137,12 @@ def _rx_ring(seen: Observation) -> str:
         "again."
     )
     if facts:
-        whose = f"The Rx ring of {' and that of '.join(seen.rx_blocked)}" if seen.rx_blocked else "An Rx ring"
-        verb = "have" if len(seen.rx_blocked) > 1 else "has"
-        if seen.without_refill and set(seen.rx_blocked) <= set(seen.without_refill):
-            names = seen.rx_blocked or seen.without_refill
-            why = f"{listed(names)} {'post' if len(names) > 1 else 'posts'} none again (refill: false)."
+        refused = seen.refused_frames
+        names = seen.rx_blocked or [name for name, n_lost in refused.items() if n_lost]
+        whose = f"The Rx ring{'s' if len(names) > 1 else ''} of {_first_few(names)}" if names else "An Rx ring"
+        verb = "have" if len(names) > 1 else "has"
+        if names and set(names) <= set(refused):
+            why = f"{_first_few(names)} {'post' if len(names) > 1 else 'posts'} none again (refill: false)."
         else:
             why = (
                 "The guest gives them back too late for so short a ring: after batches, interrupts and its own work."
@@ -179,6 +188,12 @@ def nearly_full_load(why: str, others: Sequence[str]) -> str:
 def with_as_full(why: str, others: Sequence[str]) -> str:
     """Add to a sentence what is as full."""
     return f"{why} As full: {', '.join(others)}."
+
+
+FULLEST_ON_AVERAGE = (
+    "On average over a window in which the machine changes this is the fullest, and it has room; what held when, the "
+    "events and the series say."
+)
 
 
 def of_too_much(why: str) -> str:

@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.switch_modes import MODES
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
 from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
@@ -130,13 +131,17 @@ def _outcomes_over_bridge(result: Result) -> list[str]:
 
 
 def limit_words(bottleneck: Bottleneck) -> str:
-    """Return what sets the throughput and how busy it is: `limited by pcie.up (99.3 % busy)`."""
+    """Return what sets the throughput and how busy it is: `limited by pcie.up (99.3 % busy)`.
+
+    Where the machine changes and nothing is full throughout, only what is fullest is known.
+    """
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
         return f"limited by the offered load alone (the busiest resource is {share} busy)"
     if not bottleneck.utilization:  # a policer drops frames and holds none back
         return f"limited by {bottleneck.resource}"
-    words = f"limited by {bottleneck.resource} ({share} busy)"
+    limits = "fullest on average:" if bottleneck.why == FULLEST_ON_AVERAGE else "limited by"
+    words = f"{limits} {bottleneck.resource} ({share} busy)"
     is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
     return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
 
