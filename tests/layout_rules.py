@@ -155,14 +155,14 @@ def private_attributes(package: Package) -> list[str]:
     for module in package.values():
         modules = {
             alias.asname or alias.name
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
             if f"{node.module}.{alias.name}" in package
         }
         found += [
             f"{module.at(node.lineno)}: {ast.unparse(node)} is private"
-            for node in ast.walk(module.tree)
+            for node in module.nodes
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
             if node.attr.startswith("_") and not node.attr.startswith("__")
         ]

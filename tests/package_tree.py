@@ -26,6 +26,8 @@ class Module:
     name: str
     path: Path
     tree: ast.Module
+    nodes: tuple[ast.AST, ...]
+    """All in it, from the file itself down."""
     n_lines: int
     imports: tuple[Import, ...]
     functions: tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]
@@ -65,13 +67,13 @@ def _parsed(path: Path, root: Path) -> Module:
     name = ".".join(parts[:-1] if is_package else parts)
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text, str(path))
-    nodes = list(ast.walk(tree))
+    nodes = tuple(ast.walk(tree))
     imports = tuple(_imports_of(nodes, name, is_package))
     functions = tuple(node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return Module(name, path.relative_to(root), tree, len(text.splitlines()), imports, functions)
+    return Module(name, path.relative_to(root), tree, nodes, len(text.splitlines()), imports, functions)
 
 
-def _imports_of(nodes: list[ast.AST], name: str, is_package: bool) -> Iterator[Import]:
+def _imports_of(nodes: tuple[ast.AST, ...], name: str, is_package: bool) -> Iterator[Import]:
     typing_nodes = set()
     for node in nodes:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):

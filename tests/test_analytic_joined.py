@@ -15,7 +15,7 @@ from hwmodel.analytic.system import System
 from hwmodel.config import Config, config_from_mapping
 from tests.extender_cases import run_of
 from tests.joined_cases import THREE, TWO, joined
-from tests.run_cases import measured, merged
+from tests.run_cases import measured_once, merged
 from tests.system_beside_simpy import Stations
 from tests.test_analytic_system_drawn import BASE, NEAR, workload_of
 
@@ -71,7 +71,7 @@ def of_run(result):
 
 
 def assert_near(config):
-    found, result = limits(config), measured(config)
+    found, result = limits(config), measured_once(config)
     assert {hop.wire: hop.utilization for hop in found.hops} == pytest.approx(of_run(result), rel=NEAR)
     if any(vm.rx_gbps for vm in result.vms):
         assert result.totals.mpps == pytest.approx(found.mpps, rel=NEAR)

@@ -15,7 +15,7 @@ from hwmodel.analytic.limits_record import Limits
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.config.bridge import wire_names
 from hwmodel.results import Result
-from tests.run_cases import BATCHES_OF_ONE, measured, merged
+from tests.run_cases import BATCHES_OF_ONE, measured_once, merged
 
 NEAR = 0.002
 BASE = merged(BATCHES_OF_ONE, {
@@ -143,7 +143,7 @@ def assert_near(found: Limits, result: Result) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_each_wire_bears_what_a_run_bears(name, seed):
     config = DRAWN[name](seed)
-    assert_near(limits(config), measured(config))
+    assert_near(limits(config), measured_once(config))
 
 
 PLANTED = {
@@ -173,7 +173,7 @@ def test_a_planted_error_is_found(name, monkeypatch):
     for seed in SEEDS:
         config = DRAWN[of](seed)
         try:
-            assert_near(limits(config), measured(config))
+            assert_near(limits(config), measured_once(config))
         except AssertionError:
             return
     pytest.fail("no drawn system has shown it")

@@ -16,13 +16,19 @@ from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 
 ROOT = Path(__file__).resolve().parent.parent
 ASK = "from hwmodel.compiled import CACHE_DIR; print(CACHE_DIR)"
+# What the choice of a folder has of numba, which takes a second to import.
+IN_PLACE_OF_NUMBA = """
+import sys, types
+config = types.SimpleNamespace(BOUNDSCHECK=None, OPT=3)
+sys.modules["numba"] = types.SimpleNamespace(__version__="0", config=config)
+"""
 
 
-def cache_dir(package_root=ROOT, **environment):
+def cache_dir(package_root=ROOT, *, with_numba=False, **environment):
     """Return the folder that a fresh process chooses, which is never created by asking."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "HWMODEL_", "XDG_"))}
     finished = subprocess.run(
-        [sys.executable, "-c", ASK],
+        [sys.executable, "-c", ASK if with_numba else IN_PLACE_OF_NUMBA + ASK],
         cwd=package_root,
         env=clean | {name: str(value) for name, value in environment.items()},
         capture_output=True,
@@ -86,8 +92,8 @@ def test_files_in_folders_count_with_their_place(package_copy, tmp_path):
 
 @pytest.mark.parametrize("switch", ["NUMBA_BOUNDSCHECK", "NUMBA_OPT"])
 def test_switches_that_change_the_code_change_the_folder(switch, tmp_path):
-    plain = cache_dir(HWMODEL_CACHE_DIR=tmp_path)
-    changed = cache_dir(HWMODEL_CACHE_DIR=tmp_path, **{switch: "1"})
+    plain = cache_dir(HWMODEL_CACHE_DIR=tmp_path, with_numba=True)
+    changed = cache_dir(HWMODEL_CACHE_DIR=tmp_path, with_numba=True, **{switch: "1"})
     assert changed != plain
     assert changed.parent == plain.parent == tmp_path
 
@@ -112,7 +118,7 @@ def test_a_folder_that_cannot_be_made_is_passed_over(tmp_path):
 
 def test_a_full_disk_is_passed_over_unless_the_kernels_are_there(tmp_path):
     about = "type('', (), {'free': 0 if root.name == 'packed' else 1 << 30})"
-    ask = f"import shutil; shutil.disk_usage = lambda root: {about}\n{ASK}"
+    ask = f"import shutil; shutil.disk_usage = lambda root: {about}{IN_PLACE_OF_NUMBA}{ASK}"
     packed, user = tmp_path / "packed", tmp_path / "user"
 
     def chosen():
@@ -188,7 +194,7 @@ def test_code_that_somebody_else_may_have_planted_is_not_run(plant, tmp_path):
 
 def test_a_user_without_a_home_gets_a_temporary_folder(tmp_path):
     """As in a container that runs under a number of no user."""
-    code = "import pwd; pwd.getpwuid = {}.__getitem__; " + ASK
+    code = f"import pwd; pwd.getpwuid = {{}}.__getitem__{IN_PLACE_OF_NUMBA}{ASK}"
     environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
     environment.pop("HWMODEL_CACHE_DIR", None)
     finished = subprocess.run(
