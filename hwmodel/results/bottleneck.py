@@ -398,9 +398,9 @@ def losing_first(suspects: Iterable[Suspect], least: float) -> tuple[Suspect, ..
 
 def by_shares(seen: Sighting) -> Bottleneck:
     """Return what the shares of one window alone say: the fullest, or the load where all of it gets through."""
-    hot = [one for one in seen.suspects if max(one.share, one.use) >= AS_FULL and _is_told_full(one)]
     if seen.refusal is not None:
         return seen.refusal
+    hot = [one for one in seen.suspects if max(one.share, one.use) >= AS_FULL and _is_told_full(one)]
     if not seen.suspects or (seen.is_load_enough and not hot):
         return seen.load
     if seen.is_load_enough and seen.has_offers:
