@@ -9,6 +9,7 @@ import pytest
 from benches import bottleneck as bottleneck_bench
 from hwmodel import load_config, simulate
 from hwmodel.relaxations import relaxations_of
+from hwmodel.report.datapath import limit_of
 from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
 from hwmodel.words.reading import headline
 from tests.run_cases import POLLED, judged_result_of, merged, result_of
@@ -164,7 +165,9 @@ def test_of_a_machine_that_changes_only_what_is_full_throughout_limits(event, sa
     blocks = {"nic": {"vfs": 4}, "workload": workload, "scenario": [{"at": "2ms", **event}]}
     result = judged_result_of(blocks, {"run": {"warmup": "1ms", "duration": "2ms"}})
     assert says in headline(result)
-    assert (result.bottleneck.why == FULLEST_ON_AVERAGE) is says.startswith("fullest")
+    is_fullest_alone = says.startswith("fullest")
+    assert (result.bottleneck.why == FULLEST_ON_AVERAGE) is is_fullest_alone
+    assert (limit_of(result) == "") is is_fullest_alone  # the picture names none
 
 
 def test_the_sentence_on_tags_tells_the_mean_from_the_share_without_a_free_one():

@@ -144,11 +144,12 @@ def test_what_limits_names_the_vm_whose_core_it_is():
 
 
 def test_the_page_says_which_vms_have_another_driver():
-    own = {"vf1": {"preset": "kernel"}, "vf2": {"preset": "kernel"}, "vf3": {"frame_time": "200ns"}, "vf0": {}}
+    own = {"vf1": {"preset": "kernel"}, "vf2": {"preset": "kernel"}, "vf0": {}}
+    own["vf3"] = {"frame_time": "200ns", "refill": False}
     config = config_from_mapping(merged(FOUR, {"driver": {"vms": own}}))
     words = modelled_sentence(config.resolved())
     assert "dpdk driver that polls, but vf1 and vf2 with kernel driver with interrupts" in words
-    assert words.endswith("but vf3 with frame_time 200ns.")
+    assert words.endswith("but vf3 with refill false and frame_time 200ns.")
     assert "but" not in modelled_sentence(config_from_mapping(FOUR).resolved())
 
 

@@ -109,10 +109,16 @@ _SENDING = ("driver", "tx_ring", "down", "tx_buffer", "switch")
 _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 
 
+def limit_of(result: Result) -> str:
+    """Return the resource that limits a run; "" where only the fullest is known."""
+    return result.bottleneck.resource if result.bottleneck.is_limit else ""
+
+
 def datapath_figure(result: Result, key: str) -> str:
     """Return the picture as two `<svg>` elements, of which the style sheet shows the one that fits the page."""
     parts = datapath_parts(result)
-    limit = _PART_OF.get(of_any_port(result.bottleneck.resource))
+    resource = limit_of(result)
+    limit = _PART_OF.get(of_any_port(resource))
     link = link_words(result.config)
     wide, narrow = (_WIDE, _WIDE_SIZE), (_NARROW, _NARROW_SIZE)
     boxes = _boxes(result)
@@ -123,11 +129,11 @@ def datapath_figure(result: Result, key: str) -> str:
             for at, one in enumerate(drawn_ports)
         }
         names = {one.resource: f"port{at}" for at, one in enumerate(drawn_ports)}
-        limit = names.get(result.bottleneck.resource, limit)
+        limit = names.get(resource, limit)
         wide, narrow = _wide_with(len(boxes)), _narrow_with(len(boxes))
     words = _description(parts, limit)
     captions = [name for name, _ in boxes]
-    limits = ("up", "down") if result.bottleneck.resource == "bus" else (limit,)
+    limits = ("up", "down") if resource == "bus" else (limit,)
     return "".join(
         _drawing(f"{key}-{name}", name, *drawn, parts, limits, link, words, captions)
         for name, drawn in (("wide", wide), ("narrow", narrow))
@@ -340,7 +346,7 @@ def _system_drawing(
     labels = dict(zip(plain, short_labels(list(plain), _LONGEST_NAME), strict=True))
     full = [one.resource.partition(".")[2] for one in plain.values()]
     at_ports = dict(zip(plain, short_labels(full, _LONGEST_NAME), strict=True))
-    limit = result.bottleneck.resource
+    limit = limit_of(result)
     titles = _port_titles(shown, at_ports, has_several=len(result.bridges) > 1)
     parts = {own: Part(titles[own], port_lines(one.port), port_share(one.port)) for own, one in shown.items()}
     width, height = layout.size
@@ -410,4 +416,5 @@ def _system_description(result: Result, rows: Mapping[str, Mapping[str, float]],
     ]
     whose = {name: f" of {name.removesuffix('.uplink')}" for name, part in parts.items() if part.title == "Uplink"}
     ports = [f"{part.title}{whose.get(name, '')}: {', '.join(part.lines)}" for name, part in parts.items()]
-    return f"{'; '.join([*servers, *ports])}. The limit of all: {result.bottleneck.resource}."
+    of_all = "The limit of all" if result.bottleneck.is_limit else "The fullest on average"
+    return f"{'; '.join([*servers, *ports])}. {of_all}: {result.bottleneck.resource}."

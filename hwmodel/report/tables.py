@@ -105,7 +105,8 @@ def closed_form_table(result: Result) -> Table | None:
             words = "post to taken by the guest: p50; alone, batches of 1"
             rows.append(_beside_lone(words, result.latency_to_guest_ns.p50, closed.unloaded_latency_ns))
     limit = _LIMIT_OF.get(closed.limited_by, closed.limited_by)
-    rows.append(["limit", printable(result.bottleneck.resource), printable(limit), ""])
+    simulated_limit = printable(result.bottleneck.resource) if result.bottleneck.is_limit else MISSING
+    rows.append(["limit", simulated_limit, printable(limit), ""])
     return Table(("", "simulated", "closed form", "difference"), rows)
 
 

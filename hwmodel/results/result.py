@@ -34,6 +34,7 @@ from hwmodel.results.json_form import Problem, document_of, parse_result, to_pla
 from hwmodel.results.pci_bus import BusResult
 from hwmodel.results.pcie_switch import PcieSwitchResult
 from hwmodel.results.series import Series
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1
@@ -239,6 +240,11 @@ class Bottleneck:
     keys: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     gain: float | None = None
+
+    @property
+    def is_limit(self) -> bool:
+        """Tell whether it sets the throughput, and is not merely the fullest while the machine changes."""
+        return self.why != FULLEST_ON_AVERAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

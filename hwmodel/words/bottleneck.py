@@ -191,8 +191,8 @@ def with_as_full(why: str, others: Sequence[str]) -> str:
 
 
 FULLEST_ON_AVERAGE = (
-    "On average over a window in which the machine changes this is the fullest, and it has room; what held when, the "
-    "events and the series say."
+    "Nothing is full on average over this window, in which the machine changes; what held when, the events and the "
+    "series say."
 )
 
 

@@ -7,7 +7,6 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
 from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
@@ -140,7 +139,7 @@ def limit_words(bottleneck: Bottleneck) -> str:
         return f"limited by the offered load alone (the busiest resource is {share} busy)"
     if not bottleneck.utilization:  # a policer drops frames and holds none back
         return f"limited by {bottleneck.resource}"
-    limits = "fullest on average:" if bottleneck.why == FULLEST_ON_AVERAGE else "limited by"
+    limits = "limited by" if bottleneck.is_limit else "fullest on average:"
     words = f"{limits} {bottleneck.resource} ({share} busy)"
     is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
     return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
