@@ -75,7 +75,8 @@ OF_DRIVERS = (
 JITTERS = ("fixed", "uniform", "histogram")
 TWO_TO_32 = 1 << 32
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
-LONG_FS, LONG_FRAMES = 2_000_000 * FS_PER_NS, 20_000  # what takes some ten ms to simulate
+# From here on large pages gain what they take to be filled; short runs that say what limits are seldom so long.
+LONG_FS, LONG_FRAMES = 20_000_000 * FS_PER_NS, 20_000
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
