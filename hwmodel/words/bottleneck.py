@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 DWORD_BYTES = 4
-MOST_NAMED = 4
+_MOST_NAMED = 4
 ALIKE = 0.005  # of the payload; what the ends of a window cut off is less
 
 
@@ -118,7 +118,7 @@ def _driver(verb: str) -> Callable[[Observation], str]:
 
 def _first_few(names: Sequence[str]) -> str:
     """Return names as a list, of many the first two and how many others there are."""
-    return listed([*names[:2], f"{len(names) - 2} others"] if len(names) > MOST_NAMED else names)
+    return listed([*names[:2], f"{len(names) - 2} others"] if len(names) > _MOST_NAMED else names)
 
 
 def _rx_ring(seen: Observation) -> str:

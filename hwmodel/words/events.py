@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.words.quantities import counted, three_digits, time_text
+from hwmodel.words.quantities import counted, three_digits, time_text, value_text
 
 if TYPE_CHECKING:
     from hwmodel.results.series import Series, VmSeries
@@ -33,19 +33,11 @@ Floats = npt.NDArray[np.float64]
 
 def event_text(changes: Mapping[str, Any]) -> str:
     """Write what an event sets, key by key; of a long value the begin."""
-    return ", ".join(f"{key} = {_short(_value_text(value))}" for key, value in changes.items()) or "nothing"
+    return ", ".join(f"{key} = {_short(value_text(value))}" for key, value in changes.items()) or "nothing"
 
 
 def _short(text: str) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 4]} ..."
-
-
-def _value_text(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(_value_text(each) for each in value)}]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_value_text(each)}" for key, each in value.items()) + "}"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # What a condition says of a VM, by its kind: as it was true, and where it has not been.

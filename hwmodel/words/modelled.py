@@ -13,7 +13,7 @@ from hwmodel.rules.pci_bus import KIND_NAMES
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import FS_PER_NS, parse_time_fs
 from hwmodel.words.bridge_reading import servers_in
-from hwmodel.words.quantities import listed, printable, three_digits
+from hwmodel.words.quantities import listed, printable, three_digits, value_text
 
 if TYPE_CHECKING:
     from hwmodel.results.result import Result
@@ -321,7 +321,7 @@ def _vms_words(driver: Mapping[str, Any]) -> str:
         if not isinstance(own, Mapping) or all(driver.get(key) == value for key, value in own.items()):
             continue
         changes = [key for key, value in own.items() if driver.get(key) != value and key != "preset"]
-        shown = [f"{key} {_as_typed(own[key])}" for key in changes[:_MOST_CHANGES]]
+        shown = [f"{key} {value_text(own[key])}" for key in changes[:_MOST_CHANGES]]
         words = _one_driver_words(own)
         if words != of_all and own.get("preset") != driver.get("preset"):
             shown = [words]
@@ -329,10 +329,6 @@ def _vms_words(driver: Mapping[str, Any]) -> str:
             shown.append(f"{len(changes) - _MOST_CHANGES} more keys")
         groups.setdefault(printable(listed(shown)), []).append(printable(str(name)))
     return "".join(f", but {listed(names)} with {words}" for words, names in groups.items() if words)
-
-
-def _as_typed(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _one_driver_words(driver: Mapping[str, Any]) -> str:

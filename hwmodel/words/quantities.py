@@ -144,6 +144,15 @@ def listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else "".join(words)
 
 
+def value_text(value: object) -> str:
+    """Return a key's value as a user types it."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(value_text(each) for each in value)}]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {value_text(each)}" for key, each in value.items()) + "}"
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def drop_words(drops: Mapping[str, int], none: str) -> str:
     """Return how many were dropped by reason, `none` where nothing was."""
     counts = sorted(drops.items())
