@@ -87,7 +87,7 @@ def _attributes_of(function):
     ((_, compiled),) = function.overloads.items()
     name = compiled.fndesc.mangled_name
     (attributes,) = (one.attributes for one in compiled.library.get_defined_functions() if one.name == name)
-    return set(attributes)
+    return set(b" ".join(attributes).split())
 
 
 DECIDE = "from tests.forwarding_digest import digest; print(digest())"

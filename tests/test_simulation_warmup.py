@@ -148,10 +148,10 @@ def test_a_warmup_is_bounded_by_windows_and_not_below_the_first_looks():
 def test_a_window_begins_at_a_time_that_hangs_on_no_frame():
     warmup = Warmup(config_of(run={"warmup": "auto"}), Machine().nic)
     for now_us in (1, 777, 12_345, 100_000):
-        warmup.seen = warmup.seen._replace(now_fs=now_us * US)
+        warmup.now_fs = now_us * US
         later_us = (warmup.next_even_time() - now_us * US) / US
         assert 0 <= later_us <= now_us / 8
-        warmup.seen = warmup.seen._replace(now_fs=now_us * US + 1)
+        warmup.now_fs = now_us * US + 1
         assert warmup.next_even_time() >= now_us * US + 1
 
 

@@ -69,7 +69,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def out_of_line(function: Callable[..., Any]) -> Any:
-    """Mark a kernel that few configurations call from the path of every frame: others' code stays as if it were not."""
+    """Mark a kernel that few configurations, or few frames, call: the code of all others stays as if it were not."""
     return _compiled_once(_OUT_OF_LINE(function))
 
 

@@ -73,13 +73,17 @@ class _Unlinked(JITCodeLibrary):
 
 
 class _OutOfLine(_Unlinked):
-    """Keep a function's code in one place, which LLVM calls from wherever it is needed."""
+    """Keep a function's code in one place, which LLVM calls from wherever it is needed, and seldom.
+
+    So it puts what leads to the call behind the path of every frame, which just fits an instruction cache of 32 KiB.
+    """
 
     def _optimize_functions(self, ll_module: Any) -> None:
         super()._optimize_functions(ll_module)
         for function in ll_module.functions:
             if not function.is_declaration:
                 function.add_function_attribute("noinline")
+                function.add_function_attribute("cold")
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)  # nothing comes after that would look at the graph again

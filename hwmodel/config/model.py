@@ -274,14 +274,14 @@ class Config(Block):
         """Return what each block says, as JSON: two blocks that say the same have the same text."""
         return {name: to_json(getattr(self, name)) for name in type(self).model_fields}
 
-    def config_hash(self) -> str:
-        """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration.
+    def config_hash(self, resolved: Mapping[str, Any] | None = None) -> str:
+        """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration, `resolved` where it is at hand.
 
         A capture file counts by its content, not by its name, so that the hash is the same on another machine.
         """
-        plain = self.resolved()
+        plain = dict(self.resolved() if resolved is None else resolved)
         if self.workload.pcap is not None:
-            plain["workload"]["pcap"] = _content_hash(self.workload.pcap)
+            plain["workload"] = {**plain["workload"], "pcap": _content_hash(self.workload.pcap)}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()[:HASH_DIGITS]
 

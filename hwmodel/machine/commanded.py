@@ -41,6 +41,7 @@ def advance_through(nic, words, until_fs, n_events):
             return min(at_fs, command_fs)
         nic.clock.now_fs = command_fs
         obey_due(nic, words, command_fs)
+        nic.scheduler.blocked_bytes = 0  # what the frame takes may have changed
         look_fs = command_fs
 
 

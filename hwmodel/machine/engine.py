@@ -10,7 +10,7 @@ from hwmodel.machine.adapter.flow_control import room_is_free
 from hwmodel.machine.adapter.flow_timers import flow_timer
 from hwmodel.machine.adapter.inline_descriptors import take_inline
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
-from hwmodel.machine.adapter.read_arbiter import issue, waits_for_tag
+from hwmodel.machine.adapter.read_arbiter import has_to_wait, issue
 from hwmodel.machine.adapter.receive import closing_expired, interrupted, payload_landed, rx_written_back
 from hwmodel.machine.adapter.scheduler import descriptors_cached, pause_over, shaper_expired
 from hwmodel.machine.adapter.switch_bus import grant_bus
@@ -335,7 +335,7 @@ def settle(nic, now_fs):
         nic.done_queue = -1
     if nic.reads_due:
         nic.reads_due = 0
-        if not waits_for_tag(nic):
+        if not has_to_wait(nic):
             issue(nic, now_fs)
     if nic.traffic.n_hungry > 0:
         feed_hungry(nic, now_fs)

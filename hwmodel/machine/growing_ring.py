@@ -5,10 +5,10 @@ A ring that runs round all of its capacity comes back to each place long after t
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, out_of_line
 
 
-@kernel
+@out_of_line
 def widen(clock, queue):
     """Double the places that a ring uses; the clock's `overflow` is set where it has no more.
 
@@ -32,7 +32,7 @@ def entered(clock, queue):
         widen(clock, queue)
 
 
-@kernel
+@out_of_line
 def widen_places(queue, entries, batches, head, tail):
     """Let a Tx or Rx ring use twice as many places for its entries from `head` to `tail`, with their batches.
 
@@ -48,13 +48,13 @@ def widen_places(queue, entries, batches, head, tail):
             batches[place] = batches[old]
 
 
-@kernel
+@out_of_line
 def widen_posts(guests, queue):
     """Give a Tx ring more places for the frames that the driver has and the scheduler has not picked."""
     widen_places(queue, guests.post, guests.post_batch, queue.picked, queue.reserved)
 
 
-@kernel
+@out_of_line
 def widen_finished(guests, queue):
     """Give an Rx ring more places for the frames that lie between the adapter and the guest's core."""
     widen_places(queue, guests.finished, guests.finished_batch, queue.taken, queue.started)

@@ -18,7 +18,7 @@ from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.steering import HASH_BITS
 from hwmodel.simulation.nic_state import Nic, function_of
 from hwmodel.simulation.steering_state import fill_steering
-from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
+from hwmodel.simulation.switch_tables import build_buckets, fill_tables, port_numbers
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
 from hwmodel.wire.tags import TAG_OFFSET, RuntFrameError, parse_header
@@ -37,13 +37,13 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
     """
     nic.headers.generation = FIRST_GENERATION
     n_buckets = 0
-    for name, port in zip(config.switched_ports, nic["port"], strict=False):
-        own, switch = config.switch.at_port(name), port["switch"]
+    for at, name in enumerate(config.switched_ports):
+        own, switch = config.switch.at_port(name), nic["port"][at]["switch"]
         ports, steering = port_numbers(own), config.nic.steering
         if steering is not None:
             steering = steering.at_port(ports)
         type_filters = () if steering is None else steering.ethertype_filters
-        switch["tables"] = build_tables(own, type_filters, n_buckets)[0]
+        fill_tables(nic["port"]["switch"]["tables"][at : at + 1], own, type_filters, n_buckets)
         switch.others_changed, switch.has_peer = FIRST_GENERATION, has_peer
         numbers = [station.number for station in own.ports]
         switch["function"][numbers] = [function_of(number) for number in numbers]

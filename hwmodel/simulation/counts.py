@@ -6,8 +6,7 @@ another. Whoever needs a figure reads it by its field's name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,20 +143,3 @@ def area_of(gauge: Any, now_fs: Any) -> Any:
     is_one = isinstance(gauge, np.void)  # whose fields take a microsecond each, one by one
     area, level, since_fs, _ = gauge.item() if is_one else (gauge[name] for name in GAUGE.names or ())
     return area + (1.0 * level) * (1.0 * (now_fs - since_fs))
-
-
-class Seen(NamedTuple):
-    """Hold the sums of a moment that a warm-up looks at."""
-
-    now_fs: int
-    delivered: int
-    n_taken: int
-    latency_sum_fs: float
-    areas: Mapping[str, float]
-
-
-def see(counts: Counts) -> Seen:
-    """Return the sums of this moment."""
-    now_fs, ledger = counts.now_fs, counts.live["ledger"]
-    n_taken, _, _, latency_sum_fs = ledger["to_guest"].item()
-    return Seen(now_fs, int(ledger["delivered"]), n_taken, latency_sum_fs, areas_in(counts.live, now_fs))

@@ -413,10 +413,11 @@ def _in_rings(nic: Any) -> Any:
     own = np.repeat(np.arange(len(queues)), counts)  # the ring of each descriptor
     places = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
     slots = (queues["picked"][own] + places) & queues["mask"][own]
-    posts = nic["guests"]["post"][queues["first"][own] + slots]
+    posts, at = nic["guests"]["post"], queues["first"][own] + slots
     if nic.guests.params.mss_bytes == 0 or nic.params.has_virtual_switch:  # of a segment as yet uncut
-        return posts["offered_fs"]
-    of_sends = np.repeat(posts["offered_fs"], posts["n_frames"] - np.where(places == 0, queues["cut_frames"][own], 0))
+        return posts["offered_fs"][at]
+    left = posts["n_frames"][at] - np.where(places == 0, queues["cut_frames"][own], 0)
+    of_sends = np.repeat(posts["offered_fs"][at], left)
     grants = nic["grants"]
     read = grants["ring"][np.arange(int(grants["head"]), int(grants["tail"])) & int(grants["mask"])]
     offered = nic["ledger"]["journeys"]["slot"]["offered_fs"][read["journey"]]

@@ -186,9 +186,10 @@ def _of_all(
     start, end = span.start, span.end
     to_guest, parts = latency_parts(end)
     samples = latencies.samples(range(len(book.flows)))
+    resolved = config.resolved()
     return {
-        "config": config.resolved(),
-        "config_hash": config.config_hash(),
+        "config": resolved,
+        "config_hash": config.config_hash(resolved),
         "seed": config.run.seed,
         "window": Window(
             start_ns=start.now_fs / FS_PER_NS,

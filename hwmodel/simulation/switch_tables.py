@@ -87,13 +87,21 @@ def numbers_in(words: Sequence[int]) -> list[int]:
 def build_tables(
     switch: Switch, type_filters: Sequence[EthertypeFilter] = (), first_policer: int = 0
 ) -> npt.NDArray[Any]:
-    """Return a one-element array of TABLES for the kernels.
+    """Return a one-element array of TABLES for the kernels; the rest as `fill_tables`."""
+    array = np.zeros(1, TABLES)
+    fill_tables(array, switch, type_filters, first_policer)
+    return array
+
+
+def fill_tables(
+    array: npt.NDArray[Any], switch: Switch, type_filters: Sequence[EthertypeFilter], first_policer: int
+) -> None:
+    """Fill in tables, a one-element array of TABLES that is all zeros.
 
     `type_filters`: of the adapter's receive steering; `first_policer`: the number of its first token bucket.
 
     Raises InputError where the configuration holds more than the tables do.
     """
-    array = np.zeros(1, TABLES)
     tables = array[0]
     tables.mode = MODES[switch.mode].number
     _fill_stations(tables, switch)
@@ -105,7 +113,6 @@ def build_tables(
     _fill_mirrors(tables, switch)
     _fill_pool_filters(array, switch)
     _fill_type_filters(tables, switch, type_filters)
-    return array
 
 
 def build_buckets(switch: Switch) -> npt.NDArray[Any]:
@@ -180,14 +187,15 @@ def switch_off(tables: Record, numbers: Sequence[int]) -> None:
 
 
 def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
-    carried = range(1, RESERVED_VID) if switch.uplink.vlans == "all" else switch.uplink.vlans
+    carried = slice(1, RESERVED_VID) if switch.uplink.vlans == "all" else list(switch.uplink.vlans)
     native = [] if switch.uplink.native_vlan is None else [switch.uplink.native_vlan]
-    sets: list[tuple[int, str, Iterable[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]
+    sets: list[tuple[int, str, slice | list[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]
     for port in switch.ports:
-        sets += [(port.number, "members", port.vlans), (port.number, "untagged", port.untagged)]
+        sets += [(port.number, "members", list(port.vlans)), (port.number, "untagged", list(port.untagged))]
+    words_of = {name: array["vlan"][name]["word"][0] for name in ("members", "untagged")}
     for number, name, vlans in sets:
-        words = array["vlan"][name]["word"][0]
-        words[np.array(list(vlans), np.int64), number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+        if vlans:
+            words_of[name][vlans, number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
 
 
 def _fill_channels(tables: Record, switch: Switch) -> None:

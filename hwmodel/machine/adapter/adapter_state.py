@@ -113,11 +113,12 @@ READS = record(
 )  # fmt: skip
 # `guarantee_window_fs`: for how long a guarantee lasts that was not used; 0 where nobody has one.
 SCHEDULER_PARAMS = record(*ints("kind", "quantum_bytes", "guarantee_window_fs"))
-# `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested.
+# `n_told`: Tx descriptors of all rings that doorbells have told of and that are not yet requested. `blocked_bytes`: of
+# the chosen frame, which the Tx buffer had no room for, else 0.
 SCHEDULER = record(
     *ints("chosen", "chosen_fs", "pointer", "turn_left", "n_ready", "n_shaped_waiting", "owed_pointer", "is_owed"),
     ("params", SCHEDULER_PARAMS),
-    *ints("n_told", "n_paused"),
+    *ints("n_told", "n_paused", "blocked_bytes"),
 )
 
 # What a ring may have of the chip's descriptors now: as configured, or its share of a cache for all of the `n_rings` in

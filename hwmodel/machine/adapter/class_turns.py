@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 
 NOBODY = -1  # in place of the number of a class, a ring or a function
 
@@ -91,7 +91,7 @@ def next_class(params, plane, by_order):
         give_to_groups(params, plane)
 
 
-@kernel
+@out_of_line
 def charge_class(params, plane, number, n_bytes):
     """Take what a class has sent from its credits and its group's; one that goes before all needs none."""
     own = params.of_class[number]

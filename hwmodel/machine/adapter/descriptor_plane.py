@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.adapter.class_turns import NOBODY, charge_class, next_class
 from hwmodel.rules.transmit_credits import MOST_CLASSES
 
@@ -31,7 +31,7 @@ def ring_of_class(nic, function, tx_class):
     return NOBODY
 
 
-@kernel
+@out_of_line
 def note_wanting(nic, scheduler):
     """Note which classes have a frame to read, and room in the Tx buffer for the longest one."""
     arbiter = nic.arbiter
@@ -83,7 +83,7 @@ def next_pool(nic, tx_class):
             arbiter.pool_credits_bytes[place] = min(kept_bytes, own.most_bytes)
 
 
-@kernel
+@out_of_line
 def choose_by_credits(nic, scheduler, now_fs):
     """Return the function whose frame is read next, its next ring set; `NOBODY` if no class with one has room."""
     arbiter = nic.arbiter
@@ -103,7 +103,7 @@ def choose_by_credits(nic, scheduler, now_fs):
     return number
 
 
-@kernel
+@out_of_line
 def charge_credits(nic, scheduler, n_bytes):
     """Take what is picked from the credits of its class, and of its pool unless it was for a guarantee."""
     arbiter = nic.arbiter

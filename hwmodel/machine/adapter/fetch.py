@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.journey_state import REQUESTED, TOLD
 from hwmodel.machine.growing_ring import entered
@@ -89,7 +89,7 @@ def told(nic, now_fs, number, n):
     nic.scheduler.n_told += n
 
 
-@kernel
+@out_of_line
 def lacks_next(nic, queue):
     """Say whether descriptors of a ring's next frame, or send, are neither on the chip nor on their way."""
     on_chip = queue.cached + queue.requested

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.adapter.class_turns import NOBODY, charge_class, next_class
 from hwmodel.machine.adapter.flow_control import held_local
 from hwmodel.machine.growing_ring import entered
@@ -39,7 +39,7 @@ def take_next(nic, packets, fifo):
     return tx_class
 
 
-@kernel
+@out_of_line
 def feed_local(nic):
     """Let the local copy that is next be the first in the FIFO, which is empty; return whether there was one."""
     packets, fifo = nic.arbiter.local, nic.loopback
@@ -56,7 +56,7 @@ def feed_local(nic):
     return True
 
 
-@kernel
+@out_of_line
 def n_before_fifos(nic):
     """Return how many copies wait in the fullest of the planes."""
     n_waiting = nic.arbiter.local.n_waiting

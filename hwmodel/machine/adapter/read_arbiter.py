@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.adapter.fetch import RX_DESCRIPTOR_SHIFT
 from hwmodel.machine.adapter.scheduler import pick
 from hwmodel.machine.counts.histogram import set_stalled
@@ -34,7 +34,7 @@ def payload_read_bytes(reads, pcie):
     return min(reads.left_bytes, most - (reads.address & (most - 1)))
 
 
-@kernel
+@out_of_line
 def next_read_has_places(nic):
     """Say whether the read engine has places for the read that is first in the arbiter."""
     reads = nic.reads
@@ -79,12 +79,19 @@ def has_waiting_reads(nic):
 
 
 @inlined
-def waits_for_tag(nic):
-    """Tell whether the rest of a frame's payload waits, and whatever is first in the arbiter finds no tag free."""
+def has_to_wait(nic):
+    """Tell whether nothing can be issued: the rest of a frame waits for a tag, or a frame alone for the Tx buffer.
+
+    Whatever is first in the arbiter finds no tag free then; or nothing is there but a frame that still finds no room.
+    """
     reads = nic.reads
     rx_waits = reads.rx_fetches.head != reads.rx_fetches.tail
     tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail
-    return reads.left_bytes > 0 and link_of(nic, first_ring(nic, rx_waits, tx_waits)).tags.n_free == 0
+    if reads.left_bytes > 0:
+        return link_of(nic, first_ring(nic, rx_waits, tx_waits)).tags.n_free == 0
+    n_bytes = nic.scheduler.blocked_bytes
+    is_blocked = n_bytes > 0 and nic.counts.tx_buffer.level + n_bytes > nic.params.tx_buffer_bytes
+    return is_blocked and not (rx_waits or tx_waits)
 
 
 @kernel

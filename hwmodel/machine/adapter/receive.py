@@ -452,7 +452,7 @@ def come_near(nic, now_fs, queue):
             prefetch_at(ledger, HISTOGRAM_AT + HISTOGRAM_BYTES * (row * HISTOGRAM_BUCKETS + place))
 
 
-@kernel
+@out_of_line
 def count_shown(guests, queue):
     """Count the frames of a ring that its guest is about to see."""
     queue.counts.frames += queue.written_back - queue.visible

@@ -134,7 +134,7 @@ def header_bytes_of(nic, post):
     return n_bytes
 
 
-@kernel
+@out_of_line
 def plan_cut(nic, queue, post):
     """Find what is picked of a send next: the first frame that is not, and those that its last read brings whole.
 
@@ -164,7 +164,7 @@ def next_bytes(nic, queue):
     return plan_cut(nic, queue, post)
 
 
-@kernel
+@out_of_line
 def choose_deficit(nic, scheduler):
     """Return the function by deficit round robin: send if the head fits the deficit, else add a quantum and go on."""
     number = next_ready(nic, scheduler.pointer)
@@ -180,7 +180,7 @@ def choose_deficit(nic, scheduler):
         number = next_ready(nic, number + 1)
 
 
-@kernel
+@out_of_line
 def first_owed(nic, scheduler, now_fs):
     """Return the next function, round the ring, that may send and has had less than its guarantee, or `NOBODY`."""
     n = nic.params.n_functions
@@ -304,7 +304,7 @@ def cut_payload(nic, ring_queue, position, first_byte, n_bytes, ends_buffer):
         reads.address += buffer_address(translation.params.tx_stride_bytes, position, nic.params.tx_ring)
 
 
-@kernel
+@out_of_line
 def cut_send(nic, now_fs, number, queue, post, frame):
     """Let what is granted next be the frames of a send that are planned; its descriptors leave with the last."""
     params = nic.guests.params
@@ -372,6 +372,7 @@ def pick(nic, now_fs):
     if nic.headers.most_copies > 0:
         no_room = no_room or fifos_are_full(nic)
     set_stalled(nic.ledger.counts.stalls.tx_buffer, now_fs, no_room)
+    scheduler.blocked_bytes = n_bytes if no_room else 0
     if no_room:
         return
     change(nic.counts.tx_buffer, now_fs, n_bytes)

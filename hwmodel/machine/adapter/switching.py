@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
+from hwmodel.compiled.processor import with_offsets
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ALL, TO_GROUP
@@ -53,7 +54,7 @@ from hwmodel.machine.network.mac import first_on_line, send, start_sending, take
 from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
 from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
 from hwmodel.machine.switch.decisions import template_of
-from hwmodel.machine.switch.segments import charged_bytes, frames_of, journey_of_piece, lose_pieces
+from hwmodel.machine.switch.segments import frames_of, journey_of_piece, lose_pieces, policed_bytes
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.machine.traffic.sources import count_offered
@@ -175,9 +176,10 @@ def move_local_copies(nic, now_fs):
             nic.virtual_switch.looks_due = 0
             look_at_idle(nic, now_fs)
         return
-    fifo = nic.loopback
     has_room = True
     while has_room:
+        nic = with_offsets(nic)
+        fifo = nic.loopback
         while fifo.head != fifo.tail or (nic.params.arbitrates and feed_local(nic)):
             copy = fifo.ring[fifo.head & fifo.mask]
             fits = fits_rx_buffer(nic, copy.n_bytes)
@@ -188,10 +190,10 @@ def move_local_copies(nic, now_fs):
                 store_in_rx_buffer(nic, now_fs, copy)
             release_tx_room(nic, now_fs, copy)
         has_room = serve_rx_buffer(nic, now_fs)
-    set_stalled(nic.ledger.counts.stalls.rx_buffer, now_fs, fifo.head != fifo.tail)
+    set_stalled(nic.ledger.counts.stalls.rx_buffer, now_fs, nic.loopback.head != nic.loopback.tail)
 
 
-@kernel
+@out_of_line
 def wait_for_wire(nic, now_fs, frame, copy):
     """Let a copy wait with its class until the packet plane lets it go by the wire of its port."""
     copy.tx_class = frame.tx_class
@@ -308,12 +310,10 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
             leave_tx_buffer(nic, now_fs, frame.n_bytes, frame.tx_class)
 
 
-@kernel
-def policed_bytes(nic, frame):
-    """Return the bytes with FCS of which a policer takes tokens."""
-    if nic.params.has_virtual_switch and frame.is_wire == 0:
-        return charged_bytes(nic, frame.template, frame.n_bytes)
-    return np.int64(frame.n_bytes + FCS_BYTES)
+@inlined
+def moves_by_parts(params):
+    """Tell whether local copies have more than one line, or buffer, to wait in or for."""
+    return params.arbitrates or params.has_flow_control or params.has_virtual_switch
 
 
 @inlined
@@ -343,6 +343,7 @@ def switch_frame(nic, now_fs, frame):
         group = new_group(nic, n_copies, n_mirrored)
         if nic.loopback.tail - nic.loopback.head + n_all > COPY_CAP:
             nic.clock.overflow = 1
+    others_wait = nic.loopback.head != nic.loopback.tail
     for number in range(first, first + n_all):
         if number >= first + n_copies:
             journey = UNMEASURED
@@ -351,7 +352,8 @@ def switch_frame(nic, now_fs, frame):
         else:
             journey = journey_of_copy(nic.ledger, now_fs, frame.journey)
         make_copy(nic, now_fs, frame, number, group, journey)
-    nic.moves_due = 1
+    if not others_wait or frame.is_wire or moves_by_parts(nic.params):
+        nic.moves_due = 1  # else what has come stands behind others, which wait for room in the Rx buffer
 
 
 @kernel
@@ -476,7 +478,7 @@ def pipeline_done(nic, now_fs):
     to_switch(nic, now_fs, frame)
 
 
-@kernel
+@out_of_line
 def count_read(nic, now_fs, number, n_frames, n_bytes):
     """Count a ring's frame that is in the Tx buffer, or frames of a send that one read has brought."""
     queue = nic.tx_queue[number]
@@ -487,7 +489,7 @@ def count_read(nic, now_fs, number, n_frames, n_bytes):
         function.first_in_fs = now_fs
 
 
-@kernel
+@out_of_line
 def send_goes_on(nic, now_fs, grant, journey):
     """Note that a frame of a send has gone on: the next of the same read follows, or its descriptors are done.
 
@@ -518,6 +520,7 @@ def frame_in(nic, now_fs, grant):
     if cuts_sends and frame.n_more > 0:
         n_frames, n_bytes = 1 + frame.n_more, frame.n_more * frame.n_bytes + frame.last_bytes
     while grants.head != grants.tail:
+        nic = with_offsets(nic)
         first = grants.ring[grants.head & grants.mask]
         if first.reads_left > 0:
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.compiled.compilation import entry, kernel, out_of_line
 from hwmodel.compiled.records import I32, ints, record
 from hwmodel.forwarding.header_store import FIRST_MASK
 
@@ -38,7 +38,7 @@ def slot_of_flow(directory, sender, receiver):
     return at
 
 
-@kernel
+@out_of_line
 def widen_directory(directory):
     """Double the slots that are in use, and enter all flows anew."""
     for at in range(directory.mask + 1):

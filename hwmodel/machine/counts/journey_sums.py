@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import add_fields
 from hwmodel.machine.counts.journey_state import JOURNEY_LOG_CAP
 from hwmodel.machine.counts.ledger_state import LOG_FULL
@@ -22,7 +22,7 @@ def raised_fs(batch):
     return max(batch.raised_fs, batch.written_back_fs)
 
 
-@kernel
+@out_of_line
 def log_journey(ledger, journey, finished, batch, taken_fs):
     """Enter a journey that has come to its end into the log for the trace."""
     log = ledger.journey_log

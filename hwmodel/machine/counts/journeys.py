@@ -11,7 +11,7 @@ looked at between the switch and the guest: from the buffer on, stamps lie in th
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.counts.batches import begin_batches
 from hwmodel.machine.counts.histogram import begin_extremes, bucket, extend_extremes
 from hwmodel.machine.counts.journey_state import FOLDED_AT, JOURNEY_CAP, SAMPLED_ALL, SAMPLED_EVERY
@@ -77,7 +77,7 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
     return place
 
 
-@kernel
+@out_of_line
 def begin_send(guests, queue, post):
     """Go on to the stamps of a send: when its core had posted it, and when the last of its descriptors came."""
     for position in range(queue.picked, queue.picked + post.n_descriptors):
@@ -95,7 +95,7 @@ def send_work_fs(driver, post):
     )
 
 
-@kernel
+@out_of_line
 def journey_of_next(ledger, place):
     """Open the journey of the next frame that the same read has brought, with the stamps so far; return its place."""
     next_place = begin_journey(ledger)
@@ -142,7 +142,7 @@ def journey_from_bridge(ledger, now_fs, so_far):
     return place
 
 
-@kernel
+@out_of_line
 def journey_of_copy(ledger, now_fs, first_place):
     """Open the journey of a further copy, with the stamps of its frame so far; return its place."""
     first = ledger.journeys.slot[first_place]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.forwarding.header_store import TO_ALL, TO_ONE
 from hwmodel.machine.counts.histogram import bucket, observe
 from hwmodel.machine.counts.journeys import (
@@ -19,7 +19,7 @@ UNDECIDED = -1  # in place of a kind of copy: of a frame on its way to a virtual
 LOG_RESERVE = 1 << 16  # deliveries that one instant can make at most: an interrupt for a whole ring
 
 
-@kernel
+@out_of_line
 def new_group(nic, n_copies, n_mirrored):
     """Begin to track a frame with several copies, mirrored ones among them; return its number."""
     groups = nic.groups
@@ -75,7 +75,7 @@ def mirrored_settled(groups, number):
         close_if_settled(groups, number)
 
 
-@kernel
+@out_of_line
 def mirrored_delivered(nic, copy_kind, group):
     """Count a mirrored copy that its guest can see."""
     ledger = nic.ledger
@@ -156,12 +156,10 @@ def note_latency(ledger, flow, now_fs, journey):
     ledger.latency_counts[bucket(from_doorbell_fs)].n_from_doorbell += 1
 
 
-@inlined
+@out_of_line
 def note_delivery(ledger, now_fs, copy_kind, n_bytes, journey):
     """Enter a delivery into the log that Python writes to a pcap."""
     log = ledger.log
-    if log.enabled == 0:
-        return
     if log.n == LOG_CAP:
         ledger.overflow = 1
         return
@@ -176,7 +174,7 @@ def note_delivery(ledger, now_fs, copy_kind, n_bytes, journey):
         ledger.is_stopping = LOG_FULL
 
 
-@kernel
+@out_of_line
 def group_delivered(ledger, kind):
     """Count a copy for a group, or for all, that its guest can see."""
     if kind.cast == TO_ALL:
@@ -207,7 +205,8 @@ def delivered_to_guest(nic, now_fs, finished):
     stop_if_reached(ledger, flow)
     journey = ledger.journeys.slot[finished.journey]
     note_latency(ledger, flow, now_fs, journey)
-    note_delivery(ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)
+    if ledger.log.enabled:
+        note_delivery(ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)
 
 
 @kernel
@@ -243,7 +242,8 @@ def delivered_to_wire(nic, now_fs, copy):
     stop_if_reached(ledger, flow)
     journey = ledger.journeys.slot[copy.journey]
     note_latency(ledger, flow, now_fs, journey)
-    note_delivery(ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
+    if ledger.log.enabled:
+        note_delivery(ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
     journey.sent_fs = now_fs
     journey_ends_there(ledger, now_fs, copy.journey)
 
@@ -257,7 +257,8 @@ def come_outside(ledger, now_fs, crossing, flow_number):
     flow.delivered += 1
     flow.n_bytes += crossing.n_bytes + FCS_BYTES
     note_latency(ledger, flow, now_fs, crossing.journey)
-    note_delivery(ledger, now_fs, crossing.template, crossing.n_bytes, crossing.journey)
+    if ledger.log.enabled:
+        note_delivery(ledger, now_fs, crossing.template, crossing.n_bytes, crossing.journey)
     place = journey_from_bridge(ledger, now_fs, crossing.journey)
     stamp_switched_in(ledger, now_fs, place, crossing.template)
     journey_ends_there(ledger, now_fs, place)

@@ -47,7 +47,7 @@ def is_held(nic, now_fs, number):
     return not has_slots(nic, ring, head_of(nic, ring, 0))
 
 
-@kernel
+@out_of_line
 def first_owed(nic, now_fs, core):
     """Return what a core has to do first for a function that has had less than its guarantee, or `NO_WORK`."""
     number = core.first_work

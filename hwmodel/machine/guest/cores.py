@@ -122,7 +122,7 @@ def places_to_post(guests, queue, n):
     return n_places
 
 
-@kernel
+@out_of_line
 def bytes_to_post(guests, queue, n):
     """Return the bytes that the next descriptors stand for that a ring's driver posts."""
     n_bytes = 0
@@ -131,7 +131,7 @@ def bytes_to_post(guests, queue, n):
     return n_bytes
 
 
-@kernel
+@out_of_line
 def bytes_to_take(guests, queue, n):
     """Return the bytes of the next frames that a ring's driver takes."""
     n_bytes = 0
@@ -251,7 +251,7 @@ def add_copies(nic, task, number, n_bytes):
             task.n_ends += int(nic.traffic.copy_kind[at].port != UPLINK)
 
 
-@kernel
+@out_of_line
 def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
     """Begin a piece of `n` frames that the virtual switch passes on, behind the entry of an interrupt.
 

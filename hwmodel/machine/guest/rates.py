@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.time.clock import SHAPER_TIMER
 from hwmodel.machine.time.events import set_timer
 
@@ -26,7 +26,7 @@ def shape(nic, now_fs, number, n_bytes):
         set_timer(nic.clock, function.eligible_at_fs, SHAPER_TIMER, number)
 
 
-@kernel
+@out_of_line
 def give_owed(nic, now_fs, number, n_bytes):
     """Count a frame that a function had for its guarantee; what it left unused lasts for the window alone."""
     function = nic.function[number]

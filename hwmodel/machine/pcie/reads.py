@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.counts.histogram import set_stalled
 from hwmodel.machine.pcie.dma_engines import places_of
 from hwmodel.machine.pcie.links import host_of, number_of
@@ -80,7 +80,7 @@ def host_reads(nic, pcie, now_fs, tag_number):
     answer_read(nic.clock, pcie, now_fs + latency_fs, tag_number)
 
 
-@inlined
+@out_of_line
 def completed_bytes(nic, pcie, number):
     """Return the bytes of what a read completes, a frame's payload or descriptors; 0 where more reads have to come."""
     tag = pcie.tags.slot[number]
@@ -90,7 +90,7 @@ def completed_bytes(nic, pcie, number):
     return frame.read_bytes if frame.reads_left == 1 else 0
 
 
-@inlined
+@out_of_line
 def is_stored(nic, pcie, now_fs, number, n_bytes):
     """Say whether what a read completes, of so many bytes, is stored at once; else after the time of `nic.store_rate`.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+import numpy as np
+
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.journeys import journey_lost, journey_of_copy
 from hwmodel.machine.switch.decisions import template_of
@@ -64,6 +66,14 @@ def charged_bytes(nic, number, n_bytes):
     """Return the bytes with FCS of a guest's frame, or of the frames as which its segment counts."""
     n_more = frames_of(nic, number, n_bytes) - 1
     return n_bytes + FCS_BYTES + n_more * (nic.virtual_switch.params.header_bytes + FCS_BYTES)
+
+
+@out_of_line
+def policed_bytes(nic, frame):
+    """Return the bytes with FCS of which a policer takes tokens."""
+    if nic.params.has_virtual_switch and frame.is_wire == 0:
+        return charged_bytes(nic, frame.template, frame.n_bytes)
+    return np.int64(frame.n_bytes + FCS_BYTES)
 
 
 @kernel

@@ -122,7 +122,7 @@ def schedule_next(traffic, source):
             source.next_at_fs = NEVER
 
 
-@kernel
+@out_of_line
 def draw_recorded(traffic, source):
     """Make a record's next frame the pending one; return False if it has come to its end."""
     if source.next_record == source.params.last_record:
@@ -184,7 +184,7 @@ def wake_at(nic, number, at_fs):
     set_timer(nic.clock, at_fs, SOURCE_TIMER, number)
 
 
-@kernel
+@out_of_line
 def descriptors_of_send(nic, queue, source):
     """Return how many descriptors the pending send takes: those of its data, and its context's."""
     guests = nic.guests
@@ -211,7 +211,7 @@ def slots_and_frames(nic, queue, source):
     return 1, 1
 
 
-@kernel
+@out_of_line
 def reserve_more(nic, queue, post):
     """Take the slots of a send's descriptors behind the first."""
     queue.last_template = post.template

@@ -196,7 +196,7 @@ def passing_in_done(nic, now_fs, ring):
     piece_done(nic, now_fs, ring)
 
 
-@kernel
+@out_of_line
 def switching_done(nic, now_fs, number):
     """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next.
 
