@@ -58,8 +58,6 @@ class Warmup:
         self.next_look = FIRST_SLICES
         self.series: dict[str, list[float]] = {name: [] for name in WORDS}
         self.capacities = capacities_of(nic)
-        self.n_slices = 0
-        self._ledger = nic.ledger.counts
         self._ends: list[tuple[int, Ints]] = []  # of slices that are in no series yet, and where the first begins
         self._end_slice()
         self.has_looked = False
@@ -69,6 +67,11 @@ class Warmup:
         self.most_frames = MOST_FRAMES
         if config.run.frames is not None:
             self.most_frames = min(MOST_FRAMES, max(FILLING_FRAMES, MOST_WINDOWS * config.run.frames))
+
+    @property
+    def n_slices(self) -> int:
+        """Return how many slices there are, with those that are in no series yet."""
+        return len(self.series["rate"]) + len(self._ends) - 1
 
     def is_over(self) -> bool:
         """Tell whether the window may begin."""
@@ -91,7 +94,6 @@ class Warmup:
         if self.fixed_fs is not None:
             return
         self._end_slice()
-        self.n_slices += 1
         if self.n_slices < self.next_look:
             return
         self._reckon()
@@ -104,7 +106,7 @@ class Warmup:
 
     def _end_slice(self) -> None:
         """Copy what is counted by now: what it says is worked out for many slices at once."""
-        self.now_fs, self.delivered = self._counts.now_fs, int(self._ledger["delivered"])
+        self.now_fs, self.delivered = self._counts.now_fs, int(self._counts.live["ledger"]["delivered"])
         self._ends.append((self.now_fs, self._counts.words()))
 
     def _reckon(self) -> None:
@@ -126,7 +128,6 @@ class Warmup:
         for name, values in self.series.items():
             pairs = np.asarray(values[len(values) % 2 :]).reshape(-1, 2)
             self.series[name] = pairs.mean(axis=1).tolist()
-        self.n_slices //= 2
         self.slice_fs, self.slice_frames = 2 * self.slice_fs, 2 * self.slice_frames
 
 
