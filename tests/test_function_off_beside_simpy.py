@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests import system_beside_simpy
-from tests.beside_simpy import GROUP_OF, check_same_course, run_both
-from tests.drawn_commands import draw_functions_off, draw_system_functions_off
+from tests.beside_simpy import GROUP_OF, VF0, VF1, VF2, WIRE, check_same_course, run_both
+from tests.drawn_commands import US_FS, draw_functions_off, draw_system_functions_off
 from tests.test_commands_against_simpy import seeds
 
 
@@ -22,3 +22,15 @@ def test_functions_of_an_adapter_go_and_come(tmp_path: Path, seed: int) -> None:
 def test_functions_of_servers_go_and_come(seed: int) -> None:
     drawn = draw_system_functions_off(seed)
     assert system_beside_simpy.run_both(drawn.config, drawn.frames, 0, drawn.commands).differences() == {}
+
+
+@pytest.mark.parametrize("off_us", (60, 65, 70))
+def test_what_stood_behind_a_frame_without_room_goes_on_once_its_function_is_off(tmp_path: Path, off_us: int) -> None:
+    # A frame of 12 us on the wire holds the Tx buffer meanwhile: the next does not fit, and small ones wait behind it.
+    changes = {
+        "nic.tx_buffer": "2KiB", "port.rate": "1Gbps", "switch.scheduler": "round_robin",
+        "run.warmup": "20us", "run.duration": "100us",
+    }  # fmt: skip
+    load = {VF0: [(WIRE, 1518)], VF1: [(VF2, 64)]}
+    off = (off_us * US_FS, {}, frozenset({"vf0"}), ())
+    check_same_course(run_both(tmp_path, changes, load, (), [off]), at_least=100)

@@ -69,7 +69,10 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def out_of_line(function: Callable[..., Any]) -> Any:
-    """Mark a kernel that few configurations, or few frames, call: the code of all others stays as if it were not."""
+    """Mark a kernel that few configurations or few frames call: the code of all others stays as if it were not.
+
+    Also one that is long for what it does, and is called at many places: it is written down once.
+    """
     return _compiled_once(_OUT_OF_LINE(function))
 
 

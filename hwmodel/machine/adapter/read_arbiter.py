@@ -80,10 +80,7 @@ def has_waiting_reads(nic):
 
 @inlined
 def has_to_wait(nic):
-    """Tell whether nothing can be issued: the rest of a frame waits for a tag, or a frame alone for the Tx buffer.
-
-    Whatever is first in the arbiter finds no tag free then; or nothing is there but a frame that still finds no room.
-    """
+    """Tell whether nothing can be issued: whatever is first finds no tag free, or is a frame that finds no room."""
     reads = nic.reads
     rx_waits = reads.rx_fetches.head != reads.rx_fetches.tail
     tx_waits = reads.tx_fetches.head != reads.tx_fetches.tail

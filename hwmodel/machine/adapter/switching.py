@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
-from hwmodel.compiled.processor import with_offsets
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ALL, TO_GROUP
@@ -178,7 +177,6 @@ def move_local_copies(nic, now_fs):
         return
     has_room = True
     while has_room:
-        nic = with_offsets(nic)
         fifo = nic.loopback
         while fifo.head != fifo.tail or (nic.params.arbitrates and feed_local(nic)):
             copy = fifo.ring[fifo.head & fifo.mask]
@@ -311,12 +309,6 @@ def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
 
 
 @inlined
-def moves_by_parts(params):
-    """Tell whether local copies have more than one line, or buffer, to wait in or for."""
-    return params.arbitrates or params.has_flow_control or params.has_virtual_switch
-
-
-@inlined
 def switch_frame(nic, now_fs, frame):
     """Carry out the decision on one frame."""
     template = template_of(nic, frame.template)
@@ -352,8 +344,8 @@ def switch_frame(nic, now_fs, frame):
         else:
             journey = journey_of_copy(nic.ledger, now_fs, frame.journey)
         make_copy(nic, now_fs, frame, number, group, journey)
-    if not others_wait or frame.is_wire or moves_by_parts(nic.params):
-        nic.moves_due = 1  # else what has come stands behind others, which wait for room in the Rx buffer
+    if not others_wait or frame.is_wire:
+        nic.moves_due = 1  # else what has come stands behind others, and nothing has come that these wait for
 
 
 @kernel
@@ -520,7 +512,6 @@ def frame_in(nic, now_fs, grant):
     if cuts_sends and frame.n_more > 0:
         n_frames, n_bytes = 1 + frame.n_more, frame.n_more * frame.n_bytes + frame.last_bytes
     while grants.head != grants.tail:
-        nic = with_offsets(nic)
         first = grants.ring[grants.head & grants.mask]
         if first.reads_left > 0:
             break

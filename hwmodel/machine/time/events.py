@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import (
     DOWN_DONE,
@@ -119,7 +119,7 @@ def take_first(clock, lane_id):
     return word
 
 
-@kernel
+@out_of_line
 def set_timer(clock, at_fs, kind, index):
     """Enter a timer; those of one instant go by kind, then index, then age."""
     # Interpreted, `index` may be a numpy integer of 32 bits, which would stay one.
