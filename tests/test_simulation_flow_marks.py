@@ -81,7 +81,7 @@ def test_a_mark_is_what_the_flows_say(flows):
         assert found.received_frames[port] == sum(int(flow["delivered"]) for to, flow in each if to == name)
         assert found.received_bytes[port] == sum(int(flow["n_bytes"]) for to, flow in each if to == name)
     with_some = [flow["latency"] for _, flow in each if flow["latency"]["n"]]
-    assert found.latency["n"] == sum(int(one["n"]) for one in with_some)
-    assert found.latency["sum_fs"] == pytest.approx(sum(float(one["sum_fs"]) for one in with_some))
+    assert found.latency.n == sum(int(one["n"]) for one in with_some)
+    assert found.latency.sum_fs == pytest.approx(sum(float(one["sum_fs"]) for one in with_some))
     lowest, highest = min(int(one["lowest_fs"]) for one in with_some), max(int(one["highest_fs"]) for one in with_some)
-    assert (found.latency["lowest_fs"], found.latency["highest_fs"]) == (lowest, highest)
+    assert (found.latency.lowest_fs, found.latency.highest_fs) == (lowest, highest)

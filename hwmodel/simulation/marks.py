@@ -24,7 +24,7 @@ from hwmodel.simulation.counts import (
     of_ports,
 )
 from hwmodel.simulation.figure_intervals import Row
-from hwmodel.simulation.measurement import counts_of, latency_of_flows, link_ahead_fs
+from hwmodel.simulation.measurement import Moments, counts_of, link_ahead_fs, moments_of
 from hwmodel.simulation.whole import Whole
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class FlowMark(NamedTuple):
 
     received_bytes: Floats
     received_frames: Floats
-    latency: Any  # a record with `n`, `sum_fs`, `lowest_fs`, `highest_fs`
+    latency: Moments
 
 
 class _Mark(NamedTuple):
@@ -69,6 +69,7 @@ class Marks:
         self._counts, self._ledger = Counts(nic), nic["ledger"]
         self._links = nic.pcie[0].up, nic.pcie[0].down
         self._sent_bytes = self._ledger["function"]["read_bytes"][: int(nic.params.n_functions)]
+        self._latencies = latencies_in(self._counts.live)  # which stay where they are
         self._histograms = {name: counts_of(self._ledger, name) for name in LATENCY_PLACES}
         self._marks: list[_Mark] = []
 
@@ -92,7 +93,7 @@ class Marks:
 
     def _mark(self) -> None:
         now_fs, flows, (up, down) = self._counts.now_fs, self._flows(), self._links
-        latencies = {"delivery": flows.latency, **latencies_in(self._counts.live)}
+        latencies = {"delivery": flows.latency, **{name: Moments(*one.item()) for name, one in self._latencies.items()}}
         self._marks.append(
             _Mark(
                 now_fs,
@@ -130,7 +131,7 @@ class Marks:
             "received_bytes": np.array([one.flows.received_bytes for one in marks]),
             "received_frames": np.array([one.flows.received_frames for one in marks]),
         }
-        latencies = {"delivery": np.array([one.flows.latency for one in marks]), **latencies_in(counts)}
+        latencies = {"delivery": np.array([one.flows.latency for one in marks], LATENCY), **latencies_in(counts)}
         figures |= {f"{name}.{each}": one[each] for name, one in latencies.items() for each in ("n", "sum_fs")}
         return MarkTable(figures, {name: [one.rows[name] for one in marks] for name in LATENCY_PLACES})
 
@@ -139,7 +140,7 @@ def mark_of_one(ledger: Any, book: FlowBook, n_functions: int) -> FlowMark:
     """Return what the flows of one ledger have counted by now."""
     flows = ledger["flow"][: book.n_counted]
     n_bytes, n_frames = (book.by_target(flows[name], n_functions) for name in ("n_bytes", "delivered"))
-    return FlowMark(n_bytes, n_frames, latency_of_flows(flows))
+    return FlowMark(n_bytes, n_frames, moments_of(flows))
 
 
 def mark_of_several(flows: Sequence[tuple[Ints, Any]], targets: Ints, n_targets: int) -> FlowMark:
@@ -147,22 +148,19 @@ def mark_of_several(flows: Sequence[tuple[Ints, Any]], targets: Ints, n_targets:
 
     `flows`: of each ledger the numbers of its flows among all, and their records; `targets`: port numbers, by flow.
     """
-    latency = np.zeros((), LATENCY)
     marked, (n_bytes, n_frames) = np.zeros(1, MARKED), np.zeros((2, n_targets))
     n, sums_fs = np.zeros(len(targets), np.int64), np.zeros(len(targets))
     marked["lowest_fs"] = NEVER
     for numbers, own in flows:
         mark_flows(own, numbers, targets[numbers], marked, n_bytes, n_frames, n, sums_fs)
-    for name in MARKED.names or ():
-        latency[name] = marked[name][0]
-    latency["sum_fs"] = sums_fs[n > 0].sum()  # floats are added in the order of the flows
-    return FlowMark(n_bytes, n_frames, latency)
+    n_all, lowest_fs, highest_fs = marked[0].item()
+    sum_fs = float(sums_fs[n > 0].sum())  # floats are added in the order of the flows
+    return FlowMark(n_bytes, n_frames, Moments(n_all, lowest_fs, highest_fs, sum_fs))
 
 
-def _row(counts: npt.NDArray[np.int32], latency: Any) -> Row:
+def _row(counts: npt.NDArray[np.int32], latency: Moments) -> Row:
     """Copy the columns of a histogram that can be filled."""
-    n, lowest_fs, highest_fs, _ = latency.item()
-    columns = filled_columns(lowest_fs, highest_fs, len(counts)) if n else slice(0, 0)
+    columns = filled_columns(latency.lowest_fs, latency.highest_fs, len(counts)) if latency.n else slice(0, 0)
     return columns.start, counts[columns].copy()
 
 

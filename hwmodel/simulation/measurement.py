@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import fsum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -149,14 +149,33 @@ def all_rings(nic: Any) -> int:
     return int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)
 
 
-def latency_of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the latency of all flows together."""
+class Moments(NamedTuple):
+    """Hold how many latencies there are, their extremes and their sum, as the fields of a LATENCY."""
+
+    n: int = 0
+    lowest_fs: int = 0
+    highest_fs: int = 0
+    sum_fs: float = 0.0
+
+
+def moments_of(flows: npt.NDArray[Any]) -> Moments:
+    """Return the latencies of all flows together."""
     latencies = flows["latency"]
-    latencies = latencies[latencies["n"] > 0]
-    if not len(latencies):
-        return np.zeros((), LATENCY)
-    n, lowest_fs, highest_fs, sums_fs = (latencies[name] for name in LATENCY.names or ())
-    return np.array((n.sum(), lowest_fs.min(), highest_fs.max(), sums_fs.sum()), LATENCY)
+    has_some = latencies["n"] > 0
+    if not has_some.any():
+        return Moments()
+    n, lowest_fs, highest_fs, sums_fs = (latencies[name][has_some] for name in Moments._fields)
+    return Moments(
+        int(np.add.reduce(n)),
+        int(np.minimum.reduce(lowest_fs)),
+        int(np.maximum.reduce(highest_fs)),
+        float(np.add.reduce(sums_fs)),
+    )
+
+
+def latency_of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the same as a LATENCY."""
+    return np.array(moments_of(flows), LATENCY)
 
 
 def counts_of(ledger: Any, name: str) -> npt.NDArray[np.int32]:
