@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from hwmodel.functions.message_time import DriverWork
 from tests import system_beside_simpy
 from tests.beside_simpy import GROUP_OF, VF0, VF1, VF2, WIRE, check_same_course, run_both
 from tests.drawn_commands import US_FS, draw_functions_off, draw_system_functions_off
@@ -34,3 +35,16 @@ def test_what_stood_behind_a_frame_without_room_goes_on_once_its_function_is_off
     load = {VF0: [(WIRE, 1518)], VF1: [(VF2, 64)]}
     off = (off_us * US_FS, {}, frozenset({"vf0"}), ())
     check_same_course(run_both(tmp_path, changes, load, (), [off]), at_least=100)
+
+
+def test_work_beside_frames_comes_before_what_a_function_posts_that_came_at_the_same_instant(tmp_path: Path) -> None:
+    # Two commands: the first has the function's sources looked at, but behind the second.
+    load, changes = {VF0: [(VF1, 570)]}, {"run.warmup": "20us", "run.duration": "100us"}
+    on_fs = 70 * US_FS
+    work = DriverWork(on_fs, "vf0", US_FS, n_reads=1, n_writes=1)
+    commands = [
+        (60 * US_FS, {}, frozenset({"vf0"}), ()),
+        (on_fs, {}, frozenset(), ()),
+        (on_fs, {}, frozenset(), (work,)),
+    ]
+    check_same_course(run_both(tmp_path, changes, load, (), commands), at_least=100)

@@ -501,10 +501,9 @@ class Driver:
             pair.forget()
 
     def comes(self) -> None:
-        """Begin with empty rings: post what waits, and all Rx descriptors."""
+        """Begin with empty rings: post all Rx descriptors. Who calls it looks at the sources, behind all commands."""
         for posting in self._postings:
             posting.is_off = False
-        self._queue_posts()
         for taking in self._takings:
             taking.ring_doorbell(self._rx_ring - 1)
 

@@ -149,7 +149,7 @@ class Model:
             self._uplink.refills_from_now(PF not in parameters.never_refill)
         for port in sorted(after - before):
             self._goes(port)
-        for port, core_fs, *_ in parameters.driver_work:  # before sources of functions that come are looked at
+        for port, core_fs, *_ in parameters.driver_work:
             self.drivers[port].keep_core(core_fs)
         for port in sorted(before - after):
             self.drivers[port].comes()
@@ -162,8 +162,9 @@ class Model:
         self.switch.planes_changed()
         self.switch.limits_changed()
         later(self.env, 0, place(Phase.COMMANDED), self.receiver.drops_changed)
-        if wires_change:
+        if wires_change or before - after:  # behind what keeps cores, of all commands of the instant
             later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)
+        if wires_change:
             later(self.env, 0, place(Phase.COMMANDED), self.switch.look_at_wires)
         for port, _, n_reads, n_writes in parameters.driver_work:
             self.drivers[port].access_registers(n_reads, n_writes)
