@@ -47,12 +47,21 @@ def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
     guess = by_shares(seen)
     if seen.refusal is not None or seen.is_load_enough or not seen.suspects:
         return guess
-    relaxations = relaxations_of(config, [suspect.bottleneck for suspect in seen.suspects])
-    options = options_of(seen.suspects, relaxations)
+    first = relaxations_of(config, [suspect.bottleneck for suspect in told_by_shares(seen, guess)], with_load=False)
+    options = options_of(seen.suspects, first)
     if is_plain(seen, options):
         return _with_known_keys(guess, options)
+    relaxations = relaxations_of(config, [suspect.bottleneck for suspect in seen.suspects])
+    options = options_of(seen.suspects, relaxations)
     found = Comparison(config, seen, options, measure).find(relaxations)
     return guess if found is None else with_beside(found, seen.suspects)
+
+
+def told_by_shares(seen: Sighting, guess: Bottleneck) -> Sequence[Suspect]:
+    """Return the suspects up to the first that is full and to what the shares name: what a plain case is told by."""
+    full = next((at for at, one in enumerate(seen.suspects) if one.use >= FULL), -1)
+    named = next((at for at, one in enumerate(seen.suspects) if one.resource == guess.resource), -1)
+    return seen.suspects[: max(full, named) + 1]
 
 
 def options_of(suspects: Sequence[Suspect], relaxations: Sequence[Relaxation]) -> list[Option]:
