@@ -95,19 +95,17 @@ def _alike_in_all(changes: Sequence[Change]) -> tuple[Sequence[Change], Sequence
     return (tuple(by_change), servers) if is_for_all else (changes, ())
 
 
-def relaxations_of(
-    config: Config, among: Sequence[Bottleneck] | None = None, *, with_load: bool = True
-) -> list[Relaxation]:
+def relaxations_of(config: Config, among: Sequence[Bottleneck] | None = None) -> list[Relaxation]:
     """Give every way to make one resource of a configuration larger: the load, each server's in turn, the bridge's.
 
     Those of a server are in the order of the datapath. Left out is what is infinite already, cannot be larger in this
     model, or does not fit to the other keys. The device's own limits do not hold: `nic.preset` is null. `among`: only
-    those of such bottlenecks, and of the load if `with_load`; each makes a configuration, which takes 2 ms, and of many
-    servers long.
+    those of such bottlenecks, of which the load is one; each makes a configuration, 2 ms, and of many servers long.
     """
     config = _with_load_of_its_own(config)
     found: list[Relaxation] = []
-    for larger in loads(config) if with_load else ():
+    wants_load = among is None or any(each.resource == OFFERED_LOAD for each in among)
+    for larger in loads(config) if wants_load else ():
         relaxed = _changed(config, larger)
         if relaxed is not None:
             found.append(Relaxation((OFFERED_LOAD,), tuple(larger), relaxed))

@@ -47,20 +47,26 @@ def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
     guess = by_shares(seen)
     if seen.refusal is not None or seen.is_load_enough or not seen.suspects:
         return guess
-    first = relaxations_of(config, [suspect.bottleneck for suspect in told_by_shares(seen, guess)], with_load=False)
-    options = options_of(seen.suspects, first)
-    if is_plain(seen, options):
-        return _with_known_keys(guess, options)
-    relaxations = relaxations_of(config, [suspect.bottleneck for suspect in seen.suspects])
+    told = told_by_shares(seen, guess)
+    if told:
+        options = options_of(seen.suspects, relaxations_of(config, [suspect.bottleneck for suspect in told]))
+        if is_plain(seen, options):
+            return _with_known_keys(guess, options)
+    relaxations = relaxations_of(config, [seen.load, *(suspect.bottleneck for suspect in seen.suspects)])
     options = options_of(seen.suspects, relaxations)
     found = Comparison(config, seen, options, measure).find(relaxations)
     return guess if found is None else with_beside(found, seen.suspects)
 
 
 def told_by_shares(seen: Sighting, guess: Bottleneck) -> Sequence[Suspect]:
-    """Return the suspects up to the first that is full and to what the shares name: what a plain case is told by."""
-    full = next((at for at, one in enumerate(seen.suspects) if one.use >= FULL), -1)
-    named = next((at for at, one in enumerate(seen.suspects) if one.resource == guess.resource), -1)
+    """Return what tells whether a case is plain: the suspects up to the first that is full, and to what shares name.
+
+    None where nothing is full: such a case is not plain.
+    """
+    full = next((at for at, one in enumerate(seen.suspects) if one.use >= FULL), None)
+    if full is None:
+        return ()
+    named = next((at for at, one in enumerate(seen.suspects) if one.resource == guess.resource), full)
     return seen.suspects[: max(full, named) + 1]
 
 

@@ -174,7 +174,7 @@ def moments_of(flows: npt.NDArray[Any]) -> Moments:
 
 
 def latency_of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the same as a LATENCY."""
+    """Return the latencies of all flows together, as a LATENCY."""
     return np.array(moments_of(flows), LATENCY)
 
 
