@@ -7,10 +7,10 @@ import pytest
 
 from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import COUNTERS, LATENCY_COUNTS, LEDGER
-from hwmodel.machine.network.bridge_state import BOX
+from hwmodel.machine.counts.ledger_state import COUNTERS, LATENCY_COUNTS, LEDGER, LEDGER_COUNTS
 from hwmodel.machine.server import zeros
 from hwmodel.simulation.counts import OF_LEDGERS
+from hwmodel.simulation.system_counts import added_up
 from hwmodel.simulation.whole import LedgerSums
 
 FLOWS = [np.array([0, 2]), np.array([1, 3, 2]), np.array([4])]  # of each ledger, by their numbers in all
@@ -28,7 +28,7 @@ def fill_latency(record, rng):
 
 @pytest.fixture(scope="module", params=range(3))
 def ledgers(request):
-    """Return ledgers with drawn numbers in all that is added up, boxes, and the ledger of their sums."""
+    """Return ledgers with drawn numbers in all that is added up, and the ledger of their sums."""
     rng = np.random.default_rng(request.param)
     found = [zeros(1, LEDGER)[0] for _ in FLOWS]
     for ledger, numbers in zip(found, FLOWS, strict=True):
@@ -47,39 +47,36 @@ def ledgers(request):
         counts = ledger["latency_counts"]
         for name in LATENCY_COUNTS.names:
             counts[name] = rng.integers(0, 2**29, len(counts))
-    boxes = zeros(2, BOX)
-    for box in boxes:
-        box.counts.dropped, box.counts.replicated = rng.integers(0, 100, 2)
-        box.counts.drops = rng.integers(0, 100, MAX_REASONS)
     into = zeros(1, LEDGER)
     into["flow"]["histogram"][0, :N_FLOWS] = 7
-    sums = LedgerSums(into, found, FLOWS, N_FLOWS, boxes)
+    sums = LedgerSums(into, found, FLOWS, N_FLOWS)
     for _ in range(2):  # looking again adds nothing twice
         sums.add_up()
-        sums.add_up_flows()
-        sums.add_up_sums_by_bucket()
-    return found, boxes, into[0]
+    # Of two moments; at the first nothing has been counted yet.
+    rows = np.zeros((2, len(found)), LEDGER_COUNTS)
+    rows[1] = [one["counts"] for one in found]
+    before, into[0]["counts"] = added_up(rows)
+    assert not any(before.tobytes())
+    return found, into[0]
 
 
-def test_counters_are_those_of_all_ledgers_and_boxes(ledgers):
-    found, boxes, into = ledgers
+def test_counters_are_those_of_all_ledgers(ledgers):
+    found, into = ledgers
     for name in COUNTERS:
-        of_boxes = int(boxes["counts"][name].sum()) if name in ("dropped", "replicated") else 0
-        assert into["counts"][name] == sum(int(one["counts"][name]) for one in found) + of_boxes
+        assert into["counts"][name] == sum(int(one["counts"][name]) for one in found)
     for name in BY_REASON:
-        of_boxes = boxes["counts"]["drops"].sum(axis=0) if name == "drops" else 0
-        assert (into["counts"][name] == sum(one["counts"][name] for one in found) + of_boxes).all()
+        assert (into["counts"][name] == sum(one["counts"][name] for one in found)).all()
 
 
 def test_floats_are_added_in_the_order_of_the_ledgers(ledgers):
-    found, _, into = ledgers
+    found, into = ledgers
     for name in PART_FIELDS:
         assert into["counts"]["part_sums"][name] == sum(float(one["counts"]["part_sums"][name]) for one in found)
 
 
 @pytest.mark.parametrize("which", LATENCIES)
 def test_latencies_together(ledgers, which):
-    found, _, into = ledgers
+    found, into = ledgers
     if isinstance(which, str):
         parts, together = [one["counts"][which] for one in found], into["counts"][which]
     else:
@@ -94,7 +91,7 @@ def test_latencies_together(ledgers, which):
 
 
 def test_flows_are_counted_where_they_begin_and_end_and_keep_their_rows(ledgers):
-    found, _, into = ledgers
+    found, into = ledgers
     for name in COUNTED:
         wanted = np.zeros(N_FLOWS, np.int64)
         for one, numbers in zip(found, FLOWS, strict=True):
@@ -105,6 +102,6 @@ def test_flows_are_counted_where_they_begin_and_end_and_keep_their_rows(ledgers)
 
 
 def test_each_bucket_is_added_up(ledgers):
-    found, _, into = ledgers
+    found, into = ledgers
     for name in LATENCY_COUNTS.names:
         assert (into["latency_counts"][name] == sum(one["latency_counts"][name] for one in found)).all(), name

@@ -9,6 +9,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, WIRE_WAIT_HISTOGRAM
+from hwmodel.results.histogram import UNIT_FS, bucket_index
 from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.whole import Whole
 from hwmodel.workload import build_workload
@@ -86,7 +87,7 @@ def test_looking_again_adds_nothing_twice(two):
     two.system.bridges[0].box[0].counts.dropped = 7
     two.ledgers()[0].counts.offered = 3
     for _ in range(3):
-        whole.refresh(with_flows=True)
+        whole.refresh()
     assert (whole.ledger.counts.dropped, whole.ledger.counts.offered) == (7, 3)
 
 
@@ -102,7 +103,7 @@ def test_extremes_are_those_of_ledgers_that_have_any_and_sums_are_added(two):
     latency(counts_of(two, 0, 1 - flow).latency, 0, 1, 10**15, 0.0)  # of an earlier window too
     latency(counts_of(two, 1, 1 - flow).latency, 1, 33, 33, 33.0)
     whole = look(two)
-    whole.refresh(with_flows=True)
+    whole.refresh()
     assert of(whole.ledger.counts.to_guest) == (5, 50, 300, 570)
     assert of(whole.ledger.flow[flow].latency) == (3, 10, 60, 90)
     found = whole.ledger.flow[flow]
@@ -119,7 +120,7 @@ def test_latencies_by_bucket_and_their_parts_are_added_up(two):
             ledger.counts.part_sums[part] = (place + 1.0) * 10**at
     whole = look(two)
     for _ in range(2):
-        whole.refresh(with_flows=True)
+        whole.refresh()
     counts = whole.ledger.latency_counts[5]
     assert (counts.n_delivery, counts.delivery_fs) == (111, 55.5)
     assert [float(whole.ledger.counts.part_sums[part]) for part in PART_FIELDS] == [
@@ -134,7 +135,7 @@ def test_a_flow_has_the_histograms_of_both_its_ends(two):
         own.latency.n, ledgers[at].histogram[own.histogram, 9] = n, n
     whole = look(two)
     for _ in range(2):
-        whole.refresh(with_flows=True)
+        whole.refresh()
     rows = [whole.ledger.flow[number].histogram for number in (flow, 1 - flow)]
     assert [whole.ledger.histogram[row].sum() for row in rows] == [707, 0]
     assert whole.ledger.histogram[rows[0], 9] == 707
@@ -148,7 +149,7 @@ def test_sampled_parts_stand_for_all_journeys_of_their_ledger(two):
         ledger.sampled_parts[40].n, ledger.sampled_parts[40].sums.wire = n_sampled, sum_ns
     whole = look(two)
     for _ in range(2):
-        whole.refresh(with_flows=True)
+        whole.refresh()
     assert float(whole.ledger.sampled_parts[40].sums.wire) == 65.0
 
 
@@ -184,3 +185,42 @@ def test_one_server_is_looked_at_itself():
     assert (whole.counts.tx_buffer.level, whole.clock.now_fs, whole.ledger.counts.tx_ring.level) == (44, 99, 6)
     assert (whole.ledger.counts.offered, whole.ledger.counts.delivered) == (5, 2)
     assert whole.ledger.histogram[WIRE_WAIT_HISTOGRAM, 3] == 8
+
+
+def test_a_moments_histograms_are_read_where_a_ledger_has_any(two):
+    """What was lowest or highest in an earlier window says nothing of this one."""
+    ledgers, counts = two.ledgers(), look(two).sums
+    for latency_name, *extremes in (("to_guest", (5_000, 9_000), (7_000, 30_000)), ("sender_wait", (1, 10**15), None)):
+        for ledger, ends in zip(ledgers, extremes, strict=False):
+            if ends is not None:
+                latency(ledger.counts[latency_name], int(latency_name == "to_guest"), *ends, 0.0)
+    latency(ledgers[2].counts.to_guest, 0, 1, 10**15, 0.0)
+    found = counts.columns(counts.words())
+    assert found == {
+        "from_doorbell": slice(0, 0),
+        "to_guest": slice(bucket_index(5_000 // UNIT_FS), bucket_index(30_000 // UNIT_FS) + 1),
+        "sender_wait": slice(0, 0),
+        "mac.wait": slice(0, 0),  # of each server's own ports
+    }
+
+
+def test_moments_are_added_up_side_by_side_as_one_by_one(two):
+    """Occupancies up to the time of each; the bridge's own ledger holds none."""
+    counts, rng = look(two).sums, np.random.default_rng(4)
+    times, moments = [], []
+    for now_fs in (100, 230, 517):
+        for server in two.servers:
+            for gauge in (server.nic.counts.tx_buffer, server.nic.ledger.counts.rx_ring):
+                gauge.area, gauge.level, gauge.since_fs = rng.random(), rng.integers(9), now_fs - rng.integers(50)
+            server.nic.ledger.counts.part_sums.wire, server.nic.clock.now_fs = rng.random(), now_fs
+        times.append(counts.now_fs)
+        moments.append(counts.words())
+    found = counts.records(np.array(times), moments)
+    for at, (now_fs, words) in enumerate(zip(times, moments, strict=True)):
+        assert counts.records(np.array([now_fs]), [words])[0].tobytes() == found[at].tobytes()
+    for gauge, of_each in (
+        (found[-1]["adapter"]["tx_buffer"], [server.nic.counts.tx_buffer for server in two.servers]),
+        (found[-1]["ledger"]["rx_ring"], [server.nic.ledger.counts.rx_ring for server in two.servers]),
+    ):
+        assert gauge["area"] == sum(float(one.area) + int(one.level) * (517 - int(one.since_fs)) for one in of_each)
+        assert gauge["level"] == sum(int(one.level) for one in of_each)

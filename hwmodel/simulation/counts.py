@@ -6,6 +6,7 @@ another. Whoever needs a figure reads it by its field's name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import record
 from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS, BUS_COUNTS
-from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER_COUNTS
+from hwmodel.machine.counts.ledger_state import GAUGE, HISTOGRAM_BUCKETS, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.host.host_state import TRANSLATION_COUNTS
 from hwmodel.machine.network.mac import MAC_COUNTS
 from hwmodel.machine.pcie.link_state import ENGINE_COUNTS, LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
 from hwmodel.machine.time.clock import ADAPTER_PORTS
 from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH_COUNTS
+from hwmodel.results import filled_columns
 
 SERVER_COUNTS = record(
     ("up", LINK_COUNTS),
@@ -63,6 +65,7 @@ LATENCY_PLACES = {
 OF_LEDGERS = ("from_doorbell", "to_guest", "sender_wait")
 
 Ints = npt.NDArray[np.int64]
+Histogram = npt.NDArray[np.int32]
 
 
 def parts_of(nic: Any) -> dict[str, Any]:
@@ -87,27 +90,56 @@ def parts_of(nic: Any) -> dict[str, Any]:
 class Counts:
     """Copy the counts of a server as often as they are asked for; they stay where they are meanwhile.
 
-    `live`: where they stand, as `parts_of` returns it.
+    `live`: where they stand, as `parts_of` returns it. `functions`: what each function counts. `histograms`: of each
+    latency those that are added up.
     """
 
     def __init__(self, nic: Any) -> None:
         self.live = parts_of(nic)
+        self.functions = nic["ledger"]["function"]
+        self.histograms = {name: [counts_of(nic["ledger"], name)] for name in LATENCY_PLACES}
         self._clock = nic.clock
         parts = (part if isinstance(part, np.ndarray) else [part] for part in self.live.values())
         self._words = [np.frombuffer(each, np.int64) for part in parts for each in part]
+        self._latencies = latencies_in(self.live)
 
     @property
     def now_fs(self) -> int:
         """Return the time of the server."""
         return int(self._clock["now_fs"])
 
+    @property
+    def delivered(self) -> int:
+        """Return how many frames have been delivered."""
+        return int(self.live["ledger"]["delivered"])
+
     def words(self) -> Ints:
-        """Return the words of a record of what stands there now."""
+        """Return the words of what stands there now, for `records`."""
         return np.concatenate(self._words)
+
+    def records(self, _now_fs: Ints, words: Sequence[Ints]) -> npt.NDArray[Any]:
+        """Return an array of SERVER_COUNTS from the words of some moments."""
+        return np.concatenate(words).view(SERVER_COUNTS)
 
     def copy(self) -> Any:
         """Return a record of what stands there now."""
         return self.words().view(SERVER_COUNTS)[0]
+
+    def columns(self, _words: Ints) -> dict[str, slice]:
+        """Return what of its histogram each latency that `latencies_in` names can have filled by now."""
+        return {name: columns_of(*one.item()) for name, one in self._latencies.items()}
+
+
+def counts_of(ledger: Any, name: str) -> Histogram:
+    """Return the histogram of a latency of the ledger, or of what a snapshot holds of it (`vars`)."""
+    if name == "mac.wait":
+        return ledger["histogram"][WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
+    return ledger["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
+
+
+def columns_of(n: int, lowest_fs: int, highest_fs: int, _sum_fs: float = 0.0) -> slice:
+    """Return which columns of a histogram so many latencies between two can be in."""
+    return filled_columns(lowest_fs, highest_fs, HISTOGRAM_BUCKETS) if n else slice(0, 0)
 
 
 def of_ports(counts: Any, name: str) -> Any:

@@ -25,9 +25,10 @@ from hwmodel.results import (
     quantile_bucket,
     summarize_latency,
 )
+from hwmodel.simulation.counts import counts_of
 from hwmodel.simulation.figure_intervals import PERCENTILES
 from hwmodel.simulation.flow_book import Flows
-from hwmodel.simulation.measurement import Snapshot, counts_of
+from hwmodel.simulation.measurement import Snapshot
 from hwmodel.units import FS_PER_NS
 
 GROUPS = ("broadcast", "multicast", "unknown")  # what a flow goes to that goes to no one station

@@ -239,10 +239,10 @@ class Machine:
     def _first_ledger(self) -> Any:
         return self.servers[0].nic.ledger
 
-    def look(self, view: Any, *, with_flows: bool = False) -> None:
-        """Let a view show what is measured now; of several servers flows only where asked for."""
+    def look(self, view: Any) -> None:
+        """Let a view show what is measured now."""
         if isinstance(view, Whole):
-            view.refresh(with_flows=with_flows)
+            view.refresh()
 
     def outside_bytes(self) -> int:
         """Return the bytes that a bridge has sent to the stations outside."""

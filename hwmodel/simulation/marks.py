@@ -12,20 +12,19 @@ import numpy.typing as npt
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.flow_state import MARKED, mark_flows
 from hwmodel.machine.counts.ledger_state import LATENCY
-from hwmodel.results import filled_columns
 from hwmodel.simulation.counts import (
     GAUGE_WORDS,
     LATENCY_PLACES,
-    SERVER_COUNTS,
-    Counts,
+    Histogram,
     Ints,
     areas_in,
+    columns_of,
     latencies_in,
     of_ports,
 )
 from hwmodel.simulation.figure_intervals import Row
-from hwmodel.simulation.measurement import Moments, counts_of, link_ahead_fs, moments_of
-from hwmodel.simulation.whole import Whole
+from hwmodel.simulation.measurement import Moments, link_ahead_fs, moments_of
+from hwmodel.simulation.whole import Whole, counts_in
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
@@ -44,12 +43,12 @@ class FlowMark(NamedTuple):
 
 
 class _Mark(NamedTuple):
-    """Hold a mark as it was copied; `counts`: the words of a SERVER_COUNTS, `rows`: of each latency's histogram."""
+    """Hold a mark as it was copied; `words`: those of the counts, `rows`: of each latency's histogram."""
 
     now_fs: int
     up_ahead_fs: int
     down_ahead_fs: int
-    counts: Ints
+    words: Ints
     sent_bytes: Ints
     outside_bytes: int
     flows: FlowMark
@@ -66,11 +65,9 @@ class Marks:
         self.stride = 1
         self.n_asked = 0
         self._nic, self._book, self._outside_bytes = nic, book, outside_bytes
-        self._counts, self._ledger = Counts(nic), nic["ledger"]
+        self._counts, self._ledger = counts_in(nic), nic["ledger"]
         self._links = nic.pcie[0].up, nic.pcie[0].down
-        self._sent_bytes = self._ledger["function"]["read_bytes"][: int(nic.params.n_functions)]
-        self._latencies = latencies_in(self._counts.live)  # which stay where they are
-        self._histograms = {name: counts_of(self._ledger, name) for name in LATENCY_PLACES}
+        self._sent_bytes = self._counts.functions["read_bytes"][: int(nic.params.n_functions)]
         self._marks: list[_Mark] = []
 
     def __len__(self) -> int:
@@ -93,17 +90,18 @@ class Marks:
 
     def _mark(self) -> None:
         now_fs, flows, (up, down) = self._counts.now_fs, self._flows(), self._links
-        latencies = {"delivery": flows.latency, **{name: Moments(*one.item()) for name, one in self._latencies.items()}}
+        words, histograms = self._counts.words(), self._counts.histograms
+        columns = {"delivery": columns_of(*flows.latency), **self._counts.columns(words)}
         self._marks.append(
             _Mark(
                 now_fs,
                 link_ahead_fs(up, now_fs),
                 link_ahead_fs(down, now_fs),
-                self._counts.words(),
+                words,
                 self._sent_bytes.copy(),
                 self._outside_bytes(),
                 flows,
-                {name: _row(self._histograms[name], latency) for name, latency in latencies.items()},
+                {name: _row(histograms[name], each) for name, each in columns.items()},
             )
         )
 
@@ -114,9 +112,10 @@ class Marks:
 
     def table(self) -> MarkTable:
         """Return what all marks say."""
-        marks, counts = self._marks, np.concatenate([one.counts for one in self._marks]).view(SERVER_COUNTS)
+        marks = self._marks
         moments = ([getattr(one, name) for one in marks] for name in ("now_fs", "up_ahead_fs", "down_ahead_fs"))
         now_fs, up_ahead_fs, down_ahead_fs = (np.array(each, np.int64) for each in moments)
+        counts = self._counts.records(now_fs, [one.words for one in marks])
         ledger, macs = counts["ledger"], counts["mac"]
         figures = {
             "now_fs": now_fs,
@@ -158,10 +157,12 @@ def mark_of_several(flows: Sequence[tuple[Ints, Any]], targets: Ints, n_targets:
     return FlowMark(n_bytes, n_frames, Moments(n_all, lowest_fs, highest_fs, sum_fs))
 
 
-def _row(counts: npt.NDArray[np.int32], latency: Moments) -> Row:
-    """Copy the columns of a histogram that can be filled."""
-    columns = filled_columns(latency.lowest_fs, latency.highest_fs, len(counts)) if latency.n else slice(0, 0)
-    return columns.start, counts[columns].copy()
+def _row(histograms: Sequence[Histogram], columns: slice) -> Row:
+    """Copy some columns of a histogram, of several added up."""
+    counts = histograms[0][columns].copy()
+    for more in histograms[1:]:
+        counts += more[columns]
+    return columns.start, counts
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ import numpy.typing as npt
 from hwmodel.config.names import ethernet_ports
 from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
 from hwmodel.simulation.bond import BondSnapshot, take_bond
-from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, gauges_in, latencies_in, parts_of
+from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, counts_of, gauges_in, latencies_in, parts_of
 from hwmodel.simulation.flow_cache import flow_cache_counts
 from hwmodel.simulation.flow_figures import PausesSnapshot, begin_pauses_window, take_pauses
 from hwmodel.simulation.passed_flows import passed_flows
@@ -176,13 +176,6 @@ def moments_of(flows: npt.NDArray[Any]) -> Moments:
 def latency_of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the latencies of all flows together, as a LATENCY."""
     return np.array(moments_of(flows), LATENCY)
-
-
-def counts_of(ledger: Any, name: str) -> npt.NDArray[np.int32]:
-    """Return the histogram of a latency of the ledger, or of what a snapshot holds of it (`vars`)."""
-    if name == "mac.wait":
-        return ledger["histogram"][WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
-    return ledger["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
 
 def _forget(row: Any, latency: Any) -> None:

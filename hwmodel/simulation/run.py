@@ -42,6 +42,7 @@ from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
+from hwmodel.simulation.whole import counts_in
 from hwmodel.simulation.window_checks import (
     burst_frames,
     growth_of,
@@ -251,6 +252,7 @@ class Run:
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
         self.nic = self.machine.view()  # what is measured
+        self.counts = counts_in(self.nic)
         self.marks = Marks(self.nic, self.book, self.machine.outside_bytes)
         self.ends: list[SystemSnapshot] = []
         self.seen: Sighting
@@ -258,10 +260,9 @@ class Run:
     def pieces(self) -> Iterator[Deliveries]:
         """Run to the end; give the deliveries as they come, if the log is enabled."""
         self.load_kernels()
-        nic = self.nic
         is_automatic = self.config.run.warmup == "auto"
         if not (is_automatic and self.is_replay):  # else a capture is measured from its first frame on
-            warmup = Warmup(self.config, nic)
+            warmup = Warmup(self.config, self.nic)
             latest_fs = self.first_change_fs if is_automatic else NEVER  # what it waits for is of one machine
             while not warmup.is_over() and self.machine.now_fs < latest_fs:
                 until_fs, delivered = warmup.next_target()
@@ -291,28 +292,26 @@ class Run:
     def measure(self, flow: Any) -> Iterator[Deliveries]:
         """Run through the window, longer where `run.precision` asks for it; end it behind a delivery of `flow`."""
         assert self.start is not None
-        nic, settings = self.nic, self.config.run
-        first_frames = int(nic.ledger.counts.delivered)
+        start, settings = self.start, self.config.run
+        first_frames = start.counts["delivered"]
         frames = NEVER if settings.frames is None else first_frames + settings.frames
-        until_fs = int(nic.clock.now_fs) + settings.duration_fs
+        until_fs = start.now_fs + settings.duration_fs
         if self.tracer is not None:
             self.tracer.begin_window()
         while True:
             goes_on = yield from self.to_end(until_fs, frames, flow)
             if settings.precision is None or not goes_on:
                 return
-            if not self.too_wide(self.figures(Span(self.start, self.snapshot(keep=False)))[0]):
+            now = self.snapshot(keep=False)
+            if not self.too_wide(self.figures(Span(start, now))[0]):
                 return
-            length_fs, n_frames = (
-                int(nic.clock.now_fs) - self.start.now_fs,
-                int(nic.ledger.counts.delivered) - first_frames,
-            )
-            n_dropped = int(nic.ledger.counts.dropped) - self.start.counts["dropped"]
+            length_fs, n_frames = now.now_fs - start.now_fs, now.counts["delivered"] - first_frames
+            n_dropped = now.counts["dropped"] - start.counts["dropped"]
             if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames + n_dropped >= MOST_FRAMES:
                 return
-            until_fs = int(nic.clock.now_fs) + length_fs // 2
+            until_fs = now.now_fs + length_fs // 2
             if settings.frames is not None:
-                frames = int(nic.ledger.counts.delivered) + max(1, n_frames // 2)
+                frames = now.counts["delivered"] + max(1, n_frames // 2)
 
     def to_end(self, until_fs: int, frames: int, flow: Any) -> Generator[Deliveries, None, bool]:
         """Run to a time or a number of delivered frames, and leave marks on the way, behind deliveries of `flow`.
@@ -321,8 +320,8 @@ class Run:
         """
         assert self.start is not None
         first, first_frames = self.start, self.start.counts["delivered"]
-        clock, counters = self.nic.clock, self.nic.ledger.counts  # which stay where they are
-        started_fs, now_fs, delivered = int(clock.now_fs), int(clock.now_fs), int(counters.delivered)
+        counts = self.counts
+        started_fs, now_fs, delivered = counts.now_fs, counts.now_fs, counts.delivered
         slice_fs = max(1, (until_fs - started_fs) // self.n_marks)
         slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // self.n_marks)
         while True:
@@ -330,14 +329,14 @@ class Run:
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
             status = yield from self.advance(at_fs, target, what="measuring")
             if self.progress is not silent:
-                by_time = (int(clock.now_fs) - first.now_fs) / max(1, until_fs - first.now_fs)
-                by_frames = (int(counters.delivered) - first_frames) / max(1, frames - first_frames)
+                by_time = (counts.now_fs - first.now_fs) / max(1, until_fs - first.now_fs)
+                by_frames = (counts.delivered - first_frames) / max(1, frames - first_frames)
                 self.done = max(self.done, min(1.0, max(by_time, by_frames)))  # by the nearer of its two goals
             if flow is not None:
                 is_end = at_fs == until_fs or target == frames
                 yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
             self.marks.add()
-            now_fs, delivered = int(clock.now_fs), int(counters.delivered)
+            now_fs, delivered = counts.now_fs, counts.delivered
             if status == IDLE and self.is_replay:
                 return False
             if now_fs >= until_fs or delivered >= frames:
@@ -355,7 +354,7 @@ class Run:
 
     def snapshot(self, keep: bool = True) -> Snapshot:
         """Copy what is measured; `keep`: as an end of the window, what each server and the bridge say beside it."""
-        self.machine.look(self.nic, with_flows=True)
+        self.machine.look(self.nic)
         if self.machine.system is not None and keep:
             self.ends = [*self.ends[:1], self.machine.snapshot()]
         return take_snapshot(self.nic, self.book)
@@ -412,7 +411,6 @@ class Run:
             self.progress(self.done, what)
             if status == IDLE and until_fs < NEVER and not self.is_replay:
                 self.machine.now_fs = until_fs  # nothing happens any more, but time goes on
-            self.machine.look(self.nic)
             if status not in (EVENTS_SPENT, LOG_FULL):
                 return status
 

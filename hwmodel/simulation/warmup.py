@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.simulation.counts import CAPACITIES, GAUGE_WORDS, SERVER_COUNTS, Counts, Ints, areas_in
+from hwmodel.simulation.counts import CAPACITIES, GAUGE_WORDS, Ints, areas_in
+from hwmodel.simulation.whole import counts_in
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Warmup:
     """Decide slice by slice whether the run has settled; `unsteady` then names what had not, if time ran out."""
 
     def __init__(self, config: Config, nic: Any) -> None:
-        self._counts = Counts(nic)
+        self._counts = counts_in(nic)
         self.fixed_fs = None if config.run.warmup == "auto" else int(config.run.warmup)
         self.slice_fs, self.slice_frames = SLICE_FS, SLICE_FRAMES
         self.next_look = FIRST_SLICES
@@ -106,13 +107,13 @@ class Warmup:
 
     def _end_slice(self) -> None:
         """Copy what is counted by now: what it says is worked out for many slices at once."""
-        self.now_fs, self.delivered = self._counts.now_fs, int(self._counts.live["ledger"]["delivered"])
+        self.now_fs, self.delivered = self._counts.now_fs, self._counts.delivered
         self._ends.append((self.now_fs, self._counts.words()))
 
     def _reckon(self) -> None:
         """Bring the series up to the last slice."""
         now_fs = np.array([at_fs for at_fs, _ in self._ends], np.int64)
-        counts = np.concatenate([words for _, words in self._ends]).view(SERVER_COUNTS)
+        counts = self._counts.records(now_fs, [words for _, words in self._ends])
         passed_fs, ledger = np.maximum(1, np.diff(now_fs)), counts["ledger"]
         self.series["rate"] += (np.diff(ledger["delivered"]) / passed_fs).tolist()
         n_taken, sums_fs = (np.diff(ledger["to_guest"][name]).tolist() for name in ("n", "sum_fs"))

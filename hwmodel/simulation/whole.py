@@ -6,20 +6,22 @@ What several ledgers count, added up in another one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import fsum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
 from hwmodel.machine.counts.flow_state import add_flows
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import LEDGER, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.counts.ledger_state import LEDGER, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.server import SERVER, zeros
-from hwmodel.simulation.counts import OF_LEDGERS, Ints, area_of, gauges_in, parts_of
+from hwmodel.simulation.counts import (
+    Counts,
+    Ints,
+)
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic
+from hwmodel.simulation.system_counts import SystemCounts
 from hwmodel.simulation.workload_state import Counted
 
 ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
@@ -40,19 +42,18 @@ class Whole:
         if len(servers) > 1:
             self._together = zeros(1, SERVER)[0]
             self._fill_params()
-        self._adapters = [np.frombuffer(nic.counts, np.int64) for nic in servers]
+        self.sums = SystemCounts(servers, self._ledgers)
+        self._boxes = bridge["box"][: int(bridge.params.n_boxes)]["counts"]
         together = zeros(1, LEDGER)
         self._ledger = together[0]
-        boxes = bridge["box"][: int(bridge.params.n_boxes)]
-        self._sums = LedgerSums(together, self._ledgers, counted.flows, len(book.flows), boxes)
+        self._of_flows = LedgerSums(together, self._ledgers, counted.flows, len(book.flows))
         self._ledger["flow"]["histogram"][: len(book.flows)] = counted.rows
-        self._gauges_together = gauges_in(parts_of(self))
         self.refresh()
 
     @property
     def flows_of_each(self) -> list[tuple[Ints, Any]]:
         """Return of each ledger the numbers of its flows among all, and their records."""
-        return self._sums.flows
+        return self._of_flows.flows
 
     def __getitem__(self, name: str) -> Any:
         if name == "ledger":
@@ -62,18 +63,23 @@ class Whole:
     def __getattr__(self, name: str) -> Any:
         return self[name]
 
-    def refresh(self, *, with_flows: bool = False) -> None:
-        """Add up what stands in the ledgers now; flows, their histograms and sums by bucket only where asked for."""
-        self._sums.add_up()
-        if with_flows:
-            self._sums.add_up_flows()
-            self._sums.add_up_sums_by_bucket()
-            self._add_histograms(len(self._book.flows))
-            _add_sampled_parts(self._ledger, self._ledgers)
+    def refresh(self) -> None:
+        """Add up what stands in the ledgers now."""
+        clock, ledger = self._servers[0].clock, self._ledger
+        (found,) = self.sums.records(np.array([clock.now_fs]), [self.sums.words()])
+        ledger["counts"], boxes = found["ledger"], self._boxes
+        ledger.counts.dropped += boxes["dropped"].sum()
+        ledger.counts.replicated += boxes["replicated"].sum()
+        ledger.counts.drops += boxes["drops"].sum(axis=0)
+        self._of_flows.add_up()
+        self._add_histograms(len(self._book.flows))
+        _add_sampled_parts(ledger, self._ledgers)
         if self._together is None:
             self._copy_own()
         else:
-            self._refresh_together()
+            self._together["counts"] = found["adapter"]
+            self._together.clock.now_fs = clock.now_fs
+            self._together.clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
 
     def _copy_own(self) -> None:
         """Copy what is the only server's own."""
@@ -92,18 +98,6 @@ class Whole:
             params[name] = slots // int(params.n_queues)
         for name in ROOMS[2:]:
             params[name] = sum(int(nic.params[name]) for nic in self._servers)
-
-    def _refresh_together(self) -> None:
-        """Add up occupancies, and the clock's events."""
-        clock = self._together.clock
-        clock.now_fs = now_fs = int(self._servers[0].clock.now_fs)
-        clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
-        adapters = np.concatenate(self._adapters).view(ADAPTER_COUNTS)
-        of_each = gauges_in({"adapter": adapters, "ledger": self._sums.rows()[: len(adapters)]})
-        for name, gauge in self._gauges_together.items():
-            gauge.area = fsum(area_of(of_each[name], now_fs).tolist())
-            gauge.level, gauge.highest = of_each[name]["level"].sum(), of_each[name]["highest"].sum()
-            gauge.since_fs = now_fs
 
     def _add_histograms(self, n_flows: int) -> None:
         """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it."""
@@ -132,55 +126,28 @@ COUNTED_BY_FLOW = ("offered", "delivered", "dropped", "n_bytes", "latency")
 N_SUMS = 2  # words of a bucket's record of latencies, before its counts, which are added up two in a word
 
 
+def counts_in(view: Any) -> Counts | SystemCounts:
+    """Return what copies the counts of what `Machine.view` returns."""
+    return view.sums if isinstance(view, Whole) else Counts(view)
+
+
 class LedgerSums:
-    """Add up ledgers, and what a bridge's boxes count, in another ledger.
+    """Add up what several ledgers count of flows, and of latencies by bucket, in another ledger.
 
     `into`: an array of one ledger. `flows`: of each of the others the numbers of its flows in that one, none twice.
     """
 
-    def __init__(
-        self,
-        into: npt.NDArray[Any],
-        ledgers: Sequence[Any],
-        flows: Sequence[Ints],
-        n_flows: int,
-        boxes: npt.NDArray[Any],
-    ) -> None:
-        self._into, self._words_into = into[0], into["counts"].view(np.int64)
-        self._words = [np.frombuffer(each.counts, np.int64) for each in ledgers]
+    def __init__(self, into: npt.NDArray[Any], ledgers: Sequence[Any], flows: Sequence[Ints], n_flows: int) -> None:
         self._buckets, self._buckets_into = [_by_bucket(each) for each in ledgers], _by_bucket(into[0])
-        self._boxes = boxes["counts"]
-        self._flows_into = self._into["flow"][:n_flows]
+        self._flows_into = into[0]["flow"][:n_flows]
         self.flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
 
-    def rows(self) -> npt.NDArray[Any]:
-        """Return what each ledger counts now, side by side."""
-        return np.concatenate(self._words).view(LEDGER_COUNTS)
-
     def add_up(self) -> None:
-        """Write sums and extremes, but those of flows; of latencies by bucket the counts alone."""
-        rows, counts, boxes = self.rows(), self._into.counts, self._boxes
-        self._words_into[:] = rows.view(np.int64).reshape(len(rows), -1).sum(axis=0)
-        for name in PART_FIELDS:
-            counts.part_sums[name] = sum(rows["part_sums"][name].tolist())
-        counts.dropped += boxes["dropped"].sum()
-        counts.replicated += boxes["replicated"].sum()
-        counts.drops += boxes["drops"].sum(axis=0)
-        for name in OF_LEDGERS:
-            _merge(counts[name], rows[name])
-        words = np.zeros_like(self._buckets_into)
-        for each in self._buckets:  # all words, which lie side by side, in a third of the time that some of them take
-            words += each
-        self._buckets_into[:, N_SUMS:] = words[:, N_SUMS:]
-
-    def add_up_sums_by_bucket(self) -> None:
-        """Write the sums of latencies by bucket."""
+        """Write what flows count, and latencies by bucket."""
         self._buckets_into[:, :N_SUMS].view(np.float64)[:] = sum(
             each[:, :N_SUMS].view(np.float64) for each in self._buckets
         )
-
-    def add_up_flows(self) -> None:
-        """Write what flows count."""
+        self._buckets_into[:, N_SUMS:] = sum(each[:, N_SUMS:] for each in self._buckets)
         into = self._flows_into
         for name in COUNTED_BY_FLOW:
             into[name] = np.zeros((), into.dtype[name])
@@ -192,11 +159,3 @@ def _by_bucket(ledger: Any) -> npt.NDArray[np.int64]:
     """Return a ledger's latencies by bucket, a row of words each, in place."""
     buckets = ledger["latency_counts"]
     return buckets.view(np.int64).reshape(len(buckets), -1)  # type: ignore[no-any-return]
-
-
-def _merge(into: Any, latencies: npt.NDArray[Any]) -> None:
-    """Write what several latencies are together: counts and sums added up, extremes of those that have samples."""
-    some = latencies[latencies["n"] > 0]
-    into.n, into.sum_fs = some["n"].sum(), sum(latencies["sum_fs"].tolist())  # floats in the order of the ledgers
-    into.lowest_fs = some["lowest_fs"].min() if len(some) else 0
-    into.highest_fs = some["highest_fs"].max(initial=0)

@@ -1,0 +1,124 @@
+"""What several servers and a bridge count: copied as it stands, and added up for many moments at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS, LATENCY, LEDGER_COUNTS
+from hwmodel.simulation.counts import (
+    LATENCY_PLACES,
+    OF_LEDGERS,
+    SERVER_COUNTS,
+    WORD_BYTES,
+    Counts,
+    Ints,
+    area_of,
+    columns_of,
+    counts_of,
+    gauges_in,
+)
+from hwmodel.simulation.nic_state import Nic
+
+
+def _word_of(latency: str, name: str) -> int:
+    assert LEDGER_COUNTS.fields is not None
+    assert LATENCY.fields is not None
+    return int(LEDGER_COUNTS.fields[latency][1] + LATENCY.fields[name][1]) // WORD_BYTES
+
+
+# Where in the words of a LEDGER_COUNTS its latencies have these.
+LATENCY_WORDS = np.array([[_word_of(one, name) for name in ("n", "lowest_fs", "highest_fs")] for one in OF_LEDGERS])
+
+
+class SystemCounts:
+    """Copy what the ledgers of several servers and of a bridge count, as `Counts` does what one server counts.
+
+    What they say together is worked out for many moments at once. Of several servers ledgers and occupancies are added
+    up; what else is no ledger's is the only server's, or 0.
+    """
+
+    def __init__(self, servers: Sequence[Nic], ledgers: Sequence[Any]) -> None:
+        self._clock, self._counts = servers[0].clock, [each.counts for each in ledgers]
+        self._ledgers = [np.frombuffer(each, np.int64) for each in self._counts]
+        self._n_words = sum(len(each) for each in self._ledgers)
+        self._adapters = [np.frombuffer(nic.counts, np.int64) for nic in servers]
+        self._own = Counts(servers[0]) if len(servers) == 1 else None
+        self.functions = ledgers[0]["function"] if self._own is not None else np.zeros(MAX_FUNCTIONS, FUNCTION_COUNTS)
+        self.histograms = {name: [counts_of(each, name) for each in ledgers] for name in LATENCY_PLACES}
+        self.histograms["mac.wait"] = self.histograms["mac.wait"][:1]  # its columns are those of the only server
+
+    @property
+    def now_fs(self) -> int:
+        """Return the time that all have come to."""
+        return int(self._clock["now_fs"])
+
+    @property
+    def delivered(self) -> int:
+        """Return how many frames have been delivered."""
+        return sum(int(each["delivered"]) for each in self._counts)
+
+    def words(self) -> Ints:
+        """Return the words of what stands there now, for `records`."""
+        return np.concatenate([*self._ledgers, *(self._adapters if self._own is None else [self._own.words()])])
+
+    def records(self, now_fs: Ints, words: Sequence[Ints]) -> npt.NDArray[Any]:
+        """Return an array of SERVER_COUNTS from the times and the words of some moments."""
+        rows = np.stack(words)
+        ledgers, rest = _records(rows[:, : self._n_words], LEDGER_COUNTS), rows[:, self._n_words :]
+        found = np.zeros(len(rows), SERVER_COUNTS) if self._own is None else _records(rest, SERVER_COUNTS)[:, 0]
+        found["ledger"] = added_up(ledgers)
+        if self._own is None:
+            adapters = _records(rest, ADAPTER_COUNTS)
+            of_each = gauges_in({"adapter": adapters, "ledger": ledgers[:, : len(self._adapters)]})
+            for name, gauge in gauges_in(found).items():
+                gauge["area"] = [fsum(areas) for areas in area_of(of_each[name], now_fs[:, None]).tolist()]
+                gauge["level"], gauge["highest"] = (of_each[name][each].sum(axis=-1) for each in ("level", "highest"))
+                gauge["since_fs"] = now_fs
+        return found
+
+    def columns(self, words: Ints) -> dict[str, slice]:
+        """Return what of its histogram each latency of the moment with these words can have filled."""
+        each = words[: self._n_words].reshape(len(self._ledgers), -1)[:, LATENCY_WORDS]
+        n = each[:, :, 0]
+        lowest_fs = np.where(n > 0, each[:, :, 1], NEVER).min(axis=0)
+        highest_fs = np.where(n > 0, each[:, :, 2], 0).max(axis=0)
+        of_each = zip(OF_LEDGERS, n.max(axis=0).tolist(), lowest_fs.tolist(), highest_fs.tolist(), strict=True)
+        found = {name: columns_of(*moments) for name, *moments in of_each}
+        return found | {"mac.wait": slice(0, 0) if self._own is None else self._own.columns(words)["mac.wait"]}
+
+
+def _records(words: Ints, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return rows of words as rows of records."""
+    found: npt.NDArray[Any] = np.ascontiguousarray(words).view(dtype)
+    return found
+
+
+def added_up(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Add up what ledgers count: an array of LEDGER_COUNTS, the ledgers along its last axis."""
+    words = rows.view(np.int64).reshape(*rows.shape, -1).sum(axis=-2)
+    found: npt.NDArray[Any] = words.view(LEDGER_COUNTS)[..., 0]
+    for name in PART_FIELDS:
+        found["part_sums"][name] = _in_order(rows["part_sums"][name])
+    for name in OF_LEDGERS:
+        into, latencies = found[name], rows[name]
+        has_some = latencies["n"] > 0
+        into["sum_fs"] = _in_order(latencies["sum_fs"])
+        into["lowest_fs"] = np.where(has_some, latencies["lowest_fs"], NEVER).min(axis=-1)
+        into["lowest_fs"][~has_some.any(axis=-1)] = 0
+        into["highest_fs"] = np.where(has_some, latencies["highest_fs"], 0).max(axis=-1)
+    return found
+
+
+def _in_order(of_ledgers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Add floats up one after the other, so that sums do not hang on how many moments there are."""
+    sums: npt.NDArray[np.float64] = np.add.accumulate(of_ledgers, axis=-1)
+    return sums[..., -1]
