@@ -1,5 +1,6 @@
 """Run the command line: `hwmodel`, `python -m hwmodel`."""
 
+import gc
 import sys
 
 from hwmodel.interrupts import signals_end_the_command
@@ -10,7 +11,9 @@ def main() -> int:
     with signals_end_the_command():
         from hwmodel.cli import main as run_command
 
-        return run_command()
+        status = run_command()
+    gc.freeze()  # else Python looks through all that was imported once more before it ends: a tenth of a short command
+    return status
 
 
 if __name__ == "__main__":

@@ -332,8 +332,8 @@ def _compare(path: tuple[str | int, ...], before: Any, after: Any, changes: dict
     for key in {**before, **after}:  # some keys are written only where they are set
         if path == ("driver",) and key == "vms":
             continue
-        unsaid = _unsaid((*path, str(key)))
-        _compare((*path, key), before.get(key, unsaid), after.get(key, unsaid), changes)
+        own, other = (side[key] if key in side else _unsaid((*path, str(key))) for side in (before, after))
+        _compare((*path, key), own, other, changes)
     if path == ("driver",):
         _compare_vms(before, after, changes)
 

@@ -61,9 +61,9 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
 
 
 def begin_bridge_window(record: Any) -> None:
-    """Forget the largest depths seen so far."""
-    for name in ("port", "logical_port"):
-        waiting = record[name]["counts"]["waiting"]
+    """Forget the largest depths seen so far, of what there is: all that is touched takes memory."""
+    for name, n in (("port", record.params.n_ports), ("logical_port", record.params.n_logical_ports)):
+        waiting = record[name]["counts"]["waiting"][: int(n)]
         waiting["highest"] = waiting["level"]
 
 
