@@ -95,9 +95,12 @@ class Document:
         """Tell whether the user wrote a value at `path`."""
         return path in self.value_places
 
-    def mark_written(self, path: KeyPath, value: Any, place: Place) -> None:
-        """Record that `value`, at `path` and with everything in it, was written at `place`."""
-        self.forget(path)
+    def mark_written(self, path: KeyPath, value: Any, place: Place, before: Any = None) -> None:
+        """Record that `value`, at `path` and with everything in it, was written at `place`, over what was `before`."""
+        if isinstance(before, dict | list):
+            self.forget(path)
+        else:  # nothing is remembered in a single value: many servers have thousands of them to write
+            self.prefixes.pop(path, None)
         self._mark(path, value, place)
 
     def _mark(self, path: KeyPath, value: Any, place: Place) -> None:

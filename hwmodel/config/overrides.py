@@ -86,9 +86,9 @@ class _Origin:
         path = (*self.path, key)
         return replace(self, place=self.written.place_of(path, key=True), path=path)
 
-    def mark(self, document: Document, path: KeyPath, value: object) -> None:
+    def mark(self, document: Document, path: KeyPath, value: object, before: object) -> None:
         """Record in a document that its value at `path`, with everything in it, was written here."""
-        document.mark_written(path, value, self.place)
+        document.mark_written(path, value, self.place, before)
         if self.prefix:
             document.prefixes[path] = self.prefix
         if self.written is not None:
@@ -294,20 +294,20 @@ def _store(document: Document, here: Any, path: KeyPath, step: str, value: objec
                 _store(document, inside, path, key, item, origin.inside(key))
         return None if inside is None else path
     if isinstance(here, dict):
-        path = (*path, step)
+        path, before = (*path, step), here.get(step)
         here[step] = value
     elif isinstance(here, list):
         index = _index_of(here, step)
         if index is None:
             _complain(document, (*path, step), _no_entry(here, step), origin)
             return None
-        path = (*path, index)
+        path, before = (*path, index), here[index]
         here[index] = value
     else:
         message = f"{document.dotted(path)} is a single value and has no key {step!r}"
         _complain(document, (*path, step), message, origin)
         return None
-    origin.mark(document, path, value)
+    origin.mark(document, path, value, before)
     return path
 
 

@@ -65,7 +65,7 @@ _COUNTED = [one.name for one in fields(VmResult) if one.name in (FUNCTION_COUNTS
 
 
 def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) -> tuple[Result, Sighting]:
-    """Put the result of a run together, without what its marks and the closed form say of it; and what limits it."""
+    """Put the result of a run together, without its flows and what marks and closed form say; and what limits it."""
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     latencies = FlowLatencies(span.end)
@@ -88,7 +88,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) 
 def make_system_result(
     config: Config, workload: Workload, book: FlowBook, span: Span, parts: Sequence[tuple[Server, Span]]
 ) -> tuple[SystemResult, Sighting]:
-    """Put the result of several servers together, and what limits it; `parts`: each with its own window."""
+    """Put the result of several servers together as that of one; `parts`: each with its own window."""
     on_shared = {at for bus in buses_of(server for server, _ in parts) if len(bus.members) > 1 for at in bus.members}
     observed = [_adapter(server, own, shares_bus=at in on_shared) for at, (server, own) in enumerate(parts)]
     adapters = tuple(adapter for adapter, _ in observed)
@@ -198,7 +198,7 @@ def _of_all(
             wire_frames=span.count("delivered_to_wire"),
         ),
         "totals": _totals(span),
-        "flows": _flows(book, span, latencies),
+        "flows": (),
         "latency_ns": delivery_latency(end),
         "latency_by_direction_ns": latencies_by_direction(book.flows, latencies),
         "latency_from_doorbell_ns": latency_from(end, "from_doorbell"),
@@ -241,7 +241,9 @@ def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
     return len(set(rows.tolist())) == len(book.flows)
 
 
-def _flows(book: FlowBook, span: Span, latencies: FlowLatencies) -> tuple[FlowResult, ...]:
+def flows_of(book: FlowBook, span: Span) -> tuple[FlowResult, ...]:
+    """Say what each flow of all servers did in a window; there may be hundreds of thousands."""
+    latencies = FlowLatencies(span.end)
     own_rows = _flow_histograms(book, span.end)
     numbers = np.flatnonzero(span.end.flows["offered"])
     start, end = span.start.flows[numbers], span.end.flows[numbers]

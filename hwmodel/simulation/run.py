@@ -33,7 +33,7 @@ from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
 from hwmodel.simulation.offered import with_workloads
 from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_of, seeds_beside, widened
-from hwmodel.simulation.outcome import with_bottleneck
+from hwmodel.simulation.outcome import flows_of, with_bottleneck
 from hwmodel.simulation.scenario import scene_of, with_series
 from hwmodel.simulation.series import SeriesRecorder, interval_of
 from hwmodel.simulation.setting_warnings import blocked_behind
@@ -424,27 +424,35 @@ class Run:
         return self.result(interrupted=words.interrupted(done_ms, self.config.run.duration_fs))
 
     def figures(self, span: Span) -> tuple[Result, Sureness]:
-        """Make the result of a window with its intervals, without the closed form and warnings."""
+        """Make the result of a window with its intervals, without flows, closed form and warnings."""
         result, self.seen = self.machine.result_of(self.config, self.workload, span, self.ends)
         burst, ports = burst_frames(self.config), self.book.port_numbers
         sureness = sureness_of(result, self.marks.table(), ports, burst, self.known)
         return replace(result, intervals=sureness.intervals), sureness
 
-    def _replicas(self, shorts: ShortRuns) -> Iterator[Replica]:
-        """Give the figures of short runs that begin in other phases."""
-        for seed in seeds_beside(self.config.run.seed):
-            other = self.config.model_copy(update={"run": self.config.run.model_copy(update={"seed": seed})})
-            run = shorts.finished(other)
-            if run is not None:
-                assert run.start is not None and run.end is not None
-                yield replica_of(run.figures(Span(run.start, run.end))[0])
+    def throughput_gbps(self) -> float | None:
+        """Return what `Result.throughput_gbps` would say of the window, without making a result."""
+        assert self.start is not None and self.end is not None
+        span, marks = Span(self.start, self.end), self.marks.table()
+        outward = marks.figures["mac.tx_bytes" if self.machine.system is None else "outside_bytes"]
+        inward_gbps, outward_gbps = span.gbps(span.count("delivered_bytes")), span.gbps(int(outward[-1] - outward[0]))
+        return None if inward_gbps is None or outward_gbps is None else inward_gbps + outward_gbps
+
+    def _replica(self, shorts: ShortRuns, seed: int) -> Replica | None:
+        """Return the figures of a short run that begins in other phases; None where it cannot be run."""
+        run = shorts.finished(self.config.model_copy(update={"run": self.config.run.model_copy(update={"seed": seed})}))
+        if run is None:
+            return None
+        assert run.start is not None and run.end is not None
+        return replica_of(run.figures(Span(run.start, run.end))[0])
 
     def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
         """Return a result whose intervals reach over short runs in other phases, and what is to be said of these."""
         known = self.known
         if not (known.clock_share and known.sends) or (known.is_random and gets_through(result)):
             return result, []
-        own, others = replica_of(result), list(self._replicas(shorts))
+        found = [self._replica(shorts, seed) for seed in seeds_beside(self.config.run.seed)]  # one in memory at a time
+        own, others = replica_of(result), [one for one in found if one is not None]
         # In a shorter window less grows, and buffers that fill for longer than short runs warm up are emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
         alike = [one for one in own.figures if shorts.warm_up_as_long and one.rpartition(".")[0] not in grown]
@@ -462,7 +470,9 @@ class Run:
         found = limits_of(self.config)
         span = Span(self.start, self.end)
         too_short = why_no_rates(self.config, span, sends=bool(self.workload.sources))
-        result, sureness = self.figures(Span(self.start, self.end, gives_rates=too_short is None))
+        of_window = Span(self.start, self.end, gives_rates=too_short is None)
+        result, sureness = self.figures(of_window)
+        result = replace(result, flows=flows_of(self.book, of_window))
         cycles: list[str] = []
         if is_judged and too_short is None:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
