@@ -75,11 +75,16 @@ def test_entries_of_a_list_go_by_name():
 
 def test_what_is_marked_is_written_with_all_in_it():
     document = Document(NAME, {})
-    document.mark_written(("a",), {"b": [1, {"c": 2}]}, Place(1, 0, 0, "--set a=..."))
+    inside = {"b": [1, {"c": 2}]}
+    document.mark_written(("a",), inside, Place(1, 0, 0, "--set a=..."), before=None)
     assert document.is_written(("a", "b", 1, "c"))
-    document.mark_written(("a",), 5, Place(2, 0, 0, "--set a=5"))
+    document.prefixes["a",] = "servers.0.set."
+    document.mark_written(("a",), 5, Place(2, 0, 0, "--set a=5"), before=inside)
     assert not document.is_written(("a", "b"))
     assert str(document.place_of(("a", "b"))) == "--set a=5"
+    document.prefixes["a",] = "servers.0.set."
+    document.mark_written(("a",), 6, Place(3, 0, 0, "--set a=6"), before=5)
+    assert (str(document.place_of(("a",))), document.prefixes) == ("--set a=6", {})
 
 
 def test_a_path_lies_within_its_beginnings():

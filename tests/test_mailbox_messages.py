@@ -39,7 +39,7 @@ def request_of(fields: Mapping[str, Any]) -> MailboxMessage:
     """
     said = {"from": "vf0", **fields}
     document = Document("mailbox", {"scenario": [{"mailbox": said}]})
-    document.mark_written(PATH, said, Place(0, 0, 0, "mailbox"))
+    document.mark_written(PATH, said, Place(0, 0, 0, "mailbox"), before=None)
     try:
         found = MailboxMessage.model_validate(said)
     except ValidationError as error:

@@ -55,3 +55,39 @@ def test_a_short_run_of_the_same_configuration_carries_the_same():
     for _ in run.pieces():
         pass
     assert ShortRuns(run, make)(config, 1) == pytest.approx(run.result().throughput_gbps(), rel=0.005)
+
+
+OUTWARD = {"pattern": "pairs", "wire_share": 0.4, "external": {"rate": "1Gbps"}, "frame_bytes": 512}
+SEVERAL = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}}
+
+
+@pytest.mark.parametrize("bridges", [{}, {"bridge": {}}, SEVERAL], ids=["alone", "a bridge", "two servers"])
+@pytest.mark.parametrize("load", [OUTWARD, {"pattern": "pairs", "frame_bytes": 512}], ids=["outward", "inside"])
+def test_a_rate_without_a_result_is_that_of_the_result(bridges, load):
+    config = config_from_mapping(merged({"nic": {"vfs": 4}, "run": {"warmup": "20us", "duration": "100us"}}, bridges,
+                                        {"workload": load}))  # fmt: skip
+    run = Run(config, build_workload(config), lambda *_: None)
+    for _ in run.pieces():
+        pass
+    found = run.throughput_gbps()
+    assert found == run.result().throughput_gbps()
+    assert found > 0
+
+
+def test_who_differs_in_the_run_alone_offers_what_the_run_did():
+    config = config_from_mapping(PAIRS)
+    made = []
+
+    def make(one, workload):
+        made.append(workload)
+        return Run(one, workload, lambda *_: None)
+
+    run = make(config, build_workload(config))
+    for _ in run.pieces():
+        pass
+    shorts = ShortRuns(run, make)
+    for other in (config, config.model_copy(update={"run": config.run.model_copy(update={"seed": 7})})):
+        shorts.finished(other)
+        assert made[-1] is run.workload
+    shorts.finished(config_from_mapping(PAIRS, {"workload.frame_bytes": 128}))
+    assert made[-1].sources[0].size_table.value.tolist() == [128]

@@ -95,7 +95,7 @@ class Document:
         """Tell whether the user wrote a value at `path`."""
         return path in self.value_places
 
-    def mark_written(self, path: KeyPath, value: Any, place: Place, before: Any = None) -> None:
+    def mark_written(self, path: KeyPath, value: Any, place: Place, before: Any) -> None:
         """Record that `value`, at `path` and with everything in it, was written at `place`, over what was `before`."""
         if isinstance(before, dict | list):
             self.forget(path)

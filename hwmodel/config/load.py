@@ -195,7 +195,7 @@ def read_base(source: str | Path | Mapping[str, Any], directory: str | Path | No
 def document_of(mapping: Mapping[str, Any], what: str) -> Document:
     """Return nested mappings as the document of a file that held them; `what` is its name in messages."""
     document = Document(what, data=plain_data(mapping))
-    document.mark_written((), document.data, Place(0, 0, 0, what))
+    document.mark_written((), document.data, Place(0, 0, 0, what), before=None)
     spread_dotted_keys(document)
     return document
 
