@@ -97,20 +97,19 @@ class Document:
 
     def mark_written(self, path: KeyPath, value: Any, place: Place, before: Any) -> None:
         """Record that `value`, at `path` and with everything in it, was written at `place`, over what was `before`."""
-        if isinstance(before, dict | list):
-            self.forget(path)
-        else:  # nothing is remembered in a single value: many servers have thousands of them to write
-            self.prefixes.pop(path, None)
+        self._drop(path, before)
         self._mark(path, value, place)
+
+    def _drop(self, path: KeyPath, before: Any) -> None:
+        """Drop what is remembered of a value: by what is in it, since many servers have thousands of them."""
+        for marks in self.marks:
+            marks.pop(path, None)
+        for step, item in _inside(before):
+            self._drop((*path, step), item)
 
     def _mark(self, path: KeyPath, value: Any, place: Place) -> None:
         self.value_places[path] = self.key_places[path] = place
-        inside: Iterable[tuple[str | int, Any]] = ()
-        if isinstance(value, dict):
-            inside = value.items()
-        elif isinstance(value, list):
-            inside = enumerate(value)
-        for step, item in inside:
+        for step, item in _inside(value):
             self._mark((*path, step), item, place)
 
     def forget(self, path: KeyPath) -> None:
@@ -330,6 +329,13 @@ def _decode(content: bytes, source: str) -> str:
         before = content[: error.start]
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
         raise InputError(f"{source}:{line}:{column}: not UTF-8 text (byte 0x{content[error.start]:02x})") from None
+
+
+def _inside(value: Any) -> Iterable[tuple[str | int, Any]]:
+    """Return what a mapping or a list has in it, each by its key or place; nothing of a single value."""
+    if isinstance(value, dict):
+        return value.items()
+    return enumerate(value) if isinstance(value, list) else ()
 
 
 def _child(here: Any, step: str | int) -> Any:
