@@ -89,5 +89,6 @@ def test_who_differs_in_the_run_alone_offers_what_the_run_did():
     for other in (config, config.model_copy(update={"run": config.run.model_copy(update={"seed": 7})})):
         shorts.finished(other)
         assert made[-1] is run.workload
-    shorts.finished(config_from_mapping(PAIRS, {"workload.frame_bytes": 128}))
+    small = config_from_mapping(PAIRS, {"workload.frame_bytes": 128})
+    shorts.finished(config.model_copy(update={"workload": small.workload}))
     assert made[-1].sources[0].size_table.value.tolist() == [128]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import config_from_mapping, load_config
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, WIRE_WAIT_HISTOGRAM
@@ -80,6 +80,20 @@ def test_what_the_bridge_drops_and_copies_is_in_the_totals(two):
     counters = look(two).ledger.counts
     assert (counters.dropped, counters.replicated) == (43, 900)
     assert {int(at): int(counters.drops[at]) for at in np.flatnonzero(counters.drops)} == {ACL: 3, QUEUE_FULL: 45}
+
+
+def test_what_several_bridges_drop_is_added_up():
+    """Two bridges and the servers behind them; each sum tells whose parts are in it."""
+    config = load_config("two_racks")
+    racks = Machine(config, build_workload(config), seed=1)
+    record = racks.system.bridges[0]
+    assert int(record.params.n_boxes) == 2
+    for at in range(2):
+        counts = record.box[at].counts
+        counts.dropped, counts.replicated, counts.drops[ACL], counts.drops[QUEUE_FULL] = 4 * 10**at, 10**at, 10**at, 3
+    racks.ledgers()[0].counts.dropped = racks.ledgers()[0].counts.drops[ACL] = 700
+    found = look(racks).ledger.counts
+    assert (found.dropped, found.replicated, found.drops[ACL], found.drops[QUEUE_FULL]) == (744, 11, 711, 6)
 
 
 def test_looking_again_adds_nothing_twice(two):

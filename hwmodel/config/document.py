@@ -97,26 +97,20 @@ class Document:
 
     def mark_written(self, path: KeyPath, value: Any, place: Place, before: Any) -> None:
         """Record that `value`, at `path` and with everything in it, was written at `place`, over what was `before`."""
-        self._drop(path, before)
+        self.forget(path, before)
         self._mark(path, value, place)
-
-    def _drop(self, path: KeyPath, before: Any) -> None:
-        """Drop what is remembered of a value: by what is in it, since many servers have thousands of them."""
-        for marks in self.marks:
-            marks.pop(path, None)
-        for step, item in _inside(before):
-            self._drop((*path, step), item)
 
     def _mark(self, path: KeyPath, value: Any, place: Place) -> None:
         self.value_places[path] = self.key_places[path] = place
         for step, item in _inside(value):
             self._mark((*path, step), item, place)
 
-    def forget(self, path: KeyPath) -> None:
-        """Drop what is remembered of the value at `path` and of everything in it."""
+    def forget(self, path: KeyPath, before: Any) -> None:
+        """Drop what is remembered of the value that was at `path`, and of everything in it."""
         for marks in self.marks:
-            for known in [known for known in marks if known[: len(path)] == path]:
-                del marks[known]
+            marks.pop(path, None)
+        for step, item in _inside(before):
+            self.forget((*path, step), item)
 
     def dotted(self, path: KeyPath) -> str:
         """Write a path as users type it: entries of a list by their name where they have one, else by position."""

@@ -290,7 +290,7 @@ def _take_out(document: Document, ports: list[Any], at: int) -> tuple[dict[str, 
     taken = tuple(
         {path[3:]: mark for path, mark in known.items() if path[:3] == (*PORTS, at)} for known in document.marks
     )
-    document.forget((*PORTS, at))
+    document.forget((*PORTS, at), entry)
     for known in document.marks:
         behind = sorted(path for path in known if path[:2] == PORTS and len(path) > 2 and _position(path) > at)
         for path in behind:

@@ -13,12 +13,11 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS, LATENCY, LEDGER_COUNTS
+from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS, LEDGER_COUNTS
 from hwmodel.simulation.counts import (
     LATENCY_PLACES,
     OF_LEDGERS,
     SERVER_COUNTS,
-    WORD_BYTES,
     Counts,
     Ints,
     area_of,
@@ -27,16 +26,6 @@ from hwmodel.simulation.counts import (
     gauges_in,
 )
 from hwmodel.simulation.nic_state import Nic
-
-
-def _word_of(latency: str, name: str) -> int:
-    assert LEDGER_COUNTS.fields is not None
-    assert LATENCY.fields is not None
-    return int(LEDGER_COUNTS.fields[latency][1] + LATENCY.fields[name][1]) // WORD_BYTES
-
-
-# Where in the words of a LEDGER_COUNTS its latencies have these.
-LATENCY_WORDS = np.array([[_word_of(one, name) for name in ("n", "lowest_fs", "highest_fs")] for one in OF_LEDGERS])
 
 
 class SystemCounts:
@@ -87,12 +76,8 @@ class SystemCounts:
 
     def columns(self, words: Ints) -> dict[str, slice]:
         """Return what of its histogram each latency of the moment with these words can have filled."""
-        each = words[: self._n_words].reshape(len(self._ledgers), -1)[:, LATENCY_WORDS]
-        n = each[:, :, 0]
-        lowest_fs = np.where(n > 0, each[:, :, 1], NEVER).min(axis=0)
-        highest_fs = np.where(n > 0, each[:, :, 2], 0).max(axis=0)
-        of_each = zip(OF_LEDGERS, n.max(axis=0).tolist(), lowest_fs.tolist(), highest_fs.tolist(), strict=True)
-        found = {name: columns_of(*moments) for name, *moments in of_each}
+        ledgers = words[: self._n_words].view(LEDGER_COUNTS)
+        found = {name: columns_of(ledgers[name]["n"].max(), *map(int, _extremes(ledgers[name]))) for name in OF_LEDGERS}
         return found | {"mac.wait": slice(0, 0) if self._own is None else self._own.columns(words)["mac.wait"]}
 
 
@@ -110,12 +95,16 @@ def added_up(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         found["part_sums"][name] = _in_order(rows["part_sums"][name])
     for name in OF_LEDGERS:
         into, latencies = found[name], rows[name]
-        has_some = latencies["n"] > 0
         into["sum_fs"] = _in_order(latencies["sum_fs"])
-        into["lowest_fs"] = np.where(has_some, latencies["lowest_fs"], NEVER).min(axis=-1)
-        into["lowest_fs"][~has_some.any(axis=-1)] = 0
-        into["highest_fs"] = np.where(has_some, latencies["highest_fs"], 0).max(axis=-1)
+        into["lowest_fs"], into["highest_fs"] = _extremes(latencies)
     return found
+
+
+def _extremes(latencies: npt.NDArray[Any]) -> tuple[Ints, Ints]:
+    """Return the extremes of those that have samples, along the last axis; 0 where none has any."""
+    has_some = latencies["n"] > 0
+    lowest_fs = np.where(has_some, latencies["lowest_fs"], NEVER).min(axis=-1)
+    return np.where(has_some.any(axis=-1), lowest_fs, 0), np.where(has_some, latencies["highest_fs"], 0).max(axis=-1)
 
 
 def _in_order(of_ledgers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -15,10 +15,7 @@ from hwmodel.machine.counts.flow_state import add_flows
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import LEDGER, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.server import SERVER, zeros
-from hwmodel.simulation.counts import (
-    Counts,
-    Ints,
-)
+from hwmodel.simulation.counts import Counts, Ints
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic
 from hwmodel.simulation.system_counts import SystemCounts
