@@ -7,6 +7,7 @@ import pytest
 
 from hwmodel.machine import engine
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
+from hwmodel.results.histogram import UNIT_FS, bucket_index
 from hwmodel.simulation.counts import LATENCY_PLACES, latencies_in, parts_of
 from hwmodel.simulation.flow_book import FlowBook, Flows
 from hwmodel.simulation.measurement import begin_window, take_snapshot
@@ -110,6 +111,22 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
     assert later.flows["latency"]["n"].sum() == n
     assert later.histogram[FIRST_FLOW_HISTOGRAM:].sum() == n
     assert int(later.latencies["from_doorbell"]["n"]) == n
+
+
+def test_a_window_forgets_what_flows_with_one_histogram_have_filled_of_it(idle):
+    """Two flows share a row, at its two ends; a third has its own, and a fourth has delivered nothing."""
+    flows, histogram = idle.ledger.flow, idle.ledger["histogram"]
+    for at, (row, n, times_fs) in enumerate(
+        ((1, 2, (100 * NS,) * 2), (1, 1, (9000 * NS,)), (2, 1, (50 * NS,)), (3, 0, ()))
+    ):
+        flow = flows[at]
+        flow.histogram, flow.latency.n = FIRST_FLOW_HISTOGRAM + row, n
+        flow.latency.lowest_fs, flow.latency.highest_fs = (min(times_fs), max(times_fs)) if n else (0, 0)
+        for time_fs in times_fs:
+            histogram[flow.histogram, bucket_index(time_fs // UNIT_FS)] += 1
+    assert histogram.sum() == 4
+    begin_window(idle, FlowBook(counted=np.arange(4)))
+    assert (histogram.sum(), idle["ledger"]["flow"]["latency"]["n"].sum()) == (0, 0)
 
 
 def test_time_on_the_link_is_bytes_times_their_time():
