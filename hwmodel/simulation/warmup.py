@@ -1,18 +1,17 @@
-"""The warm-up: run until throughput, latency and the depth of every buffer are steady, by MSER-5.
+"""When a run has become steady: MSER-5 on its throughput, its latency and the depth of each of its buffers.
 
 A saturated run starts with its buffers filling; reads outrun writes until the Rx buffer is full, and rates hold only
 after that. Near saturation rings fill for much longer than any of it shows in the throughput.
 
-When a run has become steady: MSER-5 on its throughput, its latency and the depth of each of its buffers.
-
 The marginal standard error rule (K. P. White, An effective truncation heuristic for bias reduction in simulation
-output, Simulation 69(6), 1997) cuts off the first d observations where that makes the rest's standard error least; on
-means of five (K. P. White, M. J. Cobb, S. C. Spratt, A comparison of five steady-state truncation heuristics for
-simulation, Winter Simulation Conference 2000) it did best of those compared, and it has no parameter to tune: so it,
-and neither Welch's graph, which wants an eye, nor a threshold on slices that agree, which a slow drift passes. A cut in
-the second half says that the series is too short to tell; here a third is the most. A deterministic machine beats
-against the slices in which it is looked at, and once it is steady its series is constant to the last digits, of which
-the rule would keep ever fewer: so a late cut counts only where it moves the mean.
+output, Simulation 69(6), 1997) cuts off as many first observations as make the standard error of the rest least. On
+means of five it did best of the rules compared (K. P. White, M. J. Cobb, S. C. Spratt, A comparison of five
+steady-state truncation heuristics for simulation, Winter Simulation Conference 2000). It has no parameter to tune,
+needs nobody to look at a graph, as Welch's method does, and sees a slow drift, which a threshold on how far slices
+differ does not. Its authors call a series too short if the cut falls in the second half; here a third is the most.
+
+The model is deterministic: a steady series beats against the slices, or is constant to the last digits, and the rule
+would then cut off ever more. So a late cut counts only if it moves the mean.
 """
 
 from __future__ import annotations
