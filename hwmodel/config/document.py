@@ -105,6 +105,13 @@ class Document:
         for step, item in _inside(value):
             self._mark((*path, step), item, place)
 
+    def take_places(self, path: KeyPath, other: Document, inside: KeyPath = ()) -> None:
+        """Record where a value at `path` was written: with everything in it as at `inside` in another document."""
+        n = len(inside)
+        for own, others in ((self.value_places, other.value_places), (self.key_places, other.key_places)):
+            own.update({(*path, *at[n:]): place for at, place in others.items() if at[:n] == inside})
+        self.unreadable.update((*path, *at[n:]) for at in other.unreadable if at[:n] == inside)
+
     def forget(self, path: KeyPath, before: Any) -> None:
         """Drop what is remembered of the value that was at `path`, and of everything in it."""
         for marks in self.marks:

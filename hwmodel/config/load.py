@@ -209,9 +209,7 @@ def read_named_base(name: str, directory: str) -> BaseDocument:
 def base_inside(document: Document, key: str, directory: str) -> BaseDocument:
     """Return the mapping that stands at a top-level key of another document, with the places of all in it."""
     inside = Document(document.source, data=copied_data(document.data[key]))
-    for to, of in ((inside.value_places, document.value_places), (inside.key_places, document.key_places)):
-        to.update({path[1:]: place for path, place in of.items() if path[:1] == (key,)})
-    inside.unreadable.update(path[1:] for path in document.unreadable if path[:1] == (key,))
+    inside.take_places((), document, (key,))
     return BaseDocument(inside, directory)
 
 

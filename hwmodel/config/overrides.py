@@ -92,10 +92,7 @@ class _Origin:
         if self.prefix:
             document.prefixes[path] = self.prefix
         if self.written is not None:
-            own, n = self.written, len(self.path)
-            for to, of in ((document.value_places, own.value_places), (document.key_places, own.key_places)):
-                to.update({(*path, *old[n:]): place for old, place in of.items() if old[:n] == self.path})
-            document.unreadable.update((*path, *old[n:]) for old in own.unreadable if old[:n] == self.path)
+            document.take_places(path, self.written, self.path)
 
     def mark_made(self, document: Document, path: KeyPath) -> None:
         """Record that there is a value at `path` because of what was written here."""

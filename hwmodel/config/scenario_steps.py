@@ -42,8 +42,7 @@ def spread_scenario_file(document: Document, directory: str) -> None:
         raise_problems([events.problem((), "a scenario is a list, like [{at: 2ms, set: {...}}]")])
     document.forget(path, name)
     document.data["scenario"] = events.data
-    for to, of in ((document.value_places, events.value_places), (document.key_places, events.key_places)):
-        to.update({(*path, *inside): at for inside, at in of.items()})
+    document.take_places(path, events)
 
 
 class Drivers(Protocol):
