@@ -107,17 +107,14 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
         for key in differing(old.settings, new.settings)
         if not _is_one_of(key, OF_BRIDGES, rates)
     ]
-    keys += [
-        key
-        for key in differing(before, after)
-        if key.startswith("multi_root") and not _is_one_of(key, OF_MULTI_ROOTS, ())
-    ]
-    keys += [key for key in differing(before, after) if fnmatchcase(key, "servers.*.tree*")]
+    of_system = differing(before, after)
+    keys += [key for key in of_system if key.startswith("multi_root") and not _is_one_of(key, OF_MULTI_ROOTS)]
+    keys += [key for key in of_system if fnmatchcase(key, "servers.*.tree*")]
     return keys + [
         key
-        for key in differing(before, after)
+        for key in of_system
         if key.startswith(("workload", "run"))
-        and not (_is_one_of(key, OF_WORKLOADS, ()) and _has_same_streams(before, after))
+        and not (_is_one_of(key, OF_WORKLOADS) and _has_same_streams(before, after))
     ]
 
 
@@ -172,7 +169,7 @@ def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:
     return list(zip(old, new, strict=True))
 
 
-def _is_one_of(key: str, patterns: Sequence[str], but: Sequence[str]) -> bool:
+def _is_one_of(key: str, patterns: Sequence[str], but: Sequence[str] = ()) -> bool:
     return any(fnmatchcase(key, one) for one in patterns) and not any(fnmatchcase(key, one) for one in but)
 
 
