@@ -273,9 +273,7 @@ def _descend(document: Document, here: Any, path: KeyPath, step: str, origin: _O
             origin.mark_made(document, (*path, index, "name"))
         if index is not None:
             return here[index], (*path, index)
-        _complain(document, (*path, step), _no_entry(here, step), origin)
-        return None, path
-    _complain(document, (*path, step), f"{document.dotted(path)} is a single value and has no key {step!r}", origin)
+    _complain(document, here, path, step, origin)
     return None, path
 
 
@@ -293,22 +291,23 @@ def _store(document: Document, here: Any, path: KeyPath, step: str, value: objec
     if isinstance(here, dict):
         path, before = (*path, step), here.get(step)
         here[step] = value
-    elif isinstance(here, list):
-        index = _index_of(here, step)
-        if index is None:
-            _complain(document, (*path, step), _no_entry(here, step), origin)
-            return None
+    elif isinstance(here, list) and (index := _index_of(here, step)) is not None:
         path, before = (*path, index), here[index]
         here[index] = value
     else:
-        message = f"{document.dotted(path)} is a single value and has no key {step!r}"
-        _complain(document, (*path, step), message, origin)
+        _complain(document, here, path, step, origin)
         return None
     origin.mark(document, path, value, before)
     return path
 
 
-def _complain(document: Document, path: KeyPath, message: str, origin: _Origin) -> None:
+def _complain(document: Document, here: Any, path: KeyPath, step: str, origin: _Origin) -> None:
+    """Report that what stands at `path` has nothing at `step`: a list no such entry, a single value no keys."""
+    if isinstance(here, list):
+        message = _no_entry(here, step)
+    else:
+        message = f"{document.dotted(path)} is a single value and has no key {step!r}"
+    path = (*path, step)
     before = "" if document.prefix_of(path) else origin.prefix
     document.problems.append(Problem(origin.place_of_key, before + document.dotted(path), message))
 
