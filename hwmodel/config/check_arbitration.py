@@ -158,7 +158,7 @@ def _check_guarantees(config: Config, arbitration: TransmitArbitration, findings
 
 def _check_room(config: Config, arbitration: TransmitArbitration, findings: Findings) -> None:
     room = config.nic.tx_buffer_bytes // len(arbitration.classes)
-    longest = max(config.switch.ports, key=lambda port: port.max_frame_bytes)
+    longest = config.switch.longest_sender
     if room < longest.max_frame_bytes - FCS_BYTES:
         findings.add(
             f"{format_bytes(config.nic.tx_buffer_bytes)} for {len(arbitration.classes)} classes are {room} B each, "

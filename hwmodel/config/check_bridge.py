@@ -103,7 +103,7 @@ def _check_buffer(bridge: NamedBridge, parts: Sequence[Part]) -> None:
     settings = bridge.settings
     for part in parts:
         switch = part.server.config.switch
-        longest = max(switch.ports, key=lambda port: port.max_frame_bytes)
+        longest = switch.longest_sender
         here = [wire for wire in part.server.wires if wire in settings.ports]
         n_bytes = longest.max_frame_bytes + (MODES[switch.mode].tag_bytes if here else 0)
         rooms: dict[KeyPath, int] = {(*bridge.path, "buffer"): settings.buffer_bytes}
@@ -158,7 +158,7 @@ def _check_queues(bridge: NamedBridge, name: str, part: Part, findings: Findings
     if not switch.ports:
         return
     channels = s_channels_of(switch)
-    longest = max(switch.ports, key=lambda station: station.max_frame_bytes)
+    longest = switch.longest_sender
     n_bytes = longest.max_frame_bytes + MODES[switch.mode].tag_bytes
     for s_channel in channels:
         room_bytes = queue_bytes(bridge.settings, port, s_channel, len(channels))

@@ -128,7 +128,7 @@ def _check_core(config: Config, findings: Findings) -> None:
             "switch.timing",
             "nic.vfs",
         )
-    longest = max(switch.ports, key=lambda port: port.max_frame_bytes)
+    longest = switch.longest_sender
     if longest.max_frame_bytes > switch.queue_bytes and not config.has_virtual_switch:
         findings.add(
             f"{format_bytes(switch.queue_bytes)} never holds the longest frame of {longest.name}, "

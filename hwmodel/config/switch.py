@@ -428,9 +428,14 @@ class Switch(Block):
         return (*(["switch.acl"] if self.acl else []), *([guarded] if guarded else []))
 
     @property
+    def longest_sender(self) -> Port:
+        """Return the station that may send the longest frames, the first of several."""
+        return max(self.ports, key=lambda port: port.max_frame_bytes)
+
+    @property
     def longest_frame_bytes(self) -> int:
         """Return the longest frame with FCS that any station may send."""
-        return max(port.max_frame_bytes for port in self.ports)
+        return self.longest_sender.max_frame_bytes
 
     def pool_credits(self) -> tuple[Credits, ...]:
         """Return the credits of each station beside others of its class: its own, or in proportion to the weights."""
