@@ -210,7 +210,7 @@ class _Behind(NamedTuple):
 def check_extenders(bridge: NamedBridge, findings: Findings, parts: Sequence[Part]) -> None:
     """Check the extenders of a bridge and what stands behind them."""
     settings, path = bridge.settings, bridge.path
-    own = [part for part in parts if any(wire in settings.ports for wire in part.server.wires)]
+    own = [part for part in parts if bridge.is_at(part.server)]
     extenders = {name: _Behind(name, (*path, "extenders", name), one.behind)
                  for name, one in settings.extenders.items()}  # fmt: skip
     ports = [_Behind(name, (*path, "ports", name), one.behind) for name, one in settings.ports.items()
@@ -353,7 +353,7 @@ def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> W
         return None
     _check_places(bridges, findings, parts)
     for bridge in bridges:
-        has_adapters = any(wire in bridge.settings.ports for part in parts for wire in part.server.wires)
+        has_adapters = any(bridge.is_at(part.server) for part in parts)
         if bridge.settings.kind == "controlling" and not has_adapters:
             findings.add(
                 f"kind: controlling is for adapters in mode {' or '.join(TAG_MODES)}, and none is at {bridge.name}",
@@ -413,15 +413,14 @@ def _check_places(bridges: Sequence[NamedBridge], findings: Findings, parts: Seq
     """Check that each server, and who is outside, is at one bridge."""
     several = {wire for part in parts for wire in part.server.wires if len(part.server.wires) > 1}
     for name in (*(wire for part in parts for wire in part.server.wires), OUTSIDE):
-        whose = f"port {name}" if name in several else f"server {name}"
-        words = "the stations outside are" if name == OUTSIDE else f"{whose} is"
+        whose, what = (f"port {name}", "a port") if name in several else (f"server {name}", "an adapter")
         at = [bridge for bridge in bridges if name in bridge.settings.ports]
         for bridge in at[1:]:
-            findings.add(
-                f"{words} at {at[0].name} already; {'a port' if name in several else 'an adapter'} has one wire"
-                if name != OUTSIDE
-                else f"{words} at {at[0].name} already", (*bridge.path, "ports", name),
-            )  # fmt: skip
+            if name == OUTSIDE:
+                message = f"the stations outside are at {at[0].name} already"
+            else:
+                message = f"{whose} is at {at[0].name} already; {what} has one wire"
+            findings.add(message, (*bridge.path, "ports", name))
         if not at:
             findings.add(
                 f"no bridge has a port {f'{name} for that port of the adapter' if name in several else f'for {whose}'} "

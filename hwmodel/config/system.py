@@ -102,6 +102,10 @@ class NamedBridge:
         ports = self.settings.ports.items()
         return {name: port for name, port in ports if isinstance(port, JoinedPort) and port.to is not None}
 
+    def is_at(self, server: Server) -> bool:
+        """Tell whether a wire of a server ends at it."""
+        return any(wire in self.settings.ports for wire in server.wires)
+
     def propagation_fs(self, port: str) -> int:
         """Return the propagation of the wire at a port."""
         own = self.settings.ports[port]
@@ -122,7 +126,7 @@ def bridge_with(config: Config, port: str) -> NamedBridge | None:
 
 def bridges_at(config: Config, server: Server) -> list[NamedBridge]:
     """Return the bridges at the other ends of a server's wires, each once, in the order of all."""
-    return [one for one in bridges_of(config) if any(wire in one.settings.ports for wire in server.wires)]
+    return [one for one in bridges_of(config) if one.is_at(server)]
 
 
 MOST_REMEMBERED = 4
