@@ -14,6 +14,7 @@ from .flow_control import FlowControl
 from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key
 from .names import PortName, ethernet_ports
 from .pci_bus import PciBus
+from .presets import DEVICES, Device
 from .steering import Steering
 
 Ordering = Literal["strict", "relaxed", "id_based"]
@@ -434,6 +435,16 @@ class Nic(Block):
         alias="header_split",
         unsaid=None,
     )
+
+    @property
+    def device(self) -> Device | None:
+        """Return what is known of the preset's device; None where there is no preset."""
+        return None if self.preset is None else DEVICES[self.preset]
+
+    @property
+    def n_queues(self) -> int:
+        """Return how many pairs of a Tx and an Rx ring all functions have together."""
+        return self.queues_per_vf * (self.vfs + 1)
 
     @property
     def tx_host_threshold(self) -> int:

@@ -26,7 +26,7 @@ from .frame_lengths import (
     slots_of_send,
 )
 from .model import Config
-from .presets import DEVICES, Device
+from .presets import Device
 
 _TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
 _RX_BATCHES = (
@@ -102,11 +102,11 @@ def _check_buffers(config: Config, findings: Findings) -> None:
 
 def check_device(config: Config, findings: Findings) -> None:
     """Check the `nic` block against its device."""
-    name = config.nic.preset
-    if name is not None:
-        _check_functions(config, findings, name, DEVICES[name])
-        _check_ring_range(config, findings, name, DEVICES[name])
-        _check_tables(config, findings, name, DEVICES[name])
+    name, device = config.nic.preset, config.nic.device
+    if name is not None and device is not None:
+        _check_functions(config, findings, name, device)
+        _check_ring_range(config, findings, name, device)
+        _check_tables(config, findings, name, device)
         _check_descriptors(config, findings, name)
     _check_capacity(config, findings)
 
@@ -127,10 +127,9 @@ def _check_functions(config: Config, findings: Findings, name: str, device: Devi
         )
         return
     _check_vectors(config, findings, name, device)
-    n_queues = nic.queues_per_vf * (nic.vfs + 1)
-    if n_queues > device.max_queues and nic.vfs <= device.max_vfs:
+    if nic.n_queues > device.max_queues and nic.vfs <= device.max_vfs:
         findings.add(
-            f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {n_queues}, more than the "
+            f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {nic.n_queues}, more than the "
             f"{device.max_queues} of the {name}",
             "nic.queues_per_vf",
             "nic.vfs",
@@ -218,8 +217,7 @@ def _check_descriptors(config: Config, findings: Findings, name: str) -> None:
 
 
 def _check_capacity(config: Config, findings: Findings) -> None:
-    nic = config.nic
-    n_queues = nic.queues_per_vf * (nic.vfs + 1)
+    nic, n_queues = config.nic, config.nic.n_queues
     if n_queues > MODEL_MAX_QUEUES:
         findings.add(
             f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {n_queues}; the model has room for "

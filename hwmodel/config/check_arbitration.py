@@ -11,7 +11,6 @@ from hwmodel.units import format_bytes, format_rate_bps
 from .document import KeyPath
 from .findings import Findings
 from .model import Config
-from .presets import DEVICES
 
 if TYPE_CHECKING:
     from .arbitration import TransmitArbitration
@@ -27,10 +26,12 @@ def check_arbitration(config: Config, findings: Findings) -> None:
     if arbitration is None:
         _check_unused(config, findings)
         return
-    device = config.nic.preset
-    if device is not None and not DEVICES[device].has_dcb:
-        findings.add(f"the {device} has no such planes; the 82599, X540 and X550 have them (nic.preset: null has)",
-                     "nic.arbitration", "nic.preset")  # fmt: skip
+    device = config.nic.device
+    if device is not None and not device.has_dcb:
+        findings.add(
+            f"the {config.nic.preset} has no such planes; the 82599, X540 and X550 have them (nic.preset: null has)",
+            "nic.arbitration", "nic.preset",
+        )  # fmt: skip
     if config.switch.scheduler != "round_robin":
         findings.add(
             "with nic.arbitration its planes say who sends; leave the scheduler out", "switch.scheduler",

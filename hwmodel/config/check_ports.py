@@ -8,7 +8,6 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .model import Config
 from .names import UPLINK, ethernet_ports, is_uplink
-from .presets import DEVICES
 from .system import Domain, apart_ports, bridges_of, domains_of, own_uplinks, port_of_end
 
 
@@ -35,9 +34,8 @@ def check_port_name(config: Config, findings: Findings, name: str, path: KeyPath
 
 
 def _check_device(config: Config, findings: Findings) -> None:
-    name, count = config.nic.preset, config.port.count
-    device = None if name is None else DEVICES[name]
-    if device is None or device.max_ports is None:
+    name, count, device = config.nic.preset, config.port.count, config.nic.device
+    if device is None:
         return
     if count > device.max_ports:
         findings.add(

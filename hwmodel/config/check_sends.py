@@ -9,7 +9,6 @@ from .findings import Findings
 from .frame_lengths import descriptors_of_send
 from .kinds import LONGEST_FRAME_BYTES
 from .model import Config
-from .presets import DEVICES
 from .workload import lengths_of_send
 
 _SEGMENT = "workload.segment_bytes"
@@ -142,18 +141,17 @@ def _check_receives(config: Config, findings: Findings) -> None:
             )
     if nic.rsc is None:
         return
-    if nic.preset is not None and not DEVICES[nic.preset].has_rsc:
+    if nic.device is not None and not nic.device.has_rsc:
         findings.add(
             f"the {nic.preset} coalesces no frames; the 82599, X540 and X550 do (nic.preset: null may)",
             "nic.rsc",
             "nic.preset",
         )
-    n_queues = nic.queues_per_vf * (nic.vfs + 1)
-    places = n_queues * PLACES_A_DESCRIPTOR * (1 << (nic.rx_ring - 1).bit_length())
+    places = nic.n_queues * PLACES_A_DESCRIPTOR * (1 << (nic.rx_ring - 1).bit_length())
     if places > MODEL_PLACES:
         findings.add(
-            f"{nic.rx_ring} descriptors in each of {n_queues} rings; with nic.rsc the model has room for "
-            f"{MODEL_PLACES // (PLACES_A_DESCRIPTOR * n_queues)}",
+            f"{nic.rx_ring} descriptors in each of {nic.n_queues} rings; with nic.rsc the model has room for "
+            f"{MODEL_PLACES // (PLACES_A_DESCRIPTOR * nic.n_queues)}",
             "nic.rx_ring",
             "nic.rsc",
             besides=["nic.vfs", "nic.queues_per_vf"],

@@ -12,7 +12,7 @@ from .document import KeyPath
 from .fill_queues import table_entries
 from .findings import Findings
 from .model import Config
-from .presets import DEVICES, Device
+from .presets import Device
 from .steering import MODEL_MAX_ETHERTYPE_FILTERS, MODEL_MAX_TUPLE_FILTERS, FlowDirector, Steering, at_pools
 
 AT: KeyPath = ("nic", "steering")
@@ -74,7 +74,7 @@ def _check_cores(config: Config, findings: Findings) -> None:
 
 def _check_pools(config: Config, findings: Findings) -> None:
     """Check what pools need, and what only functions have."""
-    device = DEVICES.get(config.nic.preset or "")
+    device = config.nic.device
     if device is not None and device.max_pools is not None and config.nic.vfs + 1 > device.max_pools:
         findings.add(
             f"{config.nic.vfs} pools and the PF's own are more than the {device.max_pools} of the {config.nic.preset} "
@@ -102,7 +102,7 @@ def check_steering(config: Config, findings: Findings) -> None:
     steering = config.nic.steering
     if steering is None:
         return
-    device = DEVICES.get(config.nic.preset or "")
+    device = config.nic.device
     _check_names(config, steering, findings)
     _check_queue_numbers(config, steering, findings)
     _check_lists(config, steering, device, findings)

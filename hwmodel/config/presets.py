@@ -32,9 +32,9 @@ class Device:
     max_ethertype_filters: int
     max_tuple_filters: int
     has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
+    max_ports: int
     has_rsc: bool = True  # all of these cut sends (TSO): Linux igb, ixgbe, i40e drivers, NETIF_F_TSO
     has_dcb: bool = False  # classes of traffic in two planes: 82599, X540 and X550 (Linux ixgbe_dcb_82599.c)
-    max_ports: int | None = None
     tx_on_chip: int | None = None  # descriptors of a Tx ring
     vectors_per_vf: int | None = None  # for queues, beside the one for messages
     shares_vfs_by_ports: bool = False  # each of several ports has an equal part of the VFs
