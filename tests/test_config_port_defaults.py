@@ -53,6 +53,8 @@ def test_it_can_be_set():
         ("{name: all, vlans: [1, 5000]}, {name: vf0, weight: 0}",
          ["c.yaml:1:41: switch.ports.all.vlans.1: 5000 is out of range; 1 to 4094",
           "c.yaml:1:69: switch.ports.vf0.weight: 0 is out of range; 1 to 65535"]),
+        ("{name: all, weight: 2}, {name: [vf0]}",
+         ["c.yaml:1:49: switch.ports.0.name: a list is not the name of a port here; pf, vf0, vf1 and so on"]),
         ("{name: all, wieght: 2}", ["c.yaml:1:30: switch.ports.all.wieght: unknown key (did you mean weight?)"]),
         ("{name: all, weight: 2}, {name: all, weight: 3}",
          ["c.yaml:1:49: switch.ports.all.name: all has an entry already"]),

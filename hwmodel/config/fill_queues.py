@@ -43,7 +43,7 @@ def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_
 
 def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: Any) -> None:
     """Fill in what passing frames takes in a virtual switch, on which core, and whether it reaches the wire."""
-    is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch"
+    is_used = has_virtual_switch(nic)
     if is_used and host.get("virtual_switch") is None:
         host["virtual_switch"] = {}
     own = host.get("virtual_switch")
@@ -59,24 +59,22 @@ def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: A
         switch["uplink"].setdefault("vlans", [])
 
 
+def has_virtual_switch(nic: Any) -> bool:
+    """Tell whether VMs have ports of the host's virtual switch, as the plain data of a block `nic` says."""
+    return isinstance(nic, dict) and nic.get("mode") == "vswitch"
+
+
 def has_bond(host: Any, nic: Any) -> bool:
     """Tell whether the ports of an adapter are legs of a virtual switch's uplink."""
     own = host.get("virtual_switch") if isinstance(host, dict) else None
-    is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch"
-    return is_used and isinstance(own, dict) and own.get("bond") is not None
+    return has_virtual_switch(nic) and isinstance(own, dict) and own.get("bond") is not None
 
 
-def fill_segments(switch: dict[str, Any], functions: list[str], nic: Any, workload: Any) -> None:
+def fill_segments(stations: list[Any], nic: Any, workload: Any) -> None:
     """Let stations of a virtual switch send what they are said to send, where these are segments and no frames."""
-    stations = switch.setdefault("ports", [])
-    is_used = isinstance(nic, dict) and nic.get("mode") == "vswitch" and isinstance(stations, list)
-    length = _segment_length(workload) if is_used and isinstance(workload, dict) else None
-    if length is None:
-        return
-    named = {entry.get("name") for entry in stations if isinstance(entry, dict)}
-    stations.extend({"name": name} for name in functions if name not in named)
+    length = _segment_length(workload) if has_virtual_switch(nic) and isinstance(workload, dict) else None
     for entry in stations:
-        if isinstance(entry, dict):
+        if length is not None and isinstance(entry, dict):
             entry.setdefault("max_frame", f"{length}B")
 
 

@@ -19,7 +19,14 @@ from hwmodel.wire.ethernet import format_mac
 from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import OUTSIDE, Bridge, wire_names
 from .document import Document, KeyPath, Problem, copied_data
-from .fill_queues import fill_queues, fill_segments, fill_thresholds, fill_virtual_switch, has_bond
+from .fill_queues import (
+    fill_queues,
+    fill_segments,
+    fill_thresholds,
+    fill_virtual_switch,
+    has_bond,
+    has_virtual_switch,
+)
 from .host import MOST_CORES
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
@@ -79,13 +86,14 @@ def fill(
     n_ports = number_of_ports(data["port"])
     fill_queues(driver, nic, _preset_name(nic, "82599"), n_ports, has_own_buffer=has_own_buffer)
     if isinstance(data["host"], dict):
-        n_beside = 2 if isinstance(nic, dict) and nic.get("mode") == "vswitch" else 0  # the PF, and the switch
+        n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
         fill_virtual_switch(data["host"], data["switch"], nic, workload)
-    if isinstance(data["switch"], dict):
-        fill_segments(data["switch"], function_names(data), nic, workload)
+    if isinstance(data["switch"], dict) and isinstance(data["switch"].setdefault("ports", []), list):
+        _list_stations(data["switch"]["ports"], function_names(data))
+        fill_segments(data["switch"]["ports"], nic, workload)
         n_switched = 1 if has_bond(data["host"], nic) else n_ports
-        _fill_stations(data["switch"], function_names(data), server, interfaces_before, n_switched)
+        _fill_stations(data["switch"], server, interfaces_before, n_switched)
     if isinstance(workload, dict):
         _fill_workload(document, workload, nic, base_directory)
     if isinstance(data.get(MULTI_ROOT), dict):
@@ -180,15 +188,14 @@ def number_of_ports(port: Any) -> int:
     return count if isinstance(count, int) and 1 < count <= MODEL_MAX_PORTS else 1
 
 
-def _fill_stations(
-    switch: dict[str, Any], functions: list[str], server: int, interfaces_before: int, n_ports: int
-) -> None:
-    stations = switch.setdefault("ports", [])
-    if not isinstance(stations, list):
-        return
+def _list_stations(stations: list[Any], functions: list[str]) -> None:
+    """Give each function that has no entry one with its name alone."""
     named = {entry["name"] for entry in stations if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
     stations.extend({"name": name} for name in functions if name not in named)
-    for entry in stations:
+
+
+def _fill_stations(switch: dict[str, Any], server: int, interfaces_before: int, n_ports: int) -> None:
+    for entry in switch["ports"]:
         if isinstance(entry, dict):
             _fill_station(entry, server, interfaces_before)
             if n_ports > 1 and is_station_name(str(entry.get("name"))):
@@ -276,8 +283,7 @@ def spread_port_defaults(document: Document, stations: list[str]) -> None:
             message = "no two stations have the same; it belongs into the entries of single ports"
             place = marks[0].get((key,), document.place_of(PORTS))
             document.problems.append(Problem(place, f"switch.ports.all.{key}", message))
-    written = {entry.get("name") for entry in ports if isinstance(entry, dict)}
-    ports.extend({"name": name} for name in stations if name not in written)
+    _list_stations(ports, stations)
     for index, entry in enumerate(ports):
         if isinstance(entry, dict):
             for key in [key for key in defaults if key not in entry]:
