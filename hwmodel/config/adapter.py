@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.pci_bus import bus_name
-from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, GENERATIONS, MOST_TEN_BIT_TAGS, REGISTER_BYTES, DllpModel
+from hwmodel.rules.pcie_link import (
+    DESCRIPTOR_BYTES,
+    GENERATIONS,
+    LANE_WIDTHS,
+    MOST_TEN_BIT_TAGS,
+    REGISTER_BYTES,
+    DllpModel,
+)
 
 from .arbitration import TransmitArbitration
 from .flow_control import FlowControl
@@ -19,6 +26,8 @@ from .steering import Steering
 
 Ordering = Literal["strict", "relaxed", "id_based"]
 Arbitration = Literal["round_robin", "reads_first", "writes_first", "arrival"]
+Generation = Annotated[int, Whole(choices=tuple(GENERATIONS))]
+Lanes = Annotated[int, Whole(choices=LANE_WIDTHS)]
 HeaderCredits = Annotated[int, Whole(0, 127)]  # PCI Express Base Specification 3.0, 2.6.1: at most 127 outstanding
 DataCredits = Annotated[int, Whole(0, 2047)]  # the same: at most 2047 outstanding, 16 B each
 DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
@@ -82,12 +91,8 @@ class Credits(Block):
 class Pcie(Block):
     """The PCI Express link: its rate, its transaction sizes and what its data link layer costs."""
 
-    generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] = key(
-        2, "PCI Express generation, 1 to 5: 2.5, 5, 8, 16 or 32 GT/s a lane."
-    )
-    lanes: Annotated[int, Whole(choices=(1, 2, 4, 8, 12, 16, 32))] = key(
-        4, "Width of the link; with `generation` it sets the raw rate."
-    )
+    generation: Generation = key(2, "PCI Express generation, 1 to 5: 2.5, 5, 8, 16 or 32 GT/s a lane.")
+    lanes: Lanes = key(4, "Width of the link; with `generation` it sets the raw rate.")
     max_payload_bytes: Annotated[int, ByteCount("128B", "4096B", power_of_two=True)] = key(
         "256B",
         "Largest payload of a memory write or completion (MPS). A larger one spends fewer bytes on headers.",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from hwmodel.rules.pcie_link import GENERATIONS, LANE_WIDTHS
-
+from .adapter import Generation, Lanes
 from .kinds import Block, Duration, Whole, Word, key
 from .names import ServerName
 from .pcie_tree import Passing, SwitchCredits
@@ -22,12 +21,10 @@ class HostPort(Block):
     weight: Annotated[int, Whole(1, 255)] = key(
         1, "Share of the host in the link between switch and adapter, in bytes, each way (deficit round robin)."
     )
-    generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] | None = key(
+    generation: Generation | None = key(
         None, "PCI Express generation of the host's own link; null: that of the adapter's, `pcie.generation`."
     )
-    lanes: Annotated[int, Whole(choices=LANE_WIDTHS)] | None = key(
-        None, "Width of the host's own link; null: that of the adapter's, `pcie.lanes`."
-    )
+    lanes: Lanes | None = key(None, "Width of the host's own link; null: that of the adapter's, `pcie.lanes`.")
     propagation_fs: Annotated[int, Duration("0ns", "1us")] = key(
         "0ns", "Time from the end of a TLP's transmission on the host's own link to its receipt, each way.",
         alias="propagation",

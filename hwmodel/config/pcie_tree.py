@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from hwmodel.rules.pcie_link import GENERATIONS, LANE_WIDTHS
-
+from .adapter import Generation, Lanes
 from .kinds import Block, Duration, Listing, Truth, Whole, Word, key
 from .names import ServerName
 
@@ -37,8 +36,8 @@ class TreeSwitch(Block):
 
     name: SwitchName = key(..., "Name of the switch; in results the two directions of its link are a.s1.up, a.s1.down.")
     behind: Behind = key(ROOT, "What the upper port's link leads to: a root port of its own, or another switch.")
-    generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] = key(2, "PCI Express generation of that link.")
-    lanes: Annotated[int, Whole(choices=LANE_WIDTHS)] = key(4, "Width of that link.")
+    generation: Generation = key(2, "PCI Express generation of that link.")
+    lanes: Lanes = key(4, "Width of that link.")
     propagation_fs: Annotated[int, Duration("0ns", "1us")] = key(
         "0ns", "Time from the end of a TLP's transmission on that link to its receipt, each way.", alias="propagation"
     )
@@ -59,10 +58,10 @@ class Slot(Block):
     """Where an adapter stands: behind what, and how wide its slot is."""
 
     behind: Behind = key(ROOT, "Whose slot it is: of a root port of its own, or of a PCIe switch by its name.")
-    generation: Annotated[int, Whole(choices=tuple(GENERATIONS))] | None = key(
+    generation: Generation | None = key(
         None, "Newest generation of the slot; null: that of the adapter, `pcie.generation`."
     )
-    lanes: Annotated[int, Whole(choices=LANE_WIDTHS)] | None = key(
+    lanes: Lanes | None = key(
         None, "Lanes of the slot; the link has as many as the narrower end. null: as many as the adapter, `pcie.lanes`."
     )
     weight: Annotated[int, _WEIGHT] = key(1, "TLPs that the switch takes of the slot in a turn (weighted round robin).")
