@@ -15,6 +15,7 @@ MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
 UPLINK, PF = "uplink", "pf"
 MODEL_MAX_PORTS = 4  # Ethernet ports of an adapter
 _PORT = f"p[0-{MODEL_MAX_PORTS - 1}]"
+_STATION = "vf(0|[1-9][0-9]{0,4})|pf"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _WIRES = f"{_PARTS}([.]{_PORT})?"  # a port of a bridge to one of these, or to one of its several Ethernet ports
@@ -119,8 +120,7 @@ class Name(Kind):
 
     def schema(self) -> dict[str, Any]:
         """Return a text with a pattern."""
-        station = "vf(0|[1-9][0-9]{0,4})|pf"
-        words = (f"({_PARTS}[.])?({station})" if self.with_servers else station, *self.others)
+        words = (f"({_PARTS}[.])?({_STATION})" if self.with_servers else _STATION, *self.others)
         title = ", ".join(("pf", "vf0", "vf1", "...", *self.others))
         more = " (with servers a.vf0)" if self.with_servers else ""
         return {"title": f"{title}{more}", "type": "string", "pattern": f"^({'|'.join(words)})$"}
@@ -238,7 +238,7 @@ class IdKey(Kind):
 
 def is_station_name(text: str) -> bool:
     """Tell whether `text` could be the name of a function: pf, or vf with a number."""
-    return text == "pf" or re.fullmatch(r"vf(0|[1-9][0-9]{0,4})", text) is not None
+    return re.fullmatch(_STATION, text) is not None
 
 
 def is_server_name(text: str) -> bool:
@@ -275,17 +275,17 @@ def is_uplink(name: str) -> bool:
 
 def function_number(name: str) -> int:
     """Return the number of a function by its name: 0 is the PF, K + 1 VF K."""
-    return 0 if name == "pf" else int(name.removeprefix("vf")) + 1
+    return 0 if name == PF else int(name.removeprefix("vf")) + 1
 
 
 def function_name(number: int) -> str:
     """Return the name of a function: 0 is the PF, K + 1 VF K."""
-    return "pf" if number == 0 else f"vf{number - 1}"
+    return PF if number == 0 else f"vf{number - 1}"
 
 
 def port_number(name: str) -> int:
     """Return the number of a port by its name: uplink 0, pf 1, vfK K+2."""
-    return {"uplink": 0, "pf": 1}[name] if name in ("uplink", "pf") else int(name[2:]) + 2
+    return 0 if name == UPLINK else function_number(name) + 1
 
 
 def port_order(name: str, servers: Sequence[str] = ()) -> tuple[int, int]:
