@@ -34,7 +34,8 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides | N
     `config.read_base` reads it once. In a mapping, keys may be dotted or nested. Raises InputError with a line for each
     problem.
     """
-    _require(isinstance(source, str | Path | Mapping), source)
+    if not isinstance(source, str | Path | Mapping):
+        raise InputError(_why_no_configuration(source))
     return read_base(source).with_overrides(overrides)
 
 
@@ -43,10 +44,7 @@ def as_config(given: object) -> Config:
 
     Raises InputError for anything else, and for what `load_config` refuses.
     """
-    if isinstance(given, Config):
-        return given
-    _require(isinstance(given, str | Path | Mapping), given)
-    return load_config(given)  # type: ignore[arg-type]
+    return given if isinstance(given, Config) else load_config(given)  # type: ignore[arg-type]
 
 
 def config_from_mapping(
@@ -64,13 +62,11 @@ def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[s
     return read_base(path).place_lines(overrides, lines)
 
 
-def _require(is_readable: bool, given: object) -> None:
-    if is_readable:
-        return
+def _why_no_configuration(given: object) -> str:
     if isinstance(given, Config):
-        raise InputError("this is a configuration already; config.with_overrides({...}) changes it")
+        return "this is a configuration already; config.with_overrides({...}) changes it"
     what = "None" if given is None else f"a {type(given).__name__}"
-    raise InputError(f"{what} is no configuration; give a path, a name that `hwmodel configs` lists, or a mapping")
+    return f"{what} is no configuration; give a path, a name that `hwmodel configs` lists, or a mapping"
 
 
 class _Steps:
