@@ -34,7 +34,7 @@ from .multi_root import MULTI_ROOT
 from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
 from .pci_bus import fill_bus
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
-from .servers import ServerEntry, adapter_name
+from .servers import ServerEntry
 from .switch import Uplink
 from .system import Server, entries_of
 from .workload import DEFAULT_HEADER, lengths_of_send
@@ -426,7 +426,7 @@ def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
             "host": {"preset": resolved.get("host", {}).get("preset")},
         }
         entries = [_unchanged(entry) for entry in resolved.get("servers", [])]
-        beside = {name: other for entry in entries for name, other in _names_in(entry)}
+        beside = {name: len(entry.adapter_names) - 1 for entry in entries for name in entry.adapter_names}
         if beside:
             written["workload"] = {"incast_to": f"{next(iter(beside))}.vf0"}
         base = _filled(written)
@@ -469,10 +469,3 @@ def _filled(written: dict[str, Any], **of_system: Any) -> Config:
 def _unchanged(entry: Mapping[str, Any]) -> ServerEntry:
     adapters = [{"name": each["name"]} for each in entry.get("adapters", [])]
     return ServerEntry.model_validate({"name": entry["name"], "adapters": adapters})
-
-
-def _names_in(entry: ServerEntry) -> list[tuple[str, int]]:
-    """Return a server's name, or those of its adapters, each with how many others the server has."""
-    if not entry.adapters:
-        return [(entry.name, 0)]
-    return [(adapter_name(entry.name, each.name), len(entry.adapters) - 1) for each in entry.adapters]

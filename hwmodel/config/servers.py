@@ -75,6 +75,11 @@ class ServerEntry(Block):
         unsaid=None,
     )
 
+    @property
+    def adapter_names(self) -> tuple[str, ...]:
+        """Return what its adapters are called in the system: a.x, a.y, or a for the only one, which has no name."""
+        return tuple(adapter_name(self.name, each.name) for each in self.adapters) or (self.name,)
+
 
 def adapter_name(server: str, adapter: str) -> str:
     """Return what one of a server's several adapters is called in the system."""

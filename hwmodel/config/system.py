@@ -62,7 +62,7 @@ class Server:
         if not self.name:
             return key
         _, has_adapters, adapter = self.name.partition(".")
-        is_own = has_adapters and key.partition(".")[0] in ADAPTER_BLOCKS
+        is_own = has_adapters and _is_of_adapter(key)
         return f"servers.{self.host}.{f'adapters.{adapter}.' if is_own else ''}set.{key}"
 
     def station(self, name: str) -> str:
@@ -193,14 +193,13 @@ def entries_of(config: Config, servers: Iterable[Server]) -> tuple[ServerEntry, 
 def _entry_of(entry: ServerEntry, changes: Mapping[str, dict[str, Any]]) -> ServerEntry:
     if not entry.adapters:
         return ServerEntry.model_validate({"name": entry.name, "set": changes[entry.name]})
-    names = {adapter.name: adapter_name(entry.name, adapter.name) for adapter in entry.adapters}
-    first, *_ = names.values()
+    names = entry.adapter_names
     return ServerEntry.model_validate({
         "name": entry.name,
-        "set": {key: value for key, value in changes[first].items() if not _is_of_adapter(key)},
+        "set": {key: value for key, value in changes[names[0]].items() if not _is_of_adapter(key)},
         "adapters": [
-            {"name": name, "set": {key: value for key, value in changes[full].items() if _is_of_adapter(key)}}
-            for name, full in names.items()
+            {"name": own.name, "set": {key: value for key, value in changes[name].items() if _is_of_adapter(key)}}
+            for own, name in zip(entry.adapters, names, strict=True)
         ],
     }).model_copy(update={"tree": entry.tree})  # fmt: skip
 
