@@ -14,6 +14,7 @@ from .findings import Findings
 from .model import Config
 from .presets import Device
 from .steering import MODEL_MAX_ETHERTYPE_FILTERS, MODEL_MAX_TUPLE_FILTERS, FlowDirector, Steering, at_pools
+from .switch import Port
 
 AT: KeyPath = ("nic", "steering")
 _LISTS = ("ethertype_filters", "tuple_filters")
@@ -46,27 +47,32 @@ def _check_drops(config: Config, findings: Findings) -> None:
     for port in config.switch.ports:
         if port.drop_enable is not None and len(port.drop_enable) > config.nic.queues_per_vf:
             findings.add(
-                f"{len(port.drop_enable)} values for {config.nic.queues_per_vf} "
-                f"{'queue' if config.nic.queues_per_vf == 1 else 'queues'} of {port.name}",
+                f"{len(port.drop_enable)} values for {_queues_of(config, port)}",
                 findings.station(port.name, "drop_enable"),
                 "nic.queues_per_vf",
             )
 
 
+def check_core(config: Config, findings: Findings, core: int, *keys: KeyPath) -> None:
+    """Check that the host has a core, which the first of `keys` that was written says."""
+    if core >= config.host.cores:
+        message = f"there is no core {core}; host.cores is {config.host.cores}, from 0 on"
+        findings.add(message, *keys, "host.cores")
+
+
+def _queues_of(config: Config, port: Port) -> str:
+    n_queues = config.nic.queues_per_vf
+    return f"{n_queues} {'queue' if n_queues == 1 else 'queues'} of {port.name}"
+
+
 def _check_cores(config: Config, findings: Findings) -> None:
     for port in config.switch.ports:
         for index, core in enumerate(port.cores or ()):
-            if core >= config.host.cores:
-                findings.add(
-                    f"there is no core {core}; host.cores is {config.host.cores}, from 0 on",
-                    findings.station(port.name, "cores", index),
-                    findings.station(port.name, "cores"),
-                    "host.cores",
-                )
+            key = findings.station(port.name, "cores")
+            check_core(config, findings, core, findings.station(port.name, "cores", index), key)
         if port.cores is not None and len(port.cores) > config.nic.queues_per_vf:
             findings.add(
-                f"{len(port.cores)} cores for {config.nic.queues_per_vf} "
-                f"{'queue' if config.nic.queues_per_vf == 1 else 'queues'} of {port.name}; a queue has one core",
+                f"{len(port.cores)} cores for {_queues_of(config, port)}; a queue has one core",
                 findings.station(port.name, "cores"),
                 "nic.queues_per_vf",
             )

@@ -6,12 +6,14 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 from .adapter import MODEL_MAX_QUEUES
 from .check_ports import check_port_name
+from .check_steering import check_core
+from .document import KeyPath
 from .findings import Findings
 from .frame_lengths import named_lengths
 from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .model import Config
 from .names import is_uplink
-from .virtual_switch import MOST_VMS, Bond, VirtualSwitch
+from .virtual_switch import MOST_VMS, VirtualSwitch
 from .workload import MOST_HEADERS
 
 _MODE = "nic.mode"
@@ -41,14 +43,10 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
 def _check_cores(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     misses = own.flow_cache.miss_cores if own.flow_cache is not None else ()
     named = {"cores": own.cores, "flow_cache.miss_cores": misses}
-    for name, at, core in ((name, at, core) for name, cores in named.items() for at, core in enumerate(cores)):
-        if core >= config.host.cores:
-            findings.add(
-                f"there is no core {core}; host.cores is {config.host.cores}, from 0 on",
-                ("host", "virtual_switch", *name.split("."), at),
-                f"host.virtual_switch.{name}",
-                "host.cores",
-            )
+    for name, cores in named.items():
+        key: KeyPath = ("host", "virtual_switch", *name.split("."))
+        for at, core in enumerate(cores):
+            check_core(config, findings, core, (*key, at), key)
 
 
 def _check_beside(config: Config, own: VirtualSwitch, findings: Findings) -> None:
@@ -196,13 +194,16 @@ def check_bond(config: Config, findings: Findings) -> None:
         findings.add(
             "a bond is of the uplink, and the virtual switch has none (reach: internal); reach: external gives it one",
             _BOND,
-            "host.virtual_switch.reach",
+            _REACH,
         )
     if config.port.count < 2:
         findings.add(
             "a bond has two legs or more, and port.count is 1 (port.count: 2 gives it two)", "port.count", _BOND
         )
-    _check_legs(config, own, findings)
+    for at, name in enumerate(own.silent):
+        check_port_name(config, findings, name, (*_PATH, "silent", at))
+    if own.primary is not None:
+        check_port_name(config, findings, own.primary, (*_PATH, "primary"))
     if own.primary is not None and own.mode != "active_backup":
         findings.add(
             f"mode {own.mode} sends by all legs; active_backup has a primary", f"{_BOND}.primary", f"{_BOND}.mode"
@@ -234,10 +235,3 @@ def check_bond(config: Config, findings: Findings) -> None:
                 ("workload", "flows", at),
                 _BOND,
             )
-
-
-def _check_legs(config: Config, own: Bond, findings: Findings) -> None:
-    for at, name in enumerate(own.silent):
-        check_port_name(config, findings, name, (*_PATH, "silent", at))
-    if own.primary is not None:
-        check_port_name(config, findings, own.primary, (*_PATH, "primary"))
