@@ -46,8 +46,7 @@ def _check_packet_keys(config: Config, entry: AclEntry, path: KeyPath, findings:
         if not any(least <= number <= most for number in WITH_TARGET):
             findings.add("it is of icmp_type 135 and 136", (*path, "nd_target"), (*path, "icmp_type"))
     if asked and not entry.packet_types:
-        others = [name for name in ("ethertype",) if entry.ethertype is not None]
-        keys = [*others, *asked]
+        keys = asked if entry.ethertype is None else ("ethertype", *asked)
         findings.add(
             f"{' and '.join(keys)} are never in one frame: {_why_apart(entry)}",
             *((*path, name) for name in keys),

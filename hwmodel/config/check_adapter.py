@@ -33,11 +33,8 @@ _RX_BATCHES = (
     "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
     "driver.refill_batch",
 )  # fmt: skip
-# By whether it is the XL710.
-_DESCRIPTOR_SOURCES = (
-    "Linux ixgbe_type.h: union ixgbe_adv_tx_desc, IXGBE_TDT; igb's are the same",
-    "Linux i40e: struct i40e_tx_desc, I40E_QTX_TAIL",
-)
+_SOURCE_OF_IXGBE = "Linux ixgbe_type.h: union ixgbe_adv_tx_desc, IXGBE_TDT; igb's are the same"
+_SOURCE_OF_I40E = "Linux i40e: struct i40e_tx_desc, I40E_QTX_TAIL"
 
 
 def check_link(config: Config, findings: Findings) -> None:
@@ -84,8 +81,10 @@ def _check_credits(config: Config, findings: Findings) -> None:
 
 def _check_jitter(config: Config, findings: Findings) -> None:
     jitter = config.host.jitter
-    for kind, key, example in (("uniform", "range", "100ns"), ("histogram", "bins", "[[0ns, 9], [300ns, 1]]")):
-        value = jitter.range_fs if key == "range" else jitter.bins
+    for kind, key, value, example in (
+        ("uniform", "range", jitter.range_fs, "100ns"),
+        ("histogram", "bins", jitter.bins, "[[0ns, 9], [300ns, 1]]"),
+    ):
         if jitter.kind == kind and value is None:
             findings.add(f"kind: {kind} needs {key}, like {key}: {example}", "host.jitter.kind", f"host.jitter.{key}")
 
@@ -186,7 +185,7 @@ def _check_tables(config: Config, findings: Findings, name: str, device: Device)
 def _check_descriptors(config: Config, findings: Findings, name: str) -> None:
     """Refuse what none of the devices with a preset has: they are Intel's, and alike in this."""
     nic = config.nic
-    source = f"{_DESCRIPTOR_SOURCES[name == 'XL710']}; nic.preset: null has no such limit"
+    source = f"{_SOURCE_OF_I40E if name == 'XL710' else _SOURCE_OF_IXGBE}; nic.preset: null has no such limit"
     if nic.tx_descriptor_bytes != DESCRIPTOR_BYTES:
         n_bytes = format_bytes(nic.tx_descriptor_bytes)
         findings.add(

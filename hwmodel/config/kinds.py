@@ -373,9 +373,10 @@ class FrameLength(Whole):
         return {"title": f"bytes with FCS, 64 to {self.most}", "anyOf": [number, text]}
 
     def _range(self) -> str:
-        found = f"a frame with its FCS has 64 to {LONGEST_FRAME_BYTES} bytes"
-        whole = f", a segment that a virtual switch passes whole up to {self.most}"
-        return found + whole * (self.most > LONGEST_FRAME_BYTES)
+        of_frames = f"a frame with its FCS has 64 to {LONGEST_FRAME_BYTES} bytes"
+        if self.most == LONGEST_FRAME_BYTES:
+            return of_frames
+        return f"{of_frames}, a segment that a virtual switch passes whole up to {self.most}"
 
 
 class Share(Kind):
