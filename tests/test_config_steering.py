@@ -160,11 +160,11 @@ def test_connections_turn_the_table_on():
 
 def test_filters_take_their_memory_from_the_rx_buffer():
     nic = {"rx_buffer": "512KiB", "steering": {"flow_director": {"memory": "128KiB"}}}
-    fill_queues({}, nic, "82599", 1, has_own_buffer=False)
+    fill_queues({}, nic, DEVICES["82599"], 1, has_own_buffer=False)
     assert nic["rx_buffer"] == "384KiB"
     for text in ("half", None):
         wrong = {"rx_buffer": text, "steering": {"flow_director": {}}}
-        fill_queues({}, wrong, "82599", 1, has_own_buffer=False)
+        fill_queues({}, wrong, DEVICES["82599"], 1, has_own_buffer=False)
         assert wrong["rx_buffer"] == text  # reported where it stands
 
 

@@ -15,21 +15,20 @@ from hwmodel.units import UnitError, format_bytes, parse_bytes
 from .adapter import Nic, RxThresholds, TxThresholds
 from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .names import is_uplink
-from .presets import DEVICES, VIRTUAL_SWITCHES, Device
+from .presets import VIRTUAL_SWITCHES, Device
 from .steering import FlowDirector
 from .switch import Port
 from .virtual_switch import BYTE_TIME, FRAME_TIME
 from .workload import DEFAULT_HEADER
 
 
-def fill_queues(driver: Any, nic: Any, preset: str | None, n_ports: int, *, has_own_buffer: bool) -> None:
+def fill_queues(driver: Any, nic: Any, device: Device | None, n_ports: int, *, has_own_buffer: bool) -> None:
     """Fill in what passing frames takes, the RSS table, and what filters leave of the device's Rx buffer.
 
     `has_own_buffer`: the Rx buffer is written, and stays as it is.
     """
     if not isinstance(nic, dict):
         return
-    device = DEVICES.get(preset or "")
     if nic.get("mode") == "vmdq":
         for own in _drivers(driver):
             own.setdefault("pass_time", FRAME_TIME)
@@ -144,11 +143,10 @@ def _take_memory(steering: dict[str, Any], nic: dict[str, Any], n_ports: int, de
     nic["rx_buffer"] = format_bytes(max(buffer - n_ports * memory, 64))
 
 
-def fill_thresholds(nic: Any, preset: str | None) -> None:
+def fill_thresholds(nic: Any, device: Device | None) -> None:
     """Fill in the batches that follow from thresholds that are written, and of the device how many its chip holds."""
     if not isinstance(nic, dict):
         return
-    device = DEVICES.get(preset or "")
     if isinstance(nic.get("txdctl"), dict) and device is not None and device.tx_on_chip is not None:
         nic.setdefault("descriptor_cache", device.tx_on_chip)
     cache = nic.get("descriptor_cache")

@@ -73,7 +73,8 @@ def fill(
         if data.get(name) is None:
             data[name] = {}  # a block whose keys are all left out, or commented out
     nic, driver, workload = data["nic"], data["driver"], data["workload"]
-    fill_thresholds(nic, _preset_name(nic, "82599"))
+    device = DEVICES.get(_preset_name(nic, "82599") or "")
+    fill_thresholds(nic, device)
     has_own_buffer = isinstance(nic, dict) and "rx_buffer" in nic
     for values in (*_driver_values(driver, nic), _device(nic), _preset(data["host"], None, HOSTS)):
         for block, keys in values.items():
@@ -84,7 +85,7 @@ def fill(
     if isinstance(nic, dict) and isinstance(workload, dict) and workload.get("connections", 1) != 1:
         nic.setdefault("steering", {})
     n_ports = number_of_ports(data["port"])
-    fill_queues(driver, nic, _preset_name(nic, "82599"), n_ports, has_own_buffer=has_own_buffer)
+    fill_queues(driver, nic, device, n_ports, has_own_buffer=has_own_buffer)
     if isinstance(data["host"], dict):
         n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
         data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
