@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from hwmodel.config.build import complaints_from
 from hwmodel.config.document import Document, KeyPath, Place, Problem, raise_problems
@@ -30,6 +30,7 @@ from hwmodel.functions.mailbox import (
 from hwmodel.rules.mailbox_messages import API_NUMBERS, MAILBOX_WORDS, MESSAGES, TABLES, XCAST_MODES, MessageType
 
 PATH: KeyPath = ("scenario", 0, "mailbox")  # where a message stands in a configuration, for hints
+SCENARIO = TypeAdapter(dict[str, list[dict[str, MailboxMessage]]])
 
 
 def request_of(fields: Mapping[str, Any]) -> MailboxMessage:
@@ -41,9 +42,9 @@ def request_of(fields: Mapping[str, Any]) -> MailboxMessage:
     document = Document("mailbox", {"scenario": [{"mailbox": said}]})
     document.mark_written(PATH, said, Place(0, 0, 0, "mailbox"), before=None)
     try:
-        found = MailboxMessage.model_validate(said)
+        found = SCENARIO.validate_python(document.data)["scenario"][0]["mailbox"]
     except ValidationError as error:
-        problems = complaints_from(error, document, PATH).problems
+        problems = complaints_from(error, document).problems
         raise_problems([replace(one, key=one.key.removeprefix("scenario.0.mailbox.")) for one in problems])
         raise
     raise_problems([Problem(document.place_of(PATH), name, message) for name, message in misfits(found)])

@@ -200,15 +200,15 @@ class Complaints:
     with_unknown_keys: list[KeyPath]
 
 
-def complaints_from(error: ValidationError, document: Document, under: KeyPath = ()) -> Complaints:
-    """Return what to say of pydantic's errors, of a block that stands at `under` in the document.
+def complaints_from(error: ValidationError, document: Document) -> Complaints:
+    """Return what to say of pydantic's errors on a document.
 
     A value that was not written, but follows from a written one that is wrong, is no problem of its own.
     """
     found = Complaints([], [], [])
     derived: list[Problem] = []
     for number, details in enumerate(error.errors(include_url=False)):
-        path = (*under, *(step for step in details["loc"] if step != "[key]"))
+        path = tuple(step for step in details["loc"] if step != "[key]")
         message, at_key = _message(details, path, with_hint=number < _MOST_HINTS)
         problem = document.problem(path, message, key=at_key)
         if details["type"] == "hwmodel" and not document.is_written(path):
@@ -264,7 +264,7 @@ def _key_hint(path: KeyPath) -> str:
 
 
 def cross_check(
-    config: Config, findings: Findings, parts: Sequence[Part], known: Sequence[Problem], is_running: bool = False
+    config: Config, findings: Findings, parts: Sequence[Part], known: Sequence[Problem], is_running: bool
 ) -> list[Problem]:
     """Return all contradictions between keys, and what the parts' findings have already, without what is `known`.
 
