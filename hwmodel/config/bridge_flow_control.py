@@ -65,12 +65,12 @@ class BridgeFlowControl(Block):
 
     @property
     def is_by_class(self) -> bool:
-        """Say whether each class stops by itself."""
+        """Say whether each class is paused by itself (PFC)."""
         return self.mode == "pfc"
 
     @property
     def n_classes(self) -> int:
-        """Return how many classes stop by themselves."""
+        """Return how many classes are paused by themselves: one where PAUSE stops all frames."""
         return len(self.classes) if self.is_by_class else 1
 
     @property
@@ -86,24 +86,24 @@ class BridgeFlowControl(Block):
         return self.priorities or tuple(each * self.n_classes // PRIORITIES for each in range(PRIORITIES))
 
     def priorities_of(self, number: int) -> tuple[int, ...]:
-        """Return the priorities of a class that may be stopped."""
+        """Return the priorities of a class that may be paused."""
         classes = self.classes_of_priorities
         lossless = range(PRIORITIES) if self.lossless is None or not self.is_by_class else self.lossless
         return tuple(priority for priority in sorted(set(lossless)) if classes[priority] == number)
 
     def part_bytes(self, bridge: Any) -> int:
-        """Return what each class has of a port's buffer."""
+        """Return the bytes that each class has of a port's buffer."""
         return int(bridge.buffer_bytes) // self.n_classes
 
     def high_marks(self, bridge: Any, longest: int) -> tuple[int, ...]:
-        """Return the level of each class above which the sender is stopped; `longest`: frame, with FCS."""
+        """Return the XOFF mark of each class, in bytes; `longest`: the longest frame, with FCS."""
         said = self.headroom_bytes or (headroom_bytes(None, longest, longest, has_vfs=False),)
         part = self.part_bytes(bridge)
         rooms = each_of(said, self.n_classes)
         return tuple(part - (room if self.priorities_of(number) else 0) for number, room in enumerate(rooms))
 
     def low_marks(self, bridge: Any, longest: int) -> tuple[int, ...]:
-        """Return the level of each class at which the sender may go on."""
+        """Return the XON mark of each class, in bytes; `longest` as for `high_marks`."""
         if self.low_water_bytes is not None:
             return each_of(self.low_water_bytes, self.n_classes)
         return tuple(min(max(0, mark) // 2, low_mark_bytes(longest)) for mark in self.high_marks(bridge, longest))

@@ -81,7 +81,7 @@ class FlowControl(Block):
 
     @property
     def is_by_class(self) -> bool:
-        """Say whether each class stops by itself."""
+        """Say whether each class is paused by itself (PFC)."""
         return self.mode == "pfc"
 
     @property
@@ -91,18 +91,18 @@ class FlowControl(Block):
 
     @property
     def lossless_priorities(self) -> tuple[int, ...]:
-        """Return the priorities that may be stopped."""
+        """Return the priorities that may be paused."""
         return tuple(range(PRIORITIES)) if self.priorities is None else self.priorities
 
 
 def n_classes_of(config: Config) -> int:
-    """Return how many classes stop by themselves."""
+    """Return how many classes are paused by themselves: one where PAUSE stops all frames."""
     control, arbitration = config.nic.flow_control, config.nic.arbitration
     return len(arbitration.classes) if control is not None and control.is_by_class and arbitration is not None else 1
 
 
 def classes_of_priorities(config: Config) -> tuple[int, ...]:
-    """Return the class of each priority, as far as classes stop by themselves."""
+    """Return the class of each priority, 0 for all where classes are not paused by themselves."""
     control, arbitration = config.nic.flow_control, config.nic.arbitration
     if control is None or not control.is_by_class or arbitration is None:
         return (0,) * PRIORITIES
@@ -110,7 +110,7 @@ def classes_of_priorities(config: Config) -> tuple[int, ...]:
 
 
 def is_lossless(config: Config, number: int) -> bool:
-    """Say whether a class may be stopped, and so loses nothing."""
+    """Say whether the sender of a class may be paused before its part of the Rx buffer is full."""
     control = config.nic.flow_control
     if control is None or not control.is_by_class:
         return control is not None
@@ -119,7 +119,7 @@ def is_lossless(config: Config, number: int) -> bool:
 
 
 def parts_of(config: Config) -> tuple[int, ...]:
-    """Return the bytes of the Rx buffer of each class."""
+    """Return the bytes that each class has of the Rx buffer."""
     control, n = config.nic.flow_control, n_classes_of(config)
     if control is not None and control.parts_bytes is not None:
         return control.parts_bytes
@@ -127,7 +127,7 @@ def parts_of(config: Config) -> tuple[int, ...]:
 
 
 def headrooms_of(config: Config) -> tuple[int, ...]:
-    """Return the headroom of each class, 0 where nothing stops its sender."""
+    """Return the headroom of each class in bytes, 0 where its sender is not paused."""
     control, n = config.nic.flow_control, n_classes_of(config)
     if control is None:
         return (0,) * n
@@ -138,12 +138,12 @@ def headrooms_of(config: Config) -> tuple[int, ...]:
 
 
 def high_marks_of(config: Config) -> tuple[int, ...]:
-    """Return the level of each class above which its sender is stopped."""
+    """Return the XOFF mark of each class: the bytes in its part above which its sender is paused."""
     return tuple(part - room for part, room in zip(parts_of(config), headrooms_of(config), strict=True))
 
 
 def low_marks_of(config: Config) -> tuple[int, ...]:
-    """Return the level of each class at which its sender may go on."""
+    """Return the XON mark of each class: the bytes in its part at which its sender may go on."""
     control, high = config.nic.flow_control, high_marks_of(config)
     if control is not None and control.low_water_bytes is not None:
         return each_of(control.low_water_bytes, len(high))

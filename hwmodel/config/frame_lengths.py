@@ -98,10 +98,10 @@ def rx_descriptors_in_use(config: Config, descriptors: Iterable[int]) -> tuple[i
 
 
 def most_held(writeback: int, interrupt: int, refill: int) -> int:
-    """Return the most frames that are held back, of however many that come one by one.
+    """Return the most frames whose descriptors are held back at any time, as frames come one by one.
 
-    So many are written back at once; so many or more written back are told at once, all of them; of those told each
-    whole `refill` is free again. The pattern repeats when nothing is held.
+    Each `writeback` frames are written back together. Once `interrupt` or more are written back, an interrupt tells the
+    driver of all of them. It gives descriptors back in batches of `refill`. The pattern repeats when nothing is held.
     """
     most = held = counted = taken = 0
     for _ in range(_MAX_PERIOD):

@@ -1,4 +1,4 @@
-"""The guards of a station's `guards`: lists of the entries that `switch.acl` has, which are asked ahead of it.
+"""The rules behind each word of a station's `guards`: entries as `switch.acl` has them, looked at ahead of it.
 
 docs/forwarding.md writes the same entries out, and says why each is there.
 """

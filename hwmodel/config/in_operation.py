@@ -36,20 +36,20 @@ OF_WORKLOADS = tuple(
         *(f"{of}{key}" for of in ("", "external.") for key in ("arrivals", "peak_rate", "mean_burst", "burst_length")),
     )
 )  # fmt: skip
-# Looked at by themselves, or not at all.
+# What is no adapter's: compared by itself below, or not at all.
 OF_NO_ADAPTER = ("servers", "multi_root", "bridge", "scenario", "workload", "run")
 FIXED = (
     "switch.ports.*.max_frame", "switch.ports.*.port", "switch.ports.*.cores*", "switch.ports.*.classes*",
     *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
 )  # fmt: skip
-# What the classes of rings follow from, where there are some.
+# Fixed where there are classes of traffic: those of the rings follow from it.
 OF_CLASSES = ("switch.ports.*.default_priority",)
-# Where a bridge cuts through: whether a frame may go on before its end is there depends on both rates.
+# Fixed where a bridge forwards cut-through: whether it may send a frame on before its end depends on both rates.
 RATES = ("port.rate", "ports.*.rate")
-# Of adapters behind PCIe switches, a multi-root one among them: TLPs that are on their way over them have their times.
+# Fixed behind PCIe switches, a multi-root one among them: of TLPs on their way it is settled when they arrive.
 LINKS = ("pcie.generation", "pcie.lanes")
 OF_MULTI_ROOTS = ("multi_root.hosts.*.weight",)
-# What a bridge has built its lists of interfaces by, where stations have interfaces.
+# Fixed where stations have virtual interfaces (VIF, E-CID): a bridge has built its lists of interfaces from these.
 IN_LISTS = (
     "switch.addresses*",
     *(f"switch.ports.*.{name}*" for name in ("accept", "promiscuous", "groups", "enabled", "mac")),

@@ -70,7 +70,7 @@ def _why_no_configuration(given: object) -> str:
 
 
 class _Steps:
-    """What the scenario of a document makes of its configuration; found once where all is known from the start."""
+    """Find the steps of a document's scenario; remember them, but for those that depend on drivers or on the run."""
 
     def __init__(self, document: Document, directory: str) -> None:
         self._document = document

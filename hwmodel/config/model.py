@@ -45,10 +45,11 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Origin:
-    """Say how the document that a configuration was made from is changed; all are equal, so that equal values are.
+    """Keep what a configuration was made from, for `with_overrides`, `steps` and `is_written`.
 
-    `steps`: what its scenario makes of it, in the order of time; of a configuration and, where events ask drivers for
-    something, of these. `written`: the paths of its keys.
+    `changed`: makes the configuration again, with further overrides. `steps`: gives the steps of the scenario of a
+    configuration, in the order of time; drivers answer those of its events that ask them for something. `written`: the
+    paths of the keys that the user wrote. None of them is compared: configurations with equal values are equal.
     """
 
     changed: Callable[[Any], Config] | None = field(default=None, compare=False, repr=False)

@@ -19,7 +19,7 @@ class PcieSwitch:
 
     `members`: the adapters below, by their numbers among all, in order. `above`: the number of the switch above it,
     None at a root port. `below`: what stands at its lower ports, adapters then switches, each with its weight.
-    `has_turns`: its link is one with that of all others that say so, who take turns there (`multi_root`).
+    `has_turns`: it shares one link with all others that have this set, and they take turns on it (`multi_root`).
     """
 
     number: int
