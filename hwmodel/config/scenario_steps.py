@@ -312,10 +312,10 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         (kind,) = event.kinds
         vfs = vfs or _vfs(config)
         found = list(misfits(said))
-        name = said.given().get("sender") or said.given().get("vf")
+        name = _function_of(event)
         if name is not None and name not in vfs and not found:
             found.append(("from" if kind == "mailbox" else "vf", f"there is no {name}{suggest(name, vfs)}"))
-        if said.given().get("server") not in (None, *(vf.rpartition(".")[0] for vf in vfs)):
+        if event.pf is not None and event.pf.server not in (None, *(vf.rpartition(".")[0] for vf in vfs)):
             found.append(("server", "there is no such server, or adapter of one"))
         for key, message in found:
             yield document.problem(("scenario", at, kind, *([key] if key else [])), message, key=bool(key))
@@ -343,19 +343,20 @@ def _wrong_host(config: Config, event: Event) -> Iterator[tuple[tuple[str, ...],
 def _mode_of(config: Config, event: Event) -> str | None:
     """Return how the VMs of an event's server have their queues, None where there is no such server."""
     servers = {server.name: server.config for server in servers_of(config)}
-    said = event.mailbox or event.pf
-    if said is not None:
-        named = (
-            said.given().get("server")
-            or (said.given().get("sender") or said.given().get("vf") or "").rpartition(".")[0]
-        )
-    elif event.enable_vfs is not None:
-        named = event.of or ""
-    else:
-        flooding = event.flood.sender if event.flood is not None else ""
-        named = (event.reset or event.unplug or event.plug or flooding).rpartition(".")[0]
-    own = servers.get(named)
+    named = event.of if event.pf is None else event.pf.server
+    own = servers.get(named or (_function_of(event) or "").rpartition(".")[0])
     return None if own is None else own.nic.mode
+
+
+def _function_of(event: Event) -> str | None:
+    """Return the function that an event is about, None where it is about none."""
+    if event.mailbox is not None:
+        return event.mailbox.sender
+    if event.pf is not None:
+        return event.pf.vf
+    if event.flood is not None:
+        return event.flood.sender
+    return event.reset or event.unplug or event.plug
 
 
 def _functions(config: Config) -> list[str]:
