@@ -109,6 +109,8 @@ BAD = {
         ["switch.ports.vf3.port: vf3 is at p2, which the adapter does not have; port.count is 2, p0 to p1"],
     "{switch: {ports: [{name: vf3, port: p1}]}}":
         ["switch.ports.vf3.port: vf3 is at p1, which the adapter does not have; port.count is 1, p0 alone"],
+    "{servers: [{name: a}, {name: b}], bridge: {}, switch: {ports: [{name: vf3, port: p1}]}}":
+        ["switch.ports.vf3.port: vf3 is at p1, which the adapter does not have; port.count is 1, p0 alone"],
     "{port: {count: 2}, switch: {mirrors: [{to: vf1, from: vf0}]}}":
         ["switch.mirrors.0.to: a switch mirrors what passes it, and each port has its own: vf1 is at p1, vf0 is at p0"],
     "{port: {count: 2}, workload: {pattern: flows, flows: [[vf0, vf1]]}}":

@@ -14,6 +14,7 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
+from .names import ethernet_ports
 from .switch import ONLY_OF_POOLS
 from .system import Server, bridges_of
 
@@ -292,7 +293,10 @@ def _check_macs_of_wires(config: Config, parts: Sequence[Part]) -> None:
     """Report addresses that stations at two wires to bridges have; those at one port are another check's."""
     owners: dict[int, list[tuple[str, str, frozenset[int]]]] = {}
     for part in parts if bridges_of(config) else ():
+        there = (None, *ethernet_ports(part.server.config.port.count))
         for port in part.server.config.switch.ports:
+            if port.port not in there:
+                continue  # it has no wire, which `check_ports` reports
             vlans, wire = frozenset(port.vlans), part.server.wire_of(port)
             for mac in dict.fromkeys(port.macs):
                 for other, other_name, other_vlans in owners.get(mac, []):
