@@ -7,7 +7,7 @@ configuration. What a way cannot be is left out, with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from hwmodel.config.fill_queues import uses_wire
 from hwmodel.errors import InputError
 from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
 from hwmodel.explore.side_by_side import Progress, all_outcomes, uncertainty
-from hwmodel.results import LinkBytes, Result, SystemResult, at_port
+from hwmodel.results import Result, SystemResult, at_port
 from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
 from hwmodel.units import BITS_PER_BYTE
@@ -197,25 +197,16 @@ def _pcie_bytes(result: Result) -> float | None:
     if len(adapters) == 1:
         per_frame = [each.per_frame for each in directions]
         return fsum(fsum(each.values()) for each in per_frame if each) if all(per_frame) else None
-    n_frames = (result.window.vm_frames or 0) + (result.window.wire_frames or 0)
-    n_bytes = sum(n for each in directions for name, n in _bytes_of(each.bytes).items() if name != "skp")
-    return n_bytes / n_frames if n_frames else None
-
-
-def _bytes_of(bytes_: LinkBytes) -> Mapping[str, int]:
-    return {each.name: getattr(bytes_, each.name) for each in fields(bytes_)}
+    n_bytes = sum(each.bytes.total - each.bytes.skp for each in directions)
+    return n_bytes / result.window_frames if result.window_frames else None
 
 
 def _wire_bytes_in_window(config: Config, result: Result) -> float | None:
     """Return the bytes that a delivered frame takes on an adapter's wires, as a window has them."""
-    n_frames = (result.window.vm_frames or 0) + (result.window.wire_frames or 0)
+    n_frames, window_s = result.window_frames, result.window.duration_ns / 1e9
     names = [at_port(port, name) for port in config.port.names for name in WIRES]
-    shares, window_s = sum(result.utilization.get(name, 0.0) for name in names), _window_s(result)
+    shares = sum(result.utilization.get(name, 0.0) for name in names)
     return shares * window_s * config.port.rate_bps / BITS_PER_BYTE / n_frames if n_frames else None
-
-
-def _window_s(result: Result) -> float:
-    return (result.window.end_ns - result.window.start_ns) / 1e9
 
 
 def _wire_bytes(config: Config, result: Result) -> float | None:
