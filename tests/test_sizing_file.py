@@ -188,7 +188,7 @@ def test_what_is_known_to_be_monotone():
     ],
 )
 def test_targets_are_read_in_their_units(metric, value, bound):
-    assert read_target(metric, value) == Target(metric, bound, value)
+    assert read_target(metric, value) == Target(metric, bound)
 
 
 @pytest.mark.parametrize(

@@ -97,10 +97,9 @@ _BEYOND = 0.01
 class Screening:
     """Hold what the closed form has ruled out: `missed` by it, `invalid` where there is no such configuration.
 
-    `reason`: why the first that is none is none. `known`: the bounds of each candidate that was asked about, None
-    where the closed form has nothing to say. `shortfall`: by how much it puts a candidate, or one that speaks for it,
-    beyond a bound. `refuted`: targets of which a run was better than the closed form allows; by these it rules out
-    nothing more.
+    `known`: the bounds of each candidate that was asked about, None where the closed form has nothing to say.
+    `shortfall`: by how much it puts a candidate, or one that speaks for it, beyond a bound. `refuted`: targets of which
+    a run was better than the closed form allows; by these it rules out nothing more.
     """
 
     sizing: Sizing
@@ -110,7 +109,6 @@ class Screening:
     shortfall: npt.NDArray[np.float64] = field(init=False)
     refuted: set[str] = field(default_factory=set)
     known: dict[Candidate, Bounds | None] = field(default_factory=dict)
-    reason: str = ""
 
     def __post_init__(self) -> None:
         self.invalid, self.unknown = self.space.flags(), ~self.space.flags()
@@ -172,8 +170,8 @@ class Screening:
     def _bounds(self, candidate: Candidate) -> Bounds | None:
         try:
             config = self.sizing.config(candidate)
-        except InputError as error:
-            self.invalid[candidate], self.reason = True, self.reason or error.lines[0]
+        except InputError:
+            self.invalid[candidate] = True
             return None
         try:
             return bounds_of(config, self.sizing.targets)

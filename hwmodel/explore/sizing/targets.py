@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import erf, sqrt
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hwmodel.config.kinds import shown
 from hwmodel.results.student_t import NORMAL_975, student_t_975, student_t_below
@@ -26,14 +26,10 @@ OPEN_LOAD_SHORTFALL = 0.015  # docs/results.md, `bottleneck` 3: 98.5 % of the de
 
 @dataclass(frozen=True)
 class Target:
-    """Bound a figure: `gbps` and `mpps` from below, latencies (ns) and the share of frames lost from above.
-
-    `written` is the bound as the user typed it.
-    """
+    """Bound a figure: `gbps` and `mpps` from below, latencies (ns) and the share of frames lost from above."""
 
     metric: str
     bound: float
-    written: Any = None
 
     @property
     def is_least(self) -> bool:
@@ -45,10 +41,13 @@ class Target:
         """Tell whether the figure is a time, in nanoseconds."""
         return self.metric in LATENCIES
 
+    def room(self, figure: float) -> float:
+        """Return by how much a figure is on the right side of the bound, in its unit."""
+        return figure - self.bound if self.is_least else self.bound - figure
+
     def margin(self, figure: float) -> float:
         """Return by what share of the bound a figure is on the right side; of a bound of 0, by how much it is not."""
-        room = figure - self.bound if self.is_least else self.bound - figure
-        return room / self.bound if self.bound else room
+        return self.room(figure) / self.bound if self.bound else self.room(figure)
 
 
 @dataclass(frozen=True)
@@ -84,18 +83,18 @@ def measured(target: Target, result: Result) -> Measured:
 def read_target(metric: str, value: object) -> Target:
     """Make a target of what a sizing file says; ValueError, with a message for the user, where that is no bound."""
     if metric == "gbps":
-        return Target(metric, _rate(value, RATE.parse, BPS_PER_GBPS, "10 or 10Gbps"), value)
+        return Target(metric, _rate(value, RATE.parse, BPS_PER_GBPS, "10 or 10Gbps"))
     if metric == "mpps":
-        return Target(metric, _rate(value, FRAME_RATE.parse, 10**6, "2 or 2Mpps"), value)
+        return Target(metric, _rate(value, FRAME_RATE.parse, 10**6, "2 or 2Mpps"))
     if metric == "loss":
-        return Target(metric, _share(value), value)
+        return Target(metric, _share(value))
     try:
         time_fs = TIME.parse(value)
     except UnitError as error:
         raise ValueError(str(error)) from None
     if not time_fs:
         raise ValueError("no frame takes no time; write the latency allowed, like 10us")
-    return Target(metric, time_fs / FS_PER_NS, value)
+    return Target(metric, time_fs / FS_PER_NS)
 
 
 def _rate(value: object, parse: Callable[[object], int], unit: int, example: str) -> float:
@@ -159,7 +158,7 @@ def estimate(
     if not figures or len(figures) < len(runs):
         return Estimate(None, 0.0, False, 0.0)
     mean = fmean(figures)
-    is_met = _room(target, mean) >= 0
+    is_met = target.room(mean) >= 0
     apart = figures[:1] if are_alike else figures
     known = [*apart, *(run.figure for run in disturbed if run.figure is not None)]
     n = len(known)
@@ -169,19 +168,15 @@ def estimate(
     if target.metric == "loss" and not target.bound and is_met and not any(known):
         return Estimate(mean, half, is_met, (n + 1) / (n + 2))
     least = _LEAST_ERROR * abs(target.bound)
-    by_interval = _probability(_room(target, mean), max(within, least), None)
+    by_interval = _probability(target.room(mean), max(within, least), None)
     spread = stdev(known) / sqrt(n) if n > 1 else 0.0
-    by_spread = _probability(_room(target, fmean(known)), max(spread, least), n - 1) if n > 1 else 1.0
+    by_spread = _probability(target.room(fmean(known)), max(spread, least), n - 1) if n > 1 else 1.0
     return Estimate(mean, half, is_met, min(by_interval, by_spread))
 
 
 def at_least(probabilities: Sequence[float]) -> float:
     """Return how probable it is at the least that all hold, however they hang together (Bonferroni)."""
     return max(0.0, 1.0 - sum(1.0 - one for one in probabilities))
-
-
-def _room(target: Target, figure: float) -> float:
-    return figure - target.bound if target.is_least else target.bound - figure
 
 
 def _probability(room: float, error: float, degrees: int | None) -> float:
