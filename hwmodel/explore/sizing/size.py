@@ -112,16 +112,18 @@ def _of_none(search: Cheapest) -> SizingResult:
     """Say what comes nearest of what was run."""
     describer, trials = Describer(search), search.trials
     candidate = describer.nearest()
-    nearest = None if candidate is None else describer.choice(candidate)
+    if candidate is None:
+        return _result(search, None)
+    nearest = describer.choice(candidate)
     return _result(
         search,
         None,
-        margin=None if nearest is None else describer.margin(nearest),
+        margin=describer.margin(nearest),
         nearest=nearest,
-        near=() if candidate is None else describer.near(None),
-        steps=() if candidate is None else describer.steps(candidate),
-        offered="" if candidate is None else _offered(trials.sizing, candidate),
-        warnings=() if candidate is None else trials.known[candidate].warnings,
+        near=describer.near(None),
+        steps=describer.steps(candidate),
+        offered=_offered(trials.sizing, candidate),
+        warnings=trials.known[candidate].warnings,
     )
 
 
@@ -143,6 +145,7 @@ def _result(
     given: dict[str, Any] = {
         "best": None,
         "cost": None,
+        "margin": None,
         "confidence": None,
         "runner_up": None if runner_up_choice is None else runner_up_choice.knobs,
         "runner_up_cost": None if runner_up_choice is None else runner_up_choice.cost,
@@ -244,8 +247,7 @@ class Describer:
     def runner_up(self, best: Candidate) -> Choice | None:
         """Return the cheapest beside the best that meets; None where there is none or too many would have to be run."""
         left = min(self._trials.left, _MOST_FOR_RUNNER_UP)
-        others = self._space.flags()
-        others |= self._search.alive(None) | self._search.passed()
+        others = self._search.alive(None) | self._search.passed()
         others[best] = False
         for candidate in self._space.by_rank(others, _MOST_FOR_RUNNER_UP + len(self._trials.known)):
             if candidate not in self._trials.known:
