@@ -13,8 +13,8 @@ from hwmodel.cli.arguments import SEARCHES
 from hwmodel.cli.commands import search
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore import search as of_loads
-from hwmodel.explore.search.load_search import highest, search_loads
+from hwmodel.explore.search import search_loads
+from hwmodel.explore.search.load_search import KINDS, highest
 from hwmodel.explore.search.loads import MOST_FRAMES, Dial, Loads, dial_of
 from hwmodel.results import Latency, LoadSearch
 from hwmodel.results.explored import LoadTrial
@@ -79,17 +79,17 @@ def loads_of(precision=0.01, **machine):
 @pytest.mark.parametrize("capacity", [0.05, 0.4, 2.0, 2.5])
 def test_the_bracket_holds_the_capacity(capacity):
     loads = loads_of(capacity=capacity)
-    found = highest(loads)
-    assert found.low.offered_mpps <= capacity * 1.003
-    assert found.high.offered_mpps >= capacity
-    assert found.high.offered_mpps - found.low.offered_mpps <= 0.0101 * found.high.offered_mpps
+    low, high = highest(loads)
+    assert low.offered_mpps <= capacity * 1.003
+    assert high.offered_mpps >= capacity
+    assert high.offered_mpps - low.offered_mpps <= 0.0101 * high.offered_mpps
     assert loads.n_runs <= 40
 
 
 def test_a_share_of_loss_moves_the_bracket():
     loads = loads_of()
-    found = highest(loads, loss=0.2)
-    assert found.low.offered_mpps <= CAPACITY_MPPS / 0.8 * 1.003 and found.high.offered_mpps >= CAPACITY_MPPS / 0.8
+    low, high = highest(loads, loss=0.2)
+    assert low.offered_mpps <= CAPACITY_MPPS / 0.8 * 1.003 and high.offered_mpps >= CAPACITY_MPPS / 0.8
 
 
 def test_a_queue_that_grows_is_a_loss_though_nothing_was_dropped_yet():
@@ -141,7 +141,7 @@ def test_what_is_asked_for_wrongly_is_said():
     for kind, more in (("latencies", {}), ("zero_loss", {"precision": 0}), ("partial_drop", {"loss": 1})):
         with pytest.raises(InputError):
             search_loads(config, kind, **more)
-    assert of_loads.KINDS == SEARCHES
+    assert KINDS == SEARCHES
 
 
 FOUND = LoadSearch(

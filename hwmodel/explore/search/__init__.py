@@ -1,5 +1,5 @@
 """The same configuration under one load after another: what it carries without loss, and what becomes of more."""
 
-from hwmodel.explore.search.load_search import KINDS, search_loads
+from hwmodel.explore.search.load_search import search_loads
 
-__all__ = ["KINDS", "search_loads"]
+__all__ = ["search_loads"]

@@ -28,7 +28,6 @@ from hwmodel.wire.ethernet import EtherType, wire_bytes
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.wire.tags import build_header
 from hwmodel.words import search_text as words
-from hwmodel.words.search_text import spaced_by_cores
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -115,8 +114,7 @@ def _what_gives_first(loads: Loads, high: LoadTrial) -> tuple[str, str]:
 
 
 def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
-    bracket = highest(loads, loss)
-    low, high = bracket.low, bracket.high
+    low, high = highest(loads, loss)
     notes = []
     if low is None:
         notes.append(words.LOSES_ANYHOW)
@@ -125,18 +123,11 @@ def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
     if any(trial.verdict == "grows" for trial in loads.trials):
         notes.append(words.QUEUES_GROW)
     limited_by, why = ("", "") if high is None else _what_gives_first(loads, high)
-    return _answer(
-        loads,
-        kind=kind,
-        loss=loss,
-        mpps=None if low is None else low.offered_mpps,
-        gbps=None if low is None else low.gbps,
-        share=None if low is None else low.share,
-        interval_mpps=None if low is None else (low.offered_mpps, None if high is None else high.offered_mpps),
-        limited_by=limited_by,
-        why=why,
-        notes=tuple(notes),
-    )
+    found = _answer(loads, kind=kind, loss=loss, limited_by=limited_by, why=why, notes=tuple(notes))
+    if low is None:
+        return found
+    interval = (low.offered_mpps, None if high is None else high.offered_mpps)
+    return replace(found, mpps=low.offered_mpps, gbps=low.gbps, share=low.share, interval_mpps=interval)
 
 
 def _curve(loads: Loads, dial: Dial, shares: Sequence[Fraction]) -> LoadSearch:
@@ -190,12 +181,7 @@ _FASTER = 4  # each step away from the ceiling is so many times the last
 _LEAST = Fraction(1, 1000)  # of the reference: what loses at that is no machine to look further at
 
 
-@dataclass(frozen=True)
-class Bracket:
-    """Hold the highest load that was seen to meet and the lowest that was not; None where there was none."""
-
-    low: LoadTrial | None
-    high: LoadTrial | None
+Bracket = tuple[LoadTrial | None, LoadTrial | None]  # the highest load that met, the lowest that did not, if any
 
 
 def highest(loads: Loads, loss: float = 0.0) -> Bracket:
@@ -229,12 +215,10 @@ def highest(loads: Loads, loss: float = 0.0) -> Bracket:
             above = expected * (1 + step)
             if low.share >= float(loads.dial.most):
                 break
-    return Bracket(*_narrowed(loads, loss, low, high, width))
+    return _narrowed(loads, loss, low, high, width)
 
 
-def _narrowed(
-    loads: Loads, loss: float, low: LoadTrial | None, high: LoadTrial | None, width: Fraction
-) -> tuple[LoadTrial | None, LoadTrial | None]:
+def _narrowed(loads: Loads, loss: float, low: LoadTrial | None, high: LoadTrial | None, width: Fraction) -> Bracket:
     while low is not None and high is not None and high.share - low.share > float(width) * high.share * 1.000001:
         trial = loads.trial(_grain(Fraction((low.share + high.share) / 2)), loss)
         if trial.verdict == "met":
@@ -295,7 +279,7 @@ class Bursts:
         posted_per_s = 1 / max(sending_s(self.config.for_function(name), sizes) for name in senders)
         if asked_per_s <= posted_per_s:
             return ""
-        return spaced_by_cores(len(senders), float(asked_per_s / 10**6), float(posted_per_s / 10**6))
+        return words.spaced_by_cores(len(senders), float(asked_per_s / 10**6), float(posted_per_s / 10**6))
 
     def longest(self) -> tuple[int, int | None]:
         """Return the longest burst that was seen to get through, and the shortest that was not; None: none was."""

@@ -171,13 +171,11 @@ class Loads:
 
 def _judged(found: LoadTrial, loss: float, noise: float) -> LoadTrial:
     assert found.loss is not None
-    if not loss and found.dropped_frames:
-        return replace(found, verdict="lost", why=of_too_much(found.why))
-    if found.loss <= loss + noise:
+    may_drop = loss > 0 or not found.dropped_frames
+    if may_drop and found.loss <= loss + noise:
         is_noise = not found.dropped_frames and found.loss <= noise
         return replace(found, verdict="met", loss=0.0 if is_noise else found.loss)
-    why = of_too_much(found.why)
-    return replace(found, verdict="lost" if found.dropped_frames else "grows", why=why)
+    return replace(found, verdict="lost" if found.dropped_frames else "grows", why=of_too_much(found.why))
 
 
 # ---- The one thing that a search turns: how many frames are offered, evenly spaced, whether there is room or not ----
