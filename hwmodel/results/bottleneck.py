@@ -400,7 +400,7 @@ def by_shares(seen: Sighting) -> Bottleneck:
     """Return what the shares of one window alone say: the fullest, or the load where all of it gets through."""
     if seen.refusal is not None:
         return seen.refusal
-    hot = [one for one in seen.suspects if max(one.share, one.use) >= AS_FULL and _is_told_full(one)]
+    hot = [one for one in seen.suspects if _is_told_as_full(one)]
     if not seen.suspects or (seen.is_load_enough and not hot):
         return seen.load
     if seen.is_load_enough and seen.has_offers:
@@ -416,7 +416,7 @@ def on_average(found: Bottleneck) -> Bottleneck:
     """Return what a window says that is a mean over changes of the machine: what is not full need not limit ever."""
     if found.resource == OFFERED_LOAD or found.utilization >= NEARLY_FULL:
         return found
-    return Bottleneck(resource=found.resource, utilization=found.utilization, why=FULLEST_ON_AVERAGE, keys=found.keys)
+    return replace(found, why=FULLEST_ON_AVERAGE, also=(), gain=None)
 
 
 def _fullness(one: Suspect) -> tuple[float, float]:
@@ -425,22 +425,17 @@ def _fullness(one: Suspect) -> tuple[float, float]:
     return (one.use, 0.0) if counts else (0.0, one.share)
 
 
-def _is_told_full(one: Suspect) -> bool:
-    """Tell whether a page says of a resource how busy it is: of a server, of tags and credits."""
-    return one.use > 0 or one.resource.endswith("pcie.tags")
+def _is_told_as_full(one: Suspect) -> bool:
+    """Tell whether a resource is as good as full, and a page says how busy it is: of a server, of tags and credits."""
+    is_told = one.use > 0 or one.resource.endswith("pcie.tags")
+    return is_told and max(one.share, one.use) >= AS_FULL
 
 
 def load_beside(hot: Sequence[Suspect]) -> Bottleneck:
     """Return what is as good as full though all that is offered gets through: the first of some, with the load."""
     first = hot[0]
     also = tuple(dict.fromkeys((OFFERED_LOAD, *(one.resource for one in hot[1:] if one.resource != first.resource))))
-    return Bottleneck(
-        resource=first.resource,
-        utilization=first.share,
-        why=nearly_full_load(first.why, also[1:]),
-        keys=first.keys,
-        also=also,
-    )
+    return replace(first.bottleneck, why=nearly_full_load(first.why, also[1:]), also=also)
 
 
 def all_gets_through(seen: Observation) -> bool:
@@ -456,9 +451,8 @@ def all_gets_through(seen: Observation) -> bool:
 def with_beside(found: Bottleneck, suspects: Sequence[Suspect]) -> Bottleneck:
     """Return a bottleneck with what is as full on the same page."""
     known = {found.resource, *found.also}
-    beside = [one for one in suspects if max(one.share, one.use) >= AS_FULL and one.resource not in known]
-    beside = [one for one in beside if _is_told_full(one)]
-    names = tuple(dict.fromkeys(one.resource for one in beside))
+    beside = [one.resource for one in suspects if _is_told_as_full(one) and one.resource not in known]
+    names = tuple(dict.fromkeys(beside))
     # Of two kinds of credits the name alone would not say that they are two.
     of_found = set(map(key_of_all, found.keys))
     others = [one for one in suspects if one.resource == found.resource and not of_found.intersection(one.keys)]
@@ -467,7 +461,4 @@ def with_beside(found: Bottleneck, suspects: Sequence[Suspect]) -> Bottleneck:
     if not words:
         return found
     also = (*found.also, *dict.fromkeys(one.resource for one in own), *names)
-    why = with_as_full(found.why, words)
-    return Bottleneck(
-        resource=found.resource, utilization=found.utilization, why=why, keys=found.keys, also=also, gain=found.gain
-    )
+    return replace(found, why=with_as_full(found.why, words), also=also)
