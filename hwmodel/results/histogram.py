@@ -18,11 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.results.result import Latency
+from hwmodel.units import FS_PER_NS
 
 UNIT_FS = 1 << 10
 SUB_BUCKET_BITS = 7
 PER_OCTAVE = 1 << SUB_BUCKET_BITS  # buckets to each power of two
-FS_PER_NS = 1_000_000
 LEAST_SAMPLES_P99 = 100
 LEAST_SAMPLES_P999 = 1000
 
