@@ -5,7 +5,7 @@ Where policy acts is told by the way; whether a frame meets it on its way is mea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -133,16 +133,16 @@ def _is_within(port: int, span: tuple[int, int] | None) -> bool:
 
 def with_pair_alone(config: Config, pair: Pair) -> Config | None:
     """Return a configuration in which one VM sends to the other, at random times, and nobody else; None without one."""
-    flow = [pair.source, pair.target, RATE]
-    workload = {
-        "pattern": "flows", "flows": [flow], "arrivals": "poisson", "load": "saturate", "wire_share": 0.0,
-        "external": None, "pcap": None, "segment_bytes": None, "connections": 1, "weights": {}, "zipf": None,
+    changes: dict[str, object] = {
+        "scenario": [],
+        "workload.pattern": "flows", "workload.flows": [[pair.source, pair.target, RATE]],
+        "workload.arrivals": "poisson", "workload.load": "saturate", "workload.wire_share": 0.0,
+        "workload.external": None, "workload.pcap": None, "workload.segment_bytes": None,
+        "workload.connections": 1, "workload.weights": {}, "workload.zipf": None,
+        "run.warmup": "0ns", "run.duration": DURATION, "run.frames": None, "run.precision": None,
     }  # fmt: skip
-    run = {"warmup": "0ns", "duration": DURATION, "frames": None, "precision": None}
-    blocks: Mapping[str, Mapping[str, object]] = {"workload": workload, "run": run}
-    changes = {f"{block}.{key}": value for block, keys in blocks.items() for key, value in keys.items()}
     try:
-        return config.with_overrides({"scenario": [], **changes})
+        return config.with_overrides(changes)
     except InputError:
         return None
 
