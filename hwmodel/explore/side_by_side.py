@@ -84,9 +84,9 @@ def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck
     also = set(bottleneck.also)
     named = [each for each in relaxations if each.is_of(bottleneck)]
     named += [each for each in relaxations if each not in named and also.intersection(each.resources)]
-    both = (
-        together(config, named, (bottleneck.resource, *bottleneck.also)) if len(named) > 1 and bottleneck.also else None
-    )
+    if len(named) < 2 or not bottleneck.also:
+        return []
+    both = together(config, named, (bottleneck.resource, *bottleneck.also))
     return [] if both is None else [both]
 
 
@@ -97,12 +97,13 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
     if isinstance(other, str):
         return Relaxed(resource=resource, change=relaxation.text, is_bottleneck=is_named, failure=other)
     gbps, p50_ns = other.throughput_gbps(), other.told_latency()[1].p50
+    gain = _change(result.throughput_gbps(), gbps)
     return Relaxed(
         resource=resource,
         change=relaxation.text,
         gbps=gbps,
-        gain=_change(result.throughput_gbps(), gbps),
-        gain_interval=_gain_interval(result, other),
+        gain=gain,
+        gain_interval=_gain_interval(gain, result, other),
         p50_ns=p50_ns,
         p50_change=_change(result.told_latency()[1].p50, p50_ns),
         limited_by=other.bottleneck.resource,
@@ -110,13 +111,12 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
     )
 
 
-def _gain_interval(result: Result, other: Result) -> tuple[float, float] | None:
+def _gain_interval(gain: float | None, result: Result, other: Result) -> tuple[float, float] | None:
     """Give the 95 % interval of a gain; None where one of the two has none."""
-    gain = _change(result.throughput_gbps(), other.throughput_gbps())
-    uncertain = [uncertainty(each) for each in (result, other)]
-    if gain is None or None in uncertain:
+    before, after = uncertainty(result), uncertainty(other)
+    if gain is None or before is None or after is None:
         return None
-    half = (1 + gain) * hypot(*(share for share in uncertain if share is not None))
+    half = (1 + gain) * hypot(before, after)
     return gain - half, gain + half
 
 
