@@ -35,11 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         _complain(*error.lines)
         status = BAD_INPUT
-    except Interrupted as error:
-        _complain(f"hwmodel: interrupted; {error.said or 'no result was written'}")
-        status = INTERRUPTED
-    except KeyboardInterrupt:
-        _complain("hwmodel: interrupted; no result was written")
+    except KeyboardInterrupt as error:
+        said = error.said if isinstance(error, Interrupted) else ""
+        _complain(f"hwmodel: interrupted; {said or 'no result was written'}")
         status = INTERRUPTED
     except BrokenPipeError:
         # The reader (`head`, a pager) has left. Python flushes stdout once more at exit, into nothing then.
