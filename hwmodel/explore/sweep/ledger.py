@@ -33,9 +33,6 @@ CREATE TABLE points (
 CREATE INDEX by_configuration ON points (config_hash, model_version, seed);
 """
 
-# What a statement may end with: where a damaged name stands in SQLite's message, Python cannot read that.
-_SAID_BY_SQLITE = (sqlite3.Error, UnicodeDecodeError)
-
 
 class Outcome(NamedTuple):
     """What became of one run: `figures` is the JSON text of its scalars, empty where it failed."""
@@ -85,7 +82,7 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         """Close the file; what was not committed is rolled back. Where nobody else reads, one file is left."""
         if self._is_writable:
-            with suppress(*_SAID_BY_SQLITE):
+            with suppress(sqlite3.Error, UnicodeDecodeError):  # the latter where a damaged name is in SQLite's message
                 self._database.execute("PRAGMA journal_mode = DELETE")
         self._database.close()
 
@@ -255,9 +252,7 @@ class Ledger:
                     "from there"
                 ) from None
             raise (InputError if opening else RunError)(f"{self.path}: cannot be used: {error}") from None
-        except sqlite3.DatabaseError as error:
-            raise self._damaged(str(error)) from None
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (sqlite3.DatabaseError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise self._damaged(str(error)) from None
 
     @contextmanager
