@@ -78,7 +78,7 @@ def run_some(name: str, figures: Sequence[str], numbers: Iterable[int]) -> list[
         if outcome.error:
             raise RuntimeError(f"{name}: run {number} failed: {outcome.error}")
         found = json.loads(outcome.figures)
-        axes = dict(zip(keys, plan.axes_of(number), strict=True))
+        axes = dict(zip(keys, plan.points.values(number), strict=True))
         rows.append(Row(number, axes, {key: found.get(key) for key in figures}))
     return rows
 

@@ -200,7 +200,7 @@ class Points:
         return number % self.sweep.n_seeds
 
     def values(self, number: int) -> list[Any]:
-        """Return the values of run `number`, in the order of the axes."""
+        """Return the values of run `number` as written, in the order of the axes."""
         pairs = zip(self.sweep.groups, self.positions(number), strict=True)
         return [axis.values[position] for group, position in pairs for axis in group]
 
@@ -297,10 +297,6 @@ class Plan:
     first_seed: int
     sweep_hash: str
     doubtful: tuple[str, ...]
-
-    def axes_of(self, number: int) -> list[Any]:
-        """Return the axes' values of a run, as written."""
-        return self.points.values(number)
 
     def seed_of(self, number: int) -> int:
         """Return the seed of a run."""

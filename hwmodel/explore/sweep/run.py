@@ -6,8 +6,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,14 +20,13 @@ from hwmodel.explore.study.axes import total_cost
 from hwmodel.explore.sweep.ledger import NAME, Ledger, Outcome, locked_folder
 from hwmodel.explore.sweep.plan import Plan, plan_sweep
 from hwmodel.explore.sweep.point_run import PointRun, Task, outcomes_on_dask
-from hwmodel.explore.sweep.tables import CSV_NAME, load_sweep, write_tables
+from hwmodel.explore.sweep.tables import CSV_NAME, Note, load_sweep, write_tables
 from hwmodel.processes import work_through
 from hwmodel.processes.processors import usable_processors
 from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import PENDING
 from hwmodel.simulation import announce_compilation, entries_of, fill_cache, load_kernels, model_version
 
-Note = Callable[[str], None]
 _TIMED_AFTER_S, _TIMED_RUNS = 2.0, 4  # how much is watched before it is said how long all will take
 
 
@@ -148,7 +147,7 @@ def _costs(plan: Plan) -> Iterator[dict[str, Any]]:
 
 def _rows(plan: Plan) -> Iterator[tuple[int, int, str]]:
     for number in range(len(plan.points)):
-        axes = json.dumps(plan.axes_of(number), separators=(",", ":"), ensure_ascii=False)
+        axes = json.dumps(plan.points.values(number), separators=(",", ":"), ensure_ascii=False)
         yield number, plan.seed_of(number), axes
 
 
@@ -220,15 +219,15 @@ def sweep(
     as of `load_config`, change the base. `any_number`: begin even with more than 100,000 runs. A run that fails is a
     row with its error. Raises as `run_sweep` does.
     """
-    options: dict[str, Any] = {
-        "jobs": jobs,
-        "scheduler": scheduler,
-        "overrides": overrides,
-        "retry_failed": retry_failed,
-        "any_number": any_number,
-        "progress": progress,
-    }
-    if out is not None:
-        return load_sweep(run_sweep(source, out, **options).folder)
-    with tempfile.TemporaryDirectory(prefix="hwmodel-sweep-") as folder:
-        return load_sweep(run_sweep(source, folder, **options).folder)
+    with nullcontext(out) if out is not None else tempfile.TemporaryDirectory(prefix="hwmodel-sweep-") as folder:
+        done = run_sweep(
+            source,
+            folder,
+            jobs=jobs,
+            scheduler=scheduler,
+            overrides=overrides,
+            retry_failed=retry_failed,
+            any_number=any_number,
+            progress=progress,
+        )
+        return load_sweep(done.folder)
