@@ -26,7 +26,7 @@ CLOSE = 0.01  # of the value: a crossing between two that are no further apart i
 class Over:
     """Hold what may vary: the key that it sets, and values where none are said.
 
-    `step`: between values that can be run; 0: those between the ones that are said mean nothing, like three lanes.
+    `step`: the grid of values that can be run between two of them; 0: none can, as there are no three lanes.
     `changes`: what a value sets.
     """
 
@@ -143,7 +143,7 @@ class _Runs:
         return here[one].lead_over(here[other]) if one in here and other in here else 0.0
 
     def difference(self, value: float, one: str, other: str) -> float | None:
-        """Return the same for any difference that is not chance; None where one of them gives nothing to go by."""
+        """Return the difference in Gb/s, 0 where it may be chance; None where one of the two has no rate."""
         here = self.figures[value]
         first, second = here.get(one), here.get(other)
         if first is None or second is None or first.gbps is None or second.gbps is None:

@@ -34,8 +34,8 @@ class Frames:
     """Hold n frames, in the order in which they are to be written; all arrays have shape (n,).
 
     `at_fs` int64: when the frame was there. `template`, `frame_bytes` int32: its header and its length with FCS, as its
-    sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32: the
-    position of the header that it has there in the list that goes with it.
+    sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32: which
+    of the headers given with the frames it has there.
     """
 
     at_fs: I64

@@ -34,7 +34,7 @@ def stations_of(config: Config) -> dict[str, Port]:
 
 
 def connections_of_header(n_connections: int, number: int) -> int:
-    """Return how many connections between two stations have the header of a number: one, as long as there are few."""
+    """Return how many TCP connections between two stations share a header: one, up to MOST_HEADERS connections."""
     n_headers = min(n_connections, MOST_HEADERS)
     return n_connections // n_headers + (number < n_connections % n_headers)
 

@@ -80,11 +80,11 @@ class Loads:
         return int(1.2 * (found.window_frames + lacking / max(found.loss or 0.0, 1e-9)))
 
     def measured(self, shares: Sequence[Fraction], frames: int) -> list[LoadTrial]:
-        """Run loads for their figures; what the ends of a window alone can be is no loss.
+        """Run loads for their figures; frames that are only under way at the ends of a window are no loss.
 
-        Frames that wait for batches and timers can make more of the ends than a frame of each sender. Where so many
-        are missing and none was dropped, windows four times as long tell: queues that grow for ever come to hold more
-        than the chip has room for, and as many more as are missing.
+        With batches and timers more may be under way there than one frame of each sender. Where more are missing and
+        none was dropped, windows four times as long tell: queues that grow for ever come to hold more than the chip has
+        room for, and as many more as are missing.
         """
         found = self.run(shares, frames)
         unclear = [place for place, one in enumerate(found) if self._is_short(one)]
@@ -107,7 +107,7 @@ class Loads:
         ]
 
     def _is_short(self, found: LoadTrial) -> bool:
-        """Tell whether frames are missing, none of them dropped, and more than the ends of every window can be."""
+        """Tell whether frames are missing, none of them dropped, and more than are under way at any window's ends."""
         return not found.dropped_frames and (found.loss or 0.0) > self._noise(found.window_frames)
 
     def run(self, shares: Sequence[Fraction], frames: int) -> list[LoadTrial]:

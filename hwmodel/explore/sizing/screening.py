@@ -97,6 +97,7 @@ _BEYOND = 0.01
 class Screening:
     """Hold what the closed form has ruled out: `missed` by it, `invalid` where there is no such configuration.
 
+    `unknown`: it was not asked about a candidate, nor does one that it was asked about settle it.
     `known`: the bounds of each candidate that was asked about, None where the closed form has nothing to say.
     `shortfall`: by how much it puts a candidate, or one that speaks for it, beyond a bound. `refuted`: targets of which
     a run was better than the closed form allows; by these it rules out nothing more.

@@ -118,13 +118,13 @@ class Space:
     def no_better(
         self, candidate: Candidate, axes: frozenset[int], free: frozenset[int] = frozenset()
     ) -> tuple[slice, ...]:
-        """Return those with no more of the knobs in `axes`, all else alike; `free`: knobs that do not matter."""
+        """Slice out those with no more of the knobs in `axes`, all else alike; `free`: knobs that do not matter."""
         return self._beside(candidate, axes, free, lambda at: slice(0, at + 1))
 
     def no_worse(
         self, candidate: Candidate, axes: frozenset[int], free: frozenset[int] = frozenset()
     ) -> tuple[slice, ...]:
-        """Return those with no less of the knobs in `axes`, all else alike; `free`: knobs that do not matter."""
+        """Slice out those with no less of the knobs in `axes`, all else alike; `free`: knobs that do not matter."""
         return self._beside(candidate, axes, free, lambda at: slice(at, None))
 
     def cheapest(self, among: Flags) -> Candidate | None:

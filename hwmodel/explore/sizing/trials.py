@@ -37,8 +37,8 @@ _PROBES_BPS = (1_000_000, 2_000_000)  # of each VM: little enough to get through
 class Trial:
     """Hold the runs of one candidate, a seed each: what each measured of each target, or why there is none.
 
-    `seen`: figures of the runs by which one that a seed changed differs. `disturbed`: runs of a host that is a little
-    different, which say how sure the others are.
+    `seen`: figures of each run, so that one entry for several runs means that their seeds changed nothing.
+    `disturbed`: runs of a host that is a little different, which say how sure the others are.
     """
 
     candidate: Candidate
