@@ -50,7 +50,7 @@ def compile_where(text: str, axes: Sequence[str]) -> Callable[[Values], bool]:
     """
     if len(text) > MOST_CHARACTERS:
         raise WhereError(f"the condition is longer than {MOST_CHARACTERS} characters")
-    source, literals = _placeholders(text, axes)
+    source, names = _placeholders(text, axes)
     try:
         tree = ast.parse(source.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -58,7 +58,7 @@ def compile_where(text: str, axes: Sequence[str]) -> Callable[[Values], bool]:
         how = 'write it like "pcie.lanes < 8 and nic.rx_buffer >= 64KiB"'
         raise WhereError(f"it cannot be read{meant}; {how}") from None
     try:
-        whole = _part(tree.body, literals)
+        whole = _part(tree.body, names)
     except RecursionError:
         raise WhereError("it is nested too deeply") from None
 
@@ -68,9 +68,9 @@ def compile_where(text: str, axes: Sequence[str]) -> Callable[[Values], bool]:
     return is_wanted
 
 
-def _placeholders(text: str, axes: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Return the text as Python can read it, and what its names stand for: a literal, or the key of an axis."""
-    literals: dict[str, Any] = {}
+def _placeholders(text: str, axes: Sequence[str]) -> tuple[str, dict[str, Part]]:
+    """Return the text as Python can read it, and what its names stand for: the value of an axis, or a literal."""
+    names: dict[str, Part] = {}
     pieces = []
     longest_first = sorted(axes, key=len, reverse=True)
     for token in re.finditer(_TOKEN.replace("AXES", "|".join(map(re.escape, longest_first))), text, re.DOTALL):
@@ -80,38 +80,35 @@ def _placeholders(text: str, axes: Sequence[str]) -> tuple[str, dict[str, Any]]:
             continue
         if kind == "name" and word not in _CONSTANTS:
             raise WhereError(f"{word} is no axis of this sweep{suggest(word, axes)}; it has {', '.join(axes)}")
-        pieces.append(name := f"_{len(literals)}")
-        literals[name] = {"axis": _Axis(word), "quantity": quantity_of(word)}.get(str(kind), _CONSTANTS.get(word))
-    return "".join(pieces), literals
+        pieces.append(name := f"_{len(names)}")
+        if kind == "axis":
+            names[name] = _value_of(word)
+        else:
+            names[name] = _constant(quantity_of(word) if kind == "quantity" else _CONSTANTS[word])
+    return "".join(pieces), names
 
 
-class _Axis(str):
-    """Name an axis, whose value differs from point to point."""
-
-    __slots__ = ()
-
-
-def _part(node: ast.expr, literals: Mapping[str, Any]) -> Part:
+def _part(node: ast.expr, names: Mapping[str, Part]) -> Part:
     """Return what computes a part of the condition; WhereError for what has no place in one."""
     match node:
-        case ast.Name(id=name) if name in literals:
-            return _looked_up(literals[name])
+        case ast.Name(id=name) if name in names:
+            return names[name]
         case ast.Constant(value=value) if isinstance(value, bool | int | float | str) or value is None:
-            return _looked_up(value)
+            return _constant(value)
         case ast.BoolOp(op=op, values=nodes):
-            parts, stops_at = [_part(each, literals) for each in nodes], isinstance(op, ast.Or)
+            parts, stops_at = [_part(each, names) for each in nodes], isinstance(op, ast.Or)
             return lambda values: _joined(parts, values, stops_at)
         case ast.UnaryOp(op=ast.Not(), operand=inner):
-            part = _part(inner, literals)
+            part = _part(inner, names)
             return lambda values: not _truth(part(values), "what `not` stands before")
         case ast.UnaryOp(op=ast.USub() | ast.UAdd() as op, operand=inner):
-            part, sign = _part(inner, literals), -1 if isinstance(op, ast.USub) else 1
+            part, sign = _part(inner, names), -1 if isinstance(op, ast.USub) else 1
             return lambda values: _compute(operator.mul, Fraction(sign), part(values))
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _COMPUTE:
-            one, other, compute = _part(left, literals), _part(right, literals), _COMPUTE[type(op)]
+            one, other, compute = _part(left, names), _part(right, names), _COMPUTE[type(op)]
             return lambda values: _compute(compute, one(values), other(values))
         case ast.Compare(left=left, ops=ops, comparators=rights):
-            return _comparison(left, ops, rights, literals)
+            return _comparison(left, ops, rights, names)
     raise WhereError(f"`{_shown(node)}` has no place here; comparisons, and, or, not, in and arithmetic have")
 
 
@@ -119,10 +116,11 @@ def _shown(node: ast.expr) -> str:
     return re.sub(r"\b_\d+\b", "...", ast.unparse(node))[:40]
 
 
-def _looked_up(value: Any) -> Part:
-    if isinstance(value, _Axis):
-        key = str(value)
-        return lambda values: _read(values[key])
+def _value_of(axis: str) -> Part:
+    return lambda values: _read(values[axis])
+
+
+def _constant(value: Any) -> Part:
     constant = _read(value)
     return lambda _values: constant
 
@@ -153,15 +151,15 @@ def _joined(parts: Sequence[Part], values: Values, stops_at: bool) -> bool:
 
 
 def _comparison(
-    left: ast.expr, ops: Sequence[ast.cmpop], rights: Sequence[ast.expr], literals: Mapping[str, Any]
+    left: ast.expr, ops: Sequence[ast.cmpop], rights: Sequence[ast.expr], names: Mapping[str, Part]
 ) -> Part:
-    first = _part(left, literals)
+    first = _part(left, names)
     steps: list[tuple[ast.cmpop, list[Part]]] = []
     for op, right in zip(ops, rights, strict=True):
         if isinstance(op, ast.In | ast.NotIn) and isinstance(right, ast.List | ast.Tuple):
-            steps.append((op, [_part(each, literals) for each in right.elts]))
+            steps.append((op, [_part(each, names) for each in right.elts]))
         elif type(op) in _COMPARE:
-            steps.append((op, [_part(right, literals)]))
+            steps.append((op, [_part(right, names)]))
         else:
             raise WhereError("it compares in a way that has no place here; ==, !=, <, <=, >, >= and `in [..]` have")
 
