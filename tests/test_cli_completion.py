@@ -43,5 +43,7 @@ def test_each_shell_has_the_names_and_the_keys(shell, capsys):
 
 def test_keys_are_those_that_set_takes():
     keys = keys_of_schema(json_schema())
+    deep = {"host.virtual_switch.flow_cache.miss_time", "host.virtual_switch.bond.mode", "nic.steering.rss.key"}
     assert {"pcie.lanes", "pcie.credits.ph", "host.iotlb.miss", "workload.external.rate", "run.seed"} <= set(keys)
+    assert deep <= set(keys)
     assert len(keys) == len(set(keys)) > 80

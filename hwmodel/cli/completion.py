@@ -31,12 +31,13 @@ def completion_script(parser: argparse.ArgumentParser, shell: str, names: Sequen
 
 def keys_of_schema(schema: Mapping[str, Any]) -> list[str]:
     """Return the dotted keys of a configuration's JSON schema that stand in blocks, without those of lists' entries."""
-    found = []
-    for block, properties in schema["properties"].items():
-        for key, value in _properties(schema, properties).items():
-            found.append(f"{block}.{key}")
-            found.extend(f"{block}.{key}.{inner}" for inner in _properties(schema, value))
-    return found
+    return [key for block, value in schema["properties"].items() for key in _keys_inside(schema, value, block)]
+
+
+def _keys_inside(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[str]:
+    for key, inner in _properties(schema, value).items():
+        yield f"{path}.{key}"
+        yield from _keys_inside(schema, inner, f"{path}.{key}")
 
 
 def _properties(schema: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
