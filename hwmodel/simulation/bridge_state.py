@@ -133,8 +133,7 @@ def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
 
 def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
     """Give the logical ports of ports that are scheduled their queues, weights and rates."""
-    stations = (station for config in topology.configs for station in config.switch.ports)
-    longest_bytes = max(station.max_frame_bytes for station in stations) - FCS_BYTES
+    longest_bytes = max(config.switch.longest_frame_bytes for config in topology.configs) - FCS_BYTES
     for port in topology.ports:
         bridge = topology.bridges[port.bridge]
         for logical in port.logical if port.is_scheduled else ():

@@ -118,7 +118,7 @@ def fill_translation(link: Any, host: Any, params: Any, config: Config) -> None:
 
 def longest_frame_bytes(config: Config) -> int:
     """Return the most bytes that a Tx buffer has to hold: a frame's, its FCS standing for a C-TAG, or a send's."""
-    frame_bytes = max(port.max_frame_bytes for port in config.switch.ports)
+    frame_bytes = config.switch.longest_frame_bytes
     return max(frame_bytes, config.workload.send_bytes) if config.workload.segment_bytes else frame_bytes
 
 

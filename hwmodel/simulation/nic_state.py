@@ -131,7 +131,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     fill_engines(nic, config)
     has_classes = config.nic.arbitration is not None
     nic.scheduler.params.kind = SCHEDULE_CREDITS if has_classes else SCHEDULERS[config.switch.scheduler]
-    nic.scheduler.params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
+    nic.scheduler.params.quantum_bytes = config.switch.longest_frame_bytes - FCS_BYTES
     if any(port.min_rate_bps is not None for port in config.switch.ports):
         nic.scheduler.params.guarantee_window_fs = _guarantee_window_fs(config)
     fill_arbiter(nic, config)
@@ -146,7 +146,7 @@ def _guarantee_window_fs(config: Config) -> int:
     """
     if config.virtual_switch is not None:
         return _passing_window_fs(config, config.virtual_switch)
-    longest = max(port.max_frame_bytes for port in config.switch.ports)
+    longest = config.switch.longest_frame_bytes
     n_bytes = 2 * len(config.switch.ports) * (longest + WIRE_OVERHEAD_BYTES)
     return n_bytes * BITS_PER_BYTE * FS_PER_S // config.port.rate_bps
 
@@ -156,7 +156,7 @@ def _passing_window_fs(config: Config, own: VirtualSwitch) -> int:
 
     No ring is passed over for longer that may go.
     """
-    longest = max(port.max_frame_bytes for port in config.switch.ports)
+    longest = config.switch.longest_frame_bytes
     weights = (port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports)
     n_batches = 2 * config.nic.queues_per_vf * sum(weights)
     n_pieces = 1
@@ -412,7 +412,7 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
         ]
     params.has_weights = config.switch.scheduler == "weighted"
     if config.switch.scheduler == "deficit":
-        params.quantum_bytes = max(port.max_frame_bytes for port in config.switch.ports) - FCS_BYTES
+        params.quantum_bytes = config.switch.longest_frame_bytes - FCS_BYTES
     params.n_cores = len(own.cores)
     params.core[: len(own.cores)] = own.cores
     params.n_leg_rings = own.n_uplink_rings

@@ -133,7 +133,7 @@ def _check_buffers(config: Config, workload: Workload) -> None:
         return
     is_read = np.array([not is_uplink(source.port) for source in workload.sources], bool)[records.source]
     longest = int(records.frame_bytes[is_read].max(initial=0)) - FCS_BYTES
-    longest_switched = min(longest, max(port.max_frame_bytes for port in config.switch.ports))  # FCS for a C-TAG
+    longest_switched = min(longest, config.switch.longest_frame_bytes)  # FCS for a C-TAG
     longest_switched += max(0, mirrored_tag_bytes(config) - FCS_BYTES)
     found = (
         ("nic.tx_buffer", config.nic.tx_buffer_bytes, longest),
@@ -150,7 +150,7 @@ def _check_buffers(config: Config, workload: Workload) -> None:
 
 def _check_rx_descriptors(config: Config, workload: Workload) -> None:
     """Raise InputError where a recorded frame takes more Rx descriptors than there can ever be for it."""
-    most_bytes = max(port.max_frame_bytes for port in config.switch.ports)  # longer ones drop as OVERSIZE
+    most_bytes = config.switch.longest_frame_bytes  # longer ones drop as OVERSIZE
     lengths = np.flatnonzero(np.bincount(workload.records.frame_bytes[workload.records.frame_bytes <= most_bytes]))
     if not len(lengths):
         return
