@@ -49,11 +49,9 @@ BridgeRecord = Any  # an element of a record array of BRIDGE
 LONGEST_BURST_FS = NEVER // 2  # longer than any run
 
 
-def fill_bridges(
-    array: np.ndarray, bridges: Sequence[Bridge], ports: Sequence[PhysicalPort], topology: Topology
-) -> None:
+def fill_bridges(array: np.ndarray, topology: Topology) -> None:
     """Make a fresh record, the one in an array, that of bridges, joined by wires, that hold no frame."""
-    record = array[0]
+    record, bridges, ports = array[0], topology.bridges, topology.ports
     record.clock.next_at[:] = NEVER
     record.first_free = NOBODY
     record.params.n_ports, record.params.n_logical_ports = len(ports), topology.n_logical_ports
@@ -70,7 +68,7 @@ def fill_bridges(
         box.params.table_entries, box.params.ageing_fs = bridge.table, bridge.ageing_fs
     _fill_ports(record, boxes, ports)
     _fill_levels(record, topology)
-    fill_bridge_flow_control(record, bridges, topology)
+    fill_bridge_flow_control(record, topology)
     _fill_policers(record, topology.policers)
     record.ledger.crosses = 1
     fill_tables(array, topology)

@@ -21,7 +21,6 @@ from hwmodel.units import BITS_PER_BYTE
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.bridge import Bridge
     from hwmodel.config.bridge_flow_control import BridgeFlowControl
     from hwmodel.config.flow_control import ControlFrame, FlowControl
     from hwmodel.simulation.topology import Topology
@@ -84,11 +83,11 @@ def _fill_classes(
         params.priorities[number] = sum(1 << priority for priority in priorities)
 
 
-def fill_bridge_flow_control(record: Any, bridges: Sequence[Bridge], topology: Topology) -> None:
+def fill_bridge_flow_control(record: Any, topology: Topology) -> None:
     """Give ports their queues for classes, behind all logical ports, and say at which marks they stop who sends."""
     longest = max(config.switch.longest_frame_bytes for config in topology.configs)
     rate_bps = topology.configs[0].port.rate_bps
-    for at, bridge in enumerate(bridges):
+    for at, bridge in enumerate(topology.bridges):
         control = bridge.flow_control
         if control is None:
             continue
@@ -98,7 +97,7 @@ def fill_bridge_flow_control(record: Any, bridges: Sequence[Bridge], topology: T
         _fill_classes(record.flow_params[at], control, classes, wait_fs, rows)
     first = int(record.params.n_logical_ports)
     for port in topology.ports:
-        control = bridges[port.bridge].flow_control
+        control = topology.bridges[port.bridge].flow_control
         if control is None or port.is_of_extender:
             continue
         entry = record.port[port.number].params

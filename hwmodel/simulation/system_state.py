@@ -136,7 +136,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     ports = ports_of(named, parts)
     topology = Topology(settings, ports, configs, stations)
     bridges = zeros(1, BRIDGE, in_large_pages=in_large_pages)
-    fill_bridges(bridges, settings, ports, topology)
+    fill_bridges(bridges, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)
     if any(bridge.flow_control for bridge in settings) or any(each.nic.flow_control for each in configs):
