@@ -22,6 +22,7 @@ from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.recent import remembered
 from hwmodel.config import Config, as_config, servers_of
 from hwmodel.errors import RunError
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.journey_state import STAMPS
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, OVERFLOW
 from hwmodel.results import ALL_PARTS, BRIDGE_PARTS, PARTS
@@ -38,7 +39,6 @@ from hwmodel.workload.traffic import RECORDED
 if TYPE_CHECKING:
     from pathlib import Path
 
-UPLINK_PORT = 0
 SEED = 1  # of a machine that draws nothing
 QUIET_FS = 10_000 * FS_PER_US  # by then all Rx descriptors have come, unless they are very many
 FETCH_FS = 10 * FS_PER_US  # for each of very many, beside the host's latency
@@ -197,7 +197,7 @@ def _parts_of(machine: Machine, frame: LoneFrame, config: Config) -> tuple[int, 
         copies.reverse()
     if not copies:
         return 0, {}
-    first = min(copies, key=lambda copy: (copy.port == UPLINK_PORT, copy.port))
+    first = min(copies, key=lambda copy: (copy.port == UPLINK, copy.port))
     crosses = frame.way.back_bytes is not None
     parts_fs: dict[str, int | None] = dict.fromkeys(ALL_PARTS if crosses else PARTS)
     for part, (begin_fs, end_fs) in zip(PARTS, pairwise(first.stamps_fs[1:]), strict=True):
@@ -215,7 +215,7 @@ def _copies(machine: Machine, number: int) -> Iterator[_Copy]:
     finished = ledger["journey_log"]["entry"][: int(ledger.journey_log.n)]
     crossed_fs = {name: round(float(ledger.counts.part_sums[name])) // max(1, len(finished)) for name in BRIDGE_PARTS}
     if number == len(machine.servers):
-        yield from (_Copy(UPLINK_PORT, _stamps(one), crossed_fs) for one in finished)
+        yield from (_Copy(UPLINK, _stamps(one), crossed_fs) for one in finished)
         return
     nic = machine.servers[number].nic
     kinds = nic["traffic"]["copy_kind"]["port"]

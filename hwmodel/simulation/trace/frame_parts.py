@@ -239,12 +239,11 @@ class FrameNames:
     `all_names`: those of all servers; whose frame it is says its template, by `senders`, where there is a bridge.
     """
 
-    def __init__(self, server: Server, all_names: Sequence[FrameNames] = (), senders: Sequence[int] = ()) -> None:
+    def __init__(self, server: Server, all_names: Sequence[FrameNames], senders: Sequence[int]) -> None:
         config, nic = server.config, server.nic
         self.number = len(all_names)
         self.prefix = server.prefix
         self._all, self._senders = all_names, senders
-        self.queues_per_vf = config.nic.queues_per_vf
         self.owners = [port.name for port in config.switch.ports]
         switch = nic["virtual_switch"]["params"]
         n_rings = int(switch["n_rings"]) if nic["params"]["has_virtual_switch"] else 0
@@ -252,8 +251,7 @@ class FrameNames:
         self.has_uplink = n_rings > 0
         if n_rings:
             self.owners.append(UPLINK)
-        self.tx_ring, self.rx_ring = config.nic.tx_ring, config.nic.rx_ring
-        self._descriptor_bytes = config.nic.tx_descriptor_bytes
+        self._tx_ring, self._descriptor_bytes = config.nic.tx_ring, config.nic.tx_descriptor_bytes
         self._nic, self._tx_queue = nic, nic["tx_queue"]
         self._journeys = nic["ledger"]["journeys"]["slot"]
         # Of the rings by which a virtual switch sends to the wire: how far they are looked at, which frames they have.
@@ -359,7 +357,7 @@ class FrameNames:
     def fetched(self, ring_queue: int, address: int, n: int) -> Iterator[str]:
         """Give the ids of the frames whose Tx descriptors a request is for, from its address in the ring."""
         fetched = int(self._tx_queue[ring_queue]["fetched"])
-        first = fetched - 1 - (fetched - 1 - address // self._descriptor_bytes) % self.tx_ring
+        first = fetched - 1 - (fetched - 1 - address // self._descriptor_bytes) % self._tx_ring
         for number in range(first, first + n):
             yield self.posted(ring_queue, number)
 
