@@ -51,8 +51,7 @@ def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
         return None
     pauses = nic["pauses"]
     levels, n_queues = pauses["of_class"], int(nic.params.n_queues)
-    gauges, over = levels["level"], np.array([int(pauses["over"]) >> at & 1 for at in range(MOST_CLASSES)])
-    ports = pauses["port"][: int(nic.params.n_ports)]
+    gauges, ports = levels["level"], pauses["port"][: int(nic.params.n_ports)]
     counts = ports["counts"]
     blocked = pauses["blocked_fs"][: n_queues * MOST_CLASSES].reshape(-1, MOST_CLASSES).copy()
     for number, level in enumerate(levels):
@@ -61,12 +60,12 @@ def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
     return PausesSnapshot(
         areas=area_of(gauges, now_fs),
         highest=gauges["highest"].copy(),
-        over_fs=levels["over_fs"] + over * (now_fs - levels["over_since_fs"]),
+        over_fs=levels["over_fs"] + _open_fs(pauses["over"], levels["over_since_fs"], now_fs),
         blocked_fs=blocked,
         counts=counts.copy(),
-        stopped_fs=counts["stopped_fs"] + _open(ports["mac"], counts["since_fs"], now_fs),
+        stopped_fs=counts["stopped_fs"] + _open_fs(ports["mac"]["mask"], counts["since_fs"], now_fs),
         partner_stopped_fs=counts["partner_stopped_fs"]
-        + _open(ports["partner"]["hears"], counts["partner_since_fs"], now_fs),
+        + _open_fs(ports["partner"]["hears"]["mask"], counts["partner_since_fs"], now_fs),
         tx_bytes=nic["arbiter"]["level_bytes"].copy()
         if pauses["params"]["is_by_class"]
         else np.full(MOST_CLASSES, nic["counts"]["tx_buffer"]["level"]),
@@ -76,10 +75,9 @@ def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
     )
 
 
-def _open(hearing: Any, since_fs: Any, now_fs: int) -> Any:
-    """Return for each port and class for how long a stop that has not ended has lasted."""
-    masks = hearing["mask"][:, None] >> np.arange(MOST_CLASSES) & 1
-    return masks * (now_fs - since_fs)
+def _open_fs(mask: Any, since_fs: Any, now_fs: int) -> Any:
+    """Return for how long what has not ended has lasted, by class; `mask`: the classes that have such, of each port."""
+    return (np.asarray(mask)[..., None] >> np.arange(MOST_CLASSES) & 1) * (now_fs - since_fs)
 
 
 def held_outside(start: PausesSnapshot | None, end: PausesSnapshot | None) -> int:
@@ -168,23 +166,16 @@ def _flows_outside(config: Config, targets: frozenset[tuple[int, int, int]], por
 
 def bridge_pauses(record: Any, port: int, now_fs: int) -> tuple[BridgePause, ...]:
     """Return what flow control did at a port of a bridge, class by class."""
-    own, n = record.pauses[port], int(record.port[port].params.n_classes)
-    counts, hears = own.counts, own.hears
+    own = record.pauses[port]
+    over_fs = own.over_fs + _open_fs(own.over, own.over_since_fs, now_fs)
+    stopped_fs = own.counts.stopped_fs + _open_fs(own.hears.mask, own.counts.since_fs, now_fs)
     return tuple(
         BridgePause(
             traffic_class=number,
             level_max_bytes=int(own.level[number].highest),
-            over_ns=(
-                int(own.over_fs[number])
-                + (now_fs - int(own.over_since_fs[number]) if int(own.over) >> number & 1 else 0)
-            )
-            / FS_PER_NS,
-            stops_sent=int(counts.stops_sent[number]),
-            stopped_ns=(
-                int(counts.stopped_fs[number])
-                + (now_fs - int(counts.since_fs[number]) if int(hears.mask) >> number & 1 else 0)
-            )
-            / FS_PER_NS,
+            over_ns=int(over_fs[number]) / FS_PER_NS,
+            stops_sent=int(own.counts.stops_sent[number]),
+            stopped_ns=int(stopped_fs[number]) / FS_PER_NS,
         )
-        for number in range(n)
+        for number in range(int(record.port[port].params.n_classes))
     )
