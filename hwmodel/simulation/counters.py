@@ -61,17 +61,10 @@ def statistics_of(nic: Any) -> dict[str, Ints]:
         "rx_bytes": received["n_bytes"].sum(axis=1),
         "tx_packets": sent["frames"].sum(axis=1),
         "tx_bytes": sent["n_bytes"].sum(axis=1),
-        **{name: _lost_as(name, lost) for name in LOST_AS.values()},
+        **{name: lost[:, reason] for reason, name in LOST_AS.items()},
         "multicast": counted["multicast"],
     }
     return {name: found[name] for name in STATISTICS}
-
-
-def _lost_as(name: str, lost: Any) -> Ints:
-    """Return what a counter has of all reasons that it counts, by function."""
-    reasons = [reason for reason, counter in LOST_AS.items() if counter == name]
-    found: Ints = lost[:, reasons].sum(axis=1)
-    return found
 
 
 def counters_of(servers: Sequence[Server]) -> dict[str, FunctionCounters]:
