@@ -61,7 +61,7 @@ def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
 def told_by_shares(seen: Sighting, guess: Bottleneck) -> Sequence[Suspect]:
     """Return what tells whether a case is plain: the suspects up to the first that is full, and to what shares name.
 
-    None where nothing is full: such a case is not plain.
+    It is empty where nothing is full: such a case is not plain.
     """
     full = next((at for at, one in enumerate(seen.suspects) if one.use >= FULL), None)
     if full is None:
@@ -196,13 +196,13 @@ class Comparison:
 
     def joint(self, load: Relaxation | None) -> Bottleneck | None:
         """Return suspects that give something only together, the load among them where it has to grow with them."""
-        pool = [(option.suspect, option.relaxations) for option in self.options]
-        of_load = Suspect(resource=OFFERED_LOAD, share=0.0, use=0.0, why="", keys=self.seen.load.keys)
+        pool = list(self.options)
         if load is not None:
-            pool.append((of_load, (load,)))
+            of_load = Suspect(resource=OFFERED_LOAD, share=0.0, use=0.0, why="", keys=self.seen.load.keys)
+            pool.append(Option(of_load, (load,)))
         if len(pool) < 2:
             return None
-        chosen: list[tuple[Suspect, tuple[Relaxation, ...]]] = []
+        chosen: list[Option] = []
         while len(chosen) < min(MOST_TOGETHER, len(pool)):
             rest = [one for one in pool if one not in chosen]
             # Of the first the fullest: alone none gives anything, and what gives least less is chance.
@@ -211,12 +211,10 @@ class Comparison:
                 return self._of_several(self._needed(chosen))
         return None
 
-    def _joint_gain(self, chosen: Sequence[tuple[Suspect, tuple[Relaxation, ...]]]) -> float:
-        return self.gain([each for _, larger in chosen for each in larger])
+    def _joint_gain(self, chosen: Sequence[Option]) -> float:
+        return self.gain([each for option in chosen for each in option.relaxations])
 
-    def _needed(
-        self, chosen: list[tuple[Suspect, tuple[Relaxation, ...]]]
-    ) -> list[tuple[Suspect, tuple[Relaxation, ...]]]:
+    def _needed(self, chosen: list[Option]) -> list[Option]:
         """Leave out those without which the others give something too."""
         for one in list(chosen):
             rest = [other for other in chosen if other is not one]
@@ -224,11 +222,11 @@ class Comparison:
                 chosen = rest
         return chosen
 
-    def _of_several(self, chosen: Sequence[tuple[Suspect, tuple[Relaxation, ...]]]) -> Bottleneck:
-        first = next(suspect for suspect, _ in chosen if suspect.resource != OFFERED_LOAD)
-        others = [suspect.resource for suspect, _ in chosen if suspect is not first]
+    def _of_several(self, chosen: Sequence[Option]) -> Bottleneck:
+        first = next(option.suspect for option in chosen if option.suspect.resource != OFFERED_LOAD)
+        others = [option.suspect.resource for option in chosen if option.suspect is not first]
         gain = self._joint_gain(chosen)
-        texts = [each.text for _, larger in chosen for each in larger]
+        texts = [each.text for option in chosen for each in option.relaxations]
         return replace(
             first.bottleneck,
             why=with_gain_together(first.why, texts, gain),
