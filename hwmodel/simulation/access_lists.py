@@ -24,7 +24,7 @@ from hwmodel.forwarding.tables import (
 from hwmodel.rules.packets import EUI64_FLIP, LINK_LOCAL, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 
 if TYPE_CHECKING:
-    from hwmodel.config.switch import AclEntry, Port, Switch
+    from hwmodel.config.switch import AclEntry, BridgingRule, Port, Switch
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 Network = IPv4Network | IPv6Network
@@ -77,16 +77,20 @@ def _fill_list(
 def _fill_entry(tables: Record, at: int, entry: AclEntry, number_of: Mapping[str, int]) -> None:
     record = tables.acl[at]
     record.port = number_of[entry.port]
-    for name in ("source", "destination", "vlan", "ethertype"):
-        value = getattr(entry, name)
-        record[name] = ANY if value is None else value
-    record.action = ACL_ACTIONS[entry.action]
-    record.priority = entry.priority or 0
+    fill_bridging_rule(record, entry)
     record.rule = ANY
     if entry.asked_packets:
         # The type says which packets the rule is for: those that hide theirs must not pass by it.
         record.rule, record.ethertype, tables.reads_packets = at, ANY, 1
         _fill_rule(tables.packet_rule[at], entry)
+
+
+def fill_bridging_rule(record: Record, entry: BridgingRule) -> None:
+    """Set what an entry of an access list or of a bridge's policy asks of a header, and what it does with the frame."""
+    for name in ("source", "destination", "vlan", "ethertype"):
+        value = getattr(entry, name)
+        record[name] = ANY if value is None else value
+    record.action, record.priority = ACL_ACTIONS[entry.action], entry.priority or 0
 
 
 def _fill_rule(rule: Record, entry: AclEntry) -> None:

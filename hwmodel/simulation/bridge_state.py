@@ -32,7 +32,7 @@ from hwmodel.machine.network.places import announce, enter_homes
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.simulation.access_lists import ACL_ACTIONS
+from hwmodel.simulation.access_lists import fill_bridging_rule
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.simulation.flow_control_state import fill_bridge_flow_control
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
@@ -263,10 +263,7 @@ def _fill_policies(record: BridgeRecord, topology: Topology) -> None:
 def _fill_policy(row: Any, entry: PolicyEntry, topology: Topology) -> None:
     fixed = {"all": ANY, OUTSIDE: 0}
     row.port = fixed[entry.port] if entry.port in fixed else topology.stations[entry.port]
-    for name in ("source", "destination", "vlan", "ethertype"):
-        value = getattr(entry, name)
-        row[name] = ANY if value is None else value
-    row.action, row.priority = ACL_ACTIONS[entry.action], entry.priority or 0
+    fill_bridging_rule(row, entry)
     row.policer = next((i for i, each in enumerate(topology.policers) if each is entry), NOBODY)
 
 
