@@ -23,7 +23,7 @@ import numpy as np
 
 from hwmodel.config import descriptors_of
 from hwmodel.rules.pcie_link import link_rate_of
-from hwmodel.simulation.nic_state import POSTED_AS, set_byte_time
+from hwmodel.simulation.nic_state import LONGEST_BYTES, POSTED_AS, set_byte_time
 from hwmodel.units import FS_PER_US
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ PPB = 10**9
 # served in turns are counts, which no difference of clocks moves.
 EARLY_REFILLS = 1 << 26
 LATEST_START_FS = 50 * FS_PER_US  # a core begins within it: longer than any batch takes
-MOST_BYTES = 10_000  # above any frame on the wire and any TLP, whose product with a numerator stays inside 63 bits
 
 HOST_TIMES = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "interrupt_time_fs",
@@ -78,7 +77,7 @@ def link_fs_per_byte(config: Config, seed: int, server: int) -> Fraction:
 
 def in_range(ratio: Fraction) -> Fraction:
     """Return a ratio whose products with any length stay inside 63 bits: itself, or the nearest to it that does."""
-    most = (1 << 62) // MOST_BYTES
+    most = (1 << 62) // LONGEST_BYTES
     if max(ratio.numerator, ratio.denominator) <= most:
         return ratio
     return ratio.limit_denominator(max(1, int(most / max(ratio, Fraction(1))) - 1))

@@ -81,7 +81,7 @@ def _fill_engine(engine: Any, settings: DmaEngine) -> None:
         engine.params.num, engine.params.den = fs_per_byte(settings.rate_bps)
 
 
-INVALIDATIONS = ("none", "strict", "deferred")  # in the order of layout.KEPT and those behind it
+INVALIDATIONS = ("none", "strict", "deferred")  # in the order of host_state.KEPT and those behind it
 
 
 def fill_translation(link: Any, host: Any, params: Any, config: Config) -> None:

@@ -40,7 +40,7 @@ from hwmodel.simulation.arbitration import fill_arbiter, kept_as_ratio
 from hwmodel.simulation.bond import fill_bond, is_silent
 from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
-from hwmodel.simulation.memory import fill_engines, fill_memory, fill_translation
+from hwmodel.simulation.memory import TWO_TO_32, fill_engines, fill_memory, fill_translation
 from hwmodel.simulation.pci_buses import fill_bus_end
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config, VmDriver
     from hwmodel.config.virtual_switch import VirtualSwitch
 
-State = Any  # a one-element record array of layout.SERVER
+State = Any  # a one-element record array of server.SERVER
 Nic = Any  # its element
 
 ARBITRATIONS = {
@@ -73,7 +73,6 @@ OF_DRIVERS = (
     "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
-TWO_TO_32 = 1 << 32
 FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 # From here on large pages gain what they take to be filled; short runs that say what limits are seldom so long.
 LONG_FS, LONG_FRAMES = 20_000_000 * FS_PER_NS, 20_000
