@@ -53,14 +53,9 @@ def describe_host_run(run: Run, end: Snapshot) -> HostRun:
         frames_per_s=frames / wall_s if wall_s > 0 else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,  # the kernel counts in KiB
         versions=dict(_versions()),
-        machine=_machine(),
+        machine=f"{platform.machine()}, {os.cpu_count()} processors",
         compiled_without=run.compiled_without,
     )
-
-
-@cache
-def _machine() -> str:
-    return f"{platform.machine()}, {os.cpu_count()} processors"
 
 
 @cache
