@@ -182,8 +182,8 @@ def fill_tables(bridges: npt.NDArray[Any], topology: Topology) -> None:
         _fill_port(record, port, topology, lists)
     for at in range(len(topology.bridges)):
         box, beside = record.box[at].params, topology.bridge_ports
-        box.first_logical, box.n_logical = lists.add(one.number for one in beside.logical_of(at))
-        box.first_port, box.n_ports = lists.add(port.number for port in beside.ports_of(at))
+        box.first_logical, box.n_logical = lists.add(one.number for one in beside.logical[at])
+        box.first_port, box.n_ports = lists.add(port.number for port in beside.ports[at])
         box.way_out = beside.way_out[at].number
         box.is_controlling = topology.bridges[at].kind == "controlling"
     for port in topology.ports:

@@ -87,19 +87,20 @@ class Topology:
 class BridgePorts:
     """Know the ports of each bridge, without those of extenders.
 
-    `way_out`: by a bridge's number its logical port to the stations outside, or towards the bridge that has them.
+    `ports`, `logical`: of each bridge, by its number, its ports and its logical ports. `way_out`: by a bridge's number
+    its logical port to the stations outside, or towards the bridge that has them.
     """
 
     def __init__(self, ports: Sequence[PhysicalPort], outside: PhysicalPort, logical: Sequence[LogicalPort]) -> None:
-        self._ports = ports
+        self._all = ports
         n_bridges = 1 + max(port.bridge for port in ports)
-        self._own: list[list[PhysicalPort]] = [[] for _ in range(n_bridges)]
+        self.ports: list[list[PhysicalPort]] = [[] for _ in range(n_bridges)]
         for port in ports:
             if not port.is_of_extender:
-                self._own[port.bridge].append(port)
-        self._logical: list[list[LogicalPort]] = [[] for _ in range(n_bridges)]
+                self.ports[port.bridge].append(port)
+        self.logical: list[list[LogicalPort]] = [[] for _ in range(n_bridges)]
         for each in logical:
-            self._logical[ports[each.port].bridge].append(each)
+            self.logical[ports[each.port].bridge].append(each)
         self.way_out = {outside.bridge: outside.logical[0]}
         waiting = [outside.bridge]
         for bridge in waiting:
@@ -110,26 +111,18 @@ class BridgePorts:
                     waiting.append(far.bridge)
 
     def _wires(self, bridge: int) -> Iterator[PhysicalPort]:
-        return (port for port in self._own[bridge] if port.to)
+        return (port for port in self.ports[bridge] if port.to)
 
     def _far_end(self, port: PhysicalPort) -> PhysicalPort:
         assert port.joined is not None
-        return self._ports[port.joined]
-
-    def ports_of(self, bridge: int) -> Sequence[PhysicalPort]:
-        """Return the ports of a bridge."""
-        return self._own[bridge]
-
-    def logical_of(self, bridge: int) -> Sequence[LogicalPort]:
-        """Return the logical ports of a bridge."""
-        return self._logical[bridge]
+        return self._all[port.joined]
 
     def seen_from(self, own: LogicalPort, vlan: int) -> Iterator[tuple[LogicalPort, int]]:
         """Give where a broadcast comes in that came to a bridge in a VLAN: there, and at each bridge beyond it."""
         yield own, vlan
         if vlan not in own.vlans:
             return
-        for port in self._wires(self._ports[own.port].bridge):
+        for port in self._wires(self._all[own.port].bridge):
             (out,) = port.logical
             if out.number == own.number or vlan not in out.vlans:
                 continue

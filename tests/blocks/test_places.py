@@ -118,7 +118,7 @@ def test_a_bridge_without_stations_has_lists_of_its_ports():
     port = SimpleNamespace(number=0, root=0, bridge=0, box=0, server=None, mode="veb", has_interfaces=False,
                            is_of_extender=False, is_uplink=False, to="", logical=[outside], below=(), taken_lists=(),
                            groups=None)  # fmt: skip
-    beside = SimpleNamespace(logical_of=lambda at: [outside], ports_of=lambda at: [port], way_out={0: outside})
+    beside = SimpleNamespace(logical=[[outside]], ports=[[port]], way_out={0: outside})
     settings = [SimpleNamespace(kind="learning", policy=())]
     topology = SimpleNamespace(logical=[outside], ports=[port], own={}, bridge_ports=beside, policers=[],
                                bridges=settings, homes=list, announced=list)  # fmt: skip
