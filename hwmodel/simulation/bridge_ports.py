@@ -36,7 +36,6 @@ class LogicalPort:
     number: int
     port: int
     name: str
-    mode: ModeName
     interface: int | None
     is_hairpin: bool
     native_vlan: int | None
@@ -144,7 +143,7 @@ def logical_ports(
             if not station.enabled:
                 continue
             yield LogicalPort(
-                next(numbers), port.root, prefix + station.name, switch.mode, mode.interface_of(station), False,
+                next(numbers), port.root, prefix + station.name, mode.interface_of(station), False,
                 station.port_vlan, station.vlans, station.untagged, None, port.server, port.adapter_port,
                 station.number,
             )  # fmt: skip
@@ -158,12 +157,10 @@ def logical_ports(
     for interface, kind in channels.items():
         name = f"{port.name}.{interface or DEFAULT_S_VID}" if mode.has_channels else port.name
         is_hairpin = kind == "vepa" if hairpin is None else hairpin
-        yield LogicalPort(
-            next(numbers), port.root, name, switch.mode, interface, is_hairpin, native, vlans, untagged
-        )  # fmt: skip
+        yield LogicalPort(next(numbers), port.root, name, interface, is_hairpin, native, vlans, untagged)
     for wire_vlan, vlan in sorted(settings.translate.items()):
         yield LogicalPort(
-            next(numbers), port.root, f"{port.name}.vlan{wire_vlan}", switch.mode, None, is_hairpin, native,
+            next(numbers), port.root, f"{port.name}.vlan{wire_vlan}", None, is_hairpin, native,
             [vlan], [vlan] if wire_vlan == native else [], wire_vlan,
         )  # fmt: skip
 
@@ -275,9 +272,7 @@ def _plain_port(bridges: Sequence[NamedBridge], at: int, name: str, number: int,
     )  # fmt: skip
     vlans = ALL_VLANS if settings.vlans == "all" else settings.vlans
     native = [] if settings.native_vlan is None else [settings.native_vlan]
-    port.logical = [
-        LogicalPort(logical_number, number, name, "veb", None, False, settings.native_vlan, vlans, native)
-    ]  # fmt: skip
+    port.logical = [LogicalPort(logical_number, number, name, None, False, settings.native_vlan, vlans, native)]
     return port
 
 

@@ -213,16 +213,15 @@ class _Known(NamedTuple):
 
 
 class _Function(NamedTuple):
-    """Say where a function is: at which server, of which number, at which port of the switch."""
+    """Say where a function is: at which server, of which number."""
 
     server: int
     number: int
-    port: int
 
 
 def _functions(config: Config) -> dict[str, _Function]:
     return {
-        server.station(port.name): _Function(at, function_of(port.number), port.number)
+        server.station(port.name): _Function(at, function_of(port.number))
         for at, server in enumerate(servers_of(config))
         for port in server.config.switch.ports
     }

@@ -50,7 +50,7 @@ class Topology:
         for port in ports:
             if not port.is_of_extender and port.has_interfaces:
                 name, number = f"{port.name}.groups", self._next_number()
-                port.groups = LogicalPort(number, port.number, name, port.mode, None, False, None, (), ())
+                port.groups = LogicalPort(number, port.number, name, None, False, None, (), ())
         self.policers: list[PolicyEntry] = [
             entry for bridge in bridges for entry in bridge.policy if entry.action == "police"
         ]

@@ -47,9 +47,7 @@ class StartedTlp:
     """
 
     kind: int
-    queue: int
     tag: int | None
-    is_last: bool
     ready_fs: int
     arrives_fs: int
     shown: Slice
@@ -125,8 +123,8 @@ class LinkTlps:
         self._timeline.add(one)
         self.n_tlps += 1
         if not self._by_tree:
-            return StartedTlp(kind, queue, tag, is_last, int(entry["at_fs"]), end_fs + self._propagation_fs, one)
-        tlp = StartedTlp(kind, queue, tag, is_last, NEVER, NEVER, one)
+            return StartedTlp(kind, tag, int(entry["at_fs"]), end_fs + self._propagation_fs, one)
+        tlp = StartedTlp(kind, tag, NEVER, NEVER, one)
         if direction == "up":
             self.on_their_way[(int(self._nic["pcie"][0]["up_arrivals"]["tail"]) - 1) & (LANE_CAP - 1)] = tlp
         return tlp
