@@ -193,7 +193,9 @@ def _server_of(headers: Any, configs: Sequence[Config]) -> npt.NDArray[np.int64]
 def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[Config]) -> None:
     """Decide on the headers of a workload everywhere."""
     server_of = _server_of(headers, configs)
-    senders = np.array(sorted(set(server_of.tolist()), key=lambda one: _first_turn(server_of, one)), np.int64)
+    senders, first_headers = np.unique(server_of, return_index=True)
+    # Those from outside first, then the servers as they come up.
+    senders = senders[np.argsort(np.where(senders < 0, -1, first_headers))]
     by_sender = [np.flatnonzero(server_of == sender) for sender in senders]
     rows = np.concatenate([np.zeros(0, np.int64), *by_sender])
     firsts = np.cumsum([0, *map(len, by_sender)])
@@ -206,11 +208,6 @@ def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[
     check_addresses(bridges[0])
     if bridges[0].clock.overflow:
         raise InputError(f"workload: more than {MAX_HOPS} headers, or {MAX_WAYS} ways, at the bridge")
-
-
-def _first_turn(server_of: Any, sender: int) -> int:
-    """Return when a server's headers are decided on: those from outside first, then as the servers come up."""
-    return -1 if sender < 0 else int(np.argmax(server_of == sender))
 
 
 def _drops_strays(switch: Switch) -> bool:
