@@ -1,6 +1,6 @@
-"""A port of a bridge or an extender, and the logical ports on it with their outer tags.
+"""The ports of bridges and extenders, in order, with what is at each end of each wire.
 
-The ports of all bridges and extenders in their order, with what stands at each end of each wire.
+On a port are logical ports: one for each S-channel, virtual interface (VIF, E-CID) or translated VLAN.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The state of bridges and of the wires that end at them, from a configuration and what `topology` has found.
+"""The state of bridges at time 0, and of the wires that end at them, from a configuration and its `Topology`.
 
-What bridges and extenders decide by, from a configuration: ports and VLANs, policies, where addresses belong.
+It includes the tables that bridges and extenders forward by: ports and VLANs, policies, where addresses belong.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The entries of the kernels' log of deliveries, as the arrays that the pcap writer takes.
-
-The kernels' logs, taken out in time order: nothing that is still to come belongs before what was given out.
-"""
+"""The kernels' logs, merged in time order; and the log of deliveries as the arrays that the pcap writer takes."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""What is known of a run beside what its window shows: how exact its clocks are, and how frames come.
-
-How long senders would wait behind bursts that a window holds none of: a part of the intervals of their waits.
+"""What is known of a run beside what its window shows: how exact its clocks are, how frames come, which bursts.
 
 Senders wait where a burst, or several at once, fill a Tx ring. Where that is rare a window may hold no such burst, or a
-small one, and its own ups and downs say nothing of the others. How much one adds at most is known all the same: what is
-left of a burst when the ring is full is as long as a whole one on average (its length is geometric), and each frame of
-it waits for as much longer than the one before as the ring takes to let a frame out.
+small one, and its own ups and downs say nothing of the others, which the intervals of senders' waits must cover too.
+How much one adds at most is known all the same: what is left of a burst when the ring is full is as long as a whole one
+on average (its length is geometric), and each frame of it waits for as much longer than the one before as the ring
+takes to let a frame out.
 """
 
 from __future__ import annotations

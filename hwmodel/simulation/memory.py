@@ -1,6 +1,7 @@
-"""The host's memory and the adapter's DMA engines at time 0: latencies, the cache, the order of writes, the engines.
+"""The state of the host's memory, its IOMMU and the adapter's DMA engines at time 0.
 
-The IOMMU's translation cache at time 0, and where rings and buffers lie in its pages.
+Of memory: latencies, the last-level cache, the order of writes. Of the IOMMU: its translation cache, and in which pages
+rings and buffers lie.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What the window shows of each resource, for the choice of the bottleneck.
 
-How much a run used of what does not work at a rate of its own: credits, and the frames that may come.
+Most resources have a busy share. Others do not work at a rate of their own: of credits, descriptors being fetched and
+the frames on offer it says which share was used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Which ports bridges and extenders have, by their numbers, and behind which of them each address belongs.
-
-How bridges are joined: what ports stand beside each other, which way leads outside, who is seen from where.
-"""
+"""How bridges are joined: which ports each has, which way leads outside, and behind which port each address belongs."""
 
 from __future__ import annotations
 

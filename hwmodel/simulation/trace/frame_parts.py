@@ -1,10 +1,8 @@
 """The parts of each frame's way, from its stamps: what docs/results.md adds up, here frame by frame.
 
-The id of each frame, the same on all tracks: its Tx ring and its number there, or its number from the wire.
-
-Of several servers the ring has its server's name before it, and what no server sends is from outside.
-
-The frames that come to an adapter from a bridge: when each came, and when its switch had decided on it.
+A frame has the same id on all tracks: its Tx ring and its number there (`vf0.0/17`), or its number from the wire. Of
+several servers the ring has its server's name before it, and what no server sends is from outside. Of frames that come
+to an adapter from a bridge it is noted when each came, and when the adapter's switch had decided on it.
 """
 
 from __future__ import annotations
