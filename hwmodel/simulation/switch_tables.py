@@ -273,11 +273,8 @@ def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
     filters, tables = getattr(switch, "pool_filters", None), array[0]  # the Verilog core's switches have none
     if filters is None:
         return
-    tables.has_pool_filters, tables.replicates, tables.hash_shift = (
-        1,
-        filters.replication,
-        HASH_SHIFTS[filters.hash_offset],
-    )
+    tables.has_pool_filters, tables.replicates = 1, filters.replication
+    tables.hash_shift = HASH_SHIFTS[filters.hash_offset]
     tables.default_pool = NO_POOL if filters.default_pool is None else port_numbers(switch)[filters.default_pool]
     for port in switch.ports:
         for word, ports in (
