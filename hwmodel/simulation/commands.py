@@ -7,7 +7,7 @@ region by region; where two configurations differ in anything else the change is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,7 +49,7 @@ from hwmodel.simulation.pcie_trees import enter_weights
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, Server
     from hwmodel.functions.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
     from hwmodel.workload.traffic import Workload
@@ -174,7 +174,7 @@ def schedule(
     machines = {first: machine}
     words = {first: [component.words() for component in _components(machine)]}
     steps: dict[tuple[_Known, _Known], list[_Command]] = {}
-    components, functions = _components(machine), _functions(config)
+    components, functions = _components(machine), functions_of(servers_of(config))
     before, old = config, first
     in_order = sorted(changes, key=lambda one: one.at_fs)
     comes_again = False  # what it is configured as, and has not been from the start
@@ -212,22 +212,23 @@ class _Known(NamedTuple):
     off: frozenset[str]
 
 
-class _Function(NamedTuple):
+class Function(NamedTuple):
     """Say where a function is: at which server, of which number."""
 
     server: int
     number: int
 
 
-def _functions(config: Config) -> dict[str, _Function]:
+def functions_of(servers: Iterable[Server]) -> dict[str, Function]:
+    """Return where each function of some servers is, by its name (`a.vf1`)."""
     return {
-        server.station(port.name): _Function(at, function_of(port.number))
-        for at, server in enumerate(servers_of(config))
+        server.station(port.name): Function(at, function_of(port.number))
+        for at, server in enumerate(servers)
         for port in server.config.switch.ports
     }
 
 
-def _of_functions(functions: Mapping[str, _Function], off: frozenset[str], change: Change) -> Iterator[_Command]:
+def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change: Change) -> Iterator[_Command]:
     """Give a change's commands to functions; `off`: those that are off before it.
 
     First to those that are off from now on, or up again, in the order of their numbers; then for what drivers do beside

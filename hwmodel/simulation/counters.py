@@ -83,7 +83,7 @@ def _of_rings(nic: Any, kind: str) -> Any:
 
 def _of_server(server: Server) -> dict[str, FunctionCounters]:
     nic = server.nic
-    numbers = {server.prefix + port.name: function_of(port.number) for port in server.config.switch.ports}
+    numbers = {server.station(port.name): function_of(port.number) for port in server.config.switch.ports}
     figures = statistics_of(nic)
     own = {name: {key: int(values[number]) for key, values in figures.items()} for name, number in numbers.items()}
     broadcast, refused = _of_functions(nic)["broadcast"], _of_functions(nic)["drops"][:, REFUSED].sum(axis=1)

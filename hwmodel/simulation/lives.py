@@ -11,7 +11,7 @@ import numpy.typing as npt
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results.series import LifeResult
-from hwmodel.simulation.nic_state import function_of
+from hwmodel.simulation.commands import functions_of
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -28,11 +28,7 @@ class LifeRecorder:
 
     def __init__(self, machine: Machine, times_fs: Sequence[int]) -> None:
         self._machine = machine
-        self._columns = {
-            server.prefix + port.name: (at, function_of(port.number))
-            for at, server in enumerate(machine.servers)
-            for port in server.config.switch.ports
-        }
+        self._functions = functions_of(machine.servers)
         self._looks: list[tuple[int, Ints]] = []
         self._to_come = [at_fs - 1 for at_fs in times_fs if at_fs > 0]
         if len(self._to_come) < len(times_fs):  # before the first instant there is nothing to see
@@ -59,7 +55,7 @@ class LifeRecorder:
     def _of(self, life: Life, later: Sequence[Life], looks: Sequence[tuple[int, Ints]], end_fs: int) -> LifeResult:
         """Return a life, as it stands when the function goes again, or at the end."""
         goes_fs = min((one.off_fs for one in later if one.off_fs is not None), default=end_fs + 1)
-        row = list(self._columns).index(life.vm)
+        row = list(self._functions).index(life.vm)
         before, after = (_at(looks, at_fs - 1)[row] for at_fs in (life.at_fs, goes_fs))
         is_up = life.up_fs is not None and life.up_fs <= end_fs
         first_fs = int(after[0]) if is_up and after[0] != NEVER else None
@@ -80,7 +76,7 @@ class LifeRecorder:
     def _look(self) -> Ints:
         """Return of each function when its first frame was in, and how many frames were lost with it."""
         found = []
-        for server, function in self._columns.values():
+        for server, function in self._functions.values():
             nic = self._machine.servers[server].nic
             drops = nic["ledger"]["function"]["drops"][function]
             found.append((int(nic.function[function].first_in_fs), int(drops[list(LOST)].sum())))

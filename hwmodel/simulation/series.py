@@ -130,7 +130,7 @@ class SeriesRecorder:
 
     def _names(self) -> list[str]:
         return [
-            server.prefix + port.name
+            server.station(port.name)
             for server in self._machine.servers
             for port in sorted(server.config.switch.ports, key=lambda port: function_of(port.number))
         ]
