@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -130,3 +132,24 @@ def test_a_time_line_that_begins_amid_the_run_names_the_same_frames() -> None:
                 n_unknown += own.startswith("uplink")
                 n_same += not own.startswith("uplink")
     assert n_same > 200 and n_unknown < n_same
+
+
+def test_each_leg_of_a_bond_has_rings_of_its_own(tmp_path: Path) -> None:
+    """What is read from the ring of a leg leaves by that leg's port, and by no other."""
+    legs = {
+        "port": {"count": 2},
+        "host": {"cores": 6, "virtual_switch": {"reach": "external", "bond": {"mode": "l4_hash"}}},
+        "workload": UPLINK["workload"] | {"pattern": "to_wire", "wire_share": 0.0, "connections": 16},
+    }
+    traced = trace_of(tmp_path, config_from_mapping(UPLINK | legs))
+    with closing(traced.reader):
+        check_document(traced)
+        levels = {name: most for name, _, most, _ in traced.reader.rows(f"{COUNTERS} GROUP BY name")}
+        n_tx = traced.config.nic.tx_ring - 1
+        for leg, other in (("p0", "p1"), ("p1", "p0")):
+            own, others = ({traced.arguments[one[0]].get("frame") for one in traced.of("PCIe link", "up")
+                            if traced.arguments[one[0]].get("function") == f"{name}.uplink"
+                            and one[3].startswith("payload read")} for name in (leg, other))  # fmt: skip
+            left = set(ids(traced, "Wire", f"{leg} out"))
+            assert len(left) > 5 and left <= own and not left & others
+            assert levels[f"{leg}.uplink Tx ring, of {n_tx} frames"] > 0

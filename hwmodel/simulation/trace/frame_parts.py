@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from hwmodel.config.bridge import OUTSIDE
-from hwmodel.config.names import UPLINK
+from hwmodel.config.names import UPLINK, uplink_of
 from hwmodel.machine.counts.journey_state import JOURNEY, SHOWN, STAMPS, WHOLE_JOURNEY, WRITTEN_BACK
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.bridge_state import NOBODY
@@ -247,8 +247,8 @@ class FrameNames:
         n_rings = int(switch["n_rings"]) if nic["params"]["has_virtual_switch"] else 0
         self.n_rings, self._first_of_uplink = int(nic["params"]["n_queues"]) + n_rings, int(switch["first_ring"])
         self.has_uplink = n_rings > 0
-        if n_rings:
-            self.owners.append(UPLINK)
+        if n_rings:  # a bond's legs are functions of their own
+            self.owners += [UPLINK] if config.bond is None else map(uplink_of, config.port.names)
         self._tx_ring, self._descriptor_bytes = config.nic.tx_ring, config.nic.tx_descriptor_bytes
         self._nic, self._tx_queue = nic, nic["tx_queue"]
         self._journeys = nic["ledger"]["journeys"]["slot"]
