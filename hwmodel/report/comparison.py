@@ -25,7 +25,7 @@ from hwmodel.words.quantities import (
     printable,
     scaled_text,
 )
-from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE
+from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE, outward_gbps
 
 # What the defaults beside a configuration take from it, so that others may follow from them.
 _CAUSES = ("nic.preset", "nic.vfs", "driver.preset", "host.preset", "bridge.kind")
@@ -176,16 +176,11 @@ def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list
 
 def _outcome_table(results: Sequence[Result], labels: Sequence[str]) -> Table:
     """Return what came out of each run, times in one unit so that a column can be read down."""
-    leaves = any(map(_outward_gbps, results))
+    leaves = any(map(outward_gbps, results))
     rates = ("Gb/s to VMs", *(("Gb/s out",) if leaves else ()), "Mpps to VMs")
     header = ("run", *rates, "p50, µs", "p99, µs", "dropped, frames", "limit")
     rows = [[label, *_outcome_cells(result, leaves=leaves)] for label, result in zip(labels, results, strict=True)]
     return Table(header, rows, texts=(0, len(header) - 1))
-
-
-def _outward_gbps(result: Result) -> float | None:
-    """Return what leaves by the wire, or what stations outside get behind a bridge; None where the window is short."""
-    return result.outside_gbps() if result.bridges else result.wire.tx_gbps
 
 
 def _outcome_cells(result: Result, *, leaves: bool) -> list[str]:
@@ -194,7 +189,7 @@ def _outcome_cells(result: Result, *, leaves: bool) -> list[str]:
     name = f"latency_by_direction_ns.{direction}" if direction else "latency_ns"
     limit = f"{printable(bottleneck.resource)}, {percent_text(bottleneck.utilization)}"
     n_warnings = len(result.warnings)
-    outward = decimals_text(_outward_gbps(result), 2, None if result.bridges else intervals.get("wire.tx_gbps"))
+    outward = decimals_text(outward_gbps(result), 2, None if result.bridges else intervals.get("wire.tx_gbps"))
     return [
         decimals_text(totals.gbps, 2, intervals.get("totals.gbps")),
         *((outward,) if leaves else ()),
@@ -214,7 +209,7 @@ def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str
     """Draw bars of what was measured; a run whose window gives no rate has none."""
     drawn = []
     rates = [(label, result.throughput_gbps()) for label, result in zip(labels, results, strict=True)]
-    received = "delivered to VMs and out, Gb/s" if any(map(_outward_gbps, results)) else "delivered to VMs, Gb/s"
+    received = "delivered to VMs and out, Gb/s" if any(map(outward_gbps, results)) else "delivered to VMs, Gb/s"
     known = [(label, gbps) for label, gbps in rates if gbps is not None]
     if known:
         names, values = zip(*known, strict=True)

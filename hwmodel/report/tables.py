@@ -47,6 +47,7 @@ from hwmodel.words.reading import (
     frame_bytes_total,
     latency_rows,
     lone_parts,
+    outward_gbps,
     queue_unit,
     segment_words,
     shares_of_stalls,
@@ -125,7 +126,7 @@ def _all_by_wire_gbps(result: Result) -> float | None:
     """Return what left for stations outside, where nothing came to a VM, as the closed form has it then; else None."""
     if result.totals.gbps is None or result.totals.gbps:
         return None
-    return (result.outside_gbps() if result.bridges else result.wire.tx_gbps) or None
+    return outward_gbps(result) or None
 
 
 def ceilings_table(result: Result) -> Table | None:

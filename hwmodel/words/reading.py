@@ -423,14 +423,15 @@ def headroom_sentence(result: Result) -> str:
     workload = result.config.get("workload") or {}
     if workload.get("external") and workload.get("pattern") not in (None, "none"):  # its rate stays
         return f"Beside what comes from outside VMs could send {times} as much, by the closed form."
-    if result.totals.gbps and _goes_outside(result):  # the headline tells both rates
+    if result.totals.gbps and outward_gbps(result):  # the headline tells both rates
         return f"It could carry {times} this load, by the closed form."
     could = f"It could carry at most {gbps_text(could_gbps)} of such frames, by the closed form"
     return f"{could}; {percent_text(share)} of that is offered."
 
 
-def _goes_outside(result: Result) -> bool:
-    return bool(result.outside_gbps() if result.bridges else result.wire.tx_gbps)
+def outward_gbps(result: Result) -> float | None:
+    """Return what leaves by the wire, or what stations outside get behind a bridge; None where the window is short."""
+    return result.outside_gbps() if result.bridges else result.wire.tx_gbps
 
 
 def _headroom(result: Result) -> tuple[float, float]:
@@ -451,7 +452,7 @@ def _measured_gbps(result: Result) -> float | None:
     """Return what the closed form's throughput is of: what VMs get, or what leaves where they get nothing."""
     if result.totals.gbps is None or result.totals.gbps:
         return result.totals.gbps
-    return result.outside_gbps() if result.bridges else result.wire.tx_gbps
+    return outward_gbps(result)
 
 
 SPREAD_COLUMNS = ("mean", "95 % from", "to", "least", "greatest")
