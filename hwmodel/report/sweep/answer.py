@@ -30,11 +30,9 @@ from hwmodel.report.sweep.reading import (
     identity,
     knee_of,
     point_words,
-    points_of,
     quickest_of,
     read_sweep_result,
     spread_of,
-    throughput_name,
     without_rate,
 )
 from hwmodel.report.sweep.tradeoff import weigh
@@ -344,12 +342,11 @@ _MOST_ROWS, _MOST_FAILURES, _MOST_OF_FRONT = 24, 8, 8
 
 def sweep_text(sweep: SweepResult, files: Sequence[str], wall_s: float, n_run: int) -> str:
     """Return the summary: counts, best points, a table of a small sweep, failures with reasons, where the files are."""
-    points = [point for point in points_of(sweep) if point.done]
-    throughput = throughput_name(points)
-    lines = [_counts(sweep, wall_s, n_run), *_best(sweep, points, throughput)]
+    reading = read_sweep_result(sweep)
+    lines = [_counts(sweep, wall_s, n_run), *_best(reading)]
     if len(sweep.rows) <= _MOST_ROWS:
-        lines += ["", *_table(sweep, throughput)]
-    lines += _trade_off(sweep)
+        lines += ["", *_table(sweep, reading.throughput)]
+    lines += _trade_off(reading)
     return "\n".join([*lines, *_failures(sweep), "", f"Results: {', '.join(files)}"])
 
 
@@ -361,13 +358,13 @@ def _counts(sweep: SweepResult, wall_s: float, n_run: int) -> str:
     return f"{sweep.name}: {n_done:,} of {len(sweep.rows):,} runs done{failed}; {now}"
 
 
-def _best(sweep: SweepResult, points: Sequence[Point], throughput: str) -> Iterator[str]:
+def _best(reading: Reading) -> Iterator[str]:
     """Yield the point with most throughput, of each workload, and that with least latency, as the page names them."""
-    best, quickest = best_of(points, throughput), quickest_of(points, throughput)
+    sweep, points, throughput, best = reading.sweep, reading.done, reading.throughput, reading.best
+    quickest = quickest_of(points, throughput)
     to = " to the wire" if throughput == TO_WIRE else ""
     words = ("Most throughput", "Least latency") if len(points) > 1 else ("Throughput", "Latency")
     most = None if best is None else best.estimate(throughput)
-    reading = read_sweep_result(sweep)
     if len(reading.workloads) > 1 and most is not None and best is not None:
         yield best_words(reading, best).replace("±", "+/-")
     elif best is not None and most is not None:
@@ -394,12 +391,12 @@ def _with(point: Point) -> str:
     return f" with {values}" + ("" if point.cost is None else f" (cost {cost_text(point.cost)})")
 
 
-def _trade_off(sweep: SweepResult) -> Iterator[str]:
+def _trade_off(reading: Reading) -> Iterator[str]:
     """Yield the points that no other beats in both cost and throughput, where the sweep's file says costs."""
-    weighed = weigh(read_sweep_result(sweep)) if sweep.has_costs else None
+    weighed = weigh(reading) if reading.sweep.has_costs else None
     if weighed is None:
         return
-    keys = [axis.key for axis in sweep.axes if len(axis.values) > 1 and axis.key not in weighed.held]
+    keys = [axis.key for axis in reading.sweep.axes if len(axis.values) > 1 and axis.key not in weighed.held]
     rows = []
     for of, gbps, point in (weighed.points[at] for at in weighed.front[-_MOST_OF_FRONT:]):
         values = [_cell(point.axes.get(key)) for key in keys]
