@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hwmodel.report.comparison import COLUMNS_IN_ONE, compare, run_labels
-from hwmodel.report.configuration import changed_keys, config_text, differing_keys, file_labels, flat_keys, short_labels
+from hwmodel.report.configuration import config_text, differing_keys, file_labels, flat_keys, short_labels
 from hwmodel.report.html import unbroken
 from tests.sample_result import sample_config, sample_result
 
@@ -59,7 +59,7 @@ def test_keys_that_differ_are_found_whatever_their_kind():
         ("switch.ports.vf0.vlans", ("[1]", "[1, 2]")),
         ("x", ("1", "true")),
     ]
-    assert [tuple(one) for one in changed_keys({"a": 0.1 + 0.2}, {"b": "2Gbps"})] == [
+    assert [tuple(one) for one in differing_keys([{"a": 0.1 + 0.2}, {"b": "2Gbps"}])] == [
         ("a", ("0.3", "-")), ("b", ("-", "2Gbps"))
     ]  # fmt: skip
     assert flat_keys({"a": [], "b": {}}) == {"a": [], "b": {}}

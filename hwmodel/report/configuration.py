@@ -42,11 +42,6 @@ def differing_keys(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
     return found
 
 
-def changed_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[Difference]:
-    """Return what a configuration says that its defaults do not: (value, default) by dotted key."""
-    return differing_keys([config, defaults])
-
-
 def value_text(value: Any) -> str:
     """Write a value as a configuration file would hold it, without quotation marks around plain texts."""
     if isinstance(value, str):

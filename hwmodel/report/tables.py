@@ -7,7 +7,7 @@ from dataclasses import astuple, fields
 from math import inf, isclose
 from typing import Any, NamedTuple
 
-from hwmodel.report.configuration import changed_keys
+from hwmodel.report.configuration import differing_keys
 from hwmodel.results.adapter_use import PortResult
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.counters import ETHTOOL_NAMES, LinkReceived, LinkSent
@@ -343,7 +343,7 @@ def changed_table(result: Result, defaults: Mapping[str, Any] | None) -> Table |
     """Return what the configuration says that its defaults (a resolved configuration) do not; None without these."""
     if defaults is None:
         return None
-    rows = [[one.key, *one.values] for one in changed_keys(result.config, defaults)]
+    rows = [[one.key, *one.values] for one in differing_keys([result.config, defaults])]
     return Table(("key", "value", "default"), rows, texts=(0, 1, 2)) if rows else None
 
 
