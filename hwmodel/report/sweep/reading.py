@@ -87,15 +87,10 @@ class Point:
         return next((run.error for run in self.runs if run.status == FAILED), "")
 
     @cached_property
-    def limits(self) -> tuple[tuple[str, int], ...]:
-        """Return what limits it and in how many runs, the most frequent first."""
-        found = Counter(str(run.figures.get(LIMIT)) for run in self.done if run.figures.get(LIMIT) is not None)
-        return tuple(found.most_common())
-
-    @property
     def limit(self) -> str:
         """Return what limits most of its runs; empty where none is done."""
-        return self.limits[0][0] if self.limits else ""
+        found = Counter(str(run.figures.get(LIMIT)) for run in self.done if run.figures.get(LIMIT) is not None)
+        return found.most_common(1)[0][0] if found else ""
 
     def estimate(self, name: str) -> Estimate | None:
         """Return a figure of the point with its interval, as `estimate_of` does."""
