@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 from xml.sax.saxutils import escape
 
 from hwmodel.report.configuration import short_labels
@@ -29,11 +30,11 @@ from hwmodel.report.diagram import (
     port_key,
     wide_layout,
 )
+from hwmodel.results.adapter_use import QueueDepth
 from hwmodel.results.bottleneck import of_any_port
 from hwmodel.results.result import AdapterResult, Result
-from hwmodel.units import UnitError, parse_bytes
 from hwmodel.words.bridge_reading import NamedPort, core_share, nic_setting_of, port_lines, port_share
-from hwmodel.words.datapath_parts import Part, datapath_parts
+from hwmodel.words.datapath_parts import Part, buffer_part, datapath_parts, ring_part
 from hwmodel.words.modelled import link_words
 from hwmodel.words.quantities import percent_text, printable
 from hwmodel.words.shared_links import is_on_bus
@@ -303,16 +304,16 @@ def server_shares(result: Result, adapter: AdapterResult) -> dict[str, float]:
     switch = [share for name in ("switch.bus", "nic.pipeline") if (share := _busiest(busy, name))]
     found = {
         "busiest core": core_share(busy),
-        "Tx rings": _ring_fill(result, adapter, "tx_ring"),
+        "Tx rings": ring_part("Tx rings", *_depth_and_room(result, adapter, "tx_ring"), "frames").share,
         "bus, its part": busy.get("bus"),  # one for both directions, so it stands once
         "PCIe down": None if on_bus else link.down.utilization,
-        "Tx buffer": _buffer_fill(result, adapter, "tx_buffer"),
+        "Tx buffer": buffer_part("Tx buffer", *_depth_and_room(result, adapter, "tx_buffer")).share,
         "switch": max(switch) if switch else None,
         "wire out": _busiest(busy, "wire.tx"),
         "wire in": _busiest(busy, "wire.rx"),
-        "Rx buffer": _buffer_fill(result, adapter, "rx_buffer"),
+        "Rx buffer": buffer_part("Rx buffer", *_depth_and_room(result, adapter, "rx_buffer")).share,
         "PCIe up": None if on_bus else link.up.utilization,
-        "Rx rings": _ring_fill(result, adapter, "rx_ring"),
+        "Rx rings": ring_part("Rx rings", *_depth_and_room(result, adapter, "rx_ring"), "frames").share,
     }
     return {name: share for name, share in found.items() if share is not None}
 
@@ -322,20 +323,8 @@ def _busiest(busy: Mapping[str, float], name: str) -> float | None:
     return max((share for one, share in busy.items() if of_any_port(one) == name), default=None)
 
 
-def _ring_fill(result: Result, adapter: AdapterResult, name: str) -> float | None:
-    depth, n_slots = adapter.queues.get(name), nic_setting_of(result, adapter.name, name)
-    if depth is None or not isinstance(n_slots, int) or n_slots < 2:
-        return None
-    return min(1.0, depth.mean / (n_slots - 1))
-
-
-def _buffer_fill(result: Result, adapter: AdapterResult, name: str) -> float | None:
-    depth = adapter.queues.get(name)
-    try:
-        n_bytes = parse_bytes(nic_setting_of(result, adapter.name, name))
-    except UnitError:
-        return None
-    return min(1.0, depth.mean / n_bytes) if depth is not None and n_bytes else None
+def _depth_and_room(result: Result, adapter: AdapterResult, name: str) -> tuple[QueueDepth | None, Any]:
+    return adapter.queues.get(name), nic_setting_of(result, adapter.name, name)
 
 
 def _system_drawing(

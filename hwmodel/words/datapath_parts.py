@@ -31,20 +31,19 @@ def datapath_parts(result: Result) -> dict[str, Part]:
     up, down = result.pcie.up.utilization, result.pcie.down.utilization
     link = "Bus" if result.buses else "PCIe"
     core = core_share(shares)
-    tx_slots, rx_slots = _whole(nic.get("tx_ring")), _whole(nic.get("rx_ring"))
     slots = "descriptors" if sends_whole(result) else "frames"
     return {
         "driver": Part("VM drivers", _core_lines(core, "sending", shares.get("driver.tx")), core),
-        "tx_ring": _ring("Tx rings", queues.get("tx_ring"), tx_slots, slots),
+        "tx_ring": ring_part("Tx rings", queues.get("tx_ring"), nic.get("tx_ring"), slots),
         "down": Part(f"{link} down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
-        "tx_buffer": _buffer("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
+        "tx_buffer": buffer_part("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
         "memory": _memory(shares.get("host.drain", shares.get("host.memory"))),
         "tags": _tags(result),
         "switch": _switch(result),
         "wire": _wire(result),
-        "rx_buffer": _buffer("Rx buffer", queues.get("rx_buffer"), nic.get("rx_buffer")),
+        "rx_buffer": buffer_part("Rx buffer", queues.get("rx_buffer"), nic.get("rx_buffer")),
         "up": Part(f"{link} up", (f"{percent_text(up)} busy", _bytes_line(per_frame.get("up"))), up),
-        "rx_ring": _ring("Rx rings", queues.get("rx_ring"), rx_slots, "used"),
+        "rx_ring": ring_part("Rx rings", queues.get("rx_ring"), nic.get("rx_ring"), "used"),
         "guest": Part("Guests", _core_lines(core, "receiving", shares.get("driver.rx")), core),
     }
 
@@ -55,7 +54,9 @@ def _core_lines(core: float | None, verb: str, share: float | None) -> tuple[str
     return (f"busiest core {percent_text(core)}", f"{percent_text(share or 0.0)} {verb}")
 
 
-def _ring(title: str, depth: QueueDepth | None, n_slots: int | None, unit: str) -> Part:
+def ring_part(title: str, depth: QueueDepth | None, slots: object, unit: str) -> Part:
+    """Return how full rings are: on average, and the fullest at most; `slots`: of one, as its configuration says."""
+    n_slots = _whole(slots)
     if depth is None:
         return Part(title, ())
     if not n_slots or n_slots < 2:
@@ -66,7 +67,8 @@ def _ring(title: str, depth: QueueDepth | None, n_slots: int | None, unit: str) 
     return Part(title, lines, min(1.0, share))
 
 
-def _buffer(title: str, depth: QueueDepth | None, size: object) -> Part:
+def buffer_part(title: str, depth: QueueDepth | None, size: object) -> Part:
+    """Return how full a buffer is, on average and at most; `size`: as its configuration says it."""
     if depth is None:
         return Part(title, ())
     try:
