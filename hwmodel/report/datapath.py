@@ -256,29 +256,19 @@ _LONGEST_NAME = 10
 _LONGEST_JOINED = 13  # with the name of one of several bridges before it
 _SHORT_NAME = 7  # with room for a word before it
 _ROW_H, _TITLE_H = 27.0, 34.0
-_ROW_OF = {
-    "driver.tx": "busiest core",
-    "driver.rx": "busiest core",
-    "nic.tx_ring": "Tx rings",
-    "nic.queue": "Tx rings",
-    "tx.descriptors": "Tx rings",
-    "rate_limit": "Tx rings",
-    "pcie.down": "PCIe down",
-    "bus": "bus, its part",
-    "nic.dma.read": "Tx buffer",
-    "nic.dma.shared": "Tx buffer",
-    "nic.dma.write": "Rx buffer",
-    "nic.store": "Tx buffer",
-    "nic.tx_buffer": "Tx buffer",
-    "nic.pipeline": "switch",
-    "switch.bus": "switch",
-    "wire.tx": "wire out",
-    "wire.rx": "wire in",
-    "nic.rx_buffer": "Rx buffer",
-    "pcie.up": "PCIe up",
-    "nic.rx_ring": "Rx rings",
-    "rx.descriptors": "Rx rings",
+# The row of a resource: of the part that it is in, but for resources with a row of their own.
+_ROW_OF_PART = {
+    "driver": "busiest core",
+    "tx_ring": "Tx rings",
+    "down": "PCIe down",
+    "tx_buffer": "Tx buffer",
+    "switch": "switch",
+    "rx_buffer": "Rx buffer",
+    "up": "PCIe up",
+    "rx_ring": "Rx rings",
+    "guest": "busiest core",
 }
+_OWN_ROWS = {"bus": "bus, its part", "wire.tx": "wire out", "wire.rx": "wire in"}
 
 
 def system_figure(result: Result, key: str) -> str:
@@ -374,6 +364,8 @@ def _server(place: Place, label: str, shares: Mapping[str, float], resource: str
     """Draw a server: a row for each part with its meter, and below them what limits this server by itself."""
     x, y, width, height = place
     left, right = x + 12, x + width - 12
+    limiting = of_any_port(resource)
+    limiting_row = _OWN_ROWS.get(limiting) or _ROW_OF_PART.get(_PART_OF.get(limiting, ""))
     rows = [
         f'<g class="part{" limit" if is_limit else ""}">'
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="7" class="box"/>'
@@ -381,7 +373,7 @@ def _server(place: Place, label: str, shares: Mapping[str, float], resource: str
     ]
     for at, (name, share) in enumerate(shares.items()):
         base = y + _TITLE_H + _ROW_H * at + 12
-        look = "title" if _ROW_OF.get(of_any_port(resource)) == name else "figure"
+        look = "title" if name == limiting_row else "figure"
         rows.append(
             f'<g class="{level(share)}"><text x="{left:g}" y="{base:g}" class="{look}">{name}</text>'
             f'<text x="{right:g}" y="{base:g}" class="{look} end">{percent_text(share)}</text>'
