@@ -182,6 +182,7 @@ def section_of(
         "again": of_result(result, label),
         "bridges": bridge_sentences(result),
         "n_servers": len(result.servers),
+        "n_servers_across": tables.MOST_SERVER_COLUMNS,
         "over_time": "" if result.series is None else series_note(result.series),
         "lives": "" if result.series is None else lives_note(result.series),
         "pictures": PICTURES,

@@ -364,6 +364,7 @@ def _times(value: float | None, reference: float) -> str:
 
 
 MOST_SERVER_ROWS = 64
+MOST_SERVER_COLUMNS = 4
 
 
 def adapter_table(result: Result) -> Table:
@@ -416,7 +417,7 @@ def _bridge_words(bridge: BridgeResult) -> str:
 
 def server_queue_table(result: Result) -> Table:
     """Return the depth of each kind of queue, a column for each server."""
-    adapters = result.servers[:4]
+    adapters = result.servers[:MOST_SERVER_COLUMNS]
     names = sorted({name for adapter in adapters for name in adapter.queues})
     rows = []
     for name in names:
@@ -429,7 +430,7 @@ def server_queue_table(result: Result) -> Table:
 
 def server_wait_table(result: Result) -> Table:
     """Return for how much of the window something stood waiting, a column for each server."""
-    adapters = result.servers[:4]
+    adapters = result.servers[:MOST_SERVER_COLUMNS]
     shares = [shares_of_stalls(adapter.stalls_ns, result.window.duration_ns) for adapter in adapters]
     rows = [
         [STALL_WORDS[name], *(_percent(one.get(name)) for one in shares)]
