@@ -479,7 +479,7 @@ def _spread_lines(result: Result) -> Iterator[Line]:
 def _machine_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
     """Give the VMs, and how busy the link was, or the servers; `together`: VMs in a line."""
     if result.servers:
-        yield from _some(list(_adapter_lines(result)), "servers")
+        yield from _short_adapter_lines(result)
         return
     yield from _short_vm_lines(result, together=together)
     wire = f"; {wire_words(result)}" if result.wire.tx_gbps or result.wire.rx_gbps else ""
@@ -507,10 +507,15 @@ def _beside_lines(result: Result) -> Iterator[Line]:
         yield Line(f"Half full or more, mean over the window: {told}")
 
 
-def _adapter_lines(result: Result) -> Iterator[Line]:
-    for adapter in result.servers:
+def _short_adapter_lines(result: Result) -> Iterator[Line]:
+    """Give each server a line; of many the first, and how many more there are."""
+    n_servers = len(result.servers)
+    n_shown = n_servers if n_servers <= _MOST_VM_LINES else _MOST_VM_LINES - 1
+    for adapter in result.servers[:n_shown]:
         rates = f"VMs send {decimals_text(adapter.tx_gbps, 3)} Gb/s, get {decimals_text(adapter.rx_gbps, 3)} Gb/s"
         yield Line(printable(f"Server {adapter.name}: {rates}; fullest of its own: {limit_cell(adapter)}"))
+    if n_shown < n_servers:
+        yield Line(f"... and {n_servers - n_shown} more servers")
 
 
 def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
@@ -559,13 +564,6 @@ def _ends(vms: Sequence[VmResult], name: str, word: str) -> str:
 def _dropped(vms: Iterable[VmResult]) -> str:
     n_lost = sum(sum(vm.drops.values()) for vm in vms)
     return f", {count_text(n_lost)} frames dropped" if n_lost else ""
-
-
-def _some(lines: list[Line], what: str) -> list[Line]:
-    if len(lines) <= _MOST_VM_LINES:
-        return lines
-    n_left_out = len(lines) - _MOST_VM_LINES + 1
-    return [*lines[: _MOST_VM_LINES - 1], Line(f"... and {n_left_out} more {what}")]
 
 
 def _ascii(figure: str) -> str:
