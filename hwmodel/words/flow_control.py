@@ -10,7 +10,7 @@ from hwmodel.words.quantities import Line, count_text, percent_text, printable, 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgeResult
     from hwmodel.results.flow_control import FlowControlUse, PortPause
-    from hwmodel.results.result import Result
+    from hwmodel.results.result import AdapterResult, Result
 
 _MOST_NAMED = 4
 LEVEL_COLUMNS = ("class", "part", "marks", "mean, B", "largest", "over", "")
@@ -20,7 +20,8 @@ def stopped_sentences(result: Result) -> list[str]:
     """Say of a whole run who was stopped, at adapters and at bridges."""
     window = result.window
     found: list[str] = []
-    for name, one in (("", result), *((one.name, one) for one in getattr(result, "adapters", ()))):
+    adapters: list[tuple[str, Result | AdapterResult]] = [("", result), *((one.name, one) for one in result.servers)]
+    for name, one in adapters:
         if one.flow_control is not None:
             blocked_ns = one.head_of_line.get("blocked_ns", {})
             found += pause_sentences(one.flow_control, window.duration_ns, name, blocked_ns)
