@@ -133,18 +133,13 @@ def stuck(n_offered: int, batches: Iterable[str]) -> str:
     words, on_way = f"{n_offered:,} frames were offered and none was", "they are still on their way"
     if n_offered == 1:
         words, on_way = "1 frame was offered and not", "it is still on its way"
-    return f"{words} delivered: {_joined(batches) or on_way}."
+    return f"{words} delivered: {' and '.join(batches) or on_way}."
 
 
 def waits_for_batches(share: float, batches: Iterable[str]) -> str:
     """Say which share of the latency is spent on batches that no timer ends."""
-    return (
-        f"{100 * share:.0f} % of the latency is the wait for a batch that only later frames fill: {_joined(batches)}."
-    )
-
-
-def _joined(batches: Iterable[str]) -> str:
-    return " and ".join(batches)
+    named = " and ".join(batches)
+    return f"{100 * share:.0f} % of the latency is the wait for a batch that only later frames fill: {named}."
 
 
 def endless_write_back(batch: int) -> str:
