@@ -110,12 +110,15 @@ def test_each_direction_that_is_half_full_is_a_suspect_by_its_share() -> None:
 
 
 def test_the_rows_of_switches_say_weights_where_they_differ(equal: Result) -> None:
-    ((*_, shares),) = switch_rows(equal, "{:.0%}".format)
-    assert shares == "a.x 50%, a.y 50%"
     (one,) = equal.pcie_switches
-    unequal = replace(one, ports=tuple(replace(port, weight=n) for n, port in zip((3, 1), one.ports, strict=True)))
-    ((*_, shares),) = switch_rows(replace(equal, pcie_switches=(unequal,)), "{:.0%}".format)
-    assert shares == "a.x 50% (weight 3), a.y 50% (weight 1)"
+    halves = [replace(port, share=0.5) for port in one.ports]
+    for weights, words in (
+        ((1, 1), "a.x 50.0 %, a.y 50.0 %"),
+        ((3, 1), "a.x 50.0 % (weight 3), a.y 50.0 % (weight 1)"),
+    ):
+        ports = tuple(replace(port, weight=n) for n, port in zip(weights, halves, strict=True))
+        ((*_, shares),) = switch_rows(replace(equal, pcie_switches=(replace(one, ports=ports),)))
+        assert shares == words
 
 
 ENDPOINT = {

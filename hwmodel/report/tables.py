@@ -384,13 +384,13 @@ def adapter_table(result: Result) -> Table:
 
 def pcie_switch_table(result: Result) -> Table | None:
     """Return a row for the link above each PCIe switch, None where there is none."""
-    rows = [list(row) for row in switch_rows(result, percent_text)]
+    rows = [list(row) for row in switch_rows(result)]
     return Table(SWITCH_COLUMNS, rows, texts=(0, 1, 4)) if rows else None
 
 
 def bus_table(result: Result) -> Table | None:
     """Return a row for each shared bus, None where there is none."""
-    rows = [list(row) for row in bus_rows(result, percent_text)]
+    rows = [list(row) for row in bus_rows(result)]
     return Table(BUS_COLUMNS, rows, texts=(0, 1, 3, 4)) if rows else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.rules.pci_bus import bus_name
@@ -38,25 +38,25 @@ def configured_noun(config: Mapping[str, Any]) -> str:
     return "bus" if isinstance(pcie, Mapping) and pcie.get("bus") else "PCIe"
 
 
-def clock_words(one: BusResult, percent: Callable[[float], str]) -> str:
+def clock_words(one: BusResult) -> str:
     """Say where the clocks of a bus went, but for the idle ones; what was never is left out."""
-    return ", ".join(f"{name.replace('_', ' ')} {percent(share)}" for name, share in one.clocks.items() if share)
+    return ", ".join(f"{name.replace('_', ' ')} {percent_text(share)}" for name, share in one.clocks.items() if share)
 
 
 def bus_words(one: BusResult) -> str:
     """Say how busy a bus was, and with what."""
-    return printable(f"{one.name} busy {percent_text(one.utilization)} ({clock_words(one, percent_text)})")
+    return printable(f"{one.name} busy {percent_text(one.utilization)} ({clock_words(one)})")
 
 
-def bus_rows(result: Result, percent: Callable[[float], str]) -> list[tuple[str, ...]]:
+def bus_rows(result: Result) -> list[tuple[str, ...]]:
     """Return a row of BUS_COLUMNS for each bus."""
     return [
         (
             printable(one.name),
             bus_name(one.kind, one.width_bits, one.clock_mhz),
-            percent(one.utilization),
-            clock_words(one, percent),
-            printable(", ".join(f"{name} {percent(share)}" for name, share in one.masters.items())),
+            percent_text(one.utilization),
+            clock_words(one),
+            printable(", ".join(f"{name} {percent_text(share)}" for name, share in one.masters.items())),
         )
         for one in result.buses
     ]
@@ -66,25 +66,25 @@ MULTI_ROOT_SWITCH = "the multi-root switch"  # what the adapter's link leads to 
 SWITCH_COLUMNS = ("PCIe switch", "link above it", "up", "down", "bytes that it passed up")
 
 
-def switch_rows(result: Result, percent: Callable[[float], str]) -> list[tuple[str, ...]]:
+def switch_rows(result: Result) -> list[tuple[str, ...]]:
     """Return a row of SWITCH_COLUMNS for each PCIe switch."""
     return [
         (
             printable(one.name),
             f"Gen{one.generation} x{one.lanes} to {printable(one.behind)}",
-            percent(one.up.utilization),
-            percent(one.down.utilization),
-            _port_shares(one, percent),
+            percent_text(one.up.utilization),
+            percent_text(one.down.utilization),
+            _port_shares(one),
         )
         for one in result.pcie_switches
     ]
 
 
-def _port_shares(one: PcieSwitchResult, percent: Callable[[float], str]) -> str:
+def _port_shares(one: PcieSwitchResult) -> str:
     weighted = len({port.weight for port in one.ports}) > 1
     return printable(
         ", ".join(
-            f"{port.name} {percent(port.share)}" + (f" (weight {port.weight})" if weighted else "")
+            f"{port.name} {percent_text(port.share)}" + (f" (weight {port.weight})" if weighted else "")
             for port in one.ports
         )
     )

@@ -140,11 +140,11 @@ def _all_lines(result: Result) -> Iterable[Line]:
         yield from _link_lines(result)
         yield Line("")
     if result.pcie_switches:
-        yield from table(SWITCH_COLUMNS, switch_rows(result, percent_text), left_columns=(0, 1, 4))
+        yield from table(SWITCH_COLUMNS, switch_rows(result), left_columns=(0, 1, 4))
         yield Line("(up, down: busy share of the window)")
         yield Line("")
     if result.buses:
-        yield from table(BUS_COLUMNS, bus_rows(result, percent_text), left_columns=(0, 1, 3, 4))
+        yield from table(BUS_COLUMNS, bus_rows(result), left_columns=(0, 1, 3, 4))
         yield Line("")
     if result.bridges:
         yield from bridge_lines(result)
