@@ -215,19 +215,19 @@ def _drawing(
         f'<desc id="{key}-d">{escape(words)}</desc>{marker(key)}'
     )
     arrows = "".join(
-        arrow(places[start], places[end], f"{key}-a") for way in (_SENDING, _RECEIVING) for start, end in pairwise(way)
+        arrow(places[start], places[end], key) for way in (_SENDING, _RECEIVING) for start, end in pairwise(way)
     )
     wire, switch = places["wire"], places["switch"]
-    arrows += arrow(switch, wire, f"{key}-a", both=True)
+    arrows += arrow(switch, wire, key, both=True)
     outline = "".join(frame(places[f"frame{at}"], escape(caption)) for at, caption in enumerate(captions))
     if captions:
         # To a frame with a long caption, which the arrow would cross, no farther than its edge.
         first = places["port0" if len(captions) == 1 else "frame0"]
-        arrows += arrow(wire, first, f"{key}-a", both=True)
+        arrows += arrow(wire, first, key, both=True)
     for at in range(len(captions)):
-        arrows += arrow(places[f"port{2 * at}"], places[f"port{2 * at + 1}"], f"{key}-a", both=True)
+        arrows += arrow(places[f"port{2 * at}"], places[f"port{2 * at + 1}"], key, both=True)
         if at:
-            arrows += arrow(places[f"frame{at - 1}"], places[f"frame{at}"], f"{key}-a", both=True)
+            arrows += arrow(places[f"frame{at - 1}"], places[f"frame{at}"], key, both=True)
     boxes = "".join(box(places[part], parts[part], part in limits) for part in places if part in parts)
     return f"{head}{_captions(name, places, link)}{outline}{arrows}{boxes}</svg>\n"
 
@@ -339,7 +339,7 @@ def _system_drawing(
     ]
     for device, place in layout.devices.items():
         pieces.append(frame(place, bridges if device == BRIDGE else escape(f"extender {labels[device]}")))
-    pieces += [arrow(start, end, f"{key}-a", both=True) for start, end in layout.arrows]
+    pieces += [arrow(start, end, key, both=True) for start, end in layout.arrows]
     for adapter in result.servers:
         if adapter.name in layout.servers:
             own = adapter.bottleneck

@@ -45,8 +45,8 @@ def frame(place: Place, caption: str) -> str:
     )
 
 
-def arrow(start: Place, end: Place, head: str, both: bool = False) -> str:
-    """Draw an arrow between the facing sides of two boxes, where the smaller one has its middle."""
+def arrow(start: Place, end: Place, key: str, both: bool = False) -> str:
+    """Draw an arrow between the facing sides of two boxes, where the smaller one has its middle; `key`: of `marker`."""
     if start.x + start.width <= end.x or end.x + end.width <= start.x:
         forward = start.x < end.x
         x1, x2 = (start.x + start.width, end.x) if forward else (start.x, end.x + end.width)
@@ -57,8 +57,9 @@ def arrow(start: Place, end: Place, head: str, both: bool = False) -> str:
         y1, y2 = (start.y + start.height, end.y) if forward else (start.y, end.y + end.height)
         small = min(start, end, key=lambda place: place.width)
         x1 = x2 = small.x + small.width / 2
-    ends = f' marker-start="url(#{head})"' if both else ""
-    return f'<path d="M{x1:g} {y1:g}L{x2:g} {y2:g}" class="arrow" marker-end="url(#{head})"{ends}/>'
+    head = f"url(#{key}-a)"
+    ends = f' marker-start="{head}"' if both else ""
+    return f'<path d="M{x1:g} {y1:g}L{x2:g} {y2:g}" class="arrow" marker-end="{head}"{ends}/>'
 
 
 def box(place: Place, part: Part, is_limit: bool) -> str:
