@@ -24,9 +24,9 @@ from hwmodel.report.diagram import (
     frame,
     is_uplink,
     level,
-    marker,
     meter,
     narrow_layout,
+    opening,
     port_key,
     wide_layout,
 )
@@ -209,11 +209,6 @@ def _drawing(
 ) -> str:
     tag = escape(f"{link} link" if link.startswith("PCIe") else link) or "the link"
     title = f"The way of a frame, from driver to guest, over {tag}"
-    head = (
-        f'<svg role="img" class="datapath {name}" viewBox="-2 -2 {size[0] + 4:g} {size[1] + 4:g}" '
-        f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{title}</title>'
-        f'<desc id="{key}-d">{escape(words)}</desc>{marker(key)}'
-    )
     arrows = "".join(
         arrow(places[start], places[end], key) for way in (_SENDING, _RECEIVING) for start, end in pairwise(way)
     )
@@ -229,7 +224,7 @@ def _drawing(
         if at:
             arrows += arrow(places[f"frame{at - 1}"], places[f"frame{at}"], key, both=True)
     boxes = "".join(box(places[part], parts[part], part in limits) for part in places if part in parts)
-    return f"{head}{_captions(name, places, link)}{outline}{arrows}{boxes}</svg>\n"
+    return f"{opening(key, name, size, title, words)}{_captions(name, places, link)}{outline}{arrows}{boxes}</svg>\n"
 
 
 def _captions(name: str, places: Mapping[str, Place], link: str) -> str:
@@ -328,15 +323,10 @@ def _system_drawing(
     limit = limit_of(result)
     titles = _port_titles(shown, at_ports, has_several=len(result.bridges) > 1)
     parts = {own: Part(titles[own], port_lines(one.port), port_share(one.port)) for own, one in shown.items()}
-    width, height = layout.size
     bridges = "bridges" if len(result.bridges) > 1 else "bridge"
     extended = ", port extenders," if len(layout.devices) > 1 else ""
     title = f"Servers, their wires,{extended} and the {bridges} between them"
-    pieces = [
-        f'<svg role="img" class="datapath {name}" viewBox="-2 -2 {width + 4:g} {height + 4:g}" '
-        f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{title}</title>'
-        f'<desc id="{key}-d">{escape(_system_description(result, rows, parts))}</desc>{marker(key)}',
-    ]
+    pieces = [opening(key, name, layout.size, title, _system_description(result, rows, parts))]
     for device, place in layout.devices.items():
         pieces.append(frame(place, bridges if device == BRIDGE else escape(f"extender {labels[device]}")))
     pieces += [arrow(start, end, key, both=True) for start, end in layout.arrows]

@@ -28,9 +28,13 @@ class Place(NamedTuple):
     height: float
 
 
-def marker(key: str) -> str:
-    """Return the definition of the arrows' heads, `{key}-a`, which each picture has once."""
+def opening(key: str, name: str, size: tuple[float, float], title: str, description: str) -> str:
+    """Begin a picture, wide or narrow by its `name`: its size, its words, and the heads of its arrows, `{key}-a`."""
+    width, height = size
     return (
+        f'<svg role="img" class="datapath {name}" viewBox="-2 -2 {width + 4:g} {height + 4:g}" '
+        f'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{title}</title>'
+        f'<desc id="{key}-d">{escape(description)}</desc>'
         f'<defs><marker id="{key}-a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" '
         'orient="auto-start-reverse"><path d="M0 0L8 4L0 8z" class="arrowhead"/></marker></defs>'
     )
@@ -46,7 +50,7 @@ def frame(place: Place, caption: str) -> str:
 
 
 def arrow(start: Place, end: Place, key: str, both: bool = False) -> str:
-    """Draw an arrow between the facing sides of two boxes, where the smaller one has its middle; `key`: of `marker`."""
+    """Draw an arrow of the picture `key` between facing sides of two boxes, where the smaller one has its middle."""
     if start.x + start.width <= end.x or end.x + end.width <= start.x:
         forward = start.x < end.x
         x1, x2 = (start.x + start.width, end.x) if forward else (start.x, end.x + end.width)
