@@ -195,18 +195,18 @@ def _best_of_all(reading: Reading, best: Point) -> str:
     if is_for_all:
         ordered = sorted(bests, key=lambda point: point.value(reading.throughput) or 0.0)
         ends = " to ".join(_workload_words(reading, point, []) for point in (ordered[0], *ordered[1:][-1:]))
-        with_design = f", each with {_where_of(common, designs)}" if designs and common is not None else ""
+        with_design = f", each with {_where(common, designs)}" if designs and common is not None else ""
         among = without_rate(reading.points, reading.throughput)
         return f"Most throughput{among} of {count_text(n_workloads)} workloads{with_design}: {ends}"
     shown = evenly(bests, _MOST_WORKLOADS)
     text = "; ".join(_workload_words(reading, point, designs) for point in shown)
     some = f", of which {count_text(len(shown))}" if len(shown) < len(bests) else ""
-    least = f"; {_where_of(common, designs)} gives at least {percent_text(share)} of that in each" if common else ""
+    least = f"; {_where(common, designs)} gives at least {percent_text(share)} of that in each" if common else ""
     return f"Most throughput by workload{some}: {text}{least}"
 
 
 def _best_of_one_workload(reading: Reading, best: Point) -> str:
-    where = _where(reading, best)
+    where = _where(best, reading.axes)
     throughput, p99 = best.estimate(reading.throughput), best.estimate(P99)
     if throughput is None:
         least = page_time(p99.value, p99.interval) if p99 else ""
@@ -232,15 +232,9 @@ def _throughput_words(reading: Reading, point: Point) -> str:
 def _workload_words(reading: Reading, point: Point, designs: Sequence[SweptAxis]) -> str:
     """Return a workload's throughput, with the design where that is to be named, and what limits it."""
     loads = [axis for axis in reading.axes if axis.key.startswith(LOAD)]
-    chosen = f" by {_where_of(point, designs)}" if designs else ""
+    chosen = f" by {_where(point, designs)}" if designs else ""
     limit = f" ({point.limit} limits)" if point.limit else ""
     return f"{_throughput_words(reading, point)} at {point_words(point, loads)}{chosen}{limit}"
-
-
-def _where_of(point: Point | None, axes: Sequence[SweptAxis]) -> str:
-    assert point is not None
-    cost = f" (cost {cost_text(point.cost)})" if point.cost is not None else ""
-    return f"{point_words(point, axes)}{cost}"
 
 
 def _is_of(point: Point, other: Point, axes: Sequence[SweptAxis]) -> bool:
@@ -268,9 +262,9 @@ def _for_all(reading: Reading, designs: Sequence[SweptAxis]) -> tuple[Point | No
     return of_design[name], whole[name]
 
 
-def _where(reading: Reading, point: Point) -> str:
-    """Return a point's values, with what they cost where that is known."""
-    words = point_words(point, reading.axes)
+def _where(point: Point, axes: Sequence[SweptAxis]) -> str:
+    """Return a point's values along some axes, with what it costs where that is known."""
+    words = point_words(point, axes)
     return f"{words} (cost {cost_text(point.cost)})" if words and point.cost is not None else words
 
 
@@ -313,7 +307,7 @@ def _least_latency(reading: Reading) -> Iterator[str]:
     point = quickest_of(reading.done, reading.throughput)
     least = None if point is None else point.estimate(P99)
     if point is not None and least is not None and point is not reading.best:
-        where = _where(reading, point)
+        where = _where(point, reading.axes)
         with_rate = point.value(reading.throughput)
         rate = "" if with_rate is None else f", at {gbps_text(with_rate)}"
         latency = page_time(least.value, least.interval)
