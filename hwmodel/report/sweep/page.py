@@ -79,7 +79,7 @@ def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = N
         front=trade_off(reading),
         points=point_table(reading),
         assumptions=assumption_table(),
-        keys=key_table(sweep, dict(defaults) if defaults is not None else None),
+        keys=key_table(sweep, defaults),
         again=of_sweep(sweep),
         config=config_text(sweep.config),
     )
@@ -306,7 +306,7 @@ def fact_table(sweep: SweepResult) -> Table:
     return Table(("what", "value"), rows, texts=(0, 1))
 
 
-def key_table(sweep: SweepResult, defaults: dict[str, Any] | None) -> Table:
+def key_table(sweep: SweepResult, defaults: Mapping[str, Any] | None) -> Table:
     """Return every key of the first point's configuration with its value and where that comes from.
 
     `defaults`: the configuration of the same adapter and driver with nothing else written, where it is known: a key
@@ -314,9 +314,7 @@ def key_table(sweep: SweepResult, defaults: dict[str, Any] | None) -> Table:
     """
     varied = {axis.key for axis in sweep.axes} | ({"run.seed"} if sweep.n_seeds > 1 else set())
     written = set(flat_keys(sweep.base))
-    follows = set()
-    if defaults is not None:
-        follows = {one.key for one in differing_keys([sweep.config, defaults])}
+    follows = set() if defaults is None else {one.key for one in differing_keys([sweep.config, defaults])}
     rows = []
     for key, value in flat_keys(sweep.config).items():
         if key in varied:
