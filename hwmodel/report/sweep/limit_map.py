@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from hwmodel.report.configuration import short_labels, value_text
 from hwmodel.report.figures import (
     BLUE,
@@ -105,6 +107,7 @@ def _figure(
     key: str, cells: dict[tuple[int, int], str], across: SweptAxis, upward: SweptAxis | None,
     keys: dict[str, Key], title: str,
 ) -> str:  # fmt: skip
+    from matplotlib.colors import to_rgba
     from matplotlib.patches import Patch
 
     n_rows, n_columns = len(upward.values) if upward else 1, len(across.values)
@@ -115,7 +118,9 @@ def _figure(
         rows_in = max(min(3.2, 0.34 * n_rows), _LETTER_IN * len(upward.key if upward else ""))
         labels_in = _LETTER_IN * max(map(len, names)) if turned else 0.2
         figure, axes = new_canvas(0.7 + rows_in + labels_in + 0.2 * -(-len(shown) // 3))
-        colours = [[_rgba(keys, cells.get((row, column))) for column in range(n_columns)] for row in range(n_rows)]
+        colours = np.zeros((n_rows, n_columns, 4))  # transparent where no point is
+        for place, name in cells.items():
+            colours[place] = to_rgba(keys[name].colour)
         axes.imshow(colours, aspect="auto", interpolation="none", origin="lower")
         _letters(axes, cells, keys, n_rows, n_columns)
         axes.set_xticks(places, names, rotation=90 if turned else 0)
@@ -128,13 +133,6 @@ def _figure(
                  zip(shown, short_labels([one.name for one in shown], 22), strict=True)]  # fmt: skip
         figure.legend(handles, words, loc="outside lower center", ncols=3, frameon=False, fontsize=8, handlelength=1)
         return svg_element(figure, key, title)
-
-
-def _rgba(keys: dict[str, Key], name: str | None) -> tuple[float, float, float, float]:
-    if name is None:
-        return (0.0, 0.0, 0.0, 0.0)
-    red, green, blue = (int(keys[name].colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    return (red, green, blue, 1.0)
 
 
 def _letters(axes: Axes, cells: dict[tuple[int, int], str], keys: dict[str, Key], rows: int, columns: int) -> None:
