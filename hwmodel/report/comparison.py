@@ -16,7 +16,6 @@ from hwmodel.results.result import Result
 from hwmodel.words.comparison_text import sentences, way_remarks, way_rows, way_texts
 from hwmodel.words.modelled import default_label
 from hwmodel.words.quantities import (
-    MISSING,
     count_text,
     decimals_text,
     gbps_text,
@@ -36,6 +35,7 @@ _OF_SEVERAL_WAYS = "; where frames go several ways, of those between VMs, else o
 _STATION = re.compile(r"((?:.*\.)?(?:ports|s_channels)\.)([^.]+)(\..+)?")
 _LONGEST_VALUES = 48  # of stations that are not alike
 _LONGEST_LABEL = 34
+_NS_IN_US = 1e3
 
 
 def run_labels(results: Sequence[Result], labels: Sequence[str] | None) -> list[str]:
@@ -194,15 +194,11 @@ def _outcome_cells(result: Result, *, leaves: bool) -> list[str]:
         decimals_text(totals.gbps, 2, intervals.get("totals.gbps")),
         *((outward,) if leaves else ()),
         decimals_text(totals.mpps, 3),
-        _in_us(latency.p50, intervals.get(f"{name}.p50")),
-        _in_us(latency.p99, intervals.get(f"{name}.p99")),
+        scaled_text(latency.p50, _NS_IN_US, intervals.get(f"{name}.p50")),
+        scaled_text(latency.p99, _NS_IN_US, intervals.get(f"{name}.p99")),
         count_text(totals.dropped_frames),
         f"{limit}; {n_warnings} warning{'s' * (n_warnings > 1)}" if n_warnings else limit,
     ]
-
-
-def _in_us(time_ns: float | None, interval: Sequence[float] | None) -> str:
-    return MISSING if time_ns is None else scaled_text(time_ns, 1e3, interval)
 
 
 def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str, str]]:

@@ -191,11 +191,8 @@ def latency_table(result: Result) -> Table:
 def _latency_row(words: str, result: Result, name: str, latency: Latency) -> list[str]:
     """Write a latency's figures in one unit, that of its median or of its mean, the larger, which its name tells."""
     scale, unit = page_time_unit(max(latency.p50 or 0.0, latency.mean or 0.0))
-    cells = []
-    for column in _LATENCY_COLUMNS:
-        value, interval = getattr(latency, column), result.intervals.get(f"{name}.{column}")
-        cells.append(MISSING if value is None else scaled_text(value, scale, interval))
-    return [f"{words}, {unit}", *cells]
+    known = [(getattr(latency, one), result.intervals.get(f"{name}.{one}")) for one in _LATENCY_COLUMNS]
+    return [f"{words}, {unit}", *(scaled_text(value, scale, interval) for value, interval in known)]
 
 
 def parts_table(result: Result) -> Table | None:

@@ -49,8 +49,10 @@ def span_text(start_ns: float, end_ns: float) -> str:
     return f"{time_text(start_ns)} to {time_text(end_ns)}"
 
 
-def scaled_text(value: float, scale: float, interval: Sequence[float] | None = None) -> str:
+def scaled_text(value: float | None, scale: float, interval: Sequence[float] | None = None) -> str:
     """Write a value in units of `scale`, with three digits and the half of its interval; tiny ones as `<0.001`."""
+    if value is None:
+        return MISSING
     if 0 < abs(value) < scale * _LEAST_SHOWN:
         return f"<{_LEAST_SHOWN:g}"
     return interval_text(three_digits(value / scale), value, interval, scale)
