@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hwmodel.results.result import AdapterResult, Result
 
 _MOST_NAMED = 4
-LEVEL_COLUMNS = ("class", "part", "marks", "mean, B", "largest", "over", "")
+LEVEL_COLUMNS = ("class", "part", "marks", "mean, B", "largest", "over")
 
 
 def stopped_sentences(result: Result) -> list[str]:
@@ -82,11 +82,10 @@ def pause_lines(use: FlowControlUse, window_ns: float) -> Iterator[Line]:
             count_text(round(one.level_mean_bytes)),
             count_text(one.level_max_bytes),
             percent_text(one.over_ns / window_ns),
-            "",
         )
         for one in use.classes
     ]
-    yield from table(LEVEL_COLUMNS, rows, left_columns=(6,))
+    yield from table(LEVEL_COLUMNS, rows, left_columns=())
     sent, received = count_text(use.control_frames_sent), count_text(use.control_frames_received)
     yield Line(f"(of the Rx buffer, by class; control frames in the window: {sent} sent, {received} received)")
 
