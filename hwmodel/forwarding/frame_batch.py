@@ -66,7 +66,7 @@ def read_arrival(arrival, data, header):
 def decide_batch(tables, buckets, asked_ns, arrivals, data, headers, decisions):
     """Parse and decide n frames in their order; return the first that is cut within its header, else ALL_DECIDED.
 
-    `tables` is a one-element array of TABLES, `buckets` one of BUCKET for each policer, `asked_ns` int64 of the same
+    `tables` is a one-element array of TABLES, `buckets` an array of POLICER, `asked_ns` int64 of the same
     length: when each was asked last; both are kept from batch to batch, from full buckets and zeros on. `arrivals` is
     an array of ARRIVAL (n,) whose times never go back, `data` uint8 (n_bytes,). `headers` and `decisions` (n,) are
     written up to the frame returned.

@@ -44,7 +44,7 @@ def refill(bucket, now_fs):
 def police(bucket, now_fs, frame_bytes):
     """Tell whether a frame passes, and take its tokens if it does.
 
-    `bucket` is a BUCKET record whose `tokens` are `burst` at the start; `frame_bytes` is the frame's length as
+    `bucket` is a POLICER record whose `tokens` are `burst` at the start; `frame_bytes` is the frame's length as
     received, with the FCS; `now_fs` must not go back from call to call.
     """
     refill(bucket, now_fs)
