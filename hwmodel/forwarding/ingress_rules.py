@@ -8,7 +8,6 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.outer_tag import OUTER_TYPES
 from hwmodel.forwarding.packet_rules import MATCHES, UNSURE, matches_packet
-from hwmodel.forwarding.parse import TYPE_MAC_CONTROL
 from hwmodel.forwarding.port_set import contains
 from hwmodel.forwarding.tables import (
     ACL_DENY,
@@ -23,6 +22,7 @@ from hwmodel.forwarding.tables import (
     key_of,
     oversize,
 )
+from hwmodel.rules.headroom import MAC_CONTROL_TYPE
 from hwmodel.rules.switch_modes import MODES
 
 # IEEE 802.1Q, table 8-1: the sixteen addresses 01:80:C2:00:00:00 to :0F, which a bridge keeps to itself.
@@ -70,7 +70,7 @@ def check_sender(tables, header):
     if header.source == 0 or is_group(header.source):
         return DropReason.BAD_SOURCE
     if not port.is_trusted:
-        if header.ethertype == TYPE_MAC_CONTROL:
+        if header.ethertype == MAC_CONTROL_TYPE:
             return DropReason.CONTROL_FRAME
         if is_link_local(header.destination) and not has_bridge_above(tables):
             return DropReason.CONTROL_FRAME

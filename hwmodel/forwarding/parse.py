@@ -14,7 +14,6 @@ from hwmodel.forwarding.packet import PACKET, read_packet
 from hwmodel.rules.switch_modes import C_TAG, TYPE_BYTES
 
 TYPE_C_TAG, C_TAG_BYTES = C_TAG.ethertype, C_TAG.n_bytes
-TYPE_MAC_CONTROL = 0x8808
 TAG_OFFSET = 12
 HEADER_BYTES = 14
 

@@ -9,7 +9,6 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.ingress_rules import apply_access_lists, check_vlan, is_group, is_link_local, vlan_of
 from hwmodel.forwarding.outer_tag import NO_INTERFACE, sender_of
-from hwmodel.forwarding.parse import TYPE_MAC_CONTROL
 from hwmodel.forwarding.pools import BROADCAST, choose_pools, filter_by_type, reachable
 from hwmodel.forwarding.port_set import PORT_WORDS, UPLINK, add, bit, contains, count, remove
 from hwmodel.forwarding.tables import (
@@ -24,6 +23,7 @@ from hwmodel.forwarding.tables import (
     key_of,
     vlan_address,
 )
+from hwmodel.rules.headroom import MAC_CONTROL_TYPE
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES
 
 UNKNOWN_CHANNEL = -1
@@ -149,7 +149,7 @@ def has_trusted_member(tables, channel, vlan):
 @kernel
 def bridge_from_uplink(tables, channel, header, decision):
     """Apply the rules for control frames and VLANs to a frame from the uplink, then forward it in its channel."""
-    if header.ethertype == TYPE_MAC_CONTROL:
+    if header.ethertype == MAC_CONTROL_TYPE:
         return DropReason.CONTROL_FRAME
     if tables.has_pool_filters:
         return choose_pools(tables, channel, header, decision)
