@@ -95,8 +95,8 @@ def course_of(config: Config) -> Course:
     An event whose time is not known yet does nothing. Raises InputError, a line for each event that names no function,
     or one that is not as the event needs it.
     """
-    adapters = [_Adapter(server) for server in servers_of(config)]
     course, problems = Course(), []
+    adapters = [_Adapter(server, course) for server in servers_of(config)]
     floods: list[tuple[int, Flood]] = []
     for place, at in enumerate(in_order(config.scenario)):
         event = config.scenario[at]
@@ -104,22 +104,22 @@ def course_of(config: Config) -> Course:
             if event.at_fs == NOT_KNOWN_FS:
                 _check_named(adapters, event)
             elif event.enable_vfs is not None:
-                _adapter(adapters, event.of).enable(course, place, event.at_fs, event.enable_vfs)
+                _adapter(adapters, event.of).enable(place, event.at_fs, event.enable_vfs)
             elif event.kind in OF_FUNCTIONS:
                 name = getattr(event, event.kind)
-                _owner(adapters, name).happens(course, place, event.at_fs, event.kind, name)
+                _owner(adapters, name).happens(place, event.at_fs, event.kind, name)
             elif event.kind in OF_HOSTS:
                 if event.take_over not in (None, DEDICATED):
                     host = _adapter(adapters, event.take_over)
-                    host.require_there(course, event.at_fs, host.server.station(PF))
+                    host.require_there(event.at_fs, host.server.station(PF))
                 elif event.take_over is None and event.fail != DEDICATED:
                     host = _adapter(adapters, event.fail or event.reset_host)
-                    host.host_goes(course, place, event.at_fs, comes_again=event.fail is None)
+                    host.host_goes(place, event.at_fs, comes_again=event.fail is None)
             elif event.flood is not None:
-                _owner(adapters, event.flood.sender).require_there(course, event.at_fs, event.flood.sender)
+                _owner(adapters, event.flood.sender).require_there(event.at_fs, event.flood.sender)
                 floods.append((event.at_fs, event.flood))
             elif event.mailbox is not None:
-                _owner(adapters, event.mailbox.sender).require_there(course, event.at_fs, event.mailbox.sender)
+                _owner(adapters, event.mailbox.sender).require_there(event.at_fs, event.mailbox.sender)
         except InputError as error:
             problems += [f"scenario.{at}.{event.kind}: {line}" for line in error.lines]
     if problems:
@@ -171,37 +171,37 @@ def _hint(name: str, known: list[str]) -> str:
 
 
 class _Adapter:
-    """Follow the functions of one adapter through the events: which are off, and until when those that come up are."""
+    """Follow the functions of one adapter through the events, and write into the course which go and come, and when."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, server: Server, course: Course) -> None:
+        self.server, self._course = server, course
         self.functions = [server.station(port.name) for port in server.config.switch.ports]
         self.vfs = [name for name in self.functions if name != server.station(PF)]
         self.n_enabled = len(self.vfs)
         self.unplugged: set[str] = set()
         self.last: dict[str, int] = {}  # the place of each function's last life
 
-    def happens(self, course: Course, event: int, at_fs: int, kind: str, name: str) -> None:
+    def happens(self, event: int, at_fs: int, kind: str, name: str) -> None:
         """Carry out an event about one function."""
         if kind == PLUG:
             if name not in self.unplugged:
                 raise InputError(f"{name} is not unplugged at {format_time_fs(at_fs)}; only then it can be plugged in")
             self.unplugged.discard(name)
-            self._comes(course, event, at_fs, [name], None)
+            self._comes(event, at_fs, [name], None)
             return
-        self.require_there(course, at_fs, name)
+        self.require_there(at_fs, name)
         if kind == UNPLUG:
             if name not in self.vfs:
                 raise InputError(f"{name} belongs to the host; a VF can be unplugged")
             self.unplugged.add(name)
-            self._goes(course, event, at_fs, name)
+            self._goes(event, at_fs, name)
         elif name in self.vfs:
-            self._comes(course, event, at_fs, [name], at_fs)
+            self._comes(event, at_fs, [name], at_fs)
         else:
-            self._takes_vfs_away(course, event, at_fs)
-            self._comes(course, event, at_fs, [name], at_fs)
+            self._takes_vfs_away(event, at_fs)
+            self._comes(event, at_fs, [name], at_fs)
 
-    def enable(self, course: Course, event: int, at_fs: int, n_vfs: int) -> None:
+    def enable(self, event: int, at_fs: int, n_vfs: int) -> None:
         """Write NumVFs and VF Enable."""
         if n_vfs > len(self.vfs):
             total = f"{len(self.vfs)} (nic.vfs)"
@@ -209,66 +209,64 @@ class _Adapter:
         if n_vfs and self.n_enabled:
             raise InputError(f"{self.n_enabled} VFs are enabled at {format_time_fs(at_fs)}; enable_vfs: 0 comes first")
         if n_vfs == 0:
-            self._takes_vfs_away(course, event, at_fs)
+            self._takes_vfs_away(event, at_fs)
             return
-        self.require_there(course, at_fs, self.server.station(PF))
+        self.require_there(at_fs, self.server.station(PF))
         self.n_enabled = n_vfs
-        self._comes(course, event, at_fs, self.vfs[:n_vfs], None)
+        self._comes(event, at_fs, self.vfs[:n_vfs], None)
 
-    def host_goes(self, course: Course, event: int, at_fs: int, *, comes_again: bool) -> None:
+    def host_goes(self, event: int, at_fs: int, *, comes_again: bool) -> None:
         """Let the host go with all its functions; as it comes again its PF does, which then enables all VFs."""
         pf = self.server.station(PF)
-        self.require_there(course, at_fs, pf)
+        self.require_there(at_fs, pf)
         self.unplugged.clear()
         if not comes_again:
             self.n_enabled = 0
             for name in (pf, *self.vfs):
-                self._goes(course, event, at_fs, name)
+                self._goes(event, at_fs, name)
             return
         self.n_enabled = len(self.vfs)
         for name in self.vfs:
-            self._leaves(course, at_fs, name)
-        self._comes(course, event, at_fs, [pf], at_fs)
-        pf_parts = course.lives[self.last[pf]].parts
+            self._leaves(at_fs, name)
+        self._comes(event, at_fs, [pf], at_fs)
+        pf_parts = self._course.lives[self.last[pf]].parts
         assert pf_parts is not None
-        self._comes(course, event, at_fs, self.vfs, at_fs, pf_parts.whole_fs)
+        self._comes(event, at_fs, self.vfs, at_fs, pf_parts.whole_fs)
 
-    def _takes_vfs_away(self, course: Course, event: int, at_fs: int) -> None:
+    def _takes_vfs_away(self, event: int, at_fs: int) -> None:
         for name in self.vfs[: self.n_enabled]:
-            self._goes(course, event, at_fs, name)
+            self._goes(event, at_fs, name)
         self.n_enabled = 0
         self.unplugged.clear()
 
-    def _goes(self, course: Course, event: int, at_fs: int, name: str) -> None:
+    def _goes(self, event: int, at_fs: int, name: str) -> None:
         """Take a function away, whether it is there or on its way up."""
-        is_there = self._leaves(course, at_fs, name)
-        self.last[name] = len(course.lives)
-        course.lives.append(Life(name, event, at_fs, at_fs if is_there else None))
+        is_there = self._leaves(at_fs, name)
+        self.last[name] = len(self._course.lives)
+        self._course.lives.append(Life(name, event, at_fs, at_fs if is_there else None))
 
-    def _leaves(self, course: Course, at_fs: int, name: str) -> bool:
+    def _leaves(self, at_fs: int, name: str) -> bool:
         """Tell whether a function is there then; one that is on its way up does not come up."""
-        is_there, place = self._is_there(course, at_fs, name), self.last.get(name)
+        is_there, place = self._is_there(at_fs, name), self.last.get(name)
         if place is not None and not is_there:
-            course.lives[place] = replace(course.lives[place], up_fs=None)
+            self._course.lives[place] = replace(self._course.lives[place], up_fs=None)
         return is_there
 
-    def _comes(
-        self, course: Course, event: int, at_fs: int, names: list[str], off_fs: int | None, after_fs: int = 0
-    ) -> None:
+    def _comes(self, event: int, at_fs: int, names: list[str], off_fs: int | None, after_fs: int = 0) -> None:
         """Bring functions up that ask the PF at once; their resets begin so much later than the event."""
         reset_fs = after_fs + RESET_FS
         vfs = [name for name in names if name in self.vfs]
         messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(PF))
         for each in exchanges:
             sender = vfs[each.vf]
-            course.work.append(each.asking(at_fs + reset_fs, sender))
-            course.work.append(each.serving(at_fs + reset_fs, self.server.station(PF), sender))
+            self._course.work.append(each.asking(at_fs + reset_fs, sender))
+            self._course.work.append(each.serving(at_fs + reset_fs, self.server.station(PF), sender))
         for number, name in enumerate(names):
             parts = Parts(reset_fs, messages_fs[number] if vfs else 0, self._rings_fs(self._times(name)))
             rings_fs = at_fs + parts.reset_fs + parts.messages_fs
-            course.work.append(DriverWork(rings_fs, name, 0, self._n_rings, self._n_rings * RING_REGISTERS))
-            self.last[name] = len(course.lives)
-            course.lives.append(Life(name, event, at_fs, off_fs, parts, at_fs + parts.whole_fs))
+            self._course.work.append(DriverWork(rings_fs, name, 0, self._n_rings, self._n_rings * RING_REGISTERS))
+            self.last[name] = len(self._course.lives)
+            self._course.lives.append(Life(name, event, at_fs, off_fs, parts, at_fs + parts.whole_fs))
 
     def _times(self, name: str) -> RegisterTimes:
         return RegisterTimes.of(self.server.config, name.rpartition(".")[2])
@@ -282,17 +280,17 @@ class _Adapter:
         """Return how many rings a function has, Tx and Rx."""
         return 2 * self.server.config.nic.queues_per_vf
 
-    def _is_there(self, course: Course, at_fs: int, name: str) -> bool:
+    def _is_there(self, at_fs: int, name: str) -> bool:
         place = self.last.get(name)
         if place is None:
             return True
-        up_fs = course.lives[place].up_fs
+        up_fs = self._course.lives[place].up_fs
         return up_fs is not None and up_fs <= at_fs
 
-    def require_there(self, course: Course, at_fs: int, name: str) -> None:
+    def require_there(self, at_fs: int, name: str) -> None:
         """Raise InputError where a function is off then."""
-        if not self._is_there(course, at_fs, name):
-            up_fs = course.lives[self.last[name]].up_fs
+        if not self._is_there(at_fs, name):
+            up_fs = self._course.lives[self.last[name]].up_fs
             # What was worked out has more digits than anybody reads: up to when it is not there, from when on it is.
             until = "" if up_fs is None else f"; it comes up at {format_time_fs(-(-up_fs // FS_PER_US) * FS_PER_US)}"
             raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{until}")
