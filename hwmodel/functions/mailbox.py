@@ -7,18 +7,9 @@ in the first; group hashes of 16 bits, two in a word; a message's extra, such as
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from hwmodel.config.mailbox import MailboxMessage
-from hwmodel.rules.mailbox_messages import (
-    API_NUMBERS,
-    HASH_BITS,
-    MAILBOX_WORDS,
-    MESSAGES,
-    MOST_HASHES,
-    WORD_MASK,
-    XCAST_MODES,
-)
+from hwmodel.rules.mailbox_messages import API_NUMBERS, HASH_BITS, MAILBOX_WORDS, MESSAGES, MOST_HASHES, XCAST_MODES
 from hwmodel.wire.ethernet import mac_to_bytes
 
 ACK = 0x80000000
@@ -30,7 +21,6 @@ EXTRA_SHIFT = 16
 EXTRA_MASK = 0xFF
 
 Words = tuple[int, ...]
-Fields = Mapping[str, Any]
 
 
 def group_hash(mac: int) -> int:
@@ -98,53 +88,4 @@ _ENCODERS: Mapping[str, Callable[[MailboxMessage], tuple[int, Words]]] = {
     "api_negotiate": lambda said: (0, (API_NUMBERS[said.api or "1.0"],)),
     "update_xcast": lambda said: (0, (XCAST_MODES.index(said.mode or "none"),)),
     "ipsec_del": lambda said: (0, (said.sa or 0,)),
-}
-
-
-def decode(words: Sequence[int]) -> MailboxMessage:
-    """Return the message that words say: by names where these say all that the words do, else as bare words.
-
-    Encoding what comes out gives the same words, but for words behind the last that is not 0.
-    """
-    said = padded(words)
-    bare = _without_end(said)
-    name = _NAMES.get(said[0] & TYPE_MASK)
-    fields = _DECODERS[name](said) if name in _DECODERS else {}
-    if name is not None and fields is not None:
-        found = MailboxMessage.model_construct(**{**_EMPTY, "message": name, **fields})
-        if _without_end(encode(found)) == bare:
-            return found
-    return MailboxMessage.model_construct(**{**_EMPTY, "words": bare})
-
-
-def _without_end(words: Words) -> Words:
-    last = max((at for at, word in enumerate(words) if word), default=0)
-    return words[: last + 1]
-
-
-def _decode_api(words: Words) -> dict[str, Any] | None:
-    name = next((name for name, number in API_NUMBERS.items() if number == words[1]), None)
-    return None if name is None else {"api": name}
-
-
-def _decode_xcast(words: Words) -> dict[str, Any] | None:
-    return {"mode": XCAST_MODES[words[1]]} if words[1] < len(XCAST_MODES) else None
-
-
-def _decode_macvlan(words: Words) -> dict[str, Any]:
-    index, mac = extra_of(words[0]), mac_of_words(*words[1:3])
-    return {"index": index, "mac": mac} if index or mac else {"index": index}
-
-
-_NAMES: Mapping[int, str] = {form.number: name for name, form in MESSAGES.items()}
-_EMPTY: Fields = {**dict.fromkeys(MailboxMessage.model_fields), "sender": "vf0"}
-_DECODERS: Mapping[str | None, Callable[[Words], dict[str, Any] | None]] = {
-    "set_mac": lambda words: {"mac": mac_of_words(*words[1:3])},
-    "set_multicast": lambda words: {"hashes": hashes_of(words)},
-    "set_vlan": lambda words: {"vlan": words[1] if words[1] <= 0xFFF else None, "add": bool(extra_of(words[0]))},
-    "set_lpe": lambda words: {"max_frame_bytes": words[1] & WORD_MASK},
-    "set_macvlan": _decode_macvlan,
-    "api_negotiate": _decode_api,
-    "update_xcast": _decode_xcast,
-    "ipsec_del": lambda words: {"sa": words[1]},
 }
