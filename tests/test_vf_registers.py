@@ -277,7 +277,8 @@ def test_the_page_has_every_register():
     ],
 )  # fmt: skip
 def test_the_link_is_told_with_its_rate(device, rate_bps, at, expected):
-    own = VfRange(VF_REGISTERS[device], 0, 1, 4096, table=SimpleNamespace(n_vectors=3), partner=None)
+    table, partner = SimpleNamespace(n_vectors=3), SimpleNamespace(see_reset=lambda _vf: None)
+    own = VfRange(VF_REGISTERS[device], 0, 1, 4096, table, partner)
     own.tell_link(rate_bps)
     assert own.read(at) == own.write(at, ONES) == expected
     own.reset()

@@ -187,7 +187,6 @@ class MemoryRanges:
             held.table.reset()
             if held.registers is not None:
                 held.registers.reset()
-            self._see_reset(function)
         self._held[function] = held._replace(n_resets=space.n_resets)
         if held.registers is not None:
             is_driven = self.adapter.pf.get(COMMAND, 2) & DRIVEN == DRIVEN
@@ -208,11 +207,6 @@ class MemoryRanges:
         own = VfRange(registers, number, n_queues, most, table, self._partner)
         own.tell_link(self._partner.link_rate_bps(number))
         return _Held(space, space.n_resets, table, own)
-
-    def _see_reset(self, function: str) -> None:
-        number = self.adapter.vf_number(function)
-        if number is not None:
-            self._partner.see_reset(number)
 
     def _reset_count(self, function: str) -> tuple[FunctionSpace | None, int]:
         space = self.adapter.space(function)

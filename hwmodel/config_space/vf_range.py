@@ -65,11 +65,12 @@ class VfRange:
         return self._file.get(at)
 
     def reset(self) -> None:
-        """Reset the VF's queues and interrupts: by itself (VFCTRL), or by a reset of the function."""
+        """Reset the VF's queues and interrupts, by itself (VFCTRL) or with the function; tell the PF's driver."""
         link = self._get(self._registers.link)
         self._file.reset()
         self._put(self._registers.link, link)
         self._put("VFMAILBOX", 0 if self._is_served else VfMailbox.RSTI)
+        self._partner.see_reset(self._number)
 
     def serve(self, is_served: bool) -> None:
         """Let the PF's driver be there, or not: RSTI says that it is not, RSTD that it has come."""
@@ -167,7 +168,6 @@ class VfRange:
     def _control(self, value: int) -> None:
         if value & FUNCTION_RESET:
             self.reset()
-            self._partner.see_reset(self._number)
 
     def _post(self, flags: int) -> None:
         """Give the PF's driver what the memory holds; it answers at once, with an interrupt if one is mapped."""
