@@ -22,10 +22,10 @@ def server_of(preset, **nic):
 def ranges_of(preset="82599", **nic):
     """Give the ranges of an enumerated adapter with four VFs."""
     server = server_of(preset, **nic)
-    return MemoryRanges.of(configured(server), server, 0)
+    return MemoryRanges(configured(server), server, 0)
 
 
 def answers(ranges, *lines):
     """Do the lines of a script, and give what is printed but for the times that accesses take."""
     script = read_script("\n".join(lines), "s.txt")
-    return [TIME.sub("", answer.text) for answer in run_script(ranges.adapter, script, "s.txt", ranges)]
+    return [TIME.sub("", answer.text) for answer in run_script(ranges, script, "s.txt")]

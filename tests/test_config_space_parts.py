@@ -15,6 +15,7 @@ from hwmodel.config_space.adapter import VF_READY_FS, PciAdapter
 from hwmodel.config_space.devices import DEVICES
 from hwmodel.config_space.dump import address_text
 from hwmodel.config_space.enumeration import adapter_of, configured, only_server
+from hwmodel.config_space.memory_ranges import MemoryRanges
 from hwmodel.config_space.registers import RO, RW, RW1C, SPACE_BYTES, Placed, Register, Structure, bit, laid_out
 from hwmodel.config_space.script import read_script, run_script
 from hwmodel.config_space.space import FunctionSpace
@@ -92,11 +93,13 @@ class TestClock:
     )
     def test_bytes_summed_by_hand(self, generation, lanes, bps, skp):
         link = {"generation": generation, "lanes": lanes, "propagation": "30ns", "dllp_model": "none"}
-        adapter = configured(server_of(pcie=link, host={"read_latency": "500ns"}))
+        server = server_of(pcie=link, host={"read_latency": "500ns"})
+        adapter = configured(server)
         byte_fs = Fraction(8 * 10**15) / (bps * (1 - skp))
         expected = 560 * FS_PER_NS + int(20 * byte_fs) + int(24 * byte_fs)
         text = "read pf 0 1\nread pf 0 4\nwrite pf 4 2 6\nread vf7 0 4\nwrite vf7 4 2 0"
-        took = [answer.took_fs for answer in run_script(adapter, read_script(text, "s"), "s")]
+        ranges = MemoryRanges(adapter, server, 0)
+        took = [answer.took_fs for answer in run_script(ranges, read_script(text, "s"), "s")]
         nobody = 560 * FS_PER_NS + 2 * int(20 * byte_fs)  # a completion without data
         assert took == [expected, expected, expected, nobody, expected]
         assert adapter.now_fs == sum(took)

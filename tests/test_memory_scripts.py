@@ -150,10 +150,10 @@ def test_accesses_take_their_time():
         "driver": {"doorbell_time": "70ns"},
     })  # fmt: skip
     server = servers_of(config)[0]
-    ranges = MemoryRanges.of(configured(server), server, 0)
+    ranges = MemoryRanges(configured(server), server, 0)
     began_fs = ranges.adapter.now_fs
     script = read_script("read vf0:bar0 0x10 4\nwrite vf0:bar3 0x10 4 0\nraise vf0 0", "s.txt")
-    read, write, raised = run_script(ranges.adapter, script, "s.txt", ranges)
+    read, write, raised = run_script(ranges, script, "s.txt")
     assert read.text == "read vf0:bar0 0x010 4 -> 0x70000000 (512.0 ns)"
     assert read.took_fs == pytest.approx(512 * FS_PER_NS, rel=1e-3)
     assert (write.at_fs, write.took_fs) == (began_fs + read.took_fs, 70 * FS_PER_NS)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from docs_site.config_space import tables
 from hwmodel.config_space.mailbox_partner import MailboxPartner
-from hwmodel.config_space.memory_ranges import MemoryRanges
 from hwmodel.config_space.memory_registers import RegisterFile
 from hwmodel.config_space.vf_range import VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
-from tests.memory_range_cases import answers, ranges_of
+from hwmodel.functions.pf_driver_state import state_of
+from tests.memory_range_cases import answers, ranges_of, server_of
 
 ONES = 0xFFFFFFFF
 REQ, ACK, VFU, PFSTS, PFACK, RSTI, RSTD = 1, 2, 4, 0x10, 0x20, 0x40, 0x80
@@ -235,9 +236,13 @@ def test_without_the_pf_s_driver_nobody_answers():
     ranges.adapter.write("pf", 4, 2, command)
     assert [ranges.read("vf0:bar0", 0x2FC, 4) for _ in range(2)] == [RSTD, 0]
     assert post(ranges, "vf0:bar0", 8, 2)[1][0] == 0xA0000008
-    alone = MemoryRanges(ranges.adapter)
-    assert alone.read("vf1:bar0", 0x2FC, 4) == RSTI
-    assert MailboxPartner(None).link_rate_bps(0) is None
+
+
+def test_a_vf_s_link_is_the_port_s_unless_the_pf_has_it_down():
+    state = state_of(server_of("82599").config)
+    down = state.with_vf(0, replace(state.vfs[0], link_enabled=False))
+    assert MailboxPartner(state).link_rate_bps(0) == 10**10
+    assert MailboxPartner(down).link_rate_bps(0) is None
 
 
 def test_vfs_enabled_anew_have_to_reset_before_they_are_served():

@@ -78,8 +78,7 @@ def _of_adapter(config: Config, arguments: Namespace) -> tuple[list[Shown], list
     server = only_server(servers, arguments.server, trees)
     number = list(servers).index(server.name)
     adapter = configured(server, arguments.at, config, cards_of(config)[number].config.pcie)
-    ranges = MemoryRanges.of(adapter, server, number)
-    answers = list(run_script(adapter, script, arguments.script, ranges))
+    answers = list(run_script(MemoryRanges(adapter, server, number), script, arguments.script))
     return list(shown_functions(adapter, as_os=arguments.ids == AS_OS)), answers
 
 

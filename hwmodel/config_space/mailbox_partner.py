@@ -13,10 +13,10 @@ from hwmodel.rules.mailbox_messages import MessageType
 class MailboxPartner:
     """The PF's driver as VFs meet it over their mailboxes.
 
-    `state`: what it knows, None where there is no such driver. `said`: its answers in words, until they are taken.
+    `state`: what it knows. `said`: its answers in words, until they are taken.
     """
 
-    def __init__(self, state: PfState | None) -> None:
+    def __init__(self, state: PfState) -> None:
         self.state = state
         self.said: list[str] = []
 
@@ -30,8 +30,6 @@ class MailboxPartner:
 
     def see_reset(self, vf: int, *, is_new: bool = False) -> None:
         """Do for a VF that was reset what a message would ask for; one that is new has to ask for it, too."""
-        if self.state is None:
-            return
         before = self._knowing(vf)
         after = handle(before, vf, (MessageType.RESET,)).state
         is_heard = before.vfs[vf].clear_to_send and not is_new
@@ -39,13 +37,10 @@ class MailboxPartner:
 
     def link_rate_bps(self, vf: int) -> int | None:
         """Return the rate of a VF's link, None where it is down."""
-        if self.state is None:
-            return None
         state = self._knowing(vf)
         return state.adapter.port_rate_bps if state.vfs[vf].link_enabled else None
 
     def _knowing(self, vf: int) -> PfState:
         """Return the state with a VF in it that software has enabled beyond those configured."""
-        assert self.state is not None
         n_more = vf + 1 - len(self.state.vfs)
         return replace(self.state, vfs=(*self.state.vfs, *[Vf(clear_to_send=False)] * n_more))

@@ -8,7 +8,7 @@ answers in the mailbox while the PF's Command register has Memory Space Enable a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.config.names import PF
 from hwmodel.config.presets import DEVICES as PRESETS
@@ -24,17 +24,12 @@ from hwmodel.config_space.vf_range import VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import RegisterTimes
-from hwmodel.functions.pf_driver_state import PfState, state_of
-from hwmodel.rules.mailbox_messages import TABLES
+from hwmodel.functions.pf_driver_state import state_of
 from hwmodel.units import format_bytes
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 DRIVEN = MEMORY_SPACE | BUS_MASTER  # what a driver leaves set in Command
 SEPARATOR = ":"
 VF_REGISTERS_BAR = 0
-AT_ONCE = RegisterTimes(write_fs=0, flight_fs=0, read_fs=0, interrupt_fs=0)
 QUAD_WORD_BYTES = 8  # MSI-X structures may be accessed by these too (PCI 6.8.2)
 
 
@@ -61,23 +56,16 @@ class _Held(NamedTuple):
 
 
 class MemoryRanges:
-    """The ranges of all functions of an adapter, named `pf:bar3`, `vf0:bar0`.
+    """The ranges of all functions of a server's adapter, named `pf:bar3`, `vf0:bar0`; `number`: the server's among all.
 
-    `config`: the adapter's, which says how many queues a VF has, and what accesses take; without it that is one pair,
-    and no time. `pf`: what the PF's driver knows at the start, None: there is none.
+    The server's configuration says how many queues a VF has, what accesses take, and what the PF's driver knows.
     """
 
-    def __init__(self, adapter: PciAdapter, config: Config | None = None, pf: PfState | None = None) -> None:
-        self.adapter, self._config = adapter, config
-        self._partner = MailboxPartner(pf)
+    def __init__(self, adapter: PciAdapter, server: Server, number: int) -> None:
+        self.adapter, self._config = adapter, server.config
+        self._partner = MailboxPartner(state_of(server.config, server=number))
         self._at_start = {name: self._reset_count(name) for name in adapter.functions()}
         self._held: dict[str, _Held] = {}
-
-    @classmethod
-    def of(cls, adapter: PciAdapter, server: Server, number: int) -> MemoryRanges:
-        """Return the ranges of a server's adapter; `number`: the server's among all."""
-        has_mailbox = server.config.nic.preset in (None, *TABLES)
-        return cls(adapter, server.config, state_of(server.config, server=number) if has_mailbox else None)
 
     def read(self, name: str, offset: int, n_bytes: int) -> int | None:
         """Answer a read of 4 B, little endian, of MSI-X structures also of 8 B; None where nothing answers.
@@ -175,7 +163,7 @@ class MemoryRanges:
 
     def _times(self, name: str) -> RegisterTimes:
         function, _ = self._parts(name)
-        return AT_ONCE if self._config is None else RegisterTimes.of(self._config, function)
+        return RegisterTimes.of(self._config, function)
 
     def _of(self, function: str) -> _Held:
         """Return what a function that answers has, after what resets have done to it."""
@@ -189,8 +177,7 @@ class MemoryRanges:
                 held.registers.reset()
         self._held[function] = held._replace(n_resets=space.n_resets)
         if held.registers is not None:
-            is_driven = self.adapter.pf.get(COMMAND, 2) & DRIVEN == DRIVEN
-            held.registers.serve(is_driven and self._partner.state is not None)
+            held.registers.serve(self.adapter.pf.get(COMMAND, 2) & DRIVEN == DRIVEN)
         return self._held[function]
 
     def _begin(self, function: str, space: FunctionSpace) -> _Held:
@@ -203,8 +190,7 @@ class MemoryRanges:
         if space is not space_at_start or space.n_resets != n_resets_at_start:
             self._partner.see_reset(number, is_new=space is not space_at_start)
         most = PRESETS[device.name].ring_most
-        n_queues = self._config.nic.queues_per_vf if self._config is not None else 1
-        own = VfRange(registers, number, n_queues, most, table, self._partner)
+        own = VfRange(registers, number, self._config.nic.queues_per_vf, most, table, self._partner)
         own.tell_link(self._partner.link_rate_bps(number))
         return _Held(space, space.n_resets, table, own)
 

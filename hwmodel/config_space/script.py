@@ -71,14 +71,9 @@ def read_script(text: str, name: str) -> list[tuple[int, Access]]:
     return found
 
 
-def run_script(
-    adapter: PciAdapter, script: list[tuple[int, Access]], name: str, ranges: MemoryRanges | None = None
-) -> Iterator[Answer]:
-    """Do the accesses of a script one after the other. Raises InputError at one that cannot be done.
-
-    `ranges`: the adapter's, where they are those of a configuration.
-    """
-    memory = ranges or MemoryRanges(adapter)
+def run_script(memory: MemoryRanges, script: list[tuple[int, Access]], name: str) -> Iterator[Answer]:
+    """Do the accesses of a script, to an adapter and its ranges. Raises InputError at one that cannot be done."""
+    adapter = memory.adapter
     for number, access in script:
         at_fs = adapter.now_fs
         try:
