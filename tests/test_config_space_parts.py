@@ -136,7 +136,8 @@ class TestClock:
 
 class TestRoutingIds:
     def test_vfs_lie_on_the_buses_behind(self):
-        adapter = PciAdapter(DEVICES["82599"], routing_id=0x0901)
+        adapter = PciAdapter(DEVICES["82599"])
+        adapter.routing_id = 0x0901
         places = {}
         for ari in (0x10, 0):
             adapter.write("pf", 0x168, 2, ari)

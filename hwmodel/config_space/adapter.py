@@ -95,10 +95,9 @@ class PciAdapter:
     `routing_id`: the PF's bus, device and function as one number. VFs that are enabled answer 100 ms later.
     """
 
-    def __init__(
-        self, device: PciDevice, serial_number: int = 0, times: AccessTimes = AT_ONCE, routing_id: int = 0x0100
-    ) -> None:
-        self.device, self.routing_id = device, routing_id
+    def __init__(self, device: PciDevice, serial_number: int = 0, times: AccessTimes = AT_ONCE) -> None:
+        self.device = device
+        self.routing_id = 0x0100  # 01:00.0 unless a hierarchy gives it another bus
         self.pf = PfSpace(device, serial_number)
         self.now_fs = 0
         self.times = times

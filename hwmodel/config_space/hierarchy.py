@@ -60,7 +60,6 @@ class Endpoint:
     name: str
     server: Server
     system: OneAdapter
-    bus: int = 0
 
     @property
     def adapter(self) -> PciAdapter:
@@ -92,7 +91,6 @@ class Hierarchy:
     """
 
     def __init__(self, config: Config, host: str) -> None:
-        self.host = host
         entry = next(one for one in config.servers if one.name == host)
         assert entry.tree is not None
         builder = _Builder(config, host, entry.tree)
@@ -207,7 +205,6 @@ def _number_behind(below: Sequence[Port | Endpoint], bus: int) -> int:
     last = bus
     for one in below:
         if isinstance(one, Endpoint):
-            one.bus = bus
             one.adapter.routing_id = bus << 8
             last = max(last, one.system.find_vfs() >> 8)
     return max(last, _number(ports, bus)) if ports else last
