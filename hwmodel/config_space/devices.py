@@ -14,6 +14,7 @@ from hwmodel.config_space.extended_structures import (
     ACS_VIOLATIONS,
     AER,
     ARI,
+    PAGE_SIZES,
     SECONDARY_PCI_EXPRESS,
     SERIAL_NUMBER,
     SR_IOV,
@@ -35,7 +36,6 @@ KIB, MIB = 1 << 10, 1 << 20
 INTEL = 0x8086
 ETHERNET = 0x020000
 ROM = 6  # the expansion ROM's place behind BAR 0 to 5
-PAGE_SIZES = 0x553  # SR-IOV 3.3.12: 4, 8, 64, 256 KiB, 1, 4 MiB are mandatory
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class PciDevice:
             "InitialVFs": self.total_vfs,
             "TotalVFs": self.total_vfs,
             "VF Device ID": self.vf_device_id,
-            "Supported Page Sizes": PAGE_SIZES,
+            "Supported Page Sizes": sum(1 << low for low, _ in PAGE_SIZES),
         }
         return [
             Placed(HEADER, 0, header),

@@ -101,8 +101,8 @@ ARI = Structure(
     is_extended=True,
 )  # fmt: skip
 
-# SR-IOV 3.3.12: the sizes of which each device has to support each.
-_PAGE_SIZES = ((0, "4 KiB"), (1, "8 KiB"), (4, "64 KiB"), (6, "256 KiB"), (8, "1 MiB"), (10, "4 MiB"))
+# SR-IOV 3.3.12: the sizes that every device has to support, by their bits.
+PAGE_SIZES = ((0, "4 KiB"), (1, "8 KiB"), (4, "64 KiB"), (6, "256 KiB"), (8, "1 MiB"), (10, "4 MiB"))
 
 SR_IOV = Structure(
     "Single Root I/O Virtualization", 0x0010, 0x40, "SR-IOV 3.3",
@@ -130,7 +130,7 @@ SR_IOV = Structure(
         Register("Supported Page Sizes", 0x1C, 4, (Field("Supported Page Sizes", 0, 32, RO),)),
         Register("System Page Size", 0x20, 4, tuple(
             bit(f"System Page Size {size}", low, RW, int(low == 0), needs=f"Supported Page Sizes#{low}")
-            for low, size in _PAGE_SIZES
+            for low, size in PAGE_SIZES
         )),
         Register("VF Migration State Array Offset", 0x3C, 4, (Field("VF Migration State", 0, 32, RO),)),
     ),

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from hwmodel.config_space.devices import Bar
 from hwmodel.config_space.registers import SPACE_BYTES, Layout, Placed, Structure
+from hwmodel.config_space.structures import PCI_EXPRESS, POWER_MANAGEMENT
 from hwmodel.errors import InputError
 
 WIDTHS = (1, 2, 4)
@@ -112,15 +113,15 @@ class FunctionSpace:
         self.put(offset, n_bytes, (before & ~writable | value & writable) & ~(value & clearing))
 
     def _power_state(self) -> int:
-        at = self.at("Power Management")
+        at = self.at(POWER_MANAGEMENT.name)
         return D0 if at is None else self.get(at + 4, 1) & POWER_STATE
 
     def _settle_power_state(self, was: int) -> bool:
         """Take back a state that cannot be entered; say whether the function comes back by a reset."""
-        at = self.at("Power Management")
+        at = self.at(POWER_MANAGEMENT.name)
         if at is None:
             return False
-        new, placed = self._power_state(), self._places["Power Management"]
+        new, placed = self._power_state(), self._places[POWER_MANAGEMENT.name]
         offered = {D0, D3_HOT} | {state for state in (1, 2) if placed.has(f"D{state} Support")}
         if new not in offered or was > new > D0:
             self.put(at + 4, 1, self.get(at + 4, 1) & ~POWER_STATE | was)
@@ -129,7 +130,7 @@ class FunctionSpace:
 
     def _asks_for_flr(self, offset: int, n_bytes: int, value: int) -> bool:
         """Say whether a write initiates a reset, which all functions do; a VF of the 82599 does not say so."""
-        at = self.at("PCI Express")
+        at = self.at(PCI_EXPRESS.name)
         if at is None:
             return False
         upper = at + 9  # of Device Control
