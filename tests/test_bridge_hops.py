@@ -16,7 +16,6 @@ from hwmodel.wire.tags import Tag, build_header, parse_header, tag_of
 from hwmodel.workload.traffic import FrameTemplate, Records, Workload
 
 BROADCAST = (1 << 48) - 1
-TAGS = frozenset({0x88A8, 0x8926, 0x893F})
 
 
 def ways(block: dict[str, Any], sender: str, target: str, header: bytes) -> dict[str, list[bytes]]:
@@ -41,7 +40,7 @@ def ways(block: dict[str, Any], sender: str, target: str, header: bytes) -> dict
 
 def tags_of(header: bytes) -> tuple[Tag | None, tuple[int, int, int] | None]:
     """Return the outer tag, and the C-TAG's priority, drop eligibility and VLAN."""
-    parsed = parse_header(header, TAGS)
+    parsed = parse_header(header)
     return parsed.outer, parsed.c_tag and tuple(parsed.c_tag.fields.values())
 
 

@@ -135,14 +135,6 @@ def test_single_bits_land_in_the_fields_that_tshark_shows(row):
     assert tag.fields == dict.fromkeys(tag.format.places, 0) | {name: int(row["value"])}
 
 
-def test_only_the_outer_tags_asked_for_are_parsed():
-    frame = build_header(1, 2, 0x0800, [tag_of(VN_TAG, svif=5), tag_of(C_TAG, vid=7)])
-    parsed = parse_header(frame, frozenset())
-    assert (parsed.ethertype, parsed.outer, parsed.c_tag, parsed.n_bytes) == (0x8926, None, None, 14)
-    assert parse_header(frame, frozenset({0x88A8})).ethertype == 0x8926
-    assert parse_header(frame, frozenset({0x8926})).c_tag == tag_of(C_TAG, vid=7)
-
-
 def test_a_second_tag_of_a_kind_is_payload():
     twice = build_header(1, 2, 0x0800, [tag_of(S_TAG, vid=7), tag_of(VN_TAG, svif=5)])
     assert parse_header(twice).ethertype == 0x8926

@@ -79,15 +79,15 @@ class ParsedHeader:
     n_bytes: int
 
 
-def parse_header(frame: bytes, outer_types: frozenset[int] = OUTER_TAG_TYPES) -> ParsedHeader:
-    """Parse addresses, at most one outer tag of `outer_types`, at most one C-TAG, and the type after them.
+def parse_header(frame: bytes) -> ParsedHeader:
+    """Parse addresses, at most one outer tag, at most one C-TAG, and the type after them.
 
-    A tag that `outer_types` lacks is a type like any other. Raises RuntFrameError where the frame ends too early.
+    Raises RuntFrameError where the frame ends too early.
     """
     at = TAG_OFFSET
     ethertype = _type_at(frame, at)
     outer = c_tag = None
-    if ethertype in outer_types:
+    if ethertype in OUTER_TAG_TYPES:
         after = at + TAG_BYTES[ethertype]
         following = _type_at(frame, after)
         outer = read_tag(frame[at:after])
