@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
+from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.flow_state import MAX_FLOWS
 from hwmodel.machine.switch.decisions import ON_THE_WIRE
@@ -33,7 +34,8 @@ HASH_MASK = (1 << HASH_BITS) - 1
 def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: str = "", *, has_peer: bool) -> None:
     """Fill in the tables and policers of the switch at each of an adapter's ports.
 
-    `stations`: the numbers of stations by their names, before which stands a server's `prefix`.
+    `stations`: the numbers of stations by their names, before which stands a server's `prefix`. Raises InputError where
+    the configuration holds more than the tables do.
     """
     nic.headers.generation = FIRST_GENERATION
     n_buckets = 0
@@ -51,10 +53,11 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
         switch["station"][numbers] = [stations[prefix + station.name] for station in own.ports]
         switch["station"][UPLINK] = stations[uplink_of("" if has_peer else name)]
         buckets = build_buckets(own)
-        for record, bucket in zip(nic.traffic.policer[n_buckets:], buckets, strict=False):
-            for field in bucket.dtype.names:
-                record[field] = bucket[field]
-        n_buckets += len(buckets)
+        first, n_buckets = n_buckets, n_buckets + len(buckets)
+        if n_buckets > MAX_POLICERS:
+            most = f"at most {MAX_POLICERS} police entries are supported at all ports together"
+            raise InputError(f"switch.acl: {most} (one for port: all counts at each)")
+        nic.traffic.policer[first:n_buckets] = buckets
 
 
 def prefixed_numbers(switch: Switch, prefix: str) -> dict[str, int]:
