@@ -11,7 +11,7 @@ are powers of two of at most 4 KiB, so the rule that no request crosses a 4 KiB 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
@@ -48,6 +48,11 @@ def cut(address: int, n_bytes: int, boundary_bytes: int) -> tuple[int, ...]:
         address += piece
         n_bytes -= piece
     return tuple(pieces)
+
+
+def with_starts(address: int, pieces: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Give the address and the length of each of some pieces that follow one another from `address` on."""
+    return zip(accumulate(pieces, initial=address), pieces, strict=False)
 
 
 def cut_completions(
@@ -201,34 +206,32 @@ class TlpRules:
 
     def write(self, address: int, n_bytes: int, direction: Direction = "up") -> tuple[Tlp, ...]:
         """Cut a write at MPS boundaries."""
-        header, pieces = self.overhead.memory_write_bytes, cut(address, n_bytes, self.max_payload_bytes)
-        starts = accumulate(pieces, initial=address)
-        return tuple(
-            Tlp(direction, "posted", header, piece, self._padded(piece, start))
-            for start, piece in zip(starts, pieces, strict=False)
-        )
+        pieces = cut(address, n_bytes, self.max_payload_bytes)
+        return self._with_data(direction, "posted", self.overhead.memory_write_bytes, address, pieces)
 
     def read(self, address: int, n_bytes: int) -> tuple[Tlp, ...]:
         """Give one read request, of at most MRRS, and its completions."""
-        header = self.overhead.completion_bytes
         pieces = cut_completions(
             address, n_bytes, self.max_payload_bytes, self.read_completion_boundary_bytes, self.completion_bytes
         )
         request = Tlp("up", "non_posted", self.overhead.read_request_bytes, 0, 0)
-        starts = accumulate(pieces, initial=address)
-        answers = (
-            Tlp("down", "completion", header, piece, self._padded(piece, start))
-            for start, piece in zip(starts, pieces, strict=False)
-        )
-        return (request, *answers)
+        return (request, *self._with_data("down", "completion", self.overhead.completion_bytes, address, pieces))
 
     def reads(self, address: int, n_bytes: int) -> tuple[tuple[Tlp, ...], ...]:
         """Cut a transfer at MRRS boundaries into reads."""
         pieces = cut(address, n_bytes, self.max_read_request_bytes)
-        starts = accumulate(pieces, initial=address)
-        return tuple(self.read(start, piece) for start, piece in zip(starts, pieces, strict=False))
+        return tuple(self.read(start, piece) for start, piece in with_starts(address, pieces))
 
-    def _padded(self, n_bytes: int, address: int = 0) -> int:
+    def _with_data(
+        self, direction: Direction, kind: Kind, header_bytes: int, address: int, pieces: Sequence[int]
+    ) -> tuple[Tlp, ...]:
+        """Give a TLP for each piece of the data from `address` on."""
+        return tuple(
+            Tlp(direction, kind, header_bytes, piece, self._padded(piece, start))
+            for start, piece in with_starts(address, pieces)
+        )
+
+    def _padded(self, n_bytes: int, address: int) -> int:
         """Return the bytes of all double words, or words of a bus, that some bytes touch."""
         touched = address % self.word_bytes + n_bytes
         return -(-touched // self.word_bytes) * self.word_bytes

@@ -26,7 +26,7 @@ from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.rx_batches import mean_descriptors
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic
-from hwmodel.analytic.transactions import cut, transactions_of
+from hwmodel.analytic.transactions import cut, transactions_of, with_starts
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -288,11 +288,8 @@ def _pages_of_frame(config: Config, traffic: Traffic, side: str, page: int) -> f
 
 
 def _pages_begun(address: int, n_bytes: int, boundary_bytes: int, page: int) -> int:
-    begun = set()
-    for piece in cut(address, n_bytes, boundary_bytes):
-        begun.add(address // page)
-        address += piece
-    return len(begun)
+    pieces = cut(address, n_bytes, boundary_bytes)
+    return len({start // page for start, _ in with_starts(address, pieces)})
 
 
 def _tx_stride(config: Config) -> int:
