@@ -110,8 +110,7 @@ def _store(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceil
 def _transfer(config: Config, n_bytes: int, operation: str) -> Iterable[Transaction]:
     rules, address, once = TlpRules.of(config), config.host.buffer_offset_bytes, Fraction(1)
     if operation in ("read", "both"):
-        transfer = rules.reads(address, n_bytes)
-        for number, tlps in enumerate(transfer):
-            yield Transaction("read", once, Fraction(0), tlps, () if number else transfer)
+        for tlps, transfer in rules.operation(address, n_bytes):
+            yield Transaction("read", once, Fraction(0), tlps, transfer)
     if operation in ("write", "both"):
         yield Transaction("write", once, Fraction(0), rules.write(address, n_bytes))

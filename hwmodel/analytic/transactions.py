@@ -11,11 +11,12 @@ are powers of two of at most 4 KiB, so the rule that no request crosses a 4 KiB 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import gcd
 from typing import TYPE_CHECKING, Literal
 
@@ -118,6 +119,7 @@ def cut_ring(
 Direction = Literal["up", "down"]
 Kind = Literal["posted", "non_posted", "completion"]
 DIRECTIONS: tuple[Direction, Direction] = ("up", "down")
+Read = tuple["Tlp", ...]  # a request and its completions
 INLINE_DOORBELL = "Tx doorbell with descriptor"
 
 
@@ -152,7 +154,7 @@ class Transaction:
     per_frame: Fraction
     per_s: Fraction
     tlps: tuple[Tlp, ...]
-    transfer: tuple[tuple[Tlp, ...], ...] | None = None
+    transfer: tuple[Read, ...] | None = None
 
     @cached_property
     def is_read(self) -> bool:
@@ -209,7 +211,7 @@ class TlpRules:
         pieces = cut(address, n_bytes, self.max_payload_bytes)
         return self._with_data(direction, "posted", self.overhead.memory_write_bytes, address, pieces)
 
-    def read(self, address: int, n_bytes: int) -> tuple[Tlp, ...]:
+    def read(self, address: int, n_bytes: int) -> Read:
         """Give one read request, of at most MRRS, and its completions."""
         pieces = cut_completions(
             address, n_bytes, self.max_payload_bytes, self.read_completion_boundary_bytes, self.completion_bytes
@@ -217,10 +219,15 @@ class TlpRules:
         request = Tlp("up", "non_posted", self.overhead.read_request_bytes, 0, 0)
         return (request, *self._with_data("down", "completion", self.overhead.completion_bytes, address, pieces))
 
-    def reads(self, address: int, n_bytes: int) -> tuple[tuple[Tlp, ...], ...]:
+    def reads(self, address: int, n_bytes: int) -> tuple[Read, ...]:
         """Cut a transfer at MRRS boundaries into reads."""
         pieces = cut(address, n_bytes, self.max_read_request_bytes)
         return tuple(self.read(start, piece) for start, piece in with_starts(address, pieces))
+
+    def operation(self, address: int, n_bytes: int) -> Iterator[tuple[Read, tuple[Read, ...]]]:
+        """Give the reads of one operation of a DMA engine, each with its `Transaction.transfer`."""
+        reads = self.reads(address, n_bytes)
+        return ((read, () if number else reads) for number, read in enumerate(reads))
 
     def _with_data(
         self, direction: Direction, kind: Kind, header_bytes: int, address: int, pieces: Sequence[int]
@@ -397,7 +404,7 @@ class _Writer:
                 yield transaction
 
     def _times(
-        self, name: str, per_frame: Fraction, tlps: tuple[Tlp, ...], transfer: tuple[tuple[Tlp, ...], ...] | None = None
+        self, name: str, per_frame: Fraction, tlps: tuple[Tlp, ...], transfer: tuple[Read, ...] | None = None
     ) -> Transaction:
         rate = self._traffic.frames_per_s
         if rate is None:
@@ -409,13 +416,8 @@ class _Writer:
         sends = self._traffic.reads / send.n_frames
         descriptors = sends * send.n_descriptors
         yield from self._tell(sends, descriptors, send.doorbells, send.per_free, send.inline)
-        counts: dict[tuple[tuple[Tlp, ...], tuple[tuple[Tlp, ...], ...]], int] = {}
-        for first, end in send.picks:
-            transfer = self._rules.reads(self._offset + first, end - first)
-            for number, tlps in enumerate(transfer):
-                key = tlps, () if number else transfer
-                counts[key] = counts.get(key, 0) + 1
-        for (tlps, transfer), n in counts.items():
+        operations = (self._rules.operation(self._offset + first, end - first) for first, end in send.picks)
+        for (tlps, transfer), n in Counter(chain.from_iterable(operations)).items():
             yield self._times("payload read", sends * n, tlps, transfer)
         batch = min(send.per_writeback * send.n_descriptors, self._tx_ring)
         yield from self._tx_writebacks(descriptors, batch)
@@ -430,9 +432,8 @@ class _Writer:
         batches, reads = self._batches, self._traffic.reads
         yield from self._tell(reads, reads, batches.tx_doorbells, batches.tx_free, batches.tx_inline)
         for frame_bytes, share in self._traffic.sizes:
-            transfer = self._rules.reads(self._offset, frame_bytes - FCS_BYTES)
-            for number, tlps in enumerate(transfer):
-                yield self._times("payload read", reads * share, tlps, () if number else transfer)
+            for tlps, transfer in self._rules.operation(self._offset, frame_bytes - FCS_BYTES):
+                yield self._times("payload read", reads * share, tlps, transfer)
         yield from self._tx_writebacks(reads, batches.tx_writeback)
         if batches.tx_interrupt:
             yield self._interrupt("Tx interrupt", reads / batches.tx_interrupt)
