@@ -14,7 +14,7 @@ from hwmodel.config import reflects
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import UPLINK
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES, ModeName
-from hwmodel.wire.ethernet import EtherType
+from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System, Trunk
@@ -170,7 +170,7 @@ class BridgeRules:
         macs = [None if name in (UPLINK, *GROUPS) else self._system.port(name).macs[:1]
                 for name in (inside.source, inside.target)]  # fmt: skip
         ethertype = EtherType.LOCAL_EXPERIMENT_1 if inside.target in GROUPS else self._unicast_type
-        is_broadcast = inside.target == "broadcast" and entry.destination == (1 << 48) - 1
+        is_broadcast = inside.target == "broadcast" and entry.destination == BROADCAST_MAC
         return (
             entry.port in ("all", sender)
             and (entry.source is None or entry.source in (macs[0] or ()))
@@ -322,7 +322,7 @@ def _know_outside(entry: BridgeEntry, knowing: Collection[int]) -> None:
     at = entry.bridge_at(entry.system.outside_wire)
     port = at.port_of(entry.system.outside_wire)
     in_use = {vlan for bridge in entry.bridges for _, vlan in bridge.known}
-    for vlan in range(1, 4095) if len(entry.bridges) == 1 else in_use:
+    for vlan in _ALL_VLANS if len(entry.bridges) == 1 else in_use:
         if port.carries(vlan):
             _know(entry, knowing, UPLINK, at, port, vlan)
 

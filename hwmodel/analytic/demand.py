@@ -43,7 +43,7 @@ from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, UNTAGGED_HEADER_BYTES, is_group_mac
-from hwmodel.wire.pcap import read_blocks
+from hwmodel.wire.pcap import NS_PER_S, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES
 
 if TYPE_CHECKING:
@@ -463,10 +463,6 @@ def _workload_sizes(config: Config) -> Sizes:
 # ---- The frames of a capture file ----
 
 
-_NS_PER_S = 10**9
-HEADER_BYTES = 2 * ADDRESS_BYTES + 2  # addresses and type: a shorter frame is dropped, RUNT
-
-
 @dataclass(frozen=True)
 class Capture:
     """Hold the frames of a capture, counted: by `frame_bytes` with FCS, and by (source, target).
@@ -482,7 +478,8 @@ class Capture:
 def read_capture(path: str | os.PathLike[str], station_of_mac: Mapping[int, str], most_bytes: int) -> Capture:
     """Count the frames of a capture file, or return what the last call has counted in the same one.
 
-    Frames that no adapter takes, without a whole header or longer with FCS and tags than `most_bytes`, do not count.
+    Frames that no adapter takes do not count: without a whole header (dropped as RUNT), or longer with FCS and tags
+    than `most_bytes`.
     A source address that no station has stands for the wire, such a destination for the uplink; of a frame from the
     wire to an address that is not here nothing is counted but its length. Tags are not looked at. Raises InputError
     where the file cannot be read, or holds no frames.
@@ -503,13 +500,13 @@ def _count(
     first_ns, last_ns, n_frames = [], [], 0
     for block in read_blocks(path):
         n_frames += len(block)
-        taken = (block.original_bytes >= HEADER_BYTES) & (block.original_bytes + FCS_BYTES <= most_bytes)
+        taken = (block.original_bytes >= UNTAGGED_HEADER_BYTES) & (block.original_bytes + FCS_BYTES <= most_bytes)
         lengths, counts = np.unique(block.original_bytes[taken], return_counts=True)
         sizes.update({int(length) + FCS_BYTES: int(n) for length, n in zip(lengths, counts, strict=True)})
         addresses, counts = np.unique(block.prefix(2 * ADDRESS_BYTES)[taken], axis=0, return_counts=True)
         for row, n in zip(addresses, counts, strict=True):
             destination = int.from_bytes(row[:ADDRESS_BYTES].tobytes(), "big")
-            source = station_of_mac.get(int.from_bytes(row[ADDRESS_BYTES:].tobytes(), "big"), "uplink")
+            source = station_of_mac.get(int.from_bytes(row[ADDRESS_BYTES:].tobytes(), "big"), UPLINK)
             target = _target(source, destination, station_of_mac)
             if target is not None:
                 flows[source, target] += int(n)
@@ -519,11 +516,11 @@ def _count(
     if not n_frames:
         raise InputError(f"{path}: holds no frames")
     span_ns = max(last_ns) - min(first_ns) if first_ns else 0
-    rate = Fraction(sum(sizes.values()) * _NS_PER_S, span_ns) if span_ns else None
+    rate = Fraction(sum(sizes.values()) * NS_PER_S, span_ns) if span_ns else None
     return Capture(dict(sizes), dict(flows), rate)
 
 
 def _target(source: str, destination: int, station_of_mac: Mapping[int, str]) -> str | None:
     if is_group_mac(destination):
         return "broadcast" if destination == BROADCAST_MAC else "multicast"
-    return station_of_mac.get(destination, "uplink" if source != "uplink" else None)
+    return station_of_mac.get(destination, UPLINK if source != UPLINK else None)

@@ -6,7 +6,7 @@ PAUSE: IEEE Std 802.3, annex 31B; priority flow control: IEEE Std 802.1Qbb. The 
 
 from __future__ import annotations
 
-from hwmodel.rules.ethernet import MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.units import BITS_PER_BYTE
 
 MAC_CONTROL_TYPE = 0x8808
@@ -69,7 +69,7 @@ def needed_bytes(own_bytes: int, other_bytes: int, response_bit_times: int) -> i
     and takes effect `response_bit_times` behind its end, when another frame of `other_bytes` has just begun. In between
     the line brings what has the most bytes for its time.
     """
-    overhead = WIRE_OVERHEAD_BYTES + 4
+    overhead = WIRE_OVERHEAD_BYTES + FCS_BYTES
     wait = BITS_PER_BYTE * (own_bytes + overhead) + CONTROL_BITS + response_bit_times
     meanwhile = wait * other_bytes // (BITS_PER_BYTE * (other_bytes + overhead))
     return 2 * other_bytes + meanwhile
