@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, accepts, channel_of
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, accepts, channel_of, has_packets
 from hwmodel.config import reflects
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import UPLINK
@@ -144,9 +144,8 @@ class BridgeRules:
     def __init__(self, system: System, number: int, stations: Stations) -> None:
         self._system, self._stations, self.number = system, stations, number
         self.settings = system.bridges[number].settings
-        configs = [server.config for server in system.servers]
-        has_packets = any(each.workload.connections > 1 or each.switch.looks_behind_type for each in configs)
-        self._unicast_type = EtherType.IPV4 if has_packets else EtherType.LOCAL_EXPERIMENT_1
+        are_packets = any(has_packets(server.config) for server in system.servers)
+        self._unicast_type = EtherType.IPV4 if are_packets else EtherType.LOCAL_EXPERIMENT_1
         self.ports = logical_ports(system, number)
         self.trunks = [one for one in self.ports if system.trunk(one.wire) is not None]
         self.known: dict[tuple[str, int], LogicalPort] = {}

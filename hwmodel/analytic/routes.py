@@ -198,6 +198,11 @@ def accepts(port: Port, group: str) -> bool:
 # ---- Streams ----
 
 
+def has_packets(config: Config) -> bool:
+    """Tell whether unicast frames are IPv4 packets, which are told apart by what stands behind their type."""
+    return config.workload.connections > 1 or config.switch.looks_behind_type
+
+
 @dataclass(frozen=True)
 class Stream:
     """Hold the frames that enter by one port: their targets, each as often, and their rate (None: as `load` says)."""

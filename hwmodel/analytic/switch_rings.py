@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwmodel.analytic.bond import addresses_and_ports, leg_shares
-from hwmodel.analytic.routes import GROUPS
+from hwmodel.analytic.routes import GROUPS, has_packets
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
 from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, passing_s
@@ -80,11 +80,6 @@ def room_a_frame(config: Config, one: Offered, share: float) -> Fraction | None:
     n_descriptors = max(1, -(-shortest_bytes // (host.buffer_bytes - host.buffer_offset_bytes)))
     n_frames = n_rings * ((config.nic.rx_ring - 1) // n_descriptors)
     return n_frames / (frames_a_piece(config, one.source, sizes) * Fraction(share))
-
-
-def has_packets(config: Config) -> bool:
-    """Tell whether frames are told apart by what they have behind their type."""
-    return config.workload.connections > 1 or config.switch.looks_behind_type
 
 
 def with_losses(config: Config, one: Offered) -> Offered:
