@@ -111,22 +111,18 @@ class Step:
         }
 
 
-def sum_steps(transactions: Iterable[Transaction], rate: LinkRate, frames_per_s: Fraction) -> tuple[Step, ...]:
+def sum_steps(transactions: Sequence[Transaction], rate: LinkRate, frames_per_s: Fraction) -> tuple[Step, ...]:
     """Add transactions up by name and direction, with a step for the DLLPs of each direction.
 
     What happens so many times a second is divided by `frames_per_s`. Raises ValueError if that is 0 and needed.
     """
-    groups: dict[tuple[Direction, str], list[Transaction]] = {}
-    for one in transactions:
-        for direction in DIRECTIONS:
+    steps: list[Step] = []
+    for direction in DIRECTIONS:
+        by_name: dict[str, list[Transaction]] = {}
+        for one in transactions:
             if one.n_tlps(direction):
-                groups.setdefault((direction, _step_name(one, direction)), []).append(one)
-    steps = [
-        _step(name, direction, members, frames_per_s)
-        for wanted in DIRECTIONS
-        for (direction, name), members in groups.items()
-        if direction == wanted
-    ]
+                by_name.setdefault(_step_name(one, direction), []).append(one)
+        steps += (_step(name, direction, members, frames_per_s) for name, members in by_name.items())
     return tuple(steps + _dllp_steps(steps, rate))
 
 
