@@ -54,7 +54,7 @@ class Writers:
                 raise InputError(f"--peer: {name} writes to itself, which takes no link of a switch")
             if top[name] is not top[peer]:
                 raise InputError(f"--peer: {name} and {peer} are behind different root ports")
-            if (name, peer) != (name, peer_of[name]):
+            if peer != peer_of[name]:
                 raise InputError(
                     f"--peer: {name} writes to {peer} and to {peer_of[name]}: an adapter writes to one peer"
                 )
@@ -108,8 +108,8 @@ class _Tree:
         down = [peer, *self.over[peer]]
         if not is_redirected:
             while len(up) > 1 and len(down) > 1 and up[-1] == down[-1]:
-                turns_at = up.pop()
-                assert down.pop() == turns_at
+                up.pop()
+                down.pop()
         links = [*((link, "up") for link in up), *((link, "down") for link in reversed(down))]
         return links, len(up) if is_redirected else len(links)
 
