@@ -448,10 +448,7 @@ def _reaches_a_vm(path: Path) -> bool:
 
 
 def _by_station(route: Route) -> dict[str, Fraction]:
-    received: dict[str, Fraction] = {}
-    for station in (*route.stations, *route.mirrored):
-        received[station] = received.get(station, ZERO) + ONE
-    return received
+    return {name: Fraction(n) for name, n in Counter((*route.stations, *route.mirrored)).items()}
 
 
 def _workload_sizes(config: Config) -> Sizes:

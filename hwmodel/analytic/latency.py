@@ -9,6 +9,7 @@ than a cycle. The parts of a frame as configured have all of these: they come fr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -182,11 +183,9 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 
 
 def _write(config: Config, name: str, tlps: Sequence[Tlp]) -> LatencyStep:
-    rate, flight_fs = link_rate_of(config.pcie), config.pcie.flight_fs
-    flight = " + propagation" if flight_fs else ""
-    return LatencyStep(
-        name, sum(rate.transfer_fs(tlp.link_bytes) for tlp in tlps) + flight_fs, f"{_terms(tlps)}{flight}"
-    )
+    flight_fs, flight = config.pcie.flight_fs, " + propagation" if config.pcie.flight_fs else ""
+    duration_fs = _serial_fs(link_rate_of(config.pcie), tlps, "down")
+    return LatencyStep(name, duration_fs + flight_fs, f"{_terms(tlps)}{flight}")
 
 
 def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:
@@ -243,9 +242,7 @@ def _inside(config: Config, n_bytes: int, whose: str = "") -> Iterator[LatencySt
 
 def _terms(tlps: Iterable[Tlp]) -> str:
     """Write the times of some TLPs: `5 t(280) + t(260)`."""
-    counts: dict[int, int] = {}
-    for tlp in tlps:
-        counts[tlp.link_bytes] = counts.get(tlp.link_bytes, 0) + 1
+    counts = Counter(tlp.link_bytes for tlp in tlps)
     return " + ".join(f"{n} t({n_bytes})" if n > 1 else f"t({n_bytes})" for n_bytes, n in counts.items())
 
 
