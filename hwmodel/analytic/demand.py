@@ -38,7 +38,7 @@ from hwmodel.analytic.traffic import (
 )
 from hwmodel.analytic.uplink import cut_sizes, leaving_cut
 from hwmodel.config.names import UPLINK, is_uplink, port_number, uplink_of
-from hwmodel.config.system import outside_targets, own_uplinks, port_of_end
+from hwmodel.config.system import outside_targets, own_uplinks, port_of_end, port_rate_bps
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
@@ -325,7 +325,7 @@ class _Reader:
         frame_bytes, wire_bytes = self._loads_of("", traffic)
         if load.kind == "share":
             bits = BITS_PER_BYTE * wire_bytes
-            return as_typed(load.share or 0) * self._system.port_rate_bps / bits
+            return as_typed(load.share or 0) * port_rate_bps(self._system.servers) / bits
         load_bps = self._config.workload.load_bps
         return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * frame_bytes)
 

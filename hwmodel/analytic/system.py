@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from hwmodel.config import bridges_of, buses_of, links_above, servers_of, stations_in_use, switches_of
 from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.names import UPLINK, is_uplink
-from hwmodel.config.system import port_rate_bps
 from hwmodel.results import at_port
 
 if TYPE_CHECKING:
@@ -256,11 +255,6 @@ class System:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.server_names)}
-
-    @property
-    def port_rate_bps(self) -> int:
-        """Give the rate of all adapters' ports together."""
-        return port_rate_bps(self.servers)
 
     def config(self, part: int) -> Config:
         """Give what holds for one server."""
