@@ -491,5 +491,5 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
         and (switch.scheduler == "round_robin" or all(port.weight == ports[0].weight for port in ports))
         and all(port.rate_limit_bps is None for port in switch.ports)
         and all(share == first_share for _, share in demand.following)
-        and demand.asks_alike
+        and all(one.traffic.asked == first.asked for one in streams)
     )

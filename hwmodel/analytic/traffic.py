@@ -366,11 +366,6 @@ class Demand:
         return tuple(dict.fromkeys(name for one in self.traffics for name in one.stations))
 
     @cached_property
-    def asks_alike(self) -> bool:
-        """Tell whether frames of all following streams ask the same of what all stations share."""
-        return all(one.traffic.asked == self.following[0][0].traffic.asked for one, _ in self.following)
-
-    @cached_property
     def streams(self) -> tuple[Offered, ...]:
         """Give each stream with the rate that is offered of it."""
         offered = self.offered_frames_per_s
