@@ -282,9 +282,9 @@ class _Reader:
             for of_ring in _parted(ways, lambda way, ring: ring).values()
         ]
 
-    def _number_of(self, target: str) -> int:
-        is_elsewhere = target in GROUPS or is_uplink(target)
-        return 0 if is_elsewhere else port_number(self._system.place(target)[1])
+    def _number_of(self, name: str) -> int:
+        """Give the number by which frames of no connection find a ring: of their VM, 0 of groups and of the wire."""
+        return 0 if name in GROUPS else port_number(self._system.place(name)[1])
 
     def _replayed(self, capture: Capture) -> Demand:
         ways = [_Way(*own_uplinks(self._config, *ends), Fraction(n)) for ends, n in capture.flows.items()]
@@ -434,9 +434,8 @@ class _Reader:
         if part == self._system.outside:
             return frozenset()
         queues = self._system.config(part).nic.queues_per_vf
-        local = self._system.place(source)[1]
         is_spread = self._capture or self._config.workload.connections > 1
-        numbers = range(queues) if is_spread else [(0 if local == UPLINK else port_number(local)) % queues]
+        numbers = range(queues) if is_spread else [self._number_of(source) % queues]
         return frozenset((name, number) for name in (*route.stations, *route.mirrored) for number in numbers)
 
 
