@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.relaxations.relaxation import FACTOR, relaxations_of, together
-from hwmodel.relaxations.resources import resources_of
+from hwmodel.relaxations import relaxations_of, together
+from hwmodel.relaxations.resources import FACTOR, resources_of
 from hwmodel.results import Bottleneck
 from hwmodel.results.bottleneck import KEYS
 from tests.run_cases import merged

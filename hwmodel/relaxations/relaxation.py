@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from hwmodel.config import Config, Server
     from hwmodel.results import Bottleneck
 
-__all__ = ["FACTOR", "Change", "Relaxation", "relaxations_of", "together"]
-
 INSIDE = ("pcie.up", "pcie.down")  # where hosts share an adapter, its link stands for the one inside that each has
 
 # Names that stand for several things, each with keys of its own.
