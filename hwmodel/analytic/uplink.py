@@ -32,16 +32,15 @@ def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
     sought = demand.sought
     if sought.copies and switch_of(config).on_uplink_full == "drop" and not demand.carried:
         sought = replace(sought, to_wire=ZERO)
-    n_rings = switch_of(config).n_uplink_rings * config.n_legs
-    beside = tuple(_by_uplink(config, one, n_rings) for one in demand.beside)
-    return seen_by_adapter(config), replace(demand, sought=_by_uplink(config, sought, n_rings), beside=beside)
+    beside = tuple(_by_uplink(config, one) for one in demand.beside)
+    return seen_by_adapter(config), replace(demand, sought=_by_uplink(config, sought), beside=beside)
 
 
 def on_link(config: Config, traffic: Traffic) -> tuple[Config, Traffic]:
     """Give what some traffic is for the adapter, as `at_adapter` does, all that leaves for the wire counted."""
     if not config.has_virtual_switch:
         return config, traffic
-    return seen_by_adapter(config), _by_uplink(config, traffic, switch_of(config).n_uplink_rings * config.n_legs)
+    return seen_by_adapter(config), _by_uplink(config, traffic)
 
 
 def switch_of(config: Config) -> VirtualSwitch:
@@ -90,8 +89,9 @@ def cut_sizes(config: Config) -> Sizes:
     return shares(config.workload.sizes or ((config.workload.frame_bytes or 0, 1),))
 
 
-def _by_uplink(config: Config, traffic: Traffic, n_rings: int) -> Traffic:
+def _by_uplink(config: Config, traffic: Traffic) -> Traffic:
     """Give traffic as it crosses the link: to the wire and from there, by the rings of one function."""
+    n_rings = switch_of(config).n_uplink_rings * config.n_legs
     if traffic.wire_copies is not None:
         traffic = replace(traffic, sizes=cut_sizes(config), wire_copies=None)
     to_wire, from_wire = (traffic.to_wire, traffic.from_wire) if n_rings else (ZERO, ZERO)
