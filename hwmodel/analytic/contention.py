@@ -20,7 +20,7 @@ the wire. What is not known is taken at its best, so that this is an upper bound
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -118,7 +118,9 @@ class LinearProgram:
         hop_landings = [self._landings_of(leg, is_lossy=True) for leg in legs]
         self._landings: list[Landing] = sorted({key for found in (*stream_landings, *hop_landings) for key in found})
         self._stream_lands = _matrix(self._landings, stream_landings)
-        self._full_pieces_land = _matrix(self._landings, list(self._landings_of_full_pieces(senders)))
+        rooms = self._rooms_for_full_pieces(senders)
+        full_pieces = [self._landings_of_stream(one, rooms.get(number)) for number, one in enumerate(streams)]
+        self._full_pieces_land = _matrix(self._landings, full_pieces)
         self._hop_lands = _matrix(self._landings, hop_landings)
         self._of_streams = self._costs.columns(
             sum(self._costs.of(leg, self._can_be_lost(one, leg)) for leg in one.sent_as) for one in streams
@@ -171,32 +173,28 @@ class LinearProgram:
         drops = config.nic.drop_enable or config.has_virtual_switch
         return not leg.traffic.mirrored and (drops or (is_uplink(stream.source) and not stream.hops))
 
-    def _landings_of_stream(self, stream: Offered) -> dict[Landing, float]:
+    def _landings_of_stream(self, stream: Offered, room: Fraction | None = None) -> dict[Landing, float]:
+        """Give the copies of a frame that can be lost before the bridge; `room`: at most so many at each receiver."""
         found: dict[Landing, float] = {}
         for leg in stream.sent_as:
-            found |= self._landings_of(leg, self._can_be_lost(stream, leg))
+            traffic = leg.traffic
+            if room is not None:
+                received = {name: min(share, room) for name, share in traffic.received.items()}
+                traffic = replace(traffic, received=received)
+            found |= self._landings_of(Leg(leg.part, traffic), self._can_be_lost(stream, leg))
         return found
 
-    def _landings_of_full_pieces(self, senders: Sequence[Sender]) -> Iterator[dict[Landing, float]]:
-        """Give the copies that can be lost of a frame of a Tx ring at a virtual switch that is full: no more than fit.
+    def _rooms_for_full_pieces(self, senders: Sequence[Sender]) -> dict[int, Fraction | None]:
+        """Give how many copies of a frame fit at a receiver, by stream, where its Tx ring at a virtual switch is full.
 
         All frames of a piece come at one instant, and find no more Rx descriptors than there are.
         """
-        rooms = {
+        return {
             number: room_a_frame(self._system.config(0), self._streams[number], share)
             for sender in senders
             if sender.giver[1] != ADAPTER and not sender.guaranteed
             for number, share in zip(sender.streams, sender.shares, strict=False)
         }
-        for number, one in enumerate(self._streams):
-            found: dict[Landing, float] = {}
-            for leg in one.sent_as:
-                traffic = leg.traffic
-                if (room := rooms.get(number)) is not None:
-                    received = {name: min(share, room) for name, share in traffic.received.items()}
-                    traffic = replace(traffic, received=received)
-                found |= self._landings_of(Leg(leg.part, traffic), self._can_be_lost(one, leg))
-            yield found
 
     def _landings_of(self, leg: Leg, is_lossy: bool) -> dict[Landing, float]:
         """Give the copies of a frame that can be lost, by where they land."""
