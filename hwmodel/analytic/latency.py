@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic.lone_frame import Way, crossing_of
 from hwmodel.analytic.system import System
-from hwmodel.analytic.transactions import INLINE_DOORBELL, Tlp, TlpRules, cut
+from hwmodel.analytic.transactions import INLINE_DOORBELL, Tlp, TlpRules, cut_buffers
 from hwmodel.config.names import function_name
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -156,7 +156,7 @@ def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
     Each follows what is before it at once, so their flight times overlap; what is seen is in memory.
     """
     rules, rate, end_fs = TlpRules.of(config), link_rate_of(config.pcie), 0
-    buffers = _buffers(config, n_bytes)
+    buffers = cut_buffers(config, n_bytes)
     back_bytes = config.nic.rx_entry_bytes * len(buffers)
     *pieces_ready_fs, back_ready_fs = writes_ready_fs(config.nic.dma, (*buffers, back_bytes))
     written: list[Tlp] = []
@@ -214,17 +214,13 @@ def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
         return ()
     function = function_name(way.copies[0][0])
     found, nic, driver = [], config.nic, config.driver_of(function)
-    n_descriptors = len(_buffers(config, way.copies[0][1]))
+    n_descriptors = len(cut_buffers(config, way.copies[0][1]))
     if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:
         found.append(words.never_written_back(nic.rx_writeback_batch))
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
         key = f"driver.vms.{function}" if function in config.driver.vms else "driver"
         found.append(words.never_interrupted(driver.rx_interrupt_batch, key))
     return tuple(found)
-
-
-def _buffers(config: Config, n_bytes: int) -> tuple[int, ...]:
-    return cut(0, n_bytes, config.host.buffer_bytes - config.host.buffer_offset_bytes)
 
 
 def _inside(config: Config, n_bytes: int, whose: str = "") -> Iterator[LatencyStep]:

@@ -56,6 +56,11 @@ def with_starts(address: int, pieces: Sequence[int]) -> Iterator[tuple[int, int]
     return zip(accumulate(pieces, initial=address), pieces, strict=False)
 
 
+def cut_buffers(config: Config, n_bytes: int) -> tuple[int, ...]:
+    """Cut a frame, its length without FCS, into what each Rx buffer of the host gets of it."""
+    return cut(0, n_bytes, config.host.buffer_bytes - config.host.buffer_offset_bytes)
+
+
 def cut_completions(
     address: int, n_bytes: int, max_payload_bytes: int, boundary_bytes: int, completion_bytes: str
 ) -> tuple[int, ...]:
@@ -459,7 +464,7 @@ class _Writer:
             for address, n_bytes in one.writes:
                 yield self._times("payload write", copies * share / one.n_frames, self._rules.write(address, n_bytes))
         for frame_bytes, share in () if receives else sizes:
-            for piece_bytes in cut(0, frame_bytes - FCS_BYTES, self._config.host.buffer_bytes - self._offset):
+            for piece_bytes in cut_buffers(self._config, frame_bytes - FCS_BYTES):
                 yield self._times("payload write", copies * share, self._rules.write(self._offset, piece_bytes))
         received = copies * receives_a_frame(self._config, sizes)
         descriptors = received * sum((n * share for n, share in self._rx_frames.items()), ZERO)

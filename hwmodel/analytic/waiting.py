@@ -26,7 +26,7 @@ from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.rx_batches import mean_descriptors
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic
-from hwmodel.analytic.transactions import cut, transactions_of, with_starts
+from hwmodel.analytic.transactions import cut, cut_buffers, transactions_of, with_starts
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -281,7 +281,7 @@ def _pages_of_frame(config: Config, traffic: Traffic, side: str, page: int) -> f
     offset, total = config.host.buffer_offset_bytes, 0.0
     for frame_bytes, share in traffic.sizes:
         n_bytes = frame_bytes - FCS_BYTES
-        pieces = (n_bytes,) if side == "tx" else cut(0, n_bytes, config.host.buffer_bytes - offset)
+        pieces = (n_bytes,) if side == "tx" else cut_buffers(config, n_bytes)
         boundary = config.pcie.max_read_request_bytes if side == "tx" else config.pcie.max_payload_bytes
         total += float(share) * sum(_pages_begun(offset, piece, boundary, page) for piece in pieces)
     return total
