@@ -527,14 +527,14 @@ def sending_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction
     return work_fs / FS_PER_S
 
 
-def taking_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction:
+def taking_s(config: Config, sizes: Sizes) -> Fraction:
     """Give the core time of a frame taken, in seconds; `sizes`: (bytes with FCS, share).
 
     A driver that masks its interrupts polls as long as there is something to take, and gets none. With a timer there is
     no least number of interrupts a frame.
     """
-    driver, frames = config.driver, _shares_of_receives(config, sizes := tuple(sizes))
-    batches, receives = RxBatches.of(config, frames), receives_a_frame(config, sizes)
+    driver, batches = config.driver, RxBatches.of(config, _shares_of_receives(config, sizes))
+    receives = receives_a_frame(config, sizes)
     per_frame = descriptors_a_frame(config, sizes)
     work_fs = (
         _frame_fs(config, sizes, receives) + driver.doorbell_time_fs * per_frame / batches.descriptors_per_doorbell
