@@ -56,7 +56,7 @@ class Ceiling:
 
     @property
     def is_held(self) -> bool:
-        """Tell whether frames hold some of it for a time, of so many; else they use up so much a second."""
+        """Tell whether frames hold some of it for a time (tags, credits, room); else they use up so much a second."""
         return self.unit in _HELD or self.resource.endswith("nic.tx_buffer")
 
     @cached_property

@@ -56,7 +56,7 @@ OUTSIDE_TRAFFIC = "outside traffic"  # what workload.external sends
 
 @dataclass(frozen=True)
 class _Way:
-    """Hold frames from a port to a target, so many of all; of a virtual switch the shares of the rings they lie in."""
+    """Hold frames from a port to a target: how many of a stream, and at a virtual switch the shares of their rings."""
 
     source: str
     target: str

@@ -1,4 +1,4 @@
-"""Sends that the adapter cuts into frames, and frames that it coalesces or splits: what one of them takes.
+"""Segmentation offload, receive-side coalescing and header split: what one send, or one receive, takes.
 
 Written without the machine, from docs/datapath.md ("Sends that the adapter cuts", "Headers by themselves, receives of
 several frames"): a send is walked through from its first byte to its last, and so are the frames of a receive.
@@ -23,7 +23,7 @@ _MOST_FRAMES = 4096  # of a receive of frames that go on and on
 
 
 class Send(NamedTuple):
-    """Hold what a send takes; `picks`: from which byte of its memory to which each pick reads.
+    """Hold what a send takes; `picks`: of each payload fetch, from which byte of the send to which it reads.
 
     `per_writeback`, `per_interrupt` (0: none), `per_free` and `doorbells`: sends that are written back at once, told of
     at once, whose slots come free at once, and the doorbells for those that take their places, of which `inline` carry
@@ -56,7 +56,7 @@ class LoneSend(NamedTuple):
 
 
 class Receives(NamedTuple):
-    """Hold what a row of frames is received as: the descriptors of each receive, and (address, bytes) of all writes."""
+    """Hold how frames in a row are received: the descriptors of each receive, and (address, bytes) of all writes."""
 
     n_frames: int
     descriptors: tuple[int, ...]
@@ -104,7 +104,7 @@ def lone_doorbells(posted: int, rung: int) -> int:
 
 
 def _picks(config: Config) -> Iterator[tuple[int, int]]:
-    """Give what each pick of a send reads: up to the end of the request with the last byte of its first frame."""
+    """Give what each payload fetch reads: up to the end of the read request with the last byte of its first frame."""
     workload, offset, boundary = config.workload, config.host.buffer_offset_bytes, config.pcie.max_read_request_bytes
     assert workload.mss_bytes and workload.header_bytes, "they are filled in"
     read = frame = 0
@@ -145,16 +145,16 @@ def posting_fs(config: Config) -> Fraction | None:
 
 
 def splits(config: Config) -> bool:
-    """Tell whether headers are written by themselves."""
+    """Tell whether headers are split off: `nic.header_split` is on, and they fit."""
     size, header_bytes = config.nic.header_split_bytes, config.workload.header_bytes
     return size is not None and header_bytes is not None and header_bytes <= size
 
 
 def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
-    """Return what frames in a row are received as, None where each lies in buffers of its own.
+    """Return how frames in a row are received; None without coalescing and header split, each in its own buffers.
 
-    `lengths`: of frames with FCS that come again and again; of sends, those of one. Of others, which nothing ends, so
-    many come that a receive is full.
+    `lengths`: of frames with FCS that come again and again; of sends, those of one. Frames of no send coalesce until a
+    receive is full.
     """
     if config.nic.rsc is None and not splits(config):
         return None

@@ -290,7 +290,7 @@ class Onward:
 
 @dataclass(frozen=True)
 class Offered:
-    """Hold what enters by one port with one rule: its mean frame, and its rate, None for all that gets through.
+    """Hold a stream that enters by one port: its mean frame, and the rate offered, None for all that gets through.
 
     `name`: how a reader would call it. `sent_as`: what its frames ask for until they leave their adapter, and `hops`:
     from there on, over extenders and the bridge; the traffic is both together. `rings`: of a virtual switch the shares

@@ -354,9 +354,9 @@ def _share(by_station: Mapping[str, Fraction], names: Iterable[str]) -> Fraction
 
 
 def receives_in(config: Config, sizes: Sizes) -> tuple[tuple[Receives, Fraction], ...]:
-    """Give what frames of these lengths are received as, each row of them with its share of the frames.
+    """Give how frames of these lengths are received, each row of them with its share of the frames.
 
-    None where each frame lies in buffers of its own.
+    Empty without coalescing and header split, where each frame lies in buffers of its own.
     """
     if config.workload.segment_bytes is not None and config.nic.rsc is not None:
         whole = config.workload.frames_a_send
@@ -446,9 +446,10 @@ class _Writer:
     def _tell(
         self, posted: Fraction, descriptors: Fraction, doorbells: int, free: int, inline: int
     ) -> Iterator[Transaction]:
-        """Give doorbells and descriptor reads of what is posted, `free` at once by so many doorbells.
+        """Give the doorbells and descriptor fetches of what is posted.
 
-        Of these `inline` carry their descriptors: at the best none of those is read.
+        `free` slots come free at once and are posted again with `doorbells` doorbells, of which `inline` carry their
+        descriptor: at the best none of those is fetched.
         """
         yield self._doorbell("Tx doorbell", posted * (doorbells - inline) / free)
         inline_write = self._rules.write(0, INLINE_DOORBELL_BYTES, "down")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def with_waits(config: Config, demand: Demand, ceilings: Sequence[Ceiling]) -> Iterator[Ceiling]:
-    """Give ceilings with what the demand's mix takes of them beside, and those that there are for it alone."""
+    """Add what page walks take to the ceilings, and give those of the walkers and of the Tx buffer behind them."""
     traffic = demand.sought
     walks, walks_beside = page_walks(config, traffic), [page_walks(config, one) for one in demand.beside]
     reads_beside_s = sum((one.reads_s for one in walks_beside), ZERO)

@@ -415,7 +415,7 @@ def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterat
 # ---- The offered load ----
 
 
-# As the line has room.
+# By which what comes from the wire may grow: the first for which the line has room is taken.
 _LOADS_FROM_WIRE = (Fraction(FACTOR), Fraction(3, 2), Fraction(5, 4), Fraction(21, 20), Fraction(1))
 
 
