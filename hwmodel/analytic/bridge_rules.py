@@ -5,7 +5,7 @@ Written from docs/bridge.md, apart from the kernels. Logical ports are those of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -120,9 +120,6 @@ def _of_wire(system: System, bridge: Bridge, wire: int) -> Iterator[LogicalPort]
 # ---- One bridge ----
 
 
-Stations = Mapping[tuple[int, str], "Port"]  # by server and name
-
-
 @dataclass(frozen=True)
 class Inside:
     """Hold a frame in a bridge; `bare_bytes`: what it has without any tag more (or less) than as offered."""
@@ -141,8 +138,8 @@ class BridgeRules:
     `towards_outside`: the wire that leads to the stations outside.
     """
 
-    def __init__(self, system: System, number: int, stations: Stations) -> None:
-        self._system, self._stations, self.number = system, stations, number
+    def __init__(self, system: System, number: int) -> None:
+        self._system, self.number = system, number
         self.settings = system.bridges[number].settings
         are_packets = any(has_packets(server.config) for server in system.servers)
         self._unicast_type = EtherType.IPV4 if are_packets else EtherType.LOCAL_EXPERIMENT_1
@@ -204,7 +201,7 @@ class BridgeRules:
             one
             for one in self.ports
             if isinstance(one.interface, str) and self._system.root(one.wire) == root and one.carries(inside.vlan)
-            and accepts(self._stations[self._system.part_at(one.wire), str(one.interface)], inside.target)
+            and accepts(self._system.stations[self._system.part_at(one.wire), str(one.interface)], inside.target)
         ]  # fmt: skip
 
     def why_none(self, inside: Inside) -> str:

@@ -97,13 +97,8 @@ class Paths:
                           for server in system.servers]  # fmt: skip
         self._routers = [{port: Router(config, bool(adjacent_bridge_reflects)) for port, config in of_server.items()}
                          for of_server in self._at_ports]  # fmt: skip
-        stations = {
-            (part, station.name): station
-            for part, server in enumerate(system.servers)
-            for station in server.config.switch.ports
-        }
         numbers = range(len(system.bridges) if self.n_parts > 1 else 0)
-        self._bridges = [BridgeRules(system, number, stations) for number in numbers]
+        self._bridges = [BridgeRules(system, number) for number in numbers]
         self._entry = BridgeEntry(system, self._bridges)
         if self._bridges:
             learn(self._entry, self._at_sender, flows)

@@ -337,10 +337,15 @@ class System:
         """Give the name in the system of a server's station."""
         return self.servers[part].station(local)
 
+    @cached_property
+    def stations(self) -> dict[tuple[int, str], Port]:
+        """Give what switches know of each station, by its server and its name there."""
+        return {
+            (part, station.name): station
+            for part, server in enumerate(self.servers)
+            for station in server.config.switch.ports
+        }
+
     def port(self, name: str) -> Port:
         """Give what the switch knows of a station; KeyError where there is none such."""
-        part, local = self.place(name)
-        for port in self.config(part).switch.ports:
-            if port.name == local:
-                return port
-        raise KeyError(name)
+        return self.stations[self.place(name)]
