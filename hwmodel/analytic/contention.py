@@ -477,9 +477,8 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     stations = (name for one in streams for name in one.traffic.stations)
     if config.for_functions(stations) is None:
         return False
-    switch = config.switch
-    by_name, vm_names = {port.name: port for port in switch.ports}, frozenset(system.vm_names)
-    ports = [by_name[system.place(one.source)[1]] for one in streams if one.source in vm_names]
+    switch, vm_names = config.switch, frozenset(system.vm_names)
+    ports = [system.port(one.source) for one in streams if one.source in vm_names]
     first, (_, first_share) = streams[0].traffic, demand.following[0]
     return (
         least.resource in _SHARED_BY_ALL
