@@ -47,3 +47,11 @@ def take_out(waiting, queue, place, before):
         queue.tail = before
     entry.following = waiting.free
     waiting.free = place
+
+
+@kernel
+def pop(waiting, queue):
+    """Take the first entry out of a list; return it. It stays as it is until its place is taken again."""
+    place = queue.head
+    take_out(waiting, queue, place, 0)
+    return waiting.place[place - 1]

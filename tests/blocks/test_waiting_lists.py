@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from hwmodel.machine.waiting_lists import append, take_out, take_place
+from hwmodel.machine.waiting_lists import append, pop, take_out, take_place
 
 
 def lists(n_places, n_lists=2):
@@ -33,8 +33,8 @@ def test_each_list_keeps_its_order_and_a_freed_place_is_the_next():
     take_out(waiting, queues[0], 4, 1)
     append(waiting, queues[0], take_place(clock, waiting))
     assert places(waiting, queues[0]) == [1, 4] and clock.overflow == 0
-    for _ in range(2):
-        take_out(waiting, queues[0], queues[0].head, 0)
+    for number in (1, 4):
+        assert pop(waiting, queues[0]) is waiting.place[number - 1]
     assert queues[0].head == 0 and places(waiting, queues[1]) == [2, 3]
 
 

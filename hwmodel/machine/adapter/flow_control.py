@@ -11,7 +11,7 @@ from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.network.control_frames import look_whether_due
 from hwmodel.machine.network.pauses import ROOM_CAP, class_of_header, passes_mark
-from hwmodel.machine.waiting_lists import append, take_out, take_place
+from hwmodel.machine.waiting_lists import append, pop, take_place
 
 
 @out_of_line
@@ -136,11 +136,9 @@ def choose_copy(nic, now_fs, number, is_taken):
     """
     pauses, waiting, fifo = nic.pauses, nic.pauses.waiting, nic.rx_fifo
     own = pauses.of_class[number]
-    place = own.queue.head
-    entry = waiting.place[place - 1]
+    entry = pop(waiting, own.queue)
     fifo.ring[fifo.tail & fifo.mask] = entry.waits
     entered(nic.clock, fifo)
-    take_out(waiting, own.queue, place, 0)
     pauses.n_in_lists -= 1
     end_wait(nic, now_fs, number)
     if not is_taken:

@@ -6,7 +6,7 @@ from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.adapter.class_turns import NOBODY, charge_class, next_class
 from hwmodel.machine.adapter.flow_control import held_local
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.waiting_lists import append, take_out, take_place
+from hwmodel.machine.waiting_lists import append, pop, take_place
 from hwmodel.rules.ethernet import FCS_BYTES
 
 
@@ -30,11 +30,9 @@ def take_next(nic, packets, fifo):
     tx_class = next_class(params, plane, params.sends_by_order)
     if tx_class == NOBODY:
         return NOBODY
-    place = packets.queue[tx_class].head
-    entry = waiting.place[place - 1]
-    fifo.ring[fifo.tail & fifo.mask] = entry.waits
-    charge_class(params, plane, tx_class, entry.waits.n_bytes + FCS_BYTES)
-    take_out(waiting, packets.queue[tx_class], place, 0)
+    copy = pop(waiting, packets.queue[tx_class]).waits
+    fifo.ring[fifo.tail & fifo.mask] = copy
+    charge_class(params, plane, tx_class, copy.n_bytes + FCS_BYTES)
     packets.n_waiting -= 1
     return tx_class
 

@@ -12,7 +12,7 @@ from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.adapter.adapter_state import PASSING_CAP
 from hwmodel.machine.time.clock import BUS, PASSED
 from hwmodel.machine.time.events import set_next
-from hwmodel.machine.waiting_lists import append, take_place
+from hwmodel.machine.waiting_lists import append, pop, take_place
 
 
 @kernel
@@ -51,18 +51,6 @@ def wait_at_port(nic, waiting, frame):
 
 
 @kernel
-def take_from_port(nic, waiting):
-    """Return the first frame that waits at a port, which waits no more; it stays as it is until another comes."""
-    frames = nic.waiting_frames
-    number = waiting.head
-    entry = frames.place[number - 1]
-    waiting.head = entry.following
-    entry.following = frames.free
-    frames.free = number
-    return entry.frame
-
-
-@kernel
 def first_ready_fs(nic, waiting):
     """Return when the first frame at a port can be granted, NEVER where none waits."""
     return NEVER if waiting.head == 0 else nic.waiting_frames.place[waiting.head - 1].frame.ready_fs
@@ -92,7 +80,7 @@ def grant_bus(nic, number, now_fs):
         port = port + 1 if port + 1 < bus.params.n_ports else 0
     bus.pointer = port + 1 if port + 1 < bus.params.n_ports else 0
     waiting = bus.port[port]
-    frame = take_from_port(nic, waiting)
+    frame = pop(nic.waiting_frames, waiting).frame
     n_words = words_of(bus, frame)
     waiting.n_words -= n_words
     nic.waiting_frames.n_frames -= 1

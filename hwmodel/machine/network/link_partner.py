@@ -10,7 +10,7 @@ from hwmodel.machine.network.pauses import NONE, class_of_header, end_stops, tak
 from hwmodel.machine.network.wires import wire_time_fs
 from hwmodel.machine.time.clock import LINE, PARTNER_GOES_ON, SOURCE_TIMER
 from hwmodel.machine.time.events import set_next, set_timer
-from hwmodel.machine.waiting_lists import append, take_out, take_place
+from hwmodel.machine.waiting_lists import append, pop, take_place
 
 MOST_WAITING = LINE_CAP - 1  # frames at a partner
 FULL_FS = 10**9  # a source that finds no place looks again 1 us later
@@ -60,9 +60,7 @@ def partner_begins(nic, number, now_fs):
     of_class = next_of_partner(nic.pauses.params, partner)
     if of_class == NONE:
         return
-    place = partner.queue[of_class].head
-    entry = partner.place[place - 1]
-    take_out(partner, partner.queue[of_class], place, 0)
+    entry = pop(partner, partner.queue[of_class])
     partner.n_waiting -= 1
     busy_fs = wire_time_fs(mac, entry.frame.n_bytes)
     line.ring[line.tail & (LINE_CAP - 1)] = entry.frame

@@ -6,7 +6,7 @@ import numpy as np
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.machine.switch.flow_cache import learn
-from hwmodel.machine.waiting_lists import append, take_place
+from hwmodel.machine.waiting_lists import append, pop, take_place
 
 
 @kernel
@@ -36,12 +36,8 @@ def put_aside(clock, switch, ring, frame, flow):
 @kernel
 def take_aside(switch, ring):
     """Take the first frame of a ring that waits, whose place is free from now on; the tables hold its connection."""
-    aside, waiting = switch.aside, switch.aside.of_ring[ring]
-    place = waiting.head
-    one = aside.place[place - 1]
-    waiting.head = one.following
-    one.following = aside.free
-    aside.free = place
+    aside = switch.aside
+    one = pop(aside, aside.of_ring[ring])
     aside.n_waiting[miss_place(switch, ring)] -= 1
     learn(switch.flow_cache, np.int64(one.frame.template), np.int64(one.flow))
     return one.frame
