@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.adapter.class_turns import NOBODY, charge_class, next_class
+from hwmodel.machine.guest.rates import is_owed
 from hwmodel.rules.transmit_credits import MOST_CLASSES
 
 
@@ -56,8 +57,7 @@ def owed_pool(nic, scheduler, tx_class, now_fs):
     for step in range(n):
         number = (scheduler.owed_pointer + step) % n
         function = nic.function[number]
-        is_owed = function.params.guarantee_den > 0 and function.owed_from_fs <= now_fs
-        if is_owed and is_ready(function) and ring_of_class(nic, function, tx_class) != NOBODY:
+        if is_owed(function, now_fs) and is_ready(function) and ring_of_class(nic, function, tx_class) != NOBODY:
             scheduler.owed_pointer = number + 1
             return number
     return NOBODY

@@ -21,7 +21,7 @@ from hwmodel.machine.counts.journey_state import CACHED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP, NO_GROUP
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.guest.rates import give_owed, shape
+from hwmodel.machine.guest.rates import give_owed, is_owed, shape
 from hwmodel.machine.host.translation import buffer_address
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.time.clock import QUEUE_TIMER
@@ -189,8 +189,7 @@ def first_owed(nic, scheduler, now_fs):
         if number >= n:
             number = 0
         function = nic.function[number]
-        is_owed = function.params.guarantee_den > 0 and function.owed_from_fs <= now_fs
-        if is_owed and is_ready(function):
+        if is_owed(function, now_fs) and is_ready(function):
             scheduler.owed_pointer = number + 1
             return number
         number += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_WORK, SLOW_TASK, SWITCH_TASK
-from hwmodel.machine.guest.rates import give_owed, shape
+from hwmodel.machine.guest.rates import give_owed, is_owed, shape
 from hwmodel.machine.pcie.links import uplink_ring_of
 from hwmodel.machine.switch.segments import charged_bytes, slots_for_uplink
 
@@ -54,8 +54,7 @@ def first_owed(nic, now_fs, core):
     while number != NO_WORK:
         if FIRST_PASSED <= number < FIRST_PASSED + MAX_QUEUES:
             function = nic.function[nic.tx_queue[number - FIRST_PASSED].params.function]
-            is_owed = function.params.guarantee_den > 0 and function.owed_from_fs <= now_fs
-            if is_owed and not is_held(nic, now_fs, number):
+            if is_owed(function, now_fs) and not is_held(nic, now_fs, number):
                 return number
         number = nic.guests.work[number].following
     return NO_WORK

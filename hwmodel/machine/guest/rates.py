@@ -26,6 +26,12 @@ def shape(nic, now_fs, number, n_bytes):
         set_timer(nic.clock, function.eligible_at_fs, SHAPER_TIMER, number)
 
 
+@kernel
+def is_owed(function, now_fs):
+    """Say whether a function has had less than its guarantee."""
+    return function.params.guarantee_den > 0 and function.owed_from_fs <= now_fs
+
+
 @out_of_line
 def give_owed(nic, now_fs, number, n_bytes):
     """Count a frame that a function had for its guarantee; what it left unused lasts for the window alone."""
