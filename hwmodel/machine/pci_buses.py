@@ -87,11 +87,9 @@ def choose(system, servers, bus, now_fs):
 
 
 @out_of_line
-def run_buses(system, servers, until_fs):
-    """Let all buses be given out up to when all servers have run."""
-    buses, settled_fs = system.buses, until_fs
-    for number in range(system.n_servers):
-        settled_fs = min(settled_fs, system.server[number].safe_fs)
+def run_buses(system, servers, settled_fs):
+    """Let all buses be given out up to a time that all servers have come to."""
+    buses = system.buses
     buses.next_fs = NEVER
     for number in range(buses.n_buses):
         bus = buses.bus[number]

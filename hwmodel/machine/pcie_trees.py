@@ -523,17 +523,14 @@ def step_trees(system, servers, now_fs):
 
 @out_of_line
 def run_trees(system, servers, until_fs):
-    """Let all switches run up to when all servers have run."""
+    """Let all switches run up to a time that all servers have come to."""
     trees = system.trees
     take_from_adapters(system, servers)
     for number in range(trees.n_switches):
         if is_granted(trees.switch[number], POSTED):
             give_back_writes(system, servers, trees.switch[number])
-    horizon_fs = until_fs
-    for number in range(system.n_servers):
-        horizon_fs = min(horizon_fs, system.server[number].safe_fs)
     at_fs = next_of_trees_fs(trees, servers)
-    while at_fs <= horizon_fs:
+    while at_fs <= until_fs:
         step_trees(system, servers, at_fs)
         at_fs = next_of_trees_fs(trees, servers)
     trees.next_fs = at_fs

@@ -58,7 +58,6 @@ def run_writes(systems, servers, until_fs):
                 component.next_fs = write_through(nic, turn_fs)
                 if nic.clock.overflow:
                     return 1
-            component.safe_fs = turn_fs
         run_trees(system, servers, turn_fs)
         if system.trees.overflow:
             return 1

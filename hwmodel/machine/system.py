@@ -166,13 +166,9 @@ def begin_server(nic, words, component):
 @kernel
 def earliest(system):
     """Return when the next event of all is."""
-    at_fs = NEVER
-    for number in range(system.n_servers):
-        at_fs = min(at_fs, system.server[number].next_fs)
+    at_fs = next_within(system)
     for number in range(system.n_bridges):
         at_fs = min(at_fs, system.bridge[number].next_fs)
-    if is_shared(system):
-        at_fs = min(at_fs, system.trees.next_fs, system.buses.next_fs)
     return at_fs
 
 
@@ -318,6 +314,7 @@ def run_with_trees(system, share, servers, words, bridges):
     at_fs = next_within(system)
     while at_fs <= horizon_fs and share.stopped == 0:
         until_fs = min(turn_end_fs(system, at_fs, horizon_fs), before_commands_fs(system, servers, at_fs))
+        settled_fs = until_fs
         for number in range(system.n_servers):
             component, nic = system.server[number], servers[number]
             component.safe_fs = max(component.safe_fs, until_fs)
@@ -325,10 +322,11 @@ def run_with_trees(system, share, servers, words, bridges):
                 reached_fs = run_server(share, component, nic, words, until_fs)
                 if reached_fs < until_fs:
                     component.safe_fs = reached_fs
+                    settled_fs = min(settled_fs, reached_fs)
         if trees.n_switches > 0:
-            run_trees(system, servers, until_fs)
+            run_trees(system, servers, settled_fs)
         if buses.n_buses > 0:
-            run_buses(system, servers, until_fs)
+            run_buses(system, servers, settled_fs)
         if trees.overflow:
             share.stopped = OVERFLOW
         at_fs = next_within(system)

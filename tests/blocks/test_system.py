@@ -212,6 +212,7 @@ def test_a_thread_that_misses_a_turn_would_be_found_out(tmp_path, on_two_threads
 def test_the_next_event_of_all_is_the_first_of_anybody():
     system = zeros(1, SYSTEM)[0]
     system.n_servers, system.n_bridges = 2, 1
+    system.trees.next_fs = system.buses.next_fs = NEVER  # as `build_system` has them where there are none
     system.server[0].next_fs, system.server[1].next_fs, system.bridge[0].next_fs = 70, 50, 60
     system.server[2].next_fs = system.bridge[1].next_fs = 1  # of nobody
     assert earliest(system) == 50
