@@ -13,10 +13,10 @@ from hwmodel.compiled.records import I32, NEVER, ints, record
 from hwmodel.machine.pcie.bus_end import DOWN, UP, adapter_asks_fs, bridge_asks_fs, edge_fs, grant
 from hwmodel.machine.pcie.links import link_at
 from hwmodel.machine.pcie.tree_end import head_fs
+from hwmodel.machine.pcie.tree_state import NO_ONE
 
 MAX_BUSES = 64
 MOST_ON_BUS = 32  # adapters
-NO_ONE = -1
 
 # `turn`: who had the bus last, by its place among the masters; `granted`: the adapter whose it was, or for which.
 BUS = record(

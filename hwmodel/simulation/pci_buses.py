@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import buses_of
 from hwmodel.errors import InputError
-from hwmodel.machine.pci_buses import MAX_BUSES, MOST_ON_BUS, NO_ONE
+from hwmodel.machine.pci_buses import MAX_BUSES, MOST_ON_BUS
 from hwmodel.machine.pcie.bus_end import DOWN
 from hwmodel.machine.pcie.link_state import BY_BUS, ON_BUS
+from hwmodel.machine.pcie.tree_state import NO_ONE
 from hwmodel.machine.tlp_kinds import COMPLETIONS, KINDS, READS
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import KEYS, MATTERS

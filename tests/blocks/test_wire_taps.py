@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.machine.counts.ledger_state import LEDGER, LOG_CAP, LOG_FULL
-from hwmodel.machine.counts.outcome import LOG_RESERVE
+from hwmodel.machine.counts.ledger_state import LEDGER, LOG_CAP, LOG_FULL, LOG_RESERVE
 from hwmodel.machine.network.wires import note_passing
 from hwmodel.machine.server import zeros
 

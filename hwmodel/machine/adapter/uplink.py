@@ -14,6 +14,7 @@ from hwmodel.machine.counts.outcome import wire_copy_dropped
 from hwmodel.machine.counts.passed_flows import mark
 from hwmodel.machine.frames import NO_GROUP
 from hwmodel.machine.growing_ring import widen_posts
+from hwmodel.machine.guest.guest_state import NO_RING
 from hwmodel.machine.network.bond import NO_LEG, leg_of
 from hwmodel.machine.pcie.links import uplink_ring_of
 from hwmodel.machine.switch.segments import journey_of_piece, pieces_of, slots_of_copy
@@ -21,7 +22,6 @@ from hwmodel.machine.traffic.sources import reserve_more
 
 LINK_DOWN = DropReason.LINK_DOWN.value
 TX_RING_FULL = DropReason.TX_RING_FULL.value
-NO_RING = -1
 
 
 @kernel

@@ -5,9 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import add_fields
 from hwmodel.machine.counts.journey_state import JOURNEY_LOG_CAP
-from hwmodel.machine.counts.ledger_state import LOG_FULL
-
-LOG_RESERVE = 1 << 16  # journeys that one instant can end at most: all that an interrupt for a whole ring told
+from hwmodel.machine.counts.ledger_state import LOG_FULL, LOG_RESERVE
 
 
 @inlined

@@ -18,6 +18,7 @@ from hwmodel.machine.counts.journey_state import (
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 
 LOG_CAP = 1 << 17
+LOG_RESERVE = 1 << 16  # entries that one instant makes in a log at most: all that an interrupt for a whole ring told
 
 # Why a run stopped; the first is "reached its end".
 DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, CAME_TRUE, OVERFLOW, IDLE = range(7)

@@ -11,12 +11,11 @@ from hwmodel.machine.counts.journeys import (
     journey_lost,
     stamp_switched_in,
 )
-from hwmodel.machine.counts.ledger_state import FRAMES_REACHED, LOG_CAP, LOG_FULL
+from hwmodel.machine.counts.ledger_state import FRAMES_REACHED, LOG_CAP, LOG_FULL, LOG_RESERVE
 from hwmodel.machine.frames import GROUP_CAP
 from hwmodel.rules.ethernet import FCS_BYTES
 
 UNDECIDED = -1  # in place of a kind of copy: of a frame on its way to a virtual switch
-LOG_RESERVE = 1 << 16  # deliveries that one instant can make at most: an interrupt for a whole ring
 
 
 @out_of_line

@@ -8,8 +8,7 @@ from hwmodel.compiled.records import I32, NEVER, U32, ints, record
 from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.machine.counts.journey_state import JOURNEY
 from hwmodel.machine.counts.journeys import begin_from_wire
-from hwmodel.machine.counts.ledger_state import LOG_CAP, LOG_FULL
-from hwmodel.machine.counts.outcome import LOG_RESERVE
+from hwmodel.machine.counts.ledger_state import LOG_CAP, LOG_FULL, LOG_RESERVE
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.time.clock import LINE

@@ -11,7 +11,7 @@ MAX_LOWER_PORTS = 512
 MOST_BELOW = 256  # adapters
 HOP_CAP = 1 << 10  # TLPs that stand at a port of a switch, by class
 ROOT = -1  # in place of the switch above: a root port
-NO_ONE = -1  # in place of an adapter or a switch below
+NO_ONE = -1  # in place of an adapter, or of a switch below
 POSTED, SECOND = 0, 1  # the two queues of a port: P, and NP on the way up, CPL on the way down
 
 # A TLP in a switch: from when it may leave, its bytes on a link, its data, whose it is and where the adapter keeps it.
