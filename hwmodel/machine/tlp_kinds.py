@@ -68,5 +68,7 @@ OF_KIND = {
 CLASS_OF = tuple(OF_KIND[kind].of_class for kind in range(KINDS))
 COMPLETION_OF = tuple(OF_KIND[kind].completion for kind in range(KINDS))
 READS = tuple(kind for kind in range(KINDS) if CLASS_OF[kind] == NON_POSTED_CREDIT)
+# Among what is posted toward the host: no write into its memory, but an interrupt, or the content of a register.
+WITHOUT_ADDRESS = (RX_INTERRUPT, TX_INTERRUPT, REGISTER_COMPLETION)
 REGISTER_ACCESSES = (REGISTER_READ, REGISTER_WRITE, REGISTER_COMPLETION)
 COMPLETIONS = tuple(kind for kind in range(KINDS) if CLASS_OF[kind] == COMPLETION_CREDIT)

@@ -9,14 +9,7 @@ from hwmodel.machine.pcie.links import host_of
 from hwmodel.machine.time.clock import IN_MEMORY
 from hwmodel.machine.time.events import append
 from hwmodel.machine.time.random_stream import next_u32
-from hwmodel.machine.tlp_kinds import (
-    ID_ORDER,
-    PAYLOAD_WRITE,
-    REGISTER_COMPLETION,
-    RELAXED_ORDER,
-    RX_INTERRUPT,
-    TX_INTERRUPT,
-)
+from hwmodel.machine.tlp_kinds import ID_ORDER, PAYLOAD_WRITE, RELAXED_ORDER, WITHOUT_ADDRESS
 
 
 @kernel
@@ -29,17 +22,11 @@ def order_among(nic, pcie, ring_queue):
 
 
 @kernel
-def has_no_address(kind):
-    """Say whether what stands among posted writes is none into memory: an interrupt, or a register's content."""
-    return kind in (RX_INTERRUPT, TX_INTERRUPT, REGISTER_COMPLETION)
-
-
-@kernel
 def passes_fs(nic, pcie, now_fs, sending):
     """Return when a received write is translated and all before it have passed; relaxed, payload waits for none."""
     order = order_among(nic, pcie, sending.queue)
     there_fs = now_fs
-    if pcie.params.has_iotlb and not has_no_address(sending.kind):
+    if pcie.params.has_iotlb and sending.kind not in WITHOUT_ADDRESS:
         there_fs = write_translated(nic, host_of(nic, pcie).translation, now_fs, sending)
     order.passed_fs = max(order.passed_fs, there_fs)
     if pcie.params.ordering == RELAXED_ORDER and sending.kind == PAYLOAD_WRITE:
@@ -53,7 +40,7 @@ def write_lands_fs(nic, pcie, pass_fs, sending):
     host = host_of(nic, pcie)
     order = order_among(nic, pcie, sending.queue)
     landed_fs = pass_fs
-    if not has_no_address(sending.kind):
+    if sending.kind not in WITHOUT_ADDRESS:
         landed_fs += host.params.write_latency_fs
         if host.params.write_miss_fs > 0 and next_u32(host) >= host.params.write_hits:
             landed_fs += host.params.write_miss_fs

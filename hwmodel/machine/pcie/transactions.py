@@ -17,8 +17,7 @@ from hwmodel.machine.tlp_kinds import (
     REGISTER_COMPLETION,
     REGISTER_READ,
     REGISTER_WRITE,
-    RX_INTERRUPT,
-    TX_INTERRUPT,
+    WITHOUT_ADDRESS,
 )
 from hwmodel.rules.pcie_link import REGISTER_BYTES
 
@@ -50,7 +49,7 @@ def write_entered(nic, link, now_fs):
     if nic.params.has_engines:
         entry = queue.ring[queue.tail & queue.mask]
         entry.ready_fs = now_fs
-        if entry.kind != RX_INTERRUPT and entry.kind != TX_INTERRUPT and entry.kind != REGISTER_COMPLETION:
+        if entry.kind not in WITHOUT_ADDRESS:
             entry.ready_fs = write_ready_fs(nic.engines, now_fs, entry.left_bytes)
     entered(nic.clock, queue)
     if queue.tail - 1 > link.chosen_tail:
