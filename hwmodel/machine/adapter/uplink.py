@@ -55,7 +55,7 @@ def post_to_adapter(nic, now_fs, frame, copy):
 @kernel
 def count_pieces(nic, frame, copy):
     """Count a segment that leaves as the frames that are cut of it; return how many these are."""
-    n_frames = pieces_of(nic, frame.n_bytes)
+    n_frames = pieces_of(nic.virtual_switch.params, frame.n_bytes)
     ledger, kind = nic.ledger, nic.traffic.copy_kind[copy.copy_kind]
     ledger.counts.offered += n_frames - 1
     ledger.counts.copies_made += n_frames - 1

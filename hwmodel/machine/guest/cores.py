@@ -245,7 +245,7 @@ def add_copies(nic, task, number, n_bytes):
     task.n_copies += max(1, n)
     task.n_bytes += n * n_bytes
     if nic.virtual_switch.params.cuts:
-        task.n_cut += copies_for_uplink(nic, number) * pieces_of(nic, n_bytes)
+        task.n_cut += copies_for_uplink(nic, number) * pieces_of(nic.virtual_switch.params, n_bytes)
     if nic.virtual_switch.params.guest_time_fs > 0:
         for at in range(template.first_copy, template.first_copy + n):
             task.n_ends += int(nic.traffic.copy_kind[at].port != UPLINK)

@@ -39,15 +39,17 @@ def slots_of_copy(nic, n_bytes, delta_bytes):
     if params.mss_bytes == 0:
         return 1
     if params.cuts:
-        return pieces_of(nic, n_bytes)
+        return pieces_of(params, n_bytes)
     in_memory = nic.guests.params.buffer_offset_bytes + n_bytes + delta_bytes
     return 1 + (in_memory + DATA_DESCRIPTOR_BYTES - 1) // DATA_DESCRIPTOR_BYTES
 
 
 @kernel
-def pieces_of(nic, n_bytes):
-    """Return into how many frames a segment, header and payload, is cut if it leaves; 1 where nothing is cut."""
-    params = nic.virtual_switch.params
+def pieces_of(params, n_bytes):
+    """Return into how many frames a segment, header and payload, is cut if it leaves; 1 where nothing is cut.
+
+    `params`: those of guests, or of the virtual switch, with `mss_bytes` and `header_bytes`.
+    """
     if params.mss_bytes == 0:
         return 1
     return max(1, (n_bytes - params.header_bytes + params.mss_bytes - 1) // params.mss_bytes)
@@ -56,9 +58,10 @@ def pieces_of(nic, n_bytes):
 @kernel
 def frames_of(nic, number, n_bytes):
     """Return as how many frames a guest's segment counts: those that are cut of it, if a copy leaves by the uplink."""
-    if nic.virtual_switch.params.mss_bytes == 0 or copies_for_uplink(nic, number) == 0:
+    params = nic.virtual_switch.params
+    if params.mss_bytes == 0 or copies_for_uplink(nic, number) == 0:
         return 1
-    return pieces_of(nic, n_bytes)
+    return pieces_of(params, n_bytes)
 
 
 @kernel

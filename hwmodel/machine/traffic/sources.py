@@ -18,7 +18,7 @@ from hwmodel.machine.network.link_partner import FULL_FS, join_partner, partner_
 from hwmodel.machine.network.mac import first_on_line, line_is_full, put_on_line
 from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_outside
 from hwmodel.machine.switch.decisions import template_of
-from hwmodel.machine.switch.segments import frames_of
+from hwmodel.machine.switch.segments import frames_of, pieces_of
 from hwmodel.machine.time.clock import SOURCE_TIMER
 from hwmodel.machine.time.commands import SOURCE
 from hwmodel.machine.time.events import set_timer
@@ -195,19 +195,12 @@ def descriptors_of_send(nic, queue, source):
     return int(has_context) + (n_bytes + DATA_DESCRIPTOR_BYTES - 1) // DATA_DESCRIPTOR_BYTES
 
 
-@kernel
-def frames_of_send(nic, source):
-    """Return how many frames the adapter cuts of the pending send."""
-    params = nic.guests.params
-    payload_bytes = source.pending_bytes - FCS_BYTES - params.header_bytes
-    return max(1, (payload_bytes + params.mss_bytes - 1) // params.mss_bytes)
-
-
 @inlined
 def slots_and_frames(nic, queue, source):
     """Return how many slots of its ring the pending frame, or send, takes, and as how many frames it counts there."""
     if nic.guests.params.mss_bytes > 0 and nic.params.has_virtual_switch == 0:
-        return descriptors_of_send(nic, queue, source), frames_of_send(nic, source)
+        n_frames = pieces_of(nic.guests.params, source.pending_bytes - FCS_BYTES)
+        return descriptors_of_send(nic, queue, source), n_frames
     return 1, 1
 
 

@@ -78,7 +78,7 @@ def next_frame(nic, now_fs, ring, started_fs):
     journey.picked_fs, journey.payload_in_fs = started_fs, started_fs
     frame.template, frame.n_bytes, frame.hash, frame.index = post.template, post.n_bytes, post.hash, post.index
     frame.queue, frame.is_wire = ring, 0
-    queue.n_picked += pieces_of(nic, post.n_bytes)
+    queue.n_picked += pieces_of(nic.virtual_switch.params, post.n_bytes)
     queue.picked += 1
     queue.cached -= 1
     nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
