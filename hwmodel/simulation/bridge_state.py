@@ -236,7 +236,7 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
     entry.root, entry.bridge, entry.server = port.root, port.bridge, NOBODY if port.server is None else port.server
     entry.outer_kind = MODES[port.mode].outer_kind
     entry.has_interfaces, entry.is_of_extender = port.has_interfaces, port.is_of_extender
-    entry.is_uplink, entry.is_wire = port.is_uplink, bool(port.to)
+    entry.is_uplink = port.is_uplink
     entry.first_logical, entry.n_logical = lists.add(logical.number for logical in port.logical)
     entry.first_taken, entry.n_taken = lists.add(sorted(port.taken_lists))
     entry.own_logical = topology.own.get(port.number, NOBODY)

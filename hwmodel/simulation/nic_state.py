@@ -296,7 +296,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
     params.splits_headers = splits_headers(config)
     params.receives_vary = settings.rsc is not None or params.splits_headers
     params.in_line_bytes = params.rx_buffer_bytes
-    params.n_ports = nic.clock.n_ports = config.port.count
+    params.n_ports = config.port.count
     params.tx_descriptor_shift = settings.tx_descriptor_bytes.bit_length() - 1
     params.doorbell_bytes = settings.doorbell_bytes
     params.has_virtual_switch = config.has_virtual_switch

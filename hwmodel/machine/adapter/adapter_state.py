@@ -44,13 +44,13 @@ FUNCTION = record(
 HELD_PARAMS = record(*ints("kind", "timer_kind", "queue", "ring_length", "batch", "reports_last", "entry_bytes"))
 HELD = record(*ints("n_descriptors", "n_frames", "written", "timer_at_fs", "timer_armed"), ("params", HELD_PARAMS))
 # `mask` of a Tx or Rx ring: of the places of `post` or `finished` in use, from `first` on; `wide_first`: from where on,
-# once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it. `core`:
-# which of the host's serves it, and the ring of its number the other way. `slots`: how many the driver may fill, or
-# posts descriptors in; none while its function is off.
+# once they are more than the first few (`growing_ring.widen_posts`). `link`: by which the adapter reaches it and
+# the Rx ring of its number. `core`: which of the host's serves both. `slots`: how many the driver may fill, or posts
+# descriptors in; none while its function is off.
 RING_PARAMS = record(*ints("function", "link", "wide_first", "core"))
 # `drop_enable`: a copy for which the Rx ring has no descriptor is dropped. `vector`: the first ring of those that share
 # its MSI-X vector, which has the vector's state; `next_of_vector`: the next of them, `NO_RING` behind the last.
-RX_RING_PARAMS = record(*ints("function", "link", "wide_first", "core", "drop_enable", "vector", "next_of_vector"))
+RX_RING_PARAMS = record(*ints("function", "wide_first", "core", "drop_enable", "vector", "next_of_vector"))
 # What went through a ring in all the run, if that is asked for, whatever becomes of its function: frames that were
 # read, or that their guest could see, and their bytes without FCS.
 QUEUE_COUNTS = record(*ints("frames", "n_bytes"))

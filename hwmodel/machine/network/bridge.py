@@ -466,7 +466,6 @@ def advance_bridge(bridge, servers, until_fs):
         now_fs = clock.next_at[TIMERS]
         clock.now_fs = now_fs
         kind, port_number = take_timer(clock)
-        clock.now_fs = now_fs
         clock.n_events += 1
         if kind == SENT:
             sent(bridge, now_fs, port_number)

@@ -70,7 +70,7 @@ BRIDGE_PORT_PARAMS = record(
     # other end, the kind of the outer tag; of which lists its logical ports, and the numbers of lists that are taken by
     # the configuration, are part; the logical ports that stand for itself (of an extender's) and for
     # what is sent to lists.
-    *ints("root", "bridge", "server", "outer_kind", "has_interfaces", "is_of_extender", "is_uplink", "is_wire"),
+    *ints("root", "bridge", "server", "outer_kind", "has_interfaces", "is_of_extender", "is_uplink"),
     *ints("first_logical", "n_logical", "first_taken", "n_taken", "own_logical", "groups"),
     # With flow control: the first of its queues for classes, which stand behind all logical ports, and how many it has.
     *ints("first_class_queue", "n_classes"),

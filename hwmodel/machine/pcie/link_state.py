@@ -52,7 +52,7 @@ ENGINES = record(
     *ints("payload_ready_fs"),  # when the payload read begun last is ready
     ("counts", ENGINE_COUNTS),  # of the shared path
 )  # fmt: skip
-ARRIVALS = record(*ints("head", "tail"), ("ring", TRANSACTION, (LANE_CAP,)))
+ARRIVALS = record(*ints("tail"), ("ring", TRANSACTION, (LANE_CAP,)))
 PCIE_COUNTS = record(*ints("drain_busy_fs", "retries"))
 PCIE_PARAMS = record(
     *ints("max_payload_bytes", "max_read_request_bytes", "completion_boundary_bytes", "whole_completions"),

@@ -33,11 +33,10 @@ FIRST_RARE_LANE = DOWN_ARRIVAL
 EVENT = record(*ints("at_fs", "word"))
 LANE = record(*ints("head", "tail"), ("ring", EVENT, (LANE_CAP,)))
 HEAP_ENTRY = record(*ints("at_fs", "key"))
-# `n_ports`: of how many ports of the adapter lanes are in use. `overflow`: something of the machine had no room for one
-# more, and the run is void.
+# `overflow`: something of the machine had no room for one more, and the run is void.
 CLOCK = record(
     ("next_at", I64, (LANES,)),
-    *ints("rare_at", "n_ports", "now_fs", "overflow", "seq", "n_events", "heap_n", "has_started"),
+    *ints("rare_at", "now_fs", "overflow", "seq", "n_events", "heap_n", "has_started"),
     ("lane", LANE, (LANES,)),
     ("heap", HEAP_ENTRY, (HEAP_CAP,)),
 )
