@@ -20,7 +20,7 @@ FREE_AT, FREE_BYTES = offset_of(JOURNEYS, "free"), 4
 
 
 @kernel
-def sources_come_near(nic):
+def prefetch_sources(nic):
     """Prefetch what tells of the next frames of a server's sources."""
     prefetch(nic.params)
     for number in range(nic.params.n_sources):
@@ -28,7 +28,7 @@ def sources_come_near(nic):
 
 
 @kernel
-def choices_come_near(nic, until_fs):
+def prefetch_choices(nic, until_fs):
     """Prefetch where sources look for the targets of the frames that they bring until a time."""
     for number in range(nic.params.n_sources):
         source = nic.traffic.source[number]
@@ -45,7 +45,7 @@ def choices_come_near(nic, until_fs):
 
 
 @kernel
-def templates_come_near(nic, until_fs):
+def prefetch_templates(nic, until_fs):
     """Prefetch the templates of frames that sources bring until a time, and the copies of those on their way."""
     traffic, grants = nic.traffic, nic.grants
     for number in range(nic.params.n_sources):
@@ -65,7 +65,7 @@ def templates_come_near(nic, until_fs):
 
 
 @kernel
-def rings_come_near(nic, until_fs):
+def prefetch_rings(nic, until_fs):
     """Prefetch the flows, rings and journeys of frames that sources bring until a time, and of those on the wire."""
     traffic, ledger, guests = nic.traffic, nic.ledger, nic.guests
     pool = ledger.journeys
@@ -96,7 +96,7 @@ def rings_come_near(nic, until_fs):
 
 
 @kernel
-def begun_comes_near(bridge, port_number):
+def prefetch_begun(bridge, port_number):
     """Prefetch the first frame that a bridge has begun to send by a port."""
     place = bridge.port[port_number].begun.first
     if place != NOBODY:
@@ -104,9 +104,9 @@ def begun_comes_near(bridge, port_number):
 
 
 @kernel
-def servers_come_near(servers, order, first, n, at, until_fs):
+def prefetch_servers(servers, order, first, n, at, until_fs):
     """Prefetch, while server `at` of a thread's `n` in an order runs, what the next ones look at up to a time."""
-    sources_come_near(servers[order[first + (at + 4) % n]])
-    choices_come_near(servers[order[first + (at + 3) % n]], until_fs)
-    templates_come_near(servers[order[first + (at + 2) % n]], until_fs)
-    rings_come_near(servers[order[first + (at + 1) % n]], until_fs)
+    prefetch_sources(servers[order[first + (at + 4) % n]])
+    prefetch_choices(servers[order[first + (at + 3) % n]], until_fs)
+    prefetch_templates(servers[order[first + (at + 2) % n]], until_fs)
+    prefetch_rings(servers[order[first + (at + 1) % n]], until_fs)

@@ -16,7 +16,7 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.processor import give_way, pause, prefetch_at, seen, show
 from hwmodel.compiled.records import I64, NEVER, ints, offset_of, record
 from hwmodel.machine.adapter.commands import obey_due
-from hwmodel.machine.cache_hints import begun_comes_near, servers_come_near
+from hwmodel.machine.cache_hints import prefetch_begun, prefetch_servers
 from hwmodel.machine.commanded import advance_through
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
@@ -291,11 +291,11 @@ def run_share(system, share, servers, words, bridges):
         component, nic = system.server[number], servers[number]
         if share.asks_ahead and at + 1 < n_servers:
             after = system.server[system.order[share.first + at + 1]].end[0]
-            begun_comes_near(bridges[after.bridge], after.port)
+            prefetch_begun(bridges[after.bridge], after.port)
         horizon_fs = take_all(system, component, nic, bridges)
         if component.next_fs <= horizon_fs:
             if share.asks_ahead:
-                servers_come_near(servers, system.order, share.first, n_servers, at, horizon_fs)
+                prefetch_servers(servers, system.order, share.first, n_servers, at, horizon_fs)
             horizon_fs = run_server(share, component, nic, words, horizon_fs)
         component.safe_fs = max(component.safe_fs, horizon_fs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.machine import cache_hints
-from hwmodel.machine.cache_hints import servers_come_near
+from hwmodel.machine.cache_hints import prefetch_servers
 from hwmodel.machine.traffic.sources import draw, is_due, next_choice, next_template
 from hwmodel.machine.traffic.traffic_state import (
     CLOSED_RECORDED_SOURCE,
@@ -70,7 +70,7 @@ def test_each_look_asks_for_what_the_last_has_led_to_and_changes_nothing(monkeyp
         nic.wire[0].come.ring[0].template, nic.wire[0].come.tail = 2, 1
         nic.traffic.copy_kind[12].function = VF1
     before = [(nic.traffic.source[0].rng.tolist(), int(nic.traffic.source[0].pending)) for nic in servers]
-    servers_come_near(servers, [9, 4, 0, 1, 2, 3], 1, len(servers), 1, UNTIL_FS)  # 9: another thread's
+    prefetch_servers(servers, [9, 4, 0, 1, 2, 3], 1, len(servers), 1, UNTIL_FS)  # 9: another thread's
     assert [(nic.traffic.source[0].rng.tolist(), int(nic.traffic.source[0].pending)) for nic in servers] == before
     _, first, second, third, fourth = servers
     assert {place_of(fourth.traffic.source[number]) for number in (0, 1)} <= set(asked)

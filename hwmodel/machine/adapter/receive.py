@@ -425,7 +425,7 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
 
 
 @kernel
-def come_near(nic, now_fs, queue):
+def prefetch_written_back(nic, now_fs, queue):
     """Prefetch what is looked at next of all frames that are written back: one by one each would wait for memory.
 
     What each pass looks at, the one before it has prefetched.
@@ -474,7 +474,7 @@ def show(nic, now_fs, number, raised_fs):
     batch.raised_fs = raised_fs
     batch.visible_fs = now_fs
     if nic.ledger.crosses:
-        come_near(nic, now_fs, queue)
+        prefetch_written_back(nic, now_fs, queue)
     if nic.params.counts_rings:
         count_shown(nic.guests, queue)
     if not is_of_uplink(nic, number):

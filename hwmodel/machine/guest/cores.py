@@ -312,7 +312,7 @@ def posted(nic, now_fs, core, is_over):
 
 
 @kernel
-def come_near(nic, queue, at_fs, n):
+def prefetch_latencies(nic, queue, at_fs, n):
     """Prefetch, all at once, where the latencies of frames that are taken are counted."""
     guests, ledger = nic.guests, nic.ledger
     driver = guests.driver[queue.params.function]
@@ -346,7 +346,7 @@ def taken(nic, now_fs, core):
     driver = guests.driver[queue.params.function]
     at_fs = core.started_fs
     if nic.ledger.crosses:
-        come_near(nic, queue, at_fs, core.n)
+        prefetch_latencies(nic, queue, at_fs, core.n)
     for i in range(queue.taken, queue.taken + core.n):
         place = queue.first + (i & queue.mask)
         slot = guests.finished[place]
