@@ -254,9 +254,8 @@ class Batches:
     """Hold the batches that a saturated run settles into, in descriptors or frames; those of `RxBatches` go beside.
 
     `tx_interrupt`: 0 for none. `tx_free`: the slots that come free at once. `tx_doorbells`: the doorbells for them: a
-    driver that gets so few at a time rings for those, however large its own batch. `tx_reported`: how many descriptors
-    of a write-back batch are written. `tx_inline`: of the slots that come free at once so many are told of by doorbells
-    that carry their descriptors, of a frame each.
+    driver that gets so few at a time rings for those, however large its own batch. `tx_inline`: of the slots that come
+    free at once so many are told of by doorbells that carry their descriptors, of a frame each.
     """
 
     fetch: int
@@ -265,7 +264,6 @@ class Batches:
     tx_interrupt: int
     tx_free: int
     tx_doorbells: int
-    tx_reported: int
     tx_inline: int
 
     @classmethod
@@ -289,7 +287,6 @@ class Batches:
             tx_interrupt=tx_interrupt,
             tx_free=tx_free,
             tx_doorbells=-(-tx_free // rung),
-            tx_reported=1 if nic.reports_last else tx_writeback,
             tx_inline=lone_doorbells(tx_free, rung) if driver.doorbell == "inline" else 0,
         )
 
@@ -503,7 +500,7 @@ class _Writer:
 
     def _tx_writebacks(self, descriptors: Fraction, batch: int) -> Iterator[Transaction]:
         """Give the write-backs of sent descriptors: of each, or of the last of a batch alone."""
-        written, n = (descriptors / batch, 1) if self._batches.tx_reported == 1 else (descriptors, batch)
+        written, n = (descriptors / batch, 1) if self._config.nic.reports_last else (descriptors, batch)
         each_bytes = self._config.nic.tx_entry_bytes
         for piece in cut_ring(n, self._tx_ring, self._rules.max_payload_bytes, each_bytes=each_bytes):
             yield self._ring_write("Tx write-back", written, piece)
