@@ -285,7 +285,7 @@ def test_each_check_is_silent_on_the_defaults():
         check(config, findings, [Part(Server("", config), findings)])
         assert findings.problems == []
     findings = Findings(document, Doubts())
-    assert cross_check(config, findings, [Part(Server("", config), findings)], []) == []
+    assert cross_check(config, findings, [Part(Server("", config), findings)], [], is_running=False) == []
 
 
 def test_extenders_are_checked_below_each_port_of_the_bridge():

@@ -59,7 +59,7 @@ def test_a_lone_segment_is_cut_as_a_function_s_send_is() -> None:
 @pytest.mark.parametrize(("payload", "n"), [(1, 1), (1447, 1), (1448, 1), (1449, 2), (65536, 46)])
 def test_each_mss_begun_is_a_frame(payload: int, n: int) -> None:
     params = SimpleNamespace(mss_bytes=1448, header_bytes=66)
-    assert pieces(SimpleNamespace(virtual_switch=SimpleNamespace(params=params)), payload + 66) == n
+    assert pieces(params, payload + 66) == n
 
 
 @BOTH
