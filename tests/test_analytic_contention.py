@@ -152,6 +152,15 @@ def test_a_run_comes_near_and_not_above(case):
         assert seen == pytest.approx(found, rel=0.02)
 
 
+def test_turns_that_rounding_puts_below_none_are_none():
+    """Two of three adapters get no turn in the mix that carries most; a hair below 0 lies in no interval of turns."""
+    broadcasts = {"workload.pattern": "broadcast", "workload.frame_bytes": 128}
+    offered, all_there_is = (
+        limits(load_config("pcie_tree", {**broadcasts, "workload.load": load})) for load in ("2Gbps", "saturate")
+    )
+    assert offered.gbps == pytest.approx(all_there_is.gbps)  # neither is carried, so both have the same mix
+
+
 def test_a_slow_tx_queue_sends_no_more_than_a_receiver_has_room_for():
     """The receiver's link would lose a fifth of what the sender's link brings, but a ring gives a frame in 78 ns."""
     system = load_config({

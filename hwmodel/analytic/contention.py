@@ -347,7 +347,7 @@ class LinearProgram:
         holding = frozenset[int]().union(*(one.held_by for one in senders))
         full = holding.intersection(np.flatnonzero(used > _NEARLY).tolist())
         total = float(self._stream_value @ rates + self._hop_value @ passed + self._landing_value @ landed)
-        levels = [low + more for low, more in zip(lows, found, strict=False)]
+        levels = [low + max(0.0, more) for low, more in zip(lows, found, strict=False)]  # rounded, a 0 may be below it
         return _Solution(senders, total, rates, levels, passed, landed, full)
 
     def demand_of(self, found: _Solution) -> Demand:
