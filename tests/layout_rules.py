@@ -302,10 +302,11 @@ def _is_only_a_title(module: Module) -> bool:
 
 def unmapped_files(package: Package, text: str) -> list[str]:
     """Find files of the machine and of forwarding that docs/architecture.md does not name, and names in it of none."""
-    named = set(re.findall(r"`(?:[a-z_]+/)*([a-z_]+\.py)`", text))
+    named = set(re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", text))
     paths = [module.path for module in package.values() if module.block in ("machine", "forwarding")]
-    unnamed = [path for path in paths if path.name not in named | TITLES]
-    gone = named - {module.path.name for module in package.values()}
+    unnamed = [path for path in paths if path.name not in {name.rpartition("/")[2] for name in named} | TITLES]
+    there = [f"/{module.path.as_posix()}" for module in package.values()]
+    gone = [name for name in named if not any(path.endswith(f"/{name}") for path in there)]
     return [
         *(f"{path}: docs/architecture.md does not say what it has" for path in unnamed),
         *(f"docs/architecture.md: there is no {name}" for name in sorted(gone)),
