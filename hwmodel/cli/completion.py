@@ -6,8 +6,9 @@ The script is complete in itself: nothing of hwmodel runs while somebody types.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+
+from hwmodel.config.schema import Schema, keys_in
 
 SHELLS = ("bash", "zsh", "fish")
 _CONFIG, _KEY = "_hwmodel_config", "_hwmodel_key"
@@ -29,23 +30,9 @@ def completion_script(parser: argparse.ArgumentParser, shell: str, names: Sequen
     return str(shtab.complete(parser, shell=shell, preamble=_preamble(names, keys)))  # type: ignore[arg-type]
 
 
-def keys_of_schema(schema: Mapping[str, Any]) -> list[str]:
+def keys_of_schema(schema: Schema) -> list[str]:
     """Return the dotted keys of a configuration's JSON schema that stand in blocks, without those of lists' entries."""
-    return [key for block, value in schema["properties"].items() for key in _keys_inside(schema, value, block)]
-
-
-def _keys_inside(schema: Mapping[str, Any], value: Mapping[str, Any], path: str) -> Iterator[str]:
-    for key, inner in _properties(schema, value).items():
-        yield f"{path}.{key}"
-        yield from _keys_inside(schema, inner, f"{path}.{key}")
-
-
-def _properties(schema: Mapping[str, Any], value: Mapping[str, Any]) -> Mapping[str, Any]:
-    for part in (value, *value.get("anyOf", ())):
-        if "$ref" in part:
-            properties: Mapping[str, Any] = schema["$defs"][part["$ref"].rpartition("/")[2]]["properties"]
-            return properties
-    return {}
+    return [key for key, *_ in keys_in(schema) if "." in key]
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

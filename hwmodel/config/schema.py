@@ -47,6 +47,25 @@ def schema_text() -> str:
     return json.dumps(json_schema(), indent=1, ensure_ascii=True) + "\n"
 
 
+def keys_in(schema: Schema) -> Iterator[tuple[str, str, Schema]]:
+    """Yield each dotted key of a configuration's schema, at any depth, with the JSON pointer of its schema, and that.
+
+    Entries of lists, and of mappings by names, are left out.
+    """
+    return _keys_below(schema, schema["properties"], "#/properties", "")
+
+
+def _keys_below(schema: Schema, properties: Schema, pointer: str, before: str) -> Iterator[tuple[str, str, Schema]]:
+    for name, value in properties.items():
+        key, at = f"{before}{name}", f"{pointer}/{name}"
+        yield key, at, value
+        for form in value.get("anyOf", [value]):
+            if "$ref" in form:
+                block = form["$ref"].rpartition("/")[2]
+                inside = schema["$defs"][block]["properties"]
+                yield from _keys_below(schema, inside, f"#/$defs/{block}/properties", f"{key}.")
+
+
 def fields(model: type[BaseModel]) -> Iterator[tuple[str, str, FieldInfo, Any]]:
     """Yield (attribute, key, field, annotation with all its kinds) for each key of a block."""
     hints = get_type_hints(model, include_extras=True)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from hwmodel.config import json_schema
-from hwmodel.config.schema import DIALECT, Schema
+from hwmodel.config.schema import DIALECT, Schema, keys_in
 from hwmodel.explore.sizing.sizing_file import MONOTONE, MOST_REPEATS
 from hwmodel.explore.sizing.targets import LATENCIES, METRICS, RATES
 from hwmodel.explore.study.axes import COST, COSTS
@@ -141,7 +141,7 @@ def _mapping(properties: Schema, patterns: Schema, required: Sequence[str] = ())
 
 def _keys_of(configuration: Schema) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield each dotted key of a configuration with the JSON pointer of its schema and what it is."""
-    for key, pointer, value in _walk(configuration, configuration["properties"], "#/properties", ""):
+    for key, pointer, value in keys_in(configuration):
         if "." in key:
             yield key, (pointer, value["description"])
 
@@ -150,18 +150,7 @@ def _named_parts(configuration: Schema) -> set[str]:
     """Return the keys whose values hold blocks by names that a user gives."""
     return {
         key
-        for key, _, value in _walk(configuration, configuration["properties"], "#/properties", "")
+        for key, _, value in keys_in(configuration)
         for form in value.get("anyOf", [value])
         if "additionalProperties" in form or "$ref" in json.dumps(form.get("items", {}))
     }
-
-
-def _walk(configuration: Schema, properties: Schema, pointer: str, before: str) -> Iterator[tuple[str, str, Schema]]:
-    for name, value in properties.items():
-        key, at = f"{before}{name}", f"{pointer}/{name}"
-        yield key, at, value
-        for form in value.get("anyOf", [value]):
-            if "$ref" in form:
-                block = form["$ref"].rpartition("/")[2]
-                inside = configuration["$defs"][block]["properties"]
-                yield from _walk(configuration, inside, f"#/$defs/{block}/properties", f"{key}.")
