@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-
-from hwmodel.config.schema import Schema, keys_in
+from typing import Any
 
 SHELLS = ("bash", "zsh", "fish")
 _CONFIG, _KEY = "_hwmodel_config", "_hwmodel_key"
@@ -30,8 +29,10 @@ def completion_script(parser: argparse.ArgumentParser, shell: str, names: Sequen
     return str(shtab.complete(parser, shell=shell, preamble=_preamble(names, keys)))  # type: ignore[arg-type]
 
 
-def keys_of_schema(schema: Schema) -> list[str]:
+def keys_of_schema(schema: dict[str, Any]) -> list[str]:
     """Return the dotted keys of a configuration's JSON schema that stand in blocks, without those of lists' entries."""
+    from hwmodel.config.schema import keys_in
+
     return [key for key, *_ in keys_in(schema) if "." in key]
 
 
