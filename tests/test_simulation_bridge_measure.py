@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.simulation import simulate
@@ -206,3 +206,12 @@ def test_what_the_policy_polices_sets_the_throughput(servers):
     bottleneck = simulate(config_from_mapping(config)).bottleneck
     assert (bottleneck.resource, bottleneck.keys) == ("rate_limit", ("bridge.policy.NUMBER.rate",))
     assert "The bridge's policy dropped" in bottleneck.why
+
+
+@pytest.mark.parametrize("macs", [["02:00:00:00:00:77"], ["02:00:00:00:00:77"] * 2])
+def test_an_address_that_a_station_names_twice_is_announced_once(macs):
+    servers = [{"name": "a", "set": {"switch.ports": [{"name": "vf0", "macs": macs}]}}, {"name": "b"}]
+    config = config_from_mapping(merged(DEFAULTS, {"servers": servers, "bridge": {"announce": True}}))
+    box = Machine(config, build_workload(config), seed=1).system.bridges[0].box[0]
+    n_stations = sum(len(server.config.switch.ports) for server in servers_of(config))
+    assert int(box.n_known) == int(box.counts.learned) == n_stations

@@ -9,6 +9,7 @@ from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.outer_tag import sender_of
 from hwmodel.machine.counts.flow_state import SPREAD
 from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOMES, NOBODY, VLANS_PER_WORD
+from hwmodel.machine.network.learning import learn
 
 
 @kernel
@@ -116,13 +117,4 @@ def announce(bridges, boxes, macs, vlans, logical_ports):
     """Let bridges know addresses that stations have announced; arguments are those of `enter_homes`."""
     bridge = bridges[0]
     for i in range(len(macs)):
-        number = address_of(bridge, boxes[i], macs[i], vlans[i])
-        box = bridge.box[boxes[i]]
-        if number == NOBODY:
-            continue
-        if box.n_known == box.params.table_entries:
-            box.counts.not_learned += 1
-            continue
-        bridge.address[number].logical_port = logical_ports[i]
-        box.n_known += 1
-        box.counts.learned += 1
+        learn(bridge, 0, address_of(bridge, boxes[i], macs[i], vlans[i]), logical_ports[i])
