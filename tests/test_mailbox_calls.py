@@ -162,6 +162,17 @@ def test_tables_are_those_of_the_device(preset: str | None, tables: tuple[int, i
     assert (adapter.addresses, adapter.kept_for_pf, adapter.vlans) == tables
 
 
+def test_classes_of_traffic_are_those_of_the_arbitration() -> None:
+    """With them the PF refuses VLANs, and tells how many there are and in which frames without a priority are."""
+    halves, priorities = [{"percent": 50}, {"percent": 50}], [1, 0, 0, 0, 0, 0, 0, 0]
+    nic = {"vfs": 3, "arbitration": {"classes": halves, "priorities": priorities}}
+    found = state_of(made(nic=nic))
+    assert handle(found, 0, (0x9,)).reply[1:5] == (1, 1, 2, 1)
+    refused = handle(found, 0, (0x10004, 9))
+    assert refused.is_refused and refused.why == "traffic classes are on, and VLANs are then the PF's"
+    assert handle(state_of(made()), 0, (0x9,)).reply[1:5] == (1, 1, 0, 0)
+
+
 def test_what_is_set_in_passing_the_driver_by_is_taken_over() -> None:
     """Of the VF whose keys change, and of them alone: what it has asked for before stays."""
     before = made()

@@ -32,8 +32,9 @@ class Adapter:
 
     `addresses`, `kept_for_pf`, `vlans`: receive-address entries, those that no VF's further address may take, and
     VLANs with a set of pools each. `pf_addresses`: entries that the PF has in use. `pf_max_frame_bytes` with FCS.
-    `classes`: traffic classes in use, 0 where there are none. `known_groups`: group addresses that anybody names, of
-    which a VF's hashes let some through. `native_vlan`: VLAN of frames without a tag where no VF has its own.
+    `classes`: traffic classes in use, 0 where there are none; `default_class`: that of frames without a priority.
+    `known_groups`: group addresses that anybody names, of which a VF's hashes let some through. `native_vlan`: VLAN of
+    frames without a tag where no VF has its own.
     """
 
     device: str = "82599"
@@ -175,6 +176,7 @@ def state_of(config: Config, *, server: int = 0, known_groups: tuple[int, ...] =
 def _adapter_of(config: Config, pf: Port, known_groups: tuple[int, ...]) -> Adapter:
     device = config.nic.preset or "82599"
     tables = TABLES.get(device, TABLES["82599"])
+    arbitration = config.nic.arbitration
     return Adapter(
         device=device,
         addresses=tables.addresses,
@@ -185,6 +187,8 @@ def _adapter_of(config: Config, pf: Port, known_groups: tuple[int, ...]) -> Adap
         pf_promiscuous=pf.promiscuous,
         port_rate_bps=config.port.rate_bps,
         queues_per_vf=config.nic.queues_per_vf,
+        classes=len(arbitration.classes) if arbitration else 0,
+        default_class=arbitration.class_of_priority(0) if arbitration else 0,
         native_vlan=config.switch.uplink.native_vlan or DEFAULT_VLAN,
         known_groups=known_groups,
     )
