@@ -6,15 +6,17 @@ import random
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hwmodel import Result, limits, simulate
 from hwmodel.config import config_from_mapping
+from hwmodel.machine.counts.flow_state import PASSED_FLOW
 from hwmodel.machine.counts.passed_flows import row_of
 from hwmodel.machine.guest.choice import begin_passing_turn
 from hwmodel.machine.guest.rates import give_owed
 from hwmodel.results import MarkedAt, check_balance
-from hwmodel.simulation.passed_flows import SAMPLE_STREAM
+from hwmodel.simulation.passed_flows import sampled_flows
 from hwmodel.words.virtual_switch import mark_sentence, sample_sentence
 from tests.config_cases import complaints
 
@@ -180,6 +182,25 @@ def test_samples_estimate_flows_within_their_error() -> None:
     assert "one in 20" in sample_sentence(result.samples)
 
 
+def test_samples_are_those_of_the_window_of_flows_that_came_up_in_it_too() -> None:
+    """One in 4. Of vf0's flow 30 - 10 frames with 5 - 2 samples, of vf1's, which is new, 4 with one of 64 B."""
+    start, end = np.zeros(2, PASSED_FLOW), np.zeros(3, PASSED_FLOW)
+    start[1] = (10, 15_000, 2, 3_000, 4_500_000, 0, 0)
+    end[1], end[2] = (30, 45_000, 5, 7_500, 11_250_000, 0, 0), (4, 256, 1, 64, 4_096, 0, 0)
+    book: Any = SimpleNamespace(flows=[("vf0", "vf1"), ("vf1", "vf2")])
+    span: Any = SimpleNamespace(start=SimpleNamespace(passed=start), end=SimpleNamespace(passed=end))
+    config: Any = SimpleNamespace(virtual_switch=SimpleNamespace(sample_one_in=4))
+    found = sampled_flows(config, book, span)
+    assert found is not None and found.one_in == 4
+    first, second = found.flows
+    assert (first.from_, first.frames, first.bytes, first.samples) == ("vf0", 20, 30_000, 3)
+    assert (first.estimated_frames, first.estimated_bytes) == (12, 18_000)
+    assert (first.frames_error, first.bytes_error) == (pytest.approx(6), pytest.approx(9_000))
+    assert (second.to, second.frames, second.estimated_bytes, second.bytes_error) == (
+        "vf2", 4, 256, pytest.approx(64 * 12**0.5),
+    )  # fmt: skip
+
+
 def test_each_frame_as_a_sample_is_the_count_itself_and_takes_its_time() -> None:
     changes = {"host.virtual_switch.sample_one_in": 1, "host.virtual_switch.sample_time": "350ns"}
     result, expected = run(changes), limits(config_from_mapping(BASE, changes))
@@ -188,7 +209,6 @@ def test_each_frame_as_a_sample_is_the_count_itself_and_takes_its_time() -> None
     assert result.totals.gbps == pytest.approx(expected.gbps, rel=0.02)
     fewer = {**changes, "host.virtual_switch.sample_one_in": 7}
     assert run(fewer).totals.gbps == pytest.approx(1500 * 8 / 450, rel=0.02)
-    assert SAMPLE_STREAM == 2**21 + 1
 
 
 def test_a_mirror_costs_its_copies() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import hwmodel
 from hwmodel.config import read_base
-from hwmodel.simulation.nic_state import random_words
+from hwmodel.simulation.random_streams import random_words
 
 pytestmark = pytest.mark.real_clocks  # as the processes beside have them
 

@@ -13,7 +13,8 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.simulation import nic_state
-from hwmodel.simulation.nic_state import build_state, function_of, random_words, ring_slots
+from hwmodel.simulation.nic_state import build_state, function_of, ring_slots
+from hwmodel.simulation.random_streams import random_words
 from tests.memory_pages import real_is_long
 from tests.simulation_cases import config_of
 

@@ -24,13 +24,13 @@ import numpy as np
 from hwmodel.config import descriptors_of
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.nic_state import LONGEST_BYTES, POSTED_AS, set_byte_time
+from hwmodel.simulation.random_streams import CLOCKS
 from hwmodel.units import FS_PER_US
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.workload.traffic import Workload
 
-CLOCK_STREAM = 1 << 40  # of random words; sources and servers have those before
 HOST, ADAPTER, BOX, OUTSIDE, SENDER, START, REFILL, PERIOD = range(8)  # what is drawn for
 PPB = 10**9
 # Of 2**32 pieces of taking frames so many end with a refill ahead of its batch: one in 64. Phases of rings that are
@@ -50,7 +50,7 @@ ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs"
 
 def drawn(seed: int, what: int, number: int, server: int, below: int) -> int:
     """Draw a number of 0 to `below` - 1 for one thing of a machine, which no other thing's draw changes."""
-    words = np.random.SeedSequence([seed, CLOCK_STREAM, what, server, number]).generate_state(2, np.uint32)
+    words = np.random.SeedSequence([seed, CLOCKS, what, server, number]).generate_state(2, np.uint32)
     return ((int(words[0]) << 32 | int(words[1])) * below) >> 64
 
 

@@ -12,7 +12,8 @@ from hwmodel.machine.link_alone import TRANSFER_CAP, run_dma
 from hwmodel.results import Latency, summarize_latency
 from hwmodel.simulation.kernel_cache import DMA_ENTRIES, fill_cache
 from hwmodel.simulation.memory import TWO_TO_32, place_pages, set_cache_hits, tx_stride_bytes
-from hwmodel.simulation.nic_state import State, build_state, random_words
+from hwmodel.simulation.nic_state import State, build_state
+from hwmodel.simulation.random_streams import DMA_TRANSFERS, random_words
 from hwmodel.units import FS_PER_S
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ WINDOW_TRANSFERS = 20_000
 LATENCY_TRANSFERS = 2000
 LARGEST_BYTES = 1 << 20
 CACHE_LINE_BYTES = 64
-TRANSFER_STREAM = 1 << 24  # of random words, beside those of servers and sources
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _machine(config: Config, n_bytes: int, operation: str, most_ahead: int, wind
         params.unit_bytes = -(-n_bytes // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
         params.n_places = max(1, window.n_bytes // int(params.unit_bytes))
         params.is_random = window.is_random
-        transfers.rng[:] = random_words(config.run.seed, TRANSFER_STREAM)
+        transfers.rng[:] = random_words(config.run.seed, DMA_TRANSFERS)
         set_cache_hits(host, config, read_bytes=window.n_bytes, written_bytes=window.n_bytes)
     if params.writes_first:  # what was just written lies in the cache of the adapter's own socket
         host.params.read_latency_fs, host.params.read_hits = config.host.read_latency_fs, TWO_TO_32

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from hwmodel.simulation.span import Span
     from hwmodel.workload.traffic import FrameTemplate
 
-STREAM = 1 << 21  # of random words; those of hosts and sources are before
 COUNTED = tuple(FLOW_CACHE_COUNTS.names or ())
 
 

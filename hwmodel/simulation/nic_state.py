@@ -42,6 +42,7 @@ from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import TWO_TO_32, fill_engines, fill_memory, fill_translation
 from hwmodel.simulation.pci_buses import fill_bus_end
+from hwmodel.simulation.random_streams import FIRST_HOST, SECOND_HOST, random_words
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
@@ -73,7 +74,6 @@ OF_DRIVERS = (
     "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
-FIRST_SERVER_STREAM = 1 << 20  # of random words; those before are the first server's and the sources'
 # From here on large pages gain what they take to be filled; short runs that say what limits are seldom so long.
 LONG_FS, LONG_FRAMES = 20_000_000 * FS_PER_NS, 20_000
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
@@ -107,8 +107,8 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _be_idle(nic)
     _fill_adapter(nic, config)
     for number, (link, host) in enumerate(zip(nic.pcie, nic.host, strict=True)):
-        stream = server * ADAPTER_LINKS + number
-        host.rng[:] = random_words(seed, FIRST_SERVER_STREAM + stream if stream else 0)
+        at = server * ADAPTER_LINKS + number
+        host.rng[:] = random_words(seed, SECOND_HOST + at - 1 if at else FIRST_HOST)
         _fill_link(link, config)
         _fill_jitter(host.params, config)
         fill_translation(link, host, nic.params, config)
@@ -265,13 +265,6 @@ def _fill_jitter(params: Any, config: Config) -> None:
             params.jitter_fs[i] = item.offset_fs
             params.jitter_threshold[i] = below * TWO_TO_32 // total
         params.n_jitter_bins = len(jitter.bins)
-
-
-def random_words(seed: int, stream: int) -> Any:
-    """Return four words of 32 bits, not all zero, that start an independent stream."""
-    words = np.random.SeedSequence([seed, stream]).generate_state(4).astype(np.int64)
-    words[0] |= 1
-    return words
 
 
 def _fill_adapter(nic: Nic, config: Config) -> None:

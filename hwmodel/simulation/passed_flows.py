@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
     from hwmodel.simulation.span import Span
 
-SAMPLE_STREAM = (1 << 21) + 1  # of random words, behind that of the flow cache
-
 
 def passed_flows(nic: Any) -> npt.NDArray[Any]:
     """Copy what a virtual switch has counted of each flow so far, if it counts any, behind what was of none."""

@@ -40,9 +40,9 @@ from hwmodel.simulation.adapter_headers import (
 )
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Flows, Stations, flows_of
-from hwmodel.simulation.flow_cache import STREAM, number_connections
-from hwmodel.simulation.nic_state import Nic, State, function_of, random_words
-from hwmodel.simulation.passed_flows import SAMPLE_STREAM
+from hwmodel.simulation.flow_cache import number_connections
+from hwmodel.simulation.nic_state import Nic, State, function_of
+from hwmodel.simulation.random_streams import FIRST_SOURCE, FLOW_CACHE, FLOW_SAMPLES, random_words
 from hwmodel.simulation.switch_tables import port_numbers
 from hwmodel.workload.traffic import Source, Workload
 
@@ -71,9 +71,9 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     headers = headers_of(workload.templates, stations)
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     enter_sources(nic, numbers_in(config), config, workload, seed)
-    number_connections(nic.virtual_switch.flow_cache, config, workload.templates, random_words(seed, STREAM))
+    number_connections(nic.virtual_switch.flow_cache, config, workload.templates, random_words(seed, FLOW_CACHE))
     if nic.virtual_switch.params.sample_one_in > 0:
-        nic.virtual_switch.rng[:] = random_words(seed, SAMPLE_STREAM)
+        nic.virtual_switch.rng[:] = random_words(seed, FLOW_SAMPLES)
     return stations
 
 
@@ -196,7 +196,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
         "fixed_burst_frames": [source.fixed_burst_frames for source in sources],
         "next_record": [starts[listed] for listed in order],
         "last_record": [starts[listed + 1] for listed in order],
-        "rng": [random_words(seed, 1 + listed) for listed in order],
+        "rng": [random_words(seed, FIRST_SOURCE + listed) for listed in order],
         "function": functions,
         "adapter_port": [
             0 if not is_uplink(source.port) else BY_BOND if config.bond else uplinks.index(source.port)

@@ -1,0 +1,25 @@
+"""The streams of random numbers of a run: each is started by the seed and a number of its own, all of which stand here.
+
+So no stream changes with what another one draws.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+FIRST_HOST = 0
+FIRST_SOURCE = 1  # of sources in the order in which the workload lists them
+SECOND_HOST = (1 << 20) + 1  # and so on, by the number of the server
+FLOW_CACHE = 1 << 21  # which connection a frame of a virtual switch is of
+FLOW_SAMPLES = FLOW_CACHE + 1  # which frames a virtual switch samples
+DMA_TRANSFERS = 1 << 24  # of `hwmodel dma`
+CLOCKS = 1 << 40  # one for each thing that `clocks.drawn` is asked for
+
+
+def random_words(seed: int, stream: int) -> Any:
+    """Return four words of 32 bits, not all zero, that start an independent stream."""
+    words = np.random.SeedSequence([seed, stream]).generate_state(4).astype(np.int64)
+    words[0] |= 1
+    return words
