@@ -97,7 +97,7 @@ def test_of_two_homes_the_first_counts_and_who_learns_asks_nobody():
 def test_a_full_table_does_not_hear_who_announces_itself():
     bridges = zeros(1, BRIDGE)
     box = bridges[0].box[0]
-    box.params.learns, box.params.table_entries = 1, 2
+    box.params.learns, box.params.table_entries, box.params.ageing_fs = 1, 2, 1
     announce(bridges, *columns((0, 5, 1, 3), (0, 6, 1, 4), (0, 7, 1, 5)))
     assert (box.n_known, box.counts.learned, box.counts.not_learned) == (2, 2, 1)
     assert bridges[0]["address"]["logical_port"][:3].tolist() == [3, 4, NOBODY]
