@@ -17,6 +17,7 @@ from hwmodel.machine.guest.choice import begin_passing_turn
 from hwmodel.machine.guest.rates import give_owed
 from hwmodel.results import MarkedAt, check_balance
 from hwmodel.simulation.passed_flows import sampled_flows
+from hwmodel.simulation.random_streams import FLOW_SAMPLES
 from hwmodel.words.virtual_switch import mark_sentence, sample_sentence
 from tests.config_cases import complaints
 
@@ -209,6 +210,7 @@ def test_each_frame_as_a_sample_is_the_count_itself_and_takes_its_time() -> None
     assert result.totals.gbps == pytest.approx(expected.gbps, rel=0.02)
     fewer = {**changes, "host.virtual_switch.sample_one_in": 7}
     assert run(fewer).totals.gbps == pytest.approx(1500 * 8 / 450, rel=0.02)
+    assert FLOW_SAMPLES == 2**21 + 1
 
 
 def test_a_mirror_costs_its_copies() -> None:

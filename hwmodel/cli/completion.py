@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwmodel.config.schema import Schema
 
 SHELLS = ("bash", "zsh", "fish")
 _CONFIG, _KEY = "_hwmodel_config", "_hwmodel_key"
@@ -29,7 +32,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str, names: Sequen
     return str(shtab.complete(parser, shell=shell, preamble=_preamble(names, keys)))  # type: ignore[arg-type]
 
 
-def keys_of_schema(schema: dict[str, Any]) -> list[str]:
+def keys_of_schema(schema: Schema) -> list[str]:
     """Return the dotted keys of a configuration's JSON schema that stand in blocks, without those of lists' entries."""
     from hwmodel.config.schema import keys_in
 

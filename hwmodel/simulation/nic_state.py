@@ -42,7 +42,7 @@ from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import TWO_TO_32, fill_engines, fill_memory, fill_translation
 from hwmodel.simulation.pci_buses import fill_bus_end
-from hwmodel.simulation.random_streams import FIRST_HOST, SECOND_HOST, random_words
+from hwmodel.simulation.random_streams import random_words, stream_of_host
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _be_idle(nic)
     _fill_adapter(nic, config)
     for number, (link, host) in enumerate(zip(nic.pcie, nic.host, strict=True)):
-        at = server * ADAPTER_LINKS + number
-        host.rng[:] = random_words(seed, SECOND_HOST + at - 1 if at else FIRST_HOST)
+        host.rng[:] = random_words(seed, stream_of_host(server * ADAPTER_LINKS + number))
         _fill_link(link, config)
         _fill_jitter(host.params, config)
         fill_translation(link, host, nic.params, config)

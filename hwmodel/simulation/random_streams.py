@@ -9,13 +9,17 @@ from typing import Any
 
 import numpy as np
 
-FIRST_HOST = 0
 FIRST_SOURCE = 1  # of sources in the order in which the workload lists them
-SECOND_HOST = (1 << 20) + 1  # and so on, by the number of the server
+HOSTS = 1 << 20  # by their numbers in all servers; but the first has 0
 FLOW_CACHE = 1 << 21  # which connection a frame of a virtual switch is of
 FLOW_SAMPLES = FLOW_CACHE + 1  # which frames a virtual switch samples
 DMA_TRANSFERS = 1 << 24  # of `hwmodel dma`
 CLOCKS = 1 << 40  # one for each thing that `clocks.drawn` is asked for
+
+
+def stream_of_host(number: int) -> int:
+    """Return the stream of a host by its number among those of all servers."""
+    return HOSTS + number if number else 0
 
 
 def random_words(seed: int, stream: int) -> Any:
