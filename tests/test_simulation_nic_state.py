@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.simulation import nic_state
-from hwmodel.simulation.nic_state import build_state, function_of, ring_slots
+from hwmodel.simulation.nic_state import build_state, fill_state, function_of, ring_slots
 from hwmodel.simulation.random_streams import random_words
 from tests.memory_pages import real_is_long
 from tests.simulation_cases import config_of
@@ -150,6 +151,16 @@ def test_random_streams_differ_by_seed_and_number_and_never_stand_still():
     assert len(streams) == 400
     assert all(any(words) and all(0 <= word < 2**32 for word in words) for words in streams)
     assert random_words(3, 4).tolist() == random_words(3, 4).tolist()
+
+
+@pytest.mark.parametrize(("server", "stream"), [(0, 0), (1, 2**20 + 1), (3, 2**20 + 3)])
+def test_each_servers_host_has_a_stream_of_its_own(server, stream):
+    """By the numbers of docs/datapath.md, "The host's memory"."""
+    config = config_of()
+    nic = build_state(config, seed=5)[0]
+    fill_state(nic, config, 5, server)
+    first, *others = np.random.SeedSequence([5, stream]).generate_state(4).tolist()
+    assert nic.host[0].rng.tolist() == [first | 1, *others]
 
 
 def test_the_hosts_stream_follows_the_seed():
