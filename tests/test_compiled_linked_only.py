@@ -134,3 +134,34 @@ def test_indices_count_from_the_start():
     usual, ours = _choices(), _choices(pipeline_class=Entry)
     assert usual[1] == ours[1] == 9_007_008
     assert usual[0] > 0 == ours[0]
+
+
+def _count_flagged(events):
+    n = 0
+    for event in events:
+        if event.flag:
+            event.n = 0
+            n += 1
+    return n
+
+
+def _count_positive(events):
+    n = 0
+    for event in events:
+        if event.flag > 0:
+            event.n = 0
+            n += 1
+    return n
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+@pytest.mark.parametrize(("function", "n_weighed"), [(_count_flagged, 1), (_count_positive, 0)])
+def test_a_flag_is_taken_for_one_that_seldom_is_set(function, n_weighed):
+    """LLVM is told so where a number is tested as it stands, not where it is compared; the count is the same."""
+    events = np.array([(0, 5), (1, 5), (2, 5)], np.dtype([("flag", np.int64), ("n", np.int64)])).view(np.recarray)
+    count = njit(function, pipeline_class=Entry)
+    assert count(events) == 2
+    assert events.n.tolist() == [5, 0, 0]
+    ((_, compiled),) = count.overloads.items()
+    code = compiled.library.get_llvm_str()
+    assert code.count('"branch_weights", i32 2000, i32 1') == n_weighed  # of going on past it
