@@ -91,7 +91,7 @@ def reaches_host(nic, pcie, now_fs, sending):
             ready_fs = write_lands_fs(nic, pcie, pass_fs, sending)
         else:
             ready_fs = read_begins_fs(nic, pcie, now_fs, pcie.tags.slot[sending.tag])
-    if pcie.params.has_credits:
+    if pcie.params.has_credits > 0:
         if is_write:
             return_when_passed(nic.clock, pcie, now_fs, pass_fs, sending.data_bytes)
         else:
@@ -103,7 +103,7 @@ def reaches_host(nic, pcie, now_fs, sending):
 def reaches_adapter(clock, pcie, now_fs, sending):
     """Count a TLP that the adapter has received, and send a completion's credits back."""
     received(pcie, pcie.down, pcie.up)
-    if pcie.params.has_credits and CLASS_OF[sending.kind] == COMPLETION_CREDIT:
+    if pcie.params.has_credits > 0 and CLASS_OF[sending.kind] == COMPLETION_CREDIT:
         return_credits(clock, pcie, now_fs, COMPLETION_CREDIT, sending.data_bytes)
 
 

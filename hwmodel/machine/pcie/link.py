@@ -153,7 +153,7 @@ def start_up(nic, pcie, now_fs):
     p_bytes = 0
     if p_waits:
         p_bytes = write_chunk(pcie, posted.ring[posted.head & posted.mask])
-    if pcie.params.has_credits:
+    if pcie.params.has_credits > 0:
         p_may_go = can_send(pcie.credits[POSTED_CREDIT], p_bytes)
         np_may_go = can_send(pcie.credits[NON_POSTED_CREDIT], 0)
         set_stalled(ledger.counts.stalls.posted_credits, now_fs, p_waits and not p_may_go)
@@ -172,13 +172,13 @@ def start_up(nic, pcie, now_fs):
             send_read = pcie.params.arbitration == READS_FIRST
     link.chosen_tail = posted.tail
     if send_read:
-        if pcie.params.has_credits:
+        if pcie.params.has_credits > 0:
             consume(pcie.credits[NON_POSTED_CREDIT], 0)
         nic.clock.next_at[UP_DONE + number_of(pcie)] = transmit(
             pcie, link, now_fs, reads, 1, pcie.params.read_request_bytes, 0
         )
         return False
-    if pcie.params.has_credits:
+    if pcie.params.has_credits > 0:
         consume(pcie.credits[POSTED_CREDIT], p_bytes)
     entry = posted.ring[posted.head & posted.mask]
     header_bytes = pcie.params.completion_bytes if entry.kind == REGISTER_COMPLETION else pcie.params.request_bytes
@@ -322,10 +322,10 @@ def start_down(nic, pcie, now_fs):
             credit = pcie.credits[COMPLETION_CREDIT]
             n_bytes = completion_chunk(pcie, entry)
             can_go = pcie.params.has_credits == 0 or can_send(credit, n_bytes)
-            if pcie.params.has_credits:
+            if pcie.params.has_credits > 0:
                 set_stalled(nic.ledger.counts.stalls.completion_credits, now_fs, not can_go)
             if can_go:
-                if pcie.params.has_credits:
+                if pcie.params.has_credits > 0:
                     consume(credit, n_bytes)
                 send_completion(clock, pcie, now_fs)
                 return
