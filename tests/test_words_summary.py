@@ -130,6 +130,14 @@ def test_an_overload_says_that_rings_are_full_and_that_the_senders_wait_grows():
     assert "more is offered" not in full_summary(overloaded_result(bottleneck=gets_through))
 
 
+@pytest.mark.parametrize(("mean", "told"), [(1.5, None), (16.0, "Read tags 16.0 of 32 in use")])
+def test_credits_that_lack_do_not_make_tags_half_full(mean, told):
+    queues = {"tags": QueueDepth(mean=mean, max=32)}
+    result = sample_result(stalls_ns=Stalls(credits=15e6, credits_posted=15e6), queues=queues)
+    lines = [line for line in summary(result).splitlines() if line.startswith("Half full or more")]
+    assert lines == ([f"Half full or more, mean over the window: {told}"] if told else [])
+
+
 def test_a_capture_that_fills_no_ring_is_not_said_to_wait_in_one():
     workload = {"workload": {"pcap": "c.pcap", "pcap_time": "asap"}, "nic": {"tx_ring": 512}}
     assert "full Tx ring" in full_summary(overloaded_result(config=workload))

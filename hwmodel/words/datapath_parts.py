@@ -38,7 +38,7 @@ def datapath_parts(result: Result) -> dict[str, Part]:
         "down": Part(f"{link} down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
         "tx_buffer": buffer_part("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
         "memory": _memory(shares.get("host.drain", shares.get("host.memory"))),
-        "tags": _tags(result),
+        "tags": _tags_and_credits(result),
         "switch": _switch(result),
         "wire": _wire(result),
         "rx_buffer": buffer_part("Rx buffer", queues.get("rx_buffer"), nic.get("rx_buffer")),
@@ -83,21 +83,25 @@ def _kib(n_bytes: float) -> str:
     return three_digits(n_bytes / 1024)
 
 
-def _tags(result: Result) -> Part:
-    """Return the read tags, and beside them how long something waited for credits, where it did."""
+def tags_part(result: Result) -> Part:
+    """Return how many read tags are in use."""
     share, depth = result.utilization.get("pcie.tags"), result.queues.get("tags")
     pcie = result.config.get("pcie")
     n_tags = _whole(pcie.get("tags")) if isinstance(pcie, Mapping) else None
-    lines = []
-    if depth is not None:
-        lines.append(f"{three_digits(depth.mean)}{f' of {n_tags}' if n_tags else ''} in use")
-        share = min(1.0, depth.mean / n_tags) if n_tags else share
-    elif share is not None:
-        lines.append(f"all in use {percent_text(share)}")
+    if depth is None:
+        return Part("Read tags", () if share is None else (f"all in use {percent_text(share)}",), share)
+    line = f"{three_digits(depth.mean)}{f' of {n_tags}' if n_tags else ''} in use"
+    return Part("Read tags", (line,), min(1.0, depth.mean / n_tags) if n_tags else share)
+
+
+def _tags_and_credits(result: Result) -> Part:
+    """Return the read tags, and beside them how long something waited for credits, where it did."""
+    tags = tags_part(result)
     lacking = result.stalls_ns.credits / result.window.duration_ns if result.window.duration_ns > 0 else 0.0
     if lacking <= 0:
-        return Part("Read tags", tuple(lines), share)
-    return Part("Tags, credits", (*lines, f"credits lack {percent_text(lacking)}"), max(share or 0.0, lacking))
+        return tags
+    lines = (*tags.lines, f"credits lack {percent_text(lacking)}")
+    return Part("Tags, credits", lines, max(tags.share or 0.0, lacking))
 
 
 def _memory(drain: float | None) -> Part:

@@ -20,7 +20,7 @@ from hwmodel.words.bridge_reading import (
     ports_at,
 )
 from hwmodel.words.classes import class_lines, class_words
-from hwmodel.words.datapath_parts import datapath_parts
+from hwmodel.words.datapath_parts import datapath_parts, tags_part
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
 from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences
 from hwmodel.words.quantities import (
@@ -498,7 +498,7 @@ def _beside_lines(result: Result) -> Iterator[Line]:
         yield Line(printable(f"Drops at bridges, frames, whole run: {'; '.join(lost)}"))
     if result.servers:
         return
-    parts = datapath_parts(result)
+    parts = datapath_parts(result) | {"tags": tags_part(result)}  # tags alone: credits that lack fill nothing
     filled = [parts[name] for name in _QUEUES if (parts[name].share or 0.0) >= _FILLED]
     if result.segments:
         yield Line(segment_words(result.segments))
