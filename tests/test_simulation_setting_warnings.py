@@ -21,6 +21,26 @@ POLICE = {"action": "police", "rate": "1Gbps", "burst": "1000B"}
 TWO_SIZES = {"workload": {"pattern": "pairs", "sizes": [[64, 3], [1518, 1]]}}
 
 
+@pytest.mark.parametrize(
+    ("sent", "outside", "named"),
+    [
+        ({"frame_bytes": 64}, {"frame_bytes": 1518}, "workload.frame_bytes"),
+        ({"sizes": [[64, 1], [128, 1]]}, {"frame_bytes": 1518}, "workload.sizes"),
+        ({"frame_bytes": 64}, {"sizes": [[64, 1], [128, 1]]}, "workload.frame_bytes"),
+        ({"frame_bytes": 64}, {}, None),  # the frames from outside have it
+        ({"sizes": [[64, 1], [128, 1]]}, {}, None),
+        ({}, {"frame_bytes": 64}, None),
+        ({"frame_bytes": 64, "pattern": "pairs"}, {"frame_bytes": 1518}, None),
+    ],
+)
+def test_lengths_that_nobody_sends_are_told(sent, outside, named):
+    workload = {"pattern": "none", "external": {"rate": "1Gbps", **outside}, **sent}
+    run = {"warmup": "100us", "duration": "300us", "clocks": "exact"}
+    result = simulate(config_from_mapping({"workload": workload, "run": run}))
+    found = [text.partition(" does nothing: ")[0] for text in result.warnings if "no VM sends" in text]
+    assert found == ([named] if named else [])
+
+
 def test_frames_that_may_not_come_back_are_told_with_the_key():
     (found,) = (text for text in simulate(config_from_mapping(REFLECTED)).warnings if "SAME_PORT" in text)
     assert "bridge.ports.adapter.hairpin is false" in found and "in mode vepa" in found

@@ -42,7 +42,7 @@ from .workload import DEFAULT_HEADER, lengths_of_send
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
 _BASE_IP = IPv4Address("10.0.0.1")
-_DEFAULT_FRAME_BYTES = 1518
+DEFAULT_FRAME_BYTES = 1518
 # A frame of 1518 B with the timestamps of TCP.
 _DEFAULT_MSS = "1448B"
 ALL = "all"
@@ -253,13 +253,13 @@ def _fill_workload(document: Document, workload: dict[str, Any], nic: Any, base_
         workload.setdefault("pattern", "none")  # the capture's frames say who sends to whom
     _fill_sends(workload, nic)
     if pcap is None and workload.get("frame_bytes") is None and workload.get("sizes") is None:
-        workload["frame_bytes"] = _DEFAULT_FRAME_BYTES
+        workload["frame_bytes"] = DEFAULT_FRAME_BYTES
     external = workload.get("external")
     if isinstance(external, dict) and external.get("frame_bytes") is None and external.get("sizes") is None:
         for key in ("frame_bytes", "sizes"):
             external[key] = workload.get(key)
         if external["frame_bytes"] is None and external["sizes"] is None:
-            external["frame_bytes"] = _DEFAULT_FRAME_BYTES
+            external["frame_bytes"] = DEFAULT_FRAME_BYTES
 
 
 def spread_port_defaults(document: Document, stations: list[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.config.names import UPLINK
+from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.system import bridges_at
 from hwmodel.results import BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
@@ -39,6 +40,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from blocked_behind(result)
     yield from _not_obeyed(config, result)
     yield from _unused_weights(config)
+    yield from _unused_lengths(config)
     yield from _unasked_lists(config)
 
 
@@ -55,6 +57,17 @@ def _unused_weights(config: Config) -> Iterator[str]:
                 order = ("nic.arbitration.pools", arbitration.pools)
             station = f"{server.prefix}switch.ports.{heavier.name}.weight"
             yield words.unused_weight(station, heavier.weight, f"{server.prefix}{order[0]} is {order[1]}")
+
+
+def _unused_lengths(config: Config) -> Iterator[str]:
+    """Tell of lengths that nobody sends: others than those from outside, and given, for by default there is one."""
+    workload = config.workload
+    outside = workload.external
+    if outside is None or workload.pattern is not None or workload.pcap is not None:
+        return
+    lengths = workload.frame_bytes, workload.sizes
+    if lengths not in ((outside.frame_bytes, outside.sizes), (DEFAULT_FRAME_BYTES, None)):
+        yield words.unused_lengths("frame_bytes" if workload.sizes is None else "sizes")
 
 
 def _unasked_lists(config: Config) -> Iterator[str]:

@@ -248,6 +248,14 @@ def unused_weight(station: str, weight: int, order: str) -> str:
     return f"{station} is {weight}, and nothing goes by weights: {order} ({others} by them)."
 
 
+def unused_lengths(key: str) -> str:
+    """Say that the lengths of frames that VMs send do nothing where none sends."""
+    return (
+        f"workload.{key} does nothing: with pattern: none no VM sends, and frames from outside have lengths of their "
+        "own (workload.external)."
+    )
+
+
 def unasked_lists(keys: Sequence[str], mode: str) -> str:
     """Say that access lists and guards of an adapter's switch do nothing."""
     verb = "is" if len(keys) == 1 else "are"
