@@ -65,7 +65,8 @@ class _FlagsSeldomSet(Lower):
 
     LLVM takes a number that is tested for one that mostly is not 0, and puts what a set flag leads to into the path of
     every frame. Most flags tell what few configurations have, or few frames meet: taken for not set, they lead out of
-    that path, and a run takes 3 to 11 % less time. A comparison (`if n > 0:`) is left to LLVM.
+    that path, and a run takes 3 to 11 % less time. A comparison (`if n > 0:`) is left to LLVM; so what many
+    configurations have, as link credits, is compared.
     """
 
     def lower_inst(self, inst: Any) -> None:
@@ -111,7 +112,7 @@ class _OutOfLine(_Unlinked):
 
 
 class _Lowered(NativeLowering):
-    """Lower a function as above."""
+    """Lower a function whose flags are taken for seldom set."""
 
     @property
     def lowering_class(self) -> type[Lower]:
