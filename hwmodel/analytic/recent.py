@@ -19,9 +19,9 @@ Found = TypeVar("Found")
 
 
 class _Content:
-    """Stand for what a configuration says of the machine and its load; how long a run takes is no part of it.
+    """Compare configurations by what they say of the machine and its load, not by how it is run.
 
-    `unread`: nor are these blocks, but where there are several servers, which may differ in them.
+    `unread`: further blocks that do not count; with several servers, which may differ in them, they do.
     """
 
     def __init__(self, config: Config, unread: frozenset[str]) -> None:
@@ -53,16 +53,16 @@ _memories: list[Callable[[], None]] = []
 
 
 def forget() -> None:
-    """Forget everything: for whoever changes the closed form itself."""
+    """Empty all caches: for whoever changes the closed form itself."""
     for clear in _memories:
         clear()
 
 
 def remembered(*unread: str) -> Callable[[Callable[..., Found]], Callable[..., Found]]:
-    """Let a function of a configuration, and of what else tells its results apart, remember its last few results.
+    """Cache the last few results of a function of a configuration, by its content and the other arguments.
 
-    Not those of a capture, whose file may change. `unread`: blocks of one server's configuration that the function
-    does not look at.
+    A load from a capture is not cached: its file may change. `unread`: blocks of one server's configuration that the
+    function does not read.
     """
 
     def remembering(function: Callable[..., Found]) -> Callable[..., Found]:

@@ -33,7 +33,7 @@ def _decorators() -> tuple[Any, Any, Any, Any]:
         return plain
 
     # Only an entry can be called from Python; the others have neither a wrapper for it nor machine code of their own.
-    # That LLVM may call a kernel has to be said: else it is put where it is called as soon as what calls it first is.
+    # That LLVM may leave a kernel as a call has to be said: else it is inlined as soon as its first caller is.
     shared["no_cfunc_wrapper"] = True
     inner = shared | {"no_cpython_wrapper": True, "forceinline": False}
     return (

@@ -205,6 +205,6 @@ class LinkedOnly(Entry):
 
 
 class OutOfLine(LinkedOnly):
-    """Compile a function for entries to link in and to call, never to be put where it is called."""
+    """Compile a function for entries to link in and to call, never to inline."""
 
     lowering = _LoweredOutOfLine

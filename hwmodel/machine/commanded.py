@@ -1,7 +1,7 @@
 """A run in which commands change the machine: the engine's loop, cut at each of them.
 
-It has an entry of its own. What commands call, the datapath calls too, and a function that is called from two places is
-put in place at neither: with both in one program a run without commands would be 4 % slower at 64 B, and take a fifth
+It has an entry of its own. Commands and the datapath call the same functions, and LLVM inlines a function only where
+it has a single caller: with both in one program a run without commands would be 4 % slower at 64 B, and take a fifth
 longer to compile.
 """
 

@@ -299,7 +299,7 @@ def handle(nic, now_fs):
             up_done(nic, link_at(nic, lane - UP_DONE), now_fs)
         else:
             completed = handle_rare(nic, now_fs)
-    # Here alone, since it is long and is put where it is called.
+    # Called here alone, since it is long and is inlined.
     if completed != NO_READ:
         read_complete(nic, now_fs, completed)
 

@@ -337,10 +337,10 @@ def run_with_trees(system, share, servers, words, bridges):
 
 @kernel
 def turn_end_fs(system, now_fs, horizon_fs):
-    """Return up to when nothing of PCIe switches and buses can come to a server that is not known yet.
+    """Return until when servers may run: before that nothing new can reach them from PCIe switches and buses.
 
-    What one of them chooses comes to nobody before `ahead_fs` later. A switch chooses nothing before its next event, or
-    something of a server has come to it, which takes `beyond_fs` to come back from there.
+    A choice of a switch or a bus reaches a server or a host `ahead_fs` later at the soonest. A switch chooses again at
+    its next event, or for what a server sends it from now on, which leads to something there `beyond_fs` later.
     """
     trees = system.trees
     servers_fs = np.int64(horizon_fs)
@@ -352,7 +352,7 @@ def turn_end_fs(system, now_fs, horizon_fs):
 
 @kernel
 def before_commands_fs(system, servers, at_fs):
-    """Return the instant before the next command behind a time: a function that goes finds the switches up to date."""
+    """Return the instant before the first command up to a time: a function that goes finds the switches up to date."""
     first_fs = NEVER
     for number in range(system.n_servers):
         commands = servers[number].commands

@@ -81,7 +81,7 @@ def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) 
 
 
 def flow_hashes(templates: Sequence[FrameTemplate]) -> npt.NDArray[np.int64]:
-    """Return by what their senders choose a Tx ring for the headers that say something of a flow; -1 for the others."""
+    """Return the flow hash by which a sender chooses the Tx ring, header by header; -1 for one that has no flow."""
     found = np.full(len(templates), -1, np.int64)
     rows = np.array([at for at, template in enumerate(templates) if template.flow_bytes], np.int64)
     if len(rows):

@@ -27,10 +27,9 @@ ALL_VLANS = range(1, 4095)
 class LogicalPort:
     """Hold one logical port; `interface` is its S-VID, VIF or E-CID, None where its frames have no outer tag.
 
-    `port`: the bridge's own port that leads to it, over extenders or not.
-    `server`, `adapter_port`, `station`: of an interface whose it is, which of the adapter's ports it is at, and the
-    number of its port at the switch there.
-    `wire_vlan`: the VLAN on the wire that it translates, to the only one of its `vlans`; None where it translates none.
+    `port`: the bridge's own port that leads to it, directly or over extenders. `server`, `adapter_port`, `station`: of
+    an interface its server, the adapter's port, and its own port at the switch there, all by number. `wire_vlan`: the
+    VLAN on the wire that it translates to the only one of its `vlans`; None where it translates none.
     """
 
     number: int
@@ -56,12 +55,12 @@ class LogicalPort:
 class PhysicalPort:
     """Hold one physical port; `server` is the number of the server at its other end, None where there is none.
 
-    `adapter_port`, `switch`: of the adapter there, which of its ports it is, by number, and the switch of that port.
-    `owner`, `bridge`: the bridge whose it is, or whose extender's, and its number. `device`, `box`: whose it is by name
-    and number, those of bridges before those of extenders. `root`: the bridge's own port that leads to it.
-    `joined`: the number of the port at its other end, if that is another of these; `to`: its name, if that is another
-    bridge's. `below`: the ports to adapters that it leads to downwards, `logical`: the logical ports of these. What is
-    sent to lists of interfaces that the bridge has set up in the adapters below counts at `groups`.
+    `adapter_port`, `switch`: the adapter's port there, by number, and its switch. `owner`, `bridge`: the bridge that it
+    belongs to, itself or by an extender, and the bridge's number. `device`, `box`: the bridge or extender that has the
+    port, by name and by number; bridges are numbered first. `root`: the bridge's own port that leads to it. `joined`:
+    the number of the bridge's or extender's port at its other end, None where there is none; `to`: that port's name, if
+    it is another bridge's. `below`: the ports to adapters that it leads to downwards; `logical`: their logical ports.
+    `groups`: the logical port at which frames to lists of interfaces count.
     """
 
     number: int

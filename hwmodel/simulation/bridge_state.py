@@ -105,9 +105,9 @@ def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports:
 
 
 def least_on_wire_bytes(workload: Workload) -> int:
-    """Return what each frame of a workload takes at least of any wire on its way, with preamble and gap.
+    """Return the least bytes that any frame of a workload takes on any wire of its way, with preamble and gap.
 
-    It may lose the tags with which it is sent; what is too short is padded.
+    Tags may be removed on the way; frames that are too short are padded.
     """
     type_ends = {len(header) - flow_bytes for _, _, header, flow_bytes in workload.templates}
     most_tag_bytes = max(type_ends, default=0) - UNTAGGED_HEADER_BYTES
@@ -116,9 +116,9 @@ def least_on_wire_bytes(workload: Workload) -> int:
 
 
 def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
-    """Enter for each port how much later than its other end begins to send a frame can be due at the soonest.
+    """Enter the lookahead of each port: the least time from a frame's first bit at the far end to its being due here.
 
-    `least_bytes`: what a frame takes at least of a wire.
+    `least_bytes`: the least bytes that a frame takes on a wire.
     """
     for entry in record.port[: int(record.params.n_ports)]:
         params = entry.params

@@ -312,10 +312,10 @@ def _components(machine: Machine) -> list[_Component]:
 
 
 def _look_less_ahead(machine: Machine, others: Sequence[Machine]) -> None:
-    """Let how much later than one component sends anything another one can meet it be the least of all machines.
+    """Set the lookahead of each wire to its least in any of the machines that the run comes to be.
 
-    Where the latency of bridges changes a frame must be there when its last byte comes, before it is known when it is
-    due.
+    Where a bridge's latency changes in mid-run it is no part of the lookahead: a frame is handed over by the time its
+    last byte comes, and only then is it known which latency it gets.
     """
     if machine.system is None:
         return

@@ -53,8 +53,8 @@ def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
 def entries_alone(has_commands: bool) -> tuple[str, ...]:
     """Return the entry points of one adapter alone.
 
-    Those for commands do without commands too: a process that has them and would have to compile the others goes by
-    them, some percent slower.
+    A run without commands takes the entries for commands too, some percent slower, where this process has those in
+    memory and the others would have to be compiled.
     """
     has_these = _is_loaded(COMMANDED_ENTRIES[0]) and not kernels_are_cached(RUN_ENTRIES[:1])
     return COMMANDED_ENTRIES if has_commands or (has_these and not _is_loaded(RUN_ENTRIES[0])) else RUN_ENTRIES

@@ -164,10 +164,10 @@ def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is
 
 
 def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> tuple[int, int]:
-    """Return how much later than a switch's choice, up and down, anything of it can come to an adapter or its host.
+    """Return the lookahead of a switch's choices, up and down: the least time until one reaches an adapter or a host.
 
-    A TLP comes to the host behind its end and the flight, its credits to the adapter behind its end and their return;
-    one on its way down stands at the link below a flight and the latency after it began.
+    Up, a TLP reaches the host when it has ended and flown, and its credits the adapter when it has ended and they have
+    returned; down, a TLP stands at the link below one flight and the latency after it began.
     """
     params = record.params
     shortest_fs = min(int(params.duration_fs[_shortest_bytes(parts[at].config)]) for at in one.members)
@@ -175,9 +175,9 @@ def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> tuple[in
 
 
 def _until_chosen_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> int:
-    """Return how much later than something at an adapter, or its host, a switch can send something up for it.
+    """Return the least time from an event at an adapter, or its host, until a switch can send something up for it.
 
-    What an adapter begins to send takes the latency, and credits that a host gives back take their return.
+    A TLP that the adapter begins to send takes the latency, credits that the host gives back take their return.
     """
     credits = parts[one.members[0]].config.pcie.credits
     is_infinite = one.above is not None or (credits.ph, credits.pd, credits.nph) == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""Short runs beside a run that is over: what other configurations carry in a window like the first part of its own."""
+"""Short runs after a run has ended: what changed configurations carry in a window like the first part of its own."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ MOST_TIMES_WINDOW = 8  # of the run's own window, where that has few frames
 
 
 class ShortRuns:
-    """Run configurations in short, as long as `run`, which is over, took for some thousand frames.
+    """Run configurations for as long as `run`, which has ended, took for FRAMES frames.
 
-    `make` builds a run from a configuration and its workload. `warm_up_as_long`: as it did itself.
+    `make` builds a run from a configuration and its workload. `warm_up_as_long`: whether short runs warm up for as
+    long as `run` did.
     """
 
     def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:

@@ -115,7 +115,7 @@ class BridgePorts:
         return self._all[port.joined]
 
     def seen_from(self, own: LogicalPort, vlan: int) -> Iterator[tuple[LogicalPort, int]]:
-        """Give where a broadcast comes in that came to a bridge in a VLAN: there, and at each bridge beyond it."""
+        """Give the logical port and VLAN at which a broadcast enters each bridge that it reaches, the first bridge first."""
         yield own, vlan
         if vlan not in own.vlans:
             return

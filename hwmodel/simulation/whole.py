@@ -25,9 +25,10 @@ ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
 
 
 class Whole:
-    """Look at several ledgers as at that of one server; what is no ledger's is the first server's, or all together.
+    """Show several servers and the stations outside as one server: ledgers are added up.
 
-    To be read only, and after `refresh`.
+    Other parts are those of the first server where there is one alone, and sums where there are several. To be read
+    only, and after `refresh`.
     """
 
     def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook, counted: Counted) -> None:

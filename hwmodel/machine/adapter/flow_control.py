@@ -1,6 +1,6 @@
 """The Rx buffer under flow control: levels by class, what goes over its mark, copies in parts of their own.
 
-All of it is out of line: without `nic.flow_control` nothing here runs.
+Nothing of it is inlined into the datapath: without `nic.flow_control` nothing here runs.
 """
 
 from __future__ import annotations

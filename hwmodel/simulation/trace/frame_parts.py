@@ -265,9 +265,9 @@ class FrameNames:
         return ring_queue in self._of_uplink()
 
     def note_carried(self) -> None:
-        """Note which frames a virtual switch has posted to the adapter: their journeys' places may soon be others'.
+        """Note which frames a virtual switch has posted to the adapter, before their journeys' places are used again.
 
-        Of one posted before the first look that has left meanwhile it is not known.
+        A frame that was posted before the first look, and has left since, stays unknown.
         """
         for ring in self._of_uplink():
             queue = self._tx_queue[ring]
@@ -321,7 +321,7 @@ class FrameNames:
     def lost(self, n: int) -> list[str]:
         """Return the ids of the `n` frames and copies dropped in this instant; empty where they are not known.
 
-        The places that were freed last are theirs and those of what was finished in the same instant.
+        Journeys freed last belong to these and to the frames that came to their end in the same instant.
         """
         pool, log = self._nic["ledger"]["journeys"], self._nic["ledger"]["journey_log"]
         n_free = int(pool["n_free"])
