@@ -115,7 +115,7 @@ class BridgePorts:
         return self._all[port.joined]
 
     def seen_from(self, own: LogicalPort, vlan: int) -> Iterator[tuple[LogicalPort, int]]:
-        """Give the logical port and VLAN at which a broadcast enters each bridge that it reaches, the first bridge first."""
+        """Give the logical port and VLAN by which a broadcast enters each bridge that it reaches, from the first on."""
         yield own, vlan
         if vlan not in own.vlans:
             return
