@@ -78,6 +78,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the file of the core under test."""
+    if (n_frames := config.getoption("--frames")) is not None and n_frames < 1:
+        raise pytest.UsageError(f"--frames {n_frames}: a run has one frame or more")
     try:
         config.stash[DUT] = read_dut(Path(config.getoption("--dut") or OWN_CORE))
     except InputError as error:

@@ -119,6 +119,8 @@ def check_report(said):
         ("--sim ghdl", 2, "--sim ghdl: not one of icarus, verilator, questa,"),
         ("--sim xcelium", 1, "hwmodel: --sim xcelium: not installed: xrun (it has to be on PATH)"),
         ("--only test_core", 2, "ERROR: --only test_core: no such test"),
+        ("--frames 0", 2, "ERROR: --frames 0: a run has one frame or more"),
+        ("--frames -3", 2, "ERROR: --frames -3: a run has one frame or more"),
         ("--example cocotb_tests", 2, "cocotb_tests: --example: is there already; name a new folder"),
     ],
 )
