@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,18 @@ def test_a_name_that_nearly_fits_gets_a_hint(tmp_path, monkeypatch):
         "sriov_jumb: no such file (did you mean sriov_jumbo? `hwmodel configs` lists what comes with hwmodel)"
     ]
     assert shipped_hint(Path("nothing_like_it")) == ""
+
+
+def test_a_name_of_the_other_kind_says_what_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    path = CONFIGS / "studies" / "lanes.yaml"
+    assert main(["run", "lanes"]) == 2
+    assert re.fullmatch(rf"{path}:\d+:1: this is a sweep; its command is `hwmodel sweep`\n", capsys.readouterr().err)
+    path = CONFIGS / "sriov_10g_gen2x4.yaml"
+    for command, what in ((["size"], "sizing"), (["sweep", "--out", "out"], "sweep")):
+        assert main([command[0], "sriov_10g_gen2x4", *command[1:]]) == 2
+        line = rf"{path}:\d+:1: this is a configuration; a {what} names one as its base\n"
+        assert re.fullmatch(line, capsys.readouterr().err)
 
 
 @pytest.mark.slow

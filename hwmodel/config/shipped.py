@@ -38,20 +38,26 @@ def shipped_studies() -> list[ShippedConfig]:
 
 
 def config_path(name: str | Path) -> Path:
-    """Return the file that a user means: the one at that path, else the shipped configuration of that name."""
-    return _meant(Path(name), str(name), _folder())
+    """Return the file that a user means: the one at that path, else the shipped configuration of that name.
+
+    Else the shipped study of that name: whoever reads it says what it is, and which command it is for.
+    """
+    return _meant(Path(name), str(name), _folder(), _folder() / _STUDIES)
 
 
 def study_path(name: str | Path) -> Path:
-    """Return the file that a user means: the one at that path, else the shipped study of that name."""
-    return _meant(Path(name), str(name), _folder() / _STUDIES)
+    """Return the file that a user means: the one at that path, else the shipped study of that name.
+
+    Else the shipped configuration of that name, as `config_path` does with studies.
+    """
+    return _meant(Path(name), str(name), _folder() / _STUDIES, _folder())
 
 
-def _meant(path: Path, name: str, folder: Path) -> Path:
+def _meant(path: Path, name: str, *folders: Path) -> Path:
     if path.name != name or path.exists():
         return path
-    shipped = folder / f"{path.name.removesuffix(_SUFFIX)}{_SUFFIX}"
-    return shipped if shipped.is_file() else path
+    places = (folder / f"{path.name.removesuffix(_SUFFIX)}{_SUFFIX}" for folder in folders)
+    return next((place for place in places if place.is_file()), path)
 
 
 def _files(folder: Path) -> list[Path]:
