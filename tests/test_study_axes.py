@@ -8,6 +8,7 @@ from hwmodel.errors import InputError
 from hwmodel.explore import study as study_files
 from hwmodel.explore.study import read_axis, read_study
 from hwmodel.explore.study.axes import costs_per_unit, refuse_repeats, total_cost
+from hwmodel.explore.sweep.plan import plan_sweep
 
 
 def axis_of(written, key="nic.rx_buffer"):
@@ -94,3 +95,26 @@ def test_a_long_range_of_wrong_values_is_a_few_lines():
     assert [line.rpartition(": ")[2] for line in caught.value.lines] == [
         "0 is wrong", "1 is wrong", "2 is wrong", "and 97 more like these"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("axis", "set_", "overrides", "said"),
+    [
+        ({"pcie.lanes": [1, 2]}, {}, ["pcie={lanes: 8}"], "grid.pcie.lanes: --set gives it"),
+        ({"pcie.lanes": [1, 2]}, {}, {"pcie": {"lanes": 8}}, "grid.pcie.lanes: --set gives it"),
+        ({"pcie": [{"lanes": 1}, {"lanes": 2}]}, {"pcie.lanes": 8}, None, "grid.pcie: `set` gives pcie.lanes"),
+        ({"pcie": [{"lanes": 1}, {"lanes": 2}]}, {}, ["pcie.lanes=8"], "grid.pcie: --set gives pcie.lanes"),
+        # Of these each has an effect, on some points at least.
+        ({"pcie.lanes": [1, 2]}, {"pcie.tags": 8}, ["pcie={generation: 3}"], ""),
+        ({"pcie": [{"lanes": 1}, {"tags": 8}]}, {"pcie.lanes": 8}, ["pcie={generation: 3}"], ""),
+    ],
+)  # fmt: skip
+def test_a_key_with_one_value_for_all_is_refused_however_it_is_written(axis, set_, overrides, said):
+    sweep = {"base": {}, "set": set_, "grid": axis}
+    if not said:
+        plan_sweep(sweep, overrides)
+        return
+    with pytest.raises(InputError) as refusal:
+        plan_sweep(sweep, overrides)
+    said = f"sweep: {said} one value, and here it varies; leave it out of one of them"
+    assert refusal.value.lines == [said]

@@ -61,6 +61,29 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
         _apply(document, key, value.data, place)
 
 
+def overridden_keys(overrides: Overrides | None) -> set[str]:
+    """Return the dotted keys that overrides give a value to, those inside a block one by one."""
+    overrides = given_overrides(overrides) or ()
+    if isinstance(overrides, Mapping):
+        return {key for name, value in overrides.items() for key in dotted_keys(plain_data(value), f"{name}.")}
+    found: set[str] = set()
+    for text in overrides:
+        key, _, value_text = text.partition("=")
+        try:
+            value = parse_document(value_text, text).data
+        except InputError:
+            value = None
+        found |= dotted_keys(value, f"{key.strip()}.")
+    return found
+
+
+def dotted_keys(written: Any, before: str = "") -> set[str]:
+    """Return the dotted keys that nested mappings give a value to; `before`: what stands before them, with a dot."""
+    if not isinstance(written, dict):
+        return {before[:-1]}
+    return {key for name, value in written.items() for key in dotted_keys(value, f"{before}{name}.")}
+
+
 @dataclass(frozen=True)
 class _Origin:
     """Say where a key was written: with its value in one place, or, each part in its own, at `path` of a document.

@@ -15,7 +15,7 @@ from hwmodel.config.load import BaseDocument
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.explore.sizing.space import MOST_VALUES, Knob, magnitude, monotone_of
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target
-from hwmodel.explore.study.axes import Axis, read_axis, refuse_repeats, refuse_second_axes
+from hwmodel.explore.study.axes import Axis, read_axis, refuse_fixed, refuse_repeats, refuse_second_axes
 from hwmodel.explore.study.document import StudyDocument, base_of, read_study
 
 KEYS = ("base", "set", "target", "knobs", "repeats")
@@ -72,7 +72,7 @@ def read_sizing(given: str | os.PathLike[str] | Mapping[str, Any], overrides: Ov
     if n_candidates > MOST_CANDIDATES:
         study.complain(("knobs",), f"{n_candidates:,} configurations are too many; {MOST_CANDIDATES:,} at most")
     refuse_second_axes(study, [one.axis for one in raw])
-    study.refuse_fixed([one.axis.key_path for one in raw], overrides)
+    refuse_fixed(study, [one.axis for one in raw], overrides)
     document = base_of(study, overrides)
     base = _checked(study, document, [one.changes for one in raw]) if document is not None else None
     study.raise_problems()

@@ -13,8 +13,8 @@ from typing import Any
 
 from hwmodel.config.document import KeyPath, Place, Problem
 from hwmodel.config.kinds import shown
-from hwmodel.config.overrides import Change
-from hwmodel.explore.study.document import CAPTURE, StudyDocument, dotted_keys
+from hwmodel.config.overrides import Change, Overrides, dotted_keys, overridden_keys
+from hwmodel.explore.study.document import CAPTURE, StudyDocument
 from hwmodel.units import DIMENSIONS, Dimension, UnitError
 
 
@@ -90,6 +90,28 @@ def refuse_second_axes(study: StudyDocument, axes: Sequence[Axis]) -> None:
     for block, axis in ((one, other) for one in axes for other in axes if other.key.startswith(f"{one.key}.")):
         if any(axis.key in dotted_keys(value, f"{block.key}.") for value in block.values):
             study.complain(axis.key_path, f"it varies with {block.path} already", at_key=True)
+
+
+def refuse_fixed(study: StudyDocument, axes: Iterable[Axis], overrides: Overrides | None) -> None:
+    """Complain of axes where `set` or `--set` give a key of theirs one value, which no point would have.
+
+    That is so however the two are written: pcie.lanes beside pcie: {lanes: 8}, on either side.
+    """
+    givers = (("`set`", dotted_keys(study.data.get("set"))), ("--set", overridden_keys(overrides)))
+    for axis in axes:
+        varied = {axis.key, *_keys_of_blocks(axis)}
+        by, keys = next(((words, keys & varied) for words, keys in givers if keys & varied), ("", varied))
+        if by:
+            what = "it" if axis.key in keys else " and ".join(sorted(keys))
+            message = f"{by} gives {what} one value, and here it varies; leave it out of one of them"
+            study.complain(axis.key_path, message, at_key=True)
+
+
+def _keys_of_blocks(axis: Axis) -> set[str]:
+    """Return the keys that each value of an axis gives, where all are blocks."""
+    if not all(isinstance(value, dict) for value in axis.values):
+        return set()
+    return set.intersection(*(dotted_keys(value, f"{axis.key}.") for value in axis.values))
 
 
 def refuse_repeats(study: StudyDocument, axes: Sequence[Axis], path: KeyPath | None = None) -> None:

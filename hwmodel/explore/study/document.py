@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,17 +62,6 @@ class StudyDocument:
                 hint = f" (did you mean {meant}?)" if meant in known else suggest(word, known)
                 hint = hint or f"; known here: {', '.join(known)}"
                 self.complain((*path, word), f"unknown {what}{hint}", at_key=True)
-
-    def refuse_fixed(self, varied: Iterable[KeyPath], overrides: Overrides | None) -> None:
-        """Complain of keys that vary, each by its place in the file, where `set` or `--set` gives them one value."""
-        fixed = dotted_keys(self.data.get("set"))
-        told = [overrides] if isinstance(overrides, str) else overrides or []
-        ordered = {str(one).partition("=")[0].strip() for one in told}
-        for path in varied:
-            by = next((words for words, keys in (("`set`", fixed), ("--set", ordered)) if path[-1] in keys), "")
-            if by:
-                message = f"{by} gives it one value, and here it varies; leave it out of one of them"
-                self.complain(path, message, at_key=True)
 
     def file_path(self, name: str) -> str:
         """Return a file that this one names, as a whole path."""
@@ -177,10 +166,3 @@ def _with_whole_capture(study: StudyDocument) -> Document:
             if isinstance(inside, dict) and isinstance(inside.get(name), str):
                 inside[name] = study.file_path(inside[name])
     return document
-
-
-def dotted_keys(written: Any, before: str = "") -> set[str]:
-    """Return the dotted keys that nested mappings give a value to; `before`: what stands before them, with a dot."""
-    if not isinstance(written, dict):
-        return {before[:-1]}
-    return {key for name, value in written.items() for key in dotted_keys(value, f"{before}{name}.")}

@@ -19,7 +19,7 @@ from hwmodel.config.load import BaseDocument
 from hwmodel.config.model import HASH_DIGITS
 from hwmodel.config.overrides import Change, Overrides
 from hwmodel.config.run import MAX_SEED
-from hwmodel.explore.study.axes import COST, Axis, is_cost, read_axis, refuse_repeats, refuse_second_axes
+from hwmodel.explore.study.axes import COST, Axis, is_cost, read_axis, refuse_fixed, refuse_repeats, refuse_second_axes
 from hwmodel.explore.study.document import CAPTURE, StudyDocument, base_of, read_study
 from hwmodel.explore.sweep.where import WhereError, compile_where
 
@@ -323,7 +323,7 @@ def plan_sweep(
     """
     sweep = read_sweep(source)
     study = sweep.study
-    study.refuse_fixed([axis.key_path for axis in sweep.axes], overrides)
+    refuse_fixed(study, sweep.axes, overrides)
     base = base_of(study, overrides)
     # Where something is wrong already, the values of each axis can still be looked at.
     points = points_of(sweep.apart() if study.problems else sweep, most=None if any_number else ASKS_ABOVE)
