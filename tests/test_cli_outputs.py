@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sys
 import threading
 
 import pytest
 
-from hwmodel.cli import outputs
+from hwmodel.cli import main, outputs
 from hwmodel.cli.outputs import check_outputs, progress_bar, write_all, write_json, write_text
 from hwmodel.errors import InputError
+from tests.config_cases import CONFIGS
 
 
 def problems_of(*arguments, **options) -> list[str]:
@@ -65,6 +67,35 @@ def test_an_input_is_not_overwritten(tmp_path, monkeypatch):
     (tmp_path / "link.json").symlink_to(config)
     for output in ("c.yaml", str(config), "link.json"):
         assert "overwritten" in problems_of([("--json", output)], inputs=["c.yaml"])[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["run"], "--json"),
+        (["run"], "--pcap"),
+        (["run"], "--trace"),
+        (["run"], "--pcap-hop=uplink"),
+        (["check"], "--json"),
+        (["limits"], "--json"),
+        (["explain"], "--report"),
+        (["dma"], "--json"),
+        (["config-space"], "--out"),
+        (["switch", "--in", "sent.pcap", "--in-port", "auto"], "--json"),
+    ],
+)
+@pytest.mark.parametrize("name", ["sent.pcap", "events.yaml", "c.yaml"])
+def test_a_file_that_the_configuration_names_is_not_overwritten(command, option, name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(CONFIGS / "example.pcap", "sent.pcap")
+    (tmp_path / "events.yaml").write_text("[{at: 100us, set: {port.rate: 1Gbps}}]")
+    (tmp_path / "c.yaml").write_text("nic: {vfs: 4}\nworkload: {pcap: sent.pcap}\nscenario: events.yaml\n")
+    before = (tmp_path / name).read_bytes()
+    output = [f"{option}={name}"] if "=" in option else [option, name]
+    assert main([command[0], "c.yaml", *command[1:], *output]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"{name}: {option.replace('=', ' ')}: is ") and "which would be overwritten" in line
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_two_outputs_are_not_one_file(tmp_path):

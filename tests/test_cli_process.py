@@ -19,6 +19,7 @@ import hwmodel
 for name, contents in {
     "config": {
         "load_config": lambda path, overrides: None,
+        "files_read": lambda path, overrides: [],
         "place_lines": lambda path, overrides, lines: lines,
     },
     "simulation": {

@@ -17,8 +17,11 @@ from hwmodel.report.sweep.page import best_rows
 from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import SweepAxis, SweepRow
+from tests.config_cases import CONFIGS
 from tests.sweep_cases import instead_of_a_run, written
 
+KEPT = ("results.csv", "results.parquet", "ledger.sqlite")
+PCAP = CONFIGS / "example.pcap"
 TEXT = "base: base.yaml\ngrid: {pcie.lanes: [1, 2, 4]}\nseeds: 2\n"
 
 
@@ -81,6 +84,25 @@ def test_a_bad_sweep_is_a_line_and_leaves_nothing(arguments, said, tmp_path, cap
     out, complaint = capsys.readouterr()
     assert out == "" and complaint.count("\n") == 1 and complaint.startswith(said)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--json", "--report"])
+@pytest.mark.parametrize("name", ["base.yaml", "sweep.yaml", "sent.pcap", *(f"out/{file}" for file in KEPT)])
+def test_what_a_sweep_reads_and_keeps_is_not_overwritten(option, name, tmp_path, capsys):
+    (tmp_path / "sent.pcap").write_bytes(PCAP.read_bytes())
+    captures = "{nic.vfs: 4, workload: {pcap: sent.pcap, pattern: null, frame_bytes: null}}"
+    sweep = written(tmp_path, f"base: base.yaml\nset: {captures}\ngrid: {{pcie.lanes: [1, 2]}}\n")
+    arguments = ["sweep", str(sweep), "--out", str(tmp_path / "out"), "--jobs", "1"]
+    assert main(arguments) == 3  # made-up runs know no captures
+    capsys.readouterr()
+    before = (tmp_path / name).read_bytes()
+    assert main([*arguments, option, str(tmp_path / name)]) == 2
+    assert capsys.readouterr().err.startswith(f"{tmp_path / name}: {option}: is ")
+    if name.startswith("out/"):
+        page = {"--json": ["--out", str(tmp_path / "page.html"), "--json"], "--report": ["--out"]}[option]
+        assert main(["report", str(tmp_path / "out"), *page, str(tmp_path / name)]) == 2
+        assert "would be overwritten" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_a_scheduler_that_is_not_there_is_a_line(tmp_path, capsys):

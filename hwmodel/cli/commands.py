@@ -55,9 +55,8 @@ _ONLY_FOR = {
 def run(arguments: Namespace) -> None:
     """Simulate one configuration."""
     _require_trace(arguments)
-    outputs = tuple((f"--{name}", getattr(arguments, name)) for name in ("json", "report", "pcap", "trace"))
-    hops = tuple((f"--pcap-hop {name}", path) for name, path in arguments.pcap_hops)
-    check_outputs((*outputs, *hops), inputs=[arguments.config])
+    check_outputs(_output_files(arguments), inputs=[arguments.config])
+    hops = arguments.pcap_hops
     if arguments.report is not None:
         require_report_packages()
     if arguments.seeds is not None and (arguments.pcap or arguments.trace or hops):
@@ -320,6 +319,7 @@ def switch(arguments: Namespace) -> None:
     check_outputs([("--json", arguments.json)], inputs)
     config = _load(arguments)
     from hwmodel import simulation, switch_frames
+    from hwmodel.config import files_read
     from hwmodel.words.warnings import unasked_lists
 
     if config.switch.unasked_lists:
@@ -327,6 +327,7 @@ def switch(arguments: Namespace) -> None:
     with _placing_errors(arguments):
         frame_switch = switch_frames.FrameSwitch(config.switch, arguments.in_port)
     if arguments.out is not None:
+        inputs += files_read(arguments.config, arguments.overrides)
         json_file = [] if arguments.json in (None, STDOUT) else [arguments.json]
         names = switch_frames.port_files(frame_switch, arguments.out).values()
         check_out_folder(arguments.out, names, inputs=[*inputs, *json_file])
@@ -397,9 +398,19 @@ COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {each.__name__.repla
 
 
 def _load(arguments: Namespace) -> Config:
-    from hwmodel.config import load_config
+    """Load the configuration; InputError where an output would overwrite a file that it names, as well."""
+    from hwmodel.config import files_read, load_config
 
-    return load_config(arguments.config, arguments.overrides)
+    config = load_config(arguments.config, arguments.overrides)
+    check_outputs(_output_files(arguments), inputs=files_read(arguments.config, arguments.overrides))
+    return config
+
+
+def _output_files(arguments: Namespace) -> list[tuple[str, str | None]]:
+    """Return options that name a file that the command writes, each with that file."""
+    names = ("json", "report", "pcap", "trace", *(("out",) if arguments.command == "config-space" else ()))
+    hops = [(f"--pcap-hop {name}", path) for name, path in getattr(arguments, "pcap_hops", ())]
+    return [*((f"--{name}", getattr(arguments, name, None)) for name in names), *hops]
 
 
 @contextmanager

@@ -34,21 +34,22 @@ SOME_FAILED = 3
 
 def sweep(arguments: Namespace) -> int | None:
     """Run what is missing of a sweep; return exit status 3 where some of its runs failed."""
-    check_page_outputs(arguments, arguments.sweep)
+    own = _files_of_folder(arguments.out)
+    check_page_outputs(arguments, arguments.sweep, *own)
     if arguments.jobs is not None and arguments.scheduler is not None:
         raise InputError("--jobs: not with --scheduler, whose workers say how many run at once")
-    from hwmodel.explore.sweep import load_sweep, run_sweep
+    from hwmodel.explore.sweep import load_sweep, plan_sweep, run_sweep
     from hwmodel.report import SWEEP_PAGE_FIGURES, SWEEP_SUMMARY_FIGURES, sweep_text
 
+    plan = plan_sweep(arguments.sweep, arguments.overrides, any_number=arguments.yes)
+    check_page_outputs(arguments, *plan.files, *own)
     with progress_bar() as progress:
         done = run_sweep(
-            arguments.sweep,
+            plan,
             arguments.out,
             jobs=arguments.jobs,
             scheduler=arguments.scheduler,
-            overrides=arguments.overrides,
             retry_failed=arguments.retry_failed,
-            any_number=arguments.yes,
             progress=progress,
             note=note,
         )
@@ -68,11 +69,14 @@ def size(arguments: Namespace) -> None:
     """Find the cheapest configuration that meets a target; RunError, behind all output, where none does."""
     check_page_outputs(arguments, arguments.sizing)
     from hwmodel import explore
+    from hwmodel.explore.sizing import read_sizing
     from hwmodel.report import render_sizing_page
 
+    sizing = read_sizing(arguments.sizing, arguments.overrides)
+    check_page_outputs(arguments, *sizing.base.files())
     jobs = arguments.jobs or usable_processors()
     with progress_bar() as progress:
-        result = explore.size(arguments.sizing, arguments.overrides, jobs=jobs, progress=progress, note=note)
+        result = explore.size(sizing, jobs=jobs, progress=progress, note=note)
     label = run_label(arguments.sizing, arguments.overrides)
     write_finding(result, partial(render_sizing_page, result, label), arguments)
     if result.best is None:
@@ -81,7 +85,8 @@ def size(arguments: Namespace) -> None:
 
 def report(arguments: Namespace) -> None:
     """Make one page from stored results, or from the folder of a sweep."""
-    check_outputs([("--out", arguments.out), ("--json", arguments.json)], inputs=arguments.results)
+    inputs = [file for path in arguments.results for file in (path, *_files_of_folder(path))]
+    check_outputs([("--out", arguments.out), ("--json", arguments.json)], inputs=inputs)
     require_report_packages()
     folders = [path for path in arguments.results if Path(path).is_dir()]
     if folders and len(arguments.results) > 1:
@@ -103,9 +108,16 @@ def write_sweep_report(sweep: SweepResult, path: str | None) -> None:
     write_text(render_sweep_page(sweep, defaults_beside(sweep.config)), path)
 
 
-def check_page_outputs(arguments: Namespace, source: str) -> None:
-    """Raise InputError or RunError where the JSON or the page of a command that reads `source` could not be written."""
-    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs=[source])
+def _files_of_folder(folder: str) -> list[str]:
+    """Return the files that a sweep keeps in its folder, there or not."""
+    from hwmodel.results.explored import CSV_NAME, LEDGER_NAME, PARQUET_NAME
+
+    return [str(Path(folder) / name) for name in (LEDGER_NAME, CSV_NAME, PARQUET_NAME)]
+
+
+def check_page_outputs(arguments: Namespace, *inputs: str) -> None:
+    """Raise InputError or RunError where the JSON or the page of a command that reads `inputs` could not be written."""
+    check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs)
     if arguments.report is not None:
         require_report_packages()
 

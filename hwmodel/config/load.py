@@ -22,6 +22,7 @@ from .overrides import (
     plain_data,
     spread_dotted_keys,
 )
+from .resolve import capture_path
 from .scenario_steps import Drivers, spread_scenario_file, steps_of
 from .shipped import config_path
 
@@ -60,6 +61,11 @@ def config_from_mapping(
 def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
     """Put file, line and column before messages on a configuration, as `BaseDocument.place_lines` does."""
     return read_base(path).place_lines(overrides, lines)
+
+
+def files_read(path: str | Path, overrides: Overrides | None) -> list[str]:
+    """Return the files that make a configuration, and those that it names, as `BaseDocument.files` does."""
+    return read_base(path).files(overrides)
 
 
 def _why_no_configuration(given: object) -> str:
@@ -108,6 +114,19 @@ class BaseDocument:
         document = self._overridden(said)
         config = examine(document, self.directory).sound_config()
         return self._remembered(config, document, partial(self._changed_further, said))
+
+    def files(self, overrides: Overrides | None = None) -> list[str]:
+        """Return the files that the document and `overrides` were read from, and the capture that they name.
+
+        They have made a configuration before.
+        """
+        document = self._overridden(given_overrides(overrides))
+        files = {place.source for place in document.value_places.values()}
+        workload = document.data.get("workload")
+        capture = workload.get("pcap") if isinstance(workload, dict) else None
+        if isinstance(capture, str):
+            files.add(capture_path(document, capture, self.directory))
+        return sorted(files)
 
     def _overridden(self, overrides: Overrides | None) -> Document:
         """Return the document with overrides, and in it the events of a file that it or one of them names."""

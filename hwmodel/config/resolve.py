@@ -244,11 +244,16 @@ def _fill_sends(workload: dict[str, Any], nic: Any) -> None:
             workload["sizes"] = [list(entry) for entry in lengths]
 
 
+def capture_path(document: Document, written: str, base_directory: str) -> str:
+    """Return the whole path of the capture that a document, or an override in it, names in `workload.pcap`."""
+    from_command_line = document.place_of(("workload", "pcap")).source_index > 0
+    return os.path.abspath(os.path.join("" if from_command_line else base_directory, written))
+
+
 def _fill_workload(document: Document, workload: dict[str, Any], nic: Any, base_directory: str) -> None:
     pcap = workload.get("pcap")
     if isinstance(pcap, str):
-        from_command_line = document.place_of(("workload", "pcap")).source_index > 0
-        workload["pcap"] = os.path.abspath(os.path.join("" if from_command_line else base_directory, pcap))
+        workload["pcap"] = capture_path(document, pcap, base_directory)
     if pcap is not None:
         workload.setdefault("pattern", "none")  # the capture's frames say who sends to whom
     _fill_sends(workload, nic)

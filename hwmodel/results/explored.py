@@ -17,6 +17,7 @@ Scalar = str | int | float | bool | None
 
 PENDING, DONE, FAILED = "pending", "done", "failed"
 IDENTITY = ("config_hash", "seed", "status", "error")  # the first columns of a table
+LEDGER_NAME, CSV_NAME, PARQUET_NAME = "ledger.sqlite", "results.csv", "results.parquet"  # what a sweep's folder holds
 COST = "cost"  # the column behind the axes, where the sweep's file says what their values cost
 # The unit in which each kind of quantity is drawn, by the name of its dimension.
 _DRAWN_IN = {"a byte count": "B", "a time": "ns", "a rate": "Gbps", "a frequency": "MHz", "a frame rate": "Mpps"}

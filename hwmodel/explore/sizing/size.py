@@ -24,7 +24,7 @@ _MOST_STEPS = 8  # simulations that are kept for one step of each knob either wa
 
 
 def size(
-    sizing: str | Path | Mapping[str, Any],
+    sizing: str | Path | Mapping[str, Any] | Sizing,
     overrides: Overrides | None = None,
     *,
     jobs: int = 1,
@@ -44,7 +44,8 @@ def size(
         announce_compilation(entries_of(configs[0]), say)
         return outcomes_of(configs, jobs)
 
-    return answer(read_sizing(sizing, overrides), jobs=jobs, simulator=outcomes, progress=progress)
+    read = sizing if isinstance(sizing, Sizing) else read_sizing(sizing, overrides)
+    return answer(read, jobs=jobs, simulator=outcomes, progress=progress)
 
 
 def answer(

@@ -1,6 +1,7 @@
 """A grid or list of points around one configuration, run in parallel, stopped and gone on with at will."""
 
+from hwmodel.explore.sweep.plan import plan_sweep
 from hwmodel.explore.sweep.run import run_sweep, sweep
 from hwmodel.explore.sweep.tables import load_sweep
 
-__all__ = ["load_sweep", "run_sweep", "sweep"]
+__all__ = ["load_sweep", "plan_sweep", "run_sweep", "sweep"]

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from hwmodel.errors import InputError, RunError
 from hwmodel.results.explored import DONE, FAILED, PENDING
 
-NAME = "ledger.sqlite"
 SCHEMA = 1
 _APPLICATION = 0x68775357  # marks the file as a sweep's, in SQLite's own header
 _TABLES = """

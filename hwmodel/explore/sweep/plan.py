@@ -298,6 +298,11 @@ class Plan:
     sweep_hash: str
     doubtful: tuple[str, ...]
 
+    @property
+    def files(self) -> list[str]:
+        """Return the files that the sweep reads: its base's, and the captures that vary."""
+        return [*self.base.files(), *_captures(self.sweep, self.base)]
+
     def seed_of(self, number: int) -> int:
         """Return the seed of a run."""
         keys = [axis.key for axis in self.sweep.axes]

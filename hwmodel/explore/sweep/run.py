@@ -17,14 +17,14 @@ from hwmodel.config.overrides import Overrides
 from hwmodel.errors import InputError, Interrupted
 from hwmodel.explore.side_by_side import Progress
 from hwmodel.explore.study.axes import total_cost
-from hwmodel.explore.sweep.ledger import NAME, Ledger, Outcome, locked_folder
+from hwmodel.explore.sweep.ledger import Ledger, Outcome, locked_folder
 from hwmodel.explore.sweep.plan import Plan, plan_sweep
 from hwmodel.explore.sweep.point_run import PointRun, Task, outcomes_on_dask
-from hwmodel.explore.sweep.tables import CSV_NAME, Note, load_sweep, write_tables
+from hwmodel.explore.sweep.tables import Note, load_sweep, write_tables
 from hwmodel.processes import work_through
 from hwmodel.processes.processors import usable_processors
 from hwmodel.report.sweep.result import SweepResult
-from hwmodel.results.explored import PENDING
+from hwmodel.results.explored import CSV_NAME, LEDGER_NAME, PENDING
 from hwmodel.simulation import announce_compilation, entries_of, fill_cache, load_kernels, model_version
 
 _TIMED_AFTER_S, _TIMED_RUNS = 2.0, 4  # how much is watched before it is said how long all will take
@@ -43,7 +43,7 @@ class SweepDone:
 
 
 def run_sweep(
-    source: str | os.PathLike[str] | Mapping[str, Any],
+    source: str | os.PathLike[str] | Mapping[str, Any] | Plan,
     out: str | os.PathLike[str],
     *,
     jobs: int | None = None,
@@ -56,11 +56,12 @@ def run_sweep(
 ) -> SweepDone:
     """Run what is missing of a sweep in the folder `out`, and write its tables there.
 
-    Raises InputError for a sweep that cannot be, a folder that is not its own; RunError where the ledger cannot be
-    written; Interrupted on Ctrl-C, when what is finished is in the tables.
+    A plan that was made before has its overrides in it. Raises InputError for a sweep that cannot be, a folder that is
+    not its own; RunError where the ledger cannot be written; Interrupted on Ctrl-C, when what is finished is in the
+    tables.
     """
     say = note or (lambda _line: None)
-    plan = plan_sweep(source, overrides, any_number=any_number)
+    plan = source if isinstance(source, Plan) else plan_sweep(source, overrides, any_number=any_number)
     folder = Path(out)
     with locked_folder(folder), _opened(plan, folder, say) as ledger:
         if retry_failed:
@@ -96,9 +97,9 @@ def _kept(plan: Plan, ledger: Ledger, folder: Path) -> str:
 def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
     """Return the sweep's ledger, new or as it was left, with a row for each run."""
     version = model_version()
-    if (folder / CSV_NAME).exists() and not (folder / NAME).exists():
+    if (folder / CSV_NAME).exists() and not (folder / LEDGER_NAME).exists():
         raise InputError(f"{folder}: --out: holds a {CSV_NAME} of something else; name another folder")
-    ledger = Ledger(folder / NAME, version)
+    ledger = Ledger(folder / LEDGER_NAME, version)
     try:
         if ledger.is_new():
             ledger.create(_about(plan))

@@ -15,11 +15,20 @@ from typing import Any
 from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
 from hwmodel.explore.study.axes import total_cost
-from hwmodel.explore.sweep.ledger import NAME, Ledger
+from hwmodel.explore.sweep.ledger import Ledger
 from hwmodel.report.sweep.result import SweepResult, figure_order
-from hwmodel.results.explored import COST, IDENTITY, Scalar, SweepAxis, SweepRow, cell
+from hwmodel.results.explored import (
+    COST,
+    CSV_NAME,
+    IDENTITY,
+    LEDGER_NAME,
+    PARQUET_NAME,
+    Scalar,
+    SweepAxis,
+    SweepRow,
+    cell,
+)
 
-CSV_NAME, PARQUET_NAME = "results.csv", "results.parquet"
 _ROWS_AT_ONCE = 2000
 Note = Callable[[str], None]
 Kinds = Mapping[str, set[type]]
@@ -49,7 +58,7 @@ def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> Sweep
 
     Raises InputError where the folder has no ledger, or one that cannot be read.
     """
-    path = Path(folder) / NAME
+    path = Path(folder) / LEDGER_NAME
     if not path.is_file():
         raise InputError(f"{path}: no such file; a sweep's folder has one")
     with Ledger(path, "", writable=False) as ledger, ledger.reading():
