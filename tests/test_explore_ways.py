@@ -287,3 +287,15 @@ def test_cores_that_are_as_many_are_said_once() -> None:
     ways = [dataclasses.replace(each, cpu_cores=8.0, gbps_per_core=1.0) for each in compared().ways[:2]]
     *_, last = sentences(dataclasses.replace(compared(), ways=tuple(ways)))
     assert last == "Most for a core: sriov_veb and vepa, 1.00 Gb/s a core, with 8.00 cores busy each."
+
+
+def test_a_way_known_too_roughly_is_not_said_to_give_most() -> None:
+    """16 +/- 9 Gb/s may be as much as 24, but nothing that gives 18 for certain is less than what was seen as 16."""
+    seen = (("sriov_veb", 24.0, 1.0), ("vmdq", 16.0, 9.0), ("vswitch_copy", 18.0, 0.5))
+    ways = tuple(
+        dataclasses.replace(compared().ways[0], way=way, gbps=gbps, gbps_interval=(gbps - half, gbps + half))
+        for way, gbps, half in seen
+    )
+    first, second, *_ = sentences(dataclasses.replace(compared(), ways=ways))
+    assert first == "sriov_veb gives most: 24.0 Gb/s, 33.3 % more than vswitch_copy (18.0 Gb/s)."
+    assert second == "Where vmdq (16.0 Gb/s) stands is not known by its 95 % interval: a longer run.duration tells."

@@ -69,9 +69,12 @@ def sentences(found: Comparison) -> Iterator[str]:
     if not first:
         yield "No window was long enough to tell the ways apart: a longer run.duration does."
         return
+    following = found.foremost(beside=first)
+    # A way whose interval is so wide that it is alike with the best may have been seen below one that is not.
+    unplaced = [each for each in first if following and (each.gbps or 0.0) < _most_gbps(following)]
+    first = tuple(each for each in first if each not in unplaced)
     most, verb = _most_gbps(first), "give" if len(first) > 1 else "gives"
     text = f"{_names(first)} {verb} most: {three_digits(most)} Gb/s{_how_alike(first)}"
-    following = found.foremost(beside=first)
     if following:
         gbps = _most_gbps(following)
         lead = most / gbps - 1 if gbps else 0.0
@@ -79,6 +82,10 @@ def sentences(found: Comparison) -> Iterator[str]:
         more = f"{share} more than" if gbps else "where nothing comes through"
         text += f", {more} {_names(following)} ({three_digits(gbps)} Gb/s)"
     yield f"{text}."
+    if unplaced:
+        seen = listed([f"{each.way} ({three_digits(each.gbps or 0.0)} Gb/s)" for each in unplaced])
+        its, verb = ("its", "stands") if len(unplaced) == 1 else ("their", "stand")
+        yield f"Where {seen} {verb} is not known by {its} 95 % interval: a longer run.duration tells."
     best = found.most_per_core()
     if best:
         most = max(each.gbps_per_core or 0.0 for each in best)
