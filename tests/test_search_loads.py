@@ -14,7 +14,7 @@ from hwmodel.cli.commands import search
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.search import search_loads
-from hwmodel.explore.search.load_search import KINDS, highest
+from hwmodel.explore.search.load_search import KINDS, MOST_BURST, highest
 from hwmodel.explore.search.loads import MOST_FRAMES, Dial, Loads, dial_of
 from hwmodel.results import Latency, LoadSearch
 from hwmodel.results.explored import LoadTrial
@@ -186,3 +186,25 @@ def test_options_of_another_kind_are_refused(tmp_path, capsys):
             main(["search", "sriov_ideal", *argv])
         assert caught.value.code == 2
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(("rate_bps", "most"), [(1_000_000, 148_660), (10_000_000_000, MOST_BURST), (20_000, 2973)])
+def test_a_burst_is_no_longer_than_a_run(rate_bps, most):
+    """A frame of 64 B is 84 B on the wire: at 1 Mb/s 672 us, of which 148,660 fit into 99.9 s."""
+    lengths = []
+
+    def lossless(configs, jobs):
+        lengths.extend(config.run.duration_fs for config in configs)
+        sample = sample_result()
+        yield 0, dataclasses.replace(sample, totals=dataclasses.replace(sample.totals, dropped_frames=0))
+
+    config = config_from_mapping({**CONFIG, "workload": {"frame_bytes": 64}})
+    found = search_loads(config, "back_to_back", burst_rate_bps=rate_bps, simulator=lossless)
+    assert found.interval_burst == (most, None)
+    assert max(lengths) <= 100 * FS_PER_S
+
+
+def test_a_burst_rate_that_no_run_has_time_for_is_refused():
+    config = config_from_mapping({**CONFIG, "workload": {"frame_bytes": 64}})
+    with pytest.raises(InputError, match="a burst rate of 1bps is out of range: two frames of 64 B with preamble"):
+        search_loads(config, "back_to_back", burst_rate_bps=1)

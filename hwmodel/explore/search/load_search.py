@@ -23,7 +23,7 @@ from hwmodel.results import LoadSearch, LoadTrial, Result
 from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.host_run import model_version
-from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_time_fs
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs
 from hwmodel.wire.ethernet import EtherType, wire_bytes
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.wire.tags import build_header
@@ -236,6 +236,7 @@ def _grain(share: Fraction) -> Fraction:
 
 
 MOST_BURST = 200_000
+_MOST_FS = 100 * FS_PER_S  # a run is no longer
 _TAIL_FS = FS_PER_S // 10  # what is on its way at the end of the burst has arrived long before
 
 
@@ -261,8 +262,18 @@ class Bursts:
         if self.config.servers:
             raise InputError("servers: a search for bursts knows one server")
         self.frame_bytes = lengths
+        if self.most < 2:
+            raise InputError(
+                f"a burst rate of {format_rate_bps(self.rate_bps)} is out of range: two frames of {lengths} B with "
+                "preamble and gap would take longer than the 100 s that a run may have"
+            )
         self._flows = list(flows_of(self.config, System.of(self.config)))
         self._macs = {port.name: port.macs[0] for port in self.config.switch.ports if port.macs}
+
+    @property
+    def most(self) -> int:
+        """Return how many frames a burst may have: no more than there is time for."""
+        return min(MOST_BURST, int((_MOST_FS - _TAIL_FS) / self.gap_fs))
 
     @property
     def gap_fs(self) -> Fraction:
@@ -285,8 +296,8 @@ class Bursts:
         """Return the longest burst that was seen to get through, and the shortest that was not; None: none was."""
         low, burst = 0, 64
         high: int | None = None
-        while high is None and low < MOST_BURST:
-            burst = min(burst, MOST_BURST)
+        while high is None and low < self.most:
+            burst = min(burst, self.most)
             if self.gets_through(burst):
                 low, burst = burst, burst * 4
             else:
