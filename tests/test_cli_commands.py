@@ -154,6 +154,19 @@ def test_run_and_python_give_the_same_result(capsys):
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--order", "cyclic"], "--order: only with --window, like --window 16MiB"),
+        (["--window", "0"], "--window 0: a window has at least 1 B"),
+        (["--window", "1MiB,2MiB"], "--window 1MiB,2MiB: one window is enough; write it like 16MiB"),
+    ],
+)
+def test_what_dma_would_not_heed_is_refused(options, line, capsys):
+    assert main(["dma", str(DEMO), *options]) == 2
+    assert capsys.readouterr().err == f"{line}\n"
+
+
 def test_dma_reports_each_size_and_stays_below_the_raw_rate(capsys):
     rows = json_of(capsys, "dma", DEMO, "--sizes", "64,4KiB")
     assert [row["bytes"] for row in rows] == [64, 4096]

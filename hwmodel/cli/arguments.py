@@ -103,9 +103,7 @@ def _add_dma(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         metavar="16MiB",
         help="let transfers lie anywhere in a window of so many bytes",
     )
-    dma.add_argument(
-        "--order", choices=("random", "cyclic"), default="random", help="in the window: drawn (default) or one by one"
-    )
+    dma.add_argument("--order", choices=("random", "cyclic"), help="in the window: drawn (default) or one by one")
     dma.add_argument(
         "--peer",
         action="append",

@@ -275,6 +275,8 @@ def _explored(find: Callable[..., Found], config: Config, arguments: Namespace, 
 def dma(arguments: Namespace) -> None:
     """Measure the link alone, by transfer size."""
     sizes = None if arguments.sizes is None else parse_sizes(arguments.sizes)
+    if arguments.order is not None and arguments.window is None:
+        raise InputError("--order: only with --window, like --window 16MiB")
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
     from hwmodel import simulation
@@ -288,7 +290,7 @@ def dma(arguments: Namespace) -> None:
     simulation.announce_compilation(simulation.DMA_ENTRIES, note)
     window = None
     if arguments.window is not None:
-        window = simulation.Window(parse_sizes(arguments.window, "--window")[0], arguments.order == "random")
+        window = simulation.Window(_window_bytes(arguments.window), arguments.order != "cyclic")
     rows = simulation.dma(config, sizes or DEFAULT_SIZES, window)
     write_json(rows, arguments.json)
     said = [dma_table(rows), *filter(None, [config.host.unmeasured])]
@@ -441,13 +443,20 @@ def parse_sizes(text: str, option: str = "--sizes") -> tuple[int, ...]:
         try:
             size_bytes = parse_bytes(f"{item_text}B" if item_text.isascii() and item_text.isdigit() else item_text)
             if size_bytes == 0:
-                raise UnitError("a transfer has at least 1 B")
+                raise UnitError(f"a {'window' if option == '--window' else 'transfer'} has at least 1 B")
             sizes.append(size_bytes)
         except UnitError as error:
             problems.append(f"{option} {text}: {error}")
     if problems:
         raise InputError(problems)
     return tuple(sizes)
+
+
+def _window_bytes(text: str) -> int:
+    found = parse_sizes(text, "--window")
+    if len(found) > 1:
+        raise InputError(f"--window {text}: one window is enough; write it like 16MiB")
+    return found[0]
 
 
 def dma_table(rows: list[dict[str, object]]) -> str:
