@@ -157,7 +157,7 @@ CONTRADICTIONS = [
     # the workload
     ("nic: {vfs: 7}", "c.yaml:1:12: nic.vfs: pattern: pairs needs an even number of VFs in use; there are 7"),
     ("nic: {vfs: 1}\nworkload: {pattern: ring}",
-     "c.yaml:2:21: workload.pattern: pattern: ring needs 2 VFs or more in use; there are 1"),
+     "c.yaml:2:21: workload.pattern: pattern: ring needs 2 VFs or more in use; there is 1"),
     ("workload: {pattern: pairs}\nswitch: {ports: [{name: vf0, enabled: false}]}",
      "c.yaml:1:21: workload.pattern: pattern: pairs needs an even number of VFs in use; there are 7"),
     ("workload: {pattern: flows}",

@@ -153,11 +153,13 @@ def test_the_table_has_a_row_for_each_and_marks_the_named():
     rows = (
         relaxed(is_bottleneck=True, gbps=26.8, p50_ns=2_060_000, p50_change=-0.5, limited_by="driver.tx"),
         relaxed("pcie.tags", None),
+        relaxed("nic.queue", gain=-0.0004, p50_change=-0.0),
     )
     lines = relaxed_text(dataclasses.replace(sample_result(), relaxed=rows)).splitlines()
     assert lines[2].split() == ["made", "larger", "Gb/s", "gain", "p50", "change", "then", "limited", "by"]
-    words = [" ".join(line.split()) for line in lines[3:5]]
+    words = [" ".join(line.split()) for line in lines[3:6]]
     assert words == [
         "pcie.up * pcie.up: 1 -> 2 26.80 +50.0 % 2.06 ms -50.0 % driver.tx",
         "pcie.tags pcie.tags: 1 -> 2 - - - -",
+        "nic.queue nic.queue: 1 -> 2 - +0.0 % - +0.0 %",
     ]

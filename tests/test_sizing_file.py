@@ -78,7 +78,8 @@ def test_all_that_is_wrong_is_said_at_once(folder):
         "sizing.yaml:2:7: set.nic.vsf: unknown key (did you mean vfs?)",
         "sizing.yaml:2:34: set.run.duration: 500 has no unit; write a time like 500ns",
         "sizing.yaml:3:1: targt: unknown key (did you mean target?)",
-        "sizing.yaml:4:16: target.gbps: -1 is out of range; a rate to reach is above 0, like 10 or 10Gbps",
+        "sizing.yaml:4:16: target.gbps: -1 is out of range; a rate to reach is above 0, below 1000000, like 10 or "
+        "10Gbps",
         "sizing.yaml:4:25: target.p99: 10 has no unit; write a time like 500ns",
         "sizing.yaml:4:29: target.latency: unknown target (did you mean p99?)",
         "sizing.yaml:4:49: target.loss: 5 is out of range; a share of frames is 0 or more and below 1 "

@@ -52,6 +52,7 @@ def test_what_is_read(written, values, costs):
         ({"values": [1], "from": 1}, ["beside values"]),
         ({"values": [1, 2], "cost": 1, "costs": [1, 2]}, ["beside cost"]),
         ({"values": [1, 2], "costs": [1, 2, 3]}, ["3 costs for 2 values; one for each"]),
+        ({"values": [1, 2], "costs": [1]}, ["1 cost for 2 values; one for each"]),
         ({"values": [1, 2], "costs": 3}, ["3 is not a list"]),
         ({"values": [1, 2], "costs": [True, -1]}, ["true is no cost", "-1 is no cost"]),
         ({"values": ["kernel"], "cost": 1}, ["'kernel' is no number that a cost could multiply"]),
@@ -74,6 +75,12 @@ def test_two_spellings_are_one_value_and_sets_of_values_may_share_some():
     axes = [read_axis(study, "zip", key) for key in ("a.b", "c.d")]
     refuse_repeats(study, axes)
     assert [problem.message for problem in study.problems] == ["a.b '1024B', c.d 1 is there already, as number 1 of 3"]
+
+
+def test_a_block_that_stands_twice_is_named_whole():
+    study = read_study({"grid": {"pcie": [{"lanes": 4}, {"lanes": 4}]}}, "sweep")
+    refuse_repeats(study, [read_axis(study, "grid", "pcie")])
+    assert [problem.message for problem in study.problems] == ['pcie {"lanes": 4} is there already, as number 1 of 2']
 
 
 def test_costs_are_for_a_unit_as_written():

@@ -192,7 +192,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path):
         "sweep.yaml:8:46: grid.port.rate.mono: unknown key",
         "sweep.yaml:9:30: zip.nic.tx_ring: 3 is out of range",
         "sweep.yaml:9:34: zip.pcie.tags: it has 1 value, nic.tx_ring has 3",
-        "sweep.yaml:10:25: list.1: all points have the same keys; run.frame, run.frames is not in all of them",
+        "sweep.yaml:10:25: list.1: all points have the same keys; run.frame, run.frames are not in all of them",
         "sweep.yaml:11:8: seeds: 'x' is no number of seeds",
         "sweep.yaml:12:8: where: nic.rings is no axis of this sweep (did you mean nic.tx_ring?)",
     ]

@@ -30,6 +30,16 @@ def test_the_result_stands_below_the_ceilings():
     assert re.search(r"^  payload read +1282.164  = t\(24\) \+ R \+ 5 t\(276\) \+ t\(256\)$", text, re.MULTILINE)
 
 
+def test_one_of_a_thing_is_not_many():
+    of_adapter = {"tx_buffer": "2KiB", "max_pps": 2_000_000, "rx_prefetch": 1, "rx_fetch_batch": 1}
+    one = {"pcie.tags": 1, "pcie.credits.ph": 1, **{f"nic.{key}": value for key, value in of_adapter.items()}}
+    text = limits_text(limits(demo(one)))
+    assert "1 frames" not in text and re.search(r"^nic.pipeline +1 frame  ", text, re.MULTILINE)
+    for words in ("1 PH credit", "1 Rx descriptor of each ring on its way", "room for 1 frame while read and sent"):
+        assert re.search(rf"  {words}$", text, re.MULTILINE), words
+    assert text.count("waits for 1 tag\n") == 1
+
+
 def test_what_is_delivered_beside_or_as_copies_is_no_contradiction():
     flows = {"workload.pattern": "flows", "workload.flows": [["vf0", "vf1", "2Gbps"], ["vf2", "vf3", None]]}
     text = limits_text(limits(demo(flows)))

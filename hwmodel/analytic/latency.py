@@ -139,7 +139,11 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
         formula += " + 2 propagation" if flight_fs else ""
         formula += " + read engine" if config.nic.dma is not None else ""
         formula += " + store" if config.nic.store_rate_bps is not None else ""
-        formula += f" + waits for {config.pcie.tags} tags" if len(reads) > config.pcie.tags else ""
+        formula += (
+            f" + waits for {config.pcie.tags} tag{'s' * (config.pcie.tags > 1)}"
+            if len(reads) > config.pcie.tags
+            else ""
+        )
         return LatencyStep(name, span.duration_fs, formula)
 
     if config.driver.doorbell == "inline":

@@ -74,7 +74,8 @@ def _tx_buffer(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
     if len(sizes) == 1:
         ((n_bytes, _),) = sizes
         most = max(1, nic.tx_buffer_bytes // n_bytes)
-        what, unit, per_frame = f"room for {most} frames, each while read and sent", "frames", held_s[n_bytes]
+        room = "1 frame" if most == 1 else f"{most} frames, each"
+        what, unit, per_frame = f"room for {room} while read and sent", "frames", held_s[n_bytes]
     else:
         most, what, unit = nic.tx_buffer_bytes, "room for frames, each while read and sent", "B"
         per_frame = sum((share * n_bytes * held_s[n_bytes] for n_bytes, share in sizes), ZERO)

@@ -100,8 +100,9 @@ def _check_pattern(config: Config, findings: Findings, n_vfs: int) -> None:
     fewest = _FEWEST_VFS.get(workload.pattern, 2)
     keys = ("workload.pattern", "nic.vfs", "servers")
     if n_vfs < fewest:
-        findings.add(f"pattern: {workload.pattern} needs {fewest} VFs or more in use; there are {n_vfs}", *keys,
-                     besides=["switch.ports"])  # fmt: skip
+        there = "there is 1" if n_vfs == 1 else f"there are {n_vfs}"
+        wanted = f"{fewest} VF{'s' * (fewest > 1)} or more"
+        findings.add(f"pattern: {workload.pattern} needs {wanted} in use; {there}", *keys, besides=["switch.ports"])
     elif workload.pattern == "pairs" and n_vfs % 2:
         findings.add(f"pattern: pairs needs an even number of VFs in use; there are {n_vfs}", *keys,
                      besides=["switch.ports"])  # fmt: skip

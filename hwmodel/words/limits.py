@@ -169,10 +169,16 @@ def _taken_of(ceiling: Ceiling) -> tuple[str, str]:
     """Say what a frame takes, and of how much: of what it holds, one for so long of so many; else so much a second."""
     less = f" - {_short(ceiling.per_s)}" if ceiling.per_s else ""
     if ceiling.is_held:
-        return f"one for {_short(ceiling.per_frame * NS_PER_S)} ns", f"{_short(ceiling.capacity)} {ceiling.unit}{less}"
+        return f"one for {_short(ceiling.per_frame * NS_PER_S)} ns", f"{_amount(ceiling.capacity, ceiling.unit)}{less}"
     if ceiling.unit == "s":
         return f"{_short(ceiling.per_frame * NS_PER_S)} ns", f"{_short(ceiling.capacity)} s{less} a second"
-    return f"{_short(ceiling.per_frame)} {ceiling.unit}", f"{_short(ceiling.capacity)} {ceiling.unit}{less} a second"
+    return _amount(ceiling.per_frame, ceiling.unit), f"{_amount(ceiling.capacity, ceiling.unit)}{less} a second"
+
+
+def _amount(number: Fraction, unit: str) -> str:
+    """Write so much of a unit, which is a plural of frames, tags and the like: 1 frame, 2.5 frames."""
+    text = _short(number)
+    return f"{text} {unit.removesuffix('s') if text == '1' else unit}"
 
 
 def ceiling_sentence(limits: Limits) -> str:

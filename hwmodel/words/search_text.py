@@ -201,4 +201,4 @@ def _gain(relaxed: Relaxed) -> float:
 
 
 def _share(change: float | None) -> str:
-    return MISSING if change is None else f"{100 * change:+.1f} %"
+    return MISSING if change is None else f"{100 * change:+.1f} %".replace("-0.0 %", "+0.0 %")

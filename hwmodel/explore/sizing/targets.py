@@ -108,7 +108,7 @@ def _rate(value: object, parse: Callable[[object], int], unit: int, example: str
     else:
         rate = value
     if not 0 < rate < 1e6:
-        raise ValueError(f"{shown(value)} is out of range; a rate to reach is above 0, like {example}")
+        raise ValueError(f"{shown(value)} is out of range; a rate to reach is above 0, below 1000000, like {example}")
     return float(rate)
 
 

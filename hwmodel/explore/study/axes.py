@@ -16,6 +16,7 @@ from hwmodel.config.kinds import shown
 from hwmodel.config.overrides import Change, Overrides, dotted_keys, overridden_keys
 from hwmodel.explore.study.document import CAPTURE, StudyDocument
 from hwmodel.units import DIMENSIONS, Dimension, UnitError
+from hwmodel.words.quantities import counted
 
 
 @dataclass(frozen=True)
@@ -123,12 +124,17 @@ def refuse_repeats(study: StudyDocument, axes: Sequence[Axis], path: KeyPath | N
     for number, values in enumerate(zip(*(axis.values for axis in axes), strict=True)):
         first = seen.setdefault(tuple(map(identity, values)), number)
         if first != number:
-            words = ", ".join(f"{axis.key} {shown(value)}" for axis, value in zip(axes, values, strict=True))
+            words = ", ".join(f"{axis.key} {_whole(value)}" for axis, value in zip(axes, values, strict=True))
             message = f"{words} is there already, as number {first + 1} of {len(axes[0].values)}"
             if path is not None:
                 study.complain((*path, number), message)
             else:
                 study.problems.append(Problem(axes[0].places[number], axes[0].path, message))
+
+
+def _whole(value: Any) -> str:
+    """Return a value in words, that of a block or a list as it is written."""
+    return json.dumps(value) if isinstance(value, dict | list) else shown(value)
 
 
 def _values(study: StudyDocument, path: KeyPath, written: Any, more_keys: Sequence[str]) -> Sequence[Any]:
@@ -296,7 +302,7 @@ def _of_each(study: StudyDocument, at: KeyPath, costs: Any, n_values: int) -> tu
         study.complain(at, f"{shown(costs)} is not a list; write a cost for each value")
         return None
     if len(costs) != n_values:
-        study.complain(at, f"{len(costs)} costs for {n_values} values; one for each")
+        study.complain(at, f"{counted(len(costs), 'cost')} for {counted(n_values, 'value')}; one for each")
         return None
     wrong = [number for number, one in enumerate(costs) if not is_cost(one)]
     for number in wrong:

@@ -111,7 +111,10 @@ def _listed(study: StudyDocument) -> Group:
             study.complain(("list", number), f"{shown(point)} is no point, like {{pcie.lanes: 4, nic.vfs: 8}}")
         elif set(point) != set(keys):
             odd = sorted(set(point) ^ set(keys))
-            study.complain(("list", number), f"all points have the same keys; {', '.join(odd)} is not in all of them")
+            are = "are" if len(odd) > 1 else "is"
+            study.complain(
+                ("list", number), f"all points have the same keys; {', '.join(odd)} {are} not in all of them"
+            )
         elif COST in point and not is_cost(point[COST]):
             study.complain(("list", number, COST), f"{shown(point[COST])} is no cost; a number, 0 or more")
     if len(study.problems) > n_problems:
