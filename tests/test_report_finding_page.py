@@ -6,6 +6,7 @@ import base64
 import html
 import re
 import shlex
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -113,3 +114,12 @@ def test_a_burst_has_a_page_without_loads():
     found = searched(kind="back_to_back", curve=(), burst_frames=9, interval_burst=(9, 10), burst_mpps=1.0, asked={})
     page = render_search_page(found, "c.yaml")
     assert "A burst of 9 frames" in page and "<h2>The loads</h2>" not in page
+
+
+@pytest.mark.parametrize("latencies_ns", [(1.1e4, 9.9e5), (1e3, 9e4), (4.11e6, 4.12e6), (1e2, 9e7)])
+def test_the_ticks_of_latencies_do_not_touch(latencies_ns):
+    drawn = latency_figure([trial(load, 0.0, p50_ns) for load, p50_ns in zip((0.5, 1.0), latencies_ns, strict=True)])
+    labels = re.findall(r'text-anchor: end[^>]* y="([\d.]+)"[^>]*>[\d.,]+</text>', drawn)
+    heights = sorted(float(height) for height in labels)
+    assert len(heights) >= 3
+    assert min(upper - lower for lower, upper in pairwise(heights)) > 9  # points, of a text

@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.report.figures import BLUE, GREY, INK, ORANGE, PURPLE, VERMILION, drawing_style, new_canvas, svg_element
+from hwmodel.report.figures import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    drawing_style,
+    log_ticks,
+    new_canvas,
+    svg_element,
+)
 from hwmodel.report.html import template_environment
 from hwmodel.report.reproduction import assumption_table, of_curves, of_search, of_sizing
 from hwmodel.report.sweep.curves import CurveAxis, DrawnLine, curve_figure
@@ -129,6 +140,7 @@ def _page(text: str) -> str:
 
 
 _FURTHEST = 1.0  # the margin at which the axis ends, either way: twice the bound, or none of it
+_TICKS_OF_POWERS_FROM = 1e3  # from such a span on, ticks at 2 and 5 times the powers of ten would touch
 _PERCENTILES = (("p50", "p50", BLUE, "o-"), ("p99", "p99", ORANGE, "s-"), ("p99.9", "p999", PURPLE, "^-"))
 
 
@@ -202,8 +214,8 @@ def latency_figure(loads: Sequence[LoadTrial]) -> str:
             if known:
                 axes.plot(*zip(*known, strict=True), marker, color=colour, linewidth=1.4, markersize=4, label=label)
         axes.set_yscale("log")
-        for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            axis(lambda tick, _: f"{tick:,.10g}")
+        least_us, most_us = axes.get_ylim()
+        log_ticks(axes.yaxis, (1.0, 2.0, 5.0) if most_us < _TICKS_OF_POWERS_FROM * least_us else (1.0,))
         _load_axis(axes)
         axes.set_ylabel("latency, µs (logarithmic)")
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
