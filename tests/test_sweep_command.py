@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
 from dataclasses import replace
 
 import pytest
 
 from hwmodel.cli import main
 from hwmodel.cli.study_commands import sweep as sweep_command
-from hwmodel.explore.sweep import point_run
+from hwmodel.explore.sweep import load_sweep, point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.report import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.sweep.answer import answer_sentence, more_sentences
-from hwmodel.report.sweep.page import best_rows
+from hwmodel.report.sweep.page import best_rows, whole_file
 from hwmodel.report.sweep.reading import read_sweep_result
 from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import SweepAxis, SweepRow
@@ -103,6 +106,19 @@ def test_what_a_sweep_reads_and_keeps_is_not_overwritten(option, name, tmp_path,
         assert main(["report", str(tmp_path / "out"), *page, str(tmp_path / name)]) == 2
         assert "would be overwritten" in capsys.readouterr().err
     assert (tmp_path / name).read_bytes() == before
+
+
+def test_the_command_on_a_page_makes_it_again_in_an_empty_folder(tmp_path, monkeypatch):
+    sweep = written(tmp_path, TEXT.replace("4]", "8]"))
+    page = tmp_path / "page.html"
+    assert main(["sweep", str(sweep), "--out", str(tmp_path / "out"), "--jobs", "1", "--report", str(page)]) == 0
+    command = shlex.split(html.unescape(re.search(r'<pre class="command">(.*?)</pre>', page.read_text())[1]))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    (empty / sweep.name).write_text(whole_file(load_sweep(tmp_path / "out")))
+    assert main([*command[1:], "--jobs", "1"]) == 0
+    assert (empty / command[-1]).read_bytes() == page.read_bytes()
 
 
 def test_a_scheduler_that_is_not_there_is_a_line(tmp_path, capsys):

@@ -286,7 +286,7 @@ def whole_file(sweep: SweepResult) -> str:
 def of_sweep(sweep: SweepResult) -> Reproduction:
     """Return how a sweep is made again: its file with its base inside, the command, what made the figures."""
     name = f"{sweep.name.rpartition('.')[0] or sweep.name}.yaml"
-    out = f"out/{file_name(name).removesuffix('.yaml')}"
+    out = file_name(name).removesuffix(".yaml")  # beside the file: a page's folder has to be there already
     arguments = ["sweep", FILE, "--out", out, "--report", f"{out}.html"]
     return again("The sweep with its base in one file", name, whole_file(sweep), arguments, fact_table(sweep))
 
