@@ -59,6 +59,11 @@ def test_a_wrong_override_is_one_line():
         load_config(SHIPPED, 5)
 
 
+def test_an_override_whose_key_is_a_number_is_one_line():
+    with pytest.raises(hwmodel.InputError, match=r"^--set 3=4: 3: unknown key"):
+        load_config({}, {3: 4})
+
+
 @pytest.mark.parametrize("given", [None, 3, [1], object()])
 def test_what_is_no_configuration_is_refused(given):
     for load in (load_config, as_config):

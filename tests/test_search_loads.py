@@ -208,3 +208,23 @@ def test_a_burst_rate_that_no_run_has_time_for_is_refused():
     config = config_from_mapping({**CONFIG, "workload": {"frame_bytes": 64}})
     with pytest.raises(InputError, match="a burst rate of 1bps is out of range: two frames of 64 B with preamble"):
         search_loads(config, "back_to_back", burst_rate_bps=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kind": "loss_curve", "loads": [-1]}, "a load of -1 is no share; a number above 0, to 16, like 0.5"),
+        ({"kind": "loss_curve", "loads": "50%"}, "a load of '5' is no share"),
+        ({"kind": "latency_at_load", "loads": [float("nan")]}, "a load of nan is no share"),
+        ({"kind": "back_to_back", "burst_rate_bps": -1}, "a burst rate of -1 b/s is out of range; above 0"),
+        ({"kind": "back_to_back", "burst_rate_bps": 0}, "a burst rate of 0 b/s is out of range; above 0"),
+    ],
+)
+def test_what_python_gives_out_of_range_is_a_line(options, said):
+    with pytest.raises(InputError, match=said):
+        search_loads(config_from_mapping(CONFIG), **options)
+
+
+def test_one_simulation_is_not_many():
+    found = LoadSearch(kind="loss_curve", reference_mpps=1.0, simulations=1, config={}, model_version="x")
+    assert search_sentence(found).endswith("; 1 simulation.")

@@ -21,7 +21,7 @@ Overrides = Mapping[str, object] | Iterable[str]
 def given_overrides(overrides: Overrides | None) -> Overrides | None:
     """Return overrides in a form that can be read twice; InputError for what is neither texts nor a mapping."""
     if overrides is None or isinstance(overrides, Mapping):
-        return dict(overrides) if overrides is not None else None
+        return {str(key): value for key, value in overrides.items()} if overrides is not None else None
     if isinstance(overrides, str):
         return [overrides]
     given: Any = overrides  # of a caller without type checks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import MISSING, gbps_text, printable, table, three_digits, time_text
+from hwmodel.words.quantities import MISSING, counted, gbps_text, printable, table, three_digits, time_text
 from hwmodel.words.reading import direction_words
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ def loads_of(found: LoadSearch) -> Sequence[LoadTrial]:
 
 def search_sentence(found: LoadSearch) -> str:
     """Say the answer of a search in one sentence."""
-    by_runs = f"{found.simulations} simulations"
+    by_runs = counted(found.simulations, "simulation")
     if found.kind == "back_to_back":
         low, high = found.interval_burst or (0, None)
         below = "" if high is None else f" (one of {high:,} is not)"
         wire = found.burst_wire_gbps
-        counted = "" if wire is None else f" ({three_digits(wire)} Gb/s with preamble and gap, all senders together)"
-        rate = f"{_mpps(found.burst_mpps)}{counted}"
+        at_wire = "" if wire is None else f" ({three_digits(wire)} Gb/s with preamble and gap, all senders together)"
+        rate = f"{_mpps(found.burst_mpps)}{at_wire}"
         return f"A burst of {low:,} frames at {rate} is carried without loss{below}; {by_runs}."
     if found.kind == "loss_curve":
         beside = f", beside {_mpps(found.beside_mpps)} of given rates" if found.beside_mpps else ""

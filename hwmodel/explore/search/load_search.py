@@ -38,6 +38,7 @@ PARTIAL_LOSS = 0.005
 CURVE = tuple(Fraction(tenth, 10) for tenth in range(1, 13))  # RFC 2544, 26.3, has steps of 10 %
 LATENCY_LOADS = (Fraction(1, 10), Fraction(1, 2), Fraction(9, 10))
 MORE_LOAD = Fraction(11, 10)
+_MOST_LOAD = 16  # as --loads has it
 _LEAST_FOR_CURVE = 20_000  # frames: the 99.9th percentile is then known by 20
 
 
@@ -67,6 +68,12 @@ def search_loads(
         raise InputError(f"{kind!r} is not one of {', '.join(KINDS)}")
     if not 0 < precision < 1:
         raise InputError(f"a precision of {precision:g} is out of range; above 0 and below 1")
+    shares: Sequence[Any] = loads or ()  # of a caller without type checks
+    for share in shares:
+        if not isinstance(share, int | float | Fraction) or not 0 < share <= _MOST_LOAD:
+            raise InputError(f"a load of {share!r} is no share; a number above 0, to {_MOST_LOAD}, like 0.5")
+    if burst_rate_bps is not None and burst_rate_bps <= 0:
+        raise InputError(f"a burst rate of {burst_rate_bps} b/s is out of range; above 0")
     given = {
         "loss": loss,
         "precision": None if precision == PRECISION else precision,
