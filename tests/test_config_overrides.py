@@ -174,6 +174,8 @@ def test_wrong_overrides(overrides, lines):
 def test_broken_yaml_in_an_override():
     (line,) = complaints(TEXT, ["switch.uplink.vlans=[1, 2"])
     assert line.startswith("--set switch.uplink.vlans=[1, 2: switch.uplink.vlans: not valid YAML: ")
+    (line,) = complaints(TEXT, ["pcie={lanes: 4"])  # a colon in the change is not the one behind its place
+    assert line.startswith("--set pcie={lanes: 4: pcie: not valid YAML: ")
 
 
 def test_a_whole_new_list_has_no_places_of_the_old_one():

@@ -53,7 +53,8 @@ def apply_overrides(document: Document, overrides: Overrides | None) -> None:
         try:
             value = parse_document(value_text, place.source, number)
         except InputError as error:
-            document.problems.append(Problem(place, key, error.lines[0].split(": ", 1)[-1]))
+            message = error.lines[0].removeprefix(place.source).split(": ", 1)[-1]
+            document.problems.append(Problem(place, key, message))
             continue
         if value.problems:
             document.problems.extend(Problem(place, key, problem.message) for problem in value.problems)
