@@ -50,6 +50,7 @@ def library(monkeypatch) -> StandIn:
     contents = {
         "config": {
             "load_config": stand_in.load_config,
+            "files_read": lambda path, overrides: [],
             "defaults_beside": lambda resolved: "what is usual",
             "place_lines": lambda path, overrides, lines: lines,
         },
