@@ -75,3 +75,14 @@ def test_the_guide_is_found():
 def test_what_differs_is_found(shown, found):
     assert found in difference(shown, ["a", "b", "c"])
     assert bool(found) == bool(difference(shown, ["a", "b", "c"]))
+
+
+def test_the_first_sweep_of_its_page_prints_what_the_page_shows(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    first = text.partition("## A first one")[2]
+    (file, shown) = (first.split(f"```{language}\n", 1)[1].split("```\n", 1)[0] for language in ("yaml", "text"))
+    monkeypatch.chdir(tmp_path)
+    Path("lanes.yaml").write_text(file, encoding="utf-8")
+    assert main(["sweep", "lanes.yaml", "--out", "out", "--jobs", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:] == shown.splitlines()[1:]  # the first has the time that it took
