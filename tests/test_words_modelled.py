@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hwmodel.config import config_from_mapping, load_config
+from hwmodel.results import QueueDepth
 from hwmodel.words.modelled import default_label, is_closed_loop, load_words, modelled_sentence
 from hwmodel.words.reading import latency_note
 from tests.sample_result import sample_result
@@ -147,6 +148,20 @@ def test_the_remark_on_the_ring_stands_where_the_load_is_saturating(workload, cl
     config = {"workload": workload}
     assert is_closed_loop(config) == closed
     assert bool(latency_note(sample_result(config=config))) == closed
+
+
+@pytest.mark.parametrize(("deepest", "segments", "is_full"), [
+    (511, {}, True),
+    (510, {}, False),
+    (510, {"sends": 203, "descriptors": 1218, "frames": 9338}, True),  # 85 sends of six, and no room for another
+    (505, {"sends": 203, "descriptors": 1218, "frames": 9338}, False),
+    (510, {"sends": 0, "descriptors": 0, "frames": 0}, False),
+    (510, {"whole": 900, "sends": 203, "descriptors": 1218, "frames": 9338}, False),  # a slot for each whole segment
+])  # fmt: skip
+def test_a_ring_is_full_where_what_is_sent_next_finds_no_room(deepest, segments, is_full):
+    config = {"workload": {"pattern": "pairs", "load": "saturate"}, "nic": {"tx_ring": 512}}
+    queues = {"tx_ring": QueueDepth(mean=500.0, max=deepest)}
+    assert bool(latency_note(sample_result(config=config, queues=queues, segments=segments))) == is_full
 
 
 def test_a_configuration_that_says_nothing_is_described_by_nothing():

@@ -14,7 +14,7 @@ from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import Stalls
-    from hwmodel.results.result import Bottleneck, Latency, Result
+    from hwmodel.results.result import AdapterResult, Bottleneck, Latency, Result
 
 
 PURPOSE_WORDS = {
@@ -187,15 +187,22 @@ def sender_wait_note(result: Result) -> str:
 
 
 def _fills_a_tx_ring(result: Result) -> bool:
-    """Tell whether a ring had no slot left, which a short capture may not come to; so where that is not known."""
+    """Tell whether a ring had no room for more, which a short capture may not come to; so where that is not known."""
     if result.servers:
         depths = [
-            (adapter.queues.get("tx_ring"), nic_setting_of(result, adapter.name, "tx_ring"))
+            (adapter.queues.get("tx_ring"), nic_setting_of(result, adapter.name, "tx_ring"), _slots_at_once(adapter))
             for adapter in result.servers
         ]
     else:
-        depths = [(result.queues.get("tx_ring"), result.config.get("nic", {}).get("tx_ring"))]
-    return any(depth is None or slots is None or depth.max >= slots - 1 for depth, slots in depths)
+        slots = result.config.get("nic", {}).get("tx_ring")
+        depths = [(result.queues.get("tx_ring"), slots, _slots_at_once(result))]
+    return any(depth is None or slots is None or depth.max >= slots - least for depth, slots, least in depths)
+
+
+def _slots_at_once(adapter: Result | AdapterResult) -> int:
+    """Return how many slots of a Tx ring are taken at once: those of a send that the adapter cuts, or a frame's."""
+    sends = 0 if "whole" in adapter.segments else adapter.segments.get("sends", 0)
+    return max(1, -(-adapter.segments["descriptors"] // sends)) if sends else 1
 
 
 def _is_overloaded(result: Result) -> bool:
