@@ -84,6 +84,16 @@ def test_falls_count_either_median_and_only_beyond_a_twentieth():
             {"driver": {"moderation": "0us", "rx_interrupt_batch": 16}},
             "driver.rx_interrupt_batch 16 without driver.moderation.$",
         ),
+        (
+            {"writeback_batch": 600.0, "payload_read": 400.0},
+            {"nic": {"rx_writeback_batch": 1, "writeback_timeout": "2us", "rsc": {"timeout": "6144ns"}}},
+            "60 % .*: nic.rsc.timeout 6144ns.$",  # a batch of one is no wait
+        ),
+        (
+            {"writeback_batch": 600.0, "payload_read": 400.0},
+            {"nic": {"rx_writeback_batch": 8, "writeback_timeout": "2us", "rsc": {"timeout": "6144ns"}}},
+            "nic.rsc.timeout 6144ns and nic.rx_writeback_batch 8 with nic.writeback_timeout 2us.$",
+        ),
     ],
 )
 def test_the_batch_or_timer_is_named(parts, blocks, words):

@@ -428,9 +428,14 @@ def _doorbells(config: Mapping[str, Any]) -> str:
 
 
 def _write_backs(config: Mapping[str, Any]) -> str:
-    timer = _value(config, "nic", "writeback_timeout")
+    timer, batch = _value(config, "nic", "writeback_timeout"), _value(config, "nic", "rx_writeback_batch")
     words = f"with nic.writeback_timeout {timer}" if timer else "without nic.writeback_timeout"
-    return f"nic.rx_writeback_batch {_value(config, 'nic', 'rx_writeback_batch')} {words}"
+    found = f"nic.rx_writeback_batch {batch} {words}"
+    open_receives = _value(config, "nic", "rsc")  # which are written back once they are closed
+    if not open_receives:
+        return found
+    closed = f"nic.rsc.timeout {open_receives.get('timeout')}"
+    return closed if batch == 1 else f"{closed} and {found}"
 
 
 def _interrupts(config: Mapping[str, Any]) -> str:
