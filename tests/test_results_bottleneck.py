@@ -274,6 +274,8 @@ def test_the_sentence_on_the_load_names_the_busiest_resource_and_the_bursts():
 def test_the_sentence_on_a_rate_limit_says_what_it_did():
     assert why({}, {"rate_limit": 0.9}) == ("The configured rate limits hold frames back 90.0 % of the window.")
     assert "dropped 500 of 10,000 frames" in why({}, drops={"RATE_LIMITED": 500})
+    of_groups = why({}, drops={"RECEIVE_LIMIT": 50_000}, open_load=True)  # each frame has several copies
+    assert of_groups == "The configured rate limits dropped 50,000 copies of 10,000 frames."
 
 
 def test_what_gives_next_to_nothing_of_what_it_could_is_not_the_fullest():

@@ -76,6 +76,20 @@ ALSO = {
             },
         ),
     ),
+    "policed, of senders that send all they can": (
+        "rate_limit",
+        {"switch": {"acl": [{"port": "all", "action": "police", "rate": "1Gbps", "burst": "64KiB"}]}},
+    ),
+    "limits on what stations receive": (
+        "rate_limit",
+        merged(
+            WIDE,
+            {
+                "switch": {"ports": [{"name": f"vf{i}", "receive_limit": "500Mbps"} for i in range(4)]},
+                "workload": {"load": "1Gbps"},
+            },
+        ),
+    ),
     "flows with rates": (
         "offered_load",
         merged(

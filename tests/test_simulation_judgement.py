@@ -108,12 +108,34 @@ def test_what_is_plain_is_not_measured(seen, name):
         seen_of({"pcie.up": 0.99, "wire.tx": 0.93}),
         seen_of({"pcie.up": 0.99}, drops={"NO_DESCRIPTOR": 500}),
         seen_of({"pcie.up": 0.7}, drops={"TX_RING_FULL": 900}, open_load=True),
+        seen_of({"pcie.down": 0.999}, drops={"RATE_LIMITED": 9000}),  # of senders that send all they can
+        seen_of({"pcie.down": 0.999}, drops={"RECEIVE_LIMIT": 4000}),
     ],
 )
 def test_what_is_not_plain_is_measured(seen):
     asked = []
     judged(CONFIG, seen, lambda config, times: asked.append(times))
     assert asked
+
+
+@pytest.mark.parametrize(("policed", "reason", "text"), [
+    ({"acl": [{"action": "police", "rate": "1Gbps", "burst": "64KiB"}]}, "RATE_LIMITED",
+     "The configured rate limits dropped 9,000 of 10,000 frames. Short runs"),
+    ({"ports": [{"name": "vf0", "receive_limit": "1Gbps"}]}, "RECEIVE_LIMIT",
+     "The configured rate limits dropped 9,000 copies of 10,000 frames. Short runs"),
+])  # fmt: skip
+def test_a_policer_limits_though_the_link_is_full_of_what_it_drops(policed, reason, text):
+    """Nothing follows sooner, and no room is found, where a configured rate is higher."""
+    config = config_from_mapping({"switch": policed})
+
+    def measure(config, _times):
+        rates_bps = [entry.rate_bps for entry in config.switch.acl]
+        rates_bps += [port.receive_limit_bps for port in config.switch.ports if port.receive_limit_bps]
+        return sum(rates_bps) / 1e9
+
+    found = judged(config, seen_of({"pcie.down": 0.999}, drops={reason: 9000}), measure)
+    assert (found.resource, found.gain) == ("rate_limit", pytest.approx(1.0))
+    assert found.why.startswith(text)
 
 
 def test_a_small_gain_is_measured_over_longer_windows():

@@ -162,6 +162,7 @@ def _cores(config: Config) -> Iterator[Change]:
 def _rate_limits(config: Config) -> Iterator[Change]:
     limits = {f"switch.ports.{port.name}.rate_limit": port.rate_limit_bps for port in config.switch.ports}
     limits |= {f"switch.acl.{index}.rate": entry.rate_bps for index, entry in enumerate(config.switch.acl)}
+    limits |= {f"switch.ports.{port.name}.receive_limit": port.receive_limit_bps for port in config.switch.ports}
     yield from doubled_rates(limits)
 
 

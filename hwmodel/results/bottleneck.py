@@ -45,7 +45,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "nic.tx_ring": ("nic.tx_ring",),
     "nic.queue": ("nic.queue_time", "nic.queues_per_vf"),
     "tx.descriptors": ("nic.descriptor_cache",),
-    "rate_limit": ("switch.ports.NAME.rate_limit", "switch.acl.NUMBER.rate"),
+    "rate_limit": ("switch.ports.NAME.rate_limit", "switch.acl.NUMBER.rate", "switch.ports.NAME.receive_limit"),
     "nic.tx_buffer": ("nic.tx_buffer",),
     "pcie.tags": ("pcie.tags",),
     "nic.dma.places": ("nic.dma.read.outstanding",),
@@ -74,6 +74,7 @@ CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and t
 # Drops for want of room; those at a sender's own ring only say that it offers more than gets through.
 CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
 LATE_DROPS = CONGESTION_DROPS[1:]
+POLICED_DROPS = ("RATE_LIMITED", "RECEIVE_LIMIT")  # at token buckets, whose rates are limits too
 _CREDITS = (POSTED, NON_POSTED, COMPLETION)
 _STORES = (
     "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places", *_CREDITS,
@@ -335,7 +336,7 @@ def share_of(name: str, seen: Observation) -> float:
     if name == "nic.rx_buffer":
         return max(seen.wait(name), seen.lost_share("RX_BUFFER_FULL"))
     if name == "rate_limit":
-        return max(seen.wait(name), seen.lost_share("RATE_LIMITED"))
+        return max(seen.wait(name), min(1.0, seen.lost_share(*POLICED_DROPS)))
     return min(1.0, max(seen.busy(name), seen.wait(name), seen.use(name) if name in _CREDITS else 0.0))
 
 
@@ -349,7 +350,8 @@ class Sighting:
     """Hold what a window says of its limit: the suspects, and the load as a bottleneck.
 
     `is_load_enough`: frames come at times of their own, and all that are offered get through. `loses_late`: frames drop
-    that had been sent, so that what is full may be full of frames that are lost. `has_offers`: any was offered.
+    that had been sent, so that what is full may be full of frames that are lost; `polices`: policers drop such, so that
+    nothing else need be the limit, however full it is. `has_offers`: any was offered.
     `refusal`: rings that are never posted again, where what they lose is all that keeps the throughput down.
     """
 
@@ -357,6 +359,7 @@ class Sighting:
     load: Bottleneck
     is_load_enough: bool
     loses_late: bool = False
+    polices: bool = False
     has_offers: bool = True
     refusal: Bottleneck | None = None
 
@@ -374,6 +377,7 @@ def sighting_of(seen: Observation) -> Sighting:
         load=load,
         is_load_enough=seen.open_load and all_gets_through(seen),
         loses_late=seen.lost_share(*LATE_DROPS) > LOSS,
+        polices=seen.lost_share(*POLICED_DROPS) > LOSS,
         has_offers=seen.offered_frames > 0,
         refusal=refusal(seen) if loses_by_refusal(seen) else None,
     )
@@ -444,7 +448,7 @@ def all_gets_through(seen: Observation) -> bool:
     What rings lose that are never posted again is no question of how much is offered.
     """
     offered = max(1, seen.offered_frames)
-    lost = seen.lost_frames(*CONGESTION_DROPS, "RATE_LIMITED") - sum(seen.refused_frames.values())
+    lost = seen.lost_frames(*CONGESTION_DROPS, *POLICED_DROPS) - sum(seen.refused_frames.values())
     return lost <= LOSS * offered and seen.backlog_frames <= BACKLOG * offered
 
 

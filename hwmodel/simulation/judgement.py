@@ -83,7 +83,7 @@ def options_of(suspects: Sequence[Suspect], relaxations: Sequence[Relaxation]) -
 def is_plain(seen: Sighting, options: Sequence[Option]) -> bool:
     """Tell whether one resource alone is full, and nothing nearly so, which one key makes larger, or none."""
     full = [one for one in seen.suspects if one.use >= FULL]
-    if not full or seen.loses_late:
+    if not full or seen.loses_late or seen.polices:
         return False
     own = next((option for option in options if option.suspect == full[0]), None)
     if own is None:
@@ -158,7 +158,8 @@ class Comparison:
         others = [option.suspect.resource for option, gain in told[1:] if gain >= RISES]
         others = [name for name in others if name != best.suspect.resource]
         changes = [(self._words(option), gain) for option, gain in told[:MOST_TOLD]]
-        is_full = max(best.suspect.use, best.suspect.share) >= FULL
+        # A limit that is configured holds from its rate on, and is never full.
+        is_full = max(best.suspect.use, best.suspect.share) >= FULL or best.suspect.resource.endswith("rate_limit")
         return replace(
             best.suspect.bottleneck,
             why=with_gains(best.suspect.why, changes, is_full=is_full, loses=self.seen.loses_late),

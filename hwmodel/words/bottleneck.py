@@ -242,12 +242,14 @@ def _tx_ring(seen: Observation) -> str:
 
 
 def _rate_limit(seen: Observation) -> str:
-    waited, dropped = seen.wait("rate_limit"), seen.drops.get("RATE_LIMITED", 0)
-    facts = []
+    waited, dropped = seen.wait("rate_limit"), seen.lost_frames("RATE_LIMITED")
+    copies, facts = seen.lost_frames("RECEIVE_LIMIT"), []
     if waited > 0:
         facts.append(f"hold frames back {percent_text(waited)} of the window")
     if dropped:
         facts.append(f"dropped {dropped:,} of {seen.offered_frames:,} frames")
+    if copies:  # of a group's frame several
+        facts.append(f"dropped {copies:,} copies of {seen.offered_frames:,} frames")
     return f"The configured rate limits {' and '.join(facts) or 'set what may be sent'}."
 
 

@@ -140,7 +140,8 @@ def limit_words(bottleneck: Bottleneck) -> str:
     if not bottleneck.utilization:  # a policer drops frames and holds none back
         return f"limited by {bottleneck.resource}"
     limits = "limited by" if bottleneck.is_limit else "fullest on average:"
-    words = f"{limits} {bottleneck.resource} ({share} busy)"
+    busy = "" if bottleneck.resource.endswith("rate_limit") else f" ({share} busy)"  # what is configured is never busy
+    words = f"{limits} {bottleneck.resource}{busy}"
     is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
     return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
 
