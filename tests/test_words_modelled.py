@@ -164,6 +164,19 @@ def test_a_ring_is_full_where_what_is_sent_next_finds_no_room(deepest, segments,
     assert bool(latency_note(sample_result(config=config, queues=queues, segments=segments))) == is_full
 
 
+@pytest.mark.parametrize(("parts", "is_told"), [
+    ({"tx_descriptor_fetch": 473.0, "payload_read": 483.0, "guest_queue": 487_741.0}, False),  # its core posts slowly
+    ({"tx_ring": 5000.0, "scheduler": 5.0, "payload_read": 900.0}, False),  # nothing beside 3.7 ms
+    ({"scheduler": 586_960.0, "payload_read": 900.0}, True),
+    ({"tx_ring": 488_160.0, "payload_read": 900.0}, True),
+    ({"tx_room": 488_160.0, "payload_read": 900.0}, True),
+    ({}, True),  # not known
+])  # fmt: skip
+def test_the_remark_on_the_ring_stands_where_frames_wait_there(parts, is_told):
+    config = {"workload": {"pattern": "pairs", "load": "saturate"}}
+    assert bool(latency_note(sample_result(config=config, latency_parts_ns={"mean": parts}))) == is_told
+
+
 def test_a_configuration_that_says_nothing_is_described_by_nothing():
     assert modelled_sentence({}) == ""
     assert default_label({}) == ""

@@ -58,7 +58,8 @@ _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on
 _OF_WIRE = ("to the wire", "from the wire")
 _LOSS_MATTERS = 0.001  # of the frames offered
 _ALL_BUT_CHANCE = 1.02  # what a bridge sends on, by what is delivered: the ends of a window cut batches
-_SENDER_WAIT_MATTERS = 0.01  # of the mean latency
+_WAIT_MATTERS = 0.01  # of the mean latency
+_RING_WAITS = ("tx_ring", "scheduler", "tx_room")  # of a posted frame, until its payload is read
 _FULL = 0.97  # of a window; what is less busy limits with what it waits for
 
 
@@ -173,8 +174,11 @@ def no_way_back_sentence(result: Result) -> str:
 
 
 def latency_note(result: Result) -> str:
-    """Return the remark that must stand beside a latency while Tx rings are full, or an empty text."""
-    if not _fills_a_tx_ring(result):
+    """Return the remark that must stand beside a latency while Tx rings are full, or an empty text.
+
+    Where a core fills its ring with what it has yet to post, frames do not wait there, and their senders do.
+    """
+    if not _fills_a_tx_ring(result) or not _waits_in_tx_rings(result):
         return ""
     if is_closed_loop(result.config):
         return _SATURATED_NOTE
@@ -200,6 +204,13 @@ def _fills_a_tx_ring(result: Result) -> bool:
     return any(depth is None or slots is None or depth.max >= slots - least for depth, slots, least in depths)
 
 
+def _waits_in_tx_rings(result: Result) -> bool:
+    """Tell whether frames wait in their Tx rings for a part of the latency that matters, or that is not known."""
+    parts = result.latency_parts_ns.get("mean", {})
+    wait_ns = sum(parts.get(name, 0.0) for name in _RING_WAITS)
+    return not any(parts.values()) or wait_ns > _WAIT_MATTERS * (result.latency_ns.mean or 0.0)
+
+
 def _slots_at_once(adapter: Result | AdapterResult) -> int:
     """Return how many slots of a Tx ring are taken at once: those of a send that the adapter cuts, or a frame's."""
     sends = 0 if "whole" in adapter.segments else adapter.segments.get("sends", 0)
@@ -208,7 +219,7 @@ def _slots_at_once(adapter: Result | AdapterResult) -> int:
 
 def _is_overloaded(result: Result) -> bool:
     wait_ns, latency_ns = result.sender_wait_ns.mean or 0.0, result.latency_ns.mean or 0.0
-    return result.bottleneck.resource != "offered_load" and wait_ns > _SENDER_WAIT_MATTERS * latency_ns
+    return result.bottleneck.resource != "offered_load" and wait_ns > _WAIT_MATTERS * latency_ns
 
 
 def largest_part_sentence(result: Result) -> str:
@@ -281,7 +292,7 @@ def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
     if _nothing_came(result):  # to a guest: what leaves by the wire is not taken
         del rows[1]
     wait_ns, latency_ns = result.sender_wait_ns.mean, result.latency_ns.mean
-    if wait_ns is not None and wait_ns > _SENDER_WAIT_MATTERS * (latency_ns or 0.0):
+    if wait_ns is not None and wait_ns > _WAIT_MATTERS * (latency_ns or 0.0):
         rows.append(("offered to posted (the sender's wait)", "sender_wait_ns", result.sender_wait_ns))
     return [row for row in rows if row[2].p50 is not None or row[2].mean is not None]
 
