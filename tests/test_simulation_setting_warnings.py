@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import pytest
 
@@ -39,6 +40,48 @@ def test_lengths_that_nobody_sends_are_told(sent, outside, named):
     result = simulate(config_from_mapping({"workload": workload, "run": run}))
     found = [text.partition(" does nothing: ")[0] for text in result.warnings if "no VM sends" in text]
     assert found == ([named] if named else [])
+
+
+SHORT = {"warmup": "100us", "duration": "300us", "clocks": "exact"}
+
+
+@pytest.mark.parametrize(
+    ("drain", "credits", "is_told"),
+    [
+        ("5Gbps", {}, True),
+        ("5Gbps", {"ph": 32, "pd": 512}, False),  # they return as memory has taken the data
+        ("5Gbps", {"pd": 512}, False),
+        ("40Gbps", {}, False),  # more than is written
+        (None, {}, False),
+    ],
+)
+def test_a_drain_that_no_credits_wait_for_is_told_where_memory_takes_more(drain, credits, is_told):
+    pcie = {"generation": 2, "lanes": 4, "credits": credits}
+    document = {"nic": {"vfs": 2}, "pcie": pcie, "host": {"write_drain": drain}, "run": SHORT}
+    found = [text for text in simulate(config_from_mapping(document)).warnings if "write_drain" in text]
+    assert len(found) == is_told
+    if is_told:
+        told = (
+            r"host.write_drain is 5 Gb/s and holds nothing back: 1\d\.\d Gb/s were written, because pcie.credits.ph and"
+        )
+        assert re.match(told, found[0])
+
+
+def test_the_drain_of_a_server_is_told_with_the_server_s_keys():
+    slow = {"name": "b", "set": {"host.write_drain": "1Gbps"}}
+    document = {"servers": [{"name": "a"}, slow], "nic": {"vfs": 2}, "run": SHORT}
+    (found,) = (text for text in simulate(config_from_mapping(document)).warnings if "write_drain" in text)
+    assert found.startswith("servers.b.set.host.write_drain is 1 Gb/s") and "servers.b.set.pcie.credits.ph" in found
+
+
+@pytest.mark.parametrize(("header_bytes", "is_told"), [(64, False), (66, True)])
+def test_header_buffers_that_are_too_small_are_told(header_bytes, is_told):
+    document = {
+        "nic": {"vfs": 2, "header_split": "64B"}, "workload": {"header_bytes": f"{header_bytes}B"}, "run": SHORT,
+    }  # fmt: skip
+    found = [text for text in simulate(config_from_mapping(document)).warnings if "header_split" in text]
+    told = "nic.header_split does nothing: headers of 66 B (workload.header_bytes) are longer than its 64 B."
+    assert found == ([told] if is_told else [])
 
 
 def test_frames_that_may_not_come_back_are_told_with_the_key():

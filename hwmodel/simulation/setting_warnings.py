@@ -42,6 +42,8 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _unused_weights(config)
     yield from _unused_lengths(config)
     yield from _unasked_lists(config)
+    yield from _unheld_drains(config, result)
+    yield from _unsplit_headers(config)
 
 
 def _unused_weights(config: Config) -> Iterator[str]:
@@ -68,6 +70,34 @@ def _unused_lengths(config: Config) -> Iterator[str]:
     lengths = workload.frame_bytes, workload.sizes
     if lengths not in ((outside.frame_bytes, outside.sizes), (DEFAULT_FRAME_BYTES, None)):
         yield words.unused_lengths("frame_bytes" if workload.sizes is None else "sizes")
+
+
+def _unheld_drains(config: Config, result: Result) -> Iterator[str]:
+    """Name the memories that took more than they can: a drain holds writes back by their credits, if these are finite.
+
+    Switches of a PCIe tree grant finite ones.
+    """
+    if result.pcie_switches:
+        return
+    links = {one.name: one.pcie for one in getattr(result, "adapters", ())}
+    for server in servers_of(config):
+        drain_bps, credits = server.config.host.write_drain_bps, server.config.pcie.credits
+        if drain_bps is None or credits.ph or credits.pd:
+            continue
+        n_bytes = links.get(server.name, result.pcie).up.bytes.payload
+        written_gbps = BITS_PER_BYTE * n_bytes / result.window.duration_ns
+        if written_gbps > (1 + MATTERS) * drain_bps / 1e9:
+            keys = (server.key("host.write_drain"), server.key("pcie.credits"))
+            yield words.unheld_drain(keys, drain_bps / 1e9, written_gbps)
+
+
+def _unsplit_headers(config: Config) -> Iterator[str]:
+    """Name the adapters whose header buffers are too small for the headers, all of which have one length."""
+    header_bytes = config.workload.header_bytes
+    for server in servers_of(config):
+        room_bytes = server.config.nic.header_split_bytes
+        if room_bytes is not None and header_bytes is not None and header_bytes > room_bytes:
+            yield words.unsplit_headers(server.key("nic.header_split"), room_bytes, header_bytes)
 
 
 def _unasked_lists(config: Config) -> Iterator[str]:

@@ -256,6 +256,22 @@ def unused_lengths(key: str) -> str:
     )
 
 
+def unheld_drain(keys: tuple[str, str], drain_gbps: float, written_gbps: float) -> str:
+    """Say that memory took more than it can; `keys`: those of its drain and of the credits that would wait for it."""
+    drain, credits = keys
+    return (
+        f"{drain} is {drain_gbps:g} Gb/s and holds nothing back: {written_gbps:.3g} Gb/s were written, because "
+        f"{credits}.ph and pd are infinite (0), and writes wait for memory by their credits alone."
+    )
+
+
+def unsplit_headers(key: str, room_bytes: int, header_bytes: int) -> str:
+    """Say that no headers are split off, since they are longer than their buffers."""
+    return (
+        f"{key} does nothing: headers of {header_bytes} B (workload.header_bytes) are longer than its {room_bytes} B."
+    )
+
+
 def unasked_lists(keys: Sequence[str], mode: str) -> str:
     """Say that access lists and guards of an adapter's switch do nothing."""
     verb = "is" if len(keys) == 1 else "are"
