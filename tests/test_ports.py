@@ -229,6 +229,31 @@ def test_offered_frames_for_a_dead_wire_drop_and_others_do_not():
     assert "p1 (down at first) out 0.000 Gb/s" in result.summary()
 
 
+@pytest.mark.parametrize(
+    ("workload", "told"),
+    [
+        ({"pattern": "to_wire"}, "vf1 and vf3, which send all they can, keep their first frame for it"),
+        ({"pattern": "flows", "flows": [["vf0", "uplink"], ["vf1", "vf3"], ["vf1", "uplink"]]},
+         "vf1, which sends all it can, keeps its first frame for it"),
+        ({"pattern": "pairs", "wire_share": 0.5}, "vf1 and vf3, which"),
+        ({"pattern": "pairs"}, None),
+        ({"pattern": "flows", "flows": [["vf0", "uplink"], ["vf1", "uplink", "1Gbps"]]}, None),  # drops, LINK_DOWN
+        ({"pattern": "to_wire", "load": "1Gbps"}, None),
+    ],
+)  # fmt: skip
+def test_who_keeps_a_frame_for_a_dead_wire_is_told(workload, told):
+    """Nothing of it drops, and nothing is full: the run alone would not say why they send nothing."""
+    result = simulate(configured(port={"down": ["p1"]}, workload=workload))
+    found = [text for text in result.warnings if "keep" in text]
+    assert len(found) == (told is not None)
+    assert told is None or found[0].startswith(f"The wire of p1 is dead (port.down): {told}")
+
+
+def test_who_keeps_a_frame_for_the_only_wire_is_told():
+    result = simulate(configured(1, port={"down": ["p0"]}, workload={"pattern": "pairs", "wire_share": 0.5}))
+    assert any(text.startswith("The wire of p0 is dead (port.down): vf0, vf1, vf2 and ") for text in result.warnings)
+
+
 def test_wires_die_and_live_again_in_a_scenario():
     config = configured(
         keys={"pcie.lanes": 4, "workload.pattern": "to_wire", "nic.tx_ring": 64},  # what is posted is read all the same

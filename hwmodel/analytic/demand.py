@@ -439,7 +439,10 @@ class _Reader:
         return frozenset((name, number) for name in (*route.stations, *route.mirrored) for number in numbers)
 
 
-_NOBODY = "workload: nobody sends: the pattern lacks stations, or the capture has no frame for one"
+_NOBODY = (
+    "workload: nobody sends: the pattern lacks stations, the capture has no frame for one, or all frames are for dead "
+    "wires (port.down)"
+)
 
 
 def _reaches_a_vm(path: Path) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from hwmodel.analytic.routes import streams_of
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
-from hwmodel.config.names import UPLINK
+from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
-from hwmodel.config.system import bridges_at
+from hwmodel.config.system import bridges_at, stations_in_use
 from hwmodel.results import BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.switch_modes import MODES
@@ -34,6 +35,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning for each setting by which frames of a kind drop, or no core keeps to a burst."""
     yield from _without_hairpin(config, result)
     yield from _at_dead_wires(config, result)
+    yield from _kept_for_dead_wires(config)
     yield from _short_bursts(config, result)
     yield from burst_warnings(config)
     yield from _full_tables(result)
@@ -153,6 +155,25 @@ def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
     dead = [server.station(name) for server in servers_of(config) for name in server.config.port.down]
     if lost and dead:
         yield words.dead_wires(lost, dead)
+
+
+def _kept_for_dead_wires(config: Config) -> Iterator[str]:
+    """Name those that send all they can and have frames for a wire that is dead from the start, which they keep."""
+    workload, servers = config.workload, servers_of(config)
+    down = [server for server in servers if server.config.port.down and not server.config.has_virtual_switch]
+    if not down or workload.load.kind != "saturate" or workload.pattern is None:
+        return
+    outward = {
+        stream.source
+        for stream in streams_of(config, tuple(stations_in_use(servers)))
+        if stream.rate_bps is None and (workload.wire_share or any(map(is_uplink, stream.targets)))
+    }
+    for server in down:
+        port, stations = server.config.port, server.config.switch.ports
+        for name in port.down:
+            there = [server.station(one.name) for one in stations if f"p{port.number_of(one.port)}" == name]
+            if kept := [station for station in there if station in outward]:
+                yield words.kept_for_dead_wire(server.station(name), kept)
 
 
 def _full_tables(result: Result) -> Iterator[str]:

@@ -198,6 +198,22 @@ def dead_wires(lost: int, ports: Sequence[str]) -> str:
     return f"LINK_DOWN: {lost:,} frames dropped for want of a wire: that of {', '.join(ports)} is dead (port.down)."
 
 
+def kept_for_dead_wire(port: str, stations: Sequence[str]) -> str:
+    """Say who keeps a frame for a dead wire, and sends nothing behind it."""
+    is_one = len(stations) == 1
+    keep = "sends all it can, keeps its" if is_one else "send all they can, keep their"
+    return (
+        f"The wire of {port} is dead (port.down): {_some(stations)}, which {keep} first frame for it until it lives, "
+        "and all that is behind that frame."
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    """List the first of some names, and how many more there are."""
+    more = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+    return listed([*names[:MOST_NAMES], *more])
+
+
 def blocked_behind(server: str, blocked: Mapping[str, float], waited: Mapping[str, float], window_ns: float) -> str:
     """Say whose empty Rx ring kept the head of the adapter's Rx buffer, for how long, and who waited behind it.
 
