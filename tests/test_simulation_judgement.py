@@ -179,3 +179,14 @@ def test_servers_that_are_alike_are_made_larger_and_named_together():
     found = judged(config, seen, measure)
     assert (found.resource, found.also, found.gain) == ("a.pcie.up", ("b.pcie.up",), pytest.approx(1))
     assert found.why.startswith("Server a: ") and "pcie.lanes: 4 -> 8 in each of a, b gives +100.0 %" in found.why
+
+
+def test_a_latency_that_limits_is_not_said_to_be_full_at_times():
+    """Nothing fills it: where it is named, what resources there are have room."""
+
+    def measure(config, _times):
+        return 1e9 / config.host.read_latency_fs
+
+    found = judged(CONFIG, NOT_PLAIN, measure)
+    assert found.keys == ("host.read_latency",)
+    assert found.why.startswith("What resources there are have room. Frames go through one step after another ")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.words.quantities import Line, drop_words, rough_text, table
+from hwmodel.words.quantities import Line, drop_words, rough_text, table, time_text
 
 CELLS = st.text("abc0123456789.%", min_size=1, max_size=9)
 
@@ -68,3 +68,17 @@ def test_drops_are_told_by_reason_those_that_there_were(drops, words):
 )  # fmt: skip
 def test_a_share_that_is_known_roughly_has_two_digits_and_no_exponent(share, words):
     assert rough_text(share) == words
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "interval", "text"),
+    [
+        (203_000.0, (57_100.0, 6_470_000.0), "203 (57.1 to 6,470) us"),
+        (18_200.0, (0.00051, 49_500.0), "18.2 (0 to 49.5) us"),
+        (20.0, (0.00051, 49_450.0), "20.0 (0 to 49,450) ns"),
+        (20.0, (0.021, 50.0), "20.0 (0.0210 to 50.0) ns"),
+        (20.0, (0.00051, 30.0), "20.0 ± 20.0 ns"),
+    ],
+)
+def test_a_lower_end_far_below_its_figure_is_nothing(time_ns, interval, text):
+    assert time_text(time_ns, interval) == text

@@ -214,7 +214,10 @@ def with_gains(why: str, gains: Sequence[tuple[str, float]], *, is_full: bool, l
         else "frames go through one step after another with so many under way at most, and time saved here lets others "
         "follow sooner."
     )
-    not_full = "" if is_full else f" It limits though it is not always full: {reason}"
+    if why == NOTHING_IS_FULL:  # a latency, or a batch, which nothing fills
+        not_full = f" {reason[0].upper()}{reason[1:]}"
+    else:
+        not_full = "" if is_full else f" It limits though it is not always full: {reason}"
     return f"{why}{not_full} Short runs with one thing changed: {listed}."
 
 

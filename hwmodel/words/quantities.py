@@ -75,14 +75,16 @@ def spread_text(number: str, half_width: float) -> str:
 def interval_text(number: str, value: float, interval: Sequence[float] | None, scale: float = 1.0) -> str:
     """Add its interval to a number that is `value` in units of `scale`: `13.39 ± 0.02`; `203 (57.1 to 6,470)`.
 
-    The ends stand there where plus and minus would say that the figure may be less than nothing.
+    The ends stand there where plus and minus would say that the figure may be less than nothing; a lower end of less
+    than a thousandth of the value is 0, rounded outward.
     """
     half_width = half_width_of(value, interval)
     if interval is None or half_width is None:
         return number
     if half_width <= value or not value:
         return spread_text(number, half_width / scale)
-    low, high = (three_digits(end / scale) for end in interval)
+    low, high = interval
+    low, high = (three_digits(end / scale) for end in (low if low >= _LEAST_SHOWN * value else 0.0, high))
     return f"{number} ({low} to {high})"
 
 
