@@ -240,3 +240,15 @@ def test_wider_links_move_the_bottleneck():
     assert resources[0].bottleneck.resource in ("pcie.up", "pcie.down")
     assert resources[1].bottleneck.resource in ("driver.rx", "driver.tx")
     assert resources[1].totals.gbps > 2 * resources[0].totals.gbps
+
+
+def test_the_busiest_core_is_named_by_who_has_it_though_it_is_not_its_first():
+    """What vf1 sends, at port 3, comes to queue 3 of vf0's, whose core is the only one of vf2, which is silent."""
+    ports = [{"name": "vf0", "cores": [0, 1, 2, 3]}, {"name": "vf1", "cores": [4]}, {"name": "vf2", "cores": [3]}]
+    machine = {
+        "host": {"cores": 5}, "switch": {"ports": ports}, "nic": {"vfs": 3, "queues_per_vf": 4},
+        "driver": {"vms": {"vf0": {"frame_time": "2us"}}},
+        "workload": {"pattern": "flows", "flows": [["vf1", "vf0", None]], "frame_bytes": 64},
+    }  # fmt: skip
+    result = judged_result_of(VMS, WIDE, POLLED, machine)
+    assert result.bottleneck.why.startswith("The core of vf0 is busy 100.0 %")

@@ -159,7 +159,7 @@ def observe_window(
     """Collect the window's busy shares, waits and costs; of one server of several no demand is known for itself."""
     n_bytes = span.count("delivered_bytes")
     core = _busiest_core(span)
-    on_core = [p.name for p in config.switch.ports if config.core_of(function_of(p.number)) == core]
+    on_core = [p.name for p in config.switch.ports if core in config.cores_of_queues(function_of(p.number))]
     demand, limited = demand_use(config, span) if is_alone else (0.0, 0.0)
     sending = [name for name in on_core if name != "pf"] or on_core
     return Observation(
