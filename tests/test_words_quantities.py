@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.words.quantities import Line, drop_words, rough_text, table, time_text
+from hwmodel.words.quantities import Line, change_text, drop_words, rough_text, table, time_text
 
 CELLS = st.text("abc0123456789.%", min_size=1, max_size=9)
 
@@ -82,3 +82,18 @@ def test_a_share_that_is_known_roughly_has_two_digits_and_no_exponent(share, wor
 )
 def test_a_lower_end_far_below_its_figure_is_nothing(time_ns, interval, text):
     assert time_text(time_ns, interval) == text
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (0.087, "+8.7 %"),
+        (-0.5, "-50.0 %"),
+        (0, "+0.0 %"),
+        (-0.0004, "+0.0 %"),
+        (-0.0006, "-0.1 %"),
+        (12.5, "+1,250.0 %"),
+    ],
+)
+def test_a_change_of_nothing_has_one_sign(change, text):
+    assert change_text(change) == text

@@ -19,7 +19,7 @@ import numpy as np
 
 from hwmodel.errors import InputError
 from hwmodel.report.configuration import short_labels
-from hwmodel.words.quantities import count_text, page_time, three_digits
+from hwmodel.words.quantities import change_text, count_text, page_time, three_digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -293,7 +293,7 @@ def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str
         figure, axes = new_canvas(0.7 + 0.22 * max(1, len(labels)))
         values = [100 * gain for gain in gains]
         drawn = axes.barh(range(len(labels)), values, 0.7, color=[GREEN if value >= 0 else ORANGE for value in values])
-        axes.bar_label(drawn, [f"{value:+.1f}" for value in values], padding=3, fontsize=8)
+        axes.bar_label(drawn, [change_text(gain).removesuffix(" %") for gain in gains], padding=3, fontsize=8)
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_yticks(range(len(labels)), short_labels(labels, _LONGEST_LABEL + 8), fontsize=8)
         axes.set_ylim(len(labels) - 0.4, -0.6)

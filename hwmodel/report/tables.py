@@ -26,6 +26,7 @@ from hwmodel.words.bridge_reading import (
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.words.quantities import (
     MISSING,
+    change_text,
     count_text,
     decimals_text,
     drop_words,
@@ -349,8 +350,8 @@ def _off(value: float | None, reference: float) -> str:
 
 
 def _percent_change(change: float) -> str:
-    shown = f"{100 * change:+.1f} %"
-    return "0.0 %" if shown in ("+0.0 %", "-0.0 %") else shown
+    shown = change_text(change)
+    return "0.0 %" if shown == "+0.0 %" else shown
 
 
 def _times(value: float | None, reference: float) -> str:

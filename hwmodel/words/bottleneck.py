@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.words.quantities import listed, percent_text
+from hwmodel.words.quantities import change_text, listed, percent_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bottleneck import LinkCost, Observation
@@ -207,7 +207,7 @@ def with_gains(why: str, gains: Sequence[tuple[str, float]], *, is_full: bool, l
 
     `loses`: frames drop that had been sent, so that more gets through where fewer drop.
     """
-    listed = ", ".join(f"{change} gives {100 * gain:+.1f} %" for change, gain in gains)
+    listed = ", ".join(f"{change} gives {change_text(gain)}" for change, gain in gains)
     reason = (
         "frames come in bursts that find no room and drop, and with more of it fewer do."
         if loses
@@ -225,7 +225,7 @@ def with_gain_together(why: str, changes: Sequence[str], gain: float) -> str:
     """Add to a sentence that nothing helps alone, and what several together gave."""
     return (
         f"{why} In short runs nothing made larger alone gives 2 % more; {' and '.join(changes)} together give "
-        f"{100 * gain:+.1f} %."
+        f"{change_text(gain)}."
     )
 
 

@@ -121,6 +121,12 @@ def percent_text(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def change_text(change: float) -> str:
+    """Write a relative change as a percentage with its sign: `+8.7 %`, `-50.0 %`; none, or hardly any, as `+0.0 %`."""
+    text = f"{100 * change:+,.1f} %"
+    return "+0.0 %" if text == "-0.0 %" else text
+
+
 def rough_text(share: float) -> str:
     """Write a share of 1 with two digits: `8.7 %`, `150 %`, from ten on `890 times itself`."""
     number = float(f"{share if share >= 10 else 100 * share:.2g}")

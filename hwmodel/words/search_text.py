@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import MISSING, counted, gbps_text, printable, table, three_digits, time_text
+from hwmodel.words.quantities import (
+    MISSING,
+    change_text,
+    counted,
+    gbps_text,
+    printable,
+    table,
+    three_digits,
+    time_text,
+)
 from hwmodel.words.reading import direction_words
 
 if TYPE_CHECKING:
@@ -201,4 +210,4 @@ def _gain(relaxed: Relaxed) -> float:
 
 
 def _share(change: float | None) -> str:
-    return MISSING if change is None else f"{100 * change:+.1f} %".replace("-0.0 %", "+0.0 %")
+    return MISSING if change is None else change_text(change)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.words.quantities import (
     MISSING,
     PLUS_MINUS,
+    change_text,
     cost_text,
     counted,
     printable,
@@ -256,7 +257,7 @@ def _figure(one: TargetFigure) -> str:
 def _margin(one: TargetFigure) -> str:
     if one.margin is None or not one.bound:
         return MISSING
-    return _times_over(one.margin) if one.margin < -_MOST_OVER else f"{100 * one.margin:+,.1f} %"
+    return _times_over(one.margin) if one.margin < -_MOST_OVER else change_text(one.margin)
 
 
 def _times_over(margin: float) -> str:
