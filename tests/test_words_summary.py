@@ -186,6 +186,28 @@ def test_what_a_window_cannot_give_is_said_to_be_unmeasured():
     assert re.search(r"^vf3  +-  +-  +-  ", text, re.M)
 
 
+@pytest.mark.parametrize(
+    ("workload", "dropped", "answer"),
+    [
+        ({"pattern": "to_wire"}, 0, "Throughput to the wire not measured; "),
+        ({"pattern": "pairs", "wire_share": 1}, 0, "Throughput to the wire not measured; "),
+        ({"pattern": "to_wire"}, 900, "Nothing gets to the wire (0 Gb/s); "),
+        ({"pattern": "pairs", "wire_share": 0.5}, 0, "Throughput VM to VM not measured; "),
+        (
+            {"pattern": "flows", "flows": [["vf0", "uplink", None], ["vf0", "vf1", None]]},
+            0,
+            "Throughput VM to VM not m",
+        ),
+    ],
+)
+def test_of_frames_that_are_all_for_the_wire_that_is_said_to_be_unmeasured(workload, dropped, answer):
+    result = unmeasured_result()
+    totals = dataclasses.replace(result.totals, copies_delivered=0, delivered_frames=0, dropped_frames=dropped)
+    window = dataclasses.replace(result.window, vm_frames=0)
+    text = headline(dataclasses.replace(result, totals=totals, window=window, config={"workload": workload}))
+    assert text.startswith(answer)
+
+
 def test_credits_are_told_by_kind():
     stalls = Stalls(credits=9e6, credits_posted=9e6, credits_non_posted=1e6)
     text = full_summary(sample_result(stalls_ns=stalls))

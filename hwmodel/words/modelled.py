@@ -99,6 +99,13 @@ def is_meant_for_vms(config: Mapping[str, Any]) -> bool:
     return not is_all_out or isinstance(workload.get("external"), Mapping)
 
 
+def is_for_the_wire(config: Mapping[str, Any]) -> bool:
+    """Say whether all frames that a pattern or the flows send are for the wire."""
+    workload = _block(config, "workload")
+    sends = workload.get("pcap") is None and workload.get("pattern") not in (None, "none")
+    return sends and not is_meant_for_vms(config)
+
+
 def frame_words(workload: Mapping[str, Any]) -> str:
     """Return the frames' lengths: `1518 B frames`, `frames of 64 B (58 %), 570 B (33 %) and 1518 B (8 %)`."""
     sizes = workload.get("sizes")

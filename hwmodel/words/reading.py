@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
-from hwmodel.words.modelled import is_closed_loop, is_meant_for_vms
+from hwmodel.words.modelled import is_closed_loop, is_for_the_wire, is_meant_for_vms
 from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
 
 if TYPE_CHECKING:
@@ -91,6 +91,10 @@ def _outcomes(result: Result) -> list[str]:
     outward = totals.delivered_to_wire > 0 or bool(wire.tx_gbps)
     inward = totals.from_wire > 0 or bool(wire.rx_gbps)
     parts = []
+    is_silent = totals.offered_frames and not outward and not inward and _nothing_came(result)
+    if is_silent and is_for_the_wire(result.config):
+        is_lost = totals.dropped_frames or wire.tx_gbps is not None
+        return ["nothing gets to the wire (0 Gb/s)" if is_lost else "throughput to the wire not measured"]
     is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
     if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward or is_meant:
         parts += _to_vms(result, "to VMs" if outward or inward else "VM to VM")
