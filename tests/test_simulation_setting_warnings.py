@@ -84,6 +84,46 @@ def test_header_buffers_that_are_too_small_are_told(header_bytes, is_told):
     assert found == ([told] if is_told else [])
 
 
+SWITCH = {"virtual_switch": {"preset": "ovs_dpdk"}}
+
+
+@pytest.mark.parametrize(
+    ("nic", "host", "is_told"),
+    [
+        ({}, SWITCH, True),
+        ({"mode": "sriov"}, SWITCH, False),  # meant so, as where ways are compared
+        ({"mode": "vswitch"}, SWITCH, False),
+        ({}, {}, False),
+    ],
+)
+def test_a_virtual_switch_that_nobody_uses_is_told(nic, host, is_told):
+    document = {"nic": {"vfs": 2, **nic}, "host": host, "run": SHORT}
+    found = [text for text in simulate(config_from_mapping(document)).warnings if "virtual_switch" in text]
+    told = (
+        "host.virtual_switch does nothing: in mode sriov, the default, VMs have functions of the adapter "
+        "(nic.mode: vswitch)."
+    )
+    assert found == ([told] if is_told else [])
+
+
+@pytest.mark.parametrize(
+    ("workload", "told"),
+    [
+        ({"peak_rate": "5Gbps"}, "workload.peak_rate does nothing: workload.arrivals is poisson"),
+        ({"peak_rate": "5Gbps", "arrivals": "on_off"}, None),
+        ({"external": {"rate": "1Gbps", "peak_rate": "5Gbps", "arrivals": "periodic"}},
+         "workload.external.peak_rate does nothing: workload.external.arrivals is periodic"),
+        ({"external": {"rate": "1Gbps", "peak_rate": "5Gbps", "arrivals": "on_off"}}, None),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_a_peak_rate_that_no_burst_has_is_told(workload, told):
+    document = {"nic": {"vfs": 2}, "workload": {"load": 0.1, **workload}, "run": SHORT}
+    found = [text for text in simulate(config_from_mapping(document)).warnings if "peak_rate does" in text]
+    assert len(found) == (told is not None)
+    assert told is None or found[0].startswith(told)
+
+
 def test_frames_that_may_not_come_back_are_told_with_the_key():
     (found,) = (text for text in simulate(config_from_mapping(REFLECTED)).warnings if "SAME_PORT" in text)
     assert "bridge.ports.adapter.hairpin is false" in found and "in mode vepa" in found

@@ -46,6 +46,8 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _unasked_lists(config)
     yield from _unheld_drains(config, result)
     yield from _unsplit_headers(config)
+    yield from _unused_switches(config)
+    yield from _unused_bursts(config)
 
 
 def _unused_weights(config: Config) -> Iterator[str]:
@@ -100,6 +102,23 @@ def _unsplit_headers(config: Config) -> Iterator[str]:
         room_bytes = server.config.nic.header_split_bytes
         if room_bytes is not None and header_bytes is not None and header_bytes > room_bytes:
             yield words.unsplit_headers(server.key("nic.header_split"), room_bytes, header_bytes)
+
+
+def _unused_switches(config: Config) -> Iterator[str]:
+    """Name the servers whose virtual switch nobody uses, as nobody has said in which mode the adapter is."""
+    for server in servers_of(config):
+        own = server.config
+        if own.host.virtual_switch is not None and own.nic.mode == "sriov" and not own.is_written("nic.mode"):
+            yield words.unused_switch(server.key("host.virtual_switch"), server.key("nic.mode"))
+
+
+def _unused_bursts(config: Config) -> Iterator[str]:
+    """Tell of a peak rate that no burst has, where no event can make bursts later."""
+    if config.scenario:
+        return
+    for block, settings in (("workload", config.workload), ("workload.external", config.workload.external)):
+        if settings is not None and settings.peak_rate_bps is not None and settings.arrivals != "on_off":
+            yield words.unused_peak_rate(block, settings.arrivals)
 
 
 def _unasked_lists(config: Config) -> Iterator[str]:

@@ -84,8 +84,8 @@ def interval_text(number: str, value: float, interval: Sequence[float] | None, s
     if half_width <= value or not value:
         return spread_text(number, half_width / scale)
     low, high = interval
-    low, high = (three_digits(end / scale) for end in (low if low >= _LEAST_SHOWN * value else 0.0, high))
-    return f"{number} ({low} to {high})"
+    shown_low = three_digits(low / scale) if low >= _LEAST_SHOWN * value else "0"
+    return f"{number} ({shown_low} to {three_digits(high / scale)})"
 
 
 def half_width_of(value: float, interval: Sequence[float] | None) -> float | None:

@@ -288,6 +288,16 @@ def unsplit_headers(key: str, room_bytes: int, header_bytes: int) -> str:
     )
 
 
+def unused_switch(key: str, mode_key: str) -> str:
+    """Say that there is no virtual switch though it is described."""
+    return f"{key} does nothing: in mode sriov, the default, VMs have functions of the adapter ({mode_key}: vswitch)."
+
+
+def unused_peak_rate(block: str, arrivals: str) -> str:
+    """Say that no burst has a peak rate, since there are none."""
+    return f"{block}.peak_rate does nothing: {block}.arrivals is {arrivals}, and on_off alone makes bursts."
+
+
 def unasked_lists(keys: Sequence[str], mode: str) -> str:
     """Say that access lists and guards of an adapter's switch do nothing."""
     verb = "is" if len(keys) == 1 else "are"
