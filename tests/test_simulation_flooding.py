@@ -63,14 +63,31 @@ def test_who_sends_only_inside_its_adapter_is_not_known_either():
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ({"not_learned": 7}, "The bridge's table was full (bridge.table), 7 addresses were not learned; "),
-        ({"aged": 3}, "Stations sent so rarely that the bridge forgot 3 addresses (bridge.ageing); "),
+        ({"not_learned": 7}, "The bridge's table was full (bridge.table), an address was not learned 7 times; "),
+        ({"aged": 3}, "Stations sent so rarely that the bridge forgot an address 3 times (bridge.ageing); "),
         ({}, "Stations had sent nothing over the bridge when frames to them came; "),
     ],
 )
 def test_where_all_send_another_reason_is_told(counts, words):
     warnings, silent = warnings_of([("a.vf0", "b.vf0"), ("b.vf0", "a.vf0")], **counts)
     assert silent == [] and warnings[0].startswith(words)
+
+
+def test_stations_that_the_bridge_knew_at_the_start_are_not_said_to_be_unknown():
+    """With `announce` only those outside are silent to it; what a full table or ageing took is told so."""
+    flows, announced = [("a.vf0", "b.vf0"), ("a.vf0", "uplink")], {"bridge": {"announce": True}}
+    (outside,), _ = warnings_of(flows, announced)
+    assert outside.startswith("The stations outside send nothing over the bridge, so that their addresses are never")
+    (aged,), _ = warnings_of(flows[:1], announced, aged=3)
+    assert aged.startswith("Stations sent so rarely that the bridge forgot an address 3 times (bridge.ageing); ")
+
+
+def test_a_full_table_is_told_beside_who_is_silent():
+    (warning,), _ = warnings_of([("a.vf0", "b.vf0")], not_learned=1)
+    assert warning.startswith(
+        "b.vf0 sends nothing over the bridge, so that its address is never learned; the bridge's table was full "
+        "(bridge.table), an address was not learned 1 time; 4,000 frames"
+    )
 
 
 def test_little_flooding_and_a_bridge_that_knows_all_are_not_warned_of():

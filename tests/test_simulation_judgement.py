@@ -69,6 +69,16 @@ def test_what_loses_bursts_is_not_said_to_have_so_many_under_way_at_most():
     assert " full: frames come in bursts that find no room and drop, and with more of it fewer do." in found.why
 
 
+def test_a_policer_is_not_said_to_have_so_many_under_way_at_most():
+    """It is nothing that fills: it drops what is over its rate."""
+    config = config_from_mapping({"switch": {"acl": [{"action": "police", "rate": "500Mbps", "burst": "3KiB"}]}})
+    policed = seen_of({"pcie.up": 0.3}, open_load=True, drops={"RATE_LIMITED": 6000})
+    found = judged(config, policed, lambda one, _times: float(one.switch.acl[0].rate_bps))
+    assert (found.resource, found.gain) == ("rate_limit", pytest.approx(1))
+    assert "not always full" not in found.why
+    assert "rate: 500Mbps -> 1Gbps gives +100.0 %" in found.why
+
+
 @pytest.mark.parametrize("part", ["frame_time", "byte_time", "doorbell_time", "interrupt_time"])
 def test_of_a_core_the_keys_are_those_that_fill_it(part):
     weights = {name: 0.03 for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time")} | {part: 0.91}

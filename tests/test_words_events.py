@@ -90,6 +90,14 @@ def test_drops_that_go_on_are_no_more_than_before():
     assert told(series(vf0=worse)) == "no VM's rate changed; 75 frames dropped up to 2.00 us"
 
 
+def test_more_drops_than_before_that_chance_may_have_made_are_not_said_to_be_no_more():
+    """Twice as many, in one interval of five: beyond doubt they are not more, and no fewer either."""
+    uneven = vm([2.0] * 20, [3.0] * 20, drops=[0, 0, 10, 0, 0] * 2 + [0, 0, 20, 0, 0] * 2)
+    assert told(series(vf0=uneven)) == (
+        "no VM's rate changed; 40 frames dropped up to 2.00 us, not more beyond what drops vary by"
+    )
+
+
 def test_what_an_event_drops_at_once_is_told_of_no_other():
     """Its drops stand in the interval that ends with it."""
     lossy = vm([2.0] * 20, [3.0] * 20, drops=[0] * 5 + [500] + [0] * 5 + [2] * 3 + [900] + [0] * 5)

@@ -75,6 +75,8 @@ CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and t
 CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
 LATE_DROPS = CONGESTION_DROPS[1:]
 POLICED_DROPS = ("RATE_LIMITED", "RECEIVE_LIMIT")  # at token buckets, whose rates are limits too
+OFF_DROPS = ("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN")  # at what is off
+STRAY_DROPS = ("SAME_PORT", "NO_DESTINATION", "UNKNOWN_UNICAST")  # for nobody there
 _CREDITS = (POSTED, NON_POSTED, COMPLETION)
 _STORES = (
     "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places", *_CREDITS,
@@ -203,6 +205,22 @@ class Observation:
     def lost_for_want_of_room(self) -> int:
         """Return how many frames met a full queue."""
         return self.lost_frames(*CONGESTION_DROPS)
+
+    @property
+    def lost_at_what_is_off(self) -> int:
+        """Return how many frames met a function, port or wire that is off."""
+        return self.lost_frames(*OFF_DROPS)
+
+    @property
+    def dropped_by_rules(self) -> Mapping[str, int]:
+        """Return what the switches' rules dropped, most first, whatever room there is; else {}.
+
+        Copies of a flooded frame that find nobody are left out, and all where they are 2 % of the frames or fewer.
+        """
+        others = {*CONGESTION_DROPS, *POLICED_DROPS, *OFF_DROPS, *STRAY_DROPS}
+        found = {reason: n for reason, n in self.drops.items() if n and reason not in others}
+        is_much = sum(found.values()) > LEAST_PART * self.offered_frames
+        return dict(sorted(found.items(), key=lambda one: -one[1])) if is_much else {}
 
     @property
     def core_side(self) -> str:

@@ -377,12 +377,20 @@ def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
     if strangers:
         return words.in_other_vlans(strangers)
     silent = silent_stations(config, result)
-    return words.silent(silent, UPLINK) if silent else words.unlearned(bridge)
+    forgets = bool(bridge.not_learned or bridge.aged)
+    if _announces(config, bridge) and (forgets or UPLINK in silent):
+        silent = [name for name in silent if name == UPLINK]  # the others were known at the start
+    if not silent:
+        return words.unlearned(bridge)
+    return words.silent(silent, UPLINK) + (words.besides(words.unlearned(bridge)) if forgets else "")
+
+
+def _announces(config: Config, bridge: BridgeResult) -> bool:
+    return next(one.settings.announce for one in bridges_of(config) if one.name == bridge.name)
 
 
 def _cure(config: Config, result: Result, bridge: BridgeResult) -> str:
     """Name the key that lets the bridge know all stations but those outside; empty where it would not help."""
-    announces = {one.name: one.settings.announce for one in bridges_of(config)}
-    if announces[bridge.name] or silent_stations(config, result) == [UPLINK]:
+    if _announces(config, bridge) or silent_stations(config, result) == [UPLINK]:
         return ""
     return words.announce_helps(bridge)

@@ -262,13 +262,15 @@ def _offered_load(seen: Observation) -> str:
         busiest = seen.core_side
     if busiest is None or seen.busy(busiest) == 0:
         return "Nothing is full: hardly any frame was offered in the window."
-    off = seen.lost_frames("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN")
+    off = seen.lost_at_what_is_off
     if 2 * off > seen.offered_frames:
         return f"Nothing is full: {off:,} frames met a function, port or wire that is off; what is off sends none."
+    ruled = seen.dropped_by_rules
+    less = f", less what rules drop ({', '.join(f'{reason} {n:,}' for reason, n in ruled.items())})," if ruled else ""
     lost = seen.lost_for_want_of_room
     aside = f" {lost:,} of {seen.offered_frames:,} frames met a full queue in a burst." if lost else ""
     return (
-        "Nothing is full: every resource has room, the load itself sets the throughput; the busiest, "
+        f"Nothing is full: every resource has room, the load itself{less} sets the throughput; the busiest, "
         f"{busiest}, is busy {percent_text(seen.busy(busiest))} of the window.{aside}"
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hwmodel.words.quantities import (
     MISSING,
     count_text,
+    counted,
     decimals_text,
     drop_words,
     percent_text,
@@ -41,12 +42,10 @@ def learning_sentence(bridge: BridgeResult) -> str:
     """Return what stands in a bridge's table at the end, and how that came to change."""
     if bridge.kind == "controlling":
         return "knows each station by its virtual interface, and learns nothing"
-    changes = (
-        ("had moved", bridge.moved),
-        ("aged", bridge.aged),
-        ("not learned, the table being full", bridge.not_learned),
-    )
-    changed = "".join(f", {count_text(count)} {words}" for words, count in changes if count)
+    changes = (("moved", bridge.moved, ""), ("aged", bridge.aged, ""))
+    changes += (("not learned", bridge.not_learned, ", the table being full"),)
+    told = [f"{words} {counted(count, 'time')}{why}" for words, count, why in changes if count]
+    changed = f"; {', '.join(told)}" if told else ""
     noun = "address" if bridge.addresses_known == 1 else "addresses"
     return f"{count_text(bridge.addresses_known)} {noun} known at the end of the run{changed}"
 

@@ -19,6 +19,7 @@ LEAST_CHANGE = 0.01  # of the greater rate
 LEAST_LATER = 0.05  # of the greater latency
 SURE = 4.0  # by so many standard errors of the difference of two means
 FEW = 2.4  # Student's t is about 1 + 2.4 / (n - 1) times as wide as a normal distribution
+MORE_DROPS = 0.1  # of those in the time before: so many more are as many
 VAGUE = 0.1  # of all VMs' rate, from which doubt on a change is said
 SETTLING = 0.1  # of the intervals behind an event, which do not count
 MOST_NAMED = 4  # of the figures that changed
@@ -154,9 +155,11 @@ def _drops_told(series: Series, span: Span) -> list[str]:
         return []
     drops = np.array([sum(row) for row in zip(*(vm.drops for vm in series.vms.values()), strict=True)], np.float64)
     change = _change("", "drops", drops, (before, behind))
-    is_more = not change.before or (change.is_sure and change.after > change.before)
-    goes_on = "" if is_more else ", no more than before it"
-    return [f"{counted(lost, 'frame')} dropped up to {time_text(behind.stop * series.interval_ns)}{goes_on}"]
+    dropped = f"{counted(lost, 'frame')} dropped up to {time_text(behind.stop * series.interval_ns)}"
+    if not change.before or (change.is_sure and change.after > change.before):
+        return [dropped]
+    is_as_many = change.after <= (1 + MORE_DROPS) * change.before
+    return [f"{dropped}, {'no more than before it' if is_as_many else 'not more beyond what drops vary by'}"]
 
 
 def _too_short_text(series: Series, span: Span) -> str:

@@ -343,11 +343,16 @@ def unlearned(bridge: BridgeResult) -> str:
     """Say why a bridge forgot addresses or learned none, where all stations send."""
     if bridge.not_learned:
         full = f"The {_named(bridge)}'s table was full ({bridge_key(bridge)}.table)"
-        return f"{full}, {bridge.not_learned:,} addresses were not learned"
+        return f"{full}, an address was not learned {counted(bridge.not_learned, 'time')}"
     if bridge.aged:
         rarely = f"Stations sent so rarely that the {_named(bridge)} forgot"
-        return f"{rarely} {bridge.aged:,} addresses ({bridge_key(bridge)}.ageing)"
+        return f"{rarely} an address {counted(bridge.aged, 'time')} ({bridge_key(bridge)}.ageing)"
     return "Stations had sent nothing over the bridge when frames to them came"
+
+
+def besides(reason: str) -> str:
+    """Put one more reason behind a sentence on who is silent."""
+    return f"; {reason[0].lower()}{reason[1:]}"
 
 
 def announce_helps(bridge: BridgeResult) -> str:
