@@ -134,6 +134,18 @@ def test_an_automatic_warm_up_ends_at_the_first_change() -> None:
     assert result.intervals == {} and "The scenario changes the machine" in result.warnings[0]
 
 
+def test_warnings_of_settings_stay_where_the_machine_changes() -> None:
+    """They hold of any window; only those on how sure its figures are go, since these are means over changes."""
+    own = {"switch.ports.vf0.weight": 5, "host.preset": "xeon_e3_1226v3_outside_model"}
+    event = {"at": "60us", "set": {"switch.ports.vf1.rate_limit": "200Mbps"}}
+    quiet, changing = (
+        simulate(config_of("a rate limit", *events).with_overrides(own)).warnings for events in ((), (event,))
+    )
+    told = [one for one in quiet if one.startswith(("host.preset ", "switch.ports.vf0.weight is 5"))]
+    assert len(told) == 2 and list(changing[:2]) == told
+    assert changing[2].startswith("The scenario changes the machine")
+
+
 def test_the_same_scenario_gives_the_same_document_and_is_read_back() -> None:
     config = config_of("a rate limit", {"at": "100us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}})
     first, second = (simulate(config) for _ in range(2))

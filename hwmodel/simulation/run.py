@@ -36,7 +36,6 @@ from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_
 from hwmodel.simulation.outcome import flows_of, with_bottleneck
 from hwmodel.simulation.scenario import scene_of, with_series
 from hwmodel.simulation.series import SeriesRecorder, interval_of
-from hwmodel.simulation.setting_warnings import blocked_behind
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
@@ -46,6 +45,7 @@ from hwmodel.simulation.whole import counts_in
 from hwmodel.simulation.window_checks import (
     burst_frames,
     growth_of,
+    lasting_warnings,
     precision_not_met,
     repeats,
     unsure_figures,
@@ -498,7 +498,7 @@ class Run:
         )
         if self.first_change_fs < self.end.now_fs:
             # Means of a machine that changes: what batches of it vary by says nothing of how sure they are.
-            warnings = [one for one in (interrupted, too_short) if one] + list(blocked_behind(result))
+            warnings = [one for one in (interrupted, too_short) if one] + list(lasting_warnings(self.config, result))
             result = with_bottleneck(result, on_average(result.bottleneck))
             result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]

@@ -70,10 +70,15 @@ def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str,
         yield words.not_steady(unsteady, warmup_ms, warmup_ms * 1e6 / max(1.0, result.window.duration_ns))
     yield from _stuck(config, result, span)
     yield from _inline_in_vain(config, span)
+    yield from lasting_warnings(config, result)
+    yield from phase_warnings(result)
+
+
+def lasting_warnings(config: Config, result: Result) -> Iterator[str]:
+    """Yield what holds of a window whether or not the machine changes in it: of hosts, floods and settings."""
     yield from unmeasured_hosts(config)
     yield from flooding_warnings(config, result)
     yield from setting_warnings(config, result)
-    yield from phase_warnings(result)
 
 
 def _inline_in_vain(config: Config, span: Span) -> Iterator[str]:

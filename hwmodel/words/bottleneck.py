@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.words.quantities import change_text, listed, percent_text
+from hwmodel.words.quantities import change_text, counted, listed, percent_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bottleneck import LinkCost, Observation
@@ -384,7 +384,7 @@ def policy_drops(owner: str, n_lost: int, offered: int) -> str:
 
 def busy_port(port: str, share: float, n_lost: int) -> str:
     """Say how busy a bridge's port is, and what its queue drops."""
-    drops = f", and its queue drops {n_lost:,} frames" if n_lost else ""
+    drops = f", and its queue drops {counted(n_lost, 'frame')}" if n_lost else ""
     return f"{port} is busy {percent_text(share)} of the window{_ETHERNET}{drops}."
 
 
@@ -405,5 +405,5 @@ def busy_level(port: str, share: float, rate: str, s_vid: int, n_lost: int) -> s
     """Say how much an S-channel sends of what it may, and what its queue drops."""
     return (
         f"{port} sends {percent_text(share)} of the {rate} that S-channel {s_vid} may have, and its queue drops "
-        f"{n_lost:,} frames."
+        f"{counted(n_lost, 'frame')}."
     )
