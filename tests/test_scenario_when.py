@@ -203,7 +203,7 @@ def test_a_function_that_is_up_again_is_waited_for() -> None:
     assert result.series is not None
     (life,) = result.series.lives
     assert life.up_ns is not None and events_of(result)[1].at_ns == pytest.approx(life.up_ns, abs=1e-5)
-    assert "as vf1 was up from 100 us on" in events_of(result)[1].event
+    assert "as vf1 was up, looked at from 100 us on" in events_of(result)[1].event
 
 
 def test_what_does_not_come_true_is_said() -> None:

@@ -51,6 +51,17 @@ def test_who_falls_silent_receives_nothing():
     assert told(series(vf0=rises)).startswith("vf0 receives 5.00 Gb/s (nothing before)")
 
 
+def test_what_stops_altogether_is_told_however_much_it_varied():
+    """Intervals with nothing: none on one side, all on the other; where some are on both, that says nothing."""
+    uneven = [1.0, 9.0, 1.0, 1.0, 12.0] * 2
+    stops, begins = vm(uneven + [0.0] * 10, [0.0] * 20), vm([0.0] * 10 + uneven, [0.0] * 20)
+    rest = "; no other rate changed beyond what rates vary by"
+    assert told(series(vf0=stops)) == f"vf0 sends nothing (5.22 before){rest}"
+    assert told(series(vf0=begins)) == f"vf0 sends 5.22 Gb/s (nothing before){rest}"
+    bursty = vm([0.0, 0.0, 9.0, 0.0, 0.0] * 2 + [0.0] * 10, [0.0] * 20)
+    assert told(series(vf0=bursty)) == "no VM's rate changed beyond what rates vary by"
+
+
 def test_nothing_is_told_where_nothing_changes():
     assert told(series(vf0=STEADY)) == "no VM's rate changed"
     assert told(series(vf0=vm([0.0] * 20, [0.0] * 20))) == "no VM sends or receives anything"

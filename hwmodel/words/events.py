@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LEAST_INTERVALS = 3  # on each side of an event, for a rate to be said to have changed
 LEAST_CHANGE = 0.01  # of the greater rate
 LEAST_LATER = 0.05  # of the greater latency
+BY_CHANCE = 1e-4  # how likely so many intervals with nothing may be, for a rate that is said to stop or to begin
 SURE = 4.0  # by so many standard errors of the difference of two means
 FEW = 2.4  # Student's t is about 1 + 2.4 / (n - 1) times as wide as a normal distribution
 MORE_DROPS = 0.1  # of those in the time before: so many more are as many
@@ -55,7 +56,10 @@ def condition_text(vm: str, kind: str, target: int, from_ns: float, *, was_true:
     """Write what an event waited for: vf1 had received 1,000 frames."""
     frames = counted(target, "frame")
     text = _CONDITIONS[kind][not was_true].format(vm=vm, frames=frames, up="up" if target else "off")
-    return f"{text} from {time_text(from_ns)} on" if from_ns else text
+    if not from_ns:
+        return text
+    looked = "" if kind in ("delivered", "dropped") or not was_true else ", looked at"  # it may have become so later
+    return f"{text}{looked} from {time_text(from_ns)} on"
 
 
 class Span(NamedTuple):
@@ -74,10 +78,11 @@ class _Change(NamedTuple):
     before: float
     after: float
     doubt: float
+    stops: bool = False  # or begins: it is nothing on one side, and too long for chance
 
     @property
     def is_sure(self) -> bool:
-        return abs(self.after - self.before) > max(LEAST_CHANGE * max(self.before, self.after), self.doubt)
+        return self.stops or abs(self.after - self.before) > max(LEAST_CHANGE * max(self.before, self.after), self.doubt)
 
 
 def did_text(series: Series, span: Span) -> str:
@@ -124,7 +129,7 @@ def _changes_told(found: Sequence[_Change], together: Sequence[_Change], whose: 
 def _is_hidden(together: _Change, found: Sequence[_Change]) -> bool:
     """Tell whether all VMs together have changed by more than those do of which each is sure."""
     known = sum(one.after - one.before for one in found if one.direction == together.direction)
-    return together.is_sure and together._replace(after=together.after - known).is_sure
+    return together.is_sure and together._replace(after=together.after - known, stops=False).is_sure
 
 
 def _nothing_told(together: Sequence[_Change], of_others: bool) -> list[str]:
@@ -199,7 +204,14 @@ def _change(whose: str, direction: str, figures: Floats, parts: tuple[range, ran
         return _Change(whose, direction, 0.0, 0.0, 0.0)
     errors = [(1 + FEW / (len(row) - 1)) * float(row.std(ddof=1)) / math.sqrt(len(row)) for row in known]
     before, after = (float(row.mean()) for row in known)
-    return _Change(whose, direction, before, after, SURE * math.hypot(*errors))
+    stops = _stops(*known) or _stops(*reversed(known))
+    return _Change(whose, direction, before, after, SURE * math.hypot(*errors), stops)
+
+
+def _stops(some: Floats, none: Floats) -> bool:
+    """Tell whether a stretch has nothing at all, beside another in which intervals with nothing are too rare for it."""
+    share = (np.count_nonzero(some == 0) + 1) / (len(some) + 2)
+    return not none.any() and bool(some.any()) and share ** len(none) < BY_CHANCE
 
 
 def _rates(vm: VmSeries, direction: str) -> Floats:
