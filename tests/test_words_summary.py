@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hwmodel.results import Bottleneck, Latency, QueueDepth, Result, Stalls, VmResult, Window, Wire
 from hwmodel.results.series import EventResult, Series
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
 from hwmodel.words.quantities import (
     count_text,
     gbps_text,
@@ -160,6 +161,16 @@ def test_a_limit_that_holds_nothing_back_is_not_said_to_be_idle():
     assert headline(sample_result(bottleneck=policed)).endswith("; limited by rate_limit")
     by_share = dataclasses.replace(policed, utilization=0.748, gain=1.0, also=("pcie.up",))  # of the frames it drops
     assert headline(sample_result(bottleneck=by_share)).endswith("; limited by rate_limit together with pcie.up")
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [("", "; limited by rate_limit"), (FULLEST_ON_AVERAGE, "; limited for a part of the window by rate_limit")],
+)
+def test_a_rate_limit_is_not_said_to_be_busy_or_the_fullest(why, words):
+    """Its share is that of the window in which frames are held back, or that of the frames that drop."""
+    limit = Bottleneck(resource="rate_limit", utilization=0.058, why=why, keys=())
+    assert headline(sample_result(bottleneck=limit)).endswith(words)
 
 
 @pytest.mark.parametrize(

@@ -142,11 +142,13 @@ def limit_words(bottleneck: Bottleneck) -> str:
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
         return f"limited by the offered load alone (the busiest resource is {share} busy)"
-    if not bottleneck.utilization:  # a policer drops frames and holds none back
+    is_rate = bottleneck.resource.endswith("rate_limit")  # holds frames back, or drops them: never busy, nor full
+    if is_rate and not bottleneck.is_limit:
+        return f"limited for a part of the window by {bottleneck.resource}"
+    if not bottleneck.utilization:
         return f"limited by {bottleneck.resource}"
     limits = "limited by" if bottleneck.is_limit else "fullest on average:"
-    busy = "" if bottleneck.resource.endswith("rate_limit") else f" ({share} busy)"  # what is configured is never busy
-    words = f"{limits} {bottleneck.resource}{busy}"
+    words = f"{limits} {bottleneck.resource}" + ("" if is_rate else f" ({share} busy)")
     is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
     return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
 
