@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window
+from hwmodel.results.series import EventResult, Series
 from hwmodel.words.quantities import scaled_text, time_text
 from hwmodel.words.reading import headroom_sentence, spread_rows
 from hwmodel.words.summary import MOST_LINES, summary
@@ -50,6 +51,14 @@ def test_what_could_be_carried_is_no_rate_where_there_are_two_or_one_stays_as_it
     beside = dataclasses.replace(result, config={**result.config, "workload": workload})
     said = "Beside what comes from outside VMs could send at most 2.00 times as much, by the closed form."
     assert headroom_sentence(beside) == said
+
+
+def test_what_could_be_carried_is_not_told_of_a_run_whose_load_or_machine_changes():
+    """The closed form is of the load that it begins with: of 1 Gb/s, where 4.6 Gb/s came on average, 10 % of 10."""
+    event = EventResult(at_ns=2e6, event="workload.external.rate = 9Gbps", did="")
+    assert headroom_sentence(loaded_result(0.1, 4.6, series=Series(interval_ns=1e5, events=(event,)))) == ""
+    never = dataclasses.replace(event, at_ns=None)
+    assert headroom_sentence(loaded_result(0.1, 4.6, series=Series(interval_ns=1e5, events=(never,))))
 
 
 @pytest.mark.parametrize(

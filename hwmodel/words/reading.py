@@ -439,7 +439,8 @@ def headroom_sentence(result: Result) -> str:
     """Return what could be carried of such frames, and what share of it is asked for; empty where nothing is to spare.
 
     It is the closed form's lowest ceiling, above which no run goes; where the run found another limit than the load, or
-    measured more than that, nothing is said.
+    measured more than that, nothing is said. Nor is it where a scenario changes the load or the machine, since the
+    closed form is of what the run begins with.
     """
     share, could_gbps = _headroom(result)
     if not share:
@@ -462,7 +463,8 @@ def outward_gbps(result: Result) -> float | None:
 def _headroom(result: Result) -> tuple[float, float]:
     """Return the load as a share of the lowest ceiling, and the throughput there; zeros where there is no headroom."""
     closed, measured = result.closed_form, _measured_gbps(result)
-    if closed is None or result.bottleneck.resource != _LOAD or not measured:
+    changes = result.series is not None and any(one.at_ns is not None for one in result.series.events)
+    if closed is None or result.bottleneck.resource != _LOAD or not measured or changes:
         return 0.0, 0.0
     ceilings = {one.resource: one.offered_mpps for one in closed.ceilings if one.offered_mpps}
     load = ceilings.pop(_LOAD, None)
