@@ -73,6 +73,8 @@ CASES = {
         {"pcie.up": 0.99}, {}, {**OPEN, "drops": {"TX_RING_FULL": 900}}, "pcie.up", 0.99),
     "loss by policy is no congestion": (
         {"pcie.up": 0.2}, {}, {**OPEN, "drops": {"SPOOFED_MAC": 9000}}, "offered_load", 0.2),
+    "a policer rather than rings of which a part is in use": (
+        {"pcie.up": 0.2}, {}, {**OPEN, "rx_ring_fill": 0.3, "drops": {"RATE_LIMITED": 900}}, "rate_limit", 0.09),
     "nothing at all": ({}, {}, OPEN, "offered_load", 0.0),
 }  # fmt: skip
 

@@ -429,8 +429,9 @@ def by_shares(seen: Sighting) -> Bottleneck:
         return load_beside(hot)
     fullest = max(seen.suspects, key=_fullness)  # the first at a tie
     is_idle = all(max(one.share, one.use) < MATTERS for one in seen.suspects)
-    if is_idle and not any(one.resource.endswith("rate_limit") for one in seen.suspects):
-        return seen.load  # of one of several servers: what gets through it is set elsewhere
+    if is_idle:  # of one of several servers without a limit: what gets through it is set elsewhere
+        limit = next((one for one in seen.suspects if one.resource.endswith("rate_limit")), None)
+        return seen.load if limit is None else with_beside(limit.bottleneck, seen.suspects)
     return with_beside(fullest.bottleneck, seen.suspects)
 
 
