@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window
 from hwmodel.results.series import EventResult, Series
+from hwmodel.words.events import SAME_VALUES
 from hwmodel.words.quantities import scaled_text, time_text
 from hwmodel.words.reading import headroom_sentence, spread_rows
 from hwmodel.words.summary import MOST_LINES, summary
@@ -57,8 +58,8 @@ def test_what_could_be_carried_is_not_told_of_a_run_whose_load_or_machine_change
     """The closed form is of the load that it begins with: of 1 Gb/s, where 4.6 Gb/s came on average, 10 % of 10."""
     event = EventResult(at_ns=2e6, event="workload.external.rate = 9Gbps", did="")
     assert headroom_sentence(loaded_result(0.1, 4.6, series=Series(interval_ns=1e5, events=(event,)))) == ""
-    never = dataclasses.replace(event, at_ns=None)
-    assert headroom_sentence(loaded_result(0.1, 4.6, series=Series(interval_ns=1e5, events=(never,))))
+    for none in (dataclasses.replace(event, at_ns=None), dataclasses.replace(event, did=SAME_VALUES)):
+        assert headroom_sentence(loaded_result(0.1, 4.6, series=Series(interval_ns=1e5, events=(none,))))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
+from hwmodel.words.events import SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
 from hwmodel.words.modelled import is_closed_loop, is_for_the_wire, is_meant_for_vms
 from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
@@ -463,7 +464,8 @@ def outward_gbps(result: Result) -> float | None:
 def _headroom(result: Result) -> tuple[float, float]:
     """Return the load as a share of the lowest ceiling, and the throughput there; zeros where there is no headroom."""
     closed, measured = result.closed_form, _measured_gbps(result)
-    changes = result.series is not None and any(one.at_ns is not None for one in result.series.events)
+    events = () if result.series is None else result.series.events
+    changes = any(one.at_ns is not None and one.did != SAME_VALUES for one in events)
     if closed is None or result.bottleneck.resource != _LOAD or not measured or changes:
         return 0.0, 0.0
     ceilings = {one.resource: one.offered_mpps for one in closed.ceilings if one.offered_mpps}

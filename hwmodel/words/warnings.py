@@ -195,7 +195,8 @@ def inline_in_vain(share: float) -> str:
 
 def dead_wires(lost: int, ports: Sequence[str]) -> str:
     """Say that frames drop at ports that are down."""
-    return f"LINK_DOWN: {lost:,} frames dropped for want of a wire: that of {', '.join(ports)} is dead (port.down)."
+    whose = f"that of {', '.join(ports)} is dead at the start (port.down)"
+    return f"LINK_DOWN: {counted(lost, 'frame')} dropped for want of a wire: {whose}."
 
 
 def kept_for_dead_wire(port: str, stations: Sequence[str]) -> str:
