@@ -152,3 +152,12 @@ def test_senders_in_step_are_told_where_the_median_shows_them():
     assert not told(540.0, resource="pcie.up")
     assert not told(540.0, load="saturate")
     assert not told(1000.0, parts={"writeback_batch": 480.0, "payload_read": 520.0}), "that is the batch's doing"
+
+
+def test_frames_of_several_ways_and_of_one_sender_are_not_said_to_be_in_step():
+    """The fastest is one that leaves by the wire, or a short one, whoever meets whom."""
+    both = result_with(540.0, workload={"arrivals": "periodic", "pattern": "pairs", "load": 0.3})
+    ways = {"vm_to_vm": both.latency_ns, "to_wire": both.latency_ns}
+    assert list(falling_latency_sentences(both))
+    assert not list(falling_latency_sentences(replace(both, latency_by_direction_ns=ways)))
+    assert not list(falling_latency_sentences(replace(both, flows=both.flows[:1])))

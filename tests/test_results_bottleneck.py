@@ -265,6 +265,13 @@ def test_the_sentence_on_an_rx_ring_says_waits_and_drops():
     assert "wait for one" not in why({}, drops={"NO_DESCRIPTOR": 2500})
 
 
+def test_one_frame_is_not_told_as_several():
+    assert "and 1 of 10,000 frames was dropped for want of one" in why({}, {"nic.rx_ring": 0.6}, drops={"NO_DESCRIPTOR": 1})
+    assert "and 1 of 10,000 frames was dropped for want of room" in why(
+        {}, {"nic.rx_buffer": 0.6}, drops={"RX_BUFFER_FULL": 1}
+    )
+
+
 def test_the_sentence_on_the_load_names_the_busiest_resource_and_the_bursts():
     text = why({"pcie.up": 0.61, "pcie.down": 0.5}, open_load=True, drops={"TX_RING_FULL": 7, "ACL_DENY": 90})
     assert text == (

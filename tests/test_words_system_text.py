@@ -101,6 +101,10 @@ def test_each_port_has_a_row_with_its_rates_its_queue_and_its_drops():
         ({"flooded_frames": 4}, "Bridge, flooded: 4 frames (below 0.1 % of those"),
         ({"flooded_frames": 0}, "Bridge, flooded: 0 frames (0.0 %"),
         ({"flooded_frames": 0, "forwarded_frames": 0}, "Bridge, flooded: 0 frames (0.0 %"),
+        (
+            {"flooded_frames": 1, "forwarded_frames": 1, "replicated_frames": 1},
+            "Bridge, whole run: 1 frame forwarded, 1 frame more made by copying\nBridge, flooded: 1 frame (100.0 % of",
+        ),
         ({"moved": 2, "aged": 3}, "8 addresses known at the end of the run; moved 2 times, aged 3 times\n"),
         ({"not_learned": 5}, "at the end of the run; not learned 5 times, the table being full\n"),
     ],

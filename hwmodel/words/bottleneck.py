@@ -129,7 +129,7 @@ def _rx_ring(seen: Observation) -> str:
     if dropped:
         # Those of a window may have been offered before it.
         part = "all" if dropped >= seen.offered_frames else f"{dropped:,} of {seen.offered_frames:,}"
-        facts.append(f"{part} frames were dropped for want of one")
+        facts.append(f"{part} frames {'was' if dropped == 1 else 'were'} dropped for want of one")
     held = (
         ""
         if seen.rx_descriptor_ns is None
@@ -172,7 +172,8 @@ def _rx_buffer(seen: Observation) -> str:
     if waited > 0:
         facts.append(f"frames wait for room in it {percent_text(waited)} of the window")
     if dropped:
-        facts.append(f"{dropped:,} of {seen.offered_frames:,} frames were dropped for want of room")
+        verb = "was" if dropped == 1 else "were"
+        facts.append(f"{dropped:,} of {seen.offered_frames:,} frames {verb} dropped for want of room")
     return f"The Rx buffer is short: {' and '.join(facts) or 'it was full'}."
 
 

@@ -27,15 +27,16 @@ _SHOWN_FROM = 0.0005  # of a share that has one decimal as a percentage
 
 def forwarding_sentence(bridge: BridgeResult) -> str:
     """Return how many frames a bridge forwarded, and how many copies it made."""
-    copies = f"{count_text(bridge.replicated_frames)} frames more made by copying"
-    return f"{count_text(bridge.forwarded_frames)} frames forwarded, {copies}"
+    copies = f"{counted(bridge.replicated_frames, 'frame')} more made by copying"
+    return f"{counted(bridge.forwarded_frames, 'frame')} forwarded, {copies}"
 
 
 def flooding_sentence(bridge: BridgeResult) -> str:
     """Return for how many frames a bridge did not know where to, and what share of all that is."""
     share = bridge.flooded_frames / bridge.forwarded_frames if bridge.forwarded_frames else 0.0
     shown = percent_text(share) if share >= _SHOWN_FROM or not bridge.flooded_frames else "below 0.1 %"
-    return f"{count_text(bridge.flooded_frames)} frames ({shown} of those forwarded), their address unknown"
+    whose = "its" if bridge.flooded_frames == 1 else "their"
+    return f"{counted(bridge.flooded_frames, 'frame')} ({shown} of those forwarded), {whose} address unknown"
 
 
 def learning_sentence(bridge: BridgeResult) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import Line, count_text, percent_text, printable, table
+from hwmodel.words.quantities import Line, count_text, counted, percent_text, printable, table
 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgeResult
@@ -102,7 +102,7 @@ def bridge_pause_sentences(bridge: BridgeResult, run_ns: float) -> Iterator[str]
             if one.over_ns > 0:
                 yield (
                     f"Bridge port {printable(port.name)}: what came by it of class {one.traffic_class} was over its "
-                    f"mark for {percent_text(one.over_ns / run_ns)} of the run; {one.stops_sent} stops sent"
+                    f"mark for {percent_text(one.over_ns / run_ns)} of the run; {counted(one.stops_sent, 'stop')} sent"
                 )
 
 

@@ -563,7 +563,7 @@ def _ends(vms: Sequence[VmResult], name: str, word: str) -> str:
 
 def _dropped(vms: Iterable[VmResult]) -> str:
     n_lost = sum(sum(vm.drops.values()) for vm in vms)
-    return f", {count_text(n_lost)} frames dropped" if n_lost else ""
+    return f", {counted(n_lost, 'frame')} dropped" if n_lost else ""
 
 
 def _ascii(figure: str) -> str:
