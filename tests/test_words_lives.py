@@ -59,6 +59,13 @@ def test_one_that_goes_again_before_it_is_up():
     assert "vf5 not up by the end" in lives_text([life(goes=False, is_up=False)])
 
 
+def test_many_that_go_again_before_they_are_up_are_told_so():
+    names = [f"vf{at}" for at in range(4)]
+    coming, gone = [life(name, goes=False, is_up=False) for name in names], [life(name, parts=None) for name in names]
+    assert lives_text(coming, gone) == "vf0 and 3 more taken away again before they are up"
+    assert lives_text(coming, gone[:2]) == "vf0 and 3 more not up by the end"
+
+
 def test_that_the_pf_sends_nothing_is_nothing_to_tell():
     assert lives_text([life("a.pf", first=None, parts=(100 * MS, 0.0, 2 * MS))]).startswith(
         "a.pf up after 102 ms (reset 100 ms, rings 2.00 ms); 412"

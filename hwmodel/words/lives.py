@@ -27,13 +27,14 @@ def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) ->
     """
     gone = [life for life in lives if life.reset_ns is None]
     coming = [life for life in lives if life.reset_ns is not None]
+    cut = {one.vm for one in later}
     told = []
     if gone:
         told.append(f"{_names(gone)} gone")
     if 0 < len(coming) <= MOST_NAMED:
-        told += [_coming_text(life, is_cut=any(one.vm == life.vm for one in later)) for life in coming]
+        told += [_coming_text(life, is_cut=life.vm in cut) for life in coming]
     elif coming:
-        told.append(_many_text(coming))
+        told.append(_many_text(coming, is_cut=all(life.vm in cut for life in coming)))
     lost = sum(life.frames_lost for life in lives)
     if any(life.goes for life in lives):
         told.append(f"{counted(lost, 'frame')} lost" if lost else NONE_LOST)
@@ -59,10 +60,10 @@ def _coming_text(life: LifeResult, *, is_cut: bool) -> str:
     return f"{life.vm} {'silent for' if life.goes else 'sends after'} {silent} ({', '.join(parts)})"
 
 
-def _many_text(coming: Sequence[LifeResult]) -> str:
+def _many_text(coming: Sequence[LifeResult], *, is_cut: bool) -> str:
     up_ns = [life.up_ns - life.at_ns for life in coming if life.up_ns is not None]
     if not up_ns:
-        return f"{_names(coming)} not up by the end"
+        return f"{_names(coming)} {'taken away again before they are up' if is_cut else 'not up by the end'}"
     first, last = min(up_ns), max(up_ns)
     late = len(coming) - len(up_ns)
     text = f"{len(up_ns)} functions up after {time_text(first) if first == last else span_text(first, last)}"
