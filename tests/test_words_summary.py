@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from hwmodel.results import Bottleneck, Latency, QueueDepth, Result, Stalls, VmResult, Window, Wire
 from hwmodel.results.series import EventResult, Series
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, busy_port
+from hwmodel.words.flow_control import bridge_pause_sentences
 from hwmodel.words.quantities import (
     count_text,
     gbps_text,
@@ -161,6 +163,17 @@ def test_a_limit_that_holds_nothing_back_is_not_said_to_be_idle():
     assert headline(sample_result(bottleneck=policed)).endswith("; limited by rate_limit")
     by_share = dataclasses.replace(policed, utilization=0.748, gain=1.0, also=("pcie.up",))  # of the frames it drops
     assert headline(sample_result(bottleneck=by_share)).endswith("; limited by rate_limit together with pcie.up")
+
+
+def test_one_is_not_told_as_several():
+    run = dataclasses.replace(sample_result().host_run, frames=1, events=1)
+    assert "Run: 1 frame, 1 event in" in full_summary(sample_result(host_run=run))
+    assert "and its queue drops 1 frame." in busy_port("The bridge's port b", 1.0, 1)
+    port = SimpleNamespace(
+        name="b", classes=[SimpleNamespace(traffic_class=0, stopped_ns=0.0, over_ns=5.0, stops_sent=1)]
+    )
+    (said,) = bridge_pause_sentences(SimpleNamespace(ports=[port]), 10.0)
+    assert said.endswith("was over its mark for 50.0 % of the run; 1 stop sent")
 
 
 @pytest.mark.parametrize(

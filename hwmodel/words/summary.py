@@ -440,7 +440,7 @@ def run_lines(result: Result) -> Iterator[Line]:
         more = f" on {run.threads} threads" if run.threads > 1 else ""
         more += f", compilation {three_digits(run.compile_s)} s" if run.compile_s else ""
         yield Line(
-            f"Run: {count_text(run.frames)} frames, {count_text(run.events)} events in {three_digits(run.wall_s)} s "
+            f"Run: {counted(run.frames, 'frame')}, {counted(run.events, 'event')} in {three_digits(run.wall_s)} s "
             f"({count_text(round(run.frames_per_s))} frames/s){more}, memory at most {run.peak_rss_mb:.0f} MB"
         )
 
