@@ -282,9 +282,9 @@ def test_the_sentence_on_the_load_names_the_busiest_resource_and_the_bursts():
 
 
 def test_the_sentence_on_the_load_says_what_rules_drop():
-    """Filters and limits of receivers take frames whatever room there is; copies for nobody are not theirs."""
-    text = why({"pcie.up": 0.61}, open_load=True, drops={"ACL_DENY": 190, "RECEIVE_LIMIT": 3000, "UNKNOWN_UNICAST": 9})
-    assert "the load itself, less what rules drop (RECEIVE_LIMIT 3,000, ACL_DENY 190), sets the throughput; " in text
+    """Filters take frames whatever room there is; copies for nobody are not theirs."""
+    text = why({"pcie.up": 0.61}, open_load=True, drops={"ACL_DENY": 190, "VLAN_MEMBER": 3000, "UNKNOWN_UNICAST": 9})
+    assert "the load itself, less what rules drop (VLAN_MEMBER 3,000, ACL_DENY 190), sets the throughput; " in text
     assert "rules" not in why({"pcie.up": 0.61}, open_load=True, drops={"UNKNOWN_UNICAST": 5000, "NO_DESTINATION": 9})
 
 
