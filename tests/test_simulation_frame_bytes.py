@@ -139,6 +139,15 @@ def test_a_light_load_with_timers_costs_what_chance_lets_its_frames_share():
         assert poisson["writeback"] == pytest.approx(2 * (24 * alone_share + 16), abs=3.5 * deviation)
 
 
+def test_interrupts_that_tell_of_sent_descriptors_alone_count():
+    """A driver that masks its interrupts gets them for frames that leave by the wire too, 24 + 4 bytes each."""
+    changes = {**TO_WIRE, "nic.vfs": 1, "driver.preset": "kernel", "run.duration": "1ms"}
+    result = measured(demo(changes))
+    per_frame, in_all = result.pcie.up.per_frame, result.pcie.up.bytes
+    assert in_all.interrupt > 0 and in_all.interrupt % 28 == 0
+    assert per_frame["interrupt"] == pytest.approx(in_all.interrupt / result.window.wire_frames, rel=0.01)
+
+
 def test_a_mix_is_so_much_of_the_one_and_so_much_of_the_other():
     # A share w stays inside: each purpose up is w times what it is of pairs, and the rest of what it is to the wire.
     inside, outside = per_frame(run({})), per_frame(run(TO_WIRE))

@@ -51,7 +51,8 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
         n, so_far = span.served(kind, "n"), int(span.end.served["n"][kind])
         if config.has_virtual_switch:  # a part of the frames alone crosses the link
             each, so_far = n / uses.delivered, n
-        if has_masked and kind in OF_INTERRUPTS:
+        of_all = has_masked and kind in OF_INTERRUPTS
+        if of_all:
             # A driver that polls sees most frames without an interrupt: they are of all frames together.
             each, n, so_far = 1.0, uses.delivered, uses.delivered
         if each == 0 or so_far == 0:
@@ -59,8 +60,11 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
         if n == 0:
             return None
         for direction, purpose in _purposes(about):
-            n_bytes = each * span.served(kind, f"{direction}_bytes") / n
-            n_tlps = each * span.served(kind, f"{direction}_tlps") / n
+            if of_all:  # those too that tell of sent descriptors alone, and so are of no frames
+                kind_tlps, kind_bytes, _ = span.tlps(direction)
+                n_bytes, n_tlps = float(kind_bytes[kind]) / n, float(kind_tlps[kind]) / n
+            else:
+                n_bytes, n_tlps = (each * span.served(kind, f"{direction}_{what}") / n for what in ("bytes", "tlps"))
             tlps[direction] += n_tlps
             header = overhead.memory_write_bytes if direction == "up" else overhead.completion_bytes
             headers = n_tlps * header if purpose == "payload" else 0.0
