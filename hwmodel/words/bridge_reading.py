@@ -43,8 +43,8 @@ def learning_sentence(bridge: BridgeResult) -> str:
     """Return what stands in a bridge's table at the end, and how that came to change."""
     if bridge.kind == "controlling":
         return "knows each station by its virtual interface, and learns nothing"
-    changes = (("moved", bridge.moved, ""), ("aged", bridge.aged, ""))
-    changes += (("not learned", bridge.not_learned, ", the table being full"),)
+    full = ", the table being full"
+    changes = (("moved", bridge.moved, ""), ("aged", bridge.aged, ""), ("not learned", bridge.not_learned, full))
     told = [f"{words} {counted(count, 'time')}{why}" for words, count, why in changes if count]
     changed = f"; {', '.join(told)}" if told else ""
     noun = "address" if bridge.addresses_known == 1 else "addresses"

@@ -82,7 +82,8 @@ class _Change(NamedTuple):
 
     @property
     def is_sure(self) -> bool:
-        return self.stops or abs(self.after - self.before) > max(LEAST_CHANGE * max(self.before, self.after), self.doubt)
+        least = max(LEAST_CHANGE * max(self.before, self.after), self.doubt)
+        return self.stops or abs(self.after - self.before) > least
 
 
 def did_text(series: Series, span: Span) -> str:
@@ -210,8 +211,8 @@ def _change(whose: str, direction: str, figures: Floats, parts: tuple[range, ran
 
 def _stops(some: Floats, none: Floats) -> bool:
     """Tell whether a stretch has nothing at all, beside another in which intervals with nothing are too rare for it."""
-    share = (np.count_nonzero(some == 0) + 1) / (len(some) + 2)
-    return not none.any() and bool(some.any()) and share ** len(none) < BY_CHANCE
+    share = float(np.count_nonzero(some == 0) + 1) / (len(some) + 2)
+    return not none.any() and bool(some.any()) and bool(share ** len(none) < BY_CHANCE)
 
 
 def _rates(vm: VmSeries, direction: str) -> Floats:
