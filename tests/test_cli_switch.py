@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -355,3 +356,16 @@ def test_the_port_extender_that_comes_along(capsys):
         assert len(copies) == 100, "vf3 may send under any address"
         untagged = [copy["hex"] for copy in copies if copy["hex"][24 + len(tag) :][:4] != "8100"]
         assert untagged and all(text[24 : 24 + len(tag)] == tag for text in untagged)
+
+
+def test_of_several_servers_the_switch_of_the_named_one_decides(files, capsys):
+    """A broadcast goes to the stations that a server has by its own settings."""
+    argv = ["switch", str(CONFIGS / "two_servers.yaml"), *files[2:], "uplink", "--summary"]
+    argv += ["--set", "servers.b.set.nic.vfs=5"]
+    assert complaint(capsys, *argv) == "of which server? --server says it (a, b)"
+    assert complaint(capsys, *argv, "--server", "c") == "--server: no server is called 'c' (a, b)"
+    got = {}
+    for name in ("a", "b"):
+        assert main([*argv, "--server", name]) == 0
+        got[name] = re.findall(r"\b(?:pf|vf\d)\b", capsys.readouterr().out)
+    assert got == {"a": ["pf", "vf0", "vf1", "vf2", "vf3"], "b": ["pf", "vf0", "vf1", "vf2", "vf3", "vf4"]}

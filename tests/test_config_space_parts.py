@@ -8,13 +8,13 @@ from itertools import pairwise
 import pytest
 
 from docs_site.config_space import tables
-from hwmodel.config import config_from_mapping, servers_of
+from hwmodel.config import config_from_mapping, only_server, servers_of
 from hwmodel.config_space import extended_structures, structures
 from hwmodel.config_space.access_time import AccessTimes
 from hwmodel.config_space.adapter import VF_READY_FS, PciAdapter
 from hwmodel.config_space.devices import DEVICES
 from hwmodel.config_space.dump import address_text
-from hwmodel.config_space.enumeration import adapter_of, configured, only_server
+from hwmodel.config_space.enumeration import adapter_of, configured
 from hwmodel.config_space.memory_ranges import MemoryRanges
 from hwmodel.config_space.registers import RO, RW, RW1C, SPACE_BYTES, Placed, Register, Structure, bit, laid_out
 from hwmodel.config_space.script import read_script, run_script

@@ -125,6 +125,7 @@ def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         metavar="NAME",
         help="the port where they come in: uplink, pf, vf0, ...; auto: the owner of the source address, else uplink",
     )
+    switch.add_argument("--server", metavar="NAME", help="whose switch, where there are several servers")
     switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
     switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
 

@@ -321,13 +321,14 @@ def switch(arguments: Namespace) -> None:
     check_outputs([("--json", arguments.json)], inputs)
     config = _load(arguments)
     from hwmodel import simulation, switch_frames
-    from hwmodel.config import files_read
+    from hwmodel.config import files_read, only_server, servers_of
     from hwmodel.words.warnings import unasked_lists
 
-    if config.switch.unasked_lists:
-        note(f"Warning: {unasked_lists(config.switch.unasked_lists, config.switch.mode)}")
+    own = only_server({each.name: each for each in servers_of(config)}, arguments.server).config.switch
+    if own.unasked_lists:
+        note(f"Warning: {unasked_lists(own.unasked_lists, own.mode)}")
     with _placing_errors(arguments):
-        frame_switch = switch_frames.FrameSwitch(config.switch, arguments.in_port)
+        frame_switch = switch_frames.FrameSwitch(own, arguments.in_port)
     if arguments.out is not None:
         inputs += files_read(arguments.config, arguments.overrides)
         json_file = [] if arguments.json in (None, STDOUT) else [arguments.json]

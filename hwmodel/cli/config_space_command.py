@@ -66,9 +66,9 @@ def _text_of(path: str) -> str:
 
 def _of_adapter(config: Config, arguments: Namespace) -> tuple[list[Shown], list[Answer]]:
     """Return the functions of one adapter, behind a script, and what the script was answered."""
-    from hwmodel.config import cards_of, servers_of
+    from hwmodel.config import cards_of, only_server, servers_of
     from hwmodel.config_space.dump import shown_functions
-    from hwmodel.config_space.enumeration import configured, only_server
+    from hwmodel.config_space.enumeration import configured
     from hwmodel.config_space.memory_ranges import MemoryRanges
     from hwmodel.config_space.script import read_script, run_script
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from hwmodel.errors import InputError
 from hwmodel.rules.switch_modes import MODES
 
 from .bridge import BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort, wire_names
@@ -144,6 +145,21 @@ def servers_of(config: Config) -> tuple[Server, ...]:
         found = _servers_of(config)
         _lately.append((config, found))
     return found
+
+
+def only_server(servers: Mapping[str, Server], name: str | None, hosts: Iterable[str] = ()) -> Server:
+    """Return the server of a name, or the only one. Raises InputError where there is none, or it is not clear which.
+
+    `hosts`: names that could have been given too, of hosts with a PCIe tree.
+    """
+    if name is None and len(servers) == 1:
+        return next(iter(servers.values()))
+    names = ", ".join(filter(None, (*hosts, *servers))) or "there is one adapter, which has no name"
+    if name is None:
+        raise InputError(f"of which server? --server says it ({names})")
+    if name not in servers:
+        raise InputError(f"--server: no server is called {name!r} ({names})")
+    return servers[name]
 
 
 def _servers_of(config: Config) -> tuple[Server, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -260,18 +260,3 @@ def _serial_number(server: Server) -> int:
     macs = next((port.macs for port in server.config.switch.ports if port.name == PF), ())
     octets = (macs[0] if macs else 0).to_bytes(6, "big")
     return int.from_bytes(octets[:3] + b"\xff\xff" + octets[3:], "big")
-
-
-def only_server(servers: Mapping[str, Server], name: str | None, hosts: Iterable[str] = ()) -> Server:
-    """Return the server of a name, or the only one. Raises InputError where there is none, or it is not clear which.
-
-    `hosts`: names that could have been given too, of hosts with a PCIe tree.
-    """
-    if name is None and len(servers) == 1:
-        return next(iter(servers.values()))
-    names = ", ".join(filter(None, (*hosts, *servers))) or "there is one adapter, which has no name"
-    if name is None:
-        raise InputError(f"of which server? --server says it ({names})")
-    if name not in servers:
-        raise InputError(f"--server: no server is called {name!r} ({names})")
-    return servers[name]
