@@ -29,7 +29,8 @@ print(inner.compile.__name__)
 print(*sorted(set(inner.targetoptions) - {"nopython", "boundscheck"}))
 """
 WITH_ALL = [
-    "Entry LinkedOnly", "_MachineCode", "widened", "error_model forceinline no_cfunc_wrapper no_cpython_wrapper nogil",
+    "Entry LinkedOnly", "_MachineCode", "widened",
+    "_nrt error_model forceinline no_cfunc_wrapper no_cpython_wrapper nogil",
 ]  # fmt: skip
 PLAIN = ["Compiler Compiler", "FunctionCache", "compile", "error_model nogil"]
 
@@ -77,6 +78,16 @@ def test_a_kernel_out_of_line_is_called_where_another_is_put_in_place(decorator,
     own = [one for one in compiled.library.get_defined_functions() if one.name == compiled.fndesc.mangled_name]
     assert sum(" call " in line for line in str(own[0]).splitlines()) == n_calls
     assert (b"noinline" in _attributes_of(squared)) == bool(n_calls)
+
+
+@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted: nothing is compiled")
+def test_an_entry_is_compiled_for_python_only_where_python_calls_it():
+    squared = compilation.entry(_squared)
+    fourth = compilation.entry(lambda number: squared(squared(number)))
+    assert fourth(3) == 3**4
+    assert (len(fourth.overloads), len(squared.overloads)) == (1, 0)
+    assert squared(5) == 25
+    assert len(squared.overloads) == 1
 
 
 def _is_put_in_place(function):

@@ -34,7 +34,8 @@ def _decorators() -> tuple[Any, Any, Any, Any]:
 
     # Only an entry can be called from Python; the others have neither a wrapper for it nor machine code of their own.
     # That LLVM may leave a kernel as a call has to be said: else it is inlined as soon as its first caller is.
-    shared["no_cfunc_wrapper"] = True
+    # No kernel makes an array, so there are no references to count.
+    shared |= {"no_cfunc_wrapper": True, "_nrt": False}
     inner = shared | {"no_cpython_wrapper": True, "forceinline": False}
     return (
         njit(**shared, pipeline_class=Entry),
@@ -56,11 +57,13 @@ _ENTRY, _INNER, _OUT_OF_LINE, _INLINED = _decorators()
 
 
 def entry(function: Callable[..., Any]) -> Any:
-    """Mark a function that Python calls, and whose machine code is kept on disk."""
-    dispatcher = _ENTRY(function)
+    """Mark a function that Python calls, and whose machine code is kept on disk; kernels may call it too."""
+    dispatcher = _compiled_once(_ENTRY(function))
     if not (is_plain() or numba.config.DISABLE_JIT):
         dispatcher._cache = _MachineCode(function)
-    return _compiled_once(dispatcher)  # kernels may call it too
+        linked = kernel(function)  # what kernels that call it link in, as they do any other
+        dispatcher.get_call_template, dispatcher.get_overload = linked.get_call_template, linked.get_overload
+    return dispatcher
 
 
 def kernel(function: Callable[..., Any]) -> Any:
