@@ -146,10 +146,10 @@ def limit_words(bottleneck: Bottleneck) -> str:
     is_rate = bottleneck.resource.endswith("rate_limit")  # holds frames back, or drops them: never busy, nor full
     if is_rate and not bottleneck.is_limit:
         return f"limited for a part of the window by {bottleneck.resource}"
-    if not bottleneck.utilization:
+    if is_rate or not bottleneck.utilization:  # what stands full beside a limit may be full of what it drops
         return f"limited by {bottleneck.resource}"
     limits = "limited by" if bottleneck.is_limit else "fullest on average:"
-    words = f"{limits} {bottleneck.resource}" + ("" if is_rate else f" ({share} busy)")
+    words = f"{limits} {bottleneck.resource} ({share} busy)"
     is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
     return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
 
