@@ -18,8 +18,9 @@ import os, signal, sys, types
 import hwmodel
 for name, contents in {
     "config": {
-        "load_config": lambda path, overrides: None,
-        "files_read": lambda path, overrides: [],
+        "read_base": lambda path: types.SimpleNamespace(
+            with_overrides=lambda overrides: None, files=lambda overrides: []
+        ),
         "place_lines": lambda path, overrides, lines: lines,
     },
     "simulation": {

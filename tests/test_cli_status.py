@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -49,8 +50,9 @@ def library(monkeypatch) -> StandIn:
     stand_in = StandIn()
     contents = {
         "config": {
-            "load_config": stand_in.load_config,
-            "files_read": lambda path, overrides: [],
+            "read_base": lambda path: SimpleNamespace(
+                with_overrides=partial(stand_in.load_config, path), files=lambda overrides: []
+            ),
             "defaults_beside": lambda resolved: "what is usual",
             "place_lines": lambda path, overrides, lines: lines,
         },

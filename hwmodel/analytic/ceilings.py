@@ -38,6 +38,7 @@ from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
+from hwmodel.words.quantities import plural
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -183,11 +184,6 @@ def _bytes_of_clocks(one: Transaction) -> int:
     return one.link_bytes("up") + one.link_bytes("down")
 
 
-def _s(count: int) -> str:
-    """Return the ending of a noun of which there are so many."""
-    return "s" * (count != 1)
-
-
 def tag_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     """Give the ceiling of the read tags, if anything is read."""
     reads = [one for one in transactions if one.is_read]
@@ -210,13 +206,12 @@ def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iter
     for name, granted, kind, counts_data in pools:
         if granted:
             amounts = taken(transactions, _credit_seconds(config, rate, kind, counts_data))
-            yield Ceiling(
-                "pcie.credits", f"{granted} {name} credit{_s(granted)}", "credits", Fraction(granted), *amounts
-            )
+            what = f"{granted} {plural(f'{name} credit', granted)}"
+            yield Ceiling("pcie.credits", what, "credits", Fraction(granted), *amounts)
         if granted and counts_data:
             most = max(1, granted * CREDIT_DATA_BYTES // config.pcie.max_payload_bytes)
             amounts = taken(transactions, _long_tlp_seconds(config, rate, kind, granted // (most + 1)))
-            what = f"{most} long TLP{_s(most)} within {granted} {name} credits"
+            what = f"{most} {plural('long TLP', most)} within {granted} {name} credits"
             yield Ceiling("pcie.credits", what, "TLPs", Fraction(most), *amounts)
     drain_bps = config.host.write_drain_bps
     if drain_bps is not None and (credits.ph or credits.pd):
@@ -503,7 +498,7 @@ def prefetches(config: Config, demand: Demand, transactions: Sequence[Transactio
         most = min(-(-kept // batch) * batch, max(cache, needed))
         fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
         taken_s = -kept % batch * _between_s(config, demand.sought, transactions)
-        what = f"{most} Rx descriptor{_s(most)} of each ring on {'its' if most == 1 else 'their'} way"
+        what = f"{most} {plural('Rx descriptor', most)} of each ring on {'its' if most == 1 else 'their'} way"
         n, per_s = demand.taken(lambda one: one.written * descriptors_a_frame(config, one.sizes))
         one = Ceiling("rx.descriptors", what, "descriptors", Fraction(most * n_rings), n * fetch_s, per_s * fetch_s)
         yield one.with_waiting(n * taken_s)

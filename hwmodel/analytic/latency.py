@@ -23,6 +23,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import INLINE_DOORBELL_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.words import limits as words
+from hwmodel.words.quantities import plural
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -139,11 +140,8 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
         formula += " + 2 propagation" if flight_fs else ""
         formula += " + read engine" if config.nic.dma is not None else ""
         formula += " + store" if config.nic.store_rate_bps is not None else ""
-        formula += (
-            f" + waits for {config.pcie.tags} tag{'s' * (config.pcie.tags > 1)}"
-            if len(reads) > config.pcie.tags
-            else ""
-        )
+        n_tags = config.pcie.tags
+        formula += f" + waits for {n_tags} {plural('tag', n_tags)}" if len(reads) > n_tags else ""
         return LatencyStep(name, span.duration_fs, formula)
 
     if config.driver.doorbell == "inline":

@@ -319,9 +319,9 @@ def switch(arguments: Namespace) -> None:
     """Pass the frames of a capture through the forwarding decision."""
     inputs = [arguments.config, arguments.capture]
     check_outputs([("--json", arguments.json)], inputs)
-    config = _load(arguments)
+    config, files = _read(arguments)
     from hwmodel import simulation, switch_frames
-    from hwmodel.config import files_read, only_server, servers_of
+    from hwmodel.config import only_server, servers_of
     from hwmodel.words.warnings import unasked_lists
 
     own = only_server({each.name: each for each in servers_of(config)}, arguments.server).config.switch
@@ -330,10 +330,9 @@ def switch(arguments: Namespace) -> None:
     with _placing_errors(arguments):
         frame_switch = switch_frames.FrameSwitch(own, arguments.in_port)
     if arguments.out is not None:
-        inputs += files_read(arguments.config, arguments.overrides)
         json_file = [] if arguments.json in (None, STDOUT) else [arguments.json]
         names = switch_frames.port_files(frame_switch, arguments.out).values()
-        check_out_folder(arguments.out, names, inputs=[*inputs, *json_file])
+        check_out_folder(arguments.out, names, inputs=[*inputs, *files, *json_file])
     blocks = switch_frames.open_capture(arguments.capture)
     simulation.announce_compilation(simulation.SWITCH_ENTRIES, note)
     with text_output(None if arguments.json == STDOUT else STDOUT) as table, text_output(arguments.json) as json_text:
@@ -401,12 +400,17 @@ COMMANDS: Mapping[str, Callable[[Namespace], int | None]] = {each.__name__.repla
 
 
 def _load(arguments: Namespace) -> Config:
-    """Load the configuration; InputError where an output would overwrite a file that it names, as well."""
-    from hwmodel.config import files_read, load_config
+    return _read(arguments)[0]
 
-    config = load_config(arguments.config, arguments.overrides)
-    check_outputs(_output_files(arguments), inputs=files_read(arguments.config, arguments.overrides))
-    return config
+
+def _read(arguments: Namespace) -> tuple[Config, list[str]]:
+    """Load the configuration, and name its files; InputError too where an output would overwrite one of them."""
+    from hwmodel.config import read_base
+
+    base = read_base(arguments.config)
+    config, files = base.with_overrides(arguments.overrides), base.files(arguments.overrides)
+    check_outputs(_output_files(arguments), inputs=files)
+    return config, files
 
 
 def _output_files(arguments: Namespace) -> list[tuple[str, str | None]]:

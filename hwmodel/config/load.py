@@ -63,11 +63,6 @@ def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[s
     return read_base(path).place_lines(overrides, lines)
 
 
-def files_read(path: str | Path, overrides: Overrides | None) -> list[str]:
-    """Return the files that make a configuration, and those that it names, as `BaseDocument.files` does."""
-    return read_base(path).files(overrides)
-
-
 def _why_no_configuration(given: object) -> str:
     if isinstance(given, Config):
         return "this is a configuration already; config.with_overrides({...}) changes it"

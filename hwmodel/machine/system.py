@@ -352,7 +352,7 @@ def turn_end_fs(system, now_fs, horizon_fs):
 
 @kernel
 def before_commands_fs(system, servers, at_fs):
-    """Return the instant before the first command up to a time: a function that goes finds the switches up to date."""
+    """Return the instant before the first command after a time: a function that goes finds the switches up to date."""
     first_fs = NEVER
     for number in range(system.n_servers):
         commands = servers[number].commands

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hwmodel.results.result import Bottleneck
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, nearly_full_load, sentence, with_as_full
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, is_rate_limit, nearly_full_load, sentence, with_as_full
 
 LEAST_PART = 0.02  # of the demand: a part that is smaller is no limit worth a name
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
@@ -394,8 +394,8 @@ def sighting_of(seen: Observation) -> Sighting:
         suspects=tuple(suspects_of(seen)),
         load=load,
         is_load_enough=seen.open_load and all_gets_through(seen),
-        loses_late=seen.lost_share(*LATE_DROPS) > LOSS,
-        polices=seen.lost_share(*POLICED_DROPS) > LOSS,
+        loses_late=loses_late(seen),
+        polices=polices(seen),
         has_offers=seen.offered_frames > 0,
         refusal=refusal(seen) if loses_by_refusal(seen) else None,
     )
@@ -430,7 +430,7 @@ def by_shares(seen: Sighting) -> Bottleneck:
     fullest = max(seen.suspects, key=_fullness)  # the first at a tie
     is_idle = all(max(one.share, one.use) < MATTERS for one in seen.suspects)
     if is_idle:  # of one of several servers without a limit: what gets through it is set elsewhere
-        limit = next((one for one in seen.suspects if one.resource.endswith("rate_limit")), None)
+        limit = next((one for one in seen.suspects if is_rate_limit(one.resource)), None)
         return seen.load if limit is None else with_beside(limit.bottleneck, seen.suspects)
     return with_beside(fullest.bottleneck, seen.suspects)
 
@@ -459,6 +459,16 @@ def load_beside(hot: Sequence[Suspect]) -> Bottleneck:
     first = hot[0]
     also = tuple(dict.fromkeys((OFFERED_LOAD, *(one.resource for one in hot[1:] if one.resource != first.resource))))
     return replace(first.bottleneck, why=nearly_full_load(first.why, also[1:]), also=also)
+
+
+def loses_late(seen: Observation) -> bool:
+    """Tell whether frames drop that had been sent: what is full may be full of frames that are lost."""
+    return seen.lost_share(*LATE_DROPS) > LOSS
+
+
+def polices(seen: Observation) -> bool:
+    """Tell whether policers drop frames that matter."""
+    return seen.lost_share(*POLICED_DROPS) > LOSS
 
 
 def all_gets_through(seen: Observation) -> bool:

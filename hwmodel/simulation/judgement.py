@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwmodel.relaxations import Relaxation, relaxations_of, together
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
 from hwmodel.results.bottleneck import AS_FULL, FULL, NEARLY_FULL, OFFERED_LOAD, with_beside
-from hwmodel.words.bottleneck import NOTHING_IS_FULL, with_gain_together, with_gains
+from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_together, with_gains
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -159,7 +159,7 @@ class Comparison:
         others = [name for name in others if name != best.suspect.resource]
         changes = [(self._words(option), gain) for option, gain in told[:MOST_TOLD]]
         # A limit that is configured holds from its rate on, and is never full.
-        is_full = max(best.suspect.use, best.suspect.share) >= FULL or best.suspect.resource.endswith("rate_limit")
+        is_full = max(best.suspect.use, best.suspect.share) >= FULL or is_rate_limit(best.suspect.resource)
         return replace(
             best.suspect.bottleneck,
             why=with_gains(best.suspect.why, changes, is_full=is_full, loses=self.seen.loses_late),

@@ -32,15 +32,7 @@ from hwmodel.results import (
     merge_histogram,
     sighting_of,
 )
-from hwmodel.results.bottleneck import (
-    LATE_DROPS,
-    LOSS,
-    POLICED_DROPS,
-    all_gets_through,
-    loses_by_refusal,
-    refusal,
-    suspects_of,
-)
+from hwmodel.results.bottleneck import all_gets_through, loses_by_refusal, loses_late, polices, refusal, suspects_of
 from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
 from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.flow_book import FlowBook, Flows
@@ -122,7 +114,6 @@ def _of_all_servers(
     loads = [sighting_of(seen).load for seen in observed]
     at = max(range(len(loads)), key=lambda at: loads[at].utilization)
     drops, offered = span.drops(), max(1, span.count("offered"))
-    late, policed = (sum(drops.get(reason, 0) for reason in reasons) for reasons in (LATE_DROPS, POLICED_DROPS))
     refused = {
         f"{adapter.name}.{vm}": n
         for adapter, seen in zip(adapters, observed, strict=True)
@@ -141,8 +132,8 @@ def _of_all_servers(
         ),
         load=replace(loads[at], why=busiest_server(adapters[at].name, loads[at].why)),
         is_load_enough=whole.open_load and all_gets_through(whole),
-        loses_late=late > LOSS * offered,
-        polices=policed > LOSS * offered,
+        loses_late=loses_late(whole),
+        polices=polices(whole),
         has_offers=span.count("offered") > 0,
         refusal=refusal(observed[most], adapters[most].name + ".") if loses_by_refusal(whole) else None,
     )

@@ -83,7 +83,7 @@ def _unheld_drains(config: Config, result: Result) -> Iterator[str]:
     """
     if result.pcie_switches:
         return
-    links = {one.name: one.pcie for one in getattr(result, "adapters", ())}
+    links = {one.name: one.pcie for one in result.servers}
     for server in servers_of(config):
         drain_bps, credits = server.config.host.write_drain_bps, server.config.pcie.credits
         if drain_bps is None or credits.ph or credits.pd:
@@ -130,7 +130,7 @@ def _unasked_lists(config: Config) -> Iterator[str]:
 def _not_obeyed(config: Config, result: Result) -> Iterator[str]:
     """Name the adapters and ports of bridges whose control frames nobody obeys."""
     ports = {port.name: port for bridge in result.bridges for port in bridge.ports}
-    uses = {one.name: one.flow_control for one in getattr(result, "adapters", ())}
+    uses = {one.name: one.flow_control for one in result.servers}
     for server in servers_of(config):
         own, use = server.config.nic.flow_control, uses.get(server.name, result.flow_control)
         is_over = own is not None and own.send and use is not None and any(one.over_ns for one in use.classes)
@@ -197,7 +197,7 @@ def _kept_for_dead_wires(config: Config) -> Iterator[str]:
 
 def _full_tables(result: Result) -> Iterator[str]:
     """Name the adapters, or ports, whose table of flow filters was full as flows began."""
-    for table in (*(result.ports or (result,)), *getattr(result, "adapters", ())):
+    for table in (*(result.ports or (result,)), *result.servers):
         used = table.flow_director
         if used is not None and used.without_room:
             yield words.full_filter_table(getattr(table, "name", ""), used.without_room, used.capacity)
@@ -205,7 +205,7 @@ def _full_tables(result: Result) -> Iterator[str]:
 
 def blocked_behind(result: Result) -> Iterator[str]:
     """Name the VMs whose empty rings kept others waiting for a part of the window that matters."""
-    for name, adapter in (("", result), *((one.name, one) for one in getattr(result, "adapters", ()))):
+    for name, adapter in (("", result), *((one.name, one) for one in result.servers)):
         of_vms = adapter.head_of_line
         if of_vms and max(of_vms["waited_ns"].values()) > MATTERS * result.window.duration_ns:
             yield words.blocked_behind(name, of_vms["blocked_ns"], of_vms["waited_ns"], result.window.duration_ns)

@@ -17,6 +17,11 @@ _MOST_NAMED = 4
 ALIKE = 0.005  # of the payload; what the ends of a window cut off is less
 
 
+def is_rate_limit(resource: str) -> bool:
+    """Tell whether a resource is a configured rate, of whatever server: it holds back or drops, and is never full."""
+    return resource.endswith("rate_limit")
+
+
 def sentence(name: str, seen: Observation) -> str:
     """Return the reason why `name`, a key of `bottleneck.KEYS`, sets the throughput."""
     return _SENTENCES[name](seen)

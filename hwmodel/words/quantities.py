@@ -139,9 +139,14 @@ def count_text(count: int) -> str:
     return f"{count:,}"
 
 
+def plural(noun: str, count: int) -> str:
+    """Return a noun as it is of so many: `frame` of 1, else `frames`."""
+    return f"{noun}{'s' * (count != 1)}"
+
+
 def counted(count: int, noun: str) -> str:
     """Write how many there are of something: `1 frame`, `22,054 frames`."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+    return f"{count:,} {plural(noun, count)}"
 
 
 def printable(text: str) -> str:

@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.switch_modes import MODES
+from hwmodel.words.bottleneck import is_rate_limit
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.events import SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
@@ -143,7 +144,7 @@ def limit_words(bottleneck: Bottleneck) -> str:
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
         return f"limited by the offered load alone (the busiest resource is {share} busy)"
-    is_rate = bottleneck.resource.endswith("rate_limit")  # holds frames back, or drops them: never busy, nor full
+    is_rate = is_rate_limit(bottleneck.resource)  # holds frames back, or drops them: never busy, nor full
     if is_rate and not bottleneck.is_limit:
         return f"limited for a part of the window by {bottleneck.resource}"
     if is_rate or not bottleneck.utilization:  # what stands full beside a limit may be full of what it drops

@@ -33,10 +33,10 @@ def size(
 ) -> SizingResult:
     """Find the cheapest configuration that meets the target of a sizing file, or of a mapping like one.
 
-    `overrides` change the base. `jobs`: processes that simulate at once; the answer does not depend on it. `note` is
-    told where kernels have to be compiled first. At most 40 simulations are made. Raises InputError with a line for
-    each problem of the file; that nothing meets the target is no error: `best` is None then, and `nearest` says what
-    comes nearest.
+    `overrides` change the base; a sizing that was read before has them in it. `jobs`: processes that simulate at once;
+    the answer does not depend on it. `note` is told where kernels have to be compiled first. At most 40 simulations are
+    made. Raises InputError with a line for each problem of the file; that nothing meets the target is no error: `best`
+    is None then, and `nearest` says what comes nearest.
     """
     say = note or (lambda _line: None)
 

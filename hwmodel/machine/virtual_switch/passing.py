@@ -89,7 +89,7 @@ def next_frame(nic, now_fs, ring, started_fs):
 
 @out_of_line
 def pass_frame(nic, now_fs, frame):
-    """Carry out the decision on a frame: called from one place, since it is long and is inlined."""
+    """Carry out the decision on a frame: the one place for it, since `switch_frame` is long and is inlined here."""
     count_whole(nic, frame)
     switch_frame(nic, now_fs, frame)
 
