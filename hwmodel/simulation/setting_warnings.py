@@ -12,7 +12,7 @@ from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.system import bridges_at, stations_in_use
-from hwmodel.results import BridgeResult, Result
+from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
@@ -205,7 +205,8 @@ def _full_tables(result: Result) -> Iterator[str]:
 
 def blocked_behind(result: Result) -> Iterator[str]:
     """Name the VMs whose empty rings kept others waiting for a part of the window that matters."""
-    for name, adapter in (("", result), *((one.name, one) for one in result.servers)):
+    adapters: list[tuple[str, Result | AdapterResult]] = [("", result), *((one.name, one) for one in result.servers)]
+    for name, adapter in adapters:
         of_vms = adapter.head_of_line
         if of_vms and max(of_vms["waited_ns"].values()) > MATTERS * result.window.duration_ns:
             yield words.blocked_behind(name, of_vms["blocked_ns"], of_vms["waited_ns"], result.window.duration_ns)
