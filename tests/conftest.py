@@ -44,7 +44,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not hasattr(session.config, "workerinput") and not numba.config.DISABLE_JIT:
         used = (
             kernel_cache.RUN_ENTRIES,
-            kernel_cache.COMMANDED_ENTRIES,
+            (kernel_cache.COMMANDS,),
             kernel_cache.SYSTEM_ENTRIES,
             kernel_cache.DMA_ENTRIES,
             kernel_cache.PEER_ENTRIES,

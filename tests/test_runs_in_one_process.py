@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import hwmodel
-from hwmodel.config import read_base
+from hwmodel.config import read_base, servers_of
 from hwmodel.simulation.random_streams import random_words
 
 pytestmark = pytest.mark.real_clocks  # as the processes beside have them
@@ -104,6 +104,19 @@ def test_two_threads_do_not_meet(elsewhere):
     with ThreadPoolExecutor(2) as threads:
         found = list(threads.map(digest_of, order))
     assert found == [elsewhere[point] for point in order]
+
+
+def test_threads_that_ask_for_the_servers_of_many_configurations_do_not_meet():
+    configs = [BASES["sriov_10g_gen2x4"].with_overrides({"run.seed": number}) for number in range(16)]
+    asked = [config for _ in range(200) for config in configs]
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(servers_of, asked))
+    finally:
+        sys.setswitchinterval(interval_s)
+    assert [servers[0].config for servers in found] == asked
 
 
 @pytest.mark.slow

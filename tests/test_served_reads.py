@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.machine import engine
 from hwmodel.machine.tlp_kinds import PAYLOAD_READ, RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ
 from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.server_programs import run_alone
 from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
@@ -26,7 +26,7 @@ def served_at(overrides, times_us, in_order):
     decide_workload(state, config, workload, fill_workload(nic, config, workload, 1))
     seen = []
     for time_us in times_us:
-        engine.run(state, time_us * US, 10**9)
+        run_alone(state, time_us * US, 10**9)
         seen.append(nic["ledger"]["counts"]["served"][list(READS)].copy())
     return np.array(seen)
 

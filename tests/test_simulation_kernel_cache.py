@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.machine import engine, link_alone
+from hwmodel.machine import commanded, engine, link_alone
 from hwmodel.simulation import DMA_ENTRIES, kernel_cache
 from hwmodel.simulation.compile_entry import compile_entry, signatures
 from hwmodel.simulation.kernel_cache import (
-    COMMANDED_ENTRIES,
+    COMMANDS,
+    ENGINE,
     RUN_ENTRIES,
     SWITCH_ENTRIES,
     SYSTEM_ENTRIES,
@@ -24,6 +25,7 @@ from hwmodel.simulation.kernel_cache import (
     passed_over_cache,
 )
 from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.server_programs import run_alone, run_alone_commanded
 from tests.simulation_cases import config_of
 from tests.stand_in_compilers import (
     be_endless,
@@ -82,8 +84,8 @@ def announced(entries):
     ("entries", "takes"),
     [
         (RUN_ENTRIES, ": some 30 s on two cores"),
-        (COMMANDED_ENTRIES, ": some 45 s on two cores"),
-        (SYSTEM_ENTRIES, ": some 45 s on two cores"),
+        ((*RUN_ENTRIES, COMMANDS), ": some 30 s on two cores"),
+        (SYSTEM_ENTRIES, ": some 30 s on two cores"),
         (DMA_ENTRIES, ""),
     ],
 )
@@ -100,6 +102,17 @@ def test_how_long_it_compiles_is_said_before(empty_cache, monkeypatch, entries, 
     assert announced(entries) == []
 
 
+def test_what_is_there_already_is_not_counted(empty_cache, monkeypatch):
+    """An adapter's programs serve behind a bridge and with a scenario too: the rest alone is compiled."""
+    monkeypatch.setattr(kernel_cache, "passed_over_cache", lambda: None)
+    for entry in RUN_ENTRIES:
+        leave(empty_cache, entry)
+    assert announced(SYSTEM_ENTRIES) == ["compiling the kernels, the first time only: some 15 s on two cores ..."]
+    assert announced((*RUN_ENTRIES, COMMANDS)) == [
+        "compiling the kernels, the first time only: some 20 s on two cores ..."
+    ]
+
+
 def test_nothing_is_compiled_where_all_runs_interpreted(empty_cache, monkeypatch):
     monkeypatch.setattr("numba.config.DISABLE_JIT", True)
     assert announced(RUN_ENTRIES) == []
@@ -111,8 +124,8 @@ def test_each_entry_is_looked_for_by_its_name(empty_cache):
     assert not kernels_are_cached()
     folder = empty_cache / "hwmodel_1234"
     folder.mkdir()
-    leave(folder, "machine.engine.run")
-    assert kernels_are_cached(("machine.engine.run",))
+    leave(folder, ENGINE)
+    assert kernels_are_cached((ENGINE,))
     assert not kernels_are_cached()
     leave(folder, "machine.first_decisions.decide_alone")
     assert kernels_are_cached()
@@ -258,21 +271,21 @@ def test_an_entry_is_an_entry():
 
 def test_what_this_process_has_in_memory_is_not_looked_for(tmp_path, monkeypatch):
     """A copy of it would have it too, and leave no file: the disk is not full for that."""
-    engine.run(build_state(config_of(), seed=1), 0, 0)
+    run_alone(build_state(config_of(), seed=1), 0, 0)
     monkeypatch.setattr(kernel_cache, "CACHE_DIR", tmp_path)
-    fill_cache(("machine.engine.run",))
+    fill_cache((ENGINE,))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_signatures_are_those_of_the_calls():
     """Called after it was compiled for its signature, an entry is not compiled once more."""
     state = build_state(config_of(), seed=1)
-    for name, call in (
-        ("machine.engine.run", lambda: engine.run(state, 0, 0)),
-        ("machine.link_alone.run_dma", lambda: link_alone.run_dma(state, 0)),
+    for name, dispatcher, call in (
+        (ENGINE, engine.run, lambda: run_alone(state, 0, 0)),
+        (COMMANDS, commanded.run_commanded, lambda: run_alone_commanded(state, 0, 0)),
+        ("machine.link_alone.run_dma", link_alone.run_dma, lambda: link_alone.run_dma(state, 0)),
     ):
         compile_entry(name)
-        dispatcher = {"machine.engine.run": engine.run, "machine.link_alone.run_dma": link_alone.run_dma}[name]
         assert dispatcher.signatures == [signatures()[name]]
         call()
         assert dispatcher.signatures == [signatures()[name]]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.machine import engine
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.results.histogram import UNIT_FS, bucket_index
 from hwmodel.simulation.counts import LATENCY_PLACES, latencies_in, parts_of
 from hwmodel.simulation.flow_book import FlowBook, Flows
 from hwmodel.simulation.measurement import begin_window, take_snapshot
 from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.server_programs import run_alone
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
@@ -80,11 +80,11 @@ def test_a_latency_is_that_of_the_moment_of_its_snapshot(idle, name):
 
 def test_a_snapshot_does_not_change_with_the_machine():
     state, book = machine()
-    engine.run(state, 10 * US, 10**6)
+    run_alone(state, 10 * US, 10**6)
     nic = state[0]
     before = take_snapshot(nic, book)
     kept = (before.counts.copy(), before.up.n_tlps.copy(), before.flows.copy(), before.core_busy_fs.copy())
-    engine.run(state, 20 * US, 10**6)
+    run_alone(state, 20 * US, 10**6)
     assert take_snapshot(nic, book).counts != before.counts
     assert before.counts == kept[0]
     for now, then in zip((before.up.n_tlps, before.flows, before.core_busy_fs), kept[1:], strict=True):
@@ -93,7 +93,7 @@ def test_a_snapshot_does_not_change_with_the_machine():
 
 def test_a_window_forgets_latencies_and_depths_but_no_counts():
     state, book = machine()
-    engine.run(state, 10 * US, 10**6)
+    run_alone(state, 10 * US, 10**6)
     nic = state[0]
     delivered = int(nic.ledger.counts.delivered)
     assert delivered > 10
@@ -105,7 +105,7 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
     assert snapshot.highest["tx_buffer"] == nic.counts.tx_buffer.level
     assert snapshot.fewest_free_tags == nic.pcie[0].tags.n_free
     assert snapshot.tx_ring_highest == 63  # a saturated ring is full at once
-    engine.run(state, 20 * US, 10**6)
+    run_alone(state, 20 * US, 10**6)
     later = take_snapshot(nic, book)
     n = later.counts["delivered"] - delivered
     assert later.flows["latency"]["n"].sum() == n
@@ -134,7 +134,7 @@ def test_time_on_the_link_is_bytes_times_their_time():
     state, book = machine(pcie={"dllp_model": "tlp4"})
     nic = state[0]
     for until_fs in (30 * US, 60 * US):
-        engine.run(state, until_fs, 10**7)
+        run_alone(state, until_fs, 10**7)
         snapshot = take_snapshot(nic, book)
         for link, snap in ((nic.pcie[0].up, snapshot.up), (nic.pcie[0].down, snapshot.down)):
             n_bytes = int(snap.n_bytes.sum()) + 16 * snap.dllp_pairs
@@ -175,7 +175,7 @@ def test_tlps_of_a_span_are_those_between():
     nic = state[0]
     moments = []
     for until_fs in (10 * US, 25 * US):
-        engine.run(state, until_fs, 10**7)
+        run_alone(state, until_fs, 10**7)
         moments.append(take_snapshot(nic, book))
     span = Span(*moments)
     for name in ("up", "down"):

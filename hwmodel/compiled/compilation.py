@@ -32,11 +32,11 @@ def _decorators() -> tuple[Any, Any, Any, Any]:
         leave_out(error)
         return plain
 
-    # Only an entry can be called from Python; the others have neither a wrapper for it nor machine code of their own.
+    # Only an entry can be called, from Python and by other programs; a kernel has no machine code of its own.
     # That LLVM may leave a kernel as a call has to be said: else it is inlined as soon as its first caller is.
     # No kernel makes an array, so there are no references to count.
-    shared |= {"no_cfunc_wrapper": True, "_nrt": False}
-    inner = shared | {"no_cpython_wrapper": True, "forceinline": False}
+    shared |= {"_nrt": False}
+    inner = shared | {"no_cfunc_wrapper": True, "no_cpython_wrapper": True, "forceinline": False}
     return (
         njit(**shared, pipeline_class=Entry),
         njit(**inner, pipeline_class=LinkedOnly),

@@ -140,7 +140,7 @@ def servers_of(config: Config) -> tuple[Server, ...]:
     Those of the last few configurations are remembered: a run asks some twenty times, which of 64 servers would take
     a sixth of what it takes beside its events.
     """
-    found = next((servers for known, servers in _lately if known is config), None)
+    found = next((servers for known, servers in tuple(_lately) if known is config), None)
     if found is None:
         found = _servers_of(config)
         _lately.append((config, found))

@@ -1,8 +1,8 @@
 """A run in which commands change the machine: the engine's loop, cut at each of them.
 
-It has an entry of its own. Commands and the datapath call the same functions, and LLVM inlines a function only where
-it has a single caller: with both in one program a run without commands would be 4 % slower at 64 B, and take a fifth
-longer to compile.
+It is a program of its own, which calls that of the engine (`compiled/programs.py`). Commands and the datapath call the
+same functions, and LLVM inlines a function only where it has a single caller: with both in one program a run would be
+4 % slower at 64 B, and everybody would wait for commands to be compiled.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel
+from hwmodel.compiled.programs import call_server
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.adapter.watches import look
-from hwmodel.machine.engine import advance, begin_all, end_run
+from hwmodel.machine.engine import ADVANCE, BEGIN, OBEY, WHOLE, end_run
 from hwmodel.machine.time.commands import next_command_fs
 
 
 @kernel
-def advance_through(nic, words, until_fs, n_events):
+def advance_through(servers, number, until_fs, n_events, engine):
     """Advance, and carry out the commands on the way, each before all else of its instant; return when the next is.
 
     Of an event, or of a command. Where something is watched it goes from instant to instant, with a look behind each.
     """
+    nic, words, programs = servers[number], servers.view(np.int64), (engine, 0)
     before = nic.clock.n_events
     look_fs = nic.clock.now_fs
     while True:
@@ -30,7 +32,7 @@ def advance_through(nic, words, until_fs, n_events):
         left = n_events - (nic.clock.n_events - before)
         last_fs = min(until_fs, command_fs - 1)
         is_watched = nic.watches.n > 0
-        at_fs = advance(nic, min(last_fs, look_fs) if is_watched else last_fs, left)
+        at_fs = call_server(programs, servers, number, min(last_fs, look_fs) if is_watched else last_fs, left, ADVANCE)
         if is_watched:
             look(nic)
         has_stopped = nic.ledger.is_stopping or nic.ledger.overflow or nic.clock.overflow
@@ -46,12 +48,20 @@ def advance_through(nic, words, until_fs, n_events):
 
 
 @entry
-def run_commanded(state, until_fs, n_events):
-    """Do as `engine.run` does, and carry out the commands on the way."""
-    nic, words = state[0], state.view(np.int64)
+def run_commanded(servers, number, until_fs, n_events, part, engine):
+    """Do as `engine.run` does, and carry out the commands on the way; `engine`: the address of that program.
+
+    One part more: to carry out what is commanded for time 0, before the first decisions (`OBEY`).
+    """
+    nic = servers[number]
+    if part == OBEY or (part != ADVANCE and nic.clock.has_started == 0):
+        obey_due(nic, servers.view(np.int64), 0)
+    if part == OBEY:
+        return 0
+    if part != ADVANCE:
+        at_fs = call_server((engine, 0), servers, number, 0, 0, BEGIN)
+        if part == BEGIN:
+            return min(at_fs, next_command_fs(nic.commands))
     last_fs = min(until_fs, NEVER - 1)
-    nic.ledger.is_stopping = 0
-    if nic.clock.has_started == 0:
-        obey_due(nic, words, 0)
-        begin_all(nic)
-    return end_run(nic, advance_through(nic, words, last_fs, n_events), last_fs)
+    at_fs = advance_through(servers, number, last_fs, n_events, engine)
+    return end_run(nic, at_fs, last_fs) if part == WHOLE else at_fs

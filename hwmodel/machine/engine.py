@@ -95,6 +95,8 @@ from hwmodel.machine.traffic.sources import begin, feed_hungry, hunger, source_t
 from hwmodel.machine.virtual_switch.passing import kicked, notified, switching_done
 
 NO_READ = -1
+# What is asked of the program that runs a server: all of a run; its start; to go on; its commands for time 0.
+WHOLE, BEGIN, ADVANCE, OBEY = range(4)
 
 
 @inlined
@@ -356,6 +358,14 @@ def begin_all(nic):
     nic.reads_due = 1
 
 
+@kernel
+def first_event_fs(nic):
+    """Return when the next event is, between two calls: now, where something is still to be done of this instant."""
+    if nic.moves_due or nic.reads_due or nic.traffic.n_hungry > 0:
+        return nic.clock.now_fs
+    return min(first_elsewhere(nic.clock), first_of_links(nic.clock))
+
+
 @inlined
 def advance(nic, until_fs, n_events):
     """Handle all events up to `until_fs`, at most `n_events`; return when the next one is."""
@@ -413,14 +423,21 @@ def end_run(nic, at_fs, until_fs):
 
 
 @entry
-def run(state, until_fs, n_events):
-    """Advance a machine without commands to `until_fs`, at most `n_events` events; return why it stopped (`DONE`, ...).
+def run(servers, number, until_fs, n_events, part, _beneath):
+    """Advance a server without commands to `until_fs`, at most `n_events` events; return why it stopped (`DONE`, ...).
 
-    `state` is a one-element record array of SERVER. The first call starts the machine at time 0.
+    `servers` is a record array of SERVER, `number` the server's place there. `part` says what of that is asked for:
+    `WHOLE`, where the first call starts the server at time 0; or, by a program that calls this one, the start alone
+    (`BEGIN`) or to go on from there (`ADVANCE`), both of which return when the next event is. `_beneath`: what a
+    program that others call gets of them; this one calls none.
     """
-    nic = state[0]
+    nic = servers[number]
     last_fs = min(until_fs, NEVER - 1)  # what never happens is no event
-    nic.ledger.is_stopping = 0
-    if nic.clock.has_started == 0:
-        begin_all(nic)
-    return end_run(nic, advance(nic, last_fs, n_events), last_fs)
+    if part != ADVANCE:
+        nic.ledger.is_stopping = 0
+        if nic.clock.has_started == 0:
+            begin_all(nic)
+    if part == BEGIN:
+        return first_event_fs(nic)
+    at_fs = advance(nic, last_fs, n_events)
+    return at_fs if part == ADVANCE else end_run(nic, at_fs, last_fs)

@@ -12,7 +12,6 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge import obey_bridge_due
 from hwmodel.machine.network.bridge_state import MAX_BRIDGE_PORTS
@@ -99,7 +98,6 @@ def decide_alone(state, numbers):
     `state` is a one-element record array of SERVER with the headers and tables; `numbers` int64 (n,).
     """
     nic = state[0]
-    obey_due(nic, state.view(np.int64), 0)
     for i in range(len(numbers)):
         template_of(nic, numbers[i])
 
@@ -115,8 +113,6 @@ def decide_first(servers, bridges, numbers, senders, firsts, first_ports, shares
     """
     bridge = bridges[0]
     obey_bridge_due(bridge, bridges.view(np.int64), 0)
-    for at in range(len(servers)):
-        obey_due(servers[at], servers.view(np.int64), 0)
     for at in range(len(senders)):
         own = numbers[firsts[at] : firsts[at + 1]]
         server = senders[at]

@@ -38,10 +38,11 @@ def signatures() -> dict[str, tuple[types.Type, ...]]:
     server, bridge, system, flow = map(_array, (SERVER, BRIDGE, SYSTEM, FLOW))
     arrival, header, decision = map(_array, (ARRIVAL, HEADER, DECISION))
     words, floats, captured = int64[::1], float64[::1], types.Array(types.uint8, 1, "C", readonly=True)
+    program, programs = (server, *[int64] * 5), types.UniTuple(int64, 2)
     return {
-        "machine.engine.run": (server, int64, int64),
-        "machine.commanded.run_commanded": (server, int64, int64),
-        "machine.system.run_system": (system, server, bridge, int64, int64, int64),
+        "machine.engine.run": program,
+        "machine.commanded.run_commanded": program,
+        "machine.system.run_system": (system, server, bridge, int64, int64, int64, programs),
         "machine.peer_writes.run_writes": (system, server, int64),
         "machine.link_alone.run_dma": (server, int64),
         "machine.first_decisions.decide_alone": (server, words),

@@ -27,10 +27,11 @@ from hwmodel.compiled import CACHE_DIR, CACHE_ROOTS
 from hwmodel.errors import RunError
 
 # Entry points, dotted from the package on.
-RUN_ENTRIES = ("machine.engine.run", "machine.first_decisions.decide_alone")
-COMMANDED_ENTRIES = ("machine.commanded.run_commanded", "machine.first_decisions.decide_alone")
+ENGINE = "machine.engine.run"
+COMMANDS = "machine.commanded.run_commanded"  # beside the others, where something changes in mid-run
+RUN_ENTRIES = (ENGINE, "machine.first_decisions.decide_alone")
 SYSTEM_ENTRIES = (
-    "machine.system.run_system", "machine.first_decisions.decide_first",
+    ENGINE, "machine.system.run_system", "machine.first_decisions.decide_first",
     "machine.network.places.enter_homes", "machine.network.places.announce", "machine.counts.flow_state.add_flows",
     "machine.counts.flow_state.mark_flows",
 )  # fmt: skip
@@ -38,9 +39,11 @@ DMA_ENTRIES = ("machine.link_alone.run_dma",)
 PEER_ENTRIES = ("machine.peer_writes.run_writes",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
 CAPTURE_ENTRIES = ("forwarding.frame_batch.read_packets",)
-_LONGEST = (RUN_ENTRIES[0], SYSTEM_ENTRIES[0], COMMANDED_ENTRIES[0])  # to compile: they begin
-# On two cores; benches/startup.py measures it.
-_TAKES_S = {RUN_ENTRIES: 30, COMMANDED_ENTRIES: 45, SYSTEM_ENTRIES: 45}
+# Seconds of a processor that an entry takes to compile, where they are some (benches/startup.py measures a first run).
+_TAKES_S = {
+    ENGINE: 28, COMMANDS: 19, SYSTEM_ENTRIES[1]: 13, SYSTEM_ENTRIES[2]: 10, RUN_ENTRIES[1]: 6,
+}  # fmt: skip
+_ROUNDED_S = 5  # what is said of them
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
 _WHOLE: set[Path] = set()  # seals that this process has compared with their files
 
@@ -48,16 +51,6 @@ _WHOLE: set[Path] = set()  # seals that this process has compared with their fil
 def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
     """Tell whether these entry points are on disk, whole, so that nothing has to be compiled."""
     return all(_is_whole(name) for name in entries)
-
-
-def entries_alone(has_commands: bool) -> tuple[str, ...]:
-    """Return the entry points of one adapter alone.
-
-    A run without commands takes the entries for commands too, some percent slower, where this process has those in
-    memory and the others would have to be compiled.
-    """
-    has_these = _is_loaded(COMMANDED_ENTRIES[0]) and not kernels_are_cached(RUN_ENTRIES[:1])
-    return COMMANDED_ENTRIES if has_commands or (has_these and not _is_loaded(RUN_ENTRIES[0])) else RUN_ENTRIES
 
 
 def _is_loaded(entry: str) -> bool:
@@ -149,7 +142,9 @@ def announce_compilation(entries: tuple[str, ...], say: Callable[[str], object])
         return
     if passed_over := passed_over_cache():
         say(passed_over)
-    takes = f": some {_TAKES_S[entries]} s on two cores" if entries in _TAKES_S else ""
+    takes_s = [_TAKES_S.get(entry, 0) for entry in _missing(entries)]
+    most_s = -(-max(*takes_s, sum(takes_s) / 2) // _ROUNDED_S) * _ROUNDED_S
+    takes = f": some {most_s:.0f} s on two cores" if most_s else ""
     say(f"compiling the kernels, the first time only{takes} ...")
 
 
@@ -184,7 +179,7 @@ def _compile(missing: list[str]) -> None:
     if not missing:
         return
     n_done = 0
-    in_turn = sorted(missing, key=lambda name: _LONGEST.index(name) if name in _LONGEST else len(_LONGEST))
+    in_turn = sorted(missing, key=lambda name: -_TAKES_S.get(name, 0))  # the longest first
     try:
         with _this_folder():
             for one in work_through(compile_alone, in_turn, jobs=min(len(missing), usable_processors()), attempts=1):

@@ -12,7 +12,6 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import Server as ServerConfig
 from hwmodel.config import bridges_of, buses_of, servers_of
 from hwmodel.config.system import looks_into_packets
-from hwmodel.machine import commanded, engine
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
 from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
@@ -30,13 +29,14 @@ from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.commands import Change, schedule
 from hwmodel.simulation.deliveries import CopyKinds, MergedLog
 from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
-from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDED_ENTRIES, SYSTEM_ENTRIES, entries_alone
+from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import make_result, make_system_result
 from hwmodel.simulation.pci_buses import bus_results, bus_suspects
 from hwmodel.simulation.pcie_tree_measure import TreeSnapshot, take_trees, tree_results, tree_suspects
+from hwmodel.simulation.server_programs import have_commands, obey_first, run_alone, run_alone_commanded
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
@@ -69,9 +69,8 @@ class Server(ServerConfig):
 def entries_of(config: Config) -> tuple[str, ...]:
     """Return the entry points that a run of a configuration needs, as far as its scenario tells before it is played."""
     reading = CAPTURE_ENTRIES if config.workload.pcap is not None and looks_into_packets(config) else ()
-    if bridges_of(config):
-        return *SYSTEM_ENTRIES, *reading
-    return *entries_alone(any(event.time_fs != 0 for event in config.scenario)), *reading
+    commands = (COMMANDS,) if any(event.time_fs != 0 for event in config.scenario) else ()
+    return *(SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES), *commands, *reading
 
 
 def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
@@ -137,6 +136,7 @@ class Machine:
             return Machine(change.config, offered, seed, 1, off=change.off)
 
         others = schedule(self, config, changes, build)
+        obey_first(self.state)
         return flows_by_ledger(other.ledgers() for other in others)
 
     def random_words(self) -> bytes:
@@ -157,15 +157,11 @@ class Machine:
         if self.system is not None:
             self.system.threads.rest()
 
-    @property
-    def has_commands(self) -> bool:
-        """Tell whether a server has, or had, something to change in mid-run."""
-        return any(int(server.nic.commands.tail) > 0 for server in self.servers)
-
     @cached_property
     def entries(self) -> tuple[str, ...]:
         """Return the entry points that it runs by."""
-        return SYSTEM_ENTRIES if self.system is not None else entries_alone(self.has_commands)
+        entries = RUN_ENTRIES if self.system is None else SYSTEM_ENTRIES
+        return (*entries, COMMANDS) if have_commands(self.state) else entries
 
     @property
     def n_threads(self) -> int:
@@ -202,7 +198,7 @@ class Machine:
         """Let it run to a time or through so many events; return why it stopped (`DONE`, ...)."""
         started_s = time.perf_counter()
         if self.system is None:
-            status = int(self._run(self.state, until_fs, n_events))
+            status = self._run(self.state, until_fs, n_events)
         else:
             status = self.system.advance(until_fs, n_events)
         self.kernel_s += time.perf_counter() - started_s
@@ -229,7 +225,7 @@ class Machine:
 
     @cached_property
     def _run(self) -> Callable[[State, int, int], int]:
-        return commanded.run_commanded if self.entries == COMMANDED_ENTRIES else engine.run  # type: ignore[no-any-return]
+        return run_alone_commanded if COMMANDS in self.entries else run_alone
 
     @cached_property
     def _clock(self) -> Any:
@@ -334,11 +330,11 @@ class Machine:
     def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
         """Return a sentence for each law that a window breaks at one of the servers."""
         if self.system is None:
-            return broken_laws(self.servers[0].config, start, end, link_is_constant=not self.has_commands)
+            return broken_laws(self.servers[0].config, start, end, link_is_constant=not have_commands(self.state))
         return [
             f"{server.prefix}{law}"
             for number, (server, first, last) in enumerate(
                 zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
             )
-            for law in broken_laws(server.config, first, last, number, link_is_constant=not self.has_commands)
+            for law in broken_laws(server.config, first, last, number, link_is_constant=not have_commands(self.state))
         ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE
-from hwmodel.machine.engine import run
 from hwmodel.machine.time.commands import PLAIN
+from hwmodel.simulation.server_programs import run_alone as run
+from hwmodel.simulation.server_programs import run_alone_commanded as run_commanded
 from tests.blocks.idle_machine import NS
 from tests.blocks.test_commands import command, word_of
 from tests.blocks.test_engine import START_FS, one_frame

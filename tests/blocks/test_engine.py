@@ -10,7 +10,6 @@ import pytest
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine import engine
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, FRAMES_REACHED, IDLE, OVERFLOW
-from hwmodel.machine.engine import run
 from hwmodel.machine.pcie.reads import request
 from hwmodel.machine.pcie.transactions import answer_read
 from hwmodel.machine.time.clock import COMPLETION_READY, DOWN_DONE, TIMERS, UP_DONE, WIRE
@@ -25,6 +24,7 @@ from hwmodel.machine.tlp_kinds import (
 )
 from hwmodel.simulation.measurement import take_snapshot
 from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.server_programs import run_alone as run
 from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
 from tests.blocks.idle_machine import NS, VF0, config_of, machine, posted_writes, time_fs, waiting
