@@ -1,50 +1,101 @@
-"""Programs that call one another: an entry that kernels of another entry call by its address, and do not link in.
+"""Programs that call one another: an entry that kernels of other entries call by its address, and do not link in.
 
-What several entries need as a whole is compiled once and in one place, where linking it in would compile it again for
-each: the loop of one server (`machine/engine.py`) serves a server alone, one with commands and each of a system. The
-call costs a nanosecond or two, and what is called is optimised for itself.
+What several entries need as a whole is compiled once, where linking it in would compile it again for each: the loop of
+one server (`machine/engine.py`) serves a server alone, one with commands and each of a system. The call costs a
+nanosecond or two, and what is called is optimised for itself.
+
+A program's address is known in the process that has its machine code. It stands in a word of memory, which machine code
+knows by name; the first call finds 0 there, and has the program loaded, or compiled, first.
 """
 
 from __future__ import annotations
 
+import _thread
+import ctypes
+import threading
+from collections.abc import Iterable
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
+from llvmlite.binding import add_symbol
+from numba import from_dtype, typeof
 from numba.core import types
 from numba.extending import intrinsic
 
-WORD = types.int64
+RECORDS: dict[str, np.dtype[Any]] = {}  # by the names that signatures have for them; who declares one enters it
+WORD = ir.IntType(64)
+BACK_IN_KERNEL_S = 0.1
+_LOADER = ctypes.CFUNCTYPE(None)
+_KEPT: list[Any] = []  # what machine code has addresses of
 
 
-def address_of(program: Any) -> Any:
-    """Return where the machine code of an entry is that this process has; the entry itself where all runs interpreted.
+def by_address(program: Any, *kinds: str) -> Any:
+    """Return what kernels call in place of an entry that they shall not link in.
 
-    It has that once the entry was called, or `compile_entry` was for it.
+    `program` returns a 64-bit integer. `kinds` of its arguments: `int64`, one of RECORDS by its name, or an array of it
+    (`name[]`).
     """
     if numba.config.DISABLE_JIT:
         return program
-    (compiled,) = program.overloads.values()
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    name = f"{program.__module__}.{program.__name__}"
+    address = ctypes.c_int64(0)
+
+    def load() -> None:
+        is_interrupted = False
+        while not address.value:
+            try:
+                address.value = _address_of(program, signature_of(kinds))
+            except KeyboardInterrupt:
+                is_interrupted = True
+        if is_interrupted:  # here it would be lost: between the kernel, which waits for this, and Python
+            later = threading.Timer(BACK_IN_KERNEL_S, _thread.interrupt_main)
+            later.daemon = True
+            later.start()
+
+    loader = _LOADER(load)
+    _KEPT.extend((address, loader))
+    add_symbol(f"{name}.address", ctypes.addressof(address))
+    add_symbol(f"{name}.load", ctypes.cast(loader, ctypes.c_void_p).value)
+
+    @intrinsic
+    def call(_context: Any, *arguments: Any) -> Any:
+        def called(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+            given = [builder.extract_value(values[0], at) for at in range(len(arguments))]
+            return builder.call(_pointer(builder, name, given), given)
+
+        return types.int64(types.StarArgTuple(arguments)), called
+
+    return call
 
 
-@intrinsic
-def _call_server(
-    _context: Any, programs: Any, servers: Any, number: Any, until_fs: Any, n_events: Any, part: Any
-) -> Any:
-    def called(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        address, beneath = (builder.extract_value(values[0], at) for at in range(2))
-        arguments = [*values[1:], beneath]
-        kind = ir.FunctionType(ir.IntType(64), [each.type for each in arguments])
-        return builder.call(builder.inttoptr(address, kind.as_pointer()), arguments)
-
-    return WORD(types.UniTuple(WORD, 2), servers, WORD, WORD, WORD, WORD), called
+def signature_of(kinds: Iterable[str]) -> tuple[Any, ...]:
+    """Return the types that such kinds of arguments have for numba."""
+    return tuple(_type_of(kind) for kind in kinds)
 
 
-def _call_it(programs: Any, *arguments: Any) -> Any:
-    program, beneath = programs
-    return program(*arguments, beneath)
+def _type_of(kind: str) -> Any:
+    if kind == "int64":
+        return types.int64
+    name, is_array, _ = kind.partition("[]")
+    return typeof(np.zeros(1, RECORDS[name])) if is_array else from_dtype(RECORDS[name])
 
 
-# Let the first of two programs do something with one of the servers; it is told where the second is, which it calls.
-call_server = _call_it if numba.config.DISABLE_JIT else _call_server
+def _pointer(builder: Any, name: str, arguments: Any) -> Any:
+    """Write down where a program is, and that it is loaded first if it is not."""
+    module, address = builder.module, f"{name}.address"
+    place = module.globals.get(address) or ir.GlobalVariable(module, WORD, address)
+    is_unknown = builder.icmp_unsigned("==", builder.load(place), ir.Constant(WORD, 0))
+    with builder.if_then(is_unknown, likely=False):
+        loader = ir.FunctionType(ir.VoidType(), [])
+        builder.call(module.globals.get(f"{name}.load") or ir.Function(module, loader, f"{name}.load"), [])
+    kind = ir.FunctionType(WORD, [each.type for each in arguments])
+    return builder.inttoptr(builder.load(place), kind.as_pointer())
+
+
+def _address_of(program: Any, signature: tuple[Any, ...]) -> int:
+    """Return where a program's machine code is, as C would call it."""
+    program.compile(signature)
+    compiled = program.overloads[signature]
+    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name))

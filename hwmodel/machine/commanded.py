@@ -10,21 +10,21 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel
-from hwmodel.compiled.programs import call_server
+from hwmodel.compiled.programs import by_address
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.adapter.watches import look
-from hwmodel.machine.engine import ADVANCE, BEGIN, OBEY, WHOLE, end_run
+from hwmodel.machine.engine import ADVANCE, ARGUMENTS, BEGIN, OBEY, WHOLE, end_run, run_server
 from hwmodel.machine.time.commands import next_command_fs
 
 
 @kernel
-def advance_through(servers, number, until_fs, n_events, engine):
+def advance_through(servers, number, until_fs, n_events):
     """Advance, and carry out the commands on the way, each before all else of its instant; return when the next is.
 
     Of an event, or of a command. Where something is watched it goes from instant to instant, with a look behind each.
     """
-    nic, words, programs = servers[number], servers.view(np.int64), (engine, 0)
+    nic, words = servers[number], servers.view(np.int64)
     before = nic.clock.n_events
     look_fs = nic.clock.now_fs
     while True:
@@ -32,7 +32,7 @@ def advance_through(servers, number, until_fs, n_events, engine):
         left = n_events - (nic.clock.n_events - before)
         last_fs = min(until_fs, command_fs - 1)
         is_watched = nic.watches.n > 0
-        at_fs = call_server(programs, servers, number, min(last_fs, look_fs) if is_watched else last_fs, left, ADVANCE)
+        at_fs = run_server(servers, number, min(last_fs, look_fs) if is_watched else last_fs, left, ADVANCE)
         if is_watched:
             look(nic)
         has_stopped = nic.ledger.is_stopping or nic.ledger.overflow or nic.clock.overflow
@@ -48,8 +48,8 @@ def advance_through(servers, number, until_fs, n_events, engine):
 
 
 @entry
-def run_commanded(servers, number, until_fs, n_events, part, engine):
-    """Do as `engine.run` does, and carry out the commands on the way; `engine`: the address of that program.
+def run_commanded(servers, number, until_fs, n_events, part):
+    """Do as `engine.run` does, and carry out the commands on the way.
 
     One part more: to carry out what is commanded for time 0, before the first decisions (`OBEY`).
     """
@@ -59,9 +59,12 @@ def run_commanded(servers, number, until_fs, n_events, part, engine):
     if part == OBEY:
         return 0
     if part != ADVANCE:
-        at_fs = call_server((engine, 0), servers, number, 0, 0, BEGIN)
+        at_fs = run_server(servers, number, 0, 0, BEGIN)
         if part == BEGIN:
             return min(at_fs, next_command_fs(nic.commands))
     last_fs = min(until_fs, NEVER - 1)
-    at_fs = advance_through(servers, number, last_fs, n_events, engine)
+    at_fs = advance_through(servers, number, last_fs, n_events)
     return end_run(nic, at_fs, last_fs) if part == WHOLE else at_fs
+
+
+run_commanded_server = by_address(run_commanded, *ARGUMENTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, inlined, kernel
 from hwmodel.compiled.processor import with_offsets
+from hwmodel.compiled.programs import by_address
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
 from hwmodel.machine.adapter.flow_control import room_is_free
@@ -423,13 +424,12 @@ def end_run(nic, at_fs, until_fs):
 
 
 @entry
-def run(servers, number, until_fs, n_events, part, _beneath):
+def run(servers, number, until_fs, n_events, part):
     """Advance a server without commands to `until_fs`, at most `n_events` events; return why it stopped (`DONE`, ...).
 
     `servers` is a record array of SERVER, `number` the server's place there. `part` says what of that is asked for:
     `WHOLE`, where the first call starts the server at time 0; or, by a program that calls this one, the start alone
-    (`BEGIN`) or to go on from there (`ADVANCE`), both of which return when the next event is. `_beneath`: what a
-    program that others call gets of them; this one calls none.
+    (`BEGIN`) or to go on from there (`ADVANCE`), both of which return when the next event is.
     """
     nic = servers[number]
     last_fs = min(until_fs, NEVER - 1)  # what never happens is no event
@@ -441,3 +441,7 @@ def run(servers, number, until_fs, n_events, part, _beneath):
         return first_event_fs(nic)
     at_fs = advance(nic, last_fs, n_events)
     return at_fs if part == ADVANCE else end_run(nic, at_fs, last_fs)
+
+
+ARGUMENTS = ("server[]", *["int64"] * 4)  # of a program that runs servers
+run_server = by_address(run, *ARGUMENTS)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hwmodel.compiled.programs import RECORDS
 from hwmodel.compiled.records import ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import (
@@ -91,6 +92,7 @@ SERVER = record(
     ("watches", WATCHES),
     ("pauses", PAUSES),
 )
+RECORDS["server"] = SERVER
 
 
 def zeros(n: int, dtype: np.dtype, *, in_large_pages: bool = False) -> np.ndarray:

@@ -14,12 +14,12 @@ import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.processor import give_way, pause, prefetch_at, seen, show
-from hwmodel.compiled.programs import call_server
 from hwmodel.compiled.records import I64, NEVER, ints, offset_of, record
 from hwmodel.machine.cache_hints import prefetch_begun, prefetch_servers
+from hwmodel.machine.commanded import run_commanded_server
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
-from hwmodel.machine.engine import ADVANCE, BEGIN, close_books
+from hwmodel.machine.engine import ADVANCE, BEGIN, close_books, run_server
 from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go, pop
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
 from hwmodel.machine.network.hops import hop_of
@@ -250,11 +250,19 @@ def wait_while(flag, value):
 
 
 @kernel
-def run_server(system, share, programs, servers, number, until_fs):
+def call_server(servers, number, until_fs, part):
+    """Let the program that a server needs do a part of its run; return when the next event or command is."""
+    if servers[number].commands.tail > 0:
+        return run_commanded_server(servers, number, until_fs, NEVER, part)
+    return run_server(servers, number, until_fs, NEVER, part)
+
+
+@kernel
+def run_part(system, share, servers, number, until_fs):
     """Run a server's events up to then, counted in its share; return how far it came: not so far where it stopped."""
     nic = servers[number]
     before = nic.clock.n_events
-    system.server[number].next_fs = call_server(programs, servers, number, until_fs, NEVER, ADVANCE)
+    system.server[number].next_fs = call_server(servers, number, until_fs, ADVANCE)
     share.n_events += nic.clock.n_events - before
     stopped = why_stopped(nic)
     if stopped:
@@ -264,7 +272,7 @@ def run_server(system, share, programs, servers, number, until_fs):
 
 
 @kernel
-def run_share(system, share, programs, servers, bridges):
+def run_share(system, share, servers, bridges):
     """Run a thread's servers, each until all that may come to it is known (conservative lookahead)."""
     share.n_events = share.stopped = 0
     n_servers = share.end - share.first
@@ -282,12 +290,12 @@ def run_share(system, share, programs, servers, bridges):
         if component.next_fs <= horizon_fs:
             if share.asks_ahead:
                 prefetch_servers(servers, system.order, share.first, n_servers, at, horizon_fs)
-            horizon_fs = run_server(system, share, programs, servers, number, horizon_fs)
+            horizon_fs = run_part(system, share, servers, number, horizon_fs)
         component.safe_fs = max(component.safe_fs, horizon_fs)
 
 
 @kernel
-def run_with_trees(system, share, programs, servers, bridges):
+def run_with_trees(system, share, servers, bridges):
     """Run all servers and the PCIe switches and buses between them, in short turns, until all that may come is known.
 
     What has already happened says how far servers may run before the others look at them again (`turn_end_fs`).
@@ -305,7 +313,7 @@ def run_with_trees(system, share, programs, servers, bridges):
             component = system.server[number]
             component.safe_fs = max(component.safe_fs, until_fs)
             if component.next_fs <= until_fs:
-                reached_fs = run_server(system, share, programs, servers, number, until_fs)
+                reached_fs = run_part(system, share, servers, number, until_fs)
                 if reached_fs < until_fs:
                     component.safe_fs = reached_fs
                     settled_fs = min(settled_fs, reached_fs)
@@ -368,17 +376,17 @@ def why_stopped(component):
 
 
 @kernel
-def follow(system, share, programs, servers, bridges):
+def follow(system, share, servers, bridges):
     """Run a thread's servers in each turn that the first thread begins."""
     turn = wait_while(system.turn, 0)
     while turn != OVER:
-        run_share(system, share, programs, servers, bridges)
+        run_share(system, share, servers, bridges)
         show(share.done, turn)
         turn = wait_while(system.turn, turn)
 
 
 @kernel
-def take_turns(system, programs, servers, bridges, until_fs, n_events):
+def take_turns(system, servers, bridges, until_fs, n_events):
     """Begin turns until a time, or until so many events have been, or somebody stops; return why it stopped, if any."""
     left, stopped, turn = n_events, 0, 0
     words_of_bridges = bridges.view(np.int64)
@@ -389,9 +397,9 @@ def take_turns(system, programs, servers, bridges, until_fs, n_events):
         turn += 1
         show(system.turn, turn)
         if is_shared(system):  # on one thread
-            run_with_trees(system, system.share[0], programs, servers, bridges)
+            run_with_trees(system, system.share[0], servers, bridges)
         else:
-            run_share(system, system.share[0], programs, servers, bridges)
+            run_share(system, system.share[0], servers, bridges)
         for number in range(system.n_shares):
             share = system.share[number]
             if number > 0:
@@ -408,25 +416,24 @@ def take_turns(system, programs, servers, bridges, until_fs, n_events):
 
 
 @entry
-def run_system(systems, servers, bridges, until_fs, n_events, thread, programs):
+def run_system(systems, servers, bridges, until_fs, n_events, thread):
     """Advance all servers and bridges to `until_fs`; return why they stopped (`DONE`, ...).
 
     `systems` is a one-element record array of SYSTEM, `servers` one of SERVER, `bridges` one of BRIDGE. After
     `n_events` events, or where a server stops, all that run beside it come to the end of what they were given.
     `thread` 0 does all that is no other's share; each other one of `system.n_shares` runs its own beside it, and
-    returns when thread 0 has come to the end, 0. Before, all that they show is 0. `programs`: the addresses of what
-    runs each server, and of the program that this calls (`compiled/programs.py`).
+    returns when thread 0 has come to the end, 0. Before, all that they show is 0.
     """
     system = systems[0]
     if thread > 0:
-        follow(system, system.share[thread], programs, servers, bridges)
+        follow(system, system.share[thread], servers, bridges)
         return DONE
     until_fs = min(until_fs, NEVER - 1)
     for number in range(system.n_servers):
-        system.server[number].next_fs = call_server(programs, servers, number, 0, 0, BEGIN)
+        system.server[number].next_fs = call_server(servers, number, 0, BEGIN)
     for number in range(system.n_bridges):
         bridges[number].ledger.is_stopping = 0
-    stopped = take_turns(system, programs, servers, bridges, until_fs, n_events)
+    stopped = take_turns(system, servers, bridges, until_fs, n_events)
     at_fs = earliest(system)
     if at_fs >= NEVER and stopped == 0:
         end_together(system, servers, bridges)

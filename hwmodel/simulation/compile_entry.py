@@ -14,16 +14,19 @@ from numba import float64, int64, typeof, types
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.known_answers import known_answers
 from hwmodel.compiled.left_out import PLAIN, SWITCH, in_a_line, is_plain, left_out
+from hwmodel.compiled.programs import signature_of
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ARRIVAL, COPY
 from hwmodel.forwarding.packet import CAPTURED_PACKET
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import TABLES
+from hwmodel.machine import engine
 from hwmodel.machine.counts.flow_state import MARKED
 from hwmodel.machine.counts.ledger_state import FLOW
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
+from hwmodel.machine.switch import decisions
 from hwmodel.machine.system import SYSTEM
 
 _BROKE: list[str] = []  # why this process does without numba's undocumented parts
@@ -38,11 +41,11 @@ def signatures() -> dict[str, tuple[types.Type, ...]]:
     server, bridge, system, flow = map(_array, (SERVER, BRIDGE, SYSTEM, FLOW))
     arrival, header, decision = map(_array, (ARRIVAL, HEADER, DECISION))
     words, floats, captured = int64[::1], float64[::1], types.Array(types.uint8, 1, "C", readonly=True)
-    program, programs = (server, *[int64] * 5), types.UniTuple(int64, 2)
     return {
-        "machine.engine.run": program,
-        "machine.commanded.run_commanded": program,
-        "machine.system.run_system": (system, server, bridge, int64, int64, int64, programs),
+        "machine.engine.run": signature_of(engine.ARGUMENTS),
+        "machine.commanded.run_commanded": signature_of(engine.ARGUMENTS),
+        "machine.switch.decisions.decide_anew": signature_of(decisions.ARGUMENTS),
+        "machine.system.run_system": (system, server, bridge, int64, int64, int64),
         "machine.peer_writes.run_writes": (system, server, int64),
         "machine.link_alone.run_dma": (server, int64),
         "machine.first_decisions.decide_alone": (server, words),

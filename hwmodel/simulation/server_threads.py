@@ -17,7 +17,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator, Sequence
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,6 @@ from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT
 from hwmodel.machine.system import MAX_THREADS, OVER, run_system
 from hwmodel.processes.processors import usable_processors
-from hwmodel.simulation.server_programs import programs_of
 
 if TYPE_CHECKING:
     from hwmodel.simulation.nic_state import State
@@ -125,11 +124,7 @@ class ServerThreads:
             self._crew.wait()
 
     def _run(self, until_fs: int, n_events: int, thread: int) -> int:
-        return int(run_system(*self._records, until_fs, n_events, thread, self._programs))
-
-    @cached_property
-    def _programs(self) -> tuple[Any, Any]:
-        return programs_of(self._records[1])
+        return int(run_system(*self._records, until_fs, n_events, thread))
 
     def _n_done(self) -> int:
         """Return how many events all servers have had."""

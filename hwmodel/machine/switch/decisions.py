@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.compilation import entry, inlined, kernel
+from hwmodel.compiled.programs import by_address
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import (
@@ -51,18 +52,12 @@ ADDRESS_BYTES = 6
 GROUP_BIT = 1  # of a destination's first octet
 
 
-@inlined
-def template_of(nic, number):
-    """Return what the switch does with a header by its tables as they are now."""
-    template = nic.traffic.template[number]
-    if template.stamp != nic.headers.generation:
-        refresh(nic, number)
-    return template
+@entry
+def decide_anew(nic, number):
+    """Decide on a header anew, unless nothing that the last decision went by has changed; return the generation.
 
-
-@kernel
-def refresh(nic, number):
-    """Decide on a header anew, unless nothing that the last decision went by has changed."""
+    A program of its own, which all that run servers call (`compiled/programs.py`): frames seldom do.
+    """
     arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
     switch = nic.port[arrival.port].switch
     changed = max(switch.others_changed, switch.vlan_changed[arrival.vlan])
@@ -71,6 +66,20 @@ def refresh(nic, number):
     if switch.steering.atr:
         direct_flows(nic, switch, number)
     template.stamp = nic.headers.generation
+    return template.stamp
+
+
+ARGUMENTS = ("server", "int64")  # of `decide_anew`
+refresh = by_address(decide_anew, *ARGUMENTS)
+
+
+@inlined
+def template_of(nic, number):
+    """Return what the switch does with a header by its tables as they are now."""
+    template = nic.traffic.template[number]
+    if template.stamp != nic.headers.generation:
+        refresh(nic, number)
+    return template
 
 
 @kernel

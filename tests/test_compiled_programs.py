@@ -1,0 +1,95 @@
+"""Programs that call one another by address: the same as by name, loaded at the first call, and only where needed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba import int64
+
+from hwmodel.compiled.compilation import compile_for
+from hwmodel.compiled.programs import signature_of
+from hwmodel.config import config_from_mapping
+from hwmodel.simulation import server_programs
+from hwmodel.simulation.kernel_cache import COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
+from hwmodel.simulation.machine import entries_of
+from tests.programs_by_address import PAIR, PAIRS, call_each, double, note
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_a_program_is_loaded_at_the_first_call_and_does_the_same_to_arrays_and_records():
+    compile_for((PAIRS,), call_each)
+    assert not note.signatures and not double.signatures  # whoever is compiled does not bring them along
+    pairs = np.zeros(3, PAIR).view(np.recarray)
+    assert call_each(pairs) == 402
+    assert pairs.tolist() == [(2, 2), (202, 2), (402, 2)]
+    assert note.signatures == [(PAIRS, int64, int64)]
+    assert call_each(pairs) == 2 * (402 + 201) and note.signatures == [(PAIRS, int64, int64)]
+
+
+def test_kinds_of_arguments_are_words_records_and_arrays_of_them():
+    assert signature_of(("pair[]", "int64", "pair")) == (PAIRS, int64, PAIRS.dtype)
+    with pytest.raises(KeyError):
+        signature_of(("pairs[]",))
+
+
+def test_interpreted_it_is_the_function_itself():
+    code = "from tests.programs_by_address import call_note, note; assert call_note is note"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, check=True)
+
+
+INTERRUPTED = """
+import hwmodel.compiled.programs as programs
+own, asked = programs._address_of, []
+
+def interrupted_once(program, signature):
+    asked.append(program)
+    if len(asked) == 1:
+        raise KeyboardInterrupt
+    return own(program, signature)
+
+programs._address_of = interrupted_once
+import time
+import numpy as np
+from tests.programs_by_address import PAIR, call_each
+pairs = np.zeros(1, PAIR).view(np.recarray)
+try:
+    call_each(pairs)
+    time.sleep(10)
+except KeyboardInterrupt:
+    print("interrupted", pairs.tolist())
+"""
+
+
+def test_ctrl_c_while_it_is_loaded_comes_when_the_kernel_is_through():
+    out = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert out.stdout == "interrupted [(2, 2)]\n"
+
+
+ALONE = {"nic": {"vfs": 2}, "run": {"duration": "200us"}}
+BRIDGED = {**ALONE, "servers": [{"name": "a"}, {"name": "b"}], "bridge": {"latency": "1us"}}
+LATER = {"scenario": [{"at": "100us", "set": {"switch.ports.vf1.rate_limit": "1Gbps"}}]}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "entries"),
+    [(ALONE, RUN_ENTRIES), (ALONE | LATER, (*RUN_ENTRIES, COMMANDS)), (BRIDGED, SYSTEM_ENTRIES)],
+    ids=["alone", "a scenario", "a bridge"],
+)
+def test_a_run_has_the_programs_that_it_needs(mapping, entries):
+    assert entries_of(config_from_mapping(mapping)) == entries
+
+
+def test_only_servers_with_commands_are_told_to_obey(monkeypatch):
+    asked = []
+    monkeypatch.setattr(server_programs, "run_commanded", lambda _servers, number, *_: asked.append(number))
+    servers = np.rec.array([(0,), (3,), (0,)], dtype=[("tail", np.int64)])
+    stand_ins = [type("Nic", (), {"commands": each}) for each in servers]
+    assert server_programs.have_commands(stand_ins) and not server_programs.have_commands(stand_ins[:1])
+    server_programs.obey_first(stand_ins)
+    assert asked == [1]
