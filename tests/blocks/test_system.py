@@ -196,11 +196,11 @@ def test_two_threads_find_the_same(tmp_path, on_two_threads):
 def test_a_thread_that_misses_a_turn_would_be_found_out(tmp_path, on_two_threads, monkeypatch):
     """A planted fault: the bridge goes on while the second server has yet to take what it was sent."""
 
-    def misses_turns(system, share, programs, servers, bridges):
+    def misses_turns(system, share, servers, bridges):
         turn = wait_while(system.turn, 0)
         while turn != OVER:
             if turn % 2 == 0:
-                run_share(system, share, programs, servers, bridges)
+                run_share(system, share, servers, bridges)
             show(share.done, turn)
             turn = wait_while(system.turn, turn)
 
