@@ -117,20 +117,22 @@ def test_decisions_are_the_same_without_any_of_them(tmp_path):
 
 
 RUN = """
-import json, tempfile
-from hwmodel.simulation.compile_entry import compile_entry
+import json, os, tempfile
 from tests.run_digest import captured, digests_of, machine_of
 
-compile_entry("machine.engine.run")
 with tempfile.TemporaryDirectory() as folder:
-    print(json.dumps(digests_of(machine_of("switch_core", 1, captured(folder)))))
+    print(json.dumps(digests_of(machine_of(os.environ["CASE"], 1, captured(folder)))))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.nightly  # homes of addresses, above, are compared each time
-def test_a_run_is_the_same_as_numba_compiles_it(tmp_path):
-    """By numba's own passes, four times as slow, and kept in its own cache: a run gives the golden digests."""
-    found = json.loads(printed(RUN, tmp_path, HWMODEL_NUMBA="plain"))
-    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))["switch_core/1"]
+@pytest.mark.parametrize("case", ["switch_core", "commands_bridge"])
+def test_a_run_is_the_same_as_numba_compiles_it(case, tmp_path):
+    """By numba's own passes, four times as slow, and kept in its own cache: a run gives the golden digests.
+
+    One adapter, and servers and bridges that commands change; integers then have the widths of their fields.
+    """
+    found = json.loads(printed(RUN, tmp_path, HWMODEL_NUMBA="plain", CASE=case))
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))[f"{case}/1"]
     assert {key: found[key] for key in golden} == golden

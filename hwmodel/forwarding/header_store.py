@@ -21,7 +21,7 @@ FIRST_MASK = 63
 def hash_of(sender, target, port, octets, n_bytes):
     """Return the hash of a header with its ends and the port by which it comes."""
     found = np.int64(FNV_OFFSET)
-    for each in (sender, sender >> 8, target, target >> 8, port):
+    for each in (np.int64(sender), np.int64(sender >> 8), np.int64(target), np.int64(target >> 8), np.int64(port)):
         found = ((found ^ np.int64(each & 0xFF)) * FNV_PRIME) & WORD
     for i in range(n_bytes):
         found = ((found ^ np.int64(octets[i])) * FNV_PRIME) & WORD

@@ -108,7 +108,7 @@ def check_vlan(tables, header):
 def matches(entry, sender, header, vlan):
     """Tell whether an access-list entry is about a frame; `sender`: what the entry has as its port."""
     return (
-        (entry.port in (ANY, sender))
+        (entry.port in (ANY, np.int64(sender)))
         and (entry.source in (ANY, header.source))
         and (entry.destination in (ANY, header.destination))
         and (entry.vlan in (ANY, vlan))
