@@ -133,6 +133,6 @@ def test_a_run_is_the_same_as_numba_compiles_it(case, tmp_path):
 
     One adapter, and servers and bridges that commands change; integers then have the widths of their fields.
     """
-    found = json.loads(printed(RUN, tmp_path, HWMODEL_NUMBA="plain", CASE=case))
+    found = json.loads(printed(RUN, tmp_path, HWMODEL_NUMBA="plain", CASE=case, PYTHONWARNINGS="ignore"))
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))[f"{case}/1"]
     assert {key: found[key] for key in golden} == golden

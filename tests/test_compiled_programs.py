@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numba import int64
+from numba import int64, njit
 
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.programs import signature_of
@@ -17,7 +17,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.simulation import server_programs
 from hwmodel.simulation.kernel_cache import COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.machine import entries_of
-from tests.programs_by_address import PAIR, PAIRS, call_each, double, note
+from tests.programs_by_address import PAIR, PAIRS, call_each, call_note, double, note
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +30,16 @@ def test_a_program_is_loaded_at_the_first_call_and_does_the_same_to_arrays_and_r
     assert pairs.tolist() == [(2, 2), (202, 2), (402, 2)]
     assert note.signatures == [(PAIRS, int64, int64)]
     assert call_each(pairs) == 2 * (402 + 201) and note.signatures == [(PAIRS, int64, int64)]
+
+
+def test_integers_of_any_width_are_words_there():
+    @njit
+    def note_first(pairs, numbers):
+        return call_note(pairs, numbers[0], numbers[1])
+
+    pairs = np.zeros(2, PAIR).view(np.recarray)
+    assert note_first(pairs, np.array([1, -2], np.int32)) == -2
+    assert pairs.tolist() == [(0, 0), (-2, 1)]
 
 
 def test_kinds_of_arguments_are_words_records_and_arrays_of_them():

@@ -60,12 +60,12 @@ def by_address(program: Any, *kinds: str) -> Any:
     add_symbol(f"{name}.load", ctypes.cast(loader, ctypes.c_void_p).value)
 
     @intrinsic
-    def call(_context: Any, *arguments: Any) -> Any:
+    def call(_context: Any, *_arguments: Any) -> Any:
         def called(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-            given = [builder.extract_value(values[0], at) for at in range(len(arguments))]
+            given = [builder.extract_value(values[0], at) for at in range(len(kinds))]
             return builder.call(_pointer(builder, name, given), given)
 
-        return types.int64(types.StarArgTuple(arguments)), called
+        return types.int64(types.StarArgTuple(signature_of(kinds))), called  # an integer of any width is widened
 
     return call
 
