@@ -21,17 +21,17 @@ from tests.run_digest import state_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Kernels are lowered by a class that numba might change.
+# Kernels are lowered by a class that numba might change, and programs are asked for their addresses.
 BREAK = """
 import json, warnings
 from hwmodel.compiled import linked_only
 from hwmodel.processes import processors
-from hwmodel.simulation import kernel_cache
+from hwmodel.simulation import compile_entry, kernel_cache
 
 processors.usable_processors = lambda: 1  # one process compiles one after the other
 def breaks(self, state):
     raise RuntimeError("a pass of another shape\\nand more")
-linked_only._LoweredForLinking.run_pass = breaks
+WHAT = breaks
 entries = ("machine.network.places.enter_homes", "machine.network.places.announce")
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
@@ -72,8 +72,9 @@ def homes_entered() -> str:
     return state_digest(bridge)
 
 
-def test_a_break_in_mid_compile_falls_back_and_says_so(tmp_path):
-    (without, of_the_second), (said,) = json.loads(run_python(BREAK, tmp_path))
+@pytest.mark.parametrize("what", ["linked_only._LoweredForLinking.run_pass", "compile_entry.address_of"])
+def test_a_break_in_mid_compile_falls_back_and_says_so(what, tmp_path):
+    (without, of_the_second), (said,) = json.loads(run_python(BREAK.replace("WHAT", what), tmp_path))
     assert without == of_the_second == "RuntimeError: a pass of another shape"
     assert said.startswith("numba compiles by its documented parts alone") and without in said
     assert run_python(ENTERED, tmp_path) == homes_entered()

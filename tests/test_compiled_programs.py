@@ -12,7 +12,7 @@ import pytest
 from numba import int64, njit
 
 from hwmodel.compiled.compilation import compile_for
-from hwmodel.compiled.programs import signature_of
+from hwmodel.compiled.programs import by_address, signature_of
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation import server_programs
 from hwmodel.simulation.kernel_cache import COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
@@ -55,7 +55,7 @@ def test_interpreted_it_is_the_function_itself():
 
 INTERRUPTED = """
 import hwmodel.compiled.programs as programs
-own, asked = programs._address_of, []
+own, asked = programs.address_of, []
 
 def interrupted_once(program, signature):
     asked.append(program)
@@ -63,7 +63,7 @@ def interrupted_once(program, signature):
         raise KeyboardInterrupt
     return own(program, signature)
 
-programs._address_of = interrupted_once
+programs.address_of = interrupted_once
 import time
 import numpy as np
 from tests.programs_by_address import PAIR, call_each
@@ -79,6 +79,30 @@ except KeyboardInterrupt:
 def test_ctrl_c_while_it_is_loaded_comes_when_the_kernel_is_through():
     out = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=ROOT, check=True, capture_output=True, text=True)
     assert out.stdout == "interrupted [(2, 2)]\n"
+
+
+BROKEN = """
+import hwmodel.compiled.programs as programs
+
+def no_address(program, signature):
+    raise AttributeError("numba of another shape")
+
+programs.address_of = no_address
+import numpy as np
+from tests.programs_by_address import PAIR, call_each
+call_each(np.zeros(1, PAIR).view(np.recarray))
+print("went on")
+"""
+
+
+def test_a_program_that_cannot_be_loaded_ends_the_process_with_the_reason():
+    out = subprocess.run([sys.executable, "-c", BROKEN], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (out.returncode, out.stdout) == (1, "") and out.stderr.endswith("numba of another shape\n")
+
+
+def test_by_documented_parts_alone_it_is_linked_in(monkeypatch):
+    monkeypatch.setattr("hwmodel.compiled.programs.is_plain", lambda: True)
+    assert by_address(note, "pair[]", "int64", "int64") is note
 
 
 ALONE = {"nic": {"vfs": 2}, "run": {"duration": "200us"}}

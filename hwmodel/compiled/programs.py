@@ -6,13 +6,17 @@ nanosecond or two, and what is called is optimised for itself.
 
 A program's address is known in the process that has its machine code. It stands in a word of memory, which machine code
 knows by name; the first call finds 0 there, and has the program loaded, or compiled, first.
+
+How numba tells an address is not documented: by its documented parts alone (`left_out`) programs are linked in.
 """
 
 from __future__ import annotations
 
 import _thread
 import ctypes
+import os
 import threading
+import traceback
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +27,8 @@ from llvmlite.binding import add_symbol
 from numba import from_dtype, typeof
 from numba.core import types
 from numba.extending import intrinsic
+
+from hwmodel.compiled.left_out import is_plain
 
 RECORDS: dict[str, np.dtype[Any]] = {}  # by the names that signatures have for them; who declares one enters it
 WORD = ir.IntType(64)
@@ -37,7 +43,7 @@ def by_address(program: Any, *kinds: str) -> Any:
     `program` returns a 64-bit integer. `kinds` of its arguments: `int64`, one of RECORDS by its name, or an array of it
     (`name[]`).
     """
-    if numba.config.DISABLE_JIT:
+    if numba.config.DISABLE_JIT or is_plain():
         return program
     name = f"{program.__module__}.{program.__name__}"
     address = ctypes.c_int64(0)
@@ -46,9 +52,12 @@ def by_address(program: Any, *kinds: str) -> Any:
         is_interrupted = False
         while not address.value:
             try:
-                address.value = _address_of(program, signature_of(kinds))
+                address.value = address_of(program, signature_of(kinds))
             except KeyboardInterrupt:
                 is_interrupted = True
+            except Exception:  # nobody can be told: the kernel goes on behind this call
+                traceback.print_exc()
+                os._exit(1)
         if is_interrupted:  # here it would be lost: between the kernel, which waits for this, and Python
             later = threading.Timer(BACK_IN_KERNEL_S, _thread.interrupt_main)
             later.daemon = True
@@ -94,8 +103,8 @@ def _pointer(builder: Any, name: str, arguments: Any) -> Any:
     return builder.inttoptr(builder.load(place), kind.as_pointer())
 
 
-def _address_of(program: Any, signature: tuple[Any, ...]) -> int:
-    """Return where a program's machine code is, as C would call it."""
+def address_of(program: Any, signature: tuple[Any, ...]) -> int:
+    """Return where the machine code of an entry is, as C would call it; compile it if nobody has."""
     program.compile(signature)
     compiled = program.overloads[signature]
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name))

@@ -14,7 +14,7 @@ from numba import float64, int64, typeof, types
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.known_answers import known_answers
 from hwmodel.compiled.left_out import PLAIN, SWITCH, in_a_line, is_plain, left_out
-from hwmodel.compiled.programs import signature_of
+from hwmodel.compiled.programs import address_of, signature_of
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ARRIVAL, COPY
 from hwmodel.forwarding.packet import CAPTURED_PACKET
@@ -68,8 +68,12 @@ def signatures() -> dict[str, tuple[types.Type, ...]]:
 def compile_entry(entry: str) -> bool:
     """Compile an entry point into the cache; return whether numba can be asked to."""
     module, _, function = entry.rpartition(".")
+    signature, dispatcher = signatures()[entry], getattr(importlib.import_module(f"hwmodel.{module}"), function)
     with known_answers():
-        return compile_for(signatures()[entry], getattr(importlib.import_module(f"hwmodel.{module}"), function))
+        is_compiled = compile_for(signature, dispatcher)
+    if is_compiled and not is_plain():
+        address_of(dispatcher, signature)  # here a numba of another shape can still be done without
+    return is_compiled
 
 
 def compile_alone(entry: str) -> str | None:
