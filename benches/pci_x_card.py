@@ -56,7 +56,7 @@ def table(published_mbps: Sequence[int] = PUBLISHED_MBPS) -> Iterator[str]:
     yield "|---|---|---|---|"
     for n_ports, mbps in enumerate(published_mbps, start=1):
         gbps = application_gbps(n_ports)
-        yield f"| {n_ports} | {mbps / 1e3:.3f} | {gbps:.3f} | {100 * (gbps * 1e3 / mbps - 1):+.1f} |"
+        yield f"| {n_ports} | {mbps / 1e3:.3f} | {gbps:.3f} | {100 * (gbps * 1e3 / mbps - 1):+z.1f} |"
 
 
 def main(arguments: Sequence[str]) -> None:

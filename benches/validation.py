@@ -46,7 +46,7 @@ def summary(figures: Sequence[Figure]) -> Iterator[str]:
             of_both = [one for one in figures if (one.group, one.operation) == (group, operation)]
             worst = max(of_both, key=lambda one: abs(one.off_percent))
             middle = median(abs(one.off_percent) for one in of_both)
-            errors = f"{middle:.1f} | {worst.off_percent:+.1f}"
+            errors = f"{middle:.1f} | {worst.off_percent:+z.1f}"
             yield f"| {group} | {operation.replace('_', ', ')} | {len(of_both)} | {errors} | {_place(worst)} |"
 
 
@@ -64,7 +64,7 @@ def details(figures: Iterable[Figure], unit: str) -> Iterator[str]:
         for one in figures:
             if one.group == group:
                 name = one.operation.replace("_", ", ")
-                yield f"| {name} | {_place(one)} | {one.measured:.2f} | {one.model:.2f} | {one.off_percent:+.1f} |"
+                yield f"| {name} | {_place(one)} | {one.measured:.2f} | {one.model:.2f} | {one.off_percent:+z.1f} |"
 
 
 def published() -> Iterator[Figure]:

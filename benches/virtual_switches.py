@@ -95,7 +95,7 @@ def table(points: Sequence[Point] = POINTS) -> Iterator[str]:
         frame = f"{one.frame_bytes} B" + ("" if one.batch is None else f", batches of {one.batch}")
         off = 100 * (model / one.mpps - 1)
         fitted = "yes" if one.is_fitted else ""
-        figures = f"{one.mpps:.3f} | {model:.3f} | {off:+.1f}"
+        figures = f"{one.mpps:.3f} | {model:.3f} | {off:+z.1f}"
         yield f"| `{one.preset}` | {one.path} | {frame} | {figures} | {fitted} | {one.source} |"
 
 

@@ -92,11 +92,11 @@ def _deviation(study: Study, rows: Sequence[Row]) -> str:
     n_within = sum(low <= metric.closed(row) <= high for row, low, high in known)
     worst = max(rows, key=lambda row: abs(metric.read(row) / metric.closed(row) - 1))
     off = 100 * (metric.read(worst) / metric.closed(worst) - 1)
+    axis, _, _unit = study.x_label.partition(",")
     n_near = sum(abs(metric.read(row) / metric.closed(row) - 1) <= 0.02 for row in rows)
     return (
         f"The closed form lies in the interval of {n_within} of {len(known)} runs and within 2 % of {n_near} of "
-        f"{len(rows)}; farthest off, "
-        f"{off:+.1f} %, is the run at {study.x_label} {_shown(worst[study.x])}, {study.line_label} "
+        f"{len(rows)}; farthest off, {off:+z.1f} %, is the run at {axis} {_shown(worst[study.x])}; {study.line_label} "
         f"{_shown(line_of(worst, study))}."
     )
 
