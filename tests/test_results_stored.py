@@ -42,6 +42,11 @@ def test_other_json_is_not_taken_for_a_result(text):
     assert line.startswith("r.json:1:1: schema_version: is missing")
 
 
+def test_what_another_command_wrote_is_one_line():
+    (line,) = lines_of('{"schema_version": 1, "name": "s", "sweep_hash": "0", "points": []}')
+    assert line.startswith("r.json:1:1: is not the result of a run, as `hwmodel run --json` writes it; pages of what")
+
+
 @pytest.mark.parametrize(
     ("text", "start"),
     [

@@ -260,6 +260,10 @@ def _wrong(expected: str, value: Any, path: Path, problems: list[Problem]) -> No
     problems.append(Problem(path, f"expected {expected}, found {shown}"))
 
 
+_OF_A_RUN = {"config_hash", "totals", "window"}  # some of its keys, of which no other document has one
+_OTHER_PAGES = "pages of what `sweep`, `size`, `search` and `compare` find come with their own --report"
+
+
 def parse_result(kind: type, text: str, name: str, schema_version: int, others: Mapping[str, type]) -> Any:
     """Build a `kind` (the Result dataclass) from JSON text; InputError lines `name:line:column: key: problem`.
 
@@ -280,6 +284,8 @@ def parse_result(kind: type, text: str, name: str, schema_version: int, others: 
     if isinstance(found, bool) or found != schema_version:
         problem = Problem(("schema_version",), f"{found!r} is not known (this hwmodel reads {schema_version})")
         raise InputError(_line(name, text, problem))
+    if not _OF_A_RUN & plain.keys():
+        raise InputError(f"{name}:1:1: is not the result of a run, as `hwmodel run --json` writes it; {_OTHER_PAGES}")
     problems: list[Problem] = []
     result = from_plain(next((other for key, other in others.items() if plain.get(key)), kind), plain, (), problems)
     if not problems:
