@@ -66,6 +66,8 @@ def test_a_list_of_values_that_lacks_one_is_not_taken_for_the_usual_ones(values,
 def test_a_part_of_the_trace_needs_a_trace(capsys):
     assert main(["run", "c.yaml", "--trace-start", "1ms", "--trace-length", "1us"]) == 2
     assert capsys.readouterr().err == "--trace-start: only with --trace FILE\n--trace-length: only with --trace FILE\n"
+    assert main(["run", "c.yaml", "--trace", "t.json", "--trace-length", "0us"]) == 2
+    assert capsys.readouterr().err == "--trace-length: nothing happens in 0 s; a time like 50us\n"
 
 
 def test_version(capsys):

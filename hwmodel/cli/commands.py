@@ -436,6 +436,8 @@ def _require_trace(arguments: Namespace) -> None:
     problems = [f"{name}: only with --trace FILE" for name, value in given.items() if value is not None]
     if problems and arguments.trace is None:
         raise InputError(problems)
+    if arguments.trace_length == 0:
+        raise InputError("--trace-length: nothing happens in 0 s; a time like 50us")
 
 
 def parse_sizes(text: str, option: str = "--sizes") -> tuple[int, ...]:
