@@ -26,6 +26,7 @@ from llvmlite import ir
 from llvmlite.binding import add_symbol
 from numba import from_dtype, typeof
 from numba.core import types
+from numba.core.types.containers import StarArgTuple
 from numba.extending import intrinsic
 
 from hwmodel.compiled.left_out import is_plain
@@ -74,7 +75,7 @@ def by_address(program: Any, *kinds: str) -> Any:
             given = [builder.extract_value(values[0], at) for at in range(len(kinds))]
             return builder.call(_pointer(builder, name, given), given)
 
-        return types.int64(types.StarArgTuple(signature_of(kinds))), called  # an integer of any width is widened
+        return types.int64(StarArgTuple(signature_of(kinds))), called  # an integer of any width is widened
 
     return call
 
