@@ -89,7 +89,12 @@ def _type_of(kind: str) -> Any:
     if kind == "int64":
         return types.int64
     name, is_array, _ = kind.partition("[]")
-    return typeof(np.zeros(1, RECORDS[name])) if is_array else from_dtype(RECORDS[name])
+    return array_of(RECORDS[name]) if is_array else from_dtype(RECORDS[name])
+
+
+def array_of(dtype: np.dtype[Any]) -> Any:
+    """Return the type that an array of such records has for numba."""
+    return typeof(np.zeros(1, dtype))
 
 
 def _pointer(builder: Any, name: str, arguments: Any) -> Any:

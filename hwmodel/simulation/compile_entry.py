@@ -8,13 +8,12 @@ import os
 import sys
 
 import numba
-import numpy as np
-from numba import float64, int64, typeof, types
+from numba import float64, int64, types
 
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.known_answers import known_answers
 from hwmodel.compiled.left_out import PLAIN, SWITCH, in_a_line, is_plain, left_out
-from hwmodel.compiled.programs import address_of, signature_of
+from hwmodel.compiled.programs import address_of, array_of, signature_of
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ARRIVAL, COPY
 from hwmodel.forwarding.packet import CAPTURED_PACKET
@@ -32,14 +31,10 @@ from hwmodel.machine.system import SYSTEM
 _BROKE: list[str] = []  # why this process does without numba's undocumented parts
 
 
-def _array(dtype: np.dtype) -> types.Type:
-    return typeof(np.zeros(1, dtype))
-
-
 def signatures() -> dict[str, tuple[types.Type, ...]]:
     """Return the argument types of all entry points, dotted from the package on."""
-    server, bridge, system, flow = map(_array, (SERVER, BRIDGE, SYSTEM, FLOW))
-    arrival, header, decision = map(_array, (ARRIVAL, HEADER, DECISION))
+    server, bridge, system, flow = map(array_of, (SERVER, BRIDGE, SYSTEM, FLOW))
+    arrival, header, decision = map(array_of, (ARRIVAL, HEADER, DECISION))
     words, floats, captured = int64[::1], float64[::1], types.Array(types.uint8, 1, "C", readonly=True)
     return {
         "machine.engine.run": signature_of(engine.ARGUMENTS),
@@ -54,14 +49,14 @@ def signatures() -> dict[str, tuple[types.Type, ...]]:
         "machine.network.places.enter_homes": (bridge, words, words, words, words),
         "machine.network.places.announce": (bridge, words, words, words, words),
         "machine.counts.flow_state.add_flows": (flow, words, flow),
-        "machine.counts.flow_state.mark_flows": (flow, words, words, _array(MARKED), floats, floats, words, floats),
+        "machine.counts.flow_state.mark_flows": (flow, words, words, array_of(MARKED), floats, floats, words, floats),
         "forwarding.frame_batch.decide_batch": (
-            _array(TABLES), _array(POLICER), words, arrival, captured, header, decision,
+            array_of(TABLES), array_of(POLICER), words, arrival, captured, header, decision,
         ),
         "forwarding.frame_batch.copy_batch": (
-            arrival, captured, header, decision, _array(COPY), types.Array(types.uint8, 1, "C"),
+            arrival, captured, header, decision, array_of(COPY), types.Array(types.uint8, 1, "C"),
         ),
-        "forwarding.frame_batch.read_packets": (captured, words, words, words, _array(CAPTURED_PACKET)),
+        "forwarding.frame_batch.read_packets": (captured, words, words, words, array_of(CAPTURED_PACKET)),
     }  # fmt: skip
 
 
