@@ -70,7 +70,8 @@ from tests.programs_by_address import PAIR, call_each
 pairs = np.zeros(1, PAIR).view(np.recarray)
 try:
     call_each(pairs)
-    time.sleep(10)
+    for _ in range(1000):  # one long sleep would go on to its end: no signal comes from outside
+        time.sleep(0.01)
 except KeyboardInterrupt:
     print("interrupted", pairs.tolist())
 """
