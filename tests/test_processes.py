@@ -15,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel import processes
-from hwmodel.errors import RunError
-from hwmodel.processes import pool, work_through, worker
+from hwmodel import processes, search_loads, sweep
+from hwmodel.cli.arguments import MOST_JOBS as MOST_TYPED
+from hwmodel.config import load_config
+from hwmodel.errors import InputError, RunError
+from hwmodel.explore.side_by_side import outcomes_of
+from hwmodel.processes import MOST_JOBS, pool, work_through, worker
 from hwmodel.processes.worker import serve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,6 +90,21 @@ def test_processes_that_never_begin_are_a_line(monkeypatch):
     monkeypatch.setattr(worker, "copies_are_safe", lambda: False)
     with pytest.raises(RunError, match=r"processes end before they begin to work \(exit status 1\)"):
         list(work_through(abs, [1, 2], 2))
+
+
+@pytest.mark.parametrize("jobs", [0, -1, MOST_JOBS + 1])
+def test_a_number_of_processes_that_cannot_be_is_one_line_and_nothing_is_written(jobs, tmp_path):
+    """Of -1 processes none took a run, and a sweep without runs was the answer."""
+    sweep_of_one, folder = {"base": "sriov_10g_gen2x4", "grid": {"workload.frame_bytes": [64]}}, tmp_path / "out"
+    config = load_config("sriov_10g_gen2x4")
+    for asks in (
+        lambda: sweep(sweep_of_one, folder, jobs=jobs),
+        lambda: list(outcomes_of([config], jobs)),
+        lambda: search_loads(config, jobs=jobs),
+    ):
+        with pytest.raises(InputError, match=f"^jobs: {jobs} is out of range; 1 to {MOST_JOBS}$"):
+            asks()
+    assert not folder.exists() and MOST_TYPED == MOST_JOBS
 
 
 def test_a_script_without_a_guard_is_not_run_again_and_a_killed_parent_takes_its_processes_along(tmp_path):

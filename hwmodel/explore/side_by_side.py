@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hwmodel.config import Config, as_config
 from hwmodel.errors import InputError, RunError
-from hwmodel.processes import work_through
+from hwmodel.processes import check_jobs, work_through
 from hwmodel.relaxations import Relaxation, relaxations_of, together
 from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult
 from hwmodel.simulation import entries_of, fill_cache, load_kernels, simulate, simulate_on_one_core
@@ -26,7 +26,8 @@ def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int
 
     `jobs`: processes that simulate at once; the outcomes do not depend on it, the order in which they come does.
     """
-    if jobs <= 1 or len(configs) <= 1:
+    check_jobs(jobs)
+    if jobs == 1 or len(configs) <= 1:
         for number, config in enumerate(configs):
             yield number, _outcome(config)
         return

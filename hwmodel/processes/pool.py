@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, NamedTuple
 
-from hwmodel.errors import RunError
+from hwmodel.errors import InputError, RunError
 from hwmodel.processes.worker import Worker, copies_are_safe, new_worker
 
 ATTEMPTS = 3  # of an item whose process is killed
+MOST_JOBS = 1000
 _MOST_FAILED_STARTS = 3
 
 
@@ -35,6 +36,12 @@ class _Process:
     connection: Connection
     item: tuple[int, Any] | None = None
     is_ready: bool = False
+
+
+def check_jobs(jobs: int) -> None:
+    """Raise InputError where there cannot be so many processes at once."""
+    if not 1 <= jobs <= MOST_JOBS:
+        raise InputError(f"jobs: {jobs} is out of range; 1 to {MOST_JOBS}")
 
 
 def work_through(

@@ -21,7 +21,7 @@ from hwmodel.explore.sweep.ledger import Ledger, Outcome, locked_folder
 from hwmodel.explore.sweep.plan import Plan, plan_sweep
 from hwmodel.explore.sweep.point_run import PointRun, Task, outcomes_on_dask
 from hwmodel.explore.sweep.tables import Note, load_sweep, write_tables
-from hwmodel.processes import work_through
+from hwmodel.processes import check_jobs, work_through
 from hwmodel.processes.processors import usable_processors
 from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import CSV_NAME, LEDGER_NAME, PENDING
@@ -60,6 +60,8 @@ def run_sweep(
     not its own; RunError where the ledger cannot be written; Interrupted on Ctrl-C, when what is finished is in the
     tables.
     """
+    if jobs is not None:
+        check_jobs(jobs)
     say = note or (lambda _line: None)
     plan = source if isinstance(source, Plan) else plan_sweep(source, overrides, any_number=any_number)
     folder = Path(out)
