@@ -157,7 +157,7 @@ def test_several_at_once_are_one_relaxation():
     both = together(config, [found["pcie.tags"], found["nic.store"]])
     assert both.resources == ("pcie.tags + nic.store",)
     assert (both.config.pcie.tags, both.config.nic.store_rate_bps) == (16, 18 * 10**9)
-    assert both.text == "pcie.tags: 8 -> 16, nic.store_rate: 9Gbps -> 18Gbps"
+    assert both.text == "pcie.tags: 8 -> 16 with nic.store_rate: 9Gbps -> 18Gbps"
 
 
 SWITCHED = {"nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"memory_rate": "80Gbps"}}}

@@ -61,9 +61,12 @@ class Relaxation:
 
     @property
     def text(self) -> str:
-        """Say what changes: `pcie.lanes: 4 -> 8`; of many keys the first two, of servers that are alike once."""
+        """Say what changes: `pcie.lanes: 4 -> 8`; of many keys the first two, of servers that are alike once.
+
+        Keys that change together are joined by `with`: such texts stand in lists with commas.
+        """
         changes, servers = (self.own_changes, self.servers) if len(self.servers) > 1 else _alike_in_all(self.changes)
-        shown = ", ".join(
+        shown = " with ".join(
             f"{key}: rates doubled" if isinstance(new, list) else f"{key}: {old} -> {new}"
             for key, old, new in changes[:2]
         )
