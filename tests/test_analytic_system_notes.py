@@ -22,7 +22,7 @@ def test_it_says_what_the_wire_costs_and_why(mode, kind, most):
     inside = limits(load_config("sriov_10g_gen2x4", GEN3))
     assert found.gbps == pytest.approx(most, abs=6e-4) and inside.gbps == pytest.approx(52.74, abs=6e-3)
     (why,) = (note for note in found.notes if WHY in note)
-    assert f"In mode {mode} " in why and "10 Gb/s each way" in why and "at most 52.74 Gb/s, limited by up" in why
+    assert f"In mode {mode} " in why and "10 Gb/s each way" in why and "at most 52.74 Gb/s, limited by pcie.up" in why
 
 
 def test_it_says_so_where_the_wire_limits_alone():

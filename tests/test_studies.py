@@ -157,7 +157,7 @@ def test_a_cell_is_explained_by_what_the_run_counted_alone(monkeypatch):
     monkeypatch.setattr(notes, "_assumed", lambda _: assumed)
     cause = notes.cause_of(cell_outside(), config)
     assert cause.gbps == pytest.approx(12.5 * 652.8 / 680)  # 12.0
-    assert cause.words == "write-backs take 80.0 B a frame and not 52.8 B: 680.0 B up in all, not 652.8 B"
+    assert cause.words == "write-backs take 80.00 B a frame and not 52.80 B: 680.00 B up in all, not 652.80 B"
     assumed["writeback"] = 79.0
     assert notes.cause_of(cell_outside(), config).words == notes.UNEXPLAINED
     assert notes.cause_of(cell_outside(**{"bottleneck.resource": "nic.queue"}), config).gbps is None

@@ -26,7 +26,7 @@ def test_the_result_stands_below_the_ceilings():
     text = limits_text(limits(demo()))
     assert "PCIe Gen2 x4, MPS 256 B, MRRS 512 B; frames of 1518 B with FCS" in text
     assert re.search(r"^pcie.up +1809 B .* 1.1027 ", text, re.MULTILINE)
-    assert "delivered 1.1027 M frames/s, 13.39 Gb/s; limited by up." in text
+    assert "delivered 1.1027 M frames/s, 13.39 Gb/s; limited by pcie.up." in text
     assert re.search(r"^  payload read +1282.164  = t\(24\) \+ R \+ 5 t\(276\) \+ t\(256\)$", text, re.MULTILINE)
 
 

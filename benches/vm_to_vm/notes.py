@@ -77,8 +77,8 @@ def _more_bytes(row: Row, config: Config) -> Cause | None:
     n_found, n_assumed = sum(found.values()), sum(assumed.values())
     purpose = max(found, key=lambda name: found[name] - assumed.get(name, 0.0))
     words = (
-        f"{_WORDS[purpose]} take {found[purpose]:.1f} B a frame and not {assumed.get(purpose, 0.0):.1f} B: "
-        f"{n_found:,.1f} B up in all, not {n_assumed:,.1f} B"
+        f"{_WORDS[purpose]} take {found[purpose]:.2f} B a frame and not {assumed.get(purpose, 0.0):.2f} B: "
+        f"{n_found:,.2f} B up in all, not {n_assumed:,.2f} B"
     )
     return Cause(words, row["closed_form.gbps"] * n_assumed / n_found)
 

@@ -24,6 +24,7 @@ from hwmodel.words.bridge_reading import (
     ports_of,
 )
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.limits import limit_name
 from hwmodel.words.quantities import (
     MISSING,
     change_text,
@@ -62,7 +63,6 @@ MOST_FLOW_ROWS = 16
 MOST_VM_ROWS = 130
 _LATENCY_COLUMNS = ("min", "mean", "p50", "p99", "p999", "max")
 _PART_COLUMNS = (("mean", "mean"), ("p50", "p50 frame"), ("p99", "p99 frame"), ("p999", "p99.9 frame"))
-_LIMIT_OF = {"up": "pcie.up", "down": "pcie.down"}  # what the closed form calls them
 
 
 class Table(NamedTuple):
@@ -106,9 +106,8 @@ def closed_form_table(result: Result) -> Table | None:
         elif closed.unloaded_latency_ns is not None:
             words = "post to taken by the guest: p50; alone, batches of 1"
             rows.append(_beside_lone(words, result.latency_to_guest_ns.p50, closed.unloaded_latency_ns))
-    limit = _LIMIT_OF.get(closed.limited_by, closed.limited_by)
     simulated_limit = printable(result.bottleneck.resource) if result.bottleneck.is_limit else MISSING
-    rows.append(["limit", simulated_limit, printable(limit), ""])
+    rows.append(["limit", simulated_limit, printable(limit_name(closed.limited_by)), ""])
     return Table(("", "simulated", "closed form", "difference"), rows)
 
 
@@ -151,7 +150,7 @@ def next_steps_table(result: Result) -> Table | None:
             gbps_text(step.gbps),
             _off(step.gbps, closed.gbps),
             page_time(step.unloaded_latency_ns),
-            printable(_LIMIT_OF.get(step.limited_by, step.limited_by)),
+            printable(limit_name(step.limited_by)),
         ]
         for step in closed.next_steps
     ]

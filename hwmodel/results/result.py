@@ -436,7 +436,7 @@ class Result:
         return result
 
     def summary(self, verbose: bool = False) -> str:
-        """Return what `hwmodel run` prints: at most 15 lines, or with `verbose` all figures."""
+        """Return what `hwmodel run` prints: some 15 lines, or with `verbose` all figures."""
         from hwmodel.words.summary import summary
 
         return summary(self, verbose)

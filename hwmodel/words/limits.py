@@ -23,6 +23,7 @@ _LAW_WORDS = {
     "in_step": "One wire is never idle, in step with the port: its next frame has the room of the frame just sent.",
     "unknown": "Who loses how much is for a run to say: it depends on frame lengths, or on who begins when.",
 }
+_IN_RUNS = {"up": "pcie.up", "down": "pcie.down"}
 _INDENT = "  "
 _ROUNDING = 1e-9
 NS_PER_S = 10**9
@@ -181,6 +182,11 @@ def _amount(number: Fraction, unit: str) -> str:
     return f"{text} {unit.removesuffix('s') if text == '1' else unit}"
 
 
+def limit_name(limited_by: str) -> str:
+    """Return the name that runs have for the resource by which the closed form is limited."""
+    return _IN_RUNS.get(limited_by, limited_by)
+
+
 def ceiling_sentence(limits: Limits) -> str:
     """Say how much is offered and delivered at the ceiling, and what limits it."""
     beside = limits.beside_per_s
@@ -190,7 +196,7 @@ def ceiling_sentence(limits: Limits) -> str:
         f"At most {float(limits.frames_per_s / 10**6):.4f} M {limits.counts}/s offered"
         + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
         + f"; delivered {limits.mpps:.4f} M {delivered}/s, {limits.gbps:.2f} Gb/s; "
-        f"limited by {limits.limited_by}."
+        f"limited by {limit_name(limits.limited_by)}."
     )
 
 
@@ -413,7 +419,7 @@ def over_the_wire_by_mode(mode: str, port: str, gbps: float, n_ports: int, insid
     why = f"In mode {mode} frames between VMs {_come_back(port, gbps, n_ports)}"
     if inside is None:
         return f"{why}."
-    at_most = f"at most {inside.gbps:.2f} Gb/s, limited by {inside.limited_by}"
+    at_most = f"at most {inside.gbps:.2f} Gb/s, limited by {limit_name(inside.limited_by)}"
     return f"{why}; in mode veb they would stay in the adapter: {at_most}."
 
 

@@ -62,8 +62,8 @@ def reason_sentences(result: SizingResult) -> Iterator[str]:
     if result.offered:
         yield (
             f"Run at the load asked for: {result.offered} of each VM, frame bits with FCS, in place of saturate. "
-            "Of a rate that is just offered 98.5 % is all but chance, and counts as met; its margin is what gets "
-            "through beyond it if the VMs send all they can."
+            "The VMs offer just this rate, so that 98.5 % of it counts as met: the rest is chance. The margin is what "
+            "gets through beyond it if the VMs send all they can."
         )
 
 

@@ -92,7 +92,7 @@ VM_TEXT_COLUMNS = (0, len(VM_COLUMNS) - 1)
 def summary(result: Result, verbose: bool = False) -> str:
     """Return the summary as plain ASCII text (names apart) that ends with a newline; the same on every machine.
 
-    At most 15 lines, or with `verbose` all latencies, each VM, the bytes on the link and every queue.
+    Some 15 lines, or with `verbose` all latencies, each VM, the bytes on the link and every queue.
     """
     return "".join(f"{line.text}\n" for line in summary_lines(result, verbose))
 
