@@ -22,7 +22,7 @@ import numba
 from hwmodel.compiled.left_out import PLAIN, is_plain
 
 COMPILED_BLOCKS = ("compiled", "forwarding", "machine", "switch_core")  # packages whose functions are compiled
-_IN_CODE = (*COMPILED_BLOCKS, "rules")  # whose constants are
+_IN_CODE = (*COMPILED_BLOCKS, "rules")  # packages whose constants are in the machine code
 
 
 def _source_digest() -> str:

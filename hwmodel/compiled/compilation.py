@@ -1,9 +1,9 @@
 """What the kernels are compiled with.
 
-Numba's documented parts are enough, and all that is used with HWMODEL_NUMBA=plain, or where one of the others is not
-what it was (`left_out`). Those that are not documented save time, in `linked_only`, `known_answers` and here; this is
-the one door to them, and they change no result. The versions that they were tried with bound what may be installed
-(pyproject.toml).
+Numba's documented features are enough: with HWMODEL_NUMBA=plain, or where an undocumented one does not work as expected
+(`left_out`), no others are used. The undocumented ones, in `linked_only`, `known_answers` and here, save time and
+change no result; kernels get them through this module alone. The versions that they were tried with bound what may be
+installed (pyproject.toml).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def _decorators() -> tuple[Any, Any, Any, Any]:
         return plain
     try:
         from hwmodel.compiled.linked_only import Entry, LinkedOnly, OutOfLine
-    except Exception as error:  # what a numba of another shape raises cannot be known
+    except Exception as error:  # another version of numba may raise anything
         leave_out(error)
         return plain
 
     # Only an entry can be called, from Python and by other programs; a kernel has no machine code of its own.
-    # That LLVM may leave a kernel as a call has to be said: else it is inlined as soon as its first caller is.
+    # LLVM has to be told that a kernel may stay a call: else it is inlined as soon as its first caller is.
     # No kernel makes an array, so there are no references to count.
     shared |= {"_nrt": False}
     inner = shared | {"no_cfunc_wrapper": True, "no_cpython_wrapper": True, "forceinline": False}
@@ -72,9 +72,9 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def out_of_line(function: Callable[..., Any]) -> Any:
-    """Mark a kernel that few configurations or few frames call: the code of all others stays as if it were not.
+    """Mark a kernel that few configurations or few frames call, so that it does not affect the code for all others.
 
-    Also one that is long for what it does, and is called at many places: it is written down once.
+    Also one that is long for what it does and is called at many places: its code exists once.
     """
     return _compiled_once(_OUT_OF_LINE(function))
 

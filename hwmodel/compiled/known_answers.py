@@ -2,8 +2,8 @@
 
 Three questions cost these kernels seconds: how a record type is written down, each time through all its nested fields;
 which of numba's overloads an operator has for two numbers, or for an index into a record's array, each time through all
-that it has for sets and text too; and who wants to hear that LLVM is called, which nobody does. The code that is made
-is the same. None of the places is documented.
+that it has for sets and text too; and who listens to numba's events around LLVM, which nobody does. The code that is
+made is the same. None of these places in numba is documented.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def _remembered(describe: Callable[[Any], str]) -> Callable[[Any], str]:
 
 
 def _chosen_once(choose: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a `get_call_type` that looks once for what a function is for arguments of some types.
+    """Return a `get_call_type` that resolves a function once for each set of argument types.
 
-    A literal is a type of its own, so a function that is another one for some constant is so still.
+    A literal is a type of its own, so overloads for a particular constant are still found.
     """
     chosen: dict[Any, tuple[Any, ...]] = {}
 
@@ -79,9 +79,9 @@ def _chosen_once(choose: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _key_of(asked: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Return what a question, (context, positional, by name), is known by; None unless of numbers and record's arrays.
+    """Return the key of a query (context, args, kwargs); None unless it is of numbers and arrays in records alone.
 
-    An array's type is known by its place: numba keeps one of each, and to compare two walks through all their fields.
+    An array's type is known by its identity: numba keeps one of each, and comparing two walks through all their fields.
     """
     if len(asked) != 3 or asked[2] or not isinstance(asked[1], tuple | list):
         return None

@@ -22,7 +22,7 @@ def left_out() -> str:
 
 
 def leave_out(error: BaseException) -> None:
-    """Leave them out from now on, for what numba raised where they were asked for."""
+    """Leave them out from now on, because of what numba raised where they were used."""
     _reasons.append(in_a_line(error))
 
 

@@ -4,9 +4,9 @@ By itself numba links each function with all that it calls, optimises the whole 
 here the entry alone is ever run: it does it all once more. Leaving that out takes a third from the time to compile,
 and the code is the better for being optimised once, as a whole program.
 
-In both an index counts from the start of its array. Python lets negative ones count from the end, which numba tests at
-each index that it does not know to be positive; here none ever is negative, and without the tests a run takes an eighth
-less time.
+In kernels and entries an index counts from the start of its array. Python lets negative ones count from the end, which
+numba tests at each index that it does not know to be positive; here none ever is negative, and without the tests a run
+takes an eighth less time.
 
 What this needs of numba is not documented: see `compilation`.
 """
@@ -29,9 +29,9 @@ from numba.core.typed_passes import NativeLowering
 from numba.core.types import intp
 from numba.np import arrayobj
 
-# Numba's passes for what kernels do not use: functions within functions and comprehensions, functions that are put in
-# place before they are typed, loops over tuples of unlike elements, and whole arrays in one expression (which works
-# without, only in several loops). Numba says so where a kernel needs one.
+# Numba's passes for language features that kernels do not use: closures and comprehensions, functions that are inlined
+# before they are typed, loops over tuples of mixed types, and array expressions (which work without, only as several
+# loops). Numba says so where a kernel needs one.
 LANGUAGE_NOT_USED = frozenset(
     {
         "InlineClosureLikes",
@@ -42,7 +42,7 @@ LANGUAGE_NOT_USED = frozenset(
         "NopythonRewrites",
     }
 )
-SELDOM = 2000  # how many times more often than set a flag is taken for not set; as LLVM weighs `__builtin_expect`
+SELDOM = 2000  # weight of an unset flag against a set one, as LLVM gives `__builtin_expect`
 
 
 def _from_the_start(context: Any, builder: Any, kind: Any, index: Any, _size: Any) -> Any:
@@ -61,12 +61,12 @@ def indices_from_the_start() -> Iterator[None]:
 
 
 class _FlagsSeldomSet(Lower):
-    """Write a function down, and beside each test of a flag (`if params.has_engines:`) that it seldom is set.
+    """Lower a function with branch weights that take each tested flag (`if params.has_engines:`) for seldom set.
 
-    LLVM takes a number that is tested for one that mostly is not 0, and puts what a set flag leads to into the path of
-    every frame. Most flags tell what few configurations have, or few frames meet: taken for not set, they lead out of
-    that path, and a run takes 3 to 11 % less time. A comparison (`if n > 0:`) is left to LLVM; so what many
-    configurations have, as link credits, is compared.
+    LLVM assumes that a number which is tested is mostly not 0, and puts the code for a set flag into the path of every
+    frame. Most flags tell what few configurations have, or few frames meet: taken for not set, that code moves out of
+    the path, and a run takes 3 to 11 % less time. A comparison (`if n > 0:`) is left to LLVM; so flags that many
+    configurations set, such as link credits, are compared.
     """
 
     def lower_inst(self, inst: Any) -> None:
@@ -85,7 +85,7 @@ class _Unlinked(JITCodeLibrary):
     """Keep a function's code as it was first written down; `_linking_libraries` names what it calls."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
-        """Simplify it alone, for LLVM to judge by its true length where to put it; without what it calls, as numba."""
+        """Run numba's function passes on it alone, so that LLVM knows its true length when it decides on inlining."""
         ll_module.data_layout = self._codegen._data_layout
         passes, builder = self._codegen._function_pass_manager()
         for function in ll_module.functions:
@@ -98,9 +98,10 @@ class _Unlinked(JITCodeLibrary):
 
 
 class _OutOfLine(_Unlinked):
-    """Keep a function's code in one place, which LLVM calls from wherever it is needed, and seldom.
+    """Keep a function's code in one place, never inlined, and marked as seldom called.
 
-    So it puts what leads to the call behind the path of every frame, which just fits an instruction cache of 32 KiB.
+    LLVM then moves the code that leads to the call out of the path of every frame, which just fits an instruction cache
+    of 32 KiB.
     """
 
     def _optimize_functions(self, ll_module: Any) -> None:
@@ -136,7 +137,7 @@ class _LoweredForLinking(_Lowered):
         nameless = _dynfunc.make_function(
             lowered.fndesc.lookup_module(), lowered.fndesc.qualname, "", 0, lowered.env, (library,)
         )
-        # Who calls it has all that it calls to link too. Callers come first: LLVM drops what nothing before it calls.
+        # A caller has to link all that this one calls. Callers come first: LLVM drops what nothing before it calls.
         called = list(dict.fromkeys([library, *library._linking_libraries]))
         state.targetctx.insert_user_function(nameless, lowered.fndesc, called)
         state["cr"] = lowered._replace(cfunc=nameless)
@@ -152,11 +153,10 @@ class _LoweredOutOfLine(_LoweredForLinking):
 
 
 class _WholeProgram(JITCodeLibrary):
-    """Optimise an entry with what it has linked in as one program, whose other functions nobody else calls.
+    """Optimise an entry with all that it links in as one program, whose other functions nobody else calls.
 
-    Then LLVM puts a function that is called at one place there, and drops arguments and results that nobody needs.
-    Numba's first, cheaper round is left out: it serves its counts of references, of which kernels have few, and
-    vectors.
+    Then LLVM can inline a function that is called at one place, and drop arguments and results that nobody needs.
+    Numba's first, cheaper round is left out: it serves reference counting, which kernels hardly use, and vectors.
     """
 
     def _optimize_final_module(self) -> None:

@@ -1,6 +1,6 @@
-"""What the processor offers beyond Python's numbers: several sums at once, a hint at what is needed soon, offsets.
+"""What the processor offers beyond Python's numbers: vector sums, prefetching, addressing by offset.
 
-And what threads meet by: flags that one of them shows and others see, a pause between two looks at one.
+And what threads synchronise by: flags that one sets and others read, and a pause between two looks at one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numba.core import types
 from numba.extending import intrinsic
 
 LINE_BYTES = 64  # of the processor's caches
-FRONT_BYTES = 512  # of a longer record, what is prefetched
+FRONT_BYTES = 512  # how much of a longer record is prefetched
 FOR_READING, KEPT_NEAR, DATA = 0, 3, 1  # arguments of LLVM's `llvm.prefetch`
 BYTE_AT = ir.IntType(8).as_pointer()
-# LLVM's names for what lets a processor know that it only waits for another, with their arguments.
+# LLVM's intrinsics, with their arguments, that tell a processor that it only spins, waiting for another.
 PAUSES = {
     "x86_64": ("llvm.x86.sse2.pause", ()),
     "amd64": ("llvm.x86.sse2.pause", ()),
@@ -29,7 +29,7 @@ YIELD = "sched_yield"  # of the C library
 
 
 def _ask_for_line(builder: Any, record: Any, offset: Any) -> None:
-    """Write the hint that one line is needed soon, so many bytes behind a record's first."""
+    """Emit a prefetch of one cache line, so many bytes behind a record's first."""
     takes = ir.FunctionType(ir.VoidType(), [BYTE_AT, *[ir.IntType(32)] * 3])
     hint = builder.module.declare_intrinsic("llvm.prefetch", [BYTE_AT], takes)
     place = builder.gep(builder.bitcast(record, BYTE_AT), [offset])
@@ -78,7 +78,7 @@ def _with_offsets(_context: Any, record: Any) -> Any:
 
 
 def _value_at(builder: Any, flag: Any) -> Any:
-    """Return where the first field of a record of 64 bits lies."""
+    """Return the address of a record's first field, of 64 bits."""
     return builder.bitcast(flag, ir.IntType(64).as_pointer())
 
 
@@ -153,19 +153,19 @@ def _let_others_run() -> None:
     time.sleep(0)
 
 
-# Bring a record near, which is read some frames later.
+# Prefetch a record that is read some frames later.
 prefetch = _no_hint if numba.config.DISABLE_JIT else _prefetch
-# Bring one line near, so many bytes behind a record's first.
+# Prefetch one cache line, so many bytes behind a record's first.
 prefetch_at = _no_hint_at if numba.config.DISABLE_JIT else _prefetch_at
-# Add the first fields of a record to those of another that has just these, all of 64 bits.
+# Add to each field of a record of sums the field at that place of another record, all of 64 bits, as one vector.
 add_fields = _add_each if numba.config.DISABLE_JIT else _add_fields
-# The same record, in a place that LLVM takes for another in each turn of a loop. Else it works out the places of
-# hundreds of fields ahead of the loop, has no registers for them, and loads each from the stack where an offset in the
-# instruction that uses the field costs nothing.
+# The same record, at an address that LLVM must take for a new one in each turn of a loop. Else it computes the
+# addresses of hundreds of fields ahead of the loop, runs out of registers, and reloads each from the stack, where an
+# offset in the instruction that uses the field costs nothing.
 with_offsets = _same if numba.config.DISABLE_JIT else _with_offsets
-# What another thread has shown last, with all that it did before; show it to the others.
+# Atomic flags: `seen` loads one with acquire semantics, `show` stores to one with release semantics.
 seen = _value_of if numba.config.DISABLE_JIT else _seen
 show = _set_value if numba.config.DISABLE_JIT else _show
-# Let some time pass before the next look; let others have this core.
+# `pause`: wait a little before the next look at a flag; `give_way`: let other threads have this core.
 pause = _let_others_run if numba.config.DISABLE_JIT else _pause
 give_way = _let_others_run if numba.config.DISABLE_JIT else _give_way

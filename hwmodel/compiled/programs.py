@@ -4,10 +4,11 @@ What several entries need as a whole is compiled once, where linking it in would
 one server (`machine/engine.py`) serves a server alone, one with commands and each of a system. The call costs a
 nanosecond or two, and what is called is optimised for itself.
 
-A program's address is known in the process that has its machine code. It stands in a word of memory, which machine code
-knows by name; the first call finds 0 there, and has the program loaded, or compiled, first.
+An address is valid in one process. So it stands in a word of memory that machine code refers to by a symbol; the first
+call finds 0 there, and has the program loaded, or compiled, first.
 
-How numba tells an address is not documented: by its documented parts alone (`left_out`) programs are linked in.
+How to get an address from numba is not documented: where only its documented features are used (`left_out`), programs
+are linked in.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from numba.extending import intrinsic
 
 from hwmodel.compiled.left_out import is_plain
 
-RECORDS: dict[str, np.dtype[Any]] = {}  # by the names that signatures have for them; who declares one enters it
+RECORDS: dict[str, np.dtype[Any]] = {}  # by their names in signatures; the module that declares a record enters it
 WORD = ir.IntType(64)
 BACK_IN_KERNEL_S = 0.1
 _LOADER = ctypes.CFUNCTYPE(None)
-_KEPT: list[Any] = []  # what machine code has addresses of
+_KEPT: list[Any] = []  # kept alive, since machine code has their addresses
 
 
 def by_address(program: Any, *kinds: str) -> Any:
@@ -56,10 +57,10 @@ def by_address(program: Any, *kinds: str) -> Any:
                 address.value = address_of(program, signature_of(kinds))
             except KeyboardInterrupt:
                 is_interrupted = True
-            except Exception:  # nobody can be told: the kernel goes on behind this call
+            except Exception:  # cannot be raised: the calling kernel would just go on
                 traceback.print_exc()
                 os._exit(1)
-        if is_interrupted:  # here it would be lost: between the kernel, which waits for this, and Python
+        if is_interrupted:  # raised here, below a running kernel, it would be lost
             later = threading.Timer(BACK_IN_KERNEL_S, _thread.interrupt_main)
             later.daemon = True
             later.start()
@@ -98,7 +99,7 @@ def array_of(dtype: np.dtype[Any]) -> Any:
 
 
 def _pointer(builder: Any, name: str, arguments: Any) -> Any:
-    """Write down where a program is, and that it is loaded first if it is not."""
+    """Emit code that gets a program's address, and has the program loaded first if it is not."""
     module, address = builder.module, f"{name}.address"
     place = module.globals.get(address) or ir.GlobalVariable(module, WORD, address)
     is_unknown = builder.icmp_unsigned("==", builder.load(place), ir.Constant(WORD, 0))

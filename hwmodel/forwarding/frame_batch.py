@@ -122,8 +122,8 @@ def copy_batch(arrivals, data, headers, decisions, copies, out):
 def read_packets(data, at, end, ethertype, found):
     """Read what n frames say behind their types, and write the bytes that say the same.
 
-    `data` is uint8 (n_bytes,), `at` and `end` int64 (n,): from where to where in it a frame goes on behind its type,
-    which is `ethertype`, int64 (n,). `found` is an array of CAPTURED_PACKET (n,), of zeros.
+    `data` is uint8 (n_bytes,), `at` and `end` int64 (n,): where in it what follows a frame's type begins and ends;
+    `ethertype`, int64 (n,): that type. `found` is an array of CAPTURED_PACKET (n,), of zeros.
     """
     for row in range(len(found)):
         read_packet(data, end[row], at[row], ethertype[row], found[row].packet)

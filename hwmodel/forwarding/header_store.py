@@ -30,7 +30,7 @@ def hash_of(sender, target, port, octets, n_bytes):
 
 @kernel
 def slot_of(slots, mask, headers, sender, target, port, octets, n_bytes):
-    """Return the place in a hash table where a header's number stands, plus 1, or would stand."""
+    """Return the place in a hash table that holds a header's number, plus 1, or the free one where it would go."""
     at = hash_of(sender, target, port, octets, n_bytes) & mask
     while slots[at] != 0:
         stored = headers[slots[at] - 1]
@@ -51,7 +51,7 @@ def store(header, sender, target, port, octets, n_bytes):
 
 @kernel
 def widened(slots, mask, headers, first, n):
-    """Return the mask for one header more than those from `first` on, below `n`; where it grows, enter them anew."""
+    """Return the mask for one header more than those from `first` on, below `n`; if it grows, they are hashed anew."""
     if 2 * (n - first) < mask:
         return mask
     for at in range(mask + 1):
@@ -90,10 +90,9 @@ NEVER_DECIDED = 0  # as a template's stamp
 TO_ONE, TO_GROUP, TO_ALL = range(3)  # whom a destination means: one station, a group, all
 UNKNOWN = -1  # in place of what a copy is at the other end of the wire, of a flow or of a variant
 
-# Templates and kinds of copies are as many as there are flows, so that each frame finds its own in none of the
-# processor's caches: they are as small as can be. `stamp`: the generation of the tables by which it was decided.
-# Mirrored copies stand behind the others: those of a frame that its policer lets through, then those of one that it
-# refuses.
+# There are as many templates and kinds of copies as flows, so each use of one is a cache miss: they are kept as small
+# as can be. `stamp`: the generation of the tables by which it was decided. Mirrored copies stand behind the others:
+# those of a frame that its policer lets through, then those of one that it refuses.
 TEMPLATE = record(
     ("first_copy", I32), ("flow", I32), ("longest_bytes", I32), ("queue_hash", I32), ("stamp", I32),
     ("reason", I16), ("function", I16), ("policer", I16),
@@ -117,7 +116,7 @@ TEMPLATE_HEADER = record(
     ("has_filter", I16), ("octets", U8, (HEADER_ROOM,)),
 )  # fmt: skip
 COPY_HEADER = record(("template", I32), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,)))
-# Copies of a template as they were by other tables: those who are still on their way name them, and they may come back.
+# Copies of a template by earlier tables: copies on their way still name them, and a later decision may be the same.
 VARIANT = record(
     ("first_copy", I32), ("following", I32), ("n_copies", I16), ("n_mirrored", I16), ("n_mirrored_refused", I16)
 )  # fmt: skip

@@ -45,7 +45,7 @@ def is_link_local(mac):
 
 @kernel
 def has_bridge_above(tables):
-    """Tell whether the mode leaves policy to a bridge above, which a tag tells where frames come from."""
+    """Tell whether the mode leaves policy to a bridge above, with a tag that tells it where each frame comes from."""
     return tables.mode in WITH_BRIDGE_ABOVE
 
 
@@ -106,7 +106,7 @@ def check_vlan(tables, header):
 
 @kernel
 def matches(entry, sender, header, vlan):
-    """Tell whether an access-list entry is about a frame; `sender`: what the entry has as its port."""
+    """Tell whether an access-list entry is about a frame; `sender`: what the entry's `port` is compared with."""
     return (
         (entry.port in (ANY, np.int64(sender)))
         and (entry.source in (ANY, header.source))
@@ -118,7 +118,7 @@ def matches(entry, sender, header, vlan):
 
 @kernel
 def is_about(tables, entry, header, vlan):
-    """Tell whether an entry decides on a frame: one that denies does where what it asks for cannot be read."""
+    """Tell whether an entry applies to a frame; one that denies also does if what it asks for cannot be read."""
     if not matches(entry, header.ingress_port, header, vlan):
         return False
     if entry.guard != 0 and tables.port[header.ingress_port].guards & entry.guard == 0:
@@ -131,9 +131,10 @@ def is_about(tables, entry, header, vlan):
 
 @kernel
 def apply_access_lists(tables, header, decision):
-    """Apply rules 10 and 11, the guards and the access list: of each list obey the first entry that is about a frame.
+    """Apply rules 10 and 11, the guards and the access list: in each list the first entry that applies decides.
 
-    It may set the decision's priority or its policer; what it lets pass the lists behind it are asked about.
+    Return the drop reason, or NONE. An entry may set the decision's priority or policer; a frame that it lets pass goes
+    on to the next list.
     """
     i = 0
     while i < tables.n_acl_entries:

@@ -21,7 +21,7 @@ def mirror_sent(mirror, decision):
 
 @kernel
 def add_mirrors(tables, header, decision):
-    """Add one mirrored copy for each enabled port without a copy that a mirror points at; the first such mirror counts.
+    """Add a mirrored copy at each enabled port that a mirror points at, if it has none; the first that applies counts.
 
     Mirrors of an ingress port and of a VLAN copy the frame as received, whether it is forwarded or dropped.
     """

@@ -23,7 +23,7 @@ LIST_GROUP = 1  # GRP of the E-CIDs that stand for lists
 OUTER_TYPES = (0, *(tag.ethertype for tag in OUTER_TAGS))
 OUTER_BYTES = (0, *(tag.n_bytes for tag in OUTER_TAGS))  # with the type
 WITH_PRIORITY = tuple(kind for kind, tag in enumerate(OUTER_TAGS, start=1) if tag.has_priority)
-# Why a frame is dropped whose tag is another one or none, and one whose tag names nobody.
+# Drop reasons by kind of tag: for a frame without that tag, or with another; for a tag that names nobody.
 MISSING = (0, 0, DropReason.VNTAG_MISSING.value, DropReason.ETAG_MISSING.value)
 UNKNOWN_INTERFACE = (
     DropReason.STAG_UNKNOWN.value, DropReason.STAG_UNKNOWN.value,
@@ -155,7 +155,7 @@ def names_list(header):
 
 @kernel
 def why_refused(header):
-    """Return why a frame from the bridge is dropped for what else its tag says, or 0."""
+    """Return why a frame from the bridge is dropped for its tag's version or direction (VN-Tag), or 0."""
     if header.outer_kind == OUTER_VN:
         if header.vn_version != 0:
             return DropReason.VNTAG_VERSION.value
@@ -180,7 +180,7 @@ def key_of_named(header):
 
 @kernel
 def key_of_sender(header):
-    """Return the key of the station that does not get a frame, which is its own; 0: there is none."""
+    """Return the key of the station that sent a frame, which must not get it back; 0 if the tag names none."""
     if header.outer_kind == OUTER_VN:
         return key_of(VIF, header.vn_svif) if header.vn_looped else 0
     return key_of(ECID, header.e_ingress_ecid) if header.e_ingress_ecid != 0 else 0

@@ -1,7 +1,7 @@
 """What a frame says behind its type, as far as access lists ask: ARP, addresses of IP, ports, types of ICMP, targets.
 
-What cannot be read is told from what is not there: docs/forwarding.md says what is which. `write_packet` makes the
-bytes of captured frames that say the same and nothing else, by which runs tell headers apart: other fields are zero,
+What cannot be read (hidden) is told apart from what is absent; docs/forwarding.md says which is which. `write_packet`
+writes the bytes of captured frames in a canonical form, by which runs tell headers apart: fields not read are zero,
 options are left out, and one extension header of IPv6 stands for all of them.
 """
 
@@ -42,9 +42,10 @@ ABSENT, PRESENT, HIDDEN = range(3)  # what a field is
 WHOLE, FIRST_FRAGMENT, LATER_FRAGMENT = range(3)
 HIDDEN_PROTOCOL = -2
 
-# `body`: of ARP's fields, or of IP's addresses and protocol. `upper`: of the ports or the type of ICMP, `target_is`: of
-# the target of neighbour discovery. Addresses are words of 32 bits, an IPv4 address the last of four; those of ARP's
-# sender and target are `source` and `destination`. `is_short`: something is hidden since the bytes end before it.
+# ABSENT, PRESENT or HIDDEN are `body`: ARP's fields, or IP's addresses and protocol; `upper`: the ports or the type of
+# ICMP; `target_is`: the target of neighbour discovery. Addresses are words of 32 bits, an IPv4 address the last of
+# four; those of ARP's sender and target are `source` and `destination`. `is_short`: something is hidden since the bytes
+# end before it.
 PACKET = record(
     *ints("sender_mac"),
     *((name, I32) for name in (
@@ -259,5 +260,5 @@ def write_packet(out, packet):
     write_number(out, 6, 2, packet.arp_operation)
     write_number(out, 8, 6, packet.sender_mac)
     write_number(out, 14, 4, np.int64(packet.source[3]))
-    write_number(out, 24, 4, np.int64(packet.destination[3]))  # not for whom a request is: that is what it asks
+    write_number(out, 24, 4, np.int64(packet.destination[3]))  # not the target's MAC address: a request asks for it
     return ARP_BYTES

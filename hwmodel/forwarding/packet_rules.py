@@ -35,7 +35,7 @@ def is_in(prefix, address):
 
 @kernel
 def is_own_ip(tables, ingress_port, kind, address):
-    """Tell whether an address is one of a station's own, which are those of one kind of packets."""
+    """Tell whether an address is one of a station's own of a kind, IPv4 or IPv6."""
     port = tables.port[ingress_port]
     for i in range(port.first_ip, port.first_ip + port.n_ips):
         own = tables.own_ip[i]
@@ -100,7 +100,10 @@ def matches_target(tables, rule, header):
 
 @out_of_line
 def matches_packet(tables, rule, header):
-    """Tell whether a frame has behind its type what a rule asks for; UNSURE where nothing that can be read differs."""
+    """Tell whether what stands behind a frame's type is what a rule asks for.
+
+    UNSURE where nothing that can be read differs, but not all can be read.
+    """
     packet = header.packet
     if packet.kind == HIDDEN_PACKET:
         return UNSURE

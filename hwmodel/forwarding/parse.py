@@ -36,7 +36,7 @@ def reset_header(header):
 
 @entry
 def parse_header(frame, n_bytes, outer_kind, header):
-    """Parse a frame of which one kind of outer tag, or none, is a tag.
+    """Parse a frame; of outer tags one kind, or none, is taken for a tag.
 
     `frame` is a uint8 array of at least min(`n_bytes`, 26) bytes, `n_bytes` the frame's length without FCS. A frame
     that ends before 14 B, or in a recognised tag or the type after it, leaves `is_complete` 0 and `n_tag_bytes` 0.

@@ -7,7 +7,7 @@ from hwmodel.compiled.records import ints, record
 
 MAX_POLICERS = 1024
 POLICER_PARAMS = record(*ints("rate_bps", "burst"))
-# `remainder`: the fraction of a byte beside `tokens`, in parts of which a byte has as many at any rate.
+# `remainder`: the fraction of a byte beyond `tokens`, in units of 1 / PARTS_OF_BYTE of a byte, whatever the rate.
 POLICER = record(("params", POLICER_PARAMS), *ints("tokens", "remainder", "last_fs"))
 PARTS_OF_BYTE = 8 * 10**15  # bits of a byte, femtoseconds of a second: so `rate_bps` is parts a femtosecond
 

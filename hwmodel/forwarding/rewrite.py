@@ -1,4 +1,4 @@
-"""Tag out: the bytes of one copy of a frame as it leaves a port."""
+"""The bytes of one copy of a frame as it leaves a port, with tags added and taken off."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which of a function's rings a frame goes through: by its hash alone, or by an adapter's filters and RSS table.
 
-What is asked of a header is asked once for each port that gets a copy, and kept with the copy. docs/steering.md says
-in which order filters count, and which rule is from where.
+The ring is chosen once for each port that gets a copy of a header, and kept with the copy. docs/steering.md says in
+which order filters count, and which rule is from where.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ FLOW = record(
 )  # fmt: skip
 # What filters match: ANY in place of a number, `has_source` and `has_destination` 0, match all. `queue`: or DROPPED.
 FLOW_FILTER = record(("flow", FLOW), *ints("port", "has_source", "has_destination", "priority", "queue"))
-# `slot`: of a hash table, one more than the number of a signature in `signature`, whose queue stands beside it. A
-# signature is that of a pool's frames, as the adapter's hash has it. `n_without_room`: flows that found the table full.
+# `slot`: a hash table of numbers, plus 1, of the entries of `signature`, each of which has its queue beside it. A
+# signature is of a pool's frames, as in the adapter's hash. `n_without_room`: flows that found the table full.
 SIGNATURE_FILTER = record(("hash", I32), ("queue", I32))
 STEERING_COUNTS = record(*ints("n_signatures", "n_without_room"))
 STEERING = record(
@@ -69,7 +69,7 @@ def ring_of(function, rss_hash):
 
 @kernel
 def ring_code(ring):
-    """Return what stands in place of a hash where a ring is chosen: a number below 0."""
+    """Encode a chosen ring as a number below 0, which stands in place of a hash."""
     return -1 - ring
 
 

@@ -42,7 +42,7 @@ LOOKUP = record(*ints("n_entries"), ("entry", LOOKUP_ENTRY, (LOOKUP_SLOTS,)))
 PORT = record(
     *ints("is_enabled", "longest_bytes", "outer_kind", "port_vlan", "admit", "default_priority", "checks_source"),
     *ints("filters_types", "is_trusted", "loops_back", "loops_to_self", "vif", "ecid", "channel"),
-    # `guards`: bits of those that look at its frames; its own addresses of IP are `own_ip` from `first_ip` on.
+    # `guards`: a bit for each guard that checks its frames; its own addresses of IP are `own_ip` from `first_ip` on.
     *ints("guards", "first_ip", "n_ips"),
 )
 VLAN = record(("members", PORT_SET), ("untagged", PORT_SET))
@@ -51,15 +51,15 @@ TYPE_FILTER = record(*ints("ethertype", "port", "queue"))
 HASH_BITS = 4096
 HASHED = record(("is_set", U8, (HASH_BITS,)))
 CHANNEL = record(*ints("s_vid", "kind"), ("members", PORT_SET))
-# `guard`: the bit of the guard that it is of, whose stations it looks at; 0: of the access list. `reason`: of what it
-# denies. `following`: the entry from which on others are asked of a frame that it lets pass, the next list's first.
-# `rule`: the number of what it asks behind the type, or ANY.
+# `guard`: the bit of the guard that the entry belongs to, which applies to the ports that have that bit; 0: it is of
+# the access list. `reason`: the drop reason if it denies. `following`: the entry that is asked next of a frame that it
+# lets pass, the first of the next list. `rule`: the number of what it asks behind the type, or ANY.
 ACL_ENTRY = record(
     *ints("port", "source", "destination", "vlan", "ethertype", "action", "priority", "policer"),
     *ints("guard", "reason", "following", "rule"),
 )
-# An address of IP is four words of 32 bits, one of IPv4 the last of them, so that its prefix has 96 bits more.
-# `n_bits`: ANY or OWN without an address. `kind`: of the packets that have it.
+# An address of IP is four words of 32 bits, an IPv4 address the last of them, so that 96 is added to the length of its
+# prefix. `n_bits`: ANY or OWN without an address. `kind`: of the packets that have it.
 PREFIX = record(("n_bits", I32), ("kind", I32), ("word", U32, (4,)))
 SPAN = record(("least", I32), ("most", I32))  # `least`: or ANY
 # What an entry asks of a frame behind its type. `kinds`: bits of the packets that it may match; of ARP `source` and

@@ -106,7 +106,7 @@ def bridge_from_station(tables, header, decision):
 def remove_source_owners(tables, header, decision):
     """Take the stations that own the source address out: a reflected copy must not return to its sender.
 
-    Nobody owns a group's address, which a core's address table may give to ports.
+    A group address as source has no owner, though a core's address table may have ports for it.
     """
     if is_group(header.source):
         return

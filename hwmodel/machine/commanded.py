@@ -20,9 +20,10 @@ from hwmodel.machine.time.commands import next_command_fs
 
 @kernel
 def advance_through(servers, number, until_fs, n_events):
-    """Advance, and carry out the commands on the way, each before all else of its instant; return when the next is.
+    """Advance, and carry out the commands on the way, each before all else of its instant.
 
-    Of an event, or of a command. Where something is watched it goes from instant to instant, with a look behind each.
+    Return when the next event or command is. Where something is watched it goes from instant to instant, with a look
+    after each.
     """
     nic, words = servers[number], servers.view(np.int64)
     before = nic.clock.n_events
@@ -43,7 +44,7 @@ def advance_through(servers, number, until_fs, n_events):
             return min(at_fs, command_fs)
         nic.clock.now_fs = command_fs
         obey_due(nic, words, command_fs)
-        nic.scheduler.blocked_bytes = 0  # what the frame takes may have changed
+        nic.scheduler.blocked_bytes = 0  # the blocked frame may have gone, or need something else
         look_fs = command_fs
 
 

@@ -96,7 +96,7 @@ from hwmodel.machine.traffic.sources import begin, feed_hungry, hunger, source_t
 from hwmodel.machine.virtual_switch.passing import kicked, notified, switching_done
 
 NO_READ = -1
-# What is asked of the program that runs a server: all of a run; its start; to go on; its commands for time 0.
+# What a caller asks of the program that runs a server: a whole run; its start; to go on; its commands for time 0.
 WHOLE, BEGIN, ADVANCE, OBEY = range(4)
 
 
@@ -302,7 +302,7 @@ def handle(nic, now_fs):
             up_done(nic, link_at(nic, lane - UP_DONE), now_fs)
         else:
             completed = handle_rare(nic, now_fs)
-    # Called here alone, since it is long and is inlined.
+    # The only call: it is long and is inlined.
     if completed != NO_READ:
         read_complete(nic, now_fs, completed)
 
@@ -384,7 +384,7 @@ def advance(nic, until_fs, n_events):
             if start_links(nic, now_fs):
                 if nic.moves_due:
                     continue
-                # TLPs that start lead to nothing else, but for a DMA engine that has the next one ready later.
+                # Starting TLPs schedules nothing else, unless a DMA engine has the next one ready later.
                 if nic.params.has_engines:
                     elsewhere_fs = first_elsewhere(clock)
                 at_fs = min(elsewhere_fs, first_of_links(clock))
@@ -432,7 +432,7 @@ def run(servers, number, until_fs, n_events, part):
     (`BEGIN`) or to go on from there (`ADVANCE`), both of which return when the next event is.
     """
     nic = servers[number]
-    last_fs = min(until_fs, NEVER - 1)  # what never happens is no event
+    last_fs = min(until_fs, NEVER - 1)  # events at NEVER are none
     if part != ADVANCE:
         nic.ledger.is_stopping = 0
         if nic.clock.has_started == 0:

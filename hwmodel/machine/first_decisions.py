@@ -35,7 +35,7 @@ def number_flows(bridge, ledger):
 
 @kernel
 def wants_flood(bridge, number, shares_strays):
-    """Tell whether the ways of a flood are sought ahead: of many headers those of the first of each sender alone."""
+    """Tell whether a flood's ways are sought ahead; of unicast, with `shares_strays`, once for each sender and port."""
     hop, came = bridge.hop[number], bridge.hop_header[number]
     port = bridge.port[came.port]
     if hop.reason != NO_REASON:
@@ -136,9 +136,9 @@ def decide_first(servers, bridges, numbers, senders, firsts, first_ports, shares
 
 @entry
 def enter_flows(servers, bridges, at, senders, receivers):
-    """Enter flows in a ledger: of a server, of bridges where `at` is behind the last one; int64 (n,) of stations.
+    """Enter flows in a ledger: that of server `at`, or the bridges' if `at` is behind the last; int64 (n,) of stations.
 
-    A run that changes its tables has them from its begin: who counts them finds room for all.
+    A run whose tables change has all its flows from the start, so that whoever counts them has room for all.
     """
     ledger = servers[at].ledger if at < len(servers) else bridges[0].ledger
     for i in range(len(senders)):

@@ -10,9 +10,9 @@ COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
 NO_GROUP = -1  # of a frame with one copy
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 
-# `tx_class`: of traffic, where `nic.arbitration` has some. Of a grant: `read_bytes` are those that are read for it. Of
-# a send it may stand for several frames, which one read brings whole: `n_more` behind the first, the last of them of
-# `last_bytes`; `n_done` descriptors are done with it.
+# `tx_class`: the traffic class, with `nic.arbitration`. A frame in `grants` is a grant: `read_bytes` are read for it.
+# Of a send it may stand for several frames, which one read brings whole: `n_more` behind the first, the last of them of
+# `last_bytes`; with it `n_done` descriptors are done.
 FRAME = record(
     *ints("reads_left", "ready_fs", "n_reads", "link_bytes", "link_tlps"),
     ("journey", I32), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("queue", I32),

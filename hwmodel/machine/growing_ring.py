@@ -36,8 +36,8 @@ def entered(clock, queue):
 def widen_places(queue, entries, batches, head, tail):
     """Let a Tx or Rx ring use twice as many places for its entries from `head` to `tail`, with their batches.
 
-    Each takes a descriptor or more, so there are places enough for all descriptors of the ring; and for the frames
-    that begin in one Rx buffer, where they are coalesced.
+    There are enough for any ring: one for each of its descriptors, and for coalesced frames that begin in one Rx
+    buffer.
     """
     first, before = queue.first, queue.mask
     queue.first, queue.mask = queue.params.wide_first, 2 * before + 1

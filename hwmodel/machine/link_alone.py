@@ -33,7 +33,8 @@ TRANSFER = record(*ints("left_bytes", "begun_fs", "address"))
 # The link alone: transfers without end. `ring` holds what is left to come of each transfer being read.
 DMA_PARAMS = record(
     *ints("n_bytes", "does_read", "does_write", "writes_first", "most_ahead"),
-    # Where they lie in a window: place k is `unit_bytes` * k; none, and each lies at the start of its buffer.
+    # Transfers in a window: place k is at `unit_bytes` * k. With no places, each transfer is at the start of its
+    # buffer.
     *ints("n_places", "unit_bytes", "is_random"),
 )
 DMA = record(
@@ -119,7 +120,7 @@ def issue_reads(nic, now_fs):
 
 @kernel
 def may_write(nic):
-    """Say whether the next transfer may be written: one is sent and one waits, or as many as the engine has."""
+    """Say whether the next transfer may be written: P holds at most two, or as many as the engine writes at once."""
     dma = nic.dma
     if dma.params.writes_first:
         return dma.writes_begun == dma.reads_done

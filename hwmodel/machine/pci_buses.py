@@ -1,7 +1,7 @@
-"""Shared buses between several adapters and the bridge of their host: who has each next, by turns.
+"""Shared buses between several adapters and the bridge of their host: which master has each next, by turns.
 
 They run between two turns of the servers, as PCIe switches do. The masters of a bus are its adapters, in order, and
-then the host's bridge; what whoever is chosen sends begins a clock later, and so far servers may run ahead.
+then the host's bridge. A chosen master sends a clock later, and servers may run ahead by that much.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from hwmodel.machine.pcie.tree_state import NO_ONE
 MAX_BUSES = 64
 MOST_ON_BUS = 32  # adapters
 
-# `turn`: who had the bus last, by its place among the masters; `granted`: the adapter whose it was, or for which.
+# `turn`: the master that had the bus last, by its place; `granted`: the adapter that had it, or for which the bridge
+# did.
 BUS = record(
     *ints("n_members", "cycle_fs", "turn", "granted", "begins_fs"),
     ("member", I32, (MOST_ON_BUS,)),
 )
-# `ahead_fs`: what is chosen comes to no adapter before so much later.
+# `ahead_fs`: a choice reaches no adapter before so much later.
 BUSES = record(*ints("n_buses", "next_fs", "ahead_fs"), ("bus", BUS, (MAX_BUSES,)))
 
 

@@ -1,7 +1,7 @@
 """PCIe switches between adapters and hosts: what comes by their ports waits, takes turns, and goes on.
 
-They run between two turns of the servers, as bridges do. What a TLP that begins on one of their links leads to at an
-adapter or a host comes no sooner than the TLP's end, or its way through a switch; so far servers may run ahead.
+They run between two turns of the servers, as bridges do. A TLP that begins on one of their links affects an adapter or
+a host no sooner than at its end, or after its way through a switch; servers may run ahead by that much.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NOTHING = -1
 
 @kernel
 def leaves_fs(switch, begun_fs, ends_fs, out_fs):
-    """Return from when a TLP may leave a switch by a link that takes it so long; it came from one time to another."""
+    """Return when a TLP, which came from `begun_fs` to `ends_fs`, may leave a switch; it takes `out_fs` to go out."""
     if switch.params.cuts_through:
         return max(begun_fs, ends_fs - out_fs) + switch.params.latency_fs
     return ends_fs + switch.params.latency_fs
@@ -38,7 +38,7 @@ def leaves_fs(switch, begun_fs, ends_fs, out_fs):
 
 @kernel
 def stand(trees, hops, ready_fs, n_bytes, data_bytes, server, slot, came_by):
-    """Let a TLP stand in a queue of a switch, by when it may leave; of one instant by the port that brought it."""
+    """Insert a TLP into a queue of a switch, by when it may leave, then by the port that brought it."""
     place = hops.tail
     while place > hops.head:
         before = hops.ring[(place - 1) & (HOP_CAP - 1)]
@@ -82,7 +82,7 @@ def come_up(system, servers, port_number, way, begun_fs, ends_fs, n_bytes, data_
 
 @kernel
 def keep_for_peer(pcie, entry, n_bytes, server):
-    """Keep a write of another adapter where one has what comes down to it; return its place. `queue`: whose it is."""
+    """Keep another adapter's write among the TLPs coming down to a peer; return its place. `queue`: whose it is."""
     slot = keep_slot(pcie.tree.slots, entry)
     pcie.tree.slots.ring[slot].left_bytes = n_bytes
     pcie.tree.slots.ring[slot].queue = server
@@ -91,7 +91,7 @@ def keep_for_peer(pcie, entry, n_bytes, server):
 
 @kernel
 def stand_at_root(system, servers, server, slot, at_fs):
-    """Let a peer's write that has come to the root port stand there for the peer, to be cut as it was."""
+    """Let a peer's write that has come to the root port wait there for the peer, to go on as the same TLP."""
     peer = link_at(servers[server], 0).tree.params.peer
     queue = link_at(servers[peer], 0).down.first
     entry = queue.ring[queue.tail & queue.mask]
@@ -128,7 +128,7 @@ def take_from_adapters(system, servers):
 
 @kernel
 def go_down(system, servers, switch, way, begun_fs, ends_fs, n_bytes, data_bytes, server, slot, came_by):
-    """Let a TLP go to the lower port of a switch behind which its adapter is; `came_by`: by which it came, or above."""
+    """Let a TLP go to a switch's lower port towards its adapter; `came_by`: the lower port it came by, or above."""
     trees = system.trees
     port = trees.port[switch.params.port_to[server]]
     if port.params.below == NO_ONE:
@@ -176,7 +176,7 @@ def comes_to(system, server, at_fs):
 
 @kernel
 def return_write(system, servers, switch, came_by, at_fs, data_bytes):
-    """Let the credits of a posted TLP return that has left a switch downward, to whence it came."""
+    """Return a posted TLP's credits, as it leaves a switch downward, to the lower port it came by, or to above."""
     if came_by == NO_ONE:
         insert(switch.down.returned[POSTED], at_fs, data_bytes)
     else:
@@ -185,7 +185,7 @@ def return_write(system, servers, switch, came_by, at_fs, data_bytes):
 
 @kernel
 def give_back_writes(system, servers, switch):
-    """Let the credits return of peers' writes that have left a switch by adapters' links."""
+    """Return the credits of peers' writes that have left a switch by adapters' links."""
     params = switch.params
     for at in range(params.first_port, params.first_port + params.n_ports):
         server = system.trees.port[at].params.server
@@ -228,7 +228,7 @@ def head_of(hops):
 def may_go(queues, link, now_fs):
     """Return which of two queues may send its head on a link now, or `NOTHING`; `queues.waiting`: P, and NP or CPL.
 
-    A read or a completion may let writes by, no write a read.
+    Writes may pass a blocked read or completion; neither passes a write.
     """
     waiting = queues.waiting
     posted_fs, second_fs = first_fs(waiting[POSTED]), first_fs(waiting[SECOND])
@@ -242,7 +242,7 @@ def may_go(queues, link, now_fs):
 
 @kernel
 def next_turn(trees, switch, now_fs):
-    """Return which lower port sends up next, by its place, times two, with the queue; or `NOTHING`."""
+    """Return which lower port sends up next, as twice its place plus the queue; or `NOTHING`."""
     params = switch.params
     if switch.left > 0:
         way = may_go(trees.port[params.first_port + switch.turn], switch.up, now_fs)
@@ -301,9 +301,9 @@ def return_to_port(system, servers, port, way, at_fs, data_bytes):
 
 @kernel
 def next_at_root(servers, switch, now_fs):
-    """Return which adapter's queue at the root port sends next, by its place, times two, with the queue; or `NOTHING`.
+    """Return which adapter's queue at the root port sends next, as twice its place plus the queue; or `NOTHING`.
 
-    The head that entered first, P before CPL, then by adapter; completions without credits let doorbells by.
+    The head that entered first, P before CPL, then by adapter; doorbells pass completions that lack credits.
     """
     posted_fs, completion_fs = np.int64(NEVER), np.int64(NEVER)
     posted_at, completion_at = NOTHING, NOTHING
@@ -328,7 +328,7 @@ def next_at_root(servers, switch, now_fs):
 
 @kernel
 def cut_at_root(pcie, way):
-    """Cut the next TLP of a transaction at the root port; return where it is kept, its bytes on a link beside it."""
+    """Cut the next TLP of a transaction at the root port; return its slot, whose `left_bytes` are those on a link."""
     queue = pcie.down.second if way == SECOND else pcie.down.first
     entry = queue.ring[queue.head & queue.mask]
     data_bytes, overhead_bytes = entry.left_bytes, pcie.params.request_bytes

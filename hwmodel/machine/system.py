@@ -35,7 +35,7 @@ MAX_BRIDGES = 64
 MAX_THREADS = 64
 
 # Of a port of an adapter: the bridge at the other end of its wire (by its place among the bridges), the port there, and
-# how much later than that bridge begins to send anything of it can come.
+# the least time from that bridge's beginning to send until anything of it comes here.
 END = record(*ints("bridge", "port", "crossing_fs"))
 WORDS_A_LINE = 8  # of the processor's caches
 # Of a server or a bridge. `safe_fs`: all that it sends up to then is known. `next_fs`: when its next event is. `end`:
@@ -74,7 +74,7 @@ LOOKS = 2000  # at a flag, some tens of microseconds, before a thread that waits
 
 @kernel
 def learn_beyond(nic, bridge, port_number, crossing):
-    """Let a frame on a wire, and all later ones of its kind, name what it is at the bridge, if nobody has asked yet."""
+    """Give a frame on a wire, and all later ones of its kind, its hop at the bridge, if it has none yet (below 0)."""
     if crossing.template < 0:
         kind = -1 - crossing.template
         crossing.template = hop_of_copy(nic, bridge, port_number, kind)
@@ -420,9 +420,9 @@ def run_system(systems, servers, bridges, until_fs, n_events, thread):
     """Advance all servers and bridges to `until_fs`; return why they stopped (`DONE`, ...).
 
     `systems` is a one-element record array of SYSTEM, `servers` one of SERVER, `bridges` one of BRIDGE. After
-    `n_events` events, or where a server stops, all that run beside it come to the end of what they were given.
-    `thread` 0 does all that is no other's share; each other one of `system.n_shares` runs its own beside it, and
-    returns when thread 0 has come to the end, 0. Before, all that they show is 0.
+    `n_events` events, or where a server stops, all that run beside it come to the end of what they were given. `thread`
+    0 does all that is no other thread's share. Each other one of `system.n_shares` runs its own share beside it, and
+    returns 0 when thread 0 has come to the end. All flags must be 0 at the start.
     """
     system = systems[0]
     if thread > 0:

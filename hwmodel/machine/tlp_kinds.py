@@ -26,8 +26,8 @@ STRICT_ORDER, RELAXED_ORDER, ID_ORDER = range(3)  # `pcie.params.ordering`
 class TlpKind(NamedTuple):
     """Say of a kind what it is called, which way it goes, of which class it is, what for, and what answers it.
 
-    `purpose`: by the names of `pcie.up` and `pcie.down` in the result. `served_by`: for what a unit of it is: a frame
-    that is read, a copy that is written, an Rx descriptor.
+    `purpose`: by the names of `pcie.up` and `pcie.down` in the result. `served_by`: the unit by which its cost is
+    counted: a frame that is read, a copy that is written, an Rx descriptor.
     """
 
     words: str

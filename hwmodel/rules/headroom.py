@@ -23,7 +23,7 @@ MAC_BITS, HIGHER_LAYER_BITS = 4096, 6144
 XAUI_BITS, PHY_BITS = 2048, 12800
 XAUI_BITS_X540, PHY_BITS_X540 = 8192, 25600
 BITS_A_KILOBYTE = 8192
-SLACK = (36, 25)  # by which the formula takes more than the delays
+SLACK = (36, 25)  # the factor by which the formula exceeds the delays
 
 
 def interface_bits(device: str | None) -> int:
@@ -46,7 +46,7 @@ def headroom_bits(device: str | None, longest_on_link: int, longest_of_class: in
 
 
 def kilobytes(bits: int) -> int:
-    """Return the kilobytes, of 1024 B, that so many bits begin."""
+    """Return so many bits in kilobytes of 1024 B, rounded up."""
     return (bits + BITS_A_KILOBYTE - 1) // BITS_A_KILOBYTE
 
 
@@ -66,8 +66,8 @@ def needed_bytes(own_bytes: int, other_bytes: int, response_bit_times: int) -> i
     """Return the room that this model's machine needs above the high mark, at most; lengths are without FCS.
 
     The mark is crossed by a frame of `other_bytes`; the control frame waits for one of `own_bytes` that has just begun,
-    and takes effect `response_bit_times` behind its end, when another frame of `other_bytes` has just begun. In between
-    the line brings what has the most bytes for its time.
+    and takes effect `response_bit_times` behind its end, when another frame of `other_bytes` has just begun. Meanwhile
+    the line brings frames of `other_bytes` without a break, the most bytes for the time.
     """
     overhead = WIRE_OVERHEAD_BYTES + FCS_BYTES
     wait = BITS_PER_BYTE * (own_bytes + overhead) + CONTROL_BITS + response_bit_times
@@ -76,7 +76,7 @@ def needed_bytes(own_bytes: int, other_bytes: int, response_bit_times: int) -> i
 
 
 def fields_of_control_frame(opcode: int, times: dict[int, int]) -> bytes:
-    """Return what stands behind the type of a control frame; `times`: quanta by priority, of PAUSE that of 0."""
+    """Return what stands behind the type of a control frame; `times`: quanta by priority, of PAUSE under priority 0."""
     if opcode == PAUSE_OPCODE:
         return opcode.to_bytes(2, "big") + times[0].to_bytes(2, "big")
     enabled = sum(1 << priority for priority in times)

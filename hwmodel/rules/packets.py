@@ -8,7 +8,7 @@ from hwmodel.rules.steering import SCTP, TCP, UDP
 from hwmodel.rules.switch_modes import C_TAG, OUTER_TAGS
 
 TYPE_IPV4, TYPE_ARP, TYPE_IPV6 = 0x0800, 0x0806, 0x86DD
-# Behind which anything may stand that a receiver takes off: a frame that has one as its type.
+# Types of tags: a frame that has one of them as its type hides its packet, since a receiver may take the tag off.
 HIDING_TYPES = (C_TAG.ethertype, *(tag.ethertype for tag in OUTER_TAGS))
 
 ICMP, ICMPV6 = 1, 58

@@ -73,7 +73,7 @@ def write_phases(bus: BusSettings) -> Phases:
 
 
 def answer_phases(bus: BusSettings) -> Phases:
-    """Count the clocks of what brings data to who reads: of PCI a read, of PCI-X a write of the host's."""
+    """Count the clocks of what brings a reader its data: on PCI the read; on PCI-X a transaction like a write."""
     if bus.kind == "pci":
         return Phases(2, 1, max(1, bus.decode_clocks - 1) - 1 + bus.initial_wait_clocks)
     return write_phases(bus)
@@ -95,7 +95,7 @@ def request_clocks(bus: BusSettings) -> int:
 
 
 class Stretch(NamedTuple):
-    """Hold what a bus does for some clocks of a transaction, in the order in which that goes by."""
+    """Hold a stretch of a transaction: what the bus does, and for how many clocks."""
 
     what: str
     clocks: int
@@ -129,7 +129,7 @@ def _address(bus: BusSettings) -> Iterator[Stretch]:
 
 
 def faster(bus: BusSettings) -> tuple[tuple[str, str | int, str | int], ...]:
-    """Return what of a bus makes it the next faster one, with its value and the new one; nothing for the fastest.
+    """Return the settings that make a bus the next faster one, each with its old and new value; none for the fastest.
 
     A faster clock of its kind comes first, then twice the width, then PCI-X at its highest clock.
     """

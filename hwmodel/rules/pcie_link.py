@@ -22,7 +22,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 DllpModel = Literal["none", "spec", "tlp4", "tlp1", "pcie_bench"]
 LANE_WIDTHS = (1, 2, 4, 8, 12, 16, 32)
 DLLP_BYTES = 8
-DATA_DESCRIPTOR_BYTES = 16 * 1024  # of a send, for which a data descriptor stands (Linux ixgbe.h: IXGBE_MAX_TXD_PWR 14)
+DATA_DESCRIPTOR_BYTES = 16 * 1024  # of a send, that a data descriptor covers (Linux ixgbe.h: IXGBE_MAX_TXD_PWR 14)
 DESCRIPTOR_BYTES = 16  # of an Rx ring, and of a Tx ring unless `nic.tx_descriptor` says otherwise
 # A doorbell that carries its descriptor: a cache line, which write combining sends as one write (Kalia, Kaminsky,
 # Andersen, USENIX ATC 2016, 2.1), and up to which rdma-core's mlx5 rounds descriptors (qp.c: align(size * 16, 64)).
@@ -224,7 +224,7 @@ def tlp_overhead(address_bits: int = 64, ecrc: bool = False) -> TlpOverhead:
 
 
 def tlp_overhead_of(pcie: LinkSettings) -> TlpOverhead:
-    """Give the bytes beside the data of the configured link's TLPs, or what a bus could carry meanwhile."""
+    """Give the bytes beside the data of the configured link's TLPs; of a bus, what it could carry in those clocks."""
     if pcie.bus is None:
         return tlp_overhead(pcie.address_bits, pcie.ecrc)
     clocks = (pci_bus.write_clocks, pci_bus.request_clocks, pci_bus.answer_clocks, pci_bus.request_clocks)
@@ -232,7 +232,7 @@ def tlp_overhead_of(pcie: LinkSettings) -> TlpOverhead:
 
 
 def word_bytes_of(pcie: LinkSettings) -> int:
-    """Give the bytes of the whole words as which data count: 4, those of a bus, 1 as the published pcie-bench model."""
+    """Give the bytes of the words that data fill up: 4, a bus's width, or 1 as in the published pcie-bench model."""
     if pcie.bus is not None:
         return pci_bus.word_bytes(pcie.bus)
     return 1 if pcie.dllp_model == "pcie_bench" else 4

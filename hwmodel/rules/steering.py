@@ -9,7 +9,7 @@ VERIFICATION_KEY = bytes.fromhex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30
 KEY_BYTES = len(VERIFICATION_KEY)
 LARGEST_TABLE = 512  # entries: Linux ixgbe, IXGBE_MAX_RETA_ENTRIES (X550)
 USUAL_TABLE = 128  # the same, of the 82599 and X540
-HASH_BITS = 31  # kept of a hash, which so is never below 0
+HASH_BITS = 31  # bits kept of a hash, so that it is never negative
 
 # IANA, assigned internet protocol numbers.
 TCP, UDP, SCTP = 6, 17, 132

@@ -1,4 +1,4 @@
-"""The modes of an adapter's switch, and the tags that frames bear: a table of each, which all else asks.
+"""The modes of an adapter's switch, and the tags that frames bear: one table of each, used by all other code.
 
 IEEE 802.1Q clause 9.6 (C-TAG, S-TAG), IEEE 802.1BR clause 7.5 (E-TAG); the VN-Tag of the Cisco proposal that went
 before 802.1BR, as Wireshark decodes it. `forwarding/outer_tag.py` has what the compiled parts do with each outer tag.
@@ -57,7 +57,7 @@ class TagFormat:
     def places(self) -> dict[str, Place]:
         """Return where each field is in the number after the type.
 
-        The shift and the mask of its low bits, those of the bits above, and how many the low bits are.
+        The shift and the mask of its low bits, the shift and the mask of its high bits, and the number of low bits.
         """
         parts: dict[str, list[tuple[int, int]]] = {}
         at = 8 * (self.n_bytes - TYPE_BYTES)

@@ -58,9 +58,9 @@ def credits_of_weights(weights: Sequence[int], longest_frame_bytes: int) -> tupl
 
 
 def rate_factor(rate_bps: int, link_bps: int) -> int:
-    """Return by what the link's rate is divided for a rate that is no higher, in units of 2^-14, cut to whole ones.
+    """Return by what the link's rate is divided to get a rate not above it, in units of 2^-14, rounded down.
 
-    It is beyond its 28 bits, `MOST_FACTOR`, where the rate is less than a 16384th.
+    It exceeds its 28 bits, `MOST_FACTOR`, where the rate is less than a 16384th of the link's.
     """
     return (link_bps << FRACTION_BITS) // rate_bps
 
@@ -71,5 +71,5 @@ def rate_register(rate_bps: int, link_bps: int) -> int:
 
 
 def rate_kept(rate_bps: int, link_bps: int) -> Fraction:
-    """Return the rate to which an adapter holds a queue that is to have at most `rate_bps`."""
+    """Return the rate to which an adapter holds a queue limited to `rate_bps`: that or, by rounding, slightly more."""
     return Fraction(link_bps << FRACTION_BITS, rate_factor(rate_bps, link_bps))

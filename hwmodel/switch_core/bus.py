@@ -13,7 +13,7 @@ from hwmodel.switch_core.state import NOBODY
 
 @kernel
 def choose_port(core, pointer, bus_free):
-    """Return the port granted next, and the cycle of the grant; a frame is left."""
+    """Return the port granted next, and the cycle of the grant; some frame must be waiting."""
     soonest = NEVER
     for port in range(core.n_ports):
         if core.ingress[port].head != NOBODY:

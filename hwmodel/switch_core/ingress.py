@@ -1,7 +1,7 @@
 """The ingress FIFO of a port of the switch core: in which cycles a frame's beats are accepted.
 
-A frame's words wait only for words of frames before it, which the bus has been granted when this frame is the port's
-first; so a frame is taken in whole, as soon as the one before it has its grant.
+A frame's words wait only for room that earlier frames take up. All of these have their grants by the time this frame is
+the port's first; so a frame is taken in whole, as soon as the one before it has its grant.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def forget_reads(ingress, word):
 
 @kernel
 def waits_for_words_given_back(ingress, oldest, offered):
-    """Say whether a frame's first beat cannot be accepted as soon as it is offered, as what is given back is not free.
+    """Say whether a frame's first beat has to wait a cycle, for words that the frame before gave back at its end.
 
-    It is in the cycle after; only a beat right behind the frame before comes sooner.
+    They are free a cycle late, so only a beat right behind that frame has to.
     """
     if ingress.n_given_back == 0 or offered > ingress.free_at:
         return False
@@ -55,7 +55,7 @@ def waits_for_words_given_back(ingress, oldest, offered):
 
 @kernel
 def given_back(frame, n_waiting_words, n_stored_beats):
-    """Return the words that a frame gives back with its last beat: if that is empty, or the one that is too many."""
+    """Return the words that a frame gives back with its last beat: if that is empty, or is one more than are stored."""
     return n_waiting_words - frame.n_words if n_stored_beats == frame.n_beats else 0
 
 

@@ -1,7 +1,7 @@
 """The output queues and readers of the switch core: which copies find room, and when their beats leave.
 
-Each port runs by itself, up to the cycle in which its next copy is written: everything chosen until then is known.
-Between the stalls of its output a copy leaves a beat each ready cycle, so that its cycles come from the rank of one.
+Each port runs by itself, up to the cycle in which its next copy is written: everything chosen until then is known. A
+copy leaves a beat in each cycle in which its output is ready, so all its cycles follow from the rank of one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def step_at(output, step):
 
 @kernel
 def steps_before(output, cycle):
-    """Return how many steps of the copy that an output sends are made before a cycle; it may exceed those there are."""
+    """Return how many steps of the copy that an output sends are made before a cycle; may exceed the copy's steps."""
     sending = output.sending
     if cycle <= sending.step_0:
         return 0
@@ -120,7 +120,7 @@ def choose_until(core, output, port, copies, until):
 
 @kernel
 def words_in_queue(core, output, queue, cycle):
-    """Return the occupancy of a queue in a cycle up to which, that one not included, the port has chosen."""
+    """Return the occupancy of a queue in a cycle; the port has made its choices up to that cycle, but not in it."""
     sending = output.sending
     n_words = output.queue[queue].n_words
     if sending.queue == queue:
@@ -132,7 +132,7 @@ def words_in_queue(core, output, queue, cycle):
 
 @kernel
 def write_copy(core, output, port, copies, number, written):
-    """Put a copy into its queue in a cycle up to which, that one included, the port has chosen."""
+    """Put a copy into its queue in a cycle; the port has made its choices up to that cycle, and in it."""
     copy = copies[number]
     queue = output.queue[copy.queue]
     copy.following = NOBODY

@@ -17,13 +17,13 @@ def schedule_at(core, output, cycle):
 
 @kernel
 def next_change(core, output):
-    """Return the cycle from which the settings behind those that stand do; one after NEVER if these stay."""
+    """Return the cycle from which the next register settings stand; NEVER + 1 if there are none."""
     return core.schedule[output.schedule + 1].from_cycle if output.schedule + 1 < core.n_schedules else NEVER + 1
 
 
 @kernel
 def enlist(output, queue, quantum):
-    """Append a queue that gets its first waiting frame to the list of the kind deficit."""
+    """Append a queue that gets its first waiting frame to the list of the deficit round robin."""
     output.listed[output.n_listed] = queue
     output.n_listed += 1
     output.queue[queue].deficit = quantum
@@ -61,7 +61,7 @@ def turn(output, at, quantum):
 
 @kernel
 def choose_queue(core, output, settings, may_send, at, head_bytes):
-    """Return the queue chosen in this cycle, or -1 if the cycle goes to a turn of the kind deficit.
+    """Return the queue chosen in this cycle, or -1 if the deficit round robin spends the cycle on a turn.
 
     `may_send`: a bitmap of the queues with waiting frames that are not paused, one at least; `at` is the place on the
     list of the first of them, `head_bytes` the length of its first frame.

@@ -48,7 +48,7 @@ CORE_COPY = record(
 )
 
 # A frame read from an ingress FIFO: the number of words of the port's frames before it, and its grant. `n_given_back`:
-# words of the frame taken in last that it turned out not to need with its last beat, and that are free a cycle late.
+# words that the frame taken in last gave back with its last beat, and that are free a cycle late.
 READ_FRAME = record(*ints("words_before", "n_words", "grant"))
 INGRESS = record(
     *ints("head", "ready_at", "free_at", "n_given_back", "words_before", "oldest_read", "n_read"),

@@ -19,7 +19,7 @@ Write = Callable[[str], object]
 
 
 def open_capture(path: str) -> Iterator[PcapBlock]:
-    """Read the first frames of a capture, so that a file that is none is refused at once; give all its blocks."""
+    """Read the first block of a capture, so that a file that is not one is refused at once; return all its blocks."""
     blocks = read_blocks(path, BLOCK_BYTES)
     first = list(itertools.islice(blocks, 1))
     return itertools.chain(first, blocks)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hwmodel.config.switch import Switch
 
 AUTO = "auto"  # the port that owns a frame's source address; the uplink for addresses of nobody
-# Two tags, as many as a copy can have more than its frame.
+# Two tags: the most that a copy can have beyond its frame.
 MOST_ADDED_BYTES = 12
 
 Records = np.recarray[Any, Any]

@@ -30,7 +30,7 @@ _mac_text = lru_cache(maxsize=1 << 16)(format_mac)
 
 
 class FrameTable:
-    """Write the rows of the table; rows of frames that fare the same are put together once."""
+    """Write the rows of the table; the text for frames with the same tags and decision is composed once."""
 
     def __init__(self, switch: FrameSwitch) -> None:
         self._name_of = switch.name_of
@@ -53,7 +53,7 @@ class FrameTable:
             n_bytes = str(original[index])
             if captured[index] < original[index]:
                 n_bytes = f"{captured[index]}/{n_bytes}"
-            # The parser reads no address where there is no whole header.
+            # The parser reads no addresses unless the header is whole.
             has_macs = captured[index] >= HEADER_BYTES
             pair = (_mac_text(source), _mac_text(destination)) if has_macs else ("-", "-")
             number = decided.first_frame + index

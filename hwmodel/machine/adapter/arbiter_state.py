@@ -16,7 +16,8 @@ from hwmodel.rules.transmit_credits import MOST_CLASSES
 CLASS_PARAMS = record(*ints("refill_bytes", "most_bytes", "group", "is_link_strict", "is_group_strict"))
 GROUP_PARAMS = record(*ints("refill_bytes", "most_bytes"))
 POOL_PARAMS = record(*ints("refill_bytes", "most_bytes"))
-# `goes_by_order`: the class of the highest number first, else in turn. `room_bytes`: of the Tx buffer, for each class.
+# `reads_by_order`, `sends_by_order`: of the classes that have credits, the highest number goes first, else round robin.
+# `weighs_pools`: pools need credits too. `room_bytes`: of the Tx buffer, for each class.
 ARBITER_PARAMS = record(
     *ints("n_classes", "reads_by_order", "sends_by_order", "weighs_pools", "room_bytes"),
     ("of_class", CLASS_PARAMS, (MOST_CLASSES,)),
@@ -27,17 +28,19 @@ ARBITER_PARAMS = record(
 # `wants`: whether the class has something that may go now.
 PLANE_CLASS = record(*ints("wants", "credits_bytes", "group_credits_bytes"))
 PLANE = record(*ints("pointer"), ("of_class", PLANE_CLASS, (MOST_CLASSES,)))
-# `held`: classes, as a mask, that do not want though copies wait: they are stopped, or have no room where they go.
+# `held`: mask of the classes that may not send although copies wait: flow control has stopped them, or there is no room
+# where they go.
 PACKET_PLANE = record(*ints("n_waiting"), ("plane", PLANE), ("queue", CLASS_QUEUE, (MOST_CLASSES,)), *ints("held"))
-# Frame bytes with FCS by class: that began on the wire, that went to VMs by the switch; and read, of each pool.
+# Frame bytes with FCS: by class, those begun on the wire and those switched to VMs; by pool and class, those read.
 ARBITER_COUNTS = record(
     ("wire_bytes", I64, (MOST_CLASSES,)),
     ("local_bytes", I64, (MOST_CLASSES,)),
     ("read_bytes", I64, (MAX_FUNCTIONS * MOST_CLASSES,)),
 )
-# `next_pool`: by class, from which function on the next is sought. `pool`: credits of a function in a class.
-# `level_bytes`: what each class holds of the Tx buffer. `local`, `wire`: what leaves the Tx buffer for VMs, for the
-# wire of each port. `receives`: the buckets of what functions may receive.
+# `next_pool`: by class, the function from which the search for the next one starts. `pool_credits_bytes`: credits of
+# each function in each class. `level_bytes`: what each class holds of the Tx buffer. `local`, `wire`: the planes of
+# copies that leave the Tx buffer for VMs, and for each port's wire. `receives`: token buckets of the functions' receive
+# limits.
 ARBITER = record(
     ("params", ARBITER_PARAMS),
     *ints("chosen_class"),

@@ -1,4 +1,4 @@
-"""Which class of traffic is next in a plane: those that are strict, groups by their credits, classes by theirs."""
+"""Which traffic class is next in a plane: link-strict classes first, then by the credits of groups and of classes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOBODY = -1  # in place of the number of a class, a ring or a function
 
 @kernel
 def strict_on_link(params, plane):
-    """Return the highest class that wants to go and goes before all, or `NOBODY`."""
+    """Return the highest link-strict class that wants to go, or `NOBODY`."""
     found = NOBODY
     for number in range(params.n_classes):
         if plane.of_class[number].wants and params.of_class[number].is_link_strict:
@@ -19,7 +19,7 @@ def strict_on_link(params, plane):
 
 @kernel
 def strict_in_group(params, plane, group):
-    """Return the highest class of a group that wants to go and goes before the group's others, or `NOBODY`."""
+    """Return the highest group-strict class of a group that wants to go, or `NOBODY`."""
     found = NOBODY
     for number in range(params.n_classes):
         own = params.of_class[number]
@@ -30,7 +30,10 @@ def strict_in_group(params, plane, group):
 
 @kernel
 def may_go(params, plane, number):
-    """Say whether a class wants to go and has the credits: its group's, and its own unless it is strict there."""
+    """Say whether a class wants to go and may.
+
+    Its group must have credits, and it must be the group's strict class or, if no strict one wants to go, have credits.
+    """
     group = params.of_class[number].group
     if plane.of_class[number].wants == 0 or plane.of_class[group].group_credits_bytes <= 0:
         return False
@@ -49,7 +52,7 @@ def may_one_go(params, plane, group):
 
 @kernel
 def give_to_classes(params, plane):
-    """Let a class of each group that has credits, and one that wants to go, have some of its own."""
+    """Refill the classes of each group that has credits and a class that wants to go, until one of them may."""
     for number in range(params.n_classes):
         group = params.of_class[number].group
         if plane.of_class[number].wants == 0 or plane.of_class[group].group_credits_bytes <= 0:
@@ -63,7 +66,7 @@ def give_to_classes(params, plane):
 
 @kernel
 def give_to_groups(params, plane):
-    """Give each group that has classes with credits those of a round."""
+    """Give each group that is configured with credits those of one round."""
     for group in range(len(plane.of_class)):
         own, state = params.group[group], plane.of_class[group]
         if own.most_bytes > 0:
@@ -72,7 +75,7 @@ def give_to_groups(params, plane):
 
 @kernel
 def next_class(params, plane, by_order):
-    """Return the class that goes next in a plane, whose `wants` are set, and move the pointer; `NOBODY` if none may."""
+    """Return the class that goes next in a plane, of those with `wants`, and move the pointer; `NOBODY` if none has."""
     number = strict_on_link(params, plane)
     if number != NOBODY:
         return number
@@ -93,7 +96,7 @@ def next_class(params, plane, by_order):
 
 @out_of_line
 def charge_class(params, plane, number, n_bytes):
-    """Take what a class has sent from its credits and its group's; one that goes before all needs none."""
+    """Take what a class has sent from its group's credits, and its own unless group-strict; none if link-strict."""
     own = params.of_class[number]
     if own.is_link_strict:
         return

@@ -61,7 +61,7 @@ def obey_due(nic, words, now_fs):
     if nic.reads.has_freed:
         nic.reads.has_freed = 0
         if has_waiting_reads(nic):
-            issue(nic, now_fs)  # as behind any event: reads that have waited take what is free before others join
+            issue(nic, now_fs)  # as after any event: reads already waiting take the freed tags before new ones join
 
 
 @kernel

@@ -52,7 +52,7 @@ def note_wanting(nic, scheduler):
 
 @kernel
 def owed_pool(nic, scheduler, tx_class, now_fs):
-    """Return the next function with something of a class that has had less than its guarantee, or `NOBODY`."""
+    """Return the next function behind its guarantee that has something of a class to send, or `NOBODY`."""
     n = nic.params.n_functions
     for step in range(n):
         number = (scheduler.owed_pointer + step) % n
@@ -65,7 +65,7 @@ def owed_pool(nic, scheduler, tx_class, now_fs):
 
 @kernel
 def next_pool(nic, tx_class):
-    """Return the function whose queue of a class is next: in turn, of those that have credits where these count."""
+    """Return the function whose queue of a class is next: round robin, if pools are weighted of those with credits."""
     arbiter, n = nic.arbiter, nic.params.n_functions
     while True:
         for step in range(n):
@@ -85,7 +85,10 @@ def next_pool(nic, tx_class):
 
 @out_of_line
 def choose_by_credits(nic, scheduler, now_fs):
-    """Return the function whose frame is read next, its next ring set; `NOBODY` if no class with one has room."""
+    """Return the function whose frame is read next and set its next ring; `NOBODY` if no class may read.
+
+    A class may if it has a frame to read, and room in the Tx buffer.
+    """
     arbiter = nic.arbiter
     note_wanting(nic, scheduler)
     tx_class = next_class(arbiter.params, arbiter.plane, arbiter.params.reads_by_order)
@@ -105,7 +108,7 @@ def choose_by_credits(nic, scheduler, now_fs):
 
 @out_of_line
 def charge_credits(nic, scheduler, n_bytes):
-    """Take what is picked from the credits of its class, and of its pool unless it was for a guarantee."""
+    """Charge what is picked to the credits of its class, and of its pool unless it was for a guarantee."""
     arbiter = nic.arbiter
     tx_class = arbiter.chosen_class
     charge_class(arbiter.params, arbiter.plane, tx_class, n_bytes)

@@ -16,7 +16,7 @@ RX_DESCRIPTOR_SHIFT = DESCRIPTOR_BYTES.bit_length() - 1
 def want_descriptors(nic, fetches, shift, ring_queue, ring_length, first_descriptor, n_descriptors):
     """Queue a fetch of descriptors of 2**shift bytes at the arbiter, cut where the ring wraps and at multiples of MRRS.
 
-    The queue can be widened to room for each descriptor of all rings in a fetch of its own.
+    The queue cannot overflow: it can grow to hold a fetch for each single descriptor of all rings.
     """
     left = n_descriptors
     position = first_descriptor % ring_length
@@ -38,16 +38,16 @@ def want_descriptors(nic, fetches, shift, ring_queue, ring_length, first_descrip
 def up_to_boundary(position, ring_length, batch):
     """Return how many descriptors a fetch asks for at most: up to the next multiple of its batch in the ring.
 
-    So after a fetch of fewer the next ones are aligned again.
+    After a shorter fetch, the following ones are aligned again.
     """
     return batch - position % ring_length % batch
 
 
 @kernel
 def come_into_use(nic):
-    """Let one more ring share the chip's descriptors: those that have more Rx descriptors there lose what is beyond.
+    """Let one more ring share the descriptor cache: Rx rings that exceed their share now give the excess back.
 
-    The ring of the Rx buffer's head keeps what it has.
+    Not so the ring of the Rx buffer's head, nor one with fetches under way.
     """
     nic.cache.n_rings += 1
     share_out(nic)
@@ -78,7 +78,7 @@ def share_out(nic):
 
 @kernel
 def told(nic, now_fs, number, n):
-    """Receive a Tx doorbell: the driver has posted `n` more frames."""
+    """Receive a Tx doorbell: the driver has posted `n` more descriptors."""
     queue = nic.tx_queue[number]
     if nic.params.shared_cache > 0 and queue.is_used == 0:
         queue.is_used = 1
@@ -91,7 +91,7 @@ def told(nic, now_fs, number, n):
 
 @out_of_line
 def lacks_next(nic, queue):
-    """Say whether descriptors of a ring's next frame, or send, are neither on the chip nor on their way."""
+    """Say whether a ring lacks descriptors of its next frame, or send: neither cached nor being fetched."""
     on_chip = queue.cached + queue.requested
     if nic.guests.params.mss_bytes == 0:
         return on_chip == 0
@@ -100,7 +100,7 @@ def lacks_next(nic, queue):
 
 @inlined
 def fetch_tx(nic, now_fs, number):
-    """Ask for the Tx descriptors that the driver has told, a batch at a time, while the cache has room for a batch."""
+    """Fetch Tx descriptors that doorbells have announced, a batch at a time, while the cache has room for a batch."""
     params, cache = nic.params, nic.cache
     queue = nic.tx_queue[number]
     while queue.known > 0 and queue.cached + queue.requested + cache.fetch_batch <= cache.descriptor_cache:
@@ -131,7 +131,7 @@ def want_rx(nic, number, n_descriptors):
 def fetch_rx(nic, number):
     """Prefetch Rx descriptors: up to a whole batch while fewer than `rx_prefetch` are on the chip or on their way.
 
-    Where rings share the cache one that no frame has come to waits for its first.
+    Where rings share the cache, a ring that no frame has come to yet prefetches nothing.
     """
     params, cache = nic.params, nic.cache
     queue = nic.rx_queue[number]
@@ -152,8 +152,8 @@ def fetch_rx(nic, number):
 def fetch_rx_on_demand(nic, number, n_needed):
     """Fetch what the frame at the head needs beyond what is on its way; return False if the ring has too few.
 
-    No frame needs more than a ring's own cache holds, so there is room for a descriptor at least while some are
-    lacking, beyond the ring's share if it must be.
+    No frame needs more descriptors than a ring's own cache holds, so while some are lacking there is room for at least
+    one; the fetch may exceed the ring's share.
     """
     params = nic.params
     queue = nic.rx_queue[number]

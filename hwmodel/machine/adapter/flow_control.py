@@ -1,4 +1,4 @@
-"""The Rx buffer under flow control: levels by class, what goes over its mark, copies in parts of their own.
+"""The Rx buffer under flow control: level of each class, high and low marks, a part of the buffer for each class.
 
 Nothing of it is inlined into the datapath: without `nic.flow_control` nothing here runs.
 """
@@ -16,7 +16,7 @@ from hwmodel.machine.waiting_lists import append, pop, take_place
 
 @out_of_line
 def level_changes(nic, now_fs, number, n_bytes):
-    """Add to a class's level; where that takes it over its mark, or back, ports have something to say."""
+    """Add to a class's level; if that crosses a mark, let each port see whether a control frame is due."""
     pauses = nic.pauses
     own = pauses.of_class[number]
     change(own.level, now_fs, n_bytes)
@@ -130,9 +130,9 @@ def held_local(nic):
 
 @kernel
 def choose_copy(nic, now_fs, number, is_taken):
-    """Let the first copy of a class be the one in the Rx buffer's FIFO, which is empty; `is_taken`: not to be dropped.
+    """Move the first copy of a class into the Rx buffer's FIFO, which is empty; `is_taken`: it will not be dropped.
 
-    For how long a ring without descriptors kept it waiting is counted.
+    The time for which a ring without descriptors blocked it is counted.
     """
     pauses, waiting, fifo = nic.pauses, nic.pauses.waiting, nic.rx_fifo
     own = pauses.of_class[number]
@@ -154,7 +154,7 @@ def choose_copy(nic, now_fs, number, is_taken):
 
 @kernel
 def begin_wait(nic, now_fs, number, ring, is_empty):
-    """Note that the first copy of a class waits for descriptors; `is_empty`: the driver has posted none in its ring."""
+    """Note that the first copy of a class waits for descriptors; `is_empty`: its driver has not posted enough."""
     own = nic.pauses.of_class[number]
     if own.waits_fs < 0:
         own.waits_fs = now_fs
@@ -164,7 +164,7 @@ def begin_wait(nic, now_fs, number, ring, is_empty):
 
 @kernel
 def end_wait(nic, now_fs, number):
-    """Note that the first copy of a class waits no more; count how long a ring kept it and those behind it."""
+    """Note that the first copy of a class waits no more; count how long its ring blocked it and those behind it."""
     pauses = nic.pauses
     own = pauses.of_class[number]
     nic.rx_head_waits_fs = own.waits_fs
@@ -175,7 +175,7 @@ def end_wait(nic, now_fs, number):
 
 @out_of_line
 def room_is_free(nic, now_fs, ring, n_bytes):
-    """Note that the payload of a ring's next copy has left the Rx buffer; they leave in the order of each ring."""
+    """Note that the payload of a ring's next copy has left the Rx buffer; copies of one ring leave in order."""
     pauses = nic.pauses
     number = 0
     if pauses.params.is_by_class:

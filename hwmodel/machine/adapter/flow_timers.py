@@ -13,7 +13,7 @@ from hwmodel.machine.time.events import set_timer
 
 @kernel
 def obey_stops(nic, number, now_fs):
-    """Let what a port has heard stop what leaves by it, or let that go on."""
+    """Apply the first control frame that a port has received: stop the classes that it names, or resume them."""
     pauses = nic.pauses
     hearing, counts = pauses.port[number].mac, pauses.port[number].counts
     counts.received += 1
@@ -33,7 +33,7 @@ def obey_stops(nic, number, now_fs):
 
 @kernel
 def hold(nic, number, now_fs):
-    """Hold back at a port what is stopped, and nothing else; it begins with what is next."""
+    """Hold back exactly the stopped classes of a port, and let it begin what may go next."""
     mask, mac = nic.pauses.port[number].mac.mask, nic.port[number].mac
     if nic.pauses.params.is_by_class:
         nic.arbiter.wire[number].held = mask

@@ -1,6 +1,6 @@
-"""What the link forgets of rings whose function goes: requests and writes that have not left, and what is on its way.
+"""Purging the link of the rings of a function that is taken away: requests and writes not yet sent, TLPs in flight.
 
-`first` and `end` bound the numbers of the rings.
+The rings are those numbered from `first` up to, but not including, `end`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hwmodel.machine.tlp_kinds import CLASS_OF, PAYLOAD_READ, POSTED_CREDIT, TX_
 def forget_requests(nic, now_fs, pcie, first, end):
     """Take read requests out of NP: their tags are free.
 
-    Descriptors that come for requests sent are none, and no driver unmaps a buffer that they read.
+    Requests already sent are still answered, but yield no descriptors, and no driver unmaps the buffers that they read.
     """
     queue = pcie.up.second
     for at in range(queue.head, queue.tail):
@@ -36,7 +36,7 @@ def forget_requests(nic, now_fs, pcie, first, end):
 
 @kernel
 def forget_request(nic, now_fs, pcie, number):
-    """Free a tag whose request never leaves; a frame of which it was the last read is in."""
+    """Free the tag of a request that never leaves; a frame whose last outstanding read it was counts as read."""
     tag = pcie.tags.slot[number]
     free_places(nic, pcie, number)
     release_tag(nic, pcie, now_fs, number)
@@ -67,7 +67,7 @@ def forget_writes(nic, now_fs, pcie, first, end):
 def take_out(link, queue, is_second, first, end):
     """Take the transactions of some rings out of a queue; the others close up toward its tail.
 
-    The one whose TLP is on the link stays before the head, or at it.
+    The entry whose TLP is on the link stays readable: in the queue, or at the place just before its head.
     """
     is_sending = link.is_busy and link.sends_second == is_second
     kept = queue.tail
@@ -88,7 +88,7 @@ def take_out(link, queue, is_second, first, end):
 
 @kernel
 def forget_in_flight(nic, now_fs, pcie, first, end):
-    """Let nobody notice the posted TLPs that are on the link or fly, nor what is not yet in memory."""
+    """Disarm the rings' posted TLPs on the link or in flight, and writes not yet in memory: nobody notices them."""
     clock, number, host = nic.clock, number_of(pcie), pcie.params.host & MASK
     if pcie.up.is_busy and pcie.up.sends_second == 0:
         forget_write(nic, now_fs, on_wire(pcie.up), first, end)
@@ -113,7 +113,7 @@ def forget_in_flight(nic, now_fs, pcie, first, end):
 
 @kernel
 def forget_in_switches(pcie, first, end):
-    """Let nobody notice the posted TLPs that are on their way over PCIe switches; places of others say nothing more."""
+    """Disarm the rings' posted TLPs that are crossing PCIe switches; clearing slots already used up is harmless."""
     for slot in range(min(pcie.up_arrivals.tail, LANE_CAP)):
         entry = pcie.up_arrivals.ring[slot]
         if CLASS_OF[entry.kind] == POSTED_CREDIT and first <= entry.queue < end:
@@ -127,7 +127,7 @@ def forget_in_switches(pcie, first, end):
 
 @kernel
 def forget_write(nic, now_fs, entry, first, end):
-    """Let nobody notice a write that is on the link; a payload's room in the Rx buffer is free now."""
+    """Disarm a write that is on the link; a payload's room in the Rx buffer is free now."""
     if first <= entry.queue < end:
         if entry.is_last:
             change(nic.counts.rx_buffer, now_fs, -entry.room_bytes)
@@ -138,6 +138,6 @@ def forget_write(nic, now_fs, entry, first, end):
 
 @kernel
 def forget_doorbell(entry, first, end):
-    """Let a write to a register tell of nothing."""
+    """Turn a doorbell, or another access to a register, into a doorbell for 0 descriptors."""
     if CLASS_OF[entry.kind] == POSTED_CREDIT and first <= entry.queue < end:
         entry.kind, entry.n = TX_DOORBELL, 0

@@ -1,7 +1,7 @@
-"""A function that goes and comes again: what of it is forgotten, where it is, and how its rings begin anew.
+"""A function that is taken away and comes back: what is purged of it, in every queue, and how its rings start anew.
 
 The rules are in docs/datapath.md, "A function goes, and comes again". All work is done at the instant of the command,
-by a look through what waits, so that the rest of the adapter need not ask for each frame whether its function is there.
+by scanning all queues, so that the datapath need not check for each frame whether its function is still there.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def drop_posts(nic, now_fs, ring):
         n_frames = post.n_frames
         if at == queue.picked:
             n_frames -= queue.cut_frames
-        if n_frames == 0:  # a descriptor of a send, whose first one tells
+        if n_frames == 0:  # a further descriptor of a send: its first one has the count
             continue
         n += n_frames
         for _ in range(n_frames):
@@ -100,7 +100,7 @@ def drop_posts(nic, now_fs, ring):
 
 @kernel
 def drop_received(nic, now_fs, ring):
-    """Drop what is on its way into the buffers of an Rx ring; nobody takes what its guest could see."""
+    """Drop what is on its way into an Rx ring's buffers; what its guest could see already is never taken."""
     queue = nic.rx_queue[ring]
     for at in range(queue.taken, queue.visible):
         journey_lost(nic.ledger, now_fs, nic.guests.finished[queue.first + (at & queue.mask)].journey)
@@ -140,7 +140,7 @@ def close_up(queue, first, end):
 
 @kernel
 def forget_reads(nic, now_fs, first, end):
-    """Forget what is still to be requested for frames of some rings; what is on its way is thrown away as it comes."""
+    """Cancel what is still to be requested for frames of some rings; what is on its way is discarded as it comes."""
     reads, grants = nic.reads, nic.grants
     is_cut = reads.left_bytes > 0 and first <= grants.ring[reads.frame & grants.mask].queue < end
     for at in range(grants.head, grants.tail):
@@ -239,9 +239,9 @@ def drop_from(nic, now_fs, fifo, first, end, is_rx_buffer):
 
 @kernel
 def begin_ring_anew(nic, now_fs, number):
-    """Set a Tx ring, and the Rx ring of its number, to their beginning, without descriptors and without free slots.
+    """Reset a Tx ring, and the Rx ring of its number: no descriptors, no free slots.
 
-    Timers that run find nothing to do. A pace that is to be kept is kept.
+    Timers that are set will find nothing to do. The pace of the ring (`queue_time_fs`) is kept up.
     """
     tx, rx = nic.tx_queue[number], nic.rx_queue[number]
     if nic.params.shared_cache > 0:

@@ -13,7 +13,8 @@ from hwmodel.machine.tlp_kinds import TX_DESCRIPTOR_READ
 def take_inline(nic, now_fs, number, n):
     """Keep the descriptor that a Tx doorbell for `n` carried, if it is the next of its ring and there is room for it.
 
-    Those before it are on the chip: one that could be used while others are on their way would be another frame's.
+    All earlier ones must be on the chip: cached ahead of others still being fetched, it would be taken for another
+    frame's.
     """
     queue = nic.tx_queue[number]
     if n != 1 or nic.guests.driver[queue.params.function].rings_inline == 0:

@@ -21,7 +21,7 @@ def masks(nic, queue):
 
 @kernel
 def untold(nic, vector):
-    """Return how many frames of a vector's rings are counted that no interrupt has told of."""
+    """Return how many counted frames of a vector's rings no interrupt has announced yet."""
     n, number = 0, vector
     while number != NO_RING:
         queue = nic.rx_queue[number]
@@ -47,7 +47,7 @@ def raise_interrupt(nic, now_fs, kind, vector):
 
 @kernel
 def ask_for_interrupt(nic, now_fs, kind, vector):
-    """Raise an interrupt, or leave it to the vector's timer (EITR), or to the driver that masks it."""
+    """Raise an interrupt, or leave it to the vector's timer (EITR); none while the driver masks it."""
     queue = nic.rx_queue[vector]
     if queue.is_masked:
         return
@@ -60,7 +60,7 @@ def ask_for_interrupt(nic, now_fs, kind, vector):
 
 @inlined
 def rx_returned(nic, now_fs, number, n):
-    """Count frames whose write-back has entered P; their interrupt, if it is due, stands behind it."""
+    """Count frames whose write-back has entered P; an interrupt that is due then enters P behind it."""
     queue = nic.rx_queue[number]
     driver = nic.guests.driver[queue.params.function]
     if driver.polls:
@@ -72,7 +72,7 @@ def rx_returned(nic, now_fs, number, n):
 
 @kernel
 def unseen_descriptors(nic, vector):
-    """Return how many Tx descriptors of a vector have been written back, or are about to be, with slots not free."""
+    """Return how many of a vector's Tx descriptors are written back, or about to be, with slots not yet given back."""
     n, number = 0, vector
     while number != NO_RING:
         queue = nic.tx_queue[number]
@@ -83,7 +83,7 @@ def unseen_descriptors(nic, vector):
 
 @kernel
 def tx_returned(nic, now_fs, number, n):
-    """Count descriptors whose write-back has entered P; their interrupt, if it is due, stands behind it."""
+    """Count descriptors whose write-back has entered P; an interrupt that is due then enters P behind it."""
     params = nic.rx_queue[number].params
     driver = nic.guests.driver[params.function]
     batch, vector = driver.tx_interrupt_batch, params.vector
@@ -121,7 +121,7 @@ def moderation_expired(nic, now_fs, vector):
         return
     queue.moderation_at_fs = 0
     if now_fs < queue.moderated_until_fs:
-        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, vector)  # raised since by another way: the timer goes on
+        ask_for_interrupt(nic, now_fs, RX_INTERRUPT, vector)  # another path has raised one meanwhile: moderated again
     elif untold(nic, vector) > 0 or (masks(nic, queue) and has_unseen(nic, vector)):
         ask_for_interrupt(nic, now_fs, RX_INTERRUPT, vector)
 

@@ -22,7 +22,10 @@ def join_class(nic, packets, copy):
 
 @kernel
 def take_next(nic, packets, fifo):
-    """Move the copy that is next to the tail of a FIFO, which is empty; return its class, `NOBODY` if all are held."""
+    """Write the next copy to the tail of a FIFO, which is empty; return its class, `NOBODY` if all are held.
+
+    The caller counts the copy in.
+    """
     arbiter = nic.arbiter
     params, plane, waiting = arbiter.params, packets.plane, arbiter.waiting
     for number in range(params.n_classes):

@@ -1,4 +1,7 @@
-"""The read arbiter: Rx descriptors, Tx descriptors, then payload take free tags; the scheduler refills the last."""
+"""The read arbiter: reads of Rx descriptors, Tx descriptors, then payload take free tags.
+
+The scheduler supplies the payload reads.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ def payload_read_bytes(reads, pcie):
 
 @out_of_line
 def next_read_has_places(nic):
-    """Say whether the read engine has places for the read that is first in the arbiter."""
+    """Say whether the read engine has places for the read that is first in the arbiter.
+
+    The rest of a frame already has its places.
+    """
     reads = nic.reads
     if reads.rx_fetches.head != reads.rx_fetches.tail:
         n_bytes = fetched_bytes(reads.rx_fetches, RX_DESCRIPTOR_SHIFT)
@@ -93,7 +99,7 @@ def has_to_wait(nic):
 
 @kernel
 def issue(nic, now_fs):
-    """Let waiting reads take free tags: Rx descriptors, Tx descriptors, payload; the scheduler refills the last."""
+    """Let waiting reads take free tags: Rx descriptors, Tx descriptors, then payload, which the scheduler supplies."""
     reads = nic.reads
     while True:
         if reads.left_bytes == 0:
@@ -112,7 +118,7 @@ def issue(nic, now_fs):
         if nic.params.has_engines and waits_for_places(nic, now_fs):
             if reads.left_bytes == 0 or reads.left_bytes == reads.whole_bytes:
                 return
-            rx_waits = tx_waits = False  # the rest of a frame that has its places goes on: others wait for these
+            rx_waits = tx_waits = False  # a frame that already has its places goes on; the others wait for theirs
         if rx_waits:
             request_descriptors(nic, pcie, now_fs, reads.rx_fetches, RX_DESCRIPTOR_READ, RX_DESCRIPTOR_SHIFT)
         elif tx_waits:
@@ -129,4 +135,4 @@ def issue(nic, now_fs):
                 tag.ends_frame = int(reads.left_bytes == 0) & reads.ends_buffer
             reads.address += n_bytes
             if reads.left_bytes == 0:
-                frame.reads_left -= 1  # the pick holds one, so that a frame is not in before it is all requested
+                frame.reads_left -= 1  # the pick's own hold: a frame is not in before all of it is requested

@@ -31,7 +31,7 @@ from hwmodel.machine.time.clock import COALESCING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 
-HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # of the rows, of a count
+HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # where the rows begin; bytes of a count
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
 MOST_BEGUN = 15  # frames that a descriptor counts in 4 bits (Linux ixgbe_type.h, IXGBE_RXDADV_RSCCNT_MASK)
 MOST_COALESCED_BYTES = 65535  # Linux ixgbe, ixgbe_configure_rscctl: what all buffers of one receive may have
@@ -41,7 +41,7 @@ MOST_COALESCED_BYTES = 65535  # Linux ixgbe, ixgbe_configure_rscctl: what all bu
 def post_payload(nic, now_fs, number, n_bytes, first_descriptor):
     """Enter a frame's payload writes into P, one entry for each host buffer; the last one frees the room.
 
-    Where buffers lie matters to the IOMMU alone; cuts are the same in each of them.
+    Only the IOMMU needs to know where the buffers lie; payload is cut into TLPs alike in each of them.
     """
     guests = nic.guests
     offset = guests.params.buffer_offset_bytes
@@ -73,7 +73,7 @@ def descriptors_for(guests, n_bytes):
 
 @kernel
 def is_candidate(nic, copy):
-    """Say whether a copy may be part of a receive of several: of one station, with more than headers."""
+    """Say whether a copy may be coalesced with others: unicast, not mirrored, and more than headers."""
     kind = nic.traffic.copy_kind[copy.copy_kind]
     is_for_one = kind.cast == TO_ONE and kind.is_mirrored == 0
     return nic.params.most_coalesced > 0 and is_for_one and copy.n_bytes > nic.guests.params.header_bytes
@@ -81,7 +81,7 @@ def is_candidate(nic, copy):
 
 @kernel
 def more_needed(nic, queue, copy):
-    """Return how many descriptors a copy takes in the open receive of its ring, -1 if it does not continue that."""
+    """Return how many more descriptors a copy takes in its ring's open receive, -1 if it cannot continue that."""
     guests = nic.guests.params
     if queue.open_frames == 0 or queue.open_kind != copy.copy_kind or not is_candidate(nic, copy):
         return -1
@@ -132,7 +132,7 @@ def arm_closing(nic, queue):
 
 @out_of_line
 def closing_expired(nic, now_fs, number):
-    """Close a ring's open receive, or wait on: the timer was for one that has been closed since."""
+    """Close a ring's open receive; or set the timer anew, if it was for a receive that has been closed since."""
     queue = nic.rx_queue[number]
     queue.closing_armed = 0
     if queue.closes_fs == now_fs:
@@ -144,7 +144,7 @@ def closing_expired(nic, now_fs, number):
 
 @kernel
 def post_parts(nic, now_fs, number, n_bytes, is_more):
-    """Enter the writes of a frame that continues a receive, or of one whose header is written by itself."""
+    """Enter a frame's writes where receives vary: behind the open receive's data, or with the header by itself."""
     queue, guests = nic.rx_queue[number], nic.guests.params
     offset, in_buffer = guests.buffer_offset_bytes, guests.buffer_bytes - guests.buffer_offset_bytes
     left = n_bytes - guests.header_bytes if is_more else n_bytes
@@ -168,7 +168,7 @@ def post_parts(nic, now_fs, number, n_bytes, is_more):
 
 @kernel
 def lay_into_memory(nic, now_fs, copy, n_descriptors):
-    """Have a frame in its receiver's ring at once: the virtual switch writes no other memory than it."""
+    """Have a frame in its receiver's ring at once: no link lies between the virtual switch and that memory."""
     number = copy.queue
     nic.rx_writing -= 1
     nic.rx_dma_busy = int(nic.rx_writing >= nic.params.rx_writes)
@@ -182,7 +182,7 @@ def lay_into_memory(nic, now_fs, copy, n_descriptors):
 def receive_parts(nic, now_fs, copy, n_descriptors):
     """Write a frame as part of a receive, which it may begin, end, or be all of; return whether it continues one.
 
-    A receive that it does not continue is closed before.
+    An open receive that it cannot continue is closed first. With a virtual switch each frame is one by itself.
     """
     queue = nic.rx_queue[copy.queue]
     if nic.params.has_virtual_switch:
@@ -211,7 +211,10 @@ def receive_parts(nic, now_fs, copy, n_descriptors):
 
 @inlined
 def start_write(nic, now_fs, copy, n_descriptors, seen_fs):
-    """Take the descriptors in hand and hand a copy to the DMA engine, which was the first that waited at `seen_fs`."""
+    """Use cached descriptors and hand a copy to the DMA engine.
+
+    `seen_fs`: since when it has waited at the head for descriptors alone; now, if it has not.
+    """
     ledger = nic.ledger
     number = copy.queue
     queue = nic.rx_queue[number]
@@ -251,14 +254,14 @@ def start_write(nic, now_fs, copy, n_descriptors, seen_fs):
 def have_descriptors(nic, now_fs):
     """Note that no frame waits for Rx descriptors."""
     if nic.ledger.counts.stalls.descriptors.since_fs >= 0 and nic.virtual_switch.is_blocked == 0:
-        # The other is a part of it.
+        # The stall `rx_ring` is a part of this one.
         set_stalled(nic.ledger.counts.stalls.descriptors, now_fs, False)
         end_block(nic, now_fs)
 
 
 @kernel
 def begin_block(nic, now_fs, number):
-    """Note that the head of the Rx buffer waits for a ring in which nothing is posted."""
+    """Note that the head of the Rx buffer is blocked by a ring in which too few descriptors are posted."""
     if nic.rx_blocked_by != number:
         end_block(nic, now_fs)
     nic.rx_blocked_by = number
@@ -267,7 +270,7 @@ def begin_block(nic, now_fs, number):
 
 @kernel
 def end_block(nic, now_fs):
-    """Note that the head of the Rx buffer waits no more for a ring; count whom that kept waiting, if it was long."""
+    """Note that no ring blocks the head of the Rx buffer any more; if one did for long, count who was held up."""
     stall = nic.ledger.counts.stalls.rx_ring
     if stall.since_fs < 0:
         return
@@ -282,7 +285,7 @@ def end_block(nic, now_fs):
 
 @kernel
 def count_waiting(nic, now_fs, fifo, blocking, blocked_fs):
-    """Count for each function but the one that blocks, if it has a copy in a FIFO, that it has waited."""
+    """Add the length of a block to the waiting time of each other function that has a copy in a FIFO, once."""
     for at in range(fifo.head, fifo.tail):
         number = nic.rx_queue[fifo.ring[at & fifo.mask].queue].params.function
         waiting = nic.ledger.function[number]
@@ -296,7 +299,7 @@ def lacks_descriptors(nic, now_fs, copy, n_needed):
     """Fetch what the head of the Rx buffer lacks and let it wait, or drop it; return True if it was dropped."""
     is_fetched = fetch_rx_on_demand(nic, copy.queue, n_needed)
     if is_fetched or nic.rx_queue[copy.queue].params.drop_enable == 0:
-        if nic.virtual_switch.is_blocked:  # the copies for guests, which wait longer
+        if nic.virtual_switch.is_blocked:  # the stall is being counted already, from when a copy for a guest blocked
             return False
         set_stalled(nic.ledger.counts.stalls.descriptors, now_fs, nic.rx_dma_busy == 0)
         if nic.rx_dma_busy == 0 and nic.rx_head_waits_fs < 0:
@@ -317,9 +320,9 @@ def lacks_descriptors(nic, now_fs, copy, n_needed):
 
 @out_of_line
 def feed_rx(nic, now_fs):
-    """Let the copy that is next, of all classes, be in the Rx buffer's FIFO, which is empty; return whether one is.
+    """Move the next copy of all classes into the Rx buffer's FIFO, which is empty; return whether there was one.
 
-    The first, from a pointer on, round the classes, whose descriptors are on the chip, or that is to be dropped.
+    Round robin over the classes: the first whose head has its descriptors on the chip, or is to be dropped.
     """
     pauses = nic.pauses
     if pauses.n_in_lists == 0:
@@ -346,9 +349,9 @@ def feed_rx(nic, now_fs):
 
 @inlined
 def serve_rx_buffer(nic, now_fs):
-    """See to the head of the Rx buffer: fetch what it lacks, drop it, or start on it; return True if room was freed.
+    """Serve the Rx buffer from its head on: fetch descriptors, drop, or start a write; return True if room was freed.
 
-    Descriptors are asked for while the engine still writes the frame before.
+    Descriptors are asked for even while the engine is still writing earlier frames.
     """
     fifo = nic.rx_fifo
     has_dropped = False
@@ -373,7 +376,7 @@ def serve_rx_buffer(nic, now_fs):
 
 @out_of_line
 def lay_copies(nic, now_fs):
-    """Lay the copies that wait into the guests' rings, in order; one that finds no buffer is dropped, or waits."""
+    """Write waiting copies into the guests' rings, in order; one that finds no buffer is dropped, or holds all up."""
     fifo, switch = nic.loopback, nic.virtual_switch
     while fifo.head != fifo.tail:
         copy = fifo.ring[fifo.head & fifo.mask]
@@ -411,7 +414,7 @@ def payload_landed(nic, now_fs, number):
 def rx_written_back(nic, now_fs, number, n, started_fs):
     """Note frames whose write-back the host has received; a guest that polls sees them at once.
 
-    The write-back entered P at `started_fs`; what of that lies before the payload's landing is the payload's time.
+    `started_fs`: when the write-back entered P; what of that lies before the payload landed counts as payload time.
     """
     queue = nic.rx_queue[number]
     if n == 0:
@@ -426,9 +429,9 @@ def rx_written_back(nic, now_fs, number, n, started_fs):
 
 @kernel
 def prefetch_written_back(nic, now_fs, queue):
-    """Prefetch what is looked at next of all frames that are written back: one by one each would wait for memory.
+    """Prefetch what delivering the written-back frames will look at, so that their cache misses overlap.
 
-    What each pass looks at, the one before it has prefetched.
+    Each pass reads what the pass before it has prefetched.
     """
     ledger = nic.ledger
     for i in range(queue.visible, queue.written_back):
@@ -462,7 +465,7 @@ def count_shown(guests, queue):
 
 @kernel
 def show(nic, now_fs, number, raised_fs):
-    """Make the frames of a ring that are written back visible: that delivers them, and the guest's core takes them.
+    """Make a ring's written-back frames visible: this delivers them, and gives the guest's core work.
 
     `raised_fs`: when the interrupt that tells of them entered P; now, where the guest polls.
     """
@@ -488,7 +491,7 @@ def show(nic, now_fs, number, raised_fs):
 def interrupted(nic, now_fs, kind, vector, n, raised_fs):
     """Let a guest take an interrupt: it sees what has been written back, and polls from now on if it masks them.
 
-    What it costs comes before the frames that are taken next of the vector's first ring.
+    The interrupt's cost comes before the next frames taken from the vector's first ring.
     """
     guests = nic.guests
     first = nic.rx_queue[vector]
@@ -498,7 +501,7 @@ def interrupted(nic, now_fs, kind, vector, n, raised_fs):
     if core.is_running == 0 and max(core.free_fs, core.awake_fs) <= now_fs:
         core.awake_fs = now_fs + driver.wakeup_time_fs
     first.entry_fs += driver.interrupt_time_fs
-    # What it costs comes before what it leads to: the first ring joins the core's list first.
+    # The core pays for the interrupt before it does what that leads to: the first ring joins its list first.
     number = vector
     while number != NO_RING:
         queue = nic.rx_queue[number]
@@ -515,9 +518,9 @@ def interrupted(nic, now_fs, kind, vector, n, raised_fs):
 
 @kernel
 def free_told(nic, now_fs, vector, n):
-    """Give the slots back that an interrupt tells of: `n`, or of several rings and of one that is polled all there are.
+    """Give back the Tx slots that an interrupt announces: `n`; where rings share the vector, or poll, all written back.
 
-    What an interrupt stands for was written back before it.
+    What an interrupt announces was written back before it.
     """
     number = vector
     is_alone = nic.rx_queue[vector].params.next_of_vector == NO_RING and nic.rx_queue[vector].is_polled == 0

@@ -31,7 +31,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 @kernel
 def ring_ready(nic, queue):
-    """Note that a ring has something to send, and with its first one that its function has."""
+    """Note that a ring has something to send; the first such ring of a function makes the function ready."""
     function = nic.function[queue.params.function]
     function.ready_queues += 1
     if function.ready_queues == 1:
@@ -55,7 +55,7 @@ def ring_not_ready(nic, queue):
 def look_at_next(nic, queue):
     """Note how many descriptors a ring's next send, if it is posted, has beyond the first."""
     if nic.guests.params.mss_bytes > 0:
-        # Nothing is known of a send that is still to be posted: its place has none.
+        # A send that is still to be posted is looked at again as its first descriptors are cached.
         queue.next_more = max(0, nic.guests.post[queue.first + (queue.picked & queue.mask)].n_descriptors - 1)
 
 
@@ -75,7 +75,7 @@ def descriptors_cached(nic, now_fs, number, n):
 
 @inlined
 def descriptors_leave(nic, now_fs, number, n):
-    """Take those of a frame, or of a send, out of a ring's cache; a ring too far ahead of its pace pauses."""
+    """Take a frame's, or a send's, descriptors out of a ring's cache; a ring too far ahead of its pace pauses."""
     queue = nic.tx_queue[number]
     queue.picked += n
     queue.cached -= n
@@ -92,7 +92,7 @@ def descriptors_leave(nic, now_fs, number, n):
 
 @out_of_line
 def pause_over(nic, number):
-    """Let a ring give its next frame."""
+    """End a ring's pause, so that its next frame may be picked."""
     queue = nic.tx_queue[number]
     queue.is_paused = 0
     nic.scheduler.n_paused -= 1
@@ -103,7 +103,7 @@ def pause_over(nic, number):
 
 @inlined
 def next_queue(nic, function):
-    """Return the function's next ring with a cached descriptor, round robin."""
+    """Return the function's next ring, round robin, that is not paused and has its next frame's descriptors cached."""
     first, n = function.params.first_queue, function.params.n_queues
     number = first + function.next_queue
     while nic.tx_queue[number].is_paused or not has_next(nic.tx_queue[number]):
@@ -115,7 +115,7 @@ def next_queue(nic, function):
 
 @inlined
 def next_ready(nic, start):
-    """Return the first function from `start` on, round the ring, that may send; one is known to exist."""
+    """Return the first function that may send, from `start` on and wrapping round; one is known to exist."""
     n = nic.params.n_scheduled
     number = start if start < n else 0
     while not is_ready(nic.function[number]):
@@ -127,7 +127,7 @@ def next_ready(nic, start):
 
 @inlined
 def header_bytes_of(nic, post):
-    """Return the bytes of the header of a send; one that a virtual switch posts has the tags with which it leaves."""
+    """Return the bytes of a send's header; with those of the tags to leave with, if a virtual switch posts it."""
     n_bytes = nic.guests.params.header_bytes
     if nic.params.has_virtual_switch:
         n_bytes += nic.traffic.copy_kind[post.template].delta_bytes
@@ -136,7 +136,7 @@ def header_bytes_of(nic, post):
 
 @out_of_line
 def plan_cut(nic, queue, post):
-    """Find what is picked of a send next: the first frame that is not, and those that its last read brings whole.
+    """Plan the next pick of a send: its first frame not yet picked, and all others that this one's last read completes.
 
     Return the bytes of these frames. Reads go up to the next multiple of MRRS, or to the send's end.
     """
@@ -157,7 +157,7 @@ def plan_cut(nic, queue, post):
 
 @inlined
 def next_bytes(nic, queue):
-    """Return the bytes of what is picked next of a ring: a frame, or of a send one frame or several."""
+    """Return the bytes of a ring's next pick: a frame, or one or several frames of a send."""
     post = nic.guests.post[queue.first + (queue.picked & queue.mask)]
     if nic.guests.params.mss_bytes == 0:
         return post.n_bytes
@@ -182,7 +182,7 @@ def choose_deficit(nic, scheduler):
 
 @out_of_line
 def first_owed(nic, scheduler, now_fs):
-    """Return the next function, round the ring, that may send and has had less than its guarantee, or `NOBODY`."""
+    """Return the next function, round robin, that may send and is behind its guarantee, or `NOBODY`."""
     n = nic.params.n_functions
     number = scheduler.owed_pointer
     for _ in range(n):
@@ -223,7 +223,7 @@ def choose(nic, scheduler, now_fs):
 
 @inlined
 def charge(nic, now_fs, scheduler, frame_bytes):
-    """Charge the function that was chosen for what is picked of it: its rate limit, and its guarantee if that chose it.
+    """Charge a pick to the function's rate limit, to credits, and to its guarantee if it was chosen for that.
 
     `frame_bytes`: with FCS; of a send those of all frames of the pick.
     """
@@ -244,7 +244,7 @@ def shaper_expired(nic, now_fs, number):
 
 @kernel
 def begin_limit(nic, number):
-    """Hold a function to a rate from now on, as after a long pause."""
+    """Hold a function to a rate from now on; it begins with a full window of unused rate."""
     nic.function[number].eligible_at_fs = -NEVER
 
 
@@ -285,12 +285,12 @@ def fifos_are_full(nic):
         n_switched += n_before_fifos(nic)
     return (
         n_switched + (n_to_switch(nic) + 1) * nic.headers.most_copies >= COPY_CAP
-    )  # a copy from the wire passes by one entry
+    )  # not >: a copy from the wire is made in the free entry at a FIFO's tail
 
 
 @inlined
 def cut_payload(nic, ring_queue, position, first_byte, n_bytes, ends_buffer):
-    """Let the read arbiter cut the payload of what is granted next; it lies in the buffer of a place."""
+    """Hand the payload of the next grant to the read arbiter, which cuts it; it lies in the buffer at `position`."""
     reads = nic.reads
     reads.frame = nic.grants.tail
     reads.left_bytes = n_bytes
@@ -305,7 +305,7 @@ def cut_payload(nic, ring_queue, position, first_byte, n_bytes, ends_buffer):
 
 @out_of_line
 def cut_send(nic, now_fs, number, queue, post, frame):
-    """Let what is granted next be the frames of a send that are planned; its descriptors leave with the last."""
+    """Make the next grant the planned frames of a send; the send's descriptors leave the cache with its last frame."""
     params = nic.guests.params
     n, read_bytes = queue.cut_to_frames - queue.cut_frames, queue.cut_to_bytes - queue.cut_bytes
     is_last = queue.cut_to_frames == post.n_frames
@@ -317,7 +317,7 @@ def cut_send(nic, now_fs, number, queue, post, frame):
             frame.n_bytes = frame.last_bytes
     frame.read_bytes = read_bytes
     if nic.params.has_virtual_switch and queue.cut_frames > 0:
-        frame.hash = NO_GROUP  # the first frame of all has it
+        frame.hash = NO_GROUP  # the send's first frame alone carries the group
     frame.n_more = n - 1
     frame.n_done = post.n_descriptors * is_last
     nic.ledger.journeys.slot[frame.journey].ends_send = int(is_last and n == 1)
@@ -377,7 +377,7 @@ def pick(nic, now_fs):
     change(nic.counts.tx_buffer, now_fs, n_bytes)
     frame = nic.grants.ring[nic.grants.tail & nic.grants.mask]
     if nic.params.has_virtual_switch:
-        frame.journey = UNMEASURED  # it has had one since its guest's ring
+        frame.journey = UNMEASURED  # the frame has its own, from its guest's ring on
         queue.waiting_bytes -= n_bytes * nic.virtual_switch.params.marks
     else:
         frame.journey = journey_of_post(nic, now_fs, queue, number, scheduler.chosen_fs)

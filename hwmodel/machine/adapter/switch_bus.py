@@ -1,7 +1,7 @@
 """The bus of the switch core in the adapter (`switch.timing: core`): frames ask for it, and pass one after the other.
 
-The rules are those of docs/switch_core.md from the whole frame in the ingress FIFO to its last word in the queues;
-docs/datapath.md says what stands for the FIFOs.
+The rules are those of docs/switch_core.md, from a frame that is complete in the ingress FIFO to its last word in the
+output queues; docs/datapath.md says what plays the part of the FIFOs here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def ask_for_bus(nic, now_fs, frame, port):
     entry.ready_fs = ready_cycle * bus.params.cycle_fs
     waiting.n_words += n_words
     nic.waiting_frames.n_frames += 1
-    # Frames come in the order of their times: where a grant is due already, it is not later.
+    # Frames ask in the order of time: a grant that is already scheduled is not later than this frame's.
     if nic.clock.next_at[lane] == NEVER:
         set_next(nic.clock, lane, max(bus.free_fs, entry.ready_fs))
     return True

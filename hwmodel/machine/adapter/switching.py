@@ -1,4 +1,4 @@
-"""Between the buffers: the switch's decision carried out, local copies, to the MAC and from it."""
+"""Between the Tx and Rx buffers: the switch's decisions carried out, local copies, frames to and from the MAC."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def wire_done(nic, number, now_fs):
 
 @out_of_line
 def look_what_is_next(nic, number, now_fs):
-    """Let a port that may have been stopped go on: with a control frame, or a copy; a dead wire loses all that wait."""
+    """Restart a port that may have been stopped: with a control frame, or a copy; a dead wire loses all that wait."""
     mac = nic.port[number].mac
     if mac.is_stopped & DEAD:
         lose_unsent(nic, number, now_fs)
@@ -123,7 +123,7 @@ def look_what_is_next(nic, number, now_fs):
 
 @kernel
 def feed_wire(nic, number, now_fs):
-    """Let the copy that is next begin on a port's wire, if that is free; a dead one loses all that wait."""
+    """Start the packet plane's next copy on a port's wire, if that is idle; a dead wire loses all that wait."""
     packets, mac = nic.arbiter.wire[number], nic.port[number].mac
     while packets.n_waiting > 0 and mac.fifo.head == mac.fifo.tail and mac.is_stopped & ~DEAD == 0:
         tx_class = take_next(nic, packets, mac.fifo)
@@ -202,7 +202,7 @@ def wait_for_wire(nic, now_fs, frame, copy):
 
 @kernel
 def may_receive(nic, now_fs, frame, kind, copy):
-    """Say whether a frame's copy is within what its station may receive; else it is dropped."""
+    """Say whether a copy is within the receive limit of its function; if not, drop it."""
     bucket = nic.arbiter.receives[kind.function]
     if bucket.params.burst == 0 or police(bucket, now_fs, copy.n_bytes + FCS_BYTES):
         return True
@@ -238,7 +238,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         ledger.flow[kind.flow].offered += 1
     if kind.port == UPLINK:
         ledger.counts.wire_copies += 1
-        copy.queue = frame.hash  # no ring here: it goes with the frame to the next adapter
+        copy.queue = frame.hash  # not a ring here: the next adapter gets the hash
         if nic.params.has_virtual_switch:
             post_to_adapter(nic, now_fs, frame, copy)
             return
@@ -270,9 +270,9 @@ def make_copy(nic, now_fs, frame, number, group, journey):
 
 @kernel
 def note_received(nic, frame, first):
-    """Count a frame from the wire that the switch lets in, as the port's registers do: not if it finds no room.
+    """Count a frame from the wire as a port's good-frame registers do: let in by the switch, with room for it.
 
-    `first`: the first of its copies, whose room tells.
+    `first`: its first copy, for which room is looked for.
     """
     kind, counts = nic.traffic.copy_kind[first], nic.port[frame.adapter_port].mac.counts
     n_bytes = frame.n_bytes + kind.delta_bytes
@@ -345,12 +345,12 @@ def switch_frame(nic, now_fs, frame):
             journey = journey_of_copy(nic.ledger, now_fs, frame.journey)
         make_copy(nic, now_fs, frame, number, group, journey)
     if not others_wait or frame.is_wire:
-        nic.moves_due = 1  # else what has come stands behind others, and nothing has come that these wait for
+        nic.moves_due = 1  # else they queue behind others, for which nothing has changed
 
 
 @kernel
 def wait_for_bus(nic, now_fs, frame):
-    """Let a frame wait for the switch core's bus; from the wire it drops where the ingress FIFO is full."""
+    """Queue a frame for the switch core's bus; one from the wire is dropped if the ingress FIFO is full."""
     template = nic.traffic.template[frame.template]
     port = UPLINK if frame.is_wire else nic.function[template.function].params.port
     if not ask_for_bus(nic, now_fs, frame, port):
@@ -359,7 +359,7 @@ def wait_for_bus(nic, now_fs, frame):
 
 @kernel
 def pass_by_uplink(nic, now_fs, frame):
-    """Take a frame that the adapter has of the virtual switch to the wire, or one from the wire toward it."""
+    """Pass a frame between the virtual switch and the wire: out to the MAC, or in toward the host."""
     if frame.is_wire:
         toward_host(nic, now_fs, frame)
         return
@@ -368,7 +368,7 @@ def pass_by_uplink(nic, now_fs, frame):
     copy.copy_kind, copy.journey, copy.group = frame.template, frame.index, frame.hash
     if nic.guests.params.mss_bytes > 0:
         nic.ledger.counts.cut_frames += 1
-        if frame.n_more > 0 or frame.n_done == 0:  # others follow, of which the last has the segment's own
+        if frame.n_more > 0 or frame.n_done == 0:  # not the last frame, which has the segment's own journey
             copy.journey = journey_of_piece(nic.ledger, now_fs, frame.index, 0)
             nic.ledger.journeys.slot[frame.index].number += 1
     copy.entered_fs = now_fs
@@ -381,9 +381,9 @@ def pass_by_uplink(nic, now_fs, frame):
 
 @kernel
 def toward_host(nic, now_fs, frame):
-    """Store a frame from the wire in the Rx buffer, for one of the uplink's rings; what it is the virtual switch finds.
+    """Store a frame from the wire in the Rx buffer, for a ring of the uplink; the virtual switch will decide on it.
 
-    Until then its hash stands in place of its group.
+    Until then its hash is kept in place of its group.
     """
     template = nic.traffic.template[frame.template]
     if not fits_rx_buffer(nic, frame.n_bytes):
@@ -472,7 +472,7 @@ def pipeline_done(nic, now_fs):
 
 @out_of_line
 def count_read(nic, now_fs, number, n_frames, n_bytes):
-    """Count a ring's frame that is in the Tx buffer, or frames of a send that one read has brought."""
+    """Count a ring's frame that is complete in the Tx buffer, or the frames of a send that one read has brought."""
     queue = nic.tx_queue[number]
     queue.counts.frames += n_frames
     queue.counts.n_bytes += n_bytes
@@ -483,7 +483,7 @@ def count_read(nic, now_fs, number, n_frames, n_bytes):
 
 @out_of_line
 def send_goes_on(nic, now_fs, grant, journey):
-    """Note that a frame of a send has gone on: the next of the same read follows, or its descriptors are done.
+    """Follow up a send's frame that has gone on: make the next of the same read, or its descriptors are done.
 
     `journey`: that of the next frame, if there is one.
     """
@@ -498,7 +498,7 @@ def send_goes_on(nic, now_fs, grant, journey):
     elif grant.n_done > 0 and grant.queue >= 0:
         nic.ledger.counts.sends += 1
         nic.ledger.counts.send_descriptors += grant.n_done
-        # As 64-bit numbers, as its other caller has them: else it and all that it calls would be compiled twice.
+        # 64-bit numbers, as its other caller passes: else it and all that it calls would be compiled twice.
         descriptors_done(nic, now_fs, np.int64(grant.queue), np.int64(grant.n_done))
 
 
@@ -527,7 +527,7 @@ def frame_in(nic, now_fs, grant):
     if frame.queue >= 0:  # else its function has gone
         number = nic.tx_queue[frame.queue].params.function
         nic.ledger.function[number].read_bytes += n_bytes + n_frames * FCS_BYTES
-        if not cuts_sends:  # of a send as its last frame goes on
+        if not cuts_sends:  # those of a send are done as its last frame goes on
             nic.done_queue = frame.queue
         if nic.params.counts_rings:
             count_read(nic, now_fs, frame.queue, n_frames, n_bytes)
@@ -535,7 +535,7 @@ def frame_in(nic, now_fs, grant):
 
 @kernel
 def lose_from_bridge(nic, number, now_fs, crossing):
-    """Drop a frame that a bridge has sent on a dead wire; a control frame is lost without a word."""
+    """Drop a frame that a bridge has sent on a dead wire; a control frame is lost uncounted."""
     if crossing.template == CONTROL_FRAME:
         return
     frame = first_on_line(nic.port[number].mac.line)
@@ -546,7 +546,7 @@ def lose_from_bridge(nic, number, now_fs, crossing):
 
 @kernel
 def frame_from_bridge(nic, number, now_fs):
-    """Take in a frame whose last byte has come to a port from the bridge; by a dead wire nothing comes."""
+    """Take in a frame whose last byte has come to a port from the bridge; on a dead wire it is lost."""
     crossing = take_come(nic, number)
     mac = nic.port[number].mac
     if mac.params.is_down:

@@ -1,8 +1,8 @@
-"""The virtual switch's uplink: rings of the adapter's, by which the switch sends to the wire and receives from it.
+"""The virtual switch's uplink: rings of the adapter by which the switch sends to the wire and receives from it.
 
-They lie behind those of all guests and, unlike them, across the link. In one of the Tx rings a post's `template` is the
-kind of copy that leaves, `index` its journey, `hash` its group; one of several frames is a segment that the adapter
-cuts.
+Their numbers follow those of all guests' rings; unlike these they are across the link. In an uplink's Tx ring a post's
+`template` is the kind of copy that leaves, `index` its journey, `hash` its group; a post of several frames is a segment
+that the adapter cuts.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ TX_RING_FULL = DropReason.TX_RING_FULL.value
 
 @kernel
 def post_to_adapter(nic, now_fs, frame, copy):
-    """Post a copy for the wire to the adapter; it is dropped if the ring is full, or no leg of a bond is used.
+    """Post a copy for the wire to the adapter; it is dropped if the ring is full, or no leg of a bond is in use.
 
-    Of a segment all goes, or nothing: as one send that the adapter cuts, or as the frames that the core has cut of it.
+    A segment goes whole or not at all: as one send that the adapter cuts, or as the frames that the core has cut it
+    into.
     """
     params, n_frames = nic.virtual_switch.params, 1
     if params.mss_bytes > 0:
@@ -67,7 +68,7 @@ def count_pieces(nic, frame, copy):
 
 @kernel
 def ring_for(nic, frame, copy):
-    """Return in which of the uplink's rings a copy is posted, `NO_RING` if no leg of a bond is used."""
+    """Return in which of the uplink's rings a copy is posted, `NO_RING` if no leg of a bond is in use."""
     number, bond = uplink_ring_of(nic, frame.queue), nic.virtual_switch.bond
     if bond.params.n_legs == 0:
         return number
@@ -79,7 +80,7 @@ def ring_for(nic, frame, copy):
 
 @kernel
 def lose_copy(nic, now_fs, copy, n_frames, reason):
-    """Drop a copy with all frames that were to be cut of it, of which one has its group."""
+    """Drop a copy with all frames that it was to be cut into; the first of them belongs to its group."""
     place, group = copy.journey, copy.group
     for behind in range(n_frames - 1, -1, -1):
         copy.journey, copy.group = place, group
@@ -126,5 +127,5 @@ def post_copy(nic, now_fs, number, copy, n_slots, n_frames):
         queue.waiting_bytes += copy.n_bytes + (n_frames - 1) * header_bytes
     if nic.guests.driver[queue.params.function].adapts_moderation:
         nic.rx_queue[number].posted_bytes += copy.n_bytes
-    if copy.group >= 0:  # of a frame's copies it alone will be in the adapter's Tx buffer
+    if copy.group >= 0:  # the only copy of its frame to enter the adapter's Tx buffer
         nic.groups.slot[copy.group].left_in_tx_buffer = 1

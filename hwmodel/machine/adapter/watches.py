@@ -1,7 +1,7 @@
 """Conditions that events of a scenario wait for: when something is true of a function for the first time.
 
-A watch begins with a command, and is looked at behind each instant, when all of it has happened. A machine without one
-looks at nothing; one that has any goes from instant to instant (`engine.advance_through`).
+A command sets a watch; it is tested after each instant, when all of that has happened. A machine without watches tests
+nothing; one with any goes from instant to instant (`commanded.advance_through`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from hwmodel.machine.counts.ledger_state import CAME_TRUE
 MAX_WATCHES = 1000
 WORDS_A_PAGE = 512  # of memory
 
-# What is waited for: copies delivered to a function, dropped of it or for it; its Tx rings, its Rx rings without
-# descriptors; that it is there, or is not.
+# Conditions: copies delivered to a function; copies dropped that it sent or was to get; its Tx rings empty; its Rx
+# rings out of descriptors; the function up, or down.
 DELIVERED, DROPPED, TX_RING_EMPTY, RX_RING_EMPTY, UP = range(5)
 
-# `number`: the watch's among those of all servers. `target`: which count makes it true, of `UP` 1 or 0.
-# `least_copies`: how many copies all VMs of the server must have got before a count of those delivered is worth while.
+# `number`: the watch's among those of all servers. `target`: the count that makes it true; 1 or 0 for `UP`.
+# `least_copies`: until all VMs of the server together have got so many copies, those of the function need not be
+# counted.
 WATCH = record(*ints("number", "kind", "function", "target", "least_copies"))
-# `true_fs`: the instant behind which a watch was true, NEVER before; `number`: which. Whole pages, so that what lies
-# behind it, the next server, begins as it would without it.
+# `true_fs`: the instant after which a watch was true, NEVER before; `number`: which one. Padded to whole pages, so that
+# the next server in the array starts in a page as it would without watches.
 WATCHES = record(
     *ints("n", "true_fs", "number"),
     ("watch", WATCH, (MAX_WATCHES,)),
@@ -59,7 +60,7 @@ def look(nic):
 def is_true(nic, watch):
     """Tell whether what is waited for is there."""
     if watch.kind == DELIVERED:
-        # Of `least_copies` copies all may be this function's, so that no look before can find enough of them.
+        # Even if all copies so far were this function's, they would be too few.
         if nic.ledger.counts.vm_copies < watch.least_copies:
             return False
         left = watch.target - n_delivered(nic, watch.function)
@@ -86,7 +87,7 @@ def has_empty_rings(nic, function, is_tx):
 
 @kernel
 def n_delivered(nic, function):
-    """Return how many copies have been delivered to a function, by whomever they were sent; mirrored ones are none."""
+    """Return how many copies have been delivered to a function, whoever sent them; mirrored ones do not count."""
     ledger, params = nic.ledger, nic.function[function].params
     station, n = nic.port[params.adapter_port].switch.station[params.port], 0
     for number in range(ledger.directory.n):

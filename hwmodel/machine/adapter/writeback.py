@@ -1,6 +1,6 @@
-"""Descriptors held for their write-back, of Tx rings and Rx rings alike: by the batch, or by the timer of the first.
+"""Descriptors held for write-back, of Tx and Rx rings alike: until a batch is full, or the first one's timer expires.
 
-The end of a Tx descriptor: done, written back, interrupt, slot free.
+And the end of a Tx descriptor: done, written back, interrupt, slot free.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def hold_for_writeback(nic, now_fs, held, n_descriptors, n_frames):
 
 @kernel
 def writeback_expired(nic, now_fs, held):
-    """Write back what is held, or wait on: the timer was for descriptors that have gone since."""
+    """Write back what is held; or set the timer anew, if it was for descriptors that have been written back since."""
     held.timer_armed = 0
     if held.timer_at_fs == now_fs:
         write_back(nic, now_fs, held)

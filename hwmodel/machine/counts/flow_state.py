@@ -28,7 +28,7 @@ MAX_PASSED_FLOWS = 1 << 15  # of one server, and one row for frames that belong 
 
 @kernel
 def slot_of_flow(directory, sender, receiver):
-    """Return the place where a flow's number stands, plus 1, or would stand."""
+    """Return the place that holds a flow's number, plus 1, or the free one where it would go."""
     at = (np.int64(sender) * SPREAD >> 8 ^ np.int64(receiver) * SPREAD >> 4) & directory.mask
     while directory.slot[at] != 0:
         ends = directory.ends[directory.slot[at] - 1]
@@ -81,17 +81,17 @@ def begin_histogram(ledger, number):
             ledger.next_histogram = -1
 
 
-# What the flows of several ledgers have counted together: their latencies, and those of a flow.
+# The latencies of all flows that several ledgers count.
 MARKED = record(*ints("n", "lowest_fs", "highest_fs"))
 
 
 @entry
 def mark_flows(own, numbers, targets, marked, n_bytes, frames, n, sums_fs):
-    """Add what the flows of one ledger count to that of others.
+    """Add what the flows of one ledger count to totals over several ledgers.
 
-    `own`: a record array of FLOW; `numbers`, `targets` int64 (m,): of each its number among all flows, and where it is
-    added up in `n_bytes` and `frames`, float64. `n`, `sums_fs`: by the number of a flow, its latencies and their sum.
-    `marked`: a one-element array of MARKED.
+    `own`: a record array of FLOW; `numbers`, `targets` int64 (m,): of each flow its number among all, and where in
+    `n_bytes` and `frames`, float64, it is added. `n`, `sums_fs`: by a flow's number among all, its latencies and their
+    sum. `marked`: a one-element array of MARKED.
     """
     together = marked[0]
     for at in range(len(numbers)):

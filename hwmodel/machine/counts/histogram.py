@@ -7,7 +7,7 @@ import numpy as np
 from hwmodel.compiled.compilation import inlined
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, HISTOGRAM_SUB_BITS
 
-# Of IEEE 754's binary64: 52 bits of fraction below an exponent that stands 1023 too high.
+# IEEE 754's binary64: 52 bits of fraction below an exponent with a bias of 1023.
 FRACTION_SHIFT = 52 - HISTOGRAM_SUB_BITS
 FIRST_OCTAVE = (1023 + HISTOGRAM_SUB_BITS - 1) << HISTOGRAM_SUB_BITS
 
@@ -36,7 +36,8 @@ def set_stalled(stall, now_fs, is_stalled):
 def bucket(value_fs):
     """Return the log-linear bucket of a time: 128 buckets an octave, so at most 0.8 % wide.
 
-    From 128 units on, exponent and first seven bits of the fraction of a 64-bit float are just that, side by side.
+    From 128 units on, it is the number formed by the exponent and the first seven bits of the fraction of a 64-bit
+    float.
     """
     value = value_fs >> HISTOGRAM_SHIFT
     if value < 1 << HISTOGRAM_SUB_BITS:

@@ -28,11 +28,12 @@ PART_FIELDS = (
 )  # fmt: skip
 
 WHOSE_JOURNEY = (("number", I64), ("template", I32), ("index", I32), ("copy_kind", I32))
-# Of the batch that begins with a frame of a Tx ring: when its core began to post it, rang, was heard; when descriptors
-# were asked for and came. The frame's own `marks` tell of which it is the first; of the others nothing is written down.
+# Stamps of the batches that begin with a frame of a Tx ring: when its core began to post, when the doorbell was rung
+# and heard; when descriptors were asked for and came. The frame's `marks` say which batches it begins; only those
+# stamps are written.
 POST_BATCH = record(*ints(*BATCH_STAMPS))
 POSTED, RUNG, TOLD, REQUESTED, CACHED = (1 << bit for bit in range(len(BATCH_STAMPS)))
-# Likewise of a batch that begins with a frame of an Rx ring: its write-back entered P and came, its guest was told.
+# Likewise for the batches that begin with a frame of an Rx ring: its write-back entered P and came, its guest was told.
 RX_BATCH = record(*ints(*TOLD_STAMPS))
 WRITTEN_BACK, SHOWN = 1, 2
 # `ends_send`: the frame is the last that an adapter has cut of a send, with TCP's PSH.
@@ -43,9 +44,9 @@ FINISHED = record(
     ("journey", I32), ("copy_kind", I32), ("n_bytes", I32), ("group", I32), ("marks", I32),
     ("n_descriptors", I16), ("is_more", I16),
 )  # fmt: skip
-# `n_used` places have ever been used, `n_free` of them are free again; the sums are over journeys, in femtoseconds.
-# Of a frame that came from a bridge: when, and when the switch had decided on it; 0 of all others.
+# Of a frame that came from a bridge: when it came, and when the switch had decided on it; 0 of all others.
 CROSSED = record(*ints("came_fs", "decided_fs"))
+# `n_used` places have ever been used, `n_free` of them are free again; the sums are over journeys, in femtoseconds.
 JOURNEYS = record(
     *ints("n_used", "n_free"),
     ("entered_fs", F64), ("left_fs", F64), ("early_fs", F64), ("taken_early_fs", F64), ("lost_fs", F64),
@@ -53,18 +54,18 @@ JOURNEYS = record(
     ("slot", JOURNEY, (JOURNEY_CAP,)),
     ("crossed", CROSSED, (JOURNEY_CAP,)),
 )  # fmt: skip
-# Without a gap, since logs are compared byte by byte.
+# No padding, since logs are compared byte by byte.
 WHOLE_JOURNEY = record(*ints(*STAMPS), *WHOSE_JOURNEY, ("tx_queue", I32))
 JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", WHOLE_JOURNEY, (JOURNEY_LOG_CAP,)))
 PART_SUMS = record(*((name, F64) for name in PART_FIELDS))  # of journeys, in femtoseconds
-# Of `n` journeys whose parts are not yet in the sums: their stamps, added up with overflow, which differences undo.
+# Sums of the stamps of `n` journeys whose parts are not yet added up. They may overflow: differences come out right.
 STAMP_SUMS = record(
     *ints("n"),
     ("journey", record(*ints(*JOURNEY_STAMPS))),
     ("written", record(*ints(*WRITE_STAMPS))),
     *ints(*TOLD_STAMPS, "taken_fs"),
 )
-FOLDED_AT = 64  # so many journeys' parts are less than 2**63 fs, as long as one takes less than 144 s
+FOLDED_AT = 64  # the parts of so many journeys add up to less than 2**63 fs, if each takes less than 144 s
 # Of `n` journeys whose whole latency lies in one bucket: the first `SAMPLED_ALL`, then every `SAMPLED_EVERY`th.
 SAMPLED_ALL, SAMPLED_EVERY = 512, 64
 SAMPLED_PARTS = record(("sums", PART_SUMS), ("n", I64))

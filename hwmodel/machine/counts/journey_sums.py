@@ -10,13 +10,13 @@ from hwmodel.machine.counts.ledger_state import LOG_FULL, LOG_RESERVE
 
 @inlined
 def writeback_started_fs(finished, batch):
-    """Return when a frame's write-back entered P; what of that lies before its payload's landing is the payload's."""
+    """Return when a frame's write-back entered P, or when its payload landed if that was later."""
     return max(batch.writeback_started_fs, finished.written_fs)
 
 
 @inlined
 def raised_fs(batch):
-    """Return when a frame's interrupt entered P; what of that lies before its write-back's landing is that one's."""
+    """Return when a frame's interrupt entered P, or when its write-back landed if that was later."""
     return max(batch.raised_fs, batch.written_back_fs)
 
 
@@ -86,7 +86,7 @@ def add_parts(sums, journey, finished, batch, taken_fs):
 
 @inlined
 def add_stamps(sums, journey, finished, batch, taken_fs):
-    """Add a journey's stamps to those of which the parts are still to be taken: half the work of its parts."""
+    """Add a journey's stamps to the sums that `fold` turns into parts: half the work of adding its parts."""
     sums.n += 1
     add_fields(sums.journey, journey)
     add_fields(sums.written, finished)
@@ -152,7 +152,7 @@ def fold(ledger):
 
 @kernel
 def add_crossing(sums, crossed, sent_fs):
-    """Add what a journey spent behind the wire and in the switch on its way in, which the other parts take for room."""
+    """Move what a journey spent behind the wire, and in the switch on its way in, from `rx_room` to its own parts."""
     if crossed.came_fs > 0:
         bridge_fs = float(crossed.came_fs - sent_fs)
         rx_switch_fs = float(crossed.decided_fs - crossed.came_fs)

@@ -182,7 +182,7 @@ def lost_in_ring(ledger, now_fs, offered_fs):
 
 @inlined
 def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
-    """Count a journey that has come to its end at `taken_fs`, of which its core tells now; add its parts; close it."""
+    """Count a journey that ended at `taken_fs`, which its core tells only now; add its parts; close it."""
     journey = ledger.journeys.slot[place]
     sender_fs = journey.posted_fs - journey.offered_fs
     whole_fs = taken_fs - journey.posted_fs
@@ -231,7 +231,7 @@ def journey_ends_there(ledger, now_fs, place):
 
 @inlined
 def stamp_switched(ledger, now_fs, place, copy_kind):
-    """Note that the switch's decision on a frame is carried out; `sent_fs` stays so if the wire has no part in it."""
+    """Note that the switch's decision on a frame is carried out; `sent_fs` stays so if it takes no wire."""
     journey = ledger.journeys.slot[place]
     journey.copy_kind = copy_kind
     journey.switched_fs = now_fs

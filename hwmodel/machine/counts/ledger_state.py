@@ -18,7 +18,7 @@ from hwmodel.machine.counts.journey_state import (
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 
 LOG_CAP = 1 << 17
-LOG_RESERVE = 1 << 16  # entries that one instant makes in a log at most: all that an interrupt for a whole ring told
+LOG_RESERVE = 1 << 16  # the most entries that one instant makes in a log: an interrupt for a whole ring
 
 # Why a run stopped; the first is "reached its end".
 DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, CAME_TRUE, OVERFLOW, IDLE = range(7)
@@ -30,8 +30,8 @@ HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
 MAX_HISTOGRAMS = 4352
 WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(2)  # of all ports, of each flow
 LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
-# What each frame is counted in stands together, bucket by bucket: a histogram of its own for each would be a line of
-# the processor's cache for each. `delivery_fs`, `to_guest_fs`: sums of the latencies in the bucket.
+# The histograms that count every frame stand together, bucket by bucket: apart, each would cost a line of the
+# processor's cache. `delivery_fs`, `to_guest_fs`: sums of the latencies in the bucket.
 LATENCY_COUNTS = record(
     ("delivery_fs", F64), ("to_guest_fs", F64),
     ("n_delivery", I32), ("n_from_doorbell", I32), ("n_to_guest", I32), ("n_sender_wait", I32),
@@ -39,9 +39,9 @@ LATENCY_COUNTS = record(
 
 GAUGE = record(("area", F64), *ints("level", "since_fs", "highest"))
 STALL = record(*ints("since_fs", "total_fs"))
-# What work stands ready and waits for. `no_free_tag`: whether or not a read waits. Credits:
-# of a kind's first TLP, whatever other kinds do. `rx_ring`: the part of `descriptors` in which the ring has none to
-# fetch. `tx_descriptors`: nothing to send is on the chip, though rings hold more than a cache has room to ask for.
+# What ready work waits for. `no_free_tag`: whether or not a read waits. Credits: for the first TLP of a class, whatever
+# the other classes do. `rx_ring`: the part of `descriptors` in which the ring has too few to fetch. `tx_descriptors`:
+# no frame is ready to be picked, though doorbells have announced descriptors that are not yet requested.
 STALLS = record(
     *((name, STALL) for name in ("tags", "no_free_tag", "read_places", *(f"{kind}_credits" for kind in CREDIT_KINDS))),
     *((name, STALL) for name in ("descriptors", "rx_ring", "tx_descriptors", "tx_buffer", "rx_buffer", "tx_ring")),
@@ -73,8 +73,8 @@ LEDGER_COUNTS = record(
     ("served", SERVED, (KINDS,)),
 )
 # `multicast`, `broadcast`: of the copies that its guest could see, mirrored ones among them. `blocking_fs`: how long
-# its rings kept the head of the Rx buffer without a descriptor; `waited_fs`: how long copies for it stood behind the
-# rings of others that did so for long, last up to `waited_until_fs`.
+# its rings left the head of the Rx buffer without a descriptor; `waited_fs`: how long its copies were held up by other
+# functions' rings, in long blocks (`LONG_BLOCK_FS`), the last up to `waited_until_fs`.
 FUNCTION_COUNTS = record(
     *ints("read_bytes", "mirrored", "multicast", "broadcast", "blocking_fs", "waited_fs", "waited_until_fs"),
     ("drops", I64, (MAX_REASONS,)),
@@ -94,12 +94,13 @@ TAP_LOG = record(*ints("n"), ("entry", TAP_ENTRY, (LOG_CAP,)))
 LEDGER = record(
     # `crosses`: frames come from a bridge, and go on to it.
     *ints("is_stopping", "overflow", "delivered_target", "crosses"),
-    # The row of the next flow's histogram, -1 if none is left, that of the one after it, and how many rows there are.
+    # The row of the next flow's histogram, -1 if none is left; how many rows on the one after it is; how many there
+    # are.
     *ints("next_histogram", "histogram_step", "n_histograms"),
     ("counts", LEDGER_COUNTS),
     ("stamp_sums", STAMP_SUMS),
     ("on_wire_batch", RX_BATCH),
-    ("on_wire", FINISHED),  # stands for what a frame that leaves by the wire has no Rx ring for
+    ("on_wire", FINISHED),  # stamps of a frame that leaves by the wire, which has no Rx ring for them
     ("function", FUNCTION_COUNTS, (MAX_FUNCTIONS,)),
     ("flow", FLOW, (MAX_FLOWS,)),
     ("directory", FLOW_DIRECTORY),

@@ -102,7 +102,7 @@ def copy_dropped(nic, now_fs, copy, reason):
 
 @kernel
 def copy_lost(nic, now_fs, copy, function, reason):
-    """Count a copy that is nobody's any more, at the function that a drop is counted for."""
+    """Count a dropped copy at a function, and for its flow and its frame; close its journey."""
     ledger, flow = nic.ledger, nic.traffic.copy_kind[copy.copy_kind].flow
     journey_lost(ledger, now_fs, copy.journey)
     ledger.counts.copies_dropped += 1
@@ -127,7 +127,7 @@ def undecided_dropped(nic, now_fs, copy, reason):
 
 @kernel
 def wire_copy_dropped(nic, now_fs, copy, reason):
-    """Count a copy that is lost on its way to the wire: at who sent it, since nobody here was to get it."""
+    """Count a copy that is lost on its way to the wire, at its sender: no function here was to get it."""
     sender = nic.traffic.template[nic.headers.copy_header[copy.copy_kind].template].function
     copy_lost(nic, now_fs, copy, sender, reason)
 
@@ -210,9 +210,9 @@ def delivered_to_guest(nic, now_fs, finished):
 
 @kernel
 def sent_to_bridge(nic, now_fs, copy):
-    """Count a copy that the MAC has sent to a bridge; where its frame has others it is a frame of its own from here.
+    """Count a copy that the MAC has sent to a bridge; one of several becomes a frame of its own from here on.
 
-    Mirrored copies are no others.
+    Mirrored copies do not count as others.
     """
     nic.ledger.counts.copies_delivered += 1
     nic.ledger.counts.sent_to_bridge += 1

@@ -14,7 +14,7 @@ FIRST_PASSED = SWITCH_TASK * MAX_QUEUES
 
 @inlined
 def head_of(nic, ring, behind):
-    """Return the next post of a Tx ring that no piece has taken up, or the one so many behind it."""
+    """Return the next post of a Tx ring that no piece has taken up, or the one `behind` places after it."""
     queue = nic.tx_queue[ring]
     return nic.guests.post[queue.first + ((queue.picked + behind) & queue.mask)]
 
@@ -77,7 +77,7 @@ def choose(nic, now_fs, core):
 
 @out_of_line
 def begin_passing_turn(nic, core, work):
-    """Give a ring its turn at the virtual switch: so many frames, or bytes beside those that it had left."""
+    """Give a ring its turn at the virtual switch: so many frames, or so many bytes on top of what it had left."""
     params = nic.virtual_switch.params
     work.left = params.batch
     if core.kind == SLOW_TASK:
@@ -89,7 +89,7 @@ def begin_passing_turn(nic, core, work):
         work.left = NEVER
         deficits = nic.virtual_switch.deficit_bytes
         deficits[core.queue] += params.quantum_bytes * weight
-        while deficits[core.queue] < head_of(nic, core.queue, 0).n_bytes:  # longer than its station may send
+        while deficits[core.queue] < head_of(nic, core.queue, 0).n_bytes:  # a frame too long for its station
             deficits[core.queue] += params.quantum_bytes * weight
 
 
@@ -97,7 +97,7 @@ def begin_passing_turn(nic, core, work):
 def frames_to_pass(nic, now_fs, core, work):
     """Return how many frames of a ring are its next piece, and charge its function for them.
 
-    The first may go: it has been looked at as the ring was chosen.
+    The first may go: that was checked when the ring was chosen.
     """
     switch, number = nic.virtual_switch, nic.tx_queue[core.queue].params.function
     params, function = switch.params, nic.function[number]
@@ -132,7 +132,7 @@ def frames_to_pass(nic, now_fs, core, work):
 def passing_turn_over(nic, core, ring):
     """Count a piece of a ring's turn at the virtual switch; return whether the turn is over, or nothing is left to do.
 
-    What was for a guarantee is no part of the turn.
+    What was passed for a guarantee does not count against the turn.
     """
     switch = nic.virtual_switch
     work = nic.guests.work[FIRST_PASSED + ring]

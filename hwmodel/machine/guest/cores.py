@@ -85,7 +85,7 @@ def number_of_work(core):
 
 @inlined
 def take_work_fs(driver, slot):
-    """Return what a received frame costs the core: its bytes alone, where it is part of a receive that has begun."""
+    """Return what a received frame costs the core; only its bytes, if it continues a coalesced receive."""
     return (1 - slot.is_more) * driver.frame_time_fs + slot.n_bytes * driver.byte_time_fs
 
 
@@ -142,7 +142,7 @@ def bytes_to_take(guests, queue, n):
 
 @kernel
 def begin_piece(nic, now_fs, core):
-    """Begin the next piece of a ring's turn, as far as the next doorbell that it can lead to."""
+    """Begin the next piece of a ring's turn: as far as the point where it may have to ring a doorbell."""
     if core.kind >= SWITCH_TASK:
         begin_switching(nic, now_fs, core)
         return
@@ -181,7 +181,7 @@ def begin_piece(nic, now_fs, core):
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     core.copying_fs, core.passing_fs = copying_fs, n_begun * driver.pass_time_fs
     run_piece(core, work, n, entry_fs, frames_fs + copying_fs, core.kind)
-    # By ring, not by core: what several cores finish at one instant goes by port number, then by that of the ring.
+    # By ring, not by core: pieces of several cores that end at one instant go by port number, then by the ring's.
     set_timer(nic.clock, core.ends_fs, CORE_TIMER, core.queue)
 
 
@@ -283,7 +283,7 @@ def begin_switch_piece(nic, core, n, entry_fs, timer):
 
 @out_of_line
 def begin_aside(nic, now_fs, core):
-    """Begin to decide on a ring's first frame that is aside; of the slow path each is a piece."""
+    """Begin to decide on the first frame of a ring that waits for the slow path, which takes frames one by one."""
     core.copying_fs, core.passing_fs = 0, nic.virtual_switch.flow_cache.params.miss_time_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
     begin_switch_piece(nic, core, 1, 0, MAX_QUEUES + core.queue)
@@ -369,7 +369,7 @@ def taken(nic, now_fs, core):
 
 @kernel
 def refill_what_is_taken(nic, now_fs, number):
-    """Let the driver of a function post at once what is due to be posted again, now that its batch is another one."""
+    """Let a function's driver post descriptors at once if its refill batch, which has changed, is full already."""
     params = nic.function[number].params
     for ring in range(params.first_queue, params.first_queue + params.n_queues):
         queue = nic.rx_queue[ring]
@@ -472,7 +472,7 @@ def next_piece(nic, now_fs, core):
     number = core.first_work
     if number == NO_WORK:
         return
-    is_switch_there = nic.params.has_virtual_switch  # else the first has its turn until that is over
+    is_switch_there = nic.params.has_virtual_switch  # without one the first keeps its turn until that is over
     if is_switch_there:
         number = choose(nic, now_fs, core)
         if number == NO_WORK:
@@ -484,7 +484,7 @@ def next_piece(nic, now_fs, core):
 
 @kernel
 def take_up(nic, core, number):
-    """Let a core do what has a number next, with a turn if that has not begun."""
+    """Let a core turn to the work with a number, and begin its turn if it has none."""
     work = nic.guests.work[number]
     core.kind = number // MAX_QUEUES
     core.queue = number - core.kind * MAX_QUEUES
@@ -494,9 +494,9 @@ def take_up(nic, core, number):
 
 @out_of_line
 def look_at_idle(nic, now_fs):
-    """Let cores of the virtual switch go on that have waited for a rate limit, or for slots of the uplink's ring.
+    """Restart idle cores of the virtual switch, which may have waited for a rate limit or for slots of the uplink.
 
-    The next look begins behind the first that goes on, which else would take all slots before others are looked at.
+    The next look begins behind the first core restarted, which would else take all slots before the others get any.
     """
     switch = nic.virtual_switch
     begins_at = switch.looks_from
@@ -521,7 +521,7 @@ def turn_over(guests, core, number, has_more):
 
 @kernel
 def work_beside(nic, now_fs, core_number, work_fs):
-    """Keep a core from its rings for a time, behind the piece that it has begun: it has something else to do."""
+    """Keep a core busy with other work for a time, from the end of the piece that it has begun."""
     core = nic.guests.core[core_number]
     if work_fs == 0:
         return
@@ -535,7 +535,7 @@ def work_beside(nic, now_fs, core_number, work_fs):
 
 @kernel
 def forget_work(nic, core_number, ring):
-    """Forget what a core has to do for a Tx ring, and the Rx ring of its number; its piece leads to nothing then."""
+    """Forget what a core has to do for a Tx ring, and the Rx ring of its number; a piece under way has no effect."""
     guests = nic.guests
     core = guests.core[core_number]
     for number in (ring, MAX_QUEUES + ring):

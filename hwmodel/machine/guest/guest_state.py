@@ -21,10 +21,11 @@ POST_TASK, TAKE_TASK, SWITCH_TASK, SLOW_TASK = range(4)
 N_TASKS = 4
 LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive moderation
 
-# What a ring has for its core, Tx rings first; listed rings of a core hang together by `following`, the first that may
-# go has its turn, with `left` frames to go. A piece of `n` frames, of `queue` for work of its `kind`, takes `work_fs`,
-# the frames from `started_fs` to `ends_fs`; the next cannot begin before `free_fs` (the end of a doorbell of
-# `doorbell_time_fs`) and `awake_fs`. `is_owed`: it is for a guarantee. `n_claimed`: slots of the uplink kept for it.
+# WORK: `n` frames of a ring for its core to handle, by task, in each by ring. `following` links a core's rings with
+# work into a list, of which the first that may go has its turn, with `left` frames to go. CORE: a piece of `n` frames,
+# of ring `queue` for work of its `kind`, takes `work_fs`, the frames from `started_fs` to `ends_fs`; the next cannot
+# begin before `free_fs` (the end of a doorbell of `doorbell_time_fs`) and `awake_fs`. `is_owed`: the piece is for a
+# guarantee. `n_claimed`: slots of the uplink reserved for it.
 WORK = record(*ints("n", "left"), ("following", I32), ("is_listed", I32))
 # `busy_fs` by kind of task; of it: interrupts, bytes (`byte_time`), passing frames between adapter and guest, writes to
 # registers, and other work.
@@ -37,12 +38,12 @@ CORE = record(
     *ints( "free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
     ("counts", CORE_COUNTS),
 )  # fmt: skip
-# The driver of a VM, whichever core runs it: its times, its batches, its interrupts. All of it parameters. One that
-# posts no descriptor again has `NEVER` as its `refill_batch`. Of sends that the adapter cuts into frames:
-# `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`; one has a context descriptor if its ring's last one was
-# another or, without `keeps_context`, always. `pass_time_fs` is that part of `frame_time_fs`, and of `send_time_fs`,
-# for which the hypervisor passes it to the guest or from it. `lone_doorbell_bytes`: of a doorbell that tells of a
-# single descriptor; `rings_inline`: it carries that.
+# The parameters of a VM's driver, whichever core runs it: times, batches, interrupts. `refill_batch`: `NEVER` if it
+# posts no descriptor again. `send_time_fs`, `descriptor_time_fs`, `send_byte_time_fs`: for sends that the adapter cuts
+# into frames; a send has a context descriptor if its ring's last one had another template or, without `keeps_context`,
+# always. `pass_time_fs`: the part of `frame_time_fs`, and of `send_time_fs`, in which the hypervisor passes the frame
+# to the guest or from it. `lone_doorbell_bytes`: length of a doorbell for a single descriptor; `rings_inline`: it
+# carries that descriptor.
 DRIVER = record(
     *ints("frame_time_fs", "byte_time_fs", "doorbell_time_fs", "interrupt_time_fs", "wakeup_time_fs", "pass_time_fs"),
     *ints("tx_doorbell_batch", "refill_batch", "rx_interrupt_batch", "tx_interrupt_batch", "moderation_fs"),
@@ -51,15 +52,16 @@ DRIVER = record(
     ("adaptive_ns", I64, (3,)),  # intervals of the classes of load
     *ints("lone_doorbell_bytes", "rings_inline"),
 )  # fmt: skip
-# A place of a Tx ring for each descriptor. A frame has one; a send has several, of which the first place tells: how
-# many there are, how many frames are cut of it, and its bytes in memory, header and payload. In the others all is 0.
+# One place of a Tx ring for each descriptor. A frame has one; a send (to be segmented by the adapter) has several, of
+# which the first tells how many there are, how many frames are cut from it, and its bytes in memory, header and
+# payload. In the others these counts and lengths are 0.
 POST = record(
     *ints("offered_fs"), ("template", I32), ("n_bytes", I32), ("hash", I32), ("index", I32), ("marks", I32),
     ("n_descriptors", I16), ("n_frames", I16),
 )  # fmt: skip
-# `mss_bytes`: what each frame that the adapter cuts of a send has of its payload, behind a copy of its `header_bytes`;
-# 0 where it cuts none. `posts_sends`: drivers post sends, which a virtual switch takes whole. `early_refills`: of 2**32
-# pieces of taking frames so many end with a refill before its batch is full.
+# `mss_bytes`: payload of each frame that the adapter cuts from a send, behind a copy of its `header_bytes`; 0 where it
+# cuts none. `posts_sends`: drivers post sends, which a virtual switch takes whole. `early_refills`: how many of 2**32
+# pieces of taking frames end with a refill before its batch is full.
 GUESTS_PARAMS = record(
     *ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills", "mss_bytes", "header_bytes"),
     *ints("posts_sends"),

@@ -34,7 +34,7 @@ def is_owed(function, now_fs):
 
 @out_of_line
 def give_owed(nic, now_fs, number, n_bytes):
-    """Count a frame that a function had for its guarantee; what it left unused lasts for the window alone."""
+    """Charge a frame to a function's guarantee; what of that was unused is banked for at most one window."""
     function = nic.function[number]
     params = function.params
     if params.guarantee_den == 0:  # it has lost its guarantee since its frame was chosen

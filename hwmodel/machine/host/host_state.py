@@ -13,9 +13,10 @@ WALK_CAP = 1 << 12  # walks under way or waiting for a walker
 NOT_WALKED, WALKED, WALKED_IN_VAIN = range(3)  # in vain: unmapped before its walk was over
 
 # The caches of the host's IOMMU: translated pages, and lines of the page table's last level. Slots are numbered from 1,
-# 0 is none; `n_used` have been taken, `free` is the first given back. A part holds at most `n_entries`, `newest` to
-# `oldest` by their last look-up; a bucket's slots, and free ones, hang together by `following`. Pages are numbered
-# region by region, in each ring by ring: `first` is a region's first, `a_ring` how many a ring has, whole lines.
+# 0 is none; `n_used` were ever taken, `free` is the first of those given back. A part holds at most `n_entries`,
+# `newest` to `oldest` by their last look-up; `following` links the slots of a bucket, and free ones. Pages are numbered
+# region by region, in each ring by ring: `first` is a region's first page, `a_ring` how many a ring has, in whole
+# lines.
 TRANSLATED_PAGE = record(
     *ints("page", "ready_fs"), ("newer", I32), ("older", I32), ("following", I32), ("part", I32), ("walked", I32)
 )
@@ -29,7 +30,7 @@ PAGE_CACHE = record(
 )
 KEPT, STRICT_UNMAP, DEFERRED_UNMAP = range(3)  # `host.iotlb.invalidation`
 TRANSLATION_COUNTS = record(*ints("hits", "misses", "walks_busy_fs"))
-# `there_fs`: when the translation looked up last is there.
+# `there_fs`: when the last translation looked up is available.
 TRANSLATION_PARAMS = record(
     *ints("miss_fs", "near_miss_fs", "n_walkers", "page_shift", "is_split", "invalidation", "flush_after"),
     *ints("tx_stride_bytes", "rx_stride_bytes"),
@@ -42,15 +43,15 @@ TRANSLATION = record(
     ("counts", TRANSLATION_COUNTS),
     ("walker_free_fs", I64, (MAX_WALKERS,)),
     *ints("walks_head", "walks_tail"),
-    ("walk", I32, (WALK_CAP,)),  # slots whose walk is not over, by its end
+    ("walk", I32, (WALK_CAP,)),  # slots whose walk is not over, in the order in which walks end
     ("pages", PAGE_CACHE),
     ("lines", PAGE_CACHE),
 )  # fmt: skip
-# Until when writes have passed, and until when they are in memory: of all, or with ID-based ordering of a function.
+# When the last of the writes passes, and when the last is in memory: of all or, with ID-based ordering, of a function.
 WRITE_ORDER = record(*ints("passed_fs", "in_memory_fs"))
 HOST_PARAMS = record(
     *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "n_jitter_bins", "answers_vary", "write_latency_fs"),
-    # The last-level cache: of 2**32 draws so many are hits, and what a miss takes longer.
+    # The last-level cache: how many of 2**32 draws are hits, and how much longer a miss takes.
     *ints("read_hits", "write_hits", "read_miss_fs", "write_miss_fs"),
     ("jitter_fs", I64, (256,)),
     ("jitter_threshold", I64, (256,)),

@@ -19,7 +19,7 @@ from hwmodel.machine.tlp_kinds import (
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES
 
 CREDIT_KIND_SHIFT = 32  # in the word of a return of credits, over the bytes of data
-PASSES_THEN = 1 << 34  # in that word: a write passes into memory, whose drain takes it from then on
+PASSES_THEN = 1 << 34  # in that word: the write passes into memory only then, and its data drain from then on
 
 
 @kernel
@@ -30,16 +30,16 @@ def credit_word(kind, data_bytes):
 
 @kernel
 def is_infinite(limits):
-    """Say whether nothing waits for credits of a kind, so that none need come back."""
+    """Say whether credits of a kind are infinite, so that none need come back."""
     return limits.headers_limit == 0 and limits.data_limit == 0
 
 
 @kernel
 def return_credits(clock, pcie, now_fs, kind, data_bytes):
-    """Send a received TLP's credits back; a write's when the memory has taken its data, behind those it has before."""
+    """Send a received TLP's credits back; a write's once memory has drained its data, behind that of earlier writes."""
     is_of_root = pcie.params.by_tree and kind != COMPLETION_CREDIT  # a root port that several adapters may share
     if is_infinite(pcie.tree.params.root[kind] if is_of_root else pcie.credits[kind].params):
-        return  # behind a slow drain they would pile up
+        return  # nobody waits for them, and behind a slow drain they would pile up
     taken_fs = now_fs
     if kind == POSTED_CREDIT and pcie.params.drain_den > 0:
         drain_fs = data_bytes * pcie.params.drain_num // pcie.params.drain_den
@@ -114,7 +114,7 @@ def has_landed(clock, pcie, link, lane, arrivals, now_fs):
     if flight_fs == 0:
         return True
     if flight_fs == BY_BUS:
-        link.is_busy = 1  # the link never chooses for itself
+        link.is_busy = 1  # on a bus the link never starts a TLP by itself
         return True
     if flight_fs != BY_TREE:
         append(clock, lane + number_of(pcie), now_fs + flight_fs, keep_slot(arrivals, on_wire(link)))

@@ -14,7 +14,7 @@ from hwmodel.machine.tlp_kinds import ID_ORDER, PAYLOAD_WRITE, RELAXED_ORDER, WI
 
 @kernel
 def order_among(nic, pcie, ring_queue):
-    """Return the record of the writes that one of a ring's comes behind: all, or (ID-based) the function's."""
+    """Return the ordering record for a ring's writes: that of all or, with ID-based ordering, its function's."""
     function = 0
     if pcie.params.ordering == ID_ORDER:
         function = nic.tx_queue[ring_queue].params.function
@@ -23,7 +23,7 @@ def order_among(nic, pcie, ring_queue):
 
 @kernel
 def passes_fs(nic, pcie, now_fs, sending):
-    """Return when a received write is translated and all before it have passed; relaxed, payload waits for none."""
+    """Return when a received write passes: translated and, unless it is relaxed payload, behind all before it."""
     order = order_among(nic, pcie, sending.queue)
     there_fs = now_fs
     if pcie.params.has_iotlb and sending.kind not in WITHOUT_ADDRESS:
@@ -36,7 +36,7 @@ def passes_fs(nic, pcie, now_fs, sending):
 
 @kernel
 def write_lands_fs(nic, pcie, pass_fs, sending):
-    """Return when a write that passes then is in memory; what has no address is there when all before it are."""
+    """Return when a write that passes at `pass_fs` is in memory; without an address, when all before it are."""
     host = host_of(nic, pcie)
     order = order_among(nic, pcie, sending.queue)
     landed_fs = pass_fs

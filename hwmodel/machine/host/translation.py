@@ -22,7 +22,7 @@ NONE = 0
 
 @inlined
 def buffer_address(stride_bytes, position, ring_length):
-    """Return where the buffer of a ring's descriptor begins; `position` counts descriptors for ever."""
+    """Return where the buffer of a ring's descriptor begins; `position` counts descriptors without wrapping."""
     return position % ring_length * stride_bytes
 
 
@@ -159,7 +159,7 @@ def walk(translation, now_fs, page):
 
 @kernel
 def end_first_walk(translation):
-    """Let the page whose walk is over first take its place among those held."""
+    """Let the page whose walk ends first take its place among those held."""
     pages = translation.pages
     number = translation.walk[translation.walks_head & WALK_MASK]
     slot = pages.slot[number]
@@ -173,7 +173,7 @@ def end_first_walk(translation):
 
 @kernel
 def begin_walk(translation, number):
-    """Note a walk among those under way, by its end; the first is over where there is no room."""
+    """Enter a walk among those under way, by its end; where there is no room, the first of them is taken as over."""
     pages = translation.pages
     if translation.walks_tail - translation.walks_head == WALK_CAP:
         end_first_walk(translation)
@@ -228,7 +228,7 @@ def look_up(translation, now_fs, function, page):
 
 @kernel
 def forget(translation, now_fs, number):
-    """Forget a page; one whose walk is not over is found until it is, but takes none of the entries."""
+    """Forget a page; if its walk is not over, look-ups find it until it is, but it takes none of the entries."""
     pages = translation.pages
     slot = pages.slot[number]
     if slot.walked == NOT_WALKED:
@@ -242,7 +242,7 @@ def forget(translation, now_fs, number):
 
 @kernel
 def unmap(translation, now_fs, first_page, last_page):
-    """Forget a buffer's pages, as its driver unmaps it; deferred, all of them once so many buffers are unmapped."""
+    """Forget a buffer's pages, as its driver unmaps it; deferred, forget all pages once every `flush_after` unmaps."""
     pages = translation.pages
     if translation.params.invalidation == STRICT_UNMAP:
         for page in range(first_page, last_page + 1):
@@ -292,7 +292,7 @@ def read_translated(nic, translation, now_fs, tag):
 def write_translated(nic, translation, now_fs, sending):
     """Look up the page of a received memory write; return when its translation is there."""
     function = nic.tx_queue[sending.queue].params.function
-    address = sending.address - sending.data_bytes  # the entry is at the TLP's end by now
+    address = sending.address - sending.data_bytes  # the entry's address has moved on to the TLP's end
     if sending.kind == PAYLOAD_WRITE:
         stride = translation.params.rx_stride_bytes
         region = translation.params.rx_buffer

@@ -18,13 +18,15 @@ SOURCE_AT, VID_MASK = 6, 0xFFF
 LOG_CAP = 1024
 WIRE_DIED, LEG_OUT, WIRE_LIVES, LEG_IN = range(4)  # what the log tells of a leg
 
-# `n_legs`: 0 where there is no bond. `monitor_fs`: how often carriers are looked at, 0 for all the time. `lacp_fs`: of
-# the partners' LACPDUs, 0 without LACP. `primary`: the leg that is preferred as the active one, or `NO_LEG`.
+# `n_legs`: 0 where there is no bond. `monitor_fs`: the interval at which carriers are polled, 0: changes are seen at
+# once. `lacp_fs`: the interval of the partners' LACPDUs, 0 without LACP. `primary`: the preferred active leg, or
+# `NO_LEG`.
 BOND_PARAMS = record(*ints("n_legs", "mode", "primary", "monitor_fs", "down_delay_fs", "up_delay_fs", "lacp_fs"))
-# `passed`: copies that have come to the leg's MAC; of frames lost on a dead wire: such copies, and frames that came.
+# `passed`: copies handed to the leg's MAC. `lost_out`, `lost_in`: copies to be sent, and frames coming in, that were
+# lost on a dead wire.
 LEG_COUNTS = record(*ints("passed", "lost_out", "lost_in"))
-# `dead_fs`, `bare_fs`: since when its wire is dead, and without a carrier. `found_fs`: when it is found that it should
-# be used, or no longer; `NEVER` where nothing is to be found.
+# `dead_fs`, `bare_fs`: since when its wire is dead, and since when it has no carrier. `found_fs`: when the bond will
+# notice that the leg should be used, or no longer; `NEVER` if there is nothing to notice.
 LEG = record(*ints("is_in_use", "is_dead", "is_bare", "dead_fs", "bare_fs", "found_fs"), ("counts", LEG_COUNTS))
 LEG_EVENT = record(*ints("at_fs", "leg", "what"), ("counts", LEG_COUNTS))
 BOND_COUNTS = record(*ints("without_leg"))
@@ -41,14 +43,14 @@ BOND = record(
 
 @kernel
 def should_be_used(bond, mac):
-    """Tell whether a leg is as one that is used: it has a carrier and, with LACP, is not silent."""
+    """Tell whether a leg looks usable: its wire is up, or is dead with a carrier and without LACP to tell so."""
     params = mac.params
     return params.is_down == 0 or (params.is_silent != 0 and bond.params.lacp_fs == 0)
 
 
 @kernel
 def multiple_from(at_fs, period_fs):
-    """Return the first multiple of a period from a time on; without a period that time."""
+    """Return the first multiple of a period at or after a time; that time itself where the period is 0."""
     if period_fs == 0:
         return at_fs
     return (at_fs + period_fs - 1) // period_fs * period_fs
@@ -56,7 +58,7 @@ def multiple_from(at_fs, period_fs):
 
 @kernel
 def found_out_fs(params, leg):
-    """Return when it is found that a leg is no longer as it should be to be used."""
+    """Return when the bond notices that a leg has failed: by its carrier, or by missing LACPDUs if that is sooner."""
     at_fs = NEVER
     if leg.is_bare:
         at_fs = multiple_from(leg.bare_fs + params.down_delay_fs, params.monitor_fs)
@@ -68,7 +70,7 @@ def found_out_fs(params, leg):
 
 @kernel
 def found_back_fs(params, now_fs):
-    """Return when it is found that a leg, from now on, can be used again."""
+    """Return when the bond notices that a leg is usable again from now on."""
     at_fs = multiple_from(now_fs + params.up_delay_fs, params.monitor_fs)
     return multiple_from(at_fs, FAST_PERIOD_FS) if params.lacp_fs > 0 else at_fs
 
@@ -91,7 +93,7 @@ def choose_legs(bond):
 
 @kernel
 def log_leg(bond, now_fs, number, what):
-    """Note what happens to a leg; what there is no room for is only counted."""
+    """Log what happens to a leg; what there is no room for is only counted."""
     if bond.n_logged < LOG_CAP:
         entry = bond.log[bond.n_logged]
         entry.at_fs, entry.leg, entry.what, entry.counts = now_fs, number, what, bond.leg[number].counts
@@ -100,7 +102,7 @@ def log_leg(bond, now_fs, number, what):
 
 @out_of_line
 def leg_changes(bond, clock, mac, number, now_fs):
-    """Look at a leg whose wire has died, lives again, or has lost its carrier: when will it be known?"""
+    """Note that a leg's wire has died, lives again, or has lost its carrier; set when the bond will notice."""
     leg, params = bond.leg[number], mac.params
     is_bare = params.is_down != 0 and params.is_silent == 0
     if is_bare and leg.is_bare == 0:
@@ -127,7 +129,7 @@ def leg_changes(bond, clock, mac, number, now_fs):
 
 @out_of_line
 def leg_found(bond, number, now_fs):
-    """Use a leg from now on, or no longer, unless something has happened to it since that was to be found."""
+    """Begin to use a leg, or cease to, unless its state has changed again since the timer was set."""
     leg = bond.leg[number]
     if leg.found_fs != now_fs:
         return
@@ -139,7 +141,7 @@ def leg_found(bond, number, now_fs):
 
 @kernel
 def first_byte_lowest(word):
-    """Return a word of four bytes read the other way round."""
+    """Return a word of four bytes with its bytes reversed."""
     return (word & 0xFF) << 24 | (word & 0xFF00) << 8 | word >> 8 & 0xFF00 | word >> 24
 
 
@@ -174,9 +176,9 @@ def connection_hash(header, flow):
 
 @out_of_line
 def leg_of(bond, header, flow, is_coming):
-    """Return by which leg a frame with a header goes, or comes; `NO_LEG` if none is used.
+    """Return by which leg a frame with a header goes, or comes; `NO_LEG` if none is in use.
 
-    `flow`: a record to read what the header says of its flow into.
+    `flow`: a record to read the header's flow into.
     """
     if bond.n_in_use == 0:
         return NO_LEG

@@ -1,6 +1,6 @@
 """The bridges at the other ends of the wires: they take frames in, decide where they go, queue and send them.
 
-So do the port extenders below them, except that what they do with a header depends on nothing that is learned.
+So do the port extenders below them, whose decisions do not depend on anything learned.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ SAME_PORT = DropReason.SAME_PORT.value
 NO_DESTINATION = DropReason.NO_DESTINATION.value
 QUEUE_FULL = DropReason.QUEUE_FULL.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
-HEADER_BYTES = 8 + 64  # what a bridge that cuts through has of a frame, its preamble too, when it decides
+HEADER_BYTES = 8 + 64  # bytes, with preamble, that a cut-through bridge has received when it decides
 
 
 @kernel
 def due_fs(bridge, port, crossing):
-    """Return when a frame is forwarded: so long after it has come, or its header where the port cuts through."""
+    """Return when a frame is forwarded: the latency after its last byte, in cut-through after its header."""
     latency_fs = bridge.box[port.params.box].params.latency_fs
     if port.params.cuts_through:
         header_fs = HEADER_BYTES * port.params.fs_per_byte_num // port.params.fs_per_byte_den
@@ -89,7 +89,7 @@ def free_place(bridge, place):
 
 @kernel
 def let_go(bridge, place):
-    """Note that one of those who need a frame needs it no more."""
+    """Give up one hold on a frame; with the last its place is free."""
     slot = bridge.slot[place]
     slot.holds -= 1
     if slot.holds == 0:
@@ -133,7 +133,7 @@ def forwards_at(bridge, port_number, due_fs):
 
 @kernel
 def take_other_latency(bridge, command, words, now_fs):
-    """Let frames whose last byte, or header, comes from now on be due by another latency."""
+    """Change the latency for the frames whose last byte, or header in cut-through, comes from now on."""
     box = bridge.box[command.part]
     before_fs = box.params.latency_fs
     write_words(bridge.commands, command, words)
@@ -216,7 +216,7 @@ def control_frame_sent(bridge, now_fs, port_number):
 
 @kernel
 def stops_end(bridge, now_fs, port_number):
-    """Let the classes of a port go on whose stop is over."""
+    """Resume the classes of a port whose stop is over."""
     port, own = bridge.port[port_number], bridge.pauses[port_number]
     end_stops(flow_params(bridge, port), own.hears, now_fs, own.counts.since_fs, own.counts.stopped_fs)
     hold_queues(bridge, port_number)
@@ -224,7 +224,7 @@ def stops_end(bridge, now_fs, port_number):
 
 @kernel
 def room_changes(bridge, now_fs, port_number, number, n_bytes):
-    """Change what a port has brought of a class; it may have to stop the other end, or let it go on."""
+    """Change what a port's ingress occupies by class; the port may have to stop the other end, or resume it."""
     if level_changes(bridge, now_fs, port_number, number, n_bytes):
         start_sending(bridge, now_fs, port_number)
 
@@ -264,7 +264,7 @@ def start_sending(bridge, now_fs, port_number):
 
 @kernel
 def leaves(bridge, now_fs, port_number):
-    """Note that a frame has come to whoever is outside."""
+    """Note that a frame has reached the stations outside."""
     place = pop(bridge, bridge.port[port_number].begun)
     crossing = bridge.slot[place].crossing
     come_outside(bridge.ledger, now_fs, crossing, bridge.outside_flow[crossing.template])
@@ -307,7 +307,7 @@ def refresh(bridge, now_fs, port_number):
 
 @kernel
 def resumes(bridge, now_fs, port_number):
-    """Let a port go on that the rates of its logical ports have held back, unless it sends something else by now."""
+    """Restart a port that the rates of its logical ports, or stops, have held back, if it is not sending."""
     port = bridge.port[port_number]
     if now_fs == port.resumes_fs:
         port.resumes_fs = NEVER
@@ -328,7 +328,7 @@ def count_drop(bridge, port_number, reason):
 
 @kernel
 def has_room(box, port, logical_port, n_bytes):
-    """Tell whether a copy finds room: in the port's buffer, or that of all, and in a queue for its S-channel."""
+    """Tell whether a copy fits into the buffer of the port, or of all, and if scheduled its logical port's queue."""
     if port.params.is_scheduled and logical_port.counts.waiting.level + n_bytes > logical_port.params.buffer_bytes:
         return False
     level = box.counts.waiting.level if box.params.shares_buffer else port.counts.waiting.level
@@ -395,7 +395,7 @@ def flood(bridge, box, now_fs, place, hop):
 
 @kernel
 def send_on(bridge, servers, box, now_fs, place, number):
-    """Send a frame on to where its destination stands, or to all who may want it; else return why not."""
+    """Send a frame to its destination's port, or to all who may want it; return why it is dropped, or `NO_REASON`."""
     hop = bridge.hop[number]
     logical_port = port_of(bridge, now_fs, hop.target)
     if logical_port != NOBODY:
@@ -421,7 +421,7 @@ def send_on(bridge, servers, box, now_fs, place, number):
 
 @kernel
 def forward(bridge, servers, now_fs, port_number):
-    """Forward the frame of a port that is due, unless a command has put it off, or let it go before."""
+    """Forward the frame of a port that is due, unless a change of latency has moved it to another time."""
     port = bridge.port[port_number]
     if now_fs != port.forwards_fs:
         return
@@ -459,7 +459,7 @@ def forward(bridge, servers, now_fs, port_number):
 def advance_bridge(bridge, servers, until_fs):
     """Handle all that happens in bridges joined by wires up to a time; return when their next event is.
 
-    Of the servers, which do not run meanwhile, what is behind their wires is looked up and entered.
+    Servers do not run meanwhile: headers that frames will have beyond a wire are looked up there, and entered.
     """
     clock = bridge.clock
     while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
@@ -496,7 +496,7 @@ def obey(bridge, words, now_fs, command):
         return
     if command.kind == AGEING and bridge.box[command.part].params.learns:
         age_out(bridge, now_fs - 1, command.part)
-        bridge.box[command.part].next_expiry_fs = 0  # by the new time, when that is asked for
+        bridge.box[command.part].next_expiry_fs = 0  # found anew, by the new ageing time, when it is needed
     write_words(bridge.commands, command, words)
     if command.kind == TABLE:
         bridge.generation += 1
@@ -513,9 +513,9 @@ def obey_bridge_due(bridge, words, now_fs):
 
 @kernel
 def advance_bridge_through(bridge, words, servers, until_fs):
-    """Advance, and carry out the commands on the way, each before all else of its instant; return when the next is.
+    """Advance, and carry out the commands on the way, each before all else of its instant.
 
-    Of an event, or of a command.
+    Return when the next event or command is.
     """
     commands = bridge.commands
     while True:

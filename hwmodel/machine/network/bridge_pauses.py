@@ -1,8 +1,8 @@
-"""Flow control at a bridge: queues by class, what each port has brought into the buffer, control frames both ways.
+"""Flow control at a bridge: queues by class, buffer use by ingress port, control frames both ways.
 
-Each class of a port has a queue of its own, in turn as service levels have it (`service_levels.py`): one that is
-stopped is as one that its rate holds back. A class is over by what has come by a port and still waits anywhere in the
-bridge.
+Each class of a port has a queue of its own, scheduled as service levels are (`service_levels.py`): a stopped class is
+like one that its rate holds back. Whether a class is over its mark depends on what has come in by one port and still
+waits anywhere in the bridge.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def note_class(bridge, port_number, place, number):
 
 @kernel
 def has_room_in_part(bridge, place, n_bytes):
-    """Tell whether a copy finds room in the part that its class has of the buffer of the port by which it came."""
+    """Tell whether a copy fits into its class's part of the buffer of the port by which it came."""
     slot = bridge.slot[place]
     params = flow_params(bridge, bridge.port[slot.came_by])
     return bridge.pauses[slot.came_by].level[slot.of_class].level + n_bytes <= params.part_bytes[slot.of_class]
@@ -62,7 +62,7 @@ def has_room_in_part(bridge, place, n_bytes):
 
 @kernel
 def level_changes(bridge, now_fs, port_number, number, n_bytes):
-    """Add to what a port has brought of a class; return whether that port has something to say of it."""
+    """Add to what has come in by a port, of a class; return whether that crosses a mark, which the port has to tell."""
     own, params = bridge.pauses[port_number], flow_params(bridge, bridge.port[port_number])
     change(own.level[number], now_fs, n_bytes)
     if not passes_mark(params, own, number, own.level[number].level):
@@ -118,7 +118,7 @@ def bridge_hears(bridge, port_number, crossing):
 
 @kernel
 def obey_stops(bridge, now_fs, port_number):
-    """Let what a port has heard take effect: queues of classes may not send before a time, or again."""
+    """Apply the first control frame that a port has heard: stop queues of classes up to a time, or resume them."""
     port, own = bridge.port[port_number], bridge.pauses[port_number]
     params = flow_params(bridge, port)
     own.counts.received += 1
@@ -130,7 +130,7 @@ def obey_stops(bridge, now_fs, port_number):
 
 @kernel
 def hold_queues(bridge, port_number):
-    """Let the queues of a port's classes wait up to when these may go on."""
+    """Hold each class's queue of a port back until its stop ends."""
     port, hears = bridge.port[port_number], bridge.pauses[port_number].hears
     for each in range(port.params.n_classes):
         bridge.logical_port[port.params.first_class_queue + each].eligible_fs = hears.until_fs[each]

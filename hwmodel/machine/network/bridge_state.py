@@ -1,10 +1,11 @@
 """The records of the bridges at the other ends of the wires, with the port extenders below them.
 
 Bridges and extenders are boxes with physical ports. A port leads to a server, outside, or by an internal wire to a port
-of another box. On a bridge's own ports are logical ports: one of its own, or one for each S-channel or virtual
-interface; each port of an extender has one of its own.
-What it does with a header that comes in on one of them is decided when a frame brings it, and kept (`HOP`, `WAY`);
-behind which port an address stands is looked up frame by frame.
+of another box. A bridge's port carries logical ports: one, or one for each S-channel or virtual interface; each port of
+an extender has one of its own.
+
+What a bridge does with a header that comes in on a logical port is decided when a frame brings it, and kept (`HOP`,
+`WAY`); behind which port an address stands is looked up for each frame.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ SLOT_CAP = 1 << 20  # frames in one bridge
 # Timers of a bridge; those of one instant in this order: what is sent makes room for what is forwarded.
 SENT, CONTROL_SENT, CONTROL_TAKEN, RESUMED, REFRESH_DUE, DUE, LEFT = range(7)
 
-# A frame in the bridge: in one list at a time, by the places of the next. `holds`: who still needs it of its port, that
-# sends it, and the other end, that is to be given it. `logical_port`: by which it leaves. `due_fs`: when it is due.
-# `came_by`, `of_class`: where flow control counts it.
+# A frame in the bridge, in one list at a time, linked by `following`. `holds`: how many still need it: the port that
+# sends it, and the other end until it has taken it. `logical_port`: by which it leaves. `due_fs`: when it is to be
+# forwarded. `came_by`, `of_class`: the ingress port and the class by which flow control counts it.
 SLOT = record(
     *ints("due_fs"),
     ("crossing", CROSSING),
@@ -62,14 +63,15 @@ PORT_COUNTS = record(
     ("drops", I64, (MAX_REASONS,)),
 )
 BRIDGE_PORT_PARAMS = record(
-    # Whose it is, the other end (`peer`: the component's number, `adapter_port`: the port of its adapter;
-    # `joined`: the port there if it is one of this component, else `NOBODY`), the shortest frame's time on the wire.
+    # `box`: the bridge or extender that it belongs to. The other end: `peer`, the component's number; `adapter_port`,
+    # the port of its adapter; `joined`, the port there if it is one of this component, else `NOBODY`. `crossing_fs`,
+    # the lookahead: the least time from a frame's first bit at the other end to its being due here.
     *ints("fs_per_byte_num", "fs_per_byte_den", "box", "peer", "adapter_port", "joined", "is_outside"),
     *ints("cuts_through", "crossing_fs", "propagation_fs", "is_tapped", "is_scheduled"),
-    # Whose header comes in where: `root`, the bridge's own port that leads here, `bridge`, its number, `server` at the
-    # other end, the kind of the outer tag; of which lists its logical ports, and the numbers of lists that are taken by
-    # the configuration, are part; the logical ports that stand for itself (of an extender's) and for
-    # what is sent to lists.
+    # `root`: the bridge's own port that leads here; `bridge`: that bridge's number; `server`: the one at the other end;
+    # `outer_kind`: of the outer tag. Parts of `listed`: its logical ports, and the numbers of lists that the
+    # configuration has taken. `own_logical`: the logical port of an extender's port; `groups`: the one for copies to
+    # lists.
     *ints("root", "bridge", "server", "outer_kind", "has_interfaces", "is_of_extender", "is_uplink"),
     *ints("first_logical", "n_logical", "first_taken", "n_taken", "own_logical", "groups"),
     # With flow control: the first of its queues for classes, which stand behind all logical ports, and how many it has.
@@ -84,8 +86,8 @@ BRIDGE_PORT = record(
     ("begun", LIST),  # begun, and the other end not yet told
     *ints("forwards_fs"),  # when the first of `come` is due
     *ints("n_given"),  # how many frames the server there has given
-    # Of a port that is scheduled: its logical ports with frames, in turn, and when one that its rate holds back may go
-    # on, `NEVER` if nobody waits for that.
+    # Of a scheduled port: the list of its logical ports with frames, in turn, and when the timer for those that their
+    # rates hold back is due, `NEVER` if none is set.
     ("active", LIST),
     *ints("resumes_fs"),
 )  # fmt: skip
@@ -97,14 +99,14 @@ BOX_COUNTS = record(
 )
 BOX_PARAMS = record(
     *ints("latency_fs", "shares_buffer", "buffer_bytes", "learns", "table_entries", "ageing_fs"),
-    # Of a bridge: the logical port to the stations outside, or towards them; of which lists its logical ports, its own
-    # ports and its policy's entries are part. Of an extender its port upwards, and those downwards.
+    # Of a bridge: `way_out`, the logical port to the stations outside, or towards them; its logical ports and its own
+    # ports, parts of `listed`; its entries of `policy`. Of an extender: `uplink`, and its ports downwards.
     *ints("is_controlling", "way_out", "first_logical", "n_logical", "first_port", "n_ports"),
     *ints("first_policy", "n_policy", "uplink"),
 )
 BOX = record(("params", BOX_PARAMS), *ints("n_known", "next_expiry_fs"), ("counts", BOX_COUNTS))
-# One way out of a bridge or an extender; `template`: what the header is behind it, a hop, a template of an adapter or,
-# outside, the kind of a copy.
+# One way out of a bridge or an extender; `template`: the header's number beyond it: a hop there, a template of an
+# adapter or, outside, a kind of copy.
 WAY = record(("template", I32), ("logical_port", I16), ("delta_bytes", I16))
 # What a bridge does with a header that comes in on a port, or an extender: a decision, kept until the tables change
 # (`stamp`, their generation). `reason`: why it is dropped, whoever it is for. `source`, `target`: its addresses in its

@@ -22,7 +22,7 @@ from hwmodel.rules.headroom import CONTROL_BYTES
 
 @kernel
 def look_whether_due(nic, number, now_fs):
-    """Let a port begin a control frame if one is due, or note that it is; on a dead wire none begins."""
+    """Begin a control frame at a port if one is due, or mark it as due while the port sends; none on a dead wire."""
     pauses, mac = nic.pauses, nic.port[number].mac
     own = pauses.port[number]
     mac.is_stopped &= ~CONTROL_DUE
@@ -38,7 +38,7 @@ def look_whether_due(nic, number, now_fs):
 
 @kernel
 def begin_control_frame(nic, number, now_fs):
-    """Begin a control frame that says what is over its mark, and what is no longer."""
+    """Begin a control frame: it stops the classes over their mark, and resumes those that no longer are."""
     pauses, mac = nic.pauses, nic.port[number].mac
     params, own = pauses.params, pauses.port[number]
     named, stopped = tell(params, own, pauses.over)

@@ -1,7 +1,8 @@
 """What bridges and extenders do with a header: decided when a frame brings it, and kept until tables change.
 
-A copy that leaves names what its header is behind the wire: a hop of the next bridge or extender, a template of an
-adapter, a kind of copy outside. Each is entered there the first time, and decided on when a frame comes.
+A copy that leaves carries its header's number at the other end of the wire: a hop of the next bridge or extender, a
+template of an adapter, a kind of copy outside. The header is entered there when it is first needed, and decided on when
+a frame comes.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def template_at(bridge, nic, port, sender, target, octets, n_bytes):
 
 @kernel
 def beyond(bridge, servers, port_number, hop_number, octets, n_bytes):
-    """Return what a header is behind a port's wire."""
+    """Return the number that a header has at the other end of a port's wire."""
     port, came = bridge.port[port_number], bridge.hop_header[hop_number]
     if port.params.joined != NOBODY:
         return hop_of(bridge, port.params.joined, came.sender, came.target, octets, n_bytes)
@@ -166,7 +167,7 @@ def decide_hop(bridge, servers, number):
 
 @kernel
 def may_return(bridge, number):
-    """Tell whether what is inside may leave by a logical port: not by its own, unless that turns frames around."""
+    """Tell whether what is inside may leave by a logical port: not by the one it came by, unless that is a hairpin."""
     return number != bridge.inside.logical_port or bridge.logical_port[number].params.is_hairpin != 0
 
 
@@ -285,7 +286,7 @@ def note_strays(bridge, box):
 
 @kernel
 def fill_way(bridge, servers, number, way):
-    """Fill in what a copy is behind the port by which it leaves, and by how much it is longer then."""
+    """Fill in a copy's number beyond the port by which it leaves, and how much longer than the frame it is."""
     came = bridge.hop_header[number]
     logical = bridge.logical_port[way.logical_port]
     port = bridge.port[logical.params.port]
@@ -321,7 +322,7 @@ def build(bridge, way, port):
         at = write_number(made, at, 2, TYPE_C_TAG)
         at = write_number(made, at, 2, inside.pcp << 13 | inside.dei << 12 | vid)
     at = write_number(made, at, 2, inside.header.ethertype)
-    for i in range(TAG_OFFSET + inside.header.n_tag_bytes + TYPE_BYTES, came.n_bytes):  # what it says of its flow
+    for i in range(TAG_OFFSET + inside.header.n_tag_bytes + TYPE_BYTES, came.n_bytes):  # what follows the type
         made[at] = came.octets[i]
         at += 1
     return at

@@ -14,9 +14,9 @@ from hwmodel.machine.network.bridge_state import MAX_LISTED, MAX_LISTS, NOBODY
 from hwmodel.machine.network.places import carries
 from hwmodel.rules.switch_modes import OUTER_TAGS
 
-# By kind of tag. Lists that a bridge sets up have the upper half of the numbers that a tag holds; a configuration is
-# likely to name its own from 1. Of an E-CID it is half of the base, the low 12 bits, which are all that bridges
-# without extended E-CIDs read.
+# The first number, by kind of tag, of the lists that a bridge sets up. They take the upper half of the numbers that a
+# tag holds, since a configuration is likely to name its own from 1. Of an E-CID it is half of the base, the low 12
+# bits, which are all that bridges without extended E-CIDs read.
 FIRST_LISTS = (0, *((tag.places[tag.to_station][1] + 1) // 2 for tag in OUTER_TAGS))
 LAST_LIST = 16383
 
@@ -55,9 +55,9 @@ def free_number(bridge, port):
 
 @kernel
 def gather(bridge, servers, port):
-    """Write the interfaces of a port that take the group inside behind the last list; return how many.
+    """Append the interfaces of a port that take the group inside to `member`, behind the last list; return how many.
 
-    None where the sender is the only one.
+    0 if the sender is the only one.
     """
     inside, first, n, n_others = bridge.inside, bridge.n_members, 0, 0
     for at in range(port.params.first_logical, port.params.first_logical + port.params.n_logical):
@@ -87,9 +87,9 @@ def has_members(bridge, each, port, n):
 
 @kernel
 def list_for(bridge, servers, port):
-    """Return the place of the list of all interfaces of a port that take the group inside, set up where it is new.
+    """Return the place of the list of all interfaces of a port that take the group inside; a new list is set up.
 
-    `NOBODY` where none does, but for the sender.
+    `NOBODY` if only the sender takes it, or nobody.
     """
     n = gather(bridge, servers, port)
     if n == 0:

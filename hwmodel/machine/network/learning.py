@@ -25,7 +25,7 @@ def forget(box, address):
 def make_room(bridge, now_fs, box_number):
     """Take what has aged out of a full table; return True if that made room.
 
-    The table is looked through only when something can have aged since it was last.
+    The table is scanned only if an entry can have aged since the last scan.
     """
     box = bridge.box[box_number]
     if now_fs < box.next_expiry_fs:

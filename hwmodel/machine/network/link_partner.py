@@ -24,7 +24,7 @@ def partner_is_full(nic, number):
 
 @kernel
 def join_partner(nic, number, now_fs, source, source_number, goes_on):
-    """Let a source's pending frame wait at the partner; `goes_on`: the source has its next one as this one has left."""
+    """Queue a source's pending frame at the partner; `goes_on`: the source has its next one once this one is sent."""
     partner = nic.pauses.port[number].partner
     place = take_place(nic.clock, partner)
     entry = partner.place[place - 1]
@@ -92,7 +92,7 @@ def partner_takes(nic, number, now_fs):
 
 @kernel
 def partner_goes_on(nic, number, now_fs):
-    """Let the partner go on with what has been stopped for its time."""
+    """Resume at the partner the classes whose stop is over."""
     own = nic.pauses.port[number]
     end_stops(nic.pauses.params, own.partner.hears, now_fs, own.counts.partner_since_fs, own.counts.partner_stopped_fs)
     partner_begins(nic, number, now_fs)

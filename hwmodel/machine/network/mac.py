@@ -15,7 +15,8 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 # Frames that come on the line, in the order of their last bytes' arrival.
 ON_LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
-# `good_frames`: that came and that the switch let in, with their bytes, and those of them for a group or for all.
+# `good_frames`, `good_bytes`: frames that came and that the switch let in. `multicast`, `broadcast`: those for a group,
+# for all.
 MAC_COUNTS = record(
     *ints("tx_bytes", "rx_bytes", "tx_busy_fs", "rx_busy_fs"),
     *ints("good_frames", "good_bytes", "multicast", "broadcast"),
@@ -24,8 +25,8 @@ MAC_PARAMS = record(
     *ints("fs_per_byte_num", "fs_per_byte_den"),
     # The other end of the wire: whether a bridge stands there, and for how long a bit flies.
     *ints("has_peer", "propagation_fs"),
-    *ints("is_tapped"),  # what passes the port is logged; where a bridge stands there, it does so
-    *ints("is_down", "is_silent"),  # nothing begins on the wire, and nothing comes; for all that it has a carrier
+    *ints("is_tapped"),  # what passes the port is logged: here, or by the bridge at the other end if there is one
+    *ints("is_down", "is_silent"),  # nothing is sent or received; `is_silent`: though there is a carrier
 )
 MAC = record(
     ("params", MAC_PARAMS),
@@ -93,7 +94,7 @@ def take_unsent(nic, number, now_fs):
 
 @kernel
 def line_is_full(line):
-    """Tell whether the line has no place for another frame: a capture may come faster than the line for long."""
+    """Tell whether the line has no place for another frame: a capture may exceed the line's rate for long."""
     return line.tail - line.head == LINE_CAP
 
 
@@ -132,7 +133,7 @@ def put_on_line(nic, number, now_fs, source):
 
 @kernel
 def expect_line_anew(mac):
-    """Expect what stands behind the frame that is coming in by the port's new rate."""
+    """Set when the frames behind the one that is coming in will have come, by the port's new rate."""
     line = mac.line
     for number in range(line.head + 1, line.tail):
         frame = line.ring[number & (LINE_CAP - 1)]

@@ -1,7 +1,7 @@
 """The records of flow control: what ports have said and heard, levels by class, the link partner's queues.
 
-Control frames say what they say by priorities, as masks; of `mode: pause` all have the same. A class is *over* from its
-level's passing the high mark up to its low one (`nic.flow_control`).
+Control frames name priorities, as masks; with `mode: pause` always all of them. A class is *over* from when its level
+exceeds the high mark until it has come down to the low one (`nic.flow_control`).
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ DEAD, STOPPED, CONTROL_DUE, CONTROL_ON_WIRE = 1, 2, 4, 8
 
 # A control frame: `named` and `stopped` are masks of priorities; those that are named and not stopped go on.
 SAID = record(("named", I32), ("stopped", I32), ("quanta", I32))
-# Who is told to stop: what is to take effect, up to when its classes are stopped, and which are (a mask).
+# A receiver of control frames: in `ring` those that are still to take effect; until when each class is stopped, and
+# which are (`mask`).
 HEARING, BRIDGE_HEARING = (
     record(*ints("head", "tail", "mask"), ("until_fs", I64, (MOST_CLASSES,)), ("ring", SAID, (cap,)))
     for cap in (HEARD_CAP, BRIDGE_HEARD_CAP)
 )
-# A frame that waits at the link partner; `number`: in the order in which they joined; `source`: that goes on as it
-# begins, `NONE` if none does.
+# A frame that waits at the link partner; `number`: its place in the order in which frames joined; `source`: the one
+# that has its next frame once this one is sent, `NONE` if none does.
 PARTNER_FRAME = record(("frame", FRAME), *ints("number"), ("source", I32), ("following", I32))
 PARTNER = record(
     ("hears", HEARING),
@@ -45,15 +46,15 @@ PARTNER = record(
     ("queue", CLASS_QUEUE, (MOST_CLASSES,)),
     ("place", PARTNER_FRAME, (LINE_CAP,)),
 )
-# By class: control frames begun that stopped it, and that let it go on; received ones that stopped it, and for how long
-# it was stopped here, and at the partner; since when it is, -1 if it is not.
+# By class: control frames begun that stop it; received ones that stopped it; for how long it was stopped here, and at
+# the partner; since when it is, while `mask` of its HEARING says so.
 PORT_COUNTS = record(
     *ints("sent", "received"),
     ("stops_sent", I64, (MOST_CLASSES,)), ("stops_received", I64, (MOST_CLASSES,)),
     ("stopped_fs", I64, (MOST_CLASSES,)), ("since_fs", I64, (MOST_CLASSES,)),
     ("partner_stopped_fs", I64, (MOST_CLASSES,)), ("partner_since_fs", I64, (MOST_CLASSES,)),
 )  # fmt: skip
-# A port's `told`: the classes, as a mask, that its last control frame said to be over; `sent_fs`: when that ends.
+# `told`: mask of the classes that the port's last control frame said to be over; `sent_fs`: when that frame ends.
 PORT_PAUSES = record(
     *ints("told", "refresh_fs", "refresh_is_due", "sent_fs"),
     ("mac", HEARING),
@@ -69,11 +70,11 @@ BRIDGE_PAUSES = record(
 PAUSES_PARAMS = record(
     *ints("n_classes", "is_by_class", "sends", "obeys", "quanta", "refresh_quanta", "response_fs"),
     ("part_bytes", I64, (MOST_CLASSES,)), ("high_bytes", I64, (MOST_CLASSES,)), ("low_bytes", I64, (MOST_CLASSES,)),
-    ("priorities", I64, (MOST_CLASSES,)),  # of each class those that may be stopped, a mask; 0: it loses frames
+    ("priorities", I64, (MOST_CLASSES,)),  # mask of each class's priorities that may be stopped; 0: it loses frames
     ("class_of_priority", I64, (PRIORITIES,)),
 )  # fmt: skip
-# What the Rx buffer has of a class: its level, since when its head waits for descriptors, -1 if it does not, for which
-# ring, and for how long it has been over its mark, since when, -1 if it is not.
+# A class in the Rx buffer: its level; since when its head waits for descriptors, and for those of which ring, -1 if it
+# does not; for how long it has been over its mark, and since when, while `PAUSES.over` says so.
 CLASS_LEVEL = record(
     ("level", GAUGE),
     ("queue", CLASS_QUEUE),
@@ -101,7 +102,7 @@ PAUSES = record(
 
 @kernel
 def passes_mark(params, own, number, level):
-    """Note in `own.over` whether a class is over its mark at such a level; return whether that is new."""
+    """Update in `own.over` whether a class is over its mark at such a level; return whether that has changed."""
     is_over = own.over >> number & 1
     if params.priorities[number] == 0:
         return False
@@ -116,7 +117,7 @@ def passes_mark(params, own, number, level):
 
 @kernel
 def has_to_tell(own, over):
-    """Say whether a port's control frame is due: other classes are over than it has told, or its refresh has come."""
+    """Say whether a port's control frame is due: other classes are over than it last told, or a refresh is due."""
     return over != own.told or (own.refresh_is_due != 0 and over != 0)
 
 
@@ -155,7 +156,7 @@ def stopped_in(said):
 
 @kernel
 def is_heard(params, said):
-    """Tell whether who hears a control frame knows its kind: PAUSE, or by classes."""
+    """Tell whether a receiver obeys a control frame of this kind: PAUSE, or by class (PFC)."""
     return said >> 16 == params.is_by_class
 
 

@@ -28,7 +28,7 @@ def is_untagged(vlans, vlan):
 def comes_in(bridge, port, inside):
     """Find on which logical port a header comes, and its VLAN in the bridge; False where its outer tag names none.
 
-    A VID, and a VLAN, of 0 is none.
+    VID 0 and VLAN 0 mean none.
     """
     interface, vid = sender_of(inside.header), inside.header.vid
     found = False
@@ -100,7 +100,7 @@ def home_of(bridge, box, mac, vlan):
 
 @entry
 def enter_homes(bridges, boxes, macs, vlans, logical_ports):
-    """Enter where the configuration puts addresses; of two places for one the first counts.
+    """Enter where the configuration puts addresses; if it puts one at two places, the first counts.
 
     `bridges` is a one-element record array of BRIDGE, the others int64 (n,).
     """

@@ -48,7 +48,7 @@ def gets_frame(bridge, port, number):
 def next_in_turn(bridge, now_fs, port):
     """Return the logical port that sends next and the one before it, `NOBODY` and `NOBODY` if none may.
 
-    The first whose deficit is enough; those before it that their rates allow get a quantum and go to the end.
+    The first whose deficit is enough; each before it, if its rate lets it send, gets a quantum and goes to the end.
     """
     number = port.active.first
     previous = NOBODY

@@ -15,8 +15,8 @@ from hwmodel.machine.time.clock import LINE
 from hwmodel.machine.time.events import set_next
 from hwmodel.rules.ethernet import FCS_BYTES, MIN_UNPADDED_BYTES, WIRE_OVERHEAD_BYTES
 
-CONTROL_FRAME = 1 << 30  # as the template of a control frame; its `hash` and `index` are what it says
-CROSSING_CAP = 1 << 16  # one more than the frames on one wire that one end has sent and the other not yet taken
+CONTROL_FRAME = 1 << 30  # as the template of a control frame, whose `journey.template` and `index` are what it says
+CROSSING_CAP = 1 << 16  # one more than the most frames on a wire: sent by one end, not yet taken by the other
 
 # A frame on a wire, whole: what the other end must know of it, and its way so far. `template`: what it is there, a hop
 # of a bridge or a template of an adapter. `begun_fs`: when the sender began, `come_fs`: when its last byte is there.
@@ -52,9 +52,9 @@ def wire_time_fs(port, n_bytes):
 
 @kernel
 def note_passing(ledger, at_fs, port_number, is_sent, header, n_bytes, template, index):
-    """Enter a frame whose last byte passes a port into the log; of those that come, some time ahead.
+    """Log a frame whose last byte passes a port; one that comes in is logged some time ahead.
 
-    `header` says its bytes there, `template` and `index` what its sender sent.
+    `header`: the number by which its bytes are known there; `template`, `index`: what its sender sent.
     """
     log = ledger.tap_log
     if log.n == LOG_CAP:
@@ -87,7 +87,7 @@ def tail_of(crossings):
 
 @inlined
 def named_beyond(nic, copy_kind):
-    """Return what a copy is at the other end of the wire; below 0 where only its kind is known: -1 less that."""
+    """Return a copy's number at the other end of the wire; where that is not known yet, -1 less its kind."""
     template = nic.traffic.copy_kind[copy_kind].next_template
     return template if template != UNKNOWN else -1 - copy_kind
 
@@ -134,7 +134,7 @@ def send_from_outside(nic, outside, now_fs, source):
 
 @kernel
 def is_sent_at(outside, crossing, sent_fs, number, template):
-    """Note when the last byte of a frame leaves outside, with which its way begins."""
+    """Note when the last byte of a frame leaves outside: its journey begins then."""
     crossing.come_fs = sent_fs + outside.params.propagation_fs
     begin_from_wire(crossing.journey, sent_fs, number, template, crossing.index)
     crossing.journey.switched_fs = sent_fs
@@ -143,7 +143,7 @@ def is_sent_at(outside, crossing, sent_fs, number, template):
 
 @kernel
 def expect_outside_anew(outside, now_fs):
-    """Expect what begins from now on by the new rate; no such frame has been given to the bridge yet."""
+    """Set anew, by the new rate, the times of frames that begin from now on; the bridge has none of them yet."""
     sent = outside.sent
     end_fs = NEVER
     for number in range(sent.head, sent.tail):

@@ -1,7 +1,7 @@
 """An adapter on a shared PCI or PCI-X bus: what it, or the host's bridge for it, sends once it has the bus.
 
-Whoever is to have the bus is chosen at an edge of its clock, and sends from the next edge on: so what the choice leads
-to comes a clock later at the soonest, and adapters of one bus may run ahead so far (`pci_buses`).
+The next master is chosen at an edge of the bus's clock, and sends from the next edge on. So a choice has no effect for
+a clock, and adapters of one bus may run ahead by that much (`pci_buses`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UP, DOWN = 0, 1  # whose transaction it is: the adapter's, the bridge's
 
 @out_of_line
 def at_other_end(nic, pcie, now_fs):
-    """Do what is begun by no choice of the link's own: of an adapter behind PCIe switches, or on a bus.
+    """Do what the link does not start by itself, for an adapter behind PCIe switches or on a bus.
 
     Return True if there was something to send, now or later.
     """
@@ -112,7 +112,7 @@ def burst_bytes(pcie, address, data_bytes, overhead_bytes):
 
 @kernel
 def put_on_bus(pcie, link, now_fs, queue, overhead_bytes, data_bytes):
-    """Put the next burst of a queue's head on the bus, which it has had for a clock; return its entry."""
+    """Put the next burst of a queue's head on the bus, which was granted a clock ago; return its entry."""
     entry = queue.ring[queue.head & queue.mask]
     link.place = queue.head
     n_bytes = overhead_bytes + on_link(pcie, entry.address, data_bytes)
@@ -125,7 +125,7 @@ def put_on_bus(pcie, link, now_fs, queue, overhead_bytes, data_bytes):
 
 @kernel
 def keep_busy(pcie, link, now_fs, n_clocks):
-    """Keep the bus for a transaction of so many clocks, with that before its address."""
+    """Keep the bus for a transaction of so many clocks, of which the one before its address has passed."""
     cycle_fs = pcie.bus.params.cycle_fs
     link.counts.busy_fs += n_clocks * cycle_fs
     link.busy_until_fs = now_fs + (n_clocks - 1) * cycle_fs
@@ -134,7 +134,7 @@ def keep_busy(pcie, link, now_fs, n_clocks):
 
 @kernel
 def sends_read(pcie, now_fs):
-    """Return whether the adapter reads, or tries a read again, rather than that it writes."""
+    """Return whether the adapter now reads, or retries a read, rather than writes."""
     link = pcie.up
     written_fs, asked_fs = head_fs(link.first), head_fs(link.second)
     may_write = written_fs < NEVER
@@ -186,7 +186,7 @@ def write(nic, pcie, now_fs):
 
 @kernel
 def try_again(nic, pcie, now_fs):
-    """Try a read again that the host has not answered yet: it has data ready, or sends the adapter away."""
+    """Retry a read that the host has not answered yet: the host has data ready, or signals retry again."""
     bus = pcie.bus
     if head_fs(pcie.down.second) <= now_fs:
         bus.n_delayed -= answer(nic, pcie, now_fs)
@@ -212,7 +212,7 @@ def answer(nic, pcie, now_fs):
 
 @kernel
 def begin_down(nic, pcie, now_fs):
-    """Send what the host has first for the adapter: a doorbell, or, of PCI-X, what it read."""
+    """Send what the host has first for the adapter: a doorbell or, on PCI-X, the data of a read."""
     posted = pcie.down.first
     if pcie.bus.params.is_split and head_fs(pcie.down.second) < head_fs(posted):
         answer(nic, pcie, now_fs)

@@ -55,7 +55,7 @@ def read_ready_fs(engines, now_fs, n_bytes):
 
 @inlined
 def places_of(engine, n_bytes):
-    """Return how many places a read takes among those outstanding: two where it is a large one."""
+    """Return how many of a read engine's places for outstanding reads a read takes: two if it is a large one."""
     return 1 + int(n_bytes > engine.params.large_bytes)
 
 

@@ -52,7 +52,7 @@ def completion_chunk(pcie, entry):
 
 @inlined
 def on_link(pcie, address, data_bytes):
-    """Return the bytes that data take on the link: the whole words that they touch; exact in the published model."""
+    """Return the bytes that data take on the link: the whole words that they touch, of 1 B in the published model."""
     in_word = pcie.params.word_mask
     return ((address & in_word) + data_bytes + in_word) & ~in_word
 
@@ -123,7 +123,7 @@ def could_start(link):
 
 @kernel
 def is_ready(clock, lane, queue, now_fs):
-    """Say whether a DMA engine has the head of a queue ready; if not, the idle link is to look again when it has."""
+    """Say whether a DMA engine has the head of a queue ready; if not, let the idle link look again when it has."""
     ready_fs = queue.ring[queue.head & queue.mask].ready_fs
     if ready_fs <= now_fs:
         return True
@@ -192,7 +192,7 @@ def start_up(nic, pcie, now_fs):
 def served_up(ledger, link, entry):
     """Count what a frame's payload writes, or a write-back or interrupt for `entry.n` frames, took on the link.
 
-    The transactions of a kind leave one behind the other, so with the end of one all that was sent is of whole ones.
+    Transactions of a kind leave one after the other, so as one ends the kind's totals are those of whole transactions.
     """
     served = ledger.counts.served[entry.kind]
     served.n += max(entry.n, 1)
@@ -213,7 +213,7 @@ def served_down(ledger, link, entry):
 def keep_for_read(pcie, link, entry):
     """Keep with a read's tag what its completions took on the link, bytes and TLPs.
 
-    Where answers come in order: what all so far took, which is cheaper.
+    Where answers come in order, the total of all so far is kept, which is cheaper.
     """
     tag = pcie.tags.slot[entry.tag]
     kind = entry.kind
@@ -229,11 +229,10 @@ def keep_for_read(pcie, link, entry):
 
 @inlined
 def send_completion(clock, pcie, now_fs):
-    """Send the next completion TLP of the read at the head; say when the link has something to tell.
+    """Send the next completion TLP of the read at the head; set when the link is looked at next.
 
-    Nothing can come between the completions of one read. Where their receipt has no other effect than that Acks become
-    due (`runs_on`), the link is looked at again when the last has come; `catch_up` keeps the account of those
-    before it.
+    Nothing can come between the completions of one read. Where receiving one has no effect but that Acks become due
+    (`runs_on`), the link is looked at next when the last has come; `catch_up` accounts for those before it.
     """
     link = pcie.down
     entry = link.second.ring[link.second.head & link.second.mask]
@@ -259,7 +258,7 @@ def rest_of_read_fs(pcie, left_bytes):
 
 @kernel
 def expect_rest_of_read(clock, pcie):
-    """Expect the end of a running read anew: the completions behind the one on the link take another time."""
+    """Set anew when a running read ends: the link's rate has changed for the completions behind the one on it."""
     link = pcie.down
     if link.boundary_fs < NEVER:
         entry = link.second.ring[link.second.head & link.second.mask]

@@ -11,9 +11,9 @@ MAX_TAGS = 1024  # a power of two with room for `rules.pcie_link.MOST_TEN_BIT_TA
 TLP_CAP = 1 << 16  # transactions queued in one direction and class
 
 TO_HOST, TO_PEER, TO_PEER_BY_ROOT = range(3)  # where writes go; to a peer by the first switch above both, or the root
-BY_TREE = -1  # in place of a time of flight: the links of a PCIe tree bring what leaves (`tree_end`)
-BY_BUS = -2  # the same: a shared bus brings it as it ends, and alone begins what follows (`bus_end`)
-BEHIND_TREE, ON_BUS = 1, 2  # `by_tree`: whose the far end of the link is, if not the host's
+BY_TREE = -1  # in place of a time of flight: the links of a PCIe tree deliver the TLP (`tree_end`)
+BY_BUS = -2  # likewise: a shared bus delivers it as it ends, and alone starts the next (`bus_end`)
+BEHIND_TREE, ON_BUS = 1, 2  # `by_tree`: what is at the far end of the link, if not the host
 
 ROUND_ROBIN, READS_FIRST, WRITES_FIRST, BY_ARRIVAL = range(4)  # who goes first, P or NP
 
@@ -25,7 +25,7 @@ TRANSACTION = record(
 TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", TRANSACTION, (TLP_CAP,)))
 CREDITS_PARAMS = record(*ints("headers_limit", "data_limit"))
 CREDITS = record(("params", CREDITS_PARAMS), *ints("headers_used", "data_used"))
-# By kind, DLLPs in pairs.
+# TLPs by kind; DLLPs in pairs, an Ack and an UpdateFC.
 LINK_COUNTS = record(*ints("busy_fs", "dllps"), ("n_tlps", I64, (KINDS,)), ("n_bytes", I64, (KINDS,)))
 LINK = record(
     *ints("is_busy", "sends_second", "place", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
@@ -43,7 +43,8 @@ ENGINE_PARAMS = record(
     *ints("piece_least_bytes", "outstanding", "large_bytes"),
 )
 ENGINE = record(("params", ENGINE_PARAMS), *ints("n_used", "next_fs"), ("counts", ENGINE_COUNTS))
-# `shared`: the path inside the adapter that reads and writes share, of each operation the first `shared_bytes`.
+# `shared_*`: the path inside the adapter that reads and writes share; each operation takes it for its first
+# `shared_bytes`.
 ENGINES_PARAMS = record(*ints("shared_num", "shared_den", "shared_bytes", "shared_fs"))
 ENGINES = record(
     ("params", ENGINES_PARAMS),
@@ -75,11 +76,11 @@ TAGS = record(
     ("free", I32, (MAX_TAGS,)),
     ("slot", TAG, (MAX_TAGS,)),
 )
-# Of an adapter behind PCIe switches, what its link and the links above it tell each other. `sent`: TLPs that have begun
-# on the link, for the tree; `landings`: when they have come to the switch. `slots`: what has been cut at the root port
-# and is on its way down; `first`, `second`: what of it stands at the switch for the link, P and CPL. `from_root`: the
-# root port's credits that are back, P and NP; `left`: completions that have left the switch by the link; `writes`:
-# those of peers, each with the lower port that brought it to the switch, `NO_ONE`: what is above. The word of returned
+# What an adapter's link and the links of the PCIe tree above it tell each other. `sent`: TLPs begun on the adapter's
+# link, for the tree; `landings`: when they come to the switch. `slots`: TLPs cut at the root port, on their way down;
+# `first`, `second`: those that wait at the switch for the adapter's link, P and CPL. `from_root`: credits of the root
+# port that return, P and NP; `left`: completions that have left the switch by the link; `writes`: peers' writes that
+# have, each with the lower port that brought it to the switch, `NO_ONE` if it came from above. The word of returned
 # credits is the bytes of data.
 PEER_WRITE = record(*ints("at_fs", "data_bytes", "came_by"))
 LANDINGS = record(*ints("head", "tail"), ("at_fs", I64, (LANE_CAP,)))
@@ -103,9 +104,9 @@ TREE_END = record(
     ("second", TLP_QUEUE),
 )
 # Of an adapter on a bus. `is_split`: reads are answered by transactions of the host's (PCI-X); `is_shared`: other
-# adapters are there too, so that the bus is given out by `pci_buses`. `begins_fs`: of the transaction granted last, if
-# still to come; `way`: whose it is, or was; `is_contended`: another master asked too. `free_fs`: when the bus is free
-# of what this adapter began on it. `n_delayed`: reads that were tried (PCI); `repeat_fs`: when they may be tried again.
+# adapters are on the bus too, so that `pci_buses` grants it. `begins_fs`: when the transaction granted last begins, if
+# that is to come; `way`: whose it is; `is_contended`: another master asked too. `free_fs`: when what this adapter began
+# on the bus is over. `n_delayed`: delayed reads, tried and not yet answered (PCI); `repeat_fs`: when to retry.
 BUS_END_PARAMS = record(
     *ints("cycle_fs", "word_bytes", "is_split", "is_shared", "timer_clocks", "retry_fs", "try_clocks")
 )

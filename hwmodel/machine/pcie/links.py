@@ -1,7 +1,7 @@
 """Which link, which host and which lane: the maps from rings to links, and from links to their hosts and lanes.
 
-Numbers are masked at the access, as places in rings are: where there is room for one link alone, its number is known as
-the engine is compiled, and looking it up costs nothing.
+Numbers are masked at the access, like positions in rings: where there is room for one link alone, the compiler knows
+its number, and looking it up costs nothing.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ def is_of_uplink(nic, ring):
 
 @inlined
 def uplink_ring_of(nic, ring):
-    """Return the uplink's ring, of its first leg, by which the core sends that passes the frames of a guest's ring."""
+    """Return the uplink's ring, of its first leg, for a guest's ring: that of the core that passes its frames."""
     params = nic.virtual_switch.params
     return params.first_ring + ring % params.n_cores % params.n_leg_rings
 
 
 @inlined
 def core_place(nic, ring):
-    """Return the place, among the cores of the virtual switch, of the one that passes the frames of a ring."""
+    """Return the place, among the virtual switch's cores, of the core that passes the frames of a ring."""
     params = nic.virtual_switch.params
     if ring >= params.first_ring:
         ring = (ring - params.first_ring) % params.n_leg_rings

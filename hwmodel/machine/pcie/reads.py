@@ -27,7 +27,7 @@ def take_places(nic, kind, n_bytes):
 
 @inlined
 def request(nic, pcie, now_fs, kind, ring_queue, n_bytes, address):
-    """Take a tag and enter the read request into NP; return the tag, in which a kind notes what it reads for."""
+    """Take a tag and enter the read request into NP; return the tag, where the caller notes what the read is for."""
     tags = pcie.tags
     tags.n_free -= 1
     number = tags.free[tags.n_free]
@@ -92,7 +92,7 @@ def completed_bytes(nic, pcie, number):
 
 @out_of_line
 def is_stored(nic, pcie, now_fs, number, n_bytes):
-    """Say whether what a read completes, of so many bytes, is stored at once; else after the time of `nic.store_rate`.
+    """Say whether the bytes that a read completes are stored at once; else set when, by `nic.store_rate`.
 
     Data are stored as a whole, once all of them have come.
     """

@@ -21,16 +21,16 @@ from hwmodel.machine.tlp_kinds import (
 )
 from hwmodel.rules.pcie_link import REGISTER_BYTES
 
-# In the word of what guests and the virtual switch tell each other: its kind over the ring over a number.
+# The word by which guests and the virtual switch notify each other: a kind, then a ring, then a number.
 KIND_SHIFT, QUEUE_SHIFT = 48, 32
 QUEUE_MASK, N_MASK = (1 << 16) - 1, (1 << 32) - 1
 
 
 @inlined
 def next_entry(queue, at_fs, kind, ring_queue):
-    """Return the free place behind a queue's last transaction, with what each says; `entered` then makes it the last.
+    """Return the free entry behind a queue's last, with the fields of every kind set; `entered` then counts it in.
 
-    Of the other fields a kind sets those that it uses.
+    The caller sets those of the other fields that its kind uses.
     """
     entry = queue.ring[queue.tail & queue.mask]
     entry.at_fs = at_fs
@@ -41,7 +41,7 @@ def next_entry(queue, at_fs, kind, ring_queue):
 
 @inlined
 def write_entered(nic, link, now_fs):
-    """Count the memory write toward the host at the tail of P: before those of its instant that are of a later kind.
+    """Count in the memory write at the tail of P, ahead of entries of its instant whose kind comes later.
 
     With DMA engines it waits there until its engine has it ready; what has no address in memory needs no engine.
     """
@@ -101,7 +101,7 @@ def post_writeback(nic, now_fs, held, first_descriptor, n_descriptors, n):
 
 @out_of_line
 def tell(nic, lane, at_fs, kind, ring_queue, n):
-    """Tell the host's virtual switch, or a guest of it, something that crosses no link."""
+    """Notify the host's virtual switch, or a guest of it, without crossing a link."""
     append(nic.clock, lane, at_fs, np.int64(kind) << KIND_SHIFT | np.int64(ring_queue) << QUEUE_SHIFT | np.int64(n))
 
 
@@ -116,9 +116,9 @@ def post_interrupt(nic, now_fs, kind, ring_queue, n):
 
 @kernel
 def pass_later_kinds(link, now_fs):
-    """Move the last entry of P before those of its instant whose kind comes later.
+    """Move the last entry of P ahead of those of its instant whose kind comes later.
 
-    What stood there when the link last chose stays ahead.
+    Entries that were there when the link last chose stay ahead of it.
     """
     queue = link.first
     position = queue.tail - 1
@@ -190,7 +190,7 @@ def request_read(nic, pcie, now_fs, kind, ring_queue, tag_number):
 
 @inlined
 def answer_read(clock, pcie, ready_fs, tag_number):
-    """Enter a read's completions into CPL, in the order in which the host has them ready (jitter may turn it)."""
+    """Enter a read's completions into CPL, in the order in which the host has them ready (jitter may reorder)."""
     tag = pcie.tags.slot[tag_number]
     queue = pcie.down.second
     entry = next_entry(queue, ready_fs, COMPLETION_OF[tag.kind], tag.queue)

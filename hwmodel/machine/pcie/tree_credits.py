@@ -71,6 +71,6 @@ def next_back_down_fs(trees, servers, switch):
 def is_granted(switch, way):
     """Say whether TLPs on a switch's link down take credits.
 
-    Completions do, what is posted as far as there are some: peers' writes, and doorbells where hosts share an adapter.
+    Completions always do; posted TLPs only where a limit is set: with peers' writes, or where hosts share an adapter.
     """
     return way == SECOND or switch.down.credits[POSTED].params.headers_limit > 0

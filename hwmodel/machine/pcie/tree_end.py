@@ -33,7 +33,7 @@ def note_landing(landings, at_fs):
 
 @kernel
 def count_landed(pcie, landings, link, opposite, now_fs):
-    """Count the TLPs of a link that have landed up to now; it is early enough when the opposite direction begins."""
+    """Count the TLPs of a link that have landed up to now; it suffices to do so when the opposite direction begins."""
     while landings.head != landings.tail and landings.at_fs[landings.head & (LANE_CAP - 1)] <= now_fs:
         landings.head += 1
         received(pcie, link, opposite)

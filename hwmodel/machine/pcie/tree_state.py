@@ -15,16 +15,16 @@ NO_ONE = -1  # in place of an adapter, or of a switch below
 POSTED, SECOND = 0, 1  # the two queues of a port: P, and NP on the way up, CPL on the way down
 
 # A TLP in a switch: from when it may leave, its bytes on a link, its data, whose it is and where the adapter keeps it.
-# `came_by`: the lower port that brought it, of one that goes down again; `NO_ONE` of all others.
+# `came_by`: of one that turns down again (peer to peer) the lower port that brought it; `NO_ONE` of all others.
 HOP = record(*ints("at_fs", "n_bytes", "data_bytes", "server", "slot", "came_by"))
 HOPS = record(*ints("head", "tail"), ("ring", HOP, (HOP_CAP,)))
-# `switch`: whose port it is; `server`, `below`: the adapter, or the switch, at it; `weight`: TLPs that it has in a
+# `switch`: whose port it is; `server`, `below`: the adapter, or the switch, at it; `weight`: TLPs that it may send per
 # turn. `waiting`: P and NP. `n_tlps`, `n_bytes`: of what has gone up.
 LOWER_PORT_PARAMS = record(*ints("switch", "server", "below", "weight"))
 LOWER_PORT = record(("params", LOWER_PORT_PARAMS), *ints("n_tlps", "n_bytes"), ("waiting", HOPS, (2,)))
 DIRECTION_COUNTS = record(*ints("busy_fs", "n_tlps", "n_bytes", "dllps"))
-# A direction of the upper port's link. `waiting`: down, what stands at the switch above, P and CPL. `returned`: credits
-# that are back, by class; down of P only where some are granted.
+# A direction of the upper port's link. `waiting`: down only, what waits at the switch above, P and CPL. `returned`:
+# credits on their way back, by class; down, those of P only where a limit is set.
 DIRECTION = record(
     *ints("is_busy", "busy_until_fs", "received", "due_dllps"),
     ("counts", DIRECTION_COUNTS),
@@ -40,17 +40,17 @@ TREE_SWITCH_PARAMS = record(
     ("member", I32, (MOST_BELOW,)),  # the adapters below, in order
     ("port_to", I32, (MOST_BELOW,)),  # by adapter
 )
-# A turn on the link that hosts share, of the switches up to the one of `n_sharing`: whose it is, and by switch the
-# bytes that it may still send.
+# Deficit round robin on the link that hosts share, of the first `n_sharing` switches: whose turn it is, and by switch
+# the bytes that it may still send.
 SHARED_WAY = record(*ints("turn"), ("balance", I64, (MAX_SWITCHES,)))
 # `turn`, `left`: the lower port whose turn it is, by its place, and how many TLPs it may still have in this turn.
 TREE_SWITCH = record(
     ("params", TREE_SWITCH_PARAMS), *ints("turn", "left"), ("up", DIRECTION), ("down", DIRECTION)
 )  # fmt: skip
-# `now_fs`: up to when all has happened in the switches. `ahead_fs`: what a switch chooses to do comes to no adapter and
-# no host before so much later; `beyond_fs`: nothing that it chooses for what an adapter, or its host, does then.
-# `n_sharing`: the first so many switches have one link together, `shared` up and down, with weights that are so many
-# bytes; `weight_change`: of a switch, from then on.
+# `now_fs`: up to when the switches have been run. Lookahead: what a switch chooses reaches no adapter or host before
+# `ahead_fs` later; what it chooses because of something that an adapter or its host does, not before `beyond_fs` after
+# that. `n_sharing`: the first so many switches have one link together, `shared` up and down, weighted by
+# `quantum_bytes`; `weight_change`: a switch's new weight from then on.
 WEIGHT_CAP = 1 << 10
 WEIGHT_CHANGE = record(*ints("at_fs", "switch", "quantum_bytes"))
 TREES = record(

@@ -54,9 +54,9 @@ GROUP_BIT = 1  # of a destination's first octet
 
 @entry
 def decide_anew(nic, number):
-    """Decide on a header anew, unless nothing that the last decision went by has changed; return the generation.
+    """Decide on a header anew, unless nothing that the last decision depended on has changed; return the generation.
 
-    A program of its own, which all that run servers call (`compiled/programs.py`): frames seldom do.
+    A program of its own, which all programs that run servers call (`compiled/programs.py`): few frames need it.
     """
     arrival, template = nic.headers.template_header[number], nic.traffic.template[number]
     switch = nic.port[arrival.port].switch
@@ -84,7 +84,7 @@ def template_of(nic, number):
 
 @kernel
 def direct_flows(nic, switch, number):
-    """Let a connection's first frame write the filter of its other direction; follow filters that others have written.
+    """Let a connection's first frame write the filter for its other direction; then steer by the filters as they are.
 
     A new filter is a new generation, so each header looks for its own again at its next frame.
     """
@@ -117,7 +117,7 @@ def read_template_flow(switch, arrival):
 
 @kernel
 def drop_filtered(switch):
-    """Take the ports out of a decision at which a filter drops the frame; if none is left an access rule has it."""
+    """Remove the ports at which a filter drops the frame from a decision; if none is left the reason is ACL_DENY."""
     decision = switch.decision
     port = next_port(decision.egress, UPLINK + 1)
     while port < MAX_PORTS:
@@ -210,8 +210,8 @@ def is_for_group(arrival):
 def flow_offered(nic, switch, arrival, decision):
     """Return the flow that counts a frame when it is offered; `UNKNOWN` where its copies do.
 
-    A copy belongs to the flow to the port that it leaves by, whatever its address: a VEPA sends all frames up. With a
-    bridge there the frame's own target counts, and of a group each member.
+    A copy counts for the flow to the station at the port that it leaves by, whatever its address: a VEPA sends all
+    frames up. If a bridge is there, the frame's own target counts and, of a group, each member.
     """
     if is_onward(switch, arrival) or decision.n_copies > 1:
         return UNKNOWN
@@ -266,7 +266,7 @@ def n_sets(n_refused):
 
 @kernel
 def finds_copies(nic, switch, number, n_refused):
-    """Let a header have the copies that it had by these or earlier tables, if they are the same as now."""
+    """Reuse the copies that a header has, or had by earlier tables, if they fit the decision; say whether any do."""
     template, arrival = nic.traffic.template[number], nic.headers.template_header[number]
     if are_same(nic, switch, number, template, n_refused):
         return True

@@ -1,7 +1,7 @@
 """A switch's flow cache: where a frame finds what to do with it.
 
-Two tables hold what was used last, by exact match and with wildcards. What is in neither the slow path decides, at once
-on the core that switches, or on a core of its own.
+Two tables, of exact matches and with wildcards, hold what was used last. A frame that is in neither takes the slow
+path: at once on the core that switches, or on a core of its own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def link_first(lru, place):
 
 @kernel
 def touch(lru, number):
-    """Look a number up; one that is held is the most recent then."""
+    """Look a number up and, if it is held, make it the most recently used; return whether it is."""
     place = number + 1
     if lru.entry[place].is_held == 0:
         return False
@@ -44,7 +44,7 @@ def touch(lru, number):
 
 @kernel
 def hold(lru, number):
-    """Hold a number as the most recent; the least recent goes where there is no room."""
+    """Hold a number as the most recently used; evict the least recently used if there is no room."""
     if lru.capacity == 0 or touch(lru, number):
         return
     if lru.n_held == lru.capacity:
@@ -65,7 +65,10 @@ def wildcard_key(cache, header, flow):
 
 @kernel
 def look_up(cache, number):
-    """Look up a frame by its header's number; return the stage that knows it. `cache.flow` is its connection then."""
+    """Look up a frame by its header's number; return the stage that knows it.
+
+    Sets `cache.flow` to its connection, drawn where the header has several.
+    """
     header = cache.header[number]
     flow = np.int64(header.first)
     if header.n > 1:
@@ -91,7 +94,7 @@ def learn(cache, number, flow):
 
 @kernel
 def time_of(cache, stage):
-    """Return the time of the core that switches up to the end of a stage."""
+    """Return the time that the core that switches spends on the stages up to the one that knows the frame."""
     params, spent_fs = cache.params, 0
     if cache.exact.capacity > 0:
         spent_fs += params.exact_time_fs
@@ -104,7 +107,7 @@ def time_of(cache, stage):
 
 @kernel
 def begin_looking(nic, ring):
-    """Begin a piece of a ring's frames, of which none has missed; return whether they are looked up."""
+    """Clear the misses of a ring's piece, which begins; return whether its frames are looked up at all."""
     cache = nic.virtual_switch.flow_cache
     if cache.params.is_on:
         cache.piece[core_place(nic, ring)].n_missed = 0

@@ -20,8 +20,8 @@ FLOW_CACHE_PARAMS = record(
     ("miss_core", I64, (MAX_MISS_CORES,)),
 )  # fmt: skip
 FLOW_CACHE_COUNTS = record(*ints("exact_hits", "wildcard_hits", "misses", "lost"))
-# A ring of what is held, from the most recent (`older` of place 0) to the least (`newer` of place 0); number n has the
-# place n + 1.
+# A circular list of what is held, through place 0: its `older` is the most recently used, its `newer` the least; number
+# n has the place n + 1.
 LRU_ENTRY = record(("newer", I32), ("older", I32), ("is_held", I32))
 LRU = record(*ints("capacity", "n_held"), ("entry", LRU_ENTRY, (MAX_CACHED_FLOWS + 1,)))
 # Of a header: its connections, `n` from `first` on, and the number of its two ends.

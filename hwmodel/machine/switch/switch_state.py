@@ -21,8 +21,7 @@ FIRST_GENERATION = 1
 
 # `others_changed`, `vlan_changed`: the generation of the last change of anything but VLANs, and of each VLAN, so that a
 # VLAN that changes leaves decisions in others alone. `has_peer`: a bridge is at the other end of the wire. `function`,
-# `station`: whose a port of the switch is, by its number in the adapter and among the stations of all servers; what is
-# outside is station 0.
+# `station`: who is at each port, by number in the adapter and among the stations of all servers; outside is station 0.
 SWITCH = record(
     *ints("others_changed", "has_peer"),
     ("header", HEADER),
@@ -36,8 +35,8 @@ SWITCH = record(
     ("steering", STEERING),
 )
 # The headers that come to an adapter's switches, and what was decided on them. `generation` counts changes of the
-# switches' tables. `n_own_templates`: of headers that are a workload's own. `most_frames`: that the Tx buffer may hold
-# at once; `most_copies`: of one frame, 0 where no FIFO of copies can fill.
+# switches' tables. `n_own_templates`: those of the workload's own headers, which come first. `most_frames`: the most
+# that the Tx buffer may hold at once; `most_copies`: the most of one frame, 0 where no FIFO of copies can fill.
 HEADERS = record(
     *ints(
         "generation",

@@ -9,10 +9,10 @@ ADAPTER_PORTS = 4  # Ethernet ports that an adapter has room for
 ADAPTER_LINKS = 1  # PCIe links, with a host at each; a power of two
 HEAP_CAP = 1 << 16
 
-# Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four;
-# of the others the next event's time alone (`rare_at`) is looked at. COMPLETION_READY wakes an idle link for the
-# answer to a read, UP_READY the one up for what a DMA engine has ready then. Each link has lanes of its own, each port
-# those from BUS to WIRE.
+# Lanes of pending events, in the order in which events of one instant are handled. Every run uses the first four; of
+# the others only the time of the earliest event (`rare_at`) is looked at. COMPLETION_READY wakes an idle link down when
+# the answer to a read is ready, UP_READY an idle link up when a DMA engine has something ready. Each link has lanes of
+# its own, each port those from BUS to WIRE.
 TIMERS = 0
 DOWN_DONE, COMPLETION_READY, UP_DONE, DOWN_ARRIVAL, STORED, PIPELINE = range(1, 1 + 6 * ADAPTER_LINKS, ADAPTER_LINKS)
 BUS, PASSED, LINE, WIRE, UP_ARRIVAL = range(PIPELINE + 1, PIPELINE + 2 + 4 * ADAPTER_PORTS, ADAPTER_PORTS)

@@ -13,18 +13,19 @@ from hwmodel.forwarding.police import refill
 COMMAND_CAP = 1 << 16
 VALUE_CAP = 1 << 20
 
-# What is to be done besides writing: nothing; forget decisions, all or those in a VLAN; let a bucket earn what it has
-# by its old rate; begin or end a rate limit; expect anew, by the new rate or latency, the end of a read's completions,
-# of what comes on the line or is sent outside, when frames in a bridge are due; let age what has aged by now.
+# What is to be done besides writing. PLAIN: nothing. TABLE, VLAN: forget decisions, all or those in a VLAN. POLICER:
+# first let a bucket earn what it has by its old rate. SHAPER: begin or end a rate limit. LINK, LINE_RATE, OUTSIDE_RATE,
+# LATENCY: set anew, by the new rate or latency, the end of a read's completions; when frames on the line come; when
+# those outside are sent; when frames in a bridge are due. AGEING: first forget what has aged by now.
 PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGEING = range(10)
-# These write nothing: a function goes; it comes again; its driver has other work, for the time that the first value
-# says (maybe none), and reads and writes as many registers as the next two say; it is watched for a condition, whose
-# kind, count and number the values say; a source sends otherwise, as the record says that lies ready under the
-# command's number.
+# These write nothing. FUNCTION_OFF, FUNCTION_ON: a function goes; it comes again. DRIVER_WORK: its driver has other
+# work, for the time that the first value says (maybe none), and reads and writes as many registers as the next two say.
+# WATCHED: it is watched for a condition, whose kind, count and number the values say. SOURCE: a source's load becomes
+# what the record under the command's number says.
 FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
-# These write that the wire of a port is dead, or alive, which its drivers learn; whether a ring without descriptors
-# drops, which the head of the Rx buffer may wait for; after how many descriptors a driver posts them again, or never;
-# what a station may receive.
+# These write as well. WIRE_STATE: a port's wire is dead, or alive, which drivers learn. DROPPING: whether a ring
+# without descriptors drops, for which the head of the Rx buffer may be waiting. REFILL: after how many descriptors a
+# driver posts them again, or never. RECEIVE_LIMIT: what a station may receive.
 WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
 # What each changes, in words.
 WORDS = {
@@ -71,7 +72,7 @@ def write_words(commands, command, words):
 
 @kernel
 def rewrite_bucket(commands, command, words, bucket, now_fs):
-    """Change the rate of a policer: it has earned by the old one so far. A new one begins full."""
+    """Change the rate of a policer, which first earns what it has by the old one; a new policer begins full."""
     is_new = bucket.params.rate_bps == 0
     if not is_new:
         refill(bucket, now_fs)

@@ -122,7 +122,7 @@ def take_first(clock, lane_id):
 @out_of_line
 def set_timer(clock, at_fs, kind, index):
     """Enter a timer; those of one instant go by kind, then index, then age."""
-    # Interpreted, `index` may be a numpy integer of 32 bits, which would stay one.
+    # Interpreted, `index` may be a numpy integer of 32 bits, and the key would overflow it.
     word = (kind << KEY_INDEX_BITS) | int(index)
     key = (word << KEY_SEQUENCE_BITS) | (clock.seq & ((1 << KEY_SEQUENCE_BITS) - 1))
     clock.seq += 1

@@ -80,7 +80,7 @@ def next_choice(source):
 
 @kernel
 def is_due(source, until_fs):
-    """Tell whether a source draws its next frame, at a time that is known and not later."""
+    """Tell whether a timed source draws its next frame by a time."""
     return (
         source.pending == 0 and source.next_at_fs <= until_fs and PERIODIC_SOURCE <= source.params.kind <= ON_OFF_SOURCE
     )
@@ -177,7 +177,7 @@ def arm(nic, number):
 
 @kernel
 def wake_at(nic, number, at_fs):
-    """Wake a source at a time; a timer that it has for a later one counts no more."""
+    """Wake a source at a time; a timer that it has for a later one is ignored from then on."""
     source = nic.traffic.source[number]
     source.armed = 1
     source.timer_fs = at_fs
@@ -255,7 +255,7 @@ def leaves_by_wire_alone(nic, number):
 
 @kernel
 def wire_changes(nic, port):
-    """Let the drivers of all functions at a port know that its wire is dead, or alive: what they have is looked at."""
+    """Let the drivers of all functions at a port know that its wire is dead, or alive: look at their sources again."""
     for number in range(nic.params.n_functions):
         if nic.function[number].params.adapter_port == port:
             hunger(nic, number)
@@ -268,7 +268,7 @@ def feed_guest(nic, now_fs, function_number):
     ledger = nic.ledger
     function = nic.function[function_number]
     params = nic.params
-    # Of a wire behind a virtual switch guests know nothing.
+    # Guests behind a virtual switch cannot tell that the wire is dead.
     wire_is_dead = nic.port[function.params.adapter_port].mac.params.is_down and params.has_virtual_switch == 0
     n_posts = 0
     n_reserved = 0
@@ -371,7 +371,7 @@ def go_on(nic, now_fs, number, line_free_fs):
         source.next_at_fs = line_free_fs
     else:
         come_next(nic, number)
-        source.next_at_fs = max(source.next_at_fs, now_fs)  # earlier where it has waited outside
+        source.next_at_fs = max(source.next_at_fs, now_fs)  # in the past, if the frame has waited outside
     arm(nic, number)
 
 
@@ -490,10 +490,10 @@ def come_next(nic, number):
 
 @kernel
 def take_changes(nic, number):
-    """Let each change of a source's load take effect that its frames have come to.
+    """Apply those changes of a source's load that come before its next frame.
 
-    What remains to its next frame becomes longer or shorter as waits do on average; one that does not go on as the same
-    kind of arrivals begins anew.
+    What remains of the wait for that is scaled by the ratio of the mean waits; if the kind of arrivals changes, the
+    source begins anew.
     """
     source = nic.traffic.source[number]
     while source.changes_from > 0:
@@ -514,7 +514,7 @@ def take_changes(nic, number):
 
 @kernel
 def following_change(commands, at):
-    """Return one more than the number of the next command given to the source of one; 0 if there is none so far."""
+    """Return the number, plus 1, of the next command for the source of command `at`; 0 if there is none so far."""
     for number in range(at + 1, commands.head):
         if commands.ring[number].kind == SOURCE and commands.ring[number].part == commands.ring[at].part:
             return number + 1

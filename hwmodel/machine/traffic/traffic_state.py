@@ -15,20 +15,19 @@ TAPE_CAP = 6 << 20  # recorded frames; a record of numpy's, as a server is, span
 # Where a source's frames come from; a silent one has none until a command gives it some.
 CLOSED_SOURCE, PERIODIC_SOURCE, POISSON_SOURCE, ON_OFF_SOURCE, RECORDED_SOURCE, CLOSED_RECORDED_SOURCE = range(6)
 SILENT_SOURCE = 6
-BY_BOND = -1  # as an adapter's port: by which leg a frame comes is chosen frame by frame
+BY_BOND = -1  # in place of an adapter's port: the leg by which a frame comes is chosen for each frame
 
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
-# What tells of a source's next frame stands first. `adapter_port`: of one outside, by which its frames come, or
-# `BY_BOND`.
-# `first_fs`: how late the first frame of a periodic one comes. `fixed_burst_frames`: 0 where a burst's length is drawn.
+# The fields for a source's next frame come first. `adapter_port`: of a source outside, by which its frames come, or
+# `BY_BOND`. `first_fs`: how late the first frame of a periodic one comes. `fixed_burst_frames`: 0 where a burst's
+# length is drawn.
 SOURCE_PARAMS = record(
     ("kind", I32), ("function", I32), ("first_target", I32), ("n_targets", I32),
     *ints("adapter_port", "first_length", "n_lengths", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "last_record"),
     ("mean_burst_frames", F64), *ints("fixed_burst_frames", "first_fs"),
 )  # fmt: skip
-# `timer_fs`: when the timer that counts is due, while it is armed. `changes_from`: one more than the number of the
-# first command for it that its frames have not come to yet, 0 if there is none. `is_pausing`: its next frame begins a
-# burst.
+# `timer_fs`: when its valid timer is due, while `armed`. `changes_from`: the number, plus 1, of the first command for
+# its load that its frames have not reached yet, 0 if there is none. `is_pausing`: its next frame begins a burst.
 SOURCE = record(
     *ints("pending", "next_at_fs"),
     ("rng", I64, (4,)),

@@ -35,7 +35,7 @@ def put_aside(clock, switch, ring, frame, flow):
 
 @kernel
 def take_aside(switch, ring):
-    """Take the first frame of a ring that waits, whose place is free from now on; the tables hold its connection."""
+    """Take the first frame of a ring that waits, and free its place; enter its connection into the tables."""
     aside = switch.aside
     one = pop(aside, aside.of_ring[ring])
     aside.n_waiting[miss_place(switch, ring)] -= 1

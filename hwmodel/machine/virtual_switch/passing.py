@@ -40,7 +40,7 @@ def core_of_ring(nic, ring):
 
 @kernel
 def kicked(nic, now_fs, word):
-    """Learn what a guest's driver has told: of frames, of buffers, or that it takes interrupts again."""
+    """Handle what a guest's driver has notified of: frames, buffers, or interrupts enabled again."""
     kind, ring, n = word >> KIND_SHIFT, (word >> QUEUE_SHIFT) & QUEUE_MASK, word & N_MASK
     if kind == TX_DOORBELL:
         told(nic, now_fs, ring, n)
@@ -96,7 +96,7 @@ def pass_frame(nic, now_fs, frame):
 
 @kernel
 def next_from_wire(nic, queue, position, started_fs):
-    """Take a frame that has come by the uplink; the core that takes it from its ring need not look at it again."""
+    """Take a frame that has come by the uplink; its journey goes with it, and does not end as it leaves the ring."""
     place = queue.first + (position & queue.mask)
     slot, frame = nic.guests.finished[place], nic.virtual_switch.frame
     if slot.marks != 0:
@@ -171,7 +171,7 @@ def piece_over(nic, now_fs, core, is_over):
 
 @out_of_line
 def decided_aside(nic, now_fs, ring):
-    """Pass on a frame that has been aside, of which the slow path knows now what to do with it."""
+    """Pass on a frame that has waited aside, now that the slow path has decided on it."""
     switch = nic.virtual_switch
     core = nic.guests.core[switch.flow_cache.params.miss_core[miss_place(switch, ring)]]
     work = nic.guests.work[number_of_work(core)]
@@ -200,7 +200,7 @@ def passing_in_done(nic, now_fs, ring):
 def switching_done(nic, now_fs, number):
     """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next.
 
-    `number`: of the ring, or behind all of them that of one whose frame the slow path has decided on.
+    `number`: of the ring; MAX_QUEUES more where the slow path has decided on a frame of it.
     """
     if number >= MAX_QUEUES:
         decided_aside(nic, now_fs, number - MAX_QUEUES)
