@@ -84,3 +84,57 @@ def test_what_a_file_holds_of_a_result_comes_back(tmp_path):
 def test_a_result_that_is_none_is_said(tmp_path):
     with pytest.raises(hwmodel.InputError, match=r"no_such\.json: cannot be read"):
         hwmodel.load_result(tmp_path / "no_such.json")
+
+
+LONE = [b"\x02\x00\x00\x00\x00\x03\x02\x00\x00\x00\x00\x02\x08\x00" + bytes(46)]
+
+
+def test_frames_go_through_the_switch_of_whatever_names_a_configuration():
+    config = hwmodel.load_config("sriov_10g_gen2x4")
+    found = hwmodel.forward_frames(config, LONE)
+    assert [[copy.port for copy in one.deliver] for one in found] == [["vf1"]]
+    assert hwmodel.forward_frames("sriov_10g_gen2x4", LONE) == hwmodel.forward_frames({}, LONE) == found
+
+
+@pytest.mark.parametrize(("frames", "said"), [
+    (None, "frames: give"), (LONE[0], "frames: give"), (["00"], "frame 0: a frame is"), ([(0.5, LONE[0])], "frame 0: "),
+])  # fmt: skip
+def test_what_are_no_frames_is_said(frames, said):
+    with pytest.raises(hwmodel.InputError, match=f"^{said}"):
+        hwmodel.forward_frames({}, frames)
+
+
+@pytest.mark.parametrize("given", [None, 5, {}, "", sample_result().to_json()])
+def test_what_is_no_path_of_a_result_is_one_line(given):
+    """A text that is the result itself was taken for the name of a file, and printed."""
+    with pytest.raises(hwmodel.InputError, match=r"^that is no path of a stored result; `Result\.from_json` reads"):
+        hwmodel.load_result(given)
+
+
+@pytest.mark.parametrize(("asked", "said"), [
+    ({"threads": 0}, "threads: 0 is out of range"), ({"threads": "2"}, "threads: '2' is out of range"),
+    ({"trace_length_fs": 5}, "trace_start_fs, trace_length_fs: only with trace_path"),
+    ({"trace_path": "t", "trace_length_fs": 0}, "trace_length_fs: 0 is out of range"),
+    ({"trace_path": "t", "trace_start_fs": -1}, "trace_start_fs: -1 is out of range"),
+    ({"pcap_hops": ["uplink"]}, "pcap_hops: give a mapping"),
+])  # fmt: skip
+def test_what_a_run_cannot_do_is_said_before_it_begins(asked, said):
+    with pytest.raises(hwmodel.InputError, match=f"^{said}"):
+        hwmodel.simulate({}, **asked)
+
+
+@pytest.mark.parametrize(("asked", "said"), [
+    ({"loss": 0.1}, "loss: only with kind partial_drop$"),
+    ({"arrivals": "poisson", "loads": [1]}, "loads: only with kind loss_curve or latency_at_load\n"),
+    ({"kind": "loss_curve", "loads": []}, "loads: there is none"),
+    ({"jobs": "2"}, "jobs: '2' is out of range"),
+])  # fmt: skip
+def test_what_a_search_has_no_use_for_is_said(asked, said):
+    with pytest.raises(hwmodel.InputError, match=f"^{said}"):
+        hwmodel.search_loads({"nic": {"vfs": 2}}, **asked)
+
+
+@pytest.mark.parametrize(("given", "said"), [(5, "an int is no configuration"), ("", "an empty name is no conf")])
+def test_what_names_no_configuration_is_said_in_words(given, said):
+    with pytest.raises(hwmodel.InputError, match=f"^{said}"):
+        hwmodel.load_config(given)

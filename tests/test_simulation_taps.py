@@ -48,15 +48,15 @@ def test_a_run_can_capture_at_the_ports_of_the_bridge_or_at_the_adapters_own():
 
 
 def test_each_name_of_no_port_is_told_with_those_that_there_are():
-    check_taps(config_of(servers=TWO), ["outside", "b"])
+    check_taps(config_of(servers=TWO), {"outside": "1", "b": "2"})
     with pytest.raises(InputError) as caught:
-        check_taps(config_of(servers=TWO), ["c", "a", "uplink"])
+        check_taps(config_of(servers=TWO), dict.fromkeys(["c", "a", "uplink"], "file"))
     assert [line.split(": ", 1) for line in caught.value.lines] == [
         ["--pcap-hop", "there is no wire 'c'; one of b, a, outside"],
         ["--pcap-hop", "there is no wire 'uplink'; one of b, a, outside"],
     ]
     with pytest.raises(InputError, match="there is no wire 'outside'; it is uplink"):
-        check_taps(config_of(), ["outside"])
+        check_taps(config_of(), {"outside": "file"})
 
 
 def test_ports_that_are_tapped_are_logged_from_then_on_and_no_others(tmp_path):

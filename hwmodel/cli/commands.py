@@ -42,14 +42,6 @@ if TYPE_CHECKING:
 _INDENT = "  "
 _NO_END = "no end"
 Found = TypeVar("Found")
-# OPTION -> the kinds of search that it is for.
-_ONLY_FOR = {
-    "loss": ("partial_drop",),
-    "precision": ("zero_loss", "partial_drop", "latency_at_load"),
-    "loads": ("loss_curve", "latency_at_load"),
-    "arrivals": ("loss_curve", "latency_at_load"),
-    "burst_rate": ("back_to_back",),
-}
 
 
 def run(arguments: Namespace) -> None:
@@ -243,9 +235,11 @@ def compare(arguments: Namespace) -> None:
 
 def search(arguments: Namespace) -> None:
     """Search over the load of a configuration."""
+    from hwmodel.explore.search.load_search import ONLY_FOR
+
     problems = [
         f"--{name.replace('_', '-')}: only with --kind {' or '.join(kinds)}"
-        for name, kinds in _ONLY_FOR.items()
+        for name, kinds in ONLY_FOR.items()
         if getattr(arguments, name) is not None and arguments.kind not in kinds
     ]
     if problems:

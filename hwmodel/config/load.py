@@ -66,7 +66,9 @@ def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[s
 def _why_no_configuration(given: object) -> str:
     if isinstance(given, Config):
         return "this is a configuration already; config.with_overrides({...}) changes it"
-    what = "None" if given is None else f"a {type(given).__name__}"
+    kind = type(given).__name__
+    article = "an" if kind[0] in "aeiou" else "a"
+    what = {type(None): "None", str: "an empty name"}.get(type(given), f"{article} {kind}")
     return f"{what} is no configuration; give a path, a name that `hwmodel configs` lists, or a mapping"
 
 
@@ -194,6 +196,8 @@ def read_base(source: str | Path | Mapping[str, Any], directory: str | Path | No
     """
     if isinstance(source, Mapping):
         return BaseDocument(document_of(source, "configuration"), str(directory or "."))
+    if source == "":
+        raise InputError(_why_no_configuration(source))
     path = config_path(source)
     document = read_document(path)
     if document.data is None and not document.problems:

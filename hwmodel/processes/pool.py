@@ -38,10 +38,10 @@ class _Process:
     is_ready: bool = False
 
 
-def check_jobs(jobs: int) -> None:
+def check_jobs(jobs: Any) -> None:
     """Raise InputError where there cannot be so many processes at once."""
-    if not 1 <= jobs <= MOST_JOBS:
-        raise InputError(f"jobs: {jobs} is out of range; 1 to {MOST_JOBS}")
+    if not isinstance(jobs, int) or not 1 <= jobs <= MOST_JOBS:
+        raise InputError(f"jobs: {jobs!r} is out of range; 1 to {MOST_JOBS}")
 
 
 def work_through(

@@ -470,6 +470,9 @@ class Result:
 
 def load_result(path: str | Path) -> Result:
     """Read the result that `run --json` stored in a file; InputError lines for all that is wrong with it."""
+    given: Any = path  # of a caller without type checks
+    if not isinstance(given, str | Path) or (isinstance(given, str) and given.lstrip()[:1] in ("", "{")):
+        raise InputError("that is no path of a stored result; `Result.from_json` reads the text of one")
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:

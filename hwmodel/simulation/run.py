@@ -12,7 +12,7 @@ from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, as_config, servers_of
-from hwmodel.errors import Interrupted, RunError
+from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.results.bottleneck import on_average
@@ -36,6 +36,7 @@ from hwmodel.simulation.other_phases import Replica, phase_warnings_of, replica_
 from hwmodel.simulation.outcome import flows_of, with_bottleneck
 from hwmodel.simulation.scenario import scene_of, with_series
 from hwmodel.simulation.series import SeriesRecorder, interval_of
+from hwmodel.simulation.server_threads import n_threads_for
 from hwmodel.simulation.short_run import ShortRuns
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.taps import Taps, check_taps
@@ -103,6 +104,8 @@ def simulate(
     Interrupted, with the figures so far, on Ctrl-C.
     """
     config = as_config(config)
+    n_threads_for(1, threads)  # raises where there cannot be so many
+    _check_trace(trace_path, trace_start_fs, trace_length_fs)
     check_taps(config, pcap_hops or {})
     scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
     compile_s = have_kernels(entries_of(config))
@@ -147,6 +150,16 @@ def simulate(
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
     return result
+
+
+def _check_trace(path: str | None, start_fs: int | None, length_fs: int | None) -> None:
+    """Raise InputError where a time line cannot begin, or be so long; or where nobody asked for one."""
+    if path is None and (start_fs is not None or length_fs is not None):
+        raise InputError("trace_start_fs, trace_length_fs: only with trace_path")
+    if (start_fs or 0) < 0:
+        raise InputError(f"trace_start_fs: {start_fs} is out of range; 0 or more, from the window's start on")
+    if length_fs is not None and length_fs <= 0:
+        raise InputError(f"trace_length_fs: {length_fs} is out of range; above 0")
 
 
 def _has_events(config: Config) -> bool:

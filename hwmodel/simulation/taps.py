@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -44,8 +44,10 @@ def tap_names(config: Config) -> tuple[str, ...]:
     )
 
 
-def check_taps(config: Config, names: Iterable[str]) -> None:
-    """Raise InputError, a line for each, for names of no port."""
+def check_taps(config: Config, names: Mapping[str, str]) -> None:
+    """Raise InputError, a line for each, for names of no port; `names`: of each the file that it is written to."""
+    if not isinstance(names, Mapping):
+        raise InputError("pcap_hops: give a mapping of names of wires to files")
     known = tap_names(config)
     problems = [
         f"--pcap-hop: there is no wire {name!r}; {'it is' if len(known) == 1 else 'one of'} {', '.join(known)}"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hwmodel.config import as_config
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.switch_frames.decide import AUTO, DecidedBlock, FrameSwitch
@@ -66,16 +68,19 @@ class SwitchedFrame(NamedTuple):
 
 
 def forward_frames(
-    config: Config, frames: str | os.PathLike[str] | Iterable[bytes | tuple[int, bytes]], in_port: str = AUTO
+    config: Config | str | Path | Mapping[str, Any],
+    frames: str | os.PathLike[str] | Iterable[bytes | tuple[int, bytes]],
+    in_port: str = AUTO,
 ) -> list[SwitchedFrame]:
     """Pass frames through the switch's decision, and return what became of each.
 
-    `frames` is the path of a capture, or frames without FCS, each as bytes or as (time in nanoseconds from 0 on,
-    bytes); without a time all come at once, which matters to policers alone. `in_port` is the name of the port at which
-    they come in, or `auto`: the port that owns the source address, else the uplink. Raises InputError for an unknown
-    port, and for a capture that cannot be read or cuts a header short.
+    `config` may be what `load_config` takes. `frames` is the path of a capture, or frames without FCS, each as bytes or
+    as (time in nanoseconds from 0 on, bytes); without a time all come at once, which matters to policers alone.
+    `in_port` is the name of the port at which they come in, or `auto`: the port that owns the source address, else the
+    uplink. Raises InputError for an unknown port, for what are no frames, and for a capture that cannot be read or cuts
+    a header short.
     """
-    switch = FrameSwitch(config.switch, in_port)
+    switch = FrameSwitch(as_config(config).switch, in_port)
     if isinstance(frames, str | os.PathLike):
         try:
             return [
@@ -83,7 +88,7 @@ def forward_frames(
             ]
         except InputError as error:
             raise InputError(in_capture(frames, error.lines)) from None
-    blocks = _blocks_of(list(frames))
+    blocks = _blocks_of(_timed(frames))
     return [each for block in blocks for each in outcomes(switch, switch.decide(block))]
 
 
@@ -92,8 +97,20 @@ def in_capture(path: str | os.PathLike[str], lines: Iterable[str]) -> list[str]:
     return [f"{os.fspath(path)}: {line}" if line.startswith("frame ") else line for line in lines]
 
 
-def _blocks_of(frames: list[bytes | tuple[int, bytes]]) -> Iterator[PcapBlock]:
+def _timed(frames: object) -> list[tuple[int, bytes]]:
+    """Return frames each with its time, 0 without one; InputError for what are none."""
+    if isinstance(frames, bytes) or not isinstance(frames, Iterable):
+        raise InputError("frames: give the path of a capture, or a list of frames: bytes, or (nanoseconds, bytes)")
     timed = [each if isinstance(each, tuple) else (0, each) for each in frames]
+    for number, each in enumerate(timed):
+        match each:
+            case (int(), bytes()):
+                continue
+        raise InputError(f"frame {number}: a frame is bytes, or (nanoseconds, bytes)")
+    return timed
+
+
+def _blocks_of(timed: list[tuple[int, bytes]]) -> Iterator[PcapBlock]:
     for number, (at_ns, frame) in enumerate(timed):
         if not 0 <= at_ns <= LAST_NS:
             raise InputError(f"frame {number}: the time {at_ns} ns lies outside the 2^32 s of a capture")

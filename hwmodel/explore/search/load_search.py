@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 KINDS = ("zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load")
+ONLY_FOR = {  # the kinds of search that an option is for
+    "loss": ("partial_drop",),
+    "precision": ("zero_loss", "partial_drop", "latency_at_load"),
+    "loads": ("loss_curve", "latency_at_load"),
+    "arrivals": ("loss_curve", "latency_at_load"),
+    "burst_rate": ("back_to_back",),
+}
 PRECISION = 0.004
 PARTIAL_LOSS = 0.005
 CURVE = tuple(Fraction(tenth, 10) for tenth in range(1, 13))  # RFC 2544, 26.3, has steps of 10 %
@@ -69,6 +76,8 @@ def search_loads(
     if not 0 < precision < 1:
         raise InputError(f"a precision of {precision:g} is out of range; above 0 and below 1")
     shares: Sequence[Any] = loads or ()  # of a caller without type checks
+    if loads is not None and not shares:
+        raise InputError("loads: there is none; leave it out for those that the search chooses")
     for share in shares:
         if not isinstance(share, int | float | Fraction) or not 0 < share <= _MOST_LOAD:
             raise InputError(f"a load of {share!r} is no share; a number above 0, to {_MOST_LOAD}, like 0.5")
@@ -81,6 +90,10 @@ def search_loads(
         "arrivals": None if arrivals == "periodic" else arrivals,
         "burst-rate": None if burst_rate_bps is None else f"{burst_rate_bps}bps",
     }
+    options = {name.replace("-", "_"): value for name, value in given.items()}
+    misplaced = [name for name, kinds in ONLY_FOR.items() if options[name] is not None and kind not in kinds]
+    if misplaced:
+        raise InputError([f"{name}: only with kind {' or '.join(ONLY_FOR[name])}" for name in misplaced])
     config = as_config(config)
     if kind == "back_to_back":
         found = _longest_burst(config, burst_rate_bps or config.port.rate_bps, simulator)

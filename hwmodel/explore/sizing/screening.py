@@ -19,15 +19,17 @@ from hwmodel.explore.sizing.targets import LATENCIES, Estimate, Target
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-# Buffers are not among the ceilings (docs/pcie.md): they set how bursts are borne. Of rings batches take a part.
+# Buffers but the Tx buffer are not among the ceilings (docs/pcie.md): they set how bursts are borne. Of rings batches
+# take a part.
 OUTSIDE_THE_CLOSED_FORM = frozenset((
-    "nic.tx_buffer", "nic.rx_buffer", "switch.queue_bytes", "nic.writeback_timeout", "nic.drop_enable",
-    "pcie.arbitration", "workload.on_full",
+    "nic.rx_buffer", "switch.queue_bytes", "nic.writeback_timeout", "nic.drop_enable", "pcie.arbitration",
+    "workload.on_full",
 ))  # fmt: skip
 # The frame alone has all batches 1, and the rings to itself.
 OUTSIDE_THE_FLOOR = OUTSIDE_THE_CLOSED_FORM | {
     "nic.tx_ring", "nic.rx_ring", "nic.descriptor_cache", "nic.queues_per_vf", "nic.fetch_batch", "nic.rx_fetch_batch",
-    "nic.tx_writeback_batch", "nic.rx_writeback_batch", "driver.tx_doorbell_batch", "driver.refill_batch",
+    "nic.tx_buffer", "nic.tx_writeback_batch", "nic.rx_writeback_batch", "driver.tx_doorbell_batch",
+    "driver.refill_batch",
 }  # fmt: skip
 # Patterns whose frames all take the way of the first one.
 _ALIKE = ("pairs", "ring", "uniform")
