@@ -104,8 +104,7 @@ def simulate(
     Interrupted, with the figures so far, on Ctrl-C.
     """
     config = as_config(config)
-    n_threads_for(1, threads)  # raises where there cannot be so many
-    _check_trace(trace_path, trace_start_fs, trace_length_fs)
+    _check_asked(threads, trace_path, trace_start_fs, trace_length_fs)
     check_taps(config, pcap_hops or {})
     scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
     compile_s = have_kernels(entries_of(config))
@@ -152,8 +151,12 @@ def simulate(
     return result
 
 
-def _check_trace(path: str | None, start_fs: int | None, length_fs: int | None) -> None:
-    """Raise InputError where a time line cannot begin, or be so long; or where nobody asked for one."""
+def _check_asked(threads: int | None, path: str | None, start_fs: int | None, length_fs: int | None) -> None:
+    """Raise InputError for a number of threads that cannot be, and for a time line's start or length without a path.
+
+    Or for a time line that would begin ahead of the window, or last no time.
+    """
+    n_threads_for(1, threads)
     if path is None and (start_fs is not None or length_fs is not None):
         raise InputError("trace_start_fs, trace_length_fs: only with trace_path")
     if (start_fs or 0) < 0:

@@ -41,12 +41,13 @@ KNOWN_BY = 50_000  # events, from when on it can be told
 FEW_SERVERS = 8  # all that so many look at stays near by itself: hints cost more than they save
 
 
-def n_threads_for(n_servers: int, asked: Any) -> int:
+def n_threads_for(n_servers: int, asked: int | None) -> int:
     """Return how many threads run so many servers: those that are asked for, else as many as may be worth while.
 
     Raises InputError for a number that nobody can mean.
     """
-    if asked is not None and not (isinstance(asked, int) and 1 <= asked <= MAX_THREADS):
+    given: Any = asked  # of a caller without type checks
+    if given is not None and not (isinstance(given, int) and 1 <= given <= MAX_THREADS):
         raise InputError(f"threads: {asked!r} is out of range; 1 to {MAX_THREADS}")
     if asked is None:
         n_cores = 1 if numba.config.DISABLE_JIT else usable_processors()
