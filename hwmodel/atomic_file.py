@@ -17,8 +17,8 @@ class AtomicFile:
     """Write beside the final name, and rename there when the `with` block ends without an exception.
 
     On any exception, Ctrl-C among them, what was written is removed and an earlier file of that name stays as it was.
-    A link is followed; what exists and is no regular file (a pipe, /dev/null) is written directly. Raises InputError
-    where the file cannot be made, RunError where writing fails later (no space left).
+    Links are followed; an existing file that is not regular (a pipe, /dev/null) is written directly. Raises InputError
+    if the file cannot be made, RunError if writing fails later (no space left).
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -45,7 +45,7 @@ class AtomicFile:
 
     @property
     def closed(self) -> bool:
-        """Tell whether nothing can be written, as files do."""
+        """Tell whether the file is closed, like the attribute of Python's files."""
         return self._file is None or self._file.closed
 
     def write(self, data: bytes) -> None:
@@ -57,7 +57,7 @@ class AtomicFile:
             raise self._failure(error) from error
 
     def flush(self) -> None:
-        """Hand what was written to the system, so that a full disk shows now and not when the file is to appear."""
+        """Flush to the system, so that a full disk shows now rather than at the end."""
         assert self._file is not None, "the file is open only within its `with` block"
         try:
             self._file.flush()
@@ -94,10 +94,9 @@ class AtomicFile:
 
 
 def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Put `content` (text as UTF-8, line ends as they are) in a file that nobody ever sees half written.
+    """Write `content` (text as UTF-8, line ends unchanged) to a file atomically: nobody sees it half written.
 
-    Raises InputError for a path that cannot be written, RunError where the writing itself fails; the old content then
-    stands.
+    Raises InputError for a path that cannot be written, RunError if writing fails; the old content then stays.
     """
     with AtomicFile(path) as file:
         file.write(content.encode("utf-8") if isinstance(content, str) else content)

@@ -25,8 +25,8 @@ class RunError(Exception):
 class Interrupted(KeyboardInterrupt):
     """Report a run that was stopped by Ctrl-C, SIGTERM or SIGHUP; exit status 130.
 
-    `result` holds the figures of the window up to then (a `results.Result`, with a warning that it is partial), None
-    where the window had not begun. `said`: what was kept, in words, where that is not a result.
+    `result`: the figures of the window so far (a `results.Result`, with a warning that it is partial), None if the
+    window had not begun. `said`: in words, what else was kept, such as a sweep's finished runs.
     """
 
     def __init__(self, result: Any = None, said: str = "") -> None:

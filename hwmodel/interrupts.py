@@ -1,6 +1,6 @@
 """What Ctrl-C, SIGTERM (a batch system's time limit) and SIGHUP (a terminal that goes away) do to a command.
 
-Imports nothing slow: it is in force before the command line itself is imported.
+Imports nothing slow, as it takes effect before the command line itself is imported.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _IMPORT_SYSTEM = "<frozen importlib"
 
 @contextmanager
 def signals_end_the_command() -> Iterator[None]:
-    """Raise KeyboardInterrupt on each of the signals, but for those that the process was started to ignore (nohup).
+    """Raise KeyboardInterrupt on each of the signals, except those ignored since the process's start (nohup).
 
-    While a module is being imported nothing is under way that could be kept, and an exception would come out as
-    whatever that module makes of it, or not at all: the process then ends at once, with one line.
+    During an import there is no work to save, and the importing code might turn the exception into another one or
+    swallow it: the process then ends at once, with one line.
     """
     try:
         usual = {number: signal.signal(number, _interrupt) for number in _NUMBERS if _is_heard(number)}
-    except ValueError:  # signals are the main thread's
+    except ValueError:  # only the main thread may set handlers
         usual = {}
     try:
         yield

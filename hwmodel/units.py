@@ -36,7 +36,7 @@ class UnitError(ValueError):
     """Report a text that is not a quantity of the expected kind; the message is for the person who typed it."""
 
 
-@dataclass(frozen=True, eq=False)  # each is itself alone
+@dataclass(frozen=True, eq=False)  # compared by identity
 class Dimension:
     """Describe one kind of quantity: what it is called, an example, and its units in base units, smallest first."""
 
@@ -45,7 +45,7 @@ class Dimension:
     zero: str
     units: Mapping[str, int]
     decimals_shown: int
-    slips: Mapping[str, str]  # unit that is often typed -> what to say about it
+    slips: Mapping[str, str]  # a unit often typed by mistake -> the hint
 
     @property
     def pattern(self) -> str:
@@ -53,7 +53,7 @@ class Dimension:
         return f"^[0-9]+(\\.[0-9]+)? ?({'|'.join(self.units)})$"
 
     def parse(self, text: object) -> int:
-        """Return the whole number of base units that `text` says; raise UnitError with a plain message otherwise."""
+        """Return the number of base units in `text`; raise UnitError with a plain message if it is no whole number."""
         if not isinstance(text, str):
             raise UnitError(self._not_a_text(text))
         return _parsed(self, text)
@@ -112,7 +112,7 @@ class Dimension:
         return f"unknown unit {unit[:20]!r} in {text[:40]!r}; {self.name} is in {', '.join(self.units)}"
 
 
-# The points of a sweep have nearly all of their quantities in common.
+# The points of a sweep share nearly all of their quantities.
 _parsed = lru_cache(maxsize=_MOST_REMEMBERED)(Dimension._parsed)
 _written = lru_cache(maxsize=_MOST_REMEMBERED)(Dimension._written)
 

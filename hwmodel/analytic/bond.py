@@ -1,6 +1,6 @@
-"""How the legs of a bond share frames, and what the bond carries: by the headers that the workload's frames have.
+"""How a bond's mode spreads the workload's frames over its legs, by their headers, and what the bond carries.
 
-Each hash is worked out on addresses and ports as numbers; the machine reads them from a frame's bytes.
+The hashes are computed from addresses and ports as numbers; the simulated machine reads these from a frame's bytes.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.switch import Port
 
-Shares = dict[str, Fraction]  # of a bond's legs in use, by the names of their ports
+Shares = dict[str, Fraction]  # the share of each leg in use, by the name of its port
 _LOW_24 = 0xFFFFFF
 
 
 def at_legs(config: Config, source: str, target: str, traffic: Traffic) -> Traffic:
-    """Give a traffic from a station to another with what it takes of each leg of a bond."""
+    """Return the traffic from one station to another with what it takes of each leg of the bond filled in."""
     found: Shares = {}
     for leg, share in leg_shares(config, source, target).items():
         own = replace(traffic, to_wire=traffic.to_wire * share, from_wire=traffic.from_wire * share)
@@ -42,7 +42,7 @@ def at_legs(config: Config, source: str, target: str, traffic: Traffic) -> Traff
 
 
 def leg_shares(config: Config, source: str, target: str) -> Shares:
-    """Give by which legs frames from a station to another go, or come: the share of each that gets some."""
+    """Give the share of the frames from one station to another on each leg of the bond that gets any, out or in."""
     own, names = config.bond, [f"p{leg}" for leg in config.legs_in_use]
     assert own is not None, "there is a bond"
     if not names:
@@ -60,7 +60,7 @@ def leg_shares(config: Config, source: str, target: str) -> Shares:
         (own_mac,) = _macs(config, source)
         kind = int(EtherType.LOCAL_EXPERIMENT_1)
         hashes = [(own_mac & 0xFF) ^ (mac & 0xFF) ^ kind for mac in _macs(config, target)]
-    # Of very many connections each header stands for several, the first ones for one more.
+    # With more connections than headers each header stands for several connections, the first ones for one more.
     least, n_more = divmod(config.workload.connections, len(hashes)) if is_by_connection else (1, 0)
     counted: Counter[str] = Counter()
     for number, one in enumerate(hashes):
@@ -78,7 +78,7 @@ def addresses_and_ports(config: Config, source: str, target: str) -> Iterator[by
 
 
 def _of_connections(config: Config, source: str, target: str) -> Iterator[int]:
-    """Give the hash of each header: the bytes of a sum without carries, folded to sixteen bits and to eight."""
+    """Give the hash of each header: the words XORed, the bytes of that folded to sixteen bits, then to eight."""
     for each in addresses_and_ports(config, source, target):
         words = struct.unpack(">3I", each)
         first, second, third, fourth = (words[0] ^ words[1] ^ words[2]).to_bytes(4, "big")
@@ -88,12 +88,12 @@ def _of_connections(config: Config, source: str, target: str) -> Iterator[int]:
 
 
 def _place(config: Config, name: str) -> int:
-    """Give a station's place among all, by which its address goes; outside is before all."""
+    """Give a station's position among all, which its IP address is made from; the outside is 0."""
     return 0 if is_uplink(name) else 1 + [port.name for port in config.switch.ports].index(name)
 
 
 def _macs(config: Config, name: str) -> Sequence[int]:
-    """Give the addresses of frames from a station, or to it: of a group there may be several."""
+    """Give the MAC addresses of frames from or to a station; a group may have several."""
     if name in GROUPS:
         groups = {group for port in config.switch.ports if port.enabled for group in port.groups}
         return [BROADCAST_MAC] if name == "broadcast" else sorted(groups) or [GROUP_MAC]
@@ -114,7 +114,7 @@ def _port(config: Config, name: str) -> Port:
 
 
 def bond_notes(config: Config, demand: Demand, frames_per_s: Fraction) -> Iterator[str]:
-    """Say what the legs have of the frames for the wire, what the bond carries without a loss, what an outage costs."""
+    """Say each leg's share of the frames for the wire, what the bond carries without loss, what an outage costs."""
     own, sought = config.bond, demand.sought
     if own is None:
         return

@@ -1,6 +1,6 @@
-"""What one bridge does with a frame: logical ports, policy, what it knows of addresses, where copies leave.
+"""What one bridge does with a frame: logical ports, policy, known addresses, the ports by which copies leave.
 
-Written from docs/bridge.md, apart from the kernels. Logical ports are those of its section of that name.
+Written from docs/bridge.md, apart from the kernels. "Logical ports" is the section of that page that defines them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class LogicalPort:
     """Hold one logical port at a wire, by its number in the system.
 
     `interface`: the station in the modes with a tag for each, the S-channel in mode multichannel, else None.
-    `tag_bytes`: of the outer tag of frames on the wire. `vlans`: in the bridge, None for all. `untagged`: those whose
-    frames leave without C-TAG. `wire_vlan`: what the only one of `vlans` is on the wire, where it is translated.
+    `tag_bytes`: length of the outer tag that its frames have on the wire. `vlans`: the VLANs it carries, by their
+    numbers in the bridge, None for all. `untagged`: the VLANs whose frames leave without a C-TAG. `wire_vlan`: the
+    number on the wire of its only VLAN, where that is translated.
     """
 
     wire: int
@@ -73,7 +74,7 @@ def _place_of(system: System, trunk: Trunk) -> tuple[int, int]:
 
 
 def _plain(wire: int, port: BridgePort) -> LogicalPort:
-    """Give a port without interfaces, hairpin and translated VLANs."""
+    """Give the logical port of a wire that has no interfaces, no hairpin and no translated VLANs."""
     vlans = None if port.vlans == "all" else frozenset(port.vlans)
     untagged = frozenset(() if port.native_vlan is None else (port.native_vlan,))
     return LogicalPort(wire, None, 0, False, port.native_vlan, vlans, untagged)
@@ -122,7 +123,7 @@ def _of_wire(system: System, bridge: Bridge, wire: int) -> Iterator[LogicalPort]
 
 @dataclass(frozen=True)
 class Inside:
-    """Hold a frame in a bridge; `bare_bytes`: what it has without any tag more (or less) than as offered."""
+    """Hold a frame in a bridge; `bare_bytes`: its length without any tag, less its length as offered."""
 
     source: str
     target: str
@@ -134,7 +135,7 @@ class Inside:
 class BridgeRules:
     """Hold one bridge of a system, by its number.
 
-    `known`: addresses, by station and VLAN, with the logical port at which they stand; outside is "uplink".
+    `known`: the address table: by station and VLAN, the logical port behind which the station is; outside is "uplink".
     `towards_outside`: the wire that leads to the stations outside.
     """
 
@@ -153,7 +154,7 @@ class BridgeRules:
         return next(one for one in self.ports if one.wire == wire)
 
     def is_below(self, wire: int) -> bool:
-        """Tell whether it is at the lower end of a wire between bridges."""
+        """Tell whether this bridge is at the lower end of a wire between bridges."""
         trunk = self._system.trunk(wire)
         return trunk is not None and trunk.lower == self.number
 
@@ -176,7 +177,7 @@ class BridgeRules:
         )
 
     def ways(self, inside: Inside) -> list[LogicalPort]:
-        """Give the logical ports by which a frame leaves, of those behind a list of interfaces one for each wire."""
+        """Give the logical ports by which a frame leaves; for a list of interfaces, one port for each wire."""
         may_go = [one for one in self.ports
                   if one.carries(inside.vlan) and (one != inside.port or one.is_hairpin)]  # fmt: skip
         plain = [one for one in may_go if not isinstance(one.interface, str)]
@@ -190,13 +191,14 @@ class BridgeRules:
         found = list(plain)
         for root in dict.fromkeys(self._system.root(one.wire) for one in self.ports if isinstance(one.interface, str)):
             members = self.members(inside, root)
-            # One list for all below a port of the bridge, the sender's interface among them: it goes down to there.
+            # One list serves all interfaces below a port of the bridge, the sender's included: the frame goes down to
+            # the sender's wire too, unless the list names the sender alone.
             if any(one != inside.port for one in members):
                 found += {one.wire: one for one in reversed(members)}.values()
         return sorted(found, key=self.ports.index)
 
     def members(self, inside: Inside, root: int) -> list[LogicalPort]:
-        """Give the interfaces below a port of the bridge that are on the list of a group."""
+        """Give the interfaces below a port of the bridge that are on the frame's group list."""
         return [
             one
             for one in self.ports
@@ -224,7 +226,7 @@ class BridgeEntry:
         return self.bridges[self.system.bridge_at(wire)]
 
     def entered(self, name: str, vlan: int) -> tuple[LogicalPort, int] | None:
-        """Give where frames of a station come in that are in one of its VLANs, and their VLAN in the bridge.
+        """Give the port by which a station's frames of one of its VLANs enter, and their VLAN in the bridge.
 
         None where its port does not carry them.
         """
@@ -243,7 +245,7 @@ class BridgeEntry:
         return None
 
     def inside(self, source: str, target: str, route: Route) -> Inside | None:
-        """Give a frame as it is in the bridge; None where its port does not carry its VLAN."""
+        """Give the frame as it is in the bridge; None where the port by which it enters does not carry its VLAN."""
         wire = self.system.wire_at(source)
         if wire == self.system.outside_wire:
             port = self.bridge_at(wire).port_of(wire)
@@ -263,7 +265,7 @@ class BridgeEntry:
         return Inside(source, target, found, vlan, bare)
 
     def _vlan_of(self, target: str) -> int:
-        """Give the VLAN in its bridge of a station's untagged frames, for a group those of the first VM."""
+        """Give the VLAN that a station's untagged frames have in its bridge; for a group, that of the first VM."""
         name = self.system.vm_names[0] if target in (*GROUPS, UPLINK) else target
         wire, vlan = self.system.wire_at(name), self.system.port(name).port_vlan
         ports = self.bridge_at(wire).settings.ports
@@ -272,7 +274,7 @@ class BridgeEntry:
     def over(
         self, bridge: BridgeRules, port: LogicalPort, vlan: int
     ) -> tuple[BridgeRules, tuple[LogicalPort, int] | None]:
-        """Give the bridge at the other end of a wire, with the port by which a frame of a VLAN enters and its VLAN."""
+        """Give the bridge at a wire's other end, the port by which a VLAN's frame enters it, with the VLAN there."""
         trunk = self.system.trunk(port.wire)
         assert trunk is not None
         other = self.bridges[trunk.upper if trunk.lower == bridge.number else trunk.lower]
@@ -307,7 +309,8 @@ def _know_stations(entry: BridgeEntry, knowing: Collection[int]) -> None:
         for station in server.config.switch.ports:
             name = server.station(station.name)
             at = entry.bridge_at(entry.system.wire_at(name))
-            # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
+            # Two of a station's VLANs may be one in the bridge; the VLAN of its untagged frames, entered last, then
+            # counts.
             for vlan in sorted(station.vlans, key=lambda vlan: vlan == station.port_vlan):
                 entered = entry.entered(name, vlan)
                 if entered is not None:
@@ -324,9 +327,9 @@ def _know_outside(entry: BridgeEntry, knowing: Collection[int]) -> None:
 
 
 def _hear(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, str]], learning: Collection[int]) -> None:
-    """Let bridges that learn know those who have announced themselves, and whose frames come to them.
+    """Let learning bridges know the stations that announce themselves, and those whose frames reach them.
 
-    The first frame of each flow, in their order, finds known who has sent before it.
+    The flows' first frames are followed in order; each finds known the stations that have sent before it.
     """
     system, heard = entry.system, set[str]()
     announced = {bridge.number for bridge in entry.bridges if bridge.settings.announce}
@@ -350,7 +353,7 @@ def _hear(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, st
 
 
 def _follow(entry: BridgeEntry, bridge: BridgeRules, inside: Inside) -> None:
-    """Let each bridge that learns know the source of a frame that comes to it."""
+    """Let each learning bridge that a frame reaches know the frame's source."""
     if bridge.settings.kind == "learning":
         bridge.known[inside.source, inside.vlan] = inside.port
     number = bridge.entry(inside)
@@ -366,7 +369,7 @@ def _follow(entry: BridgeEntry, bridge: BridgeRules, inside: Inside) -> None:
 def _know(
     entry: BridgeEntry, knowing: Collection[int], name: str, bridge: BridgeRules, port: LogicalPort, vlan: int
 ) -> None:
-    """Let the bridges of some numbers know who stands at a port, as far as a broadcast from there would come."""
+    """Let the bridges in `knowing` that a broadcast from a station would reach know the port to the station."""
     if bridge.number in knowing:
         bridge.known[name, vlan] = port
     for one in bridge.trunks:

@@ -20,8 +20,9 @@ _SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 class Ceiling:
     """Hold one resource: `capacity` a second, `per_frame` and `per_s` taken of it, all in `unit`.
 
-    `resource` is the contract's word, `what` says it in full. `is_of_extender`: of the uplink of a port extender.
-    `waiting`: of `per_frame`, what it is only for the very mix of frames that was asked for, such as waits for others.
+    `resource`: its documented name; `what`: the same in words. `is_of_extender`: it is a port extender's uplink, or a
+    wire between bridges. `waiting`: the part of `per_frame` that holds only for the mix of frames asked for, such as
+    waits for other frames.
     """
 
     resource: str
@@ -35,28 +36,28 @@ class Ceiling:
 
     @property
     def is_used(self) -> bool:
-        """Tell whether anything takes some of it."""
+        """Tell whether anything uses the resource."""
         return bool(self.per_frame or self.per_s)
 
     @property
     def of_any_mix(self) -> Ceiling:
-        """Give it without what holds for one mix of frames alone."""
+        """Give the ceiling without the part that holds for one mix of frames only."""
         return replace(self, per_frame=self.per_frame - self.waiting, waiting=ZERO) if self.waiting else self
 
     def with_waiting(self, per_frame: Fraction, per_s: Fraction = ZERO) -> Ceiling:
-        """Give it with what the mix asked for takes beside, and what is taken per second; what nothing uses stays."""
+        """Add what the mix asked for takes more per frame, and per second; an unused resource stays as it is."""
         if not self.is_used:
             return self
         return replace(self, per_frame=self.per_frame + per_frame, per_s=self.per_s + per_s, waiting=per_frame)
 
     @property
     def is_of_load(self) -> bool:
-        """Tell whether it is what is offered, and nothing that could be full."""
+        """Tell whether this is the offered load, or what rate limits leave of it, not a resource that can be full."""
         return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
 
     @property
     def is_held(self) -> bool:
-        """Tell whether frames hold some of it for a time (tags, credits, room); else they use up so much a second."""
+        """Tell whether frames hold some of it for a time (tags, credits, room) rather than use up a rate."""
         return self.unit in _HELD or self.resource.endswith("nic.tx_buffer")
 
     @cached_property
@@ -114,7 +115,7 @@ class Step:
 def sum_steps(transactions: Sequence[Transaction], rate: LinkRate, frames_per_s: Fraction) -> tuple[Step, ...]:
     """Add transactions up by name and direction, with a step for the DLLPs of each direction.
 
-    What happens so many times a second is divided by `frames_per_s`. Raises ValueError if that is 0 and needed.
+    Counts per second are divided by `frames_per_s`; raises ValueError if there are some and `frames_per_s` is 0.
     """
     steps: list[Step] = []
     for direction in DIRECTIONS:
@@ -139,7 +140,7 @@ def sum_link_bytes(
 def link_bytes_per_frame(
     transactions: Sequence[Transaction], rate: LinkRate, direction: Direction, frames_per_s: Fraction
 ) -> Fraction:
-    """Give what the steps of a direction add up to, without the steps; ValueError as `sum_steps`."""
+    """Give the sum of a direction's steps without making the steps; raises ValueError as `sum_steps` does."""
     of_frames, per_s = sum_link_bytes(transactions, rate, direction)
     if per_s and not frames_per_s:
         raise ValueError(f"{float(per_s):g} B on the link each second, and no frames")

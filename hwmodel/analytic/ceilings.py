@@ -1,8 +1,8 @@
-"""What else than the link's bytes can set the rate: tags, credits, wire, processors, pipeline, bus, offered load.
+"""The ceilings beside the link's bytes: tags, credits, wire, processors, pipeline, bus, offered load.
 
-Each resource gives so much a second and a frame takes so much of it; what is taken at a rate of its own (frames from
-outside, interrupts by a timer) is taken off first. Holding times are those of an empty link, with what `waiting` adds,
-counted low, so that these ceilings are upper bounds: a loaded link holds tags and credits longer.
+Each resource has a capacity per second, of which a frame uses a part; what is used at a given rate (frames from
+outside, timer interrupts) is subtracted first. Holding times are those of an empty link plus what `waiting` adds, which
+is an underestimate. So these ceilings are upper bounds: on a loaded link tags and credits are held longer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _Product = tuple[Fraction, Fraction]
 
 
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
-    """List the ceilings beside the two directions of the link, those that nothing uses left out."""
+    """List the ceilings beside those of the link's two directions; unused resources are left out."""
     of_host = [*_cores(config, demand), *memory_ceiling(config, demand)]
     config, demand = at_adapter(config, demand)
     found = [
@@ -67,7 +67,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
 
 
 def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
-    """Give the ceiling of a load at a rate of its own, or at what rate limits leave of it."""
+    """Give the ceiling that the offered load sets, or what rate limits let through of it."""
     what = (
         "frames that the workload offers" if resource == "offered_load" else "frames that the rate limits let through"
     )
@@ -75,10 +75,10 @@ def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> C
 
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:
-    """Name the resources of one component as a system does: with its server's name, or as a port of its bridge."""
-    if system.is_behind_switch(part):  # whose ports grant the credits of its link
+    """Name one component's resources as the system does: after its server, or as a port of its bridge."""
+    if system.is_behind_switch(part):  # the switch's ports grant its link's credits
         found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "pcie.credits" else one for one in found]
-    if system.shares_bus(part):  # which is full of what all adapters on it do
+    if system.shares_bus(part):  # `switch_ceilings` adds up all adapters on the bus
         found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "bus" else one for one in found]
     names: dict[str, str] = {}
     for wire in system.wires_of(part) if system.bridges else ():
@@ -95,14 +95,14 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
 
 
 def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
-    """Give what a frame takes of each resource of a component that all senders share, in a fixed order."""
+    """Give what a frame takes of each resource of a component that is common to all senders, in a fixed order."""
     is_server = system.is_server(part)
     found = shared_costs(system.config(part), traffic) if is_server else wire_ceilings(system, part, Demand(traffic))
     return in_system(system, part, found)
 
 
 def switch_ceilings(system: System, transactions: Mapping[int, Sequence[Transaction]]) -> list[Ceiling]:
-    """Give the ceilings of what adapters share, for what they do, by their numbers: PCIe switches' links, buses."""
+    """Give the ceilings of PCIe switches' upper links and of shared buses; `transactions`: by adapter number."""
     found = []
     for one in system.pcie_switches:
         link = link_rate_of(one.link_of(system.servers))
@@ -125,15 +125,15 @@ def switch_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
 
 
 def wire_ceilings(system: System, part: int, demand: Demand) -> list[Ceiling]:
-    """Give the ceilings of a component that is a wire alone: to stations outside, or of an extender; up, and down."""
+    """Give the ceilings, up and down, of a component that is only a wire, such as an extender's uplink."""
     (wire,) = system.wires_of(part)
     return list(_wire(system.rate_bps(wire), demand))
 
 
 def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
-    """Give what a frame takes of each resource that all senders share, what it takes nothing of among them.
+    """Give what a frame takes of each resource that all senders share, unused ones included.
 
-    Interrupts by a timer are left out: they are no more for more frames.
+    Timer interrupts are left out: their number does not grow with the frames.
     """
     transactions = _transactions_at_most(config, traffic)
     of_host = memory_ceiling(config, Demand(traffic))
@@ -222,7 +222,7 @@ def credit_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iter
 
 
 def _credit_seconds(config: Config, rate: LinkRate, kind: Kind, counts_data: bool) -> Callable[[Transaction], Fraction]:
-    """Give what holds credits: for each TLP of the kind, its units times transmission, flight, drain and return."""
+    """Give how long a transaction holds credits: over its TLPs of the kind, units times the credit loop's time."""
 
     def seconds(one: Transaction) -> Fraction:
         loops = ((tlp, _loop_fs(config, rate, tlp)) for tlp in one.tlps if _takes_credits(tlp, kind))
@@ -232,9 +232,9 @@ def _credit_seconds(config: Config, rate: LinkRate, kind: Kind, counts_data: boo
 
 
 def _long_tlp_seconds(config: Config, rate: LinkRate, kind: Kind, more_than: int) -> Callable[[Transaction], Fraction]:
-    """Give how long TLPs of frames hold their credits that take more data credits than so many.
+    """Give how long payload TLPs that take more than `more_than` data credits hold them.
 
-    Write-backs are left out: where a timer is sooner than a batch they are shorter than counted.
+    Write-backs are left out: where the timer expires before a batch is full they are shorter than counted.
     """
 
     def seconds(one: Transaction) -> Fraction:
@@ -247,7 +247,7 @@ def _long_tlp_seconds(config: Config, rate: LinkRate, kind: Kind, more_than: int
 
 
 def _takes_credits(tlp: Tlp, kind: Kind) -> bool:
-    """Tell of the credits of a kind; doorbells are posted writes too, but the adapter's credits do not limit them."""
+    """Tell whether a TLP takes credits of a kind; doorbells do not: the adapter's credits never limit them."""
     return tlp.kind == kind and not (kind == "posted" and tlp.direction == "down")
 
 
@@ -256,7 +256,7 @@ def _data_credits(tlp: Tlp) -> int:
 
 
 def _loop_fs(config: Config, rate: LinkRate, tlp: Tlp) -> Fraction:
-    """Give how long a TLP holds its credits."""
+    """Give how long a TLP holds its credits: transmission, flight, the host's drain, and the credits' return."""
     pcie, drain_bps = config.pcie, config.host.write_drain_bps
     loop_fs = Fraction(rate.transfer_fs(tlp.link_bytes) + pcie.flight_fs + pcie.credits.return_fs)
     if tlp.kind == "posted" and drain_bps is not None:
@@ -273,7 +273,7 @@ def _read_bytes(one: Transaction) -> int:
 
 
 def _queues(config: Config, demand: Demand) -> Iterator[Ceiling]:
-    """Give what the Tx rings of all senders let through together by their own rate."""
+    """Give the ceiling that `queue_time` sets on the Tx rings of all senders together."""
     senders = {name for one in demand.traffics for name in one.sent}
     if config.nic.queue_time_fs and senders:
         each_s = Fraction(config.nic.queue_time_fs, config.workload.frames_a_send * FS_PER_S)
@@ -299,7 +299,7 @@ def _at_port(name: str, what: str, unit: str, capacity: Fraction, demand: Demand
 
 
 def taken_at_port(config: Config, port: str, traffic: Traffic) -> dict[str, Fraction]:
-    """Give what frames that pass one of several ports take of its own resources, by their names; frames too."""
+    """Give what frames that pass one of several ports take of that port's resources, by name, and their numbers."""
     (frames_out, bytes_out), (frames_in, bytes_in) = on_wire(traffic)
     found = {"wire.tx": bytes_out, "wire.rx": bytes_in, TO_WIRE: frames_out, FROM_WIRE: frames_in}
     if config.switch.timing == "core":
@@ -308,7 +308,7 @@ def taken_at_port(config: Config, port: str, traffic: Traffic) -> dict[str, Frac
 
 
 def on_wire(traffic: Traffic, port: str = "") -> tuple[_Product, _Product]:
-    """Give the frames on a wire, out and in, each with their bytes; `port`: that of an adapter with several."""
+    """Give the frames and bytes on a wire, out and in; `port`: which one, of an adapter with several."""
     if not port:
         return (traffic.to_wire, traffic.bytes_out), (traffic.from_wire, traffic.bytes_in)
     at = {name: traffic.at_ports.get(at_port(port, name), ZERO) for name in (TO_WIRE, "wire.tx", FROM_WIRE, "wire.rx")}
@@ -322,13 +322,13 @@ def _wire(rate_bps: int, demand: Demand) -> Iterator[Ceiling]:
 
 
 def _cores(config: Config, demand: Demand) -> Iterator[Ceiling]:
-    """Give the busiest core of VMs, and of a virtual switch, the first of those that are as busy."""
+    """Give the ceilings of the VMs' busiest core and of a virtual switch's; at a tie, of the first core."""
     views = by_driver(config, demand.stations)
     everybody = [(one, seen, names) for one in demand.traffics for seen, names in views]
     shares = [_shares_of_cores(config, one, names) for one, _, names in everybody]
     costs = [(sending_s(seen, one.sizes), taking_s(seen, one.sizes)) for one, seen, _ in everybody]
     switching_s = [one.switching_s for one in demand.traffics]
-    first: dict[tuple[tuple[_Product, ...], tuple[Fraction, ...]], int] = {}  # of the cores that have the same to do
+    first: dict[tuple[tuple[_Product, ...], tuple[Fraction, ...]], int] = {}  # the first of those with the same work
     for core in sorted(set().union(*shares, *switching_s)):
         own = tuple(one.get(core, (ZERO, ZERO)) for one in shares)
         first.setdefault((own, tuple(one.get(core, ZERO) for one in switching_s)), core)
@@ -352,9 +352,9 @@ def _cores(config: Config, demand: Demand) -> Iterator[Ceiling]:
 
 
 def _shares_of_cores(config: Config, traffic: Traffic, stations: Collection[str]) -> dict[int, _Product]:
-    """Give the frames that each core sends, and those that it takes, for some stations.
+    """Give the frames that each core sends and receives for some stations.
 
-    A station's frames go through its queues in equal parts, as far as this knows.
+    Approximated: a station's frames are spread evenly over its queues.
     """
     found = dict[int, tuple[list[Fraction], list[Fraction]]]()
     for side, by_station in enumerate((traffic.sent, traffic.received)):
@@ -368,7 +368,7 @@ def _shares_of_cores(config: Config, traffic: Traffic, stations: Collection[str]
 
 
 def _work_keys(seen: Iterable[Config]) -> str:
-    """Name what a core's work is made of, for guests who see these configurations."""
+    """Name the keys that a core's work is made of; `seen`: the configurations of its guests."""
     named = dict.fromkeys(("pass_time", "byte_time", "pass_byte_time", "doorbell_time", "interrupt_time"), 0)
     own_send = None
     for own in seen:
@@ -382,7 +382,7 @@ def _work_keys(seen: Iterable[Config]) -> str:
 
 
 def core_of(config: Config, station: str) -> int:
-    """Give the core of a station, or the first of several; where none is said guest f (PF 0, VF K is K + 1) has f."""
+    """Give the core of a station, or the first of several; by default function f (PF 0, VF K is K + 1) has core f."""
     return config.core_of(function_number(station))
 
 
@@ -406,7 +406,7 @@ def _pipeline(config: Config, demand: Demand, transactions: Sequence[Transaction
 def bus_words(config: Config, traffic: Traffic) -> Fraction:
     """Give the mean cycles that a frame holds the switch's shared bus: whole words in each pass, no FCS.
 
-    What comes from the wire has its tags.
+    Frames from the wire are counted with their tags.
     """
     bus_bits, tag_bytes = config.switch.bus_bits, int(traffic.back_tag_bytes)
     passes = ((traffic.reads, -FCS_BYTES), (traffic.from_wire, tag_bytes - FCS_BYTES))
@@ -434,7 +434,7 @@ def _rate_limits(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
 
 
 def engine_ceilings(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
-    """Give the ceilings of the engines, of what is outstanding and of the shared path, unused ones too.
+    """Give the ceilings of the DMA engines, of outstanding reads and of the shared path, unused ones too.
 
     None without `nic.dma`. The reads of a transfer are one operation, outstanding for as long as they take on an empty
     link; interrupts and doorbells use no engine.
@@ -473,7 +473,7 @@ def _seconds(transactions: Sequence[Transaction], of_one_fs: Callable[[Transacti
 
 
 def serial_rx_fetches(config: Config, demand: Demand) -> Iterator[Ceiling]:
-    """Give what fetches of Rx descriptors let through where none are kept on the chip: one frame's after another's."""
+    """Give the ceiling of fetching Rx descriptors on demand (`rx_prefetch: 0`): one frame's after another's."""
     if config.nic.rx_prefetch:
         return
     fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
@@ -482,11 +482,11 @@ def serial_rx_fetches(config: Config, demand: Demand) -> Iterator[Ceiling]:
 
 
 def prefetches(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
-    """Give what fetches ahead let through, of all rings in use.
+    """Give the ceiling that Rx descriptor prefetch sets, over all rings in use.
 
-    A fetch is made while fewer than `rx_prefetch` descriptors are on the chip or on their way, and those on their way
-    are whole batches, each for a round trip. A batch is asked for when so many are left that others of it have been
-    taken before, one after another: docs/pcie.md ("Rx descriptors").
+    A whole batch is fetched, in a round trip, whenever fewer than `rx_prefetch` descriptors are on the chip or on their
+    way. If `rx_prefetch` is no multiple of the batch, as many frames as it lacks to the next multiple must first be
+    received, one after another, for each fetch: docs/pcie.md ("Rx descriptors").
     """
     nic, n_rings = config.nic, len(demand.rx_rings)
     if nic.rx_prefetch and n_rings:
@@ -505,7 +505,7 @@ def prefetches(config: Config, demand: Demand, transactions: Sequence[Transactio
 
 
 def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:
-    """Give the least time between two frames of one ring on the way up; none where they take several buffers."""
+    """Give the least time between two frames' payload writes for one ring; 0 where frames take several buffers."""
     if not traffic.written or set(descriptor_shares(config, traffic.sizes)) != {1}:
         return ZERO
     writes = [one for one in transactions if one.name == "payload write"]

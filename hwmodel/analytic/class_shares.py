@@ -1,4 +1,4 @@
-"""What classes of traffic and pools get where all of them always have a frame: their credits, as shares."""
+"""The shares that traffic classes and pools get when all are always backlogged, from their scheduler credits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class ClassShare(NamedTuple):
-    """Hold the share of a class, of the bytes of all frames but those that go before all; and its pools' of it.
+    """Hold a class's share of the bytes of all classes but link-strict ones, and its pools' shares of that.
 
-    `share`: None where the class goes before all others; what one that is strict in its group leaves is 0 at the least.
+    `share`: None where the class is strict on the link; 0 beside a backlogged class that is strict in the same group.
     """
 
     number: int
@@ -30,7 +30,8 @@ class ClassShare(NamedTuple):
 def class_shares(config: Config, senders: Collection[str]) -> tuple[ClassShare, ...]:
     """Return the shares of the classes in which `senders` have queues; none without `nic.arbitration`.
 
-    By credits as they are given each round, of groups first, then within each: what a class cannot keep is not counted.
+    The link is divided among groups by the credits given each round, then each group among its classes. Credits above
+    the most that a class may keep are not counted.
     """
     arbitration = config.nic.arbitration
     if arbitration is None:
@@ -72,7 +73,7 @@ def _share(arbitration: TransmitArbitration, given: list[int], number: int, in_u
 
 
 def class_notes(config: Config, senders: Collection[str]) -> Iterator[str]:
-    """Say the share of each class, then as which value a register has each rate limit."""
+    """Say the share of each class, then the register value that holds each rate limit."""
     for one in class_shares(config, senders):
         pools = [(name, float(share)) for name, share in one.pools]
         yield words.class_share(one.number, one.refill, None if one.share is None else float(one.share), pools)

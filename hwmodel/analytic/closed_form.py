@@ -57,7 +57,7 @@ from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S
 from hwmodel.words import limits as words
 
 _ALIKE = Fraction(1, 10**6)
-_TOLD = Fraction(2, 1000)  # of the figure: where it is said to be exact, runs come so near
+_TOLD = Fraction(2, 1000)  # of the figure: how near runs come where it is said to be exact
 
 
 class _OfPart(NamedTuple):
@@ -69,7 +69,7 @@ class _OfPart(NamedTuple):
 
 @dataclass(frozen=True)
 class _Asked:
-    """Hold a demand with what it asks: the transactions of each server, all ceilings."""
+    """Hold a demand with what follows from it: the transactions of each server, and all ceilings."""
 
     demand: Demand
     transactions: tuple[tuple[Transaction, ...], ...]
@@ -77,37 +77,38 @@ class _Asked:
 
     @cached_property
     def least(self) -> Ceiling:
-        """Give the ceiling that is met first; where frames are lost, what is full is named before what is offered."""
+        """Give the lowest ceiling; where frames are lost, a full resource goes before the offered load."""
         least = lowest(self.ceilings)
         if not self.demand.loses:
             return least
         full = [one for one in self.ceilings
                 if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        # What an uplink shared by servers lets through may just fill a port behind it; and what a virtual switch loses
-        # behind its cores holds no frame for a VM back.
+        # An extender's uplink goes first: what it lets through may just fill a port behind it. Where frames reach VMs,
+        # a virtual switch's cores go before what is behind them: frames lost there hold back none for a VM.
         cores = [one for one in full if one.resource in ("vswitch", "host.memory")]
         ahead = cores if self.demand.sought.copies else [one for one in full if one not in cores]
         return lowest([one for one in full if one.is_of_extender] or ahead or full or [least])
 
     @property
     def of_any_mix(self) -> _Asked:
-        """Give it without what holds for one mix of frames alone, so that mixes compare."""
+        """Give it without the costs that hold for one mix of frames only, so that mixes can be compared."""
         return replace(self, ceilings=tuple(one for each in self.ceilings if (one := each.of_any_mix).per_frame))
 
     @property
     def rate(self) -> Fraction:
-        """Give the frames a second at which it is met."""
+        """Give the frames a second at the lowest ceiling."""
         return _rate(self.least)
 
 
 def limits(config: Config | str | Path, *, adjacent_bridge_reflects: bool | None = None) -> Limits:
-    """Give the closed-form limits of a configuration, or of the one that a file's name or a shipped name stands for.
+    """Give the closed-form limits of a configuration, given as such, as a file's name or as a shipped one's name.
 
-    Approximated: means only; the batches are those that a saturated run settles into; of waiting only what page walks
-    and writes ahead of reads make of it, counted low (docs/pcie.md), and only for the mix of frames that is offered;
-    holding times of credits are those of an empty link. `adjacent_bridge_reflects`: frames that leave for the adjacent
-    bridge in modes without local switching come back; None: as `bridge` says. Raises InputError for a workload without
-    frames, a bad capture, and what the closed form does not know.
+    Approximated: only means are used; batches are those that a saturated run settles into; the only waits counted are
+    those for page walks, for room in the Tx buffer and before an Rx descriptor fetch, underestimated (docs/pcie.md) and
+    only for the mix of frames that is offered; credits are held as long as on an empty link.
+    `adjacent_bridge_reflects`: whether frames that leave for the adjacent bridge in modes without local switching come
+    back; None: as `bridge` says. Raises InputError for a workload without frames, a bad capture, and whatever the
+    closed form does not cover.
     """
     return _limits(as_config(config), adjacent_bridge_reflects)
 
@@ -128,7 +129,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
-    is_direct = not (system.pcie_switches or system.buses)  # else what is alone on its way is for a run to say
+    is_direct = not (system.pcie_switches or system.buses)  # else only a run can tell
     latency_steps = _latency_steps(config, asked) if is_direct and not config.has_virtual_switch else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     has_round_trip = is_direct and not first.has_virtual_switch
@@ -200,7 +201,7 @@ def _details(
 
 
 def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterator[str]:
-    """Say what it costs that frames between VMs of the only server leave by its wire and come back, if that limits."""
+    """Say what it costs, if the wire limits, that frames between VMs of the only server leave by it and come back."""
     ends = found.demand.sought.first_inside
     limit = found.least.resource
     wires: dict[str, int] = {}
@@ -220,16 +221,16 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
         return
     try:
         inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
-    except InputError:  # what is configured for stations of this mode does not hold in that one
+    except InputError:  # the configuration has keys that are invalid in mode veb
         inside = None
     yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, n_ports, inside)
 
 
 def ceiling_frames_per_s(config: Config) -> Fraction | None:
-    """Give the offered frames per second that a load in % of the ceiling is a share of; None for any other load.
+    """Give the offered frames per second that a load in % of the ceiling refers to; None for any other load.
 
-    That is the rate that `limits` gives with `load: saturate`, frames of a given rate beside it counted. Raises
-    InputError where these leave nothing.
+    It is the rate that `limits` gives with `load: saturate`, after what frames of a given rate take. Raises InputError
+    where these leave nothing.
     """
     return _ceiling_frames_per_s(config) if config.workload.load.kind == "ceiling" else None
 
@@ -239,7 +240,7 @@ def _ceiling_frames_per_s(config: Config) -> Fraction | None:
     demand = demand_of(config, None)
     if not _is_share_of_ceiling(config, demand):
         return None
-    a_send = config.workload.frames_a_send if config.hands_over_segments else 1  # which is sought, whole
+    a_send = config.workload.frames_a_send if config.hands_over_segments else 1  # the demand counts whole segments
     return a_send * _ceiling_of(System.of(config), demand)
 
 
@@ -259,10 +260,11 @@ def _rate(ceiling: Ceiling) -> Fraction:
 
 
 def _demands_on(system: System, demand: Demand) -> _Asked:
-    """Give what is asked; interrupts by the batch, or by the timers where those let fewer through.
+    """Give all that a demand asks for; Rx interrupts as batches cause them, or fewer where timers moderate them.
 
-    A scheduler that sends a quantum of a station's frames at once makes write-backs come in bursts, which share
-    interrupts: of n due a second and T ends of timers n T / (n + T) are taken, as of write-backs at random times.
+    Under a deficit scheduler, which sends a quantum of a station's frames at once, write-backs come in bursts that
+    share interrupts: with n due and T timer expiries a second, n T / (n + T) are counted, as for write-backs at random
+    times.
     """
     parts = range(system.n_parts if demand.sought.parts else 1)
     found = [_asked_of(system, part, demand, None) for part in parts]
@@ -303,7 +305,7 @@ def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction |
 
 
 def _transactions(config: Config, demand: Demand, timer_per_s: Fraction | None) -> list[Transaction]:
-    """List the transactions of what is sought, and of what goes beside; what a timer rules is counted once."""
+    """List the transactions of the traffic sought and of that beside it; timer interrupts are counted once."""
     found = list(transactions_of(config, demand.sought, timer_per_s))
     for one in demand.beside:
         found += transactions_of(config, one, None if timer_per_s is None else ZERO)
@@ -311,7 +313,7 @@ def _transactions(config: Config, demand: Demand, timer_per_s: Fraction | None) 
 
 
 def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
-    """Say by how much a run may be above a full link, where busy drivers ring once for several batches' free slots."""
+    """Say how far a run may exceed a full link's ceiling, where busy drivers ring once for several batches' slots."""
     direction = next((one for one in DIRECTIONS if asked.least.resource == f"pcie.{one}"), None)
     cores = [one for one in asked.ceilings if one.resource.startswith("driver.") and one.frames_per_s]
     if len(system.servers) > 1 or direction is None or not cores:
@@ -329,7 +331,7 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
 
 
 def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
-    """Say that descriptors which come with their doorbells may be read all the same."""
+    """Say that descriptors which came inline with their doorbells may be read nevertheless."""
     if any(one.name == INLINE_DOORBELL for transactions in asked.transactions for one in transactions):
         yield words.inline_doorbells(INLINE_DOORBELL_BYTES, config.nic.doorbell_bytes)
 
@@ -339,7 +341,7 @@ def _timer_interrupts_per_s(config: Config, demand: Demand) -> Fraction | None:
     config, demand = at_adapter(config, demand)
     seen = config.for_functions(demand.stations)
     if seen is None or not seen.driver.moderation_fs or seen.driver.masks:
-        return None  # with different drivers what timers rule is left out
+        return None  # with different drivers the effect of timers is left out
     vectors = {(station, number % config.nic.n_vectors) for station, number in demand.rx_rings}
     return Fraction(len(vectors) * FS_PER_S, seen.driver.moderation_fs)
 
@@ -349,10 +351,11 @@ def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Frac
 
 
 def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
-    """Give the demand as offered, the sought frames in equal turns, or with the mix that carries most if it is another.
+    """Give what the demand asks for as offered, or with the mix that carries most if that carries more; and the mix.
 
-    With a mix that carries as much the figures stay those of a frame as offered, whose sums are easier to redo; what
-    holds for that mix alone only where it is the same. Behind it the demand with that mix, or one as good.
+    If the mix offered carries as much as the best one, the figures stay those of a frame as offered, whose sums are
+    easier to check; costs that hold for the offered mix only (`Ceiling.waiting`) are then kept only if the best mix has
+    the same shares. Second comes the demand with the best mix, or one as good.
     """
     as_offered = _demands_on(system, demand)
     if not (demand.streams or demand.alike) or _fits(system, as_offered):
@@ -370,9 +373,10 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
 
 
 def _has_shares_of(demand: Demand, mix: Demand) -> bool:
-    """Tell whether a mix has all streams in the shares in which they are offered.
+    """Tell whether a mix has the streams in the shares in which they are offered.
 
-    Behind a wire nobody waits: what a receiver has no time for is lost, and the rest is another mix.
+    False with streams of given rates, behind a bridge or where frames are lost: what a receiver cannot take is dropped
+    there, which changes the mix.
     """
     if demand.with_rate or demand.sought.parts or mix.loses:
         return False
@@ -385,15 +389,15 @@ def _has_shares_of(demand: Demand, mix: Demand) -> bool:
 
 
 def _fits(system: System, asked: _Asked) -> bool:
-    """Tell whether all that is offered gets through; of `load: 0` the mix is of what stands beside it."""
+    """Tell whether all that is offered gets through; False for `load: 0`: only the traffic beside it flows."""
     limits_rates = any(port.rate_limit_bps is not None for one in system.servers for port in one.config.switch.ports)
     return asked.least.resource == "offered_load" and bool(asked.rate) and not limits_rates
 
 
 def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fraction]:
-    """Give the frames and their bits with FCS that reach VMs in a second, or the wire where none reaches a VM.
+    """Give the frames a second, and their bits with FCS, that reach VMs, or the wire where none reaches a VM.
 
-    On the wire the tags that the mode gives a frame are among its bits, as a run counts them.
+    Bits on the wire include the tags that the mode adds, as a run counts them.
     """
     parts = demand.at_rates(frames_per_s)
     counted = [(one.copies * rate, one.mean_frame_bytes) for one, rate in parts]
@@ -429,17 +433,17 @@ def _mean_latency_ns(traffic: Traffic, steps: Mapping[int, Sequence[LatencyStep]
 
 
 _STEADY = frozenset({"pcie.up", "pcie.down", "wire.tx", "nic.pipeline", "switch.bus", "offered_load"})
-_ROOM = 2  # how much more all else carries: what is nearer keeps what is full waiting at times
-_UNDER_WAY_FS = 20 * 10**9  # a frame is taken, and its descriptors are posted again, long before
+_ROOM = 2  # times as much all else has to carry: a resource nearer to its limit makes the full one idle at times
+_UNDER_WAY_FS = 20 * 10**9  # well above the time until a frame is taken and its descriptors are posted again
 
 
 def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least: Ceiling) -> bool:
     """Tell whether a long run carries what the closed form says, within 0.2 %.
 
-    So it is for one adapter and alike frames of one length, where something is full that works without a pause, or the
-    load is all there is; all else carries twice as much; nothing waits for page walks, for a masked interrupt or for a
-    part batch by a timer; each ring holds what its share of the frames needs for 20 us; and all VMs have one driver.
-    Where what reads bring in is all that limits, there are tags for the descriptor reads of all rings and as many more.
+    True for one adapter with one driver and identical frames of one length, if the lowest ceiling is of a resource that
+    works without pause or is the load; every other ceiling is at least twice as high; there are no page walks, masked
+    interrupts or part batches ended by a timer; and each ring holds what its share of the frames needs for 20 us. Where
+    the pipeline limits, there must be two read tags for each ring, so that descriptor reads never starve payload reads.
     """
     nic, workload, sought = config.nic, config.workload, demand.sought
     has_system = config.bridge is not None or config.bridges or config.servers
@@ -458,7 +462,7 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
         return False
     others = (one.frames_per_s for one in ceilings if one is not least)
     shares = [share for share in (*sought.sent.values(), *sought.received.values()) if share]
-    if not shares:  # of a wire that is down nothing comes
+    if not shares:  # a wire is down
         return False
     batches = nic.tx_writeback_batch, nic.rx_writeback_batch, nic.fetch_batch, nic.rx_fetch_batch
     needed = max(shares) * rate * _UNDER_WAY_FS / FS_PER_S + 2 * sum(batches)

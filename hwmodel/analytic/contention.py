@@ -1,20 +1,20 @@
-"""What gets through of a demand that is more than there is room for: the mix of frames that carries most.
+"""What gets through of an overload: the mix of streams with the highest throughput, by linear programming.
 
-Frames of streams that differ are not carried in proportion to what is offered. What is known of the mix is this:
+Under overload, different streams are not carried in proportion to what they offer. The mix obeys these rules:
 
 - The senders of an adapter take turns. One that always has a frame ready gets as many turns as any other, times its
   weight; one that offers less than that gets through whole.
 - A core or a rate limit holds back those that it serves, and nobody else.
-- Frames from the wire do not wait for a turn: as much of them gets in as there is room for, down to nothing.
+- Frames from the wire do not wait for a turn: any amount of them may get in, from none to as much as there is room for.
 - The senders at a virtual switch take turns at the core that serves their rings, and so do the rings of its uplink.
-  Behind the core a copy can be lost, for a VM and, but where frames wait for it, for the uplink.
-- Behind the wire nobody waits: what a port of the bridge or of an extender has no room for is lost, and has taken the
-  wires before it.
-- Copies can be lost behind the switch, those of frames from the wire, and all where `drop_enable` is on: what is lost
-  is not written to memory, so there is the more room for others.
+  Behind the core a copy can be lost: one for a VM always, one for the uplink unless `on_uplink_full` is `wait`.
+- Behind the wire there is no backpressure: what a port of the bridge or of an extender has no room for is lost, though
+  it has used the wires before that port.
+- Copies can be lost behind the switch: those of frames from the wire, and all with `drop_enable`. A lost copy is not
+  written to memory, which leaves room for others.
 
-Among the mixes that this allows, a linear program finds the one that carries most to VMs; among equal ones, most to
-the wire. What is not known is taken at its best, so that this is an upper bound.
+Among the mixes that these rules allow, a linear program finds the one that carries most to VMs, and among equals most
+to the wire. Whatever the rules leave open is chosen at its best, so the result is an upper bound.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
 _SENT_AT_ALL = 1e-9
 _NEARLY = 1 - 1e-9
 _ALIKE = 1e-6
-_MOST_TRIES = 8  # to find at which core each waits; behind them its turns are taken as not known
+_MOST_TRIES = 8  # to find the core at which each sender waits; after these its turns are taken as unknown
 _MOST_STREAMS_BY_SERVERS = 6000  # takes some seconds
 
 
 def carried(system: System, demand: Demand) -> Demand:
-    """Give the demand with the mix that carries most; what is offered of it only where nothing else bounds it.
+    """Give the demand with the mix that carries most, its offered rate kept only if all that is offered gets through.
 
     Raises InputError for too many streams.
     """
@@ -63,8 +63,8 @@ def carried(system: System, demand: Demand) -> Demand:
         raise InputError(f"workload: {too_many}, are too many for the closed form; `hwmodel run` says what does")
     problem = LinearProgram(system, demand)
     found = problem.solve(problem.senders)
-    held_back: frozenset[int] = frozenset()  # rows of full resources whose users cannot take each turn
-    is_open = False  # who waits for what is full beside the cores of a virtual switch
+    held_back: frozenset[int] = frozenset()  # rows of full resources that keep their users from taking every turn
+    is_open = False  # it is unknown who waits for a full resource beside a virtual switch's cores
     while more := found.full - held_back:
         senders, is_unknown = problem.with_shares_kept(found, more)
         is_open |= is_unknown
@@ -74,7 +74,7 @@ def carried(system: System, demand: Demand) -> Demand:
 
 
 def _carried_of_alike(system: System, demand: Demand, alike: Offered) -> Demand:
-    """Give the mix of a system of alike servers: as many times that of the folded one."""
+    """Give the mix of a system of alike servers: that of the folded system, times the number of servers."""
     n, offered = system.outside, demand.offered_frames_per_s
     small = Demand(alike.traffic, (), None if offered is None else offered / n, ((alike, Fraction(1)),))
     found = carried(folded(system), small)
@@ -94,10 +94,10 @@ class _Solution:
     senders: tuple[Sender, ...]  # each as it waits for turns
     value: float
     rates: Floats  # of the streams
-    levels: list[float]  # turns a second that each giver gives those who wait for them, without end where nobody does
+    levels: list[float]  # turns a second that each giver gives its backlogged senders, infinite where there are none
     passed: Floats  # frames that get out of the bridge, by hop
     landed: Floats  # copies that can be lost, by landing
-    full: frozenset[int]  # rows of full resources that hold back those who use them, and nobody else
+    full: frozenset[int]  # rows of full resources that hold back only their own users
 
 
 class LinearProgram:
@@ -131,7 +131,7 @@ class LinearProgram:
         self.senders = tuple(replace(one, held_by=self._rows_that_hold(one)) for one in senders)
 
     def _rows_that_hold(self, sender: Sender) -> frozenset[int]:
-        """Give the rows of what, when full, holds a sender back, and not all who wait for the same turns."""
+        """Give the rows of resources that, when full, hold back this sender but not all waiting for the same turn."""
         cores = self._costs.core_rows
         if sender.giver[1] == ADAPTER:
             return frozenset([cores[sender.part, sender.core]] if (sender.part, sender.core) in cores else [])
@@ -142,10 +142,10 @@ class LinearProgram:
         return frozenset(used | {cores[own]} if own in cores else used)
 
     def with_shares_kept(self, found: _Solution, full: frozenset[int]) -> tuple[tuple[Sender, ...], bool]:
-        """Give senders at a virtual switch as much as they have of what is full, if they take turns at that as well.
+        """Cap a virtual switch's senders at what they get of full resources, if they take turns at those as well.
 
-        They do where frames wait for the uplink, and as many of each sender's are for it. Behind them whether it is not
-        known who waits for what is full.
+        They do where frames wait for the uplink, each sends the same share of its frames there, and its turns are
+        known. Second comes whether it is unknown who waits for a full resource.
         """
         has_switch = self._system.config(0).has_virtual_switch
         beside_cores = full.difference(self._costs.core_rows.values())
@@ -165,11 +165,11 @@ class LinearProgram:
         return tuple(senders), is_open
 
     def _can_be_lost(self, stream: Offered, leg: Leg) -> bool:
-        """Tell whether copies can be lost before the bridge; mirrored ones are taken to land with the others."""
+        """Tell whether copies can be lost before the bridge; with mirrored copies none is taken to be."""
         if not self._system.is_server(leg.part):
             return False
         config = self._system.config(leg.part)
-        # Whoever waits behind a virtual switch keeps no core of it waiting.
+        # A slow receiver behind a virtual switch does not stall the switch's core: its copies drop.
         drops = config.nic.drop_enable or config.has_virtual_switch
         return not leg.traffic.mirrored and (drops or (is_uplink(stream.source) and not stream.hops))
 
@@ -185,9 +185,9 @@ class LinearProgram:
         return found
 
     def _rooms_for_full_pieces(self, senders: Sequence[Sender]) -> dict[int, Fraction | None]:
-        """Give how many copies of a frame fit at a receiver, by stream, where its Tx ring at a virtual switch is full.
+        """Give, for streams whose Tx rings at a virtual switch are full, how many copies of a frame fit at a receiver.
 
-        All frames of a piece come at one instant, and find no more Rx descriptors than there are.
+        All frames of a piece arrive at one instant, so no more of them fit than the receiver has Rx descriptors.
         """
         return {
             number: room_a_frame(self._system.config(0), self._streams[number], share)
@@ -204,7 +204,7 @@ class LinearProgram:
         return {(leg.part, leg.traffic.sizes, place): share for place, share in places.items()}
 
     def _values(self, legs: Sequence[Leg]) -> None:
-        """Set the value of a frame of each stream, of each hop and landing: its bits, where it gets somewhere."""
+        """Set the objective: the value of a frame of each stream, hop and landing, in bits delivered."""
         to_vms = any(one.traffic.copies for one in self._streams)
         by_wire = _TO_WIRE_TOO if to_vms else 1.0
         of_streams = []
@@ -213,14 +213,15 @@ class LinearProgram:
             for leg in one.sent_as:
                 lost, traffic = self._can_be_lost(one, leg), leg.traffic
                 value += float(traffic.copies) * (not lost) - _TO_WIRE_TOO**2 * lost
-                # Who can send does, though it be lost at the bridge, or behind a virtual switch's core.
+                # A tiny value for sending at all: who can send does, even if the frame is then lost at the bridge or
+                # behind a core.
                 value += float(traffic.to_wire) * (_SENT_AT_ALL if one.hops else by_wire)
                 value += _SENT_AT_ALL * bool(traffic.switching_s)
             of_streams.append(bits_of(one.traffic.sizes) * value)
         of_hops = []
         for leg in legs:
             kept = float(leg.traffic.copies) * bool(leg.traffic.mirrored)
-            # What an extender has room for goes on, though it be lost behind it.
+            # What an extender has room for is passed on, even if it is lost behind the extender.
             by_uplink = _SENT_AT_ALL if leg.part > self._system.outside else _TO_WIRE_TOO**2
             leaves = leg.part == self._system.outside or (self._system.is_server(leg.part) and leg.traffic.to_wire)
             of_hops.append(bits_of(leg.traffic.sizes) * (kept + (by_wire if leaves else by_uplink)))
@@ -230,10 +231,10 @@ class LinearProgram:
     def solve(
         self, senders: tuple[Sender, ...], held_back: frozenset[int] = frozenset(), levels: Sequence[float] = ()
     ) -> _Solution:
-        """Find the mix of the most value; senders who use what is full (`held_back`) may take less than their turns.
+        """Find the mix of greatest value; users of full resources (`held_back`) may take fewer turns than they get.
 
-        Who has rings at several cores, filled in order, waits for the core that is the last to have served its part.
-        `levels`: of the turns of each giver, from which on they are sought beside none.
+        A sender with rings at several cores that fill in order waits for the core that serves its part last. `levels`:
+        a second starting point of the search over each giver's turns, beside zero.
         """
         for _ in range(_MOST_TRIES):
             found = self._solve_at_givers(senders, held_back, levels)
@@ -248,10 +249,10 @@ class LinearProgram:
     def _solve_at_givers(
         self, senders: tuple[Sender, ...], held_back: frozenset[int], levels: Sequence[float]
     ) -> _Solution:
-        """Find the mix where each sender waits for one giver, from no turns on, and from the levels given."""
+        """Find the mix where each sender waits for one giver; search from zero turns and from the levels given."""
         regular = [one for one in senders if one.takes_turns and not one.held_by & held_back]
         found = self._seek_levels(senders, regular, levels)
-        if found is None:  # more is guaranteed than there is
+        if found is None:  # the guaranteed rates alone exceed what there is
             found = self._seek_levels(senders, [one for one in regular if not one.guaranteed], levels)
         assert found is not None, "no frames at all always fit"
         return found
@@ -259,7 +260,7 @@ class LinearProgram:
     def _seek_levels(
         self, senders: tuple[Sender, ...], regular: Sequence[Sender], levels: Sequence[float]
     ) -> _Solution | None:
-        """Find the best levels of turns, of which `regular` senders take each; None where not even none at all fit."""
+        """Find the best levels of turns; `regular` senders take every turn. None where even zero turns do not fit."""
         intervals = [intervals_of(one.level for one in regular if one.giver == giver) for giver in self._givers]
 
         def solve_at(places: Sequence[int]) -> _Solution | None:
@@ -284,7 +285,7 @@ class LinearProgram:
     def _solve_between(
         self, senders: tuple[Sender, ...], regular: Sequence[Sender], levels: Sequence[Interval]
     ) -> _Solution | None:
-        """Solve for levels of the turns between two, where the same senders wait; None if the low ones are too high."""
+        """Solve within an interval of levels, in which the same senders wait; None if its low end is infeasible."""
         program = MixProgram(len(self._streams), len(levels), len(self._hops.legs), len(self._landings))
         place_of = {giver: at for at, giver in enumerate(self._givers)}
         waiting = {one.streams for one in regular if one.level > levels[place_of[one.giver]][0]}
@@ -347,11 +348,11 @@ class LinearProgram:
         holding = frozenset[int]().union(*(one.held_by for one in senders))
         full = holding.intersection(np.flatnonzero(used > _NEARLY).tolist())
         total = float(self._stream_value @ rates + self._hop_value @ passed + self._landing_value @ landed)
-        levels = [low + max(0.0, more) for low, more in zip(lows, found, strict=False)]  # rounded, a 0 may be below it
+        levels = [low + max(0.0, more) for low, more in zip(lows, found, strict=False)]  # rounding may give -0
         return _Solution(senders, total, rates, levels, passed, landed, full)
 
     def demand_of(self, found: _Solution) -> Demand:
-        """Give the demand whose mix is the one found: frames of the workload's sizes together, others beside them."""
+        """Give the demand with the mix found: streams of the workload's sizes as one traffic, others beside it."""
         kept_hops = _kept(found.passed, self._hops.asked(found.rates, found.passed))
         kept = _kept(found.landed, self._stream_lands @ found.rates + self._hop_lands @ found.passed)
         rates = [Fraction(round(rate * PER_S * 1000), 1000) for rate in found.rates]
@@ -363,7 +364,7 @@ class LinearProgram:
         sizes = self._demand.sought.sizes
         alike: list[tuple[Traffic, Fraction]] = []
         others: list[tuple[Traffic, Fraction]] = []
-        for traffic, rate in parts:  # those that get nothing have their rings and senders all the same
+        for traffic, rate in parts:  # streams that get nothing still count with their rings and senders
             (alike if traffic.sizes == sizes or not rate else others).append((traffic, rate))
         if not any(rate for _, rate in alike):
             alike, others = parts, []
@@ -384,7 +385,7 @@ class LinearProgram:
         )
 
     def _caps(self, found: _Solution) -> list[float]:
-        """Give what each stream has to send, its sender's rate limit counted."""
+        """Give the most that each stream has to send, its sender's own limit counted."""
         caps = list(self._most)
         for sender in found.senders:
             if sender.is_limited and sum(found.rates[number] for number in sender.streams) >= sender.most * _NEARLY:
@@ -421,7 +422,7 @@ class LinearProgram:
 def _climb(
     solve_at: Callable[[Sequence[int]], _Solution | None], n_places: Sequence[int], best: _Solution, at: list[int]
 ) -> _Solution:
-    """Seek the level of one giver's turns at a time, the others' being held between the same two senders."""
+    """Improve one giver's interval of turns at a time, the other givers' intervals being held (coordinate ascent)."""
     improves = True
     while improves:
         improves = False
@@ -433,7 +434,7 @@ def _climb(
                 found = solve_at(tried)
                 if found is None:
                     break
-                # Of equal value at a higher level: one with rings at several cores waits for theirs too.
+                # Prefer the higher of two equal levels: senders with rings at several cores wait for their turns too.
                 least = best.value * (1 + math.copysign(1e-12, at[part] - place))
                 if found.value > least:
                     best, at, improves = found, tried, len(n_places) > 1
@@ -455,7 +456,7 @@ def _kept(got: Floats, possible: Floats) -> list[Fraction]:
 # ---- Where equal turns of all senders are best, so that no linear program is needed ----
 
 
-# Of these all senders of an adapter use the same one, or they are counted over all rings together.
+# Resources of which all senders of an adapter use the same one, or that are counted over all rings together.
 _SHARED_BY_ALL = frozenset({
     "pcie.up", "pcie.down", "bus", "pcie.tags", "pcie.credits", "wire.tx", "wire.rx", "nic.pipeline", "switch.bus",
     "nic.dma.read", "nic.dma.write", "nic.dma.shared", "nic.tx_buffer", "host.walkers", "rx.descriptors", "nic.queue",
@@ -465,10 +466,11 @@ _SHARED_BY_ALL = frozenset({
 def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     """Tell whether equal turns of all streams carry as much as any mix can; `least`: what is full with them.
 
-    They do where a frame of each stream takes the same of every shared resource and one of these is full: its rate
-    does not depend on whose frames they are, and a lost copy gives nothing back, since its frame has been served. Equal
+    They do where a frame of each stream takes the same of every shared resource and one of these is full: its rate does
+    not depend on whose frames they are, and a lost copy gives nothing back, since its frame has been served. Equal
     turns are what senders get that have one stream each, offer the same, and have the same weight and no rate limit.
-    False if unproven. Where the mix is sought all the same the closed form takes 4 ms, not 1 (8 VFs); 18, not 2 (63).
+    False if unproven. Seeking the mix nevertheless costs time only: the closed form takes 4 ms instead of 1 (8 VFs), 18
+    instead of 2 (63).
     """
     streams = [one for one, _ in demand.following]
     if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:

@@ -1,4 +1,4 @@
-"""What a configuration's workload asks for: its streams, each with what its frames ask of every component; captures."""
+"""What a configuration's workload demands: its streams, with what their frames take of every component; captures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ OUTSIDE_TRAFFIC = "outside traffic"  # what workload.external sends
 
 @dataclass(frozen=True)
 class _Way:
-    """Hold frames from a port to a target: how many of a stream, and at a virtual switch the shares of their rings."""
+    """Hold the frames from a port to a target: their share of the stream, and their virtual switch rings' shares."""
 
     source: str
     target: str
@@ -67,18 +67,18 @@ class _Way:
 def demand_of(config: Config, adjacent_bridge_reflects: bool | None = None) -> Demand:
     """Give the traffic that a configuration asks for.
 
-    Outside frames and, where other flows follow `load`, flows with rates stand beside the traffic sought. Sizes and
-    flows of a capture are taken as independent. Raises InputError for a capture that cannot be read and for a workload
-    without frames.
+    The traffic sought is what follows `load`; frames from outside and flows with rates of their own go beside it. Sizes
+    and flows of a capture are taken as independent. Raises InputError for a capture that cannot be read and for a
+    workload without frames.
     """
-    if config.has_virtual_switch:  # whose cores and bond are the host's, and its uplink's driver
+    if config.has_virtual_switch:  # which depends on host and driver blocks too
         return _Reader(config, adjacent_bridge_reflects).demand()
     return demand_of_load(config, adjacent_bridge_reflects)
 
 
 @remembered("pcie", "driver", "host")
 def demand_of_load(config: Config, adjacent_bridge_reflects: bool | None) -> Demand:
-    """Give the demand of a configuration without a virtual switch, which link, drivers and host have no part in."""
+    """Give the demand of a configuration without a virtual switch; it does not depend on link, drivers and host."""
     return _Reader(config, adjacent_bridge_reflects).demand()
 
 
@@ -89,7 +89,7 @@ def flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]:
         yield from (own_uplinks(config, *ends) for ends in capture.flows)
     else:
         for stream in streams_of(config, system.vm_names):
-            by_wire = config.workload.wire_share  # else the targets are the stream's, which may be very many
+            by_wire = config.workload.wire_share  # else skip splitting the stream: it may have very many targets
             targets = [way.target for way in _ways(config, stream)] if by_wire else stream.targets
             yield from ((stream.source, target) for target in targets)
     for uplink, targets in outside_targets(config, system.servers):
@@ -116,7 +116,7 @@ def _capture_of(config: Config, system: System) -> Capture | None:
 
 
 def _ways(config: Config, stream: Stream) -> list[_Way]:
-    """Part a stream by targets, with what goes out by the wire whatever the target."""
+    """Split a stream by targets; what goes out by the wire (`wire_share`) is one more."""
     by_wire = ZERO if is_uplink(stream.source) else as_typed(config.workload.wire_share)
     share = (1 - by_wire) / len(stream.targets)
     ways = [_Way(stream.source, target, share) for target in stream.targets]
@@ -132,7 +132,7 @@ def _share_of(ways: Sequence[_Way]) -> Fraction:
 
 
 def _parted(ways: Sequence[_Way], part_of: Callable[[_Way, int], int]) -> dict[int, list[_Way]]:
-    """Part ways by what each of their rings is of, such as a core; those without rings are one part."""
+    """Split ways by a property of their rings, such as the core that serves each; ways without rings are one part."""
     found: defaultdict[int, list[_Way]] = defaultdict(list)
     for way in ways:
         if not way.rings:
@@ -160,16 +160,15 @@ class _Reader:
         self._passing = self._passing_policers()  # by bridge and entry
 
     def demand(self) -> Demand:
-        """Give the demand, with what of it the bridge drops in any case."""
+        """Give the demand, with what the bridge drops of it whatever the load."""
         found = self._replayed(self._capture) if self._capture is not None else self._made_up()
         lost = tuple((*ends, reason) for ends, reason in self._lost.items())
         return replace(found, lost=lost, starved=tuple(self._starved), policed=tuple(self._passing.items()))
 
     def _passing_policers(self) -> dict[Policer, Fraction | None]:
-        """Give what part of its frames each entry of a policy lets pass that polices; None where that is not known.
+        """Give the share of its frames that each policing entry of a policy lets pass; None where it is unknown.
 
-        In the mean, all frames alike: bursts and the fill at the start are not looked at, nor what other bridges have
-        taken out before.
+        A mean over all frames of an entry: bursts, the bucket's initial fill and losses at earlier bridges are ignored.
         """
         bridges, load_bps = self._system.bridges, self._config.workload.load_bps
         if not any(entry.action == "police" for bridge in bridges for entry in bridge.settings.policy):
@@ -227,7 +226,7 @@ class _Reader:
             sought = average([(one.traffic, Fraction(stream.rate_bps)) for stream, one in alone if stream.rate_bps])
             return Demand(sought, tuple(beside), in_all, (), (*with_rate, *outside))
         beside += [replace(one.traffic, frames_per_s=one.frames_per_s) for one in with_rate]
-        # With `load: 0` nobody has a share; the ceiling is that of what would be sent.
+        # With `load: 0` all shares are 0; equal weights then give the ceiling of what would be sent.
         shares_of = workload.shares_of((stream.source for stream, _ in following), self._system.server_names)
         weights = [shares_of.get(stream.source, Fraction(not shares_of)) for stream, _ in following]
         sought = average([(one.traffic, weight) for (_, one), weight in zip(following, weights, strict=True) if weight])
@@ -240,7 +239,7 @@ class _Reader:
         return Demand(sought, tuple(beside), offered, tuple(parts), (*with_rate, *outside))
 
     def _that_send(self, alone: Sequence[tuple[Stream, Offered]]) -> Iterator[tuple[Stream, Offered]]:
-        """Leave out who sends nothing: one for a dead wire waits, and a flow beside one that takes each free slot."""
+        """Leave out streams that send nothing: those waiting for a dead wire and those starved by a saturating flow."""
         keen = {stream.source for stream, _ in alone if stream.rate_bps is None and not is_uplink(stream.source)}
         for stream, one in alone:
             if stream.rate_bps is not None and stream.source in keen:
@@ -249,11 +248,11 @@ class _Reader:
                 yield stream, one
 
     def _is_cut_off(self, one: Offered) -> bool:
-        """Tell whether a stream's frames are for a dead wire alone."""
+        """Tell whether a stream's frames are all for a dead wire."""
         return all(leg.traffic.is_nothing for leg in one.sent_as) and not one.hops
 
     def _of_one_sender(self, sizes: Sizes) -> Demand:
-        """Give the demand where all senders are alike: from one of them."""
+        """Give the demand of a system whose senders are all alike, from one of them."""
         streams = list(streams_of(self._config, self._system.vm_names))
         if not streams:
             raise InputError(_NOBODY)
@@ -264,9 +263,10 @@ class _Reader:
         return Demand(sought, (), self._load_frames_per_s(sought, len(streams)), alike=alike)
 
     def _by_tx_ring(self, stream: Stream, whole: Offered, is_open: bool) -> Iterable[tuple[Offered, Fraction]]:
-        """Part a stream by the Tx rings that its frames go into, where one ring can drop frames while another has room.
+        """Split a stream by the Tx rings of its frames, where one ring can drop frames while another has room.
 
-        Where frames wait for room instead, those of the stream's other rings wait behind them, and its mix stays.
+        Where frames wait for room instead, frames for the stream's other rings wait behind them, so its mix stays as
+        offered.
         """
         if is_uplink(stream.source) or not is_open or self._config.workload.on_full != "drop":
             return [(whole, ONE)]
@@ -283,7 +283,7 @@ class _Reader:
         ]
 
     def _number_of(self, name: str) -> int:
-        """Give the number by which frames of no connection find a ring: of their VM, 0 of groups and of the wire."""
+        """Give the number that selects the ring of frames without a connection: their VM's; 0 for groups, the wire."""
         return 0 if name in GROUPS else port_number(self._system.place(name)[1])
 
     def _replayed(self, capture: Capture) -> Demand:
@@ -330,13 +330,13 @@ class _Reader:
         return None if load_bps is None else n_streams * load_bps / (BITS_PER_BYTE * frame_bytes)
 
     def _sizes_of(self, stream: Stream, sizes: Sizes) -> Sizes:
-        """Give the lengths of a stream: what comes from a wire has been cut."""
+        """Give the lengths of a stream's frames; segments from the wire come as the frames cut from them."""
         return cut_sizes(self._config) if is_uplink(stream.source) else sizes
 
     def _loads_of(self, source: str, traffic: Traffic) -> tuple[Fraction, Fraction]:
-        """Give the bytes that a load counts of what is drawn: with FCS, and on the wire.
+        """Give the bytes that a load counts for one mean frame or segment: with FCS, and on the wire.
 
-        Of a segment they are those of the frames that are cut of it, wherever it goes.
+        A segment counts as the frames that are cut from it, even if it stays inside uncut.
         """
         if not self._config.hands_over_segments or is_uplink(source):
             return traffic.mean_frame_bytes, traffic.mean_wire_bytes
@@ -345,7 +345,7 @@ class _Reader:
         return n * Fraction(workload.mean_frame_bytes), n * frames.mean_wire_bytes
 
     def _offered(self, name: str, source: str, sizes: Sizes, ways: Sequence[_Way]) -> Offered:
-        """Give a stream of some ways, in the shares that these have of each other."""
+        """Make a stream of some ways, their shares scaled to add up to 1."""
         total = sum_of_products((way.share, ONE) for way in ways)
         if total <= 0:
             raise InputError(_NOBODY)
@@ -386,10 +386,10 @@ class _Reader:
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
         local, route = self._system.place(way.source)[1], path.route
         is_from_vm = local != UPLINK
-        if path.lost == LINK_DOWN and not path.route.to_wire:  # dropped where the frame comes from
+        if path.lost == LINK_DOWN and not path.route.to_wire:  # dropped at the sender's adapter
             if not (self._config.has_virtual_switch and is_from_vm):
                 return nothing_of(sizes)
-            left = replace(nothing_of(sizes), reads=ONE, to_wire=ONE, sent={local: ONE})  # a core passes it on before
+            left = replace(nothing_of(sizes), reads=ONE, to_wire=ONE, sent={local: ONE})  # a core still passes it on
             return replace(on_cores(self._config, way.source, way.rings, leaving_cut(self._config, left)),
                            to_wire=ZERO, wire_copies=None)  # fmt: skip
         found = Traffic(
@@ -399,7 +399,7 @@ class _Reader:
             to_wire=ONE if route.to_wire else ZERO,
             from_wire=ONE if route.from_wire else ZERO,
             tag_bytes=Fraction(route.tag_bytes * route.to_wire),
-            # What an adjacent bridge without a description of its own sends back has the tag with which it left.
+            # An adjacent bridge that is not configured sends a frame back with the tag with which it left.
             back_tag_bytes=Fraction(route.tag_bytes * (route.to_wire and route.from_wire)),
             mirrored=Fraction(len(route.mirrored)),
             sent={local: ONE} if is_from_vm else {},
@@ -424,13 +424,13 @@ class _Reader:
         return self._at_port(hop.part, self._system.own_port(hop.wire), found)
 
     def _at_port(self, part: int, port: str, traffic: Traffic) -> Traffic:
-        """Give a traffic with what it takes of one of an adapter's several ports."""
+        """Fill in what a traffic takes of one of an adapter's several ports."""
         if not port:
             return traffic
         return replace(traffic, at_ports=taken_at_port(self._system.config(part), port, traffic))
 
     def _rx_rings(self, source: str, part: int, route: Route) -> frozenset[tuple[str, int]]:
-        """Give the rings that frames from a port come to: RSS puts those of one sender and connection into one ring."""
+        """Give the Rx rings of frames from a port; RSS puts the frames of one sender and connection into one ring."""
         if part == self._system.outside:
             return frozenset()
         queues = self._system.config(part).nic.queues_per_vf
@@ -475,13 +475,12 @@ class Capture:
 
 
 def read_capture(path: str | os.PathLike[str], station_of_mac: Mapping[int, str], most_bytes: int) -> Capture:
-    """Count the frames of a capture file, or return what the last call has counted in the same one.
+    """Count the frames of a capture file; a repeated call for an unchanged file returns the last count.
 
-    Frames that no adapter takes do not count: without a whole header (dropped as RUNT), or longer with FCS and tags
-    than `most_bytes`.
-    A source address that no station has stands for the wire, such a destination for the uplink; of a frame from the
-    wire to an address that is not here nothing is counted but its length. Tags are not looked at. Raises InputError
-    where the file cannot be read, or holds no frames.
+    Frames that no adapter accepts do not count: those without a whole header (dropped as RUNT), and those longer, with
+    FCS and tags, than `most_bytes`. A source address that no station has stands for the wire, such a destination for
+    the uplink; a frame from the wire to such a destination counts by its length only, with no flow. Tags are ignored.
+    Raises InputError where the file cannot be read, or holds no frames.
     """
     written = os.stat(path) if os.path.isfile(path) else None
     identity = None if written is None else (written.st_mtime_ns, written.st_size, written.st_ino)
@@ -492,7 +491,7 @@ def read_capture(path: str | os.PathLike[str], station_of_mac: Mapping[int, str]
 def _count(
     path: str, _identity: tuple[int, int, int] | None, stations: tuple[tuple[int, str], ...], most_bytes: int
 ) -> Capture:
-    """Count; `_identity` is in the key alone, so that a file that was written anew is read anew."""
+    """Count; `_identity` is only part of the cache key, so that a changed file is read again."""
     station_of_mac = dict(stations)
     sizes: Counter[int] = Counter()
     flows: Counter[tuple[str, str]] = Counter()

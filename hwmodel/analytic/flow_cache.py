@@ -1,8 +1,8 @@
-"""What a flow cache costs the core of a virtual switch: how often each stage is asked, by the stages' sizes.
+"""What a flow cache costs a virtual switch's core: how often each stage is looked up, from the stages' sizes.
 
-Each frame is taken to be of a connection drawn anew of its sender's, all alike, and the tables to be full or to hold
-all. Of one sender the C of N that an LRU holds are any C of them, so a look-up finds its own with the probability
-C / N; of several it is the most that the order of their frames allows.
+Each frame is taken to belong to one of its sender's connections, drawn uniformly at random; tables are full or hold
+all. With one sender, an LRU table of C entries holds any C of its N connections, so the hit rate is C / N; with several
+it is the highest that the order of their frames allows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class StageShares(NamedTuple):
-    """Hold which share of frames each stage knows; the slow path what no table holds."""
+    """Hold the share of frames that each stage knows; `slow`: those in no table, for the slow path."""
 
     exact: Fraction
     wildcard: Fraction
@@ -37,7 +37,7 @@ class StageShares(NamedTuple):
 def stage_shares(config: Config) -> StageShares:
     """Give the share of frames that each stage of a virtual switch's flow cache knows.
 
-    What the exact match holds the wildcards are taken to hold too, as far as they have room for it.
+    The wildcard table is taken to hold what the exact-match table holds too, as far as it has room.
     """
     own = switch_of(config).flow_cache
     assert own is not None, "who asks has one"
@@ -56,10 +56,11 @@ def stage_shares(config: Config) -> StageShares:
 
 
 def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> Fraction:
-    """Give the share of look-ups that at most find their own among what was used last; `asked`: senders, of how many.
+    """Give an upper bound of an LRU table's hit rate; `asked`: (sender, its connections to one target).
 
-    As a piece of one of several alike senders begins the table has no more of it than of the others, who were served
-    later; from there on it keeps what it enters. Where senders differ one may have the whole table.
+    With several alike senders served in turn, the table holds no more of one than of the others when its piece begins,
+    as they were served later; during the piece it keeps what it enters. Where senders differ, one may own the whole
+    table.
     """
     by_sender = Counter[str]()
     for source, n in asked:
@@ -68,7 +69,7 @@ def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> 
     if known in (0, 1):
         return known
     if not _are_alike(config, by_sender):
-        # A ring has part of a VM's connections, some more than others.
+        # Connections are spread unevenly over a VM's rings; half the mean is taken as the fewest.
         least = min(n for _, n in asked) // (1 if config.nic.queues_per_vf == 1 else 2 * config.nic.queues_per_vf)
         return min(ONE, Fraction(n_entries, max(1, least)))
     if len(by_sender) == 1:
@@ -79,7 +80,7 @@ def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> 
 
 
 def _are_alike(config: Config, by_sender: Counter[str]) -> bool:
-    """Tell whether all senders have as many connections, as much to send, and the same turns at one core."""
+    """Tell whether all senders have equally many connections, the same load, and the same turns at one core."""
     workload, switch, flows = config.workload, config.switch, config.workload.flows
     is_even = len({(one.source, one.target) for one in flows}) == len(flows)
     if not is_even or 0 < workload.wire_share < 1 or any(workload.rate_bps_of(one) is not None for one in flows):
@@ -96,7 +97,7 @@ def _are_alike(config: Config, by_sender: Counter[str]) -> bool:
 
 
 def slow_path_notes(config: Config, frames_per_s: Fraction) -> Iterator[str]:
-    """Say where the slow path has cores of its own, and is asked for more than they do."""
+    """Note where the slow path has cores of its own and is overloaded."""
     own = switch_of(config).flow_cache if config.has_virtual_switch else None
     if own is None or not own.miss_cores:
         return
@@ -106,7 +107,7 @@ def slow_path_notes(config: Config, frames_per_s: Fraction) -> Iterator[str]:
 
 
 def looking_s(config: Config, traffic: Traffic) -> Fraction:
-    """Give the time that a mean frame takes of the core that switches, to find out what to do with it, in seconds."""
+    """Give the switching core's look-up time for a mean frame, in seconds."""
     own = switch_of(config).flow_cache
     looked_up = traffic.reads + traffic.from_wire
     if own is None or not looked_up:

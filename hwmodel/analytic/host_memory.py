@@ -1,7 +1,7 @@
 """What a frame costs the host's memory: the bytes that adapters read and write there, and those that cores copy.
 
-Bytes are counted as they are asked for, not by cache lines, and whatever holds them, cache or memory. What drivers read
-and write of descriptors, and what an IOMMU reads of page tables, is not counted.
+Bytes are counted as requested, not by cache lines, whether cache or memory holds them. Drivers' accesses to descriptors
+and an IOMMU's to page tables are not counted.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ BYTES_A_COPY = 2  # a byte that is copied is read and written
 def memory_bytes(
     system: System, demand: Demand, transactions: Sequence[Sequence[Transaction]], frames_per_s: Fraction
 ) -> Fraction | None:
-    """Give the bytes of each frame that comes to a VM or leaves for outside; None where none does.
+    """Give the bytes read and written per frame that reaches a VM or leaves for outside; None where none does.
 
-    `transactions`: of each server. Payload, descriptors and write-backs that adapters move; each byte that is copied
-    twice.
+    `transactions`: of each server. Counted: payload, descriptors and write-backs that adapters move, and twice each
+    byte that a core copies.
     """
     per_s = ZERO
     for part, server in enumerate(system.servers):
@@ -44,7 +44,7 @@ def _moved(one: Transaction) -> int:
 
 
 def _copied(config: Config, traffic: Traffic) -> Fraction:
-    """Give the bytes that copies of a mean frame read and write: of drivers, of who passes it on."""
+    """Give the bytes that copying a mean frame reads and writes, by drivers and by a virtual switch."""
     n_copies = sum((share * _copies_at_end(config, name, sends=True) for name, share in traffic.sent.items()), ZERO)
     n_copies += sum((share * _copies_at_end(config, name) for name, share in traffic.received.items()), ZERO)
     own = config.virtual_switch

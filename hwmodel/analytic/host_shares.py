@@ -1,4 +1,4 @@
-"""What hosts get of the link of an adapter that they share: by weight; what one cannot use, the others by theirs."""
+"""Each host's share of a shared adapter's link: max-min fair by weight."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def shares_by_weight(weights: Mapping[str, int], most: Mapping[str, Fraction]) -> dict[str, Fraction]:
-    """Return each host's part of a link, of 1; `most`: what it can use, if it is less than what it would get.
+    """Return each host's share of a link (all add up to 1 at most); `most`: the most that each can use.
 
-    Those that cannot use what their weight gives get what they can, and leave the rest to the others.
+    Weighted max-min fairness: hosts that cannot use their share by weight leave the rest to the others, by their
+    weights.
     """
     found: dict[str, Fraction] = {}
     left = Fraction(1)
@@ -35,7 +36,7 @@ def shares_by_weight(weights: Mapping[str, int], most: Mapping[str, Fraction]) -
 
 
 def host_share_notes(system: System, ceilings: Sequence[Ceiling]) -> list[str]:
-    """Say what hosts get of the fuller direction of the link that they share, where their VMs meet no other host's."""
+    """Say each host's share of the shared link's fuller direction, unless their VMs meet at a wire or bridge too."""
     shared = next((one for one in system.pcie_switches if one.has_turns), None)
     if shared is None:
         return []
@@ -53,7 +54,7 @@ def host_share_notes(system: System, ceilings: Sequence[Ceiling]) -> list[str]:
 
 
 def _most(name: str, link: Ceiling, used: Sequence[Ceiling]) -> Fraction:
-    """Return which part of the shared link a host could use by its own links, cores and rings; 0 without frames."""
+    """Return the share of the link that a host's own links, cores and rings let it use; 0 without frames."""
     way = link.resource.rpartition(".")[2]
     # On the host's own link its TLPs have the bytes that they have on the shared one.
     takes = next((one.per_frame for one in used if one.resource == f"{MULTI_ROOT}.{name}.{way}"), ZERO)

@@ -1,10 +1,10 @@
 """The time of one frame, or of one read, on an empty link: every step in whole femtoseconds.
 
-A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. A random read latency enters by its mean. What the
-adapter could do, as sums to check by hand, leaves out DLLPs that are sent one by one (`tlp4`, `tlp1`), waits for
-credits, misses of the IOMMU's cache, what else is on the link, and the wait for the switch core's next clock edge, less
-than a cycle. The parts of a frame as configured have all of these: they come from a run of it. The DMA engines
-(`nic.dma`) are written from docs/datapath.md ("DMA engines"), apart from the kernels.
+A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. A random read latency enters by its mean. These
+sums, which can be checked by hand, leave out DLLPs that are sent one by one (`tlp4`, `tlp1`), waits for credits, misses
+of the IOMMU's cache, other traffic on the link, and the wait for the switch core's next clock edge (less than a cycle).
+The latency parts of the lone frame as configured include all of these, since they come from a simulation of it. The DMA
+engines (`nic.dma`) are written from docs/datapath.md ("DMA engines"), apart from the kernels.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LatencyStep:
 
 
 def mean_read_latency_fs(config: Config) -> int:
-    """Give the host's answer time with the mean of its jitter, rounded down; from memory if nothing is in the cache."""
+    """Give the host's mean answer time to a read, rounded down; a miss if the host has a cache that is not warm."""
     host, jitter = config.host, config.host.jitter
     fixed_fs = host.read_latency_fs + host.remote_latency_fs
     if host.cache is not None and not host.cache.warm:
@@ -54,7 +54,7 @@ def mean_read_latency_fs(config: Config) -> int:
 
 
 def round_trip_fs(config: Config, n_bytes: int) -> int:
-    """Give the time of one read of at most MRRS bytes from an aligned address: t(24) + R + the completions."""
+    """Give the round trip of one read of at most MRRS bytes from an aligned address: t(24) + R + the completions."""
     return reads_span_fs(config, [TlpRules.of(config).read(0, n_bytes)])
 
 
@@ -64,16 +64,16 @@ def transfer_read_fs(config: Config, address: int, n_bytes: int) -> int:
 
 
 def reads_span_fs(config: Config, reads: Sequence[Sequence[Tlp]], *, begins: bool = True) -> int:
-    """Give the time in which the reads of one transfer are made: requests, host, completions, storing if it takes time.
+    """Give the time that the reads of one transfer take: requests, host, completions, and storing if that is modelled.
 
-    So long a read by itself holds its tag. `begins`: an operation of `nic.dma` begins with it, so that it holds the tag
-    while the engine gets it ready.
+    A single read holds its tag for that time. `begins`: the first read starts an operation of `nic.dma`, so its tag is
+    also held during the engine's latency.
     """
     return _read_span(config, reads, begins=begins).duration_fs
 
 
 class _ReadSpan(NamedTuple):
-    """Hold the time of some reads, and the last of them, from 0, whose answer found the link idle."""
+    """Hold the time of some reads, and the number (from 0) of the last one whose answer found the link idle."""
 
     duration_fs: int
     last_after_idle: int
@@ -82,9 +82,9 @@ class _ReadSpan(NamedTuple):
 def _read_span(config: Config, reads: Sequence[Sequence[Tlp]], *, begins: bool = True) -> _ReadSpan:
     """Give the time until all the reads of a transfer, ready at once, are in.
 
-    Requests leave back to back while tags are free, with `nic.dma` as their engine has the transfer ready; each is
-    answered R after its receipt, all its completions at once; completions follow one another in the order of the
-    requests; the data are stored once all have come.
+    Requests leave back to back while tags are free (with `nic.dma` after its engine's latency); each is answered R
+    after its receipt, with all its completions at once; completions are sent in the order of the requests; the data are
+    stored once all have arrived.
     """
     rate, flight_fs = link_rate_of(config.pcie), config.pcie.flight_fs
     answer_fs, tags, store_bps = mean_read_latency_fs(config), config.pcie.tags, config.nic.store_rate_bps
@@ -109,10 +109,10 @@ def _serial_fs(rate: LinkRate, tlps: Iterable[Tlp], direction: str) -> int:
 
 
 def frame_latency_steps(config: Config, frame_bytes: int, way: Way | None = None) -> tuple[LatencyStep, ...]:
-    """List the steps of one frame from a VM to a VM, alone, from its post to its being visible to the receiver.
+    """List the steps of a lone frame from VM to VM, from its post until it is visible to the receiver.
 
-    Batches are 1, whatever is configured, and the frame's Rx descriptors are on the chip. Where the receiver does not
-    poll, it waits for an interrupt. `way`: None for a frame that stays in the one adapter as it is.
+    Batches are taken as 1, whatever is configured, and the frame's Rx descriptors as on the chip. A receiver that does
+    not poll waits for an interrupt. `way`: None for a frame that stays unchanged inside one adapter.
     """
     system, n_bytes = System.of(config), frame_bytes - FCS_BYTES
     sender, receiver = system.config(way.part if way else 0), system.config(way.to_part if way else 0)
@@ -133,7 +133,8 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 
     def read(name: str, reads: Sequence[Sequence[Tlp]]) -> LatencyStep:
         span = _read_span(config, reads)
-        # Requests up to the last whose answer finds the link idle; from there on completions follow without a gap.
+        # Requests count up to the last one whose answer finds the link idle; from there on completions follow without a
+        # gap.
         requests = [one[0] for one in reads[: span.last_after_idle + 1]]
         completions = [tlp for one in reads[span.last_after_idle :] for tlp in one[1:]]
         formula = f"{_terms(requests)} + R + {_terms(completions)}"
@@ -153,9 +154,9 @@ def _sending(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
 
 
 def _receiving(config: Config, n_bytes: int) -> Iterator[LatencyStep]:
-    """Give the payload write, the write-back behind it, and where the receiver does not poll the interrupt behind that.
+    """Give the payload write, the Rx write-back and, if the receiver does not poll, the Rx interrupt.
 
-    Each follows what is before it at once, so their flight times overlap; what is seen is in memory.
+    They follow one another back to back, so their flight times overlap; the frame counts as visible once in memory.
     """
     rules, rate, end_fs = TlpRules.of(config), link_rate_of(config.pcie), 0
     buffers = cut_buffers(config, n_bytes)
@@ -211,7 +212,7 @@ def _over_the_bridge(system: System, way: Way) -> Iterator[LatencyStep]:
 
 
 def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
-    """Say for what a frame alone waits without end, where it does; one that leaves by the wire waits for nothing."""
+    """Say which unfilled batches a lone frame waits for forever, if any; one that leaves by the wire waits for none."""
     if not way.copies:
         return ()
     function = function_name(way.copies[0][0])
@@ -248,7 +249,7 @@ def _terms(tlps: Iterable[Tlp]) -> str:
 
 
 def operation_fs(engine: DmaEngine, n_bytes: int) -> int:
-    """Give the time in fs for which an operation keeps its engine."""
+    """Give the time in fs for which an operation occupies its engine."""
     if n_bytes <= engine.small_bytes:
         return engine.small_operation_fs
     n_pieces = -(-n_bytes // engine.piece_bytes)
@@ -260,7 +261,7 @@ def operation_fs(engine: DmaEngine, n_bytes: int) -> int:
 
 
 def shared_fs(settings: DmaEngines, n_bytes: int) -> int:
-    """Give the time in fs for which an operation keeps the path that both engines share; 0 where there is none."""
+    """Give the time in fs for which an operation occupies the path shared by both engines; 0 without one."""
     if settings.shared_rate_bps is None:
         return 0
     moved_bits = min(n_bytes, settings.shared_bytes) * BITS_PER_BYTE
@@ -268,14 +269,14 @@ def shared_fs(settings: DmaEngines, n_bytes: int) -> int:
 
 
 def places_of(engine: DmaEngine, n_bytes: int) -> int:
-    """Give the places that a read takes of those outstanding: two where it is a large one."""
+    """Give how many of the places for outstanding reads one read takes: two if it is a large one."""
     return 1 + (n_bytes > engine.large_bytes)
 
 
 def writes_ready_fs(settings: DmaEngines | None, lengths: Iterable[int]) -> list[int]:
-    """Give when each of several writes, all there at 0, is ready for the link.
+    """Give the times at which several writes, all requested at 0, are ready for the link.
 
-    Each takes the shared path in turn, and then its engine; without `nic.dma` it is ready at once.
+    Each takes the shared path, then the write engine, in turn; without `nic.dma` all are ready at once.
     """
     engine_free_fs = path_free_fs = 0
     found = []

@@ -1,4 +1,4 @@
-"""What the closed form gives: figures, the steps behind them, other ceilings, and what is to be said beside them."""
+"""What the closed form gives: figures, the steps behind them, all ceilings, and notes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,11 @@ if TYPE_CHECKING:
 
 
 class Details(NamedTuple):
-    """Hold how the figures come about, which a reader asks for and a run does not.
+    """Hold how the figures come about: worked out only when a reader asks for it, as runs do not need it.
 
-    `latency_steps`: of the longest frame, with all batches 1. `servers`: what the link of each does, where servers have
-    names; the `steps` are then the first one's. `hops`: the wires at a bridge. `full_ports`: the bridge's ports that
-    are asked for more than they can send, where senders do not wait. `memory_bytes`: read and written in hosts' memory
-    for each frame delivered.
+    `latency_steps`: of the longest frame, with all batches 1. `servers`: what each server's link carries, where servers
+    have names; `steps` are then the first server's. `hops`: the wires at a bridge. `full_ports`: the bridge's
+    overloaded ports. `memory_bytes`: bytes read and written in hosts' memory for each frame delivered.
     """
 
     steps: tuple[Step, ...]
@@ -54,17 +53,16 @@ class Limits:
     """Hold the ceiling of a configuration and how it comes about.
 
     `up_bytes`, `down_bytes`: bytes on the link per frame that a VM sends (per frame from the wire, where no VM sends).
-    `mpps`, `gbps`: frames delivered to VMs, by frame bits with FCS; where none goes to a VM, frames sent on the wire,
-    with the tags that they have there. `frames_per_s`: frames offered at the ceiling, those of a given rate beside them
-    (`beside_per_s`) not among them. `limited_by`: "up", "down", or the name of another resource.
-    `unloaded_latency_ns`: from post to visible with all batches 1, mean over the frame sizes, of the first flow from a
-    VM to a VM, None where no frame does that. `round_trip_ns`: of the read of `round_trip_bytes`, the first of the
-    longest frame. What is of one link is the first server's, where there are several. `lone_frame`: the longest frame,
-    as the first flow's first, of which a run says how long it takes alone (`hwmodel.lone_frame`); None where the
-    workload names no flow. `lone_send`: what a send by itself takes; None where VMs send frame by frame. `counts`:
-    what is offered and counted, frames, or the segments that VMs hand over.
-    `is_exact`: a long run carries that within 0.2 %; else it is a bound that no run is above.
-    `find_details`: works the `Details` out, when one of them is first asked for.
+    `mpps`, `gbps`: frames delivered to VMs, and their bits with FCS; where none goes to a VM, frames sent on the wire,
+    with their tags there. `frames_per_s`: frames offered at the ceiling, without those of a given rate beside them
+    (`beside_per_s`). `limited_by`: "up", "down", or the name of another resource. `unloaded_latency_ns`: from post to
+    visible for the first flow from VM to VM, all batches taken as 1, mean over the frame sizes; None where no frame
+    goes from VM to VM. `round_trip_ns`: of a read of `round_trip_bytes`, the first read of the longest frame. With
+    several servers, figures of one link are the first server's. `lone_frame`: the longest frame of the first flow,
+    whose time alone a run tells (`hwmodel.lone_frame`); None where the workload names no flow. `lone_send`: what a send
+    by itself takes; None where the adapter cuts none. `counts`: what is offered and counted: "frames", or "segments"
+    that VMs hand over. `is_exact`: a long run carries the ceiling within 0.2 %; else the ceiling is an upper bound, but
+    for what the note on doorbells allows. `find_details`: called for the `Details` when one of them is first asked for.
     """
 
     link_name: str
@@ -114,12 +112,12 @@ class Limits:
 
     @property
     def full_ports(self) -> tuple[PortShares, ...]:
-        """Give the bridge's ports that are asked for more than they can send."""
+        """Give the bridge's overloaded ports."""
         return self._details.full_ports
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Give what is to be said beside the figures."""
+        """Give the notes on the figures."""
         return self._details.notes
 
     @property
@@ -187,7 +185,7 @@ def _ceiling_dict(ceiling: Ceiling) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """Hold what one server's link carries: its bytes per frame that is offered in the whole system."""
+    """Hold what one server's link carries, in bytes per frame offered in the whole system."""
 
     name: str
     link_name: str
@@ -211,8 +209,8 @@ class HopLimits:
 
     Of an extender's uplink: `bridge.fex1.uplink` towards the bridge, `bridge.fex1` from it.
 
-    `frames_per_s`: on it. `frame_bytes`: of the mean frame there, with FCS, tags, padding; preamble and gap not.
-    `utilization`: of its time.
+    `frames_per_s`: frames on it. `frame_bytes`: the mean frame there, with FCS, tags and padding, without preamble and
+    gap. `utilization`: its busy share.
     """
 
     wire: str
@@ -272,7 +270,7 @@ def _of_sends(config: Config) -> str:
 
 
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
-    """List what is to be said: of the mix, of what drops, of what is left out, of the frame alone."""
+    """List the notes: on the mix, on drops, on what is left out, on the lone frame."""
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
     if system.pcie_switches and not any(one.has_turns for one in system.pcie_switches):
         found.append(words.PCIE_SWITCHES)
@@ -292,7 +290,7 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
 
 
 def _headroom_notes(config: Config) -> Iterator[str]:
-    """Say the headroom of the formula, then each class's beside what may come behind its mark, longest frames all."""
+    """Say the driver formula's headroom, then each class's beside what may still arrive, all frames the longest."""
     control, longest = config.nic.flow_control, config.switch.longest_frame_bytes
     if control is None or not control.send:
         return
@@ -310,7 +308,7 @@ def _headroom_notes(config: Config) -> Iterator[str]:
 
 
 def _cache_notes(config: Config, demand: Demand) -> list[str]:
-    """Say what each ring has of a descriptor cache for all."""
+    """Say each ring's share of a descriptor cache common to all."""
     share = share_of_cache(config, demand)
     if share is None:
         return []
@@ -350,8 +348,8 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     return found
 
 
-_NEAR = 0.95  # of the figure: what is not told of
-_LEAST_SEEN = 0.4  # of drawn machines at which it is open who waits (`benches.ceilings --vswitch`)
+_NEAR = 0.95  # of the figure: runs above it are not told of
+_LEAST_SEEN = 0.4  # lowest seen at drawn machines where it is unknown who waits (`benches.ceilings --vswitch`)
 
 
 def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
@@ -360,8 +358,8 @@ def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
 
 
 def _mix_notes(demand: Demand) -> tuple[str, ...]:
-    """Say which mix the figures are of, where it is not the one offered."""
-    by_name: dict[str, list[tuple[Offered, Fraction]]] = {}  # one that has been parted is told as a whole
+    """Say for which mix the figures hold, where it is not the one offered."""
+    by_name: dict[str, list[tuple[Offered, Fraction]]] = {}  # a stream that was split is told as a whole
     for one, rate in demand.carried:
         by_name.setdefault(one.name, []).append((one, rate))
     parts = []
@@ -377,7 +375,7 @@ def _mix_notes(demand: Demand) -> tuple[str, ...]:
 
 
 def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
-    """Say why runs of a virtual switch may be far below, where they may."""
+    """Say why runs of a virtual switch may stay far below the ceiling, if they may."""
     config = system.config(0)
     if not config.has_virtual_switch:
         return
@@ -396,7 +394,7 @@ def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
 
 
 def _of_config(config: Config) -> tuple[str, ...]:
-    """Say what of the configuration the closed form leaves out or takes a case of."""
+    """Say which parts of the configuration the closed form leaves out or simplifies."""
     host, sends_segments = config.host, config.workload.segment_bytes is not None
     notes = (
         (config.switch.acl and not config.switch.unasked_lists, words.POLICED_FRAMES),

@@ -15,7 +15,7 @@ _ZERO = 1e-12  # beside coefficients of about 1
 
 
 def maximize(value: Floats, uses: Floats, room: Floats) -> Floats | None:
-    """Return the x >= 0 with `uses` @ x <= `room` at which `value` @ x is greatest; None where x = 0 does not fit.
+    """Return the x >= 0 that maximizes `value` @ x with `uses` @ x <= `room`; None where x = 0 is infeasible.
 
     `value`: n, `uses`: m by n, `room`: m. The column and, at a tie, the row of least index is taken (Bland's rule), so
     that the search ends. Raises ValueError where the value has no bound.
@@ -37,7 +37,7 @@ def maximize(value: Floats, uses: Floats, room: Floats) -> Floats | None:
 
 
 def _pivot(table: Floats, price: Floats, basis: list[int], entering: int) -> None:
-    """Let a column into the basis, in the place of the one that bounds it first."""
+    """Let a column enter the basis; the one that bounds it first leaves."""
     rows = np.flatnonzero(table[:, entering] > _ZERO)
     if not rows.size:
         raise ValueError("the value has no bound")
@@ -59,9 +59,9 @@ WITHOUT_END = float("inf")
 
 
 class MixProgram:
-    """Hold the rates of the streams, each a constant and so much of each variable, and bounds of the variables.
+    """Hold the streams' rates, each a constant plus a linear combination of the variables, and the bounds.
 
-    The variables: the level of the turns of each adapter, the hops, the landings, then free streams.
+    The variables, in order: each giver's turns, frames passed by each hop, copies kept at each landing, free streams.
     """
 
     def __init__(self, n_streams: int, n_levels: int, n_hops: int, n_landings: int) -> None:
@@ -73,12 +73,12 @@ class MixProgram:
         self.n_variables = n_levels + n_hops + n_landings
 
     def fix(self, stream: int, rate: float, level: int = 0, by_level: float = 0.0) -> None:
-        """Let a stream have a rate, and with each turn of an adapter so much more."""
+        """Set a stream's rate to a constant, plus `by_level` for each turn of the giver `level`."""
         self.constant[stream] = rate
         self._of_variables[stream] = {level: by_level} if by_level else {}
 
     def free(self, shares: Mapping[int, float], most: float) -> int:
-        """Let streams have any rate up to the most, of which each has its share; return the number of its variable."""
+        """Let streams share a free rate of at most `most`; return the number of its variable."""
         variable = self.n_variables
         self.n_variables += 1
         for stream, share in shares.items():
@@ -87,24 +87,24 @@ class MixProgram:
         return variable
 
     def bound(self, coefficients: dict[int, float], most: float) -> None:
-        """Bound a sum of variables."""
+        """Bound a weighted sum of variables from above."""
         if most < WITHOUT_END:
             self._bounds.append((coefficients, most))
 
     def matrix(self) -> Floats:
-        """Give what a unit of each variable adds to each stream: streams by variables."""
+        """Give the matrix, streams by variables, of what a unit of each variable adds to each stream's rate."""
         return _rows(self._of_variables, self.n_variables)
 
     def hops(self) -> Floats:
-        """Give the hops: hops by variables."""
+        """Give the matrix, hops by variables, that selects the hops' variables."""
         return self._unit(self._first_hop, self._n_hops)
 
     def landings(self) -> Floats:
-        """Give the landings: landings by variables."""
+        """Give the matrix, landings by variables, that selects the landings' variables."""
         return self._unit(self._first_landing, self._n_landings)
 
     def bounds(self) -> tuple[Floats, Floats]:
-        """Give the bounds: coefficients and the most of each."""
+        """Give the bounds: a row of coefficients each, and their upper limits."""
         return _rows([row for row, _ in self._bounds], self.n_variables), np.array([most for _, most in self._bounds])
 
     def _unit(self, first: int, n: int) -> Floats:

@@ -1,4 +1,4 @@
-"""One frame of a workload alone: from which function, to whom, how long, and what it meets between adapters."""
+"""One frame of a workload alone: sender, receivers, length, and the wires and bridges between adapters."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ class Way:
     """Hold the way of one frame; functions by number, PF 0 and VF K being K + 1, lengths in bytes without FCS.
 
     `sender`: None for the wire. `copies`: each receiving function and what it gets, in the order in which the copies
-    are made; `wire_bytes`: what goes on the wire, None where nothing does.
-    `back_bytes`: what the last bridge sends on, None for a frame that crosses none, and `trunk_bytes` what each wire
-    between bridges carries. `part`, `to_part`: the components (`System`) from which it comes and to which it goes,
-    `wire`, `to_wire`: their wires.
+    are made; `wire_bytes`: what goes on the wire, None where nothing does. `back_bytes`: the frame's length behind the
+    last bridge, None if it crosses none; `trunk_bytes`: its length on each wire between bridges. `part`, `to_part`: the
+    components (`System`) from which it comes and to which it goes, `wire`, `to_wire`: their wires.
     """
 
     sender: int | None
@@ -45,9 +44,9 @@ class Way:
 
 @dataclass(frozen=True)
 class LoneFrame:
-    """Hold a frame (`frame_bytes` with FCS): from where, to which of those who get it (the first), and its way.
+    """Hold a frame (`frame_bytes` with FCS): its source, `target`, the first station that gets it, and its way.
 
-    `addressed`: to whom its sender has addressed it: that one, or a group.
+    `addressed`: the destination that its sender gave it: that station, or a group.
     """
 
     source: str
@@ -62,10 +61,10 @@ class LoneFrame:
 
 
 def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) -> LoneFrame | None:
-    """Return a frame between two stations, or "uplink", or to a group; None for one that goes nowhere.
+    """Return the lone frame from a station or "uplink" to a station, "uplink" or a group; None if it goes nowhere.
 
-    `frame_bytes`: with FCS and the tags of made-up frames (docs/loads.md). It passes every filter, and ends where it
-    leaves by the wire, unless a bridge sends it on; the bridge knows its destination.
+    `frame_bytes`: with FCS and the tags of made-up frames (docs/loads.md). The frame is taken to pass every filter; it
+    ends at the wire unless a bridge, which is taken to know its destination, sends it on.
     """
     system = System.of(config)
     path = Paths(system, None).path(source, target)
@@ -109,7 +108,7 @@ def _kept_bytes(config: Config, stations: tuple[str, ...], source: str, target: 
 
 
 def _vlan(config: Config, ports: dict[str, Port], source: str, target: str) -> int:
-    """Return the VLAN of a made-up frame that is bridged by VLAN."""
+    """Return the VLAN of a generated frame that is bridged by VLAN."""
     if source != UPLINK:
         return ports[source].port_vlan
     if target not in GROUPS:
@@ -118,7 +117,7 @@ def _vlan(config: Config, ports: dict[str, Port], source: str, target: str) -> i
 
 
 def _sent_tag_bytes(config: Config, ports: dict[str, Port], source: str, target: str) -> int:
-    """Return the bytes of the tags with which a made-up frame comes and which the switch takes off."""
+    """Return the bytes of the tags that a generated frame comes with and that the switch removes."""
     mode = config.switch.mode
     if source != UPLINK:
         return TAG_BYTES["c"] * (ports[source].admit == "tagged" and mode not in TAG_MODES)
@@ -144,9 +143,10 @@ HEADER_BYTES = 8 + 64  # what a bridge that cuts through waits for, the preamble
 class Stage:
     """Hold a bridge or an extender on a frame's way, with the wire by which the frame comes to it.
 
-    `name`: "bridge" or the name of one of several, or the extender's; `key`: of its latency. `known_bytes`: what it
-    waits for, preamble counted, and gap where that is the whole frame; `known_fs`: their time on the wire, and
-    `propagation_fs` that of a bit. `latency_fs`: from there until the next wire.
+    `name`: "bridge", or the name of one of several bridges or of the extender; `key`: the configuration key of its
+    latency. `known_bytes`: what it waits for before forwarding: header and preamble, or the whole frame with preamble
+    and gap; `known_fs`: the time of these bytes on the wire; `propagation_fs`: the wire's propagation delay.
+    `latency_fs`: from then until the next wire.
     """
 
     name: str
@@ -160,7 +160,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Crossing:
-    """Hold times in femtoseconds: of the whole frame on the first wire, in each stage, on the last wire.
+    """Hold the times of a frame between adapters, in fs: on the first wire, in each stage, on the last wire.
 
     `to_bytes`, `from_bytes`: what the first wire and the last carry, preamble and gap counted.
     """
@@ -174,7 +174,7 @@ class Crossing:
 
     @property
     def whole_fs(self) -> int:
-        """Give the time from the first bit on the first wire until the last one has come by the last."""
+        """Give the time from the frame's first bit on the first wire to its last bit's arrival by the last wire."""
         stages_fs = sum(stage.known_fs + stage.propagation_fs + stage.latency_fs for stage in self.stages)
         return stages_fs + self.back_fs + self.propagation_fs
 
@@ -199,7 +199,7 @@ def crossing_of(system: System, way: Way) -> Crossing:
 
 
 def _stages(system: System, way: Way, to_bytes: int, from_bytes: int) -> Iterator[Stage]:
-    """Give extenders up to a bridge, bridges, extenders down; outer tags stay as they are in extenders."""
+    """Give the stages: extenders up to a bridge, bridges, extenders down; extenders keep outer tags."""
     wire = way.wire
     for extender in system.above(way.wire):
         yield _stage(system, wire, system.device_above(wire), to_bytes)
@@ -214,10 +214,9 @@ def _stages(system: System, way: Way, to_bytes: int, from_bytes: int) -> Iterato
 
 
 def _stage(system: System, wire: int, at: tuple[int, int | None], n_bytes: int) -> Stage:
-    """Give the stage at a bridge or an extender; `wire`: that by which the frame comes.
+    """Give the stage at a bridge or an extender; `wire`: the one by which the frame arrives.
 
-    Frames that come by one of its fastest ports alone are cut through: to a faster one a byte could be sent before it
-    is there.
+    Only frames from one of its fastest ports are cut through: a faster egress port would underrun.
     """
     bridge, extender = system.bridges[at[0]], at[1]
     name = bridge.name if extender is None else system.port_name(extender)

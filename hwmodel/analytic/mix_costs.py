@@ -1,6 +1,6 @@
-"""What the frames of a mix take of everything in a system, and the hops that they share.
+"""The rows of the mix's linear program: what frames take of each resource of a system, and the hops they share.
 
-Costs are shares of what there is, for a million frames a second.
+Costs are shares of a resource's capacity for a million frames a second.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config import Config
 
-# A core, and a station that stands for all with the same driver as its guest; an empty text where all have the same.
+# A core, and a station that stands for all guests with the same driver; an empty text where all have the same driver.
 Place = tuple[int, str]
 PER_S = 10**6  # rates are in millions of frames a second, so that coefficients are about 1
 
 
 class MixCosts:
-    """Hold a row for each resource: of each component what all share, then the cores that guests use.
+    """Hold a row for each resource: first those shared by all senders, by component, then the cores in use.
 
-    `core_rows`: the rows of the cores, by server and number; `memory_rows`: of memory that virtual switches copy in.
+    `core_rows`: rows of the cores, by server and core number; `memory_rows`: rows of the memory that virtual switches
+    copy in.
     """
 
     def __init__(self, system: System, demand: Demand) -> None:
         self._system = system
-        # Streams ask alike: of 552 the mix is found in 20 ms, and without this memory in 27, of a point of some 45.
+        # Many streams have the same costs: with 552 streams this cache finds the mix in 20 ms instead of 27, of a
+        # point's 45 or so.
         self._known: dict[object, Floats] = {}
         nothing = replace(demand.sought, reads=ZERO, copies=ZERO, to_wire=ZERO, from_wire=ZERO, mirrored=ZERO, parts=())
-        self._kinds: dict[int, dict[object, str]] = {}  # of a server's drivers: a station that has each
+        self._kinds: dict[int, dict[object, str]] = {}  # by server and driver: the first station seen with it
         self._first_row: list[int] = []
         self.memory_rows: list[int] = []
         self.n_rows = 0
@@ -61,11 +63,11 @@ class MixCosts:
         self.n_rows += len(used)
 
     def columns(self, found: Iterable[Floats | int]) -> Floats:
-        """Put columns side by side: resources by columns, which may be none."""
+        """Put columns side by side, as a matrix of resources by columns; there may be no column."""
         return np.array([column + np.zeros(self.n_rows) for column in found]).reshape(-1, self.n_rows).T
 
     def of(self, leg: Leg, without_copies: bool) -> Floats:
-        """Give the costs of a frame on a leg, those of its copies left out where they count by themselves."""
+        """Give the costs of a frame on a leg; `without_copies`: without those of its copies, which landings count."""
         traffic = leg.traffic
         if without_copies:
             traffic = replace(traffic, copies=ZERO, received={})
@@ -87,11 +89,11 @@ class MixCosts:
         return found
 
     def place_of(self, part: int, name: str) -> Place:
-        """Give the place of a server's station."""
+        """Give the core and driver of a server's station."""
         return core_of(self._system.config(part), name), self._kind_of(part, name)
 
     def by_place(self, part: int, by_station: Mapping[str, Fraction]) -> dict[Place, float]:
-        """Add the shares of a server's stations up by place."""
+        """Sum the shares of a server's stations by place."""
         found: dict[Place, float] = {}
         for name, share in by_station.items():
             place = self.place_of(part, name)
@@ -99,7 +101,7 @@ class MixCosts:
         return found
 
     def _kind_of(self, part: int, name: str) -> str:
-        """Give the first station that has been seen with this one's driver; an empty text where all have the same."""
+        """Give the first station seen with the same driver; an empty text where all have one driver."""
         driver = self._system.config(part).driver
         if not driver.vms:
             return ""
@@ -109,7 +111,7 @@ class MixCosts:
         return float(work_s(self._system.config(part).for_function(kind), sizes) * PER_S)
 
     def _by_kind(self, part: int, by_station: Mapping[str, Fraction]) -> dict[str, Fraction]:
-        """Give the shares of a server's stations by driver; none where all have the same."""
+        """Give the shares of a server's stations by driver; empty where all have one driver."""
         found: dict[str, Fraction] = {}
         for name, share in by_station.items():
             kind = self._kind_of(part, name) if self._system.is_server(part) else ""
@@ -139,10 +141,10 @@ HopKey = tuple[object, ...]
 
 
 class HopTable:
-    """Number the hops, those that ask the same once; `legs`: what each asks.
+    """Number the hops of all streams, identical ones as one; `legs`: what each takes.
 
-    `takes`: hops by streams, how many frames are to take a hop that follows none. `follows`: hops by hops, how many
-    take the one for each that has got through the other.
+    `takes`: hops by streams: the frames that arrive at a first hop per frame of the stream. `follows`: hops by hops:
+    the frames that arrive at a hop per frame that the hop before it has passed.
     """
 
     def __init__(self, system: System, costs: MixCosts, streams: Sequence[Offered]) -> None:
@@ -164,11 +166,11 @@ class HopTable:
                     self.follows[row, self._numbers[keys[hop.after]]] = float(hop.share / one.hops[hop.after].share)
 
     def asked(self, rates: Floats, passed: Floats) -> Floats:
-        """Give how many frames are to take each hop, from the streams' rates and from what gets through the hops."""
+        """Give the frames that arrive at each hop, from the streams' rates and from what the hops pass."""
         return self.takes @ rates + self.follows @ passed
 
     def shares_left(self, stream: int, kept: Sequence[Fraction]) -> list[Fraction]:
-        """Give the shares of a stream's frames that take its hops, from what part of those asked for each hop keeps."""
+        """Give the shares of a stream's frames that get through its hops, from the share that each hop keeps."""
         left: list[Fraction] = []
         hops = self._streams[stream].hops
         for key, hop in zip(self._keys[stream], hops, strict=True):
@@ -178,7 +180,7 @@ class HopTable:
         return left
 
     def _keys_of(self, stream: Offered) -> list[HopKey]:
-        """Give a key to each hop: the same for those that ask the same, with all that follow the same first one."""
+        """Give each hop a key; hops are identical if their whole trees (all hops behind one first hop) are."""
         keys: list[HopKey] = [()] * len(stream.hops)
         for tree in trees_of(stream.hops):
             first = stream.hops[tree[0]]

@@ -1,7 +1,7 @@
 """The way of a frame through a system: what its own adapter does with it, and by which wires bridges send it on.
 
-Written from docs/bridge.md, apart from the kernels, for frames that pass every filter of the adapters. A bridge that
-learns knows the addresses of all whose frames come to it; it has room for them, and forgets none.
+Written from docs/bridge.md, apart from the kernels, for frames that pass every filter of the adapters. A learning
+bridge is taken to know the addresses of all stations whose frames reach it, without limit of table size or age.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config import Config
 
-LINK_DOWN = "LINK_DOWN"  # why a frame is lost at a port whose wire is dead
+LINK_DOWN = "LINK_DOWN"  # the reason for a frame lost at a port whose wire is dead
 Policer = tuple[int, int]  # the number of a bridge, and of an entry of its policy
 
 
 @dataclass(frozen=True)
 class TrunkHop:
-    """Hold a frame's copy on a wire between bridges, or of an extender; `policers`: those it has passed before."""
+    """Hold a frame's copy on a wire between bridges or of an extender; `policers`: those that it has passed."""
 
     wire: int
     is_upwards: bool
@@ -42,8 +42,8 @@ class TrunkHop:
 class Hop:
     """Hold a frame's copy that a bridge sends to component `part`, by its `wire`, and what becomes of it there.
 
-    `kept_bytes`: the tags with which each station of the route gets it. `trunks`: the wires between bridges on its way.
-    `policers`: those that police it there.
+    `kept_bytes`: for each station of the route, the tags it gets the frame with, beside the frame as offered. `trunks`:
+    the wires between bridges on its way. `policers`: those that it has passed on its way.
     """
 
     part: int
@@ -58,9 +58,10 @@ class Hop:
 class Path:
     """Hold the way of a frame that component `part` sends: its `route` there, and behind the bridge its `hops`.
 
-    `port`: the adapter's own at which it is, an empty text where there is one; `wire`: that of the port. `stops`: the
-    wires between bridges taken by a copy that goes nowhere behind them. `lost`: why it is dropped whatever the load, an
-    empty text where some copy goes on. Tags are counted beside the frame as offered.
+    `port`: the adapter's Ethernet port that the sender is at, an empty text where there is one port; `wire`: that
+    port's wire. `stops`: for each copy that dies at a bridge, the wires between bridges it has taken. `lost`: why the
+    frame is dropped whatever the load, an empty text where some copy gets through. Tags are counted relative to the
+    frame as offered.
     """
 
     part: int
@@ -73,7 +74,7 @@ class Path:
 
     @property
     def policers(self) -> tuple[Policer, ...]:
-        """Give what polices a copy of the frame somewhere."""
+        """Give the policers that any copy of the frame passes."""
         last = [*(hop.policers for hop in self.hops), *(stop[-1].policers for stop in self.stops)]
         return tuple(dict.fromkeys(one for each in last for one in each))
 
@@ -126,12 +127,12 @@ class Paths:
         return from_there(route, tuple(hops), "" if hops else ends[0][1], stops)
 
     def _at_wire(self, wire: int) -> Config:
-        """Give what holds for the port of an adapter at its wire."""
+        """Give the configuration that holds for an adapter's port, by its wire."""
         part, port = self.system.adapter_ports[wire]
         return self._at_ports[part][port]
 
     def _is_down(self, wire: int) -> bool:
-        """Tell whether a wire is that of an adapter's port, and dead."""
+        """Tell whether a wire is an adapter port's and dead."""
         if wire >= self.system.outside_wire:
             return False
         part, name = self.system.adapter_ports[wire]
@@ -139,7 +140,7 @@ class Paths:
         return port.is_down(port.number_of(name))
 
     def _alone(self, source: str, target: str) -> Path:
-        """Give the path of a frame at an adapter alone: what is behind its wires is outside."""
+        """Give the path of a frame at an adapter without a bridge: whatever is behind its wires is outside."""
         config = self.system.config(0)
         port = port_of_end(config, source)
         ends = (UPLINK if is_uplink(name) else name for name in (source, target))
@@ -155,7 +156,7 @@ class Paths:
     def _onward(
         self, bridge: BridgeRules, inside: Inside, trunks: tuple[TrunkHop, ...], policers: tuple[Policer, ...]
     ) -> Iterator[Hop | tuple[tuple[TrunkHop, ...], str]]:
-        """Give the copies of a frame that has come to a bridge; of one that ends there, the wires so far, and why."""
+        """Give the copies of a frame that has come to a bridge; for one that ends there, the wires so far and why."""
         entry = bridge.entry(inside)
         action = "permit" if entry is None else bridge.settings.policy[entry].action
         if action == "deny":
@@ -215,7 +216,7 @@ class Paths:
         return Hop(part, port.wire, Route(stations, False, True, tag_bytes, tuple(mirrored)), kept)
 
     def _keeps_tag(self, inside: Inside, port: LogicalPort, name: str, is_tagged: bool) -> bool:
-        """Tell whether a station gets a frame, which came with a C-TAG or without, with one."""
+        """Tell whether a station gets a frame with a C-TAG; `is_tagged`: the adapter got it with one."""
         if isinstance(port.interface, str):
             return is_tagged
         switch = self.system.switch_at(port.wire)
@@ -223,7 +224,7 @@ class Paths:
         return all(vlan not in one.untagged for one in switch.ports if one.name == name)
 
     def _arrives(self, bridge: BridgeRules, inside: Inside, port: LogicalPort, is_tagged: bool) -> tuple[str, ...]:
-        """Give the stations that get a frame which comes to an adapter."""
+        """Give the stations of an adapter that get a frame arriving there."""
         switch = self.system.switch_at(port.wire)
         if isinstance(port.interface, str):
             if inside.target in GROUPS:
@@ -258,21 +259,22 @@ class Paths:
 
 
 Passing = Callable[[tuple["Policer", ...]], Fraction]
-# The wires that a copy takes, its last hop, and what it asks where it comes to; None where it goes nowhere behind them.
+# The wires that a copy takes, its last hop, and what it takes of the component it arrives at; None if it arrives
+# nowhere.
 _Copy = tuple[tuple["TrunkHop", ...], "Hop | None", Leg | None]
 
 
 class OnwardHops:
-    """Put the hops of frames of one stream together: what takes the same ways is one."""
+    """Merge the hops of one stream's frames: copies that take the same wires are one."""
 
     def __init__(self, system: System, sizes: Sizes) -> None:
         self._system, self._nothing = system, nothing_of(sizes)
         self._trees: dict[object, list[Onward]] = {}
 
     def add(self, path: Path, arrives: Sequence[Leg], share: Fraction, passing: Passing) -> None:
-        """Add a share of all frames, on one path; `arrives`: what each of its hops asks, in their order.
+        """Add a share of all frames, on one path; `arrives`: what each of its hops takes, in order.
 
-        `passing`: what part of them policers let pass.
+        `passing`: gives the share of frames that some policers let pass.
         """
         upwards = self._system.above(path.wire) if path.route.to_wire else ()
         up = tuple(TrunkHop(extender, True, path.route.tag_bytes) for extender in upwards)
@@ -295,13 +297,13 @@ class OnwardHops:
         return tuple(found)
 
     def _wires(self, up: tuple[TrunkHop, ...], hop: Hop) -> tuple[TrunkHop, ...]:
-        """Give the wires between a copy's adapter and its last one: of extenders, of bridges, of extenders."""
+        """Give the wires between a copy's first wire and its last: extenders up, between bridges, extenders down."""
         below = reversed(self._system.above(hop.wire))
         down = (TrunkHop(extender, False, hop.route.tag_bytes, hop.policers) for extender in below)
         return (*up, *hop.trunks, *down)
 
     def _parted(self, copies: Sequence[_Copy]) -> Iterable[Sequence[_Copy]]:
-        """Part copies by the first wire that they take together."""
+        """Group copies by their first wire; a copy without one is a group of its own."""
         found: defaultdict[object, list[_Copy]] = defaultdict(list)
         for number, copy in enumerate(copies):
             found[_place(copy[0][:1]) or number].append(copy)
@@ -332,7 +334,7 @@ def _place(wires: Sequence[TrunkHop]) -> tuple[tuple[int, bool], ...]:
 
 
 def trees_of(hops: Sequence[Onward]) -> Iterator[list[int]]:
-    """Part the hops of a stream by the first of each, which follows none: the numbers of a tree, in their order."""
+    """Split a stream's hops into trees, one for each hop that follows none; give each tree's hop numbers in order."""
     trees: dict[int, list[int]] = {}
     first_of: list[int] = []
     for number, hop in enumerate(hops):

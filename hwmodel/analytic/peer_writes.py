@@ -1,8 +1,8 @@
-"""The closed form of writes to peers behind PCIe switches: which links each takes, and what all of them get together.
+"""The closed form of peer-to-peer writes behind PCIe switches: the links that each takes, and each one's rate.
 
-Direct, a write leaves the way to the host at the first switch above both adapters; redirected (ACS), it takes the links
-up to the root port, and those down to the peer. Adapters write without end, so each has its turns of every link that is
-full. What credits allow is left out: the figures are upper bounds.
+A direct write turns around at the lowest switch above both adapters; a redirected one (ACS) goes up to the root port
+and down again to the peer. Adapters write without end, so each takes its turns at every full link. Credits are left
+out: the figures are upper bounds.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-Link = tuple[str, str]  # a link, by what is at its lower end, and a direction of it
-Way = tuple[list[Link], int]  # links in order, and how many of them lead up to the root port, if it leads over it
+Link = tuple[str, str]  # the name of what is at a link's lower end, and a direction
+Way = tuple[list[Link], int]  # links in order, and how many lead up to the root port (all if none does)
 OPPOSITE = {"up": "down", "down": "up"}
-ROUNDS = 40  # in which the rates come to agree with their DLLPs, to the last digit
+ROUNDS = 40  # after which the rates agree with the DLLPs they cause to the last digit
 
 
 @dataclass(frozen=True)
 class Writers:
-    """Who writes, by the names of adapters, in order; `peer_of`: to whom, of those that do not write to the host."""
+    """Hold the adapters that write, by name, in order; `peer_of`: the peer of each that does not write to the host."""
 
     config: Config
     names: tuple[str, ...]
@@ -39,7 +39,7 @@ class Writers:
 
     @classmethod
     def of(cls, config: Config, peers: Sequence[tuple[str, str]], *, with_others: bool) -> Writers:
-        """Check who writes to whom. Raises InputError where they are not two adapters behind one root port."""
+        """Check who writes to whom. Raises InputError where a pair is not two adapters behind one root port."""
         servers = servers_of(config)
         top = {servers[at].name: one for one in switches_of(config) if one.above is None for at in one.members}
         peer_of = dict(peers)
@@ -70,9 +70,9 @@ class Writers:
 
 @dataclass(frozen=True)
 class _Tree:
-    """The links above adapters: `over`: the switches above each, the lowest first; `rates`: of each link.
+    """Hold the links above adapters. `over`: the switches above each, lowest first; `rates`: each link's rate.
 
-    `ports`: of each switch the weights of what is below it, all by name.
+    `ports`: for each switch, the weights of what is below it; all by name.
     """
 
     over: Mapping[str, tuple[str, ...]]
@@ -117,9 +117,9 @@ class _Tree:
 def peer_limits(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> dict[str, float]:
     """Return what each writer can write at most, in Gb/s of data, all of them writing without end.
 
-    The rates of all grow in step, each by its weight, until a link is full: then those stand still that take it. Where
-    it is one below the root port, so do all others behind the root port, in whose queue their writes stand behind
-    those. Exact where writers are alike and at one switch.
+    Water filling: all rates grow together, in proportion to their weights, until a link is full; its users then stop
+    growing. If that link is on the way down from the root port, all who write over the root port stop: their writes
+    wait behind the blocked ones in its queue. Exact where writers are alike and at one switch.
     """
     tree = _Tree.of(config)
     ways = {name: tree.way(name, writers.peer_of.get(name), is_redirected) for name in writers.names}
@@ -127,7 +127,7 @@ def peer_limits(config: Config, writers: Writers, n_bytes: int, is_redirected: b
     loads = {name: float(sum(tlp.link_bytes for tlp in cut[name])) for name in writers.names}
     weights, by_root = _weights(tree, ways), {name for name in ways if is_redirected or name not in writers.peer_of}
     rates = dict.fromkeys(writers.names, 0.0)
-    for _ in range(ROUNDS):  # DLLPs for what goes one way take room the other way, whoever is held back there
+    for _ in range(ROUNDS):  # the DLLPs for TLPs of one direction use bytes of the other one
         room = {(link, way): float(rate.bytes_per_s) for link, rate in tree.rates.items() for way in OPPOSITE}
         for name, (links, _) in ways.items():
             for link, way in links:
@@ -149,7 +149,7 @@ def _fill(
     ways: Mapping[str, Way],
     by_root: set[str],
 ) -> dict[str, float]:
-    """Let the rates of all grow in step until links are full, as `peer_limits` says; return them a second."""
+    """Let the rates grow until links are full, as `peer_limits` says; return writes a second."""
     rates, growing = dict.fromkeys(loads, 0.0), list(loads)
     while growing:
         steps: dict[Link, float] = {}
@@ -169,7 +169,7 @@ def _fill(
 
 
 def _weights(tree: _Tree, ways: Mapping[str, Way]) -> dict[str, float]:
-    """Return each writer's part of the turns of the switches above it, among those that writers use."""
+    """Return each writer's weight: the product of its shares at the switches above it, among the ports in use."""
     found = dict.fromkeys(ways, 1.0)
     for name in ways:
         for below, switch in pairwise((name, *tree.over[name])):

@@ -1,14 +1,15 @@
-"""What the wires that feed a port of the bridge keep of it, where more comes for the port than it can send.
+"""How the wires that feed an overloaded port of the bridge share it.
 
-By one of these laws (docs/pcie.md, "A full port of the bridge"):
+They share it by one of these laws (docs/pcie.md, "A full port of the bridge"):
 
-- `alone`: one wire feeds the port, and keeps all of it.
-- `random`: wires no faster than the port, with frames at random: `kept_at_random`.
-  So is one wire that is never idle, if its frames, longer for their tags, slide along the port's slots.
-- `in_step`: one wire is never idle from its first frame on, all its frames are for the port, and it is as fast or
-  faster; the port's slots begin with one of them: `kept_beside_one_in_step`. Of several that are alike
-  the first port's come first.
-- `unknown`: frames of several lengths, a buffer for all ports, several queues at one, phases that only a run knows.
+- `alone`: one wire feeds the port, and gets all of it.
+- `random`: wires no faster than the port, with frames at random: `kept_at_random`. One of the wires may never be idle,
+  if its frames, longer for their tags, drift through all phases of the port's slots.
+- `in_step`: one wire, as fast as the port or faster, is never idle from its first frame on, with all its frames for the
+  port; the port's slots are in phase with these: `kept_beside_one_in_step`. Of several identical such wires the one at
+  the first port wins every slot.
+- `unknown`: frames of several lengths, a buffer shared by all ports, several queues at the port, or phases that only a
+  run can tell.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _MOST_SLOTS_A_TURN = 2000
 
 @dataclass(frozen=True)
 class WireShare:
-    """Hold what comes for a port by one wire, and what of it the port sends; None where that is not known."""
+    """Hold what arrives for a port by one wire, and what the port sends of that; None where that is unknown."""
 
     wire: str
     arriving_mpps: float
@@ -50,7 +51,7 @@ class WireShare:
 
 @dataclass(frozen=True)
 class PortShares:
-    """Hold a port of the bridge that is asked for more than it can send, and the law by which its wires share it."""
+    """Hold an overloaded port of the bridge, and the law by which its wires share it."""
 
     port: str
     arriving_mpps: float
@@ -64,10 +65,9 @@ class PortShares:
 
 
 def port_shares(config: Config, system: System, mix: Demand) -> tuple[PortShares, ...]:
-    """Give each overloaded port with what its wires keep of it; none where all that is offered gets through.
+    """Give each overloaded port with what gets through of each wire's frames; none where all gets through.
 
-    Where a port's wires lose how much is not known, all of them are taken to lose the same part before they come to the
-    next port.
+    Approximated: where the law is unknown, all wires of a port are taken to lose the same share before the next port.
     """
     if not system.bridges:
         return ()
@@ -77,7 +77,7 @@ def port_shares(config: Config, system: System, mix: Demand) -> tuple[PortShares
 
 
 def _of_alike(config: Config, system: System, carried: Carried) -> tuple[PortShares, ...]:
-    """Give the ports of alike servers together, whose wires are not told apart, and the port outside."""
+    """Give the ports to alike servers as one, without shares of wires, and the port to outside."""
     of_one = [(one, rate / system.outside) for one, rate in carried]
     inside = [one for one in _followed(config, folded(system), of_one) if one.port == f"bridge.{system.port_name(0)}"]
     to_outside = list(sent_outside(system, carried))
@@ -135,13 +135,13 @@ def _is_one_queue(system: System, port: Wire) -> bool:
 
 
 def _slot_bytes(carried: Carried, lengths: set[float]) -> int | None:
-    """Give the bytes of all frames at a port, None where they differ."""
+    """Give the bytes on the wire of a port's frames, None where they differ."""
     is_one = len(lengths) == 1 and all(len(one.traffic.sizes) == 1 for one, rate in carried if rate)
     return int(lengths.pop()) if is_one else None
 
 
 def _law(system: System, feeds: Sequence[Feed], slot_fs: int, config: Config) -> tuple[Law, Sequence[float] | None]:
-    """Give the law, and frames a second that each feed keeps, in the order of ports."""
+    """Give the law, and the frames a second that get through of each feed, in the order of ports."""
     slot_s = slot_fs / FS_PER_S
     if len(feeds) == 1:
         return "alone", [1 / slot_s]
@@ -150,7 +150,7 @@ def _law(system: System, feeds: Sequence[Feed], slot_fs: int, config: Config) ->
     others = [feed for feed in feeds if not feed.is_full]
     if config.workload.pcap is not None or not all(one.is_random and one.frame_fs >= slot_fs for one in others):
         return "unknown", None
-    if any(one.wire.number > system.outside_wire for one in full):  # whose frames are those of several
+    if any(one.wire.number > system.outside_wire for one in full):  # an extender's: frames of several senders
         return "unknown", None
     if not full or (len(full) == 1 and _slides(full[0].frame_fs, slot_fs)):
         return "random", [one / slot_s for one in kept_at_random(rates)]
@@ -165,20 +165,20 @@ def _law(system: System, feeds: Sequence[Feed], slot_fs: int, config: Config) ->
 
 
 def _slides(frame_fs: int, slot_fs: int) -> bool:
-    """Tell whether frames that are longer than the slots pass all their phases, again and again."""
+    """Tell whether frames longer than the slots drift through all phases of the slots, again and again."""
     return frame_fs > slot_fs and (frame_fs - slot_fs) * _MOST_SLOTS_A_TURN > slot_fs
 
 
 def _starts_with(system: System, one: Feed, other: Feed) -> bool:
-    """Tell whether two wires (or one: the same) begin at one time, and go on with the same step without a pause."""
+    """Tell whether two wires (or one, given twice) start at the same time and send in the same step without pause."""
     parts = system.part_at(one.wire.number), system.part_at(other.wire.number)
     if parts[0] == parts[1] and one.wire != other.wire:
-        return False  # two ports of one adapter, which are fed in turn
+        return False  # one adapter feeds its ports in turn
     if not (other.is_for_port_alone and other.has_no_rate) or not all(map(system.is_server, parts)):
         return False
     config = system.config(parts[1])
     same = without_names(system.config(parts[0])) == without_names(config)
-    # Until more descriptors and frames have come, the wire lives on the first batch.
+    # The first batch has to keep the wire busy until more descriptors and frames have been read.
     first_batch_fs = other.n_streams * config.nic.fetch_batch * other.frame_fs
     goes_on = first_batch_fs >= 2 * round_trip_fs(config, config.pcie.max_read_request_bytes)
     return same and goes_on and one.frame_fs == other.frame_fs and one.n_streams == other.n_streams
@@ -192,7 +192,7 @@ FULL = 1 - 1e-6
 
 
 class Wire(NamedTuple):
-    """Name one direction of a wire, by its number; the port that sends on it has no other."""
+    """Name one direction of a wire, by the wire's number; this also names the port that sends on it."""
 
     number: int
     is_upwards: bool
@@ -202,9 +202,9 @@ class Wire(NamedTuple):
 class Feed:
     """Hold a wire that feeds a port.
 
-    `per_s`: frames a second for the port. `frame_fs`: the time of one on the wire. `use`: of the wire, by all that is
-    on it. `is_random`: they come at a given rate, at random; `has_no_rate`: all send what they can. `n_streams`: for
-    the port. `is_for_port_alone`: nothing that they send over the bridge goes elsewhere.
+    `per_s`: its frames a second for the port. `frame_fs`: the time of one on the wire. `use`: the wire's busy share, by
+    all its frames. `is_random`: Poisson arrivals at a given rate; `has_no_rate`: all its senders saturate. `n_streams`:
+    its streams for the port. `is_for_port_alone`: all frames that an adapter sends by it are for the port.
     """
 
     wire: Wire
@@ -224,7 +224,7 @@ class Feed:
 
 @dataclass(frozen=True)
 class _Arrival:
-    """Hold frames of a stream that come for a port: by their number, and that of the hop, so many a second."""
+    """Hold a stream's frames that arrive for a port: the numbers of stream and hop, the rate, the wire they came by."""
 
     stream: int
     hop: int
@@ -233,26 +233,26 @@ class _Arrival:
 
 
 class PortFeeds:
-    """Follow a mix of streams port by port, in the order in which frames come to them.
+    """Follow a mix of streams port by port, in the order in which frames pass the ports.
 
-    What a full port keeps of what came is told by `keep`; of other ports all goes on.
+    `keep` is to be called for each port, full or not, before the next one's `coming`.
     """
 
     def __init__(self, config: Config, system: System, carried: Carried) -> None:
         self._config, self._system = config, system
         self._carried = [(one, float(rate)) for one, rate in carried]
-        self._left: dict[tuple[int, int], float] = {}  # frames a second that take a hop, by stream and hop
-        self._bits: dict[Wire, float] = {}  # a second, on the wire of a hop
+        self._left: dict[tuple[int, int], float] = {}  # frames a second that got through a hop, by stream and hop
+        self._bits: dict[Wire, float] = {}  # bits a second, by wire of a hop
 
     def ports(self) -> Iterator[Wire]:
-        """List the ports of bridges and extenders in the order in which frames come to them: upwards, downwards."""
+        """List the ports of bridges and extenders in the order in which frames pass them: first up, then down."""
         system = self._system
         between = range(system.outside_wire + 1, system.n_wires)
         yield from (Wire(wire, True) for wire in sorted(between, key=system.depth, reverse=True))
         yield from (Wire(wire, False) for wire in sorted(range(system.n_wires), key=system.depth))
 
     def coming(self, port: Wire) -> list[_Arrival]:
-        """Give what comes for a port."""
+        """Give what arrives for a port."""
         found = []
         for number, (stream, rate) in enumerate(self._carried):
             for at, hop in enumerate(stream.hops if rate else ()):
@@ -266,7 +266,7 @@ class PortFeeds:
         return found
 
     def keep(self, coming: Sequence[_Arrival], kept: Mapping[Wire, float]) -> None:
-        """Let a part of what has come for a port, by the wire that brought it, go on."""
+        """Record how much of what arrived for a port gets through; `kept`: its share, by the wire that brought it."""
         for one in coming:
             per_s = one.per_s * kept[one.feed]
             hop = self._carried[one.stream][0].hops[one.hop]
@@ -275,12 +275,12 @@ class PortFeeds:
             self._bits[port] = self._bits.get(port, 0.0) + per_s * _bits_of(hop)
 
     def use(self, port: Wire, coming: Sequence[_Arrival]) -> float:
-        """Give how much of a port's time all that comes would take."""
+        """Give the port's utilization if it sent all that arrives; above 1 if overloaded."""
         bits = sum(one.per_s * _bits_of(self._hop(one)) for one in coming)
         return bits / self._system.rate_bps(port.number)
 
     def lengths(self, coming: Sequence[_Arrival]) -> set[float]:
-        """Give the lengths on the wire of what comes, preamble and gap counted; of streams of several their mean."""
+        """Give the lengths on the wire of what arrives, with preamble and gap; the mean of a stream with several."""
         return {_bits_of(self._hop(one)) / BITS_PER_BYTE for one in coming if one.per_s}
 
     def _hop(self, arrival: _Arrival) -> Onward:
@@ -316,7 +316,7 @@ class PortFeeds:
         )
 
     def _of_component(self, wire: Wire) -> list[tuple[int, Offered, float]]:
-        """Give the streams of those who send by a wire of an adapter, or by that of the stations outside."""
+        """Give the streams sent by an adapter's wire, or by the wire of the stations outside."""
         return [
             (number, one, rate)
             for number, (one, rate) in enumerate(self._carried)
@@ -354,18 +354,19 @@ def _bits_of(hop: Onward) -> float:
 
 _SLOTS = 20_000
 _SAME_MEAN = 0.004
-_MOST_ROOM = 50  # frames; a queue that often has room for more loses next to nothing
-_MOST_COUNTED = 5  # wires: what each of many keeps is too little to be counted
-_COUNTED_FRAMES = 2**20  # of which what a wire keeps comes out to 0.3 %, one standard deviation
+_MOST_ROOM = 50  # frames; a queue that often has more room loses next to nothing
+_MOST_COUNTED = 5  # wires; with more, each one's share is too small for a count
+_COUNTED_FRAMES = 2**20  # with so many, a wire's share has a standard deviation of 0.3 %
 _SEED = 1
 
 
 def kept_at_random(rates: Sequence[float]) -> list[float]:
-    """Give what each of several wires keeps that brings one frame a slot at most, at random; their sum is above 1.
+    """Give what gets through of each wire; each brings at most one frame a slot, at random; `rates` sum to above 1.
 
-    Each wire is an M/D/1 queue of its own: Poisson arrivals, one frame a slot. Of two, each loses as many frames. Of
-    up to five, who comes first depends on how long each has been busy, and is counted over a million frames. Of more
-    the slots are taken as independent: where more come in one than there is room for, each of them is as likely late.
+    Each wire is an M/D/1 queue of its own: Poisson arrivals, one frame a slot. Two wires lose equally many frames. With
+    three to five, which frame comes first depends on how long each wire has been busy, so losses are counted over a
+    million drawn frames. With more, slots are taken as independent: where more frames arrive in a slot than there is
+    room for, each is equally likely to be the one too late.
     """
     if len(rates) == 2:
         too_much = fsum(rates) - 1
@@ -378,7 +379,7 @@ def kept_at_random(rates: Sequence[float]) -> list[float]:
     return _kept_of_many(rates, _room(there))
 
 
-# A count takes 0.4 s, and ports whose wires have the same rates ask for the same one.
+# A count takes 0.4 s, and ports with the same rates need it only once.
 @lru_cache(maxsize=64)
 def _counted(rates: tuple[float, ...]) -> tuple[float, ...]:
     rng = np.random.default_rng(_SEED)
@@ -387,15 +388,15 @@ def _counted(rates: tuple[float, ...]) -> tuple[float, ...]:
     for wire, rate in enumerate(rates):
         nth = np.arange(round(n_slots * rate))
         gaps = np.cumsum(rng.exponential(size=len(nth) + 1))
-        offered = gaps[:-1] / gaps[-1] * n_slots  # as many as its rate says, no more, no fewer
-        sent.append(np.maximum.accumulate(offered - nth) + nth + 1)  # a slot behind the one before, or when it comes
+        offered = gaps[:-1] / gaps[-1] * n_slots  # Poisson arrivals, scaled to exactly the wire's rate
+        sent.append(np.maximum.accumulate(offered - nth) + nth + 1)  # a slot after the one before, or after arrival
         of_wire.append(np.full(len(nth), wire))
     times, wires = np.concatenate(sent), np.concatenate(of_wire)
-    is_counted = times < min(one[-1] for one in sent)  # up to where all wires bring frames
+    is_counted = times < min(one[-1] for one in sent)  # only while all wires still bring frames
     times, wires = times[is_counted], wires[is_counted]
     order = np.argsort(times)
     nth, made_room = np.arange(1, len(order) + 1), np.floor(times[order]) + 1
-    # So many have got in behind each: one more than before it, and never more than there has been room for.
+    # Frames admitted up to and including each: one more than before it, but no more than there has been room for.
     got_in = nth + np.minimum(0, np.minimum.accumulate(made_room - nth))
     is_in = np.diff(got_in, prepend=0) > 0
     kept = [rate * float(is_in[wires[order] == wire].mean()) for wire, rate in enumerate(rates)]
@@ -420,7 +421,7 @@ def _kept_of_many(rates: Sequence[float], room: Floats) -> list[float]:
 
 
 def _room(number_there: Floats) -> Floats:
-    """Give the chance that a slot begins with room for 1, 2, ... frames: a chain from slot to slot."""
+    """Give the probability that a slot begins with room for 1, 2, ... frames: a Markov chain from slot to slot."""
     chain = np.zeros((_MOST_ROOM, _MOST_ROOM))
     for free in range(1, _MOST_ROOM + 1):
         for n, chance in enumerate(number_there):
@@ -429,17 +430,17 @@ def _room(number_there: Floats) -> Floats:
 
 
 def _stationary(chain: Floats) -> Floats:
-    """Give how often a Markov chain is in each state; `chain`: chances from rows to columns."""
+    """Give a Markov chain's stationary distribution; `chain`: transition probabilities from rows to columns."""
     balance = (chain - np.eye(len(chain))).T
     balance[-1] = 1.0
     return np.linalg.solve(balance, np.eye(len(chain))[-1])
 
 
 def kept_beside_one_in_step(period: int, slot: int, rates: Sequence[float]) -> list[float] | None:
-    """Give what wires keep beside one that has a frame every `period`, no longer than the slot, from a slot's begin on.
+    """Give what gets through of wires beside one that sends every `period` (at most a slot), in phase with the slots.
 
-    In each slot one frame gets in: the first. `rates`: of the others, who bring one frame a slot at most, at random.
-    None where the step moves so slowly through the slots that it depends on the time.
+    In each slot only the first frame gets in. `rates`: of the other wires, which bring at most one frame a slot, at
+    random. None where the phase drifts so slowly through the slots that the result would depend on the run's length.
     """
     before = np.array([-k * slot % period for k in range(_SLOTS)]) / slot
     early, late = before[: _SLOTS // 2].mean(), before[_SLOTS // 2 :].mean()

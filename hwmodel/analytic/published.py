@@ -1,9 +1,9 @@
 """The published closed form: pcie-bench (Neugebauer et al., SIGCOMM 2018), its transfers and its three adapters.
 
 Kept apart from the product's own closed form, so that its figures can be reproduced as they were published. It differs:
-data are counted to the byte, the DLLP share is the overstated one (`dllp_model: pcie_bench`), a frame is one that an
-adapter sends and one that it receives, figures count the DMA's bytes (frame_bytes - 4), and the number of completions
-is the transfer over MPS, whatever the requests. Each step returns its bytes; one place adds them up.
+data are counted to the byte; the DLLP share is the overstated one (`dllp_model: pcie_bench`); "a frame" is one sent
+plus one received; figures count the bytes of the DMA (frame_bytes - 4); and the number of completions is the transfer
+over MPS, whatever the requests. Each step returns its bytes; one place adds them up.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Directions = Literal["both", "tx", "rx"]
 
 @dataclass(frozen=True)
 class PublishedNic:
-    """Hold how many frames share each transaction of a published adapter; 0: it does not happen.
+    """Hold how many frames share each transaction of a published adapter; 0: the transaction does not happen.
 
     Sources: for `simple` the paper's section 3; for the 82599 the Intel 82599 data sheet, sections 7.1 and 7.2, and the
     ixgbe and DPDK drivers, as the published model takes them.
@@ -62,7 +62,7 @@ NICS: dict[str, PublishedNic] = {
 
 
 class _Cost(NamedTuple):
-    """Hold the TLPs and data bytes of a step in each direction; `frames` share them, and of 0 it does not happen."""
+    """Hold a step's TLPs and data bytes in each direction, shared by `frames` frames; 0: the step does not happen."""
 
     up_header: int = 0
     up_tlps: int = 0

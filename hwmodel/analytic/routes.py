@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hwmodel.config.switch import Mirror, Port
 
 GROUPS = ("broadcast", "multicast")
-# Of C-TAG and S-TAG, and of the tags that name stations, by mode.
+# Lengths of the C-TAG and S-TAG, and of the tags that name stations, by mode.
 TAG_BYTES: dict[str, int] = {"c": C_TAG.n_bytes, "s": S_TAG.n_bytes}
 TAG_BYTES |= {mode: MODES[mode].tag_bytes for mode in TAG_MODES}
 
@@ -32,10 +32,10 @@ TAG_BYTES |= {mode: MODES[mode].tag_bytes for mode in TAG_MODES}
 def mirrored_stations(
     config: Config, source: str, target: str, stations: tuple[str, ...], *, to_wire: bool, comes_back: bool
 ) -> list[str]:
-    """Give the stations that get mirrored copies of a frame, in the order of the list of mirrors.
+    """Give the stations that get mirrored copies of a frame, in the order of the configured mirrors.
 
-    `source`, `target`: as in `Router.route`; `stations`, `to_wire`: where its other copies go. A frame that comes back
-    from the adjacent bridge passes the switch twice, and is mirrored as two frames are.
+    `source`, `target`: as in `Router.route`; `stations`, `to_wire`: where its other copies go. A frame reflected by the
+    adjacent bridge passes the switch twice, and is mirrored like two frames.
     """
     if not config.switch.mirrors:
         return []
@@ -59,7 +59,7 @@ def _matches(mirror: Mirror, ingress: str, egress: tuple[str, ...], vlan: int | 
 
 
 def _vlan(config: Config, source: str, target: str) -> int | None:
-    """Give the VLAN of a made-up frame; None in the modes in which the bridge above owns VLANs and it has no tag."""
+    """Give the VLAN of a generated frame; None for an untagged one in modes where the bridge above owns the VLANs."""
     ports = {port.name: port for port in config.switch.ports}
     if source == UPLINK:
         if config.switch.mode in TAG_MODES:
@@ -80,9 +80,8 @@ class Route:
     """Hold what becomes of one frame.
 
     `stations`: those it is written to. `to_wire`, `from_wire`: whether it leaves by the wire, whether it comes from
-    there (one that the adjacent bridge sends back does both). `tag_bytes`: tags that it bears on the wire beside the
-    frame as offered, and less than 0 where it bears less.
-    `mirrored`: the stations that get mirrored copies.
+    there (one that the adjacent bridge sends back does both). `tag_bytes`: the length of its tags on the wire less that
+    of its tags as offered; may be negative. `mirrored`: the stations that get mirrored copies.
     """
 
     stations: tuple[str, ...]
@@ -95,9 +94,9 @@ class Route:
 class Router:
     """Give the route of each frame under one configuration.
 
-    `adjacent_bridge_reflects`: what leaves in a mode without local switching comes back for the stations it is meant
-    for, as from a bridge with reflective relay or a port extender's controlling bridge. What a configured bridge does
-    is for `paths.Paths`.
+    `adjacent_bridge_reflects`: frames that leave in a mode without local switching come back for their destinations, as
+    from a bridge with reflective relay or a port extender's controlling bridge. Configured bridges are left to
+    `paths.Paths`.
     """
 
     def __init__(self, config: Config, adjacent_bridge_reflects: bool = False) -> None:
@@ -164,7 +163,7 @@ class Router:
         return tuple(port.name for port in others if port.enabled and accepts(port, target))
 
     def _in_native_vlan(self) -> list[Port]:
-        """Return the stations that an untagged frame from the wire may reach; all where VLANs do not decide."""
+        """Return the stations that an untagged frame from the wire may reach; all where VLANs do not matter."""
         native, ports = self._switch.uplink.native_vlan, list(self._ports.values())
         if native is None or self._switch.mode in TAG_MODES:
             return ports
@@ -180,7 +179,7 @@ class Router:
             return TAG_BYTES[mode]
         tagged = sender.port_vlan != self._switch.uplink.native_vlan
         channel = MODES[mode].has_channels and channel_of(sender) != DEFAULT_S_VID
-        brought = sender.admit == "tagged"  # the tag with which it was sent comes off
+        brought = sender.admit == "tagged"  # the tag with which it was sent is removed
         return TAG_BYTES["c"] * (tagged - brought) + TAG_BYTES["s"] * channel
 
 
@@ -199,13 +198,13 @@ def accepts(port: Port, group: str) -> bool:
 
 
 def has_packets(config: Config) -> bool:
-    """Tell whether unicast frames are IPv4 packets, which are told apart by what stands behind their type."""
+    """Tell whether unicast frames are IPv4 packets: because of connections, or of rules that look at their headers."""
     return config.workload.connections > 1 or config.switch.looks_behind_type
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Hold the frames that enter by one port: their targets, each as often, and their rate (None: as `load` says)."""
+    """Hold the frames that enter by one port: their targets, equally frequent, and their rate (None: by `load`)."""
 
     source: str
     targets: tuple[str, ...]
@@ -213,7 +212,7 @@ class Stream:
 
     @property
     def name(self) -> str:
-        """Give how a reader would call it: `vf0 to vf1`, `vf0 to 3 ports`."""
+        """Give its name for readers: `vf0 to vf1`, `vf0 to 3 ports`."""
         return f"{self.source} to {self.targets[0] if len(self.targets) == 1 else f'{len(self.targets)} ports'}"
 
 
@@ -249,7 +248,7 @@ def _pattern_streams(config: Config, vms: Sequence[str], uplink: str, incast_to:
 
 
 def _flow_streams(config: Config) -> Iterable[Stream]:
-    """Make a stream of each flow with a rate, and one of all flows without from a port, in equal parts."""
+    """Make one stream of each flow with a rate, and one of all flows without a rate from a port, in equal parts."""
     following: dict[str, list[str]] = {}
     for flow in config.workload.flows:
         rate_bps = config.workload.rate_bps_of(flow)

@@ -1,7 +1,7 @@
 """How whole frames fill the batches of the receiving side, where a frame may take several Rx descriptors.
 
-A frame's descriptors are held for write-back together, so a write-back carries the descriptors of whole frames: as many
-as are needed for the batch to come together. Doorbells count descriptors likewise, interrupts count frames.
+A frame's descriptors are held for write-back together, so a write-back carries the descriptors of whole frames: the
+fewest that reach the batch. Doorbells count descriptors in the same way; interrupts count frames.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ Shares = Mapping[int, Fraction]
 class RxBatches:
     """Hold what a saturated run's batches come to; means are per write-back, interrupt or doorbell of one ring.
 
-    `writebacks`: (descriptors, share of all write-backs) for each size of a write-back. `is_regular`: all are alike,
-    so each begins where the one before ended. `frames_per_interrupt`: 0 if the driver polls, under load or always.
+    `writebacks`: (descriptors, share of all write-backs) for each size of a write-back. `is_regular`: all have one
+    size, so each begins where the one before ended. `frames_per_interrupt`: 0 if the driver polls, always or under
+    load.
     """
 
     writebacks: tuple[tuple[int, Fraction], ...]
@@ -39,7 +40,7 @@ class RxBatches:
     def of(cls, config: Config, frames: Shares) -> RxBatches:
         """Derive the batches; `frames` are the shares of frames by the descriptors that they take.
 
-        Exact where all frames take as many. Else frames are taken as drawn one by one, in floating point.
+        Exact where all frames take equally many. Otherwise frames are taken as drawn independently; in floating point.
         """
         nic, driver, mean = config.nic, config.driver, _mean(frames)
         batch = min(nic.rx_writeback_batch, nic.rx_ring)
@@ -83,7 +84,7 @@ def _mean(shares: Shares) -> Fraction:
 
 
 def first_passage(steps: Shares, least: int) -> dict[int, Fraction]:
-    """Give the shares of the sums at which steps, drawn one by one, first come to `least` or more."""
+    """Give the distribution of the sum at which independently drawn steps first reach `least` or more."""
     if len(steps) == 1:
         (step,) = steps
         return {-(-least // step) * step: Fraction(1)}
@@ -99,11 +100,12 @@ def first_passage(steps: Shares, least: int) -> dict[int, Fraction]:
 
 
 def _frames_of_writebacks(frames: Shares, batch: int) -> dict[int, Fraction]:
-    """Give the shares of write-backs by the frames that they tell of."""
+    """Give the shares of write-backs by the number of frames that each reports."""
     if len(frames) == 1:
         (step,) = frames
         return {-(-batch // step): Fraction(1)}
-    # on_the_way[held][n]: the probability that n frames of `held` descriptors in all come to wait for a write-back.
+    # on_the_way[held][n]: the probability that at some time n frames of `held` descriptors in all wait for a
+    # write-back.
     n_most = -(-batch // min(frames))
     on_the_way = {0: np.zeros(n_most + 1)}
     on_the_way[0][0] = 1.0

@@ -1,4 +1,4 @@
-"""Who takes turns at an adapter, or at the cores of a virtual switch, and when each is served in full."""
+"""The senders that take turns at an adapter or at a virtual switch's cores, and the turns that serve each in full."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ ADAPTER = NO_CORE = -1
 class Sender:
     """Hold a function that sends: its server, its streams by number, its turns, the most that it has to send.
 
-    `core`: its own. `limited_by`: `rate_limit`, or `nic.queue` for the time that its Tx rings take, where that is less
-    than it has. `giver`: who gives the turns of `weight` frames each, its server and a core that switches, or
-    `ADAPTER`; `takes_turns`: that is known. `guaranteed`: what it gets before others have turns. `shares`: of its
-    streams in what it sends, empty where they are not known. `at_cores`: its weights by giver, where several cores have
-    rings of it that fill in order. `held_by`: the resources, by their rows, that hold it back when they are full, and
-    not all who wait for the same turns.
+    `core`: the core that it runs on. `limited_by`: what sets `most` if it has more to send: `rate_limit`, or
+    `nic.queue` for the time that its Tx rings take. `giver`: who gives it turns of `weight` frames each: its server and
+    a switching core, or `ADAPTER`; `takes_turns`: whether its turns are known. `guaranteed`: the rate that it gets
+    before any turns. `shares`: its streams' shares of what it sends, empty where unknown. `at_cores`: its weights by
+    giver, where rings of it at several cores fill in order. `held_by`: rows of the resources that, when full, hold back
+    this sender but not all that wait for the same turns.
     """
 
     part: int
@@ -61,7 +61,7 @@ class Sender:
         return self.at_cores or ({self.giver: self.weight} if self.takes_turns else {})
 
     def at_last_core(self, levels: Mapping[tuple[int, int], float]) -> Sender:
-        """Give it as one that waits for the core that serves its part last, at these levels of turns."""
+        """Give the sender as one that waits for the core that serves its part last, at these levels of turns."""
         if not self.at_cores:
             return self
         by_giver = {giver: weight * levels[giver] for giver, weight in self.at_cores.items()}
@@ -70,7 +70,7 @@ class Sender:
 
     @property
     def is_limited(self) -> bool:
-        """Tell whether it holds itself back: it has more to send than `most`."""
+        """Tell whether its own limit holds it back: it has more to send than `most`."""
         return bool(self.limited_by)
 
     @property
@@ -86,7 +86,7 @@ def intervals_of(levels: Iterator[float]) -> list[Interval]:
 
 
 def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
-    """List the functions that send `streams`, of each of which there are `most` millions a second."""
+    """List the functions that send `streams`; `most`: what each stream offers, in millions of frames a second."""
     if system.config(0).has_virtual_switch:
         yield from _from_wire(system.config(0), streams, most)
     for name, numbers in _by_sender(system, streams):
@@ -94,7 +94,7 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
         config, port = system.config(part), system.port(name)
         asked = sum(most[number] for number in numbers)
         limits = [(asked, "")]
-        if config.nic.queue_time_fs:  # each of its Tx rings gives a frame in that time, whoever else waits
+        if config.nic.queue_time_fs:  # each Tx ring gives one frame, or send, in that time, whatever other rings do
             # Where all senders are alike, one stands for those of its server (`symmetry.folded_stream`).
             n_alike = max(1, len({one for number in numbers for one in streams[number].traffic.sent}))
             n_rings = n_alike * config.nic.queues_per_vf
@@ -105,7 +105,7 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
             limits.append((port.rate_limit_bps / bits / PER_S, "rate_limit"))
         limit, limited_by = min(limits, key=lambda each: each[0])
         weight = float(port.weight) if config.switch.scheduler in ("weighted", "deficit") else 1.0
-        # Of those with classes turns are known by the byte alone.
+        # Classes (`nic.arbitration`) take turns by bytes, which this does not model.
         takes_turns = config.switch.scheduler != "strict" and config.nic.arbitration is None
         shares = (1.0,) if len(numbers) == 1 else ()
         own_core, giver = core_of(config, local), (part, ADAPTER)
@@ -114,7 +114,7 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
 
 
 def _by_sender(system: System, streams: Sequence[Offered]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Give the streams of each function by number; at a virtual switch those of each ring, if each drops by itself."""
+    """Give each function's streams by number; at a virtual switch, each ring's where rings drop independently."""
     found: dict[tuple[str, tuple[int, ...]], list[int]] = {}
     for number, one in enumerate(streams):
         if not is_uplink(one.source):
@@ -141,9 +141,9 @@ def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offere
         for ring, share in streams[number].rings.items():
             own = rings.setdefault(core_of_ring(config, port.name, ring), {})
             own[ring] = own.get(ring, 0.0) + of_sender * float(share)
-    # The fullest ring holds back those that are filled in order with it; where nobody is, all may be full.
+    # Of rings that fill in order the fullest holds back the others; of rings that do not, all may be full.
     weights = {(one.part, core): turn / max(own.values()) if shares else turn * len(own) for core, own in rings.items()}
-    # While a piece of a ring that is shorter than a turn is passed on its guest may post more, or not.
+    # In a ring shorter than a turn the guest may or may not post more while a piece is passed on, so turns are unknown.
     is_known, giver = turn < config.nic.tx_ring - 1, min(weights, key=lambda one: (weights[one], one))
     at_cores = weights if is_known and shares and len(weights) > 1 else {}
     return replace(
@@ -153,7 +153,7 @@ def _at_switch(config: Config, one: Sender, port: Port, streams: Sequence[Offere
 
 
 def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]) -> Iterator[Sender]:
-    """List what comes from the wire by core: a ring of the uplink has turns there as those of guests have."""
+    """List the streams from the wire as senders: at its core, an uplink ring takes turns like those of guests."""
     driver = config.driver_of(PF)
     for number, one in enumerate(streams):
         if is_uplink(one.source) and one.rings:  # no leg of a bond may be in use
@@ -166,7 +166,7 @@ def _from_wire(config: Config, streams: Sequence[Offered], most: Sequence[float]
 
 
 def rate_of(frames_per_s: Fraction | None) -> float:
-    """Give a rate in millions a second, without end where none is given."""
+    """Give a rate in millions a second, infinite where none is given."""
     return WITHOUT_END if frames_per_s is None else float(frames_per_s / PER_S)
 
 

@@ -1,7 +1,8 @@
 """Segmentation offload, receive-side coalescing and header split: what one send, or one receive, takes.
 
-Written without the machine, from docs/datapath.md ("Sends that the adapter cuts", "Headers by themselves, receives of
-several frames"): a send is walked through from its first byte to its last, and so are the frames of a receive.
+Written from docs/datapath.md ("Sends that the adapter cuts", "Headers by themselves, receives of several frames"),
+apart from the simulated machine: a send is followed from its first byte to its last, and so are the frames of a
+receive.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
     from hwmodel.analytic.transactions import TlpRules
     from hwmodel.config import Config
 
-_MOST_BYTES, _MOST_BEGUN = 65535, 15  # of a receive, and of its frames that begin in one buffer
-_MOST_FRAMES = 4096  # of a receive of frames that go on and on
+_MOST_BYTES, _MOST_BEGUN = 65535, 15  # of a coalesced receive; and how many of its frames may begin in one buffer
+_MOST_FRAMES = 4096  # of a receive that no send's end closes
 
 
 class Send(NamedTuple):
-    """Hold what a send takes; `picks`: of each payload fetch, from which byte of the send to which it reads.
+    """Hold what a send takes; `picks`: the first byte of the send that each payload fetch reads, and its end.
 
-    `per_writeback`, `per_interrupt` (0: none), `per_free` and `doorbells`: sends that are written back at once, told of
-    at once, whose slots come free at once, and the doorbells for those that take their places, of which `inline` carry
-    the descriptor of a send.
+    Sends at once: `per_writeback` in one write-back, `per_interrupt` in one interrupt (0: none), `per_free` whose ring
+    slots are freed together. `doorbells`: for the sends that take these slots; `inline` of them carry a send's
+    descriptor.
     """
 
     n_frames: int
@@ -43,7 +44,8 @@ class Send(NamedTuple):
 class LoneSend(NamedTuple):
     """Hold what a send takes by itself: counts, its bytes in memory, and all its bytes on the link, without DLLPs.
 
-    A doorbell, a read of all its descriptors, its payload's reads, a write-back of all its descriptors; no interrupt.
+    Counted: a doorbell, one read of all its descriptors, the reads of its payload, one write-back of all descriptors;
+    no interrupt.
     """
 
     frames: int
@@ -56,7 +58,7 @@ class LoneSend(NamedTuple):
 
 
 class Receives(NamedTuple):
-    """Hold how frames in a row are received: the descriptors of each receive, and (address, bytes) of all writes."""
+    """Hold how consecutive frames are received: each receive's descriptors, and (address, bytes) of all writes."""
 
     n_frames: int
     descriptors: tuple[int, ...]
@@ -66,14 +68,14 @@ class Receives(NamedTuple):
 def send_of(config: Config) -> Send | None:
     """Return what a send takes, None where VMs send frame by frame.
 
-    A context descriptor that is written only as it changes is left out.
+    Context descriptors are left out where they are written only on a change (`tso_context: changed`).
     """
     workload, driver = config.workload, config.driver
     if workload.segment_bytes is None:
         return None
     offset, n_frames = config.host.buffer_offset_bytes, workload.frames_a_send
     n_descriptors = -(-(offset + workload.send_bytes) // DATA_DESCRIPTOR_BYTES) + (driver.tso_context == "each")
-    if config.has_virtual_switch:  # in a VM's ring there: whole, in memory
+    if config.has_virtual_switch:  # there a send stays whole in a VM's ring, in memory
         n_frames = n_descriptors = 1
     per_writeback = -(-config.nic.tx_writeback_batch // n_descriptors)
     told = 0 if driver.masks else driver.tx_interrupt_batch
@@ -94,17 +96,17 @@ def send_of(config: Config) -> Send | None:
 
 
 def doorbell_batch(config: Config) -> int:
-    """Return the most frames, or sends, that one Tx doorbell tells of: a turn's end rings too."""
+    """Return the most frames, or sends, that one Tx doorbell announces; the end of a turn rings too."""
     return min(config.driver.tx_doorbell_batch, config.driver.send_burst)
 
 
 def lone_doorbells(posted: int, rung: int) -> int:
-    """Return how many doorbells tell of one frame, or send, alone where so many are posted and each is for `rung`."""
+    """Return how many doorbells announce a single frame or send, of `posted` ones in groups of `rung`."""
     return posted if rung == 1 else int(posted % rung == 1)
 
 
 def _picks(config: Config) -> Iterator[tuple[int, int]]:
-    """Give what each payload fetch reads: up to the end of the read request with the last byte of its first frame."""
+    """Give what each payload fetch reads: to the end of the read request that has its first frame's last byte."""
     workload, offset, boundary = config.workload, config.host.buffer_offset_bytes, config.pcie.max_read_request_bytes
     assert workload.mss_bytes and workload.header_bytes, "they are filled in"
     read = frame = 0
@@ -151,10 +153,10 @@ def splits(config: Config) -> bool:
 
 
 def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
-    """Return how frames in a row are received; None without coalescing and header split, each in its own buffers.
+    """Return how consecutive frames are received; None without coalescing and header split: each in own buffers.
 
-    `lengths`: of frames with FCS that come again and again; of sends, those of one. Frames of no send coalesce until a
-    receive is full.
+    `lengths`: with FCS, of the frames that repeat; with sends, the frames of one send. Frames that are not of sends
+    coalesce until a receive is full.
     """
     if config.nic.rsc is None and not splits(config):
         return None
@@ -166,7 +168,7 @@ def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
         longest = max(lengths) - FCS_BYTES
         while len(found) < 2 and sum(one.n_frames for one in found) < _MOST_FRAMES:
             _receive(config, found, longest)
-        found = found[:1]  # that is full
+        found = found[:1]  # the one known to be full
     descriptors = tuple(one.n_descriptors for one in found)
     return Receives(
         sum(one.n_frames for one in found), descriptors, tuple(each for one in found for each in one.writes)
@@ -175,7 +177,7 @@ def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
 
 @dataclass
 class _Receive:
-    """Hold a receive so far: its frames, bytes, descriptors and writes; of its last buffer what is used, and begun."""
+    """Hold an unfinished receive; of its last buffer: the bytes used, and the number of frames begun in it."""
 
     n_bytes: int
     n_frames: int = 1

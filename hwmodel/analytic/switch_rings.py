@@ -1,4 +1,4 @@
-"""Out of which rings the cores of a virtual switch take frames, which core so passes them on, what it then loses."""
+"""The rings that a virtual switch's cores take frames from, the core that serves each, and what is lost."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 
 def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
-    """Give the shares of the rings that frames from a station to another, or from the wire, lie in.
+    """Give the share of each ring in the frames from one station to another, or from the wire.
 
-    Tx rings of all VMs have their numbers, Rx rings of the uplink theirs, leg by leg.
+    Tx rings are numbered over all VMs, the uplink's Rx rings leg by leg.
     """
     if not is_uplink(source):
         n, first = config.nic.queues_per_vf, function_number(source) * config.nic.queues_per_vf
@@ -43,7 +43,7 @@ def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
 
 
 def _by_hash(config: Config, source: str, target: str, n_rings: int, n_entries: int) -> dict[int, Fraction]:
-    """Give the shares of so many rings: frames that say nothing of a connection go by their target's number."""
+    """Give the share of each of `n_rings` rings; frames without a connection go by their target's number."""
     if n_rings == 1 or target in GROUPS or not has_packets(config):
         return {0 if target in GROUPS or is_uplink(target) else port_number(target) % n_rings: ONE}
     inputs = np.array([list(each) for each in addresses_and_ports(config, source, target)], np.uint8)
@@ -58,7 +58,7 @@ def core_of_ring(config: Config, source: str, ring: int) -> int:
 
 
 def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic: Traffic) -> Traffic:
-    """Give a traffic from a station, or from the wire, with what its frames take of the switch's cores and memory."""
+    """Fill in what a traffic from a station, or from the wire, takes of the switch's cores and memory."""
     found: dict[int, Fraction] = {}
     a_frame_s = passing_s(config, source, traffic)
     for ring, share in rings.items():
@@ -68,9 +68,9 @@ def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic
 
 
 def room_a_frame(config: Config, one: Offered, share: float) -> Fraction | None:
-    """Give how many copies of a frame there is room for at a receiver, when full pieces come of a Tx ring at once.
+    """Give how many copies per frame a receiver has room for when a Tx ring's full pieces arrive at once.
 
-    `share`: that of the stream in the ring. None where that is not known, or where what finds no room waits.
+    `share`: the stream's share of the ring. None where the stream uses several rings, or frames without room wait.
     """
     if is_uplink(one.source) or len(one.rings) != 1 or not config.nic.drop_enable:
         return None
@@ -83,9 +83,9 @@ def room_a_frame(config: Config, one: Offered, share: float) -> Fraction | None:
 
 
 def with_losses(config: Config, one: Offered) -> Offered:
-    """Give a stream whose copies for the uplink go by hops of their own, by each leg, if it loses what is too much.
+    """Give a stream with its copies for the uplink as hops of their own, by leg, if the uplink can drop frames.
 
-    The core tells the adapter of those alone that are not lost.
+    The core's time for doorbells goes with these hops: it rings only for copies that are not lost.
     """
     if not config.has_virtual_switch or switch_of(config).on_uplink_full == "wait":
         return one

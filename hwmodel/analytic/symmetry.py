@@ -1,4 +1,4 @@
-"""Systems that look the same from each sender, so that the frames of one say it all, however many there are."""
+"""Systems that look the same from each sender, so that one sender's frames stand for all."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _TO_ALL_ALIKE = ("uniform", "broadcast", "multicast", "to_wire")
 
 
 def is_alike_for_all(config: Config, system: System) -> bool:
-    """Tell whether all senders are alike, and see the same of the system.
+    """Tell whether all senders are alike and see the same system.
 
-    That is: servers that differ in addresses alone, on ports of the bridge that are alike; a pattern from all to all,
-    or of pairs within the servers; nothing that names a station. Then no mix of their frames carries more than equal
-    parts of each do: the mean of all best mixes is one of equal parts, and as good.
+    That is: servers that differ only in addresses, on identical ports of the bridge; a pattern of all to all, or of
+    pairs within servers; no setting that names a station. Then equal shares of all senders carry most: the mean of all
+    best mixes has equal shares, and is as good.
     """
     workload, bridge = config.workload, system.only_bridge
     if (
@@ -58,7 +58,7 @@ def is_alike_for_all(config: Config, system: System) -> bool:
 
 
 def without_names(config: Config) -> Config:
-    """Give a server's configuration without what tells its stations apart, to compare it with another's."""
+    """Give a server's configuration without names and addresses of stations, to compare it with another's."""
     ports = tuple(_nameless(port) for port in config.switch.ports)
     return config.model_copy(update={"switch": config.switch.model_copy(update={"ports": ports})})
 
@@ -68,7 +68,7 @@ def _nameless(port: Port) -> Port:
 
 
 def _stations_are_alike(system: System) -> bool:
-    """Tell whether the VFs in use are alike with one driver, as many on each server, and on each core."""
+    """Tell whether the VFs in use are alike, with one driver, and equally many on each server and each core."""
     in_use = [system.place(name) for name in system.vm_names]
     local = [sorted(name for part, name in in_use if part == each) for each in range(system.outside)]
     loads = Counter(core_of(system.config(0), name) for name in local[0])
@@ -82,7 +82,7 @@ def _stations_are_alike(system: System) -> bool:
 
 
 def folded(system: System) -> System:
-    """Give one server for alike ones: what they send each other comes back to it, and its part of the port outside."""
+    """Fold alike servers into one, whose frames for the others return to it, with its part of the port outside."""
     bridge = system.bridges[0]
     outside = bridge.settings.ports[OUTSIDE]
     own = outside.model_copy(update={"rate_bps": outside.rate_bps // system.outside})
@@ -91,7 +91,7 @@ def folded(system: System) -> System:
 
 
 def folded_stream(system: System, one: Offered) -> Offered:
-    """Give the frames of all senders of a server, from those of one of them, in the folded system."""
+    """Give the frames of all of a server's senders in the folded system, from one sender's."""
     vms = [name for part, name in map(system.place, system.vm_names) if part == 0]
     small = folded(system)
 
@@ -112,7 +112,7 @@ def folded_stream(system: System, one: Offered) -> Offered:
 
 
 def sent_outside(system: System, carried: Sequence[tuple[Offered, Fraction]]) -> Iterable[tuple[Offered, Fraction]]:
-    """Give what each server sends to the stations outside, with all frames a second, from the mix of alike servers."""
+    """Give each server's stream with its hops outside alone, and its rate of all frames, from the folded mix."""
     n = system.outside
     for one, rate in carried:
         hops = tuple(replace(hop, leg=Leg(n, hop.leg.traffic), wire=n)
@@ -124,7 +124,7 @@ def sent_outside(system: System, carried: Sequence[tuple[Offered, Fraction]]) ->
 
 
 def unfolded(system: System, traffic: Traffic) -> Traffic:
-    """Give what the mean frame of all servers asks, from that of the folded system."""
+    """Give the demand of the mean frame of all servers, from that of the folded system."""
     n_servers = system.outside
     inside, rest = traffic.parts
     each = together(traffic.sizes, [(inside, Fraction(1, n_servers))])
@@ -141,7 +141,7 @@ def unfolded(system: System, traffic: Traffic) -> Traffic:
 
 
 def _joined(hops: Iterable[tuple[Leg, Fraction]]) -> Iterable[tuple[Leg, Fraction]]:
-    """Add the shares of hops up that ask the same."""
+    """Merge identical hops, adding up their shares."""
     found: list[tuple[Leg, Fraction]] = []
     for leg, share in hops:
         at = next((n for n, (other, _) in enumerate(found) if other == leg), None)
@@ -153,7 +153,7 @@ def _joined(hops: Iterable[tuple[Leg, Fraction]]) -> Iterable[tuple[Leg, Fractio
 
 
 def _spread(by_station: Mapping[str, Fraction], vms: Sequence[str]) -> dict[str, Fraction]:
-    """Let alike VMs have equal parts of what they have in all; others keep theirs."""
+    """Spread the alike VMs' total evenly over them; other stations keep theirs."""
     found: defaultdict[str, Fraction] = defaultdict(Fraction)
     for name, share in by_station.items():
         for to in vms if name in vms else (name,):

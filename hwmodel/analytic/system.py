@@ -1,7 +1,7 @@
 """The components whose loads the closed form adds up: servers, stations outside, extenders, wires between bridges.
 
-Each has a wire, an adapter with several Ethernet ports one for each. Wires are numbered as components are, but for the
-more that such adapters have.
+Each component has one wire, an adapter with several Ethernet ports one wire for each port. Wires are numbered in the
+order of their components.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trunk:
-    """Hold a wire between two bridges, by their numbers, and its port at each; `upper` is the one nearer to the first.
+    """Hold a wire between two bridges, by number, and its port at each; `upper`: the bridge nearer to the first.
 
     Towards the upper bridge is up.
     """
@@ -40,8 +40,8 @@ class Trunk:
 class System:
     """Hold the servers, by number, the bridges at the other ends of their wires, and PCIe switches, if there are any.
 
-    Behind the servers the stations outside have a number too, where there is a bridge, then all port extenders, each
-    with the wire that is its uplink, and then the wires between bridges. So it is with wires, behind those of adapters.
+    Components are numbered: servers, then, with a bridge, the stations outside, port extenders (their wire is the
+    uplink), wires between bridges. Wires are numbered in the same order, adapters' wires first.
     """
 
     servers: tuple[Server, ...]
@@ -114,7 +114,7 @@ class System:
 
     @cached_property
     def trunks(self) -> tuple[Trunk, ...]:
-        """Give the wires between bridges, in the order of their numbers, each behind the one that is above it."""
+        """Give the wires between bridges by number; a wire comes after the one above it."""
         numbers = {bridge.name: at for at, bridge in enumerate(self.bridges)}
         found: list[Trunk] = []
         seen, to_do = {0}, deque([0] if self.bridges else [])
@@ -195,12 +195,12 @@ class System:
         return self._above[wire]
 
     def root(self, wire: int) -> int:
-        """Give the wire at the bridge itself, on the way to this one."""
+        """Give the wire that is attached to the bridge itself on the way to a given wire."""
         return (wire, *self.above(wire))[-1]
 
     @cached_property
     def _trunk_above(self) -> tuple[int | None, ...]:
-        """Give the wire by which each bridge hangs on the one above it."""
+        """Give the wire that connects each bridge to the one above it."""
         wires = {trunk.lower: self.wire_of_trunk(trunk) for trunk in self.trunks}
         return tuple(wires.get(bridge) for bridge in range(len(self.bridges)))
 
@@ -227,11 +227,11 @@ class System:
         return next((wire for wire, _ in self.trunks_between(bridge, other)), self.outside_wire)
 
     def device_above(self, wire: int) -> tuple[int, int | None]:
-        """Give what a wire leads to, upwards: a bridge, and its extender, by the uplink, or None."""
+        """Give the device at a wire's upper end: the bridge's number, and None or, if it is an extender, its uplink."""
         return self.bridge_at(wire), next(iter(self.above(wire)), None)
 
     def device_below(self, wire: int) -> tuple[int, int | None]:
-        """Give what the wire of an extender, or between bridges, leads to, downwards, as `device_above` does."""
+        """Give the device at the lower end of an extender's or a bridge-to-bridge wire, as `device_above` does."""
         trunk = self.trunk(wire)
         return (self.bridge_at(wire), wire) if trunk is None else (trunk.lower, None)
 
@@ -257,11 +257,11 @@ class System:
         return {name: number for number, name in enumerate(self.server_names)}
 
     def config(self, part: int) -> Config:
-        """Give what holds for one server."""
+        """Give the configuration of one server."""
         return self.servers[part].config
 
     def prefix(self, part: int) -> str:
-        """Give what stands before the names of a server's resources."""
+        """Give the prefix of a server's resource names."""
         return self.servers[part].prefix
 
     def own_port(self, wire: int) -> str:
@@ -312,14 +312,14 @@ class System:
         return bridge.settings.propagation_fs if self.is_extender(wire) else bridge.propagation_fs(self.port_name(wire))
 
     def place(self, name: str) -> tuple[int, str]:
-        """Give the server of a station and what it is called there; "uplink" is with the stations outside."""
+        """Give a station's server and its name there; "uplink" belongs to the stations outside."""
         if is_uplink(name):
             return self.outside, UPLINK
         server, _, local = name.rpartition(".")
         return self._numbers[server], local
 
     def wire_at(self, name: str) -> int:
-        """Give the wire by which a station is reached from the bridges; the first of its server for one not there."""
+        """Give the wire by which bridges reach a station; for one that has none, its server's first wire."""
         if is_uplink(name):
             return self.outside_wire
         wire = self._wires_of_stations.get(name)
@@ -339,7 +339,7 @@ class System:
 
     @cached_property
     def stations(self) -> dict[tuple[int, str], Port]:
-        """Give what switches know of each station, by its server and its name there."""
+        """Give each station's port settings, by its server and its name there."""
         return {
             (part, station.name): station
             for part, server in enumerate(self.servers)
@@ -347,5 +347,5 @@ class System:
         }
 
     def port(self, name: str) -> Port:
-        """Give what the switch knows of a station; KeyError where there is none such."""
+        """Give a station's port settings; raises KeyError if there is no such station."""
         return self.stations[self.place(name)]

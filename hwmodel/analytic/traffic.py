@@ -28,7 +28,7 @@ def as_typed(share: float) -> Fraction:
 
 
 def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> Fraction:
-    """Give the sum of the products of pairs; a common denominator is sought once, and not for each of them."""
+    """Give the sum of the products of pairs; one common denominator for all is faster than one for each."""
     numerators: dict[int, int] = {}
     for one, other in pairs:
         if one and other:
@@ -41,7 +41,7 @@ def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> F
 
 
 Sizes = tuple[tuple[int, Fraction], ...]
-TO_WIRE, FROM_WIRE = "to_wire", "from_wire"  # frames by one of several ports, among what they take of it
+TO_WIRE, FROM_WIRE = "to_wire", "from_wire"  # keys of `at_ports` for the frames that pass one of several ports
 
 
 @dataclass(frozen=True)
@@ -49,21 +49,20 @@ class Traffic:
     """Hold the mean over the frames offered; shares and counts are per frame.
 
     `sizes`: (frame_bytes, share), the shares add up to 1. `reads`: frames read from a VM's memory. `copies`: copies
-    written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: crossings. `tag_bytes`,
-    `back_tag_bytes`: mean tag bytes of a frame sent on the wire, and of one that comes from there. `mixed_bytes`,
-    `mixed_back_bytes`: what these take on the wire in the mean where their tags or sizes differ, since padding is of
-    each frame; None: as sizes and tags say. `sent`, `received`: by station, mirrored copies among what is received.
-    `at_ports`: of an adapter with several Ethernet ports what is taken of each port's own resources, by their names.
-    `switching_s`: seconds of the cores of a virtual switch, by their numbers; `copied_bytes`: of memory that its copies
-    read and write.
-    `rx_rings`: (station, number) of the Rx rings that get some. `frames_per_s`: the rate, where it is given and not to
-    be found; else None. `first`: source and target of the first flow, `first_inside`: of the first from a VM to a VM;
-    None where there is none. `wire_copies`: copies of segments that leave cut into the frames of `to_wire`; None: each
-    leaves as one frame.
+    written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: wire crossings.
+    `tag_bytes`, `back_tag_bytes`: mean tag bytes of a frame sent on the wire, and of one that comes from there.
+    `mixed_bytes`, `mixed_back_bytes`: their mean bytes on the wire where frames differ in tags or sizes, as each frame
+    is padded by itself; None: follow from sizes and tags. `sent`, `received`: frames by station, received mirrored
+    copies included. `at_ports`: for an adapter with several Ethernet ports, what is taken of each port's own resources,
+    by name. `switching_s`: seconds of a virtual switch's cores, by core number; `copied_bytes`: bytes of memory that
+    its copies read and write. `rx_rings`: (station, number) of the Rx rings that get frames. `frames_per_s`: the rate
+    if it is given, None if it is sought. `first`: source and target of the first flow, `first_inside`: of the first one
+    from VM to VM; None where there is none. `wire_copies`: segments that leave, cut into the frames of `to_wire`; None:
+    each leaves as one frame.
 
-    `parts`: with a bridge, what the same frames ask of each server, of the stations outside, for whom the wire is their
-    own, and of extenders, whose uplink it is; stations have the names of their server there. Then `to_wire` and
-    `from_wire` of the whole count frames that leave for the stations outside, and those that come from them.
+    `parts`: with a bridge, what the same frames take of each component (`System`); "the wire" is there the component's
+    own, and stations have their names within the server. `to_wire` and `from_wire` of the whole then count frames to
+    and from the stations outside.
     """
 
     sizes: Sizes
@@ -95,14 +94,14 @@ class Traffic:
 
     @property
     def sent_frame_bytes(self) -> Fraction:
-        """Give the mean frame that is sent on the wire, with tags and FCS."""
+        """Give the mean length of a frame sent on the wire, with tags and FCS."""
         if self.wire_copies is None:
             return self.mean_frame_bytes + self.tag_bytes
         return self.wire_bytes - WIRE_OVERHEAD_BYTES
 
     @property
     def frames_counted(self) -> Fraction:
-        """Give as how many frames one that is offered counts: of a segment that leaves each that is cut of it."""
+        """Give how many frames one offered frame counts as: a segment that leaves counts as the frames cut from it."""
         return ONE + self.to_wire - self.copies_out
 
     @property
@@ -112,7 +111,7 @@ class Traffic:
 
     @property
     def asked(self) -> tuple[object, ...]:
-        """Give what tells traffics apart that ask something else of what all stations share."""
+        """Give a key that is equal for traffics with the same demand on resources common to all stations."""
         return (
             self.sizes, self.reads, self.copies, self.to_wire, self.from_wire, self.tag_bytes, self.back_tag_bytes,
             self.mixed_bytes, self.mixed_back_bytes, self.mirrored,
@@ -124,7 +123,7 @@ class Traffic:
         return (*self.sent, *self.received)
 
     def at(self, part: int) -> Traffic:
-        """Give what the frames ask of one component, at the rate of the whole."""
+        """Give what the frames take of one component, per frame of the whole."""
         return replace(self.parts[part], frames_per_s=self.frames_per_s) if self.parts else self
 
     @property
@@ -149,17 +148,17 @@ class Traffic:
 
     @property
     def back_wire_bytes(self) -> Fraction:
-        """Give the same of a frame that comes from the wire."""
+        """Give the mean bytes on the wire of a frame that comes from there, counted likewise."""
         return self.wire_bytes_with(self.back_tag_bytes) if self.mixed_back_bytes is None else self.mixed_back_bytes
 
     @property
     def bytes_out(self) -> Fraction:
-        """Give the bytes that a frame takes of the wire on its way out: with tags, padding, preamble and gap."""
+        """Give the bytes of the wire, outwards, per frame offered: with tags, padding, preamble and gap."""
         return self.to_wire * self.wire_bytes
 
     @property
     def bytes_in(self) -> Fraction:
-        """Give the same of its way in."""
+        """Give the bytes of the wire, inwards, per frame offered, counted likewise."""
         return self.from_wire * self.back_wire_bytes
 
     def wire_bytes_with(self, tag_bytes: Fraction) -> Fraction:
@@ -169,7 +168,7 @@ class Traffic:
 
 
 def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
-    """Give what frames of some sizes ask for that are each of these traffics so often; `sizes` are taken as given."""
+    """Sum traffics, each times its weight; the result's `sizes` are taken as given."""
 
     def sum_of(value: Callable[[Traffic], Fraction]) -> Fraction:
         return sum_of_products((value(one), weight) for one, weight in parts)
@@ -210,7 +209,7 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
 
 
 def _by_station(parts: Iterable[tuple[Mapping[Name, Fraction], Fraction]]) -> dict[Name, Fraction]:
-    """Add the shares of stations up, each part's so often."""
+    """Sum the shares by station, each part's times its weight."""
     found: defaultdict[Name, list[tuple[Fraction, Fraction]]] = defaultdict(list)
     for by_station, weight in parts:
         for station, share in by_station.items():
@@ -219,12 +218,12 @@ def _by_station(parts: Iterable[tuple[Mapping[Name, Fraction], Fraction]]) -> di
 
 
 def _mixed(kinds: Sequence[tuple[Sizes, Fraction, Fraction | None]], mean: Callable[[], Fraction]) -> Fraction | None:
-    """Give the mean where frames are of several kinds; a kind: sizes, tag bytes, and what a mix takes already."""
+    """Give the mean if frames are of several kinds, else None; a kind: sizes, tag bytes, `mixed_bytes` if known."""
     return mean() if any(kind != kinds[0] or kind[-1] is not None for kind in kinds) else None
 
 
 def _parts_together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> tuple[Traffic, ...]:
-    """Put what is asked of each component together; most frames ask something of few of many components."""
+    """Sum the `parts` component by component; zeros are skipped, as most frames use few of the components."""
     n_parts = max((len(one.parts) for one, _ in parts), default=0)
     asked: list[list[tuple[Traffic, Fraction]]] = [[] for _ in range(n_parts)]
     for one, weight in parts:
@@ -236,14 +235,14 @@ def _parts_together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> 
 
 
 def nothing_of(sizes: Sizes) -> Traffic:
-    """Give what frames of some sizes ask of a component that they do not come to."""
+    """Give the zero demand that frames have on a component they never reach."""
     return Traffic(sizes, reads=ZERO, copies=ZERO, to_wire=ZERO, from_wire=ZERO)
 
 
 def average(parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic:
-    """Give the mean frame of several traffics, each with its weight, which together are more than 0.
+    """Give the mean of several traffics by weight; the weights must not all be 0.
 
-    Stations and rings of those that weigh nothing are among its own: a mix without them might have had them.
+    Stations and rings of traffics of weight 0 are included: another mix might have used them.
     """
     total = sum_of_products((weight, ONE) for _, weight in parts)
     parts = [(one, weight / total) for one, weight in parts]
@@ -268,7 +267,7 @@ def shares(sizes: Iterable[tuple[int, int]]) -> Sizes:
 
 @dataclass(frozen=True)
 class Leg:
-    """Hold what a frame asks of component `part` on a stretch of its way."""
+    """Hold what a frame takes of component `part` on one leg of its way."""
 
     part: int
     traffic: Traffic
@@ -276,10 +275,10 @@ class Leg:
 
 @dataclass(frozen=True)
 class Onward:
-    """Hold a hop of frames that have left their adapter, over one wire: how many of all take it, and after which.
+    """Hold a hop over one wire, behind the adapter: the share of frames that takes it, and the hop before it.
 
-    `share`: of the stream's frames, as long as none is lost. `after`: the number of the hop before, in the stream's
-    list, without which there is none; None for the first, which follow the adapter's own wire. `wire`: its number.
+    `share`: of the stream's frames, without losses. `after`: the number of the hop before it in the stream's list; None
+    for hops that directly follow the adapter's own wire. `wire`: the wire's number.
     """
 
     leg: Leg
@@ -290,11 +289,11 @@ class Onward:
 
 @dataclass(frozen=True)
 class Offered:
-    """Hold a stream that enters by one port: its mean frame, and the rate offered, None for all that gets through.
+    """Hold a stream that enters by one port: its mean frame, and the rate offered (None: it saturates).
 
-    `name`: how a reader would call it. `sent_as`: what its frames ask for until they leave their adapter, and `hops`:
-    from there on, over extenders and the bridge; the traffic is both together. `rings`: of a virtual switch the shares
-    of the rings out of which its cores take the frames, by number.
+    `name`: for readers. `sent_as`: what its frames take until they leave their adapter; `hops`: from there on, over
+    extenders and bridges; `traffic` is the sum of both. `rings`: with a virtual switch, the shares of the rings from
+    which its cores take the frames, by ring number.
     """
 
     name: str
@@ -311,15 +310,14 @@ class Demand:
     """Hold what a workload asks for.
 
     `sought`: the traffic whose rate is to be found. `beside`: traffic of a given rate. `offered_frames_per_s`: the rate
-    at which the sought traffic is offered, None for all that gets through. `following`: the streams of the sought
-    traffic with their shares of it, `with_rate`: those of a given rate. `offered_by`: what sets the rate offered,
-    "offered_load" or "rate_limit". `carried`: where the mix is not as offered, frames a second of each stream. `lost`:
-    (source, target) and the reason, for frames that a bridge drops whatever the load. `starved`: the names of flows
-    that a saturating one of their VM leaves nothing. `policed`: entries of policies that police, by bridge and entry,
-    with the part of their frames that passes, None where that is not known. `alike`: where all senders of a system are
-    alike, those of one server in the folded system (`symmetry.py`), in the place of streams. `loses`: frames of the mix
-    are lost behind what is full. `is_open`: who waits at a virtual switch for what is full beside its cores is not
-    known.
+    at which the sought traffic is offered, None if it saturates. `following`: the streams of the sought traffic with
+    their shares of it, `with_rate`: those of a given rate. `offered_by`: what sets the rate offered, "offered_load" or
+    "rate_limit". `carried`: where the mix is not as offered, frames a second of each stream. `lost`: (source, target)
+    and the reason, for frames that a bridge drops whatever the load. `starved`: the names of flows that send nothing
+    because their VM also has a saturating flow. `policed`: policing entries of policies, by bridge and entry, with the
+    share of their frames that passes, None where unknown. `alike`: replaces the streams where all senders of a system
+    are alike: those of one server in the folded system (`symmetry.py`). `loses`: frames of the mix are lost. `is_open`:
+    it is unknown who waits at a virtual switch for a full resource beside its cores.
     """
 
     sought: Traffic
@@ -337,18 +335,18 @@ class Demand:
     is_open: bool = False
 
     def at(self, part: int) -> Demand:
-        """Give what it asks of one component; the rate offered is that of the whole."""
+        """Give what it takes of one component; the rate offered stays that of the whole."""
         if not self.sought.parts and not any(one.parts for one in self.beside):
             return self
         return replace(self, sought=self.sought.at(part), beside=tuple(one.at(part) for one in self.beside))
 
     @property
     def traffics(self) -> tuple[Traffic, ...]:
-        """Give the traffic sought, then what stands beside it."""
+        """Give the traffic sought, then those beside it."""
         return (self.sought, *self.beside)
 
     def taken(self, of_one: Callable[[Traffic], Fraction]) -> tuple[Fraction, Fraction]:
-        """Sum what frames take: each of the traffic sought, and per second those beside it."""
+        """Give what one frame of the sought traffic takes, and what the traffic beside it takes a second."""
         return of_one(self.sought), sum((of_one(one) * (one.frames_per_s or 0) for one in self.beside), ZERO)
 
     def at_rates(self, frames_per_s: Fraction) -> list[tuple[Traffic, Fraction]]:
@@ -357,7 +355,7 @@ class Demand:
 
     @property
     def rx_rings(self) -> frozenset[tuple[str, int]]:
-        """Give the Rx rings that get some."""
+        """Give the Rx rings that get frames."""
         return frozenset().union(*(one.rx_rings for one in self.traffics))
 
     @property
@@ -367,7 +365,7 @@ class Demand:
 
     @cached_property
     def streams(self) -> tuple[Offered, ...]:
-        """Give each stream with the rate that is offered of it."""
+        """Give each stream with its offered rate."""
         offered = self.offered_frames_per_s
         rates = [None if offered is None else share * offered for _, share in self.following]
         found = (replace(one, frames_per_s=rate) for (one, _), rate in zip(self.following, rates, strict=True))
@@ -375,7 +373,7 @@ class Demand:
 
 
 def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequence[tuple[Leg, Fraction]]) -> Traffic:
-    """Put the legs of frames together: what they ask of each component, and in all, by the system's station names."""
+    """Sum the legs of frames: what they take of each component, and in all, with the system's station names."""
     asked: defaultdict[int, list[tuple[Traffic, Fraction]]] = defaultdict(list)
     for leg, share in (*((leg, ONE) for leg in sent_as), *hops):
         asked[leg.part].append((leg.traffic, share))

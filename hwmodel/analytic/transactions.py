@@ -5,8 +5,8 @@ them up. The numbering of the NIC data path: 1 doorbell, 2 Tx descriptors, 4 pay
 8 payload write, 9 Rx write-back, 10 Rx interrupt, 11 refill, 12 Tx write-back and interrupt.
 
 Transfers are cut into TLPs at MPS, MRRS, read completion boundaries and the end of a descriptor ring. All boundaries
-are powers of two of at most 4 KiB, so the rule that no request crosses a 4 KiB boundary (PCI Express Base Specification
-3.0, section 2.2.7) is kept by them. Rings start at multiples of 4 KiB.
+are powers of two of at most 4 KiB, so no request crosses a 4 KiB boundary (PCI Express Base Specification 3.0, section
+2.2.7). Rings start at multiples of 4 KiB.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def cut(address: int, n_bytes: int, boundary_bytes: int) -> tuple[int, ...]:
-    """Cut `n_bytes` from `address` on at each multiple of `boundary_bytes`; give the lengths in address order."""
+    """Cut `n_bytes` from `address` on at multiples of `boundary_bytes`; give the pieces' lengths in address order."""
     pieces = []
     while n_bytes > 0:
         piece = min(n_bytes, boundary_bytes - address % boundary_bytes)
@@ -52,7 +52,7 @@ def cut(address: int, n_bytes: int, boundary_bytes: int) -> tuple[int, ...]:
 
 
 def with_starts(address: int, pieces: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Give the address and the length of each of some pieces that follow one another from `address` on."""
+    """Give the address and the length of each of some adjacent pieces, the first at `address`."""
     return zip(accumulate(pieces, initial=address), pieces, strict=False)
 
 
@@ -84,7 +84,7 @@ def cut_completions(
 class RingPiece:
     """Hold one kind of piece into which batches of a ring's descriptors are cut.
 
-    `address` is its offset from a boundary, `per_descriptor` how many such pieces one descriptor causes in the mean.
+    `address`: its offset from a boundary; `per_descriptor`: how many such pieces one descriptor causes on average.
     """
 
     address: int
@@ -92,16 +92,16 @@ class RingPiece:
     per_descriptor: Fraction
 
 
-# Of rings of 4,096 and frames of several lengths the closed form takes 4 ms, and 14 where this is not remembered.
+# With rings of 4,096 and frames of several lengths the closed form takes 4 ms, and 14 ms without this cache.
 @lru_cache(maxsize=1024)
 def cut_ring(
     batch: int, ring: int, boundary_bytes: int, *, each_bytes: int = DESCRIPTOR_BYTES, from_anywhere: bool = False
 ) -> tuple[RingPiece, ...]:
-    """Cut batches of `batch` descriptors that follow one another round a ring of `ring` descriptors.
+    """Cut consecutive batches of `batch` descriptors around a ring of `ring` descriptors into pieces.
 
-    A batch is cut where the ring wraps and at multiples of `boundary_bytes`. The means are exact: they are taken over
-    the batches until their position in the ring repeats; `from_anywhere`: over all positions, for batches between which
-    others stand. Raises ValueError for a batch of none or of more than a ring.
+    A batch is cut where the ring wraps and at multiples of `boundary_bytes`. The means are exact: over the batches
+    until their position in the ring repeats, or with `from_anywhere` over all positions, for batches that do not
+    directly follow one another. Raises ValueError for an empty batch or one larger than the ring.
     """
     if not 1 <= batch <= ring:
         raise ValueError(f"a batch of {batch} descriptors in a ring of {ring}")
@@ -143,16 +143,16 @@ class Tlp:
 
     @cached_property
     def link_bytes(self) -> int:
-        """Give all its bytes on the link."""
+        """Give all of the TLP's bytes on the link."""
         return self.header_bytes + self.padded_bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Transaction:
-    """Hold a kind of transaction and how often it happens: `per_frame` times a frame and `per_s` times a second.
+    """Hold a kind of transaction that happens `per_frame` times a frame plus `per_s` times a second.
 
-    `transfer`: the reads of a DMA engine's operation that begins with this; None: itself alone; none: it goes with the
-    one before.
+    `transfer`: the reads of the DMA engine operation that this one starts; None: an operation by itself; empty: it
+    belongs to the operation before.
     """
 
     name: str
@@ -163,7 +163,7 @@ class Transaction:
 
     @cached_property
     def is_read(self) -> bool:
-        """Tell whether it holds a tag."""
+        """Tell whether it is a read, which holds a tag."""
         return any(tlp.kind == "non_posted" for tlp in self.tlps)
 
     @property
@@ -244,18 +244,18 @@ class TlpRules:
         )
 
     def _padded(self, n_bytes: int, address: int) -> int:
-        """Return the bytes of all double words, or words of a bus, that some bytes touch."""
+        """Return the bytes of all double words (or bus words) that some bytes touch."""
         touched = address % self.word_bytes + n_bytes
         return -(-touched // self.word_bytes) * self.word_bytes
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Hold the batches that a saturated run settles into, in descriptors or frames; those of `RxBatches` go beside.
+    """Hold the batches that a saturated run settles into, in descriptors or frames; `RxBatches` has further ones.
 
-    `tx_interrupt`: 0 for none. `tx_free`: the slots that come free at once. `tx_doorbells`: the doorbells for them: a
-    driver that gets so few at a time rings for those, however large its own batch. `tx_inline`: of the slots that come
-    free at once so many are told of by doorbells that carry their descriptors, of a frame each.
+    `tx_interrupt`: 0 for none. `tx_free`: slots of a Tx ring that are freed together. `tx_doorbells`: doorbells for the
+    frames that refill them: a saturated driver rings for these even if its own batch is larger. `tx_inline`: how many
+    of these doorbells carry a frame's descriptor.
     """
 
     fetch: int
@@ -268,17 +268,17 @@ class Batches:
 
     @classmethod
     def of(cls, config: Config, share: int | None = None) -> Batches:
-        """Derive the batches from a configuration, none larger than its ring, nor than a ring's `share` of a cache."""
+        """Derive the batches from a configuration, limited by the ring and its descriptor cache (or `share` of one)."""
         nic, driver = config.nic, config.driver
         most = nic.descriptor_cache if share is None else share
         tx_writeback = min(nic.tx_writeback_batch, nic.tx_ring)
-        # Frames count as their write-back goes out, so an interrupt stands for whole write-backs.
-        # A driver that masks its interrupts polls under load, and frees the slots of each write-back.
+        # Frames count towards an interrupt when their write-back is sent, so an interrupt covers whole write-backs. A
+        # driver that masks its interrupts polls under load, and frees the slots of each write-back.
         n_told = 0 if driver.masks else driver.tx_interrupt_batch
         tx_interrupt = -(-n_told // tx_writeback) * tx_writeback
         rung = doorbell_batch(config)
         tx_free = tx_interrupt or tx_writeback
-        if driver.masks:  # one that is idle in between finds the slots of several write-backs free
+        if driver.masks:  # a driver idle in between finds several write-backs' slots free
             tx_free = max(tx_free, min(rung, nic.tx_ring))
         return cls(
             fetch=min(nic.fetch_batch, nic.tx_ring, most),
@@ -292,9 +292,9 @@ class Batches:
 
 
 def share_of_cache(config: Config, demand: Demand) -> int | None:
-    """Return how many descriptors a ring may have of a cache for all rings in use; None where each has its own.
+    """Return a ring's part of a descriptor cache common to all rings in use; None where each ring has its own.
 
-    In use are the Rx rings that get frames, and of each sender one Tx ring, or all where it has several connections.
+    In use are the Rx rings that get frames, and one Tx ring of each sender, or all if it has several connections.
     """
     whole = config.nic.shared_descriptor_cache
     if whole is None:
@@ -310,9 +310,9 @@ def transactions_of(
 ) -> tuple[Transaction, ...]:
     """List the transactions of some traffic, zero counts left out.
 
-    Counts are per frame, or per second where the traffic has a rate of its own. `interrupts_per_s`: the Rx interrupts
-    where a timer rules them; None: they go by frames. Where VMs have different drivers each has its part of the frames
-    with its own batches, and what a timer rules is left out.
+    Counts are per frame, or per second where the traffic has a rate of its own. `interrupts_per_s`: the Rx interrupts a
+    second if a timer limits them; None: they follow from batches of frames. Where VMs have different drivers, each
+    driver's share of the frames has its own batches, and timer interrupts are left out.
     """
     config, traffic = on_link(config, traffic)
     seen = config.for_functions(traffic.stations)
@@ -333,7 +333,7 @@ def transactions_of(
 
 
 def by_driver(config: Config, stations: Collection[str]) -> list[tuple[Config, Collection[str]]]:
-    """Give each driver's view of the configuration, with the stations that have it."""
+    """Give the configuration as each driver sees it, with the stations that use the driver."""
     of_all = config.for_functions(stations)
     if of_all is not None:
         return [(of_all, stations)]
@@ -351,7 +351,7 @@ def _share(by_station: Mapping[str, Fraction], names: Iterable[str]) -> Fraction
 
 
 def receives_in(config: Config, sizes: Sizes) -> tuple[tuple[Receives, Fraction], ...]:
-    """Give how frames of these lengths are received, each row of them with its share of the frames.
+    """Give how frames of these lengths are received: each repeating sequence with its share of the frames.
 
     Empty without coalescing and header split, where each frame lies in buffers of its own.
     """
@@ -364,7 +364,7 @@ def receives_in(config: Config, sizes: Sizes) -> tuple[tuple[Receives, Fraction]
 
 
 def receives_a_frame(config: Config, sizes: Sizes) -> Fraction:
-    """Give how many receives a frame is: one, or where frames are coalesced a part of one."""
+    """Give the receives per frame: one, or less where frames are coalesced."""
     found = receives_in(config, sizes)
     if not found:
         return Fraction(1)
@@ -391,7 +391,7 @@ def _shares_of_receives(config: Config, sizes: Sizes) -> dict[int, Fraction]:
 
 
 class _Writer:
-    """Write the transactions of the frames of some traffic, whose stations have one driver."""
+    """List the transactions of some traffic whose stations all have one driver."""
 
     def __init__(self, config: Config, traffic: Traffic) -> None:
         self._config, self._traffic = config, traffic
@@ -414,7 +414,7 @@ class _Writer:
         return Transaction(name, Fraction(0), per_frame * rate, tlps, transfer)
 
     def _sends(self, send: Send) -> Iterator[Transaction]:
-        """Give the transactions of sends, of which each frame has its part."""
+        """Give the transactions of sends, as shares of each frame."""
         sends = self._traffic.reads / send.n_frames
         descriptors = sends * send.n_descriptors
         yield from self._tell(sends, descriptors, send.doorbells, send.per_free, send.inline)
@@ -445,8 +445,8 @@ class _Writer:
     ) -> Iterator[Transaction]:
         """Give the doorbells and descriptor fetches of what is posted.
 
-        `free` slots come free at once and are posted again with `doorbells` doorbells, of which `inline` carry their
-        descriptor: at the best none of those is fetched.
+        `free` slots are freed together and posted again with `doorbells` doorbells, of which `inline` carry a
+        descriptor. These are taken never to be fetched (the best case).
         """
         yield self._doorbell("Tx doorbell", posted * (doorbells - inline) / free)
         inline_write = self._rules.write(0, INLINE_DOORBELL_BYTES, "down")
@@ -499,7 +499,7 @@ class _Writer:
             yield self._times(name, descriptors * piece.per_descriptor, tlps)
 
     def _tx_writebacks(self, descriptors: Fraction, batch: int) -> Iterator[Transaction]:
-        """Give the write-backs of sent descriptors: of each, or of the last of a batch alone."""
+        """Give the write-backs of sent descriptors: of each one, or only of the last one of a batch."""
         written, n = (descriptors / batch, 1) if self._config.nic.reports_last else (descriptors, batch)
         each_bytes = self._config.nic.tx_entry_bytes
         for piece in cut_ring(n, self._tx_ring, self._rules.max_payload_bytes, each_bytes=each_bytes):
@@ -528,8 +528,8 @@ def sending_s(config: Config, sizes: Iterable[tuple[int, Fraction]]) -> Fraction
 def taking_s(config: Config, sizes: Sizes) -> Fraction:
     """Give the core time of a frame taken, in seconds; `sizes`: (bytes with FCS, share).
 
-    A driver that masks its interrupts polls as long as there is something to take, and gets none. With a timer there is
-    no least number of interrupts a frame.
+    No interrupts are counted for a driver that masks them, which polls under load, nor with a timer, which may hold
+    back any number of them.
     """
     driver, batches = config.driver, RxBatches.of(config, _shares_of_receives(config, sizes))
     receives = receives_a_frame(config, sizes)

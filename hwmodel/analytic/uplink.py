@@ -1,8 +1,9 @@
-"""What the adapter sees of the frames of the host's virtual switch.
+"""What the adapter sees of frames that pass the host's virtual switch.
 
-With an uplink the adapter has a function's rings of it, and no VM's: what crosses the link is what one function sends
-to the wire and receives from there. What finds the uplink's ring full is dropped and holds nobody back, so where some
-frames stay inside, the wire and what leads to it are no limit of the rest, unless frames wait (`on_uplink_full: wait`).
+The adapter then serves only the rings of the uplink, one function, and no VM's: what crosses the link is what that
+function sends to the wire and receives from there. Frames that find the uplink's ring full are dropped and hold nobody
+back. So where some frames stay inside, the wire and the way to it do not limit these, unless frames wait
+(`on_uplink_full: wait`).
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
-    """Give what the adapter sees of a demand, and a configuration in which what it serves is a function of its own.
+    """Give the configuration and demand as the adapter sees them: the virtual switch's uplink is its one function.
 
-    Both as they are where VMs have the adapter's functions. Where frames of the sought traffic reach VMs what leads to
-    the wire is left out, if it loses what is too much; of a mix that is known what is lost is none of it any more.
+    Both unchanged without a virtual switch. If the uplink drops what is too much and frames of the sought traffic reach
+    VMs, what they send to the wire is left out, unless the mix is already solved and so free of what is lost.
     """
     if not config.has_virtual_switch:
         return config, demand
@@ -37,7 +38,7 @@ def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:
 
 
 def on_link(config: Config, traffic: Traffic) -> tuple[Config, Traffic]:
-    """Give what some traffic is for the adapter, as `at_adapter` does, all that leaves for the wire counted."""
+    """Give the configuration and a traffic as the adapter sees them, like `at_adapter`, all that leaves counted."""
     if not config.has_virtual_switch:
         return config, traffic
     return seen_by_adapter(config), _by_uplink(config, traffic)
@@ -50,9 +51,9 @@ def switch_of(config: Config) -> VirtualSwitch:
 
 
 def seen_by_adapter(config: Config) -> Config:
-    """Give a configuration of which the uplink's rings are those of one function, whose driver is the switch.
+    """Give a configuration whose only rings are the uplink's, of one function whose driver is the virtual switch.
 
-    It tells of all that a piece of its work has posted by one doorbell for each leg, and sees freed slots by itself.
+    That driver rings one doorbell for each leg and piece of work, and polls for freed slots.
     """
     own = switch_of(config)
     nic, driver = config.nic, config.for_function(PF).driver
@@ -64,13 +65,13 @@ def seen_by_adapter(config: Config) -> Config:
     told_at_once = max(1, own.batch // config.n_sending_legs)
     told = {"tx_doorbell_batch": told_at_once, "send_burst": told_at_once, "tx_interrupt_batch": 0}
     changed: dict[str, object] = {"nic": nic.model_copy(update=seen), "driver": driver.model_copy(update=told)}
-    if config.sends_cut_by != "adapter":  # what it gets are frames
+    if config.sends_cut_by != "adapter":  # the adapter gets frames
         changed["workload"] = config.workload.model_copy(update={"segment_bytes": None})
     return config.model_copy(update=changed)
 
 
 def leaving_cut(config: Config, traffic: Traffic) -> Traffic:
-    """Give what VMs send to the wire with its segments as the frames that leave."""
+    """Give VMs' traffic with its segments for the wire counted as the frames they are cut into."""
     if not config.hands_over_segments or not traffic.to_wire:
         return traffic
     frames = replace(traffic, sizes=cut_sizes(config))
@@ -79,18 +80,18 @@ def leaving_cut(config: Config, traffic: Traffic) -> Traffic:
 
 
 def charged_bytes(config: Config, traffic: Traffic) -> Fraction:
-    """Give the bytes with FCS that a rate limit counts of a mean frame; of a segment that leaves its frames'."""
+    """Give the bytes with FCS that a rate limit charges for a mean frame; for a segment that leaves, its frames'."""
     n_more = traffic.to_wire - traffic.copies_out
     return traffic.mean_frame_bytes + n_more * ((config.workload.header_bytes or 0) + FCS_BYTES)
 
 
 def cut_sizes(config: Config) -> Sizes:
-    """Give the frames of the workload with their shares; of a send those that are cut of it."""
+    """Give the workload's frame sizes and shares; for sends, those of the frames cut from one."""
     return shares(config.workload.sizes or ((config.workload.frame_bytes or 0, 1),))
 
 
 def _by_uplink(config: Config, traffic: Traffic) -> Traffic:
-    """Give traffic as it crosses the link: to the wire and from there, by the rings of one function."""
+    """Give a traffic as it crosses the link: to and from the wire, by the uplink function's rings."""
     n_rings = switch_of(config).n_uplink_rings * config.n_legs
     if traffic.wire_copies is not None:
         traffic = replace(traffic, sizes=cut_sizes(config), wire_copies=None)
@@ -105,5 +106,5 @@ def _by_uplink(config: Config, traffic: Traffic) -> Traffic:
 
 
 def but_out(at_ports: Mapping[str, Fraction]) -> Mapping[str, Fraction]:
-    """Give what is taken of ports without what is of frames that leave by them."""
+    """Give what is taken of ports, without what frames leaving by them take."""
     return {name: amount for name, amount in at_ports.items() if not name.endswith((TO_WIRE, "wire.tx"))}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def passing_keys(config: Config) -> str:
-    """Name what the time of a core that passes frames on is made of."""
+    """Name the keys that a switching core's time is made of."""
     own = switch_of(config)
     named = {name: getattr(own, f"{name}_fs") for name in ("guest_time", "byte_time", "batch_time")}
     named["sample_time"] = own.sample_time_fs if own.sample_one_in is not None else 0
@@ -31,7 +31,7 @@ def passing_keys(config: Config) -> str:
 
 
 def memory_ceiling(config: Config, demand: Demand) -> Iterator[Ceiling]:
-    """Give the ceiling of the memory that all cores copy in, if it is one."""
+    """Give the ceiling of the memory bandwidth for copies, if one is configured."""
     rate_bps = switch_of(config).memory_rate_bps if config.has_virtual_switch else None
     if rate_bps is not None and switch_of(config).memory_byte_fs:
         what, amounts = "memory_rate, reads and writes of copies", demand.taken(lambda one: one.copied_bytes)
@@ -39,7 +39,7 @@ def memory_ceiling(config: Config, demand: Demand) -> Iterator[Ceiling]:
 
 
 def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
-    """Give how many frames of a station's full ring a core passes on before it looks at the next ring."""
+    """Give how many frames of a station's full ring a core passes on before it turns to the next ring."""
     port = config.switch.ports[function_number(station)]
     if config.switch.scheduler == "deficit":
         mean_bytes = sum((n_bytes * share for n_bytes, share in sizes), ZERO)
@@ -48,7 +48,7 @@ def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
 
 
 def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
-    """Give the time of the cores for a frame of a station, or from the wire, in seconds; batches are full."""
+    """Give the cores' time, in seconds, for a frame of a station or from the wire; batches are taken as full."""
     own, driver = switch_of(config), config.driver_of(PF)
     a_copy_fs = own.frame_time_fs + own.byte_time_fs * (one.mean_frame_bytes - FCS_BYTES)
     in_batches_fs = one.reads * own.batch_time_fs / frames_a_piece(config, source, one.sizes)
@@ -65,7 +65,7 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
 
 
 def doorbell_s(config: Config, source: str, sizes: Sizes) -> Fraction:
-    """Give the time of the cores for telling the adapter of a copy that leaves by the uplink, in seconds."""
+    """Give the cores' time, in seconds, for the doorbells of a copy that leaves by the uplink."""
     time_fs = config.driver_of(PF).doorbell_time_fs * config.n_sending_legs
     return time_fs / frames_a_piece(config, source, sizes) / FS_PER_S
 

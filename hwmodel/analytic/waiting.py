@@ -1,16 +1,16 @@
-"""What the mix of frames asked for adds to the ceilings: page walks, room before the switch.
+"""What only the mix of frames asked for adds to the ceilings: page walks, and room in the Tx buffer.
 
-All of it depends on which frames stand beside which, so that it holds for no other mix (`Ceiling.of_any_mix`).
+It all depends on which frames are interleaved, so it does not hold for another mix (`Ceiling.of_any_mix`).
 
-Page walks: how often the IOMMU's cache misses in a saturated run, and how long walks take for a frame. Rings and
-buffers are swept in order, for ever, so that a page is looked up anew when its ring has gone round. A cache of E pages
-that replaces the one looked up longest ago holds what is touched in T frames, where T is the time in which E pages are
-touched (the characteristic time of Che, Tung, Wang, "Hierarchical Web caching systems", IEEE JSAC 20, 2002): what comes
-back sooner is a hit, what comes back later a miss. Written from docs/datapath.md ("Address translation"), apart from
-the kernels; docs/pcie.md ("Page walks") works it through by hand.
+Page walks: how often the IOMMU's cache misses in a saturated run, and how long a frame's walks take. Rings and buffers
+are swept in order, over and over, so a page is looked up again when its ring has gone round. An LRU cache of E pages
+holds what is touched in T frames, where T is the time in which E different pages are touched (the characteristic time
+of Che, Tung, Wang, "Hierarchical Web caching systems", IEEE JSAC 20, 2002): a page touched again sooner hits, one
+touched later misses. Written from docs/datapath.md ("Address translation"), apart from the kernels; docs/pcie.md ("Page
+walks") works it through by hand.
 
-Misses are counted low: TLPs of one frame that touch a page again are hits, touches of one page come at random intervals
-(even ones would miss more often), and pages that may lie with counted walkers are held beside the E.
+Misses are underestimated: a page touched again by the same frame's TLPs is a hit; touches of a page come at random
+intervals (even ones would miss more often); and with limited walkers the pages of pending walks are held beyond the E.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 def with_waits(config: Config, demand: Demand, ceilings: Sequence[Ceiling]) -> Iterator[Ceiling]:
-    """Add what page walks take to the ceilings, and give those of the walkers and of the Tx buffer behind them."""
+    """Add the time of page walks to the ceilings; then give those of the page walkers and of the Tx buffer."""
     traffic = demand.sought
     walks, walks_beside = page_walks(config, traffic), [page_walks(config, one) for one in demand.beside]
     reads_beside_s = sum((one.reads_s for one in walks_beside), ZERO)
@@ -59,7 +59,7 @@ def with_waits(config: Config, demand: Demand, ceilings: Sequence[Ceiling]) -> I
 
 
 def _tx_buffer(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
-    """Give what the Tx buffer lets through: a frame has its room while it is read, and while the wire sends it."""
+    """Give the Tx buffer's ceiling: a frame occupies it while it is read and while the wire sends it."""
     nic, sizes = config.nic, [(n_bytes - FCS_BYTES, share) for n_bytes, share in traffic.sizes]
     if not traffic.reads:
         return
@@ -88,16 +88,16 @@ def _tx_buffer(config: Config, traffic: Traffic) -> Iterator[Ceiling]:
 
 PAGES_A_LINE = 8  # entries of the page table, 8 B each, in a cache line of 64 B
 _BISECTIONS = 40
-_LATER = 1.125  # how much later than the cache holds a page its ring's round ends at the least: turns are not even
+_LATER = 1.125  # a ring's round must exceed the cache's time by this factor to count as a miss: turns are uneven
 _SIDES = (("tx", "Tx"), ("rx", "Rx"))
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Hold how one ring's memory is touched: `visits` a frame, a share `turn` of which goes on to the next page.
+    """Hold how one ring's memory is touched: `visits` per frame, a share `turn` of which moves on to the next page.
 
-    `region`: "tx_ring", "rx_ring", "tx_buffer" or "rx_buffer". After `n_pages` it begins again. `read_share`: of the
-    visits, those of reads.
+    `region`: "tx_ring", "rx_ring", "tx_buffer" or "rx_buffer". `n_pages`: pages until the sweep starts again.
+    `read_share`: the share of visits by reads.
     """
 
     region: str
@@ -107,21 +107,21 @@ class Sweep:
     read_share: float
 
     def touched(self, frames: float) -> float:
-        """Give the pages that it touches within so many frames, in the mean."""
+        """Give the mean number of pages that it touches within `frames` frames."""
         n_visits = self.visits * frames
         return min(self.n_pages, n_visits if n_visits <= 1 else 1 + (n_visits - 1) * self.turn)
 
     def touched_at_random(self, frames: float) -> float:
-        """Give the same where visits come at random, which are none at times."""
+        """Give the same for visits at random times, of which there may be none."""
         n_visits = self.visits * frames
         at_all = -math.expm1(-n_visits)
         return min(self.n_pages, at_all + (n_visits - at_all) * self.turn)
 
     def missing(self, held_frames: float) -> float:
-        """Give the misses a frame, of a cache that holds what so many frames touch.
+        """Give the misses per frame in a cache that holds what `held_frames` frames touch.
 
-        Where it does not hold what one touches, all depends on the order in which they are touched: steps of frames
-        that are under way together may follow one another. Then only the pages count that a ring goes on to.
+        If it does not even hold what one frame touches, misses depend on the order of touches among the frames that are
+        under way together; then only moves to a next page are counted.
         """
         comes_at_random = held_frames >= 1 and self.visits * held_frames < 1
         again = math.exp(-self.visits * held_frames) if comes_at_random else 0.0
@@ -132,7 +132,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class PageWalks:
-    """Hold the seconds of page walks: of all look-ups, of reads alone, and of Rx descriptor reads.
+    """Hold the seconds of page walks: for all look-ups, for reads only, and for Rx descriptor reads only.
 
     Per frame, or per second where the traffic has a rate of its own.
     """
@@ -143,7 +143,7 @@ class PageWalks:
 
 
 def page_walks(config: Config, traffic: Traffic) -> PageWalks:
-    """Give what a frame of some traffic walks, nothing else being there; nothing without `host.iotlb`."""
+    """Give the page walk time of a traffic's frame, as if it had the IOTLB to itself; 0 without `host.iotlb`."""
     iotlb = config.host.iotlb
     if iotlb is None or not (traffic.sent or traffic.received):
         return PageWalks()
@@ -168,7 +168,7 @@ def page_walks(config: Config, traffic: Traffic) -> PageWalks:
 
 
 def held_frames(sweeps: Sequence[Sweep], entries: int) -> float:
-    """Give the frames in which so many pages are touched, without end where there are no more."""
+    """Give the frames within which `entries` pages are touched; infinite if there are no more pages than that."""
     if sum(sweep.n_pages for sweep in sweeps) <= entries:
         return math.inf
     low, high = 0.0, 1.0
@@ -186,9 +186,9 @@ def held_frames(sweeps: Sequence[Sweep], entries: int) -> float:
 def _misses(
     config: Config, iotlb: Iotlb, traffic: Traffic, sweeps: Sequence[Sweep], held: float, under_way: float
 ) -> list[float]:
-    """Give the misses a frame of each sweep, of a cache that holds what `held` frames touch; so many are under way."""
+    """Give each sweep's misses per frame: the cache holds what `held` frames touch, and `under_way` are in flight."""
     found = [sweep.missing(held) for sweep in sweeps]
-    if iotlb.invalidation == "strict":  # each buffer's pages are walked anew, but for those under way in that page
+    if iotlb.invalidation == "strict":  # each buffer's pages are walked anew, but for buffers in flight in that page
         anew = [one.visits * max(one.turn, 1 / (1 + one.visits * under_way)) for one in sweeps]
         return [
             one if sweep.region.endswith("ring") else max(one, again)
@@ -197,7 +197,7 @@ def _misses(
     if iotlb.invalidation == "deferred":
         unmapped = float(traffic.reads) + float(traffic.written) * float(mean_descriptors(config, traffic.sizes))
         between = iotlb.flush_after / unmapped + under_way
-        if between < held:  # each page that is touched between two flushes misses once
+        if between < held:  # a page touched between two flushes misses once
             return [
                 max(one, sweep.touched_at_random(between) / between) for sweep, one in zip(sweeps, found, strict=True)
             ]
@@ -205,7 +205,7 @@ def _misses(
 
 
 def _walk_fs(iotlb: Iotlb, sweeps: Sequence[Sweep], sweep: Sweep, misses: float) -> float:
-    """Give the time of one of a sweep's walks: shorter where the line of the page table is held."""
+    """Give the mean time of a sweep's walks: shorter where the page table's line is cached."""
     near_fs = iotlb.near_walk_fs
     if not iotlb.walk_lines or near_fs >= iotlb.miss_fs or not misses:
         return iotlb.miss_fs
@@ -216,7 +216,7 @@ def _walk_fs(iotlb: Iotlb, sweeps: Sequence[Sweep], sweep: Sweep, misses: float)
 
 @dataclass(frozen=True)
 class _Counts:
-    """Hold how often a frame reads, and how often the descriptors of each side are touched, in all and by reads."""
+    """Hold per frame: reads, touches of each side's (Tx, Rx) descriptors, and those of them that are reads."""
 
     reads: float
     touches: dict[str, float]
@@ -235,7 +235,7 @@ def _counts(config: Config, traffic: Traffic) -> _Counts:
 
 
 def _sweeps(config: Config, iotlb: Iotlb, traffic: Traffic, counts: _Counts) -> dict[str, list[Sweep]]:
-    """List the sweeps of each station's rings; each sender is taken to use one Tx ring."""
+    """List the sweeps of each station's rings. Approximated: each sender uses one Tx ring."""
     found: defaultdict[str, list[Sweep]] = defaultdict(list)
     n_rings = Counter(station for station, _ in traffic.rx_rings)
     for side, by_station in (("tx", traffic.sent), ("rx", traffic.received)):
@@ -264,7 +264,7 @@ def _of_ring(
         if not touches:
             continue
         moved, n_pages = per_frame * n_bytes / page, -(-ring * n_bytes // page)
-        n = max(min(1.0, touches / total), moved)  # those of one frame follow one another
+        n = max(min(1.0, touches / total), moved)  # one frame's touches of a page come in a row: one visit
         yield Sweep(f"{side}_{name}", frames * n, moved / n if n_pages > 1 else 0.0, n_pages, reads / touches)
     stride = _tx_stride(config) if side == "tx" else config.host.buffer_bytes
     is_read = float(side == "tx")
@@ -278,7 +278,7 @@ def _of_ring(
 
 
 def _pages_of_frame(config: Config, traffic: Traffic, side: str, page: int) -> float:
-    """Give the mean pages in which TLPs of a frame begin, of buffers no smaller than a page."""
+    """Give the mean number of pages in which a frame's TLPs begin, for buffers no smaller than a page."""
     offset, total = config.host.buffer_offset_bytes, 0.0
     for frame_bytes, share in traffic.sizes:
         n_bytes = frame_bytes - FCS_BYTES
@@ -294,7 +294,7 @@ def _pages_begun(address: int, n_bytes: int, boundary_bytes: int, page: int) -> 
 
 
 def _tx_stride(config: Config) -> int:
-    """Give how far apart Tx buffers begin: the least power of two that holds the longest frame."""
+    """Give the distance between Tx buffers: the least power of two that holds the longest frame."""
     longest = max(port.max_frame_bytes for port in config.switch.ports)
     needed = max(config.host.buffer_bytes, config.host.buffer_offset_bytes + longest)
     return 1 << (needed - 1).bit_length()

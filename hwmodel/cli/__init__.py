@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(f"hwmodel: interrupted; {said or 'no result was written'}")
         status = INTERRUPTED
     except BrokenPipeError:
-        # The reader (`head`, a pager) has left. Python flushes stdout once more at exit, into nothing then.
+        # The reader (`head`, a pager) has left. Python flushes stdout again at exit: send that nowhere.
         _send_stdout_nowhere()
         status = RUN_FAILED
     except (RunError, OSError, MemoryError) as error:
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         said = _no_memory(error) if isinstance(error, MemoryError) else str(error)
         _complain(f"hwmodel: {said or type(error).__name__}")
-        if not _flushes(sys.stdout):  # a full disk behind it: as above
+        if not _flushes(sys.stdout):  # stdout is on a full disk: as above
             _send_stdout_nowhere()
         status = RUN_FAILED
     except Exception as error:
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _no_memory(error: MemoryError) -> str:
-    """Say that memory is short; numpy knows of how much, and goes on to describe all of the array's fields."""
+    """Say that memory is short; keep the amount from numpy's message, without its list of the array's fields."""
     wanted = re.match(r"Unable to allocate ([\d.]+ \w+)", str(error))
     how_much = f": {wanted[1]} at once are more than there is" if wanted else ""
     return f"out of memory{how_much}; fewer servers, VFs or queues, and shorter rings, take less"
@@ -75,7 +75,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
     if arguments.command is None:
         parser.print_help(sys.stderr)
         return BAD_INPUT
-    # Only now: with `--help` no command's imports are paid for.
+    # Imported only here, so that `--help` stays fast.
     from hwmodel.cli import commands
 
     status = commands.COMMANDS[arguments.command](arguments)
@@ -84,7 +84,7 @@ def _run_command(argv: Sequence[str] | None) -> int:
 
 @contextlib.contextmanager
 def _warnings_as_lines() -> Iterator[None]:
-    """Print what the library warns of as a line, without the place in its code."""
+    """Print the library's warnings as one line each, without their place in the code."""
     usual = warnings.showwarning
     warnings.showwarning = lambda message, *_where: _complain(f"hwmodel: {message}")
     try:
@@ -94,7 +94,7 @@ def _warnings_as_lines() -> Iterator[None]:
 
 
 def _open_closed_streams() -> None:
-    """Put /dev/null where the process was started without stdout or stderr (`>&-`), which Python has as None."""
+    """Replace missing stdout or stderr (None in Python, after `>&-`) by /dev/null."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open as long as the process
@@ -122,6 +122,6 @@ def _complain(*lines: str) -> None:
 
 
 def _send_stdout_nowhere() -> None:
-    # Suppressed: a stdout without a file descriptor, as when another program calls `main`.
+    # Suppressed: stdout may have no file descriptor, as when another program calls `main`.
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())

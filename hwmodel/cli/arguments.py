@@ -28,7 +28,7 @@ examples:
 
 
 class _OneLineParser(argparse.ArgumentParser):
-    """A parser whose complaint is one line, as every other complaint about input is."""
+    """A parser that complains in one line, like all other complaints about input."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -131,7 +131,7 @@ def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 
 
 def _seed(text: str) -> int:
-    from hwmodel.config.run import MAX_SEED  # with the configuration, which a run needs anyway
+    from hwmodel.config.run import MAX_SEED  # imported with the configuration, which a run needs anyway
 
     return _whole_number(text, 0, MAX_SEED)
 
@@ -181,7 +181,7 @@ def _fraction(text: str, most: int) -> Fraction:
 
 
 def _over(text: str) -> tuple[str, list[float] | None]:
-    """Return what ways are compared over and at which values, None where none are said."""
+    """Return the setting that ways are compared over, and its values, None if none are given."""
     name, are_said, values = text.partition("=")
     if name not in COMPARED_OVER:
         raise argparse.ArgumentTypeError(f"{name[:40]!r} is none of {', '.join(COMPARED_OVER)}")

@@ -1,4 +1,4 @@
-"""What each command does: read the input, call the library, hand what it gives to the outputs.
+"""What each command does: read the input, call the library, pass the result to the outputs.
 
 Each function imports what it needs when it is called: `check` must not wait for numba, nor `run` for matplotlib.
 """
@@ -117,7 +117,7 @@ def _print_relaxed(result: Result) -> None:
 
 
 def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Result], None]) -> None:
-    """Print what a person reads and write the files, as many as can be."""
+    """Print the text and write the files, as many of them as possible."""
 
     def summarize() -> None:
         if STDOUT not in (arguments.json, arguments.report):
@@ -135,7 +135,7 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Re
 
 
 def _read_packets(*frames: Any) -> Any:
-    """Read packets of a capture; the compiler is loaded for those who have rules that look at them, not for others."""
+    """Read packets of a capture; imports on call, so that the compiler is loaded only if rules look at packets."""
     from hwmodel.simulation.offered import read_packets
 
     return read_packets(*frames)
@@ -151,10 +151,10 @@ def check(arguments: Namespace) -> None:
     from hwmodel.workload import build_workload
 
     with _placing_errors(arguments):
-        # What only the load itself can know: rates that no gap can make, captures.
+        # Problems that only building the load reveals: rates that no gap can make, captures.
         build_workload(config, ceiling_frames_per_s(config), _read_packets)
         course_of(config)
-    config.steps(PfDrivers(config))  # what PF drivers grant may contradict what else is there
+    config.steps(PfDrivers(config))  # PF drivers' grants may contradict other settings
     if config.scenario:
         from hwmodel.simulation.offered import with_workloads
         from hwmodel.simulation.scenario import scene_of
@@ -194,7 +194,7 @@ def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:
     """Run one frame alone, and show where its time goes; return the JSON form."""
     from hwmodel import simulation
 
-    sys.stdout.flush()  # what needs no run is not to wait for it
+    sys.stdout.flush()  # show first what needs no run
     simulation.announce_compilation(simulation.entries_of(config), note)
     lone = simulation.lone_frame(config)
     if lone is None:
@@ -204,7 +204,7 @@ def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:
 
 
 def explain(arguments: Namespace) -> None:
-    """Simulate one configuration, then with each resource in turn made larger."""
+    """Simulate one configuration, then each of its relaxations (one resource made larger)."""
     check_page_outputs(arguments, arguments.config)
     config = _load(arguments)
     from hwmodel import explore
@@ -213,7 +213,7 @@ def explain(arguments: Namespace) -> None:
 
 
 def compare(arguments: Namespace) -> None:
-    """Simulate one configuration with each way in which its VMs may reach each other, or that at several values."""
+    """Simulate one configuration with each way in which VMs may reach each other, optionally at several values."""
     check_page_outputs(arguments, arguments.config)
     config = _load(arguments)
     from hwmodel import explore
@@ -258,7 +258,7 @@ def search(arguments: Namespace) -> None:
 
 
 def _explored(find: Callable[..., Found], config: Config, arguments: Namespace, **options: Any) -> Found:
-    """Find something out by many runs of a configuration, as many at once as `--jobs` says."""
+    """Call `find`, which makes many runs of a configuration, `--jobs` of them at once."""
     from hwmodel import simulation
 
     simulation.announce_compilation(simulation.entries_of(config), note)
@@ -416,7 +416,7 @@ def _output_files(arguments: Namespace) -> list[tuple[str, str | None]]:
 
 @contextmanager
 def _placing_errors(arguments: Namespace) -> Iterator[None]:
-    """Put file, line and column before what a step behind the validation finds wrong with a key."""
+    """Add file, line and column to problems with a key that are found after the validation."""
     try:
         yield
     except InputError as error:
@@ -435,7 +435,7 @@ def _require_trace(arguments: Namespace) -> None:
 
 
 def parse_sizes(text: str, option: str = "--sizes") -> tuple[int, ...]:
-    """Return the byte counts in `64,1500,4KiB`; InputError with all that is wrong with them."""
+    """Return the byte counts in `64,1500,4KiB`; raises InputError with all problems."""
     from hwmodel.units import UnitError, parse_bytes
 
     sizes, problems = [], []
@@ -478,7 +478,7 @@ def _figure(value: object, width: int, decimals: int) -> str:
 
 
 def lone_table(lone: LoneTime) -> str:
-    """List the parts that take time, up to the first that is never over."""
+    """List the parts that take time, up to the first that never ends."""
     from hwmodel.results import PART_WORDS
 
     frame, way = lone.frame, lone.frame.way

@@ -1,6 +1,6 @@
 """Completion for shells: a script made from the parser, with the shipped configurations and the keys of `--set`.
 
-The script is complete in itself: nothing of hwmodel runs while somebody types.
+The script is self-contained: hwmodel does not run during completion.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def completion_script(parser: argparse.ArgumentParser, shell: str, names: Sequen
 
 
 def keys_of_schema(schema: Schema) -> list[str]:
-    """Return the dotted keys of a configuration's JSON schema that stand in blocks, without those of lists' entries."""
+    """Return the dotted keys of blocks in a configuration's JSON schema, without keys of list entries."""
     from hwmodel.config.schema import keys_in
 
     return [key for key, *_ in keys_in(schema) if "." in key]
@@ -48,7 +48,7 @@ def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def _preamble(names: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
-    """Return the functions that the actions' completions name, for each shell."""
+    """Return, for each shell, the shell functions that completions call."""
     all_names, all_keys = " ".join(names), " ".join(f"{key}=" for key in keys)
     return {
         "bash": f'{_CONFIG}() {{ compgen -W "{all_names}" -- "$1"; compgen -f -- "$1"; }}\n'

@@ -65,7 +65,7 @@ def _text_of(path: str) -> str:
 
 
 def _of_adapter(config: Config, arguments: Namespace) -> tuple[list[Shown], list[Answer]]:
-    """Return the functions of one adapter, behind a script, and what the script was answered."""
+    """Return one adapter's functions after a script has run, and the script's answers."""
     from hwmodel.config import cards_of, only_server, servers_of
     from hwmodel.config_space.dump import shown_functions
     from hwmodel.config_space.enumeration import configured

@@ -1,7 +1,7 @@
 """`hwmodel cosim`: the co-verification of a switch core in Verilog, without a checkout.
 
-The regression is no part of the package's modules: it is the tree of a checkout, `cocotb_tests/` and the Verilog of
-`rtl/`, which a wheel brings along as the folder `cosim`. Its imports are found when that folder is put on the path.
+The regression is not in the package's modules: it is `cocotb_tests/` and the Verilog of `rtl/` in a checkout, which a
+wheel ships as the folder `cosim`. Its imports work once that folder is on the path.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def cosim(arguments: Namespace) -> int | None:
     out = arguments.out or DEFAULT_OUT
     check_out_folder(out, [], [])
     os.environ[_OUT_VARIABLE] = os.path.abspath(out)
-    # Nothing is written where the regression stands, not even bytecode: not here, and not in the simulator's Python.
+    # Write nothing beside the regression, not even bytecode, neither here nor in the simulator's Python.
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
     regression, length = _regression("command"), arguments.length or "full"
@@ -91,19 +91,19 @@ def _require_packages() -> None:
 
 
 def _regression(module: str) -> Any:
-    """Import a module of the regression from where it stands."""
+    """Import a module of the regression from its folder."""
     package = Path(__file__).resolve().parent.parent
     folder = next((each for each in (package / "cosim", package.parent) if (each / _REGRESSION).is_dir()), None)
     if folder is None:
         raise RunError(f"{package}: the co-verification is not in this installation of hwmodel")
     sys.path.insert(0, str(folder))
-    sys.path.append(os.getcwd())  # for a back-end that its file names as a module
+    sys.path.append(os.getcwd())  # for a back-end given as a module in the current folder
     return importlib.import_module(f"{_REGRESSION}.{module}")
 
 
 @contextlib.contextmanager
 def _stdout_for(json: str | None) -> Iterator[None]:
-    """Leave stdout to the JSON, where that goes there: what pytest prints goes to stderr then."""
+    """Send pytest's output to stderr if the JSON goes to stdout."""
     if json == STDOUT:
         with contextlib.redirect_stdout(sys.stderr):
             yield

@@ -1,4 +1,4 @@
-"""Where results go: files that are tried before the work starts, stdout for `--json -`, a progress bar on stderr."""
+"""Where results go: files (checked before the work starts), stdout for `--json -`, a progress bar on stderr."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 _TO_STDOUT = ("--json", "--report")
-# What waits for stdout is in memory up to this length, and in a file without a name beyond it.
+# Output for stdout is buffered in memory up to this size, beyond it in an unnamed file.
 _SPOOL_BYTES = 64 << 20
 Progress = Callable[[float, str], None]
 _DRAWN_EVERY_S = 0.1
@@ -28,8 +28,8 @@ _DRAWN_EVERY_S = 0.1
 def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[str] = ()) -> None:
     """Raise InputError, a line for each, for output files that could not be written at the end of a long run.
 
-    `outputs` are pairs of option and path, None where the option was not given. An output may not be one of the
-    `inputs` either, nor may two outputs be one file. - is stdout for JSON and pages, and no name for anything else.
+    `outputs` are pairs of option and path, None where the option was not given. No output may be one of the `inputs`,
+    nor may two outputs be the same file. - is stdout for JSON and pages, and invalid for other outputs.
     """
     taken = {os.path.realpath(path): path for path in inputs}
     problems = []
@@ -58,7 +58,7 @@ def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[st
 
 
 def check_out_folder(folder: str, files: Iterable[str], inputs: Iterable[str]) -> None:
-    """Raise InputError, a line for each, for `files` in the folder of --out, there or not, that cannot be written."""
+    """Raise InputError, a line for each, for `files` in the --out folder, existing or not, that cannot be written."""
     real_folder = os.path.realpath(folder)
     if folder and os.path.isdir(real_folder):
         check_outputs([("--out", path) for path in files], inputs)
@@ -72,7 +72,7 @@ def check_out_folder(folder: str, files: Iterable[str], inputs: Iterable[str]) -
 def text_output(path: str | None) -> Iterator[Callable[[str], object] | None]:
     """Give a function that takes text piece by piece, for a file or stdout; None for None.
 
-    The text appears when the `with` block ends well, and not at all on an exception.
+    The text appears only if the `with` block ends without an exception.
     """
     if path is None:
         yield None
@@ -89,13 +89,13 @@ def text_output(path: str | None) -> Iterator[Callable[[str], object] | None]:
 
 
 def say(text: str, *taken: str | None) -> None:
-    """Print what a person reads, unless stdout belongs to one of the outputs `taken`."""
+    """Print a text for people, unless stdout belongs to one of the outputs `taken`."""
     if STDOUT not in taken:
         print(text.rstrip("\n"))
 
 
 def run_label(path: str, overrides: Iterable[str]) -> str:
-    """Return what a page is called: the name of the file that was run, and what `--set` changed."""
+    """Return a page's label: the name of the file that was run, and what `--set` changed."""
     return ", ".join([os.path.basename(path), *overrides])
 
 
@@ -113,9 +113,10 @@ def write_json(value: object, path: str | None) -> None:
 
 
 def write_text(text: str, path: str) -> None:
-    """Write a file that appears whole or not at all, or stdout."""
+    """Write a text to a file, atomically, or to stdout."""
     if path == STDOUT:
-        # By lines: of one large write to a pipe whose reader left, an unbuffered stdout forgets the rest silently.
+        # Line by line: in one large write to a pipe without a reader, an unbuffered stdout would lose the rest
+        # silently.
         sys.stdout.writelines(text.splitlines(keepends=True))
         return
     from hwmodel.atomic_file import write_atomically
@@ -126,7 +127,7 @@ def write_text(text: str, path: str) -> None:
 def write_all(*writers: Callable[[], object]) -> None:
     """Call each writer, even where one before it failed; raise the first failure afterwards.
 
-    What a long run has found is then lost only where it could not be written.
+    So a long run's results are lost only in the outputs that could not be written.
     """
     failures: list[Exception] = []
     for write in writers:
@@ -184,8 +185,8 @@ def progress_bar() -> Iterator[Progress | None]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    # `transient`: the bar goes away when the work is done, so that the summary stands alone. It is drawn from here: a
-    # process with a thread that draws is not copied for the work (`processes.worker`).
+    # `transient`: the bar disappears when the work is done, so that the summary stands alone. `auto_refresh=False`: a
+    # process with a drawing thread cannot be forked for the work (`processes.worker`).
     with Bar(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
         task = bar.add_task("", total=1.0)
         due_s = 0.0

@@ -1,4 +1,4 @@
-"""`hwmodel sweep`, `size`, and `report`: what runs many points of a file, and pages of what is stored."""
+"""`hwmodel sweep`, `size`, and `report`: commands that run many points of a file, and pages of stored results."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def sweep(arguments: Namespace) -> int | None:
             progress=progress,
             note=note,
         )
-    # Of many points all figures take much room; what is printed needs a few of them.
+    # All figures of many points take much memory; the output needs only a few.
     needed = (*SWEEP_SUMMARY_FIGURES, *(SWEEP_PAGE_FIGURES if arguments.report else ()))
     found = load_sweep(done.folder, None if arguments.json else needed)
     files = [str(path) for path in done.files] + [arguments.report] * (arguments.report not in (None, STDOUT))
@@ -66,7 +66,7 @@ def sweep(arguments: Namespace) -> int | None:
 
 
 def size(arguments: Namespace) -> None:
-    """Find the cheapest configuration that meets a target; RunError, behind all output, where none does."""
+    """Find the cheapest configuration that meets a target; RunError, after all output, if none does."""
     check_page_outputs(arguments, arguments.sizing)
     from hwmodel import explore
     from hwmodel.explore.sizing import read_sizing
@@ -109,21 +109,21 @@ def write_sweep_report(sweep: SweepResult, path: str | None) -> None:
 
 
 def _files_of_folder(folder: str) -> list[str]:
-    """Return the files that a sweep keeps in its folder, there or not."""
+    """Return the files that a sweep keeps in its folder, existing or not."""
     from hwmodel.results.explored import CSV_NAME, LEDGER_NAME, PARQUET_NAME
 
     return [str(Path(folder) / name) for name in (LEDGER_NAME, CSV_NAME, PARQUET_NAME)]
 
 
 def check_page_outputs(arguments: Namespace, *inputs: str) -> None:
-    """Raise InputError or RunError where the JSON or the page of a command that reads `inputs` could not be written."""
+    """Raise InputError or RunError if the JSON or page of a command that reads `inputs` could not be written."""
     check_outputs([("--json", arguments.json), ("--report", arguments.report)], inputs)
     if arguments.report is not None:
         require_report_packages()
 
 
 def require_report_packages() -> None:
-    """Raise RunError with the cure where a package is missing that pages need."""
+    """Raise RunError, with the remedy, if a package that pages need is missing."""
     missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
     if missing:
         raise RunError(f"the page needs {' and '.join(missing)}: pip install 'hwmodel[report]'")
@@ -157,9 +157,9 @@ def _report_results(arguments: Namespace) -> None:
 
 
 def _with_known_configuration(result: Result, path: str) -> Result:
-    """Return a result without its configuration, which a line says, where this hwmodel could not run that.
+    """Return a result without its configuration, with a note, if this hwmodel could not run that configuration.
 
-    The page takes apart what stands there, and finds in it only what a configuration may hold.
+    The page interprets the configuration, so it must be valid.
     """
     from hwmodel.config import config_from_mapping
 

@@ -1,7 +1,7 @@
-"""A comparison of ways at several values of one thing: the curves, and where one way begins to give more.
+"""A comparison of ways over several values of one setting: the curves, and where they cross.
 
-Runs at the values come first. Where the order of two ways turns between two of them, and values between can be run,
-runs there bring the crossing nearer: each at the place where a straight line through the two differences is zero.
+The given values are run first. Where the order of two ways changes between two of them, the crossing is found by regula
+falsi, if values between can be run: each run is at the zero of a straight line through both differences.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from hwmodel.explore.side_by_side import Progress, all_outcomes
 from hwmodel.explore.ways import WAYS, Way, figures_of, left_out_ways, reason_of, ways_of
 from hwmodel.results.comparison import ComparedValue, Crossing, Curves, WayFigures
 
-ROUNDS = 6  # of runs towards crossings; each of them is within some percent of its place before that
-CLOSE = 0.01  # of the value: a crossing between two that are no further apart is found
+ROUNDS = 6  # of runs towards crossings; each crossing is within a few percent of its place before the last
+CLOSE = 0.01  # of the value: a crossing is found when the values around it are no further apart
 
 
 @dataclass(frozen=True)
 class Over:
-    """Hold what may vary: the key that it sets, and values where none are said.
+    """Hold a setting that may vary: the key that it sets, and its default values.
 
-    `step`: the grid of values that can be run between two of them; 0: none can, as there are no three lanes.
-    `changes`: what a value sets.
+    `step`: grid of the values that can be run in between; 0: none can (a link has no three lanes). `changes`: the keys
+    that a value sets.
     """
 
     name: str
@@ -73,10 +73,10 @@ def compare_over(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Curves:
-    """Simulate a configuration with each way at several values of something; return the curves and where they cross.
+    """Simulate a configuration with each way at several values of a setting; return the curves and crossings.
 
-    `name`: one of `OVER`; `values`: ascending, its own where None. A value that the configuration cannot have is left
-    out with the reason. Raises InputError where no way is left at any, or the name is unknown.
+    `name`: one of `OVER`; `values`: in any order, the default ones where None. A value that the configuration cannot
+    have is left out with the reason. Raises InputError if no way can be run at any value, or for an unknown name.
     """
     if name not in OVER:
         raise InputError(f"--over {name}: is none of {', '.join(OVER)}")
@@ -103,7 +103,7 @@ def compare_over(
 
 
 class _Runs:
-    """What has been run: by value, and by way."""
+    """Hold what has been run, by value and way."""
 
     def __init__(self, config: Config, over: Over, jobs: int, progress: Progress | None) -> None:
         self._config, self._over, self._jobs, self._progress = config, over, jobs, progress
@@ -113,7 +113,7 @@ class _Runs:
         self._configs: dict[float, dict[Way, Config]] = {}
 
     def _ways(self, value: float) -> dict[Way, Config]:
-        """Return the configuration at a value with each of its ways; none where there is no such configuration."""
+        """Return the configuration at a value with each way; empty if the configuration cannot have the value."""
         if value not in self._configs:
             self._configs[value], self.figures[value], self.left_out[value] = {}, {}, {}
             try:
@@ -124,7 +124,7 @@ class _Runs:
         return self._configs[value]
 
     def run(self, wanted: Iterable[tuple[float, Sequence[str] | None]], what: str) -> None:
-        """Run the ways at the values, those that are named or all, each once."""
+        """Run the named ways, or all, at the values, unless they were run already."""
         todo: dict[tuple[float, str], tuple[Way, Config]] = {}
         for value, names in wanted:
             for way, config in self._ways(value).items():
@@ -143,7 +143,7 @@ class _Runs:
         return here[one].lead_over(here[other]) if one in here and other in here else 0.0
 
     def difference(self, value: float, one: str, other: str) -> float | None:
-        """Return the difference in Gb/s, 0 where it may be chance; None where one of the two has no rate."""
+        """Return the difference in Gb/s, 0 if it may be chance; None if one of the two has no rate."""
         here = self.figures[value]
         first, second = here.get(one), here.get(other)
         if first is None or second is None or first.gbps is None or second.gbps is None:
@@ -165,7 +165,7 @@ class _Runs:
 
 @dataclass
 class Turn:
-    """Two ways whose order turns between two values: at `low` the second gives more, at `high` the first."""
+    """Bracket a crossing of two ways: at `low` the second one gives more, at `high` the first one."""
 
     ways: tuple[str, str]
     low: float
@@ -181,20 +181,20 @@ class Turn:
 
     @property
     def estimate(self) -> float:
-        """Return where a straight line through both differences is zero."""
+        """Return the zero of a straight line through both differences."""
         if self.at is not None:
             return self.at
         return self.low + (self.high - self.low) * self.low_lead / (self.low_lead - self.high_lead)
 
     def next_value(self, step: float) -> float:
-        """Return the value to run next: the estimate, on a step and between both ends."""
+        """Return the value to run next: the estimate, rounded to the grid and strictly between both ends."""
         steps = round(self.estimate / step)
         least, most = round(self.low / step) + 1, round(self.high / step) - 1
         return round(float(max(least, min(most, steps)) * step), 9)
 
     def learn(self, value: float, lead: float | None) -> None:
-        """Move an end to a value that has been run; halve the other's difference where the same end moves again."""
-        if not lead:  # chance, or one of them cannot be run: nothing nearer can be told
+        """Move one end to a value that was run; if that end moves twice in a row, halve the other's lead (Illinois)."""
+        if not lead:  # alike within chance, or one way cannot be run: this is as near as it gets
             self.at = value if lead is not None else self.estimate
             return
         side = 1 if lead > 0 else -1
@@ -207,7 +207,7 @@ class Turn:
         self._last_side = side
 
     def crossing(self, found: _Runs, step: float) -> Crossing:
-        """Return what is said of it."""
+        """Return the crossing as far as it is known."""
         nearest = min(
             (value for value, here in found.figures.items() if {*self.ways} <= here.keys()),
             key=lambda value: abs(value - self.estimate),
@@ -224,7 +224,7 @@ class Turn:
 
 
 def _turns(found: _Runs, values: Sequence[float]) -> list[Turn]:
-    """Return where the order of two ways turns; values at which they are alike lie between."""
+    """Return the brackets in which the order of two ways changes; values at which two are alike are passed over."""
     return [
         turn
         for one, other in combinations((way.name for way in WAYS), 2)

@@ -1,6 +1,6 @@
-"""What becomes of frames between VMs that policy keeps apart, in each way: pairs that it forbids, and a run of each.
+"""What becomes, in each way, of frames between VMs that policy keeps apart: forbidden pairs, and a run of each.
 
-Where policy acts is told by the way; whether a frame meets it on its way is measured.
+The way says where policy acts; whether a frame passes that place is measured.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hwmodel.config.switch import AclEntry, Port
     from hwmodel.results import Result
 
-# Of a run that tells what is delivered: some 200 frames, and time for what waits for batches and timers.
+# For runs that measure delivery: some 200 frames, long enough for batches and timers to complete.
 RATE, DURATION = "200Kpps", "1ms"
 
 
@@ -38,10 +38,10 @@ class Pair(NamedTuple):
 
 
 def forbidden_pairs(config: Config, bridged: Config | None) -> tuple[Pair, ...]:
-    """Return the first pair of VMs of one adapter that each place forbids; none where a place forbids none.
+    """Return, for each place where policy acts, the first pair of VMs of one adapter that it forbids, if any.
 
-    `bridged`: the configuration with a way over the bridge, None where it has none. The bridge forbids by `policy`; the
-    switch by `switch.acl`, or as the receiver is not in the sender's VLAN and no bridge makes one of both.
+    `bridged`: the configuration with a way over the bridge, None if there is none. The bridge forbids by `policy`; the
+    switch by `switch.acl`, or because the receiver is not in the sender's VLAN and no bridge translates VLANs.
     """
     found = [next(_forbidden_at_switch(config), None)]
     if bridged is not None and any(
@@ -94,7 +94,7 @@ def _is_denied(entries: Sequence[AclEntry], sender: Port, target: Port, packet: 
 
 
 class MadeUpPacket(NamedTuple):
-    """Hold what a made-up frame says behind its type, where it is of IP: the ends of a TCP connection."""
+    """Hold what follows the EtherType of a generated frame: for IP, the ends of a TCP connection."""
 
     ethertype: int
     source: IPv4Address | IPv6Address | None = None
@@ -104,14 +104,14 @@ class MadeUpPacket(NamedTuple):
 
     @classmethod
     def between(cls, book: HeaderBook | None, source_name: str, target_name: str) -> MadeUpPacket:
-        """Return what the frames of one VM to another say; without a book of headers with addresses nothing."""
+        """Return the packet of one VM's frames to another; without a header book, one that is not IP."""
         if book is None:
             return cls(EtherType.LOCAL_EXPERIMENT_1)
         source, destination, *ports = book.connection(source_name, target_name)
         return cls(EtherType.IPV4 if source.version == 4 else EtherType.IPV6, source, destination, *ports)
 
     def is_as_asked(self, entry: AclEntry, sender: Port) -> bool:
-        """Tell whether it is what an entry asks for behind the type."""
+        """Tell whether an access list entry's conditions on the packet match."""
         own = sender.ips or ()
         return (
             self.ethertype in entry.packet_types
@@ -132,7 +132,7 @@ def _is_within(port: int, span: tuple[int, int] | None) -> bool:
 
 
 def with_pair_alone(config: Config, pair: Pair) -> Config | None:
-    """Return a configuration in which one VM sends to the other, at random times, and nobody else; None without one."""
+    """Return a configuration in which only one VM sends, at random times, to the other; None if it is invalid."""
     changes: dict[str, object] = {
         "scenario": [],
         "workload.pattern": "flows", "workload.flows": [[pair.source, pair.target, RATE]],

@@ -1,4 +1,4 @@
-"""Simulate several configurations side by side, and rank what making each resource larger gains."""
+"""Simulate several configurations in parallel, and rank the gains from making each resource larger."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Simulator = Callable[[Sequence[Config], int], Iterator[tuple[int, Outcome]]]  # 
 
 
 def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int, Outcome], None, None]:
-    """Simulate each configuration; give (its position, its outcome) as they are done.
+    """Simulate each configuration; give (position, outcome) of each as it finishes.
 
-    `jobs`: processes that simulate at once; the outcomes do not depend on it, the order in which they come does.
+    `jobs`: processes that simulate at once; outcomes do not depend on it, only their order does.
     """
     check_jobs(jobs)
     if jobs == 1 or len(configs) <= 1:
@@ -42,7 +42,7 @@ def outcomes_of(configs: Sequence[Config], jobs: int = 1) -> Generator[tuple[int
 def all_outcomes(
     configs: Sequence[Config], jobs: int, progress: Progress | None, *, n_before: int = 0, stage: str = ""
 ) -> list[Outcome]:
-    """Simulate each configuration, and tell `progress` how many runs are done, `n_before` others among them."""
+    """Simulate each configuration, and tell `progress` how many runs are done, including `n_before` earlier ones."""
     found, n_all = {}, n_before + len(configs)
     with closing(outcomes_of(configs, jobs)) as runs:
         for n_done, (number, outcome) in enumerate(runs, start=n_before + 1):
@@ -67,9 +67,9 @@ def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
     """Simulate a configuration and each of its relaxations; return its result with `relaxed` filled in, ranked.
 
     `config` may be a file's name or a shipped one, as for `simulate`. Where the run names several resources as equally
-    full, all of them made larger at once are among the relaxations.
-    `jobs`: processes that simulate at once; the result does not depend on it. Raises what `simulate` raises for the
-    configuration itself; a relaxation that cannot be run says so, behind the others.
+    full, one more relaxation makes all of these larger at once. `jobs`: processes that simulate at once; the result
+    does not depend on it. Raises what `simulate` raises for the configuration itself; relaxations that cannot be run
+    come last, with the reason in `failure`.
     """
     config = as_config(config)
     relaxations = relaxations_of(config)
@@ -92,7 +92,7 @@ def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck
 
 
 def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxed:
-    """Compare a run with one resource made larger, or why there is none, with the run as it is."""
+    """Compare a run with one resource made larger (or the reason why it failed) with the original run."""
     is_named = relaxation.is_of(result.bottleneck)
     resource = result.bottleneck.resource if is_named else _busiest(result, relaxation.resources)
     if isinstance(other, str):
@@ -113,7 +113,7 @@ def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxe
 
 
 def _gain_interval(gain: float | None, result: Result, other: Result) -> tuple[float, float] | None:
-    """Give the 95 % interval of a gain; None where one of the two has none."""
+    """Give the 95 % interval of a gain; None if one of the two runs has none."""
     before, after = uncertainty(result), uncertainty(other)
     if gain is None or before is None or after is None:
         return None
@@ -122,7 +122,7 @@ def _gain_interval(gain: float | None, result: Result, other: Result) -> tuple[f
 
 
 def uncertainty(result: Result) -> float | None:
-    """Give half the 95 % interval of the throughput as a share of it; None where there is none."""
+    """Give the relative half width of the throughput's 95 % interval; None without an interval."""
     gbps = result.throughput_gbps()
     outward = () if result.bridges else ("wire.tx_gbps",)
     inward = ("totals.gbps",) if result.totals.gbps else ()  # else all goes to the wire
@@ -133,7 +133,7 @@ def uncertainty(result: Result) -> float | None:
 
 
 def _busiest(result: Result, resources: Sequence[str]) -> str:
-    """Return the busier of two that one key makes larger, such as the directions of the link."""
+    """Return the busiest of the resources that one key makes larger, such as the link's directions."""
     busy = dict(result.utilization)
     for adapter in result.adapters if isinstance(result, SystemResult) else ():
         busy |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
@@ -145,5 +145,5 @@ def _change(before: float | None, after: float | None) -> float | None:
 
 
 def _rank(relaxed: Relaxed) -> tuple[bool, float, bool, float]:
-    """Put failures last, the greatest gain in tenths of a percent first; of equal ones the named, then the fastest."""
+    """Rank by gain in tenths of a percent, failures last; at a tie the bottleneck named, then the least latency."""
     return bool(relaxed.failure), -round(relaxed.gain or 0.0, 3), not relaxed.is_bottleneck, relaxed.p50_change or 0.0

@@ -41,7 +41,7 @@ def study_schema(what: str) -> Schema:
     """Return the JSON schema of sweep files (`sweep`) or of sizing files (`sizing`)."""
     configuration = json_schema()
     keys = dict(_keys_of(configuration))
-    # Below lists and names that a user gives, such as switch.ports.vf0, any key may stand.
+    # Below lists and user-given names, such as switch.ports.vf0, any key is accepted.
     inner = f"^({'|'.join(sorted(map(re.escape, _named_parts(configuration))))})\\."
     definitions = configuration.pop("$defs")
     blocks = configuration["properties"]
@@ -147,7 +147,7 @@ def _keys_of(configuration: Schema) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _named_parts(configuration: Schema) -> set[str]:
-    """Return the keys whose values hold blocks by names that a user gives."""
+    """Return the keys whose values are blocks by user-given names."""
     return {
         key
         for key, _, value in keys_in(configuration)

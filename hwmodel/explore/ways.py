@@ -1,7 +1,7 @@
 """The ways in which VMs of a server reach each other, and one configuration simulated with each.
 
-A way changes how frames between VMs are switched, and nothing else: VMs, load, link, adapter and host are those of the
-configuration. What a way cannot be is left out, with the reason.
+A way changes only how frames between VMs are switched: VMs, load, link, adapter and host stay as configured. Ways that
+the configuration cannot have are left out, with the reason.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ WIRES = ("wire.tx", "wire.rx")
 
 @dataclass(frozen=True)
 class Way:
-    """Hold a way: the mode of the adapters' switches, who has the queues, and where policy acts on frames of VMs.
+    """Hold a way: the adapters' switch mode, who owns the queues (`nic_mode`), and where policy acts on VMs' frames.
 
-    `passed_by`: how a virtual switch in the host's memory passes frames on; None where there is none.
+    `passed_by`: how a virtual switch in the host's memory passes frames on ("pointer" or "copy"); None without one.
     """
 
     name: str
@@ -92,24 +92,24 @@ def compare(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
 
 
 def ways_of(config: Config) -> tuple[dict[Way, Config], dict[str, str]]:
-    """Return the configuration with each way that it allows, and by the names of the others the reason."""
+    """Return the configuration with each way that it allows, and the reason against each other way, by name."""
     made = {way: _made(config, way) for way in WAYS}
     configs = {way: one for way, one in made.items() if not isinstance(one, str)}
     return configs, {way.name: one for way, one in made.items() if isinstance(one, str)}
 
 
 def reason_of(error: InputError) -> str:
-    """Return the first line of what is wrong without its place, which is of what was altered here."""
+    """Return an error's first line without its place, which refers to keys that were changed here."""
     return error.lines[0].partition(": ")[2] or error.lines[0]
 
 
 def left_out_ways(reasons: Mapping[str, str]) -> tuple[LeftOutWay, ...]:
-    """Return what is said of the ways that were not run."""
+    """Return a record for each way that was not run."""
     return tuple(LeftOutWay(way=name, reason=reason) for name, reason in reasons.items())
 
 
 def _made(config: Config, way: Way) -> Config | str:
-    """Return the configuration with a way, or why there is none."""
+    """Return the configuration with a way, or the reason why it cannot have it."""
     reason = _lacking(config, way)
     if reason is not None:
         return reason
@@ -129,7 +129,7 @@ def _lacking(config: Config, way: Way) -> str | None:
 
 
 def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
-    """Give what a way changes: a bridge that can control others' tags is a learning one for those that have none."""
+    """Give the keys that a way changes; in ways without station tags a controlling bridge becomes a learning one."""
     yield "switch.mode", way.mode
     yield "nic.mode", way.nic_mode
     if way.passed_by is not None:
@@ -147,9 +147,9 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
 
 
 def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, Any]]:
-    """Give what puts a virtual switch between VMs that stay on their cores; its own core is one more, if none is said.
+    """Give the keys that add a virtual switch; VMs keep their cores, and it gets an extra one unless it has its own.
 
-    No bridge stands between; what leaves by the wire goes by the switch's uplink.
+    Bridges are removed; frames for the wire leave by the switch's uplink.
     """
     yield from ((key, None if key == "bridge" else []) for key in ("bridge", "bridges") if getattr(config, key))
     if not uses_wire(config.workload.model_dump(mode="json", by_alias=True)):
@@ -157,7 +157,7 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
     own = config.host.virtual_switch
     said = {} if own is None else own.model_dump(mode="json", by_alias=True)
     if own is not None and own.pass_by != passed_by:
-        said |= {"preset": None}  # which is of the other
+        said |= {"preset": None}  # the preset is for the other kind
         del said["byte_time"]
     if own is None or not (config.has_virtual_switch or config.is_written("host.virtual_switch.cores")):
         said["cores"] = [config.host.cores]
@@ -168,7 +168,7 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
 
 
 def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[ForbiddenPair] = ()) -> WayFigures:
-    """Return what a run gave, as a comparison has it; `forbidden`: what was measured of pairs that policy forbids."""
+    """Return a run's figures for a comparison; `forbidden`: the measurements of pairs that policy forbids."""
     cores, gbps, share = result.cpu.cores_busy, result.throughput_gbps(), uncertainty(result)
     latency_of, latency = result.told_latency()
     return WayFigures(
@@ -191,7 +191,7 @@ def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[For
 
 
 def _pcie_bytes(result: Result) -> float | None:
-    """Return the bytes that a delivered frame costs on all links, both directions, DLLPs too and clock skips not."""
+    """Return the bytes per delivered frame on all links, both directions, with DLLPs but without clock skips."""
     adapters = result.adapters if isinstance(result, SystemResult) else (result,)
     directions = [each for adapter in adapters for each in (adapter.pcie.up, adapter.pcie.down)]
     if len(adapters) == 1:
@@ -202,7 +202,7 @@ def _pcie_bytes(result: Result) -> float | None:
 
 
 def _wire_bytes_in_window(config: Config, result: Result) -> float | None:
-    """Return the bytes that a delivered frame takes on an adapter's wires, as a window has them."""
+    """Return the bytes per delivered frame on an adapter's wires, as measured in the window."""
     n_frames, window_s = result.window_frames, result.window.duration_ns / 1e9
     names = [at_port(port, name) for port in config.port.names for name in WIRES]
     shares = sum(result.utilization.get(name, 0.0) for name in names)
@@ -210,16 +210,17 @@ def _wire_bytes_in_window(config: Config, result: Result) -> float | None:
 
 
 def _wire_bytes(config: Config, result: Result) -> float | None:
-    """Return the bytes that an offered frame takes on all adapters' wires, out and in, by the closed form's ceilings.
+    """Return the bytes per offered frame on all adapters' wires, out and in, from the closed form's ceilings.
 
-    A window counts frames as they are delivered, which is by batches, so its own quotient is some batches off.
+    A window counts deliveries, which come in batches, so its quotient would be off by some batches.
     """
     if result.closed_form is None:
         return None
-    # What is too much for an uplink is dropped, and what comes at a rate of its own is beside what is offered.
+    # The closed form does not fit where an uplink drops frames, or where frames of a given rate go beside those
+    # offered.
     if config.has_virtual_switch or (config.workload.external is not None and not isinstance(result, SystemResult)):
         return _wire_bytes_in_window(config, result)
-    rates_bps: dict[str, int] = {}  # of what carries frames out of an adapter, and into it
+    rates_bps: dict[str, int] = {}  # of the resources that carry frames out of an adapter and into it
     for server in servers_of(config):
         names = [f"{server.prefix}{at_port(port, name)}" for port in server.config.port.names for name in WIRES]
         rates_bps |= dict.fromkeys(names, server.config.port.rate_bps)

@@ -1,4 +1,4 @@
-"""Each resource of a configuration made larger: what one run can be compared with to see what limits it."""
+"""Relaxations: a configuration with one resource each made larger, to compare a run with and see what limits it."""
 
 from hwmodel.relaxations.relaxation import Relaxation, relaxations_of, together
 

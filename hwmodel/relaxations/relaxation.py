@@ -1,4 +1,4 @@
-"""Each resource made larger: of the load, of each server, of the bridge, with all that goes with it."""
+"""The relaxations of a configuration: load, servers' and bridges' resources made larger, with all dependent keys."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from hwmodel.config import Config, Server
     from hwmodel.results import Bottleneck
 
-INSIDE = ("pcie.up", "pcie.down")  # where hosts share an adapter, its link stands for the one inside that each has
+INSIDE = ("pcie.up", "pcie.down")  # with a shared adapter, its link stands for each host's link inside
 
-# Names that stand for several things, each with keys of its own.
+# Names that stand for several resources, each with keys of its own.
 _OF_SEVERAL_KEYS = ("pcie.credits", "rx.descriptors", "rate_limit", "driver.tx", "driver.rx")
 
 _OF_SERVER = re.compile(r"servers\.(?P<host>[^.]+)(\.adapters\.(?P<adapter>[^.]+))?\.set\.(?P<key>.+)")
@@ -42,10 +42,10 @@ _OF_SERVER = re.compile(r"servers\.(?P<host>[^.]+)(\.adapters\.(?P<adapter>[^.]+
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """Hold what makes a resource larger: the `resources` that it stands for, `changes` of keys, `config` with them.
+    """Hold what makes a resource larger: the `resources` affected, the `changes` of keys, the changed `config`.
 
-    `own_changes`: those of a server as its own configuration has the keys; `servers`: the names of the servers that are
-    alike and change alike, where there are several.
+    `own_changes`: a server's changes, with the keys as in its own configuration; `servers`: if several alike servers
+    change together, their names.
     """
 
     resources: tuple[str, ...]
@@ -56,12 +56,12 @@ class Relaxation:
 
     @property
     def own_keys(self) -> tuple[str, ...]:
-        """Return the keys that change, as the server's own configuration has them."""
+        """Return the keys that change, as in the server's own configuration."""
         return tuple(key for key, _, _ in self.own_changes)
 
     @property
     def text(self) -> str:
-        """Say what changes: `pcie.lanes: 4 -> 8`; of many keys the first two, of servers that are alike once.
+        """Say what changes: `pcie.lanes: 4 -> 8`; of many keys the first two, alike servers' changes once.
 
         Keys that change together are joined by `with`: such texts stand in lists with commas.
         """
@@ -74,7 +74,7 @@ class Relaxation:
         return shown if len(servers) < 2 else f"{shown} in each of {', '.join(servers)}"
 
     def is_of(self, bottleneck: Bottleneck) -> bool:
-        """Tell whether this makes the bottleneck larger; of credits, descriptors, rates the kind that lacks."""
+        """Tell whether this relaxes the bottleneck; for credits, descriptors and rates, the very kind that is short."""
         if bottleneck.resource not in self.resources:
             return False
         has_kinds = bottleneck.resource.endswith(_OF_SEVERAL_KEYS)
@@ -82,7 +82,7 @@ class Relaxation:
 
 
 def _alike_in_all(changes: Sequence[Change]) -> tuple[Sequence[Change], Sequence[str]]:
-    """Return changes as one server has their keys, with the servers, where all change alike; else as they are."""
+    """Return changes under one server's own keys, with the servers, if all change alike; else unchanged."""
     by_change: dict[Change, list[str]] = {}
     for key, old, new in changes:
         found = _OF_SERVER.fullmatch(key)
@@ -97,11 +97,12 @@ def _alike_in_all(changes: Sequence[Change]) -> tuple[Sequence[Change], Sequence
 
 
 def relaxations_of(config: Config, among: Sequence[Bottleneck] | None = None) -> list[Relaxation]:
-    """Give every way to make one resource of a configuration larger: the load, each server's in turn, the bridge's.
+    """Give all relaxations of a configuration: the load's, each server's in turn, the bridge's.
 
-    Those of a server are in the order of the datapath. Left out is what is infinite already, cannot be larger in this
-    model, or does not fit to the other keys. The device's own limits do not hold: `nic.preset` is null. `among`: only
-    those of such bottlenecks, of which the load is one; each makes a configuration, 2 ms, and of many servers long.
+    A server's are in the order of the datapath. Resources that are infinite, cannot be larger in this model, or would
+    contradict other keys are left out. The device's own limits are lifted: `nic.preset` is null. `among`: only those
+    that relax one of these bottlenecks (the load counts as one), since building a configuration takes 2 ms, and longer
+    with many servers.
     """
     config = _with_load_of_its_own(config)
     found: list[Relaxation] = []
@@ -121,9 +122,9 @@ def relaxations_of(config: Config, among: Sequence[Bottleneck] | None = None) ->
 
 
 def together(config: Config, relaxations: Sequence[Relaxation], names: Sequence[str] = ()) -> Relaxation | None:
-    """Make several resources larger at once; None if they do not fit together.
+    """Make several resources larger at once; None if the result is invalid.
 
-    Of those that one key makes larger, as both directions of the link, the one that is among `names` is told.
+    Where one key makes several resources larger, as both link directions, the one among `names` is named.
     """
     resources = tuple(next((one for one in each.resources if one in names), each.resources[0]) for each in relaxations)
     changes = tuple(change for relaxation in relaxations for change in relaxation.changes)
@@ -132,9 +133,9 @@ def together(config: Config, relaxations: Sequence[Relaxation], names: Sequence[
 
 
 def _resources(config: Config) -> list[Relaxation]:
-    """Give what each change makes larger, not yet made: servers that are alike change together.
+    """List all relaxations without building their configurations; alike servers change together.
 
-    What several adapters of a server share stands once, with the names that it has at each.
+    A resource shared by several adapters of a server is listed once, with its name at each.
     """
     found: dict[tuple[Change, ...], Relaxation] = {}
     for alike in _alike(servers_of(config)):
@@ -163,7 +164,7 @@ def _resources(config: Config) -> list[Relaxation]:
 
 
 def _alike(servers: Iterable[Server]) -> list[list[Server]]:
-    """Put servers together whose hosts and adapters differ in nothing but their stations' addresses."""
+    """Group servers whose hosts and adapters differ only in their stations' addresses."""
     groups: list[list[Server]] = []
     for server in servers:
         group = next((group for group in groups if _is_alike(group[0].config, server.config)), None)
@@ -179,7 +180,7 @@ def _is_alike(one: Config, other: Config) -> bool:
 
 
 def _load_of_faster_ports(config: Config, servers: Sequence[Server]) -> Iterator[Change]:
-    """Keep a load that is a share of the ports' rates what it was in frames, where servers' ports are faster."""
+    """Keep a load given as a share of the ports' rates constant in frames when servers' ports get faster."""
     share = config.workload.load.share
     if share:
         rate_bps = port_rate_bps(servers_of(config))
@@ -188,9 +189,9 @@ def _load_of_faster_ports(config: Config, servers: Sequence[Server]) -> Iterator
 
 
 def _is_written(key: str, known: str) -> bool:
-    """Tell whether a key is the one that a bottleneck names, NAME and NUMBER in it standing for any.
+    """Tell whether a key matches one that a bottleneck names, in which NAME and NUMBER are wildcards.
 
-    Where it names one of the driver of all, that is also the one of a VM's own.
+    A key of the common driver also matches that of a VM's own driver.
     """
     if known == key_of_all(key):
         return True
@@ -207,11 +208,11 @@ def _changed(config: Config, changes: Sequence[Change]) -> Config | None:
     try:
         return config_from_mapping(config.resolved(), no_devices | {key: new for key, _, new in changes})
     except InputError:
-        return None  # such as rings longer than there is room for
+        return None  # such as rings longer than allowed
 
 
 def _with_load_of_its_own(config: Config) -> Config:
-    """Write a load that is a share of the ceiling as one of the port rate: the ceiling is not what it was."""
+    """Convert a load in % of the ceiling to one of the port rate, since a relaxation changes the ceiling."""
     workload = config.workload
     ceiling = ceiling_frames_per_s(config)
     if ceiling is None:

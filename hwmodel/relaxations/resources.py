@@ -31,12 +31,12 @@ _LEAST_PREFETCH = 8
 _MOST_WALKERS = 64
 _LONGEST_BURST_BYTES = 4096  # on a bus
 
-Change = tuple[str, Any, Any]  # a dotted key, its value and the larger one, as users write them
+Change = tuple[str, Any, Any]  # (dotted key, value, changed value), as users write them
 ChangesOf = Callable[["Config"], Iterator[Change]]
 
 
 WIRE = ("wire.tx", "wire.rx")
-# What a virtual switch in the host's memory has of it; the adapter's rest has no part in it.
+# The resources that remain with a virtual switch in the host's memory; the adapter's others are not used.
 OF_A_VIRTUAL_SWITCH = (
     "host.cores", "vswitch", "host.memory", "nic.tx_ring", "rx.descriptors", "driver.moderation", "driver.wakeup_time",
     "interrupt batches",
@@ -44,7 +44,7 @@ OF_A_VIRTUAL_SWITCH = (
 CORE = ("driver.tx", "driver.rx")
 # What a core does for a frame, a byte, a write to a register and an interrupt.
 CORE_TIMES = ("frame_time", "pass_time", "byte_time", "pass_byte_time", "doorbell_time", "interrupt_time", "exit_time")
-# Times that keep nobody busy, and that rings, tags and buffers bridge.
+# Times that occupy no resource; rings, tags and buffers cover them.
 _LATENCIES = (
     "host.read_latency", "host.write_latency", "host.remote_latency", "driver.moderation", "driver.wakeup_time",
     "nic.writeback_timeout", "pcie.propagation",
@@ -56,7 +56,7 @@ def _lanes(config: Config) -> Iterator[Change]:
 
 
 def _wider(block: str, link: Pcie | TreeSwitch) -> Iterator[Change]:
-    """Double the lanes of a link, or where it has no more make it of the next generation."""
+    """Double the lanes of a link, or, at the most lanes, take the next generation."""
     wider = [lanes for lanes in LANE_WIDTHS if lanes >= FACTOR * link.lanes]
     if wider:
         yield f"{block}.lanes", link.lanes, wider[0]
@@ -87,7 +87,7 @@ def _credits(*names: str) -> ChangesOf:
 
 
 def doubled(key: str, attribute: str = "", write: Callable[[int], Any] = int) -> ChangesOf:
-    """Double a key; nothing where it is null, or its block. `attribute`: its name in the configuration, if another."""
+    """Double a key, unless it or its block is null. `attribute`: its name in the configuration, if different."""
 
     def changes(config: Config) -> Iterator[Change]:
         *blocks, name = key.split(".")
@@ -100,7 +100,7 @@ def doubled(key: str, attribute: str = "", write: Callable[[int], Any] = int) ->
 
 
 def halved_time(key: str) -> ChangesOf:
-    """Halve a time, of a driver's that of VMs with their own too; nothing where it is 0."""
+    """Halve a time, for a driver's also those of VMs with their own driver; nothing where it is 0."""
 
     def changes(config: Config) -> Iterator[Change]:
         block, _, name = key.partition(".")
@@ -123,17 +123,17 @@ def _halved_batches(*keys: str) -> ChangesOf:
 
 
 def _blocks(config: Config, name: str) -> Iterator[tuple[str, Any]]:
-    """Give a block with its name, and behind the drivers' those of VMs with their own."""
+    """Give a block with its name; after `driver`, also the drivers of VMs that have their own."""
     yield name, getattr(config, name)
     for vm, own in config.driver.vms.items() if name == "driver" else ():
         yield f"driver.vms.{vm}", own
 
 
 def _faster_cores(config: Config) -> Iterator[tuple[Change, ...]]:
-    """Halve what cores do, a time by itself: of VMs with the server's driver, then of each group with another."""
+    """Halve each core time by itself: for VMs with the server's driver, then for each group with another one."""
     groups: dict[object, list[tuple[str, Any]]] = {}
     blocks = list(_blocks(config, "driver"))
-    for where, driver in blocks[1:] if len(blocks) > config.nic.vfs + 1 else blocks:  # where the PF has one, all have
+    for where, driver in blocks[1:] if len(blocks) > config.nic.vfs + 1 else blocks:  # all have one
         groups.setdefault(driver.behaviour if where != "driver" else None, []).append((where, driver))
     for group in groups.values():
         for name in CORE_TIMES:
@@ -145,7 +145,7 @@ def _faster_cores(config: Config) -> Iterator[tuple[Change, ...]]:
 
 def _rx_prefetch(config: Config) -> Iterator[Change]:
     nic = config.nic
-    if config.switches_in_memory:  # which reads no descriptors ahead
+    if config.switches_in_memory:  # a virtual switch prefetches no descriptors
         return
     prefetch = max(FACTOR * nic.rx_prefetch, _LEAST_PREFETCH)
     yield "nic.rx_prefetch", nic.rx_prefetch, prefetch
@@ -167,7 +167,7 @@ def _rate_limits(config: Config) -> Iterator[Change]:
 
 
 def doubled_values(values: Mapping[str, int | None], write: Callable[[int], Any]) -> Iterator[Change]:
-    """Double values, by their keys, as `write` writes them for users; those that are None or 0 are no limits."""
+    """Double values, by key, formatted by `write`; None and 0 are left out, as they are no limits."""
     for key, value in values.items():
         if value:
             yield key, write(value), write(FACTOR * value)
@@ -179,7 +179,7 @@ def doubled_rates(rates_bps: Mapping[str, int | None]) -> Iterator[Change]:
 
 
 def halved_times(times_fs: Mapping[str, int | None]) -> Iterator[Change]:
-    """Halve times, by their keys; those that are 0 or None cannot be shorter."""
+    """Halve times, by key; 0 and None cannot be shorter."""
     for key, time_fs in times_fs.items():
         if time_fs:
             yield key, format_time_fs(time_fs), format_time_fs(time_fs // FACTOR)
@@ -284,7 +284,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
 
 
 def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change, ...]]]:
-    """Give what each change of a server makes larger, with the keys that change, in the order of the datapath."""
+    """Give, for each relaxation of a server, the resources it makes larger and the changes, in datapath order."""
     for changes in _faster_cores(config):
         yield CORE, changes
     for names, changes_of in OF_A_SERVER:
@@ -292,7 +292,7 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
             continue
         at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
         changes = tuple(changes_of(config))
-        if config.pcie.bus is not None:  # which has nothing of what links alone have
+        if config.pcie.bus is not None:  # a bus has none of the resources of links
             of_links = tuple(f"pcie.{name}" for name in OF_LINKS)
             changes = tuple(change for change in changes if not change[0].startswith(of_links))
         yield at_ports if names[0] in OF_PORTS else names, changes
@@ -302,7 +302,7 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
 
 
 def bridge_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
-    """Give each resource of each bridge by its names, with what makes it larger; none where there is no bridge."""
+    """Give each bridge resource's names with the changes that make it larger; none without a bridge."""
     done: set[str] = set()
     for bridge in bridges_of(config):
         for name, port in bridge.wires.items():
@@ -331,7 +331,7 @@ def _of_bridge(config: Config, bridge: NamedBridge) -> Iterator[tuple[tuple[str,
 
 
 def port_rate(config: Config, port: str) -> Iterator[Change]:
-    """Double the rate of a port to a server or outside, if there is one: both ends of a wire have one rate."""
+    """Double the rate of a port to a server or outside, if it has one; both ends of a wire have the same rate."""
     bridge = bridge_with(config, port)
     if bridge is not None:
         yield from doubled_rates({f"{bridge.key}.ports.{port}.rate": bridge.settings.ports[port].rate_bps})
@@ -346,7 +346,7 @@ def _wire_rate(bridge: NamedBridge, name: str, to: str) -> Iterator[Change]:
 
 
 def _buffers(bridge: NamedBridge) -> Iterator[Change]:
-    """Double the room for what waits in a bridge, in its extenders and in queues of their own."""
+    """Double the buffers of a bridge, of its extenders, and of ports with queues of their own."""
     settings, key = bridge.settings, bridge.key
     rooms: dict[str, int | None] = {f"{key}.buffer": settings.buffer_bytes}
     rooms |= {f"{key}.extenders.{name}.buffer": one.buffer_bytes for name, one in settings.extenders.items()}
@@ -365,7 +365,7 @@ def _latencies(bridge: NamedBridge) -> Iterator[Change]:
 
 
 def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
-    """Give the link and the latency of each PCIe switch by their names, with what makes them larger, or shorter."""
+    """Give each PCIe switch's link and latency by name, with the changes that make these faster."""
     for one, _ in links_above(switches_of(config)):
         link, key = one.settings, one.key
         yield (f"{one.name}.up", f"{one.name}.down"), list(_wider(key, link))
@@ -377,7 +377,7 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
 
 
 def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
-    """Give each shared bus by its name, with what makes it faster for all adapters on it, or else bursts longer."""
+    """Give each shared bus by name, with changes that make it faster for all its adapters, or else bursts longer."""
     servers = servers_of(config)
     for one in buses_of(servers):
         larger = [(f"pcie.bus.{name}", old, new) for name, old, new in faster(one.settings)]
@@ -392,7 +392,7 @@ def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change
 
 
 def _longer_bursts(pcie: Pcie) -> Iterator[Change]:
-    """Let bursts and reads be as long as they can be."""
+    """Make bursts and reads as long as they can be."""
     for key, n_bytes in (
         ("pcie.max_payload", pcie.max_payload_bytes),
         ("pcie.max_read_request", pcie.max_read_request_bytes),
@@ -402,7 +402,7 @@ def _longer_bursts(pcie: Pcie) -> Iterator[Change]:
 
 
 def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterator[Change]:
-    """Make an adapter's slot as wide, or as new, as its link is to be."""
+    """Give an adapter's slot the lanes or generation that its link is to have."""
     host, _, name = server.name.partition(".")
     tree = next((entry.tree for entry in config.servers if entry.name == host), None)
     slot = tree.slots.get(name) if tree is not None else None
@@ -416,18 +416,18 @@ def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterat
 # ---- The offered load ----
 
 
-# By which what comes from the wire may grow: the first for which the line has room is taken.
+# Factors for the traffic from the wire: the first one for which the line has room is taken.
 _LOADS_FROM_WIRE = (Fraction(FACTOR), Fraction(3, 2), Fraction(5, 4), Fraction(21, 20), Fraction(1))
 
 
 def loads(config: Config) -> Iterator[list[Change]]:
-    """Give larger loads, the largest first: one of the others is for where it does not fit."""
+    """Give larger loads, the largest first; the others are for configurations in which that is invalid."""
     for from_wire in _LOADS_FROM_WIRE:
         yield list(_offered_load(config, from_wire))
 
 
 def _offered_load(config: Config, from_wire: Fraction) -> Iterator[Change]:
-    """Double what the VMs offer; what comes from the wire grows by a factor of its own, for which the line has room."""
+    """Double what the VMs offer; traffic from the wire grows by `from_wire`, for which the line has room."""
     workload, external = config.workload, config.workload.external
     if workload.pcap is None:
         if workload.pattern == "flows" and any(not flow.follows_load for flow in workload.flows):

@@ -1,4 +1,4 @@
-"""The pages that a person reads, and what a sweep found; from results alone."""
+"""The pages for readers, and sweeps' results; made from results only."""
 
 from hwmodel.report.configuration import file_labels
 from hwmodel.report.finding_page import render_curves_page, render_search_page, render_sizing_page

@@ -1,4 +1,4 @@
-"""Several results side by side: how they differ, what came out, and bars that keep each one's distinguishing name."""
+"""Several results side by side: differing keys, throughputs, and bars with labels that tell the runs apart."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from hwmodel.words.quantities import (
 )
 from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE, outward_gbps
 
-# What the defaults beside a configuration take from it, so that others may follow from them.
+# Keys that a configuration's defaults take over from it, since other defaults follow from them.
 _CAUSES = ("nic.preset", "nic.vfs", "driver.preset", "host.preset", "bridge.kind")
-COLUMNS_IN_ONE = 5  # beside the first: what a printed page has room for
+COLUMNS_IN_ONE = 5  # beside the first column: as many as fit a printed page
 MOST_KEYS = 40
 _LATENCY_REMARK = f"p50 and p99 are of the latency, {DELIVERY}"
 _OF_SEVERAL_WAYS = "; where frames go several ways, of those between VMs, else of those that VMs get"
@@ -39,7 +39,7 @@ _NS_IN_US = 1e3
 
 
 def run_labels(results: Sequence[Result], labels: Sequence[str] | None) -> list[str]:
-    """Return a name for each result: the one it was given, or what its configuration says where nobody named it."""
+    """Return a name for each result: the one given, or one derived from its configuration."""
     if labels is not None:
         return [printable(label) for label in labels]
     differences = differing_keys([result.config for result in results])
@@ -62,9 +62,9 @@ def compare(
 ) -> dict[str, Any]:
     """Gather what the template shows of several results: tables of keys that differ, of figures, and two charts.
 
-    `labels` name the results, `keys` are the ids of their sections on the page. `defaults`, a resolved configuration
-    with each result's presets alone: a key that has its default in all of them differs because a preset does, and
-    stands apart.
+    `labels` name the results; `keys`: the ids of their sections on the page. `defaults`: for each result, a resolved
+    configuration with only its presets set: a key with its default value in all results differs only because a preset
+    does, and is listed apart.
     """
     short = short_labels(labels, _LONGEST_LABEL)
     written, following = _by_cause(results, defaults)
@@ -85,7 +85,7 @@ def compare(
 
 
 def table_of_ways(found: Comparison) -> dict[str, Any]:
-    """Return what each way gives and costs, with the answer before it and what is counted behind."""
+    """Return a table of what each way gives and costs, with the answer before it and remarks after it."""
     header, rows = way_rows(found)
     in_page = [[printable(cell).replace(" us", " µs") for cell in row] for row in rows]
     return {
@@ -98,7 +98,7 @@ def table_of_ways(found: Comparison) -> dict[str, Any]:
 def _by_cause(
     results: Sequence[Result], defaults: Sequence[Mapping[str, Any] | None] | None
 ) -> tuple[list[Difference], list[Difference]]:
-    """Return the keys that differ, those that were written so and those that follow from presets or numbers of VFs."""
+    """Return the keys that differ: those set so, and those that follow from presets or numbers of VFs."""
     differences = differing_keys([result.config for result in results])
     if defaults is None or any(one is None for one in defaults):
         return _in_groups(differences), []
@@ -126,7 +126,7 @@ def _in_groups(differences: Iterable[Difference]) -> list[Difference]:
 
 
 def _of_stations(values: Sequence[str]) -> str:
-    """Return what stations have in one run: of all, of each, or of the first and last where that is long."""
+    """Return the stations' values in one run: one if all are equal, else each, or the first and last if long."""
     if len(set(values)) == 1:
         return values[0]
     each = ", ".join(values)
@@ -134,7 +134,7 @@ def _of_stations(values: Sequence[str]) -> str:
 
 
 def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]:
-    """Say why runs in which all frames cross a full wire are slower than one whose adapter forwards them itself."""
+    """Say why runs in which all frames cross a full wire are slower than one in which the adapter switches locally."""
     inside = [(result.totals.gbps, at) for at, result in enumerate(results) if not _crosses_wire(result)]
     best_gbps, best = max(((gbps, at) for gbps, at in inside if gbps), default=(0.0, -1))
     slower = [
@@ -153,7 +153,7 @@ def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator
 
 
 def _crosses_wire(result: Result) -> bool:
-    """Tell whether the one adapter leaves all forwarding between its VMs to the bridge."""
+    """Tell whether a single adapter leaves all forwarding between its VMs to the bridge."""
     is_one = bool(result.bridges) and not result.servers
     switch = result.config.get("switch", {})
     channels = switch.get("s_channels", {}).values()
@@ -161,7 +161,7 @@ def _crosses_wire(result: Result) -> bool:
 
 
 def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list[Table]:
-    """Return tables that are not too wide: of few runs a row a key, of many a row a run, of a few keys."""
+    """Return tables of limited width: for few runs a row for each key, for many a row for each run, a few keys each."""
     if not differences:
         return []
     if len(labels) <= COLUMNS_IN_ONE:
@@ -175,7 +175,7 @@ def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list
 
 
 def _outcome_table(results: Sequence[Result], labels: Sequence[str]) -> Table:
-    """Return what came out of each run, times in one unit so that a column can be read down."""
+    """Return each run's outcome, times in one unit so that columns can be compared."""
     leaves = any(map(outward_gbps, results))
     rates = ("Gb/s to VMs", *(("Gb/s out",) if leaves else ()), "Mpps to VMs")
     header = ("run", *rates, "p50, µs", "p99, µs", "dropped, frames", "limit")
@@ -202,7 +202,7 @@ def _outcome_cells(result: Result, *, leaves: bool) -> list[str]:
 
 
 def _figures(results: Sequence[Result], labels: Sequence[str]) -> list[tuple[str, str]]:
-    """Draw bars of what was measured; a run whose window gives no rate has none."""
+    """Draw bars of the measured rates; a run whose window gives no rate has no bar."""
     drawn = []
     rates = [(label, result.throughput_gbps()) for label, result in zip(labels, results, strict=True)]
     received = "delivered to VMs and out, Gb/s" if any(map(outward_gbps, results)) else "delivered to VMs, Gb/s"

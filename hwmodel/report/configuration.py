@@ -1,4 +1,4 @@
-"""A configuration as a reader wants it: by dotted key, what differs, whole; labels that tell runs apart."""
+"""A configuration for readers: by dotted key, as differences, as YAML; and labels that tell runs apart."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
 
 
 class Difference(NamedTuple):
-    """A key of several configurations that is not the same in all, with its value in each as text."""
+    """Hold a key that differs between configurations, with its value in each as text."""
 
     key: str
     values: tuple[str, ...]
 
 
 def flat_keys(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration by dotted key; entries of a list that have a name go by it, other lists are one value."""
+    """Return a configuration by dotted key; list entries with a name get keys by name, other lists are one value."""
     return dict(_walk("", config))
 
 
 def differing_keys(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
-    """Return the keys whose values are not the same in all configurations, in the order in which they stand there."""
+    """Return the keys whose values differ between configurations, in the configurations' order."""
     flats = [flat_keys(config) for config in configs]
     keys = dict.fromkeys(key for flat in flats for key in flat)
     found = []
@@ -116,7 +116,7 @@ _BOUNDARIES = "/\\_-.,; ="
 
 
 def file_labels(paths: Sequence[str]) -> list[str]:
-    """Return file names without the folder and the ending that all have; a single one without its folder."""
+    """Return file names without their common folder and ending; a single one without its folder."""
     if len(paths) == 1:
         return [PurePath(paths[0]).name or paths[0]]
     heads = [path.rpartition("/")[0] for path in paths]
@@ -129,10 +129,10 @@ def file_labels(paths: Sequence[str]) -> list[str]:
 
 
 def short_labels(names: Sequence[str], most: int) -> list[str]:
-    """Return labels of at most `most` characters where that leaves different names different, longer ones elsewhere.
+    """Return labels of at most `most` characters, but longer ones where different names would become the same.
 
-    Control characters are written out. Of long names, what all begin or end with is left out up to a separator, then
-    the middle is.
+    Control characters are written out. Long names lose a common beginning and end (up to a separator) first, then their
+    middle.
     """
     shown = [printable(name) for name in names]
     if _longest(shown) > most:
@@ -156,7 +156,7 @@ def _without_common_ends(names: Sequence[str]) -> list[str]:
     start = _common_start(different[0], different[-1])
     end = min(_common_start(one[::-1], different[0][::-1]) for one in different)
     head = max((start_at + 1 for start_at in range(start) if different[0][start_at] in _BOUNDARIES), default=0)
-    # The end that is left out begins at a separator, and never reaches into what differs.
+    # The end left out starts at a separator and never includes a difference.
     room = min(map(len, different)) - head - 1
     reversed_name = different[0][::-1]
     tail = max((at + 1 for at in range(min(end, room)) if reversed_name[at] in _BOUNDARIES), default=0)

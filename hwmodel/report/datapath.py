@@ -1,7 +1,7 @@
-"""The picture of the datapath: each part of a frame's way with how busy or how full it is, drawn wide and narrow.
+"""The picture of the datapath: how busy or full each part of a frame's way is, drawn wide and narrow.
 
-With a bridge at the other end of the wire the picture goes on to its ports, over port extenders if there are some.
-Of several servers each is a box with its parts on the way of a frame, between them the bridges.
+With a bridge at the other end of the wire the picture continues to its ports, over port extenders if any. With several
+servers each is one box that lists its parts, with the bridges between them.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ _NARROW = {
     "wire": Place(95, 748, _BOX_W, 84),
 }
 _NARROW_SIZE = (360.0, 832.0)
-# With a bridge: its two ports below the wire, in a frame that is the bridge. Behind extenders these come first, from
-# right to left below the adapter or one below the other; of more than four the lowest four are drawn.
+# With a bridge: its two ports below the wire, in a frame that stands for the bridge. Extenders come before it, from
+# right to left below the adapter (wide) or one below the other (narrow); of more than four the lowest four are drawn.
 _WIDE_FRAME = Place(988, 124, 186, 254)
 _FRAME_STEP_W, _NARROW_STEP_H = 206.0, 164.0
 _MOST_EXTENDERS = 4
@@ -111,7 +111,7 @@ _RECEIVING = ("switch", "rx_buffer", "up", "rx_ring", "guest")
 
 
 def limit_of(result: Result) -> str:
-    """Return the resource that limits a run; "" where only the fullest is known."""
+    """Return the resource that limits a run; "" if only the fullest is known."""
     return result.bottleneck.resource if result.bottleneck.is_limit else ""
 
 
@@ -142,9 +142,9 @@ def datapath_figure(result: Result, key: str) -> str:
 
 
 def _boxes(result: Result) -> list[tuple[str, tuple[NamedPort, NamedPort]]]:
-    """Return what a frame passes from the adapter on: extenders and the bridge, with the port below and that above.
+    """Return what a frame passes beyond the adapter: extenders and the bridge, each with its lower and upper port.
 
-    Several bridges are one box, from the port to the adapter to that outside; the others are in the table.
+    Several bridges are one box, from the adapter's port to the port outside; their other ports are in the table.
     """
     ports = {one.port.name: one for one in drawn_ports(result) if not one.port.to}
     if not ports:
@@ -216,7 +216,7 @@ def _drawing(
     arrows += arrow(switch, wire, key, both=True)
     outline = "".join(frame(places[f"frame{at}"], escape(caption)) for at, caption in enumerate(captions))
     if captions:
-        # To a frame with a long caption, which the arrow would cross, no farther than its edge.
+        # With a long caption, which the arrow would cross, the arrow ends at the frame's edge.
         first = places["port0" if len(captions) == 1 else "frame0"]
         arrows += arrow(wire, first, key, both=True)
     for at in range(len(captions)):
@@ -248,10 +248,10 @@ def _captions(name: str, places: Mapping[str, Place], link: str) -> str:
 
 
 _LONGEST_NAME = 10
-_LONGEST_JOINED = 13  # with the name of one of several bridges before it
-_SHORT_NAME = 7  # with room for a word before it
+_LONGEST_JOINED = 13  # if prefixed with the name of one of several bridges
+_SHORT_NAME = 7  # if a word precedes it
 _ROW_H, _TITLE_H = 27.0, 34.0
-# The row of a resource: of the part that it is in, but for resources with a row of their own.
+# The row of a resource: that of its part, unless the resource has a row of its own.
 _ROW_OF_PART = {
     "driver": "busiest core",
     "tx_ring": "Tx rings",
@@ -269,8 +269,8 @@ _OWN_ROWS = {"bus": "bus, its part", "wire.tx": "wire out", "wire.rx": "wire in"
 def system_figure(result: Result, key: str) -> str:
     """Return the picture as two `<svg>` elements, of which the style sheet shows the one that fits the page.
 
-    Of more than eight servers the first eight are drawn, behind extenders the first four, and of an adapter's several
-    ports the busiest; the tables have them all.
+    Only the first eight servers are drawn (with extenders: four), and of an adapter's several ports the busiest; the
+    tables have all.
     """
     tree = Tree(drawn_ports(result), [adapter.name for adapter in result.servers])
     adapters = {adapter.name: adapter for adapter in result.servers}
@@ -283,14 +283,14 @@ def system_figure(result: Result, key: str) -> str:
 
 
 def server_shares(result: Result, adapter: AdapterResult) -> dict[str, float]:
-    """Return how busy or how full each part of a server is, in the order of a frame's way out and back in."""
+    """Return how busy or full each part of a server is, in the order of a frame's way out and back in."""
     busy = adapter.utilization
     on_bus, link = is_on_bus(busy), adapter.pcie
     switch = [share for name in ("switch.bus", "nic.pipeline") if (share := _busiest(busy, name))]
     found = {
         "busiest core": core_share(busy),
         "Tx rings": ring_part("Tx rings", *_depth_and_room(result, adapter, "tx_ring"), "frames").share,
-        "bus, its part": busy.get("bus"),  # one for both directions, so it stands once
+        "bus, its part": busy.get("bus"),  # one for both directions, so listed once
         "PCIe down": None if on_bus else link.down.utilization,
         "Tx buffer": buffer_part("Tx buffer", *_depth_and_room(result, adapter, "tx_buffer")).share,
         "switch": max(switch) if switch else None,
@@ -351,7 +351,7 @@ def _port_titles(shown: Mapping[str, NamedPort], labels: Mapping[str, str], *, h
 
 
 def _server(place: Place, label: str, shares: Mapping[str, float], resource: str, is_limit: bool) -> str:
-    """Draw a server: a row for each part with its meter, and below them what limits this server by itself."""
+    """Draw a server: a row with a meter for each part, and below them what limits this server."""
     x, y, width, height = place
     left, right = x + 12, x + width - 12
     limiting = of_any_port(resource)

@@ -1,7 +1,7 @@
-"""What the pictures of a page are made of: boxes with figures and a meter, arrows, frames; hand-written SVG.
+"""The elements of a page's pictures: boxes with figures and a meter, arrows, frames; hand-written SVG.
 
-Colours come from the page's style sheet, by class, so that a picture follows a dark page and print; every figure stands
-in it as text, so that no meaning depends on a colour.
+Colours come from the page's style sheet, by class, so that pictures adapt to dark pages and print; every figure is also
+text, so that no meaning depends on a colour.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def opening(key: str, name: str, size: tuple[float, float], title: str, descript
 
 
 def frame(place: Place, caption: str) -> str:
-    """Draw the outline of what holds several boxes, its name inside at the top."""
+    """Draw an outline around several boxes, its name inside at the top."""
     x, y, width, height = place
     return (
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="9" class="frame"/>'
@@ -50,7 +50,7 @@ def frame(place: Place, caption: str) -> str:
 
 
 def arrow(start: Place, end: Place, key: str, both: bool = False) -> str:
-    """Draw an arrow of the picture `key` between facing sides of two boxes, where the smaller one has its middle."""
+    """Draw an arrow of the picture `key` between facing sides of two boxes, at the middle of the smaller one."""
     if start.x + start.width <= end.x or end.x + end.width <= start.x:
         forward = start.x < end.x
         x1, x2 = (start.x + start.width, end.x) if forward else (start.x, end.x + end.width)
@@ -85,7 +85,7 @@ def box(place: Place, part: Part, is_limit: bool) -> str:
 
 
 def meter(place: Place, share: float) -> str:
-    """Draw a rail, filled as far as a share says."""
+    """Draw a bar that is filled up to a share."""
     x, y, width, height = place
     filled = width * min(1.0, max(0.0, share))
     shape = f'height="{height:g}" rx="{height / 2:g}"'
@@ -96,7 +96,7 @@ def meter(place: Place, share: float) -> str:
 
 
 def level(share: float | None) -> str:
-    """Return the class that colours a share."""
+    """Return the style class that colours a share."""
     if share is None:
         return "unknown"
     return "full" if share >= FULL_FROM else "busy" if share >= BUSY_FROM else "calm"
@@ -116,7 +116,7 @@ _CAPTION_H, _ROW_GAP = 24.0, 12.0
 
 @dataclass
 class Layout:
-    """Hold where what stands, by name, ports as `port_key` names them; `arrows` lead both ways."""
+    """Hold the places of servers, devices and ports, ports by `port_key`; `arrows`: pairs joined by a two-way arrow."""
 
     size: tuple[float, float] = (0.0, 0.0)
     servers: dict[str, Place] = field(default_factory=dict)
@@ -126,9 +126,9 @@ class Layout:
 
 
 class Tree:
-    """Know what stands below the bridge and its extenders, of the servers that are drawn; `named` are all ports.
+    """Tell what is below the bridge and its extenders, for the servers drawn; `named`: all ports.
 
-    Several bridges are drawn as one, with the ends of the wires between them, `ends`, as many as are drawn.
+    Several bridges are drawn as one, with `ends`: ends of the wires between them, up to MOST_ENDS.
     """
 
     def __init__(self, named: Sequence[NamedPort], servers: Sequence[str]) -> None:
@@ -151,22 +151,22 @@ class Tree:
         return found
 
     def devices(self) -> list[str]:
-        """Return the extenders that lead to a server drawn, those farthest from the bridge first, then the bridge."""
+        """Return the extenders that lead to a drawn server, farthest from the bridge first, then the bridge."""
         used = {name for server in self.servers for name in self.way_up(server)} - {BRIDGE}
         ordered = [name for name in self.extenders if name in used]
         return [*sorted(ordered, key=lambda name: -len(self.way_up(name))), BRIDGE]
 
     def below(self, device: str) -> list[str]:
-        """Return the ports of a device that lead to a server drawn, but not outside."""
+        """Return the ports of a device that lead to a drawn server, not those to outside."""
         wanted = {*self.servers, *self.devices()}
         return [name for name in self._ports if self._above[name] == device and name in wanted]
 
     def spanned(self, name: str) -> list[str]:
-        """Return the servers drawn that are behind a port or a device."""
+        """Return the drawn servers behind a port or a device."""
         return [one for one in self.servers if name in (one, *self.way_up(one))]
 
     def _below(self, device: str) -> Iterator[str]:
-        """List the servers below a device, those behind one extender side by side, else in their order."""
+        """List the servers below a device in order, but those behind one extender next to each other."""
         groups = [
             list(self._below(name)) if name in self.extenders else [name]
             for name in self._ports
@@ -177,9 +177,9 @@ class Tree:
 
 
 def drawn_ports(result: Result) -> list[NamedPort]:
-    """Return the ports of all bridges, but to an adapter with several Ethernet ports the busiest alone.
+    """Return the ports of all bridges, but only the busiest one to an adapter with several Ethernet ports.
 
-    That has the name that the adapter's port would have if it were the only one; its resource says which it is.
+    That one gets the name that an only port would have; its resource says which port it is.
     """
     names = [adapter.name for adapter in result.servers] or [""]
     found: dict[str, NamedPort] = {}
@@ -199,17 +199,17 @@ def is_uplink(port: BridgePortResult) -> bool:
 
 
 def port_key(one: NamedPort) -> str:
-    """Return what a port is called in a layout: after whom it leads to, or at a wire between bridges with its own."""
+    """Return a port's name in a layout: after what it leads to, or its own at a wire between bridges."""
     return one.resource if one.port.to else one.port.name
 
 
 def wide_layout(tree: Tree, height: float) -> Layout:
-    """Place the picture for a page that is wide."""
+    """Place the picture for a wide page."""
     return _wide_tree(tree, height) if tree.extenders else _wide_rows(tree, height)
 
 
 def _wide_rows(tree: Tree, height: float) -> Layout:
-    """Place up to four servers above the bridge and the rest below it, each beside its port; outside at the right.
+    """Place up to four servers above the bridge, the rest below, each at its port; outside at the right.
 
     The ends of wires between bridges stand in the middle.
     """

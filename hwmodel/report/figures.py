@@ -1,9 +1,9 @@
 """The figures of the HTML page, each a function from plain numbers to an `<svg>` element.
 
-All are 4.6 inches wide, so that their text stays readable when a phone shrinks them. Names are shown as they are, long
-ones without their middle. `key` must be unique on the page and made of letters, digits and hyphens.
+All are 4.6 inches wide, so that their text stays readable on a phone. Names are shown literally, long ones without
+their middle. `key` must be unique on the page and made of letters, digits and hyphens.
 
-What comes from matplotlib is turned into SVG that may stand in a page: reproducible, without ids in common, themed.
+Matplotlib's output is turned into SVG for use inside a page: reproducible, with unique ids, in the page's colours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-# Colours that occur nowhere else stand for the page's own: a dark page then needs no second figure.
+# Placeholder colours, used for nothing else, are replaced by the page's own, so a dark page needs no second figure.
 INK = "#010203"
 GRID = "#040506"
 PANEL = "#070809"
@@ -88,8 +88,8 @@ def missing_extra(package: str) -> str:
 def svg_element(figure: Figure, key: str, title: str) -> str:
     """Return a figure as an `<svg>` element for use inside HTML; call it inside `drawing_style(key)`.
 
-    No date, no metadata, no namespaces (HTML knows SVG without), ids prefixed by `key` so that several figures can
-    share a page, colours INK, GRID and PANEL replaced by the page's. `title` is read out by screen readers.
+    It has no date, metadata or namespaces (HTML needs none), ids prefixed by `key` so that several figures can share a
+    page, and the page's colours for INK, GRID and PANEL. `title`: for screen readers.
     """
     from xml.sax.saxutils import escape
 
@@ -133,7 +133,7 @@ _PERCENTILE_OF = {1: "p90", 2: "p99", 3: "p99.9", 4: "p99.99", 5: "p99.999", 6: 
 
 
 def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], rx_gbps: Sequence[float]) -> str:
-    """Draw two bars a VM, dots where there are many: what it sent and what it received, in Gb/s."""
+    """Draw two bars for each VM, dots if there are many: what it sent and what it received, in Gb/s."""
     with drawing_style(key):
         figure, axes = new_canvas(2.9)
         positions = range(len(names))
@@ -150,7 +150,7 @@ def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], r
             axes.tick_params(axis="x", labelrotation=90)
         axes.grid(axis="x", visible=False)
         axes.set_ylim(0, max([*tx_gbps, *rx_gbps, 0.0]) * (1.2 if len(names) <= _MOST_VALUE_LABELS else 1.05) or 1.0)
-        # As many ticks whatever the height: the layout sees them once, and longer labels would push others out.
+        # A fixed number of ticks: the layout is computed once, and longer labels would push others out.
         axes.locator_params(axis="y", nbins=6)
         axes.set_ylabel("throughput, Gb/s")
         figure.legend(loc="outside upper center", ncols=2, frameon=False)
@@ -158,7 +158,7 @@ def throughput_by_vm(key: str, names: Sequence[str], tx_gbps: Sequence[float], r
 
 
 def bars(key: str, labels: Sequence[str], values: Sequence[float], axis: str, title: str, colour: str = BLUE) -> str:
-    """Draw horizontal bars with their value at the end, whole where it is an int; `axis` names quantity and unit."""
+    """Draw horizontal bars with their values at the end, without decimals for ints; `axis` names quantity and unit."""
     with drawing_style(key):
         figure, axes = new_canvas(0.7 + 0.22 * max(1, len(labels)))
         drawn = axes.barh(range(len(labels)), values, 0.7, color=colour)
@@ -203,12 +203,12 @@ def latency_distribution(
     least_ns: float | None = None,
     most_ns: float | None = None,
 ) -> str:
-    """Draw the share of frames that take longer than a time, on a logarithmic axis, so that the tail has its room.
+    """Draw the share of frames that take longer than a time (CCDF), on a logarithmic axis that shows the tail.
 
-    `points` are (upper_ns, count) in order of time; `marks` are times in ns by percentile, such as `p99`. The curve
-    goes from `least_ns` to `most_ns`, where a bucket reaches further, and through the marks, of which a wide bucket
-    holds several; it ends at the share of one frame. The time axis is logarithmic where the times span more than a
-    factor of five.
+    `points` are (upper_ns, count) in order of time; `marks` are times in ns by percentile, such as `p99`. The curve is
+    clipped to `least_ns` and `most_ns`, as buckets may reach further, and passes through the marks, of which a wide
+    bucket may hold several; it ends at the share of one frame. The time axis is logarithmic where the times span more
+    than a factor of five.
     """
     with drawing_style(key):
         figure, axes = new_canvas(3.1)
@@ -219,7 +219,7 @@ def latency_distribution(
             curve.append((seen / n_samples, min(upper_ns, most_ns or upper_ns) / 1e3))
         dots = [(float(name.removeprefix("p")) / 100, time_ns / 1e3) for name, time_ns in marks.items()]
         within, times_us = np.array(sorted([*curve, *dots])).T
-        times_us = np.maximum.accumulate(times_us)  # a mark is known no better than its bucket's ends
+        times_us = np.maximum.accumulate(times_us)  # marks are only as exact as their buckets
         least_share = 1 / n_samples
         axes.plot(times_us, np.maximum(1 - within, least_share), color=BLUE, linewidth=1.6)
         shares = [share for share, _ in dots]
@@ -272,7 +272,7 @@ def waterfall(key: str, words: Sequence[str], times_ns: Sequence[float], axis: s
             colour = VERMILION if time_ns == longest else BLUE
             axes.barh(row, time_ns / scale, 0.7, left=start / scale, color=colour)
             shown, end = page_time(time_ns), start + time_ns
-            # Behind the bar where there is room, else before it, else in it.
+            # The label goes after the bar if there is room, else before it, else inside.
             is_behind, is_inside = end <= 0.75 * whole_ns, end > 0.75 * whole_ns and start < 0.25 * whole_ns
             at = (start if not is_behind and not is_inside else end) / scale
             axes.annotate(shown, (at, row), (3 if is_behind else -3, 0), textcoords="offset points", va="center",
@@ -288,7 +288,7 @@ def waterfall(key: str, words: Sequence[str], times_ns: Sequence[float], axis: s
 
 
 def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str, title: str) -> str:
-    """Draw gains in percent, which may be losses, with their value beside each bar."""
+    """Draw gains in percent, possibly negative, with the value beside each bar."""
     with drawing_style(key):
         figure, axes = new_canvas(0.7 + 0.22 * max(1, len(labels)))
         values = [100 * gain for gain in gains]
@@ -306,7 +306,7 @@ def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str
 
 
 def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: str, title: str) -> str:
-    """Draw shares of the window in percent, on an axis that ends at 100 %; full ones in another colour."""
+    """Draw shares of the window in percent, on an axis up to 100 %; full ones in another colour."""
     with drawing_style(key):
         figure, axes = new_canvas(0.7 + 0.22 * max(1, len(labels)))
         values = [100 * share for share in shares]
@@ -324,7 +324,7 @@ def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: s
 
 def new_canvas(height_in: float) -> tuple[Figure, Axes]:
     """Return a figure of the page's width with its axes; call it inside `drawing_style`."""
-    from matplotlib.figure import Figure  # without pyplot, which keeps global state
+    from matplotlib.figure import Figure  # not pyplot, which keeps global state
 
     figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
     return figure, figure.add_subplot()
@@ -344,7 +344,7 @@ def _positions(names: Sequence[str]) -> dict[str, int]:
 
 
 def _label_marks(axes: Axes, marks: Mapping[str, float]) -> None:
-    """Write the percentiles in one block in the corner that the curve leaves free: beside their dots they collide."""
+    """Write the percentiles as one block in the free corner; beside their dots they would overlap."""
     lines = [f"{name}  {page_time(time_ns)}" for name, time_ns in marks.items()]
     box: dict[str, Any] = {"facecolor": PANEL, "edgecolor": "none", "pad": 2.0}
     block = axes.text(0.03, 0.06, "\n".join(lines), transform=axes.transAxes, va="bottom", color=INK)
@@ -353,7 +353,7 @@ def _label_marks(axes: Axes, marks: Mapping[str, float]) -> None:
 
 
 def _tail_axis(axes: Axes, least_share: float) -> None:
-    """Scale the axis of shares by powers of ten, its ticks named by the percentiles that they are."""
+    """Scale the share axis logarithmically, with percentiles as tick labels."""
     from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
     ticks = [(1.0, "all"), (0.5, "p50"), *((10.0**-power, _PERCENTILE_OF[power]) for power in _PERCENTILE_OF)]

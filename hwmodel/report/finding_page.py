@@ -139,13 +139,13 @@ def _page(text: str) -> str:
 # ---- Their figures ----
 
 
-_FURTHEST = 1.0  # the margin at which the axis ends, either way: twice the bound, or none of it
-_TICKS_OF_POWERS_FROM = 1e3  # from such a span on, ticks at 2 and 5 times the powers of ten would touch
+_FURTHEST = 1.0  # the margin at both ends of the axis: twice the bound, or 0
+_TICKS_OF_POWERS_FROM = 1e3  # from this span on, ticks at 2 and 5 times powers of ten would overlap
 _PERCENTILES = (("p50", "p50", BLUE, "o-"), ("p99", "p99", ORANGE, "s-"), ("p99.9", "p999", PURPLE, "^-"))
 
 
 def cost_figure(result: SizingResult) -> str:
-    """Draw the smallest margin of each configuration that was run, by its cost; the answer is ringed.
+    """Draw each run configuration's smallest margin over its cost; the answer is ringed.
 
     Empty where fewer than two were run.
     """
@@ -174,7 +174,7 @@ def cost_figure(result: SizingResult) -> str:
 
 
 def way_figure(found: Curves) -> str:
-    """Draw the throughput of each way with its intervals, at the values that were asked for."""
+    """Draw each way's throughput, with intervals, at the values asked for."""
     asked = [point for point in found.points if point.is_asked]
     names = dict.fromkeys(each.way for point in asked for each in point.ways)
     lines = []
@@ -188,7 +188,7 @@ def way_figure(found: Curves) -> str:
 
 
 def loss_figure(loads: Sequence[LoadTrial]) -> str:
-    """Draw the share of frames that is lost, by the load; empty where fewer than two loads have one."""
+    """Draw the share of frames lost over the load; empty if fewer than two loads have one."""
     points = [(100 * one.share, 100 * one.loss) for one in loads if one.loss is not None]
     if len(points) < 2:
         return ""
@@ -203,7 +203,7 @@ def loss_figure(loads: Sequence[LoadTrial]) -> str:
 
 
 def latency_figure(loads: Sequence[LoadTrial]) -> str:
-    """Draw percentiles of the latency by the load, on a logarithmic axis; empty where fewer than two loads have one."""
+    """Draw latency percentiles over the load, on a logarithmic axis; empty if fewer than two loads have them."""
     if sum(one.latency_ns.p50 is not None for one in loads) < 2:
         return ""
     with drawing_style("latency"):
@@ -237,10 +237,10 @@ def _choices(result: SizingResult) -> list[Choice]:
 
 
 def _margin(choice: Choice, is_offered: bool) -> float | None:
-    """Return the smallest margin, no further than the axis goes; None where no target has one.
+    """Return the smallest margin, clipped to the axis; None if no target has one.
 
-    A bound of 0 that is met has no margin that says anything; nor has a rate that `is_offered` just as asked, beyond
-    which the answer alone was run.
+    Left out are met bounds of 0, and rates that are offered exactly as asked (`is_offered`): only the answer was run
+    beyond these.
     """
     of_any = [one for one in choice.targets if one.margin is not None and (one.bound or not one.is_met)]
     beyond = [one for one in of_any if not (is_offered and one.is_met and one.metric in ("gbps", "mpps"))]

@@ -80,10 +80,10 @@ def render_page(
 ) -> str:
     """Return an HTML page that reports results, with a comparison on top where there are several.
 
-    `labels` name the results (`file_labels`, say); without them what their configurations say does. `defaults` are
-    resolved configurations, one a result: the page then lists the keys that differ from them. `ways`: what the results
-    were found for, whose table stands on top too. From the seventh on, a result gets its tables but no figures, so that
-    the page stays small enough to mail. Raises InputError where Jinja2 or matplotlib is missing, ValueError for no
+    `labels` name the results (`file_labels`, say); by default names are derived from their configurations. `defaults`:
+    a resolved configuration for each result; the page then lists the keys that differ from it. `ways`: the comparison
+    that the results belong to; its table is put on top too. From the seventh on, results get tables but no figures, so
+    that the page stays small enough to mail. Raises InputError where Jinja2 or matplotlib is missing, ValueError for no
     results or a wrong number of labels or defaults.
     """
     if not results:
@@ -111,12 +111,12 @@ def render_page(
 def write_page(
     path: str | Path, results: Sequence[Result], labels: Sequence[str] | None = None, title: str | None = None
 ) -> None:
-    """Write the page of `render_page` to a file, as a whole or not at all."""
+    """Write the page of `render_page` to a file, atomically."""
     write_atomically(path, render_page(results, labels, title))
 
 
 def template_environment() -> Environment:
-    """Return what renders the pages' templates, escaping all texts; InputError where Jinja2 is missing."""
+    """Return the environment for the pages' templates, which escapes all texts; InputError if Jinja2 is missing."""
     try:
         import jinja2  # optional: only reports need it
     except ImportError:
@@ -135,12 +135,12 @@ def template_environment() -> Environment:
 
 
 def unbroken(text: str) -> str:
-    """Return a sentence whose numbers keep their units on their line."""
+    """Return a sentence in which numbers are not separated from their units by a line break."""
     return _BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def breakable(text: str) -> str:
-    """Return a name as HTML that may be broken behind its separators; a number stays whole."""
+    """Return a name as HTML that may be broken after its separators; numbers stay whole."""
     return _SEPARATOR.sub(r"\g<0><wbr>", escape(text))
 
 
@@ -157,7 +157,7 @@ _PERCENTILES = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
 def section_of(
     result: Result, label: str, key: str, with_figures: bool, defaults: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Gather what the template shows of one result; `key` begins the ids of all that is in it."""
+    """Gather what the template shows of one result; `key`: prefix of all its ids."""
     return {
         "key": key,
         "label": label,
@@ -210,7 +210,7 @@ def section_of(
 
 
 def _system_tables(result: Result) -> dict[str, tables.Table | None]:
-    """Return the tables that a bridge adds, and those that several servers have in another form."""
+    """Return the tables that a bridge adds, and those that take another form for several servers."""
     ports, buses = port_table(result) if result.bridges else None, tables.bus_table(result)
     if result.servers:
         queues, waits = server_queue_table(result), server_wait_table(result)
@@ -248,7 +248,7 @@ def _limit(result: Result) -> str:
 
 
 def _figures(result: Result, key: str) -> dict[str, str]:
-    """Draw what this result has numbers for, by the place in the page."""
+    """Draw the figures that this result has numbers for, by their place in the page."""
     drawn = dict.fromkeys(FIGURES, "")
     vms = result.vms
     if any(vm.tx_gbps is not None or vm.rx_gbps is not None for vm in vms):
@@ -297,7 +297,7 @@ def _parts_figure(result: Result, key: str) -> str:
 
 
 def _lone_figure(result: Result, key: str) -> str:
-    """Draw the parts of a frame alone, up to one that is never over."""
+    """Draw the latency parts of the lone frame, up to one that never ends."""
     parts = {name: part_ns for name, part_ns in lone_parts(result).items() if part_ns != inf}
     title = "Where the time of one frame alone goes"
     return _waterfall(key, parts, "time since the post, alone", title)
@@ -335,7 +335,7 @@ def _busy_figure(result: Result, key: str) -> str:
             shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
         shares |= result.utilization
         if result.wire.utilization and not any("wire." in name for name in shares):
-            shares["wire"] = result.wire.utilization  # of results that do not tell its directions apart
+            shares["wire"] = result.wire.utilization  # older results do not split its directions
     ranked = sorted(shares, key=lambda name: -shares[name])[:MOST_FLOW_BARS]
     return figures.share_bars(
         key, ranked, [shares[name] for name in ranked], "busy share of the window, %", "How busy each resource was"

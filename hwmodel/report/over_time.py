@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 MOST_LINES = 8  # of VMs: those whose rates change most
 MOST_POINTS = 400  # of a line; of more the means of several
 MOST_NUMBERED = 12  # events whose numbers stand at their lines
-MOST_CROSSING = 50  # events whose lines cross a picture; of more there are short ones at its upper edge
+MOST_CROSSING = 50  # events with lines across a picture; more get short ones at its upper edge
 MOST_EVENT_ROWS = 64
-MOST_BARS = 12  # functions in the picture of those that go and come
+MOST_BARS = 12  # functions in the picture of those that go down and come up
 MOST_LIFE_ROWS = 24
 _NEAR = 0.035  # of a picture's width, within which events share a number: 2-4
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
@@ -65,13 +65,13 @@ PICTURES = {
     "over_rx_ring": Picture("rx_ring", "descriptors", "Descriptors in use in each VM's Rx rings over time"),
 }
 LIVES = "lives"
-# The parts of a life in the picture; what a function is before and behind them is drawn thinner.
+# The stages drawn as bars; before and after them a function's state is drawn thinner.
 _PARTS = (("off", GREY), ("reset", ORANGE), ("messages", PURPLE), ("rings", SKY))
 _UP = GREEN
 
 
 def over_time_figures(series: Series, key: str) -> dict[str, str]:
-    """Draw all that the page shows over time, by their places; an empty text where there is nothing to see."""
+    """Draw all of the page's pictures over time, by place; an empty text where there is nothing to see."""
     drawn = {name: over_time_figure(series, f"{key}-{name.replace('_', '-')}", one) for name, one in PICTURES.items()}
     return drawn | {LIVES: lives_figure(series, f"{key}-{LIVES}")}
 
@@ -79,7 +79,7 @@ def over_time_figures(series: Series, key: str) -> dict[str, str]:
 def over_time_figure(series: Series, key: str, picture: Picture = RECEIVED) -> str:
     """Draw a figure of VMs over time as an SVG element.
 
-    Empty where there are fewer than two intervals, and where none of it ever changes, but for what VMs receive.
+    Empty for fewer than two intervals, and, except for the rates received, if nothing ever changes.
     """
     rows = {name: _figures(vm, picture.field) for name, vm in series.vms.items()}
     if series.n_intervals < 2 or (picture is not RECEIVED and not any(_range_of(row) for row in rows.values())):
@@ -136,7 +136,7 @@ def lives_figure(series: Series, key: str) -> str:
 
 
 def event_table(series: Series) -> Table:
-    """List the events by the numbers that they have in the pictures, with what each did; of many the first."""
+    """List the events by their numbers in the pictures, with what each did; of many the first ones."""
     rows = [
         [
             str(number),
@@ -150,7 +150,7 @@ def event_table(series: Series) -> Table:
 
 
 def life_table(series: Series) -> Table | None:
-    """List, for functions that go or come, the parts of their way up and what was lost; None where there are none."""
+    """List, for functions that go down or come up, the stages of coming up and frames lost; None if there are none."""
     if not series.lives:
         return None
     header = ("event", "function", "at", "reset, ms", "messages, ms", "rings, ms", "first frame after", "in all, ms",
@@ -212,7 +212,7 @@ def _range_of(figures: Floats) -> float:
 
 
 def _steps(figures: Floats, width: int, *, in_all: bool) -> Floats:
-    """Return the means of so many figures each, or their sums; of the last of those that are left."""
+    """Return the means (or sums) of groups of `width` figures; the last group may be smaller."""
     steps = []
     for at in range(0, len(figures), width):
         part = figures[at : at + width]
@@ -236,7 +236,7 @@ def _axis_of(picture: Picture, series: Series, width: int, rows: Sequence[Floats
 
 
 def _shown_lives(series: Series) -> list[str]:
-    """Return the functions to draw, in the order in which they are first told of."""
+    """Return the functions to draw, in order of first appearance."""
     names = list(dict.fromkeys(life.vm for life in series.lives))
     chosen = list(dict.fromkeys(life.vm for life in _by_weight(series)))[:MOST_BARS]
     return [name for name in names if name in chosen]
@@ -248,7 +248,7 @@ def _listed_lives(series: Series) -> list[LifeResult]:
 
 
 def _by_weight(series: Series) -> list[LifeResult]:
-    """Order lives: those of events about few functions first, then by frames lost, then by how long they take."""
+    """Order lives: events about few functions first, then most frames lost, then longest."""
     about = [life.event for life in series.lives]
     return sorted(series.lives, key=lambda life: (about.count(life.event), -life.frames_lost, -_whole_ns(life)))
 
@@ -288,7 +288,7 @@ def _mark_events(axes: Axes, series: Series) -> None:
     low = 0.0 if len(times_ns) <= MOST_CROSSING else 0.96
     dashed: Any = (0, (3, 3)) if low == 0 else "solid"
     instants = list(dict.fromkeys(times_ns))
-    places = [place for at_ns in instants for place in (at_ns / scale, at_ns / scale, nan)]  # one line, with gaps
+    places = [place for at_ns in instants for place in (at_ns / scale, at_ns / scale, nan)]  # one line with gaps
     heights, ends = [low, 1.0, nan] * len(instants), axes.get_xaxis_transform()
     axes.plot(places, heights, color=INK, linewidth=0.8, linestyle=dashed, transform=ends)
     for first, last in _numbers(times_ns[:MOST_NUMBERED], _NEAR * _end_ns(series)):
@@ -298,7 +298,7 @@ def _mark_events(axes: Axes, series: Series) -> None:
 
 
 def _numbers(times_ns: Sequence[float], near_ns: float) -> Iterator[tuple[int, int]]:
-    """Give the first and the last of events that stand so near that they share a label."""
+    """Give the first and last of each group of events so near that they share a label."""
     first = 0
     for at in range(1, len(times_ns) + 1):
         if at == len(times_ns) or times_ns[at] - times_ns[first] > near_ns:

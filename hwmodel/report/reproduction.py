@@ -1,4 +1,4 @@
-"""How the figures of a page are made again, and figures and data as files inside the page."""
+"""How to reproduce a page's figures, and figures and data as downloads inside the page."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _ASSUMPTION_COLUMNS = ("assumption", "how far it can be off", "source")
 
 
 class Reproduction(NamedTuple):
-    """Hold what a page says of making its figures again; `words`: what the file holds."""
+    """Hold what a page says about reproducing it; `words`: what the file holds."""
 
     words: str
     link: Download
@@ -105,14 +105,14 @@ class Reproduction(NamedTuple):
 
 
 def assumption_table() -> Table:
-    """Return what the model takes for granted, as every page has it."""
+    """Return the table of the model's assumptions, which every page has."""
     return Table(_ASSUMPTION_COLUMNS, [list(one) for one in ASSUMPTIONS], texts=(0, 1, 2))
 
 
 def again(words: str, name: str, text: str, arguments: Sequence[str], facts: Table) -> Reproduction:
-    """Return how a command makes a page again from a file of this name and text.
+    """Return how a command reproduces a page from a file of this name and text.
 
-    In `arguments` FILE stands for the file and PAGE for the page's name.
+    In `arguments`, FILE stands for the file's name and PAGE for the page's.
     """
     saved = file_name(name)
     meant = {FILE: saved, PAGE: f"{saved.rpartition('.')[0]}.html"}
@@ -127,7 +127,7 @@ def facts_of(facts: Sequence[tuple[str, str]]) -> Table:
 
 
 def of_result(result: Result, label: str) -> Reproduction:
-    """Return how a run is made again, or a run with what larger resources give."""
+    """Return how to reproduce a run, or a run with its relaxations."""
     seeds = result.spread[0].seeds if result.spread else ()
     arguments = ["explain", FILE] if result.relaxed else ["run", FILE]
     if seeds and not result.relaxed:
@@ -169,14 +169,14 @@ def of_curves(found: Curves, label: str) -> Reproduction:
 def _of_configuration(
     config: Mapping[str, Any], label: str, arguments: Sequence[str], facts: Sequence[tuple[str, str]]
 ) -> Reproduction:
-    """Return how what was found of one configuration is made again."""
+    """Return how to reproduce what was found for one configuration."""
     words = "The whole configuration, every default and preset written out, in one file"
     name = yaml_name(label, "configuration")
     return again(words, name, config_text(config), [*arguments, "--report", PAGE], facts_of(facts))
 
 
 def yaml_name(label: str, otherwise: str) -> str:
-    """Return the name of a file from that of what was run, without what `--set` changed."""
+    """Return a file's name made from a run's label, without its `--set` part."""
     stem = label.split(",", maxsplit=1)[0].strip().removesuffix(".yaml").removesuffix(".yml")
     return f"{stem or otherwise}.yaml"
 

@@ -75,7 +75,7 @@ class Table(NamedTuple):
 
 
 def closed_form_table(result: Result) -> Table | None:
-    """Return the simulation beside the closed form, None for results without it."""
+    """Return the simulation's figures beside the closed form's; None for results without it."""
     closed = result.closed_form
     if closed is None:
         return None
@@ -92,7 +92,7 @@ def closed_form_table(result: Result) -> Table | None:
         interval = intervals.get(result.outside_rate() if result.bridges else "wire.tx_gbps")
         wire_rate = gbps_text(by_wire, interval)
         rows = [["to the wire", wire_rate, f"at most {gbps_text(closed.gbps)}", _off(by_wire, closed.gbps)]]
-    # The closed form counts them for each frame that VMs send, a window for each that is delivered.
+    # The closed form counts bytes per frame that VMs send, a window per frame delivered.
     is_alike = isclose(closed.offered_mpps, closed.mpps, rel_tol=1e-3)
     of_link = (("up", closed.up_bytes), ("down", closed.down_bytes)) if is_alike and not result.servers else ()
     for name, n_bytes in of_link:
@@ -116,21 +116,21 @@ def _beside_lone(words: str, p50_ns: float | None, alone_ns: float) -> list[str]
 
 
 def _alone_to_delivery_ns(result: Result) -> float | None:
-    """Return how long the closed form's lone frame takes to its delivery; None where only further frames end a part."""
+    """Return the closed form's time of the lone frame to its delivery; None if only further frames end a part."""
     parts = lone_parts(result)
     whole_ns = sum(part_ns for name, part_ns in parts.items() if name != "guest_queue")
     return whole_ns if parts and whole_ns < inf else None
 
 
 def _all_by_wire_gbps(result: Result) -> float | None:
-    """Return what left for stations outside, where nothing came to a VM, as the closed form has it then; else None."""
+    """Return the rate to stations outside if no VM got anything, which is then the closed form's rate; else None."""
     if result.totals.gbps is None or result.totals.gbps:
         return None
     return outward_gbps(result) or None
 
 
 def ceilings_table(result: Result) -> Table | None:
-    """Return at which rate each resource is full by the closed form, the lowest first."""
+    """Return the rate at which each resource is full by the closed form, lowest first."""
     ceilings = result.closed_form.ceilings if result.closed_form is not None else ()
     known = sorted((one for one in ceilings if one.offered_mpps is not None), key=lambda one: one.offered_mpps or 0.0)
     if not known:
@@ -189,16 +189,16 @@ def latency_table(result: Result) -> Table:
 
 
 def _latency_row(words: str, result: Result, name: str, latency: Latency) -> list[str]:
-    """Write a latency's figures in one unit, that of its median or of its mean, the larger, which its name tells."""
+    """Write a latency's figures in one unit, named in the row: that of the larger of median and mean."""
     scale, unit = page_time_unit(max(latency.p50 or 0.0, latency.mean or 0.0))
     known = [(getattr(latency, one), result.intervals.get(f"{name}.{one}")) for one in _LATENCY_COLUMNS]
     return [f"{words}, {unit}", *(scaled_text(value, scale, interval) for value, interval in known)]
 
 
 def parts_table(result: Result) -> Table | None:
-    """Return where the time from post to taken by the guest went, a row a part that takes any, then their sum.
+    """Return the parts of the time from post to taken by the guest: a row for each that takes any, then their sum.
 
-    Before the columns of the run stands that of a frame alone, where that is known.
+    A column for the lone frame, if known, precedes the run's columns.
     """
     measured = [(words, parts) for name, words in _PART_COLUMNS if (parts := result.latency_parts_ns.get(name))]
     if not any(part_ns for _, parts in measured for part_ns in parts.values()):
@@ -220,7 +220,7 @@ def _part_text(time_ns: float | None) -> str:
 
 def vm_table(result: Result) -> Table:
     """Return what each VM sent and received, the first of many."""
-    header = tuple(column.removesuffix(" us") for column in VM_COLUMNS)  # each time has a unit of its own here
+    header = tuple(column.removesuffix(" us") for column in VM_COLUMNS)  # here each time has its own unit
     rows = vm_rows(result, MOST_VM_ROWS, page_time, with_intervals=True)
     return Table(header, [list(row) for row in rows], texts=VM_TEXT_COLUMNS)
 
@@ -285,7 +285,7 @@ def queue_table(result: Result) -> Table:
 
 
 def wait_table(result: Result) -> Table:
-    """Return for how much of the window something stood waiting, by what it waited for."""
+    """Return for how much of the window something was blocked, by what it waited for."""
     rows = [[STALL_WORDS[name], percent_text(share)] for name, share in stall_shares(result).items()]
     return Table(("something stood waiting for", "share of the window"), rows)
 
@@ -337,7 +337,7 @@ def _carried(wire: Wire | PortResult) -> str:
 
 
 def changed_table(result: Result, defaults: Mapping[str, Any] | None) -> Table | None:
-    """Return what the configuration says that its defaults (a resolved configuration) do not; None without these."""
+    """Return the keys that differ from `defaults` (a resolved configuration); None without defaults."""
     if defaults is None:
         return None
     rows = [[one.key, *one.values] for one in differing_keys([result.config, defaults])]
@@ -426,7 +426,7 @@ def server_queue_table(result: Result) -> Table:
 
 
 def server_wait_table(result: Result) -> Table:
-    """Return for how much of the window something stood waiting, a column for each server."""
+    """Return for how much of the window something was blocked, a column for each server."""
     adapters = result.servers[:MOST_SERVER_COLUMNS]
     shares = [shares_of_stalls(adapter.stalls_ns, result.window.duration_ns) for adapter in adapters]
     rows = [

@@ -1,4 +1,4 @@
-"""What an adapter's parts and its host's cores were used for: records of a result, whose JSON form is fixed."""
+"""What an adapter's parts and its host's cores were used for: records of a result, with a fixed JSON form."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class LinkBytes:
 class PcieDirection:
     """Say how busy one direction of the link was, and with what.
 
-    `per_frame`: bytes by purpose, without clock skips, that each frame delivered costs, counted by whole frames; None
-    where the window is too short to tell.
+    `per_frame`: bytes by purpose, without clock skips, per frame delivered, counted over whole frames; None if the
+    window is too short to tell.
     """
 
     utilization: float
@@ -49,7 +49,7 @@ class Pcie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortResult:
-    """Say what one of an adapter's several Ethernet ports carried, as `Wire` has it, and which functions are there."""
+    """Say what one of an adapter's several Ethernet ports carried, as `Wire` does, and which functions use it."""
 
     name: str
     tx_gbps: float | None
@@ -63,8 +63,8 @@ class PortResult:
 class Core:
     """Say for what share of the window a core of the host was busy, and with what.
 
-    `by`: driver, passing (between adapter and VM), copying, interrupts, doorbells, messages, polling, as far as it had
-    any. Polling is the time in which a driver that polls finds nothing; the parts add up to `busy`.
+    `by`: the shares of driver, passing (between adapter and VM), copying, interrupts, doorbells, messages and polling,
+    without zeros. "polling" is the time in which a polling driver finds nothing; the parts add up to `busy`.
     """
 
     core: int
@@ -74,7 +74,7 @@ class Core:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
-    """Say how many host cores the drivers kept busy, polling in vain not counted; of one server what each core did."""
+    """Say how many host cores the drivers kept busy, without idle polling; for one server, what each core did."""
 
     cores_busy: float
     cores: tuple[Core, ...] = field(default=(), metadata={"omit_empty": True})
@@ -82,9 +82,9 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterUse:
-    """Say how many filters Flow Director has at the end, of how many it has room for, and what found no room.
+    """Say how many filters Flow Director holds at the end, its capacity, and the flows that found no room.
 
-    Of several Ethernet ports each has a table; the adapter's numbers are their sums.
+    Each of several Ethernet ports has its own table; the adapter's numbers are the sums.
     """
 
     filters: int
@@ -94,9 +94,10 @@ class FilterUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowCacheUse:
-    """Say in which stage of a virtual switch's flow cache the window's frames were known, and what it holds at its end.
+    """Count the window's frames by the stage of a virtual switch's flow cache that hit, and entries at its end.
 
-    `misses`: for the slow path, of which `lost` found too many waiting. `exact_entries`, `wildcard_entries`: held.
+    `misses`: frames for the slow path; `lost`: those of them dropped at its full queue. `exact_entries`,
+    `wildcard_entries`: entries held.
     """
 
     exact_hits: int
@@ -114,7 +115,7 @@ class FlowCacheUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedAt:
-    """Say how many frames for a receiver (`uplink`: for the wire) were marked, of those whose senders know ECN."""
+    """Count the frames for a receiver (`uplink`: the wire) that were marked, among ECN-capable ones."""
 
     name: str
     marked: int
@@ -128,7 +129,7 @@ class MarkedAt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedFrames:
-    """Say what a virtual switch marked in the window: in front of whom more than `threshold_bytes` waited."""
+    """Say what a virtual switch marked in the window, by receiver whose queue exceeded `threshold_bytes`."""
 
     threshold_bytes: int
     receivers: tuple[MarkedAt, ...]
@@ -142,9 +143,9 @@ class MarkedFrames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampledFlow:
-    """Say what samples tell of a flow in the window, beside what there was; bytes are those of frames with FCS.
+    """Compare a flow's traffic in the window with its estimate from samples; bytes are of frames with FCS.
 
-    `from_` is `from` in JSON; null in both for frames that are of no flow. The errors are standard errors of the
+    `from_` is `from` in JSON; both ends are null for frames of no flow. The errors are standard errors of the
     estimates, from the samples alone.
     """
 
@@ -169,9 +170,9 @@ class SampledFlows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassUse:
-    """Say what a class of traffic has of credits of 64 B, and what of it left the Tx buffer in the window.
+    """Hold a traffic class's credits, in units of 64 B, and what of its traffic left the Tx buffer in the window.
 
-    `bytes`: of frames with FCS, that began on the wire or went to VMs; `share`: of all classes' bytes.
+    `bytes`: of frames, with FCS, whose transmission began or that went to VMs; `share`: of all classes' bytes.
     """
 
     traffic_class: int
@@ -185,7 +186,7 @@ class ClassUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolUse:
-    """Say what a station has of credits in a class, and what was read of it; `share`: of the bytes of its class."""
+    """Hold a station's credits in a class, and its bytes read; `share`: of the bytes of its class."""
 
     name: str
     traffic_class: int
@@ -197,7 +198,7 @@ class PoolUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateRegister:
-    """Say as which value of RTTBCNRC an adapter has a station's rate limit, and what rate that means."""
+    """Hold the value of RTTBCNRC that represents a station's rate limit, and the rate it means."""
 
     name: str
     rttbcnrc: str
@@ -231,7 +232,7 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stalls:
-    """Say for how long of the window, in nanoseconds, something stood waiting for each of these.
+    """Say for how many nanoseconds of the window something was blocked waiting for each of these.
 
     `credits` is the longest of the three kinds: `credits_posted` of writes, `credits_non_posted` of read requests,
     `credits_completion` of completions.

@@ -1,4 +1,4 @@
-"""What the legs of a bond carried, and what it took to find that one was dead: records of a result."""
+"""What the legs of a bond carried, and how dead legs were detected: records of a result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class LegUse:
     """Say what a leg carried in the window: frames, their bytes with padding and FCS, its share of all legs' frames.
 
-    `lost_out`, `lost_in`: frames that its dead wire lost in the whole run, on their way out and in.
+    `lost_out`, `lost_in`: frames lost in the whole run because its wire was dead, outgoing and incoming.
     """
 
     name: str
@@ -25,11 +25,11 @@ class LegUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """Say when a leg's wire died, when the bond gave the leg up, when it lived again, and when the leg was used again.
+    """Hold the times at which a leg's wire died, the leg was given up, the wire revived, the leg was used again.
 
-    In ns from the run's first instant; None: not by its end, or, of `given_up_ns`, not before the wire lived again.
-    `given_up_ns` is before `died_ns` where the leg was not back in use since an outage before.
-    `lost_out`, `lost_in`: frames that the wire lost meanwhile.
+    In ns from the run's start; None: not by the run's end (`given_up_ns`: not before the wire revived). `given_up_ns`
+    is earlier than `died_ns` if the leg was still out of use from an earlier outage. `lost_out`, `lost_in`: frames that
+    the wire lost meanwhile.
     """
 
     leg: str
@@ -43,9 +43,10 @@ class Outage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BondUse:
-    """Say how the legs of a bond shared what was sent and came, and what outages cost.
+    """Say how the legs of a bond shared the traffic sent and received, and what outages cost.
 
-    `in_use`: legs at the run's end; `active`: that of active_backup; `without_leg`: frames that found no leg in use.
+    `in_use`: legs in use at the run's end; `active`: the active leg of active_backup; `without_leg`: frames that found
+    no leg in use.
     """
 
     mode: str

@@ -1,9 +1,9 @@
-"""What may set the throughput, as one window shows it: every suspect, and a first guess among them.
+"""What may set the throughput, judged from one window: all suspects, and a first guess among them.
 
-A server works at a rate of its own (a direction of the link, the wire, a core); a store lends what must be given back
-(tags, credits, descriptors, room, slots of a ring). How busy a server is, and how much of what its number allows a
-store gave, tells which of them is full. Where none is, or several are, no share tells what a larger one would give:
-then `simulation.judgement` runs the suspects made larger.
+Resources are of two kinds: a server works at a rate of its own (a link direction, the wire, a core); a store lends
+items that must be returned (tags, credits, descriptors, room, ring slots). A server's busy share, or the share of its
+capacity that a store lent, tells whether it is full. If none is full, or several are, these shares do not tell what a
+larger one would gain: then `simulation.judgement` runs the suspects made larger.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, replace
 from hwmodel.results.result import Bottleneck
 from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, is_rate_limit, nearly_full_load, sentence, with_as_full
 
-LEAST_PART = 0.02  # of the demand: a part that is smaller is no limit worth a name
+LEAST_PART = 0.02  # of the demand: a smaller part is not worth naming as a limit
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
 AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
-NEARLY_FULL = 0.9  # what is less busy leaves room for a tenth more
-MATTERS, WAITED_FOR = 0.5, 0.01  # shares from which on a server, a store, may be what limits
+NEARLY_FULL = 0.9  # a less busy resource has room for a tenth more
+MATTERS, WAITED_FOR = 0.5, 0.01  # shares above which a server, or a store, may be the limit
 LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
 BACKLOG = 0.01
 OFFERED_LOAD = "offered_load"
@@ -26,12 +26,12 @@ POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", 
 CORE_KEYS = tuple(
     f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
 )
-OF_PORTS = ("switch.bus", "wire.tx", "wire.rx")  # of which each Ethernet port has one
+OF_PORTS = ("switch.bus", "wire.tx", "wire.rx")  # each Ethernet port has its own
 FLOW_CACHE_KEYS = tuple(
     f"host.virtual_switch.flow_cache.{name}" for name in ("miss_time", "wildcard_time", "exact_entries", "miss_cores")
 )
 PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
-# The keys that make a resource larger, in the order of the datapath; of a direction of the link both get wider.
+# The keys that make each resource larger, in datapath order; those of one link direction widen both.
 KEYS: Mapping[str, tuple[str, ...]] = {
     OFFERED_LOAD: ("workload.load", "workload.flows", "workload.external.rate"),
     "driver.tx": CORE_KEYS,
@@ -71,18 +71,18 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "driver.rx": CORE_KEYS,
 }
 CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and the sentence say which
-# Drops for want of room; those at a sender's own ring only say that it offers more than gets through.
+# Drops for lack of room; those at a sender's own Tx ring only show that it offers more than gets through.
 CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
 LATE_DROPS = CONGESTION_DROPS[1:]
 POLICED_DROPS = ("RATE_LIMITED", "RECEIVE_LIMIT")  # at token buckets, whose rates are limits too
-OFF_DROPS = ("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN")  # at what is off
-STRAY_DROPS = ("SAME_PORT", "NO_DESTINATION", "UNKNOWN_UNICAST")  # for nobody there
+OFF_DROPS = ("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN")  # at a function, port or wire that is off
+STRAY_DROPS = ("SAME_PORT", "NO_DESTINATION", "UNKNOWN_UNICAST")  # with no station to receive them
 _CREDITS = (POSTED, NON_POSTED, COMPLETION)
 _STORES = (
     "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places", *_CREDITS,
     "nic.rx_buffer", "nic.rx_ring", "rx.descriptors",
 )  # fmt: skip
-# Stores of which it is known for how long each part would be held on an idle machine.
+# Stores for which the holding time of an item on an idle machine is known.
 _OF_KNOWN_USE = ("pcie.tags", "rx.descriptors", "rate_limit", *_CREDITS)
 
 
@@ -96,9 +96,9 @@ class LinkCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Hold for what share of a window a port, or the class with the least time left, was stopped with frames there.
+    """Hold the share of a window in which a port, or its class with least time left, was stopped with frames there.
 
-    `busy`: for what share the wire carried frames of that class; `traffic_class`: None for PAUSE, which stops all.
+    `busy`: the share in which the wire carried frames of that class; `traffic_class`: None for PAUSE, which stops all.
     """
 
     share: float
@@ -111,25 +111,27 @@ class Observation:
     """Collect what a run saw of its resources during the window; every share is between 0 and 1.
 
     - `utilizations`: busy share by resource name. `driver.tx` and `driver.rx` are what the busiest core spends on
-      sending and on receiving, so they add up to how busy that core is. `pcie.tags`: share in which no tag is free.
-    - `waits`: share in which work stood ready and waited: for `pcie.tags`; for credits, of a kind's first TLP whatever
-      other kinds did; for `rx.descriptors` at the head of the Rx buffer, of which `nic.rx_ring` is the part in which
-      the ring had none to fetch; for `tx.descriptors`, no frame being on the chip though rings held more than its cache
-      could ask for; for room in `nic.tx_buffer` and `nic.rx_buffer`; for `rate_limit`, nothing else being ready.
-    - `credit_use`: by kind, the share of the finite credits that the window's TLPs would hold on an idle machine.
-    - `fetch_use`: of the Rx descriptors that a ring may have under way, the share that the busiest would on an idle
-      machine.
-    - `demand_use`: the share of what senders have to send, each at most its rate limit, that got through; 0 where one
-      may send all it can. `limited_demand`: the share of that demand that rate limits set.
-    - `read_slowness`: how long a read holds its tag, as a multiple of what it would on an idle machine.
-    - `open_load`: frames come at times of their own; False for a closed loop (`load: saturate`).
+      sending and on receiving, so they add up to how busy that core is. `pcie.tags`: the share of time in which no tag
+      is free.
+    - `waits`: the share of time in which ready work waited: for `pcie.tags`; for credits, as seen by the first TLP of a
+      kind whatever other kinds did; for `rx.descriptors` at the head of the Rx buffer, and `nic.rx_ring`: the part of
+      that in which the ring had none to fetch; for `tx.descriptors`, no frame being on the chip although rings held
+      more than its cache could fetch; for room in `nic.tx_buffer` and `nic.rx_buffer`; for `rate_limit`, nothing else
+      being ready.
+    - `credit_use`: by kind, the share of the finite credits that the window's TLPs would occupy if held as briefly as
+      on an idle machine.
+    - `fetch_use`: the same for the Rx descriptors that a ring may have in flight, at the busiest ring.
+    - `demand_use`: the share of the senders' demand (each sender's capped by its rate limit) that got through; 0 if one
+      of them saturates without a limit. `limited_demand`: the share of that demand that is set by rate limits.
+    - `read_slowness`: how long a read holds its tag, as a multiple of the time on an idle machine.
+    - `open_load`: frames arrive at times of their own; False for a closed loop (`load: saturate`).
     - `tx_ring_full_share`: share in which the fullest Tx ring had no room. `rx_ring_fill`: the largest share of an Rx
       ring's descriptors that were in use at once.
-    - `stopped`: what control frames from outside the machine stopped at a port, by the name of its wire.
+    - `stopped`: by a port's wire, what control frames from outside the machine stopped there.
     - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
-    - `refused_frames`: by VM that never posts an Rx descriptor again, the frames that were dropped for want of one.
-    - `drops`, `offered_frames` and `backlog_frames` (by how much more are under way, or wait for a slot, than before)
-      are of the window; `frame_bytes` is the mean frame with FCS.
+    - `refused_frames`: by VM that never reposts Rx descriptors (`refill: false`), the frames dropped for lack of one.
+    - `drops`, `offered_frames` and `backlog_frames` (by how much frames in flight or waiting for a slot have grown) are
+      of the window; `frame_bytes` is the mean frame with FCS.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
       (cores are a hypervisor's, which passes frames between pools and VMs), `has_flow_cache` (the host's virtual
       switch looks frames up in one, whose keys are among those of its cores' work), `has_mirrored` (mirrored
@@ -178,9 +180,9 @@ class Observation:
         return self.waits.get(store, 0.0)
 
     def use(self, name: str) -> float:
-        """Return the share of what a resource could give at most that it gave: of a store, were nothing behind it slow.
+        """Return the share of its capacity that a resource gave; of a store, as if nothing behind it were slow.
 
-        Of tags and credits that is the time for which they would be held on an idle machine, by their number.
+        For tags and credits: the share that would be in use if each were held as briefly as on an idle machine.
         """
         if name == "pcie.tags":
             return max(self.busy(name), self.wait(name)) / max(1.0, self.read_slowness)
@@ -213,9 +215,9 @@ class Observation:
 
     @property
     def dropped_by_rules(self) -> Mapping[str, int]:
-        """Return what the switches' rules dropped, most first, whatever room there is; else {}.
+        """Return the frames that the switches' rules dropped (not for lack of room), most frequent reason first.
 
-        Copies of a flooded frame that find nobody are left out, and all where they are 2 % of the frames or fewer.
+        Copies of a flooded frame without a receiver are left out. Empty if these drops are 2 % of the frames or fewer.
         """
         others = {*CONGESTION_DROPS, *POLICED_DROPS, *OFF_DROPS, *STRAY_DROPS}
         found = {reason: n for reason, n in self.drops.items() if n and reason not in others}
@@ -233,9 +235,9 @@ class Observation:
 class Suspect:
     """Hold what may set the throughput: a resource as a window shows it.
 
-    `resource` is its name in results, `share` how busy it is, `use` the share of what it could give at most that it
-    gave: 0 for a store of which that is not known. `why` and `keys` as a bottleneck has them. `lost_frames`: those that
-    the queue before a port dropped.
+    `resource`: its name in results; `share`: how busy it is; `use`: the share of its capacity that it gave, 0 for a
+    store of which that is unknown. `why`, `keys`: as in `Bottleneck`. `lost_frames`: frames dropped by the queue before
+    a port.
     """
 
     resource: str
@@ -247,7 +249,7 @@ class Suspect:
 
     @property
     def bottleneck(self) -> Bottleneck:
-        """Return the bottleneck that this is, if it is one."""
+        """Return the suspect as a bottleneck."""
         return Bottleneck(resource=self.resource, utilization=self.share, why=self.why, keys=self.keys)
 
     @property
@@ -257,13 +259,13 @@ class Suspect:
 
 
 def key_of_all(key: str) -> str:
-    """Return the key of all VMs' driver that stands for one of a VM's own; other keys as they are."""
+    """Return the common driver's key for a key of a VM's own driver; other keys unchanged."""
     steps = key.split(".")
     return ".".join((steps[0], *steps[3:])) if steps[:2] == ["driver", "vms"] else key
 
 
 def _published(name: str) -> str:
-    """Return the name that results have: one for all kinds of credits, one for all that an Rx ring may lack."""
+    """Return the name used in results: one for all kinds of credits, one for ring and fetch of Rx descriptors."""
     if name == "nic.rx_ring":
         return "rx.descriptors"
     return CREDITS if name.startswith(CREDITS) else name
@@ -276,7 +278,7 @@ def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
     """Return what may set the throughput of an adapter, the fullest first; `prefix` stands before its names."""
 
     def rank(name: str) -> tuple[float, bool, float, bool]:
-        holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # of stores that are as full, it fills the others
+        holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # a tie: an empty ring fills the others
         return -use_of(name, seen), name in _STORES, -share_of(name, seen), not holds_all
 
     names = sorted(_suspected(seen), key=rank)
@@ -313,7 +315,7 @@ def at_port(port: str, name: str) -> str:
 
 
 def of_any_port(name: str) -> str:
-    """Return the name that a resource of a port has where there is one."""
+    """Return a port resource's name without its port."""
     return next((one for one in OF_PORTS if name.endswith(one)), name)
 
 
@@ -335,7 +337,7 @@ def _suspected(seen: Observation) -> Iterator[str]:
             continue
         least = WAITED_FOR if name in _STORES else MATTERS
         if name == "host.drain" and seen.wait(POSTED) <= LOSS:
-            continue  # behind a drain that nothing waits for, credits come back in time
+            continue  # if nothing waits for posted credits, the drain returns them in time
         if max(share_of(name, seen), use_of(name, seen)) > least:
             yield name
 
@@ -343,7 +345,7 @@ def _suspected(seen: Observation) -> Iterator[str]:
 def share_of(name: str, seen: Observation) -> float:
     """Return how busy a resource is: a server's busy share, else the share in which work waited for it.
 
-    Of credits it is the share of what their number lets through, if that is more; of the load the busiest server's.
+    For credits: the share of their capacity used, if that is more. For the load: the busiest server's share.
     """
     if name == OFFERED_LOAD:
         return max((seen.busy(server) for server in seen.utilizations), default=0.0)
@@ -359,7 +361,7 @@ def share_of(name: str, seen: Observation) -> float:
 
 
 def use_of(name: str, seen: Observation) -> float:
-    """Return the share of what a resource could give at most that it gave; 0 where that is not known."""
+    """Return the share of its capacity that a resource gave; 0 where that is unknown."""
     return 0.0 if name in _STORES and name not in _OF_KNOWN_USE else min(1.0, seen.use(name))
 
 
@@ -367,10 +369,10 @@ def use_of(name: str, seen: Observation) -> float:
 class Sighting:
     """Hold what a window says of its limit: the suspects, and the load as a bottleneck.
 
-    `is_load_enough`: frames come at times of their own, and all that are offered get through. `loses_late`: frames drop
-    that had been sent, so that what is full may be full of frames that are lost; `polices`: policers drop such, so that
-    nothing else need be the limit, however full it is. `has_offers`: any was offered.
-    `refusal`: rings that are never posted again, where what they lose is all that keeps the throughput down.
+    `is_load_enough`: an open load, all of which gets through. `loses_late`: frames drop after they were sent, so a full
+    resource may be full of frames that get lost; `polices`: policers drop such frames, so no full resource need be the
+    limit. `has_offers`: any frame was offered. `refusal`: the bottleneck if the only losses are at rings that are never
+    refilled.
     """
 
     suspects: tuple[Suspect, ...]
@@ -402,24 +404,24 @@ def sighting_of(seen: Observation) -> Sighting:
 
 
 def loses_by_refusal(seen: Observation) -> bool:
-    """Tell whether rings that are never posted again lose frames, and all others get through, or none."""
+    """Tell whether never refilled rings lose frames while all other frames get through (or there are none)."""
     loses = sum(seen.refused_frames.values()) > LOSS * seen.offered_frames
     return loses and (seen.frame_bytes is None or (seen.open_load and all_gets_through(seen)))
 
 
 def refusal(seen: Observation, prefix: str = "") -> Bottleneck:
-    """Return an adapter's rings that are never posted again as what limits it; `prefix` stands before its names."""
+    """Return an adapter's never refilled Rx rings as its bottleneck; `prefix`: for its resource names."""
     why = _of_server(prefix) + sentence("nic.rx_ring", seen)
     return Bottleneck(resource=f"{prefix}rx.descriptors", utilization=1.0, why=why, keys=("driver.refill",))
 
 
 def losing_first(suspects: Iterable[Suspect], least: float) -> tuple[Suspect, ...]:
-    """Put full ports whose queues drop more frames than that first: what is full before them is full of lost frames."""
+    """Put full ports that drop over `least` frames first: what is full before them carries frames that get lost."""
     return tuple(sorted(suspects, key=lambda one: not (one.use >= AS_FULL and one.lost_frames > least)))
 
 
 def by_shares(seen: Sighting) -> Bottleneck:
-    """Return what the shares of one window alone say: the fullest, or the load where all of it gets through."""
+    """Return the bottleneck by one window's shares alone: the fullest resource, or the load if all gets through."""
     if seen.refusal is not None:
         return seen.refusal
     hot = [one for one in seen.suspects if _is_told_as_full(one)]
@@ -429,52 +431,52 @@ def by_shares(seen: Sighting) -> Bottleneck:
         return load_beside(hot)
     fullest = max(seen.suspects, key=_fullness)  # the first at a tie
     is_idle = all(max(one.share, one.use) < MATTERS for one in seen.suspects)
-    if is_idle:  # of one of several servers without a limit: what gets through it is set elsewhere
+    if is_idle:  # one of several servers, limited elsewhere
         limit = next((one for one in seen.suspects if is_rate_limit(one.resource)), None)
         return seen.load if limit is None else with_beside(limit.bottleneck, seen.suspects)
     return with_beside(fullest.bottleneck, seen.suspects)
 
 
 def on_average(found: Bottleneck) -> Bottleneck:
-    """Return what a window says that is a mean over changes of the machine: what is not full need not limit ever."""
+    """Adapt a bottleneck to a window in which the machine changes: what is not full on average may never limit."""
     if found.resource == OFFERED_LOAD or found.utilization >= NEARLY_FULL:
         return found
     return replace(found, why=FULLEST_ON_AVERAGE, also=(), gain=None)
 
 
 def _fullness(one: Suspect) -> tuple[float, float]:
-    """Rank by use, where that is known, then by share; a store that next to nothing waits for, by its share alone."""
+    """Rank by use if known, then by share; little-used resources that nothing waits for, by their share alone."""
     counts = one.use >= MATTERS or (one.use > 0 and one.share >= WAITED_FOR)
     return (one.use, 0.0) if counts else (0.0, one.share)
 
 
 def _is_told_as_full(one: Suspect) -> bool:
-    """Tell whether a resource is as good as full, and a page says how busy it is: of a server, of tags and credits."""
+    """Tell whether a resource is nearly full and its busy share is published: a server, tags or credits."""
     is_told = one.use > 0 or one.resource.endswith("pcie.tags")
     return is_told and max(one.share, one.use) >= AS_FULL
 
 
 def load_beside(hot: Sequence[Suspect]) -> Bottleneck:
-    """Return what is as good as full though all that is offered gets through: the first of some, with the load."""
+    """Return the first of some nearly full resources as bottleneck, beside the load, all of which gets through."""
     first = hot[0]
     also = tuple(dict.fromkeys((OFFERED_LOAD, *(one.resource for one in hot[1:] if one.resource != first.resource))))
     return replace(first.bottleneck, why=nearly_full_load(first.why, also[1:]), also=also)
 
 
 def loses_late(seen: Observation) -> bool:
-    """Tell whether frames drop that had been sent: what is full may be full of frames that are lost."""
+    """Tell whether frames drop after they were sent, so that full resources may carry frames that get lost."""
     return seen.lost_share(*LATE_DROPS) > LOSS
 
 
 def polices(seen: Observation) -> bool:
-    """Tell whether policers drop frames that matter."""
+    """Tell whether policers drop a relevant share of the frames."""
     return seen.lost_share(*POLICED_DROPS) > LOSS
 
 
 def all_gets_through(seen: Observation) -> bool:
-    """Tell whether all that is offered gets through, but for what a burst or the ends of the window cost.
+    """Tell whether all that is offered gets through, but for losses in a burst or at the ends of the window.
 
-    What rings lose that are never posted again is no question of how much is offered.
+    Losses at never refilled rings are left out: they do not depend on the load.
     """
     offered = max(1, seen.offered_frames)
     lost = seen.lost_frames(*CONGESTION_DROPS, *POLICED_DROPS) - sum(seen.refused_frames.values())
@@ -482,11 +484,11 @@ def all_gets_through(seen: Observation) -> bool:
 
 
 def with_beside(found: Bottleneck, suspects: Sequence[Suspect]) -> Bottleneck:
-    """Return a bottleneck with what is as full on the same page."""
+    """Add to a bottleneck the other resources that are as full."""
     known = {found.resource, *found.also}
     beside = [one.resource for one in suspects if _is_told_as_full(one) and one.resource not in known]
     names = tuple(dict.fromkeys(beside))
-    # Of two kinds of credits the name alone would not say that they are two.
+    # Two kinds of credits share a name, so their keys are added.
     of_found = set(map(key_of_all, found.keys))
     others = [one for one in suspects if one.resource == found.resource and not of_found.intersection(one.keys)]
     own = [one for one in others if one.use >= AS_FULL]

@@ -14,10 +14,10 @@ OUTSIDE = "outside"  # the port to stations beyond the bridges; of several bridg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogicalPortResult:
-    """Say what an S-channel, a translated VLAN or a virtual interface of a port carried, as the port's figures do.
+    """Say what an S-channel, a translated VLAN or a virtual interface of a port carried, in the port's terms.
 
-    Behind the interfaces, `a.groups` is what went to lists of them, one frame a list. Its queue is None where the
-    logical ports of a port have one together. `dropped_frames`: copies for it without room.
+    After the interfaces, `a.groups` counts frames sent to lists of interfaces, one frame for each list. The queue is
+    None if the logical ports of a port share one. `dropped_frames`: copies that found no room.
     """
 
     name: str
@@ -32,14 +32,13 @@ class LogicalPortResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgePortResult:
-    """Say what a port of a bridge, or of an extender below it, carried; in is what came to it, out what it sent.
+    """Say what a port of a bridge, or of an extender below it, carried: in is what it received, out what it sent.
 
-    `device`: whose port it is, a bridge's or an extender's name. A port has the name of the server or extender that it
-    leads to, or is `outside`; the lower end of an extender's wire is `fex1.uplink`. `to`: at the end of a wire between
-    bridges the port at the other end, like `right.trunk`.
-    Frames count over the whole run; rates, shares and the mean queue are of the window. Bytes are those of frames with
-    FCS, padding and tags. `logical_ports`: where they have service levels, translate VLANs, or are virtual interfaces.
-    `classes`: with flow control.
+    `device`: the name of the bridge or extender it belongs to. A port is named after the server or extender that it
+    leads to, or is `outside`; the lower end of an extender's wire is `fex1.uplink`. `to`: for a wire between bridges,
+    the port at its other end, like `right.trunk`. Frames count over the whole run; rates, shares and the mean queue are
+    of the window. Bytes are those of frames with FCS, padding and tags. `logical_ports`: only if they have service
+    levels, translate VLANs, or are virtual interfaces. `classes`: only with flow control.
     """
 
     name: str
@@ -62,11 +61,10 @@ class BridgePortResult:
 class BridgeResult:
     """Say what a bridge did, with the port extenders below it; counts are of the whole run.
 
-    `name`: `bridge` where it has none.
-    `forwarded_frames`: all that the bridge itself looked at. `replicated_frames`: copies that it and its extenders made
-    beside a frame's first. `flooded_frames`: frames to an address that it did not know. `drops`: by reason, copies that
-    found no room among them, and those of extenders. `addresses_known`: at the end. `learned`, `moved`, `aged`,
-    `not_learned`: changes of the table.
+    `name`: `bridge` where it has none. `forwarded_frames`: all that the bridge itself handled. `replicated_frames`:
+    copies beyond a frame's first, made by it and its extenders. `flooded_frames`: frames to addresses that it did not
+    know. `drops`: by reason, including copies that found no room, and the extenders' drops. `addresses_known`: at the
+    end. `learned`, `moved`, `aged`, `not_learned`: events of the address table.
     """
 
     name: str
@@ -85,10 +83,10 @@ class BridgeResult:
 
 
 def missing_port(bridges: Sequence[BridgeResult], servers: Sequence[str] = ()) -> str:
-    """Say what these bridges lack; "" if nothing.
+    """Name the port that these bridges lack; "" if none.
 
-    That is the port to stations outside, one toward an adapter or toward each of `servers`, whose adapter may have
-    several ports (a.p0), and for each extender that has an upper port the port that this leads to.
+    Required are a port to stations outside, one to the adapter or to each of `servers` (whose adapter may have several
+    ports, like a.p0), and for each extender with an upper port the bridge port that this leads to.
     """
     ports = [port for bridge in bridges for port in bridge.ports if not port.to]
     names = {port.name for port in ports}

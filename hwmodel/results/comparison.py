@@ -1,4 +1,4 @@
-"""What `hwmodel compare` finds: the figures of each way in which VMs reach each other, and where they cross."""
+"""What `hwmodel compare` finds: the figures of each way in which VMs reach each other, and the crossings."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hwmodel.results.json_form import Finding
 from hwmodel.results.result import Bottleneck, Latency, Result, Totals
 from hwmodel.words.comparison_text import comparison_text, curves_text
 
-ALIKE = 0.01  # two ways are alike whose throughputs differ by no more
+ALIKE = 0.01  # two ways count as alike up to this relative difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForbiddenPair:
-    """Say what came of frames that policy forbids, in a run in which one VM sends them to another, and nobody else any.
+    """Hold what became of frames that policy forbids, in a run in which only one VM sends, to another one.
 
-    `forbidden_at`: "bridge" by its policy, "switch" by access list or VLANs of the adapter's switch, or the host's.
-    `from_`, `to`: the VMs, `from` in JSON. `delivered`: frames that the receiver got, of `offered`, of which
-    `in_flight` were under way at the end. `drops`: the others, by reason.
+    `forbidden_at`: "bridge" (by its policy) or "switch" (by access list or VLANs of the adapter's or the host's
+    switch). `from_`, `to`: the VMs; `from_` is `from` in JSON. `offered`: frames sent, of which `delivered` reached the
+    receiver and `in_flight` were in flight at the end. `drops`: the others, by reason.
     """
 
     forbidden_at: str
@@ -33,7 +33,7 @@ class ForbiddenPair:
 
     @property
     def ended(self) -> int:
-        """Return the frames of which the run saw what became."""
+        """Return the frames whose fate the run saw: all but those in flight at its end."""
         return self.offered - self.in_flight
 
 
@@ -41,16 +41,16 @@ class ForbiddenPair:
 class WayFigures:
     """Hold what one way gives.
 
-    `totals`, `bottleneck`, `warnings`: as a result has them. `latency_ns`, `latency_of`: from post to delivery, and of
-    which direction's frames where there are several (`told_latency`). `gbps`: what VMs and the wire get
-    together, frame bits with FCS, with its 95 % interval, None where the window has none. `cpu_cores`: kept busy by
-    drivers, of guests or, with VMDq, of the hypervisor, and by a virtual switch. `pcie_bytes_per_frame`: of each
-    frame delivered in the window, on all links, both directions, Acks and credits too; `wire_bytes_per_frame`: of
-    each frame offered, by the closed form, on all adapters' wires, out and in, with preamble and gap;
-    `memory_bytes_per_frame`: of each frame delivered, by the closed form, what adapters read and write in hosts' memory
-    of payload, descriptors and write-backs, and twice each byte that a core copies. `policy_at`: where access lists and
-    VLANs act on frames between VMs, "nic", "bridge" or "host"; `forbidden`: what came of pairs that policy forbids, one
-    for each place that forbids some.
+    `totals`, `bottleneck`, `warnings`: as in `Result`. `latency_ns`: from post to delivery; `latency_of`: for which
+    direction of frames, if there are several (`told_latency`). `gbps`: to VMs and the wire together, frame bits with
+    FCS, with its 95 % interval; None if the window gives none. `cpu_cores`: cores kept busy by drivers, of guests or,
+    with VMDq, of the hypervisor, and by a virtual switch. `pcie_bytes_per_frame`: per frame delivered in the window, on
+    all links, both directions, with Acks and credits; `wire_bytes_per_frame`: per frame offered, by the closed form
+    (with a virtual switch, or external traffic to one server: per frame delivered, as measured), on all adapters'
+    wires, out and in, with preamble and gap; `memory_bytes_per_frame`: per frame delivered, by the closed form:
+    payload, descriptors and write-backs that adapters read and write in hosts' memory, and twice each byte that a core
+    copies. `policy_at`: where access lists and VLANs act on frames between VMs: "nic", "bridge" or "host"; `forbidden`:
+    one measured pair for each place that forbids some.
     """
 
     way: str
@@ -70,9 +70,9 @@ class WayFigures:
     warnings: tuple[str, ...] = ()
 
     def lead_over(self, other: WayFigures) -> float:
-        """Return by how many Gb/s more it gives than another way; 0 where both are alike, or one has no rate.
+        """Return its lead over another way in Gb/s; 0 if both are alike or one has no rate.
 
-        Alike are ways that differ by no more than 1 % of the higher, or than chance makes likely.
+        Ways are alike if they differ by no more than 1 % of the higher rate, or by no more than chance explains.
         """
         if self.gbps is None or other.gbps is None or self.is_near(other):
             return 0.0
@@ -85,12 +85,12 @@ class WayFigures:
         return abs(one - another) <= ALIKE * max(one, another)
 
     def chance_beside(self, other: WayFigures) -> float:
-        """Return up to which difference from another way's Gb/s chance makes likely, by both intervals."""
+        """Return the difference from another way, in Gb/s, that chance may explain, by both intervals."""
         return hypot(*((high - low) / 2 for low, high in filter(None, (self.gbps_interval, other.gbps_interval))))
 
 
 def foremost(ways: Sequence[WayFigures]) -> tuple[WayFigures, ...]:
-    """Return the ways that give most, with those that are alike with the one that does; none where no rate is known."""
+    """Return the way of highest throughput and all that are alike with it; empty if no rate is known."""
     known = [each for each in ways if each.gbps is not None]
     best = max(known, key=lambda each: each.gbps or 0.0, default=None)
     return tuple(each for each in known if best is not None and not best.lead_over(each))
@@ -108,7 +108,7 @@ class LeftOutWay:
 class Comparison(Finding):
     """Hold one configuration with each way that it allows.
 
-    `results`: of each way its whole result, for a page; not in the JSON form. `config`: the configuration, resolved.
+    `results`: each way's whole result, for a page; not in the JSON form. `config`: the configuration, resolved.
     """
 
     not_in_json: ClassVar[tuple[str, ...]] = ("results",)
@@ -123,7 +123,7 @@ class Comparison(Finding):
         return foremost([each for each in self.ways if each not in beside])
 
     def most_per_core(self) -> tuple[WayFigures, ...]:
-        """Return the ways that give most for a core, within 1 % of the one that does."""
+        """Return the ways of highest throughput per core, within 1 % of the best."""
         known = [(each.gbps_per_core, each) for each in self.ways if each.gbps_per_core is not None]
         best = max((gbps for gbps, _ in known), default=0.0)
         return tuple(each for gbps, each in known if gbps >= (1 - ALIKE) * best)
@@ -135,9 +135,9 @@ class Comparison(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedValue:
-    """Hold the ways at one value of what varies; `failure`: why there are none.
+    """Hold the ways at one value of the setting that varies; `failure`: why there are none.
 
-    `is_asked`: all ways were run there; else some, on the way to a crossing.
+    `is_asked`: the value was asked for, and all ways were run there; else only some, to locate a crossing.
     """
 
     value: float
@@ -159,8 +159,9 @@ class ComparedValue:
 class Crossing:
     """Say where one way begins to give more than another.
 
-    Up to `between[0]` `below` gave more, from `between[1]` on `above`; `at`: where both give the same, None where
-    nothing between the two values can be run. `cores`: kept busy by both at `nearest`, of the values that were run.
+    At `between[0]` the way `below` gave more, at `between[1]` the way `above`; `at`: the value at which both give the
+    same, None if no value in between can be run. `cores`: busy cores of both at `nearest`, the nearest value that was
+    run.
     """
 
     below: str
@@ -173,9 +174,10 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves(Finding):
-    """Hold a comparison at several values of one thing.
+    """Hold a comparison at several values of one setting.
 
-    `over`: its name, `key`: the configuration's key that it sets. `points`: value by value, those behind crossings too.
+    `over`: its name; `key`: the configuration key that it sets. `points`: value by value, including those run to locate
+    crossings.
     """
 
     schema_version: int = 1

@@ -1,6 +1,6 @@
 """What functions and their rings count, under the names that users of `ethtool -S` and `ip -s link show` know.
 
-docs/counters.md says of each name what stands under it.
+docs/counters.md defines each name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# In the order in which the drivers have them; counters of rings come behind.
+# In the drivers' order; counters of rings follow.
 ETHTOOL_NAMES = (
     "rx_packets",
     "tx_packets",

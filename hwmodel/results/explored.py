@@ -1,4 +1,4 @@
-"""What is found over many runs: a sweep's rows, the answer of a search over the load, that of a sizing."""
+"""What is found over many runs: a sweep's rows, the answers of a load search and of a sizing."""
 
 from __future__ import annotations
 
@@ -49,13 +49,12 @@ class SweepAxis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRow:
-    """Hold one point: where it stands, what became of it, and what was found.
+    """Hold one point: its place in the sweep, its status, and its figures.
 
     `number`: from 0, in the order of the sweep's file. `status`: done, failed, or pending in a sweep that was stopped.
-    `config_hash` is empty where the configuration could not be made. `axes`: the values by key, as written. `cost`:
-    what these cost together, None where the sweep's file does not say. `figures`: those of `Result.scalars()` by dotted
-    name (`totals.gbps`), and the ends of the 95 % intervals (`intervals.totals.gbps.low`, `.high`); none of a point
-    that is not done.
+    `config_hash`: empty if the configuration is invalid. `axes`: the values by key, as written. `cost`: their total
+    cost, None if the sweep's file gives none. `figures`: those of `Result.scalars()` by dotted name (`totals.gbps`),
+    and the ends of the 95 % intervals (`intervals.totals.gbps.low`, `.high`); empty for a point that is not done.
     """
 
     number: int
@@ -102,10 +101,11 @@ def _dimension_of(values: Sequence[Any]) -> Dimension | None:
 class LoadTrial:
     """Say what one load gives.
 
-    `share`: of `LoadSearch.reference_mpps`. `offered_mpps`, `delivered_mpps`, `gbps`: frames, and their bits with FCS,
-    a second in the window. `loss`: the share of the offered frames that is not delivered if this goes on for ever: lost
-    already, or in a queue that only grows. `dropped_frames`: of the run, `in_flight_frames` at its end. `verdict`:
-    "met", "lost" (too many were dropped), "grows" (they stay in queues, which grow as long as the load lasts).
+    `share`: the load, as a share of `LoadSearch.reference_mpps`. `offered_mpps`, `delivered_mpps`, `gbps`: rates in the
+    window; bits are of frames delivered, with FCS. `loss`: the share of the offered frames not delivered in the long
+    run: dropped, or in queues that keep growing. `dropped_frames`: of the whole run; `in_flight_frames`: at its end.
+    `verdict`: "met", "lost" (too many were dropped) or "grows" (they are in queues that grow as long as the load
+    lasts).
     """
 
     share: float
@@ -127,14 +127,15 @@ class LoadTrial:
 class LoadSearch(Finding):
     """Hold the answer of a search over the load.
 
-    `kind`: "zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load". `loss`: the share that may be
-    lost. `mpps`, `gbps`: the highest rate of offered frames at which no more is; `interval_mpps`: the highest load that
-    was seen to meet it and the lowest that was not, None where none was. `share`: of `reference_mpps`, the ceiling of
-    the closed form (of frames from the wire alone: of them); `beside_mpps`: frames of rates of their own, which are in
-    `mpps` and not in that. `limited_by`: the bottleneck at the load just above.
-    `burst_frames`: the longest burst without loss, between `interval_burst`, at `burst_mpps` of all senders together,
-    which with preamble and gap are `burst_wire_gbps`. `curve`: the loads asked for, in order. `asked`: the command's
-    options that were given, by name.
+    `kind`: "zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load". `loss`: the share of frames
+    that may be lost. `mpps`, `gbps`: the highest offered rate, and its throughput, at which no more is lost;
+    `interval_mpps`: the highest load seen to meet this and the lowest seen not to, None if there was none. `share`:
+    that rate, without `beside_mpps`, as a share of `reference_mpps`, the closed form's ceiling (if only the wire sends:
+    no more than the line rate); `beside_mpps`: frames of flows with given rates, included in `mpps` but not in
+    `reference_mpps`. `limited_by`: the bottleneck at the load just above the answer. `burst_frames`: the longest
+    loss-free burst, and `interval_burst`: it and the shortest burst seen with loss; `burst_mpps`: the frame rate of all
+    senders together in a burst, with preamble and gap `burst_wire_gbps`. `curve`: the loads asked for, in order.
+    `asked`: the command's options that were given, by name.
     """
 
     schema_version: int = 1
@@ -167,11 +168,11 @@ class LoadSearch(Finding):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFigure:
-    """Hold a target's `bound` and what a configuration gives: Gb/s, Mpps, ns, or a share of the frames.
+    """Hold a target's `bound` and a configuration's figure for it: Gb/s, Mpps, ns, or a share of the frames.
 
-    `low`, `high`: its 95 % interval. `margin`: by what share of the bound it is on the right side (negative: wrong). A
-    throughput that is offered just as asked for has the margin of what senders get through that send all they can.
-    `probability`: how probable it is that a repetition holds the bound too.
+    `low`, `high`: the figure's 95 % interval. `margin`: by what share of the bound the figure is on the right side
+    (negative: on the wrong side); for a rate offered exactly as asked, the margin of the throughput under saturation.
+    `probability`: of a repetition meeting the bound too.
     """
 
     metric: str
@@ -188,10 +189,10 @@ class TargetFigure:
 class Choice:
     """Say what one configuration gives.
 
-    `source`: where the figures are from, "simulation" or "closed form" (then they are what no run betters), or "none":
-    there is no such configuration, or it was not run, as `why` says. `is_met`: None where that is not known.
-    `limited_by`: the resource that sets the throughput. `seeds`: the runs that the figures are the mean of.
-    `confidence`: how probable it is, at the least, that it meets all targets, of several runs.
+    `source`: of the figures: "simulation", "closed form" (bounds that no run exceeds), or "none": the configuration is
+    invalid or was not run, as `why` says. `is_met`: None if unknown. `limited_by`: the resource that sets the
+    throughput. `seeds`: the number of runs averaged. `confidence`: with several runs, a lower bound of the probability
+    that it meets all targets.
     """
 
     knobs: Mapping[str, Any]
@@ -219,18 +220,18 @@ class KnobStep:
 class SizingResult(Finding):
     """Hold the answer to a sizing file.
 
-    `best`, `runner_up`: the values of the knobs, None where there is none, and `cost`, `runner_up_cost`. `margin`: the
-    smallest of the targets' own, of bounds above 0. `confidence`: how probable it is, at the least, that `best` meets
-    all targets, by the spread over seeds that differ, runs of a host a little different (`disturbance`) and the runs'
-    own intervals. `is_cheapest`: every cheaper configuration was run, or is ruled out by the closed form, which no run
-    has refuted (`closed_form_refuted`: the targets in which one has), or by the file's word; else `n_untested` of them
-    are not. `n_run` configurations were run, of which `n_ruled_out_by_simulation` miss; those counted for the closed
-    form and for the rule that more of a knob is never worse were not run. `answer`: what `best` gives; where none
-    meets, what comes `nearest`. `near`: cheaper ones that miss by so little that a repetition may meet. `cheaper`:
-    these, and the dearest of those that are cheaper. `steps`: one knob of the best, or nearest, changed.
-    `offered`: the load that was put in the place of saturating senders. `first_to_give`, `first_to_give_why`: what
-    limits `best` when senders send all they can; empty where they are not let. `config`: that of `best`, resolved.
-    `source`: the sizing file with its base inside.
+    `best`, `runner_up`: the values of the knobs, None if there is none; `cost`, `runner_up_cost`: their costs.
+    `margin`: the smallest of the targets' margins; met bounds of 0 are left out. `confidence`: a lower bound of the
+    probability that `best` meets all targets, from the spread over seeds, runs of a slightly different host
+    (`disturbance`) and the runs' own intervals. `is_cheapest`: every cheaper configuration was run, or is ruled out by
+    the closed form (unless a run refuted it: `closed_form_refuted` lists the targets) or by what the file declares;
+    else `n_untested` of them are not. `n_run` configurations were run, of which `n_ruled_out_by_simulation` miss; those
+    counted as ruled out by the closed form, and by the rule that more of a knob is never worse, were not run. `answer`:
+    the figures of `best`; if nothing meets the targets, `nearest`: those of the nearest one. `near`: cheaper ones that
+    miss so narrowly that a repetition may meet. `cheaper`: some of these, and the dearest of the cheaper ones. `steps`:
+    the best, or nearest, with one knob changed by a step. `offered`: the load that replaced saturating senders.
+    `first_to_give`, `first_to_give_why`: what limits `best` when senders saturate; empty if that was not run. `config`:
+    of `best`, resolved. `source`: the sizing file with its base inside.
     """
 
     schema_version: int = 1

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 class ClassLevel:
     """Say how full a class's part of the Rx buffer was, and for how long its sender had to stop.
 
-    `high_bytes`, `low_bytes`: the marks. `over_ns`: of the window. `kept_ns`: for how long the ring of a VM, by name
-    and queue, had no descriptor for the first frame of the class, so that what is behind it waited.
+    `high_bytes`, `low_bytes`: the marks. `over_ns`: within the window. `kept_ns`: by VM and queue, for how long its
+    ring had no descriptor for the first frame of the class, which blocked the frames behind (head-of-line blocking).
     """
 
     traffic_class: int
@@ -29,8 +29,8 @@ class PortPause:
     """Say what a port's control frames did to a class, in the window.
 
     `stops_sent`, `stops_received`: control frames that stopped it. `stopped_ns`: for how long it was stopped at this
-    port, `partner_stopped_ns` at the other end where no bridge stands there. `waiting_flows`: of these stations' frames
-    it kept some waiting there, as `sender>receiver`.
+    port; `partner_stopped_ns`: at the other end, if that is no bridge. `waiting_flows`: flows, as `sender>receiver`,
+    with frames that waited there because of it.
     """
 
     port: str
@@ -57,9 +57,9 @@ class FlowControlUse:
 class BridgePause:
     """Say what flow control did to a class at a port of a bridge, over the whole run.
 
-    `level_max_bytes`: what had come by the port and still waited in the bridge, at most. `over_ns`: for how long that
-    was over its mark, so that the port stopped who sends to it (`stops_sent` control frames). `stopped_ns`: for how
-    long the other end had stopped what leaves by the port.
+    `level_max_bytes`: the most bytes received by the port that waited in the bridge. `over_ns`: for how long that was
+    over its mark, so that the port stopped its sender (by `stops_sent` control frames). `stopped_ns`: for how long the
+    other end stopped what leaves by the port.
     """
 
     traffic_class: int

@@ -38,7 +38,7 @@ def bucket_index(value: int) -> int:
 
 
 def least_of(bucket: int) -> int:
-    """Return the least value of a bucket, the bound that all values of the bucket before it are below."""
+    """Return the least value of a bucket, which is the exclusive upper bound of the bucket before it."""
     if bucket < PER_OCTAVE:
         return bucket
     shift = bucket // PER_OCTAVE - 1
@@ -46,7 +46,7 @@ def least_of(bucket: int) -> int:
 
 
 def filled_columns(min_fs: int, max_fs: int, n_buckets: int) -> slice:
-    """Return which of `n_buckets` samples between two times can be in; the last bucket has no upper bound."""
+    """Return the range of `n_buckets` buckets that samples between two times can be in; the last is unbounded."""
     last = n_buckets - 1
     return slice(min(bucket_index(min_fs // UNIT_FS), last), min(bucket_index(max_fs // UNIT_FS), last) + 1)
 
@@ -82,7 +82,8 @@ def summarize_latency(
 
     `counts[i]` is the number of samples in bucket `first` + i; `min_fs`, `max_fs` and `sum_fs`, kept beside the
     histogram, make those three figures exact (`sum_fs` may exceed 64 bits). p99 needs 100 samples and p999 1000;
-    without any sample all are None and the three are not looked at. Percentiles are kept within [min, max].
+    without samples all figures are None, and `min_fs`, `max_fs` and `sum_fs` are ignored. Percentiles are kept within
+    [min, max].
     """
     totals = np.cumsum(np.asarray(counts, dtype=np.int64))
     n_samples = int(totals[-1]) if totals.size else 0
@@ -110,8 +111,8 @@ def merge_histogram(counts: Counts, most_points: int = 200, first: int = 0) -> t
     """Return `(upper_ns, count)` of the non-empty buckets, in order, merged until there are at most `most_points`.
 
     Neighbours are merged two by two, four by four and so on, so the buckets stay log-linear. Each count is of samples
-    below its upper edge and not below the one before it: summed up, the counts are exact points of the distribution.
-    `counts` may leave out the buckets before `first`.
+    from the previous upper edge (included) up to its own (excluded), so the running sums are exact points of the
+    distribution. `counts` may leave out the buckets before `first`.
     """
     if most_points < 1:
         raise ValueError("a histogram needs at least one point")

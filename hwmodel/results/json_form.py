@@ -1,8 +1,8 @@
 """Frozen dataclasses to JSON values and back, driven by their type hints alone; stored results are read strictly.
 
 A field's JSON key is its name without a trailing underscore (`from_` is written `from`). Written floats are rounded to
-DECIMALS decimals, so that a last-bit difference between two machines does not show; a field whose metadata hold
-`verbatim` is copied as it is, and one with `omit_empty` left out where it is empty or 0.
+DECIMALS decimals, so that a last-bit difference between two machines does not show; a field with `verbatim` in its
+metadata is copied unchanged, and one with `omit_empty` is left out if it is empty or 0.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Path = tuple[str | int, ...]
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_LINES = 20
-_DEEPEST = 40  # of objects and lists in one another; a result with a bridge has 12
+_DEEPEST = 40  # nesting of objects and lists; a result with a bridge has 12 levels
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 
 
@@ -47,7 +47,7 @@ def dotted(path: Path) -> str:
 
 
 class Finding:
-    """Give a frozen record its JSON form, all but the attributes `not_in_json`, and its answer in one sentence."""
+    """Give a frozen record a JSON form (without the attributes `not_in_json`) and a one-sentence text."""
 
     __slots__ = ()
     not_in_json: ClassVar[tuple[str, ...]] = ()
@@ -61,7 +61,7 @@ class Finding:
         return document_of(self, self.not_in_json)
 
     def summary(self) -> str:
-        """Return what the command prints that found it."""
+        """Return what the command that found it prints."""
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Finding:
 
 
 def to_plain(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
-    """Return a dataclass as dicts, lists, strings, ints, floats and None, all of them the caller's own.
+    """Return a dataclass as new dicts, lists, strings, ints, floats and None, not shared with the record.
 
     Fields keep their order, without the attributes `left_out`; mappings are sorted by key; a whole number where the
     declared type says float is written as one. Raises ValueError, naming the value's dotted key, for NaN, an infinity,
@@ -81,18 +81,18 @@ def to_plain(record: Any, left_out: Collection[str] = ()) -> dict[str, Any]:
 
 
 def document_of(record: Any, left_out: Collection[str] = ()) -> str:
-    """Return what `to_plain` says as a document that ends with a newline, indented by 2.
+    """Return what `to_plain` gives as a JSON document, indented by 2, that ends with a newline.
 
-    Not by pydantic's serializer, though that is four times as fast: it writes figures below 0.0001 in another way,
-    those from 1e16 on not in each version alike, and NaN and sets without a word.
+    pydantic's serializer, though four times as fast, is not used: it writes figures below 0.0001 differently, those
+    from 1e16 on differently in different versions, and NaN and sets without an error.
     """
     document = _dumped(_record_values(record, left_out), indent=2) + "\n"
-    # Half a surrogate pair, which no file can hold, turns into the escape that JSON has for it.
+    # A lone surrogate, which UTF-8 cannot encode, is written as its JSON escape.
     return document if document.isascii() else document.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _dumped(values: Any, indent: int | None = None) -> str:
-    """Write JSON values; where that fails, the first wrong one is looked for: most never have to say where they are."""
+    """Write JSON values; only if that fails is the first wrong value located, which keeps the usual case fast."""
     try:
         return json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
@@ -115,7 +115,7 @@ def _not_json(value: Any, path: Path) -> Iterator[Problem]:
 
 def _plain(value: Any, kind: Any) -> Any:
     """Return a value of a declared type as JSON values; what JSON cannot hold stays as it is."""
-    exact = type(value)  # of most values; asking for abstract classes takes much longer
+    exact = type(value)  # checked first: checks of abstract classes take much longer
     if exact is float or (kind is float and exact is int):
         return round(float(value), DECIMALS) + 0.0  # + 0.0 turns -0.0 into 0.0
     if exact in _AS_THEY_ARE:
@@ -184,12 +184,12 @@ def from_plain(kind: Any, value: Any, path: Path, problems: list[Problem]) -> An
 
 
 class _Field(NamedTuple):
-    """Say of a dataclass's field where it is found, and how it is written and read."""
+    """Describe a dataclass's field: its JSON key, and how it is written and read."""
 
     name: str
     key: str
     kind: Any
-    present: Any  # its type where it is not None
+    present: Any  # its type without `| None`
     is_required: bool
     is_verbatim: bool
     may_be_empty: bool
@@ -260,7 +260,7 @@ def _wrong(expected: str, value: Any, path: Path, problems: list[Problem]) -> No
     problems.append(Problem(path, f"expected {expected}, found {shown}"))
 
 
-_OF_A_RUN = {"config_hash", "totals", "window"}  # some of its keys, of which no other document has one
+_OF_A_RUN = {"config_hash", "totals", "window"}  # keys of a run's result that no other document has
 _OTHER_PAGES = "pages of what `sweep`, `size`, `search` and `compare` find come with their own --report"
 
 
@@ -299,7 +299,7 @@ def parse_result(kind: type, text: str, name: str, schema_version: int, others: 
 
 
 def _is_deeper(plain: Any, most: int) -> bool:
-    """Tell whether more than `most` lists and objects stand in one another; by levels, however deep they are."""
+    """Tell whether lists and objects are nested deeper than `most`; level by level, without recursion."""
     level = [plain]
     for _ in range(most):
         level = [
@@ -314,7 +314,7 @@ def _is_deeper(plain: Any, most: int) -> bool:
 
 
 def locate(text: str, path: Path) -> tuple[int, int]:
-    """Return line and column, from 1, of a value in a JSON document; of its nearest holder where it is missing."""
+    """Return line and column, from 1, of a value in a JSON document; if it is missing, of its nearest container."""
     decoder = json.JSONDecoder()
     position = _skip_space(text, 0)
     for step in path:
@@ -362,7 +362,7 @@ def _line(name: str, text: str, problem: Problem) -> str:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of a document; ValueError where a key stands twice: which of its values counts is not said."""
+    """Return a document's object; raises ValueError if a key occurs twice, as it is then unclear which value counts."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for at, (key, _) in enumerate(pairs) if key in dict(pairs[:at]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-BRIDGE = "bridge"  # the host's, among the masters
+BRIDGE = "bridge"  # name of the host's bridge among the masters
 # Where the clocks of a bus go, in this order; what is left is idle.
 CLOCKS = ("data", "address", "turnaround", "waits", "read_requests", "retries")
 
@@ -15,8 +15,8 @@ class BusResult:
     """Say how busy a bus was in the window, and with what.
 
     `name`: bus, or with its server a.bus. `utilization`, `clocks`: shares of the window, the latter by the names of
-    CLOCKS. `retries`: tries at reads of PCI that brought nothing, but for the first of each read. `masters`: the share
-    of each in the busy time: adapters by their names ("adapter" for one without), and the host's bridge.
+    CLOCKS. `retries`: attempts at PCI reads that brought no data, without the first attempt of each read. `masters`:
+    each one's share of the busy time: adapters by name ("adapter" for one without), and the host's bridge.
     """
 
     name: str

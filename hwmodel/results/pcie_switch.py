@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchPortUse:
-    """Say what a lower port of a PCIe switch brought up in the window: of an adapter, or of a switch, by its name.
+    """Say what a lower port of a PCIe switch sent up in the window; the port is named after what is below it.
 
-    `share`: its part of the bytes of all TLPs on the link up.
+    `share`: of the bytes of all TLPs on the upper link, upwards.
     """
 
     name: str
@@ -21,7 +21,7 @@ class SwitchPortUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchLinkUse:
-    """Say how busy a direction of the link above a PCIe switch was in the window, and with how much of what."""
+    """Say how busy a direction of the link above a PCIe switch was in the window, and with what."""
 
     utilization: float
     tlps: int
@@ -31,9 +31,10 @@ class SwitchLinkUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PcieSwitchResult:
-    """Say what a PCIe switch did in the window: the link of its upper port, and who had what of it.
+    """Say what a PCIe switch did in the window: its upper link's use, and each lower port's share.
 
-    `name`: with its server, a.s1. `behind`: root, or the switch above it. `generation`, `lanes`: of the upper link.
+    `name`: with its server, like a.s1. `behind`: "root", or the switch above it. `generation`, `lanes`: of the upper
+    link.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The result of one run: frozen records whose JSON form is fixed, since scripts and CI read it.
 
-docs/results.md says of each field what it means, in which unit, and over which interval it is measured. Latency fields
-are in the unit that the field holding them names (`latency_ns`: nanoseconds).
+docs/results.md defines each field: its meaning, its unit, and the interval it is measured over. Fields of a `Latency`
+are in the unit in the name of the field that holds it (`latency_ns`: nanoseconds).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _BALANCES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CeilingFigure:
-    """Say at which rate of offered frames one resource is full; `what` says the resource in full."""
+    """Give the rate of offered frames at which one resource is full; `what`: the resource in words."""
 
     resource: str
     what: str
@@ -69,11 +69,11 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosedForm:
-    """Hold the closed form's figures: the ceiling of the rate, bytes per frame, the latency of one frame alone.
+    """Hold the closed form's figures: the throughput's ceiling, bytes per frame, the lone frame's latency.
 
-    `gbps`, `mpps`: at most delivered; `offered_mpps`: frames offered then. `latency_parts_ns`: of one frame alone, the
-    one that `lone_frame` tells, as configured, by the names of `results.PARTS`; a part that is never over and those
-    behind it are left out.
+    `gbps`, `mpps`: the most that can be delivered; `offered_mpps`: frames offered then. `latency_parts_ns`: of the
+    frame `lone_frame` alone, as configured, by the names of `results.PARTS`; a part that never ends, and those after
+    it, are left out.
     """
 
     link_name: str
@@ -92,14 +92,13 @@ class ClosedForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relaxed:
-    """Say what a run gives with one resource made larger, beside the run as it is.
+    """Compare a run in which one resource is made larger with the original run.
 
-    `change` says the key, its value and the larger one (`pcie.lanes: 4 -> 8`). `gbps` and `p50_ns` are of the relaxed
-    run; `gain` is the share by which its throughput is higher, `gain_interval` the ends of its 95 % interval, from
-    those of both runs as if they were independent; `p50_change` the share by which the median latency is higher
-    (negative: lower); None where one of the two runs has none. `limited_by`: what the relaxed run names as its
-    bottleneck. `is_bottleneck`: this is the resource that the run itself names. `failure`: why it could not be made;
-    then it has no figures.
+    `change`: the key, its value and the changed one (`pcie.lanes: 4 -> 8`). `gbps`, `p50_ns`: of the relaxed run;
+    `gain`: the relative increase of its throughput; `gain_interval`: the ends of its 95 % interval, taking both runs as
+    independent; `p50_change`: the relative change of the median latency (negative: lower). Figures are None where one
+    of the two runs has none. `limited_by`: the relaxed run's bottleneck. `is_bottleneck`: this is the resource that the
+    original run names. `failure`: why the run could not be made; then there are no figures.
     """
 
     resource: str
@@ -115,16 +114,16 @@ class Relaxed:
 
     @property
     def could_be_chance(self) -> bool:
-        """Say whether a gain or a loss of 0.05 % or more is no larger than its uncertainty."""
+        """Say whether a gain or a loss of at least 0.05 % is within its uncertainty."""
         ends = self.gain_interval
         return self.gain is not None and abs(self.gain) >= SHOWN and ends is not None and ends[0] < 0 < ends[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Hold one figure of runs that differ in their seed alone, `seeds[i]` giving `values[i]`, None where one gave none.
+    """Hold one figure of runs that differ only in their seed; `values[i]`: of `seeds[i]`, None if it gave none.
 
-    `mean` of those there are; `low` and `high` bound it with 95 % (Student's t); None for fewer than two.
+    `mean`: of the values there are; `low`, `high`: its 95 % interval (Student's t), None for fewer than two.
     """
 
     name: str
@@ -137,7 +136,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Summarise a sample of times; None where too few samples were taken for the figure to mean something."""
+    """Summarise a sample of times; a figure is None if there are too few samples for it."""
 
     min: float | None = None
     mean: float | None = None
@@ -167,7 +166,7 @@ class Window:
 class Totals:
     """Count frames and copies over the whole run; `gbps` and `mpps` are of the window, None if it is too short.
 
-    `replicated_frames`: frames that a bridge, or an adapter before it, made of one frame beside the first.
+    `replicated_frames`: copies beyond a frame's first, made by a bridge or by an adapter before it.
     """
 
     offered_frames: int
@@ -204,7 +203,7 @@ class VmResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowResult:
-    """Say what became of the frames from one port to one target; `from_` is `from` in JSON, rates as in `VmResult`."""
+    """Say what became of the frames from one port to one target; `from_` is `from` in JSON; rates as in `VmResult`."""
 
     from_: str
     to: str
@@ -229,9 +228,9 @@ class Wire:
 class Bottleneck:
     """Name the resource that sets the throughput, how busy it is, and the reason in one sentence.
 
-    `keys`: of the configuration, those that make the resource larger, the one that gives most first. `also`: what is as
-    full, or has to be made larger at the same time. `gain`: by what share the throughput rose in a short run with the
-    resource, or all that have to be, twice as large; None where the shares of the window alone name it.
+    `keys`: the configuration keys that make the resource larger, the most effective first. `also`: resources that are
+    as full, or that have to be made larger at the same time. `gain`: the relative increase of the throughput in a short
+    run with the resource (or all of these) made twice as large; None if the window's shares alone named it.
     """
 
     resource: str
@@ -249,9 +248,9 @@ class Bottleneck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRun:
-    """Say how the simulation itself ran; alone differs between two runs of one seed. `threads`: at most at once.
+    """Say how the simulation itself ran: all that differs between runs of one seed. `threads`: the most at once.
 
-    `compiled_without`: what of numba's undocumented parts the kernels were compiled without, and why (docs/engine.md).
+    `compiled_without`: undocumented parts of numba that the kernels were compiled without, and why (docs/engine.md).
     """
 
     wall_s: float
@@ -271,20 +270,19 @@ class Result:
     """Hold everything that one run found; the field order is the order of the JSON document.
 
     `utilization` (busy share of each resource by the names of `bottleneck.resource`) and `latency_histogram`
-    (`(upper_ns, count)` of the non-empty buckets of `latency_ns`) are for reports and may be empty.
-    `ports`: each Ethernet port, where the adapter has several, which `wire` has together.
-    `latency_by_direction_ns`: `latency_ns` apart, by DIRECTIONS, where there are several. `latency_parts_ns`
-    holds for "mean", "p50", "p99", "p999" the parts of `latency_to_guest_ns`, by the names of `results.PARTS`;
-    `intervals` 95 % confidence intervals by dotted name; `relaxed` what `hwmodel explain` found; `spread` the figures
-    of runs with other seeds; `counters` what functions counted in the whole run, under the names of Linux' tools, where
-    that was asked for; `segments` the window's counts of sends that the adapter cuts, and of coalesced receives, where
-    there are any; `flow_cache` where frames were known in a virtual switch that has one, `bond` what the legs of its
-    uplink carried, and when one was given up, `ecn` which frames it marked, `samples` what its samples say of flows;
-    `arbitration` how classes of traffic shared what was sent; `flow_control` who was stopped, and by what;
-    `head_of_line` for how long rings of a VM kept all behind a frame for them in the Rx buffer waiting, and for how
-    long frames for a VM waited so, where that took long; `series` what VMs did over time and what events did, in a run
-    with a scenario; `warnings` what a reader must know of the figures before quoting one. Results are equal where all
-    but `host_run` is.
+    (`(upper_ns, count)` of the non-empty buckets of `latency_ns`) are for reports and may be empty. `ports`: each
+    Ethernet port by itself, if the adapter has several; `wire` is their sum. `latency_by_direction_ns`: `latency_ns`
+    split by DIRECTIONS, if there are several. `latency_parts_ns`: for "mean", "p50", "p99", "p999", the parts of
+    `latency_to_guest_ns`, by the names of `results.PARTS`. `intervals`: 95 % confidence intervals by dotted name.
+    `relaxed`: what `hwmodel explain` found. `spread`: the figures of runs with other seeds. `counters`: what functions
+    counted in the whole run, under the names of Linux' tools, if asked for. `segments`: the window's counts of sends
+    that the adapter cuts, and of coalesced receives, if any. For a virtual switch: `flow_cache`: its cache's hits;
+    `bond`: what the legs of its uplink carried, and when one was given up; `ecn`: the frames it marked; `samples`: its
+    samples' estimates of flows. `arbitration`: how traffic classes shared what was sent. `flow_control`: who was
+    stopped, and by what. `head_of_line`: for how long a VM's empty rings blocked the Rx buffer's head, and for how long
+    frames for a VM waited behind it, if that was long. `series`: in a run with a scenario, what VMs did over time and
+    what events did. `warnings`: what must be known before a figure is quoted. Two results are equal if all but
+    `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -337,7 +335,7 @@ class Result:
 
     @property
     def window_frames(self) -> int:
-        """Return the frames delivered in the window, to VMs and to the wire: what bytes per frame divide by."""
+        """Return the frames delivered in the window, to VMs and to the wire: the divisor of bytes per frame."""
         if self.window.vm_frames is not None:
             return self.window.vm_frames + (self.window.wire_frames or 0)
         return round((self.totals.mpps or 0.0) * self.window.duration_ns / 1e3)
@@ -360,19 +358,19 @@ class Result:
         return ()
 
     def outside_rate(self) -> str:
-        """Name the rate to stations outside, as its interval is named: after the bridge at which they are."""
+        """Return the dotted name of the rate to stations outside, after the bridge that has them."""
         at = next(bridge.name for bridge in self.bridges if any(port.name == OUTSIDE for port in bridge.ports))
         return f"bridges.{at}.ports.{OUTSIDE}.out_gbps"
 
     def outside_gbps(self) -> float | None:
-        """Return what left by ports to stations outside, 0 without a bridge; None where the window gives no rates."""
+        """Return the rate, in Gb/s, to stations outside, 0 without a bridge; None if the window gives no rates."""
         rates = [port.out_gbps for bridge in self.bridges for port in bridge.ports if port.name == OUTSIDE]
         return None if None in rates else fsum(rate or 0.0 for rate in rates)
 
     def over_bridge_gbps(self) -> float | None:
-        """Return what bridges sent on, each copy of a frame; None where the window gives no rates.
+        """Return the rate, in Gb/s, that bridges sent on, each copy counted; None if the window gives no rates.
 
-        What one bridge sends to another counts where that one sends it on.
+        What one bridge sends to another is counted only where the other sends it on.
         """
         rates = [
             port.out_gbps
@@ -383,7 +381,7 @@ class Result:
         return None if None in rates else fsum(rate or 0.0 for rate in rates)
 
     def throughput(self) -> tuple[str, float | None]:
-        """Return the rate that says most of a run, by its name: to VMs, or where nothing comes to one, outward."""
+        """Return a run's main rate with its dotted name: to VMs, or, if none gets anything, outward."""
         if self.totals.gbps != 0:
             return "totals.gbps", self.totals.gbps
         outside = self.outside_gbps()
@@ -393,10 +391,10 @@ class Result:
         return ("wire.tx_gbps", wire) if wire and not self.bridges else ("totals.gbps", self.totals.gbps)
 
     def told_latency(self) -> tuple[str, Latency]:
-        """Return the direction that is compared with other runs', and its latency from post to delivery.
+        """Return the direction whose latency (post to delivery) is compared between runs, and that latency.
 
-        Where frames go several ways their mix says little: those between VMs are told, else those that VMs get. An
-        empty text, and all frames, where there is one way.
+        With several directions their mix says little: the one between VMs with most frames is taken, else from the
+        wire, else to it. With one direction: an empty text, and all frames' latency.
         """
         found = self.latency_by_direction_ns
         between = [name for name in ("vm_to_vm", "over_bridge") if name in found]
@@ -405,9 +403,9 @@ class Result:
         return name, found[name] if name else self.latency_ns
 
     def throughput_gbps(self) -> float | None:
-        """Return what VMs and the wire get together, in Gb/s of frame bits; None where the window is too short.
+        """Return the throughput to VMs and the wire together, in Gb/s of frame bits; None if the window is too short.
 
-        With a bridge at the other end of the wire: what VMs and the stations outside get.
+        With a bridge at the other end of the wire: the throughput to VMs and the stations outside.
         """
         outward = self.outside_gbps() if self.bridges else self.wire.tx_gbps
         return None if self.totals.gbps is None or outward is None else self.totals.gbps + outward
@@ -419,8 +417,9 @@ class Result:
     def to_json(self, include_host_run: bool = True) -> str:
         """Return the result as a JSON document that ends with a newline.
 
-        Equal results give equal documents, provided that their `config` is written in one order; without `host_run`, so
-        do two runs of one configuration and seed. Raises ValueError for NaN, infinities and types JSON does not have.
+        Equal results give equal documents if the keys of their `config` are in the same order; so do, without
+        `host_run`, two runs of one configuration and seed. Raises ValueError for NaN, infinities and types that JSON
+        does not have.
         """
         return document_of(self, () if include_host_run else ("host_run",))
 
@@ -428,9 +427,9 @@ class Result:
     def from_json(cls, text: str, name: str = "result") -> Result:
         """Read a result back from its JSON document.
 
-        `name` stands for the file in messages. Raises InputError, a line for each problem: bad JSON, another
-        `schema_version`, missing keys, wrong types, numbers that are not finite. Keys not known here are ignored. A
-        document with `adapters` is a `SystemResult`.
+        `name`: the file's name in messages. Raises InputError with a line for each problem: bad JSON, another
+        `schema_version`, missing keys, wrong types, numbers that are not finite. Unknown keys are ignored. A document
+        with `adapters` becomes a `SystemResult`.
         """
         result: Result = parse_result(cls, text, name, SCHEMA_VERSION, {"adapters": SystemResult})
         return result
@@ -446,13 +445,13 @@ class Result:
         return "\n".join(self.summary().splitlines()[:2])
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows of the result: the answer, its reason, latencies, VMs; needs no extra."""
+        """Return what a notebook shows of the result: answer, reason, latencies, VMs; needs no extra package."""
         from hwmodel.words.notebook import result_html
 
         return result_html(self)
 
     def scalars(self) -> dict[str, str | int | float | None]:
-        """Return the single figures by dotted name (`totals.gbps`): no lists, configuration, counters, `host_run`."""
+        """Return the scalar figures by dotted name (`totals.gbps`): no lists, configuration, counters, `host_run`."""
         flat: dict[str, str | int | float | None] = {}
 
         def walk(prefix: str, value: Any) -> None:
@@ -469,8 +468,8 @@ class Result:
 
 
 def load_result(path: str | Path) -> Result:
-    """Read the result that `run --json` stored in a file; InputError lines for all that is wrong with it."""
-    given: Any = path  # of a caller without type checks
+    """Read the result that `run --json` stored in a file; raises InputError with a line for each problem."""
+    given: Any = path  # callers may not check types
     if not isinstance(given, str | Path) or (isinstance(given, str) and given.lstrip()[:1] in ("", "{")):
         raise InputError("that is no path of a stored result; `Result.from_json` reads the text of one")
     try:
@@ -507,10 +506,10 @@ class AdapterResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemResult(Result):
-    """Hold what a run of several servers found: totals, VMs and flows of all of them, and each adapter by itself.
+    """Hold the result of a run of several servers: totals, VMs and flows of all of them, and each adapter's part.
 
-    What only an adapter has (`pcie`, `wire` and so on) is None here. `bottleneck.resource` has the component's name
-    before it: `a.pcie.up`, `bridge.b`.
+    Fields of a single adapter (`pcie`, `wire` and so on) are None. `bottleneck.resource` is prefixed with the
+    component's name: `a.pcie.up`, `bridge.b`.
     """
 
     pcie: Pcie | None = None  # type: ignore[assignment]
@@ -522,7 +521,7 @@ class SystemResult(Result):
     adapters: tuple[AdapterResult, ...] = ()
 
     def impossible(self) -> Iterator[Problem]:
-        """Yield what no run can have found, as of one server; several always have a bridge between them."""
+        """Yield what no run can have found, as for one server; several servers need a bridge between them."""
         yield from Result.impossible(self)
         if not self.bridges:
             yield Problem(("bridges",), "expected a bridge between the adapters")
@@ -534,7 +533,7 @@ class SystemResult(Result):
 
 
 def check_balance(result: Result | Totals) -> list[str]:
-    """Return one sentence for each violated balance or negative count; an empty list where all is accounted for.
+    """Return a sentence for each violated balance or negative count; an empty list if all is accounted for.
 
     offered_frames + replicated_frames = delivered_frames + dropped_frames + in_flight_frames,
     copies_made = copies_delivered + copies_dropped + copies_in_flight, and

@@ -14,8 +14,8 @@ from hwmodel.results.json_form import Problem
 class VmSeries:
     """Say how one VM fared, interval by interval.
 
-    `latency_ns`: mean from post to delivery of what it received, None where that was nothing. `drops`: frames to it or
-    of it. `tx_ring`, `rx_ring`: descriptors in use at the interval's end, of all its queues.
+    `latency_ns`: mean from post to delivery of the frames it received, None if there were none. `drops`: frames to or
+    from it. `tx_ring`, `rx_ring`: descriptors in use at the interval's end, in all its queues.
     """
 
     tx_gbps: tuple[float, ...]
@@ -29,7 +29,7 @@ class VmSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventResult:
-    """Say when an event of the scenario was, what it was, and in a sentence what it did.
+    """Hold the time of a scenario's event, what it was, and a sentence on its effect.
 
     `at_ns`: None where it waited for a condition that did not come true.
     """
@@ -41,12 +41,12 @@ class EventResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifeResult:
-    """Say of one time that a function went, or came, how long what took.
+    """Hold one time that a function went down or came up, with the duration of each stage.
 
-    `event`: the number of the scenario's event, from 0, in the order of time. `at_ns`: when that was. `goes`: whether
-    it was there then. `reset_ns`, `messages_ns`, `rings_ns`: the parts of its way up, None for one that does not come.
-    `up_ns`: when that was over, `first_frame_ns`: when its first frame was in the Tx buffer, None where the run ended,
-    or it went again, before. `frames_lost`: of it, and on the way to it.
+    `event`: the number of the scenario's event, from 0, in order of time; `at_ns`: its time. `goes`: whether the
+    function was up then, and so went down. `reset_ns`, `messages_ns`, `rings_ns`: the stages of coming up, None if it
+    does not. `up_ns`: when it was up; `first_frame_ns`: when its first frame was in the Tx buffer; None if the run
+    ended, or it went down again, before. `frames_lost`: frames from it and to it.
     """
 
     vm: str
@@ -62,9 +62,9 @@ class LifeResult:
 
 
 class Stage(NamedTuple):
-    """Say from when to when a function is what, and at which event, from 0, that began; None for the run's begin.
+    """Hold a function's stage: its state, its span of time, and the event (from 0) that began it (None: the run).
 
-    `name`: up, off, reset, messages or rings, in which it sets its rings up.
+    `name`: "up", "off", "reset", "messages" or "rings" (setting up its rings).
     """
 
     start_ns: float
@@ -75,9 +75,9 @@ class Stage(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Hold what VMs did in equal intervals, the first from the run's first instant on, and the events between.
+    """Hold what VMs did in equal intervals, from the run's start on, and the events.
 
-    `counters`: by VM and by name what each counter (docs/counters.md) grew by in each interval.
+    `counters`: by VM and name, the increase of each counter (docs/counters.md) in each interval.
     """
 
     interval_ns: float
@@ -92,7 +92,7 @@ class Series:
         return max((len(vm.tx_gbps) for vm in self.vms.values()), default=0)
 
     def stages(self, vm: str, end_ns: float) -> Iterator[Stage]:
-        """Give what a function is, stage by stage, from the run's first instant to its end; nothing of one unknown."""
+        """Give a function's stages, from the run's start to its end; none for an unknown function."""
         lives = [life for life in self.lives if life.vm == vm]
         if not lives:
             return

@@ -21,10 +21,10 @@ def student_t_below(t: float, degrees: int) -> float:
     return 1 - outside / 2 if t > 0 else outside / 2
 
 
-@cache  # 0.3 to 0.7 ms to find, and each figure of a result asks for one of a few
+@cache  # takes 0.3 to 0.7 ms, and a result's figures need only a few different ones
 def student_t_975(degrees: int) -> float:
     """Return the 97.5 % point of Student's t; ValueError for less than one degree of freedom."""
-    low, high = 1.9, 13.0  # of a normal distribution 1.96, of one degree of freedom 12.71
+    low, high = 1.9, 13.0  # brackets the answer: 1.96 for a normal distribution, 12.71 for one degree of freedom
     while True:
         middle = (low + high) / 2
         if middle in (low, high):
@@ -40,7 +40,7 @@ def mean_of_runs(figures: Sequence[float]) -> tuple[float, float]:
 
 
 def _beta_share(a: float, b: float, x: float, rest: float) -> float:
-    """Return the regularised incomplete beta function of `x`; `rest` is 1 - x, without the digits that this loses."""
+    """Return the regularised incomplete beta function of `x`; `rest`: 1 - x, given apart to keep its precision."""
     if x == 0 or rest == 0:
         return 0.0 if x == 0 else 1.0
     if x > (a + 1) / (a + b + 2):

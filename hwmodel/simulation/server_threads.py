@@ -46,7 +46,7 @@ def n_threads_for(n_servers: int, asked: int | None) -> int:
 
     Raises InputError for a number that nobody can mean.
     """
-    given: Any = asked  # of a caller without type checks
+    given: Any = asked  # callers may not check types
     if given is not None and not (isinstance(given, int) and 1 <= given <= MAX_THREADS):
         raise InputError(f"threads: {asked!r} is out of range; 1 to {MAX_THREADS}")
     if asked is None:

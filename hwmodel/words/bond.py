@@ -54,7 +54,7 @@ def outage_sentence(outage: Outage) -> str:
 
 
 def outage_texts(bond: BondUse, at_ns: float) -> Iterator[str]:
-    """Say what an event at a time did to legs: those that it killed, and those that it let live."""
+    """Say what an event at a given time did to legs: those whose wires died, and those whose wires came back."""
     for outage in bond.outages:
         if outage.died_ns == at_ns:
             yield f"{outage.leg} {_given_up(outage)}, {_cost(outage)}"
@@ -81,7 +81,7 @@ def _lost_words(lost_out: int, lost_in: int) -> str:
 
 
 def bond_capacity(mode: str, parts: Mapping[str, float], fullest: str, gbps: float) -> str:
-    """Say what part of the frames for the wire each leg has, and what the bond carries until one is full."""
+    """Say each leg's share of the frames for the wire, and what the bond carries until one leg is full."""
     shares = ", ".join(f"{port} {percent_text(share)}" for port, share in parts.items())
     return (
         f"Bond ({mode}): of the frames for the wire {shares}; without a loss it carries {gbps_text(gbps)} of them, as "
@@ -90,7 +90,7 @@ def bond_capacity(mode: str, parts: Mapping[str, float], fullest: str, gbps: flo
 
 
 def leg_is_given_up(leg: str, found_ns: float, frames: float) -> str:
-    """Say for how long frames go by a leg that has died, and how many that are at most."""
+    """Say for how long frames still go to a leg that has died, and how many these are at most."""
     return (
         f"A leg without its carrier is given up after {time_text(found_ns)} at most (monitor, down_delay): of {leg} "
         f"that loses up to {three_digits(frames)} frames, and those that wait in its rings."
@@ -98,7 +98,7 @@ def leg_is_given_up(leg: str, found_ns: float, frames: float) -> str:
 
 
 def leg_is_silent(leg: str, share: float) -> str:
-    """Say that nothing finds a leg whose other end is silent."""
+    """Say that link monitoring does not detect a leg whose other end is silent."""
     return f"{leg} is silent and nothing finds it (LACP does): {percent_text(share)} of what is for the wire is lost."
 
 

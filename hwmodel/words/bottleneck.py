@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 DWORD_BYTES = 4
 _MOST_NAMED = 4
-ALIKE = 0.005  # of the payload; what the ends of a window cut off is less
+ALIKE = 0.005  # of the payload; the ends of a window cut off less
 
 
 def is_rate_limit(resource: str) -> bool:
-    """Tell whether a resource is a configured rate, of whatever server: it holds back or drops, and is never full."""
+    """Tell whether a resource is a configured rate limit, of any server: it holds back or drops, and is never full."""
     return resource.endswith("rate_limit")
 
 
@@ -28,12 +28,12 @@ def sentence(name: str, seen: Observation) -> str:
 
 
 def _frame(seen: Observation, cost: LinkCost) -> str:
-    """Name the frame that a cost is of: each, where all are alike, else the mean one that was delivered."""
+    """Name the frame that a cost refers to: each one if all are alike, else the mean delivered one."""
     if seen.frame_bytes is None:
         return "a delivered frame on average"
     if seen.frame_bytes != round(seen.frame_bytes):
         return f"a frame of {seen.frame_bytes:.1f} B on average"
-    # Frames to and from the wire cross the link once; a group frame does once on its way down, and often up.
+    # Frames to or from the wire cross the link once; a group frame crosses it once down and several times up.
     data_bytes = -(-(seen.frame_bytes - FCS_BYTES) // DWORD_BYTES) * DWORD_BYTES
     is_each = abs(cost.payload_bytes_per_frame - data_bytes) < ALIKE * data_bytes or seen.has_mirrored
     return f"{'each' if is_each else 'a delivered'} {seen.frame_bytes:.0f} B frame{'' if is_each else ' on average'}"
@@ -85,7 +85,7 @@ def _tags(seen: Observation) -> str:
 
 
 def _translations(seen: Observation) -> str:
-    """Add what holds reads and writes at the host where its IOMMU misses."""
+    """Add how often addresses miss the IOMMU's translation cache, which delays reads and writes at the host."""
     if not seen.iotlb_miss_share:
         return ""
     return (
@@ -122,7 +122,7 @@ def _driver(verb: str) -> Callable[[Observation], str]:
 
 
 def _first_few(names: Sequence[str]) -> str:
-    """Return names as a list, of many the first two and how many others there are."""
+    """Return names as a list; of many, the first two and the number of others."""
     return listed([*names[:2], f"{len(names) - 2} others"] if len(names) > _MOST_NAMED else names)
 
 
@@ -132,7 +132,7 @@ def _rx_ring(seen: Observation) -> str:
     if waited > 0:
         facts.append(f"frames wait for one {percent_text(waited)} of the window")
     if dropped:
-        # Those of a window may have been offered before it.
+        # Frames dropped in the window may have been offered before it.
         part = "all" if dropped >= seen.offered_frames else f"{dropped:,} of {seen.offered_frames:,}"
         facts.append(f"{part} frames {'was' if dropped == 1 else 'were'} dropped for want of one")
     held = (
@@ -186,13 +186,13 @@ HARDLY_MORE = "All that is offered gets through, and hardly more would: "
 
 
 def nearly_full_load(why: str, others: Sequence[str]) -> str:
-    """Say of a resource, with its own sentence, that all that is offered just gets through it."""
+    """Say that the whole offered load just fits through a resource; `why`: the resource's own sentence."""
     text = f"{HARDLY_MORE}{why[0].lower()}{why[1:]}"
     return with_as_full(text, others) if others else text
 
 
 def with_as_full(why: str, others: Sequence[str]) -> str:
-    """Add to a sentence what is as full."""
+    """Add to a sentence the other resources that are as full."""
     return f"{why} As full: {', '.join(others)}."
 
 
@@ -203,15 +203,15 @@ FULLEST_ON_AVERAGE = (
 
 
 def of_too_much(why: str) -> str:
-    """Return the same of a load that is known to be too much, though in its window all but a little got through."""
+    """Return the sentence for a load known to exceed the capacity, though nearly all got through in its window."""
     rest = why.removeprefix(HARDLY_MORE)
     return f"{rest[0].upper()}{rest[1:]}" if rest else why
 
 
 def with_gains(why: str, gains: Sequence[tuple[str, float]], *, is_full: bool, loses: bool = False) -> str:
-    """Add to a sentence what short runs gave with one thing after another made larger, the greatest first.
+    """Add to a sentence the gains of short runs with one resource each made larger, greatest first.
 
-    `loses`: frames drop that had been sent, so that more gets through where fewer drop.
+    `loses`: frames drop after they were sent, so a gain may come from fewer drops.
     """
     listed = ", ".join(f"{change} gives {change_text(gain)}" for change, gain in gains)
     reason = (
@@ -220,7 +220,7 @@ def with_gains(why: str, gains: Sequence[tuple[str, float]], *, is_full: bool, l
         else "frames go through one step after another with so many under way at most, and time saved here lets others "
         "follow sooner."
     )
-    if why == NOTHING_IS_FULL:  # a latency, or a batch, which nothing fills
+    if why == NOTHING_IS_FULL:  # only a latency or a batch limits, which cannot be full
         not_full = f" {reason[0].upper()}{reason[1:]}"
     else:
         not_full = "" if is_full else f" It limits though it is not always full: {reason}"
@@ -228,7 +228,7 @@ def with_gains(why: str, gains: Sequence[tuple[str, float]], *, is_full: bool, l
 
 
 def with_gain_together(why: str, changes: Sequence[str], gain: float) -> str:
-    """Add to a sentence that nothing helps alone, and what several together gave."""
+    """Add to a sentence that no single change helps, and the gain of several together."""
     return (
         f"{why} In short runs nothing made larger alone gives 2 % more; {' and '.join(changes)} together give "
         f"{change_text(gain)}."
@@ -257,7 +257,7 @@ def _rate_limit(seen: Observation) -> str:
         facts.append(f"hold frames back {percent_text(waited)} of the window")
     if dropped:
         facts.append(f"dropped {dropped:,} of {seen.offered_frames:,} frames")
-    if copies:  # of a group's frame several
+    if copies:  # a group's frame has several
         facts.append(f"dropped {copies:,} copies of {seen.offered_frames:,} frames")
     return f"The configured rate limits {' and '.join(facts) or 'set what may be sent'}."
 
@@ -395,7 +395,7 @@ def busy_port(port: str, share: float, n_lost: int) -> str:
 
 
 def short_queue(port: str, n_lost: int, offered: int, share: float) -> str:
-    """Say that a port has no room for what comes at once."""
+    """Say that a port's queue is too short for a burst."""
     return (
         f"{port} has no room for all that comes at once, and drops {n_lost:,} of {offered:,} frames, "
         f"though it is busy only {percent_text(share)} of the window."
@@ -403,12 +403,12 @@ def short_queue(port: str, n_lost: int, offered: int, share: float) -> str:
 
 
 def busier_port(why: str, port: str, share: float) -> str:
-    """Add to the sentence of a load the port that is busier than all that servers have."""
+    """Add to the load's sentence the bridge port that is busier than every resource of the servers."""
     return f"{why} {port} is busier: {percent_text(share)} of the window."
 
 
 def busy_level(port: str, share: float, rate: str, s_vid: int, n_lost: int) -> str:
-    """Say how much an S-channel sends of what it may, and what its queue drops."""
+    """Say how much of its allowed rate an S-channel sends, and what its queue drops."""
     return (
         f"{port} sends {percent_text(share)} of the {rate} that S-channel {s_vid} may have, and its queue drops "
         f"{counted(n_lost, 'frame')}."

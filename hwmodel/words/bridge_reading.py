@@ -1,4 +1,4 @@
-"""What both reports say of bridges at the other ends of wires, and of servers on them, before any layout."""
+"""What summary and page both say of bridges at the other ends of wires, and of the servers on them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def forwarding_sentence(bridge: BridgeResult) -> str:
 
 
 def flooding_sentence(bridge: BridgeResult) -> str:
-    """Return for how many frames a bridge did not know where to, and what share of all that is."""
+    """Return how many frames a bridge flooded because it did not know the address, and their share of all."""
     share = bridge.flooded_frames / bridge.forwarded_frames if bridge.forwarded_frames else 0.0
     shown = percent_text(share) if share >= _SHOWN_FROM or not bridge.flooded_frames else "below 0.1 %"
     whose = "its" if bridge.flooded_frames == 1 else "their"
@@ -40,7 +40,7 @@ def flooding_sentence(bridge: BridgeResult) -> str:
 
 
 def learning_sentence(bridge: BridgeResult) -> str:
-    """Return what stands in a bridge's table at the end, and how that came to change."""
+    """Return what a bridge's address table holds at the end, and how it changed."""
     if bridge.kind == "controlling":
         return "knows each station by its virtual interface, and learns nothing"
     full = ", the table being full"
@@ -52,7 +52,7 @@ def learning_sentence(bridge: BridgeResult) -> str:
 
 
 def copying_words(result: Result) -> str:
-    """Return what made more frames of those offered."""
+    """Return, in words, what made more frames out of those offered."""
     stations = {vm.name for vm in result.vms} | {"uplink"}
     only_single = all(flow.to in stations or flow.to.rpartition(".")[2] == "pf" for flow in result.flows)
     floods = any(bridge.flooded_frames for bridge in result.bridges)
@@ -60,7 +60,7 @@ def copying_words(result: Result) -> str:
 
 
 def limit_cell(adapter: AdapterResult) -> str:
-    """Return the fullest resource of one of several servers, and how busy it is; the load where nothing is."""
+    """Return a server's fullest resource and how busy it is; the load if nothing is full."""
     resource, share = adapter.bottleneck.resource, percent_text(adapter.bottleneck.utilization)
     return f"{resource} (busiest {share})" if resource == "offered_load" else f"{resource} {share}"
 
@@ -72,13 +72,13 @@ def core_share(utilization: Mapping[str, float]) -> float | None:
 
 
 def nic_setting_of(result: Result, server: str, name: str) -> Any:
-    """Return a key of the block `nic` of one server: what it sets itself, else what all have."""
+    """Return a `nic` key of one server: its own setting, else the common one."""
     changes: Mapping[str, Any] = dict(servers_in(result.config)).get(server, {})
     return changes.get(f"nic.{name}", result.config.get("nic", {}).get(name))
 
 
 def servers_in(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the servers of a stored configuration by name, or each of their adapters, with what differs in each."""
+    """Return a stored configuration's servers (or each of their adapters) by name, with what each sets differently."""
     found: list[tuple[str, Mapping[str, Any]]] = []
     for entry in config.get("servers") or []:
         name, own, adapters = str(entry.get("name")), entry.get("set", {}), entry.get("adapters") or []
@@ -104,7 +104,8 @@ def ports_of(result: Result) -> list[NamedPort]:
 def ports_at(bridge: BridgeResult) -> list[NamedPort]:
     """Return the ports of a bridge and its extenders.
 
-    One of an extender has that one's name behind it, one of a bridge with a name that one's before it.
+    An extender's port is labelled with the extender's name behind it; a named bridge's port with the bridge's before
+    it.
     """
     return [NamedPort(_label(bridge, port), f"{bridge.name}.{port.name}", port) for port in bridge.ports]
 
@@ -116,7 +117,7 @@ def _label(bridge: BridgeResult, port: BridgePortResult) -> str:
 
 
 def bridge_words(bridge: BridgeResult) -> str:
-    """Return what begins a line on a bridge."""
+    """Return the words that a line on a bridge begins with."""
     return "Bridge" if bridge.name == NO_NAME else printable(f"Bridge {bridge.name}")
 
 

@@ -17,7 +17,7 @@ POOL_COLUMNS = ("pool", "class", "credits, most", "bytes read", "share of the cl
 
 
 def class_share(number: int, refill: int, share: float | None, pools: Sequence[tuple[str, float]]) -> str:
-    """Say what a class gets where all have always a frame, and its pools."""
+    """Say a class's share, and its pools', if all are always backlogged."""
     within = ""
     if len(pools) > 1:
         told = ", ".join(f"{name} {percent_text(part)}" for name, part in pools[:_MOST_NAMED])
@@ -28,7 +28,7 @@ def class_share(number: int, refill: int, share: float | None, pools: Sequence[t
 
 
 def rate_register(name: str, limit: str, value: int, gbps: float) -> str:
-    """Say as which value a register has a rate limit, and what it means."""
+    """Say the register value that holds a rate limit, and the rate that it means."""
     return f"{name}: rate_limit {limit} is RTTBCNRC 0x{value:08x}, which holds it to {gbps:.9g} Gb/s."
 
 

@@ -1,6 +1,6 @@
-"""What `hwmodel compare` prints: which way gives most, by how much and for how many cores; then all ways in a table.
+"""What `hwmodel compare` prints: the way of highest throughput, its lead and its cores; then a table of all ways.
 
-With `--over`: which gives most where, and from where on the order is another.
+With `--over`: which way leads at which values, and where the order changes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def comparison_text(found: Comparison) -> str:
 
 
 def _together(warnings: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Write warnings that differ in their numbers alone as one, which has the numbers of all, way by way."""
+    """Merge warnings that differ only in their numbers into one that lists the numbers, way by way."""
     columns = zip(*(pieces for _, pieces in warnings), strict=True)
     return "".join(each[0] if len({*each}) == 1 else listed(each) for each in columns)
 
@@ -70,7 +70,7 @@ def sentences(found: Comparison) -> Iterator[str]:
         yield "No window was long enough to tell the ways apart: a longer run.duration does."
         return
     following = found.foremost(beside=first)
-    # A way whose interval is so wide that it is alike with the best may have been seen below one that is not.
+    # A way with a wide interval may count as alike with the best, yet be measured below a way that does not.
     unplaced = [each for each in first if following and (each.gbps or 0.0) < _most_gbps(following)]
     first = tuple(each for each in first if each not in unplaced)
     most, verb = _most_gbps(first), "give" if len(first) > 1 else "gives"
@@ -115,7 +115,7 @@ def _are_near(ways: Sequence[WayFigures]) -> bool:
 
 
 def way_rows(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the columns and a row for each way that was run; before the last what got past each place of policy."""
+    """Return the columns and a row for each way run; the columns before the last: frames that got past policy."""
     places = {one.forbidden_at: None for each in found.ways for one in each.forbidden}
     columns = [one.replace("PCIe", configured_noun(found.config)) for one in WAY_COLUMNS]
     header = (*columns[:-1], *(f"past {at} policy" for at in places), columns[-1])
@@ -133,7 +133,7 @@ def way_texts(header: Sequence[str]) -> tuple[int, ...]:
 
 
 def way_remarks(found: Comparison) -> Iterator[str]:
-    """Say what is counted, then of each pair that policy forbids in which ways its frames came through."""
+    """Say what is counted; then, for each pair that policy forbids, in which ways its frames came through."""
     yield f"({COUNTED.format(link=_LINK_COUNTED[configured_noun(found.config)])})"
     if any(each.way.startswith("vswitch_") for each in found.ways) and found.config["workload"].get("segment_bytes"):
         yield "(What a virtual switch passes whole counts as one frame, whatever other ways cut it into.)"
@@ -184,7 +184,7 @@ def _number(value: float | None) -> str:
 
 
 def curves_text(found: Curves) -> str:
-    """Return which way gives most where, where the order turns, and a table; plain text that ends with a newline."""
+    """Return which way leads where, the crossings, and a table; plain text that ends with a newline."""
     lines = list(curve_sentences(found))
     header, rows = curve_rows(found)
     lines += ["", *(line.text for line in table(header, rows, (len(header) - 1,)))]
@@ -209,7 +209,7 @@ def curve_remarks(found: Curves) -> Iterator[str]:
 
 
 def curve_sentences(found: Curves) -> Iterator[str]:
-    """Say which ways give most where, then from where on one gives more than another."""
+    """Say which ways lead over which values, then from where on one way overtakes another."""
     points = [point for point in _asked(found) if point.foremost()]
     if not points:
         yield "No window was long enough to tell the ways apart: a longer run.duration does."

@@ -15,7 +15,7 @@ _INDENT = "    "
 
 
 def counters_text(result: Result) -> str:
-    """Return the counters of each function of a result, in plain digits, so that what reads the tools reads this too.
+    """Return each function's counters in the tools' own format, so that parsers of the tools can read it.
 
     Empty where the result has none.
     """

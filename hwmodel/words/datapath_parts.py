@@ -24,7 +24,7 @@ class Part(NamedTuple):
 
 
 def datapath_parts(result: Result) -> dict[str, Part]:
-    """Return the parts of the datapath by name, each with its figures; what a result does not know is left out."""
+    """Return the parts of the datapath by name, each with its figures; figures missing in a result are left out."""
     shares, queues, nic = result.utilization, result.queues, result.config.get("nic")
     nic = nic if isinstance(nic, Mapping) else {}
     per_frame = frame_bytes_total(result)
@@ -55,7 +55,7 @@ def _core_lines(core: float | None, verb: str, share: float | None) -> tuple[str
 
 
 def ring_part(title: str, depth: QueueDepth | None, slots: object, unit: str) -> Part:
-    """Return how full rings are: on average, and the fullest at most; `slots`: of one, as its configuration says."""
+    """Return how full rings are, on average and at most in the fullest; `slots`: a ring's size as configured."""
     n_slots = _whole(slots)
     if depth is None:
         return Part(title, ())
@@ -68,7 +68,7 @@ def ring_part(title: str, depth: QueueDepth | None, slots: object, unit: str) ->
 
 
 def buffer_part(title: str, depth: QueueDepth | None, size: object) -> Part:
-    """Return how full a buffer is, on average and at most; `size`: as its configuration says it."""
+    """Return how full a buffer is, on average and at most; `size`: as configured."""
     if depth is None:
         return Part(title, ())
     try:
@@ -95,7 +95,7 @@ def tags_part(result: Result) -> Part:
 
 
 def _tags_and_credits(result: Result) -> Part:
-    """Return the read tags, and beside them how long something waited for credits, where it did."""
+    """Return the read tags, and how long something waited for credits, if it did."""
     tags = tags_part(result)
     lacking = result.stalls_ns.credits / result.window.duration_ns if result.window.duration_ns > 0 else 0.0
     if lacking <= 0:
@@ -105,7 +105,7 @@ def _tags_and_credits(result: Result) -> Part:
 
 
 def _memory(drain: float | None) -> Part:
-    """Return the host's memory: how busy it is taking written data, where that takes time."""
+    """Return the host's memory, with its busy share if draining writes takes time."""
     return Part("Host memory", ("takes no time" if drain is None else f"{percent_text(drain)} busy",), drain)
 
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 LEAST_INTERVALS = 3  # on each side of an event, for a rate to be said to have changed
 LEAST_CHANGE = 0.01  # of the greater rate
 LEAST_LATER = 0.05  # of the greater latency
-BY_CHANCE = 1e-4  # how likely so many intervals with nothing may be, for a rate that is said to stop or to begin
-SURE = 4.0  # by so many standard errors of the difference of two means
+BY_CHANCE = 1e-4  # probability by chance of so many zero intervals, below which a rate is said to stop or begin
+SURE = 4.0  # standard errors of the difference of two means for a change to be sure
 FEW = 2.4  # Student's t is about 1 + 2.4 / (n - 1) times as wide as a normal distribution
-MORE_DROPS = 0.1  # of those in the time before: so many more are as many
-VAGUE = 0.1  # of all VMs' rate, from which doubt on a change is said
-SETTLING = 0.1  # of the intervals behind an event, which do not count
+MORE_DROPS = 0.1  # of the drops before: an increase up to this counts as none
+VAGUE = 0.1  # of all VMs' rate: with more doubt than this, unchanged rates are called "not beyond what they vary by"
+SETTLING = 0.1  # of the intervals after an event: left out
 MOST_NAMED = 4  # of the figures that changed
-FEW_NAMED = 2  # of more
+FEW_NAMED = 2  # if more changed
 MOST_SHOWN = 80  # characters of a value
 SAME_INSTANT = "what it did is told with another event of this instant"
 SAME_VALUES = "nothing changes: these values hold already"
@@ -34,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def event_text(changes: Mapping[str, Any]) -> str:
-    """Write what an event sets, key by key; of a long value the begin."""
+    """Write what an event sets, key by key; long values are cut."""
     return ", ".join(f"{key} = {_short(value_text(value))}" for key, value in changes.items()) or "nothing"
 
 
@@ -42,7 +42,7 @@ def _short(text: str) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 4]} ..."
 
 
-# What a condition says of a VM, by its kind: as it was true, and where it has not been.
+# What a condition says of a VM, by kind: when it came true, and if it has not.
 _CONDITIONS = {
     "delivered": ("{vm} had received {frames}", "{vm} had not received {frames}"),
     "dropped": ("{vm} had lost {frames}", "{vm} had not lost {frames}"),
@@ -58,12 +58,12 @@ def condition_text(vm: str, kind: str, target: int, from_ns: float, *, was_true:
     text = _CONDITIONS[kind][not was_true].format(vm=vm, frames=frames, up="up" if target else "off")
     if not from_ns:
         return text
-    looked = "" if kind in ("delivered", "dropped") or not was_true else ", looked at"  # it may have become so later
+    looked = "" if kind in ("delivered", "dropped") or not was_true else ", looked at"  # it may have come true later
     return f"{text}{looked} from {time_text(from_ns)} on"
 
 
 class Span(NamedTuple):
-    """Say what lies around an event: from the change before it to the next, in nanoseconds."""
+    """Hold an event's time, and those of the changes before and after it, in nanoseconds."""
 
     since_ns: float
     at_ns: float
@@ -71,14 +71,14 @@ class Span(NamedTuple):
 
 
 class _Change(NamedTuple):
-    """Hold a figure before and after an event, and how far apart its means may lie by chance."""
+    """Hold a figure's means before and after an event, and by how much they may differ by chance."""
 
     whose: str
     direction: str
     before: float
     after: float
     doubt: float
-    stops: bool = False  # or begins: it is nothing on one side, and too long for chance
+    stops: bool = False  # stops or begins: 0 on one side, for too long to be chance
 
     @property
     def is_sure(self) -> bool:
@@ -87,16 +87,16 @@ class _Change(NamedTuple):
 
 
 def did_text(series: Series, span: Span) -> str:
-    """Say what an event did, as `rates_text`, or why that cannot be said."""
+    """Say what an event did, as `rates_text` does, or that the time around it is too short to tell."""
     return rates_text(series, span) or _too_short_text(series, span)
 
 
 def rates_text(series: Series, span: Span, *, of_others: bool = False) -> str:
-    """Say how rates between two events differ from those up to the next, and how many frames were dropped by then.
+    """Say how rates changed at an event, and how many frames were dropped until the next one.
 
-    Means of whole intervals are compared, without the first tenth behind an event, in which rings fill or empty. Empty
-    where there are too few of them. `of_others`: the event is about functions that the series is without; it is empty
-    too where no others send or receive anything.
+    Means over whole intervals before and after it are compared, each without its first tenth, in which rings fill or
+    empty. Empty if there are too few intervals. `of_others`: the series lacks the functions that the event is about;
+    empty too if no others send or receive.
     """
     sides = (span.since_ns, span.at_ns), (span.at_ns, span.until_ns)
     parts = _settled(_intervals(series, *sides[0])), _settled(_intervals(series, *sides[1]))
@@ -119,7 +119,7 @@ def rates_text(series: Series, span: Span, *, of_others: bool = False) -> str:
 
 
 def _changes_told(found: Sequence[_Change], together: Sequence[_Change], whose: str) -> list[str]:
-    """Tell which rates changed; of many that of all VMs together, and the greatest."""
+    """Say which rates changed; if many did, the total of all VMs and the greatest changes."""
     n_named = len(found) if len(found) <= MOST_NAMED else FEW_NAMED
     of_all = " and ".join(_told(one, _TOGETHER) for one in together if one.is_sure)
     told = [f"{whose} together {of_all}"] if of_all else []
@@ -128,7 +128,7 @@ def _changes_told(found: Sequence[_Change], together: Sequence[_Change], whose: 
 
 
 def _is_hidden(together: _Change, found: Sequence[_Change]) -> bool:
-    """Tell whether all VMs together have changed by more than those do of which each is sure."""
+    """Tell whether the total changed significantly more than the VMs with significant changes account for."""
     known = sum(one.after - one.before for one in found if one.direction == together.direction)
     return together.is_sure and together._replace(after=together.after - known, stops=False).is_sure
 
@@ -141,12 +141,12 @@ def _nothing_told(together: Sequence[_Change], of_others: bool) -> list[str]:
 
 
 def _is_vague(together: Sequence[_Change]) -> bool:
-    """Tell whether the rate of all VMs together is known so roughly, each way, that one may have changed unseen."""
+    """Tell whether the total is known so roughly, in both directions, that a VM's change may go unseen."""
     return min(one.doubt / max(one.before, one.after) for one in together if one.before or one.after) > VAGUE
 
 
 def _latency_told(series: Series, parts: tuple[range, range]) -> list[str]:
-    """Tell the mean latency of all VMs where it changed."""
+    """Say the mean latency of all VMs if it changed."""
     change = _change("", "latency", _latencies(series), parts)
     differs = abs(change.after - change.before) > max(LEAST_LATER * max(change.before, change.after), change.doubt)
     return [f"mean latency {time_text(change.after)} ({time_text(change.before)} before)"] if differs else []
@@ -187,7 +187,7 @@ def _intervals(series: Series, first_ns: float, last_ns: float) -> range:
 
 
 def _before_event(series: Series, first_ns: float, event_ns: float) -> range:
-    """Return the intervals up to an event, without one that ends with it: what the event drops at once is in that."""
+    """Return the intervals up to an event, without one that ends at it: that one holds drops caused by the event."""
     part = _intervals(series, first_ns, event_ns)
     return part[:-1] if part.stop * series.interval_ns == event_ns else part
 
@@ -198,7 +198,7 @@ def _settled(part: range) -> range:
 
 
 def _change(whose: str, direction: str, figures: Floats, parts: tuple[range, range]) -> _Change:
-    """Compare a figure's means over two stretches of intervals; those without one (NaN) are left out."""
+    """Compare a figure's means over two stretches of intervals; intervals without a figure (NaN) are left out."""
     rows = [figures[part.start : part.stop] for part in parts]
     known = [row[~np.isnan(row)] for row in rows]
     if min(map(len, known)) < 2:
@@ -210,7 +210,7 @@ def _change(whose: str, direction: str, figures: Floats, parts: tuple[range, ran
 
 
 def _stops(some: Floats, none: Floats) -> bool:
-    """Tell whether a stretch has nothing at all, beside another in which intervals with nothing are too rare for it."""
+    """Tell whether `none` is all zero while zeros are too rare in `some` for that to be chance."""
     share = float(np.count_nonzero(some == 0) + 1) / (len(some) + 2)
     return not none.any() and bool(some.any()) and bool(share ** len(none) < BY_CHANCE)
 

@@ -35,7 +35,8 @@ def pause_sentences(
 ) -> Iterator[str]:
     """Say who was stopped for how long, by whose ring, and which flows waited.
 
-    `blocked_ns`: for how long each VM's ring kept the one Rx buffer's head waiting; with mode pfc classes have theirs.
+    `blocked_ns`: for how long each VM's ring blocked the head of the shared Rx buffer; in mode pfc each class has its
+    own times.
     """
     whose = f"Server {printable(server)}: " if server else ""
     levels = {one.traffic_class: one for one in use.classes}
@@ -73,7 +74,7 @@ def _waited(flows: Sequence[str]) -> str:
 
 
 def pause_lines(use: FlowControlUse, window_ns: float) -> Iterator[Line]:
-    """Return the classes' levels and marks as a table, and what was said on the wire."""
+    """Return the classes' levels and marks as a table, and the control frames on the wire."""
     rows = [
         (
             str(one.traffic_class),
@@ -91,7 +92,7 @@ def pause_lines(use: FlowControlUse, window_ns: float) -> Iterator[Line]:
 
 
 def bridge_pause_sentences(bridge: BridgeResult, run_ns: float) -> Iterator[str]:
-    """Say which ports of a bridge were stopped, and which therefore stopped who sends to them."""
+    """Say which ports of a bridge were stopped, and which in turn stopped their senders."""
     for port in bridge.ports:
         for one in port.classes:
             if one.stopped_ns > 0:
@@ -116,7 +117,7 @@ def headroom_words(kilobytes: int, low_kilobytes: int, longest: int, device: str
 
 
 def headroom_use(number: int | None, headroom: str, needed_bytes: int, *, is_enough: bool) -> str:
-    """Say a class's headroom beside what may still come; `number` None: there is one buffer for all."""
+    """Say a class's headroom beside what may still arrive; `number`: None if all classes share one buffer."""
     whose = "The Rx buffer" if number is None else f"Class {number}"
     end = "" if is_enough else ": it may lose frames"
     return (

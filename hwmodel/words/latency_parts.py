@@ -34,7 +34,7 @@ PART_WORDS: Mapping[str, str] = MappingProxyType(
     }
 )
 ALL_PARTS = tuple(PART_WORDS)
-BRIDGE_PARTS = ("bridge", "rx_switch")  # which only frames over a bridge have
+BRIDGE_PARTS = ("bridge", "rx_switch")  # only frames over a bridge have these
 # Where frames come from and go to, as `Result.latency_by_direction_ns` names it.
 DIRECTIONS = ("vm_to_vm", "over_bridge", "to_wire", "from_wire")
 PARTS = tuple(name for name in ALL_PARTS if name not in BRIDGE_PARTS)

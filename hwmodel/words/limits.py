@@ -30,7 +30,7 @@ NS_PER_S = 10**9
 
 
 def limits_text(limits: Limits) -> str:
-    """Write limits as tables: the link and its bytes step by step, or of several; the ceilings, wires, latencies."""
+    """Write limits as tables: the link's bytes step by step (or all links), the ceilings, wires and latencies."""
     links = [_server_lines(limits)] if limits.servers else [_link_lines(limits), _step_lines(limits)]
     if not any(step.n_bytes for step in limits.steps) and not limits.servers:
         links = [[subject_line(limits)]]
@@ -81,7 +81,7 @@ def _link_lines(limits: Limits) -> list[str]:
 
 
 def _send_lines(limits: Limits) -> list[str]:
-    """Say what a send takes that the adapter cuts into frames, none where there are no sends."""
+    """Say what a send takes that the adapter cuts into frames; nothing without sends."""
     send = limits.lone_send
     if send is None:
         return []
@@ -126,7 +126,7 @@ def _hop_lines(limits: Limits) -> list[str]:
 
 
 def _full_port_lines(limits: Limits) -> list[list[str]]:
-    """Say of each port of the bridge that is asked for too much who gets how much of it."""
+    """Say how each overloaded port of the bridge is shared."""
     found = []
     for port in limits.full_ports:
         asked = f"{port.port} is asked for {port.arriving_mpps:.4f} M frames/s and sends {port.sent_mpps:.4f} M"
@@ -152,7 +152,7 @@ def _step_lines(limits: Limits) -> list[str]:
 
 
 def ceiling_rows(limits: Limits) -> list[tuple[str, ...]]:
-    """Return the table of the ceilings, its heading first: what a frame takes of each resource, and of how much."""
+    """Return the table of ceilings, heading first: what a frame takes of each resource, and its capacity."""
     heading = ("ceiling", "a frame takes", "of", "M frames/s", "")
     rows = [
         (
@@ -167,7 +167,7 @@ def ceiling_rows(limits: Limits) -> list[tuple[str, ...]]:
 
 
 def _taken_of(ceiling: Ceiling) -> tuple[str, str]:
-    """Say what a frame takes, and of how much: of what it holds, one for so long of so many; else so much a second."""
+    """Say what a frame takes and of what capacity: one unit held for a time, of so many; or an amount a second."""
     less = f" - {_short(ceiling.per_s)}" if ceiling.per_s else ""
     if ceiling.is_held:
         return f"one for {_short(ceiling.per_frame * NS_PER_S)} ns", f"{_amount(ceiling.capacity, ceiling.unit)}{less}"
@@ -177,7 +177,7 @@ def _taken_of(ceiling: Ceiling) -> tuple[str, str]:
 
 
 def _amount(number: Fraction, unit: str) -> str:
-    """Write so much of a unit, which is a plural of frames, tags and the like: 1 frame, 2.5 frames."""
+    """Write an amount with its unit, given in the plural: 1 frame, 2.5 frames."""
     text = _short(number)
     return f"{text} {unit.removesuffix('s') if text == '1' else unit}"
 
@@ -201,7 +201,7 @@ def ceiling_sentence(limits: Limits) -> str:
 
 
 def subject_line(limits: Limits) -> str:
-    """Name the link, or of several servers none, and the sizes of the frames."""
+    """Name the link, unless there are several servers, and the frames' sizes."""
     sizes = _sizes(limits.sizes).replace("frames", limits.counts, 1)
     return sizes if limits.servers else f"{limits.link_name}; {sizes}"
 
@@ -300,7 +300,7 @@ FRAME_OF_SEND = "The frame alone is sent by itself, as a send of one frame."
 
 
 def frames_are_segments(n_bytes: int, n_frames: int | None) -> str:
-    """Say that segments are counted, which VMs hand over; `n_frames`: that each is cut into for the wire."""
+    """Say that segments which VMs hand over are counted; `n_frames`: frames that each is cut into for the wire."""
     cut = "" if n_frames is None else f" For the wire each is cut into {n_frames} frames, the last of which ends it."
     return f"VMs hand over segments of {n_bytes} B, whole; what a frame takes is what a segment does.{cut}"
 
@@ -322,7 +322,7 @@ BUSES = (
 
 
 def host_shares(shares: Sequence[tuple[str, float]], resource: str = "") -> str:
-    """Say what hosts that always have frames get of the link that they share; nothing where their VMs meet."""
+    """Say the shares of the common link that backlogged hosts get; that there are none where their VMs meet."""
     credits = "Of a multi-root switch the links are counted, not their credits."
     if not shares:
         return f"{credits} Who gets how much of the adapter's link depends on who sends to whom: a run says it."
@@ -338,7 +338,7 @@ CORE_EDGE = (
 
 
 def share_of_cache(share: int, whole: int) -> str:
-    """Say how many descriptors each ring in use has of the cache for all."""
+    """Say how many descriptors of the common cache each ring in use has."""
     return (
         f"The rings in use share {whole:,} descriptors on the chip (nic.shared_descriptor_cache): each has up to "
         f"{share}, and reads {'one' if share == 1 else f'up to {share}'} at once."
@@ -346,7 +346,7 @@ def share_of_cache(share: int, whole: int) -> str:
 
 
 def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:
-    """Say of which ways a bridge drops all frames whatever the load; `is_one`: there is one bridge."""
+    """Say between which ends a bridge drops all frames whatever the load; `is_one`: there is one bridge."""
     which = "The bridge drops" if is_one else "A bridge drops"
     if reason == "LINK_DOWN":
         which = "The adapter drops"
@@ -354,12 +354,12 @@ def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:
 
 
 def starved(names: Sequence[str]) -> str:
-    """Say which flows of a rate send nothing, because their VM has one without."""
+    """Say which flows with a given rate send nothing, because their VM also has a saturating flow."""
     return f"Nothing is sent of {_first(names)}: a flow of the same VM has no rate, and takes each slot as it is free."
 
 
 def far_below(least: float, reasons: Sequence[str]) -> str:
-    """Say down to which part of the figure a run may be below, and why."""
+    """Say down to which share of the figure a run may fall, and why."""
     return f"A run may be far below, down to {rough_text(least)} of it: {'; '.join(reasons)}."
 
 
@@ -381,7 +381,7 @@ def policed(entry: str, gbps: float, passing: float | None) -> str:
 
 
 def mix(parts: Sequence[tuple[str, float, float | None]]) -> str:
-    """Say of which mix the figures are: streams that are not carried whole, their M frames/s, and of how many."""
+    """Say for which mix the figures hold: the streams cut, their M frames/s, and those offered."""
     shown = [f"{name} {mpps:.4g}" + ("" if of is None else f" of {of:.4g}") for name, mpps, of in parts]
     return (
         "The mix that carries most to VMs, senders taking equal turns; not carried in full, M frames/s: "
@@ -395,12 +395,12 @@ def _first(names: Sequence[str]) -> str:
 
 
 def never_written_back(batch: int) -> str:
-    """Say that a frame alone waits for a batch of write-backs without end."""
+    """Say that a lone frame waits forever for a write-back batch to fill."""
     return _never(f"{batch} descriptors are written back together (nic.rx_writeback_batch)")
 
 
 def never_interrupted(batch: int, key: str) -> str:
-    """Say that a frame alone waits for an interrupt without end; `key` begins that of its driver."""
+    """Say that a lone frame waits forever for an interrupt batch to fill; `key`: prefix of its driver's keys."""
     return _never(f"{batch} frames share an interrupt ({key}.rx_interrupt_batch)")
 
 
@@ -409,13 +409,13 @@ def _never(reason: str) -> str:
 
 
 def over_the_wire_by_vlan(port: str, gbps: float, n_ports: int) -> str:
-    """Say what it costs that VMs are in VLANs of their own."""
+    """Say what it costs that VMs are in different VLANs, so that their frames go over the wire."""
     come_back = _come_back(port, gbps, n_ports)
     return f"Frames between VMs in VLANs of their own {come_back}; in one VLAN they would stay in the adapter."
 
 
 def over_the_wire_by_mode(mode: str, port: str, gbps: float, n_ports: int, inside: Limits | None) -> str:
-    """Say what a mode costs in which an adapter sends all frames out; `inside`: the limits without that, if any."""
+    """Say what a mode costs that sends all frames out; `inside`: the limits if they stayed inside, if known."""
     why = f"In mode {mode} frames between VMs {_come_back(port, gbps, n_ports)}"
     if inside is None:
         return f"{why}."
@@ -433,7 +433,7 @@ def _come_back(port: str, gbps: float, n_ports: int) -> str:
 
 
 def inline_doorbells(inline_bytes: int, plain_bytes: int) -> str:
-    """Say that the closed form takes every descriptor that comes with its doorbell, and a busy ring does not."""
+    """Say that the closed form takes every inline descriptor as used, while a ring with a backlog reads it anyway."""
     return (
         f"A doorbell with its descriptor ({inline_bytes} B in place of {plain_bytes} B) is taken to save the read. A "
         "ring that is behind has descriptors before it still to read, and reads this one too."
@@ -441,7 +441,7 @@ def inline_doorbells(inline_bytes: int, plain_bytes: int) -> str:
 
 
 def more_doorbells(n_free: int, above: float) -> str:
-    """Say by what share a run may be above a full link, where a doorbell is counted for so many free slots."""
+    """Say how far a run may exceed a full link's ceiling, as busy drivers ring less often than counted."""
     free = "Tx slot that comes" if n_free == 1 else f"{n_free} Tx slots that come"
     return (
         f"A doorbell is counted for each {free} free; cores that are busy with other frames ring for more at "

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hwmodel.results.series import LifeResult
 
 MOST_NAMED = 2  # functions of an event that are told of one by one
-HOST = "pf"  # which need not send anything
+HOST = "pf"  # the PF, which may never send
 NONE_LOST = "no frame lost in the adapter"  # those to it may leave by the wire while it is off
 
 
@@ -21,9 +21,9 @@ def life_event_text(kind: str, value: str | int, of: str | None) -> str:
 
 
 def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) -> str:
-    """Say what an event did to the functions that it is about: those that come up, those that go, what they lost.
+    """Say what an event did to its functions: which come up, which go, and the frames lost.
 
-    `later`: what befalls functions at events behind it.
+    `later`: what happens to functions at later events.
     """
     gone = [life for life in lives if life.reset_ns is None]
     coming = [life for life in lives if life.reset_ns is not None]
@@ -42,7 +42,7 @@ def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) ->
 
 
 def _coming_text(life: LifeResult, *, is_cut: bool) -> str:
-    """Say how long a function takes to come up, part by part; `is_cut`: it goes again before the run ends."""
+    """Say how long a function takes to come up, part by part; `is_cut`: it goes down again before the run ends."""
     assert life.reset_ns is not None and life.messages_ns is not None and life.rings_ns is not None
     parts = [f"reset {time_text(life.reset_ns)}"]
     if life.messages_ns:
@@ -76,7 +76,7 @@ def _names(lives: Sequence[LifeResult]) -> str:
 
 
 def host_event_text(kind: str, name: str | None) -> str:
-    """Write an event about a host, or the switch's own processor (None): that it is reset, fails, or takes over."""
+    """Write an event about a host, or the switch's own processor (None): a reset, a failure or a takeover."""
     who = "the switch's own processor" if name is None else f"host {name}"
     done = {"reset_host": "is reset", "fail": "fails", "take_over": "takes over the control plane"}
     return f"{who} {done[kind]}"
@@ -88,7 +88,7 @@ def flood_text(function: str, n_doorbells: int, every_ns: float) -> str:
 
 
 def uncontrolled_text(until_ns: float | None) -> str:
-    """Say that nobody controls the adapter: traffic goes on, changes wait."""
+    """Say that no control plane is alive: traffic goes on, changes wait."""
     until = "from then on" if until_ns is None else f"until {time_text(until_ns)}"
     return f"nobody controls the adapter {until}: traffic goes on, changes wait"
 

@@ -1,6 +1,6 @@
-"""What was modelled, in one sentence, and what of it may let a latency fall as the load rises.
+"""What was modelled, in one sentence, and what in it may make a latency fall as the load rises.
 
-All is from a result's configuration; nothing is invented that it does not say.
+All of it is taken from a result's configuration; nothing is added that this does not say.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PATTERNS = {
 }
 _MOST_LISTED = 3
 _MOST_NAMED = 8
-_OF_EACH = (".macs", *(f".{key}" for key in INTERFACE_KEYS))  # what every server has of its own
+_OF_EACH = (".macs", *(f".{key}" for key in INTERFACE_KEYS))  # differ in every server
 _OF_CEILING = "of ceiling"
 _MOST_CHANGES = 3  # keys of a VM's own driver that are named
 
@@ -88,7 +88,7 @@ def is_closed_loop(config: Mapping[str, Any]) -> bool:
 
 
 def is_meant_for_vms(config: Mapping[str, Any]) -> bool:
-    """Say whether some of the frames that a pattern or the flows send are for VMs; of a capture that is not known."""
+    """Say whether the pattern, the flows or external traffic send frames to VMs; False for a capture (unknown)."""
     workload = _block(config, "workload")
     if workload.get("pcap") is not None:
         return False
@@ -174,7 +174,7 @@ def _adapter_words(config: Mapping[str, Any]) -> str:
 
 
 def _servers_words(config: Mapping[str, Any]) -> str:
-    """Return what stands before the words on an adapter where there are several: `2 servers (a and b), each with `."""
+    """Return the words before those on an adapter if there are several servers: `2 servers (a and b), each with `."""
     names = [printable(str(entry.get("name"))) for entry in config.get("servers") or []]
     if not names:
         return ""
@@ -321,7 +321,7 @@ def _driver_words(config: Mapping[str, Any]) -> str:
 
 
 def _vms_words(driver: Mapping[str, Any]) -> str:
-    """Say which VMs have another driver than all, those with the same one together, and in what it is another."""
+    """Say which VMs have a driver of their own, grouped by driver, and in what it differs."""
     vms, of_all = _block(driver, "vms"), _one_driver_words(driver)
     groups: dict[str, list[str]] = {}
     for name, own in vms.items():
@@ -369,15 +369,15 @@ def _block(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 _COSTS = ("wakeup_time", "interrupt_time", "exit_time")  # of an interrupt
-MATTERS = 0.05  # of the median; what is less cannot make it fall by more
+MATTERS = 0.05  # of the median; a smaller wait cannot make it fall by more
 
 
 def falling_latency_sentences(result: Result) -> Iterator[str]:
-    """Yield a sentence for each thing that may make the median fall as load rises, with its keys; none where none.
+    """Yield a sentence, with keys, for each effect that may make the median latency fall as the load rises.
 
-    A wait for a batch ends when others come or a timer runs out; periodic senders of one gap meet on the link in the
-    same way for ever, and at another load in another way. Where something else than the load sets the throughput, a
-    higher one brings no more frames.
+    The wait for a batch ends sooner when more frames come; periodic senders with one gap stay in phase for ever, and
+    another load has another phase. Nothing is said if something other than the load sets the throughput, since a higher
+    load then brings no more frames.
     """
     if result.bottleneck.resource == "offered_load" and not is_closed_loop(result.config):
         yield from _batches(result)
@@ -399,7 +399,7 @@ def _batches(result: Result) -> Iterator[str]:
 
 
 def _awakened(result: Result) -> Iterator[str]:
-    """Tell where the median frame's core sleeps until its interrupt; one that is busy need not be woken."""
+    """Say so if the median frame's core sleeps until an interrupt; a busier core need not be woken."""
     driver, parts = result.config.get("driver", {}), result.latency_parts_ns.get("p50", {})
     costs = [key for key in _COSTS if is_some_time(str(driver.get(key, "0ns")))]
     told_ns = sum(parse_time_fs(driver[key]) for key in costs) / FS_PER_NS
@@ -417,9 +417,10 @@ def _batch_waits_ns(parts: Mapping[str, float]) -> dict[str, float]:
 
 
 def _in_step(result: Result) -> Iterator[str]:
-    """Tell where the median lies above the fastest frame's because the same frames always meet.
+    """Say so if the median is above the fastest frame's latency because the same frames always collide.
 
-    One sender's frames meet nobody's, and of several ways the fastest frame is one of the shortest.
+    Not for a single sender, whose frames meet no others, nor where frames go several ways, as the fastest goes the
+    shortest.
     """
     workload, latency = result.config.get("workload", {}), result.latency_to_guest_ns
     if workload.get("arrivals") != "periodic" or not latency.p50 or not latency.min:
@@ -443,7 +444,7 @@ def _write_backs(config: Mapping[str, Any]) -> str:
     timer, batch = _value(config, "nic", "writeback_timeout"), _value(config, "nic", "rx_writeback_batch")
     words = f"with nic.writeback_timeout {timer}" if timer else "without nic.writeback_timeout"
     found = f"nic.rx_writeback_batch {batch} {words}"
-    open_receives = _value(config, "nic", "rsc")  # which are written back once they are closed
+    open_receives = _value(config, "nic", "rsc")  # coalesced receives are written back once closed
     if not open_receives:
         return found
     closed = f"nic.rsc.timeout {open_receives.get('timeout')}"

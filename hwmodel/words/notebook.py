@@ -59,7 +59,7 @@ def fragment(*parts: str) -> str:
 
 
 def paragraph(text: str, is_answer: bool = False) -> str:
-    """Return a paragraph, nothing of an empty text; the answer stands out."""
+    """Return a paragraph, empty for an empty text; the answer is emphasised."""
     words = escape(printable(text))
     return words and (f"<p><strong>{words}</strong></p>" if is_answer else f"<p>{words}</p>")
 

@@ -9,7 +9,7 @@ WAYS = {False: "direct", True: "over the root"}
 
 
 def peer_table(rows: Sequence[Mapping[str, Any]], peer_of: Mapping[str, str]) -> str:
-    """Lay out what each writer's data came to, beside the closed form, and how busy the links of switches were."""
+    """Lay out each writer's data rate beside the closed form, and how busy the switches' links were."""
     writers, links = list(rows[0]["gbps"]), list(rows[0]["link_shares"])
     titles = [f"{name} to {peer_of.get(name, 'host')}" for name in writers]
     widths = [max(17, len(title)) for title in titles]

@@ -41,7 +41,7 @@ def time_text(time_ns: float | None, interval: Sequence[float] | None = None) ->
 
 
 def span_text(start_ns: float, end_ns: float) -> str:
-    """Write from when to when, with as many digits as say how long: `24.4 ms to 44.4 ms`, `24.401 ms to 24.459 ms`."""
+    """Write a span of time, with enough digits to tell its length: `24.4 ms to 44.4 ms`, `24.401 ms to 24.459 ms`."""
     scale, unit = _time_unit(end_ns)
     decimals = max(0, 1 - floor(log10((end_ns - start_ns) / scale))) if end_ns > start_ns else 0
     if decimals > len(three_digits(end_ns / scale).partition(".")[2]):
@@ -75,8 +75,8 @@ def spread_text(number: str, half_width: float) -> str:
 def interval_text(number: str, value: float, interval: Sequence[float] | None, scale: float = 1.0) -> str:
     """Add its interval to a number that is `value` in units of `scale`: `13.39 ± 0.02`; `203 (57.1 to 6,470)`.
 
-    The ends stand there where plus and minus would say that the figure may be less than nothing; a lower end of less
-    than a thousandth of the value is 0, rounded outward.
+    The ends are written where plus and minus would reach below 0; a lower end below a thousandth of the value is
+    written as 0.
     """
     half_width = half_width_of(value, interval)
     if interval is None or half_width is None:
@@ -89,7 +89,7 @@ def interval_text(number: str, value: float, interval: Sequence[float] | None, s
 
 
 def half_width_of(value: float, interval: Sequence[float] | None) -> float | None:
-    """Return how far an interval reaches from a value, on its farther side; None without an interval."""
+    """Return how far an interval reaches from a value, on the wider side; None without an interval."""
     if interval is None:
         return None
     return max(0.0, interval[1] - value, value - interval[0])
@@ -140,7 +140,7 @@ def count_text(count: int) -> str:
 
 
 def plural(noun: str, count: int) -> str:
-    """Return a noun as it is of so many: `frame` of 1, else `frames`."""
+    """Return a noun in the number that a count needs: `frame` for 1, else `frames`."""
     return f"{noun}{'s' * (count != 1)}"
 
 
@@ -175,7 +175,7 @@ def drop_words(drops: Mapping[str, int], none: str) -> str:
 
 
 def _time_unit(time_ns: float) -> tuple[float, str]:
-    # 999.5 ns would round to "1000 ns": the limit of a unit is where its three digits end.
+    # A unit ends at 999.5, not 1000: 999.5 ns would be written as "1000 ns".
     if time_ns == 0:
         return 1.0, "ns"
     return next((pair for pair in _TIME_UNITS if abs(time_ns) >= 0.9995 * pair[0]), _TIME_UNITS[-1])

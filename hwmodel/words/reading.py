@@ -1,4 +1,4 @@
-"""What both reports say of a result before any layout: the headline, the notes, the bytes for each frame."""
+"""What summary and page both say of a result, before any layout: the headline, notes, bytes per frame."""
 
 from __future__ import annotations
 
@@ -48,25 +48,25 @@ STALL_WORDS = {
     "descriptors": "an Rx descriptor",
     "buffer": "room in a buffer",
 }
-# In which an adapter sends all frames of its VMs out.
+# Modes in which an adapter sends all frames of its VMs out by the wire.
 MODES_OF_BRIDGE = tuple(name for name, mode in MODES.items() if mode.kind == "vepa" or mode.has_interfaces)
-DELIVERY = "post to delivery"  # the one latency of headline, tables and pictures, by this name
+DELIVERY = "post to delivery"  # the name of the latency in headline, tables and pictures
 _CREDIT_KINDS = ("credits_posted", "credits_non_posted", "credits_completion")
 PURPOSES = tuple(PURPOSE_WORDS)  # the fields of LinkBytes
-FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP is a share of the time, not a frame's doing
+FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP takes a share of time, whatever the frames
 _SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in this figure"
 _OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx ring is in this figure"
 _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
 _OF_WIRE = ("to the wire", "from the wire")
 _LOSS_MATTERS = 0.001  # of the frames offered
-_ALL_BUT_CHANCE = 1.02  # what a bridge sends on, by what is delivered: the ends of a window cut batches
+_ALL_BUT_CHANCE = 1.02  # a bridge's rate over that delivered: up to this they are equal, as window ends cut batches
 _WAIT_MATTERS = 0.01  # of the mean latency
-_RING_WAITS = ("tx_ring", "scheduler", "tx_room")  # of a posted frame, until its payload is read
-_FULL = 0.97  # of a window; what is less busy limits with what it waits for
+_RING_WAITS = ("tx_ring", "scheduler", "tx_room")  # parts in which a posted frame waits until its payload is read
+_FULL = 0.97  # of a window; a less busy resource limits together with what it waits for
 
 
 class LinkRow(NamedTuple):
-    """One row of the link table: `cells` are up B, up %, down B, down %; `purpose` is None for sums and skips."""
+    """Hold a row of the link table: `cells` are up B, up %, down B, down %; `purpose` is None for sums and skips."""
 
     words: str
     purpose: str | None
@@ -79,10 +79,10 @@ def headline(result: Result) -> str:
 
 
 def outcome_words(result: Result) -> str:
-    """Return what came out: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where the result has them.
+    """Return the throughput: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where there are some.
 
-    With a bridge, what came over it stands in brackets: it is part of what was delivered, and may be all, or more where
-    frames drop behind it.
+    With a bridge, the rate over it is added in brackets: a part of the rate delivered, or all of it, or more if frames
+    drop behind the bridge.
     """
     text = ", ".join(_outcomes_over_bridge(result) if result.bridges else _outcomes(result))
     return f"{text[0].upper()}{text[1:]}"
@@ -117,7 +117,7 @@ def _to_vms(result: Result, to: str) -> list[str]:
 
 
 def _nothing_came(result: Result) -> bool:
-    """Tell whether no VM got a frame in the window, or, of results that do not count these, in the run."""
+    """Tell whether no VM got a frame in the window; in older results without that count, in the run."""
     totals, n_frames = result.totals, result.window.vm_frames
     return totals.copies_delivered <= totals.delivered_to_wire if n_frames is None else n_frames == 0
 
@@ -139,15 +139,15 @@ def _outcomes_over_bridge(result: Result) -> list[str]:
 def limit_words(bottleneck: Bottleneck) -> str:
     """Return what sets the throughput and how busy it is: `limited by pcie.up (99.3 % busy)`.
 
-    Where the machine changes and nothing is full throughout, only what is fullest is known.
+    Where the machine changes and nothing is full throughout, only the fullest resource is known.
     """
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
         return f"limited by the offered load alone (the busiest resource is {share} busy)"
-    is_rate = is_rate_limit(bottleneck.resource)  # holds frames back, or drops them: never busy, nor full
+    is_rate = is_rate_limit(bottleneck.resource)  # it holds frames back or drops them, never busy or full
     if is_rate and not bottleneck.is_limit:
         return f"limited for a part of the window by {bottleneck.resource}"
-    if is_rate or not bottleneck.utilization:  # what stands full beside a limit may be full of what it drops
+    if is_rate or not bottleneck.utilization:  # a full resource may be full of what a limit drops
         return f"limited by {bottleneck.resource}"
     limits = "limited by" if bottleneck.is_limit else "fullest on average:"
     words = f"{limits} {bottleneck.resource} ({share} busy)"
@@ -156,7 +156,7 @@ def limit_words(bottleneck: Bottleneck) -> str:
 
 
 def loss_sentence(result: Result) -> str:
-    """Return what share of the frames was lost, and for which reasons; empty where it is next to none."""
+    """Return the share of frames lost, and the reasons; empty if next to none were."""
     totals = result.totals
     n_frames = totals.offered_frames + totals.replicated_frames
     if totals.dropped_frames <= _LOSS_MATTERS * n_frames:
@@ -169,7 +169,7 @@ def loss_sentence(result: Result) -> str:
 
 
 def no_way_back_sentence(result: Result) -> str:
-    """Return why no VM gets anything where all frames leave the adapter and nothing sends them back; else nothing."""
+    """Return why no VM gets anything, if all frames leave the adapter and nothing sends them back; else empty."""
     mode = result.config.get("switch", {}).get("mode")
     if result.bridges or mode not in MODES_OF_BRIDGE or not is_meant_for_vms(result.config):
         return ""
@@ -182,7 +182,7 @@ def no_way_back_sentence(result: Result) -> str:
 
 
 def latency_note(result: Result) -> str:
-    """Return the remark that must stand beside a latency while Tx rings are full, or an empty text.
+    """Return the note that a latency needs if it includes waiting in full Tx rings, or an empty text.
 
     Where a core fills its ring with what it has yet to post, frames do not wait there, and their senders do.
     """
@@ -194,13 +194,13 @@ def latency_note(result: Result) -> str:
 
 
 def sender_wait_note(result: Result) -> str:
-    """Return the remark that must stand beside the wait of senders that offer more than gets through."""
+    """Return the note that the senders' wait needs if more is offered than gets through, or an empty text."""
     is_open = not is_closed_loop(result.config)
     return _GROWS_NOTE if is_open and _fills_a_tx_ring(result) and _is_overloaded(result) else ""
 
 
 def _fills_a_tx_ring(result: Result) -> bool:
-    """Tell whether a ring had no room for more, which a short capture may not come to; so where that is not known."""
+    """Tell whether a Tx ring was ever full (a short capture may not fill one); True if that is unknown."""
     if result.servers:
         depths = [
             (adapter.queues.get("tx_ring"), nic_setting_of(result, adapter.name, "tx_ring"), _slots_at_once(adapter))
@@ -213,14 +213,14 @@ def _fills_a_tx_ring(result: Result) -> bool:
 
 
 def _waits_in_tx_rings(result: Result) -> bool:
-    """Tell whether frames wait in their Tx rings for a part of the latency that matters, or that is not known."""
+    """Tell whether waiting in Tx rings is a relevant part of the latency; True if that is unknown."""
     parts = result.latency_parts_ns.get("mean", {})
     wait_ns = sum(parts.get(name, 0.0) for name in _RING_WAITS)
     return not any(parts.values()) or wait_ns > _WAIT_MATTERS * (result.latency_ns.mean or 0.0)
 
 
 def _slots_at_once(adapter: Result | AdapterResult) -> int:
-    """Return how many slots of a Tx ring are taken at once: those of a send that the adapter cuts, or a frame's."""
+    """Return how many Tx ring slots are taken at once: all of a send that the adapter cuts, or one for a frame."""
     sends = 0 if "whole" in adapter.segments else adapter.segments.get("sends", 0)
     return max(1, -(-adapter.segments["descriptors"] // sends)) if sends else 1
 
@@ -231,7 +231,7 @@ def _is_overloaded(result: Result) -> bool:
 
 
 def largest_part_sentence(result: Result) -> str:
-    """Return which part the latency to the guest mostly is, of the mean and of the p99 frame; empty where not known."""
+    """Return the largest part of the latency to the guest, for the mean and the p99 frame; empty if unknown."""
     mean = _largest_part(result.latency_parts_ns.get("mean", {}))
     if mean is None:
         return ""
@@ -256,14 +256,14 @@ def _largest_part(parts: Mapping[str, float]) -> tuple[str, float] | None:
 
 
 def lone_parts(result: Result) -> dict[str, float]:
-    """Return the parts of a frame alone, infinite where one is never over; empty if not known."""
+    """Return the latency parts of the lone frame, inf for one that never ends; empty if unknown."""
     parts = {} if result.closed_form is None else dict(result.closed_form.latency_parts_ns)
     endless = next((name for name in PARTS if name not in parts), None)
     return parts | {endless: inf} if parts and endless else parts
 
 
 def lone_words(result: Result) -> str:
-    """Return the caption of a frame alone, and what ends only with further frames, if something does."""
+    """Return the lone frame's caption, and which wait ends only with further frames, if any."""
     closed, parts = result.closed_form, lone_parts(result)
     of = f": {closed.lone_frame}" if closed is not None and closed.lone_frame else ""
     endless = [PART_WORDS[name] for name, part_ns in parts.items() if part_ns == inf]
@@ -291,13 +291,13 @@ def direction_words(name: str, result: Result) -> str:
 
 
 def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
-    """Return (words, dotted name, latency) of each latency that was measured; of the sender's wait if it is long."""
+    """Return (words, dotted name, latency) of each latency measured; the sender's wait only if it is long."""
     rows = [
         (DELIVERY, "latency_ns", result.latency_ns),
         ("post to taken by the guest", "latency_to_guest_ns", result.latency_to_guest_ns),
         ("doorbell to delivery", "latency_from_doorbell_ns", result.latency_from_doorbell_ns),
     ]
-    if _nothing_came(result):  # to a guest: what leaves by the wire is not taken
+    if _nothing_came(result):  # no guest takes what leaves by the wire
         del rows[1]
     wait_ns, latency_ns = result.sender_wait_ns.mean, result.latency_ns.mean
     if wait_ns is not None and wait_ns > _WAIT_MATTERS * (latency_ns or 0.0):
@@ -306,11 +306,11 @@ def latency_rows(result: Result) -> list[tuple[str, str, Latency]]:
 
 
 def bytes_per_frame(result: Result) -> dict[str, dict[str, float]]:
-    """Return for `up` and `down` the bytes by purpose that a frame delivered in the window costs.
+    """Return, for `up` and `down`, the bytes by purpose that each frame delivered in the window costs.
 
-    Empty where the window is too short to tell (the result's warnings say so), where nothing was delivered, and of
-    several servers, whose frames have several links. Results
-    stored before `per_frame` was: the window's bytes by its frames.
+    Empty if the window is too short (the result's warnings say so), if nothing was delivered, and for several servers,
+    whose frames cross several links. For results stored before there was `per_frame`: the window's bytes over its
+    frames.
     """
     if result.window_frames <= 0 or result.servers:
         return {}
@@ -328,17 +328,17 @@ def bytes_per_frame(result: Result) -> dict[str, dict[str, float]]:
 
 
 def frame_bytes_total(result: Result) -> dict[str, float]:
-    """Return for `up` and `down` the bytes that a delivered frame costs in all, clock skips apart; empty as above."""
+    """Return, for `up` and `down`, a delivered frame's total bytes without clock skips; empty as `bytes_per_frame`."""
     return {name: sum(amounts[one] for one in FRAME_PURPOSES) for name, amounts in bytes_per_frame(result).items()}
 
 
 def purpose_words(result: Result) -> Mapping[str, str]:
-    """Name the purposes of bytes on a result's link; on a bus what payload takes beside its data is clocks."""
+    """Name the purposes of bytes on a result's link; on a bus, payload overhead is clocks."""
     return PURPOSE_WORDS | ({"tlp_overhead": "payload: address, turnaround, waits"} if result.buses else {})
 
 
 def link_rows(result: Result) -> list[LinkRow]:
-    """Return the table of the link: a row a purpose, their sum, then the clock skips that no frame causes."""
+    """Return the table of the link: a row for each purpose, their sum, then the clock skips, which no frame causes."""
     per_frame = bytes_per_frame(result)
     if not per_frame:
         return []
@@ -362,9 +362,9 @@ def _amount(n_bytes: float, total: float) -> tuple[str, str]:
 
 
 def stall_shares(result: Result) -> dict[str, float]:
-    """Return the share of the window for which something stood waiting, by what it waited for.
+    """Return the share of the window in which something was blocked, by what it waited for.
 
-    Credits are told by kind where the result knows the kinds. Empty of several servers, each of which waits by itself.
+    Credits are split by kind if the result has the kinds. Empty for several servers, which have shares of their own.
     """
     if result.servers:
         return {}
@@ -372,7 +372,7 @@ def stall_shares(result: Result) -> dict[str, float]:
 
 
 def shares_of_stalls(stalls: Stalls, duration_ns: float, *, is_bus: bool = False) -> dict[str, float]:
-    """Return the share of a time for which something of one server stood waiting, as `stall_shares` does.
+    """Return the share of a time in which something of one server was blocked, as `stall_shares` does.
 
     A bus, `is_bus`, has no credits to wait for.
 
@@ -388,7 +388,7 @@ def shares_of_stalls(stalls: Stalls, duration_ns: float, *, is_bus: bool = False
 
 
 def segment_words(segments: Mapping[str, int]) -> str:
-    """Return what a window counts of sends, passed whole or cut, and of coalesced receives."""
+    """Return a window's counts of sends, passed whole or cut, and of coalesced receives."""
     found = []
     of_switch = "whole" in segments
     if of_switch and (segments["whole"] or not segments.get("sends")):
@@ -405,18 +405,18 @@ def segment_words(segments: Mapping[str, int]) -> str:
 
 
 def sends_whole(result: Result) -> bool:
-    """Say whether VMs give the adapter sends, so that a slot of a Tx ring is a descriptor and no frame."""
+    """Say whether VMs hand over sends, so that a Tx ring slot is a descriptor rather than a frame."""
     workload = result.config.get("workload")
     return isinstance(workload, Mapping) and workload.get("segment_bytes") is not None
 
 
 def queue_unit(result: Result, name: str) -> str:
-    """Return what a queue's depth is counted in; an empty text where that is not known."""
+    """Return the unit of a queue's depth; empty if unknown."""
     return "descriptors" if name == "tx_ring" and sends_whole(result) else QUEUE_UNITS.get(name, "")
 
 
 def frame_balance(result: Result) -> str:
-    """Return the account of all frames of the run in one line."""
+    """Return the balance of all frames of the run in one line."""
     totals = result.totals
     made = f" + {totals.replicated_frames:,} {copying_words(result)}" if totals.replicated_frames else ""
     text = (
@@ -434,22 +434,22 @@ def frame_balance(result: Result) -> str:
 
 
 _LOAD = "offered_load"
-_HEADROOM_TO = 0.995  # of the ceiling; what lies above it has no headroom worth a sentence
+_HEADROOM_TO = 0.995  # of the ceiling; loads above it have no headroom worth a sentence
 
 
 def headroom_sentence(result: Result) -> str:
-    """Return what could be carried of such frames, and what share of it is asked for; empty where nothing is to spare.
+    """Return the capacity for such frames, and the share of it that is offered; empty without headroom.
 
-    It is the closed form's lowest ceiling, above which no run goes; where the run found another limit than the load, or
-    measured more than that, nothing is said. Nor is it where a scenario changes the load or the machine, since the
-    closed form is of what the run begins with.
+    The capacity is the closed form's lowest ceiling but for the load. Nothing is said if the run found another limit
+    than the load or measured more than that, nor if a scenario changes the load or the machine, since the closed form
+    holds for the run's start.
     """
     share, could_gbps = _headroom(result)
     if not share:
         return ""
     times = f"at most {three_digits(1 / share)} times"
     workload = result.config.get("workload") or {}
-    if workload.get("external") and workload.get("pattern") not in (None, "none"):  # its rate stays
+    if workload.get("external") and workload.get("pattern") not in (None, "none"):  # the outside rate is fixed
         return f"Beside what comes from outside VMs could send {times} as much, by the closed form."
     if result.totals.gbps and outward_gbps(result):  # the headline tells both rates
         return f"It could carry {times} this load, by the closed form."
@@ -458,12 +458,12 @@ def headroom_sentence(result: Result) -> str:
 
 
 def outward_gbps(result: Result) -> float | None:
-    """Return what leaves by the wire, or what stations outside get behind a bridge; None where the window is short."""
+    """Return the rate that leaves by the wire, or that stations outside get behind a bridge; None if not measured."""
     return result.outside_gbps() if result.bridges else result.wire.tx_gbps
 
 
 def _headroom(result: Result) -> tuple[float, float]:
-    """Return the load as a share of the lowest ceiling, and the throughput there; zeros where there is no headroom."""
+    """Return the load as a share of the lowest ceiling, and the throughput there; zeros without headroom."""
     closed, measured = result.closed_form, _measured_gbps(result)
     events = () if result.series is None else result.series.events
     changes = any(one.at_ns is not None and one.did != SAME_VALUES for one in events)
@@ -479,7 +479,7 @@ def _headroom(result: Result) -> tuple[float, float]:
 
 
 def _measured_gbps(result: Result) -> float | None:
-    """Return what the closed form's throughput is of: what VMs get, or what leaves where they get nothing."""
+    """Return the measured rate that the closed form's throughput is for: to VMs, or outward if they get nothing."""
     if result.totals.gbps is None or result.totals.gbps:
         return result.totals.gbps
     return outward_gbps(result)

@@ -34,7 +34,7 @@ def search_text(found: LoadSearch) -> str:
 
 
 def search_reasons(found: LoadSearch) -> list[str]:
-    """Return what limits just above the answer, and what must be known of it."""
+    """Return what limits just above the answer, and notes on it."""
     why = f"Just above: limited by {printable(found.limited_by)}. {printable(found.why)}"
     return [why, *found.notes] if found.why else list(found.notes)
 
@@ -108,12 +108,12 @@ QUEUES_GROW = (
 
 
 def with_a_tenth_more(why: str) -> str:
-    """Say that a reason is that of a greater load."""
+    """Say that a reason holds for a tenth more load."""
     return f"So it is with a tenth more load: {why[0].lower()}{why[1:]}"
 
 
 def lost_in_bursts(share: float) -> str:
-    """Say that nothing is full for long at a load that loses frames, a share of the closed form's ceiling."""
+    """Say that nothing is full for long at a load that loses frames; `share`: of the closed form's ceiling."""
     return (
         f"It is the lowest ceiling of the closed form, of which this load is {100 * share:.0f} %; what is lost "
         "here is lost in bursts, while nothing is full for long."
@@ -121,7 +121,7 @@ def lost_in_bursts(share: float) -> str:
 
 
 def endless_burst(n_frames: int) -> str:
-    """Say that the longest burst that was tried got through."""
+    """Say that even the longest burst tried got through."""
     return f"No longer burst than {n_frames:,} frames was tried: at this rate it seems to have no end."
 
 
@@ -131,7 +131,7 @@ def longer_burst_loses(drops: str) -> str:
 
 
 def spaced_by_cores(n_senders: int, asked_mpps: float, posted_mpps: float) -> str:
-    """Say that senders' cores post more slowly than their parts of a burst ask for."""
+    """Say that senders' cores post more slowly than their shares of a burst's rate."""
     return (
         f"Each of {n_senders:,} senders has {asked_mpps:.3g} Mpps of the burst, and its core posts at most "
         f"{posted_mpps:.3g} Mpps: the cores space the burst, so that its frames come more slowly than this."
@@ -139,7 +139,7 @@ def spaced_by_cores(n_senders: int, asked_mpps: float, posted_mpps: float) -> st
 
 
 RELAXED_COLUMNS = ("made larger", "", "Gb/s", "gain", "p50", "change", "then limited by")
-MATTERS = 0.02  # a gain below it could be the ends of the window
+MATTERS = 0.02  # a smaller gain may come from the ends of the window
 
 
 def relaxed_text(result: Result) -> str:
@@ -163,7 +163,7 @@ def relaxed_rows(result: Result) -> list[tuple[str, ...]]:
 
 
 def relaxed_sentence(result: Result) -> str:
-    """Say what gains most, and whether it is what the run itself names as its bottleneck."""
+    """Say what gains most, and whether that is the bottleneck that the run itself names."""
     named = result.bottleneck.resource
     own = max((each for each in result.relaxed if each.is_bottleneck), key=_gain, default=None)
     best = max(result.relaxed, key=_gain, default=None)

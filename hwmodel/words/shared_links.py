@@ -1,4 +1,4 @@
-"""What both reports say of shared links: of each bus and PCIe switch, how busy it was, and who had how much of it."""
+"""What summary and page say of shared links: how busy each bus and PCIe switch was, and each user's share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BUS_COLUMNS = ("bus", "kind", "busy", "where its clocks go", "who had it, of the busy time")
 
 
-# What a column of bytes or shares says of a bus, beside what it says of a link.
+# Added to a column of bytes or shares where a bus is in place of a link.
 OF_BUS_BYTES = "a clock of the bus without data counts as the bytes that it could carry"
 OF_BUS_SHARES = "of a bus, one for both directions, what this adapter makes of it either way, retries apart"
 
@@ -27,19 +27,19 @@ def is_on_bus(utilization: Mapping[str, float]) -> bool:
 
 
 def link_noun(result: Result) -> str:
-    """Name what adapters have to their hosts, as a column does: PCIe, bus, or both where some have a bus."""
+    """Name the adapters' connection to their hosts, for a column: PCIe, bus, or both if only some have a bus."""
     on_bus = [is_on_bus(one.utilization) for one in result.servers] or [bool(result.buses)]
     return "bus" if all(on_bus) else "PCIe, bus" if any(on_bus) else "PCIe"
 
 
 def configured_noun(config: Mapping[str, Any]) -> str:
-    """Name what the adapters of a resolved configuration have to their hosts, unless a server changes it."""
+    """Name the adapters' connection to their hosts in a resolved configuration; servers' own settings are ignored."""
     pcie = config.get("pcie")
     return "bus" if isinstance(pcie, Mapping) and pcie.get("bus") else "PCIe"
 
 
 def clock_words(one: BusResult) -> str:
-    """Say where the clocks of a bus went, but for the idle ones; what was never is left out."""
+    """Say what a bus's clocks were used for, without idle ones; uses that never occurred are left out."""
     return ", ".join(f"{name.replace('_', ' ')} {percent_text(share)}" for name, share in one.clocks.items() if share)
 
 

@@ -1,4 +1,4 @@
-"""What `hwmodel size` prints: the answer in one sentence, then its figures, what limits, and what stands beside it."""
+"""What `hwmodel size` prints: the answer in one sentence, then its figures, what limits, and the alternatives."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _NAMES = {
 }  # fmt: skip
 _SURE, _ALL_BUT_SURE = 0.95, 0.999  # no number of runs makes it 100 %
 _MOST_NEAR = 3
-_MOST_OVER = 10  # times the bound, beyond which a share of it in percent says little
-AS_LIKELY = 0.5  # of a confidence: as likely to miss as to meet
+_MOST_OVER = 10  # times the bound; beyond this, percent of it says little
+AS_LIKELY = 0.5  # confidence at which a miss is as likely as a hit
 _UNITS = {"gbps": " Gb/s", "mpps": " Mpps"}
 
 
@@ -39,7 +39,7 @@ BESIDE_COLUMNS = ("", "with", "cost", "met", "gives", "limited by")
 
 
 def sizing_text(result: SizingResult) -> str:
-    """Return the answer and what stands beside it, plain text that ends with a newline."""
+    """Return the answer and the alternatives, plain text that ends with a newline."""
     lines = [sizing_sentence(result), *found_sentences(result)]
     shown = result.answer or result.nearest
     if shown is not None:
@@ -52,7 +52,7 @@ def sizing_text(result: SizingResult) -> str:
 
 
 def reason_sentences(result: SizingResult) -> Iterator[str]:
-    """Yield what limits the answer, or what gives first when more is sent, and with which load it was run."""
+    """Yield what limits the answer, or would limit first if more were sent, and the load that it was run with."""
     shown = result.answer or result.nearest
     if result.first_to_give and shown is not None:
         what = f"The first thing to give: {printable(result.first_to_give)}"
@@ -120,7 +120,7 @@ def found_sentences(result: SizingResult) -> Iterator[str]:
 
 
 def sureness_sentences(result: SizingResult) -> Iterator[str]:
-    """Say what the confidence rests on, and which cheaper ones a repetition may show to meet."""
+    """Say what the confidence rests on, and which cheaper configurations may meet in a repetition."""
     answer = result.answer
     if answer is not None and result.confidence is not None and result.confidence < _SURE:
         for one in answer.targets:
@@ -153,12 +153,12 @@ def _is_none_lost(one: TargetFigure) -> bool:
 
 
 def _is_near(one: TargetFigure) -> bool:
-    """Tell whether a repetition may miss what is met; that no frame was lost is told of apart."""
+    """Tell whether a repetition may miss a target that is met; a loss of zero is treated elsewhere."""
     return one.probability is not None and one.probability < _SURE and not _is_none_lost(one)
 
 
 def _met(one: TargetFigure) -> str:
-    """Say whether a target is met: unsure, where the mean meets it and a repetition may not."""
+    """Say whether a target is met: unsure, if the mean meets it but a repetition may not."""
     return "no" if not one.is_met else "unsure" if _is_near(one) else "yes"
 
 
@@ -178,7 +178,7 @@ def _are(n: int, one: str, several: str) -> str:
 def target_rows(choice: Choice, offered: str) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the columns and a row for each target: its bound, and what the choice gives.
 
-    `offered`: the load that was put in the place of saturating senders, empty where none was.
+    `offered`: the load that replaced saturating senders, empty if none did.
     """
     rows: list[tuple[str, ...]] = [
         (_NAMES[one.metric], _bound(one, offered), _figure(one), _met(one), _margin(one)) for one in choice.targets

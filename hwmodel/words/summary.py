@@ -79,9 +79,9 @@ MOST_LINES = 15
 _MOST_WARNINGS = 3
 MOST_STOPPED = 3  # sentences about who was stopped, in the short summary
 MOST_EVENTS = 3
-_MOST_VM_LINES = 4  # of which the last may stand for several
-_ALIKE = 0.05  # of the greatest rate, within which VMs are told in one line
-_FILLED = 0.5  # of a queue, from which on it is told
+_MOST_VM_LINES = 4  # the last of them may stand for several
+_ALIKE = 0.05  # of the greatest rate: VMs within this share a line
+_FILLED = 0.5  # of a queue: fuller ones are reported
 _QUEUES = ("tx_ring", "tags", "tx_buffer", "rx_buffer", "rx_ring")
 _SPREAD = ("totals.gbps", "latency_ns.p50", "latency_ns.p99")
 _MORE = "--verbose shows all latencies, each VM, the bytes on the link and every queue."
@@ -98,7 +98,7 @@ def summary(result: Result, verbose: bool = False) -> str:
 
 
 def print_summary(result: Result, stream: TextIO | None = None, verbose: bool = False) -> None:
-    """Write the summary to a stream (standard output by default), in colour where that is a terminal."""
+    """Write the summary to a stream (standard output by default), in colour if it is a terminal."""
     stream = sys.stdout if stream is None else stream
     if not stream.isatty():
         stream.write(summary(result, verbose))
@@ -220,7 +220,7 @@ def _vm_lines(result: Result) -> Iterable[Line]:
 
 
 def _core_lines(core: Core) -> Iterable[Line]:
-    """Say what a core does; nothing of one that has nothing to do."""
+    """Say what a core does; nothing for an idle core."""
     if core.by:
         parts = sorted(core.by.items(), key=lambda item: -item[1])
         what = ", ".join(f"{reason} {percent_text(share)}" for reason, share in parts)
@@ -321,13 +321,13 @@ def _percent(share: float | None) -> str:
 
 
 def short_lines(result: Result) -> list[Line]:
-    """Return the summary; of warnings so many as there is room for, and how many more there are.
+    """Return the summary; of the warnings, as many as fit, and how many more there are.
 
-    Where there is more to say than room, VMs share a line, then ways of frames, then there are fewer events.
+    To make room, VMs share a line, then directions of frames do, then fewer events are listed.
     """
     answer, events = list(answer_lines(result)), list(event_lines(result, MOST_EVENTS))
     latencies, vms = list(_short_latency_lines(result)), list(_machine_lines(result))
-    beside = list(_beside_lines(result))  # given up where there is too much to say
+    beside = list(_beside_lines(result))  # dropped first to make room
     fixed = [*_spread_lines(result), *balance_lines(result)]
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
@@ -359,7 +359,7 @@ def short_lines(result: Result) -> list[Line]:
 
 
 def answer_lines(result: Result) -> Iterator[Line]:
-    """Give the answer, why it is so, how much more could be carried, and what was lost."""
+    """Give the answer, the reason, the headroom, and the losses."""
     yield Line(printable(_ascii(headline(result))), "answer")
     for sentence in (
         no_way_back_sentence(result), result.bottleneck.why, headroom_sentence(result), loss_sentence(result),
@@ -369,7 +369,7 @@ def answer_lines(result: Result) -> Iterator[Line]:
 
 
 def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
-    """Give each event of the scenario a line, with what it did; at most so many, and how many more there are."""
+    """Give a line for each event of the scenario, with what it did; at most `most`, and how many more there are."""
     events = () if result.series is None else result.series.events
     for event in events[:most]:
         time = "Never" if event.at_ns is None else f"At {time_text(event.at_ns)}" if event.at_ns else "At the start,"
@@ -397,7 +397,7 @@ def latency_words(latency: Latency, name: str, intervals: Mapping[str, tuple[flo
 
 
 def balance_lines(result: Result) -> Iterator[Line]:
-    """Give the account of all frames, and in brackets which of them passed bridges."""
+    """Give the balance of all frames, and in brackets those that passed bridges."""
     balance, parting, beside = frame_balance(result).partition("; " if result.bridges else "\n")
     yield Line(f"Frames, whole run: {balance}")
     if parting:
@@ -429,7 +429,7 @@ def _carried(wire: Wire | PortResult) -> str:
 
 
 def run_lines(result: Result) -> Iterator[Line]:
-    """Give the window with what repeats the run, and what the simulation itself took."""
+    """Give the window, what it takes to repeat the run, and the simulation's own cost."""
     window = result.window
     yield Line(
         f"Window: {span_text(window.start_ns, window.end_ns)} of simulated time; "
@@ -446,7 +446,7 @@ def run_lines(result: Result) -> Iterator[Line]:
 
 
 def _short_latency_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
-    """Give the latency of each way of frames, with what takes most of it; `together`: the medians of all in a line."""
+    """Give each direction's latency, with its largest part; `together`: the medians of all in one line."""
     rows = direction_rows(result) or [(DELIVERY, "latency_ns", result.latency_ns)]
     note = latency_note(result)
     if together and len(rows) > 1:
@@ -464,7 +464,7 @@ def _short_latency_lines(result: Result, *, together: bool = False) -> Iterator[
 
 
 def _spread_lines(result: Result) -> Iterator[Line]:
-    """Give the mean over several seeds of what matters most, with its interval, in one line."""
+    """Give the main figures' means over several seeds, with intervals, in one line."""
     rows = {name: cells for name, *cells in spread_rows(result)}
     told = [
         f"{name} {rows[name][0]} ({rows[name][1]} to {rows[name][2]})"
@@ -488,7 +488,7 @@ def _machine_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
 
 
 def _beside_lines(result: Result) -> Iterator[Line]:
-    """Give which queues fill, and what bridges drop."""
+    """Give the queues that fill, and bridges' drops."""
     lost = [
         f"{bridge_words(bridge)} {drop_words(bridge.drops, none='')}"
         for bridge in result.bridges
@@ -498,7 +498,7 @@ def _beside_lines(result: Result) -> Iterator[Line]:
         yield Line(printable(f"Drops at bridges, frames, whole run: {'; '.join(lost)}"))
     if result.servers:
         return
-    parts = datapath_parts(result) | {"tags": tags_part(result)}  # tags alone: credits that lack fill nothing
+    parts = datapath_parts(result) | {"tags": tags_part(result)}  # tags only: a lack of credits fills nothing
     filled = [parts[name] for name in _QUEUES if (parts[name].share or 0.0) >= _FILLED]
     if result.segments:
         yield Line(segment_words(result.segments))
@@ -508,7 +508,7 @@ def _beside_lines(result: Result) -> Iterator[Line]:
 
 
 def _short_adapter_lines(result: Result) -> Iterator[Line]:
-    """Give each server a line; of many the first, and how many more there are."""
+    """Give a line for each server; of many, the first few, and how many more there are."""
     n_servers = len(result.servers)
     n_shown = n_servers if n_servers <= _MOST_VM_LINES else _MOST_VM_LINES - 1
     for adapter in result.servers[:n_shown]:
@@ -519,7 +519,7 @@ def _short_adapter_lines(result: Result) -> Iterator[Line]:
 
 
 def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
-    """Give VMs that are alike in one line, few others in one each, many by the least and the greatest."""
+    """Give alike VMs in one line, a few others in a line each, many by the least and the greatest."""
     vms = result.vms
     if all(vm.tx_gbps is None and vm.rx_gbps is None for vm in vms):
         if _dropped(vms):

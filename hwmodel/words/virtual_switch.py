@@ -1,4 +1,4 @@
-"""What is said of a virtual switch: where its flow cache knew frames, what it marked, what its samples tell."""
+"""What is said of a virtual switch: its flow cache's hits, the frames it marked, and what its samples tell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def slow_path_note(asked: float, n_cores: int) -> str:
-    """Say that a slow path with cores of its own is asked for more than these do."""
+    """Say that a slow path with cores of its own is overloaded."""
     cores = f"the {n_cores} cores" if n_cores > 1 else "the core"
     return (
         f"Misses of the flow cache ask {cores} of the slow path for {three_digits(asked)} times what they do; what "
@@ -35,7 +35,7 @@ def flow_cache_sentence(used: FlowCacheUse) -> str:
 
 
 def passed_sentences(result: Result) -> Iterator[str]:
-    """Say what a virtual switch has marked, and what its samples tell, if it does so."""
+    """Say what a virtual switch has marked, and what its samples tell, if it marks or samples."""
     if result.ecn is not None:
         yield mark_sentence(result.ecn)
     if result.samples is not None:

@@ -1,4 +1,4 @@
-"""The warnings of a window: what a reader must know before quoting its figures; `simulation` says when to."""
+"""The warnings of a window, to be known before its figures are quoted; `simulation` decides when each applies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_FRAME = "No frame was delivered in the window: it gives no rates."
 
 
 def none_offered(more_time: str) -> str:
-    """Say that frames come so rarely that none was offered."""
+    """Say that no frame was offered by the end of the run."""
     return f"No frame was offered by the end of the run, so there are no rates: with more time ({more_time}) some come."
 
 
@@ -51,13 +51,13 @@ def full_filter_table(where: str, without_room: int, capacity: int) -> str:
 
 
 def interrupted(done_ms: float, wanted_fs: int) -> str:
-    """Say how much of a window there is where its run was interrupted."""
+    """Say how much of its window an interrupted run covered."""
     done, wanted = time_text(done_ms * 1e6), time_text(wanted_fs / FS_PER_NS)
     return f"Interrupted: the window ended after {done} of {wanted}; its figures are partial."
 
 
 def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
-    """Say which figures still changed when the window began; `windows`: how many of them the warm-up took."""
+    """Say which figures still changed when the window began; `windows`: the warm-up's length in windows."""
     times = f"{windows:,.0f} times" if windows >= 10 else f"{windows:.2g} times"
     return (
         f"The run was not steady when the window began: {listed(names)} still changed after a warm-up of "
@@ -67,7 +67,7 @@ def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
 
 
 def growing(rises: Sequence[tuple[str, float]], undelivered: float) -> str:
-    """Say which figures rose or fell in a window, and what share of the frames was delivered less for it, if known."""
+    """Say which figures rose or fell in a window, and what share of the frames was not delivered for it, if known."""
     told = [f"{figure_name(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in rises]
     text = (
         f"Not steady in the window: {listed(told)}. "
@@ -82,7 +82,7 @@ def growing(rises: Sequence[tuple[str, float]], undelivered: float) -> str:
 
 
 def few_bursts(n_bursts: float) -> str:
-    """Say that a window's load varies as very few bursts do."""
+    """Say that a window's load varies as much as if it held only very few bursts."""
     words = f"{n_bursts:.0f} independent ones" if n_bursts >= 1.5 else "a single one"
     return (
         f"The window holds few bursts: what came varies as much as with {words}. "
@@ -91,7 +91,7 @@ def few_bursts(n_bursts: float) -> str:
 
 
 def short_beside_queues(names: Sequence[str]) -> str:
-    """Say whose intervals are too narrow, since queues remember longer than the window lasts."""
+    """Say which figures' intervals are too narrow, as queues have a longer memory than the window."""
     return (
         f"The window is short beside the memory of the queues: {listed(names)} may be further off than "
         f"{'their intervals say' if len(names) > 1 else 'its interval says'}. A longer run.duration tells more."
@@ -99,7 +99,7 @@ def short_beside_queues(names: Sequence[str]) -> str:
 
 
 def known_roughly(names: Sequence[str]) -> str:
-    """Say whose intervals are so wide that they say enough themselves."""
+    """Say which figures are known only roughly, as their wide intervals already show."""
     are_more = len(names) > 1
     return (
         f"Known roughly, as the {'widths' if are_more else 'width'} of the "
@@ -110,7 +110,7 @@ def known_roughly(names: Sequence[str]) -> str:
 
 
 def figure_name(name: str) -> str:
-    """Return what is told of a figure: of a latency's mean, all of it."""
+    """Return a figure's name in warnings: a latency's mean stands for the latency."""
     return name.removesuffix(".mean")
 
 
@@ -129,7 +129,7 @@ def precision_not_met(precision: float, names: Sequence[str], window_ms: float) 
 
 
 def stuck(n_offered: int, batches: Iterable[str]) -> str:
-    """Say that nothing was delivered, and for which batches all waits."""
+    """Say that nothing was delivered, and which batches everything waits for."""
     words, on_way = f"{n_offered:,} frames were offered and none was", "they are still on their way"
     if n_offered == 1:
         words, on_way = "1 frame was offered and not", "it is still on its way"
@@ -137,7 +137,7 @@ def stuck(n_offered: int, batches: Iterable[str]) -> str:
 
 
 def waits_for_batches(share: float, batches: Iterable[str]) -> str:
-    """Say which share of the latency is spent on batches that no timer ends."""
+    """Say what share of the latency is waiting for batches that no timer ends."""
     named = " and ".join(batches)
     return f"{100 * share:.0f} % of the latency is the wait for a batch that only later frames fill: {named}."
 
@@ -153,7 +153,7 @@ def endless_interrupt(batch: int) -> str:
 
 
 def locked_in_phase(n_runs: int, reaches: Iterable[tuple[str, float]]) -> str:
-    """Say how far the moments at which parts begin make figures differ, each by a share of it."""
+    """Say by what share each figure depends on the phases in which parts of the machine start."""
     named = ", ".join(f"{figure_name(name)} by {rough_text(share)}" for name, share in reaches)
     return (
         f"Locked in phase: which of several cycles this machine settles into depends on the moments at which its "
@@ -164,7 +164,7 @@ def locked_in_phase(n_runs: int, reaches: Iterable[tuple[str, float]]) -> str:
 
 
 def starved(flows: Sequence[tuple[str, str]], port: str) -> str:
-    """Say which flows, from and to, always come to a full port just after others."""
+    """Say which flows (source, target) always reach a full port just after others."""
     named = ", ".join(f"{source} to {target}" for source, target in flows[:MOST_NAMES])
     more = f" and {len(flows) - MOST_NAMES} more" if len(flows) > MOST_NAMES else ""
     return (
@@ -185,7 +185,7 @@ def burst_too_fast(asked_mpps: float, posted_mpps: float, posted_gbps: float) ->
 
 
 def inline_in_vain(share: float) -> str:
-    """Say that descriptors were read which doorbells had brought."""
+    """Say that descriptors were read although doorbells had brought them inline."""
     return (
         f"driver.doorbell inline: {percent_text(share)} of the descriptors that came with their doorbells were read "
         "all the same, for their rings had others before them, or no room on the chip. Such doorbells cost their bytes "
@@ -200,7 +200,7 @@ def dead_wires(lost: int, ports: Sequence[str]) -> str:
 
 
 def kept_for_dead_wire(port: str, stations: Sequence[str]) -> str:
-    """Say who keeps a frame for a dead wire, and sends nothing behind it."""
+    """Say which senders are blocked by a first frame for a dead wire."""
     is_one = len(stations) == 1
     keep = "sends all it can, keeps its" if is_one else "send all they can, keep their"
     return (
@@ -216,9 +216,9 @@ def _some(names: Sequence[str]) -> str:
 
 
 def blocked_behind(server: str, blocked: Mapping[str, float], waited: Mapping[str, float], window_ns: float) -> str:
-    """Say whose empty Rx ring kept the head of the adapter's Rx buffer, for how long, and who waited behind it.
+    """Say whose empty Rx ring blocked the head of the adapter's Rx buffer, for how long, and who waited behind.
 
-    `blocked`, `waited`: ns of the window, by VM; of several that waited equally long the time is told once.
+    `blocked`, `waited`: ns of the window, by VM; VMs that waited equally long share one time.
     """
     most = dict(sorted(blocked.items(), key=lambda one: -one[1])[:MOST_NAMES])
     rings = [f"{name}'s Rx ring was empty for {_of_window(ns, window_ns)}" for name, ns in most.items()]
@@ -249,7 +249,7 @@ def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], mode:
 
 
 def not_obeyed(who: str, mode: str, other: str, other_mode: str | None) -> str:
-    """Say that nobody obeys the control frames that somebody sends; `other`: the key of who gets them."""
+    """Say that nobody obeys the control frames that `who` sends; `other`: the receiver's key."""
     if other_mode is None:
         why = f"{other} is not set"
     elif other_mode != mode:
@@ -260,13 +260,13 @@ def not_obeyed(who: str, mode: str, other: str, other_mode: str | None) -> str:
 
 
 def unused_weight(station: str, weight: int, order: str) -> str:
-    """Say that a station's weight does nothing; `order`: the key that says who sends next, and how it does."""
+    """Say that a station's weight has no effect; `order`: the scheduler's key with its value."""
     others = "weighted goes" if "nic.arbitration" in order else "weighted and deficit go"
     return f"{station} is {weight}, and nothing goes by weights: {order} ({others} by them)."
 
 
 def unused_lengths(key: str) -> str:
-    """Say that the lengths of frames that VMs send do nothing where none sends."""
+    """Say that the frame lengths of VMs have no effect, as no VM sends."""
     return (
         f"workload.{key} does nothing: with pattern: none no VM sends, and frames from outside have lengths of their "
         "own (workload.external)."
@@ -274,7 +274,7 @@ def unused_lengths(key: str) -> str:
 
 
 def unheld_drain(keys: tuple[str, str], drain_gbps: float, written_gbps: float) -> str:
-    """Say that memory took more than it can; `keys`: those of its drain and of the credits that would wait for it."""
+    """Say that writes exceeded the memory's drain; `keys`: of the drain, and of the credits that would enforce it."""
     drain, credits = keys
     return (
         f"{drain} is {drain_gbps:g} Gb/s and holds nothing back: {written_gbps:.3g} Gb/s were written, because "
@@ -290,23 +290,23 @@ def unsplit_headers(key: str, room_bytes: int, header_bytes: int) -> str:
 
 
 def unused_switch(key: str, mode_key: str) -> str:
-    """Say that there is no virtual switch though it is described."""
+    """Say that a virtual switch is configured but not used."""
     return f"{key} does nothing: in mode sriov, the default, VMs have functions of the adapter ({mode_key}: vswitch)."
 
 
 def unused_peak_rate(block: str, arrivals: str) -> str:
-    """Say that no burst has a peak rate, since there are none."""
+    """Say that a peak rate has no effect without bursts."""
     return f"{block}.peak_rate does nothing: {block}.arrivals is {arrivals}, and on_off alone makes bursts."
 
 
 def unasked_lists(keys: Sequence[str], mode: str) -> str:
-    """Say that access lists and guards of an adapter's switch do nothing."""
+    """Say that access lists and guards of an adapter's switch have no effect."""
     verb = "is" if len(keys) == 1 else "are"
     return f"In mode {mode} the bridge decides who may send to whom (bridge.policy): {listed(keys)} {verb} not asked."
 
 
 def short_burst(entry: str, burst_bytes: int | None, too_long: Sequence[int]) -> str:
-    """Say that a policer has less room for tokens than some frames take."""
+    """Say that a policer's token bucket is smaller than some frames."""
     which = f"{too_long[0]:,} B" + (" and more" if len(too_long) > 1 else "")
     return (
         f"{entry}.burst is {burst_bytes:,} B: frames of {which} never find so many tokens, and all "
@@ -318,7 +318,7 @@ def short_burst(entry: str, burst_bytes: int | None, too_long: Sequence[int]) ->
 
 
 def flooding(bridge: BridgeResult, reason: str, cure: str) -> str:
-    """Say how much a bridge floods, behind the reason and before the cure."""
+    """Say how much a bridge floods, between the reason and the cure."""
     share, is_one = 100 * bridge.flooded_frames / bridge.forwarded_frames, bridge.flooded_frames == 1
     return (
         f"{reason}; {counted(bridge.flooded_frames, 'frame')} ({share:.1f} % of those that the "
@@ -328,13 +328,13 @@ def flooding(bridge: BridgeResult, reason: str, cure: str) -> str:
 
 
 def in_other_vlans(strangers: Sequence[str]) -> str:
-    """Say who is in other VLANs than those who send there."""
+    """Say which stations are in other VLANs than those who send to them."""
     verb = "is" if len(strangers) == 1 else "are"
     return f"{_stations(strangers)} {verb} in other VLANs of the bridge than some who send there"
 
 
 def silent(stations: Sequence[str], outside: str) -> str:
-    """Say who sends nothing, so that no bridge learns the address; `outside` names all stations beyond the bridges."""
+    """Say which stations send nothing, so no bridge learns them; `outside`: the name of all beyond the bridges."""
     is_one = len(stations) == 1 and stations[0] != outside
     verb, learned = ("sends", "its address is") if is_one else ("send", "their addresses are")
     return f"{_stations(stations, outside)} {verb} nothing over the bridge, so that {learned} never learned"
@@ -352,12 +352,12 @@ def unlearned(bridge: BridgeResult) -> str:
 
 
 def besides(reason: str) -> str:
-    """Put one more reason behind a sentence on who is silent."""
+    """Append one more reason to a sentence on silent stations."""
     return f"; {reason[0].lower()}{reason[1:]}"
 
 
 def announce_helps(bridge: BridgeResult) -> str:
-    """Name the key that lets a bridge know all stations of servers, and what else it takes."""
+    """Name the key that makes stations of servers announce themselves, and what else that takes."""
     key = bridge_key(bridge)
     limits = (f"{key}.table has room", bridge.not_learned)
     ageing = (f"{key}.ageing lets them stay", bridge.aged)
@@ -373,12 +373,12 @@ def _named(bridge: BridgeResult) -> str:
 
 
 def bridge_key(bridge: BridgeResult) -> str:
-    """Return what begins the keys of a bridge."""
+    """Return the prefix of a bridge's keys."""
     return bridge.name if bridge.name == NO_NAME else f"bridges.{bridge.name}"
 
 
 def _stations(stations: Sequence[str], outside: str = "") -> str:
-    """Name the first of them; those outside, which have one name for all, in words."""
+    """Name the first few stations; `outside`, one name for many stations, in words."""
     names = [name for name in stations[:MOST_NAMES] if name != outside]
     if len(stations) > MOST_NAMES:
         names.append(f"{len(stations) - MOST_NAMES} more")

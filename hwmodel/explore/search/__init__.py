@@ -1,4 +1,4 @@
-"""The same configuration under one load after another: what it carries without loss, and what becomes of more."""
+"""Searches over the load of one configuration: what it carries without loss, and what becomes of more."""
 
 from hwmodel.explore.search.load_search import search_loads
 

@@ -64,18 +64,18 @@ def search_loads(
 ) -> LoadSearch:
     """Search over the load of a configuration; `kind` is one of KINDS.
 
-    `loss`: the share that partial_drop allows, 0.5 % where it is not said. `precision`: the width of the answer's
-    interval, as a share. `loads`: of loss_curve as shares of the closed form's ceiling, of latency_at_load as shares of
-    the zero-loss rate. `arrivals`: of these two; a search for a rate spaces frames evenly. `burst_rate_bps`: of
-    back_to_back, of all senders together, with preamble and gap; the port's where it is not said. Approximated: the
-    load is taken to be the worse the higher it is. Raises InputError for a workload whose load cannot be turned,
-    RunError where a load cannot be run.
+    `loss`: the share of frames that partial_drop may lose, 0.5 % by default. `precision`: the relative width of the
+    answer's interval. `loads`: for loss_curve, shares of the closed form's ceiling; for latency_at_load, shares of the
+    zero-loss rate. `arrivals`: for these two kinds; searches for a rate space frames evenly. `burst_rate_bps`: for
+    back_to_back: of all senders together, with preamble and gap; by default the port's rate. `jobs`: processes that
+    simulate at once. Approximated: the loss is taken to grow with the load. Raises InputError for a workload whose load
+    cannot be varied, RunError if a load cannot be run.
     """
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not one of {', '.join(KINDS)}")
     if not 0 < precision < 1:
         raise InputError(f"a precision of {precision:g} is out of range; above 0 and below 1")
-    shares: Sequence[Any] = loads or ()  # of a caller without type checks
+    shares: Sequence[Any] = loads or ()  # callers may not check types
     if loads is not None and not shares:
         raise InputError("loads: there is none; leave it out for those that the search chooses")
     for share in shares:
@@ -122,7 +122,7 @@ def _by_load(
 
 
 def _what_gives_first(loads: Loads, high: LoadTrial) -> tuple[str, str]:
-    """Return what limits just above the answer, and why; where that is too little more to tell, a tenth above it."""
+    """Return what limits just above the answer, and why; if nothing is full there, at a tenth more load."""
     if high.limited_by != OFFERED_LOAD:
         return high.limited_by, high.why
     share = Fraction(high.share).limit_denominator(10**8) * MORE_LOAD
@@ -196,9 +196,9 @@ def _longest_burst(config: Config, rate_bps: int, simulator: Simulator) -> LoadS
 # ---- The highest load at which no more than a share is lost: around the closed form's ceiling, by bisection ----
 
 
-_GRAIN = 10**8  # a share is a whole number of these, so that it can be written out
-_FASTER = 4  # each step away from the ceiling is so many times the last
-_LEAST = Fraction(1, 1000)  # of the reference: what loses at that is no machine to look further at
+_GRAIN = 10**8  # shares are multiples of 1 / this, so that they can be written exactly
+_FASTER = 4  # each step away from the ceiling is so many times the one before
+_LEAST = Fraction(1, 1000)  # of the reference: no lower load is tried
 
 
 Bracket = tuple[LoadTrial | None, LoadTrial | None]  # the highest load that met, the lowest that did not, if any
@@ -207,8 +207,9 @@ Bracket = tuple[LoadTrial | None, LoadTrial | None]  # the highest load that met
 def highest(loads: Loads, loss: float = 0.0) -> Bracket:
     """Find the highest load at which no more than `loss` of the frames is lost.
 
-    The loss is taken to rise with the load. The first two loads stand close on
-    both sides of where the closed form puts the answer: ceiling / (1 - loss).
+    The loss is taken to rise with the load. The first two loads are just below and just above the closed form's
+    estimate, ceiling / (1 - loss); from there the steps grow until the answer is bracketed, then the bracket is
+    bisected.
     """
     width = Fraction(loads.precision).limit_denominator(10**6)
     expected = min(Fraction(1) / (1 - Fraction(loss).limit_denominator(10**6)), loads.dial.most)
@@ -226,7 +227,7 @@ def highest(loads: Loads, loss: float = 0.0) -> Bracket:
     while low is not None and high is None:
         above = min(above, loads.dial.most)
         if _grain(above) <= Fraction(low.share).limit_denominator(_GRAIN):
-            break  # the wire brings no more
+            break  # the wire cannot carry more
         trial = loads.trial(_grain(above), loss)
         if trial.verdict != "met":
             high = trial
@@ -256,13 +257,13 @@ def _grain(share: Fraction) -> Fraction:
 
 
 MOST_BURST = 200_000
-_MOST_FS = 100 * FS_PER_S  # a run is no longer
-_TAIL_FS = FS_PER_S // 10  # what is on its way at the end of the burst has arrived long before
+_MOST_FS = 100 * FS_PER_S  # no run is longer
+_TAIL_FS = FS_PER_S // 10  # far longer than frames in flight at the burst's end need
 
 
 @dataclass
 class Bursts:
-    """Send bursts along a configuration's flows by turns, `rate_bps` in all with preamble and gap.
+    """Send bursts along a configuration's flows in turn, at `rate_bps` in all with preamble and gap.
 
     `n_runs` counts simulations.
     """
@@ -271,7 +272,7 @@ class Bursts:
     rate_bps: int
     simulator: Simulator
     n_runs: int = 0
-    lost: str = ""  # of the shortest burst that lost something, by reason
+    lost: str = ""  # what the shortest burst with a loss lost, by reason
 
     def __post_init__(self) -> None:
         workload = self.config.workload
@@ -292,7 +293,7 @@ class Bursts:
 
     @property
     def most(self) -> int:
-        """Return how many frames a burst may have: no more than there is time for."""
+        """Return the most frames that a burst may have within the longest run."""
         return min(MOST_BURST, int((_MOST_FS - _TAIL_FS) / self.gap_fs))
 
     @property
@@ -301,7 +302,7 @@ class Bursts:
         return Fraction(wire_bytes(self.frame_bytes) * BITS_PER_BYTE * FS_PER_S, self.rate_bps)
 
     def spaced_by_cores(self) -> str:
-        """Say where senders' cores post more slowly than their parts of the burst ask for; empty where none does."""
+        """Say if senders' cores post more slowly than their shares of the burst rate; empty if they keep up."""
         senders = {source for source, _ in self._flows if not is_uplink(source)}
         if not senders:
             return ""
@@ -313,7 +314,7 @@ class Bursts:
         return words.spaced_by_cores(len(senders), float(asked_per_s / 10**6), float(posted_per_s / 10**6))
 
     def longest(self) -> tuple[int, int | None]:
-        """Return the longest burst that was seen to get through, and the shortest that was not; None: none was."""
+        """Return the longest burst seen without loss, and the shortest seen with loss, None if none was."""
         low, burst = 0, 64
         high: int | None = None
         while high is None and low < self.most:
@@ -328,7 +329,7 @@ class Bursts:
         return low, high
 
     def gets_through(self, n_frames: int) -> bool:
-        """Tell whether nothing of a burst is lost."""
+        """Tell whether a burst of this length is loss-free."""
         with tempfile.TemporaryDirectory(prefix="hwmodel-burst-") as folder:
             path = Path(folder) / "burst.pcap"
             self._write(path, n_frames)

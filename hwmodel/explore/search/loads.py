@@ -1,10 +1,10 @@
-"""Run one load after another, each for as long as it takes to see whether all of it gets through.
+"""Run loads one after another, each for as long as it takes to see whether all of it gets through.
 
-A load just above what a machine carries loses nothing for a long time: first all rings and buffers fill. So what
-counts is what is taken by the receivers beside what is offered, in a window that holds whole batches. What is neither
-taken nor lost stays in queues. While buffers and caches on the chip fill, a machine carries less than later: only with
-a backlog does it fetch whole batches. So queues count as growing for ever when more waits than the chip has room for,
-and they still grow as fast.
+A load just above a machine's capacity loses nothing for a long time, while rings and buffers fill. So frames taken by
+receivers are compared with frames offered, in a window of whole batches; what is neither taken nor lost is in queues.
+While buffers and caches on the chip fill, a machine carries less than later, since it fetches whole batches only with a
+backlog. So queues count as growing without bound only if they hold more than the chip has room for and still grow as
+fast.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 _LONGER = 4
-_SETTLES = 0.375  # of what queues that grow for ever would hold more
-_STILL_GROWS = 0.7  # of the shortfall in the shorter window: a queue that settles grows by less and less
+_SETTLES = 0.375  # of the growth expected of unbounded queues: less than that settles
+_STILL_GROWS = 0.7  # of the shortfall in the shorter window: queues that settle grow ever more slowly
 MOST_FRAMES = 4_000_000
 LEAST_FRAMES = 4_000
 
 
 @dataclass
 class Loads:
-    """Run loads of a dial; `precision` is the share of the load to which an answer is to be known.
+    """Run loads of a dial; `precision`: the relative precision to which an answer is to be known.
 
     `n_runs` counts simulations. `simulator` is `outcomes_of` or stands for it.
     """
@@ -56,12 +56,12 @@ class Loads:
 
     @property
     def frames(self) -> int:
-        """Return how many frames a window holds at first: a burst for each sender is a quarter of the precision."""
+        """Return the first window's length in frames, of which a burst of each sender is a quarter of `precision`."""
         wanted = int(4 * (self.dial.n_sources * self.dial.burst_frames + 2) / self.precision)
         return min(max(LEAST_FRAMES, wanted), MOST_FRAMES)
 
     def trial(self, share: Fraction, loss: float = 0.0) -> LoadTrial:
-        """Run a load until it is decided whether no more than a share is lost; RunError where it cannot be run."""
+        """Run a load until it is decided whether at most `loss` is lost; raises RunError if it cannot be run."""
         frames, before = self.frames, None
         while True:
             found = self.run([share], frames)[0]
@@ -75,16 +75,16 @@ class Loads:
             frames = min(MOST_FRAMES, max(_LONGER * frames, self._frames_to_fill(found)))
 
     def _frames_to_fill(self, found: LoadTrial) -> int:
-        """Return in how many frames the chip will be full, if queues go on to grow as fast."""
+        """Return how many frames it takes to fill the chip if queues keep growing at this rate."""
         lacking = self.dial.room_frames - found.in_flight_frames
         return int(1.2 * (found.window_frames + lacking / max(found.loss or 0.0, 1e-9)))
 
     def measured(self, shares: Sequence[Fraction], frames: int) -> list[LoadTrial]:
-        """Run loads for their figures; frames that are only under way at the ends of a window are no loss.
+        """Run loads for their figures; frames that are only in flight at the ends of a window are no loss.
 
-        With batches and timers more may be under way there than one frame of each sender. Where more are missing and
-        none was dropped, windows four times as long tell: queues that grow for ever come to hold more than the chip has
-        room for, and as many more as are missing.
+        With batches and timers more than one frame of each sender may be in flight. If more are missing and none was
+        dropped, windows four times as long decide: unbounded queues grow by as many frames as are missing, and beyond
+        the chip's room.
         """
         found = self.run(shares, frames)
         unclear = [place for place, one in enumerate(found) if self._is_short(one)]
@@ -95,7 +95,7 @@ class Loads:
                 grown, found[place] = one.in_flight_frames - found[place].in_flight_frames, one
                 if not self._is_short(one):
                     continue
-                # Of a window the warm-up before it is half as long again.
+                # The warm-up is half as long as the window, and its frames count too.
                 expected = (one.loss or 0.0) * frames * (1 - 1 / _LONGER) * 1.5
                 if grown < _SETTLES * expected:
                     found[place] = replace(one, loss=0.0)
@@ -107,11 +107,11 @@ class Loads:
         ]
 
     def _is_short(self, found: LoadTrial) -> bool:
-        """Tell whether frames are missing, none of them dropped, and more than are under way at any window's ends."""
+        """Tell whether more frames are missing than can be in flight at a window's ends, although none was dropped."""
         return not found.dropped_frames and (found.loss or 0.0) > self._noise(found.window_frames)
 
     def run(self, shares: Sequence[Fraction], frames: int) -> list[LoadTrial]:
-        """Run loads, each for so many frames or more after half as many; without a verdict."""
+        """Run loads, without a verdict, each for at least `frames` frames after a warm-up of half as many."""
         configs = [self._config(share, frames) for share in shares]
         found: list[LoadTrial] = [LoadTrial(share=0, offered_mpps=0)] * len(configs)
         for number, outcome in self.simulator(configs, self.jobs):
@@ -133,7 +133,8 @@ class Loads:
             return LoadTrial(share=float(share), offered_mpps=float(per_s / 10**6), failure=outcome)
         window_fs = round(outcome.window.duration_ns * FS_PER_NS)
         offered = per_s * window_fs / FS_PER_S
-        # A frame is delivered when its receiver can see it, and that may be long before it has room for another.
+        # Delivered frames are visible to the receiver, which may free their descriptors much later: count taken ones
+        # too.
         n_delivered = outcome.latency_ns.count
         n_taken = min(n_delivered, outcome.latency_to_guest_ns.count)
         bits = [rate for rate in (outcome.totals.gbps, outcome.wire.tx_gbps) if rate]
@@ -152,14 +153,14 @@ class Loads:
         )
 
     def _noise(self, frames: int) -> float:
-        """Return by what share what is taken may fall short of what is offered where nothing is lost.
+        """Return the share by which frames taken may fall short of those offered although nothing is lost.
 
-        By the ends of the window, and by how much slower than nominal the senders' clocks may be.
+        It allows for the ends of the window and for senders' clocks slower than nominal.
         """
         return (self.dial.n_sources + 2) / max(1, frames) + tolerance_ppb(self.dial.config) / PPB
 
     def _decided(self, found: LoadTrial, loss: float, before: float | None) -> bool:
-        """Tell whether a window was long enough: what it shows will not be otherwise in a longer one."""
+        """Tell whether a window was long enough for its verdict to stand."""
         assert found.loss is not None
         if not loss and found.dropped_frames:
             return True
@@ -182,18 +183,18 @@ def _judged(found: LoadTrial, loss: float, noise: float) -> LoadTrial:
 
 
 _MOST_OF_CEILING = Fraction(16)
-_MOST_IN_STEP = 4096  # frames of a sender after which its batches may all end together
+_MOST_IN_STEP = 4096  # most frames of a sender after which all its batches end together
 _OPEN = {"workload.on_full": "drop"}
 
 
 @dataclass(frozen=True)
 class Dial:
-    """Turn the load of a configuration: to a share of `reference_per_s`, at most `most`.
+    """Set the load of a configuration to a share, at most `most`, of `reference_per_s`.
 
-    `beside_per_s`: frames of flows with rates of their own, which stay what they are. `n_sources`: streams of frames.
-    `in_step`: frames of one stream after which all batches begin anew. `room_frames`: what buffers and descriptor
-    caches on the chip hold. `burst_frames`: of one stream that become visible at once. `limited_by`: the closed form's
-    lowest ceiling.
+    `beside_per_s`: rate of the flows with rates of their own, which stay unchanged. `n_sources`: number of streams.
+    `in_step`: frames of one stream after which all batches start anew. `room_frames`: frames that buffers and
+    descriptor caches on the chip hold. `burst_frames`: frames of one stream that become visible at once. `limited_by`:
+    the resource of the closed form's lowest ceiling.
     """
 
     config: Config
@@ -213,9 +214,9 @@ class Dial:
         return self.reference_per_s * share + self.beside_per_s
 
     def window_fs(self, share: Fraction, frames: int) -> int:
-        """Return how long it takes for so many frames or more: a whole number of times that all batches begin anew.
+        """Return the time for at least `frames` frames, rounded up to whole periods of all batches.
 
-        What is delivered in such a window is what is offered in it, to the frame, where nothing grows.
+        In such a window exactly as many frames are delivered as offered, if no queue grows.
         """
         at_once = self.n_sources * self.in_step
         per_s = self.reference_per_s * share
@@ -241,9 +242,9 @@ class Dial:
 
 
 def dial_of(config: Config) -> Dial:
-    """Find out what to turn, and what the closed form says that can be carried.
+    """Find out how to vary the load, and the capacity by the closed form.
 
-    Raises InputError for loads that cannot be turned: captures, and frames of which each makes many.
+    Raises InputError for loads that cannot be varied: captures, groups' frames, and flows that all have given rates.
     """
     workload = config.workload
     if workload.pcap is not None:
@@ -279,7 +280,7 @@ def _of_the_wire(config: Config) -> Dial:
 
 
 def _in_step(config: Config) -> int:
-    """Return after how many frames of a sender its batches and its receiver's all begin anew, if that is not long."""
+    """Return after how many frames all batches of sender and receiver start anew; their maximum if that is too long."""
     names = "tx_doorbell_batch", "refill_batch", "rx_interrupt_batch"
     of_drivers = (getattr(driver, name) for driver in config.drivers for name in names)
     batches = (*of_drivers, config.nic.rx_writeback_batch)
@@ -288,7 +289,7 @@ def _in_step(config: Config) -> int:
 
 
 def _room_frames(config: Config, n_sources: int) -> int:
-    """Return how many frames wait on the chip before they wait in the host: full buffers and descriptor caches."""
+    """Return how many frames can wait on the chip, in buffers and descriptor caches, before they wait in the host."""
     nic = config.nic
     mean = float(sum(n_bytes * share for n_bytes, share in demand_of(config).sought.sizes))
     return int((nic.tx_buffer_bytes + nic.rx_buffer_bytes) / mean) + n_sources * (

@@ -1,4 +1,4 @@
-"""The search for the cheapest candidate that meets every target: what is run next, and what is left out and why."""
+"""The search for the cheapest candidate that meets every target: which to run next, which to rule out, and why."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from hwmodel.explore.sizing.space import Candidate, Flags, Space
 from hwmodel.explore.sizing.trials import Trial, Trials
 
 _SEED = 1
-_AT_RANDOM = 6  # runs before the best of them says where to look
+_AT_RANDOM = 6  # random runs before the best one guides the search
 
 
 class Cheapest:
-    """Look for the cheapest candidate, what the closed form and the rules leave first, then what they do not.
+    """Search for the cheapest candidate: first among those not ruled out, then among those that are, to make sure.
 
-    The first run is of the cheapest that the closed form leaves: that is mostly the answer. After that the one is run
-    that rules out most whether it meets or not, which of one monotone knob is bisection; where nothing is monotone,
-    each is run, cheapest first, or, where that is more than may be run, what is nearest to the best so far. Then what
-    was ruled out without a run, and is cheaper, is run as well, that which missed by the least first: neither the
-    closed form nor a rule is proof. `reserve`: simulations that are left for what is said of the answer.
+    First runs the cheapest candidate that the closed form leaves, which usually is the answer; then repeatedly the one
+    whose result, good or bad, rules out most others (bisection if there is one monotone knob). Where nothing is
+    monotone, all are run, cheapest first, or, if that exceeds the budget, those nearest to the best so far. Finally
+    cheaper candidates that were ruled out without a run are run too, the nearest misses first, since neither the closed
+    form nor a rule is proof. `reserve`: simulations kept for describing the answer.
     """
 
     def __init__(self, space: Space, screening: Screening, trials: Trials, reserve: int) -> None:
@@ -36,9 +36,9 @@ class Cheapest:
         self._random = Random(_SEED)
 
     def find(self) -> Candidate | None:
-        """Return the cheapest that meets with all seeds together; None where none was found.
+        """Return the cheapest candidate that meets the targets over all seeds; None if none was found.
 
-        What is cheaper and misses by a little runs with the other seeds too.
+        Cheaper candidates that narrowly miss are run with the other seeds too.
         """
         while True:
             best = self._cheapest_of_one_seed()
@@ -56,39 +56,39 @@ class Cheapest:
                 return best
 
     def repeat(self, candidate: Candidate, n_seeds: int) -> None:
-        """Run a candidate with more seeds, as many as may be."""
+        """Run a candidate until it has `n_seeds` runs, as far as the budget allows."""
         self.rules.learn(self.trials.repeat(candidate, n_seeds))
 
     def learn(self, trial: Trial) -> None:
-        """Take in what a run says of others, and whether it is beyond the closed form."""
+        """Update the rules with a run, and note whether it exceeds the closed form."""
         self.screening.learn(trial.candidate, self.trials.estimates(trial) if trial.runs else ())
         self.rules.learn(trial)
 
     def below(self, best: Candidate | None) -> Flags:
-        """Return the candidates that are cheaper than one; all where there is none."""
+        """Return the candidates ranked as cheaper than `best`; all if it is None."""
         return self.space.rank < (len(self.space) if best is None else self.space.rank[best])
 
     def alive(self, best: Candidate | None) -> Flags:
-        """Return those cheaper than a candidate, or all, that were not run and that nothing rules out."""
+        """Return the candidates cheaper than `best` that were neither run nor ruled out; of all if it is None."""
         return self.unrun(best) & ~(self.rules.by_rule | self.screening.missed)
 
     def unrun(self, best: Candidate | None) -> Flags:
-        """Return those cheaper than a candidate, or all, that were not run."""
+        """Return the valid candidates cheaper than `best` that were not run; of all if it is None."""
         return self.below(best) & ~self.screening.invalid & ~self._ran()
 
     def unsettled(self, best: Candidate | None) -> Flags:
-        """Return those that neither a run nor the closed form nor the file's word rules out."""
+        """Return the cheaper ones not run, and ruled out neither by the closed form nor by what the file declares."""
         return self.unrun(best) & ~(self.rules.by_word | self.screening.missed)
 
     def passed(self) -> Flags:
-        """Return those of which runs have shown that they meet."""
+        """Return the candidates that have met all targets in their runs."""
         found = self.space.flags()
         for candidate, trial in self.trials.known.items():
             found[candidate] = bool(trial.runs) and not self.trials.missed(trial)
         return found
 
     def near(self, best: Candidate | None) -> list[Candidate]:
-        """List what is cheaper than a candidate and misses by so little that other seeds may meet, cheapest first."""
+        """List cheaper candidates that miss so narrowly that other seeds may meet the targets, cheapest first."""
         ran = [one for one, trial in self.trials.known.items() if self.trials.nearly_meets(trial)]
         cheaper = self.below(best)
         return sorted((one for one in ran if cheaper[one]), key=lambda one: int(self.space.rank[one]))
@@ -124,10 +124,10 @@ class Cheapest:
             self.learn(trial)
 
     def _most_promising(self, best: Candidate | None) -> Candidate | None:
-        """Return what to run of those that were ruled out without a run; None where the file's word rules out the rest.
+        """Return which candidate ruled out without a run to run next; None if the file's word rules out the rest.
 
-        First one for each resource that the closed form names, so that a fault of that ceiling comes to light; then
-        what a rule alone rules out; then the rest, by turns of the resources.
+        First one for each resource that the closed form names, to expose a faulty ceiling; then those that only a rule
+        rules out; then the rest, in turn by resource.
         """
         missed = self.screening.missed
         open_ones = self.unrun(best) & (~self.rules.by_word | missed)
@@ -160,9 +160,9 @@ class Cheapest:
         return self.guess(alive)
 
     def guess(self, alive: Flags) -> Candidate:
-        """Return one of some candidates: the nearest to the best that was run, of these the cheapest; at first any.
+        """Return the candidate nearest to the best one run so far, the cheapest at a tie; in the first few calls, any.
 
-        The best is the cheapest that meets, else what misses by the least.
+        The best one is the cheapest that meets the targets, or else the one that misses by the least.
         """
         known = self.trials.known
         if len(known) < _AT_RANDOM:
@@ -180,16 +180,16 @@ class Cheapest:
 # ---- What a run that misses is taken to say of those beside it, until a run refutes it ----
 
 
-_ALIKE = 0.005  # of the bound: figures nearer than that do not show which of two is better
+_ALIKE = 0.005  # of the bound: figures closer than this do not show which of two is better
 
 
 @dataclass
 class Rules:
-    """Hold what runs have ruled out beside them, by `more of a knob is never worse`.
+    """Hold what runs rule out by the rule that more of a knob is never worse.
 
-    `by_rule`: those with no more of the monotone knobs than one that missed; `by_word`: where the file says that they
-    are. `refuted`: knobs of which a run with less gave more, by target; for these the rule is not applied again.
-    `shortfall`: by how much the nearest one that speaks for a candidate missed.
+    `by_rule`: candidates with no more of the monotone knobs than one that missed; `by_word`: the same by knobs that the
+    file declares monotone. `refuted`: by target, knobs of which less once gave more; the rule no longer applies to
+    them. `shortfall`: the greatest miss among the runs that rule a candidate out.
     """
 
     space: Space
@@ -203,7 +203,7 @@ class Rules:
         self.apply()
 
     def learn(self, trial: Trial) -> None:
-        """Refute what a new run refutes, and apply what is left of the rules."""
+        """Refute the rules that a new run contradicts, and apply the remaining ones."""
         for other in list(self.trials.known.values()):
             if other is not trial:
                 self._compare(trial, other)
@@ -211,7 +211,7 @@ class Rules:
         self.apply()
 
     def apply(self) -> None:
-        """Mark again what all runs rule out beside them."""
+        """Recompute what all runs rule out."""
         self.by_rule, self.by_word = self.space.flags(), self.space.flags()
         self.shortfall = np.zeros(self.space.shape)
         for trial in self.trials.known.values():
@@ -222,11 +222,11 @@ class Rules:
                 self.by_word[self.space.no_better(trial.candidate, self.axes(metric, said_alone=True))] = True
 
     def axes(self, metric: str, said_alone: bool = False) -> frozenset[int]:
-        """Return the knobs of which more is never worse for a target, as far as no run has refuted it."""
+        """Return the knobs of which more is never worse for a target, without refuted ones."""
         return self.space.axes([metric], said_alone) - self.refuted.get(metric, frozenset())
 
     def _compare(self, less: Trial, more: Trial) -> None:
-        """Refute the rule for the knobs in which two differ, where the one with no more of them is better."""
+        """If `less`, with no more of any knob, is better, refute the rule for all knobs in which the two differ."""
         if not (less.runs and more.runs):
             return
         pairs = list(enumerate(zip(less.candidate, more.candidate, strict=True)))

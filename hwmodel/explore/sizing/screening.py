@@ -1,4 +1,4 @@
-"""Rule out by the closed form: few evaluations, each of which also speaks for the candidates beside it."""
+"""Rule candidates out by the closed form; each evaluation also covers its monotone neighbours, so few are needed."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from hwmodel.explore.sizing.targets import LATENCIES, Estimate, Target
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-# Buffers but the Tx buffer are not among the ceilings (docs/pcie.md): they set how bursts are borne. Of rings batches
-# take a part.
+# Keys that do not change the ceilings: buffers but `nic.tx_buffer` only set how bursts are absorbed (docs/pcie.md).
+# Rings are not listed: they limit batches.
 OUTSIDE_THE_CLOSED_FORM = frozenset((
     "nic.rx_buffer", "switch.queue_bytes", "nic.writeback_timeout", "nic.drop_enable", "pcie.arbitration",
     "workload.on_full",
 ))  # fmt: skip
-# The frame alone has all batches 1, and the rings to itself.
+# Keys that the lone frame's latency does not depend on: all its batches are 1, and it has the rings to itself.
 OUTSIDE_THE_FLOOR = OUTSIDE_THE_CLOSED_FORM | {
     "nic.tx_ring", "nic.rx_ring", "nic.descriptor_cache", "nic.queues_per_vf", "nic.fetch_batch", "nic.rx_fetch_batch",
     "nic.tx_buffer", "nic.tx_writeback_batch", "nic.rx_writeback_batch", "driver.tx_doorbell_batch",
     "driver.refill_batch",
 }  # fmt: skip
-# Patterns whose frames all take the way of the first one.
+# Patterns whose frames all take the same way as the first flow's.
 _ALIKE = ("pairs", "ring", "uniform")
-# A frame among others may save an interrupt or a doorbell of its own; a bound that is nearer than that is no bound.
+# A frame among others may share an interrupt or doorbell and so beat the floor by this share of the bound.
 SLACK = 0.02
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Hold what no run can better: `figures` by target, and the resource that sets the throughput."""
+    """Hold what no run can exceed: `figures` by target, and the resource that sets the throughput."""
 
     figures: Mapping[str, float]
     limited_by: str
 
     def missed(self, targets: Sequence[Target]) -> tuple[str, ...]:
-        """Return the targets that are out of reach."""
+        """Return the targets that these bounds put out of reach."""
         return tuple(
             target.metric
             for target in targets
@@ -55,25 +55,25 @@ class Bounds:
 
 
 def bounds_of(config: Config, targets: Sequence[Target]) -> Bounds:
-    """Bound a configuration's throughput from above and, where that is safe, its latency from below.
+    """Bound a configuration's throughput from above and, where a safe floor is known, its latency from below.
 
-    Exact but for the throughput's means: docs/pcie.md says what the closed form leaves out, all of which costs more.
+    Approximated: throughput uses means only; whatever else the closed form leaves out (docs/pcie.md) only lowers it.
     """
     found = limits(config)
     figures = {"gbps": found.gbps, "mpps": found.mpps}
     if any(target.is_latency for target in targets):
         floor_ns = latency_floor_ns(config, found)
         if floor_ns is not None:
-            # Of several lengths it is the mean, which says nothing of a percentile.
+            # With several lengths the floor is a mean over them, which bounds no percentile.
             metrics = ("mean", "max") if len(found.sizes) > 1 else ("mean", "p50", "p99", "p999", "max")
             figures |= dict.fromkeys(metrics, floor_ns)
     return Bounds(figures, found.limited_by)
 
 
 def latency_floor_ns(config: Config, found: Limits) -> float | None:
-    """Return the time of a frame alone with all batches 1, which no frame betters; None where some might.
+    """Return the lone frame's latency with all batches 1, if no frame can be faster; else None.
 
-    Those are frames on another way than the first flow's, and reads that are sooner answered than in the mean.
+    Frames on other ways than the first flow's, and reads answered sooner than on average, could be faster.
     """
     workload, host = config.workload, config.host
     takes_one_way = workload.pattern in _ALIKE and workload.external is None and not workload.wire_share
@@ -89,9 +89,9 @@ def latency_floor_ns(config: Config, found: Limits) -> float | None:
 # ---- Which candidates are left ----
 
 
-# Each takes some 15 ms; what is left is asked one by one before it would be simulated.
+# Each closed form takes some 15 ms; candidates left over are evaluated one by one before they are simulated.
 MOST_AT_ONCE = 300
-# A run is better than the closed form allows where it is so by more than its interval and this share.
+# A run refutes the closed form only if it exceeds the bound by more than its interval and this share.
 _BEYOND = 0.01
 
 
@@ -99,10 +99,10 @@ _BEYOND = 0.01
 class Screening:
     """Hold what the closed form has ruled out: `missed` by it, `invalid` where there is no such configuration.
 
-    `unknown`: it was not asked about a candidate, nor does one that it was asked about settle it.
-    `known`: the bounds of each candidate that was asked about, None where the closed form has nothing to say.
-    `shortfall`: by how much it puts a candidate, or one that speaks for it, beyond a bound. `refuted`: targets of which
-    a run was better than the closed form allows; by these it rules out nothing more.
+    `unknown`: candidates not evaluated, nor settled by another one's evaluation. `known`: bounds by candidate
+    evaluated, None where the closed form gives none. `shortfall`: by what share of the bound the closed form misses a
+    target, for the candidate itself or one that settles it. `refuted`: targets in which a run exceeded the closed
+    form's bound; these rule out nothing more.
     """
 
     sizing: Sizing
@@ -124,7 +124,7 @@ class Screening:
 
     @property
     def missed(self) -> Flags:
-        """Return what the closed form rules out, by targets of which no run has refuted it."""
+        """Return the candidates that the closed form rules out, by targets that are not refuted."""
         found = self.space.flags()
         for metric, flags in self._missed.items():
             if metric not in self.refuted:
@@ -145,9 +145,9 @@ class Screening:
                 self.refuted.add(target.metric)
 
     def find_cheapest(self, alive: Flags) -> None:
-        """Ask until it is known which of some candidates is the cheapest that is left, or MOST_AT_ONCE times.
+        """Evaluate until the cheapest candidate left of some is known, at most MOST_AT_ONCE times.
 
-        What costs more than one that is left need not be asked about for that.
+        Candidates that cost more than one known to be left need no evaluation.
         """
         for _ in range(MOST_AT_ONCE):
             left = alive & ~(self.missed | self.invalid)
@@ -159,13 +159,13 @@ class Screening:
             self.ask(self.space.middle(open_ones))
 
     def ask(self, candidate: Candidate) -> bool:
-        """Tell whether the closed form leaves a candidate in the running, and mark what follows for others."""
+        """Tell whether the closed form leaves a candidate in the running; mark what this settles for others."""
         if self.unknown[candidate]:
             self._mark(candidate, self.bounds(candidate))
         return not (self.missed[candidate] or self.invalid[candidate])
 
     def bounds(self, candidate: Candidate) -> Bounds | None:
-        """Return a candidate's bounds, None where there is no such configuration or nothing is known of it."""
+        """Return a candidate's bounds; None if its configuration is invalid or the closed form does not cover it."""
         if candidate not in self.known:
             self.known[candidate] = self._bounds(candidate)
         return self.known[candidate]
@@ -178,7 +178,7 @@ class Screening:
             return None
         try:
             return bounds_of(config, self.sizing.targets)
-        except InputError:  # a load that the closed form does not know
+        except InputError:  # a load that the closed form does not cover
             return None
 
     def _mark(self, candidate: Candidate, bounds: Bounds | None) -> None:

@@ -1,4 +1,4 @@
-"""Find the cheapest configuration that meets a target, by at most so many simulations, and say what is beside it."""
+"""Find the cheapest configuration that meets a target within a budget of simulations, and describe its neighbours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
 from hwmodel.simulation import announce_compilation, entries_of
 from hwmodel.simulation.host_run import model_version
 
-_MOST_STEPS = 8  # simulations that are kept for one step of each knob either way
+_MOST_STEPS = 8  # simulations kept for one step of each knob up and down
 
 
 def size(
@@ -33,10 +33,10 @@ def size(
 ) -> SizingResult:
     """Find the cheapest configuration that meets the target of a sizing file, or of a mapping like one.
 
-    `overrides` change the base; a sizing that was read before has them in it. `jobs`: processes that simulate at once;
-    the answer does not depend on it. `note` is told where kernels have to be compiled first. At most 40 simulations are
-    made. Raises InputError with a line for each problem of the file; that nothing meets the target is no error: `best`
-    is None then, and `nearest` says what comes nearest.
+    `overrides` change the base; they are ignored for a `Sizing`, which was read with its own. `jobs`: processes that
+    simulate at once; the answer does not depend on it. `note` gets a line if kernels have to be compiled first. At most
+    40 simulations are made. Raises InputError with a line for each problem of the file. If nothing meets the target, no
+    error is raised: `best` is None, and `nearest` is the configuration that comes nearest.
     """
     say = note or (lambda _line: None)
 
@@ -51,11 +51,11 @@ def size(
 def answer(
     sizing: Sizing, *, jobs: int = 1, simulator: Simulator = outcomes_of, progress: Progress | None = None
 ) -> SizingResult:
-    """Answer a sizing that was read; `simulator` is `outcomes_of`, or what stands for it."""
+    """Answer a sizing already read; `simulator`: `outcomes_of` or a stand-in for it."""
     space = Space(sizing.knobs)
     screening = Screening(sizing, space)
     trials = Trials(sizing, jobs, simulator, MOST_SIMULATIONS, progress)
-    # The other seeds of the answer, those that disturb it, its capacity, and one step of each knob either way.
+    # Kept for the answer: its other seeds, its disturbed runs, its capacity, and one step of each knob up and down.
     reserve = min(sizing.repeats + N_DISTURBED + sizing.offers_target + min(2 * len(space.knobs), _MOST_STEPS), 20)
     search = Cheapest(space, screening, trials, reserve)
     best, saturated = search.find(), dict[Candidate, Outcome]()
@@ -65,7 +65,7 @@ def answer(
             if sizing.offers_target and trials.left > 0 and best not in saturated:
                 saturated[best] = trials.saturated(best)
         found = _of_best(search, best, saturated.get(best)) if best is not None else _of_none(search)
-        # What was run beside the answer may meet and be cheaper still.
+        # A neighbour that was run for the description may meet the targets and be cheaper.
         n_runs, again = trials.n_runs, search.find()
         if again == best and trials.n_runs == n_runs:
             return found
@@ -82,7 +82,7 @@ def _of_best(search: Cheapest, best: Candidate, saturated: Outcome | None) -> Si
     steps = describer.steps(best)
     runner_up = describer.runner_up(best)
     found = describer.choice(best, most)
-    # That all came which was offered says little of how sure it is; what more would have come says it.
+    # That the offered load got through says little about confidence; the capacity beyond it does.
     estimates = [
         most.get(target.metric, one)
         for target, one in zip(sizing.targets, trials.estimates(trials.known[best]), strict=True)
@@ -110,7 +110,7 @@ def _of_best(search: Cheapest, best: Candidate, saturated: Outcome | None) -> Si
 
 
 def _of_none(search: Cheapest) -> SizingResult:
-    """Say what comes nearest of what was run."""
+    """Return the result where nothing meets the targets: the nearest of those run."""
     describer, trials = Describer(search), search.trials
     candidate = describer.nearest()
     if candidate is None:
@@ -177,9 +177,9 @@ _MOST_FOR_RUNNER_UP = 8  # simulations
 
 
 class Describer:
-    """Describe candidates of a finished search, and run those beside the answer that were not run yet.
+    """Describe candidates of a finished search, and run the answer's neighbours that were not run yet.
 
-    What was not run is never said to miss: of the closed form there are the bounds that it puts a configuration at.
+    A candidate that was not run is never said to miss; its bounds by the closed form are given instead.
     """
 
     def __init__(self, search: Cheapest) -> None:
@@ -192,9 +192,9 @@ class Describer:
         return {knob.key: knob.values[at] for knob, at in zip(self._space.knobs, candidate, strict=True)}
 
     def choice(self, candidate: Candidate, capacity: Mapping[str, Estimate] | None = None) -> Choice:
-        """Say what is known of a candidate: by its runs, else by the closed form, else nothing.
+        """Return what is known of a candidate: from its runs, else from the closed form, else nothing.
 
-        `capacity`: what it gives where senders send all they can; the margins of rates are then those.
+        `capacity`: what it gives when senders saturate; the margins of rates then refer to that.
         """
         bare = Choice(knobs=self.knobs(candidate), cost=float(self._space.cost[candidate]), is_met=None, source="none")
         trial = self._trials.known.get(candidate)
@@ -219,7 +219,7 @@ class Describer:
         return self._by_closed_form(candidate, bare)
 
     def steps(self, candidate: Candidate) -> tuple[KnobStep, ...]:
-        """Say what one step more or less of each knob does; what the closed form does not rule out is run."""
+        """Return what one step more or less of each knob does, run as far as the budget allows."""
         beside = [
             (axis, change, (*candidate[:axis], candidate[axis] + step, *candidate[axis + 1 :]))
             for axis, knob in enumerate(self._space.knobs)
@@ -238,7 +238,7 @@ class Describer:
         )
 
     def run(self, candidates: Sequence[Candidate]) -> None:
-        """Run those that were not run yet, as many as may still be; what misses by the closed form comes last."""
+        """Run those not run yet, within the budget; those that the closed form rules out come last."""
         new = [one for one in dict.fromkeys(candidates) if one not in self._trials.known]
         new.sort(key=lambda one: not self._screening.ask(one))
         valid = [one for one in new if not self._screening.invalid[one]]
@@ -246,7 +246,7 @@ class Describer:
             self._search.learn(trial)
 
     def runner_up(self, best: Candidate) -> Choice | None:
-        """Return the cheapest beside the best that meets; None where there is none or too many would have to be run."""
+        """Return the cheapest other one that meets the targets; None if there is none, or it takes too many runs."""
         left = min(self._trials.left, _MOST_FOR_RUNNER_UP)
         others = self._search.alive(None) | self._search.passed()
         others[best] = False
@@ -263,26 +263,26 @@ class Describer:
         return None
 
     def cheaper(self, best: Candidate) -> tuple[Choice, ...]:
-        """Return of those cheaper than the best what misses by little, then the dearest."""
+        """Return a few cheaper candidates: those that narrowly miss, then the dearest."""
         below = (self._space.cost < self._space.cost[best]) & ~self._screening.invalid
         near = [one for one in self._search.near(best) if below[one]][: -_MOST_CHEAPER - 1 : -1]
         dearest = [one for one in self._space.dearest(below, 2 * _MOST_CHEAPER) if one not in near]
         return tuple(self.choice(one) for one in (*near, *dearest[:_MOST_CHEAPER]))
 
     def near(self, best: Candidate | None) -> tuple[Choice, ...]:
-        """Return the cheaper ones that miss by so little that a repetition may meet, cheapest first."""
+        """Return the cheaper ones that miss so narrowly that a repetition may meet the targets, cheapest first."""
         near = self._search.near(best)
         return tuple(self.choice(one) for one in near if best is None or self._space.cost[one] < self._space.cost[best])
 
     def nearest(self) -> Candidate | None:
-        """Return the candidate that misses its targets by the least, of those run; the cheapest at a tie."""
+        """Return the candidate, of those run, that misses its targets by the least; the cheapest at a tie."""
         ran = [one for one, trial in self._trials.known.items() if trial.runs]
         return min(
             ran, key=lambda one: (self._trials.shortfall(self._trials.known[one]), self._space.rank[one]), default=None
         )
 
     def margin(self, choice: Choice) -> float | None:
-        """Return the smallest margin of a choice's targets, of bounds above 0 or missed."""
+        """Return the smallest margin of a choice's targets; met bounds of 0 are left out."""
         margins = [one.margin for one in choice.targets if one.margin is not None and (one.bound or not one.is_met)]
         return min(margins, default=None)
 
@@ -292,7 +292,7 @@ class Describer:
             low, high = found.mean - found.half, found.mean + found.half
             most = found.mean if capacity is None or capacity.mean is None else capacity.mean
             margin = target.margin(most)
-            if found.is_met:  # of a rate that is offered all but chance counts
+            if found.is_met:  # an offered rate counts as met though chance keeps it just below
                 margin = max(margin, 0.0)
             if not target.is_least:
                 low = max(low, 0.0)
@@ -325,5 +325,5 @@ class Describer:
 
 
 def _resource(limited_by: str) -> str:
-    """Return a resource by the name that runs give it: the closed form says `up` for `pcie.up`."""
+    """Return a resource's name in runs: the closed form says `up` for `pcie.up`."""
     return f"pcie.{limited_by}" if limited_by in ("up", "down") else limited_by

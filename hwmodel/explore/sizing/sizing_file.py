@@ -23,7 +23,7 @@ MONOTONE = "monotone"
 MOST_CANDIDATES = 1_000_000
 MOST_REPEATS = 10
 _REPEATS = 3
-# What people call these elsewhere.
+# What other tools call these.
 _SYNONYMS = {
     "targets": "target", "knob": "knobs", "parameters": "knobs", "axes": "knobs", "grid": "knobs", "config": "base",
     "seeds": "repeats",
@@ -36,10 +36,10 @@ _METRIC_SYNONYMS = {
 
 @dataclass(frozen=True)
 class Sizing:
-    """Hold what is asked: the base with its knobs, the targets, and how many seeds the answer is run with.
+    """Hold a sizing: the base with its knobs, the targets, and the number of seeds that the answer is run with.
 
-    `offers_target`: the base saturates, and a bound of latency or loss has a meaning only at a load: that of the
-    rate asked for. `saturates`: the base does, and is run so.
+    `offers_target`: the base saturates but a target bounds latency or loss, so the rate asked for is offered instead.
+    `saturates`: the base saturates and is run so.
     """
 
     base: BaseDocument
@@ -96,7 +96,7 @@ def read_sizing(given: str | os.PathLike[str] | Mapping[str, Any], overrides: Ov
 
 @dataclass(frozen=True)
 class _Raw:
-    """Hold a knob as written: its axis, and in which order its values are taken, weakest first."""
+    """Hold a knob as written: its axis, and the order of its values from weakest to strongest."""
 
     axis: Axis
     order: tuple[int, ...]
@@ -106,7 +106,7 @@ class _Raw:
     def knob(self, is_open: bool, room_costs: bool) -> Knob:
         """Return the knob; `is_open` and `room_costs` as for `monotone_of`."""
         axis = self.axis
-        costs = axis.costs or (0.0,) * len(axis.values)  # where the file does not say, the first that meets is as good
+        costs = axis.costs or (0.0,) * len(axis.values)  # without costs, the weakest that meets wins
         values, of_each = ([each[at] for at in self.order] for each in (axis.values, costs))
         monotone = monotone_of(axis.key, values, self.monotone, is_open=is_open, room_costs=room_costs)
         return Knob(axis.key, tuple(values), tuple(of_each), monotone, bool(self.monotone))
@@ -169,10 +169,10 @@ def _repeats(study: StudyDocument, value: Any) -> int:
 
 
 def _checked(study: StudyDocument, document: BaseDocument, knobs: Sequence[Sequence[Change]]) -> Config | None:
-    """Build the base, and the base with each value of each knob; record what values of the others cannot cure."""
+    """Build the base with each value of each knob; record problems that no values of other knobs cure."""
     found = document.examine(())
     base = None if found.problems or found.contradictions else found.config
-    of_base = [*found.problems, *found.contradictions]  # which the knobs may cure
+    of_base = [*found.problems, *found.contradictions]  # knob values may cure these
     n_problems = len(study.problems)
     ends = [[changes[end] for changes in knobs] for end in (0, -1)]
     for number, changes in enumerate(knobs):
@@ -190,7 +190,7 @@ def _checked(study: StudyDocument, document: BaseDocument, knobs: Sequence[Seque
 def _with_some_others(
     document: BaseDocument, change: Change, number: int, ends: Sequence[Sequence[Change]]
 ) -> tuple[Config | None, list[Problem]]:
-    """Build the base with one value of a knob, the others as in the base or at an end; return it, or what is wrong."""
+    """Build the base with one value of a knob, the others as in the base or at an end; return it or its problems."""
     problems: list[Problem] = []
     for others in ([], *ends):
         found = document.examine([*(other for at, other in enumerate(others) if at != number), change])

@@ -1,4 +1,4 @@
-"""What may be changed: the values of each key from the weakest to the strongest, and all candidates of them."""
+"""The search space: each knob's values from weakest to strongest, and all candidates made of them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from hwmodel.explore.sizing.targets import METRICS, RATES
 from hwmodel.explore.study.axes import Quantity, exact
 
 MOST_VALUES = 1000
-# With more of these nothing gets worse as a rule: they serve sooner, or let more be under way at once. What a
-# saturated sender loses is another matter: a faster part may bring frames sooner to a receiver that has no room
-# (docs/results.md). No rule is proof: it says what is run first, and runs refute it (`Rules`).
+# More of these never makes things worse, as a rule: they serve sooner, or let more be in flight at once. Losses under
+# saturation are an exception: a faster part may bring frames sooner to a receiver without room (docs/results.md). A
+# rule is no proof: it only orders the runs, and runs can refute it (`Rules`).
 _NEVER_WORSE = frozenset((
     "pcie.lanes", "pcie.generation", "pcie.tags", "port.rate", "switch.clock", "switch.bus_bits",
     "nic.max_pps", "nic.store_rate", "host.write_drain",
     "pcie.credits.ph", "pcie.credits.pd", "pcie.credits.nph", "pcie.credits.cplh", "pcie.credits.cpld",
 ))  # fmt: skip
-# More room carries no less, but what waits in it waits longer; that of receivers loses no more.
+# More room never lowers throughput, but frames may wait in it longer; a receiver's room never adds losses.
 _ROOM_TO_SEND = frozenset(("nic.tx_ring", "nic.tx_buffer", "nic.descriptor_cache"))
 _ROOM_TO_RECEIVE = frozenset(("nic.rx_ring", "nic.rx_buffer", "switch.queue_bytes"))
-# 0 or null stand for no limit at all, so the order of numbers is not the order of strength there.
+# 0 or null mean no limit, so numeric order is not the order of strength.
 _UNLIMITED = (0, None)
 
 
@@ -33,8 +33,8 @@ _UNLIMITED = (0, None)
 class Knob:
     """Hold a key with its values in order, weakest first, and the cost of each.
 
-    `monotone`: for which targets a later value is never worse than an earlier one, as a rule; `is_said`: the file says
-    so, and its word is taken until a run refutes it.
+    `monotone`: the targets for which a later value is never worse than an earlier one, as a rule; `is_said`: the file
+    declares it, which holds until a run refutes it.
     """
 
     key: str
@@ -48,7 +48,7 @@ class Knob:
 
 
 def magnitude(value: Any) -> float | None:
-    """Return a value as a number by which to sort, a quantity in its base unit; None where there is none."""
+    """Return a value as a number to sort by, a quantity in its base unit; None if it is not a number."""
     number = exact(value)
     return None if number is None else float(number.amount if isinstance(number, Quantity) else number)
 
@@ -56,10 +56,10 @@ def magnitude(value: Any) -> float | None:
 def monotone_of(
     key: str, values: Sequence[Any], said: bool | None, *, is_open: bool, room_costs: bool
 ) -> frozenset[str]:
-    """Return for which targets a later value is never worse: as the file says, or (None) as is known of the key.
+    """Return the targets for which a later value is never worse: as the file says, else (None) as known of the key.
 
-    `is_open`: frames come at times of their own, whether there is room or not. `room_costs`: the host has a cache or an
-    IOTLB, which longer rings outgrow.
+    `is_open`: an open load: frames arrive whether there is room or not. `room_costs`: the host has a cache or an IOTLB,
+    which longer rings outgrow.
     """
     if said is not None:
         return frozenset(METRICS if said else ())
@@ -80,12 +80,12 @@ def monotone_of(
 
 Candidate = tuple[int, ...]
 Flags = npt.NDArray[np.bool_]
-_MOST_WEIGHED = 256  # candidates among which the most telling one is looked for: more tell no more, and take time
+_MOST_WEIGHED = 256  # candidates tried for the most telling one: more would take time and gain little
 _EVERYTHING = slice(None)
 
 
 class Space:
-    """Hold every candidate, a position in each knob's values: `cost`, and `rank` by cost, the smaller positions first.
+    """Hold all candidates (a position in each knob's values): `cost`, and `rank` by cost, smaller positions first.
 
     Arrays have an axis for each knob.
     """
@@ -105,11 +105,11 @@ class Space:
         return int(self.cost.size)
 
     def flags(self) -> Flags:
-        """Return an array that is false for each candidate."""
+        """Return an array with False for each candidate."""
         return np.zeros(self.shape, bool)
 
     def axes(self, metrics: Iterable[str], said_alone: bool = False) -> frozenset[int]:
-        """Return the knobs of which more is never worse for any of these targets; `said_alone`: by the file's word."""
+        """Return the knobs of which more is never worse for these targets; `said_alone`: only if the file says so."""
         wanted = set(metrics)
         return frozenset(
             axis for axis, knob in enumerate(self.knobs) if wanted <= knob.monotone and (knob.is_said or not said_alone)
@@ -140,24 +140,24 @@ class Space:
         return [self.candidate(int(number)) for number in self._in_order(among)[::-1][:most]]
 
     def _in_order(self, among: Flags) -> npt.NDArray[np.intp]:
-        """Return the places in the flattened arrays of some candidates, the cheapest first."""
+        """Return the flat indices of some candidates, cheapest first."""
         return self._order[among.ravel()[self._order]]
 
     def candidate(self, number: int) -> Candidate:
-        """Return the candidate at a place of the flattened arrays."""
+        """Return the candidate with a flat index."""
         return tuple(int(at) for at in np.unravel_index(number, self.shape))
 
     def middle(self, among: Flags) -> Candidate:
-        """Return one of some candidates such that about as many have more as have less of the knobs."""
+        """Return the median of some candidates by the sum of their knobs' positions."""
         numbers = np.flatnonzero(among)
         positions = np.sum(np.unravel_index(numbers, self.shape), axis=0)
         half = len(numbers) // 2
         return self.candidate(int(numbers[np.argpartition(positions, half)[half]]))
 
     def most_telling(self, among: Flags, axes: frozenset[int]) -> tuple[Candidate, int]:
-        """Return the candidate that rules out most of the others whether it meets or not, and how many at the least.
+        """Return the candidate that rules out most others in the worse of its two outcomes, and how many that is.
 
-        One that fails rules out those with no more of the knobs in `axes`, one that meets all that cost more.
+        One that fails rules out those with no more of the knobs in `axes`; one that meets rules out all that cost more.
         """
         numbers = self._in_order(among)
         n_alive = len(numbers)

@@ -1,4 +1,4 @@
-"""What a configuration has to reach, how far a run is from it, and how sure runs are that it is met."""
+"""The targets, how far a run is from them, and how confident runs are that they are met."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATENCIES = ("mean", "p50", "p99", "p999", "max")
 RATES = ("gbps", "mpps")
 METRICS = (*RATES, *LATENCIES, "loss")
 _RULE_OF_THREE = 3
-OPEN_LOAD_SHORTFALL = 0.015  # docs/results.md, `bottleneck` 3: 98.5 % of the demand delivered is all of it, but chance
+OPEN_LOAD_SHORTFALL = 0.015  # docs/results.md, `bottleneck` 3: 98.5 % of the demand delivered counts as all of it
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Target:
         return figure - self.bound if self.is_least else self.bound - figure
 
     def margin(self, figure: float) -> float:
-        """Return by what share of the bound a figure is on the right side; of a bound of 0, by how much it is not."""
+        """Return by what share of the bound a figure is on the right side; for a bound of 0, the difference itself."""
         return self.room(figure) / self.bound if self.bound else self.room(figure)
 
 
@@ -66,12 +66,12 @@ def measured(target: Target, result: Result) -> Measured:
         if not totals.offered_frames:
             return Measured(0.0)
         share, lost, of = max((lost / of, lost, of) for lost, of in counts if of)
-        # Of n frames without a loss fewer than 3 / n are lost in the long run, at 95 %; a burst of losses says less.
+        # Rule of three: no loss in n frames means a loss below 3 / n at 95 % confidence, if losses are independent.
         return Measured(share, (NORMAL_975 * sqrt(lost) if lost else _RULE_OF_THREE) / of)
     if target.is_latency:
         name, figure = f"latency_ns.{target.metric}", getattr(result.latency_ns, target.metric)
     elif result.window.vm_frames == 0 and result.window.wire_frames:
-        # Nothing is meant for a VM: what leaves by the wire counts, as in the closed form.
+        # No frame is for a VM: frames on the wire count, as in the closed form.
         per_us = result.window.wire_frames / result.window.duration_ns * 1e3
         name, figure = "wire.tx_gbps", result.wire.tx_gbps if target.metric == "gbps" else per_us
     else:
@@ -81,7 +81,7 @@ def measured(target: Target, result: Result) -> Measured:
 
 
 def read_target(metric: str, value: object) -> Target:
-    """Make a target of what a sizing file says; ValueError, with a message for the user, where that is no bound."""
+    """Make a target from a sizing file's value; raises ValueError, worded for the user, if it is no bound."""
     if metric == "gbps":
         return Target(metric, _rate(value, RATE.parse, BPS_PER_GBPS, "10 or 10Gbps"))
     if metric == "mpps":
@@ -128,13 +128,14 @@ def _share(value: object) -> float:
 # ---- How sure: the spread of seeds, and the interval of each run ----
 
 
-# Of the bound: what agrees more closely than that is not surer for it. (An arrival more in a window is as much.)
+# Least standard error, as a share of the bound: closer agreement of runs adds no confidence, since one arrival more in
+# a window changes as much.
 _LEAST_ERROR = 0.001
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Hold the mean of a figure over runs, the half of its 95 % interval, whether it meets, and how probable that is.
+    """Hold a figure's mean over runs, half its 95 % interval, whether it meets the target, and how probably so.
 
     `mean` is None where a run gave no figure.
     """
@@ -148,11 +149,11 @@ class Estimate:
 def estimate(
     target: Target, runs: Sequence[Measured], disturbed: Sequence[Measured] = (), *, are_alike: bool = False
 ) -> Estimate:
-    """Put runs of several seeds together; `disturbed`: runs of a machine a little different, for how sure that is.
+    """Combine runs of several seeds; `disturbed`: runs of a slightly different machine, used for the probability.
 
-    `are_alike`: the seeds changed nothing, so that they count as one. The probability is the lower of two: Student's t
-    for the spread, a normal distribution for the runs' own intervals. Where none may be lost and none was in n runs
-    that differ, it is that of one more such run by Laplace's rule of succession, (n + 1) / (n + 2).
+    `are_alike`: the seeds changed nothing, so the runs count as one. The probability is the lower of two: by Student's
+    t from the spread of runs, and by a normal distribution from the runs' own intervals. If no frame may be lost and
+    none was in n differing runs, it is Laplace's rule of succession for one more run, (n + 1) / (n + 2).
     """
     figures = [run.figure for run in runs if run.figure is not None]
     if not figures or len(figures) < len(runs):
@@ -175,7 +176,7 @@ def estimate(
 
 
 def at_least(probabilities: Sequence[float]) -> float:
-    """Return how probable it is at the least that all hold, however they hang together (Bonferroni)."""
+    """Return a lower bound of the probability that all hold, whatever their dependence (Bonferroni)."""
     return max(0.0, 1.0 - sum(1.0 - one for one in probabilities))
 
 

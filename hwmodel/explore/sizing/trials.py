@@ -1,4 +1,4 @@
-"""Simulate candidates, at most so many times, and say which targets each run meets."""
+"""Simulate candidates within a budget, and say which targets each run meets."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ if TYPE_CHECKING:
 MOST_SIMULATIONS = 40
 _LENGTHEN, _MOST_LENGTHENED = 4, 256
 _SEARCH = Place(0, 0, 0, "size")
-# By what share seeds and phases may move a rate and a latency (docs/sizing.md has the campaign), beside its interval.
+# Relative change of a rate, and of a latency, that seeds and phases may cause beyond its interval (measured:
+# docs/sizing.md).
 NEAR = (0.05, 0.15)
 _INTERVALS = 2
-N_DISTURBED = 2  # runs of a host a little different
-_DISTURBED = 10  # the width of the disturbance is one in so many of the host's read latency, its mean stays
-_PROBES_BPS = (1_000_000, 2_000_000)  # of each VM: little enough to get through whatever the candidate
+N_DISTURBED = 2  # runs of a slightly different host
+_DISTURBED = 10  # the disturbance is as wide as the host's read latency divided by this; the mean stays
+_PROBES_BPS = (1_000_000, 2_000_000)  # of each VM: low enough to get through with any candidate
 
 
 @dataclass
 class Trial:
-    """Hold the runs of one candidate, a seed each: what each measured of each target, or why there is none.
+    """Hold one candidate's runs, one for each seed: each target's figure, or why there is no run.
 
-    `seen`: figures of each run, so that one entry for several runs means that their seeds changed nothing.
-    `disturbed`: runs of a host that is a little different, which say how sure the others are.
+    `seen`: distinct figures of the runs; one entry for several runs means that the seed changed nothing. `disturbed`:
+    runs of a slightly different host, which show how robust the others are.
     """
 
     candidate: Candidate
@@ -64,7 +65,7 @@ class Trials:
     progress: Progress | None = None
     known: dict[Candidate, Trial] = field(default_factory=dict)
     n_runs: int = 0
-    lengthened: int = 1  # windows are so many times `run.duration`
+    lengthened: int = 1  # window length, as a multiple of `run.duration`
 
     @property
     def left(self) -> int:
@@ -72,7 +73,7 @@ class Trials:
         return self.most - self.n_runs
 
     def run(self, candidates: Sequence[Candidate]) -> list[Trial]:
-        """Simulate candidates with the base's seed, those that were not yet."""
+        """Simulate, with the base's seed, those candidates that were not run yet."""
         new = [one for one in dict.fromkeys(candidates) if one not in self.known]
         for one in new:
             self.known[one] = Trial(one)
@@ -80,7 +81,7 @@ class Trials:
         return [self.known[one] for one in candidates]
 
     def repeat(self, candidate: Candidate, n_seeds: int) -> Trial:
-        """Simulate a candidate until it has run with so many seeds: that of the base and those behind it."""
+        """Simulate a candidate until it has run with `n_seeds` seeds: the base's and those that follow it."""
         trial = self.known.setdefault(candidate, Trial(candidate))
         seed = self.sizing.config(candidate).run.seed
         more = [_change("run.seed", seed + number) for number in range(len(trial.runs), n_seeds)][: self.left]
@@ -88,9 +89,9 @@ class Trials:
         return trial
 
     def disturb(self, candidate: Candidate, n_runs: int) -> None:
-        """Simulate a candidate on a host whose reads are not all answered alike, with seeds not used yet.
+        """Simulate a candidate, with fresh seeds, on a host with a little jitter in its read latency.
 
-        Where nothing is drawn at random, senders and receivers may fall into step and stay so, whatever the seed is.
+        Without randomness, senders and receivers may lock in phase, which no seed would reveal.
         """
         trial, base = self.known[candidate], self.sizing.config(candidate)
         n_before = len(trial.runs)
@@ -101,7 +102,7 @@ class Trials:
         trial.disturbed += beside.runs
 
     def disturbance(self, candidate: Candidate) -> str:
-        """Return in words what `disturb` changes beside the seed; empty where it was not run or changes nothing."""
+        """Return what `disturb` changes beside the seed, in words; empty if it was not run or changes nothing."""
         if not self.known[candidate].disturbed:
             return ""
         return ", ".join(f"{one.key} {_words(one.value)}" for one in _disturbance(self.sizing.config(candidate)))
@@ -111,16 +112,16 @@ class Trials:
         return self._outcomes([self._lengthened(candidate, (_change("workload.load", "saturate"),))])[0]
 
     def config(self, candidate: Candidate, more: Sequence[Change] = ()) -> Config:
-        """Build what is simulated for a candidate: with the load that the targets ask for, where they do."""
+        """Build the configuration simulated for a candidate, with the target's rate as its load if `offers_target`."""
         offered = [offered_load(self.sizing, candidate)] if self.sizing.offers_target else []
         return self.sizing.config(candidate, [*offered, *more])
 
     def is_offered(self, target: Target) -> bool:
-        """Tell whether a target is the very load that is offered, so that nothing above it can be measured."""
+        """Tell whether a target is the offered load itself, so that no higher figure can be measured."""
         return self.sizing.offers_target and target.is_least
 
     def estimates(self, trial: Trial) -> tuple[Estimate, ...]:
-        """Return what all runs of a trial together say of each target; of an offered load, whether about all came."""
+        """Return each target's estimate over all of a trial's runs; an offered rate is met if nearly all arrives."""
         return tuple(
             estimate(
                 _as_offered(target) if self.is_offered(target) else target,
@@ -132,7 +133,7 @@ class Trials:
         )
 
     def missed(self, trial: Trial) -> tuple[str, ...]:
-        """Return the targets that the mean of a trial's runs misses; all of them where it could not be run."""
+        """Return the targets that the mean of a trial's runs misses; all of them if it could not be run."""
         targets = self.sizing.targets
         if trial.failure or not trial.runs:
             return tuple(target.metric for target in targets)
@@ -140,14 +141,14 @@ class Trials:
         return tuple(target.metric for target, one in zip(targets, found, strict=True) if not one.is_met)
 
     def measured_to_miss(self, trial: Trial) -> tuple[str, ...]:
-        """Return the targets that a trial misses by a figure: what could not be measured says nothing of others."""
+        """Return the targets that a trial misses by a measured figure; others say nothing about neighbours."""
         if trial.failure or not trial.runs:
             return ()
         pairs = zip(self.sizing.targets, self.estimates(trial), strict=True)
         return tuple(target.metric for target, one in pairs if one.mean is not None and not one.is_met)
 
     def nearly_meets(self, trial: Trial) -> bool:
-        """Tell whether a trial misses, and each target that it misses by so little that other seeds may meet it."""
+        """Tell whether a trial misses so narrowly, in all targets missed, that other seeds may meet them."""
         if not self.missed(trial) or not trial.runs:
             return False
         pairs = zip(self.sizing.targets, self.estimates(trial), strict=True)
@@ -156,14 +157,14 @@ class Trials:
     def _is_near(self, target: Target, found: Estimate) -> bool:
         if found.mean is None:
             return False
-        if target.metric == "loss":  # the mean of all seeds is no less than this one's part of it
+        if target.metric == "loss":  # the mean over all seeds is at least this mean / repeats
             return found.mean <= target.bound * self.sizing.repeats
         return -target.margin(found.mean) <= max(NEAR[target.is_latency], _INTERVALS * found.half / target.bound)
 
     def shortfall(self, trial: Trial) -> float:
-        """Return by how much a trial misses its targets, the shares of the bounds added up; 1 for what gave no figure.
+        """Return the sum of a trial's misses as shares of the bounds; a target without a figure counts 1.
 
-        Infinite where it could not be run. Of a bound of 0 each thousandth counts as much as a whole other bound.
+        Infinite if it could not be run. For a bound of 0 each thousandth missed counts 1.
         """
         if trial.failure or not trial.runs:
             return float("inf")
@@ -176,7 +177,7 @@ class Trials:
         return total
 
     def _simulate(self, asked: Sequence[tuple[Trial, Sequence[Change]]]) -> None:
-        """Run trials, again with longer windows where one is too short for a figure; those that follow are as long."""
+        """Run trials; repeat those with too short a window with a longer one, which later trials then use too."""
         while asked:
             outcomes = self._outcomes([self._lengthened(trial.candidate, more) for trial, more in asked])
             again = []
@@ -198,7 +199,7 @@ class Trials:
             self.lengthened *= _LENGTHEN if asked else 1
 
     def _tells_nothing(self, target: Target, one: Measured) -> bool:
-        """Tell whether a window is too short: no figure, or of a rate just offered a lack within its 95 % interval."""
+        """Tell whether a window is too short: no figure, or an offered rate missed by less than its interval."""
         if one.figure is None:
             return True
         return self.is_offered(target) and one.figure < _as_offered(target).bound <= one.figure + one.half
@@ -223,9 +224,9 @@ class Trials:
 
 
 def offered_load(sizing: Sizing, candidate: Candidate) -> Change:
-    """Return the load at which just the rates asked for are offered, as bits a second of each VM.
+    """Return the load, in bits a second of each VM, that just offers the rates asked for.
 
-    What is delivered grows evenly with the load where all gets through, so two small loads say how.
+    Without losses the delivered rate is linear in the load, so the closed form at two small loads gives the slope.
     """
     probes = [limits(sizing.config(candidate, [_change("workload.load", f"{rate}bps")])) for rate in _PROBES_BPS]
     wanted = Fraction(0)
@@ -240,7 +241,7 @@ def offered_load(sizing: Sizing, candidate: Candidate) -> Change:
 
 
 def capacity(targets: Sequence[Target], outcome: Outcome) -> dict[str, Estimate]:
-    """Return what a saturated run delivers, by target, where it gives a figure."""
+    """Return a saturated run's rates, by target, where it gives a figure."""
     if not isinstance(outcome, Result):
         return {}
     found = {
@@ -256,12 +257,12 @@ def _change(key: str, value: object) -> Change:
 
 
 def _as_offered(target: Target) -> Target:
-    """Return the target with the bound that counts where the rate is offered, and no more: all of it, but chance."""
+    """Return a target with its bound lowered by what chance may take of a rate that is just offered."""
     return replace(target, bound=target.bound * (1 - OPEN_LOAD_SHORTFALL))
 
 
 def _disturbance(config: Config) -> tuple[Change, ...]:
-    """Return the changes that make a host's answers differ a little; none where they do already."""
+    """Return the changes that add a little jitter to the host's read latency; none if it has jitter."""
     host = config.host
     width_fs = host.read_latency_fs // _DISTURBED
     if host.jitter.kind != "fixed" or not width_fs:

@@ -21,9 +21,9 @@ from hwmodel.words.quantities import counted
 
 @dataclass(frozen=True)
 class Axis:
-    """Hold a key of the configuration, its values as written, what each costs, and where each, and the key, stands.
+    """Hold a key of the configuration, its values as written, their costs, and the places of both in the file.
 
-    `costs`: None where the file says nothing of them. `section`: the part of the file that it stands in.
+    `costs`: None if the file gives none. `section`: the part of the file that the axis is in.
     """
 
     key: str
@@ -40,11 +40,11 @@ class Axis:
 
     @property
     def key_path(self) -> KeyPath:
-        """Return where the key stands in the file."""
+        """Return the key's path in the file."""
         return ("list", 0, self.key) if self.section == "list" else (self.section, self.key)
 
     def change(self, at: int, study: StudyDocument) -> Change:
-        """Return what one of the values changes in the base; a capture is found from the study's folder."""
+        """Return one value's change to the base; a capture's name is relative to the study's folder."""
         value = self.values[at]
         if self.key == CAPTURE and isinstance(value, str):
             value = study.file_path(value)
@@ -56,7 +56,7 @@ def read_axis(
 ) -> Axis | None:
     """Read an axis: a list of values, a range, or either with its costs beside it; None where no value can be read.
 
-    Problems are recorded. `more_keys`: what else may stand beside the values.
+    Problems are recorded. `more_keys`: further keys allowed beside the values.
     """
     path: KeyPath = (section, key)
     written = study.data[section][key]
@@ -94,9 +94,9 @@ def refuse_second_axes(study: StudyDocument, axes: Sequence[Axis]) -> None:
 
 
 def refuse_fixed(study: StudyDocument, axes: Iterable[Axis], overrides: Overrides | None) -> None:
-    """Complain of axes where `set` or `--set` give a key of theirs one value, which no point would have.
+    """Complain of axes with a key to which `set` or `--set` gives one value, which the axis would override.
 
-    That is so however the two are written: pcie.lanes beside pcie: {lanes: 8}, on either side.
+    Both ways of writing are recognised, on either side: pcie.lanes, and pcie: {lanes: 8}.
     """
     givers = (("`set`", dotted_keys(study.data.get("set"))), ("--set", overridden_keys(overrides)))
     for axis in axes:
@@ -109,16 +109,16 @@ def refuse_fixed(study: StudyDocument, axes: Iterable[Axis], overrides: Override
 
 
 def _keys_of_blocks(axis: Axis) -> set[str]:
-    """Return the keys that each value of an axis gives, where all are blocks."""
+    """Return the keys that all values of an axis set, if all values are blocks."""
     if not all(isinstance(value, dict) for value in axis.values):
         return set()
     return set.intersection(*(dotted_keys(value, f"{axis.key}.") for value in axis.values))
 
 
 def refuse_repeats(study: StudyDocument, axes: Sequence[Axis], path: KeyPath | None = None) -> None:
-    """Complain of values that stand twice, or of axes that go in step, of sets of values.
+    """Complain of values that occur twice; for axes that vary together, of sets of values that do.
 
-    `path`: the list that they stand in as points; by default they are those of the first axis.
+    `path`: the list of points that holds them; by default the places are those of the first axis.
     """
     seen: dict[tuple[str, ...], int] = {}
     for number, values in enumerate(zip(*(axis.values for axis in axes), strict=True)):
@@ -133,7 +133,7 @@ def refuse_repeats(study: StudyDocument, axes: Sequence[Axis], path: KeyPath | N
 
 
 def _whole(value: Any) -> str:
-    """Return a value in words, that of a block or a list as it is written."""
+    """Return a value in words, a block or a list as it is written."""
     return json.dumps(value) if isinstance(value, dict | list) else shown(value)
 
 
@@ -184,7 +184,7 @@ _FORMS = f"write a list like [1, 2, 4, 8], or a range: {HOW_RANGES}"
 
 
 class RangeError(ValueError):
-    """Report a range that cannot be; `key` is the one to blame, empty for the range as a whole."""
+    """Report an invalid range; `key`: the key at fault, empty for the range as a whole."""
 
     def __init__(self, message: str, key: str = "") -> None:
         self.key = key
@@ -192,7 +192,7 @@ class RangeError(ValueError):
 
 
 def values_of_range(written: Mapping[str, Any]) -> list[Any]:
-    """Return the values of a range, both ends included where the steps meet them; RangeError with what is wrong.
+    """Return the values of a range, with its end if a step meets it; raises RangeError with what is wrong.
 
     Exact: {from: 0.1, to: 1, step: 0.1} has ten values, and {from: 64B, to: 1KiB, times: 2} five.
     """
@@ -275,7 +275,7 @@ _NUMBER = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([^\s0-9.]*)\s*")
 def read_costs(
     study: StudyDocument, path: KeyPath, written: Mapping[str, Any], values: Sequence[Any]
 ) -> tuple[float, ...] | None:
-    """Read what each value of an axis costs; None where the file does not say, or after a problem was recorded."""
+    """Read each value's cost; None if the file gives none, or after a problem was recorded."""
     cost, costs = written.get(COST), written.get(COSTS)
     if cost is not None and costs is not None:
         study.complain((*path, COSTS), "beside cost; one of them says what a value costs", at_key=True)
@@ -316,9 +316,9 @@ def is_cost(value: object) -> bool:
 
 
 def costs_per_unit(written: Sequence[Any], cost: float, values: Sequence[Any] | None = None) -> tuple[float, ...]:
-    """Return what each value costs where a unit of it, as written, costs so much; ValueError if that says nothing.
+    """Return each value's cost from the cost of one unit, as written; raises ValueError if there is no one unit.
 
-    `values`: those that follow from what was written, as of a range; by default these themselves.
+    `values`: the values derived from `written`, as for a range; by default `written` itself.
     """
     numbers = [_number_of(value) for value in written]
     for value, number in zip(written, numbers, strict=True):
@@ -340,12 +340,12 @@ def costs_per_unit(written: Sequence[Any], cost: float, values: Sequence[Any] | 
 
 
 def total_cost(costs: Iterable[float]) -> float:
-    """Return costs added up, without the digits that decimal fractions leave in a sum."""
+    """Return the sum of costs, without floating-point noise in the last digits."""
     return round(fsum(costs), 9)
 
 
 def _number_of(value: Any) -> tuple[Fraction, str] | None:
-    """Return the number that a value is made of, and its unit as written; None where it is none that a float holds."""
+    """Return a value's number and its unit as written; None if it has none that a float can hold."""
     match = _NUMBER.fullmatch(value) if isinstance(value, str) else None
     if match is not None:
         number, unit = Fraction(match[1]), match[2]
@@ -378,7 +378,7 @@ class Quantity:
 
 
 def quantity_of(value: object) -> Quantity | None:
-    """Return what a text like 64KiB stands for; None for what is no quantity with a unit."""
+    """Return the quantity of a text like 64KiB; None if it is not a number with a unit."""
     if not isinstance(value, str):
         return None
     for dimension in DIMENSIONS:
@@ -392,7 +392,7 @@ def quantity_of(value: object) -> Quantity | None:
 def exact(value: object) -> Quantity | Fraction | None:
     """Return a number, or a quantity, exactly as it was written (0.1 is a tenth); None for anything else.
 
-    What no float holds is no number here: the key that it is for refuses it.
+    Numbers that no float can hold count as anything else; the key that they are for will refuse them.
     """
     if isinstance(value, bool) or (isinstance(value, float) and not isfinite(value)):
         return None

@@ -1,4 +1,4 @@
-"""A file that varies keys of a base configuration, and what is wrong with it, each problem in its place."""
+"""A file that varies keys of a base configuration, and its problems, each with its place."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _LINE_WITH_PLACE = re.compile(r"(.*?):(\d+):(\d+): (.*)", re.DOTALL)
 
 @dataclass
 class StudyDocument:
-    """Hold a file that varies keys of a base configuration, or the mapping that stands for one, and what is wrong.
+    """Hold a file that varies keys of a base configuration, or an equivalent mapping, and its problems.
 
-    `what`: a sweep or a sizing. `name`: the file's, for people. `directory`: where names of files in it begin.
+    `what`: "sweep" or "sizing". `name`: the file's name, for messages. `directory`: what file names in it are relative
+    to.
     """
 
     document: Document
@@ -52,7 +53,7 @@ class StudyDocument:
     def refuse_unknown(
         self, path: KeyPath, known: Sequence[str], synonyms: Mapping[str, str] | None = None, what: str = "key"
     ) -> None:
-        """Complain of the keys of the mapping at `path` that are not known; `synonyms`: what people call them."""
+        """Complain of unknown keys of the mapping at `path`; `synonyms`: other words for the known ones."""
         written: Any = self.document.data
         for step in path:
             written = written[step]
@@ -64,13 +65,13 @@ class StudyDocument:
                 self.complain((*path, word), f"unknown {what}{hint}", at_key=True)
 
     def file_path(self, name: str) -> str:
-        """Return a file that this one names, as a whole path."""
+        """Return the absolute path of a file that this one names."""
         return os.path.abspath(os.path.join(self.directory, name))
 
     def raise_problems(self) -> None:
         """Raise one InputError with a line for each problem; do nothing if there are none.
 
-        Of many values that stand in one place, those of a range, the first few are named.
+        Of many problems at one place, as of a range's values, only the first few are named.
         """
         of_place: dict[tuple[Place, str], dict[str, Problem]] = {}
         for problem in self.problems:
@@ -86,9 +87,9 @@ class StudyDocument:
 
 
 def read_study(given: str | os.PathLike[str] | Mapping[str, Any], what: str) -> StudyDocument:
-    """Read the file at a path, the shipped one of that name, or a mapping as one would hold; `what` is for messages.
+    """Read a file by path or shipped name, or a mapping with its content; `what`: "sweep" or "sizing".
 
-    Raises InputError where there are no keys and values to look at.
+    Raises InputError if it has no keys and values, or is of another kind.
     """
     if isinstance(given, Mapping):
         study = StudyDocument(document_of(given, what), what, what)
@@ -110,7 +111,7 @@ def read_study(given: str | os.PathLike[str] | Mapping[str, Any], what: str) -> 
 
 
 def _refuse_other_kinds(study: StudyDocument) -> None:
-    """Raise InputError for a configuration, and for a study of another kind: one line in place of one for each key."""
+    """Raise InputError for a configuration or a study of another kind, in one line instead of one for each key."""
     if study.data and all(key in Config.model_fields for key in study.data):
         study.complain((), f"this is a configuration; a {study.what} names one as its base")
         raise_problems(study.problems)
@@ -124,7 +125,7 @@ def _refuse_other_kinds(study: StudyDocument) -> None:
 def base_of(study: StudyDocument, overrides: Overrides | None = None) -> BaseDocument | None:
     """Read what `base` and `set` of a study say; None after a problem was recorded.
 
-    `base` is a file, relative to the study's own, a shipped configuration's name, or a configuration itself.
+    `base`: a file, relative to the study's folder, a shipped configuration's name, or a configuration itself.
     """
     base, changes = study.data.get("base"), study.data.get("set")
     if changes is not None and not isinstance(changes, dict):
@@ -143,13 +144,13 @@ def base_of(study: StudyDocument, overrides: Overrides | None = None) -> BaseDoc
             read = base_inside(study.document, "base", study.directory)
         return read.changed(_with_whole_capture(study), "set", overrides)
     except InputError as error:
-        # A file that cannot be read is a problem of its name; what is wrong in it has its own places.
+        # An unreadable base file is a problem at its name; problems inside it have their own places.
         study.problems.extend(_problem_of(line, study.document.place_of(("base",))) for line in error.lines)
         return None
 
 
 def _problem_of(line: str, place: Place) -> Problem:
-    """Return a line of an InputError of the base as a problem: where it points itself, else at the base's name."""
+    """Turn a line of the base's InputError into a problem, at its own place if it names one, else at `base`."""
     found = _LINE_WITH_PLACE.fullmatch(line)
     if found is None:
         return Problem(place, "base", line)
@@ -157,7 +158,7 @@ def _problem_of(line: str, place: Place) -> Problem:
 
 
 def _with_whole_capture(study: StudyDocument) -> Document:
-    """Return the study's document with the capture that `set` names found from the study's folder."""
+    """Return the study's document with the capture in `set`, relative to the study's folder, as an absolute path."""
     document = study.document.copied()
     changed = document.data.get("set")
     block, _, key = CAPTURE.partition(".")

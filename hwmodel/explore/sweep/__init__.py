@@ -1,4 +1,4 @@
-"""A grid or list of points around one configuration, run in parallel, stopped and gone on with at will."""
+"""A grid or list of points around one configuration, run in parallel; it can be stopped and resumed at will."""
 
 from hwmodel.explore.sweep.plan import plan_sweep
 from hwmodel.explore.sweep.run import run_sweep, sweep

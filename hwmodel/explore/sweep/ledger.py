@@ -1,4 +1,4 @@
-"""The ledger of a sweep: a SQLite file with a row for each run, from which whatever was killed goes on."""
+"""The ledger of a sweep: a SQLite file with a row for each run, from which a killed sweep resumes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CREATE INDEX by_configuration ON points (config_hash, model_version, seed);
 
 
 class Outcome(NamedTuple):
-    """What became of one run: `figures` is the JSON text of its scalars, empty where it failed."""
+    """Hold the outcome of one run; `figures`: the JSON text of its scalars, empty if it failed."""
 
     number: int
     config_hash: str
@@ -62,8 +62,8 @@ class Row(NamedTuple):
 class Ledger:
     """Hold an open ledger; use it in a `with` block.
 
-    Commits are whole: a process that is killed loses at most the run that was not written. Raises InputError for what
-    is no ledger of this sweep, RunError where it cannot be written (a full disk), and loses nothing by either.
+    Commits are atomic: a killed process loses at most the run not yet written. Raises InputError for a file that is no
+    usable ledger, RunError if it cannot be written (a full disk); neither loses data.
     """
 
     def __init__(self, path: Path, model_version: str, *, writable: bool = True) -> None:
@@ -79,14 +79,14 @@ class Ledger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file; what was not committed is rolled back. Where nobody else reads, one file is left."""
+        """Close the file; uncommitted writes are rolled back. Without other readers only one file (no WAL) is left."""
         if self._is_writable:
-            with suppress(sqlite3.Error, UnicodeDecodeError):  # the latter where a damaged name is in SQLite's message
+            with suppress(sqlite3.Error, UnicodeDecodeError):  # a damaged name in SQLite's message
                 self._database.execute("PRAGMA journal_mode = DELETE")
         self._database.close()
 
     def create(self, about: Mapping[str, Any]) -> None:
-        """Make the tables of a new ledger, with what it says of its sweep: all of it or nothing."""
+        """Create a new ledger's tables, with the facts about its sweep, in one transaction."""
         with self._in_words(), self._transaction():
             for statement in _TABLES.split(";\n"):
                 self._database.execute(statement)
@@ -95,7 +95,7 @@ class Ledger:
             self._database.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def tell(self, about: Mapping[str, Any]) -> None:
-        """Say anew of the sweep what may have changed with its results left as they are, such as its costs."""
+        """Update facts about the sweep that may change without affecting results, such as its costs."""
         if about != self.about():
             with self._in_words(), self._transaction():
                 self._tell(about)
@@ -105,7 +105,7 @@ class Ledger:
         self._database.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", pairs)
 
     def prepare_to_write(self) -> None:
-        """Let readers look while rows are written, and commits wait for no disk: a killed process loses none."""
+        """Allow reads during writes (WAL), and commits without disk syncs: a killed process still loses none."""
         with self._in_words():
             self._is_writable = True
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -115,7 +115,7 @@ class Ledger:
     def check_in_place(self) -> None:
         """Raise RunError where another program has removed the file since it was opened.
 
-        SQLite goes on with what it has open, so that all would seem well until the end.
+        SQLite keeps writing to the open, deleted file, so nothing would seem wrong until the end.
         """
         with suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), self._opened):
@@ -125,13 +125,13 @@ class Ledger:
         raise RunError(f"{self.path}: was removed while the sweep ran; {lost}")
 
     def is_new(self) -> bool:
-        """Tell whether nothing was ever written; also after a kill while the ledger was being made."""
+        """Tell whether nothing was ever written, not even by a process killed while it made the ledger."""
         with self._in_words(opening=True):
             n_tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             return bool(n_tables == 0 and self._database.execute("PRAGMA application_id").fetchone()[0] == 0)
 
     def check(self) -> None:
-        """Raise InputError where the file is not whole, is something else, or of a newer hwmodel."""
+        """Raise InputError if the file is damaged, no ledger, or of a newer hwmodel."""
         with self._in_words(opening=True):
             application = self._database.execute("PRAGMA application_id").fetchone()[0]
             schema = self._database.execute("PRAGMA user_version").fetchone()[0]
@@ -147,7 +147,7 @@ class Ledger:
             raise self._damaged(said)
 
     def about(self) -> dict[str, Any]:
-        """Return what the ledger says of its sweep."""
+        """Return the facts that the ledger holds about its sweep."""
         with self._in_words(opening=True):
             return {key: json.loads(value) for key, value in self._database.execute("SELECT key, value FROM about")}
 
@@ -194,7 +194,7 @@ class Ledger:
             return [number for (number,) in self._database.execute(query, (self.model_version,))]
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Write what became of some runs, all or none."""
+        """Record the outcomes of some runs in one transaction."""
         rows = [
             (one.status, one.config_hash, one.error, one.figures or None, self.model_version, one.number)
             for one in outcomes
@@ -235,12 +235,12 @@ class Ledger:
 
     @contextmanager
     def _in_words(self, opening: bool = False) -> Iterator[None]:
-        """Turn what SQLite says into one line."""
+        """Turn SQLite's errors into one line."""
         try:
             yield
         except sqlite3.OperationalError as error:
             code: int | None = getattr(error, "sqlite_errorcode", None)
-            if code is None:  # what Python says itself: a text that is no UTF-8
+            if code is None:  # raised by Python itself: a text that is not UTF-8
                 raise self._damaged(str(error)) from None
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise RunError(f"{self.path}: another program keeps the ledger locked") from None
@@ -256,7 +256,7 @@ class Ledger:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Turn what goes wrong in reading what the rows say into one line: of a damaged ledger that is of any shape."""
+        """Turn any error in interpreting the rows into one line; a damaged ledger can hold anything."""
         try:
             yield
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
@@ -275,7 +275,7 @@ LOCK_NAME = "ledger.lock"
 
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
-    """Make the folder where it is missing, and keep other sweeps out of it; InputError where one is at work there."""
+    """Create the folder if missing and lock it; raises InputError if another sweep is at work in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = _locked(folder / LOCK_NAME)
@@ -286,14 +286,14 @@ def locked_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # where the folder was made anew, the file there is another sweep's
+        with suppress(OSError):  # if the folder was made anew, the file there is another sweep's
             if os.path.samestat(os.stat(folder / LOCK_NAME), os.fstat(descriptor)):
                 os.unlink(folder / LOCK_NAME)
         os.close(descriptor)
 
 
 def _locked(path: Path) -> int:
-    """Return the locked file; one that its last holder took away in the meantime is none."""
+    """Return the locked file; try again if its last holder removed it meanwhile."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:

@@ -1,4 +1,4 @@
-"""A sweep as its file has it, read strictly: which keys vary, which points that makes, and what is wrong with them."""
+"""A sweep read strictly from its file: the keys that vary, the resulting points, and all problems."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _SYNONYMS = {
 class SweepFile:
     """Hold what a sweep's file says.
 
-    `study`: the file, with all that was found wrong so far: what else stands here is what could be read of it.
-    `groups`: axes that vary together, each group by itself against all others, the first slowest.
+    `study`: the file, with the problems found so far; the other fields hold what could be read despite them. `groups`:
+    axes that vary together; groups are combined with each other, the first varying slowest.
     """
 
     study: StudyDocument
@@ -55,12 +55,12 @@ class SweepFile:
         return tuple(axis for group in self.groups for axis in group)
 
     def apart(self) -> SweepFile:
-        """Return a sweep of the same axes, each by itself: what can still be looked at where something is wrong."""
+        """Return a sweep with each axis in a group of its own, so that values can be checked despite other problems."""
         return replace(self, groups=tuple((axis,) for axis in self.axes), is_wanted=None)
 
 
 def read_sweep(source: str | os.PathLike[str] | Mapping[str, Any]) -> SweepFile:
-    """Read a sweep's file, a shipped one by its name, or a mapping as one would hold it.
+    """Read a sweep's file, a shipped one by its name, or a mapping with a file's content.
 
     Problems are recorded in `study`. Raises InputError where there are no keys and values to look at.
     """
@@ -98,7 +98,7 @@ def _zipped(study: StudyDocument) -> Group:
 
 
 def _listed(study: StudyDocument) -> Group:
-    """Return the axes of the points that stand one by one; what a point costs is counted with its first axis."""
+    """Return the axes of points listed one by one; a point's cost is assigned to its first axis."""
     points = study.data.get("list", [])
     if not isinstance(points, list) or (not points and "list" in study.data):
         wrong = "there is no point in it; write some" if points == [] else f"{shown(points)} is no list of points"
@@ -131,10 +131,10 @@ def _listed_axis(study: StudyDocument, points: Sequence[Mapping[str, Any]], key:
 
 
 def _refuse_repeats(study: StudyDocument, groups: Sequence[Group]) -> None:
-    """Complain of a key that varies twice, and of points that stand twice."""
+    """Complain of a key that varies twice, and of points that occur twice."""
     refuse_second_axes(study, [axis for group in groups for axis in group])
     for group in groups:
-        if len({len(axis.values) for axis in group}) == 1:  # else that was said
+        if len({len(axis.values) for axis in group}) == 1:  # unequal lengths were reported
             refuse_repeats(study, group, ("list",) if group[0].section == "list" else None)
 
 
@@ -150,7 +150,7 @@ def _seeds(study: StudyDocument, axes: Sequence[Axis]) -> int:
 
 
 def _varied_keys(study: StudyDocument) -> list[str]:
-    """Return the keys that the file varies, those whose values could not be read among them."""
+    """Return the keys that the file varies, including those whose values could not be read."""
     points = study.data.get("list")
     first = points[0] if isinstance(points, list) and points else None
     parts = (study.data.get("grid"), study.data.get("zip"), first)
@@ -177,12 +177,12 @@ def _where(study: StudyDocument, axes: Sequence[str]) -> Callable[[Mapping[str, 
 # ---- Points: each combination of the groups' values that the condition leaves, numbered in order ----
 
 
-MOST_COMBINATIONS = 10_000_000  # with a condition each is looked at; beyond, no machine ever ends
+MOST_COMBINATIONS = 10_000_000  # a condition is evaluated for each; more would never end
 
 
 @dataclass(frozen=True)
 class Points:
-    """Hold which combinations are points; `kept` is None where all are."""
+    """Hold which combinations are points; `kept`: their numbers, None if all are."""
 
     sweep: SweepFile
     sizes: tuple[int, ...]
@@ -194,7 +194,7 @@ class Points:
         return n_kept * self.sweep.n_seeds
 
     def positions(self, number: int) -> list[int]:
-        """Return which value each group has in the point of run `number`."""
+        """Return the position of each group's value in the point of run `number`."""
         combination = number // self.sweep.n_seeds
         return _positions(combination if self.kept is None else self.kept[combination], self.sizes)
 
@@ -231,9 +231,9 @@ class Points:
 
 
 def points_of(sweep: SweepFile, *, most: int | None) -> Points:
-    """Find the points, all of them where the condition cannot be used.
+    """Find the points; all combinations if the condition cannot be used.
 
-    Problems are recorded: no point, more than `most` runs (None: no limit), or hopelessly many.
+    Problems are recorded: no point, more than `most` runs (None: no limit), or more than MOST_COMBINATIONS.
     """
     sizes = tuple(min(len(axis.values) for axis in group) for group in sweep.groups)
     points, study, n_all = Points(sweep, sizes, None), sweep.study, math.prod(sizes)
@@ -251,7 +251,7 @@ def points_of(sweep: SweepFile, *, most: int | None) -> Points:
 
 
 def _wanted(sweep: SweepFile, sizes: tuple[int, ...]) -> array[int]:
-    """Return the numbers of the combinations that the condition leaves; none after a problem was recorded."""
+    """Return the numbers of the combinations that meet the condition; empty after a problem was recorded."""
     assert sweep.is_wanted is not None
     kept = array("q")
     keys = [axis.key for axis in sweep.axes]
@@ -283,14 +283,14 @@ def _positions(combination: int, sizes: tuple[int, ...]) -> list[int]:
 
 
 ASKS_ABOVE = 100_000  # runs
-MOST_CHECKED = 2000  # configurations that are tried before the first run, a millisecond each
+MOST_CHECKED = 2000  # configurations that are checked before the first run, a millisecond each
 
 
 @dataclass(frozen=True)
 class Plan:
     """Hold a sweep that can begin.
 
-    `config`: the first point's. `doubtful`: what is wrong with single points, each of which will be a failed row.
+    `config`: of the first valid point checked. `doubtful`: problems of single points, which will become failed rows.
     """
 
     sweep: SweepFile
@@ -314,7 +314,7 @@ class Plan:
         return int(first) + self.points.seed_offset(number) if isinstance(first, int) else 0
 
     def changes_of(self, number: int) -> list[Change]:
-        """Return what a run changes in the base, its seed among it."""
+        """Return what a run changes in the base, including its seed."""
         changes = self.points.changes(number)
         if self.sweep.n_seeds > 1:
             place = self.sweep.study.document.place_of(("seeds",))
@@ -325,7 +325,7 @@ class Plan:
 def plan_sweep(
     source: str | os.PathLike[str] | Mapping[str, Any], overrides: Overrides | None = None, *, any_number: bool = False
 ) -> Plan:
-    """Read a sweep and its base, and check them; InputError with a line for each problem of both.
+    """Read a sweep and its base, and check them; raises InputError with a line for each problem of both.
 
     `any_number`: let more than ASKS_ABOVE runs begin.
     """
@@ -333,7 +333,7 @@ def plan_sweep(
     study = sweep.study
     refuse_fixed(study, sweep.axes, overrides)
     base = base_of(study, overrides)
-    # Where something is wrong already, the values of each axis can still be looked at.
+    # Despite earlier problems, each axis's values can still be checked.
     points = points_of(sweep.apart() if study.problems else sweep, most=None if any_number else ASKS_ABOVE)
     if base is None:
         study.raise_problems()
@@ -350,10 +350,10 @@ def _first_seed(data: Mapping[str, Any]) -> int:
 
 
 def _check(plan: Plan) -> tuple[Config, tuple[str, ...]]:
-    """Try each value of each axis in the first point that has it; return the first configuration that can be made.
+    """Check each value of each axis in the first point that has it; return the first valid configuration.
 
-    What is wrong with a value by itself ends the sweep before it begins, with all else that was found wrong. What only
-    does not go together with other values is that point's own failure, unless no point that was tried can be made.
+    A value that is wrong by itself ends the sweep before it begins, together with all other problems found. A value
+    that only contradicts others fails its own points, unless no point checked is valid.
     """
     config: Config | None = None
     study = plan.sweep.study
@@ -372,7 +372,7 @@ def _check(plan: Plan) -> tuple[Config, tuple[str, ...]]:
 
 
 def _hash_of(sweep: SweepFile, base: BaseDocument) -> str:
-    """Return what tells this sweep from another: its base, what it sets, its axes, its condition and seeds."""
+    """Return a hash that identifies the sweep: of base and `set`, axes, condition, seeds and captures' contents."""
     data: dict[str, Any] = {
         "base": base.data,
         "axes": [[[axis.key, list(axis.values)] for axis in group] for group in sweep.groups],

@@ -1,8 +1,8 @@
-"""One run of a sweep, wherever it is made: in this process, in another, on a worker of a Dask scheduler.
+"""One run of a sweep, in this process, in another one, or on a worker of a Dask scheduler.
 
-To Dask points go out in pieces of about half a second, since a task costs the scheduler some milliseconds. A worker
-that dies is Dask's to replace: what it was doing is done again elsewhere. Where workers die of a piece again and again,
-its points are tried once more one at a time, with nothing else under way, so that only the one at fault fails.
+Dask gets points in pieces of about half a second, since a task costs the scheduler some milliseconds. Dask reruns a
+dead worker's work elsewhere. If a piece keeps killing workers, its points are tried once more, one at a time with
+nothing else in flight, so that only the one at fault fails.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _LEFT_OUT = ("schema_version", "config_hash", "seed")
-_LEFT_OUT_BEFORE = ("latency_parts_ns.p50.", "latency_parts_ns.p999.")  # the mean's and p99's say where time goes
-_ONE_AT_A_TIME = threading.Lock()  # the kernels hold the interpreter anyway, and a process has one of each buffer
+_LEFT_OUT_BEFORE = ("latency_parts_ns.p50.", "latency_parts_ns.p999.")  # the mean's and p99's show where time goes
+_ONE_AT_A_TIME = threading.Lock()  # kernels hold the interpreter lock anyway, and a process has one set of buffers
 
 
 class Task(NamedTuple):
@@ -48,7 +48,7 @@ class PointRun:
     base: BaseDocument
 
     def __call__(self, task: Task) -> Outcome:
-        """Simulate one run. Whatever goes wrong with it is its outcome, not the sweep's end."""
+        """Simulate one run; any error becomes its outcome and does not end the sweep."""
         config = None
         try:
             with _ONE_AT_A_TIME:
@@ -66,7 +66,7 @@ class PointRun:
 
 
 def figures_of(result: Result) -> Mapping[str, Scalar]:
-    """Return the scalars of a result, its warnings, and the ends of the intervals of what stands for the whole run."""
+    """Return a result's scalars and warnings, and the ends of the scalars' intervals."""
     figures: dict[str, Scalar] = {
         name: value
         for name, value in result.scalars().items()
@@ -85,16 +85,16 @@ def figures_of(result: Result) -> Mapping[str, Scalar]:
 _ANSWERS_WITHIN_S = 10
 _PIECE_S, _MOST_IN_PIECE = 0.5, 64
 _LOOKS_EVERY_S, _FETCHES_FOR_S = 0.02, 30
-_LEAST_UNDER_WAY, _PER_THREAD = 16, 3  # pieces: a cluster that grows with its load has to see some
+_LEAST_UNDER_WAY, _PER_THREAD = 16, 3  # pieces: an adaptive cluster grows only if it sees some waiting
 
 
 def outcomes_on_dask(work: PointRun, tasks: Iterator[Task], address: str) -> Generator[Outcome, None, None]:
     """Yield what became of each run, as the workers finish.
 
-    `address`: of a scheduler, or the name of the file that it wrote. Raises InputError where none answers, RunError
-    where its workers cannot run this model, or the scheduler goes away; then all that was yielded stands.
+    `address`: of a scheduler, or the name of the file that it wrote. Raises InputError if none answers, RunError if its
+    workers cannot run this model or the scheduler goes away; outcomes already yielded stay valid.
     """
-    import asyncio  # slow to import, and of use here alone
+    import asyncio  # slow to import, and needed only here
 
     try:
         from distributed import Client
@@ -102,14 +102,14 @@ def outcomes_on_dask(work: PointRun, tasks: Iterator[Task], address: str) -> Gen
         raise RunError("--scheduler needs Dask: pip install 'hwmodel[cluster]'") from None
     found = _address_in_file(address) if os.path.exists(address) else address
     try:
-        # Asked first: a client that finds no scheduler goes on looking for it until long after it was given up.
+        # Ask first: a client without a scheduler goes on trying to connect long after it was given up.
         asyncio.run(asyncio.wait_for(_greet(found), _ANSWERS_WITHIN_S))
         client = Client(found, timeout=_ANSWERS_WITHIN_S, set_as_default=False)
     except TimeoutError:
         raise InputError(
             f"--scheduler {address}: no Dask scheduler answers there within {_ANSWERS_WITHIN_S} s"
         ) from None
-    except Exception as error:  # what Dask makes of an answer that is none may be anything, MemoryError too
+    except Exception as error:  # a garbled answer may raise anything in Dask, even MemoryError
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"--scheduler {address}: no Dask scheduler answers there ({said})") from None
     with client:
@@ -129,7 +129,7 @@ def _address_in_file(path: str) -> str:
 
 
 async def _greet(address: str) -> None:
-    """Ask who answers at an address; ValueError where that is no scheduler, or the address is none."""
+    """Ask who answers at an address; raises ValueError if it is no scheduler, or no address."""
     from distributed.core import connect
     from distributed.security import Security
 
@@ -183,10 +183,10 @@ class _Pieces:
         self._under_way[future] = piece
 
     def _finished(self) -> list[Future]:
-        """Return what is finished, after a short while at most; RunError where the scheduler went away.
+        """Return the finished pieces, after a short pause if there are none; RunError if the scheduler went away.
 
-        Looked for rather than waited for: a result that is lost with its worker, just when it was announced, is
-        computed again, but a waiting client may never hear of that.
+        This polls rather than waits: if a worker dies just after announcing a result, Dask computes it again, but a
+        waiting client may never hear of that.
         """
         found = [future for future in self._under_way if future.status in ("finished", "error", "cancelled")]
         if not found:

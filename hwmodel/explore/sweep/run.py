@@ -1,4 +1,4 @@
-"""Run a sweep: plan it, open its ledger, have what is missing made, write the table."""
+"""Run a sweep: plan it, open its ledger, run what is missing, write the tables."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import CSV_NAME, LEDGER_NAME, PENDING
 from hwmodel.simulation import announce_compilation, entries_of, fill_cache, load_kernels, model_version
 
-_TIMED_AFTER_S, _TIMED_RUNS = 2.0, 4  # how much is watched before it is said how long all will take
+_TIMED_AFTER_S, _TIMED_RUNS = 2.0, 4  # what has to be seen before the time to go is estimated
 
 
 @dataclass(frozen=True)
 class SweepDone:
-    """Say how a sweep ended: what its ledger holds, the files that were written, what it took."""
+    """Hold how a sweep ended: the ledger's counts, the files written, the runs made and the time taken."""
 
     plan: Plan
     folder: Path
@@ -56,9 +56,8 @@ def run_sweep(
 ) -> SweepDone:
     """Run what is missing of a sweep in the folder `out`, and write its tables there.
 
-    A plan that was made before has its overrides in it. Raises InputError for a sweep that cannot be, a folder that is
-    not its own; RunError where the ledger cannot be written; Interrupted on Ctrl-C, when what is finished is in the
-    tables.
+    A `Plan` already includes its overrides. Raises InputError for an invalid sweep or a folder of something else;
+    RunError if the ledger cannot be written; Interrupted on Ctrl-C, after writing finished runs to the tables.
     """
     if jobs is not None:
         check_jobs(jobs)
@@ -97,7 +96,7 @@ def _kept(plan: Plan, ledger: Ledger, folder: Path) -> str:
 
 
 def _opened(plan: Plan, folder: Path, say: Note) -> Ledger:
-    """Return the sweep's ledger, new or as it was left, with a row for each run."""
+    """Return the sweep's ledger, new or resumed, with a row for each run."""
     version = model_version()
     if (folder / CSV_NAME).exists() and not (folder / LEDGER_NAME).exists():
         raise InputError(f"{folder}: --out: holds a {CSV_NAME} of something else; name another folder")
@@ -137,7 +136,7 @@ def _about(plan: Plan) -> dict[str, Any]:
 
 
 def _costs(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Yield what each set of values costs, for each group of axes with costs."""
+    """Yield, for each group of axes with costs, the cost of each set of values."""
     for group in plan.sweep.groups:
         known = [axis.costs for axis in group if axis.costs is not None]
         if known:
@@ -215,12 +214,13 @@ def sweep(
     any_number: bool = False,
     progress: Progress | None = None,
 ) -> SweepResult:
-    """Run a sweep, from its file or a mapping as one would hold it; return what all its points gave.
+    """Run a sweep, given as a file or as a mapping with a file's content; return the results of all points.
 
-    `out`: the folder of its ledger, in which a sweep that was stopped goes on; without it nothing is kept. `jobs`:
-    processes, one for each core by default; `scheduler`: the address of a Dask scheduler to use instead. `overrides`,
-    as of `load_config`, change the base. `any_number`: begin even with more than 100,000 runs. A run that fails is a
-    row with its error. Raises as `run_sweep` does.
+    `out`: the folder of its ledger, from which a stopped sweep resumes; without it nothing is kept. `jobs`: processes,
+    one for each core by default; `scheduler`: the address of a Dask scheduler to use instead. `overrides`, as for
+    `load_config`, change the base. `retry_failed`: run failed points again. `any_number`: allow more than 100,000 runs.
+    A failed run is a row with its error. Raises InputError for an invalid sweep or a folder of something else, RunError
+    if the ledger cannot be written, Interrupted on Ctrl-C; finished runs are kept in `out`.
     """
     with nullcontext(out) if out is not None else tempfile.TemporaryDirectory(prefix="hwmodel-sweep-") as folder:
         done = run_sweep(

@@ -35,10 +35,10 @@ Kinds = Mapping[str, set[type]]
 
 
 def write_tables(ledger: Ledger, folder: Path, say: Note) -> tuple[Path, ...]:
-    """Write the tables, each whole or not at all; return the files, the ledger's among them.
+    """Write the tables, each atomically; return the files written and the ledger.
 
-    The rows are read from the ledger twice, so that a long sweep needs no room for all of them. Parquet needs pyarrow;
-    without it `say` gets a line.
+    The rows are streamed from the ledger twice, so that a long sweep need not fit in memory. Parquet needs pyarrow;
+    without it `say` gets a line instead.
     """
     files = [folder / CSV_NAME]
     with ledger.reading():
@@ -54,9 +54,9 @@ def write_tables(ledger: Ledger, folder: Path, say: Note) -> tuple[Path, ...]:
 
 
 def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> SweepResult:
-    """Read what a sweep has found so far from its folder; `only`: the figures that are wanted, all by default.
+    """Read a sweep's results so far from its folder; `only`: the names of the figures wanted, all by default.
 
-    Raises InputError where the folder has no ledger, or one that cannot be read.
+    Raises InputError if the folder has no ledger, or one that cannot be read.
     """
     path = Path(folder) / LEDGER_NAME
     if not path.is_file():
@@ -84,7 +84,7 @@ def _each_once(values: list[Any]) -> tuple[Any, ...]:
 
 
 class Costs:
-    """Say what the points of a sweep cost, by what its ledger says of it: `keys` are the axes'."""
+    """Give the cost of a sweep's points, from the facts in its ledger; `keys`: of all axes."""
 
     def __init__(self, about: Mapping[str, Any]) -> None:
         self.keys = [key for key, _ in about["axes"]]
@@ -98,11 +98,11 @@ class Costs:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the column of the cost; nothing where the sweep's file does not say any."""
+        """Return the cost column's name, or no name if the sweep has no costs."""
         return (COST,) if self._groups else ()
 
     def of(self, values: Sequence[Any]) -> float | None:
-        """Return what the values of the axes cost together; None where that is not known."""
+        """Return the total cost of the axes' values; None if it is unknown."""
         if not self._groups:
             return None
         return total_cost(costs[json.dumps([values[at] for at in axes])] for axes, costs in self._groups)
@@ -118,7 +118,7 @@ def _rows(ledger: Ledger, costs: Costs, only: Collection[str] | None = None) -> 
             error=row.error,
             axes=dict(zip(costs.keys, row.axes, strict=True)),
             cost=costs.of(row.axes),
-            # Each row's JSON has made its own names; kept once, a row takes half the memory.
+            # Each row's JSON creates its own name strings; interned, a row takes half the memory.
             figures={intern(name): one for name, one in row.figures.items() if only is None or name in only},
         )
 
@@ -176,7 +176,7 @@ def _write_parquet(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) ->
 
 
 def _kind(found: set[type]) -> str:
-    """Return the one type that holds all of these; nothing at all is a figure that was never known."""
+    """Return the one type that holds all of these; an empty set is of a figure that no row has."""
     known = found - {type(None)}
     if len(known) == 1:
         return known.pop().__name__

@@ -1,7 +1,7 @@
 """The condition of a sweep: `where: "pcie.lanes < 8 and nic.rx_buffer >= 64KiB"`, read by a grammar of its own.
 
-Python's parser gives the tree, and only comparisons, `and`, `or`, `not`, `in` and arithmetic over axes and literals
-are taken from it; nothing is ever executed.
+Python's parser gives the syntax tree, of which only comparisons, `and`, `or`, `not`, `in` and arithmetic over axes and
+literals are accepted; no code is ever executed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hwmodel.units import DIMENSIONS
 
 MOST_CHARACTERS = 2000
 _UNITS = "|".join(sorted({unit for each in DIMENSIONS for unit in each.units}, key=len, reverse=True))
-# In this order: texts in quotes, axes, quantities with a unit, other names with dots, whatever else.
+# Alternatives in this order: quoted texts, axes, quantities with a unit, other dotted names, anything else.
 _TOKEN = (
     r"""(?P<text>'[^']*'|"[^"]*")|(?P<axis>(?<![\w.])(?:AXES)(?![\w.]))"""
     rf"|(?P<quantity>(?<![\w.])\d+(?:\.\d+)? ?(?:{_UNITS})(?![\w.]))|(?P<name>[^\W\d]\w*(?:\.\w+)*)|(?P<other>.)"
@@ -40,13 +40,14 @@ Part = Callable[[Values], Any]
 
 
 class WhereError(ValueError):
-    """Report a condition that cannot be read, or means nothing for the values of a point."""
+    """Report a condition that cannot be read, or that makes no sense for a point's values."""
 
 
 def compile_where(text: str, axes: Sequence[str]) -> Callable[[Values], bool]:
-    """Return a function that tells from a point's values, by axis, whether the point is wanted.
+    """Return a function that tells from a point's values, by axis, whether the point meets the condition.
 
-    Numbers are exact, 0.1 is a tenth. Raises WhereError, and so does the function where values do not go together.
+    Numbers are exact: 0.1 is a tenth. Raises WhereError; so does the function returned, for values that cannot be
+    compared.
     """
     if len(text) > MOST_CHARACTERS:
         raise WhereError(f"the condition is longer than {MOST_CHARACTERS} characters")
@@ -69,7 +70,7 @@ def compile_where(text: str, axes: Sequence[str]) -> Callable[[Values], bool]:
 
 
 def _placeholders(text: str, axes: Sequence[str]) -> tuple[str, dict[str, Part]]:
-    """Return the text as Python can read it, and what its names stand for: the value of an axis, or a literal."""
+    """Return the text with placeholders for Python to parse, and what each stands for: an axis or a literal."""
     names: dict[str, Part] = {}
     pieces = []
     longest_first = sorted(axes, key=len, reverse=True)
@@ -89,7 +90,7 @@ def _placeholders(text: str, axes: Sequence[str]) -> tuple[str, dict[str, Part]]
 
 
 def _part(node: ast.expr, names: Mapping[str, Part]) -> Part:
-    """Return what computes a part of the condition; WhereError for what has no place in one."""
+    """Return a function that evaluates a part of the condition; raises WhereError for anything not allowed."""
     match node:
         case ast.Name(id=name) if name in names:
             return names[name]
@@ -126,7 +127,7 @@ def _constant(value: Any) -> Part:
 
 
 def _read(value: Any) -> Any:
-    """Return a value as it is compared: numbers and quantities exactly, anything else as it is."""
+    """Return a value in the form it is compared in: numbers and quantities exact, anything else as it is."""
     number = value if isinstance(value, Quantity) else exact(value)
     return value if number is None else number
 
@@ -196,7 +197,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _alike(one: Any, other: Any) -> tuple[Any, Any] | None:
-    """Return two amounts of the same kind; None where they are of two kinds, or not amounts."""
+    """Return two amounts in comparable form; None if they differ in dimension or are no amounts."""
     if isinstance(one, Quantity) and isinstance(other, Quantity) and one.dimension is other.dimension:
         return one.amount, other.amount
     if isinstance(one, Fraction) and isinstance(other, Fraction):

@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 _MOST_NAMED_VALUES = 4
 _MOST_KNEES = 3
 _MOST_WORKLOADS = 4  # named with the best design of each
-_FAR_MORE = 0.05  # of the throughput: by so much more an axis matters elsewhere where that is said
-UNCHANGED = 0.0005  # of the throughput, which would be printed as 0.0 %
+_FAR_MORE = 0.05  # of the throughput: said of an axis if its effect elsewhere is larger by this
+UNCHANGED = 0.0005  # of the throughput: smaller changes would be printed as 0.0 %
 _AS_GOOD = 0.99
 
 
@@ -73,7 +73,7 @@ def swept_sentence(reading: Reading) -> str:
 
 
 def state_sentences(reading: Reading) -> list[str]:
-    """Return what is wrong with the sweep as a whole: runs that failed, runs that are still missing."""
+    """Return what is wrong with the sweep as a whole: failed and missing runs."""
     rows = reading.sweep.rows
     n_failed, n_pending = (sum(row.status == status for row in rows) for status in ("failed", "pending"))
     said = []
@@ -91,7 +91,7 @@ def state_sentences(reading: Reading) -> list[str]:
 
 
 def answer_sentence(reading: Reading) -> str:
-    """Return the answer: the best point, what limits it, and the knee along the axis that changes most."""
+    """Return the answer: the best point, what limits it, and the knee along the most influential axis."""
     best = reading.best
     if best is None:
         error = next((point.error for point in reading.failed), "")
@@ -102,18 +102,18 @@ def answer_sentence(reading: Reading) -> str:
 
 
 def best_words(reading: Reading, best: Point) -> str:
-    """Return the best point in words; of several workloads, which no one chooses, the best design of each."""
+    """Return the best point in words; with several workloads, which are no design choice, the best design for each."""
     return printable(_best_of_all(reading, best))
 
 
 def more_sentences(reading: Reading) -> list[str]:
-    """Return what comes behind the answer: the knees along other axes, the least latency, what limits how often."""
+    """Return what follows the answer: knees along other axes, the least latency, how often each resource limits."""
     sentences = [f"{_begun(words)}." for words in _all_knees(reading)[1:_MOST_KNEES]]
     return [printable(sentence) for sentence in (*sentences, *_least_latency(reading), *_limit_shares(reading))]
 
 
 def knee_words(reading: Reading, axis: SweptAxis) -> str:
-    """Return how the throughput goes along an axis through the best point, and what limits on each side of its knee."""
+    """Return how the throughput changes along an axis through the best point, and the limits around its knee."""
     points = [point for point in reading.cut_along(axis) if point.value(reading.throughput) is not None]
     if axis.numbers is None or len(points) < 2:
         return ""
@@ -123,7 +123,7 @@ def knee_words(reading: Reading, axis: SweptAxis) -> str:
 
 
 def _shape_words(axis: SweptAxis, points: Sequence[Point], throughput: str, where: str) -> str:
-    """Return how the throughput goes along a line; `where`: at what values of the other axes."""
+    """Return how the throughput changes along a line; `where`: the other axes' values."""
     assert axis.numbers is not None
     at_value = dict(zip(map(value_text, axis.values), axis.numbers, strict=True))
     names = [value_text(point.axes[axis.key]) for point in points]
@@ -158,7 +158,7 @@ def _shape_words(axis: SweptAxis, points: Sequence[Point], throughput: str, wher
 
 
 def _elsewhere(reading: Reading, axis: SweptAxis, points: Sequence[Point]) -> str:
-    """Say where an axis matters more than along some points, where it does so by far."""
+    """Say where an axis has a far larger effect than along these points, if anywhere."""
     most = reading.cut_where_it_matters(axis)
     if not most or spread_of(most, reading.throughput) < spread_of(points, reading.throughput) + _FAR_MORE:
         return ""
@@ -230,7 +230,7 @@ def _throughput_words(reading: Reading, point: Point) -> str:
 
 
 def _workload_words(reading: Reading, point: Point, designs: Sequence[SweptAxis]) -> str:
-    """Return a workload's throughput, with the design where that is to be named, and what limits it."""
+    """Return a workload's throughput, its design if that is to be named, and what limits it."""
     loads = [axis for axis in reading.axes if axis.key.startswith(LOAD)]
     chosen = f" by {_where(point, designs)}" if designs else ""
     limit = f" ({point.limit} limits)" if point.limit else ""
@@ -242,7 +242,7 @@ def _is_of(point: Point, other: Point, axes: Sequence[SweptAxis]) -> bool:
 
 
 def _for_all(reading: Reading, designs: Sequence[SweptAxis]) -> tuple[Point | None, float]:
-    """Return a point of the design that is the best for all workloads together, and its least share of the most."""
+    """Return a point of the design that is best for all workloads, and its smallest share of a workload's best."""
     shares: dict[str, list[float]] = {}
     of_design: dict[str, Point] = {}
     workloads = reading.workloads
@@ -255,7 +255,7 @@ def _for_all(reading: Reading, designs: Sequence[SweptAxis]) -> tuple[Point | No
     whole = {name: min(of) for name, of in shares.items() if len(of) == len(workloads)}
     if not whole:
         return None, 0.0
-    # Of those that are as good it is the cheapest, then the first.
+    # Among equally good designs: the cheapest, then the first.
     best = max(whole.values())
     names = [name for name, share in whole.items() if share >= min(best, _AS_GOOD)]
     name = min(names, key=lambda one: of_design[one].cost or 0.0)
@@ -273,12 +273,12 @@ def _knee_clause(reading: Reading) -> str:
 
 
 def _begun(words: str) -> str:
-    """Return words as a sentence begins; a key keeps its first letter."""
+    """Capitalise the first word of a sentence, unless it is a key."""
     return f"{words[0].upper()}{words[1:]}" if words.startswith(("the ", "along ")) else words
 
 
 def _all_knees(reading: Reading) -> list[str]:
-    """Return how the throughput goes along each numeric axis: first the adapter's and host's, which one can choose."""
+    """Return how the throughput changes along each numeric axis: first the design's, then the workload's."""
     axes = sorted(reading.axes, key=lambda axis: axis.key.startswith(LOAD))
     return [words for axis in axes if (words := knee_words(reading, axis))]
 
@@ -353,7 +353,7 @@ def _counts(sweep: SweepResult, wall_s: float, n_run: int) -> str:
 
 
 def _best(reading: Reading) -> Iterator[str]:
-    """Yield the point with most throughput, of each workload, and that with least latency, as the page names them."""
+    """Yield each workload's point with most throughput, and the one with least latency, as on the page."""
     sweep, points, throughput, best = reading.sweep, reading.done, reading.throughput, reading.best
     quickest = quickest_of(points, throughput)
     to = " to the wire" if throughput == TO_WIRE else ""
@@ -378,7 +378,7 @@ def _best(reading: Reading) -> Iterator[str]:
 
 
 def _with(point: Point) -> str:
-    """Return at what values a point is, or the mean of how many seeds it is where nothing else varies."""
+    """Return a point's values, or, if only seeds vary, the number of seeds averaged."""
     values = ", ".join(f"{key}={value_text(value)}" for key, value in point.axes.items())
     if not values:
         return f" over {len(point.done)} seeds" if len(point.done) > 1 else ""
@@ -386,7 +386,7 @@ def _with(point: Point) -> str:
 
 
 def _trade_off(reading: Reading) -> Iterator[str]:
-    """Yield the points that no other beats in both cost and throughput, where the sweep's file says costs."""
+    """Yield the Pareto front of cost and throughput, if the sweep's file gives costs."""
     weighed = weigh(reading) if reading.sweep.has_costs else None
     if weighed is None:
         return

@@ -55,7 +55,7 @@ _MOST_BARE_POINTS = 24
 
 
 class Quantity(NamedTuple):
-    """Name a figure that is drawn: its words, the closed form beside it, its unit; times are drawn in one that fits."""
+    """Describe a figure to draw: its words, the closed form's counterpart, its unit; times get a unit that fits."""
 
     name: str
     words: str
@@ -73,7 +73,7 @@ class _Line(NamedTuple):
 
 
 class _Bundle(NamedTuple):
-    """Lines over one axis: the keys whose values their data begin with, what the legend and the title say."""
+    """Hold lines over one axis: the keys of their data's first columns, the legend's and the title's words."""
 
     scale: CurveAxis
     lines: list[_Line]
@@ -83,7 +83,7 @@ class _Bundle(NamedTuple):
 
 
 class CurveGroup(NamedTuple):
-    """The figures along one axis, and a sentence on what is held meanwhile."""
+    """The figures along one axis, and a sentence on the axes held constant."""
 
     title: str
     note: str
@@ -91,7 +91,7 @@ class CurveGroup(NamedTuple):
 
 
 def curve_groups(reading: Reading) -> Iterator[CurveGroup]:
-    """Yield the figures along each axis that matters: numeric ones, else the first of names, else the bare points."""
+    """Yield figures along each relevant axis: numeric ones, else the first with names, else the bare points."""
     numeric = [axis for axis in reading.axes if axis.numbers is not None]
     drawn = 0
     for axis in (numeric or reading.axes)[:MOST_AXES]:
@@ -115,7 +115,7 @@ def quantities(reading: Reading) -> list[Quantity]:
 
 
 def _lines_axis(reading: Reading, axis: SweptAxis) -> SweptAxis | None:
-    """Return the axis that the lines tell apart: of the others the one that changes most."""
+    """Return the axis whose values get a line each: the most influential of the others."""
     return next((other for other in reading.axes if other.key != axis.key), None)
 
 
@@ -154,7 +154,7 @@ def _group(reading: Reading, axis: SweptAxis, lines_axis: SweptAxis | None, key:
 
 
 def _bare_group(reading: Reading) -> CurveGroup:
-    """Draw points that lie on no common line side by side, those with most throughput."""
+    """Draw points that form no line side by side, those with most throughput."""
     ranked = sorted(reading.done, key=lambda point: -(point.value(reading.throughput) or 0.0))[:_MOST_BARE_POINTS]
     scale = CurveAxis("", tuple(point_words(point, reading.axes) for point in ranked))
     line = _Line("", [float(at) for at in range(len(ranked))], ranked)
@@ -166,7 +166,7 @@ def _bare_group(reading: Reading) -> CurveGroup:
 
 
 def _drawings(reading: Reading, bundle: _Bundle, key: str) -> Iterator[Drawing]:
-    """Draw each quantity over the same lines, and put the same numbers into rows."""
+    """Draw each quantity for the same lines, with the same numbers as data rows."""
     for number, quantity in enumerate(quantities(reading)):
         lines = [
             DrawnLine(
@@ -201,7 +201,7 @@ def _rows(bundle: _Bundle, quantity: Quantity, lines: Sequence[DrawnLine]) -> It
 def _note(
     reading: Reading, axis: SweptAxis, lines_axis: SweptAxis | None, cuts: Sequence[tuple[str, list[Point]]]
 ) -> str:
-    """Say what is held, and what is left out of the picture."""
+    """Say which axes are held, and what the picture leaves out."""
     held = reading.held_words(axis.key, lines_axis.key if lines_axis else "")
     said = [f"Held at the best point's values: {held}." if held else ""]
     if lines_axis and len(cuts) < len(lines_axis.values):
@@ -221,20 +221,20 @@ _MOST_NAMES = 24
 _LONGEST_NAME = 18
 _LEGEND_LETTERS = 66  # of three columns beside each other
 _BARS_UP_TO = 24  # points of a line; with more, the intervals are a band
-_LOG_IF_UNEVEN = 3  # the widest gap between two values, in narrowest gaps
+_LOG_IF_UNEVEN = 3  # widest over narrowest gap between values
 _MARKS_OF_MANY = 12  # about so many marks on a line of more points than that
 _LOG_FROM_RATIO = 20
 
 
 class CurveAxis(NamedTuple):
-    """The axis along which lines go: its label, and the names of its places where these are no numbers."""
+    """The horizontal axis: its label, and names of its positions if these are not numbers."""
 
     label: str
     names: tuple[str, ...] | None
 
 
 class DrawnLine(NamedTuple):
-    """A line: places along the axis, figures, and the closed form's figures, None where there is none."""
+    """A line: positions along the axis, figures, and the closed form's figures, None where there is none."""
 
     name: str
     at: Sequence[float]
@@ -259,7 +259,7 @@ def curve_figure(
 ) -> str:
     """Draw lines over an axis, the closed form dashed in each line's colour; at most eight lines.
 
-    `may_be_log`: figures over a factor of twenty are on a logarithmic scale, else from zero.
+    `may_be_log`: use a logarithmic scale if figures span more than a factor of twenty; otherwise start from zero.
     """
     with drawing_style(key):
         rotated = axis.names is not None and max(map(len, axis.names), default=0) * len(axis.names) > 60
@@ -336,11 +336,11 @@ def _value_axis(axes: Axes, lines: Sequence[DrawnLine], may_be_log: bool) -> Non
         axes.set_ylim(min(drawn) * 0.7, max(drawn) * 1.5)
         log_ticks(axes.yaxis, (1.0, 3.0) if max(drawn) < 1e4 * min(drawn) else (1.0,))
     else:
-        # The most that is drawn, not the ends of intervals: those of two seeds may be many times as far.
+        # Scaled to the figures, not to the intervals: those of two seeds may be many times wider.
         axes.set_ylim(0, 1.12 * max(drawn, default=0.0) or 1.0)
 
 
 def _legend_label(name: str) -> str:
-    """Return a line's name for the legend, which leaves out what begins with an underscore."""
+    """Return a line's name for the legend, in which matplotlib would hide names that begin with an underscore."""
     shown = short_labels([name], _LONGEST_NAME)[0]
     return f"\N{HAIR SPACE}{shown}" if shown.startswith("_") else shown

@@ -36,11 +36,11 @@ _COLOURS = (BLUE, ORANGE, GREEN, SKY, VERMILION, PURPLE, YELLOW)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _MOST_LETTERS, _MOST_TICKS = 24, 16
 _LONGEST_NAME = 14
-_LETTERS_ACROSS, _LETTER_IN = 40, 0.08  # of all names beside each other, and how long each is
+_LETTERS_ACROSS, _LETTER_IN = 40, 0.08  # letters of all names that fit in a row, and one letter's width in inches
 
 
 class Key(NamedTuple):
-    """What stands for a resource in all maps of a page: a letter, a colour, and the resource's name."""
+    """A resource's symbol in all maps of a page: a letter, a colour, and the resource's name."""
 
     letter: str
     colour: str
@@ -48,7 +48,7 @@ class Key(NamedTuple):
 
 
 def limit_maps(reading: Reading) -> list[Drawing]:
-    """Draw the map over the two axes that change most; of a third one, a map for each of up to four values."""
+    """Draw the map over the two most influential axes; with a third one, a map for each of up to four of its values."""
     if not reading.axes or reading.best is None or not any(point.limit for point in reading.done):
         return []
     across, *others = _oriented(reading.axes)
@@ -64,7 +64,7 @@ def limit_maps(reading: Reading) -> list[Drawing]:
 
 
 def resource_keys(points: Sequence[Point]) -> dict[str, Key]:
-    """Return letter and colour of each resource, the most frequent first; beyond the seventh all are grey."""
+    """Return each resource's letter and colour, most frequent first; from the eighth on all are grey."""
     found = Counter(point.limit for point in points if point.limit)
     names = sorted(found, key=lambda name: (-found[name], name))
     keys = {}
@@ -143,10 +143,10 @@ def _letters(axes: Axes, cells: dict[tuple[int, int], str], keys: dict[str, Key]
             one = keys[name]
             ink = "#ffffff" if one.colour in DARK else "#000000"
             text = axes.text(column, row, one.letter, ha="center", va="center", color=ink, fontsize=8)
-            text.set_in_layout(False)  # inside in any case, and hundreds of them take seconds to lay out
+            text.set_in_layout(False)  # they are inside anyway, and hundreds take seconds to lay out
 
 
 def _ticks(axis: SweptAxis | None) -> tuple[list[int], list[str]]:
-    """Return where names stand along an axis, not too many of them, and the names."""
+    """Return the positions of an axis's labels, thinned out if many, and the labels."""
     places = range(0, len(axis.values), -(-len(axis.values) // _MOST_TICKS)) if axis else range(0)
     return list(places), short_labels([axis.names[at] for at in places] if axis else [], _LONGEST_NAME)

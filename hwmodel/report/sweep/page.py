@@ -1,4 +1,4 @@
-"""The page of a sweep, one file that needs nothing else, and what a notebook shows; the same for equal sweeps."""
+"""The page of a sweep, one self-contained file, and what a notebook shows; identical for equal sweeps."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ if TYPE_CHECKING:
 
 
 def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = None) -> str:
-    """Return the HTML page of a sweep, with what of it is done.
+    """Return the HTML page of a sweep, with the points done so far.
 
-    `defaults`: the resolved configuration of the same adapter and driver with nothing else written, where it is known.
-    Raises InputError where Jinja2 or matplotlib is missing.
+    `defaults`: the resolved configuration with only the same adapter and driver presets set, if known. Raises
+    InputError where Jinja2 or matplotlib is missing.
     """
     environment = template_environment()
     reading = read_sweep_result(sweep)
@@ -86,7 +86,7 @@ def render_sweep_page(sweep: SweepResult, defaults: Mapping[str, Any] | None = N
 
 
 def sweep_html(sweep: SweepResult) -> str:
-    """Return what was swept, the answer, what else is to be said, and the best points, as a fragment of HTML."""
+    """Return what was swept, the answer, further remarks, and the best points, as a fragment of HTML."""
     reading = read_sweep_result(sweep)
     best = best_rows(reading, MOST_ROWS)
     n_more = len(reading.done) - len(best.rows)
@@ -108,14 +108,14 @@ _NS_IN_US = 1e3
 
 
 class Cell(NamedTuple):
-    """A cell: its text, and what it is sorted by where its text does not begin with that number."""
+    """A cell: its text, and its sort key if the text does not begin with that number."""
 
     text: str
     sort: str = ""
 
 
 class Row(NamedTuple):
-    """A row: its cells; of a point that is not done its state and error, across the columns of its figures."""
+    """A row: its cells; for a point that is not done, its state and error in place of its figures."""
 
     cells: tuple[Cell, ...]
     state: str = ""
@@ -123,7 +123,7 @@ class Row(NamedTuple):
 
 
 class PointTable(NamedTuple):
-    """The table: `texts` are the columns without numbers, `n_figures` how many columns hold what came out."""
+    """The table: `texts`: the columns without numbers; `n_figures`: the number of columns with results."""
 
     header: tuple[str, ...]
     texts: tuple[int, ...]
@@ -135,7 +135,7 @@ class PointTable(NamedTuple):
 
 
 def point_table(reading: Reading) -> PointTable:
-    """Return the points in their order; of many those with most throughput, and the first that failed."""
+    """Return the points in order; of many, those with most throughput, and the first failed ones."""
     columns = _columns(reading)
     shown = _shown(reading)
     rows = [_row(reading, number, point, columns) for number, point in shown]
@@ -155,7 +155,7 @@ def best_rows(reading: Reading, most: int) -> Table:
 
 
 def all_rows(reading: Reading) -> list[list[Any]]:
-    """Return all points with their main figures, the first row their header; seeds are taken together."""
+    """Return all points with their main figures, averaged over seeds; the first row is the header."""
     axes, costs = _axes_shown(reading), [COST] if reading.sweep.has_costs else []
     names = [reading.throughput, MPPS, P50, P99]
     header = [f"{name}{end}" for name in names for end in ("", ".low", ".high")]
@@ -172,7 +172,7 @@ def all_rows(reading: Reading) -> list[list[Any]]:
 
 
 class _Columns(NamedTuple):
-    """The table's columns: keys of axes, what came out, which of all hold no numbers."""
+    """The table's columns: axis keys, results, and which of all hold no numbers."""
 
     header: tuple[str, ...]
     axes: list[str]
@@ -264,7 +264,7 @@ def _note(reading: Reading, n_shown: int) -> str:
 
 
 def _short(value: float | None) -> str | None:
-    """Return a number with nine digits; nothing for what is not known."""
+    """Return a number with nine digits; None if it is unknown."""
     return None if value is None else f"{value:.9g}"
 
 
@@ -275,18 +275,18 @@ _MOST_NAMED = 12
 
 
 def whole_file(sweep: SweepResult) -> str:
-    """Return the sweep's file with its base inside, as `set` and `--set` left it: it needs no other file to run.
+    """Return the sweep's file with its base, after `set` and `--set`, inside: it runs without other files.
 
-    Captures (`workload.pcap`) alone are still files of their own.
+    Only captures (`workload.pcap`) remain separate files.
     """
     inside = {key: value for key, value in sweep.source.items() if key not in ("base", "set")}
     return config_text({"base": dict(sweep.base), **inside})
 
 
 def of_sweep(sweep: SweepResult) -> Reproduction:
-    """Return how a sweep is made again: its file with its base inside, the command, what made the figures."""
+    """Return how to reproduce a sweep: its file with its base inside, the command, what made the figures."""
     name = f"{sweep.name.rpartition('.')[0] or sweep.name}.yaml"
-    out = file_name(name).removesuffix(".yaml")  # beside the file: a page's folder has to be there already
+    out = file_name(name).removesuffix(".yaml")  # beside the file: a page's folder must exist
     arguments = ["sweep", FILE, "--out", out, "--report", f"{out}.html"]
     return again("The sweep with its base in one file", name, whole_file(sweep), arguments, fact_table(sweep))
 
@@ -307,10 +307,10 @@ def fact_table(sweep: SweepResult) -> Table:
 
 
 def key_table(sweep: SweepResult, defaults: Mapping[str, Any] | None) -> Table:
-    """Return every key of the first point's configuration with its value and where that comes from.
+    """Return every key of the first point's configuration with its value and the value's origin.
 
-    `defaults`: the configuration of the same adapter and driver with nothing else written, where it is known: a key
-    that has its value from neither the sweep nor the base is then told from one that follows from another key.
+    `defaults`: the configuration with only the same adapter and driver presets set, if known: this tells keys with
+    default values from those that follow from other keys.
     """
     varied = {axis.key for axis in sweep.axes} | ({"run.seed"} if sweep.n_seeds > 1 else set())
     written = set(flat_keys(sweep.base))

@@ -1,4 +1,4 @@
-"""A sweep put into order, once for all parts of its page: axes and cuts, points, the best of them."""
+"""A sweep's results in order, shared by all parts of its page: axes, cuts, points, the best of them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ GBPS, MPPS, TO_WIRE = "totals.gbps", "totals.mpps", "wire.tx_gbps"
 P50, P99, LIMIT, DROPPED = "latency_ns.p50", "latency_ns.p99", "bottleneck.resource", "totals.dropped_frames"
 CLOSED_GBPS, CLOSED_MPPS, CLOSED_ALONE = "closed_form.gbps", "closed_form.mpps", "closed_form.unloaded_latency_ns"
 SEED = "run.seed"
-LOAD = "workload."  # begins the keys that say what is offered, which the adapter's owner does not choose
+LOAD = "workload."  # prefix of the keys of the load, which is no design choice
 _WITH_INTERVALS = (GBPS, MPPS, TO_WIRE, P50, P99)
-# All that the page needs of a run; a large sweep need not be read with more.
+# All figures of a run that the page needs; a large sweep need not be read with more.
 SWEEP_PAGE_FIGURES = (
     *_WITH_INTERVALS, LIMIT, DROPPED, CLOSED_GBPS, CLOSED_MPPS, CLOSED_ALONE,
     *(f"intervals.{name}.{end}" for name in _WITH_INTERVALS for end in ("low", "high")),
@@ -47,7 +47,7 @@ class Estimate(NamedTuple):
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     def divided(self, divisor: float) -> Estimate:
-        """Return the same in a unit that is so many times as large."""
+        """Return the estimate in a unit `divisor` times as large."""
         low, high = (None if end is None else end / divisor for end in (self.low, self.high))
         return Estimate(self.value / divisor, low, high)
 
@@ -76,19 +76,19 @@ class Point:
 
     @property
     def status(self) -> str:
-        """Return done where any run is, else failed where any did, else pending."""
+        """Return done if any run is, else failed if any did, else pending."""
         if self.done:
             return DONE
         return FAILED if any(run.status == FAILED for run in self.runs) else PENDING
 
     @property
     def error(self) -> str:
-        """Return why a run of it failed, the first that did; empty where none did."""
+        """Return the first failed run's error; empty if none failed."""
         return next((run.error for run in self.runs if run.status == FAILED), "")
 
     @cached_property
     def limit(self) -> str:
-        """Return what limits most of its runs; empty where none is done."""
+        """Return the resource that limits most of its runs; empty if none is done."""
         found = Counter(str(run.figures.get(LIMIT)) for run in self.done if run.figures.get(LIMIT) is not None)
         return found.most_common(1)[0][0] if found else ""
 
@@ -102,16 +102,16 @@ class Point:
 
 
 def mean_of(runs: Sequence[SweepRow], name: str) -> float | None:
-    """Return the mean of a figure over those of some runs that have it; None where none has."""
+    """Return a figure's mean over the runs that have it; None if none has."""
     values = [value for run in runs if (value := _number(run, name)) is not None]
     return fsum(values) / len(values) if values else None
 
 
 def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
-    """Return a figure of some runs: a run's own with its own interval, or the mean over seeds; None where none has it.
+    """Return a figure with its interval: a single run's own, or the mean over seeds; None if no run has it.
 
-    The interval of a mean is Student's t of the runs' figures, as with `run --seeds`, but no less than their own
-    intervals make it: those of runs that a seed does not change stand as they are.
+    A mean's interval is by Student's t from the runs' figures, as with `run --seeds`, but at least as wide as the runs'
+    own intervals imply; intervals of runs that the seed does not change are kept.
     """
     known = [(run, value) for run in runs if (value := _number(run, name)) is not None]
     if not known:
@@ -143,7 +143,7 @@ def identity(value: Any) -> str:
 
 
 def throughput_name(points: Iterable[Point]) -> str:
-    """Return the figure that is the throughput: to VMs, to the wire where no point brings VMs anything."""
+    """Return the name of the throughput figure: to VMs, or to the wire if no point delivers anything to VMs."""
     done = [point for point in points if point.done]
     if any(point.value(GBPS) for point in done) or not any(point.value(TO_WIRE) for point in done):
         return GBPS
@@ -153,14 +153,13 @@ def throughput_name(points: Iterable[Point]) -> str:
 def best_of(points: Sequence[Point], throughput: str) -> Point | None:
     """Return the point with most throughput, None where none is done.
 
-    Of equals it is the one with the least p99 latency, then the cheapest, then the first; a figure that is missing is
-    the worst.
+    Ties are broken by p99 latency, then cost, then order; a missing figure counts as the worst.
     """
     return min((point for point in points if point.done), key=lambda point: rank_of(point, throughput), default=None)
 
 
 def without_rate(points: Sequence[Point], throughput: str) -> str:
-    """Say that points cannot be compared in throughput, since their windows are too short; nothing where all can."""
+    """Say which points have no throughput since their windows are too short; empty if all have one."""
     done = [point for point in points if point.done]
     n_missing = sum(point.value(throughput) is None for point in done)
     if not 0 < n_missing < len(done):
@@ -170,13 +169,13 @@ def without_rate(points: Sequence[Point], throughput: str) -> str:
 
 
 def quickest_of(points: Sequence[Point], throughput: str) -> Point | None:
-    """Return the point with the least p99 latency, of equals the one that `best_of` has first; None without latency."""
+    """Return the point with the least p99 latency, ties broken as by `best_of`; None if no point has one."""
     known = (point for point in points if point.value(P99) is not None)
     return min(known, key=lambda point: (point.value(P99), *rank_of(point, throughput)), default=None)
 
 
 def rank_of(point: Point, throughput: str) -> tuple[float, float, float]:
-    """Return by what points are ranked, the best first: throughput, then p99 latency, then cost."""
+    """Return a point's sort key, best first: throughput, then p99 latency, then cost."""
     gbps, p99_ns = point.value(throughput), point.value(P99)
     return (inf if gbps is None else -gbps, inf if p99_ns is None else p99_ns, point.cost or 0.0)
 
@@ -190,15 +189,15 @@ def _number(run: SweepRow, name: str) -> float | None:
 
 
 MOST_LINES = 6
-MOST_ALONG = 60  # points of one line; more of them a figure of this width cannot show
+MOST_ALONG = 60  # points of one line; a figure of this width cannot show more
 
 
 @dataclass(frozen=True)
 class SweptAxis:
-    """Hold an axis that has several values: these in the order of a picture, and how much it changes.
+    """Hold an axis with several values, in the order for pictures, and how much it influences.
 
-    `numbers`: the values as numbers, in `unit`, None where they are none. `effect`: by what share its values change
-    the throughput, and by what share the p99 latency, added up. `in_step`: other axes that vary with it, one to one.
+    `numbers`: the values as numbers, in `unit`, None where they are none. `effect`: the relative change of throughput
+    plus that of p99 latency between its values. `in_step`: other axes that vary with it, one to one.
     """
 
     key: str
@@ -220,7 +219,7 @@ class SweptAxis:
 
 
 def swept_axes(sweep: SweepResult, points: Sequence[Point], throughput: str) -> tuple[SweptAxis, ...]:
-    """Return the axes with two values or more, those first that change most; axes in step with another are with it."""
+    """Return the axes with at least two values, most influential first; axes in step are merged into one."""
     axes = [_ordered(axis) for axis in sweep.axes if axis.key != SEED]
     axes = sorted((axis for axis in axes if len(axis.values) > 1), key=lambda axis: axis.numbers is None)
     found: list[SweptAxis] = []
@@ -235,7 +234,7 @@ def swept_axes(sweep: SweepResult, points: Sequence[Point], throughput: str) -> 
 
 
 def cut(points: Iterable[Point], held: Mapping[str, Any]) -> list[Point]:
-    """Return the points that have these values."""
+    """Return the points that have the values in `held`."""
     wanted = {key: identity(value) for key, value in held.items()}
     return [point for point in points if all(point.places[key] == one for key, one in wanted.items())]
 
@@ -247,7 +246,7 @@ def along(axis: SweptAxis, points: Iterable[Point]) -> list[Point]:
 
 
 def evenly(values: Sequence[Any], most: int, also: Any = None) -> list[Any]:
-    """Return at most so many values, evenly spread from the first to the last; one of them `also`, where it occurs."""
+    """Return at most `most` values, evenly spread from first to last, including `also` if it occurs."""
     if len(values) <= most:
         return list(values)
     chosen = sorted({round(at * (len(values) - 1) / (most - 1)) for at in range(most)})
@@ -259,7 +258,7 @@ def evenly(values: Sequence[Any], most: int, also: Any = None) -> list[Any]:
 
 
 def held_values(axes: Iterable[SweptAxis], best: Point, varied: Sequence[str]) -> dict[str, Any]:
-    """Return what holds in a cut: of each axis that does not vary there, the best point's value."""
+    """Return the values held in a cut: the best point's, for each axis that does not vary."""
     return {axis.key: best.axes[axis.key] for axis in axes if axis.key not in varied}
 
 
@@ -278,7 +277,7 @@ def _go_in_step(one: str, other: str, points: Sequence[Point]) -> bool:
 
 
 def _effect(key: str, name: str, points: Sequence[Point]) -> float:
-    """Return by what share the mean of a figure changes between the values of an axis."""
+    """Return the relative change of a figure's mean between the values of an axis."""
     values: dict[str, list[float]] = {}
     for point in points:
         value = point.value(name)
@@ -288,17 +287,17 @@ def _effect(key: str, name: str, points: Sequence[Point]) -> float:
     return (max(means) - min(means)) / max(means) if means and max(means) > 0 else 0.0
 
 
-WITHIN = 0.95  # of the most: what counts as all of it
-_STILL_RISING = 0.5  # of the slope up to a knee; with more than that behind it, it is none
+WITHIN = 0.95  # of the maximum: what counts as reaching it
+_STILL_RISING = 0.5  # of the slope before a knee; with more after it, it is none
 
 RISES, RISING, FALLS, FALLING, PEAK, FLAT, UNEVEN = "rises", "rising", "falls", "falling", "peak", "flat", "uneven"
 
 
 class Knee(NamedTuple):
-    """Say how a curve goes, and between which of its points it has 95 % of the most.
+    """Describe a curve's shape, and between which of its points it is at 95 % of its maximum.
 
-    `shape`: rises up to a knee at `first`; still rising at its end; falls from a knee at `last` on; falling from its
-    beginning; a peak from `first` to `last`; flat; uneven, where it falls below 95 % and comes back.
+    `shape`: rising to a knee at `first`; still rising at its end; falling after a knee at `last`; falling from its
+    start; a peak from `first` to `last`; flat; uneven, if it falls below 95 % and comes back.
     """
 
     shape: str
@@ -309,8 +308,8 @@ class Knee(NamedTuple):
 def knee_of(xs: Sequence[float], ys: Sequence[float]) -> Knee:
     """Return the knee of a curve of two points or more, `xs` rising.
 
-    The knee is the first point with 95 % of the most, if the curve rises less than half as steeply behind it as
-    before it, on average; of a curve that falls, the same from its end.
+    The knee is the first point with 95 % of the maximum, if the mean slope after it is less than half that before it;
+    for a falling curve, the same from its end.
     """
     top, end = max(ys), len(ys) - 1
     near = [at for at, y in enumerate(ys) if y >= WITHIN * top]
@@ -339,10 +338,10 @@ def _bends(xs: Sequence[float], ys: Sequence[float], at: int) -> bool:
 
 @dataclass(frozen=True)
 class Reading:
-    """Hold what a sweep's parts are made from.
+    """Hold what the parts of a sweep's page are made from.
 
-    `throughput`: the name of the figure that is it. `axes`: those with several values, those first that change most.
-    `best`: the point with most throughput, None where no run is done.
+    `throughput`: the name of the throughput figure. `axes`: those with several values, most influential first. `best`:
+    the point with most throughput, None if no run is done.
     """
 
     sweep: SweepResult
@@ -353,12 +352,12 @@ class Reading:
 
     @property
     def done(self) -> tuple[Point, ...]:
-        """Return the points of which a run is done."""
+        """Return the points with a finished run."""
         return tuple(point for point in self.points if point.status == DONE)
 
     @property
     def failed(self) -> tuple[Point, ...]:
-        """Return the points of which all runs failed."""
+        """Return the points whose runs failed, none being done."""
         return tuple(point for point in self.points if point.status == FAILED)
 
     @property
@@ -371,13 +370,13 @@ class Reading:
         return any(point.value(name) is not None for point in self.done for name in (GBPS, TO_WIRE, MPPS, P50, P99))
 
     def cut_along(self, axis: SweptAxis) -> list[Point]:
-        """Return the points along an axis through the best point, those that are done."""
+        """Return the finished points along an axis through the best point."""
         if self.best is None:
             return []
         return along(axis, cut(self.done, held_values(self.axes, self.best, [axis.key])))
 
     def cut_where_it_matters(self, axis: SweptAxis) -> list[Point]:
-        """Return the points along an axis where it changes the throughput most, by share; the other axes are held."""
+        """Return the points along an axis, the others held, where it changes the throughput by the largest share."""
         cuts: dict[str, list[Point]] = {}
         for point in self.done:
             if point.value(self.throughput) is not None:
@@ -387,7 +386,7 @@ class Reading:
 
     @property
     def workloads(self) -> list[list[Point]]:
-        """Return the points that are done by what is offered them, which no one chooses: `workload.` axes alike."""
+        """Return the finished points grouped by workload (equal values of all `workload.` axes)."""
         keys = [axis.key for axis in self.axes if axis.key.startswith(LOAD)]
         found: dict[str, list[Point]] = {}
         for point in self.done:
@@ -395,12 +394,12 @@ class Reading:
         return list(found.values())
 
     def held_words(self, *varied: str) -> str:
-        """Return at which values of the best point the other axes are held where some vary: `nic.vfs=8`."""
+        """Return the values, the best point's, at which the axes not varied are held: `nic.vfs=8`."""
         return "" if self.best is None else assignments(held_values(self.axes, self.best, varied).items())
 
 
 def spread_of(points: Sequence[Point], throughput: str) -> float:
-    """Return by what share of the most the throughput of some points differs."""
+    """Return the spread of some points' throughput as a share of their maximum."""
     values = [value for point in points if (value := point.value(throughput)) is not None]
     return 1 - min(values) / max(values) if values and max(values) > 0 else 0.0
 

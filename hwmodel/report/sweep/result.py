@@ -1,4 +1,4 @@
-"""Everything that a sweep found, as tables, pages and data frames are made from it."""
+"""Everything that a sweep found: the source of tables, pages and data frames."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ SWEEP_SCHEMA_VERSION = 1
 class SweepResult:
     """Hold everything that a sweep found, in the order of its points.
 
-    `name`: the sweep's file, `folder`: where its ledger is. `source`: the sweep as it was written, and `base`: the
-    configuration that its points vary, as it was written (with `set` in it). `config`: the first point's, resolved.
-    `n_seeds`: runs of each point, with seeds one after the other. Equal sweeps of one model give equal rows, whatever
-    ran them.
+    `name`: the sweep's file name; `folder`: of its ledger. `source`: the sweep as written; `base`: the configuration
+    that its points vary, as written, with `set` applied. `config`: the first valid point's, resolved. `n_seeds`: runs
+    of each point, with consecutive seeds. Equal sweeps of one model version give equal rows, wherever they ran.
     """
 
     name: str
@@ -38,8 +37,8 @@ class SweepResult:
     rows: tuple[SweepRow, ...]
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows of the sweep: the answer, what limits, the best points; needs no extra."""
-        from hwmodel.report.sweep.page import sweep_html  # which reads sweeps
+        """Return what a notebook shows of the sweep: answer, what limits, best points; needs no extra package."""
+        from hwmodel.report.sweep.page import sweep_html  # it imports this module
 
         return sweep_html(self)
 
@@ -58,7 +57,7 @@ class SweepResult:
         return figure_order(dict.fromkeys(name for row in self.rows for name in row.figures))
 
     def column(self, name: str) -> list[Any]:
-        """Return one column of the table, an axis, the cost or a figure; None where a point has no such value."""
+        """Return one column of the table: an axis, the cost or a figure; None for points without the value."""
         if name in IDENTITY or name == COST:
             return [getattr(row, name) for row in self.rows]
         if any(axis.key == name for axis in self.axes):
@@ -66,7 +65,7 @@ class SweepResult:
         return [row.figures.get(name) for row in self.rows]
 
     def columns(self) -> dict[str, list[Scalar]]:
-        """Return the whole table by column, as in results.csv: identity, axes, cost where it is known, figures."""
+        """Return the whole table by column, as in results.csv: identity, axes, cost if known, figures."""
         cost = (COST,) if self.has_costs else ()
         names = (*IDENTITY, *(axis.key for axis in self.axes), *cost, *self.figure_names)
         return {name: [cell(value) for value in self.column(name)] for name in names}
@@ -113,7 +112,7 @@ class SweepResult:
         return polars.DataFrame(self.columns(), strict=False, infer_schema_length=None)
 
 
-# What stands in a result before the rest, as in its JSON document; names that are not here follow in their own order.
+# Blocks of figures in the order of a result's JSON document; other names follow in their own order.
 _BLOCKS = (
     "totals", "warnings", "latency_ns", "latency_from_doorbell_ns", "latency_to_guest_ns", "sender_wait_ns",
     "bottleneck", "fairness_jain", "closed_form", "pcie", "wire", "cpu", "iotlb", "drops", "mirrored_drops", "queues",
@@ -122,6 +121,6 @@ _BLOCKS = (
 
 
 def figure_order(names: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return figures' names by block, each block's in the order given, so that new ones join their own block."""
+    """Return figures' names grouped by block, in the given order within each, so that new ones join their block."""
     rank = {block: number for number, block in enumerate(_BLOCKS)}
     return tuple(sorted(names, key=lambda name: rank.get(name.split(".", 1)[0], len(rank))))

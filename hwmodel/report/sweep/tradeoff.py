@@ -1,4 +1,4 @@
-"""What throughput costs: points with both figures, those of them that no other beats in both, and their figure."""
+"""Throughput against cost: the points with both figures, their Pareto front, and a picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOAD_RATE = "workload.load"
 
 
 class Cost(NamedTuple):
-    """Say what throughput is weighed against: words for the axis, the column's name, a note, and how much it is."""
+    """Describe what throughput is weighed against: the axis's words, the column's name, a note, and the amount."""
 
     words: str
     name: str
@@ -31,7 +31,7 @@ class Cost(NamedTuple):
 
 
 class Weighed(NamedTuple):
-    """Hold what throughput is weighed against, the points with both figures (cost, Gb/s), and which make the front.
+    """Hold what throughput is weighed against, the points with both figures (cost, Gb/s), and the Pareto front.
 
     `held`: the axes that are held at the best point's values.
     """
@@ -43,11 +43,11 @@ class Weighed(NamedTuple):
 
 
 def weigh(reading: Reading) -> Weighed | None:
-    """Return the trade-off, None where fewer than two points have both figures.
+    """Return the trade-off, None if fewer than two points have both figures.
 
-    The cost is what the sweep's file says, else the link's raw rate where that varies (lanes times transfers of a
-    lane), else the p99 latency. What the load is nobody chooses: its axes are held at the best point's values, the rate
-    alone may be weighed against latency.
+    The cost is the one in the sweep's file, else the link's raw rate if that varies (lanes times transfers of a lane),
+    else the p99 latency. The load is no design choice: its axes are held at the best point's values, except that the
+    offered rate may vary when latency is the cost.
     """
     if reading.best is None:
         return None
@@ -87,7 +87,7 @@ def link_gtps(reading: Reading, point: Point) -> float | None:
 
 
 def front_of(pairs: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the numbers of those pairs (cost, gain) that no other beats: none costs less and gives as much.
+    """Return the numbers of the Pareto-optimal pairs (cost, gain): no other costs less and gives as much.
 
     In order of cost; of equal pairs the first.
     """
@@ -102,7 +102,7 @@ def front_of(pairs: Sequence[tuple[float, float]]) -> list[int]:
 
 
 _MOST_FRONT_ROWS = 24
-_VECTORS_UP_TO = 400  # points; with more of them all but the front are one image
+_VECTORS_UP_TO = 400  # points; beyond this all but the front are drawn as one image
 
 
 class Front(NamedTuple):
