@@ -36,7 +36,7 @@ MODEL_MAX_VFS = 128
 # What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
 MODEL_MAX_QUEUES = 1024
 MODEL_RING_POOL = 2**21
-# Of coalesced frames so many begin at most in the buffer of an Rx descriptor; places for all of all rings.
+# RSC: most frames that may begin in one Rx descriptor's buffer, and the model's room for these in all rings together.
 PLACES_A_DESCRIPTOR = 16
 MODEL_PLACES = 2**22
 # Keys of `pcie` that a bus has no use for.
@@ -156,13 +156,13 @@ class Pcie(Block):
 
     @model_serializer(mode="wrap")
     def _said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing on a bus of what links alone have."""
+        """Leave out the keys that only links have (`OF_LINKS`), if the adapter is on a bus."""
         said: dict[str, Any] = write(self)
         return said if self.bus is None else {name: value for name, value in said.items() if name not in OF_LINKS}
 
     @property
     def flight_fs(self) -> int:
-        """Return the time of flight each way: the propagation and that of the switches on the way."""
+        """Return the one-way time of flight: propagation and the latency of each switch hop."""
         return self.propagation_fs + self.switch_hops * self.switch_latency_fs
 
     @property
@@ -448,17 +448,17 @@ class Nic(Block):
 
     @property
     def n_queues(self) -> int:
-        """Return how many pairs of a Tx and an Rx ring all functions have together."""
+        """Return the number of queue pairs of all functions together, the PF's included."""
         return self.queues_per_vf * (self.vfs + 1)
 
     @property
     def tx_host_threshold(self) -> int:
-        """Return how many Tx descriptors there must be for a prefetch."""
+        """Return how many posted Tx descriptors a prefetch needs at least (HTHRESH); 0 without `txdctl`."""
         return 0 if self.txdctl is None else self.txdctl.hthresh
 
     @property
     def reports_last(self) -> bool:
-        """Say whether the last Tx descriptor of a batch alone is written back, for all of it."""
+        """Say whether only a batch's last Tx descriptor is written back, on behalf of the whole batch."""
         return self.txdctl is not None and self.txdctl.wthresh == 0 and self.txdctl.rs > 1
 
     @property
@@ -498,11 +498,11 @@ class WirePort(Block):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return the names of the ports; the only one has none where nothing is said of it."""
+        """Return the names of the ports, p0 and so on; a single port's name is an empty text."""
         return ethernet_ports(self.count) if self.count > 1 else ("",)
 
     def number_of(self, name: str | None) -> int:
-        """Return the number of a port, the first where a function names none."""
+        """Return the number of a port; 0 for a function that names none."""
         return int(name[1:]) if name else 0
 
     def is_down(self, number: int) -> bool:

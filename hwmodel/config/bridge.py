@@ -29,7 +29,7 @@ BUFFER: Any = key(
 SHARING: Any = key("port", "Whether each port has a buffer of this size, or all have one together.")
 
 
-BRIDGE = "bridge"  # what stands at the top, where extenders and ports are named
+BRIDGE = "bridge"  # in `behind`: the bridge itself, not an extender
 ExtenderName = Annotated[str, ServerName("an extender")]
 Behind = Annotated[str, ServerName("an extender", BRIDGE)]
 ADAPTER = "adapter"  # the port of the one server that has no name
@@ -39,9 +39,9 @@ PortName = Annotated[str, ServerName("a port", ADAPTER, OUTSIDE, with_wires=True
 
 
 def wire_names(server: str, n_ports: int) -> tuple[str, ...]:
-    """Return what a bridge's ports to an adapter are called, port by port: a, or of several Ethernet ports a.p0, a.p1.
+    """Return the names of a bridge's ports to an adapter, one for each Ethernet port: a, or with several a.p0, a.p1.
 
-    Of the one adapter without a name `adapter`, or p0, p1.
+    For the one adapter without a name: `adapter`, or p0, p1.
     """
     if n_ports == 1:
         return (server or ADAPTER,)
@@ -65,7 +65,7 @@ class Extender(Block):
 
 
 def way_up(behind: str, parents: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Return the extenders from `behind` up to the bridge, the lowest first; None where they never come to it.
+    """Return the extenders from `behind` up to the bridge, the lowest first; None if they never lead to it.
 
     `parents`: what each extender is behind, by its name.
     """
@@ -81,11 +81,11 @@ def way_up(behind: str, parents: Mapping[str, str]) -> tuple[str, ...] | None:
 def interfaces_before(
     data: Mapping[str, Any], n_functions: Mapping[str, int], n_ports: Mapping[str, int]
 ) -> dict[str, int]:
-    """Count for each adapter, by name, the stations of those listed before it below the same port of a bridge.
+    """Return, by adapter name, how many stations the earlier adapters below the same port of a bridge have.
 
-    `data`: the plain data of the configuration, right or not. `n_functions`, `n_ports`: the stations and the Ethernet
-    ports of each adapter. Virtual interfaces are counted on from there, so that no two have one number in the same
-    tag's range; 0 for those at ports of a bridge itself.
+    Each adapter's virtual interfaces are numbered from there on, so that no two below one port share a number; 0 for an
+    adapter directly at a port of a bridge. `data`: the plain data of the configuration, possibly invalid.
+    `n_functions`, `n_ports`: the stations and the Ethernet ports of each adapter.
     """
     joined = data.get("bridges")
     bridges = [data.get(BRIDGE), *(joined if isinstance(joined, list) else [])]
@@ -226,7 +226,7 @@ class Bridge(Block):
     )
 
     def above(self, port: str) -> tuple[str, ...] | None:
-        """Return the extenders between a port and the bridge, the lowest first; None where they never come to it."""
+        """Return the extenders between a port and the bridge, the lowest first; None if they never lead to it."""
         return way_up(self.ports[port].behind, {name: each.behind for name, each in self.extenders.items()})
 
 
@@ -277,7 +277,7 @@ def s_channels_of(switch: Switch) -> dict[int, ChannelKind]:
 
 
 def queue_bytes(bridge: Bridge, port: BridgePort, s_channel: int, n_channels: int) -> int:
-    """Return the most that an S-channel's queue holds at a port of `n_channels` that has service levels."""
+    """Return the bytes that an S-channel's queue holds, at a port with service levels and `n_channels` S-channels."""
     level = port.s_channels.get(s_channel)
     if level is None or level.buffer_bytes is None:
         return bridge.buffer_bytes // n_channels

@@ -70,12 +70,12 @@ class BridgeFlowControl(Block):
 
     @property
     def n_classes(self) -> int:
-        """Return how many classes are paused by themselves: one where PAUSE stops all frames."""
+        """Return how many classes can be paused separately: 1 with PAUSE, which stops all frames."""
         return len(self.classes) if self.is_by_class else 1
 
     @property
     def refresh_quanta(self) -> int:
-        """Return the quanta from one control frame to the next."""
+        """Return the quanta after which a pause is renewed by another control frame."""
         return self.refresh or max(1, self.quanta // 2)
 
     @property
@@ -86,7 +86,7 @@ class BridgeFlowControl(Block):
         return self.priorities or tuple(each * self.n_classes // PRIORITIES for each in range(PRIORITIES))
 
     def priorities_of(self, number: int) -> tuple[int, ...]:
-        """Return the priorities of a class that may be paused."""
+        """Return those priorities of a class that may be paused (the lossless ones)."""
         classes = self.classes_of_priorities
         lossless = range(PRIORITIES) if self.lossless is None or not self.is_by_class else self.lossless
         return tuple(priority for priority in sorted(set(lossless)) if classes[priority] == number)
@@ -109,7 +109,7 @@ class BridgeFlowControl(Block):
         return tuple(min(max(0, mark) // 2, low_mark_bytes(longest)) for mark in self.high_marks(bridge, longest))
 
     def quanta_of_bytes(self, longest: int) -> tuple[int, ...]:
-        """Return what each class may send in its turn, in bytes without FCS; `longest`: frame, without FCS."""
+        """Return the bytes that each class may send in its turn; `longest`: the longest frame; both without FCS."""
         if not self.is_by_class:
             return (longest,)
         least = min((each.percent for each in self.classes if each.percent > 0), default=1)

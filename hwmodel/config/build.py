@@ -33,7 +33,7 @@ from .overrides import plain_data
 from .resolve import fill, function_names, number_of_ports, spread_port_defaults
 from .system import Server, ServerDocument, entries_of, split_servers
 
-# Files that are taken for configurations, by keys that these do not have, and what reads them.
+# Other files that users take for configurations: top-level keys that give them away, and the command for them.
 _OTHER_KINDS = (
     (("grid", "zip", "points"), "a sweep; its command is `hwmodel sweep`"),
     (("target", "knobs"), "a sizing file; its command is `hwmodel size`"),
@@ -42,10 +42,10 @@ _OTHER_KINDS = (
         "a stored result; `hwmodel report` makes its page, and what stands under `config` runs again",
     ),
 )
-_MAX_ATTEMPTS = 8  # each drops what is wrong; one is enough unless a dropped value hid another
-_ALIKE = 0.7  # a key less like what was typed is a worse guess than one of that very name in another block
+_MAX_ATTEMPTS = 8  # each drops all values found wrong; a second is needed only if one of these hid another
+_ALIKE = 0.7  # below this similarity, a key of this block is a worse guess than the same word in another block
 _MOST_HINTS = 200  # looking for similar keys is slow, and a file with more unknown keys is no configuration
-# What people call a key elsewhere, and where it stands here.
+# Names that keys have elsewhere, and the keys for them here.
 SYNONYMS: Mapping[str, str] = {
     "mps": "pcie.max_payload", "max_payload_size": "pcie.max_payload", "mrrs": "pcie.max_read_request",
     "rcb": "pcie.read_completion_boundary", "gen": "pcie.generation", "speed": "pcie.generation",
@@ -57,7 +57,7 @@ SYNONYMS: Mapping[str, str] = {
 
 
 def check_is_mapping(document: Document) -> None:
-    """Raise InputError where a document holds something else than keys with values, or is another kind of file."""
+    """Raise InputError if a document is not a mapping, or is another kind of file, such as a sweep."""
     if isinstance(document.data, dict):
         for own_keys, kind in _OTHER_KINDS:
             if any(key in own_keys for key in document.data):
@@ -72,9 +72,9 @@ def check_is_mapping(document: Document) -> None:
 
 @dataclass(frozen=True)
 class Examined:
-    """What became of a document: its configuration, where one could be made, and what is wrong.
+    """The outcome of examining a document: its configuration, None if none could be made, and what is wrong.
 
-    `problems`: of single keys and values. `contradictions`: between values that each could stand.
+    `problems`: wrong keys and values. `contradictions`: values that are valid each, but not together.
     """
 
     config: Config | None
@@ -82,16 +82,17 @@ class Examined:
     contradictions: list[Problem]
 
     def sound_config(self) -> Config:
-        """Return the configuration; InputError with all that is wrong."""
+        """Return the configuration; raise InputError with all that is wrong, if anything is."""
         raise_problems([*self.problems, *self.contradictions])
         assert self.config is not None
         return self.config
 
 
 def examine(document: Document, base_directory: str, *, is_running: bool = False) -> Examined:
-    """Make the configuration of a document whose data is a mapping, and which is changed; find all that is wrong.
+    """Make the configuration of a document, and find all that is wrong; its data, a mapping, are changed in place.
 
-    `is_running`: a run under way is to have it, whose load goes on with the stations that were in use as it began.
+    `is_running`: it is for a run under way, whose stations in use stay as they were at the start; of the load only what
+    may change in mid-run is checked (`check_load`).
     """
     apart = split_servers(document)
     problems = list(document.problems)
@@ -120,7 +121,7 @@ def examine(document: Document, base_directory: str, *, is_running: bool = False
 
 @dataclass
 class _Made:
-    """What a document became: with all filled in, its configuration without wrong values, and what is wrong."""
+    """A document with derived keys filled in, its configuration without wrong values (or None), and what is wrong."""
 
     document: Document
     config: Config | None
@@ -149,7 +150,7 @@ def _part_of(one: ServerDocument, at: int, base_directory: str, n_before: int, v
 
 
 def _validate(document: Document, made: _Made, fill_in: Callable[[Document], dict[str, Any]]) -> None:
-    """Make the configuration with all wrong values left out; none if that is impossible."""
+    """Make the configuration with all wrong values left out; leave it None if that is impossible."""
     kept, data = document, made.document.data
     for attempt in range(_MAX_ATTEMPTS):
         try:
@@ -166,13 +167,13 @@ def _validate(document: Document, made: _Made, fill_in: Callable[[Document], dic
 
 
 def _without(data: dict[str, Any], paths: list[KeyPath], dropped: set[KeyPath]) -> dict[str, Any]:
-    """Return a copy of `data` without the values at `paths`, each with as much around it as a list needs to lose."""
+    """Return a copy of `data` without the values at `paths`; `dropped` collects the paths that were deleted."""
     copy: dict[str, Any] = plain_data(data)
     gone: set[KeyPath] = set()
     for path in paths:
         if is_within(path, gone):
             continue
-        # The key itself, unless it is missing or stands in a list: then the nearest key around it.
+        # The key itself; if it is missing or in a list, the nearest enclosing key.
         around = (path[:length] for length in range(len(path), 0, -1))
         gone.update(itertools.islice((candidate for candidate in around if _drop(copy, candidate)), 1))
     dropped |= gone
@@ -203,7 +204,7 @@ class Complaints:
 def complaints_from(error: ValidationError, document: Document) -> Complaints:
     """Return what to say of pydantic's errors on a document.
 
-    A value that was not written, but follows from a written one that is wrong, is no problem of its own.
+    A wrong derived value is reported only if no written value is wrong; otherwise it follows from that one.
     """
     found = Complaints([], [], [])
     derived: list[Problem] = []
@@ -266,9 +267,9 @@ def _key_hint(path: KeyPath) -> str:
 def cross_check(
     config: Config, findings: Findings, parts: Sequence[Part], known: Sequence[Problem], is_running: bool
 ) -> list[Problem]:
-    """Return all contradictions between keys, and what the parts' findings have already, without what is `known`.
+    """Return all contradictions between keys, and the problems already in the parts' findings, less those `known`.
 
-    `findings`: those of the whole system; without servers they are those of the only part too.
+    `findings`: of the whole system; without servers the only part has the same.
     """
     for part in parts:
         for check in (
@@ -303,7 +304,7 @@ def cross_check(
 
 
 def _problems_of_servers(parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:
-    """Return what the parts' findings are; those of some servers about the file's own blocks have a name beside."""
+    """Return the parts' problems; one with the file's common blocks names its server, unless all servers have it."""
     lines = {problem.line for problem in known}
     found = [(part, problem) for part in parts for problem in dict.fromkeys(part.findings.problems)]
     n_servers = Counter(problem.line for _, problem in found)

@@ -1,4 +1,4 @@
-"""Check access lists and guards: that what an entry asks for can be in one frame, and that guards have addresses."""
+"""Check access lists and guards: that some frame can match each entry, and that guarded stations have addresses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_access_lists(config: Config, findings: Findings) -> None:
 
 
 def _check_packet_keys(config: Config, entry: AclEntry, path: KeyPath, findings: Findings) -> None:
-    """Check that what an entry asks for behind the type can be in one frame."""
+    """Check that some frame can match all of an entry's keys for what follows the EtherType."""
     asked = entry.asked_packets
     for names, protocols, words in (
         (("source_port", "destination_port"), WITH_PORTS, "tcp, udp or sctp"),
@@ -63,7 +63,7 @@ def _check_packet_keys(config: Config, entry: AclEntry, path: KeyPath, findings:
 
 
 def _why_apart(entry: AclEntry) -> str:
-    """Say what an entry's keys want of a frame that no frame has."""
+    """Say which packet type each key of an entry needs, to explain why no frame matches them all."""
     wanted: dict[str, str] = {}
     if entry.ethertype is not None:
         wanted["ethertype"] = f"0x{entry.ethertype:04x}"

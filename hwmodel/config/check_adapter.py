@@ -1,4 +1,4 @@
-"""Check each adapter by itself: its link, its device, and that what rings batch can come together."""
+"""Check each adapter by itself: its link, its device's limits, and that its rings can hold full batches."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _check_ring_range(config: Config, findings: Findings, name: str, device: Dev
                 "nic.preset",
             )
         elif ring % device.ring_step:
-            below = ring - ring % device.ring_step  # which is a length, as the shortest and the longest are
+            below = ring - ring % device.ring_step  # a valid length: the shortest and longest are multiples too
             findings.add(
                 f"{ring} is no multiple of {device.ring_step}, as rings of the {name} are; {below} and "
                 f"{below + device.ring_step} are (nic.preset: null has no such limit)",
@@ -183,7 +183,7 @@ def _check_tables(config: Config, findings: Findings, name: str, device: Device)
 
 
 def _check_descriptors(config: Config, findings: Findings, name: str) -> None:
-    """Refuse what none of the devices with a preset has: they are Intel's, and alike in this."""
+    """Report descriptor and doorbell formats that no preset's device has: all are Intel's, and alike in this."""
     nic = config.nic
     source = f"{_SOURCE_OF_I40E if name == 'XL710' else _SOURCE_OF_IXGBE}; nic.preset: null has no such limit"
     if nic.tx_descriptor_bytes != DESCRIPTOR_BYTES:
@@ -247,7 +247,7 @@ def check_rings(config: Config, findings: Findings) -> None:
 
 
 def _check_batches(config: Config, findings: Findings, driver: str) -> None:
-    """Check the batches of one driver, and the adapter's with them; `driver`: where its keys stand."""
+    """Check the batches of one driver, and the adapter's with them; `driver`: the key of its block."""
     for ring_key, batch_keys in (("nic.tx_ring", _TX_BATCHES), ("nic.rx_ring", _RX_BATCHES)):
         ring = _value(config, ring_key)
         too_large = [key for key in batch_keys if _value(config, key) >= ring]
@@ -263,12 +263,12 @@ def _check_batches(config: Config, findings: Findings, driver: str) -> None:
 
 
 def _of_driver(key: str, driver: str) -> str:
-    """Return where a key of `driver` stands for this driver; other keys are everybody's."""
+    """Return a key of `driver` as this driver's own, like driver.vms.vf1; other keys are the same for all."""
     return f"{driver}{key.removeprefix('driver')}" if key.startswith("driver.") else key
 
 
 def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, driver: str) -> None:
-    """Find rings that fill with descriptors each of which waits for a batch that cannot complete any more."""
+    """Find rings that can stop for ever: full of descriptors, all waiting for batches that can no longer fill."""
     nic = config.nic
     keys: tuple[str, ...]
     if ring_key == "nic.tx_ring":
@@ -276,7 +276,7 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, d
         first = 1 if is_timed else nic.tx_writeback_batch
         interrupt = max(config.driver.tx_interrupt_batch, 1)
         held, needed = most_held(first, interrupt, 1), 1
-        if config.sends_cut_by is not None:  # of as many descriptors as a send has at once
+        if config.sends_cut_by is not None:  # the next step needs room for all slots of a send
             held, needed = first - 1 + interrupt - 1, slots_of_send(config)
         keys = ("nic.tx_writeback_batch", "driver.tx_interrupt_batch")
     else:
@@ -308,7 +308,7 @@ def _check_caches(config: Config, findings: Findings) -> None:
 
 
 def _check_thresholds(config: Config, findings: Findings) -> None:
-    """Check what data sheets and drivers say of thresholds, and that batches which are written too say the same."""
+    """Check thresholds against data sheets and drivers, and that batches written beside them agree with them."""
     nic = config.nic
     sent = nic.txdctl
     if sent is not None and sent.pthresh + sent.wthresh > nic.descriptor_cache:
@@ -343,7 +343,7 @@ def _check_thresholds(config: Config, findings: Findings) -> None:
 
 
 def _check_packet_buffers(config: Config, findings: Findings) -> None:
-    if config.switches_in_memory:  # frames pass no buffer of the adapter
+    if config.switches_in_memory:  # no frame enters the adapter's buffers
         return
     n_bytes, length_key = longest_frame(config, at_adapter=True)
     for key, buffer_bytes in (

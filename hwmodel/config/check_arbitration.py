@@ -69,7 +69,7 @@ def _check_unused(config: Config, findings: Findings) -> None:
 
 
 def _check_shares(arbitration: TransmitArbitration, findings: Findings) -> None:
-    """Check that each class has a share, and all of them 100 percent."""
+    """Check that each class has a share, and that percentages add up to 100."""
     by_credits = [each.refill is not None and each.most is not None for each in arbitration.classes]
     for number, each in enumerate(arbitration.classes):
         if each.percent is None and not by_credits[number] and each.strict != "link":
@@ -100,7 +100,7 @@ def _no_class(number: int, arbitration: TransmitArbitration) -> str:
 
 
 def _check_stations(config: Config, arbitration: TransmitArbitration, findings: Findings) -> None:
-    """Check that the classes of stations are there, and that each has a queue."""
+    """Check that the classes that stations name exist, and that each has a queue at its station."""
     n_queues = config.nic.queues_per_vf
     for port in config.switch.ports:
         for at, number in enumerate(port.classes or ()):
@@ -117,7 +117,7 @@ def _check_stations(config: Config, arbitration: TransmitArbitration, findings: 
 
 
 def _check_weights(config: Config, findings: Findings) -> None:
-    """Check that the credits which weights lead to fit into a register."""
+    """Check that credits derived from weights fit into their register."""
     ports = config.switch.ports
     for port, own in zip(ports, config.switch.pool_credits(), strict=True):
         if own.refill > MOST_REFILL:
@@ -134,7 +134,7 @@ def _check_weights(config: Config, findings: Findings) -> None:
 def _check_guarantees(config: Config, arbitration: TransmitArbitration, findings: Findings) -> None:
     """Check that a class's share has room for what is guaranteed to stations that send in it alone.
 
-    Where classes go before others shares do not follow from percentages, and nothing is said.
+    With strict-priority classes, shares do not follow from percentages, so nothing is reported.
     """
     if any(each.strict != "none" for each in arbitration.classes):
         return

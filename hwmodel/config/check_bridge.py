@@ -44,7 +44,7 @@ def check_bridge(config: Config, findings: Findings, parts: Sequence[Part]) -> N
 
 
 def check_bridge_kind(config: Config, part: Part) -> None:
-    """Check that an adapter tags its frames where its bridge relies on it, and else does not."""
+    """Check that adapters tag frames (VN-Tag, E-TAG) at a controlling bridge, and do not at a learning one."""
     mode = part.server.config.switch.mode
     for bridge in bridges_at(config, part.server):
         keys = ("switch.mode", (*bridge.path, "kind"))
@@ -69,8 +69,8 @@ def _check_ports(
 ) -> None:
     """Check ports against the adapters at them: wires with one end, or with ends of different rates.
 
-    `ends`: the keys that say which bridges' ports wires join, None where one of them is wrong: then a port that leads
-    nowhere may be its other end.
+    `ends`: the keys that join bridges' ports by wires; None if one of them is wrong, since a port that leads nowhere
+    may then be meant as the other end of its wire.
     """
     by_port = {wire: part for part in parts for wire in part.server.wires}
     for name, port in bridge.settings.ports.items():
@@ -99,7 +99,7 @@ def _check_ports(
 
 
 def _check_buffer(bridge: NamedBridge, parts: Sequence[Part]) -> None:
-    """Report the first station whose longest frame finds no room in a bridge or in an extender, ever."""
+    """Report the first station whose longest frame exceeds the buffer of a bridge, or of an extender on its way."""
     settings = bridge.settings
     for part in parts:
         switch = part.server.config.switch
@@ -124,7 +124,7 @@ def _check_buffer(bridge: NamedBridge, parts: Sequence[Part]) -> None:
 
 
 def check_service_levels(bridge: NamedBridge, name: str, part: Part | None, findings: Findings) -> None:
-    """Check the service levels of a port; `part`: of the server at it, None outside."""
+    """Check the service levels of a port; `part`: the server at it, None for the port to the outside."""
     port = bridge.settings.ports[name]
     path: KeyPath = (*bridge.path, "ports", name, "s_channels")
     if not port.s_channels:
@@ -174,7 +174,7 @@ def _check_queues(bridge: NamedBridge, name: str, part: Part, findings: Findings
 
 
 def check_translation(port: BridgePort, path: KeyPath, part: Part | None, findings: Findings) -> None:
-    """Check the VLANs that a port translates; `part`: of the server at it, None outside."""
+    """Check the VLANs that a port translates; `part`: the server at it, None for the port to the outside."""
     path = (*path, "translate")
     if not port.translate:
         return
@@ -200,7 +200,7 @@ def check_translation(port: BridgePort, path: KeyPath, part: Part | None, findin
 
 
 class _Behind(NamedTuple):
-    """A port or an extender, at a key, and what it is behind."""
+    """A port or an extender, the path of its key, and what it is behind."""
 
     name: str
     path: KeyPath
@@ -275,7 +275,7 @@ def _check_ends(
 
 
 def _below_each_port(bridge: NamedBridge, parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
-    """Give for each port of the bridge that leads to an extender that extender and the servers below it."""
+    """Yield each extender that is directly at a port of the bridge, with the servers below it."""
     below: dict[str, list[Part]] = {}
     for part in parts:
         ways = (bridge.settings.above(wire) for wire in part.server.wires if wire in bridge.settings.ports)
@@ -285,7 +285,7 @@ def _below_each_port(bridge: NamedBridge, parts: Sequence[Part]) -> Iterator[tup
 
 
 def _check_tags(bridge: NamedBridge, extender: str, parts: Sequence[Part]) -> None:
-    """Check that all below a port of the bridge have tags of one kind, and no two stations one interface."""
+    """Check that all servers below one port use one kind of tag, and that no two stations share an interface number."""
     modes: dict[ModeName, Part] = {part.server.config.switch.mode: part for part in reversed(parts)}
     tagged = [modes[mode] for mode in TAG_MODES if mode in modes]
     if len(tagged) > 1:
@@ -310,7 +310,7 @@ def _check_tags(bridge: NamedBridge, extender: str, parts: Sequence[Part]) -> No
                     part.findings.station(port.name, key),
                     besides=[(*bridge.path, "extenders")],
                 )
-                break  # the others of this server are likely to be of the same mistake
+                break  # this server's other stations are likely to clash for the same reason
 
 
 def _tag_name(part: Part) -> str:
@@ -327,11 +327,11 @@ class End(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Return what it is called in the system: left.trunk."""
+        """Return the port's name in the system: left.trunk."""
         return f"{self.bridge.name}.{self.port_name}"
 
     def path(self, *keys: str) -> KeyPath:
-        """Return the path of one of its keys, or its own."""
+        """Return the path of the port's entry, or of a key in it."""
         return (*self.bridge.path, "ports", self.port_name, *keys)
 
 
@@ -339,7 +339,7 @@ Wires = Sequence[tuple[End, End]]
 
 
 def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> Wires | None:
-    """Check the block `bridges`; return the wires between bridges, None where one of them has a wrong end."""
+    """Check the block `bridges`; return the wires between bridges, None if names or ends are too wrong to tell them."""
     if not config.bridges:
         return []
     if config.bridge is not None:
@@ -377,7 +377,7 @@ def check_joined(config: Config, findings: Findings, parts: Sequence[Part]) -> W
 
 
 def ends_of(bridge: NamedBridge) -> list[KeyPath]:
-    """Return the keys that say where ports lead."""
+    """Return the paths of the keys by which a bridge's ports lead to other bridges."""
     return [end.path("to") for end in _ends_at(bridge)]
 
 
@@ -388,9 +388,9 @@ def _ends_at(bridge: NamedBridge) -> Iterator[End]:
 
 
 def _have_names(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequence[Part]) -> bool:
-    """Find names that two have: bridges, their extenders, servers; extenders and servers are another check's.
+    """Report names used twice among bridges, extenders and servers; an extender against a server is another check's.
 
-    Return whether each bridge has one of its own, by which wires can be told.
+    Return whether the bridges' names are unique, since wires name their ends by them.
     """
     servers = {part.server.host for part in parts}
     taken: dict[str, str] = {}
@@ -410,7 +410,7 @@ def _have_names(bridges: Sequence[NamedBridge], findings: Findings, parts: Seque
 
 
 def _check_places(bridges: Sequence[NamedBridge], findings: Findings, parts: Sequence[Part]) -> None:
-    """Check that each server, and who is outside, is at one bridge."""
+    """Check that each wire of a server, and the outside, ends at exactly one bridge."""
     several = {wire for part in parts for wire in part.server.wires if len(part.server.wires) > 1}
     for name in (*(wire for part in parts for wire in part.server.wires), OUTSIDE):
         whose, what = (f"port {name}", "a port") if name in several else (f"server {name}", "an adapter")
@@ -432,7 +432,7 @@ def _check_places(bridges: Sequence[NamedBridge], findings: Findings, parts: Seq
 def _why_wrong(
     end: End, ends: dict[str, End], bridges: Sequence[NamedBridge], servers: set[str]
 ) -> tuple[KeyPath, str] | None:
-    """Return what is wrong with where a port leads to, with the key; None where it is the other end of a wire."""
+    """Return the key and the mistake in where a port leads; None if to no bridge, or to a port that leads back."""
     to = end.port.to
     if to is None:
         return None
@@ -459,7 +459,7 @@ def _who_is_at(port_name: str) -> str:
 
 
 def _check_settings(end: End, findings: Findings) -> None:
-    """Find what a port to another bridge has not."""
+    """Report settings that a port to another bridge cannot have."""
     port = end.port
     for key, is_set, message in (
         ("hairpin", bool(port.hairpin), "what comes from a bridge does not go back there; hairpin is for adapters"),
@@ -484,9 +484,9 @@ def _check_equal(one: End, other: End, findings: Findings) -> None:
 
 
 def check_tree(bridges: Sequence[NamedBridge], wires: Wires, findings: Findings, *, is_sound: bool) -> None:
-    """Check that wires join all bridges, and no two in two ways; report each loop at the wire that closes it.
+    """Check that wires join all bridges into one tree; report each loop at the wire that closes it.
 
-    `is_sound`: nothing else is wrong with them, so that a wire that is missed was not written.
+    `is_sound`: nothing else is wrong with the bridges, so that a missing wire is really one that was not written.
     """
     beyond: dict[str, list[tuple[End, End]]] = {bridge.name: [] for bridge in bridges}
     for one, other in wires:
@@ -522,7 +522,7 @@ def check_tree(bridges: Sequence[NamedBridge], wires: Wires, findings: Findings,
 
 
 def _way_between(beyond: dict[str, list[tuple[End, End]]], start: str, end: str) -> list[tuple[End, End]] | None:
-    """Return the wires from one bridge to another, None where there is no way."""
+    """Return the wires on the way from one bridge to another, None if nothing joins them."""
     ways: dict[str, list[tuple[End, End]]] = {start: []}
     waiting = [start]
     while waiting:

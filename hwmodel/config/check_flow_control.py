@@ -24,7 +24,7 @@ OF_CLASSES = ("parts_bytes", "headroom_bytes", "low_water_bytes")
 
 
 def check_flow_control(config: Config, findings: Findings) -> None:
-    """Check when the adapter stops who sends to it."""
+    """Check `nic.flow_control`: when the adapter pauses those who send to it."""
     control = config.nic.flow_control
     if control is None:
         return
@@ -83,7 +83,7 @@ def _check_lengths(config: Config, control: FlowControl, findings: Findings) -> 
 
 
 def _check_marks(config: Config, control: FlowControl, findings: Findings) -> None:
-    """Check that each part has room for a frame below its high mark, and that its low mark is below that."""
+    """Check for each part of the Rx buffer that the longest frame fits below XOFF, and that XON is below XOFF."""
     longest = config.switch.longest_frame_bytes - FCS_BYTES
     rows = zip(parts_of(config), headrooms_of(config), high_marks_of(config), low_marks_of(config), strict=True)
     for number, (part, headroom, high, low) in enumerate(rows):
@@ -145,7 +145,7 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
 
 
 def _check_beside(bridge: NamedBridge, path: KeyPath, findings: Findings) -> None:
-    """Check that nothing else of a bridge schedules its ports, or shares its buffer."""
+    """Check that no other setting of a bridge schedules its ports, or shares its buffer among them."""
     settings = bridge.settings
     if settings.extenders or settings.kind == "controlling":
         findings.add("flow control is for bridges of kind: learning, without extenders", path, (*bridge.path, "kind"))
@@ -184,7 +184,7 @@ def _check_marks_of_bridge(
 
 
 def check_control_frames(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Check that control frames from outside come where no bridge stands."""
+    """Report control frames from outside (`received`) if there is a bridge, since that sends its own."""
     for part in parts:
         control = part.server.config.nic.flow_control
         if control is not None and control.received and bridges_of(config):
@@ -197,7 +197,7 @@ def check_control_frames(config: Config, findings: Findings, parts: Sequence[Par
 
 
 def _check_received(config: Config, control: FlowControl, findings: Findings) -> None:
-    """Check control frames from outside: there is no bridge, they are in order, and name what there is."""
+    """Check control frames from outside: in order of time, with priorities only for PFC, and at ports that exist."""
     before_fs = 0
     for at, one in enumerate(control.received):
         place = (*CONTROL, "received", at)

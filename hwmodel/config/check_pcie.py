@@ -22,12 +22,12 @@ from .pcie_switches import buses_of
 from .pcie_tree import ROOT, PcieTree, SwitchCredits, TreeSwitch, way_to_root
 from .scenario import leaves
 
-MOST_SWITCHES = 32  # of all servers together, that a run has room for
-# What the links of one root port have in common: sizes that the host sets, and what the root port itself grants.
+MOST_SWITCHES = 32  # in all servers' trees together; a run has room for no more
+# Keys that all adapters behind one root port share: sizes that the host sets, and what the root port itself grants.
 _ALIKE = ("max_payload", "dllp_model", "credits.ph", "credits.pd", "credits.nph", "credits.return")
-# What the hosts' parts of one adapter have in common: its link to the switch.
+# Keys that all hosts of a shared adapter agree on: those of its link to the switch.
 ALIKE_OF_HOSTS = ("generation", "lanes", "propagation", "max_payload", "dllp_model")
-INSTEAD = {  # on a bus
+INSTEAD = {  # what a bus has in place of these keys
     "lanes": "a bus has no lanes: its width is pcie.bus.width_bits, 32 or 64",
     "generation": "a bus has no generation: its rate is pcie.bus.clock_mhz, with its kind",
 }
@@ -70,7 +70,7 @@ def _check_slots(tree: PcieTree, path: KeyPath, adapters: Sequence[str], finding
 
 
 def _check_switches(tree: PcieTree, path: KeyPath, findings: Findings) -> None:
-    """Find switches with two upper ports, behind nothing that is there, in loops, and with nothing behind them."""
+    """Report switches listed twice, unknown names in `behind`, loops, and switches with nothing behind them."""
     seen: dict[str, TreeSwitch] = {}
     for at, one in enumerate(tree.switches):
         before = seen.setdefault(one.name, one)
@@ -108,11 +108,11 @@ def _check_loops(tree: PcieTree, path: KeyPath, findings: Findings) -> None:
 
 
 def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: Findings) -> None:
-    """Check the adapters behind switches: what those of one root port have in common, and what has room in credits."""
+    """Check adapters behind switches: settings that those of one root port must share, and credits that hold a TLP."""
     of_root: dict[str, tuple[str, Part]] = {}
     for name, part in own.items():
         over, pcie = tree.switches_over(name), part.server.config.pcie
-        if name not in tree.slots:  # whose key is wrong
+        if name not in tree.slots:  # reported by `_check_slots`
             continue
         _check_tags(part, tree.slots[name].generation, "slot", (*path, "slots", name, "generation"))
         if not over:
@@ -137,7 +137,7 @@ def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: 
 
 
 def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str, Part], findings: Findings) -> None:
-    """Report a switch that never takes the longest TLP of some adapter below it."""
+    """Report a switch with too few data credits for the longest TLP of some adapter below it."""
     for name, part in own.items():
         max_payload_bytes = part.server.config.pcie.max_payload_bytes
         short = " and ".join(short_credits(one.credits, max_payload_bytes))
@@ -150,7 +150,7 @@ def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str
 
 
 def short_credits(credits: SwitchCredits, max_payload_bytes: int) -> Iterator[str]:
-    """Give those data credits of a switch's port that the longest TLP finds too few."""
+    """Yield, as name and number, those data credits of a switch's port that are too few for the longest TLP."""
     for name in ("pd", "cpld"):
         granted = getattr(credits, name)
         if granted * CREDIT_DATA_BYTES < max_payload_bytes:
@@ -158,7 +158,7 @@ def short_credits(credits: SwitchCredits, max_payload_bytes: int) -> Iterator[st
 
 
 def _check_tags(part: Part, newest: int | None, what: str, path: KeyPath) -> None:
-    """Check the reads under way of an adapter on a link that may be of an older generation than its own."""
+    """Check an adapter's tags against its link, whose generation may be older than the adapter's."""
     pcie = part.server.config.pcie
     generation = min(pcie.generation, newest or pcie.generation)
     if pcie.tags > most_tags(generation):
@@ -169,7 +169,7 @@ def _check_tags(part: Part, newest: int | None, what: str, path: KeyPath) -> Non
 
 
 def _unlike(first: Part, part: Part, keys: Sequence[str]) -> Iterator[tuple[str, object, object]]:
-    """Give the keys of `pcie` in which an adapter differs from the first, with what the first has, and what it has."""
+    """Yield those of `keys` in which the `pcie` of two parts differ, with the first part's value and the other's."""
     theirs, ours = (dict(leaves(each.server.config.resolved()["pcie"])) for each in (first, part))
     yield from ((key, theirs.get(key), ours.get(key)) for key in keys if theirs.get(key) != ours.get(key))
 
@@ -270,7 +270,7 @@ def _check_pci_x(config: Config, findings: Findings) -> None:
 
 
 def check_buses(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Check what the adapters of each bus have in common, and that nothing of it changes in mid-run."""
+    """Check that the adapters of each bus agree on its settings, and that a system with a bus has no scenario."""
     buses = buses_of(part.server for part in parts)
     for one in buses:
         first, *others = (parts[at] for at in one.members)

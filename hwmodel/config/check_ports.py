@@ -1,4 +1,4 @@
-"""Check an adapter's Ethernet ports: that those that keys name are there, and that what is joined is at one port."""
+"""Check an adapter's Ethernet ports: that each port named exists, and that what belongs together is at one port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .system import Domain, apart_ports, bridges_of, domains_of, own_uplinks, po
 
 
 def check_ports(config: Config, findings: Findings) -> None:
-    """Check the `port` block, and at which port each station and what names stations is."""
+    """Check the `port` block, and that stations, and the two ends of each mirror, are at possible ports."""
     _check_device(config, findings)
     _check_down(config, findings)
     _check_stations(config, findings)
@@ -26,7 +26,7 @@ def _there_is(config: Config) -> str:
 
 
 def check_port_name(config: Config, findings: Findings, name: str, path: KeyPath) -> bool:
-    """Check that the adapter has an Ethernet port of a name, which the key at `path` says; return whether it has."""
+    """Report a port name, written at `path`, that the adapter does not have; return whether it has it."""
     is_there = name in ethernet_ports(config.port.count)
     if not is_there:
         findings.add(f"there is no port {name}; {_there_is(config)}", path, "port.count")
@@ -78,7 +78,7 @@ def _check_stations(config: Config, findings: Findings) -> None:
 
 
 def _check_mirrors(config: Config, findings: Findings) -> None:
-    """Report copies for a station at another port: its switch does not see those frames."""
+    """Report mirrors across Ethernet ports: each port has a switch of its own, which sees no other port's frames."""
     ports = {port.name: port.port for port in config.switch.ports}
     for at, mirror in enumerate(config.switch.mirrors):
         if mirror.source is None or mirror.source == UPLINK:
@@ -94,7 +94,7 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
 
 
 def check_port_system(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Check that flows stay at one port, and that patterns can run there, where no bridge joins the ports' wires."""
+    """Check, if no bridge joins the ports' wires, that each flow stays at one port, and the pattern can run there."""
     for part in parts:
         if part.server.config.has_virtual_switch and len(parts) > 1:
             part.findings.add(
@@ -130,7 +130,7 @@ def _check_flows(config: Config, findings: Findings) -> None:
         if wrong or ports[0] == ports[1] or "" in ports:
             continue
         if is_uplink(source) and is_uplink(target):
-            continue  # reported with all that do not meet the adapter
+            continue  # reported with all flows that do not meet the adapter (`check_workload`)
         findings.add(
             f"{source} is at {ports[0]} and {target} at {ports[1]}: nothing outside joins the two ports' wires "
             f"(bridge: {{}} does; flows from {source} to {ports[0]}.{UPLINK} and from {ports[1]}.{UPLINK} to {target} "
@@ -143,7 +143,7 @@ def _check_flows(config: Config, findings: Findings) -> None:
 
 
 def _check_pattern(config: Config, findings: Findings, domains: Sequence[Domain]) -> None:
-    """Report patterns for which the VFs at some port, or at all, are too few or not even."""
+    """Report a pattern that needs an even number of VFs at each port, or two VFs or more at some port."""
     pattern = config.workload.pattern
     if pattern is None or pattern == "flows":
         return

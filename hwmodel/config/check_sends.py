@@ -12,11 +12,11 @@ from .model import Config
 from .workload import lengths_of_send
 
 _SEGMENT = "workload.segment_bytes"
-_MOST_TX_BUFFER_BYTES = 4 << 20  # for whose frames of 64 B of payload the adapter's queues have room
+_MOST_TX_BUFFER_BYTES = 4 << 20  # full of frames with 64 B of payload, for which the model's queues have room
 
 
 def check_sends(config: Config, findings: Findings) -> None:
-    """Check what an adapter makes of sends, and of received frames."""
+    """Check that the adapter can cut sends (TSO), and can coalesce or split received frames as configured."""
     if config.sends_cut_by == "adapter":
         if not config.nic.tso:
             findings.add(
@@ -76,7 +76,7 @@ def _check_lengths(config: Config, findings: Findings) -> None:
 
 
 def _check_rings(config: Config, findings: Findings) -> None:
-    """Check that all descriptors of a send come together in a ring, and in its cache."""
+    """Check that all descriptors of a send fit into a Tx ring, and into its descriptor cache."""
     nic, n = config.nic, descriptors_of_send(config)
     if n > nic.tx_ring - 1:
         findings.add(
@@ -109,7 +109,7 @@ def _check_uplink_ring(config: Config, findings: Findings) -> None:
 
 
 def _check_tx_buffer(config: Config, findings: Findings) -> None:
-    """Check that what one pick takes of a send fits: a frame, and those that its last read brings whole."""
+    """Check that the Tx buffer holds what one pick takes of a send: a frame, and those whole in its last read."""
     workload, nic = config.workload, config.nic
     assert workload.segment_bytes and workload.mss_bytes and workload.header_bytes, "they are filled in together"
     most = 1 + (config.pcie.max_read_request_bytes - 1) // workload.mss_bytes

@@ -54,7 +54,7 @@ def _check_drops(config: Config, findings: Findings) -> None:
 
 
 def check_core(config: Config, findings: Findings, core: int, *keys: KeyPath) -> None:
-    """Check that the host has a core, which the first of `keys` that was written says."""
+    """Report a core that the host does not have, at the first of `keys` that was written."""
     if core >= config.host.cores:
         message = f"there is no core {core}; host.cores is {config.host.cores}, from 0 on"
         findings.add(message, *keys, "host.cores")
@@ -162,7 +162,7 @@ def _check_lists(config: Config, steering: Steering, device: Device | None, find
 
 
 def _fullest(config: Config, filters: Sequence[Any]) -> tuple[int, str]:
-    """Return how many filters the port has that has most of them, and where that is, of several ports."""
+    """Return the most filters at any one Ethernet port, and words for that port, empty if there is only one."""
     n_filters, port = max(
         (len(at_pools(filters, {station.name for station in config.switch.at_port(port).ports})), port)
         for port in config.port.names
@@ -171,7 +171,7 @@ def _fullest(config: Config, filters: Sequence[Any]) -> tuple[int, str]:
 
 
 def _check_pairs(filters: Sequence[Any], at: KeyPath, findings: Findings) -> None:
-    """Report filters that match the same frames as one before: the later one never counts, or contradicts it."""
+    """Report filters that match the same frames as an earlier one: the later one is redundant, or contradicts it."""
     seen: dict[object, tuple[int, Any]] = {}
     for index, one in enumerate(filters):
         matched = one.model_dump(exclude={"queue"})
@@ -280,7 +280,7 @@ def _check_same_fields(
 
 
 def _check_memory(config: Config, device: Device | None, director: FlowDirector, findings: Findings) -> None:
-    """Report an Rx buffer that leaves the filters no room in the device's."""
+    """Report an Rx buffer that, together with the filters' memory, exceeds the device's."""
     if device is None:
         return
     whole = parse_bytes(str(device.values["nic"]["rx_buffer"]))

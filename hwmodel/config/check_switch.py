@@ -88,7 +88,7 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
 
 
 def _check_guarantees(config: Config, findings: Findings) -> None:
-    """Check that each Ethernet port can keep what is guaranteed, and that no station is held below it."""
+    """Check that guarantees fit into the rate of each Ethernet port, and that no rate limit is below a guarantee."""
     totals_bps: dict[str | None, int] = {}
     for port in config.switch.ports:
         if port.min_rate_bps is None:
@@ -170,7 +170,7 @@ def _check_names(config: Config, findings: Findings) -> None:
 
 def _check_macs(config: Config, findings: Findings) -> None:
     owners: dict[int, list[tuple[str, set[int], int]]] = {}
-    ports = {port.name: port.port for port in config.switch.ports}  # each with a switch of its own
+    ports = {port.name: port.port for port in config.switch.ports}  # each Ethernet port has a switch of its own
     for port in config.switch.ports:
         for index, mac in enumerate(dict.fromkeys(port.macs)):
             for other, other_vlans, other_index in owners.get(mac, []):
@@ -223,7 +223,7 @@ def _check_s_channels(config: Config, findings: Findings) -> None:
 
 
 def check_servers(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
-    """Check that no two servers have a name, each VM a core, and no two of all stations an address in a VLAN."""
+    """Check that names of servers and adapters, and addresses in a VLAN, are unique, and cores of a host enough."""
     seen: set[str] = set()
     for index, entry in enumerate(config.servers):
         if entry.name in seen:
@@ -241,7 +241,7 @@ def check_servers(config: Config, findings: Findings, parts: Sequence[Part]) -> 
 
 
 def _check_cores(parts: Sequence[Part]) -> None:
-    """Report servers with several adapters that have fewer cores than VMs: a core serves those of one adapter."""
+    """Report servers with several adapters and fewer cores than VMs: a core serves the VMs of one adapter only."""
     for host, group in groupby(parts, key=lambda part: part.server.host):
         of_host = list(group)
         n_cores, n_vms = of_host[0].server.config.host.cores, sum(part.server.config.nic.vfs for part in of_host)
@@ -290,7 +290,7 @@ def _absent(name: str, server: Server) -> str:
 
 
 def _check_macs_of_wires(config: Config, parts: Sequence[Part]) -> None:
-    """Report addresses that stations at two wires to bridges have; those at one port are another check's."""
+    """Report MAC addresses that stations behind different wires share; for those at one port see `_check_macs`."""
     owners: dict[int, list[tuple[str, str, frozenset[int]]]] = {}
     for part in parts if bridges_of(config) else ():
         there = (None, *ethernet_ports(part.server.config.port.count))

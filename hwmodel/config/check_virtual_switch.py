@@ -1,4 +1,4 @@
-"""Check what goes with a virtual switch in the host's memory and with a bond of its uplink, and what they have not."""
+"""Check a virtual switch in the host's memory and a bond of its uplink, and settings that do not go with them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
     if own is None:
         return
     _check_cores(config, own, findings)
-    if config.has_virtual_switch:  # else `hwmodel compare` may ask for it
+    if config.has_virtual_switch:  # otherwise VMs do not use it, but `hwmodel compare` may
         _check_wire(config, own, findings)
         _check_beside(config, own, findings)
         _check_switch(config, own, findings)
@@ -74,7 +74,7 @@ def _check_beside(config: Config, own: VirtualSwitch, findings: Findings) -> Non
 
 
 def _check_wildcards(config: Config, own: VirtualSwitch, findings: Findings) -> None:
-    """Report wildcards by stations where rules tell connections between two stations apart."""
+    """Report `wildcard_match: ends` if access rules tell connections between the same two stations apart."""
     if own.flow_cache is None or own.flow_cache.wildcard_match != "ends":
         return
     key = "host.virtual_switch.flow_cache.wildcard_match"
@@ -97,7 +97,7 @@ def _check_wildcards(config: Config, own: VirtualSwitch, findings: Findings) -> 
 
 
 def _check_switch(config: Config, own: VirtualSwitch, findings: Findings) -> None:
-    """Report what is said of the adapter's switch that a virtual one does not do, and stations that there are not."""
+    """Report settings of `switch` that a virtual switch does not support, and unknown stations in `ecn_capable`."""
     names = {port.name for port in config.switch.ports}
     for at, name in enumerate(own.ecn_capable if own.ecn_capable != "all" else ()):
         if name not in names:
@@ -111,9 +111,9 @@ def _check_switch(config: Config, own: VirtualSwitch, findings: Findings) -> Non
 
 
 def _check_segments(config: Config, findings: Findings) -> None:
-    """Report what is longer than a frame where it must be one: all but a virtual switch without uplink need frames.
+    """Report lengths above the longest frame, except on a virtual switch without uplink, which passes segments whole.
 
-    What VMs hand over with `segment_bytes` is known to be cut.
+    With `segment_bytes` VMs hand over longer sends, whose cutting is known: these are limited to the longest segment.
     """
     if config.hands_over_segments:
         n_bytes = config.workload.send_bytes + FCS_BYTES
@@ -145,7 +145,7 @@ def _check_segments(config: Config, findings: Findings) -> None:
 
 
 def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
-    """Report frames for the wire, or from it, that nobody takes there, and an uplink with too many rings."""
+    """Report traffic to or from the wire if the switch has no uplink; if it has one, too many VMs or rings."""
     workload = config.workload
     if workload.pcap is not None:
         findings.add("captures are not played into a virtual switch", "workload.pcap", _MODE)

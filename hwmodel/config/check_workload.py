@@ -1,4 +1,4 @@
-"""Check the workload: that its ports are there, its frames fit, its rates are possible."""
+"""Check the workload: that the ports it names exist, its frames fit, its rates are possible."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def check_workload(config: Config, findings: Findings, parts: Sequence[Part]) ->
 
 
 def check_load(config: Config, findings: Findings, _parts: Sequence[Part]) -> None:
-    """Check what of the `workload` block may change while stations go on as they are."""
+    """Check the part of the `workload` block that may change in mid-run, while the stations in use stay the same."""
     if config.workload.pcap is None and config.workload.pattern is None:
         _check_no_pattern(config, findings)
     _check_weights(config, findings)
@@ -123,7 +123,7 @@ def _check_no_pattern(config: Config, findings: Findings) -> None:
 
 
 def _of_senders(workload: Workload) -> dict[str, str]:
-    """Return the keys that say what VMs send of a pattern, where they have other values than these."""
+    """Return the keys about a pattern's senders that are not at their defaults, each with its default as text."""
     is_given = {
         "flows": ("[]", bool(workload.flows)),
         "load": ("saturate", workload.load.kind != "saturate"),
@@ -155,7 +155,7 @@ def _key_of_weights(workload: Workload) -> str:
 
 
 def _check_senders(config: Config, findings: Findings, stations: list[str], servers: list[str]) -> None:
-    """Find weights of which none is for anybody."""
+    """Report weights that apply to no sender."""
     workload = config.workload
     if workload.pcap is not None or workload.pattern is None or workload.load.kind == "saturate":
         return
@@ -167,7 +167,7 @@ def _check_senders(config: Config, findings: Findings, stations: list[str], serv
 
 
 def _senders(config: Config, stations: list[str]) -> list[str]:
-    """Return the ports whose frames `load` rules."""
+    """Return the ports whose rates follow `load`."""
     workload = config.workload
     if workload.pattern == "flows":
         return [flow.source for flow in workload.flows if flow.follows_load]
@@ -194,14 +194,14 @@ def _check_pcap(config: Config, findings: Findings) -> None:
 
 
 def _check_max_frame(config: Config, parts: Sequence[Part]) -> None:
-    """Find frames that the switch would drop, every one, as OVERSIZE."""
+    """Report frame lengths of which the switch would drop every frame as OVERSIZE."""
     senders = set(stations_in_use(part.server for part in parts))
     if config.workload.pattern == "flows":
         senders = {flow.source for flow in config.workload.flows}
     every = [_Station(part, port) for part in parts for port in part.server.config.switch.ports]
     most = LONGEST_SEGMENT_BYTES if config.has_virtual_switch else LONGEST_FRAME_BYTES
     for n_bytes, path in named_lengths(config):
-        if n_bytes > most:  # no frame, and no station's to raise
+        if n_bytes > most:  # too long for any max_frame; reported elsewhere
             continue
         if config.hands_over_segments and path == ("workload", "mss"):  # no station sends it
             continue
@@ -231,7 +231,7 @@ class _Station(NamedTuple):
 
 
 def _key_of_max_frame(short: list[_Station]) -> str:
-    """Return the key that lengthens the frames of one station, or of all where none has its own entry."""
+    """Return the key that raises max_frame: the first station's, or that of `all` if several are short by default."""
     by_default = not any(one.part.findings.has_own_value(one.port.name, "max_frame") for one in short)
     if len(short) > 1 and by_default:
         return "switch.ports.all.max_frame"
@@ -294,7 +294,7 @@ def check_wire(config: Config, findings: Findings, parts: Sequence[Part]) -> Non
 
 
 def _check_uplink(config: Config, findings: Findings, parts: Sequence[Part], uplink: str) -> None:
-    """Find outside traffic that comes by one port and that it cannot carry."""
+    """Report outside traffic that enters by one uplink and exceeds its line rate."""
     servers = [part.server for part in parts]
     port_bps = outside_rate_bps(config)
     bridge = bridge_with(config, OUTSIDE)
@@ -326,7 +326,7 @@ def _check_uplink(config: Config, findings: Findings, parts: Sequence[Part], upl
 
 
 def _streams_from_wire(config: Config, servers: Sequence[Server], uplink: str) -> Iterator[_Stream]:
-    """Give the streams with a rate that come by an uplink; what saturates the line takes what the others leave."""
+    """Yield the streams with a rate that enter by an uplink; one that saturates the line takes what they leave."""
     workload, external = config.workload, config.workload.external
     if workload.pcap is None and workload.pattern == "flows":
         sources = [own_uplinks(config, *flow[:2])[0] for flow in workload.flows]
@@ -346,7 +346,7 @@ def _streams_from_wire(config: Config, servers: Sequence[Server], uplink: str) -
 
 
 def _comes_by(config: Config, servers: Sequence[Server], uplink: str) -> bool:
-    """Tell whether `workload.external` comes by an uplink."""
+    """Tell whether frames of `workload.external` enter by an uplink."""
     return any(name == uplink for name, _ in outside_targets(config, servers))
 
 
@@ -366,7 +366,7 @@ def _at_rate(config: Config, key: KeyPath, rate_bps: int | Fraction) -> _Stream:
 
 
 def _frame_share(config: Config, key: KeyPath) -> Fraction:
-    """Return the frame bits in a bit time of the line, exactly, for the frames that a key speaks of."""
+    """Return the exact share of frame bits in the line's bits, beside preamble and gap, for a key's frame lengths."""
     external = config.workload.external
     block = external if key[:2] == _EXTERNAL[:2] and external is not None else config.workload
     weighted: Sequence[SizeWeight] = block.sizes or (SizeWeight(block.frame_bytes or 0, 1),)

@@ -26,7 +26,7 @@ KeyPath = tuple[str | int, ...]
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
-# The negative exponent is how JSON writers put small numbers, so a resolved configuration may hold one; 1e3 is a text.
+# JSON writers put small numbers with a negative exponent, so resolved configurations may hold one; 1e3 is a text.
 _DECIMAL = re.compile(r"[-+]?([0-9]{0,40}\.[0-9]{1,40}|[0-9]{1,40}\.|[0-9](\.[0-9]{1,40})?e-[0-9]{1,3})")
 
 
@@ -57,16 +57,16 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
     unreadable: set[KeyPath] = field(default_factory=set)  # values that are aliases, reported already
     spread: set[KeyPath] = field(default_factory=set)  # keys of ports that come from the entry `all`
-    prefixes: dict[KeyPath, str] = field(default_factory=dict)  # what a server's `set` says, with its words before it
-    whole: Any = None  # of a server's document the data of the whole system, for names of what is not in its own
+    prefixes: dict[KeyPath, str] = field(default_factory=dict)  # words before a key in messages: servers.a.set.
+    whole: Any = None  # in a server's document: the data of the whole system, to name entries that its own data lack
 
     @property
     def marks(self) -> tuple[dict[KeyPath, Any], ...]:
-        """Return all that is remembered by the path of a value, and moves or goes with it."""
+        """Return the tables keyed by a value's path, whose entries move or disappear with the value."""
         return (self.value_places, self.key_places, self.prefixes)
 
     def place_of(self, path: KeyPath, *, key: bool = False) -> Place:
-        """Return where the value at `path` stands (or its key), else the nearest thing around it that was written."""
+        """Return where the value at `path` (or its key) was written, else the nearest enclosing value that was."""
         if key and path in self.key_places:
             return self.key_places[path]
         for length in range(len(path), -1, -1):
@@ -79,7 +79,7 @@ class Document:
         return Problem(self.place_of(path, key=key), self.dotted(path), message)
 
     def copied(self) -> Document:
-        """Return a document that can be changed without this one."""
+        """Return an independent copy: changing it leaves this document as it is."""
         return replace(
             self,
             data=copied_data(self.data),
@@ -96,7 +96,7 @@ class Document:
         return path in self.value_places
 
     def mark_written(self, path: KeyPath, value: Any, place: Place, before: Any) -> None:
-        """Record that `value`, at `path` and with everything in it, was written at `place`, over what was `before`."""
+        """Record that `value` at `path`, with all in it, was written at `place`; forget the places of `before`."""
         self.forget(path, before)
         self._mark(path, value, place)
 
@@ -106,7 +106,7 @@ class Document:
             self._mark((*path, step), item, place)
 
     def take_places(self, path: KeyPath, other: Document, inside: KeyPath = ()) -> None:
-        """Record where a value at `path` was written: with everything in it as at `inside` in another document."""
+        """Give the value at `path`, and all in it, the places of the value at `inside` of another document."""
         n = len(inside)
         for own, others in ((self.value_places, other.value_places), (self.key_places, other.key_places)):
             own.update({(*path, *at[n:]): place for at, place in others.items() if at[:n] == inside})
@@ -133,7 +133,7 @@ class Document:
 
     def prefix_of(self, path: KeyPath) -> str:
         """Return the words before a key that a server's `set` says, like `servers.a.set.`, else an empty text."""
-        lengths = range(len(path), 0, -1)  # what changed a key says more than what made the block around it
+        lengths = range(len(path), 0, -1)  # longest first: what wrote the key, then what wrote blocks around it
         return next((self.prefixes[path[:length]] for length in lengths if path[:length] in self.prefixes), "")
 
 
@@ -184,7 +184,7 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(content: bytes | str, source: str, source_index: int = 0) -> Document:
-    """Parse strict YAML; raise InputError if it is no YAML, else return the document with what else is wrong in it."""
+    """Parse strict YAML; raise InputError if it is no YAML at all, else return the document with all other problems."""
     text = content if isinstance(content, str) else _decode(content, source)
     document = Document(source)
     builder = _Builder(text, document, source_index)
@@ -209,7 +209,7 @@ def parse_document(content: bytes | str, source: str, source_index: int = 0) -> 
 
 
 def copied_data(value: Any) -> Any:
-    """Return a copy of plain data; what is neither mapping nor list is never changed, and stays the same object."""
+    """Return a deep copy of plain data; scalars, which never change, are shared."""
     if isinstance(value, dict):
         return {key: copied_data(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -237,7 +237,7 @@ class _TooDeepError(Exception):
 
 
 class _Builder:
-    """Turn the parser's events into data, one call a node; the parser works event by event, so limits hold at once."""
+    """Turn the parser's events into data, one node a call; events come one by one, so that limits hold at once."""
 
     def __init__(self, text: str, document: Document, source_index: int) -> None:
         self._text = text
@@ -333,7 +333,7 @@ def _decode(content: bytes, source: str) -> str:
 
 
 def _inside(value: Any) -> Iterable[tuple[str | int, Any]]:
-    """Return what a mapping or a list has in it, each by its key or place; nothing of a single value."""
+    """Return the items of a mapping or list with their keys or positions; nothing for a scalar."""
     if isinstance(value, dict):
         return value.items()
     return enumerate(value) if isinstance(value, list) else ()
@@ -352,5 +352,5 @@ def _similar_file(path: Path) -> str:
         names = {entry.stem: entry for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml", ".json")}
     except OSError:
         return ""
-    close = difflib.get_close_matches(path.stem, names, n=1)  # the endings are alike and would make all names so
+    close = difflib.get_close_matches(path.stem, names, n=1)  # stems only: equal suffixes would make all names similar
     return f" (did you mean {names[close[0]]}?)" if close else ""

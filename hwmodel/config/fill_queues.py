@@ -1,6 +1,6 @@
-"""Fill in what follows from who has the queues, how the adapter chooses among them, and thresholds of rings.
+"""Fill in keys that follow from `nic.mode`, which says who has the queues, from steering, and from ring thresholds.
 
-On plain data, as `resolve` does it, so that each value is checked in one place.
+Works on plain data before validation, as `resolve` does, so that each value is checked in one place.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from .workload import DEFAULT_HEADER
 
 
 def fill_queues(driver: Any, nic: Any, device: Device | None, n_ports: int, *, has_own_buffer: bool) -> None:
-    """Fill in what passing frames takes, the RSS table, and what filters leave of the device's Rx buffer.
+    """Fill in the hypervisor's costs of passing frames (vmdq), the RSS table, and the Rx buffer less filter memory.
 
-    `has_own_buffer`: the Rx buffer is written, and stays as it is.
+    `has_own_buffer`: the user wrote the Rx buffer, which then stays as it is.
     """
     if not isinstance(nic, dict):
         return
@@ -41,7 +41,7 @@ def fill_queues(driver: Any, nic: Any, device: Device | None, n_ports: int, *, h
 
 
 def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: Any) -> None:
-    """Fill in what passing frames takes in a virtual switch, on which core, and whether it reaches the wire."""
+    """Fill in a virtual switch's costs, its cores, and whether it has an uplink; add the block if VMs need it."""
     is_used = has_virtual_switch(nic)
     if is_used and host.get("virtual_switch") is None:
         host["virtual_switch"] = {}
@@ -70,7 +70,7 @@ def has_bond(host: Any, nic: Any) -> bool:
 
 
 def fill_segments(stations: list[Any], nic: Any, workload: Any) -> None:
-    """Let stations of a virtual switch send what they are said to send, where these are segments and no frames."""
+    """Fill in `max_frame` of a virtual switch's stations as the segment length, if VMs send segments, not frames."""
     length = _segment_length(workload) if has_virtual_switch(nic) and isinstance(workload, dict) else None
     for entry in stations:
         if length is not None and isinstance(entry, dict):
@@ -93,7 +93,7 @@ def _segment_length(workload: dict[str, Any]) -> int | None:
 
 
 def uses_wire(workload: Any) -> bool:
-    """Tell whether what is said of a load has frames to the wire, or from it."""
+    """Tell whether a workload, as plain data, has frames to the wire or from it."""
     if not isinstance(workload, dict):
         return False
     flows = workload.get("flows")
@@ -144,7 +144,7 @@ def _take_memory(steering: dict[str, Any], nic: dict[str, Any], n_ports: int, de
 
 
 def fill_thresholds(nic: Any, device: Device | None) -> None:
-    """Fill in the batches that follow from thresholds that are written, and of the device how many its chip holds."""
+    """Fill in the batches that follow from written thresholds, and how many Tx descriptors the device has on chip."""
     if not isinstance(nic, dict):
         return
     if isinstance(nic.get("txdctl"), dict) and device is not None and device.tx_on_chip is not None:
@@ -158,9 +158,9 @@ def fill_thresholds(nic: Any, device: Device | None) -> None:
 
 
 def batches_of(nic: Mapping[str, Any], cache: Any) -> dict[str, int]:
-    """Return the batches by their keys that the thresholds of a plain block stand for, where these are numbers.
+    """Return the batches, by their keys, that TXDCTL and RXDCTL thresholds in plain data stand for, if all are numbers.
 
-    A prefetch begins as fewer than PTHRESH are on the chip, and reads what there is room for.
+    A Tx prefetch begins once fewer than PTHRESH descriptors are on the chip, and reads as many as there is room for.
     """
     found: dict[str, int] = {}
     sent, received = _values(nic.get("txdctl"), TxThresholds), _values(nic.get("rxdctl"), RxThresholds)
@@ -174,7 +174,7 @@ def batches_of(nic: Mapping[str, Any], cache: Any) -> dict[str, int]:
 
 
 def _values(block: Any, model: Any) -> dict[str, int]:
-    """Return all thresholds of a block; none where one is no number, which is reported where it stands."""
+    """Return all thresholds of a block; none if one is no number, which the validation reports."""
     if not isinstance(block, Mapping):
         return {}
     values = {name: block.get(name, field.default) for name, field in model.model_fields.items()}

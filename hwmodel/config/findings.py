@@ -21,9 +21,9 @@ class Doubts:
 class Findings:
     """Take problems from the cross-checks and put each at the first of its keys that the user has written.
 
-    A problem that involves a key with a wrong value is left out: the key was reported already, and the check has seen
-    a default in its place. So is one that involves a key that was not written, where an unknown key stands beside it,
-    which may be that key misspelt.
+    A problem that involves a wrong value is left out: that value was reported already, and the check has seen a default
+    in its place. So is a problem that involves an unwritten key of a block with an unknown key, which may be the
+    unwritten one misspelt.
     """
 
     def __init__(self, document: Document, doubts: Doubts) -> None:
@@ -61,7 +61,7 @@ class Findings:
         return self._document.is_written(as_path(key))
 
     def has_own_value(self, station: str, key: str) -> bool:
-        """Tell whether a station's own entry says what a key is, and not the entry `all` or a default."""
+        """Tell whether a station's own entry sets a key, rather than the entry `all` or a default."""
         path = self.station(station, key)
         return self._document.is_written(path) and path not in self._document.spread
 
@@ -79,5 +79,5 @@ class Part(NamedTuple):
 
 
 def as_path(key: str | KeyPath) -> KeyPath:
-    """Return the path of a dotted key; a path stays."""
+    """Return the path of a dotted key; return a path as it is."""
     return tuple(key.split(".")) if isinstance(key, str) else key

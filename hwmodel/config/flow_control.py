@@ -86,7 +86,7 @@ class FlowControl(Block):
 
     @property
     def refresh_quanta(self) -> int:
-        """Return the quanta from one control frame to the next."""
+        """Return the quanta after which a pause is renewed by another control frame."""
         return self.refresh or max(1, self.quanta // 2)
 
     @property
@@ -96,13 +96,13 @@ class FlowControl(Block):
 
 
 def n_classes_of(config: Config) -> int:
-    """Return how many classes are paused by themselves: one where PAUSE stops all frames."""
+    """Return how many classes can be paused separately: 1 with PAUSE, which stops all frames."""
     control, arbitration = config.nic.flow_control, config.nic.arbitration
     return len(arbitration.classes) if control is not None and control.is_by_class and arbitration is not None else 1
 
 
 def classes_of_priorities(config: Config) -> tuple[int, ...]:
-    """Return the class of each priority, 0 for all where classes are not paused by themselves."""
+    """Return the class of each priority; 0 for all if classes are not paused separately."""
     control, arbitration = config.nic.flow_control, config.nic.arbitration
     if control is None or not control.is_by_class or arbitration is None:
         return (0,) * PRIORITIES
@@ -151,7 +151,7 @@ def low_marks_of(config: Config) -> tuple[int, ...]:
 
 
 def each_of(said: tuple[int, ...], n: int) -> tuple[int, ...]:
-    """Return a value for each class: the only one for all."""
+    """Return one value for each class; a single value holds for all."""
     return said * n if len(said) == 1 else said
 
 

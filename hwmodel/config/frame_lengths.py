@@ -11,16 +11,16 @@ from hwmodel.rules.switch_modes import C_TAG, MODES
 from .document import KeyPath
 from .model import Config
 
-_MAX_PERIOD = 100_000  # frames looked at for a stall; batches whose pattern repeats later are looked at in part
+_MAX_PERIOD = 100_000  # frames searched for a stall; batches with a longer period are searched only so far
 
 
 _SEGMENT = ("workload", "segment_bytes")
 
 
 def longest_frame(config: Config, *, at_adapter: bool = False) -> tuple[int, KeyPath]:
-    """Return the longest frame (bytes with FCS) that a key names, and the key; a pcap is not read, and has 0.
+    """Return the longest frame (bytes with FCS) that a key names, and the key; 0 with a pcap, which is not read.
 
-    `at_adapter`: of those that an adapter handles; a segment that a virtual switch passes whole is none.
+    `at_adapter`: only what an adapter handles, without the segments that a virtual switch passes whole.
     """
     named = [(n_bytes, path) for n_bytes, path in named_lengths(config) if not (at_adapter and path == _SEGMENT)]
     return max(named, key=lambda named: named[0], default=(0, ("workload", "frame_bytes")))
@@ -47,19 +47,19 @@ def named_lengths(config: Config) -> list[tuple[int, KeyPath]]:
 
 
 def descriptors_of_send(config: Config) -> int:
-    """Return how many Tx descriptors a send takes at most: a context's, and one for each 16 KiB begun of its memory."""
+    """Return the most Tx descriptors that a send takes: one for its context, one for each 16 KiB begun."""
     return 1 + -(-(config.host.buffer_offset_bytes + config.workload.send_bytes) // DATA_DESCRIPTOR_BYTES)
 
 
 def slots_of_send(config: Config) -> int:
-    """Return how many slots of one of the adapter's Tx rings a send takes at once: of descriptors, or of frames."""
+    """Return the Tx ring slots that a send takes at once: descriptors, or frames if the virtual switch cuts it."""
     return config.workload.frames_a_send if config.sends_cut_by == "switch" else descriptors_of_send(config)
 
 
 def mirrored_tag_bytes(config: Config) -> int:
-    """Return the most bytes of tags with which a mirrored copy comes that its frame, as a station has it, lacks.
+    """Return the most tag bytes that a mirrored copy can have beyond those of its frame at a station.
 
-    A watcher of the wire gets the tags of the wire: the mode's outer tag and a C-TAG.
+    A mirror of the uplink copies frames as they are on the wire: with the mode's outer tag and a C-TAG.
     """
     if not config.switch.mirrors:
         return 0
@@ -67,10 +67,10 @@ def mirrored_tag_bytes(config: Config) -> int:
 
 
 def descriptors_of(config: Config, frame_bytes: int) -> int:
-    """Return how many Rx descriptors a frame (bytes with FCS) takes at most: one for each host buffer begun.
+    """Return the most Rx descriptors that a frame (bytes with FCS) takes: one for each host buffer begun.
 
-    Tags count where the switch may add some, or a mirrored copy may have some. Where a buffer has no room at all, which
-    is another check's, it is 1.
+    Tags that the switch may add, or that a mirrored copy may have, are counted. 1 if a buffer has no room at all, which
+    another check reports.
     """
     room = config.host.buffer_bytes - config.host.buffer_offset_bytes
     may_add_tag = any(set(port.vlans) - set(port.untagged) for port in config.switch.ports)
@@ -80,10 +80,10 @@ def descriptors_of(config: Config, frame_bytes: int) -> int:
 
 
 def rx_descriptors_in_use(config: Config, descriptors: Iterable[int]) -> tuple[int, int]:
-    """Return how many Rx descriptors batches can hold back for ever, and how many the next step needs.
+    """Return how many Rx descriptors unfilled batches can hold back for ever, and how many the next step needs.
 
-    `descriptors`: what single frames take; none: one each. Where frames differ in it the first is an upper bound, with
-    each stage short of its batch by as little as can be.
+    `descriptors`: how many a frame takes, for each kind of frame; empty: one each. If kinds differ, the first result is
+    an upper bound: each stage is one short of its batch.
     """
     nic, driver = config.nic, config.driver
     kinds = sorted(set(descriptors)) or [1]
@@ -101,7 +101,8 @@ def most_held(writeback: int, interrupt: int, refill: int) -> int:
     """Return the most frames whose descriptors are held back at any time, as frames come one by one.
 
     Each `writeback` frames are written back together. Once `interrupt` or more are written back, an interrupt tells the
-    driver of all of them. It gives descriptors back in batches of `refill`. The pattern repeats when nothing is held.
+    driver of all of them. The driver posts descriptors again in batches of `refill`. The pattern repeats once none is
+    held.
     """
     most = held = counted = taken = 0
     for _ in range(_MAX_PERIOD):

@@ -1,4 +1,4 @@
-"""The rules behind each word of a station's `guards`: entries as `switch.acl` has them, looked at ahead of it.
+"""The rules behind each word of a station's `guards`: access-list entries that are evaluated before `switch.acl`.
 
 docs/forwarding.md writes the same entries out, and says why each is there.
 """
@@ -15,14 +15,14 @@ _ND = {"protocol": "icmpv6"}
 
 
 class Guard(NamedTuple):
-    """Hold a list of entries: of which word of `guards`, and whether trusted stations are left alone."""
+    """Hold a list of entries, the word of `guards` that they stand for, and whether they exempt trusted stations."""
 
     word: GuardName
     spares_trusted: bool
     entries: tuple[AclEntry, ...]
 
 
-# In the order in which they are asked.
+# In order of evaluation.
 _GUARDS: Sequence[tuple[GuardName, bool, Sequence[Mapping[str, Any]]]] = (
     ("arp", False, (
         {"arp_sender_mac": "own", "arp_sender_ip": "own", "action": "permit"},
@@ -58,7 +58,7 @@ NEED_ADDRESSES: tuple[GuardName, ...] = ("arp", "nd", "ip")
 
 @cache
 def guards() -> tuple[Guard, ...]:
-    """Return the guards in the order in which they are asked."""
+    """Return the guards in order of evaluation."""
     return tuple(
         Guard(word, spares, tuple(AclEntry.model_validate(entry) for entry in entries))
         for word, spares, entries in _GUARDS

@@ -15,7 +15,7 @@ _RENAMED = {
     "xeon_e3_1226v3": "xeon_e3_1226v3_outside_model: no figure of that host under load follows from this model, only "
     "the latency of lone reads (docs/validation.md)"
 }
-# What a reader must know of the figures of hosts that are not calibrated, behind the preset's name.
+# Cautions about the figures of uncalibrated hosts; each goes on after the preset's name.
 _UNMEASURED = {
     "xeon_e5_2637v3": "is not measured: its read latency is the most that is published of Xeon E5 hosts, the rest is "
     "that of xeon_e5_2630v4, so what depends on the host is an estimate (docs/validation.md).",
@@ -101,7 +101,7 @@ class Iotlb(Block):
 
     @property
     def near_walk_fs(self) -> int:
-        """Give the time of a walk whose line is held."""
+        """Return the time of a page walk if a walker holds the page table's cache line."""
         return self.miss_fs * 9 // 10 if self.near_miss_fs is None else self.near_miss_fs
 
 
@@ -184,7 +184,7 @@ class Host(Block):
 
     @property
     def unmeasured(self) -> str | None:
-        """Say what the figures of a preset that is not calibrated are worth; None for the others."""
+        """Return a caution about the figures of an uncalibrated preset; None for the others."""
         words = _UNMEASURED.get(self.preset or "")
         return None if words is None else f"host.preset {self.preset} {words}"
 
@@ -311,19 +311,19 @@ class VmDriver(Block):
 
     @property
     def send_costs_fs(self) -> tuple[int, int, int]:
-        """Return what a send, each descriptor of it and each of its bytes cost a core: driver, and passing it on."""
+        """Return the core time of a send, of each descriptor and of each byte of it, passing it on included."""
         send_fs = self.frame_time_fs if self.send_time_fs is None else self.send_time_fs
         descriptor_fs = self.frame_time_fs // 10 if self.descriptor_time_fs is None else self.descriptor_time_fs
         return send_fs + self.pass_time_fs, descriptor_fs, self.send_byte_time_fs + self.pass_byte_time_fs
 
     @property
     def frame_cost_fs(self) -> int:
-        """Return what a frame costs a core, its bytes aside: of the driver, and to pass it to its VM."""
+        """Return the core time of a frame without its bytes: in the driver, and to pass it to its VM."""
         return self.frame_time_fs + self.pass_time_fs
 
     @property
     def byte_cost_fs(self) -> int:
-        """Return what each byte of a frame costs a core."""
+        """Return the core time of each byte of a frame."""
         return self.byte_time_fs + self.pass_byte_time_fs
 
     @property
@@ -338,7 +338,7 @@ class VmDriver(Block):
 
     @property
     def behaviour(self) -> tuple[Any, ...]:
-        """Return all that the driver does, which drivers of different names may have in common."""
+        """Return all settings but the preset's name, so that drivers that behave alike compare equal."""
         return tuple(getattr(self, name) for name in VmDriver.model_fields if name != "preset")
 
 

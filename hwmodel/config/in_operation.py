@@ -1,6 +1,6 @@
-"""Say which keys may change while a machine runs: those that hardware takes in operation, and how much is sent.
+"""Say which keys may change while a machine runs: those that hardware accepts in operation, and how much is sent.
 
-All else is decided as a machine is built.
+All other keys are fixed when a machine is built.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ OF_WORKLOADS = tuple(
         *(f"{of}{key}" for of in ("", "external.") for key in ("arrivals", "peak_rate", "mean_burst", "burst_length")),
     )
 )  # fmt: skip
-# What is no adapter's: compared by itself below, or not at all.
+# Blocks that belong to no adapter: compared separately below, or not at all.
 OF_NO_ADAPTER = ("servers", "multi_root", "bridge", "scenario", "workload", "run")
 FIXED = (
     "switch.ports.*.max_frame", "switch.ports.*.port", "switch.ports.*.cores*", "switch.ports.*.classes*",
     *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
 )  # fmt: skip
-# Fixed where there are classes of traffic: those of the rings follow from it.
+# Fixed if there are traffic classes, since the rings' classes follow from it.
 OF_CLASSES = ("switch.ports.*.default_priority",)
 # Fixed where a bridge forwards cut-through: whether it may send a frame on before its end depends on both rates.
 RATES = ("port.rate", "ports.*.rate")
-# Fixed behind PCIe switches, a multi-root one among them: of TLPs on their way it is settled when they arrive.
+# Fixed behind PCIe switches, including a multi-root one: arrival times of TLPs in flight are already computed.
 LINKS = ("pcie.generation", "pcie.lanes")
 OF_MULTI_ROOTS = ("multi_root.hosts.*.weight",)
 # Fixed where stations have virtual interfaces (VIF, E-CID): a bridge has built its lists of interfaces from these.
@@ -55,7 +55,7 @@ IN_LISTS = (
     *(f"switch.ports.*.{name}*" for name in ("accept", "promiscuous", "groups", "enabled", "mac")),
 )
 
-# Why a key is fixed that is none of the workload's, by patterns; the first that fits.
+# Why keys outside `workload` are fixed, by pattern; the first that matches counts.
 REASONS = (
     ("nic.vfs", "VFs come and go by events of their own: enable_vfs, plug, unplug"),
     *(
@@ -87,7 +87,7 @@ REASONS = (
 def fixed_keys(before: Config, after: Config) -> list[str]:
     """Return the keys in which two configurations differ though they may not in operation.
 
-    Raises InputError where they have other servers or bridges.
+    Raises InputError if the number of servers or bridges differs.
     """
     named, then = bridges_of(before), bridges_of(after)
     rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
@@ -123,14 +123,14 @@ def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
 
 
 def _keys_of_drivers(old: Config, new: Config) -> Iterator[str]:
-    """Give the keys in which VMs' drivers differ; an entry for a VM that says what holds for it anyway is no change."""
+    """Yield the keys in which VMs' drivers differ; a VM's entry that only repeats the common driver is no change."""
     for name in {**old.driver.vms, **new.driver.vms}:
         keys = differing(old.driver_of(name), new.driver_of(name))
         yield from (f"driver.vms.{name}.{key}" for key in keys if key not in ("preset", "vms") and "vms." not in key)
 
 
 def _has_same_streams(before: Config, after: Config) -> bool:
-    """Tell whether the flows that have rates of their own are the same: others are of one stream of their port."""
+    """Tell whether the same flows have rates of their own; each port's other flows form one stream."""
     old, new = ([flow.follows_load for flow in each.workload.flows] for each in (before, after))
     return old == new
 
@@ -153,7 +153,7 @@ def _why_load_is_fixed(key: str) -> str:
 
 
 def _cuts_through(bridge: Any) -> bool:
-    """Tell whether a bridge, or an extender of it, sends frames on before their ends are there."""
+    """Tell whether a bridge, or an extender of it, forwards cut-through."""
     return any(each.forwarding == "cut_through" for each in (bridge, *bridge.extenders.values()))
 
 

@@ -163,7 +163,7 @@ class OrWord(Kind):
 
 
 class Listing(Kind):
-    """A list, held as a tuple; the kind of its entries stands in the annotation. `or_file`: or a file that has it."""
+    """A list, held as a tuple; the kind of its entries stands in the annotation. `or_file`: or a file's name."""
 
     def __init__(self, example: str, *, least: int = 0, most: int | None = None, or_file: bool = False) -> None:
         self.example = example
@@ -208,7 +208,7 @@ class OfQueues(Kind):
 
 
 class Pair(Kind):
-    """Two values in a list, held as a named tuple; `complaint`: what is said of anything else."""
+    """Two values in a list, held as a named tuple; `complaint`: the message for anything else."""
 
     def __init__(self, made: Callable[[Any, Any], Any], first: Kind, second: Kind, complaint: str) -> None:
         self.made, self.kinds, self.complaint = made, (first, second), complaint
@@ -345,13 +345,13 @@ class Whole(Kind):
         return f"{self.least} to {self.most}"
 
 
-LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES = 9728, 65_620  # with FCS; of a segment of 64 KiB, with its headers
+LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES = 9728, 65_620  # with FCS; a segment: 64 KiB and its headers
 
 
 class FrameLength(Whole):
-    """A frame's bytes with its FCS: the bare number that the field uses, or with the unit, like 1518B.
+    """A frame's bytes with its FCS: a bare number, as is usual in the field, or with the unit, like 1518B.
 
-    `most`: or those of a segment that nobody cuts.
+    `most`: the upper limit; above that of a frame where segments are passed uncut.
     """
 
     def __init__(self, most: int = LONGEST_FRAME_BYTES) -> None:
@@ -514,9 +514,8 @@ def key(
 ) -> Any:
     """Return a field: its default as users type it (`...` if there is none), and what it means to them.
 
-    `derived` says what the value follows from where the user has not written it; it is filled in before validation.
-    `unsaid`: the value, as the model has it, with which a resolved configuration leaves the key out: that of a feature
-    which is not used.
+    `derived` says what an unwritten value follows from; it is filled in before validation. `unsaid`: the model's value
+    at which a resolved configuration leaves the key out, since the feature is not used.
     """
     extra: dict[str, Any] | None = None if derived is None else {"derived": derived}
     is_unsaid = None if unsaid is ... else partial(eq, unsaid)

@@ -30,10 +30,10 @@ from .shipped import config_path
 def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides | None = None) -> Config:
     """Load the configuration file at the path `source`, or nested mappings as it would hold them, with `overrides`.
 
-    The name of a shipped configuration (`hwmodel configs`) is as good, where no file has it. `overrides` is a mapping
-    of dotted keys to values, or `key=value` texts as on the command line. For many overrides of one document,
-    `config.read_base` reads it once. In a mapping, keys may be dotted or nested. Raises InputError with a line for each
-    problem.
+    `source` may also be the name of a shipped configuration (`hwmodel configs`), unless a file has that name.
+    `overrides` is a mapping of dotted keys to values, or `key=value` texts as on the command line. For many overrides
+    of one document, `config.read_base` reads it once. In a mapping, keys may be dotted or nested. Raises InputError
+    with a line for each problem.
     """
     if not isinstance(source, str | Path | Mapping):
         raise InputError(_why_no_configuration(source))
@@ -41,7 +41,7 @@ def load_config(source: str | Path | Mapping[str, Any], overrides: Overrides | N
 
 
 def as_config(given: object) -> Config:
-    """Return a configuration as it is, else that which `load_config` makes of a path, a shipped name or a mapping.
+    """Return a configuration as it is; load one by `load_config` from a path, a shipped name or a mapping.
 
     Raises InputError for anything else, and for what `load_config` refuses.
     """
@@ -73,7 +73,7 @@ def _why_no_configuration(given: object) -> str:
 
 
 class _Steps:
-    """Find the steps of a document's scenario; remember them, but for those that depend on drivers or on the run."""
+    """Find the steps of a document's scenario; cache them, unless they depend on drivers or on the run."""
 
     def __init__(self, document: Document, directory: str) -> None:
         self._document = document
@@ -115,7 +115,7 @@ class BaseDocument:
     def files(self, overrides: Overrides | None = None) -> list[str]:
         """Return the files that the document and `overrides` were read from, and the capture that they name.
 
-        They have made a configuration before.
+        A configuration must have been made of them before.
         """
         document = self._overridden(given_overrides(overrides))
         files = {place.source for place in document.value_places.values()}
@@ -126,7 +126,7 @@ class BaseDocument:
         return sorted(files)
 
     def _overridden(self, overrides: Overrides | None) -> Document:
-        """Return the document with overrides, and in it the events of a file that it or one of them names."""
+        """Return the document with overrides, and with the events of the scenario file that either names."""
         document = self._document.copied()
         check_is_mapping(document)
         spread_scenario_file(document, self.directory)
@@ -135,22 +135,22 @@ class BaseDocument:
         return document
 
     def _changed_further(self, said: Overrides | None, overrides: Overrides | None) -> Config:
-        """Return the configuration with further overrides behind those that made one before."""
+        """Return the configuration with further `overrides` on top of those already given, `said`."""
         return BaseDocument(self._overridden(said), self.directory).with_overrides(overrides)
 
     def _remembered(
         self, config: Config, document: Document, changed: Callable[[Overrides | None], Config] | None = None
     ) -> Config:
-        """Return a configuration that knows what its document's scenario makes of it; InputError for a wrong one."""
+        """Return a configuration that can find its scenario's steps; InputError if the scenario is wrong."""
         steps = _Steps(document, self.directory)
-        steps(config)  # says what is wrong with the scenario
+        steps(config)  # raises InputError if the scenario is wrong
         config.remember(Origin(changed, steps, document.value_places))
         return config
 
     def changed(self, written: Document, key: str, overrides: Overrides | None) -> BaseDocument:
-        """Return the base with the keys below `key` of the document `written` in it, then with `overrides`.
+        """Return the base, changed by the keys below `key` of the document `written`, then by `overrides`.
 
-        What is wrong with them is said when a configuration is made; InputError where this is no mapping.
+        Wrong keys are reported when a configuration is made; raises InputError if the base is no mapping.
         """
         document = self._document.copied()
         check_is_mapping(document)
@@ -179,8 +179,8 @@ class BaseDocument:
     def place_lines(self, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
         """Put file, line and column before messages of the form `dotted.key: what is wrong`.
 
-        For what only a later step can know, such as what a capture holds. The document and these overrides have made
-        a configuration before; lines of any other form stay as they are.
+        For problems that only a later step can find, such as those of a capture. A configuration must have been made of
+        the document and these overrides before; lines of any other form stay as they are.
         """
         document = self._document.copied()
         apply_overrides(document, overrides)
@@ -207,7 +207,7 @@ def read_base(source: str | Path | Mapping[str, Any], directory: str | Path | No
 
 
 def document_of(mapping: Mapping[str, Any], what: str) -> Document:
-    """Return nested mappings as the document of a file that held them; `what` is its name in messages."""
+    """Return nested mappings as a document, as if read from a file; `what` is its name in messages."""
     document = Document(what, data=plain_data(mapping))
     document.mark_written((), document.data, Place(0, 0, 0, what), before=None)
     spread_dotted_keys(document)

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from .virtual_switch import Bond, VirtualSwitch
 
 HASH_DIGITS = 16
-OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # what no server has for itself
+OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # keys that no server has of its own
 
 
 class Step(NamedTuple):
-    """Hold the configuration that holds from a time on, and which of the scenario's events made it."""
+    """Hold the configuration in force from `at_fs` on, and the scenario's event that made it."""
 
     at_fs: int
     event: int
@@ -47,9 +47,9 @@ class Step(NamedTuple):
 class Origin:
     """Keep what a configuration was made from, for `with_overrides`, `steps` and `is_written`.
 
-    `changed`: makes the configuration again, with further overrides. `steps`: gives the steps of the scenario of a
-    configuration, in the order of time; drivers answer those of its events that ask them for something. `written`: the
-    paths of the keys that the user wrote. None of them is compared: configurations with equal values are equal.
+    `changed`: makes the configuration again, with further overrides. `steps`: returns the scenario's steps for a
+    configuration, in the order of time; the drivers that it is given answer events that ask a driver. `written`: the
+    paths of the keys that the user wrote. Comparison ignores all three: configurations with equal values are equal.
     """
 
     changed: Callable[[Any], Config] | None = field(default=None, compare=False, repr=False)
@@ -125,7 +125,7 @@ class Config(Block):
         return self.driver.vms.get(function, self.driver)
 
     def cores_of(self, function: int) -> tuple[int, ...]:
-        """Return the host's cores for a function's queues, from queue 0 on and round: the PF is 0, VF K is K + 1."""
+        """Return the cores that serve a function's queues in rotation from queue 0; the PF is 0, VF K is K + 1."""
         return self.switch.ports[function].cores or (function % self.host.cores,)
 
     def cores_of_queues(self, function: int) -> tuple[int, ...]:
@@ -134,7 +134,7 @@ class Config(Block):
         return tuple(cores[queue % n_vectors % len(cores)] for queue in range(self.nic.queues_per_vf))
 
     def drops_of_queues(self, function: int) -> tuple[bool, ...]:
-        """Return of each of a function's queues whether frames drop for which it has no descriptor."""
+        """Return for each of a function's queues whether frames drop, not wait, while it has no Rx descriptor."""
         own = self.switch.ports[function].drop_enable or (self.nic.drop_enable,)
         return tuple(own[queue % len(own)] for queue in range(self.nic.queues_per_vf))
 
@@ -167,7 +167,7 @@ class Config(Block):
 
     @property
     def switches_in_memory(self) -> bool:
-        """Say whether nothing crosses the link: the virtual switch that VMs have reaches no wire."""
+        """Say whether nothing crosses the link, since VMs are on a virtual switch without an uplink."""
         return self.virtual_switch is not None and self.virtual_switch.n_uplink_rings == 0
 
     @property
@@ -184,48 +184,48 @@ class Config(Block):
 
     @property
     def bond(self) -> Bond | None:
-        """Return what makes the adapter's ports legs of one uplink, None where nothing does."""
+        """Return the bond that makes the adapter's ports legs of one uplink, None if there is none."""
         own = self.virtual_switch
         return own.bond if own is not None and own.reach == "external" else None
 
     @property
     def n_legs(self) -> int:
-        """Return how many ports of the adapter a virtual switch's uplink has."""
+        """Return how many of the adapter's ports are legs of a virtual switch's uplink."""
         return 1 if self.bond is None else self.port.count
 
     @property
     def legs_in_use(self) -> tuple[int, ...]:
-        """Return the legs of a bond that are used at the start: with a carrier and, where LACP finds it, not silent."""
+        """Return the legs of a bond in use at the start: with a carrier and, if LACP runs, without a silent partner."""
         hidden = () if self.bond is None or self.bond.lacp == "off" else self.bond.silent
         return tuple(leg for leg in range(self.n_legs) if not self.port.is_down(leg) and f"p{leg}" not in hidden)
 
     @property
     def n_sending_legs(self) -> int:
-        """Return how many legs the frames of one VM go by at the start, one where there is no bond."""
+        """Return over how many legs the frames of one VM are spread at the start; 1 without a bond."""
         is_one = self.bond is None or self.bond.mode != "l4_hash" or self.workload.connections == 1
         return 1 if is_one else max(1, len(self.legs_in_use))
 
     @property
     def switched_ports(self) -> tuple[str, ...]:
-        """Return the names of the ports with a switch of their own behind each: the only one has none, nor a bond's."""
+        """Return the names of the ports that each have a switch; a single port or a bond counts as one without name."""
         return self.port.names if self.bond is None else ("",)
 
     @property
     def ports_rate_bps(self) -> int:
-        """Return the rate of all ports together, as far as they send at once."""
+        """Return the rate of all ports that send at once: of an active-backup bond only one does."""
         is_one = self.bond is not None and self.bond.mode == "active_backup"
         return self.port.rate_bps * (1 if is_one else self.port.count)
 
     @property
     def drivers(self) -> tuple[VmDriver, ...]:
-        """Return the drivers that functions have, each once."""
+        """Return the distinct drivers of all functions."""
         if not self.driver.vms:
             return (self.driver,)
         functions = map(function_name, range(self.nic.vfs + 1))
         return tuple({driver.behaviour: driver for driver in map(self.driver_of, functions)}.values())
 
     def at_port(self, name: str) -> Config:
-        """Return the configuration as it is at one Ethernet port of an adapter; all of it where that has no name."""
+        """Return the configuration with only what is at one Ethernet port; all of it if the port has no name."""
         return self.model_copy(update={"switch": self.switch.at_port(name)}) if name else self
 
     def for_function(self, function: str) -> Config:
@@ -249,8 +249,8 @@ class Config(Block):
     def steps(self, drivers: Drivers | None = None) -> tuple[Step, ...]:
         """Return what the scenario makes of this configuration, event by event in the order of time.
 
-        `drivers`: what answers events that are not keys with values. Raises InputError where there is a scenario and
-        the configuration was not made by `load_config`.
+        `drivers`: answer the events that ask a driver instead of setting keys. Raises InputError if there is a scenario
+        and the configuration was not made by `load_config`.
         """
         if not self.scenario:
             return ()
@@ -267,7 +267,7 @@ class Config(Block):
         """Return all keys as users type them, units written out; loading it gives this configuration again.
 
         `servers`, `multi_root`, `bridge`, `bridges` and `scenario` are left out where there are none. A server's `set`
-        has all that differs.
+        has every key in which it differs from the common blocks.
         """
         return self.model_dump(mode="json", by_alias=True)
 
@@ -276,9 +276,10 @@ class Config(Block):
         return {name: to_json(getattr(self, name)) for name in type(self).model_fields}
 
     def config_hash(self, resolved: Mapping[str, Any] | None = None) -> str:
-        """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration, `resolved` where it is at hand.
+        """Return 16 hexadecimal digits of the SHA-256 of the resolved configuration.
 
-        A capture file counts by its content, not by its name, so that the hash is the same on another machine.
+        `resolved`: that configuration, if it is at hand. A capture file counts by its content, not by its name, so that
+        the hash is the same on another machine.
         """
         plain = dict(self.resolved() if resolved is None else resolved)
         if self.workload.pcap is not None:
@@ -311,7 +312,7 @@ def model_at(path: KeyPath) -> type[BaseModel] | None:
 
 
 def block_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the block that an annotation is, may be, lists, or maps names to."""
+    """Return the block in an annotation: itself, optional, or the entry of a list or mapping; None if there is none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     found = (block_in(part) for part in get_args(annotation))

@@ -10,7 +10,7 @@ from .names import ServerName
 from .pcie_tree import Passing, SwitchCredits
 
 MULTI_ROOT = "multi_root"
-DEDICATED = "dedicated"  # in place of the host that controls: a processor of the switch's own
+DEDICATED = "dedicated"  # in `control`: a processor of the switch's own, not a host
 MOST_HOSTS = 16  # each takes two of the switches that a run has room for
 Controller = Annotated[str, ServerName("a host", DEDICATED)]
 

@@ -19,11 +19,14 @@ _STATION = "vf(0|[1-9][0-9]{0,4})|pf"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _WIRES = f"{_PARTS}([.]{_PORT})?"  # a port of a bridge to one of these, or to one of its several Ethernet ports
-_NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # words of their own where a server may be named
+_NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # reserved: no server may have these names
 
 
 class Mac(Kind):
-    """A 48-bit address, typed like 02:00:00:00:00:02, held as a whole number; a station's or a group's."""
+    """A 48-bit address, typed like 02:00:00:00:00:02, held as a whole number.
+
+    `group`: False: a station's only; True: a group's only; None: either.
+    """
 
     def __init__(self, *, group: bool | None = None) -> None:
         self.group = group
@@ -55,7 +58,7 @@ class Hexadecimal(Kind):
 
     title: str
     what: str
-    in_range: str  # what it is called where its range is told
+    in_range: str  # its name in the message about its range
     example: str
     least: int
     most: int
@@ -102,9 +105,9 @@ class MailboxWord(Hexadecimal):
 
 
 class Name(Kind):
-    """A port's name: vf0, vf1, ..., pf, and where allowed uplink and a word for all ports, or a server's a.vf0.
+    """A port's name: vf0, vf1, ..., pf, or one of the words `others`, such as uplink.
 
-    One of a server's several adapters has a.x.vf0.
+    `with_servers`: also a port of a server, a.vf0, or of one of its several adapters, a.x.vf0.
     """
 
     def __init__(self, *others: str, with_servers: bool = False) -> None:
@@ -173,7 +176,7 @@ class PortName(Kind):
 
 
 class ServerName(Kind):
-    """A server's name, or in its place one of a few words; `with_wires`: or that of a wire to it, a.x, a.p1, a.x.p1."""
+    """A server's name, or one of the words `others`; `with_wires`: also the name of a wire to it: a.x, a.p1, a.x.p1."""
 
     def __init__(self, what: str, *others: str, with_wires: bool = False) -> None:
         self.what = what
@@ -264,7 +267,7 @@ def ethernet_ports(count: int) -> tuple[str, ...]:
 
 
 def uplink_of(port: str) -> str:
-    """Return what the stations outside are called that are beyond a port: "uplink" where it has no name."""
+    """Return the name of the stations outside beyond a port: p1.uplink, or uplink if the port has no name."""
     return f"{port}.{UPLINK}" if port else UPLINK
 
 

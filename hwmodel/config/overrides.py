@@ -87,9 +87,10 @@ def dotted_keys(written: Any, before: str = "") -> set[str]:
 
 @dataclass(frozen=True)
 class _Origin:
-    """Say where a key was written: with its value in one place, or, each part in its own, at `path` of a document.
+    """Say where a key and its value were written: at one place, or, if `written` is given, part by part in it.
 
-    `prefix`: the words before the key in messages. `key_place`: where the key alone was written, if not there.
+    `path`: of the value in the document `written`. `prefix`: the words before the key in messages. `key_place`: the
+    place of the key, if its value stands elsewhere.
     """
 
     place: Place
@@ -104,7 +105,7 @@ class _Origin:
         return self.key_place or self.place
 
     def inside(self, key: str) -> _Origin:
-        """Return where the value of a key in this one was written."""
+        """Return the origin of a key inside this value."""
         if self.written is None:
             return self
         path = (*self.path, key)
@@ -119,16 +120,16 @@ class _Origin:
             document.take_places(path, self.written, self.path)
 
     def mark_made(self, document: Document, path: KeyPath) -> None:
-        """Record that there is a value at `path` because of what was written here."""
+        """Record that the value at `path` was made to hold a key that was written here."""
         document.value_places[path] = document.key_places[path] = self.place_of_key
         if self.prefix:
             document.prefixes[path] = self.prefix
 
 
 def spread_dotted_keys(document: Document) -> None:
-    """Put the values of dotted keys, as Python's mappings may hold them, where nested ones would be.
+    """Nest the values of dotted keys, which mappings given in Python may have; files have nested keys only.
 
-    A key that then stands twice is a problem of the document. Files have nested keys alone.
+    A key that is given both ways is a problem of the document.
     """
     if not isinstance(document.data, dict):
         return
@@ -144,7 +145,7 @@ def spread_dotted_keys(document: Document) -> None:
 
 
 def _dotted_keys(path: tuple[str, ...], data: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
-    """Yield path, mapping and key of each dotted key in a block; names in a mapping of names may have dots."""
+    """Yield path, mapping and key of each dotted key in a block; names as keys, like a.vf0, are not dotted keys."""
     block = keys_of(model_at(path))
     for key, value in data.items():
         if "." in key and key.split(".")[0] in block:
@@ -162,7 +163,7 @@ def _leads_to_value(data: Any, steps: tuple[str, ...], value: object) -> bool:
 
 
 def _parts_of_block(steps: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the value, or those of its dotted keys one by one where it is a block that has some."""
+    """Yield steps and value of a change; the dotted keys in a block are split off and yielded first."""
     path = tuple(".".join(steps).split("."))
     if isinstance(value, dict):
         dotted = [key for key in value if "." in key and key.split(".")[0] in keys_of(model_at(path))]
@@ -174,10 +175,10 @@ def _parts_of_block(steps: tuple[str, ...], value: Any) -> Iterator[tuple[tuple[
 
 
 def apply_changes(document: Document, written: Document, path: KeyPath, changes: dict[str, Any], prefix: str) -> None:
-    """Change `document` by keys with values, dotted or nested, as they stand at `path` of the document `written`.
+    """Change `document` by `changes`: keys with values, dotted or nested, at `path` of the document `written`.
 
-    What a command line says wins over a file, in whatever form. Problems are added to `document.problems`; `prefix`
-    stands before their keys and those of all that is wrong later.
+    A key from the command line wins over one from a file, dotted or nested. Problems are added to `document.problems`;
+    `prefix` stands before the keys in them and in all later messages.
     """
     leaves = list(_leaves((), changes, _Origin(written.place_of(path), written, path, prefix)))
     seen: dict[tuple[tuple[str, ...], int], Place] = {}
@@ -192,7 +193,7 @@ def apply_changes(document: Document, written: Document, path: KeyPath, changes:
 
 
 def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tuple[tuple[str, ...], Any, _Origin]]:
-    """Yield what changes single keys: the steps to each, its value and where it was written; of `rsc: {}` the block."""
+    """Yield steps, value and origin of each single key that changes; an empty block, `rsc: {}`, counts as one."""
     if isinstance(value, dict) and (not steps or (value and model_at(steps) is not None)):
         for key, item in value.items():
             yield from _leaves((*steps, *key.split(".")), item, origin.inside(key))
@@ -201,9 +202,9 @@ def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tup
 
 
 def plain_data(value: object) -> Any:
-    """Copy Python data into what a file could hold; other objects stay and are refused.
+    """Copy Python data into what a file could hold; the validation refuses any other object that is left.
 
-    Keys become texts, tuples lists, numbers and arrays of numpy those of Python.
+    Keys become texts, tuples lists, and NumPy's numbers and arrays those of Python.
     """
     if hasattr(value, "tolist"):
         value = value.tolist()
@@ -216,7 +217,7 @@ def plain_data(value: object) -> Any:
 
 @dataclass(frozen=True)
 class Change:
-    """Hold one value that a key is to have, with where both were written.
+    """Hold the new value of a key, with the places where key and value were written.
 
     `prefix`: the words before the key in messages.
     """
@@ -229,7 +230,7 @@ class Change:
 
 
 def apply_change(document: Document, change: Change) -> None:
-    """Change one key of `document`; what is wrong with it, now or in the validation, is placed where it was written."""
+    """Change one key of `document`; problems with it, now or in the validation, point at where it was written."""
     origin = _Origin(change.value_place, prefix=change.prefix, key_place=change.key_place)
     path = _apply_steps(document, _steps_of(document, change.key), copied_data(change.value), origin)
     if path is not None:
@@ -241,7 +242,7 @@ def _apply(document: Document, key: str, value: object, place: Place) -> None:
 
 
 def _steps_of(document: Document, key: str) -> tuple[str, ...]:
-    """Split a dotted key where no name with a dot in it stands."""
+    """Split a dotted key, but keep a name that has a dot whole: a station in weights, a port of a bridge."""
     steps = tuple(key.split("."))
     if steps[:2] == _WEIGHTS and len(steps) > 3:
         steps = (*_WEIGHTS, ".".join(steps[2:]))
@@ -281,7 +282,7 @@ def _apply_steps(document: Document, steps: tuple[str, ...], value: object, orig
 
 
 def _descend(document: Document, here: Any, path: KeyPath, step: str, origin: _Origin) -> tuple[Any, KeyPath]:
-    """Return what `step` leads to and its path, made if it is absent; None after a problem was recorded."""
+    """Return what `step` leads to, made if it is absent, and its path; None if a problem was recorded."""
     if isinstance(here, dict):
         path = (*path, step)
         if here.get(step) is None:
@@ -304,7 +305,7 @@ def _descend(document: Document, here: Any, path: KeyPath, step: str, origin: _O
 def _store(document: Document, here: Any, path: KeyPath, step: str, value: object, origin: _Origin) -> KeyPath | None:
     """Put a value at its place, and return its path, None where there is no such place.
 
-    The keys of a block, or of a list's entries, go into what is there one by one.
+    A block, or the entries of a list, are merged key by key into what is there.
     """
     if isinstance(value, dict) and _may_merge(here, path, step):
         inside, path = _descend(document, here, path, step, origin)
@@ -326,7 +327,7 @@ def _store(document: Document, here: Any, path: KeyPath, step: str, value: objec
 
 
 def _complain(document: Document, here: Any, path: KeyPath, step: str, origin: _Origin) -> None:
-    """Report that what stands at `path` has nothing at `step`: a list no such entry, a single value no keys."""
+    """Report that there is no `step` at `path`: a list without such an entry, or a single value without keys."""
     if isinstance(here, list):
         message = _no_entry(here, step)
     else:

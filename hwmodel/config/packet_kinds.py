@@ -1,4 +1,4 @@
-"""Kinds of values that access lists ask for behind a frame's type: prefixes, protocols, ranges, operations of ARP."""
+"""Kinds of values that access lists match beyond the EtherType: prefixes, protocols, ranges, operations of ARP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class IpPrefix(Kind):
         self.example, self.version = example, version
 
     def parse(self, value: object) -> IPv4Network | IPv6Network:
-        """Return the network; bits behind the prefix are refused."""
+        """Return the network; host bits that are set are refused."""
         try:
             found = ip_network(value, strict=False) if isinstance(value, str) else None
         except ValueError:
@@ -35,7 +35,7 @@ class IpPrefix(Kind):
             raise wrong(f"{value} has bits set behind its prefix (did you mean {found}?)") from None
 
     def write(self, value: Any) -> str:
-        """Write an address alone where it is one."""
+        """Write the network; a single address without its prefix length."""
         return str(value.network_address if value.prefixlen == value.max_prefixlen else value)
 
     def schema(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class IpPrefix(Kind):
 
 
 class OwnOr(Kind):
-    """The word `own`, for what is the sending station's, or another kind of value."""
+    """The word `own`, for the sending station's own addresses, or another kind of value."""
 
     def __init__(self, other: Kind) -> None:
         self.other = other
@@ -113,7 +113,7 @@ class Span(Kind):
         self.most, self.what = most, what
 
     def parse(self, value: object) -> tuple[int, int]:
-        """Return the ends, both of them in it."""
+        """Return the ends; both belong to the range."""
         if isinstance(value, int) and not isinstance(value, bool):
             ends = value, value
         elif isinstance(value, str) and (found := re.fullmatch(r"([0-9]{1,5}) ?- ?([0-9]{1,5})", value)):
@@ -127,7 +127,7 @@ class Span(Kind):
         return ends
 
     def write(self, value: tuple[int, int]) -> int | str:
-        """Write one number alone."""
+        """Write the range; a single number if both ends are equal."""
         least, most = value
         return least if least == most else f"{least}-{most}"
 

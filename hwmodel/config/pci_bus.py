@@ -8,8 +8,8 @@ from hwmodel.rules.pci_bus import CYCLE_FS, WIDTHS_BITS, BusKind
 
 from .kinds import Block, Whole, Word, key
 
-# What the other keys of `pcie` are on a bus where they are not written. PCI: one read under way, as a device that waits
-# for its retried read has; PCI-X: reads of the least size, and so many splits (model's choice).
+# Defaults of the other keys of `pcie` on a bus. PCI: one read under way, since a device waits for its retried read;
+# PCI-X: reads of the least size, and 8 split transactions (model's choice).
 _FILLED = {
     "pci": {"tags": 1, "max_payload": "4096B", "max_read_request": "512B"},
     "pci_x": {"tags": 8, "max_payload": "4096B", "max_read_request": "512B"},
@@ -45,7 +45,7 @@ class PciBus(Block):
 
 
 def fill_bus(pcie: Any) -> None:
-    """Fill in what keys of the plain data of `pcie` are on a bus, where they are not written."""
+    """Fill in the unwritten keys of `pcie`, as plain data, that have other defaults on a bus."""
     bus = pcie.get("bus") if isinstance(pcie, dict) else None
     if isinstance(bus, dict):
         for name, value in _FILLED.get(str(bus.get("kind", "pci_x")), {}).items():

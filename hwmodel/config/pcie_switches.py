@@ -18,8 +18,8 @@ class PcieSwitch:
     """A PCIe switch of a server's tree: its number among those of all servers, and who is below it.
 
     `members`: the adapters below, by their numbers among all, in order. `above`: the number of the switch above it,
-    None at a root port. `below`: what stands at its lower ports, adapters then switches, each with its weight.
-    `has_turns`: it shares one link with all others that have this set, and they take turns on it (`multi_root`).
+    None at a root port. `below`: kind, number and weight of what is at each lower port, adapters first. `has_turns`: it
+    shares its upper link with all switches that have this set, and they take turns on it (`multi_root`).
     """
 
     number: int
@@ -37,7 +37,7 @@ class PcieSwitch:
 
     @property
     def name(self) -> str:
-        """Name it as a system does: a.s1; the link that hosts share is multi_root, the one of host a multi_root.a."""
+        """Return its name in the system: a.s1, or multi_root for the link that hosts share, multi_root.a for a's."""
         return self.settings.name if self.is_of_multi_root else f"{self.host}.{self.settings.name}"
 
     @property
@@ -50,7 +50,7 @@ class PcieSwitch:
         )  # fmt: skip
 
     def link_of(self, servers: Sequence[Server]) -> Pcie:
-        """Return the link of its upper port; what is not its own is as at the adapters below, which are alike in it."""
+        """Return the link of its upper port: its own generation and lanes, all else as the adapters below share it."""
         lanes = {"generation": self.settings.generation, "lanes": self.settings.lanes}
         return servers[self.members[0]].config.pcie.model_copy(update=lanes)
 
@@ -69,7 +69,7 @@ def switches_of(config: Config) -> tuple[PcieSwitch, ...]:
 
 
 def cards_of(config: Config) -> tuple[Server, ...]:
-    """Return the servers of a configuration with the links that their adapters could have, whatever their slots."""
+    """Return the servers of a configuration with the links that their adapters would have if no slot limited them."""
     entries = tuple(entry.model_copy(update={"tree": None}) for entry in config.servers)
     return servers_of(config.model_copy(update={"servers": entries}))
 
@@ -86,7 +86,7 @@ def _of_tree(host: str, tree: PcieTree, own: dict[str, int], first: int) -> Iter
 
 
 def links_above(switches: Sequence[PcieSwitch]) -> tuple[tuple[PcieSwitch, tuple[int, ...]], ...]:
-    """Return each link above switches once, as that of a switch with all who are below, and the switches' numbers."""
+    """Return each upper link of switches once: a switch that stands for all on it, and the numbers of these."""
     sharing = [one for one in switches if one.has_turns]
     found = [(one, (one.number,)) for one in switches if not one.has_turns]
     if not sharing:
@@ -98,7 +98,7 @@ def links_above(switches: Sequence[PcieSwitch]) -> tuple[tuple[PcieSwitch, tuple
 
 
 def _inside(multi_root: MultiRoot, parts: Sequence[Server]) -> Iterator[PcieSwitch]:
-    """Give what passes TLPs between the link that hosts share and the part of the adapter that each has."""
+    """Yield for each host what passes TLPs, inside the adapter, between the shared link and the host's part of it."""
     for at, part in enumerate(parts):
         own = part.config.pcie
         name = f"{MULTI_ROOT}.{part.name}.inside"
@@ -137,7 +137,7 @@ class SharedBus:
 
     @property
     def name(self) -> str:
-        """Name it as a system does: a.bus."""
+        """Return its name in the system: a.bus."""
         return f"{self.host}.bus" if self.host else "bus"
 
 

@@ -9,11 +9,11 @@ from .adapter import Generation, Lanes
 from .kinds import Block, Duration, Listing, Truth, Whole, Word, key
 from .names import ServerName
 
-ROOT = "root"  # what stands at the top: a root port of the host for each that is behind it
+ROOT = "root"  # in `behind`: a root port of the host, one for each switch or slot that names it
 Passing = Literal["cut_through", "store_and_forward"]
 SwitchName = Annotated[str, ServerName("a PCIe switch")]
 Behind = Annotated[str, ServerName("a PCIe switch", ROOT)]
-HeaderRoom = Annotated[int, Whole(1, 127)]  # finite: a real buffer is, and a switch stops its ports by it
+HeaderRoom = Annotated[int, Whole(1, 127)]  # never infinite, as a switch's buffers are finite
 DataRoom = Annotated[int, Whole(8, 2047)]
 _WEIGHT = Whole(1, 255)
 
@@ -90,14 +90,14 @@ class PcieTree(Block):
         return {one.name: one.behind for one in self.switches}
 
     def switches_over(self, adapter: str) -> tuple[TreeSwitch, ...]:
-        """Return the switches between an adapter and the host, the lowest first; what loops is cut off."""
+        """Return the switches between an adapter and the host, the lowest first; a loop is followed only once."""
         by_name = {one.name: one for one in self.switches}
         slot = self.slots.get(adapter)
         return tuple(by_name[name] for name in way_to_root(slot.behind, self.above)) if slot else ()
 
 
 def way_to_root(behind: str, above: Mapping[str, str]) -> Iterator[str]:
-    """Give the switches from `behind` up to the root, the lowest first, each once; it ends at one that is not known."""
+    """Yield the switches from `behind` up to the root, the lowest first, each once; stop at one that is not known."""
     seen: set[str] = set()
     while behind in above and behind not in seen:
         seen.add(behind)

@@ -28,10 +28,10 @@ class Device:
     max_mirrors: int
     max_pools: int | None
     rss_entries: int
-    vf_rss_entries: int  # of a VF's table; where it shares the PF's, as that
+    vf_rss_entries: int  # of a VF's table, or of the PF's that VFs share
     max_ethertype_filters: int
     max_tuple_filters: int
-    has_flow_director: bool  # such as rules.steering sizes; the XL710's is of another kind
+    has_flow_director: bool  # of the kind that rules.steering models; the XL710's is another
     max_ports: int
     has_rsc: bool = True  # all of these cut sends (TSO): Linux igb, ixgbe, i40e drivers, NETIF_F_TSO
     has_dcb: bool = False  # classes of traffic in two planes: 82599, X540 and X550 (Linux ixgbe_dcb_82599.c)
@@ -57,7 +57,7 @@ _NIC_82599 = {
     "queue_time": "78ns",  # measured: 12 to 13 Mpps of 64 B from one Tx queue, 14.8 from two
     "max_pps": None,  # the 14.8 Mpps measured at 64 B from two queues are the 10 Gb/s line's own rate
 }
-# And the X540, and the X550 (Linux ixgbe driver, ixgbe_x550.c: ixgbe_get_invariants_X540).
+# The X540 and the X550 differ in this (Linux ixgbe driver, ixgbe_x550.c: ixgbe_get_invariants_X540).
 _NIC_X540 = {
     **_NIC_82599,
     "rx_buffer": "384KiB",  # Intel X540 data sheet: receive packet buffer
@@ -260,11 +260,11 @@ VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-# The others are not calibrated. Of E5 hosts with the same adapter medians of reads of 64 B are published from 547 to
-# 600 ns, of 1024 B from 853 to 907 ns; the calibrated host has the least of both, and the E5-2637 v3 is 7 to 11 % above
-# it: so it gets the most. Of the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of 64 B,
-# warm cache; benches/nfp6000.py), recalled here, not read again. The rest is the calibrated host's, for want of a
-# source: the drain, a write's latency, the cache's miss; of the E5 its jitter too.
+# Only the E5-2630 v4 is calibrated. For E5 hosts with the same adapter, published medians are 547 to 600 ns for reads
+# of 64 B, and 853 to 907 ns for 1024 B. The calibrated host has the lowest of both; the E5-2637 v3 is 7 to 11 % above
+# it, so it gets the highest. For the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of
+# 64 B, warm cache; benches/nfp6000.py), recalled here, not read again. All else is the calibrated host's, for want of a
+# source: drain rate, write latency, cache miss time; for the E5-2637 v3 its jitter too.
 HOSTS: Mapping[str, Values] = {
     "xeon_e5_2630v4": {"host": _XEON_E5_2630V4},
     "xeon_e5_2637v3": {
@@ -335,7 +335,7 @@ DRIVERS: Mapping[str, Values] = {
     },
 }
 
-# Where a device's driver is another one, what it sets otherwise: Linux's i40evf, which is iavf now.
+# What the driver of another device sets differently: Linux's i40evf, now named iavf.
 _I40EVF_NIC = {
     "tx_writeback_batch": 4,  # Linux iavf, iavf_txrx.c: WB_STRIDE, descriptors of 16 B in a cache line
 }

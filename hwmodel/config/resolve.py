@@ -43,12 +43,12 @@ BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
 _BASE_MAC = 0x02_00_00_00_00_00
 _BASE_IP = IPv4Address("10.0.0.1")
 DEFAULT_FRAME_BYTES = 1518
-# A frame of 1518 B with the timestamps of TCP.
+# Makes frames of 1518 B, with the timestamps of TCP.
 _DEFAULT_MSS = "1448B"
 ALL = "all"
 PORTS: KeyPath = ("switch", "ports")
-_Marks = tuple[dict[KeyPath, Any], ...]  # as `Document.marks`, by the path in the entry
-_OWN_ALONE = ("macs", "ips", *INTERFACE_KEYS)  # no two stations may have the same
+_Marks = tuple[dict[KeyPath, Any], ...]  # like `Document.marks`, with paths relative to the entry
+_OWN_ALONE = ("macs", "ips", *INTERFACE_KEYS)  # keys whose values no two stations may share
 Plain = Mapping[str, Any]
 
 
@@ -63,10 +63,10 @@ def fill(
 ) -> dict[str, Any]:
     """Return a copy of the document's data with every key that can be derived filled in.
 
-    `server`: whose adapter it is, by number. `interfaces_before`: virtual interfaces that other servers' stations have
-    below the same port of the bridge. `vfs_beside`: VFs of the other adapters in the same server. `adapters`: the plain
-    data of each server's configuration, by the names of its ports at the bridge; without them the document is that of
-    the only one.
+    `server`: the number of the adapter's server. `interfaces_before`: virtual interfaces that other servers' stations
+    have below the same port of the bridge. `vfs_beside`: VFs of the other adapters in the same server. `adapters`: the
+    plain data of each server's configuration, by the names of its ports at the bridge; None: the document's own adapter
+    is the only one.
     """
     data: dict[str, Any] = copied_data(document.data)
     for name in BLOCKS:
@@ -115,12 +115,12 @@ def _fill_hosts(multi_root: dict[str, Any], servers: Any) -> None:
 
 
 def default_mac(number: int, server: int = 0) -> str:
-    """Return the address that a port has by its number and its server's, 02:00:00:SS:NN:NN."""
+    """Return a port's default address, 02:00:00:SS:NN:NN: SS is its server's number, NN:NN its own."""
     return format_mac(_BASE_MAC | server << 16 | number & 0xFFFF)
 
 
 def _preset_name(block: Any, default: str | None) -> str | None:
-    """Return the name of a block's preset; the default's where what is written is none."""
+    """Return the name of a block's preset: `default` if none is written, None if it is written as null."""
     name = block.get("preset", default) if isinstance(block, dict) else default
     return name if name is None else str(name)  # an unquoted 82599
 
@@ -141,9 +141,9 @@ def _driver_values(driver: Any, nic: Any) -> tuple[Values, Values]:
 
 
 def _fill_vms(driver: Any, nic: Any) -> None:
-    """Fill in the VMs' own drivers: from the preset that one names, else from that of all, which is filled already.
+    """Fill in VMs' own drivers: from the preset that each names, else from the common driver, filled in before.
 
-    A preset's values of the adapter are none of a VM's: the adapter is one for all.
+    A preset's values for the adapter are not used, since all VMs share the adapter.
     """
     vms = driver.get("vms") if isinstance(driver, dict) else None
     if not isinstance(vms, dict):
@@ -164,7 +164,7 @@ def _device(nic: Any) -> Values:
 
 
 def _fill_block(written: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Fill in what is not written, in inner blocks too, but for one of another kind than the values'."""
+    """Fill in what is not written, also in inner blocks, except those written with another `kind` than the values."""
     for name, value in values.items():
         inner = written.setdefault(name, copied_data(value))
         if isinstance(value, Mapping) and isinstance(inner, dict) and inner.get("kind") in (None, value.get("kind")):
@@ -184,13 +184,13 @@ def function_names(data: dict[str, Any]) -> list[str]:
 
 
 def number_of_ports(port: Any) -> int:
-    """Return how many Ethernet ports the plain data of a block `port` asks for, right or not."""
+    """Return how many Ethernet ports the plain data of a block `port` ask for; 1 if they are invalid."""
     count = port.get("count") if isinstance(port, dict) else None
     return count if isinstance(count, int) and 1 < count <= MODEL_MAX_PORTS else 1
 
 
 def _list_stations(stations: list[Any], functions: list[str]) -> None:
-    """Give each function that has no entry one with its name alone."""
+    """Append an entry, with its name only, for each function that has none."""
     named = {entry["name"] for entry in stations if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
     stations.extend({"name": name} for name in functions if name not in named)
 
@@ -200,7 +200,7 @@ def _fill_stations(switch: dict[str, Any], server: int, interfaces_before: int, 
         if isinstance(entry, dict):
             _fill_station(entry, server, interfaces_before)
             if n_ports > 1 and is_station_name(str(entry.get("name"))):
-                # The PF is at the first port; VFs go to them in turn.
+                # The PF is at the first port; VFs are dealt to the ports in turn.
                 entry.setdefault("port", ethernet_ports(n_ports)[max(0, port_number(entry["name"]) - 2) % n_ports])
             if switch.get("pool_filters") is not None:
                 entry.setdefault("accept", ["broadcast", "multicast", "untagged"])
@@ -208,7 +208,7 @@ def _fill_stations(switch: dict[str, Any], server: int, interfaces_before: int, 
 
 def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) -> None:
     name = entry.get("name")
-    # Without a good name, which is reported, any number does: that the rest is missing would be no news.
+    # A bad name is reported anyway; any number then does, to avoid further errors about what is missing.
     number = port_number(name) if isinstance(name, str) and is_station_name(name) else 1
     port_vlan = entry.get("port_vlan", 1)
     vlans = entry.setdefault("vlans", [port_vlan])
@@ -216,13 +216,13 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
     entry.setdefault("macs", [default_mac(number, server)])
     if entry.get("guards") and entry.get("ips") is None:
         entry["ips"] = [str(_BASE_IP + (server << 16) + number)]
-    # More than there are VIFs are counted from 1 again: to be reported where stations have VIFs at all.
+    # Beyond the highest number counting restarts at 1; duplicates are reported where stations have interfaces.
     for mode in (mode for mode in MODES.values() if mode.has_interfaces):
         entry.setdefault(mode.key, (interfaces_before + number - 1) % mode.highest + 1)
 
 
 def _fill_sends(workload: dict[str, Any], nic: Any) -> None:
-    """Fill in how sends are cut, and the lengths of their frames; what cannot be read is another's to report."""
+    """Fill in how sends are cut, and the lengths of their frames; the validation reports what cannot be read."""
     splits = isinstance(nic, dict) and (nic.get("rsc") is not None or nic.get("header_split") is not None)
     if workload.get("segment_bytes") is not None or splits:
         workload["header_bytes"] = workload.get("header_bytes") or DEFAULT_HEADER
@@ -297,7 +297,7 @@ def spread_port_defaults(document: Document, stations: list[str]) -> None:
 
 
 def _take_out(document: Document, ports: list[Any], at: int) -> tuple[dict[str, Any], _Marks]:
-    """Remove an entry and close the gap in the places; return its keys but the name, and where their values stand."""
+    """Remove an entry, renumber the places of later ones; return its keys without the name, and their places."""
     entry: dict[str, Any] = ports.pop(at)
     taken = tuple(
         {path[3:]: mark for path, mark in known.items() if path[:3] == (*PORTS, at)} for known in document.marks
@@ -324,9 +324,9 @@ def _give(document: Document, path: KeyPath, entry: dict[str, Any], value: objec
 
 
 def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
-    """Give the plain data of a bridge all its ports, in order, and these and extenders what follows from the adapters.
+    """Fill in the plain data of a bridge: all ports, in order, and keys of ports and extenders derived from adapters.
 
-    `adapters`: the plain data of each server's configuration, by the names of its ports. Ports of nobody stay, last.
+    `adapters`: the plain data of each server's configuration, by the names of its ports. Other ports stay, last.
     """
     ports = _ports_in(bridge)
     if ports is not None:
@@ -334,9 +334,9 @@ def fill_bridge(bridge: dict[str, Any], adapters: Mapping[str, Plain]) -> None:
 
 
 def fill_joined(bridges: list[Any], adapters: Mapping[str, Plain]) -> None:
-    """Give the plain data of several bridges what `fill_bridge` gives to one, and to wires what either end says.
+    """Fill in the plain data of several bridges as `fill_bridge` does, and give each wire's ends what either says.
 
-    A server has a port where one is written; so has `outside`, or else the first bridge.
+    Servers have only the ports that are written; so has `outside`, but if there is none the first bridge gets it.
     """
     found = [(entry, ports) for entry in bridges if isinstance(entry, dict) and (ports := _ports_in(entry)) is not None]
     if found and not any(OUTSIDE in ports for _, ports in found):
@@ -420,9 +420,9 @@ def _value_at(data: Plain, default: object, *keys: str) -> Any:
 
 
 def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the resolved configuration of the same presets, VFs, servers and kinds of bridges, no more written.
+    """Return the resolved configuration that has the same presets, VFs, servers, bridge kinds, and defaults otherwise.
 
-    None where `resolved` does not say these, or says what this version does not know.
+    None if `resolved` lacks one of these, or has a value that this version does not know.
     """
     try:
         nic, driver = resolved["nic"], resolved["driver"]
@@ -453,7 +453,7 @@ def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _said_ports(resolved: Mapping[str, Any], name: str) -> int:
-    """Return how many Ethernet ports the adapter of a server has, by the server's name or the adapter's."""
+    """Return how many Ethernet ports an adapter has in a resolved configuration; `name`: its name in the system."""
     server, _, adapter = name.partition(".")
     said = resolved.get("port", {}).get("count", 1)
     for entry in (one for one in resolved.get("servers", []) if one["name"] == server):

@@ -13,7 +13,7 @@ EXACT = "exact"
 
 
 class _WordOr(Kind):
-    """A word, held as a value of its own, or a quantity; `like`: an example of that."""
+    """A word, held as the value `held`, or a quantity; `like`: the quantity in messages, like `time like 2ms`."""
 
     def __init__(self, word: str, held: int | str, quantity: Quantity, like: str) -> None:
         self.word, self.held, self.quantity, self.like = word, held, quantity, like

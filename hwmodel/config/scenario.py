@@ -17,19 +17,19 @@ from .servers import ChangesKind
 MOST_EVENTS = 1000
 OF_FUNCTIONS = ("reset", "enable_vfs", "unplug", "plug")  # kinds of events about functions that go and come
 OF_HOSTS = ("reset_host", "fail", "take_over")  # and of those about hosts that share an adapter
-UNASKED = (*OF_FUNCTIONS, *OF_HOSTS, "flood")  # in which no key changes and nobody is asked
+UNASKED = (*OF_FUNCTIONS, *OF_HOSTS, "flood")  # kinds that neither change keys nor ask a driver
 KINDS = ("set", "mailbox", "pf", *UNASKED)  # of events
 MOST_DOORBELLS = 50_000  # of one flood
 CONDITIONS = ("delivered", "dropped", "tx_ring", "rx_ring", "up")
 MOST_COUNTED = 10**12
-NOT_KNOWN_FS = 1 << 62  # stands for the time of an event that waits for a condition: behind the end of every run
+NOT_KNOWN_FS = 1 << 62  # time of an event whose condition is still to come true: after any run's end
 Empty = Literal["empty"]
-# With keys that may change in operation.
+# Blocks with keys that may change in operation.
 BLOCKS = ("pcie", "nic", "switch", "port", "servers", "multi_root", "bridge", "bridges")
 
 
 class _EventChanges(ChangesKind):
-    """Keys with values, held dotted; of one that was written in two ways the later counts, as of an override."""
+    """Keys with values, held as dotted keys; of one written in both ways the later counts, as in overrides."""
 
     def parse(self, value: object) -> dict[str, Any]:
         """Return the single keys with their values."""
@@ -69,13 +69,13 @@ class Condition(SparseBlock):
 
     @property
     def target(self) -> int:
-        """Return the count that makes it true; of `up` 1 or 0, of rings 0."""
+        """Return the value that makes it true: a count; for `up` 1 or 0; for an empty ring 0."""
         value = getattr(self, self.kind)
         return 0 if value == "empty" else int(value)
 
     @property
     def begins_fs(self) -> int:
-        """Return from when on it is looked at."""
+        """Return from when on the condition is watched."""
         return self.from_fs or 0
 
 
@@ -181,12 +181,12 @@ class Event(Block):
 
     @property
     def is_set(self) -> bool:
-        """Tell whether the event is keys with values, which need nobody's leave."""
+        """Tell whether the event sets keys directly, without asking a driver."""
         return self.kinds == ("set",)
 
     @property
     def needs_control(self) -> bool:
-        """Tell whether the control plane of a multi-root switch carries it out: who has which share, which function."""
+        """Tell whether it needs a multi-root switch's control plane, as it changes hosts' shares or functions."""
         return self.kind in ("enable_vfs", "plug", "unplug") or any(key.startswith(MULTI_ROOT) for key in self.changes)
 
     @property
@@ -196,7 +196,7 @@ class Event(Block):
 
     @property
     def end_fs(self) -> int:
-        """Return when the last of it happens: a message may be sent again and again."""
+        """Return the time of its last occurrence, since a message may be sent repeatedly."""
         return self.at_fs + (0 if self.mailbox is None else self.mailbox.length_fs)
 
     @model_serializer(mode="wrap")
@@ -208,12 +208,12 @@ class Event(Block):
 
 
 def in_order(events: Sequence[Event]) -> list[int]:
-    """Return the places of events in the order of time; those of one instant as they were written."""
+    """Return the events' indices in the order of time, of one instant in the order written."""
     return sorted(range(len(events)), key=lambda at: events[at].at_fs)
 
 
 def leaves(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the single keys of what changes, dotted, with their values."""
+    """Yield the single keys of nested changes, dotted, with their values."""
     for name, value in changes.items():
         path = f"{prefix}.{name}" if prefix else name
         if isinstance(value, dict):

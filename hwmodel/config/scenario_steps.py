@@ -52,10 +52,10 @@ class Drivers(Protocol):
         """Return the times at which an event takes effect."""
 
     def changes(self, event: int, config: Config) -> Mapping[str, Any]:
-        """Return the keys with values that the next moment of an event gives a configuration; none where refused."""
+        """Return the keys, with values, that an event changes when it next takes effect; none if it is refused."""
 
     def follow(self, before: Config, after: Config) -> None:
-        """Take over what an event has set in passing the driver by."""
+        """Update the drivers' state after an event has set keys without asking them."""
 
 
 class _Moment(NamedTuple):
@@ -68,15 +68,15 @@ class _Moment(NamedTuple):
 def steps_of(document: Document, config: Config, directory: str, drivers: Drivers | None = None) -> tuple[Step, ...]:
     """Return what each event of a document's scenario makes of its configuration, in the order of time.
 
-    Where events ask a driver for something, only what they ask is looked at until there are `drivers`, and the steps
-    are then those that change something. An event whose time is not known yet makes no step. Raises InputError, a line
-    for each problem: an event behind the run's end, a key that may not change in operation, a value that the key may
-    not have, two events of one instant that contradict each other, a message that says what it cannot, a condition of
-    nobody.
+    Without `drivers`, a scenario with other events than `set` is only checked, and has no steps; with them, the steps
+    are of the events that change something. An event whose time is not known yet makes no step. Raises InputError,
+    a line for each problem: an event after the run's end, a key that may not change in operation, a value that the key
+    may not have, two events of one instant that contradict each other, a malformed message, a condition on a VM that
+    does not exist.
     """
     if not config.scenario:
         return ()
-    if drivers is None:  # of events as they were written: some may wait for the control plane of a multi-root switch
+    if drivers is None:  # checked as written, before any waits for a multi-root switch's control plane
         raise_problems([*_without_kind(document, config), *_without_time(document, config)])
         raise_problems([*_too_late(document, config), *_contradictions(document, config), *_misfits(document, config)])
     if config.run.precision is not None:
@@ -90,7 +90,7 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
 
 
 def _wrong_at_any_time(document: Document, config: Config, directory: str) -> Iterator[Problem]:
-    """Give what is wrong with an event that waits for a condition, whatever others have set before it."""
+    """Yield problems with events that wait for a condition, which do not depend on what other events set before."""
     for at, event in enumerate(config.scenario):
         if event.when is None or not event.is_set:
             continue
@@ -124,11 +124,11 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
         elif not _carried_out(now, document, config, at, _asked(document, config, at, drivers, before)):
             continue
         after = examine(now.copied(), directory, is_running=at_fs > 0)
-        if after.config is None or after.problems:  # what follows would have them too
+        if after.config is None or after.problems:  # all later steps would have the same problems
             raise_problems([*problems, *after.problems])
         assert after.config is not None
         of_event, derived = _fixed(document, config, at, before, after.config)
-        if after.contradictions and not of_event:  # else they come of what may not be
+        if after.contradictions and not of_event:  # otherwise they follow from keys that may not change at all
             own = after.contradictions if event.is_set else map(_granted, after.contradictions)
             raise_problems([*problems, *(_from_event(one, at) for one in own)])
         problems += of_event or derived
@@ -160,7 +160,7 @@ def _asked(document: Document, config: Config, at: int, drivers: Drivers, before
 
 
 def _from_event(problem: Problem, at: int) -> Problem:
-    """Return a contradiction that an event brings about, which says so where it is of another key."""
+    """Return a contradiction that names the event that causes it, unless its key does so already."""
     if problem.key.startswith("scenario."):
         return problem
     return replace(problem, message=f"{problem.message} (from scenario.{at} on)")
@@ -171,7 +171,7 @@ def _granted(problem: Problem) -> Problem:
 
 
 def _carried_out(now: Document, document: Document, config: Config, at: int, changes: Mapping[str, Any]) -> bool:
-    """Change a document as a driver does; tell whether anything changes. What is wrong is placed at the event."""
+    """Change a document as a driver does, with problems placed at the event; tell whether anything changes."""
     (kind,) = config.scenario[at].kinds
     place = document.place_of(("scenario", at, kind))
     for key, value in changes.items():
@@ -182,7 +182,7 @@ def _carried_out(now: Document, document: Document, config: Config, at: int, cha
 def _fixed(
     document: Document, config: Config, at: int, before: Config, after: Config
 ) -> tuple[list[Problem], list[Problem]]:
-    """Return problems: of keys that an event sets and hardware fixes, and of others that follow from what it sets."""
+    """Return the problems with fixed keys: of those that the event sets, and of those that follow from what it sets."""
     event = config.scenario[at]
     time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
     (kind,) = event.kinds
@@ -235,7 +235,7 @@ def _too_late(document: Document, config: Config) -> list[Problem]:
 
 
 def _later_than(event: Event, end_fs: int) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give the key of an event that lies behind a run's end, with what of it does."""
+    """Yield the key by which an event lies after a run's end, with the words for it."""
     if event.when is not None:
         if event.when.begins_fs > end_fs:
             yield ("when", "from"), f"{format_time_fs(event.when.begins_fs)} is after the run's end,"
@@ -287,9 +287,9 @@ _WITHOUT_FUNCTIONS = {"vmdq": "pools of the PF's queues", "vswitch": "ports of t
 
 
 def _misfits(document: Document, config: Config) -> Iterator[Problem]:
-    """Give a problem for each thing in a message, or a call, that does not go together or names nobody.
+    """Yield a problem for each inconsistency in a message or call, and each VM, host or server that does not exist.
 
-    And for each condition of nobody.
+    That includes the VMs of conditions.
     """
     vfs = None
     for at, event in enumerate(config.scenario):
@@ -341,7 +341,7 @@ def _wrong_host(config: Config, event: Event) -> Iterator[tuple[tuple[str, ...],
 
 
 def _mode_of(config: Config, event: Event) -> str | None:
-    """Return how the VMs of an event's server have their queues, None where there is no such server."""
+    """Return `nic.mode` of the server that an event is about, None if there is no such server."""
     servers = {server.name: server.config for server in servers_of(config)}
     named = event.of if event.pf is None else event.pf.server
     own = servers.get(named or (_function_of(event) or "").rpartition(".")[0])

@@ -48,7 +48,7 @@ def schema_text() -> str:
 
 
 def keys_in(schema: Schema) -> Iterator[tuple[str, str, Schema]]:
-    """Yield each dotted key of a configuration's schema, at any depth, with the JSON pointer of its schema, and that.
+    """Yield each dotted key of a configuration's schema, at any depth, with its schema's JSON pointer and its schema.
 
     Entries of lists, and of mappings by names, are left out.
     """
@@ -133,13 +133,13 @@ def _described(schema: Schema, description: str) -> Schema:
 
 
 def derived_text(field: FieldInfo) -> str | None:
-    """Return what a key follows from where it is not written, None if from nothing."""
+    """Return what an unwritten key is derived from, in words; None if it is not derived."""
     extra = field.json_schema_extra
     return str(extra["derived"]) if isinstance(extra, dict) and "derived" in extra else None
 
 
 def has_one_default(model: type[BaseModel], key: str, field: FieldInfo) -> bool:
-    """Tell whether a key has a default that follows from nothing else."""
+    """Tell whether a key has one default, neither derived from other keys nor set differently by a preset."""
     if model is VmDriver:
         return False
     if field.is_required() or derived_text(field) is not None:
@@ -177,6 +177,6 @@ def _preset_values(model: type[BaseModel], key: str) -> dict[str, list[str]]:
     tables = [*DRIVERS.items(), *((name, device.values) for name, device in DEVICES.items()), *HOSTS.items()]
     for preset, values in tables:
         given = {} if block is None else values.get(block, {})
-        if key in given and not isinstance(given[key], Mapping):  # a mapping holds keys of a block below
+        if key in given and not isinstance(given[key], Mapping):  # a mapping is an inner block
             names.setdefault(user_text(given[key]), []).append(preset)
     return names

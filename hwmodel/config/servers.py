@@ -8,13 +8,13 @@ from .kinds import Block, Kind, Listing, key, shown, wrong
 from .names import ServerName
 from .pcie_tree import PcieTree
 
-MAX_SERVERS = 256  # a byte of the stations' default addresses is the server's
+MAX_SERVERS = 256  # the server's number is one byte of its stations' default addresses
 ADAPTER_BLOCKS = ("pcie", "nic", "driver", "switch", "port")  # what an adapter's `set` may change
 OWN_BLOCKS = ("pcie", "host", "nic", "driver", "switch", "port")  # what a server's may
 
 
 class ChangesKind(Kind):
-    """Keys with values, dotted or nested; what they are worth is checked in the server's own configuration."""
+    """Keys with values, dotted or nested; these are validated with the server's own configuration."""
 
     def __init__(self, blocks: tuple[str, ...]) -> None:
         self.blocks = blocks

@@ -40,7 +40,7 @@ def shipped_studies() -> list[ShippedConfig]:
 def config_path(name: str | Path) -> Path:
     """Return the file that a user means: the one at that path, else the shipped configuration of that name.
 
-    Else the shipped study of that name: whoever reads it says what it is, and which command it is for.
+    Else the shipped study of that name, so that the reader of the file can say which command it is for.
     """
     return _meant(Path(name), str(name), _folder(), _folder() / _STUDIES)
 

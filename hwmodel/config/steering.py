@@ -130,7 +130,7 @@ class FlowFilter(Block):
 
 
 def at_pools(filters: Sequence[Any], pools: Container[str]) -> tuple[Any, ...]:
-    """Return the filters that look at frames of some of these pools; one without a pool looks at all."""
+    """Return the filters that apply to any of these pools; a filter without a pool applies to all."""
     return tuple(one for one in filters if one.pool is None or one.pool in pools)
 
 
@@ -177,7 +177,7 @@ class Steering(Block):
     rss: Rss = key({}, "What is left goes by its hash.")
 
     def at_port(self, pools: Container[str]) -> Steering:
-        """Return what the tables of one Ethernet port hold, where these pools are."""
+        """Return the filters in one Ethernet port's tables; `pools`: those at that port."""
         kept: dict[str, Any] = {
             name: at_pools(getattr(self, name), pools) for name in ("ethertype_filters", "tuple_filters")
         }

@@ -35,7 +35,7 @@ from .packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
 
 Admit = Literal["all", "tagged", "untagged"]
 Accept = Literal["broadcast", "multicast", "untagged", "multicast_hash", "unicast_hash"]
-ONLY_OF_POOLS = ("untagged", "multicast_hash", "unicast_hash")  # such words of `accept`
+ONLY_OF_POOLS = ("untagged", "multicast_hash", "unicast_hash")  # words of `accept` that need pool_filters
 VlanId = Annotated[int, Whole(1, 4094, what="a VLAN number")]
 VlanList = Annotated[tuple[VlanId, ...], Listing("[1, 2]")]
 MacAddress = Annotated[int, Mac(group=False)]
@@ -51,7 +51,7 @@ Prefix = Annotated[IPv4Network | IPv6Network, IpPrefix()]
 OwnOrPrefix = Annotated[IPv4Network | IPv6Network | Literal["own"], OwnOr(IpPrefix())]
 PortSpan = Annotated[tuple[int, int], Span(65535, "a port")]
 GuardName = Literal["arp", "dhcp", "nd", "ip"]
-# Of an entry: what it asks for behind the type, by ARP and by IP.
+# Keys of an entry that match beyond the EtherType, in ARP and in IP.
 ARP_KEYS = ("arp_operation", "arp_sender_mac", "arp_sender_ip", "arp_target_ip")
 IP_KEYS = ("protocol", "source_ip", "destination_ip", "source_port", "destination_port", "icmp_type", "nd_target")
 PACKET_KEYS = (*IP_KEYS, *ARP_KEYS)
@@ -59,7 +59,7 @@ StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)
 
 
 class _EntryName(Name):
-    """A station's name; the schema has `all` besides, whose entry is spread over the stations before validation."""
+    """A station's name; the schema also allows `all`, an entry that is spread over the stations before validation."""
 
     def schema(self) -> dict[str, Any]:
         return Name("all").schema()
@@ -197,7 +197,7 @@ class Port(Block):
 
     @model_serializer(mode="wrap")
     def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Say nothing of a token bucket that is not used."""
+        """Leave out the token bucket's size if there is no receive limit."""
         said: dict[str, Any] = handler(self)
         return said if self.receive_limit_bps is not None else {
             name: value for name, value in said.items() if not name.startswith("receive_burst")
@@ -309,12 +309,12 @@ class AclEntry(BridgingRule):
 
     @property
     def asked_packets(self) -> tuple[str, ...]:
-        """Return the keys that are set of those that look behind the type."""
+        """Return those keys that are set and match beyond the EtherType."""
         return tuple(name for name in PACKET_KEYS if getattr(self, name) is not None)
 
     @property
     def packet_types(self) -> frozenset[int]:
-        """Return the EtherTypes of the packets that it may match behind the type: none where its keys contradict."""
+        """Return the EtherTypes of packets that its keys beyond the type can match; none if the keys contradict."""
         found = {TYPE_ARP, TYPE_IPV4, TYPE_IPV6}
         if self.ethertype is not None:
             found &= {self.ethertype}
@@ -416,12 +416,12 @@ class Switch(Block):
 
     @property
     def looks_behind_type(self) -> bool:
-        """Tell whether a rule looks at what frames say behind their type."""
+        """Tell whether a rule or a guard matches packet fields beyond the EtherType."""
         return any(entry.asked_packets for entry in self.acl) or any(port.guards for port in self.ports)
 
     @property
     def unasked_lists(self) -> tuple[str, ...]:
-        """Return the keys of the access list and the first guards that nobody asks: the bridge above decides."""
+        """Return the keys of the access list and first guards that have no effect, as the bridge above decides."""
         if not MODES[self.mode].has_interfaces:
             return ()
         guarded = next((f"switch.ports.{port.name}.guards" for port in self.ports if port.guards), None)
@@ -438,7 +438,7 @@ class Switch(Block):
         return self.longest_sender.max_frame_bytes
 
     def pool_credits(self) -> tuple[Credits, ...]:
-        """Return the credits of each station beside others of its class: its own, or in proportion to the weights."""
+        """Return each station's credits against others of its class: its own, or in proportion to its weight."""
         computed = credits_of_weights([port.weight for port in self.ports], self.longest_frame_bytes)
         return tuple(
             own if port.credits is None else Credits(port.credits.refill, port.credits.most)
@@ -446,9 +446,9 @@ class Switch(Block):
         )
 
     def at_port(self, name: str) -> Switch:
-        """Return the switch behind one Ethernet port of an adapter: with its stations, and what concerns them.
+        """Return the switch behind one Ethernet port of an adapter: its stations, and the settings that concern them.
 
-        All of it where the port has no name, since there is one. A mirror is at the port of the station that watches.
+        The whole switch if the port has no name, as a single port has none. A mirror is at the port of its destination.
         """
         if not name:
             return self

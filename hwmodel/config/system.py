@@ -33,11 +33,11 @@ class Server:
 
     @property
     def wires(self) -> tuple[str, ...]:
-        """Return the names of the ports of bridges at the other ends of its adapter's wires, port by port."""
+        """Return the names of the bridges' ports at the far ends of the adapter's wires, one for each Ethernet port."""
         return wire_names(self.name, self.config.port.count)
 
     def port_at(self, wire: str) -> str:
-        """Return which Ethernet port one of `wires` is at, an empty text where there is one."""
+        """Return the Ethernet port at which one of `wires` begins, an empty text if the adapter has a single port."""
         return self.config.port.names[self.wires.index(wire)]
 
     def switch_at(self, wire: str) -> Switch:
@@ -137,8 +137,8 @@ _lately: deque[tuple[Config, tuple[Server, ...]]] = deque(maxlen=MOST_REMEMBERED
 def servers_of(config: Config) -> tuple[Server, ...]:
     """Return the servers of a configuration in order; the only one has no name where `servers` lists none.
 
-    Those of the last few configurations are remembered: a run asks some twenty times, which of 64 servers would take
-    a sixth of what it takes beside its events.
+    Cached for the last few configurations: a run asks some twenty times, which with 64 servers would take a sixth of
+    the time that the run spends outside its events.
     """
     found = next((servers for known, servers in tuple(_lately) if known is config), None)
     if found is None:
@@ -174,12 +174,12 @@ def _servers_of(config: Config) -> tuple[Server, ...]:
 
 
 def looks_behind_type(config: Config) -> bool:
-    """Tell whether a rule of an adapter's switch looks at what frames say behind their type."""
+    """Tell whether a rule or guard of any adapter's switch matches packet fields beyond the EtherType."""
     return any(server.config.switch.looks_behind_type for server in servers_of(config))
 
 
 def looks_into_packets(config: Config) -> bool:
-    """Tell whether a rule or a filter of an adapter looks at what frames say behind their type."""
+    """Tell whether a rule, guard or steering filter of any adapter matches packet fields beyond the EtherType."""
     return looks_behind_type(config) or any(server.config.nic.steering is not None for server in servers_of(config))
 
 
@@ -189,7 +189,7 @@ def adapters_of_host(servers: Iterable[Server], host: str) -> dict[str, Server]:
 
 
 def _in_slot(config: Config, entry: ServerEntry, name: str) -> Config:
-    """Give an adapter the link that it comes to have in its slot: of the older generation, as wide as the narrower."""
+    """Return the configuration with the link negotiated with the slot: the lower generation, the smaller width."""
     slot = entry.tree.slots.get(name.rpartition(".")[2]) if entry.tree else None
     if slot is None:
         return config
@@ -201,7 +201,7 @@ def _in_slot(config: Config, entry: ServerEntry, name: str) -> Config:
 
 
 def entries_of(config: Config, servers: Iterable[Server]) -> tuple[ServerEntry, ...]:
-    """Return the entries of `servers` that say all in which servers differ from the file's own blocks."""
+    """Return entries of `servers` whose `set` has every key in which a server differs from the file's common blocks."""
     changes = {server.name: changes_between(config, server.config) for server in servers}
     return tuple(_entry_of(entry, changes) for entry in config.servers)
 
@@ -243,12 +243,12 @@ def stations_in_use(servers: Iterable[Server]) -> dict[str, Port]:
 
 
 def port_rate_bps(servers: Iterable[Server]) -> int:
-    """Return the rate of all servers' ports together, which a share as `load` is a share of."""
+    """Return the rate of all servers' ports together, of which a `load` given as a share is a part."""
     return sum(server.config.ports_rate_bps for server in servers)
 
 
 def apart_ports(config: Config) -> tuple[str, ...]:
-    """Return the names of the Ethernet ports whose wires nothing joins; an empty text where bridges do, or for one."""
+    """Return the names of the Ethernet ports that no bridge joins; one empty text if a bridge does, or for one port."""
     return ("",) if bridges_of(config) else config.switched_ports
 
 
@@ -267,12 +267,12 @@ class Domain(NamedTuple):
         return uplink_of(self.port)
 
     def incast_target(self, incast_to: str) -> str:
-        """Return to whom all others of the domain send with `pattern: incast`: its first VM where that one is not."""
+        """Return the target of `pattern: incast` in the domain: `incast_to` if it is in it, else its first VM."""
         return incast_to if not self.port or incast_to in self.vms else next(iter(self.vms), incast_to)
 
 
 def domains_of(config: Config, servers: Iterable[Server] = ()) -> tuple[Domain, ...]:
-    """Return the domains of a configuration, in the order of ports; `servers`: its own, where they are known."""
+    """Return the domains of a configuration, in the order of ports; `servers`: its servers, if at hand."""
     in_use = stations_in_use(servers or servers_of(config))
     ports = apart_ports(config)
     if ports == ("",):
@@ -281,7 +281,7 @@ def domains_of(config: Config, servers: Iterable[Server] = ()) -> tuple[Domain, 
 
 
 def outside_targets(config: Config, servers: Iterable[Server] = ()) -> list[tuple[str, tuple[str, ...]]]:
-    """Return by which uplinks `workload.external` comes, each with the stations that its frames go to."""
+    """Return the uplinks by which frames of `workload.external` enter, each with the stations that they go to."""
     external = config.workload.external
     if external is None:
         return []
@@ -296,9 +296,9 @@ def outside_targets(config: Config, servers: Iterable[Server] = ()) -> list[tupl
 
 
 def own_uplinks(config: Config, source: str, target: str) -> tuple[str, str]:
-    """Return the ends of a flow, with `uplink` as the stations outside that are beyond the other end's port.
+    """Return the ends of a flow, with `uplink` replaced by the uplink of the other end's Ethernet port.
 
-    Beyond the first, where the other end is at none: a group.
+    By the first port's if the other end is at none, as a group is. Unchanged if ports do not part flows.
     """
     if apart_ports(config) == ("",):
         return source, target
@@ -309,7 +309,7 @@ def own_uplinks(config: Config, source: str, target: str) -> tuple[str, str]:
 
 
 def port_of_end(config: Config, name: str) -> str:
-    """Return the Ethernet port of an end of a flow by its name, an empty text where nothing parts flows by ports."""
+    """Return the Ethernet port of an end of a flow by its name, an empty text if ports do not part flows."""
     if apart_ports(config) == ("",):
         return ""
     if is_uplink(name):
@@ -320,14 +320,14 @@ def port_of_end(config: Config, name: str) -> str:
 def outside_rate_bps(config: Config) -> int:
     """Return the rate at which outside stations send: that of the bridge's port, else of the adapter's own.
 
-    With a bond it is that of a leg, by which all frames may come.
+    With a bond it is the rate of one leg, since all frames may come by the same leg.
     """
     bridge = bridge_with(config, OUTSIDE)
     return config.port.rate_bps if bridge is None else bridge.settings.ports[OUTSIDE].rate_bps
 
 
 def reflects(port: BridgePort, switch: Switch, s_channel: int | None = None) -> bool:
-    """Tell whether a logical port has hairpin: that of an adapter with this switch, or of one S-channel."""
+    """Tell whether a bridge's port to this switch, or to an S-channel of it, has hairpin; by default VEPA's has."""
     return MODES[switch.mode].kind_of(switch.s_channels, s_channel) == "vepa" if port.hairpin is None else port.hairpin
 
 
@@ -358,16 +358,16 @@ def _compare(path: tuple[str | int, ...], before: Any, after: Any, changes: dict
 
 
 def _unsaid(path: tuple[str | int, ...]) -> Any:
-    """Return what a key means that is written only where it has another value than its default."""
+    """Return the default of a key that resolved configurations leave out at its default."""
     block = model_at(path[:-1])
     field = None if block is None else block.model_fields.get(keys_of(block).get(str(path[-1]), ""))
     return None if field is None or field.is_required() else field.default
 
 
 def _compare_vms(before: dict[str, Any], after: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Give the keys of VMs' own drivers that differ; whole drivers of VMs that have one in `after` alone.
+    """Add the keys of VMs' own drivers that differ; whole drivers for VMs that have one in `after` only.
 
-    One that has none there has that of all, which is written out: nothing takes a VM's driver away.
+    A VM that has one in `before` only gets the common driver written out, since no key can remove a VM's driver.
     """
     of_all = {key: value for key, value in after.items() if key != "vms"}
     known, own = before.get("vms", {}), after.get("vms", {})
@@ -379,7 +379,7 @@ def _compare_vms(before: dict[str, Any], after: dict[str, Any], changes: dict[st
 
 
 def _is_table(path: tuple[str | int, ...]) -> bool:
-    """Tell whether a mapping has keys of the user's, so that it changes as a whole."""
+    """Tell whether a mapping's keys are the user's own names, so that it changes as a whole."""
     is_station = path[:2] == ("switch", "ports")
     return not is_station and model_at(path) is None
 
@@ -408,18 +408,18 @@ class ServerDocument(NamedTuple):
 
 
 class _Listed(NamedTuple):
-    """Where a server, or one of its adapters, has its name and what it changes."""
+    """A server, or one of its adapters: its name in the system, its sibling adapters, and the `set`s that change it."""
 
     name: str
     beside: tuple[str, ...]
-    sets: tuple[tuple[KeyPath, Any, tuple[str, ...]], ...]  # each with the blocks that it may change
+    sets: tuple[tuple[KeyPath, Any, tuple[str, ...]], ...]  # path, content, and the blocks that it may change
 
 
 def split_servers(document: Document) -> list[ServerDocument]:
     """Return a document for each server that a document lists, or for each of its adapters; none where it lists none.
 
-    What follows from there being servers is filled into `document`: the bridge, and whom `incast_to` names. What is
-    wrong with the list itself is for the validation that comes; problems with the keys in a `set` are added.
+    What a list of servers implies is filled into `document`: a bridge, and a target for `incast_to`. The validation
+    that follows reports errors in the list itself; problems with the keys in a `set` are added to `document`.
     """
     entries = document.data.get("servers")
     if not isinstance(entries, list) or not entries:
@@ -474,7 +474,7 @@ def _fill_incast(document: Document, first: str) -> None:
 
 
 def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document]]:
-    """Return what is common to all servers, and for each server the whole data with the places in its entry alone."""
+    """Return what all servers have in common, and for each server the whole data with only its own entry's places."""
     own = {name: value for name, value in document.data.items() if name not in OF_SYSTEM}
     common = Document(document.source, own, whole=document.data)
     entries = [Document(document.source, document.data) for _ in range(n_servers)]
@@ -493,7 +493,7 @@ def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document
 
 
 def _change(own: Document, entry: Document, path: KeyPath, changes: dict[str, Any], blocks: tuple[str, ...]) -> None:
-    """Change a server's document by a `set`, which stands in `entry`; what is not its own is left out."""
+    """Change a server's document by a `set` in `entry`; keys outside `blocks` are reported and left out."""
     prefix = entry.dotted(path)
     good: dict[str, Any] = {}
     for key, value in changes.items():

@@ -16,12 +16,12 @@ Reach = Literal["internal", "external"]
 WhenFull = Literal["drop", "wait"]
 _COST = Duration("0ns", "1ms")
 MOST_SWITCH_CORES = 64
-MOST_VMS = 127  # the uplink takes the place of one more function, each leg of a bond of one
+MOST_VMS = 127  # of 128: the uplink, or each leg of its bond, takes the place of one VM
 # What it takes a hypervisor to pass a frame on, and each byte of it. Model's choice: "up to 30 Gb/s" is what textbooks
 # say of virtual switches that pass pointers, which at 1500 B is 2.5 Mpps, 400 ns a frame on one core; one copy is made
 # at 10 GB/s.
 FRAME_TIME = "400ns"
-# A header is copied and changed, and a descriptor written, without a look at the payload: a quarter of a whole frame.
+# To cut a frame off a segment: copy and edit the header, write a descriptor, no payload; a quarter of a whole frame.
 SEGMENT_FRAME_TIME = "100ns"
 BYTE_TIME = {"pointer": "0ns", "copy": "0.1ns", "parent": "0.2ns"}
 COPIES = {"pointer": 0, "copy": 1, "parent": 2}

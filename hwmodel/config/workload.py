@@ -37,7 +37,7 @@ from .kinds import (
 )
 from .names import EndName, Name, port_order
 
-MAX_SHARE = 32.0  # of the port rate: a load above it is a percentage by mistake
+MAX_SHARE = 32.0  # of the port rate: a larger number is meant as a percentage, by mistake
 RATE = Rate("1Kbps", "1000Gbps")
 FRAME_RATE = FrameRate("1pps", "10Gpps")
 _PORT = EndName()
@@ -68,13 +68,13 @@ _BURST_LENGTH = (
 
 
 MOST_CONNECTIONS = 1 << 20
-MOST_HEADERS = 1 << 14  # of connections between two stations that have headers of their own
+MOST_HEADERS = 1 << 14  # that connections between two stations may have; beyond, connections share headers
 
 
 class Flow(NamedTuple):
-    """Frames from one port to another at a rate of frame bits with FCS, of frames, or (both None) as `load` says.
+    """Frames from one port to another, at a rate in frame bits with FCS or in frames, or (both None) as `load` says.
 
-    `Workload.rate_bps_of` gives the one for the other.
+    `Workload.rate_bps_of` returns either as bits.
     """
 
     source: str
@@ -194,11 +194,11 @@ class FlowKind(Kind):
 def sender_shares(
     ports: Iterable[str], weights: Mapping[str, float], zipf_exponent: float | None, servers: Sequence[str] = ()
 ) -> dict[str, Fraction]:
-    """Return the part of the load that each of `ports` sends; the parts add up to 1, those of nobody are left out.
+    """Return the part of the load that each of `ports` sends; parts add up to 1, ports with weight 0 are left out.
 
-    By `weights`, 1 where a port is not named. Or by Zipf's law, where the k-th port, in port order from 1, has the
-    weight 1 / k^exponent (L. Breslau et al., "Web Caching and Zipf-like Distributions", INFOCOM 1999, section III). An
-    empty mapping where nobody has a weight. `servers`: their names in order, where ports have names like a.vf0.
+    By `weights`, 1 for a port that is not named. Or by Zipf's law, where the k-th port, in port order from 1, has the
+    weight 1 / k^exponent (L. Breslau et al., "Web Caching and Zipf-like Distributions", INFOCOM 1999, section III).
+    Empty if all weights are 0. `servers`: their names in order, where ports have names like a.vf0.
     """
     in_order = sorted(dict.fromkeys(ports), key=lambda name: port_order(name, servers))
     if zipf_exponent is not None:
@@ -242,7 +242,7 @@ def frames_of_send(segment_bytes: int, mss_bytes: int) -> int:
 def lengths_of_send(segment_bytes: int, mss_bytes: int, header_bytes: int) -> list[tuple[int, int]]:
     """Return the lengths with FCS of the frames that are cut of a send, each with how many there are.
 
-    Shorter ones than a frame may be count as 64 B, as which the wire has them.
+    Lengths below 64 B count as 64 B, to which they are padded on the wire.
     """
     n_frames = frames_of_send(segment_bytes, mss_bytes)
     beside = header_bytes + FCS_BYTES
@@ -407,11 +407,11 @@ class Workload(Block):
 
     @property
     def has_weights(self) -> bool:
-        """Tell whether the senders' parts of the load are said."""
+        """Tell whether `weights` or `zipf` say how senders divide the load."""
         return bool(self.weights) or self.zipf is not None
 
     def shares_of(self, ports: Iterable[str], servers: Sequence[str] = ()) -> dict[str, Fraction]:
-        """Return the part of the load that each of the sending `ports` has, none where it has nothing to send.
+        """Return the part of the load that each of the sending `ports` has, without those that send nothing.
 
         `servers`: their names in order, where ports have names like a.vf0.
         """

@@ -1,4 +1,4 @@
-"""What an access to configuration space takes on the link, which is taken as idle."""
+"""How long an access to configuration space takes, on a link that is taken as idle."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class AccessTimes(NamedTuple):
-    """Hold what passes until a request has reached its function, and from then on until its answer is with the core.
+    """Hold the time until a request reaches its function, and the time from then until the core has its completion.
 
-    Both reads and writes are answered: a read by a completion with data (`data_fs`); a write by one without, and so is
-    what reaches no function (`empty_fs` for both).
+    Reads are answered by a completion with data (`data_fs`); writes, and requests that reach no function, by one
+    without (`empty_fs`).
     """
 
     read_request_fs: int = 0
@@ -26,8 +26,9 @@ class AccessTimes(NamedTuple):
     def of(cls, config: Config) -> AccessTimes:
         """Return the times on a configuration's link, after PCI Express Base 3.0, 2.2.7 and 2.2.9.
 
-        A request names a double word by a header of 3 double words, whatever the bytes that it wants of it. The way
-        through the root complex is `host.read_latency`, as for other registers (assumption), and lies behind.
+        A request has a header of 3 double words and addresses one double word, however few of its bytes are accessed.
+        The way through the root complex takes `host.read_latency`, as for other registers (assumption); it is counted
+        with the completion.
         """
         rate, overhead = link_rate_of(config.pcie), tlp_overhead_of(config.pcie)
         to_function_fs = config.pcie.flight_fs

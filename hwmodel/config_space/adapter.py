@@ -1,8 +1,8 @@
 """An adapter's functions on the bus: the PF, and the VFs that its VF Enable brings about.
 
-Where the specifications permit more than one thing: NumVFs above TotalVFs, or written while VF Enable is set, stays as
-it was, and so do System Page Size and ARI Capable Hierarchy while VFs are enabled; a page size that is not one of those
-supported stays as it was. A function that is not there, or does not answer yet, reads as ones; writes to it are lost.
+Choices that the specifications leave open: a write of NumVFs is ignored if it is above TotalVFs, or while VF Enable is
+set; so are writes of System Page Size and ARI Capable Hierarchy while VFs are enabled, and a page size that is not
+supported. A function that is absent, or does not answer yet, reads as all ones; writes to it are lost.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from hwmodel.config_space.space import FunctionSpace, check_access
 from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_MS
 
-VF_READY_FS = 100 * FS_PER_MS  # SR-IOV 2.1.1: software waits 100 ms behind VF Enable
+VF_READY_FS = 100 * FS_PER_MS  # SR-IOV 2.1.1: software waits 100 ms after VF Enable
 PAGE_BYTES = 4096
 FIRST_BAR, ROM_BAR = 0x10, 0x30
 
 # Of the SR-IOV capability, from its start on.
 CONTROL, NUM_VFS, FIRST_OFFSET, STRIDE, PAGE_SIZE, VF_BAR = 0x08, 0x10, 0x14, 0x16, 0x20, 0x24
 VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
-ARI_PRESERVED = 0x02  # in its capabilities
+ARI_PRESERVED = 0x02  # a bit of SR-IOV Capabilities
 
 
 class PfSpace(FunctionSpace):
@@ -50,11 +50,11 @@ class PfSpace(FunctionSpace):
 
     @property
     def n_vfs(self) -> int:
-        """Return how many VFs it has if they are enabled."""
+        """Return NumVFs, the number of VFs if they are enabled."""
         return self.get(self.sr_iov + NUM_VFS, 2)
 
     def settle(self) -> None:
-        """Take back what cannot change now, and let follow what depends on what has changed."""
+        """Undo changes that are not permitted now, and update what depends on the others: VF BARs, offset, stride."""
         had_vfs, ari, n_vfs, page = self._before
         at = self.sr_iov
         if had_vfs:
@@ -90,9 +90,9 @@ class PfSpace(FunctionSpace):
 
 
 class PciAdapter:
-    """A PF and its VFs, `pf` and `vf0` on; time goes on by accesses, which take `times`, and by `wait`.
+    """A PF and its VFs, named `pf`, `vf0` and so on; its clock advances with accesses, by `times`, and with `wait`.
 
-    `routing_id`: the PF's bus, device and function as one number. VFs that are enabled answer 100 ms later.
+    `routing_id`: the PF's bus, device and function as one number. VFs answer 100 ms after they are enabled.
     """
 
     def __init__(self, device: PciDevice, serial_number: int = 0, times: AccessTimes = AT_ONCE) -> None:
@@ -112,14 +112,14 @@ class PciAdapter:
         return (1 << 8 * n_bytes) - 1 if value is None else value
 
     def answer(self, function: str, offset: int, n_bytes: int) -> int | None:
-        """Do what `read` does, and give None where nothing answers."""
+        """Answer a configuration read like `read`, but return None if no function answers."""
         space = self._reached(function, offset, n_bytes, self.times.read_request_fs)
         value = None if space is None else space.read(offset, n_bytes)
         self.now_fs += self.times.empty_fs if space is None else self.times.data_fs
         return value
 
     def write(self, function: str, offset: int, n_bytes: int, value: int) -> bool:
-        """Take a configuration write; say whether there is a function that does. Raises InputError as `read`."""
+        """Take a configuration write; say whether a function received it. Raises InputError as `read`."""
         space = self._reached(function, offset, n_bytes, self.times.write_request_fs)
         if space is not None:
             had_vfs = self.pf.has_vfs
@@ -133,15 +133,15 @@ class PciAdapter:
         return space is not None
 
     def wait(self, time_fs: int) -> None:
-        """Let time go on."""
+        """Advance the clock."""
         self.now_fs += time_fs
 
     def wait_until(self, time_fs: int) -> None:
-        """Let time go on to an instant, if it is still to come."""
+        """Advance the clock to an instant, unless that has passed."""
         self.now_fs = max(self.now_fs, time_fs)
 
     def restart_clock(self) -> None:
-        """Count time from now on."""
+        """Set the clock to 0."""
         self._ready_fs -= self.now_fs
         self.now_fs = 0
 
@@ -153,7 +153,7 @@ class PciAdapter:
         return self._vfs[number] if number < len(self._vfs) and self.now_fs >= self._ready_fs else None
 
     def _reached(self, function: str, offset: int, n_bytes: int, request_fs: int) -> FunctionSpace | None:
-        """Let a request reach its function, and return that as `space`."""
+        """Advance the clock until a request reaches its function, and return the function's space as `space` does."""
         check_access(offset, n_bytes)
         self.vf_number(function)
         self.now_fs += request_fs
@@ -194,6 +194,6 @@ class PciAdapter:
         return address + number * self.vf_bar_bytes(index)
 
     def vf_bar_bytes(self, index: int) -> int:
-        """Return the size of a VF's range: its own, or a page of the system if that is more."""
+        """Return the size of a VF's range: that of the BAR, or the System Page Size if it is larger."""
         page_bytes = self.pf.get(self.pf.sr_iov + PAGE_SIZE, 4) * PAGE_BYTES
         return max(self.device.vf_bars[index].size_bytes, page_bytes)

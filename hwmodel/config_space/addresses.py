@@ -1,4 +1,4 @@
-"""Where an operating system lets the ranges of functions begin, one behind the other."""
+"""Allocate host addresses for the ranges of functions, one after the other, as an operating system does."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from hwmodel.config_space.devices import Bar
 from hwmodel.errors import InputError
 
 IO, MEMORY, PREFETCHABLE = "I/O", "memory", "prefetchable memory"
-# Where they begin, and what they end before: model's choice, but I/O has 64 KiB; memory below 4 GiB ends short of where
-# PCs have the registers of interrupt controllers.
+# First address and end of each space: model's choice, but I/O has 64 KiB, and memory below 4 GiB ends before the
+# interrupt controllers' registers of PCs.
 SPACES = {IO: (0x2000, 0x10000), MEMORY: (0xB0000000, 0xFEC00000), PREFETCHABLE: (1 << 38, 1 << 40)}
 
 
 class Addresses:
-    """The addresses of a host that are free. `sorts`: what is prefetchable lies apart, as windows of ports want it."""
+    """The free addresses of a host. `sorts`: prefetchable ranges are kept apart, as the windows of ports require."""
 
     def __init__(self, *, sorts: bool = False) -> None:
         self._sorts = sorts
         self._next = {kind: begins for kind, (begins, _) in SPACES.items()}
 
     def take(self, bar: Bar, size_bytes: int, n_ranges: int = 1) -> int | None:
-        """Return where ranges of a size lie side by side; None where I/O has no room, which a device can do without.
+        """Return the start of `n_ranges` adjacent ranges; None if I/O, which a device can do without, is full.
 
         Raises InputError where memory has no room.
         """
@@ -34,6 +34,6 @@ class Addresses:
         return begins
 
     def align(self, kind: str, n_bytes: int) -> int:
-        """Go on at the next multiple of so many bytes, and return it."""
+        """Advance to the next multiple of `n_bytes`, and return it."""
         self._next[kind] = -(-self._next[kind] // n_bytes) * n_bytes
         return self._next[kind]

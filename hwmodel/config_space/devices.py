@@ -35,7 +35,7 @@ from hwmodel.config_space.structures import (
 KIB, MIB = 1 << 10, 1 << 20
 INTEL = 0x8086
 ETHERNET = 0x020000
-ROM = 6  # the expansion ROM's place behind BAR 0 to 5
+ROM = 6  # index of the expansion ROM, after BAR 0 to 5
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class PciDevice:
     more: tuple[tuple[Structure, int], ...] = ()
 
     def pf_structures(self, serial_number: int) -> list[Placed]:
-        """Return what the PF has, before anybody has written to it; `serial_number`: 64 bits."""
+        """Return the PF's structures with their initial values; `serial_number`: 64 bits."""
         bars = self.bars.values()
         header = {
             "Vendor ID": INTEL,
@@ -120,7 +120,7 @@ class PciDevice:
         ]
 
     def vf_structures(self) -> list[Placed]:
-        """Return what a VF has: its ids read FFFFh, it has no BARs, no INTx, no power management (SR-IOV 3.4, 3.5)."""
+        """Return a VF's structures: ids read FFFFh, it has no BARs, no INTx, no power management (SR-IOV 3.4, 3.5)."""
         header = {
             "Vendor ID": 0xFFFF,
             "Device ID": 0xFFFF,
@@ -197,7 +197,7 @@ _EXPRESS = {
     "Completion Timeout Ranges Supported": 0xF,
     "Completion Timeout Disable Supported": 1,
 }
-# Of capabilities that only some have, by their numbers.
+# Values in capabilities that only some devices have, by the capability's number.
 _OF_MORE = {
     TPH.number: {"No ST Mode Supported": 1, "Device Specific Mode Supported": 1},  # model's choice
 }

@@ -31,8 +31,8 @@ class Shown(NamedTuple):
 def shown_functions(adapter: PciAdapter, *, as_os: bool, prefix: str = "") -> Iterator[Shown]:
     """Give all functions of an adapter that answer; `prefix`: before their names.
 
-    `as_os`: VFs have what an operating system takes from the PF: their ids, and the link's speed and width, which is
-    one for all functions. Else they have what they answer with on the bus, FFFFh, and a link status of 0.
+    `as_os`: VFs are shown as an operating system shows them, with ids and link status filled in from the PF, as the
+    link is common to all functions. Else they are shown as they answer on the bus: ids FFFFh, link status 0.
     """
     for name in adapter.functions():
         content = content_of(adapter, name, as_os=as_os)

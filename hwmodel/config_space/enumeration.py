@@ -1,4 +1,4 @@
-"""What an operating system makes of an adapter's functions: by reads and writes, as Linux does it, in mid-run too."""
+"""Enumerate and set up an adapter's functions by reads and writes, as Linux does, up to any time of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hwmodel.config.adapter import Pcie
 
 LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
-LEGACY_LINE = 0x0B  # what firmware gave the pin: model's choice
+LEGACY_LINE = 0x0B  # as firmware sets Interrupt Line: model's choice
 LEAST_PAYLOAD_BYTES = 128
 FIVE_BIT_TAGS = 32
 
@@ -35,8 +35,8 @@ FIVE_BIT_TAGS = 32
 def adapter_of(server: Server, card: Pcie | None = None) -> PciAdapter:
     """Return the functions of a server's adapter as they come out of reset: with the link that is configured.
 
-    An adapter without a preset has the registers of the 82599. Where more is configured than a device offers, lanes,
-    payload, tags, ECRC or VFs, it offers that. `card`: the link that it could have, where its slot makes it less.
+    An adapter without a preset has the registers of the 82599. If lanes, payload, tags, ECRC or VFs are configured
+    beyond what the device offers, it offers what is configured. `card`: the adapter's own link, if its slot limits it.
     """
     config = server.config
     if config.pcie.bus is not None:
@@ -70,9 +70,9 @@ def configured(
 ) -> PciAdapter:
     """Return a server's functions as a running system has them: enumerated, VFs enabled, drivers bound.
 
-    The adapter's clock counts from then on, or as a run's if `at_fs` is given: that time of the run that `scenario` is
-    the configuration of, all its events up to then done. `card` as in `adapter_of`. Raises InputError as `course_of`
-    and `Config.steps`.
+    The adapter's clock starts at 0 then. With `at_fs` it is the clock of the run of the configuration `scenario`: it
+    stands at `at_fs`, and the run's events up to then have been carried out. `card` as in `adapter_of`. Raises
+    InputError as `course_of` and `Config.steps`.
     """
     system = OneAdapter(adapter_of(server, card), server, Addresses())
     system.probe()
@@ -81,7 +81,7 @@ def configured(
 
 
 def start(system: OneAdapter, server: Server, at_fs: int | None = None, scenario: Config | None = None) -> None:
-    """Let drivers start the functions of an adapter that has been probed, and all be as at a time, as `configured`."""
+    """Start the drivers of a probed adapter, and carry out a run's events up to `at_fs`, as in `configured`."""
     adapter = system.adapter
     system.bind(PF)
     n_vfs = server.config.nic.vfs if server.config.nic.mode == "sriov" else 0
@@ -99,25 +99,25 @@ def start(system: OneAdapter, server: Server, at_fs: int | None = None, scenario
 
 
 class OneAdapter:
-    """Reads and writes as Linux' PCI core and the drivers do; ranges have places in `addresses`."""
+    """Access an adapter as Linux' PCI core and drivers do; its ranges are allocated from `addresses`."""
 
     def __init__(self, adapter: PciAdapter, server: Server, addresses: Addresses) -> None:
         self.adapter, self._config = adapter, server.config
         self._addresses = addresses
-        self._places: dict[int, tuple[Bar, int]] = {}  # of ranges, by their registers
+        self._places: dict[int, tuple[Bar, int]] = {}  # BAR and address, by the BAR's offset
 
     def find_vfs(self) -> int:
-        """Say to the PF that the port above forwards by ARI; return the routing id of the last VF that there can be."""
+        """Tell the PF that the port above forwards by ARI; return the routing id of the last VF possible."""
         total = self.adapter.device.total_vfs
         self._write(PF, SR_IOV, "SR-IOV Control", {"ARI Capable Hierarchy": 1})
         return self.adapter.routing_id_of(f"vf{total - 1}")
 
     def probe(self) -> None:
-        """Size the PF's ranges and its VFs', and find places for them; those of all VFs lie side by side."""
+        """Size the PF's and VFs' BARs, and allocate addresses; the VFs' ranges of one BAR are adjacent."""
         device, pf = self.adapter.device, self.adapter.pf
         for index, bar in device.bars.items():
             if index == ROM:
-                self._size(ROM_BAR, bar)  # its address is left as it was sized: nobody reads it
+                self._size(ROM_BAR, bar)  # left as sizing wrote it: nobody reads the ROM
             else:
                 self._place(FIRST_BAR + 4 * index, bar)
         for index, bar in device.vf_bars.items():
@@ -128,7 +128,7 @@ class OneAdapter:
         pf.set_fields(AER, "Correctable Error Status", {"Advisory Non-Fatal Error Status": 1})
 
     def bind(self, function: str) -> None:
-        """Let its driver start a function: bus master, MSI-X; of the PF also what a reset has taken, and its link."""
+        """Start a function's driver: bus master, MSI-X; for the PF also restore what a reset cleared, and the link."""
         if function == PF:
             self._restore()
             has_io = any(bar.is_io for bar, _ in self._places.values())
@@ -140,7 +140,7 @@ class OneAdapter:
         self._write(function, MSI_X, "Message Control", {"MSI-X Enable": 1})
 
     def enable_vfs(self, n_vfs: int) -> None:
-        """Disable what VFs there are, and enable so many."""
+        """Disable any VFs, then enable `n_vfs`."""
         off = {"ARI Capable Hierarchy": 1}
         self._write(PF, SR_IOV, "SR-IOV Control", off)
         self._write(PF, SR_IOV, "NumVFs", {"NumVFs": n_vfs})
@@ -148,7 +148,7 @@ class OneAdapter:
             self._write(PF, SR_IOV, "SR-IOV Control", {**off, "VF Memory Space Enable": 1, "VF Enable": 1})
 
     def unplug(self, function: str) -> None:
-        """Let a driver give a function up."""
+        """Stop a function's driver."""
         self._write(function, MSI_X, "Message Control", {})
         self._write(function, HEADER, "Command", {})
 
@@ -156,10 +156,10 @@ class OneAdapter:
         """Reset a function."""
         self._write(function, PCI_EXPRESS, "Device Control", {"Initiate Function Level Reset": 1}, keeps_others=True)
 
-    plug = reset  # which the host does before a VM has it
+    plug = reset  # the host resets a function before it gives it to a VM
 
     def retrain(self, config: Config) -> None:
-        """Let the link be as another configuration has it."""
+        """Change the link to that of another configuration."""
         self._config, pcie = config, config.pcie
         link = {"Current Link Speed": pcie.generation, "Negotiated Link Width": pcie.lanes}
         self.adapter.pf.set_fields(PCI_EXPRESS, "Link Status", link)
@@ -193,7 +193,7 @@ class OneAdapter:
         self._write(PF, AER, "Advanced Error Capabilities and Control", ecrc)
 
     def _size(self, at: int, bar: Bar) -> int:
-        """Find a range's size by writing ones, as far as its lower 32 bits tell."""
+        """Return a BAR's size, found by writing ones; only its lower 32 bits are looked at."""
         self.adapter.write(PF, at, 4, 0xFFFFFFFE if at == ROM_BAR else 0xFFFFFFFF)
         low = self.adapter.read(PF, at, 4) & ~(0x3 if bar.is_io else 0xF)
         return -low & 0xFFFFFFFF
@@ -208,7 +208,7 @@ class OneAdapter:
     def _write(
         self, function: str, structure: Structure, name: str, values: Mapping[str, int], *, keeps_others: bool = False
     ) -> None:
-        """Write some fields of a register, the others as 0, or as they are read before."""
+        """Write some fields of a register; the others get 0, or with `keeps_others` what they read as before."""
         register = structure.register(name)
         at = self._at(function, structure) + register.offset
         before = self.adapter.read(function, at, register.n_bytes) if keeps_others else 0
@@ -221,7 +221,7 @@ class OneAdapter:
 
 
 def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple[int, Callable[[], None]]]:
-    """Return what a run's events do to a server's functions, and when, in order; drivers start as a run has it."""
+    """Return times and actions, in order, of a run's events on a server's functions, driver starts included."""
     for number, one in enumerate(scenario.scenario):
         if one.when is not None and one.kind in OF_FUNCTIONS:
             message = f"when scenario.{number} happens is known in a run alone; a time, `at`, would say it"
@@ -251,7 +251,7 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
 
 
 def size_code(n_bytes: int) -> int:
-    """Return how a payload's or a request's size is written: 128 B is 0, twice as much 1 more (PCIe 7.8.4)."""
+    """Return the register code of a payload or request size: 128 B is 0, each doubling adds 1 (PCIe 7.8.4)."""
     return (n_bytes // LEAST_PAYLOAD_BYTES).bit_length() - 1
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from hwmodel.config_space.registers import HWINIT, RO, RW, RW1C, RW1CS, RWS, Field, Register, Structure, bit
 
-ACS_VIOLATIONS = "reports ACS violations"  # what a device says it has, beside its fields
+ACS_VIOLATIONS = "reports ACS violations"  # a feature that a device may list beside its fields, for `needs`
 LANES = 8  # of the widest link that any device here has
 
-# Errors of AER: name, bit, whether it is fatal as it comes, whether a VF reports it (SR-IOV 4.2), what it needs.
+# Uncorrectable errors of AER: name, bit, whether fatal by default, whether a VF reports it (SR-IOV 4.2), what it needs.
 _UNCORRECTABLE = (
     ("Data Link Protocol Error", 4, 1, False, ""),
     ("Poisoned TLP", 12, 0, True, ""),
@@ -24,7 +24,7 @@ _UNCORRECTABLE = (
     ("Unsupported Request Error", 20, 0, True, ""),
     ("ACS Violation", 21, 0, True, ACS_VIOLATIONS),
 )
-# Errors that are corrected: name, bit, whether they are masked as it comes, whether a VF reports them.
+# Correctable errors: name, bit, whether masked by default, whether a VF reports it.
 _CORRECTABLE = (
     ("Receiver Error", 0, 0, False),
     ("Bad TLP", 6, 0, False),

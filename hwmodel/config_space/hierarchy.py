@@ -1,8 +1,8 @@
 """A host's PCI hierarchy: root ports, the ports of its PCIe switches, adapters; as an operating system enumerates it.
 
 Buses are numbered depth first, as Linux' pci_scan_child_bus does it: a port's secondary bus is the next one, and behind
-an adapter as many are left free as all the VFs that it could have reach (pci_iov_bus_range). Ranges are laid out in the
-same order, those behind a port within its windows.
+an adapter enough buses are reserved for the routing ids of all VFs that it could have (pci_iov_bus_range). Ranges are
+laid out in the same order, those behind a port within its windows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 MOST_DEVICES, MOST_BUSES = 32, 256
 FIRST_ROOT_PORT = 1  # device 0 of bus 0 is the host bridge, which is not shown
-# Granules of windows, and how an address stands in base and limit: shifted so far right (P2P 3.2.5).
+# Granules of windows, and by how many bits base and limit registers shift an address right (P2P 3.2.5).
 GRANULES = {IO: (1 << 12, 8), MEMORY: (1 << 20, 16), PREFETCHABLE: (1 << 20, 16)}
 WINDOWS = {IO: (IO_WINDOW, 1), MEMORY: (MEMORY_WINDOW, 2), PREFETCHABLE: (PREFETCHABLE_WINDOW, 2)}
 # What Linux enables where it isolates devices: source validation, redirect of requests and completions, forwarding up.
@@ -48,14 +48,14 @@ ISOLATING = ("Source Validation", "P2P Request Redirect", "P2P Completion Redire
 
 
 def host_with_tree(config: Config, name: str | None) -> str | None:
-    """Return the host whose hierarchy is meant: that of a name, or the only one; None where it has no tree."""
+    """Return the host of a name, or the only host; None if it has no PCIe tree."""
     meant = [one for one in config.servers if one.name == name or (name is None and len(config.servers) == 1)]
     return next((one.name for one in meant if one.tree is not None), None)
 
 
 @dataclass
 class Endpoint:
-    """An adapter at the end of a way from the root, by its name in the host."""
+    """An adapter, as a leaf of the hierarchy, by its name in the host."""
 
     name: str
     server: Server
@@ -69,7 +69,7 @@ class Endpoint:
 
 @dataclass
 class Port:
-    """A port: where it stands, and what is behind it; `buses`: its own, the one behind it, the last one there."""
+    """A port: where it is, and what is behind it; `buses`: primary, secondary and subordinate."""
 
     name: str
     kind: int
@@ -187,7 +187,7 @@ class _Builder:
 
 
 def _number(ports: Sequence[Port], bus: int) -> int:
-    """Give the buses behind the ports of a bus their numbers; return the last. Raises InputError."""
+    """Assign numbers to the buses behind the ports of a bus; return the last. Raises InputError if they run out."""
     last = bus
     for port in ports:
         secondary = last + 1
@@ -211,7 +211,7 @@ def _number_behind(below: Sequence[Port | Endpoint], bus: int) -> int:
 
 
 def _place(port: Port, addresses: Addresses) -> None:
-    """Lay out the ranges behind a port, and let its windows hold them."""
+    """Lay out the ranges behind a port, and set its windows around them."""
     begins = {kind: addresses.align(kind, granule) for kind, (granule, _) in GRANULES.items()}
     for one in port.below:
         if isinstance(one, Port):
@@ -227,7 +227,7 @@ def _place(port: Port, addresses: Addresses) -> None:
 
 
 def _open(space: FunctionSpace, kind: str, first: int, last: int) -> None:
-    """Set a window from one address to another; one whose last is before its first lets nothing through."""
+    """Set a window from one address to another; close it if `last` is before `first`."""
     (at, n_bytes), (_, shift) = WINDOWS[kind], GRANULES[kind]
     if last < first:
         first, last = 0xFFFFFFFF >> (16 if kind == IO else 0), 0

@@ -1,4 +1,4 @@
-"""The PF's driver at the other end of VFs' mailboxes: `functions.pf_driver`, with what it comes to know."""
+"""The PF's driver at the other end of VFs' mailboxes: `functions.pf_driver`, with its state kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hwmodel.rules.mailbox_messages import MessageType
 class MailboxPartner:
     """The PF's driver as VFs meet it over their mailboxes.
 
-    `state`: what it knows. `said`: its answers in words, until they are taken.
+    `state`: what it knows. `said`: its answers in words, until they are collected.
     """
 
     def __init__(self, state: PfState) -> None:
@@ -29,7 +29,7 @@ class MailboxPartner:
         return answer.reply
 
     def see_reset(self, vf: int, *, is_new: bool = False) -> None:
-        """Do for a VF that was reset what a message would ask for; one that is new has to ask for it, too."""
+        """Handle a VF's reset like a RESET message, but let it send only if it could before; a new VF cannot yet."""
         before = self._knowing(vf)
         after = handle(before, vf, (MessageType.RESET,)).state
         is_heard = before.vfs[vf].clear_to_send and not is_new
@@ -41,6 +41,6 @@ class MailboxPartner:
         return state.adapter.port_rate_bps if state.vfs[vf].link_enabled else None
 
     def _knowing(self, vf: int) -> PfState:
-        """Return the state with a VF in it that software has enabled beyond those configured."""
+        """Return the state with a VF added, if software has enabled more VFs than are configured."""
         n_more = vf + 1 - len(self.state.vfs)
         return replace(self.state, vfs=(*self.state.vfs, *[Vf(clear_to_send=False)] * n_more))

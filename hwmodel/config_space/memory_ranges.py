@@ -1,9 +1,10 @@
-"""The memory ranges of an adapter's functions: what answers there, and what comes of it.
+"""The memory ranges of an adapter's functions: which registers answer there, and the effects of accesses.
 
-A range answers while its function is there, and Memory Space Enable is set: a PF's own, for VFs that of the PF's
-SR-IOV capability. Else reads bring ones and writes are lost. What has registers: the MSI-X table of each function, and
-a VF's range 0 (`vf_register_tables.py`). They begin as a reset leaves them, whatever driver is bound. The PF's driver
-answers in the mailbox while the PF's Command register has Memory Space Enable and Bus Master Enable.
+A range answers while its function is there and its memory is enabled: for the PF by Memory Space Enable, for VFs by VF
+Memory Space Enable in the PF's SR-IOV capability. Otherwise reads return all ones and writes are lost. Registers are
+modelled in the MSI-X table of each function, and in a VF's range 0 (`vf_register_tables.py`); they start with their
+reset values, whatever driver is bound. The PF's driver answers the mailbox while the PF's Command register has Memory
+Space Enable and Bus Master Enable.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ QUAD_WORD_BYTES = 8  # MSI-X structures may be accessed by these too (PCI 6.8.2)
 
 
 def is_range(name: str) -> bool:
-    """Say whether a name is meant to be a range's, and not a function's."""
+    """Say whether a name is that of a memory range, like `vf0:bar0`, and not of a function."""
     return SEPARATOR in name
 
 
@@ -47,7 +48,7 @@ def check_memory_access(offset: int, n_bytes: int) -> None:
 
 
 class _Held(NamedTuple):
-    """Hold what a function has in its ranges; `n_resets`: of its space, up to which they have followed."""
+    """Hold the registers in a function's ranges; `n_resets`: how many resets of its space they have followed."""
 
     space: FunctionSpace
     n_resets: int
@@ -77,7 +78,7 @@ class MemoryRanges:
         return None if target is None else _joined([target.read(at) for at in _registers(offset, n_bytes)])
 
     def write(self, name: str, offset: int, n_bytes: int, value: int) -> int | None:
-        """Take a write, and return what stands there then. Raises InputError as `read`, and at what must not be."""
+        """Take a write, and return the value after it. Raises InputError as `read`, and for forbidden writes."""
         target = self._target(name, offset, n_bytes)
         if value >> 8 * n_bytes:
             raise InputError(f"the value {value:#x} has more than {n_bytes} B")
@@ -89,7 +90,7 @@ class MemoryRanges:
         )
 
     def raise_vector(self, function: str, vector: int) -> str:
-        """Let a function raise a vector; return why it does not tell of it now, an empty text where it does.
+        """Let a function raise a vector; return why it sends no message now, an empty text if it does.
 
         Raises InputError where no such function can be, or it has no such vector.
         """
@@ -101,9 +102,9 @@ class MemoryRanges:
         return f"pending: {why}" if why else ""
 
     def told(self) -> list[str]:
-        """Return, in words, what has come of accesses since the last time: answers of the PF, messages of vectors.
+        """Return, in words, the effects of accesses since the last call: answers of the PF, messages of vectors.
 
-        To be asked behind each access, of configuration space too: what these change is followed here.
+        Call it after each access, also to configuration space: it applies what that has changed to the ranges.
         """
         found, self._partner.said = self._partner.said, []
         for function in list(self._held):
@@ -131,7 +132,7 @@ class MemoryRanges:
         return "not before 100 ms behind VF Enable" if is_coming else "it is not there"
 
     def _target(self, name: str, offset: int, n_bytes: int) -> MsixTable | VfRange | None:
-        """Return what is in a range, None where it does not answer."""
+        """Return what holds a range's registers, None if the range does not answer."""
         function, index = self._parts(name)
         check_memory_access(offset, n_bytes)
         device = self.adapter.device
@@ -166,7 +167,7 @@ class MemoryRanges:
         return RegisterTimes.of(self._config, function)
 
     def _of(self, function: str) -> _Held:
-        """Return what a function that answers has, after what resets have done to it."""
+        """Return the registers of a function that answers, with all resets of the function applied."""
         space, held = self.adapter.space(function), self._held.get(function)
         assert space is not None
         if held is None or held.space is not space:

@@ -13,9 +13,9 @@ REGISTER_BYTES = 4
 
 @dataclass(frozen=True)
 class Block:
-    """Registers that belong together, `n` times, `stride` bytes apart; `each`: what there is one of them for.
+    """A group of registers that occurs `n` times, `stride` bytes apart; `each`: what each copy is for, like `queue`.
 
-    Offsets are those of the first in the range; `source`: where offsets and fields are from.
+    Offsets are those of the first copy in the range; `source`: where offsets and fields are from.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Block:
 
 
 class Place(NamedTuple):
-    """Hold a register of a block, its number among those alike, and its offset in the range."""
+    """Hold a register of a block, the number of its copy, and its offset in the range."""
 
     block: Block
     number: int
@@ -47,7 +47,7 @@ class Place(NamedTuple):
 
 
 class _Masks(NamedTuple):
-    """Hold bits of a register: taken as written, set by a 1, cleared by a 1, by a read; what a reset gives, leaves."""
+    """Hold a register's bits: taken as written, set by 1, cleared by 1, by a read; its reset value; kept in a reset."""
 
     writable: int
     setting: int
@@ -58,7 +58,7 @@ class _Masks(NamedTuple):
 
 
 class RegisterFile:
-    """Hold registers with their values. `offers`: what fields may need."""
+    """Hold registers with their values. `offers`: the features that a field's `needs` may name."""
 
     def __init__(self, blocks: Iterable[Block], offers: Iterable[str] = ()) -> None:
         offered = frozenset(offers)
@@ -77,7 +77,7 @@ class RegisterFile:
         return value
 
     def write(self, at: int, value: int) -> int:
-        """Take a write, by the attributes of the bits; return what stands there then."""
+        """Take a write, by the attributes of the bits; return the value after it."""
         masks, before = self._masks[at], self._values[at]
         taken = before & ~masks.writable | value & masks.writable
         self._values[at] = (taken | value & masks.setting) & ~(value & masks.clearing)
@@ -88,11 +88,11 @@ class RegisterFile:
         return self._values[at]
 
     def put(self, at: int, value: int) -> None:
-        """Set a register, whatever software may write there."""
+        """Set a register, regardless of what software may write."""
         self._values[at] = value
 
     def reset(self) -> None:
-        """Give all bits what a reset of the function gives them, but those that it leaves."""
+        """Set all bits to their reset values, except those that a reset of the function keeps."""
         for at, masks in self._masks.items():
             self._values[at] = self._values[at] & masks.kept | masks.reset & ~masks.kept
 

@@ -1,8 +1,8 @@
 """A function's MSI-X table and pending bits: PCI Local Bus Specification 3.0, 6.8.2 and 6.8.3.
 
-Where the specifications permit more than one thing: a vector that is raised while MSI-X or bus mastering is off stays
-pending and is sent as soon as both are on; several that can go at once go by their numbers; a reset gives addresses
-and data 0.
+Choices that the specifications leave open: a vector that is raised while MSI-X or bus mastering is off stays pending,
+and is sent as soon as both are on; vectors that can be sent at the same time go in the order of their numbers; a reset
+clears addresses and data.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PENDING = Block("MSI-X pending bits", "PCI 6.8.2", _PENDING, "32 vectors")
 
 
 class Message(NamedTuple):
-    """Hold the memory write by which a function tells of a vector."""
+    """Hold the memory write by which a function signals a vector."""
 
     vector: int
     address: int
@@ -71,7 +71,7 @@ class MsixTable:
         return self._pending >> 8 * self._pending_offset(offset) & 0xFFFFFFFF
 
     def write(self, offset: int, value: int) -> int:
-        """Take a write of 4 B, and return what stands there then; pending bits are read-only.
+        """Take a write of 4 B, and return the value after it; pending bits are read-only.
 
         Raises InputError as `read`, and where it changes the message of a vector that is unmasked.
         """
@@ -86,13 +86,13 @@ class MsixTable:
         return self._entries.write(entry.at, value)
 
     def raise_vector(self, vector: int) -> None:
-        """Let the function have something to tell. Raises InputError where it has no such vector."""
+        """Set a vector's pending bit. Raises InputError if the function has no such vector."""
         if not 0 <= vector < self.n_vectors:
             raise InputError(f"vector {vector} is not among its {self.n_vectors} (0 to {self.n_vectors - 1})")
         self._pending |= 1 << vector
 
     def sent(self) -> list[Message]:
-        """Send what is pending and may go now."""
+        """Return the messages of pending vectors that may be sent now, and clear their bits."""
         messages = []
         for vector in range(self.n_vectors if self._pending else 0):
             if self._pending >> vector & 1 and not self.why_held(vector):
@@ -108,7 +108,7 @@ class MsixTable:
         return self._why_masked(vector)
 
     def reset(self) -> None:
-        """Mask all vectors, forget what they would say and what is pending."""
+        """Mask all vectors, and clear their messages and pending bits."""
         self._entries.reset()
         self._pending = 0
 

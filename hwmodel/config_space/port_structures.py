@@ -14,7 +14,7 @@ from hwmodel.config_space.structures import HEADER, PCI_EXPRESS
 PRIMARY_BUS, SECONDARY_BUS, SUBORDINATE_BUS = 0x18, 0x19, 0x1A
 IO_WINDOW, MEMORY_WINDOW, PREFETCHABLE_WINDOW = 0x1C, 0x20, 0x24  # each a base, and a limit behind it
 PREFETCHABLE_UPPER = 0x28  # bits of base and limit above those
-HAS_SLOT, IS_ROOT = "Slot Implemented", "a root port"  # what a port says it has, beside its fields
+HAS_SLOT, IS_ROOT = "Slot Implemented", "a root port"  # features that a port may list beside its fields
 
 
 def _in_order(*registers: Register) -> tuple[Register, ...]:
@@ -63,7 +63,7 @@ TYPE_1_HEADER = Structure(
     ),
 )  # fmt: skip
 
-# Of registers that an endpoint's capability has too: the fields that a port has more, by the register's name.
+# Fields that only a port has, by name of the register, in registers that an endpoint's capability has too.
 _MORE = {
     "PCI Express Capabilities": (bit(HAS_SLOT, 8, HWINIT),),
     "Link Capabilities": (bit("Data Link Layer Link Active Reporting Capable", 20, RO),),
@@ -71,7 +71,7 @@ _MORE = {
     "Device Capabilities 2": (bit("ARI Forwarding Supported", 5, RO),),
     "Device Control 2": (bit("ARI Forwarding Enable", 5, RW, needs="ARI Forwarding Supported"),),
 }
-# And those that it has not.
+# Fields that only an endpoint has.
 _OF_ENDPOINTS = (
     "Endpoint L0s Acceptable Latency", "Endpoint L1 Acceptable Latency", "Function Level Reset Capability",
     "Initiate Function Level Reset", "10-Bit Tag Requester Supported", "10-Bit Tag Requester Enable",

@@ -35,8 +35,8 @@ def port_space(
 ) -> FunctionSpace:
     """Return a port's configuration space as it comes out of reset.
 
-    `link`: as it is negotiated; `most`: the generation and lanes that the port has; `slot_number`: of its slot, None
-    for a link that leads to another port.
+    `link`: as it is negotiated; `most`: the generation and lanes that the port is capable of; `slot_number`: of its
+    slot, None for a link that leads to another port.
     """
     structures = [
         Placed(TYPE_1_HEADER, 0, _header(kind)),
@@ -44,7 +44,7 @@ def port_space(
         Placed(MSI, 0x48, {"64 Bit Address Capable": 1, "Per-Vector Masking Capable": 1}),
         Placed(PORT_EXPRESS, 0x68, _express(kind, number, link, most) | _slot(slot_number), 1),
     ]
-    if kind != UPSTREAM_PORT:  # which has no other port beside it in its device (PCIe 6.12.1)
+    if kind != UPSTREAM_PORT:  # the only port of its device, so without ACS (PCIe 6.12.1)
         structures.append(Placed(ACS, 0x100, {f"ACS {name}": 1 for name in _SERVICES}))
     return FunctionSpace(structures, laid_out(structures, is_vf=False))
 

@@ -1,8 +1,8 @@
 """What a register of configuration space is made of, and which of its bits software can change.
 
-A structure (the header, or a capability) is a table of registers, a register a row of fields. What a device has of
-them is told by values: read-only fields have the value that the device gives, and a field that `needs` another one can
-be written only where the device gives that one a value other than 0.
+A structure (the header, or a capability) is a table of registers, a register a row of fields. A device is described by
+values: read-only fields have the value that the device gives, and a field that `needs` another one can be written only
+if the device gives that one a value other than 0.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ RO, HWINIT, RW, RW1C, RWS, RW1CS, RC, RCW1C, RW1S, WO = Attribute
 class Field:
     """Some bits of a register.
 
-    `reset`: what a reset gives a field that can be written. `in_vf`: its attribute in a VF, if another. `needs`: the
-    field of the same device without which it reads as 0, or `NAME#BIT`. `keeps`: a reset of the function leaves it,
-    since it belongs to the link or is asked for by software for all functions (PCI Express Base 3.0, 6.6.2).
+    `reset`: the reset value, if the field can be written. `in_vf`: its attribute in a VF, if another. `needs`: a field
+    of the same device, or one of its bits (`NAME#BIT`), without which this one reads as 0. `keeps`: a reset of the
+    function leaves it, since it belongs to the link, or software sets it for all functions (PCI Express Base 3.0,
+    6.6.2).
     """
 
     name: str
@@ -97,7 +98,7 @@ class Register:
     fields: tuple[Field, ...] = ()
 
     def with_fields(self, before: int, values: Mapping[str, int]) -> int:
-        """Return what stands in the register where some fields get other values, by their names."""
+        """Return the register's value `before` with some fields changed, by their names."""
         fields = {one.name: one for one in self.fields}
         for name, value in values.items():
             before = before & ~fields[name].mask | value << fields[name].low
@@ -130,7 +131,7 @@ class Structure:
 class Placed:
     """A structure as a device has it: where, of which version, with which values (by the names of fields).
 
-    `values` are of read-only fields, and of others as the device starts.
+    `values`: of read-only fields, and the initial values of others.
     """
 
     structure: Structure
@@ -147,9 +148,9 @@ class Placed:
 
 @dataclass
 class Layout:
-    """A function's whole space: its bytes as it starts, and of each bit whether it can be written, and what resets do.
+    """A function's whole space: its initial bytes and, for each bit, whether it can be written and what resets do.
 
-    All are of `SPACE_BYTES` bytes. `reset`: what a reset of the function gives the bits that it does not leave.
+    All are of `SPACE_BYTES` bytes. `reset`: the values after a reset of the function, for bits that are not `kept`.
     """
 
     start: bytearray = field(default_factory=lambda: bytearray(SPACE_BYTES))

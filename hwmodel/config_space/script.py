@@ -6,9 +6,9 @@
     wait TIME
 
 FUNCTION is `pf`, `vf0`, ..., of a read or a write also one of its memory ranges, `vf0:bar0`; OFFSET, BYTES, VALUE and
-VECTOR are numbers, 0x for hexadecimal; # begins a comment. Unlike the hardware, which does as it likes then, a script
-ends at what software must not do: NumVFs above TotalVFs, VFs enabled whose ranges end behind the last address, and
-what `vf_range.py` and `msix_table.py` name.
+VECTOR are numbers, 0x for hexadecimal; # begins a comment. A script ends with an error at what software must not do,
+where hardware would behave as it likes: NumVFs above TotalVFs, VFs enabled whose ranges end beyond the last address,
+and what `vf_range.py` and `msix_table.py` name.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Access(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Say what came of a line: its text; what was read, or stands there behind a write, None behind other lines.
+    """Say what came of a line: its text, and the value read, or present after a write; None for other lines.
 
     `at_fs`: when it began, by the adapter's clock; `took_fs`: what it took.
     """
@@ -136,13 +136,13 @@ def _done(adapter: PciAdapter, memory: MemoryRanges, access: Access) -> tuple[st
 
 
 def _of_memory(memory: MemoryRanges, access: Access) -> int | None:
-    """Do an access; return what was read, or stands there behind a write, None where nothing answers."""
+    """Do an access; return the value read, or present after a write; None if nothing answers."""
     at = (access.function, access.offset, access.n_bytes)
     return memory.read(*at) if access.kind == "read" else memory.write(*at, access.value)
 
 
 def _of_configuration(adapter: PciAdapter, access: Access) -> int | None:
-    """Do an access; return what was read, or stands there behind a write, None where nothing answers."""
+    """Do an access; return the value read, or present after a write; None if nothing answers."""
     at = (access.function, access.offset, access.n_bytes)
     if access.kind == "read":
         return adapter.answer(*at)
@@ -154,7 +154,7 @@ def _of_configuration(adapter: PciAdapter, access: Access) -> int | None:
 
 
 def _check_n_vfs(adapter: PciAdapter, access: Access) -> None:
-    """Raise InputError where a write would ask for more VFs than there are, by one of its bytes too."""
+    """Raise InputError if a write, even of one byte, would set NumVFs above TotalVFs."""
     if access.function != PF or access.value >> 8 * access.n_bytes:
         return
     at, total = adapter.pf.sr_iov + NUM_VFS, adapter.device.total_vfs
@@ -166,7 +166,7 @@ def _check_n_vfs(adapter: PciAdapter, access: Access) -> None:
 
 
 def _check_ranges(adapter: PciAdapter) -> None:
-    """Raise InputError where VFs are enabled, and their memory, that end behind the last address."""
+    """Raise InputError if the memory ranges of enabled VFs end beyond the last address."""
     pf = adapter.pf
     if pf.get(pf.sr_iov + CONTROL, 1) & (VF_ENABLE | VF_MEMORY) != VF_ENABLE | VF_MEMORY:
         return

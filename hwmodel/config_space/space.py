@@ -1,9 +1,9 @@
 """One function's configuration space: reads and writes as software does them, and what resets do.
 
-Where the specifications permit more than one thing: a reset is over at once (the 100 ms until a VF answers are its
-adapter's); what is written together with the bit that asks for a function level reset is written before it; fields
-with listed values take any; D1 or D2 that the function does not offer, and a way up that does not lead to D0, are not
-entered, while the other bits of the same write hold.
+Choices that the specifications leave open: a reset is over at once (`adapter.py` models the 100 ms until a VF answers);
+other bits of a write that asks for a function level reset are written before it; fields with a list of permitted values
+accept any; a change to D1 or D2 if not offered, or from one D state to a higher-powered one other than D0, is ignored,
+but the other bits of that write are taken.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ INITIATE_FLR = 0x80  # in the upper byte of Device Control
 class FunctionSpace:
     """Hold the 4 KiB of a function.
 
-    `structures`: what it has; `layout`: what they make up, which functions may share. `n_resets` counts.
+    `structures`: its header and capabilities; `layout`: what these make up, which functions may share. `n_resets`: how
+    often it was reset.
     """
 
     def __init__(self, structures: Sequence[Placed], layout: Layout) -> None:
@@ -39,9 +40,9 @@ class FunctionSpace:
         return None if placed is None else placed.at
 
     def lay_bar(self, at: int, bar: Bar, size_bytes: int = 0, *, is_rom: bool = False) -> None:
-        """Let a register be the address of a range, whose bits from its size on can be written.
+        """Make a register a BAR: address bits from the range's size up can be written, writes to lower bits are lost.
 
-        `size_bytes`: another size than the range's own. What is written below the size is lost.
+        `size_bytes`: the size, if it is not the BAR's own.
         """
         n_bytes = 8 if bar.is_64_bit else 4
         mask = -(size_bytes or bar.size_bytes) & ((1 << 8 * n_bytes) - 1)
@@ -70,7 +71,7 @@ class FunctionSpace:
             self.reset(from_d3=True)
 
     def set_fields(self, structure: Structure, register: str, values: Mapping[str, int]) -> None:
-        """Let the function itself have other values of some fields: an error in a status register."""
+        """Set some fields from the function's side, like an error in a status register."""
         one, at = structure.register(register), self._places[structure.name].at
         self.put(at + one.offset, one.n_bytes, one.with_fields(self.get(at + one.offset, one.n_bytes), values))
 
@@ -81,12 +82,12 @@ class FunctionSpace:
         self.write(at + one.offset, one.n_bytes, one.with_fields(before, values))
 
     def settle(self) -> None:
-        """Apply what registers have of rules beside the attributes of their bits; here none."""
+        """Apply rules beyond the attributes of single bits; here there are none."""
 
     def reset(self, *, from_d3: bool = False) -> None:
         """Reset the function: what is not sticky, and not the link's, is as it was at the start.
 
-        `from_d3`: since it comes back from D3hot, which is not a function level reset.
+        `from_d3`: by a return from D3hot, which is not a function level reset.
         """
         layout = self._layout
         for at in range(SPACE_BYTES):
@@ -103,7 +104,7 @@ class FunctionSpace:
         return int.from_bytes(self._bytes[at : at + n_bytes], "little")
 
     def put(self, at: int, n_bytes: int, value: int) -> None:
-        """Set some bytes, whatever software may write there."""
+        """Set some bytes, regardless of what software may write."""
         self._bytes[at : at + n_bytes] = value.to_bytes(n_bytes, "little")
 
     def _store(self, offset: int, n_bytes: int, value: int) -> None:
@@ -117,7 +118,7 @@ class FunctionSpace:
         return D0 if at is None else self.get(at + 4, 1) & POWER_STATE
 
     def _settle_power_state(self, was: int) -> bool:
-        """Take back a state that cannot be entered; say whether the function comes back by a reset."""
+        """Undo a power state that cannot be entered; say whether the change resets the function."""
         at = self.at(POWER_MANAGEMENT.name)
         if at is None:
             return False
@@ -129,7 +130,7 @@ class FunctionSpace:
         return was == D3_HOT and new == D0 and not placed.has("No Soft Reset")
 
     def _asks_for_flr(self, offset: int, n_bytes: int, value: int) -> bool:
-        """Say whether a write initiates a reset, which all functions do; a VF of the 82599 does not say so."""
+        """Say whether a write initiates an FLR; all functions can, even VFs of the 82599, which do not advertise it."""
         at = self.at(PCI_EXPRESS.name)
         if at is None:
             return False

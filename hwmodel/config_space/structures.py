@@ -14,7 +14,7 @@ COMMAND = 0x04
 IO_SPACE, MEMORY_SPACE, BUS_MASTER = 0x001, 0x002, 0x004
 LINK_STATUS = 0x12
 
-# What a device says it has, beside its fields: a field needs one of these where it is named there.
+# Features that a device may list beside its fields: a field whose `needs` names one exists only with it.
 HAS_IO, HAS_MEMORY = "an I/O BAR", "a memory BAR"
 ABOVE_2_5_GT = "a link above 2.5 GT/s"
 

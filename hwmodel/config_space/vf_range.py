@@ -1,8 +1,8 @@
 """A VF's range 0 as its driver uses it: queues, interrupt causes, mailbox.
 
-Unlike the hardware, which does as it likes then, a write raises InputError at what software must not do: a ring that
-is no multiple of eight descriptors or too long, a head or tail behind its end, a ring changed while its queue is
-enabled, queues and vectors that the VF has not.
+A write raises InputError at what software must not do, where hardware would behave as it likes: a ring that is no
+multiple of eight descriptors or too long, a head or tail beyond its end, a ring changed while its queue is enabled,
+queues and vectors that the VF does not have.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from hwmodel.errors import InputError
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 
-# Of a ring's registers: what is behind VFR or VFT.
+# Names of a ring's registers, after the prefix VFR or VFT.
 BASES, LENGTH, HEAD, TAIL, CONTROL = ("DBAL", "DBAH"), "DLEN", "DH", "DT", "XDCTL"
 
 
 class VfRange:
-    """Hold the registers of VF `number`, beside its MSI-X table; `most_descriptors`: of a ring."""
+    """Hold the registers of VF `number`, beside its MSI-X table; `most_descriptors`: of the longest ring."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class VfRange:
         return self._file.read(self._place(at).at)
 
     def write(self, at: int, value: int) -> int:
-        """Take a write, with what follows from it, and return what stands there then. Raises InputError as above."""
+        """Take a write, with its effects; return the value after it. Raises InputError as `read` and as said above."""
         place = self._place(at)
         self._check(place, value)
         self._file.write(at, value)
@@ -73,14 +73,14 @@ class VfRange:
         self._partner.see_reset(self._number)
 
     def serve(self, is_served: bool) -> None:
-        """Let the PF's driver be there, or not: RSTI says that it is not, RSTD that it has come."""
+        """Show the VF whether the PF's driver is there: RSTI says that it is not, RSTD that it has come."""
         if is_served != self._is_served:
             flags = self._get("VFMAILBOX") & ~(VfMailbox.RSTI | VfMailbox.RSTD)
             self._put("VFMAILBOX", flags | (VfMailbox.RSTD if is_served else VfMailbox.RSTI))
         self._is_served = is_served
 
     def tell_link(self, rate_bps: int | None) -> None:
-        """Let the link be up at a rate, one that the register cannot say being told as the highest; None: down."""
+        """Show the link up at a rate, or down (None); rates that the register cannot show appear as its highest."""
         values = self._registers.link_values
         self._put(self._registers.link, 0 if rate_bps is None else values.get(rate_bps, values[max(values)]))
 
@@ -132,7 +132,7 @@ class VfRange:
             )
         if what == LENGTH:
             self._check_length(value)
-        # A length may be written before head and tail, so what these are is looked at once more as the queue starts.
+        # A new length may be written while head and tail are still old, so these are checked again as the queue starts.
         pointers = {what: value} if what in (HEAD, TAIL) else {}
         if what == CONTROL and value & QUEUE_ENABLE:
             pointers = {each: self._get(side + each, queue) for each in (HEAD, TAIL)}
@@ -150,7 +150,7 @@ class VfRange:
             raise InputError(f"a ring of {n} descriptors is longer than {self._most_descriptors}")
 
     def _cause(self, vectors: int) -> None:
-        """Let vectors have a cause; those that are not masked are raised, and their cause cleared if so wanted."""
+        """Set the cause bits of vectors; unmasked ones are raised, and their bits then cleared if VTEIAC says so."""
         own = vectors & (1 << self._n["vector"]) - 1
         self._put("VTEICR", self._get("VTEICR") | own)
         self._unmask(own)
@@ -170,7 +170,7 @@ class VfRange:
             self.reset()
 
     def _post(self, flags: int) -> None:
-        """Give the PF's driver what the memory holds; it answers at once, with an interrupt if one is mapped."""
+        """Pass the mailbox memory to the PF's driver on REQ; it answers at once, with an interrupt if one is mapped."""
         if not flags & VfMailbox.REQ or not self._is_served:
             return
         words = tuple(self._get("VFMBMEM", at) for at in range(MAILBOX_WORDS))

@@ -39,9 +39,9 @@ class VfMailbox(IntFlag):
 
 @dataclass(frozen=True)
 class VfRegisters:
-    """What a VF's range 0 has: its registers, the one that tells of the link, with what it reads at which rate.
+    """The registers in a VF's range 0, the name of the one that shows the link, and its value at each link rate.
 
-    `offers`: what fields may need.
+    `offers`: the features that a field's `needs` may name.
     """
 
     blocks: tuple[Block, ...]
@@ -74,7 +74,7 @@ def _causes(name: str, offset: int, attribute: Attribute) -> Register:
 
 
 def _vector_of(cause: str, low: int) -> tuple[Field, Field]:
-    """Return the fields that map a cause: two bits of a vector, as QEMU's igb_core.c has them, and whether it is so."""
+    """Return the fields that map a cause: two bits of vector number, as in QEMU's igb_core.c, and a valid bit."""
     return Field(f"Vector of {cause}", low, 2, RW), bit(f"{cause} is mapped", low + 7, RW)
 
 

@@ -1,6 +1,6 @@
-"""When the control plane of a multi-root switch is there, and what becomes of changes that are asked of it.
+"""When a multi-root switch has a control plane, and how changes that need it wait while it has none.
 
-It says which share of the adapter each host has, and which functions. While nobody controls, such changes wait.
+The control plane sets which share of the adapter each host has, and which functions.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True)
 class Acting:
-    """Hold a configuration whose events have the times at which they happen, who controls when, and what has waited.
+    """Hold a configuration with the actual times of its events, who controls when, and which events had to wait.
 
-    `held`: by the events' places in the scenario.
+    `held`: by the events' indices in the scenario.
     """
 
     config: Config
@@ -43,7 +43,7 @@ class Acting:
     held: Mapping[int, Held] = field(default_factory=dict)
 
     def without_fs(self, at_fs: int) -> tuple[int, int | None] | None:
-        """Return from when to when (None: for good) nobody controls, where that is so at a time; else None."""
+        """Return the interval around a time (end None: for good) in which nobody controls; None if somebody does."""
         known = [span for span in self.spans if span.from_fs <= at_fs]
         if not known or known[-1].controller is not None:
             return None
@@ -52,9 +52,9 @@ class Acting:
 
 
 def acting(config: Config) -> Acting:
-    """Return what a scenario's events come to: those that need the control plane wait until there is one.
+    """Return a scenario as it takes place: events that need the control plane wait until there is one.
 
-    Raises InputError as `course_of`, where a host goes, or takes over, that is not there.
+    Raises InputError as `course_of`, if a host that is absent is to go, or to take over.
     """
     if config.multi_root is None or not any(event.kind in OF_HOSTS for event in config.scenario):
         return Acting(config)
@@ -72,7 +72,7 @@ def acting(config: Config) -> Acting:
 
 
 def _spans(config: Config, controller: str) -> Iterator[Span]:
-    """Give who controls from when on: a host that is away, or has failed, does not; one that is back goes on."""
+    """Yield who controls from when on: nobody while the controlling host is away or failed, until it is back."""
     of_hosts = [config.scenario[at] for at in in_order(config.scenario)]
     of_hosts = [event for event in of_hosts if event.kind in OF_HOSTS and event.at_fs < NOT_KNOWN_FS]
     course = course_of(config.model_copy(update={"scenario": tuple(of_hosts)}))
@@ -95,7 +95,7 @@ def _spans(config: Config, controller: str) -> Iterator[Span]:
 
 
 def _there_from(spans: tuple[Span, ...], at_fs: int) -> int | None:
-    """Return from when on somebody controls, at a time or behind it; None: never."""
+    """Return the first time from `at_fs` on at which somebody controls; None: never."""
     if [span for span in spans if span.from_fs <= at_fs][-1].controller is not None:
         return at_fs
     return next((span.from_fs for span in spans if span.from_fs > at_fs and span.controller is not None), None)

@@ -32,7 +32,7 @@ PLUG, UNPLUG = "plug", "unplug"
 
 
 class Parts(NamedTuple):
-    """Hold what the way up of a function takes, part by part."""
+    """Hold how long a function takes to come up, part by part."""
 
     reset_fs: int
     messages_fs: int
@@ -40,17 +40,16 @@ class Parts(NamedTuple):
 
     @property
     def whole_fs(self) -> int:
-        """Return all of it."""
+        """Return the sum of the parts."""
         return sum(self)
 
 
 @dataclass(frozen=True)
 class Life:
-    """Say of one time that a function goes, or comes: at which event, when, and how long it takes to come up.
+    """One time that a function goes or comes: by which event, when, and how long it takes to come up.
 
-    `event`: its place among the scenario's events in the order of time.
-    `off_fs`: None where it was off before. `parts`: None where it does not come up. `up_fs`: None where it does not, or
-    where another event comes before.
+    `event`: its index among the scenario's events in the order of time. `off_fs`: when it goes, None if it was off
+    before. `parts`: None if it does not come up. `up_fs`: None if it does not, or if another event comes first.
     """
 
     vm: str
@@ -79,7 +78,7 @@ class Course:
         return min((off_fs for off_fs in goings if off_fs >= from_fs), default=NOT_KNOWN_FS)
 
     def off_at(self, at_fs: int) -> frozenset[str]:
-        """Return which functions are off from an instant on, until the next of them."""
+        """Return which functions are off from an instant until the next instant of `times_fs`."""
         off: set[str] = set()
         changes = [(life.off_fs, 0, life.vm) for life in self.lives if life.off_fs is not None]
         changes += [(life.up_fs, 1, life.vm) for life in self.lives if life.up_fs is not None]
@@ -92,8 +91,8 @@ class Course:
 def course_of(config: Config) -> Course:
     """Return what a scenario does to the functions of a configuration.
 
-    An event whose time is not known yet does nothing. Raises InputError, a line for each event that names no function,
-    or one that is not as the event needs it.
+    An event whose time is not known yet does nothing. Raises InputError, a line for each event whose function does not
+    exist, or is not in the state that the event needs.
     """
     course, problems = Course(), []
     adapters = [_Adapter(server, course) for server in servers_of(config)]
@@ -130,7 +129,7 @@ def course_of(config: Config) -> Course:
 
 
 def _doorbells(course: Course, at_fs: int, flood: Flood) -> Iterator[DriverWork]:
-    """Give the doorbells of a flood, up to where its function goes."""
+    """Yield the doorbells of a flood, until its function goes."""
     end_fs = course.goes_fs(flood.sender, at_fs)
     for number in range(flood.n_doorbells):
         if at_fs + number * flood.every_fs < end_fs:
@@ -138,7 +137,7 @@ def _doorbells(course: Course, at_fs: int, flood: Flood) -> Iterator[DriverWork]
 
 
 def _check_named(adapters: list[_Adapter], event: Event) -> None:
-    """Raise InputError where an event about functions names none."""
+    """Raise InputError if an event about functions names one that does not exist."""
     if event.enable_vfs is not None:
         _adapter(adapters, event.of)
     elif event.kind in OF_FUNCTIONS:
@@ -171,7 +170,7 @@ def _hint(name: str, known: list[str]) -> str:
 
 
 class _Adapter:
-    """Follow the functions of one adapter through the events, and write into the course which go and come, and when."""
+    """Follow the functions of one adapter through the events; record in the course which go and come, and when."""
 
     def __init__(self, server: Server, course: Course) -> None:
         self.server, self._course = server, course
@@ -179,7 +178,7 @@ class _Adapter:
         self.vfs = [name for name in self.functions if name != server.station(PF)]
         self.n_enabled = len(self.vfs)
         self.unplugged: set[str] = set()
-        self.last: dict[str, int] = {}  # the place of each function's last life
+        self.last: dict[str, int] = {}  # index of each function's latest life in the course
 
     def happens(self, event: int, at_fs: int, kind: str, name: str) -> None:
         """Carry out an event about one function."""
@@ -216,7 +215,7 @@ class _Adapter:
         self._comes(event, at_fs, self.vfs[:n_vfs], None)
 
     def host_goes(self, event: int, at_fs: int, *, comes_again: bool) -> None:
-        """Let the host go with all its functions; as it comes again its PF does, which then enables all VFs."""
+        """Take the host away with all its functions; if it comes again, its PF comes up and then enables all VFs."""
         pf = self.server.station(PF)
         self.require_there(at_fs, pf)
         self.unplugged.clear()
@@ -246,14 +245,14 @@ class _Adapter:
         self._course.lives.append(Life(name, event, at_fs, at_fs if is_there else None))
 
     def _leaves(self, at_fs: int, name: str) -> bool:
-        """Tell whether a function is there then; one that is on its way up does not come up."""
+        """Tell whether a function is there; if it is still coming up, cancel that."""
         is_there, place = self._is_there(at_fs, name), self.last.get(name)
         if place is not None and not is_there:
             self._course.lives[place] = replace(self._course.lives[place], up_fs=None)
         return is_there
 
     def _comes(self, event: int, at_fs: int, names: list[str], off_fs: int | None, after_fs: int = 0) -> None:
-        """Bring functions up that ask the PF at once; their resets begin so much later than the event."""
+        """Bring functions up that all ask the PF at the same time; their resets begin `after_fs` after the event."""
         reset_fs = after_fs + RESET_FS
         vfs = [name for name in names if name in self.vfs]
         messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(PF))
@@ -291,6 +290,6 @@ class _Adapter:
         """Raise InputError where a function is off then."""
         if not self._is_there(at_fs, name):
             up_fs = self._course.lives[self.last[name]].up_fs
-            # What was worked out has more digits than anybody reads: up to when it is not there, from when on it is.
+            # Rounded for the reader: the time of absence down, the time of return up.
             until = "" if up_fs is None else f"; it comes up at {format_time_fs(-(-up_fs // FS_PER_US) * FS_PER_US)}"
             raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{until}")

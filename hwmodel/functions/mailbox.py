@@ -30,19 +30,19 @@ def group_hash(mac: int) -> int:
 
 
 def words_of_mac(mac: int) -> tuple[int, int]:
-    """Return the two words that bear an address."""
+    """Return the two words that hold an address."""
     octets = mac_to_bytes(mac)
     return int.from_bytes(octets[:4], "little"), int.from_bytes(octets[4:], "little")
 
 
 def mac_of_words(first: int, second: int) -> int:
-    """Return the address that two words bear; the upper half of the second says nothing."""
+    """Return the address that two words hold; the upper half of the second is ignored."""
     octets = first.to_bytes(4, "little") + (second & 0xFFFF).to_bytes(2, "little")
     return int.from_bytes(octets, "big")
 
 
 def hashes_of(words: Sequence[int]) -> Words:
-    """Return the group hashes of a message of 16 words, as many as it says it has, 30 at most: 12 bits each."""
+    """Return the group hashes, 12 bits each, of a message of 16 words: as many as its extra says, 30 at most."""
     n_hashes = min(extra_of(words[0]), MOST_HASHES)
     mask = (1 << HASH_BITS) - 1
     return tuple(words[1 + k // 2] >> 16 * (k % 2) & mask for k in range(n_hashes))
@@ -59,7 +59,7 @@ def padded(words: Sequence[int]) -> Words:
 
 
 def encode(said: MailboxMessage) -> Words:
-    """Return the words of a message, as few as say it all."""
+    """Return the words of a message, without unused ones at its end."""
     if said.message is None:
         return said.words or ()
     first = MESSAGES[said.message].number

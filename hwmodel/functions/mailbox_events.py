@@ -32,8 +32,8 @@ class Served(NamedTuple):
 def served_in_turn(config: Config) -> dict[int, list[Served]]:
     """Return, for each event that is a message, when each of its messages is served: first come, first served.
 
-    A VF that sends again and again does not wait for answers, and sends no more when it goes. What a PF has not
-    answered when it goes comes to nothing. A call of the administrator's takes no time.
+    A VF that sends repeatedly does not wait for answers, and stops when it goes. Messages that a PF has not answered
+    when it goes are lost. A call of the administrator takes no time.
     """
     servers = {server.name: server for server in servers_of(config)}
     course = course_of(config)
@@ -80,15 +80,15 @@ class PfDrivers:
         return self._states[server]
 
     def moments_fs(self, event: int) -> Iterable[int]:
-        """Return the times at which an event takes effect, of a message that is sent again and again each."""
+        """Return the times at which an event takes effect: one for each repetition of a message."""
         if self._events[event].mailbox is None:
             return [self._events[event].at_fs]
         return [each.answered_fs for each in self.served[event]]
 
     def changes(self, event: int, _config: Config) -> Mapping[str, Any]:
-        """Return the keys with values that the next moment of an event gives the configuration; none where refused.
+        """Return the keys, with values, that an event changes when it next takes effect; none if it is refused.
 
-        Raises InputError where the PF's driver knows no mailbox as here.
+        Raises InputError if the PF's driver speaks another mailbox protocol than the one modelled.
         """
         what = self._events[event]
         server = self._servers[self._server_of(what)]
@@ -118,7 +118,7 @@ class PfDrivers:
                 yield serving(each.taken_fs, pf, each.answered_fs - each.taken_fs, message, asked.sender)
 
     def follow(self, before: Config, after: Config) -> None:
-        """Take over what an event has set in passing the drivers by."""
+        """Update the drivers' state after an event has set keys without asking them."""
         pairs = zip(servers_of(before), servers_of(after), strict=True)
         for at, (old, new) in enumerate(pairs):
             self._states[new.name] = followed(self._states[new.name], old.config, new.config, at)
@@ -131,7 +131,7 @@ class PfDrivers:
         return "" if what.pf is None else called_text(what.pf)
 
     def answered(self, event: int, until_fs: int | None = None) -> str:
-        """Write what came of an event that asked for something, up to a time; of a flood what it cost the PF's core."""
+        """Write what came of an event that asked something, up to a time; for repeated messages also the core time."""
         answers = self._answers.get(event, [])
         if self._events[event].pf is not None:
             return answered_text(answers, is_call=True)
@@ -150,7 +150,7 @@ class PfDrivers:
         return "; ".join(told)
 
     def floods_over_fs(self) -> Iterator[int]:
-        """Give when the last of messages that are sent again and again is answered."""
+        """Yield for each repeated message when the last repetition is answered."""
         return (served[-1].answered_fs for served in self.served.values() if len(served) > 1)
 
     def answers(self, event: int) -> list[Answer]:
@@ -158,7 +158,7 @@ class PfDrivers:
         return self._answers.get(event, [])
 
     def _server_of(self, event: Event) -> str:
-        """Return the name of the server whose PF is asked; without one it is the first's."""
+        """Return the name of the server whose PF is asked; the first server if the event names none."""
         said = event.mailbox or event.pf
         assert said is not None
         given = said.given()
@@ -169,7 +169,7 @@ class PfDrivers:
 
 
 def _message(asked: MailboxMessage) -> Message:
-    """Return a scenario's message by what takes time."""
+    """Return the numbers of words of a scenario's message, which its time depends on."""
     return RESET if asked.message == RESET.name else asking(asked.message or "words", len(encode(asked)))
 
 

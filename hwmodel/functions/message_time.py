@@ -21,7 +21,7 @@ RESET_SETTLE_FS = 10 * FS_PER_MS  # Linux ixgbevf, vf.c: from the acknowledgemen
 
 
 class Message(NamedTuple):
-    """Hold a message by what takes time: how many words are sent, how many the PF writes, how many the VF reads then.
+    """Hold what a message's time depends on: the words that the VF sends, the PF writes, and the VF then reads.
 
     `settle_fs`: how long its driver waits before it looks for the reply.
     """
@@ -34,7 +34,7 @@ class Message(NamedTuple):
 
 
 def asking(name: str, words: int) -> Message:
-    """Return a message whose reply is as long: the PF writes all words of the mailbox, the VF reads those it sent."""
+    """Return a message with a full reply: the PF writes all words of the mailbox, the VF reads as many as it sent."""
     return Message(name, words, MAILBOX_WORDS, words)
 
 
@@ -54,10 +54,10 @@ BRING_UP = (
 
 @dataclass(frozen=True)
 class RegisterTimes:
-    """Hold what accesses to registers take: a write keeps a core for `write_fs` and is there `flight_fs` later.
+    """Hold how long accesses to registers take: a write keeps a core for `write_fs`, and arrives `flight_fs` later.
 
-    `read_fs`: a core waits for the answer. `interrupt_fs`: from the adapter's decision to the end of its entry, of
-    which `flight_fs` passes on the link.
+    `read_fs`: how long a core waits for a read. `interrupt_fs`: from the adapter's decision to the end of the
+    interrupt's entry, of which `flight_fs` passes on the link.
     """
 
     write_fs: int
@@ -67,7 +67,7 @@ class RegisterTimes:
 
     @classmethod
     def of(cls, config: Config, function: str) -> RegisterTimes:
-        """Return the times of a function's driver: its adapter's link's, its own, its host's.
+        """Return the times for a function's driver, which follow from its adapter's link, the driver and its host.
 
         A register read takes the request's and the completion's time on the link, both flights, and the latency of a
         read by the adapter: the way through the root complex is taken to be as long in this direction (assumption).
@@ -86,23 +86,23 @@ class RegisterTimes:
         )
 
     def sending_fs(self, n_words: int) -> int:
-        """Return what sending keeps a VF's core for: is the mailbox free, the words, and the one that tells of them."""
+        """Return a VF core's time to send: check that the mailbox is free, write the words and a flag."""
         return self.read_fs + (n_words + 1) * self.write_fs
 
     def serving_fs(self, message: Message) -> int:
-        """Return what a message keeps the PF's core for: its interrupt, the mailbox, its acknowledgement, the reply."""
+        """Return the PF core's time for a message: take the interrupt, read the mailbox, acknowledge and reply."""
         return self.interrupt_fs - self.flight_fs + (MAILBOX_WORDS + 1) * self.read_fs + self.reply_fs(message)
 
     def reply_fs(self, message: Message) -> int:
-        """Return the writes of an acknowledgement, a reply and the word that tells of it."""
+        """Return the time of writing an acknowledgement, a reply and the flag that announces it."""
         return (message.reply_words + 2) * self.write_fs
 
 
 class DriverWork(NamedTuple):
-    """Say what a driver does beside frames: from when on, whose, for how long it keeps its core, which registers.
+    """Say what a driver does beside frames: when, of which function, its core's time, its register accesses.
 
     A VF's driver that asks for something is taken to keep no core: it looks for answers between its other work.
-    `message`: that a PF's driver serves, `vf1: set_vlan`.
+    `message`: the one that a PF's driver serves, like `vf1: set_vlan`.
     """
 
     at_fs: int
@@ -143,11 +143,11 @@ class Exchange(NamedTuple):
 
 
 def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: int, pf_free_fs: int) -> Exchange:
-    """Return what a message takes whose VF begins with it then, the PF's core being free from a time on.
+    """Return the exchange of a message that a VF begins at `begins_fs`; the PF's core is free from `pf_free_fs` on.
 
-    The VF looks whether the mailbox is free, writes the words and tells of them; then it looks for the
-    acknowledgement, and then for the reply, at once and `POLL_FS` behind the end of each look in vain. A look finds
-    what was there as it began. At last it reads the reply and acknowledges it.
+    The VF checks that the mailbox is free, writes the words and announces them. Then it polls for the acknowledgement,
+    and after that for the reply (`settle_fs` later): again `POLL_FS` after the end of each poll that finds nothing. A
+    poll finds what was there as it began. Finally the VF reads the reply and acknowledges it.
     """
     sent_fs = begins_fs + vf.sending_fs(message.words)
     taken_fs = max(sent_fs + vf.flight_fs + pf.flight_fs, pf_free_fs)
@@ -161,13 +161,13 @@ def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: 
 
 
 def _found(times: RegisterTimes, first_fs: int, there_fs: int) -> tuple[int, int]:
-    """Return the end of the first look that finds what is there from a time on, and how many looks that are."""
+    """Return the end of the first poll that begins at `there_fs` or later, and how many polls that takes."""
     n_in_vain = max(0, -(-(there_fs - first_fs) // (times.read_fs + POLL_FS)))
     return first_fs + n_in_vain * (times.read_fs + POLL_FS) + times.read_fs, n_in_vain + 1
 
 
 def bring_up(vfs: Sequence[RegisterTimes], pf: RegisterTimes) -> tuple[list[int], list[Exchange]]:
-    """Return how long the messages BRING_UP of each of several VFs take that begin at once, and all of them in turn.
+    """Return how long each of several VFs that begin together takes for BRING_UP, and all exchanges in turn.
 
     The PF serves them one after the other, first come, first served.
     """

@@ -40,7 +40,7 @@ VLAN_MASK = 0xFFF
 LEAST_MTU, USUAL_FRAME_BYTES = 68, 1518
 SPOKEN = frozenset(API_NUMBERS[name] for name in ("1.0", "1.1", "1.2", "1.3", "1.4"))
 API_1_0, API_1_1, API_1_2 = (API_NUMBERS[name] for name in ("1.0", "1.1", "1.2"))
-NO_PROMISC = ("82576", "82599")  # what Linux orders up to ixgbe_mac_82599EB
+NO_PROMISC = ("82576", "82599")  # in Linux's order of MAC types, those up to ixgbe_mac_82599EB
 GROUP_FILTER_TYPE = 0  # address bits 47:36, as the driver sets them
 IPSEC_ENTRIES = 2048  # 1024 each of Rx and Tx
 ENTRIES_IN_WORD = 16  # of the RSS table, two bits each
@@ -51,8 +51,8 @@ class Answer:
     """Hold what the PF's driver makes of a message or a call.
 
     `reply`: what it writes into the VF's mailbox, None for nothing. `effects`: keys of the configuration with the
-    values that they get, dotted, as a user writes them. `why`: the reason of a refusal, or what a grant has besides;
-    may be empty.
+    values that they get, dotted, as a user writes them. `why`: the reason of a refusal, or a remark on a grant; may
+    be empty.
     """
 
     state: PfState
@@ -63,7 +63,7 @@ class Answer:
 
 
 class _Grant(NamedTuple):
-    """Hold what a rule grants: the VF as it is then, words of the answer by their places, and what to say of it."""
+    """Hold what a rule grants: the VF's new state, words of the answer, and a remark."""
 
     own: Vf
     words: Words = ()  # from word 1 on, in place of the message's
@@ -77,7 +77,7 @@ _Rule = Callable[[PfState, int, Words], _Outcome]
 def handle(state: PfState, vf: int, words: Sequence[int]) -> Answer:
     """Return what the PF's driver answers to the words of a VF, 1 to 16 of 32 bits, and the state that it is then in.
 
-    Words that are not given are 0. An answer has all 16 words; one to a VF that has not reset has 1, that to a reset 4.
+    Words that are not given are 0. An answer has all 16 words; 1 to a VF that has not reset yet, 4 to a reset.
     """
     said = padded(words)
     first, own = said[0], state.vfs[vf]
@@ -100,7 +100,7 @@ def handle(state: PfState, vf: int, words: Sequence[int]) -> Answer:
 
 
 def _reset(state: PfState, vf: int) -> Answer:
-    """Take back what the VF has set but for its address, and let it speak again."""
+    """Undo what the VF has set, except its address, and let it send messages again."""
     own = state.vfs[vf]
     is_rearmed = own.spoof_check and bool(own.pf_vlan or own.pf_qos or state.adapter.classes)
     own = replace(

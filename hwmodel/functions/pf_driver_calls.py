@@ -1,7 +1,7 @@
 """What the administrator has the PF's driver do with a VF, as `ip link set DEV vf N` does: pure functions of its state.
 
-Linux drivers/net/ethernet/intel/ixgbe/ixgbe_sriov.c, ixgbe_ndo_set_vf_*. A call that changes how a VF may behave takes
-its leave to speak away and pings it: the VF's driver has to reset before it is served again.
+Linux drivers/net/ethernet/intel/ixgbe/ixgbe_sriov.c, ixgbe_ndo_set_vf_*. A call that sets a VF's link, or changes its
+trust, clears its CLEAR_TO_SEND and pings it: the VF's driver has to reset before it is served again.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from hwmodel.functions.pf_driver_state import UNTAGGED, PfState, Vf, changes_bet
 from hwmodel.rules.mailbox_messages import MessageType
 from hwmodel.units import BPS_PER_MBPS
 
-LEAST_RATE_MBPS = 10  # and this itself is refused
+LEAST_RATE_MBPS = 10  # exclusive: this rate itself is refused
 LIMITED_RATE_BPS = 10 * 10**9  # the one link rate at which ixgbe limits VFs
 KNOWS_RSS_QUERY = ("82599", "X540")  # whose VFs share the PF's table
 
 
 def set_mac(state: PfState, vf: int, mac: int) -> Answer:
-    """Set a VF's address, which is the PF's from then on, or take it away with 0; the VF's driver is not told."""
+    """Set a VF's address, which then counts as set by the PF, or remove it with 0; the VF's driver is not told."""
     own = state.vfs[vf]
     if mac == 0:
         return _done(state, vf, replace(own, mac=0, pf_set_mac=False) if own.mac else own)
@@ -35,7 +35,7 @@ def set_mac(state: PfState, vf: int, mac: int) -> Answer:
 
 
 def set_vlan(state: PfState, vf: int, vlan: int, qos: int = 0) -> Answer:
-    """Put a VF into a port VLAN with a priority, in place of frames without a tag; 0 with priority 0: take it out."""
+    """Put a VF into a port VLAN, to which its untagged frames then belong, with a priority; VLAN 0: take it out."""
     own = state.vfs[vf]
     vlans = (own.vlans - {own.pf_vlan}) | {UNTAGGED} if own.pf_vlan else own.vlans
     if not vlan:
@@ -64,7 +64,7 @@ def set_spoof_check(state: PfState, vf: int, is_on: bool) -> Answer:
 
 
 def set_link(state: PfState, vf: int, link: str) -> Answer:
-    """Let a VF's link be the port's (auto) or down (disable); the driver has no `enable` and leaves all as it is."""
+    """Set a VF's link to the port's (auto) or to down (disable); the driver accepts `enable` but does nothing."""
     if link == "enable":
         return Answer(state, None, why="the driver takes enable and does nothing")
     return _done(state, vf, replace(state.vfs[vf], link=link, link_enabled=link == "auto"), is_told=True)
@@ -78,7 +78,7 @@ def set_query_rss(state: PfState, vf: int, is_allowed: bool) -> Answer:
 
 
 def set_trust(state: PfState, vf: int, is_trusted: bool) -> Answer:
-    """Trust a VF, or no longer; where that changes anything the VF has to reset."""
+    """Trust a VF, or no longer; after a change the VF has to reset."""
     own = state.vfs[vf]
     if own.trusted == is_trusted:
         return Answer(state, None)
@@ -86,15 +86,15 @@ def set_trust(state: PfState, vf: int, is_trusted: bool) -> Answer:
 
 
 def set_promiscuous(state: PfState, is_promiscuous: bool) -> Answer:
-    """Let the PF itself be promiscuous, without which no VF may be."""
+    """Make the PF itself promiscuous, or no longer; only while it is may VFs be."""
     after = replace(state, adapter=replace(state.adapter, pf_promiscuous=is_promiscuous))
     return Answer(after, None, changes_between(state, after))
 
 
 def administer(state: PfState, vf: int, call: PfCall) -> Answer:
-    """Do what a call asks, one after the other; what comes behind a refusal is not done, what came before it is.
+    """Carry out what a call asks, one thing after the other; a refusal stops the rest, but undoes nothing.
 
-    `vf`: of no meaning where the call is about the PF alone.
+    `vf`: ignored if the call is about the PF only.
     """
     after, why, reply = state, [], None
     for name, carry_out in _CALLS.items():

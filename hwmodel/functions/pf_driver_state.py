@@ -30,11 +30,11 @@ DEFAULT_VLAN = 1
 class Adapter:
     """Hold what all VFs of an adapter share.
 
-    `addresses`, `kept_for_pf`, `vlans`: receive-address entries, those that no VF's further address may take, and
-    VLANs with a set of pools each. `pf_addresses`: entries that the PF has in use. `pf_max_frame_bytes` with FCS.
-    `classes`: traffic classes in use, 0 where there are none; `default_class`: that of frames without a priority.
-    `known_groups`: group addresses that anybody names, of which a VF's hashes let some through. `native_vlan`: VLAN of
-    frames without a tag where no VF has its own.
+    `addresses`: receive-address entries; `kept_for_pf`: how many of them VFs' further addresses may not take; `vlans`:
+    entries of the pool VLAN filter. `pf_addresses`: entries that the PF has in use. `pf_max_frame_bytes` with FCS.
+    `classes`: traffic classes in use, 0 if there are none; `default_class`: that of frames without a priority.
+    `known_groups`: all group addresses that are named anywhere; a VF's hashes let some of them through. `native_vlan`:
+    VLAN of frames without a tag, unless a VF has its own.
     """
 
     device: str = "82599"
@@ -62,8 +62,8 @@ class Adapter:
 class Vf:
     """Hold what the PF's driver knows of one VF.
 
-    `mac`: 0 where it has none; `filters`: its further addresses. `api`: the protocol's version by its number. `vlans`:
-    what it is a member of, 0 for frames without a tag, whose VLAN is `home_vlan`, or `pf_vlan` where that is not 0.
+    `mac`: 0 if it has none; `filters`: its further addresses. `api`: the protocol's version by its number. `vlans`: its
+    memberships; 0 stands for frames without a tag, whose VLAN is `home_vlan`, or `pf_vlan` if that is not 0.
     `spoof_check`: what the administrator wants; `mac_anti_spoof`, `vlan_anti_spoof`: what is in force. `xcast`: NONE,
     MULTI, ALLMULTI or PROMISC; `takes_hashed`: it gets groups whose hash is among `hashes`.
     """
@@ -99,7 +99,7 @@ class PfState:
     vfs: tuple[Vf, ...]
 
     def with_vf(self, vf: int, own: Vf) -> PfState:
-        """Return the state with another one of a VF."""
+        """Return the state with one VF's replaced."""
         return replace(self, vfs=(*self.vfs[:vf], own, *self.vfs[vf + 1 :]))
 
     def addresses_in_use(self) -> int:
@@ -107,22 +107,22 @@ class PfState:
         return self.adapter.pf_addresses + sum((vf.mac != 0) + len(vf.filters) for vf in self.vfs)
 
     def free_filters(self, vf: int, own: Vf) -> int:
-        """Count the further addresses for which there is room, with a VF as it would be then."""
+        """Count the free entries for further addresses, if VF `vf` were `own`."""
         adapter = self.adapter
         in_use = sum(len(each.filters) for at, each in enumerate(self.vfs) if at != vf) + len(own.filters)
         return adapter.addresses - adapter.kept_for_pf - len(self.vfs) - in_use
 
     def vlan_has_entry(self, vlan: int) -> bool:
-        """Tell whether a VLAN has an entry of the pool filter, or may have one more; 0 has one of its own."""
+        """Tell whether a VLAN has an entry of the pool VLAN filter, or one is free; VLAN 0 has one of its own."""
         if vlan == UNTAGGED or any(vlan in each.vlans for each in self.vfs):
             return True
         return len(frozenset[int]().union(*(each.vlans for each in self.vfs)) - {UNTAGGED}) < self.adapter.vlans - 1
 
 
 def keys_of(adapter: Adapter, own: Vf) -> dict[str, Any]:
-    """Return the keys of a VF's station, as users type them, that what the driver knows of it makes.
+    """Return the keys of a VF's station, as users type them, that express the driver's state of the VF.
 
-    What a station cannot express is not there: VLAN 4095, VLAN anti-spoofing, groups that nobody names.
+    What a station cannot express is left out: VLAN 4095, VLAN anti-spoofing, hashes of groups that are named nowhere.
     """
     port_vlan = own.pf_vlan or own.home_vlan
     vlans = sorted({own.home_vlan if vlan == UNTAGGED else vlan for vlan in own.vlans if vlan <= LAST_VLAN})
@@ -144,7 +144,7 @@ def keys_of(adapter: Adapter, own: Vf) -> dict[str, Any]:
 
 
 def changes_between(before: PfState, after: PfState) -> dict[str, Any]:
-    """Return the keys, dotted, with the values that they get where a state becomes another."""
+    """Return the dotted keys that differ between two states, with their new values."""
     changes: dict[str, Any] = {}
     for at, (old, new) in enumerate(zip(before.vfs, after.vfs, strict=True)):
         if old is not new:
@@ -162,8 +162,9 @@ def changes_between(before: PfState, after: PfState) -> dict[str, Any]:
 def state_of(config: Config, *, server: int = 0, known_groups: tuple[int, ...] = ()) -> PfState:
     """Return the state that a configuration of one adapter begins with: all VFs' drivers are loaded, with API 1.4.
 
-    An address or a port VLAN that is not the default is the PF's, since the file is the administrator's. `server`: its
-    number among all, by which default addresses go. `known_groups`: those that others name.
+    An address or a port VLAN that is not the default counts as set by the PF, since the administrator wrote the file.
+    `server`: the server's number, from which default addresses follow. `known_groups`: further groups, which messages
+    name.
     """
     ports = {port.name: port for port in config.switch.ports}
     functions = [ports[function_name(at)] for at in range(config.nic.vfs + 1)]
@@ -219,7 +220,7 @@ def _vf_of(port: Port, adapter: Adapter, default: str) -> Vf:
     )
 
 
-# What of a VF's state follows from each key of its station.
+# Which fields of a VF's state follow from each key of its station.
 _OF_KEY: Mapping[str, tuple[str, ...]] = {
     "macs": ("mac", "pf_set_mac", "filters"),
     "port_vlan": ("home_vlan", "pf_vlan", "vlans"),
@@ -236,7 +237,7 @@ _OF_KEY: Mapping[str, tuple[str, ...]] = {
 
 
 def followed(state: PfState, before: Config, after: Config, server: int = 0) -> PfState:
-    """Return the state after keys of stations were set in passing the driver by; what they say nothing of stays."""
+    """Return the state after keys of stations were set without asking the driver; fields not derived from them stay."""
     new = state_of(after, server=server, known_groups=state.adapter.known_groups)
     old_ports, new_ports = ({port.name: port for port in config.switch.ports} for config in (before, after))
     vfs = []

@@ -1,7 +1,7 @@
-"""Processes that work through a list, of which any may be killed without the loss of more than what it was doing.
+"""Processes that work through a list; if one is killed, only its work on one item is lost.
 
-Each (`worker`) has its own pipe and one item at a time, so it is known which was under way when it died: that one is
-tried again.
+Each (`worker`) has its own pipe and one item at a time, so it is known which item was under way when it died: that item
+is tried again.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def work_through(
 
     An item whose process is killed is tried again, `attempts` times in all; then its outcome says so in `lost`. What
     `function` raises is raised here. Processes end with the generator, and when this process does, however it ends.
-    `prepare`: what each process would have to do before its first item, done here where the processes are copies.
+    `prepare`: set-up that each process needs before its first item; done once, here, if the processes are copies.
     """
     if prepare is not None and copies_are_safe():
         prepare()
@@ -71,7 +71,7 @@ class _Pool:
     def __init__(self, work: bytes, items: Iterator[tuple[int, Any]], attempts: int) -> None:
         self._work = work
         self._items = items
-        self._again: deque[tuple[int, Any]] = deque()  # what a killed process leaves
+        self._again: deque[tuple[int, Any]] = deque()  # items of killed processes
         self._n_lost: dict[int, int] = {}
         self._attempts = attempts
         self._processes: list[_Process] = []
@@ -133,7 +133,7 @@ class _Pool:
         self._processes.remove(process)
 
     def _hear(self, process: _Process) -> Iterator[Done]:
-        """Yield what a process says; where it is gone, see to what it was doing."""
+        """Yield what a process says; if it is gone, see that its item is tried again or given up."""
         try:
             said = process.connection.recv()
         except (EOFError, OSError):

@@ -1,4 +1,4 @@
-"""How many processors this process may use: those it may run on, as far as its container's quota goes."""
+"""How many processors this process may use: those of its CPU affinity, up to its container's quota."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ MEMBERSHIP = Path("/proc/self/cgroup")  # of control groups: lines of hierarchy:
 def usable_processors() -> int:
     """Return how many processors are worth a thread or a process each, at least 1.
 
-    A container with a quota of 1.5 processors has as many as the machine to run on, but 2 threads fill it. Systems
-    without Linux' calls tell the machine's number.
+    A container with a quota of 1.5 processors may run on all of the machine's, but 2 threads use up its quota. On
+    systems without Linux' calls it is the machine's number.
     """
     has_affinity = hasattr(os, "sched_getaffinity")
     found = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
@@ -40,7 +40,7 @@ def _quota() -> float | None:
 
 
 def _up_from(root: Path, path: str) -> list[Path]:
-    """Return a group's folder and those above it: any of them may set the limit. In a container `root` is its own."""
+    """Return a group's folder and those above it: any may set the limit. In a container, `root` is its own group."""
     folder = root / path.lstrip("/")
     return [folder, *(parent for parent in folder.parents if parent == root or root in parent.parents)]
 

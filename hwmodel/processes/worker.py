@@ -1,8 +1,8 @@
 """Start a process that serves a pipe: a copy of this one where that is safe, a fresh interpreter elsewhere.
 
 A copy has imported and loaded all that this process has, which takes a fresh interpreter more than a second. It is
-made on Linux, and only of a process without threads, whose locks a copy would inherit as they are at that moment.
-A fresh interpreter inherits neither threads nor an unguarded main script; nor does a copy run that script again.
+made on Linux, and only of a process without other threads, since a copy would inherit locks that these hold.
+A fresh interpreter inherits no threads. Neither kind runs an unguarded main script again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-# Ctrl-C and SIGHUP, which a terminal sends to all, are the parent's to act on; from the first line, for imports take a
-# second.
+# A terminal sends Ctrl-C and SIGHUP to all processes, but only the parent acts on them; ignored from the first line on,
+# since imports take a second.
 _FRESH = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -40,7 +40,7 @@ class Worker(Protocol):
         """End it at once."""
 
     def wait(self) -> int:
-        """Wait for its end; return its exit status, or less the number of the signal that killed it."""
+        """Wait for its end; return its exit status, or minus the number of the signal that killed it."""
 
 
 class _Copy:
@@ -66,7 +66,7 @@ class _Copy:
 
 
 def copies_are_safe() -> bool:
-    """Tell whether a process can be a copy of this one."""
+    """Tell whether this process can safely be forked: on Linux, and with a single thread."""
     return sys.platform == "linux" and threading.active_count() == 1
 
 
@@ -90,12 +90,12 @@ def new_worker() -> tuple[Worker, Connection]:
 
 
 def _serve_in_copy(descriptor: int) -> None:
-    """Serve with nothing of the parent's open: pipes of other processes, the ledger, the lock of a folder."""
+    """Serve after closing all that the parent had open: pipes of other processes, the ledger, the lock of a folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    gc.freeze()  # what is inherited is not collected, which would close numbers that are somebody else's by then
+    gc.freeze()  # inherited objects must not be collected: they would close descriptors that are reused by then
     os.closerange(3, descriptor)
     os.closerange(descriptor + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     serve(descriptor)

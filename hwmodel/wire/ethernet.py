@@ -27,7 +27,7 @@ class EtherType(IntEnum):
 
 
 BROADCAST_MAC = 0xFFFF_FFFF_FFFF
-# Locally administered, and in no table: whoever is beyond the uplink.
+# The address of stations beyond the uplink: locally administered, and in no table.
 OUTSIDE_MAC = 0x02FF_0000_0001
 # Locally administered group that frames go to where no port names one of its own.
 GROUP_MAC = 0x0300_0000_0001

@@ -11,8 +11,8 @@ from struct import Struct
 
 from hwmodel.wire.ethernet import counting_payload
 
-# Of connections (`workload.connections`), and where rules look behind the type: by the stations' places, whoever is
-# outside first. A station of IPv6 alone has a partner outside with an address of RFC 4193.
+# Made-up addresses and ports, for `workload.connections` and for rules that match beyond the EtherType: addresses count
+# up in the order of stations, the outside first. An IPv6-only station's partner outside has an address of RFC 4193.
 FIRST_ADDRESS = IPv4Address("10.0.0.1")
 OUTSIDE_IPV6 = IPv6Address("fd00::1")
 SERVER_PORT = 5001
@@ -38,7 +38,7 @@ _BEHIND_PORTS = Struct(">IIHHHH").pack(1, 1, 5 << 12 | 0x10, 0xFFFF, 0, 0)
 def tcp_packet(flow: bytes, n_bytes: int) -> bytes:
     """Return a packet of a made-up flow of TCP, with `n_bytes` behind its ports: the rest of the header, a payload.
 
-    A shortest frame of IPv6 ends within the header. What is longer than 65,535 B says 0, as Linux does (BIG TCP).
+    The shortest frame of IPv6 ends within the TCP header. Packets above 65,535 B have length 0, as in Linux (BIG TCP).
     """
     body = (_BEHIND_PORTS + counting_payload(n_bytes))[:n_bytes]
     is_ipv4 = flow[0] >> 4 == 4

@@ -28,7 +28,7 @@ Bools = npt.NDArray[np.bool_]
 class HeaderScan:
     """Hold, for n frames, the header's end `n_bytes` (int64), its type (int64) and whether the frame reaches that end.
 
-    Where `complete` is false the other two are worth nothing.
+    If `complete` is false, the other two are meaningless.
     """
 
     n_bytes: I64
@@ -76,7 +76,7 @@ def toeplitz_hash(inputs: U8, key: bytes = VERIFICATION_KEY) -> U32:
 def _byte_table(key: bytes, n_bytes: int) -> U32:
     """Tabulate what each value of each input byte adds to the hash; shape (n_bytes, 256).
 
-    An input bit adds the 32 bits of the key that begin at the bit's own position, so that bytes are independent.
+    Each input bit that is set XORs in the 32 key bits from its own position on, so that bytes contribute independently.
     """
     n_key_bits = 8 * len(key)
     if n_key_bits < 8 * n_bytes + _HASH_BITS:

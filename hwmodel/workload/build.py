@@ -58,11 +58,11 @@ def build_workload(
     """Make the templates, sources and records of a validated configuration.
 
     A `pcap` takes the place of pattern, sizes and load; `external` adds traffic from the wire to either.
-    `ceiling_frames_per_s` is what a load in % of the ceiling is a share of (`analytic.ceiling_frames_per_s`), and used
-    for nothing else. `read_packets` reads what a capture's frames say behind their type, where the configuration asks
-    for it (`simulation.offered`). `with_silent`: streams that the load gives nothing have a source too.
-    `with_packets`: headers say what rules behind the type look at; None: where the configuration has such rules.
-    Raises InputError, with the key at fault, where ports, rates or the capture make no traffic.
+    `ceiling_frames_per_s` is the base of a load in % of the ceiling (`analytic.ceiling_frames_per_s`), and used for
+    nothing else. `read_packets` reads what a capture's frames hold beyond the EtherType, if the configuration needs it
+    (`simulation.offered`). `with_silent`: streams without a share of the load get a source too. `with_packets`: headers
+    include what rules match beyond the EtherType; None: only if the configuration has such rules. Raises InputError,
+    with the key at fault, if ports, rates or the capture make no traffic.
     """
     looks_behind = looks_behind_type(config) if with_packets is None else with_packets
     book = HeaderBook(config, with_packets=looks_behind)
@@ -111,10 +111,10 @@ def _pattern_sources(
 
 
 def _demands(config: Config, pattern: str) -> list[Demand]:
-    """List the streams of a configuration; a pattern's within each domain, the flows of all together.
+    """List the streams of a configuration: a pattern runs within each domain, flows across all.
 
-    With incast the first VM of a domain in which `incast_to` is not stands for it there. Raises PatternError where
-    nobody sends in any domain.
+    With incast, the target in a domain without `incast_to` is the domain's first VM. Raises PatternError if nobody
+    sends in any domain.
     """
     workload, domains = config.workload, domains_of(config)
     if pattern == "flows" or len(domains) == 1:
@@ -137,7 +137,7 @@ def _demands(config: Config, pattern: str) -> list[Demand]:
 
 
 def _by_own_uplink(config: Config, stream: Demand) -> Demand:
-    """Name the stations outside to which a function sends after its port."""
+    """Replace `uplink` among a stream's targets by the uplink of its sender's Ethernet port."""
     if all(to != UPLINK for to, _ in stream.targets):
         return stream
     own = uplink_of(port_of_end(config, stream.port))
@@ -147,7 +147,7 @@ def _by_own_uplink(config: Config, stream: Demand) -> Demand:
 def _following_load(
     config: Config, streams: Sequence[Demand], ceiling_per_s: Fraction | None, sizes: Sizes
 ) -> list[tuple[Demand, Source]]:
-    """Give times to the streams that divide the load among them, by weights; who has none of it is left out."""
+    """Return sources for the streams that divide the load by weights; a stream without a share is left out."""
     workload, load = config.workload, config.workload.load
     if load.kind == "saturate":
         return [(stream, Source(stream.port, CLOSED)) for stream in streams]
@@ -191,7 +191,7 @@ def _arrivals(of: WorkloadBlock | External) -> Arrivals:
 
 
 def _external_sources(config: Config, book: HeaderBook) -> Iterator[Source]:
-    """Give a source of outside frames for each port at which one of their targets is."""
+    """Yield a source of outside frames for each uplink that leads to one of their targets."""
     external = config.workload.external
     assert external is not None
     sizes = Sizes.of(external.frame_bytes, external.sizes)

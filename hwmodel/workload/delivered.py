@@ -1,4 +1,4 @@
-"""What was delivered, and what passed a port of a wire, as captures with the bytes of each frame."""
+"""Write captures, with the bytes of each frame: of what was delivered, and of what passed a port on the wire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hwmodel.workload.traffic import FrameTemplate
 
 # Frames put together at once: some megabytes of full-size ones.
 CHUNK_FRAMES = 4096
-QUANTA_SHIFT = 17  # of what a control frame says: the bits below are its kind and its priorities
+QUANTA_SHIFT = 17  # of the quanta in a control frame's number: the bits below hold its kind and priorities
 CONTROL_SOURCE = 0x020000008808  # the address of a port, which nothing else has
 
 I32 = npt.NDArray[np.int32]
@@ -34,8 +34,8 @@ class Frames:
     """Hold n frames, in the order in which they are to be written; all arrays have shape (n,).
 
     `at_fs` int64: when the frame was there. `template`, `frame_bytes` int32: its header and its length with FCS, as its
-    sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32: which
-    of the headers given with the frames it has there.
+    sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32: the
+    number of the header that it has there, which may differ from the sender's.
     """
 
     at_fs: I64
@@ -98,13 +98,13 @@ class FrameBytes:
         self._copy_headers = copy_headers
         self._path = replayed
         self._file = -1
-        # Without it a capture of frames from a pattern takes two and a half times as long to write.
+        # Without this cache, captures of a pattern's frames take two and a half times as long to write.
         self.made_up = lru_cache(maxsize=4096)(self._made_up)
 
     def __enter__(self) -> FrameBytes:
         """Open the replayed capture, if there is one."""
         if self._path is not None:
-            # Deliveries come in the order of their times, so where each frame lies in the file must be at hand.
+            # Deliveries come in order of time, not of the file, so each frame's place in the file is kept at hand.
             places = [(b.file_offset, b.captured_bytes, b.original_bytes) for b in read_blocks(self._path)]
             empty = [(np.zeros(0, np.int64),) * 3]
             self._offset, self._captured, self._original = map(np.concatenate, zip(*(places or empty), strict=True))
@@ -154,7 +154,7 @@ class FrameBytes:
 
 
 def control_frame_of(said: int) -> bytes:
-    """Return a control frame of flow control by what it says, in one number: quanta, kind, priorities."""
+    """Return a PAUSE or PFC frame for the number that encodes its quanta, kind and priorities."""
     quanta, is_by_class = said >> QUANTA_SHIFT, said >> 16 & 1
     if not is_by_class:
         return control_frame(CONTROL_SOURCE, PAUSE_OPCODE, {0: quanta})
@@ -167,7 +167,7 @@ def control_frame_of(said: int) -> bytes:
 class Passings(Frames):
     """Hold n frames that passed a port; `is_sent`, int32 of shape (n,): 1 for one that the port sent, else 0.
 
-    `record` below -1: a control frame of flow control, -2 less what it says.
+    `record` below -1: a PAUSE or PFC frame, -2 minus its number (`control_frame_of`).
     """
 
     is_sent: I32
@@ -176,8 +176,8 @@ class Passings(Frames):
 class WireCapture:
     """Write what passes a port of a wire to a pcapng file, which appears when the `with` block ends well.
 
-    `headers`: those that frames have there, which `Passings.copy_kind` numbers. Bytes of frames and errors are those of
-    `write_delivered`.
+    `headers`: the headers that frames have at that port, by `Passings.copy_kind`. Bytes of frames and errors are those
+    of `write_delivered`.
     """
 
     def __init__(

@@ -34,13 +34,13 @@ def stations_of(config: Config) -> dict[str, Port]:
 
 
 def connections_of_header(n_connections: int, number: int) -> int:
-    """Return how many TCP connections between two stations share a header: one, up to MOST_HEADERS connections."""
+    """Return how many TCP connections between two stations share header `number`: 1, up to MOST_HEADERS connections."""
     n_headers = min(n_connections, MOST_HEADERS)
     return n_connections // n_headers + (number < n_connections % n_headers)
 
 
 class HeaderBook:
-    """Make the header of each (sender, target) once, and number it; `with_packets`: it is of IP."""
+    """Make the header of each (sender, target) once, and number it; `with_packets`: with IP addresses and ports."""
 
     def __init__(self, config: Config, *, with_packets: bool = False) -> None:
         self.templates: list[FrameTemplate] = []
@@ -59,7 +59,7 @@ class HeaderBook:
             if bridge is not None and (translated := bridge.settings.ports[server.wire_of(port)].translate)
         }
         self._ports = stations_of(config)
-        self._places = {name: place for place, name in enumerate(self._ports, start=1)}  # 0 outside
+        self._places = {name: place for place, name in enumerate(self._ports, start=1)}  # 0 is the outside
         self._outside_mac = outside_mac([server.config.switch for server in servers_of(config)])
         groups = {group for port in self._ports.values() if port.enabled for group in port.groups}
         self._groups = sorted(groups) or [GROUP_MAC]
@@ -67,12 +67,12 @@ class HeaderBook:
     def weighted_ids(self, source: str, targets: Weighted) -> list[tuple[int, Fraction]]:
         """Give the template ids of frames from a port to some targets, with their weights.
 
-        A target has one, or one for each multicast group or connection, which share its weight. Raises PatternError
-        where it has no address or cannot be reached from the uplink in this mode.
+        A target has one id, or one for each multicast group or connection, which share the target's weight. Raises
+        PatternError if a target has no address or cannot be reached from the uplink in this mode.
         """
         found = []
         ids, templates = self._ids, self.templates
-        for target, weight in targets:  # of several servers there may be hundreds of thousands
+        for target, weight in targets:  # with several servers there may be hundreds of thousands
             if target not in self._destinations:
                 self._destinations[target] = list(self._destinations_of(target))
             destinations = self._destinations[target]
@@ -95,7 +95,7 @@ class HeaderBook:
         return [number for number, _ in self.weighted_ids(source, ((target, Fraction(1)),))]
 
     def _destinations_of(self, target: str) -> Iterator[tuple[bytes, int | None]]:
-        """Give the address and the connection, if it is one, of each kind of frame to a target."""
+        """Yield the MAC address and the connection's number (None without one) of each kind of frame to a target."""
         if target in (BROADCAST, MULTICAST):
             for group in [BROADCAST_MAC] if target == BROADCAST else self._groups:
                 yield mac_to_bytes(group), None
@@ -119,14 +119,14 @@ class HeaderBook:
         return FrameTemplate(source, target, header, len(flow))
 
     def _flow(self, source: str, target: str, connection: int) -> bytes:
-        """Return what frames of a TCP connection say of it."""
+        """Return the header bytes that identify a TCP connection in its frames."""
         source_ip, target_ip, *ports = self.connection(source, target, connection)
         return flow_bytes(source_ip, target_ip, TCP, (ports[0], ports[1]))
 
     def connection(self, source: str, target: str, number: int = 0) -> tuple[Address, Address, int, int]:
         """Return addresses and ports of a connection by its number.
 
-        Its client is outside, or the end that comes first.
+        The client is the end outside, or else the station that comes first.
         """
         ends = [(self._places.get(name, 0), name) for name in (source, target)]
         ports = [SERVER_PORT, SERVER_PORT]
@@ -152,7 +152,7 @@ class HeaderBook:
         return {prefix.version: _first_of(prefix) for prefix in reversed(ips)}
 
     def _behind_first(self, source: str, target: str) -> bytes:
-        """Return what stands behind the destination; in all headers of a station it is the same."""
+        """Return the header after the destination; it is the same for all headers of a station, and cached."""
         if is_uplink(source):
             return self._behind_destination(source, self._tags_from_uplink(target))
         port = self._ports[source]
@@ -186,7 +186,7 @@ class HeaderBook:
         return tags
 
     def _tags_from_outside(self, target: str) -> list[Tag]:
-        """Return the tags of frames that come to the bridge from outside: the adapters' own are the bridge's work."""
+        """Return the tags of frames that come to the bridge from outside, without those that only the bridge adds."""
         assert self._outside is not None
         native = self._outside.native_vlan
         vlan = native if target in (BROADCAST, MULTICAST) else self._vlan_outside(target)
@@ -203,5 +203,5 @@ class HeaderBook:
 
 
 def _first_of(prefix: IPv4Network | IPv6Network) -> Address:
-    """Return the address that is written, or the first one of a prefix that a station may have."""
+    """Return the address, or of a prefix the first address that a station may have."""
     return prefix[0] if prefix.num_addresses == 1 else prefix[1]

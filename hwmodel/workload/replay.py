@@ -29,8 +29,8 @@ _KEY_BYTES = 32
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
-Packets = npt.NDArray[Any]  # what frames say behind their types: `forwarding.packet.CAPTURED_PACKET` (n,)
-# Read n frames that lie in the bytes: from where to where each goes on behind its type, and that type.
+Packets = npt.NDArray[Any]  # of frames beyond the EtherType: `forwarding.packet.CAPTURED_PACKET` (n,)
+# Reads n frames: the bytes, begin and end of what follows each frame's EtherType in them, and the EtherTypes.
 PacketReader = Callable[[bytes, I64, I64, I64], Packets]
 # Times beyond this, with what a run adds to them, would not fit into 63 bits of femtoseconds.
 LONGEST_CAPTURE_FS = 1 << 62
@@ -39,9 +39,9 @@ LONGEST_CAPTURE_FS = 1 << 62
 class HeaderTable:
     """Number distinct headers in the order of their first frames.
 
-    `switches`: those of all servers, by what stands before the names of their ports, "a." or nothing. `ports`: the
-    names of an adapter's Ethernet ports, an empty text where there is one. `read_packets`: reads what frames say
-    behind their type, which is part of their headers; `all_packets`: and has to be there, of frames that stations send.
+    `switches`: those of all servers, by the prefix of their ports' names, "a." or nothing. `ports`: the names of an
+    adapter's Ethernet ports, an empty text for a single one. `read_packets`: reads frames beyond the EtherType, as a
+    part of their headers; `all_packets`: in frames that stations send, none of that may be cut off.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class HeaderTable:
         self._owners = _Owners(switches, ports)
 
     def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64, packets: Packets | None = None) -> I32:
-        """Give the template id of each frame: int32 of shape (n,); `packets`: what they say behind their type."""
+        """Give the template id of each frame: int32 of shape (n,); `packets`: what `read_packets` read of them."""
         more = 0 if packets is None else MOST_PACKET_BYTES
         n_key = _KEY_BYTES + more
         keys = np.zeros((len(prefix), n_key), np.uint8)
@@ -67,7 +67,7 @@ class HeaderTable:
         if packets is not None:
             keys[:, LONGEST_HEADER_BYTES : LONGEST_HEADER_BYTES + more] = packets["octets"]
             keys[:, -2] = packets["n_bytes"]
-        # A header of zeros and a shorter one must differ.
+        # Shorter headers are padded with zeros, so the length tells them from headers that end in zeros.
         keys[:, -1] = header_bytes
         distinct, first, inverse = np.unique(keys.view(f"V{n_key}")[:, 0], return_index=True, return_inverse=True)
         ids = np.zeros(len(distinct), np.int32)
@@ -94,7 +94,7 @@ class HeaderTable:
 class _Owners:
     """Find the port that owns an address.
 
-    Of several Ethernet ports a frame from the wire comes by that of its target, or else by the first.
+    With several Ethernet ports, a frame from the wire enters by that of its target, or else by the first.
     """
 
     def __init__(self, switches: Mapping[str, Switch], ports: Sequence[str]) -> None:
@@ -124,7 +124,7 @@ class _Owners:
         return FrameTemplate(source, target, header)
 
     def _outside(self, name: str, other: str) -> str:
-        """Name the stations outside after the port of those that they send to, or get frames from."""
+        """Return `name`; if it is `uplink`, that of the Ethernet port at which the frame's other end is."""
         return self._uplinks.get(other, self.port_names[0]) if name == UPLINK else name
 
     def _sender(self, header: bytes) -> str:
@@ -133,7 +133,7 @@ class _Owners:
         return found or self.port_names[0]
 
     def _port(self, mac: int, vlan: int) -> str | None:
-        """Give the owner of an address; of several, which then have no VLAN in common, the member of the tag's VLAN."""
+        """Give the owner of an address; of several (in different VLANs) the member of `vlan`, else the first."""
         owners = self._ports_of.get(mac, [])
         members = [name for name, vlans in owners if vlan in vlans]
         return next(iter(members + [name for name, _ in owners]), None)
@@ -169,7 +169,7 @@ def read_replay(
 ) -> Replay:
     """Read a capture, each frame entering by the port that owns its source address, any other frame by the uplink.
 
-    `switches`, `ports`, `read_packets`, `all_packets`: as of `HeaderTable`.
+    `switches`, `ports`, `read_packets`, `all_packets`: as for `HeaderTable`.
     With `asap` the times are dropped and each port plays its frames in file order, back to back; else the earliest
     frame comes at time 0. Memory grows by 28 B a frame and with the number of distinct headers. Raises InputError for a
     file that cannot be read, holds no frames, lacks part of a header it should have, or spans more than 4611 s.

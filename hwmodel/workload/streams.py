@@ -59,7 +59,7 @@ def demands(
 
 
 def _equal(names: Sequence[str]) -> Weighted:
-    one = Fraction(1)  # of all the same object, which a table of many targets knows for equal at once
+    one = Fraction(1)  # one object for all, so that the table of many targets sees at once that weights are equal
     return tuple((name, one) for name in names)
 
 
@@ -75,7 +75,7 @@ def _ring(stations: list[str], _incast_to: str) -> list[Demand]:
 
 
 def _uniform(stations: list[str], _incast_to: str) -> list[Demand]:
-    everyone = _equal(stations)  # whose entries are those of all senders
+    everyone = _equal(stations)  # built once, as all senders share its entries
     return [Demand(name, everyone[:i] + everyone[i + 1 :]) for i, name in enumerate(stations) if len(stations) > 1]
 
 
@@ -99,7 +99,7 @@ _PATTERNS: dict[str, Callable[[list[str], str], list[Demand]]] = {
 
 
 def _flow_demands(flows: Sequence[tuple[str, str, int | Fraction | None]]) -> list[Demand]:
-    """Make a stream of each flow with a rate, and one of all flows without from a port, in equal parts.
+    """Make a stream of each flow with a rate, and one for each port's flows without a rate, in equal parts.
 
     A flow of rate 0 is left out.
     """
@@ -146,12 +146,12 @@ class Sizes:
 
     @property
     def frames_a_draw(self) -> int:
-        """Return how many frames a draw makes."""
+        """Return how many frames one drawn length makes."""
         return 1
 
     @property
     def cut_lengths(self) -> tuple[int, ...]:
-        """Return the lengths of frames that are cut of what is drawn, if they are."""
+        """Return the lengths of the frames that a drawn send is cut into; none if frames themselves are drawn."""
         return ()
 
     def table(self) -> AliasTable:
@@ -167,7 +167,7 @@ class Sizes:
 class Sends(Sizes):
     """Hold one length, of a send that the adapter cuts; `cut`: lengths of its frames, each with how many there are.
 
-    `frame_bytes`: their bytes with FCS, all together. A draw is a send, and the means are of sends.
+    `frame_bytes`: the sum of these frames' bytes with FCS. A draw is a send, and means are per send, not per frame.
     """
 
     cut: tuple[tuple[int, int], ...] = ()
@@ -210,7 +210,7 @@ class Arrivals:
     """Hold what a configuration says about the times of frames.
 
     `kind` is periodic, poisson or on_off; only on_off needs the rate within a burst, in frame bits with FCS, and the
-    mean number of frames in one; `has_fixed_bursts`: all have just so many.
+    mean number of frames in one; `has_fixed_bursts`: all have exactly that number.
     """
 
     kind: str
@@ -233,7 +233,7 @@ def gap_at_share(share: Fraction | float, port_rate_bps: int, sizes: Sizes) -> F
 
 
 def open_source(port: str, mean_gap: Fraction, arrivals: Arrivals, sizes: Sizes) -> Source:
-    """Give a source whose frames are `mean_gap` femtoseconds apart on average; tables are to be filled in.
+    """Give a source whose frames are `mean_gap` femtoseconds apart on average, without its tables.
 
     The gap does not depend on the length drawn for a frame. Gaps are rounded to whole femtoseconds, which moves a rate
     of 10^9 frames a second by less than 1e-6, and lower ones less. Raises ArrivalError where frames are more than 100 s

@@ -48,7 +48,7 @@ def build_alias_table(weighted: Sequence[tuple[int, Fraction | int | float]]) ->
     negative one.
     """
     given = [weight for _, weight in weighted]
-    are_alike = bool(given) and given == given[:1] * len(given)  # which is seen at once if they are the same object
+    are_alike = bool(given) and given == given[:1] * len(given)  # fast if all are the same object
     pairs = weighted if are_alike else [(value, weight) for value, weight in weighted if weight]
     weights = tuple(Fraction(weight) for _, weight in (pairs[:1] if are_alike else pairs))
     if not any(weights) or any(weight < 0 for weight in weights):
@@ -57,9 +57,9 @@ def build_alias_table(weighted: Sequence[tuple[int, Fraction | int | float]]) ->
     return AliasTable(threshold, alias, np.array([value for value, _ in pairs], np.int32))
 
 
-@lru_cache(maxsize=64)  # most sources draw from the same weights; a third of the time of a workload
+@lru_cache(maxsize=64)  # most sources have the same weights; this is a third of a workload's building time
 def _columns_of(weights: tuple[Fraction, ...], n_times: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Return `threshold` and `alias` of a table of some weights, so many times, which nobody may change."""
+    """Return read-only `threshold` and `alias` of the table for `weights`, repeated `n_times`."""
     found = _fill_columns(_apportion(weights * n_times, n_times * len(weights) * COLUMN_UNITS))
     threshold, alias = np.array(found[0], np.int64), np.array(found[1], np.int32)
     for array in (threshold, alias):
@@ -79,7 +79,7 @@ def _apportion(weights: Sequence[Fraction], n_units: int) -> list[int]:
 
 
 def _fill_columns(units: list[int]) -> tuple[list[int], list[int]]:
-    """Fill each column with at most two values: its own, and behind its threshold one that has too much for its own."""
+    """Fill each column with its own value up to a threshold, and above it with one that exceeds its own column."""
     left = list(units)
     threshold, alias = [COLUMN_UNITS] * len(units), list(range(len(units)))
     small = [i for i, n in enumerate(left) if n < COLUMN_UNITS][::-1]
@@ -128,7 +128,7 @@ class Source:
 
     A source with `n_records` plays those of `Records.source`; any other draws a template id from `target_table` and
     `frame_bytes` (with FCS) from `size_table` for each frame. What a kind does not use is 0.
-    Where frames are cut of sends a draw is a send: its length has the header once, and `cut_lengths` are its frames'.
+    If frames are cut from sends, a draw is a send: its length counts the header once; `cut_lengths` are of its frames.
     """
 
     port: str
@@ -194,7 +194,7 @@ class Workload:
 
     @cached_property
     def frame_lengths(self) -> set[int]:
-        """Return the lengths of made-up frames, and of a capture's the least and the most."""
+        """Return the lengths of made-up frames, and the least and the greatest of a capture's frames."""
         recorded = self.records.frame_bytes
         ends = {int(recorded.min()), int(recorded.max())} if len(recorded) else set()
         return ends | {n_bytes for source in self.sources for n_bytes in source.lengths}
