@@ -36,7 +36,7 @@ SLOW_MODE = "[[0ns, 100], [13ns, 100], [27ns, 450], [40ns, 347], [345ns, 3]]"
 # And what was measured with the IOMMU on answers 67 ns sooner there.
 COMMANDS_WITH_IOMMU = {**COMMANDS, "host.read_latency": "380ns"}
 # Other hosts with this adapter, reads of 64 B from a warm cache, ns. Of E5 hosts the largest of the medians that
-# pcie-bench's data have; of the E3 the text of the paper, 6.2, the least and the median recalled.
+# pcie-bench's data have; of the E3 the text of the paper, 6.2, the least and the median unverified.
 PUBLISHED_READS = {
     "xeon_e5_2637v3": {"p50": 600},
     "xeon_e3_1226v3_outside_model": {"min": 493, "p50": 1213, "p99": 5707, "p999": 11987},

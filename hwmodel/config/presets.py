@@ -263,7 +263,7 @@ VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
 # Only the E5-2630 v4 is calibrated. For E5 hosts with the same adapter, published medians are 547 to 600 ns for reads
 # of 64 B, and 853 to 907 ns for 1024 B. The calibrated host has the lowest of both; the E5-2637 v3 is 7 to 11 % above
 # it, so it gets the highest. For the E3 a few figures are published (SIGCOMM 2018: Neugebauer et al., 6.2, reads of
-# 64 B, warm cache; benches/nfp6000.py), recalled here, not read again. All else is the calibrated host's, for want of a
+# 64 B, warm cache; benches/nfp6000.py), unverified. All else is the calibrated host's, for want of a
 # source: drain rate, write latency, cache miss time; for the E5-2637 v3 its jitter too.
 HOSTS: Mapping[str, Values] = {
     "xeon_e5_2630v4": {"host": _XEON_E5_2630V4},

@@ -1,7 +1,7 @@
 """The adapters that can be configured, as PCI functions: ids, BARs, capabilities, what a VF has of them.
 
 Each number has its source beside it. "Captured" is the listing and the dump of an adapter in pciutils' source
-(tests/cap-pcie-2); "recalled": from such listings, not read again; "model's choice": no source gives it.
+(tests/cap-pcie-2); "unverified": from memory of such listings; "model's choice": no source gives it.
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ _IXGBE_BARS = {
     0: Bar(4 * MIB, is_64_bit=True, is_prefetchable=True),
     2: Bar(32, is_io=True),
     4: Bar(16 * KIB, is_64_bit=True, is_prefetchable=True),
-    ROM: Bar(4 * MIB),  # recalled
+    ROM: Bar(4 * MIB),  # unverified
 }
 _BY_ARI = {True: (128, 2), False: (384, 2)}  # listings of 82576 and 82599 with and without ARI
 
@@ -234,14 +234,14 @@ DEVICES: Mapping[str, PciDevice] = {
     ),
     "X540": PciDevice(
         "X540", 0x1528, 0x1515,  # Linux ixgbe, ixgbe_type.h
-        bars={0: _IXGBE_BARS[0], 4: _IXGBE_BARS[4], ROM: Bar(512 * KIB)}, vf_bars=_VF_BARS,  # recalled
+        bars={0: _IXGBE_BARS[0], 4: _IXGBE_BARS[4], ROM: Bar(512 * KIB)}, vf_bars=_VF_BARS,  # unverified
         total_vfs=64, offsets=_BY_ARI,  # as the 82599
         msix_vectors=64, msix_bar=4, msix_pba=0x2000, vf_msix_vectors=3,
         link_speed=2, lanes=8, next_function=1, aer_version=2,
     ),
     "X550": PciDevice(
         "X550", 0x1563, 0x1565,  # its listing
-        bars={0: _IXGBE_BARS[0], 4: _IXGBE_BARS[4], ROM: Bar(512 * KIB)}, vf_bars=_VF_BARS,  # recalled; listing
+        bars={0: _IXGBE_BARS[0], 4: _IXGBE_BARS[4], ROM: Bar(512 * KIB)}, vf_bars=_VF_BARS,  # unverified; listing
         total_vfs=64, offsets={True: (128, 2), False: (128, 2)},  # its listing, with ARI; the same without (choice)
         msix_vectors=64, msix_bar=4, msix_pba=0x2000, vf_msix_vectors=3,
         link_speed=3, lanes=4, next_function=1, aer_version=2,
@@ -249,12 +249,12 @@ DEVICES: Mapping[str, PciDevice] = {
     "XL710": PciDevice(
         "XL710", 0x1583, 0x154C,  # its listing
         bars={0: Bar(8 * MIB, is_64_bit=True, is_prefetchable=True),
-              3: Bar(32 * KIB, is_64_bit=True, is_prefetchable=True), ROM: Bar(512 * KIB)},  # recalled
-        vf_bars={0: Bar(64 * KIB, is_64_bit=True, is_prefetchable=True), 3: _VF_BARS[3]},  # sizes recalled
+              3: Bar(32 * KIB, is_64_bit=True, is_prefetchable=True), ROM: Bar(512 * KIB)},  # unverified
+        vf_bars={0: Bar(64 * KIB, is_64_bit=True, is_prefetchable=True), 3: _VF_BARS[3]},  # sizes unverified
         total_vfs=128, offsets={True: (16, 1), False: (16, 1)},  # its listing, of the first port
-        msix_vectors=129, msix_bar=3, msix_pba=0x1000, vf_msix_vectors=5,  # recalled
+        msix_vectors=129, msix_bar=3, msix_pba=0x1000, vf_msix_vectors=5,  # unverified
         link_speed=3, lanes=8, next_function=0, aer_version=2,
-        device_values={"Max Payload Size Supported": 4, "Extended Tag Field Supported": 1},  # recalled: 2 KiB
+        device_values={"Max Payload Size Supported": 4, "Extended Tag Field Supported": 1},  # unverified: 2 KiB
         more=((TPH, 0x1A0), (ACS, 0x1B0), (SECONDARY_PCI_EXPRESS, 0x1D0)),
     ),
 }  # fmt: skip

@@ -24,7 +24,7 @@ class Attribute(Enum):
     RW1C = "read, a written 1 clears"
     RWS = "read and write; a reset of the function leaves it"
     RW1CS = "read, a written 1 clears; a reset of the function leaves it"
-    # Of registers in memory ranges alone; as the 82599's data sheet has them (recalled).
+    # Of registers in memory ranges alone; as the 82599's data sheet has them (unverified).
     RC = "read-only, a read clears"
     RCW1C = "read, a read clears, and so does a written 1"
     RW1S = "read, a written 1 sets"

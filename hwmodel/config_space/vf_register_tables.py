@@ -1,7 +1,7 @@
 """The registers in a VF's range 0: of the 82599, X540 and X550 as Linux ixgbevf uses them, and of the 82576 as igbvf.
 
 Offsets: drivers/net/ethernet/intel/ixgbevf/regs.h and mbx.h; igbvf/regs.h and mbx.h. Fields: their defines.h, and
-ixgbe_type.h; "recalled": from the data sheets, not read again. Names are ixgbevf's for all: igbvf has them without VF
+ixgbe_type.h; "unverified": not checked against the data sheets. Names are ixgbevf's for all: igbvf has them without VF
 or VT, but for V2PMAILBOX and VMBMEM.
 """
 
@@ -112,7 +112,7 @@ def _mailbox(source: str, memory_at: int, register_at: int) -> tuple[Block, Bloc
 
 
 def _ring(side: str, at: int, control: Register, *more: Register) -> tuple[Register, ...]:
-    """Return what rings of all these adapters have at the same places; head and tail are 16 bits (recalled)."""
+    """Return what rings of all these adapters have at the same places; head and tail are 16 bits (unverified)."""
     kept = control.fields[0].attribute
     return (
         _whole(f"VF{side}DBAL", at, RW, 7, 25),
@@ -167,7 +167,7 @@ _IXGBEVF = (
     Block("Moderation", _REGS_H, (
         _register("VTEITR", 0x820, Field("Interval", 3, 9, RW), bit("CNT_WDIS", 31, WO)),
     ), "vector", 3),
-    Block("Moderation of RSC", _REGS_H + "; fields recalled", (
+    Block("Moderation of RSC", _REGS_H + "; fields unverified", (
         _register("VTRSCINT", 0x180, bit("RSCEN", 0, RW), Field("RSC Delay", 4, 3, RW)),
     ), "vector", 3),
     _causes_of_queues(_REGS_H, 0x120, _QUEUES),
@@ -196,7 +196,7 @@ _IXGBEVF = (
             "VFDCA_TXCTRL", 0x200C, _LEFT,
             ("DESC_DCA_EN", 5, 0), ("DESC_RRO_EN", 9, 1), ("DESC_WRO_EN", 11, 1), ("DATA_RRO_EN", 13, 1),
         ),
-        _register("VFTDWBAL", 0x2038, bit("Head_WB_En", 0, _LEFT), Field("HeadWB_Low", 2, 30, _LEFT)),  # recalled
+        _register("VFTDWBAL", 0x2038, bit("Head_WB_En", 0, _LEFT), Field("HeadWB_Low", 2, 30, _LEFT)),  # unverified
         _whole("VFTDWBAH", 0x203C, _LEFT),
     ), "queue", _QUEUES, 0x40),
     _counters(

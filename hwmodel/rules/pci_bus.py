@@ -4,7 +4,7 @@ A bus is counted in the link's terms: a clock could carry `width / 8` bytes, and
 data counts as so many bytes of overhead. So a rate, a sum of bytes and a share mean the same of either.
 
 Sources: the six rates are those of the chapter (PCI 33 and 66 MHz, PCI-X 66 and 133 MHz, 32 or 64 bits). The phases are
-counted as PCI Local Bus Specification 2.3 and PCI-X Addendum 1.0a have them, recalled and not read again: docs/pcie.md.
+counted as PCI Local Bus Specification 2.3 and PCI-X Addendum 1.0a have them, unverified: docs/pcie.md.
 """
 
 from __future__ import annotations
