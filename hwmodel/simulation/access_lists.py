@@ -1,4 +1,4 @@
-"""Fill in a switch's guards and its access list: what their entries ask for, in numbers."""
+"""Fill in a switch's guards and its access list, with names and addresses replaced by numbers."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ WORD_BITS, ADDRESS_BITS = 32, 128
 
 
 def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, int], first_policer: int) -> None:
-    """Enter the guards that stations have, one list behind another, and the access list behind them.
+    """Enter the rules of each guard that some station uses, one list after another, then the access list.
 
-    `number_of`: the ports' numbers by their names. Raises InputError where the configuration holds more than the
+    `number_of`: port numbers by port name. Raises InputError where the configuration holds more than the
     tables do.
     """
     if len(switch.acl) > MAX_ACL_ENTRIES:
@@ -64,7 +64,7 @@ def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, in
 def _fill_list(
     tables: Record, entries: Sequence[AclEntry], number_of: Mapping[str, int], reason: DropReason
 ) -> Iterable[Record]:
-    """Enter a list behind those that are there; return its entries."""
+    """Append a list of rules to the table; return their records."""
     first = int(tables.n_acl_entries)
     tables.n_acl_entries = end = first + len(entries)
     for at, entry in enumerate(entries, start=first):
@@ -80,7 +80,8 @@ def _fill_entry(tables: Record, at: int, entry: AclEntry, number_of: Mapping[str
     fill_bridging_rule(record, entry)
     record.rule = ANY
     if entry.asked_packets:
-        # The type says which packets the rule is for: those that hide theirs must not pass by it.
+        # The EtherType is matched on the parsed packet, not on the header, so that a frame whose packet cannot be
+        # parsed does not evade the rule.
         record.rule, record.ethertype, tables.reads_packets = at, ANY, 1
         _fill_rule(tables.packet_rule[at], entry)
 
@@ -119,7 +120,7 @@ def _fill_prefix(record: Record, prefix: Network | str | None) -> None:
 
 
 def address_words(number: int) -> list[int]:
-    """Return an address of IP as four words of 32 bits; of IPv4 it is the last."""
+    """Return an IP address as four words of 32 bits, most significant first; an IPv4 address is in the last."""
     return [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
 
 
@@ -136,7 +137,7 @@ def _fill_own_ips(tables: Record, switch: Switch) -> None:
 
 
 def own_ips(port: Port) -> tuple[Network, ...]:
-    """Return a station's addresses: with one of IPv6 those of the link too that follow from its MAC addresses."""
+    """Return a station's IP addresses; if any is IPv6, add the link-local ones derived from its MAC addresses."""
     ips = port.ips or ()
     if all(prefix.version == 4 for prefix in ips):
         return ips

@@ -1,4 +1,4 @@
-"""What a window says of one adapter and its host: the link, the wire, the queues, what stood waiting."""
+"""The figures of one adapter and its host over a window: PCIe link, wire, cores, queues and stalls."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
 
 
 def _filter_use(config: Config, of_ports: Sequence[tuple[int, int, int]]) -> FilterUse | None:
-    """Say what the tables of these ports hold, together."""
+    """Return how full the flow-filter tables of some ports are, added up; None without a flow director."""
     director = None if config.nic.steering is None else config.nic.steering.flow_director
     if director is None:
         return None
@@ -65,7 +65,7 @@ def _filter_use(config: Config, of_ports: Sequence[tuple[int, int, int]]) -> Fil
 
 
 def _cpu(config: Config, span: Span) -> Cpu:
-    """Say what the cores did: of those with queues of a driver that polls the rest of the window is polling."""
+    """Return what the cores did; on a core that serves a polling driver, time without other work counts as polling."""
     all_fs = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
     work_fs = span.end.core_work_fs - span.start.core_work_fs
     polled = {
@@ -114,7 +114,7 @@ def _iotlb(span: Span) -> IotlbUse:
 
 
 def _segments(config: Config, span: Span) -> dict[str, int]:
-    """Count what is sent as a whole, passed so or cut, and receives that are open for several frames."""
+    """Count segments passed on whole, sends cut into frames (TSO), and receives of several frames (RSC)."""
     found: dict[str, int] = {}
     if config.hands_over_segments:
         found["whole"] = span.count("whole_segments")
@@ -133,9 +133,9 @@ def _segments(config: Config, span: Span) -> dict[str, int]:
 
 
 def head_of_line(config: Config, span: Span) -> dict[str, dict[str, float]]:
-    """Say which VMs' rings kept the head of the Rx buffer for want of descriptors, and whom that kept waiting for long.
+    """Return which VMs blocked the head of the Rx buffer for want of descriptors, and which waited long behind them.
 
-    Times in ns of the window; nothing where nobody waited for long.
+    Times in ns of the window, by VM; empty if no VM waited for long.
     """
     names = [port.name for port in config.switch.ports]
     blocked, waited = (
@@ -166,7 +166,7 @@ def _wire_use(span: Span, port: str) -> float:
 
 
 def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
-    """Return what each of an adapter's ports carried; nothing where there is one alone."""
+    """Return what each port of an adapter carried; empty for an adapter with a single port."""
     names = config.port.names
     if names == ("",):
         return ()
@@ -184,7 +184,7 @@ def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
 
 
 def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
-    """Give depths: of rings the mean over those that were used, of buffers in bytes, of tags in tags."""
+    """Return mean and largest depths: of a ring, averaged over the rings that were used; of buffers, in bytes."""
     tx_rings, rx_rings = (max(1, n) for n in span.end.rings_used)
     held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
     highest = span.end.highest

@@ -1,4 +1,4 @@
-"""The headers that come to adapters, and the tables that their switches decide by, entered into the machine."""
+"""Enter into the machine the frame headers that arrive at adapters, and the forwarding tables of their switches."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ HASH_MASK = (1 << HASH_BITS) - 1
 def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: str = "", *, has_peer: bool) -> None:
     """Fill in the tables and policers of the switch at each of an adapter's ports.
 
-    `stations`: the numbers of stations by their names, before which stands a server's `prefix`. Raises InputError where
-    the configuration holds more than the tables do.
+    `stations`: station numbers by name, each name prefixed with its server's `prefix`. Raises InputError if the
+    configuration needs more entries than the tables have.
     """
     nic.headers.generation = FIRST_GENERATION
     n_buckets = 0
@@ -66,7 +66,7 @@ def prefixed_numbers(switch: Switch, prefix: str) -> dict[str, int]:
 
 
 def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) -> npt.NDArray[Any]:
-    """Return the headers of a workload, one TEMPLATE_HEADER each; by which port they come is not said yet."""
+    """Return the headers of a workload, one TEMPLATE_HEADER each, the ingress port not yet set."""
     found = np.zeros(len(templates), TEMPLATE_HEADER)
     headers = [template.header for template in templates]
     padded = np.array(headers, f"S{HEADER_ROOM}")
@@ -81,7 +81,7 @@ def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) 
 
 
 def flow_hashes(templates: Sequence[FrameTemplate]) -> npt.NDArray[np.int64]:
-    """Return the flow hash by which a sender chooses the Tx ring, header by header; -1 for one that has no flow."""
+    """Return for each header the flow hash by which its sender chooses the Tx ring; -1 for one that is of no flow."""
     found = np.full(len(templates), -1, np.int64)
     rows = np.array([at for at, template in enumerate(templates) if template.flow_bytes], np.int64)
     if len(rows):
@@ -97,9 +97,10 @@ def flow_hashes(templates: Sequence[FrameTemplate]) -> npt.NDArray[np.int64]:
 def enter_headers(
     nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.int64], hashes: npt.NDArray[np.int64]
 ) -> None:
-    """Enter those of a workload's headers that come to an adapter from its stations or from outside.
+    """Enter the headers of a workload that reach an adapter from its stations or from outside.
 
-    `hashes`: of all of them, as `flow_hashes` has them; who has none goes through the ring of the target's number.
+    `numbers`: of these headers. `hashes`: of all headers, from `flow_hashes`; a header without one takes the Tx ring of
+    its target's port number.
     """
     n_switches = 1 if nic.virtual_switch.bond.params.n_legs else int(nic.params.n_ports)
     switches, templates = nic["port"]["switch"][:n_switches], nic["traffic"]["template"]
@@ -115,7 +116,7 @@ def enter_headers(
     own["port"] = adapter_port_of[own["sender"]]
     own["ingress"] = np.where(is_from_outside, ON_THE_WIRE if has_peer else UPLINK, port_of[own["sender"]])
     nic["headers"]["template_header"][numbers] = own
-    # A port of a switch, which functions count from the PF on, is the same at whichever Ethernet port.
+    # Switch ports and functions are numbered through the whole adapter, so this holds at every Ethernet port.
     templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["ingress"] + function_of(0))
     templates["queue_hash"][numbers] = np.where(hashes[numbers] < 0, port_of[own["target"]], hashes[numbers])
 
@@ -130,7 +131,7 @@ def check_room(nics: Sequence[Nic]) -> None:
 
 
 def is_complete(header: bytes) -> bool:
-    """Tell whether a captured frame reaches to the type behind its last tag; only runts do not."""
+    """Tell whether a captured frame is long enough to contain the EtherType behind its last tag (False for runts)."""
     try:
         parse_header(header)
     except RuntFrameError:

@@ -1,4 +1,4 @@
-"""Classes of traffic that take turns, and limits on receivers: what the machine is told, and what a window says."""
+"""Transmit arbitration between traffic classes, and receive rate limits: set-up, and figures of a window."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Nic = Any  # an element of server.SERVER
 
 
 def kept_as_ratio(rate_bps: int, link_bps: int) -> tuple[int, int]:
-    """Return the femtoseconds a byte, as a ratio, of the rate to which RTTBCNRC holds a queue."""
+    """Return femtoseconds per byte, as an exact ratio, at the rate that the register RTTBCNRC enforces for a queue."""
     a_byte_fs = Fraction(BITS_PER_BYTE * FS_PER_S) / rate_kept(rate_bps, link_bps)
     return a_byte_fs.numerator, a_byte_fs.denominator
 
 
 def fill_arbiter(nic: Nic, config: Config) -> None:
-    """Set what limits receivers, and with `nic.arbitration` classes, groups, pools and the class of each ring."""
+    """Set the receive limits and, with `nic.arbitration`, the classes, groups, pools and each ring's class."""
     for number, port in enumerate(config.switch.ports):
         if port.receive_limit_bps is not None:
             nic.params.limits_receivers = 1
@@ -65,7 +65,7 @@ def _set_credits(record: Any, credits: Credits) -> None:
 
 
 def arbitration_use(config: Config, span: Span) -> ArbitrationUse | None:
-    """Return how classes and pools shared what was sent; None where there are none."""
+    """Return how the classes and pools shared the bytes sent; None without `nic.arbitration`."""
     arbitration = config.nic.arbitration
     if arbitration is None:
         return None
@@ -89,7 +89,7 @@ def arbitration_use(config: Config, span: Span) -> ArbitrationUse | None:
 
 
 def _pools(config: Config, span: Span) -> tuple[PoolUse, ...]:
-    """Return what was read of each station in each class in which it has a queue."""
+    """Return the bytes read from each station's queues, for each class in which it has a queue."""
     read = (span.end.classes["read_bytes"] - span.start.classes["read_bytes"]).reshape(-1, MOST_CLASSES)
     whole = read.sum(axis=0)
     return tuple(
@@ -107,7 +107,7 @@ def _pools(config: Config, span: Span) -> tuple[PoolUse, ...]:
 
 
 def rate_registers(config: Config) -> tuple[RateRegister, ...]:
-    """Return the value of RTTBCNRC of each station with a rate limit, and the rate to which it holds it."""
+    """Return, for each station with a rate limit, the value of register RTTBCNRC and the rate that it enforces."""
     link_bps = config.port.rate_bps
     return tuple(
         RateRegister(

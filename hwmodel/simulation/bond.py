@@ -1,4 +1,4 @@
-"""A bond of a virtual switch's uplink: what the machine is told of it, and what a run says of its legs."""
+"""The bond on a virtual switch's uplink: its state at time 0, and what a run reports of its legs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def is_silent(config: Config, port: int) -> bool:
 
 
 def fill_bond(nic: Any, config: Config) -> None:
-    """Set what a bond is, and which of its legs are in use at the start; nothing where there is none."""
+    """Set a bond's parameters and the legs in use at the start; do nothing without a bond."""
     own, bond = config.bond, nic.virtual_switch.bond
     if own is None:
         return
@@ -62,7 +62,7 @@ def fill_bond(nic: Any, config: Config) -> None:
 class BondSnapshot:
     """Hold what a bond has counted so far, and what has happened to its legs.
 
-    `legs`: of each leg frames and bytes sent, frames and bytes that came, and those lost, out and in.
+    `legs`: a row for each leg: frames and bytes sent, frames and bytes received, frames lost outbound and inbound.
     """
 
     legs: npt.NDArray[np.int64]
@@ -124,13 +124,14 @@ def bond_use(config: Config, span: Span) -> BondUse | None:
 
 
 def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
-    """Put together what happened to legs: each time that a wire died, and what came of it.
+    """Return the outages of the legs: each time that a wire died, when its leg was given up and used again, and losses.
 
-    Where a wire dies again before its leg is back in use, the leg is given up already, and back in use after both.
+    If a wire dies again before its leg is back in use, the new outage takes over the time at which the leg was given
+    up, and both outages end when the leg is back in use.
     """
     found: list[dict[str, Any]] = []
-    last: dict[int, dict[str, Any]] = {}  # of each leg
-    before: dict[int, Any] = {}  # what each had lost as its wire died
+    last: dict[int, dict[str, Any]] = {}  # each leg's latest outage
+    before: dict[int, Any] = {}  # frames that each leg had lost when its wire died
     for entry in end.log:
         leg, what, at_ns = int(entry["leg"]), int(entry["what"]), int(entry["at_fs"]) / FS_PER_NS
         counts, lost = entry["counts"], None

@@ -1,4 +1,4 @@
-"""The bridges' sums at one moment, and what a window says of their ports, and of the logical ports on these."""
+"""Snapshots of the bridges' counters, and the figures of their ports and logical ports over a window."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
 from hwmodel.words import bottleneck as words
 
 QUEUE_FULL, RATE_LIMITED = DropReason.QUEUE_FULL.value, DropReason.RATE_LIMITED.value
-_ROUNDING = 1e-3  # of a share: a server's port at the bridge is a wire that the server counts too
+_ROUNDING = 1e-3  # of a share: server and bridge both measure the wire between them, and differ by rounding
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class BridgeSnapshot:
 
 
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
-    """Copy the sums out of the bridges' record; what its ports get is busy time at the senders' ends."""
+    """Copy the sums out of the bridges' record; a port's inbound busy time is that of the sender at the far end."""
     ports = [record.port[number] for number in range(int(record.params.n_ports))]
     outs = [int(port.counts.tx_busy_fs) - _ahead_fs(record, at, now_fs) for at, port in enumerate(ports)]
     ins = [
@@ -61,14 +61,14 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
 
 
 def begin_bridge_window(record: Any) -> None:
-    """Forget the largest depths seen so far, of what there is: all that is touched takes memory."""
+    """Reset the largest queue depths, only of ports that exist: touching the rest would allocate its memory."""
     for name, n in (("port", record.params.n_ports), ("logical_port", record.params.n_logical_ports)):
         waiting = record[name]["counts"]["waiting"][: int(n)]
         waiting["highest"] = waiting["level"]
 
 
 def _ahead_fs(record: Any, port_number: int, now_fs: int) -> int:
-    """Return what is left of the frame that a port sends, which counts later."""
+    """Return the time still to come of the frame that a port is sending, which `tx_busy_fs` already contains."""
     port = record.port[port_number]
     if int(port.sending) == CONTROL_FRAME_SENT:
         return max(0, int(record.pauses[port_number].sent_fs) - now_fs)
@@ -148,7 +148,7 @@ def bridge_results(
 
 
 def _gone(record: Any, number: int, now_fs: int) -> int:
-    """Count the addresses of a bridge that have aged and that nobody has looked up since."""
+    """Count a bridge's expired addresses that no lookup has removed yet."""
     box = record.box[number]
     if not box.params.learns:
         return 0
@@ -163,10 +163,10 @@ def bridge_suspects(
     window: tuple[BridgeSnapshot, BridgeSnapshot],
     offered_frames: int,
 ) -> Iterator[Suspect]:
-    """Give what may set the throughput at the bridges: busy ports, queues and policies that drop."""
+    """Yield what may limit the throughput at the bridges: busy ports, overflowing queues, and policers that drop."""
     start, end = window
     lost, policed = (end.ports["drops"] - start.ports["drops"])[:, [QUEUE_FULL, RATE_LIMITED]].T
-    # What a bridge floods goes to the stations outside too, whoever it is for: they come last.
+    # The port to the stations outside comes last: it also carries flooded frames that are for somebody else.
     for at in sorted(range(len(ports)), key=lambda at: (ports[at].name == OUTSIDE, -int(lost[at]))):
         share = results[at].out_utilization or 0.0
         if share >= MATTERS:
@@ -189,7 +189,7 @@ def _busy_port(port: PhysicalPort, share: float, n_lost: int) -> Suspect:
 def _short_queue(
     results: Sequence[BridgePortResult], ports: Sequence[PhysicalPort], at: int, n_lost: int, frames: int
 ) -> Suspect:
-    """Return the room of the port that loses most: more comes at once than it holds."""
+    """Return as a suspect the buffer of the port that drops most: bursts exceed what it holds."""
     port = ports[at]
     whose = f"{port.owner.key}.extenders.{port.device}" if port.is_of_extender else port.owner.key
     keys: tuple[str, ...] = (f"{whose}.buffer",)
@@ -202,7 +202,7 @@ def _short_queue(
 def with_busier_port(
     found: Bottleneck, results: Sequence[BridgePortResult], ports: Sequence[PhysicalPort]
 ) -> Bottleneck:
-    """Return what the load sets by itself, with the port that is busier than all that a server has, if one is."""
+    """Return the load as a bottleneck, naming the busiest bridge port if that is busier than any server resource."""
     one, port = max(zip(results, ports, strict=True), key=lambda pair: pair[0].out_utilization)
     if one.out_utilization <= found.utilization + _ROUNDING:
         return found
@@ -217,7 +217,7 @@ def _share(span: Span, start: npt.NDArray[np.int64], end: npt.NDArray[np.int64],
 def logical_results(
     record: Any, port: PhysicalPort, window: tuple[BridgeSnapshot, BridgeSnapshot], span: Span
 ) -> tuple[LogicalPortResult, ...]:
-    """Return what logical ports carried, where they have queues, translate, or are interfaces; elsewhere none."""
+    """Return what a port's logical ports carried; empty unless they have queues, translate VLANs, or are interfaces."""
     if not port.tells_logical:
         return ()
     groups = () if port.groups is None else (port.groups,)
@@ -245,7 +245,7 @@ def _result_of(
 def level_suspects(
     record: Any, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], span_fs: int
 ) -> Iterator[Suspect]:
-    """Give the S-channels that send most of what their rate lets them, and drop."""
+    """Yield the S-channels that send nearly as much as their shaper lets them, and drop frames."""
     start, end = (each.logical for each in window)
     lost = end["dropped"] - start["dropped"]
     for port in ports:

@@ -1,6 +1,6 @@
 """The ports of bridges and extenders, in order, with what is at each end of each wire.
 
-On a port are logical ports: one for each S-channel, virtual interface (VIF, E-CID) or translated VLAN.
+A port carries logical ports: one for each S-channel, virtual interface (VIF, E-CID) or translated VLAN.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ALL_VLANS = range(1, 4095)
 class LogicalPort:
     """Hold one logical port; `interface` is its S-VID, VIF or E-CID, None where its frames have no outer tag.
 
-    `port`: the bridge's own port that leads to it, directly or over extenders. `server`, `adapter_port`, `station`: of
-    an interface its server, the adapter's port, and its own port at the switch there, all by number. `wire_vlan`: the
-    VLAN on the wire that it translates to the only one of its `vlans`; None where it translates none.
+    `port`: the bridge's own port that leads to it, directly or over extenders. `server`, `adapter_port`, `station`: the
+    numbers of an interface's server, of the adapter's port, and of the station's port at the switch there. `wire_vlan`:
+    the VLAN on the wire that is translated to the single VLAN in `vlans`; None without translation.
     """
 
     number: int
@@ -55,12 +55,12 @@ class LogicalPort:
 class PhysicalPort:
     """Hold one physical port; `server` is the number of the server at its other end, None where there is none.
 
-    `adapter_port`, `switch`: the adapter's port there, by number, and its switch. `owner`, `bridge`: the bridge that it
-    belongs to, itself or by an extender, and the bridge's number. `device`, `box`: the bridge or extender that has the
-    port, by name and by number; bridges are numbered first. `root`: the bridge's own port that leads to it. `joined`:
-    the number of the bridge's or extender's port at its other end, None where there is none; `to`: that port's name, if
-    it is another bridge's. `below`: the ports to adapters that it leads to downwards; `logical`: their logical ports.
-    `groups`: the logical port at which frames to lists of interfaces count.
+    `adapter_port`, `switch`: the number of the adapter's port at its other end, and its switch. `owner`, `bridge`: the
+    bridge to which the port belongs, directly or through an extender, and its number. `device`, `box`: name and
+    number of the bridge or extender that the port is on; bridges are numbered first. `root`: the bridge's own port that
+    leads to this one. `joined`: the number of the bridge or extender port at its other end, None if there is none;
+    `to`: that port's name if it is another bridge's. `below`: the ports to adapters reached downwards through it;
+    `logical`: their logical ports. `groups`: the logical port that counts frames sent to lists of interfaces.
     """
 
     number: int
@@ -86,7 +86,7 @@ class PhysicalPort:
 
     @property
     def tells_logical(self) -> bool:
-        """Tell whether its logical ports are results of their own: interfaces, translated VLANs, those with queues."""
+        """Tell whether results list its logical ports: they are interfaces, translated VLANs, or have queues."""
         if self.has_interfaces:
             return not self.is_of_extender
         return self.is_scheduled or any(logical.wire_vlan is not None for logical in self.logical)
@@ -127,14 +127,14 @@ class PhysicalPort:
 
     @property
     def is_uplink(self) -> bool:
-        """Tell whether it is an extender's, and the bridge is upwards from here."""
+        """Tell whether it is an extender's uplink, that is, leads upwards to the bridge."""
         return self.joined is not None and not self.below and not self.to
 
 
 def logical_ports(
     port: PhysicalPort, switch: Switch, settings: BridgePort, prefix: str, numbers: Iterator[int]
 ) -> Iterator[LogicalPort]:
-    """Give the logical ports of a port to an adapter in order, numbered on; `prefix`: before its stations' names."""
+    """Yield the logical ports of a port to an adapter, numbered from `numbers`; `prefix` precedes station names."""
     hairpin, native = settings.hairpin, settings.native_vlan
     mode = MODES[switch.mode]
     if mode.has_interfaces:
@@ -165,14 +165,14 @@ def logical_ports(
 
 
 def place_of(station: Port, vlan: int, port: PhysicalPort) -> tuple[LogicalPort, int] | None:
-    """Return the logical port behind which a station is in a VLAN of its own, and that VLAN's number in the bridge."""
+    """Return the logical port of a station in one of its VLANs, and that VLAN's number inside the bridge."""
     return _taken_in(port, MODES[port.mode].interface_of(station), vlan)
 
 
 def comes_in(port: PhysicalPort, vid: int) -> tuple[LogicalPort, int] | None:
-    """Return the logical port on which a frame without an outer tag comes, and its VLAN in the bridge, by its VID.
+    """Return, for a frame without an outer tag and with a VID, its logical port and its VLAN inside the bridge.
 
-    A VID, and a VLAN, of 0 is none.
+    0 stands for no VID, and for no VLAN.
     """
     return _taken_in(port, None, vid)
 
@@ -193,8 +193,8 @@ def _taken_in(port: PhysicalPort, interface: int | None, vid: int) -> tuple[Logi
 def ports_of(bridges: Sequence[NamedBridge], servers: Sequence[Server]) -> list[PhysicalPort]:
     """Return the ports of all bridges and extenders with their logical ports.
 
-    First those to each port of each server in turn, then outside, then the two ends of each wire between bridges, then
-    of each extender's uplink the upper end and the lower.
+    In order: the ports to each port of each server, the port to the outside, the two ends of each wire between bridges,
+    then the upper and the lower end of each extender's uplink.
     """
     boxes = {name: at for at, name in enumerate(_boxes_of(bridges))}
     roots = _roots(bridges, [wire for server in servers for wire in server.wires])
@@ -241,7 +241,7 @@ def _port_of(bridges: Sequence[NamedBridge], name: str) -> tuple[int, BridgePort
 
 
 def _wires(bridges: Sequence[NamedBridge]) -> list[tuple[tuple[int, str], tuple[int, str]]]:
-    """Return the ends of each wire between bridges, by a bridge's number and the port's name, as listed."""
+    """Return each wire between bridges once, as two ends (bridge number, port name), in the configuration's order."""
     numbers = {bridge.name: at for at, bridge in enumerate(bridges)}
     found: list[tuple[tuple[int, str], tuple[int, str]]] = []
     for at, bridge in enumerate(bridges):
@@ -283,7 +283,7 @@ def _uplink(
     boxes: Mapping[str, int],
     to_servers: Sequence[PhysicalPort],
 ) -> tuple[PhysicalPort, PhysicalPort]:
-    """Return the two ends of an extender's uplink, the upper first, which has the name of what it leads to."""
+    """Return both ends of an extender's uplink, the upper first; the upper end is named after the extender."""
     settings = bridge.settings
     extender = settings.extenders[name]
     below = [port for port in to_servers if port.bridge == at and name in (settings.above(port.name) or ())]

@@ -50,7 +50,7 @@ LONGEST_BURST_FS = NEVER // 2  # longer than any run
 
 
 def fill_bridges(array: np.ndarray, topology: Topology) -> None:
-    """Make a fresh record, the one in an array, that of bridges, joined by wires, that hold no frame."""
+    """Set up all bridges, without any frame in them, in a fresh record given as an array of one."""
     record, bridges, ports = array[0], topology.bridges, topology.ports
     record.clock.next_at[:] = NEVER
     record.first_free = NOBODY
@@ -105,9 +105,9 @@ def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports:
 
 
 def least_on_wire_bytes(workload: Workload) -> int:
-    """Return the least bytes that any frame of a workload takes on any wire of its way, with preamble and gap.
+    """Return the least bytes that any frame of a workload takes on any wire of its path, with preamble and gap.
 
-    Tags may be removed on the way; frames that are too short are padded.
+    Assumes that all its tags may have been removed on the way, and that frames that are too short are padded.
     """
     type_ends = {len(header) - flow_bytes for _, _, header, flow_bytes in workload.templates}
     most_tag_bytes = max(type_ends, default=0) - UNTAGGED_HEADER_BYTES
@@ -116,7 +116,7 @@ def least_on_wire_bytes(workload: Workload) -> int:
 
 
 def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
-    """Enter the lookahead of each port: the least time from a frame's first bit at the far end to its being due here.
+    """Set each port's lookahead: the least time from a frame's first bit at the far end until it is due at this port.
 
     `least_bytes`: the least bytes that a frame takes on a wire.
     """
@@ -125,12 +125,12 @@ def fill_crossings(record: BridgeRecord, least_bytes: int) -> None:
         until_due_bytes = HEADER_BYTES if params.cuts_through else least_bytes
         wire_fs = until_due_bytes * int(params.fs_per_byte_num) // int(params.fs_per_byte_den)
         latency_fs = int(record.box[int(params.box)].params.latency_fs)
-        waits_fs = latency_fs if params.n_classes == 0 else 0  # a control frame has no latency
+        waits_fs = latency_fs if params.n_classes == 0 else 0  # a pause frame acts without the bridge's latency
         params.crossing_fs = wire_fs + int(params.propagation_fs) + waits_fs
 
 
 def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
-    """Give the logical ports of ports that are scheduled their queues, weights and rates."""
+    """Set queues, weights and shapers of the logical ports on ports with a scheduler."""
     longest_bytes = max(config.switch.longest_frame_bytes for config in topology.configs) - FCS_BYTES
     for port in topology.ports:
         bridge = topology.bridges[port.bridge]
@@ -146,7 +146,7 @@ def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
                 num, den = rate_as_ratio(key, level.rate_bps)
                 entry.params.shaper_num, entry.params.shaper_den = num, den
                 entry.params.burst_fs = min(level.burst_bytes * num // den, LONGEST_BURST_FS)
-                entry.eligible_fs = -entry.params.burst_fs  # as after a long pause
+                entry.eligible_fs = -entry.params.burst_fs  # a full bucket, as after a long pause
 
 
 def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None:
@@ -158,7 +158,7 @@ def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None
 
 
 def fill_wire(nic: Nic, port: PhysicalPort) -> None:
-    """Let the wire of an adapter's port end at a bridge's port."""
+    """Connect the wire of an adapter's port to a bridge's port."""
     mac = nic.port[port.adapter_port].mac.params
     mac.has_peer = nic.ledger.crosses = 1
     mac.propagation_fs = port.propagation_fs

@@ -1,16 +1,16 @@
-"""The clocks of real machines: each a little off its nominal rate, each begun at a moment of its own.
+"""The clocks of real machines: each a little off its nominal rate, and each with a phase of its own.
 
 An offset is drawn for each oscillator, by the run's seed, within `run.clocks`: the host's, which drives its cores and,
 as reference clock, both ends of the PCIe link; the adapter's, which drives its pipeline, timers and Ethernet port; one
 for each bridge or extender; that of the stations outside; that by which each VM times what it sends. The state is built
-with rates and times so stretched, as exact ratios, and the kernels know nothing of it. Latencies that no clock sets
-(memory, flight) stay as they are. What is not modelled: drift within a run, and spread-spectrum clocking.
+with rates and times scaled by these offsets, as exact ratios; the kernels need not know. Latencies that no clock sets
+(memory, flight) keep their values. Drift within a run and spread-spectrum clocking are not modelled.
 
-Phases are drawn likewise: when each core begins, where in its period each periodic source does, and how far each Rx
-ring's driver is in its batch of descriptors to post again. Rings that are served in turns keep their distance in such
-batches for ever, whatever their clocks do, so that a run would show one of many cycles: so a driver posts descriptors
-again ahead of its batch now and then, as one does that ends its poll (DPDK's drivers look at `rx_free_thresh` behind
-each burst). How often is an assumption; it costs next to nothing, and lets a run see many of the phases.
+Phases are drawn likewise: when each core begins, where in its period each periodic source begins, and how full each Rx
+ring's batch of descriptors to post again is. Rings that are served in turn would keep their offsets in these batches
+for ever, whatever the clocks do, and a run would show only one of many cycles. So now and then a driver posts
+descriptors before its batch is full, as real drivers do at the end of a poll (DPDK's drivers look at `rx_free_thresh`
+after each burst). How often is an assumption; it costs next to nothing, and lets a run see many of the phases.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 HOST, ADAPTER, BOX, OUTSIDE, SENDER, START, REFILL, PERIOD = range(8)  # what is drawn for
 PPB = 10**9
-# Of 2**32 pieces of taking frames so many end with a refill ahead of its batch: one in 64. Phases of rings that are
-# served in turns are counts, which no difference of clocks moves.
+# The chance, in 2**32, that a piece of receive work ends with a refill before the batch is full: one in 64. The phases
+# of rings that are served in turn are counts of frames, which no clock offset changes.
 EARLY_REFILLS = 1 << 26
-LATEST_START_FS = 50 * FS_PER_US  # a core begins within it: longer than any batch takes
+LATEST_START_FS = 50 * FS_PER_US  # cores begin within this time: longer than any batch takes
 
 HOST_TIMES = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "interrupt_time_fs",
@@ -49,18 +49,18 @@ ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs"
 
 
 def drawn(seed: int, what: int, number: int, server: int, below: int) -> int:
-    """Draw a number of 0 to `below` - 1 for one thing of a machine, which no other thing's draw changes."""
+    """Draw a number from 0 to `below` - 1 for one component of a machine, independently of all other draws."""
     words = np.random.SeedSequence([seed, CLOCKS, what, server, number]).generate_state(2, np.uint32)
     return ((int(words[0]) << 32 | int(words[1])) * below) >> 64
 
 
 def tolerance_ppb(config: Config) -> int:
-    """Return by how much a clock may be off its rate, in parts of 10^9; 0: all are exact and begin together."""
+    """Return the tolerance of all clocks in parts per 10^9; 0: all clocks are exact and begin together."""
     return config.run.clocks_ppb
 
 
 def stretch(config: Config, seed: int, what: int, number: int = 0, server: int = 0) -> Fraction:
-    """Return by how much longer than nominal all times of a clock are."""
+    """Return the factor by which the times of a clock are longer than nominal."""
     tolerance = tolerance_ppb(config)
     if tolerance == 0:
         return Fraction(1)
@@ -68,7 +68,7 @@ def stretch(config: Config, seed: int, what: int, number: int = 0, server: int =
 
 
 def link_fs_per_byte(config: Config, seed: int, server: int) -> Fraction:
-    """Return the time of a byte on a server's PCIe link, by the clock that it has; that of a bus is exact."""
+    """Return the time of a byte on a server's PCIe link by the host's clock; the clock of a PCI bus is exact."""
     if config.pcie.bus is not None:
         return link_rate_of(config.pcie).fs_per_byte
     factor = stretch(config, seed, HOST, server=server)
@@ -136,7 +136,7 @@ def _stretch_ratio(record: Any, name: str, factor: Fraction) -> None:
 
 
 def sender_gaps(config: Config, seed: int, listed: int, gaps_fs: Iterable[int]) -> list[int]:
-    """Return the gaps of the source that is so listed in the workload, by the clock of who sends."""
+    """Return the gaps between frames of source number `listed` of the workload, by its sender's clock."""
     factor = stretch(config, seed, SENDER, listed)
     return [round(gap_fs * factor) for gap_fs in gaps_fs]
 
@@ -149,7 +149,7 @@ def first_frame_fs(config: Config, seed: int, listed: int, gap_fs: int, nominal_
 
 
 def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, server: int = 0) -> None:
-    """Let each core begin at a moment of its own, and each Rx ring that frames come to in the midst of its batch."""
+    """Draw when each core begins, and how full the refill batch is of each Rx ring that receives frames."""
     if tolerance_ppb(config) == 0:
         return
     for number in range(int(nic.guests.params.n_cores)):
@@ -158,7 +158,7 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
     nic.guests.params.early_refills = EARLY_REFILLS
     functions = np.unique(nic["traffic"]["copy_kind"]["function"][: int(nic.headers.n_copy_kinds)])
     for function in functions[functions >= 0].tolist():
-        # As configured, whether or not its driver refills now: a scenario may change that.
+        # The batch as configured, even if the driver does not refill now: a scenario may change that.
         n_steps = -(-config.driver_of(config.switch.ports[function].name).refill_batch // a_frame)
         first, n_queues = int(nic.function[function].params.first_queue), int(nic.function[function].params.n_queues)
         for number in range(first, first + n_queues):

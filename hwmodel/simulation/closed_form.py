@@ -1,4 +1,4 @@
-"""The closed form beside a run: its figures for the result, and what the next steps of a design would give."""
+"""The closed-form model beside a run: its figures for the result, and the gain from the next larger designs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def limits_of(config: Config) -> Limits | None:
     """Return what the closed form says of a configuration; None where it has nothing to say of the load."""
     try:
         return limits(config)
-    except InputError:  # a capture of frames that all are dropped, which a run may well be made for
+    except InputError:  # such as a capture whose frames all drop, which is still worth a run
         return None
 
 
@@ -57,9 +57,10 @@ def closed_form_of(config: Config, found: Limits, steps: tuple[NextStep, ...] = 
 
 
 def next_steps(config: Config, now: Limits) -> tuple[NextStep, ...]:
-    """Return what the closed form gives with one thing of the design doubled: lanes, MPS, batches, rings, tags.
+    """Return what the closed form gives with one parameter larger: lanes, generation, MPS, MRRS, tags, batches, rings.
 
-    A step that the configuration refuses, or that changes neither the rate nor the latency, is left out.
+    Each is doubled, or set to its next value (generation, PCI bus). A step that the configuration refuses, or that
+    changes neither the rate nor the latency, is left out.
     """
     found = []
     for key, was, value in _steps(config):
@@ -89,7 +90,7 @@ def _differs(step: NextStep, now: Limits) -> bool:
 
 
 def _steps(config: Config) -> Iterator[tuple[str, int | str, int | str]]:
-    """Yield the key, its value and the next one of each step."""
+    """Yield the key, the present value and the next value of each step."""
     pcie, nic, driver = config.pcie, config.nic, config.driver
     if pcie.bus is not None:
         yield from ((f"pcie.bus.{name}", old, new) for name, old, new in faster(pcie.bus)[:1] if name != "kind")

@@ -1,8 +1,8 @@
 """Changes of a configuration in mid-run, as commands to the machine's components.
 
-What a change writes is found by building the machine of each configuration, idle, and comparing their tables and
-parameters word by word; so a change at time 0 gives the machine that is built so. What commands may write is said here,
-region by region; where two configurations differ in anything else the change is refused.
+What a change writes is found by building an idle machine for each configuration and comparing their tables and
+parameters word by word; so a change at time 0 gives the same machine as building it with the new configuration. The
+regions that commands may write are listed here; configurations that differ in anything else are refused.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ Ints = npt.NDArray[np.int64]
 
 
 class Watch(NamedTuple):
-    """Say what is waited for: of a function (`a.vf1`) one of the kinds of `machine.adapter.watches`, up to a target.
+    """Describe a watch: a function (`a.vf1`), a condition of `machine.adapter.watches`, and its target value.
 
-    `number`: by which it is known when it came true.
+    `number` identifies the watch when it comes true.
     """
 
     vm: str
@@ -70,10 +70,10 @@ class Watch(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Say from when on a machine has another configuration, and which of its functions (`a.vf1`) are off.
+    """Describe a change: from `at_fs` on a machine has another configuration, with some functions (`a.vf1`) off.
 
-    `work`: what drivers do beside frames from then on. `watches`: what is waited for from then on. `workload`: what the
-    configuration offers, where that is not what the machine began with.
+    `work`: what drivers do at `at_fs` beside handling frames. `watches`: those that begin then. `workload`: what the
+    configuration offers, if it is not what the machine began with.
     """
 
     at_fs: int
@@ -86,7 +86,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Region:
-    """Hold words that commands may write: of each element of an array in a record, or of a record, some fields or all.
+    """Hold a region of words that commands may write: all or some `fields` of a record, or of an array's elements.
 
     `kind`: what a command does beside writing; its `part` is then the number of the element.
     """
@@ -96,17 +96,17 @@ class Region:
     kind: int = PLAIN
 
     def of(self, state: npt.NDArray[Any]) -> Ints:
-        """Return the words of an array of one record: of each element, by its number, in the order of `places`."""
+        """Return the region's words in a state of one record: int64, a row for each element, ordered as in `places`."""
         found = state
         for name in self.path:
             found = found[name]
-        words: Ints = found[..., None].view(np.int64)  # of an element in place, however far apart elements are
+        words: Ints = found[..., None].view(np.int64)  # a view, although elements may lie apart in memory
         if self.fields:
             words = words[..., self._own_words(found.dtype)]
         return words.reshape(found.size, -1)
 
     def places(self, record: np.dtype[Any]) -> Ints:
-        """Return where each word stands, counted from the first of the record: int64 (elements, words of each)."""
+        """Return the offset of each word from the start of the record, in words: int64 (elements, words of each)."""
         first, element = np.zeros(1, np.int64), record
         for name in self.path:
             first += offset_of(element, name)
@@ -124,8 +124,8 @@ class Region:
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
-# Of the tables what no VLAN has for itself, but for the addresses. A bridge enters its lists of interfaces with them as
-# frames go there; in an adapter that has such lists all else of them is fixed.
+# The tables without the per-VLAN part and the address lookup. Under a bridge that controls lists of interfaces, that
+# bridge adds entries to the lookup as frames flow; commands would undo them, so there the rest of it is fixed.
 OTHER_TABLES = tuple(name for name in TABLES.names or () if name not in ("vlan", "lookup"))
 ADDRESSES = Region(("port", "switch", "tables"), ("lookup",), TABLE)
 OF_SERVER = (
@@ -165,11 +165,11 @@ def schedule(
 ) -> list[Machine]:
     """Give an idle machine of a configuration the commands of some changes, in the order of their times.
 
-    `build`: makes an idle machine of what a change leads to, some of whose functions may be off, with the same seed;
-    those that were made are returned. Raises InputError where a change is of something that is fixed while
-    the machine runs, or there are too many.
+    `build`: makes an idle machine, with the same seed, of the configuration and the functions that a change leads to;
+    returns all machines that were made. Raises InputError if a change affects something that is fixed while the machine
+    runs, or if there are too many commands.
     """
-    written: dict[int, str] = {}  # of changes of one configuration once
+    written: dict[int, str] = {}  # configurations in JSON, each serialised once
     first = _Known(config.model_dump_json(), frozenset())
     machines = {first: machine}
     words = {first: [component.words() for component in _components(machine)]}
@@ -177,7 +177,7 @@ def schedule(
     components, functions = _components(machine), functions_of(servers_of(config))
     before, old = config, first
     in_order = sorted(changes, key=lambda one: one.at_fs)
-    comes_again = False  # what it is configured as, and has not been from the start
+    comes_again = False  # a later change restores `config`, which a change at time 0 had replaced
     for change in in_order:
         if id(change.config) not in written:
             written[id(change.config)] = change.config.model_dump_json()
@@ -206,7 +206,7 @@ def schedule(
 
 
 class _Known(NamedTuple):
-    """Name what a machine is between two changes: its configuration, written out, and the functions that are off."""
+    """Identify a machine between two changes: its configuration as JSON, and the functions that are off."""
 
     config: str
     off: frozenset[str]
@@ -229,10 +229,10 @@ def functions_of(servers: Iterable[Server]) -> dict[str, Function]:
 
 
 def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change: Change) -> Iterator[_Command]:
-    """Give a change's commands to functions; `off`: those that are off before it.
+    """Yield the commands of a change that concern functions; `off`: the functions that are off before it.
 
-    First to those that are off from now on, or up again, in the order of their numbers; then for what drivers do beside
-    frames; then those that begin to watch.
+    First the functions that go off or come up, in the order of their numbers; then the drivers' work beside frames;
+    then the watches that begin.
     """
     nothing = np.zeros(0, np.int64)
     for function, is_off in sorted((functions[name], name in change.off) for name in off ^ change.off):
@@ -246,7 +246,7 @@ def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change
 
 
 class _Command(NamedTuple):
-    """Hold what a command does, whenever it does."""
+    """Hold a command without its time."""
 
     component: int
     kind: int
@@ -256,7 +256,7 @@ class _Command(NamedTuple):
 
 
 class _Component(NamedTuple):
-    """Hold a component: an array of its one record, its number here and among its kind, what commands may write."""
+    """Hold a component: its record in an array of one, its number among all and among its kind, and its regions."""
 
     number: int
     state: npt.NDArray[Any]
@@ -283,7 +283,7 @@ class _Component(NamedTuple):
 
 
 def _enter(record: Any, at_fs: int, command: _Command) -> None:
-    """Put a command into the ring of its component, and what it makes of a source where that finds it."""
+    """Put a command into its component's ring; a source's parameters go into `traffic.changed`, by the same index."""
     commands = record.commands
     if command.kind == SOURCE:
         changed = record["traffic"]["changed"][int(commands.tail) :][:1]
@@ -312,10 +312,10 @@ def _components(machine: Machine) -> list[_Component]:
 
 
 def _look_less_ahead(machine: Machine, others: Sequence[Machine]) -> None:
-    """Set the lookahead of each wire to its least in any of the machines that the run comes to be.
+    """Reduce the lookahead of each wire to the least that any configuration of the run allows.
 
-    Where a bridge's latency changes in mid-run it is no part of the lookahead: a frame is handed over by the time its
-    last byte comes, and only then is it known which latency it gets.
+    A bridge latency that changes in mid-run does not count towards the lookahead: a frame is handed over by the time
+    its last byte arrives, and only then is it known which latency it gets.
     """
     if machine.system is None:
         return
@@ -333,7 +333,7 @@ def _look_less_ahead(machine: Machine, others: Sequence[Machine]) -> None:
 
 
 def check(before: Config, change: Change) -> None:
-    """Raise InputError, a line for each key, where a change is of something that is fixed while the machine runs."""
+    """Raise InputError, a line for each key, if a change affects something that is fixed while the machine runs."""
     keys = fixed_keys(before, change.config)
     if keys:
         at = format_time_fs(change.at_fs)

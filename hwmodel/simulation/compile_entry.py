@@ -67,21 +67,21 @@ def compile_entry(entry: str) -> bool:
     with known_answers():
         is_compiled = compile_for(signature, dispatcher)
     if is_compiled and not is_plain():
-        address_of(dispatcher, signature)  # here a numba of another shape can still be done without
+        address_of(dispatcher, signature)  # fails here, where a fallback exists, with a numba that lacks this
     return is_compiled
 
 
 def compile_alone(entry: str) -> str | None:
-    """Do the same in a process that does nothing else: what the compiler leaves is given back with the process.
+    """Compile an entry point in a process made for it, whose end frees the compiler's memory.
 
-    Return what of numba's undocumented parts was left out, "" where nothing was; None where numba cannot be asked to
-    compile. Where numba breaks on one of these parts, all are left out, of what the process compiles later too.
+    Return which of numba's undocumented parts were left out ("" if none), or None if numba cannot be asked to compile.
+    If numba fails with one of these parts, all are left out, also from whatever the process compiles later.
     """
     gc.disable()
     if not _BROKE:
         try:
             return left_out() if compile_entry(entry) else None
-        except Exception as error:  # what a numba of another shape raises cannot be known
+        except Exception as error:  # another numba version may raise anything
             if is_plain():
                 raise
             _BROKE.append(in_a_line(error))
@@ -90,7 +90,7 @@ def compile_alone(entry: str) -> str | None:
 
 
 def _compile_plainly(entry: str) -> None:
-    """Compile an entry with numba's documented parts alone: by kernels that are imported anew, into the same folder."""
+    """Compile an entry without numba's undocumented parts: re-import all kernels, and use the same cache folder."""
     os.environ[SWITCH] = PLAIN
     folder = numba.config.CACHE_DIR
     for name in [name for name in sys.modules if name.partition(".")[0] == "hwmodel"]:

@@ -1,7 +1,7 @@
-"""When events happen that wait for a condition: runs up to the instant in which it comes true, one after the other.
+"""Find the times of events that wait for a condition, by one run for each event, up to when its condition holds.
 
-What happens before an event is the same without it. So a run with all events whose times are known, and with a watch on
-each condition, tells when the first of them comes true; its event has a time then, and the next run has it too.
+An event does not change what happens before it. So a run with all events whose times are known, and with a watch on
+each condition, tells when the first condition comes true. That gives its event a time, and the next run includes it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hwmodel.config.scenario import Condition
 
 KINDS = {"delivered": DELIVERED, "dropped": DROPPED, "tx_ring": TX_RING_EMPTY, "rx_ring": RX_RING_EMPTY, "up": UP}
-BEHIND_FS = 1  # how much later than its condition came true an event happens
+BEHIND_FS = 1  # delay of an event after its condition came true
 
 Look = Callable[[tuple[Change, ...], str, int], tuple[int, int] | None]
 """Run with changes that watch, and say which watch came true first, and when; what for, in words, how many were before.
@@ -27,15 +27,15 @@ Look = Callable[[tuple[Change, ...], str, int], tuple[int, int] | None]
 
 
 def n_waiting(config: Config) -> int:
-    """Return how many events wait for a condition that may still come true: so many runs at most are made for them."""
+    """Return how many events still wait for a condition, which is the most extra runs needed to find their times."""
     return len(_waiting(config))
 
 
 def with_times(config: Config, scene: Scene, look: Look) -> tuple[Config, Scene]:
-    """Return a configuration whose events have times, but for those whose conditions do not come true, and its scene.
+    """Return the configuration with a time for each event whose condition comes true, and its scene.
 
-    `scene`: that of the configuration. Raises InputError as `scene_of`, where an event does not find what it needs at
-    its time.
+    `scene`: that of the given configuration. Raises InputError as `scene_of` does, if an event lacks what it needs
+    at its time.
     """
     n_looks = 0
     while waiting := _waiting(config):
@@ -50,9 +50,9 @@ def with_times(config: Config, scene: Scene, look: Look) -> tuple[Config, Scene]
 
 
 def watched(scene: Scene, conditions: Mapping[int, Condition]) -> tuple[Change, ...]:
-    """Return the changes of a scene, and before those of their instants others that begin to watch for conditions.
+    """Return the changes of a scene together with changes that begin watches, which come first within an instant.
 
-    `conditions`: by the numbers that their watches have.
+    `conditions`: by the numbers of their watches.
     """
     begin: dict[int, list[Watch]] = {}
     for number, when in conditions.items():

@@ -73,7 +73,7 @@ class CoreParameters:
 
     @property
     def more_header_words(self) -> int:
-        """Give the words behind the first that the header may reach into."""
+        """Give the words after the first into which the header may extend."""
         return switch_core_cycles.more_header_words(self.bus_w)
 
     def words(self, n_bytes: int) -> int:

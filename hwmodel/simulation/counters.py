@@ -1,6 +1,6 @@
-"""What functions and rings have counted since the run began, under the names that Linux has for it.
+"""Counters of functions and rings since the run began, under their Linux names.
 
-docs/counters.md says what stands under each name, in which driver, and who counts a frame that is lost.
+docs/counters.md says what each name counts, in which driver, and who counts a frame that is lost.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 PF = 0  # the number of its function
-# By the names under which the kernel keeps them for each interface, in /sys/class/net/DEV/statistics.
+# The names of the Linux kernel's counters of each interface, in /sys/class/net/DEV/statistics.
 STATISTICS = (
     "rx_packets",
     "rx_bytes",
@@ -33,8 +33,8 @@ STATISTICS = (
     "multicast",
 )
 OF_BOTH_DRIVERS = ("rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "multicast")  # in `ethtool -S` of PF and VFs
-# Who counts what is lost: the receiver for want of a descriptor or of room, the sender's driver for want of a slot.
-# Nobody counts what is lost with a function that goes, or is more than a station may receive; QUEUE_FULL is a bridge's.
+# The counter of each kind of loss: at the receiver if no descriptor or no room was left, at the sender's driver if no
+# slot was. No counter has what is lost when a function goes off, or exceeds a receive limit; QUEUE_FULL is a bridge's.
 LOST_AS = {
     DropReason.NO_DESCRIPTOR: "rx_dropped",
     DropReason.RX_BUFFER_FULL: "rx_missed_errors",
@@ -47,12 +47,12 @@ NOT_COUNTED = (
     DropReason.FUNCTION_RESET,
     DropReason.RECEIVE_LIMIT,
 )
-# All others are decisions of the switch: the PF shows them as what a VF sent in vain.
+# All other reasons are decisions of the switch; the PF shows them as the VF's Tx drops.
 REFUSED = tuple(reason for reason in DropReason if reason not in LOST_AS and reason not in NOT_COUNTED)
 
 
 def statistics_of(nic: Any) -> dict[str, Ints]:
-    """Return STATISTICS of each function of an adapter, by its number; mirrored copies count as others do."""
+    """Return STATISTICS of an adapter, each an array by function number; mirrored copies count like other frames."""
     counted = _of_functions(nic)
     lost = counted["drops"] + counted["mirrored_drops"]
     sent, received = _of_rings(nic, "tx_queue"), _of_rings(nic, "rx_queue")
@@ -118,7 +118,7 @@ def _link(counted: dict[str, int], vfs: dict[str, VfLink]) -> IpLink:
 
 
 def _as_shown_by_the_pf(own: dict[str, int], broadcast: int, refused: int) -> VfLink:
-    """Return what registers count of a VF: bytes with FCS, and what the switch does not let out."""
+    """Return a VF's counters as the PF reads them from registers: bytes with FCS, Tx drops as refused by the switch."""
     received, sent = own["rx_packets"], own["tx_packets"]
     return VfLink(
         rx=VfReceived(
@@ -143,7 +143,7 @@ def _by_ring(nic: Any, number: int) -> dict[str, int]:
 
 
 def _of_port(nic: Any) -> dict[str, int]:
-    """Return what the PF's driver reads of the Ethernet ports, all together, and of the whole adapter."""
+    """Return what the PF's driver reads of the whole adapter, its Ethernet ports added up."""
     counts, macs = nic.ledger.counts, nic["port"]["mac"]["counts"]
     lost, by_function = counts.drops + counts.mirrored_drops, _of_functions(nic)["drops"].sum(axis=0)
     return {

@@ -1,7 +1,7 @@
-"""What a server counts: the counts of its components, copied together at one moment.
+"""What a server counts: the counters of its components, copied together at one moment.
 
-A record of SERVER_COUNTS is one moment of one server, or of several added up; an array of them is one moment after
-another. Whoever needs a figure reads it by its field's name.
+A record of SERVER_COUNTS holds one moment of one server, or of several added up; an array of them holds successive
+moments. Figures are read by field name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SERVER_COUNTS = record(
     ("ledger", LEDGER_COUNTS),
 )
 WORD_BYTES = 8
-# What each buffer is called in a sentence, and the product of parameters that it keeps to, the rings of all functions
+# The name of each buffer in a sentence, and its capacity as a product of parameters; rings are those of all functions
 # together.
 GAUGE_WORDS = {
     "tx_ring": "the Tx rings' depth",
@@ -54,7 +54,7 @@ CAPACITIES = {
     "rx_ring": ("rx_ring", "n_queues"),
     "mac.waiting": ("tx_ring", "n_queues"),
 }
-# Of each latency, where it stands in the result; deliveries are added up from the flows'.
+# The place of each latency in the result; `delivery` is added up from the flows' latencies.
 LATENCY_PLACES = {
     "delivery": "latency_ns",
     "from_doorbell": "latency_from_doorbell_ns",
@@ -69,7 +69,7 @@ Histogram = npt.NDArray[np.int32]
 
 
 def parts_of(nic: Any) -> dict[str, Any]:
-    """Return where the counts of a server stand, by the fields of SERVER_COUNTS."""
+    """Return views of a server's counters, by the fields of SERVER_COUNTS."""
     return {
         "up": nic.pcie[0].up.counts,
         "down": nic.pcie[0].down.counts,
@@ -88,10 +88,10 @@ def parts_of(nic: Any) -> dict[str, Any]:
 
 
 class Counts:
-    """Copy the counts of a server as often as they are asked for; they stay where they are meanwhile.
+    """Copy a server's counters on demand, through views that are set up once.
 
-    `live`: where they stand, as `parts_of` returns it. `functions`: what each function counts. `histograms`: of each
-    latency those that are added up.
+    `live`: the views, from `parts_of`. `functions`: the counters of each function. `histograms`: for each latency the
+    histograms to add up.
     """
 
     def __init__(self, nic: Any) -> None:
@@ -114,7 +114,7 @@ class Counts:
         return int(self.live["ledger"]["delivered"])
 
     def words(self) -> Ints:
-        """Return the words of what stands there now, for `records`."""
+        """Return the present counters as int64 words, for `records`."""
         return np.concatenate(self._words)
 
     def records(self, _now_fs: Ints, words: Sequence[Ints]) -> npt.NDArray[Any]:
@@ -122,28 +122,28 @@ class Counts:
         return np.concatenate(words).view(SERVER_COUNTS)
 
     def copy(self) -> Any:
-        """Return a record of what stands there now."""
+        """Return the present counters as a record."""
         return self.words().view(SERVER_COUNTS)[0]
 
     def columns(self, _words: Ints) -> dict[str, slice]:
-        """Return what of its histogram each latency that `latencies_in` names can have filled by now."""
+        """Return, for each latency in `latencies_in`, which histogram columns can be filled by now."""
         return {name: columns_of(*one.item()) for name, one in self._latencies.items()}
 
 
 def counts_of(ledger: Any, name: str) -> Histogram:
-    """Return the histogram of a latency of the ledger, or of what a snapshot holds of it (`vars`)."""
+    """Return the histogram of a latency, from a ledger or from a snapshot's attributes (`vars`)."""
     if name == "mac.wait":
         return ledger["histogram"][WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
     return ledger["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
 
 def columns_of(n: int, lowest_fs: int, highest_fs: int, _sum_fs: float = 0.0) -> slice:
-    """Return which columns of a histogram so many latencies between two can be in."""
+    """Return the histogram columns that `n` latencies between two extremes can fill."""
     return filled_columns(lowest_fs, highest_fs, HISTOGRAM_BUCKETS) if n else slice(0, 0)
 
 
 def of_ports(counts: Any, name: str) -> Any:
-    """Return what all ports of the adapter together have counted: of one moment, or an entry for each of many."""
+    """Return a counter summed over the adapter's ports, for one moment or for each of several."""
     return counts[name].sum(axis=-1)
 
 
@@ -160,7 +160,7 @@ def gauges_in(counts: Any) -> dict[str, Any]:
 
 
 def latencies_in(counts: Any) -> dict[str, Any]:
-    """Return the latencies that are not added up from the flows', by name, of the same."""
+    """Return the latencies that are not added up from flows, by name; `counts` as in `gauges_in`."""
     ledger = counts["ledger"]
     return {**{name: ledger[name] for name in OF_LEDGERS}, "mac.wait": counts["adapter"]["wire_wait"]}
 
@@ -172,6 +172,6 @@ def areas_in(counts: Any, now_fs: Any) -> dict[str, Any]:
 
 def area_of(gauge: Any, now_fs: Any) -> Any:
     """Return an occupancy's integral over time up to now, of one moment or an entry for each of many."""
-    is_one = isinstance(gauge, np.void)  # whose fields take a microsecond each, one by one
+    is_one = isinstance(gauge, np.void)  # reading its fields one by one takes a microsecond each
     area, level, since_fs, _ = gauge.item() if is_one else (gauge[name] for name in GAUGE.names or ())
     return area + (1.0 * level) * (1.0 * (now_fs - since_fs))

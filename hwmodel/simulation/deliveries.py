@@ -1,4 +1,4 @@
-"""The kernels' logs, merged in time order; and the log of deliveries as the arrays that the pcap writer takes."""
+"""Merge the kernels' logs in time order, and turn logged deliveries into the arrays that the pcap writer takes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hwmodel.workload.delivered import Deliveries
 
 
 class CopyKinds:
-    """Know the kinds of copies of several books, numbered together: of each book as many as there may be."""
+    """Number the kinds of copies of several books together: each book has a range of MAX_COPY_KINDS numbers."""
 
     def __init__(self, books: Sequence[FlowBook]) -> None:
         self._headers = [book.headers for book in books]
@@ -48,16 +48,16 @@ class CopyKinds:
 
 
 def frame_bytes_as_sent(n_bytes: Any, header_bytes: Any, sent_header_bytes: Any) -> npt.NDArray[np.int32]:
-    """Return frames' lengths with FCS as they were sent: they have lost and won nothing but tags since."""
+    """Return frames' lengths as sent, with FCS: on the way only tags were added or removed."""
     found: npt.NDArray[np.int32] = (n_bytes - header_bytes + sent_header_bytes + FCS_BYTES).astype(np.int32)
     return found
 
 
 class MergedLog:
-    """Merge logs that are at different times: where one is full, the run stops, some servers being further than others.
+    """Merge logs that reach up to different times: a run stops when one is full, some servers ahead of others.
 
-    `logs`: records with `n` and `entry`; of entries of one time, those of the first log come first. `first_copies`:
-    what number the first kind of copy of each log has among all.
+    `logs`: records with `n` and `entry`; entries of the same time are ordered by log. `first_copies`: for each log, the
+    number that its first kind of copy has among all.
     """
 
     def __init__(self, logs: Sequence[Any], first_copies: Sequence[int] = ()) -> None:
@@ -72,7 +72,7 @@ class MergedLog:
     def take(self, settled_fs: int) -> np.ndarray:
         """Return the entries up to `settled_fs` in time order, and empty the logs; later ones are held back.
 
-        Entries up to then must all be in the logs.
+        All entries up to then must already be in the logs.
         """
         taken = []
         for number, log in enumerate(self._logs):

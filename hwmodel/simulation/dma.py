@@ -19,7 +19,7 @@ from hwmodel.units import FS_PER_S
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-# Enough to fill tags and queues, then enough for the ends of the window not to count.
+# Enough to fill tags and queues; then enough that effects at the ends of the window do not matter.
 WARMUP_TRANSFERS = 2000
 WINDOW_TRANSFERS = 20_000
 LATENCY_TRANSFERS = 2000
@@ -29,9 +29,9 @@ CACHE_LINE_BYTES = 64
 
 @dataclass(frozen=True)
 class Window:
-    """Hold where transfers lie: in a window of so many bytes, one place after the other, or drawn at `random`.
+    """Hold where transfers lie: in a window of `n_bytes`, at successive places or, if `is_random`, at random ones.
 
-    Places begin at multiples of the transfer size, in whole cache lines, as many as fit (at least one).
+    Places begin at multiples of the transfer size rounded up to whole cache lines; at least one.
     """
 
     n_bytes: int
@@ -43,13 +43,12 @@ def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> l
 
     `read_gbps`, `write_gbps`: transfers of one kind, as many under way as tags and credits allow. `both_gbps`: each
     transfer is read, then written (a copy), and the figure is that of one direction. `read_latency_ns`: one read under
-    way at a time, from the request's entering the queue to the last byte, summarised as in a run's result;
-    `write_read_latency_ns`: the same of a write with a read of the same place right behind it, which the cache of the
-    adapter's socket answers. Data begin at
-    `host.buffer_offset`, or with a `window` at its places, reads and writes in the same one, of which the last-level
-    cache holds what it has room for. Without one and with `host.iotlb` transfers go round the buffers of a Tx ring
-    (reads) and of an Rx ring (writes), which begin `translation.tx_stride_bytes` apart. Raises InputError for sizes
-    out of range.
+    way at a time, from entering the request queue to the last byte, summarised as in a run's result.
+    `write_read_latency_ns`: the same for a write directly followed by a read of the same place, which is answered by
+    the cache of the adapter's socket. Data begin at `host.buffer_offset`. With a `window`, reads and writes share its
+    places, and the last-level cache holds as many of them as it has room for. Without a window but with `host.iotlb`,
+    transfers cycle through the buffers of a Tx ring (reads) and of an Rx ring (writes), which begin `tx_stride_bytes`
+    apart. Raises InputError for a PCI bus, and for sizes out of range.
     """
     if config.pcie.bus is not None:
         raise InputError("hwmodel dma: it measures a link, and the adapter is on a bus (pcie.bus)")
@@ -109,8 +108,8 @@ def _run(state: State, n_transfers: int) -> int:
 
 
 def bandwidth_gbps(config: Config, n_bytes: int, operation: str, window: Window | None = None) -> float:
-    """Measure `operation` (read, write, both) from one transfer's end to a later one's: the same point of the cycle."""
-    # Beyond the reads under way, a copy may have some waiting for their writes: enough to keep P from running dry.
+    """Measure the rate of `operation` (read, write, both) between the ends of two transfers, in Gb/s."""
+    # Copies may exceed the reads in flight, so that enough wait for their writes to keep the posted queue busy.
     most_ahead = min(2 * config.pcie.tags + 16, TRANSFER_CAP)
     state = _machine(config, n_bytes, operation, most_ahead, window)
     scale = max(1, n_bytes // 4096)
@@ -130,7 +129,7 @@ def _done(state: State) -> int:
 
 
 def _once_round(config: Config) -> int:
-    """Return the transfers after which a translation cache has seen all buffers; 0 where there is none."""
+    """Return the transfers after which the IOTLB has seen all buffers; 0 without an IOTLB."""
     return max(config.nic.tx_ring, config.nic.rx_ring) if config.host.iotlb is not None else 0
 
 

@@ -1,15 +1,16 @@
-"""The interval of one figure, a rate, a mean or a percentile, from the estimates of the ratios it is made of.
+"""The interval of a figure (a rate, a mean or a percentile), from estimates of the ratios that make it up.
 
 95 % confidence intervals of ratios by standardized time series, from marks that a run has left in its window.
 
-What a long series' mean may be off by is in its slow ups and downs. A window's deviations from its mean are weighted
-with cosines of half a period to the window, of one, one and a half and so on: for a window long beside the memory these
-sums are independent, and all of the variance that the mean has. So they are for Student's t what independent batches
-would be, without a choice of where to cut (orthonormally weighted standardized time series: R. D. Foley, D. Goldsman,
-ACM TOMACS 9(4), 1999; after L. Schruben, Operations Research 31(6), 1983; in the frequency domain P. Heidelberger, P.
-D. Welch, Communications of the ACM 24(4), 1981). Twelve are taken. Where the slower six say clearly more than the
-others, the queues' memory reaches that far: then the six alone give the interval, if it is the wider one.
-tests/test_simulation_standardized_series.py says how often that holds of queues with known answers.
+The error of a long series' mean comes from its slow variations. A window's deviations from its mean are weighted with
+cosines of 1/2, 1, 3/2 ... periods per window: if the window is long compared with the correlation time, the weighted
+sums are independent and each has the variance of the mean. So they serve in Student's t as the means of independent
+batches would, without choosing a batch length (orthonormally weighted standardized time series: R. D. Foley, D.
+Goldsman, ACM TOMACS 9(4), 1999; after L. Schruben, Operations Research 31(6), 1983; in the frequency domain P.
+Heidelberger, P. D. Welch, Communications of the ACM 24(4), 1981). Twelve cosines are taken. If the slowest six sums are
+clearly larger than the other six, or the slowest three than the next three, correlation reaches that far: then those
+alone give the interval, if it is wider. tests/test_simulation_standardized_series.py measures the coverage of these
+intervals for queues with known answers.
 """
 
 from __future__ import annotations
@@ -26,40 +27,40 @@ from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Latency, buck
 from hwmodel.results.student_t import student_t_975
 
 PERCENTILES = {"p50": (500, 1), "p99": (990, LEAST_SAMPLES_P99), "p999": (999, LEAST_SAMPLES_P999)}
-LEVELS = (500, 900, 990, 999)  # of a thousand samples: where the share above is looked at
-FROM_SAMPLES = 0.7  # of the share above a percentile: known no better, its upper end is from the tail's slope too
-SLOPE_KNOWN = 1.25  # how far the tail's slope may be off, by how far the share is that it is from
-MOST_UNKNOWN = 1.5  # of a share, more says no more
-MOST_BELOW = 0.8  # of a figure that half of an interval may be where its upper end is worked out from
+LEVELS = (500, 900, 990, 999)  # per mille: the quantiles at which the share of samples above is estimated
+FROM_SAMPLES = 0.7  # of the share above a percentile: beyond this half width, the tail's slope counts for the upper end
+SLOPE_KNOWN = 1.25  # relative error of the tail's slope by that of the share it is derived from
+MOST_UNKNOWN = 1.5  # cap on the relative error of a share
+MOST_BELOW = 0.8  # cap on half width / figure, where the upper end is computed from their ratio
 PER_MILLION = 1_000_000
-HALF_A_BUCKET = 1 / 256  # of a value, half of the width that a percentile's bucket may have
+HALF_A_BUCKET = 1 / 256  # of a value: half of the width of its histogram bucket, at most
 
 Row = tuple[int, npt.NDArray[np.int32]]  # of a histogram: the first column of those that are filled, and their counts
 
 
 class Wanted(NamedTuple):
-    """Hold the ratios whose intervals a figure's is made of, and how."""
+    """Hold the ratios that a figure's interval is computed from, and the function that does so."""
 
     ratios: tuple[Ratio, ...]
     found_from: Callable[[Sequence[Estimate | None]], Iterator[Found]]
 
 
 class Found(NamedTuple):
-    """Hold the ends of one figure's interval, at least `least` wide to either side, and what it was made from."""
+    """Hold one figure's interval, which reaches at least `least` to either side, and the estimate it came from."""
 
     name: str
     figure: float
     ends: tuple[float, float]
-    least: float  # half a width below which a figure cannot be known
+    least: float  # a lower bound on the half width
     estimate: Estimate | None = None
 
 
 def rate_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: float, least_half: float) -> Wanted:
-    """Want the interval round a rate, of at least `least_half` to either side as far as the marks say.
+    """Request the interval of a rate, with a half width from the marks of at least `least_half`.
 
-    A count varies by itself: a smaller rate would have made a narrower interval, a larger one a wider (the score
-    interval of a count, as E. B. Wilson, Journal of the American Statistical Association 22(158), 1927, has it of a
-    share).
+    The variance of a count grows with its mean: a smaller true rate would have given a narrower interval, a larger one
+    a wider. So it is a score interval (E. B. Wilson, Journal of the American Statistical Association 22(158), 1927, for
+    a share; here for a count).
     """
 
     def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
@@ -74,11 +75,11 @@ def rate_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: fl
 
 
 def mean_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> Wanted:
-    """Want the interval round a mean latency.
+    """Request the interval of a mean latency.
 
-    What makes a mean large makes it vary: where a queue is longer its mean is known as much worse as its square. An
-    interval of the reciprocal, which has no such bias, has its upper end further away than its lower one (a transform
-    that keeps the variance, as M. S. Bartlett, Biometrics 3(1), 1947, has them).
+    The longer a queue, the less certain its mean: the error grows with the square of the mean. The reciprocal's error
+    does not depend on the mean (a variance-stabilising transformation: M. S. Bartlett, Biometrics 3(1), 1947), so the
+    upper end is taken from an interval of the reciprocal, and lies further away than the lower one.
     """
 
     def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
@@ -93,7 +94,7 @@ def mean_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: fl
 
 
 class SampleCounts:
-    """Hold what the histogram of a latency has counted since the first mark, up to each mark, given as rows."""
+    """Hold the histogram of a latency at each mark, counted since the first mark; `rows`: a row for each mark."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         ends = [(first, first + len(counts)) for first, counts in rows if len(counts)]
@@ -107,17 +108,17 @@ class SampleCounts:
         self.n_samples = int(self._totals[-1]) if len(self._totals) else 0
 
     def n_below(self, columns: Sequence[int]) -> npt.NDArray[np.float64]:
-        """Return for each column, and for each mark, how many samples lie below it."""
+        """Return how many samples lie below each column: float64 (columns, marks)."""
         counted = self._below[:, np.clip(np.array(columns) - self._columns_from, 0, len(self._totals))].T
         return np.ascontiguousarray(counted - counted[:, :1], np.float64)
 
     def column(self, share: float) -> int:
-        """Return the column of the last mark in which the sample of a quantile's rank lies."""
+        """Return the column that contains the quantile `share` of all samples up to the last mark."""
         numerator = round(min(max(share, 0.0), 1.0) * PER_MILLION)
         return self._columns_from + bucket_of_rank(self._totals, numerator, PER_MILLION)
 
     def mean_excess_ns(self, column: int) -> float:
-        """Return by how much samples behind a column exceed it on average."""
+        """Return by how much the samples in higher columns exceed a column on average, in ns."""
         counts = np.diff(self._totals[column - self._columns_from :])
         filled = np.flatnonzero(counts)
         if not len(filled):
@@ -127,9 +128,9 @@ class SampleCounts:
 
 
 def percentiles_wanted(place: str, latency: Latency, histogram: SampleCounts) -> Iterator[Wanted]:
-    """Want the intervals of a latency's percentiles: from how well the share of samples not above them is known.
+    """Request the intervals of a latency's percentiles, from how well the share of samples up to them is known.
 
-    That share is a mean, and has no bias; a batch's own percentile is biased in the tail, where it has few samples
+    That share is a mean and so unbiased; the percentile of a batch is biased in the tail, where it has few samples
     (compare P. Heidelberger and P. A. W. Lewis, Operations Research 32(1), 1984; C. Alexopoulos, D. Goldsman, A. C.
     Mokashi, K.-W. Tien, J. R. Wilson, ACM TOMACS 29(4), 2019, whose standardized series of a quantile is that of this
     share too).
@@ -138,7 +139,7 @@ def percentiles_wanted(place: str, latency: Latency, histogram: SampleCounts) ->
     if not known or not histogram.n_samples:
         return
     columns = [histogram.column(per_mille / 1000) for per_mille in LEVELS]
-    # The share up to its bucket, and the share below it: where many samples are alike they differ.
+    # The shares below a percentile's bucket, and up to its end: these differ much if many samples are equal.
     counted = histogram.n_below([*columns, *(column + 1 for column in columns), HISTOGRAM_BUCKETS])
     ratios = tuple(Ratio(share, counted[-1]) for share in counted[:-1])
     shares = (counted[:-1, -1] / max(1.0, counted[-1, -1])).tolist()
@@ -157,11 +158,11 @@ def percentiles_wanted(place: str, latency: Latency, histogram: SampleCounts) ->
 
 
 def _known_shares(shares: Sequence[float], halves: Sequence[float]) -> list[float]:
-    """Return for each level half of the interval of the share of samples above it.
+    """Return for each level the half width of the share of samples above it.
 
-    Samples exceed a level in bursts, and above a high level a window has few of these: too few to say how unequal they
-    are. How much more a count of them varies than one of independent samples hangs little on the level (above any level
-    a queue's busy periods look alike), so that a tail is taken to be no more even than what lies below it.
+    Samples exceed a level in bursts. Above a high level a window holds too few bursts to show how much they differ. The
+    ratio of the count's spread to that of independent samples hardly depends on the level (a queue's busy periods look
+    alike above any level), so each level is given at least the largest ratio found at lower levels.
     """
     n = len(LEVELS)
     found: list[float] = []
@@ -179,9 +180,9 @@ def _known_shares(shares: Sequence[float], halves: Sequence[float]) -> list[floa
 def _upper_ends(histogram: SampleCounts, columns: Sequence[int], halves: Sequence[float]) -> list[float]:
     """Return the upper end of each level's interval, in ns.
 
-    Where hardly more than nothing is known of the share above a level, the largest of the samples bound nothing. A
-    queue's tail falls exponentially: from the level before, the end lies as far as the mean excess over that level
-    says.
+    If the share above a level is hardly known, even the largest samples are no upper bound. A queue's tail falls
+    exponentially, so the end is then extrapolated from that of the next lower level, by the mean excess over that
+    level.
     """
     found: list[float] = []
     for at, per_mille in enumerate(LEVELS):
@@ -199,14 +200,14 @@ def _upper_ends(histogram: SampleCounts, columns: Sequence[int], halves: Sequenc
 Floats = npt.NDArray[np.float64]
 
 N_WEIGHTS = 12
-SLICES_A_WEIGHT = 2  # at least: a faster cosine says nothing of fewer slices
+SLICES_A_WEIGHT = 2  # slices per cosine, at least; fewer would not resolve the fastest cosine
 LEAST_WEIGHTS = 4
-SLOWER, SLOWER_STILL = 1.5, 3.0  # times the mean square of the next ones, beyond which a half, a quarter alone counts
-OF_A_RISE = np.pi**2 / (2 * np.sqrt(2))  # times the slowest sum: the rise of a straight line that makes it
+SLOWER, SLOWER_STILL = 1.5, 3.0  # ratio of mean squares beyond which the slowest half, or quarter, also counts alone
+OF_A_RISE = np.pi**2 / (2 * np.sqrt(2))  # rise of a straight line, per slowest sum that the line gives
 
 
 class Ratio(NamedTuple):
-    """Hold two amounts, both cumulative at the marks, whose ratio is sought."""
+    """Hold numerator and denominator of a ratio, both cumulative at the marks."""
 
     above: Floats
     below: Floats
@@ -215,9 +216,9 @@ class Ratio(NamedTuple):
 class Estimate(NamedTuple):
     """Hold half of a 95 % interval, and what tells whether the window is long enough for it.
 
-    `memory`: the mean square of the slower half of the sums by that of the faster half; 1 for a long window. `trend`:
-    the square of the slowest sum by the mean square of the others; of chance an F of one and many degrees of freedom.
-    `rise`: by how much the ratio rises from the window's start to its end, if it is that of a straight line.
+    `memory`: mean square of the slower half of the sums over that of the faster half; about 1 for a long window.
+    `trend`: square of the slowest sum over the mean square of the others; without a trend, F-distributed with one and
+    many degrees of freedom. `rise`: the ratio's rise over the window, if its trend is a straight line.
     """
 
     half_width: float
@@ -229,7 +230,7 @@ class Estimate(NamedTuple):
 def ratio_estimate(at_fs: Floats, above: Floats, below: Floats) -> Estimate | None:
     """Return the interval of a ratio of two amounts, both cumulative at the marks: bytes to time, sums to counts.
 
-    None where the marks are too few, or nothing is below.
+    None if the marks are too few, or the denominator does not grow.
     """
     return ratio_estimates(at_fs, [Ratio(above, below)])[0]
 
@@ -237,7 +238,8 @@ def ratio_estimate(at_fs: Floats, above: Floats, below: Floats) -> Estimate | No
 def ratio_estimates(at_fs: Floats, ratios: Sequence[Ratio], most_degrees: int = N_WEIGHTS) -> list[Estimate | None]:
     """Return the intervals of many ratios between the same marks, all at once.
 
-    `most_degrees`: of freedom; a window of three bursts knows no more of how they vary than three numbers do.
+    `most_degrees`: cap on the degrees of freedom; a window of three bursts tells no more of their variance than three
+    numbers do.
     """
     n_slices = len(at_fs) - 1
     n_weights = min(N_WEIGHTS, n_slices // SLICES_A_WEIGHT)
@@ -246,10 +248,10 @@ def ratio_estimates(at_fs: Floats, ratios: Sequence[Ratio], most_degrees: int = 
     above, below = (np.diff(np.stack(each)) for each in zip(*ratios, strict=True))
     total = below.sum(axis=1)
     is_known = total > 0
-    total[~is_known] = 1.0  # what is not known is not looked at
+    total[~is_known] = 1.0  # avoids a division by zero; these results are dropped below
     deviations = (above - below * (above.sum(axis=1) / total)[:, None]) / total[:, None]
     sums = deviations @ _weights(at_fs, n_weights)
-    # A mean of no ups and downs is off by the last digits of floats alone.
+    # A constant ratio has deviations by floating-point rounding alone.
     sums[np.abs(deviations).max(axis=1) <= ROUNDING * (np.abs(above).sum(axis=1) / total) / n_slices] = 0.0
     found = map(Estimate, *_figures(sums, most_degrees))
     return [one if known else None for one, known in zip(found, is_known.tolist(), strict=True)]
@@ -259,14 +261,14 @@ ROUNDING = 1e-12
 
 
 def _weights(at_fs: Floats, n_weights: int) -> Floats:
-    """Return the cosines at the middles of the slices between marks, a column each, of mean square 1."""
+    """Return the cosines at the midpoints of the slices between marks, one in each column, of mean square 1."""
     passed = (at_fs - at_fs[0]) / (at_fs[-1] - at_fs[0])
     middles = (passed[1:] + passed[:-1]) / 2
     return np.asarray(np.sqrt(2) * np.cos(np.pi * middles[:, None] * np.arange(1, n_weights + 1)))
 
 
 def _figures(sums: Floats, most_degrees: int) -> tuple[list[float], list[float], list[float], list[float]]:
-    """Return of each row of weighted sums the fields of an `Estimate`."""
+    """Return the fields of an `Estimate`, each as a list with an entry for each row of weighted sums."""
     squares = sums**2
     n_weights = squares.shape[1]
     half = student_t_975(min(n_weights, most_degrees)) * np.sqrt(squares.mean(axis=1))

@@ -1,4 +1,4 @@
-"""Names of what the kernels know by number: stations, flows, copies, and the bytes that each copy's header has."""
+"""The names of stations, flows and copies, which the kernels know by number, and the header bytes of each copy."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BITS = 32  # of the number of a station
 
 
 class Stations(dict[str, int]):
-    """Number stations by their names: those outside are 0, then come each server's in the order of their ports.
+    """Number stations by name: 0 is the stations outside, then come each server's stations in the order of their ports.
 
-    Behind them stand those outside of an adapter's other ports, and whatever else frames are sent to: a group, an
-    address that nobody has.
+    Last come the stations outside of an adapter's other ports, and any other target of frames: a group, or an unknown
+    address; these are numbered when they are first looked up.
     """
 
     def __init__(self, names: Iterable[str] = (), outside: Iterable[str] = (OUTSIDE,)) -> None:
@@ -38,9 +38,9 @@ class Stations(dict[str, int]):
 
 @dataclass(frozen=True, eq=False)
 class Flows(Sequence[tuple[str, str]]):
-    """Hold flows by their numbers, each (from, to); as columns, since there may be hundreds of thousands.
+    """Hold flows by number, each (from, to); as columns, since there may be hundreds of thousands.
 
-    `names`: of stations; `senders`, `receivers`: of each flow the places of its ends in `names`.
+    `names`: of stations; `senders`, `receivers`: for each flow, the indices of its ends in `names`.
     """
 
     names: Sequence[str] = ()
@@ -58,7 +58,7 @@ class Flows(Sequence[tuple[str, str]]):
         return zip(map(name, self.senders.tolist()), map(name, self.receivers.tolist()), strict=True)
 
     def by_sender(self, of_flows: npt.NDArray[Any]) -> dict[str, float]:
-        """Add up a figure of the flows by the names of their senders."""
+        """Sum a figure of each flow by the sender's name."""
         sums = np.bincount(self.senders, weights=of_flows)
         return {self.names[at]: float(sums[at]) for at in np.unique(self.senders)}
 
@@ -72,12 +72,11 @@ class Flows(Sequence[tuple[str, str]]):
 
 @dataclass
 class FlowBook:
-    """Know the flows of all servers by their numbers, and the kinds of copies of one.
+    """Hold the flows of all servers, and the kinds of copies of one adapter or of the bridge.
 
-    `sent_header_bytes`: by the number of a workload's header, its length.
-    `port_numbers`: of one server's ports; `counted`: the flows that its ledger counts, which knows them by their place
-    there, all where it is None. `nic`, `bridge`: whose copies these are, an adapter's or those that leave a bridge for
-    the stations outside.
+    `sent_header_bytes`: the length of each header of the workload. `port_numbers`: one server's port numbers, by name.
+    `counted`: numbers of the flows that its ledger counts, in the ledger's order; None: all flows. `nic`, `bridge`: one
+    is given; the copies are those of the adapter, or those that leave a bridge for the stations outside.
     """
 
     flows: Flows = field(default_factory=Flows)
@@ -90,7 +89,7 @@ class FlowBook:
 
     @property
     def headers(self) -> StoredHeaders:
-        """Return what each kind of copy is when it leaves."""
+        """Return the header of each kind of copy as it leaves."""
         if self.nic is not None:
             return StoredHeaders(self.nic["headers"]["copy_header"])
         return StoredHeaders(self.bridge["outside_header"])
@@ -108,7 +107,7 @@ class FlowBook:
         return len(self.flows) if self.counted is None else len(self.counted)
 
     def targets(self) -> Ints:
-        """Return the port number of each counted flow's target, 0 of those without one."""
+        """Return the port number of each counted flow's target; 0 if the target is no port of this server."""
         if len(self._targets) != self.n_counted:
             numbers = np.array([self.port_numbers.get(name, 0) for name in self.flows.names], np.int64)
             self._targets = numbers[self.flows.receivers[slice(None) if self.counted is None else self.counted]]
@@ -116,17 +115,17 @@ class FlowBook:
         return found
 
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
-        """Add up a figure of the flows by the port number of their target; at 0, of those without one.
+        """Sum a figure of each flow by its target's port number; entry 0: targets that are no port of this server.
 
-        `of_flows`: an entry for each that the ledger counts.
+        `of_flows`: an entry for each flow that the ledger counts.
         """
         return np.bincount(self.targets(), weights=of_flows, minlength=n_functions + 1)
 
 
 def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[Flows, list[Ints]]:
-    """Return the flows of some ledgers in the order in which they came up, and for each ledger the numbers of its own.
+    """Return the flows of all ledgers in the order of their first appearance, and the numbers of each ledger's flows.
 
-    Those that came up in mid-run stand behind the others, ledger by ledger.
+    Flows that appear only in mid-run come last, ledger by ledger.
     """
     parts = [ledger["directory"]["ends"][: int(ledger.directory.n)] for ledger in ledgers]
     ends = np.concatenate(parts)
@@ -143,7 +142,7 @@ def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[Flows, list[In
 
 
 def flows_by_ledger(machines: Iterable[Sequence[Any]]) -> list[Ends]:
-    """Return for each ledger, by its place, the flows that it has in any of some machines."""
+    """Return, for each ledger, the flows that it has in at least one of several machines."""
     found: list[dict[tuple[int, int], None]] = []
     for ledgers in machines:
         found += [{} for _ in ledgers[len(found) :]]
@@ -159,7 +158,7 @@ def _pairs(ledger: Any) -> dict[tuple[int, int], None]:
 
 
 class StoredHeaders:
-    """Give the bytes of headers in a store of the machine by their numbers, as they are when they are asked for."""
+    """Look up header bytes by number in one of the machine's header stores, as they are at the time of the look-up."""
 
     def __init__(self, records: npt.NDArray[Any]) -> None:
         self._records = records

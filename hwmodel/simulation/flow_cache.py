@@ -1,4 +1,4 @@
-"""The flow cache of a virtual switch: what it is filled with at the start, and what a window says of it."""
+"""The flow cache of a virtual switch: its state at time 0, and its figures over a window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COUNTED = tuple(FLOW_CACHE_COUNTS.names or ())
 
 
 def fill_flow_cache(cache: Any, config: Config) -> None:
-    """Set what a flow cache holds and what its stages take; nothing where there is none."""
+    """Set the capacities of a flow cache and the times of its stages; do nothing without a flow cache."""
     switch = config.virtual_switch
     own = None if switch is None else switch.flow_cache
     if own is None:
@@ -34,9 +34,9 @@ def fill_flow_cache(cache: Any, config: Config) -> None:
 
 
 def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemplate], words: Any) -> None:
-    """Give numbers to the connections of each header, and to its ends; raise InputError where there are too many.
+    """Assign numbers to each header's connections and pair of ends; raise InputError if there are too many.
 
-    `words`: with which the draws begin of which of its connections a header's frame is.
+    `words`: the initial random state for drawing, frame by frame, to which of its header's connections it belongs.
     """
     if not cache.params.is_on:
         return
@@ -62,7 +62,7 @@ def flow_cache_counts(nic: Any) -> tuple[int, ...]:
 
 
 def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
-    """Say where frames of the window were known, and what the tables hold at its end."""
+    """Return at which stage of the cache the window's frames hit, and the entries held at its end; None without one."""
     switch = config.virtual_switch
     if switch is None or switch.flow_cache is None:
         return None

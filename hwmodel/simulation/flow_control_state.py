@@ -1,4 +1,4 @@
-"""The state of flow control at adapters and bridges at time 0: classes, parts of buffers, marks, control frames."""
+"""The state of flow control at adapters and bridges at time 0: classes, buffer shares, watermarks, pause frames."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONTROL_WIRE_BYTES = CONTROL_BITS // BITS_PER_BYTE  # what a control frame takes
 
 
 def fill_flow_control(nic: Nic, config: Config) -> None:
-    """Set what `nic.flow_control` says, if it is there."""
+    """Set up an adapter's flow control as in `nic.flow_control`, if it is configured."""
     control = config.nic.flow_control
     if control is None:
         return
@@ -69,9 +69,9 @@ def _fill_classes(
     response_fs: int,
     rows: Sequence[tuple[int, int, int, Sequence[int]]],
 ) -> None:
-    """Set how senders are stopped and stop; `classes`: of the priorities.
+    """Set how the sender at the far end is paused, and how pauses from it are obeyed; `classes`: class by priority.
 
-    `rows`: of each class its part of the buffer, its marks, high and low, and the priorities that are stopped for it.
+    `rows`: for each class its share of the buffer, its high and low watermark, and the priorities to pause for it.
     """
     params.n_classes, params.is_by_class = len(rows), control.is_by_class
     params.sends, params.obeys = control.send, control.obey
@@ -84,7 +84,7 @@ def _fill_classes(
 
 
 def fill_bridge_flow_control(record: Any, topology: Topology) -> None:
-    """Give ports their queues for classes, behind all logical ports, and say at which marks they stop who sends."""
+    """Set each port's watermarks, and its queues by class, which are numbered after all logical ports."""
     longest = max(config.switch.longest_frame_bytes for config in topology.configs)
     rate_bps = topology.configs[0].port.rate_bps
     for at, bridge in enumerate(topology.bridges):

@@ -1,4 +1,4 @@
-"""What a window says of flow control: levels by class, who was stopped, by whose ring."""
+"""Figures of flow control over a window: buffer levels by class, who was paused, and which rings caused it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.simulation.span import Span
 
-MOST_FLOWS, MOST_NAMED = 16, 4096  # that are named as waiting at a class of a port, at an adapter
+MOST_FLOWS, MOST_NAMED = 16, 4096  # most flows named as waiting, for a class of a port and for an adapter
 
 
 class PausesSnapshot(NamedTuple):
     """Hold sums of flow control at one moment: by class, by port and class, and by ring and class.
 
-    `counts`: what each port has counted, of stops those that have ended; `stopped_fs`, `partner_stopped_fs`: of all.
-    `tx_bytes`: what each class has in the Tx buffer. `waiting_outside`: frames that wait at the link partners;
-    `is_full_outside`: one of them has no place for more.
+    `counts`: each port's counters, whose pause times omit pauses still in force; `stopped_fs` and `partner_stopped_fs`
+    include them. `tx_bytes`: bytes of each class in the Tx buffer. `waiting_outside`: frames that wait at the link
+    partners; `is_full_outside`: some link partner has no room for more.
     """
 
     areas: Any
@@ -43,9 +43,9 @@ class PausesSnapshot(NamedTuple):
 
 
 def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
-    """Copy the sums of flow control, intervals that have not ended among them; None without it.
+    """Copy the sums of flow control, including intervals still open; None without flow control.
 
-    `n_headers`: of the workload, which come first among those of the adapter.
+    `n_headers`: how many headers the workload has, which are the first of the adapter's headers.
     """
     if not nic.params.has_flow_control:
         return None
@@ -76,12 +76,12 @@ def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
 
 
 def _open_fs(mask: Any, since_fs: Any, now_fs: int) -> Any:
-    """Return for how long what has not ended has lasted, by class; `mask`: the classes that have such, of each port."""
+    """Return how long the open intervals have lasted, by class; `mask`: bitmap of the classes with one, by port."""
     return (np.asarray(mask)[..., None] >> np.arange(MOST_CLASSES) & 1) * (now_fs - since_fs)
 
 
 def held_outside(start: PausesSnapshot | None, end: PausesSnapshot | None) -> int:
-    """Return by how much the frames became more that wait at link partners; all of them where one is full."""
+    """Return the growth of the frames waiting at link partners; if a partner is full, all that wait."""
     if start is None or end is None:
         return 0
     return end.waiting_outside - (0 if end.is_full_outside else start.waiting_outside)
@@ -138,7 +138,7 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
 
 
 def _kept(config: Config, by_ring: Any) -> dict[str, float]:
-    """Return for how long rings kept a class waiting, by the name of the VM and the queue."""
+    """Return how long each ring blocked a class, by the name of the VM (and queue)."""
     n = config.nic.queues_per_vf
     names = [port.name for port in config.switch.ports]
     return {
@@ -149,7 +149,7 @@ def _kept(config: Config, by_ring: Any) -> dict[str, float]:
 
 
 def _targets_outside(nic: Any, n: int) -> frozenset[tuple[int, int, int]]:
-    """Return to which stations, by number, frames have come from outside, with the port and their class."""
+    """Return (station number, port, class) of the frames that have come from outside."""
     headers, classes = nic["headers"]["template_header"][:n], nic["pauses"]["class_of_template"][:n]
     own = np.flatnonzero(headers["ingress"] == UPLINK)[:MOST_NAMED]
     by_class = np.maximum(0, classes[own].astype(int) - 1).tolist()

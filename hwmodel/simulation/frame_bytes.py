@@ -1,7 +1,7 @@
-"""What a delivered frame costs on the link: by whole frames and transactions, not by what a window cuts through.
+"""Link bytes per delivered frame, from whole transactions, so that those cut by the window's ends do not bias it.
 
-Each kind of transaction is divided by the frames or descriptors that it served, and taken as often as a delivered
-frame needs it, which the switch counts: how many frames are read, and how many copies are written, for one delivered.
+The bytes of each kind of transaction are divided by the frames or descriptors that it served, then multiplied by how
+many of these a delivered frame needs, from the switch's counts of frames read and copies written for each delivered.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from hwmodel.simulation.span import Span
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-LEAST_FRAMES = 100  # in the window; a fetch that is cut at a ring's end weighs half a byte then
+LEAST_FRAMES = 100  # of the window; with these, a fetch cut at a ring's end changes the figure by half a byte
 
 
 class _Uses(NamedTuple):
-    """Hold how often a delivered frame needs something, by what `TlpKind.served_by` says."""
+    """Hold how many reads, writes and descriptors a delivered frame needs; fields as in `TlpKind.served_by`."""
 
     read: float
     written: float
@@ -33,9 +33,9 @@ PURPOSES = ("payload", "tlp_overhead", "read_request", "descriptor", "writeback"
 
 
 def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | None:
-    """Return for `up` and `down` the bytes by purpose that a delivered frame costs; None where the window cannot tell.
+    """Return the link bytes of a delivered frame by purpose, for `up` and `down`; None if the window cannot tell.
 
-    It cannot where it holds too few frames, or none of a transaction that the run has made before.
+    It cannot with too few frames, or with no transaction of a kind that occurred earlier in the run.
     """
     uses = _uses(span)
     if uses is None:
@@ -49,18 +49,18 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
             continue
         each = float(getattr(uses, about.served_by))
         n, so_far = span.served(kind, "n"), int(span.end.served["n"][kind])
-        if config.has_virtual_switch:  # a part of the frames alone crosses the link
+        if config.has_virtual_switch:  # only some of the frames cross the link
             each, so_far = n / uses.delivered, n
         of_all = has_masked and kind in OF_INTERRUPTS
         if of_all:
-            # A driver that polls sees most frames without an interrupt: they are of all frames together.
+            # A polling driver sees most frames without an interrupt, so interrupts are divided by all frames.
             each, n, so_far = 1.0, uses.delivered, uses.delivered
         if each == 0 or so_far == 0:
             continue
         if n == 0:
             return None
         for direction, purpose in _purposes(about):
-            if of_all:  # those too that tell of sent descriptors alone, and so are of no frames
+            if of_all:  # also interrupts for sent descriptors only, which serve no received frame
                 kind_tlps, kind_bytes, _ = span.tlps(direction)
                 n_bytes, n_tlps = float(kind_bytes[kind]) / n, float(kind_tlps[kind]) / n
             else:
@@ -76,14 +76,14 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
 
 
 def _purposes(kind: TlpKind) -> Iterator[tuple[str, str]]:
-    """Give the directions in which transactions of a kind have bytes, and what for; a read is answered by the other."""
+    """Yield the directions in which transactions of a kind send bytes, and the purpose; completions go down."""
     yield kind.direction, kind.purpose
     if kind.completion != NO_KIND:
         yield DOWN, OF_KIND[kind.completion].purpose
 
 
 def _uses(span: Span) -> _Uses | None:
-    # What goes on to a bridge is delivered where it comes to.
+    # A copy sent on to a bridge is delivered elsewhere, and so is not counted here.
     delivered = span.count("copies_made") - span.count("copies_dropped") - span.count("sent_to_bridge")
     delivered += span.count("delivered_to_wire") if span.count("sent_to_bridge") else 0
     if delivered < LEAST_FRAMES or span.frames < LEAST_FRAMES:

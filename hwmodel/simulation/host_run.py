@@ -1,4 +1,4 @@
-"""How fast a simulation ran, with what, on what; and which model made it.
+"""How fast a simulation ran, on which software and machine; and the version of the model.
 
 Two results of one version of the model have the same figures for one configuration and seed.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation.measurement import Snapshot
     from hwmodel.simulation.run import Run
 
-# All that a result is made with; what calls it, or shows it, makes no figures.
+# All sources that compute figures; those that only call the simulation, or show results, are left out.
 _BLOCKS = (
     *COMPILED_BLOCKS, "simulation", "workload", "analytic", "results", "config", "wire", "rules", "units.py"
 )  # fmt: skip
@@ -43,7 +43,7 @@ def model_version() -> str:
 
 def describe_host_run(run: Run, end: Snapshot) -> HostRun:
     """Return how fast the simulation ran, with what, on what."""
-    frames, wall_s = end.counts["delivered"], run.machine.kernel_s  # without looks of a series or a trace in between
+    frames, wall_s = end.counts["delivered"], run.machine.kernel_s  # kernels only, without recording
     return HostRun(
         wall_s=wall_s,
         threads=run.machine.n_threads,
@@ -60,7 +60,7 @@ def describe_host_run(run: Run, end: Snapshot) -> HostRun:
 
 @cache
 def _versions() -> dict[str, str]:
-    """Return the versions of what decides a run's figures; where they stand is on disk."""
+    """Return the versions of all software that affects a run's figures; cached, since they are read from disk."""
     return {
         "hwmodel": __version__,
         "model": model_version(),

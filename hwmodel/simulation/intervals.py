@@ -39,17 +39,16 @@ from hwmodel.units import FS_PER_NS
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-GBPS = 8e6  # bytes in a femtosecond to Gb/s
-OVERLOADED = 1.5  # halves of the offered rate's interval by which more comes than leaves
-MPPS = 1e9  # frames in a femtosecond to 10^6 frames/s
+GBPS = 8e6  # from bytes per femtosecond to Gb/s
+OVERLOADED = 1.5  # half widths of the offered rate by which arrivals exceed departures under overload
+MPPS = 1e9  # from frames per femtosecond to 10^6 frames/s
 
 
 class Sureness(NamedTuple):
-    """Hold intervals by dotted name, and what the marks say of the figures that have a mean, by name too.
+    """Hold intervals by dotted name, and the estimates behind those of rates and means, by the same names.
 
-    `n_bursts`: how many independent bursts would make what came in the window vary as it did; infinite where all
-    frames come when others have left. `load_known`: half of the interval of the load's rate, by the headroom that it
-    leaves at the busiest resource.
+    `n_bursts`: the number of independent bursts whose count would vary as the window's arrivals did; infinite for a
+    closed loop. `load_known`: half width of the offered rate, as a share of the headroom at the busiest resource.
     """
 
     intervals: dict[str, tuple[float, float]]
@@ -67,9 +66,9 @@ def sureness_of(
 ) -> Sureness:
     """Return the intervals of a result's figures from the marks of its window.
 
-    `ports`: the numbers of the VMs' ports, by name. `burst_frames`: how many frames become visible at once; a rate is
-    known no better than that many frames in the window, a mean latency no better than that many, or the longest frame,
-    more or less at its ends.
+    `ports`: the VMs' port numbers, by name. `burst_frames`: frames that become visible at once. A rate is known no
+    better than to that many frames in the window; a mean latency no better than to that many frames, or the slowest
+    one, more or less at the window's ends.
     """
     intervals: dict[str, tuple[float, float]] = {}
     estimates: dict[str, Estimate] = {}
@@ -93,10 +92,10 @@ def sureness_of(
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:
-    """Return which figures of the answer are not known as well as `run.precision` asks; none where it asks for nothing.
+    """Return the main figures that are less precise than `run.precision` asks; none if it is not set.
 
-    Half of the interval of throughput, mean latency and 99th percentile may be that share of the figure at most. What
-    is not known, since too little was delivered, is too wide.
+    For throughput, mean latency and 99th percentile, the interval's upper half may be at most that share of the figure.
+    A figure without an interval, since too little was delivered, counts as too wide.
     """
     if config.run.precision is None:
         return ()
@@ -125,7 +124,7 @@ def _rates(
         least: float = 0.0,
         least_share: float = 0.0,
     ) -> Iterator[Wanted]:
-        if figure:  # of what was not seen once no more is known than that
+        if figure:  # no interval for what never occurred
             yield rate_wanted(name, figure, Ratio(amounts, at_fs), factor, least, least_share * figure)
 
     frames = burst_frames * MPPS / window_fs
@@ -154,17 +153,17 @@ def _rates(
 
 
 class _OfferedRate(NamedTuple):
-    """Hold half of the interval of the offered frames' rate, as a share of it, and what `Sureness` says of bursts."""
+    """Hold the relative half width of the offered rate's interval, and `n_bursts` as in `Sureness`."""
 
     half_share: float = 0.0
     n_bursts: float = inf
 
 
 def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
-    """Return how well the marks know at what rate frames come.
+    """Return how precisely the marks give the offered rate.
 
-    In the long run what is delivered is what was offered. A full server passes frames on more evenly than they come, so
-    that its output alone does not say how far a random load was from its mean in this window.
+    In the long run, deliveries equal what was offered. A full server passes frames on more evenly than they arrive, so
+    its output alone does not show how far a random load was from its mean in this window.
     """
     offered = marks["offered"]
     found, n_offered = ratio_estimate(at_fs, offered, at_fs), offered[-1] - offered[0]
@@ -175,7 +174,7 @@ def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
 
 
 def _is_overloaded(marks: MarkTable, offered: _OfferedRate) -> bool:
-    """Tell whether more comes than gets through, beyond chance: then how much comes says nothing of what gets out."""
+    """Tell whether arrivals exceed deliveries beyond chance; then the offered rate does not determine the delivered."""
     if not offered.half_share:
         return False
     came, left = (float(marks[name][-1] - marks[name][0]) for name in ("offered", "delivery.n"))
@@ -183,15 +182,15 @@ def _is_overloaded(marks: MarkTable, offered: _OfferedRate) -> bool:
 
 
 def gets_through(result: Result) -> bool:
-    """Tell whether all that is offered gets through, be it that something is as good as full."""
+    """Tell whether all that is offered gets through, even if some resource is nearly full."""
     return OFFERED_LOAD in (result.bottleneck.resource, *result.bottleneck.also)
 
 
 def _load_known(result: Result, offered: _OfferedRate) -> float:
-    """Return half of the interval of the load's rate by the headroom at the busiest resource, 0 where that is full.
+    """Return the offered rate's half width over the busiest resource's headroom; 0 if the load does not get through.
 
-    A queue's length goes by the reciprocal of the headroom before it. A window that was offered too little by chance
-    cannot see in its own queues how long they get.
+    A queue's length is inversely proportional to the headroom of its server. A window that by chance was offered too
+    little cannot show by its own queues how long they get.
     """
     if not gets_through(result):
         return 0.0
@@ -207,7 +206,7 @@ def _latencies(
         places = {name: place for name, place in places.items() if not place.startswith("wire.")}
     latencies = {name: attrgetter(place)(result) for name, place in places.items()}
     for name, latency in latencies.items():
-        if latency.count < 2:  # one frame says nothing of how others differ
+        if latency.count < 2:  # a single frame shows no variance
             continue
         place, longest = places[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
@@ -222,7 +221,7 @@ def _latencies(
 
 
 def _with_load(wanted: Wanted, least_ns: float, load_known: float) -> Wanted:
-    """Want the same with ends as far as the load is not known; `least_ns`: the fastest frame's, which did not queue."""
+    """Widen a requested interval for the uncertain load; `least_ns`: the fastest frame's latency, without queueing."""
 
     def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
         for found in wanted.found_from(estimates):

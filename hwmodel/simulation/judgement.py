@@ -1,8 +1,8 @@
-"""What limits a run: by the shares of its window where these are plain, else by short runs with suspects made larger.
+"""Find what limits a run: from the busy shares of its window if these are clear, else by short what-if runs.
 
-No busy share tells what a ring or a buffer costs that is never full: two that wait for each other leave both idle. So
-where not one resource alone is full, each suspect is made twice as large in a short run of its own, and the one that
-raises the throughput most is named. Where none does by itself, they are made larger together until something gives.
+A busy share does not show what a ring or buffer costs that is never full: two resources that wait for each other are
+both partly idle. So unless exactly one resource is full, each suspect is doubled in a short run of its own, and the one
+that raises the throughput most is named. If none does alone, suspects are enlarged together until throughput rises.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_t
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-RISES = 0.02  # a smaller gain is none
-UNSURE = (0.01, 0.04)  # gains that a short run may mistake for more, or less, than that
-ALIKE = 0.005  # of two gains: the fuller resource is named
-KEY_MATTERS = 0.25  # of the best key's gain
-SURER, MOST_SURER = 4, 3  # windows so many times as long, for so many of the best
+RISES = 0.02  # a smaller gain counts as none
+UNSURE = (0.01, 0.04)  # gains near RISES, which a short run may get on the wrong side: longer runs decide
+ALIKE = 0.005  # gains that differ by less are equal: then the fuller resource is named
+KEY_MATTERS = 0.25  # keys that give less than this share of the best key's gain are not named
+SURER, MOST_SURER = 4, 3  # how many times as long the deciding runs are, and for how many of the best suspects
 MOST_TOGETHER, MOST_TOLD = 4, 3
 
 Measure = Callable[["Config", int], float | None]
@@ -31,18 +31,18 @@ Measure = Callable[["Config", int], float | None]
 
 @dataclass(frozen=True)
 class Option:
-    """Hold a suspect, with all that makes it larger: one relaxation, of a core one for each part of its work."""
+    """Hold a suspect and the relaxations that enlarge it: one, or for a core one for each part of its work."""
 
     suspect: Suspect
     relaxations: tuple[Relaxation, ...]
 
 
 def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
-    """Return what sets the throughput of a run, which `seen` says of its window.
+    """Return what sets the throughput of a run; `seen`: what its window shows.
 
-    `measure` runs a configuration in short, so many times as long, and returns its throughput in Gb/s; None where it
-    cannot be run. It is not called where the load is all that there is, rings refuse frames, or one resource
-    alone is full.
+    `measure` makes a short run of a configuration, with a window a given number of times as long, and returns the
+    throughput in Gb/s, or None if it cannot be run. It is not called if the whole load gets through, if rings refuse
+    frames, or if exactly one resource is full.
     """
     guess = by_shares(seen)
     if seen.refusal is not None or seen.is_load_enough or not seen.suspects:
@@ -59,9 +59,9 @@ def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
 
 
 def told_by_shares(seen: Sighting, guess: Bottleneck) -> Sequence[Suspect]:
-    """Return what tells whether a case is plain: the suspects up to the first that is full, and to what shares name.
+    """Return the suspects that decide whether a case is clear: up to the first full one and the one that shares name.
 
-    It is empty where nothing is full: such a case is not plain.
+    Empty if nothing is full: then the case is not clear.
     """
     full = next((at for at, one in enumerate(seen.suspects) if one.use >= FULL), None)
     if full is None:
@@ -71,7 +71,7 @@ def told_by_shares(seen: Sighting, guess: Bottleneck) -> Sequence[Suspect]:
 
 
 def options_of(suspects: Sequence[Suspect], relaxations: Sequence[Relaxation]) -> list[Option]:
-    """Give each suspect that can be made larger, the fullest first; what one key makes larger stands once."""
+    """Return the suspects that can be enlarged, fullest first; suspects enlarged by the same keys appear once."""
     found: dict[tuple[str, ...], Option] = {}
     for suspect in suspects:
         larger = tuple(each for each in relaxations if each.is_of(suspect.bottleneck))
@@ -81,7 +81,7 @@ def options_of(suspects: Sequence[Suspect], relaxations: Sequence[Relaxation]) -
 
 
 def is_plain(seen: Sighting, options: Sequence[Option]) -> bool:
-    """Tell whether one resource alone is full, and nothing nearly so, which one key makes larger, or none."""
+    """Tell whether one resource is full and no other nearly so, and at most one relaxation enlarges it."""
     full = [one for one in seen.suspects if one.use >= FULL]
     if not full or seen.loses_late or seen.polices:
         return False
@@ -97,7 +97,7 @@ def _is_of(option: Option, suspect: Suspect) -> bool:
 
 
 def _with_known_keys(found: Bottleneck, options: Sequence[Option]) -> Bottleneck:
-    """Return a bottleneck with those of its keys that there is something of."""
+    """Return a bottleneck; if it is a core, with only the keys that its relaxations change."""
     own = next((option for option in options if option.suspect.resource == found.resource), None)
     if own is None or not own.suspect.is_core:
         return found
@@ -105,7 +105,7 @@ def _with_known_keys(found: Bottleneck, options: Sequence[Option]) -> Bottleneck
 
 
 class Comparison:
-    """Compare short runs with one thing and another made larger with one of the configuration as it is."""
+    """Compare short runs with resources enlarged against a short run of the unchanged configuration."""
 
     def __init__(self, config: Config, seen: Sighting, options: Sequence[Option], measure: Measure) -> None:
         self.config, self.seen, self.options = config, seen, options
@@ -133,7 +133,7 @@ class Comparison:
         return self._base[times]
 
     def gain(self, relaxations: Sequence[Relaxation], times: int = 1) -> float:
-        """Return by what share the throughput is higher with all of these; -1 where that cannot be run."""
+        """Return the relative throughput gain with all these relaxations applied; -1 if that cannot be run."""
         key = (tuple(sorted(each.text for each in relaxations)), times)
         if key not in self._gains:
             one = relaxations[0] if len(relaxations) == 1 else together(self.config, relaxations)
@@ -142,7 +142,7 @@ class Comparison:
         return self._gains[key]
 
     def alone(self) -> Bottleneck | None:
-        """Return the suspect that gives most by itself; None where none gives anything."""
+        """Return the suspect with the largest gain by itself; None if no gain reaches RISES."""
         gains = {number: self.gain(option.relaxations) for number, option in enumerate(self.options)}
         ranked = sorted(gains, key=lambda number: -gains[number])[:MOST_SURER]
         if ranked and UNSURE[0] < gains[ranked[0]] < UNSURE[1]:
@@ -158,7 +158,7 @@ class Comparison:
         others = [option.suspect.resource for option, gain in told[1:] if gain >= RISES]
         others = [name for name in others if name != best.suspect.resource]
         changes = [(self._words(option), gain) for option, gain in told[:MOST_TOLD]]
-        # A limit that is configured holds from its rate on, and is never full.
+        # A configured rate limit counts as full: its busy share never shows it.
         is_full = max(best.suspect.use, best.suspect.share) >= FULL or is_rate_limit(best.suspect.resource)
         return replace(
             best.suspect.bottleneck,
@@ -169,7 +169,7 @@ class Comparison:
         )
 
     def keys_of(self, option: Option) -> tuple[str, ...]:
-        """Return the keys that make an option larger; of a core's work those that matter, the best first."""
+        """Return the keys that enlarge an option; for a core, only those that matter, best first."""
         if not option.suspect.is_core:
             return option.suspect.keys
         if len(option.relaxations) == 1:
@@ -181,7 +181,7 @@ class Comparison:
         return tuple(key for keys in kept for key in keys)
 
     def _same_elsewhere(self, option: Option) -> tuple[str, ...]:
-        """Name the same resource at servers that are alike, where it is as busy."""
+        """Name the same resource at identical servers, where it is about as busy."""
         own = option.suspect
         server, _, name = own.resource.partition(".")
         return tuple(
@@ -196,7 +196,7 @@ class Comparison:
         )
 
     def joint(self, load: Relaxation | None) -> Bottleneck | None:
-        """Return suspects that give something only together, the load among them where it has to grow with them."""
+        """Return suspects that raise the throughput only together, including the load if it must grow with them."""
         pool = list(self.options)
         if load is not None:
             of_load = Suspect(resource=OFFERED_LOAD, share=0.0, use=0.0, why="", keys=self.seen.load.keys)
@@ -206,7 +206,7 @@ class Comparison:
         chosen: list[Option] = []
         while len(chosen) < min(MOST_TOGETHER, len(pool)):
             rest = [one for one in pool if one not in chosen]
-            # Of the first the fullest: alone none gives anything, and what gives least less is chance.
+            # Start with the fullest: no suspect has a gain alone, so ranking by these gains would rank noise.
             chosen.append(max(rest, key=lambda one: self._joint_gain([*chosen, one])) if chosen else rest[0])
             if len(chosen) > 1 and self._joint_gain(chosen) >= RISES:
                 return self._of_several(self._needed(chosen))
@@ -216,7 +216,7 @@ class Comparison:
         return self.gain([each for option in chosen for each in option.relaxations])
 
     def _needed(self, chosen: list[Option]) -> list[Option]:
-        """Leave out those without which the others give something too."""
+        """Drop suspects without which the others still give a gain that matters."""
         for one in list(chosen):
             rest = [other for other in chosen if other is not one]
             if len(rest) > 1 and self._joint_gain(rest) >= max(RISES, KEY_MATTERS * self._joint_gain(chosen)):
@@ -236,7 +236,7 @@ class Comparison:
         )
 
     def other(self) -> Bottleneck | None:
-        """Return what no share tells anything of, where that gives most: a latency, a batch, a payload's size."""
+        """Return the parameter with the largest gain that has no busy share: a latency, a batch, a payload size."""
         known = {each.text for option in self.options for each in option.relaxations}
         rest = [
             each
@@ -256,7 +256,7 @@ class Comparison:
         )
 
     def _best_half(self, relaxations: Sequence[Relaxation]) -> Relaxation | None:
-        """Return the one that is left of those halves that give most; None where all together give nothing."""
+        """Find one relaxation by bisection, keeping the half with more gain; None if all together gain nothing."""
         if not relaxations or self.gain(relaxations) < RISES:
             return None
         while len(relaxations) > 1:
@@ -265,7 +265,7 @@ class Comparison:
         return relaxations[0]
 
     def load_at_last(self, load: Relaxation | None) -> Bottleneck | None:
-        """Return the load, where more of it brings more and nothing else does."""
+        """Return the load if offering more raises the throughput and no resource is as good as full."""
         is_free = not any(one.use >= AS_FULL for one in self.seen.suspects)
         return self.seen.load if load is not None and is_free and self.gain([load]) >= RISES else None
 

@@ -1,12 +1,12 @@
 """The kernels' machine code on disk: whether it is there, and how it gets there.
 
-A cold cache is filled by other processes, as many as there are processors for: the compiler's memory is gone with
-them, and what makes it quick (`compiled.known_answers`) touches nobody else's code. What two entry points both link in
-a process compiles once, so that a second one takes it a third of the time. One command fills a folder at a time; others
-that find it cold wait for that.
+A cold cache is filled by other processes, up to one for each processor: the compiler's memory is freed when they end,
+and what speeds it up (`compiled.known_answers`) affects no other code. Code that two entry points share is compiled
+once in a process, so a second entry takes it a third of the time. Only one command fills a folder at a time; others
+that find it cold wait.
 
-What lies there is run, so each entry's files are sealed with a checksum: a file that a power loss left empty, or in
-which a bit has flipped, is compiled anew, where numba would fail for ever or the processor at the first call.
+Each entry's files are sealed with a checksum, since they are executed: a file left empty by a power loss, or with a
+flipped bit, is recompiled; otherwise numba would fail for ever, or the program crash at the first call.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import numba
 from hwmodel.compiled import CACHE_DIR, CACHE_ROOTS
 from hwmodel.errors import RunError
 
-# Entry points, dotted from the package on.
+# Entry points, as dotted names within the package.
 ENGINE = "machine.engine.run"
-COMMANDS = "machine.commanded.run_commanded"  # beside the others, where something changes in mid-run
+COMMANDS = "machine.commanded.run_commanded"  # needed in addition if something changes in mid-run
 DECISIONS = "machine.switch.decisions.decide_anew"
 RUN_ENTRIES = (ENGINE, DECISIONS, "machine.first_decisions.decide_alone")
 SYSTEM_ENTRIES = (
@@ -40,13 +40,13 @@ DMA_ENTRIES = ("machine.link_alone.run_dma",)
 PEER_ENTRIES = ("machine.peer_writes.run_writes",)
 SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch.copy_batch")
 CAPTURE_ENTRIES = ("forwarding.frame_batch.read_packets",)
-# Seconds of a processor that an entry takes to compile, where they are some (benches/startup.py measures a first run).
+# Processor seconds to compile the slower entries (benches/startup.py measures a first run).
 _TAKES_S = {
     ENGINE: 23, COMMANDS: 12, SYSTEM_ENTRIES[2]: 12, SYSTEM_ENTRIES[3]: 4, DECISIONS: 5,
 }  # fmt: skip
-_ROUNDED_S = 5  # what is said of them
-_IN_PROCESS: set[tuple[str, ...]] = set()  # entries that need not be looked for on disk again
-_WHOLE: set[Path] = set()  # seals that this process has compared with their files
+_ROUNDED_S = 5  # the announced time is a multiple of this
+_IN_PROCESS: set[tuple[str, ...]] = set()  # entries known to be compiled, not to be checked again
+_WHOLE: set[Path] = set()  # seals that this process has verified
 
 
 def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
@@ -55,16 +55,16 @@ def kernels_are_cached(entries: tuple[str, ...] = RUN_ENTRIES) -> bool:
 
 
 def _is_loaded(entry: str) -> bool:
-    """Tell whether this process has an entry's code in memory, and so have the copies that it makes of itself."""
+    """Tell whether this process, and so any process forked from it, has an entry's code in memory."""
     module, _, function = entry.rpartition(".")
     loaded = sys.modules.get(f"hwmodel.{module}")
     return loaded is not None and bool(getattr(getattr(loaded, function), "signatures", ()))
 
 
 def seal(entry: str, without: str = "") -> None:
-    """Write down the checksums of an entry's files; nothing where it has none, or the disk is full.
+    """Write the checksums of an entry's files; do nothing if it has none, or if the disk is full.
 
-    `without`: what of numba's undocumented parts was left out (`compiled.left_out`), which is written down beside them.
+    `without`: which of numba's undocumented parts were left out (`compiled.left_out`), written to a file of its own.
     """
     checksums = _checksums(entry)
     if checksums:
@@ -76,12 +76,12 @@ def seal(entry: str, without: str = "") -> None:
 
 
 def compiled_without(entries: tuple[str, ...]) -> str:
-    """Return what of numba's undocumented parts these entries were compiled without, and why; "" where with all."""
+    """Return which of numba's undocumented parts these entries were compiled without, and why; "" if none."""
     return "; ".join(dict.fromkeys(text for entry in entries if (text := _text(_note_of(entry)))))
 
 
 def _is_whole(entry: str) -> bool:
-    """Tell whether an entry's files are those that were sealed; read once in a process, which takes some 2 ms."""
+    """Tell whether an entry's files match their seal; once found so, a process does not check again (some 2 ms)."""
     path = _seal_of(entry)
     if path not in _WHOLE and _text(path) and _text(path) == _checksums(entry):
         _WHOLE.add(path)
@@ -97,7 +97,7 @@ def _note_of(entry: str) -> Path:
 
 
 def _files_of(entry: str) -> str:
-    """Return the pattern of an entry's files: numba calls them by the file and the function, and a line."""
+    """Return the glob pattern of an entry's files, which numba names after module, function and line."""
     return f"{'.'.join(entry.split('.')[-2:])}-*"
 
 
@@ -109,7 +109,7 @@ def _text(path: Path) -> str:
 
 
 def _checksums(entry: str) -> str:
-    """Return a line for each file of an entry: numba keeps an index (.nbi) and the machine code (.nbc)."""
+    """Return a checksum line for each of an entry's files: numba's index (.nbi) and machine code (.nbc)."""
     try:
         files = sorted(path for path in CACHE_DIR.rglob(_files_of(entry)) if path.suffix in (".nbi", ".nbc"))
         return "".join(f"{path.name} {zlib.crc32(path.read_bytes()):08x}\n" for path in files)
@@ -118,7 +118,7 @@ def _checksums(entry: str) -> str:
 
 
 def _discard(entry: str) -> bool:
-    """Remove what there is of an entry; return whether it had been whole once."""
+    """Remove an entry's files; return whether they had been sealed."""
     was_sealed = _seal_of(entry).exists()
     for path in [_seal_of(entry), _note_of(entry), *CACHE_DIR.rglob(_files_of(entry))]:
         with suppress(OSError):
@@ -127,7 +127,7 @@ def _discard(entry: str) -> bool:
 
 
 def have_kernels(entries: tuple[str, ...] = RUN_ENTRIES) -> float:
-    """Compile what neither this process has asked for before nor the disk has; return the seconds that it took."""
+    """Compile the entries that are neither in memory nor on disk; return the seconds that it took."""
     if entries in _IN_PROCESS:
         return 0.0
     started_s = time.perf_counter()
@@ -138,7 +138,7 @@ def have_kernels(entries: tuple[str, ...] = RUN_ENTRIES) -> float:
 
 
 def announce_compilation(entries: tuple[str, ...], say: Callable[[str], object]) -> None:
-    """Say a line ahead of a compile: how long it takes, and before it where the code is kept if that is elsewhere."""
+    """Announce a compilation and how long it takes; first say where the code is kept if not in the usual folder."""
     if not _missing(entries):
         return
     if passed_over := passed_over_cache():
@@ -150,17 +150,17 @@ def announce_compilation(entries: tuple[str, ...], say: Callable[[str], object])
 
 
 def passed_over_cache() -> str | None:
-    """Return a line that says where the kernels are kept in place of the first choice, None if they are there."""
+    """Return a line naming the folder used in place of the first choice; None if the first choice is used."""
     if not CACHE_ROOTS or CACHE_DIR.parent == CACHE_ROOTS[0]:
         return None
     return f"{CACHE_ROOTS[0]}: cannot be written or is full; the compiled kernels are kept in {CACHE_DIR.parent}"
 
 
 def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:
-    """Compile what is not on disk yet; where no process can be started, the caller compiles when it first calls.
+    """Compile what is not on disk yet, in other processes; if none can be started, the first call compiles.
 
-    So it does where the disk is full, with a warning, and where a process is killed. What is damaged is compiled anew,
-    with a warning too.
+    The first call also compiles if a process is killed, or, with a warning, if the disk is full. Damaged files are
+    recompiled, with a warning too.
     """
     if not _missing(entries):
         return
@@ -206,13 +206,13 @@ def _compile(missing: list[str]) -> None:
 
 
 def _missing(entries: tuple[str, ...]) -> list[str]:
-    """Return what has to be compiled; nothing where all runs interpreted."""
+    """Return the entries to compile; none if numba is disabled."""
     return [] if numba.config.DISABLE_JIT else [name for name in entries if not (_is_loaded(name) or _is_whole(name))]
 
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Wait until no other command fills this folder; where files cannot be locked, fill it beside them."""
+    """Hold a lock while filling this folder; if files cannot be locked, go on without."""
     descriptor = None
     with suppress(OSError):
         descriptor = os.open(CACHE_DIR.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -226,7 +226,7 @@ def _one_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def _this_folder() -> Iterator[None]:
-    """Have processes keep kernels where this one does: a temporary folder may be its own."""
+    """Make child processes use this process's cache folder, which may be a temporary one of its own."""
     asked = os.environ.get("HWMODEL_CACHE_DIR")
     os.environ["HWMODEL_CACHE_DIR"] = str(CACHE_DIR.parent)
     try:
@@ -239,7 +239,7 @@ def _this_folder() -> Iterator[None]:
 
 
 def load_kernels(entries: tuple[str, ...]) -> None:
-    """Have this process load its kernels now, for the processes that will be copies of it."""
+    """Load the kernels into this process now, so that processes forked from it have them."""
     from hwmodel.simulation.compile_entry import compile_entry
 
     if kernels_are_cached(entries):

@@ -1,6 +1,6 @@
-"""Histograms and counts of a snapshot, summarised.
+"""Summarise the histograms and counts of a snapshot.
 
-From the sums that the kernel keeps of each part, by bucket of the whole latency, to means and percentiles.
+Means and percentiles of the latency's parts come from the kernel's sums of each part, by bucket of the whole latency.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from hwmodel.simulation.flow_book import Flows
 from hwmodel.simulation.measurement import Snapshot
 from hwmodel.units import FS_PER_NS
 
-GROUPS = ("broadcast", "multicast", "unknown")  # what a flow goes to that goes to no one station
+GROUPS = ("broadcast", "multicast", "unknown")  # targets of flows that are not a single station
 
 
 def named_drops(counts: Any) -> dict[str, int]:
@@ -40,7 +40,7 @@ def named_drops(counts: Any) -> dict[str, int]:
 
 
 class Samples(NamedTuple):
-    """Hold what is known of a sample of latencies: extremes and sum, and the histogram's counts from a column on."""
+    """Hold a sample of latencies: extremes, sum, and the histogram's counts from column `first` on."""
 
     min_fs: int
     max_fs: int
@@ -49,14 +49,14 @@ class Samples(NamedTuple):
     counts: npt.NDArray[np.int64]
 
     def summary(self) -> Latency:
-        """Return its figures."""
+        """Return count, extremes, mean and percentiles."""
         return summarize_latency(
             self.counts, min_fs=self.min_fs, max_fs=self.max_fs, sum_fs=self.sum_fs, first=self.first
         )
 
 
 def samples_of(rows: Iterable[npt.NDArray[np.int32]], min_fs: int, max_fs: int, sum_fs: int) -> Samples:
-    """Add up histograms. Only the columns that can be filled are read: what is read takes memory."""
+    """Add up histograms, reading only columns that can be filled: reading others would allocate their memory."""
     columns = filled_columns(min_fs, max_fs, HISTOGRAM_BUCKETS)
     counts = np.zeros(columns.stop - columns.start, np.int64)
     for row in rows:
@@ -105,9 +105,9 @@ class FlowLatencies:
         return Latency() if found is None else found.summary()
 
     def apart(self, groups: Mapping[str, Sequence[int]]) -> dict[str, Latency]:
-        """Summarise groups of flows, those of which some were delivered; extremes and mean where histograms are shared.
+        """Summarise each group of flows with any delivery; only extremes and mean if groups share a histogram.
 
-        Of very many flows those with one target have one histogram.
+        With very many flows, all flows to one target share a histogram.
         """
         chosen = {name: [number for number in numbers if self._n[number]] for name, numbers in groups.items()}
         rows = {name: {self._rows[number] for number in numbers} for name, numbers in chosen.items()}
@@ -134,9 +134,9 @@ class FlowLatencies:
 
 
 def latencies_by_direction(flows: Flows, latencies: FlowLatencies) -> dict[str, Latency]:
-    """Return the latency from post to delivery by where frames come from and go to; empty where all go one way.
+    """Return the latency from post to delivery by direction; empty if all frames go in the same direction.
 
-    Frames between VMs of different adapters, which a bridge passes on, are another direction than those inside one.
+    Directions are from and to the wire, between VMs of one adapter, and between adapters over a bridge.
     """
     adapters = [name.rpartition(".")[0] for name in flows.names]
     number_of = {name: number for number, name in enumerate(adapters)}
@@ -156,9 +156,8 @@ def latencies_by_direction(flows: Flows, latencies: FlowLatencies) -> dict[str, 
 def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
     """Return the latency from post to taken, and its parts in ns, for the mean and for each percentile.
 
-    A percentile is the mean of the frames in its bucket. Where there are many, its parts are those of a sample of them
-    (`journey_layout.SAMPLED_ALL`), stretched to that mean, so that they add up to it: by less than a bucket's width of
-    0.8 %.
+    A percentile is the mean of the frames in its bucket. Its parts come from a sample of these frames if they are many
+    (`journey_state.SAMPLED_ALL`), scaled by less than a bucket's width of 0.8 % so that they add up to the mean.
     """
     times = _times(end, "to_guest")
     if not times:

@@ -1,6 +1,6 @@
-"""Laws that hold in every run, whatever is simulated: Little's, and that of utilization.
+"""Laws that hold in every run, whatever is simulated: Little's law and the utilization law.
 
-Both are checked at the end of each run as the balance of frames is: a violation is a fault of the model.
+Both are checked at the end of each run, as is the balance of frames; a violation is a fault of the model.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ TOLERANCE = 1e-6  # sums are of 64-bit floats
 def broken_laws(
     config: Config, start: Snapshot, end: Snapshot, server: int = 0, *, link_is_constant: bool = True
 ) -> list[str]:
-    """Return a sentence for each law that a window breaks at a server, by number; an empty list where all hold.
+    """Return a sentence for each law that a window breaks at a server, given by its number; an empty list if all hold.
 
-    Where the link's rate may change in mid-run its utilization is not checked.
+    Without `link_is_constant` (the link's rate may change in mid-run) its utilization is not checked.
     """
     return [*_little(start, end), *(_utilization(config, start, end, server) if link_is_constant else ())]
 
@@ -32,9 +32,10 @@ def broken_laws(
 def _little(start: Snapshot, end: Snapshot) -> list[str]:
     """Check Little's law in its exact form, over the window.
 
-    The integral of the number of frames under way, from when each came and went, is the sum of what each was there,
-    from the parts of its latency: of those that ended in the window, with the ages of those there at its end, less
-    those at its start (J. D. C. Little, Operations Research 9(3), 1961; S. Stidham, Operations Research 22(2), 1974).
+    The integral over time of the number of frames in flight, from the moments at which they enter and leave, equals the
+    sum of their times in flight, from the parts of their latency: latencies of frames that ended in the window, plus
+    ages of those in flight at its end, minus ages of those in flight at its start (J. D. C. Little, Operations Research
+    9(3), 1961; S. Stidham, Operations Research 22(2), 1974).
     """
     before, after = start.population, end.population
     number_fs = (
@@ -48,7 +49,7 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
     latency_fs = fsum(end.part_sums.values())
     there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
     scale = max(number_fs, there_fs, 1.0)
-    # The sums of moments are larger than their differences: a float of 53 bits leaves as much of each.
+    # Sums of absolute times are much larger than their differences, which lose this much to the 53 bits of a float.
     lost_digits = 1e-15 * max(after.left_fs, after.entered_fs, float(after.n) * after.now_fs)
     if abs(number_fs - there_fs) <= TOLERANCE * scale + 16 * lost_digits:
         return []
@@ -67,7 +68,7 @@ def _utilization(config: Config, start: Snapshot, end: Snapshot, server: int) ->
         n_pairs = last.dllp_pairs - first.dllp_pairs
         n_bytes = int((last.n_bytes - first.n_bytes).sum()) + 2 * DLLP_BYTES * n_pairs
         carried_fs = n_bytes * a_byte_fs.numerator // a_byte_fs.denominator
-        # What is on the link at an end of the window counts whole, as its bytes do.
+        # A TLP that is on the link at an end of the window counts whole, as its bytes do.
         busy_fs = last.busy_fs + last.ahead_fs - first.busy_fs - first.ahead_fs
         if abs(busy_fs - carried_fs) > n_tlps + n_pairs + 2:  # each is rounded down to a femtosecond
             found.append(f"utilization law: pcie.{name} was busy {busy_fs} fs, its bytes take {carried_fs} fs")

@@ -1,4 +1,4 @@
-"""What a run tells of functions that go and come: when their first frame came, what was lost with them."""
+"""What a run reports of functions that go off and come up: when their first frame came, and frames lost."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from hwmodel.functions.life import Life
     from hwmodel.simulation.machine import Machine
 
-# With which frames are lost of a function that goes, or for it: what it had, and what the adapter had of it.
+# Reasons for which frames drop when a function goes off: frames in its rings and in the adapter, and frames for it.
 LOST = (DropReason.FUNCTION_RESET.value, DropReason.PORT_DISABLED.value)
 Ints = npt.NDArray[np.int64]
 
 
 class LifeRecorder:
-    """Note how functions stand just before each instant at which one of them goes or comes, and at the end."""
+    """Record each function's state just before every instant at which one goes off or comes up, and at the end."""
 
     def __init__(self, machine: Machine, times_fs: Sequence[int]) -> None:
         self._machine = machine
         self._functions = functions_of(machine.servers)
         self._looks: list[tuple[int, Ints]] = []
         self._to_come = [at_fs - 1 for at_fs in times_fs if at_fs > 0]
-        if len(self._to_come) < len(times_fs):  # before the first instant there is nothing to see
+        if len(self._to_come) < len(times_fs):  # for changes at time 0 there is no earlier instant to run to
             self._looks.append((-1, self._look()))
 
     def next_fs(self) -> int:
@@ -39,7 +39,7 @@ class LifeRecorder:
         return self._to_come[0] if self._to_come else NEVER
 
     def look(self, now_fs: int) -> None:
-        """Note how functions stand, if it is time to."""
+        """Record the functions' states, if a look is due."""
         while self._to_come and self._to_come[0] <= now_fs:
             self._looks.append((self._to_come.pop(0), self._look()))
 
@@ -53,7 +53,7 @@ class LifeRecorder:
         )
 
     def _of(self, life: Life, later: Sequence[Life], looks: Sequence[tuple[int, Ints]], end_fs: int) -> LifeResult:
-        """Return a life, as it stands when the function goes again, or at the end."""
+        """Return the result of a life, up to when the function goes off again or the run ends."""
         goes_fs = min((one.off_fs for one in later if one.off_fs is not None), default=end_fs + 1)
         row = list(self._functions).index(life.vm)
         before, after = (_at(looks, at_fs - 1)[row] for at_fs in (life.at_fs, goes_fs))
@@ -74,7 +74,7 @@ class LifeRecorder:
         )
 
     def _look(self) -> Ints:
-        """Return of each function when its first frame was in, and how many frames were lost with it."""
+        """Return for each function (a row) when its first frame was in the Tx buffer, and how many frames it lost."""
         found = []
         for server, function in self._functions.values():
             nic = self._machine.servers[server].nic

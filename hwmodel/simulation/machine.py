@@ -1,4 +1,4 @@
-"""What a run runs: one adapter alone, or servers and the bridges between them."""
+"""The simulated machine: a single adapter, or servers with the bridges between them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Server(ServerConfig):
 
 
 def entries_of(config: Config) -> tuple[str, ...]:
-    """Return the entry points that a run of a configuration needs, as far as its scenario tells before it is played."""
+    """Return the entry points that a run of a configuration needs, as far as the scenario's known times show."""
     reading = CAPTURE_ENTRIES if config.workload.pcap is not None and looks_into_packets(config) else ()
     commands = (COMMANDS,) if any(event.time_fs != 0 for event in config.scenario) else ()
     return *(SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES), *commands, *reading
@@ -85,8 +85,8 @@ def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
 class Machine:
     """Hold the state of all that a run simulates; `system` is None for one adapter alone.
 
-    `changes`: what becomes of it in mid-run; `off`: functions that its switches do without from the start.
-    `settled_fs`: all that happens up to then has happened, everywhere. `kernel_s`: the time that kernels have taken.
+    `changes`: changes in mid-run; `off`: functions that are off from the start, as its switches see it. `settled_fs`:
+    all components have finished all events up to this time. `kernel_s`: wall-clock time spent in kernels.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Machine:
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], self.copy_kinds.first_copies)
 
     def _schedule(self, config: Config, workload: Workload, seed: int, changes: Sequence[Change]) -> list[Ends]:
-        """Turn changes into commands; return the flows that they may bring about, for each ledger."""
+        """Turn changes into commands; return, for each ledger, the flows that any of the configurations can have."""
         if not changes:
             return []
         self.count_rings()
@@ -148,18 +148,18 @@ class Machine:
         )
 
     def count_rings(self) -> None:
-        """Let what goes through each ring be counted, from the start, and a function's first frame be noted."""
+        """Enable the counters of each ring, from the start, and the time of each function's first frame."""
         for nic in self.state:
             nic.params.counts_rings = 1
 
     def rest(self) -> None:
-        """Let the threads beside this one end; who goes on later has new ones."""
+        """End the worker threads; a later call starts new ones."""
         if self.system is not None:
             self.system.threads.rest()
 
     @cached_property
     def entries(self) -> tuple[str, ...]:
-        """Return the entry points that it runs by."""
+        """Return the kernel entry points that this machine calls."""
         entries = RUN_ENTRIES if self.system is None else SYSTEM_ENTRIES
         return (*entries, COMMANDS) if have_commands(self.state) else entries
 
@@ -170,7 +170,7 @@ class Machine:
 
     @cached_property
     def is_alone(self) -> bool:
-        """Tell whether there is one server, whose every event a run may end behind."""
+        """Tell whether there is a single server, so that a run can stop after any event."""
         return len(self.servers) == 1
 
     @property
@@ -184,7 +184,7 @@ class Machine:
             server.nic.clock.now_fs = now_fs
 
     def view(self) -> Any:
-        """Return what is measured, all together, in the form of one server; a `Whole` is to be refreshed."""
+        """Return all measurements in the form of one server's record; a `Whole` must be refreshed before use."""
         if self.system is None:
             return self.state[0]
         nics = [server.nic for server in self.servers]
@@ -209,9 +209,9 @@ class Machine:
         return status
 
     def first_true(self) -> tuple[int, int]:
-        """Return which watch came true first, and behind which instant, once a run has stopped for one.
+        """Return which watch came true first, and at which instant, after a run has stopped for a watch.
 
-        Other servers go on up to there; nothing may be asked of the machine any more.
+        Runs the other servers up to that instant; the machine must not be used afterwards.
         """
         watched = [server.nic.watches for server in self.servers if int(server.nic.watches.n)]
         while True:
@@ -220,7 +220,7 @@ class Machine:
                 return number, at_fs
 
     def stop_at(self, delivered: int) -> None:
-        """Let a run end behind the delivery that makes so many frames; one with several servers ends at times alone."""
+        """Stop the next run at a number of delivered frames; ignored with several servers, which stop at times only."""
         self._first_ledger.delivered_target = delivered if self.is_alone else NEVER
 
     @cached_property
@@ -236,7 +236,7 @@ class Machine:
         return self.servers[0].nic.ledger
 
     def look(self, view: Any) -> None:
-        """Let a view show what is measured now."""
+        """Refresh a view."""
         if isinstance(view, Whole):
             view.refresh()
 
@@ -267,7 +267,7 @@ class Machine:
     def take_log(self) -> Deliveries:
         """Return the deliveries that were logged, in time order, and empty the logs.
 
-        Those later than `settled_fs` are held back: others may have to stand before them.
+        Deliveries later than `settled_fs` are held back: earlier ones may still come.
         """
         return self.copy_kinds.deliveries_of(self._log.take(self.settled_fs))
 
@@ -277,7 +277,7 @@ class Machine:
         return CopyKinds(self.books())
 
     def books(self) -> list[FlowBook]:
-        """Return the books of the copies that the ledgers count."""
+        """Return a book for each ledger, with the kinds of copies that it counts."""
         own = [server.book for server in self.servers]
         return own if self.system is None else [*own, self.book]
 
@@ -292,7 +292,7 @@ class Machine:
     def result_of(
         self, config: Config, workload: Workload, span: Span, ends: Sequence[SystemSnapshot]
     ) -> tuple[Result, Sighting]:
-        """Put the result of a window together, and what it says of its limit; `ends`: of servers and bridge."""
+        """Make the result of a window, and the evidence for its bottleneck; `ends`: snapshots of servers and bridge."""
         if self.system is None:
             result, seen = make_result(config, workload, self.book, span)
             return replace(result, buses=bus_results(self.buses, ("",), (span,))), seen
@@ -311,7 +311,7 @@ class Machine:
         switches, names = self.system.pcie_switches, [server.name for server in self.servers]
         of_trees = tree_results(switches, names, (ends[0].trees, ends[1].trees), span)
         of_buses = bus_results(self.buses, names, spans)
-        suspects = (  # of those that are as full the first is named: the one that a frame meets first
+        suspects = (  # in the order in which a frame meets them: of equally full ones the first is named
             *seen.suspects,
             *tree_suspects(switches, of_trees),
             *bus_suspects(self.buses, of_buses),

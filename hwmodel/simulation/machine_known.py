@@ -1,10 +1,10 @@
-"""What is known of a run beside what its window shows: how exact its clocks are, how frames come, which bursts.
+"""What is known of a run apart from its window: the accuracy of its clocks, the kind of arrivals, and senders' bursts.
 
-Senders wait where a burst, or several at once, fill a Tx ring. Where that is rare a window may hold no such burst, or a
-small one, and its own ups and downs say nothing of the others, which the intervals of senders' waits must cover too.
-How much one adds at most is known all the same: what is left of a burst when the ring is full is as long as a whole one
-on average (its length is geometric), and each frame of it waits for as much longer than the one before as the ring
-takes to let a frame out.
+Senders wait if one or more bursts fill a Tx ring. If that is rare, a window may hold no such burst, or only a small
+one; then its own variation says nothing of larger ones, which the intervals of senders' waits must cover too. What such
+a burst adds can still be estimated: the rest of a burst when the ring fills is as long on average as a whole burst (its
+length is geometric), and each of its frames waits longer than the one before by the time in which the ring lets one
+frame out.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 
 class MachineKnown(NamedTuple):
-    """Say what is known of a run beside its marks.
+    """Hold what is known of a run apart from its marks.
 
-    `clock_share`: by which share two of its clocks may differ. `is_open`: frames come at times of their own, so
-    that a rate is known no better than how many came; in a closed loop they come when others have left, and the bursts
-    in which slots come free say nothing of the rate. `is_periodic`: they come at even steps, whose phases beside one
-    another move by the clocks' differences alone.
-    `sends`: somebody does, and no capture says when. `bursts`: those of senders that wait.
+    `clock_share`: the largest relative difference of two of its clocks. `is_open`: frames arrive independently of
+    departures (open loop), so a rate is known no better than the number of arrivals; in a closed loop frames arrive
+    when others have left, and the bursts in which slots come free say nothing of the rate. `is_periodic`: arrivals are
+    evenly spaced, and their relative phases drift only by clock differences. `sends`: some source sends, not from a
+    capture. `bursts`: those of on-off senders that wait for slots.
     """
 
     clock_share: float = 0.0
@@ -45,12 +45,12 @@ class MachineKnown(NamedTuple):
 
     @property
     def is_random(self) -> bool:
-        """Tell whether how much comes in a window is chance."""
+        """Tell whether the number of arrivals in a window is random."""
         return self.is_open and not self.is_periodic
 
     @classmethod
     def of(cls, config: Config, workload: Workload) -> MachineKnown:
-        """Return what a configuration and its workload say; `run.clocks` is how far each of two clocks may be off."""
+        """Return what follows from a configuration and its workload; each of two clocks may be off by `run.clocks`."""
         kinds = {source.kind for source in workload.sources}
         sends = bool(kinds) and not len(workload.records)
         is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
@@ -58,21 +58,21 @@ class MachineKnown(NamedTuple):
         return cls(2 * tolerance_ppb(config) / 1e9, bool(kinds - {CLOSED}), is_periodic, sends, bursts)
 
 
-MAY_MISS = -log(0.025)  # of so many that a window has on average, one in 40 has none
-# The fullest that a ring gets goes by the logarithm of how many bursts come. One that so many would not fill, never
-# fills: far more than come in any run, since how full it got in one window is a rough measure.
+MAY_MISS = -log(0.025)  # if a window holds this many bursts on average, one window in 40 holds none
+# The highest fill of a ring grows with the logarithm of the number of bursts. A ring that even this many would not fill
+# is taken never to fill; the number is far above any run's, since one window's highest fill is a rough measure.
 MOST_BURSTS = 1e9
 
 
 class Bursts(NamedTuple):
-    """Hold how many frames senders' bursts have on average, and for how many the smallest ring has room."""
+    """Hold the mean length of senders' bursts, and the room of the smallest Tx ring, both in frames."""
 
     n_frames: float
     room: int
 
     @classmethod
     def of(cls, config: Config, workload: Workload) -> Bursts | None:
-        """Return the longest bursts of senders that wait; None where there are none."""
+        """Return the longest mean burst among on-off senders that wait for slots; None if there are none."""
         found = [source for source in workload.sources if source.kind == ON_OFF and not is_uplink(source.port)]
         if not found or config.workload.on_full != "wait":
             return None
@@ -81,7 +81,7 @@ class Bursts(NamedTuple):
 
 
 def with_missed_bursts(wanted: Wanted, bursts: Bursts | None, result: Result) -> Wanted:
-    """Want the same figure of the sender's wait, with an upper end as high as bursts that the window misses make it."""
+    """Raise the upper end of a sender-wait interval to what bursts that the window may have missed would give."""
     if bursts is None:
         return wanted
     share = bursts.n_frames / max(1, result.sender_wait_ns.count)
@@ -89,13 +89,15 @@ def with_missed_bursts(wanted: Wanted, bursts: Bursts | None, result: Result) ->
     highest = max(1, *(adapter.queues["tx_ring"].max for adapter in adapters))
     if highest < bursts.room * -log(share) / log(MOST_BURSTS):
         return wanted
-    # The last frame of a ring waits for all others; behind a full one a burst makes frames wait for so long on average.
+    # Longest latency / highest fill is the time per frame that leaves the ring; frames behind a full ring wait for
+    # `n_frames` of these on average.
     one_wait_ns = bursts.n_frames * (result.latency_ns.max or 0.0) / highest
 
     def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
         for found in wanted.found_from(estimates):
             per_mille, _ = PERCENTILES.get(found.name.rpartition(".")[2], (0, 0))
-            # Waits behind geometric bursts are exponential: so long a one is exceeded as often as the percentile says.
+            # Waits behind geometric bursts are exponential: this multiple of the mean wait is exceeded by the share of
+            # frames that the percentile leaves above it.
             times = max(0.0, log(MAY_MISS * share * 1000 / (1000 - per_mille))) if per_mille else MAY_MISS * share
             high = max(found.ends[1], found.figure + times * one_wait_ns)
             yield found._replace(ends=(found.ends[0], high))

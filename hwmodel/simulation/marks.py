@@ -1,4 +1,4 @@
-"""Marks on the way through the window: what has been counted since its start, for intervals and for steadiness."""
+"""Marks: copies of the counters at points of the window, from which intervals and steadiness are computed."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from hwmodel.simulation.whole import Whole, counts_in
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook
 
-MOST_MARKS = 160  # of more, every second is left out
+MOST_MARKS = 160  # beyond this, every second mark is dropped
 COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
 Floats = npt.NDArray[np.float64]
 
 
 class FlowMark(NamedTuple):
-    """Hold what flows have counted by a mark: bytes and frames by their target's port number, and their latency."""
+    """Hold the flows' counters at a mark: bytes and frames by the target's port number, and the latency of all."""
 
     received_bytes: Floats
     received_frames: Floats
@@ -43,7 +43,7 @@ class FlowMark(NamedTuple):
 
 
 class _Mark(NamedTuple):
-    """Hold a mark as it was copied; `words`: those of the counts, `rows`: of each latency's histogram."""
+    """Hold a mark as copied; `words`: the counters as int64 words, `rows`: each latency's histogram."""
 
     now_fs: int
     up_ahead_fs: int
@@ -56,9 +56,9 @@ class _Mark(NamedTuple):
 
 
 class Marks:
-    """Collect the marks of one run, as many as are useful however long it lasts.
+    """Collect the marks of a run, at most MOST_MARKS however long it lasts.
 
-    A mark copies counts as they are. What they say is worked out for all of them at once, at the end.
+    A mark only copies counters; figures are computed for all marks at once, at the end.
     """
 
     def __init__(self, nic: Any, book: FlowBook, outside_bytes: Callable[[], int] = lambda: 0) -> None:
@@ -75,7 +75,7 @@ class Marks:
         return len(self._marks)
 
     def add(self) -> None:
-        """Mark this moment, unless so many are there that only every second or fourth is kept."""
+        """Mark this moment, unless the marks have been thinned out and this one is to be skipped."""
         if self.n_asked % self.stride == 0:
             self._mark()
         self.n_asked += 1
@@ -111,7 +111,7 @@ class Marks:
         return mark_of_one(self._ledger, self._book, len(self._sent_bytes))
 
     def table(self) -> MarkTable:
-        """Return what all marks say."""
+        """Return the figures of all marks."""
         marks = self._marks
         moments = ([getattr(one, name) for one in marks] for name in ("now_fs", "up_ahead_fs", "down_ahead_fs"))
         now_fs, up_ahead_fs, down_ahead_fs = (np.array(each, np.int64) for each in moments)
@@ -143,9 +143,9 @@ def mark_of_one(ledger: Any, book: FlowBook, n_functions: int) -> FlowMark:
 
 
 def mark_of_several(flows: Sequence[tuple[Ints, Any]], targets: Ints, n_targets: int) -> FlowMark:
-    """Return what flows of several ledgers have counted together: there may be hundreds of thousands.
+    """Return the counters of the flows of several ledgers, added up; in a kernel, since there may be very many.
 
-    `flows`: of each ledger the numbers of its flows among all, and their records; `targets`: port numbers, by flow.
+    `flows`: for each ledger, the numbers of its flows among all, and their records; `targets`: port number by flow.
     """
     marked, (n_bytes, n_frames) = np.zeros(1, MARKED), np.zeros((2, n_targets))
     n, sums_fs = np.zeros(len(targets), np.int64), np.zeros(len(targets))
@@ -153,12 +153,12 @@ def mark_of_several(flows: Sequence[tuple[Ints, Any]], targets: Ints, n_targets:
     for numbers, own in flows:
         mark_flows(own, numbers, targets[numbers], marked, n_bytes, n_frames, n, sums_fs)
     n_all, lowest_fs, highest_fs = marked[0].item()
-    sum_fs = float(sums_fs[n > 0].sum())  # floats are added in the order of the flows
+    sum_fs = float(sums_fs[n > 0].sum())  # summed in the order of the flows, so that rounding is always the same
     return FlowMark(n_bytes, n_frames, Moments(n_all, lowest_fs, highest_fs, sum_fs))
 
 
 def _row(histograms: Sequence[Histogram], columns: slice) -> Row:
-    """Copy some columns of a histogram, of several added up."""
+    """Copy some columns of a histogram, or of the sum of several."""
     counts = histograms[0][columns].copy()
     for more in histograms[1:]:
         counts += more[columns]
@@ -167,9 +167,9 @@ def _row(histograms: Sequence[Histogram], columns: slice) -> Row:
 
 @dataclass(frozen=True)
 class MarkTable:
-    """Hold what the marks say: sums since the start of the run, levels as they are.
+    """Hold the figures of the marks, which are sums since the start of the run.
 
-    `figures`: by name an array with an entry a mark, or with a row a mark where a figure is of each function or port:
+    `figures`: arrays by name, with an entry for each mark, or a row for each mark if a figure is by function or port:
     "now_fs", the names of COUNTED, "mac.tx_bytes", "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs",
     "sent_bytes" by function, "received_bytes" and "received_frames" by port number, and of each latency
     "delivery.n" and "delivery.sum_fs", of each buffer "tx_ring.area". `histograms`: a row of counts for each mark,

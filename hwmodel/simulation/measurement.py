@@ -1,6 +1,6 @@
-"""What the state says at one moment: counters copied out, so that a window is the difference of two of them.
+"""Snapshots: the counters copied at one moment, so that a window is the difference of two snapshots.
 
-The frames and copies in the system at one moment, and how long they have been there: the ends of Little's law.
+A snapshot also counts the frames and copies in flight and sums their ages, as Little's law needs them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 Ints = npt.NDArray[np.int64]
-# Of what a core does: the reasons that are counted beside all its work, in the order in which a piece has them.
+# Reasons for a core's work that are counted separately besides the total, in the order within a piece of work.
 CORE_WORK = ("interrupt", "copying", "passing", "doorbell", "beside")
 
 
@@ -39,7 +39,7 @@ CORE_WORK = ("interrupt", "copying", "passing", "doorbell", "beside")
 class LinkSnapshot:
     """Hold one link direction's sums: femtoseconds busy, TLPs and their bytes by kind, pairs of DLLPs.
 
-    `ahead_fs`: what is left of the TLP on the link, with the DLLPs before it; not in `busy_fs`.
+    `ahead_fs`: remaining time of the TLP on the link, with the DLLPs before it; not contained in `busy_fs`.
     """
 
     busy_fs: int
@@ -53,17 +53,17 @@ class LinkSnapshot:
 class Snapshot:
     """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
 
-    `areas` are integrals of occupancies over time; `highest` the largest occupancies, by gauge; `tx_ring_highest` and
-    `rx_ring_highest` those of a single ring. `rings_used`: Tx and Rx rings that had any frames. `backlog`:
-    frames that were due at a function's sources and wait for a slot of its rings, by their mean gap. `latencies`, the
-    histograms and the parts' sums are those since the window began, and the last two not copied: they may take most of
-    a run's memory. `served`: what whole transactions took on the link, by kind.
+    `areas`: integrals of occupancies over time; `highest`: the largest occupancies, by gauge; `tx_ring_highest`,
+    `rx_ring_highest`: those of a single ring. `rings_used`: numbers of Tx and Rx rings that had any frames. `backlog`:
+    frames due at a function's sources that wait for a slot of its rings, estimated from the mean gap. `latencies`,
+    histograms and the sums of parts are those since the window began; histograms and the sums by bucket are views, not
+    copies, since they may take most of a run's memory. `served`: link use of whole transactions, by kind.
     """
 
     now_fs: int
     n_events: int
     counts: dict[str, int]
-    mac: npt.NDArray[Any]  # what each port has counted
+    mac: npt.NDArray[Any]  # counters of each port
     busy_fs: dict[str, int]
     drops: Ints
     mirrored_drops: Ints
@@ -79,11 +79,11 @@ class Snapshot:
     fewest_free_tags: int
     core_busy_fs: Ints
     core_work_fs: Ints  # by core, of the reasons in CORE_WORK
-    flow_cache: tuple[int, ...]  # counts of a virtual switch's, then what its tables hold
+    flow_cache: tuple[int, ...]  # counters of the virtual switch's, then the entries held in its tables
     bond: BondSnapshot | None
-    passed: npt.NDArray[Any]  # what a virtual switch counts of its flows, those without a number first
-    flow_filters: tuple[tuple[int, int, int], ...]  # by port: configured, signatures, and flows that found no room
-    functions: npt.NDArray[Any]  # what each has counted
+    passed: npt.NDArray[Any]  # a virtual switch's counters by flow; the first row is for frames of no numbered flow
+    flow_filters: tuple[tuple[int, int, int], ...]  # by port: configured filters, signature filters, flows without room
+    functions: npt.NDArray[Any]  # counters of each function
     backlog: Ints
     flows: npt.NDArray[Any]
     received_bytes: npt.NDArray[np.float64]  # by port number; at 0, what went to no one port
@@ -102,7 +102,7 @@ class Snapshot:
 
 
 def begin_ledger(ledger: Any, n_flows: int) -> None:
-    """Forget the latencies seen so far, of all and of the first flows."""
+    """Reset a ledger's latencies, in total and of its first `n_flows` flows."""
     flows, counts = ledger["flow"][:n_flows], ledger.counts
     _forget(ledger["sampled_parts"], counts.to_guest)
     delivery = latency_of_flows(flows)
@@ -124,7 +124,7 @@ def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
 
 
 def begin_window(nic: Any, book: FlowBook) -> None:
-    """Forget the latencies and the largest depths seen so far."""
+    """Reset the latencies and the largest depths of a server."""
     begin_ledger(nic["ledger"], book.n_counted)
     _forget_latency(nic["ledger"], "mac.wait", nic.counts.wire_wait)
     for gauge in gauges_in(parts_of(nic)).values():
@@ -179,13 +179,13 @@ def latency_of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _forget(row: Any, latency: Any) -> None:
-    """Empty a histogram, where it can be filled only: all that is touched takes memory."""
+    """Clear a histogram where it can be filled; touching the rest would allocate its memory."""
     if latency["n"] > 0:
         row[filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), len(row))] = np.zeros((), row.dtype)
 
 
 def _forget_rows(histograms: Any, flows: npt.NDArray[Any]) -> None:
-    """Empty what flows have filled of their histograms; of very many flows hundreds have one row together."""
+    """Clear the flows' histograms where they can be filled; if flows are very many, hundreds share a row."""
     rows, place = np.unique(flows["histogram"], return_inverse=True)
     lowest_fs, highest_fs = np.full(len(rows), NEVER), np.zeros(len(rows), np.int64)
     np.minimum.at(lowest_fs, place, flows["latency"]["lowest_fs"])
@@ -195,7 +195,7 @@ def _forget_rows(histograms: Any, flows: npt.NDArray[Any]) -> None:
 
 
 def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snapshot:
-    """Copy the sums out of the state; without those of flows where they stand in another snapshot."""
+    """Copy the sums out of the state; `with_flows`: also those of flows, unless another snapshot has them."""
     now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
     counts, ledger, macs = found.ledger, nic["ledger"], found.mac[: int(nic.params.n_ports)]
     n_functions, n_queues = int(nic.params.n_functions), all_rings(nic)
@@ -245,7 +245,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
 
 
 def _link(link: Any, counts: Any, now_fs: int) -> LinkSnapshot:
-    """Return a link's sums; what is left of the TLP on it counts later."""
+    """Return a link's sums, without the remaining time of the TLP on it."""
     ahead_fs = link_ahead_fs(link, now_fs)
     return LinkSnapshot(
         busy_fs=int(counts.busy_fs) - ahead_fs,
@@ -257,14 +257,14 @@ def _link(link: Any, counts: Any, now_fs: int) -> LinkSnapshot:
 
 
 def link_ahead_fs(link: Any, now_fs: int) -> int:
-    """Return what is left of the TLP on a link, with the DLLPs before it."""
+    """Return the remaining time of the TLP on a link, with the DLLPs before it."""
     return max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
 
 
 def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
-    """Return how long what serves frames has worked, by resource; work still to be done, counted when it came, is not.
+    """Return the busy time of each resource so far, without work already booked but still to be done.
 
-    Of page walkers the sum of all.
+    `host.walkers` is the sum over all page walkers.
     """
     engines = nic.engines
     busy_until_fs = {
@@ -278,7 +278,7 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
     }
     for number, name in enumerate(ports_named(nic)):
         port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]
-        coming_until_fs = now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs  # counts nothing there
+        coming_until_fs = now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs  # dead: idle
         busy_until_fs |= {
             at_port(name, "wire.tx"): (sent.tx_busy_fs, sending_until_fs(nic, number, now_fs)),
             at_port(name, "wire.rx"): (sent.rx_busy_fs, coming_until_fs),
@@ -290,7 +290,7 @@ def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
 
 
 def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
-    """Return when what a port sends, a frame or a control frame, has left; now if it sends nothing."""
+    """Return when the frame or control frame that a port is sending ends; the present time if it sends none."""
     mac = nic.port[number].mac
     if mac.is_stopped & CONTROL_ON_WIRE:
         return int(nic.pauses.port[number].sent_fs)
@@ -298,7 +298,7 @@ def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
 
 
 def ports_named(nic: Any) -> tuple[str, ...]:
-    """Return the names of an adapter's ports; an empty text where there is one."""
+    """Return the names of an adapter's ports; a single empty name if it has one port."""
     n_ports = int(nic.params.n_ports)
     return ethernet_ports(n_ports) if n_ports > 1 else ("",)
 
@@ -309,21 +309,21 @@ def _flow_filters(steering: Any) -> tuple[int, int, int]:
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
-    """Copy how long each core has posted and taken frames; what is left of the work under way counts later."""
+    """Return each core's busy time by task, without the remaining part of work in progress."""
     cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
     busy_fs: Ints = cores["counts"]["busy_fs"].copy()
     is_running = cores["is_running"] != 0
     left_fs = np.where(is_running, np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]), 0)
-    others_fs = busy_fs.sum(axis=1) - np.where(is_running, cores["work_fs"], 0)  # a core that begins late waits, idle
+    others_fs = busy_fs.sum(axis=1) - np.where(is_running, cores["work_fs"], 0)  # a core before its start is idle
     ahead_fs = left_fs + np.minimum(np.maximum(cores["free_fs"] - now_fs, 0), others_fs)
     busy_fs[np.arange(len(cores)), cores["kind"]] -= ahead_fs
     return busy_fs
 
 
 def _core_work_fs(nic: Any, now_fs: int) -> Ints:
-    """Copy how long each core has worked for each reason of CORE_WORK; of what is under way the part that is done.
+    """Return each core's time for each reason of CORE_WORK; of a piece in progress, only the part already done.
 
-    Of a piece the interrupt comes first; bytes and passing are spread evenly over its frames.
+    In a piece the interrupt comes first; copying and passing are assumed to be spread evenly over its time.
     """
     cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
     found: Ints = np.stack([cores["counts"][f"{name}_fs"] for name in CORE_WORK], axis=1)
@@ -337,12 +337,12 @@ def _core_work_fs(nic: Any, now_fs: int) -> Ints:
     ahead_fs = np.maximum(cores["free_fs"] - now_fs, 0)
     doorbell_fs = np.minimum(ahead_fs, cores["doorbell_time_fs"])
     found[:, 3] -= doorbell_fs
-    found[:, 4] -= np.minimum(ahead_fs - doorbell_fs, found[:, 4])  # what is posted as a run begins is a driver's
+    found[:, 4] -= np.minimum(ahead_fs - doorbell_fs, found[:, 4])  # at most: initial posts are driver work
     return found
 
 
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
-    """Count the frames that are due at sources with a rate and not yet offered, by function."""
+    """Estimate the frames due at rate-driven sources but not yet offered to a ring, by function."""
     sources = nic["traffic"]["source"][: int(nic.params.n_sources)]
     params = sources["params"]
     is_late = (params["function"] >= 0) & (params["mean_gap_fs"] > 0) & (sources["next_at_fs"] <= now_fs)
@@ -354,9 +354,9 @@ def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
 
 
 def _functions(nic: Any, now_fs: int, n_functions: int) -> npt.NDArray[Any]:
-    """Copy what functions have counted; a ring without descriptors that blocks the Rx buffer has done so up to now.
+    """Copy the functions' counters, adding the time up to now of a ring that still blocks the head of the Rx buffer.
 
-    Of several servers as one this says nothing: who blocks each has by itself.
+    Not meaningful for several servers seen as one, since each server has its own blocking ring.
     """
     ledger = nic["ledger"]
     found: npt.NDArray[Any] = ledger["function"][:n_functions].copy()
@@ -365,7 +365,7 @@ def _functions(nic: Any, now_fs: int, n_functions: int) -> npt.NDArray[Any]:
         return found
     of_ring = nic["rx_queue"]["params"]["function"]
     blocking = int(of_ring[int(nic.rx_blocked_by)])
-    if blocking < n_functions:  # else it is the uplink of a virtual switch, which is no station
+    if blocking < n_functions:  # else it is a ring of a virtual switch's uplink, which is no station
         found["blocking_fs"][blocking] += now_fs - since_fs
     if now_fs - since_fs >= LONG_BLOCK_FS:
         for fifo in (nic.rx_fifo, nic.loopback):
@@ -382,7 +382,7 @@ def _stalled_fs(stall: Any, now_fs: int) -> int:
 
 
 def _held_now_fs(nic: Any, now_fs: int) -> int:
-    """Add up for how long the tags that are held now have been."""
+    """Return the time for which the tags in use have been held so far, added up."""
     is_held = np.ones(int(nic.pcie[0].tags.params.n_tags), bool)
     is_held[nic["pcie"][0]["tags"]["free"][: int(nic.pcie[0].tags.n_free)]] = False
     taken_fs = nic["pcie"][0]["tags"]["slot"]["taken_fs"][: len(is_held)][is_held]
@@ -391,10 +391,10 @@ def _held_now_fs(nic: Any, now_fs: int) -> int:
 
 @dataclass(frozen=True)
 class Population:
-    """Hold how many frames and copies are under way and the sum of their ages, with sums over all that came and went.
+    """Hold the number of frames and copies in flight, the sum of their ages, and sums over all since the run began.
 
-    Times in fs. `entered_fs`, `left_fs`: sums of the moments at which they came and went; `early_fs`: by how much they
-    were offered before they came, `taken_early_fs`: taken before they went; `lost_fs`: ages of those that were dropped.
+    Times in fs. `entered_fs`, `left_fs`: sums of the times at which frames entered and left. `early_fs`: total time by
+    which they were offered before they entered; `taken_early_fs`: taken before they left; `lost_fs`: ages of drops.
     """
 
     now_fs: int
@@ -408,9 +408,9 @@ class Population:
 
 
 def take_population(nic: Any, now_fs: int) -> Population:
-    """Count what lies in Tx rings and what is on its way behind them."""
+    """Count the frames in Tx rings and the frames and copies in flight after them."""
     offered = [_in_rings(nic), _on_their_way(nic)]
-    # As floats: a million frames that have waited for ten seconds are more than 63 bits of femtoseconds.
+    # As floats: the ages of a million frames that have waited for ten seconds overflow 63 bits of femtoseconds.
     ages_fs = fsum(float((now_fs - times).sum(dtype=np.float64)) for times in offered)
     pool = nic.ledger.journeys
     return Population(
@@ -426,9 +426,10 @@ def take_population(nic: Any, now_fs: int) -> Population:
 
 
 def _in_rings(nic: Any) -> Any:
-    """Return when the frames between a slot of a Tx ring and the scheduler's pick were offered.
+    """Return when the frames were offered that hold a Tx ring slot and that the scheduler has not picked.
 
-    Where frames are cut of sends, those too that are picked and of which the first that is read with them tells.
+    If the adapter cuts sends into frames, also those already picked together with the first frame of a payload read,
+    whose journey alone is open (`n_more`).
     """
     queues = nic["tx_queue"][: int(nic.params.n_queues)]
     counts = queues["reserved"] - queues["picked"]
@@ -436,7 +437,7 @@ def _in_rings(nic: Any) -> Any:
     places = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
     slots = (queues["picked"][own] + places) & queues["mask"][own]
     posts, at = nic["guests"]["post"], queues["first"][own] + slots
-    if nic.guests.params.mss_bytes == 0 or nic.params.has_virtual_switch:  # of a segment as yet uncut
+    if nic.guests.params.mss_bytes == 0 or nic.params.has_virtual_switch:  # or of uncut segments
         return posts["offered_fs"][at]
     left = posts["n_frames"][at] - np.where(places == 0, queues["cut_frames"][own], 0)
     of_sends = np.repeat(posts["offered_fs"][at], left)
@@ -447,7 +448,7 @@ def _in_rings(nic: Any) -> Any:
 
 
 def open_journeys(nic: Any) -> npt.NDArray[np.bool_]:
-    """Return which places in use, from the first on, have a journey that has begun and not ended."""
+    """Return a flag for each place of the journey pool used so far: whether its journey is open."""
     pool = nic["ledger"]["journeys"]
     is_open = np.ones(int(pool["n_used"]) + 1, bool)
     is_open[0] = False

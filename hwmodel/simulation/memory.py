@@ -1,7 +1,6 @@
 """The state of the host's memory, its IOMMU and the adapter's DMA engines at time 0.
 
-Of memory: latencies, the last-level cache, the order of writes. Of the IOMMU: its translation cache, and in which pages
-rings and buffers lie.
+Memory: latencies, last-level cache, write ordering. IOMMU: translation cache, and the pages of rings and buffers.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ ORDERINGS = {"strict": STRICT_ORDER, "relaxed": RELAXED_ORDER, "id_based": ID_OR
 
 
 def fill_memory(link: Any, host: Any, n_queues: int, config: Config) -> None:
-    """Set latencies, cache and ordering; behind `fill_translation`, which says whether there is an IOMMU."""
+    """Set latencies, cache and ordering; call it after `fill_translation`, which sets whether there is an IOMMU."""
     settings = config.host
     host.params.read_latency_fs = settings.read_latency_fs + settings.remote_latency_fs
     host.params.write_latency_fs = settings.write_latency_fs
@@ -44,7 +43,7 @@ def fill_memory(link: Any, host: Any, n_queues: int, config: Config) -> None:
 
 
 def set_cache_hits(host: Any, config: Config, *, read_bytes: int, written_bytes: int) -> None:
-    """Set how often reads and writes of buffers of so many bytes in all find them in the last-level cache."""
+    """Set the hit rates of reads and writes in the last-level cache, from the total bytes of the buffers."""
     cache = config.host.cache
     if cache is None:
         return
@@ -82,18 +81,18 @@ def _fill_engine(engine: Any, settings: DmaEngine) -> None:
         engine.params.num, engine.params.den = fs_per_byte(settings.rate_bps)
 
 
-INVALIDATIONS = ("none", "strict", "deferred")  # in the order of host_state.KEPT and those behind it
+INVALIDATIONS = ("none", "strict", "deferred")  # in the order of host_state: KEPT, STRICT_UNMAP, DEFERRED_UNMAP
 
 
 def fill_translation(link: Any, host: Any, params: Any, config: Config) -> None:
-    """Set the caches of a configuration that has an IOMMU; InputError for a miss longer than a run has room for.
+    """Set up the translation caches if there is an IOMMU; InputError if a miss would hold back too many writes.
 
-    `params`: the adapter's.
+    `params`: the adapter's parameters.
     """
     settings = config.host.iotlb
     if settings is None:
         return
-    # What waits to pass into memory, a write-back or an interrupt, is no shorter than an interrupt.
+    # The shortest posted TLP that can wait for a translation is an interrupt, with 4 bytes of data.
     least_fs = int(link.params.duration_fs[int(link.params.request_bytes) + 4])
     most_fs = (LANE_CAP - 1) * least_fs - 1
     if settings.miss_fs > most_fs:
@@ -118,21 +117,22 @@ def fill_translation(link: Any, host: Any, params: Any, config: Config) -> None:
 
 
 def longest_frame_bytes(config: Config) -> int:
-    """Return the most bytes that a Tx buffer has to hold: a frame's, its FCS standing for a C-TAG, or a send's."""
+    """Return the bytes of the largest Tx buffer: the longest frame, the FCS making room for a C-TAG, or a send."""
     frame_bytes = config.switch.longest_frame_bytes
     return max(frame_bytes, config.workload.send_bytes) if config.workload.segment_bytes else frame_bytes
 
 
 def tx_stride_bytes(config: Config, n_bytes: int) -> int:
-    """Return how far apart buffers of `n_bytes` begin: a power of two that holds them from `buffer_offset` on."""
+    """Return the stride of buffers of `n_bytes`: a power of two that covers `buffer_offset` and the data."""
     needed = max(config.host.buffer_bytes, config.host.buffer_offset_bytes + n_bytes)
     return 1 << (needed - 1).bit_length()
 
 
 def place_pages(host: Any, params: Any, tx_stride: int, rx_stride: int, nic: Nic) -> None:
-    """Give numbers to the pages of all rings and of their buffers, which begin `tx_stride`, `rx_stride` bytes apart.
+    """Assign numbers to the pages of all rings and their buffers; buffer strides are `tx_stride` and `rx_stride` bytes.
 
-    Each begins a line of the page table: functions are in domains of their own, so no line has pages of two.
+    The pages of each ring start a new cache line of page-table entries: functions have IOMMU domains of their own, so
+    no line covers pages of two functions.
     """
     cache = host.translation.params
     cache.tx_stride_bytes, cache.rx_stride_bytes = tx_stride, rx_stride
@@ -145,7 +145,7 @@ def place_pages(host: Any, params: Any, tx_stride: int, rx_stride: int, nic: Nic
         ("tx_entries", params.tx_ring, nic.completion_entry_bytes),
         ("rx_entries", params.rx_ring, nic.completion_entry_bytes),
     ):
-        if item_bytes is None:  # descriptors are written back where they lie
+        if item_bytes is None:  # descriptors are written back in place, in the ring
             cache[name] = cache[name.replace("entries", "ring")]
             continue
         region = cache[name]

@@ -64,17 +64,17 @@ SCHEDULERS = {
     "deficit": SCHEDULE_DEFICIT,
     "strict": SCHEDULE_STRICT,
 }
-SHARED = ("fetch_batch", "rx_fetch_batch", "rx_prefetch", "descriptor_cache")  # what a shared cache gives less of
-POSTED_AS = ("known", "cached")  # Rx descriptors, to an adapter and to the host's virtual switch
+SHARED = ("fetch_batch", "rx_fetch_batch", "rx_prefetch", "descriptor_cache")  # less with a shared cache
+POSTED_AS = ("known", "cached")  # count of posted Rx descriptors: for an adapter, for the host's virtual switch
 TX_HELD = (TX_WRITEBACK, TX_WRITEBACK_TIMER)
 RX_HELD = (RX_WRITEBACK, RX_WRITEBACK_TIMER)
-# Of a VM's driver, what a run has as the configuration says it.
+# Parameters of a VM's driver that are copied from the configuration unchanged.
 OF_DRIVERS = (
     "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "tx_doorbell_batch", "refill_batch", "rx_interrupt_batch",
     "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
-# From here on large pages gain what they take to be filled; short runs that say what limits are seldom so long.
+# Runs longer than this save more by large pages than these take to clear; short what-if runs are seldom so long.
 LONG_FS, LONG_FRAMES = 20_000_000 * FS_PER_NS, 20_000
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
@@ -85,25 +85,25 @@ def function_of(port_number: int) -> int:
 
 
 def ring_slots(ring: int) -> int:
-    """Return the slots that a ring takes in the state: the next power of two."""
+    """Return the slots reserved for a ring in the state: its length rounded up to a power of two."""
     return 1 << (int(ring) - 1).bit_length()
 
 
 def build_state(config: Config, seed: int) -> State:
-    """Return the state of an idle machine with the configuration's limits; the workload is not in it yet."""
+    """Return the state of an idle machine, as configured but without the workload."""
     state = fresh_state(in_large_pages=is_long(config))
     fill_state(state[0], config, seed)
     return state
 
 
 def is_long(config: Config) -> bool:
-    """Tell whether a run gains by large pages of memory what it takes to fill them with zeros, some ten ms."""
+    """Tell whether a run is long enough for large memory pages to save more than clearing them takes, some ten ms."""
     run = config.run
     return run.duration_fs > LONG_FS and (run.frames is None or run.frames > LONG_FRAMES)
 
 
 def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
-    """Make a fresh state that of an idle machine with the configuration's limits; `server`: its number among all."""
+    """Fill a zeroed state with that of an idle machine, as configured; `server`: its number among all servers."""
     _be_idle(nic)
     _fill_adapter(nic, config)
     for number, (link, host) in enumerate(zip(nic.pcie, nic.host, strict=True)):
@@ -137,10 +137,10 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
 
 
 def _guarantee_window_fs(config: Config) -> int:
-    """Return in what time each function sends two of the longest frames by the wire.
+    """Return the time for which an unused minimum rate is kept: two longest frames of every function on the wire.
 
-    A function that has always a frame is never passed over for longer: at most one frame of each other comes before it,
-    and one that was picked before it was owed anything.
+    A backlogged function never waits longer for its turn: at most one frame of each other function goes first, besides
+    one that was picked before the function was owed anything.
     """
     if config.virtual_switch is not None:
         return _passing_window_fs(config, config.virtual_switch)
@@ -150,9 +150,9 @@ def _guarantee_window_fs(config: Config) -> int:
 
 
 def _passing_window_fs(config: Config, own: VirtualSwitch) -> int:
-    """Return in what time a core of the virtual switch gives each ring two turns, or the wire has what they send.
+    """Return the time in which a virtual switch's core gives each ring two turns, or in which the wire sends these.
 
-    No ring is passed over for longer that may go.
+    The longer of the two. No ring with frames that may go waits longer for its turn.
     """
     longest = config.switch.longest_frame_bytes
     weights = (port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports)
@@ -172,13 +172,13 @@ def _passing_window_fs(config: Config, own: VirtualSwitch) -> int:
 
 
 def _be_idle(nic: Nic) -> None:
-    """Say that nothing is under way and nothing is to come, where zero does not say it."""
+    """Set fields whose idle value is not zero: nothing in flight, no event pending."""
     nic.clock.next_at[:] = NEVER
     nic.clock.rare_at = NEVER
     for number, link in enumerate(nic.pcie):
         link.params.number = link.params.host = number
         link.down.boundary_fs = NEVER
-        link.up.sends_second = 1  # so that P is the first to go in round robin
+        link.up.sends_second = 1  # so that round robin begins with the posted queue (P)
     nic.scheduler.chosen = -1
     nic.done_queue = -1
     nic.rx_head_waits_fs = -1
@@ -212,7 +212,7 @@ def _fill_link(link: Any, config: Config) -> None:
     for record, (headers, units) in zip(link.credits, limits, strict=True):
         record.params.headers_limit, record.params.data_limit = headers, units
     params.has_credits = any(headers or units for headers, units in limits)
-    # With credits or a flight time, the receipt of each completion has effects of its own.
+    # A read's completions are one event unless each one's receipt matters: with credits, or a flight time.
     params.runs_on = not params.has_credits and params.propagation_fs == 0
     params.credit_return_fs = credits.return_fs
     if settings.bus is not None:
@@ -222,14 +222,14 @@ def _fill_link(link: Any, config: Config) -> None:
 
 
 def set_byte_time(params: Any, a_byte_fs: Fraction) -> None:
-    """Set what TLPs of each length, and pairs of DLLPs, take on a link, rounded down."""
+    """Set the link time of TLPs of each length, and of a pair of DLLPs, rounded down to whole fs."""
     lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
     params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
     params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
 
 
 def _set_propagation(params: Any, propagation_fs: int) -> None:
-    """Set the time of flight; InputError if more TLPs may be on their way than a run has room for."""
+    """Set the propagation delay; InputError if more TLPs could be in flight than a run has room for."""
     least_fs = int(params.duration_fs[min(params.request_bytes, params.completion_bytes)])  # of the shortest TLP
     most_fs = (LANE_CAP - 1) * least_fs - 1
     if propagation_fs > most_fs:
@@ -300,17 +300,17 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
 
 
 def splits_headers(config: Config) -> bool:
-    """Tell whether headers are written by themselves: they fit into their buffers."""
+    """Tell whether header split takes effect: it is on, and headers fit into the header buffers."""
     return (config.nic.header_split_bytes or 0) >= (config.workload.header_bytes or 1)
 
 
 def ports_of(nic: Nic) -> list[Any]:
-    """Return the Ethernet ports of an adapter that it has, in their order."""
+    """Return the Ethernet ports that an adapter has, in order."""
     return [nic.port[number] for number in range(int(nic.params.n_ports))]
 
 
 def _fill_bus(params: Any, config: Config) -> None:
-    """Set a switch core's bus, which a run without its timing does not have."""
+    """Set up the switch core's bus; do nothing unless `switch.timing` models it."""
     switch = config.switch
     if switch.timing == "none":
         return
@@ -362,7 +362,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
 
 
 def _fill_driver(record: Any, driver: VmDriver) -> None:
-    """Set what a VM's driver takes, how it batches, and which interrupts it gets."""
+    """Set the times, batches and interrupts of a VM's driver."""
     for name in OF_DRIVERS:
         record[name] = getattr(driver, name)
     record.frame_time_fs, record.byte_time_fs = driver.frame_cost_fs, driver.byte_cost_fs
@@ -378,14 +378,14 @@ def _fill_driver(record: Any, driver: VmDriver) -> None:
 
 
 def _rings_of_adapter(config: Config) -> int:
-    """Return how many rings each way lie in memory that the adapter reads and writes."""
+    """Return the number of rings, in each direction, that the adapter accesses by DMA."""
     if config.virtual_switch is not None:
         return config.virtual_switch.n_uplink_rings * config.n_legs
     return len(config.switch.ports) * config.nic.queues_per_vf
 
 
 def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
-    """Set what a frame takes in the host's virtual switch, on which cores, and the rings of its uplink."""
+    """Set the virtual switch's times per frame, its cores, and the rings of its uplink."""
     params = nic.virtual_switch.params
     for name in ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "batch"):
         params[name] = getattr(own, name)
@@ -397,7 +397,7 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     params.sample_one_in, params.sample_fs = own.sample_one_in or 0, own.sample_time_fs
     if own.ecn_threshold_bytes is not None:
         params.marks, params.ecn_threshold_bytes = 1, own.ecn_threshold_bytes
-        stations = config.switch.ports  # behind those outside, which have number 0
+        stations = config.switch.ports  # numbered after the stations outside, which are 0
         params.knows_ecn[: 1 + len(stations)] = [
             own.ecn_capable == "all" or name in own.ecn_capable for name in ("", *(port.name for port in stations))
         ]
@@ -415,13 +415,13 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     for leg in range(config.n_legs):
         _fill_leg(nic, config, leg)
     share = max(1, (config.nic.shared_descriptor_cache or NEVER) // (2 * int(params.n_rings)))
-    nic.params.shared_cache = 0  # all rings that share are in use from the start
+    nic.params.shared_cache = 0  # no dynamic sharing: all rings are in use from the start, each with a fixed share
     for name in SHARED:
         nic.cache[name] = min(int(nic.params[name]), share)
 
 
 def _fill_leg(nic: Nic, config: Config, leg: int) -> None:
-    """Set what the adapter knows of an uplink's leg, as a function at its port, and the driver there."""
+    """Set up a leg of the uplink as a function of the adapter, at the leg's port, and its driver."""
     number, params = int(nic.params.n_functions) + leg, nic.virtual_switch.params
     of_function = nic.function[number].params
     of_function.weight, of_function.adapter_port = 1, leg
@@ -431,13 +431,13 @@ def _fill_leg(nic: Nic, config: Config, leg: int) -> None:
     _fill_driver(driver, config.driver_of("pf"))
     of_pf = nic.guests.driver[0]
     driver.rings_inline, driver.lone_doorbell_bytes = of_pf.rings_inline, of_pf.lone_doorbell_bytes
-    # What frames take is the switch's; it sees freed Tx slots by itself, and an interrupt of the host leaves no VM.
+    # The time per frame is the virtual switch's; it polls for freed Tx slots; a host interrupt causes no VM exit.
     driver.frame_time_fs = driver.byte_time_fs = driver.pass_time_fs = driver.tx_interrupt_batch = 0
     driver.interrupt_time_fs = config.driver_of("pf").interrupt_time_fs
 
 
 def _fill_queues(nic: Nic, config: Config) -> None:
-    """Set all rings, which differ in nothing but their numbers, their cores, and what their functions' drivers do."""
+    """Set all rings, which differ only in their numbers, their cores, and what their functions' drivers do."""
     settings, switch = config.nic, nic.virtual_switch.params
     n_queues, n_functions = int(nic.params.n_queues), int(nic.params.n_functions)
     in_leg = np.arange(int(switch.n_rings)) % max(1, int(switch.n_leg_rings))
@@ -453,7 +453,7 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         queues["params"]["function"] = np.where(numbers < n_queues, numbers // settings.queues_per_vf, of_legs)
         queues["params"]["core"] = cores
         queues["first"] = numbers * FIRST_PLACES
-        # Coalesced frames take places, and mostly no descriptors.
+        # Coalesced frames take a place in the state each, but mostly no descriptor of their own.
         places = ring_slots(ring) * (PLACES_A_DESCRIPTOR if name == "rx_queue" and settings.rsc is not None else 1)
         queues["params"]["wide_first"] = NARROW_PLACES + numbers * places
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1

@@ -1,7 +1,7 @@
 """What the window shows of each resource, for the choice of the bottleneck.
 
-Most resources have a busy share. Others do not work at a rate of their own: of credits, descriptors being fetched and
-the frames on offer it says which share was used.
+Most resources have a busy share. Credits, descriptor prefetch and offered frames have no service rate of their own: for
+these it is the share that was used.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from hwmodel.config.virtual_switch import VirtualSwitch
 
 
-# What work waited for, by the names of the observation, and the stall that counts it.
+# Resources that work may wait for, by their names in the observation, and the stall counter of each.
 _WAITS = {
     "pcie.tags": "tags",
     "nic.dma.places": "read_places",
@@ -59,7 +59,7 @@ _WAITS = {
 
 
 def payload_headers(config: Config, n_tlps: Any) -> int:
-    """Return the bytes beside the data in the payload's TLPs; `n_tlps` counts TLPs by kind."""
+    """Return the overhead bytes (not data) of the payload's TLPs; `n_tlps`: TLPs by kind."""
     overhead = tlp_overhead_of(config.pcie)
     writes = int(n_tlps[PAYLOAD_WRITE]) * overhead.memory_write_bytes
     return writes + int(n_tlps[PAYLOAD_COMPLETION]) * overhead.completion_bytes
@@ -72,14 +72,14 @@ def _busiest_core(span: Span) -> int:
 
 
 def _switching_share(own: VirtualSwitch, span: Span) -> float:
-    """Return how busy the busiest core is that passes frames on in the host's virtual switch."""
+    """Return the busy share of the virtual switch's busiest core, including those for flow-cache misses."""
     busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
     misses = () if own.flow_cache is None else own.flow_cache.miss_cores
     return span.share(int(busy[[*own.cores, *misses]].max()))
 
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
-    """Give the busy share of each resource, by the names of the bottleneck."""
+    """Return the busy share of each resource, by its name as a bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
     drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
     own = config.virtual_switch
@@ -117,7 +117,7 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
 
 
 def _link_shares(config: Config, span: Span) -> dict[str, float]:
-    """Give how busy a link's directions were; of a bus, which has one for both, what this adapter's traffic makes."""
+    """Return the busy share of each link direction; of a bus, the share of both that this adapter's traffic takes."""
     shares = {"pcie.up": span.link_share(config, "up"), "pcie.down": span.link_share(config, "down")}
     bus = config.pcie.bus
     if bus is None:
@@ -127,19 +127,19 @@ def _link_shares(config: Config, span: Span) -> dict[str, float]:
 
 
 def _link_cost(per_frame: Mapping[str, Mapping[str, float]] | None, name: str) -> LinkCost | None:
-    """Return what a frame costs on a direction, DLLPs counted one by one included, constant shares left out."""
+    """Return a frame's cost on a link direction, with DLLPs per TLP, without constant shares (SKP and the like)."""
     if per_frame is None:
         return None
     return LinkCost(bytes_per_frame=fsum(per_frame[name].values()), payload_bytes_per_frame=per_frame[name]["payload"])
 
 
 def read_slowness(config: Config, span: Span) -> float:
-    """Return how long a read of the window held its tag, as a multiple of what one of mean length would when idle."""
+    """Return the mean time that reads held a tag, over that of a read of mean length on an idle machine."""
     n_tlps, n_bytes, _ = span.tlps("down")
     completions = list(COMPLETIONS)
     headers = int(n_tlps[completions].sum()) * tlp_overhead_of(config.pcie).completion_bytes
     reads = int(span.tlps("up")[0][list(READS)].sum())
-    if not reads:  # though one that was requested before it may be answered in it
+    if not reads:  # even if a read requested before the window was answered in it
         return 1.0
     mean_bytes = round((int(n_bytes[completions].sum()) - headers) / reads)
     if mean_bytes <= 0:
@@ -156,7 +156,7 @@ def observe_window(
     *,
     is_alone: bool = True,
 ) -> Observation:
-    """Collect the window's busy shares, waits and costs; of one server of several no demand is known for itself."""
+    """Collect the window's busy shares, waits and costs; without demand unless `is_alone` (a single server)."""
     n_bytes = span.count("delivered_bytes")
     core = _busiest_core(span)
     on_core = [p.name for p in config.switch.ports if core in config.cores_of_queues(function_of(p.number))]
@@ -201,9 +201,9 @@ def observe_window(
 
 
 def _stopped(config: Config, span: Span) -> dict[str, Stop]:
-    """Return what stops from outside the machine kept of each port's time; a bridge's stops have causes in here.
+    """Return the share of each port's time lost to pauses from outside the machine (not those of a modelled bridge).
 
-    Of several ports each is taken to carry the classes in the parts that all have together.
+    With several ports, each is assumed to carry the classes in the same proportions as all ports together.
     """
     use, control, pauses = flow_control_use(config, span), config.nic.flow_control, span.end.pauses
     if use is None or control is None or pauses is None or not control.received:
@@ -229,26 +229,26 @@ def _stopped(config: Config, span: Span) -> dict[str, Stop]:
 
 
 def _parts_of_classes(span: Span) -> list[float]:
-    """Return which part of the bytes sent on wires each class has."""
+    """Return each class's share of the bytes sent on wires."""
     sent = span.end.classes["wire_bytes"] - span.start.classes["wire_bytes"]
     return list((sent / max(1, int(sent.sum()))).tolist())
 
 
 def _rx_descriptor_ns(span: Span) -> float | None:
-    """Return for how long a frame keeps its Rx descriptor, by Little's law; None where none came."""
+    """Return the mean time for which a frame occupies its Rx descriptor, by Little's law; None without frames."""
     taken = span.count("vm_copies")
     return span.mean("rx_ring") * span.fs / FS_PER_NS / taken if taken else None
 
 
 def _refused(config: Config, span: Span) -> dict[str, int]:
-    """Return how many frames each VM that never posts an Rx descriptor again lost for want of one."""
+    """Return, for each VM whose driver never refills its Rx ring, the frames lost for want of a descriptor."""
     lost = span.grown("drops")[:, DropReason.NO_DESCRIPTOR]
     without = (port for port in config.switch.ports if not config.driver_of(port.name).refill)
     return {port.name: int(lost[function_of(port.number)]) for port in without}
 
 
 def _rx_blocked(config: Config, span: Span) -> tuple[str, ...]:
-    """Name the VMs whose rings kept others waiting for long: those that did for a tenth of the longest time or more."""
+    """Name the VMs whose rings blocked others for long: for at least a tenth of the longest blocking time."""
     if not (span.grown("waited_fs") > 0).any():
         return ()
     blocked_fs = span.grown("blocking_fs")
@@ -258,7 +258,7 @@ def _rx_blocked(config: Config, span: Span) -> tuple[str, ...]:
 
 
 def _is_open(config: Config) -> bool:
-    """Tell whether frames come at times of their own."""
+    """Tell whether frames arrive independently of departures (open loop)."""
     workload = config.workload
     if workload.pcap is not None:
         return workload.pcap_time == "file"
@@ -271,7 +271,7 @@ def _is_open(config: Config) -> bool:
 
 @dataclass(frozen=True)
 class _Tlps:
-    """Hold the window's TLPs of one sort: how many, the mean of their bytes on the link and of their data."""
+    """Hold the window's TLPs of one kind: number, mean bytes on the link, mean data bytes."""
 
     n: int
     link_bytes: float
@@ -283,11 +283,11 @@ class _Tlps:
 
 
 def credit_use(config: Config, span: Span) -> dict[str, float]:
-    """Return, by kind, the share of its finite credits that the window's TLPs would have held on an idle machine.
+    """Return, for each kind of credit, the share that the window's TLPs would hold on an idle machine; 0 if infinite.
 
-    A TLP holds them for its transmission, its flight, the host's draining of its data, and the return. Of data credits
-    TLPs of the longest sort have only those that whole ones can take; as others fill the rest, the share can come to a
-    little more than 1. The misses of an IOMMU's cache are not counted.
+    A TLP holds credits during its transmission, its flight, the draining of its data at the host, and the credits'
+    return. The longest TLPs can use only a whole multiple of their data credits; as shorter TLPs fill the rest, the
+    share can slightly exceed 1. IOMMU cache misses are not included.
     """
     credits, overhead = config.pcie.credits, tlp_overhead_of(config.pcie)
     posted = _tlps(span, UP, POSTED_CREDIT, overhead.memory_write_bytes)
@@ -314,7 +314,7 @@ def _tlps(span: Span, direction: str, of_class: int, header_bytes: int) -> Itera
 
 
 def _share(config: Config, tlps: list[_Tlps], headers: int, data: int, drain_fs_per_byte: float = 0.0) -> float:
-    """Return for how long each credit was held in the mean; 0 where credits are infinite."""
+    """Return the mean time in fs for which each credit was held; 0 if credits are infinite."""
     if not headers and not data:
         return 0.0
     rate, pcie = link_rate_of(config.pcie), config.pcie
@@ -330,10 +330,10 @@ def _share(config: Config, tlps: list[_Tlps], headers: int, data: int, drain_fs_
 
 
 def fetch_use(config: Config, span: Span) -> float:
-    """Return the share of its descriptors under way that the busiest function's fetches would take on an idle machine.
+    """Return the share of the prefetch limit that the busiest function's descriptor fetches need on an idle machine.
 
-    A ring has at most `rx_prefetch` under way, in whole batches. A function's frames are taken to be spread evenly over
-    its rings and to have a descriptor each. 0 without `rx_prefetch`.
+    A ring may have `rx_prefetch` descriptors in flight, rounded up to whole batches. Assumes that a function's frames
+    are spread evenly over its rings and take one descriptor each. 0 without `rx_prefetch`.
     """
     nic = config.nic
     if not nic.rx_prefetch or not span.count("vm_copies"):
@@ -348,9 +348,10 @@ def fetch_use(config: Config, span: Span) -> float:
 
 
 def demand_use(config: Config, span: Span) -> tuple[float, float]:
-    """Return what share of the demand was delivered in the window, and what share of the demand rate limits set.
+    """Return the share of the demand that was delivered, and the share of the demand that is set by rate limits.
 
-    The demand: of each sender what it offers, at most its rate limit. 0 and 0 where one may send all it can.
+    The demand is what each sender offers, capped at its rate limit. Both are 0 for a capture, or if some sender sends
+    as much as it can without a limit.
     """
     if config.workload.pcap is not None:
         return 0.0, 0.0

@@ -1,4 +1,4 @@
-"""What is offered as a run begins, and behind each change of its load; what captured frames say behind their types."""
+"""The workload at the start of a run and after each change of load, and the parsing of captured packets."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ I64 = npt.NDArray[np.int64]
 
 
 def read_packets(data: bytes, at: I64, end: I64, ethertype: I64) -> npt.NDArray[Any]:
-    """Read n frames that lie in `data`, each from `at` to `end` behind its type; return CAPTURED_PACKET of shape (n,).
+    """Parse the packets of n frames in `data`, each at bytes `at` to `end`; return CAPTURED_PACKET of shape (n,).
 
-    The kernel is compiled when it is first asked.
+    `at` is right behind the frame's EtherType, given by `ethertype`. Compiles its kernel on first use.
     """
     fill_cache(CAPTURE_ENTRIES)
     found = np.zeros(len(at), CAPTURED_PACKET)
@@ -44,11 +44,11 @@ def workload_of(config: Config, *, with_silent: bool = False, with_packets: bool
 
 
 def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload, tuple[Change, ...]]:
-    """Return the workload that a run begins with, and its changes with theirs, of as many sources in the same order.
+    """Return the workload at the start, and the changes with their workloads, all with the same sources in order.
 
-    Sources that send nothing at first stand behind the others, whose random numbers are then those of a run without
-    changes. A load that is a share counts the port rate, or the ceiling, of the first configuration. Raises InputError,
-    with the time of a change, where a load makes no traffic.
+    Sources that are silent at first come last, so that the others draw the same random numbers as in a run without
+    changes. A load given as a share refers to the port rate, or the ceiling, of the first configuration. Raises
+    InputError, with the time of the change, if a load makes no traffic.
     """
     looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
     if all(change.config.workload == config.workload for change in changes):

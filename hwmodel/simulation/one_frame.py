@@ -1,8 +1,8 @@
 """One frame alone in an idle machine, as configured: a run of it, and where its time goes.
 
-It is the frame that the closed form names (`Limits.lone_frame`): the first flow's, of the longest size. All rings have
-fetched their first Rx descriptors by then. All clocks are exact, a random read latency enters by its mean, bridges know
-where everybody is, and access lists let it pass.
+The frame is the one that the closed form names (`Limits.lone_frame`): of the first flow, with the longest size. It is
+sent after all rings have fetched their first Rx descriptors. All clocks are exact, a random read latency is replaced by
+its mean, bridges know all addresses, and access lists are empty.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEED = 1  # of a machine that draws nothing
-QUIET_FS = 10_000 * FS_PER_US  # by then all Rx descriptors have come, unless they are very many
-FETCH_FS = 10 * FS_PER_US  # for each of very many, beside the host's latency
+QUIET_FS = 10_000 * FS_PER_US  # time for the first Rx descriptors to arrive, unless they are very many
+FETCH_FS = 10 * FS_PER_US  # allowance for each fetch, besides the host's latency
 LONGEST_FS = 1_000 * FS_PER_S  # longer than any timer, and than a frame on the slowest wire
 EVENTS_PER_CALL = 2_000_000
 EVER_FS = 4_000 * FS_PER_S
@@ -49,10 +49,10 @@ EVER_FS = 4_000 * FS_PER_S
 
 @dataclass(frozen=True)
 class LoneTime:
-    """Hold where the time of a frame went that was alone, by the names of `results.PARTS`, in fs.
+    """Hold the parts of a lone frame's latency, by the names of `results.PARTS`, in fs.
 
-    From its post (its reception from the wire) until the receiver's core has taken it, or it is sent on the wire; None
-    for a part that is never over, and those behind it. No parts: something on its way drops it.
+    They reach from its post (or its reception from the wire) until the receiver's core has taken it, or it is sent on
+    the wire; None for a part that never ends, and for those after it. Empty if the frame is dropped on its way.
     """
 
     frame: LoneFrame
@@ -60,7 +60,7 @@ class LoneTime:
 
     @property
     def whole_ns(self) -> float | None:
-        """Sum the parts; None where one is never over."""
+        """Sum the parts; None if one never ends, or if the frame is dropped."""
         finished_fs = [part_fs for part_fs in self.parts_fs.values() if part_fs is not None]
         is_over = self.parts_fs and len(finished_fs) == len(self.parts_fs)
         return sum(finished_fs) / FS_PER_NS if is_over else None
@@ -77,10 +77,10 @@ class LoneTime:
 
 
 def lone_frame(config: Config | str | Path) -> LoneTime | None:
-    """Run one frame alone, as configured, of a configuration or of the one that a name stands for.
+    """Run one frame alone in a configuration, given as such or by name.
 
-    None where the workload names no flow whose frames come to somebody, and for a group frame from the wire to
-    interfaces, which only a capture has. Raises InputError as `limits` and `simulate` do.
+    Returns None if the workload names no flow whose frames reach anybody, and for a group frame from the wire to
+    interfaces, which only a capture can contain. Raises InputError as `limits` and `simulate` do.
     """
     config = as_config(config)
     frame = limits(config).lone_frame
@@ -91,10 +91,10 @@ def lone_frame(config: Config | str | Path) -> LoneTime | None:
 
 @remembered()
 def lone_parts_fs(config: Config, frame: LoneFrame, after_edge_fs: int = 0) -> dict[str, int | None]:
-    """Return where the time of a frame goes that is alone.
+    """Return the parts of a lone frame's latency.
 
-    `after_edge_fs`: how long after a clock edge that all switch cores have in common it is posted, or received from the
-    wire, or sent outside.
+    `after_edge_fs`: the time from a clock edge common to all switch cores until the frame is posted, received from the
+    wire, or sent by a station outside.
     """
     config = _without_chance(config)
     have_kernels(entries_of(config))
@@ -108,7 +108,7 @@ def lone_parts_fs(config: Config, frame: LoneFrame, after_edge_fs: int = 0) -> d
 
 
 def _without_chance(config: Config) -> Config:
-    """Return a configuration whose clocks are exact, whose bridges know everybody, and which lets all frames pass."""
+    """Return a configuration with exact clocks, bridges that know all addresses, and no access lists."""
     knows = {"announce": True, "ageing_fs": EVER_FS}
     passes = {"acl": ()}
     entries = [
@@ -164,7 +164,7 @@ def _run(config: Config, frame: LoneFrame, at_fs: int) -> tuple[int, dict[str, i
 
 
 def _workload_of(config: Config, frame: LoneFrame, at_fs: int) -> Workload:
-    """Return the workload of one frame with the header that made-up frames of its flow have."""
+    """Return a workload of one frame, with the header of its flow's generated frames."""
     book = HeaderBook(config)
     template = book.template_ids(frame.source, frame.addressed)[0]
     records = Records(
@@ -179,7 +179,7 @@ def _workload_of(config: Config, frame: LoneFrame, at_fs: int) -> Workload:
 
 
 class _Copy(NamedTuple):
-    """Hold what a copy's journey says: the port to which it goes, its stamps, what it spent behind the wire."""
+    """Hold a copy's journey: its egress port, its time stamps, and its times after the wire (bridge, Rx switch)."""
 
     port: int
     stamps_fs: list[int]
@@ -189,7 +189,7 @@ class _Copy(NamedTuple):
 def _parts_of(machine: Machine, frame: LoneFrame, config: Config) -> tuple[int, dict[str, int | None]]:
     """Return when the frame was posted, and the parts of its first copy for a VM, else for the wire.
 
-    Of a segment that is cut for the wire: of its last frame.
+    If a segment is cut into frames for the wire, the last frame counts.
     """
     number = min(frame.way.to_part, len(machine.servers))
     copies = list(_copies(machine, number))
@@ -201,7 +201,7 @@ def _parts_of(machine: Machine, frame: LoneFrame, config: Config) -> tuple[int, 
     crosses = frame.way.back_bytes is not None
     parts_fs: dict[str, int | None] = dict.fromkeys(ALL_PARTS if crosses else PARTS)
     for part, (begin_fs, end_fs) in zip(PARTS, pairwise(first.stamps_fs[1:]), strict=True):
-        if end_fs < begin_fs:  # never over
+        if end_fs < begin_fs:  # never ends
             break
         parts_fs[part] = end_fs - begin_fs
         if part == "rx_room" and crosses:
@@ -210,7 +210,7 @@ def _parts_of(machine: Machine, frame: LoneFrame, config: Config) -> tuple[int, 
 
 
 def _copies(machine: Machine, number: int) -> Iterator[_Copy]:
-    """Give the copies of the frame that have come to their end at a server, or outside, and those under way there."""
+    """Yield the copies of the frame that were delivered at a server, or outside, and those in flight at the server."""
     ledger = machine.ledgers()[number]
     finished = ledger["journey_log"]["entry"][: int(ledger.journey_log.n)]
     crossed_fs = {name: round(float(ledger.counts.part_sums[name])) // max(1, len(finished)) for name in BRIDGE_PARTS}
@@ -226,7 +226,7 @@ def _copies(machine: Machine, number: int) -> Iterator[_Copy]:
 
 
 def _crossed_so_far_fs(ledger: Any, sent_fs: int) -> dict[str, int]:
-    """Return what a frame that is under way spent behind the wire; copies of it came together."""
+    """Return the times after the wire of a frame still in flight; all its copies arrived together."""
     crossed = ledger["journeys"]["crossed"][: int(ledger.journeys.n_used) + 1]
     come = crossed[crossed["came_fs"] > 0]
     if not len(come):

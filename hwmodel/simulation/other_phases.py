@@ -1,10 +1,10 @@
-"""What a run's figures owe to the phases that its machine began with: short runs beside it that begin in others.
+"""How much a run's figures depend on its initial phases, by short runs that begin with other phases.
 
-A machine that is full, or whose frames come at even steps, settles into one of several cycles, by the moments at which
-its cores, ports and timers began, and may stay in it for as long as anybody measures: then a window, however long,
-says nothing of the others. So a few short runs draw their clocks and phases anew, and by how much their figures lie
-apart beyond what their own windows explain (the variance between groups, as a one-way analysis of variance has it)
-widens the run's intervals. Where random frames come and leave, the window itself sees all phases.
+A machine that is full, or whose frames arrive at even steps, settles into one of several cycles, depending on when its
+cores, ports and timers began, and may stay in it for ever: then even a long window says nothing of the other cycles.
+So a few short runs draw new clock offsets and phases. The spread of their figures beyond what their own windows explain
+(the variance between groups of a one-way analysis of variance) widens the run's intervals. With random arrivals that
+all get through, the window itself covers all phases.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from hwmodel.results import Result
 
 REPLICAS = 6
-LEAST = 3  # fewer say nothing of how far they lie apart
-# How much of what six lie apart their own windows explain is itself hardly known: a part counts in any case.
+LEAST = 3  # with fewer runs, their spread is unknown
+# How much of the spread of six runs their windows explain is itself uncertain: at least this share always counts.
 LEAST_BETWEEN = 0.25
 TOLD = ("totals.gbps", "wire.tx_gbps")
-MATTERS, MORE = 0.05, 2.0  # a share of a figure, times half of the interval that its own window gives
+MATTERS, MORE = 0.05, 2.0  # thresholds of a warning: share of the figure, multiple of its own half width
 
 Intervals = Mapping[str, tuple[float, float]]
 
@@ -48,14 +48,14 @@ def replica_of(result: Result) -> Replica:
 
 
 def seeds_beside(seed: int) -> list[int]:
-    """Return the seeds of the short runs, none of them the next of a series of seeds."""
+    """Return the seeds of the short runs, far from `seed`, so that a series of consecutive seeds does not use them."""
     return [(seed + (number << 32)) % (MAX_SEED + 1) for number in range(1, REPLICAS + 1)]
 
 
 def widened(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> dict[str, tuple[float, float]]:
-    """Return the intervals of a run's figures with the phases' part; those of unknown spread stay as they are.
+    """Return the intervals of a run's figures widened by the phases' spread; if that is unknown, unchanged.
 
-    `alike`: figures of which the run is a draw like the short ones.
+    `alike`: figures for which the run itself counts as one more draw beside the short runs.
     """
     found = dict(own.intervals)
     for name, figure in own.figures.items():
@@ -65,7 +65,7 @@ def widened(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()
 
 
 def phase_warnings_of(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> Iterator[str]:
-    """Yield a warning where mean latencies or throughput depend on the phases more than on what the window holds."""
+    """Yield a warning if mean latencies or throughput depend more on the phases than on what the window holds."""
     named = []
     for name, figure in own.figures.items():
         reach = _reach_of(name, own, others, alike) if name in TOLD or name.endswith(".mean") else 0.0
@@ -76,7 +76,7 @@ def phase_warnings_of(own: Replica, others: Sequence[Replica], alike: Collection
 
 
 def _reach_of(name: str, own: Replica, others: Sequence[Replica], alike: Collection[str]) -> float:
-    """Return how far other phases reach from the run's figure: as short runs lie apart, or with the run among them."""
+    """Return the half width due to phases: the short runs' or, if the run is alike, that with the run if larger."""
     known = [one.figures[name] for one in others if name in one.figures]
     mean = fmean(known) if known else 0.0
     reach = spread_of(name, others) * own.figures[name] / mean if mean else 0.0
@@ -84,7 +84,7 @@ def _reach_of(name: str, own: Replica, others: Sequence[Replica], alike: Collect
 
 
 def spread_of(name: str, replicas: Sequence[Replica]) -> float:
-    """Return half of the interval that differences between runs make by themselves."""
+    """Return the half width due to differences between runs, beyond what their own intervals explain."""
     known = [one for one in replicas if name in one.figures]
     if len(known) < LEAST:
         return 0.0

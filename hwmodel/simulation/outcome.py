@@ -1,6 +1,6 @@
-"""From two snapshots to a result.
+"""Make a result from two snapshots.
 
-How evenly the senders are served: by what each gets where all want more, by what each gets of what it wants else.
+Fairness compares what backlogged senders get or, if none is backlogged, the share that each gets of its own demand.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.simulation.machine import Server
 
-# What a function counts, and its VM's result has by the same name.
+# Counters of a function that its VM's result has under the same names.
 _COUNTED = [one.name for one in fields(VmResult) if one.name in (FUNCTION_COUNTS.fields or ()) and one.name != "drops"]
 
 
 def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) -> tuple[Result, Sighting]:
-    """Put the result of a run together, without its flows and what marks and closed form say; and what limits it."""
+    """Make the result of a run, without flows, intervals and closed form, and the evidence for its bottleneck."""
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     latencies = FlowLatencies(span.end)
@@ -88,7 +88,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) 
 def make_system_result(
     config: Config, workload: Workload, book: FlowBook, span: Span, parts: Sequence[tuple[Server, Span]]
 ) -> tuple[SystemResult, Sighting]:
-    """Put the result of several servers together as that of one; `parts`: each with its own window."""
+    """Make the joint result of several servers; `parts`: each server with its own window."""
     on_shared = {at for bus in buses_of(server for server, _ in parts) if len(bus.members) > 1 for at in bus.members}
     observed = [_adapter(server, own, shares_bus=at in on_shared) for at, (server, own) in enumerate(parts)]
     adapters = tuple(adapter for adapter, _ in observed)
@@ -110,7 +110,7 @@ def make_system_result(
 def _of_all_servers(
     span: Span, n_waiting: int, adapters: Sequence[AdapterResult], observed: Sequence[Observation]
 ) -> Sighting:
-    """Return what the window says of the limit of all servers; `observed`: of each, `n_waiting`: more than before."""
+    """Return the evidence for the bottleneck of all servers; `observed`: one each, `n_waiting`: backlog growth."""
     loads = [sighting_of(seen).load for seen in observed]
     at = max(range(len(loads)), key=lambda at: loads[at].utilization)
     drops, offered = span.drops(), max(1, span.count("offered"))
@@ -140,7 +140,7 @@ def _of_all_servers(
 
 
 def with_bottleneck(result: Result, found: Bottleneck) -> Result:
-    """Return a result with what limits it; an adapter that has it says the same of itself."""
+    """Return a result with its bottleneck; an adapter that contains the bottleneck gets the same one."""
     if not isinstance(result, SystemResult):
         return replace(result, bottleneck=found)
     adapters = []
@@ -154,7 +154,7 @@ def with_bottleneck(result: Result, found: Bottleneck) -> Result:
 
 
 def _adapter(server: Server, span: Span, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
-    """Return what a window says of one of several adapters; a bus that it shares is no resource of its own."""
+    """Return the figures of one of several adapters; a bus shared with others is not among its own suspects."""
     config = server.config
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
@@ -182,7 +182,7 @@ def _of_all(
     latencies: FlowLatencies,
     waiting: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Return the fields that a run of one server and one of several have alike."""
+    """Return the result fields that runs of one server and of several have in common."""
     start, end = span.start, span.end
     to_guest, parts = latency_parts(end)
     samples = latencies.samples(range(len(book.flows)))
@@ -242,7 +242,7 @@ def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
 
 
 def flows_of(book: FlowBook, span: Span) -> tuple[FlowResult, ...]:
-    """Say what each flow of all servers did in a window; there may be hundreds of thousands."""
+    """Return the results of all servers' flows; computed by columns, since there may be hundreds of thousands."""
     latencies = FlowLatencies(span.end)
     own_rows = _flow_histograms(book, span.end)
     numbers = np.flatnonzero(span.end.flows["offered"])
@@ -268,7 +268,7 @@ def flows_of(book: FlowBook, span: Span) -> tuple[FlowResult, ...]:
 
 
 class FlowsByTarget:
-    """Give what each station got, by its name, of a window of all servers; `latencies`: of the flows at its end."""
+    """Look up what each station received in a window of all servers; `latencies`: of the flows at the window's end."""
 
     def __init__(self, book: FlowBook, span: Span, latencies: FlowLatencies) -> None:
         self.span, self._latencies = span, latencies
@@ -276,14 +276,14 @@ class FlowsByTarget:
         self._numbers = book.flows.by_receiver()
 
     def of(self, name: str) -> tuple[int, int, Latency]:
-        """Return bytes, frames and their latency."""
+        """Return the bytes and frames that a station received, and their latency."""
         numbers = self._numbers.get(name, [])
         n_bytes, n_frames = (int(each[numbers].sum()) for each in (self._bytes, self._frames))
         return n_bytes, n_frames, self._latencies.of(numbers)
 
 
 def vms_of(config: Config, received: FlowsByTarget, own: Span | None = None, prefix: str = "") -> tuple[VmResult, ...]:
-    """Say what each VM of a server sent and got; `own`: that server's window, where there are several."""
+    """Return what each VM of a server sent and received; `own`: that server's window, if there are several servers."""
     span = received.span
     own = span if own is None else own
     found = []
@@ -315,11 +315,11 @@ def fairness(
 ) -> float | None:
     """Return Jain's index over senders; None where nothing was delivered, or the window gives no rates.
 
-    `backlog_growth`: by sender, how many more frames wait for a slot of its ring at the window's end than at its begin.
-    Senders that keep their rings full are compared by their delivered rates; where there are none, all are compared by
-    the share of their own demand that was delivered: demand that differs, and is served in full, is fair. Demand is
-    what came due in the window, so that it counts too where it waits for a slot of the ring; a burst of each flow,
-    which the end of the window may cut off, does not count as refused.
+    `backlog_growth`: by sender, the growth over the window of the frames that wait for a slot of its ring. Senders that
+    keep their rings full are compared by delivered bytes. If there are none, all senders are compared by the delivered
+    share of their own demand: unequal demand that is fully served is fair. Demand is what came due in the window, even
+    if it still waits for a slot of the ring; one burst of each flow may be missing, since the window's end may cut it
+    off.
     """
     if not span.gives_rates:
         return None
@@ -343,7 +343,7 @@ def _sums(book: FlowBook, span: Span, name: str) -> dict[str, float]:
 
 
 def backlog_growth(book: FlowBook, span: Span) -> dict[str, int]:
-    """Return how many more frames wait for a slot of a ring at the window's end, by the ports of one server."""
+    """Return the growth over the window of the frames waiting for a slot of a ring, by port name of one server."""
     grown = span.end.backlog - span.start.backlog
     return {name: int(grown[number - 1]) for name, number in book.port_numbers.items() if 0 < number <= len(grown)}
 

@@ -1,4 +1,4 @@
-"""What a virtual switch counts of its flows in a window: samples and what they tell, and frames that it marked."""
+"""What a virtual switch counts by flow in a window: samples, with estimates from them, and ECN-marked frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def passed_flows(nic: Any) -> npt.NDArray[Any]:
-    """Copy what a virtual switch has counted of each flow so far, if it counts any, behind what was of none."""
+    """Copy a virtual switch's counters by flow; row 0: frames of no flow. Empty if it neither samples nor marks."""
     params = nic.virtual_switch.params
     counts = params.sample_one_in > 0 or params.marks
     n_flows = 1 + int(nic.ledger.directory.n) if counts else 0
@@ -27,7 +27,7 @@ def passed_flows(nic: Any) -> npt.NDArray[Any]:
 
 
 def _grown(span: Span, name: str) -> npt.NDArray[np.int64]:
-    """Return by how much a count of each flow has grown in the window; flows that came up in it began at 0."""
+    """Return the growth of a counter of each flow over the window; flows that first appear in it began at 0."""
     grown = span.end.passed[name].astype(np.int64)
     grown[: len(span.start.passed)] -= span.start.passed[name]
     return grown
@@ -48,10 +48,10 @@ def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | 
 
 
 def sampled_flows(config: Config, book: FlowBook, span: Span) -> SampledFlows | None:
-    """Say what the window's samples tell of each flow.
+    """Return the estimates for each flow from the window's samples; None without sampling.
 
-    Each frame is a sample with the chance 1 / n, whatever others are: then n for each is an estimate without bias, and
-    n * (n - 1) times the sum of its samples' squares is one of its variance.
+    Each frame is sampled independently with probability 1 / n. So n times the sum over the samples (of 1, or of bytes)
+    is an unbiased estimate, and n * (n - 1) times the sum of their squares is an unbiased estimate of its variance.
     """
     own = config.virtual_switch
     if own is None or own.sample_one_in is None:

@@ -1,4 +1,4 @@
-"""Shared buses: what the machine is told of them, and what a window says: how busy they were, with what, by whom."""
+"""PCI buses: their state at time 0, and their figures over a window: how busy, with what, for which masters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WRITES = [kind for kind in range(KINDS) if kind not in (*READS, *COMPLETIONS)]
 
 
 def fill_bus_end(link: Any, settings: PciBus) -> None:
-    """Let a link be an adapter's place on a bus, idle, which the bridge had last; the bus's clock is exact."""
+    """Turn a link into an adapter's slot on an idle bus, whose last master was the bridge; the bus clock is exact."""
     params = link.bus.params
     params.cycle_fs, params.word_bytes = CYCLE_FS[settings.clock_mhz], word_bytes(settings)
     params.is_split = settings.kind == "pci_x"
@@ -37,11 +37,11 @@ def fill_bus_end(link: Any, settings: PciBus) -> None:
     params.try_clocks = request_clocks(settings)
     link.bus.begins_fs, link.bus.way = NEVER, DOWN
     link.params.by_tree, link.params.propagation_fs, link.params.runs_on = ON_BUS, BY_BUS, 0
-    link.up.is_busy = link.down.is_busy = 1  # so that neither ever chooses for itself
+    link.up.is_busy = link.down.is_busy = 1  # so that neither direction ever starts a TLP by itself
 
 
 def fill_buses(system: Any, servers: Any, parts: Sequence[Server]) -> None:
-    """Set up the buses that several adapters share; one that is alone on its bus gives it out itself."""
+    """Set up the arbiters of buses shared by several adapters; a lone adapter arbitrates its bus itself."""
     buses = system.buses
     buses.n_buses, buses.next_fs, buses.ahead_fs = 0, NEVER, NEVER
     for one in buses_of(parts):
@@ -60,7 +60,7 @@ def fill_buses(system: Any, servers: Any, parts: Sequence[Server]) -> None:
 
 
 def bus_results(buses: Sequence[SharedBus], names: Sequence[str], spans: Sequence[Span]) -> tuple[BusResult, ...]:
-    """Put together what a window says of each bus; `names`, `spans`: of all adapters."""
+    """Return the figures of each bus over a window; `names`, `spans`: of all adapters."""
     return tuple(_result(bus, names, spans) for bus in buses)
 
 
@@ -79,7 +79,7 @@ def _result(bus: SharedBus, names: Sequence[str], spans: Sequence[Span]) -> BusR
     masters = {names[at] or "adapter": _own_fs(spans[at], settings) for at in bus.members}
     masters[BRIDGE] = sum(_own_fs(span, settings, of_bridge=True) for span in own)
     busy_fs = max(1, sum(masters.values()))
-    # Data come last in a transaction: they are what of it is still to come as a window ends.
+    # Data phases come last, so a transaction that a window's end cuts has its other phases counted: data are the rest.
     data = max(0, busy_fs // CYCLE_FS[settings.clock_mhz] - sum(clocks.values()))
     clocks = {"data": data, **clocks}
     return BusResult(
@@ -99,7 +99,7 @@ def _tlps(span: Span, kinds: list[int]) -> int:
 
 
 def _own_fs(span: Span, settings: Any, *, of_bridge: bool = False) -> int:
-    """Return for how long an adapter had the bus, or the bridge for it: answers to reads of PCI are the adapter's."""
+    """Return how long an adapter, or the bridge on its behalf, was master; on PCI the adapter also moves read data."""
     cycle_fs, by_kind = CYCLE_FS[settings.clock_mhz], span.tlps("down")[1]
     down_fs = span.end.down.busy_fs - span.start.down.busy_fs
     up_fs = span.end.up.busy_fs - span.start.up.busy_fs + span.retries * request_clocks(settings) * cycle_fs
@@ -111,7 +111,7 @@ def _own_fs(span: Span, settings: Any, *, of_bridge: bool = False) -> int:
 
 
 def bus_suspects(buses: Sequence[SharedBus], results: Sequence[BusResult]) -> Iterator[Suspect]:
-    """Give the buses of several adapters that may set the throughput; that of one alone is among its resources."""
+    """Yield the shared buses that may limit the throughput; a lone adapter's bus is among its own resources."""
     for bus, found in zip(buses, results, strict=True):
         share = found.utilization
         if len(bus.members) > 1 and share >= MATTERS:

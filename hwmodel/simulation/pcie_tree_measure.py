@@ -1,4 +1,4 @@
-"""What a window says of PCIe switches: how busy their links were, who had what of them, which may limit."""
+"""Figures of PCIe switches over a window: busy shares of their links, use by lower port, and possible bottlenecks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BUSY, _TLPS, _BYTES, _DLLPS = range(len(_COUNTS))
 
 @dataclass(frozen=True)
 class TreeSnapshot:
-    """Hold the sums of all switches: of each direction by switch, of the lower ports TLPs and bytes that came up."""
+    """Hold sums: of each direction of the upstream link, by switch; upstream TLPs and bytes, by lower port."""
 
     up: npt.NDArray[np.int64]
     down: npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ def take_trees(trees: Any, now_fs: int) -> TreeSnapshot:
 
 
 def sums_of(direction: Any, now_fs: int) -> tuple[int, ...]:
-    """Return the sums of a direction of a link up to now, in the order of its counts: how long it was busy first."""
+    """Return the sums of a link direction up to now, in the order of `_COUNTS`: busy fs, TLPs, bytes, DLLP pairs."""
     ahead_fs = max(0, int(direction.busy_until_fs) - now_fs)
     return int(direction.counts.busy_fs) - ahead_fs, *(int(direction.counts[name]) for name in _COUNTS[1:])
 
@@ -49,7 +49,7 @@ def sums_of(direction: Any, now_fs: int) -> tuple[int, ...]:
 def tree_results(
     switches: Sequence[PcieSwitch], names: Sequence[str], ends: tuple[TreeSnapshot, TreeSnapshot], span: Span
 ) -> tuple[PcieSwitchResult, ...]:
-    """Put together what a window says of each switch; `names`: of the adapters."""
+    """Return the figures of each switch over a window; `names`: of the adapters."""
     start, end = ends
     bounds = np.cumsum([0, *(len(one.below) for one in switches)])
     found = []

@@ -1,4 +1,4 @@
-"""The state of PCIe trees, from a configuration: switches, their lower ports, what adapters behind them have of it."""
+"""The state of PCIe trees at time 0: switches, their lower ports, and the links of the adapters behind them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server], seed: int) -> None:
-    """Set up the switches of all servers, and how far servers may run ahead of them."""
+    """Set up the PCIe switches of all servers, and the lookahead: how far servers may run ahead of them."""
     switches, trees = switches_of(config), system.trees
     trees.n_switches, trees.now_fs, trees.next_fs = len(switches), -1, NEVER
     trees.ahead_fs = trees.beyond_fs = NEVER
@@ -52,12 +52,12 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
 
 
 def quantum_bytes(config: Config, weight: int) -> int:
-    """Return what a host's balance grows by as its turn on the shared link comes: its weight, in longest TLPs."""
+    """Return a host's deficit-round-robin quantum on the shared link: its weight times the longest TLP."""
     return weight * (int(tlp_overhead_of(config.pcie).memory_write_bytes) + config.pcie.max_payload_bytes)
 
 
 def enter_weights(trees: Any, at_fs: int, before: Config, after: Config) -> None:
-    """Let hosts have other weights on the shared link from a time on, where a change gives them some."""
+    """Schedule new weights of hosts on the shared link from a time on, for hosts whose weight a change alters."""
     for number, (was, is_now) in enumerate(zip(switches_of(before), switches_of(after), strict=True)):
         if was.has_turns and was.below != is_now.below:
             at = int(trees.n_changes)
@@ -69,11 +69,11 @@ def enter_weights(trees: Any, at_fs: int, before: Config, after: Config) -> None
 
 
 def _fill_shared(trees: Any, record: Any, one: PcieSwitch, parts: Sequence[Server]) -> None:
-    """Let hosts take turns on the link that they share, and doorbells take credits on the host's own."""
+    """Set up turns on a link that hosts share; on a host's own link, the credits that doorbells take."""
     if one.has_turns:
         trees.n_sharing = one.number + 1
         trees.quantum_bytes[one.number] = quantum_bytes(parts[one.number].config, one.below[0][2])
-        trees["shared"]["turn"] = one.number  # at first the last one's
+        trees["shared"]["turn"] = one.number  # the last one, so that the first host is next
         return
     doorbells, granted = record.down.credits[0].params, one.settings.credits
     doorbells.headers_limit, doorbells.data_limit = granted.ph, granted.pd
@@ -101,7 +101,7 @@ def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Ser
 
 
 def _grant(credits: Any, granted: Any) -> None:
-    """Set what the port above a link grants for writes and reads."""
+    """Set the posted and non-posted credits that the port above a link grants."""
     for record, limits in zip(credits, ((granted.ph, granted.pd), (granted.nph, 0)), strict=True):
         record.params.headers_limit, record.params.data_limit = limits
 
@@ -140,7 +140,7 @@ def _port_to_switch(trees: Any, number: int) -> int:
 
 
 def _port_towards(trees: Any, switches: Sequence[PcieSwitch], one: PcieSwitch, server: int) -> int:
-    """Return the lower port of a switch behind which an adapter is."""
+    """Return the lower port of a switch that leads to an adapter."""
     for at in _ports_of(trees, one.number):
         params = trees.port[at].params
         if params.server == server or (params.below != NO_ONE and server in switches[int(params.below)].members):
@@ -149,7 +149,7 @@ def _port_towards(trees: Any, switches: Sequence[PcieSwitch], one: PcieSwitch, s
 
 
 def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is_at_root: bool, root: Any) -> None:
-    """Let adapters behind a switch hand their TLPs to it; behind one at a root port, know what that grants."""
+    """Connect adapters to the switch above them; below a switch at a root port, set the root port's credits as well."""
     for kind, number, _ in one.below:
         if kind == "adapter":
             link = servers[number].pcie[0]
@@ -164,10 +164,11 @@ def _fill_adapters(servers: Any, one: PcieSwitch, parts: Sequence[Server], *, is
 
 
 def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> tuple[int, int]:
-    """Return the lookahead of a switch's choices, up and down: the least time until one reaches an adapter or a host.
+    """Return a switch's lookahead, up and down: the least time until a TLP that it starts affects an adapter or a host.
 
-    Up, a TLP reaches the host when it has ended and flown, and its credits the adapter when it has ended and they have
-    returned; down, a TLP stands at the link below one flight and the latency after it began.
+    Up, the TLP reaches the host after its transmission and the propagation delay, and its credits reach the adapter
+    after its transmission and the credit return; down, the TLP is at the next link a propagation delay and the switch's
+    latency after it began.
     """
     params = record.params
     shortest_fs = min(int(params.duration_fs[_shortest_bytes(parts[at].config)]) for at in one.members)
@@ -177,7 +178,8 @@ def _ahead_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> tuple[in
 def _until_chosen_fs(record: Any, one: PcieSwitch, parts: Sequence[Server]) -> int:
     """Return the least time from an event at an adapter, or its host, until a switch can send something up for it.
 
-    A TLP that the adapter begins to send takes the latency, credits that the host gives back take their return.
+    A TLP that the adapter begins to send takes the switch's latency; credits that the host frees take the credit
+    return.
     """
     credits = parts[one.members[0]].config.pcie.credits
     is_infinite = one.above is not None or (credits.ph, credits.pd, credits.nph) == (0, 0, 0)

@@ -27,12 +27,12 @@ WAYS = ("up", "down")
 def peer_writes(
     config: Config, peers: Sequence[tuple[str, str]], sizes: Iterable[int], *, with_others: bool = False
 ) -> list[dict[str, Any]]:
-    """Let adapters write to peers without end; return a row for each transfer size and way, direct and redirected.
+    """Measure saturating writes to peers; return two rows for each transfer size, direct and redirected by ACS.
 
-    `peers`: who writes to whom, by the names of adapters (a.x). `with_others`: adapters behind the same root ports that
-    write to no peer write to the host's memory. `gbps`: what came of each writer in the window; `limit_gbps`: the
-    closed form's; `link_shares`: how busy each switch's link was. Raises InputError where there are no such
-    adapters, or not behind one root port, and for sizes out of range.
+    `peers`: (writer, target) pairs of adapter names (a.x). `with_others`: adapters behind the same root ports that
+    write to no peer write to the host's memory. `gbps`: what arrived from each writer in the window; `limit_gbps`: the
+    same by the closed form; `link_shares`: busy share of each switch's link. Raises InputError if there are no such
+    adapters, if they are not behind one root port, and for sizes out of range.
     """
     writers = Writers.of(config, peers, with_others=with_others)
     wanted = checked_sizes(sizes)
@@ -55,7 +55,7 @@ def _row(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) ->
 
 
 def idle_writers(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) -> SystemState:
-    """Return the state of a configuration whose writers are about to begin."""
+    """Return the state of a configuration just before the writers begin."""
     state = build_system(config, workload_of(config), config.run.seed, 1)
     trees = state.system[0].trees
     for name, nic in zip(state.names, state.servers, strict=True):
@@ -70,7 +70,7 @@ def idle_writers(config: Config, writers: Writers, n_bytes: int, is_redirected: 
 
 
 def _let_run(state: SystemState, trees: Any, one: PcieSwitch) -> None:
-    """Give a switch the credits that peers' writes need, and let servers run ahead of it no further than they allow."""
+    """Set a switch's credits for peer writes, and reduce the lookahead to what these allow."""
     own, record = one.settings, trees.switch[one.number]
     for kind, number, _ in one.below:
         if kind == "adapter":
@@ -90,14 +90,14 @@ def _let_run(state: SystemState, trees: Any, one: PcieSwitch) -> None:
 
 
 def run_to(state: SystemState, until_fs: int) -> int:
-    """Let all write up to a time, and return it. Raises RunError where something had no room."""
+    """Run all writers up to a time, and return it. Raises RunError if a queue in a switch overflows."""
     if run_writes(state.system, state.servers, until_fs):
         raise RunError("what waits in PCIe switches found no room")
     return until_fs
 
 
 def _counts(state: SystemState, writers: Writers, now_fs: int) -> dict[str, int]:
-    """Return the data that each writer has brought where they go, and how long each switch's link has been busy."""
+    """Return the bytes of each writer that have arrived, and the busy time of each switch's link directions."""
     found = {}
     for name in writers.names:
         nic = state.servers[state.names.index(name)]

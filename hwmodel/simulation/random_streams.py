@@ -1,6 +1,6 @@
-"""The streams of random numbers of a run: each is started by the seed and a number of its own, all of which stand here.
+"""The random-number streams of a run: each is seeded by the run's seed and a stream number from this module.
 
-So no stream changes with what another one draws.
+So the streams are independent of what others draw.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-FIRST_SOURCE = 1  # of sources in the order in which the workload lists them
-HOSTS = 1 << 20  # by their numbers in all servers; but the first has 0
+FIRST_SOURCE = 1  # first of the sources, in the order in which the workload lists them
+HOSTS = 1 << 20  # of the hosts, plus the host's number; the first host has stream 0
 FLOW_CACHE = 1 << 21  # which connection a frame of a virtual switch is of
 FLOW_SAMPLES = FLOW_CACHE + 1  # which frames a virtual switch samples
 DMA_TRANSFERS = 1 << 24  # of `hwmodel dma`

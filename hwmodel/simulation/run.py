@@ -67,13 +67,13 @@ Progress = Callable[[float, str], None]
 
 
 def silent(_share: float, _text: str) -> None:
-    """Tell nobody of the progress."""
+    """Ignore the progress (a default callback)."""
 
 
-# So many events take some tenths of a second: between two calls Python sees Ctrl-C and moves the progress bar.
+# A call of so many events takes some tenths of a second; between calls Python handles Ctrl-C and the progress bar.
 EVENTS_PER_CALL = 2_000_000
-MARKS = 80  # of a window: twice as many as the most batches of an interval
-LONGEST_BURST_FS = 1_000_000 * FS_PER_NS  # a window begins behind a delivery where one comes within 1 ms
+MARKS = 80  # of a window: an interval's twelve cosines need at least 24 slices
+LONGEST_BURST_FS = 1_000_000 * FS_PER_NS  # a window begins right after a delivery if one comes within 1 ms
 LONGEST_FOR_PRECISION = 1000  # times `run.duration`
 
 
@@ -91,17 +91,16 @@ def simulate(
     note: Callable[[str], None] | None = None,
     threads: int | None = None,
 ) -> Result:
-    """Simulate a configuration, or the one that a file's name or a shipped name stands for; return what it measured.
+    """Simulate a configuration, given as such, by file name or by the name of a shipped one; return its result.
 
-    `progress` is called with the share done and a word on what is being done. With `pcap_path` all delivered frames of
-    the run are written there, with `pcap_hops` (files by names of wires) what passes each of these wires
-    (docs/loads.md); with `trace_path` a time line for trace viewers, of the window from `trace_start_fs`
-    on, for `trace_length_fs` or as long as one file has room (docs/trace.md).
-    `with_next_steps`: let the closed form say what larger designs would give. `counters`: tell what functions and rings
-    counted, as a run with a scenario always does (docs/counters.md). `note` is called with a line on what the time
-    line has no room for. `threads`: on which servers run, None for as many as are worth while. Raises InputError
-    where a load or a rate is beyond what a run has room for, RunError where the run cannot be finished, and
-    Interrupted, with the figures so far, on Ctrl-C.
+    `progress` is called with the share done and a word on what is being done. `pcap_path`: file for all delivered
+    frames of the run. `pcap_hops`: files by wire name, for the frames that pass each of these wires (docs/loads.md).
+    `trace_path`: file for a time line for trace viewers, of the window from `trace_start_fs` on, for `trace_length_fs`
+    or until one file is full (docs/trace.md). `with_next_steps`: include the closed form's figures for larger designs.
+    `counters`: include the counters of functions and rings, as a run with a scenario always does (docs/counters.md).
+    `note` is called with a line on what the time line has no room for. `threads`: how many threads servers run on, None
+    for as many as are worth while. Raises InputError if a load or a rate is beyond what a run has room for, RunError if
+    the run cannot be finished, and Interrupted, with the figures so far, on Ctrl-C.
     """
     config = as_config(config)
     _check_asked(threads, trace_path, trace_start_fs, trace_length_fs)
@@ -141,7 +140,7 @@ def simulate(
     except KeyboardInterrupt:
         partial_result = run.partial_result()
         raise Interrupted(partial_result and told(partial_result)) from None
-    # Short runs, which say what limits where shares do not, know nothing of changes, nor of what comes at given times.
+    # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce changes or timed events.
     result = told(run.result(with_next_steps, is_judged=not (scene.changes or _has_events(config))))
     if trace_path is not None and run.tracer is not None:
         write_atomically(trace_path, run.tracer.to_json(result))
@@ -166,13 +165,13 @@ def _check_asked(threads: int | None, path: str | None, start_fs: int | None, le
 
 
 def _has_events(config: Config) -> bool:
-    """Tell whether control frames come to some adapter at given times."""
+    """Tell whether some adapter receives control frames at configured times."""
     controls = (server.config.nic.flow_control for server in servers_of(config))
     return any(control is not None and control.received for control in controls)
 
 
 def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progress:
-    """Return the progress of one of several runs, by its place; `what` is said in place of its own words."""
+    """Return the progress callback of run number `at` of several; `what` replaces the run's own words."""
     if n_runs == 1 or progress is silent:
         return progress
     return lambda share, text: progress((at + share) / n_runs, what or text)
@@ -187,10 +186,10 @@ def first_true(
     what: str,
     at: int,
 ) -> tuple[int, int] | None:
-    """Run a configuration with changes that watch it; return which watch came true first, and when, None if none did.
+    """Run with changes that set watches; return the first watch that came true and its time, None if none did.
 
-    `offered`: gives the workload, and the changes with those behind them. `told`: the progress of a run by its place,
-    here `at`, and what it is for. Raises RunError as `simulate`, and Interrupted, without figures, on Ctrl-C.
+    `offered`: returns the workload, and the changes with theirs. `told`: returns the progress callback for run number
+    `at` and its purpose `what`. Raises RunError as `simulate`, and Interrupted, without figures, on Ctrl-C.
     """
     workload, changes = offered(changes)
     run = Run(config, workload, told(at, what), threads=threads, changes=changes)
@@ -207,7 +206,7 @@ def first_true(
 
 
 class CameTrue(Exception):  # noqa: N818 - it ends a run that has done what it was for
-    """Say which watch came true, and behind which instant."""
+    """Carry the number of the watch that came true, and the instant."""
 
     def __init__(self, watch: int, at_fs: int) -> None:
         self.watch, self.at_fs = watch, at_fs
@@ -228,9 +227,9 @@ def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) 
 class Run:
     """Hold one run: its state, its names, its window.
 
-    `tracer`: records a time line, where one is wanted. `compile_s`: what it took to have the kernels, for the record.
-    `ends_with_batches`: its window does so after a warm-up of a given length too. `changes`: of the configuration,
-    in mid-run. `counts_rings`: count what goes through each ring, as a run with changes always does.
+    `tracer`: records a time line, if one is wanted. `compile_s`: time spent on compiling kernels, for the result.
+    `ends_with_batches`: align the window with deliveries even if the warm-up has a fixed length. `changes`: of the
+    configuration, in mid-run. `counts_rings`: enable the counters of each ring, as in every run with changes.
     """
 
     def __init__(
@@ -277,9 +276,9 @@ class Run:
         """Run to the end; give the deliveries as they come, if the log is enabled."""
         self.load_kernels()
         is_automatic = self.config.run.warmup == "auto"
-        if not (is_automatic and self.is_replay):  # else a capture is measured from its first frame on
+        if not (is_automatic and self.is_replay):  # else measure from the capture's first frame on
             warmup = Warmup(self.config, self.nic)
-            latest_fs = self.first_change_fs if is_automatic else NEVER  # what it waits for is of one machine
+            latest_fs = self.first_change_fs if is_automatic else NEVER  # steadiness is that of an unchanged machine
             while not warmup.is_over() and self.machine.now_fs < latest_fs:
                 until_fs, delivered = warmup.next_target()
                 yield from self.advance(min(until_fs, latest_fs), delivered, what="warm-up")
@@ -287,9 +286,9 @@ class Run:
             self.unsteady = warmup.unsteady
             if (
                 is_automatic and self.known.is_random and self.machine.now_fs < latest_fs
-            ):  # a warm-up ends at a frame, mostly of a burst
+            ):  # a warm-up ends at a delivery, so probably within a burst: move away from it
                 yield from self.advance(warmup.next_even_time(), NEVER, what="warm-up")
-        # A window between two deliveries of a flow holds whole batches; of random loads it would hold too many bursts.
+        # A window between two deliveries of a flow holds whole batches; with random loads this would bias it to bursts.
         is_aligned = is_automatic or self.ends_with_batches
         is_steady = not (self.known.is_random or self.is_replay) and self.first_change_fs == NEVER
         ends_with_batches = is_aligned and self.machine.is_alone and is_steady
@@ -306,7 +305,7 @@ class Run:
         self.finish()
 
     def measure(self, flow: Any) -> Iterator[Deliveries]:
-        """Run through the window, longer where `run.precision` asks for it; end it behind a delivery of `flow`."""
+        """Run through the window, extended as `run.precision` requires; end it after a delivery of `flow`, if given."""
         assert self.start is not None
         start, settings = self.start, self.config.run
         first_frames = start.counts["delivered"]
@@ -330,9 +329,9 @@ class Run:
                 frames = now.counts["delivered"] + max(1, n_frames // 2)
 
     def to_end(self, until_fs: int, frames: int, flow: Any) -> Generator[Deliveries, None, bool]:
-        """Run to a time or a number of delivered frames, and leave marks on the way, behind deliveries of `flow`.
+        """Run to a time or a number of delivered frames, setting marks on the way, right after deliveries of `flow`.
 
-        Returns whether anything is left to run: of a capture there is an end.
+        Returns whether the run can go on: False at the end of a capture.
         """
         assert self.start is not None
         first, first_frames = self.start, self.start.counts["delivered"]
@@ -347,7 +346,7 @@ class Run:
             if self.progress is not silent:
                 by_time = (counts.now_fs - first.now_fs) / max(1, until_fs - first.now_fs)
                 by_frames = (counts.delivered - first_frames) / max(1, frames - first_frames)
-                self.done = max(self.done, min(1.0, max(by_time, by_frames)))  # by the nearer of its two goals
+                self.done = max(self.done, min(1.0, max(by_time, by_frames)))  # by the closer goal: time or frames
             if flow is not None:
                 is_end = at_fs == until_fs or target == frames
                 yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
@@ -369,7 +368,7 @@ class Run:
         self.marks.close()
 
     def snapshot(self, keep: bool = True) -> Snapshot:
-        """Copy what is measured; `keep`: as an end of the window, what each server and the bridge say beside it."""
+        """Take a snapshot; `keep`: it is an end of the window, so also keep those of each server and of the bridge."""
         self.machine.look(self.nic)
         if self.machine.system is not None and keep:
             self.ends = [*self.ends[:1], self.machine.snapshot()]
@@ -387,7 +386,7 @@ class Run:
         flow.stop_at = 0
 
     def load_kernels(self) -> None:
-        """Load the kernels, so that the clock of the run does not count it."""
+        """Load the kernels now, so that the run's wall-clock time does not include it."""
         self.compile_s += have_kernels(self.machine.entries)
         self.compiled_without = compiled_without(self.machine.entries) or left_out()
         self.call(0, 0)
@@ -426,7 +425,7 @@ class Run:
                 self.taps.write()
             self.progress(self.done, what)
             if status == IDLE and until_fs < NEVER and not self.is_replay:
-                self.machine.now_fs = until_fs  # nothing happens any more, but time goes on
+                self.machine.now_fs = until_fs  # no events are left, but time goes on
             if status not in (EVENTS_SPENT, LOG_FULL):
                 return status
 
@@ -463,13 +462,13 @@ class Run:
         return replica_of(run.figures(Span(run.start, run.end))[0])
 
     def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
-        """Return a result whose intervals reach over short runs in other phases, and what is to be said of these."""
+        """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
         known = self.known
         if not (known.clock_share and known.sends) or (known.is_random and gets_through(result)):
             return result, []
         found = [self._replica(shorts, seed) for seed in seeds_beside(self.config.run.seed)]  # one in memory at a time
         own, others = replica_of(result), [one for one in found if one is not None]
-        # In a shorter window less grows, and buffers that fill for longer than short runs warm up are emptier.
+        # Short runs are not alike in figures that grow, nor if their shorter warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
         alike = [one for one in own.figures if shorts.warm_up_as_long and one.rpartition(".")[0] not in grown]
         return replace(result, intervals=widened(own, others, alike)), [*phase_warnings_of(own, others, alike)]
@@ -480,7 +479,7 @@ class Run:
     ) -> Result:
         """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold.
 
-        `is_judged`: short runs say what limits, where the window's shares do not, and where it gives rates.
+        `is_judged`: if the window gives rates, use short runs to find the bottleneck unless busy shares show it.
         """
         assert self.start is not None and self.end is not None
         found = limits_of(self.config)
@@ -513,7 +512,7 @@ class Run:
             host_run=describe_host_run(self, self.end),
         )
         if self.first_change_fs < self.end.now_fs:
-            # Means of a machine that changes: what batches of it vary by says nothing of how sure they are.
+            # The machine changed within the window: the variation between slices then says nothing about confidence.
             warnings = [one for one in (interrupted, too_short) if one] + list(lasting_warnings(self.config, result))
             result = with_bottleneck(result, on_average(result.bottleneck))
             result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
@@ -524,5 +523,5 @@ class Run:
 
 
 def simulate_on_one_core(config: Config) -> Result:
-    """Simulate a configuration beside other runs, of which there are as many as cores; raises as `simulate` does."""
+    """Simulate on one thread, for use where as many runs as cores go in parallel; raises as `simulate` does."""
     return simulate(config, threads=1)

@@ -1,4 +1,4 @@
-"""What a scenario makes of a run: the machine that it begins with, and what changes when."""
+"""Turn a scenario into the machine that a run begins with, and timed changes of it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scene:
-    """Hold the configuration that a machine is built from, its changes in mid-run, and what becomes of functions.
+    """Hold a machine's first configuration, its changes in mid-run, and when functions go off and come up.
 
-    `drivers`: who answered the events that ask for something; None without a scenario. `unchanged`: the places of
-    events that set what holds already. `acting`: when events happen. `work`: what drivers do beside frames.
+    `drivers`: the PF drivers that answered requests among the events; None without a scenario. `unchanged`: indices of
+    events that set values already in force. `acting`: when events take effect. `work`: the drivers' work beside frames.
     """
 
     first: Config
@@ -58,9 +58,9 @@ class Scene:
 
 
 def scene_of(config: Config) -> Scene:
-    """Return what a configuration's scenario makes of a run; keys set at time 0 are in what it begins with.
+    """Return the scene of a configuration's scenario; keys set at time 0 go into its first configuration.
 
-    Events that change nothing are none. Raises InputError for events about functions that are not as they need them.
+    Events that change nothing yield no change. Raises InputError if a function is not in the state that an event needs.
     """
     if not config.scenario:
         return Scene(config)
@@ -90,7 +90,7 @@ def scene_of(config: Config) -> Scene:
 
 
 def with_series(result: Result, config: Config, series: Series, scene: Scene) -> Result:
-    """Put the configuration with its scenario into a result, and what VMs did over time, with what each event did."""
+    """Add to a result the configuration with its scenario, the VMs' time series, and the effect of each event."""
     assert scene.acting is not None
     teller = _Teller(scene.acting, series, scene, result)
     told = replace(series, events=tuple(teller.events()))
@@ -111,7 +111,7 @@ class _Teller:
         self._changes_ns = sorted(changes_ns)
 
     def events(self) -> Iterator[EventResult]:
-        """Give the events with what each did; what those of one instant did together stands at the first."""
+        """Yield the events with their effects; the joint effect of events at one instant is told at the first."""
         told_ns = 0.0
         for place, at in enumerate(self._in_order):
             event = self._config.scenario[at]
@@ -135,7 +135,7 @@ class _Teller:
             yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
 
     def _never_done(self, at: int) -> EventResult:
-        """Say of an event that nobody ever carries it out."""
+        """Return the result of an event that is never carried out, for want of a controlling host."""
         asked_fs = self._acting.held[at].asked_fs
         nobody = self._acting.without_fs(asked_fs)
         assert nobody is not None
@@ -143,7 +143,7 @@ class _Teller:
         return EventResult(at_ns=asked_fs / FS_PER_NS, event=words, did=waits_text(nobody[0] / FS_PER_NS))
 
     def _control(self, at: int) -> str:
-        """Say what an event has waited for, or that nobody controls a multi-root switch because of it."""
+        """Say how long an event waited to be carried out, or that it leaves a multi-root switch without control."""
         event, held = self._config.scenario[at], self._acting.held.get(at)
         if held is not None and held.until_fs is not None:
             return waited_text(held.asked_fs / FS_PER_NS, held.until_fs / FS_PER_NS)
@@ -156,7 +156,7 @@ class _Teller:
         return self._config.scenario[at].at_fs / FS_PER_NS
 
     def _own(self, place: int, at: int) -> str:
-        """Say what became of the functions, or legs, that an event is about, or of what it asks a PF's driver for."""
+        """Describe the effect on the functions or bond legs that an event concerns, or the PF driver's answer to it."""
         if self._scene.drivers is not None and self._config.scenario[at].asks:
             return self._scene.drivers.answered(at, round(self._end_ns * FS_PER_NS))
         if self._bond is not None and self._config.scenario[at].is_set:
@@ -166,7 +166,7 @@ class _Teller:
         return "; ".join(filter(None, (self._control(at), told)))
 
     def _begins(self, at: int) -> str:
-        """Say whether the run begins with what an event at time 0 does; a message takes its time."""
+        """Say that the run begins with an event's effect, if so: at time 0, a message still takes its time."""
         event, drivers = self._config.scenario[at], self._scene.drivers
         is_done = (
             event.pf is not None and drivers is not None and not any(one.is_refused for one in drivers.answers(at))
@@ -174,7 +174,7 @@ class _Teller:
         return "the run begins with it" if event.is_set or is_done else ""
 
     def _rates(self, at_ns: float) -> str:
-        """Say what all events of an instant did to the rates of those VMs that none of them takes away or brings up."""
+        """Describe the joint effect of an instant's events on the rates of VMs that none of them switches off or on."""
         instant = {place for place, at in enumerate(self._in_order) if self._at_ns(at) == at_ns}
         about = {life.vm for life in self._series.lives if life.event in instant}
         others = replace(self._series, vms={name: vm for name, vm in self._series.vms.items() if name not in about})
@@ -185,7 +185,7 @@ class _Teller:
 
 
 def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
-    """Write what an event is, by its place in the scenario, and what it has waited for."""
+    """Describe an event, given by its index in the scenario, and the condition that it waited for."""
     event = config.scenario[at]
     if drivers is not None and event.asks:
         words = drivers.asked(at)
@@ -202,7 +202,7 @@ def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
 
 
 def _waited_text(event: Event, *, was_true: bool) -> str:
-    """Write what an event waited for."""
+    """Describe the condition that an event waited for."""
     assert event.when is not None
     when = event.when
     return condition_text(when.vm, when.kind, when.target, when.begins_fs / FS_PER_NS, was_true=was_true)

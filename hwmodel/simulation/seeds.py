@@ -1,4 +1,4 @@
-"""One configuration with several seeds: the first one's result, and how far the figures of all spread."""
+"""One configuration with several seeds: the first run's result, and the spread of all runs' figures."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def simulate_seeds(
 ) -> Result:
     """Simulate with `n_seeds` seeds from `run.seed` on; return the first run's result with the spread of all.
 
-    A warning says in how many of the runs it stands, or of which other seed it is. Raises as `simulate` does.
+    Each warning says how many of the runs have it, or which seed if not the first. Raises as `simulate` does.
     """
     first = config.run.seed
     results = []
@@ -68,9 +68,9 @@ def simulate_seeds(
 
 
 def _warnings(seeds: Sequence[int], results: Sequence[Result]) -> Iterator[str]:
-    """Yield each warning once, the first run's first: of several with their number, of another one with its seed.
+    """Yield each warning once, those of the first run first: with the number of runs if several, else with the seed.
 
-    Warnings that differ in their numbers alone are one, with those of the first run that has it.
+    Warnings that differ only in numbers count as one, and show the numbers of the first run that has it.
     """
     found: dict[str, dict[int, str]] = {}
     for seed, result in zip(seeds, results, strict=True):
@@ -79,7 +79,7 @@ def _warnings(seeds: Sequence[int], results: Sequence[Result]) -> Iterator[str]:
     for texts in found.values():
         first, text = next(iter(texts.items()))
         if len(texts) > 1:
-            # Whose it is, where not all have it; and where the numbers differ, whose they are.
+            # Name the seeds that have it, if not all do; if its numbers differ, name the seed of those shown.
             is_one_text = len(set(texts.values())) == 1
             which = "" if is_one_text and len(texts) == len(seeds) else f" ({', '.join(map(str, texts))})"
             which += "" if is_one_text else f", in seed {first}"

@@ -1,4 +1,4 @@
-"""What VMs do over time, interval by interval, looked at between two calls of the engine."""
+"""Time series of the VMs' figures, interval by interval, sampled between calls of the engine."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs")
-SUMS = (*OF_RATES, *STATISTICS)  # that grow, by function
-LATENCIES = slice(4, 6)  # those of them that begin anew with the window
-INTERVALS = 50  # of `run.duration`, at most; where events follow each other closely twice as many
-BETWEEN_EVENTS = 12  # intervals, if that makes no more
-MOST_INTERVALS = 2000  # of a run; of more two and two become one
+SUMS = (*OF_RATES, *STATISTICS)  # cumulative counters, by function
+LATENCIES = slice(4, 6)  # those of them that are reset when the window begins
+INTERVALS = 50  # per `run.duration`, at most; twice as many if events are close together
+BETWEEN_EVENTS = 12  # least intervals between two events, before rounding to a step, within that limit
+MOST_INTERVALS = 2000  # of a run; beyond this, pairs are merged
 STEPS = (1, 2, 5, 10)  # of a power of ten
 
 
 def interval_of(duration_fs: int, events_fs: Iterable[int] = ()) -> int:
-    """Return the length of an interval, 1, 2 or 5 times a power of ten ns: 20 to 50 are as long as a window.
+    """Return the interval length, 1, 2 or 5 times a power of ten ns, so that 20 to 50 intervals make a window.
 
-    Up to 100 where events, at `events_fs`, are so close to each other that fewer than five would lie between them.
+    Up to 100 if events (at `events_fs`) are close together, so that about five or more lie between any two events.
     """
     gap_fs = min((later - at for at, later in pairwise(sorted({0, *events_fs}))), default=duration_fs)
     least_fs = max(min(duration_fs // INTERVALS, gap_fs // BETWEEN_EVENTS), duration_fs // (2 * INTERVALS))
@@ -45,7 +45,7 @@ def interval_of(duration_fs: int, events_fs: Iterable[int] = ()) -> int:
 
 
 class SeriesRecorder:
-    """Note, at the end of each interval, what the VMs of a machine have sent and received by then."""
+    """Record, at the end of each interval, what the VMs of a machine have sent and received by then."""
 
     def __init__(self, machine: Machine, interval_fs: int, course: Course) -> None:
         self._machine, self._interval_fs, self._course = machine, interval_fs, course
@@ -57,7 +57,7 @@ class SeriesRecorder:
         self._rings: list[npt.NDArray[np.int64]] = []
 
     def advance(self, until_fs: int, n_events: int) -> int:
-        """Let the machine run to a time or through so many events, with a look at each interval's end.
+        """Run the machine to a time or through so many events, with a sample at each interval's end.
 
         Returns why it stopped.
         """
@@ -77,13 +77,13 @@ class SeriesRecorder:
                 return status
 
     def begin_window(self) -> None:
-        """Note what latencies have counted: the window forgets it."""
+        """Save the latency sums so far, since the start of the window resets them."""
         now = self._sums()
         self._carried[:, LATENCIES] += (now - self._last)[:, LATENCIES]
         self._last[:, LATENCIES] = 0
 
     def series(self) -> Series:
-        """Return what VMs did in all whole intervals; the host's own function among them only if it did anything."""
+        """Return the VMs' series over all whole intervals; the PF is included only if it did anything."""
         grown = np.array(self._grown).reshape(len(self._grown), *self._last.shape)
         rings = np.array(self._rings, np.int64).reshape(len(self._rings), len(self._last), 2)
         found: dict[str, VmSeries] = {}
@@ -112,7 +112,7 @@ class SeriesRecorder:
         )
 
     def _look(self) -> None:
-        """Note an interval's sums, and what is in the rings now."""
+        """Record an interval's sums, and the present ring depths."""
         now = self._sums()
         self._grown.append(now - self._last + self._carried)
         self._carried[:] = 0

@@ -1,4 +1,4 @@
-"""Run one server alone, by the engine's program or, where something changes in mid-run, by that of commands."""
+"""Run a single server with the engine's kernel or, if something changes in mid-run, with the one for commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def have_commands(servers: State) -> bool:
 
 
 def obey_first(servers: State) -> None:
-    """Carry out what servers are commanded for time 0, before anything is decided on headers."""
+    """Carry out the servers' commands for time 0, before any forwarding decision."""
     for number, nic in enumerate(servers):
         if int(nic.commands.tail) > 0:
             run_commanded(servers, number, 0, 0, OBEY)

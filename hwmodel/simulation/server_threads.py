@@ -1,12 +1,12 @@
-"""The servers of a system on several processor cores: who runs which, when that is worth while, on how many threads.
+"""Run a system's servers on several threads: how many, which servers on which, and on which processors.
 
-No result depends on it: see `machine.system`. The threads run beside the one that asks, and wait between two pieces of
-work, so that each finds its state in its caches; they meet some ten thousand times a second, and if one of them has
-lost its core to another process, all wait: then fewer are quicker.
+No result depends on it: see `machine.system`. Worker threads run beside the calling thread and persist between pieces
+of work, so that each finds its servers' state in its caches. They synchronise some ten thousand times a second; if one
+loses its processor to another process, all wait, and fewer threads are quicker.
 
-Each wakes on a processor of its own, where it was before if that is still free. The system would wake it near the one
-that wakes it, on the same processor too; a thread that looks at a flag all the time is moved away from there only after
-some milliseconds, in which two threads take twice as long as one each.
+Each thread is woken on a processor of its own: its last one, if that is still free. The operating system would wake it
+near its waker, even on the same processor; a thread that spins on a flag is moved away from there only after some
+milliseconds, and till then the two threads share one processor.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from hwmodel.simulation.nic_state import State
 
 
-SERVERS_PER_THREAD = 2  # with fewer a thread waits for the others as long as it runs
-FEW_EVENTS = 2000  # of few servers, take one thread as long as it takes the others to wake up; of many, no turn
-MANY_CALLS_EVENTS = 20_000  # in a call, behind which the next begins with all threads at once
-MOST_UNEVEN = 1.05  # events of the busiest thread by those of the mean one; above, servers move, and their state too
-KNOWN_BY = 50_000  # events, from when on it can be told
-FEW_SERVERS = 8  # all that so many look at stays near by itself: hints cost more than they save
+SERVERS_PER_THREAD = 2  # with fewer, a thread would wait for the others as long as it runs
+FEW_EVENTS = 2000  # of few servers: one thread runs these while others would wake up; of many: less than a turn
+MANY_CALLS_EVENTS = 20_000  # after a call with more events, the next one uses all threads at once
+MOST_UNEVEN = 1.05  # busiest thread's events by the mean; beyond, servers are moved, which costs cache misses
+KNOWN_BY = 50_000  # events needed before unevenness is judged
+FEW_SERVERS = 8  # the state of so few servers stays in the caches: prefetch hints would cost more than they save
 
 
 def n_threads_for(n_servers: int, asked: int | None) -> int:
-    """Return how many threads run so many servers: those that are asked for, else as many as may be worth while.
+    """Return how many threads to use for a number of servers: as asked, or as many as are likely to be worth while.
 
-    Raises InputError for a number that nobody can mean.
+    Raises InputError if `asked` is out of range.
     """
     given: Any = asked  # callers may not check types
     if given is not None and not (isinstance(given, int) and 1 <= given <= MAX_THREADS):
@@ -56,9 +56,10 @@ def n_threads_for(n_servers: int, asked: int | None) -> int:
 
 
 def shares_of(n_events: np.ndarray, n_threads: int) -> list[list[int]]:
-    """Share servers out by the events that they had: the busiest first, each to who has fewest so far.
+    """Balance servers over threads by their past events: busiest first, each to the thread with fewest so far.
 
-    The first share has the first server, with whose state the stations outside are: the first thread takes from them.
+    The first share always contains the first server, whose state includes the stations outside: only the first thread
+    takes frames from these.
     """
     shares: list[list[int]] = [[] for _ in range(n_threads)]
     totals = [0] * n_threads
@@ -70,14 +71,14 @@ def shares_of(n_events: np.ndarray, n_threads: int) -> list[list[int]]:
 
 
 class ServerThreads:
-    """Let a system's servers run on so many threads."""
+    """Run a system's servers on up to `n_threads` threads."""
 
     def __init__(self, n_threads: int, system: Any, servers: State, bridges: Any) -> None:
         self.n_threads = n_threads
         self._records = (system, servers, bridges)
         self._system = system[0]
         self._all = [list(range(int(self._system.n_servers)))]
-        self._shares: dict[int, list[list[int]]] = {}  # of each number of threads
+        self._shares: dict[int, list[list[int]]] = {}  # by the number of threads
         self._seen_events = np.zeros(len(self._all[0]), np.int64)
         self._pace, self._crew = Pace(n_threads), ThreadCrew()
         self._was_long = False
@@ -99,18 +100,18 @@ class ServerThreads:
             started_s = time.perf_counter()
             status = self._run_on(n_threads, until_fs, min(left, most))
             took_s, now = time.perf_counter() - started_s, self._n_done()
-            if is_first or status == EVENTS_SPENT:  # else what is left of a call, which tells nothing
+            if is_first or status == EVENTS_SPENT:  # a short last piece of a call would mislead
                 self._pace.note(now - before, took_s)
             left, before, is_first = left - now + before, now, False
         self._was_long = before - first_events > MANY_CALLS_EVENTS
         return status
 
     def rest(self) -> None:
-        """Let the other threads end, and wait until they have; who goes on later has new ones."""
+        """End the worker threads and wait for them; a later call starts new ones."""
         self._crew.dismiss()
 
     def _run_on(self, n_threads: int, until_fs: int, n_events: int) -> int:
-        """Let this thread run, and others beside it."""
+        """Run on this thread and `n_threads` - 1 workers; return why they stopped."""
         if n_threads == 1:
             self._share_out(self._all)
             return self._run(until_fs, n_events, 0)
@@ -121,7 +122,7 @@ class ServerThreads:
                 return EVENTS_SPENT
             return self._run(until_fs, n_events, 0)
         finally:
-            self._system.turn.value = OVER  # where Ctrl-C comes before the first turn
+            self._system.turn.value = OVER  # ends the workers if Ctrl-C comes before the first turn
             self._crew.wait()
 
     def _run(self, until_fs: int, n_events: int, thread: int) -> int:
@@ -132,7 +133,7 @@ class ServerThreads:
         return int(self._counts.sum())
 
     def _even_shares(self, n_threads: int) -> list[list[int]]:
-        """Return who of so many runs which servers: as before, unless that has become uneven."""
+        """Return each thread's servers: as before, unless the load has become uneven."""
         now_events = self._counts.copy()
         n_events = now_events - self._seen_events
         shares = self._shares.get(n_threads, [])
@@ -165,7 +166,7 @@ def _get_cpu() -> Callable[[], int] | None:
     try:
         return ctypes.CDLL(None).sched_getcpu
     except (AttributeError, OSError, TypeError):
-        return None  # only Linux tells
+        return None  # exists only on Linux
 
 
 _GET_CPU = _get_cpu()
@@ -179,7 +180,7 @@ def processor_now() -> int | None:
 
 @cache
 def siblings_of(processor: int) -> frozenset[int]:
-    """Return the processors of the same core: this one, and those that share its units."""
+    """Return the logical processors of the same core (hyper-threads), including the given one."""
     try:
         parts = Path(SIBLINGS.format(processor)).read_text(encoding="ascii").strip().split(",")
     except OSError:
@@ -189,16 +190,16 @@ def siblings_of(processor: int) -> frozenset[int]:
 
 
 def places_of(before: Sequence[int | None], own: int, allowed: Sequence[int]) -> list[int]:
-    """Return a processor for each thread: where it was before, or a free one, at best of a core that nobody has.
+    """Return a processor for each thread: its last one, or a free one, preferably on a core that no thread uses.
 
     Parameters
     ----------
     before
-        Where each was; None: nowhere yet.
+        The processor that each thread last ran on; None: none yet.
     own
-        Where the thread is that wakes the others, and goes on beside them.
+        The processor of the thread that wakes the others and runs beside them.
     allowed
-        Those that may be used; with fewer than there are threads the result is empty.
+        The processors that may be used; if there are too few for all threads, the result is empty.
     """
     if len(allowed) <= len(before):
         return []
@@ -217,7 +218,7 @@ def places_of(before: Sequence[int | None], own: int, allowed: Sequence[int]) ->
 
 
 def bind(thread: int, processors: Sequence[int]) -> bool:
-    """Let a thread, by its number in the system (0: this one), run on these processors alone; say if that was done."""
+    """Pin a thread, given by its system id (0: this one), to some processors; return whether that succeeded."""
     try:
         os.sched_setaffinity(thread, processors)
     except OSError:  # not allowed here, or the processor is gone
@@ -225,25 +226,25 @@ def bind(thread: int, processors: Sequence[int]) -> bool:
     return True
 
 
-# At once, of each thread; the next piece may go another way. Some 10 ms, in which to start the threads is little.
+# Events per thread in a piece, before the number of threads may change: some 10 ms, long beside the threads' start.
 PIECE_EVENTS = 100_000
-TRIAL_EVENTS = 30_000  # to see how fast another way is
-FIRST_PIECES = 3  # of a run, which touch its memory for the first time: they say nothing
-FEWEST_PIECES, MOST_PIECES = 4, 128  # by the fastest way between two rounds of trials
-GAIN = 1.05  # by how much more threads have to be quicker: they take more cores, and may lose one at any time
+TRIAL_EVENTS = 30_000  # events per thread in a trial with another number of threads
+FIRST_PIECES = 3  # of a run; not timed, since they touch its memory for the first time
+FEWEST_PIECES, MOST_PIECES = 4, 128  # pieces with the fastest number of threads between two rounds of trials
+GAIN = 1.05  # more threads must be this much quicker: they use more cores, any of which they may lose
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 
 def ways_of(n_threads: int) -> tuple[int, ...]:
-    """Return the numbers of threads to choose from, up to the most: each one, then fewer and fewer of the larger."""
+    """Return the candidate numbers of threads, up to the given one, with growing steps."""
     return (*(step for step in STEPS if step < n_threads), n_threads)
 
 
 class Pace:
-    """Choose between several numbers of threads, by how fast each is now.
+    """Choose the number of threads by measuring how fast each candidate is at present.
 
-    The most threads begin. Their number is tried beside the next lower and the next higher one, and the fastest goes on
-    for some pieces, before it is tried again: twice as many each time that it stays the fastest.
+    It begins with the largest number. The present number is tried against the next lower and the next higher candidate,
+    and the fastest is used for some pieces before the next trial: twice as many each time that it stays the fastest.
     """
 
     def __init__(self, n_threads: int) -> None:
@@ -256,12 +257,12 @@ class Pace:
         return self._piece
 
     def note(self, n_events: int, took_s: float) -> None:
-        """Learn how long the piece has taken."""
+        """Record how long the piece has taken, and choose the next one."""
         if n_events > 0 and took_s > 0:
             self._piece = self._pieces.send(took_s / n_events)
 
     def _in_turn(self, ways: Sequence[int]) -> Generator[tuple[int, int], float, None]:
-        """Give pieces; what is sent is the time an event that each took."""
+        """Yield pieces as (threads, events); the time per event of each is sent back."""
         best, n_pieces = len(ways) - 1, 0
         for _ in range(FIRST_PIECES):
             yield ways[best], ways[best] * TRIAL_EVENTS
@@ -271,7 +272,7 @@ class Pace:
             costs_s = {}
             for at in range(max(best - 1, 0), min(best + 2, len(ways))):
                 trial = ways[at], ways[at] * TRIAL_EVENTS
-                yield trial  # says nothing: the caches of these threads have other servers' state
+                yield trial  # not timed: these threads' caches hold other servers' state
                 costs_s[at] = yield trial
             before, best = best, min(costs_s)
             for at, cost_s in costs_s.items():  # from the fewest threads on
@@ -284,18 +285,18 @@ Work = Callable[[], object]
 
 
 class _Desk:
-    """Hold what a thread is to do next, None to end, and what came of it if that was an error."""
+    """Hold a thread's next work (None: end), and the error that it raised, if any."""
 
     def __init__(self) -> None:
         self.work: Work | None = None
         self.error: BaseException | None = None
-        self.processor: int | None = None  # on which its last work ended
-        self.allowed: Sequence[int] = ()  # the processors on which it may go on, if it was told where to wake
-        # Taken until work is there, for which the thread waits; until it is done, for which who asked waits.
+        self.processor: int | None = None  # that the last work ended on
+        self.allowed: Sequence[int] = ()  # if it was pinned for waking: the processors to allow it again
+        # Both start locked: the thread waits for `begun`, released with new work; the caller waits for `done`.
         self.begun, self.done = threading.Lock(), threading.Lock()
         self.begun.acquire()
         self.done.acquire()
-        # Daemons: nobody has to wait for one where Ctrl-C comes a second time.
+        # A daemon, so that a second Ctrl-C does not wait for it.
         self.thread = threading.Thread(target=_serve, args=(self,), daemon=True)
 
 
@@ -315,20 +316,20 @@ def _serve(desk: _Desk) -> None:
 
 
 def _place(desks: list[_Desk]) -> None:
-    """Let threads that wait wake where they are not in each other's way, if the system lets them."""
+    """Pin waiting threads to different processors for waking, if the system allows it."""
     own = processor_now()
     allowed = [] if own is None else sorted(os.sched_getaffinity(0))
     places = [] if own is None else places_of([desk.processor for desk in desks], own, allowed)
     for desk in desks:
         desk.allowed = ()
     for desk, place in zip(desks, places, strict=False):
-        # One that was nowhere yet has a place from the system, which has seen who else runs.
+        # A new thread is placed by the system, which knows which processors are busy.
         if desk.processor is not None and bind(desk.thread.native_id or 0, [place]):
             desk.allowed = allowed
 
 
 def _dismiss(desks: list[_Desk]) -> None:
-    """Let all threads that wait end."""
+    """End all waiting threads."""
     for desk in desks:
         desk.work = None
         desk.begun.release()
@@ -336,7 +337,7 @@ def _dismiss(desks: list[_Desk]) -> None:
 
 
 class ThreadCrew:
-    """Keep threads, as many as were ever needed at once; they end with this object, or when they are dismissed."""
+    """Keep worker threads for reuse; they end with this object, or when they are dismissed."""
 
     def __init__(self) -> None:
         self._waiting: list[_Desk] = []
@@ -344,9 +345,9 @@ class ThreadCrew:
         weakref.finalize(self, _dismiss, self._waiting)
 
     def begin(self, works: list[Work]) -> bool:
-        """Let a thread of its own begin each piece of work; return False where the system has no more threads.
+        """Start each piece of work on a thread of its own; return False if the system has no more threads.
 
-        The first piece is the first thread's, each time, and so on.
+        The n-th piece always goes to the n-th thread.
         """
         try:
             while len(self._waiting) < len(works):
@@ -364,9 +365,9 @@ class ThreadCrew:
         return True
 
     def wait(self) -> None:
-        """Wait until all that was begun is done, and raise what it raised.
+        """Wait until all work begun is done, and raise an error that it raised.
 
-        Whoever is interrupted here never has these threads again.
+        After an interrupt here, these threads are not used again.
         """
         at_work, self._at_work = self._at_work, []
         for desk in at_work:
@@ -379,7 +380,7 @@ class ThreadCrew:
                 raise error
 
     def dismiss(self) -> None:
-        """Let all threads end, and wait until they have; the next work has others."""
+        """End all threads and wait for them; the next work starts new ones."""
         threads = [desk.thread for desk in self._waiting]
         _dismiss(self._waiting)
         for thread in threads:

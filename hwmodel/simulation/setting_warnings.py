@@ -1,4 +1,4 @@
-"""What a reader must know of settings: bridges that flood, drops that no load makes, bursts too fast, flows in step."""
+"""Warnings about settings: unused ones, flooding bridges, drops whatever the load, bursts too fast, flows in step."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from hwmodel.config.flow_control import FlowControl
     from hwmodel.config.switch import BridgingRule
 
-MATTERS = 0.01  # of what a bridge forwards
-_SLOWER = Fraction(101, 100)  # a core so little slower changes no burst
-LEAST_FRAMES = 100  # of a flow that is said to get nothing
-STARVED = 0.01  # of the rate of the flow that gets most
+MATTERS = 0.01  # share of a bridge's forwarded frames, of a drain rate, or of the window, above which to warn
+_SLOWER = Fraction(101, 100)  # a core slower than `peak_rate` asks, by this factor at most, is tolerated
+LEAST_FRAMES = 100  # offered by a flow, at least, to be called starved
+STARVED = 0.01  # share of the fastest flow's rate, below which a flow is starved
 
 
 def setting_warnings(config: Config, result: Result) -> Iterator[str]:
-    """Yield a warning for each setting by which frames of a kind drop, or no core keeps to a burst."""
+    """Yield a warning for each setting that is unused, drops a kind of frame, or asks more than a component can do."""
     yield from _without_hairpin(config, result)
     yield from _at_dead_wires(config, result)
     yield from _kept_for_dead_wires(config)
@@ -51,7 +51,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
 
 
 def _unused_weights(config: Config) -> Iterator[str]:
-    """Name the first station whose weight is another than those of the others, where nothing goes by weights."""
+    """Warn of the station with the largest weight, if weights differ but the scheduler does not use them."""
     for server in servers_of(config):
         switch, arbitration = server.config.switch, server.config.nic.arbitration
         if switch.scheduler in ("weighted", "deficit") or (arbitration and arbitration.pools == "weighted"):
@@ -66,7 +66,7 @@ def _unused_weights(config: Config) -> Iterator[str]:
 
 
 def _unused_lengths(config: Config) -> Iterator[str]:
-    """Tell of lengths that nobody sends: others than those from outside, and given, for by default there is one."""
+    """Warn of frame lengths that are set but unused: only the stations outside send, with their own lengths."""
     workload = config.workload
     outside = workload.external
     if outside is None or workload.pattern is not None or workload.pcap is not None:
@@ -77,9 +77,9 @@ def _unused_lengths(config: Config) -> Iterator[str]:
 
 
 def _unheld_drains(config: Config, result: Result) -> Iterator[str]:
-    """Name the memories that took more than they can: a drain holds writes back by their credits, if these are finite.
+    """Warn of memories that took writes faster than their drain rate, which holds writes back by finite credits only.
 
-    Switches of a PCIe tree grant finite ones.
+    Not with PCIe switches, which always grant finite credits.
     """
     if result.pcie_switches:
         return
@@ -96,7 +96,7 @@ def _unheld_drains(config: Config, result: Result) -> Iterator[str]:
 
 
 def _unsplit_headers(config: Config) -> Iterator[str]:
-    """Name the adapters whose header buffers are too small for the headers, all of which have one length."""
+    """Warn of adapters whose header buffers are too small for the workload's headers, which have a single length."""
     header_bytes = config.workload.header_bytes
     for server in servers_of(config):
         room_bytes = server.config.nic.header_split_bytes
@@ -105,7 +105,7 @@ def _unsplit_headers(config: Config) -> Iterator[str]:
 
 
 def _unused_switches(config: Config) -> Iterator[str]:
-    """Name the servers whose virtual switch nobody uses, as nobody has said in which mode the adapter is."""
+    """Warn of servers with a virtual switch that is unused, since `nic.mode` was left at its default, sriov."""
     for server in servers_of(config):
         own = server.config
         if own.host.virtual_switch is not None and own.nic.mode == "sriov" and not own.is_written("nic.mode"):
@@ -113,7 +113,7 @@ def _unused_switches(config: Config) -> Iterator[str]:
 
 
 def _unused_bursts(config: Config) -> Iterator[str]:
-    """Tell of a peak rate that no burst has, where no event can make bursts later."""
+    """Warn of a peak rate without on-off arrivals; not with a scenario, whose events could set these later."""
     if config.scenario:
         return
     for block, settings in (("workload", config.workload), ("workload.external", config.workload.external)):
@@ -128,7 +128,7 @@ def _unasked_lists(config: Config) -> Iterator[str]:
 
 
 def _not_obeyed(config: Config, result: Result) -> Iterator[str]:
-    """Name the adapters and ports of bridges whose control frames nobody obeys."""
+    """Warn of adapters and bridge ports whose pause frames the other end does not obey."""
     ports = {port.name: port for bridge in result.bridges for port in bridge.ports}
     uses = {one.name: one.flow_control for one in result.servers}
     for server in servers_of(config):
@@ -155,7 +155,7 @@ def _obeys(control: FlowControl | BridgeFlowControl | None, mode: str) -> bool:
 
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
-    """Name the ports whose adapters rely on the bridge to send frames back, and that may not."""
+    """Warn of bridge ports without hairpin whose adapters rely on the bridge to reflect frames (VEPA)."""
     by_name = {one.name: one for one in bridges_of(config)}
     for bridge in result.bridges:
         named = by_name.get(bridge.name)
@@ -169,7 +169,7 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
 
 
 def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
-    """Name the ports that are down from the start, where frames drop there."""
+    """Warn of ports that are down from the start, if frames drop there."""
     lost = result.drops.get("LINK_DOWN", 0)
     dead = [server.station(name) for server in servers_of(config) for name in server.config.port.down]
     if lost and dead:
@@ -177,7 +177,7 @@ def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
 
 
 def _kept_for_dead_wires(config: Config) -> Iterator[str]:
-    """Name those that send all they can and have frames for a wire that is dead from the start, which they keep."""
+    """Warn of saturating senders with frames for a wire that is dead from the start: they keep these in their rings."""
     workload, servers = config.workload, servers_of(config)
     down = [server for server in servers if server.config.port.down and not server.config.has_virtual_switch]
     if not down or workload.load.kind != "saturate" or workload.pattern is None:
@@ -196,7 +196,7 @@ def _kept_for_dead_wires(config: Config) -> Iterator[str]:
 
 
 def _full_tables(result: Result) -> Iterator[str]:
-    """Name the adapters, or ports, whose table of flow filters was full as flows began."""
+    """Warn of adapters, or ports, whose flow-filter table was full when flows began."""
     for table in (*(result.ports or (result,)), *result.servers):
         used = table.flow_director
         if used is not None and used.without_room:
@@ -204,7 +204,7 @@ def _full_tables(result: Result) -> Iterator[str]:
 
 
 def blocked_behind(result: Result) -> Iterator[str]:
-    """Name the VMs whose empty rings kept others waiting for a part of the window that matters."""
+    """Warn of VMs whose empty Rx rings blocked other VMs for a significant part of the window."""
     adapters: list[tuple[str, Result | AdapterResult]] = [("", result), *((one.name, one) for one in result.servers)]
     for name, adapter in adapters:
         of_vms = adapter.head_of_line
@@ -220,7 +220,7 @@ def _relies(server: Server) -> bool:
 
 
 def _short_bursts(config: Config, result: Result) -> Iterator[str]:
-    """Name policers with less room for tokens than the longest frames of the workload take."""
+    """Warn of policers whose bucket is smaller than some frames of the workload, which always drop."""
     lengths = sorted({n_bytes for n_bytes, _ in named_lengths(config)})
     if not result.drops.get("RATE_LIMITED") or not lengths:
         return
@@ -242,7 +242,7 @@ def _policers(config: Config) -> Iterator[tuple[str, BridgingRule]]:
 def burst_warnings(config: Config) -> Iterator[str]:
     """Yield a warning for each kind of driver whose core posts a burst more slowly than `peak_rate` asks for.
 
-    Of a core that has the burst alone; others on it, and interrupts without a batch, make it slower still.
+    Assumes that the core only posts the burst; other VMs on it, and interrupts per frame, make it slower still.
     """
     workload = config.workload
     if workload.pattern is None or workload.arrivals != "on_off" or workload.peak_rate_bps is None:
@@ -268,10 +268,10 @@ def burst_warnings(config: Config) -> Iterator[str]:
 
 
 def phase_warnings(result: Result) -> Iterator[str]:
-    """Yield a warning where a port of the bridge is full and a flow loses all that it sends, others next to nothing.
+    """Yield a warning if a bridge port is full and some flows get almost nothing, compared with the fastest flow.
 
-    Exact periods make it so (Floyd and Jacobson, "On Traffic Phase Effects in Packet-Switched Gateways", 1992); clocks
-    of real ports may differ by 100 ppm from what they should be (IEEE Std 802.3, 46.3 and others).
+    Exactly periodic arrivals cause this (Floyd and Jacobson, "On Traffic Phase Effects in Packet-Switched Gateways",
+    1992); clocks of real ports may be off by 100 ppm (IEEE Std 802.3, 46.3 and others).
     """
     lost, found = result.drops.get("QUEUE_FULL", 0), result.bottleneck
     if not lost or not found.resource.startswith("bridge.") or found.utilization < FULL or not _has_steps(result):
@@ -289,7 +289,7 @@ def phase_warnings(result: Result) -> Iterator[str]:
 
 
 def _has_steps(result: Result) -> bool:
-    """Tell whether some frames may come at even steps: not where all come at random, and leave each wire a pause."""
+    """Tell whether some frames may arrive evenly spaced: not if all arrivals are random and no wire is full."""
     workload = result.config["workload"]
     external = workload["external"] or {}
     flows = workload["flows"] if workload["pattern"] == "flows" else []
@@ -306,8 +306,8 @@ MOST_FLOODED = 0.01  # of what a bridge forwards
 def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning where a learning bridge floods more than 1 % of what it forwards.
 
-    It names the stations that frames go to over the bridge and that send nothing over it, those that most are sent to
-    first; where all send, what else makes a bridge forget an address or never learn it.
+    It names the stations that receive over the bridge but never send over it, those with most frames first; if all of
+    them send, it names what else makes a bridge forget an address or never learn it.
     """
     for bridge in result.bridges:
         if bridge.kind == "learning" and bridge.flooded_frames > MOST_FLOODED * bridge.forwarded_frames:
@@ -315,7 +315,7 @@ def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
 
 
 def silent_stations(config: Config, result: Result) -> list[str]:
-    """Return the stations that frames are sent to over the bridge and that send nothing over it, the busiest first."""
+    """Return the stations that receive frames over the bridge but send none over it, the busiest first."""
     homes = {
         part.station(station.name): part.wire_of(station)
         for part in servers_of(config)
@@ -333,9 +333,9 @@ def silent_stations(config: Config, result: Result) -> list[str]:
 
 
 def stations_elsewhere(config: Config, result: Result) -> list[str]:
-    """Return the stations that others send to over the bridge from a VLAN in which they are not, in their order.
+    """Return the stations to which others send from a VLAN that these stations are not in, in the servers' order.
 
-    None where wires between bridges lead from one VLAN to another, as they do with two native VLANs.
+    Empty if wires between bridges join different VLANs, as they do with different native VLANs.
     """
     wires = [port for bridge in bridges_of(config) for port in bridge.wires.values()]
     if len({port.native_vlan for port in wires}) > 1:
@@ -356,16 +356,16 @@ def stations_elsewhere(config: Config, result: Result) -> list[str]:
 
 
 def _forwards_itself(config: Config, part: Server, wire: str) -> bool:
-    """Tell whether the switch at a wire forwards between its stations: not where the bridge translates their VLANs."""
+    """Tell whether the switch at a wire forwards between its own stations: a VEB whose VLANs no bridge translates."""
     bridge = bridge_with(config, wire)
     translates = bridge is not None and bool(bridge.settings.ports[wire].translate)
     return MODES[part.config.switch.mode].kind == "veb" and not translates
 
 
 def _crosses(sender: str, target: str, homes: Mapping[str, str], local: Collection[str]) -> bool:
-    """Tell whether frames go over the bridge: all but those that the switch at a wire, one of `local`, forwards itself.
+    """Tell whether frames go over the bridge: all but those that the switch at a wire forwards itself.
 
-    `homes`: by the name of a station its wire.
+    `homes`: each station's wire, by name. `local`: the wires whose switches forward between their own stations.
     """
     if UPLINK in (sender, target):
         return True
@@ -373,7 +373,7 @@ def _crosses(sender: str, target: str, homes: Mapping[str, str], local: Collecti
 
 
 def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
-    """Say why addresses are not known, in the words before the count."""
+    """Say why addresses are unknown, as the first part of the warning."""
     strangers = stations_elsewhere(config, result)
     if strangers:
         return words.in_other_vlans(strangers)
@@ -391,7 +391,7 @@ def _announces(config: Config, bridge: BridgeResult) -> bool:
 
 
 def _cure(config: Config, result: Result, bridge: BridgeResult) -> str:
-    """Name the key that lets the bridge know all stations but those outside; empty where it would not help."""
+    """Name the key that makes the bridge know all stations but those outside; empty if it would not help."""
     if _announces(config, bridge) or silent_stations(config, result) == [UPLINK]:
         return ""
     return words.announce_helps(bridge)

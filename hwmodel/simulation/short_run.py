@@ -1,4 +1,4 @@
-"""Short runs after a run has ended: what changed configurations carry in a window like the first part of its own."""
+"""Short what-if runs after a run has ended: the throughput of changed configurations, over a shorter window."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from hwmodel.workload import Workload
 
 FRAMES = 10_000
-MOST_WARMUP_FRAMES = 60_000  # buffers have filled by then; what fills them for longer would be seen by no short run
-MOST_TIMES_WINDOW = 8  # of the run's own window, where that has few frames
+MOST_WARMUP_FRAMES = 60_000  # by then buffers have filled; slower filling could not be seen by a short run anyway
+MOST_TIMES_WINDOW = 8  # times the run's own window, at most, if that holds few frames
 
 
 class ShortRuns:
-    """Run configurations for as long as `run`, which has ended, took for FRAMES frames.
+    """Run configurations over a window as long as `run`, which has ended, took for FRAMES frames.
 
-    `make` builds a run from a configuration and its workload. `warm_up_as_long`: whether short runs warm up for as
-    long as `run` did.
+    `make` builds a run from a configuration and its workload. `warm_up_as_long`: whether the short runs' warm-up is as
+    long as that of `run`.
     """
 
     def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:
@@ -36,12 +36,12 @@ class ShortRuns:
         self._window_fs = min(MOST_TIMES_WINDOW * window.fs, FRAMES * window.fs // n_frames)
 
     def __call__(self, config: Config, times: int) -> float | None:
-        """Return the throughput of a configuration in Gb/s, over a window so many times as long; None without one."""
+        """Return a configuration's throughput in Gb/s, over `times` the usual window; None if it cannot be measured."""
         run = self.finished(config, times, has_intervals=False)
         return None if run is None else run.throughput_gbps()
 
     def finished(self, config: Config, times: int = 1, *, has_intervals: bool = True) -> Run | None:
-        """Return the run of a configuration, over a window so many times as long; None where it cannot be run."""
+        """Return a finished run of a configuration, over `times` the usual window; None if it cannot be run."""
         length = {
             "warmup": self._warmup_fs, "duration_fs": max(1, times * self._window_fs), "frames": None, "precision": None
         }  # fmt: skip
@@ -54,9 +54,9 @@ class ShortRuns:
             for _ in run.pieces():
                 pass
         except (InputError, RunError):
-            return None  # such as far more offered than the model has room for
+            return None  # for example, far more is offered than the model has room for
         return run
 
     def _is_loaded_alike(self, config: Config) -> bool:
-        """Tell whether a configuration is the run's own in all but how it is run, and so offers the same."""
+        """Tell whether a configuration differs from the run's only in its `run` block, and so offers the same load."""
         return all(block is getattr(self._config, name) for name, block in config if name != "run")

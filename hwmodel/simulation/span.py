@@ -27,11 +27,11 @@ class Span:
         self.fs = max(1, end.now_fs - start.now_fs)
 
     def count(self, name: str) -> int:
-        """Return how many were counted in the window."""
+        """Return the growth of a counter over the window."""
         return self.end.counts[name] - self.start.counts[name]
 
     def grown(self, name: str) -> Any:
-        """Return by how much each function counted more of something in the window."""
+        """Return the growth of a counter of each function over the window."""
         return self.end.functions[name] - self.start.functions[name]
 
     @property
@@ -42,12 +42,12 @@ class Span:
 
     @property
     def backlog_growth(self) -> int:
-        """Return by how much the frames that are due and wait for a slot of a ring became more in the window."""
+        """Return the growth over the window of the frames that are due but wait for a slot of a ring."""
         return int(self.end.backlog.sum() - self.start.backlog.sum())
 
     @property
     def under_way_growth(self) -> int:
-        """Return by how much the frames and copies under way became more in the window."""
+        """Return the growth over the window of the frames and copies in flight."""
         return self.count("offered") + self.count("replicated") - self.count("delivered") - self.count("dropped")
 
     @property
@@ -64,11 +64,11 @@ class Span:
         return frames * (FS_PER_S / 1e6) / self.fs if self.gives_rates else None
 
     def served(self, kind: int, name: str) -> int:
-        """Return what whole transactions of a kind took in the window: `n`, `up_bytes`, `up_tlps`, and so on."""
+        """Return a sum over the window's whole transactions of a kind: `n`, `up_bytes`, `up_tlps`, and so on."""
         return int(self.end.served[name][kind] - self.start.served[name][kind])
 
     def worked_fs(self, resource: str) -> int:
-        """Return for how long of the window one of those that serve frames worked."""
+        """Return the busy time of a resource in the window, in fs."""
         return self.end.busy_fs[resource] - self.start.busy_fs[resource]
 
     def share(self, busy_fs: int) -> float:
@@ -76,31 +76,31 @@ class Span:
         return busy_fs / self.fs
 
     def stalled(self, name: str) -> int:
-        """Return for how long of the window something stood waiting."""
+        """Return the time in the window for which work waited, by a stall counter, in fs."""
         return self.end.stalls_fs[name] - self.start.stalls_fs[name]
 
     def credit_stalls_fs(self) -> dict[str, int]:
-        """Return for how long the first TLP of each kind lacked credits, by the kind."""
+        """Return, by kind of credit, the time for which the first TLP in line lacked credits, in fs."""
         return {kind: self.stalled(f"{kind}_credits") for kind in CREDIT_KINDS}
 
     def link_share(self, config: Config, direction: str) -> float:
-        """Return the share of the window in which a direction was busy: TLPs, and what an idle link sends too."""
+        """Return the busy share of a link direction: TLPs, and the SKPs and DLLPs that even an idle link sends."""
         busy = self.share(getattr(self.end, direction).busy_fs - getattr(self.start, direction).busy_fs)
         rate = link_rate_of(config.pcie)
         return busy + (1 - busy) * float(rate.skp_share + rate.dllp_share)
 
     def iotlb(self) -> tuple[int, int]:
-        """Return how many addresses the IOMMU's translation cache held, and how many not."""
+        """Return the hits and misses of the IOMMU's translation cache."""
         return self.end.iotlb_hits - self.start.iotlb_hits, self.end.iotlb_misses - self.start.iotlb_misses
 
     def iotlb_miss_share(self) -> float | None:
-        """Return the share of the addresses that it did not hold; None where none was looked up."""
+        """Return the miss rate of the IOMMU's translation cache; None without look-ups."""
         hits, misses = self.iotlb()
         return misses / (hits + misses) if hits + misses else None
 
     @property
     def retries(self) -> int:
-        """Return the tries at reads that a bus's bridge sent away, but for the first of each read."""
+        """Return the PCI reads that the bridge answered with Retry, without the first attempt of each read."""
         return self.end.retries - self.start.retries
 
     def drops(self) -> dict[str, int]:
@@ -108,7 +108,7 @@ class Span:
         return named_drops(self.end.drops - self.start.drops)
 
     def mean(self, gauge: str) -> float:
-        """Return a mean occupancy."""
+        """Return the mean occupancy of a gauge over the window."""
         return (self.end.areas[gauge] - self.start.areas[gauge]) / self.fs
 
     def tlps(self, direction: str) -> tuple[Any, Any, int]:

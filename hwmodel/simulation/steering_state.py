@@ -18,7 +18,7 @@ DIRECTORS = {"perfect": PERFECT, "signature": SIGNATURE}
 
 
 def fill_steering(record: Any, steering: Steering | None, ports: Mapping[str, int]) -> None:
-    """Set a fresh STEERING; a configuration without the block leaves it off. `ports`: their numbers, by names."""
+    """Fill a zeroed STEERING, which stays off without `nic.steering`. `ports`: port numbers by name."""
     if steering is None:
         return
     record.is_on = 1

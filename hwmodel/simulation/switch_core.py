@@ -1,6 +1,6 @@
-"""The twin of the Verilog switch core: from frames offered to the cycle of every copy's first and last beat.
+"""The model of the Verilog switch core: from offered frames to the cycle of every copy's first and last beat.
 
-docs/switch_core.md states the rules. The twin looks at whole frames; it is exact, not a bound.
+docs/switch_core.md states the rules. The model ("twin") works frame by frame, and is cycle-exact, not a bound.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ RESET_QUANTUM = 1518  # registers.yaml, QUANTUM
 class Offer:
     """Offer a frame at a port.
 
-    `data` is the frame without FCS. Its first beat is offered in `not_before` at the earliest, and no sooner than
-    `lead_cycles` idle cycles after the last beat of the port's frame before. `is_bad`: its last beat has tuser.
-    `ends_empty`: its last beat is one without bytes, behind full ones, and that makes it bad too.
+    `data` is the frame without FCS. Its first beat is offered in cycle `not_before` at the earliest, and at least
+    `lead_cycles` idle cycles after the last beat of the port's previous frame. `is_bad`: its last beat has tuser set.
+    `ends_empty`: after full beats it ends with a beat without bytes, which also marks it as bad.
     """
 
     port: int
@@ -63,9 +63,9 @@ class Offer:
 
 @dataclass(frozen=True)
 class PortSchedule:
-    """Say how one port's output queues are served: the kind, and the bytes of a turn of `deficit` by queue.
+    """Describe the scheduler of a port's output queues: its kind, and the quanta of `deficit` in bytes, by queue.
 
-    `paused`: a bitmap of the priorities of which no frame is begun, as the register PAUSE holds it.
+    `paused`: a bitmap of the priorities that may not start a frame, as in the register PAUSE.
     """
 
     kind: str = "round_robin"
@@ -75,12 +75,13 @@ class PortSchedule:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Hold what the core meets besides frames.
+    """Hold the core's environment besides frames.
 
-    `tables` and `schedules` stand from a cycle on, ascending; the first stand from the beginning, whatever their cycle.
-    A register write that `write_valid` shows in cycle e stands from e + 1 on. A port without a schedule is served as
-    after reset. `ready` and `allowed` are bitmaps of cycles by port, repeated for ever: those in which `m_axis_tready`
-    is high, and those in which the source may begin to offer a beat. A port without one is always ready, or allowed.
+    `tables` and `schedules` are valid from a given cycle on, in ascending order; the first are valid from the start,
+    whatever their cycle. A register write with `write_valid` in cycle e takes effect from e + 1 on. A port without a
+    schedule is served as after reset. `ready` and `allowed` are bitmaps of cycles by port, repeated for ever: cycles in
+    which `m_axis_tready` is high, and cycles in which the source may begin to offer a beat. A port without a bitmap is
+    always ready, or allowed.
     """
 
     tables: Sequence[tuple[int, Tables]]
@@ -90,11 +91,11 @@ class Surroundings:
 
 
 class Prediction:
-    """Hold what becomes of each frame and each copy; cycles count as in docs/switch_core.md.
+    """Hold the outcome of each frame and each copy; cycles are numbered as in docs/switch_core.md.
 
-    `frames` has a record of CORE_FRAME for each frame, in the order in which they were given; `copies` one of CORE_COPY
-    for each copy that found room, in the order of the decisions and then by port; `granted` the frames' numbers in the
-    order of their grants. `counters` are the core's, by port. Each field is an array: `prediction.copies.first_beat`.
+    `frames`: a CORE_FRAME for each frame, in the order in which they were given. `copies`: a CORE_COPY for each copy
+    that found room, ordered by decision, then by port. `granted`: frame numbers in the order of their grants.
+    `counters`: the core's, by port. Each field is an array: `prediction.copies.first_beat`.
     """
 
     def __init__(self, frames: Records, granted: NDArray[np.int64], copies: Records, counters: Records) -> None:
@@ -104,7 +105,7 @@ class Prediction:
 
     @cached_property
     def payload(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Give the bytes of all copies one behind the other, and the place of each and the end of the last."""
+        """Return the bytes of all copies, concatenated, and the offset of each copy, with the end of the last."""
         assert self._tables is not None
         out = np.zeros(int(self.copy_bytes.sum()) + TAG_ROOM_BYTES, np.uint8)
         starts = np.zeros(len(self.copies) + 1, np.int64)
@@ -113,7 +114,7 @@ class Prediction:
 
     @property
     def copy_bytes(self) -> NDArray[np.int64]:
-        """Give the length of each copy."""
+        """Return the length of each copy in bytes."""
         return np.asarray(self.copies.frame_bytes + self.copies.added_bytes)
 
     def bytes_of(self, copy: int) -> bytes:
@@ -172,9 +173,9 @@ def predict_over_changes(
 ) -> Prediction:
     """Predict as `predict_frames` does, with tables that change too often to hold them all.
 
-    The tables of `surroundings` are left aside. They change in each of `change_cycles`, ascending; `tables_after(n)`
-    gives those that stand after the first n changes. It is asked with ascending n, only where frames are decided by
-    them, and what it gave before is not used any more: the prediction has no `payload`. Raises what `predict_frames`
+    The tables of `surroundings` are ignored. They change in each of `change_cycles`, ascending; `tables_after(n)`
+    returns those valid after the first n changes. It is called with ascending n, only for tables by which some frame is
+    decided, and may reuse what it returned before; so the prediction has no `payload`. Raises what `predict_frames`
     does.
     """
     _check_order(change_cycles)
@@ -197,7 +198,7 @@ def predict_over_changes(
 def _predict(
     core: Records, parameters: CoreParameters, frames: Records, decide: Callable[[NDArray[np.int64]], int]
 ) -> Prediction:
-    """Take the frames in, decide them, and send their copies; `decide` gives the number of copies of granted frames."""
+    """Receive the frames, decide on them, and send their copies; `decide` returns the number of copies."""
     if len(frames) and not (frames.port.min() >= 0 and frames.port.max() < parameters.ports):
         raise InputError(f"switch core: a frame for a port outside 0 to {parameters.ports - 1}")
     granted = np.zeros(len(frames), np.int64)
@@ -213,9 +214,9 @@ def _scratch() -> tuple[Records, Records]:
 
 
 def build_core(parameters: CoreParameters, surroundings: Surroundings) -> Records:
-    """Return the twin's state before the first cycle: a one-element array of CORE. The tables are left aside.
+    """Return the twin's state before the first cycle: a one-element array of CORE. The tables are ignored.
 
-    Raises InputError where patterns or schedules are not possible.
+    Raises InputError for invalid patterns or schedules.
     """
     array = np.zeros(1, CORE).view(np.recarray)
     core = array[0]
@@ -260,14 +261,14 @@ def _fill_schedules(
             quanta = schedule.quanta[: parameters.priorities]
             if schedule.kind not in SCHEDULERS or len(quanta) < parameters.priorities or min(quanta) < 1:
                 raise InputError(f"switch core: port {port} has no schedule for {parameters.priorities} queues")
-            # With one queue there is nothing to schedule: the core takes no turns, whatever the register says.
+            # With a single queue the core has no scheduler, whatever the register says.
             record.port[port].kind = SCHEDULERS[schedule.kind if parameters.priorities > 1 else "round_robin"]
             record.port[port].quantum[: parameters.priorities] = quanta
             record.port[port].paused = _paused_queues(parameters, port, schedule.paused)
 
 
 def _paused_queues(parameters: CoreParameters, port: int, priorities: int) -> int:
-    """Return a bitmap of the queues that wait while some priorities, given as a bitmap, are paused."""
+    """Return a bitmap of the queues that are held up by a bitmap of paused priorities."""
     if priorities and not (parameters.pause and 0 < priorities < 1 << PRIORITY_CLASSES):
         raise InputError(f"switch core: port {port} cannot pause {priorities:#x}: PAUSE is {parameters.pause}")
     paused = [priority for priority in range(PRIORITY_CLASSES) if priorities >> priority & 1]
@@ -276,7 +277,7 @@ def _paused_queues(parameters: CoreParameters, port: int, priorities: int) -> in
 
 
 def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]]) -> tuple[Records, NDArray[np.int64]]:
-    """Return all tables as one array, with the core's own limit of the length, and the cycles from which they stand."""
+    """Return all tables as one array, capped at the core's longest frame, and the cycles from which each is valid."""
     cycles = [cycle for cycle, _ in given]
     if not cycles:
         raise InputError("switch core: no tables")

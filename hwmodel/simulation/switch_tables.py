@@ -55,10 +55,11 @@ Record = Any  # one element of a numpy record array: its fields are attributes
 CHANNEL_KINDS = {"veb": CHANNEL_VEB, "vepa": CHANNEL_VEPA, "single": CHANNEL_SINGLE}
 ADMITS = {"all": ADMIT_ALL, "tagged": ADMIT_TAGGED, "untagged": ADMIT_UNTAGGED}
 
-# Intel 82599 data sheet, MCSTCTRL.MO: bits 47:36, 46:35, 45:34 or 43:32 of an address, which its last octets are.
+# Intel 82599 data sheet, MCSTCTRL.MO: the hash is bits 47:36, 46:35, 45:34 or 43:32 of an address; these bits are in
+# its last two octets.
 HASH_SHIFTS = (4, 3, 2, 0)
 
-# Where no station is enabled, no frame from the wire is too long: it goes nowhere, and that is the reason to give.
+# With no station enabled, frames from the wire must drop for want of a receiver, not as too long.
 NO_LENGTH_LIMIT = 2**31
 
 
@@ -87,7 +88,7 @@ def numbers_in(words: Sequence[int]) -> list[int]:
 def build_tables(
     switch: Switch, type_filters: Sequence[EthertypeFilter] = (), first_policer: int = 0
 ) -> npt.NDArray[Any]:
-    """Return a one-element array of TABLES for the kernels; the rest as `fill_tables`."""
+    """Return a one-element array of TABLES for the kernels; arguments and errors are those of `fill_tables`."""
     array = np.zeros(1, TABLES)
     fill_tables(array, switch, type_filters, first_policer)
     return array
@@ -98,9 +99,9 @@ def fill_tables(
 ) -> None:
     """Fill in tables, a one-element array of TABLES that is all zeros.
 
-    `type_filters`: of the adapter's receive steering; `first_policer`: the number of its first token bucket.
+    `type_filters`: of the adapter's receive steering; `first_policer`: the number of the switch's first token bucket.
 
-    Raises InputError where the configuration holds more than the tables do.
+    Raises InputError if the configuration needs more entries than the tables have.
     """
     tables = array[0]
     tables.mode = MODES[switch.mode].number
@@ -125,7 +126,7 @@ def build_buckets(switch: Switch) -> npt.NDArray[Any]:
 
 
 def fill_bucket(bucket: Record, entry: BridgingRule) -> None:
-    """Set a fresh POLICER to the rate of a police entry, of an adapter or of a bridge, and fill it."""
+    """Set the rate of a fresh POLICER from a police entry of an adapter or a bridge, and fill its token bucket."""
     assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
     params = bucket.params
     params.rate_bps = entry.rate_bps
@@ -166,7 +167,7 @@ def _fill_stations(tables: Record, switch: Switch) -> None:
 
 
 def _fill_uplink(tables: Record, switch: Switch) -> None:
-    """Describe the uplink: a port that takes all groups and all unknown addresses of the VLANs that it carries."""
+    """Set up the uplink: a port that accepts all group and all unknown addresses in the VLANs that it carries."""
     uplink = tables.port[UPLINK]
     uplink.is_enabled = 1
     lengths = [port.max_frame_bytes - FCS_BYTES for port in switch.ports if port.enabled]
@@ -178,7 +179,7 @@ def _fill_uplink(tables: Record, switch: Switch) -> None:
 
 
 def switch_off(tables: Record, numbers: Sequence[int]) -> None:
-    """Change tables as if some stations were not enabled."""
+    """Change tables to those of a switch with some stations disabled."""
     for number in numbers:
         tables.port[number].is_enabled = 0
         tables.enabled.word[number // PORTS_PER_WORD] &= ~(1 << number % PORTS_PER_WORD)
@@ -199,7 +200,7 @@ def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
 
 
 def _fill_channels(tables: Record, switch: Switch) -> None:
-    """Give each station its channel: the default one where it names none; all the same in a mode without S-channels."""
+    """Assign each station its channel, by default the default one; without S-channels, all stations share one."""
     channel_of = {port.number: DEFAULT_S_VID for port in switch.ports}
     kinds = {DEFAULT_S_VID: CHANNEL_KINDS[MODES[switch.mode].kind or "veb"]}
     if MODES[switch.mode].has_channels:
@@ -269,7 +270,7 @@ def _fill_mirrors(tables: Record, switch: Switch) -> None:
 
 
 def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
-    """Enter what finds pools; the VLAN of untagged frames is 0, whose members are the pools that take them."""
+    """Enter the filters that select pools; VLAN 0 stands for untagged frames, its members are pools that take these."""
     filters, tables = getattr(switch, "pool_filters", None), array[0]  # the Verilog core's switches have none
     if filters is None:
         return

@@ -1,4 +1,4 @@
-"""What several servers and a bridge count: copied as it stands, and added up for many moments at once."""
+"""The counters of several servers and a bridge: copied as they are, and added up for many moments at once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from hwmodel.simulation.nic_state import Nic
 
 
 class SystemCounts:
-    """Copy what the ledgers of several servers and of a bridge count, as `Counts` does what one server counts.
+    """Copy the counters of several servers' ledgers and of a bridge's, as `Counts` does for one server.
 
-    What they say together is worked out for many moments at once. Of several servers ledgers and occupancies are added
-    up; what else is no ledger's is the only server's, or 0.
+    They are added up for many moments at once. With several servers, ledgers and occupancies are sums, and all other
+    counters are 0; with a single server, those are the server's own.
     """
 
     def __init__(self, servers: Sequence[Nic], ledgers: Sequence[Any]) -> None:
@@ -43,11 +43,11 @@ class SystemCounts:
         self._own = Counts(servers[0]) if len(servers) == 1 else None
         self.functions = ledgers[0]["function"] if self._own is not None else np.zeros(MAX_FUNCTIONS, FUNCTION_COUNTS)
         self.histograms = {name: [counts_of(each, name) for each in ledgers] for name in LATENCY_PLACES}
-        self.histograms["mac.wait"] = self.histograms["mac.wait"][:1]  # its columns are those of the only server
+        self.histograms["mac.wait"] = self.histograms["mac.wait"][:1]  # only a single server's is ever read
 
     @property
     def now_fs(self) -> int:
-        """Return the time that all have come to."""
+        """Return the time that all servers have reached."""
         return int(self._clock["now_fs"])
 
     @property
@@ -56,7 +56,7 @@ class SystemCounts:
         return sum(int(each["delivered"]) for each in self._counts)
 
     def words(self) -> Ints:
-        """Return the words of what stands there now, for `records`."""
+        """Return the present counters as int64 words, for `records`."""
         return np.concatenate([*self._ledgers, *(self._adapters if self._own is None else [self._own.words()])])
 
     def records(self, now_fs: Ints, words: Sequence[Ints]) -> npt.NDArray[Any]:
@@ -75,20 +75,20 @@ class SystemCounts:
         return found
 
     def columns(self, words: Ints) -> dict[str, slice]:
-        """Return what of its histogram each latency of the moment with these words can have filled."""
+        """Return, for each latency, the histogram columns that can be filled at the moment of these words."""
         ledgers = words[: self._n_words].view(LEDGER_COUNTS)
         found = {name: columns_of(ledgers[name]["n"].max(), *map(int, _extremes(ledgers[name]))) for name in OF_LEDGERS}
         return found | {"mac.wait": slice(0, 0) if self._own is None else self._own.columns(words)["mac.wait"]}
 
 
 def _records(words: Ints, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Return rows of words as rows of records."""
+    """View rows of words as rows of records."""
     found: npt.NDArray[Any] = np.ascontiguousarray(words).view(dtype)
     return found
 
 
 def added_up(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Add up what ledgers count: an array of LEDGER_COUNTS, the ledgers along its last axis."""
+    """Add up ledgers' counters; `rows`: LEDGER_COUNTS with the ledgers along the last axis."""
     words = rows.view(np.int64).reshape(*rows.shape, -1).sum(axis=-2)
     found: npt.NDArray[Any] = words.view(LEDGER_COUNTS)[..., 0]
     for name in PART_FIELDS:
@@ -101,13 +101,13 @@ def added_up(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _extremes(latencies: npt.NDArray[Any]) -> tuple[Ints, Ints]:
-    """Return the extremes of those that have samples, along the last axis; 0 where none has any."""
+    """Return lowest and highest along the last axis, over latencies with samples; 0 if none has any."""
     has_some = latencies["n"] > 0
     lowest_fs = np.where(has_some, latencies["lowest_fs"], NEVER).min(axis=-1)
     return np.where(has_some.any(axis=-1), lowest_fs, 0), np.where(has_some, latencies["highest_fs"], 0).max(axis=-1)
 
 
 def _in_order(of_ledgers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Add floats up one after the other, so that sums do not hang on how many moments there are."""
+    """Add floats in order, so that rounding does not depend on how many moments are added up at once."""
     sums: npt.NDArray[np.float64] = np.add.accumulate(of_ledgers, axis=-1)
     return sums[..., -1]

@@ -55,16 +55,16 @@ from hwmodel.workload.traffic import Workload
 if TYPE_CHECKING:
     from hwmodel.config import Config, PcieSwitch, Switch
 
-MANY_TEMPLATES = 1 << 11  # of more, the ways of floods are sought ahead for the first of each sender alone
-WHOLE_WINDOW_FS = NEVER // 4  # no bound on how far a server runs alone but what is not known yet
+MANY_TEMPLATES = 1 << 11  # with more headers, flood paths are precomputed only for the first header of each sender
+WHOLE_WINDOW_FS = NEVER // 4  # no limit on how far a server runs alone, except what it does not know yet
 
 
 @dataclass
 class SystemState:
-    """Hold the records of a system, and the names that go with them; all bridges, joined by wires, are one record.
+    """Hold the records of a system, and the names that go with them; all bridges together are one record.
 
-    `headers`: those of the workload; `numbers`: of each server's ports by their names. `book` knows all flows, `books`
-    those of each server, `counted` those of each ledger, once all has been decided on.
+    `headers`: those of the workload; `numbers`: port numbers by name, for each server. `book` (all flows), `books` (one
+    for each server) and `counted` (the flows of each ledger) are set by `decide`.
     """
 
     names: tuple[str, ...]
@@ -89,7 +89,7 @@ class SystemState:
         return [*(nic.ledger for nic in self.servers), self.bridges[0].ledger]
 
     def decide(self, workload: Workload, seed: int, late: Sequence[Ends] = ()) -> None:
-        """Decide on all headers, and number the flows; `late`: those that only commands bring about, by ledger."""
+        """Make the forwarding decisions for all headers, and number the flows; `late`: those of commands, by ledger."""
         _decide_first(self.servers, self.bridges, self.headers, self.configs)
         for index, (nic, config) in enumerate(zip(self.servers, self.configs, strict=True)):
             begin_at_phases(nic, config, workload, seed, index)
@@ -109,20 +109,21 @@ class SystemState:
 
     @property
     def safe_fs(self) -> int:
-        """Return up to when all has happened, at the servers and in the bridge."""
+        """Return the time up to which all servers and bridges have finished their events."""
         system = self.system[0]
         components = [*system.server[: int(system.n_servers)], *system.bridge[: int(system.n_bridges)]]
         return min(int(component.safe_fs) for component in components)
 
     def advance(self, until_fs: int, n_events: int) -> int:
-        """Let all run to a time or through so many events; return why they stopped."""
+        """Run all to a time or through so many events; return why they stopped."""
         return self.threads.advance(until_fs, n_events)
 
 
 def build_system(config: Config, workload: Workload, seed: int, n_threads: int | None = None) -> SystemState:
-    """Return the state of a configuration with a bridge, idle, with its workload, and nothing decided yet.
+    """Return the idle state of a configuration with a bridge and its workload, before any forwarding decision.
 
-    Raises InputError where it has no room. `n_threads`: on which its servers run, None for as many as are worth while.
+    `n_threads`: how many threads servers run on, None for as many as are worth while. Raises InputError if something
+    does not fit into the state.
     """
     named, parts = bridges_of(config), servers_of(config)
     settings, configs = [bridge.settings for bridge in named], [part.config for part in parts]
@@ -159,7 +160,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     fill_trees(system[0], servers, config, parts, seed)
     fill_buses(system[0], servers, parts)
     n_threads = n_threads_for(len(parts), n_threads)
-    if system[0].trees.n_switches or system[0].buses.n_buses:  # which leave servers little time between two turns
+    if system[0].trees.n_switches or system[0].buses.n_buses:  # these leave servers too little lookahead for threads
         n_threads = 1
     threads = ServerThreads(n_threads, system, servers, bridges)
     return SystemState(
@@ -169,7 +170,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
 
 
 def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort], seed: int) -> None:
-    """Give the ports of each bridge and extender the rate of its clock."""
+    """Scale the port rates of each bridge and extender by its clock."""
     for port in ports:
         stretch_port(record.port[port.number].params, stretch(config, seed, BOX, port.box))
 
@@ -191,10 +192,10 @@ def _server_of(headers: Any, configs: Sequence[Config]) -> npt.NDArray[np.int64]
 
 
 def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[Config]) -> None:
-    """Decide on the headers of a workload everywhere."""
+    """Make the forwarding decisions for all headers of a workload, at adapters and bridges."""
     server_of = _server_of(headers, configs)
     senders, first_headers = np.unique(server_of, return_index=True)
-    # Those from outside first, then the servers as they come up.
+    # Headers from outside first, then those of the servers in the order of their first header.
     senders = senders[np.argsort(np.where(senders < 0, -1, first_headers))]
     by_sender = [np.flatnonzero(server_of == sender) for sender in senders]
     rows = np.concatenate([np.zeros(0, np.int64), *by_sender])
@@ -211,7 +212,7 @@ def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[
 
 
 def _drops_strays(switch: Switch) -> bool:
-    """Tell whether frames that the bridge floods, and that are for none of an adapter's stations, just drop there."""
+    """Tell whether an adapter simply drops flooded frames that are for none of its stations."""
     return not (switch.mirrors or switch.addresses or any(each.promiscuous or each.default for each in switch.ports))
 
 

@@ -1,4 +1,4 @@
-"""Taps on wires: which there are, and what passes them as captures."""
+"""Taps on wires: the ports that can be tapped, and captures of what passes them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def tap_names(config: Config) -> tuple[str, ...]:
     """Name the ports at which a run can capture: the adapter's own, or the bridge's end of each wire.
 
-    Of wires to extenders that is the upper end; those between bridges have a name for each end.
+    On a wire to an extender that is the upper end; a wire between bridges has a name for each end.
     """
     bridges = bridges_of(config)
     if not bridges:
@@ -45,7 +45,7 @@ def tap_names(config: Config) -> tuple[str, ...]:
 
 
 def check_taps(config: Config, names: Mapping[str, str]) -> None:
-    """Raise InputError, a line for each, for names of no port; `names`: of each the file that it is written to."""
+    """Raise InputError, with a line for each of `names` (wires, with their files) that is not in `tap_names`."""
     if not isinstance(names, Mapping):
         raise InputError("pcap_hops: give a mapping of names of wires to files")
     known = tap_names(config)
@@ -60,9 +60,9 @@ def check_taps(config: Config, names: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True)
 class _Tap:
-    """Hold a port that is tapped: its number, what its capture calls it, the headers of what comes and what is sent.
+    """Hold a tapped port: its number, its name in the capture, and the headers of frames received and sent.
 
-    What is sent stands behind what comes in the numbers of the capture's headers.
+    In the capture, headers of sent frames are numbered after those of received frames.
     """
 
     name: str
@@ -78,9 +78,9 @@ class _Tap:
 
 
 class Taps:
-    """Write what passes some ports of a machine's wires to files, while the machine runs within the `with` block.
+    """Capture what passes some ports to files, while the machine runs within the `with` block.
 
-    `paths`: files by the names of `tap_names`. Raises InputError where a file cannot be made.
+    `paths`: files by names from `tap_names`. Raises InputError where a file cannot be made.
     """
 
     def __init__(self, machine: Machine, workload: Workload, paths: Mapping[str, str]) -> None:
@@ -97,7 +97,7 @@ class Taps:
         return np.array([len(template.header) for template in self._workload.templates], np.int32)
 
     def __enter__(self) -> Taps:
-        """Open the files, and let the kernel log from now on."""
+        """Open the files, and enable the kernel's log of these ports."""
         with contextlib.ExitStack() as files:
             for name, path in self._paths.items():
                 tap = _tap(self._machine, name)
@@ -109,11 +109,11 @@ class Taps:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        """Finish the files, or remove them where an exception passes."""
+        """Finish the files, or remove them on an exception."""
         self._files.__exit__(*exception)
 
     def write(self) -> None:
-        """Write what has passed since the last call, as far as no earlier frame can come any more."""
+        """Write what has passed since the last call, up to the time before which no further frame can be logged."""
         if not self._captures:
             return
         entries = self._log.take(self._machine.settled_fs)
@@ -140,12 +140,12 @@ class Taps:
 
 
 def _control_record(entries: Any) -> Any:
-    """Return in place of a capture's record what control frames say, below -1."""
+    """Return the contents of control frames, encoded as numbers below -1 in place of a record index."""
     return -2 - (entries["index"].astype(np.int64) << QUANTA_SHIFT | entries["template"])
 
 
 def _tap(machine: Machine, name: str) -> _Tap:
-    """Tap a port: what passes it is logged from now on."""
+    """Enable logging of what passes a port, and return its tap."""
     if machine.system is None:
         server = machine.servers[0]
         number = tap_names(server.config).index(name)

@@ -1,4 +1,4 @@
-"""How bridges are joined: which ports each has, which way leads outside, and behind which port each address belongs."""
+"""The topology of bridges: ports of each, the way to the outside, and the port behind which each address belongs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ Place = tuple[int, int, int, int]  # a bridge, an address, a VLAN, a logical por
 class Topology:
     """Number the logical ports of all bridges and extenders.
 
-    `logical`: those of bridges, in their order; `own`: by the number of an extender's port the logical port that it is
-    itself. `policers`: the entries of policies with token buckets, in the order of the buckets. `stations`: numbers of
-    stations by their names; `configs`: of the servers. `to_adapters`: the ports to adapters' ports, which come first,
-    each with the switch there.
+    `logical`: the bridges' logical ports, in order; `own`: an extender port's own logical port, by port number.
+    `policers`: the policy entries with token buckets, in the order of the buckets. `stations`: station numbers by name;
+    `configs`: of the servers. `to_adapters`: the ports to adapters, which come first, each with the switch there.
     """
 
     def __init__(
@@ -57,10 +56,10 @@ class Topology:
         return self.n_logical_ports - 1
 
     def homes(self) -> Iterator[Place]:
-        """Give where the configuration puts each station's addresses, at each bridge."""
+        """Yield where each station's addresses belong by configuration, as seen from each bridge."""
         for port, switch in self.to_adapters:
             for station in switch.ports:
-                # Where two of its VLANs are one in the bridge the first counts, that of its untagged frames.
+                # If two of its VLANs are one in the bridge, the first counts: put that of untagged frames first.
                 own = [vlan for vlan in station.vlans if vlan == station.port_vlan]
                 own += [vlan for vlan in station.vlans if vlan != station.port_vlan]
                 places = [place for vlan in own if (place := place_of(station, vlan, port))]
@@ -69,7 +68,7 @@ class Topology:
                         yield self.ports[logical.port].bridge, mac, vlan, logical.number
 
     def announced(self) -> Iterator[Place]:
-        """Give the addresses that stations have announced in their ports' VLANs, at each bridge that has heard them."""
+        """Yield the addresses that stations have announced in their port VLANs, at each learning bridge reached."""
         for port, switch in self.to_adapters:
             for station in switch.ports:
                 place = place_of(station, station.port_vlan, port) if station.enabled else None
@@ -84,8 +83,8 @@ class Topology:
 class BridgePorts:
     """Know the ports of each bridge, without those of extenders.
 
-    `ports`, `logical`: of each bridge, by its number, its ports and its logical ports. `way_out`: by a bridge's number
-    its logical port to the stations outside, or towards the bridge that has them.
+    `ports`, `logical`: ports and logical ports of each bridge, by bridge number. `way_out`: by bridge number, its
+    logical port to the stations outside, or towards the bridge that has them.
     """
 
     def __init__(self, ports: Sequence[PhysicalPort], outside: PhysicalPort, logical: Sequence[LogicalPort]) -> None:
@@ -115,7 +114,7 @@ class BridgePorts:
         return self._all[port.joined]
 
     def seen_from(self, own: LogicalPort, vlan: int) -> Iterator[tuple[LogicalPort, int]]:
-        """Give the logical port and VLAN by which a broadcast enters each bridge that it reaches, from the first on."""
+        """Yield the logical port and VLAN on which a broadcast enters each bridge that it reaches, from `own` on."""
         yield own, vlan
         if vlan not in own.vlans:
             return

@@ -1,17 +1,18 @@
-"""When a run has become steady: MSER-5 on its throughput, its latency and the depth of each of its buffers.
+"""Detect the end of warm-up: MSER-5 on the throughput, the latency and the depth of each buffer.
 
 A saturated run starts with its buffers filling; reads outrun writes until the Rx buffer is full, and rates hold only
-after that. Near saturation rings fill for much longer than any of it shows in the throughput.
+after that. Near saturation, rings go on filling long after the throughput looks steady.
 
 The marginal standard error rule (K. P. White, An effective truncation heuristic for bias reduction in simulation
-output, Simulation 69(6), 1997) cuts off as many first observations as make the standard error of the rest least. On
+output, Simulation 69(6), 1997) discards as many first observations as minimise the standard error of the rest. On
 means of five it did best of the rules compared (K. P. White, M. J. Cobb, S. C. Spratt, A comparison of five
 steady-state truncation heuristics for simulation, Winter Simulation Conference 2000). It has no parameter to tune,
-needs nobody to look at a graph, as Welch's method does, and sees a slow drift, which a threshold on how far slices
-differ does not. Its authors call a series too short if the cut falls in the second half; here a third is the most.
+needs nobody to look at a graph, as Welch's method does, and detects a slow drift, which a threshold on differences
+between slices does not. Its authors call a series too short if the cut falls in the second half; here the limit is a
+third.
 
-The model is deterministic: a steady series beats against the slices, or is constant to the last digits, and the rule
-would then cut off ever more. So a late cut counts only if it moves the mean.
+The model is deterministic: a steady series may beat against the slices, or be constant to the last digits; then the
+rule would cut off ever more. So a late cut counts only if it moves the mean.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 
 
 SLICE_FRAMES = 200
-SLICE_FS = 100_000 * FS_PER_NS  # a slice of a slow load: 0.1 ms
+SLICE_FS = 100_000 * FS_PER_NS  # longest first slice, which ends a slice of a slow load: 0.1 ms
 FIRST_SLICES = 100  # 20 means of 5
-MOST_SLICES = 400  # of more, two make one
-MOST_WINDOWS = 10  # that a warm-up takes at most, where it is longer than `MOST_SLICES` first slices
-FILLING_FRAMES = 400_000  # that a warm-up may take before any window: several times what the largest buffers hold
+MOST_SLICES = 400  # beyond this, pairs are merged
+MOST_WINDOWS = 10  # longest warm-up, in windows, if that is more than `MOST_SLICES` first slices
+FILLING_FRAMES = 400_000  # always allowed, however short the window: several times what the largest buffers hold
 MOST_FRAMES = 20_000_000
 MOST_FS = 20_000_000_000 * FS_PER_NS
-MATTERS = 0.005  # of the mean, or of a buffer's capacity
+MATTERS = 0.005  # shift that counts, of the mean or of a buffer's capacity
 WORDS = {
     "rate": "the throughput",
     "latency": "the latency",
@@ -49,7 +50,7 @@ WORDS = {
 
 
 class Warmup:
-    """Decide slice by slice whether the run has settled; `unsteady` then names what had not, if time ran out."""
+    """Decide slice by slice whether the run is steady; if the warm-up hits its limit, `unsteady` names what is not."""
 
     def __init__(self, config: Config, nic: Any) -> None:
         self._counts = counts_in(nic)
@@ -58,7 +59,7 @@ class Warmup:
         self.next_look = FIRST_SLICES
         self.series: dict[str, list[float]] = {name: [] for name in WORDS}
         self.capacities = capacities_of(nic)
-        self._ends: list[tuple[int, Ints]] = []  # of slices that are in no series yet, and where the first begins
+        self._ends: list[tuple[int, Ints]] = []  # counters at bounds of slices not yet in `series`
         self._end_slice()
         self.has_looked = False
         self.unsteady: tuple[str, ...] = ()
@@ -70,7 +71,7 @@ class Warmup:
 
     @property
     def n_slices(self) -> int:
-        """Return how many slices there are, with those that are in no series yet."""
+        """Return the number of slices, including those not yet in `series`."""
         return len(self.series["rate"]) + len(self._ends) - 1
 
     def is_over(self) -> bool:
@@ -84,12 +85,12 @@ class Warmup:
         return self.now_fs + self.slice_fs, self.delivered + self.slice_frames
 
     def next_even_time(self) -> int:
-        """Return the next multiple of a sixteenth to an eighth of the time so far, of a power of two in fs."""
+        """Return the next multiple of a power of two in fs that is a sixteenth to an eighth of the time so far."""
         step_fs = 1 << max(0, self.now_fs.bit_length() - 4)
         return -(-self.now_fs // step_fs) * step_fs
 
     def look(self) -> None:
-        """Note the slice that has ended; at times, see whether all is steady."""
+        """Record the slice that has ended; at growing intervals, test whether all series are steady."""
         self.has_looked = True
         if self.fixed_fs is not None:
             return
@@ -105,26 +106,26 @@ class Warmup:
         self.next_look = self.n_slices * 5 // 4
 
     def _end_slice(self) -> None:
-        """Copy what is counted by now: what it says is worked out for many slices at once."""
+        """Copy the counters; figures are computed for many slices at once, by `_reckon`."""
         self.now_fs, self.delivered = self._counts.now_fs, self._counts.delivered
         self._ends.append((self.now_fs, self._counts.words()))
 
     def _reckon(self) -> None:
-        """Bring the series up to the last slice."""
+        """Append the figures of all slices since the last call to the series."""
         now_fs = np.array([at_fs for at_fs, _ in self._ends], np.int64)
         counts = self._counts.records(now_fs, [words for _, words in self._ends])
         passed_fs, ledger = np.maximum(1, np.diff(now_fs)), counts["ledger"]
         self.series["rate"] += (np.diff(ledger["delivered"]) / passed_fs).tolist()
         n_taken, sums_fs = (np.diff(ledger["to_guest"][name]).tolist() for name in ("n", "sum_fs"))
         latencies = self.series["latency"]
-        for n, sum_fs in zip(n_taken, sums_fs, strict=True):  # where nobody takes a frame, the one before stands
+        for n, sum_fs in zip(n_taken, sums_fs, strict=True):  # a slice without frames repeats the previous latency
             latencies.append(sum_fs / n if n else (latencies or [0.0])[-1])
         for name, area in areas_in(counts, now_fs).items():
             self.series[name] += (np.diff(area) / passed_fs).tolist()
         self._ends = self._ends[-1:]
 
     def _join_slices(self) -> None:
-        """Make slices twice as long, so that what must be looked at does not grow with the run."""
+        """Double the slice length, merging pairs, so that the series do not grow with the run."""
         for name, values in self.series.items():
             pairs = np.asarray(values[len(values) % 2 :]).reshape(-1, 2)
             self.series[name] = pairs.mean(axis=1).tolist()
@@ -132,13 +133,13 @@ class Warmup:
 
 
 def capacities_of(nic: Any) -> dict[str, float]:
-    """Return what each buffer holds at most, by name; rings of all functions together, as their gauges count."""
+    """Return each buffer's capacity, by name; rings are those of all functions together, as in their gauges."""
     params = nic.params
     return {name: float(prod(int(params[each]) for each in product)) for name, product in CAPACITIES.items()}
 
 
 def unsteady_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:
-    """Return what of some series, by name, is not steady: MSER-5 would cut off more than a third, and that matters."""
+    """Return which series are not steady: those too short, or of which MSER-5 cuts more than a third with effect."""
     found = []
     for name, values in series.items():
         cut = truncation(values)
@@ -152,19 +153,19 @@ Floats = npt.NDArray[np.float64]
 Series = Sequence[float] | Floats
 
 OBSERVATIONS_A_MEAN = 5
-LEAST_MEANS = 8  # below that a cut says nothing
-MOST_CUT = 1 / 3  # a series of which more must be cut off is too short
+LEAST_MEANS = 8  # with fewer means a cut is meaningless
+MOST_CUT = 1 / 3  # a series is too short if more is to be cut off
 
 
 class Cut(NamedTuple):
-    """Say which share of a series MSER-5 cuts off, and the means behind that cut and behind `MOST_CUT`."""
+    """Hold the share of a series that MSER-5 cuts off, and the means after that cut and after `MOST_CUT`."""
 
     share: float
     mean: float
     mean_behind_most: float
 
     def moves_mean(self, by_more_than: float) -> bool:
-        """Tell whether more than `MOST_CUT` is to be cut off, and that would move the mean."""
+        """Tell whether more than `MOST_CUT` is to be cut off, and this moves the mean by more than a limit."""
         return self.share > MOST_CUT and abs(self.mean - self.mean_behind_most) > by_more_than
 
 
@@ -174,14 +175,14 @@ def truncation(series: Series) -> Cut | None:
     if n_means < LEAST_MEANS:
         return None
     observations = np.asarray(series[-n_means * OBSERVATIONS_A_MEAN :], np.float64).reshape(n_means, -1)
-    means = np.add.reduce(observations, axis=1) / OBSERVATIONS_A_MEAN  # as `mean`, which takes twice as long
-    # Suffix sums: the standard error of the mean of all behind the cut, for each cut at once.
+    means = np.add.reduce(observations, axis=1) / OBSERVATIONS_A_MEAN  # the same as `mean`, in half the time
+    # By suffix sums: the squared standard error of the mean of all after the cut, for each cut at once.
     left = np.arange(n_means, 0, -1)
     centred = means - _mean(means)
     total = np.cumsum(centred[::-1])[::-1]
     squares = np.cumsum((centred**2)[::-1])[::-1]
     errors = (squares - total**2 / left) / left**2
-    # What is left at the very end has a small error by chance alone.
+    # Cuts near the end are excluded: the few means left may have a small error by chance.
     cut = int(np.argmin(errors[: n_means - OBSERVATIONS_A_MEAN + 1]))
     return Cut(cut / n_means, _mean(means[cut:]), _mean(means[int(n_means * MOST_CUT) :]))
 

@@ -1,6 +1,6 @@
-"""Several servers and the stations outside, looked at as one: what is measured added up, in the form of one server.
+"""Present several servers and the stations outside as one server, with measurements added up.
 
-What several ledgers count, added up in another one.
+The counters of several ledgers are added up in another ledger.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
 class Whole:
     """Show several servers and the stations outside as one server: ledgers are added up.
 
-    Other parts are those of the first server where there is one alone, and sums where there are several. To be read
-    only, and after `refresh`.
+    Other parts are the server's own if there is only one, else sums over all servers, or zero. Read-only, and valid
+    only after `refresh`.
     """
 
     def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook, counted: Counted) -> None:
         self._servers = servers
         self._ledgers = [*(nic.ledger for nic in servers), bridge.ledger]
         self._book = book
-        self._flows = counted.flows  # a ledger counts those that begin or end at its stations
+        self._flows = counted.flows  # for each ledger: flows that begin or end at its stations
         self._together: Any = None
         if len(servers) > 1:
             self._together = zeros(1, SERVER)[0]
@@ -50,7 +50,7 @@ class Whole:
 
     @property
     def flows_of_each(self) -> list[tuple[Ints, Any]]:
-        """Return of each ledger the numbers of its flows among all, and their records."""
+        """Return, for each ledger, the numbers of its flows among all, and their records."""
         return self._of_flows.flows
 
     def __getitem__(self, name: str) -> Any:
@@ -62,7 +62,7 @@ class Whole:
         return self[name]
 
     def refresh(self) -> None:
-        """Add up what stands in the ledgers now."""
+        """Add up the present counters of all ledgers."""
         clock, ledger = self._servers[0].clock, self._ledger
         (found,) = self.sums.records(np.array([clock.now_fs]), [self.sums.words()])
         ledger["counts"], boxes = found["ledger"], self._boxes
@@ -80,7 +80,7 @@ class Whole:
             self._together.clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
 
     def _copy_own(self) -> None:
-        """Copy what is the only server's own."""
+        """Copy a single server's counters that are not added up."""
         into, own = self._ledger, self._servers[0].ledger
         into["histogram"][WIRE_WAIT_HISTOGRAM] = own["histogram"][WIRE_WAIT_HISTOGRAM]
         n_functions = int(self._servers[0].params.n_functions)
@@ -91,14 +91,14 @@ class Whole:
         params.n_queues = sum(int(nic.params.n_queues) for nic in self._servers)
         params.n_ports = 1
         params.n_functions = max(int(nic.params.n_functions) for nic in self._servers)
-        for name in ROOMS[:2]:  # of a queue, for all queues to have as much as there is
+        for name in ROOMS[:2]:  # lengths of one ring: average them, so that times `n_queues` is the total
             slots = sum(int(nic.params[name]) * int(nic.params.n_queues) for nic in self._servers)
             params[name] = slots // int(params.n_queues)
         for name in ROOMS[2:]:
             params[name] = sum(int(nic.params[name]) for nic in self._servers)
 
     def _add_histograms(self, n_flows: int) -> None:
-        """Add up the rows of the flows' histograms; where each flow has its own, one ledger alone has filled it."""
+        """Add up the rows of the flows' histograms; a row of a single flow is filled by only one ledger."""
         into = self._ledger["histogram"]
         into[np.unique(self._ledger["flow"]["histogram"][:n_flows])] = 0
         for numbers, each in zip(self._flows, self._ledgers, strict=True):
@@ -108,7 +108,7 @@ class Whole:
 
 
 def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
-    """Add up the parts of sampled journeys, each ledger's by how many journeys they stand for."""
+    """Add up the parts of sampled journeys, weighted by how many journeys each ledger's samples represent."""
     whole = into["sampled_parts"]
     for part in PART_FIELDS:
         whole["sums"][part] = 0.0
@@ -121,18 +121,19 @@ def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
 
 
 COUNTED_BY_FLOW = ("offered", "delivered", "dropped", "n_bytes", "latency")
-N_SUMS = 2  # words of a bucket's record of latencies, before its counts, which are added up two in a word
+N_SUMS = 2  # words of sums in a bucket's record; its 32-bit counts follow, and are added two at a time as one word
 
 
 def counts_in(view: Any) -> Counts | SystemCounts:
-    """Return what copies the counts of what `Machine.view` returns."""
+    """Return the counters' copier for a view from `Machine.view`."""
     return view.sums if isinstance(view, Whole) else Counts(view)
 
 
 class LedgerSums:
-    """Add up what several ledgers count of flows, and of latencies by bucket, in another ledger.
+    """Add up several ledgers' counters of flows, and of latencies by bucket, in another ledger.
 
-    `into`: an array of one ledger. `flows`: of each of the others the numbers of its flows in that one, none twice.
+    `into`: an array of one ledger. `flows`: for each of the other ledgers, the numbers of its flows in that one, none
+    twice.
     """
 
     def __init__(self, into: npt.NDArray[Any], ledgers: Sequence[Any], flows: Sequence[Ints], n_flows: int) -> None:
@@ -141,7 +142,7 @@ class LedgerSums:
         self.flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
 
     def add_up(self) -> None:
-        """Write what flows count, and latencies by bucket."""
+        """Write the sums into the other ledger."""
         self._buckets_into[:, :N_SUMS].view(np.float64)[:] = sum(
             each[:, :N_SUMS].view(np.float64) for each in self._buckets
         )
@@ -154,6 +155,6 @@ class LedgerSums:
 
 
 def _by_bucket(ledger: Any) -> npt.NDArray[np.int64]:
-    """Return a ledger's latencies by bucket, a row of words each, in place."""
+    """Return a view of a ledger's latencies by bucket, as a row of words for each bucket."""
     buckets = ledger["latency_counts"]
     return buckets.view(np.int64).reshape(len(buckets), -1)  # type: ignore[no-any-return]

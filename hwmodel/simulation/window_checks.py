@@ -1,4 +1,4 @@
-"""What a reader must know of a window's figures before quoting one: warnings, and whether it gives rates at all."""
+"""Checks of a window: whether it is long enough for rates, and warnings to read before quoting its figures."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from hwmodel.words import warnings as words
 if TYPE_CHECKING:
     from hwmodel.config import Config
 
-LEAST_BURSTS = 5  # of each receiving VM: of fewer even the interval would be a guess
-WIDE = 0.05  # of a figure; a narrower interval may be doubtful and still tells all that is asked
-GROWS, GROWTH_MATTERS = 25, 0.02  # times chance (an F of 1 and 11 degrees: 0.04 % of all), and of a figure
-ROUGH = 2.0  # times its lower end, for an interval's upper one
-UNDELIVERED = 0.005  # of the window: frames that came within it and left after it
-LONG_MEMORY = 20  # an F of 6 and 6 degrees: 0.1 % of all, since a run has ten figures and more
-LEAST_LATENCIES = 5  # of a window: what a queue held at its start is gone long before its end
+LEAST_BURSTS = 5  # bursts of each receiving VM; with fewer, even the interval would be a guess
+WIDE = 0.05  # of a figure: no warning about doubtful intervals with less half width, which are good enough anyway
+GROWS, GROWTH_MATTERS = 25, 0.02  # of a trend: least F (1 and 11 degrees: 0.04 % by chance), least rise
+ROUGH = 2.0  # an interval whose upper end is more than this times its lower one is rough
+UNDELIVERED = 0.005  # least share of frames that arrived in the window and left after it, to be told
+LONG_MEMORY = 20  # F of 6 and 6 degrees of freedom, by chance in 0.1 %: strict, since a run has ten figures and more
+LEAST_LATENCIES = 5  # mean latencies per window, so that what queues held at its start is gone long before its end
 FEW_BURSTS = 10
-IN_VAIN = 0.1  # share of descriptors that were read though their doorbells had brought them
+IN_VAIN = 0.1  # share of descriptors that were read although their doorbells contained them
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
 
 
 def burst_frames(config: Config) -> int:
-    """Return how many frames of one VM become visible at once, at most."""
+    """Return the most frames of one VM that become visible at once."""
     return max(1, config.nic.rx_writeback_batch, *(driver.rx_interrupt_batch for driver in config.drivers))
 
 
 def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | None:
-    """Return why a window is too short for rates; None where it gives them. `sends`: somebody does.
+    """Return why a window is too short for rates; None if it gives them. `sends`: whether any source sends.
 
-    A window holds some whole bursts of deliveries and the pieces of others at its ends. Of fewer than five bursts of
-    each receiving VM there is no interval, and no rate; all others are given, whatever they are.
+    A window holds whole bursts of deliveries, and pieces of bursts at its ends. With fewer than five bursts for each
+    receiving VM there are no intervals and no rates; otherwise rates are given, however wide their intervals.
     """
     least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
     if not span.frames:
@@ -59,12 +59,12 @@ def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | Non
 
 
 def _more_time(config: Config) -> str:
-    """Return what makes a window longer; a capture ends when it ends."""
+    """Return the keys that make a window longer; with a capture, also a longer capture."""
     return "run.frames, run.duration" if config.workload.pcap is None else "a longer capture, run.frames, run.duration"
 
 
 def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str, ...]) -> Iterator[str]:
-    """Yield what must be known of a finished window, apart from what `why_no_rates` and `unsure_figures` say."""
+    """Yield the warnings for a finished window, except those of `why_no_rates` and `unsure_figures`."""
     if unsteady:
         warmup_ms = span.start.now_fs / FS_PER_NS / 1e6
         yield words.not_steady(unsteady, warmup_ms, warmup_ms * 1e6 / max(1.0, result.window.duration_ns))
@@ -75,14 +75,14 @@ def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str,
 
 
 def lasting_warnings(config: Config, result: Result) -> Iterator[str]:
-    """Yield what holds of a window whether or not the machine changes in it: of hosts, floods and settings."""
+    """Yield the warnings that hold even if the machine changes in the window: on hosts, floods and settings."""
     yield from unmeasured_hosts(config)
     yield from flooding_warnings(config, result)
     yield from setting_warnings(config, result)
 
 
 def _inline_in_vain(config: Config, span: Span) -> Iterator[str]:
-    """Say which share of the descriptors was read that came with their doorbells, where each doorbell has one."""
+    """Warn of descriptors that were read although their doorbells contained them, if every doorbell does."""
     inline = all(driver.doorbell == "inline" and driver.tx_doorbell_batch == 1 for driver in config.drivers)
     if not inline or len(servers_of(config)) > 1 or config.workload.segment_bytes is not None:
         return
@@ -95,7 +95,7 @@ def _inline_in_vain(config: Config, span: Span) -> Iterator[str]:
 
 
 def unmeasured_hosts(config: Config) -> Iterator[str]:
-    """Yield what the figures of hosts are worth whose presets were never measured, of each preset once."""
+    """Yield a warning for each host preset in use that was never measured."""
     found = (server.config.host.unmeasured for server in servers_of(config))
     yield from dict.fromkeys(one for one in found if one is not None)
 
@@ -103,11 +103,11 @@ def unmeasured_hosts(config: Config) -> Iterator[str]:
 def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iterator[str]:
     """Yield a warning for each reason why figures may be further off than their intervals say, and name the figures.
 
-    `is_open`: frames come at times of their own. What is told of a figure once is not told twice. What holds of a mean
-    latency holds of its percentiles.
+    `is_open`: frames arrive independently of departures. A figure is named only once. What holds for a mean latency
+    also holds for its percentiles, which are not tested.
     """
     if not result.window_frames:
-        return  # that is said, and what is left would be of the links' idle traffic
+        return  # already warned of; what is left would concern the links' idle traffic
     estimates = {name: one for name, one in sureness.estimates.items() if not name.startswith("vms.")}
     ends = {name: sum(sureness.intervals[name]) / 2 for name in estimates}
     growing = {name: rise for name, rise in growth_of(sureness).items() if name in estimates}
@@ -131,7 +131,7 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
 
 
 def growth_of(sureness: Sureness) -> dict[str, float]:
-    """Return by how much figures that have a mean grew in the window, of those that did beyond chance."""
+    """Return the rise over the window of each rate and mean whose trend is beyond chance and not negligible."""
     return {
         name: one.rise
         for name, one in sureness.estimates.items()
@@ -140,23 +140,23 @@ def growth_of(sureness: Sureness) -> dict[str, float]:
 
 
 def _is_rough(low: float, high: float) -> bool:
-    """Tell whether an interval is so wide that nothing has to be said of how far beyond it a figure may lie."""
+    """Tell whether an interval is so wide that the figure is only roughly known anyway."""
     return high > ROUGH * low
 
 
 def _undelivered(result: Result, growing: Mapping[str, float]) -> float:
-    """Return the share by which frames that wait longer and longer lower the rate, by Little's law; 0 where little."""
+    """Return the share by which growing waits lower the delivered rate, by Little's law; 0 if negligible."""
     share = growing.get("latency_ns.mean", 0.0) / max(1.0, result.window.duration_ns)
     return 0.0 if abs(share) < UNDELIVERED else share
 
 
 def _is_of_few_latencies(result: Result) -> bool:
-    """Tell whether frames that the window began with are a part of it that counts."""
+    """Tell whether the window is so short that the frames queued at its start matter."""
     return result.window.duration_ns < LEAST_LATENCIES * (result.latency_ns.mean or 0.0)
 
 
 def repeats(known: MachineKnown, has_drawn: bool) -> Iterator[str]:
-    """Yield a warning where another seed gives the same run: no clock and no frame depends on it."""
+    """Yield a warning if every seed gives the same run, since neither clocks nor frames depend on it."""
     if known.sends and not known.clock_share and not has_drawn:
         yield words.SAME_FOR_ALL_SEEDS
 
@@ -168,10 +168,10 @@ def precision_not_met(config: Config, result: Result, names: tuple[str, ...]) ->
 
 
 def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
-    """Warn of frames that wait for a batch which only later frames fill."""
+    """Warn of frames that wait for a batch without a timer, which only later frames fill."""
     offered = span.end.counts["offered"]
     if offered and not span.end.counts["delivered"] and not span.end.counts["dropped"]:
-        has_come = span.end.counts["rx_copies"] > 0  # to a ring in memory; before that no batch keeps it
+        has_come = span.end.counts["rx_copies"] > 0  # into a ring in memory; before that no batch can hold it
         yield words.stuck(offered, _endless_batches(config).values() if has_come else ())
         return
     parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean
@@ -181,7 +181,7 @@ def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
 
 
 def _endless_batches(config: Config) -> dict[str, str]:
-    """Return the batches that no timer ends, in words, by the part of the latency that waits for them."""
+    """Return a description of each batch without a timer, by the part of the latency that waits for it."""
     nic, found = config.nic, {}
     if nic.rx_writeback_batch > 1 and not nic.writeback_timeout_fs:
         found["writeback_batch"] = words.endless_write_back(nic.rx_writeback_batch)

@@ -60,9 +60,9 @@ KINDS = {
 
 
 def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> Stations:
-    """Enter headers and tables, sources and records into the state of an adapter alone; return numbers of stations.
+    """Enter headers, tables, sources and records into the state of a single adapter; return the station numbers.
 
-    Raises InputError where the workload or the switch's tables are larger than the state.
+    Raises InputError if the workload or the switch's tables do not fit into the state.
     """
     check_workload(config, workload)
     watch_fifos(nic, workload)
@@ -80,9 +80,9 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
 def decide_workload(
     state: State, config: Config, workload: Workload, stations: Stations, late: Sequence[Ends] = ()
 ) -> FlowBook:
-    """Decide on all headers of an adapter alone; return the names that go with its numbers.
+    """Make the forwarding decisions for all headers of a single adapter; return its book of names.
 
-    `late`: the flows that only commands bring about.
+    `late`: flows that only commands can bring about.
     """
     nic = state[0]
     decide_alone(state, np.arange(len(workload.templates)))
@@ -97,19 +97,19 @@ def decide_workload(
 
 
 def numbers_in(config: Config) -> dict[str, int]:
-    """Return the numbers of an adapter's stations at their switches by their names, those outside among them."""
+    """Return the switch port numbers of an adapter's stations by name, including the stations outside."""
     own = port_numbers(config.switch)
     outside = own.pop(UPLINK)
     return {**dict.fromkeys(map(uplink_of, config.switched_ports), outside), **own}
 
 
 def let_flows_begin(nic: Nic) -> None:
-    """Let each header be looked at again at its first frame, where drivers write filters as flows begin."""
+    """Invalidate decisions if drivers write flow filters, so that each header is decided anew at its first frame."""
     nic.headers.generation += int(nic.port[0].switch.steering.atr != 0)
 
 
 def check_workload(config: Config, workload: Workload) -> None:
-    """Raise InputError where the workload is larger than the state, or its frames than the adapter's buffers."""
+    """Raise InputError if the workload does not fit into the state, or its frames into the adapter's buffers."""
     _check_capacities(workload)
     _check_buffers(config, workload)
     _check_rx_descriptors(config, workload)
@@ -127,9 +127,9 @@ def _check_capacities(workload: Workload) -> None:
 
 
 def _check_buffers(config: Config, workload: Workload) -> None:
-    """Raise InputError where a recorded frame could never get into a buffer: all behind it would wait for ever."""
+    """Raise InputError if a recorded frame is larger than a buffer: all frames after it would wait for ever."""
     records = workload.records
-    if config.hands_over_segments:  # whose record is a segment alone, which is cut before it comes there
+    if config.hands_over_segments:  # records are segments then, which are cut before they reach a buffer
         return
     is_read = np.array([not is_uplink(source.port) for source in workload.sources], bool)[records.source]
     longest = int(records.frame_bytes[is_read].max(initial=0)) - FCS_BYTES
@@ -149,7 +149,7 @@ def _check_buffers(config: Config, workload: Workload) -> None:
 
 
 def _check_rx_descriptors(config: Config, workload: Workload) -> None:
-    """Raise InputError where a recorded frame takes more Rx descriptors than there can ever be for it."""
+    """Raise InputError if a recorded frame needs more Rx descriptors than can ever be available for it."""
     most_bytes = config.switch.longest_frame_bytes  # longer ones drop as OVERSIZE
     lengths = np.flatnonzero(np.bincount(workload.records.frame_bytes[workload.records.frame_bytes <= most_bytes]))
     if not len(lengths):
@@ -172,7 +172,7 @@ def _check_rx_descriptors(config: Config, workload: Workload) -> None:
 
 
 def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload: Workload, seed: int) -> None:
-    """Enter the sources at the ports of `numbers`, in the order of the ports, and the records that they play."""
+    """Enter the sources at the ports in `numbers`, ordered by port, and the records that they replay."""
     own = [i for i, source in enumerate(workload.sources) if source.port in numbers]
     order = sorted(own, key=lambda i: numbers[workload.sources[i].port])
     rows, starts = workload.records.by_source(len(workload.sources))
@@ -218,7 +218,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
 
 
 def _times_of(config: Config, sources: Sequence[Source], order: Sequence[int], seed: int) -> dict[str, list[int]]:
-    """Return the gaps of sources, by the clocks of their senders, and when those that are periodic begin."""
+    """Return the sources' gaps by their senders' clocks, and when they send first."""
     names = ("mean_gap_fs", "peak_gap_fs", "mean_off_fs")
     rows = []
     for listed, source in zip(order, sources, strict=True):
@@ -249,15 +249,15 @@ def _enter_choices(nic: Nic, records: Any, sources: Sequence[Source]) -> None:
 
 
 def watch_fifos(nic: Nic, workload: Workload) -> None:
-    """Let the scheduler look at the FIFOs of copies where a Tx buffer full of the shortest frames would not fit in."""
+    """Set the most frames that the Tx buffer can hold, by which the scheduler knows if FIFOs of copies can overflow."""
     shortest_bytes = min(workload.frame_lengths, default=64)
     nic.headers.most_frames = int(nic.params.tx_buffer_bytes) // max(1, shortest_bytes - FCS_BYTES)
 
 
 class Counted(NamedTuple):
-    """Hold what the ledgers of a system count: for each of them the numbers of its `flows`, in the order of its own.
+    """Hold, for each ledger of a system, the numbers of the `flows` that it counts, in the ledger's order.
 
-    `rows`: by the number of a flow the row of its latency histogram.
+    `rows`: the row of each flow's latency histogram, by flow number.
     """
 
     flows: list[npt.NDArray[np.int64]]
@@ -265,7 +265,7 @@ class Counted(NamedTuple):
 
 
 def histogram_rows(flows: Flows) -> npt.NDArray[np.int64]:
-    """Return the row of each flow's latency histogram: its own, or, where they are too many, one for each receiver."""
+    """Return the row of each flow's latency histogram: one per flow or, if these are too many, per receiver."""
     room = MAX_HISTOGRAMS - FIRST_FLOW_HISTOGRAM
     rows = np.arange(len(flows))
     if len(rows) > room:

@@ -1,4 +1,4 @@
-"""What the adapter's servers do, frame by frame: pipeline, the switch core's bus, wire; and what is dropped."""
+"""The adapter's stages that serve one frame at a time (pipeline, switch core's bus, wire), and drops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DROPS = Track("Switch", "drops")
 
 
 class Port:
-    """Keep how far each server of one Ethernet port has been looked at, and the tracks that it has."""
+    """Hold the tracks of one Ethernet port, and how far each of its stages has been shown."""
 
     def __init__(self, record: Any, number: int, name: str) -> None:
         self.number, self.bus, self.mac = number, record["bus"], record["mac"]
@@ -38,7 +38,7 @@ class Port:
 
     @property
     def n_new(self) -> int:
-        """Count the frames that have come by the line and were not looked at."""
+        """Count the frames that have come by the line and are not shown yet."""
         return int(self.mac["line"]["head"]) - self.n_lines
 
     def wire_fs(self, n_bytes: int) -> int:
@@ -52,13 +52,13 @@ def wire_fs(rate: Any, n_bytes: int) -> int:
 
 
 def control_slice(track: Track, rate: Any, end_fs: int) -> Slice:
-    """Show a control frame of flow control that a port sends up to a time."""
+    """Return the slice of a pause frame that a port has sent by `end_fs`."""
     details = {"frame": CONTROL, "bytes": CONTROL_BYTES + FCS_BYTES}
     return Slice(track, CONTROL, end_fs - wire_fs(rate, CONTROL_BYTES), end_fs, details)
 
 
 class Servers:
-    """Show what each server inside the adapter works on; each serves one frame at a time."""
+    """Show what each stage of the adapter works on; a stage serves one frame at a time."""
 
     def __init__(self, nic: Any, names: FrameNames, timeline: Timeline) -> None:
         self._nic, self._names, self._timeline = nic, names, timeline
@@ -69,7 +69,7 @@ class Servers:
         self.arrivals = Arrivals(nic)
 
     def look(self, now_fs: int) -> None:
-        """Note what left the pipeline or came from the wire, what bus and wire have begun, what is lost."""
+        """Record what left the pipeline or came from the wire, what bus and wire have begun, and drops."""
         nic = self._nic
         while self._n_piped < nic["pipe_head"]:
             frame = nic["pipe"][self._n_piped & (PIPE_CAP - 1)]
@@ -91,7 +91,7 @@ class Servers:
         self._look_for_drops(now_fs)
 
     def _look_at_lines(self) -> None:
-        """Note what has come by lines: numbered by all of them together, those of an instant port by port."""
+        """Record frames from the lines, numbered across all ports, within an instant in the order of the ports."""
         number = int(self._counters["from_wire"]) - sum(port.n_new for port in self._ports)
         for port in self._ports:
             for _ in range(port.n_new):
@@ -123,7 +123,7 @@ class Servers:
         self._timeline.add(Slice(track, name, start_fs, end_fs, details, real([name])))
 
     def _look_for_drops(self, now_fs: int) -> None:
-        """Mark what was dropped, with its ids: a frame that found its Tx ring full, or a mirrored copy, has none."""
+        """Mark drops, with frame ids if known: frames refused by a full Tx ring and mirrored copies have none."""
         dropped, n_gone = self._dropped(), self._gone()
         has_gone, self._n_gone = n_gone > self._n_gone, n_gone
         if (dropped == self._drops).all():
@@ -131,7 +131,7 @@ class Servers:
         more = dropped - self._drops
         own = more[0].copy()
         own[DropReason.TX_RING_FULL] = 0
-        # What has gone to the bridge in this instant has left its place too.
+        # A frame that went to the bridge in this instant has freed its journey too, so the ids are ambiguous.
         lost = self._names.lost(int(own.sum())) if np.count_nonzero(own) == 1 and not has_gone else []
         for reason in np.flatnonzero(more.sum(axis=0)).tolist():
             details = {"frames": int(more[:, reason].sum())} | (shown(lost) if own[reason] else {})

@@ -1,4 +1,4 @@
-"""What the ports of bridges and their extenders do: each frame sent, their queues, and what is dropped there."""
+"""The ports of bridges and extenders: each frame sent, their queues, and drops."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BRIDGE = "Bridge"
 
 
 class BridgePorts:
-    """Show each port of bridges and extenders: what it sends on a row, its queue as a counter, drops as instants."""
+    """Show each port of bridges and extenders: frames sent as slices, its queue as a counter, drops as instants."""
 
     def __init__(
         self, bridge: Any, ports: Sequence[PhysicalPort], outside: Any, names: FrameNames, timeline: Timeline
@@ -31,7 +31,7 @@ class BridgePorts:
         self._tracks = [Track(_group(port), f"{port.name}: out") for port in ports]
         self._drop_tracks = [Track(_group(port), f"{port.name}: drops") for port in ports]
         self._queues = [self._queue(number, port) for number, port in enumerate(ports)]
-        # By port: how many classes of what comes by it are over their mark, and how many may not be sent.
+        # By port: the numbers of inbound classes over their watermark, and of outbound classes that are paused.
         self._flow_tracks = {
             port.number: tuple(Track(_group(port), f"{port.name}: {what}") for what in (OVER_MARK, STOPPED))
             for port in ports
@@ -47,7 +47,7 @@ class BridgePorts:
         self.capacities: dict[str, int] = {}
 
     def look(self, now_fs: int) -> None:
-        """Note what ports have begun to send, their queues, what was dropped, and what outside stations have sent."""
+        """Record what ports have begun to send, their queues, drops, and what outside stations have sent."""
         for number in np.flatnonzero(self._ports["sending"] == CONTROL_FRAME_SENT).tolist():
             self._look_at_control_frame(number)
         for number in np.flatnonzero(self._ports["sending"] > NOBODY).tolist():
@@ -69,11 +69,11 @@ class BridgePorts:
             self._n_outside += 1
 
     def under_way(self) -> Iterator[Any]:
-        """Give the journeys of the frames that are in the bridge, or on their way from outside to it."""
+        """Yield the journeys of the frames that are in the bridge, or on their way from outside to it."""
         for port in self._ports:
             for name in ("come", "queue"):
                 yield from self._listed(int(port[name]["first"]))
-            if port["params"]["joined"] == NOBODY and port["sending"] > NOBODY:  # and no control frame
+            if port["params"]["joined"] == NOBODY and port["sending"] > NOBODY:  # a frame, not a pause frame
                 yield self._bridge["slot"][int(port["sending"])]["crossing"]["journey"]
         for level in self._bridge["logical_port"][: int(self._bridge.params.n_logical_ports)]:
             if level["params"]["quantum_bytes"]:
@@ -116,7 +116,7 @@ class BridgePorts:
 
 
 def group_of_all(ports: Sequence[PhysicalPort]) -> str:
-    """Return the group of what is not at one port: of the bridge, or of all; empty where there is none."""
+    """Return the track group for what belongs to no single port: "Bridge" or "Bridges"; empty without a bridge."""
     n_bridges = len({port.bridge for port in ports})
     return "" if not n_bridges else BRIDGE if n_bridges == 1 else f"{BRIDGE}s"
 

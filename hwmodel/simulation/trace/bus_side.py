@@ -1,4 +1,4 @@
-"""What shared PCI and PCI-X buses do: each transaction with its phases, tries that bring nothing, who waits for it."""
+"""PCI and PCI-X buses: each transaction with its phases, reads answered with Retry, and masters that wait."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NO_END_BYTES = 1 << 40
 
 @dataclass
 class _Member:
-    """Hold an adapter on a bus, and how far it has been looked at."""
+    """Hold an adapter on a bus, and how many of its retries have been shown."""
 
     name: str
     pcie: Any
@@ -44,14 +44,14 @@ class _Member:
 
 @dataclass
 class _Master:
-    """Keep since when a master asks, or when it will, `NEVER` where it does not, and when its last turn ends."""
+    """Hold when a master began to request the bus, or will (`NEVER`: not at all), and when its last turn ends."""
 
     asks_fs: int = NEVER
     ends_fs: int = 0
 
 
 class BusRows:
-    """Show one bus: `timeline`, `tracks`: where its adapters' transactions go, both ways on one row."""
+    """Show one bus; `timeline`, `tracks`: for its adapters' transactions, both directions on one row."""
 
     def __init__(self, bus: SharedBus, servers: Sequence[Server], timeline: Timeline) -> None:
         self._settings, self.timeline = bus.settings, timeline
@@ -71,7 +71,7 @@ class BusRows:
         self.look()
 
     def began(self, number: int, started: Iterable[StartedTlp], now_fs: int) -> None:
-        """Show what an adapter, or the bridge for it, has begun in this instant: a transaction, or a try in vain."""
+        """Show what an adapter, or the bridge for it, has begun in this instant: a transaction, or a retried read."""
         member = self._members[number]
         for tlp in started:
             self._show_transaction(member, tlp)
@@ -80,7 +80,7 @@ class BusRows:
             self._show_retry(member, now_fs)
 
     def look(self) -> None:
-        """Note who asks for the bus behind this instant, and since when."""
+        """Record who requests the bus after this instant, and since when."""
         for one in self._members.values():
             pcie = one.pcie
             asks_fs = min(_head_fs(pcie.up.first), _head_fs(pcie.up.second))
@@ -113,7 +113,7 @@ class BusRows:
         self._show_course(master, shown, course)
 
     def _data(self, entry: Any, member: _Member, *, is_answer: bool, phases: Phases) -> dict[str, Any]:
-        """Return what a burst carries, and what ends it: it may be all, else a target's boundary or the timer."""
+        """Return the bytes of a burst and what ended it: the end of its data, a boundary, or the latency timer."""
         n_bytes, address = int(entry["data_bytes"]), int(entry["address"])
         if entry["is_last"]:
             return {"bytes": n_bytes}
@@ -132,7 +132,7 @@ class BusRows:
         self._show_course(member.name, one, list(request_stretches(self._settings)))
 
     def _show_course(self, master: str, one: Slice, course: Sequence[Stretch]) -> None:
-        """Show the phases of a transaction, and for how long its master has waited for it."""
+        """Show the phases of a transaction, and how long its master has waited for the bus."""
         one.details["edge"] = one.start_fs // self._cycle_fs
         at_fs = one.start_fs
         for each in course:
@@ -151,11 +151,11 @@ class BusRows:
 
 
 def _head_fs(queue: Any) -> int:
-    """Return since when the head of a queue is there, or when its data will be ready."""
+    """Return when the head of a queue was queued, or when its data are ready; NEVER if the queue is empty."""
     return NEVER if queue.head == queue.tail else int(queue.ring[int(queue.head) & int(queue.mask)].at_fs)
 
 
 def _timer_bytes(pcie: Any, address: int, n_clocks: int, word: int) -> int:
-    """Return the bytes after which the latency timer ends a burst that would go on: where others asked as it began."""
+    """Return the bytes after which the latency timer ends a longer burst, if others requested the bus when it began."""
     rule = getattr(burst_bytes, "py_func", burst_bytes)  # one burst is not worth compiling it for
     return int(rule(pcie, address, NO_END_BYTES, n_clocks * word))

@@ -1,8 +1,8 @@
-"""The parts of each frame's way, from its stamps: what docs/results.md adds up, here frame by frame.
+"""The parts of each frame's latency, from its time stamps: those of docs/results.md, but for single frames.
 
-A frame has the same id on all tracks: its Tx ring and its number there (`vf0.0/17`), or its number from the wire. Of
-several servers the ring has its server's name before it, and what no server sends is from outside. Of frames that come
-to an adapter from a bridge it is noted when each came, and when the adapter's switch had decided on it.
+A frame has the same id on all tracks: its Tx ring and its number there (`vf0.0/17`), or its number from the wire. With
+several servers the ring is prefixed with its server's name, and frames of no server are from outside. For frames that
+reach an adapter from a bridge, their arrival and the decision of the adapter's switch are recorded as well.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from hwmodel.simulation.machine import Server
     from hwmodel.simulation.trace.stage import Stage
 
-# Each part ends with a stamp and begins with the one before. Those of SENDER and RECEIVER stand in the guest's group.
+# Each part ends with the named stamp and begins with the previous one. SENDER and RECEIVER parts go to the guest's
+# track group.
 SENDER, RECEIVER, ADAPTER, SWITCH, MEMORY = "Sender", "Receiver", "Adapter", "Switch", "Host memory"
 PARTS = {
     "posted_fs": (SENDER, "waits to be posted"),
@@ -50,20 +51,20 @@ PARTS = {
     "visible_fs": (MEMORY, "interrupt"),
     "taken_fs": (RECEIVER, "waits for the guest"),
 }
-# The stamps that frames have up to a count of their Rx ring.
+# Stamps that frames of an Rx ring already have, up to the ring's counter of this name.
 STAMPED_BY = {"started": ("buffered_fs", "seen_fs", "started_fs"), "landed": ("written_fs",)}
-# Likewise those that all frames of a batch have together, with the mark of the frame that a batch begins with.
+# Likewise the stamps common to a batch, with the mark that is set on a batch's first frame.
 BATCHES = {
     "written_back": (WRITTEN_BACK, ("writeback_started_fs", "written_back_fs")),
     "visible": (SHOWN, ("raised_fs", "visible_fs")),
 }
-TO_THE_SWITCH = "on their way to the virtual switch"  # of frames from the wire: until its core is told of them
+TO_THE_SWITCH = "on their way to the virtual switch"  # for frames from the wire, until the switch's core learns of them
 PICKED, SWITCHED, SENT = (STAMPS.index(f"{name}_fs") for name in ("picked", "switched", "sent"))
-OVER = len(STAMPS)  # in place of a stamp's number: between two servers
+OVER = len(STAMPS)  # in place of a stamp's number: the way between two servers
 
 
 class Leg(NamedTuple):
-    """Hold a part of a frame's way, which ends with stamp `place`; `end_fs` is None where it is not over."""
+    """Hold a part of a frame's latency, which ends with stamp `place`; `end_fs` is None if it has not ended."""
 
     place: int
     start_fs: int
@@ -75,7 +76,7 @@ class Leg(NamedTuple):
 
 @dataclass(frozen=True)
 class View:
-    """Hold what shows a server's frames: their names, its rows of the time line, what came to it from a bridge."""
+    """Hold what is needed to show a server's frames: their names, its time line, and arrivals from a bridge."""
 
     names: FrameNames
     timeline: Timeline
@@ -83,9 +84,9 @@ class View:
 
 
 class FrameParts:
-    """Show the parts of journeys that lie in a stretch of time, each where the frame is then.
+    """Show the parts of journeys that lie in the recorded time, each at the server where the frame is then.
 
-    `over`: the group of tracks for what is on its way over bridges; empty where there is none.
+    `over`: the track group for frames on their way over bridges; empty without bridges.
     """
 
     def __init__(self, views: Sequence[View], timeline: Timeline, start_fs: int, *, over: str = "") -> None:
@@ -94,9 +95,9 @@ class FrameParts:
         self.n_frames = 0
 
     def add(self, journeys: Iterable[Any], end_fs: int, *, finished: bool, there: View | None) -> None:
-        """Show journeys: those that have come to their end, or that are under way at `end_fs`.
+        """Show journeys: finished ones, or those in flight at `end_fs`.
 
-        `there`: the server that they are at; None for what is in the bridge, or has come to stations outside.
+        `there`: the server at which they are; None for frames in the bridge, or delivered to stations outside.
         """
         for journey in journeys:
             stamps = [int(journey[name]) for name in STAMPS if name in journey.dtype.names]
@@ -117,7 +118,7 @@ class FrameParts:
         for leg in self._legs(name, stamps, n, home, there, over=over):
             part_end_fs = end_fs if leg.end_fs is None else leg.end_fs
             shown_fs = max(leg.start_fs, self._start_fs)
-            # The switch is on every frame's way, also where it takes no time.
+            # The switch is shown for every frame, even if it takes no time.
             is_switch = leg.place == SWITCHED and leg.end_fs is not None
             if part_end_fs < shown_fs or (part_end_fs == shown_fs and not is_switch):
                 continue
@@ -128,7 +129,7 @@ class FrameParts:
             more = (
                 {"unfinished": True} if leg.end_fs is None else {"whole_ns": (part_end_fs - leg.start_fs) / FS_PER_NS}
             )
-            if leg.place <= (SENT if over else SWITCHED):  # the copies of a frame have come so far as one
+            if leg.place <= (SENT if over else SWITCHED):  # the copies of a frame share these parts: show once
                 if (name, leg.place) in self._shown:
                     continue
                 self._shown.add((name, leg.place))
@@ -137,19 +138,19 @@ class FrameParts:
                 guest = guest.removeprefix(home.names.prefix)
             group = f"Guest {guest}" if leg.group in (SENDER, RECEIVER) else leg.group
             arrows = [name] if leg.place == SWITCHED and leg.start_fs >= self._start_fs else []
-            rank = 0 if leg.place == SWITCHED else 1  # what follows may begin at the same instant
+            rank = 0 if leg.place == SWITCHED else 1  # the next part may begin at the same instant: sort it after
             track = Track(group, leg.title)
             leg.timeline.add_overlapping(Slice(track, name, shown_fs, part_end_fs, details | more, arrows, rank))
 
     def _legs(
         self, name: str, stamps: Sequence[int], n: int, home: View | None, there: View | None, *, over: bool
     ) -> Iterator[Leg]:
-        """Give the parts of a frame's way so far; the last has no end where the frame is under way."""
+        """Yield the parts of a frame's latency so far; the last has no end if the frame is in flight."""
         for place in range(1, min(n + 1, len(stamps))):
             group, title = PARTS[STAMPS[place]]
             start_fs, end_fs = stamps[place - 1], stamps[place] if place < n else None
             if place <= SENT:
-                if home is not None and (end_fs is not None or place != SENT):  # it is not known yet which way it goes
+                if home is not None and (end_fs is not None or place != SENT):  # its egress is not known yet
                     yield Leg(place, start_fs, end_fs, group, title, home.timeline)
                 continue
             if place == SENT + 1 and over:
@@ -174,7 +175,7 @@ class FrameParts:
         return home.names.prefix + home.names.owner(int(journey["tx_queue"]))
 
     def _receiver(self, journey: Any, n: int, there: View | None, *, over: bool) -> str:
-        """Return who gets a frame, as far as it is known: its own server's name for a station, or outside."""
+        """Return a frame's receiver by its name within its server, or outside; empty if not known yet."""
         if there is None:
             return OUTSIDE if n == len(STAMPS) else ""
         if n <= SWITCHED or (over and n == SENT + 1):
@@ -183,22 +184,22 @@ class FrameParts:
 
 
 def _toward_switch(leg: Leg) -> Leg:
-    """Return a part of the way of a frame from the wire as a virtual switch has it, which is told of it by a core."""
+    """Relabel, for a virtual switch, the parts of a frame from the wire until the switch's core learns of it."""
     is_amid = leg.end_fs is None and leg.place <= SWITCHED
     return leg._replace(group=ADAPTER, title=TO_THE_SWITCH) if is_amid or STAMPS[leg.place] == "told_fs" else leg
 
 
 def n_stamped(stamps: Sequence[int]) -> int:
-    """Return how many stamps a journey that is under way has; those behind them are of the frame before it.
+    """Return how many stamps of an open journey are its own; later entries are left over from the place's last user.
 
-    The place was free when the frame was picked (or came from the wire), so what is older than that is not its own.
+    The place was free when the frame was picked (or came from the wire), so older stamps belong to another frame.
     """
     later = [place for place in range(PICKED + 1, len(stamps)) if stamps[place] > stamps[PICKED]]
     return (later[-1] if later else PICKED) + 1
 
 
 def under_way(nic: Any) -> Any:
-    """Return the journeys that have begun and not ended, with the stamps that they have in the Rx rings."""
+    """Return the open journeys, completed by the stamps that are still in the Rx rings."""
     pool, is_open = nic["ledger"]["journeys"], open_journeys(nic)
     found = np.zeros(len(is_open), WHOLE_JOURNEY)
     for name in set(JOURNEY.names or ()) & set(WHOLE_JOURNEY.names or ()):
@@ -211,14 +212,14 @@ def under_way(nic: Any) -> Any:
                 found[name][slots["journey"]] = slots[name]
         for count, (mark, names) in BATCHES.items():
             _stamp_batches(nic, queue, int(queue[count]), mark, names, found)
-    # The write-back of a batch may have entered P before the payload of its last frames was in memory.
+    # A batch's write-back may enter the posted queue before the payload of its last frames is in memory.
     has_begun = found["writeback_started_fs"] > 0
     found["writeback_started_fs"][has_begun] = np.maximum(found["writeback_started_fs"], found["written_fs"])[has_begun]
     return found[is_open]
 
 
 def _stamp_batches(nic: Any, queue: Any, end: int, mark: int, names: Sequence[str], found: Any) -> None:
-    """Give each frame of an Rx ring up to a count the stamps of its batch; the ring has those of the batch begun."""
+    """Set the batch stamps of an Rx ring's frames up to `end`; those of the batch in progress are in the ring."""
     at = int(queue["first"]) + (np.arange(int(queue["taken"]), end) & int(queue["mask"]))
     slots, begun = nic["guests"]["finished"][at], nic["guests"]["finished_batch"][at]
     first = np.maximum.accumulate(np.where(slots["marks"] & mark, np.arange(len(at)), -1))
@@ -234,7 +235,7 @@ WIRE = "wire"
 class FrameNames:
     """Name the frames that a server holds: `vf0.0/17` is number 17, from 0, of the first Tx ring of vf0.
 
-    `all_names`: those of all servers; whose frame it is says its template, by `senders`, where there is a bridge.
+    `all_names`: those of all servers. `senders`: with a bridge, the sending server of each template; else empty.
     """
 
     def __init__(self, server: Server, all_names: Sequence[FrameNames], senders: Sequence[int]) -> None:
@@ -252,7 +253,7 @@ class FrameNames:
         self._tx_ring, self._descriptor_bytes = config.nic.tx_ring, config.nic.tx_descriptor_bytes
         self._nic, self._tx_queue = nic, nic["tx_queue"]
         self._journeys = nic["ledger"]["journeys"]["slot"]
-        # Of the rings by which a virtual switch sends to the wire: how far they are looked at, which frames they have.
+        # For the rings by which a virtual switch sends to the wire: how far they were read, and their frames' ids.
         self._looked_at = {ring: int(self._tx_queue[ring]["freed"]) for ring in self._of_uplink()}
         self._carried: dict[tuple[int, int], str] = {}
         self.note_carried()
@@ -265,9 +266,9 @@ class FrameNames:
         return ring_queue in self._of_uplink()
 
     def note_carried(self) -> None:
-        """Note which frames a virtual switch has posted to the adapter, before their journeys' places are used again.
+        """Record the ids of frames that a virtual switch has posted to the adapter, before their journeys are reused.
 
-        A frame that was posted before the first look, and has left since, stays unknown.
+        A frame that was posted before the recording, and has left since, stays unknown.
         """
         for ring in self._of_uplink():
             queue = self._tx_queue[ring]
@@ -315,13 +316,13 @@ class FrameNames:
         return None if sender == NOBODY else self._all[sender]
 
     def at(self, place: int) -> str:
-        """Return the id of the frame whose journey has a place in the state; place 0 is all mirrored copies'."""
+        """Return the id of the frame whose journey is at a place of the pool; place 0 is for all mirrored copies."""
         return self.of_journey(self._journeys[place]) if place else MIRRORED
 
     def lost(self, n: int) -> list[str]:
         """Return the ids of the `n` frames and copies dropped in this instant; empty where they are not known.
 
-        Journeys freed last belong to these and to the frames that came to their end in the same instant.
+        The journeys freed last are those of the drops and of the frames delivered in the same instant.
         """
         pool, log = self._nic["ledger"]["journeys"], self._nic["ledger"]["journey_log"]
         n_free = int(pool["n_free"])
@@ -341,7 +342,7 @@ class FrameNames:
         return self.of_frame(grants["ring"][grant & int(grants["mask"])])
 
     def of_frame(self, frame: Any) -> str:
-        """Return the id of a frame inside the adapter; one that a virtual switch sends has its journey as its index."""
+        """Return the id of a frame inside the adapter; if a virtual switch sent it, its `index` is its journey."""
         is_carried = self.has_uplink and not frame["is_wire"]
         return self.at(int(frame["index" if is_carried else "journey"]))
 
@@ -353,7 +354,7 @@ class FrameNames:
             yield self.at(int(self._nic["guests"]["finished"][start + (number & mask)]["journey"]))
 
     def fetched(self, ring_queue: int, address: int, n: int) -> Iterator[str]:
-        """Give the ids of the frames whose Tx descriptors a request is for, from its address in the ring."""
+        """Yield the ids of the frames whose Tx descriptors a read at an address in the ring fetches."""
         fetched = int(self._tx_queue[ring_queue]["fetched"])
         first = fetched - 1 - (fetched - 1 - address // self._descriptor_bytes) % self._tx_ring
         for number in range(first, first + n):
@@ -386,10 +387,10 @@ class Arrival(NamedTuple):
 
 
 class Arrivals:
-    """Keep the arrivals of a stretch of time at one adapter, by the frames' ids; of one that came twice the last."""
+    """Hold the recorded arrivals at one adapter, by frame id; of a frame that arrived twice, the last."""
 
     def __init__(self, nic: Any) -> None:
-        ends = zip(nic["wire"], nic["port"], strict=True)  # of ports that the adapter has not too, where nothing comes
+        ends = zip(nic["wire"], nic["port"], strict=True)  # including unused ports, on which nothing arrives
         self._wires = [(wire["come"], port["mac"]["line"]) for wire, port in ends]
         self._crossed = nic["ledger"]["journeys"]["crossed"]
         self._n_come = [int(come["head"]) for come, _ in self._wires]
@@ -404,7 +405,7 @@ class Arrivals:
                 self._n_come[number] += 1
                 if int(crossing["template"]) == CONTROL_FRAME:  # it ends at the port
                     continue
-                # Behind a frame from the bridge the line stands still; its first place has what was taken in last.
+                # With a bridge the line's head does not move; the entry there is the frame taken in last.
                 place = int(line["ring"][int(line["head"]) & (LINE_CAP - 1)]["journey"])
                 name = names.of_journey(crossing["journey"])
                 self._undecided[place], self._found[name] = name, Arrival(now_fs)
@@ -418,5 +419,5 @@ class Arrivals:
                 del self._undecided[place]
 
     def of(self, name: str) -> Arrival | None:
-        """Return a frame's arrival; None for one that came before the stretch, or never."""
+        """Return a frame's arrival; None if it arrived before the recording, or never."""
         return self._found.get(name)

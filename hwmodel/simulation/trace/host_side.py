@@ -1,4 +1,4 @@
-"""What the host does: its answers to reads by tag, its IOMMU's translations, its cores' work."""
+"""The host: its completions of reads, by tag, its IOMMU's translations, and its cores' work."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Reads:
         self._key = (-1, -1)
 
     def look(self, now_fs: int, started: Iterable[StartedTlp]) -> None:
-        """Note which tags were taken and given back in this instant, and what the TLPs tell of the reads."""
+        """Record tags taken and freed in this instant, and the times of their reads that TLPs give."""
         key = (int(self._tags["n_free"]), int(self._requests["tail"]))
         if key != self._key:
             self._key = key
@@ -59,12 +59,12 @@ class Reads:
                 read.ready_fs = tlp.ready_fs
 
     def received(self, tag: int, at_fs: int) -> None:
-        """Note when the host receives a read's request, behind PCIe switches."""
+        """Record when the host receives a read request through PCIe switches."""
         if tag in self._open:
             self._open[tag].received_fs = at_fs
 
     def answered(self, tag: int, at_fs: int) -> None:
-        """Note when the host had the first of a read's completions ready, which leaves it now for PCIe switches."""
+        """Record when a read's first completion, now sent to the PCIe switches, was ready at the host."""
         if tag in self._open and self._open[tag].ready_fs is None:
             self._open[tag].ready_fs = at_fs
 
@@ -96,7 +96,7 @@ class Reads:
         times = (("request", read.received_fs), ("host", read.ready_fs), ("completions", end_fs))
         start_fs: int | None = read.taken_fs
         for name, until_fs in times:
-            # What is not known happened before the time line began, or was not yet at its end.
+            # An unknown time lies before the time line's begin or after its end.
             if start_fs is not None and until_fs is not None and until_fs <= end_fs:
                 self._timeline.add(Slice(track, name, start_fs, until_fs, {}))
             start_fs = until_fs
@@ -111,7 +111,7 @@ class Translations:
         self._flying: deque[StartedTlp] = deque()
 
     def look(self, now_fs: int, started: Iterable[StartedTlp]) -> None:
-        """Note until when what the host receives in this instant waits: one TLP at most."""
+        """Show how long the TLP that the host receives in this instant (at most one) waits for translation."""
         if not self._has_iotlb:
             return
         while self._flying and self._flying[0].arrives_fs <= now_fs:
@@ -121,7 +121,7 @@ class Translations:
         self._flying += [tlp for tlp in started if OF_KIND[tlp.kind].direction == UP and tlp.arrives_fs < NEVER]
 
     def comes(self, tlp: StartedTlp) -> None:
-        """Expect a TLP at the host, behind all others that are on their way."""
+        """Expect a TLP at the host, after all others in flight."""
         self._flying.append(tlp)
 
     def _wait(self, now_fs: int, tlp: StartedTlp) -> None:
@@ -137,9 +137,9 @@ class Translations:
 class Cores:
     """Show what each of the host's cores does: interrupts, each frame, writes to registers, messages to the PF.
 
-    Of a virtual switch that is each batch of frames that it passes.
+    For a virtual switch, each batch of frames that it passes on is shown instead of each frame.
 
-    `messages`: the names of the latter, by when the core of which function takes them up.
+    `messages`: names of messages to the PF, by (time, function whose core handles it).
     """
 
     def __init__(
@@ -153,9 +153,9 @@ class Cores:
         self._ends_fs = self._piece_ends()
 
     def look(self, from_fs: int, now_fs: int, work: Iterable[CoreWork]) -> None:
-        """Note what cores have begun; what of it is done before `from_fs` is left out.
+        """Record what cores have begun, without what ends before `from_fs`.
 
-        `work`: what they got to do beside frames, before everything else of this instant.
+        `work`: work beside frames that cores were given in this instant, ahead of all else.
         """
         for one in work:
             self._serve(from_fs, now_fs, one)
@@ -173,7 +173,7 @@ class Cores:
         return np.where(self._cores["is_running"], self._cores["ends_fs"], 0)
 
     def _serve(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
-        """Show a message to the PF, behind what its core has to do already."""
+        """Show the handling of a message to the PF, after the work that its core already has."""
         first_ring = self._nic["function"]["params"]["first_queue"][work.function]
         number = int(self._nic["tx_queue"]["params"]["core"][first_ring])
         start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
@@ -224,7 +224,7 @@ class Cores:
             self._timeline.add(Slice(track, name, start_fs, end_fs, details or {}, list(arrows)))
 
     def _frames(self, is_post: bool, ring: int, n: int) -> Iterator[tuple[str, int, bool]]:
-        """Give the ids and bytes of the next frames of a ring, and whether each is part of a receive before it."""
+        """Yield ids and bytes of the next frames of a ring, and whether each continues the previous receive."""
         queue = self._nic["tx_queue" if is_post else "rx_queue"][ring]
         first = int(queue["posted" if is_post else "taken"])
         posted = (self._names.posted(ring, number) for number in range(first, first + n))

@@ -41,9 +41,9 @@ INTERRUPTS = (RX_INTERRUPT, TX_INTERRUPT)
 
 @dataclass(frozen=True)
 class StartedTlp:
-    """Hold a TLP that has just started; `tag` is None but for reads and completions, `arrives_fs` its receipt.
+    """Hold a TLP that has just started; `tag` is None except for reads and completions, `arrives_fs`: when received.
 
-    `NEVER` for what is not known: behind PCIe switches when a TLP comes to the host, and when the host had it ready.
+    Behind PCIe switches `arrives_fs` and `ready_fs` are not known yet, and NEVER.
     """
 
     kind: int
@@ -54,10 +54,10 @@ class StartedTlp:
 
 
 class LinkTlps:
-    """Recognise the TLPs that start in each instant, of which there is one of each direction at most.
+    """Recognise the TLPs that start in each instant, at most one in each direction.
 
-    `trees`: the record of PCIe switches. `tracks`: of both directions; of a bus one for both. `on_their_way`: TLPs that
-    are handed to a switch, by where they are kept.
+    `trees`: the record of PCIe switches. `tracks`: of both directions; on a bus the same for both. `on_their_way`: TLPs
+    handed to a switch, by their slot in `up_arrivals`.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class LinkTlps:
             timeline.place(track)
 
     def look(self) -> Iterator[StartedTlp]:
-        """Add the TLPs that have started in this instant to the time line, and give them."""
+        """Add the TLPs that have started in this instant to the time line, and yield them."""
         for direction, link in self._links.items():
             after, before = _sums(link), self._before[direction]
             if after[0] > before[0]:
@@ -137,18 +137,19 @@ class LinkTlps:
         return begun_on(link)
 
     def _frames(self, kind: int, queue: int, entry: Any, tag: int | None) -> list[str]:
-        """Name the frames that a TLP is for; Rx descriptors are for none yet."""
+        """Return the ids of the frames that a TLP is for; none for Rx descriptors."""
         names = self._names
         if tag is not None:
             return read_frames(names, self._slots[tag])
         if kind in (RX_DOORBELL, INTERRUPT_ENABLE, *REGISTER_ACCESSES):
             return []
         if kind in INTERRUPTS and self._masked(queue):
-            # One for both rings, of the frames that no poll has shown; none is raised until the host has received it.
+            # A single interrupt for both rings, for the frames that no poll has seen; the next one is raised only after
+            # the host has received this one.
             n, told = int(entry["n"]), int(self._nic["rx_queue"][queue]["told"])
             return list(names.received(queue, told - n, n))
         first = self._next[kind, queue]
-        # Of a write-back that is cut where the ring wraps, the second transaction counts the frames.
+        # If a write-back is cut where the ring wraps, only its second transaction has the number of frames.
         n = 1 if kind == PAYLOAD_WRITE else int(entry["n"]) or self._counted_behind(kind, queue)
         ends = entry["room_bytes"] > 0 if kind == PAYLOAD_WRITE else entry["n"] > 0
         if ends and entry["is_last"]:
@@ -158,7 +159,7 @@ class LinkTlps:
         return list(names.received(queue, first, n))
 
     def _lead_arrows(self, kind: int, queue: int, is_last: bool, frames: list[str], one: Slice) -> None:
-        """Lead the frames' arrows through a TLP: of payloads through the first read, last completion, first write."""
+        """Lead the frames' arrows through a TLP; of payloads, through first read, last completion and first write."""
         if kind in (PAYLOAD_READ, PAYLOAD_WRITE):
             first = [frame for frame in frames if (kind, frame) not in self._has_begun]
             self._has_begun.update((kind, frame) for frame in first)
@@ -176,14 +177,14 @@ class LinkTlps:
         return bool(self._masks[int(self._nic["rx_queue"][queue]["params"]["function"])])
 
     def _counted_behind(self, kind: int, queue: int) -> int:
-        """Return how many frames the ring's next queued transaction of a kind counts."""
+        """Return the number of frames in the ring's next queued transaction of a kind."""
         for entry in self._waiting("up"):
             if entry["kind"] == kind and entry["queue"] == queue and entry["n"] > 0:
                 return int(entry["n"])
         return 0
 
     def _waiting(self, direction: str) -> Iterator[Any]:
-        """Give the posted transactions that wait in a direction, the one begun but not ended among them."""
+        """Yield the posted transactions that wait in a direction, including the one in transmission."""
         end = self._nic["pcie"][0]["tree"]
         queues = [self._links[direction]["first"], *([end["first"]] if self._by_tree and direction == "down" else [])]
         for queue in queues:
@@ -194,7 +195,7 @@ class LinkTlps:
                 yield end["slots"]["ring"][slot]
 
     def _first_numbers(self) -> dict[tuple[int, int], int]:
-        """Find, for each kind and ring, the number of the frame that the next TLP of this kind begins with."""
+        """Return, by kind and ring, the number of the first frame of the next TLP of this kind."""
         nic = self._nic
         waiting: Counter[tuple[int, int]] = Counter()
         for direction in DIRECTIONS:
@@ -223,23 +224,23 @@ class LinkTlps:
 
 
 def is_on_bus(nic: Any) -> bool:
-    """Tell whether an adapter has a place on a bus in place of a link."""
+    """Tell whether an adapter is on a PCI bus instead of a PCIe link."""
     return int(nic.pcie[0].params.by_tree) == ON_BUS
 
 
 def link_groups(nic: Any) -> tuple[str, str]:
-    """Name the groups of what an adapter's link, or its place on a bus, has waiting, and of what is read by it."""
+    """Return the track groups for transactions waiting at an adapter's link or bus, and for its reads."""
     return ("Bus", "Bus reads") if is_on_bus(nic) else ("PCIe link", "PCIe reads")
 
 
 def begun_on(link: Any) -> Any:
-    """Return the transaction whose TLP has begun last on an adapter's own link, or on its bus."""
+    """Return the transaction of the last TLP begun on an adapter's own link, or on its bus."""
     queue = link["second"] if link["sends_second"] else link["first"]
     return queue["ring"][int(link["place"]) & int(queue["mask"])]
 
 
 def waiting_in_switches(trees: Any, server: int, way: str) -> Iterator[int]:
-    """Give where an adapter keeps its posted TLPs that stand in switches on their way up or down."""
+    """Yield the slots in which an adapter keeps its posted TLPs that wait in switches, in one direction."""
     switches = [trees.switch[number] for number in range(int(trees.n_switches))]
     if way == "up":
         n_ports = sum(int(one.params.n_ports) for one in switches)
@@ -254,7 +255,7 @@ def waiting_in_switches(trees: Any, server: int, way: str) -> Iterator[int]:
 
 
 def read_frames(names: FrameNames, tag: Any) -> list[str]:
-    """Name the frames whose payload or descriptors a read is for."""
+    """Return the ids of the frames whose payload or descriptors a read fetches."""
     if tag["kind"] == PAYLOAD_READ:
         return [names.granted(int(tag["frame"]))]
     if tag["kind"] == TX_DESCRIPTOR_READ:
@@ -268,7 +269,7 @@ def _sums(link: Any) -> tuple[int, int, int]:
 
 
 def _unread(nic: Any) -> Counter[int]:
-    """Count the frames of each Tx ring that are picked and not in yet."""
+    """Count, for each Tx ring, the frames that are picked but whose payload is not complete."""
     found: Counter[int] = Counter()
     for place in range(int(nic.grants.head), int(nic.grants.tail)):
         grant = nic["grants"]["ring"][place & int(nic["grants"]["mask"])]
@@ -277,9 +278,10 @@ def _unread(nic: Any) -> Counter[int]:
 
 
 def _flying_tx_interrupts(nic: Any, *, on_wire: bool) -> Counter[int]:
-    """Count the frames whose Tx interrupt is on its way to the host, and not in its memory yet.
+    """Count the frames whose Tx interrupt is on its way to the host and not yet in its memory, by ring.
 
-    `on_wire`: that on the link too, which behind a PCIe switch stands in the switch already.
+    `on_wire`: include the interrupt in transmission on the link; behind a PCIe switch it is in the switch's queue
+    already.
     """
     found: Counter[int] = Counter()
     if on_wire and nic["clock"]["next_at"][UP_DONE] < NEVER and not nic.pcie[0].up.sends_second:

@@ -1,4 +1,4 @@
-"""What happens in each instant of a stretch, at every server and in the bridge, noted on one time line."""
+"""Record what happens in each instant, at every server and in the bridge, on one time line."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from hwmodel.simulation.machine import Server
 
 MOST_TLPS = 20_000
-MOST_INSTANTS = 200_000  # where little goes over the link and much happens beside it
+MOST_INSTANTS = 200_000  # a limit for runs with few TLPs and many other events
 
 
 class ServerRecording:
-    """Note what happens at one server; `view` shows its frames. `bus`: that on which its adapter stands, if any."""
+    """Record what happens at one server; `view` shows its frames. `bus`: the PCI bus of its adapter, if any."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class ServerRecording:
         self.levels.look(now_fs)
 
     def comes_to_host(self, tlp: StartedTlp) -> None:
-        """Note when the host receives a TLP that has come through PCIe switches."""
+        """Record when the host receives a TLP that has come through PCIe switches."""
         if tlp.kind in READS and tlp.tag is not None:
             self.reads.received(tlp.tag, tlp.arrives_fs)
         self._translations.comes(tlp)
@@ -86,7 +86,7 @@ class ServerRecording:
 
 
 class Recording:
-    """Note what happens in each instant of a stretch that begins now."""
+    """Record what happens in each instant from now on."""
 
     def __init__(self, stage: Stage, end_fs: int) -> None:
         self._stage, self.timeline = stage, Timeline()
@@ -118,7 +118,7 @@ class Recording:
         self.look(self._start_fs)
 
     def is_full(self) -> bool:
-        """Tell whether there is enough for one file."""
+        """Tell whether one file is full."""
         return self._n_tlps() >= MOST_TLPS or self._n_instants >= MOST_INSTANTS
 
     def look(self, now_fs: int) -> None:
@@ -142,7 +142,7 @@ class Recording:
                 log.n = 0
 
     def finish(self, now_fs: int) -> None:
-        """Note what is under way at the end, and what the document says of itself."""
+        """Record what is unfinished at the end, and the facts for the document's metadata."""
         self._finished_fs = now_fs
         for each in self._servers:
             self._parts.add(under_way(each.nic), now_fs, finished=False, there=each.view)
@@ -163,7 +163,7 @@ class Recording:
         }
 
     def show_scenario(self, series: Series, run_end_ns: float) -> None:
-        """Show the events and the stages of functions in the stretch, which has been finished."""
+        """Show the scenario's events and the functions' stages within the recorded time; call it after `finish`."""
         show_scenario(self.timeline, series, run_end_ns, self._start_fs, self._finished_fs)
 
     def _link_bytes(self) -> dict[str, int]:

@@ -19,21 +19,21 @@ OF_FUNCTIONS = (SHAPER, FUNCTION_OFF, FUNCTION_ON)
 
 
 class CoreWork(NamedTuple):
-    """Say that a function's core has something else to do, and for how long."""
+    """Hold work beside frames for a function's core, and its duration."""
 
     function: int
     work_fs: int
 
 
 class Commands:
-    """Mark the commands that a component carries out; those of one instant are one mark."""
+    """Mark the commands that a component carries out, one mark for each instant."""
 
     def __init__(self, commands: Any, timeline: Timeline, owners: Sequence[str] = ()) -> None:
         self._commands, self._timeline, self._owners = commands, timeline, owners
         self._n = int(commands.head)
 
     def look(self, now_fs: int) -> list[CoreWork]:
-        """Note what was carried out in this instant; return what cores have to do by it."""
+        """Record the commands carried out in this instant; return the work that they give to cores."""
         done = [self._commands["ring"][at] for at in range(self._n, int(self._commands.head))]
         self._n += len(done)
         words: dict[str, int] = {}
@@ -55,8 +55,8 @@ class Commands:
 
 
 def show_scenario(timeline: Timeline, series: Series, run_end_ns: float, start_fs: int, end_fs: int) -> None:
-    """Mark the events that lie in a stretch of time, and show what functions are in it, each on a track of its own."""
-    n_before: Counter[int] = Counter()  # events of an instant: each has a row
+    """Mark the events within a period, and show each function's stages in it on a track of its own."""
+    n_before: Counter[int] = Counter()  # events per instant so far: each gets a row of its own
     for number, event in enumerate(series.events, start=1):
         if event.at_ns is None:
             continue

@@ -1,4 +1,4 @@
-"""What a trace looks at: servers and the bridge between them, and how to come to the next instant of all of them."""
+"""What a trace observes: servers and the bridge between them, stepped together from instant to instant."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Advance = Callable[[int, int], int]
 class Stage:
     """Hold a machine that is traced.
 
-    `senders`: for each template of the workload the number of the server whose station sends it, `NOBODY` for those
-    outside; empty where there is no bridge, and one server sends all. `work`: what drivers do beside frames.
+    `senders`: for each template of the workload, the number of the sending server, `NOBODY` for stations outside; empty
+    without a bridge, when one server sends all. `work`: the drivers' work beside frames.
     """
 
     machine: Machine
@@ -55,11 +55,11 @@ class Stage:
 
     @property
     def now_fs(self) -> int:
-        """Return the time that all have come to."""
+        """Return the time that all servers have reached."""
         return self.machine.now_fs
 
     def next_fs(self) -> int:
-        """Return when the next thing happens, in whatever server or in the bridge; `NEVER` if nothing does."""
+        """Return the time of the next event at any server, bridge, switch or bus; `NEVER` if there is none."""
         if self.machine.system is None:
             nic = self.machine.servers[0].nic
             return min(int(nic["clock"]["next_at"].min()), _next_command_fs(nic.commands))
@@ -74,7 +74,7 @@ class Stage:
         return min(at_fs, self.now_fs) if is_amid else at_fs
 
     def step(self, limit_fs: int, kernel: Advance) -> int:
-        """Let all of the next instant happen, if it is not behind `limit_fs`; return the kernel's status."""
+        """Run the whole next instant, if it is not later than `limit_fs`; return the kernel's status."""
         at_fs = self.next_fs()
         status = kernel(min(limit_fs, at_fs), 1 if self.machine.system is None else NEVER)
         return EVENTS_SPENT if status == DONE and at_fs <= limit_fs else status
@@ -86,7 +86,7 @@ def _next_command_fs(commands: Any) -> int:
 
 
 def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = ()) -> Stage:
-    """Return what a trace of a machine looks at; `work`: what drivers do beside frames."""
+    """Return the stage for tracing a machine; `work`: the drivers' work beside frames."""
     if machine.system is None:
         return Stage(machine, work=work)
     at = {name: number for number, each in enumerate(machine.servers) for name in each.book.port_numbers}

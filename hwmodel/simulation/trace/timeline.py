@@ -15,21 +15,21 @@ MOST_LANES = 16  # of a track whose slices overlap
 
 
 class Track(NamedTuple):
-    """Name a row, and the group of rows in which it stands."""
+    """Name a row, and the group of rows that it belongs to."""
 
     group: str
     name: str
 
     def row(self, number: int) -> Track:
-        """Return one of its rows, by numbers from 1: the further ones hold what overlaps."""
+        """Return one of the track's rows, numbered from 1; rows from 2 on hold slices that overlap earlier ones."""
         return self if number == 1 else Track(self.group, f"{self.name} ({number})")
 
 
 @dataclass
 class Slice:
-    """Hold what took a while; `frames`: those whose arrow passes through it, by their ids.
+    """Hold something that took time; `frames`: the ids of frames whose arrows pass through it.
 
-    `rank`: of slices that begin at one instant, an arrow passes through those of lower rank first.
+    `rank`: an arrow passes through slices that begin at the same instant in the order of their rank.
     """
 
     track: Track
@@ -53,7 +53,7 @@ class _Point(NamedTuple):
 class Timeline:
     """Collect slices, instants and counters; times in femtoseconds, shown in whole nanoseconds, rounded down.
 
-    Tracks come in the order in which they are first named, groups likewise.
+    Tracks and groups are shown in the order in which they are first named.
     """
 
     def __init__(self) -> None:
@@ -67,8 +67,8 @@ class Timeline:
         self._prefix = ""
 
     def section(self, prefix: str) -> Timeline:
-        """Return the same time line for what has groups of its own, with `prefix` before their names."""
-        found = copy(self)  # which has the same lists and tables
+        """Return a view of this time line that puts `prefix` before its groups' names."""
+        found = copy(self)  # a shallow copy, which shares all lists and tables
         found._prefix = prefix
         return found
 
@@ -94,7 +94,7 @@ class Timeline:
             self._points.append(_Point(own, at_fs, unit, value))
 
     def place(self, track: Track) -> Track:
-        """Give a track its place among the others; return it with its group's whole name."""
+        """Fix a track's position after those named before; return it with its group's full name."""
         own = Track(f"{self._prefix}{track.group}", track.name)
         self._numbers(own)
         return own
@@ -107,7 +107,7 @@ class Timeline:
         return self._places[track]
 
     def to_json(self, facts: dict[str, Any]) -> str:
-        """Return the document; `facts`, and what found no room, stand in its metadata."""
+        """Return the JSON document; its metadata hold `facts`, and counts of slices that were left out."""
         self._give_lanes()
         arrows = _arrows(self.slices)
         events = [*self._slice_events(arrows), *self._point_events()]
@@ -117,7 +117,7 @@ class Timeline:
         return f'{json.dumps(head)[:-1]}, "traceEvents": [\n{lines}\n]}}\n'
 
     def _give_lanes(self) -> None:
-        """Lay overlapping slices on rows of their own, first come first served."""
+        """Assign overlapping slices to rows, each to the first row that is free when it begins."""
         for track, slices in self._waits.items():
             ends_ns: list[int] = []
             for one in sorted(_merged(slices), key=lambda one: one.start_fs):
@@ -132,7 +132,7 @@ class Timeline:
         self._waits.clear()
 
     def _slice_events(self, arrows: dict[tuple[int, str], str]) -> Iterator[tuple[int, int, str]]:
-        """Give each slice, and behind it the arrows through it, with the time and rank by which they are sorted."""
+        """Yield each slice, followed by the arrow events through it, with time and rank to sort them by."""
         numbers: dict[str, int] = {}
         for place, one in enumerate(self.slices):
             pid, tid = self._numbers(one.track)
@@ -172,16 +172,16 @@ class Timeline:
                 yield _text({"ph": "M", "name": f"thread_{what}", "pid": pid, "tid": tid, "args": args})
 
     def _row_order(self, track: Track) -> tuple[int, int, int]:
-        """Put further rows of a track behind its first."""
+        """Return a sort key that puts a track's further rows right after its first."""
         base, _, lane = track.name.partition(" (")
         first = self._places.get(Track(track.group, base), self._numbers(track))
         return (*first, int(lane[:-1]) if lane else 0)
 
 
 def _merged(slices: Sequence[Slice]) -> list[Slice]:
-    """Put slices of the same time into one, which tells what they have in common and how many frames they are.
+    """Merge slices with the same begin and end into one, with their common details and the number of frames.
 
-    Those that arrows pass through stay apart, as long as there is a row for each.
+    Slices with arrows are merged only if there are more than MOST_LANES of them.
     """
     alike: defaultdict[tuple[int, int, bool], list[Slice]] = defaultdict(list)
     for one in slices:
@@ -204,7 +204,7 @@ def _together(members: Sequence[Slice]) -> Slice:
 
 
 def _arrows(slices: Sequence[Slice]) -> dict[tuple[int, str], str]:
-    """Tell of each slice and frame whether the frame's arrow starts, passes or ends there; one step alone is none."""
+    """Return, by slice and frame, the arrow's phase: start, step or end; none for frames in a single slice."""
     steps: defaultdict[str, list[int]] = defaultdict(list)
     for place in sorted(range(len(slices)), key=lambda place: (slices[place].start_fs, slices[place].rank)):
         for frame in slices[place].frames:
@@ -218,7 +218,7 @@ def _arrows(slices: Sequence[Slice]) -> dict[tuple[int, str], str]:
 
 
 def _us(time_ns: int) -> str:
-    """Write nanoseconds as microseconds, without a float in between."""
+    """Format nanoseconds as microseconds, exactly (without floats)."""
     return f"{time_ns // 1000}.{time_ns % 1000:03d}"
 
 

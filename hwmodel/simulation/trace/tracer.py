@@ -1,4 +1,4 @@
-"""Stepping through a stretch of the run, one instant at a time, and noting what happens in each."""
+"""Step through a part of the run, one instant at a time, and record what happens in each."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Tracer:
-    """Record what happens from `start_fs` of the window on, for `length_fs` or until there is enough for one file.
+    """Record what happens from `start_fs` of the window on, for `length_fs` or until one file is full.
 
-    It stands between the run and the kernel, and takes single steps in its stretch; looking does not change the run.
-    `left_out` says in words what of the stretch found no room, None where all did.
+    It is called between run and kernel, and single-steps the recorded part, which does not change the run. `left_out`
+    says in words which part of the time asked for found no room; None if all did.
     """
 
     def __init__(self, stage: Stage, start_fs: int = 0, length_fs: int | None = None) -> None:
@@ -39,7 +39,7 @@ class Tracer:
             self._end_fs = self._begin_fs + self._length_fs
 
     def advance(self, until_fs: int, n_events: int, kernel: Advance) -> int:
-        """Move the machine as the kernel would, and look at each instant of the stretch; return the kernel's status."""
+        """Run the machine as the kernel would, recording the instants asked for; return the kernel's status."""
         if self._has_ended() or until_fs < self._begin_fs:
             return kernel(until_fs, n_events)
         if self._recording is None:
@@ -51,9 +51,9 @@ class Tracer:
         return kernel(until_fs, n_events) if self._has_ended() and status in (EVENTS_SPENT, DONE) else status
 
     def to_json(self, result: Result | None = None) -> str:
-        """Return the time line as a document that Perfetto and chrome://tracing open, what is recorded so far.
+        """End the recording, and return the time line as JSON for Perfetto and chrome://tracing.
 
-        `result`: what the run came to, for what its events did.
+        `result`: the run's, if the effects of its events are to be shown.
         """
         self._finish()
         if self._recording is None:
@@ -64,7 +64,7 @@ class Tracer:
         return self._recording.timeline.to_json(self._recording.facts | {"ended_early": self.left_out})
 
     def remarks(self) -> Iterator[str]:
-        """Yield what a written document leaves out, in words."""
+        """Yield sentences on what the document leaves out."""
         if self.left_out is not None:
             yield self.left_out
         n_slices = 0 if self._recording is None else self._recording.timeline.left_out.total()
@@ -75,7 +75,7 @@ class Tracer:
         return self._is_over
 
     def _begin(self, until_fs: int, kernel: Advance) -> int:
-        """Begin to record, behind the completions of a read that was begun as a whole."""
+        """Begin to record, once the completions of reads that run as a single event have ended."""
         for nic in self._stage.nics:
             nic.pcie[0].params.runs_on = 0  # each completion an instant of its own; the result is the same
         while any(nic.pcie[0].down.boundary_fs < NEVER for nic in self._stage.nics):
@@ -86,11 +86,11 @@ class Tracer:
         return EVENTS_SPENT
 
     def _step(self, until_fs: int, kernel: Advance) -> int:
-        """Step to a time or to the end of the stretch; return why the kernel stopped."""
+        """Step to a time or to the end of the recording; return why the kernel stopped."""
         recording, stage = self._recording, self._stage
         assert recording is not None
         last_fs = min(until_fs, self._end_fs)
-        if stage.now_fs >= self._end_fs:  # time has gone on without events
+        if stage.now_fs >= self._end_fs:  # the time passed without events
             self._finish()
             return EVENTS_SPENT
         while True:
@@ -105,7 +105,7 @@ class Tracer:
                 return status
 
     def _finish(self) -> None:
-        """End the stretch here."""
+        """End the recording here, if it has begun and not ended."""
         if self._recording is None or self._is_over:
             return
         self._is_over = True

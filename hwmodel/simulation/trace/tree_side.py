@@ -1,4 +1,4 @@
-"""What the links of PCIe switches carry: each TLP on each of them, and how many are on their way to each."""
+"""The links of PCIe switches: each TLP on each link, and the numbers of TLPs queued for each link."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASSES = {"up": ("P", "NP"), "down": ("doorbells", "CPL")}
 
 
 class Hop(NamedTuple):
-    """Say whose TLP has begun on a link, and where its adapter keeps it."""
+    """Identify a TLP that has begun on a link: its adapter, and the slot in which that keeps it."""
 
     server: int
     slot: int
@@ -30,7 +30,7 @@ class Hop(NamedTuple):
 
 @dataclass
 class _Direction:
-    """Keep how far a direction of a switch's link has been looked at; `heads`: of the queues that it serves."""
+    """Hold how far a direction of a switch's link has been shown; `heads`: heads of the queues that it serves."""
 
     record: Any
     track: Track
@@ -39,7 +39,7 @@ class _Direction:
 
 
 class SwitchLinks:
-    """Show what PCIe switches do; of each direction of a link one TLP at most begins in an instant."""
+    """Show the links of PCIe switches; at most one TLP begins on a link direction in an instant."""
 
     def __init__(
         self, trees: Any, switches: Sequence[PcieSwitch], servers: Sequence[ServerRecording], timeline: Timeline
@@ -53,7 +53,7 @@ class SwitchLinks:
             timeline.place(each.track)
 
     def look(self, now_fs: int) -> None:
-        """Note what has begun on the links in this instant, behind what adapters have, and what waits."""
+        """Record TLPs begun on the links in this instant, and queue depths; call it after the adapters' recordings."""
         for (number, way), direction in self._directions.items():
             after = _sums(direction.record)
             if after[1] > direction.sums[1]:
@@ -82,21 +82,21 @@ class SwitchLinks:
         return int(params.n_members) if params.above == ROOT else 2
 
     def _queue(self, number: int, way: str, at: int) -> Any:
-        """Return a queue that a direction serves: of a lower port, or at the switch above."""
+        """Return a queue that a direction serves: of a lower port (up), or from the switch above (down)."""
         switch = self._trees.switch[number]
         if way == "down":
             return switch["down"]["waiting"][at]
         return self._trees.port[int(switch.params.first_port) + at // 2]["waiting"][at % 2]
 
     def _head(self, number: int, way: str, at: int) -> int:
-        """Return how many TLPs a queue has given to a link; at a root port what has been cut for an adapter."""
+        """Return how many TLPs a queue has passed to the link; down from a root port, those cut for the adapter."""
         params = self._trees.switch[number].params
         if way == "down" and params.above == ROOT:
             return int(self._servers[int(params.member[at])].nic["pcie"][0]["tree"]["slots"]["tail"])
         return int(self._queue(number, way, at)["head"])
 
     def _served(self, number: int, way: str, direction: _Direction) -> Hop:
-        """Return which TLP it was that left a queue in this instant."""
+        """Return the TLP that left one of the queues in this instant."""
         heads = [self._head(number, way, at) for at in range(len(direction.heads))]
         (at,) = (at for at, head in enumerate(heads) if head != direction.heads[at])
         direction.heads = heads
@@ -125,7 +125,7 @@ class SwitchLinks:
             self._tell(server, way, entry, known, end_fs + int(params.flight_fs))
 
     def _details(self, server: ServerRecording, entry: Any, known: StartedTlp | None) -> tuple[str, dict[str, Any]]:
-        """Return what a TLP is, and whose: as its own link showed it, or what it says of itself."""
+        """Return a TLP's name and details: as shown on the adapter's link if known, else from its entry."""
         if known is not None:
             return known.shown.name, {name: value for name, value in known.shown.details.items() if name != "bytes"}
         names, kind, queue = server.view.names, int(entry["kind"]), int(entry["queue"])
@@ -136,7 +136,7 @@ class SwitchLinks:
         return OF_KIND[kind].words, details
 
     def _tell(self, server: ServerRecording, way: str, entry: Any, known: StartedTlp | None, there_fs: int) -> None:
-        """Tell a server when the host receives a TLP of its adapter, and when it had an answer ready."""
+        """Pass to a server's recording when the host receives its adapter's TLP, or when a completion was ready."""
         if way == "down":
             if int(entry["kind"]) in COMPLETIONS:
                 server.reads.answered(int(entry["tag"]), int(entry["at_fs"]))
@@ -146,7 +146,7 @@ class SwitchLinks:
     def _look_at_queues(self, number: int, way: str, now_fs: int) -> None:
         params = self._trees.switch[number].params
         if way == "down" and params.above == ROOT:
-            return  # it waits in the root port, as each adapter's link shows
+            return  # TLPs wait in the root port, and are shown with each adapter's link
         for at in range(self._n_queues(number, way)):
             queue = self._queue(number, way, at)
             name = f"{self._port_name(number, at // 2)} {CLASSES[way][at % 2]}" if way == "up" else CLASSES[way][at]
