@@ -73,7 +73,7 @@ ASSUMPTIONS = (
         "what is approximated (docs/datapath.md#what-is-approximated)",
     ),
     Assumption(
-        "Descriptors count, their positions do not",
+        "Descriptors are counted, not told apart",
         "none without jitter; with it a frame may get its descriptor one read's spread too early",
         "what is approximated (docs/datapath.md#what-is-approximated)",
     ),
@@ -99,8 +99,8 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "Clocks are off by a fixed part of run.clocks each, and cores, ports, timers begin when the seed says",
-        "where a machine stays in the cycle that it begins in, its interval says how far others are; drift and "
-        "spread-spectrum clocking are not modelled",
+        "a machine may settle into one of several cycles: intervals cover the others; drift and spread-spectrum clocking "
+        "are not modelled",
         "clocks and phases (docs/datapath.md#clocks-and-phases)",
     ),
     Assumption(
