@@ -99,8 +99,8 @@ ASSUMPTIONS = (
     ),
     Assumption(
         "Clocks are off by a fixed part of run.clocks each, and cores, ports, timers begin when the seed says",
-        "a machine may settle into one of several cycles: intervals cover the others; drift and spread-spectrum clocking "
-        "are not modelled",
+        "a machine may settle into one of several cycles: intervals cover the others; drift and spread-spectrum "
+        "clocking are not modelled",
         "clocks and phases (docs/datapath.md#clocks-and-phases)",
     ),
     Assumption(
