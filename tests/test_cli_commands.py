@@ -10,6 +10,7 @@ import yaml
 
 import hwmodel
 from hwmodel.cli import main
+from hwmodel.words.link_alone import links_above_left_out, whose_link
 from tests.sample_result import sample_result
 
 DEMO = str(Path(__file__).resolve().parent.parent / "configs" / "sriov_10g_gen2x4.yaml")
@@ -175,3 +176,54 @@ def test_dma_reports_each_size_and_stays_below_the_raw_rate(capsys):
         assert row["read_latency_ns"]["p50"] >= 450
     table = output_of(capsys, "dma", DEMO, "--sizes", "64,4KiB")
     assert [line.split()[0] for line in table.splitlines()] == ["bytes", "64", "4096"]
+
+
+ONE_LANE = ["--set", "servers.a.set.pcie.lanes=1", "--set", "servers.b.set.pcie.lanes=1"]
+
+
+def complaint_of(capsys, *argv: str) -> str:
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1
+    return captured.err.rstrip("\n")
+
+
+def test_dma_of_several_servers_measures_the_link_of_the_named_one(capsys):
+    """A write of 64 B takes 88 B of a Gen2 lane's 4 Gb/s, less SKP's 4 of 1538 symbols; the file's own block has x8."""
+    argv = ["dma", "two_servers", "--sizes", "64", *ONE_LANE]
+    assert complaint_of(capsys, *argv) == "of which server? --server says it (a, b)"
+    assert complaint_of(capsys, *argv, "--server", "c") == "--server: no server is called 'c' (a, b)"
+    (row,) = json_of(capsys, *argv, "--server", "a")
+    by_hand = 4 * (1 - 4 / 1538) * 64 / 88
+    assert row["write_gbps"] == pytest.approx(by_hand, rel=1e-3)
+    title, *table = output_of(capsys, *argv, "--server", "a").splitlines()
+    assert title == "a: PCIe Gen2 x1, MPS 256 B, MRRS 512 B" and len(table) == 2
+
+
+@pytest.mark.parametrize(
+    ("config", "server", "lanes", "above"),
+    [("pcie_tree", "a.x", 8, "a.s1"), ("pcie_tree", "a.z", 4, None), ("multi_root", "b", 8, "multi_root.b")],
+)
+def test_dma_says_whose_link_it_is_and_what_above_it_is_left_out(config, server, lanes, above, capsys):
+    slot = ["--set", "servers.a.tree.slots.z.lanes=4"] if config == "pcie_tree" else []
+    text = output_of(capsys, "dma", config, "--sizes", "64", "--server", server, *slot)
+    assert text.startswith(whose_link(server, f"PCIe Gen2 x{lanes}, "))
+    assert float(text.splitlines()[2].split()[2]) == pytest.approx(lanes * 4 * (1 - 4 / 1538) * 64 / 88, rel=1e-3)
+    said = "" if above is None else f"\n{links_above_left_out(server, [above])}\n"
+    assert text.split("\n", 3)[3] == said
+    assert above is None or f"as if it led to a root port: what is above it ({above}), " in said
+
+
+def test_peers_are_named_without_a_server(capsys):
+    argv = ["dma", "pcie_tree", "--peer", "a.x=a.y", "--server", "a.x"]
+    assert complaint_of(capsys, *argv).startswith("--server: says whose link is measured alone; --peer names")
+
+
+def test_the_published_model_is_of_one_link(capsys):
+    argv = ["limits", "two_servers", "--published", "kernel", "--no-run", *ONE_LANE]
+    assert complaint_of(capsys, *argv) == "of which server? --server says it (a, b)"
+    assert output_of(capsys, *argv, "--server", "a").startswith("PCIe Gen2 x1, ")
+    line = "--server: only with --published simple, kernel or dpdk"
+    assert complaint_of(capsys, "limits", "two_servers", "--server", "a") == line
+    bus = complaint_of(capsys, "limits", "pci_x_quad_port", "--published", "kernel", "--server", "a.p0")
+    assert bus == "the published model is of a link, and the adapter is on a bus (pcie.bus)"

@@ -20,9 +20,11 @@ from cocotb_tests.bench_switch import (
 )
 from hwmodel.cli import main
 from hwmodel.cli.outputs import STDOUT, check_out_folder, text_output
+from hwmodel.config import load_config
 from hwmodel.errors import InputError
 from hwmodel.simulation import kernel_cache
 from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache
+from hwmodel.switch_frames import forward_frames
 from tests.run_cases import read_capture, write_capture
 from tests.switch_cases import config_path, timed
 
@@ -369,3 +371,13 @@ def test_of_several_servers_the_switch_of_the_named_one_decides(files, capsys):
         assert main([*argv, "--server", name]) == 0
         got[name] = re.findall(r"\b(?:pf|vf\d)\b", capsys.readouterr().out)
     assert got == {"a": ["pf", "vf0", "vf1", "vf2", "vf3"], "b": ["pf", "vf0", "vf1", "vf2", "vf3", "vf4"]}
+
+
+def test_from_python_too_the_switch_of_the_named_server_decides():
+    config = load_config("two_servers", {"servers.b.set.nic.vfs": 5})
+    sent = [frame(BROADCAST, OUTSIDE)]
+    with pytest.raises(InputError, match=r"of which server\? --server says it \(a, b\)"):
+        forward_frames(config, sent, "uplink")
+    for server, n_vfs in (("a", 4), ("b", 5)):
+        (found,) = forward_frames(config, sent, "uplink", server)
+        assert [copy.port for copy in found.deliver] == ["pf", *(f"vf{number}" for number in range(n_vfs))]

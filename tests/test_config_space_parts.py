@@ -194,9 +194,12 @@ class TestEnumeration:
         assert (pf.get(0x02, 2), pf.get(0x16E, 2), pf.get(0x170, 2)) == (0x10FB, 100, 100)
 
     def test_whose_adapter(self):
-        server = server_of()
-        assert only_server({"": server}, None) is server
-        assert only_server({"a": server, "b": server_of()}, "a") is server
+        config = config_from_mapping({})
+        assert only_server(config) is servers_of(config)[0]
+        both = config_from_mapping({"servers": [{"name": "a"}, {"name": "b"}]})
+        assert only_server(both, "b") is servers_of(both)[1]
+        with pytest.raises(InputError, match=r"of which server\? --server says it \(a, b\)"):
+            only_server(both)
 
 
 class TestOneFunction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hwmodel.analytic import dma_limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.simulation.dma import dma
@@ -56,6 +57,13 @@ def test_jitter_spreads_the_latency():
     latency = dma(config, [64])[0]["read_latency_ns"]
     assert latency["max"] - latency["min"] == pytest.approx(200, abs=5)
     assert latency["mean"] - latency["min"] == pytest.approx(100, abs=5)
+
+
+def test_of_several_adapters_it_is_not_clear_whose_link_is_meant():
+    two = config_from_mapping({"servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 1}}]})
+    for measure in (dma, dma_limits):
+        with pytest.raises(InputError, match="of which server"):
+            measure(two, [64])
 
 
 @pytest.mark.parametrize("n_bytes", [0, (1 << 20) + 1])

@@ -16,6 +16,7 @@ from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
 from hwmodel.analytic.ceilings import credit_ceilings, engine_ceilings, link_ceilings, tag_ceilings
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.transactions import TlpRules, Transaction
+from hwmodel.config import only_server
 from hwmodel.errors import InputError
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
@@ -65,8 +66,9 @@ def dma_limits(config: Config, sizes: Iterable[int] = DEFAULT_SIZES) -> list[Dma
     """Give the ceilings of transfers of each size in bytes.
 
     `both` couples a read to a write of the same size and counts the data of one direction. Raises ValueError for a size
-    that is not above zero, InputError for an adapter on a bus.
+    that is not above zero, InputError for an adapter on a bus, and where there are several.
     """
+    config = only_server(config).config
     if config.pcie.bus is not None:
         raise InputError("hwmodel dma: it is of a link, and the adapter is on a bus (pcie.bus)")
     return [_limits_of(config, n_bytes) for n_bytes in sizes]

@@ -17,6 +17,7 @@ from hwmodel.analytic.ceiling import Ceiling, Step, lowest, short_name, step_of,
 from hwmodel.analytic.limits_record import Details, Limits
 from hwmodel.analytic.traffic import shares
 from hwmodel.analytic.transactions import DIRECTIONS
+from hwmodel.config import only_server
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, TlpOverhead, link_rate, tlp_overhead_of
@@ -114,8 +115,12 @@ def published(
     Taken from the configuration: generation, lanes, MPS, MRRS, RCB, address size, ECRC, `host.completion_bytes` and
     `workload.frame_bytes`; nothing else. `emulate_defect`: leave out the Rx descriptor's read request, as the published
     program does by an assignment where it should add. `directions`: frames both sent and received, or one of them.
-    Raises InputError where the workload has not one frame size, ValueError for an unknown model.
+    Raises InputError where the workload has not one frame size, or there is not one adapter with a link; ValueError for
+    an unknown model.
     """
+    config = only_server(config).config
+    if config.pcie.bus is not None:
+        raise InputError("the published model is of a link, and the adapter is on a bus (pcie.bus)")
     if model not in NICS:
         raise ValueError(f"published model {model!r}: known are {', '.join(NICS)}")
     if config.workload.frame_bytes is None:

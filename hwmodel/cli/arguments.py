@@ -59,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     config_space = _command(commands, "config-space", "PF and VFs as PCI functions: a dump for lspci, reads and writes")
     _takes_config(config_space)
     add_config_space_arguments(config_space, _time_fs)
+    _takes_server(config_space, "whose adapter, or which tree, where there are several")
     add_cosim_arguments(_command(commands, "cosim", "the co-verification of a switch core in Verilog, in a simulator"))
 
     report = _command(commands, "report", "make a page from stored results")
@@ -91,12 +92,14 @@ def _add_limits(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         action="store_true",
         help="with --published: leave out the defect of the published model",
     )
+    _takes_server(limits, "with --published: whose link, where there are several servers or adapters")
     limits.add_argument("--no-run", action="store_true", help="leave out the run of one frame alone, as configured")
 
 
 def _add_dma(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     dma = _command(commands, "dma", "the link alone: bandwidth and latency by transfer size")
     _takes_config(dma)
+    _takes_server(dma, "whose link, where there are several servers or adapters")
     dma.add_argument("--sizes", metavar="64,128,...", help="transfer sizes, in bytes or with a unit (4KiB)")
     dma.add_argument(
         "--window",
@@ -125,7 +128,7 @@ def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         metavar="NAME",
         help="the port where they come in: uplink, pf, vf0, ...; auto: the owner of the source address, else uplink",
     )
-    switch.add_argument("--server", metavar="NAME", help="whose switch, where there are several servers")
+    _takes_server(switch, "whose switch, where there are several servers or adapters")
     switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
     switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
 
@@ -337,6 +340,10 @@ def _takes_overrides(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change a key, as in pcie.lanes=8; may be given again",
     )
+
+
+def _takes_server(parser: argparse.ArgumentParser, whose: str) -> None:
+    parser.add_argument("--server", metavar="NAME", help=whose)
 
 
 def _takes_jobs(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,7 @@ from hwmodel.processes.processors import usable_processors
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, Server
     from hwmodel.results import Result
     from hwmodel.simulation import LoneTime
 
@@ -171,16 +171,19 @@ def check(arguments: Namespace) -> None:
 
 def limits(arguments: Namespace) -> None:
     """Show the closed form of a configuration, or of the published model on its link; then run one frame alone."""
-    if arguments.without_defect and arguments.published is None:
-        raise InputError("--without-defect: only with --published simple, kernel or dpdk")
+    for option in ("without_defect", "server"):
+        if getattr(arguments, option) and arguments.published is None:
+            raise InputError(f"--{option.replace('_', '-')}: only with --published simple, kernel or dpdk")
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
     from hwmodel import analytic
+    from hwmodel.config import only_server
 
     if arguments.published is None:
         found = analytic.limits(config)
     else:
-        found = analytic.published(config, arguments.published, emulate_defect=not arguments.without_defect)
+        own = only_server(config, arguments.server).config
+        found = analytic.published(own, arguments.published, emulate_defect=not arguments.without_defect)
     say(analytic.limits_text(found), arguments.json)
     document = found.to_dict()
     if not arguments.no_run:
@@ -275,20 +278,34 @@ def dma(arguments: Namespace) -> None:
     config = _load(arguments)
     from hwmodel import simulation
     from hwmodel.analytic.dma import DEFAULT_SIZES
+    from hwmodel.config import only_server
 
     if arguments.peer is not None:
         _write_to_peers(config, arguments, sizes or DEFAULT_SIZES)
         return
     if arguments.others:
         raise InputError("--others: goes with --peer FROM=TO")
+    server = only_server(config, arguments.server)
     simulation.announce_compilation(simulation.DMA_ENTRIES, note)
     window = None
     if arguments.window is not None:
         window = simulation.Window(_window_bytes(arguments.window), arguments.order != "cyclic")
-    rows = simulation.dma(config, sizes or DEFAULT_SIZES, window)
+    rows = simulation.dma(server.config, sizes or DEFAULT_SIZES, window)
     write_json(rows, arguments.json)
-    said = [dma_table(rows), *filter(None, [config.host.unmeasured])]
+    said = [*_whose_link(config, server, dma_table(rows)), *filter(None, [server.config.host.unmeasured])]
     say("\n\n".join(said), arguments.json)
+
+
+def _whose_link(config: Config, server: Server, table: str) -> Iterator[str]:
+    """Give a table of the link alone, under whose link it is where there are several, and what is not in it."""
+    from hwmodel.config import servers_of, switches_of
+    from hwmodel.words.link_alone import links_above_left_out, whose_link
+
+    yield f"{whose_link(server.name, server.config.pcie.link_name)}\n{table}" if server.name else table
+    at = [each.name for each in servers_of(config)].index(server.name)
+    above = [one.name for one in switches_of(config) if at in one.members and not one.has_turns]
+    if above:
+        yield links_above_left_out(server.name, above)
 
 
 def _write_to_peers(config: Config, arguments: Namespace, sizes: Sequence[int]) -> None:
@@ -298,6 +315,8 @@ def _write_to_peers(config: Config, arguments: Namespace, sizes: Sequence[int]) 
 
     if arguments.window is not None:
         raise InputError("--window: says where transfers of the link alone lie; --peer has none")
+    if arguments.server is not None:
+        raise InputError("--server: says whose link is measured alone; --peer names the adapters itself (a.x=a.y)")
     pairs = [tuple(one.split("=")) for one in arguments.peer]
     wrong = [one for one, pair in zip(arguments.peer, pairs, strict=True) if len(pair) != 2 or not all(pair)]
     if wrong:
@@ -315,10 +334,10 @@ def switch(arguments: Namespace) -> None:
     check_outputs([("--json", arguments.json)], inputs)
     config, files = _read(arguments)
     from hwmodel import simulation, switch_frames
-    from hwmodel.config import only_server, servers_of
+    from hwmodel.config import only_server
     from hwmodel.words.warnings import unasked_lists
 
-    own = only_server({each.name: each for each in servers_of(config)}, arguments.server).config.switch
+    own = only_server(config, arguments.server).config.switch
     if own.unasked_lists:
         note(f"Warning: {unasked_lists(own.unasked_lists, own.mode)}")
     with _placing_errors(arguments):

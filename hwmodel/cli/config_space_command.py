@@ -27,7 +27,6 @@ def add_config_space_arguments(command: ArgumentParser, time_fs: Callable[[str],
         "--at", type=time_fs, metavar="TIME", help="behind the scenario's events up to then, as in 2ms"
     )
     command.add_argument("--script", metavar="FILE", help="do these reads and writes, and print each answer")
-    command.add_argument("--server", metavar="NAME", help="whose adapter, or which tree, where there are several")
     command.add_argument("--out", metavar="FILE", help="write what `lspci -F FILE` reads; else it goes to stdout")
 
 
@@ -73,10 +72,9 @@ def _of_adapter(config: Config, arguments: Namespace) -> tuple[list[Shown], list
     from hwmodel.config_space.script import read_script, run_script
 
     script = read_script(_text_of(arguments.script), arguments.script) if arguments.script else []
-    servers = {each.name: each for each in servers_of(config)}
     trees = [entry.name for entry in config.servers if entry.tree is not None]
-    server = only_server(servers, arguments.server, trees)
-    number = list(servers).index(server.name)
+    server = only_server(config, arguments.server, trees)
+    number = [each.name for each in servers_of(config)].index(server.name)
     adapter = configured(server, arguments.at, config, cards_of(config)[number].config.pcie)
     answers = list(run_script(MemoryRanges(adapter, server, number), script, arguments.script))
     return list(shown_functions(adapter, as_os=arguments.ids == AS_OS)), answers

@@ -147,11 +147,12 @@ def servers_of(config: Config) -> tuple[Server, ...]:
     return found
 
 
-def only_server(servers: Mapping[str, Server], name: str | None, hosts: Iterable[str] = ()) -> Server:
+def only_server(config: Config, name: str | None = None, hosts: Iterable[str] = ()) -> Server:
     """Return the server of a name, or the only one. Raises InputError where there is none, or it is not clear which.
 
     `hosts`: names that could have been given too, of hosts with a PCIe tree.
     """
+    servers = {each.name: each for each in servers_of(config)}
     if name is None and len(servers) == 1:
         return next(iter(servers.values()))
     names = ", ".join(filter(None, (*hosts, *servers))) or "there is one adapter, which has no name"

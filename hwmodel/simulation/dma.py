@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.config import only_server
 from hwmodel.errors import InputError, RunError
 from hwmodel.machine.counts.ledger_state import LATENCY_HISTOGRAM
 from hwmodel.machine.link_alone import TRANSFER_CAP, run_dma
@@ -48,8 +49,10 @@ def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> l
     the cache of the adapter's socket. Data begin at `host.buffer_offset`. With a `window`, reads and writes share its
     places, and the last-level cache holds as many of them as it has room for. Without a window but with `host.iotlb`,
     transfers cycle through the buffers of a Tx ring (reads) and of an Rx ring (writes), which begin `tx_stride_bytes`
-    apart. Raises InputError for a PCI bus, and for sizes out of range.
+    apart. `config` is of one adapter: `only_server` finds it among several. Raises InputError if there are several, for
+    a PCI bus, and for sizes out of range.
     """
+    config = only_server(config).config
     if config.pcie.bus is not None:
         raise InputError("hwmodel dma: it measures a link, and the adapter is on a bus (pcie.bus)")
     wanted = checked_sizes(sizes)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.config import as_config
+from hwmodel.config import as_config, only_server
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.switch_frames.decide import AUTO, DecidedBlock, FrameSwitch
@@ -71,16 +71,18 @@ def forward_frames(
     config: Config | str | Path | Mapping[str, Any],
     frames: str | os.PathLike[str] | Iterable[bytes | tuple[int, bytes]],
     in_port: str = AUTO,
+    server: str | None = None,
 ) -> list[SwitchedFrame]:
     """Pass frames through the switch's decision, and return what became of each.
 
     `config` may be what `load_config` takes. `frames` is the path of a capture, or frames without FCS, each as bytes or
     as (time in nanoseconds from 0 on, bytes); without a time all come at once, which matters to policers alone.
     `in_port` is the name of the port at which they come in, or `auto`: the port that owns the source address, else the
-    uplink. Raises InputError for an unknown port, for what are no frames, and for a capture that cannot be read or cuts
-    a header short.
+    uplink. `server`: whose switch, of several servers or adapters (a, or a.x). Raises InputError for an unknown port,
+    for what are no frames, for a capture that cannot be read or cuts a header short, and where it is not clear whose
+    switch is meant.
     """
-    switch = FrameSwitch(as_config(config).switch, in_port)
+    switch = FrameSwitch(only_server(as_config(config), server).config.switch, in_port)
     if isinstance(frames, str | os.PathLike):
         try:
             return [
