@@ -178,6 +178,32 @@ def test_dma_reports_each_size_and_stays_below_the_raw_rate(capsys):
     assert [line.split()[0] for line in table.splitlines()] == ["bytes", "64", "4096"]
 
 
+@pytest.mark.parametrize(
+    ("keys", "options", "note"),
+    [
+        ([], ["--window", "1MiB"], "--window: without host.cache and host.iotlb memory answers alike"),
+        ([], ["--window", "1MiB", "--order", "cyclic"], "--window: without host.cache and host.iotlb"),
+        (["host.cache={size: 128KiB}"], ["--window", "64KiB"], None),
+        (["host.cache={size: 128KiB}"], ["--window", "64KiB", "--order", "cyclic"], "--order: without host.iotlb"),
+        (["host.iotlb={entries: 64, miss: 330ns}"], ["--window", "1MiB", "--order", "cyclic"], None),
+    ],
+)
+def test_what_of_a_window_plays_no_part_is_said_in_a_line_and_true(keys, options, note, capsys):
+    """With the note the figures are those without what it names; without one they are others."""
+    argv = ["dma", DEMO, "--sizes", "64", *(word for key in keys for word in ("--set", key))]
+    unheeded = options[:2] if note is not None and note.startswith("--order") else []
+    table, *said = output_of(capsys, *argv, *options).split("\n\n")
+    assert [each.startswith(note or "none") for each in said] == [True] * (note is not None)
+    assert (table.split() == output_of(capsys, *argv, *unheeded).split()) == (note is not None)
+
+
+def test_a_transfer_that_does_not_fit_into_the_window_is_refused(capsys):
+    argv = ["dma", DEMO, "--sizes", "64,4096", "--window", "64B", "--set", "host.cache={size: 64KiB}"]
+    assert complaint_of(capsys, *argv) == "--window: a transfer of 4096 B does not fit into 64 B (--sizes)"
+    (row,) = json_of(capsys, "dma", DEMO, "--sizes", "64", "--window", "64B")
+    assert row["bytes"] == 64
+
+
 ONE_LANE = ["--set", "servers.a.set.pcie.lanes=1", "--set", "servers.b.set.pcie.lanes=1"]
 
 

@@ -292,8 +292,18 @@ def dma(arguments: Namespace) -> None:
         window = simulation.Window(_window_bytes(arguments.window), arguments.order != "cyclic")
     rows = simulation.dma(server.config, sizes or DEFAULT_SIZES, window)
     write_json(rows, arguments.json)
-    said = [*_whose_link(config, server, dma_table(rows)), *filter(None, [server.config.host.unmeasured])]
-    say("\n\n".join(said), arguments.json)
+    said = [*_whose_link(config, server, dma_table(rows)), *_unheeded(server.config, arguments)]
+    say("\n\n".join([*said, *filter(None, [server.config.host.unmeasured])]), arguments.json)
+
+
+def _unheeded(config: Config, arguments: Namespace) -> Iterator[str]:
+    """Give what of a window plays no part with an adapter's host."""
+    from hwmodel.words.link_alone import window_notes
+
+    if arguments.window is not None:
+        has_cache, has_iotlb = config.host.cache is not None, config.host.iotlb is not None
+        order_is_said = arguments.order is not None
+        yield from window_notes(has_cache=has_cache, has_iotlb=has_iotlb, order_is_said=order_is_said)
 
 
 def _whose_link(config: Config, server: Server, table: str) -> Iterator[str]:

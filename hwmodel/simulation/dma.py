@@ -32,7 +32,8 @@ CACHE_LINE_BYTES = 64
 class Window:
     """Hold where transfers lie: in a window of `n_bytes`, at successive places or, if `is_random`, at random ones.
 
-    Places begin at multiples of the transfer size rounded up to whole cache lines; at least one.
+    Places begin at multiples of the transfer size rounded up to whole cache lines; at least one. A transfer is no
+    longer than the window.
     """
 
     n_bytes: int
@@ -50,12 +51,15 @@ def dma(config: Config, sizes: Iterable[int], window: Window | None = None) -> l
     places, and the last-level cache holds as many of them as it has room for. Without a window but with `host.iotlb`,
     transfers cycle through the buffers of a Tx ring (reads) and of an Rx ring (writes), which begin `tx_stride_bytes`
     apart. `config` is of one adapter: `only_server` finds it among several. Raises InputError if there are several, for
-    a PCI bus, and for sizes out of range.
+    a PCI bus, for sizes out of range and for those that do not fit into the window.
     """
     config = only_server(config).config
     if config.pcie.bus is not None:
         raise InputError("hwmodel dma: it measures a link, and the adapter is on a bus (pcie.bus)")
     wanted = checked_sizes(sizes)
+    too_long = [] if window is None else [n for n in wanted if n > window.n_bytes]
+    if window is not None and too_long:
+        raise InputError(f"--window: a transfer of {too_long[0]} B does not fit into {window.n_bytes} B (--sizes)")
     fill_cache(DMA_ENTRIES)
     return [
         {
