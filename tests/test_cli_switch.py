@@ -156,7 +156,7 @@ def test_an_empty_capture_is_no_error(files, tmp_path, capsys):
 
 def test_an_unknown_port(files, capsys):
     line = complaint(capsys, *files, "vf7")
-    assert line.startswith("in-port vf7: ") and "uplink, pf, vf0 to vf3 and auto" in line
+    assert line.startswith("--in-port vf7: ") and "uplink, pf, vf0 to vf3 and auto" in line
 
 
 def test_options_that_must_be_there(files, capsys):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import hwmodel.switch_frames
 from cocotb_tests.bench_switch import (
+    BROADCAST,
     OUTSIDE,
     AclEntry,
     Mirror,
@@ -24,7 +25,8 @@ from cocotb_tests.bench_switch import (
     switch,
     vn_tag,
 )
-from hwmodel.config import config_from_mapping
+from hwmodel.config import config_from_mapping, load_config
+from hwmodel.config.names import port_number
 from hwmodel.errors import InputError
 from hwmodel.switch_frames import FrameCopy, SwitchedFrame, forward_frames
 from hwmodel.switch_frames.decide import FrameSwitch
@@ -33,10 +35,11 @@ from hwmodel.wire.pcap import PcapBlock
 from tests.forwarding_cases import MODES, random_frame, random_switch
 from tests.oracles.bucket_oracle import BucketOracle
 from tests.oracles.forwarding_oracle import ForwardingOracle
-from tests.run_cases import write_capture
+from tests.run_cases import read_capture, write_capture
 from tests.switch_cases import stand_in, timed
 
 VECTORS = Path(__file__).parent / "vectors"
+CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 def rows_of(name):
@@ -304,7 +307,7 @@ def test_an_unknown_port_is_one_line_with_the_nearest_name(name, hint):
     with pytest.raises(InputError) as refusal:
         forward_frames(stand_in(switch()), [], name)
     (line,) = refusal.value.lines
-    assert line.startswith(f"in-port {name}: ") and "uplink, pf, vf0 to vf2 and auto" in line
+    assert line.startswith(f"--in-port {name}: ") and "uplink, pf, vf0 to vf2 and auto" in line
     assert f"(did you mean {hint}" in line if hint else "did you mean" not in line
 
 
@@ -336,3 +339,77 @@ def test_tags_of_a_frame_that_goes_up_and_comes_down():
         assert sent.deliver == (FrameCopy("uplink", up[:12] + pushed + up[16:], len(up) - 4 + len(pushed)),), mode
         (came,) = forward_frames(config, [plain[:12] + answer + plain[12:]], "uplink")
         assert came.deliver == (FrameCopy("vf1", plain, 60),), mode
+
+
+# ---- Several Ethernet ports: a switch for each. ----
+
+TWO_PORTS = {"nic": {"preset": None, "vfs": 4}, "port": {"count": 2}}
+
+
+def ports_of(outcome):
+    return [copy.port for copy in outcome.deliver]
+
+
+def test_stations_of_another_ethernet_port_are_beyond_its_wire():
+    """By hand: the PF, vf0 and vf2 are at p0, vf1 and vf3 at p1, as docs/configuration.md deals them out."""
+    config = config_from_mapping(TWO_PORTS)
+    assert ports_of(*forward_frames(config, [frame("vf2", "vf0")], "vf0")) == ["vf2"]
+    assert ports_of(*forward_frames(config, [frame("vf1", "vf0")], "vf0")) == ["p0.uplink"]
+    assert ports_of(*forward_frames(config, [frame(BROADCAST, "vf1")], "vf1")) == ["p1.uplink", "vf3"]
+    assert ports_of(*forward_frames(config, [frame(BROADCAST, OUTSIDE)], "p0.uplink")) == ["pf", "vf0", "vf2"]
+    (lost,) = forward_frames(config, [frame("vf0", OUTSIDE)], "p1.uplink")
+    assert (lost.in_port, lost.drop, lost.deliver) == ("p1.uplink", "UNKNOWN_UNICAST", ())
+    sent = [frame("vf1", OUTSIDE), frame("vf2", OUTSIDE), frame(BROADCAST, OUTSIDE), frame(OUTSIDE, "vf3")]
+    by_owner = [each.in_port for each in forward_frames(config, sent)]
+    assert by_owner == ["p1.uplink", "p0.uplink", "p0.uplink", "vf3"]
+    moved = config_from_mapping(TWO_PORTS, {"switch.ports.vf1.port": "p0", "workload.pattern": "to_wire"})
+    assert ports_of(*forward_frames(moved, [frame("vf1", "vf0")], "vf0")) == ["vf1"]
+    with pytest.raises(InputError, match=r"^--in-port uplink: .*known are p0\.uplink, p1\.uplink, pf, vf0 to vf3"):
+        forward_frames(config, [], "uplink")
+
+
+def test_legs_of_a_bond_are_one_uplink():
+    config = load_config("vswitch_bond")
+    assert config.port.count > 1
+    assert ports_of(*forward_frames(config, [frame(OUTSIDE, "vf0")], "vf0")) == ["uplink"]
+
+
+@pytest.mark.parametrize("mode", ["veb", "vepa", "vn_tag", "e_tag"])
+def test_each_ethernet_port_decides_as_the_second_implementation_of_its_own_switch(mode):
+    acl = [
+        {"port": "vf0", "destination": "02:00:00:00:00:04", "action": "deny"},
+        {"port": "all", "action": "police", "rate": "1Gbps", "burst": "2KiB"},
+    ]
+    config = config_from_mapping(
+        TWO_PORTS, {"switch": {"mode": mode, "acl": acl, "mirrors": [{"to": "vf3", "from": "vf1"}]}}
+    )
+    names = [*(f"vf{number}" for number in range(4)), "pf", OUTSIDE]
+    sent = timed(
+        [frame(to, source, length=1000) for source in names for to in (*names, BROADCAST)], first_ns=0, step_ns=900
+    )
+    switches = {name: config.switch.at_port(name) for name in ("p0", "p1")}
+    oracles = {name: ForwardingOracle(own) for name, own in switches.items()}
+    buckets = {name: BucketOracle(10**9, 2048) for name in switches}
+    met = set()
+    for (at_ns, raw), found in zip(sent, forward_frames(config, sent), strict=True):
+        port = found.in_port
+        at = port.removesuffix(".uplink") if "." in port else config.switch.ports[port_number(port) - 1].port
+        outcome = oracles[at].forward(port.rpartition(".")[2], raw)
+        if outcome.policer is not None and not buckets[at].police(at_ns * 10**6, len(raw) + 4):
+            outcome = oracles[at].forward(port.rpartition(".")[2], raw, refused=True)
+        copies = [
+            {copy.port.removeprefix(f"{at}."): copy.frame for copy in part} for part in (found.deliver, found.mirrored)
+        ]
+        assert (found.drop, *copies) == (outcome.drop, outcome.deliver, outcome.mirrored)
+        met |= {found.drop, *(f"mirrored by {at}" for _ in found.mirrored)}
+    assert mode not in ("veb", "vepa") or {None, "RATE_LIMITED", "ACL_DENY", "mirrored by p1"} <= met
+
+
+def test_a_run_delivers_the_copies_that_the_decision_makes(tmp_path):
+    """All of the shipped capture's frames through both ports, byte for byte."""
+    capture = CONFIGS / "example.pcap"
+    config = config_from_mapping(TWO_PORTS, {"workload": {"pcap": str(capture)}, "run": {"warmup": "0ns"}})
+    totals = hwmodel.simulate(config, pcap_path=str(tmp_path / "run.pcap")).totals
+    copies = [copy for each in forward_frames(config, capture) for copy in each.deliver]
+    assert sorted(raw for _, raw in read_capture(tmp_path / "run.pcap")) == sorted(copy.frame for copy in copies)
+    assert totals.delivered_to_wire == sum(copy.port.endswith(".uplink") for copy in copies) == 88

@@ -24,9 +24,10 @@ from cocotb_tests.bench_switch import (
     vn_tag,
 )
 from hwmodel.switch_frames.decide import FrameSwitch
-from hwmodel.switch_frames.text import TITLES, FrameTable, Totals
+from hwmodel.switch_frames.text import FrameTable, Totals
 from hwmodel.wire.pcap import PcapBlock, PcapWriter, read_blocks
 
+TITLES = FrameTable(FrameSwitch(switch())).titles
 ROWS = list(csv.DictReader((Path(__file__).parent / "vectors" / "tagged_frames.csv").read_text().splitlines()))
 
 

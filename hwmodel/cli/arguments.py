@@ -126,7 +126,8 @@ def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         "--in-port",
         required=True,
         metavar="NAME",
-        help="the port where they come in: uplink, pf, vf0, ...; auto: the owner of the source address, else uplink",
+        help="the port where they come in: uplink (of several Ethernet ports p0.uplink, p1.uplink, ...), pf, vf0, ...; "
+        "auto: the owner of the source address, else the uplink",
     )
     _takes_server(switch, "whose switch, where there are several servers or adapters")
     switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")

@@ -347,11 +347,12 @@ def switch(arguments: Namespace) -> None:
     from hwmodel.config import only_server
     from hwmodel.words.warnings import unasked_lists
 
-    own = only_server(config, arguments.server).config.switch
+    adapter = only_server(config, arguments.server).config
+    own = adapter.switch
     if own.unasked_lists:
         note(f"Warning: {unasked_lists(own.unasked_lists, own.mode)}")
     with _placing_errors(arguments):
-        frame_switch = switch_frames.FrameSwitch(own, arguments.in_port)
+        frame_switch = switch_frames.FrameSwitch(own, arguments.in_port, adapter.switched_ports)
     if arguments.out is not None:
         json_file = [] if arguments.json in (None, STDOUT) else [arguments.json]
         names = switch_frames.port_files(frame_switch, arguments.out).values()

@@ -12,7 +12,7 @@ import numpy as np
 from hwmodel.errors import InputError
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.switch_frames.outcomes import BLOCK_BYTES, in_capture, json_line, outcomes
-from hwmodel.switch_frames.text import TITLES, FrameTable, Totals
+from hwmodel.switch_frames.text import FrameTable, Totals
 from hwmodel.wire.pcap import LAST_NS, PcapBlock, PcapWriter, read_blocks
 
 Write = Callable[[str], object]
@@ -26,8 +26,8 @@ def open_capture(path: str) -> Iterator[PcapBlock]:
 
 
 def port_files(switch: FrameSwitch, folder: str) -> dict[int, str]:
-    """Name the capture of each port, by its number: FOLDER/uplink.pcap, FOLDER/vf0.pcap and so on."""
-    return {number: os.path.join(folder, f"{name}.pcap") for number, name in switch.name_of.items()}
+    """Name the capture of each port, by its place among all: FOLDER/uplink.pcap, FOLDER/vf0.pcap and so on."""
+    return {place: os.path.join(folder, f"{name}.pcap") for place, name in enumerate(switch.names)}
 
 
 def switch_capture(
@@ -53,7 +53,7 @@ def switch_capture(
         take_json = _JsonList(write_json, with_in_port) if write_json is not None else None
         captures = stack.enter_context(PortCaptures(switch, out_folder)) if out_folder is not None else None
         if write_table is not None and not totals_alone:
-            write_table(f"{TITLES}\n")
+            write_table(f"{table.titles}\n")
         try:
             for block in blocks:
                 decided = switch.decide(block)
@@ -112,8 +112,8 @@ class PortCaptures:
                 except OSError as error:
                     raise InputError(f"{self._folder}: cannot be made: {error.strerror}") from None
                 stack.push(self._remove_folder_after_a_failure)
-            for number, path in self._paths.items():
-                self._writers[number] = stack.enter_context(PcapWriter(path))
+            for place, path in self._paths.items():
+                self._writers[place] = stack.enter_context(PcapWriter(path))
             self._stack = stack.pop_all()
         return self
 
@@ -137,8 +137,8 @@ class PortCaptures:
         for index in np.flatnonzero(decided.at_ns > LAST_NS)[:1]:
             number = decided.first_frame + int(index)
             raise InputError(f"frame {number} (No. {number + 1} in Wireshark) has a time that no capture can hold")
-        for number, writer in self._writers.items():
-            of_port = copies[copies["port"] == number]
+        for place, writer in self._writers.items():
+            of_port = copies[decided.left_by == place]
             if not len(of_port):
                 continue
             ends = of_port["first_byte"] + of_port["captured_bytes"]

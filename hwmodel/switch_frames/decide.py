@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config.kinds import suggest
+from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batch, decide_batch
 from hwmodel.forwarding.parse import HEADER
+from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK
 from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, have_kernels
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
 from hwmodel.wire.frame_scan import scan_headers
@@ -36,11 +39,16 @@ class DecidedBlock:
     """Hold a block's decisions and copies: `arrivals`, `headers` and `decisions` of shape (n,), `copies` (n_copies,).
 
     The records are those of the kernels (`ARRIVAL`, `HEADER`, `DECISION`, `COPY`); `out` holds the copies' bytes.
-    `n_back_in_time` counts frames whose timestamp is earlier than one before it.
+    `ethernet_port` (n,): of the adapter's ports the one whose switch decided. `came_by` (n,), `left_by` (n_copies,):
+    the port of each frame and copy, by its place in `FrameSwitch.names`. `n_back_in_time` counts frames whose timestamp
+    is earlier than one before it.
     """
 
     first_frame: int
     at_ns: I64
+    ethernet_port: I64
+    came_by: I64
+    left_by: I64
     arrivals: Records
     headers: Records
     decisions: Records
@@ -56,20 +64,41 @@ class DecidedBlock:
 class FrameSwitch:
     """Hold a switch's tables, and its policers as the frames so far have left them.
 
-    `in_port` is the name of a port, or AUTO. Raises InputError where there is no such port.
+    `in_port` is the name of a port, or AUTO. `ethernet_ports`: the names of the adapter's Ethernet ports, each of which
+    has a switch of its own, an empty text where there is one. `names`: of all ports, uplinks first. Raises InputError
+    where there is no such port.
     """
 
-    def __init__(self, switch: Switch, in_port: str = AUTO) -> None:
-        self.number_of = port_numbers(switch)
-        self.name_of = {number: name for name, number in self.number_of.items()}
-        if in_port != AUTO and in_port not in self.number_of:
-            raise InputError(_no_such_port(in_port, list(self.number_of)))
-        self.tables = build_tables(switch)
-        self.buckets = build_buckets(switch)
-        self._asked_ns = np.zeros(len(self.buckets), np.int64)
+    def __init__(self, switch: Switch, in_port: str = AUTO, ethernet_ports: Sequence[str] = ("",)) -> None:
+        switches = [switch.at_port(name) if name else switch for name in ethernet_ports]
+        ports = [(at, number, uplink_of(ethernet_ports[at]) if number == UPLINK else name)
+                 for at, own in enumerate(switches) for name, number in port_numbers(own).items()]  # fmt: skip
+        ports.sort(key=lambda port: (port[1], port[0]))
+        self.names = [name for *_, name in ports]
+        if in_port != AUTO and in_port not in self.names:
+            raise InputError(_no_such_port(in_port, self.names))
+        self._ethernet_port, self._number = (np.array([port[part] for port in ports], np.int64) for part in (0, 1))
+        self._place = np.zeros((len(switches), MAX_PORTS), np.int64)
+        self._place[self._ethernet_port, self._number] = np.arange(len(ports))
+        buckets = [build_buckets(own) for own in switches]
+        firsts = [sum(map(len, buckets[:at])) for at in range(len(buckets))]
+        of_each = zip(switches, firsts, strict=True)
+        self._tables = np.concatenate([build_tables(own, first_policer=first) for own, first in of_each])
+        self._buckets = np.concatenate(buckets)
+        self._asked_ns = np.zeros(len(self._buckets), np.int64)
         self._now_ns = 0
         self._in_port = in_port
-        self._senders = HeaderTable({"": switch})
+        self._senders = HeaderTable({"": switch}, ethernet_ports)
+
+    @property
+    def has_policers(self) -> bool:
+        """Tell whether an entry of the access list asks a policer."""
+        return len(self._buckets) > 0
+
+    def name_at(self, ethernet_port: int, number: int) -> str:
+        """Return the name of a port by its number in the switch of an Ethernet port."""
+        place: int = self._place[ethernet_port, number]
+        return self.names[place]
 
     def decide(self, block: PcapBlock) -> DecidedBlock:
         """Decide on the frames of a block, which follows those of earlier calls, and make their copies.
@@ -80,30 +109,51 @@ class FrameSwitch:
         have_kernels(SWITCH_ENTRIES)
         now_ns = np.maximum.accumulate(np.maximum(block.at_ns, self._now_ns))
         self._now_ns = int(now_ns[-1]) if len(block) else self._now_ns
+        came_by = self._came_by(block)
+        ethernet_port = self._ethernet_port[came_by]
         arrivals = _records(len(block), ARRIVAL)
-        arrivals["port"] = self._ports(block)
+        arrivals["port"] = self._number[came_by]
         arrivals["first_byte"] = block.start
         arrivals["captured_bytes"] = block.captured_bytes
         arrivals["original_bytes"] = block.original_bytes
         arrivals["at_ns"] = now_ns
         data = np.frombuffer(block.data, np.uint8)
         headers, decisions = _records(len(block), HEADER), _records(len(block), DECISION)
-        cut = decide_batch(self.tables, self.buckets, self._asked_ns, arrivals, data, headers, decisions)
+        cut = self._decide(ethernet_port, arrivals, data, headers, decisions)
         if cut != ALL_DECIDED:
             raise InputError(_cut_within_header(block, cut))
         copies, out = _copies(arrivals, data, headers, decisions)
+        left_by = self._place[ethernet_port[copies["arrival"]], copies["port"]]
         n_back = int(np.count_nonzero(block.at_ns < now_ns))
-        return DecidedBlock(block.first_frame, block.at_ns, arrivals, headers, decisions, copies, out, n_back)
+        return DecidedBlock(
+            block.first_frame, block.at_ns, ethernet_port, came_by, left_by, arrivals, headers, decisions, copies, out,
+            n_back,
+        )  # fmt: skip
 
-    def _ports(self, block: PcapBlock) -> I64 | int:
-        """Give the number of the port at which each frame comes in."""
+    def _decide(
+        self, ethernet_port: I64, arrivals: Records, data: npt.NDArray[np.uint8], headers: Records, decisions: Records
+    ) -> int:
+        """Let the switch of each Ethernet port decide on its frames; return the first that is cut, else ALL_DECIDED."""
+        if len(self._tables) == 1:  # as below, without a copy of all records
+            return int(decide_batch(self._tables, self._buckets, self._asked_ns, arrivals, data, headers, decisions))
+        cuts = []
+        for at in np.unique(ethernet_port).tolist():
+            own = np.flatnonzero(ethernet_port == at)
+            of_own = headers[own], decisions[own]
+            cut = decide_batch(self._tables[at : at + 1], self._buckets, self._asked_ns, arrivals[own], data, *of_own)
+            headers[own], decisions[own] = of_own
+            cuts += [int(own[cut])] if cut != ALL_DECIDED else []
+        return min(cuts, default=ALL_DECIDED)
+
+    def _came_by(self, block: PcapBlock) -> I64:
+        """Give the port at which each frame comes in, by its place among `names`."""
         if self._in_port != AUTO:
-            return self.number_of[self._in_port]
+            return np.full(len(block), self.names.index(self._in_port))
         prefix = block.prefix(LONGEST_HEADER_BYTES)
         scan = scan_headers(prefix, block.captured_bytes)
         templates = self._senders.intern(prefix, np.minimum(scan.n_bytes, block.captured_bytes))
-        numbers = [self.number_of[template.source] for template in self._senders.templates]
-        return np.array(numbers, np.int64)[templates]
+        places = [self.names.index(template.source) for template in self._senders.templates]
+        return np.array(places, np.int64)[templates]
 
 
 def _records(n: int, dtype: np.dtype[Any]) -> Records:
@@ -133,6 +183,5 @@ def _no_such_port(name: str, names: list[str]) -> str:
     stations = [each for each in names if each.startswith("vf")]
     shown = [each for each in names if each not in stations]
     shown += [f"{stations[0]} to {stations[-1]}"] if len(stations) > 1 else stations
-    return (
-        f"in-port {name}: there is no such port; known are {', '.join(shown)} and {AUTO}{suggest(name, [*names, AUTO])}"
-    )
+    known = f"{', '.join(shown)} and {AUTO}{suggest(name, [*names, AUTO])}"
+    return f"--in-port {name}: there is no such port; known are {known}"

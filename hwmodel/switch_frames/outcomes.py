@@ -78,11 +78,12 @@ def forward_frames(
     `config` may be what `load_config` takes. `frames` is the path of a capture, or frames without FCS, each as bytes or
     as (time in nanoseconds from 0 on, bytes); without a time all come at once, which matters to policers alone.
     `in_port` is the name of the port at which they come in, or `auto`: the port that owns the source address, else the
-    uplink. `server`: whose switch, of several servers or adapters (a, or a.x). Raises InputError for an unknown port,
-    for what are no frames, for a capture that cannot be read or cuts a header short, and where it is not clear whose
-    switch is meant.
+    uplink, of several Ethernet ports (p0.uplink, p1.uplink) that of the destination's. `server`: whose switch, of
+    several servers or adapters (a, or a.x). Raises InputError for an unknown port, for what are no frames, for a
+    capture that cannot be read or cuts a header short, and where it is not clear whose switch is meant.
     """
-    switch = FrameSwitch(only_server(as_config(config), server).config.switch, in_port)
+    own = only_server(as_config(config), server).config
+    switch = FrameSwitch(own.switch, in_port, own.switched_ports)
     if isinstance(frames, str | os.PathLike):
         try:
             return [
@@ -128,7 +129,7 @@ def outcomes(switch: FrameSwitch, decided: DecidedBlock) -> Iterator[SwitchedFra
     copies = _by_arrival(switch, decided)
     decisions = decided.decisions
     columns = (
-        decided.arrivals["port"],
+        decided.came_by,
         decided.at_ns,
         decisions["vlan"],
         decisions["priority"],
@@ -140,7 +141,7 @@ def outcomes(switch: FrameSwitch, decided: DecidedBlock) -> Iterator[SwitchedFra
         deliver, mirrored = copies.get(index, _NO_COPIES)
         yield SwitchedFrame(
             decided.first_frame + index,
-            switch.name_of[port],
+            switch.names[port],
             at_ns,
             vlan,
             priority,
@@ -157,14 +158,14 @@ _NO_COPIES: _Lists = ([], [])
 def _by_arrival(switch: FrameSwitch, decided: DecidedBlock) -> dict[int, _Lists]:
     """Give the copies of each frame that has any: delivered ones, mirrored ones."""
     found: dict[int, _Lists] = {}
-    names = ("arrival", "port", "is_mirrored", "first_byte", "captured_bytes", "original_bytes")
-    rows = zip(*(decided.copies[name].tolist() for name in names), strict=True)
-    out, name_of = decided.out, switch.name_of
-    for arrival, port, is_mirrored, first, n_bytes, original_bytes in rows:
+    names = ("arrival", "is_mirrored", "first_byte", "captured_bytes", "original_bytes")
+    rows = zip(decided.left_by.tolist(), *(decided.copies[name].tolist() for name in names), strict=True)
+    out = decided.out
+    for port, arrival, is_mirrored, first, n_bytes, original_bytes in rows:
         lists = found.get(arrival)
         if lists is None:
             lists = found[arrival] = ([], [])
-        lists[is_mirrored].append(FrameCopy(name_of[port], out[first : first + n_bytes], original_bytes))
+        lists[is_mirrored].append(FrameCopy(switch.names[port], out[first : first + n_bytes], original_bytes))
     return found
 
 

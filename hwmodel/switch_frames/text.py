@@ -18,11 +18,7 @@ from hwmodel.simulation.switch_tables import port_list
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.wire.ethernet import format_mac
 
-# No. as in Wireshark, from 1; frame as in the JSON, from 0.
-TITLES = (
-    f"{'No.':>7} {'frame':>7} {'bytes':>9} {'from':<7} {'source':<17} {'destination':<17} {'VLAN':>4} {'prio':>4} "
-    f"{'tags':<22} result"
-)
+LEAST_NAME = 7  # the width of the column of names
 # What differs between two frames of the same tags and the same decision.
 _OF_ONE_FRAME = ("destination", "source", "ethertype", "n_bytes")
 
@@ -33,8 +29,17 @@ class FrameTable:
     """Write the rows of the table; the text for frames with the same tags and decision is composed once."""
 
     def __init__(self, switch: FrameSwitch) -> None:
-        self._name_of = switch.name_of
-        self._texts: dict[tuple[bytes, bytes], tuple[str, str, str]] = {}
+        self._switch = switch
+        self._width = max(LEAST_NAME, *map(len, switch.names))
+        self._texts: dict[tuple[int, bytes, bytes], tuple[str, str, str]] = {}
+
+    @property
+    def titles(self) -> str:
+        """Return the line above the rows: No. as in Wireshark, from 1; frame as in the JSON, from 0."""
+        return (
+            f"{'No.':>7} {'frame':>7} {'bytes':>9} {'from':<{self._width}} {'source':<17} {'destination':<17} "
+            f"{'VLAN':>4} {'prio':>4} {'tags':<22} result"
+        )
 
     def rows(self, decided: DecidedBlock) -> Iterator[str]:
         """Give the row of each frame of a block, without line ends."""
@@ -42,13 +47,13 @@ class FrameTable:
         for name in _OF_ONE_FRAME:
             alike[name] = 0
         alike["packet"] = np.zeros((), PACKET)
-        keys = zip(_bytes_of(alike), _bytes_of(decided.decisions), strict=True)
+        keys = zip(decided.ethernet_port.tolist(), _bytes_of(alike), _bytes_of(decided.decisions), strict=True)
         captured, original = decided.arrivals["captured_bytes"].tolist(), decided.arrivals["original_bytes"].tolist()
         macs = zip(decided.headers["source"].tolist(), decided.headers["destination"].tolist(), strict=True)
         for index, (key, (source, destination)) in enumerate(zip(keys, macs, strict=True)):
             texts = self._texts.get(key)
             if texts is None:
-                texts = self._texts[key] = self._shared(decided.headers[index], decided.decisions[index])
+                texts = self._texts[key] = self._shared(key[0], decided.headers[index], decided.decisions[index])
             ingress, middle, result = texts
             n_bytes = str(original[index])
             if captured[index] < original[index]:
@@ -57,35 +62,37 @@ class FrameTable:
             has_macs = captured[index] >= HEADER_BYTES
             pair = (_mac_text(source), _mac_text(destination)) if has_macs else ("-", "-")
             number = decided.first_frame + index
-            yield f"{number + 1:>7} {number:>7} {n_bytes:>9} {ingress:<7} {pair[0]:<17} {pair[1]:<17} {middle} {result}"
+            yield f"{number + 1:>7} {number:>7} {n_bytes:>9} {ingress} {pair[0]:<17} {pair[1]:<17} {middle} {result}"
 
-    def _shared(self, header: Any, decision: Any) -> tuple[str, str, str]:
+    def _shared(self, at: int, header: Any, decision: Any) -> tuple[str, str, str]:
+        """Give what frames have in common that the switch of Ethernet port `at` decided on alike."""
         is_accepted = decision.reason == DropReason.NONE
         vlan = str(decision.vlan) if decision.vlan else "-"
         priority = str(decision.priority) if is_accepted else "-"
         middle = f"{vlan:>4} {priority:>4} {tags_text(header):<22}"
-        return self._name_of[int(header.ingress_port)], middle, self._result(header, decision)
+        ingress = f"{self._switch.name_at(at, int(header.ingress_port)):<{self._width}}"
+        return ingress, middle, self._result(at, header, decision)
 
-    def _result(self, header: Any, decision: Any) -> str:
+    def _result(self, at: int, header: Any, decision: Any) -> str:
         parts = [] if decision.reason == DropReason.NONE else [f"dropped: {DropReason(int(decision.reason)).name}"]
         for word, ports in (("", decision.egress), ("mirror ", decision.mirrored)):
             by_action: dict[str, list[int]] = {}
             for port in port_list(ports):
                 by_action.setdefault(tag_action(header, decision, port), []).append(port)
-            parts += [f"{word}{self._names(ports)}: {action}" for action, ports in by_action.items()]
+            parts += [f"{word}{self._names(at, ports)}: {action}" for action, ports in by_action.items()]
         return "; ".join(parts)
 
-    def _names(self, ports: list[int]) -> str:
+    def _names(self, at: int, ports: list[int]) -> str:
         """Name ports, three and more neighbours as a range: uplink, vf0-vf6."""
         runs: list[list[int]] = []
         for port in ports:
-            if runs and port == runs[-1][-1] + 1 and self._name_of[runs[-1][0]].startswith("vf"):
+            if runs and port == runs[-1][-1] + 1 and self._switch.name_at(at, runs[-1][0]).startswith("vf"):
                 runs[-1].append(port)
             else:
                 runs.append([port])
         texts = []
         for run in runs:
-            names = [self._name_of[port] for port in run]
+            names = [self._switch.name_at(at, port) for port in run]
             texts += names if len(names) < 3 else [f"{names[0]}-{names[-1]}"]
         return ", ".join(texts)
 
@@ -154,8 +161,7 @@ class Totals:
     """Add up the frames and copies of all blocks."""
 
     def __init__(self, switch: FrameSwitch) -> None:
-        self._name_of = switch.name_of
-        self._has_policers = len(switch.buckets) > 0
+        self._names, self._has_policers = switch.names, switch.has_policers
         self.n_frames = self.n_cut = self.n_back_in_time = 0
         self.reasons: Counter[int] = Counter()
         self.copies: Counter[int] = Counter()
@@ -169,8 +175,8 @@ class Totals:
         is_mirrored = decided.copies["is_mirrored"] != 0
         for counter, values in (
             (self.reasons, decided.decisions["reason"]),
-            (self.copies, decided.copies["port"][~is_mirrored]),
-            (self.mirrored, decided.copies["port"][is_mirrored]),
+            (self.copies, decided.left_by[~is_mirrored]),
+            (self.mirrored, decided.left_by[is_mirrored]),
         ):
             numbers, counts = np.unique(values, return_counts=True)
             counter.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
@@ -183,7 +189,7 @@ class Totals:
         lines = [f"{frames}: {n_delivered:,} delivered, {sum(dropped.values()):,} dropped"]
         lines += [f"dropped: {_counts(dropped)}"] if dropped else []
         for what, counter in (("copies", self.copies), ("mirrored copies", self.mirrored)):
-            by_port = {self._name_of[port]: n for port, n in sorted(counter.items())}
+            by_port = {self._names[port]: n for port, n in sorted(counter.items())}
             lines += [f"{what}, {counter.total():,}: {_counts(by_port)}"] if by_port else []
         if self.n_cut:
             lines.append(
