@@ -6,13 +6,15 @@ import resource
 
 import pytest
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import config_from_mapping, load_config
 from hwmodel.errors import InputError, RunError
 from hwmodel.machine.adapter.adapter_state import FETCH_CAP
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.guest.guest_state import RING_POOL
+from hwmodel.simulation import simulate
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.run import MARKS
+from hwmodel.words.reading import headline
 from tests.run_cases import (
     BATCHES_OF_ONE,
     OUTSIDE,
@@ -56,6 +58,20 @@ def test_a_run_ends_where_nothing_gets_through():
     assert result.window.end_ns == 110e3
     assert result.totals.delivered_frames == 0
     assert set(result.drops) == {"ACL_DENY"}
+
+
+@pytest.mark.parametrize(
+    ("config", "keys", "answer"),
+    [
+        ("sriov_10g_gen2x4", {"run.warmup": "0ns", "run.duration": "1us", "workload.load": 0.001}, "VM to VM"),
+        ("pci_x_quad_port", {"run.warmup": "100us", "run.duration": "50us"}, "to VMs"),
+    ],
+)
+def test_a_window_too_short_for_rates_tells_none_and_not_even_nought(config, keys, answer):
+    """In the first nothing was offered as yet; in the second some frames were flooded outside, and some dropped."""
+    result = simulate(load_config(config, keys))
+    assert result.window.vm_frames == 0 and result.totals.gbps is None
+    assert headline(result).startswith(f"Throughput {answer} not measured; ")
 
 
 def test_the_window_is_as_long_as_asked():

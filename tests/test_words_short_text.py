@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window
+from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window, Wire
 from hwmodel.results.series import EventResult, Series
 from hwmodel.words.events import SAME_VALUES
 from hwmodel.words.quantities import scaled_text, time_text
@@ -130,10 +130,33 @@ def test_where_nothing_comes_the_answer_is_none_and_not_unknown():
     )  # fmt: skip
     window = Window(start_ns=0.0, end_ns=1e6, vm_frames=0, wire_frames=0)
     result = sample_result(totals=nothing, window=window, latency_ns=Latency())
-    assert summary(result).startswith("No VM gets anything (0 Gb/s); limited by ")
-    idle = dataclasses.replace(nothing, offered_frames=0, dropped_frames=0)
+    assert summary(result).startswith("No VM gets anything; limited by ")
+    measured = dataclasses.replace(nothing, gbps=0.0, mpps=0.0)
+    assert summary(dataclasses.replace(result, totals=measured)).startswith("No VM gets anything (0 Gb/s); ")
+    idle = dataclasses.replace(measured, offered_frames=0, dropped_frames=0)
     assert summary(dataclasses.replace(result, totals=idle)).startswith("Nothing is sent (0 Gb/s); ")
     assert "not measured" in summary(unmeasured_result()).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"delivered_frames": 15, "delivered_to_wire": 15, "copies_made": 15, "copies_delivered": 15,
+         "dropped_frames": 24, "in_flight_frames": 1000},
+        {"dropped_frames": 24, "in_flight_frames": 1015},
+        {"offered_frames": 0},
+    ],
+    ids=["frames went outside", "the first frames dropped", "none was offered as yet"],
+)  # fmt: skip
+def test_where_a_longer_run_could_bring_some_the_answer_is_unknown_and_not_none(counts):
+    nothing = Totals(**{
+        "offered_frames": 1039, "delivered_frames": 0, "dropped_frames": 0, "in_flight_frames": 0, "copies_made": 0,
+        "copies_delivered": 0, "copies_dropped": 0, "copies_in_flight": 0, "gbps": None, "mpps": None, **counts,
+    })  # fmt: skip
+    window = Window(start_ns=0.0, end_ns=5e4, vm_frames=0, wire_frames=counts.get("delivered_to_wire", 0))
+    unmeasured = {"totals": nothing, "window": window, "wire": Wire(tx_gbps=None, rx_gbps=None)}
+    first = summary(sample_result(**unmeasured)).splitlines()[0]
+    assert first.startswith("Throughput ") and "not measured" in first and "0 Gb/s" not in first
 
 
 @pytest.mark.parametrize("mode", ["vepa", "vn_tag", "e_tag"])

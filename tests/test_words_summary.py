@@ -216,7 +216,8 @@ def test_what_a_window_cannot_give_is_said_to_be_unmeasured():
     [
         ({"pattern": "to_wire"}, 0, "Throughput to the wire not measured; "),
         ({"pattern": "pairs", "wire_share": 1}, 0, "Throughput to the wire not measured; "),
-        ({"pattern": "to_wire"}, 900, "Nothing gets to the wire (0 Gb/s); "),
+        ({"pattern": "to_wire"}, 900, "Throughput to the wire not measured; "),
+        ({"pattern": "to_wire"}, 9000, "Nothing gets to the wire; "),
         ({"pattern": "pairs", "wire_share": 0.5}, 0, "Throughput VM to VM not measured; "),
         (
             {"pattern": "flows", "flows": [["vf0", "uplink", None], ["vf0", "vf1", None]]},

@@ -95,8 +95,8 @@ def _outcomes(result: Result) -> list[str]:
     parts = []
     is_silent = totals.offered_frames and not outward and not inward and _nothing_came(result)
     if is_silent and is_for_the_wire(result.config):
-        is_lost = totals.dropped_frames or wire.tx_gbps is not None
-        return ["nothing gets to the wire (0 Gb/s)" if is_lost else "throughput to the wire not measured"]
+        is_known = wire.tx_gbps is not None or _all_is_lost(result)
+        return [_none("nothing gets to the wire", wire.tx_gbps) if is_known else "throughput to the wire not measured"]
     is_meant = is_meant_for_vms(result.config) and _nothing_came(result)
     if totals.copies_delivered > totals.delivered_to_wire or totals.gbps or not outward or is_meant:
         parts += _to_vms(result, "to VMs" if outward or inward else "VM to VM")
@@ -108,12 +108,22 @@ def _outcomes(result: Result) -> list[str]:
 
 def _to_vms(result: Result, to: str) -> list[str]:
     totals, intervals = result.totals, result.intervals
-    goes_elsewhere = totals.dropped_frames or totals.delivered_to_wire or not totals.offered_frames
-    if not totals.gbps and _nothing_came(result) and (goes_elsewhere or totals.gbps is not None):
-        return ["no VM gets anything (0 Gb/s)"] if totals.offered_frames else ["nothing is sent (0 Gb/s)"]
+    if not totals.gbps and _nothing_came(result) and (totals.gbps is not None or _all_is_lost(result)):
+        return [_none("no VM gets anything" if totals.offered_frames else "nothing is sent", totals.gbps)]
     if totals.gbps is None:
         return [f"throughput {to} not measured"]
     return [f"{gbps_text(totals.gbps, intervals.get('totals.gbps'))} {to}", mpps_text(totals.mpps)]
+
+
+def _none(words: str, gbps: float | None) -> str:
+    """Say that there is none of something, as a rate only where the window gives rates."""
+    return words if gbps is None else f"{words} (0 Gb/s)"
+
+
+def _all_is_lost(result: Result) -> bool:
+    """Tell whether all frames that came to an end were dropped, more than are under way: a longer run brings none."""
+    totals = result.totals
+    return not totals.delivered_frames and totals.dropped_frames > totals.in_flight_frames
 
 
 def _nothing_came(result: Result) -> bool:
