@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from hwmodel.cli import main
-from hwmodel.config import Config
+from hwmodel.config import config_from_mapping
 from tests.run_cases import read_capture, write_capture
 
 # The load plays no part; a ring has no objection to any number of stations.
@@ -16,7 +16,7 @@ ADAPTER = {"nic": {"preset": None, "vfs": 4}, "workload": {"pattern": "ring"}}
 
 def stand_in(switch):
     """Give an object that has a stand-in switch (tests/forwarding_bench.py) where a configuration has its own."""
-    return Config.model_construct(switch=switch)
+    return config_from_mapping({}).model_copy(update={"switch": switch})
 
 
 def config_path(folder, switch):
