@@ -9,7 +9,7 @@ from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.limits_record import notes_of
 from hwmodel.analytic.lone_frame import LoneFrame, Way
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import Demand, Offered, nothing_of
+from hwmodel.analytic.traffic import Demand, Lost, Offered, nothing_of
 from hwmodel.config import load_config
 
 NOTHING = nothing_of(((1518, Fraction(1)),))
@@ -49,16 +49,18 @@ def test_a_long_list_is_cut():
     carried = tuple((stream(f"flow {n}", 2), Fraction(10**6)) for n in range(9))
     (note,) = notes(carried=carried)
     assert "flow 5 1 of 2, and 3 more." in note and "flow 6" not in note
-    lost = tuple((f"a.vf{n}", "b.vf0", "ACL_DENY") for n in range(8))
+    lost = tuple(Lost(f"a.vf{n}", "b.vf0", "ACL_DENY", at_bridge=True) for n in range(8))
     (note,) = notes(TWO, lost=lost)
     assert "a.vf5 to b.vf0, and 2 more (ACL_DENY)" in note and "a.vf6" not in note
 
 
 def test_what_is_lost_is_said_by_reason():
-    lost = (("vf0", "vf1", "SAME_PORT"), ("vf2", "broadcast", "VLAN_MEMBER"), ("vf1", "vf0", "SAME_PORT"))
-    first, second = notes({"bridge": {}}, lost=lost)
-    assert "vf0 to vf1, vf1 to vf0 (SAME_PORT)" in first and "hairpin" in first
+    lost = (Lost("vf0", "vf1", "SAME_PORT", at_bridge=True), Lost("vf2", "broadcast", "VLAN_MEMBER", at_bridge=True),
+            Lost("vf3", "vf3", "SAME_PORT"), Lost("vf1", "vf0", "SAME_PORT", at_bridge=True))  # fmt: skip
+    first, second, third = notes({"bridge": {}}, lost=lost)
+    assert first.startswith("The bridge ") and "vf0 to vf1, vf1 to vf0 (SAME_PORT)" in first and "hairpin" in first
     assert "vf2 to broadcast (VLAN_MEMBER)" in second and "VLAN" in second
+    assert third.startswith("The adapter drops all frames from vf3 to vf3 (SAME_PORT)") and "self_loopback" in third
 
 
 def test_a_port_that_limits_drops_the_rest():

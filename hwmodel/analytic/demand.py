@@ -25,6 +25,7 @@ from hwmodel.analytic.traffic import (
     ZERO,
     Demand,
     Leg,
+    Lost,
     Offered,
     Sizes,
     Traffic,
@@ -155,14 +156,14 @@ class _Reader:
         self._system = System.of(config)
         self._capture = _capture_of(config, self._system)
         self._paths = Paths(self._system, flows_of(config, self._system), adjacent_bridge_reflects)
-        self._lost: dict[tuple[str, str], str] = {}
+        self._lost: dict[tuple[str, str], Lost] = {}
         self._starved: list[str] = []
         self._passing = self._passing_policers()  # by bridge and entry
 
     def demand(self) -> Demand:
-        """Give the demand, with what the bridge drops of it whatever the load."""
+        """Give the demand, with what of it is dropped whatever the load."""
         found = self._replayed(self._capture) if self._capture is not None else self._made_up()
-        lost = tuple((*ends, reason) for ends, reason in self._lost.items())
+        lost = tuple(self._lost.values())
         return replace(found, lost=lost, starved=tuple(self._starved), policed=tuple(self._passing.items()))
 
     def _passing_policers(self) -> dict[Policer, Fraction | None]:
@@ -359,7 +360,8 @@ class _Reader:
             for ring, of_way in way.rings.items():
                 rings[ring] += share * of_way
             if path.lost:
-                self._lost[way.source, way.target] = path.lost
+                at_bridge = path.route.to_wire and path.lost != LINK_DOWN
+                self._lost[way.source, way.target] = Lost(way.source, way.target, path.lost, at_bridge)
             first = first or (way.source, way.target)
             if first_inside is None and not is_uplink(way.source) and _reaches_a_vm(path):
                 first_inside = way.source, way.target

@@ -316,11 +316,16 @@ def _cache_notes(config: Config, demand: Demand) -> list[str]:
 
 
 def _lost_notes(system: System, demand: Demand) -> list[str]:
-    """Say what bridges drop whatever the load, by reason."""
-    by_reason: dict[str, list[str]] = {}
-    for source, target, reason in demand.lost:
-        by_reason.setdefault(reason, []).append(f"{source} to {target}")
-    return [words.all_lost(ends, reason, is_one=bool(system.only_bridge)) for reason, ends in by_reason.items()]
+    """Say what is dropped whatever the load, by who drops it, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    first, bridge = system.config(0), "bridge" if system.only_bridge else "bridges"
+    for one in demand.lost:
+        is_at_wire = one.reason == "LINK_DOWN"
+        if is_at_wire and first.bond is not None:
+            continue  # `bond_notes` has it
+        own = "virtual switch" if first.has_virtual_switch and not is_at_wire else "adapter"
+        found.setdefault((bridge if one.at_bridge else own, one.reason), []).append(f"{one.source} to {one.target}")
+    return [words.all_lost(ends, reason, by) for (by, reason), ends in found.items()]
 
 
 def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:

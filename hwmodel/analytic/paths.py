@@ -112,7 +112,7 @@ class Paths:
         from_there = partial(Path, part, port=self.system.own_port(wire), wire=wire)
         route = self._at_sender(source, target)
         if not route.to_wire:
-            return from_there(route, lost=LINK_DOWN if self._is_down(wire) and not route.stations else "")
+            return from_there(route, lost=route.lost)
         inside = self._entry.inside(source, target, route)
         if inside is None:
             return from_there(route, lost="VLAN_MEMBER")
@@ -147,11 +147,9 @@ class Paths:
         route = self._routers[0][port].route(*ends)
         legs = [config.port.number_of(port)] if config.bond is None else range(config.n_legs)
         if not all(map(config.port.is_down, legs)) or not (route.to_wire or route.from_wire):
-            return Path(0, route, port=port)
-        if is_uplink(source):
-            return Path(0, Route((), False), lost=LINK_DOWN, port=port)
-        lost = "" if route.stations else LINK_DOWN
-        return Path(0, replace(route, to_wire=False, from_wire=False, tag_bytes=0), lost=lost, port=port)
+            return Path(0, route, lost=route.lost, port=port)
+        route = Route((), False, lost=LINK_DOWN) if is_uplink(source) else _at_dead_wire(route)
+        return Path(0, route, lost=route.lost, port=port)
 
     def _onward(
         self, bridge: BridgeRules, inside: Inside, trunks: tuple[TrunkHop, ...], policers: tuple[Policer, ...]
@@ -192,7 +190,7 @@ class Paths:
         if target not in GROUPS:
             target = self.system.place(target)[1] if self.system.wire_at(target) == wire else UPLINK
         route = router.route(local, target)
-        return replace(route, to_wire=False, tag_bytes=0) if self._is_down(wire) else route
+        return _at_dead_wire(route) if self._is_down(wire) else route
 
     def _hop(self, bridge: BridgeRules, inside: Inside, port: LogicalPort) -> Hop:
         is_of_list = inside.target in GROUPS and isinstance(port.interface, str)
@@ -253,6 +251,12 @@ class Paths:
         switch = self.system.switch_at(port.wire)
         s_channel = port.interface if isinstance(port.interface, int) else None
         return MODES[switch.mode].kind_of(switch.s_channels, s_channel) == "vepa"
+
+
+def _at_dead_wire(route: Route) -> Route:
+    """Give the route of a frame without its copy for the wire, which is lost."""
+    lost = route.lost or ("" if route.stations else LINK_DOWN)
+    return replace(route, to_wire=False, from_wire=False, tag_bytes=0, lost=lost)
 
 
 # ---- The hops of a whole stream: over extenders to bridges, from there to adapters and outside ----

@@ -18,7 +18,7 @@ from hwmodel.rules.switch_modes import C_TAG, DEFAULT_S_VID, MODES, S_TAG, TAG_M
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.switch import Mirror, Port
+    from hwmodel.config.switch import Mirror, Port, Switch
 
 GROUPS = ("broadcast", "multicast")
 # Lengths of the C-TAG and S-TAG, and of the tags that name stations, by mode.
@@ -59,17 +59,20 @@ def _matches(mirror: Mirror, ingress: str, egress: tuple[str, ...], vlan: int | 
 
 
 def _vlan(config: Config, source: str, target: str) -> int | None:
-    """Give the VLAN of a generated frame; None for an untagged one in modes where the bridge above owns the VLANs."""
-    ports = {port.name: port for port in config.switch.ports}
+    """Give the VLAN in which a generated frame is accepted; None for one that is in none, or not accepted."""
+    switch, ports = config.switch, {port.name: port for port in config.switch.ports}
     if source == UPLINK:
-        if config.switch.mode in TAG_MODES:
-            return None
-        native = config.switch.uplink.native_vlan
-        return ports[target].port_vlan if target in ports else native
+        vlan = ports[target].port_vlan if target in ports else switch.uplink.native_vlan
+        return vlan if switch.mode not in TAG_MODES and _carries(switch, vlan) else None
     sender = ports[source]
-    if config.switch.mode in TAG_MODES and sender.admit != "tagged":
-        return None
-    return sender.port_vlan
+    if switch.mode in TAG_MODES:  # the bridge above owns VLANs
+        return sender.port_vlan if sender.admit == "tagged" else None
+    return sender.port_vlan if sender.port_vlan in sender.vlans else None
+
+
+def _carries(switch: Switch, vlan: int | None) -> bool:
+    """Tell whether the uplink is in a VLAN; of a frame in none that is known it is."""
+    return vlan is None or switch.uplink.vlans == "all" or vlan in switch.uplink.vlans
 
 
 # ---- Routes ----
@@ -81,7 +84,8 @@ class Route:
 
     `stations`: those it is written to. `to_wire`, `from_wire`: whether it leaves by the wire, whether it comes from
     there (one that the adjacent bridge sends back does both). `tag_bytes`: the length of its tags on the wire less that
-    of its tags as offered; may be negative. `mirrored`: the stations that get mirrored copies.
+    of its tags as offered; may be negative. `mirrored`: the stations that get mirrored copies. `lost`: why the
+    adapter's switch drops it, empty if a copy goes on.
     """
 
     stations: tuple[str, ...]
@@ -89,6 +93,7 @@ class Route:
     from_wire: bool = False
     tag_bytes: int = 0
     mirrored: tuple[str, ...] = ()
+    lost: str = ""
 
 
 class Router:
@@ -115,52 +120,51 @@ class Router:
         return replace(route, mirrored=tuple(mirrored)) if mirrored else route
 
     def _forwarded(self, source: str, target: str) -> Route:
+        by_tag = self._switch.mode in TAG_MODES
         if source == UPLINK:
-            return Route(self._accepting(target, None), False, True)
+            vlan = self._ports[target].port_vlan if target in self._ports else self._switch.uplink.native_vlan
+            if not by_tag and not _carries(self._switch, vlan):
+                return Route((), False, True, lost="VLAN_MEMBER")
+            return Route(self._accepting(target, self._in_native_vlan()), False, True)
         sender = self._ports[source]
-        if target == UPLINK or self._is_local(sender, target):
-            return self._unicast_in_bridge(sender, target)
-        if self._switches_locally(sender):
-            return self._group_or_stray(sender, target)
-        stations = self._accepting(target, sender) if self._reflects else ()
-        return Route(stations, True, self._reflects, self._uplink_tag_bytes(sender))
+        if not by_tag and sender.port_vlan not in sender.vlans:
+            return Route((), False, lost="VLAN_MEMBER")
+        is_bridge = MODES[self._switch.mode].kind_of(self._switch.s_channels, channel_of(sender)) == "veb"
+        if is_bridge and sender.loopback:
+            return self._bridged(sender, target)
+        if not by_tag and not _carries(self._switch, sender.port_vlan):
+            return Route((), False, lost="NO_DESTINATION" if is_bridge else "VLAN_MEMBER")
+        comes_back = self._reflects and not is_bridge and target != UPLINK
+        stations = self._accepting(target, self._neighbours(sender)) if comes_back else ()
+        return Route(stations, True, comes_back, self._uplink_tag_bytes(sender))
 
-    def _unicast_in_bridge(self, sender: Port, target: str) -> Route:
-        if target != UPLINK:
-            return Route((target,), False)
-        nosy: tuple[str, ...] = ()
-        if self._switches_locally(sender) and sender.loopback:
-            nosy = tuple(port.name for port in self._neighbours(sender) if port.promiscuous)
-        return Route(nosy, True, tag_bytes=self._uplink_tag_bytes(sender))
-
-    def _group_or_stray(self, sender: Port, target: str) -> Route:
-        stations = self._accepting(target, sender) if target in GROUPS and sender.loopback else ()
-        to_wire = self._uplink_carries(sender.port_vlan)
-        return Route(stations, to_wire, tag_bytes=self._uplink_tag_bytes(sender))
-
-    def _switches_locally(self, sender: Port) -> bool:
-        return MODES[self._switch.mode].kind_of(self._switch.s_channels, channel_of(sender)) == "veb"
-
-    def _is_local(self, sender: Port, target: str) -> bool:
-        port = self._ports.get(target)
-        return bool(port and self._switches_locally(sender) and sender.loopback and self._is_neighbour(sender, port))
-
-    def _neighbours(self, sender: Port) -> list[Port]:
-        return [port for port in self._ports.values() if self._is_neighbour(sender, port)]
+    def _bridged(self, sender: Port, target: str) -> Route:
+        """Give the route in a bridge of the adapter's own, whose uplink gets what is for nobody there, and groups."""
+        owner = self._ports.get(target)
+        if owner is not None and self._is_neighbour(sender, owner):
+            is_for_itself = owner is sender and not sender.self_loopback
+            return Route((), False, lost="SAME_PORT") if is_for_itself else Route((target,), False)
+        if target in GROUPS:
+            wants_own = sender.self_loopback and joins(sender, target)
+            stations = self._accepting(target, self._neighbours(sender, itself=wants_own))
+        else:
+            stations = tuple(port.name for port in self._neighbours(sender) if port.promiscuous)
+        to_wire = _carries(self._switch, sender.port_vlan)
+        lost = "" if stations or to_wire else "NO_DESTINATION"
+        return Route(stations, to_wire, tag_bytes=self._uplink_tag_bytes(sender), lost=lost)
 
     def _is_neighbour(self, sender: Port, port: Port) -> bool:
-        return (
-            port.enabled
-            and (port.name != sender.name or sender.self_loopback)
-            and sender.port_vlan in port.vlans
-            and channel_of(port) == channel_of(sender)
-        )
+        """Tell whether a station is where a sender's bridge may send its frames; the sender itself may be."""
+        return port.enabled and sender.port_vlan in port.vlans and channel_of(port) == channel_of(sender)
 
-    def _accepting(self, target: str, sender: Port | None) -> tuple[str, ...]:
+    def _neighbours(self, sender: Port, *, itself: bool = False) -> list[Port]:
+        may_be = (port for port in self._ports.values() if itself or port is not sender)
+        return [port for port in may_be if self._is_neighbour(sender, port)]
+
+    def _accepting(self, target: str, among: Iterable[Port]) -> tuple[str, ...]:
         if target not in GROUPS:
             return (target,)
-        others = self._neighbours(sender) if sender else self._in_native_vlan()
-        return tuple(port.name for port in others if port.enabled and accepts(port, target))
+        return tuple(port.name for port in among if port.enabled and accepts(port, target))
 
     def _in_native_vlan(self) -> list[Port]:
         """Return the stations that an untagged frame from the wire may reach; all where VLANs do not matter."""
@@ -168,10 +172,6 @@ class Router:
         if native is None or self._switch.mode in TAG_MODES:
             return ports
         return [port for port in ports if native in port.vlans]
-
-    def _uplink_carries(self, vlan: int) -> bool:
-        carried = self._switch.uplink.vlans
-        return carried == "all" or vlan in carried
 
     def _uplink_tag_bytes(self, sender: Port) -> int:
         mode = self._switch.mode
@@ -188,10 +188,14 @@ def channel_of(port: Port) -> int:
     return port.s_channel or DEFAULT_S_VID
 
 
+def joins(port: Port, group: str) -> bool:
+    """Tell whether a station wants frames for all, or for a group of its own."""
+    return group in port.accept or (group == "multicast" and bool(port.groups))
+
+
 def accepts(port: Port, group: str) -> bool:
-    """Tell whether a station gets frames for all, or for a group of its own."""
-    joined = group == "multicast" and bool(port.groups)
-    return group in port.accept or joined or port.promiscuous
+    """Tell whether a station gets frames for all, or for a group."""
+    return joins(port, group) or port.promiscuous
 
 
 # ---- Streams ----

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import lcm
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
 
@@ -305,6 +305,15 @@ class Offered:
     rings: Mapping[int, Fraction] = field(default_factory=dict)
 
 
+class Lost(NamedTuple):
+    """Hold the ends of frames that are all dropped, why, and whether a bridge does it: else who has them before."""
+
+    source: str
+    target: str
+    reason: str
+    at_bridge: bool = False
+
+
 @dataclass(frozen=True)
 class Demand:
     """Hold what a workload asks for.
@@ -312,12 +321,12 @@ class Demand:
     `sought`: the traffic whose rate is to be found. `beside`: traffic of a given rate. `offered_frames_per_s`: the rate
     at which the sought traffic is offered, None if it saturates. `following`: the streams of the sought traffic with
     their shares of it, `with_rate`: those of a given rate. `offered_by`: what sets the rate offered, "offered_load" or
-    "rate_limit". `carried`: where the mix is not as offered, frames a second of each stream. `lost`: (source, target)
-    and the reason, for frames that a bridge drops whatever the load. `starved`: the names of flows that send nothing
-    because their VM also has a saturating flow. `policed`: policing entries of policies, by bridge and entry, with the
-    share of their frames that passes, None where unknown. `alike`: replaces the streams where all senders of a system
-    are alike: those of one server in the folded system (`symmetry.py`). `loses`: frames of the mix are lost. `is_open`:
-    it is unknown who waits at a virtual switch for a full resource beside its cores.
+    "rate_limit". `carried`: where the mix is not as offered, frames a second of each stream. `lost`: what is dropped
+    whatever the load. `starved`: the names of flows that send nothing because their VM also has a saturating flow.
+    `policed`: policing entries of policies, by bridge and entry, with the share of their frames that passes, None where
+    unknown. `alike`: replaces the streams where all senders of a system are alike: those of one server in the folded
+    system (`symmetry.py`). `loses`: frames of the mix are lost. `is_open`: it is unknown who waits at a virtual switch
+    for a full resource beside its cores.
     """
 
     sought: Traffic
@@ -327,7 +336,7 @@ class Demand:
     with_rate: tuple[Offered, ...] = ()
     offered_by: str = "offered_load"
     carried: tuple[tuple[Offered, Fraction], ...] = ()
-    lost: tuple[tuple[str, str, str], ...] = ()
+    lost: tuple[Lost, ...] = ()
     starved: tuple[str, ...] = ()
     policed: tuple[tuple[tuple[int, int], Fraction | None], ...] = ()
     alike: Offered | None = None

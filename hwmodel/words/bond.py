@@ -104,4 +104,4 @@ def leg_is_silent(leg: str, share: float) -> str:
 
 def bond_is_dead() -> str:
     """Say that no leg is in use."""
-    return "No leg of the bond is in use: what is for the wire is lost."
+    return "No leg of the bond is in use: what is for the wire is lost, and so is what comes from there (LINK_DOWN)."

@@ -282,11 +282,16 @@ def limits_html(limits: Limits) -> str:
 # ---- What a reader of the closed form has to know beside its figures. ----
 
 _MOST_NAMED = 6
-_WHY_LOST = {
+_WHY_LOST_AT_BRIDGE = {
     "SAME_PORT": "their destination is behind the port on which they come, which has no hairpin",
     "VLAN_MEMBER": "a port of the bridge does not carry their VLAN",
     "ACL_DENY": "its policy denies them",
     "NO_DESTINATION": "no port of the bridge is left for them",
+}
+_WHY_LOST_ELSEWHERE = {
+    "SAME_PORT": "they are for their own sender, to which nothing comes back without self_loopback",
+    "VLAN_MEMBER": "the port by which they would come or leave is not in their VLAN",
+    "NO_DESTINATION": "the uplink is not in their VLAN, and nobody else gets them",
     "LINK_DOWN": "the wire of their port is dead",
 }
 SHORT_PIECES = "batch_time comes once a piece, and pieces of VMs that send less than their turns are short"
@@ -345,12 +350,11 @@ def share_of_cache(share: int, whole: int) -> str:
     )
 
 
-def all_lost(ways: Sequence[str], reason: str, *, is_one: bool) -> str:
-    """Say between which ends a bridge drops all frames whatever the load; `is_one`: there is one bridge."""
-    which = "The bridge drops" if is_one else "A bridge drops"
-    if reason == "LINK_DOWN":
-        which = "The adapter drops"
-    return f"{which} all frames from {_first(ways)} ({reason}): {_WHY_LOST[reason]}."
+def all_lost(ways: Sequence[str], reason: str, by: str) -> str:
+    """Say between which ends all frames are dropped whatever the load; `by`: who drops, `bridges` for one of several."""
+    why = (_WHY_LOST_AT_BRIDGE if by.startswith("bridge") else _WHY_LOST_ELSEWHERE)[reason]
+    who = "A bridge" if by == "bridges" else f"The {by}"
+    return f"{who} drops all frames from {_first(ways)} ({reason}): {why}."
 
 
 def starved(names: Sequence[str]) -> str:
