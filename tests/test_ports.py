@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any
 
 import pytest
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 
 from hwmodel import Config, Result, limits, load_config, simulate
 from hwmodel.config import config_from_mapping
@@ -243,15 +245,56 @@ def test_offered_frames_for_a_dead_wire_drop_and_others_do_not():
 )  # fmt: skip
 def test_who_keeps_a_frame_for_a_dead_wire_is_told(workload, told):
     """Nothing of it drops, and nothing is full: the run alone would not say why they send nothing."""
-    result = simulate(configured(port={"down": ["p1"]}, workload=workload))
+    config = configured(port={"down": ["p1"]}, workload=workload)
+    result, notes = simulate(config), limits(config).notes
     found = [text for text in result.warnings if "keep" in text]
     assert len(found) == (told is not None)
     assert told is None or found[0].startswith(f"The wire of p1 is dead (port.down): {told}")
+    # The closed form says the same, and that the adapter drops frames where it does.
+    assert [note for note in notes if "keep" in note] == found
+    assert any("(LINK_DOWN)" in note for note in notes) == ("LINK_DOWN" in result.drops)
 
 
-def test_who_keeps_a_frame_for_the_only_wire_is_told():
-    result = simulate(configured(1, port={"down": ["p0"]}, workload={"pattern": "pairs", "wire_share": 0.5}))
+@pytest.mark.parametrize("workload", [{"pattern": "pairs", "wire_share": 0.5}, {"pattern": "to_wire"}])
+def test_who_keeps_a_frame_for_the_only_wire_is_told(workload):
+    """The closed form has nothing to compute then, and a run, in which a command may let the wire live, goes on."""
+    config = configured(1, port={"down": ["p0"]}, workload=workload)
+    result = simulate(config)
     assert any(text.startswith("The wire of p0 is dead (port.down): vf0, vf1, vf2 and ") for text in result.warnings)
+    with pytest.raises(InputError, match="all who would send wait for dead wires"):
+        limits(config)
+
+
+def test_who_waits_for_a_dead_wire_sends_nothing_else():
+    """Half of each VM's frames are for VMs, and wait behind the first for the wire: those at p1 send nothing.
+
+    vf0 and vf2 fill their wire, 10 Gb/s, with one of two frames each sends.
+    """
+    workload = {"pattern": "pairs", "wire_share": 0.5}
+    config = configured(keys={"pcie.lanes": 16}, port={"down": ["p1"]}, workload=workload)
+    bound, result = limits(config), simulate(config)
+    assert (bound.limited_by, float(bound.frames_per_s)) == ("p0.wire.tx", pytest.approx(2 * 1e10 / 8 / 1538))
+    assert result.totals.gbps == pytest.approx(bound.gbps, rel=0.02)
+    assert all(flow.delivered < 64 for flow in result.flows if flow.from_ in ("vf1", "vf3"))
+
+
+def test_who_waits_behind_a_bridge_or_with_a_capture_is_told(tmp_path):
+    """A bridge sends what is for other servers on, by the wire; of a capture a VM's frames wait in their order."""
+    b_is_down = [{"name": "a"}, {"name": "b", "set": {"port.down": ["p0"]}}]
+    system = load_config({**DPDK, **RUN, "servers": b_is_down, "bridge": {}, "workload": {"pattern": "uniform"}})
+    told = "The wire of b.p0 is dead (port.down): b.vf0, b.vf1, b.vf2 and 1 more, which send all they can, keep "
+    macs = {port.name: port.macs[0].to_bytes(6, "big") for port in configured().switch.ports}
+    macs["nobody"] = bytes.fromhex("02dd00000099")
+    frames = [("vf0", "vf2"), ("vf1", "vf3"), ("vf1", "nobody"), ("vf1", "vf3")]
+    path = str(tmp_path / "some.pcap")
+    wrpcap(path, [Ether(macs[to] + macs[source] + b"\x88\xb5" + bytes(1000)) for source, to in frames])
+    config = configured(port={"down": ["p1"]}, workload={"pcap": path, "pcap_time": "asap"})
+    told_too = "The wire of p1 is dead (port.down): vf1, which sends all it can, keeps its first frame for it "
+    for one, text in ((system, told), (config, told_too)):
+        result = simulate(one)
+        for said in (limits(one).notes, result.warnings):
+            assert sum(each.startswith(text) for each in said) == 1
+    assert (result.totals.offered_frames, dict(result.drops)) == (2, {})
 
 
 def test_wires_die_and_live_again_in_a_scenario():

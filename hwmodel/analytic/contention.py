@@ -213,8 +213,8 @@ class LinearProgram:
             for leg in one.sent_as:
                 lost, traffic = self._can_be_lost(one, leg), leg.traffic
                 value += float(traffic.copies) * (not lost) - _TO_WIRE_TOO**2 * lost
-                # A tiny value for sending at all: who can send does, even if the frame is then lost in its adapter, at the
-                # bridge or behind a core.
+                # A tiny value for sending at all: who can send does, even if the frame is then lost in its adapter, at
+                # the bridge or behind a core.
                 value += float(traffic.to_wire) * (_SENT_AT_ALL if one.hops else by_wire)
                 value += _SENT_AT_ALL * bool(traffic.switching_s or not (traffic.copies or traffic.to_wire))
             of_streams.append(bits_of(one.traffic.sizes) * value)

@@ -14,6 +14,7 @@ import numpy as np
 
 from hwmodel.analytic.bond import at_legs
 from hwmodel.analytic.ceilings import taken_at_port
+from hwmodel.analytic.dead_wires import waiting_for_wires
 from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, Route, Stream, streams_of
@@ -97,6 +98,17 @@ def flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]:
         yield from ((uplink, target) for target in targets)
 
 
+def closed_flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]:
+    """List the source and target of what is sent as fast as its senders can."""
+    workload = config.workload
+    if workload.pcap is not None:
+        yield from flows_of(config, system) if workload.pcap_time == "asap" else ()
+    elif workload.load.kind == "saturate" and workload.pattern is not None:
+        for stream in streams_of(config, system.vm_names):
+            ways = _ways(config, stream) if stream.rate_bps is None else ()
+            yield from ((way.source, way.target) for way in ways)
+
+
 def _capture_of(config: Config, system: System) -> Capture | None:
     if config.workload.pcap is None:
         return None
@@ -158,13 +170,19 @@ class _Reader:
         self._paths = Paths(self._system, flows_of(config, self._system), adjacent_bridge_reflects)
         self._lost: dict[tuple[str, str], Lost] = {}
         self._starved: list[str] = []
+        self._waiting = waiting_for_wires(self._paths, closed_flows_of(config, self._system))
         self._passing = self._passing_policers()  # by bridge and entry
 
     def demand(self) -> Demand:
         """Give the demand, with what of it is dropped whatever the load."""
         found = self._replayed(self._capture) if self._capture is not None else self._made_up()
-        lost = tuple(self._lost.values())
-        return replace(found, lost=lost, starved=tuple(self._starved), policed=tuple(self._passing.items()))
+        return replace(
+            found,
+            lost=tuple(self._lost.values()),
+            starved=tuple(self._starved),
+            waiting=tuple((port, tuple(sources)) for port, sources in self._waiting.items()),
+            policed=tuple(self._passing.items()),
+        )
 
     def _passing_policers(self) -> dict[Policer, Fraction | None]:
         """Give the share of its frames that each policing entry of a policy lets pass; None where it is unknown.
@@ -202,14 +220,14 @@ class _Reader:
         if workload.pattern is None and outside:
             sought = average([(one.traffic, one.frames_per_s or ZERO) for one in outside])
             return Demand(sought, (), sum((one.frames_per_s or ZERO for one in outside), ZERO), (), tuple(outside))
-        if self._paths.n_parts > 1 and is_alike_for_all(config, self._system):
+        if self._paths.n_parts > 1 and not self._waiting and is_alike_for_all(config, self._system):
             return self._of_one_sender(sizes)
         alone = [
             (stream, self._offered(stream.name, stream.source, self._sizes_of(stream, sizes), _ways(config, stream)))
-            for stream in streams_of(config, self._system.vm_names)
+            for stream in self._that_send(list(streams_of(config, self._system.vm_names)))
         ]
-        if workload.load.kind == "saturate":
-            alone = list(self._that_send(alone))
+        if workload.load.kind == "saturate":  # what ends at a dead wire bounds nothing
+            alone = [(stream, one) for stream, one in alone if stream.rate_bps is not None or not _is_nothing(one)]
         if not alone:
             raise InputError(_NOBODY)
         with_rate = [
@@ -239,18 +257,22 @@ class _Reader:
         ]
         return Demand(sought, tuple(beside), offered, tuple(parts), (*with_rate, *outside))
 
-    def _that_send(self, alone: Sequence[tuple[Stream, Offered]]) -> Iterator[tuple[Stream, Offered]]:
+    def _that_send(self, streams: Sequence[Stream]) -> Iterator[Stream]:
         """Leave out streams that send nothing: those waiting for a dead wire and those starved by a saturating flow."""
-        keen = {stream.source for stream, _ in alone if stream.rate_bps is None and not is_uplink(stream.source)}
-        for stream, one in alone:
+        if self._config.workload.load.kind != "saturate":
+            yield from streams
+            return
+        keen = {stream.source for stream in streams if stream.rate_bps is None and not is_uplink(stream.source)}
+        for stream in streams:
+            if self._waits(stream.source):
+                continue
             if stream.rate_bps is not None and stream.source in keen:
-                self._starved.append(one.name)
-            elif stream.rate_bps is not None or not self._is_cut_off(one):
-                yield stream, one
+                self._starved.append(stream.name)
+            else:
+                yield stream
 
-    def _is_cut_off(self, one: Offered) -> bool:
-        """Tell whether a stream's frames are all for a dead wire."""
-        return all(leg.traffic.is_nothing for leg in one.sent_as) and not one.hops
+    def _waits(self, source: str) -> bool:
+        return any(source in sources for sources in self._waiting.values())
 
     def _of_one_sender(self, sizes: Sizes) -> Demand:
         """Give the demand of a system whose senders are all alike, from one of them."""
@@ -359,7 +381,7 @@ class _Reader:
             path, share = self._paths.path(way.source, way.target), way.share / total if total != 1 else way.share
             for ring, of_way in way.rings.items():
                 rings[ring] += share * of_way
-            if path.lost:
+            if path.lost and not self._waits(way.source):
                 at_bridge = path.route.to_wire and path.lost != LINK_DOWN
                 self._lost[way.source, way.target] = Lost(way.source, way.target, path.lost, at_bridge)
             first = first or (way.source, way.target)
@@ -388,7 +410,7 @@ class _Reader:
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:
         local, route = self._system.place(way.source)[1], path.route
         is_from_vm = local != UPLINK
-        if path.lost == LINK_DOWN and not path.route.to_wire:  # dropped at the sender's adapter
+        if path.finds_no_wire:  # dropped where the frame comes from
             if not (self._config.has_virtual_switch and is_from_vm):
                 return nothing_of(sizes)
             left = replace(nothing_of(sizes), reads=ONE, to_wire=ONE, sent={local: ONE})  # a core still passes it on
@@ -442,9 +464,13 @@ class _Reader:
 
 
 _NOBODY = (
-    "workload: nobody sends: the pattern lacks stations, the capture has no frame for one, or all frames are for dead "
-    "wires (port.down)"
+    "workload: nobody sends: the pattern lacks stations, the capture has no frame for one, or all who would send wait "
+    "for dead wires (port.down)"
 )
+
+
+def _is_nothing(one: Offered) -> bool:
+    return all(leg.traffic.is_nothing for leg in one.sent_as) and not one.hops
 
 
 def _reaches_a_vm(path: Path) -> bool:

@@ -26,6 +26,7 @@ from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_bytes
 from hwmodel.words import limits as words
 from hwmodel.words.flow_control import headroom_use, headroom_words
+from hwmodel.words.warnings import kept_for_dead_wire
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -270,8 +271,9 @@ def _of_sends(config: Config) -> str:
 
 
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
-    """List the notes: on the mix, on drops, on what is left out, on the lone frame."""
-    found = [*_mix_notes(demand), *_lost_notes(system, demand), *_bridge_notes(system, demand, least)]
+    """List the notes: on the mix, on drops, on what waits for a dead wire, on what is left out, on the lone frame."""
+    waiting = [kept_for_dead_wire(port, sources) for port, sources in demand.waiting]
+    found = [*_mix_notes(demand), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
     if system.pcie_switches and not any(one.has_turns for one in system.pcie_switches):
         found.append(words.PCIE_SWITCHES)
     if system.buses:
@@ -319,11 +321,12 @@ def _lost_notes(system: System, demand: Demand) -> list[str]:
     """Say what is dropped whatever the load, by who drops it, and why."""
     found: dict[tuple[str, str], list[str]] = {}
     first, bridge = system.config(0), "bridge" if system.only_bridge else "bridges"
+    adapter = "adapter" if len(system.servers) == 1 else "adapters"
     for one in demand.lost:
         is_at_wire = one.reason == "LINK_DOWN"
         if is_at_wire and first.bond is not None:
             continue  # `bond_notes` has it
-        own = "virtual switch" if first.has_virtual_switch and not is_at_wire else "adapter"
+        own = "virtual switch" if first.has_virtual_switch and not is_at_wire else adapter
         found.setdefault((bridge if one.at_bridge else own, one.reason), []).append(f"{one.source} to {one.target}")
     return [words.all_lost(ends, reason, by) for (by, reason), ends in found.items()]
 

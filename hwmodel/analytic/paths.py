@@ -78,9 +78,14 @@ class Path:
         last = [*(hop.policers for hop in self.hops), *(stop[-1].policers for stop in self.stops)]
         return tuple(dict.fromkeys(one for each in last for one in each))
 
+    @property
+    def finds_no_wire(self) -> bool:
+        """Tell whether its only copy would leave by a dead wire: its driver, which knows, does not post it."""
+        return self.lost == LINK_DOWN and not (self.route.to_wire or self.route.mirrored)
+
 
 class Paths:
-    """Give the path of each frame of one workload.
+    """Give the path of each frame of one workload; `dead_wires`: those of adapters' ports that are down, by number.
 
     `flows`: as in `learn`.
     `adjacent_bridge_reflects`: as in `Router`, for an adapter without `bridge`.
@@ -96,6 +101,10 @@ class Paths:
         self.n_parts = system.n_parts if system.bridges and adjacent_bridge_reflects is None else 1
         self._at_ports = [{port: server.config.at_port(port) for port in server.config.switched_ports}
                           for server in system.servers]  # fmt: skip
+        self.dead_wires = frozenset(
+            wire for wire, (part, name) in enumerate(system.adapter_ports)
+            if (port := system.config(part).port).is_down(port.number_of(name))
+        )  # fmt: skip
         self._routers = [{port: Router(config, bool(adjacent_bridge_reflects)) for port, config in of_server.items()}
                          for of_server in self._at_ports]  # fmt: skip
         numbers = range(len(system.bridges) if self.n_parts > 1 else 0)
@@ -131,14 +140,6 @@ class Paths:
         part, port = self.system.adapter_ports[wire]
         return self._at_ports[part][port]
 
-    def _is_down(self, wire: int) -> bool:
-        """Tell whether a wire is an adapter port's and dead."""
-        if wire >= self.system.outside_wire:
-            return False
-        part, name = self.system.adapter_ports[wire]
-        port = self.system.config(part).port
-        return port.is_down(port.number_of(name))
-
     def _alone(self, source: str, target: str) -> Path:
         """Give the path of a frame at an adapter without a bridge: whatever is behind its wires is outside."""
         config = self.system.config(0)
@@ -166,7 +167,7 @@ class Paths:
         if not ways:
             yield trunks, bridge.why_none(inside)
         for port in ways:
-            if self._is_down(port.wire):
+            if port.wire in self.dead_wires:
                 yield trunks, LINK_DOWN
                 continue
             if self.system.trunk(port.wire) is None:
@@ -190,7 +191,7 @@ class Paths:
         if target not in GROUPS:
             target = self.system.place(target)[1] if self.system.wire_at(target) == wire else UPLINK
         route = router.route(local, target)
-        return _at_dead_wire(route) if self._is_down(wire) else route
+        return _at_dead_wire(route) if wire in self.dead_wires else route
 
     def _hop(self, bridge: BridgeRules, inside: Inside, port: LogicalPort) -> Hop:
         is_of_list = inside.target in GROUPS and isinstance(port.interface, str)

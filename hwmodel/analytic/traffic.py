@@ -323,6 +323,7 @@ class Demand:
     their shares of it, `with_rate`: those of a given rate. `offered_by`: what sets the rate offered, "offered_load" or
     "rate_limit". `carried`: where the mix is not as offered, frames a second of each stream. `lost`: what is dropped
     whatever the load. `starved`: the names of flows that send nothing because their VM also has a saturating flow.
+    `waiting`: ports with a dead wire, each with the senders that keep their first frame for it and send nothing.
     `policed`: policing entries of policies, by bridge and entry, with the share of their frames that passes, None where
     unknown. `alike`: replaces the streams where all senders of a system are alike: those of one server in the folded
     system (`symmetry.py`). `loses`: frames of the mix are lost. `is_open`: it is unknown who waits at a virtual switch
@@ -338,6 +339,7 @@ class Demand:
     carried: tuple[tuple[Offered, Fraction], ...] = ()
     lost: tuple[Lost, ...] = ()
     starved: tuple[str, ...] = ()
+    waiting: tuple[tuple[str, tuple[str, ...]], ...] = ()
     policed: tuple[tuple[tuple[int, int], Fraction | None], ...] = ()
     alike: Offered | None = None
     loses: bool = False

@@ -16,6 +16,7 @@ from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.uplink import charged_bytes
 from hwmodel.config.names import is_uplink
+from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.guest.guest_state import POST_TASK, TAKE_TASK
 from hwmodel.machine.tlp_kinds import (
@@ -357,7 +358,11 @@ def demand_use(config: Config, span: Span) -> tuple[float, float]:
         return 0.0, 0.0
     by_sender: dict[str, Fraction | None] = {}
     traffic: dict[str, Traffic] = {}
-    for one in demand_of(config, None).streams:
+    try:
+        streams = demand_of(config, None).streams
+    except InputError:  # all who would send wait for a dead wire
+        return 0.0, 0.0
+    for one in streams:
         so_far = by_sender.get(one.source, Fraction(0))
         both = so_far is not None and one.frames_per_s is not None
         by_sender[one.source] = so_far + one.frames_per_s if both else None  # type: ignore[operator]

@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.routes import streams_of
+from hwmodel.analytic.dead_wires import waiting_for_wires
+from hwmodel.analytic.demand import closed_flows_of
+from hwmodel.analytic.paths import Paths
+from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
-from hwmodel.config.names import UPLINK, is_uplink
+from hwmodel.config.names import UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
-from hwmodel.config.system import bridges_at, stations_in_use
+from hwmodel.config.system import bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.switch_modes import MODES
@@ -178,21 +181,10 @@ def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
 
 def _kept_for_dead_wires(config: Config) -> Iterator[str]:
     """Warn of saturating senders with frames for a wire that is dead from the start: they keep these in their rings."""
-    workload, servers = config.workload, servers_of(config)
-    down = [server for server in servers if server.config.port.down and not server.config.has_virtual_switch]
-    if not down or workload.load.kind != "saturate" or workload.pattern is None:
-        return
-    outward = {
-        stream.source
-        for stream in streams_of(config, tuple(stations_in_use(servers)))
-        if stream.rate_bps is None and (workload.wire_share or any(map(is_uplink, stream.targets)))
-    }
-    for server in down:
-        port, stations = server.config.port, server.config.switch.ports
-        for name in port.down:
-            there = [server.station(one.name) for one in stations if f"p{port.number_of(one.port)}" == name]
-            if kept := [station for station in there if station in outward]:
-                yield words.kept_for_dead_wire(server.station(name), kept)
+    if any(server.config.port.down for server in servers_of(config)):
+        system = System.of(config)
+        for port, sources in waiting_for_wires(Paths(system, None), closed_flows_of(config, system)).items():
+            yield words.kept_for_dead_wire(port, sources)
 
 
 def _full_tables(result: Result) -> Iterator[str]:

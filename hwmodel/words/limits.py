@@ -292,7 +292,7 @@ _WHY_LOST_ELSEWHERE = {
     "SAME_PORT": "they are for their own sender, to which nothing comes back without self_loopback",
     "VLAN_MEMBER": "the port by which they would come or leave is not in their VLAN",
     "NO_DESTINATION": "the uplink is not in their VLAN, and nobody else gets them",
-    "LINK_DOWN": "the wire of their port is dead",
+    "LINK_DOWN": "a wire on their way is dead (port.down)",
 }
 SHORT_PIECES = "batch_time comes once a piece, and pieces of VMs that send less than their turns are short"
 WHO_WAITS = "who waits how long for what is full beside the switch's cores is not known, and the best is taken"
@@ -351,9 +351,9 @@ def share_of_cache(share: int, whole: int) -> str:
 
 
 def all_lost(ways: Sequence[str], reason: str, by: str) -> str:
-    """Say between which ends all frames are dropped whatever the load; `by`: who drops, `bridges` for one of several."""
+    """Say between which ends all frames are dropped whatever the load; `by`: who drops, a plural for one of several."""
     why = (_WHY_LOST_AT_BRIDGE if by.startswith("bridge") else _WHY_LOST_ELSEWHERE)[reason]
-    who = "A bridge" if by == "bridges" else f"The {by}"
+    who = {"bridges": "A bridge", "adapters": "An adapter"}.get(by, f"The {by}")
     return f"{who} drops all frames from {_first(ways)} ({reason}): {why}."
 
 
