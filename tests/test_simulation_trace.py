@@ -24,6 +24,7 @@ from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.simulation.trace.tracer import Tracer
 from hwmodel.units import FS_PER_NS, FS_PER_US
 from hwmodel.wire.pcap import PcapWriter
+from hwmodel.words.time_line import without_a_row
 from hwmodel.workload import build_workload
 from tests.trace_cases import COUNTERS, check_document, trace_of
 
@@ -217,7 +218,44 @@ def test_start_and_length_are_kept_and_a_full_document_says_so(tmp_path, monkeyp
     assert 2000 <= facts["tlps"] <= 2001 and "of the 1900.000 us asked for" in facts["ended_early"]
     assert said[0] == f"{tmp_path / 'long.json'}: {facts['ended_early']}"
     left_out = sum(facts["left_out"].values())
-    assert len(said) == 1 + bool(left_out) and all(str(left_out) in text for text in said[1:])
+    assert len(said) == 1 + bool(left_out) and all(f"{left_out:,} slice" in text for text in said[1:])
+
+
+def test_what_a_tag_or_a_wire_is_held_by_is_shown_whole(tmp_path):
+    """Parts of frames are cut at the trace's begin (`check_document`); a read that has its tag then is not."""
+    config = config_from_mapping(ALL_STATIONS, {"workload.external.rate": "9Gbps"})
+    traced = trace_of(tmp_path, config, trace_start_fs=20 * FS_PER_US, trace_length_fs=50 * FS_PER_US)
+    check_document(traced)
+    start_ns = traced.document["otherData"]["start_ns"]
+    reads = [one for one in traced.of("PCIe reads") if one[4] < start_ns and one[6] == 0]
+    assert reads and min(one[5] for one in reads) > config.host.read_latency_fs / FS_PER_NS
+    frames = [one for one in traced.of("Wire", "in") if one[4] < start_ns]
+    assert [one[5] for one in frames] == [pytest.approx((700 + 20) * 8 / 10, abs=1)]
+    traced.reader.close()
+
+
+def test_a_trace_that_the_run_ends_before_says_so(tmp_path):
+    where, said = tmp_path / "late.json", []
+    config = config_from_mapping(SATURATED)
+    asked = {"trace_start_fs": 150 * FS_PER_US, "trace_length_fs": 100 * FS_PER_US}
+    result = simulate(config, trace_path=str(where), **asked, note=said.append)
+    facts, left_us = json.loads(where.read_text())["otherData"], result.window.duration_ns / 1000 - 150
+    assert facts["end_ns"] == int(result.window.end_ns) and left_us < 60
+    assert facts["ended_early"] == f"the run ended after {left_us:.3f} us of the 100.000 us asked for"
+    assert said[0] == f"{where}: {facts['ended_early']}"
+
+
+def test_one_of_something_is_said_in_the_singular(tmp_path):
+    assert without_a_row(1, 16) == "1 slice found none of the 16 rows of its track free"
+    assert without_a_row(1200, 16).startswith("1,200 slices found none of the 16 rows of their tracks")
+    one = config_from_mapping(SATURATED, {"pcie.tags": 1, "run.duration": "20us"})
+    simulate(one, trace_path=str(tmp_path / "one.json"))
+    document = json.loads((tmp_path / "one.json").read_text())
+    assert document["otherData"]["capacities"]["tags in use, of 1 tag"] == 1
+    units = {
+        unit for event in document["traceEvents"] if event["name"] == "tags in use, of 1" for unit in event["args"]
+    }
+    assert units == {"tag"}
 
 
 def test_a_trace_that_begins_behind_the_window_says_so(tmp_path):

@@ -19,6 +19,7 @@ from hwmodel.simulation.trace.frame_parts import CONTROL, Arrivals, FrameNames, 
 from hwmodel.simulation.trace.link_tlps import link_groups
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 from hwmodel.wire.ethernet import wire_bytes
+from hwmodel.words.quantities import plural
 
 OVER_MARK, STOPPED = "classes over their mark", "classes stopped"
 PIPELINE = Track("Switch", "pipeline")
@@ -164,7 +165,7 @@ class Levels:
         waiting = nic["counts"]["wire_waiting"]["level"]
         self._set("Adapter", "waiting for the wire", "frames", now_fs, waiting, None)
         n_tags, n_free = nic["pcie"][0]["tags"]["params"]["n_tags"], nic["pcie"][0]["tags"]["n_free"]
-        self._set(self._reads, "tags in use", "tags", now_fs, n_tags - n_free, n_tags)
+        self._set(self._reads, "tags in use", plural("tag", int(n_tags)), now_fs, n_tags - n_free, n_tags)
         for direction, first, second in (("up", "P", "NP"), ("down", "doorbells", "CPL")):
             for name, queue in ((first, nic.pcie[0][direction]["first"]), (second, nic.pcie[0][direction]["second"])):
                 track = f"{direction}, {name}: waiting"
@@ -184,7 +185,8 @@ class Levels:
             for what in ("headers", "data"):
                 limit = credit["params"][f"{what}_limit"]
                 if limit:
-                    self._set("PCIe link", f"{name} {what}", "credits", now_fs, credit[f"{what}_used"], limit)
+                    unit = plural("credit", int(limit))
+                    self._set("PCIe link", f"{name} {what}", unit, now_fs, credit[f"{what}_used"], limit)
 
     def _look_at_rings(self, now_fs: int) -> None:
         params, n = self._params, self._names.n_rings
@@ -193,11 +195,11 @@ class Levels:
         for side, level in enumerate(rings_in_use(self._nic, n).values()):
             np.add.at(rings[side], owners, level)
         for side, function in np.argwhere(rings != self._rings).tolist():
-            name, unit = (("Tx ring", "frames"), ("Rx ring", "descriptors"))[side]
+            name, noun = (("Tx ring", "frame"), ("Rx ring", "descriptor"))[side]
             capacity = (int(params[("tx_ring", "rx_ring")[side]]) - 1) * int((owners == function).sum())
             if rings[side, function] or self._rings[side, function] > 0:
                 title = f"{self._names.owners[function]} {name}"
-                self._set("Rings", title, unit, now_fs, rings[side, function], capacity)
+                self._set("Rings", title, plural(noun, int(capacity)), now_fs, rings[side, function], capacity)
         self._rings = rings
 
     def _set(self, group: str, name: str, unit: str, now_fs: int, value: Any, capacity: Any) -> None:

@@ -16,6 +16,7 @@ from hwmodel.simulation.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import StartedTlp, link_groups, read_frames
 from hwmodel.simulation.trace.scenario_side import CoreWork
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
+from hwmodel.words.quantities import counted
 
 IOMMU = Track("Host memory", "IOMMU: waits for translation")
 
@@ -204,7 +205,7 @@ class Cores:
             self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function}, real(taken))
             return
         if is_post and int(self._nic["guests"]["params"]["posts_sends"]):
-            name = f"post {int(core['n'])} sends"
+            name = f"post {counted(int(core['n']), 'send')}"
             self._add(number, from_fs, name, start_fs, int(core["ends_fs"]), {"function": function})
             return
         for frame, n_bytes, is_more in self._frames(is_post, ring, int(core["n"])):

@@ -10,7 +10,7 @@ from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.simulation.trace.recording import Recording
 from hwmodel.simulation.trace.stage import Advance, Stage
 from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
-from hwmodel.units import FS_PER_US
+from hwmodel.words import time_line as words
 
 if TYPE_CHECKING:
     from hwmodel.results import Result
@@ -20,7 +20,7 @@ class Tracer:
     """Record what happens from `start_fs` of the window on, for `length_fs` or until one file is full.
 
     It is called between run and kernel, and single-steps the recorded part, which does not change the run. `left_out`
-    says in words which part of the time asked for found no room; None if all did.
+    says in words which part of the time asked for is not shown; None if all is.
     """
 
     def __init__(self, stage: Stage, start_fs: int = 0, length_fs: int | None = None) -> None:
@@ -57,7 +57,7 @@ class Tracer:
         """
         self._finish()
         if self._recording is None:
-            self.left_out = "the run ended before the time line began"
+            self.left_out = words.NOT_BEGUN
             return Timeline().to_json({"ended_early": self.left_out})
         if result is not None and result.series is not None:
             self._recording.show_scenario(result.series, result.window.end_ns)
@@ -69,7 +69,7 @@ class Tracer:
             yield self.left_out
         n_slices = 0 if self._recording is None else self._recording.timeline.left_out.total()
         if n_slices:
-            yield f"{n_slices} slices found none of the {MOST_LANES} rows of their track free"
+            yield words.without_a_row(n_slices, MOST_LANES)
 
     def _has_ended(self) -> bool:
         return self._is_over
@@ -110,10 +110,9 @@ class Tracer:
             return
         self._is_over = True
         now_fs = min(self._stage.now_fs, self._end_fs)
-        if self._length_fs is not None and now_fs < self._end_fs and self._recording.is_full():
-            shown_us = (now_fs - self._begin_fs) / FS_PER_US
-            asked_us = self._length_fs / FS_PER_US
-            self.left_out = f"a time line has room for {shown_us:.3f} us of the {asked_us:.3f} us asked for"
+        if self._length_fs is not None and now_fs < self._end_fs:
+            said = words.no_more_room if self._recording.is_full() else words.run_ended_first
+            self.left_out = said(now_fs - self._begin_fs, self._length_fs)
         self._recording.finish(now_fs)
         self._log_journeys(is_wanted=False)
         for nic, runs_on in zip(self._stage.nics, self._runs_on, strict=True):
