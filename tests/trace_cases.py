@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hwmodel.config import Config
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
+from hwmodel.simulation.trace.frame_parts import PARTS
 from tests.perfetto_reader import Reader
 
 # Of each slice: its number, group, row, name, start, length and depth. `frame` is one of its arguments.
@@ -22,6 +23,7 @@ ARROWS = "SELECT trace_id, slice_out, slice_in FROM flow ORDER BY id"
 COUNTERS = (
     "SELECT name, MIN(value), MAX(value), COUNT(*) FROM counter JOIN counter_track ON track_id = counter_track.id"
 )
+PART_ROWS = {title for _, title in PARTS.values()}
 FAULTS = "SELECT name, value FROM stats WHERE severity IN ('error', 'data_loss') AND value > 0"
 
 
@@ -72,3 +74,13 @@ def check_document(traced: Traced) -> None:
         if depth == 0:
             rows[group, row].append((start, start + length))
     assert all(end <= start for spans in rows.values() for (_, end), (start, _) in itertools.pairwise(spans))
+    _check_ends(traced)
+
+
+def _check_ends(traced: Traced) -> None:
+    """Check that parts of frames lie within the trace, but for the end of what is being sent."""
+    facts = traced.document["otherData"]
+    parts = [one for one in traced.slices if one[2].partition(" (")[0] in PART_ROWS and one[1] != "Scenario"]
+    assert all(one[4] >= facts["start_ns"] for one in parts)
+    late = {one[2].partition(" (")[0] for one in parts if one[4] + one[5] > facts["end_ns"]}
+    assert late <= {"waits for the wire, and is sent"}

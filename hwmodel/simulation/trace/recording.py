@@ -81,7 +81,7 @@ class ServerRecording:
         self._translations.comes(tlp)
 
     def link_bytes(self) -> dict[str, int]:
-        """Return the bytes in each direction of the link since the recording began."""
+        """Return the bytes of TLPs in each direction of the link since the recording began."""
         return {f"{self.prefix}{name}": after - self._sums[name] for name, after in _link_bytes(self.nic).items()}
 
 
