@@ -206,6 +206,15 @@ def test_a_function_that_is_up_again_is_waited_for() -> None:
     assert "as vf1 was up, looked at from 100 us on" in events_of(result)[1].event
 
 
+def test_what_is_true_from_the_first_instant_on_happens_at_the_start() -> None:
+    """1 fs behind it, which no unit of a summary or a page has digits for."""
+    result = simulate(config_of({"when": {"vm": "vf1", "up": True}, "set": LIMIT}))
+    assert result.series is not None and result.series.events[0].at_ns == 1e-6
+    (line,) = (line.text for line in event_lines(result))
+    assert line.startswith("At the start, switch.ports.") and ", as vf1 was up: " in line
+    assert [row[1] for row in event_table(result.series).rows] == ["0 ns"]
+
+
 def test_what_does_not_come_true_is_said() -> None:
     """Such an event changes nothing, whatever else happens, and the document is read back."""
     never = {"when": {"vm": "vf1", "delivered": 10**6}, "unplug": "vf1"}

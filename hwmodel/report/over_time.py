@@ -25,7 +25,15 @@ from hwmodel.report.figures import (
     svg_element,
 )
 from hwmodel.report.tables import Table
-from hwmodel.words.quantities import MISSING, count_text, page_time, page_time_unit, printable, three_digits
+from hwmodel.words.quantities import (
+    MISSING,
+    count_text,
+    moment_ns,
+    page_time,
+    page_time_unit,
+    printable,
+    three_digits,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,7 +148,7 @@ def event_table(series: Series) -> Table:
     rows = [
         [
             str(number),
-            "never" if event.at_ns is None else page_time(event.at_ns),
+            "never" if event.at_ns is None else page_time(moment_ns(event.at_ns)),
             printable(event.event),
             printable(event.did),
         ]
@@ -265,7 +273,7 @@ def _life_row(life: LifeResult) -> list[str]:
     over_ns = life.first_frame_ns if has_sent else life.up_ns
     in_all = three_digits(((over_ns or 0.0) - life.at_ns) / 1e6) if is_up else "not up" if known else "off"
     lost = count_text(life.frames_lost) if life.goes else MISSING
-    return [str(life.event + 1), printable(life.vm), page_time(life.at_ns), *parts, first, in_all, lost]
+    return [str(life.event + 1), printable(life.vm), page_time(moment_ns(life.at_ns)), *parts, first, in_all, lost]
 
 
 def _parts_of(life: LifeResult) -> tuple[float | None, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import count_text, counted, span_text, time_text
+from hwmodel.words.quantities import count_text, counted, moment_ns, span_text, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.series import LifeResult
@@ -95,9 +95,10 @@ def uncontrolled_text(until_ns: float | None) -> str:
 
 def waited_text(asked_ns: float, until_ns: float) -> str:
     """Say how long a change has waited for the control plane."""
-    return f"asked for at {time_text(asked_ns)}, it waited {time_text(until_ns - asked_ns)} for the control plane"
+    waited = f"it waited {time_text(until_ns - asked_ns)} for the control plane"
+    return f"asked for at {time_text(moment_ns(asked_ns))}, {waited}"
 
 
 def waits_text(since_ns: float) -> str:
     """Say that a change still waits for the control plane."""
-    return f"not done: it waits for the control plane, which nobody has from {time_text(since_ns)} on"
+    return f"not done: it waits for the control plane, which nobody has from {time_text(moment_ns(since_ns))} on"

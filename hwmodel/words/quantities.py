@@ -40,6 +40,11 @@ def time_text(time_ns: float | None, interval: Sequence[float] | None = None) ->
     return f"{scaled_text(time_ns, scale, interval)} {unit}"
 
 
+def moment_ns(at_ns: float) -> float:
+    """Return a moment as it is told: one less than a picosecond behind the run's start is the start."""
+    return 0.0 if at_ns < _LEAST_NS else at_ns
+
+
 def span_text(start_ns: float, end_ns: float) -> str:
     """Write a span of time, with enough digits to tell its length: `24.4 ms to 44.4 ms`, `24.401 ms to 24.459 ms`."""
     scale, unit = _time_unit(end_ns)

@@ -32,6 +32,7 @@ from hwmodel.words.quantities import (
     counted,
     decimals_text,
     drop_words,
+    moment_ns,
     percent_text,
     printable,
     span_text,
@@ -372,7 +373,8 @@ def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
     """Give a line for each event of the scenario, with what it did; at most `most`, and how many more there are."""
     events = () if result.series is None else result.series.events
     for event in events[:most]:
-        time = "Never" if event.at_ns is None else f"At {time_text(event.at_ns)}" if event.at_ns else "At the start,"
+        at_ns = None if event.at_ns is None else moment_ns(event.at_ns)
+        time = "Never" if at_ns is None else f"At {time_text(at_ns)}" if at_ns else "At the start,"
         yield Line(printable(f"{time} {event.event}: {event.did}."))
     n_more = 0 if most is None else len(events) - most
     if n_more > 0:
