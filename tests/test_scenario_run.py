@@ -13,6 +13,7 @@ from scapy.utils import RawPcapReader
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import Interrupted
 from hwmodel.functions.life import Course
+from hwmodel.report.tables import closed_form_table
 from hwmodel.results import Result
 from hwmodel.results.json_form import from_plain
 from hwmodel.results.series import Series, VmSeries
@@ -130,8 +131,62 @@ def test_an_automatic_warm_up_ends_at_the_first_change() -> None:
         "a rate limit", {"at": "60us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}}
     ).with_overrides({"run.warmup": "auto"})
     result = simulate(config)
-    assert result.window.start_ns <= 60_000 < result.window.end_ns
-    assert result.intervals == {} and "The scenario changes the machine" in result.warnings[0]
+    assert result.window.start_ns == 60_000 < result.window.end_ns
+    assert result.intervals and "window begins at the instant of a change" in result.warnings[0]
+
+
+def is_mean_over_changes(config: Config) -> bool:
+    """Tell whether a run says so, and then, and only then, leaves the intervals of its figures out."""
+    result = simulate(config)
+    says = any("changes the machine within the window" in warning for warning in result.warnings)
+    assert (result.intervals == {}) is says
+    return says
+
+
+@pytest.mark.parametrize(("at_us", "is_within"), [(5, False), (20, False), (21, True), (219, True)])
+def test_what_changes_within_the_window_alone_makes_its_figures_means_over_changes(at_us: int, is_within: bool) -> None:
+    """The window begins at 20 us and lasts 200; at its first instant all is already as it will be."""
+    event = {"at": f"{at_us}us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}}
+    assert is_mean_over_changes(config_of("a rate limit", event)) is is_within
+
+
+def test_what_a_driver_does_for_a_message_is_within_the_window_to_its_end() -> None:
+    """The PF's core serves one until after the window's first instant, or until then."""
+    config = config_of("a rate limit", {"at": "1us", "mailbox": {"from": "vf1", "message": "get_link_state"}})
+    served = max(scene_of(config).work, key=lambda work: work.at_fs)
+    over_fs = served.at_fs + served.core_fs
+    assert served.function == "pf" and served.core_fs > FS_PER_NS
+    for warmup_fs, is_within in ((over_fs - FS_PER_NS, True), (over_fs, False)):
+        run = config.run.model_copy(update={"warmup": warmup_fs})
+        assert is_mean_over_changes(config.model_copy(update={"run": run})) is is_within
+
+
+def test_a_window_behind_a_change_is_told_by_what_holds_in_it() -> None:
+    """Who is limited before it is limited as from the start; the machine that the run begins with has no limit."""
+    limits = {f"switch.ports.vf{n}.rate_limit": "200Mbps" for n in range(4)}
+    long = {"run.warmup": "4ms", "run.duration": "2ms"}
+    late = simulate(config_of("a rate limit", {"at": "20us", "set": limits}).with_overrides(long))
+    first = simulate(config_of("a rate limit").with_overrides({**long, **limits}))
+    assert late.bottleneck.resource == first.bottleneck.resource == "rate_limit"
+    assert late.intervals.keys() == first.intervals.keys() and len(late.warnings) == len(first.warnings)
+    assert closed_form_table(late) is None and closed_form_table(first) is not None  # it is of what the run begins with
+
+
+def test_no_short_runs_in_other_phases_are_made_of_what_has_changed() -> None:
+    """Where clocks are not exact intervals reach over such, which are of what the run begins with; that is said."""
+    event = {"at": "10us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}}
+    found = simulate(config_of("a rate limit", event).with_overrides({"run.clocks": "50ppm"}))
+    assert any("intervals say nothing of machines whose parts begin in other phases" in one for one in found.warnings)
+
+
+def test_a_run_that_ends_before_its_first_change_is_the_run_without_it() -> None:
+    """Short runs are made of it too, and its intervals and warnings are the same."""
+    ends = {"run.frames": 300, "run.duration": "1ms"}
+    event = {"at": "200us", "set": {"switch.ports.vf0.rate_limit": "200Mbps"}}
+    found = simulate(config_of("a rate limit", event).with_overrides(ends))
+    static = simulate(config_of("a rate limit").with_overrides(ends), counters=True)
+    assert found.window.end_ns < 200_000 and found.bottleneck == static.bottleneck
+    assert without_scenario(found) == without_scenario(static)
 
 
 def test_warnings_of_settings_stay_where_the_machine_changes() -> None:

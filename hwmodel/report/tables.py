@@ -47,6 +47,7 @@ from hwmodel.words.reading import (
     direction_rows,
     direction_words,
     frame_bytes_total,
+    has_changed,
     latency_rows,
     lone_parts,
     outward_gbps,
@@ -75,9 +76,9 @@ class Table(NamedTuple):
 
 
 def closed_form_table(result: Result) -> Table | None:
-    """Return the simulation's figures beside the closed form's; None for results without it."""
+    """Return the simulation's figures beside the closed form's; None without one, or after a scenario's change."""
     closed = result.closed_form
-    if closed is None:
+    if closed is None or has_changed(result):
         return None
     totals, intervals, per_frame = result.totals, result.intervals, frame_bytes_total(result)
     by_wire = _all_by_wire_gbps(result)

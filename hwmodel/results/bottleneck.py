@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hwmodel.results.result import Bottleneck
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, is_rate_limit, nearly_full_load, sentence, with_as_full
+from hwmodel.words.bottleneck import is_rate_limit, nearly_full_load, sentence, with_as_full
 
 LEAST_PART = 0.02  # of the demand: a smaller part is not worth naming as a limit
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
@@ -437,11 +437,14 @@ def by_shares(seen: Sighting) -> Bottleneck:
     return with_beside(fullest.bottleneck, seen.suspects)
 
 
-def on_average(found: Bottleneck) -> Bottleneck:
-    """Adapt a bottleneck to a window in which the machine changes: what is not full on average may never limit."""
+def not_judged(found: Bottleneck, why: str) -> Bottleneck:
+    """Adapt a bottleneck to a window without short runs, for the reason `why`: what is not full may never limit.
+
+    The window may be a mean over changes of the machine, or of a machine that changed before.
+    """
     if found.resource == OFFERED_LOAD or found.utilization >= NEARLY_FULL:
         return found
-    return replace(found, why=FULLEST_ON_AVERAGE, also=(), gain=None)
+    return replace(found, why=why, also=(), gain=None)
 
 
 def _fullness(one: Suspect) -> tuple[float, float]:

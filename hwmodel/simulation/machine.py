@@ -292,7 +292,10 @@ class Machine:
     def result_of(
         self, config: Config, workload: Workload, span: Span, ends: Sequence[SystemSnapshot]
     ) -> tuple[Result, Sighting]:
-        """Make the result of a window, and the evidence for its bottleneck; `ends`: snapshots of servers and bridge."""
+        """Make the result of a window, and the evidence for its bottleneck; `ends`: snapshots of servers and bridge.
+
+        `config`, `workload`: those that hold as the window begins.
+        """
         if self.system is None:
             result, seen = make_result(config, workload, self.book, span)
             return replace(result, buses=bus_results(self.buses, ("",), (span,))), seen
@@ -306,7 +309,9 @@ class Machine:
         if self.is_alone and not self.servers[0].name:
             result, seen = make_result(config, workload, self.servers[0].book, span)
         else:
-            parts = list(zip(self.servers, spans, strict=True))
+            now = zip(self.servers, servers_of(config), strict=True)
+            servers = [replace(server, config=part.config) for server, part in now]
+            parts = list(zip(servers, spans, strict=True))
             result, seen = make_system_result(config, workload, self.book, span, parts)
         switches, names = self.system.pcie_switches, [server.name for server in self.servers]
         of_trees = tree_results(switches, names, (ends[0].trees, ends[1].trees), span)

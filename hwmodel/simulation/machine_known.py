@@ -48,6 +48,13 @@ class MachineKnown(NamedTuple):
         """Tell whether the number of arrivals in a window is random."""
         return self.is_open and not self.is_periodic
 
+    def hangs_on_phases(self, gets_through: bool) -> bool:
+        """Tell whether figures may hang on the phases in which parts begin; where chance feeds all of it, they do not.
+
+        `gets_through`: all that is offered does.
+        """
+        return bool(self.clock_share) and self.sends and not (self.is_random and gets_through)
+
     @classmethod
     def of(cls, config: Config, workload: Workload) -> MachineKnown:
         """Return what follows from a configuration and its workload; each of two clocks may be off by `run.clocks`."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
@@ -15,7 +15,7 @@ from hwmodel.config import Config, as_config, servers_of
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
-from hwmodel.results.bottleneck import on_average
+from hwmodel.results.bottleneck import not_judged
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.collector import collector_rests
 from hwmodel.simulation.commands import Change
@@ -55,6 +55,7 @@ from hwmodel.simulation.window_checks import (
 )
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED
 from hwmodel.workload import Workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
@@ -140,8 +141,8 @@ def simulate(
     except KeyboardInterrupt:
         partial_result = run.partial_result()
         raise Interrupted(partial_result and told(partial_result)) from None
-    # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce changes or timed events.
-    result = told(run.result(with_next_steps, is_judged=not (scene.changes or _has_events(config))))
+    # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
+    result = told(run.result(with_next_steps, is_judged=not _has_events(config)))
     if trace_path is not None and run.tracer is not None:
         write_atomically(trace_path, run.tracer.to_json(result))
         if note is not None:
@@ -224,6 +225,14 @@ def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) 
             write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
 
 
+class Measured(NamedTuple):
+    """Hold what the figures of a window are of: what holds as it begins, and what is known of it."""
+
+    config: Config
+    workload: Workload
+    known: MachineKnown
+
+
 class Run:
     """Hold one run: its state, its names, its window.
 
@@ -260,7 +269,9 @@ class Run:
         self.tracer: Tracer | None = None
         self.taps: Taps | None = None
         self.series: SeriesRecorder | None = None  # of a run with a scenario
-        self.first_change_fs = min((change.at_fs for change in changes if not change.watches), default=NEVER)
+        self.changes = tuple(change for change in changes if not change.watches)
+        self.first_change_fs = min((change.at_fs for change in self.changes), default=NEVER)
+        self.measured = Measured(config, workload, self.known)
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
         self.first_words = self.machine.random_words()
@@ -283,7 +294,7 @@ class Run:
                 until_fs, delivered = warmup.next_target()
                 yield from self.advance(min(until_fs, latest_fs), delivered, what="warm-up")
                 warmup.look()
-            self.unsteady = warmup.unsteady
+            self.unsteady = warmup.unsteady if warmup.is_over() else ()  # of one that a change ends less is known
             if (
                 is_automatic and self.known.is_random and self.machine.now_fs < latest_fs
             ):  # a warm-up ends at a delivery, so probably within a burst: move away from it
@@ -299,6 +310,7 @@ class Run:
             self.series.begin_window()
         self.machine.begin_window()
         self.start = self.snapshot()
+        self.measured = self.measured_from(self.start.now_fs)
         self.marks.add()
         yield from self.measure(flow if ends_with_batches else None)
         self.progress(1.0, "measuring")
@@ -357,9 +369,22 @@ class Run:
             if now_fs >= until_fs or delivered >= frames:
                 return True
 
+    def measured_from(self, now_fs: int) -> Measured:
+        """Return what holds from an instant on: what the run begins with, or the last change has made of it."""
+        earlier = [change for change in self.changes if change.at_fs <= now_fs]
+        if not earlier:
+            return self.measured
+        config, workload = earlier[-1].config, earlier[-1].workload or self.workload
+        return Measured(config, workload, MachineKnown.of(config, workload))
+
+    def changes_within(self, start_fs: int, end_fs: int) -> bool:
+        """Tell whether anything changes between two instants, the end of what drivers do beside frames included."""
+        over = (work.at_fs + work.core_fs for change in self.changes for work in change.work)
+        return any(start_fs < at_fs < end_fs for at_fs in (*(change.at_fs for change in self.changes), *over))
+
     def too_wide(self, result: Result) -> tuple[str, ...]:
         """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
-        return too_wide(self.config, result) if self.workload.sources else ()
+        return too_wide(self.config, result) if self.measured.workload.sources else ()
 
     def finish(self) -> None:
         """End the window here."""
@@ -440,9 +465,10 @@ class Run:
 
     def figures(self, span: Span) -> tuple[Result, Sureness]:
         """Make the result of a window with its intervals, without flows, closed form and warnings."""
-        result, self.seen = self.machine.result_of(self.config, self.workload, span, self.ends)
-        burst, ports = burst_frames(self.config), self.book.port_numbers
-        sureness = sureness_of(result, self.marks.table(), ports, burst, self.known)
+        config, workload, known = self.measured
+        result, self.seen = self.machine.result_of(config, workload, span, self.ends)
+        burst, ports = burst_frames(config), self.book.port_numbers
+        sureness = sureness_of(result, self.marks.table(), ports, burst, known)
         return replace(result, intervals=sureness.intervals), sureness
 
     def throughput_gbps(self) -> float | None:
@@ -463,8 +489,7 @@ class Run:
 
     def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
         """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
-        known = self.known
-        if not (known.clock_share and known.sends) or (known.is_random and gets_through(result)):
+        if not self.measured.known.hangs_on_phases(gets_through(result)):
             return result, []
         found = [self._replica(shorts, seed) for seed in seeds_beside(self.config.run.seed)]  # one in memory at a time
         own, others = replica_of(result), [one for one in found if one is not None]
@@ -473,23 +498,33 @@ class Run:
         alike = [one for one in own.figures if shorts.warm_up_as_long and one.rpartition(".")[0] not in grown]
         return replace(result, intervals=widened(own, others, alike)), [*phase_warnings_of(own, others, alike)]
 
+    def _warnings_of_changed(self, result: Result) -> Iterator[str]:
+        """Yield what must be known of a window before which, or with which, the machine has changed."""
+        assert self.start is not None
+        if any(change.at_fs == self.start.now_fs for change in self.changes):
+            yield words.BEGINS_WITH_CHANGE
+        if result.intervals and self.measured.known.hangs_on_phases(gets_through(result)):
+            yield words.CHANGED_BEFORE_WINDOW
+
     @collector_rests()
     def result(
         self, with_next_steps: bool = False, interrupted: str | None = None, *, is_judged: bool = False
     ) -> Result:
         """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold.
 
-        `is_judged`: if the window gives rates, use short runs to find the bottleneck unless busy shares show it.
+        `is_judged`: if the window gives rates, use short runs to find the bottleneck unless busy shares show it. They
+        are of what the run begins with, and are not made once that has changed; so is the closed form.
         """
         assert self.start is not None and self.end is not None
         found = limits_of(self.config)
         span = Span(self.start, self.end)
-        too_short = why_no_rates(self.config, span, sends=bool(self.workload.sources))
+        too_short = why_no_rates(self.measured.config, span, sends=bool(self.measured.workload.sources))
         of_window = Span(self.start, self.end, gives_rates=too_short is None)
         result, sureness = self.figures(of_window)
         result = replace(result, flows=flows_of(self.book, of_window))
         cycles: list[str] = []
-        if is_judged and too_short is None:
+        has_changed = self.first_change_fs < self.end.now_fs
+        if is_judged and too_short is None and not has_changed:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts))
             result, cycles = self._with_other_phases(result, sureness, shorts)
@@ -497,9 +532,9 @@ class Run:
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),
             *warnings_of(self.config, result, span, self.unsteady),
-            *unsure_figures(result, sureness, is_open=self.known.is_open),
+            *unsure_figures(result, sureness, is_open=self.measured.known.is_open),
             *cycles,
-            *repeats(self.known, self.machine.random_words() != self.first_words),
+            *repeats(self.measured.known, self.machine.random_words() != self.first_words),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
         steps = (
@@ -511,11 +546,14 @@ class Run:
             closed_form=None if found is None else closed_form_of(self.config, found, steps),
             host_run=describe_host_run(self, self.end),
         )
-        if self.first_change_fs < self.end.now_fs:
+        if self.changes_within(self.start.now_fs, self.end.now_fs):
             # The machine changed within the window: the variation between slices then says nothing about confidence.
             warnings = [one for one in (interrupted, too_short) if one] + list(lasting_warnings(self.config, result))
-            result = with_bottleneck(result, on_average(result.bottleneck))
+            result = with_bottleneck(result, not_judged(result.bottleneck, FULLEST_ON_AVERAGE))
             result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
+        elif has_changed:
+            result = with_bottleneck(result, not_judged(result.bottleneck, FULLEST_UNJUDGED))
+            result = replace(result, warnings=(*self._warnings_of_changed(result), *warnings))
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
         if violations:
             raise RunError("frames are unaccounted for: " + "; ".join(violations))

@@ -17,6 +17,7 @@ from hwmodel.simulation.commands import Change
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.bond import outage_texts
 from hwmodel.words.events import (
+    BEGINS_WITH_IT,
     SAME_INSTANT,
     SAME_VALUES,
     Span,
@@ -171,7 +172,7 @@ class _Teller:
         is_done = (
             event.pf is not None and drivers is not None and not any(one.is_refused for one in drivers.answers(at))
         )
-        return "the run begins with it" if event.is_set or is_done else ""
+        return BEGINS_WITH_IT if event.is_set or is_done else ""
 
     def _rates(self, at_ns: float) -> str:
         """Describe the joint effect of an instant's events on the rates of VMs that none of them switches off or on."""

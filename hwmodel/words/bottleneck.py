@@ -200,6 +200,10 @@ FULLEST_ON_AVERAGE = (
     "Nothing is full on average over this window, in which the machine changes; what held when, the events and the "
     "series say."
 )
+FULLEST_UNJUDGED = (
+    "Nothing is full in this window, before which the machine has changed; no short runs, which would say what limits, "
+    "are made of what it has become."
+)
 
 
 def of_too_much(why: str) -> str:

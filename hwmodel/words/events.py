@@ -28,6 +28,7 @@ FEW_NAMED = 2  # if more changed
 MOST_SHOWN = 80  # characters of a value
 SAME_INSTANT = "what it did is told with another event of this instant"
 SAME_VALUES = "nothing changes: these values hold already"
+BEGINS_WITH_IT = "the run begins with it"
 _DIRECTIONS = {"tx_gbps": "sends", "rx_gbps": "receives"}
 _TOGETHER = {"tx_gbps": "send", "rx_gbps": "receive"}
 Floats = npt.NDArray[np.float64]

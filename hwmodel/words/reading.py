@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.words.bottleneck import is_rate_limit
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
-from hwmodel.words.events import SAME_VALUES
+from hwmodel.words.events import BEGINS_WITH_IT, SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
 from hwmodel.words.modelled import is_closed_loop, is_for_the_wire, is_meant_for_vms
 from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
@@ -475,9 +475,7 @@ def outward_gbps(result: Result) -> float | None:
 def _headroom(result: Result) -> tuple[float, float]:
     """Return the load as a share of the lowest ceiling, and the throughput there; zeros without headroom."""
     closed, measured = result.closed_form, _measured_gbps(result)
-    events = () if result.series is None else result.series.events
-    changes = any(one.at_ns is not None and one.did != SAME_VALUES for one in events)
-    if closed is None or result.bottleneck.resource != _LOAD or not measured or changes:
+    if closed is None or result.bottleneck.resource != _LOAD or not measured or has_changed(result):
         return 0.0, 0.0
     ceilings = {one.resource: one.offered_mpps for one in closed.ceilings if one.offered_mpps}
     load = ceilings.pop(_LOAD, None)
@@ -486,6 +484,16 @@ def _headroom(result: Result) -> tuple[float, float]:
     share = load / min(ceilings.values())
     could_gbps = closed.gbps / share
     return (share, could_gbps) if measured < could_gbps else (0.0, 0.0)
+
+
+def has_changed(result: Result) -> bool:
+    """Tell whether an event has changed the machine, or its load, by the window's end: its closed form is of neither.
+
+    That is of what the run begins with, events at time 0 included.
+    """
+    events = () if result.series is None else result.series.events
+    done = (one for one in events if one.at_ns is not None and one.at_ns < result.window.end_ns)
+    return any(one.did not in (SAME_VALUES, BEGINS_WITH_IT) for one in done)
 
 
 def _measured_gbps(result: Result) -> float | None:

@@ -21,6 +21,14 @@ CHANGES_IN_WINDOW = (
     "The scenario changes the machine within the window, and these figures are means over it: the events and the "
     "series say what held when."
 )
+CHANGED_BEFORE_WINDOW = (
+    "The scenario changes the machine before the window, and short runs in other phases are not made of what it is "
+    "then: intervals say nothing of machines whose parts begin in other phases."
+)
+BEGINS_WITH_CHANGE = (
+    "The window begins at the instant of a change, and what settles behind it is in these figures; a run.warmup that "
+    "is a time, as 5ms, begins the window later."
+)
 NO_FRAME = "No frame was delivered in the window: it gives no rates."
 
 
