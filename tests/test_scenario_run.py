@@ -223,10 +223,10 @@ def test_series_that_cannot_be_are_refused() -> None:
     row = {"tx_gbps": [1.0], "rx_gbps": [1.0, 2.0], "rx_mpps": [], "latency_ns": [None], "drops": [0], "tx_ring": [0],
            "rx_ring": [0]}  # fmt: skip
     problems: list[Any] = []
-    series = from_plain(Series, {"interval_ns": 0.0, "vms": {"vf0": row}}, (), problems)
+    series = from_plain(Series, {"interval_ns": 0.0, "vms": {"vf0": row}, "other_drops": [1, 2]}, (), problems)
     assert not problems
     said = {".".join(map(str, problem.path)) for problem in series.impossible()}
-    assert said == {"series.interval_ns", "series.vms.vf0.rx_gbps", "series.vms.vf0.rx_mpps"}
+    assert said == {"series.interval_ns", "series.vms.vf0.rx_gbps", "series.vms.vf0.rx_mpps", "series.other_drops"}
 
 
 def test_many_intervals_become_fewer_and_longer() -> None:

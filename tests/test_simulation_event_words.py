@@ -5,6 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Any
 
+import pytest
+
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
@@ -54,6 +56,33 @@ def test_the_figures_of_a_sentence_are_means_of_the_series() -> None:
     sent = result.series.vms["vf1"].tx_gbps
     was, became = (three_digits(fmean(part)) for part in (sent[2:25], sent[27:50]))
     assert f"vf1 sends {became} Gb/s ({was} before)" in told(result)[0]
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"set": {"servers.b.set.port.down": ["p0"]}}, "LINK_DOWN"),
+        ({"set": {"bridge.policy": [{"port": "a.vf0", "action": "deny"}]}}, "ACL_DENY"),
+        ({"reset": "b.vf0"}, "UNKNOWN_UNICAST"),
+    ],
+)
+def test_all_that_is_dropped_behind_an_event_is_told_whosever_it_is(event: dict[str, Any], reason: str) -> None:
+    """The result counts all by their reasons: none of this one before the event; at a bridge they are of no VM."""
+    flows = [["a.vf0", "b.vf0", "1Gbps"], ["b.vf1", "a.vf1", "1Gbps"]]
+    result = run(
+        {"at": "3ms", **event},
+        servers=[{"name": "a"}, {"name": "b"}],
+        bridge={"announce": True},
+        workload={"pattern": "flows", "flows": flows, "frame_bytes": 512},
+        run={"warmup": "1ms", "duration": "5ms"},
+    )
+    series = result.series
+    assert series is not None and series.n_intervals == 60  # 100 us each, up to the run's end
+    rows = (series.other_drops, *(vm.drops for vm in series.vms.values()))
+    by_interval = [sum(each) for each in zip(*rows, strict=True)]
+    assert sum(by_interval) == sum(result.drops.values()) and not any(by_interval[:30])
+    assert f"; {result.drops[reason]:,} frames dropped up to 6.00 ms" in told(result)[0]
+    assert sum(series.other_drops) > 0
 
 
 def test_a_function_that_comes_up_ends_what_an_earlier_event_is_told_to_have_done() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -88,10 +89,25 @@ def test_latency_is_told_where_no_rate_changed():
 
 
 def test_others_than_the_functions_of_an_event():
-    span = Span(0.0, 1000.0, 2000.0)
-    assert rates_text(series(vf0=STEADY), span, of_others=True) == "others unchanged"
-    assert rates_text(series(), span, of_others=True) == ""
-    assert rates_text(series(vf0=vm([0.0] * 20, [0.0] * 20)), span, of_others=True) == ""
+    span, gone = Span(0.0, 1000.0, 2000.0), vm([4.0] * 10 + [0.0] * 10, [0.0] * 20, drops=[0] * 10 + [9] + [0] * 9)
+    silent = vm([0.0] * 20, [0.0] * 20)
+    assert rates_text(series(vf0=STEADY, vf1=gone), span, {"vf1"}) == "others unchanged"
+    assert rates_text(series(vf1=gone), span, {"vf1"}) == ""
+    assert rates_text(series(vf0=silent, vf1=gone), span, {"vf1"}) == ""
+
+
+def test_drops_of_no_vm_are_told_too():
+    """As those at a bridge, whether or not the VMs that the event is not about do anything."""
+    gone, silent = vm([4.0] * 10 + [0.0] * 10, [0.0] * 20), vm([0.0] * 20, [0.0] * 20)
+    span, at_bridge = Span(0.0, 1000.0, 2000.0), {"other_drops": (0,) * 10 + (3,) * 10}
+    told_of = partial(dataclasses.replace, **at_bridge)
+    assert rates_text(told_of(series(vf0=STEADY, vf1=gone)), span, {"vf1"}) == (
+        "others unchanged; 30 frames dropped up to 2.00 us"
+    )
+    assert rates_text(told_of(series(vf1=gone)), span, {"vf1"}) == "30 frames dropped up to 2.00 us"
+    assert told(told_of(series(vf0=silent))) == ("no VM sends or receives anything; 30 frames dropped up to 2.00 us")
+    lossy = vm([2.0] * 20, [3.0] * 20, drops=[0] * 10 + [2] * 10)
+    assert told(told_of(series(vf0=lossy))) == "no VM's rate changed; 50 frames dropped up to 2.00 us"
 
 
 def test_drops_that_go_on_are_no_more_than_before():

@@ -77,7 +77,8 @@ class Stage(NamedTuple):
 class Series:
     """Hold what VMs did in equal intervals, from the run's start on, and the events.
 
-    `counters`: by VM and name, the increase of each counter (docs/counters.md) in each interval.
+    `counters`: by VM and name, the increase of each counter (docs/counters.md) in each interval. `other_drops`: drops
+    of frames and copies that are of no VM and for none, as at a bridge or from the wire; empty if there were none.
     """
 
     interval_ns: float
@@ -85,6 +86,7 @@ class Series:
     events: tuple[EventResult, ...] = ()
     counters: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict, metadata={"omit_empty": True})
     lives: tuple[LifeResult, ...] = field(default=(), metadata={"omit_empty": True})
+    other_drops: tuple[int, ...] = field(default=(), metadata={"omit_empty": True})
 
     @property
     def n_intervals(self) -> int:
@@ -113,6 +115,8 @@ class Series:
             for each in fields(vm):
                 if len(getattr(vm, each.name)) != self.n_intervals:
                     yield Problem(("series", "vms", name, each.name), f"expected {self.n_intervals} values")
+        if len(self.other_drops) not in (0, self.n_intervals):
+            yield Problem(("series", "other_drops"), f"expected {self.n_intervals} values")
         for name, counters in self.counters.items():
             for counter, grown in counters.items():
                 if len(grown) != self.n_intervals:

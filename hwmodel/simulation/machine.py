@@ -194,6 +194,13 @@ class Machine:
         """Return where deliveries are counted: at each server, and at the bridge for those outside."""
         return [self.state[0].ledger] if self.system is None else self.system.ledgers
 
+    def n_dropped(self) -> int:
+        """Return how many frames and copies have been dropped by now, at servers, bridges and all else."""
+        counts = [ledger.counts["drops"] for ledger in self.ledgers()]
+        if self.system is not None:
+            counts.append(self.system.bridges[0]["box"]["counts"]["drops"])
+        return sum(int(each.sum()) for each in counts)
+
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let it run to a time or through so many events; return why it stopped (`DONE`, ...)."""
         started_s = time.perf_counter()

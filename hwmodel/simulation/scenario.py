@@ -178,11 +178,10 @@ class _Teller:
         """Describe the joint effect of an instant's events on the rates of VMs that none of them switches off or on."""
         instant = {place for place, at in enumerate(self._in_order) if self._at_ns(at) == at_ns}
         about = {life.vm for life in self._series.lives if life.event in instant}
-        others = replace(self._series, vms={name: vm for name, vm in self._series.vms.items() if name not in about})
         since_ns = max((each for each in self._changes_ns if each < at_ns), default=0.0)
         until_ns = min((each for each in self._changes_ns if each > at_ns), default=self._end_ns)
         span = Span(since_ns, at_ns, min(until_ns, self._end_ns))
-        return rates_text(others, span, of_others=True) if about else did_text(others, span)
+        return rates_text(self._series, span, about) if about else did_text(self._series, span)
 
 
 def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs")
 SUMS = (*OF_RATES, *STATISTICS)  # cumulative counters, by function
+DROPS = SUMS.index("drops")
 LATENCIES = slice(4, 6)  # those of them that are reset when the window begins
 INTERVALS = 50  # per `run.duration`, at most; twice as many if events are close together
 BETWEEN_EVENTS = 12  # least intervals between two events, before rounding to a step, within that limit
@@ -85,7 +86,7 @@ class SeriesRecorder:
     def series(self) -> Series:
         """Return the VMs' series over all whole intervals; the PF is included only if it did anything."""
         grown = np.array(self._grown).reshape(len(self._grown), *self._last.shape)
-        rings = np.array(self._rings, np.int64).reshape(len(self._rings), len(self._last), 2)
+        rings = np.array(self._rings, np.int64).reshape(len(self._rings), len(self._last) - 1, 2)
         found: dict[str, VmSeries] = {}
         counters: dict[str, dict[str, tuple[int, ...]]] = {}
         for number, name in enumerate(self._names()):
@@ -95,7 +96,14 @@ class SeriesRecorder:
             found[name] = self._of_vm(own, rings[:, number])
             counters[name] = {each: tuple(own[each].astype(int).tolist()) for each in STATISTICS}
         lives = self._lives.lives(self._course.lives, self._machine.now_fs)
-        return Series(interval_ns=self._interval_fs / FS_PER_NS, vms=found, counters=counters, lives=lives)
+        others = tuple(grown[:, -1, DROPS].astype(int).tolist())
+        return Series(
+            interval_ns=self._interval_fs / FS_PER_NS,
+            vms=found,
+            counters=counters,
+            lives=lives,
+            other_drops=others if any(others) else (),
+        )
 
     def _of_vm(self, own: dict[str, Floats], rings: npt.NDArray[np.int64]) -> VmSeries:
         interval_ns = self._interval_fs / FS_PER_NS
@@ -125,8 +133,11 @@ class SeriesRecorder:
         self._next_fs += self._interval_fs
 
     def _sums(self) -> Floats:
-        """Return SUMS of each function of each server, in rows."""
-        return np.concatenate([_sums(server) for server in self._machine.servers])
+        """Return SUMS of each function of each server, in rows; in the last what was dropped of none and for none."""
+        of_functions = np.concatenate([_sums(server) for server in self._machine.servers])
+        of_nobody = np.zeros((1, len(SUMS)))
+        of_nobody[0, DROPS] = self._machine.n_dropped() - of_functions[:, DROPS].sum()
+        return np.concatenate([of_functions, of_nobody])
 
     def _names(self) -> list[str]:
         return [

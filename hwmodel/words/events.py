@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -92,31 +92,33 @@ def did_text(series: Series, span: Span) -> str:
     return rates_text(series, span) or _too_short_text(series, span)
 
 
-def rates_text(series: Series, span: Span, *, of_others: bool = False) -> str:
+def rates_text(series: Series, span: Span, about: Collection[str] = ()) -> str:
     """Say how rates changed at an event, and how many frames were dropped until the next one.
 
     Means over whole intervals before and after it are compared, each without its first tenth, in which rings fill or
-    empty. Empty if there are too few intervals. `of_others`: the series lacks the functions that the event is about;
-    empty too if no others send or receive.
+    empty. Empty if there are too few intervals. `about`: functions that the event is about, whose rates and drops are
+    told elsewhere; then it is empty too if no others send or receive and nothing else is dropped.
     """
+    vms = {name: vm for name, vm in series.vms.items() if name not in about}
     sides = (span.since_ns, span.at_ns), (span.at_ns, span.until_ns)
     parts = _settled(_intervals(series, *sides[0])), _settled(_intervals(series, *sides[1]))
     if min(map(len, parts)) < LEAST_INTERVALS:
         return ""
-    changes = [_change(name, way, _rates(vm, way), parts) for name, vm in series.vms.items() for way in _DIRECTIONS]
+    dropped = _drops_told(series, vms, span)
+    changes = [_change(name, way, _rates(vm, way), parts) for name, vm in vms.items() for way in _DIRECTIONS]
     if not any(one.before or one.after for one in changes):
-        return "" if of_others else "no VM sends or receives anything"
-    together = [_change("", way, _sum_of(series, way), parts) for way in _DIRECTIONS]
+        return "; ".join(dropped if about else ["no VM sends or receives anything", *dropped])
+    together = [_change("", way, _sum_of(vms, way), parts) for way in _DIRECTIONS]
     found = sorted((one for one in changes if one.is_sure), key=lambda one: -abs(one.after - one.before))
     hidden = [one for one in together if _is_hidden(one, found)]
-    told = _changes_told(found, together if len(found) > MOST_NAMED else hidden, "others" if of_others else "VMs")
+    told = _changes_told(found, together if len(found) > MOST_NAMED else hidden, "others" if about else "VMs")
     if not told:
-        told = [*_nothing_told(together, of_others), *_latency_told(series, parts)]
+        told = [*_nothing_told(together, bool(about)), *_latency_told(vms, parts)]
     elif len(found) <= MOST_NAMED and not hidden:
         told.append(
             "no other rate changed beyond what rates vary by" if _is_vague(together) else "all other rates unchanged"
         )
-    return "; ".join([*told, *_drops_told(series, span)])
+    return "; ".join([*told, *dropped])
 
 
 def _changes_told(found: Sequence[_Change], together: Sequence[_Change], whose: str) -> list[str]:
@@ -146,21 +148,23 @@ def _is_vague(together: Sequence[_Change]) -> bool:
     return min(one.doubt / max(one.before, one.after) for one in together if one.before or one.after) > VAGUE
 
 
-def _latency_told(series: Series, parts: tuple[range, range]) -> list[str]:
+def _latency_told(vms: Mapping[str, VmSeries], parts: tuple[range, range]) -> list[str]:
     """Say the mean latency of all VMs if it changed."""
-    change = _change("", "latency", _latencies(series), parts)
+    change = _change("", "latency", _latencies(vms), parts)
     differs = abs(change.after - change.before) > max(LEAST_LATER * max(change.before, change.after), change.doubt)
     return [f"mean latency {time_text(change.after)} ({time_text(change.before)} before)"] if differs else []
 
 
-def _drops_told(series: Series, span: Span) -> list[str]:
+def _drops_told(series: Series, vms: Mapping[str, VmSeries], span: Span) -> list[str]:
+    """Tell what was dropped behind an event, of some VMs and of none."""
     before = _before_event(series, span.since_ns, span.at_ns)
     is_last = span.until_ns >= series.n_intervals * series.interval_ns
     behind = (_intervals if is_last else _before_event)(series, span.at_ns, span.until_ns)
-    lost = sum(sum(vm.drops[at] for at in behind) for vm in series.vms.values())
+    others = series.other_drops or (0,) * series.n_intervals
+    drops = np.array([sum(row) for row in zip(others, *(vm.drops for vm in vms.values()), strict=True)], np.float64)
+    lost = int(drops[behind.start : behind.stop].sum())
     if not lost:
         return []
-    drops = np.array([sum(row) for row in zip(*(vm.drops for vm in series.vms.values()), strict=True)], np.float64)
     change = _change("", "drops", drops, (before, behind))
     dropped = f"{counted(lost, 'frame')} dropped up to {time_text(behind.stop * series.interval_ns)}"
     if not change.before or (change.is_sure and change.after > change.before):
@@ -220,14 +224,14 @@ def _rates(vm: VmSeries, direction: str) -> Floats:
     return np.array(getattr(vm, direction), np.float64)
 
 
-def _sum_of(series: Series, direction: str) -> Floats:
-    rows = [_rates(vm, direction) for vm in series.vms.values()]
+def _sum_of(vms: Mapping[str, VmSeries], direction: str) -> Floats:
+    rows = [_rates(vm, direction) for vm in vms.values()]
     return np.asarray(np.sum(rows, axis=0), np.float64)
 
 
-def _latencies(series: Series) -> Floats:
+def _latencies(vms: Mapping[str, VmSeries]) -> Floats:
     """Return the mean latency of all frames that VMs received, interval by interval; NaN where there are none."""
-    means = np.array([[math.nan if one is None else one for one in vm.latency_ns] for vm in series.vms.values()])
-    counts = np.where(np.isnan(means), 0.0, [vm.rx_mpps for vm in series.vms.values()])
+    means = np.array([[math.nan if one is None else one for one in vm.latency_ns] for vm in vms.values()])
+    counts = np.where(np.isnan(means), 0.0, [vm.rx_mpps for vm in vms.values()])
     with np.errstate(invalid="ignore"):
         return np.asarray(np.nansum(means * counts, axis=0) / counts.sum(axis=0), np.float64)
