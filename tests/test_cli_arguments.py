@@ -91,15 +91,29 @@ def test_version(capsys):
         (["limits", "c.yaml", "--published", "linux"], "linux"),
         (["report", "--out", "x.html"], "RESULT"),
         (["report", "a.json"], "--out"),
-        (["schema", "c.yaml"], "c.yaml"),
+        (["schema", "c.yaml"], "argument kind: invalid choice: 'c.yaml'"),
+        (["run", "c.yaml", "--tracee", "f"], "unrecognized arguments: --tracee f"),
+        (["run", "c.yaml", "d.yaml"], "unrecognized arguments: d.yaml"),
+        (["--tracee", "run", "c.yaml"], "unrecognized arguments: --tracee"),
+        (["run", ""], "argument CONFIG: the file has no name"),
+        (["run", "c.yaml", "--json", ""], "argument --json: the file has no name"),
+        (["run", "c.yaml", "--pcap-hop", "uplink="], "argument --pcap-hop: the file has no name"),
+        (["switch", "c.yaml", "--in", "", "--in-port", "vf0"], "argument --in: the file has no name"),
+        (["switch", "c.yaml", "--in", "x", "--in-port", "vf0", "--out", ""], "argument --out: the file has no name"),
+        (["config-space", "c.yaml", "--script", ""], "argument --script: the file has no name"),
+        (["report", "", "--out", "x.html"], "argument RESULT: the file has no name"),
+        (["sweep", "", "--out", "x"], "argument SWEEP: the file has no name"),
     ],
 )
 def test_a_wrong_argument_is_one_line_and_status_2(argv, words, capsys):
+    """The line names the command, whose help has the arguments that there are."""
     assert exit_status(argv) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert words in captured.err
+    command = "hwmodel" if argv[0] in ("rnu", "--tracee") else f"hwmodel {argv[0]}"
+    assert captured.err.startswith(f"{command}: ") and captured.err.endswith(f" (see {command} --help)\n")
 
 
 def test_no_command_shows_the_help_and_fails(capsys):

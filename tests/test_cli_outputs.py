@@ -42,7 +42,7 @@ def test_a_device_may_be_written_twice():
 
 
 def test_all_problems_come_at_once(tmp_path):
-    lines = problems_of([("--json", str(tmp_path)), ("--report", str(tmp_path / "no" / "x.html")), ("--pcap", "")])
+    lines = problems_of([("--json", str(tmp_path)), ("--report", str(tmp_path / "no" / "x.html")), ("--pcap", "-")])
     assert [line.split(": ")[1] for line in lines] == ["--json", "--report", "--pcap"]
     assert "is a folder" in lines[0]
     assert f"mkdir -p {tmp_path / 'no'}" in lines[1]

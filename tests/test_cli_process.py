@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+FULL_STDOUT = "stdout: writing failed: No space left on device"
+EXAMPLE = "configs/example.pcap"
 SLOW_IMPORTS = {"numpy", "numba", "pydantic", "yaml", "matplotlib", "jinja2", "rich", "scapy"}
 
 # Commands that run with a simulation that does what the test says instead of simulating.
@@ -103,7 +105,11 @@ def test_ctrl_c_and_sigterm_end_with_130_and_a_line(number, tmp_path):
         ('"$0" -m hwmodel configs >&-', 0, ""),
         ('"$0" -m hwmodel configs --json - >&-', 2, "-: --json: stdout is closed\n"),
         ('"$0" -m hwmodel check no-such-file 2>&-', 2, ""),
-        ('"$0" -m hwmodel configs >/dev/full', 1, "hwmodel: [Errno 28] No space left on device\n"),
+        *(
+            (f'{buffered}"$0" -m hwmodel {command} >/dev/full', 1, f"hwmodel: {FULL_STDOUT}\n")
+            for command in ("configs", "configs --json -", f"switch vmdq_10g --in {EXAMPLE} --in-port vf0")
+            for buffered in ("", "PYTHONUNBUFFERED=1 ")
+        ),
     ],
 )
 def test_closed_and_full_streams_are_no_fault(shell, status, stderr):

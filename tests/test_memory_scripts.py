@@ -38,7 +38,7 @@ ENDS = [
     ("read pf:bar0 0 4", "pf:bar0: of the 82599's PF the model has no registers there (MSI-X: bar4)"),
     ("write vf0:bar0 0x1000 4 0x100000000", "the value 0x100000000 has more than 4 B"),
     ("raise vf0 3", "vector 3 is not among its 3 (0 to 2)"),
-    ("raise vf0", "2 words come behind raise, not 1 (raise FUNCTION VECTOR)"),
+    ("raise vf0", "raise takes 2 words, not 1 (raise FUNCTION VECTOR)"),
     ("raise vf0 -1", "VECTOR is -1, which is less than 0"),
     ("raise vf70 0", "vf70: the 82599 has 64 VFs at most (vf0 to vf63)"),
     ("raise vf0:bar3 0", "no function is called 'vf0:bar3' (pf, or vf0 to vf63)"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from hwmodel.cli.arguments import build_parser
+from hwmodel.cli.outputs import writing_stdout
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.interrupts import INTERRUPTED, signals_end_the_command
 
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with signals_end_the_command(), _warnings_as_lines():
             status = _run_command(argv)
-            sys.stdout.flush()
+            with writing_stdout():
+                sys.stdout.flush()
     except InputError as error:
         _complain(*error.lines)
         status = BAD_INPUT

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hwmodel
 from hwmodel.cli.completion import SHELLS
 from hwmodel.cli.config_space_command import add_config_space_arguments
 from hwmodel.cli.cosim_command import add_cosim_arguments
+from hwmodel.cli.outputs import file_name
 from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
 MOST_SEEDS, MOST_JOBS, MOST_THREADS = 1000, 1000, 64
@@ -28,7 +29,14 @@ examples:
 
 
 class _OneLineParser(argparse.ArgumentParser):
-    """A parser that complains in one line, like all other complaints about input."""
+    """A parser that complains in one line, like all other complaints about input, and names the command."""
+
+    def parse_known_args(self, *given: Any, **named: Any) -> Any:
+        """Parse arguments, those of a command too; refuse unknown ones here, where the help lists those there are."""
+        found, unknown = super().parse_known_args(*given, **named)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
@@ -64,16 +72,20 @@ def build_parser() -> argparse.ArgumentParser:
 
     report = _command(commands, "report", "make a page from stored results")
     report.add_argument(
-        "results", nargs="+", metavar="RESULT", help="a file that `run --json` wrote, or the folder of a sweep"
+        "results",
+        type=file_name,
+        nargs="+",
+        metavar="RESULT",
+        help="a file that `run --json` wrote, or the folder of a sweep",
     )
-    report.add_argument("--out", required=True, metavar="FILE.html", help="the page to write")
+    report.add_argument("--out", type=file_name, required=True, metavar="FILE.html", help="the page to write")
 
     _command(commands, "configs", "the configurations and studies that come with hwmodel, to be named")
     completion = _command(commands, "completion", "a script that completes hwmodel's words in a shell")
     completion.add_argument("shell", choices=SHELLS, help='eval "$(hwmodel completion bash)" in ~/.bashrc sets it up')
     schema = _command(commands, "schema", "the JSON schema of configurations, sweeps or sizings, for editors")
     schema.add_argument(
-        "of", nargs="?", choices=("configuration", "sweep", "sizing"), default="configuration",
+        "kind", nargs="?", choices=("configuration", "sweep", "sizing"), default="configuration",
         help="which files it is for; configurations by default",
     )  # fmt: skip
     return parser
@@ -121,7 +133,9 @@ def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         commands, "switch", "pass a capture through the forwarding decision: where each frame goes, or why not"
     )
     _takes_config(switch)
-    switch.add_argument("--in", required=True, dest="capture", metavar="FRAMES.pcap", help="the frames, without FCS")
+    switch.add_argument(
+        "--in", type=file_name, required=True, dest="capture", metavar="FRAMES.pcap", help="the frames, without FCS"
+    )
     switch.add_argument(
         "--in-port",
         required=True,
@@ -130,7 +144,8 @@ def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         "auto: the owner of the source address, else the uplink",
     )
     _takes_server(switch, "whose switch, where there are several servers or adapters")
-    switch.add_argument("--out", metavar="DIR", help="write DIR/PORT.pcap for each port: what it gets, mirrored or not")
+    what = "write DIR/PORT.pcap for each port: what it gets, mirrored or not"
+    switch.add_argument("--out", type=file_name, metavar="DIR", help=what)
     switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
 
 
@@ -152,7 +167,7 @@ def _hop(text: str) -> tuple[str, str]:
     name, has_file, path = text.partition("=")
     if not (name and has_file):
         raise argparse.ArgumentTypeError(f"{text[:80]!r} is not NAME=FILE, like uplink=up.pcapng")
-    return name, path
+    return name, file_name(path)
 
 
 def _time_fs(text: str) -> int:
@@ -218,7 +233,7 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     )
     threads = "run several servers on up to N threads (default: one for each core and 2 servers); changes no result"
     run.add_argument("--threads", type=partial(_whole_number, least=1, most=MOST_THREADS), metavar="N", help=threads)
-    run.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    run.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
     run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")
     run.add_argument(
         "--counters",
@@ -226,7 +241,7 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="print what each function and ring counted, as `ethtool -S` and `ip -s link show` do; in --json and "
         "--report too (docs/counters.md)",
     )
-    run.add_argument("--pcap", metavar="FILE", help="write the frames that are delivered")
+    run.add_argument("--pcap", type=file_name, metavar="FILE", help="write the frames that are delivered")
     run.add_argument(
         "--pcap-hop",
         action="append",
@@ -237,7 +252,8 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="write what passes a wire, both ways, as pcapng: uplink=up.pcapng, with a bridge adapter=, outside=, "
         "the server's or extender's name, between bridges left.trunk=; may be given again",
     )
-    run.add_argument("--trace", metavar="FILE", help="write a time line of the window's begin, for trace viewers")
+    what = "write a time line of the window's begin, for trace viewers"
+    run.add_argument("--trace", type=file_name, metavar="FILE", help=what)
     run.add_argument(
         "--trace-start",
         type=_time_fs,
@@ -250,21 +266,22 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 def _add_explain(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     explain = _command(commands, "explain", "make each resource larger in turn: what throughput and latency gain")
     _takes_config(explain)
-    explain.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    explain.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
     _takes_jobs(explain)
 
 
 def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     sweep = _command(commands, "sweep", "run a grid or list of points, in parallel; a sweep that was stopped goes on")
     what = "a file that says what varies around which configuration, or a name that `hwmodel configs` lists"
-    sweep.add_argument("sweep", metavar="SWEEP", help=what)
+    sweep.add_argument("sweep", type=file_name, metavar="SWEEP", help=what)
     _takes_overrides(sweep)
-    sweep.add_argument("--out", required=True, metavar="DIR", help="the folder of its ledger and tables")
+    what = "the folder of its ledger and tables"
+    sweep.add_argument("--out", type=file_name, required=True, metavar="DIR", help=what)
     _takes_jobs(sweep)
     sweep.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask scheduler, like tcp://host:8786, to use instead"
     )
-    sweep.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    sweep.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
     sweep.add_argument("--retry-failed", action="store_true", help="make the runs that failed once more")
     sweep.add_argument("--yes", action="store_true", help="begin even with more than 100,000 runs")
 
@@ -272,9 +289,9 @@ def _add_sweep(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
 def _add_size(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     size = _command(commands, "size", "the cheapest lanes, queues, rings that meet a target")
     what = "a sizing file (YAML): base, target, knobs with their costs; or a name that `hwmodel configs` lists"
-    size.add_argument("sizing", metavar="SIZING", help=what)
+    size.add_argument("sizing", type=file_name, metavar="SIZING", help=what)
     _takes_overrides(size)
-    size.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    size.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
     _takes_jobs(size)
 
 
@@ -283,7 +300,9 @@ def _add_compare(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     _takes_config(compare)
     what = f"at several values of {', '.join(COMPARED_OVER[:-1])} or {COMPARED_OVER[-1]}, and where the order turns"
     compare.add_argument("--over", type=_over, metavar="NAME[=64,512,1518]", help=what)
-    compare.add_argument("--report", metavar="FILE.html", help="write a page with all ways side by side")
+    compare.add_argument(
+        "--report", type=file_name, metavar="FILE.html", help="write a page with all ways side by side"
+    )
     _takes_jobs(compare)
 
 
@@ -307,7 +326,7 @@ def _add_search(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="of latency_at_load: of the rate without loss; of loss_curve: of the closed form's ceiling",
     )
     search.add_argument("--arrivals", choices=("periodic", "poisson"), help="when frames come, at these loads")
-    search.add_argument("--report", metavar="FILE.html", help="write a page with figures")
+    search.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
     search.add_argument(
         "--burst-rate",
         type=_rate_bps,
@@ -321,13 +340,17 @@ def _command(commands: argparse._SubParsersAction[_OneLineParser], name: str, su
     parser = commands.add_parser(
         name, help=summary, description=summary[0].upper() + summary[1:] + ".", allow_abbrev=False
     )
-    parser.add_argument("--json", metavar="FILE", help="write the result as JSON; - writes it, alone, to stdout")
+    what = "write the result as JSON; - writes it, alone, to stdout"
+    parser.add_argument("--json", type=file_name, metavar="FILE", help=what)
     return parser
 
 
 def _takes_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "config", metavar="CONFIG", help="a configuration file (YAML), or a name that `hwmodel configs` lists"
+        "config",
+        type=file_name,
+        metavar="CONFIG",
+        help="a configuration file (YAML), or a name that `hwmodel configs` lists",
     )
     _takes_overrides(parser)
 

@@ -27,6 +27,7 @@ from hwmodel.cli.outputs import (
     write_finding,
     write_json,
     write_text,
+    writing_stdout,
 )
 from hwmodel.cli.study_commands import check_page_outputs, report, require_report_packages, size, sweep
 from hwmodel.errors import InputError, Interrupted
@@ -105,7 +106,8 @@ def _print_summary(result: Result, verbose: bool, with_counters: bool) -> None:
     from hwmodel.words.counters import counters_text
     from hwmodel.words.summary import print_summary
 
-    print_summary(result, verbose=verbose)
+    with writing_stdout():
+        print_summary(result, verbose=verbose)
     if with_counters:
         say(counters_text(result), None)
 
@@ -197,7 +199,8 @@ def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:
     """Run one frame alone, and show where its time goes; return the JSON form."""
     from hwmodel import simulation
 
-    sys.stdout.flush()  # show first what needs no run
+    with writing_stdout():
+        sys.stdout.flush()  # show first what needs no run
     simulation.announce_compilation(simulation.entries_of(config), note)
     lone = simulation.lone_frame(config)
     if lone is None:
@@ -399,14 +402,14 @@ def completion(arguments: Namespace) -> None:
 def schema(arguments: Namespace) -> None:
     """Show the JSON schema of configurations, of sweep files or of sizing files."""
     check_outputs([("--json", arguments.json)])
-    if arguments.of == "configuration":
+    if arguments.kind == "configuration":
         from hwmodel.config.schema import schema_text
 
         text = schema_text()
     else:
         from hwmodel.explore.study_schema import study_schema_text
 
-        text = study_schema_text(arguments.of)
+        text = study_schema_text(arguments.kind)
     write_json(text, STDOUT if arguments.json is None else arguments.json)
 
 

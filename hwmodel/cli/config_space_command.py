@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.cli.outputs import check_outputs, say, write_all, write_json, write_text
+from hwmodel.cli.outputs import check_outputs, file_name, say, write_all, write_json, write_text
 from hwmodel.errors import InputError
 from hwmodel.units import ns_from_fs
 
@@ -26,8 +26,11 @@ def add_config_space_arguments(command: ArgumentParser, time_fs: Callable[[str],
     command.add_argument(
         "--at", type=time_fs, metavar="TIME", help="behind the scenario's events up to then, as in 2ms"
     )
-    command.add_argument("--script", metavar="FILE", help="do these reads and writes, and print each answer")
-    command.add_argument("--out", metavar="FILE", help="write what `lspci -F FILE` reads; else it goes to stdout")
+    command.add_argument(
+        "--script", type=file_name, metavar="FILE", help="do these reads and writes, and print each answer"
+    )
+    what = "write what `lspci -F FILE` reads; else it goes to stdout"
+    command.add_argument("--out", type=file_name, metavar="FILE", help=what)
 
 
 def config_space(arguments: Namespace, load: Callable[[Namespace], Config]) -> None:

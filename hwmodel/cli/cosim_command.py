@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, say, write_json
+from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, file_name, say, write_json
 from hwmodel.errors import RunError
 
 SIMULATORS = "icarus (default), verilator; questa, xcelium, vcs, riviera, ... by cocotb's names, untested"
@@ -28,7 +28,9 @@ _REGRESSION = "cocotb_tests"
 
 def add_cosim_arguments(cosim: ArgumentParser) -> None:
     """Add the arguments of `hwmodel cosim`."""
-    cosim.add_argument("--dut", metavar="FILE", help="the core's file (YAML); default: hwmodel's own core")
+    cosim.add_argument(
+        "--dut", type=file_name, metavar="FILE", help="the core's file (YAML); default: hwmodel's own core"
+    )
     cosim.add_argument("--sim", default="icarus", metavar="NAME", help=SIMULATORS)
     cosim.add_argument("--seed", type=int, default=1, metavar="N", help="of the random traffic (default: 1)")
     cosim.add_argument("--fresh-seed", type=int, metavar="N", help="of what has a new seed each time, else drawn")
@@ -41,8 +43,11 @@ def add_cosim_arguments(cosim: ArgumentParser) -> None:
     cosim.add_argument("--waves", action="store_true", help="write waveforms of all runs, not just of a failure")
     counts = "with --sim verilator: count reached lines, branches and toggles of the Verilog"
     cosim.add_argument("--hdl-coverage", action="store_true", help=counts)
-    cosim.add_argument("--out", metavar="DIR", help=f"takes builds, runs, results (default: {DEFAULT_OUT})")
-    cosim.add_argument("--example", metavar="DIR", help="write a core and its file to start from, and run nothing")
+    cosim.add_argument(
+        "--out", type=file_name, metavar="DIR", help=f"takes builds, runs, results (default: {DEFAULT_OUT})"
+    )
+    example = "write a core and its file to start from, and run nothing"
+    cosim.add_argument("--example", type=file_name, metavar="DIR", help=example)
     for name, what in (("build", "the simulator's compiler"), ("run", "the simulation")):
         said = f"--{name}-arg=WORD: give {what} this as well; may be given again"
         cosim.add_argument(f"--{name}-arg", action="append", default=[], metavar="WORD", help=said)

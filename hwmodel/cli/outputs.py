@@ -8,11 +8,11 @@ import os
 import sys
 import tempfile
 import time
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from hwmodel.errors import InputError
+from hwmodel.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from hwmodel.results.json_form import Finding
@@ -23,6 +23,13 @@ _TO_STDOUT = ("--json", "--report")
 _SPOOL_BYTES = 64 << 20
 Progress = Callable[[float, str], None]
 _DRAWN_EVERY_S = 0.1
+
+
+def file_name(text: str) -> str:
+    """Return the name of a file or folder that an argument gives, if it is one."""
+    if not text:
+        raise ArgumentTypeError("the file has no name")
+    return text
 
 
 def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[str] = ()) -> None:
@@ -60,12 +67,23 @@ def check_outputs(outputs: Iterable[tuple[str, str | None]], inputs: Iterable[st
 def check_out_folder(folder: str, files: Iterable[str], inputs: Iterable[str]) -> None:
     """Raise InputError, a line for each, for `files` in the --out folder, existing or not, that cannot be written."""
     real_folder = os.path.realpath(folder)
-    if folder and os.path.isdir(real_folder):
+    if os.path.isdir(real_folder):
         check_outputs([("--out", path) for path in files], inputs)
-    elif os.path.lexists(folder) or not folder:
+    elif os.path.lexists(folder):
         raise InputError(f"{folder}: --out: is not a folder")
     else:
         check_outputs([("--out", folder)])
+
+
+@contextlib.contextmanager
+def writing_stdout() -> Iterator[None]:
+    """Name stdout where writing to it fails, as a file is named; a reader who has left is another's to know."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise RunError(f"stdout: writing failed: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager
@@ -80,7 +98,8 @@ def text_output(path: str | None) -> Iterator[Callable[[str], object] | None]:
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES, "w+", encoding="utf-8", newline="") as spool:
             yield spool.write
             spool.seek(0)
-            sys.stdout.writelines(spool)
+            with writing_stdout():
+                sys.stdout.writelines(spool)
     else:
         from hwmodel.atomic_file import AtomicFile
 
@@ -91,7 +110,8 @@ def text_output(path: str | None) -> Iterator[Callable[[str], object] | None]:
 def say(text: str, *taken: str | None) -> None:
     """Print a text for people, unless stdout belongs to one of the outputs `taken`."""
     if STDOUT not in taken:
-        print(text.rstrip("\n"))
+        with writing_stdout():
+            print(text.rstrip("\n"))
 
 
 def run_label(path: str, overrides: Iterable[str]) -> str:
@@ -117,7 +137,8 @@ def write_text(text: str, path: str) -> None:
     if path == STDOUT:
         # Line by line: in one large write to a pipe without a reader, an unbuffered stdout would lose the rest
         # silently.
-        sys.stdout.writelines(text.splitlines(keepends=True))
+        with writing_stdout():
+            sys.stdout.writelines(text.splitlines(keepends=True))
         return
     from hwmodel.atomic_file import write_atomically
 
@@ -156,9 +177,7 @@ def write_finding(found: Finding, draw: Callable[[], str], arguments: Namespace)
 def _problem_of(path: str, real_path: str) -> str | None:
     folder = os.path.dirname(real_path)
     problem = None
-    if not path:
-        problem = "the file has no name"
-    elif os.path.isdir(real_path):
+    if os.path.isdir(real_path):
         problem = "is a folder, not a file"
     elif not os.path.isdir(folder):
         shown = os.path.dirname(path) or folder

@@ -22,6 +22,7 @@ from hwmodel.config_space.memory_ranges import MemoryRanges, check_memory_access
 from hwmodel.config_space.space import check_access
 from hwmodel.errors import InputError
 from hwmodel.units import format_bytes, format_time_fs, ns_from_fs, parse_time_fs
+from hwmodel.words.quantities import counted
 
 FORMS = {
     "read": ("FUNCTION", "OFFSET", "BYTES"),
@@ -93,7 +94,7 @@ def _access(words: list[str]) -> Access:
         raise InputError(f"no access is called {kind!r} ({', '.join(FORMS)})")
     if len(arguments) != len(FORMS[kind]):
         form = " ".join((kind, *FORMS[kind]))
-        raise InputError(f"{len(FORMS[kind])} words come behind {kind}, not {len(arguments)} ({form})")
+        raise InputError(f"{kind} takes {counted(len(FORMS[kind]), 'word')}, not {len(arguments)} ({form})")
     if kind == "wait":
         try:
             return Access(kind, time_fs=parse_time_fs(arguments[0]))
