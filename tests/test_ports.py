@@ -12,6 +12,7 @@ from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
 from hwmodel import Config, Result, limits, load_config, simulate
+from hwmodel.cli.reference import reference_text
 from hwmodel.config import config_from_mapping
 from hwmodel.config.check_ports import check_ports
 from hwmodel.config.system import Domain, domains_of, own_uplinks
@@ -334,6 +335,10 @@ def test_a_result_with_ports_is_read_back():
 
 def test_each_wire_has_a_tap():
     assert tap_names(configured()) == ("p0.uplink", "p1.uplink") and tap_names(load_config({})) == ("uplink",)
+    bridged = tap_names(configured(bridge={}))
+    assert bridged == ("p0", "p1", "outside")
+    hop = next(line for line in reference_text().splitlines() if line.startswith("| `--pcap-hop "))
+    assert all(f"{name}=" in hop for name in (*tap_names(configured()), *bridged))
 
 
 def test_a_wire_that_is_full_is_made_larger_by_the_rate_of_all():

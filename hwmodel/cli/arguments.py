@@ -249,8 +249,9 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         default=[],
         dest="pcap_hops",
         metavar="NAME=FILE",
-        help="write what passes a wire, both ways, as pcapng: uplink=up.pcapng, with a bridge adapter=, outside=, "
-        "the server's or extender's name, between bridges left.trunk=; may be given again",
+        help="write what passes a wire, both ways, as pcapng: uplink=up.pcapng (p0.uplink=, p1.uplink= of "
+        "several Ethernet ports), with a bridge adapter= (p0=, p1=), outside=, the server's or extender's name, "
+        "between bridges left.trunk=; may be given again",
     )
     what = "write a time line of the window's begin, for trace viewers"
     run.add_argument("--trace", type=file_name, metavar="FILE", help=what)
