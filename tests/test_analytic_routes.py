@@ -123,3 +123,8 @@ def test_a_virtual_switch_drops_what_is_for_its_own_sender():
     found = limits(demo({**TO_ITSELF, "nic.mode": "vswitch"}))
     assert found.mpps == 0 and any(note.startswith("The virtual switch drops all frames from vf0 to vf0 (SAME_PORT)")
                                    for note in found.notes)  # fmt: skip
+
+
+def test_the_frame_alone_is_of_the_first_flow_that_gets_somewhere():
+    found = limits(demo({"workload.pattern": "flows", "workload.flows": [["vf0", "vf0"], ["vf1", "vf2"]]}))
+    assert (found.lone_frame.source, found.lone_frame.target) == ("vf1", "vf2")

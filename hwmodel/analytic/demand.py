@@ -384,7 +384,8 @@ class _Reader:
             if path.lost and not self._waits(way.source):
                 at_bridge = path.route.to_wire and path.lost != LINK_DOWN
                 self._lost[way.source, way.target] = Lost(way.source, way.target, path.lost, at_bridge)
-            first = first or (way.source, way.target)
+            if first is None and not path.lost:
+                first = way.source, way.target
             if first_inside is None and not is_uplink(way.source) and _reaches_a_vm(path):
                 first_inside = way.source, way.target
             sent[path.part].append((self._sent(sizes, way, path), share))

@@ -56,9 +56,9 @@ class Traffic:
     copies included. `at_ports`: for an adapter with several Ethernet ports, what is taken of each port's own resources,
     by name. `switching_s`: seconds of a virtual switch's cores, by core number; `copied_bytes`: bytes of memory that
     its copies read and write. `rx_rings`: (station, number) of the Rx rings that get frames. `frames_per_s`: the rate
-    if it is given, None if it is sought. `first`: source and target of the first flow, `first_inside`: of the first one
-    from VM to VM; None where there is none. `wire_copies`: segments that leave, cut into the frames of `to_wire`; None:
-    each leaves as one frame.
+    if it is given, None if it is sought. `first`: source and target of the first flow whose frames get somewhere,
+    `first_inside`: of the first one from VM to VM; None where there is none. `wire_copies`: segments that leave, cut
+    into the frames of `to_wire`; None: each leaves as one frame.
 
     `parts`: with a bridge, what the same frames take of each component (`System`); "the wire" is there the component's
     own, and stations have their names within the server. `to_wire` and `from_wire` of the whole then count frames to
