@@ -28,6 +28,19 @@ def mpps(*of: list[str | None], **changes: object) -> float:
     return limits(flows(*of, **changes)).mpps
 
 
+@pytest.mark.parametrize("rate", ["1Kbps", "10Kbps", "100Kbps", "1Mbps", "10Mbps", "900Mbps"])
+def test_slow_senders_carry_all_that_they_have(rate):
+    """Eight of `rate` each: whole, to the last digit that is shown, with no word of a mix that is cut."""
+    own_bps = {"Kbps": 1e3, "Mbps": 1e6}[rate[-4:]] * int(rate[:-4])
+    found = limits(demo({**WIDE, "workload.pattern": "to_wire", "switch.ports.all.rate_limit": rate}))
+    assert found.gbps == pytest.approx(8 * own_bps / 1e9, rel=1e-6)
+    assert found.mpps == pytest.approx(8 * own_bps / (8 * 1518) / 1e6, rel=1e-6)
+    assert not any(note.startswith("The mix ") for note in found.notes)
+    beside = limits(flows(["vf0", "vf1", rate], ["vf2", "vf3"], ["vf4", "uplink"]))
+    assert beside.mpps == pytest.approx((M + own_bps / (8 * 1518)) / 2e6, rel=1e-6)
+    assert not any("vf0" in note for note in beside.notes)
+
+
 def test_small_flows_get_through_whole_and_the_others_take_equal_turns():
     small, large, greedy = ["vf0", "vf1", "0.1Mpps"], ["vf2", "uplink", "0.6Mpps"], ["vf4", "vf5", None]
     # 0.1 whole; 0.9 is left for two, 0.45 each, of which one leaves by the wire.

@@ -8,7 +8,7 @@ from hwmodel.analytic import dma_limits, limits, published
 from hwmodel.cli.commands import lone_table
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
-from hwmodel.words.limits import dma_text, limits_text
+from hwmodel.words.limits import dma_text, limits_text, mix
 from tests.analytic_cases import demo
 
 
@@ -47,6 +47,31 @@ def test_what_is_delivered_beside_or_as_copies_is_no_contradiction():
     assert "At most 0.9380 M frames/s offered beside 0.1647 M of a given rate; delivered 1.1027 M frames/s" in text
     text = limits_text(limits(demo({"workload.pattern": "broadcast"})))
     assert re.search(r"offered; delivered [\d.]+ M copies/s", text)
+
+
+@pytest.mark.parametrize(("load", "words"), [
+    ("1Kbps", "0.000000659 M frames/s offered; delivered 0.000000659 M frames/s, 0.00000800 Gb/s"),
+    ("1Mbps", "0.000659 M frames/s offered; delivered 0.000659 M frames/s, 0.00800 Gb/s"),
+    ("100Mbps", "0.0659 M frames/s offered; delivered 0.0659 M frames/s, 0.800 Gb/s"),
+    ("1Gbps", "0.6588 M frames/s offered; delivered 0.6588 M frames/s, 8.00 Gb/s"),
+])  # fmt: skip
+def test_low_rates_have_three_digits(load, words):
+    """Eight VMs with frames of 12,144 bits: 1 Kbps are 8 * 0.0823 frames a second."""
+    found = limits(demo({"workload.load": load}))
+    assert f"At most {words}; limited by offered_load." in limits_text(found)
+    assert re.search(rf"^offered_load +1 frame .* {words.split()[0]}  ", limits_text(found), re.MULTILINE)
+    limited = limits(demo({"switch.ports.all.rate_limit": load, "workload.pattern": "to_wire"}))
+    assert f"At most {words}; limited by rate_limit." in limits_text(limited)
+
+
+def test_low_rates_have_three_digits_at_each_wire_and_in_the_mix():
+    servers = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}, "workload.pattern": "flows"}
+    slow = [["a.vf0", "b.vf0", "12Kbps"]]  # of 12,144 bits a frame
+    text = limits_text(limits(demo({**servers, "workload.flows": slow})))
+    assert re.search(r"^a.wire.tx +0.000000988 +1518 ", text, re.MULTILINE)
+    assert mix([("vf0 to vf1", 9.88e-7, 1.5e-5), ("vf1 to vf0", 0.5, None)]).endswith(
+        ": vf0 to vf1 0.000000988 of 0.0000150, vf1 to vf0 0.5."
+    )
 
 
 def test_what_ends_at_the_wire_has_its_tags_there():

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.words.quantities import Line, change_text, drop_words, rough_text, table, time_text
+from hwmodel.words.quantities import (
+    Line,
+    change_text,
+    decimals_text,
+    drop_words,
+    fixed_text,
+    rough_text,
+    table,
+    three_digits,
+    time_text,
+)
 
 CELLS = st.text("abc0123456789.%", min_size=1, max_size=9)
 
@@ -97,3 +107,24 @@ def test_a_lower_end_far_below_its_figure_is_nothing(time_ns, interval, text):
 )
 def test_a_change_of_nothing_has_one_sign(change, text):
     assert change_text(change) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (0, 4, "0.0000"), (1.1027, 4, "1.1027"), (0.01, 4, "0.0100"), (0.009, 4, "0.00900"),
+        (3.2938e-7, 4, "0.000000329"), (13.388, 2, "13.39"), (0.87, 2, "0.870"), (4e-6, 2, "0.00000400"),
+        (-0.004, 2, "-0.00400"),
+    ],
+)  # fmt: skip
+def test_so_many_decimals_stand_where_they_show_three_digits(value, decimals, text):
+    assert fixed_text(value, decimals) == text
+
+
+def test_in_columns_what_would_show_as_nothing_has_three_digits():
+    assert [decimals_text(value, 3) for value in (0, 0.05, 0.0004, None)] == ["0.000", "0.050", "0.000400", "-"]
+
+
+@given(st.floats(min_value=1e-9, max_value=1e12))
+def test_three_digits_are_right_down_to_the_least_rates(value):
+    assert float(three_digits(value).replace(",", "")) == pytest.approx(value, rel=5.1e-3)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwmodel.analytic.linear_programs import WITHOUT_END, Floats, MixProgram, maximize
+from hwmodel.analytic.linear_programs import TOLERANCE, WITHOUT_END, Floats, MixProgram, maximize
 from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
 from hwmodel.analytic.senders import ADAPTER, NO_CORE, Interval, Sender, bits_of, intervals_of, rate_of, senders_of
 from hwmodel.analytic.switch_rings import room_a_frame, with_losses
@@ -355,7 +355,7 @@ class LinearProgram:
         """Give the demand with the mix found: streams of the workload's sizes as one traffic, others beside it."""
         kept_hops = _kept(found.passed, self._hops.asked(found.rates, found.passed))
         kept = _kept(found.landed, self._stream_lands @ found.rates + self._hop_lands @ found.passed)
-        rates = [Fraction(round(rate * PER_S * 1000), 1000) for rate in found.rates]
+        rates = [_decimal(rate) for rate in found.rates]
         by_landing = dict(zip(self._landings, kept, strict=True))
         parts = [
             (self._with_losses(one, self._hops.shares_left(number, kept_hops), by_landing), rate)
@@ -417,6 +417,18 @@ class LinearProgram:
             for name, share in traffic.received.items()
         }
         return replace(traffic, received=received, copies=sum(received.values(), ZERO))
+
+
+def _decimal(rate: float) -> Fraction:
+    """Give a rate of the linear program, in millions a second, as frames a second: to a thousandth, or seven digits.
+
+    From here on sums are exact. Rounded, streams that the program has given the same but for its last digits have the
+    same, and denominators are short; what is within its tolerance is nothing.
+    """
+    if rate <= TOLERANCE:
+        return ZERO
+    frames_per_s = Fraction(rate * PER_S)
+    return round(frames_per_s, max(3, 6 - math.floor(math.log10(frames_per_s))))
 
 
 def _climb(

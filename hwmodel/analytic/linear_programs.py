@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 
 Floats = npt.NDArray[np.float64]
-_ZERO = 1e-12  # beside coefficients of about 1
+TOLERANCE = 1e-12  # beside coefficients of about 1
 
 
 def maximize(value: Floats, uses: Floats, room: Floats) -> Floats | None:
@@ -20,14 +20,14 @@ def maximize(value: Floats, uses: Floats, room: Floats) -> Floats | None:
     `value`: n, `uses`: m by n, `room`: m. The column and, at a tie, the row of least index is taken (Bland's rule), so
     that the search ends. Raises ValueError where the value has no bound.
     """
-    if (room < -_ZERO).any():
+    if (room < -TOLERANCE).any():
         return None
     n_bounds, n = uses.shape
     table = np.hstack([uses, np.eye(n_bounds), np.maximum(room, 0.0)[:, None]])
     price = np.concatenate([value, np.zeros(n_bounds + 1)])
     basis = list(range(n, n + n_bounds))
     while True:
-        rising = np.flatnonzero(price[: n + n_bounds] > _ZERO)
+        rising = np.flatnonzero(price[: n + n_bounds] > TOLERANCE)
         if not rising.size:
             break
         _pivot(table, price, basis, int(rising[0]))
@@ -38,11 +38,11 @@ def maximize(value: Floats, uses: Floats, room: Floats) -> Floats | None:
 
 def _pivot(table: Floats, price: Floats, basis: list[int], entering: int) -> None:
     """Let a column enter the basis; the one that bounds it first leaves."""
-    rows = np.flatnonzero(table[:, entering] > _ZERO)
+    rows = np.flatnonzero(table[:, entering] > TOLERANCE)
     if not rows.size:
         raise ValueError("the value has no bound")
     ratios = table[rows, -1] / table[rows, entering]
-    leaving = min(rows[ratios <= ratios.min() + _ZERO], key=lambda row: basis[row])
+    leaving = min(rows[ratios <= ratios.min() + TOLERANCE], key=lambda row: basis[row])
     table[leaving] /= table[leaving, entering]
     others = np.flatnonzero(table[:, entering])
     others = others[others != leaving]

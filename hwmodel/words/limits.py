@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 from hwmodel.words.notebook import fragment, html_table, paragraph
-from hwmodel.words.quantities import counted, printable, rough_text, table
+from hwmodel.words.quantities import counted, fixed_text, printable, rough_text, table, three_digits
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling, Step
@@ -53,7 +53,7 @@ def dma_text(rows: Sequence[DmaLimits]) -> str:
     lines = [
         (
             str(row.n_bytes),
-            *(f"{one.gbps:.2f}" for one in (row.read, row.write, row.both)),
+            *(fixed_text(one.gbps, 2) for one in (row.read, row.write, row.both)),
             f"{row.read_latency_ns:.1f}",
             f"{row.read.limited_by}, {row.write.limited_by}, {row.both.limited_by}",
         )
@@ -119,7 +119,7 @@ def _hop_lines(limits: Limits) -> list[str]:
         return []
     heading = ("wire", "M frames/s", "bytes", "busy", "frames with FCS and tags; busy with 20 B more for each")
     rows = [
-        (one.wire, f"{one.frames_per_s / 10**6:.4f}", f"{one.frame_bytes:.6g}", f"{100 * one.utilization:.4g} %", "")
+        (one.wire, _mpps(one.frames_per_s), f"{one.frame_bytes:.6g}", f"{100 * one.utilization:.4g} %", "")
         for one in limits.hops
     ]
     return _table([heading, *rows], right={1, 2, 3})
@@ -129,9 +129,10 @@ def _full_port_lines(limits: Limits) -> list[list[str]]:
     """Say how each overloaded port of the bridge is shared."""
     found = []
     for port in limits.full_ports:
-        asked = f"{port.port} is asked for {port.arriving_mpps:.4f} M frames/s and sends {port.sent_mpps:.4f} M"
+        arriving, sent = fixed_text(port.arriving_mpps, 4), fixed_text(port.sent_mpps, 4)
+        asked = f"{port.port} is asked for {arriving} M frames/s and sends {sent} M"
         rows = [
-            (one.wire, f"{one.arriving_mpps:.4f}", "" if one.kept_mpps is None else f"{one.kept_mpps:.4f}")
+            (one.wire, fixed_text(one.arriving_mpps, 4), "" if one.kept_mpps is None else fixed_text(one.kept_mpps, 4))
             for one in port.wires
         ]
         table = [] if not rows else _table([(f"for {port.port}", "M frames/s", "gets through"), *rows], right={1, 2})
@@ -158,7 +159,7 @@ def ceiling_rows(limits: Limits) -> list[tuple[str, ...]]:
         (
             ceiling.resource,
             *_taken_of(ceiling),
-            "" if ceiling.frames_per_s is None else f"{float(ceiling.frames_per_s / 10**6):.4f}",
+            "" if ceiling.frames_per_s is None else _mpps(ceiling.frames_per_s),
             ceiling.what,
         )
         for ceiling in limits.ceilings
@@ -193,9 +194,9 @@ def ceiling_sentence(limits: Limits) -> str:
     are_more = limits.mpps > (1 + _ROUNDING) * float((limits.frames_per_s + beside) / 10**6)
     delivered = "copies" if are_more and limits.counts == "frames" else "frames"
     return (
-        f"At most {float(limits.frames_per_s / 10**6):.4f} M {limits.counts}/s offered"
-        + (f" beside {float(beside / 10**6):.4f} M of a given rate" if beside else "")
-        + f"; delivered {limits.mpps:.4f} M {delivered}/s, {limits.gbps:.2f} Gb/s; "
+        f"At most {_mpps(limits.frames_per_s)} M {limits.counts}/s offered"
+        + (f" beside {_mpps(beside)} M of a given rate" if beside else "")
+        + f"; delivered {fixed_text(limits.mpps, 4)} M {delivered}/s, {fixed_text(limits.gbps, 2)} Gb/s; "
         f"limited by {limit_name(limits.limited_by)}."
     )
 
@@ -249,6 +250,16 @@ def _tlps(step: Step) -> str:
 
 def _number(value: Fraction) -> str:
     return str(value) if value.denominator == 1 else f"{float(value):.4f}".rstrip("0").rstrip(".")
+
+
+def _mpps(frames_per_s: Fraction | float) -> str:
+    """Write a rate in millions a second."""
+    return fixed_text(float(frames_per_s) / 10**6, 4)
+
+
+def _digits(value: float) -> str:
+    """Write a number with up to four digits, and no exponent."""
+    return f"{value:.4g}" if value == 0 or value >= 1e-4 else three_digits(value)
 
 
 def _short(value: Fraction) -> str:
@@ -386,7 +397,7 @@ def policed(entry: str, gbps: float, passing: float | None) -> str:
 
 def mix(parts: Sequence[tuple[str, float, float | None]]) -> str:
     """Say for which mix the figures hold: the streams cut, their M frames/s, and those offered."""
-    shown = [f"{name} {mpps:.4g}" + ("" if of is None else f" of {of:.4g}") for name, mpps, of in parts]
+    shown = [f"{name} {_digits(mpps)}" + ("" if of is None else f" of {_digits(of)}") for name, mpps, of in parts]
     return (
         "The mix that carries most to VMs, senders taking equal turns; not carried in full, M frames/s: "
         f"{_first(shown)}."
@@ -423,7 +434,7 @@ def over_the_wire_by_mode(mode: str, port: str, gbps: float, n_ports: int, insid
     why = f"In mode {mode} frames between VMs {_come_back(port, gbps, n_ports)}"
     if inside is None:
         return f"{why}."
-    at_most = f"at most {inside.gbps:.2f} Gb/s, limited by {limit_name(inside.limited_by)}"
+    at_most = f"at most {fixed_text(inside.gbps, 2)} Gb/s, limited by {limit_name(inside.limited_by)}"
     return f"{why}; in mode veb they would stay in the adapter: {at_most}."
 
 

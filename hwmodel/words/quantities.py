@@ -10,6 +10,7 @@ MISSING = "-"
 PLUS_MINUS = " ± "
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"), (1e-3, "ps"))
 _LEAST_SHOWN = 0.001  # of the unit of a column
+_MOST_DECIMALS = 12  # 1 Kbps of the longest segments are 0.0000000019 M frames a second
 _LEAST_NS = 0.9995e-3  # less than a bucket of the finest histogram
 
 
@@ -20,9 +21,15 @@ def three_digits(value: float) -> str:
     magnitude, decimals = abs(value), 2
     while magnitude >= 9.995 and decimals > 0:
         magnitude, decimals = magnitude / 10, decimals - 1
-    while magnitude < 0.9995 and decimals < 8:
+    while magnitude < 0.9995 and decimals < _MOST_DECIMALS:
         magnitude, decimals = magnitude * 10, decimals + 1
     return f"{value:,.{decimals}f}"
+
+
+def fixed_text(value: float, decimals: int, least_digits: int = 3) -> str:
+    """Write a number with so many decimals, or with three digits where these would show less than the least of it."""
+    is_shown = value == 0 or abs(value) >= 10.0 ** (least_digits - 1 - decimals)
+    return f"{value:.{decimals}f}" if is_shown else three_digits(value)
 
 
 def cost_text(cost: float) -> str:
@@ -111,8 +118,11 @@ def mpps_text(mpps: float | None, interval: Sequence[float] | None = None) -> st
 
 
 def decimals_text(value: float | None, decimals: int, interval: Sequence[float] | None = None) -> str:
-    """Write a number with so many decimals, for columns that line up; `-` for None."""
-    return MISSING if value is None else interval_text(f"{value:.{decimals}f}", value, interval)
+    """Write a number with so many decimals, for columns that line up; one that would show as 0 with three digits.
+
+    `-` for None.
+    """
+    return MISSING if value is None else interval_text(fixed_text(value, decimals, 1), value, interval)
 
 
 def page_time(time_ns: float | None, interval: Sequence[float] | None = None) -> str:
@@ -189,11 +199,7 @@ def _time_unit(time_ns: float) -> tuple[float, str]:
 def _rate_text(value: float | None, interval: Sequence[float] | None, unit: str) -> str:
     if value is None:
         return MISSING
-    return f"{interval_text(_fixed_or_digits(value), value, interval)} {unit}"
-
-
-def _fixed_or_digits(value: float) -> str:
-    return f"{value:.2f}" if value == 0 or abs(value) >= 0.1 else three_digits(value)
+    return f"{interval_text(fixed_text(value, 2, 2), value, interval)} {unit}"
 
 
 MOST_ROWS = 16

@@ -9,6 +9,7 @@ from hwmodel.words.quantities import (
     MISSING,
     change_text,
     counted,
+    fixed_text,
     gbps_text,
     printable,
     table,
@@ -95,7 +96,7 @@ def _row(trial: LoadTrial) -> tuple[str, ...]:
 
 
 def _mpps(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.4f} Mpps"
+    return MISSING if value is None else f"{fixed_text(value, 4)} Mpps"
 
 
 # ---- What a search says beside its answer. ----
