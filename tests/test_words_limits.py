@@ -8,7 +8,7 @@ from hwmodel.analytic import dma_limits, limits, published
 from hwmodel.cli.commands import lone_table
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
-from hwmodel.words.limits import dma_text, limits_text, mix
+from hwmodel.words.limits import ceiling_rows, dma_text, limits_html, limits_text, mix
 from tests.analytic_cases import demo
 
 
@@ -92,6 +92,16 @@ def test_mixed_sizes_and_outside_frames():
     assert "frames of 64 B (58.3 %), 570 B (33.3 %), 1518 B (8.33 %) with FCS" in text
     assert "Mean over the frame sizes: 1387.769 ns." in text
     assert "\nNot counted: frames that the access list drops or polices.\n" in text
+
+
+def test_room_in_bytes_is_held_by_bytes_for_a_time():
+    """1518 B are read for 1282.164 ns (docs/pcie.md), 64 B for t(24) + R + t(20 + 60) = 502.136 ns."""
+    found = limits(demo({"workload.frame_bytes": None, "workload.sizes": [[64, 1], [1518, 1]]}))
+    held = (1514 * 1282.164272 + 60 * (450 + (24 + 80) * 0.501303781)) / 2 / 1000
+    (row,) = (row for row in ceiling_rows(found) if row[0] == "nic.tx_buffer")
+    assert row[1:4] == (f"{held:.6g} B us", "163840 B", f"{163840 / held:.4f}")
+    assert f">{held:.6g} B us</td>" in limits_html(found) and "B us" not in limits_text(limits(demo()))
+    assert re.search(rf"^nic.tx_buffer +{held:.6g} B us +163840 B ", limits_text(found), re.MULTILINE)
 
 
 def test_many_sizes_are_summed_up():

@@ -26,7 +26,7 @@ _LAW_WORDS = {
 _IN_RUNS = {"up": "pcie.up", "down": "pcie.down"}
 _INDENT = "  "
 _ROUNDING = 1e-9
-NS_PER_S = 10**9
+NS_PER_S, US_PER_S = 10**9, 10**6
 
 
 def limits_text(limits: Limits) -> str:
@@ -168,10 +168,16 @@ def ceiling_rows(limits: Limits) -> list[tuple[str, ...]]:
 
 
 def _taken_of(ceiling: Ceiling) -> tuple[str, str]:
-    """Say what a frame takes and of what capacity: one unit held for a time, of so many; or an amount a second."""
+    """Say what a frame takes and of what capacity: one unit held for a time, of so many; or an amount a second.
+
+    Of room in bytes a frame holds as many as it has, each for a time: the mean of their product.
+    """
     less = f" - {_short(ceiling.per_s)}" if ceiling.per_s else ""
     if ceiling.is_held:
-        return f"one for {_short(ceiling.per_frame * NS_PER_S)} ns", f"{_amount(ceiling.capacity, ceiling.unit)}{less}"
+        of_all = f"{_amount(ceiling.capacity, ceiling.unit)}{less}"
+        if ceiling.unit == "B":
+            return f"{_short(ceiling.per_frame * US_PER_S)} B us", of_all
+        return f"one for {_short(ceiling.per_frame * NS_PER_S)} ns", of_all
     if ceiling.unit == "s":
         return f"{_short(ceiling.per_frame * NS_PER_S)} ns", f"{_short(ceiling.capacity)} s{less} a second"
     return _amount(ceiling.per_frame, ceiling.unit), f"{_amount(ceiling.capacity, ceiling.unit)}{less} a second"
