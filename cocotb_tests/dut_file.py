@@ -7,24 +7,28 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from cocotb_tests.backend import MODES, Backend, Shape
 from cocotb_tests.bench_switch import Station, Switch, Uplink
 from cocotb_tests.dut_schema import DutKeys
 from cocotb_tests.places import RTL
-from hwmodel.config.document import Document, KeyPath, Problem, raise_problems, read_document
+from hwmodel.config.build import complaints_from
+from hwmodel.config.document import Document, KeyPath, Place, Problem, raise_problems, read_document
 from hwmodel.config.kinds import suggest
+from hwmodel.config.model import keys_of, model_at
 from hwmodel.errors import InputError
 from hwmodel.simulation.core_parameters import CoreParameters
+from hwmodel.words.quantities import counted
 
 OWN_CORE = RTL / "core.yaml"
 ONLY_SHAPE = "the file's parameters"
 MOST_PORTS = 17
+SOURCE_SUFFIXES = (".v", ".sv", ".vh", ".svh")  # by these cocotb tells what a file is
 OWNER_OF_SETTING: Mapping[str, Any] = {"": Switch, "ports": Station, "uplink": Uplink}
 
 
@@ -57,6 +61,7 @@ class Dut:
     sources: tuple[Path, ...]
     include_folders: tuple[Path, ...]
     backend_class: Callable[[Mapping[str, int]], Backend]
+    document: Document = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -69,26 +74,40 @@ class Dut:
         return list(self.keys.shapes) or [ONLY_SHAPE]
 
     def core(self, shape_name: str | None = None) -> Core:
-        """Return the core in one of its shapes, by default the first; raise InputError if its back-end refuses."""
+        """Return the core in one of its shapes, by default the first; raise InputError as `core_with`."""
         chosen = self.shape_names[0] if shape_name is None else shape_name
         return self.core_with({**self.keys.parameters, **self.keys.shapes.get(chosen, {})}, chosen)
 
     def core_with(self, parameters: Mapping[str, int], shape_name: str = "parameters of a test") -> Core:
-        """Return the core with any parameters."""
+        """Return the core with any parameters; raise InputError if its back-end refuses, or its shape cannot be."""
         try:
             backend = self.backend_class(parameters)
             n_ports = backend.shape.ports
         except (ValueError, InputError) as error:
-            raise InputError(f"{self.path}: {shape_name}: {error}") from error
+            raise self._misfit(shape_name, str(error)) from error
+        except Exception as error:
+            said = f"{self.keys.backend} fails with it: {type(error).__name__}: {error}"
+            raise self._misfit(shape_name, said) from error
         if not 2 <= n_ports <= MOST_PORTS:
-            raise InputError(f"{self.path}: {shape_name}: {n_ports} ports, 2 to {MOST_PORTS} are possible")
+            raise self._misfit(shape_name, f"{counted(n_ports, 'port')}, 2 to {MOST_PORTS} are possible")
         if self.keys.timing == "twin" and not isinstance(backend.shape, CoreParameters):
-            raise InputError(f"{self.path}: {shape_name}: timing: twin needs a shape that is a CoreParameters")
+            raise self._misfit(shape_name, "timing: twin needs a shape that is a CoreParameters")
         longest, queue_bytes = backend.shape.max_frame_bytes, backend.shape.queue_bytes
         if self.keys.losses == "counted" and (queue_bytes is None or queue_bytes < longest):
             said = f"losses: counted needs a shape whose queue_bytes hold the longest frame of {longest} B"
-            raise InputError(f"{self.path}: {shape_name}: {said}, not {queue_bytes}")
+            raise self._misfit(shape_name, f"{said}, not {queue_bytes}")
         return Core(self, shape_name, dict(parameters), backend)
+
+    def _misfit(self, shape_name: str, message: str) -> InputError:
+        """Return what is wrong with a shape, at its place in the file if it has one."""
+        message = message.replace("\n", " ")
+        if shape_name in self.keys.shapes:
+            problem = self.document.problem(("shapes", shape_name), message)
+        elif shape_name == ONLY_SHAPE:
+            problem = self.document.problem(("parameters",), message)
+        else:
+            problem = Problem(Place(0, 0, 0, str(self.path)), shape_name, message)
+        return InputError(problem.line)
 
 
 def read_dut(path: Path) -> Dut:
@@ -100,13 +119,15 @@ def read_dut(path: Path) -> Dut:
     try:
         keys = DutKeys.model_validate(document.data)
     except ValidationError as error:
-        raise_problems([_problem(dict(details), document) for details in error.errors(include_url=False)])
+        raise_problems(complaints_from(error, document, _key_hint).problems)
         raise AssertionError("pydantic complained of something") from None
     problems: list[Problem] = []
 
     def wrong(key_path: KeyPath, message: str) -> None:
-        problems.append(Problem(document.place_of(key_path), document.dotted(key_path), message))
+        problems.append(document.problem(key_path, message))
 
+    if keys.timing == "twin" and keys.records.writes is None:
+        wrong(("timing",), "twin needs the records of events and writes")
     sources = _sources(path.parent, keys, wrong)
     folders = [(path.parent / name).resolve() for name in keys.include_folders]
     for i, folder in enumerate(folders):
@@ -119,34 +140,22 @@ def read_dut(path: Path) -> Dut:
         wrong(("backend",), str(error))
     raise_problems(problems)
     assert backend_class is not None
-    dut = Dut(path, keys, sources, tuple(folders), backend_class)
+    dut = Dut(path, keys, sources, tuple(folders), backend_class, document)
+    misfits: list[str] = []
     for name in dut.shape_names:
-        dut.core(name)
+        try:
+            dut.core(name)
+        except InputError as error:
+            misfits += error.lines
+    if misfits:
+        raise InputError(misfits)
     return dut
 
 
-def _problem(details: dict[str, Any], document: Document) -> Problem:
-    """Say in a line what pydantic found."""
-    path: KeyPath = tuple(step for step in details["loc"] if step != "[key]")
-    kind, message = details["type"], str(details["msg"]).removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        message = "unknown key" + suggest(str(path[-1]), _keys_at(path[:-1]))
-    elif kind == "missing":
-        message = "this key is missing"
-    return Problem(document.place_of(path, key=kind == "extra_forbidden"), document.dotted(path), message)
-
-
-def _keys_at(path: KeyPath) -> list[str]:
-    """Return the keys of the block at a path."""
-    here: Any = DutKeys
-    for step in path:
-        found = [field.annotation for name, field in here.model_fields.items() if step in (name, field.alias)]
-        options = [*found, *(option for each in found for option in getattr(each, "__args__", ()))]
-        blocks = [each for each in options if inspect.isclass(each) and issubclass(each, BaseModel)]
-        if not blocks:
-            return []
-        here = blocks[0]
-    return [field.alias or name for name, field in here.model_fields.items()]
+def _key_hint(path: KeyPath) -> str:
+    """Return which key may be meant by the unknown one at a path, else which there are."""
+    known = keys_of(model_at(path[:-1], DutKeys))
+    return suggest(str(path[-1]), known) or f"; known here: {', '.join(known)}"
 
 
 def _sources(folder: Path, keys: DutKeys, wrong: Callable[[KeyPath, str], None]) -> tuple[Path, ...]:
@@ -160,6 +169,8 @@ def _sources(folder: Path, keys: DutKeys, wrong: Callable[[KeyPath, str], None])
         for file in files:
             if not file.is_file():
                 wrong(("sources", i), f"no such file: {name}")
+            elif file.suffix not in SOURCE_SUFFIXES:
+                wrong(("sources", i), f"{file.name} is no Verilog by its name: {', '.join(SOURCE_SUFFIXES)}")
             found[file.resolve()] = None
     return tuple(found)
 

@@ -2,43 +2,84 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import model_validator
 
-from hwmodel.config.kinds import Block, key
-
-
-def _verilog_name(name: str) -> str:
-    if not name.isascii() or not name.replace("$", "_").isidentifier():
-        raise ValueError(f"{name!r} is not a name in Verilog")
-    return name
+from hwmodel.config.kinds import Block, Kind, Listing, Truth, Whole, Word, key, shown, wrong
 
 
-def _name_of_each_port(name: str) -> str:
-    try:
-        first = name.format(port=0)
-    except (LookupError, ValueError, AttributeError):
-        raise ValueError(f"{name!r} has something else in braces than a port such as {{port:02}}") from None
-    _verilog_name(first)
-    return name
+class VerilogName(Kind):
+    """A name in Verilog."""
+
+    def parse(self, value: object) -> str:
+        """Return the name."""
+        if not isinstance(value, str) or not value.isascii() or not value.replace("$", "_").isidentifier():
+            raise wrong(f"{shown(value)} is not a name in Verilog")
+        return value
 
 
-Name = Annotated[str, AfterValidator(_verilog_name)]
-StreamName = Annotated[str, AfterValidator(_name_of_each_port)]
-Parameters = dict[Name, int]
-FEWEST_FRAMES = 200  # of a run that says something
+class NameOfEachPort(VerilogName):
+    """A name in Verilog that may hold a port's number in braces."""
+
+    def parse(self, value: object) -> str:
+        """Return the name as it was written."""
+        if not isinstance(value, str):
+            return super().parse(value)
+        try:
+            first = value.format(port=0)
+        except (LookupError, ValueError, AttributeError):
+            raise wrong(f"{shown(value)} has something else in braces than a port such as {{port:02}}") from None
+        super().parse(first)
+        return value
+
+
+class Text(Kind):
+    """A text; `example`: one that is right."""
+
+    def __init__(self, example: str) -> None:
+        self.example = example
+
+    def parse(self, value: object) -> str:
+        """Return the text."""
+        if not isinstance(value, str) or not value:
+            raise wrong(f"{shown(value)} is not a text; write it like {self.example}")
+        return value
+
+
+class MacroValue(Kind):
+    """What a macro stands for: a number or a text."""
+
+    def parse(self, value: object) -> str | int:
+        """Return the value."""
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise wrong(f"{shown(value)} is neither a whole number nor a text")
+        return value
+
+
+Name = Annotated[str, VerilogName()]
+StreamName = Annotated[str, NameOfEachPort()]
+FileName = Annotated[str, Text("rtl/core.v")]
+Level = Literal["high", "low"]
+Timing = Literal["free", "twin"]
+Losses = Literal["none", "counted"]
+Parameters = dict[Name, Annotated[int, Whole(-(2**63))]]
+RunLength = Annotated[int, Whole(200, 1_000_000_000)]  # less than that says nothing
 
 
 class Prefixed(Block):
     """Names of signals: each by itself, or a text from which all follow, such as s_axis."""
+
+    kind: ClassVar[VerilogName] = VerilogName()
 
     @model_validator(mode="before")
     @classmethod
     def _expand(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return {name: cls.name_of(value, name) for name in cls.model_fields}
+        names = {name: cls.name_of(value, name) for name in cls.model_fields}
+        cls.kind.parse(next(iter(names.values())))  # said once, and of the text that was written
+        return names
 
     @classmethod
     def name_of(cls, prefix: str, name: str) -> str:
@@ -48,6 +89,8 @@ class Prefixed(Block):
 
 class Stream(Prefixed):
     """AXI4-Stream of all ports side by side, 64 bits a port, or with `{port}` in the names one of each port."""
+
+    kind: ClassVar[VerilogName] = NameOfEachPort()
 
     data: StreamName
     keep: StreamName
@@ -67,14 +110,16 @@ class Streams(Block):
 
     into: Stream = key(..., "into the core", alias="in")
     out: Stream = key(..., "out of the core")
-    empty_last_beat: bool = key(True, "whether the core takes a last beat without bytes, which makes the frame bad")
+    empty_last_beat: Annotated[bool, Truth()] = key(
+        True, "whether the core takes a last beat without bytes, which makes the frame bad"
+    )
 
 
 class Reset(Block):
     """The reset, synchronous or not: it is high or low for three cycles."""
 
     name: Name = "reset"
-    active: Literal["high", "low"] = "high"
+    active: Annotated[Level, Word(Level)] = "high"
 
 
 class AxiLite(Prefixed):
@@ -119,7 +164,7 @@ class Registers(Block):
     @model_validator(mode="after")
     def _is_one(self) -> Registers:
         if (self.axi4_lite is None) == (self.strobe_bus is None):
-            raise ValueError("one of axi4_lite and strobe_bus is needed")
+            raise wrong("one of axi4_lite and strobe_bus is needed")
         return self
 
 
@@ -150,43 +195,39 @@ class Records(Block):
     @model_validator(mode="after")
     def _go_together(self) -> Records:
         if self.writes is not None and self.events is None:
-            raise ValueError("writes without events say nothing: no frame has a time of decision")
+            raise wrong("writes without events say nothing: no frame has a time of decision")
         return self
 
 
 class RunLengths(Block):
     """Frames of a run, where the test's own number is too much for the core's simulation."""
 
-    short: Annotated[int, Field(ge=FEWEST_FRAMES)] | None = None
-    long: Annotated[int, Field(ge=FEWEST_FRAMES)] | None = None
+    short: RunLength | None = None
+    long: RunLength | None = None
 
 
 class DutKeys(Block):
     """A core under test, as its file says."""
 
-    name: str | None = key(None, "by default the top module's")
-    sources: Annotated[list[str], Field(min_length=1)] = key(..., "Verilog files, patterns such as *.v among them")
-    include_folders: list[str] = key([], "where `include looks")
-    defines: dict[Name, str | int] = key({}, "macros")
+    name: Annotated[str, Text("my switch")] | None = key(None, "by default the top module's")
+    sources: Annotated[tuple[FileName, ...], Listing("[core.v, lib/*.v]", least=1)] = key(
+        ..., "Verilog files, patterns such as *.v among them"
+    )
+    include_folders: Annotated[tuple[FileName, ...], Listing("[include]")] = key((), "where `include looks")
+    defines: dict[Name, Annotated[str | int, MacroValue()]] = key({}, "macros")
     top: Name
     parameters: Parameters = key({}, "of the top module, in every shape")
-    shapes: dict[str, Parameters] = key({}, "more sets of parameters; the first is that of most tests")
-    backend: str = key(..., "FILE.py:CLASS or MODULE:CLASS")
+    shapes: dict[Annotated[str, Text("small")], Parameters] = key(
+        {}, "more sets of parameters; the first is that of most tests"
+    )
+    backend: Annotated[str, Text("backend.py:MyBackend")] = key(..., "FILE.py:CLASS or MODULE:CLASS")
     clock: Name = "clk"
     reset: Reset = Reset()
     streams: Streams
     registers: Registers
     records: Records = Records()
-    timing: Literal["free", "twin"] = "free"
-    losses: Literal["none", "counted"] = "none"
-    quiet_cycles: Annotated[int, Field(ge=64, le=1_000_000)] = key(1000, "no beat for so long: all copies have left")
-    chosen_ahead: Annotated[int, Field(ge=0, le=32)] = key(
-        3, "copies of an output that are chosen before they can leave"
-    )
+    timing: Annotated[Timing, Word(Timing)] = "free"
+    losses: Annotated[Losses, Word(Losses)] = "none"
+    quiet_cycles: Annotated[int, Whole(64, 1_000_000)] = key(1000, "no beat for so long: all copies have left")
+    chosen_ahead: Annotated[int, Whole(0, 32)] = key(3, "copies of an output that are chosen before they can leave")
     frames: RunLengths = RunLengths()
-
-    @model_validator(mode="after")
-    def _twin_needs_records(self) -> DutKeys:
-        if self.timing == "twin" and self.records.writes is None:
-            raise ValueError("timing: twin needs the records of events and writes")
-        return self

@@ -201,16 +201,19 @@ class Complaints:
     with_unknown_keys: list[KeyPath]
 
 
-def complaints_from(error: ValidationError, document: Document) -> Complaints:
+def complaints_from(
+    error: ValidationError, document: Document, key_hint: Callable[[KeyPath], str] | None = None
+) -> Complaints:
     """Return what to say of pydantic's errors on a document.
 
-    A wrong derived value is reported only if no written value is wrong; otherwise it follows from that one.
+    A wrong derived value is reported only if no written value is wrong; otherwise it follows from that one. `key_hint`:
+    what to add where the key at a path is unknown, for a document that is no configuration.
     """
     found = Complaints([], [], [])
     derived: list[Problem] = []
     for number, details in enumerate(error.errors(include_url=False)):
         path = tuple(step for step in details["loc"] if step != "[key]")
-        message, at_key = _message(details, path, with_hint=number < _MOST_HINTS)
+        message, at_key = _message(details, path, (key_hint or _key_hint) if number < _MOST_HINTS else None)
         problem = document.problem(path, message, key=at_key)
         if details["type"] == "hwmodel" and not document.is_written(path):
             derived.append(problem)
@@ -225,13 +228,13 @@ def complaints_from(error: ValidationError, document: Document) -> Complaints:
     return found
 
 
-def _message(details: ErrorDetails, path: KeyPath, *, with_hint: bool) -> tuple[str, bool]:
+def _message(details: ErrorDetails, path: KeyPath, key_hint: Callable[[KeyPath], str] | None) -> tuple[str, bool]:
     """Return what to say, and whether it is about the key rather than the value."""
     kind = details["type"]
     if kind == "hwmodel":
         return details["msg"], details["loc"][-1:] == ("[key]",)
     if kind == "extra_forbidden":
-        return "unknown key" + (_key_hint(path) if with_hint else ""), True
+        return "unknown key" + (key_hint(path) if key_hint is not None else ""), True
     if kind == "missing":
         return "this key is missing", False
     if kind in ("model_type", "model_attributes_type", "dict_type"):

@@ -295,9 +295,12 @@ def keys_of(model: type | None) -> dict[str, str]:
     return {field.alias or name: name for name, field in model.model_fields.items()}
 
 
-def model_at(path: KeyPath) -> type[BaseModel] | None:
-    """Return the block that stands at `path`, entries of lists and of mappings by name too; None if it is no block."""
-    here: type[BaseModel] = Config
+def model_at(path: KeyPath, root: type[BaseModel] = Config) -> type[BaseModel] | None:
+    """Return the block that stands at `path`, entries of lists and of mappings by name too; None if it is no block.
+
+    `root`: the block that the whole document is.
+    """
+    here = root
     by_name = False
     for step in path:
         if isinstance(step, int) or by_name:
