@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cocotb_tests.dut_file import OWN_CORE, read_dut
+from cocotb_tests.elaboration import check_names
 from cocotb_tests.places import REPORTS, ROOT
 from cocotb_tests.repeating import REPEAT_OPTION
 from cocotb_tests.runners import COMMANDS, SIMULATORS
@@ -69,9 +70,12 @@ def run_regression(request: Request) -> dict[str, Any]:
     dut = read_dut(OWN_CORE if request.dut is None else Path(request.dut))
     if request.simulator not in COMMANDS:
         raise InputError(f"--sim {request.simulator}: not one of {', '.join(COMMANDS)}: others take no Verilog")
-    if (missing := Simulator(request.simulator).missing()) is not None:
+    simulator = Simulator(request.simulator)
+    if (missing := simulator.missing()) is not None:
         cure = CURES.get(request.simulator, "it has to be on PATH")
         raise RunError(f"--sim {request.simulator}: {missing} ({cure})")
+    if request.dut is not None:
+        check_names(dut, simulator)
     if request.simulator not in SIMULATORS:
         print(f"note: the co-verification was never tried with {request.simulator}; cocotb makes its commands")
     REPORTS.mkdir(parents=True, exist_ok=True)

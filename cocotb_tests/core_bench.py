@@ -14,6 +14,7 @@ from cocotb_tests.comparison import compare
 from cocotb_tests.divergence import Divergence, RefusedError, frame_line
 from cocotb_tests.dut_adapter import write_adapter
 from cocotb_tests.dut_file import Core
+from cocotb_tests.elaboration import lost_parameters
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.places import BUILDS
 from cocotb_tests.protocol import CHECKERS
@@ -59,6 +60,9 @@ class CoreBench:
             for_long_runs=for_long_runs or core.has_long_runs,
             design=design,
         )
+        if lost := lost_parameters(build.log_path.read_text(errors="replace")):
+            # Icarus Verilog only warns of it, and what it has built is of another shape.
+            raise SimulationError(f"{core.dut.keys.top} has no parameter {', '.join(lost)}: {build.log_path}")
         return cls(build, core, folder)
 
     def run(self, stages: Sequence[Stage], limit_seconds: int | None = None) -> list[Outcome]:

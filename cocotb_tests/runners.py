@@ -101,6 +101,7 @@ class _Limited(Runner):
 
     limit_seconds: int
     log_path: Path
+    only_elaborates = False  # what is built is looked at, and not made; Icarus Verilog and Verilator alone know how
 
     def _execute(self, cmds: Sequence[Sequence[str]], cwd: Any) -> None:
         env = {**self.env, **_compiler_cache()}
@@ -121,7 +122,11 @@ class _Limited(Runner):
 
 
 class _Icarus(_Limited, Icarus):
-    pass
+    def _build_command(self) -> list[Any]:
+        commands = super()._build_command()
+        if self.only_elaborates:
+            commands[0][1:1] = ["-t", "null"]
+        return commands
 
 
 class _Verilator(_Limited, Verilator):
@@ -131,6 +136,8 @@ class _Verilator(_Limited, Verilator):
         commands = super()._build_command()
         if not self.all_signals:
             commands[0].remove("--public-flat-rw")
+        if self.only_elaborates:
+            return [["--lint-only" if word == "-cc" else word for word in commands[0]]]
         return commands
 
 

@@ -26,6 +26,7 @@ from cocotb_tests.runners import (
     BUILT_WITH_PARAMETERS,
     COMMANDS,
     RUN_SECONDS,
+    SIMULATORS,
     TIMESCALE,
     WAVES_IN_BUILDS,
     WIDE_TOGGLES,
@@ -46,6 +47,11 @@ def locked(folder: Path) -> Iterator[None]:
     with folder.with_name(f"{folder.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _bench_files(names: Sequence[str]) -> list[Path]:
+    places = ([folder / f"{name}.v" for folder in (BENCHES, CHECKERS, WRAPPERS)] for name in names)
+    return [next(filter(Path.exists, paths)) for paths in places]
 
 
 @dataclass(frozen=True)
@@ -116,8 +122,7 @@ class Simulator:
         build takes longer, and the runs less. `design`: what is tested instead of rtl/.
         """
         design = Design.of_folder() if design is None else design
-        places = ([folder / f"{name}.v" for folder in (BENCHES, CHECKERS, WRAPPERS)] for name in benches)
-        sources = [*design.sources, *(next(filter(Path.exists, paths)) for paths in places)]
+        sources = [*design.sources, *_bench_files(benches)]
         chosen = dict(parameters or {})
         files = [*sources, *design.included(), *([WIDE_TOGGLES] if self.coverage else [])]
         options = self._build_options(for_long_runs)
@@ -133,11 +138,29 @@ class Simulator:
                     (folder / COMPLETE).touch()
         return build
 
+    def elaborated(self, top: str, benches: Sequence[str], design: Design, folder: Path) -> str:
+        """Return what is printed where a module is elaborated and not built, in a folder; nothing by other simulators.
+
+        That it fails is no exception: what is printed says why.
+        """
+        if self.name not in SIMULATORS:
+            return ""
+        build, sources = Build(self, top, folder), [*design.sources, *_bench_files(benches)]
+        with suppress(SimulationError):
+            self._make(build, sources, False, self._build_options(False), design, only_elaborates=True)
+        return build.log_path.read_text(errors="replace")
+
     def _make(
-        self, build: Build, sources: Sequence[Path], all_signals: bool, options: Sequence[str], design: Design
+        self,
+        build: Build,
+        sources: Sequence[Path],
+        all_signals: bool,
+        options: Sequence[str],
+        design: Design,
+        only_elaborates: bool = False,
     ) -> None:
-        runner = self._runner(build.folder / "build.log")
-        runner.all_signals = all_signals
+        runner = self._runner(build.log_path)
+        runner.all_signals, runner.only_elaborates = all_signals, only_elaborates
         runner.build(
             sources=sources,
             includes=design.include_folders,
@@ -176,6 +199,11 @@ class Build:
     top: str
     folder: Path
     parameters: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def log_path(self) -> Path:
+        """Return where the compiler's output is."""
+        return self.folder / "build.log"
 
     def run(
         self,

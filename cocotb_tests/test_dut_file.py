@@ -81,6 +81,7 @@ def test_a_file_that_is_not_there(tmp_path):
         ({"shapes": {"many": {"PORTS": 5}}}, "shapes.many: 5 ports; small_switch has 4 at most"),
         ({"shapes": {"one": {"PORTS": 1}}}, "shapes.one: 1 port, 2 to 17 are possible"),
         ({"shapes": {}, "parameters": {"PORTS": 0}}, "parameters: 0 ports, 2 to 17 are possible"),
+        ({"shapes": {"a": {"PORT": 4}}}, "shapes.a: small_switch has no parameter PORT; it has PORTS and MAX_BYTES"),
         ({"shapes": {"text": {"PORTS": "three"}}}, "shapes.text.PORTS: 'three' is not a whole number"),
         (
             {"losses": "counted", "shapes": {}},

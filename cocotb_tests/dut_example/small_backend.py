@@ -14,6 +14,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 MODE = 0
 PORT_BASE, PORT_STRIDE = 0x10, 0x10
 CONTROL, LONGEST, ADDRESS_LOW, ADDRESS_HIGH, RECEIVED, DROPPED, SENT, LOST = range(8)
+PARAMETERS = ("PORTS", "MAX_BYTES")
 UPLINK = 0
 LONGEST_FIELD = 2**14 - 1
 MODE_NUMBER = {"veb": 0, "vn_tag": 1}
@@ -43,6 +44,8 @@ class SmallBackend(Backend):
     }
 
     def __init__(self, parameters: Mapping[str, int]) -> None:
+        if unknown := [name for name in parameters if name not in PARAMETERS]:
+            raise ValueError(f"small_switch has no parameter {', '.join(unknown)}; it has {' and '.join(PARAMETERS)}")
         self.n_ports, self.max_bytes = parameters.get("PORTS", 3), parameters.get("MAX_BYTES", 1514)
         if self.n_ports > 4:
             raise ValueError(f"{self.n_ports} ports; small_switch has 4 at most")
