@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cocotb_tests.dut_file import OWN_CORE, read_dut
+from cocotb_tests.dut_file import OWN_CORE, Dut, read_dut
 from cocotb_tests.elaboration import check_names
 from cocotb_tests.places import REPORTS, ROOT
 from cocotb_tests.repeating import REPEAT_OPTION
@@ -32,13 +34,16 @@ CURES = {
 class Request:
     """What is to run: a core's file as the user wrote it (None: the core of rtl/), a simulator, and pytest's options.
 
-    `command`: what the line begins with that repeats a failure.
+    `command`: what the line begins with that repeats a failure. `only`: the tests to run, where not all.
+    `build_arguments`: what the simulator's compiler is given as well.
     """
 
     dut: str | None
     simulator: str
     command: str
     length: str = "full"
+    only: Sequence[str] = ()
+    build_arguments: Sequence[str] = ()
     options: Sequence[str] = ()
 
 
@@ -47,7 +52,11 @@ class _Witness:
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.left_out: list[str] = []
         self.outcomes: list[dict[str, Any]] = []
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self.left_out += [item.name for item in items]
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.names = [item.name for item in session.items]
@@ -64,13 +73,12 @@ class _Witness:
 def run_regression(request: Request) -> dict[str, Any]:
     """Run the regression, print what pytest prints, and return what came out, as JSON values.
 
-    Raises InputError where the core's file or a test's name is wrong, RunError where the simulator is missing, and
-    KeyboardInterrupt where it was stopped. Builds, runs and a JUnit file go to `places.REPORTS`.
+    Raises InputError where the core's file, its names in the Verilog or a test's name is wrong, RunError where the
+    simulator is missing, all before anything is written; KeyboardInterrupt where it was stopped. Builds, runs and a
+    JUnit file go to `places.REPORTS`.
     """
-    dut = read_dut(OWN_CORE if request.dut is None else Path(request.dut))
-    if request.simulator not in COMMANDS:
-        raise InputError(f"--sim {request.simulator}: not one of {', '.join(COMMANDS)}: others take no Verilog")
-    simulator = Simulator(request.simulator)
+    dut, _ = _collected(request)
+    simulator = Simulator(request.simulator, build_arguments=tuple(request.build_arguments))
     if (missing := simulator.missing()) is not None:
         cure = CURES.get(request.simulator, "it has to be on PATH")
         raise RunError(f"--sim {request.simulator}: {missing} ({cure})")
@@ -81,8 +89,7 @@ def run_regression(request: Request) -> dict[str, Any]:
     REPORTS.mkdir(parents=True, exist_ok=True)
     witness = _Witness()
     junit = str(REPORTS / f"cosim-{request.simulator}.xml")
-    arguments = ["--junitxml", junit, "-ra", "--tb", "short", REPEAT_OPTION, request.command]
-    status = _pytest(request, [*arguments, *LENGTHS[request.length]], witness)
+    status = _pytest(request, ["--junitxml", junit, "-ra", "--tb", "short", REPEAT_OPTION, request.command], witness)
     return {
         "core": dut.name,
         "file": str(dut.path),
@@ -93,23 +100,40 @@ def run_regression(request: Request) -> dict[str, Any]:
 
 
 def test_names(request: Request) -> list[str]:
-    """Return the names of the tests that a request would run, in order; raise as `run_regression`."""
-    read_dut(OWN_CORE if request.dut is None else Path(request.dut))
-    witness = _Witness()
-    _pytest(request, ["--collect-only", "-p", "no:terminal", *LENGTHS[request.length]], witness)
-    return witness.names
+    """Return the names of the tests that a request would run, in order; raise InputError as `run_regression`."""
+    return _collected(request)[1]
+
+
+def _collected(request: Request) -> tuple[Dut, list[str]]:
+    """Return the core and the names of the tests, in order; raise InputError for what is wrong with the request."""
+    dut = read_dut(OWN_CORE if request.dut is None else Path(request.dut))
+    if request.simulator not in COMMANDS:
+        raise InputError(f"--sim {request.simulator}: not one of {', '.join(COMMANDS)}: others take no Verilog")
+    witness, said = _Witness(), io.StringIO()
+    with contextlib.redirect_stderr(said):
+        status = _pytest(request, ["--collect-only", "-p", "no:terminal"], witness)
+    if status == pytest.ExitCode.USAGE_ERROR:
+        raise InputError(line.removeprefix("ERROR: ") for line in said.getvalue().splitlines() if line)
+    # Of what `--only` names, pytest leaves out what is too long.
+    if left_out := [name for name in request.only if _is_among(name, witness.left_out)]:
+        raise InputError(f"--only {name}: --{request.length} leaves it out" for name in left_out)
+    return dut, witness.names
+
+
+def _is_among(name: str, tests: Sequence[str]) -> bool:
+    """Tell whether a test, or one of those of a function, has this name."""
+    return any(name in (test, test.partition("[")[0]) for test in tests)
 
 
 def _pytest(request: Request, arguments: Sequence[str], witness: _Witness) -> int:
     """Run pytest on the regression, whatever configuration of it lies around where the user stands."""
     own = ["-c", os.devnull, "--rootdir", str(ROOT), "--confcutdir", str(ROOT), "-p", "no:cacheprovider"]
-    own += ["-o", "markers=slow: left out by --quick", "--sim", request.simulator]
-    other = ["--dut", request.dut] if request.dut is not None else []
-    status = pytest.main([str(REGRESSION), *own, *other, *arguments, *request.options], [witness])
+    own += ["-o", "markers=slow: left out by --quick", "--sim", request.simulator, *LENGTHS[request.length]]
+    if request.dut is not None:
+        own += ["--dut", request.dut]
+    own += [f"--only={name}" for name in request.only]
+    own += [f"--build-arg={word}" for word in request.build_arguments]
+    status = pytest.main([str(REGRESSION), *own, *arguments, *request.options], [witness])
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
-    if status == pytest.ExitCode.USAGE_ERROR:
-        raise InputError([])  # pytest has said what is wrong
-    if status == pytest.ExitCode.NO_TESTS_COLLECTED and not witness.names:
-        raise InputError("no test is left to run")
     return int(status)

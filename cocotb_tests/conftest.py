@@ -90,6 +90,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Sum up the coverage of the Verilog, and where there were random runs the functional coverage."""
+    if session.config.option.collectonly:
+        return
     config, dut = session.config, session.config.stash[DUT]
     said = [finish_coverage(session, dut)]
     if not hasattr(config, "workerinput") and any(run.began_ns > config.stash[BEGAN] for run in kept_runs(dut)):

@@ -16,6 +16,7 @@ from cocotb_tests.places import ROOT
 
 PARTS = ("hwmodel", "configs", "cocotb_tests", "rtl", "pyproject.toml", "setup.py", "README.md", "MANIFEST.in")
 VEB = "test_core_decides_as_the_model[veb]"
+LONG_VEB = "test_core_decides_as_the_model_for_long[veb]"
 # Loaded by pytest or by the simulator, not imported.
 NOT_IMPORTED = ("conftest", "test_equivalence", "run_batch", "run_streams")
 
@@ -118,14 +119,19 @@ def check_report(said):
         ("--dut none.yaml", 2, "none.yaml: no such file"),
         ("--sim ghdl", 2, "--sim ghdl: not one of icarus, verilator, questa,"),
         ("--sim xcelium", 1, "hwmodel: --sim xcelium: not installed: xrun (it has to be on PATH)"),
-        ("--only test_core", 2, "ERROR: --only test_core: no such test"),
-        ("--frames 0", 2, "ERROR: --frames 0: a run has one frame or more"),
-        ("--frames -3", 2, "ERROR: --frames -3: a run has one frame or more"),
+        ("--sim ghdl --list", 2, "--sim ghdl: not one of icarus, verilator, questa,"),
+        ("--only test_core", 2, "--only test_core: no such test"),
+        (f"--only '{LONG_VEB}' --only '{VEB}' --quick", 2, f"--only {LONG_VEB}: --quick leaves it out"),
+        (f"--only {LONG_VEB[:-5]} --quick --list", 2, f"--only {LONG_VEB[:-5]}: --quick leaves it out"),
+        ("--frames 0", 2, "--frames 0: a run has one frame or more"),
+        ("--frames -3 --list", 2, "--frames -3: a run has one frame or more"),
+        ("--hdl-coverage", 2, "--hdl-coverage needs --sim verilator: "),
         ("--example cocotb_tests", 2, "cocotb_tests: --example: is there already; name a new folder"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(call, arguments, status, said):
+def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(call, tmp_path, arguments, status, said):
     done = call(f"hwmodel cosim {arguments}")
-    assert done.returncode == status
-    (line,) = done.stderr.strip().splitlines()
+    assert (done.returncode, done.stdout) == (status, "")
+    (line,) = done.stderr.splitlines()
     assert line.startswith(said)
+    assert [path.name for path in (tmp_path / "empty here").iterdir()] == ["cocotb_tests"]

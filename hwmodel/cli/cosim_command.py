@@ -67,8 +67,16 @@ def cosim(arguments: Namespace) -> int | None:
     # Write nothing beside the regression, not even bytecode, neither here nor in the simulator's Python.
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     sys.dont_write_bytecode = True
-    regression, length = _regression("command"), arguments.length or "full"
-    request = regression.Request(arguments.dut, arguments.sim, "hwmodel cosim", length, _options(arguments))
+    regression = _regression("command")
+    request = regression.Request(
+        arguments.dut,
+        arguments.sim,
+        "hwmodel cosim",
+        arguments.length or "full",
+        arguments.only,
+        arguments.build_arg,
+        _options(arguments),
+    )
     if arguments.list:
         names = regression.test_names(request)
         say("\n".join(names), arguments.json)
@@ -84,8 +92,8 @@ def _options(arguments: Namespace) -> list[str]:
     """Return the options of pytest that the command passes on as they are."""
     given = vars(arguments)
     one = [(name, given[name]) for name in ("seed", "fresh_seed", "frames", "out") if given[name] is not None]
-    several = [(name, value) for name in ("only", "build_arg", "run_arg") for value in given[name]]
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in (*one, *several)]
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in one]
+    options += [f"--run-arg={value}" for value in given["run_arg"]]
     return options + [f"--{name.replace('_', '-')}" for name in ("waves", "hdl_coverage") if given[name]]
 
 
