@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Request:
 
 
 class _Witness:
-    """A plugin of pytest that keeps the names of the tests and what became of each."""
+    """A plugin of pytest that keeps the names of the tests and what became of each, and says it without paths."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -68,6 +69,15 @@ class _Witness:
             self.outcomes.append(
                 {"test": name, "outcome": report.outcome, "seconds": round(report.duration, 3), "says": said}
             )
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        reasons = Counter(each["says"].removeprefix("Skipped: ") for each in self._ended("skipped"))
+        lines = [f"SKIPPED [{count}] {reason}" for reason, count in reasons.items()]
+        for line in (*lines, *(f"FAILED {each['test']}" for each in self._ended("failed"))):
+            terminalreporter.write_line(line)
+
+    def _ended(self, outcome: str) -> list[dict[str, Any]]:
+        return [each for each in self.outcomes if each["outcome"] == outcome]
 
 
 def run_regression(request: Request) -> dict[str, Any]:
@@ -89,7 +99,7 @@ def run_regression(request: Request) -> dict[str, Any]:
     REPORTS.mkdir(parents=True, exist_ok=True)
     witness = _Witness()
     junit = str(REPORTS / f"cosim-{request.simulator}.xml")
-    status = _pytest(request, ["--junitxml", junit, "-ra", "--tb", "short", REPEAT_OPTION, request.command], witness)
+    status = _pytest(request, ["--junitxml", junit, "-rN", "--tb", "short", REPEAT_OPTION, request.command], witness)
     return {
         "core": dut.name,
         "file": str(dut.path),

@@ -5,6 +5,7 @@ test_wheel.py has one that it refuses.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -16,6 +17,7 @@ import yaml
 
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.places import ROOT
+from tests.guide_blocks import blocks_of, commands_of, difference
 
 EXAMPLE = "cocotb_tests/dut_example"
 SHORT_RUN = 250
@@ -39,13 +41,29 @@ def regression(simulator):
     return run
 
 
-def test_a_core_that_is_quite_different_is_accepted(regression):
-    status, output = regression(f"{EXAMPLE}/small_switch.yaml", "-m", "not slow", "--frames", "300")
-    assert status == 0, output
-    assert f"core under test: small_switch, {EXAMPLE}/small_switch.yaml" in output
-    assert re.search(r"2 passed, 2 skipped, \d+ deselected", output)
-    for mode in ("vepa", "e_tag"):
-        assert f"small_switch has no mode {mode}: modes of SmallBackend" in output
+def test_a_core_that_is_quite_different_is_accepted_and_prints_what_the_guide_shows(simulator, tmp_path):
+    (block,) = (block for block in blocks_of(ROOT / "docs/guide/test_your_core.md") if block.language == "console")
+    printed = []
+    for command in commands_of(block):
+        simulated = ["--sim", simulator.name] if "--dut" in command.words else []
+        done = subprocess.run(
+            [sys.executable, "-m", *command.words, *simulated], cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False,
+        )  # fmt: skip
+        printed = without_time(done.stdout).splitlines()
+        assert done.returncode == 0, done.stdout + done.stderr
+        # pytest begins with where it runs.
+        first = next((at for at, line in enumerate(printed) if line.startswith("core under test")), 0)
+        shown = tuple(without_time("\n".join(command.lines)).splitlines())
+        assert difference(shown, printed[first:]) == "", done.stdout + done.stderr
+    other_page = (ROOT / "docs/own_core.md").read_text(encoding="utf-8")
+    summary = [line for line in printed if line.startswith(("core under", "SKIPPED")) or line == printed[-1]]
+    assert [line for line in summary if f"    {line}\n" not in without_time(other_page)] == []
+
+
+def without_time(text):
+    return re.sub(r"^( *)=+ (.* in )[0-9.]+s =+$", r"\1\2no time", text, flags=re.MULTILINE)
 
 
 @pytest.mark.usefixtures("quick_build")
