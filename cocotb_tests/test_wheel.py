@@ -135,3 +135,23 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(call, tmp_path, 
     (line,) = done.stderr.splitlines()
     assert line.startswith(said)
     assert [path.name for path in (tmp_path / "empty here").iterdir()] == ["cocotb_tests"]
+
+
+def test_a_name_that_the_verilog_lacks_is_said_before_anything_is_written(call, simulator, tmp_path):
+    call("hwmodel cosim --example my_core")
+    call("sed -i 's/^clock: clock/clock: clk/' my_core/small_switch.yaml")
+    done = call(f"hwmodel cosim --dut my_core/small_switch.yaml --sim {simulator.name}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "my_core/small_switch.yaml:5:8: clock: small_switch has no port clk (did you mean clock?)\n"
+    assert f"    {done.stderr}" in (ROOT / "docs/own_core.md").read_text(encoding="utf-8")
+    assert not (tmp_path / "empty here" / "cosim_out").exists()
+
+
+def test_where_all_is_skipped_the_core_has_not_passed(call):
+    call("hwmodel cosim --example core")
+    done = call(f"hwmodel cosim --dut core/small_switch.yaml --only '{VEB.replace('veb', 'vepa')}' --json result.json")
+    assert done.returncode == 1
+    *_, reason, _, last = done.stdout.splitlines()
+    assert reason == "SKIPPED [1] small_switch has no mode vepa: modes of SmallBackend"
+    assert last == "nothing was tested: all that was asked for was skipped, which is no pass"
+    assert json.loads(call("cat result.json").stdout)["passed"] is False
