@@ -35,6 +35,24 @@ def test_the_example_is_written_once(tmp_path, capsys):
     assert capsys.readouterr().err == f"{folder}: --example: is there already; name a new folder\n"
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--quick"], "--quick"),
+        (["--nightly", "--list"], "--nightly, --list"),
+        (["--seed", "1", "--frames", "0", "--build-arg=-g"], "--seed, --frames, --build-arg"),
+        (["--sim", "icarus", "--dut", "core.yaml", "--only", "a", "--out", "o"], "--dut, --sim, --only, --out"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_example_leaves_no_option_aside(options, said, tmp_path, capsys):
+    folder = tmp_path / "core"
+    assert main(["cosim", "--example", str(folder), *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"--example: not with {said}; it writes a core to start from, and runs nothing"
+    assert not folder.exists()
+
+
 def test_a_package_that_is_missing_is_named_with_the_cure(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     found = importlib.util.find_spec

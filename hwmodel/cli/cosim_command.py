@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, file_name, say, write_json
-from hwmodel.errors import RunError
+from hwmodel.errors import InputError, RunError
 
 SIMULATORS = "icarus (default), verilator; questa, xcelium, vcs, riviera, ... by cocotb's names, untested"
 NEEDED = {"cocotb": "cocotb", "cocotb_coverage": "cocotb-coverage", "pytest": "pytest"}
-DEFAULT_OUT = "cosim_out"
+DEFAULT_OUT, DEFAULT_SIMULATOR, DEFAULT_SEED = "cosim_out", "icarus", 1
 _OUT_VARIABLE = "HWMODEL_COSIM_OUT"  # cocotb_tests/places.py reads it
 _REGRESSION = "cocotb_tests"
 
@@ -31,8 +31,8 @@ def add_cosim_arguments(cosim: ArgumentParser) -> None:
     cosim.add_argument(
         "--dut", type=file_name, metavar="FILE", help="the core's file (YAML); default: hwmodel's own core"
     )
-    cosim.add_argument("--sim", default="icarus", metavar="NAME", help=SIMULATORS)
-    cosim.add_argument("--seed", type=int, default=1, metavar="N", help="of the random traffic (default: 1)")
+    cosim.add_argument("--sim", metavar="NAME", help=SIMULATORS)
+    cosim.add_argument("--seed", type=int, metavar="N", help="of the random traffic (default: 1)")
     cosim.add_argument("--fresh-seed", type=int, metavar="N", help="of what has a new seed each time, else drawn")
     cosim.add_argument("--frames", type=int, metavar="N", help="of each run, in place of the core's file's number")
     length = cosim.add_mutually_exclusive_group()
@@ -57,6 +57,7 @@ def cosim(arguments: Namespace) -> int | None:
     """Run the regression on a core, or list its tests, or write an example."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.dut] if arguments.dut else [])
     if arguments.example is not None:
+        _check_example_is_alone(arguments)
         say(_regression("example").write_example(Path(arguments.example)), arguments.json)
         write_json({"example": arguments.example}, arguments.json)
         return None
@@ -70,7 +71,7 @@ def cosim(arguments: Namespace) -> int | None:
     regression = _regression("command")
     request = regression.Request(
         arguments.dut,
-        arguments.sim,
+        arguments.sim or DEFAULT_SIMULATOR,
         "hwmodel cosim",
         arguments.length or "full",
         arguments.only,
@@ -84,8 +85,19 @@ def cosim(arguments: Namespace) -> int | None:
         return None
     with _stdout_for(arguments.json):
         result = regression.run_regression(request)
-    write_json({**result, "seed": arguments.seed}, arguments.json)
+    seed = DEFAULT_SEED if arguments.seed is None else arguments.seed
+    write_json({**result, "seed": seed}, arguments.json)
     return None if result["passed"] else 1
+
+
+def _check_example_is_alone(arguments: Namespace) -> None:
+    """Raise InputError for options that an example, which nothing is run on, would leave aside."""
+    given = {name: value for name, value in vars(arguments).items() if name not in ("command", "json", "example")}
+    names = [name for name, value in given.items() if value is not None and value is not False and value != []]
+    if names:
+        words = (str(arguments.length) if name == "length" else name.replace("_", "-") for name in names)
+        said = ", ".join(f"--{word}" for word in words)
+        raise InputError(f"--example: not with {said}; it writes a core to start from, and runs nothing")
 
 
 def _options(arguments: Namespace) -> list[str]:
