@@ -15,6 +15,7 @@ from cocotb_tests.places import REPORTS
 from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
 from hwmodel.report.html import template_environment
+from hwmodel.words.quantities import counted
 
 LOOKED_AT = {
     "mode": "mode", "destination": "destination", "tags": "tags", "reason": "reason", "admit": "admitted",
@@ -40,13 +41,14 @@ def page_path(dut: Dut) -> Path:
 def write_page(dut: Dut) -> str:
     """Write the page and, beside it, the same as JSON; return what to say of it."""
     runs, core, path = kept_runs(dut), dut.core(), page_path(dut)
-    counted = folder_of(dut) / VERILOG
-    verilog = json.loads(counted.read_text(encoding="utf-8")) if counted.exists() else None
+    reached = folder_of(dut) / VERILOG
+    verilog = json.loads(reached.read_text(encoding="utf-8")) if reached.exists() else None
     hits = first_hits(runs)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(as_json(core, runs, verilog), indent=1) + "\n", encoding="utf-8")
     wanted = list(reachable(core))
-    said = f"functional coverage of {len(runs)} runs: {sum(each in hits for each in wanted)} of {len(wanted)} bins"
+    n_hit = sum(each in hits for each in wanted)
+    said = f"functional coverage of {counted(len(runs), 'run')}: {n_hit} of {len(wanted)} bins"
     try:
         write_atomically(path, render(core, runs, verilog))
     except InputError as error:
@@ -94,8 +96,8 @@ def render(core: Core, runs: Sequence[RunRecord], verilog: Mapping[str, Any] | N
     sims = sorted({run.simulator for run in runs})
     return template_environment().get_template("coverage.html.j2").render(
         title=f"Coverage of {core.dut.name}",
-        about=f"{len(runs)} runs, {sum(run.n_frames for run in runs):,} frames in all, under {' and '.join(sims)}; "
-        f"{len({run.seed for run in runs})} seeds.",
+        about=f"{counted(len(runs), 'run')}, {counted(sum(run.n_frames for run in runs), 'frame')} in all, "
+        f"under {' and '.join(sims)}; {counted(len({run.seed for run in runs}), 'seed')}.",
         answer=answer,
         open=[f"Not hit: {name}: {' × '.join(bins)}" for name, bins in wanted if (name, bins) not in hits],
         crosses=_crosses(of_cross, hits),

@@ -15,6 +15,7 @@ from cocotb_tests.expectation import Expectation
 from cocotb_tests.flow_comparison import compare_flows
 from cocotb_tests.protocol import broken_rule
 from cocotb_tests.timing_comparison import compare_timing
+from hwmodel.words.quantities import counted
 
 
 def compare(core: Core, stage: Stage, outcome: Outcome) -> tuple[Divergence | None, Expectation | None]:
@@ -33,8 +34,8 @@ def compare(core: Core, stage: Stage, outcome: Outcome) -> tuple[Divergence | No
         found.append(wrong)
     if not found and outcome.failed:
         n_frames, what = (len(outcome.events), "decided") if has_events else (len(outcome.accepted), "taken in")
-        done = f"{n_frames} frames {what}, {len(outcome.answers)} accesses answered"
-        wanted = f"{len(stage.frames)} frames, {len(stage.accesses)} register accesses"
+        done = f"{counted(n_frames, 'frame')} {what}, {counted(len(outcome.answers), 'access')} answered"
+        wanted = f"{counted(len(stage.frames), 'frame')}, {counted(len(stage.accesses), 'register access')}"
         found.append(Divergence("no end", outcome.last_cycle, wanted, done))
     if not found and stage.cut_at is None:
         found += compare_counters(core, stage, outcome, seen)
@@ -56,7 +57,8 @@ def _compare_accesses(core: Core, stage: Stage, outcome: Outcome) -> Divergence 
         if write != expected:
             return Divergence("register write", int(outcome.writes[i]["cycle"]), _hex(expected), _hex(write))
     if len(shown) > len(asked) or (is_whole and len(shown) < len(asked)):
-        return Divergence("register writes", outcome.last_cycle, f"{len(asked)} writes", f"{len(shown)} writes")
+        wanted, done = (counted(len(writes), "write") for writes in (asked, shown))
+        return Divergence("register writes", outcome.last_cycle, wanted, done)
     return None
 
 

@@ -20,6 +20,7 @@ from cocotb_tests.places import BUILDS
 from cocotb_tests.protocol import CHECKERS
 from cocotb_tests.runners import SimulationError
 from cocotb_tests.simulators import Build, Design, Simulator
+from hwmodel.words.quantities import counted
 
 BENCH = "frame_bench"
 BENCH_PARTS = (
@@ -96,7 +97,8 @@ class CoreBench:
         """Say what differs, how to see it again, and with how few frames."""
         lines = [str(divergence), f"To repeat:\n  {repeat}"]
         shrunk, found, n_runs = self.shrink(stage, divergence)
-        lines.append(f"Shortest list of frames found, {len(shrunk.frames)} of {len(stage.frames)}, in {n_runs} runs:")
+        share = f"{len(shrunk.frames)} of {len(stage.frames)}"
+        lines.append(f"Shortest list of frames found, {share}, in {counted(n_runs, 'run')}:")
         said = [frame_line(i, frame) for i, frame in enumerate(shrunk.frames)]
         lines += said[:FRAMES_SHOWN]
         if len(said) > FRAMES_SHOWN:

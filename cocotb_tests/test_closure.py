@@ -85,6 +85,12 @@ def test_the_page_has_each_bin_with_its_run_and_needs_nothing_else(own_core, run
     assert (bin_told["hits"], bin_told["first"]["seed"], bin_told["first"]["frame"]) == (11, "--fresh-seed 42", 60)
 
 
+def test_one_run_is_no_runs(own_core, runs):
+    keep_run(own_core, runs[0])
+    assert write_page(own_core).startswith("functional coverage of 1 run: 1 of ")
+    assert "1 run, 100 frames in all, under icarus; 1 seed." in render(own_core.core(), runs[:1], None)
+
+
 def test_the_page_has_the_verilog_beside_it(own_core, runs):
     counts = {"lines": {"hit": 9, "all": 10, "waived": 1}, "toggles": {"hit": 3, "all": 8, "waived": 0}}
     waivers = [{"what": "x <= 0;", "reason": "never <here>"}]

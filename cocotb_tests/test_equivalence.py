@@ -10,6 +10,7 @@ from cocotb_coverage.coverage import coverage_db
 
 from cocotb_tests.backend import MODES
 from cocotb_tests.functional_coverage import count_stage, missed, summary
+from hwmodel.words.quantities import counted
 
 SHORT_RUN = 1500
 # Of each other shape, with seeds that are new each time, so that runs add up.
@@ -80,7 +81,8 @@ def test_every_reachable_combination_was_tried(request, run_folder, n_frames, du
     if other and has_long_runs(request):
         show(summary(core))
     if n_frames < ALL_COMBINATIONS:
-        pytest.skip(f"{n_frames} frames are too few for each to come; those of Verilator, or of --nightly, are not")
+        runs = f"runs of {counted(n_frames, 'frame')}"
+        pytest.skip(f"{runs} are too short for each to come; those of Verilator, or of --nightly, are not")
     if not has_long_runs(request):
         pytest.skip("it looks at what the long runs of all modes have tried, which are not among the chosen tests")
     ended = request.config.stash[LONG_RUNS]

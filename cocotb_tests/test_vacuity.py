@@ -30,9 +30,9 @@ SMALL = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")
 FRAMES = [Frame(0, b"")] * 400
 
 
-def said(n_copies, n_lost, cut_at=None):
+def said(n_copies, n_lost, cut_at=None, n_frames=400):
     expected = Expectation(np.zeros(0, np.int64), None, np.zeros(0, np.int64), n_copies=n_copies, n_lost=n_lost)
-    return compared([Stage(FRAMES, cut_at=cut_at)], [expected])
+    return compared([Stage(FRAMES[:n_frames], cut_at=cut_at)], [expected])
 
 
 def test_a_run_compares_copies_and_loses_less_than_half():
@@ -43,6 +43,7 @@ def test_a_run_compares_copies_and_loses_less_than_half():
     with pytest.raises(TooLittleError, match="too many are lost"):
         said(200, 201)
     assert said(0, 0, cut_at=5) == "0 copies of 0 frames compared, 0 lost for want of room"
+    assert said(1, 0, n_frames=1) == "1 copy of 1 frame compared, 0 lost for want of room, 1 frame between two resets"
 
 
 @pytest.mark.parametrize(

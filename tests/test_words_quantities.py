@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hwmodel.words.quantities import (
     Line,
     change_text,
+    counted,
     decimals_text,
     drop_words,
     fixed_text,
@@ -128,3 +129,20 @@ def test_in_columns_what_would_show_as_nothing_has_three_digits():
 @given(st.floats(min_value=1e-9, max_value=1e12))
 def test_three_digits_are_right_down_to_the_least_rates(value):
     assert float(three_digits(value).replace(",", "")) == pytest.approx(value, rel=5.1e-3)
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "words"),
+    [
+        (1, "frame", "1 frame"),
+        (0, "frame", "0 frames"),
+        (22_054, "frame", "22,054 frames"),
+        (1, "copy", "1 copy"),
+        (2, "way", "2 ways"),
+        (2, "copy", "2 copies"),
+        (1, "register access", "1 register access"),
+        (3, "register access", "3 register accesses"),
+    ],
+)
+def test_one_is_one_and_others_are_several(count, noun, words):
+    assert counted(count, noun) == words

@@ -155,8 +155,12 @@ def count_text(count: int) -> str:
 
 
 def plural(noun: str, count: int) -> str:
-    """Return a noun in the number that a count needs: `frame` for 1, else `frames`."""
-    return f"{noun}{'s' * (count != 1)}"
+    """Return a noun in the number that a count needs: `frame` for 1, else `frames`; `copies`, `ways`, `accesses`."""
+    if count == 1:
+        return noun
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
 
 
 def counted(count: int, noun: str) -> str:
