@@ -33,6 +33,15 @@ def up_mpps(frame_bytes: int, lanes: int) -> float:
     return 4.0 * lanes * SKP / 8 * 1e3 / bytes_up
 
 
+# A kernel driver takes 64 B from the wire: 800 ns, 0.1 ns for each of 60 B, a doorbell of 100 ns for 16 frames.
+# Its clock is another than the wire's, as those of machines are: what windows have at their ends is not always alike.
+FROM_THE_WIRE = {
+    "run": {"clocks": "40ppm"},
+    "nic": {"preset": "82599", "vfs": 4},
+    "workload": {"pattern": "none", "frame_bytes": 64, "external": {"rate": "1Gbps", "to": ["vf2"]}},
+}
+TAKEN_MPPS = 1e3 / (800 + 0.1 * 60 + 100 / 16)
+
 CASES: dict[str, tuple[dict[str, Any], float]] = {
     "link up, 1518 B": (OPEN, up_mpps(1518, 4)),
     "link up, one lane, 512 B": (
@@ -46,6 +55,7 @@ CASES: dict[str, tuple[dict[str, Any], float]] = {
     "pipeline": (merged(OPEN, {"nic": {"max_pps": 500_000}}), 0.5),
     # Two guests on a core, which send and take: 4 x 0.5 us for each pair of frames.
     "core": (merged(OPEN, {"host": {"cores": 1}, "driver": {"frame_time": "500ns"}}), 1.0),
+    "core of a guest that polls": (FROM_THE_WIRE, TAKEN_MPPS),
 }  # fmt: skip
 
 
@@ -58,6 +68,16 @@ def test_the_rate_without_loss_is_that_of_the_sum(name):
     assert high is not None and low < high <= low * 1.0041
     assert low * 0.999 <= expected_mpps <= high * 1.001
     assert all(trial.verdict != "met" for trial in found.trials if trial.offered_mpps >= high)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_load_just_above_what_a_polling_guest_takes_is_found_to_lose(seed):
+    """At its ends a short window has whole polls, which are as many frames as are missing."""
+    config = config_from_mapping(merged(FROM_THE_WIRE, {"run": {"seed": seed}}))
+    found = search_loads(config, "loss_curve", loads=[Fraction(998, 1000), Fraction(1002, 1000), Fraction(1004, 1000)])
+    assert [trial.offered_mpps / TAKEN_MPPS for trial in found.curve] == pytest.approx([0.998, 1.002, 1.004], rel=1e-5)
+    assert [trial.loss for trial in found.curve] == pytest.approx([0, 0.002, 0.004], abs=3e-4)
+    assert found.curve[1].untaken_frames > 0
 
 
 def test_twice_the_capacity_loses_half():

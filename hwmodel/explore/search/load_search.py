@@ -17,7 +17,7 @@ from hwmodel.config import as_config, config_from_mapping
 from hwmodel.config.names import is_uplink
 from hwmodel.config.switch import outside_mac
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore.search.loads import Dial, Loads, dial_of
+from hwmodel.explore.search.loads import ALL_OF, Dial, Loads, dial_of
 from hwmodel.explore.side_by_side import Progress, Simulator, outcomes_of
 from hwmodel.results import LoadSearch, LoadTrial, Result
 from hwmodel.results.bottleneck import OFFERED_LOAD
@@ -209,44 +209,64 @@ def highest(loads: Loads, loss: float = 0.0) -> Bracket:
 
     The loss is taken to rise with the load. The first two loads are just below and just above the closed form's
     estimate, ceiling / (1 - loss); from there the steps grow until the answer is bracketed, then the bracket is
-    bisected.
+    bisected. The answer is run once more where its window's ends could hide a loss.
     """
     width = Fraction(loads.precision).limit_denominator(10**6)
     expected = min(Fraction(1) / (1 - Fraction(loss).limit_denominator(10**6)), loads.dial.most)
-    low = high = None
-    below, above = expected * (1 - width / 2), expected * (1 + width / 2)
-    step = width / 2
-    while low is None and below > _LEAST:
-        trial = loads.trial(_grain(below), loss)
+    low, high = _met_below(loads, loss, expected, width)
+    if low is not None and high is None:
+        low, high = _lost_above(loads, loss, expected, low, width)
+    low, high = _narrowed(loads, loss, low, high, width)
+    if low is None or low.window_frames >= ALL_OF * loads.sure_frames:
+        return low, high
+    sure = loads.trial(_share_of(low), loss, loads.sure_frames)
+    if sure.verdict == "met":
+        return sure, high
+    # What got through in a short window may not in a long one: from here on there are long ones alone.
+    low, high = _met_below(loads, loss, _share_of(sure), width, loads.sure_frames)
+    return _narrowed(loads, loss, low, high or sure, width, loads.sure_frames)
+
+
+def _met_below(loads: Loads, loss: float, top: Fraction, width: Fraction, frames: int = 0) -> Bracket:
+    """Look for a load that meets from just below `top` on downward, with windows of `frames` at least."""
+    high, step = None, width / 2
+    below = top * (1 - step)
+    while below > _LEAST:
+        trial = loads.trial(_grain(below), loss, frames)
         if trial.verdict == "met":
-            low = trial
-        else:
-            high, step = trial, step * _FASTER
-            below = expected * max(1 - step, Fraction(1, 2)) if step < 1 else below / 2
+            return trial, high
+        high, step = trial, step * _FASTER
+        below = top * max(1 - step, Fraction(1, 2)) if step < 1 else below / 2
+    return None, high
+
+
+def _lost_above(loads: Loads, loss: float, top: Fraction, low: LoadTrial, width: Fraction) -> Bracket:
+    """Look for a load that does not meet from just above `top` on upward."""
     step = width / 2
-    while low is not None and high is None:
-        above = min(above, loads.dial.most)
-        if _grain(above) <= Fraction(low.share).limit_denominator(_GRAIN):
-            break  # the wire cannot carry more
+    above = min(top * (1 + step), loads.dial.most)
+    while _grain(above) > _share_of(low):  # else the wire cannot carry more
         trial = loads.trial(_grain(above), loss)
         if trial.verdict != "met":
-            high = trial
-        else:
-            low, step = trial, step * _FASTER
-            above = expected * (1 + step)
-            if low.share >= float(loads.dial.most):
-                break
-    return _narrowed(loads, loss, low, high, width)
+            return low, trial
+        low, step = trial, step * _FASTER
+        above = min(top * (1 + step), loads.dial.most)
+    return low, None
 
 
-def _narrowed(loads: Loads, loss: float, low: LoadTrial | None, high: LoadTrial | None, width: Fraction) -> Bracket:
+def _narrowed(
+    loads: Loads, loss: float, low: LoadTrial | None, high: LoadTrial | None, width: Fraction, frames: int = 0
+) -> Bracket:
     while low is not None and high is not None and high.share - low.share > float(width) * high.share * 1.000001:
-        trial = loads.trial(_grain(Fraction((low.share + high.share) / 2)), loss)
+        trial = loads.trial(_grain(Fraction((low.share + high.share) / 2)), loss, frames)
         if trial.verdict == "met":
             low = trial
         else:
             high = trial
     return low, high
+
+
+def _share_of(trial: LoadTrial) -> Fraction:
+    return Fraction(trial.share).limit_denominator(_GRAIN)
 
 
 def _grain(share: Fraction) -> Fraction:

@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic import ceiling_frames_per_s, limits
 from hwmodel.analytic.ceiling import lowest
-from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.demand import demand_of, flows_of
+from hwmodel.analytic.system import System
 from hwmodel.config import config_from_mapping
+from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
 from hwmodel.results import LoadTrial, Result
+from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.simulation.clocks import PPB, tolerance_ppb
 from hwmodel.simulation.window_checks import burst_frames
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
@@ -31,10 +34,12 @@ from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.config.host import VmDriver
 
 _LONGER = 4
 _SETTLES = 0.375  # of the growth expected of unbounded queues: less than that settles
 _STILL_GROWS = 0.7  # of the shortfall in the shorter window: queues that settle grow ever more slowly
+ALL_OF = 0.99  # of a window's planned frames: so many arrive if nothing is lost
 MOST_FRAMES = 4_000_000
 LEAST_FRAMES = 4_000
 
@@ -57,46 +62,69 @@ class Loads:
     @property
     def frames(self) -> int:
         """Return the first window's length in frames, of which a burst of each sender is a quarter of `precision`."""
-        wanted = int(4 * (self.dial.n_sources * self.dial.burst_frames + 2) / self.precision)
-        return min(max(LEAST_FRAMES, wanted), MOST_FRAMES)
+        return self._frames_for(self.dial.n_sources * self.dial.burst_frames + 2)
 
-    def trial(self, share: Fraction, loss: float = 0.0) -> LoadTrial:
-        """Run a load until it is decided whether at most `loss` is lost; raises RunError if it cannot be run."""
-        frames, before = self.frames, None
+    @property
+    def sure_frames(self) -> int:
+        """Return the length of a window whose ends can hide no more than a quarter of `precision`."""
+        return max(self.frames, self._frames_for(self.dial.at_once_frames))
+
+    @property
+    def longer_frames(self) -> int:
+        """Return the length of a window that tells frames untaken at its ends from a queue that grows."""
+        return min(_LONGER * self.sure_frames, MOST_FRAMES)
+
+    def _frames_for(self, ends: int) -> int:
+        """Return the length of a window of which `ends` frames are a quarter of `precision`."""
+        return min(max(LEAST_FRAMES, int(4 * ends / self.precision)), MOST_FRAMES)
+
+    def trial(self, share: Fraction, loss: float = 0.0, frames: int = 0) -> LoadTrial:
+        """Run a load until it is decided whether at most `loss` is lost; raises RunError if it cannot be run.
+
+        `frames`: the least length of the first window. A load that was tried before keeps its last trial alone.
+        """
+        frames, before = max(self.frames, frames), None
         while True:
             found = self.run([share], frames)[0]
             if found.failure:
                 raise RunError(f"the load of {found.offered_mpps:.6g} Mpps cannot be run: {found.failure}")
             if self._decided(found, loss, before) or frames >= MOST_FRAMES:
                 found = _judged(found, loss, self._noise(found.window_frames))
-                self.trials.append(found)
+                self.trials = [one for one in self.trials if one.share != found.share] + [found]
                 return found
             before = found.loss
-            frames = min(MOST_FRAMES, max(_LONGER * frames, self._frames_to_fill(found)))
+            frames = min(MOST_FRAMES, max(_LONGER * frames, self._frames_to_tell(found)))
 
-    def _frames_to_fill(self, found: LoadTrial) -> int:
-        """Return how many frames it takes to fill the chip if queues keep growing at this rate."""
-        lacking = self.dial.room_frames - found.in_flight_frames
-        return int(1.2 * (found.window_frames + lacking / max(found.loss or 0.0, 1e-9)))
+    def _frames_to_tell(self, found: LoadTrial) -> int:
+        """Return how many frames it takes to fill the chip if queues keep growing at this rate; fewer if few tell."""
+        lacking, lost = self.dial.room_frames - found.in_flight_frames, max(found.loss or 0.0, 1e-9)
+        to_fill = int(1.2 * (found.window_frames + lacking / lost))
+        is_little = lost * found.window_frames <= self.dial.at_once_frames
+        return min(to_fill, self.longer_frames) if is_little else to_fill
 
     def measured(self, shares: Sequence[Fraction], frames: int) -> list[LoadTrial]:
         """Run loads for their figures; frames that are only in flight at the ends of a window are no loss.
 
         With batches and timers more than one frame of each sender may be in flight. If more are missing and none was
         dropped, windows four times as long decide: unbounded queues grow by as many frames as are missing, and beyond
-        the chip's room.
+        the chip's room. So they do where something is full and the window's ends may hide a loss.
         """
         found = self.run(shares, frames)
-        unclear = [place for place, one in enumerate(found) if self._is_short(one)]
+        unclear = [place for place, one in enumerate(found) if self._is_short(one) or self._may_hide(one, frames)]
         while unclear and frames < MOST_FRAMES:
             frames = min(MOST_FRAMES, _LONGER * frames)
             asked, unclear = unclear, []
             for place, one in zip(asked, self.run([shares[each] for each in asked], frames), strict=True):
-                grown, found[place] = one.in_flight_frames - found[place].in_flight_frames, one
+                before, found[place] = found[place], one
+                if self._may_hide(one, frames):
+                    unclear.append(place)
+                    continue
                 if not self._is_short(one):
                     continue
-                # The warm-up is half as long as the window, and its frames count too.
-                expected = (one.loss or 0.0) * frames * (1 - 1 / _LONGER) * 1.5
+                # Of a window the warm-up before it is half as long again.
+                expected = (one.loss or 0.0) * (one.window_frames - before.window_frames) * 1.5
+                untaken = 1.5 * (one.untaken_frames - before.untaken_frames)
+                grown = one.in_flight_frames - before.in_flight_frames + untaken
                 if grown < _SETTLES * expected:
                     found[place] = replace(one, loss=0.0)
                 elif grown < _STILL_GROWS * expected or one.in_flight_frames < self.dial.room_frames:
@@ -105,6 +133,10 @@ class Loads:
             one if not one.loss or one.dropped_frames or self._is_short(one) else replace(one, loss=0.0)
             for one in found
         ]
+
+    def _may_hide(self, found: LoadTrial, frames: int) -> bool:
+        """Tell whether something is full, while a window of so many frames is too short to show a small loss."""
+        return frames < self.sure_frames and not found.dropped_frames and found.limited_by != OFFERED_LOAD
 
     def _is_short(self, found: LoadTrial) -> bool:
         """Tell whether more frames are missing than can be in flight at a window's ends, although none was dropped."""
@@ -146,6 +178,7 @@ class Loads:
             loss=max(0.0, float(1 - n_taken / offered)),
             dropped_frames=outcome.totals.dropped_frames,
             in_flight_frames=outcome.totals.in_flight_frames,
+            untaken_frames=n_delivered - outcome.latency_to_guest_ns.count,
             window_frames=n_delivered,
             limited_by=outcome.bottleneck.resource,
             why=outcome.bottleneck.why,
@@ -155,9 +188,13 @@ class Loads:
     def _noise(self, frames: int) -> float:
         """Return the share by which frames taken may fall short of those offered although nothing is lost.
 
-        It allows for the ends of the window and for senders' clocks slower than nominal.
+        It allows for the ends of the window and for senders' clocks slower than nominal. At the ends a frame of each
+        sender is under way; in long windows what receivers take at once is allowed for too.
         """
-        return (self.dial.n_sources + 2) / max(1, frames) + tolerance_ppb(self.dial.config) / PPB
+        ends = self.dial.n_sources + 2
+        if frames >= ALL_OF * self.longer_frames:
+            ends = max(ends, self.dial.at_once_frames)
+        return ends / max(1, frames) + tolerance_ppb(self.dial.config) / PPB
 
     def _decided(self, found: LoadTrial, loss: float, before: float | None) -> bool:
         """Tell whether a window was long enough for its verdict to stand."""
@@ -193,8 +230,9 @@ class Dial:
 
     `beside_per_s`: rate of the flows with rates of their own, which stay unchanged. `n_sources`: number of streams.
     `in_step`: frames of one stream after which all batches start anew. `room_frames`: frames that buffers and
-    descriptor caches on the chip hold. `burst_frames`: frames of one stream that become visible at once. `limited_by`:
-    the resource of the closed form's lowest ceiling.
+    descriptor caches on the chip hold. `burst_frames`: frames of one stream that become visible at once.
+    `at_once_frames`: by how many frames what all receivers together have taken may differ between a window's end and
+    its start although no queue grows. `limited_by`: the resource of the closed form's lowest ceiling.
     """
 
     config: Config
@@ -205,6 +243,7 @@ class Dial:
     in_step: int
     room_frames: int = 0
     burst_frames: int = 1
+    at_once_frames: int = 1
     arrivals: str = "periodic"
     turns_wire: bool = False
     limited_by: str = ""
@@ -264,7 +303,7 @@ def dial_of(config: Config) -> Dial:
     limited_by = lowest(one for one in found.ceilings if not one.is_of_load).resource
     return Dial(
         full, reference, _MOST_OF_CEILING, found.beside_per_s, n_sources, in_step, _room_frames(full, n_sources),
-        burst_frames(config), limited_by=limited_by,
+        burst_frames(config), _at_once_frames(config, reference), limited_by=limited_by,
     )  # fmt: skip
 
 
@@ -275,7 +314,7 @@ def _of_the_wire(config: Config) -> Dial:
     reference = min(least.frames_per_s or line_per_s, line_per_s)
     return Dial(
         config, reference, line_per_s / reference, Fraction(0), 1, _in_step(config), _room_frames(config, 0),
-        burst_frames(config), turns_wire=True, limited_by=least.resource,
+        burst_frames(config), _at_once_frames(config, reference), turns_wire=True, limited_by=least.resource,
     )  # fmt: skip
 
 
@@ -295,6 +334,33 @@ def _room_frames(config: Config, n_sources: int) -> int:
     return int((nic.tx_buffer_bytes + nic.rx_buffer_bytes) / mean) + n_sources * (
         nic.descriptor_cache + nic.fetch_batch
     )
+
+
+def _at_once_frames(config: Config, per_s: Fraction) -> int:
+    """Return how many frames receivers take, or see, at once at so many a second: each ring's, in all.
+
+    A core takes up to a poll's frames, then does something else, while as many come; an interrupt that is held back
+    tells of all that have come meanwhile.
+    """
+    system = System.of(config)
+    receivers = {target for _, target in flows_of(config, system) if not is_uplink(target)}
+    n_frames = 0
+    for server in system.servers:
+        nic = server.config.nic
+        for port in server.config.switch.ports:
+            if server.station(port.name) in receivers:
+                driver = server.config.driver_of(port.name)
+                seen = ceil(per_s / len(receivers) / nic.queues_per_vf * _held_back_fs(driver) / FS_PER_S)
+                at_once = max(driver.poll_budget, driver.rx_interrupt_batch, nic.rx_writeback_batch, seen)
+                n_frames += nic.queues_per_vf * min(at_once, nic.rx_ring - 1)
+    return n_frames
+
+
+def _held_back_fs(driver: VmDriver) -> int:
+    """Return for how long moderation may hold an interrupt back."""
+    if driver.polls or not driver.moderation_fs:
+        return 0
+    return max(driver.adaptive_intervals_fs) if driver.masks and driver.adaptive_moderation else driver.moderation_fs
 
 
 def _sizes(config: Config) -> Sizes:
