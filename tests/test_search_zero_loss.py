@@ -80,6 +80,13 @@ def test_a_load_just_above_what_a_polling_guest_takes_is_found_to_lose(seed):
     assert found.curve[1].untaken_frames > 0
 
 
+def test_servers_behind_a_bridge_have_a_rate_too():
+    config = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}, "workload": {"frame_bytes": 512}}
+    (half,) = search_loads(config_from_mapping(merged(OPEN, config)), "loss_curve", loads=[Fraction(1, 2)]).curve
+    assert half.loss == 0
+    assert half.gbps == pytest.approx(half.offered_mpps * 512 * 8 / 1e3, rel=2e-3)
+
+
 def test_twice_the_capacity_loses_half():
     found = search_loads(
         config_from_mapping(CASES["pipeline"][0]), "loss_curve", loads=[Fraction(1, 2), Fraction(3, 2), Fraction(2)]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil, fsum, lcm
+from math import ceil, lcm
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic import ceiling_frames_per_s, limits
@@ -169,12 +169,11 @@ class Loads:
         # too.
         n_delivered = outcome.latency_ns.count
         n_taken = min(n_delivered, outcome.latency_to_guest_ns.count)
-        bits = [rate for rate in (outcome.totals.gbps, outcome.wire.tx_gbps) if rate]
         return LoadTrial(
             share=float(share),
             offered_mpps=float(per_s / 10**6),
             delivered_mpps=n_delivered / (window_fs / FS_PER_S) / 1e6,
-            gbps=fsum(bits) if bits else None,
+            gbps=outcome.throughput_gbps() or None,
             loss=max(0.0, float(1 - n_taken / offered)),
             dropped_frames=outcome.totals.dropped_frames,
             in_flight_frames=outcome.totals.in_flight_frames,
