@@ -104,6 +104,33 @@ def test_a_slow_core_holds_nobody_else_back():
     assert mpps(*of, **slow) == pytest.approx(0.4)
 
 
+def test_what_turns_do_not_say_is_said_of_all_who_share_it():
+    """Of two at a core that posts 0.4 M frames/s, and under a scheduler without turns, who has how much is open."""
+    of = (["vf2", "uplink"], ["vf5", "uplink"], ["vf0", "vf1"])
+    begin, figures = "The mix that carries most to VMs", "; not carried in full, M frames/s: "
+    slow = limits(flows(*of, host__cores=3, driver__frame_time="2.5us")).notes[0]
+    shares = "(vf2 to uplink, vf5 to uplink) together 0.4, vf0 to vf1 0.4"
+    assert slow == f"{begin}{figures}{shares}. Who of those in brackets gets how much is for a run to say."
+    strict = limits(flows(*of, switch__scheduler="strict")).notes[0]
+    assert strict.startswith(f"{begin}{figures}(vf2 to uplink, vf5 to uplink, vf0 to vf1) together 1.")
+    in_turns = limits(flows(["vf0", "vf1", "0.1Mpps"], ["vf2", "uplink", "0.6Mpps"], ["vf4", "vf5"])).notes[0]
+    assert in_turns == f"{begin}, senders taking turns{figures}vf4 to vf5 0.45, vf2 to uplink 0.45 of 0.6."
+
+
+@pytest.mark.parametrize("changes", [
+    {"nic.mode": "vswitch", "nic.vfs": 4, "host.cores": 2},
+    {"nic.vfs": 4, "workload.pattern": "broadcast"},
+])  # fmt: skip
+def test_who_has_nothing_in_the_best_mix_need_not_have_nothing_in_a_run(changes):
+    """All four have the same in the run; of the closed form only what they have together is known."""
+    config = load_config({"nic": {"preset": "82599"}, "run": {"duration": "5ms"}}, changes)
+    bound, run = limits(config), simulate(config)
+    (note,) = (note for note in bound.notes if note.startswith("The mix "))
+    assert note.count("together") == 1 and all(f"vf{n} to" in note.partition(") together")[0] for n in range(4))
+    sent = [vm.tx_gbps for vm in run.vms if vm.name != "pf"]
+    assert min(sent) > 0.9 * max(sent) > 0 and 0.9 * bound.gbps < run.totals.gbps < 1.02 * bound.gbps
+
+
 def test_frames_from_the_wire_take_what_the_others_leave_or_all():
     # A line of 2.5 M frames/s finds a pipeline of 1: nobody knows the mix, and the best is nothing for the wire.
     of = (["vf2", "uplink", None], ["uplink", "vf3", "20Gbps"])

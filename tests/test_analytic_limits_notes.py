@@ -45,6 +45,16 @@ def test_streams_that_do_not_get_through_whole_are_named():
     assert notes(carried=((stream("vf0 to vf1", 2), Fraction(1_999_990)),)) != ()
 
 
+def test_streams_whose_parts_are_open_are_told_together():
+    carried = [(stream("vf0 to vf1", 2), Fraction(0)), (stream("vf1 to vf2", 2), Fraction(1_500_000)),
+               (stream("vf2 to vf3", None), Fraction(750_000))]  # fmt: skip
+    (note,) = notes(carried=tuple(carried), together=(("vf0 to vf1", "vf1 to vf2"),), has_turns=False)
+    assert note.partition("; ")[2].startswith(
+        "not carried in full, M frames/s: (vf0 to vf1, vf1 to vf2) together 1.5 of 4, vf2 to vf3 0.75. Who of those"
+    )
+    assert "turns" not in note
+
+
 def test_a_long_list_is_cut():
     carried = tuple((stream(f"flow {n}", 2), Fraction(10**6)) for n in range(9))
     (note,) = notes(carried=carried)

@@ -69,9 +69,8 @@ def test_low_rates_have_three_digits_at_each_wire_and_in_the_mix():
     slow = [["a.vf0", "b.vf0", "12Kbps"]]  # of 12,144 bits a frame
     text = limits_text(limits(demo({**servers, "workload.flows": slow})))
     assert re.search(r"^a.wire.tx +0.000000988 +1518 ", text, re.MULTILINE)
-    assert mix([("vf0 to vf1", 9.88e-7, 1.5e-5), ("vf1 to vf0", 0.5, None)]).endswith(
-        ": vf0 to vf1 0.000000988 of 0.0000150, vf1 to vf0 0.5."
-    )
+    parts = [(["vf0 to vf1"], 9.88e-7, 1.5e-5), (["vf1 to vf0"], 0.5, None)]
+    assert mix(parts, has_turns=True).endswith(": vf0 to vf1 0.000000988 of 0.0000150, vf1 to vf0 0.5.")
 
 
 def test_what_ends_at_the_wire_has_its_tags_there():

@@ -70,7 +70,9 @@ def carried(system: System, demand: Demand) -> Demand:
         is_open |= is_unknown
         held_back |= more
         found = problem.solve(senders, held_back, found.levels)
-    return replace(problem.demand_of(found), is_open=is_open)
+    in_turns = problem.in_turns(found, held_back)
+    together = problem.undivided(found, in_turns)
+    return replace(problem.demand_of(found), is_open=is_open, has_turns=bool(in_turns), together=together)
 
 
 def _carried_of_alike(system: System, demand: Demand, alike: Offered) -> Demand:
@@ -97,6 +99,7 @@ class _Solution:
     levels: list[float]  # turns a second that each giver gives its backlogged senders, infinite where there are none
     passed: Floats  # frames that get out of the bridge, by hop
     landed: Floats  # copies that can be lost, by landing
+    used: Floats  # the share of each resource's capacity that is used
     full: frozenset[int]  # rows of full resources that hold back only their own users
 
 
@@ -349,7 +352,30 @@ class LinearProgram:
         full = holding.intersection(np.flatnonzero(used > _NEARLY).tolist())
         total = float(self._stream_value @ rates + self._hop_value @ passed + self._landing_value @ landed)
         levels = [low + max(0.0, more) for low, more in zip(lows, found, strict=False)]  # rounding may give -0
-        return _Solution(senders, total, rates, levels, passed, landed, full)
+        return _Solution(senders, total, rates, levels, passed, landed, used, full)
+
+    def in_turns(self, found: _Solution, held_back: frozenset[int]) -> frozenset[int]:
+        """Give the streams, by number, whose rates the turns of their senders say."""
+        senders = (one for one in found.senders if one.takes_turns and not one.held_by & held_back)
+        return frozenset(number for one in senders if one.shares for number in one.streams)
+
+    def undivided(self, found: _Solution, in_turns: frozenset[int]) -> tuple[tuple[str, ...], ...]:
+        """Give the names of streams that fill something together where turns do not say how they divide it.
+
+        Who takes no turns there, and neither fills something alone nor gets through whole, may get more or less than in
+        this mix, and so may all others who fill the same.
+        """
+        uses = self._of_streams + self._of_landings @ self._stream_lands
+        full = [set(np.flatnonzero(uses[row]).tolist()) for row in np.flatnonzero(found.used > _NEARLY)]
+        known = {number for users in full if len(users) == 1 for number in users}
+        known |= {n for n, most in enumerate(self._caps(found)) if found.rates[n] >= most * _NEARLY}
+        groups: list[set[int]] = []
+        for users in (each - known for each in full):
+            if users - in_turns:
+                joined = [group for group in groups if group & users]
+                groups = [group for group in groups if not group & users] + [users.union(*joined)]
+        names = (dict.fromkeys(self._streams[number].name for number in sorted(group)) for group in groups)
+        return tuple(tuple(each) for each in names if len(each) > 1)
 
     def demand_of(self, found: _Solution) -> Demand:
         """Give the demand with the mix found: streams of the workload's sizes as one traffic, others beside it."""

@@ -371,12 +371,14 @@ def _mix_notes(demand: Demand) -> tuple[str, ...]:
     for one, rate in demand.carried:
         by_name.setdefault(one.name, []).append((one, rate))
     parts = []
-    for name, pieces in by_name.items():
+    groups = {name: group for group in demand.together for name in group}
+    for names in dict.fromkeys(groups.get(name, (name,)) for name in by_name):
+        pieces = [piece for name in names for piece in by_name[name]]
         if any(_is_cut(one, rate) for one, rate in pieces):
             offered = [one.frames_per_s for one, _ in pieces if one.frames_per_s is not None]
             most = float(sum(offered) / 10**6) if len(offered) == len(pieces) else None
-            parts.append((name, float(sum(rate for _, rate in pieces) / 10**6), most))
-    found = [words.mix(parts)] if parts else []
+            parts.append((names, float(sum(rate for _, rate in pieces) / 10**6), most))
+    found = [words.mix(parts, has_turns=demand.has_turns)] if parts else []
     if demand.starved:
         found.append(words.starved(demand.starved))
     return tuple(found)

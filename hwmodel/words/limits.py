@@ -401,12 +401,19 @@ def policed(entry: str, gbps: float, passing: float | None) -> str:
     return f"Of the frames that {entry} polices {100 * passing:.3g} % pass, {gbps:g} Gb/s (RATE_LIMITED)."
 
 
-def mix(parts: Sequence[tuple[str, float, float | None]]) -> str:
-    """Say for which mix the figures hold: the streams cut, their M frames/s, and those offered."""
-    shown = [f"{name} {_digits(mpps)}" + ("" if of is None else f" of {_digits(of)}") for name, mpps, of in parts]
-    return (
-        "The mix that carries most to VMs, senders taking equal turns; not carried in full, M frames/s: "
-        f"{_first(shown)}."
+def mix(parts: Sequence[tuple[Sequence[str], float, float | None]], *, has_turns: bool) -> str:
+    """Say for which mix the figures hold: the streams cut, their M frames/s, and those offered.
+
+    Several names share one figure if it is unknown how they divide it. `has_turns`: some senders take turns.
+    """
+    shown = []
+    for names, mpps, of in parts:
+        who = names[0] if len(names) == 1 else f"({_first(names)}) together"
+        shown.append(f"{who} {_digits(mpps)}" + ("" if of is None else f" of {_digits(of)}"))
+    turns = ", senders taking turns" if has_turns else ""
+    are_open = any(len(names) > 1 for names, _, _ in parts)
+    return f"The mix that carries most to VMs{turns}; not carried in full, M frames/s: {_first(shown)}." + (
+        " Who of those in brackets gets how much is for a run to say." if are_open else ""
     )
 
 
