@@ -14,6 +14,7 @@ from hwmodel.config import Config, config_from_mapping, json_schema, load_config
 from hwmodel.config.document import read_document
 from hwmodel.config.schema import default_text, derived_text, fields, schema_text, user_text
 from hwmodel.config.switch import Port
+from hwmodel.errors import InputError
 from tests.config_cases import CONFIGS, SHIPPED
 
 SCHEMA_LINE = "# yaml-language-server: $schema=schema.json\n"
@@ -29,6 +30,25 @@ def validator():
 def test_the_shipped_schema_is_current():
     shipped = json.loads((CONFIGS / "schema.json").read_text(encoding="utf-8"))
     assert shipped == json.loads(schema_text()), "write it anew: hwmodel schema --json configs/schema.json"
+
+
+def values_of(schema):
+    """Yield each list of values that a key may have."""
+    for key, within in schema.items() if isinstance(schema, dict) else ():
+        if key == "enum":
+            yield within
+        yield from values_of(within)
+    for within in schema if isinstance(schema, list) else ():
+        yield from values_of(within)
+
+
+def test_no_value_is_the_word_for_none_and_none_stands_twice_in_the_reference():
+    assert not [values for values in values_of(json_schema()) if "null" in values]
+    rows = [row for row in tables().splitlines() if row.startswith("| `")]
+    twice = [row for row in rows if len(re.findall(r"`null`", row.split(" | ")[1])) > 1]
+    assert len(rows) > 100 and twice == []
+    with pytest.raises(InputError, match=r"'nul' is not one of pointer, .*, hyper_v$"):
+        load_config({"nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"preset": "nul"}}})
 
 
 def test_there_are_configurations_to_start_from():

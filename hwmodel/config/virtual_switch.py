@@ -124,7 +124,7 @@ class Bond(Block):
 class VirtualSwitch(Block):
     """The host's virtual switch (nic.mode: vswitch): what a frame takes there, on which cores."""
 
-    preset: Annotated[Preset, Word(Preset, none_word="null")] | None = key(
+    preset: Annotated[Preset, Word(Preset)] | None = key(
         None,
         "Times of a switch that others have measured, with their sources in docs/virtual_switch.md; a key that is "
         "written counts in place of the preset's.",
