@@ -235,6 +235,10 @@ def test_without_a_leg_frames_are_lost_at_their_sender_and_nothing_comes() -> No
     assert result.totals.delivered_frames == 0 and set(result.drops) == {"LINK_DOWN"}
     assert "No leg of the bond is in use" in " ".join(limits(config_from_mapping(BASE, changes)).notes)
     assert "no leg in use at the end" in result.summary()
+    saturated = run({f"{BOND}.mode": "l4_hash", "port.down": ["p0", "p1"], "workload.load": "saturate"})
+    assert saturated.utilization["vswitch"] > 0.99  # which passes on what is lost, and does not set how much is not
+    said = saturated.summary().splitlines()[0]
+    assert said == "Nothing gets to the wire (0 Gb/s); all that is sent is dropped (LINK_DOWN)"
 
 
 def test_the_words_of_a_run_and_of_its_page() -> None:

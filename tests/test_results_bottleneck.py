@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results import Bottleneck, Observation, by_shares, sighting_of
 from hwmodel.results.bottleneck import KEYS, RESOURCES, suspects_of
+from hwmodel.rules.drop_kinds import CONGESTION_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
 from hwmodel.words.bottleneck import sentence
 
 
@@ -40,6 +42,21 @@ def test_a_window_in_which_nothing_is_offered_yet_says_nothing_of_what_gets_thro
     early = judged(busy, **OPEN, offered_frames=0)
     assert early.resource == "driver.tx" and "offered" not in early.why
     assert judged({"driver.tx": 0.4}, **OPEN, offered_frames=0).resource == "offered_load"
+
+
+def test_the_reasons_of_drops_are_of_one_kind_each():
+    kinds = (*CONGESTION_DROPS, *POLICED_DROPS, *OFF_DROPS, *STRAY_DROPS)
+    assert len(set(kinds)) == len(kinds) and set(kinds) < set(DropReason.__members__)
+
+
+def test_rate_limits_give_what_they_can_though_nothing_gets_through():
+    """Frames wait for nothing else the whole window, and no one's turn comes in it: the rings are full behind that."""
+    waits, more = {"rate_limit": 1.0}, {"limited_demand": 1.0, "tx_ring_full_share": 1.0}
+    assert judged({}, waits, **more).resource == "rate_limit"
+    assert observation({}, waits, **more).use("rate_limit") == 1.0
+    assert observation({}, waits, **more, demand_use=0.7).use("rate_limit") == 0.7
+    # With a sender that has no limit, and all that it can send, the time for which others wait says nothing.
+    assert observation({}, waits, tx_ring_full_share=1.0).use("rate_limit") == 0.0
 
 
 # What the shares of one window tell plainly.

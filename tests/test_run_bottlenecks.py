@@ -90,6 +90,17 @@ ALSO = {
             },
         ),
     ),
+    "limits so low that nothing gets through in the window": (
+        "rate_limit",
+        {"switch": {"ports": [{"name": f"vf{i}", "rate_limit": "10Kbps"} for i in range(4)]}},
+    ),
+    "limits on frames that are all dropped": (
+        "rate_limit",
+        {
+            "switch": {"ports": [{"name": "vf0", "rate_limit": "100Mbps"}]},
+            "workload": {"pattern": "flows", "flows": [["vf0", "vf0"]]},
+        },
+    ),
     "flows with rates": (
         "offered_load",
         merged(

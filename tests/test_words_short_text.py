@@ -159,6 +159,29 @@ def test_where_a_longer_run_could_bring_some_the_answer_is_unknown_and_not_none(
     assert first.startswith("Throughput ") and "not measured" in first and "0 Gb/s" not in first
 
 
+@pytest.mark.parametrize(
+    ("drops", "dropped", "answer"),
+    [
+        (
+            {"LINK_DOWN": 700, "SAME_PORT": 200},
+            900,
+            "No VM gets anything (0 Gb/s); all that is sent is dropped (LINK_DOWN",
+        ),
+        ({"LINK_DOWN": 400}, 400, "No VM gets anything (0 Gb/s); limited by "),  # the others are under way
+        ({"NO_DESCRIPTOR": 1, "LINK_DOWN": 899}, 900, "No VM gets anything (0 Gb/s); limited by "),
+        ({"RATE_LIMITED": 900}, 900, "No VM gets anything (0 Gb/s); limited by "),
+    ],
+)
+def test_what_rules_or_dead_wires_drop_no_resource_limits(drops, dropped, answer):
+    totals = dataclasses.replace(
+        sample_result().totals, offered_frames=900, delivered_frames=0, dropped_frames=dropped,
+        in_flight_frames=900 - dropped, copies_made=0, copies_delivered=0, gbps=0.0, mpps=0.0,
+    )  # fmt: skip
+    window = Window(start_ns=0.0, end_ns=1e6, vm_frames=0, wire_frames=0)
+    text = summary(sample_result(totals=totals, window=window, latency_ns=Latency(), drops=drops))
+    assert text.startswith(answer)
+
+
 @pytest.mark.parametrize("mode", ["vepa", "vn_tag", "e_tag"])
 def test_without_a_bridge_the_mode_is_named_that_sends_all_out(mode):
     totals = dataclasses.replace(sample_result().totals, gbps=0.0, mpps=0.0, copies_delivered=90, delivered_to_wire=90)

@@ -239,7 +239,7 @@ def _outcome(result: Result) -> str:
 
 def _limit(result: Result) -> str:
     """Return what limits, in one sentence and its reason, and what was lost."""
-    words = limit_words(result.bottleneck)
+    words = limit_words(result)
     known = "" if result.flow_cache is None else flow_cache_sentence(result.flow_cache)
     legs = () if result.bond is None else (bond_sentence(result.bond), *map(outage_sentence, result.bond.outages))
     passed = " ".join(passed_sentences(result))

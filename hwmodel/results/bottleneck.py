@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hwmodel.results.result import Bottleneck
+from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
 from hwmodel.words.bottleneck import is_rate_limit, nearly_full_load, sentence, with_as_full
 
 LEAST_PART = 0.02  # of the demand: a smaller part is not worth naming as a limit
@@ -71,12 +72,6 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "driver.rx": CORE_KEYS,
 }
 CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and the sentence say which
-# Drops for lack of room; those at a sender's own Tx ring only show that it offers more than gets through.
-CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
-LATE_DROPS = CONGESTION_DROPS[1:]
-POLICED_DROPS = ("RATE_LIMITED", "RECEIVE_LIMIT")  # at token buckets, whose rates are limits too
-OFF_DROPS = ("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN")  # at a function, port or wire that is off
-STRAY_DROPS = ("SAME_PORT", "NO_DESTINATION", "UNKNOWN_UNICAST")  # with no station to receive them
 _CREDITS = (POSTED, NON_POSTED, COMPLETION)
 _STORES = (
     "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places", *_CREDITS,
@@ -187,7 +182,8 @@ class Observation:
         if name == "pcie.tags":
             return max(self.busy(name), self.wait(name)) / max(1.0, self.read_slowness)
         if name == "rate_limit":
-            return self.demand_use if self.limited_demand > LEAST_PART else 0.0
+            # Of a window in which nothing gets through, the time says it for which nothing else held frames back.
+            return (self.demand_use or self.wait(name)) if self.limited_demand > LEAST_PART else 0.0
         if name == "rx.descriptors":
             return self.fetch_use
         if name in self.stopped:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.rules.drop_kinds import why_whatever_the_rate
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.words.bottleneck import is_rate_limit
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
@@ -16,7 +17,7 @@ from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import Stalls
-    from hwmodel.results.result import AdapterResult, Bottleneck, Latency, Result
+    from hwmodel.results.result import AdapterResult, Latency, Result
 
 
 PURPOSE_WORDS = {
@@ -75,7 +76,7 @@ class LinkRow(NamedTuple):
 
 def headline(result: Result) -> str:
     """Return the answer in one line: what came out, and what limits it."""
-    return f"{outcome_words(result)}; {limit_words(result.bottleneck)}"
+    return f"{outcome_words(result)}; {limit_words(result)}"
 
 
 def outcome_words(result: Result) -> str:
@@ -146,11 +147,15 @@ def _outcomes_over_bridge(result: Result) -> list[str]:
     return parts
 
 
-def limit_words(bottleneck: Bottleneck) -> str:
+def limit_words(result: Result) -> str:
     """Return what sets the throughput and how busy it is: `limited by pcie.up (99.3 % busy)`.
 
-    Where the machine changes and nothing is full throughout, only the fullest resource is known.
+    Where the machine changes and nothing is full throughout, only the fullest resource is known. Where rules, or what
+    is off, drop all that is sent, no resource is the limit.
     """
+    bottleneck, lost = result.bottleneck, _all_lost_to(result)
+    if lost:
+        return f"all that is sent is dropped ({', '.join(lost)})"
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
         return f"limited by the offered load alone (the busiest resource is {share} busy)"
@@ -163,6 +168,13 @@ def limit_words(bottleneck: Bottleneck) -> str:
     words = f"{limits} {bottleneck.resource} ({share} busy)"
     is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
     return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
+
+
+def _all_lost_to(result: Result) -> list[str]:
+    """Return the reasons for which all frames were dropped but those still under way; none where some need not be."""
+    totals = result.totals
+    is_all = not totals.delivered_frames and totals.dropped_frames > totals.in_flight_frames
+    return why_whatever_the_rate(result.drops) if is_all else []
 
 
 def loss_sentence(result: Result) -> str:
