@@ -282,6 +282,13 @@ def test_the_sentence_on_an_rx_ring_says_waits_and_drops():
     assert "wait for one" not in why({}, drops={"NO_DESCRIPTOR": 2500})
 
 
+@pytest.mark.parametrize(("held_ns", "time"), [(536.2, "536 ns"), (2_215_499.0, "2.22 ms")])
+def test_the_sentence_on_an_rx_ring_says_for_how_long_a_frame_has_its_descriptor(held_ns, time):
+    held = f" A frame keeps its descriptor {time} on average, until the guest has posted it again."
+    for waits in ({"nic.rx_ring": 0.62}, {}):
+        assert why({}, waits, rx_ring_fill=0.9, rx_descriptor_ns=held_ns).endswith(held)
+
+
 def test_one_frame_is_not_told_as_several():
     few = why({}, {"nic.rx_ring": 0.6}, drops={"NO_DESCRIPTOR": 1})
     assert "and 1 of 10,000 frames was dropped for want of one" in few

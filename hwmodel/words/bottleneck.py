@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.words.quantities import change_text, counted, listed, percent_text
+from hwmodel.words.quantities import change_text, counted, listed, percent_text, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bottleneck import LinkCost, Observation
@@ -138,8 +138,8 @@ def _rx_ring(seen: Observation) -> str:
     held = (
         ""
         if seen.rx_descriptor_ns is None
-        else f" A frame keeps its descriptor {seen.rx_descriptor_ns:,.0f} ns on average, until the guest has posted it "
-        "again."
+        else f" A frame keeps its descriptor {time_text(seen.rx_descriptor_ns)} on average, until the guest has posted "
+        "it again."
     )
     if facts:
         refused = seen.refused_frames
