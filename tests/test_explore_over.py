@@ -146,9 +146,29 @@ def test_ways_that_only_chance_makes_alike_are_said_to_be() -> None:
     chancy = "As much: within what chance makes likely (their 95 % intervals)."
     found = over_lengths()
     for half, is_said in ((0.9, True), (0.0, False)):
-        ways = (figures(2.5, half), replace(figures(1.7, half), way="other"))
+        ways = (figures(2.5, half), replace(figures(1.7, half), way="other"), replace(figures(0.1), way="third"))
         summary = replace(found, points=(replace(found.points[0], ways=ways),)).summary()
         assert (chancy in summary) == is_said
+
+
+def test_where_windows_are_too_short_no_way_is_said_to_give_as_much() -> None:
+    """23.9 and 17.6 +/- 10.7 Gb/s may be the same, and may not; at the first value one gives more for certain."""
+    known = (figures(24.1, 3.7), replace(figures(3.2, 1.4), way="other"))
+    unknown = (figures(23.9, 1.7), replace(figures(17.6, 10.7), way="other"))
+    alike = (figures(23.9, 0.1), replace(figures(23.8, 0.1), way="other"))
+    points = tuple(
+        replace(over_lengths().points[0], value=value, ways=ways)
+        for value, ways in ((64, known), (128, unknown), (256, unknown), (512, alike))
+    )
+    found = replace(over_lengths(), points=points, crossings=())
+    first, second, *_ = found.summary().splitlines()
+    name = known[0].way
+    assert first == (
+        f"{name} gives most at 64 B; which way gives most is not known from 128 B to 256 B; all ways give the same at "
+        "512 B."
+    )
+    assert second == "A longer run.duration tells."
+    assert [row[-1] for row in curve_rows(found)[1]] == [name, "-", "-", f"{name}, other"]
 
 
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,14 +86,91 @@ class WayFigures:
 
     def chance_beside(self, other: WayFigures) -> float:
         """Return the difference from another way, in Gb/s, that chance may explain, by both intervals."""
-        return hypot(*((high - low) / 2 for low, high in filter(None, (self.gbps_interval, other.gbps_interval))))
+        return hypot(self.half_width, other.half_width)
+
+    def is_as_likely_beside(self, other: WayFigures) -> bool:
+        """Tell whether the throughputs of two ways are near, or each lies in the other's 95 % interval."""
+        difference = abs((self.gbps or 0.0) - (other.gbps or 0.0))
+        return self.is_near(other) or difference <= min(self.half_width, other.half_width)
+
+    @property
+    def half_width(self) -> float:
+        """Return half of the 95 % interval of its Gb/s."""
+        return 0.0 if self.gbps_interval is None else (self.gbps_interval[1] - self.gbps_interval[0]) / 2
 
 
-def foremost(ways: Sequence[WayFigures]) -> tuple[WayFigures, ...]:
-    """Return the way of highest throughput and all that are alike with it; empty if no rate is known."""
-    known = [each for each in ways if each.gbps is not None]
-    best = max(known, key=lambda each: each.gbps or 0.0, default=None)
-    return tuple(each for each in known if best is not None and not best.lead_over(each))
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Hold ways of which none is known to give more than another."""
+
+    ways: tuple[WayFigures, ...] = ()
+
+    @property
+    def are_near(self) -> bool:
+        """Tell whether all give as much as the best of them, within 1 %."""
+        best = max(self.ways, key=lambda each: each.gbps or 0.0, default=None)
+        return best is None or all(best.is_near(each) for each in self.ways)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Return the least and the most that they give, in Gb/s; what is near counts as the best."""
+        rates = [each.gbps or 0.0 for each in self.ways]
+        return max(rates) if self.are_near else min(rates), max(rates)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Hold ways by what they give, as far as that is known.
+
+    `first`: the best with those that are alike with it; `following`: those of the next. `unplaced`: alike with one of
+    these because their own intervals are so wide; they may be above it or below. Ways without a rate are nowhere.
+    """
+
+    first: Alike
+    following: Alike
+    unplaced: Alike
+
+    @classmethod
+    def of(cls, ways: Sequence[WayFigures]) -> Places:
+        """Find out which ways give most, and which come next."""
+        known = [each for each in ways if each.gbps is not None]
+        first, rough = _foremost(known)
+        following, rough_too = _foremost([each for each in known if each not in (*first, *rough)])
+        unplaced = [each for each in known if each in (*rough, *rough_too)]
+        return cls(Alike(tuple(first)), Alike(tuple(following)), Alike(tuple(unplaced)))
+
+    @property
+    def known(self) -> tuple[WayFigures, ...]:
+        """Return all ways that are here."""
+        return *self.first.ways, *self.following.ways, *self.unplaced.ways
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether it is known which give most: they do more than others, or all give the same."""
+        return bool(self.following.ways) or (self.first.are_near and not self.unplaced.ways)
+
+    @property
+    def are_all_first(self) -> bool:
+        """Tell whether it is known of several that all give the same."""
+        return self.is_known and len(self.first.ways) > 1 and not (self.following.ways or self.unplaced.ways)
+
+
+def _foremost(ways: Sequence[WayFigures]) -> tuple[list[WayFigures], list[WayFigures]]:
+    """Return the best way with those that are alike with it, and those set apart since chance alone makes them so.
+
+    Two are alike because one of them is known too roughly, where one lies in the other's interval, but not the other in
+    its own: then the one with the widest interval says nothing of the others.
+    """
+    left, rough = list(ways), list[WayFigures]()
+    while left:
+        best = max(left, key=lambda each: each.gbps or 0.0)
+        alike = [each for each in left if not best.lead_over(each)]
+        if all(best.is_as_likely_beside(each) for each in alike):
+            return alike, rough
+        widest = max(alike, key=lambda each: each.half_width)
+        left.remove(widest)
+        rough.append(widest)
+    return [], rough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +195,9 @@ class Comparison(Finding):
     results: Mapping[str, Result] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict, metadata={"verbatim": True})
 
-    def foremost(self, beside: Sequence[WayFigures] = ()) -> tuple[WayFigures, ...]:
-        """Return the ways that give most, those in `beside` left out."""
-        return foremost([each for each in self.ways if each not in beside])
+    def places(self) -> Places:
+        """Return which ways give most, and which come next."""
+        return Places.of(self.ways)
 
     def most_per_core(self) -> tuple[WayFigures, ...]:
         """Return the ways of highest throughput per core, within 1 % of the best."""
@@ -150,9 +227,9 @@ class ComparedValue:
         """Return the figures of a way, None where it was left out."""
         return next((each for each in self.ways if each.way == name), None)
 
-    def foremost(self) -> tuple[str, ...]:
-        """Return the names of the ways that give most."""
-        return tuple(each.way for each in foremost(self.ways))
+    def places(self) -> Places:
+        """Return which ways give most, and which come next."""
+        return Places.of(self.ways)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

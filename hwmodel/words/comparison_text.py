@@ -15,6 +15,7 @@ from hwmodel.words.shared_links import OF_BUS_BYTES, configured_noun
 
 if TYPE_CHECKING:
     from hwmodel.results import ComparedValue, Comparison, Crossing, Curves, ForbiddenPair, WayFigures
+    from hwmodel.results.comparison import Alike, Places
 
 OVER_WORDS = {
     "frame_bytes": "frame length with FCS, B",
@@ -36,6 +37,8 @@ _LATENCY_OF = {
     "vm_to_vm": "between VMs", "over_bridge": "between VMs", "from_wire": "from outside", "to_wire": "that leave",
 }  # fmt: skip
 BY_CHANCE = "what chance makes likely (their 95 % intervals)"
+_UNKNOWN = "which way gives most is not known"
+_LONGER_TELLS = "A longer run.duration tells."
 _NUMBER = re.compile(r"(\d(?:[\d.,]*\d)?)")
 _FORBIDDING = {"switch": "The adapter's switch, or the host's,", "bridge": "The bridge's policy"}
 
@@ -65,27 +68,22 @@ def _together(warnings: Sequence[tuple[str, Sequence[str]]]) -> str:
 
 def sentences(found: Comparison) -> Iterator[str]:
     """Say which ways give most, how far the next are, and which gives most for a core."""
-    first = found.foremost()
-    if not first:
+    places = found.places()
+    first, unplaced = places.first, places.unplaced
+    if not first.ways:
         yield "No window was long enough to tell the ways apart: a longer run.duration does."
         return
-    following = found.foremost(beside=first)
-    # A way with a wide interval may count as alike with the best, yet be measured below a way that does not.
-    unplaced = [each for each in first if following and (each.gbps or 0.0) < _most_gbps(following)]
-    first = tuple(each for each in first if each not in unplaced)
-    most, verb = _most_gbps(first), "give" if len(first) > 1 else "gives"
-    text = f"{_names(first)} {verb} most: {three_digits(most)} Gb/s{_how_alike(first)}"
-    if following:
-        gbps = _most_gbps(following)
-        lead = most / gbps - 1 if gbps else 0.0
-        share = percent_text(lead) if lead < 1 else f"{100 * lead:,.0f} %"
-        more = f"{share} more than" if gbps else "where nothing comes through"
-        text += f", {more} {_names(following)} ({three_digits(gbps)} Gb/s)"
-    yield f"{text}."
-    if unplaced:
-        seen = listed([f"{each.way} ({three_digits(each.gbps or 0.0)} Gb/s)" for each in unplaced])
-        its, verb = ("its", "stands") if len(unplaced) == 1 else ("their", "stand")
-        yield f"Where {seen} {verb} is not known by {its} 95 % interval: a longer run.duration tells."
+    if places.is_known:
+        verb, lead = "give" if len(first.ways) > 1 else "gives", _lead_text(places)
+        yield f"{_names(first.ways)} {verb} most: {_span_text(first)}{_how_alike(first)}{lead}."
+        if unplaced.ways:
+            seen = listed([f"{each.way} ({three_digits(each.gbps or 0.0)} Gb/s)" for each in unplaced.ways])
+            its, verb = ("its", "stands") if len(unplaced.ways) == 1 else ("their", "stand")
+            yield f"Where {seen} {verb} is not known by {its} 95 % interval: a longer run.duration tells."
+    else:
+        rates = [each.gbps or 0.0 for each in places.known]
+        spread = f"{three_digits(min(rates))} to {three_digits(max(rates))} Gb/s"
+        yield f"{_capital(_UNKNOWN)}: {spread}, alike within {BY_CHANCE}. {_LONGER_TELLS}"
     best = found.most_per_core()
     if best:
         most = max(each.gbps_per_core or 0.0 for each in best)
@@ -99,19 +97,31 @@ def _names(ways: Sequence[WayFigures]) -> str:
     return listed([each.way for each in ways])
 
 
-def _most_gbps(ways: Sequence[WayFigures]) -> float:
-    return max(each.gbps or 0.0 for each in ways)
+def _span_text(ways: Alike) -> str:
+    return f"{' to '.join(dict.fromkeys(map(three_digits, ways.span)))} Gb/s"
 
 
-def _how_alike(ways: Sequence[WayFigures]) -> str:
-    if len(ways) < 2:
+def _lead_text(places: Places) -> str:
+    """Say by how much the best ways give more than the next; empty where none comes next."""
+    if not places.following.ways:
         return ""
-    return f", alike within {'1 %' if _are_near(ways) else BY_CHANCE}"
+    (least, most), (next_least, next_most) = places.first.span, places.following.span
+    text = f"{_names(places.following.ways)} ({_span_text(places.following)})"
+    if not next_most:
+        return f", where nothing comes through {text}"
+    leads = [high / low - 1 for high, low in ((least, next_most), (most, next_least)) if low]
+    shares = dict.fromkeys(percent_text(lead) if lead < 1 else f"{100 * lead:,.0f} %" for lead in leads)
+    return f", {' to '.join(shares)} more than {text}"
 
 
-def _are_near(ways: Sequence[WayFigures]) -> bool:
-    best = max(ways, key=lambda each: each.gbps or 0.0)
-    return all(best.is_near(each) for each in ways)
+def _how_alike(ways: Alike) -> str:
+    if len(ways.ways) < 2:
+        return ""
+    return f", alike within {'1 %' if ways.are_near else BY_CHANCE}"
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def way_rows(found: Comparison) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -193,8 +203,9 @@ def curves_text(found: Curves) -> str:
 
 def curve_remarks(found: Curves) -> Iterator[str]:
     """Say what the figures are, and what was left out."""
-    most = [[each for each in point.ways if each.way in point.foremost()] for point in _asked(found)]
-    alike = "" if all(_are_near(ways) for ways in most if ways) else f" As much: within {BY_CHANCE}."
+    places = [point.places() for point in _asked(found)]
+    is_chance = any(each.is_known and not each.first.are_near for each in places)
+    alike = f" As much: within {BY_CHANCE}." if is_chance else ""
     yield f"Gb/s: what VMs and the wire get together, frame bits with FCS.{alike}"
     reasons = dict[str, list[str]]()
     for point in _asked(found):
@@ -210,32 +221,48 @@ def curve_remarks(found: Curves) -> Iterator[str]:
 
 def curve_sentences(found: Curves) -> Iterator[str]:
     """Say which ways lead over which values, then from where on one way overtakes another."""
-    points = [point for point in _asked(found) if point.foremost()]
-    if not points:
+    places = {point.value: point.places() for point in _asked(found)}
+    places = {value: here for value, here in places.items() if here.first.ways}
+    if not places:
         yield "No window was long enough to tell the ways apart: a longer run.duration does."
         return
-    always = [each.way for each in points[0].ways if all(each.way in point.foremost() for point in points)]
+    most = [_most_names(here) for here in places.values()]
+    always = [name for name in most[0] if all(name in names for names in most)]
     if always:
         verb = "give" if len(always) > 1 else "gives"
         yield f"{listed(always)} {verb} most, or as much as any other way, at every value of {found.over}."
     stretches: list[tuple[str, list[float]]] = []
-    for point in points:
-        names = point.foremost()
-        verb = "give" if len(names) > 1 else "gives"
-        words = "all ways give the same" if len(names) == len(point.ways) > 1 else f"{listed(names)} {verb} most"
+    for value, here in places.items():
+        words = _most_words(here)
         if stretches and stretches[-1][0] == words:
-            stretches[-1][1].append(point.value)
+            stretches[-1][1].append(value)
         else:
-            stretches.append((words, [point.value]))
+            stretches.append((words, [value]))
     if len(stretches) > 1 or not always:
         said = "; ".join(f"{words} {_stretch_words(found.over, values)}" for words, values in stretches)
-        yield f"{said[0].upper() if said.startswith('all') else said[0]}{said[1:]}."
+        yield f"{_capital(said) if said.startswith(('all', _UNKNOWN)) else said}."
+    if not all(here.is_known for here in places.values()):
+        yield _LONGER_TELLS
     values = [point.value for point in _asked(found)]
     together: dict[tuple[str, int], list[Crossing]] = {}
     for each in found.crossings:
         together.setdefault((each.above, bisect_right(values, each.between[0])), []).append(each)
     for crossings in together.values():
         yield _crossing_sentence(found.over, crossings)
+
+
+def _most_names(places: Places) -> list[str]:
+    """Return the names of the ways that give most; none where that is not known."""
+    return [each.way for each in places.first.ways] if places.is_known else []
+
+
+def _most_words(places: Places) -> str:
+    if not places.is_known:
+        return _UNKNOWN
+    if places.are_all_first:
+        return "all ways give the same"
+    names = _most_names(places)
+    return f"{listed(names)} {'give' if len(names) > 1 else 'gives'} most"
 
 
 def _crossing_sentence(over: str, crossings: Sequence[Crossing]) -> str:
@@ -282,7 +309,7 @@ def curve_rows(found: Curves) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         (
             value_words(found.over, point.value),
             *(_number(None if (way := point.way(name)) is None else way.gbps) for name in names),
-            ", ".join(point.foremost()) or MISSING,
+            ", ".join(_most_names(point.places())) or MISSING,
         )
         for point in points
     ]
