@@ -5,7 +5,7 @@ Both are checked at the end of each run, as is the balance of frames; a violatio
 
 from __future__ import annotations
 
-from math import fsum
+from math import fsum, sqrt
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.pcie_link import DLLP_BYTES
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 TOLERANCE = 1e-6  # sums are of 64-bit floats
+EPSILON = 2.0**-52
+_FEWEST_DIGITS = 64  # last digits that a sum may be off where little is added
 
 
 def broken_laws(
@@ -49,9 +51,12 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
     latency_fs = fsum(end.part_sums.values())
     there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
     scale = max(number_fs, there_fs, 1.0)
-    # Sums of absolute times are much larger than their differences, which lose this much to the 53 bits of a float.
-    lost_digits = 1e-15 * max(after.left_fs, after.entered_fs, float(after.n) * after.now_fs)
-    if abs(number_fs - there_fs) <= TOLERANCE * scale + 16 * lost_digits:
+    # Sums of absolute times are much larger than their differences: a float of 53 bits loses up to half its last digit
+    # each time that something is added.
+    n_added = end.counts["offered"] + end.counts["copies_made"]
+    lost_digits = EPSILON * max(_FEWEST_DIGITS, sqrt(n_added))
+    lost_fs = lost_digits * max(after.left_fs, after.entered_fs, float(after.n) * after.now_fs)
+    if abs(number_fs - there_fs) <= TOLERANCE * scale + lost_fs:
         return []
     by_number, by_times = number_fs / FS_PER_S, there_fs / FS_PER_S
     return [f"Little's law: {by_number:.9g} frame seconds by number, {by_times:.9g} by the times of frames"]
