@@ -131,6 +131,16 @@ def test_a_queue_that_settles_is_none():
     assert loads.simulator.windows[-1] > loads.simulator.windows[0]
 
 
+def test_a_window_is_no_longer_than_a_run():
+    """Loads of 1,000 frames a second that grow by 0.02 %: a run may have 100 s."""
+    dial = dial_of(config_from_mapping(CONFIG))
+    share = Fraction(1000) / dial.reference_per_s
+    loads = Loads(dial, 0.004, simulator=FluidMachine(dial, capacity=0.0009998))
+    loads.trial(share)
+    loads.measured([share], 20_000)
+    assert 50_000 < max(loads.simulator.windows) <= 100_000
+
+
 def test_windows_end():
     # Grows by less than can be told from chance at the precision asked for: not for ever longer.
     loads = loads_of(precision=0.05)

@@ -104,6 +104,14 @@ def test_a_share_that_may_be_lost_raises_the_rate():
     assert found.mpps == pytest.approx(0.5 / 0.9, rel=0.005)
 
 
+def test_a_share_that_is_lost_at_any_load_is_counted_in():
+    """Half of all ends at a port whose link is down, the rest leaves at 10 Gb/s: of 2.5 times that 60 % are lost."""
+    config = {"port": {"count": 2, "down": ["p1"]}, "workload": {"pattern": "to_wire", "frame_bytes": 1518}}
+    found = search_loads(config_from_mapping({"nic": {"preset": "82599", "vfs": 4}} | config), "partial_drop", loss=0.6)
+    assert found.mpps == pytest.approx(10e3 / 8 / 1538 / 0.4, rel=0.004)
+    assert sum(trial.window_frames for trial in found.trials) < 500_000
+
+
 def test_latencies_are_of_shares_of_the_rate_without_loss():
     found = search_loads(config_from_mapping(CASES["pipeline"][0]), "latency_at_load")
     assert [trial.offered_mpps for trial in found.curve] == pytest.approx([s * found.mpps for s in (0.1, 0.5, 0.9)])

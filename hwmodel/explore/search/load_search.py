@@ -17,7 +17,7 @@ from hwmodel.config import as_config, config_from_mapping
 from hwmodel.config.names import is_uplink
 from hwmodel.config.switch import outside_mac
 from hwmodel.errors import InputError, RunError
-from hwmodel.explore.search.loads import ALL_OF, Dial, Loads, dial_of
+from hwmodel.explore.search.loads import Dial, Loads, dial_of
 from hwmodel.explore.side_by_side import Progress, Simulator, outcomes_of
 from hwmodel.results import LoadSearch, LoadTrial, Result
 from hwmodel.results.bottleneck import OFFERED_LOAD
@@ -217,7 +217,7 @@ def highest(loads: Loads, loss: float = 0.0) -> Bracket:
     if low is not None and high is None:
         low, high = _lost_above(loads, loss, expected, low, width)
     low, high = _narrowed(loads, loss, low, high, width)
-    if low is None or low.window_frames >= ALL_OF * loads.sure_frames:
+    if low is None or loads.is_sure(low):
         return low, high
     sure = loads.trial(_share_of(low), loss, loads.sure_frames)
     if sure.verdict == "met":

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _LONGER = 4
 _SETTLES = 0.375  # of the growth expected of unbounded queues: less than that settles
 _STILL_GROWS = 0.7  # of the shortfall in the shorter window: queues that settle grow ever more slowly
-ALL_OF = 0.99  # of a window's planned frames: so many arrive if nothing is lost
+_ALL_OF = 0.99  # of a window's planned frames: it may end within one
 MOST_FRAMES = 4_000_000
 LEAST_FRAMES = 4_000
 
@@ -74,6 +74,10 @@ class Loads:
         """Return the length of a window that tells frames untaken at its ends from a queue that grows."""
         return min(_LONGER * self.sure_frames, MOST_FRAMES)
 
+    def is_sure(self, found: LoadTrial) -> bool:
+        """Tell whether a load's window was as long as that."""
+        return _offered_frames(found) >= _ALL_OF * min(self.sure_frames, self.dial.most_frames(Fraction(found.share)))
+
     def _frames_for(self, ends: int) -> int:
         """Return the length of a window of which `ends` frames are a quarter of `precision`."""
         return min(max(LEAST_FRAMES, int(4 * ends / self.precision)), MOST_FRAMES)
@@ -83,17 +87,18 @@ class Loads:
 
         `frames`: the least length of the first window. A load that was tried before keeps its last trial alone.
         """
-        frames, before = max(self.frames, frames), None
+        most, before = self.dial.most_frames(share), None
+        frames = min(most, max(self.frames, frames))
         while True:
             found = self.run([share], frames)[0]
             if found.failure:
                 raise RunError(f"the load of {found.offered_mpps:.6g} Mpps cannot be run: {found.failure}")
-            if self._decided(found, loss, before) or frames >= MOST_FRAMES:
-                found = _judged(found, loss, self._noise(found.window_frames))
+            if self._decided(found, loss, before) or frames >= most:
+                found = _judged(found, loss, self._noise(found))
                 self.trials = [one for one in self.trials if one.share != found.share] + [found]
                 return found
             before = found.loss
-            frames = min(MOST_FRAMES, max(_LONGER * frames, self._frames_to_tell(found)))
+            frames = min(most, max(_LONGER * frames, self._frames_to_tell(found)))
 
     def _frames_to_tell(self, found: LoadTrial) -> int:
         """Return how many frames it takes to fill the chip if queues keep growing at this rate; fewer if few tell."""
@@ -111,9 +116,11 @@ class Loads:
         """
         found = self.run(shares, frames)
         unclear = [place for place, one in enumerate(found) if self._is_short(one) or self._may_hide(one, frames)]
-        while unclear and frames < MOST_FRAMES:
+        while True:
+            asked, unclear = [each for each in unclear if frames < self.dial.most_frames(shares[each])], []
+            if not asked:
+                break
             frames = min(MOST_FRAMES, _LONGER * frames)
-            asked, unclear = unclear, []
             for place, one in zip(asked, self.run([shares[each] for each in asked], frames), strict=True):
                 before, found[place] = found[place], one
                 if self._may_hide(one, frames):
@@ -140,7 +147,7 @@ class Loads:
 
     def _is_short(self, found: LoadTrial) -> bool:
         """Tell whether more frames are missing than can be in flight at a window's ends, although none was dropped."""
-        return not found.dropped_frames and (found.loss or 0.0) > self._noise(found.window_frames)
+        return not found.dropped_frames and (found.loss or 0.0) > self._noise(found)
 
     def run(self, shares: Sequence[Fraction], frames: int) -> list[LoadTrial]:
         """Run loads, without a verdict, each for at least `frames` frames after a warm-up of half as many."""
@@ -154,6 +161,7 @@ class Loads:
         return found
 
     def _config(self, share: Fraction, frames: int) -> Config:
+        frames = min(frames, self.dial.most_frames(share))
         duration_fs = self.dial.window_fs(share, frames)
         warmup_fs = self.dial.window_fs(share, frames // 2)
         run = {"run.duration": format_time_fs(duration_fs), "run.warmup": format_time_fs(warmup_fs)}
@@ -184,15 +192,15 @@ class Loads:
             latency_ns=outcome.latency_ns,
         )
 
-    def _noise(self, frames: int) -> float:
+    def _noise(self, found: LoadTrial) -> float:
         """Return the share by which frames taken may fall short of those offered although nothing is lost.
 
         It allows for the ends of the window and for senders' clocks slower than nominal. At the ends a frame of each
         sender is under way; in long windows what receivers take at once is allowed for too.
         """
-        ends = self.dial.n_sources + 2
-        if frames >= ALL_OF * self.longer_frames:
-            ends = max(ends, self.dial.at_once_frames)
+        ends, frames = self.dial.n_sources + 2, _offered_frames(found)
+        if frames >= _ALL_OF * min(self.longer_frames, self.dial.most_frames(Fraction(found.share))):
+            ends += self.dial.at_once_frames
         return ends / max(1, frames) + tolerance_ppb(self.dial.config) / PPB
 
     def _decided(self, found: LoadTrial, loss: float, before: float | None) -> bool:
@@ -200,10 +208,16 @@ class Loads:
         assert found.loss is not None
         if not loss and found.dropped_frames:
             return True
-        if found.loss <= loss + self._noise(found.window_frames):
+        if found.loss <= loss + self._noise(found):
             return True
-        fills = found.in_flight_frames >= self.dial.room_frames
+        # What is dropped had no room in what is full.
+        fills = found.in_flight_frames + found.dropped_frames >= self.dial.room_frames
         return fills and before is not None and found.loss - loss >= _STILL_GROWS * (before - loss)
+
+
+def _offered_frames(found: LoadTrial) -> float:
+    """Return how many frames were offered in a load's window; 0 where none arrived."""
+    return found.window_frames * found.offered_mpps / found.delivered_mpps if found.delivered_mpps else 0.0
 
 
 def _judged(found: LoadTrial, loss: float, noise: float) -> LoadTrial:
@@ -220,6 +234,7 @@ def _judged(found: LoadTrial, loss: float, noise: float) -> LoadTrial:
 
 _MOST_OF_CEILING = Fraction(16)
 _MOST_IN_STEP = 4096  # most frames of a sender after which all its batches end together
+_LONGEST_S = 95  # with whole batches less than the 100 s that a run may have
 _OPEN = {"workload.on_full": "drop"}
 
 
@@ -250,6 +265,10 @@ class Dial:
     def offered_per_s(self, share: Fraction) -> Fraction:
         """Return the frames a second that are offered in all."""
         return self.reference_per_s * share + self.beside_per_s
+
+    def most_frames(self, share: Fraction) -> int:
+        """Return how many frames a window may hold: as many as a run has time for."""
+        return min(MOST_FRAMES, int(self.reference_per_s * share * _LONGEST_S))
 
     def window_fs(self, share: Fraction, frames: int) -> int:
         """Return the time for at least `frames` frames, rounded up to whole periods of all batches.
