@@ -19,7 +19,7 @@ from hwmodel.explore.search.loads import MOST_FRAMES, Dial, Loads, dial_of
 from hwmodel.results import Latency, LoadSearch
 from hwmodel.results.explored import LoadTrial
 from hwmodel.units import FS_PER_S
-from hwmodel.words.search_text import search_sentence, search_text
+from hwmodel.words.search_text import loses_anyhow, search_sentence, search_text
 from tests.sample_result import sample_result
 
 CONFIG = {
@@ -191,6 +191,13 @@ def test_the_answer_is_one_sentence():
     none = dataclasses.replace(FOUND, mpps=None, interval_mpps=None)
     assert search_sentence(none) == "No load was found without loss; 7 simulations."
     assert json.loads(FOUND.to_json())["interval_mpps"] == [1.0978, 1.1033]
+
+
+def test_what_the_least_load_loses_is_told_by_reason():
+    trial = LoadTrial(share=0.002, offered_mpps=0.01, loss=0.4, drops={"LINK_DOWN": 300, "TX_RING_FULL": 100})
+    told = "Of the least load that was tried, 0.20 % of what the closed form allows,"
+    assert loses_anyhow(trial) == f"{told} 30.0 % by LINK_DOWN and 10.0 % by TX_RING_FULL is lost."
+    assert loses_anyhow(dataclasses.replace(trial, drops={})) == f"{told} 40.0 % stays in queues that grow."
 
 
 def test_the_command_prints_and_writes(tmp_path, capsys):

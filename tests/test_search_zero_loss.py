@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.errors import InputError
+from hwmodel.errors import InputError, RunError
 from hwmodel.explore.search.load_search import Bursts, search_loads
 from hwmodel.explore.search.loads import dial_of
 from hwmodel.explore.side_by_side import outcomes_of
@@ -39,6 +39,11 @@ FROM_THE_WIRE = {
     "run": {"clocks": "40ppm"},
     "nic": {"preset": "82599", "vfs": 4},
     "workload": {"pattern": "none", "frame_bytes": 64, "external": {"rate": "1Gbps", "to": ["vf2"]}},
+}
+HALF_IS_DOWN = {
+    "nic": {"preset": "82599", "vfs": 4},
+    "port": {"count": 2, "down": ["p1"]},
+    "workload": {"pattern": "to_wire", "frame_bytes": 1518},
 }
 TAKEN_MPPS = 1e3 / (800 + 0.1 * 60 + 100 / 16)
 
@@ -106,10 +111,24 @@ def test_a_share_that_may_be_lost_raises_the_rate():
 
 def test_a_share_that_is_lost_at_any_load_is_counted_in():
     """Half of all ends at a port whose link is down, the rest leaves at 10 Gb/s: of 2.5 times that 60 % are lost."""
-    config = {"port": {"count": 2, "down": ["p1"]}, "workload": {"pattern": "to_wire", "frame_bytes": 1518}}
-    found = search_loads(config_from_mapping({"nic": {"preset": "82599", "vfs": 4}} | config), "partial_drop", loss=0.6)
+    found = search_loads(config_from_mapping(HALF_IS_DOWN), "partial_drop", loss=0.6)
     assert found.mpps == pytest.approx(10e3 / 8 / 1538 / 0.4, rel=0.004)
     assert sum(trial.window_frames for trial in found.trials) < 500_000
+
+
+def test_where_no_load_gets_through_the_reason_is_told():
+    found = search_loads(config_from_mapping(HALF_IS_DOWN))
+    assert (found.mpps, found.limited_by) == (None, "")
+    least = min(found.trials, key=lambda trial: trial.share)
+    assert least.drops == {"LINK_DOWN": least.dropped_frames} and least.dropped_frames > 0
+    first, second, blank, *_ = found.summary().splitlines()
+    assert first.startswith("No load was found without loss; ") and blank == ""
+    assert (
+        second
+        == "Of the least load that was tried, 0.20 % of what the closed form allows, 50.0 % by LINK_DOWN is lost."
+    )
+    with pytest.raises(RunError, match=r"none to measure latencies at\. Of the least load .* 50\.0 % by LINK_DOWN"):
+        search_loads(config_from_mapping(HALF_IS_DOWN), "latency_at_load")
 
 
 def test_latencies_are_of_shares_of_the_rate_without_loss():

@@ -11,6 +11,8 @@ from hwmodel.words.quantities import (
     counted,
     fixed_text,
     gbps_text,
+    listed,
+    percent_text,
     printable,
     table,
     three_digits,
@@ -101,11 +103,23 @@ def _mpps(value: float | None) -> str:
 
 # ---- What a search says beside its answer. ----
 
-LOSES_ANYHOW = "Even a thousandth of what the closed form allows loses more than that."
 AT_LEAST = "More cannot be offered: the answer is at least this."
 QUEUES_GROW = (
     "Where nothing was dropped yet, queues grew as fast in a window four times as long: they overflow in time."
 )
+
+
+def loses_anyhow(least: LoadTrial) -> str:
+    """Say what the least of all loads loses, and why, where none was found that loses as little as is allowed."""
+    loss, dropped = least.loss or 0.0, sum(least.drops.values())
+    shares = [f"{percent_text(loss * count / dropped)} by {printable(name)}" for name, count in least.drops.items()]
+    told = f"Of the least load that was tried, {100 * least.share:.2f} % of what the closed form allows,"
+    return f"{told} {listed(shares)} is lost." if shares else f"{told} {percent_text(loss)} stays in queues that grow."
+
+
+def no_latencies(notes: Sequence[str]) -> str:
+    """Say that there is no load to measure latencies at, and what a search said of it."""
+    return " ".join(["no load was found without loss, so there is none to measure latencies at.", *notes]).rstrip(".")
 
 
 def with_a_tenth_more(why: str) -> str:

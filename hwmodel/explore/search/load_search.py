@@ -115,7 +115,7 @@ def _by_load(
     found = _rate(asked, kind, allowed)
     if kind == "latency_at_load":
         if found.share is None:
-            raise RunError("no load was found without loss, so there is none to measure latencies at")
+            raise RunError(words.no_latencies(found.notes))
         at = [Fraction(found.share).limit_denominator(10**8) * share for share in loads or LATENCY_LOADS]
         return _with_curve(found, asked, dial, at)
     return found
@@ -136,13 +136,13 @@ def _what_gives_first(loads: Loads, high: LoadTrial) -> tuple[str, str]:
 def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
     low, high = highest(loads, loss)
     notes = []
-    if low is None:
-        notes.append(words.LOSES_ANYHOW)
+    if low is None and high is not None:
+        notes.append(words.loses_anyhow(high))
     elif high is None:
         notes.append(words.AT_LEAST)
     if any(trial.verdict == "grows" for trial in loads.trials):
         notes.append(words.QUEUES_GROW)
-    limited_by, why = ("", "") if high is None else _what_gives_first(loads, high)
+    limited_by, why = ("", "") if low is None or high is None else _what_gives_first(loads, high)
     found = _answer(loads, kind=kind, loss=loss, limited_by=limited_by, why=why, notes=tuple(notes))
     if low is None:
         return found

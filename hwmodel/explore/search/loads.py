@@ -184,6 +184,7 @@ class Loads:
             gbps=outcome.throughput_gbps() or None,
             loss=max(0.0, float(1 - n_taken / offered)),
             dropped_frames=outcome.totals.dropped_frames,
+            drops={reason: count for reason, count in outcome.drops.items() if count},
             in_flight_frames=outcome.totals.in_flight_frames,
             untaken_frames=n_delivered - outcome.latency_to_guest_ns.count,
             window_frames=n_delivered,
