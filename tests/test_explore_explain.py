@@ -149,6 +149,41 @@ def test_the_sentence_says_what_gains_most_and_whether_the_run_agrees(found, exp
     assert expected in relaxed_sentence(dataclasses.replace(sample_result(), relaxed=found))
 
 
+def without_arrivals(**counts):
+    """Return a result in which no frame arrived, with such counts, and one row without a gain."""
+    sample = sample_result()
+    totals = dataclasses.replace(
+        sample.totals, offered_frames=sum(counts.values()), delivered_frames=0, gbps=None, mpps=None, **counts
+    )
+    window = dataclasses.replace(sample.window, vm_frames=0, wire_frames=0)
+    drops = {"SAME_PORT": counts.get("dropped_frames", 0)}
+    return sample_result(totals=totals, window=window, drops=drops, relaxed=(relaxed(gain=None),))
+
+
+def test_where_nothing_can_arrive_a_longer_run_is_not_asked_for():
+    lost = without_arrivals(dropped_frames=900, in_flight_frames=30)
+    unchanged = "and nothing made larger by itself changes that. The run names pcie.up."
+    assert relaxed_sentence(lost) == f"Nothing that is sent arrives: it is dropped (SAME_PORT 900), {unchanged}"
+    assert "too short" not in relaxed_text(lost)
+    better = dataclasses.replace(lost, relaxed=(relaxed("rx.descriptors", None, gbps=2.5),))
+    assert relaxed_sentence(better).endswith(
+        "; with rx.descriptors made larger (rx.descriptors: 1 -> 2) 2.50 Gb/s arrive."
+    )
+    silent = without_arrivals(dropped_frames=0, in_flight_frames=0)
+    none_yet = dataclasses.replace(silent, totals=dataclasses.replace(silent.totals, gbps=0.0))
+    assert relaxed_sentence(none_yet) == f"Nobody sends anything, {unchanged}"
+    under_way = without_arrivals(dropped_frames=3, in_flight_frames=30)
+    for result in (silent, under_way):
+        assert "The window is too short to give a rate (run.duration)." in relaxed_sentence(result)
+        assert "too short" in relaxed_text(result)
+
+
+@pytest.mark.parametrize(("load", "is_one"), [(0, False), (0.1, True), ("1Gbps", True)])
+def test_no_load_is_not_made_larger(load, is_one):
+    config = config_from_mapping({"workload": {"load": load}})
+    assert any(each.resources == ("offered_load",) for each in relaxations_of(config)) == is_one
+
+
 def test_the_table_has_a_row_for_each_and_marks_the_named():
     rows = (
         relaxed(is_bottleneck=True, gbps=26.8, p50_ns=2_060_000, p50_change=-0.5, limited_by="driver.tx"),

@@ -434,12 +434,12 @@ def _offered_load(config: Config, from_wire: Fraction) -> Iterator[Change]:
             flows = [_larger_flow(flow, from_wire if is_uplink(flow.source) else FACTOR) for flow in workload.flows]
             yield "workload.flows", None, flows
         load = workload.load
-        for value, more in (
-            (load.share, FACTOR * (load.share or 0)),
-            (_rate(load.rate_bps), _rate(load.rate_bps, FACTOR)),
-            (_frame_rate(load.frames_per_s), _frame_rate(load.frames_per_s, FACTOR)),
+        for amount, value, more in (
+            (load.share, load.share, FACTOR * (load.share or 0)),
+            (load.rate_bps, _rate(load.rate_bps), _rate(load.rate_bps, FACTOR)),
+            (load.frames_per_s, _frame_rate(load.frames_per_s), _frame_rate(load.frames_per_s, FACTOR)),
         ):
-            if value is not None:
+            if amount:  # twice nothing is no more
                 yield "workload.load", value, more
         if workload.peak_rate_bps is not None:
             yield "workload.peak_rate", _rate(workload.peak_rate_bps), _rate(workload.peak_rate_bps, FACTOR)

@@ -9,6 +9,7 @@ from hwmodel.words.quantities import (
     MISSING,
     change_text,
     counted,
+    drop_words,
     fixed_text,
     gbps_text,
     listed,
@@ -161,7 +162,8 @@ def relaxed_text(result: Result) -> str:
     """Return the answer and the table, plain text that ends with a newline."""
     lines = [relaxed_sentence(result), ""]
     lines += [line.text for line in table(RELAXED_COLUMNS, relaxed_rows(result), left_columns=(0, 1, 6))]
-    is_short = any(one.gain is None and not one.failure for one in result.relaxed)
+    has_nothing = bool(_nothing_arrives(result))
+    is_short = not has_nothing and any(one.gain is None and not one.failure for one in result.relaxed)
     unknown = "; -: its window is too short for a rate" if is_short else ""
     is_unsure = any(one.could_be_chance for one in result.relaxed)
     unsure = "; ~: 0 lies in the 95 % interval of the gain" if is_unsure else ""
@@ -186,6 +188,11 @@ def relaxed_sentence(result: Result) -> str:
         return "Nothing in this configuration can be made larger."
     if all(each.failure for each in result.relaxed):
         return f"No run with a resource made larger could be made. The run names {named}."
+    if nothing := _nothing_arrives(result):
+        more = max((each for each in result.relaxed if each.gbps), key=lambda each: each.gbps or 0.0, default=None)
+        if more is None:
+            return f"{nothing}, and nothing made larger by itself changes that. The run names {named}."
+        return f"{nothing}; with {more.resource} made larger ({more.change}) {gbps_text(more.gbps)} arrive."
     if all(each.gain is None for each in result.relaxed):
         return f"The window is too short to give a rate (run.duration). The run names {named}."
     if _gain(best) < MATTERS:
@@ -206,6 +213,18 @@ def relaxed_sentence(result: Result) -> str:
     if _gain(own) >= MATTERS:
         return f"{first}. The run names {named}, which gains {_share(own.gain)}: it limits, but not alone."
     return f"{first}. The run names {named}, which gains {_share(own.gain)}: what gains most is the answer."
+
+
+def _nothing_arrives(result: Result) -> str:
+    """Say why nothing arrives, however long a run is: nobody sends, or all is dropped; empty where something does."""
+    totals, window, gbps = result.totals, result.window, result.throughput_gbps()
+    arrived = totals.delivered_frames if window.vm_frames is None else window.vm_frames + (window.wire_frames or 0)
+    if gbps or arrived:
+        return ""
+    if not totals.offered_frames:
+        return "Nobody sends anything" if gbps is not None else ""  # with more time some frames may come
+    is_lost = totals.dropped_frames > totals.in_flight_frames  # what is under way may arrive yet
+    return f"Nothing that is sent arrives: it is dropped ({drop_words(result.drops, '')})" if is_lost else ""
 
 
 def _relaxed_row(relaxed: Relaxed) -> tuple[str, ...]:
