@@ -123,7 +123,8 @@ class Relaxed:
 class Spread:
     """Hold one figure of runs that differ only in their seed; `values[i]`: of `seeds[i]`, None if it gave none.
 
-    `mean`: of the values there are; `low`, `high`: its 95 % interval (Student's t), None for fewer than two.
+    `mean`: of the values there are; `low`, `high`: its 95 % interval (Student's t), within what such a figure can be;
+    None for fewer than two.
     """
 
     name: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result, Spread
-from hwmodel.results.student_t import mean_of_runs
+from hwmodel.results.student_t import ends_of, mean_of_runs
 from hwmodel.simulation.run import Progress, simulate
 
 if TYPE_CHECKING:
@@ -101,4 +101,6 @@ def _spread(name: str, seeds: tuple[int, ...], values: tuple[float | None, ...])
     if len(known) < 2:
         return Spread(name=name, seeds=seeds, values=values, mean=known[0] if known else None)
     mean, half = mean_of_runs(known)
-    return Spread(name=name, seeds=seeds, values=values, mean=mean, low=mean - half, high=mean + half)
+    low, high = ends_of(mean, half)
+    most = max(1.0, mean) if name.endswith(".utilization") else high
+    return Spread(name=name, seeds=seeds, values=values, mean=mean, low=low, high=min(high, most))

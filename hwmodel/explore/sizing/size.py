@@ -17,6 +17,7 @@ from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.targets import Estimate, Target, at_least
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Trials, capacity, offered_load
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
+from hwmodel.results.student_t import ends_of
 from hwmodel.simulation import announce_compilation, entries_of
 from hwmodel.simulation.host_run import model_version
 
@@ -289,13 +290,11 @@ class Describer:
     def _figure(self, target: Target, found: Estimate, capacity: Estimate | None) -> TargetFigure:
         low = high = margin = None
         if found.mean is not None:
-            low, high = found.mean - found.half, found.mean + found.half
+            low, high = ends_of(found.mean, found.half)
             most = found.mean if capacity is None or capacity.mean is None else capacity.mean
             margin = target.margin(most)
             if found.is_met:  # an offered rate counts as met though chance keeps it just below
                 margin = max(margin, 0.0)
-            if not target.is_least:
-                low = max(low, 0.0)
         return TargetFigure(
             metric=target.metric, bound=target.bound, figure=found.mean, low=low, high=high, margin=margin,
             is_met=found.is_met, probability=found.probability if capacity is None else capacity.probability,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
 from hwmodel.results.explored import DONE, FAILED, PENDING, SweepAxis, SweepRow
-from hwmodel.results.student_t import mean_of_runs
+from hwmodel.results.student_t import ends_of, mean_of_runs
 from hwmodel.words.quantities import listed
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
     own = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
     if own:
         half = max(half, fsum(own) / len(own) / (sqrt(len(own)) if len(set(values)) > 1 else 1.0))
-    return Estimate(mean, mean - half, mean + half)
+    return Estimate(mean, *ends_of(mean, half))
 
 
 def points_of(sweep: SweepResult) -> tuple[Point, ...]:
