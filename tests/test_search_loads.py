@@ -240,6 +240,32 @@ def test_a_burst_is_no_longer_than_a_run(rate_bps, most):
     assert max(lengths) <= 100 * FS_PER_S
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_scenario_is_refused_as_such(kind, tmp_path, capsys):
+    path = tmp_path / "changing.yaml"
+    event = {"at": "5ms", "set": {"switch.ports.vf1.rate_limit": "1Gbps"}}
+    path.write_text(json.dumps({**CONFIG, "run": {"duration": "30ms"}, "scenario": [event]}), encoding="utf-8")
+    assert main(["search", str(path), "--kind", kind]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{path}:")
+    assert line.endswith(
+        ": scenario: a search looks for a load of a machine that does not change, in windows of its own; leave it out, "
+        "as with --set scenario=[]"
+    )
+
+
+def test_bursts_are_sent_by_the_clocks_that_are_configured():
+    seen = []
+
+    def lossless(configs, jobs):
+        seen.extend(config.run for config in configs)
+        yield 0, dataclasses.replace(sample_result(), drops={})
+
+    config = config_from_mapping({**CONFIG, "workload": {"frame_bytes": 64}, "run": {"clocks": "7ppm", "seed": 5}})
+    search_loads(config, "back_to_back", burst_rate_bps=20_000, simulator=lossless)
+    assert {(run.clocks_ppb, run.seed) for run in seen} == {(7000, 5)}
+
+
 def test_a_burst_rate_that_no_run_has_time_for_is_refused():
     config = config_from_mapping({**CONFIG, "workload": {"frame_bytes": 64}})
     with pytest.raises(InputError, match="a burst rate of 1bps is out of range: two frames of 64 B with preamble"):

@@ -69,7 +69,7 @@ def search_loads(
     zero-loss rate. `arrivals`: for these two kinds; searches for a rate space frames evenly. `burst_rate_bps`: for
     back_to_back: of all senders together, with preamble and gap; by default the port's rate. `jobs`: processes that
     simulate at once. Approximated: the loss is taken to grow with the load. Raises InputError for a workload whose load
-    cannot be varied, RunError if a load cannot be run.
+    cannot be varied and for a scenario, RunError if a load cannot be run.
     """
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not one of {', '.join(KINDS)}")
@@ -95,6 +95,11 @@ def search_loads(
     if misplaced:
         raise InputError([f"{name}: only with kind {' or '.join(ONLY_FOR[name])}" for name in misplaced])
     config = as_config(config)
+    if config.scenario:
+        raise InputError(
+            "scenario: a search looks for a load of a machine that does not change, in windows of its own; leave it "
+            "out, as with --set scenario=[]"
+        )
     if kind == "back_to_back":
         found = _longest_burst(config, burst_rate_bps or config.port.rate_bps, simulator)
     else:
@@ -354,10 +359,9 @@ class Bursts:
             path = Path(folder) / "burst.pcap"
             self._write(path, n_frames)
             duration_fs = round(n_frames * self.gap_fs) + _TAIL_FS
-            mapping = self.config.resolved() | {
-                "workload": {"pcap": str(path), "pcap_time": "file", "on_full": "drop"},
-                "run": {"duration": format_time_fs(duration_fs), "seed": self.config.run.seed},
-            }
+            own = self.config.resolved()
+            run = {name: own["run"][name] for name in ("seed", "clocks")} | {"duration": format_time_fs(duration_fs)}
+            mapping = own | {"workload": {"pcap": str(path), "pcap_time": "file", "on_full": "drop"}, "run": run}
             ((_, outcome),) = self.simulator([config_from_mapping(mapping)], 1)
         self.n_runs += 1
         if not isinstance(outcome, Result):
