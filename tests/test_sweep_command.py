@@ -46,7 +46,7 @@ def test_a_sweep_with_failures_ends_with_3_and_says_them(tmp_path, capsys):
     said, noted = capsys.readouterr()
     assert noted == "sweep.yaml: 6 runs (3 pcie.lanes, 2 seeds)\n"
     assert said.startswith("sweep.yaml: 5 of 6 runs done, 1 failed; 6 of them now, in ")
-    assert "Most throughput: 5.52 +/- 0.02 Gb/s with pcie.lanes=4; limited by pcie.up\n" in said
+    assert "Most throughput: 5.52 (13.4 to 13.4) Gb/s with pcie.lanes=4; limited by pcie.up\n" in said
     assert "  pcie.lanes=4, seed 2: four lanes and an even seed\n" in said
     assert f"Results: {out}/results.csv, {out}/results.parquet, {out}/ledger.sqlite\n" in said
     assert main(["sweep", str(sweep), "--out", str(out), "--jobs", "1"]) == 3
@@ -161,7 +161,7 @@ def test_the_summary_names_the_best_by_the_mean_of_seeds():
         row(1, "failed", seed=2),
     )
     text = sweep_text(found(rows, n_seeds=2), ["x.csv"], 1.0, 4)
-    assert "Most throughput: 3.00 +/- 25.41 Gb/s with a.b=1us; limited by pcie.up, wire.tx" in text
+    assert "Most throughput: 3.00 (0 to 28.4) Gb/s with a.b=1us; limited by pcie.up, wire.tx" in text
     assert "Least latency: p99 4.00 us with a.b=1us" in text
     assert "Limited by: pcie.up in 2 runs, wire.tx in 1 run\n" in text
     assert text.splitlines()[-1] == "Results: x.csv"
@@ -181,7 +181,7 @@ def test_the_summary_says_how_sure_a_run_is_and_what_it_warns_of():
     known = {"totals__gbps": 2.0, "latency_ns__p99": 9e3, "bottleneck__resource": "pcie.up"}
     rows = (row(0, **known, **ends, warnings="The window is short."), row(1, **known, warnings=""))
     text = sweep_text(found(rows, n_seeds=1), ["x.csv"], 1.0, 2)
-    assert "Most throughput: 2.00 +/- 0.15 Gb/s with a.b=1us; limited by pcie.up\n" in text
+    assert "Most throughput: 2.00 +/- 0.20 Gb/s with a.b=1us; limited by pcie.up\n" in text
     assert "1 run has warnings, in the column warnings; a.b=1us: The window is short.\n" in text
     rates = {"totals.gbps", "wire.tx_gbps"}
     ends = {f"intervals.{name}.{end}" for name in rates for end in ("low", "high")}

@@ -362,8 +362,7 @@ def _best(reading: Reading) -> Iterator[str]:
     if len(reading.workloads) > 1 and most is not None and best is not None:
         yield best_words(reading, best).replace("±", "+/-")
     elif best is not None and most is not None:
-        spread = "" if most.interval is None else f" +/- {(most.interval[1] - most.interval[0]) / 2:.2f}"
-        figure = f"{most.value:,.2f}{spread} Gb/s{to}"
+        figure = f"{gbps_text(most.value, most.interval)}{to}".replace("±", "+/-")
         which = f"{words[0]}{without_rate(points, throughput)}"
         yield f"{which}: {figure}{_with(best)}; limited by {_limits(best.done)}"
     if quickest is not None:
