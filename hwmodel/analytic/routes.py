@@ -7,7 +7,7 @@ access lists and policers are not looked at. The decision itself is made by the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -62,12 +62,17 @@ def _vlan(config: Config, source: str, target: str) -> int | None:
     """Give the VLAN in which a generated frame is accepted; None for one that is in none, or not accepted."""
     switch, ports = config.switch, {port.name: port for port in config.switch.ports}
     if source == UPLINK:
-        vlan = ports[target].port_vlan if target in ports else switch.uplink.native_vlan
+        vlan = _vlan_from_wire(switch, ports, target)
         return vlan if switch.mode not in TAG_MODES and _carries(switch, vlan) else None
     sender = ports[source]
     if switch.mode in TAG_MODES:  # the bridge above owns VLANs
         return sender.port_vlan if sender.admit == "tagged" else None
     return sender.port_vlan if sender.port_vlan in sender.vlans else None
+
+
+def _vlan_from_wire(switch: Switch, ports: Mapping[str, Port], target: str) -> int | None:
+    """Give the VLAN of a generated frame from the wire, which is in its receiver's."""
+    return ports[target].port_vlan if target in ports else switch.uplink.native_vlan
 
 
 def _carries(switch: Switch, vlan: int | None) -> bool:
@@ -122,7 +127,7 @@ class Router:
     def _forwarded(self, source: str, target: str) -> Route:
         by_tag = self._switch.mode in TAG_MODES
         if source == UPLINK:
-            vlan = self._ports[target].port_vlan if target in self._ports else self._switch.uplink.native_vlan
+            vlan = _vlan_from_wire(self._switch, self._ports, target)
             if not by_tag and not _carries(self._switch, vlan):
                 return Route((), False, True, lost="VLAN_MEMBER")
             return Route(self._accepting(target, self._in_native_vlan()), False, True)

@@ -241,13 +241,10 @@ def compare(arguments: Namespace) -> None:
 
 def search(arguments: Namespace) -> None:
     """Search over the load of a configuration."""
-    from hwmodel.explore.search.load_search import ONLY_FOR
+    from hwmodel.explore.search.load_search import misplaced
 
-    problems = [
-        f"--{name.replace('_', '-')}: only with --kind {' or '.join(kinds)}"
-        for name, kinds in ONLY_FOR.items()
-        if getattr(arguments, name) is not None and arguments.kind not in kinds
-    ]
+    wrong = misplaced(arguments.kind, vars(arguments))
+    problems = [f"--{name.replace('_', '-')}: only with --kind {kinds}" for name, kinds in wrong.items()]
     if problems:
         raise InputError(problems)
     check_page_outputs(arguments, arguments.config)

@@ -172,9 +172,7 @@ def limit_words(result: Result) -> str:
 
 def _all_lost_to(result: Result) -> list[str]:
     """Return the reasons for which all frames were dropped but those still under way; none where some need not be."""
-    totals = result.totals
-    is_all = not totals.delivered_frames and totals.dropped_frames > totals.in_flight_frames
-    return why_whatever_the_rate(result.drops) if is_all else []
+    return why_whatever_the_rate(result.drops) if _all_is_lost(result) else []
 
 
 def loss_sentence(result: Result) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -49,6 +49,13 @@ _MOST_LOAD = 16  # as --loads has it
 _LEAST_FOR_CURVE = 20_000  # frames: the 99.9th percentile is then known by 20
 
 
+def misplaced(kind: str, given: Mapping[str, object]) -> dict[str, str]:
+    """Return the given options (not None) that are not for this kind of search, with the kinds that they are for."""
+    return {
+        name: " or ".join(kinds) for name, kinds in ONLY_FOR.items() if given[name] is not None and kind not in kinds
+    }
+
+
 def search_loads(
     config: Config | str | Path,
     kind: str = "zero_loss",
@@ -88,12 +95,11 @@ def search_loads(
         "precision": None if precision == PRECISION else precision,
         "loads": None if loads is None else ",".join(f"{float(100 * share):.10g}%" for share in loads),
         "arrivals": None if arrivals == "periodic" else arrivals,
-        "burst-rate": None if burst_rate_bps is None else f"{burst_rate_bps}bps",
+        "burst_rate": None if burst_rate_bps is None else f"{burst_rate_bps}bps",
     }
-    options = {name.replace("-", "_"): value for name, value in given.items()}
-    misplaced = [name for name, kinds in ONLY_FOR.items() if options[name] is not None and kind not in kinds]
-    if misplaced:
-        raise InputError([f"{name}: only with kind {' or '.join(ONLY_FOR[name])}" for name in misplaced])
+    wrong = [f"{name}: only with kind {kinds}" for name, kinds in misplaced(kind, given).items()]
+    if wrong:
+        raise InputError(wrong)
     config = as_config(config)
     if config.scenario:
         raise InputError(
@@ -104,7 +110,7 @@ def search_loads(
         found = _longest_burst(config, burst_rate_bps or config.port.rate_bps, simulator)
     else:
         found = _by_load(Loads(dial_of(config), precision, jobs, simulator, progress), kind, loss, loads, arrivals)
-    asked = {name: str(value) for name, value in given.items() if value is not None}
+    asked = {name.replace("_", "-"): str(value) for name, value in given.items() if value is not None}
     return replace(found, asked=asked, model_version=model_version())
 
 
