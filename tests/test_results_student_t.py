@@ -8,7 +8,7 @@ from math import atan, lgamma, log, pi, sqrt
 import numpy as np
 import pytest
 
-from hwmodel.results.student_t import student_t_975, student_t_below
+from hwmodel.results.student_t import student_t_975, student_t_below, student_t_point
 
 
 def share_within(t, degrees):
@@ -25,6 +25,13 @@ def share_within(t, degrees):
 def test_students_t(degrees):
     t = student_t_975(degrees)
     assert share_within(t - 1e-6, degrees) < 0.95 < share_within(t + 1e-6, degrees)
+
+
+@pytest.mark.parametrize(("share", "degrees"), [(0.99995, 6), (0.99995, 24), (0.9, 3), (0.975, 12)])
+def test_a_point_has_its_share_below_it(share, degrees):
+    t = student_t_point(share, degrees)
+    assert 0.5 + share_within(t, degrees) / 2 == pytest.approx(share, abs=1e-9)
+    assert student_t_point(1 - 1e-9, 1) == pytest.approx(1 / (pi * 1e-9), rel=1e-4)  # Cauchy's distribution
 
 
 @pytest.mark.parametrize("t", [-3.0, -0.2, 0.0, 0.5, 1.0, 4.0])

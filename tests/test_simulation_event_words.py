@@ -85,6 +85,17 @@ def test_all_that_is_dropped_behind_an_event_is_told_whosever_it_is(event: dict[
     assert sum(series.other_drops) > 0
 
 
+def test_an_event_without_effect_is_not_said_to_change_the_latency() -> None:
+    """The wire dies, which nobody uses: each seed's series is that of a run in which nothing happens."""
+    wild = {"workload": {"pattern": "pairs", "frame_bytes": 1518}, "run": {"warmup": "1ms", "duration": "5ms"}}
+    for seed in range(1, 13):
+        keys = {**wild, "run": {**wild["run"], "seed": seed}}
+        result, nothing = (run({"at": "3ms", "set": what}, **keys) for what in ({"port.down": ["p0"]}, {}))
+        assert result.series is not None and nothing.series is not None
+        assert result.series.vms == nothing.series.vms
+        assert "before)" not in told(result)[0]
+
+
 def test_a_function_that_comes_up_ends_what_an_earlier_event_is_told_to_have_done() -> None:
     """Reset at 20 ms, up at 135.5 ms: what vf1 receives from then on is not what the limit at 60 ms did."""
     result = run({"at": "20ms", "reset": "vf1"}, limit("60ms", "vf3", "20Mbps"), **LONG)

@@ -24,12 +24,22 @@ def student_t_below(t: float, degrees: int) -> float:
 @cache  # takes 0.3 to 0.7 ms, and a result's figures need only a few different ones
 def student_t_975(degrees: int) -> float:
     """Return the 97.5 % point of Student's t; ValueError for less than one degree of freedom."""
-    low, high = 1.9, 13.0  # brackets the answer: 1.96 for a normal distribution, 12.71 for one degree of freedom
+    return _point(0.975, degrees, 1.9, 13.0)  # 1.96 for a normal distribution, 12.71 for one degree of freedom
+
+
+@cache
+def student_t_point(share: float, degrees: int) -> float:
+    """Return below which t this share of Student's t lies, between 0.5 and 1 - 1e-9; ValueError as `student_t_975`."""
+    return _point(share, degrees, 0.0, 1e9)  # 3e8 for one degree of freedom and the greatest share
+
+
+def _point(share: float, degrees: int, low: float, high: float) -> float:
+    """Return the point between two others."""
     while True:
         middle = (low + high) / 2
         if middle in (low, high):
             return high
-        low, high = (middle, high) if student_t_below(middle, degrees) < 0.975 else (low, middle)
+        low, high = (middle, high) if student_t_below(middle, degrees) < share else (low, middle)
 
 
 def mean_of_runs(figures: Sequence[float]) -> tuple[float, float]:

@@ -250,7 +250,7 @@ def ratio_estimates(at_fs: Floats, ratios: Sequence[Ratio], most_degrees: int = 
     is_known = total > 0
     total[~is_known] = 1.0  # avoids a division by zero; these results are dropped below
     deviations = (above - below * (above.sum(axis=1) / total)[:, None]) / total[:, None]
-    sums = deviations @ _weights(at_fs, n_weights)
+    sums = deviations @ cosines(at_fs, n_weights)
     # A constant ratio has deviations by floating-point rounding alone.
     sums[np.abs(deviations).max(axis=1) <= ROUNDING * (np.abs(above).sum(axis=1) / total) / n_slices] = 0.0
     found = map(Estimate, *_figures(sums, most_degrees))
@@ -260,7 +260,7 @@ def ratio_estimates(at_fs: Floats, ratios: Sequence[Ratio], most_degrees: int = 
 ROUNDING = 1e-12
 
 
-def _weights(at_fs: Floats, n_weights: int) -> Floats:
+def cosines(at_fs: Floats, n_weights: int) -> Floats:
     """Return the cosines at the midpoints of the slices between marks, one in each column, of mean square 1."""
     passed = (at_fs - at_fs[0]) / (at_fs[-1] - at_fs[0])
     middles = (passed[1:] + passed[:-1]) / 2

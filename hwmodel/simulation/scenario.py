@@ -14,17 +14,15 @@ from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.functions.message_time import DriverWork
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.commands import Change
+from hwmodel.simulation.event_effects import Span, did_text
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.bond import outage_texts
 from hwmodel.words.events import (
     BEGINS_WITH_IT,
     SAME_INSTANT,
     SAME_VALUES,
-    Span,
     condition_text,
-    did_text,
     event_text,
-    rates_text,
 )
 from hwmodel.words.lives import (
     flood_text,
@@ -181,7 +179,7 @@ class _Teller:
         since_ns = max((each for each in self._changes_ns if each < at_ns), default=0.0)
         until_ns = min((each for each in self._changes_ns if each > at_ns), default=self._end_ns)
         span = Span(since_ns, at_ns, min(until_ns, self._end_ns))
-        return rates_text(self._series, span, about) if about else did_text(self._series, span)
+        return did_text(self._series, span, about)
 
 
 def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:

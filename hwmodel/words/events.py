@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from hwmodel.words.quantities import counted, three_digits, time_text, value_text
 
-if TYPE_CHECKING:
-    from hwmodel.results.series import Series, VmSeries
-
-LEAST_INTERVALS = 3  # on each side of an event, for a rate to be said to have changed
-LEAST_CHANGE = 0.01  # of the greater rate
-LEAST_LATER = 0.05  # of the greater latency
-BY_CHANCE = 1e-4  # probability by chance of so many zero intervals, below which a rate is said to stop or begin
-SURE = 4.0  # standard errors of the difference of two means for a change to be sure
-FEW = 2.4  # Student's t is about 1 + 2.4 / (n - 1) times as wide as a normal distribution
-MORE_DROPS = 0.1  # of the drops before: an increase up to this counts as none
-VAGUE = 0.1  # of all VMs' rate: with more doubt than this, unchanged rates are called "not beyond what they vary by"
-SETTLING = 0.1  # of the intervals after an event: left out
 MOST_NAMED = 4  # of the figures that changed
 FEW_NAMED = 2  # if more changed
 MOST_SHOWN = 80  # characters of a value
@@ -31,7 +15,6 @@ SAME_VALUES = "nothing changes: these values hold already"
 BEGINS_WITH_IT = "the run begins with it"
 _DIRECTIONS = {"tx_gbps": "sends", "rx_gbps": "receives"}
 _TOGETHER = {"tx_gbps": "send", "rx_gbps": "receive"}
-Floats = npt.NDArray[np.float64]
 
 
 def event_text(changes: Mapping[str, Any]) -> str:
@@ -63,175 +46,88 @@ def condition_text(vm: str, kind: str, target: int, from_ns: float, *, was_true:
     return f"{text}{looked} from {time_text(from_ns)} on"
 
 
-class Span(NamedTuple):
-    """Hold an event's time, and those of the changes before and after it, in nanoseconds."""
-
-    since_ns: float
-    at_ns: float
-    until_ns: float
-
-
-class _Change(NamedTuple):
-    """Hold a figure's means before and after an event, and by how much they may differ by chance."""
+class Moved(NamedTuple):
+    """Hold what a figure was before an event and came to after it: a rate in Gb/s, say."""
 
     whose: str
     direction: str
     before: float
     after: float
-    doubt: float
-    stops: bool = False  # stops or begins: 0 on one side, for too long to be chance
-
-    @property
-    def is_sure(self) -> bool:
-        least = max(LEAST_CHANGE * max(self.before, self.after), self.doubt)
-        return self.stops or abs(self.after - self.before) > least
 
 
-def did_text(series: Series, span: Span) -> str:
-    """Say what an event did, as `rates_text` does, or that the time around it is too short to tell."""
-    return rates_text(series, span) or _too_short_text(series, span)
+class Lost(NamedTuple):
+    """Hold how many frames were dropped after an event, up to which time, and how that compares with the time before.
 
-
-def rates_text(series: Series, span: Span, about: Collection[str] = ()) -> str:
-    """Say how rates changed at an event, and how many frames were dropped until the next one.
-
-    Means over whole intervals before and after it are compared, each without its first tenth, in which rings fill or
-    empty. Empty if there are too few intervals. `about`: functions that the event is about, whose rates and drops are
-    told elsewhere; then it is empty too if no others send or receive and nothing else is dropped.
+    `is_more`: significantly more than before, or there were none. `is_as_many`: about as many, or fewer.
     """
-    vms = {name: vm for name, vm in series.vms.items() if name not in about}
-    sides = (span.since_ns, span.at_ns), (span.at_ns, span.until_ns)
-    parts = _settled(_intervals(series, *sides[0])), _settled(_intervals(series, *sides[1]))
-    if min(map(len, parts)) < LEAST_INTERVALS:
-        return ""
-    dropped = _drops_told(series, vms, span)
-    changes = [_change(name, way, _rates(vm, way), parts) for name, vm in vms.items() for way in _DIRECTIONS]
-    if not any(one.before or one.after for one in changes):
-        return "; ".join(dropped if about else ["no VM sends or receives anything", *dropped])
-    together = [_change("", way, _sum_of(vms, way), parts) for way in _DIRECTIONS]
-    found = sorted((one for one in changes if one.is_sure), key=lambda one: -abs(one.after - one.before))
-    hidden = [one for one in together if _is_hidden(one, found)]
-    told = _changes_told(found, together if len(found) > MOST_NAMED else hidden, "others" if about else "VMs")
+
+    n_frames: int
+    until_ns: float
+    is_more: bool
+    is_as_many: bool
+
+
+class Effects(NamedTuple):
+    """Hold what an event did: whose rates changed, the greatest change first, and what else is to be told.
+
+    `together`: the totals of all VMs that changed and are to be told. `has_rates`: some VM sends or receives.
+    `is_vague`: rates vary so much that a change may go unseen. `latency_ns`: the mean before and after, None if it did
+    not change.
+    """
+
+    changed: Sequence[Moved]
+    together: Sequence[Moved]
+    has_rates: bool
+    is_vague: bool
+    latency_ns: tuple[float, float] | None
+    lost: Lost | None
+
+
+def effects_text(effects: Effects, *, of_others: bool) -> str:
+    """Say what an event did; `of_others`: to VMs that it is not about, of which nothing is said if they are silent."""
+    lost = [] if effects.lost is None else [_lost_text(effects.lost)]
+    if not effects.has_rates:
+        return "; ".join(lost if of_others else ["no VM sends or receives anything", *lost])
+    told = _changes_told(effects.changed, effects.together, "others" if of_others else "VMs")
     if not told:
-        told = [*_nothing_told(together, bool(about)), *_latency_told(vms, parts)]
-    elif len(found) <= MOST_NAMED and not hidden:
-        told.append(
-            "no other rate changed beyond what rates vary by" if _is_vague(together) else "all other rates unchanged"
-        )
-    return "; ".join([*told, *dropped])
+        told = [_nothing_text(is_vague=effects.is_vague, of_others=of_others)]
+    elif len(effects.changed) <= MOST_NAMED and not effects.together:
+        vague = "no other rate changed beyond what rates vary by"
+        told.append(vague if effects.is_vague else "all other rates unchanged")
+    if effects.latency_ns is not None:
+        before, after = map(time_text, effects.latency_ns)
+        told.append(f"mean latency {after} ({before} before)")
+    return "; ".join([*told, *lost])
 
 
-def _changes_told(found: Sequence[_Change], together: Sequence[_Change], whose: str) -> list[str]:
+def too_short_text(sides: Sequence[str], interval_ns: float) -> str:
+    """Say on which sides of an event there are too few intervals."""
+    return f"too little time {' and '.join(sides)} to tell by intervals of {time_text(interval_ns)}"
+
+
+def _changes_told(changed: Sequence[Moved], together: Sequence[Moved], whose: str) -> list[str]:
     """Say which rates changed; if many did, the total of all VMs and the greatest changes."""
-    n_named = len(found) if len(found) <= MOST_NAMED else FEW_NAMED
-    of_all = " and ".join(_told(one, _TOGETHER) for one in together if one.is_sure)
+    n_named = len(changed) if len(changed) <= MOST_NAMED else FEW_NAMED
+    of_all = " and ".join(_told(one, _TOGETHER) for one in together)
     told = [f"{whose} together {of_all}"] if of_all else []
-    told += [f"{one.whose} {_told(one, _DIRECTIONS)}" for one in found[:n_named]]
-    return [*told, f"{len(found) - n_named} more rates changed"] if len(found) > n_named else told
+    told += [f"{one.whose} {_told(one, _DIRECTIONS)}" for one in changed[:n_named]]
+    return [*told, f"{len(changed) - n_named} more rates changed"] if len(changed) > n_named else told
 
 
-def _is_hidden(together: _Change, found: Sequence[_Change]) -> bool:
-    """Tell whether the total changed significantly more than the VMs with significant changes account for."""
-    known = sum(one.after - one.before for one in found if one.direction == together.direction)
-    return together.is_sure and together._replace(after=together.after - known, stops=False).is_sure
-
-
-def _nothing_told(together: Sequence[_Change], of_others: bool) -> list[str]:
-    if _is_vague(together):
+def _nothing_text(*, is_vague: bool, of_others: bool) -> str:
+    if is_vague:
         whose = "other" if of_others else "VM's"
-        return [f"no {whose} rate changed beyond what rates vary by"]
-    return ["others unchanged" if of_others else "no VM's rate changed"]
+        return f"no {whose} rate changed beyond what rates vary by"
+    return "others unchanged" if of_others else "no VM's rate changed"
 
 
-def _is_vague(together: Sequence[_Change]) -> bool:
-    """Tell whether the total is known so roughly, in both directions, that a VM's change may go unseen."""
-    return min(one.doubt / max(one.before, one.after) for one in together if one.before or one.after) > VAGUE
+def _lost_text(lost: Lost) -> str:
+    dropped = f"{counted(lost.n_frames, 'frame')} dropped up to {time_text(lost.until_ns)}"
+    if lost.is_more:
+        return dropped
+    return f"{dropped}, {'no more than before it' if lost.is_as_many else 'not more beyond what drops vary by'}"
 
 
-def _latency_told(vms: Mapping[str, VmSeries], parts: tuple[range, range]) -> list[str]:
-    """Say the mean latency of all VMs if it changed."""
-    change = _change("", "latency", _latencies(vms), parts)
-    differs = abs(change.after - change.before) > max(LEAST_LATER * max(change.before, change.after), change.doubt)
-    return [f"mean latency {time_text(change.after)} ({time_text(change.before)} before)"] if differs else []
-
-
-def _drops_told(series: Series, vms: Mapping[str, VmSeries], span: Span) -> list[str]:
-    """Tell what was dropped behind an event, of some VMs and of none."""
-    before = _before_event(series, span.since_ns, span.at_ns)
-    is_last = span.until_ns >= series.n_intervals * series.interval_ns
-    behind = (_intervals if is_last else _before_event)(series, span.at_ns, span.until_ns)
-    others = series.other_drops or (0,) * series.n_intervals
-    drops = np.array([sum(row) for row in zip(others, *(vm.drops for vm in vms.values()), strict=True)], np.float64)
-    lost = int(drops[behind.start : behind.stop].sum())
-    if not lost:
-        return []
-    change = _change("", "drops", drops, (before, behind))
-    dropped = f"{counted(lost, 'frame')} dropped up to {time_text(behind.stop * series.interval_ns)}"
-    if not change.before or (change.is_sure and change.after > change.before):
-        return [dropped]
-    is_as_many = change.after <= (1 + MORE_DROPS) * change.before
-    return [f"{dropped}, {'no more than before it' if is_as_many else 'not more beyond what drops vary by'}"]
-
-
-def _too_short_text(series: Series, span: Span) -> str:
-    sides = {"before it": (span.since_ns, span.at_ns), "behind it": (span.at_ns, span.until_ns)}
-    short = [side for side, ends in sides.items() if len(_settled(_intervals(series, *ends))) < LEAST_INTERVALS]
-    return f"too little time {' and '.join(short)} to tell by intervals of {time_text(series.interval_ns)}"
-
-
-def _told(one: _Change, verbs: Mapping[str, str]) -> str:
+def _told(one: Moved, verbs: Mapping[str, str]) -> str:
     after, before = (f"{three_digits(rate)} Gb/s" if rate else "nothing" for rate in (one.after, one.before))
     return f"{verbs[one.direction]} {after} ({before.removesuffix(' Gb/s')} before)"
-
-
-def _intervals(series: Series, first_ns: float, last_ns: float) -> range:
-    """Return the numbers of the intervals that lie wholly between two times."""
-    first = -int(-first_ns // series.interval_ns)
-    last = min(series.n_intervals, int(last_ns // series.interval_ns))
-    return range(first, last)
-
-
-def _before_event(series: Series, first_ns: float, event_ns: float) -> range:
-    """Return the intervals up to an event, without one that ends at it: that one holds drops caused by the event."""
-    part = _intervals(series, first_ns, event_ns)
-    return part[:-1] if part.stop * series.interval_ns == event_ns else part
-
-
-def _settled(part: range) -> range:
-    """Return the intervals of a stretch without its first tenth."""
-    return part[int(SETTLING * len(part)) :]
-
-
-def _change(whose: str, direction: str, figures: Floats, parts: tuple[range, range]) -> _Change:
-    """Compare a figure's means over two stretches of intervals; intervals without a figure (NaN) are left out."""
-    rows = [figures[part.start : part.stop] for part in parts]
-    known = [row[~np.isnan(row)] for row in rows]
-    if min(map(len, known)) < 2:
-        return _Change(whose, direction, 0.0, 0.0, 0.0)
-    errors = [(1 + FEW / (len(row) - 1)) * float(row.std(ddof=1)) / math.sqrt(len(row)) for row in known]
-    before, after = (float(row.mean()) for row in known)
-    stops = _stops(*known) or _stops(*reversed(known))
-    return _Change(whose, direction, before, after, SURE * math.hypot(*errors), stops)
-
-
-def _stops(some: Floats, none: Floats) -> bool:
-    """Tell whether `none` is all zero while zeros are too rare in `some` for that to be chance."""
-    share = float(np.count_nonzero(some == 0) + 1) / (len(some) + 2)
-    return not none.any() and bool(some.any()) and bool(share ** len(none) < BY_CHANCE)
-
-
-def _rates(vm: VmSeries, direction: str) -> Floats:
-    return np.array(getattr(vm, direction), np.float64)
-
-
-def _sum_of(vms: Mapping[str, VmSeries], direction: str) -> Floats:
-    rows = [_rates(vm, direction) for vm in vms.values()]
-    return np.asarray(np.sum(rows, axis=0), np.float64)
-
-
-def _latencies(vms: Mapping[str, VmSeries]) -> Floats:
-    """Return the mean latency of all frames that VMs received, interval by interval; NaN where there are none."""
-    means = np.array([[math.nan if one is None else one for one in vm.latency_ns] for vm in vms.values()])
-    counts = np.where(np.isnan(means), 0.0, [vm.rx_mpps for vm in vms.values()])
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.nansum(means * counts, axis=0) / counts.sum(axis=0), np.float64)
