@@ -197,6 +197,52 @@ def test_the_first_tenth_behind_an_event_does_not_count_but_its_drops_do_from_th
 
 
 @pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ([7.3] * 8 + [2.6] + [0.0] * 21, "nothing from 3.90 us on"),  # a ring drains into a dead wire
+        ([2.5] * 26 + [0.1] + [0.0] * 3, "nothing from 5.70 us on"),  # as late as can be told
+        ([1.0, 4.0, 2.0, 2.0, 3.0, 3.0] * 4 + [0.0] * 6, "nothing from 5.40 us on"),
+        ([2.5] * 12 + [1.0, 1.1] * 9, "1.05 Gb/s from 4.20 us on"),
+        ([7.3] * 7 + [4.0] * 6 + [1.0] * 17, "1.00 Gb/s from 4.30 us on"),
+        ([7.3] * 3 + [1.0] * 27, "1.00 Gb/s"),  # the tenth that never counts
+    ],
+)
+def test_what_a_rate_comes_to_is_told_and_from_when_on(after, said):
+    """It was 2.5 Gb/s for 30 intervals of 100 ns."""
+    one = vm([2.4, 2.6] * 15 + after, [0.0] * 60)
+    assert told(series(vf0=one), at=3000.0, until=6000.0).startswith(f"vf0 sends {said} (2.50 before); ")
+
+
+def test_what_comes_back_to_its_rate_has_not_changed():
+    one = vm([2.4, 2.6] * 15 + [7.3] * 9 + [2.4, 2.6, 2.5] * 7, [0.0] * 60)
+    assert told(series(vf0=one), at=3000.0, until=6000.0) == "no VM's rate changed"
+
+
+def test_before_an_event_what_a_rate_has_come_to_counts_too():
+    """A VM that fell silent after the change before, and sends again: it sent nothing before, not the mean of both."""
+    one = vm([5.0] * 12 + [0.0] * 8 + [5.0] * 10, [0.0] * 30)
+    assert (
+        told(series(vf0=one), at=2000.0, until=3000.0)
+        == "vf0 sends 5.00 Gb/s (nothing before); all other rates unchanged"
+    )
+
+
+def test_a_rate_that_falls_all_along_has_no_level():
+    """Of the intervals behind the first tenth the mean is told: from 5 - 2 * 0.1 down to 5 - 19 * 0.1."""
+    one = vm([5.0, 5.1] * 10 + [5.0 - 0.1 * at for at in range(20)], [0.0] * 40)
+    assert told(series(vf0=one), at=2000.0, until=4000.0).startswith("vf0 sends 3.95 Gb/s (5.05 before)")
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ([4.0, 0.0, 0.0] * 10, [4.0, 0.0, 0.0] * 8 + [0.0] * 6),  # a frame every third interval
+    (([9.0] * 4 + [0.0] * 6) * 3, [9.0] * 4 + [0.0] * 6 + [9.0] * 4 + [0.0] * 16),  # bursts, each and each pause long
+])  # fmt: skip
+def test_a_pause_that_is_not_rare_is_no_end(before, after):
+    one = vm(before + after, [0.0] * 60)
+    assert told(series(vf0=one), at=3000.0, until=6000.0) == "no VM's rate changed beyond what rates vary by"
+
+
+@pytest.mark.parametrize(
     ("since", "at", "until", "side"),
     [
         (800.0, 1000.0, 2000.0, "before it"),

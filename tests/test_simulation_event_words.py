@@ -10,7 +10,9 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
 from hwmodel.words.quantities import three_digits
+from hwmodel.words.reading import headline
 from hwmodel.words.summary import MOST_LINES, event_lines, summary
 
 BASE: dict[str, Any] = {
@@ -83,6 +85,59 @@ def test_all_that_is_dropped_behind_an_event_is_told_whosever_it_is(event: dict[
     assert sum(by_interval) == sum(result.drops.values()) and not any(by_interval[:30])
     assert f"; {result.drops[reason]:,} frames dropped up to 6.00 ms" in told(result)[0]
     assert sum(series.other_drops) > 0
+
+
+SATURATED: dict[str, Any] = {
+    "workload": {"pattern": "to_wire", "frame_bytes": 1518}, "run": {"warmup": "1ms", "duration": "5ms"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "keys", "silent", "from_ms"),
+    [
+        ({"port.down": ["p0"]}, {}, ["vf0", "vf1", "vf2", "vf3"], 3.9),
+        ({"workload.load": 0}, {}, ["vf0", "vf1", "vf2", "vf3"], 5.5),
+        ({"port.down": ["p1"]}, {"port": {"count": 2}}, ["vf1", "vf3"], 4.2),
+    ],
+)
+def test_a_vm_that_falls_silent_when_its_ring_has_drained_is_said_to(
+    event: dict[str, Any], keys: dict[str, Any], silent: list[str], from_ms: float
+) -> None:
+    """Its 511 frames are read for a while after the event, by a dead wire faster than before."""
+    result = run({"at": "3ms", "set": event}, **{**SATURATED, **keys})
+    first = round(from_ms * 10)  # intervals of 100 us
+    assert result.series is not None and result.series.interval_ns == 100_000
+    rows = {name: vm.tx_gbps for name, vm in result.series.vms.items()}
+    assert [name for name, row in rows.items() if row[first - 1] and not any(row[first:])] == silent
+    (did,) = told(result)
+    assert all(f"{name} sends nothing from {from_ms:.2f} ms on (" in did for name in silent)
+    assert all(f"{name} sends" not in did for name in rows if name not in silent)
+
+
+def test_vms_that_fall_silent_one_after_the_other_send_nothing_together_from_the_last_on() -> None:
+    """Their rates varied by a half before, and all change, each to nothing."""
+    pairs = {**SATURATED["workload"], "pattern": "pairs"}
+    result = run({"at": "3ms", "set": {"workload.load": 0}}, **{**SATURATED, "workload": pairs})
+    assert result.series is not None
+    sums = [sum(row) for row in zip(*(vm.tx_gbps for vm in result.series.vms.values()), strict=True)]
+    last = max(at for at, rate in enumerate(sums) if rate)
+    assert 30 < last < 45
+    assert told(result)[0].startswith(f"VMs together send nothing from {(last + 1) / 10:.2f} ms on (24.")
+
+
+def test_a_wire_that_lives_again_lets_send_who_was_silent() -> None:
+    events = ({"at": "3ms", "set": {"port.down": ["p1"]}}, {"at": "5ms", "set": {"port.down": []}})
+    died, lives = told(run(*events, **{**SATURATED, "port": {"count": 2}}))
+    assert "vf1 sends nothing from 4.20 ms on (4.9" in died
+    assert "vf1 sends 4.9" in lives and lives.count(" Gb/s (nothing before)") == 2 and "vf0" not in lives
+
+
+def test_a_wire_that_dies_is_not_the_offered_load() -> None:
+    """In a closed loop the load is never the limit; the wire carries frames for two of the window's five ms."""
+    result = run({"at": "3ms", "set": {"port.down": ["p0"]}}, **SATURATED)
+    assert result.wire.utilization == pytest.approx(0.4, abs=0.01)
+    assert "; fullest on average: wire.tx (40.0 % busy)" in headline(result)
+    assert result.bottleneck.why == FULLEST_ON_AVERAGE
 
 
 def test_an_event_without_effect_is_not_said_to_change_the_latency() -> None:

@@ -36,7 +36,12 @@ def test_an_idle_sender_is_not_the_busiest_side_of_its_core():
 
 def test_frames_for_what_is_off_are_not_held_back_by_a_load():
     text = why({"pcie.up": 0.005}, open_load=True, drops={"FUNCTION_RESET": 9_000, "PORT_DISABLED": 11})
-    assert text == "Nothing is full: 9,011 frames met a function, port or wire that is off; what is off sends none."
+    assert (
+        text
+        == "Nothing is full: 9,011 frames met a function that is off or a port that is off; what is off sends none."
+    )
+    text = why({"pcie.up": 0.005}, open_load=True, drops={"LINK_DOWN": 9_000})
+    assert text == "Nothing is full: 9,000 frames met a dead wire; what is off sends none."
     text = why({"pcie.up": 0.5}, open_load=True, drops={"FUNCTION_RESET": 4_000})
     assert "the load itself sets the throughput" in text
 

@@ -277,17 +277,28 @@ def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
         holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # a tie: an empty ring fills the others
         return -use_of(name, seen), name in _STORES, -share_of(name, seen), not holds_all
 
-    names = sorted(_suspected(seen), key=rank)
-    return [
-        Suspect(
-            resource=prefix + _published(name),
-            share=share_of(name, seen),
-            use=use_of(name, seen),
-            why=_of_server(prefix) + _sentence(name, seen),
-            keys=_keys_of(name, seen),
-        )
-        for name in names
-    ]
+    return [_suspect(name, seen, prefix) for name in sorted(_suspected(seen), key=rank)]
+
+
+def _suspect(name: str, seen: Observation, prefix: str) -> Suspect:
+    return Suspect(
+        resource=prefix + _published(name),
+        share=share_of(name, seen),
+        use=use_of(name, seen),
+        why=_of_server(prefix) + _sentence(name, seen),
+        keys=_keys_of(name, seen),
+    )
+
+
+def busiest_of(seen: Observation, prefix: str = "") -> Bottleneck | None:
+    """Return the busiest resource of an adapter as a bottleneck; None for an open load, or if none is busy."""
+    if seen.open_load:
+        return None
+    known = [name for name in seen.utilizations if of_any_port(name) in KEYS and seen.busy(name) > 0]
+    name = max(known, key=seen.busy, default=None)
+    if name is None:
+        return None
+    return _suspect(seen.core_side if name.startswith("driver.") else name, seen, prefix).bottleneck
 
 
 def _of_server(prefix: str) -> str:
@@ -368,7 +379,7 @@ class Sighting:
     `is_load_enough`: an open load, all of which gets through. `loses_late`: frames drop after they were sent, so a full
     resource may be full of frames that get lost; `polices`: policers drop such frames, so no full resource need be the
     limit. `has_offers`: any frame was offered. `refusal`: the bottleneck if the only losses are at rings that are never
-    refilled.
+    refilled. `busiest`: in a closed loop the resource that is busiest, however idle.
     """
 
     suspects: tuple[Suspect, ...]
@@ -378,6 +389,7 @@ class Sighting:
     polices: bool = False
     has_offers: bool = True
     refusal: Bottleneck | None = None
+    busiest: Bottleneck | None = None
 
 
 def sighting_of(seen: Observation) -> Sighting:
@@ -396,6 +408,7 @@ def sighting_of(seen: Observation) -> Sighting:
         polices=polices(seen),
         has_offers=seen.offered_frames > 0,
         refusal=refusal(seen) if loses_by_refusal(seen) else None,
+        busiest=busiest_of(seen),
     )
 
 
@@ -433,11 +446,14 @@ def by_shares(seen: Sighting) -> Bottleneck:
     return with_beside(fullest.bottleneck, seen.suspects)
 
 
-def not_judged(found: Bottleneck, why: str) -> Bottleneck:
+def not_judged(seen: Sighting, found: Bottleneck, why: str) -> Bottleneck:
     """Adapt a bottleneck to a window without short runs, for the reason `why`: what is not full may never limit.
 
-    The window may be a mean over changes of the machine, or of a machine that changed before.
+    The window may be a mean over changes of the machine, or of a machine that changed before. Then the load is no limit
+    of a closed loop where nothing else is busy: its senders may have sent less because of a dead wire, say.
     """
+    if found.resource == OFFERED_LOAD and seen.busiest is not None:
+        found = seen.busiest if seen.busiest.utilization >= found.utilization else found
     if found.resource == OFFERED_LOAD or found.utilization >= NEARLY_FULL:
         return found
     return replace(found, why=why, also=(), gain=None)

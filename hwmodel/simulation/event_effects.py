@@ -5,12 +5,17 @@ of a window's figures (`figure_intervals`): the deviations are weighted with cos
 of neighbouring intervals are alike, since queues fill and empty slowly and clocks drift against each other. So for a
 latency only the six slowest cosines count, and if the slower three of these have clearly more power, as in a latency
 that rises or falls all along, those three alone, with as few degrees of freedom.
+
+After an event rings fill or empty for a while. If a rate's stretch has two levels, its mean is that of the last level.
+The cut is where two means explain the most variance (A. Sen, M. S. Srivastava, On tests for detecting change in mean,
+Annals of Statistics 3(1), 1975). It counts if the levels differ by a fifth and by more than chance explains, and if two
+levels explain more than a straight line; what is left is then searched for a further cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from math import hypot, sqrt
+from math import hypot, prod, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +35,8 @@ N_COSINES, OF_LATENCIES = 12, 6
 SLOWER = 3.0  # times the mean square of the faster half, from which a latency's slower half counts alone
 MORE_DROPS = 0.1  # of the drops before: an increase up to this counts as none
 VAGUE = 0.1  # of all VMs' rate: with more doubt than this, unchanged rates are called "not beyond what they vary by"
-SETTLING = 0.1  # of the intervals after an event: left out
+SETTLING = 0.1  # of the intervals after an event: left out in any case
+STEP = 0.2  # of the greater rate: levels that differ by less are one
 DIRECTIONS = ("tx_gbps", "rx_gbps")
 Floats = npt.NDArray[np.float64]
 
@@ -141,9 +147,12 @@ def _is_vague(together: Sequence[_Change]) -> bool:
 
 def _rate_change(whose: str, way: str, rates: Floats, parts: tuple[range, range], interval_ns: float) -> _Change:
     """Compare a rate's means on both sides of an event."""
-    before, after = (_mean(rates, np.ones(len(rates)), part, _n_first(part)) for part in parts)
+    earlier, later = (rates[part.start : part.stop] for part in parts)
+    n_cut = _n_settling(earlier, rates[:0]), _n_settling(later, earlier)
+    before, after = (_mean(rates, np.ones(len(rates)), part, n) for part, n in zip(parts, n_cut, strict=True))
+    from_ns = after.first * interval_ns if n_cut[1] > _n_first(parts[1]) else None
     stops = _stops(before.values, after.values) or _stops(after.values, before.values)
-    return _Change(Moved(whose, way, before.mean, after.mean), hypot(before.doubt(), after.doubt()), stops)
+    return _Change(Moved(whose, way, before.mean, after.mean, from_ns), hypot(before.doubt(), after.doubt()), stops)
 
 
 def _latency_change(vms: Mapping[str, VmSeries], parts: tuple[range, range]) -> tuple[float, float] | None:
@@ -207,6 +216,39 @@ def _n_first(part: range) -> int:
     return int(SETTLING * len(part))
 
 
+def _n_settling(rates: Floats, earlier: Floats) -> int:
+    """Return how many of a stretch's first intervals are left out: a tenth, and those on other levels than the last.
+
+    `earlier`: the rates of the stretch before. A stretch that ends with zeros, which were rare until then, has come to
+    zero, however its rates varied.
+    """
+    n, n_zeros = _n_first(range(len(rates))), len(rates) - 1 - int(np.flatnonzero(rates).max(initial=-1))
+    n_until = len(rates) - n_zeros
+    if n_zeros >= LEAST_INTERVALS and _stops(np.append(earlier, rates[:n_until]), rates[n_until:]):
+        return max(n, n_until)
+    while step := _step_in(rates[n:]):
+        n += step
+    return n
+
+
+def _step_in(rates: Floats) -> int:
+    """Return how many of the first intervals are on a significantly different level than the others; 0 if none are."""
+    n = len(rates)
+    if n <= LEAST_INTERVALS:
+        return 0
+    deviations, at = rates - rates.mean(), np.arange(1, n - LEAST_INTERVALS + 1)
+    by_steps = deviations.cumsum()[at - 1] ** 2 * n / (at * (n - at))
+    first, by_step = int(at[by_steps.argmax()]), float(by_steps.max())
+    slope = np.arange(n) - (n - 1) / 2
+    if by_step <= float(deviations @ slope) ** 2 / float(slope @ slope):
+        return 0
+    left = max(0.0, float(deviations @ deviations) - by_step)
+    error = sqrt(left / (n - 2) * n / (first * (n - first)))
+    levels = float(rates[:first].mean()), float(rates[first:].mean())
+    least = max(STEP * max(levels), student_t_point(1 - BY_CHANCE / 2, n - 2) * error)
+    return first if abs(levels[1] - levels[0]) > least else 0
+
+
 def _mean(amounts: Floats, weights: Floats, part: range, n_cut: int, *, is_latency: bool = False) -> _Mean:
     """Return the ratio of amounts to weights over a stretch without its first intervals; 0 if fewer than two weigh."""
     kept = part[n_cut:]
@@ -225,6 +267,16 @@ def _mean(amounts: Floats, weights: Floats, part: range, n_cut: int, *, is_laten
 
 
 def _stops(some: Floats, none: Floats) -> bool:
-    """Tell whether `none` is all zero while zeros are too rare in `some` for that to be chance."""
-    share = float(np.count_nonzero(some == 0) + 1) / (len(some) + 2)
-    return not none.any() and bool(some.any()) and bool(share ** len(none) < BY_CHANCE)
+    """Tell whether `none` is all zero while zeros are too rare in `some` for that to be chance.
+
+    Zeros come in runs, each of which is one case. The probability that all cases in `none` are zero follows from those
+    in `some` by Laplace's rule of succession, case by case.
+    """
+    if none.any() or not some.any():
+        return False
+    is_zero = some == 0
+    n_zeros, n_runs = int(is_zero.sum()), int(is_zero[:1].sum()) + int((is_zero[1:] & ~is_zero[:-1]).sum())
+    n_known, n_cases = len(some) - n_zeros + n_runs, len(none)
+    if n_zeros:
+        n_cases = max(1, n_cases * n_runs // n_zeros)
+    return prod((n_runs + 1 + at) / (n_known + 2 + at) for at in range(n_cases)) < BY_CHANCE

@@ -32,7 +32,15 @@ from hwmodel.results import (
     merge_histogram,
     sighting_of,
 )
-from hwmodel.results.bottleneck import all_gets_through, loses_by_refusal, loses_late, polices, refusal, suspects_of
+from hwmodel.results.bottleneck import (
+    all_gets_through,
+    busiest_of,
+    loses_by_refusal,
+    loses_late,
+    polices,
+    refusal,
+    suspects_of,
+)
 from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
 from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.flow_book import FlowBook, Flows
@@ -136,6 +144,7 @@ def _of_all_servers(
         polices=polices(whole),
         has_offers=span.count("offered") > 0,
         refusal=refusal(observed[most], adapters[most].name + ".") if loses_by_refusal(whole) else None,
+        busiest=busiest_of(observed[at], adapters[at].name + "."),
     )
 
 

@@ -549,10 +549,10 @@ class Run:
         if self.changes_within(self.start.now_fs, self.end.now_fs):
             # The machine changed within the window: the variation between slices then says nothing about confidence.
             warnings = [one for one in (interrupted, too_short) if one] + list(lasting_warnings(self.config, result))
-            result = with_bottleneck(result, not_judged(result.bottleneck, FULLEST_ON_AVERAGE))
+            result = with_bottleneck(result, not_judged(self.seen, result.bottleneck, FULLEST_ON_AVERAGE))
             result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
         elif has_changed:
-            result = with_bottleneck(result, not_judged(result.bottleneck, FULLEST_UNJUDGED))
+            result = with_bottleneck(result, not_judged(self.seen, result.bottleneck, FULLEST_UNJUDGED))
             result = replace(result, warnings=(*self._warnings_of_changed(result), *warnings))
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
         if violations:

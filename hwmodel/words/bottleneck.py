@@ -266,6 +266,9 @@ def _rate_limit(seen: Observation) -> str:
     return f"The configured rate limits {' and '.join(facts) or 'set what may be sent'}."
 
 
+_OFF = {"FUNCTION_RESET": "a function that is off", "PORT_DISABLED": "a port that is off", "LINK_DOWN": "a dead wire"}
+
+
 def _offered_load(seen: Observation) -> str:
     busiest = max(seen.utilizations, key=seen.busy, default=None)
     if busiest is not None and busiest.startswith("driver."):
@@ -274,7 +277,8 @@ def _offered_load(seen: Observation) -> str:
         return "Nothing is full: hardly any frame was offered in the window."
     off = seen.lost_at_what_is_off
     if 2 * off > seen.offered_frames:
-        return f"Nothing is full: {off:,} frames met a function, port or wire that is off; what is off sends none."
+        met = " or ".join(what for reason, what in _OFF.items() if seen.drops.get(reason))
+        return f"Nothing is full: {off:,} frames met {met}; what is off sends none."
     ruled = seen.dropped_by_rules
     less = f", less what rules drop ({', '.join(f'{reason} {n:,}' for reason, n in ruled.items())})," if ruled else ""
     lost = seen.lost_for_want_of_room

@@ -47,12 +47,16 @@ def condition_text(vm: str, kind: str, target: int, from_ns: float, *, was_true:
 
 
 class Moved(NamedTuple):
-    """Hold what a figure was before an event and came to after it: a rate in Gb/s, say."""
+    """Hold what a figure was before an event and came to after it: a rate in Gb/s, say.
+
+    `from_ns`: when it came to that, None for right after the event.
+    """
 
     whose: str
     direction: str
     before: float
     after: float
+    from_ns: float | None = None
 
 
 class Lost(NamedTuple):
@@ -130,4 +134,5 @@ def _lost_text(lost: Lost) -> str:
 
 def _told(one: Moved, verbs: Mapping[str, str]) -> str:
     after, before = (f"{three_digits(rate)} Gb/s" if rate else "nothing" for rate in (one.after, one.before))
-    return f"{verbs[one.direction]} {after} ({before.removesuffix(' Gb/s')} before)"
+    since = "" if one.from_ns is None else f" from {time_text(one.from_ns)} on"
+    return f"{verbs[one.direction]} {after}{since} ({before.removesuffix(' Gb/s')} before)"
