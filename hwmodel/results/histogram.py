@@ -13,6 +13,7 @@ A percentile is the middle of its bucket: off by at most half of that, 0.4 % for
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,7 @@ def least_of(bucket: int) -> int:
     return (bucket % PER_OCTAVE + PER_OCTAVE) << shift
 
 
+@lru_cache  # a window's marks ask for the same extremes again and again
 def filled_columns(min_fs: int, max_fs: int, n_buckets: int) -> slice:
     """Return the range of `n_buckets` buckets that samples between two times can be in; the last is unbounded."""
     last = n_buckets - 1

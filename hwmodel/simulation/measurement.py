@@ -162,14 +162,15 @@ def moments_of(flows: npt.NDArray[Any]) -> Moments:
     """Return the latencies of all flows together."""
     latencies = flows["latency"]
     has_some = latencies["n"] > 0
-    if not has_some.any():
+    if not has_some.all():
+        latencies = latencies[has_some]
+    if not len(latencies):
         return Moments()
-    n, lowest_fs, highest_fs, sums_fs = (latencies[name][has_some] for name in Moments._fields)
     return Moments(
-        int(np.add.reduce(n)),
-        int(np.minimum.reduce(lowest_fs)),
-        int(np.maximum.reduce(highest_fs)),
-        float(np.add.reduce(sums_fs)),
+        int(np.add.reduce(latencies["n"])),
+        int(np.minimum.reduce(latencies["lowest_fs"])),
+        int(np.maximum.reduce(latencies["highest_fs"])),
+        float(np.add.reduce(latencies["sum_fs"])),
     )
 
 

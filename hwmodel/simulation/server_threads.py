@@ -50,8 +50,9 @@ def n_threads_for(n_servers: int, asked: int | None) -> int:
     if given is not None and not (isinstance(given, int) and 1 <= given <= MAX_THREADS):
         raise InputError(f"threads: {asked!r} is out of range; 1 to {MAX_THREADS}")
     if asked is None:
-        n_cores = 1 if numba.config.DISABLE_JIT else usable_processors()
-        asked = min(n_cores, n_servers // SERVERS_PER_THREAD)
+        asked = n_servers // SERVERS_PER_THREAD
+        if asked > 1:
+            asked = 1 if numba.config.DISABLE_JIT else min(asked, usable_processors())
     return max(1, min(asked, n_servers, MAX_THREADS))
 
 
