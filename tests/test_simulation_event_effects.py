@@ -73,6 +73,13 @@ def test_a_change_within_the_noise_is_none():
     assert told(series(vf0=noisy)) == "no VM's rate changed beyond what rates vary by"
 
 
+def test_a_rate_that_may_have_fallen_is_not_said_to_be_as_it_was():
+    """Two share a link: the sum is 10 Gb/s throughout, the share of the one falls from 7.9 to 6.9, by chance or not."""
+    share = np.random.default_rng(4).choice([-2.0, 2.0], 40) + np.repeat([7.9, 6.9], 20)
+    both = series(vf0=vm(share, [0.0] * 40), vf1=vm(10 - share, [0.0] * 40))
+    assert told(both, at=2000.0, until=4000.0) == "no VM's rate changed beyond what rates vary by"
+
+
 def test_what_stands_out_of_the_noise_of_all_together_alone_is_told_so():
     """Two that take from each other: each varies by 50 %, both together fall from 4 to 3 Gb/s."""
     share = np.random.default_rng(3).choice([-1.0, 1.0], 40)

@@ -34,7 +34,7 @@ BY_CHANCE = 1e-4  # probability by chance of a difference, or of so many zero in
 N_COSINES, OF_LATENCIES = 12, 6
 SLOWER = 3.0  # times the mean square of the faster half, from which a latency's slower half counts alone
 MORE_DROPS = 0.1  # of the drops before: an increase up to this counts as none
-VAGUE = 0.1  # of all VMs' rate: with more doubt than this, unchanged rates are called "not beyond what they vary by"
+VAGUE = 0.1  # of a rate or of their sum: with more doubt than this, unchanged is "not beyond what rates vary by"
 SETTLING = 0.1  # of the intervals after an event: left out in any case
 STEP = 0.2  # of the greater rate: levels that differ by less are one
 DIRECTIONS = ("tx_gbps", "rx_gbps")
@@ -123,7 +123,7 @@ def _effects(series: Series, vms: Mapping[str, VmSeries], parts: tuple[range, ra
         changed=tuple(one.moved for one in found),
         together=tuple(one.moved for one in told),
         has_rates=has_rates,
-        is_vague=_is_vague(together),
+        is_vague=_is_vague(together) or any(_may_have_changed(one) for one in changes),
         latency_ns=_latency_change(vms, parts) if has_rates and not (found or told) else None,
         lost=lost,
     )
@@ -143,6 +143,11 @@ def _is_vague(together: Sequence[_Change]) -> bool:
     """Tell whether the total is known so roughly, in both directions, that a VM's change may go unseen."""
     shares = (one.doubt / max(one.moved.before, one.moved.after) for one in together if one.is_of_any)
     return min(shares, default=0.0) > VAGUE
+
+
+def _may_have_changed(one: _Change) -> bool:
+    """Tell whether a rate's means differ by much, though chance may have made them so."""
+    return not one.is_sure and abs(one.growth) > VAGUE * max(one.moved.before, one.moved.after)
 
 
 def _rate_change(whose: str, way: str, rates: Floats, parts: tuple[range, range], interval_ns: float) -> _Change:
