@@ -303,3 +303,18 @@ def test_control_frames_that_nobody_obeys_are_told_of(change, said):
     assert found == [
         f"{who} sends control frames (flow control, {mode}), and nobody obeys them: {why}" for who, mode, why in said
     ]
+
+
+@pytest.mark.parametrize(
+    ("load", "flows", "is_told"),
+    [
+        (0.02, [["vf0", "vf1", "1Gbps"]], True),
+        (0, [["vf0", "vf1", "1Gbps"]], True),  # it still sends
+        ("saturate", [["vf0", "vf1", "1Gbps"]], False),
+        (0.02, [["vf0", "vf1", "1Gbps"], ["vf1", "vf0"]], False),
+    ],
+)
+def test_a_load_that_no_flow_follows_is_told(load, flows, is_told):
+    workload = {"pattern": "flows", "flows": flows, "load": load}
+    result = simulate(config_from_mapping({"nic": {"vfs": 2}, "workload": workload, "run": {"duration": "50us"}}))
+    assert any(text.startswith("workload.load does nothing: ") for text in result.warnings) is is_told

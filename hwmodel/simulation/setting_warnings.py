@@ -51,6 +51,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _unsplit_headers(config)
     yield from _unused_switches(config)
     yield from _unused_bursts(config)
+    yield from _unused_load(config)
 
 
 def _unused_weights(config: Config) -> Iterator[str]:
@@ -122,6 +123,15 @@ def _unused_bursts(config: Config) -> Iterator[str]:
     for block, settings in (("workload", config.workload), ("workload.external", config.workload.external)):
         if settings is not None and settings.peak_rate_bps is not None and settings.arrivals != "on_off":
             yield words.unused_peak_rate(block, settings.arrivals)
+
+
+def _unused_load(config: Config) -> Iterator[str]:
+    """Warn of a load that no flow follows, since each has a rate of its own; not with a scenario, as above."""
+    workload = config.workload
+    if config.scenario or workload.pattern != "flows" or workload.load.kind == "saturate":
+        return
+    if not any(flow.follows_load for flow in workload.flows):
+        yield words.UNUSED_LOAD
 
 
 def _unasked_lists(config: Config) -> Iterator[str]:

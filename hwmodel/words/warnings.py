@@ -307,6 +307,9 @@ def unused_peak_rate(block: str, arrivals: str) -> str:
     return f"{block}.peak_rate does nothing: {block}.arrivals is {arrivals}, and on_off alone makes bursts."
 
 
+UNUSED_LOAD = "workload.load does nothing: each flow has a rate of its own (workload.flows); one without follows it."
+
+
 def unasked_lists(keys: Sequence[str], mode: str) -> str:
     """Say that access lists and guards of an adapter's switch have no effect."""
     verb = "is" if len(keys) == 1 else "are"
