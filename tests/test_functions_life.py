@@ -170,6 +170,31 @@ def test_a_run_tells_how_long_it_was_silent_and_what_was_lost(extra: dict[str, A
     assert event.did.startswith(f"{name} silent for ")
 
 
+def test_what_is_dropped_when_a_function_is_there_again_is_not_lost_by_its_going() -> None:
+    """What happens at the reset is, byte for byte, what happens without the events behind it."""
+    changes = {"nic.vfs": 2, "workload.load": "100Mbps", "workload.arrivals": "periodic", "run.duration": "150ms"}
+    reset, back = {"at": "2ms", "unplug": "vf0"}, {"at": "4ms", "plug": "vf0"}
+    disabled = {"at": "125ms", "set": {"switch.ports.vf0.enabled": False}}
+    lost = []
+    for later in ([], [disabled]):
+        result = hwmodel.simulate(config_of(reset, back, *later, **changes))
+        assert result.series is not None
+        lost.append([life.frames_lost for life in result.series.lives])
+    assert result.drops["PORT_DISABLED"] > 100
+    assert lost[0] == lost[1]
+    assert lost[1][1] == 0
+
+
+def test_frames_are_lost_once_where_two_events_take_a_function_away() -> None:
+    """The PF's reset takes vf0 away as well, which an event of the same instant has reset before."""
+    changes = {"workload.load": "1Gbps", "run.duration": "4ms"}
+    result = hwmodel.simulate(config_of({"at": "2ms", "reset": "vf0"}, {"at": "2ms", "reset": "pf"}, **changes))
+    assert result.series is not None
+    lost = {(life.event, life.vm): life.frames_lost for life in result.series.lives}
+    dropped = result.drops["FUNCTION_RESET"] + result.drops.get("PORT_DISABLED", 0)
+    assert 0 < lost[0, "vf0"] < dropped == sum(lost.values())
+
+
 def test_what_is_lost_has_one_of_two_reasons() -> None:
     assert {DropReason(number).name for number in LOST} == {"FUNCTION_RESET", "PORT_DISABLED"}
     assert function_life.FUNCTION_RESET in LOST

@@ -53,10 +53,14 @@ class LifeRecorder:
         )
 
     def _of(self, life: Life, later: Sequence[Life], looks: Sequence[tuple[int, Ints]], end_fs: int) -> LifeResult:
-        """Return the result of a life, up to when the function goes off again or the run ends."""
-        goes_fs = min((one.off_fs for one in later if one.off_fs is not None), default=end_fs + 1)
+        """Return the result of a life, up to when the function goes off again or the run ends.
+
+        It loses frames by going until it is there again: what it drops then has another cause.
+        """
         row = list(self._functions).index(life.vm)
-        before, after = (_at(looks, at_fs - 1)[row] for at_fs in (life.at_fs, goes_fs))
+        goes_fs = min((one.off_fs for one in later if one.off_fs is not None), default=end_fs + 1)
+        back_fs = min((one.up_fs for one in (life, *later) if one.up_fs is not None), default=end_fs + 1)
+        before, back, after = (_at(looks, at_fs - 1)[row] for at_fs in (life.at_fs, back_fs, goes_fs))
         is_up = life.up_fs is not None and life.up_fs <= end_fs
         first_fs = int(after[0]) if is_up and after[0] != NEVER else None
         parts = life.parts
@@ -70,7 +74,7 @@ class LifeRecorder:
             rings_ns=None if parts is None else parts.rings_fs / FS_PER_NS,
             up_ns=life.up_fs / FS_PER_NS if is_up and life.up_fs is not None else None,
             first_frame_ns=None if first_fs is None else first_fs / FS_PER_NS,
-            frames_lost=int(after[1] - before[1]),
+            frames_lost=0 if life.off_fs is None else int(back[1] - before[1]),
         )
 
     def _look(self) -> Ints:
