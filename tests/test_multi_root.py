@@ -201,3 +201,4 @@ def test_words_name_hosts_and_the_switchs_own_processor() -> None:
     assert host_event_text("take_over", None) == "the switch's own processor takes over the control plane"
     assert host_event_text("reset_host", "b") == "host b is reset"
     assert flood_text("a.vf0", 20_000, 50) == "a.vf0 writes 20,000 doorbells, one each 50.0 ns"
+    assert flood_text("a.vf0", 1, 50) == "a.vf0 writes 1 doorbell"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import count_text, counted, moment_ns, span_text, time_text
+from hwmodel.words.quantities import counted, moment_ns, span_text, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.series import LifeResult
@@ -84,7 +84,8 @@ def host_event_text(kind: str, name: str | None) -> str:
 
 def flood_text(function: str, n_doorbells: int, every_ns: float) -> str:
     """Write a flood of doorbells."""
-    return f"{function} writes {count_text(n_doorbells)} doorbells, one each {time_text(every_ns)}"
+    each = f", one each {time_text(every_ns)}" if n_doorbells > 1 else ""
+    return f"{function} writes {counted(n_doorbells, 'doorbell')}{each}"
 
 
 def uncontrolled_text(until_ns: float | None) -> str:
