@@ -119,6 +119,8 @@ WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
     "- {at: 2ms, set: {workload.weights: {vf0: 2}}}": ["4:37: scenario.0.set.workload.weights: weights divides "],
     "- {at: 2ms, set: {workload.arrivals: on_off, workload.load: 1Gbps}}": [
         "4:38: scenario.0.set.workload.arrivals: arrivals: on_off needs peak_rate, the rate within a burst"],
+    "- {at: 2ms, set: {switch.ports.vf9.weight: 2}}": [
+        "4:19: scenario.0.set.switch.ports.vf9.weight: fixed while the machine runs (2ms): its stations are those of"],
     "- {at: 2ms, set: {run.seed: 5}}": ["4:19: scenario.0.set.run.seed: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {nic.vfs: 5}}": ["4:19: scenario.0.set.nic.vfs: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {switch.ports.vf1.max_frame: 9018B}}": [

@@ -70,6 +70,7 @@ REASONS = (
     ("switch.ports.*.port", "a function belongs to its Ethernet port"),
     ("switch.ports.*", "what a bridge knows the station by is made from it as the station is announced"),
     ("switch.addresses*", "a bridge makes its lists of interfaces from it at the start"),
+    ("switch.ports", "its stations are those of the PF and of the VFs that nic.vfs gives it"),
     ("switch.*", "it is how the switch is built"),
     ("servers.*.tree*", "it is how PCIe switches and slots are built"),
     *((key, "behind PCIe switches, TLPs that are on their way have their times") for key in LINKS),
