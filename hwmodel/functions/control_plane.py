@@ -58,7 +58,8 @@ def acting(config: Config) -> Acting:
     """
     if config.multi_root is None or not any(event.kind in OF_HOSTS for event in config.scenario):
         return Acting(config)
-    spans = tuple(_spans(config, config.multi_root.control))
+    # Of one instant the last counts: who fails as it takes over has carried out nothing.
+    spans = tuple({span.from_fs: span for span in _spans(config, config.multi_root.control)}.values())
     held: dict[int, Held] = {}
     events = [*config.scenario]
     for at in in_order(events):
