@@ -51,6 +51,21 @@ def test_events_of_one_instant_have_one_sentence_on_rates() -> None:
     assert others[1].startswith("granted; ")
 
 
+def test_an_event_is_told_though_all_who_send_go_at_its_instant_or_too_little_time_is_left() -> None:
+    """What an instant did to the VMs that its events take away is told by the event that has nothing else to tell."""
+    limited, gone = told(run(limit("5ms", "vf1", "100Mbps"), {"at": "5ms", "enable_vfs": 0}))
+    assert "receives nothing (" in limited and gone.startswith("vf0 and 3 more gone; ")
+    limited, gone = told(run(limit("9900us", "vf1", "100Mbps"), {"at": "9900us", "unplug": "vf0"}))
+    assert limited == "too little time behind it to tell by intervals of 200 us"
+    assert gone.startswith("vf0 gone; ")
+
+
+def test_what_happens_at_the_start_without_a_trace_is_told() -> None:
+    assert told(run({"at": "0ns", "flood": {"from": "vf0", "every": "1us", "for": "10us"}})) == [
+        "the run begins with it"
+    ]
+
+
 def test_the_figures_of_a_sentence_are_means_of_the_series() -> None:
     """200 us an interval: 25 before the event at 5 ms, 25 behind it, of each the first two left out."""
     result = run(limit("5ms", "vf1", "100Mbps"))

@@ -124,12 +124,13 @@ class _Teller:
             at_ns = self._at_ns(at)
             told = "the run ended before"
             if at_ns == 0:
-                told = "; ".join(filter(None, (self._own(place, at), self._begins(at))))
+                told = "; ".join(filter(None, (self._own(place, at), self._begins(at)))) or BEGINS_WITH_IT
             elif at in self._scene.unchanged and event.is_set:
                 told = SAME_VALUES
             elif at_ns <= self._end_ns:
-                rates = SAME_INSTANT if at_ns == told_ns else self._rates(at_ns)
-                told = "; ".join(filter(None, (self._own(place, at), rates)))
+                own = self._own(place, at)
+                rates = SAME_INSTANT if at_ns == told_ns else self._rates(at_ns, has_own=bool(own))
+                told = "; ".join(filter(None, (own, rates)))
                 told_ns = at_ns
             yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
 
@@ -172,14 +173,17 @@ class _Teller:
         )
         return BEGINS_WITH_IT if event.is_set or is_done else ""
 
-    def _rates(self, at_ns: float) -> str:
-        """Describe the joint effect of an instant's events on the rates of VMs that none of them switches off or on."""
+    def _rates(self, at_ns: float, *, has_own: bool) -> str:
+        """Describe the joint effect of an instant's events on the rates of VMs that none of them switches off or on.
+
+        If there is nothing to say of these, an event of which nothing else is told (`has_own`) has that on all VMs.
+        """
         instant = {place for place, at in enumerate(self._in_order) if self._at_ns(at) == at_ns}
         about = {life.vm for life in self._series.lives if life.event in instant}
         since_ns = max((each for each in self._changes_ns if each < at_ns), default=0.0)
         until_ns = min((each for each in self._changes_ns if each > at_ns), default=self._end_ns)
         span = Span(since_ns, at_ns, min(until_ns, self._end_ns))
-        return did_text(self._series, span, about)
+        return did_text(self._series, span, about) or ("" if has_own else did_text(self._series, span))
 
 
 def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
