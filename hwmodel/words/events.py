@@ -9,6 +9,8 @@ from hwmodel.words.quantities import counted, three_digits, time_text, value_tex
 
 MOST_NAMED = 4  # of the figures that changed
 FEW_NAMED = 2  # if more changed
+MOST_KEYS = 8  # that an event sets
+FEW_KEYS = 4  # if it sets more
 MOST_SHOWN = 80  # characters of a value
 SAME_INSTANT = "what it did is told with another event of this instant"
 SAME_VALUES = "nothing changes: these values hold already"
@@ -18,8 +20,11 @@ _TOGETHER = {"tx_gbps": "send", "rx_gbps": "receive"}
 
 
 def event_text(changes: Mapping[str, Any]) -> str:
-    """Write what an event sets, key by key; long values are cut."""
-    return ", ".join(f"{key} = {_short(value_text(value))}" for key, value in changes.items()) or "nothing"
+    """Write what an event sets, key by key; long values are cut, and of many keys the first ones stand for all."""
+    told = [f"{key} = {_short(value_text(value))}" for key, value in changes.items()]
+    if len(told) > MOST_KEYS:
+        told = [*told[:FEW_KEYS], f"{len(told) - FEW_KEYS} more keys"]
+    return ", ".join(told) or "nothing"
 
 
 def _short(text: str) -> str:
