@@ -26,8 +26,8 @@ CHANGED_BEFORE_WINDOW = (
     "then: intervals say nothing of machines whose parts begin in other phases."
 )
 BEGINS_WITH_CHANGE = (
-    "The window begins at the instant of a change, and what settles behind it is in these figures; a run.warmup that "
-    "is a time, as 5ms, begins the window later."
+    "The window begins at the instant of a change, and what settles behind it is in these figures; with a run.warmup "
+    "beyond it, a time such as 5ms, the window begins later."
 )
 NO_FRAME = "No frame was delivered in the window: it gives no rates."
 
