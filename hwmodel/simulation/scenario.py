@@ -124,7 +124,8 @@ class _Teller:
             at_ns = self._at_ns(at)
             told = "the run ended before"
             if at_ns == 0:
-                told = "; ".join(filter(None, (self._own(place, at), self._begins(at)))) or BEGINS_WITH_IT
+                told = "; ".join(filter(None, (self._own(place, at), self._begins(at))))
+                told = told or self._rates(at_ns, has_own=False)
             elif at in self._scene.unchanged and event.is_set:
                 told = SAME_VALUES
             elif at_ns <= self._end_ns:
