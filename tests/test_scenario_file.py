@@ -45,6 +45,15 @@ def test_each_event_is_a_step_from_what_the_one_before_it_left() -> None:
     assert of(config) == (None, 10**10)
 
 
+def test_an_event_that_takes_all_entries_away_says_so() -> None:
+    """An empty mapping is a value: who is in none of the weights has the weight 1."""
+    weighted = {"workload.load": "1Gbps", "workload.weights": {"vf0": 3}}
+    config = config_of({"at": "2ms", "set": {"workload.weights": {}}}).with_overrides(weighted)
+    assert config.scenario[0].changes == {"workload.weights": {}}
+    (step,) = config.steps()
+    assert step.config.workload.weights == {} != config.workload.weights
+
+
 def test_a_configuration_without_one_is_as_ever() -> None:
     plain = config_from_mapping(BASE)
     assert "scenario" not in plain.resolved() and plain.steps() == ()

@@ -216,7 +216,7 @@ def leaves(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
     """Yield the single keys of nested changes, dotted, with their values."""
     for name, value in changes.items():
         path = f"{prefix}.{name}" if prefix else name
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:  # an empty one is a value: it takes the entries away
             yield from leaves(value, path)
         else:
             yield path, value
