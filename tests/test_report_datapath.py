@@ -15,6 +15,8 @@ from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, 
 from hwmodel.results.bottleneck import RESOURCES
 from hwmodel.results.pci_bus import BusResult
 from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse
+from hwmodel.results.series import EventResult, Series
+from hwmodel.words.events import SAME_VALUES
 from hwmodel.words.quantities import page_time
 from tests.sample_result import ALONE_NS, GBPS, sample_config, sample_relaxed, sample_result, unmeasured_result
 from tests.sample_system import sample_system
@@ -112,6 +114,17 @@ def test_what_would_change_the_answer():
     assert relaxed.rows[0] == ["pcie.up", "pcie.lanes: 4 → 8", "26.72 Gb/s", "+99.5 %", "-49.8 %"]
     assert relaxed.marked == 0
     assert tables.relaxed_table(sample_result()) is None
+
+
+def test_no_larger_design_is_shown_of_a_machine_that_has_changed():
+    """The closed form, and what it gives with one key changed, is of what the run begins with."""
+    shown = sample_result()
+    at_ns = shown.window.end_ns / 2
+    events = [EventResult(at_ns=at_ns, event="pcie.lanes = 1", did=did) for did in ("vf0 sends nothing", SAME_VALUES)]
+    changed, same = (Series(interval_ns=1e6, events=(event,)) for event in events)
+    for table in (tables.next_steps_table, tables.closed_form_table):
+        assert table(shown) is not None and table(sample_result(series=same)) is not None
+        assert table(sample_result(series=changed)) is None
 
 
 def test_the_parts_of_the_latency_add_up_in_the_table_too():

@@ -141,9 +141,9 @@ def ceilings_table(result: Result) -> Table | None:
 
 
 def next_steps_table(result: Result) -> Table | None:
-    """Return what the closed form gives with one key changed."""
+    """Return what the closed form gives with one key changed; None without it, or after a scenario's change."""
     closed = result.closed_form
-    if closed is None or not closed.next_steps:
+    if closed is None or not closed.next_steps or has_changed(result):
         return None
     rows = [
         [
