@@ -58,6 +58,14 @@ def test_hosts_share_the_adapters_link_by_weight_in_bytes() -> None:
     assert sum(one.up.tlp_bytes for one in own) == pytest.approx(shared.up.tlp_bytes, rel=0.005)
 
 
+def test_a_window_shows_the_weights_that_hold_in_it() -> None:
+    """Hosts that are alike at the start share the link by the weights that they have from 100 us on."""
+    weights = {f"multi_root.hosts.{name}.weight": weight for name, weight in zip(HOSTS, (3, 2, 2, 1), strict=True)}
+    shared = simulate(with_events({"at": "100us", "set": weights})).pcie_switches[0]
+    assert [port.weight for port in shared.ports] == [3, 2, 2, 1]
+    assert [port.share for port in shared.ports] == pytest.approx([3 / 8, 1 / 4, 1 / 4, 1 / 8], abs=0.002)
+
+
 def test_the_shared_link_is_what_limits_and_carries_its_closed_form(undisturbed: dict[str, float]) -> None:
     """The link that all share carries what each host's own does, and a run comes near it."""
     found = limits(with_events())

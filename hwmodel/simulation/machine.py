@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Server as ServerConfig
-from hwmodel.config import bridges_of, buses_of, servers_of
+from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.system import looks_into_packets
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
 from hwmodel.results import Result, Sighting, by_shares
@@ -320,7 +320,7 @@ class Machine:
             servers = [replace(server, config=part.config) for server, part in now]
             parts = list(zip(servers, spans, strict=True))
             result, seen = make_system_result(config, workload, self.book, span, parts)
-        switches, names = self.system.pcie_switches, [server.name for server in self.servers]
+        switches, names = switches_of(config), [server.name for server in self.servers]
         of_trees = tree_results(switches, names, (ends[0].trees, ends[1].trees), span)
         of_buses = bus_results(self.buses, names, spans)
         suspects = (  # in the order in which a frame meets them: of equally full ones the first is named
