@@ -205,7 +205,7 @@ def test_a_wire_that_comes_to_life_is_said_to_be_dead_at_the_start() -> None:
     dead = {"port.down": ["p0"], "workload.pattern": "to_wire", "workload.load": "100Mbps"}
     live = {"at": "60us", "set": {"port.down": []}}
     result = simulate(config_of("a rate limit", live).with_overrides(dead))
-    said = f"{result.drops['LINK_DOWN']} frames dropped for want of a wire: that of p0 is dead at the start"
+    said = f"{result.drops['LINK_DOWN']} frames dropped for want of a wire; that of p0 is dead at the start"
     assert said in result.warnings[0]
 
 

@@ -64,9 +64,9 @@ def test_warnings_speak_of_one_and_of_several():
         "that fill and empty slowly, or of batches that wait for later frames; a longer run.duration narrows it."
     )
     lost = "2 frames dropped for want of a wire"
-    assert warnings.dead_wires(2, ["p1"]) == f"LINK_DOWN: {lost}: that of p1 is dead at the start (port.down)."
+    assert warnings.dead_wires(2, ["p1"]) == f"LINK_DOWN: {lost}; that of p1 is dead at the start (port.down)."
     assert warnings.dead_wires(2, ["p0", "p1"]) == (
-        f"LINK_DOWN: {lost}: those of p0 and p1 are dead at the start (port.down)."
+        f"LINK_DOWN: {lost}; those of p0 and p1 are dead at the start (port.down)."
     )
     assert warnings.stuck(1, []) == "1 frame was offered and not delivered: it is still on its way."
     assert warnings.growing([("totals.gbps", -1.5)], 0.0).startswith(

@@ -204,7 +204,7 @@ def inline_in_vain(share: float) -> str:
 def dead_wires(lost: int, ports: Sequence[str]) -> str:
     """Say that frames drop at ports that are down."""
     whose = f"that of {ports[0]} is" if len(ports) == 1 else f"those of {_some(ports)} are"
-    return f"LINK_DOWN: {counted(lost, 'frame')} dropped for want of a wire: {whose} dead at the start (port.down)."
+    return f"LINK_DOWN: {counted(lost, 'frame')} dropped for want of a wire; {whose} dead at the start (port.down)."
 
 
 def kept_for_dead_wire(port: str, stations: Sequence[str]) -> str:
