@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
@@ -13,7 +14,7 @@ import hwmodel
 from hwmodel.cli.completion import SHELLS
 from hwmodel.cli.config_space_command import add_config_space_arguments
 from hwmodel.cli.cosim_command import add_cosim_arguments
-from hwmodel.cli.outputs import file_name
+from hwmodel.cli.outputs import file_name, writing_stdout
 from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
 MOST_SEEDS, MOST_JOBS, MOST_THREADS = 1000, 1000, 64
@@ -40,6 +41,13 @@ class _OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        with writing_stdout():  # argparse swallows a failure, and ends before `main` would flush
+            print(message, end="", flush=True)
 
 
 def build_parser() -> argparse.ArgumentParser:
