@@ -312,6 +312,13 @@ def test_the_sentence_on_the_load_says_what_rules_drop():
     assert "rules" not in why({"pcie.up": 0.61}, open_load=True, drops={"UNKNOWN_UNICAST": 5000, "NO_DESTINATION": 9})
 
 
+def test_the_sentence_on_the_load_says_what_meets_a_dead_wire():
+    """Of 10,000 frames 4,000 are for a wire without a link: 290 more meet a rule."""
+    text = why({"wire.tx": 0.1}, open_load=True, drops={"LINK_DOWN": 4000, "ACL_DENY": 290})
+    assert "the load itself, less what rules drop (ACL_DENY 290) and what meets a dead wire (LINK_DOWN 4,000)," in text
+    assert "dead" not in why({"wire.tx": 0.1}, open_load=True, drops={"LINK_DOWN": 200})  # 2 %: aside
+
+
 def test_the_sentence_on_a_rate_limit_says_what_it_did():
     assert why({}, {"rate_limit": 0.9}) == ("The configured rate limits hold frames back 90.0 % of the window.")
     assert "dropped 500 of 10,000 frames" in why({}, drops={"RATE_LIMITED": 500})

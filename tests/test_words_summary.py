@@ -304,6 +304,15 @@ def test_a_load_that_is_the_limit_is_not_called_busy():
     )
 
 
+def test_a_load_of_which_a_part_is_dropped_is_not_the_limit_alone():
+    bottleneck = Bottleneck(resource="offered_load", utilization=0.61, why="Nothing is full.")
+    totals = dataclasses.replace(sample_result().totals, offered_frames=1000, delivered_frames=600, dropped_frames=400)
+    result = sample_result(bottleneck=bottleneck, totals=totals, drops={"LINK_DOWN": 400})
+    assert headline(result).endswith(
+        "; limited by the offered load, less what is dropped (the busiest resource is 61.0 % busy)"
+    )
+
+
 def test_a_run_without_any_frame_still_has_a_summary():
     nothing = dataclasses.replace(
         sample_result(),

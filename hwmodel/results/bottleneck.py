@@ -216,9 +216,17 @@ class Observation:
         Copies of a flooded frame without a receiver are left out. Empty if these drops are 2 % of the frames or fewer.
         """
         others = {*CONGESTION_DROPS, *POLICED_DROPS, *OFF_DROPS, *STRAY_DROPS}
-        found = {reason: n for reason, n in self.drops.items() if n and reason not in others}
+        return self._if_many({reason for reason in self.drops if reason not in others})
+
+    @property
+    def dropped_at_what_is_off(self) -> Mapping[str, int]:
+        """Return the frames that met a function, port or wire that is off, by reason as `dropped_by_rules`."""
+        return self._if_many(OFF_DROPS)
+
+    def _if_many(self, reasons: Iterable[str]) -> Mapping[str, int]:
+        found = {reason: n for reason in reasons if (n := self.drops.get(reason, 0))}
         is_much = sum(found.values()) > LEAST_PART * self.offered_frames
-        return dict(sorted(found.items(), key=lambda one: -one[1])) if is_much else {}
+        return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))) if is_much else {}
 
     @property
     def core_side(self) -> str:

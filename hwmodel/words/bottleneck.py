@@ -269,6 +269,14 @@ def _rate_limit(seen: Observation) -> str:
 _OFF = {"FUNCTION_RESET": "a function that is off", "PORT_DISABLED": "a port that is off", "LINK_DOWN": "a dead wire"}
 
 
+def _what_is_off(drops: Mapping[str, int]) -> str:
+    return " or ".join(what for reason, what in _OFF.items() if drops.get(reason))
+
+
+def _counts(drops: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {n:,}" for reason, n in drops.items())
+
+
 def _offered_load(seen: Observation) -> str:
     busiest = max(seen.utilizations, key=seen.busy, default=None)
     if busiest is not None and busiest.startswith("driver."):
@@ -277,10 +285,11 @@ def _offered_load(seen: Observation) -> str:
         return "Nothing is full: hardly any frame was offered in the window."
     off = seen.lost_at_what_is_off
     if 2 * off > seen.offered_frames:
-        met = " or ".join(what for reason, what in _OFF.items() if seen.drops.get(reason))
-        return f"Nothing is full: {off:,} frames met {met}; what is off sends none."
-    ruled = seen.dropped_by_rules
-    less = f", less what rules drop ({', '.join(f'{reason} {n:,}' for reason, n in ruled.items())})," if ruled else ""
+        return f"Nothing is full: {off:,} frames met {_what_is_off(seen.drops)}; what is off sends none."
+    ruled, at_off = seen.dropped_by_rules, seen.dropped_at_what_is_off
+    lost_to = [f"what rules drop ({_counts(ruled)})"] if ruled else []
+    lost_to += [f"what meets {_what_is_off(at_off)} ({_counts(at_off)})"] if at_off else []
+    less = f", less {' and '.join(lost_to)}," if lost_to else ""
     lost = seen.lost_for_want_of_room
     aside = f" {lost:,} of {seen.offered_frames:,} frames met a full queue in a burst." if lost else ""
     return (

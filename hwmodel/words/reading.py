@@ -158,7 +158,8 @@ def limit_words(result: Result) -> str:
         return f"all that is sent is dropped ({', '.join(lost)})"
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
-        return f"limited by the offered load alone (the busiest resource is {share} busy)"
+        what = "the offered load, less what is dropped" if loss_sentence(result) else "the offered load alone"
+        return f"limited by {what} (the busiest resource is {share} busy)"
     is_rate = is_rate_limit(bottleneck.resource)  # it holds frames back or drops them, never busy or full
     if is_rate and not bottleneck.is_limit:
         return f"limited for a part of the window by {bottleneck.resource}"
