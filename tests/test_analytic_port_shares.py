@@ -74,7 +74,7 @@ def test_a_step_that_hardly_moves_is_left_to_a_run():
 def flows(changes, *listed, names="abcd", duration="100ms"):
     servers = [{"name": name} | ({"set": changes[name]} if name in changes else {}) for name in names]
     return load_config("sriov_10g_gen2x4", FAST_LINK | {
-        "servers": servers, "bridge": {"announce": True}, "run.duration": duration,
+        "servers": servers, "bridge": {"announce": True}, "run": {"duration": duration, "clocks": "exact"},
         "workload": {"pattern": "flows", "frame_bytes": 1518, "arrivals": "poisson", "flows": list(listed)},
     } | {key: value for key, value in changes.items() if "." in key})  # fmt: skip
 
@@ -144,6 +144,18 @@ def test_shares_are_not_said_where_the_law_is_not_known():
         )
 
 
+@pytest.mark.real_clocks
+def test_a_wire_whose_clock_drifts_is_not_in_step():
+    """By some ppm it slides through the port's slots: others get half of what they bring, in a window of many turns."""
+    two = {"run.clocks": "1000ppm"}, [OF_A, "c.vf0"], [OF_B, "c.vf0", "2Gbps"]
+    (port,) = limits(flows(*two)).full_ports
+    assert (port.law, [one.kept_mpps for one in port.wires]) == ("unknown", [None, None])
+    (exact,) = limits(flows({}, *two[1:])).full_ports  # the same machine but for its clocks
+    assert exact.law == "in_step"
+    got = {flow.from_: flow.mpps for flow in measured(flows(*two)).flows}
+    assert got[OF_B] == pytest.approx(2e3 / 8 / 1518 / 2, rel=0.05)
+
+
 def test_a_port_with_room_is_not_listed():
     assert limits(flows({}, [OF_A, "c.vf0", "5Gbps"], [OF_B, "c.vf0", "4Gbps"])).full_ports == ()
     assert "full_ports" not in limits(flows({}, [OF_A, "c.vf0", "5Gbps"])).to_dict()
@@ -176,7 +188,14 @@ def stream(source, gbps, to=2, with_rate=True, tag_bytes=0, back_tag_bytes=0):
 
 def shares(*carried, sharing="port", **more):
     servers = [{"name": name} | ({"set": more.pop(name)} if name in more else {}) for name in "abc"]
-    keys = {"servers": servers, "bridge.sharing": sharing, "workload.arrivals": "poisson", **FAST_LINK, **more}
+    keys = {
+        "servers": servers,
+        "bridge.sharing": sharing,
+        "workload.arrivals": "poisson",
+        "run.clocks": "exact",
+        **FAST_LINK,
+        **more,
+    }
     config = load_config("sriov_10g_gen2x4", keys)
     return port_shares(config, System.of(config), Demand(NOTHING, (), None, carried=carried))
 

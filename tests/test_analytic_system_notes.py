@@ -61,7 +61,7 @@ def test_what_is_not_counted_is_said():
 def test_the_text_says_who_gets_how_much_of_a_full_port():
     flows = [["a.vf0", "c.vf0"], ["b.vf0", "c.vf0", "2Gbps"]]
     config = load_config("sriov_10g_gen2x4", GEN3 | {
-        "servers": [{"name": name} for name in "abc"], "bridge": {"announce": True},
+        "servers": [{"name": name} for name in "abc"], "bridge": {"announce": True}, "run.clocks": "exact",
         "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": flows},
     })  # fmt: skip
     found = limits(config)

@@ -19,7 +19,7 @@ Found = TypeVar("Found")
 
 
 class _Content:
-    """Compare configurations by what they say of the machine and its load, not by how it is run.
+    """Compare configurations by what they say of the machine, its clocks too, and its load, not by how it is run.
 
     `unread`: further blocks to ignore; not ignored with several servers, which may differ in them.
     """
@@ -27,13 +27,14 @@ class _Content:
     def __init__(self, config: Config, unread: frozenset[str]) -> None:
         self.config = config
         left_out = {"run"} if config.servers else {"run", *unread}
-        self._texts = tuple(text for name, text in _texts_of(config).items() if name not in left_out)
+        texts = (text for name, text in _texts_of(config).items() if name not in left_out)
+        self._compared = (config.run.clocks_ppb, *texts)
 
     def __hash__(self) -> int:
-        return hash(self._texts)
+        return hash(self._compared)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Content) and self._texts == other._texts
+        return isinstance(other, _Content) and self._compared == other._compared
 
 
 _latest: list[tuple[Config, dict[str, bytes]]] = []

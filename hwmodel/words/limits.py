@@ -21,7 +21,7 @@ _LAW_WORDS = {
     "alone": "One wire feeds it.",
     "random": "Who comes first has the room of the frame just sent: of two wires each loses as many frames.",
     "in_step": "One wire is never idle, in step with the port: its next frame has the room of the frame just sent.",
-    "unknown": "Who loses how much is for a run to say: it depends on frame lengths, or on who begins when.",
+    "unknown": "Who loses how much is for a run to say: it depends on frame lengths, on who begins when, or on clocks.",
 }
 _IN_RUNS = {"up": "pcie.up", "down": "pcie.down"}
 _INDENT = "  "
