@@ -2,7 +2,7 @@
 
 import pytest
 
-from hwmodel import limits, simulate
+from hwmodel import limits, lone_frame, simulate
 from hwmodel.analytic import limits_text
 from hwmodel.config import load_config
 
@@ -119,3 +119,37 @@ def test_a_shared_uplink_is_named_with_what_it_costs():
     (why,) = (note for note in found.notes if WHY in note)
     assert "all share the uplink of fex, with its 5 Gb/s each way" in why
     assert any("All ports of extender fex share its buffer" in note for note in found.notes)
+
+
+def test_frames_that_the_adapter_of_their_destination_drops_are_told():
+    """In VLAN 1 nobody of b's listens for vf1 there; with its own uplink closed to VLAN 20 none of that come in."""
+    servers = [{"name": "a"}, {"name": "b"}]
+    other = {"servers": servers, "bridge.announce": True, "switch.ports": [{"name": "vf1", "port_vlan": 20}],
+             "switch.uplink.vlans": "all", "workload": {"pattern": "flows", "load": "1Gbps"},
+             "run.duration": "1ms"}  # fmt: skip
+    closed = {"servers": [servers[0], {"name": "b", "set": {"switch.uplink.vlans": [1]}}]}
+    is_off = {"servers": [servers[0], {"name": "b", "set": {"switch.ports": [{"name": "vf0", "enabled": False}]}}]}
+    for source, target, changes, reason in (
+        ("a.vf0", "b.vf1", {}, "UNKNOWN_UNICAST"), ("a.vf1", "b.vf1", closed, "VLAN_MEMBER"),
+        ("a.vf0", "b.vf0", is_off, "UNKNOWN_UNICAST"), ("a.vf1", "b.vf1", {}, ""),
+    ):  # fmt: skip
+        config = load_config("sriov_10g_gen2x4", other | {"workload.flows": [[source, target]]} | changes)
+        said = [note for note in limits(config).notes if "drops all" in note]
+        assert [f"An adapter drops all frames from {source} to {target} ({reason}): " in one for one in said] == (
+            [True] if reason else []
+        )
+        assert set(simulate(config).drops) == ({reason} if reason else set())
+
+
+def test_a_lone_frame_that_the_bridge_floods_ends_where_some_copy_arrives():
+    """For a VLAN that its destination is not in, outside alone; nowhere where the bridge does not let it out either."""
+    config = load_config("sriov_10g_gen2x4", {
+        "servers": [{"name": "a"}, {"name": "b"}], "bridge.announce": True, "switch.uplink.vlans": "all",
+        "switch.ports": [{"name": "vf1", "port_vlan": 20}],
+        "workload": {"pattern": "flows", "load": "1Gbps", "flows": [["a.vf0", "b.vf1"]]},
+    })  # fmt: skip
+    alone = lone_frame(config)
+    # Out of the adapter, then half a microsecond in the bridge and 1538 B at 10 Gb/s on the wire behind it.
+    assert alone is not None and alone.parts_fs["wire"] == 1538 * 8 * 10**5
+    assert alone.parts_fs["bridge"] == 500_000_000 + 1538 * 8 * 10**5
+    assert lone_frame(config.with_overrides({"bridge.ports.outside.vlans": [5]})) is None

@@ -381,9 +381,10 @@ class _Reader:
             path, share = self._paths.path(way.source, way.target), way.share / total if total != 1 else way.share
             for ring, of_way in way.rings.items():
                 rings[ring] += share * of_way
-            if path.lost and not self._waits(way.source):
-                at_bridge = path.route.to_wire and path.lost != LINK_DOWN
-                self._lost[way.source, way.target] = Lost(way.source, way.target, path.lost, at_bridge)
+            lost = path.lost or self._paths.lost_at_end(path, way.target)
+            if lost and not self._waits(way.source):
+                at_bridge = bool(path.lost) and path.route.to_wire and lost != LINK_DOWN
+                self._lost[way.source, way.target] = Lost(way.source, way.target, lost, at_bridge)
             if first is None and not path.lost:
                 first = way.source, way.target
             if first_inside is None and not is_uplink(way.source) and _reaches_a_vm(path):

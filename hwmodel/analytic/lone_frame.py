@@ -75,7 +75,10 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         stations, to_part = path.route.stations, path.part
         kept = _kept_bytes(system.config(to_part), stations, source, target)
     elif path.hops:
-        hop = next((one for one in path.hops if one.route.stations), path.hops[0])
+        reached = [one for one in path.hops if one.route.stations or one.part == system.outside]
+        hop = next((one for one in reached if one.route.stations), reached[0] if reached else None)
+        if hop is None:
+            return None
         stations, to_part, kept = hop.route.stations, hop.part, hop.kept_bytes
     else:
         stations, to_part, kept = (), path.part, ()

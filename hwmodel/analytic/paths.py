@@ -43,7 +43,8 @@ class Hop:
     """Hold a frame's copy that a bridge sends to component `part`, by its `wire`, and what becomes of it there.
 
     `kept_bytes`: for each station of the route, the tags it gets the frame with, beside the frame as offered. `trunks`:
-    the wires between bridges on its way. `policers`: those that it has passed on its way.
+    the wires between bridges on its way. `policers`: those that it has passed on its way. `lost`: why the component
+    drops a frame for one station, an empty text where some station gets it.
     """
 
     part: int
@@ -52,6 +53,7 @@ class Hop:
     kept_bytes: tuple[int, ...] = ()
     trunks: tuple[TrunkHop, ...] = ()
     policers: tuple[Policer, ...] = ()
+    lost: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,13 @@ class Paths:
         stops = tuple(trunks for trunks, _ in ends if trunks)
         return from_there(route, tuple(hops), "" if hops else ends[0][1], stops)
 
+    def lost_at_end(self, path: Path, target: str) -> str:
+        """Give why the adapter of a frame's target drops what a bridge sends it; an empty text if it does not."""
+        if target in GROUPS:
+            return ""
+        wire = self.system.wire_at(target)
+        return next((hop.lost for hop in path.hops if hop.wire == wire), "")
+
     def _at_wire(self, wire: int) -> Config:
         """Give the configuration that holds for an adapter's port, by its wire."""
         part, port = self.system.adapter_ports[wire]
@@ -212,7 +221,15 @@ class Paths:
         )
         kept = tuple(inside.bare_bytes + TAG_BYTES["c"] * self._keeps_tag(inside, port, name, is_tagged)
                      for name in stations)  # fmt: skip
-        return Hop(part, port.wire, Route(stations, False, True, tag_bytes, tuple(mirrored)), kept)
+        is_taken = self._vlan_there(inside, port, is_tagged) is not None
+        lost = "" if stations or inside.target in GROUPS else "UNKNOWN_UNICAST" if is_taken else "VLAN_MEMBER"
+        return Hop(part, port.wire, Route(stations, False, True, tag_bytes, tuple(mirrored)), kept, lost=lost)
+
+    def _vlan_there(self, inside: Inside, port: LogicalPort, is_tagged: bool) -> int | None:
+        """Give the VLAN in which an adapter takes a frame in; None where its uplink does not carry it."""
+        uplink = self.system.switch_at(port.wire).uplink
+        vlan = port.on_wire(inside.vlan) if is_tagged else uplink.native_vlan
+        return vlan if uplink.vlans == "all" or (vlan is not None and vlan in uplink.vlans) else None
 
     def _keeps_tag(self, inside: Inside, port: LogicalPort, name: str, is_tagged: bool) -> bool:
         """Tell whether a station gets a frame with a C-TAG; `is_tagged`: the adapter got it with one."""
@@ -231,8 +248,8 @@ class Paths:
                 here = (one for one in members if one.wire == port.wire and one != inside.port)
                 return tuple(str(one.interface) for one in here)
             return (port.interface,)
-        vlan = port.on_wire(inside.vlan) if is_tagged else switch.uplink.native_vlan
-        if vlan is None or (switch.uplink.vlans != "all" and vlan not in switch.uplink.vlans):
+        vlan = self._vlan_there(inside, port, is_tagged)
+        if vlan is None:
             return ()
         reachable = [
             one

@@ -310,6 +310,7 @@ _WHY_LOST_ELSEWHERE = {
     "VLAN_MEMBER": "the port by which they would come or leave is not in their VLAN",
     "NO_DESTINATION": "the uplink is not in their VLAN, and nobody else gets them",
     "LINK_DOWN": "a wire on their way is dead (port.down)",
+    "UNKNOWN_UNICAST": "their destination is off, or in none of the VLANs in which they come there",
 }
 SHORT_PIECES = "batch_time comes once a piece, and pieces of VMs that send less than their turns are short"
 WHO_WAITS = "who waits how long for what is full beside the switch's cores is not known, and the best is taken"
