@@ -291,7 +291,8 @@ def dma(arguments: Namespace) -> None:
     if arguments.window is not None:
         window = simulation.Window(_window_bytes(arguments.window), arguments.order != "cyclic")
     rows = simulation.dma(server.config, sizes or DEFAULT_SIZES, window)
-    write_json(rows, arguments.json)
+    whose = {"server": server.name} if server.name else {}
+    write_json([whose | row for row in rows], arguments.json)
     said = [*_whose_link(config, server, dma_table(rows)), *_unheeded(server.config, arguments)]
     say("\n\n".join([*said, *filter(None, [server.config.host.unmeasured])]), arguments.json)
 
