@@ -125,6 +125,8 @@ def test_headroom_of_the_formula_is_enough_and_a_kilobyte_less_is_not(
     )  # fmt: skip
     result = simulate(config)
     assert result.drops.get("RX_BUFFER_FULL", 0) == n_lost
+    said = f"nic.flow_control.headroom: the Rx buffer has {kilobytes - lacks}KiB of headroom"
+    assert [text.startswith(said) for text in result.warnings if "headroom" in text] == [True] * n_lost
     level = result.flow_control.classes[0]
     fits = mark + (longest - 4) + sum(n_bytes - 4 for n_bytes in behind) - n_lost * (longest - 4)
     assert level.level_max_bytes == fits

@@ -19,11 +19,11 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.analytic.uplink import switch_of
-from hwmodel.config.flow_control import headrooms_of, is_lossless, response_fs
+from hwmodel.config.flow_control import headroom_uses
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
-from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes, needed_bytes
+from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
-from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_bytes
+from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, format_bytes
 from hwmodel.words import limits as words
 from hwmodel.words.flow_control import headroom_use, headroom_words
 from hwmodel.words.warnings import kept_for_dead_wire
@@ -301,12 +301,8 @@ def _headroom_notes(config: Config) -> Iterator[str]:
     yield headroom_words(
         by_formula // 1024, low_mark_bytes(longest) // 1024, longest, device or "as of the 82599", has_vfs=has_vfs
     )
-    frame_bytes, response_bits = longest - FCS_BYTES, response_fs(config) * config.port.rate_bps // FS_PER_S
-    needed = needed_bytes(frame_bytes, frame_bytes, response_bits)
-    for number, own in enumerate(headrooms_of(config)):
-        if is_lossless(config, number):
-            of_class = number if control.is_by_class else None
-            yield headroom_use(of_class, format_bytes(own), needed, is_enough=own >= needed)
+    for number, own_bytes, needed_bytes in headroom_uses(config):
+        yield headroom_use(number, format_bytes(own_bytes), needed_bytes, is_enough=own_bytes >= needed_bytes)
 
 
 def _cache_notes(config: Config, demand: Demand) -> list[str]:

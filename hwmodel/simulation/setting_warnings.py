@@ -12,14 +12,16 @@ from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
+from hwmodel.config.flow_control import headroom_uses
 from hwmodel.config.names import UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.system import bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.units import BITS_PER_BYTE
+from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
+from hwmodel.words.flow_control import headroom_use
 from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _full_tables(result)
     yield from blocked_behind(result)
     yield from _not_obeyed(config, result)
+    yield from _short_headrooms(config, result)
     yield from _unused_weights(config)
     yield from _unused_lengths(config)
     yield from _unasked_lists(config)
@@ -161,6 +164,18 @@ def _not_obeyed(config: Config, result: Result) -> Iterator[str]:
                 key = f"{server.prefix}nic.flow_control"
                 who = f"Port {wire} of the bridge"
                 yield words.not_obeyed(who, other.mode, key, None if own is None else own.mode)
+
+
+def _short_headrooms(config: Config, result: Result) -> Iterator[str]:
+    """Warn of adapters that stop their senders too late for the room above their marks, and lose frames."""
+    lost = {one.name: one.drops for one in result.servers}
+    for server in servers_of(config):
+        if not lost.get(server.name, result.drops).get("RX_BUFFER_FULL"):
+            continue
+        for number, own_bytes, needed_bytes in headroom_uses(server.config):
+            if own_bytes < needed_bytes:
+                said = headroom_use(number, format_bytes(own_bytes), needed_bytes, is_enough=False)
+                yield f"{server.key('nic.flow_control.headroom')}: {said[0].lower()}{said[1:]}"
 
 
 def _obeys(control: FlowControl | BridgeFlowControl | None, mode: str) -> bool:
