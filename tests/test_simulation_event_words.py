@@ -154,6 +154,27 @@ def test_a_wire_that_dies_is_not_the_offered_load() -> None:
     assert result.bottleneck.why == FULLEST_ON_AVERAGE
 
 
+def test_a_ring_that_was_empty_for_a_part_of_the_window_is_full_for_a_part_of_it() -> None:
+    """Of the 4 ms of 1 Gb/s that come, those of 3 ms are lost but for what the ring still has descriptors for."""
+    outside = {"rate": "1Gbps", "frame_bytes": 1518, "to": ["vf0"], "arrivals": "periodic"}
+    keys = {
+        "nic": {"preset": "82599", "vfs": 2, "rx_ring": 64}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "none", "external": outside}, "run": {"warmup": "1ms", "duration": "4ms"},
+    }  # fmt: skip
+    result = run({"at": "2ms", "set": {"driver.vms.vf0.refill": False}}, **keys)
+    came = 4e-3 * 1e9 / (8 * 1518)
+    assert 3 / 4 * came - 63 < result.drops["NO_DESCRIPTOR"] < 3 / 4 * came - 31
+    assert result.bottleneck.resource == "rx.descriptors" and not result.bottleneck.is_limit
+    assert result.bottleneck.utilization == pytest.approx(result.drops["NO_DESCRIPTOR"] / came, rel=0.01)
+    assert result.bottleneck.why == FULLEST_ON_AVERAGE
+    # While frames wait instead of being dropped, those for vf1 wait behind those for vf0: that is no load's limit.
+    keys["workload"]["external"] = {**outside, "rate": "4Gbps", "to": "all"}
+    waits, drops = ({"at": at, "set": {"nic.drop_enable": on}} for at, on in (("3ms", False), ("4ms", True)))
+    result = run({"at": "2ms", "set": {"driver.vms.vf0.refill": False}}, waits, drops, **keys)
+    assert result.bottleneck.resource == "rx.descriptors" and not result.bottleneck.is_limit
+    assert result.bottleneck.utilization < 0.5
+
+
 def test_an_event_without_effect_is_not_said_to_change_the_latency() -> None:
     """The wire dies, which nobody uses: each seed's series is that of a run in which nothing happens."""
     wild = {"workload": {"pattern": "pairs", "frame_bytes": 1518}, "run": {"warmup": "1ms", "duration": "5ms"}}

@@ -241,7 +241,8 @@ class Suspect:
 
     `resource`: its name in results; `share`: how busy it is; `use`: the share of its capacity that it gave, 0 for a
     store of which that is unknown. `why`, `keys`: as in `Bottleneck`. `lost_frames`: frames dropped by the queue before
-    a port.
+    a port. `mean_share`: where `share` is that of its fullest moment, a share of the whole window: for how long frames
+    waited for it, or how many it lost.
     """
 
     resource: str
@@ -250,6 +251,7 @@ class Suspect:
     why: str
     keys: tuple[str, ...]
     lost_frames: int = 0
+    mean_share: float | None = None
 
     @property
     def bottleneck(self) -> Bottleneck:
@@ -295,6 +297,7 @@ def _suspect(name: str, seen: Observation, prefix: str) -> Suspect:
         use=use_of(name, seen),
         why=_of_server(prefix) + _sentence(name, seen),
         keys=_keys_of(name, seen),
+        mean_share=max(seen.wait(name), min(1.0, seen.lost_share("NO_DESCRIPTOR"))) if name == "nic.rx_ring" else None,
     )
 
 
@@ -452,6 +455,17 @@ def by_shares(seen: Sighting) -> Bottleneck:
         limit = next((one for one in seen.suspects if is_rate_limit(one.resource)), None)
         return seen.load if limit is None else with_beside(limit.bottleneck, seen.suspects)
     return with_beside(fullest.bottleneck, seen.suspects)
+
+
+def by_means(seen: Sighting, found: Bottleneck) -> Bottleneck:
+    """Return a bottleneck by shares of the whole window: a fullest moment is of one of the machines that it is of."""
+    means = tuple(one if one.mean_share is None else replace(one, share=one.mean_share) for one in seen.suspects)
+    if seen.refusal is not None or all(one.resource != found.resource or one in means for one in seen.suspects):
+        return found
+    kept = tuple(one for one in means if max(one.share, one.use) > WAITED_FOR)
+    if seen.is_load_enough or not kept:
+        return by_shares(replace(seen, suspects=kept))
+    return max(kept, key=_fullness).bottleneck
 
 
 def not_judged(seen: Sighting, found: Bottleneck, why: str) -> Bottleneck:

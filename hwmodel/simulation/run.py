@@ -15,7 +15,7 @@ from hwmodel.config import Config, as_config, servers_of
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
-from hwmodel.results.bottleneck import not_judged
+from hwmodel.results.bottleneck import by_means, not_judged
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.collector import collector_rests
 from hwmodel.simulation.commands import Change
@@ -549,7 +549,8 @@ class Run:
         if self.changes_within(self.start.now_fs, self.end.now_fs):
             # The machine changed within the window: the variation between slices then says nothing about confidence.
             warnings = [one for one in (interrupted, too_short) if one] + list(lasting_warnings(self.config, result))
-            result = with_bottleneck(result, not_judged(self.seen, result.bottleneck, FULLEST_ON_AVERAGE))
+            found_by_means = by_means(self.seen, result.bottleneck)
+            result = with_bottleneck(result, not_judged(self.seen, found_by_means, FULLEST_ON_AVERAGE))
             result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
         elif has_changed:
             result = with_bottleneck(result, not_judged(self.seen, result.bottleneck, FULLEST_UNJUDGED))
