@@ -220,3 +220,15 @@ def test_what_adapters_share_is_among_what_is_busy_and_a_wire_is_there_once():
     busy = {**sample_result().utilization, "wire.tx": 0.5, "wire.rx": 0.0}
     drawn = section_of(sample_result(wire=wire, utilization=busy), "", "r0", with_figures=True)["figures"]["busy"]
     assert ">wire.tx<" in drawn and ">wire<" not in drawn
+
+
+def test_the_picture_names_no_link_that_an_event_has_changed():
+    """The name is that of what the run begins with, the figures are those of a window behind the event."""
+    config = sample_config()
+    scenario = [{"at": "1ms", "set": {"switch.ports.vf0.weight": 2}}, {"at": "2ms", "reset": "vf0"}]
+    kept, changed = (
+        datapath_figure(sample_result(config={**config, "scenario": events}), "a")
+        for events in (scenario, [*scenario, {"at": "3ms", "set": {"pcie.lanes": 1}}])
+    )
+    assert "over PCIe Gen2 x4 link" in kept
+    assert "over the link" in changed and "Gen2" not in changed

@@ -120,7 +120,7 @@ def datapath_figure(result: Result, key: str) -> str:
     parts = datapath_parts(result)
     resource = limit_of(result)
     limit = _PART_OF.get(of_any_port(resource))
-    link = link_words(result.config)
+    link = "" if _link_changes(result.config) else link_words(result.config)
     wide, narrow = (_WIDE, _WIDE_SIZE), (_NARROW, _NARROW_SIZE)
     boxes = _boxes(result)
     if boxes:
@@ -139,6 +139,11 @@ def datapath_figure(result: Result, key: str) -> str:
         _drawing(f"{key}-{name}", name, *drawn, parts, limits, link, words, captions)
         for name, drawn in (("wide", wide), ("narrow", narrow))
     )
+
+
+def _link_changes(config: Mapping[str, Any]) -> bool:
+    """Tell whether an event changes the link, whose name is that of what the run begins with."""
+    return any(key.startswith("pcie.") for event in config.get("scenario", ()) for key in event.get("set") or ())
 
 
 def _boxes(result: Result) -> list[tuple[str, tuple[NamedPort, NamedPort]]]:
