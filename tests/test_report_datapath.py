@@ -12,6 +12,7 @@ from hwmodel.report import tables
 from hwmodel.report.datapath import datapath_figure, datapath_parts
 from hwmodel.report.html import section_of
 from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Stalls, Wire
+from hwmodel.results.adapter_use import PortResult
 from hwmodel.results.bottleneck import RESOURCES
 from hwmodel.results.pci_bus import BusResult
 from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse
@@ -232,3 +233,11 @@ def test_the_picture_names_no_link_that_an_event_has_changed():
     )
     assert "over PCIe Gen2 x4 link" in kept
     assert "over the link" in changed and "Gen2" not in changed
+
+
+def test_the_wire_of_a_bonds_leg_is_not_said_to_be_nobodys():
+    """All VMs send by each leg, so no leg lists any."""
+    own = {"tx_gbps": 1.0, "rx_gbps": 0.0, "utilization": 0.1}
+    ports = (PortResult(name="p0", **own), PortResult(name="p1", vms=("vf1", "vf3"), **own))
+    rows = {row[0] for row in tables.fact_table(sample_result(ports=ports)).rows}
+    assert {"wire of p0", "wire of p1 (vf1, vf3)"} <= rows

@@ -324,7 +324,8 @@ def _adapter_facts(result: Result) -> list[list[str]]:
     if wire.tx_gbps or wire.rx_gbps:
         rows.append(["wires, together" if result.ports else "wire", _carried(wire)])
     for port in result.ports:
-        rows.append([f"wire of {printable(port.name)} ({printable(', '.join(port.vms)) or 'nobody'})", _carried(port)])
+        whose = f" ({printable(', '.join(port.vms))})" if port.vms else ""  # a leg of a bond has no VMs of its own
+        rows.append([f"wire of {printable(port.name)}{whose}", _carried(port)])
     looked_up = result.iotlb.hits + result.iotlb.misses
     if looked_up:
         rows.append(["addresses that miss the IOMMU's cache", percent_text(result.iotlb.misses / looked_up)])
