@@ -65,6 +65,15 @@ def test_what_happens_at_the_start_without_a_trace_is_told() -> None:
     assert flood == "too little time before it to tell by intervals of 200 us"
 
 
+def test_a_flood_that_is_cut_short_says_after_how_many_doorbells() -> None:
+    """One each microsecond from 2 ms on: 3,000 before 5 ms, and 8,000 up to the end at 10 ms."""
+    flood = {"at": "2ms", "flood": {"from": "vf0", "every": "1us", "for": "9ms"}}
+    assert told(run(flood, {"at": "5ms", "unplug": "vf0"}))[0].startswith("3,000 written before vf0 goes; ")
+    assert told(run(flood))[0].startswith("8,000 written by the end; ")
+    flood["flood"]["for"] = "8ms"
+    assert "written" not in told(run(flood))[0]
+
+
 def test_the_figures_of_a_sentence_are_means_of_the_series() -> None:
     """200 us an interval: 25 before the event at 5 ms, 25 behind it, of each the first two left out."""
     result = run(limit("5ms", "vf1", "100Mbps"))

@@ -25,6 +25,7 @@ from hwmodel.words.events import (
     event_text,
 )
 from hwmodel.words.lives import (
+    cut_flood_text,
     flood_text,
     host_event_text,
     life_event_text,
@@ -162,9 +163,22 @@ class _Teller:
             return self._scene.drivers.answered(at, round(self._end_ns * FS_PER_NS))
         if self._bond is not None and self._config.scenario[at].is_set:
             return "; ".join(outage_texts(self._bond, self._at_ns(at)))
+        if self._config.scenario[at].flood is not None:
+            return self._flooded(at)
         lives = [life for life in self._series.lives if life.event == place]
         told = lives_text(lives, [life for life in self._series.lives if life.event > place])
         return "; ".join(filter(None, (self._control(at), told)))
+
+    def _flooded(self, at: int) -> str:
+        """Say how many doorbells of a flood were written, if not all are."""
+        event = self._config.scenario[at]
+        assert event.flood is not None
+        goes_fs = self._scene.course.goes_fs(event.flood.sender, event.at_fs)
+        ends_fs = round(self._end_ns * FS_PER_NS)
+        n_written = -(-(min(goes_fs, ends_fs) - event.at_fs) // event.flood.every_fs)
+        if n_written >= event.flood.n_doorbells:
+            return ""
+        return cut_flood_text(n_written, event.flood.sender, has_gone=goes_fs <= ends_fs)
 
     def _begins(self, at: int) -> str:
         """Say that the run begins with an event's effect, if so: at time 0, a message still takes its time."""

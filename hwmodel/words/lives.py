@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import counted, moment_ns, span_text, time_text
+from hwmodel.words.quantities import count_text, counted, moment_ns, span_text, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.series import LifeResult
@@ -86,6 +86,11 @@ def flood_text(function: str, n_doorbells: int, every_ns: float) -> str:
     """Write a flood of doorbells."""
     each = f", one each {time_text(every_ns)}" if n_doorbells > 1 else ""
     return f"{function} writes {counted(n_doorbells, 'doorbell')}{each}"
+
+
+def cut_flood_text(n_written: int, function: str, *, has_gone: bool) -> str:
+    """Say how many doorbells of a flood were written before its function went, or by the end."""
+    return f"{count_text(n_written)} written {f'before {function} goes' if has_gone else 'by the end'}"
 
 
 def uncontrolled_text(until_ns: float | None) -> str:
