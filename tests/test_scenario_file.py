@@ -291,3 +291,12 @@ def test_events_that_an_override_names_are_found_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = load_config("sub/machine.yaml", {"scenario": "events.yaml"})
     assert config.with_overrides({"nic.vfs": 4}).scenario == config.scenario != ()
+
+
+def test_no_configuration_is_taken_for_a_list_of_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """rate_change is a configuration that comes with hwmodel: to name it as a scenario is never what is meant."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text("nic: {vfs: 2}")
+    with pytest.raises(InputError) as caught:
+        load_config("c.yaml", {"scenario": "rate_change"})
+    assert list(caught.value.lines) == ["--set scenario=rate_change: scenario: rate_change: no such file"]

@@ -164,14 +164,18 @@ def is_within(path: KeyPath, others: Set[KeyPath]) -> bool:
     return any(path[:length] in others for length in range(len(path) + 1))
 
 
-def read_document(path: Path) -> Document:
-    """Read the file at `path`; raise InputError if it cannot be read, is too large, not UTF-8 or not strict YAML."""
+def read_document(path: Path, *, may_be_shipped: bool = True) -> Document:
+    """Read the file at `path`; raise InputError if it cannot be read, is too large, not UTF-8 or not strict YAML.
+
+    `may_be_shipped`: a file of its kind may come with hwmodel, so that a name like one of these may be meant.
+    """
     source = str(path)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise InputError(f"{source}: no such file{_similar_file(path) or shipped_hint(path)}") from None
+        hint = _similar_file(path) or (shipped_hint(path) if may_be_shipped else "")
+        raise InputError(f"{source}: no such file{hint}") from None
     except IsADirectoryError:
         raise InputError(f"{source}: is a directory, not a configuration file") from None
     except OSError as error:

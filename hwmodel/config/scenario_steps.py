@@ -34,7 +34,7 @@ def spread_scenario_file(document: Document, directory: str) -> None:
     path: KeyPath = ("scenario",)
     place = document.place_of(path)
     try:
-        events = read_document(Path(directory) / name)
+        events = read_document(Path(directory) / name, may_be_shipped=False)
     except InputError as error:
         raise InputError([f"{place}: scenario: {line}" for line in error.lines]) from None
     raise_problems(events.problems)
