@@ -167,6 +167,11 @@ def test_drops_of_no_vm_are_told_too():
     assert told(told_of(series(vf0=lossy))) == "no VM's rate changed; 50 frames dropped up to 2.00 us"
 
 
+def test_drops_are_counted_from_the_first_whole_interval_and_said_to_be():
+    lossy = vm([2.0] * 20, [3.0] * 20, drops=[0] * 10 + [5] + [2] * 9)
+    assert told(series(vf0=lossy), at=1050.0) == "no VM's rate changed; 18 frames dropped from 1.10 us to 2.00 us"
+
+
 def test_drops_that_go_on_are_no_more_than_before():
     lossy = vm([2.0] * 20, [3.0] * 20, drops=[7, 8] * 10)
     assert told(series(vf0=lossy)) == "no VM's rate changed; 75 frames dropped up to 2.00 us, no more than before it"

@@ -143,7 +143,7 @@ def datapath_figure(result: Result, key: str) -> str:
 
 def _link_changes(config: Mapping[str, Any]) -> bool:
     """Tell whether an event changes the link, whose name is that of what the run begins with."""
-    return any(key.startswith("pcie.") for event in config.get("scenario", ()) for key in event.get("set") or ())
+    return any("pcie." in key for event in config.get("scenario", ()) for key in event.get("set") or ())
 
 
 def _boxes(result: Result) -> list[tuple[str, tuple[NamedPort, NamedPort]]]:

@@ -192,9 +192,11 @@ def _lost(series: Series, vms: Mapping[str, VmSeries], span: Span) -> Lost | Non
         return None
     means = [_mean(drops, np.ones(len(drops)), part, 0) for part in (before, after)]
     change = _Change(Moved("", "drops", *(one.mean for one in means)), hypot(*(one.doubt() for one in means)))
+    since_ns = after.start * series.interval_ns
     return Lost(
         n_lost,
         after.stop * series.interval_ns,
+        since_ns=since_ns if since_ns > span.at_ns else None,  # the event's own interval has drops from before it too
         is_more=not change.moved.before or (change.is_sure and change.growth > 0),
         is_as_many=change.moved.after <= (1 + MORE_DROPS) * change.moved.before,
     )

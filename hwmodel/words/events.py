@@ -67,13 +67,15 @@ class Moved(NamedTuple):
 class Lost(NamedTuple):
     """Hold how many frames were dropped after an event, up to which time, and how that compares with the time before.
 
-    `is_more`: significantly more than before, or there were none. `is_as_many`: about as many, or fewer.
+    `is_more`: significantly more than before, or there were none. `is_as_many`: about as many, or fewer. `since_ns`:
+    from when on they are counted, None for from the event on.
     """
 
     n_frames: int
     until_ns: float
     is_more: bool
     is_as_many: bool
+    since_ns: float | None = None
 
 
 class Effects(NamedTuple):
@@ -131,7 +133,8 @@ def _nothing_text(*, is_vague: bool, of_others: bool) -> str:
 
 
 def _lost_text(lost: Lost) -> str:
-    dropped = f"{counted(lost.n_frames, 'frame')} dropped up to {time_text(lost.until_ns)}"
+    since = "up" if lost.since_ns is None else f"from {time_text(lost.since_ns)}"
+    dropped = f"{counted(lost.n_frames, 'frame')} dropped {since} to {time_text(lost.until_ns)}"
     if lost.is_more:
         return dropped
     return f"{dropped}, {'no more than before it' if lost.is_as_many else 'not more beyond what drops vary by'}"
