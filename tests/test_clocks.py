@@ -114,6 +114,17 @@ def test_servers_and_boxes_have_clocks_of_their_own():
     assert len(links) == 2 and len(ports) == 3  # both ports of the bridge have its clock
 
 
+@pytest.mark.real_clocks
+@pytest.mark.parametrize("n_ports", [1, 2])
+def test_rings_to_which_no_frame_comes_have_no_phase(n_ports):
+    """What leaves by the wire is for nobody's ring, the PF's neither."""
+    block = merged(LINKED, {"port": {"count": n_ports}, "workload": {"pattern": "to_wire"}})
+    for seed in range(1, 5):
+        _, machine = machine_of(block, seed=seed)
+        assert int(machine.state[0].ledger.counts.rx_ring.level) == 0
+        assert not machine.state[0].rx_queue["since_refill"].any()
+
+
 def test_the_state_of_exact_clocks_is_what_it_was_without_the_key():
     _, machine = machine_of(LINKED, clocks="0ppm")
     nic = machine.state[0]

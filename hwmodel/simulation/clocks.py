@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.config import descriptors_of
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.nic_state import LONGEST_BYTES, POSTED_AS, set_byte_time
 from hwmodel.simulation.random_streams import CLOCKS
@@ -156,7 +157,8 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
         nic.guests.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
     a_frame = descriptors_of(config, max(workload.frame_lengths, default=0))
     nic.guests.params.early_refills = EARLY_REFILLS
-    functions = np.unique(nic["traffic"]["copy_kind"]["function"][: int(nic.headers.n_copy_kinds)])
+    kinds = nic["traffic"]["copy_kind"][: int(nic.headers.n_copy_kinds)]
+    functions = np.unique(kinds["function"][kinds["port"] != UPLINK])  # copies for the wire are nobody's
     for function in functions[functions >= 0].tolist():
         # The batch as configured, even if the driver does not refill now: a scenario may change that.
         n_steps = -(-config.driver_of(config.switch.ports[function].name).refill_batch // a_frame)
