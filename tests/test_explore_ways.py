@@ -290,6 +290,30 @@ def test_cores_that_are_as_many_are_said_once() -> None:
     assert last == "Most for a core: sriov_veb and vepa, 1.00 Gb/s a core, with 8.00 cores busy each."
 
 
+def test_which_gives_most_for_a_core_may_be_chance_too() -> None:
+    """12.0 +/- 0.3 by 2 cores is 6.00 +/- 0.15 for one, 9.9 +/- 0.3 by 1.62 is 6.11 +/- 0.19: each in the other's."""
+
+    def last_of(*seen: tuple[str, float, float, float]) -> str:
+        ways = tuple(
+            dataclasses.replace(compared().ways[0], way=way, gbps=gbps, gbps_interval=(gbps - half, gbps + half),
+                                cpu_cores=cores, gbps_per_core=gbps / cores)
+            for way, gbps, half, cores in seen
+        )  # fmt: skip
+        *_, last = sentences(dataclasses.replace(compared(), ways=ways))
+        return last
+
+    two = ("sriov_veb", 12.0, 0.3, 2.0), ("s_channel", 9.9, 0.3, 1.62)
+    assert last_of(*two, ("vmdq", 4.0, 0.1, 2.0)) == (
+        "Most for a core: sriov_veb and s_channel, 6.00 to 6.11 Gb/s a core, alike within what chance makes likely "
+        "(their 95 % intervals), with 2.00 and 1.62 cores busy."
+    )
+    assert last_of(*two) == "Which gives most for a core is not known: 6.00 to 6.11 Gb/s."
+    assert last_of(("sriov_veb", 12.0, 0.1, 2.0), ("vepa", 7.5, 3.0, 1.5), ("vmdq", 4.0, 0.1, 2.0)) == (
+        "Most for a core: sriov_veb, 6.00 Gb/s a core, with 2.00 cores busy; where vepa (5.00 Gb/s) stands is not "
+        "known."
+    )
+
+
 def said_of(seen: Sequence[tuple[str, float, float]]) -> list[str]:
     """Return what is said of ways that give so many Gb/s, plus and minus so many."""
     ways = tuple(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import hypot
 from typing import Any, ClassVar
 
@@ -92,6 +92,12 @@ class WayFigures:
         """Tell whether the throughputs of two ways are near, or each lies in the other's 95 % interval."""
         difference = abs((self.gbps or 0.0) - (other.gbps or 0.0))
         return self.is_near(other) or difference <= min(self.half_width, other.half_width)
+
+    def for_a_core(self) -> WayFigures:
+        """Return the same with the rate, and its interval, for each core kept busy, of which there are some."""
+        share = (self.gbps_per_core or 0.0) / self.gbps if self.gbps else 0.0
+        ends = None if self.gbps_interval is None else (share * self.gbps_interval[0], share * self.gbps_interval[1])
+        return replace(self, gbps=self.gbps_per_core, gbps_interval=ends)
 
     @property
     def half_width(self) -> float:
@@ -199,11 +205,9 @@ class Comparison(Finding):
         """Return which ways give most, and which come next."""
         return Places.of(self.ways)
 
-    def most_per_core(self) -> tuple[WayFigures, ...]:
-        """Return the ways of highest throughput per core, within 1 % of the best."""
-        known = [(each.gbps_per_core, each) for each in self.ways if each.gbps_per_core is not None]
-        best = max((gbps for gbps, _ in known), default=0.0)
-        return tuple(each for gbps, each in known if gbps >= (1 - ALIKE) * best)
+    def places_for_a_core(self) -> Places:
+        """Return which ways give most for a core kept busy, and which come next; their rates are those for a core."""
+        return Places.of([each.for_a_core() for each in self.ways if each.gbps_per_core is not None])
 
     def summary(self) -> str:
         """Return what `hwmodel compare` prints."""

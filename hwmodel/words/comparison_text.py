@@ -77,20 +77,38 @@ def sentences(found: Comparison) -> Iterator[str]:
         verb, lead = "give" if len(first.ways) > 1 else "gives", _lead_text(places)
         yield f"{_names(first.ways)} {verb} most: {_span_text(first)}{_how_alike(first)}{lead}."
         if unplaced.ways:
-            seen = listed([f"{each.way} ({three_digits(each.gbps or 0.0)} Gb/s)" for each in unplaced.ways])
-            its, verb = ("its", "stands") if len(unplaced.ways) == 1 else ("their", "stand")
-            yield f"Where {seen} {verb} is not known by {its} 95 % interval: a longer run.duration tells."
+            its = "its" if len(unplaced.ways) == 1 else "their"
+            yield f"{_where_unknown(unplaced)} by {its} 95 % interval: a longer run.duration tells."
     else:
         rates = [each.gbps or 0.0 for each in places.known]
         spread = f"{three_digits(min(rates))} to {three_digits(max(rates))} Gb/s"
         yield f"{_capital(_UNKNOWN)}: {spread}, alike within {BY_CHANCE}. {_LONGER_TELLS}"
-    best = found.most_per_core()
-    if best:
-        most = max(each.gbps_per_core or 0.0 for each in best)
-        cores = [three_digits(each.cpu_cores) for each in best]
-        all_alike = len(best) > 1 and len({*cores}) == 1
+    yield from _for_a_core(found.places_for_a_core())
+
+
+def _for_a_core(places: Places) -> Iterator[str]:
+    """Say which ways give most for a core kept busy, as far as that is known; nothing where no core is."""
+    best = places.first
+    if best.ways and not places.is_known:
+        rates = [each.gbps or 0.0 for each in places.known]
+        span = f"{three_digits(min(rates))} to {three_digits(max(rates))} Gb/s"
+        yield f"Which gives most for a core is not known: {span}."
+    elif best.ways:
+        cores = [three_digits(each.cpu_cores) for each in best.ways]
+        all_alike = len(cores) > 1 and len({*cores}) == 1
         said = f"{cores[0] if all_alike else listed(cores)} cores busy{' each' * all_alike}"
-        yield f"Most for a core: {_names(best)}, {three_digits(most)} Gb/s a core, with {said}."
+        unknown = _where_unknown(places.unplaced)
+        beside = f"; {unknown[0].lower()}{unknown[1:]}" if unknown else ""
+        alike = "" if best.are_near else _how_alike(best)
+        yield f"Most for a core: {_names(best.ways)}, {_span_text(best)} a core{alike}, with {said}{beside}."
+
+
+def _where_unknown(unplaced: Alike) -> str:
+    """Say whose place the intervals leave open, with the rates seen; an empty text if nobody's."""
+    if not unplaced.ways:
+        return ""
+    seen = listed([f"{each.way} ({three_digits(each.gbps or 0.0)} Gb/s)" for each in unplaced.ways])
+    return f"Where {seen} {'stands' if len(unplaced.ways) == 1 else 'stand'} is not known"
 
 
 def _names(ways: Sequence[WayFigures]) -> str:
