@@ -23,6 +23,7 @@ from hwmodel.report.sweep.reading import (
     Point,
     Reading,
     SweptAxis,
+    among_known,
     assignments,
     best_of,
     evenly,
@@ -33,7 +34,6 @@ from hwmodel.report.sweep.reading import (
     quickest_of,
     read_sweep_result,
     spread_of,
-    without_rate,
 )
 from hwmodel.report.sweep.tradeoff import weigh
 from hwmodel.results.explored import COST, DONE, FAILED, SweepRow
@@ -196,7 +196,7 @@ def _best_of_all(reading: Reading, best: Point) -> str:
         ordered = sorted(bests, key=lambda point: point.value(reading.throughput) or 0.0)
         ends = " to ".join(_workload_words(reading, point, []) for point in (ordered[0], *ordered[1:][-1:]))
         with_design = f", each with {_where(common, designs)}" if designs and common is not None else ""
-        among = without_rate(reading.points, reading.throughput)
+        among = among_known(reading.points, reading.throughput)
         return f"Most throughput{among} of {count_text(n_workloads)} workloads{with_design}: {ends}"
     shown = evenly(bests, _MOST_WORKLOADS)
     text = "; ".join(_workload_words(reading, point, designs) for point in shown)
@@ -214,9 +214,8 @@ def _best_of_one_workload(reading: Reading, best: Point) -> str:
     else:
         text = _throughput_words(reading, best)
     if where:
-        among = without_rate(reading.points, reading.throughput)
-        most = f"Most throughput{among}" if throughput is not None else "Least latency"
-        text = f"{most}: {text}, with {where}"
+        most, figure = ("Least latency", P99) if throughput is None else ("Most throughput", reading.throughput)
+        text = f"{most}{among_known(reading.points, figure)}: {text}, with {where}"
     return f"{text}; {best.limit} limits it" if best.limit else text
 
 
@@ -311,7 +310,8 @@ def _least_latency(reading: Reading) -> Iterator[str]:
         with_rate = point.value(reading.throughput)
         rate = "" if with_rate is None else f", at {gbps_text(with_rate)}"
         latency = page_time(least.value, least.interval)
-        yield f"Least latency: p99 {latency}{rate}, with {where}; {point.limit} limits it."
+        among = among_known(reading.done, P99)
+        yield f"Least latency{among}: p99 {latency}{rate}, with {where}; {point.limit} limits it."
 
 
 def _limit_shares(reading: Reading) -> Iterator[str]:
@@ -363,11 +363,12 @@ def _best(reading: Reading) -> Iterator[str]:
         yield best_words(reading, best).replace("±", "+/-")
     elif best is not None and most is not None:
         figure = f"{gbps_text(most.value, most.interval)}{to}".replace("±", "+/-")
-        which = f"{words[0]}{without_rate(points, throughput)}"
+        which = f"{words[0]}{among_known(points, throughput)}"
         yield f"{which}: {figure}{_with(best)}; limited by {_limits(best.done)}"
     if quickest is not None:
         p99_us = (quickest.value(P99) or 0.0) / 1e3
-        yield f"{words[1]}: p99 {p99_us:,.2f} us{_with(quickest)}; limited by {_limits(quickest.done)}"
+        which = f"{words[1]}{among_known(points, P99)}"
+        yield f"{which}: p99 {p99_us:,.2f} us{_with(quickest)}; limited by {_limits(quickest.done)}"
     if len(points) > 1:
         yield f"Limited by: {_limits(sweep.with_status(DONE), with_numbers=True)}"
     warned = [row for row in sweep.with_status(DONE) if row.figures.get(WARNINGS)]

@@ -26,6 +26,7 @@ P50, P99, LIMIT, DROPPED = "latency_ns.p50", "latency_ns.p99", "bottleneck.resou
 CLOSED_GBPS, CLOSED_MPPS, CLOSED_ALONE = "closed_form.gbps", "closed_form.mpps", "closed_form.unloaded_latency_ns"
 SEED = "run.seed"
 LOAD = "workload."  # prefix of the keys of the load, which is no design choice
+_WANTED = {P99: "a p99"}  # what a window is too short for that has no such figure
 _WITH_INTERVALS = (GBPS, MPPS, TO_WIRE, P50, P99)
 # All figures of a run that the page needs; a large sweep need not be read with more.
 SWEEP_PAGE_FIGURES = (
@@ -158,14 +159,15 @@ def best_of(points: Sequence[Point], throughput: str) -> Point | None:
     return min((point for point in points if point.done), key=lambda point: rank_of(point, throughput), default=None)
 
 
-def without_rate(points: Sequence[Point], throughput: str) -> str:
-    """Say which points have no throughput since their windows are too short; empty if all have one."""
+def among_known(points: Sequence[Point], figure: str) -> str:
+    """Say how many points have a throughput, or p99 latency, if others' windows are too short; empty if all have."""
     done = [point for point in points if point.done]
-    n_missing = sum(point.value(throughput) is None for point in done)
+    n_missing = sum(point.value(figure) is None for point in done)
     if not 0 < n_missing < len(done):
         return ""
     others = "the other's window is" if n_missing == 1 else "the others' windows are"
-    return f" (among {len(done) - n_missing:,} of {len(done):,} points; {others} too short for rates)"
+    wanted = _WANTED.get(figure, "rates")
+    return f" (among {len(done) - n_missing:,} of {len(done):,} points; {others} too short for {wanted})"
 
 
 def quickest_of(points: Sequence[Point], throughput: str) -> Point | None:
