@@ -47,9 +47,22 @@ def test_stations_outside_are_told_by_what_the_port_to_them_sent():
     text = headline(reflected_result(bridges=(sample_bridge(*ports),)))
     assert text.startswith("9.87 Gb/s to VMs, 0.81 Mpps, 1.50 Gb/s to stations outside (9.50 Gb/s over the bridge)")
     totals = dataclasses.replace(reflected_result().totals, gbps=0.0, mpps=0.0)
-    alone = headline(reflected_result(bridges=(sample_bridge(*ports),), totals=totals))
+    drops = {"UNKNOWN_UNICAST": 9}
+    alone = headline(reflected_result(bridges=(sample_bridge(*ports),), totals=totals, drops=drops))
     sent_on = "9.50 Gb/s sent on by the bridge, copies that drop behind it included"  # 8 of it came to nobody
     assert alone.startswith(f"1.50 Gb/s to stations outside ({sent_on}); ")
+
+
+def test_tags_on_the_wire_are_not_told_as_copies_that_drop():
+    """64 B with 6 B of VN-Tag: 4 Gb/s delivered are 4.375 over the bridge; what drops in the bridge is not in it."""
+    totals = dataclasses.replace(reflected_result().totals, gbps=4.0, mpps=4e3 / 512)
+    bridge = dataclasses.replace(sample_bridge(sample_port("adapter", 4.375, 4.375)), drops={"QUEUE_FULL": 7})
+    for drops, way in (
+        ({"QUEUE_FULL": 7}, "over the bridge, with tags and padding"),
+        ({"QUEUE_FULL": 7, "NO_DESCRIPTOR": 1}, "sent on by the bridge, copies that drop behind it included"),
+    ):
+        text = headline(reflected_result(bridges=(bridge,), totals=totals, drops=drops))
+        assert text.startswith(f"4.00 Gb/s to VMs, 7.81 Mpps (4.38 Gb/s {way}); ")
 
 
 def test_a_window_without_rates_says_so():

@@ -83,7 +83,7 @@ def outcome_words(result: Result) -> str:
     """Return the throughput: `13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps`, with 95 % intervals where there are some.
 
     With a bridge, the rate over it is added in brackets: a part of the rate delivered, or all of it, or more if frames
-    drop behind the bridge.
+    have tags or padding there, or drop behind the bridge.
     """
     text = ", ".join(_outcomes_over_bridge(result) if result.bridges else _outcomes(result))
     return f"{text[0].upper()}{text[1:]}"
@@ -142,9 +142,17 @@ def _outcomes_over_bridge(result: Result) -> list[str]:
         parts.append(f"{gbps_text(outside, result.intervals.get(result.outside_rate()))} to stations outside")
     if over:
         is_part = over <= _ALL_BUT_CHANCE * ((result.totals.gbps or 0.0) + (outside or 0.0))
-        way = "over the bridge" if is_part else "sent on by the bridge, copies that drop behind it included"
+        way = "over the bridge" if is_part else "over the bridge, with tags and padding"
+        if not is_part and _loses_behind_bridges(result):
+            way = "sent on by the bridge, copies that drop behind it included"
         parts[-1] += f" ({gbps_text(over)} {way})"
     return parts
+
+
+def _loses_behind_bridges(result: Result) -> bool:
+    """Tell whether anything dropped elsewhere than in bridges: behind them, of what they sent on."""
+    in_bridges = sum(count for bridge in result.bridges for count in bridge.drops.values())
+    return sum(result.drops.values()) > in_bridges
 
 
 def limit_words(result: Result) -> str:
