@@ -153,3 +153,27 @@ def test_a_lone_frame_that_the_bridge_floods_ends_where_some_copy_arrives():
     assert alone is not None and alone.parts_fs["wire"] == 1538 * 8 * 10**5
     assert alone.parts_fs["bridge"] == 500_000_000 + 1538 * 8 * 10**5
     assert lone_frame(config.with_overrides({"bridge.ports.outside.vlans": [5]})) is None
+
+
+NOTHING_HOLDS = "Nothing holds back who sends more than "
+
+
+def test_what_a_receiver_behind_a_bridge_has_no_room_for_is_told():
+    """c takes 1.995 Gb/s less 1703.625 B a frame of 1518 B, 0.146 M; who sends fills its wire, and c drops the rest."""
+    servers = [{"name": "a"}, {"name": "c", "set": {"pcie.lanes": 1, "pcie.generation": 1}}]
+    changes = GEN3 | {
+        "servers": servers, "bridge.announce": True, "driver.preset": "dpdk", "run.duration": "2ms",
+        "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": [["a.vf0", "c.vf0"]]},
+    }  # fmt: skip
+    config = load_config("sriov_10g_gen2x4", changes)
+    (said,) = (note for note in limits(config).notes if note.startswith(NOTHING_HOLDS))
+    assert said.startswith(f"{NOTHING_HOLDS}c.pcie.up has room for: the adapter drops it, and has used the wires")
+    result = simulate(config)
+    assert result.servers[0].utilization["wire.tx"] > 0.99 > 0.2 > limits(config).hops[0].utilization
+    assert set(result.drops) == {"RX_BUFFER_FULL"}
+    for other in (
+        {"workload.flows": [["a.vf0", "c.vf0", "1Gbps"]]},  # all fits
+        {"nic.flow_control": {"mode": "pause"}, "bridge.flow_control": {"mode": "pause"}},  # the bridge is stopped
+        {"workload.flows": [["a.vf0", "a.vf1"]]},  # a frame that is read waits for room
+    ):
+        assert not [note for note in limits(config.with_overrides(other)).notes if note.startswith(NOTHING_HOLDS)]

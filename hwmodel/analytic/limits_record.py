@@ -327,8 +327,18 @@ def _lost_notes(system: System, demand: Demand) -> list[str]:
     return [words.all_lost(ends, reason, by) for (by, reason), ends in found.items()]
 
 
+def _receiver_notes(system: System, demand: Demand, least: Ceiling) -> Iterator[str]:
+    """Say that what is more drops, if the limit is at an adapter to which all frames come by its wire."""
+    for part, server in enumerate(system.servers):
+        here, control = demand.at(part).sought, server.config.nic.flow_control
+        is_here = least.resource.startswith(f"{server.name}.") if server.name else not least.is_of_load
+        is_stopped = control is not None and control.send
+        if is_here and here.copies and not (here.reads or is_stopped or least.resource.endswith("wire.rx")):
+            yield words.dropped_above(least.resource, "the wires of bridges" if system.bridges else "")
+
+
 def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
-    found = []
+    found = list(_receiver_notes(system, demand, least))
     if least.resource.startswith(tuple(f"{bridge.name}." for bridge in system.bridges)):
         found.append(words.no_room_above(least.resource))
     for bridge in system.bridges:

@@ -390,6 +390,12 @@ def no_room_above(resource: str) -> str:
     return f"Above that {resource} has no room: what is more drops there (QUEUE_FULL)."
 
 
+def dropped_above(resource: str, wires: str) -> str:
+    """Say that a receiver drops what is above the ceiling; `wires`: what that has used before, if anything."""
+    beside = f", and has used {wires} by then, which are busier in a run than here" if wires else ""
+    return f"Nothing holds back who sends more than {resource} has room for: the adapter drops it{beside}."
+
+
 def shared_buffer(whose: str) -> str:
     """Say that ports share a buffer."""
     return f"All ports of {whose} share its buffer: where one is full, frames for others drop too."
