@@ -154,6 +154,13 @@ def test_senders_in_step_are_told_where_the_median_shows_them():
     assert not told(1000.0, parts={"writeback_batch": 480.0, "payload_read": 520.0}), "that is the batch's doing"
 
 
+@pytest.mark.parametrize(("clocks", "how_long"), [("exact", "for ever"), ("50ppm", "until their clocks have moved")])
+def test_senders_whose_clocks_differ_do_not_meet_for_ever(clocks, how_long):
+    result = result_with(540.0, workload={"arrivals": "periodic", "pattern": "pairs", "load": 0.3})
+    (text,) = falling_latency_sentences(replace(result, config=result.config | {"run": {"clocks": clocks}}))
+    assert f"the same ones meet on the link {how_long}" in text
+
+
 def test_frames_of_several_ways_and_of_one_sender_are_not_said_to_be_in_step():
     """The fastest is one that leaves by the wire, or a short one, whoever meets whom."""
     both = result_with(540.0, workload={"arrivals": "periodic", "pattern": "pairs", "load": 0.3})

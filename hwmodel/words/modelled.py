@@ -375,9 +375,9 @@ MATTERS = 0.05  # of the median; a smaller wait cannot make it fall by more
 def falling_latency_sentences(result: Result) -> Iterator[str]:
     """Yield a sentence, with keys, for each effect that may make the median latency fall as the load rises.
 
-    The wait for a batch ends sooner when more frames come; periodic senders with one gap stay in phase for ever, and
-    another load has another phase. Nothing is said if something other than the load sets the throughput, since a higher
-    load then brings no more frames.
+    The wait for a batch ends sooner when more frames come; periodic senders with one gap stay in phase for as
+    long as their clocks let them, and another load has another phase. Nothing is said if something other than the load
+    sets the throughput, since a higher load then brings no more frames.
     """
     if result.bottleneck.resource == "offered_load" and not is_closed_loop(result.config):
         yield from _batches(result)
@@ -429,10 +429,12 @@ def _in_step(result: Result) -> Iterator[str]:
         return
     moving_ns = latency.p50 - sum(_batch_waits_ns(result.latency_parts_ns.get("p50", {})).values())
     if moving_ns > (1 + MATTERS) * latency.min:
+        is_exact = _block(result.config, "run").get("clocks") == "exact"
+        how_long = "for ever" if is_exact else "until their clocks have moved them apart"
         yield (
-            "The senders' frames come in step (workload.arrivals periodic), so the same ones meet on the link for "
-            f"ever: the median is {100 * (moving_ns / latency.min - 1):.0f} % above the fastest frame's, and at a "
-            "higher load it may be less. workload.arrivals poisson has no such step."
+            "The senders' frames come in step (workload.arrivals periodic), so the same ones meet on the link "
+            f"{how_long}: the median is {100 * (moving_ns / latency.min - 1):.0f} % above the fastest frame's, and at "
+            "a higher load it may be less. workload.arrivals poisson has no such step."
         )
 
 
