@@ -1,9 +1,9 @@
 """Shares of a full port of the bridge: the laws against a count slot by slot, the closed form against runs."""
 
-import random
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from hwmodel import limits
@@ -18,24 +18,23 @@ FAST_LINK = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4}
 
 def sent_times(rate, n_slots, rng):
     """Return when the frames of a wire have come that are offered at random; each takes a slot on the wire."""
-    times, offered, free = [], 0.0, 0.0
-    while free < n_slots:
-        offered += rng.expovariate(rate)
-        free = max(offered, free) + 1
-        times.append(free)
+    offered = np.cumsum(rng.exponential(1 / rate, int(1.1 * rate * n_slots)))
+    frame = np.arange(len(offered))
+    times = np.maximum.accumulate(offered - frame) + frame + 1  # of each the slot begins as it and the wire are there
+    assert times[-1] > n_slots
     return times
 
 
 def counted(wires, n_slots):
     """Return the frames a slot that get in of each wire where the port sends one at the end of each slot."""
-    come = sorted((at, wire) for wire, times in enumerate(wires) for at in times if at < n_slots)
-    got, room, slot = [0] * len(wires), 1, 0
-    for at, wire in come:
-        room, slot = room + int(at) - slot, int(at)
-        if room:
-            room -= 1
-            got[wire] += 1
-    return [n / n_slots for n in got]
+    times = np.concatenate(wires)
+    order = np.argsort(times, kind="stable")[: np.count_nonzero(times < n_slots)]
+    # By each time at most one more than slots that are over has got in: of n frames the least that any of them left.
+    before = np.arange(len(order) + 1)
+    most = np.concatenate([[0], times[order].astype(np.int64) + 1])
+    n_in = np.minimum.accumulate(most - before) + before
+    wire = np.repeat(np.arange(len(wires)), [len(one) for one in wires])[order]
+    return (np.bincount(wire, np.diff(n_in), len(wires)) / n_slots).tolist()
 
 
 @pytest.mark.parametrize(("rates", "off"), [
@@ -43,7 +42,7 @@ def counted(wires, n_slots):
     ((0.6, 0.6, 0.6, 0.1), 0.015), ((0.6, 0.6, 0.1), 0.01), ((0.3,) * 6, 0.015),
 ])  # fmt: skip
 def test_wires_at_random(rates, off):
-    rng, n_slots = random.Random(5), 400_000
+    rng, n_slots = np.random.default_rng(5), 400_000
     expected = counted([sent_times(rate, n_slots, rng) for rate in rates], n_slots)
     found = kept_at_random(rates)
     assert found == pytest.approx(expected, rel=off)
@@ -59,9 +58,9 @@ def test_two_wires_lose_as_many_frames_each():
     (4, 10, (0.2,)), (4, 10, (0.2, 0.1)), (10, 10, (0.3,)), (5, 10, (0.3,)), (1538, 1544, (0.25,)), (3, 10, (0.2, 0.3)),
 ])  # fmt: skip
 def test_wires_beside_one_in_step(period, slot, rates):
-    rng, n_slots = random.Random(6), 400_000
+    rng, n_slots = np.random.default_rng(6), 400_000
     # In step: there at the very begin of a slot, before all that comes in it.
-    steady = [k * period / slot for k in range(n_slots * slot // period)]
+    steady = np.arange(n_slots * slot // period) * period / slot
     expected = counted([steady, *(sent_times(rate, n_slots, rng) for rate in rates)], n_slots)[1:]
     found = kept_beside_one_in_step(period, slot, rates)
     assert found == pytest.approx(expected, rel=0.025, abs=1e-4)
