@@ -22,28 +22,9 @@ from hwmodel.errors import InputError, RunError
 from hwmodel.explore.side_by_side import outcomes_of
 from hwmodel.processes import MOST_JOBS, pool, work_through, worker
 from hwmodel.processes.worker import serve
+from tests.process_work import Square, open_files
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-class Square:
-    """Square a number; kill the own process at some, at the first try or always."""
-
-    def __init__(self, folder: Path, once: tuple[int, ...] = (), always: tuple[int, ...] = ()) -> None:
-        self.folder, self.once, self.always = folder, once, always
-
-    def __call__(self, number: int) -> int:
-        mark = self.folder / f"{number}-{time.monotonic_ns()}"
-        is_first = not list(self.folder.glob(f"{number}-*"))
-        mark.touch()
-        if number in self.always or (number in self.once and is_first):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if number < 0:
-            raise ValueError("of the test")
-        return number * number
-
-    def n_tries(self, number: int) -> int:
-        return len(list(self.folder.glob(f"{number}-*")))
 
 
 @pytest.fixture(params=["copies", "fresh"])
@@ -164,18 +145,10 @@ def test_a_process_ends_when_its_pipe_is_closed():
     assert not thread.is_alive()
 
 
-def _open_files(_item):
-    links = []
-    for number in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(OSError):
-            links.append(os.readlink(f"/proc/self/fd/{number}"))
-    return links
-
-
 @pytest.mark.usefixtures("_each_way")
 def test_a_process_has_nothing_open_that_its_parent_has(tmp_path):
     with (tmp_path / "ledger").open("w") as file:
-        found = [link for done in work_through(_open_files, range(8), 3) for link in done.value]
+        found = [link for done in work_through(open_files, range(8), 3) for link in done.value]
         assert str(tmp_path / "ledger") == os.readlink(f"/proc/self/fd/{file.fileno()}") not in found
     # Beside the three of every process: its own pipe, and the folder that is listed.
     assert sum(link.startswith("socket:") for link in found) == 8
