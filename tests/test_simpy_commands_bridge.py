@@ -82,7 +82,7 @@ def many_frames() -> list[tuple[int, str, bytes]]:
     names = [*(f"{server}.{station}" for server in "ab" for station in EVERYONE), OUTSIDE, "broadcast"]
     return [
         (NS_FS + i * 350 * NS_FS, names[i % 11], frame(names[(i + 1 + i // 5 % 11) % 12], names[i % 11], size))
-        for i, size in enumerate((64, 600, 1518) * 50)
+        for i, size in enumerate((64, 600, 1518) * 34)
         if names[i % 11] != names[(i + 1 + i // 5 % 11) % 12]
     ]
 

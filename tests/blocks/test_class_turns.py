@@ -31,8 +31,8 @@ def go(arbiter, wanting, n, by_order=False, n_bytes=FRAME_BYTES):
 @pytest.mark.parametrize("by_order", [False, True])
 def test_classes_share_by_their_refills(by_order):
     arbiter = classes_of({"refill": 100, "max": 400}, {"refill": 37, "max": 200}, {"refill": 13, "max": 100})
-    found = Counter(go(arbiter, {0, 1, 2}, 4500, by_order))
-    assert [found[number] / 30 for number in range(3)] == pytest.approx([100, 37, 13], rel=0.01)
+    found = Counter(go(arbiter, {0, 1, 2}, 2250, by_order))
+    assert [found[number] / 15 for number in range(3)] == pytest.approx([100, 37, 13], rel=0.01)
 
 
 def test_nobody_goes_where_nobody_wants():
@@ -55,19 +55,19 @@ def test_who_is_strict_on_the_link_goes_before_all_and_needs_no_credits():
 
 def test_who_is_strict_in_a_group_has_all_of_the_group_and_no_more():
     arbiter = classes_of({"percent": 20, "group": 7}, {"percent": 40, "group": 7, "strict": "group"}, {"percent": 40})
-    found = Counter(go(arbiter, {0, 1, 2}, 3000))
+    found = Counter(go(arbiter, {0, 1, 2}, 1500))
     assert found[0] == 0
     assert found[1] / found[2] == pytest.approx(60 / 40, rel=0.01)
-    found = Counter(go(arbiter, {0, 2}, 3000))
+    found = Counter(go(arbiter, {0, 2}, 1500))
     assert found[0] / found[2] == pytest.approx(60 / 40, rel=0.01)
 
 
 def test_what_a_class_leaves_goes_to_its_group():
     classes = ({"percent": 30, "group": 0}, {"percent": 30, "group": 0}, {"percent": 40, "group": 1})
-    found = Counter(go(classes_of(*classes), {0, 2}, 3000))
+    found = Counter(go(classes_of(*classes), {0, 2}, 1500))
     assert found[0] / found[2] == pytest.approx(60 / 40, rel=0.01)
     alone = [{**each, "group": number} for number, each in enumerate(classes)]
-    found = Counter(go(classes_of(*alone), {0, 2}, 3000))
+    found = Counter(go(classes_of(*alone), {0, 2}, 1500))
     assert found[0] / found[2] == pytest.approx(30 / 40, rel=0.01)
 
 

@@ -39,12 +39,12 @@ def pick(nic, n):
 def test_pools_share_their_class_by_weight_or_in_turn():
     stations = [{"name": "vf0", "weight": 3}, {"name": "vf1", "weight": 2}, {"name": "vf2"},
                 {"name": "vf3", "classes": [1]}]  # fmt: skip
-    found = Counter(number for number, _ in pick(ready(stations), 2400))
-    assert [found[VF0 + number] for number in range(4)] == pytest.approx([600, 400, 200, 1200], rel=0.01)
+    found = Counter(number for number, _ in pick(ready(stations), 1200))
+    assert [found[VF0 + number] for number in range(4)] == pytest.approx([300, 200, 100, 600], rel=0.01)
     nic = ready(stations)
     nic.arbiter.params.weighs_pools = 0
-    found = Counter(number for number, _ in pick(nic, 2400))
-    assert [found[VF0 + number] for number in range(4)] == pytest.approx([400, 400, 400, 1200], rel=0.01)
+    found = Counter(number for number, _ in pick(nic, 1200))
+    assert [found[VF0 + number] for number in range(4)] == pytest.approx([200, 200, 200, 600], rel=0.01)
 
 
 def test_a_function_gives_rings_of_the_class_alone_in_turn():

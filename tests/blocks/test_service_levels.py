@@ -155,7 +155,7 @@ def test_no_two_levels_are_further_apart_than_the_bound(levels):
 
 
 def test_shares_under_overload_are_the_weights():
-    sent = overloaded(WEIGHTS, seed=6, n=1000)
+    sent = overloaded(WEIGHTS, seed=6, n=500)
     n_bytes = [sum(each for level, each in sent if level == which) for which in range(3)]
     assert [each / sum(n_bytes) for each in n_bytes] == pytest.approx([3 / 6, 1 / 6, 2 / 6], abs=0.003)
 
@@ -198,7 +198,7 @@ def test_a_rate_is_kept_over_any_time_and_used_up(burst_bytes):
     """Between any two begins no more than rate and burst allow; with a burst all of the rate, whoever else sends."""
     rate_bps = 1_700_003_000
     levels = [Level(1, rate_bps, burst_bytes), Level(1)]
-    arrivals = sorted((at * 300 * BYTE_FS, at % 2, SIZES[at % len(SIZES)]) for at in range(3000))
+    arrivals = sorted((at * 300 * BYTE_FS, at % 2, SIZES[at % len(SIZES)]) for at in range(1500))
     own = [(at, arrivals[index][2] + 4) for at, index in sent_by(levels, arrivals)[0] if arrivals[index][1] == 0]
     for first, (begun_fs, _) in enumerate(own[:60]):
         n_bytes = 0
