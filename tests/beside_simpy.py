@@ -284,7 +284,7 @@ def pairs(*sizes: int) -> Loops:
 def window_of(load: Recorded | Loops) -> dict[str, str]:
     """Leave the beginning out and end while frames still come."""
     if isinstance(load, Mapping):
-        return {"run.warmup": "300us", "run.duration": "500us"}
+        return {"run.warmup": "200us", "run.duration": "300us"}
     return {"run.warmup": "100us", "run.duration": f"{load[-1][0] - 100_000}ns"}
 
 
