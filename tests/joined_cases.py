@@ -51,7 +51,7 @@ class Case(NamedTuple):
     config: Any
     matters: Callable[[Both], bool]
     mean_ns: float = 700
-    n: int = 300
+    n: int = 200
     tags: Sequence[str] = ("",)
     groups: int = 1
     unknown: int = 1
@@ -132,6 +132,7 @@ CASES = {
     ),
     "policies": Case(
         joined(TWO, every=DENY), all_of(dropped("left.a", "ACL_DENY", 2), dropped("left.b", "RATE_LIMITED", 3)), 300,
+        n=300,
     ),
     "a policy at the second bridge": Case(
         joined(TWO, right={"policy": [{"port": "a.vf0", "action": "deny"},
@@ -148,7 +149,7 @@ CASES = {
     ),
     "VEPAs": Case(
         joined(TWO, {"switch.mode": "vepa"}, left={"ports": {"b": {"hairpin": False}}}),
-        all_of(dropped("left.b", "SAME_PORT"), counted("left forwarded", 100)), groups=3,
+        all_of(dropped("left.b", "SAME_PORT"), counted("left forwarded", 100)), n=300, groups=3,
     ),
     "S-channels with weights": Case(
         joined(TWO, {"switch.mode": "multichannel", "switch.ports.vf0.s_channel": 10, "switch.ports.vf1.s_channel": 20,

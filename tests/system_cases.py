@@ -58,7 +58,7 @@ class Case:
     senders: Sequence[str] = VFS
     receivers: Sequence[str] = (*VFS, OUTSIDE)
     mean_ns: float = 700
-    n: int = 250
+    n: int = 170
     more: Mapping[str, Any] = field(default_factory=dict)  # for `drawn`
     matters: Callable[[Both], bool] = lambda both: True
 
@@ -93,11 +93,11 @@ LISTS = {
 MIXED = (*A, *B, OUTSIDE)
 
 CASES = {
-    "vepa, pairs": Case({"switch.mode": "vepa"}, VFS[:2], VFS[:2], matters=reached("vf0", 100)),
+    "vepa, pairs": Case({"switch.mode": "vepa"}, VFS[:2], VFS[:2], n=250, matters=reached("vf0", 100)),
     "vepa, no latency": Case({"switch.mode": "vepa", "bridge.latency": "0ns"}),
     "vepa, hairpin off": Case(
         {"switch.mode": "vepa", "bridge.ports.adapter.hairpin": False}, VFS, (*VFS, OUTSIDE, BROADCAST),
-        matters=dropped("bridge.adapter", "SAME_PORT"),
+        n=250, matters=dropped("bridge.adapter", "SAME_PORT"),
     ),
     "veb, hairpin on": Case(
         {"bridge.ports.adapter.hairpin": True}, EVERYONE, (*EVERYONE, BROADCAST, UNKNOWN), 1500,
@@ -109,7 +109,8 @@ CASES = {
     "groups, two servers": Case(TWO, MIXED, (*GROUPS, *MIXED), 2500, matters=counted("replicated", 30)),
     "channels": Case(CHANNELS, EVERYONE, (*EVERYONE, UNKNOWN), matters=all_of(counted("flooded", 5), reached("vf0"))),
     "channels, groups": Case(
-        CHANNELS, EVERYONE, (*GROUPS, *EVERYONE), 3000, matters=all_of(reached("vf2", 30), counted("replicated", 200)),
+        CHANNELS, EVERYONE, (*GROUPS, *EVERYONE), 3000, 250,
+        matters=all_of(reached("vf2", 30), counted("replicated", 200)),
     ),
     "channels, hairpin on": Case({**CHANNELS, "bridge.ports.adapter.hairpin": True}, VFS, (*VFS, BROADCAST), 3000),
     "channels, two servers": Case({**TWO, **CHANNELS}, MIXED, (*GROUPS, *MIXED), 4000, n=150),
