@@ -156,3 +156,13 @@ def new_children():
     """Give a function that returns the processes started since: what other libraries' tests left is not ours."""
     before = set(children_of_this_process())
     return lambda: sorted(set(children_of_this_process()) - before)
+
+
+@pytest.fixture(scope="module")
+def kept_figures():
+    """Draw a page's figures once in a process for the same numbers; returns what is kept."""
+    from tests.kept_figures import KEPT, keep_figures
+
+    with pytest.MonkeyPatch.context() as patch:
+        keep_figures(patch)
+        yield KEPT

@@ -254,6 +254,7 @@ def test_the_command_prints_and_writes(
         return compared()
 
     monkeypatch.setattr("hwmodel.explore.compare", found)
+    monkeypatch.setattr("hwmodel.report.html.MOST_FULL_SECTIONS", 1)  # of the others the tables are looked at
     path, page = tmp_path / "ways.json", tmp_path / "ways.html"
     changes = [f"--set={key}={value}" for key, value in SHORT.items()]
     arguments = ["compare", "compare_10g", *changes, "--jobs", "3"]

@@ -15,9 +15,12 @@ from tests import chromium
 from tests.sample_result import many_vfs_result, sample_config, sample_relaxed, sample_result, unmeasured_result
 from tests.sample_system import extended_system
 
-pytestmark = pytest.mark.skipif(
-    chromium.COMMAND is None, reason="no Chromium: Debian has it as a package, Ubuntu as a snap alone"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        chromium.COMMAND is None, reason="no Chromium: Debian has it as a package, Ubuntu as a snap alone"
+    ),
+    pytest.mark.usefixtures("kept_figures"),
+]
 HEADING = re.compile(r"<(h[1-3]|figcaption|caption|summary)[^>]*>(.*?)</\1>", re.DOTALL)
 
 

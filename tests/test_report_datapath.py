@@ -22,6 +22,8 @@ from hwmodel.words.quantities import page_time
 from tests.sample_result import ALONE_NS, GBPS, sample_config, sample_relaxed, sample_result, unmeasured_result
 from tests.sample_system import sample_system
 
+pytestmark = pytest.mark.usefixtures("kept_figures")
+
 
 def config_with_buffers():
     config = sample_config()

@@ -20,6 +20,8 @@ from hwmodel.results import FlowResult, Latency, Result, Stalls, VmResult, Windo
 from hwmodel.words.quantities import printable
 from tests.sample_result import many_vfs_result, old_mapping, sample_relaxed, sample_result, unmeasured_result
 
+pytestmark = pytest.mark.usefixtures("kept_figures")
+
 VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
 LOADING = {"src", "href", "xlink:href", "data", "poster", "action", "srcset"}
 
@@ -163,15 +165,17 @@ def test_what_was_not_measured_is_not_shown_as_zero():
     assert not re.search(r"\b0\.00 (Gb/s|Mpps)", words)
 
 
-def test_the_page_is_the_same_twice_and_on_another_machine(text):
+def test_the_page_is_the_same_twice_and_on_another_machine(text, kept_figures):
+    kept_figures.clear()
     run = dataclasses.replace(sample_result().host_run, wall_s=77.0, machine="another", peak_rss_mb=9.0)
     again = sample_result(drops={"ACL_DENY": 12, "SPOOFED_MAC": 3}, host_run=run)
     assert render_page([again]) == text
 
 
-def test_pages_do_not_depend_on_the_users_matplotlib_settings(text):
+def test_pages_do_not_depend_on_the_users_matplotlib_settings(text, kept_figures):
     import matplotlib as mpl
 
+    kept_figures.clear()
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
         assert render_page([sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})]) == text
         assert mpl.rcParams["font.size"] == 30
@@ -291,9 +295,10 @@ def test_a_page_is_written_to_a_file(tmp_path, text):
 
 
 @pytest.mark.parametrize(("module", "package"), [("matplotlib", "matplotlib"), ("jinja2", "Jinja2")])
-def test_a_missing_package_is_told_with_the_cure(monkeypatch, module, package):
+def test_a_missing_package_is_told_with_the_cure(monkeypatch, kept_figures, module, package):
     monkeypatch.setitem(sys.modules, module, None)
     html.template_environment.cache_clear()  # as in a process that has drawn no page
+    kept_figures.clear()
     with pytest.raises(InputError) as caught:
         render_page([sample_result()])
     assert caught.value.lines == [

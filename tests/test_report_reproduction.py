@@ -17,6 +17,8 @@ from hwmodel.report.reproduction import NOT_RECORDED, of_result
 from hwmodel.results import HostRun, Relaxed
 from tests.sample_result import sample_result
 
+pytestmark = pytest.mark.usefixtures("kept_figures")
+
 
 def made(**changes):
     return of_result(sample_result(**changes), "mine.yaml, pcie.lanes=8")

@@ -28,6 +28,8 @@ from tests.sample_system import (
     sample_system,
 )
 
+pytestmark = pytest.mark.usefixtures("kept_figures")
+
 
 def drawings(figure: str) -> list[ElementTree.Element]:
     return list(ElementTree.fromstring(f"<both>{figure}</both>"))
