@@ -15,7 +15,7 @@ from tests.flow_control_beside_simpy import FlowBoth, check_same_flow, run_oracl
 from tests.planted_flow_control import FAULTS
 from tests.system_beside_simpy import Stations, config_with, drawn, run_both
 
-N_ADAPTERS, N_BRIDGES = 16, 8
+N_ADAPTERS, N_BRIDGES = 12, 8
 
 
 def seeds(n: int, n_nightly: int) -> list[Any]:

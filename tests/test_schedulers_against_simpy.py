@@ -56,7 +56,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_same_frames_go_next(name: str, tmp_path: Path) -> None:
-    load = poisson(900, 1500, SIZES, senders=(PF, VF0, *GUESTS), receivers=GUESTS)
+    load = poisson(600, 1500, SIZES, senders=(PF, VF0, *GUESTS), receivers=GUESTS)
     both = run_both(tmp_path, {**CASES[name], **window_of(load)}, load)
     assert both.result.latency_ns.mean > 15_000, "nothing waits"
     check_same_journeys(both, at_least=200)

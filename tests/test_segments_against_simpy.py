@@ -13,7 +13,7 @@ from tests.beside_simpy import Commands, check_same_course, run_both
 from tests.drawn_machines import some_of
 from tests.test_uplink_against_simpy import ADAPTER, draw_uplink
 
-N_QUICK, N_SLOW, N_NIGHTLY = 12, 18, 300
+N_QUICK, N_SLOW, N_NIGHTLY = 12, 12, 300
 SEEDS = [
     pytest.param(
         seed,

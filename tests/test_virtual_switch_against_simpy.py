@@ -12,7 +12,7 @@ import pytest
 from tests.beside_simpy import check_same_course, run_both
 from tests.drawn_machines import some_of
 
-N_QUICK, N_SLOW, N_NIGHTLY = 12, 20, 300
+N_QUICK, N_SLOW, N_NIGHTLY = 12, 12, 300
 SEEDS = [
     pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
     for seed in range(N_NIGHTLY)
