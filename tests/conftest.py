@@ -166,3 +166,9 @@ def kept_figures():
     with pytest.MonkeyPatch.context() as patch:
         keep_figures(patch)
         yield KEPT
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give pages their words and tables alone: the figures, which other tests look at, take most of the time."""
+    monkeypatch.setattr("hwmodel.report.html.MOST_FULL_SECTIONS", 0)

@@ -241,6 +241,7 @@ def test_without_a_leg_frames_are_lost_at_their_sender_and_nothing_comes() -> No
     assert said == "Nothing gets to the wire; all that is sent is dropped (LINK_DOWN)"
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_words_of_a_run_and_of_its_page() -> None:
     result = run({}, P0_DIES)
     assert result.series is not None

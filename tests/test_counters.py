@@ -381,6 +381,7 @@ def test_stored_counters_are_read_back_and_checked(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_page_has_a_table_of_them_where_the_result_has() -> None:
     sent = LinkSent(bytes=7, packets=1, dropped=0)
     vf = VfLink(rx=VfReceived(bytes=1, packets=1, mcast=0, bcast=0, dropped=0), tx=sent)

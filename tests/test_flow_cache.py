@@ -288,6 +288,7 @@ def test_headers_that_stand_for_more_connections_have_more_frames() -> None:
     assert weights[0] == pytest.approx(2 * weights[16383], rel=1e-6)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_what_is_said_of_it() -> None:
     used = FlowCacheUse(exact_hits=70, wildcard_hits=20, misses=10, lost=3, exact_entries=9, wildcard_entries=1)
     assert flow_cache_sentence(used) == (

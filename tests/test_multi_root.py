@@ -120,6 +120,7 @@ def leaderless() -> Result:
     return simulate(config)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_controlling_host_that_fails_lets_traffic_go_on_and_changes_wait(leaderless: Result) -> None:
     assert leaderless.series is not None
     told = {event.event: (event.at_ns, event.did) for event in leaderless.series.events}

@@ -117,6 +117,7 @@ def test_adapters_of_one_bus_share_it_evenly(shared: Result) -> None:
     assert bus.masters["a.x"] == pytest.approx(bus.masters["a.y"], rel=0.05)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_what_is_said_of_a_bus(shared: Result) -> None:
     (bus,) = shared.buses
     assert bus_words(bus).startswith("a.bus busy 100.0 % (data 8")

@@ -81,6 +81,7 @@ def test_an_adapter_in_its_own_slot_is_untouched(equal: Result) -> None:
     assert rates(apart)["a.x"] > 1.9 * rates(equal)["a.x"]
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_shared_link_is_named() -> None:
     tree = {"switches": [{"name": "s1", "lanes": 4}], "slots": {"x": {"behind": "s1"}, "y": {"behind": "s1"}}}
     result = simulate(with_tree(tree, "xy", **SHORT))
