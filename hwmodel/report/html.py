@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from html import escape
 from math import inf
 from pathlib import Path
@@ -116,7 +115,6 @@ def write_page(
     write_atomically(path, render_page(results, labels, title))
 
 
-@cache  # with it the templates, each of which takes longer to compile than to fill in
 def template_environment() -> Environment:
     """Return the environment for the pages' templates, which escapes all texts; InputError if Jinja2 is missing."""
     try:
