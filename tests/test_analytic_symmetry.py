@@ -36,7 +36,7 @@ ALIKE = {
     "multicast": {"workload.pattern": "multicast", "bridge": {"sharing": "all"}},
     "pairs": {"workload.pattern": "pairs"},
     "pairs, reflected": {"workload.pattern": "pairs", "switch.mode": "vepa"},
-    "to the wire": {"workload.pattern": "to_wire"},
+    "to the wire": {"workload.pattern": "to_wire", "run.clocks": "exact"},
     "part by the wire": {"workload.pattern": "uniform", "workload.wire_share": 0.25},
     "tags": {"workload.pattern": "uniform", "switch.mode": "e_tag", "bridge": {"kind": "controlling"}},
     "two guests a core": {"workload.pattern": "uniform", "host.cores": 2, "driver.frame_time": "1us"},
