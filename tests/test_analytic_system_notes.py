@@ -177,3 +177,19 @@ def test_what_a_receiver_behind_a_bridge_has_no_room_for_is_told():
         {"workload.flows": [["a.vf0", "a.vf1"]]},  # a frame that is read waits for room
     ):
         assert not [note for note in limits(config.with_overrides(other)).notes if note.startswith(NOTHING_HOLDS)]
+
+
+def test_a_wire_that_a_run_fills_though_a_full_port_limits_is_named():
+    """The port of c sends 0.8127 M frames/s, of which a brings 0.0823; b fills its own wire all the same."""
+    changes = GEN3 | {
+        "servers": [{"name": name} for name in "abc"], "bridge.announce": True, "driver.preset": "dpdk",
+        "workload": {"pattern": "flows", "flows": [["a.vf0", "c.vf0", "1Gbps"], ["b.vf2", "c.vf2"]]},
+        "run.duration": "2ms",
+    }  # fmt: skip
+    config = load_config("sriov_10g_gen2x4", changes)
+    assert "\nb.wire.tx is fuller in a run: " in limits_text(limits(config))
+    (b,) = (server for server in simulate(config).servers if server.name == "b")
+    (at_ceiling,) = (hop.utilization for hop in limits(config).hops if hop.wire == "b.wire.tx")
+    assert b.utilization["wire.tx"] > 0.99 and at_ceiling < 0.9
+    held_back = config.with_overrides({"workload.flows": [["a.vf0", "c.vf0", "1Gbps"], ["b.vf2", "c.vf2", "2Gbps"]]})
+    assert "is fuller in a run" not in limits_text(limits(held_back))

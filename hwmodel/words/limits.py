@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 from hwmodel.words.notebook import fragment, html_table, paragraph
-from hwmodel.words.quantities import counted, fixed_text, printable, rough_text, table, three_digits
+from hwmodel.words.quantities import counted, fixed_text, listed, printable, rough_text, table, three_digits
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling, Step
@@ -26,6 +26,7 @@ _LAW_WORDS = {
 _IN_RUNS = {"up": "pcie.up", "down": "pcie.down"}
 _INDENT = "  "
 _ROUNDING = 1e-9
+_FULLER = 1.01  # than at the ceiling, for a wire to be said to be fuller
 NS_PER_S, US_PER_S = 10**9, 10**6
 
 
@@ -122,7 +123,18 @@ def _hop_lines(limits: Limits) -> list[str]:
         (one.wire, _mpps(one.frames_per_s), f"{one.frame_bytes:.6g}", f"{100 * one.utilization:.4g} %", "")
         for one in limits.hops
     ]
-    return _table([heading, *rows], right={1, 2, 3})
+    return [*_table([heading, *rows], right={1, 2, 3}), *_fuller_in_a_run(limits)]
+
+
+def _fuller_in_a_run(limits: Limits) -> list[str]:
+    """Name the wires that bring more to a full port than at the ceiling, where senders hold back what would drop."""
+    at_ceiling = {one.wire: float(one.frames_per_s) / 1e6 for one in limits.hops}
+    brought = (one for port in limits.full_ports for one in port.wires if one.wire in at_ceiling)
+    fuller = sorted({one.wire for one in brought if one.arriving_mpps > _FULLER * at_ceiling[one.wire]})
+    verb, what = ("is", "this wire") if len(fuller) == 1 else ("are", "these wires")
+    return [
+        f"{listed(fuller)} {verb} fuller in a run: a full port (below) does not hold back who sends by {what}."
+    ] * bool(fuller)
 
 
 def _full_port_lines(limits: Limits) -> list[list[str]]:
@@ -242,8 +254,8 @@ def _sizes(sizes: Sequence[tuple[int, Fraction]]) -> str:
     mean = float(sum(n_bytes * share for n_bytes, share in sizes))
     if len(sizes) > _MANY_SIZES:
         return f"frames of {len(sizes)} sizes, {mean:.1f} B with FCS in the mean"
-    listed = ", ".join(f"{n_bytes} B ({_percent(share)})" for n_bytes, share in sizes)
-    return f"frames of {listed} with FCS"
+    lengths = ", ".join(f"{n_bytes} B ({_percent(share)})" for n_bytes, share in sizes)
+    return f"frames of {lengths} with FCS"
 
 
 def _sum_bytes(steps: Iterable[Step], direction: str) -> Fraction:
@@ -349,8 +361,8 @@ def host_shares(shares: Sequence[tuple[str, float]], resource: str = "") -> str:
     credits = "Of a multi-root switch the links are counted, not their credits."
     if not shares:
         return f"{credits} Who gets how much of the adapter's link depends on who sends to whom: a run says it."
-    listed = ", ".join(f"{printable(name)} {100 * share:.1f} %" for name, share in shares)
-    return f"{credits} Hosts that always have frames get, by their weights, of {resource}: {listed}."
+    each = ", ".join(f"{printable(name)} {100 * share:.1f} %" for name, share in shares)
+    return f"{credits} Hosts that always have frames get, by their weights, of {resource}: {each}."
 
 
 RECEIVE_LIMITS = "Not counted: frames that a receive_limit drops."
