@@ -129,3 +129,14 @@ def test_stations_in_other_vlans_than_their_senders_are_named():
     assert "in other VLANs" not in inside
     (warning,), _ = warnings_of([("b.vf0", "a.vf0"), ("a.vf0", "a.vf1")], own)
     assert warning.startswith("a.vf0 is in other VLANs of the bridge than some who send there; ")
+
+
+def test_who_announced_itself_is_not_said_to_be_unknown_for_its_silence():
+    # Wires with two native VLANs carry frames into another VLAN, where no announcement has been.
+    warnings, silent = warnings_of([("a.vf0", "b.vf0")], {"bridge": {"announce": True}})
+    assert silent == ["b.vf0"]
+    assert warnings == [
+        "Frames came in VLANs in which the stations that they are for had not announced themselves; 4,000 frames "
+        "(100.0 % of those that the bridge forwarded) were to addresses that it did not know, and went to every port "
+        "of their VLAN."
+    ]

@@ -396,8 +396,10 @@ def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
         return words.in_other_vlans(strangers)
     silent = silent_stations(config, result)
     forgets = bool(bridge.not_learned or bridge.aged)
-    if _announces(config, bridge) and (forgets or UPLINK in silent):
+    if _announces(config, bridge):
         silent = [name for name in silent if name == UPLINK]  # the others were known at the start
+        if not silent and not forgets and all(flow.to != UPLINK for flow in result.flows):
+            return words.UNANNOUNCED
     if not silent:
         return words.unlearned(bridge)
     return words.silent(silent, UPLINK) + (words.besides(words.unlearned(bridge)) if forgets else "")

@@ -344,6 +344,10 @@ def in_other_vlans(strangers: Sequence[str]) -> str:
     return f"{_stations(strangers)} {verb} in other VLANs of the bridge than some who send there"
 
 
+# Of addresses that no station's broadcast made known: it comes in one VLAN, and as far as VLANs let it.
+UNANNOUNCED = "Frames came in VLANs in which the stations that they are for had not announced themselves"
+
+
 def silent(stations: Sequence[str], outside: str) -> str:
     """Say which stations send nothing, so no bridge learns them; `outside`: the name of all beyond the bridges."""
     is_one = len(stations) == 1 and stations[0] != outside
