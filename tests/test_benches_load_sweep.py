@@ -168,3 +168,5 @@ def test_frames_of_several_ways_and_of_one_sender_are_not_said_to_be_in_step():
     assert list(falling_latency_sentences(both))
     assert not list(falling_latency_sentences(replace(both, latency_by_direction_ns=ways)))
     assert not list(falling_latency_sentences(replace(both, flows=both.flows[:1])))
+    servers = {"servers": [{"name": "a"}, {"name": "b"}]}
+    assert not list(falling_latency_sentences(replace(both, config=both.config | servers)))

@@ -419,13 +419,15 @@ def _batch_waits_ns(parts: Mapping[str, float]) -> dict[str, float]:
 def _in_step(result: Result) -> Iterator[str]:
     """Say so if the median is above the fastest frame's latency because the same frames always collide.
 
-    Not for a single sender, whose frames meet no others, nor where frames go several ways, as the fastest goes the
-    shortest.
+    Not for a single sender, whose frames meet no others, nor where frames may go several ways, as they do between
+    several servers: the fastest goes the shortest.
     """
     workload, latency = result.config.get("workload", {}), result.latency_to_guest_ns
     if workload.get("arrivals") != "periodic" or not latency.p50 or not latency.min:
         return
     if len({flow.from_ for flow in result.flows}) == 1 or len(result.latency_by_direction_ns) > 1:
+        return
+    if result.config.get("servers"):
         return
     moving_ns = latency.p50 - sum(_batch_waits_ns(result.latency_parts_ns.get("p50", {})).values())
     if moving_ns > (1 + MATTERS) * latency.min:
