@@ -35,7 +35,7 @@ def config_with(*flows, **changes):
 def hops_of(*ends, passing=ONE):
     system = System.of(config_with(["a.vf0", "uplink"]))
     path = Paths(system, None).path(*ends)
-    path = replace(path, hops=tuple(replace(hop, policers=((0, 0),)) for hop in path.hops))
+    path = replace(path, hops=tuple(replace(hop, policers=((0, 0, 0),)) for hop in path.hops))
     found = OnwardHops(system, SIZES)
     legs = [Leg(hop.part, nothing_of(SIZES)) for hop in path.hops]
     found.add(path, legs, ONE, lambda policers: passing if policers else ONE)

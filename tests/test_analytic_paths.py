@@ -125,7 +125,7 @@ def test_the_first_entry_that_matches_decides():
               {"port": "a.vf0", "vlan": 1, **police}, {"action": "deny"}]  # fmt: skip
     found = paths({**TWO, "bridge": {"policy": policy}})
     of_first, of_second = found.path("a.vf0", "b.vf0"), found.path("a.vf1", "b.vf0")
-    assert (of_first.policers, of_second.policers) == (((0, 2),), ((0, 0),))
+    assert (of_first.policers, of_second.policers) == (((0, 2, 0),), ((0, 0, 0),))
     assert not of_first.lost and len(of_first.hops) == 1
     assert found.path("b.vf0", "a.vf0").lost == "ACL_DENY"
     # What does not cross the bridge is not its policy's matter.

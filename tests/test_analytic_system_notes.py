@@ -88,6 +88,19 @@ def test_of_known_rates_policers_let_theirs_pass():
     assert flow.gbps == pytest.approx(1, rel=0.005)
 
 
+def test_a_policer_counts_the_tags_with_which_frames_come():
+    """Of 64 B with a VN-Tag of 6 B it lets 64/70 of its rate pass, as the bucket counts what is received."""
+    police = {"port": "vf0", "action": "police", "rate": "100Mbps", "burst": "4KiB"}
+    config = load_config("sriov_10g_gen2x4", {
+        "switch.mode": "vn_tag", "bridge": {"kind": "controlling", "policy": [police]}, "run.duration": "5ms",
+        "workload": {"pattern": "flows", "frame_bytes": 64, "flows": [["vf0", "vf1", "1Gbps"]]},
+    })  # fmt: skip
+    found = limits(config)
+    assert found.gbps == pytest.approx(0.1 * 64 / 70)
+    assert any("9.14 % pass" in note for note in found.notes)
+    assert simulate(config).totals.gbps == pytest.approx(found.gbps, rel=0.01)
+
+
 def test_a_full_port_that_loses_is_named_before_the_load():
     """Two senders on each of three servers, 2 Gb/s each, send to one VM: 12 Gb/s for a port of 10."""
     incast = {"servers": [{"name": name} for name in "abc"], "nic.vfs": 3, "bridge.announce": True, **GEN3}

@@ -184,26 +184,34 @@ class _Reader:
             policed=tuple(self._passing.items()),
         )
 
-    def _passing_policers(self) -> dict[Policer, Fraction | None]:
+    def _passing_policers(self) -> dict[tuple[int, int], Fraction | None]:
         """Give the share of its frames that each policing entry of a policy lets pass; None where it is unknown.
 
-        A mean over all frames of an entry: bursts, the bucket's initial fill and losses at earlier bridges are ignored.
+        A mean over all frames of an entry, with the tags that they come with: bursts, the bucket's initial fill and
+        losses at earlier bridges are ignored.
         """
         bridges, load_bps = self._system.bridges, self._config.workload.load_bps
         if not any(entry.action == "police" for bridge in bridges for entry in bridge.settings.policy):
             return {}
         external = self._config.workload.external
-        streams = [] if self._capture is not None else list(streams_of(self._config, self._system.vm_names))
+        of_workload = _workload_sizes(self._config)
+        streams = [] if self._capture is not None else [
+            (one, self._sizes_of(one, of_workload)) for one in streams_of(self._config, self._system.vm_names)
+        ]  # fmt: skip
         if external is not None:
             outside = outside_targets(self._config, self._system.servers)
-            streams += [Stream(uplink, to, external.rate_bps) for uplink, to in outside]
-        offered: dict[Policer, Fraction | None] = {}
-        for stream in streams:
+            sizes = self._outside_sizes(of_workload)
+            streams += [(Stream(uplink, to, external.rate_bps), sizes) for uplink, to in outside]
+        offered: dict[tuple[int, int], Fraction | None] = {}
+        for stream, sizes in streams:
             own_bps = load_bps if stream.rate_bps is None and not self._config.workload.has_weights else stream.rate_bps
+            mean_bytes = sum((frame_bytes * share for frame_bytes, share in sizes), ZERO)
             for way in _ways(self._config, stream):
-                for entry in self._paths.path(way.source, way.target).policers:
-                    so_far = offered.get(entry, ZERO)
-                    offered[entry] = None if own_bps is None or so_far is None else so_far + own_bps * way.share
+                for at, entry, tag_bytes in self._paths.path(way.source, way.target).policers:
+                    so_far, with_tags = offered.get((at, entry), ZERO), 1 + tag_bytes / mean_bytes
+                    offered[at, entry] = (
+                        None if own_bps is None or so_far is None else so_far + own_bps * way.share * with_tags
+                    )
         return {
             (at, entry): None if bps is None else min(ONE, (bridges[at].settings.policy[entry].rate_bps or 0) / bps)
             for (at, entry), bps in offered.items()
@@ -319,15 +327,20 @@ class _Reader:
         offered = capture.frames_per_s if timed else None
         return Demand(sought.traffic, beside, offered, ((sought, ONE),), tuple(outside))
 
+    def _outside_sizes(self, of_workload: Sizes) -> Sizes:
+        """Give the lengths of the frames of `workload.external`."""
+        external = self._config.workload.external
+        if external is not None and external.sizes is not None:
+            return shares(external.sizes)
+        if external is not None and external.frame_bytes is not None:
+            return shares(((external.frame_bytes, 1),))
+        return of_workload
+
     def _outside(self, of_workload: Sizes) -> list[Offered]:
         external = self._config.workload.external
         if external is None:
             return []
-        sizes = of_workload
-        if external.sizes is not None:
-            sizes = shares(external.sizes)
-        elif external.frame_bytes is not None:
-            sizes = shares(((external.frame_bytes, 1),))
+        sizes = self._outside_sizes(of_workload)
         found = []
         for uplink, targets in outside_targets(self._config, self._system.servers):
             ways = _ways(self._config, Stream(uplink, targets))
@@ -406,7 +419,7 @@ class _Reader:
     def _let_through(self, policers: Iterable[Policer]) -> Fraction:
         found = ONE
         for one in policers:
-            found *= self._passing.get(one) or ONE
+            found *= self._passing.get(one[:2]) or ONE
         return found
 
     def _sent(self, sizes: Sizes, way: _Way, path: Path) -> Traffic:

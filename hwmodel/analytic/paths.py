@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 LINK_DOWN = "LINK_DOWN"  # the reason for a frame lost at a port whose wire is dead
-Policer = tuple[int, int]  # the number of a bridge, and of an entry of its policy
+# The number of a bridge, of an entry of its policy, and the bytes of tags with which the frame comes there, which the
+# entry's bucket counts too.
+Policer = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ class Paths:
             return from_there(route, lost="VLAN_MEMBER")
         hops: list[Hop] = []
         ends: list[tuple[tuple[TrunkHop, ...], str]] = []
-        for one in self._onward(self._entry.bridge_at(wire), inside, (), ()):
+        for one in self._onward(self._entry.bridge_at(wire), inside, (), (), route.tag_bytes):
             if isinstance(one, Hop):
                 hops.append(one)
             else:
@@ -162,16 +164,20 @@ class Paths:
         return Path(0, route, lost=route.lost, port=port)
 
     def _onward(
-        self, bridge: BridgeRules, inside: Inside, trunks: tuple[TrunkHop, ...], policers: tuple[Policer, ...]
-    ) -> Iterator[Hop | tuple[tuple[TrunkHop, ...], str]]:
-        """Give the copies of a frame that has come to a bridge; for one that ends there, the wires so far and why."""
+        self, bridge: BridgeRules, inside: Inside, trunks: tuple[TrunkHop, ...], policers: tuple[Policer, ...],
+        comes_with: int,
+    ) -> Iterator[Hop | tuple[tuple[TrunkHop, ...], str]]:  # fmt: skip
+        """Give the copies of a frame that has come to a bridge; for one that ends there, the wires so far and why.
+
+        `comes_with`: bytes of tags that it has as it comes, relative to the frame as offered.
+        """
         entry = bridge.entry(inside)
         action = "permit" if entry is None else bridge.settings.policy[entry].action
         if action == "deny":
             yield trunks, "ACL_DENY"
             return
         if action == "police":
-            policers = (*policers, (bridge.number, entry or 0))
+            policers = (*policers, (bridge.number, entry or 0, comes_with))
         ways = bridge.ways(inside)
         if not ways:
             yield trunks, bridge.why_none(inside)
@@ -188,7 +194,7 @@ class Paths:
             if there is None:
                 yield here, "VLAN_MEMBER"
             else:
-                yield from self._onward(other, replace(inside, port=there[0], vlan=there[1]), here, policers)
+                yield from self._onward(other, replace(inside, port=there[0], vlan=there[1]), here, policers, tag_bytes)
 
     def _at_sender(self, source: str, target: str) -> Route:
         wire = self.system.wire_at(source)
