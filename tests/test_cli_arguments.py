@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 import hwmodel
 from hwmodel.cli import commands, main
 from hwmodel.cli.arguments import build_parser
 from hwmodel.cli.commands import dma_table, parse_sizes
+from hwmodel.cli.numbers import whole_number
 from hwmodel.errors import InputError
 
 COMMANDS = [
@@ -146,3 +149,10 @@ def test_dma_table_lines_up_and_shows_missing_figures():
     lines = dma_table(rows).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[1].split() == ["64", "1.500", "12.000", "-", "600.1", "-", "810.2"]
+
+
+@pytest.mark.parametrize("text", ["", "1_000", "1.0", "0x10", " 1", "1" * 41])
+def test_a_whole_number_has_digits_alone(text):
+    assert whole_number("-12") == -12
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number"):
+        whole_number(text)

@@ -14,6 +14,7 @@ import yaml
 
 from hwmodel.cli import cosim_command, main
 from hwmodel.cli.arguments import build_parser
+from hwmodel.config.run import MAX_SEED
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "cocotb_tests" / "dut_example"
@@ -51,6 +52,21 @@ def test_an_example_leaves_no_option_aside(options, said, tmp_path, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line == f"--example: not with {said}; it writes a core to start from, and runs nothing"
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("option", ["--seed", "--fresh-seed"])
+def test_a_seed_is_as_that_of_a_run(option, capsys):
+    for given, why in (("-1", f"-1 is out of range; 0 to {MAX_SEED}"), ("abc", "'abc' is not a whole number")):
+        with pytest.raises(SystemExit, match="2"):
+            main(["cosim", "--list", f"{option}={given}"])
+        said = f"hwmodel cosim: argument {option}: {why} (see hwmodel cosim --help)\n"
+        assert capsys.readouterr().err == said
+
+
+def test_a_number_of_frames_that_is_none_is_told_plainly(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["cosim", "--list", "--frames", "many"])
+    assert "argument --frames: 'many' is not a whole number" in capsys.readouterr().err
 
 
 def test_a_package_that_is_missing_is_named_with_the_cure(tmp_path, monkeypatch, capsys):

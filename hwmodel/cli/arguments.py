@@ -14,6 +14,7 @@ import hwmodel
 from hwmodel.cli.completion import SHELLS
 from hwmodel.cli.config_space_command import add_config_space_arguments
 from hwmodel.cli.cosim_command import add_cosim_arguments
+from hwmodel.cli.numbers import number_within, seed_number
 from hwmodel.cli.outputs import file_name, writing_stdout
 from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
@@ -157,20 +158,6 @@ def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
 
 
-def _seed(text: str) -> int:
-    from hwmodel.config.run import MAX_SEED  # imported with the configuration, which a run needs anyway
-
-    return _whole_number(text, 0, MAX_SEED)
-
-
-def _whole_number(text: str, least: int, most: int) -> int:
-    if not re.fullmatch(r"[-+]?[0-9]{1,40}", text):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number")
-    if not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text} is out of range; {least} to {most}")
-    return int(text)
-
-
 def _hop(text: str) -> tuple[str, str]:
     name, has_file, path = text.partition("=")
     if not (name and has_file):
@@ -232,15 +219,15 @@ def _rate_bps(text: str) -> int:
 def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run = _command(commands, "run", "simulate, and print a summary")
     _takes_config(run)
-    run.add_argument("--seed", type=_seed, metavar="N", help="seed of the random numbers: run.seed=N")
+    run.add_argument("--seed", type=seed_number, metavar="N", help="seed of the random numbers: run.seed=N")
     run.add_argument(
         "--seeds",
-        type=partial(_whole_number, least=1, most=MOST_SEEDS),
+        type=partial(number_within, least=1, most=MOST_SEEDS),
         metavar="N",
         help="run with N seeds, and show their spread",
     )
     threads = "run several servers on up to N threads (default: one for each core and 2 servers); changes no result"
-    run.add_argument("--threads", type=partial(_whole_number, least=1, most=MOST_THREADS), metavar="N", help=threads)
+    run.add_argument("--threads", type=partial(number_within, least=1, most=MOST_THREADS), metavar="N", help=threads)
     run.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
     run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")
     run.add_argument(
@@ -382,7 +369,7 @@ def _takes_server(parser: argparse.ArgumentParser, whose: str) -> None:
 def _takes_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
-        type=partial(_whole_number, least=1, most=MOST_JOBS),
+        type=partial(number_within, least=1, most=MOST_JOBS),
         metavar="N",
         help="simulations at once (default: one for each core)",
     )

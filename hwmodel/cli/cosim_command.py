@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hwmodel.cli.numbers import seed_number, whole_number
 from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, file_name, say, write_json
 from hwmodel.errors import InputError, RunError
 
@@ -32,9 +33,13 @@ def add_cosim_arguments(cosim: ArgumentParser) -> None:
         "--dut", type=file_name, metavar="FILE", help="the core's file (YAML); default: hwmodel's own core"
     )
     cosim.add_argument("--sim", metavar="NAME", help=SIMULATORS)
-    cosim.add_argument("--seed", type=int, metavar="N", help="of the random traffic (default: 1)")
-    cosim.add_argument("--fresh-seed", type=int, metavar="N", help="of what has a new seed each time, else drawn")
-    cosim.add_argument("--frames", type=int, metavar="N", help="of each run, in place of the core's file's number")
+    cosim.add_argument("--seed", type=seed_number, metavar="N", help="of the random traffic (default: 1)")
+    cosim.add_argument(
+        "--fresh-seed", type=seed_number, metavar="N", help="of what has a new seed each time, else drawn"
+    )
+    cosim.add_argument(
+        "--frames", type=whole_number, metavar="N", help="of each run, in place of the core's file's number"
+    )
     length = cosim.add_mutually_exclusive_group()
     length.add_argument("--quick", action="store_const", const="quick", dest="length", help="short runs alone")
     length.add_argument("--nightly", action="store_const", const="nightly", dest="length", help="longer runs")
