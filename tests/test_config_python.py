@@ -71,6 +71,15 @@ def test_what_is_no_configuration_is_refused(given):
             load(given)
 
 
+@pytest.mark.parametrize("block", ["pcie", "scenario"])
+def test_a_mapping_that_holds_itself_is_refused(block):
+    holds_itself: dict[str, object] = {}
+    holds_itself[block] = [holds_itself] if block == "scenario" else holds_itself
+    for given, overrides in ((holds_itself, None), (SHIPPED, holds_itself)):
+        with pytest.raises(hwmodel.InputError, match=r"^nested deeper than 32 levels$"):
+            load_config(given, overrides)
+
+
 def test_a_configuration_is_not_loaded_again():
     with pytest.raises(hwmodel.InputError, match="with_overrides"):
         load_config(load_config(SHIPPED))
