@@ -72,7 +72,7 @@ def test_all_problems_are_told_at_once_each_at_its_place():
     assert [line.split(": ", 2)[1:] for line in lines] == [
         ["seed", "expected a whole number, found 'one'"],
         ["totals.gbps", "is missing"],
-        ["vms[2].latency_ns.p99", "expected a finite number, found True"],
+        ["vms[2].latency_ns.p99", "expected a finite number, found true"],
         ["drops.RUNT", "expected a whole number, found 1.5"],
     ]
     rows = text.split("\n")
@@ -91,6 +91,7 @@ def test_all_problems_are_told_at_once_each_at_its_place():
         ({"fairness_jain": 10**400}, "fairness_jain", "expected a finite number"),
         ({"config_hash": 1}, "config_hash", "expected a text, found 1"),
         ({"drops": []}, "drops", "expected an object"),
+        ({"totals": None}, "totals", "expected an object, found null"),
     ],
 )
 def test_wrong_types_are_told(changes, key, message):

@@ -255,7 +255,7 @@ def _scalar(kind: Any, value: Any, path: Path, problems: list[Problem]) -> Any:
 
 
 def _wrong(expected: str, value: Any, path: Path, problems: list[Problem]) -> None:
-    shown = repr(value)
+    shown = {"None": "null", "True": "true", "False": "false"}.get(repr(value), repr(value))  # as the file has it
     shown = shown if len(shown) <= 40 else shown[:37] + "..."
     problems.append(Problem(path, f"expected {expected}, found {shown}"))
 
