@@ -279,6 +279,11 @@ class TestRefused:
         assert first.startswith("read vf8 0x000 4 -> 0xffffffff, does not answer")
         assert second.startswith("read vf63 0x000 4 -> 0xffffffff, does not answer")
 
+    def test_a_byte_order_mark_is_no_part_of_a_script(self, tmp_path, capsys):
+        path = tmp_path / "script"
+        path.write_text("read pf 0 4\n", encoding="utf-8-sig")
+        assert told(capsys, CONFIG, "--script", str(path)).startswith("read pf 0x000 4 -> 0x")
+
     def test_a_script_that_cannot_be_read(self, tmp_path, capsys):
         binary = tmp_path / "binary"
         binary.write_bytes(b"read pf 0 4\n\xff\xfe\x00")

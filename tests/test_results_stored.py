@@ -139,6 +139,12 @@ def test_an_unreadable_file_is_bad_input(tmp_path):
         load_result(binary)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_result(tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text(sample_result().to_json(), encoding="utf-8-sig")
+    assert load_result(path) == Result.from_json(sample_result().to_json())
+
+
 def test_of_a_repeated_key_the_last_one_counts():
     assert locate('{"a": 1,\n "b": 2, "a": [3, 4]}', ("a", 1)) == (2, 19)
     assert locate('{"a": 1}', ("b", "c")) == (1, 1)

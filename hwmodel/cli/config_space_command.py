@@ -60,7 +60,7 @@ def config_space(arguments: Namespace, load: Callable[[Namespace], Config]) -> N
 
 def _text_of(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")  # as configurations, with a byte order mark or without
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise InputError(f"{path}: cannot be read: {why}") from None

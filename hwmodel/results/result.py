@@ -474,7 +474,7 @@ def load_result(path: str | Path) -> Result:
     if not isinstance(given, str | Path) or (isinstance(given, str) and given.lstrip()[:1] in ("", "{")):
         raise InputError("that is no path of a stored result; `Result.from_json` reads the text of one")
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")  # as configurations, with a byte order mark or without
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
