@@ -156,3 +156,19 @@ def test_a_whole_number_has_digits_alone(text):
     assert whole_number("-12") == -12
     with pytest.raises(argparse.ArgumentTypeError, match="is not a whole number"):
         whole_number(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["no\nsuch.yaml"], r"no\nsuch.yaml: no such file"),
+        (
+            ["sriov_ideal", "--set", "pcie.lanes=8\n9"],
+            r"--set pcie.lanes=8\n9: pcie.lanes: '8 9' is not a whole number",
+        ),
+        (["no\x1b[31msuch"], r"no\x1b[31msuch: no such file"),
+    ],
+)
+def test_a_control_character_that_was_given_neither_ends_a_line_nor_steers_the_terminal(given, said, capsys):
+    assert main(["check", *given]) == 2
+    assert capsys.readouterr().err == f"{said}\n"

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with writing_stdout():
                 sys.stdout.flush()
     except InputError as error:
-        _complain(*error.lines)
+        _complain(*map(_on_one_line, error.lines))
         status = BAD_INPUT
     except KeyboardInterrupt as error:
         said = error.said if isinstance(error, Interrupted) else ""
@@ -115,6 +115,11 @@ def _never_fail_on_a_character() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def _on_one_line(text: str) -> str:
+    """Write control characters of what was given as escapes: they would end a line, or steer a terminal."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], text)
 
 
 def _complain(*lines: str) -> None:
