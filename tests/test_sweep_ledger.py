@@ -359,3 +359,9 @@ def test_a_ledger_whose_rows_are_damaged_is_told_in_one_line(tmp_path, table, ch
             use()
         (line,) = caught.value.lines
         assert line.startswith(f"{folder}/ledger.sqlite: is damaged (")
+
+
+@pytest.mark.parametrize("given", [None, 5, b"out"])
+def test_what_is_no_path_of_a_folder_is_refused(given):
+    with pytest.raises(InputError, match=r"^that is no path of a sweep's folder$"):
+        load_sweep(given)

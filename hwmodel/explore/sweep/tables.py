@@ -7,6 +7,7 @@ import importlib.util
 import io
 import itertools
 import json
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from sys import intern
@@ -58,6 +59,9 @@ def load_sweep(folder: str | Path, only: Collection[str] | None = None) -> Sweep
 
     Raises InputError if the folder has no ledger, or one that cannot be read.
     """
+    given: Any = folder  # callers may not check types
+    if not isinstance(given, str | os.PathLike):
+        raise InputError("that is no path of a sweep's folder")
     path = Path(folder) / LEDGER_NAME
     if not path.is_file():
         raise InputError(f"{path}: no such file; a sweep's folder has one")
