@@ -32,6 +32,7 @@ from hwmodel.analytic.traffic import (
     Traffic,
     as_typed,
     average,
+    mean_bytes,
     nothing_of,
     shares,
     sum_of_products,
@@ -205,10 +206,10 @@ class _Reader:
         offered: dict[tuple[int, int], Fraction | None] = {}
         for stream, sizes in streams:
             own_bps = load_bps if stream.rate_bps is None and not self._config.workload.has_weights else stream.rate_bps
-            mean_bytes = sum((frame_bytes * share for frame_bytes, share in sizes), ZERO)
+            offered_bytes = mean_bytes(sizes)
             for way in _ways(self._config, stream):
                 for at, entry, tag_bytes in self._paths.path(way.source, way.target).policers:
-                    so_far, with_tags = offered.get((at, entry), ZERO), 1 + tag_bytes / mean_bytes
+                    so_far, with_tags = offered.get((at, entry), ZERO), 1 + tag_bytes / offered_bytes
                     offered[at, entry] = (
                         None if own_bps is None or so_far is None else so_far + own_bps * way.share * with_tags
                     )

@@ -12,7 +12,7 @@ from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.linear_programs import WITHOUT_END
 from hwmodel.analytic.mix_costs import PER_S
 from hwmodel.analytic.switch_rings import core_of_ring
-from hwmodel.analytic.traffic import ZERO, Offered, Sizes
+from hwmodel.analytic.traffic import Offered, Sizes, mean_bytes
 from hwmodel.analytic.uplink import charged_bytes
 from hwmodel.analytic.virtual_switch import frames_a_turn
 from hwmodel.config.names import PF, is_uplink
@@ -172,4 +172,4 @@ def rate_of(frames_per_s: Fraction | None) -> float:
 
 def bits_of(sizes: Sizes) -> float:
     """Give the bits of the mean frame."""
-    return float(sum((n_bytes * share for n_bytes, share in sizes), ZERO)) * BITS_PER_BYTE
+    return float(mean_bytes(sizes)) * BITS_PER_BYTE

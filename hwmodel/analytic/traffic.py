@@ -44,6 +44,11 @@ Sizes = tuple[tuple[int, Fraction], ...]
 TO_WIRE, FROM_WIRE = "to_wire", "from_wire"  # keys of `at_ports` for the frames that pass one of several ports
 
 
+def mean_bytes(sizes: Sizes) -> Fraction:
+    """Give the mean of frame lengths, each with its share."""
+    return sum((n_bytes * share for n_bytes, share in sizes), ZERO)
+
+
 @dataclass(frozen=True)
 class Traffic:
     """Hold the mean over the frames offered; shares and counts are per frame.
@@ -134,7 +139,7 @@ class Traffic:
     @property
     def mean_frame_bytes(self) -> Fraction:
         """Give the mean frame, FCS counted."""
-        return sum((n_bytes * share for n_bytes, share in self.sizes), ZERO)
+        return mean_bytes(self.sizes)
 
     @property
     def mean_wire_bytes(self) -> Fraction:

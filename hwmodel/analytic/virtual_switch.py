@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.flow_cache import looking_s
-from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic
+from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic, mean_bytes
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.config.names import PF, function_number, is_uplink
 from hwmodel.config.virtual_switch import COPIES
@@ -42,8 +42,7 @@ def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
     """Give how many frames of a station's full ring a core passes on before it turns to the next ring."""
     port = config.switch.ports[function_number(station)]
     if config.switch.scheduler == "deficit":
-        mean_bytes = sum((n_bytes * share for n_bytes, share in sizes), ZERO)
-        return port.weight * (config.switch.longest_frame_bytes - FCS_BYTES) / (mean_bytes - FCS_BYTES)
+        return port.weight * (config.switch.longest_frame_bytes - FCS_BYTES) / (mean_bytes(sizes) - FCS_BYTES)
     return Fraction(switch_of(config).batch * (port.weight if config.switch.scheduler == "weighted" else 1))
 
 

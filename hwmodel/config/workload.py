@@ -406,6 +406,11 @@ class Workload(Block):
         return self.load.rate_bps
 
     @property
+    def has_flows_of_own_rates(self) -> bool:
+        """Tell whether each flow has a rate of its own, so that none follows `load`."""
+        return self.pattern == "flows" and not any(flow.follows_load for flow in self.flows)
+
+    @property
     def has_weights(self) -> bool:
         """Tell whether `weights` or `zipf` say how senders divide the load."""
         return bool(self.weights) or self.zipf is not None

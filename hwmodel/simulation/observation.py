@@ -263,9 +263,7 @@ def _is_open(config: Config) -> bool:
     workload = config.workload
     if workload.pcap is not None:
         return workload.pcap_time == "file"
-    if workload.pattern is None or (
-        workload.pattern == "flows" and not any(flow.follows_load for flow in workload.flows)
-    ):
+    if workload.pattern is None or workload.has_flows_of_own_rates:
         return True
     return workload.load.kind != "saturate"
 

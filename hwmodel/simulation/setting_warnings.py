@@ -131,9 +131,7 @@ def _unused_bursts(config: Config) -> Iterator[str]:
 def _unused_load(config: Config) -> Iterator[str]:
     """Warn of a load that no flow follows, since each has a rate of its own; not with a scenario, as above."""
     workload = config.workload
-    if config.scenario or workload.pattern != "flows" or workload.load.kind == "saturate":
-        return
-    if not any(flow.follows_load for flow in workload.flows):
+    if workload.has_flows_of_own_rates and workload.load.kind != "saturate" and not config.scenario:
         yield words.UNUSED_LOAD
 
 
