@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.flow_cache import looking_s
-from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic, mean_bytes
+from hwmodel.analytic.traffic import ONE, Demand, Sizes, Traffic, mean_bytes
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.config.names import PF, function_number, is_uplink
 from hwmodel.config.virtual_switch import COPIES
