@@ -88,18 +88,22 @@ class Change(NamedTuple):
 class Region:
     """Hold a region of words that commands may write: all or some `fields` of a record, or of an array's elements.
 
-    `kind`: what a command does beside writing; its `part` is then the number of the element.
+    `kind`: what a command does beside writing; its `part` is then the number of the element. `in_use`: the parameter of
+    the record that says how many elements are in use; the others, of which there may be megabytes, are left out.
     """
 
     path: tuple[str, ...]
     fields: tuple[str, ...] = ()
     kind: int = PLAIN
+    in_use: str = ""
 
     def of(self, state: npt.NDArray[Any]) -> Ints:
         """Return the region's words in a state of one record: int64, a row for each element, ordered as in `places`."""
         found = state
         for name in self.path:
             found = found[name]
+        if self.in_use:
+            found = found[:, : int(state["params"][self.in_use][0])]
         words: Ints = found[..., None].view(np.int64)  # a view, although elements may lie apart in memory
         if self.fields:
             words = words[..., self._own_words(found.dtype)]
@@ -124,13 +128,14 @@ class Region:
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
+OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan")
 # The tables without the per-VLAN part and the address lookup. Under a bridge that controls lists of interfaces, that
 # bridge adds entries to the lookup as frames flow; commands would undo them, so there the rest of it is fixed.
 OTHER_TABLES = tuple(name for name in TABLES.names or () if name not in ("vlan", "lookup"))
-ADDRESSES = Region(("port", "switch", "tables"), ("lookup",), TABLE)
+ADDRESSES = Region(("port", "switch", "tables"), ("lookup",), TABLE, in_use="n_ports")
 OF_SERVER = (
-    Region(("port", "switch", "tables"), OTHER_TABLES, TABLE),
-    Region(("port", "switch", "tables", "vlan"), (), VLAN),
+    Region(("port", "switch", "tables"), OTHER_TABLES, TABLE, in_use="n_ports"),
+    Region(("port", "switch", "tables", "vlan"), (), VLAN, in_use="n_ports"),
     Region(("traffic", "policer", "params"), (), POLICER),
     Region(("params",), ("limits_receivers",)),
     Region(("arbiter", "receives", "params"), (), RECEIVE_LIMIT),
@@ -145,15 +150,15 @@ OF_SERVER = (
     Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE),
     Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE),
     Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
-    Region(("traffic", "source", "params"), (), SOURCE),
+    Region(("traffic", "source", "params"), (), SOURCE, in_use="n_sources"),
 )
 OF_BRIDGE = (
     Region(("box", "params"), ("latency_fs",), LATENCY),
     Region(("box", "params"), ("ageing_fs",), AGEING),
     Region(("box", "params"), ("first_policy", "n_policy", "way_out"), TABLE),
-    Region(("port", "params"), WIRE_RATE),
-    Region(("logical_port", "params"), ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan"), TABLE),
-    Region(("vlans",), (), TABLE),
+    Region(("port", "params"), WIRE_RATE, in_use="n_ports"),
+    Region(("logical_port", "params"), OF_LOGICAL_PORT, TABLE, in_use="n_logical_ports"),
+    Region(("vlans",), (), TABLE, in_use="n_logical_ports"),
     Region(("policy",), (), TABLE),
     Region(("home",), (), TABLE),
     Region(("policer", "params"), (), POLICER),
