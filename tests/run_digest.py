@@ -9,16 +9,16 @@ a process without compilation.
 from __future__ import annotations
 
 import ast
+import gc
 import hashlib
 import json
 import mmap
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FunctionType
 from typing import Any
 from unittest import mock
 
@@ -542,14 +542,24 @@ def kernel_functions() -> set[str]:
 
 
 def watch_calls() -> set[CodeType]:
-    """Note each function that is called from now on."""
+    """Note each kernel function at its first call from now on; to trace every call takes half as long again."""
     called: set[CodeType] = set()
+    folders = {PACKAGE / block for block in COMPILED_BLOCKS}
+    functions = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
+    kernels = [one for one in functions if folders & set(Path(one.__code__.co_filename).parents)]
+    codes = [one.__code__ for one in kernels]
 
-    def note(python_frame: FrameType, _event: str, _argument: object) -> None:
-        called.add(python_frame.f_code)
+    def first_call_of(number: int) -> FunctionType:
+        called.add(codes[number])
+        kernels[number].__code__ = codes[number]
+        return kernels[number]
 
-    sys.settrace(note)
-    threading.settrace(note)
+    for number, function in enumerate(kernels):
+        if not function.__code__.co_freevars:
+            made: dict[str, FunctionType] = {}
+            exec(f"def noted(*given, **named): return first_call_of({number})(*given, **named)", made)
+            function.__globals__["first_call_of"] = first_call_of
+            function.__code__ = made["noted"].__code__
     return called
 
 
@@ -576,7 +586,6 @@ def main(arguments: list[str]) -> None:
         return
     called = watch_calls() if "--called" in arguments else set()
     found = all_digests((1,), [name for name in CASES if name not in arguments])
-    sys.settrace(None)
     print(json.dumps({"digests": found, "called": sorted(names_of(called))}))
 
 

@@ -106,6 +106,7 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("name", CASES)
 def test_a_run_shares_a_full_port_so(name):
     changes, law, off, listed = CASES[name]

@@ -108,8 +108,11 @@ def test_ctrl_c_and_sigterm_end_with_130_and_a_line(number, tmp_path):
         ('"$0" -m hwmodel check no-such-file 2>&-', 2, ""),
         *(
             (f'{buffered}"$0" -m hwmodel {command} >/dev/full', 1, f"hwmodel: {FULL_STDOUT}\n")
-            for command in (*SHORT_COMMANDS, f"switch vmdq_10g --in {EXAMPLE} --in-port vf0", SHORT_RUN)
-            for buffered in ("", "PYTHONUNBUFFERED=1 ")
+            for commands, buffered in (
+                ((*SHORT_COMMANDS, f"switch vmdq_10g --in {EXAMPLE} --in-port vf0", SHORT_RUN), ""),
+                (("--version", "configs --json -", SHORT_RUN), "PYTHONUNBUFFERED=1 "),
+            )
+            for command in commands
         ),
     ],
 )

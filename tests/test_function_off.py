@@ -93,6 +93,7 @@ def _used(credit: Any) -> int:
     return int(credit.headers_used + credit.data_used) if is_bounded else 0
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("seed", range(40))
 def test_nothing_is_left_over(tmp_path: Path, seed: int) -> None:
     config, changes = drawn(tmp_path, seed)

@@ -46,6 +46,7 @@ def without_scenario(result: Result) -> str:
     return plain.to_json(include_host_run=False)
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("name", CHANGES)
 def test_an_event_at_time_0_is_the_static_configuration_to_the_byte(name: str) -> None:
     change = dict(CHANGES[name][1])

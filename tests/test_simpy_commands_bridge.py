@@ -118,6 +118,7 @@ KINDS: Mapping[str, tuple[str, Change]] = {
 }
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("at_fs", [0, 1], ids=["at the start", "before the first frame"])
 def test_a_change_ahead_of_all_frames_is_how_the_system_is_built(kind: str, at_fs: int) -> None:

@@ -33,6 +33,7 @@ def number(text: str) -> int:
     return 1024 * int(digits.removesuffix("Ki")) if digits.endswith("Ki") else int(digits)
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_next_steps_are_those_of_the_changed_configuration(path):
     config = load_config(path)

@@ -74,6 +74,7 @@ def test_the_pages_of_all_are_what_the_csv_files_give():
     assert notes.UNEXPLAINED not in text
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("name", SWEEPS)
 def test_runs_made_again_have_the_same_figures(name):
     assert stale_rows(name, SAMPLE.get(name, (1,))) == []

@@ -91,8 +91,9 @@ def one_file(folder, captures):
     return path
 
 
-@pytest.mark.parametrize("port", ["uplink", "vf0", "vf1"])
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("port", ["uplink", "vf0", "vf1"])
 def test_each_ports_capture_is_what_the_second_implementation_sends_it(mode, port, tmp_path):
     """Bytes and nanoseconds by scapy; lengths, times, addresses and every field of every tag by tshark."""
     sent = random_frames(random.Random(f"{mode} {port}"), mode, port, 150)
