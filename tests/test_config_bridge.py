@@ -200,8 +200,8 @@ REFUSED = [
     (POLICY % "port: a.vf0, action: deny",
      "c.yaml:1:26: bridge.policy.0.port: there is no server a; without servers it is vf0 (did you mean vf0?)"),
     (POLICY % "port: uplink, action: deny",
-     "c.yaml:1:26: bridge.policy.0.port: 'uplink' is not the name of a port here; pf, vf0, vf1 and so on, all, outside "
-     "(did you mean outside?)"),
+     "c.yaml:1:26: bridge.policy.0.port: 'uplink' is not the name of a port here; pf, vf0, vf1 and so on, with "
+     "servers a.vf0, all, outside (did you mean outside?)"),
     (TWO + POLICY % "port: c.vf0, action: deny",
      "c.yaml:3:26: bridge.policy.0.port: there is no server c; there are a, b"),
     ("bridge: {latency: -1ns}", "c.yaml:1:19: bridge.latency: '-1ns' is negative; a time is 0 or more"),

@@ -92,8 +92,8 @@ ONE_WRONG_VALUE = [
      "c.yaml:1:18: workload.load: '0% of ceiling' is out of range; above 0%, to 3200%"),
     ("workload: {load: 2mpps}", "c.yaml:1:18: workload.load: '2mpps' is not a frame rate (did you mean 2Mpps?)"),
     ("workload: {weights: {vm0: 1}}",
-     "c.yaml:1:22: workload.weights.vm0: 'vm0' is not the name of a port here; pf, vf0, vf1 and so on (did you "
-     "mean vf0?)"),
+     "c.yaml:1:22: workload.weights.vm0: 'vm0' is not the name of a port here; pf, vf0, vf1 and so on, with "
+     "servers a.vf0 (did you mean vf0?)"),
     ("workload: {weights: {vf0: -1}}", "c.yaml:1:27: workload.weights.vf0: -1 is out of range; 0 to 1000000"),
     ("workload: {zipf: 11}", "c.yaml:1:18: workload.zipf: 11 is out of range; 0 to 10"),
     ("workload: {load: saturated}",

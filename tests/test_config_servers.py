@@ -300,11 +300,11 @@ REFUSED = [
     ("workload: {pattern: flows, flows: [[a.vf0, vf1]]}",
      ["c.yaml:1:37: workload.flows.0.0: there is no server a; without servers it is vf0 (did you mean vf0?)"]),
     (TWO + "workload: {pattern: flows, flows: [[a.vm1, outside]]}",
-     ["c.yaml:3:36: workload.flows.0: 'a.vm1' is not the name of a port here; pf, vf0, vf1 and so on, uplink (did you "
-      "mean a.vf1?)"]),
+     ["c.yaml:3:36: workload.flows.0: 'a.vm1' is not the name of a port here; pf, vf0, vf1 and so on, with servers "
+      "a.vf0, uplink (did you mean a.vf1?)"]),
     (TWO + "workload: {pattern: flows, flows: [[a.vf1, outside]]}",
-     ["c.yaml:3:36: workload.flows.0: 'outside' is not the name of a port here; pf, vf0, vf1 and so on, uplink (did "
-      "you mean uplink?)"]),
+     ["c.yaml:3:36: workload.flows.0: 'outside' is not the name of a port here; pf, vf0, vf1 and so on, with servers "
+      "a.vf0, uplink (did you mean uplink?)"]),
     ("servers: [{name: a, set: {nic.vfs: 3}}, {name: b, set: {nic.vfs: 2}}]",
      ["c.yaml:1:10: servers: pattern: pairs needs an even number of VFs in use; there are 5"]),
     (TWO + "workload: {frame_bytes: 9000}",

@@ -117,7 +117,8 @@ class Name(Kind):
     def parse(self, value: object) -> str:
         """Return the name; whether that port exists is checked later."""
         if not isinstance(value, str) or (value not in self.others and not self._is_name(value)):
-            known = ", ".join(("pf, vf0, vf1 and so on", *self.others))
+            of_servers = ("with servers a.vf0",) if self.with_servers else ()
+            known = ", ".join(("pf, vf0, vf1 and so on", *of_servers, *self.others))
             raise wrong(f"{shown(value)} is not the name of a port here; {known}{self._hint(value)}")
         return value
 
