@@ -158,6 +158,9 @@ def test_several_at_once_are_one_relaxation():
     assert both.resources == ("pcie.tags + nic.store",)
     assert (both.config.pcie.tags, both.config.nic.store_rate_bps) == (16, 18 * 10**9)
     assert both.text == "pcie.tags: 8 -> 16 with nic.store_rate: 9Gbps -> 18Gbps"
+    of_core = [each for each in relaxations_of(config) if each.resources[0] == "driver.tx"]
+    assert len(of_core) > 1, "each part of a core's work"
+    assert together(config, of_core).resources == ("driver.tx",)
 
 
 SWITCHED = {"nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"memory_rate": "80Gbps"}}}

@@ -73,6 +73,18 @@ def test_a_run_takes_what_the_closed_form_says() -> None:
     assert found.wire.tx_gbps == pytest.approx(float(expected.gbps), rel=1e-3)
 
 
+def test_frames_for_groups_are_not_coalesced_in_the_closed_form_either() -> None:
+    """Of a broadcast each of two others gets 46 frames, by a write-back of 16 B each, in groups or not."""
+    changes = {**SENDS, "workload.pattern": "broadcast", "nic.vfs": 2, "nic.rsc": {}, "host.buffer_bytes": "2KiB"}
+    found, single = run(changes), limits(config({**changes, "nic.rsc": None}))
+    expected = limits(config(changes))
+    assert found.segments["receives"] == found.segments["received_frames"] > 1000
+    assert expected.up_bytes == single.up_bytes and expected.mpps == single.mpps
+    assert not any("coalesced" in note for note in expected.notes)
+    with_unicast = limits(config({**changes, "workload.external": {"rate": "1Gbps", "frame_bytes": 1518}}))
+    assert any("coalesced" in note for note in with_unicast.notes)
+
+
 def test_a_full_wire_takes_few_doorbells_and_little_of_the_senders_core() -> None:
     whole, one_by_one = run(SENDS), run({"workload.pattern": "to_wire"})
     for each in (whole, one_by_one):

@@ -152,16 +152,22 @@ def splits(config: Config) -> bool:
     return size is not None and header_bytes is not None and header_bytes <= size
 
 
+def coalesces(config: Config) -> bool:
+    """Tell whether received frames may be coalesced: `nic.rsc` is on, and not all frames are for groups."""
+    workload = config.workload
+    return config.nic.rsc is not None and (not workload.is_for_groups or workload.external is not None)
+
+
 def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
     """Return how consecutive frames are received; None without coalescing and header split: each in own buffers.
 
     `lengths`: with FCS, of the frames that repeat; with sends, the frames of one send. Frames that are not of sends
     coalesce until a receive is full.
     """
-    if config.nic.rsc is None and not splits(config):
+    if not coalesces(config) and not splits(config):
         return None
     found: list[_Receive] = []
-    if config.nic.rsc is None or config.workload.segment_bytes is not None:
+    if not coalesces(config) or config.workload.segment_bytes is not None:
         for n_bytes in lengths:
             _receive(config, found, n_bytes - FCS_BYTES)
     else:
@@ -206,7 +212,7 @@ def _receive(config: Config, found: list[_Receive], n_bytes: int) -> None:
 
 def _fits(config: Config, one: _Receive, payload_bytes: int) -> bool:
     """Tell whether a receive takes another frame."""
-    if config.nic.rsc is None:
+    if config.nic.rsc is None or not coalesces(config):
         return False
     room_bytes = config.host.buffer_bytes - config.host.buffer_offset_bytes
     n_more = max(0, one.used_bytes + payload_bytes - 1) // room_bytes
