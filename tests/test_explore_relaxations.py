@@ -163,6 +163,11 @@ def test_several_at_once_are_one_relaxation():
     assert together(config, of_core).resources == ("driver.tx",)
 
 
+def test_coalesced_receives_may_be_closed_sooner():
+    found = changes_of({"nic": {"preset": "82599", "rsc": {"timeout": "100us"}}})
+    assert found["nic.rsc.timeout"] == ("100us", "50us")
+
+
 def test_thresholds_change_with_what_they_stand_for():
     written = {"txdctl": {"pthresh": 24, "wthresh": 0, "rs": 16}, "rxdctl": {"pthresh": 4, "hthresh": 2, "wthresh": 6}}
     found = changes_of({"nic": {"preset": "82599", **written}, "driver": {"preset": None}})

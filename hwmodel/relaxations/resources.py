@@ -167,6 +167,11 @@ def _shared_cache(config: Config) -> Iterator[Change]:
         yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, larger
 
 
+def _rsc_timeout(config: Config) -> Iterator[Change]:
+    if config.nic.rsc is not None:
+        yield from halved_times({"nic.rsc.timeout": config.nic.rsc.timeout_fs})
+
+
 def _cores(config: Config) -> Iterator[Change]:
     if config.host.cores < config.nic.vfs:
         yield "host.cores", config.host.cores, FACTOR * config.host.cores
@@ -286,6 +291,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     ((CREDITS,), _credits("ph", "pd")),
     (("host.drain",), doubled("host.write_drain", "write_drain_bps", format_rate_bps)),
     *(((key,), halved_time(key)) for key in _LATENCIES),
+    (("nic.rsc.timeout",), _rsc_timeout),
     (("pcie.switch_latency",), _switch_latency),
     (("host.iotlb",), doubled("host.iotlb.entries")),
     (("host.iotlb.miss",), _faster_walks),
