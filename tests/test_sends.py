@@ -73,6 +73,14 @@ def test_a_run_takes_what_the_closed_form_says() -> None:
     assert found.wire.tx_gbps == pytest.approx(float(expected.gbps), rel=1e-3)
 
 
+@pytest.mark.parametrize(("shared", "fetch"), [(8, 1), (54, 4), (78, 8)])
+def test_rings_that_share_their_descriptors_never_stop(shared: int, fetch: int) -> None:
+    """Over and over: each VM posts some 280 sends, in a ring of 512, which is no multiple of their descriptors."""
+    changes = {"nic.shared_descriptor_cache": shared, "nic.fetch_batch": fetch, "pcie.generation": 3}
+    found = run({**SENDS, **changes, "workload.pattern": "pairs", "run.warmup": "8ms", "driver.preset": None})
+    assert all(vm.tx_gbps > 5 for vm in found.vms)
+
+
 def test_frames_for_groups_are_not_coalesced_in_the_closed_form_either() -> None:
     """Of a broadcast each of two others gets 46 frames, by a write-back of 16 B each, in groups or not."""
     changes = {**SENDS, "workload.pattern": "broadcast", "nic.vfs": 2, "nic.rsc": {}, "host.buffer_bytes": "2KiB"}
@@ -261,6 +269,12 @@ BAD = [
         "workload: {segment_bytes: 64KiB}\nnic: {preset: null, tx_ring: 8, descriptor_cache: 8, rx_prefetch: 8}",
         "2:51: nic.descriptor_cache: a send takes 6 descriptors, and with 5 of them cached the next 8 "
         "(nic.fetch_batch) are not fetched into 8; 13 or more are enough",
+    ),
+    # Three functions have a Tx and an Rx ring each: 6 * (6 - 1 + 8).
+    (
+        "nic: {preset: null, vfs: 2, shared_descriptor_cache: 77}\nworkload: {segment_bytes: 64KiB}",
+        "1:54: nic.shared_descriptor_cache: a send takes 6 descriptors, and with 5 of them cached the next 8 "
+        "(nic.fetch_batch) are not fetched into the 12 that each of 6 rings may have; 78 or more are enough",
     ),
     (
         "nic: {preset: 82576, rsc: {}}",
