@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -71,6 +72,25 @@ def test_a_run_takes_what_the_closed_form_says() -> None:
         rel=0.01,
     )
     assert found.wire.tx_gbps == pytest.approx(float(expected.gbps), rel=1e-3)
+
+
+def test_frames_behind_others_in_a_buffer_wait_for_no_descriptor() -> None:
+    """Of 256 frames of 64 B 15 begin in a buffer at most, so that 18 take a descriptor."""
+    small = {**SENDS, "workload.segment_bytes": "16KiB", "workload.mss": "64B", "workload.pattern": "pairs"}
+    changes = {
+        **small,
+        "nic.preset": None,
+        "driver.preset": None,
+        "nic.rx_prefetch": 0,
+        "nic.rsc": {"timeout": "100us"},
+    }
+    expected, alone = limits(config(changes)), limits(config({**changes, "nic.rsc": None}))
+    on_demand, one_by_one = (
+        next(one.frames_per_s for one in found.ceilings if one.resource == "rx.descriptors")
+        for found in (expected, alone)
+    )
+    assert on_demand == one_by_one * Fraction(256, 18)
+    assert one_by_one < 3e6 < run(changes).totals.mpps * 1e6 < expected.mpps * 1e6
 
 
 @pytest.mark.parametrize(("shared", "fetch"), [(8, 1), (54, 4), (78, 8)])

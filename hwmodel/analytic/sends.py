@@ -58,9 +58,13 @@ class LoneSend(NamedTuple):
 
 
 class Receives(NamedTuple):
-    """Hold how consecutive frames are received: each receive's descriptors, and (address, bytes) of all writes."""
+    """Hold how consecutive frames are received: each receive's descriptors, and (address, bytes) of all writes.
+
+    `n_taking`: how many of the frames begin an Rx buffer, and so take descriptors.
+    """
 
     n_frames: int
+    n_taking: int
     descriptors: tuple[int, ...]
     writes: tuple[tuple[int, int], ...]
 
@@ -177,7 +181,10 @@ def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
         found = found[:1]  # the one known to be full
     descriptors = tuple(one.n_descriptors for one in found)
     return Receives(
-        sum(one.n_frames for one in found), descriptors, tuple(each for one in found for each in one.writes)
+        sum(one.n_frames for one in found),
+        sum(one.n_taking for one in found),
+        descriptors,
+        tuple(each for one in found for each in one.writes),
     )
 
 
@@ -187,6 +194,7 @@ class _Receive:
 
     n_bytes: int
     n_frames: int = 1
+    n_taking: int = 1
     n_descriptors: int = 1
     used_bytes: int = 0
     begun: int = 0
@@ -200,7 +208,9 @@ def _receive(config: Config, found: list[_Receive], n_bytes: int) -> None:
     if found and payload_bytes > 0 and _fits(config, found[-1], payload_bytes):
         found[-1].n_frames += 1
         found[-1].n_bytes += payload_bytes
+        n_descriptors = found[-1].n_descriptors
         _write(config, found[-1], payload_bytes)
+        found[-1].n_taking += found[-1].n_descriptors > n_descriptors
         return
     one = _Receive(n_bytes)
     found.append(one)

@@ -380,6 +380,12 @@ def receives_a_frame(config: Config, sizes: Sizes) -> Fraction:
     return sum((share * Fraction(len(one.descriptors), one.n_frames) for one, share in found), ZERO)
 
 
+def share_taking_descriptors(config: Config, sizes: Sizes) -> Fraction:
+    """Give the share of received frames that take Rx descriptors: all but those that lie whole in begun buffers."""
+    found = receives_in(config, sizes)
+    return sum((share * Fraction(one.n_taking, one.n_frames) for one, share in found), ZERO) if found else Fraction(1)
+
+
 def descriptors_a_frame(config: Config, sizes: Sizes) -> Fraction:
     """Give the Rx descriptors that a frame takes, in the mean."""
     shares = _shares_of_receives(config, sizes)
