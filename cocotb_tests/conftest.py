@@ -18,6 +18,7 @@ from cocotb_tests.core_bench import CoreBench
 from cocotb_tests.coverage_session import COVERAGE, COVERAGE_HELP, RUNS_COVERAGE, finish_coverage, start_coverage
 from cocotb_tests.divergence import RefusedError
 from cocotb_tests.dut_file import OWN_CORE, Core, Dut, read_dut
+from cocotb_tests.dut_schema import MOST_FRAMES
 from cocotb_tests.expectation import Expectation
 from cocotb_tests.functional_coverage import hits_of
 from cocotb_tests.places import BUILDS
@@ -80,6 +81,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the file of the core under test."""
     if (n_frames := config.getoption("--frames")) is not None and n_frames < 1:
         raise pytest.UsageError(f"--frames {n_frames}: a run has one frame or more")
+    if n_frames is not None and n_frames > MOST_FRAMES:
+        raise pytest.UsageError(f"--frames {n_frames}: a run has {MOST_FRAMES:,} frames at most")
     try:
         config.stash[DUT] = read_dut(Path(config.getoption("--dut") or OWN_CORE))
     except InputError as error:

@@ -64,7 +64,8 @@ Level = Literal["high", "low"]
 Timing = Literal["free", "twin"]
 Losses = Literal["none", "counted"]
 Parameters = dict[Name, Annotated[int, Whole(-(2**63))]]
-RunLength = Annotated[int, Whole(200, 1_000_000_000)]  # less than that says nothing
+MOST_FRAMES = 1_000_000_000  # of a run
+RunLength = Annotated[int, Whole(200, MOST_FRAMES)]  # less than that says nothing
 
 
 class Prefixed(Block):

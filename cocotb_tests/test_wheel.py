@@ -125,6 +125,7 @@ def check_report(said):
         (f"--only {LONG_VEB[:-5]} --quick --list", 2, f"--only {LONG_VEB[:-5]}: --quick leaves it out"),
         ("--frames 0", 2, "--frames 0: a run has one frame or more"),
         ("--frames -3 --list", 2, "--frames -3: a run has one frame or more"),
+        ("--frames 1000000001 --list", 2, "--frames 1000000001: a run has 1,000,000,000 frames at most"),
         ("--hdl-coverage", 2, "--hdl-coverage needs --sim verilator: "),
         ("--example cocotb_tests", 2, "cocotb_tests: --example: is there already; name a new folder"),
     ],

@@ -159,6 +159,10 @@ def test_an_unknown_port(files, capsys):
     assert line.startswith("--in-port vf7: ") and "uplink, pf, vf0 to vf3 and auto" in line
 
 
+def test_a_port_without_a_name_is_shown_as_such(files, capsys):
+    assert complaint(capsys, *files, "").startswith("--in-port '': there is no such port; ")
+
+
 def test_options_that_must_be_there(files, capsys):
     for argv, words in ((files[:4], "--in-port"), ([*files[:2], "--in-port", "vf0"], "--in")):
         with pytest.raises(SystemExit) as caught:

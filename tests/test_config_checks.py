@@ -101,6 +101,9 @@ CONTRADICTIONS = [
     ("workload: {sizes: [[64, 1], [2000, 1]]}",
      "c.yaml:1:29: workload.sizes.1: frames of 2000 B would all drop as OVERSIZE: max_frame is 1518B at vf0 "
      "and 7 more (--set switch.ports.all.max_frame=2000B)"),
+    ("workload: {segment_bytes: 64KiB, mss: 8900B}",
+     "c.yaml:1:39: workload.mss: frames of 8970 B would all drop as OVERSIZE: max_frame is 1518B at vf0 and 7 more "
+     "(--set switch.ports.all.max_frame=8970B)"),
     # An own entry outweighs `all`, so that `all` would not help.
     ("workload: {frame_bytes: 512}\nswitch: {ports: [{name: vf3, max_frame: 256B}, {name: vf4, max_frame: 256B}]}",
      "c.yaml:1:25: workload.frame_bytes: frames of 512 B would all drop as OVERSIZE: max_frame is 256B at vf3 "

@@ -114,6 +114,7 @@ REFUSED = [
     ("a: !!python/object/apply:os.system [x]\n", None),
     ("a: 1\n---\nb: 2\n", ["c.yaml:2:1: a second document begins here; a file holds one"]),
     ("? [a, b]\n: 1\n", ["c.yaml:1:3: a key is a single word, not a list, mapping or alias"]),
+    ("a: 1\n? [&x a, *x]\n: [{b: 1}]\nb: 2\n", ["c.yaml:2:3: a key is a single word, not a list, mapping or alias"]),
     ("a: {b: [1, {&k c: 2}]}", ["c.yaml:1:13: a.b.1.c: tags and anchors are not allowed on keys"]),
     ("[" * 40 + "]" * 40, ["c.yaml:1:34: nested deeper than 32 levels"]),
     ("a: 1\na: " + "[" * 40, ["c.yaml:2:1: a: repeated key; it stands in line 1 already",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from decimal import Decimal
 
 import pytest
 
@@ -39,6 +40,14 @@ def test_further_overrides_are_as_if_they_had_been_given_at_once():
     assert first.pcie.lanes == 4, "the first stays as it is"
     assert both.with_overrides(["pcie.lanes=2"]) == load_config(SHIPPED, {"nic.vfs": 4, "pcie.lanes": 2})
     assert both.with_overrides() == both
+
+
+@pytest.mark.parametrize(("digits", "number"), [("0.25", 0.25), ("8", 8), ("1E+1", 10)])
+def test_a_decimal_is_the_number_of_its_digits(digits, number):
+    for change in ({"workload": {"load": Decimal(digits)}}, {"workload.load": Decimal(digits)}):
+        assert load_config(change) == load_config({}, change) == load_config({"workload": {"load": number}})
+    with pytest.raises(hwmodel.InputError, match=r"workload\.load: 'NaN' is not saturate"):
+        load_config({"workload.load": Decimal("nan")})
 
 
 def test_what_follows_from_a_key_follows_again():

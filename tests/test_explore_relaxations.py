@@ -158,6 +158,35 @@ def test_several_at_once_are_one_relaxation():
     assert both.resources == ("pcie.tags + nic.store",)
     assert (both.config.pcie.tags, both.config.nic.store_rate_bps) == (16, 18 * 10**9)
     assert both.text == "pcie.tags: 8 -> 16 with nic.store_rate: 9Gbps -> 18Gbps"
+    of_core = [each for each in relaxations_of(config) if each.resources[0] == "driver.tx"]
+    assert len(of_core) > 1, "each part of a core's work"
+    assert together(config, of_core).resources == ("driver.tx",)
+
+
+def test_coalesced_receives_may_be_closed_sooner():
+    found = changes_of({"nic": {"preset": "82599", "rsc": {"timeout": "100us"}}})
+    assert found["nic.rsc.timeout"] == ("100us", "50us")
+
+
+def test_thresholds_change_with_what_they_stand_for():
+    written = {"txdctl": {"pthresh": 24, "wthresh": 0, "rs": 16}, "rxdctl": {"pthresh": 4, "hthresh": 2, "wthresh": 6}}
+    found = changes_of({"nic": {"preset": "82599", **written}, "driver": {"preset": None}})
+    assert found["nic.descriptor_cache"] == (40, 80) and found["nic.txdctl.pthresh"] == (24, 64)
+    assert found["nic.rx_prefetch"] == found["nic.rxdctl.pthresh"] == (4, 8)
+    assert found["nic.tx_writeback_batch"] == found["nic.txdctl.rs"] == (16, 8)
+    assert found["nic.rx_writeback_batch"] == found["nic.rxdctl.wthresh"] == (6, 3)
+    of_report = changes_of({"nic": {"preset": "82599", "txdctl": {}}, "driver": {"preset": None}})
+    assert of_report["nic.tx_writeback_batch"] == of_report["nic.txdctl.wthresh"] == (8, 4)
+
+
+@pytest.mark.parametrize(("n", "larger"), [(64, 128), (1, 36)])
+def test_a_cache_for_all_rings_grows_so_far_that_each_ring_has_more(n, larger):
+    """Nine functions have a Tx and an Rx ring each, which get one descriptor at least, whatever the cache."""
+    config = config_from_mapping({"nic": {"preset": "82599", "vfs": 8, "shared_descriptor_cache": n}})
+    found = relaxations_of(config)
+    for name in ("tx.descriptors", "rx.descriptors"):
+        changes = [each for one in found if name in one.resources for each in one.changes]
+        assert [each for each in changes if "shared" in each[0]] == [("nic.shared_descriptor_cache", n, larger)]
 
 
 SWITCHED = {"nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"memory_rate": "80Gbps"}}}

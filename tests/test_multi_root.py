@@ -171,6 +171,10 @@ def test_a_dedicated_processor_survives_all_hosts_until_it_fails_itself() -> Non
     change = {"at": "1500us", "set": {"multi_root.hosts.b.weight": 3}}
     assert acting(with_events({"at": "1ms", "fail": "a"}, change)).held == {}
     assert acting(with_events({"at": "1ms", "fail": "dedicated"}, change)).held == {1: Held(1_500 * 10**9, None)}
+    of_one_instant = [{"at": "1500us", "fail": "dedicated"}, change]
+    for written in (of_one_instant, of_one_instant[::-1]):
+        assert set(acting(with_events(*written)).held.values()) == {Held(1_500 * 10**9, None)}
+    assert acting(with_events(*of_one_instant, {"at": "1500us", "take_over": "b"})).held == {}
     for_no_time = {"at": "2ms", "take_over": "b"}, {"at": "2ms", "fail": "b"}
     found = acting(with_events({"at": "1ms", "fail": "dedicated"}, change, *for_no_time))
     assert found.held == {1: Held(1_500 * 10**9, None)} and found.config.scenario[1].time_fs is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -71,6 +72,45 @@ def test_a_run_takes_what_the_closed_form_says() -> None:
         rel=0.01,
     )
     assert found.wire.tx_gbps == pytest.approx(float(expected.gbps), rel=1e-3)
+
+
+def test_frames_behind_others_in_a_buffer_wait_for_no_descriptor() -> None:
+    """Of 256 frames of 64 B 15 begin in a buffer at most, so that 18 take a descriptor."""
+    small = {**SENDS, "workload.segment_bytes": "16KiB", "workload.mss": "64B", "workload.pattern": "pairs"}
+    changes = {
+        **small,
+        "nic.preset": None,
+        "driver.preset": None,
+        "nic.rx_prefetch": 0,
+        "nic.rsc": {"timeout": "100us"},
+    }
+    expected, alone = limits(config(changes)), limits(config({**changes, "nic.rsc": None}))
+    on_demand, one_by_one = (
+        next(one.frames_per_s for one in found.ceilings if one.resource == "rx.descriptors")
+        for found in (expected, alone)
+    )
+    assert on_demand == one_by_one * Fraction(256, 18)
+    assert one_by_one < 3e6 < run(changes).totals.mpps * 1e6 < expected.mpps * 1e6
+
+
+@pytest.mark.parametrize(("shared", "fetch"), [(8, 1), (54, 4), (78, 8)])
+def test_rings_that_share_their_descriptors_never_stop(shared: int, fetch: int) -> None:
+    """Over and over: each VM posts some 280 sends, in a ring of 512, which is no multiple of their descriptors."""
+    changes = {"nic.shared_descriptor_cache": shared, "nic.fetch_batch": fetch, "pcie.generation": 3}
+    found = run({**SENDS, **changes, "workload.pattern": "pairs", "run.warmup": "8ms", "driver.preset": None})
+    assert all(vm.tx_gbps > 5 for vm in found.vms)
+
+
+def test_frames_for_groups_are_not_coalesced_in_the_closed_form_either() -> None:
+    """Of a broadcast each of two others gets 46 frames, by a write-back of 16 B each, in groups or not."""
+    changes = {**SENDS, "workload.pattern": "broadcast", "nic.vfs": 2, "nic.rsc": {}, "host.buffer_bytes": "2KiB"}
+    found, single = run(changes), limits(config({**changes, "nic.rsc": None}))
+    expected = limits(config(changes))
+    assert found.segments["receives"] == found.segments["received_frames"] > 1000
+    assert expected.up_bytes == single.up_bytes and expected.mpps == single.mpps
+    assert not any("coalesced" in note for note in expected.notes)
+    with_unicast = limits(config({**changes, "workload.external": {"rate": "1Gbps", "frame_bytes": 1518}}))
+    assert any("coalesced" in note for note in with_unicast.notes)
 
 
 def test_a_full_wire_takes_few_doorbells_and_little_of_the_senders_core() -> None:
@@ -249,6 +289,12 @@ BAD = [
         "workload: {segment_bytes: 64KiB}\nnic: {preset: null, tx_ring: 8, descriptor_cache: 8, rx_prefetch: 8}",
         "2:51: nic.descriptor_cache: a send takes 6 descriptors, and with 5 of them cached the next 8 "
         "(nic.fetch_batch) are not fetched into 8; 13 or more are enough",
+    ),
+    # Three functions have a Tx and an Rx ring each: 6 * (6 - 1 + 8).
+    (
+        "nic: {preset: null, vfs: 2, shared_descriptor_cache: 77}\nworkload: {segment_bytes: 64KiB}",
+        "1:54: nic.shared_descriptor_cache: a send takes 6 descriptors, and with 5 of them cached the next 8 "
+        "(nic.fetch_batch) are not fetched into the 12 that each of 6 rings may have; 78 or more are enough",
     ),
     (
         "nic: {preset: 82576, rsc: {}}",

@@ -55,6 +55,8 @@ def test_each_name_of_no_port_is_told_with_those_that_there_are():
         ["--pcap-hop", "there is no wire 'c'; one of b, a, outside"],
         ["--pcap-hop", "there is no wire 'uplink'; one of b, a, outside"],
     ]
+    with pytest.raises(InputError, match=r"one of b, a, outside \(did you mean outside\?\)"):
+        check_taps(config_of(servers=TWO), {"OUTSIDE": "file"})
     with pytest.raises(InputError, match="there is no wire 'outside'; it is uplink"):
         check_taps(config_of(), {"outside": "file"})
 

@@ -14,6 +14,7 @@ from hwmodel.simulation import simulate
 from hwmodel.simulation.figure_intervals import Estimate
 from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.window_checks import burst_frames, precision_not_met, unsure_figures, why_no_rates
+from hwmodel.words.reading import headline
 from tests.config_cases import CONFIGS
 from tests.run_cases import measured
 from tests.sample_result import sample_result
@@ -251,6 +252,16 @@ def test_no_batch_keeps_frames_that_have_not_come_to_a_ring():
     saturated = {"workload": {"pattern": "pairs"}, "run": {"warmup": "0ns", "duration": "1us"}}
     *_, why = warnings_of(nic={"rx_writeback_batch": 48}, **saturated)
     assert why.endswith("none was delivered: they are still on their way.")
+
+
+def test_a_run_of_which_no_frame_came_to_its_end_names_no_limit():
+    early, late = (
+        simulate(config_of(workload={"pattern": "pairs"}, run={"warmup": warmup, "duration": "1us"}))
+        for warmup in ("0ns", "1ms")
+    )
+    assert headline(early) == "Throughput VM to VM not measured; what limits it is not known"
+    assert "so it does not show what limits" in early.bottleneck.why and not early.bottleneck.is_limit
+    assert late.bottleneck.is_limit and "; limited by pcie.up (" in headline(late)
 
 
 def test_a_run_that_is_not_steady_in_its_window_says_so():

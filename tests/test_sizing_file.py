@@ -158,8 +158,9 @@ def test_a_mapping_is_as_good_as_a_file():
     sizing = read_sizing({"base": {"nic": {"vfs": 2}}, "target": {"mpps": 1}, "knobs": {"pcie.lanes": [1, 2]}})
     assert sizing.config((1,)).pcie.lanes == 2
     assert not sizing.offers_target
-    with pytest.raises(InputError, match="a int is no sizing"):
-        read_sizing(3)
+    for given in (3, None):
+        with pytest.raises(InputError, match=f"^{given} is no sizing; give a mapping, or the path of a file$"):
+            read_sizing(given)
     study = read_study({"base": "nowhere"}, "sizing")
     assert base_of(study) is None and "no such file" in study.problems[0].line
 

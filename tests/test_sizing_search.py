@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from hwmodel.analytic import limits
 from hwmodel.explore.sizing import answer, read_sizing
 from hwmodel.explore.sizing.cheapest import Cheapest, Rules
 from hwmodel.explore.sizing.screening import Screening
@@ -226,6 +227,18 @@ def test_small_grids_are_answered_as_by_trying_all(seed):
     assert found.cost == min(map(cost, meeting))
     assert mpps[tuple(found.best.values())] >= 1 and p99[tuple(found.best.values())] <= 1
     assert {tuple(one.knobs.values()) for one in found.near} <= set(everyone) - set(meeting)
+
+
+def test_what_the_closed_form_puts_out_of_reach_is_run_as_a_check_and_no_repetition_may_meet_it():
+    def gbps(config):
+        return 0.999 * limits(config).gbps
+
+    knobs = {"pcie.lanes": {"values": [1, 2], "costs": [4, 8]}}
+    one_lane = gbps(sizing_of(knobs, {"gbps": 1}, set={"workload.load": "saturate"}).config((0,)))
+    sizing = sizing_of(knobs, {"gbps": 1.02 * one_lane}, set={"workload.load": "saturate"})
+    found = answer(sizing, simulator=PlantedMachine(lambda config: {"gbps": gbps(config)}))
+    assert found.best == {"pcie.lanes": 2} and found.near == ()
+    assert [(one.knobs, one.source, one.is_met) for one in found.cheaper] == [({"pcie.lanes": 1}, "simulation", False)]
 
 
 def test_a_window_too_short_for_a_figure_is_lengthened():

@@ -26,6 +26,7 @@ from hwmodel.analytic.transactions import (
     descriptors_a_frame,
     sending_s,
     share_of_cache,
+    share_taking_descriptors,
     taking_s,
     transactions_of,
 )
@@ -478,7 +479,8 @@ def serial_rx_fetches(config: Config, demand: Demand) -> Iterator[Ceiling]:
         return
     fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
     what = "Rx descriptors read one frame after another (rx_prefetch 0)"
-    yield Ceiling("rx.descriptors", what, "s", Fraction(1), *demand.taken(lambda one: one.written * fetch_s))
+    taking = demand.taken(lambda one: one.written * share_taking_descriptors(config, one.sizes) * fetch_s)
+    yield Ceiling("rx.descriptors", what, "s", Fraction(1), *taking)
 
 
 def prefetches(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:

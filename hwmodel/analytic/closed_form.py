@@ -442,8 +442,9 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
 
     True for one adapter with one driver and identical frames of one length, if the lowest ceiling is of a resource that
     works without pause or is the load; every other ceiling is at least twice as high; there are no page walks, masked
-    interrupts or part batches ended by a timer; and each ring holds what its share of the frames needs for 20 us. Where
-    the pipeline limits, there must be two read tags for each ring, so that descriptor reads never starve payload reads.
+    interrupts or part batches ended by a timer; and each ring holds what its share of the frames needs for 20 us and
+    the time between two Rx interrupts. Where the pipeline limits, there must be two read tags for each ring, so that
+    descriptor reads never starve payload reads.
     """
     nic, workload, sought = config.nic, config.workload, demand.sought
     has_system = config.bridge is not None or config.bridges or config.servers
@@ -465,7 +466,8 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     if not shares:  # a wire is down
         return False
     batches = nic.tx_writeback_batch, nic.rx_writeback_batch, nic.fetch_batch, nic.rx_fetch_batch
-    needed = max(shares) * rate * _UNDER_WAY_FS / FS_PER_S + 2 * sum(batches)
+    under_way_fs = _UNDER_WAY_FS + (seen.driver.moderation_fs if any(sought.received.values()) else 0)
+    needed = max(shares) * rate * under_way_fs / FS_PER_S + 2 * sum(batches)
     timeout_fs = nic.writeback_timeout_fs or FS_PER_S
     in_time = min(shares) / nic.queues_per_vf * rate * timeout_fs / FS_PER_S
     fills = in_time >= 2 * max(batches) or not least.resource.startswith("pcie.")

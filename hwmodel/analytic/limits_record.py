@@ -14,7 +14,7 @@ from hwmodel.analytic.class_shares import class_notes
 from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import PortShares
-from hwmodel.analytic.sends import LoneSend
+from hwmodel.analytic.sends import LoneSend, coalesces
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction, share_of_cache
@@ -420,7 +420,7 @@ def _of_config(config: Config) -> tuple[str, ...]:
         (config.switch.timing == "core", words.CORE_EDGE),
         (sends_segments, _of_sends(config)),
         (sends_segments and config.driver.tso_context == "changed", words.CONTEXTS),
-        (config.nic.rsc is not None, words.COALESCED),
+        (coalesces(config), words.COALESCED),
         (any(not driver.refill for driver in config.drivers), words.NO_REFILLS),
         (any(port.receive_limit_bps is not None for port in config.switch.ports), words.RECEIVE_LIMITS),
     )

@@ -58,9 +58,13 @@ class LoneSend(NamedTuple):
 
 
 class Receives(NamedTuple):
-    """Hold how consecutive frames are received: each receive's descriptors, and (address, bytes) of all writes."""
+    """Hold how consecutive frames are received: each receive's descriptors, and (address, bytes) of all writes.
+
+    `n_taking`: how many of the frames begin an Rx buffer, and so take descriptors.
+    """
 
     n_frames: int
+    n_taking: int
     descriptors: tuple[int, ...]
     writes: tuple[tuple[int, int], ...]
 
@@ -152,16 +156,22 @@ def splits(config: Config) -> bool:
     return size is not None and header_bytes is not None and header_bytes <= size
 
 
+def coalesces(config: Config) -> bool:
+    """Tell whether received frames may be coalesced: `nic.rsc` is on, and not all frames are for groups."""
+    workload = config.workload
+    return config.nic.rsc is not None and (not workload.is_for_groups or workload.external is not None)
+
+
 def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
     """Return how consecutive frames are received; None without coalescing and header split: each in own buffers.
 
     `lengths`: with FCS, of the frames that repeat; with sends, the frames of one send. Frames that are not of sends
     coalesce until a receive is full.
     """
-    if config.nic.rsc is None and not splits(config):
+    if not coalesces(config) and not splits(config):
         return None
     found: list[_Receive] = []
-    if config.nic.rsc is None or config.workload.segment_bytes is not None:
+    if not coalesces(config) or config.workload.segment_bytes is not None:
         for n_bytes in lengths:
             _receive(config, found, n_bytes - FCS_BYTES)
     else:
@@ -171,7 +181,10 @@ def receives_of(config: Config, lengths: Sequence[int]) -> Receives | None:
         found = found[:1]  # the one known to be full
     descriptors = tuple(one.n_descriptors for one in found)
     return Receives(
-        sum(one.n_frames for one in found), descriptors, tuple(each for one in found for each in one.writes)
+        sum(one.n_frames for one in found),
+        sum(one.n_taking for one in found),
+        descriptors,
+        tuple(each for one in found for each in one.writes),
     )
 
 
@@ -181,6 +194,7 @@ class _Receive:
 
     n_bytes: int
     n_frames: int = 1
+    n_taking: int = 1
     n_descriptors: int = 1
     used_bytes: int = 0
     begun: int = 0
@@ -194,7 +208,9 @@ def _receive(config: Config, found: list[_Receive], n_bytes: int) -> None:
     if found and payload_bytes > 0 and _fits(config, found[-1], payload_bytes):
         found[-1].n_frames += 1
         found[-1].n_bytes += payload_bytes
+        n_descriptors = found[-1].n_descriptors
         _write(config, found[-1], payload_bytes)
+        found[-1].n_taking += found[-1].n_descriptors > n_descriptors
         return
     one = _Receive(n_bytes)
     found.append(one)
@@ -206,7 +222,7 @@ def _receive(config: Config, found: list[_Receive], n_bytes: int) -> None:
 
 def _fits(config: Config, one: _Receive, payload_bytes: int) -> bool:
     """Tell whether a receive takes another frame."""
-    if config.nic.rsc is None:
+    if config.nic.rsc is None or not coalesces(config):
         return False
     room_bytes = config.host.buffer_bytes - config.host.buffer_offset_bytes
     n_more = max(0, one.used_bytes + payload_bytes - 1) // room_bytes

@@ -21,7 +21,16 @@ from math import gcd
 from typing import TYPE_CHECKING, Literal
 
 from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
-from hwmodel.analytic.sends import Receives, Send, doorbell_batch, lone_doorbells, posting_fs, receives_of, send_of
+from hwmodel.analytic.sends import (
+    Receives,
+    Send,
+    coalesces,
+    doorbell_batch,
+    lone_doorbells,
+    posting_fs,
+    receives_of,
+    send_of,
+)
 from hwmodel.analytic.traffic import ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import on_link
 from hwmodel.config.frame_lengths import descriptors_of_send
@@ -355,7 +364,7 @@ def receives_in(config: Config, sizes: Sizes) -> tuple[tuple[Receives, Fraction]
 
     Empty without coalescing and header split, where each frame lies in buffers of its own.
     """
-    if config.workload.segment_bytes is not None and config.nic.rsc is not None:
+    if config.workload.segment_bytes is not None and coalesces(config):
         whole = config.workload.frames_a_send
         found = receives_of(config, [n_bytes for n_bytes, share in sizes for _ in range(round(share * whole))])
         return () if found is None else ((found, Fraction(1)),)
@@ -369,6 +378,12 @@ def receives_a_frame(config: Config, sizes: Sizes) -> Fraction:
     if not found:
         return Fraction(1)
     return sum((share * Fraction(len(one.descriptors), one.n_frames) for one, share in found), ZERO)
+
+
+def share_taking_descriptors(config: Config, sizes: Sizes) -> Fraction:
+    """Give the share of received frames that take Rx descriptors: all but those that lie whole in begun buffers."""
+    found = receives_in(config, sizes)
+    return sum((share * Fraction(one.n_taking, one.n_frames) for one, share in found), ZERO) if found else Fraction(1)
 
 
 def descriptors_a_frame(config: Config, sizes: Sizes) -> Fraction:

@@ -91,11 +91,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     _command(commands, "configs", "the configurations and studies that come with hwmodel, to be named")
     completion = _command(commands, "completion", "a script that completes hwmodel's words in a shell")
-    completion.add_argument("shell", choices=SHELLS, help='eval "$(hwmodel completion bash)" in ~/.bashrc sets it up')
+    what = f'{", ".join(SHELLS)}: eval "$(hwmodel completion bash)" in ~/.bashrc sets it up'
+    completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help=what)
     schema = _command(commands, "schema", "the JSON schema of configurations, sweeps or sizings, for editors")
     schema.add_argument(
-        "kind", nargs="?", choices=("configuration", "sweep", "sizing"), default="configuration",
-        help="which files it is for; configurations by default",
+        "kind", nargs="?", choices=("configuration", "sweep", "sizing"), default="configuration", metavar="KIND",
+        help="which files it is for: configuration (the default), sweep or sizing",
     )  # fmt: skip
     return parser
 

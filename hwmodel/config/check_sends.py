@@ -93,6 +93,19 @@ def _check_rings(config: Config, findings: Findings) -> None:
             "nic.fetch_batch",
             _SEGMENT,
         )
+    elif nic.shared_descriptor_cache is not None:
+        own = config.virtual_switch
+        n_rings = 2 * (nic.n_queues if own is None else own.n_uplink_rings * config.n_legs)
+        share = max(n if own is None else 1, nic.shared_descriptor_cache // n_rings)
+        if share < needed:
+            findings.add(
+                f"a send takes {n} descriptors, and with {n - 1} of them cached the next {nic.fetch_batch} "
+                f"(nic.fetch_batch) are not fetched into the {share} that each of {n_rings} rings may have; "
+                f"{needed * n_rings} or more are enough",
+                "nic.shared_descriptor_cache",
+                "nic.fetch_batch",
+                _SEGMENT,
+            )
 
 
 def _check_uplink_ring(config: Config, findings: Findings) -> None:

@@ -302,10 +302,11 @@ class _Builder:
             key_place = self.place(event.start_mark)
             key = event.value if isinstance(event, yaml.ScalarEvent) else None
             if key is None:
-                self._node(event, (*path, "?"))
                 self._problem(event.start_mark, path, "a key is a single word, not a list, mapping or alias")
-                key = "?"
-            elif event.tag is not None or event.anchor is not None:
+                self._skip(event, path)
+                self._skip(self._next(), path)
+                continue
+            if event.tag is not None or event.anchor is not None:
                 self._problem(event.start_mark, (*path, key), "tags and anchors are not allowed on keys")
             if key in mapping:
                 first = self._document.key_places[(*path, key)]

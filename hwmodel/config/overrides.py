@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from hwmodel.errors import InputError
 
-from .document import MAX_DEPTH, Document, KeyPath, Place, Problem, copied_data, parse_document
+from .document import MAX_DEPTH, Document, KeyPath, Place, Problem, copied_data, parse_document, plain_scalar
 from .model import keys_of, model_at
 
 _LISTS = (("switch", "ports"), ("servers",), ("bridges",))  # whose entries go by their names
@@ -204,13 +205,16 @@ def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tup
 def plain_data(value: object, depth: int = 0) -> Any:
     """Copy Python data into what a file could hold; the validation refuses any other object that is left.
 
-    Keys become texts, tuples lists, and NumPy's numbers and arrays those of Python. `depth`: how many mappings and
-    lists it is in; InputError where these are more than a file may have, as where one holds itself.
+    Keys become texts, tuples lists, NumPy's numbers and arrays those of Python, and a Decimal what its digits mean.
+    `depth`: how many mappings and lists it is in; InputError where these are more than a file may have, as where one
+    holds itself.
     """
     if depth > MAX_DEPTH:
         raise InputError(f"nested deeper than {MAX_DEPTH} levels")
     if hasattr(value, "tolist"):
         value = value.tolist()
+    if isinstance(value, Decimal):
+        return plain_scalar(f"{value:f}")
     if isinstance(value, Mapping):
         return {key if isinstance(key, str) else str(key): plain_data(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):

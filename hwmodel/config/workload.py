@@ -406,6 +406,11 @@ class Workload(Block):
         return self.load.rate_bps
 
     @property
+    def is_for_groups(self) -> bool:
+        """Tell whether all that VMs send by pattern is for groups."""
+        return self.pattern in ("broadcast", "multicast")
+
+    @property
     def has_flows_of_own_rates(self) -> bool:
         """Tell whether each flow has a rate of its own, so that none follows `load`."""
         return self.pattern == "flows" and not any(flow.follows_load for flow in self.flows)

@@ -150,8 +150,26 @@ def _rx_prefetch(config: Config) -> Iterator[Change]:
     prefetch = max(FACTOR * nic.rx_prefetch, _LEAST_PREFETCH)
     yield "nic.rx_prefetch", nic.rx_prefetch, prefetch
     yield "nic.descriptor_cache", nic.descriptor_cache, FACTOR * max(nic.descriptor_cache, prefetch)
+    yield from _shared_cache(config)
+
+
+def _tx_cache(config: Config) -> Iterator[Change]:
+    yield "nic.descriptor_cache", config.nic.descriptor_cache, FACTOR * config.nic.descriptor_cache
+    yield from _shared_cache(config)
+
+
+def _shared_cache(config: Config) -> Iterator[Change]:
+    """Double a cache of descriptors for all rings, from one descriptor for each ring on, the least that a ring gets."""
+    nic = config.nic
     if nic.shared_descriptor_cache is not None:
-        yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, FACTOR * nic.shared_descriptor_cache
+        least = 2 * nic.n_queues  # Tx rings and Rx rings
+        larger = FACTOR * max(nic.shared_descriptor_cache, least)
+        yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, larger
+
+
+def _rsc_timeout(config: Config) -> Iterator[Change]:
+    if config.nic.rsc is not None:
+        yield from halved_times({"nic.rsc.timeout": config.nic.rsc.timeout_fs})
 
 
 def _cores(config: Config) -> Iterator[Change]:
@@ -251,7 +269,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("host.memory",), _faster_memory),
     (("nic.tx_ring",), doubled("nic.tx_ring")),
     (("nic.queue",), halved_time("nic.queue_time")),
-    (("tx.descriptors",), doubled("nic.descriptor_cache")),
+    (("tx.descriptors",), _tx_cache),
     (("rate_limit",), _rate_limits),
     (("nic.tx_buffer",), doubled("nic.tx_buffer", "tx_buffer_bytes", format_bytes)),
     (("pcie.tags",), _tags),
@@ -273,6 +291,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     ((CREDITS,), _credits("ph", "pd")),
     (("host.drain",), doubled("host.write_drain", "write_drain_bps", format_rate_bps)),
     *(((key,), halved_time(key)) for key in _LATENCIES),
+    (("nic.rsc.timeout",), _rsc_timeout),
     (("pcie.switch_latency",), _switch_latency),
     (("host.iotlb",), doubled("host.iotlb.entries")),
     (("host.iotlb.miss",), _faster_walks),
@@ -283,6 +302,19 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
 )
 
 
+def _with_thresholds(config: Config, changes: Iterable[Change]) -> Iterator[Change]:
+    """Give changes, behind that of each batch the one of the written threshold that stands for it."""
+    sent, received = config.nic.txdctl, config.nic.rxdctl
+    for key, before, after in changes:
+        yield key, before, after
+        if sent is not None and key == "nic.descriptor_cache":  # as many are read at once as before
+            yield "nic.txdctl.pthresh", sent.pthresh, sent.pthresh + after - before
+        elif sent is not None and key == "nic.tx_writeback_batch":
+            yield f"nic.txdctl.{'wthresh' if sent.wthresh else 'rs'}", before, after
+        elif received is not None and key in ("nic.rx_prefetch", "nic.rx_writeback_batch"):
+            yield f"nic.rxdctl.{'pthresh' if key == 'nic.rx_prefetch' else 'wthresh'}", before, after
+
+
 def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change, ...]]]:
     """Give, for each relaxation of a server, the resources it makes larger and the changes, in datapath order."""
     for changes in _faster_cores(config):
@@ -291,7 +323,7 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
         if config.switches_in_memory and names[0] not in OF_A_VIRTUAL_SWITCH:
             continue
         at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
-        changes = tuple(changes_of(config))
+        changes = tuple(_with_thresholds(config, changes_of(config)))
         if config.pcie.bus is not None:  # a bus has none of the resources of links
             of_links = tuple(f"pcie.{name}" for name in OF_LINKS)
             changes = tuple(change for change in changes if not change[0].startswith(of_links))

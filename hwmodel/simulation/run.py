@@ -47,6 +47,7 @@ from hwmodel.simulation.window_checks import (
     burst_frames,
     growth_of,
     lasting_warnings,
+    nothing_ended,
     precision_not_met,
     repeats,
     unsure_figures,
@@ -55,7 +56,7 @@ from hwmodel.simulation.window_checks import (
 )
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
 from hwmodel.workload import Workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
@@ -528,6 +529,8 @@ class Run:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts))
             result, cycles = self._with_other_phases(result, sureness, shorts)
+        elif nothing_ended(span):
+            result = with_bottleneck(result, replace(result.bottleneck, why=NOTHING_ENDED, also=()))
         warnings = [
             *([interrupted] if interrupted else []),
             *([too_short] if too_short else []),

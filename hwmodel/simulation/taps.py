@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config import bridges_of
+from hwmodel.config.kinds import suggest
 from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.machine.network.wires import CONTROL_FRAME
@@ -51,6 +52,7 @@ def check_taps(config: Config, names: Mapping[str, str]) -> None:
     known = tap_names(config)
     problems = [
         f"--pcap-hop: there is no wire {name!r}; {'it is' if len(known) == 1 else 'one of'} {', '.join(known)}"
+        + (suggest(name, known) if len(known) > 1 else "")
         for name in names
         if name not in known
     ]

@@ -58,6 +58,12 @@ def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | Non
     return None
 
 
+def nothing_ended(span: Span) -> bool:
+    """Tell whether frames were offered by the end of a run, and none of them was delivered or dropped."""
+    end = span.end.counts
+    return bool(end["offered"] and not end["delivered"] and not end["dropped"])
+
+
 def _more_time(config: Config) -> str:
     """Return the keys that make a window longer; with a capture, also a longer capture."""
     return "run.frames, run.duration" if config.workload.pcap is None else "a longer capture, run.frames, run.duration"
@@ -170,7 +176,7 @@ def precision_not_met(config: Config, result: Result, names: tuple[str, ...]) ->
 def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
     """Warn of frames that wait for a batch without a timer, which only later frames fill."""
     offered = span.end.counts["offered"]
-    if offered and not span.end.counts["delivered"] and not span.end.counts["dropped"]:
+    if nothing_ended(span):
         has_come = span.end.counts["rx_copies"] > 0  # into a ring in memory; before that no batch can hold it
         yield words.stuck(offered, _endless_batches(config).values() if has_come else ())
         return

@@ -184,4 +184,4 @@ def _no_such_port(name: str, names: list[str]) -> str:
     shown = [each for each in names if each not in stations]
     shown += [f"{stations[0]} to {stations[-1]}"] if len(stations) > 1 else stations
     known = f"{', '.join(shown)} and {AUTO}{suggest(name, [*names, AUTO])}"
-    return f"--in-port {name}: there is no such port; known are {known}"
+    return f"--in-port {name or repr(name)}: there is no such port; known are {known}"

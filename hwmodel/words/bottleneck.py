@@ -204,6 +204,7 @@ FULLEST_UNJUDGED = (
     "Nothing is full in this window, before which the machine has changed; no short runs, which would say what limits, "
     "are made of what it has become."
 )
+NOTHING_ENDED = "No frame was delivered or dropped by the end of the run, so it does not show what limits."
 
 
 def of_too_much(why: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.drop_kinds import why_whatever_the_rate
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.words.bottleneck import is_rate_limit
+from hwmodel.words.bottleneck import NOTHING_ENDED, is_rate_limit
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.events import BEGINS_WITH_IT, SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
@@ -164,6 +164,8 @@ def limit_words(result: Result) -> str:
     bottleneck, lost = result.bottleneck, _all_lost_to(result)
     if lost:
         return f"all that is sent is dropped ({', '.join(lost)})"
+    if bottleneck.why == NOTHING_ENDED:
+        return "what limits it is not known"
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
         what = "the offered load, less what is dropped" if loss_sentence(result) else "the offered load alone"

@@ -307,7 +307,7 @@ def dial_of(config: Config) -> Dial:
     workload = config.workload
     if workload.pcap is not None:
         raise InputError("workload.pcap: a search turns the load, and a capture has its own")
-    if workload.pattern in ("broadcast", "multicast"):
+    if workload.is_for_groups:
         raise InputError(
             f"workload.pattern: {workload.pattern}: a search counts frames one by one, and each makes many"
         )

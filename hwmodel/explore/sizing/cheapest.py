@@ -90,7 +90,7 @@ class Cheapest:
     def near(self, best: Candidate | None) -> list[Candidate]:
         """List cheaper candidates that miss so narrowly that other seeds may meet the targets, cheapest first."""
         ran = [one for one, trial in self.trials.known.items() if self.trials.nearly_meets(trial)]
-        cheaper = self.below(best)
+        cheaper = self.below(best) & ~self.screening.missed  # what the closed form puts out of reach is run as a check
         return sorted((one for one in ran if cheaper[one]), key=lambda one: int(self.space.rank[one]))
 
     def _ran(self) -> Flags:

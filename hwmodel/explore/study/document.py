@@ -96,7 +96,7 @@ def read_study(given: str | os.PathLike[str] | Mapping[str, Any], what: str) -> 
         _refuse_other_kinds(study)
         return study
     if not isinstance(given, str | os.PathLike):
-        raise InputError(f"a {type(given).__name__} is no {what}; it is a mapping, or the path of a file")
+        raise InputError(f"{given!r:.40} is no {what}; give a mapping, or the path of a file")
     path = study_path(Path(given))
     document = read_document(path)
     study = StudyDocument(document, what, path.name, str(path.parent), list(document.problems))
