@@ -33,7 +33,7 @@ MOST_KEYS = 40
 _LATENCY_REMARK = f"p50 and p99 are of the latency, {DELIVERY}"
 _OF_SEVERAL_WAYS = "; where frames go several ways, of those between VMs, else of those that VMs get"
 _STATION = re.compile(r"((?:.*\.)?(?:ports|s_channels)\.)([^.]+)(\..+)?")
-_LONGEST_VALUES = 48  # of stations that are not alike
+_LONGEST_VALUES = 48  # of stations that are not alike, and on one line
 _LONGEST_LABEL = 34
 _NS_IN_US = 1e3
 
@@ -165,13 +165,19 @@ def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list
     if not differences:
         return []
     if len(labels) <= COLUMNS_IN_ONE:
-        return [Table(("key", *labels), [[one.key, *one.values] for one in differences])]
+        return [_table(("key", *labels), [[one.key, *one.values] for one in differences])]
     tables = []
     for start in range(0, len(differences), COLUMNS_IN_ONE):
         few = differences[start : start + COLUMNS_IN_ONE]
         rows = [[label, *(one.values[at] for one in few)] for at, label in enumerate(labels)]
-        tables.append(Table(("run", *(one.key for one in few)), rows))
+        tables.append(_table(("run", *(one.key for one in few)), rows))
     return tables
+
+
+def _table(header: tuple[str, ...], rows: list[list[str]]) -> Table:
+    """Return a table whose columns with long values are texts, so that these are broken into lines."""
+    long = [at for at in range(1, len(header)) if any(len(row[at]) > _LONGEST_VALUES for row in rows)]
+    return Table(header, rows, texts=(0, *long))
 
 
 def _outcome_table(results: Sequence[Result], labels: Sequence[str]) -> Table:
