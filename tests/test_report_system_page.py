@@ -201,7 +201,10 @@ def test_a_comparison_says_why_the_wire_is_slower():
     ]  # fmt: skip
     free = reflected_result(wire=Wire(tx_gbps=5.0, rx_gbps=5.0, utilization=0.5))
     slower = sample_result(totals=dataclasses.replace(sample_result().totals, gbps=5.0))
-    for results in ([inside, free], [slower, reflected_result()], [inside, inside], [inside, sample_system()]):
+    two_servers = sample_system(config=inside.config, totals=inside.totals)
+    other = reflected_result(config=inside.config | {"workload": {"pattern": "ring"}})
+    unlike = ([two_servers, reflected_result()], [inside, other])
+    for results in (*unlike, [inside, free], [slower, reflected_result()], [inside, inside], [inside, sample_system()]):
         assert list(bridge_remarks(results, ["x", "y"])) == []
 
 
