@@ -324,6 +324,10 @@ def said_of(seen: Sequence[tuple[str, float, float]]) -> list[str]:
     return [each for each in sentences(dataclasses.replace(compared(), ways=ways)) if "for a core" not in each]
 
 
+def test_no_way_gives_most_of_nothing() -> None:
+    assert said_of([("sriov_veb", 0.0, 0.0), ("vmdq", 0.0, 0.0)]) == ["Nothing comes through by any way."]
+
+
 def test_a_way_known_too_roughly_is_not_said_to_give_most() -> None:
     """16 +/- 9 Gb/s may be as much as 24, but nothing that gives 18 for certain is less than what was seen as 16."""
     first, second = said_of([("sriov_veb", 24.0, 1.0), ("vmdq", 16.0, 9.0), ("vswitch_copy", 18.0, 0.5)])

@@ -196,6 +196,8 @@ def test_a_core_that_cannot_post_a_burst_so_fast_is_told_of():
                        "tx_interrupt_batch": 0}}  # fmt: skip
     load = {"workload": {"arrivals": "on_off", "load": "100Mbps", "frame_bytes": 64, "peak_rate": "5Gbps"}}
     (found,) = burst_warnings(config_from_mapping(merged(core, load)))
+    servers = {"servers": [{"name": name} for name in "abc"]}
+    assert [*burst_warnings(config_from_mapping(merged(core, load, servers)))] == [f"a, b and c: {found}"]
     assert "asks each VM for 9.77 M frames/s, and its core posts at most 4 M (2.05 Gb/s of frames)" in found
     assert found in result_of(core, load, from_start("200us")).warnings
     for workload in ({**load["workload"], "peak_rate": "2Gbps"}, {"load": "100Mbps", "frame_bytes": 64}):

@@ -87,6 +87,16 @@ def test_of_few_runs_the_keys_stand_one_below_the_other():
     assert compare([with_config()] * 2, ["a", "b"], ["r0", "r1"])["differences"] == []
 
 
+def test_long_values_are_texts_which_are_broken_into_lines():
+    policy = [{"port": "vf0", "destination": "02:00:00:00:00:04", "action": "deny"}]
+    runs = [with_config(lanes=2**at, policy=policy if at % 2 else []) for at in range(20)]
+    labels, keys = [f"run {at}" for at in range(20)], [f"r{at}" for at in range(20)]
+    (many,) = compare(runs, labels, keys)["differences"]
+    assert (many.header, many.texts) == (("run", "pcie.lanes", "pcie.policy"), (0, 2))
+    (few,) = compare(runs[:2], labels[:2], keys[:2])["differences"]
+    assert (few.header, few.texts) == (("key", "run 0", "run 1"), (0, 1, 2))
+
+
 def test_a_key_of_several_stations_has_one_row():
     def with_cores(*cores):
         ports = [{"name": f"vf{at}", "cores": core, "limit": 7 if core else None} for at, core in enumerate(cores)]

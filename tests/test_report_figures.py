@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -72,6 +73,18 @@ def test_a_wide_spread_of_latencies_gets_a_logarithmic_axis():
     words = words_of(figures.latency_distribution("k", points, {"p50": 1e4}, 5.0))
     assert "latency, µs (logarithmic)" in words
     assert {0.1, 1.0, 10.0, 100.0, 1000.0, 10000.0, 100000.0} <= numbers_in(words)
+
+
+@pytest.mark.parametrize(
+    ("least_ns", "most_ns"), [(2.7e3, 3.3e6), (1.9e4, 5.8e6), (1e5, 6e7), (0.9e3, 5.5e5), (20.0, 9e5), (0.5, 9e7)]
+)
+def test_the_ticks_of_times_do_not_touch(least_ns, most_ns):
+    svg = figures.latency_distribution("k", [(least_ns, 90), (most_ns, 1)], {"p50": least_ns}, least_ns, most_ns)
+    labels = re.findall(r'text-anchor: middle[^>]* x="([\d.]+)"[^>]*>([\d.,]+)</text>', svg)
+    spans = sorted((float(x), sum(2.86 if one in ",." else 5.73 for one in text) / 2) for x, text in labels)
+    assert len(spans) >= 3
+    for (left, half), (right, other) in pairwise(spans):  # digits of DejaVu Sans, 9 points
+        assert right - left > half + other + 1.5
 
 
 @pytest.mark.parametrize("points", [[(0.001024, 5)], [(1000.0, 1)], [(0.001024, 5), (5e9, 1)]])

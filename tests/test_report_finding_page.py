@@ -116,6 +116,16 @@ def test_a_burst_has_a_page_without_loads():
     assert "A burst of 9 frames" in page and "<h2>The loads</h2>" not in page
 
 
+@pytest.mark.parametrize("figure", [loss_figure, latency_figure])
+@pytest.mark.parametrize("shares", [(0.998, 1.002), (0.9, 0.951), (0.1, 1.0), (0.9998, 1.0002)])
+def test_the_ticks_of_loads_do_not_touch(figure, shares):
+    drawn = figure([trial(share, at / 100, 1e4 * (1 + at)) for at, share in enumerate(shares)])
+    labels = re.findall(r'text-anchor: middle[^>]* x="([\d.]+)"[^>]*>([\d.]+)</text>', drawn)
+    assert len(labels) >= 3
+    for (left, text), (right, other) in pairwise(labels):  # a digit takes 5.8 of 9 points
+        assert float(right) - float(left) > 5.8 * (len(text) + len(other)) / 2
+
+
 @pytest.mark.parametrize("latencies_ns", [(1.1e4, 9.9e5), (1e3, 9e4), (4.11e6, 4.12e6), (1e2, 9e7)])
 def test_the_ticks_of_latencies_do_not_touch(latencies_ns):
     drawn = latency_figure([trial(load, 0.0, p50_ns) for load, p50_ns in zip((0.5, 1.0), latencies_ns, strict=True)])

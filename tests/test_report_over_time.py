@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from itertools import pairwise
+
+import pytest
 
 from hwmodel.report.over_time import (
     LIVES,
@@ -70,6 +74,17 @@ def test_events_near_each_other_share_a_number():
     events = tuple(EventResult(at_ns=at_ns, event="x", did="y") for at_ns in at)
     words = words_of(over_time_figure(dataclasses.replace(series(), events=events), "k"))
     assert {"1–3", "4", "5"} <= set(words)
+
+
+@pytest.mark.parametrize("apart_ns", [1e3, 0.02e5, 0.5e5, 0.8e5, 1.3e5, 5e5])
+def test_labels_of_events_do_not_touch(apart_ns):
+    """Digits and dashes of DejaVu Sans take 5.1 of 8 points at most."""
+    events = tuple(EventResult(at_ns=2e5 + at * apart_ns, event="x", did="y") for at in range(12))
+    svg = over_time_figure(dataclasses.replace(series(n=80), events=events), "k")
+    found = re.findall(r'font-size: 8px[^>]* x="([\d.]+)"[^>]*>([\d\u2013]+)</text>', svg)
+    spans = [(float(x), 5.1 / 2 * len(text)) for x, text in found]
+    assert spans and found[0][1].startswith("1") and found[-1][1].endswith("12")
+    assert all(right - left > half + other for (left, half), (right, other) in pairwise(spans))
 
 
 def test_of_a_thousand_events_lines_are_short_and_the_table_has_the_first():

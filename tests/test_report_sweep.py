@@ -21,6 +21,8 @@ from hwmodel.report.sweep.reading import (
     FLAT,
     GBPS,
     LIMIT,
+    MPPS,
+    P50,
     P99,
     PEAK,
     RISES,
@@ -191,7 +193,20 @@ def test_points_without_a_rate_are_told():
         for at, row in enumerate(sample_sweep().rows)
     ]
     reading = read_sweep_result(sweep_of(rows, {LANES: (1, 2, 4, 8)}))
-    assert state_sentences(reading) == ["2 of 4 points gave no throughput: their windows are too short (run.duration)."]
+    too_little = "nothing arrived in the window, or too little for one (run.duration)"
+    assert state_sentences(reading) == [f"2 of 4 points gave no throughput: {too_little}."]
+
+
+@pytest.mark.parametrize(("p50_ns", "n_figures"), [(500.0, 1), (None, 0)])
+def test_points_with_a_median_at_most_have_no_best_and_no_empty_figures(p50_ns, n_figures):
+    none = dict.fromkeys((GBPS, MPPS, P99)) | {P50: p50_ns}
+    rows = [replace(row, figures=row.figures | none) for row in sample_sweep().rows]
+    reading = read_sweep_result(sweep_of(rows, {LANES: (1, 2, 4, 8)}))
+    nothing = "nothing arrived in the window, or too little"
+    assert answer_sentence(reading) == f"No point gave a throughput or a p99 latency: {nothing}."
+    assert sum(len(group.drawings) for group in curve_groups(reading)) == n_figures
+    assert all(group.drawings for group in curve_groups(reading))
+    assert point_table(reading).marked == -1
 
 
 def test_the_axis_that_changes_most_is_first_and_others_are_held_at_the_best_point():

@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel.report import render_page
 from hwmodel.report.comparison import bridge_remarks
-from hwmodel.report.datapath import datapath_figure, server_shares, system_figure
+from hwmodel.report.datapath import datapath_figure, left_out_words, server_shares, system_figure
 from hwmodel.report.diagram import Part, Place, Tree, box, level, narrow_layout, wide_layout
 from hwmodel.report.html import section_of
 from hwmodel.report.tables import adapter_table, port_table, server_queue_table, server_wait_table
@@ -128,6 +128,17 @@ def test_boxes_of_servers_and_ports_do_not_overlap(n_servers):
         assert all(apart)
 
 
+def test_a_page_says_what_its_pictures_leave_out():
+    page = render_page([sample_system(*(f"s{at}" for at in range(9)))])
+    assert "mean over the window; 8 of 9 servers are drawn</span>" in page
+    assert re.search(r"busy share of the window, %; the 24 busiest of \d+<", page)
+    ports = [sample_port(name, 1.0, 1.0) for name in ("p0", "p1", "outside")]
+    assert left_out_words(reflected_result(bridges=(sample_bridge(*ports),))) == (
+        "of an adapter's ports the busiest is drawn"
+    )
+    assert left_out_words(sample_system()) == left_out_words(sample_result()) == ""
+
+
 def test_tables_have_a_row_for_each_server_and_port():
     result = sample_system()
     assert adapter_table(result).rows[0] == [
@@ -190,7 +201,10 @@ def test_a_comparison_says_why_the_wire_is_slower():
     ]  # fmt: skip
     free = reflected_result(wire=Wire(tx_gbps=5.0, rx_gbps=5.0, utilization=0.5))
     slower = sample_result(totals=dataclasses.replace(sample_result().totals, gbps=5.0))
-    for results in ([inside, free], [slower, reflected_result()], [inside, inside], [inside, sample_system()]):
+    two_servers = sample_system(config=inside.config, totals=inside.totals)
+    other = reflected_result(config=inside.config | {"workload": {"pattern": "ring"}})
+    unlike = ([two_servers, reflected_result()], [inside, other])
+    for results in (*unlike, [inside, free], [slower, reflected_result()], [inside, inside], [inside, sample_system()]):
         assert list(bridge_remarks(results, ["x", "y"])) == []
 
 

@@ -10,7 +10,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results import Bottleneck, Observation, by_shares, sighting_of
 from hwmodel.results.bottleneck import KEYS, RESOURCES, suspects_of
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
-from hwmodel.words.bottleneck import sentence
+from hwmodel.words.bottleneck import sentence, with_as_full
 
 
 def observation(busy: dict[str, float], waits: dict[str, float] | None = None, **more: object) -> Observation:
@@ -159,6 +159,12 @@ def test_what_is_as_full_is_named_beside(busy, waits, also):
     found = judged(busy, waits)
     assert found.also == also
     assert found.why.endswith(f" As full: {', '.join(also)}." if also else ".")
+
+
+def test_of_very_many_resources_as_full_the_first_are_named():
+    others = [f"bridge.s{at}" for at in range(20)]
+    assert with_as_full("Why.", others[:12]) == f"Why. As full: {', '.join(others[:12])}."
+    assert with_as_full("Why.", others) == f"Why. As full: {', '.join(others[:12])} and 8 more."
 
 
 def test_a_load_that_just_gets_through_is_named_beside_what_is_full():

@@ -10,6 +10,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.config.run import MAX_SEED
 from hwmodel.simulation import simulate
+from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.other_phases import (
     REPLICAS,
     Replica,
@@ -68,6 +69,14 @@ def test_a_figure_of_nothing_reaches_to_what_short_runs_met():
     assert widened(own, others, [NAME])[NAME][1] > 150
 
 
+def test_no_mean_is_below_the_least_of_all_runs():
+    least = [{"latency_ns": each} for each in (30.0, 20.0, 25.0)]
+    own = Replica({NAME: 50.0}, {NAME: (49.0, 51.0)}, least[0])
+    others = [Replica({NAME: at}, {NAME: (at, at)}, least[at % 2 + 1]) for at in (10, 100, 51, 90)]
+    assert widened(own, others)[NAME][0] == 20.0
+    assert widened(own, [*others, replica(100.0)])[NAME][0] == 20.0, "of one without frames nothing is known"
+
+
 def test_what_their_own_windows_explain_is_not_counted_twice():
     """Values that are off by chance alone, and intervals that say so: next to nothing is left between them."""
     drawn = random.Random(5)
@@ -113,6 +122,6 @@ def test_a_machine_that_settles_into_one_of_several_cycles_has_an_interval_over_
 
 def test_figures_of_each_vm_have_their_part():
     result = simulate(config_from_mapping(RING))
-    found = replica_of(result)
+    found = replica_of(result, Sureness(dict(result.intervals), {}))
     assert {f"vms.vf{at}.rx_gbps" for at in range(4)} <= set(found.figures) <= set(result.intervals)
     assert found.figures["vms.vf1.rx_gbps"] == next(vm.rx_gbps for vm in result.vms if vm.name == "vf1")

@@ -33,7 +33,7 @@ MOST_KEYS = 40
 _LATENCY_REMARK = f"p50 and p99 are of the latency, {DELIVERY}"
 _OF_SEVERAL_WAYS = "; where frames go several ways, of those between VMs, else of those that VMs get"
 _STATION = re.compile(r"((?:.*\.)?(?:ports|s_channels)\.)([^.]+)(\..+)?")
-_LONGEST_VALUES = 48  # of stations that are not alike
+_LONGEST_VALUES = 48  # of stations that are not alike, and on one line
 _LONGEST_LABEL = 34
 _NS_IN_US = 1e3
 
@@ -135,12 +135,16 @@ def _of_stations(values: Sequence[str]) -> str:
 
 def bridge_remarks(results: Sequence[Result], labels: Sequence[str]) -> Iterator[str]:
     """Say why runs in which all frames cross a full wire are slower than one in which the adapter switches locally."""
-    inside = [(result.totals.gbps, at) for at, result in enumerate(results) if not _crosses_wire(result)]
+    alone = [(result.totals.gbps, at) for at, result in enumerate(results) if not result.servers]
+    inside = [(gbps, at) for gbps, at in alone if not _crosses_wire(results[at])]
     best_gbps, best = max(((gbps, at) for gbps, at in inside if gbps), default=(0.0, -1))
     slower = [
         (result, label)
         for result, label in zip(results, labels, strict=True)
-        if _crosses_wire(result) and 0 < (result.totals.gbps or 0) < best_gbps and result.wire.utilization >= FULL
+        if _crosses_wire(result)
+        and 0 < (result.totals.gbps or 0) < best_gbps
+        and result.wire.utilization >= FULL
+        and result.config.get("workload") == results[best].config.get("workload")
     ]
     if slower:
         gets = [f"{gbps_text(result.totals.gbps)} in {label}" for result, label in slower]
@@ -165,13 +169,19 @@ def _in_tables(differences: Sequence[Difference], labels: Sequence[str]) -> list
     if not differences:
         return []
     if len(labels) <= COLUMNS_IN_ONE:
-        return [Table(("key", *labels), [[one.key, *one.values] for one in differences])]
+        rows = [[one.key, *one.values] for one in differences]
+        return [Table(("key", *labels), rows, texts=(0, *(range(1, 1 + len(labels)) if _long_columns(rows) else ())))]
     tables = []
     for start in range(0, len(differences), COLUMNS_IN_ONE):
         few = differences[start : start + COLUMNS_IN_ONE]
         rows = [[label, *(one.values[at] for one in few)] for at, label in enumerate(labels)]
-        tables.append(Table(("run", *(one.key for one in few)), rows))
+        tables.append(Table(("run", *(one.key for one in few)), rows, texts=(0, *_long_columns(rows))))
     return tables
+
+
+def _long_columns(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return the columns with long values: as texts these are broken into lines."""
+    return [at for at in range(1, len(rows[0])) if any(len(row[at]) > _LONGEST_VALUES for row in rows)]
 
 
 def _outcome_table(results: Sequence[Result], labels: Sequence[str]) -> Table:

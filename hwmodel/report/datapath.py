@@ -33,7 +33,7 @@ from hwmodel.report.diagram import (
 from hwmodel.results.adapter_use import QueueDepth
 from hwmodel.results.bottleneck import of_any_port
 from hwmodel.results.result import AdapterResult, Result
-from hwmodel.words.bridge_reading import NamedPort, core_share, nic_setting_of, port_lines, port_share
+from hwmodel.words.bridge_reading import NamedPort, core_share, nic_setting_of, port_lines, port_share, ports_of
 from hwmodel.words.datapath_parts import Part, buffer_part, datapath_parts, ring_part
 from hwmodel.words.modelled import link_words
 from hwmodel.words.quantities import percent_text, printable
@@ -285,6 +285,15 @@ def system_figure(result: Result, key: str) -> str:
         _system_drawing(f"{key}-{name}", name, result, rows, layout)
         for name, layout in (("wide", wide_layout(tree, height)), ("narrow", narrow_layout(tree, height)))
     )
+
+
+def left_out_words(result: Result) -> str:
+    """Say which servers and ports of adapters the picture leaves out; an empty text where it has all."""
+    drawn, names = drawn_ports(result), [adapter.name for adapter in result.servers]
+    n_drawn = len(Tree(drawn, names).servers)
+    servers = f"{n_drawn} of {len(names)} servers are drawn" if n_drawn < len(names) else ""
+    ports = "of an adapter's ports the busiest is drawn" if len(drawn) < len(ports_of(result)) else ""
+    return "; ".join(filter(None, (servers, ports)))
 
 
 def server_shares(result: Result, adapter: AdapterResult) -> dict[str, float]:

@@ -127,7 +127,7 @@ _LONGEST_NAME = 20
 _LONGEST_LABEL = 28
 _MOST_VALUE_LABELS = 8
 _MOST_NAME_LABELS = 24
-_MOST_TIME_TICKS = 9
+_MOST_TICK_CHARACTERS = 36  # of a logarithmic axis, if all labels were as long as the longest
 _LOG_FROM_RATIO = 5
 _PERCENTILE_OF = {1: "p90", 2: "p99", 3: "p99.9", 4: "p99.99", 5: "p99.999", 6: "p99.9999"}  # by the power of 1 / 10
 
@@ -373,7 +373,8 @@ def _share_text(share: float) -> str:
 def _time_axis(axes: Axes, least_us: float, most_us: float) -> str:
     """Scale the time axis, linear over a narrow span; return what its label must add.
 
-    Logarithmic ticks stand at 1, 2 and 5 times the powers of ten, or at the powers alone, written as plain numbers.
+    Logarithmic ticks stand at 1, 2 and 5 times the powers of ten, at 1 and 3 times, or at the powers alone, as there is
+    room, written as plain numbers.
     """
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
@@ -385,10 +386,11 @@ def _time_axis(axes: Axes, least_us: float, most_us: float) -> str:
         return ""
     axes.set_xscale("log")
     low, high = max(least_us, 1e-3) * 0.95, most_us * 1.05
-    ticks = [digit * 10.0**power for power in range(-4, 10) for digit in (1, 2, 5)]
-    ticks = [tick for tick in ticks if low <= tick <= high]
-    if len(ticks) > _MOST_TIME_TICKS:
-        ticks = [tick for tick in ticks if f"{tick:e}".startswith("1")]
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [digit * 10.0**power for power in range(-4, 10) for digit in digits]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) * max((len(plain(tick)) for tick in ticks), default=0) <= _MOST_TICK_CHARACTERS:
+            break
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -223,6 +223,7 @@ def latency_figure(loads: Sequence[LoadTrial]) -> str:
 
 
 def _load_axis(axes: Axes) -> None:
+    axes.locator_params(axis="x", nbins=6)  # loads that lie close to each other have long labels: 100.05
     axes.set_xlabel("load, % of the closed form's ceiling")
 
 

@@ -17,7 +17,7 @@ from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
 from hwmodel.report import figures, tables
 from hwmodel.report.comparison import compare, run_labels, table_of_ways
-from hwmodel.report.datapath import datapath_figure, system_figure
+from hwmodel.report.datapath import datapath_figure, left_out_words, system_figure
 from hwmodel.report.figures import ORANGE, VERMILION, missing_extra
 from hwmodel.report.over_time import (
     LIVES,
@@ -205,6 +205,7 @@ def section_of(
             "changed": tables.changed_table(result, defaults),
         },
         "datapath": _picture(result, f"{key}-path") if with_figures else "",
+        "left_out": left_out_words(result),
         "figures": _figures(result, key) if with_figures else dict.fromkeys(FIGURES, ""),
     }
 
@@ -337,9 +338,9 @@ def _busy_figure(result: Result, key: str) -> str:
         if result.wire.utilization and not any("wire." in name for name in shares):
             shares["wire"] = result.wire.utilization  # older results do not split its directions
     ranked = sorted(shares, key=lambda name: -shares[name])[:MOST_FLOW_BARS]
-    return figures.share_bars(
-        key, ranked, [shares[name] for name in ranked], "busy share of the window, %", "How busy each resource was"
-    )
+    which = f"; the {len(ranked)} busiest of {len(shares)}" if len(ranked) < len(shares) else ""
+    axis = f"busy share of the window, %{which}"
+    return figures.share_bars(key, ranked, [shares[name] for name in ranked], axis, "How busy each resource was")
 
 
 def _flow_figure(flows: Sequence[FlowResult], key: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,7 +48,8 @@ MOST_CROSSING = 50  # events with lines across a picture; more get short ones at
 MOST_EVENT_ROWS = 64
 MOST_BARS = 12  # functions in the picture of those that go down and come up
 MOST_LIFE_ROWS = 24
-_NEAR = 0.035  # of a picture's width, within which events share a number: 2-4
+# Of a picture's width: within how much events share a label, 2-4, the first with which labels do not touch.
+_NEAR, _CHARACTER = (0.035, 0.07, 0.14, 0.28), 0.0205
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, YELLOW, GREY)
 _LONGEST_NAME = 16
 Floats = npt.NDArray[np.float64]
@@ -299,17 +301,28 @@ def _mark_events(axes: Axes, series: Series) -> None:
     places = [place for at_ns in instants for place in (at_ns / scale, at_ns / scale, nan)]  # one line with gaps
     heights, ends = [low, 1.0, nan] * len(instants), axes.get_xaxis_transform()
     axes.plot(places, heights, color=INK, linewidth=0.8, linestyle=dashed, transform=ends)
-    for first, last in _numbers(times_ns[:MOST_NUMBERED], _NEAR * _end_ns(series)):
-        shown = str(first + 1) if first == last else f"{first + 1}\u2013{last + 1}"
-        place = times_ns[first] / scale, 1.0
+    for at, shown in _labels([time_ns / _end_ns(series) for time_ns in times_ns[:MOST_NUMBERED]]):
+        place = at * _end_ns(series) / scale, 1.0
         axes.annotate(shown, place, xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8)
 
 
-def _numbers(times_ns: Sequence[float], near_ns: float) -> Iterator[tuple[int, int]]:
+def _labels(places: Sequence[float]) -> list[tuple[float, str]]:
+    """Return the places of labels, as shares of the picture's width, and the numbers of the events that share each."""
+    for near in _NEAR:
+        found = [
+            (places[first], str(first + 1) if first == last else f"{first + 1}\u2013{last + 1}")
+            for first, last in _groups(places, near)
+        ]
+        if all(at + (len(one) + len(two)) / 2 * _CHARACTER < to for (at, one), (to, two) in pairwise(found)):
+            break
+    return found
+
+
+def _groups(places: Sequence[float], near: float) -> Iterator[tuple[int, int]]:
     """Give the first and last of each group of events so near that they share a label."""
     first = 0
-    for at in range(1, len(times_ns) + 1):
-        if at == len(times_ns) or times_ns[at] - times_ns[first] > near_ns:
+    for at in range(1, len(places) + 1):
+        if at == len(places) or places[at] - places[first] > near:
             yield first, at - 1
             first = at
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -49,12 +50,14 @@ class Sureness(NamedTuple):
 
     `n_bursts`: the number of independent bursts whose count would vary as the window's arrivals did; infinite for a
     closed loop. `load_known`: half width of the offered rate, as a share of the headroom at the busiest resource.
+    `least_ns`: the least of each latency since the start of the run, by its place in the result.
     """
 
     intervals: dict[str, tuple[float, float]]
     estimates: dict[str, Estimate]
     n_bursts: float = inf
     load_known: float = 0.0
+    least_ns: Mapping[str, float] = MappingProxyType({})
 
 
 def sureness_of(
@@ -88,7 +91,7 @@ def sureness_of(
             intervals[name] = (max(0.0, min(ends[0], figure - reach)), max(ends[1], figure + reach))
             if estimate is not None:
                 estimates[name] = estimate
-    return Sureness(intervals, estimates, offered.n_bursts, load_known)
+    return Sureness(intervals, estimates, offered.n_bursts, load_known, marks.least_ns)
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.flow_state import MARKED, mark_flows
 from hwmodel.machine.counts.ledger_state import LATENCY
+from hwmodel.results import bucket_ns
 from hwmodel.simulation.counts import (
     GAUGE_WORDS,
     LATENCY_PLACES,
@@ -22,7 +23,7 @@ from hwmodel.simulation.counts import (
     latencies_in,
     of_ports,
 )
-from hwmodel.simulation.figure_intervals import Row
+from hwmodel.simulation.figure_intervals import HALF_A_BUCKET, Row
 from hwmodel.simulation.measurement import Moments, link_ahead_fs, moments_of
 from hwmodel.simulation.whole import Whole, counts_in
 
@@ -69,10 +70,15 @@ class Marks:
         self._links = nic.pcie[0].up, nic.pcie[0].down
         self._sent_bytes = self._counts.functions["read_bytes"][: int(nic.params.n_functions)]
         self._marks: list[_Mark] = []
+        self._before: Mapping[str, slice] = {}
 
     def __len__(self) -> int:
         """Count the marks that are kept."""
         return len(self._marks)
+
+    def note_least(self) -> None:
+        """Note the least latencies of the warm-up, whose counts the window forgets."""
+        self._before = self._columns(self._counts.words(), self._flows())
 
     def add(self) -> None:
         """Mark this moment, unless the marks have been thinned out and this one is to be skipped."""
@@ -91,7 +97,6 @@ class Marks:
     def _mark(self) -> None:
         now_fs, flows, (up, down) = self._counts.now_fs, self._flows(), self._links
         words, histograms = self._counts.words(), self._counts.histograms
-        columns = {"delivery": columns_of(*flows.latency), **self._counts.columns(words)}
         self._marks.append(
             _Mark(
                 now_fs,
@@ -101,9 +106,12 @@ class Marks:
                 self._sent_bytes.copy(),
                 self._outside_bytes(),
                 flows,
-                {name: _row(histograms[name], each) for name, each in columns.items()},
+                {name: _row(histograms[name], each) for name, each in self._columns(words, flows).items()},
             )
         )
+
+    def _columns(self, words: Ints, flows: FlowMark) -> dict[str, slice]:
+        return {"delivery": columns_of(*flows.latency), **self._counts.columns(words)}
 
     def _flows(self) -> FlowMark:
         if isinstance(self._nic, Whole):
@@ -132,7 +140,13 @@ class Marks:
         }
         latencies = {"delivery": np.array([one.flows.latency for one in marks], LATENCY), **latencies_in(counts)}
         figures |= {f"{name}.{each}": one[each] for name, one in latencies.items() for each in ("n", "sum_fs")}
-        return MarkTable(figures, {name: [one.rows[name] for one in marks] for name in LATENCY_PLACES})
+        rows = {name: [one.rows[name] for one in marks] for name in LATENCY_PLACES}
+        least_ns: dict[str, float] = {}
+        for name, at in (*self._before.items(), *self._columns(marks[-1].words, marks[-1].flows).items()):
+            if at.stop:
+                place, edge_ns = LATENCY_PLACES[name], bucket_ns(at.start) * (1 - HALF_A_BUCKET) if at.start else 0.0
+                least_ns[place] = min(edge_ns, least_ns.get(place, edge_ns))
+        return MarkTable(figures, rows, least_ns)
 
 
 def mark_of_one(ledger: Any, book: FlowBook, n_functions: int) -> FlowMark:
@@ -173,11 +187,13 @@ class MarkTable:
     "now_fs", the names of COUNTED, "mac.tx_bytes", "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs",
     "sent_bytes" by function, "received_bytes" and "received_frames" by port number, and of each latency
     "delivery.n" and "delivery.sum_fs", of each buffer "tx_ring.area". `histograms`: a row of counts for each mark,
-    by the names of LATENCY_PLACES.
+    by the names of LATENCY_PLACES. `least_ns`: the least of each latency since the start of the run, rounded down as
+    the lower end of a percentile is, by its place in the result.
     """
 
     figures: Mapping[str, npt.NDArray[Any]]
     histograms: Mapping[str, Sequence[Row]]
+    least_ns: Mapping[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Floats:
         return self.figures[name].astype(np.float64)

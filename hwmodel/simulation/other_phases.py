@@ -12,14 +12,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import hypot, sqrt
 from statistics import fmean, variance
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.run import MAX_SEED
 from hwmodel.results.student_t import NORMAL_975, student_t_975
+from hwmodel.simulation.figure_intervals import not_below
 from hwmodel.words import warnings as words
 
 if TYPE_CHECKING:
     from hwmodel.results import Result
+    from hwmodel.simulation.intervals import Sureness
 
 REPLICAS = 6
 LEAST = 3  # with fewer runs, their spread is unknown
@@ -32,19 +35,21 @@ Intervals = Mapping[str, tuple[float, float]]
 
 
 class Replica(NamedTuple):
-    """Hold the figures of a short run by dotted name, and their intervals."""
+    """Hold the figures of a short run by dotted name, and their intervals; `least_ns` as in `Sureness`."""
 
     figures: Mapping[str, float]
     intervals: Intervals
+    least_ns: Mapping[str, float] = MappingProxyType({})
 
 
-def replica_of(result: Result) -> Replica:
+def replica_of(result: Result, sureness: Sureness) -> Replica:
     """Return the figures of a result that have intervals."""
     figures = {name: value for name, value in result.scalars().items() if isinstance(value, int | float)}
     for vm in result.vms:
         rates = (("tx_gbps", vm.tx_gbps), ("rx_gbps", vm.rx_gbps), ("rx_mpps", vm.rx_mpps))
         figures |= {f"vms.{vm.name}.{name}": rate for name, rate in rates if rate is not None}
-    return Replica({name: figures[name] for name in result.intervals if name in figures}, result.intervals)
+    known = {name: figures[name] for name in sureness.intervals if name in figures}
+    return Replica(known, sureness.intervals, sureness.least_ns)
 
 
 def seeds_beside(seed: int) -> list[int]:
@@ -61,7 +66,10 @@ def widened(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()
     for name, figure in own.figures.items():
         reach, (low, high) = _reach_of(name, own, others, alike), own.intervals[name]
         found[name] = (max(0.0, figure - hypot(figure - low, reach)), figure + hypot(high - figure, reach))
-    return found
+    least_ns = {
+        of: min([least, *(one.least_ns.get(of, least) for one in others)]) for of, least in own.least_ns.items()
+    }
+    return not_below(found, least_ns)
 
 
 def phase_warnings_of(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> Iterator[str]:

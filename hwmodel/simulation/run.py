@@ -21,6 +21,7 @@ from hwmodel.simulation.collector import collector_rests
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.conditions import n_waiting, with_times
 from hwmodel.simulation.counters import counters_of
+from hwmodel.simulation.figure_intervals import not_below
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.host_run import describe_host_run
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
@@ -309,6 +310,7 @@ class Run:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
         if self.series is not None:
             self.series.begin_window()
+        self.marks.note_least()
         self.machine.begin_window()
         self.start = self.snapshot()
         self.measured = self.measured_from(self.start.now_fs)
@@ -470,7 +472,7 @@ class Run:
         result, self.seen = self.machine.result_of(config, workload, span, self.ends)
         burst, ports = burst_frames(config), self.book.port_numbers
         sureness = sureness_of(result, self.marks.table(), ports, burst, known)
-        return replace(result, intervals=sureness.intervals), sureness
+        return replace(result, intervals=not_below(sureness.intervals, sureness.least_ns)), sureness
 
     def throughput_gbps(self) -> float | None:
         """Return what `Result.throughput_gbps` would say of the window, without making a result."""
@@ -486,14 +488,14 @@ class Run:
         if run is None:
             return None
         assert run.start is not None and run.end is not None
-        return replica_of(run.figures(Span(run.start, run.end))[0])
+        return replica_of(*run.figures(Span(run.start, run.end)))
 
     def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
         """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
         if not self.measured.known.hangs_on_phases(gets_through(result)):
             return result, []
         found = [self._replica(shorts, seed) for seed in seeds_beside(self.config.run.seed)]  # one in memory at a time
-        own, others = replica_of(result), [one for one in found if one is not None]
+        own, others = replica_of(result, sureness), [one for one in found if one is not None]
         # Short runs are not alike in figures that grow, nor if their shorter warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
         alike = [one for one in own.figures if shorts.warm_up_as_long and one.rpartition(".")[0] not in grown]

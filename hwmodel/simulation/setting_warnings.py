@@ -22,6 +22,7 @@ from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
 from hwmodel.words.flow_control import headroom_use
+from hwmodel.words.quantities import listed
 from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def burst_warnings(config: Config) -> Iterator[str]:
             text = words.burst_too_fast(*map(float, amounts))
             found.setdefault(text, []).append(server.name)
     for text, servers in found.items():
-        yield text if len(servers_of(config)) == 1 else f"{' and '.join(servers)}: {text}"
+        yield text if len(servers_of(config)) == 1 else f"{listed(servers)}: {text}"
 
 
 def phase_warnings(result: Result) -> Iterator[str]:

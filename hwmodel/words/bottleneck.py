@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 DWORD_BYTES = 4
-_MOST_NAMED = 4
+_MOST_NAMED, _MOST_AS_FULL = 4, 12
 ALIKE = 0.005  # of the payload; the ends of a window cut off less
 
 
@@ -193,7 +193,8 @@ def nearly_full_load(why: str, others: Sequence[str]) -> str:
 
 def with_as_full(why: str, others: Sequence[str]) -> str:
     """Add to a sentence the other resources that are as full."""
-    return f"{why} As full: {', '.join(others)}."
+    more = f" and {len(others) - _MOST_AS_FULL} more" if len(others) > _MOST_AS_FULL else ""
+    return f"{why} As full: {', '.join(others[:_MOST_AS_FULL])}{more}."
 
 
 FULLEST_ON_AVERAGE = (

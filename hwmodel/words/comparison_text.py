@@ -73,6 +73,9 @@ def sentences(found: Comparison) -> Iterator[str]:
     if not first.ways:
         yield "No window was long enough to tell the ways apart: a longer run.duration does."
         return
+    if not max(first.span):
+        yield "Nothing comes through by any way."
+        return
     if places.is_known:
         verb, lead = "give" if len(first.ways) > 1 else "gives", _lead_text(places)
         yield f"{_names(first.ways)} {verb} most: {_span_text(first)}{_how_alike(first)}{lead}."

@@ -191,7 +191,7 @@ def _servers_words(config: Mapping[str, Any]) -> str:
     several = f", {len(parts)} adapters in all" if len(parts) > len(names) else ""
     if config.get("multi_root"):
         return f"{len(names)} hosts ({who}) at one adapter, by a multi-root switch{alike}, each with a part of "
-    return f"{len(names)} server{'s' * (len(names) != 1)} ({who}){several}{alike}, each with "
+    return f"{len(names)} server{'s' * (len(names) != 1)} ({who}){several}{alike}, each {'' if several else 'with '}"
 
 
 def _bridge_words(config: Mapping[str, Any]) -> str:

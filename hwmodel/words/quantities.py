@@ -10,6 +10,7 @@ MISSING = "-"
 PLUS_MINUS = " ± "
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"), (1e-3, "ps"))
 _LEAST_SHOWN = 0.001  # of the unit of a column
+_FAR_BELOW = 2 / 3  # of an interval's lower end
 _MOST_DECIMALS = 12  # 1 Kbps of the longest segments are 0.0000000019 M frames a second
 _LEAST_NS = 0.9995e-3  # less than a bucket of the finest histogram
 
@@ -87,15 +88,15 @@ def spread_text(number: str, half_width: float) -> str:
 def interval_text(number: str, value: float, interval: Sequence[float] | None, scale: float = 1.0) -> str:
     """Add its interval to a number that is `value` in units of `scale`: `13.39 ± 0.02`; `203 (57.1 to 6,470)`.
 
-    The ends are written where plus and minus would reach below 0; a lower end below a thousandth of the value is
-    written as 0.
+    The ends are written where plus and minus would reach far below the lower one; a lower end below a thousandth of the
+    value is written as 0.
     """
     half_width = half_width_of(value, interval)
     if interval is None or half_width is None:
         return number
-    if half_width <= value or not value:
-        return spread_text(number, half_width / scale)
     low, high = interval
+    if value - half_width >= _FAR_BELOW * low or not value:
+        return spread_text(number, half_width / scale)
     shown_low = three_digits(low / scale) if low >= _LEAST_SHOWN * value else "0"
     return f"{number} ({shown_low} to {three_digits(high / scale)})"
 

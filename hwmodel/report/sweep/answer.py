@@ -58,6 +58,7 @@ _MOST_WORKLOADS = 4  # named with the best design of each
 _FAR_MORE = 0.05  # of the throughput: said of an axis if its effect elsewhere is larger by this
 UNCHANGED = 0.0005  # of the throughput: smaller changes would be printed as 0.0 %
 _AS_GOOD = 0.99
+_TOO_LITTLE = "nothing arrived in the window, or too little"
 
 
 def swept_sentence(reading: Reading) -> str:
@@ -86,7 +87,7 @@ def state_sentences(reading: Reading) -> list[str]:
     n_bare = sum(point.value(reading.throughput) is None for point in reading.done)
     if n_bare:
         points = f"{count_text(n_bare)} of {count_text(len(reading.done))} points gave no throughput"
-        said.append(f"{points}: their windows are too short (run.duration).")
+        said.append(f"{points}: {_TOO_LITTLE} for one (run.duration).")
     return said
 
 
@@ -97,7 +98,7 @@ def answer_sentence(reading: Reading) -> str:
         error = next((point.error for point in reading.failed), "")
         return printable(f"No run is done; the first that failed: {error}.") if error else "No run is done yet."
     if not reading.is_measured():
-        return "No point gave a throughput or a latency: their windows are too short."
+        return f"No point gave a throughput or a p99 latency: {_TOO_LITTLE}."
     return f"{best_words(reading, best)}{printable(_knee_clause(reading))}."
 
 

@@ -92,6 +92,8 @@ class CurveGroup(NamedTuple):
 
 def curve_groups(reading: Reading) -> Iterator[CurveGroup]:
     """Yield figures along each relevant axis: numeric ones, else the first with names, else the bare points."""
+    if not quantities(reading):
+        return
     numeric = [axis for axis in reading.axes if axis.numbers is not None]
     drawn = 0
     for axis in (numeric or reading.axes)[:MOST_AXES]:

@@ -139,7 +139,8 @@ def point_table(reading: Reading) -> PointTable:
     columns = _columns(reading)
     shown = _shown(reading)
     rows = [_row(reading, number, point, columns) for number, point in shown]
-    marked = next((at for at, (_, point) in enumerate(shown) if point is reading.best), -1)
+    best = reading.best if reading.is_measured() else None
+    marked = next((at for at, (_, point) in enumerate(shown) if point is best), -1)
     name = f"{reading.sweep.name} points.csv"
     file = download("all points as CSV", name, "text/csv;charset=utf-8", csv_text(all_rows(reading)))
     header, texts = columns.header, columns.texts
