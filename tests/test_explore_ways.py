@@ -66,6 +66,13 @@ def test_a_virtual_switch_takes_a_core_of_the_vms_if_that_is_said(
         assert (host.cores, host.virtual_switch.cores) == (host_cores, cores)
 
 
+def test_a_flow_that_nothing_answers_is_flooded_in_no_way() -> None:
+    flow = {"workload.pattern": "flows", "workload.flows": [["vf0", "vf1", "1Gbps"]], "bridge.announce": False}
+    found = compare(load_config("compare_10g", SHORT | flow))
+    assert {"vepa", "vn_tag"} <= {one.way for one in found.ways}
+    assert all(result.totals.replicated_frames == 0 for result in found.results.values())
+
+
 def test_each_way_is_the_run_that_is_written_by_hand() -> None:
     assert [each.way for each in compared().ways] == list(BY_HAND) == list(compared().results)
     for each in compared().ways:

@@ -129,7 +129,10 @@ def _lacking(config: Config, way: Way) -> str | None:
 
 
 def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
-    """Give the keys that a way changes; in ways without station tags a controlling bridge becomes a learning one."""
+    """Give the keys that a way changes; in ways without station tags a controlling bridge becomes a learning one.
+
+    Such a bridge knows all stations as it did, so that it floods nothing that the other ways do not.
+    """
     yield "switch.mode", way.mode
     yield "nic.mode", way.nic_mode
     if way.passed_by is not None:
@@ -137,6 +140,8 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
         return
     for one in bridges_of(config):
         yield f"{one.key}.kind", "controlling" if way.mode in TAG_MODES else "learning"
+        if one.settings.kind == "controlling" and way.mode not in TAG_MODES:
+            yield f"{one.key}.announce", True
     if not MODES[way.mode].has_channels:
         return
     vms = [port for port in config.switch.ports if port.name.startswith("vf")]
