@@ -174,14 +174,37 @@ def test_what_cannot_be_measured_is_told_by_the_shares():
     assert judged(CONFIG, NOT_PLAIN, lambda _config, _times: None).resource == "pcie.up"
 
 
-def test_servers_that_are_alike_are_made_larger_and_named_together():
-    names = ("a", "b")
-    servers = {"servers": [{"name": name} for name in names], "bridge": {"kind": "learning"}}
-    config = config_from_mapping({**servers, "pcie": {"lanes": 4}, "nic": {"vfs": 2}})
-    one = Observation(utilizations={"pcie.up": 0.9, "nic.pipeline": 0.9}, open_load=False)
+ALIKE = {
+    ("a", "b"): [{"name": "a"}, {"name": "b"}],
+    ("a.x", "a.y"): [{"name": "a", "adapters": [{"name": "x"}, {"name": "y"}]}],
+}
+
+
+def of_each(names, busy, **more):
+    """Return what is seen of servers or adapters that are all as busy, and their configuration."""
+    blocks = {"servers": ALIKE[names], "bridge": {"kind": "learning"}, "pcie": {"lanes": 4, "tags": 8}}
+    one = Observation(utilizations=busy, open_load=False, **more)
     suspects = [suspect for name in names for suspect in suspects_of(one, f"{name}.")]
     load = Suspect(resource="offered_load", share=0.9, use=0.0, why="", keys=KEYS["offered_load"]).bottleneck
     seen = Sighting(suspects=tuple(suspects), load=load, is_load_enough=False)
+    return config_from_mapping({**blocks, "nic": {"vfs": 2}}), seen
+
+
+@pytest.mark.parametrize("names", ALIKE)
+def test_what_short_runs_name_of_all_that_are_alike_is_not_told_as_full_again(names):
+    """Time at the link, and time for which a tag is held: of each tags and links two, named once each."""
+    config, seen = of_each(names, {"pcie.up": 0.95, "pcie.tags": 0.99}, waits={"pcie.tags": 0.99}, tags=8)
+
+    def measure(changed, _times):
+        return 1 / max(0.6 * 4 / one.config.pcie.lanes + 0.4 * 8 / one.config.pcie.tags for one in servers_of(changed))
+
+    found = judged(config, seen, measure)
+    every = [f"{name}.{one}" for one in ("pcie.up", "pcie.tags") for name in names]
+    assert [found.resource, *found.also] == every and "As full" not in found.why
+
+
+def test_servers_that_are_alike_are_made_larger_and_named_together():
+    config, seen = of_each(("a", "b"), {"pcie.up": 0.9, "nic.pipeline": 0.9})
 
     def measure(changed, _times):
         return float(min(server.config.pcie.lanes for server in servers_of(changed)))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.relaxations import Relaxation, relaxations_of, together
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
-from hwmodel.results.bottleneck import AS_FULL, FULL, NEARLY_FULL, OFFERED_LOAD, with_beside
+from hwmodel.results.bottleneck import AS_FULL, FULL, KEYS, NEARLY_FULL, OFFERED_LOAD, with_beside
 from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_together, with_gains
 
 if TYPE_CHECKING:
@@ -155,7 +155,8 @@ class Comparison:
         told = [(self.options[number], gains[number]) for number in ranked]
         told.sort(key=lambda each: (each[0] is not best, -each[1]))
         keys = self.keys_of(best)
-        others = [option.suspect.resource for option, gain in told[1:] if gain >= RISES]
+        raising = [option for option, gain in told[1:] if gain >= RISES]
+        others = [name for one in raising for name in (one.suspect.resource, *self._same_elsewhere(one))]
         others = [name for name in others if name != best.suspect.resource]
         changes = [(self._words(option), gain) for option, gain in told[:MOST_TOLD]]
         # A configured rate limit counts as full: its busy share never shows it.
@@ -181,9 +182,9 @@ class Comparison:
         return tuple(key for keys in kept for key in keys)
 
     def _same_elsewhere(self, option: Option) -> tuple[str, ...]:
-        """Name the same resource at identical servers, where it is about as busy."""
+        """Name the same resource at identical servers and adapters, where it is about as busy."""
         own = option.suspect
-        server, _, name = own.resource.partition(".")
+        name = next((one for one in KEYS if own.resource.endswith(f".{one}")), own.resource.partition(".")[2])
         return tuple(
             one.resource
             for one in self.seen.suspects
@@ -192,7 +193,6 @@ class Comparison:
             and one.keys == own.keys
             and one.share >= NEARLY_FULL * own.share
             and _is_of(option, one)
-            and server != one.resource.partition(".")[0]
         )
 
     def joint(self, load: Relaxation | None) -> Bottleneck | None:
