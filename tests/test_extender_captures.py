@@ -136,5 +136,5 @@ def test_wires_are_known_by_name(tmp_path, capsys):
         encoding="utf-8",
     )
     assert main(["run", str(config), "--pcap-hop", f"fex2={tmp_path / 'x.pcapng'}"]) == 2
-    line = "--pcap-hop: there is no wire 'fex2'; one of adapter, outside, fex1"
+    line = "--pcap-hop: there is no wire 'fex2'; one of adapter, outside, fex1 (did you mean fex1?)"
     assert capsys.readouterr().err.splitlines()[-1] == line

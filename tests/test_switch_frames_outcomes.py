@@ -307,7 +307,7 @@ def test_an_unknown_port_is_one_line_with_the_nearest_name(name, hint):
     with pytest.raises(InputError) as refusal:
         forward_frames(stand_in(switch()), [], name)
     (line,) = refusal.value.lines
-    assert line.startswith(f"--in-port {name}: ") and "uplink, pf, vf0 to vf2 and auto" in line
+    assert line.startswith(f"--in-port {name or repr(name)}: ") and "uplink, pf, vf0 to vf2 and auto" in line
     assert f"(did you mean {hint}" in line if hint else "did you mean" not in line
 
 
