@@ -23,6 +23,7 @@ MATTERS, WAITED_FOR = 0.5, 0.01  # shares above which a server, or a store, may 
 LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
 BACKLOG = 0.01
 OFFERED_LOAD = "offered_load"
+STOPPED_FROM_OUTSIDE = ("nic.flow_control.received",)  # the keys of a wire that control frames stop most of the time
 POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", "non_posted", "completion"))
 CORE_KEYS = tuple(
     f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
@@ -323,7 +324,7 @@ def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
     if seen.has_flow_cache and name == "vswitch":
         return (*KEYS[name], *FLOW_CACHE_KEYS)
     if name in seen.stopped and seen.stopped[name].share > seen.busy(name):
-        return ("nic.flow_control.received",)
+        return STOPPED_FROM_OUTSIDE
     return KEYS[of_any_port(name)]
 
 

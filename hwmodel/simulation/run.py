@@ -15,7 +15,7 @@ from hwmodel.config import Config, as_config, servers_of
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
-from hwmodel.results.bottleneck import AS_FULL, by_means, not_judged
+from hwmodel.results.bottleneck import STOPPED_FROM_OUTSIDE, by_means, not_judged
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.collector import collector_rests
 from hwmodel.simulation.commands import Change
@@ -531,7 +531,7 @@ class Run:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts))
             result, cycles = self._with_other_phases(result, sureness, shorts)
-        elif nothing_ended(span) and not any(one.use >= AS_FULL for one in self.seen.suspects):
+        elif nothing_ended(span) and result.bottleneck.keys != STOPPED_FROM_OUTSIDE:
             result = with_bottleneck(result, replace(result.bottleneck, why=NOTHING_ENDED, also=()))
         warnings = [
             *([interrupted] if interrupted else []),
