@@ -72,7 +72,10 @@ def homes_entered() -> str:
     return state_digest(bridge)
 
 
-@pytest.mark.parametrize("what", ["linked_only._LoweredForLinking.run_pass", "compile_entry.address_of"])
+@pytest.mark.parametrize(
+    "what",
+    ["linked_only._LoweredForLinking.run_pass", pytest.param("compile_entry.address_of", marks=pytest.mark.nightly)],
+)
 def test_a_break_in_mid_compile_falls_back_and_says_so(what, tmp_path):
     (without, of_the_second), (said,) = json.loads(run_python(BREAK.replace("WHAT", what), tmp_path))
     assert without == of_the_second == "RuntimeError: a pass of another shape"

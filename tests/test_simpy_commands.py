@@ -99,6 +99,7 @@ def undisturbed(kind: str | None = None) -> Outcome:
     return play(replace(BASE, **KINDS[kind]) if kind else BASE, many_frames())
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("at_fs", [0, 1], ids=["at the start", "before the first frame"])
 def test_a_change_ahead_of_all_frames_is_how_the_adapter_is_built(kind: str, at_fs: int) -> None:
