@@ -231,6 +231,10 @@ def test_the_answer_is_said_in_one_sentence():
     assert "may meet: pcie.lanes 2 (cost 8, gbps at most 6.70 Gb/s)." in unsure
     assert " unsure " in unsure.partition("margin")[2].splitlines()[1] and " yes " in text.partition("margin")[2]
     assert "the cheapest found to meet" in sizing_sentence(result_with(is_cheapest=False))
+    free = replace(result_with().steps[0], choice=replace(BELOW, cost=0.0))
+    assert sizing_sentence(result_with(cost=0.0, answer=replace(ANSWER, cost=0.0), steps=(free,))).startswith(
+        "pcie.lanes 4: no knob has a cost; the first, with smaller values before larger, that meets the target; it"
+    )
     assert knobs_text({"a": [1, 2], "b": True, "c": "64KiB"}) == "a [1, 2], b true, c 64KiB"
 
 

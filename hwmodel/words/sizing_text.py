@@ -73,8 +73,11 @@ def sizing_sentence(result: SizingResult) -> str:
         sure = "" if result.confidence is None else f"; it meets with a confidence of {_confidence(result.confidence)}"
         if result.confidence is not None and result.confidence < AS_LIKELY:
             sure = f" on average, by so little that it rather misses: a confidence of {_confidence(result.confidence)}"
-        least = "the cheapest that meets the target" if result.is_cheapest else "the cheapest found to meet the target"
-        return f"{knobs_text(result.answer.knobs)}: cost {cost_text(result.answer.cost)}, {least}{sure}."
+        which = f"cost {cost_text(result.answer.cost)}, the cheapest"
+        if not any((result.cost, result.runner_up_cost, *(step.choice.cost for step in result.steps))):
+            which = "no knob has a cost; the first, with smaller values before larger,"
+        least = f"{which} that meets the target" if result.is_cheapest else f"{which} found to meet the target"
+        return f"{knobs_text(result.answer.knobs)}: {least}{sure}."
     n = f"None of {result.n_candidates:,} configurations meets the target"
     if result.n_candidates == 1:
         n = "The one configuration there is does not meet the target"
