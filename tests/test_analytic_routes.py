@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.analytic.closed_form import limits
@@ -60,7 +60,6 @@ def made_up(config, source, target):
     return macs[target].to_bytes(6, "big") + macs[source].to_bytes(6, "big") + tag + TYPE.to_bytes(2, "big") + bytes(46)
 
 
-@settings(max_examples=200, deadline=None)
 @given(SWITCH)
 def test_each_way_is_that_of_the_decision(drawn):
     config = demo(changes_of(drawn))

@@ -8,7 +8,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import hwmodel.switch_frames
@@ -55,7 +55,6 @@ def summed_up(outcome):
     return outcome.drop, outcome.deliver, outcome.mirrored, outcome.vlan, outcome.priority
 
 
-@settings(max_examples=150)
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_agrees_with_the_second_implementation(rng, has_policers):
     config = random_switch(rng)

@@ -72,7 +72,7 @@ SYSTEMS = {
     "three servers": THREE,
 }
 MOST_LOGGED = 4096
-WINDOWS_FS = [1, 67_200, 10**9]
+WINDOWS_FS = [1, 67_200, pytest.param(10**9, marks=pytest.mark.nightly)]
 
 
 def load_of(changes: Mapping[str, Any]) -> tuple[Config, Any]:
