@@ -19,7 +19,7 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.analytic.uplink import switch_of
-from hwmodel.config.flow_control import headroom_uses
+from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
@@ -29,7 +29,7 @@ from hwmodel.words.flow_control import headroom_use, headroom_words
 from hwmodel.words.warnings import kept_for_dead_wire
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, Server
 
 
 class Details(NamedTuple):
@@ -285,14 +285,15 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
         whose = f"{server.name}: " if server.name else ""
         found += [f"{whose}{note}" for note in _of_config(server.config)]
         senders = {name.rpartition(".")[2] for name in demand.sought.sent if system.place(name)[0] == part}
-        found += [f"{whose}{note}" for note in (*class_notes(server.config, senders), *_headroom_notes(server.config))]
+        found += [f"{whose}{note}" for note in (*class_notes(server.config, senders), *_headroom_notes(system, server))]
     if lone is not None and lone.way.copies:
         found += why_never_taken(system.config(lone.way.to_part), lone.way)
     return tuple(found)
 
 
-def _headroom_notes(config: Config) -> Iterator[str]:
+def _headroom_notes(system: System, server: Server) -> Iterator[str]:
     """Say the driver formula's headroom, then each class's beside what may still arrive, all frames the longest."""
+    config = server.config
     control, longest = config.nic.flow_control, config.switch.longest_frame_bytes
     if control is None or not control.send:
         return
@@ -301,8 +302,12 @@ def _headroom_notes(config: Config) -> Iterator[str]:
     yield headroom_words(
         by_formula // 1024, low_mark_bytes(longest) // 1024, longest, device or "as of the 82599", has_vfs=has_vfs
     )
-    for number, own_bytes, needed_bytes in headroom_uses(config):
-        yield headroom_use(number, format_bytes(own_bytes), needed_bytes, is_enough=own_bytes >= needed_bytes)
+    yield from map(_headroom_text, headroom_uses(server, system.servers, system.bridges))
+
+
+def _headroom_text(use: HeadroomUse) -> str:
+    is_enough = use.own_bytes >= use.needed_bytes
+    return headroom_use(use.number, format_bytes(use.own_bytes), use.needed_bytes, use.port, is_enough=is_enough)
 
 
 def _cache_notes(config: Config, demand: Demand) -> list[str]:
@@ -342,6 +347,8 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     if least.resource.startswith(tuple(f"{bridge.name}." for bridge in system.bridges)):
         found.append(words.no_room_above(least.resource))
     for bridge in system.bridges:
+        uses = bridge_headroom_uses(bridge, system.servers, system.bridges)
+        found += [f"{bridge.name}: {_headroom_text(use)}" for use in uses if use.own_bytes < use.needed_bytes]
         if bridge.settings.sharing == "all" and len(system.servers) > 1:
             found.append(words.shared_buffer(bridge.words))
         for name, extender in bridge.settings.extenders.items():

@@ -125,6 +125,11 @@ def bridge_with(config: Config, port: str) -> NamedBridge | None:
     return next((bridge for bridge in bridges_of(config) if port in bridge.settings.ports), None)
 
 
+def bridge_beyond(bridges: Iterable[NamedBridge], port: JoinedPort) -> NamedBridge:
+    """Return the bridge at the other end of a port to another bridge."""
+    return next(bridge for bridge in bridges if bridge.name == str(port.to).partition(".")[0])
+
+
 def bridges_at(config: Config, server: Server) -> list[NamedBridge]:
     """Return the bridges at the other ends of a server's wires, each once, in the order of all."""
     return [one for one in bridges_of(config) if one.is_at(server)]
