@@ -19,6 +19,7 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.analytic.uplink import switch_of
+from hwmodel.config.bridge_flow_control import obeys
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes
@@ -337,16 +338,27 @@ def _receiver_notes(system: System, demand: Demand, least: Ceiling) -> Iterator[
     for part, server in enumerate(system.servers):
         here, control = demand.at(part).sought, server.config.nic.flow_control
         is_here = least.resource.startswith(f"{server.name}.") if server.name else not least.is_of_load
-        is_stopped = control is not None and control.send
-        if is_here and here.copies and not (here.reads or is_stopped or least.resource.endswith("wire.rx")):
+        if not is_here or not here.copies or here.reads or least.resource.endswith("wire.rx"):
+            continue
+        ends = [bridge for bridge in system.bridges if bridge.is_at(server)]
+        obeying = [bridge for bridge in ends if control and obeys(bridge.settings.flow_control, control.mode)]
+        if control is None or not control.send or len(obeying) < len(ends):
             yield words.dropped_above(least.resource, "the wires of bridges" if system.bridges else "")
+        found = (bridge for bridge in obeying if not bridge.stops_senders)
+        yield from (words.dropped_in_bridge(least.resource, bridge.words) for bridge in found)
 
 
 def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     found = list(_receiver_notes(system, demand, least))
-    if least.resource.startswith(tuple(f"{bridge.name}." for bridge in system.bridges)):
+    drops_behind = bool(found)
+    drops = drops_behind or (demand.loses and not all(bridge.stops_senders for bridge in system.bridges))
+    if drops and len(demand.sought.sizes) > 1:
+        found.append(words.LONG_DROP)
+    if least.resource.startswith(tuple(f"{one.name}." for one in system.bridges if not one.stops_senders)):
         found.append(words.no_room_above(least.resource))
     for bridge in system.bridges:
+        if bridge.stops_senders and demand.loses and not drops_behind:
+            found.append(words.stops_senders(bridge.words))
         uses = bridge_headroom_uses(bridge, system.servers, system.bridges)
         found += [f"{bridge.name}: {_headroom_text(use)}" for use in uses if use.own_bytes < use.needed_bytes]
         if bridge.settings.sharing == "all" and len(system.servers) > 1:

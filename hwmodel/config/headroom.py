@@ -54,7 +54,7 @@ def bridge_headroom_uses(
     A frame is counted a `latency` after it has come: for so long the line brings more.
     """
     settings, control = bridge.settings, bridge.settings.flow_control
-    if control is None or not control.send:
+    if control is None or not bridge.stops_senders:
         return
     longest = max(one.config.switch.longest_frame_bytes for one in servers)
     part, marks = control.part_bytes(settings), control.high_marks(settings, longest)

@@ -98,6 +98,12 @@ class NamedBridge:
         return f"bridge {self.name}" if self.is_joined else "the bridge"
 
     @property
+    def stops_senders(self) -> bool:
+        """Tell whether its ports stop who sends to them, by flow control."""
+        control = self.settings.flow_control
+        return control is not None and control.send
+
+    @property
     def wires(self) -> dict[str, JoinedPort]:
         """Return its ports to other bridges, by their names."""
         ports = self.settings.ports.items()
