@@ -206,3 +206,64 @@ def test_a_wire_that_a_run_fills_though_a_full_port_limits_is_named():
     assert b.utilization["wire.tx"] > 0.99 and at_ceiling < 0.9
     held_back = config.with_overrides({"workload.flows": [["a.vf0", "c.vf0", "1Gbps"], ["b.vf2", "c.vf2", "2Gbps"]]})
     assert "is fuller in a run" not in limits_text(limits(held_back))
+
+
+SHORT = {"run.warmup": "1ms", "run.duration": "1ms"}
+INCAST = {
+    "servers": [{"name": "a"}, {"name": "b"}, {"name": "c"}], "nic.vfs": 1, "workload.pattern": "flows",
+    "workload.flows": [["b.vf0", "a.vf0"], ["c.vf0", "a.vf0"]], **GEN3,
+}  # fmt: skip
+
+
+def test_a_bridge_that_stops_its_senders_is_not_said_to_drop():
+    """Two servers at 10 Gb/s for one: with PAUSE no frame is lost, and what is too much waits at the servers."""
+    pause = {"nic.flow_control": {"mode": "pause"}, "bridge": {"announce": True, "flow_control": {"mode": "pause"}}}
+    config = load_config("sriov_10g_gen2x4", INCAST | pause | {"run.warmup": "0ns", "run.duration": "3ms"})
+    assert simulate(config).totals.dropped_frames == 0
+    found = limits(config)
+    assert (found.limited_by, found.full_ports) == ("bridge.a", ())
+    (said,) = (note for note in found.notes if "stops who sends too much" in note)
+    assert said.startswith("The bridge stops ") and "waits at its senders" in said
+    assert not any("what is more drops there" in note for note in found.notes)
+    without = limits(config.with_overrides({"bridge.flow_control": None}))
+    assert [port.port for port in without.full_ports] == ["bridge.a"]
+    assert "Above that bridge.a has no room: what is more drops there (QUEUE_FULL)." in without.notes
+
+
+@pytest.mark.parametrize(("of_bridge", "said"), [
+    (None, "Nothing holds back who sends more than a.pcie.up has room for: the adapter drops it"),
+    ({"mode": "pause", "obey": False}, "Nothing holds back who sends more than a.pcie.up has room for"),
+    ({"mode": "pause", "send": False},
+     "What a.pcie.up has no room for waits in the bridge, which stops nobody, and drops there (QUEUE_FULL)."),
+    ({"mode": "pause"}, "The bridge stops who sends too much (flow control)"),
+])  # fmt: skip
+def test_who_drops_what_a_receiver_stops_depends_on_its_bridge(of_bridge, said):
+    slow = [{"name": "a", "set": {"pcie.generation": 1, "pcie.lanes": 1}}, {"name": "b"}]
+    changes = {"servers": slow, "workload.flows": [["b.vf0", "a.vf0"]], "nic.flow_control": {"mode": "pause"}}
+    found = notes(**INCAST | changes | {"bridge": {"announce": True, "flow_control": of_bridge}})
+    told = [note for note in found if note.startswith(("Nothing holds", "What a.pcie.up", "The bridge stops"))]
+    assert len(told) == 1 and told[0].startswith(said)
+
+
+def test_of_ports_in_a_row_that_are_full_the_first_drops():
+    """An uplink of the rate of all other wires fills the port behind it, at which nothing is lost."""
+    ports = {"a": {}, "b": {"behind": "f"}, "c": {"behind": "f"}}
+    bridge = {"kind": "controlling", "extenders": {"f": {}}, "ports": ports}
+    config = load_config("sriov_10g_gen2x4", INCAST | {"switch.mode": "e_tag", "bridge": bridge, **SHORT})
+    found = limits(config)
+    assert found.limited_by == "bridge.f.uplink" == simulate(config).bottleneck.resource
+    assert "Above that bridge.f.uplink has no room: what is more drops there (QUEUE_FULL)." in found.notes
+
+
+def test_of_several_lengths_a_full_buffer_lets_more_frames_through_than_the_closed_form():
+    """Short frames find room where long ones do not: more frames a second than the bound, and fewer Gb/s."""
+    sizes = {"workload.frame_bytes": None, "workload.sizes": [[64, 7], [570, 4], [1518, 1]]}
+    short = {"bridge": {"announce": True, "buffer": "64KiB"}, **SHORT}
+    config = load_config("sriov_10g_gen2x4", INCAST | sizes | short | {"workload.load": "6Gbps"})
+    found, result = limits(config), simulate(config)
+    assert result.totals.mpps > 1.05 * found.mpps and result.totals.gbps < found.gbps
+    assert "In Gb/s that is a bound: a run may stay below." in limits_text(found)
+    (said,) = (note for note in found.notes if "short frame" in note)
+    assert said.endswith("more frames a second than here, and fewer Gb/s.")
+    of_one = config.with_overrides({"workload.sizes": None, "workload.frame_bytes": 1518})
+    assert "That is a bound: a run may stay below." in limits_text(limits(of_one))

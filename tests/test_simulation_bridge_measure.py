@@ -192,6 +192,44 @@ def test_a_queue_too_short_for_what_comes_at_once_sets_the_throughput():
     assert limit_of(flows, {"buffer": "1MiB"}).bottleneck.resource == "offered_load"
 
 
+def lost_at_ports(bridge, servers=tuple({"name": name} for name in "abcd")):
+    """Run c and d to a, and d to b too, from time 0 on; give the bottleneck's sentence and ports by name."""
+    flows = [["c.vf0", "a.vf0", "4Gbps"], ["d.vf0", "a.vf0", "2Gbps"], ["d.vf1", "b.vf0", "2Gbps"]]
+    result = simulate(config_from_mapping({
+        "servers": list(servers), "driver": {"preset": "dpdk"},
+        "bridge": {"announce": True, **bridge}, "run": {"warmup": "0ns", "duration": "2ms"},
+        "workload": {"pattern": "flows", "flows": flows},
+    }))  # fmt: skip
+    return result.bottleneck.why, {port.name: port for port in result.bridges[0].ports}
+
+
+def test_of_a_port_without_room_the_frames_for_it_are_told_and_of_a_shared_buffer_what_drops_at_others():
+    of_others = "; {} frames for other ports, which share its buffer (sharing: all)"
+    for sharing, others in (("port", ""), ("all", of_others)):
+        why, ports = lost_at_ports({"buffer": "1518B", "sharing": sharing})
+        a, b = (ports[name].drops.get("QUEUE_FULL", 0) for name in "ab")
+        assert f"port a has no room for all that comes at once, and drops {a} of {a + ports['a'].out_frames} " in why
+        assert f"frames for it, though it is busy only {100 * ports['a'].out_utilization:.1f} %" in why
+        assert (others.format(b) in why) and ("share" in why) == bool(others)
+
+
+def test_a_full_port_tells_what_drops_at_others_that_share_its_buffer():
+    """a's port of 1 Gb/s fills the buffer with its frames, and b's, which is mostly idle, finds no room."""
+    slow = [{"name": "a", "set": {"port.rate": "1Gbps"}}, *({"name": name} for name in "bcd")]
+    why, ports = lost_at_ports({"buffer": "64KiB", "sharing": "all"}, servers=slow)
+    assert ports["b"].out_utilization < 0.5 and ports["b"].drops["QUEUE_FULL"] > 20
+    assert f"; {ports['b'].drops['QUEUE_FULL']} frames for other ports, which share its buffer" in why
+
+
+def test_with_flow_control_the_room_is_of_the_ports_by_which_frames_come():
+    """Class 0 is not stopped, and has 1600 B of what comes by each port: one frame, while it leaves by another."""
+    halves = [{"percent": 50}, {"percent": 50}]
+    why, _ = lost_at_ports(
+        {"buffer": "3200B", "flow_control": {"mode": "pfc", "classes": halves, "lossless": [7], "headroom": "0B"}},
+    )
+    assert "port a gets less than comes at once, as the ports by which it comes have no room and drop " in why
+
+
 @pytest.mark.parametrize("servers", [True, False])
 def test_what_the_policy_polices_sets_the_throughput(servers):
     names = ("a.vf0", "b.vf0") if servers else ("vf0", "vf1")

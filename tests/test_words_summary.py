@@ -169,9 +169,9 @@ def test_one_is_not_told_as_several():
     assert "Run: 1 frame, 1 event in" in full_summary(sample_result(host_run=run))
     assert "and its queue drops 1 frame." in busy_port("The bridge's port b", 1.0, 1)
     port = SimpleNamespace(
-        name="b", classes=[SimpleNamespace(traffic_class=0, stopped_ns=0.0, over_ns=5.0, stops_sent=1)]
+        name="b", device="bridge", classes=[SimpleNamespace(traffic_class=0, stopped_ns=0.0, over_ns=5.0, stops_sent=1)]
     )
-    (said,) = bridge_pause_sentences(SimpleNamespace(ports=[port]), 10.0)
+    (said,) = bridge_pause_sentences(SimpleNamespace(name="bridge", ports=[port]), 10.0)
     assert said.endswith("was over its mark for 50.0 % of the run; 1 stop sent")
 
 

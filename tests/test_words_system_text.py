@@ -65,6 +65,19 @@ def test_tags_on_the_wire_are_not_told_as_copies_that_drop():
         assert text.startswith(f"4.00 Gb/s to VMs, 7.81 Mpps (4.38 Gb/s {way}); ")
 
 
+def test_what_waits_behind_a_bridge_is_not_told_as_tags():
+    """1518 B: tags of at most 12 B are 0.8 %; what an adapter has got 5 % more of than its VMs still waits in it."""
+    totals = dataclasses.replace(reflected_result().totals, gbps=4.0, mpps=4e3 / 12_144)
+    for over, way in (
+        (4.05, "over the bridge"),
+        (4.1, "over the bridge, with tags and padding"),
+        (4.2, "sent on by the bridge, some of which still waits behind it"),
+    ):
+        bridge = sample_bridge(sample_port("adapter", over, over))
+        text = headline(reflected_result(bridges=(bridge,), totals=totals))
+        assert text.startswith(f"4.00 Gb/s to VMs, 0.33 Mpps ({over:.2f} Gb/s {way}); ")
+
+
 def test_a_window_without_rates_says_so():
     bridge = sample_bridge(*(sample_port(name, 0.0, 0.0) for name in ("adapter", "outside")))
     silent = dataclasses.replace(

@@ -369,7 +369,8 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     is_alike = in_any.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
     if not is_alike:
         return at_best, mix
-    return (as_offered if _has_shares_of(demand, mix) else in_any), mix
+    found = as_offered if _has_shares_of(demand, mix) else in_any
+    return replace(found, demand=replace(found.demand, loses=mix.loses)), mix
 
 
 def _has_shares_of(demand: Demand, mix: Demand) -> bool:

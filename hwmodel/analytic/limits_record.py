@@ -19,7 +19,8 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered
 from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.analytic.uplink import switch_of
-from hwmodel.config.flow_control import headroom_uses
+from hwmodel.config.bridge_flow_control import obeys
+from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
@@ -29,7 +30,7 @@ from hwmodel.words.flow_control import headroom_use, headroom_words
 from hwmodel.words.warnings import kept_for_dead_wire
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from hwmodel.config import Config, Server
 
 
 class Details(NamedTuple):
@@ -285,14 +286,15 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
         whose = f"{server.name}: " if server.name else ""
         found += [f"{whose}{note}" for note in _of_config(server.config)]
         senders = {name.rpartition(".")[2] for name in demand.sought.sent if system.place(name)[0] == part}
-        found += [f"{whose}{note}" for note in (*class_notes(server.config, senders), *_headroom_notes(server.config))]
+        found += [f"{whose}{note}" for note in (*class_notes(server.config, senders), *_headroom_notes(system, server))]
     if lone is not None and lone.way.copies:
         found += why_never_taken(system.config(lone.way.to_part), lone.way)
     return tuple(found)
 
 
-def _headroom_notes(config: Config) -> Iterator[str]:
+def _headroom_notes(system: System, server: Server) -> Iterator[str]:
     """Say the driver formula's headroom, then each class's beside what may still arrive, all frames the longest."""
+    config = server.config
     control, longest = config.nic.flow_control, config.switch.longest_frame_bytes
     if control is None or not control.send:
         return
@@ -301,8 +303,12 @@ def _headroom_notes(config: Config) -> Iterator[str]:
     yield headroom_words(
         by_formula // 1024, low_mark_bytes(longest) // 1024, longest, device or "as of the 82599", has_vfs=has_vfs
     )
-    for number, own_bytes, needed_bytes in headroom_uses(config):
-        yield headroom_use(number, format_bytes(own_bytes), needed_bytes, is_enough=own_bytes >= needed_bytes)
+    yield from map(_headroom_text, headroom_uses(server, system.servers, system.bridges))
+
+
+def _headroom_text(use: HeadroomUse) -> str:
+    is_enough = use.own_bytes >= use.needed_bytes
+    return headroom_use(use.number, format_bytes(use.own_bytes), use.needed_bytes, use.port, is_enough=is_enough)
 
 
 def _cache_notes(config: Config, demand: Demand) -> list[str]:
@@ -332,16 +338,29 @@ def _receiver_notes(system: System, demand: Demand, least: Ceiling) -> Iterator[
     for part, server in enumerate(system.servers):
         here, control = demand.at(part).sought, server.config.nic.flow_control
         is_here = least.resource.startswith(f"{server.name}.") if server.name else not least.is_of_load
-        is_stopped = control is not None and control.send
-        if is_here and here.copies and not (here.reads or is_stopped or least.resource.endswith("wire.rx")):
+        if not is_here or not here.copies or here.reads or least.resource.endswith("wire.rx"):
+            continue
+        ends = [bridge for bridge in system.bridges if bridge.is_at(server)]
+        obeying = [bridge for bridge in ends if control and obeys(bridge.settings.flow_control, control.mode)]
+        if control is None or not control.send or len(obeying) < len(ends):
             yield words.dropped_above(least.resource, "the wires of bridges" if system.bridges else "")
+        found = (bridge for bridge in obeying if not bridge.stops_senders)
+        yield from (words.dropped_in_bridge(least.resource, bridge.words) for bridge in found)
 
 
 def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     found = list(_receiver_notes(system, demand, least))
-    if least.resource.startswith(tuple(f"{bridge.name}." for bridge in system.bridges)):
+    drops_behind = bool(found)
+    drops = drops_behind or (demand.loses and not all(bridge.stops_senders for bridge in system.bridges))
+    if drops and len(demand.sought.sizes) > 1:
+        found.append(words.LONG_DROP)
+    if least.resource.startswith(tuple(f"{one.name}." for one in system.bridges if not one.stops_senders)):
         found.append(words.no_room_above(least.resource))
     for bridge in system.bridges:
+        if bridge.stops_senders and demand.loses and not drops_behind:
+            found.append(words.stops_senders(bridge.words))
+        uses = bridge_headroom_uses(bridge, system.servers, system.bridges)
+        found += [f"{bridge.name}: {_headroom_text(use)}" for use in uses if use.own_bytes < use.needed_bytes]
         if bridge.settings.sharing == "all" and len(system.servers) > 1:
             found.append(words.shared_buffer(bridge.words))
         for name, extender in bridge.settings.extenders.items():

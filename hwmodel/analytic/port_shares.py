@@ -67,13 +67,15 @@ class PortShares:
 def port_shares(config: Config, system: System, mix: Demand) -> tuple[PortShares, ...]:
     """Give each overloaded port with what gets through of each wire's frames; none where all gets through.
 
-    Approximated: where the law is unknown, all wires of a port are taken to lose the same share before the next port.
+    None of bridges that stop who sends too much. Approximated: where the law is unknown, all wires of a port are taken
+    to lose the same share before the next port.
     """
-    if not system.bridges:
+    if not system.bridges or all(bridge.stops_senders for bridge in system.bridges):
         return ()
     if mix.alike is not None:
         return _of_alike(config, system, mix.carried)
-    return tuple(_followed(config, system, mix.carried))
+    stopping = tuple(f"{bridge.name}." for bridge in system.bridges if bridge.stops_senders)
+    return tuple(one for one in _followed(config, system, mix.carried) if not one.port.startswith(stopping))
 
 
 def _of_alike(config: Config, system: System, carried: Carried) -> tuple[PortShares, ...]:

@@ -9,7 +9,7 @@ from hwmodel.rules.transmit_credits import MOST_CLASSES
 from hwmodel.units import FS_PER_S
 
 from .arbitration import ClassNumber
-from .flow_control import FlowControlMode, Priority, each_of
+from .flow_control import FlowControl, FlowControlMode, Priority, each_of
 from .kinds import Block, ByteCount, Duration, Listing, OfQueues, Truth, Whole, Word, key
 
 _OF_CLASSES = OfQueues(ByteCount("0B", "1024MiB"), "[64KiB, 32KiB]")
@@ -120,3 +120,8 @@ class BridgeFlowControl(Block):
         if self.response_delay_fs is not None:
             return self.response_delay_fs
         return response_bits(None) * FS_PER_S // rate_bps
+
+
+def obeys(control: FlowControl | BridgeFlowControl | None, mode: str) -> bool:
+    """Tell whether an adapter or a bridge obeys control frames of a mode."""
+    return control is not None and control.mode == mode and control.obey

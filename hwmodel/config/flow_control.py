@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.headroom import MOST_QUANTA, PRIORITIES, headroom_bytes, low_mark_bytes, needed_bytes, response_bits
+from hwmodel.rules.headroom import MOST_QUANTA, PRIORITIES, headroom_bytes, low_mark_bytes, response_bits
 from hwmodel.units import FS_PER_S
 
 from .kinds import Block, ByteCount, Duration, Listing, OfQueues, Truth, Whole, Word, key
@@ -136,28 +135,6 @@ def headrooms_of(config: Config) -> tuple[int, ...]:
     derived = headroom_bytes(config.nic.preset, longest, longest, has_vfs=config.nic.mode == "sriov")
     said = each_of(control.headroom_bytes or (derived,), n)
     return tuple(own if is_lossless(config, number) else 0 for number, own in enumerate(said))
-
-
-class HeadroomUse(NamedTuple):
-    """Hold a class (None: all, in one buffer), its headroom, and what may come behind its mark, all frames longest."""
-
-    number: int | None
-    own_bytes: int
-    needed_bytes: int
-
-
-def headroom_uses(config: Config) -> list[HeadroomUse]:
-    """Give the headroom of each class whose sender is stopped; none where nobody is."""
-    control = config.nic.flow_control
-    if control is None or not control.send:
-        return []
-    frame_bytes = config.switch.longest_frame_bytes - FCS_BYTES
-    needed = needed_bytes(frame_bytes, frame_bytes, response_fs(config) * config.port.rate_bps // FS_PER_S)
-    return [
-        HeadroomUse(number if control.is_by_class else None, own, needed)
-        for number, own in enumerate(headrooms_of(config))
-        if is_lossless(config, number)
-    ]
 
 
 def high_marks_of(config: Config) -> tuple[int, ...]:

@@ -98,6 +98,12 @@ class NamedBridge:
         return f"bridge {self.name}" if self.is_joined else "the bridge"
 
     @property
+    def stops_senders(self) -> bool:
+        """Tell whether its ports stop who sends to them, by flow control."""
+        control = self.settings.flow_control
+        return control is not None and control.send
+
+    @property
     def wires(self) -> dict[str, JoinedPort]:
         """Return its ports to other bridges, by their names."""
         ports = self.settings.ports.items()
@@ -123,6 +129,11 @@ def bridges_of(config: Config) -> tuple[NamedBridge, ...]:
 def bridge_with(config: Config, port: str) -> NamedBridge | None:
     """Return the bridge that has a port of this name, None where none has; ports to servers and outside are unique."""
     return next((bridge for bridge in bridges_of(config) if port in bridge.settings.ports), None)
+
+
+def bridge_beyond(bridges: Iterable[NamedBridge], port: JoinedPort) -> NamedBridge:
+    """Return the bridge at the other end of a port to another bridge."""
+    return next(bridge for bridge in bridges if bridge.name == str(port.to).partition(".")[0])
 
 
 def bridges_at(config: Config, server: Server) -> list[NamedBridge]:

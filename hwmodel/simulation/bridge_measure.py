@@ -166,36 +166,45 @@ def bridge_suspects(
     """Yield what may limit the throughput at the bridges: busy ports, overflowing queues, and policers that drop."""
     start, end = window
     lost, policed = (end.ports["drops"] - start.ports["drops"])[:, [QUEUE_FULL, RATE_LIMITED]].T
+    sent = end.ports["tx_frames"] - start.ports["tx_frames"]
     # The port to the stations outside comes last: it also carries flooded frames that are for somebody else.
     for at in sorted(range(len(ports)), key=lambda at: (ports[at].name == OUTSIDE, -int(lost[at]))):
         share = results[at].out_utilization or 0.0
         if share >= MATTERS:
-            yield _busy_port(ports[at], share, int(lost[at]))
+            yield _busy_port(ports[at], share, int(lost[at]), _lost_for_want_of_its_room(ports, lost, at))
     least = LOSS * offered_frames
     if lost.max(initial=0) > least:
-        yield _short_queue(results, ports, int(lost.argmax()), int(lost.max()), offered_frames)
+        at = int(lost.argmax())
+        n_others = _lost_for_want_of_its_room(ports, lost, at)
+        yield _short_queue(results[at], ports[at], int(lost[at]), int(lost[at] + sent[at]), n_others)
     if policed.sum() > least:
         owner, n_lost = ports[int(policed.argmax())].owner, int(policed.sum())
         why = words.policy_drops(owner.words, n_lost, offered_frames)
         yield Suspect(resource="rate_limit", share=0.0, use=0.0, why=why, keys=(f"{owner.key}.policy.NUMBER.rate",))
 
 
-def _busy_port(port: PhysicalPort, share: float, n_lost: int) -> Suspect:
-    why = words.busy_port(port.words, share, n_lost)
+def _lost_for_want_of_its_room(ports: Sequence[PhysicalPort], lost: npt.NDArray[np.int64], at: int) -> int:
+    """Count what drops at other ports that share the buffer of one; 0 if each has its own."""
+    if not ports[at].shares_buffer:
+        return 0
+    box = ports[at].box
+    return sum(int(lost[other]) for other, port in enumerate(ports) if port.box == box and other != at)
+
+
+def _busy_port(port: PhysicalPort, share: float, n_lost: int, n_others: int) -> Suspect:
+    why = words.busy_port(port.words, share, n_lost, n_others)
     keys = (f"{port.key}.rate",)
     return Suspect(resource=port.resource, share=share, use=share, why=why, keys=keys, lost_frames=n_lost)
 
 
-def _short_queue(
-    results: Sequence[BridgePortResult], ports: Sequence[PhysicalPort], at: int, n_lost: int, frames: int
-) -> Suspect:
+def _short_queue(result: BridgePortResult, port: PhysicalPort, n_lost: int, frames: int, n_others: int) -> Suspect:
     """Return as a suspect the buffer of the port that drops most: bursts exceed what it holds."""
-    port = ports[at]
     whose = f"{port.owner.key}.extenders.{port.device}" if port.is_of_extender else port.owner.key
     keys: tuple[str, ...] = (f"{whose}.buffer",)
     if port.is_scheduled:
         keys += (f"{port.key}.s_channels.NUMBER.buffer",)
-    why = words.short_queue(port.words, n_lost, frames, results[at].out_utilization or 0)
+    share, is_ingress = result.out_utilization or 0, port.owner.settings.flow_control is not None
+    why = words.short_queue(port.words, n_lost, frames, n_others, share, is_ingress=is_ingress)
     return Suspect(resource=f"{port.owner.name}.buffer", share=0.0, use=0.0, why=why, keys=keys)
 
 

@@ -97,6 +97,12 @@ class PhysicalPort:
         return self.device != self.owner.name
 
     @property
+    def shares_buffer(self) -> bool:
+        """Tell whether all ports of its bridge or extender have one buffer."""
+        settings = self.owner.settings
+        return (settings.extenders[self.device] if self.is_of_extender else settings).sharing == "all"
+
+    @property
     def resource(self) -> str:
         """Return what it is called as a resource."""
         return f"{self.owner.name}.{self.name}"

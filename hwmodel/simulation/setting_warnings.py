@@ -12,10 +12,11 @@ from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
-from hwmodel.config.flow_control import headroom_uses
+from hwmodel.config.bridge_flow_control import obeys
+from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses
 from hwmodel.config.names import UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
-from hwmodel.config.system import bridges_at
+from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.switch_modes import MODES
@@ -26,9 +27,7 @@ from hwmodel.words.quantities import listed
 from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Server
-    from hwmodel.config.bridge_flow_control import BridgeFlowControl
-    from hwmodel.config.flow_control import FlowControl
+    from hwmodel.config import Config, NamedBridge, Server
     from hwmodel.config.switch import BridgingRule
 
 MATTERS = 0.01  # share of a bridge's forwarded frames, of a drain rate, or of the window, above which to warn
@@ -151,7 +150,7 @@ def _not_obeyed(config: Config, result: Result) -> Iterator[str]:
         is_over = own is not None and own.send and use is not None and any(one.over_ns for one in use.classes)
         for bridge in bridges_at(config, server):
             other = bridge.settings.flow_control
-            if own is not None and is_over and not _obeys(other, own.mode):
+            if own is not None and is_over and not obeys(other, own.mode):
                 who = f"Server {server.name}" if server.name else "The adapter"
                 key = f"{bridge.key}.flow_control"
                 yield words.not_obeyed(who, own.mode, key, None if other is None else other.mode)
@@ -159,26 +158,49 @@ def _not_obeyed(config: Config, result: Result) -> Iterator[str]:
             at = bridge_with(config, wire)
             other = None if at is None else at.settings.flow_control
             stops = wire in ports and any(one.stops_sent for one in ports[wire].classes)
-            if other is not None and stops and not _obeys(own, other.mode):
+            if at is not None and other is not None and stops and not obeys(own, other.mode):
                 key = f"{server.prefix}nic.flow_control"
-                who = f"Port {wire} of the bridge"
+                who = f"Port {wire} of {at.words}"
                 yield words.not_obeyed(who, other.mode, key, None if own is None else own.mode)
+    yield from _not_obeyed_beyond(bridges_of(config), result)
+
+
+def _not_obeyed_beyond(bridges: Sequence[NamedBridge], result: Result) -> Iterator[str]:
+    """Warn of pause frames between bridges that the other bridge does not obey."""
+    stops = {
+        (one.name, port.name) for one in result.bridges for port in one.ports for c in port.classes if c.stops_sent
+    }
+    for bridge in bridges:
+        for name, port in bridge.wires.items():
+            beyond, own = bridge_beyond(bridges, port), bridge.settings.flow_control
+            other = beyond.settings.flow_control
+            if own is not None and (bridge.name, name) in stops and not obeys(other, own.mode):
+                who, key = f"Port {name} of {bridge.words}", f"{beyond.key}.flow_control"
+                yield words.not_obeyed(who, own.mode, key, None if other is None else other.mode)
 
 
 def _short_headrooms(config: Config, result: Result) -> Iterator[str]:
-    """Warn of adapters that stop their senders too late for the room above their marks, and lose frames."""
+    """Warn of adapters and bridges that stop senders too late for the room above their marks, and lose frames."""
+    servers, bridges = servers_of(config), bridges_of(config)
     lost = {one.name: one.drops for one in result.servers}
-    for server in servers_of(config):
-        if not lost.get(server.name, result.drops).get("RX_BUFFER_FULL"):
-            continue
-        for number, own_bytes, needed_bytes in headroom_uses(server.config):
-            if own_bytes < needed_bytes:
-                said = headroom_use(number, format_bytes(own_bytes), needed_bytes, is_enough=False)
-                yield f"{server.key('nic.flow_control.headroom')}: {said[0].lower()}{said[1:]}"
+    for server in servers:
+        if lost.get(server.name, result.drops).get("RX_BUFFER_FULL"):
+            for use in headroom_uses(server, servers, bridges):
+                yield from _if_short(server.key("nic.flow_control.headroom"), use)
+    longest = max(server.config.switch.longest_frame_bytes for server in servers)
+    for bridge, found in zip(bridges, result.bridges, strict=False):
+        levels = {(port.name, one.traffic_class): one.level_max_bytes for port in found.ports for one in port.classes}
+        for use in bridge_headroom_uses(bridge, servers, bridges) if found.drops.get("QUEUE_FULL") else ():
+            control = bridge.settings.flow_control
+            part = 0 if control is None else control.part_bytes(bridge.settings)
+            if levels[use.port, use.number or 0] + longest > part:
+                yield from _if_short(f"{bridge.key}.flow_control.headroom", use)
 
 
-def _obeys(control: FlowControl | BridgeFlowControl | None, mode: str) -> bool:
-    return control is not None and control.mode == mode and control.obey
+def _if_short(key: str, use: HeadroomUse) -> Iterator[str]:
+    if use.own_bytes < use.needed_bytes:
+        said = headroom_use(use.number, format_bytes(use.own_bytes), use.needed_bytes, use.port, is_enough=False)
+        yield f"{key}: {said[0].lower()}{said[1:]}"
 
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:

@@ -407,18 +407,28 @@ def policy_drops(owner: str, n_lost: int, offered: int) -> str:
     return f"{whose}'s policy dropped {n_lost:,} of {offered:,} frames, which came faster than it lets pass."
 
 
-def busy_port(port: str, share: float, n_lost: int) -> str:
-    """Say how busy a bridge's port is, and what its queue drops."""
+def busy_port(port: str, share: float, n_lost: int, n_others: int = 0) -> str:
+    """Say how busy a bridge's port is, and what its queue drops, and `n_others` at ports that share its buffer."""
     drops = f", and its queue drops {counted(n_lost, 'frame')}" if n_lost else ""
-    return f"{port} is busy {percent_text(share)} of the window{_ETHERNET}{drops}."
+    return f"{port} is busy {percent_text(share)} of the window{_ETHERNET}{drops}{_of_others(n_others)}."
 
 
-def short_queue(port: str, n_lost: int, offered: int, share: float) -> str:
-    """Say that a port's queue is too short for a burst."""
-    return (
-        f"{port} has no room for all that comes at once, and drops {n_lost:,} of {offered:,} frames, "
-        f"though it is busy only {percent_text(share)} of the window."
-    )
+def short_queue(port: str, n_lost: int, frames: int, n_others: int, share: float, *, is_ingress: bool) -> str:
+    """Say that there is too little room for a burst for a port, of `frames`; `n_others` as for `busy_port`.
+
+    `is_ingress`: with flow control the room is that of the ports by which the frames come.
+    """
+    lost = f"{n_lost:,} of {counted(frames, 'frame')} for it"
+    room = f"has no room for all that comes at once, and drops {lost}"
+    if is_ingress:
+        room = f"gets less than comes at once, as the ports by which it comes have no room and drop {lost}"
+    return f"{port} {room}, though it is busy only {percent_text(share)} of the window{_of_others(n_others)}."
+
+
+def _of_others(n_lost: int) -> str:
+    verb = "drops" if n_lost == 1 else "drop"
+    whose = f"; {counted(n_lost, 'frame')} for other ports, which share its buffer (sharing: all), {verb} too"
+    return whose * bool(n_lost)
 
 
 def busier_port(why: str, port: str, share: float) -> str:

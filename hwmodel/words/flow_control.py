@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.words.bridge_reading import ports_at
 from hwmodel.words.quantities import Line, count_text, counted, percent_text, printable, table
 
 if TYPE_CHECKING:
@@ -26,8 +27,15 @@ def stopped_sentences(result: Result) -> list[str]:
             blocked_ns = one.head_of_line.get("blocked_ns", {})
             found += pause_sentences(one.flow_control, window.duration_ns, name, blocked_ns)
     for bridge in result.bridges:
-        found += bridge_pause_sentences(bridge, window.end_ns)
+        found += bridge_pause_sentences(bridge, window.end_ns, is_by_class=_is_by_class(result, bridge.name))
     return found
+
+
+def _is_by_class(result: Result, bridge: str) -> bool:
+    """Tell whether a bridge stops each class by itself, or all frames."""
+    joined = {one.get("name"): one for one in result.config.get("bridges") or []}
+    control = (joined.get(bridge) or result.config.get("bridge") or {}).get("flow_control") or {}
+    return control.get("mode") != "pause"
 
 
 def pause_sentences(
@@ -91,19 +99,18 @@ def pause_lines(use: FlowControlUse, window_ns: float) -> Iterator[Line]:
     yield Line(f"(of the Rx buffer, by class; control frames in the window: {sent} sent, {received} received)")
 
 
-def bridge_pause_sentences(bridge: BridgeResult, run_ns: float) -> Iterator[str]:
+def bridge_pause_sentences(bridge: BridgeResult, run_ns: float, *, is_by_class: bool = True) -> Iterator[str]:
     """Say which ports of a bridge were stopped, and which in turn stopped their senders."""
-    for port in bridge.ports:
-        for one in port.classes:
+    for named in ports_at(bridge):
+        whose = f"Bridge port {named.label}:"
+        for one in named.port.classes:
+            what = f"class {one.traffic_class}" if is_by_class else "all frames"
             if one.stopped_ns > 0:
-                yield (
-                    f"Bridge port {printable(port.name)}: class {one.traffic_class} stopped from below for "
-                    f"{percent_text(one.stopped_ns / run_ns)} of the run"
-                )
+                yield f"{whose} {what} stopped from below for {percent_text(one.stopped_ns / run_ns)} of the run"
             if one.over_ns > 0:
                 yield (
-                    f"Bridge port {printable(port.name)}: what came by it of class {one.traffic_class} was over its "
-                    f"mark for {percent_text(one.over_ns / run_ns)} of the run; {counted(one.stops_sent, 'stop')} sent"
+                    f"{whose} what came by it{f' of {what}' * is_by_class} was over its mark for "
+                    f"{percent_text(one.over_ns / run_ns)} of the run; {counted(one.stops_sent, 'stop')} sent"
                 )
 
 
@@ -116,9 +123,11 @@ def headroom_words(kilobytes: int, low_kilobytes: int, longest: int, device: str
     )
 
 
-def headroom_use(number: int | None, headroom: str, needed_bytes: int, *, is_enough: bool) -> str:
-    """Say a class's headroom beside what may still arrive; `number`: None if all classes share one buffer."""
+def headroom_use(number: int | None, headroom: str, needed_bytes: int, port: str, *, is_enough: bool) -> str:
+    """Say a class's headroom (None: one buffer for all), of a bridge's `port` if said, beside what may still arrive."""
     whose = "The Rx buffer" if number is None else f"Class {number}"
+    if port:
+        whose = f"Port {printable(port)}" if number is None else f"Class {number} of port {printable(port)}"
     end = "" if is_enough else ": it may lose frames"
     return (
         f"{whose} has {headroom} of headroom, and up to {needed_bytes:,} B may come from the wire behind the mark "

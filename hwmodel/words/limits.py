@@ -227,6 +227,8 @@ def subject_line(limits: Limits) -> str:
 
 def _ceiling_lines(limits: Limits) -> list[str]:
     how_sure = "A long run comes to that within 0.2 %." if limits.is_exact else "That is a bound: a run may stay below."
+    if LONG_DROP in limits.notes:
+        how_sure = "In Gb/s that is a bound: a run may stay below."
     return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits), how_sure]
 
 
@@ -400,6 +402,26 @@ def far_below(least: float, reasons: Sequence[str]) -> str:
 def no_room_above(resource: str) -> str:
     """Say that a bridge's port drops what is above the ceiling."""
     return f"Above that {resource} has no room: what is more drops there (QUEUE_FULL)."
+
+
+LONG_DROP = (
+    "A full buffer has room for a short frame rather than for a long one: of several lengths a run may deliver more "
+    "frames a second than here, and fewer Gb/s."
+)
+
+
+def stops_senders(bridge: str) -> str:
+    """Say that a bridge stops its senders, so that frames wait there in place of dropping."""
+    return (
+        f"{bridge[0].upper()}{bridge[1:]} stops who sends too much (flow control): what it has no room for waits at "
+        "its senders, other frames of the class wait with it, and wires carry less than here; what nobody stops drops "
+        "(QUEUE_FULL)."
+    )
+
+
+def dropped_in_bridge(resource: str, bridge: str) -> str:
+    """Say that what a receiver holds back drops at a bridge that stops nobody."""
+    return f"What {resource} has no room for waits in {bridge}, which stops nobody, and drops there (QUEUE_FULL)."
 
 
 def dropped_above(resource: str, wires: str) -> str:

@@ -7,7 +7,9 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.drop_kinds import why_whatever_the_rate
+from hwmodel.rules.ethernet import MIN_FRAME_BYTES
 from hwmodel.rules.switch_modes import MODES
+from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words.bottleneck import NOTHING_ENDED, is_rate_limit
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.events import BEGINS_WITH_IT, SAME_VALUES
@@ -61,6 +63,7 @@ _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on
 _OF_WIRE = ("to the wire", "from the wire")
 _LOSS_MATTERS = 0.001  # of the frames offered
 _ALL_BUT_CHANCE = 1.02  # a bridge's rate over that delivered: up to this they are equal, as window ends cut batches
+_MOST_TAG_BYTES = 12  # an E-TAG and a C-TAG
 _WAIT_MATTERS = 0.01  # of the mean latency
 _RING_WAITS = ("tx_ring", "scheduler", "tx_room")  # parts in which a posted frame waits until its payload is read
 _FULL = 0.97  # of a window; a less busy resource limits together with what it waits for
@@ -141,12 +144,22 @@ def _outcomes_over_bridge(result: Result) -> list[str]:
     if outside:
         parts.append(f"{gbps_text(outside, result.intervals.get(result.outside_rate()))} to stations outside")
     if over:
-        is_part = over <= _ALL_BUT_CHANCE * ((result.totals.gbps or 0.0) + (outside or 0.0))
-        way = "over the bridge" if is_part else "over the bridge, with tags and padding"
-        if not is_part and _loses_behind_bridges(result):
-            way = "sent on by the bridge, copies that drop behind it included"
-        parts[-1] += f" ({gbps_text(over)} {way})"
+        parts[-1] += f" ({gbps_text(over)} {_way_over_bridges(result, over, outside or 0.0)})"
     return parts
+
+
+def _way_over_bridges(result: Result, over_gbps: float, outside_gbps: float) -> str:
+    """Say what the rate over bridges is beside what is delivered: a part of it, or why it is more."""
+    gbps, mpps = result.totals.gbps or 0.0, result.totals.mpps
+    most = _ALL_BUT_CHANCE * (gbps + outside_gbps)
+    if over_gbps <= most:
+        return "over the bridge"
+    if _loses_behind_bridges(result):
+        return "sent on by the bridge, copies that drop behind it included"
+    frame_bytes = gbps * 1e3 / (BITS_PER_BYTE * mpps) if mpps else MIN_FRAME_BYTES
+    if over_gbps <= most * (1 + _MOST_TAG_BYTES / frame_bytes):
+        return "over the bridge, with tags and padding"
+    return "sent on by the bridge, some of which still waits behind it"
 
 
 def _loses_behind_bridges(result: Result) -> bool:
