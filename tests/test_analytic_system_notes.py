@@ -255,6 +255,17 @@ def test_of_ports_in_a_row_that_are_full_the_first_drops():
     assert "Above that bridge.f.uplink has no room: what is more drops there (QUEUE_FULL)." in found.notes
 
 
+def test_downwards_the_full_port_next_to_the_bridge_drops():
+    """Two servers at 10 Gb/s for one, behind an extender that is listed before the one above it."""
+    bridge = {
+        "kind": "controlling",
+        "extenders": {"low": {"behind": "top"}, "top": {}},
+        "ports": {"a": {"behind": "low"}},
+    }
+    config = load_config("sriov_10g_gen2x4", INCAST | {"switch.mode": "e_tag", "bridge": bridge, **SHORT})
+    assert limits(config).limited_by == "bridge.top" == simulate(config).bottleneck.resource
+
+
 def test_of_several_lengths_a_full_buffer_lets_more_frames_through_than_the_closed_form():
     """Short frames find room where long ones do not: more frames a second than the bound, and fewer Gb/s."""
     sizes = {"workload.frame_bytes": None, "workload.sizes": [[64, 7], [570, 4], [1518, 1]]}

@@ -230,6 +230,14 @@ def test_with_flow_control_the_room_is_of_the_ports_by_which_frames_come():
     assert "port a gets less than comes at once, as the ports by which it comes have no room and drop " in why
 
 
+def test_a_load_that_meets_a_full_queue_at_a_bridge_now_and_then_limits_and_says_so():
+    """Two wires bring a quarter of what the port sends, and now and then more at once than there is room for."""
+    result = limit_of([["a.vf0", "uplink", "1200Mbps"], ["b.vf0", "uplink", "1200Mbps"]], {"buffer": "3036B"})
+    lost, offered = result.drops["QUEUE_FULL"], result.totals.offered_frames
+    assert 0.002 < lost / offered < 0.02 and result.bottleneck.resource == "offered_load"
+    assert " frames met a full queue in a burst." in result.bottleneck.why
+
+
 @pytest.mark.parametrize("servers", [True, False])
 def test_what_the_policy_polices_sets_the_throughput(servers):
     names = ("a.vf0", "b.vf0") if servers else ("vf0", "vf1")

@@ -164,6 +164,16 @@ def test_more_load_is_what_is_missing_where_it_brings_more_and_nothing_is_full()
     assert found.resource == "offered_load" and "Nothing is full" in found.why
 
 
+@pytest.mark.parametrize(("lost", "named"), [(100, "offered_load"), (300, "pcie.up")])
+def test_more_load_is_what_is_missing_though_some_frames_meet_a_full_queue(lost, named):
+    """1 % of the frames, if all got through, are less than any gain that counts; 3 % are not."""
+    config = config_from_mapping({"workload": {"load": "1Gbps"}})
+    seen = seen_of({"pcie.up": 0.6}, open_load=True, drops={"QUEUE_FULL": lost})
+    found = judged(config, seen, lambda one, _times: one.workload.load.rate_bps / 1e9)
+    assert (found.resource, found.also) == (named, () if named == "offered_load" else ("offered_load",))
+    assert ("100 of 10,000 frames met a full queue in a burst" in found.why) == (named == "offered_load")
+
+
 def test_what_no_share_tells_of_is_found_all_the_same():
     found = judged(CONFIG, NOT_PLAIN, lambda one, _times: 1e9 / one.host.read_latency_fs)
     assert (found.resource, found.keys) == ("host.read_latency", ("host.read_latency",))

@@ -82,15 +82,17 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
     if system.shares_bus(part):  # `switch_ceilings` adds up all adapters on the bus
         found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "bus" else one for one in found]
     names: dict[str, str] = {}
+    hops: dict[str, int] = {}
     for wire in system.wires_of(part) if system.bridges else ():
-        ways = (at_port(system.own_port(wire), name) for name in ("wire.tx", "wire.rx"))
+        ways = [at_port(system.own_port(wire), name) for name in ("wire.tx", "wire.rx")]
         names |= zip(ways, system.wire_names(wire), strict=True)
+        if part > system.outside:
+            hops |= zip(ways, (-1 - system.depth(wire), 1 + system.depth(wire)), strict=True)
     prefix = system.prefix(part) if system.is_server(part) else ""
-    is_of_extender = part > system.outside
-    if not (names or prefix or is_of_extender):
+    if not (names or prefix):
         return list(found)
     return [
-        replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), is_of_extender=is_of_extender)
+        replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), hop=hops.get(one.resource, 0))
         for one in found
     ]
 

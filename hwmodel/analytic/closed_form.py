@@ -83,11 +83,12 @@ class _Asked:
             return least
         full = [one for one in self.ceilings
                 if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        # An extender's uplink goes first: what it lets through may just fill a port behind it. Where frames reach VMs,
-        # a virtual switch's cores go before what is behind them: frames lost there hold back none for a VM.
+        # Of full wires in a row the first is named: what it lets through may just fill those behind it. Where frames
+        # reach VMs, a virtual switch's cores go before what is behind them: frames lost there hold back none for a VM.
         cores = [one for one in full if one.resource in ("vswitch", "host.memory")]
         ahead = cores if self.demand.sought.copies else [one for one in full if one not in cores]
-        return lowest([one for one in full if one.is_of_extender] or ahead or full or [least])
+        first = min((one for one in full if one.hop), key=lambda one: one.hop, default=None)
+        return first or lowest(ahead or full or [least])
 
     @property
     def of_any_mix(self) -> _Asked:

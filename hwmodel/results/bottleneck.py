@@ -21,6 +21,7 @@ AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
 NEARLY_FULL = 0.9  # a less busy resource has room for a tenth more
 MATTERS, WAITED_FOR = 0.5, 0.01  # shares above which a server, or a store, may be the limit
 LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
+MUCH_LOSS = 0.02  # a smaller share, were none of it lost, would raise the throughput by less than matters
 BACKLOG = 0.01
 OFFERED_LOAD = "offered_load"
 STOPPED_FROM_OUTSIDE = ("nic.flow_control.received",)  # the keys of a wire that control frames stop most of the time
@@ -389,15 +390,17 @@ class Sighting:
     """Hold what a window says of its limit: the suspects, and the load as a bottleneck.
 
     `is_load_enough`: an open load, all of which gets through. `loses_late`: frames drop after they were sent, so a full
-    resource may be full of frames that get lost; `polices`: policers drop such frames, so no full resource need be the
-    limit. `has_offers`: any frame was offered. `refusal`: the bottleneck if the only losses are at rings that are never
-    refilled. `busiest`: in a closed loop the resource that is busiest, however idle.
+    resource may be full of frames that get lost; `loses_much`: so many that more than the load may limit. `polices`:
+    policers drop such frames, so no full resource need be the limit. `has_offers`: any frame was offered. `refusal`:
+    the bottleneck if the only losses are at rings that are never refilled. `busiest`: in a closed loop the resource
+    that is busiest, however idle.
     """
 
     suspects: tuple[Suspect, ...]
     load: Bottleneck
     is_load_enough: bool
     loses_late: bool = False
+    loses_much: bool = False
     polices: bool = False
     has_offers: bool = True
     refusal: Bottleneck | None = None
@@ -417,6 +420,7 @@ def sighting_of(seen: Observation) -> Sighting:
         load=load,
         is_load_enough=seen.open_load and all_gets_through(seen),
         loses_late=loses_late(seen),
+        loses_much=loses_late(seen, MUCH_LOSS),
         polices=polices(seen),
         has_offers=seen.offered_frames > 0,
         refusal=refusal(seen) if loses_by_refusal(seen) else None,
@@ -501,9 +505,9 @@ def load_beside(hot: Sequence[Suspect]) -> Bottleneck:
     return replace(first.bottleneck, why=nearly_full_load(first.why, also[1:]), also=also)
 
 
-def loses_late(seen: Observation) -> bool:
-    """Tell whether frames drop after they were sent, so that full resources may carry frames that get lost."""
-    return seen.lost_share(*LATE_DROPS) > LOSS
+def loses_late(seen: Observation, share: float = LOSS) -> bool:
+    """Tell whether a share drops after it was sent, so that full resources may carry frames that get lost."""
+    return seen.lost_share(*LATE_DROPS) > share
 
 
 def polices(seen: Observation) -> bool:

@@ -122,7 +122,7 @@ class Comparison:
             return found
         load = next((each for each in relaxations if OFFERED_LOAD in each.resources), None)
         is_free = not any(max(one.share, one.use) >= AS_FULL for one in self.seen.suspects)
-        if load is not None and is_free and not self.seen.loses_late and self.gain([load]) >= RISES:
+        if load is not None and is_free and not self.seen.loses_much and self.gain([load]) >= RISES:
             return self.seen.load
         return self.joint(load) or self.other() or self.load_at_last(load)
 

@@ -33,6 +33,7 @@ from hwmodel.results import (
     sighting_of,
 )
 from hwmodel.results.bottleneck import (
+    MUCH_LOSS,
     all_gets_through,
     busiest_of,
     loses_by_refusal,
@@ -138,9 +139,10 @@ def _of_all_servers(
             for adapter, seen in zip(adapters, observed, strict=True)
             for one in suspects_of(seen, adapter.name + ".")
         ),
-        load=replace(loads[at], why=busiest_server(adapters[at].name, loads[at].why)),
+        load=replace(loads[at], why=busiest_server(adapters[at].name, sighting_of(whole).load.why)),
         is_load_enough=whole.open_load and all_gets_through(whole),
         loses_late=loses_late(whole),
+        loses_much=loses_late(whole, MUCH_LOSS),
         polices=polices(whole),
         has_offers=span.count("offered") > 0,
         refusal=refusal(observed[most], adapters[most].name + ".") if loses_by_refusal(whole) else None,
