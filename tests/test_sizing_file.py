@@ -154,6 +154,17 @@ def test_too_many_configurations_are_refused(folder):
     assert lines[0].endswith(f"knobs: 1,030,301 configurations are too many; {MOST_CANDIDATES:,} at most")
 
 
+@pytest.mark.parametrize(("rate", "follows"), [(None, True), ("2Gbps", False)])
+def test_a_base_whose_flows_have_rates_of_their_own_does_not_saturate(rate, follows):
+    """No load takes the place of such rates: they are what is offered."""
+    flows = [["vf0", "vf1", rate], ["vf1", "vf0", "1Gbps"]]
+    base = {"nic": {"vfs": 2}, "workload": {"pattern": "flows", "flows": flows}}
+    for target, of_load in (({"gbps": 1, "loss": 0}, "offers_target"), ({"gbps": 1}, "saturates")):
+        sizing = read_sizing({"base": base, "target": target, "knobs": {"pcie.lanes": [1, 2]}})
+        assert getattr(sizing, of_load) == follows
+        assert not (sizing.saturates and sizing.offers_target)
+
+
 def test_a_mapping_is_as_good_as_a_file():
     sizing = read_sizing({"base": {"nic": {"vfs": 2}}, "target": {"mpps": 1}, "knobs": {"pcie.lanes": [1, 2]}})
     assert sizing.config((1,)).pcie.lanes == 2

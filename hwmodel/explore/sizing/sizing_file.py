@@ -77,7 +77,8 @@ def read_sizing(given: str | os.PathLike[str] | Mapping[str, Any], overrides: Ov
     base = _checked(study, document, [one.changes for one in raw]) if document is not None else None
     study.raise_problems()
     assert document is not None and base is not None
-    saturates = base.workload.load.kind == "saturate" and base.workload.pcap is None
+    follows = base.workload.pcap is None and not base.workload.has_flows_of_own_rates
+    saturates = base.workload.load.kind == "saturate" and follows
     offers_target = saturates and any(t.is_least for t in targets) and not all(t.is_least for t in targets)
     is_open = offers_target or not saturates
     room_costs = base.host.iotlb is not None or base.host.cache is not None
