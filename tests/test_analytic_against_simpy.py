@@ -69,6 +69,7 @@ def test_a_frame_alone_takes_the_same_time(changes):
 SMALL = {"nic.rx_buffer": "16KiB", "nic.tx_buffer": "32KiB", "nic.tx_ring": 64, "nic.rx_ring": 64}
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize(
     ("changes", "batch"),
     [

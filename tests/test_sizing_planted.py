@@ -153,6 +153,7 @@ def number(value: Any) -> float:
     return float(str(value).rstrip("GMKibpsHzB"))
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("name", CASES)
 def test_the_cheapest_is_found(name):
     case = CASES[name]
