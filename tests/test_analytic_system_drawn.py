@@ -139,6 +139,7 @@ def assert_near(found: Limits, result: Result) -> None:
         assert result.totals.mpps == pytest.approx(found.mpps, rel=NEAR)
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", DRAWN)
 def test_each_wire_bears_what_a_run_bears(name, seed):

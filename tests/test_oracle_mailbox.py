@@ -145,7 +145,7 @@ class TestDrawn:
     @pytest.mark.parametrize("device", DEVICES)
     def test_laws_that_hold_for_any_message(self, device):
         pf, n_granted, n_refused = ReferencePf(device, 4), 0, 0
-        for kind, first, rest in drawn_messages(3, 6000):
+        for kind, first, rest in drawn_messages(3, 3000):
             before = pf.state()
             if kind == "admin":
                 is_taken = getattr(pf, first)(*rest)

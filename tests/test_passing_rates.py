@@ -81,6 +81,7 @@ def drawn_case(seed: int) -> tuple[dict[str, Any], dict[str, float], dict[str, f
     return changes, expected, {name: offered.get(name, gbps) for name, gbps in least.items()}
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("first", range(0, 100, 20))
 def test_guarantees_are_met_and_the_rest_is_shared_by_weight(first: int) -> None:
     """The core is the limit, or the wire: each has its guarantee, within what falls at the window's ends."""

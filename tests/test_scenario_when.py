@@ -68,6 +68,7 @@ def at_time(event: dict[str, Any], at_fs: int | None) -> dict[str, Any]:
     return {**rest, "at": f"{at_fs // FS_PER_NS}.{at_fs % FS_PER_NS:06d}ns"}
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("seed", seeds(8, 8, 1000))
 def test_drawn_scenarios_happen_alike_in_the_second_model(tmp_path: Path, seed: int) -> None:
     played = play(tmp_path, draw_scripted(seed))

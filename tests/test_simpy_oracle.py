@@ -264,6 +264,7 @@ SMALL_BUFFERS = {"tx_buffer_bytes": 32 * 1024, "rx_buffer_bytes": 64 * 1024}
 
 
 @pytest.mark.slow
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize(
     ("changes", "gbps"),
     [

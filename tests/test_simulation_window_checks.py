@@ -71,6 +71,7 @@ RANDOM = ("light", "light, poisson", "wire and VMs", "wire alone", "mix")
 FETCH_BYTES = 8 * 16 + 20  # the completion with a batch of descriptors
 
 
+@pytest.mark.a_third_by_day
 @pytest.mark.parametrize("case", CASES)
 def test_no_window_is_too_short_to_be_right(case):
     _, _, is_exact = CASES[case]
