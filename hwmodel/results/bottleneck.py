@@ -407,17 +407,21 @@ class Sighting:
     busiest: Bottleneck | None = None
 
 
-def sighting_of(seen: Observation) -> Sighting:
-    """Return what the window of one adapter says of its limit."""
-    load = Bottleneck(
+def load_of(seen: Observation) -> Bottleneck:
+    """Return an adapter's load as a bottleneck."""
+    return Bottleneck(
         resource=OFFERED_LOAD,
         utilization=share_of(OFFERED_LOAD, seen),
         why=sentence(OFFERED_LOAD, seen),
         keys=KEYS[OFFERED_LOAD],
     )
+
+
+def sighting_of(seen: Observation) -> Sighting:
+    """Return what the window of one adapter says of its limit."""
     return Sighting(
         suspects=tuple(suspects_of(seen)),
-        load=load,
+        load=load_of(seen),
         is_load_enough=seen.open_load and all_gets_through(seen),
         loses_late=loses_late(seen),
         loses_much=loses_late(seen, MUCH_LOSS),

@@ -32,16 +32,7 @@ from hwmodel.results import (
     merge_histogram,
     sighting_of,
 )
-from hwmodel.results.bottleneck import (
-    MUCH_LOSS,
-    all_gets_through,
-    busiest_of,
-    loses_by_refusal,
-    loses_late,
-    polices,
-    refusal,
-    suspects_of,
-)
+from hwmodel.results.bottleneck import busiest_of, load_of, loses_by_refusal, refusal, suspects_of
 from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
 from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.flow_book import FlowBook, Flows
@@ -120,7 +111,7 @@ def _of_all_servers(
     span: Span, n_waiting: int, adapters: Sequence[AdapterResult], observed: Sequence[Observation]
 ) -> Sighting:
     """Return the evidence for the bottleneck of all servers; `observed`: one each, `n_waiting`: backlog growth."""
-    loads = [sighting_of(seen).load for seen in observed]
+    loads = [load_of(seen) for seen in observed]
     at = max(range(len(loads)), key=lambda at: loads[at].utilization)
     drops, offered = span.drops(), max(1, span.count("offered"))
     refused = {
@@ -133,17 +124,15 @@ def _of_all_servers(
         frame_bytes=next((seen.frame_bytes for seen in observed if seen.frame_bytes is not None), None),
     )  # fmt: skip
     most = max(range(len(observed)), key=lambda at: sum(observed[at].refused_frames.values()))
-    return Sighting(
+    found = sighting_of(whole)
+    return replace(
+        found,
         suspects=tuple(
             one
             for adapter, seen in zip(adapters, observed, strict=True)
             for one in suspects_of(seen, adapter.name + ".")
         ),
-        load=replace(loads[at], why=busiest_server(adapters[at].name, sighting_of(whole).load.why)),
-        is_load_enough=whole.open_load and all_gets_through(whole),
-        loses_late=loses_late(whole),
-        loses_much=loses_late(whole, MUCH_LOSS),
-        polices=polices(whole),
+        load=replace(loads[at], why=busiest_server(adapters[at].name, found.load.why)),
         has_offers=span.count("offered") > 0,
         refusal=refusal(observed[most], adapters[most].name + ".") if loses_by_refusal(whole) else None,
         busiest=busiest_of(observed[at], adapters[at].name + "."),
