@@ -79,7 +79,7 @@ class FlowLatencies:
 
     def __init__(self, end: Snapshot) -> None:
         self._histogram = end.histogram
-        latency = end.flows["latency"]
+        self._latency = latency = end.flows["latency"]
         self._rows = end.flows["histogram"].tolist()
         self._n, self._lowest_fs, self._highest_fs = (
             latency[name].tolist() for name in ("n", "lowest_fs", "highest_fs")
@@ -131,6 +131,18 @@ class FlowLatencies:
             max=max([self._highest_fs[number] for number in chosen]) / FS_PER_NS,
             count=n,
         )
+
+    def moments_of_each(self, numbers: npt.NDArray[np.int64]) -> list[Latency]:
+        """Summarise each of many flows as `moments` does."""
+        latency, none = self._latency[numbers], Latency()
+        n = latency["n"]
+        means = latency["sum_fs"] / np.maximum(n, 1) / FS_PER_NS
+        ends = (latency[name] / FS_PER_NS for name in ("lowest_fs", "highest_fs"))
+        columns = (each.tolist() for each in (*ends, means, n))
+        return [
+            Latency(min=lowest, mean=mean, max=highest, count=count) if count else none
+            for lowest, highest, mean, count in zip(*columns, strict=True)
+        ]
 
 
 def latencies_by_direction(flows: Flows, latencies: FlowLatencies) -> dict[str, Latency]:

@@ -244,27 +244,27 @@ def _flow_histograms(book: FlowBook, end: Snapshot) -> bool:
 def flows_of(book: FlowBook, span: Span) -> tuple[FlowResult, ...]:
     """Return the results of all servers' flows; computed by columns, since there may be hundreds of thousands."""
     latencies = FlowLatencies(span.end)
-    own_rows = _flow_histograms(book, span.end)
     numbers = np.flatnonzero(span.end.flows["offered"])
     start, end = span.start.flows[numbers], span.end.flows[numbers]
+    if _flow_histograms(book, span.end):
+        own_latencies = [latencies.of([number]) for number in numbers.tolist()]
+    else:
+        own_latencies = latencies.moments_of_each(numbers)
     columns = (
-        numbers.tolist(),
+        Flows(book.flows.names, book.flows.senders[numbers], book.flows.receivers[numbers]),
         *(end[name].tolist() for name in ("offered", "delivered")),
-        *((end[name] - start[name]).tolist() for name in ("n_bytes", "delivered")),
+        _listed(span.gbps(end["n_bytes"] - start["n_bytes"]), len(numbers)),
+        _listed(span.mpps(end["delivered"] - start["delivered"]), len(numbers)),
+        own_latencies,
     )
-    ends = Flows(book.flows.names, book.flows.senders[numbers], book.flows.receivers[numbers])
     return tuple(
-        FlowResult(
-            from_=sender,
-            to=target,
-            offered=offered,
-            delivered=delivered,
-            gbps=span.gbps(n_bytes),
-            mpps=span.mpps(frames),
-            latency_ns=latencies.of([number]) if own_rows else latencies.moments([number]),
-        )
-        for (sender, target), number, offered, delivered, n_bytes, frames in zip(ends, *columns, strict=True)
+        FlowResult(from_=sender, to=target, offered=offered, delivered=delivered, gbps=gbps, mpps=mpps, latency_ns=own)
+        for (sender, target), offered, delivered, gbps, mpps, own in zip(*columns, strict=True)
     )
+
+
+def _listed(rates: Any, n: int) -> list[float | None]:
+    return [None] * n if rates is None else rates.tolist()
 
 
 class FlowsByTarget:

@@ -55,12 +55,12 @@ class Span:
         """Return the frames delivered in the window, to VMs and to the wire."""
         return self.count("vm_copies") + self.count("delivered_to_wire")
 
-    def gbps(self, n_bytes: int) -> float | None:
-        """Return bytes of the window as a rate; None where the window gives no rates."""
+    def gbps(self, n_bytes: Any) -> Any:
+        """Return bytes of the window, a number or an array, as a rate; None where the window gives no rates."""
         return n_bytes * BITS_PER_BYTE * (FS_PER_S / 1e9) / self.fs if self.gives_rates else None
 
-    def mpps(self, frames: int) -> float | None:
-        """Return frames of the window as a rate; None where the window gives no rates."""
+    def mpps(self, frames: Any) -> Any:
+        """Return frames of the window, a number or an array, as a rate; None where the window gives no rates."""
         return frames * (FS_PER_S / 1e6) / self.fs if self.gives_rates else None
 
     def served(self, kind: int, name: str) -> int:

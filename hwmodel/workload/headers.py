@@ -82,12 +82,10 @@ class HeaderBook:
                 if is_uneven and connection is not None:
                     n_here = connections_of_header(self._connections, connection)
                     share = weight * n_here / self._connections
-                key = source, destination, connection
-                if key not in ids:
-                    template = self._template(source, target, destination, connection)
-                    ids[key] = len(templates)
-                    templates.append(template)
-                found.append((ids[key], share))
+                number = ids.setdefault((source, destination, connection), len(templates))
+                if number == len(templates):
+                    templates.append(self._template(source, target, destination, connection))
+                found.append((number, share))
         return found
 
     def template_ids(self, source: str, target: str) -> list[int]:
