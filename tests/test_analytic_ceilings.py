@@ -105,6 +105,20 @@ def test_pipeline_store_and_bus():
     assert bus_words(demo({"workload.frame_bytes": 64}), demand_of(demo({"workload.frame_bytes": 64})).sought) == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "n_rings"),
+    [
+        ({}, 8),
+        ({"nic.queues_per_vf": 4}, 8),  # each VM has one target, and all frames to one target come from one ring
+        ({"nic.queues_per_vf": 4, "workload.connections": 4}, 32),
+        ({"nic.queues_per_vf": 2, "workload.pattern": "incast"}, 7),
+        ({"nic.queues_per_vf": 2, "workload.pattern": "uniform"}, 16),
+    ],
+)
+def test_the_time_that_the_adapter_takes_on_each_tx_ring(changes, n_rings):
+    assert mpps({"nic.queue_time": "4us", **changes}, "nic.queue") == pytest.approx(n_rings / 4)
+
+
 def test_rate_limits_bind_when_all_senders_have_one():
     some = {"switch.ports.vf0.rate_limit": "1Gbps"}
     assert not any(name == "rate_limit" for name, _ in ceilings(some))

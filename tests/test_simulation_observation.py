@@ -100,3 +100,28 @@ def test_fetches_under_way_all_the_time_are_used_whole():
     assert mpps(span) * 2.011 / 8 < 0.5
     config, span, _ = finished_with({"nic": {"rx_prefetch": 0}})
     assert fetch_use(config, span) == 0
+
+
+PAIRS = {"workload": {"load": "3036Mbps"}}  # 0.25 M frames a second of each of four VMs
+# Two segments a send of 2,896 B: 0.125 M sends a second.
+SENDS = {"workload": {"frame_bytes": None, "segment_bytes": "2896B", "load": "3036Mbps"}}
+BOND = {
+    "nic": {"mode": "vswitch"}, "port": {"count": 2, "rate": "10Gbps"},
+    "host": {"cores": 6, "virtual_switch": {"bond": {"mode": "l4_hash"}}},
+    "workload": {"pattern": "to_wire", "load": "1518Mbps", "connections": 64},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "per_s"),
+    [
+        (PAIRS, 0.25e6),
+        ({**PAIRS, "nic": {"queues_per_vf": 4}}, 0.25e6),  # whose frames all come from one of four rings
+        (flows(["vf0", "vf1", "3036Mbps"], ["vf2", "vf3", "303.6Mbps"]), 0.25e6),
+        (SENDS, 0.125e6),
+        (BOND, 0.25e6),  # half a million a second over two legs, by the hash of each frame's connection
+    ],
+)
+def test_the_work_on_tx_rings_is_that_of_the_busiest(changes, per_s):
+    _, _, result = finished_with({"nic": {"queue_time": "1us"}, "workload": {"arrivals": "periodic"}}, changes)
+    assert result.utilization["nic.queue"] == pytest.approx(per_s * 1e-6, rel=0.15 if changes is BOND else 0.03)

@@ -104,6 +104,20 @@ def test_who_waits_for_the_wire_leaves_the_core_to_others(when_full: str, inside
     )
 
 
+def test_the_adapter_s_time_on_each_tx_ring_is_that_of_the_uplink_s_rings() -> None:
+    """It takes no frame from a VM's ring, and those for which the uplink's ring has no room hold nobody back."""
+    flows = (LIGHT, ["vf2", "uplink", None], ["vf3", "vf1", None])
+    assert mpps(*flows, nic__queue_time="5us") == pytest.approx(mpps(*flows, nic__queue_time="0ns"), rel=1e-6)
+    assert limits(_config(*flows, nic__queue_time="5us")).mpps == pytest.approx(0.6, rel=1e-6)
+
+
+@pytest.mark.parametrize(("mode", "carried_mpps"), [("active_backup", 0.2), ("l4_hash", 0.4)])
+def test_each_leg_of_a_bond_has_its_own_tx_rings(mode: str, carried_mpps: float) -> None:
+    changes = {"port.count": 2, "host.virtual_switch.bond": {"mode": mode}, "workload.connections": 64}
+    found = limits(_config(["vf2", "uplink", "0.9Mpps"], nic__queue_time="5us", **changes))
+    assert (found.limited_by, found.mpps) == ("nic.queue", pytest.approx(carried_mpps, rel=0.01))
+
+
 def test_a_receiver_that_is_slow_holds_no_sender_back() -> None:
     """vf1 takes 0.2 M a second, its driver's 5 us each; what vf2 and vf3 send to others goes on."""
     free = {f"driver.vms.vf1.{name}": "0ns" for name in ("byte_time", "interrupt_time", "doorbell_time")}

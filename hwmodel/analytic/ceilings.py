@@ -61,7 +61,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_pipeline(config, demand, transactions),
         *_rate_limits(config, demand.sought),
         *serial_rx_fetches(config, demand),
-        *_queues(config, demand),
+        *_queues(config, demand, len(demand.tx_rings)),
         *prefetches(config, demand, transactions),
     ]
     return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.is_used]
@@ -140,6 +140,8 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     """
     transactions = _transactions_at_most(config, traffic)
     of_host = memory_ceiling(config, Demand(traffic))
+    own, is_one_leg = config.virtual_switch, config.bond is not None and config.bond.mode == "active_backup"
+    n_uplink_rings = 0 if own is None else own.n_uplink_rings * (1 if is_one_leg else config.n_legs)
     config, traffic = on_link(config, traffic)
     demand = Demand(traffic)
     return [
@@ -151,6 +153,7 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *_wires(config, demand),
         *_pipeline(config, demand, transactions),
         *serial_rx_fetches(config, demand),
+        *_queues(config, demand, n_uplink_rings),
     ]
 
 
@@ -275,13 +278,11 @@ def _read_bytes(one: Transaction) -> int:
     return sum(tlp.data_bytes for tlp in one.tlps if tlp.kind == "completion" and tlp.direction == "down")
 
 
-def _queues(config: Config, demand: Demand) -> Iterator[Ceiling]:
-    """Give the ceiling that `queue_time` sets on the Tx rings of all senders together."""
-    senders = {name for one in demand.traffics for name in one.sent}
-    if config.nic.queue_time_fs and senders:
+def _queues(config: Config, demand: Demand, n_rings: int) -> Iterator[Ceiling]:
+    """Give the ceiling that `queue_time` sets on the adapter's Tx rings, `n_rings` of all senders together."""
+    if config.nic.queue_time_fs and n_rings:
         each_s = Fraction(config.nic.queue_time_fs, config.workload.frames_a_send * FS_PER_S)
         amounts = demand.taken(lambda one: one.reads * each_s)
-        n_rings = len(senders) * config.nic.queues_per_vf
         yield Ceiling("nic.queue", "queue_time, Tx rings of all senders", "s", Fraction(n_rings), *amounts)
 
 

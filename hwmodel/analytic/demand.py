@@ -17,7 +17,7 @@ from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.dead_wires import waiting_for_wires
 from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import GROUPS, Route, Stream, streams_of
+from hwmodel.analytic.routes import GROUPS, Route, Stream, has_packets, streams_of
 from hwmodel.analytic.switch_rings import core_of_ring, on_cores, rings_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
 from hwmodel.analytic.system import System
@@ -28,6 +28,7 @@ from hwmodel.analytic.traffic import (
     Leg,
     Lost,
     Offered,
+    Rings,
     Sizes,
     Traffic,
     as_typed,
@@ -443,6 +444,7 @@ class _Reader:
             back_tag_bytes=Fraction(route.tag_bytes * (route.to_wire and route.from_wire)),
             mirrored=Fraction(len(route.mirrored)),
             sent={local: ONE} if is_from_vm else {},
+            tx_rings=self._tx_rings(way, path.part) if is_from_vm else frozenset(),
             received=_by_station(route),
             rx_rings=self._rx_rings(way.source, path.part, route),
         )
@@ -469,7 +471,14 @@ class _Reader:
             return traffic
         return replace(traffic, at_ports=taken_at_port(self._system.config(part), port, traffic))
 
-    def _rx_rings(self, source: str, part: int, route: Route) -> frozenset[tuple[str, int]]:
+    def _tx_rings(self, way: _Way, part: int) -> Rings:
+        """Give the Tx rings of frames from a VM; packets may use any, as if each of its rings had a connection."""
+        queues = self._system.config(part).nic.queues_per_vf
+        is_spread = self._capture or any(has_packets(server.config) for server in self._system.servers)
+        numbers = range(queues) if is_spread else [self._number_of(way.target) % queues]
+        return frozenset((self._system.place(way.source)[1], number) for number in numbers)
+
+    def _rx_rings(self, source: str, part: int, route: Route) -> Rings:
         """Give the Rx rings of frames from a port; RSS puts the frames of one sender and connection into one ring."""
         if part == self._system.outside:
             return frozenset()

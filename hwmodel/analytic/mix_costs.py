@@ -124,7 +124,7 @@ class MixCosts:
         own = (traffic.at_ports, sent, received)
         key = part, traffic.asked, traffic.wire_copies, traffic.copied_bytes, *(tuple(one.items()) for one in own)
         if key not in self._known:
-            plain = replace(traffic, sent=sent, received=received, rx_rings=frozenset(), parts=())
+            plain = replace(traffic, sent=sent, received=received, tx_rings=frozenset(), rx_rings=frozenset(), parts=())
             first, costs = self._first_row[part], part_costs(self._system, part, plain)
             row = np.zeros(self.n_rows)
             row[first : first + len(costs)] = [float(one.per_frame / one.capacity) * PER_S for one in costs]

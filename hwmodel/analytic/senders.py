@@ -94,11 +94,11 @@ def senders_of(system: System, streams: Sequence[Offered], most: Sequence[float]
         config, port = system.config(part), system.port(name)
         asked = sum(most[number] for number in numbers)
         limits = [(asked, "")]
-        if config.nic.queue_time_fs:  # each Tx ring gives one frame, or send, in that time, whatever other rings do
+        # The adapter takes one frame, or send, from each of its Tx rings in that time, whatever other rings do.
+        if config.nic.queue_time_fs and not config.has_virtual_switch:
             # Where all senders are alike, one stands for those of its server (`symmetry.folded_stream`).
-            n_alike = max(1, len({one for number in numbers for one in streams[number].traffic.sent}))
-            n_rings = n_alike * config.nic.queues_per_vf
-            per_s = n_rings * config.workload.frames_a_send * FS_PER_S / config.nic.queue_time_fs
+            rings = {ring for number in numbers for ring in streams[number].traffic.tx_rings}
+            per_s = max(1, len(rings)) * config.workload.frames_a_send * FS_PER_S / config.nic.queue_time_fs
             limits.append((per_s / PER_S, "nic.queue"))
         if port.rate_limit_bps is not None:
             bits = float(charged_bytes(config, streams[numbers[0]].traffic)) * BITS_PER_BYTE

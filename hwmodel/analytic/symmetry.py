@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceilings import core_of
-from hwmodel.analytic.traffic import Leg, Offered, Onward, Traffic, together, whole_of
+from hwmodel.analytic.traffic import Leg, Offered, Onward, Rings, Traffic, together, whole_of
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.rules.switch_modes import INTERFACE_KEYS
 
@@ -99,8 +99,8 @@ def folded_stream(system: System, one: Offered) -> Offered:
         if of.part == system.outside:
             return Leg(small.outside, of.traffic)
         sent, received = _spread(of.traffic.sent, vms), _spread(of.traffic.received, vms)
-        rings = frozenset((name, 0) for name in received)
-        return Leg(0, replace(of.traffic, sent=sent, received=received, rx_rings=rings))
+        tx_rings, rx_rings = (frozenset((name, 0) for name in each) for each in (sent, received))
+        return Leg(0, replace(of.traffic, sent=sent, received=received, tx_rings=tx_rings, rx_rings=rx_rings))
 
     sent_as = tuple(leg(each) for each in one.sent_as)
     hops = list(_joined((leg(each.leg), each.share) for each in one.hops))
@@ -132,10 +132,13 @@ def unfolded(system: System, traffic: Traffic) -> Traffic:
     def named(by_station: Mapping[str, Fraction]) -> dict[str, Fraction]:
         return {system.station(n, name): share for n in range(n_servers) for name, share in by_station.items()}
 
-    rings = frozenset((system.station(n, name), ring) for n in range(n_servers) for name, ring in each.rx_rings)
+    def of_all(rings: Rings) -> Rings:
+        return frozenset((system.station(n, name), ring) for n in range(n_servers) for name, ring in rings)
+
     rate = traffic.frames_per_s
     return replace(
-        traffic, sent=named(each.sent), received=named(each.received), rx_rings=rings,
+        traffic, sent=named(each.sent), received=named(each.received),
+        tx_rings=of_all(each.tx_rings), rx_rings=of_all(each.rx_rings),
         frames_per_s=None if rate is None else rate * n_servers, parts=(*(each,) * n_servers, rest),
     )  # fmt: skip
 

@@ -41,6 +41,7 @@ def sum_of_products(pairs: Iterable[tuple[Fraction | int, Fraction | int]]) -> F
 
 
 Sizes = tuple[tuple[int, Fraction], ...]
+Rings = frozenset[tuple[str, int]]  # each the station's name and the number of its queue
 TO_WIRE, FROM_WIRE = "to_wire", "from_wire"  # keys of `at_ports` for the frames that pass one of several ports
 
 
@@ -60,10 +61,10 @@ class Traffic:
     is padded by itself; None: follow from sizes and tags. `sent`, `received`: frames by station, received mirrored
     copies included. `at_ports`: for an adapter with several Ethernet ports, what is taken of each port's own resources,
     by name. `switching_s`: seconds of a virtual switch's cores, by core number; `copied_bytes`: bytes of memory that
-    its copies read and write. `rx_rings`: (station, number) of the Rx rings that get frames. `frames_per_s`: the rate
-    if it is given, None if it is sought. `first`: source and target of the first flow whose frames get somewhere,
-    `first_inside`: of the first one from VM to VM; None where there is none. `wire_copies`: segments that leave, cut
-    into the frames of `to_wire`; None: each leaves as one frame.
+    its copies read and write. `tx_rings`, `rx_rings`: (station, number) of the Tx rings that frames come from, and of
+    the Rx rings that get any. `frames_per_s`: the rate if it is given, None if it is sought. `first`: source and target
+    of the first flow whose frames get somewhere, `first_inside`: of the first one from VM to VM; None where there is
+    none. `wire_copies`: segments that leave, cut into the frames of `to_wire`; None: each leaves as one frame.
 
     `parts`: with a bridge, what the same frames take of each component (`System`); "the wire" is there the component's
     own, and stations have their names within the server. `to_wire` and `from_wire` of the whole then count frames to
@@ -85,7 +86,8 @@ class Traffic:
     at_ports: Mapping[str, Fraction] = field(default_factory=dict)
     switching_s: Mapping[int, Fraction] = field(default_factory=dict)
     copied_bytes: Fraction = ZERO
-    rx_rings: frozenset[tuple[str, int]] = frozenset()
+    tx_rings: Rings = frozenset()
+    rx_rings: Rings = frozenset()
     frames_per_s: Fraction | None = None
     first: tuple[str, str] | None = None
     first_inside: tuple[str, str] | None = None
@@ -207,6 +209,7 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         at_ports=_by_station((one.at_ports, weight) for one, weight in parts),
         switching_s=_by_station((one.switching_s, weight) for one, weight in parts),
         copied_bytes=sum_of(lambda one: one.copied_bytes),
+        tx_rings=frozenset().union(*(one.tx_rings for one, _ in parts)),
         rx_rings=frozenset().union(*(one.rx_rings for one, _ in parts)),
         parts=_parts_together(sizes, parts),
         wire_copies=None if all(one.wire_copies is None for one, _ in parts) else sum_of(lambda one: one.copies_out),
@@ -373,7 +376,12 @@ class Demand:
         return [(self.sought, frames_per_s), *((one, one.frames_per_s or ZERO) for one in self.beside)]
 
     @property
-    def rx_rings(self) -> frozenset[tuple[str, int]]:
+    def tx_rings(self) -> Rings:
+        """Give the Tx rings that frames come from."""
+        return frozenset().union(*(one.tx_rings for one in self.traffics))
+
+    @property
+    def rx_rings(self) -> Rings:
         """Give the Rx rings that get frames."""
         return frozenset().union(*(one.rx_rings for one in self.traffics))
 
@@ -414,6 +422,9 @@ def whole_of(system: System, sizes: Sizes, sent_as: Sequence[Leg], hops: Sequenc
         received={
             system.station(n, name): share for n, one in numbered for name, share in one.received.items()
         },
+        tx_rings=frozenset(
+            (system.station(n, name), ring) for n, one in numbered for name, ring in one.tx_rings
+        ),
         rx_rings=frozenset(
             (system.station(n, name), ring) for n, one in numbered for name, ring in one.rx_rings
         ),

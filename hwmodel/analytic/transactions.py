@@ -303,15 +303,13 @@ class Batches:
 def share_of_cache(config: Config, demand: Demand) -> int | None:
     """Return a ring's part of a descriptor cache common to all rings in use; None where each ring has its own.
 
-    In use are the Rx rings that get frames, and one Tx ring of each sender, or all if it has several connections.
+    In use are the Rx rings that get frames, and the Tx rings that they come from.
     """
     whole = config.nic.shared_descriptor_cache
     if whole is None:
         return None
-    senders = {name for one in demand.traffics for name in one.sent}
-    n_tx_rings = len(senders) * (config.nic.queues_per_vf if config.workload.connections > 1 else 1)
     least = 1 if config.workload.segment_bytes is None else descriptors_of_send(config)
-    return min(config.nic.descriptor_cache, max(least, whole // max(1, len(demand.rx_rings) + n_tx_rings)))
+    return min(config.nic.descriptor_cache, max(least, whole // max(1, len(demand.rx_rings) + len(demand.tx_rings))))
 
 
 def transactions_of(

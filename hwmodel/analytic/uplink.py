@@ -13,8 +13,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.traffic import TO_WIRE, ZERO, Demand, Sizes, Traffic, shares
+from hwmodel.analytic.traffic import FROM_WIRE, TO_WIRE, ZERO, Demand, Rings, Sizes, Traffic, shares
 from hwmodel.config.names import PF
+from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
 
 if TYPE_CHECKING:
@@ -92,14 +93,21 @@ def cut_sizes(config: Config) -> Sizes:
 
 def _by_uplink(config: Config, traffic: Traffic) -> Traffic:
     """Give a traffic as it crosses the link: to and from the wire, by the uplink function's rings."""
-    n_rings = switch_of(config).n_uplink_rings * config.n_legs
+    n_rings = switch_of(config).n_uplink_rings
     if traffic.wire_copies is not None:
         traffic = replace(traffic, sizes=cut_sizes(config), wire_copies=None)
     to_wire, from_wire = (traffic.to_wire, traffic.from_wire) if n_rings else (ZERO, ZERO)
     at_ports = traffic.at_ports if to_wire else but_out(traffic.at_ports)
-    rings = frozenset((PF, number) for number in range(n_rings)) if from_wire else frozenset()
+
+    def rings(passing: Fraction, direction: str) -> Rings:
+        """Return the rings of the legs by which frames pass."""
+        names = {at_port(f"p{leg}", direction): leg for leg in range(config.n_legs)}
+        legs = [leg for name, leg in names.items() if passing and (config.bond is None or name in traffic.at_ports)]
+        return frozenset((PF, leg * n_rings + ring) for leg in legs for ring in range(n_rings))
+
     return replace(
-        traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, to_wire=to_wire, from_wire=from_wire, rx_rings=rings,
+        traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, to_wire=to_wire, from_wire=from_wire,
+        tx_rings=rings(to_wire, TO_WIRE), rx_rings=rings(from_wire, FROM_WIRE),
         at_ports=at_ports,
         sent={PF: to_wire} if to_wire else {}, received={PF: from_wire} if from_wire else {},
     )  # fmt: skip

@@ -54,7 +54,8 @@ class Snapshot:
     """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
 
     `areas`: integrals of occupancies over time; `highest`: the largest occupancies, by gauge; `tx_ring_highest`,
-    `rx_ring_highest`: those of a single ring. `rings_used`: numbers of Tx and Rx rings that had any frames. `backlog`:
+    `rx_ring_highest`: those of a single ring. `rings_used`: numbers of Tx and Rx rings that had any frames. `taken`:
+    frames that the adapter has taken from each of its Tx rings, since the last reset of the ring's function. `backlog`:
     frames due at a function's sources that wait for a slot of its rings, estimated from the mean gap. `latencies`,
     histograms and the sums of parts are those since the window began; histograms and the sums by bucket are views, not
     copies, since they may take most of a run's memory. `served`: link use of whole transactions, by kind.
@@ -90,6 +91,7 @@ class Snapshot:
     tx_ring_highest: int
     rx_ring_highest: int
     rings_used: tuple[int, int]
+    taken: Ints
     histogram: npt.NDArray[np.int32]
     latencies: dict[str, npt.NDArray[Any]]
     latency_counts: npt.NDArray[Any]
@@ -233,6 +235,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         rings_used=(int((tx_queues["highest"] > 0).sum()), int((rx_queues["highest"] > 0).sum())),
+        taken=tx_queues["n_picked"][int(nic.params.n_queues) if nic.params.has_virtual_switch else 0 :].copy(),
         histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
         latencies={"delivery": latency_of_flows(ledger["flow"][: book.n_counted]), **latencies_in(found)},
         latency_counts=ledger["latency_counts"],

@@ -12,6 +12,8 @@ from fractions import Fraction
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.uplink import charged_bytes
@@ -26,7 +28,6 @@ from hwmodel.machine.tlp_kinds import (
     NON_POSTED_CREDIT,
     OF_KIND,
     PAYLOAD_COMPLETION,
-    PAYLOAD_READ,
     PAYLOAD_WRITE,
     POSTED_CREDIT,
     READS,
@@ -72,6 +73,13 @@ def _busiest_core(span: Span) -> int:
     return int(busy.argmax())
 
 
+def _taken_from_busiest_ring(config: Config, span: Span) -> int:
+    """Return the frames, or sends that the adapter cuts, that it took from the Tx ring of which it took most."""
+    before, after = span.start.taken, span.end.taken
+    taken = np.where(after < before, after, after - before)  # a reset in the window has begun the count anew
+    return int(taken.max(initial=0)) // (config.workload.frames_a_send if config.sends_cut_by == "adapter" else 1)
+
+
 def _switching_share(own: VirtualSwitch, span: Span) -> float:
     """Return the busy share of the virtual switch's busiest core, including those for flow-cache misses."""
     busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
@@ -100,10 +108,7 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
         "nic.pipeline": busy["nic.pipeline"],
     }
     if config.nic.queue_time_fs:
-        n_rings = max(1, int((span.grown("read_bytes") > 0).sum()) * config.nic.queues_per_vf)
-        if own is not None:
-            n_rings = own.n_uplink_rings
-        shares["nic.queue"] = span.share(span.served(PAYLOAD_READ, "n") * config.nic.queue_time_fs // n_rings)
+        shares["nic.queue"] = span.share(_taken_from_busiest_ring(config, span) * config.nic.queue_time_fs)
     if config.nic.store_rate_bps is not None:
         shares["nic.store"] = busy["nic.store"]
     if config.nic.dma is not None:

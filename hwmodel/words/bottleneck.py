@@ -323,7 +323,9 @@ _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "host.memory": _server("host.memory", "The host's memory, which reads and writes what the virtual switch copies,"),
     "driver.rx": _driver("rx"),
     "nic.tx_ring": _tx_ring,
-    "nic.queue": _server("nic.queue", "The adapter's work on each Tx ring", ": it takes no more frames from one ring"),
+    "nic.queue": _server(
+        "nic.queue", "The adapter's work on the busiest Tx ring", ": it takes no more frames from one ring"
+    ),
     "tx.descriptors": _store(
         "tx.descriptors",
         "Nothing to send is on the chip {share} of the window, though rings hold more: a queue's descriptor cache is "
