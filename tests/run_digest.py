@@ -496,7 +496,7 @@ def digests_of(machine: Mapping[str, Any]) -> dict[str, Any]:
     system = run.machine.system
     found = result.to_mapping(include_host_run=False)
     del found["config"], found["config_hash"]
-    for part in (found, *found.get("adapters", ())):  # which tests/test_cores_by_work.py looks at
+    for part in (found, *found.get("adapters", ())):  # by core, which other tests look at
         part["cpu"].pop("cores", None)
     columns = (rows.at_fs, rows.egress_port, rows.frame_bytes, rows.record)
     table = np.stack([column.astype(np.int64) for column in columns], axis=1)

@@ -14,8 +14,9 @@ from hwmodel.config.check_workload import check_wire, check_workload
 from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, Part, as_path
 from hwmodel.config.frame_lengths import longest_frame, named_lengths
+from hwmodel.config.names import MOST_CORES
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-from hwmodel.machine.guest.guest_state import MAX_QUEUES, RING_POOL
+from hwmodel.machine.guest.guest_state import MAX_CORES, MAX_QUEUES, RING_POOL
 from tests.config_cases import complaints, load
 
 CONTRADICTIONS = [
@@ -253,6 +254,7 @@ def test_the_blame_goes_to_an_override_where_that_is_what_was_written():
 def test_capacities_are_those_of_the_simulation():
     assert MAX_FUNCTIONS == MODEL_MAX_VFS + 1
     assert MAX_QUEUES == MODEL_MAX_QUEUES
+    assert MAX_CORES == MOST_CORES
     # The state rounds each ring up to a power of two, at most to twice its slots.
     assert RING_POOL == 2 * MODEL_RING_POOL
 

@@ -36,6 +36,19 @@ def of_senders(result: Any) -> list[float]:
     return [vm.tx_gbps * 1000 / (64 * 8) for vm in result.vms if vm.name.startswith("vf")]
 
 
+def test_any_core_of_the_host_may_serve_a_vm():
+    """The last two of 1,024 cores, which a host may have however few VMs, do what the last two of seven do."""
+    few, many = (
+        finished(FOUR, {
+            "host": {"cores": n_cores}, "run": {"clocks": "exact"},
+            "switch": {"ports": [{"name": "vf0", "cores": [n_cores - 1]}, {"name": "vf1", "cores": [n_cores - 2]}]},
+        })[1]
+        for n_cores in (7, 1024)
+    )  # fmt: skip
+    assert (few.vms, few.latency_ns, few.totals) == (many.vms, many.latency_ns, many.totals)
+    assert few.cpu.cores_busy == many.cpu.cores_busy > 0
+
+
 def test_a_slow_vm_sends_what_its_own_core_posts_and_the_others_what_theirs_do():
     """1 / frame_time each, in millions a second."""
     slow = merged(TO_WIRE, {"driver": {"vms": {"vf1": {"frame_time": "2us"}, "vf3": {"frame_time": "500ns"}}}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, NamedTuple
 
 from .kinds import Block, ByteCount, Duration, Listing, Pair, Rate, Truth, Whole, Word, key
-from .names import Name
+from .names import MOST_CORES, Name
 from .virtual_switch import VirtualSwitch
 
 JitterKind = Literal["fixed", "uniform", "histogram"]
@@ -27,7 +27,6 @@ Invalidation = Literal["none", "strict", "deferred"]
 CompletionRule = Literal["mps", "rcb"]
 _TIME = Duration("0ns", "1ms")
 _WEIGHT = Whole(1, 10**9)
-MOST_CORES = 1024
 TsoContext = Literal["each", "changed"]
 Doorbell = Literal["tail", "inline"]
 DriverPreset = Literal["kernel", "kernel_busy_poll", "dpdk"]

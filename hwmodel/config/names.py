@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from hwmodel.rules.mailbox_messages import WORD_MASK
 from hwmodel.wire.ethernet import format_mac, is_group_mac
 
-from .kinds import Kind, shown, suggest, wrong
+from .kinds import Kind, Whole, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
 UPLINK, PF = "uplink", "pf"
 MODEL_MAX_PORTS = 4  # Ethernet ports of an adapter
+MOST_CORES = 1024  # of a host
+CoreNumber = Annotated[int, Whole(0, MOST_CORES - 1, what="a core of the host")]
 _PORT = f"p[0-{MODEL_MAX_PORTS - 1}]"
 _STATION = "vf(0|[1-9][0-9]{0,4})|pf"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"

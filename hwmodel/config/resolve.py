@@ -27,11 +27,10 @@ from .fill_queues import (
     has_bond,
     has_virtual_switch,
 )
-from .host import MOST_CORES
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
 from .multi_root import MULTI_ROOT
-from .names import MODEL_MAX_PORTS, ethernet_ports, function_name, is_station_name, port_number
+from .names import MODEL_MAX_PORTS, MOST_CORES, ethernet_ports, function_name, is_station_name, port_number
 from .pci_bus import fill_bus
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry

@@ -30,7 +30,7 @@ from .kinds import (
     Word,
     key,
 )
-from .names import EtherType, IdKey, Mac, Name, PortName, port_number
+from .names import CoreNumber, EtherType, IdKey, Mac, Name, PortName, port_number
 from .packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
 
 Admit = Literal["all", "tagged", "untagged"]
@@ -45,7 +45,6 @@ SwitchTiming = Literal["none", "core"]
 Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
 MirrorDirection = Literal["ingress", "egress"]
 AclAction = Literal["permit", "deny", "priority", "police"]
-CoreNumber = Annotated[int, Whole(0, 1023, what="a core of the host")]
 OF_ARP = IpPrefix("10.0.0.0/8", version=4)
 Prefix = Annotated[IPv4Network | IPv6Network, IpPrefix()]
 OwnOrPrefix = Annotated[IPv4Network | IPv6Network | Literal["own"], OwnOr(IpPrefix())]

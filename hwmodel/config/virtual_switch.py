@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key
-from .names import PortName
+from .names import CoreNumber, PortName
 from .workload import VmNames
 
 PassedBy = Literal["pointer", "copy", "parent"]
@@ -71,9 +71,7 @@ class FlowCache(Block):
         "Model's choice.",
         alias="miss_time",
     )
-    miss_cores: Annotated[
-        tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[10]", least=0, most=MOST_MISS_CORES)
-    ] = key(
+    miss_cores: Annotated[tuple[CoreNumber, ...], Listing("[10]", least=0, most=MOST_MISS_CORES)] = key(
         [],
         "Cores of the host that do that, Tx ring by Tx ring in turn, while the frame waits aside and others pass it "
         "(handler threads). []: the switch's own core does it at once, and what is behind waits.",
@@ -191,7 +189,7 @@ class VirtualSwitch(Block):
         "What becomes of a VM's frame for the wire that finds the uplink's Tx ring full: it is dropped (TX_RING_FULL), "
         "or it waits in the VM's ring, and with it all behind it there, while the core serves other rings.",
     )
-    cores: Annotated[tuple[Annotated[int, Whole(0, 1023)], ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
+    cores: Annotated[tuple[CoreNumber, ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"
     )
     ecn_threshold_bytes: Annotated[int, ByteCount("0B", "1024MiB")] | None = key(

@@ -491,5 +491,5 @@ def _fill_free_lists(nic: Nic, config: Config) -> None:
         link.tags.params.n_tags = link.tags.n_free = link.tags.counts.fewest_free = tags
         link.tags.free[:tags] = np.arange(tags)[::-1]
     nic.groups.n_free = GROUP_CAP
-    nic["guests"]["core"]["first_work"][:] = -1
-    nic["guests"]["core"]["last_work"][:] = -1
+    cores = nic["guests"]["core"][: config.host.cores]
+    cores["first_work"] = cores["last_work"] = -1

@@ -8,6 +8,7 @@ from hwmodel.machine.counts.journey_state import FINISHED, POST_BATCH, RX_BATCH
 
 RING_POOL = 1 << 22  # slots of all Tx (or Rx) rings together: 2**21, each ring's rounded up to a power of two
 MAX_QUEUES = 1024  # Tx or Rx rings
+MAX_CORES = 1024  # of the host
 # The few places that each ring begins with lie side by side, before the pool; a ring that needs more moves there.
 FIRST_PLACES = 1 << 4
 NARROW_PLACES = MAX_QUEUES * FIRST_PLACES
@@ -68,7 +69,7 @@ GUESTS_PARAMS = record(
 )
 GUESTS = record(
     ("params", GUESTS_PARAMS),
-    ("core", CORE, (MAX_FUNCTIONS,)),
+    ("core", CORE, (MAX_CORES,)),
     ("driver", DRIVER, (MAX_FUNCTIONS,)),
     ("work", WORK, (N_TASKS * MAX_QUEUES,)),
     # The rings, which lie in the memory of their guests' host.
