@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from hwmodel.results.result import Bottleneck
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
 from hwmodel.words.bottleneck import is_rate_limit, nearly_full_load, sentence, with_as_full
+from hwmodel.words.quantities import server_title
 
 LEAST_PART = 0.02  # of the demand: a smaller part is not worth naming as a limit
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
@@ -315,7 +316,7 @@ def busiest_of(seen: Observation, prefix: str = "") -> Bottleneck | None:
 
 
 def _of_server(prefix: str) -> str:
-    return f"Server {prefix[:-1]}: " if prefix else ""
+    return f"{server_title(prefix[:-1])}: " if prefix else ""
 
 
 def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:

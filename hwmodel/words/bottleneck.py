@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.words.quantities import change_text, counted, listed, percent_text, time_text
+from hwmodel.words.quantities import change_text, counted, listed, percent_text, server_title, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bottleneck import LinkCost, Observation
@@ -383,7 +383,7 @@ NOTHING_IS_FULL = "What resources there are have room."
 
 def busiest_server(name: str, why: str) -> str:
     """Say which server is the busiest, before its own sentence."""
-    return f"Server {name} is the busiest. {why}"
+    return f"{server_title(name)} is the busiest. {why}"
 
 
 def busy_switch_link(name: str, where: str, sharers: Sequence[str], share: float) -> str:

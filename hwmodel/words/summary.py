@@ -35,6 +35,8 @@ from hwmodel.words.quantities import (
     moment_ns,
     percent_text,
     printable,
+    server_noun,
+    server_title,
     span_text,
     table,
     three_digits,
@@ -272,13 +274,14 @@ def adapter_lines(result: Result) -> Iterable[Line]:
     """Give a row for each server: what its VMs send and receive, how busy its link, wire and cores are, its fullest."""
     link = link_noun(result)
     shares = (f"{link} up %", "down %", "wire out %", "in %")
-    header = ("server", "tx Gb/s", "rx Gb/s", *shares, "cores", "fullest of its own")
+    noun = server_noun(*(adapter.name for adapter in result.servers))
+    header = (noun, "tx Gb/s", "rx Gb/s", *shares, "cores", "fullest of its own")
     rows = [_adapter_row(adapter) for adapter in result.servers[:MOST_ROWS]]
     yield from table(header, rows, left_columns=(0, len(header) - 1))
     if len(result.servers) > MOST_ROWS:
-        yield Line(f"... and {len(result.servers) - MOST_ROWS} more servers")
+        yield Line(f"... and {len(result.servers) - MOST_ROWS} more {noun}s")
     of_bus = "" if link == "PCIe" else f"; {OF_BUS_SHARES}"
-    yield Line(f"(tx, rx: of the server's VMs; %: busy share of the window{of_bus}; cores: kept busy by drivers)")
+    yield Line(f"(tx, rx: of the {noun}'s VMs; %: busy share of the window{of_bus}; cores: kept busy by drivers)")
 
 
 def _adapter_row(adapter: AdapterResult) -> tuple[str, ...]:
@@ -515,9 +518,9 @@ def _short_adapter_lines(result: Result) -> Iterator[Line]:
     n_shown = n_servers if n_servers <= _MOST_VM_LINES else _MOST_VM_LINES - 1
     for adapter in result.servers[:n_shown]:
         rates = f"VMs send {decimals_text(adapter.tx_gbps, 3)} Gb/s, get {decimals_text(adapter.rx_gbps, 3)} Gb/s"
-        yield Line(printable(f"Server {adapter.name}: {rates}; fullest of its own: {limit_cell(adapter)}"))
+        yield Line(printable(f"{server_title(adapter.name)}: {rates}; fullest of its own: {limit_cell(adapter)}"))
     if n_shown < n_servers:
-        yield Line(f"... and {n_servers - n_shown} more servers")
+        yield Line(f"... and {n_servers - n_shown} more {server_noun(*(one.name for one in result.servers))}s")
 
 
 def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
