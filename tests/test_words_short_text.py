@@ -88,6 +88,7 @@ def test_there_are_fifteen_lines_at_most_and_every_warning_is_counted(n_warnings
     more = [int(line.split()[0]) for line in lines if "more warning" in line]
     assert len(shown) + sum(more) == n_warnings
     assert shown == [f"Warning: {text}" for text in warnings[: len(shown)]]
+    assert sum(more) != 1  # the line that tells of it would have had room for it
     assert len(summary(result, verbose=True).splitlines()) > MOST_LINES
 
 

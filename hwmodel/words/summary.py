@@ -355,9 +355,8 @@ def short_lines(result: Result) -> list[Line]:
     before, behind = [*answer, *events], [*latencies, *fixed, *vms]
     room = MOST_LINES - len(before) - len(behind) - len(end)
     n_shown = max(1, min(_MOST_WARNINGS, room if room >= len(warnings) else room - 1))
-    if len(warnings) > n_shown:
-        n_more = len(warnings) - n_shown
-        more = f"{counted(n_more, 'more warning')}: --verbose shows {'them' if n_more > 1 else 'it'}."
+    if len(warnings) > n_shown + 1:  # the line that tells of one more has room for it
+        more = f"{len(warnings) - n_shown} more warnings: --verbose shows them."
         warnings = [*warnings[:n_shown], Line(more, "warning")]
     return [*before, *warnings, *behind, *beside[: max(0, room - len(warnings))], *end]
 
@@ -373,15 +372,20 @@ def answer_lines(result: Result) -> Iterator[Line]:
 
 
 def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
-    """Give a line for each event of the scenario, with what it did; at most `most`, and how many more there are."""
+    """Give a line for each event of the scenario, with what it did; at most `most`, and how many more there are.
+
+    One more than `most` is told too: to say that there is one takes the line that it needs.
+    """
     events = () if result.series is None else result.series.events
+    if most is not None and len(events) == most + 1:
+        most += 1
     for event in events[:most]:
         at_ns = None if event.at_ns is None else moment_ns(event.at_ns)
         time = "Never" if at_ns is None else f"At {time_text(at_ns)}" if at_ns else "At the start,"
         yield Line(printable(f"{time} {event.event}: {event.did}."))
     n_more = 0 if most is None else len(events) - most
     if n_more > 0:
-        yield Line(f"{counted(n_more, 'more event')}: --verbose shows {'them' if n_more > 1 else 'it'}.")
+        yield Line(f"{n_more} more events: --verbose shows them.")
 
 
 def warning_lines(result: Result) -> Iterator[Line]:
