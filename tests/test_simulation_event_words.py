@@ -10,7 +10,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
+from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE
 from hwmodel.words.quantities import three_digits
 from hwmodel.words.reading import headline
 from hwmodel.words.summary import MOST_LINES, event_lines, summary
@@ -182,6 +182,21 @@ def test_a_ring_that_was_empty_for_a_part_of_the_window_is_full_for_a_part_of_it
     result = run({"at": "2ms", "set": {"driver.vms.vf0.refill": False}}, waits, drops, **keys)
     assert result.bottleneck.resource == "rx.descriptors" and not result.bottleneck.is_limit
     assert result.bottleneck.utilization < 0.5
+
+
+def test_a_wire_that_is_full_of_frames_which_are_lost_behind_it_is_no_limit() -> None:
+    """9.5 Gb/s come all the time, of which three quarters are lost for want of descriptors."""
+    outside = {"rate": "9.5Gbps", "frame_bytes": 1518, "arrivals": "periodic"}
+    keys = {
+        "nic": {"preset": "82599", "vfs": 2, "rx_ring": 64}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "none", "external": outside}, "run": {"warmup": "1ms", "duration": "4ms"},
+    }  # fmt: skip
+    event = {"at": "2ms", "set": {"driver.refill": False}}
+    result = run(event, **keys)
+    assert result.drops["NO_DESCRIPTOR"] > 2000 and result.bottleneck.resource == "wire.rx"
+    assert result.bottleneck.why == FULL_OF_LOST and "; fullest on average: wire.rx (96.3 % busy)" in headline(result)
+    kept = run({**event, "set": {"driver.refill": True}}, **keys)
+    assert not kept.drops and kept.bottleneck.is_limit
 
 
 def test_an_event_without_effect_is_not_said_to_change_the_latency() -> None:

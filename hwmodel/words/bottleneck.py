@@ -205,6 +205,10 @@ FULLEST_UNJUDGED = (
     "Nothing is full in this window, before which the machine has changed; no short runs, which would say what limits, "
     "are made of what it has become."
 )
+FULL_OF_LOST = (
+    "What is fullest on average carries frames of which many are dropped behind it, so that it need not be what "
+    "limits; what held when, the events and the series say."
+)
 NOTHING_ENDED = "No frame was delivered or dropped by the end of the run, so it does not show what limits."
 
 
