@@ -315,8 +315,10 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         name = _function_of(event)
         if name is not None and name not in vfs and not found:
             found.append(("from" if kind == "mailbox" else "vf", f"there is no {name}{suggest(name, vfs)}"))
-        if event.pf is not None and event.pf.server not in (None, *(vf.rpartition(".")[0] for vf in vfs)):
-            found.append(("server", "there is no such server, or adapter of one"))
+        adapters = [server.name for server in servers_of(config)]
+        if event.pf is not None and event.pf.server not in (None, *adapters):
+            others = "; there are " + ", ".join(adapters) if config.servers else "; the only one has no name"
+            found.append(("server", f"no adapter is called {event.pf.server}{others}"))
         for key, message in found:
             yield document.problem(("scenario", at, kind, *([key] if key else [])), message, key=bool(key))
 
