@@ -358,6 +358,7 @@ NO_REFILLS = (
     "Not counted: drivers that post no Rx descriptor again (refill: false) receive what their rings have at the start, "
     "then nothing; where their frames do not drop (drop_enable: false) nobody receives anything from then on."
 )
+WITHOUT_SCENARIO = "There is a scenario: all of this is of the machine without any of its events."
 PCIE_SWITCHES = (
     "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
     "mixes that carry as much one is taken."
