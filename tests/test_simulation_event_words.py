@@ -51,6 +51,17 @@ def test_events_of_one_instant_have_one_sentence_on_rates() -> None:
     assert others[1].startswith("granted; ")
 
 
+def test_what_waits_for_an_event_is_told_with_it() -> None:
+    """The limit comes 1 fs behind the event that it waits for: what either did cannot be told apart from the other."""
+    gone, limited = ({"at": "5ms", "unplug": "vf0"}, {"when": {"vm": "vf0", "up": False}, **limit("", "vf3", "50Mbps")})
+    del limited["at"]
+    first, second = told(run(gone, limited))
+    assert first.startswith("vf0 gone; ") and "; vf3 sends 0.0513 Gb/s (0.494 before); " in first
+    assert second == "what it did is told with another event of this instant"
+    begins, behind = told(run(limit("0ns", "vf1", "5Gbps"), {**gone, "at": "1fs"}))
+    assert begins == "the run begins with it" and behind == "vf0 gone; 1 frame lost"
+
+
 def test_an_event_is_told_though_all_who_send_go_at_its_instant_or_too_little_time_is_left() -> None:
     """What an instant did to the VMs that its events take away is told by the event that has nothing else to tell."""
     limited, gone = told(run(limit("5ms", "vf1", "100Mbps"), {"at": "5ms", "enable_vfs": 0}))
