@@ -51,6 +51,12 @@ def test_events_of_one_instant_have_one_sentence_on_rates() -> None:
     assert others[1].startswith("granted; ")
 
 
+def test_an_event_that_changes_nothing_does_not_part_the_time_behind_another() -> None:
+    first, *others = told(run(*(limit(f"{at_us}us", "vf1", "100Mbps") for at_us in (5000, 5100, 5300))))
+    assert first.startswith("vf1 sends 0.0999 Gb/s (0.494 before); vf2 receives 0.0999 Gb/s (0.488 before); all other ")
+    assert others == ["nothing changes: these values hold already"] * 2
+
+
 def test_what_waits_for_an_event_is_told_with_it() -> None:
     """The limit comes 1 fs behind the event that it waits for: what either did cannot be told apart from the other."""
     gone, limited = ({"at": "5ms", "unplug": "vf0"}, {"when": {"vm": "vf0", "up": False}, **limit("", "vf3", "50Mbps")})

@@ -108,7 +108,8 @@ class _Teller:
         self._config, self._series, self._scene, self._acting = config, series, scene, acts
         self._end_ns, self._bond = result.window.end_ns, result.bond
         self._in_order = in_order(config.scenario)
-        changes_ns = {event.time_fs / FS_PER_NS for event in config.scenario if event.time_fs is not None}
+        timed = {at: event.time_fs for at, event in enumerate(config.scenario) if event.time_fs is not None}
+        changes_ns = {time_fs / FS_PER_NS for at, time_fs in timed.items() if at not in scene.unchanged}
         changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
         changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
         self._changes_ns = sorted(changes_ns)
