@@ -5,12 +5,14 @@ from fractions import Fraction
 
 import pytest
 
+from hwmodel import limits
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.limits_record import notes_of
 from hwmodel.analytic.lone_frame import LoneFrame, Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Lost, Offered, nothing_of
 from hwmodel.config import load_config
+from hwmodel.words.limits import WITHOUT_SCENARIO
 
 NOTHING = nothing_of(((1518, Fraction(1)),))
 TWO = {"servers": [{"name": "a"}, {"name": "b"}]}
@@ -33,6 +35,15 @@ def stream(name, mfps):
 def test_there_is_nothing_to_say_of_a_plain_adapter():
     assert notes() == ()
     assert notes(TWO) == ()
+
+
+def test_a_scenario_is_no_part_of_the_figures():
+    """An event at time 0 makes a run that of another configuration, but not its closed form."""
+    for at in ("0ns", "1ms"):
+        events = {"scenario": [{"at": at, "set": {"pcie.lanes": 1}}], "run.duration": "2ms"}
+        changed, plain = (limits(load_config("sriov_10g_gen2x4", changes)) for changes in (events, {}))
+        assert changed.notes == (*plain.notes, WITHOUT_SCENARIO) and WITHOUT_SCENARIO not in plain.notes
+        assert changed.mpps == plain.mpps
 
 
 def test_streams_that_do_not_get_through_whole_are_named():

@@ -213,7 +213,7 @@ def test_lacp_finds_a_silent_leg_three_periods_after_its_last_word() -> None:
     assert (outage.died_ns, outage.given_up_ns, outage.used_ns) == (1.3e9, 4e9, 6e9)
     assert outage.lost_out == pytest.approx(2 * 20e3 / 512 * 2.7, rel=0.25)
     text = result.summary(verbose=True)
-    assert "p1 dead from 1.30 s: given up after 2.70 s" in text and "back in use 800 ms later" in text
+    assert "p1 dead from 1.30 s: given up after 2.70 s" in text and "back in use after 800 ms" in text
     gone = [{"at": "1300ms", "set": {"port.down": ["p1"]}}]
     (outage,) = bond_of(run({**slow, "run.duration": "2s"}, gone)).outages
     assert outage.given_up_ns == 1.3e9 and outage.lost_out == 0  # monitor: 100us, and it has just looked
@@ -252,22 +252,49 @@ def test_the_words_of_a_run_and_of_its_page() -> None:
     assert "in use at the end p0 and p1, p1 active" in render_page([result])
 
 
+@pytest.mark.parametrize("begins", [{"port.down": ["p0"]}, {f"{BOND}.silent": ["p0"]}])
+@pytest.mark.parametrize("by_event", [False, True])
+def test_a_leg_that_is_dead_from_the_start_has_an_outage_once_its_wire_lives(
+    begins: dict[str, Any], by_event: bool
+) -> None:
+    """One without a carrier is out of use at time 0; nothing finds one that is silent, and what it is sent is lost."""
+    revives = {"at": "1250us", "set": {key: [] for key in begins}}
+    mode = {f"{BOND}.mode": "source_mac"}
+    result = run(mode, [{"at": "0ns", "set": begins}, revives]) if by_event else run(mode | begins, [revives])
+    (outage,) = bond_of(result).outages
+    assert result.series is not None and (outage.died_ns, outage.lives_ns) == (0, 1250 * US)
+    assert outage.lost_out == bond_of(result).legs[0].lost_out == result.drops.get("LINK_DOWN", 0)
+    if "port.down" in begins:
+        assert (outage.given_up_ns, outage.used_ns, outage.lost_out) == (0, 1300 * US, 0)
+        assert result.series.events[-1].did.startswith("p0 back in use after 50.0 us")
+    else:
+        assert (outage.given_up_ns, outage.used_ns) == (None, None) and outage.lost_out > 80
+
+
+def test_an_event_says_that_its_leg_is_not_used_again_by_the_end() -> None:
+    result = run({f"{BOND}.up_delay": "1ms"}, P0_DIES)
+    assert result.series is not None and result.series.events[1].did.startswith("p0 not back in use by the end")
+
+
 @pytest.mark.parametrize(
     ("outage", "text"),
     [
         ({"given_up_ns": 2e3, "lives_ns": 3e3, "used_ns": 4e3}, "given up after 1.00 us; 1 frame lost on the way out, "
-         "2 frames lost on the way in; alive at 3.00 us, back in use 1.00 us later."),
+         "2 frames lost on the way in; alive at 3.00 us, back in use after 1.00 us."),
         ({"given_up_ns": 1e3}, "given up at once; 1 frame lost on the way out, 2 frames lost on the way in."),
         ({"given_up_ns": 2e3, "lives_ns": 3e3}, "lost on the way in; alive at 3.00 us, not back in use by the end."),
         ({"lives_ns": 3e3}, "not given up before it lived again; 1 frame lost on the way out, 2 frames lost on the "
          "way in; alive at 3.00 us."),
         ({"lost_out": 0, "lost_in": 0}, "p0 dead from 1.00 us: not given up by the end; no frame lost."),
+        ({"given_up_ns": 2e3, "lives_ns": 3e3, "used_ns": 3e3}, "alive at 3.00 us, back in use at once."),
+        ({"died_ns": 0.0, "given_up_ns": 0.0, "lost_out": 0, "lost_in": 0}, "p0 dead from the start: out of use from "
+         "the start; no frame lost."),
         ({"given_up_ns": 5e2, "lost_out": 0, "lost_in": 0}, "p0 dead from 1.00 us: out of use already; no frame lost."),
     ],
 )  # fmt: skip
 def test_an_outage_is_told_as_far_as_it_went(outage: dict[str, Any], text: str) -> None:
-    known = {"given_up_ns": None, "lives_ns": None, "used_ns": None, "lost_out": 1, "lost_in": 2}
-    assert text in outage_sentence(Outage(leg="p0", died_ns=1e3, **{**known, **outage}))
+    known = {"died_ns": 1e3, "given_up_ns": None, "lives_ns": None, "used_ns": None, "lost_out": 1, "lost_in": 2}
+    assert text in outage_sentence(Outage(leg="p0", **{**known, **outage}))
 
 
 def test_tshark_sees_each_frame_on_one_leg(tmp_path: Path) -> None:

@@ -281,8 +281,9 @@ def test_each_server_has_a_driver() -> None:
     assert y.changes["switch.ports.vf1.vlans"] == [1, 20] and "switch.ports.vf1.vlans" not in x.changes
     assert x.changes["switch.ports.pf.promiscuous"] is True
     assert scene.drivers is not None and scene.drivers.asked(2) == "the PF of b.x is promiscuous"
-    with pytest.raises(InputError, match=r"scenario\.0\.pf\.server: there is no such server"):
-        config_of({"at": "20us", "pf": {"server": "c", "promiscuous": True}}, **{**servers, "switch": {}})
+    for name, blocks, known in (("b", servers, "there are a, b.x, b.y"), ("a", {}, "the only one has no name")):
+        with pytest.raises(InputError, match=rf"scenario\.0\.pf\.server: no adapter is called {name}; {known}"):
+            config_of({"at": "20us", "pf": {"server": name, "promiscuous": True}}, **{**blocks, "switch": {}})
 
 
 HEAD = "nic: {vfs: 4}\nrun: {duration: 5ms, warmup: 1ms}\nscenario:\n"

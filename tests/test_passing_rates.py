@@ -15,7 +15,7 @@ from hwmodel.machine.counts.flow_state import PASSED_FLOW
 from hwmodel.machine.counts.passed_flows import row_of
 from hwmodel.machine.guest.choice import begin_passing_turn
 from hwmodel.machine.guest.rates import give_owed
-from hwmodel.results import MarkedAt, check_balance
+from hwmodel.results import MarkedAt, MarkedFrames, SampledFlows, check_balance
 from hwmodel.simulation.passed_flows import sampled_flows
 from hwmodel.simulation.random_streams import FLOW_SAMPLES
 from hwmodel.words.virtual_switch import mark_sentence, sample_sentence
@@ -282,3 +282,17 @@ REFUSED = {
 def test_what_cannot_be_is_refused_in_a_line(text: str) -> None:
     (found,) = complaints(f"nic: {{mode: vswitch, vfs: 4}}\n{text}")
     assert REFUSED[text] in found
+
+
+def test_the_receiver_with_the_largest_share_of_marks_is_not_the_one_with_most() -> None:
+    """Of the 1,003 marked frames 3 are for vf1, all that it gets."""
+    receivers = (MarkedAt(name="vf0", marked=1000, frames=2000), MarkedAt(name="vf1", marked=3, frames=3))
+    found = MarkedFrames(threshold_bytes=9, receivers=receivers)
+    assert mark_sentence(found) == (
+        "ECN: 1,003 of 2,003 frames (50.1 %) were marked, more than 9 B waiting in front of their receivers; the "
+        "receiver with the largest share is vf1, with 100.0 %. Senders do not react."
+    )
+
+
+def test_each_frame_may_be_a_sample() -> None:
+    assert sample_sentence(SampledFlows(one_in=1, flows=())) == "Samples, all frames: 0."

@@ -132,6 +132,10 @@ WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
         "4:19: scenario.0.set.switch.ports.vf9.weight: fixed while the machine runs (2ms): its stations are those of"],
     "- {at: 2ms, set: {run.seed: 5}}": ["4:19: scenario.0.set.run.seed: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {nic.vfs: 5}}": ["4:19: scenario.0.set.nic.vfs: fixed while the machine runs (2ms)"],
+    "- {at: 2ms, set: {bridge: {}}}": ["4:19: scenario.0.set.bridge: fixed while the machine runs (2ms)"],
+    "- {at: 2ms, set: {scenario: [{at: 3ms, reset: vf1}]}}": [
+        "4:19: scenario.0.set.scenario: a scenario has all its events from the start; what else happens is "],
+    "- {at: 2ms, set: {scenario.0.at: 3ms}}": ["4:19: scenario.0.set.scenario.0.at: a scenario has all its events "],
     "- {at: 2ms, set: {switch.ports.vf1.max_frame: 9018B}}": [
         "4:19: scenario.0.set.switch.ports.vf1.max_frame: fixed while the machine runs (2ms)"],
     "- {at: 2ms, set: {port.rat: 1Gbps}}": ["4:19: scenario.0.set.port.rat: unknown key (did you mean rate?)"],

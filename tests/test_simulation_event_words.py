@@ -10,7 +10,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
+from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE
 from hwmodel.words.quantities import three_digits
 from hwmodel.words.reading import headline
 from hwmodel.words.summary import MOST_LINES, event_lines, summary
@@ -49,6 +49,23 @@ def test_events_of_one_instant_have_one_sentence_on_rates() -> None:
     assert "vf3 sends 0.0502 Gb/s (0.494 before); vf1 sends 0.100 Gb/s (0.494 before); vf2" in both
     assert [one.rpartition("; ")[2] for one in others] == ["what it did is told with another event of this instant"] * 2
     assert others[1].startswith("granted; ")
+
+
+def test_an_event_that_changes_nothing_does_not_part_the_time_behind_another() -> None:
+    first, *others = told(run(*(limit(f"{at_us}us", "vf1", "100Mbps") for at_us in (5000, 5100, 5300))))
+    assert first.startswith("vf1 sends 0.0999 Gb/s (0.494 before); vf2 receives 0.0999 Gb/s (0.488 before); all other ")
+    assert others == ["nothing changes: these values hold already"] * 2
+
+
+def test_what_waits_for_an_event_is_told_with_it() -> None:
+    """The limit comes 1 fs behind the event that it waits for: what either did cannot be told apart from the other."""
+    gone, limited = ({"at": "5ms", "unplug": "vf0"}, {"when": {"vm": "vf0", "up": False}, **limit("", "vf3", "50Mbps")})
+    del limited["at"]
+    first, second = told(run(gone, limited))
+    assert first.startswith("vf0 gone; ") and "; vf3 sends 0.0513 Gb/s (0.494 before); " in first
+    assert second == "what it did is told with another event of this instant"
+    begins, behind = told(run(limit("0ns", "vf1", "5Gbps"), {**gone, "at": "1fs"}))
+    assert begins == "the run begins with it" and behind == "vf0 gone; 1 frame lost"
 
 
 def test_an_event_is_told_though_all_who_send_go_at_its_instant_or_too_little_time_is_left() -> None:
@@ -184,6 +201,21 @@ def test_a_ring_that_was_empty_for_a_part_of_the_window_is_full_for_a_part_of_it
     assert result.bottleneck.utilization < 0.5
 
 
+def test_a_wire_that_is_full_of_frames_which_are_lost_behind_it_is_no_limit() -> None:
+    """9.5 Gb/s come all the time, of which three quarters are lost for want of descriptors."""
+    outside = {"rate": "9.5Gbps", "frame_bytes": 1518, "arrivals": "periodic"}
+    keys = {
+        "nic": {"preset": "82599", "vfs": 2, "rx_ring": 64}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "none", "external": outside}, "run": {"warmup": "1ms", "duration": "4ms"},
+    }  # fmt: skip
+    event = {"at": "2ms", "set": {"driver.refill": False}}
+    result = run(event, **keys)
+    assert result.drops["NO_DESCRIPTOR"] > 2000 and result.bottleneck.resource == "wire.rx"
+    assert result.bottleneck.why == FULL_OF_LOST and "; fullest on average: wire.rx (96.3 % busy)" in headline(result)
+    kept = run({**event, "set": {"driver.refill": True}}, **keys)
+    assert not kept.drops and kept.bottleneck.is_limit
+
+
 def test_an_event_without_effect_is_not_said_to_change_the_latency() -> None:
     """The wire dies, which nobody uses: each seed's series is that of a run in which nothing happens."""
     wild = {"workload": {"pattern": "pairs", "frame_bytes": 1518}, "run": {"warmup": "1ms", "duration": "5ms"}}
@@ -227,7 +259,10 @@ def test_at_the_start_messages_take_their_time_and_keys_hold() -> None:
     ]
     lines = [line.text for line in event_lines(result, 3)]
     assert lines[0] == "At the start, switch.ports.vf1.rate_limit = 100Mbps: the run begins with it."
-    assert lines[3] == "1 more event: --verbose shows it."
+    assert lines[3:] == [
+        "At the start, vf0 asks for VLAN 20: granted."
+    ]  # to say that there is one more takes a line too
+    assert [line.text for line in event_lines(result, 2)] == [*lines[:2], "2 more events: --verbose shows them."]
 
 
 def test_a_flood_is_told_for_as_long_as_it_lasts_with_its_price() -> None:

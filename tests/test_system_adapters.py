@@ -36,7 +36,7 @@ def together():
 def test_all_figures_are_those_of_two_servers(together):
     apart = simulate(config_from_mapping(APART)).to_json(include_host_run=False)
     apart = apart.replace("servers.zq2", "servers.a.adapters.y").replace("servers.zq1", "servers.a.adapters.x")
-    apart = apart.replace("zq1", "a.x").replace("zq2", "a.y")
+    apart = apart.replace("Server zq", "Adapter zq").replace("zq1", "a.x").replace("zq2", "a.y")
     expected, found = json.loads(apart), json.loads(together.to_json(include_host_run=False))
     for of_system in ("config", "config_hash"):
         del expected[of_system], found[of_system]

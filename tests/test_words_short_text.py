@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwmodel.report.tables import adapter_table
 from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window, Wire
 from hwmodel.results.series import EventResult, Series
 from hwmodel.words.events import SAME_VALUES
@@ -87,6 +88,7 @@ def test_there_are_fifteen_lines_at_most_and_every_warning_is_counted(n_warnings
     more = [int(line.split()[0]) for line in lines if "more warning" in line]
     assert len(shown) + sum(more) == n_warnings
     assert shown == [f"Warning: {text}" for text in warnings[: len(shown)]]
+    assert sum(more) != 1  # the line that tells of it would have had room for it
     assert len(summary(result, verbose=True).splitlines()) > MOST_LINES
 
 
@@ -94,6 +96,16 @@ def test_several_servers_have_a_line_each():
     lines = summary(sample_system("a", "b")).splitlines()
     assert len(lines) <= MOST_LINES
     assert [line.split(":")[0] for line in lines if line.startswith("Server ")] == ["Server a", "Server b"]
+
+
+def test_an_adapter_of_several_at_its_server_is_called_one():
+    result = sample_system("a.x", "a.y", "b")
+    lines = summary(result).splitlines()
+    titles = [line.split(":")[0] for line in lines if line.startswith(("Server ", "Adapter "))]
+    assert titles == ["Adapter a.x", "Adapter a.y", "Server b"]
+    verbose = summary(result, verbose=True)
+    assert "\nadapter  tx Gb/s" in verbose and "(tx, rx: of the adapter's VMs" in verbose
+    assert adapter_table(result).header[0] == "adapter" and adapter_table(sample_system("a", "b")).header[0] == "server"
 
 
 def test_each_direction_has_its_latency_and_no_mean_of_all_of_them_stands_beside():

@@ -196,6 +196,7 @@ def _details(
             *_of_inline_doorbells(config, found),
             *slow_path_notes(config, found.rate),
             *bond_notes(config, offered, found.rate),
+            *((words.WITHOUT_SCENARIO,) if config.scenario else ()),
         ),
         memory_bytes=memory_bytes(system, found.demand, found.transactions, found.rate),
     )

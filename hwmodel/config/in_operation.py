@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.errors import InputError
 from hwmodel.rules.switch_modes import MODES
 
 from .pcie_switches import switches_of
@@ -86,16 +85,17 @@ REASONS = (
 
 
 def fixed_keys(before: Config, after: Config) -> list[str]:
-    """Return the keys in which two configurations differ though they may not in operation.
-
-    Raises InputError if the number of servers or bridges differs.
-    """
+    """Return the keys in which two configurations differ though they may not in operation."""
     named, then = bridges_of(before), bridges_of(after)
+    if len(servers_of(before)) != len(servers_of(after)):
+        return ["servers"]
+    if len(named) != len(then):
+        return ["bridges" if before.bridges or after.bridges else "bridge"]
     rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
     behind = {at for one in switches_of(before) for kind, at, _ in one.below if kind == "adapter"}
     keys = [
         f"servers.{old.name}.set.{key}" if old.name else key
-        for at, (old, new) in enumerate(_paired(servers_of(before), servers_of(after)))
+        for at, (old, new) in enumerate(zip(servers_of(before), servers_of(after), strict=True))
         for key in (*_keys_beside_drivers(old.config, new.config), *_keys_of_drivers(old.config, new.config))
         if not key.startswith(OF_NO_ADAPTER)
         and not _is_one_of(
@@ -104,7 +104,7 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
     ]
     keys += [
         f"{old.key}.{key}"
-        for old, new in _paired(named, then)
+        for old, new in zip(named, then, strict=True)
         for key in differing(old.settings, new.settings)
         if not _is_one_of(key, OF_BRIDGES, rates)
     ]
@@ -162,12 +162,6 @@ def _fixed_of_adapters(config: Config, bridges: Sequence[Any]) -> tuple[str, ...
     """Return which of an adapter's keys are fixed."""
     in_lists = IN_LISTS if bridges and MODES[config.switch.mode].has_interfaces else ()
     return (*FIXED, *in_lists, *(() if config.nic.arbitration is None else OF_CLASSES))
-
-
-def _paired(old: Sequence[Any], new: Sequence[Any]) -> list[tuple[Any, Any]]:
-    if len(old) != len(new):
-        raise InputError("servers: fixed while the machine runs; a change has another number")
-    return list(zip(old, new, strict=True))
 
 
 def _is_one_of(key: str, patterns: Sequence[str], but: Sequence[str] = ()) -> bool:

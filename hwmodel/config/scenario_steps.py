@@ -187,12 +187,8 @@ def _fixed(
     time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
     (kind,) = event.kinds
     here: KeyPath = ("scenario", at, kind)
-    try:
-        keys = fixed_keys(before, after)
-    except InputError as error:
-        return [document.problem(here, line) for line in error.lines], []
     of_event, derived = [], []
-    for key in keys:
+    for key in fixed_keys(before, after):
         own = next((each for each in event.changes if _is_within(key, each) or _is_within(each, key)), None)
         fixed = f"fixed while the machine runs{time}{why_fixed(key)}"
         if own is None:
@@ -247,7 +243,7 @@ def _later_than(event: Event, end_fs: int) -> Iterator[tuple[tuple[str, ...], st
 
 
 def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
-    """Give a problem for each event in which nothing happens, or two things do."""
+    """Give a problem for each event in which nothing happens, or two things do, or that has events of its own."""
     for at, event in enumerate(config.scenario):
         if not event.kinds:
             message = f"nothing happens; an event has {', '.join(KINDS[:-1])} or {KINDS[-1]}"
@@ -258,6 +254,10 @@ def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
         if event.of is not None and event.enable_vfs is None:
             message = "it says whose VFs `enable_vfs` is about; leave it out"
             yield document.problem(("scenario", at, "of"), message, key=True)
+        for key in event.changes:
+            if _is_within(key, "scenario"):
+                message = "a scenario has all its events from the start; what else happens is one more of them"
+                yield document.problem(_path_in(document, at, key), message, key=True)
 
 
 def _without_time(document: Document, config: Config) -> Iterator[Problem]:
@@ -315,8 +315,10 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         name = _function_of(event)
         if name is not None and name not in vfs and not found:
             found.append(("from" if kind == "mailbox" else "vf", f"there is no {name}{suggest(name, vfs)}"))
-        if event.pf is not None and event.pf.server not in (None, *(vf.rpartition(".")[0] for vf in vfs)):
-            found.append(("server", "there is no such server, or adapter of one"))
+        adapters = [server.name for server in servers_of(config)]
+        if event.pf is not None and event.pf.server not in (None, *adapters):
+            others = "; there are " + ", ".join(adapters) if config.servers else "; the only one has no name"
+            found.append(("server", f"no adapter is called {event.pf.server}{others}"))
         for key, message in found:
             yield document.problem(("scenario", at, kind, *([key] if key else [])), message, key=bool(key))
 

@@ -36,7 +36,7 @@ from hwmodel.results.result import AdapterResult, Result
 from hwmodel.words.bridge_reading import NamedPort, core_share, nic_setting_of, port_lines, port_share, ports_of
 from hwmodel.words.datapath_parts import Part, buffer_part, datapath_parts, ring_part
 from hwmodel.words.modelled import link_words
-from hwmodel.words.quantities import percent_text, printable
+from hwmodel.words.quantities import percent_text, printable, server_noun, server_title
 from hwmodel.words.shared_links import is_on_bus
 
 _PART_OF = {
@@ -291,7 +291,7 @@ def left_out_words(result: Result) -> str:
     """Say which servers and ports of adapters the picture leaves out; an empty text where it has all."""
     drawn, names = drawn_ports(result), [adapter.name for adapter in result.servers]
     n_drawn = len(Tree(drawn, names).servers)
-    servers = f"{n_drawn} of {len(names)} servers are drawn" if n_drawn < len(names) else ""
+    servers = f"{n_drawn} of {len(names)} {server_noun(*names)}s are drawn" if n_drawn < len(names) else ""
     ports = "of an adapter's ports the busiest is drawn" if len(drawn) < len(ports_of(result)) else ""
     return "; ".join(filter(None, (servers, ports)))
 
@@ -349,7 +349,8 @@ def _system_drawing(
             own = adapter.bottleneck
             is_limit = limit == f"{adapter.name}.{own.resource}" and own.utilization > 0
             place = layout.servers[adapter.name]
-            pieces.append(_server(place, labels[adapter.name], rows[adapter.name], own.resource, is_limit))
+            title = _named(server_noun(adapter.name).capitalize(), labels[adapter.name])
+            pieces.append(_server(place, title, rows[adapter.name], own.resource, is_limit))
     for port_name, part in parts.items():
         pieces.append(box(layout.ports[port_name], part, limit == shown[port_name].resource))
     return f"{''.join(pieces)}</svg>\n"
@@ -364,7 +365,7 @@ def _port_titles(shown: Mapping[str, NamedPort], labels: Mapping[str, str], *, h
     return {own: f"Port {labels[own]}" if own in named else "Uplink" for own in shown}
 
 
-def _server(place: Place, label: str, shares: Mapping[str, float], resource: str, is_limit: bool) -> str:
+def _server(place: Place, title: str, shares: Mapping[str, float], resource: str, is_limit: bool) -> str:
     """Draw a server: a row with a meter for each part, and below them what limits this server."""
     x, y, width, height = place
     left, right = x + 12, x + width - 12
@@ -373,7 +374,7 @@ def _server(place: Place, label: str, shares: Mapping[str, float], resource: str
     rows = [
         f'<g class="part{" limit" if is_limit else ""}">'
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="7" class="box"/>'
-        f'<text x="{left:g}" y="{y + 23:g}" class="title">{escape(_named("Server", label))}</text>'
+        f'<text x="{left:g}" y="{y + 23:g}" class="title">{escape(title)}</text>'
     ]
     for at, (name, share) in enumerate(shares.items()):
         base = y + _TITLE_H + _ROW_H * at + 12
@@ -393,7 +394,7 @@ def _named(kind: str, label: str) -> str:
 
 def _system_description(result: Result, rows: Mapping[str, Mapping[str, float]], parts: Mapping[str, Part]) -> str:
     servers = [
-        f"Server {adapter.name}: "
+        f"{server_title(adapter.name)}: "
         f"{', '.join(f'{name} {percent_text(share)}' for name, share in rows[adapter.name].items())}, "
         f"limit {adapter.bottleneck.resource}"
         for adapter in result.servers

@@ -38,6 +38,7 @@ from hwmodel.words.quantities import (
     percent_text,
     printable,
     scaled_text,
+    server_noun,
     span_text,
     three_digits,
 )
@@ -370,7 +371,8 @@ def adapter_table(result: Result) -> Table:
     """Return a row for each server: rates of its VMs, busy shares of its link, wire and cores, its fullest resource."""
     link = link_noun(result)
     ways = (f"{link} up", f"{link} down", "wire out", "wire in")
-    header = ("server", "tx Gb/s", "rx Gb/s", *ways, "busiest core", "fullest")
+    noun = server_noun(*(one.name for one in result.servers))
+    header = (noun, "tx Gb/s", "rx Gb/s", *ways, "busiest core", "fullest")
     rows = []
     for adapter in result.servers[:MOST_SERVER_ROWS]:
         busy = adapter.utilization

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hwmodel.results.result import Bottleneck
-from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
-from hwmodel.words.bottleneck import is_rate_limit, nearly_full_load, sentence, with_as_full
+from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, OFF_DROPS, POLICED_DROPS, RX_DROPS, STRAY_DROPS
+from hwmodel.words.bottleneck import FULL_OF_LOST, is_rate_limit, nearly_full_load, sentence, with_as_full
+from hwmodel.words.quantities import server_title
 
 LEAST_PART = 0.02  # of the demand: a smaller part is not worth naming as a limit
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
@@ -244,7 +245,8 @@ class Suspect:
     `resource`: its name in results; `share`: how busy it is; `use`: the share of its capacity that it gave, 0 for a
     store of which that is unknown. `why`, `keys`: as in `Bottleneck`. `lost_frames`: frames dropped by the queue before
     a port. `mean_share`: where `share` is that of its fullest moment, a share of the whole window: for how long frames
-    waited for it, or how many it lost.
+    waited for it, or how many it lost. `loses_behind`: a port inward, of whose adapter's frames many drop for want of
+    room in its Rx buffer or rings.
     """
 
     resource: str
@@ -254,6 +256,7 @@ class Suspect:
     keys: tuple[str, ...]
     lost_frames: int = 0
     mean_share: float | None = None
+    loses_behind: bool = False
 
     @property
     def bottleneck(self) -> Bottleneck:
@@ -300,6 +303,7 @@ def _suspect(name: str, seen: Observation, prefix: str) -> Suspect:
         why=_of_server(prefix) + _sentence(name, seen),
         keys=_keys_of(name, seen),
         mean_share=max(seen.wait(name), min(1.0, seen.lost_share("NO_DESCRIPTOR"))) if name == "nic.rx_ring" else None,
+        loses_behind=of_any_port(name) == "wire.rx" and seen.lost_share(*RX_DROPS) > MUCH_LOSS,
     )
 
 
@@ -315,7 +319,7 @@ def busiest_of(seen: Observation, prefix: str = "") -> Bottleneck | None:
 
 
 def _of_server(prefix: str) -> str:
-    return f"Server {prefix[:-1]}: " if prefix else ""
+    return f"{server_title(prefix[:-1])}: " if prefix else ""
 
 
 def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
@@ -481,10 +485,13 @@ def not_judged(seen: Sighting, found: Bottleneck, why: str) -> Bottleneck:
     """Adapt a bottleneck to a window without short runs, for the reason `why`: what is not full may never limit.
 
     The window may be a mean over changes of the machine, or of a machine that changed before. Then the load is no limit
-    of a closed loop where nothing else is busy: its senders may have sent less because of a dead wire, say.
+    of a closed loop where nothing else is busy: its senders may have sent less because of a dead wire, say. Nor is a
+    wire one that is full of frames which get lost behind it.
     """
     if found.resource == OFFERED_LOAD and seen.busiest is not None:
         found = seen.busiest if seen.busiest.utilization >= found.utilization else found
+    if any(one.resource == found.resource and one.loses_behind for one in seen.suspects):
+        return replace(found, why=FULL_OF_LOST, also=(), gain=None)
     if found.resource == OFFERED_LOAD or found.utilization >= NEARLY_FULL:
         return found
     return replace(found, why=why, also=(), gain=None)

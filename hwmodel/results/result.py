@@ -34,7 +34,7 @@ from hwmodel.results.json_form import Problem, document_of, parse_result, to_pla
 from hwmodel.results.pci_bus import BusResult
 from hwmodel.results.pcie_switch import PcieSwitchResult
 from hwmodel.results.series import Series
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
+from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1
@@ -244,7 +244,7 @@ class Bottleneck:
     @property
     def is_limit(self) -> bool:
         """Tell whether it sets the throughput, and is not merely the fullest, of changes or of no frame."""
-        return self.why not in (FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED)
+        return self.why not in (FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,27 +127,22 @@ def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
     """Return the outages of the legs: each time that a wire died, when its leg was given up and used again, and losses.
 
     If a wire dies again before its leg is back in use, the new outage takes over the time at which the leg was given
-    up, and both outages end when the leg is back in use.
+    up, and both outages end when the leg is back in use. A wire that is dead from the start has an outage if it lives
+    later.
     """
-    found: list[dict[str, Any]] = []
-    last: dict[int, dict[str, Any]] = {}  # each leg's latest outage
-    before: dict[int, Any] = {}  # frames that each leg had lost when its wire died
+    last = _from_the_start(names, end)  # each leg's latest outage
+    found = list(last.values())
+    before = {leg: np.zeros(2, np.int64) for leg in last}  # frames that each leg had lost when its wire died
     for entry in end.log:
         leg, what, at_ns = int(entry["leg"]), int(entry["what"]), int(entry["at_fs"]) / FS_PER_NS
         counts, lost = entry["counts"], None
         so_far = np.array([int(counts["lost_out"]), int(counts["lost_in"])])
         if what == WIRE_DIED:
             given_up_ns = last[leg]["given_up_ns"] if leg in last and last[leg]["used_ns"] is None else None
-            last[leg] = {
-                "leg": names[leg],
-                "died_ns": at_ns,
-                "given_up_ns": given_up_ns,
-                "lives_ns": None,
-                "used_ns": None,
-            }
+            last[leg] = _outage(names[leg], at_ns, given_up_ns)
             found.append(last[leg])
             before[leg], lost = so_far, end.legs[leg, 4:] - so_far
-        elif leg in last:  # else its wire has been dead from the start
+        elif leg in last:  # else its wire is dead from the start to the end
             if what == LEG_OUT:
                 last[leg]["given_up_ns"] = at_ns
             elif what == WIRE_LIVES:
@@ -159,3 +154,22 @@ def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
         if lost is not None:
             last[leg] |= {"lost_out": int(lost[0]), "lost_in": int(lost[1])}
     return [Outage(**one) for one in found]
+
+
+def _from_the_start(names: tuple[str, ...], end: BondSnapshot) -> dict[int, dict[str, Any]]:
+    """Return the outages of legs whose wires are dead at time 0 and live later, by leg.
+
+    Such a leg is out of use at time 0 unless what happens to it first is that it is given up.
+    """
+    found = {}
+    for leg, name in enumerate(names):
+        own = [int(entry["what"]) for entry in end.log if int(entry["leg"]) == leg]
+        if next((what for what in own if what in (WIRE_DIED, WIRE_LIVES)), None) == WIRE_LIVES:
+            changes = [what for what in own if what in (LEG_IN, LEG_OUT)]
+            was_used = changes[0] == LEG_OUT if changes else leg in end.in_use
+            found[leg] = _outage(name, 0.0, None if was_used else 0.0)
+    return found
+
+
+def _outage(leg: str, died_ns: float, given_up_ns: float | None) -> dict[str, Any]:
+    return {"leg": leg, "died_ns": died_ns, "given_up_ns": given_up_ns, "lives_ns": None, "used_ns": None}

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from hwmodel.results import Result
 
 
+ONE_INSTANT_NS = 1e-3  # events nearer to each other are told together: one that waits for another comes 1 fs behind it
+
+
 @dataclass(frozen=True)
 class Scene:
     """Hold a machine's first configuration, its changes in mid-run, and when functions go off and come up.
@@ -105,14 +108,15 @@ class _Teller:
         self._config, self._series, self._scene, self._acting = config, series, scene, acts
         self._end_ns, self._bond = result.window.end_ns, result.bond
         self._in_order = in_order(config.scenario)
-        changes_ns = {event.time_fs / FS_PER_NS for event in config.scenario if event.time_fs is not None}
+        timed = {at: event.time_fs for at, event in enumerate(config.scenario) if event.time_fs is not None}
+        changes_ns = {time_fs / FS_PER_NS for at, time_fs in timed.items() if at not in scene.unchanged}
         changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
         changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
         self._changes_ns = sorted(changes_ns)
 
     def events(self) -> Iterator[EventResult]:
         """Yield the events with their effects; the joint effect of events at one instant is told at the first."""
-        told_ns = 0.0
+        told_ns = -ONE_INSTANT_NS
         for place, at in enumerate(self._in_order):
             event = self._config.scenario[at]
             if at in self._acting.held and self._at_ns(at) > self._end_ns:
@@ -131,9 +135,10 @@ class _Teller:
                 told = SAME_VALUES
             elif at_ns <= self._end_ns:
                 own = self._own(place, at)
-                rates = SAME_INSTANT if at_ns == told_ns else self._rates(at_ns, has_own=bool(own))
+                is_told = at_ns - told_ns < ONE_INSTANT_NS
+                rates = SAME_INSTANT if is_told else self._rates(at_ns, has_own=bool(own))
                 told = "; ".join(filter(None, (own, rates)))
-                told_ns = at_ns
+                told_ns = told_ns if is_told else at_ns
             yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
 
     def _never_done(self, at: int) -> EventResult:
@@ -193,10 +198,11 @@ class _Teller:
 
         If there is nothing to say of these, an event of which nothing else is told (`has_own`) has that on all VMs.
         """
-        instant = {place for place, at in enumerate(self._in_order) if self._at_ns(at) == at_ns}
+        after_ns = at_ns + ONE_INSTANT_NS
+        instant = {place for place, at in enumerate(self._in_order) if at_ns <= self._at_ns(at) < after_ns}
         about = {life.vm for life in self._series.lives if life.event in instant}
         since_ns = max((each for each in self._changes_ns if each < at_ns), default=0.0)
-        until_ns = min((each for each in self._changes_ns if each > at_ns), default=self._end_ns)
+        until_ns = min((each for each in self._changes_ns if each >= after_ns), default=self._end_ns)
         span = Span(since_ns, at_ns, min(until_ns, self._end_ns))
         return did_text(self._series, span, about) or ("" if has_own else did_text(self._series, span))
 

@@ -23,7 +23,7 @@ from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
 from hwmodel.words.flow_control import headroom_use
-from hwmodel.words.quantities import listed
+from hwmodel.words.quantities import listed, server_title
 from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _not_obeyed(config: Config, result: Result) -> Iterator[str]:
         for bridge in bridges_at(config, server):
             other = bridge.settings.flow_control
             if own is not None and is_over and not obeys(other, own.mode):
-                who = f"Server {server.name}" if server.name else "The adapter"
+                who = server_title(server.name) if server.name else "The adapter"
                 key = f"{bridge.key}.flow_control"
                 yield words.not_obeyed(who, own.mode, key, None if other is None else other.mode)
         for wire in server.wires:

@@ -44,12 +44,10 @@ def leg_cells(leg: LegUse) -> tuple[str, ...]:
 
 def outage_sentence(outage: Outage) -> str:
     """Say when a leg's wire died, when the bond knew it, what was lost, and when it was used again."""
-    said = [f"{outage.leg} dead from {time_text(outage.died_ns)}: {_given_up(outage)}", _cost(outage)]
+    since = time_text(outage.died_ns) if outage.died_ns else "the start"
+    said = [f"{outage.leg} dead from {since}: {_given_up(outage)}", _cost(outage)]
     if outage.lives_ns is not None:
-        back = "not back in use by the end" if outage.given_up_ns is not None else ""
-        if outage.used_ns is not None:
-            back = f"back in use {time_text(outage.used_ns - outage.lives_ns)} later"
-        said.append(", ".join(filter(None, (f"alive at {time_text(outage.lives_ns)}", back))))
+        said.append(", ".join(filter(None, (f"alive at {time_text(outage.lives_ns)}", _back(outage)))))
     return "; ".join(said) + "."
 
 
@@ -58,8 +56,8 @@ def outage_texts(bond: BondUse, at_ns: float) -> Iterator[str]:
     for outage in bond.outages:
         if outage.died_ns == at_ns:
             yield f"{outage.leg} {_given_up(outage)}, {_cost(outage)}"
-        if outage.lives_ns == at_ns and outage.used_ns is not None:
-            yield f"{outage.leg} back in use after {time_text(outage.used_ns - at_ns)}"
+        if outage.lives_ns == at_ns and (back := _back(outage)):
+            yield f"{outage.leg} {back}"
 
 
 def _given_up(outage: Outage) -> str:
@@ -68,7 +66,19 @@ def _given_up(outage: Outage) -> str:
     waited_ns = outage.given_up_ns - outage.died_ns
     if waited_ns < 0:
         return "out of use already"
+    if outage.given_up_ns == 0:
+        return "out of use from the start"
     return f"given up after {time_text(waited_ns)}" if waited_ns else "given up at once"
+
+
+def _back(outage: Outage) -> str:
+    """Say when the leg of an outage whose wire lives again is used again; nothing of one that was never given up."""
+    if outage.given_up_ns is None or outage.lives_ns is None:
+        return ""
+    if outage.used_ns is None:
+        return "not back in use by the end"
+    waited_ns = outage.used_ns - outage.lives_ns
+    return f"back in use after {time_text(waited_ns)}" if waited_ns else "back in use at once"
 
 
 def _cost(outage: Outage) -> str:

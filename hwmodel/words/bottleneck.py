@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.words.quantities import change_text, counted, listed, percent_text, time_text
+from hwmodel.words.quantities import change_text, counted, listed, percent_text, server_title, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.bottleneck import LinkCost, Observation
@@ -205,6 +205,10 @@ FULLEST_UNJUDGED = (
     "Nothing is full in this window, before which the machine has changed; no short runs, which would say what limits, "
     "are made of what it has become."
 )
+FULL_OF_LOST = (
+    "What is fullest on average carries frames of which many are dropped behind it, so that it need not be what "
+    "limits; what held when, the events and the series say."
+)
 NOTHING_ENDED = "No frame was delivered or dropped by the end of the run, so it does not show what limits."
 
 
@@ -385,7 +389,7 @@ NOTHING_IS_FULL = "What resources there are have room."
 
 def busiest_server(name: str, why: str) -> str:
     """Say which server is the busiest, before its own sentence."""
-    return f"Server {name} is the busiest. {why}"
+    return f"{server_title(name)} is the busiest. {why}"
 
 
 def busy_switch_link(name: str, where: str, sharers: Sequence[str], share: float) -> str:

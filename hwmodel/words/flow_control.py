@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.words.bridge_reading import ports_at
-from hwmodel.words.quantities import Line, count_text, counted, percent_text, printable, table
+from hwmodel.words.quantities import Line, count_text, counted, percent_text, printable, server_title, table
 
 if TYPE_CHECKING:
     from hwmodel.results.bridge import BridgeResult
@@ -46,7 +46,7 @@ def pause_sentences(
     `blocked_ns`: for how long each VM's ring blocked the head of the shared Rx buffer; in mode pfc each class has its
     own times.
     """
-    whose = f"Server {printable(server)}: " if server else ""
+    whose = f"{server_title(printable(server))}: " if server else ""
     levels = {one.traffic_class: one for one in use.classes}
     for port in use.ports:
         of_class = f"Class {port.traffic_class}" if use.mode == "pfc" else "All frames"

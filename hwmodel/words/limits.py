@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 from hwmodel.words.notebook import fragment, html_table, paragraph
-from hwmodel.words.quantities import counted, fixed_text, listed, printable, rough_text, table, three_digits
+from hwmodel.words.quantities import (
+    counted,
+    fixed_text,
+    listed,
+    printable,
+    rough_text,
+    server_noun,
+    table,
+    three_digits,
+)
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling, Step
@@ -100,7 +109,8 @@ def _server_lines(limits: Limits) -> list[str]:
     are_buses = [one.link.is_bus for one in limits.servers]
     is_mixed = any(are_buses) and not all(are_buses)
     ways = "" if is_mixed else " both ways" if all(are_buses) else " each way"
-    heading = ("server", f"Gb/s{ways}", "up B", "down B", "a frame, of all that are offered in the system")
+    noun = server_noun(*(one.name for one in limits.servers))
+    heading = (noun, f"Gb/s{ways}", "up B", "down B", "a frame, of all that are offered in the system")
     rows = [
         (
             one.name,
@@ -348,6 +358,7 @@ NO_REFILLS = (
     "Not counted: drivers that post no Rx descriptor again (refill: false) receive what their rings have at the start, "
     "then nothing; where their frames do not drop (drop_enable: false) nobody receives anything from then on."
 )
+WITHOUT_SCENARIO = "There is a scenario: all of this is of the machine without any of its events."
 PCIE_SWITCHES = (
     "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
     "mixes that carry as much one is taken."

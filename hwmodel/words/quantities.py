@@ -169,6 +169,16 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {plural(noun, count)}"
 
 
+def server_noun(*names: str) -> str:
+    """Return what has these names: `server`, or `adapter` where one is a server's of several, as in a.x."""
+    return "adapter" if any("." in name for name in names) else "server"
+
+
+def server_title(name: str) -> str:
+    """Name a server, or one adapter of a server that has several: `Server a`, `Adapter a.x`."""
+    return f"{server_noun(name).capitalize()} {name}"
+
+
 def printable(text: str) -> str:
     """Return a text with control characters written out, so that a name cannot move the cursor or break a page."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

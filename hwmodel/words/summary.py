@@ -35,6 +35,8 @@ from hwmodel.words.quantities import (
     moment_ns,
     percent_text,
     printable,
+    server_noun,
+    server_title,
     span_text,
     table,
     three_digits,
@@ -272,13 +274,14 @@ def adapter_lines(result: Result) -> Iterable[Line]:
     """Give a row for each server: what its VMs send and receive, how busy its link, wire and cores are, its fullest."""
     link = link_noun(result)
     shares = (f"{link} up %", "down %", "wire out %", "in %")
-    header = ("server", "tx Gb/s", "rx Gb/s", *shares, "cores", "fullest of its own")
+    noun = server_noun(*(adapter.name for adapter in result.servers))
+    header = (noun, "tx Gb/s", "rx Gb/s", *shares, "cores", "fullest of its own")
     rows = [_adapter_row(adapter) for adapter in result.servers[:MOST_ROWS]]
     yield from table(header, rows, left_columns=(0, len(header) - 1))
     if len(result.servers) > MOST_ROWS:
-        yield Line(f"... and {len(result.servers) - MOST_ROWS} more servers")
+        yield Line(f"... and {len(result.servers) - MOST_ROWS} more {noun}s")
     of_bus = "" if link == "PCIe" else f"; {OF_BUS_SHARES}"
-    yield Line(f"(tx, rx: of the server's VMs; %: busy share of the window{of_bus}; cores: kept busy by drivers)")
+    yield Line(f"(tx, rx: of the {noun}'s VMs; %: busy share of the window{of_bus}; cores: kept busy by drivers)")
 
 
 def _adapter_row(adapter: AdapterResult) -> tuple[str, ...]:
@@ -352,9 +355,8 @@ def short_lines(result: Result) -> list[Line]:
     before, behind = [*answer, *events], [*latencies, *fixed, *vms]
     room = MOST_LINES - len(before) - len(behind) - len(end)
     n_shown = max(1, min(_MOST_WARNINGS, room if room >= len(warnings) else room - 1))
-    if len(warnings) > n_shown:
-        n_more = len(warnings) - n_shown
-        more = f"{counted(n_more, 'more warning')}: --verbose shows {'them' if n_more > 1 else 'it'}."
+    if len(warnings) > n_shown + 1:  # the line that tells of one more has room for it
+        more = f"{len(warnings) - n_shown} more warnings: --verbose shows them."
         warnings = [*warnings[:n_shown], Line(more, "warning")]
     return [*before, *warnings, *behind, *beside[: max(0, room - len(warnings))], *end]
 
@@ -370,15 +372,20 @@ def answer_lines(result: Result) -> Iterator[Line]:
 
 
 def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
-    """Give a line for each event of the scenario, with what it did; at most `most`, and how many more there are."""
+    """Give a line for each event of the scenario, with what it did; at most `most`, and how many more there are.
+
+    One more than `most` is told too: to say that there is one takes the line that it needs.
+    """
     events = () if result.series is None else result.series.events
+    if most is not None and len(events) == most + 1:
+        most += 1
     for event in events[:most]:
         at_ns = None if event.at_ns is None else moment_ns(event.at_ns)
         time = "Never" if at_ns is None else f"At {time_text(at_ns)}" if at_ns else "At the start,"
         yield Line(printable(f"{time} {event.event}: {event.did}."))
     n_more = 0 if most is None else len(events) - most
     if n_more > 0:
-        yield Line(f"{counted(n_more, 'more event')}: --verbose shows {'them' if n_more > 1 else 'it'}.")
+        yield Line(f"{n_more} more events: --verbose shows them.")
 
 
 def warning_lines(result: Result) -> Iterator[Line]:
@@ -515,9 +522,9 @@ def _short_adapter_lines(result: Result) -> Iterator[Line]:
     n_shown = n_servers if n_servers <= _MOST_VM_LINES else _MOST_VM_LINES - 1
     for adapter in result.servers[:n_shown]:
         rates = f"VMs send {decimals_text(adapter.tx_gbps, 3)} Gb/s, get {decimals_text(adapter.rx_gbps, 3)} Gb/s"
-        yield Line(printable(f"Server {adapter.name}: {rates}; fullest of its own: {limit_cell(adapter)}"))
+        yield Line(printable(f"{server_title(adapter.name)}: {rates}; fullest of its own: {limit_cell(adapter)}"))
     if n_shown < n_servers:
-        yield Line(f"... and {n_servers - n_shown} more servers")
+        yield Line(f"... and {n_servers - n_shown} more {server_noun(*(one.name for one in result.servers))}s")
 
 
 def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:

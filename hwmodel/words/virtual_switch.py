@@ -43,7 +43,7 @@ def passed_sentences(result: Result) -> Iterator[str]:
 
 
 def mark_sentence(found: MarkedFrames) -> str:
-    """Say how many frames were marked, and for whom most."""
+    """Say how many frames were marked, and of which receiver's the largest share."""
     together = found.together
     text = (
         f"ECN: {together.marked:,} of {together.frames:,} frames ({percent_text(together.share)}) were marked, more "
@@ -51,13 +51,14 @@ def mark_sentence(found: MarkedFrames) -> str:
     )
     if together.marked and len(found.receivers) > 1:
         most = max(found.receivers, key=lambda one: one.share)
-        text += f"; most of those for {most.name}, {percent_text(most.share)}"
+        text += f"; the receiver with the largest share is {most.name}, with {percent_text(most.share)}"
     return f"{text}. Senders do not react."
 
 
 def sample_sentence(found: SampledFlows) -> str:
     """Say how well the samples tell the largest flow."""
-    text = f"Samples, one in {found.one_in:,} frames: {sum(flow.samples for flow in found.flows):,}"
+    which = "all" if found.one_in == 1 else f"one in {found.one_in:,}"
+    text = f"Samples, {which} frames: {sum(flow.samples for flow in found.flows):,}"
     known = [flow for flow in found.flows if flow.samples]
     if not known:
         return f"{text}."
