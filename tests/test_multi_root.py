@@ -54,6 +54,11 @@ def test_hosts_share_the_adapters_link_by_weight_in_bytes() -> None:
     assert [port.weight for port in shared.ports] == [3, 2, 2, 1]
     assert [port.share for port in shared.ports] == pytest.approx([3 / 8, 1 / 4, 1 / 4, 1 / 8], abs=0.002)
     assert shared.up.utilization > 0.999
+    assert isinstance(result, SystemResult)
+    for way in ("up", "down"):  # the SKPs of the link that they share are no host's
+        parts = [getattr(each.pcie, way) for each in result.adapters]
+        assert sum(one.utilization for one in parts) == pytest.approx(getattr(shared, way).utilization, abs=0.001)
+        assert all(one.bytes.skp == 0 for one in parts)
     assert [one.name for one in own] == [f"multi_root.{name}" for name in HOSTS]
     assert sum(one.up.tlp_bytes for one in own) == pytest.approx(shared.up.tlp_bytes, rel=0.005)
 
