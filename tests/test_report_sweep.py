@@ -345,8 +345,17 @@ def test_all_points_are_in_the_file_with_their_errors():
 def test_quantities_are_sorted_by_what_they_are():
     axes = {"port.rate": ("10Gbps", "900Mbps"), "nic.rx_ring": (64, 128)}
     table = point_table(read_sweep_result(sample_sweep(axes)))
-    assert [row.cells[1] for row in table.rows[::2]] == [("10Gbps", "10"), ("900Mbps", "0.9")]
+    assert [row.cells[1] for row in table.rows[::2]] == [("10Gbps", "10000000000"), ("900Mbps", "900000000")]
     assert table.texts == (8,)  # "limited by" alone
+
+
+def test_a_legend_names_its_axis_without_the_unit_that_its_values_have():
+    axes = {"scenario.0.at": ("4500us", "6ms"), "run.clocks": ("20ppm", "50ppm", "100ppm")}
+    reading = read_sweep_result(sample_sweep(axes))
+    assert {axis.label for axis in reading.axes} == {"scenario.0.at, ms", "run.clocks, ppm"}
+    svgs = "".join(group.drawings[0].svg for group in curve_groups(reading))
+    drawn = re.findall(r">([^<>]+)</text>", svgs)
+    assert {"scenario.0.at", "scenario.0.at, ms", "run.clocks", "run.clocks, ppm", "20ppm"} <= set(drawn)
 
 
 def test_the_whole_file_is_the_same_sweep(tmp_path):
