@@ -161,11 +161,19 @@ def test_seeds_are_one_point_with_students_interval():
 
 def test_seeds_that_change_nothing_keep_their_runs_interval():
     """A third of three sevenths added up is not a seventh of one in binary: no spread over seeds for that."""
-    ends = {"intervals.totals.gbps.low": 0.0, "intervals.totals.gbps.high": 2.0}
     for value in (26.4742857142857, 0.1, 1 / 7):
+        ends = {"intervals.totals.gbps.low": 0.4 * value, "intervals.totals.gbps.high": 2.8 * value}
         runs = tuple(replace(row, figures={GBPS: value, **ends}) for row in sample_sweep({LANES: (1,)}, 3).rows)
         found = estimate_of(runs, GBPS)
-        assert found is not None and found.interval == pytest.approx((max(0, value - 1), value + 1), abs=1e-12)
+        assert found is not None and found.interval == pytest.approx((0.4 * value, 2.8 * value), abs=1e-12)
+
+
+def test_a_means_interval_is_no_narrower_than_its_runs_on_each_side():
+    """Two runs of (4, 40) around 14: on average 10 below and 26 above, by the root of two less for their mean."""
+    ends = {"intervals.totals.gbps.low": 4.0, "intervals.totals.gbps.high": 40.0}
+    pair = zip(sample_sweep({LANES: (1,)}, 2).rows, (13.99, 14.01), strict=True)
+    found = estimate_of(tuple(replace(row, figures={GBPS: value, **ends}) for row, value in pair), GBPS)
+    assert found is not None and found.interval == pytest.approx((14 - 10 / sqrt(2), 14 + 26 / sqrt(2)))
 
 
 def test_a_seed_that_failed_leaves_the_others():
