@@ -127,6 +127,17 @@ def test_fetches_of_rx_descriptors_by_hand(prefetch, batch, most, writes):
     assert float(found.per_frame) * 1e9 == pytest.approx(fetch_ns + writes * 84 * byte_ns, abs=0.01)
 
 
+def test_a_ring_takes_no_more_than_its_descriptors_between_two_timed_interrupts():
+    """Eight rings, 63 descriptors each 200 us, in write-backs of 8: no more than 56 of them come in a run."""
+    config = demo({"driver.moderation": "200us", "nic.rx_ring": 64, "run.warmup": "auto", "run.duration": "20ms"})
+    found = limits(config.with_overrides({"pcie.lanes": 16}))
+    assert (found.limited_by, found.mpps) == ("rx.descriptors", pytest.approx(8 * 63 / 200))
+    assert not found.is_exact
+    assert 56 / 63 - 0.03 < measured(config.with_overrides({"pcie.lanes": 16})).totals.mpps / found.mpps < 1
+    polled = config.with_overrides({"pcie.lanes": 16, "driver.mask_interrupts": True})  # until nothing is left
+    assert limits(polled).limited_by == "up"
+
+
 def test_room_in_the_tx_buffer_by_hand():
     """Two frames of 1514 B fit: each has its room for 1282.164 ns, with the wire's 1538 B at 10 Gb/s 1230.4 ns more."""
     (one,) = (one for one in limits(demo({"nic.tx_buffer": "4KiB"})).ceilings if one.resource == "nic.tx_buffer")

@@ -9,7 +9,7 @@ import pytest
 
 from hwmodel.analytic import limits
 from hwmodel.analytic.host_shares import shares_by_weight
-from hwmodel.config import Config, config_from_mapping
+from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.errors import InputError
 from hwmodel.functions.control_plane import Held, acting
 from hwmodel.functions.life import RESET_FS, course_of
@@ -54,6 +54,11 @@ def test_hosts_share_the_adapters_link_by_weight_in_bytes() -> None:
     assert [port.weight for port in shared.ports] == [3, 2, 2, 1]
     assert [port.share for port in shared.ports] == pytest.approx([3 / 8, 1 / 4, 1 / 4, 1 / 8], abs=0.002)
     assert shared.up.utilization > 0.999
+    assert isinstance(result, SystemResult)
+    for way in ("up", "down"):  # the SKPs of the link that they share are no host's
+        parts = [getattr(each.pcie, way) for each in result.adapters]
+        assert sum(one.utilization for one in parts) == pytest.approx(getattr(shared, way).utilization, abs=0.001)
+        assert all(one.bytes.skp == 0 for one in parts)
     assert [one.name for one in own] == [f"multi_root.{name}" for name in HOSTS]
     assert sum(one.up.tlp_bytes for one in own) == pytest.approx(shared.up.tlp_bytes, rel=0.005)
 
@@ -75,6 +80,13 @@ def test_the_shared_link_is_what_limits_and_carries_its_closed_form(undisturbed:
     assert up.per_frame == pytest.approx(sum(own[f"multi_root.{name}.up"] for name in HOSTS))
     assert "multi_root.a.up" in limits_text(found)
     assert sum(undisturbed.values()) == pytest.approx(found.gbps, rel=0.05)  # buffers still fill in the first 2 ms
+
+
+def test_the_shares_that_limits_says_are_those_of_what_hosts_offer_not_of_one_mix_that_carries_most() -> None:
+    """By hand: a's two cores post 3.982 / 4 M frames/s of 2.1876 M, b has one lane of eight, c and d halve the rest."""
+    found = limits(load_config("multi_root", {"multi_root.hosts.a.weight": 100, "multi_root.hosts.b.lanes": 1}))
+    (said,) = [note for note in found.notes if "by their weights" in note]
+    assert said.endswith("a 45.5 %, b 12.5 %, c 21.0 %, d 21.0 %.")
 
 
 def test_what_a_narrow_host_cannot_use_goes_to_the_others_by_weight() -> None:

@@ -153,6 +153,22 @@ def test_one_endpoint_behind_equal_links_is_switch_hops(n: int, changes: dict[st
     assert one.adapters[0].pcie.up == other.adapters[0].pcie.up
 
 
+def test_a_switchs_link_is_as_busy_as_its_one_adapters_with_what_an_idle_link_sends() -> None:
+    """At a light load the Acks and SKPs of `dllp_model: spec` at Gen2 x1 are most of what both links carry."""
+    switch = {"name": "s1", "generation": 2, "lanes": 1, "credits": WIDE}
+    server = {
+        "name": "a",
+        "adapters": [{"name": "x"}],
+        "tree": {"switches": [switch], "slots": {"x": {"behind": "s1"}}},
+    }
+    slow = {"pcie.lanes": 1, "pcie.dllp_model": "spec", "workload.load": "5Mbps", "run.duration": "10ms"}
+    result = simulate(config_from_mapping(ENDPOINT, {"servers": [server], **slow}))
+    assert isinstance(result, SystemResult)
+    own, link = result.adapters[0].pcie, result.pcie_switches[0]
+    assert (link.up.utilization, link.down.utilization) == pytest.approx((own.up.utilization, own.down.utilization))
+    assert link.up.utilization > 4 / 1538 + 16 / 467  # SKPs, and an Ack and an UpdateFC for each 467 symbols
+
+
 def test_one_frame_through_a_store_and_forward_switch_takes_what_is_worked_by_hand() -> None:
     """Gen2 x8 below, Gen2 x4 above, 0.250652 and 0.501304 ns a byte: each TLP takes both, and the switch's latency."""
     tree = {"switches": [{"name": "s1", "lanes": 4, "latency": "120ns", "forwarding": "store_and_forward"}],

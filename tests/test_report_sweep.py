@@ -161,11 +161,19 @@ def test_seeds_are_one_point_with_students_interval():
 
 def test_seeds_that_change_nothing_keep_their_runs_interval():
     """A third of three sevenths added up is not a seventh of one in binary: no spread over seeds for that."""
-    ends = {"intervals.totals.gbps.low": 0.0, "intervals.totals.gbps.high": 2.0}
     for value in (26.4742857142857, 0.1, 1 / 7):
+        ends = {"intervals.totals.gbps.low": 0.4 * value, "intervals.totals.gbps.high": 2.8 * value}
         runs = tuple(replace(row, figures={GBPS: value, **ends}) for row in sample_sweep({LANES: (1,)}, 3).rows)
         found = estimate_of(runs, GBPS)
-        assert found is not None and found.interval == pytest.approx((max(0, value - 1), value + 1), abs=1e-12)
+        assert found is not None and found.interval == pytest.approx((0.4 * value, 2.8 * value), abs=1e-12)
+
+
+def test_a_means_interval_is_no_narrower_than_its_runs_on_each_side():
+    """Two runs of (4, 40) around 14: on average 10 below and 26 above, by the root of two less for their mean."""
+    ends = {"intervals.totals.gbps.low": 4.0, "intervals.totals.gbps.high": 40.0}
+    pair = zip(sample_sweep({LANES: (1,)}, 2).rows, (13.99, 14.01), strict=True)
+    found = estimate_of(tuple(replace(row, figures={GBPS: value, **ends}) for row, value in pair), GBPS)
+    assert found is not None and found.interval == pytest.approx((14 - 10 / sqrt(2), 14 + 26 / sqrt(2)))
 
 
 def test_a_seed_that_failed_leaves_the_others():
@@ -345,8 +353,17 @@ def test_all_points_are_in_the_file_with_their_errors():
 def test_quantities_are_sorted_by_what_they_are():
     axes = {"port.rate": ("10Gbps", "900Mbps"), "nic.rx_ring": (64, 128)}
     table = point_table(read_sweep_result(sample_sweep(axes)))
-    assert [row.cells[1] for row in table.rows[::2]] == [("10Gbps", "10"), ("900Mbps", "0.9")]
+    assert [row.cells[1] for row in table.rows[::2]] == [("10Gbps", "10000000000"), ("900Mbps", "900000000")]
     assert table.texts == (8,)  # "limited by" alone
+
+
+def test_a_legend_names_its_axis_without_the_unit_that_its_values_have():
+    axes = {"scenario.0.at": ("4500us", "6ms"), "run.clocks": ("20ppm", "50ppm", "100ppm")}
+    reading = read_sweep_result(sample_sweep(axes))
+    assert {axis.label for axis in reading.axes} == {"scenario.0.at, ms", "run.clocks, ppm"}
+    svgs = "".join(group.drawings[0].svg for group in curve_groups(reading))
+    drawn = re.findall(r">([^<>]+)</text>", svgs)
+    assert {"scenario.0.at", "scenario.0.at, ms", "run.clocks", "run.clocks, ppm", "20ppm"} <= set(drawn)
 
 
 def test_the_whole_file_is_the_same_sweep(tmp_path):

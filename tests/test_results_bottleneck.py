@@ -170,7 +170,7 @@ def test_of_very_many_resources_as_full_the_first_are_named():
 def test_a_load_that_just_gets_through_is_named_beside_what_is_full():
     found = judged({"pcie.up": 0.98, "wire.tx": 0.97, "pcie.down": 0.4}, open_load=True)
     assert (found.resource, found.also) == ("pcie.up", ("offered_load", "wire.tx"))
-    assert found.why.startswith("All that is offered gets through, and hardly more would: the link toward the host is")
+    assert found.why.startswith("All that is offered gets through, with hardly any room left: the link toward the host")
     assert found.why.endswith("As full: wire.tx.")
     for one in ({"drops": {"NO_DESCRIPTOR": 200}}, {"backlog_frames": 300}):
         assert not sighting_of(observation({"pcie.up": 0.5}, open_load=True, **one)).is_load_enough

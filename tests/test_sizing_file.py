@@ -120,6 +120,10 @@ def test_all_that_is_wrong_is_said_at_once(folder):
         ("base: {}\ntarget: {loss: 100%}\nknobs: {pcie.lanes: [1]}", "sizing.yaml:2:16: target.loss: '100%' "),
         ("base: {}\ntarget: {gbps: 1}\nknobs: {nic: [{vfs: 2}], nic.vfs: [4]}", "sizing.yaml:3:26: knobs.nic.vfs: it "),
         ("base: {pcie: {lanes: 3}}\ntarget: {gbps: 1}\nknobs: {pcie.tags: [1]}", "sizing.yaml:1:22: pcie.lanes: 3"),
+        (
+            "base: {scenario: [{at: 1ms, set: {nic.vfs: 2}}]}\ntarget: {gbps: 1}\nknobs: {pcie.tags: [8, 16]}",
+            "sizing.yaml:1:35: scenario.0.set.nic.vfs: fixed while the machine runs",
+        ),
     ],
 )  # fmt: skip
 def test_a_file_without_a_question_is_refused(folder, text, line):

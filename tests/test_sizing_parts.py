@@ -221,7 +221,9 @@ def test_the_answer_is_said_in_one_sentence():
         "Of 4 configurations 2 were run (7 simulations), 1 of which misses; 2 are out of reach by the closed form "
         "(3 evaluations)."
     )
-    assert "1 cheaper one was not run, since the closed form or" in text
+    assert "1 cheaper one was not run, since the closed form rules it out." in text
+    declared = result_with(source={"knobs": {"pcie.tags": [8, 16], "pcie.lanes": {"values": [2, 4], "monotone": True}}})
+    assert "since the closed form or the file's `monotone: true` rules it out." in sizing_text(declared)
     assert "confidence of over 99.9 %." in sizing_sentence(result_with(confidence=1.0))
     near = replace(ANSWER, targets=(replace(ANSWER.targets[0], probability=0.72),))
     unsure = sizing_text(

@@ -212,6 +212,15 @@ def test_a_point_that_cannot_be_made_is_told_of_before_the_others_run():
     assert len(plan.doubtful) == 1 and "64 VFs are more than the 63" in plan.doubtful[0]
 
 
+def test_a_scenario_that_no_point_can_have_is_refused_and_one_of_some_points_is_told_of():
+    fixed = [{"at": "1ms", "set": {"nic.vfs": 2}}]
+    with pytest.raises(InputError, match=r"set.scenario.0.set.nic.vfs: fixed while the machine runs \(1ms\)"):
+        plan_sweep({"base": {}, "set": {"scenario": fixed}, "grid": {"pcie.lanes": [4, 8]}})
+    late = {"scenario": [{"at": "1ms", "set": {"pcie.lanes": 2}}], "run.duration": "2ms"}
+    plan = plan_sweep({"base": {}, "set": late, "grid": {"scenario.0.at": ["1ms", "5ms"]}})
+    assert len(plan.doubtful) == 1 and "grid.scenario.0.at: 5ms is after the run's end" in plan.doubtful[0]
+
+
 @pytest.mark.parametrize(
     ("n_values", "said"), [(1000, "1,000,000 runs; --yes"), (10_000, "100,000,000 combinations are more than")]
 )

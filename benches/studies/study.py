@@ -8,7 +8,7 @@ from typing import Any
 
 from benches.markdown import with_interval
 from benches.sweep_rows import THROUGHPUT, Row
-from hwmodel.results.explored import SweepAxis
+from hwmodel.units import FS_PER_NS, parse_bytes, parse_time_fs
 
 GBPS = "totals.gbps"
 NEAR = 0.95  # a knee: from here on less than 5 % are to be had
@@ -67,12 +67,11 @@ class Study:
 
 def number(value: Any) -> float:
     """Return an axis's value as a number, in the unit in which it is drawn: 256B 256, 1us 1000, 50% of ceiling 50."""
-    if isinstance(value, str) and value.endswith("% of ceiling"):
+    if not isinstance(value, str):
+        return float(value)
+    if value.endswith("% of ceiling"):
         return float(value.removesuffix("% of ceiling"))
-    found = SweepAxis(key="", values=(value,)).number_of(value)
-    if found is None:
-        raise ValueError(f"{value} is no number")
-    return found
+    return float(parse_bytes(value)) if value.endswith("B") else parse_time_fs(value) / FS_PER_NS
 
 
 def line_of(row: Row, study: Study) -> Any:

@@ -51,6 +51,7 @@ _Product = tuple[Fraction, Fraction]
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside those of the link's two directions; unused resources are left out."""
     of_host = [*_cores(config, demand), *memory_ceiling(config, demand)]
+    moderated = list(_between_interrupts(config, demand))
     config, demand = at_adapter(config, demand)
     found = [
         *tag_ceilings(config, transactions),
@@ -63,6 +64,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *serial_rx_fetches(config, demand),
         *_queues(config, demand, len(demand.tx_rings)),
         *prefetches(config, demand, transactions),
+        *moderated,
     ]
     return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.is_used]
 
@@ -507,6 +509,22 @@ def prefetches(config: Config, demand: Demand, transactions: Sequence[Transactio
         n, per_s = demand.taken(lambda one: one.written * descriptors_a_frame(config, one.sizes))
         one = Ceiling("rx.descriptors", what, "descriptors", Fraction(most * n_rings), n * fetch_s, per_s * fetch_s)
         yield one.with_waiting(n * taken_s)
+
+
+def _between_interrupts(config: Config, demand: Demand) -> Iterator[Ceiling]:
+    """Give the ceiling of Rx rings whose frames the guest sees by timed interrupts alone: a ring full for each.
+
+    Left out with different drivers, and where drivers poll on from an interrupt.
+    """
+    seen = config.for_functions(demand.stations)
+    if seen is None or not seen.driver.moderation_fs or seen.driver.masks or config.has_virtual_switch:
+        return
+    most = config.nic.rx_ring - 1  # a ring with as many as it has entries would look empty
+    what = f"{most} Rx descriptors of each ring, until the next interrupt (moderation)"
+    n, per_s = demand.taken(lambda one: one.written * descriptors_a_frame(config, one.sizes))
+    timer_s = Fraction(seen.driver.moderation_fs, FS_PER_S)
+    capacity = Fraction(most * len(demand.rx_rings))
+    yield Ceiling("rx.descriptors", what, "descriptors", capacity, n * timer_s, per_s * timer_s)
 
 
 def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:

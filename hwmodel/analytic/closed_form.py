@@ -191,7 +191,7 @@ def _details(
         notes=(
             *_why_over_the_wire(config, system, found),
             *notes_of(system, found.demand, found.least, lone),
-            *host_share_notes(system, found.ceilings),
+            *_host_shares(config, system, offered),
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),
             *slow_path_notes(config, found.rate),
@@ -330,6 +330,14 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
     above = of_all / (of_all - saved * of_doorbells) - 1 if of_all else ZERO
     if above >= _TOLD:
         yield words.more_doorbells(batches.tx_free, float(above))
+
+
+def _host_shares(config: Config, system: System, offered: Demand) -> Iterable[str]:
+    """Say what hosts get of a shared adapter's link.
+
+    By the frames as offered: the mix that carries most may divide a host's own between its VMs in any way.
+    """
+    return () if config.multi_root is None else host_share_notes(system, _demands_on(system, offered).ceilings)
 
 
 def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:

@@ -151,12 +151,20 @@ class Problem:
         return f"{self.place}: {self.key}: {self.message}" if self.key else f"{self.place}: {self.message}"
 
 
+class DocumentError(InputError):
+    """Report what is wrong with a document; `problems` in the order of their places."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(dict.fromkeys(problem.line for problem in problems))
+        self.problems = problems
+
+
 def raise_problems(problems: list[Problem]) -> None:
-    """Raise one InputError with all problems, file by file in the order of their places, if there are any."""
+    """Raise one DocumentError with all problems, file by file in the order of their places, if there are any."""
     if problems:
         places = ((problem.place, problem) for problem in problems)
         ordered = [one for _, one in sorted(places, key=lambda pair: (pair[0].source_index, pair[0].source, pair[0]))]
-        raise InputError(dict.fromkeys(problem.line for problem in ordered))
+        raise DocumentError(ordered)
 
 
 def is_within(path: KeyPath, others: Set[KeyPath]) -> bool:

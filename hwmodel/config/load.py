@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from hwmodel.errors import InputError
 
 from .build import Examined, check_is_mapping, examine
-from .document import Document, KeyPath, Place, Problem, copied_data, raise_problems, read_document
+from .document import Document, DocumentError, KeyPath, Place, Problem, copied_data, raise_problems, read_document
 from .model import Config, Origin, Step
 from .overrides import (
     Change,
@@ -161,8 +162,19 @@ class BaseDocument:
         return BaseDocument(document, self.directory)
 
     def examine(self, changes: Iterable[Change]) -> Examined:
-        """Return the configuration with some values changed, where it can be made, and all that is wrong with it."""
-        return examine(self._with(changes), self.directory)
+        """Return the configuration with some values changed, where it can be made, and all that is wrong with it.
+
+        What is wrong with its scenario is among the contradictions: it is of the machine that all values make.
+        """
+        document = self._with(changes)
+        found = examine(document, self.directory)
+        if found.config is None or found.problems or found.contradictions:
+            return found
+        try:
+            steps_of(document, found.config, self.directory)
+        except DocumentError as error:
+            return replace(found, contradictions=error.problems)
+        return found
 
     def with_changes(self, changes: Iterable[Change]) -> Config:
         """Return the configuration with some values changed; InputError with a line for each problem."""

@@ -71,7 +71,9 @@ def render_sizing_page(result: SizingResult, label: str) -> str:
             _page(one) for one in (*sureness_sentences(result), *reason_sentences(result), *found_sentences(result))
         ],
         warnings=[printable(one) for one in result.warnings],
-        figures=[(cost_figure(result), "What was run: how far on the right side of its targets, by cost")],
+        figures=[
+            (cost_figure(result), "The answer and runs beside it: how far on the right side of the targets, by cost")
+        ],
         tables=tables,
         again=of_sizing(result, label),
     )
@@ -145,9 +147,9 @@ _PERCENTILES = (("p50", "p50", BLUE, "o-"), ("p99", "p99", ORANGE, "s-"), ("p99.
 
 
 def cost_figure(result: SizingResult) -> str:
-    """Draw each run configuration's smallest margin over its cost; the answer is ringed.
+    """Draw the smallest margin over the cost of the answer, ringed, and of those beside it that were run.
 
-    Empty where fewer than two were run.
+    Empty where there are fewer than two.
     """
     is_offered = bool(result.offered)
     known = [(choice, _margin(choice, is_offered)) for choice in _choices(result)]
@@ -170,7 +172,7 @@ def cost_figure(result: SizingResult) -> str:
         axes.set_xlabel("cost")
         axes.set_ylabel("margin of the nearest target, %")
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
-        return svg_element(figure, "cost", "Margin of the nearest target by cost, of each configuration that was run")
+        return svg_element(figure, "cost", "Margin of the nearest target by cost, of the answer and the runs beside it")
 
 
 def way_figure(found: Curves) -> str:
@@ -228,7 +230,7 @@ def _load_axis(axes: Axes) -> None:
 
 
 def _choices(result: SizingResult) -> list[Choice]:
-    """Return each configuration that was run, once."""
+    """Return each configuration that was run of those that the page lists, once."""
     others = [result.answer, result.nearest, result.runner_up_choice, *(step.choice for step in result.steps)]
     found: dict[str, Choice] = {}
     for choice in (*others, *result.cheaper):

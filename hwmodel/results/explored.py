@@ -19,8 +19,6 @@ PENDING, DONE, FAILED = "pending", "done", "failed"
 IDENTITY = ("config_hash", "seed", "status", "error")  # the first columns of a table
 LEDGER_NAME, CSV_NAME, PARQUET_NAME = "ledger.sqlite", "results.csv", "results.parquet"  # what a sweep's folder holds
 COST = "cost"  # the column behind the axes, where the sweep's file says what their values cost
-# The unit in which each kind of quantity is drawn, by the name of its dimension.
-_DRAWN_IN = {"a byte count": "B", "a time": "ns", "a rate": "Gbps", "a frequency": "MHz", "a frame rate": "Mpps"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,19 +30,20 @@ class SweepAxis:
 
     @property
     def unit(self) -> str:
-        """Return the unit of `numbers`: B, ns, Gbps, MHz, Mpps; empty for bare numbers, and where there are none."""
+        """Return the unit of `numbers`, the largest in which none but 0 is below 1; empty where they have none."""
         dimension = _dimension_of(self.values)
-        return "" if dimension is None else _DRAWN_IN[dimension.name]
+        return "" if dimension is None else _drawn_in(dimension, self.values)
 
     @property
     def numbers(self) -> tuple[float, ...] | None:
         """Return the values as numbers, in `unit`; None where one of them is neither a number nor a quantity."""
-        return None if not self.values else _numbers(self.values)
-
-    def number_of(self, value: Any) -> float | None:
-        """Return one value as a number, in `unit`; None where it is no number."""
-        found = _numbers((value,))
-        return None if found is None else found[0]
+        if self.values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values):
+            return tuple(float(value) for value in self.values)
+        dimension = _dimension_of(self.values)
+        if dimension is None:
+            return None
+        scale = dimension.units[_drawn_in(dimension, self.values)]
+        return tuple(dimension.parse(value) / scale for value in self.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +74,16 @@ def cell(value: Any) -> Scalar:
     return scalar
 
 
-def _numbers(values: Sequence[Any]) -> tuple[float, ...] | None:
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        return tuple(float(value) for value in values)
-    dimension = _dimension_of(values)
-    if dimension is None:
-        return None
-    scale = dimension.units[_DRAWN_IN[dimension.name]]
-    return tuple(dimension.parse(value) / scale for value in values)
+def base_units(text: str) -> int | None:
+    """Return a quantity as a number of base units, to sort by; None for a text that is none."""
+    dimension = _dimension_of((text,))
+    return None if dimension is None else dimension.parse(text)
+
+
+def _drawn_in(dimension: Dimension, values: Sequence[str]) -> str:
+    amounts = [amount for amount in map(dimension.parse, values) if amount]
+    fitting = [unit for unit, scale in dimension.units.items() if amounts and min(amounts) >= scale]
+    return fitting[-1] if fitting else next(iter(dimension.units))
 
 
 def _dimension_of(values: Sequence[Any]) -> Dimension | None:

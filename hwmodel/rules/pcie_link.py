@@ -119,6 +119,10 @@ class LinkRate:
         """Give the mean bytes of DLLPs that one TLP causes in the other direction: 0, 4 (`tlp4`) or 16 (`tlp1`)."""
         return Fraction(2 * DLLP_BYTES, self.tlps_per_dllp_pair) if self.tlps_per_dllp_pair else Fraction(0)
 
+    def busy_share(self, share: float) -> float:
+        """Give the busy share of a direction whose TLPs take `share`: what even an idle link sends is part of it."""
+        return share + (1 - share) * float(self.skp_share + self.dllp_share)
+
     def transfer_fs(self, n_bytes: int) -> int:
         """Give the whole femtoseconds that `n_bytes` in one TLP occupy the link, rounded down."""
         return n_bytes * self.fs_numerator // self.fs_denominator

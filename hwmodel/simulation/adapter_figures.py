@@ -94,7 +94,7 @@ def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> Pc
     def sum_of(purpose: str) -> int:
         return sum(int(n_bytes[kind]) for kind, each in OF_KIND.items() if each.purpose == purpose)
 
-    carried = float(rate.raw_bps) / BITS_PER_BYTE * span.fs / FS_PER_S
+    carried = 0.0 if span.has_part_of_link else float(rate.raw_bps) / BITS_PER_BYTE * span.fs / FS_PER_S
     return PcieDirection(
         utilization=span.link_share(config, name),
         bytes=LinkBytes(

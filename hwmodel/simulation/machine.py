@@ -312,7 +312,10 @@ class Machine:
         record, ports = self.system.bridges[0], self.system.ports
         found = port_results(record, ports, bridge_ends, span)
         of_servers = zip(ends[0].servers, ends[1].servers, strict=True)
-        spans = [Span(first, last, gives_rates=span.gives_rates) for first, last in of_servers]
+        is_shared = config.multi_root is not None
+        spans = [
+            Span(first, last, gives_rates=span.gives_rates, has_part_of_link=is_shared) for first, last in of_servers
+        ]
         if self.is_alone and not self.servers[0].name:
             result, seen = make_result(config, workload, self.servers[0].book, span)
         else:
@@ -320,9 +323,9 @@ class Machine:
             servers = [replace(server, config=part.config) for server, part in now]
             parts = list(zip(servers, spans, strict=True))
             result, seen = make_system_result(config, workload, self.book, span, parts)
-        switches, names = switches_of(config), [server.name for server in self.servers]
-        of_trees = tree_results(switches, names, (ends[0].trees, ends[1].trees), span)
-        of_buses = bus_results(self.buses, names, spans)
+        switches = switches_of(config)
+        of_trees = tree_results(switches, servers_of(config), (ends[0].trees, ends[1].trees), span)
+        of_buses = bus_results(self.buses, [server.name for server in self.servers], spans)
         suspects = (  # in the order in which a frame meets them: of equally full ones the first is named
             *seen.suspects,
             *tree_suspects(switches, of_trees),

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.config import PcieSwitch, links_above
+from hwmodel.config import PcieSwitch, Server, links_above
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import MATTERS
 from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
-from hwmodel.rules.pcie_link import DLLP_BYTES
+from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.simulation.span import Span
 from hwmodel.words.bottleneck import busy_multi_root_link, busy_switch_link
 from hwmodel.words.shared_links import MULTI_ROOT_SWITCH
@@ -47,21 +47,25 @@ def sums_of(direction: Any, now_fs: int) -> tuple[int, ...]:
 
 
 def tree_results(
-    switches: Sequence[PcieSwitch], names: Sequence[str], ends: tuple[TreeSnapshot, TreeSnapshot], span: Span
+    switches: Sequence[PcieSwitch], servers: Sequence[Server], ends: tuple[TreeSnapshot, TreeSnapshot], span: Span
 ) -> tuple[PcieSwitchResult, ...]:
-    """Return the figures of each switch over a window; `names`: of the adapters."""
+    """Return the figures of each switch over a window; `servers`: the adapters."""
     start, end = ends
     bounds = np.cumsum([0, *(len(one.below) for one in switches)])
     found = []
     for one, numbers in links_above(switches):
         up, down = (
-            _link_use((getattr(end, way) - getattr(start, way))[list(numbers)].sum(axis=0), span)
+            _link_use(
+                (getattr(end, way) - getattr(start, way))[list(numbers)].sum(axis=0),
+                link_rate_of(one.link_of(servers)),
+                span,
+            )
             for way in ("up", "down")
         )
         of_ports = (end.ports - start.ports)[bounds[numbers[0]] : bounds[numbers[-1] + 1]]
         ports = [
             SwitchPortUse(
-                name=names[number] if kind == "adapter" or one.is_of_multi_root else switches[number].name,
+                name=servers[number].name if kind == "adapter" or one.is_of_multi_root else switches[number].name,
                 weight=weight,
                 tlps=int(tlps),
                 bytes=int(n_bytes),
@@ -85,9 +89,9 @@ def tree_results(
     return tuple(found)
 
 
-def _link_use(counts: npt.NDArray[np.int64], span: Span) -> SwitchLinkUse:
+def _link_use(counts: npt.NDArray[np.int64], rate: LinkRate, span: Span) -> SwitchLinkUse:
     return SwitchLinkUse(
-        utilization=min(1.0, span.share(int(counts[_BUSY]))),
+        utilization=rate.busy_share(min(1.0, span.share(int(counts[_BUSY])))),
         tlps=int(counts[_TLPS]),
         tlp_bytes=int(counts[_BYTES]),
         dllp_bytes=int(counts[_DLLPS]) * 2 * DLLP_BYTES,

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 class Span:
     """Hold a window: two snapshots and the differences between them.
 
-    `gives_rates`: whether the window is long enough for rates (`window_checks.py` says).
+    `gives_rates`: whether the window is long enough for rates (`window_checks.py` says). `has_part_of_link`: the link
+    is a host's part of one that several hosts share, whose SKPs are no host's.
     """
 
-    def __init__(self, start: Snapshot, end: Snapshot, *, gives_rates: bool = True) -> None:
-        self.gives_rates = gives_rates
+    def __init__(
+        self, start: Snapshot, end: Snapshot, *, gives_rates: bool = True, has_part_of_link: bool = False
+    ) -> None:
+        self.gives_rates, self.has_part_of_link = gives_rates, has_part_of_link
         self.start = start
         self.end = end
         self.fs = max(1, end.now_fs - start.now_fs)
@@ -86,8 +89,7 @@ class Span:
     def link_share(self, config: Config, direction: str) -> float:
         """Return the busy share of a link direction: TLPs, and the SKPs and DLLPs that even an idle link sends."""
         busy = self.share(getattr(self.end, direction).busy_fs - getattr(self.start, direction).busy_fs)
-        rate = link_rate_of(config.pcie)
-        return busy + (1 - busy) * float(rate.skp_share + rate.dllp_share)
+        return busy if self.has_part_of_link else link_rate_of(config.pcie).busy_share(busy)
 
     def iotlb(self) -> tuple[int, int]:
         """Return the hits and misses of the IOMMU's translation cache."""

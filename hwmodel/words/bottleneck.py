@@ -182,12 +182,12 @@ def _rx_buffer(seen: Observation) -> str:
     return f"The Rx buffer is short: {' and '.join(facts) or 'it was full'}."
 
 
-HARDLY_MORE = "All that is offered gets through, and hardly more would: "
+HARDLY_ROOM = "All that is offered gets through, with hardly any room left: "
 
 
 def nearly_full_load(why: str, others: Sequence[str]) -> str:
     """Say that the whole offered load just fits through a resource; `why`: the resource's own sentence."""
-    text = f"{HARDLY_MORE}{why[0].lower()}{why[1:]}"
+    text = f"{HARDLY_ROOM}{why[0].lower()}{why[1:]}"
     return with_as_full(text, others) if others else text
 
 
@@ -214,7 +214,7 @@ NOTHING_ENDED = "No frame was delivered or dropped by the end of the run, so it 
 
 def of_too_much(why: str) -> str:
     """Return the sentence for a load known to exceed the capacity, though nearly all got through in its window."""
-    rest = why.removeprefix(HARDLY_MORE)
+    rest = why.removeprefix(HARDLY_ROOM)
     return f"{rest[0].upper()}{rest[1:]}" if rest else why
 
 

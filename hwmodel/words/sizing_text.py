@@ -119,7 +119,11 @@ def found_sentences(result: SizingResult) -> Iterator[str]:
         yield f"{_are(result.n_untested, 'cheaper one was', 'cheaper ones were')} not run: {which} may meet."
     elif result.n_cheaper_not_run:
         left_out = _are(result.n_cheaper_not_run, "cheaper one was", "cheaper ones were")
-        yield f"{left_out} not run, since the closed form or the file's `monotone: true` rules them out."
+        knobs = result.source.get("knobs") or {}
+        is_declared = any(isinstance(knob, dict) and knob.get("monotone") is True for knob in knobs.values())
+        by_file = " or the file's `monotone: true`" if is_declared else ""
+        them = "it" if result.n_cheaper_not_run == 1 else "them"
+        yield f"{left_out} not run, since the closed form{by_file} rules {them} out."
 
 
 def sureness_sentences(result: SizingResult) -> Iterator[str]:

@@ -149,7 +149,7 @@ def _group(reading: Reading, axis: SweptAxis, lines_axis: SweptAxis | None, key:
     lines = [_Line(name, [place[point.places[axis.key]] for point in points], points) for name, points in cuts]
     names = None if axis.numbers is not None else tuple(axis.names)
     keys = [lines_axis.key, axis.key] if lines_axis else [axis.key]
-    legend = lines_axis.label if lines_axis else ""
+    legend = lines_axis.key if lines_axis else ""  # its values have their units
     bundle = _Bundle(CurveAxis(axis.label, names), lines, keys, legend, f"by {axis.key}")
     note = _note(reading, axis, lines_axis, cuts)
     return CurveGroup(f"Along {axis.key}", note, tuple(_drawings(reading, bundle, key)))

@@ -37,7 +37,7 @@ from hwmodel.report.sweep.reading import (
 )
 from hwmodel.report.sweep.tradeoff import trade_off
 from hwmodel.report.tables import Table
-from hwmodel.results.explored import COST, DONE, FAILED, cell
+from hwmodel.results.explored import COST, DONE, FAILED, base_units, cell
 from hwmodel.words.modelled import modelled_sentence
 from hwmodel.words.notebook import fragment, html_table, paragraph
 from hwmodel.words.quantities import (
@@ -220,7 +220,7 @@ def _by_throughput(reading: Reading, numbered: list[tuple[int, Point]]) -> list[
 
 
 def _row(reading: Reading, number: int, point: Point, columns: _Columns) -> Row:
-    cells = [Cell(str(number)), *(_axis_cell(reading, key, point.axes.get(key)) for key in columns.axes)]
+    cells = [Cell(str(number)), *(_axis_cell(point.axes.get(key)) for key in columns.axes)]
     if columns.with_cost:
         cells.append(Cell(MISSING if point.cost is None else cost_text(point.cost)))
     n_failed = sum(run.status == FAILED for run in point.runs)
@@ -236,12 +236,9 @@ def _row(reading: Reading, number: int, point: Point, columns: _Columns) -> Row:
     return Row(tuple(cells))
 
 
-def _axis_cell(reading: Reading, key: str, value: Any) -> Cell:
-    text = value_text(value)
-    axis = next(axis for axis in reading.sweep.axes if axis.key == key)
-    if isinstance(value, str) and (number := axis.number_of(value)) is not None:
-        return Cell(text, f"{number:.12g}")
-    return Cell(text)
+def _axis_cell(value: Any) -> Cell:
+    amount = base_units(value) if isinstance(value, str) else None
+    return Cell(value_text(value)) if amount is None else Cell(value_text(value), str(amount))
 
 
 def _figure(point: Point, name: str, decimals: int | None, scale: float = 1.0) -> Cell:

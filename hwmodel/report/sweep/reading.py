@@ -111,8 +111,8 @@ def mean_of(runs: Sequence[SweepRow], name: str) -> float | None:
 def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
     """Return a figure with its interval: a single run's own, or the mean over seeds; None if no run has it.
 
-    A mean's interval is by Student's t from the runs' figures, as with `run --seeds`, but at least as wide as the runs'
-    own intervals imply; intervals of runs that the seed does not change are kept.
+    A mean's interval is by Student's t from the runs' figures, as with `run --seeds`, but on each side at least as wide
+    as the runs' own intervals imply; intervals of runs that the seed does not change are kept.
     """
     known = [(run, value) for run in runs if (value := _number(run, name)) is not None]
     if not known:
@@ -122,10 +122,14 @@ def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
         return Estimate(known[0][1], *ends[0])
     values = [value for _, value in known]
     mean, half = mean_of_runs(values)
-    own = [(high - low) / 2 for low, high in ends if low is not None and high is not None]
-    if own:
-        half = max(half, fsum(own) / len(own) / (sqrt(len(own)) if len(set(values)) > 1 else 1.0))
-    return Estimate(mean, *ends_of(mean, half))
+    own = [
+        (value - low, high - value)
+        for value, (low, high) in zip(values, ends, strict=True)
+        if low is not None and high is not None
+    ]
+    narrower = len(own) * (sqrt(len(own)) if len(set(values)) > 1 else 1.0)
+    below, above = (max(half, fsum(side) / narrower) for side in zip(*own, strict=True)) if own else (half, half)
+    return Estimate(mean, ends_of(mean, below)[0], ends_of(mean, above)[1])
 
 
 def points_of(sweep: SweepResult) -> tuple[Point, ...]:
