@@ -13,6 +13,7 @@ import yaml
 
 from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping
+from hwmodel.errors import InputError
 from hwmodel.explore import explain
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 from hwmodel.results.bottleneck import key_of_all
@@ -174,3 +175,18 @@ def test_the_example_of_the_docs_gives_what_stands_there():
     result = simulate(config_from_mapping(yaml.safe_load(example)))
     assert {vm.name: round(vm.rx_mpps, 2) for vm in result.vms if vm.name != "pf"} == told
     assert "driver.vms.vf3.frame_time" in result.bottleneck.keys
+
+
+@pytest.mark.parametrize("key", ["driver.byte_time", "driver.pass_byte_time", "host.virtual_switch.byte_time"])
+def test_the_longest_work_on_bytes_ends_within_the_engine_s_time(key: str) -> None:
+    """Of the largest bursts at the most that a byte may take; more would pass the last femtosecond of 63 bits."""
+    mode = {"driver.byte_time": "sriov", "driver.pass_byte_time": "vmdq", "host.virtual_switch.byte_time": "vswitch"}
+    changes = {
+        "nic.preset": None, "nic.mode": mode[key], "nic.vfs": 2, "nic.tx_ring": 8192, "nic.rx_ring": 8192,
+        "driver.poll_budget": 4096, "driver.send_burst": 4096, "workload.frame_bytes": 9018,
+        "switch.ports": [{"name": name, "max_frame": "9018B"} for name in ("vf0", "vf1")],
+        "run.warmup": "0us", "run.duration": "200us", "run.clocks": "exact",
+    }  # fmt: skip
+    assert simulate(config_from_mapping({}, {**changes, key: "1us"})).totals.offered_frames > 0
+    with pytest.raises(InputError, match=f"{key}: 1001ns is out of range; 0ns to 1us"):
+        config_from_mapping({}, {**changes, key: "1001ns"})

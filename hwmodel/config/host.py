@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from .kinds import Block, ByteCount, Duration, Listing, Pair, Rate, Truth, Whole, Word, key
 from .names import MOST_CORES, Name
-from .virtual_switch import VirtualSwitch
+from .virtual_switch import BYTE_COST, VirtualSwitch
 
 JitterKind = Literal["fixed", "uniform", "histogram"]
 HostPreset = Literal["xeon_e5_2630v4", "xeon_e5_2637v3", "xeon_e3_1226v3_outside_model"]
@@ -215,10 +215,10 @@ class VmDriver(Block):
         "Shortest time between Rx interrupts of a queue (EITR); 0us: interrupts go by rx_interrupt_batch.",
         alias="moderation",
     )
-    frame_time_fs: Annotated[int, Duration("0ns", "1s")] = key(
+    frame_time_fs: Annotated[int, _COST] = key(
         "20ns", "Processor time for a frame, at each end; its inverse limits a VM's frame rate.", alias="frame_time"
     )
-    byte_time_fs: Annotated[int, _COST] = key(
+    byte_time_fs: Annotated[int, BYTE_COST] = key(
         "0ns", "Processor time for each byte of a frame, at each end: copying, checksums.", alias="byte_time"
     )
     doorbell_time_fs: Annotated[int, _COST] = key(
@@ -254,7 +254,7 @@ class VmDriver(Block):
         alias="pass_time",
         derived="400ns in nic.mode vmdq",
     )
-    pass_byte_time_fs: Annotated[int, _COST] = key(
+    pass_byte_time_fs: Annotated[int, BYTE_COST] = key(
         "0ns",
         "Processor time for each byte of a frame, or send, that is passed.",
         alias="pass_byte_time",
@@ -294,7 +294,7 @@ class VmDriver(Block):
         alias="descriptor_time",
         unsaid=None,
     )
-    send_byte_time_fs: Annotated[int, _COST] = key(
+    send_byte_time_fs: Annotated[int, BYTE_COST] = key(
         "0ns",
         "Processor time for each byte of such a send, in place of `byte_time`. 0ns: pages are passed on as they are; "
         "who copies them first has about 0.1ns.",
