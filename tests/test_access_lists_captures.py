@@ -233,7 +233,10 @@ def test_what_a_capture_cut_off_where_a_rule_looks_is_refused(tmp_path):
         with pytest.raises(InputError, match=f"frame 0 .*holds {n_bytes} of {len(whole)} bytes"):
             forward_frames(config, path)
         replay = config_from_mapping(ADAPTER | {"switch": {"ports": [GUARDED]}, "workload": {"pcap": str(path)}})
-        with pytest.raises(InputError, match=f"frame 0 holds {n_bytes} of {len(whole)} bytes.*what rules look at"):
+        with pytest.raises(
+            InputError,
+            match=rf"frame 0 \(No\. 1 in Wireshark\) holds {n_bytes} of {len(whole)} bytes.*what rules look at",
+        ):
             simulate(replay)
 
 

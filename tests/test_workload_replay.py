@@ -205,7 +205,7 @@ def test_snapped_frames_keep_their_lengths(tmp_path):
 def test_a_snapped_header_is_an_input_error(tmp_path, n_bytes):
     whole = bytes(Ether(src=mac(2), dst=mac(3)) / Dot1Q(vlan=1) / IP())
     path = write(tmp_path / "in.pcap", [(0, whole), (1, whole[:n_bytes])], [len(whole), 60])
-    with pytest.raises(InputError, match=f"^{path}: frame 1 holds {n_bytes} of 60 bytes"):
+    with pytest.raises(InputError, match=rf"^{path}: frame 1 \(No\. 2 in Wireshark\) holds {n_bytes} of 60 bytes"):
         replay(path)
 
 

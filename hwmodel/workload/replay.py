@@ -243,7 +243,8 @@ def _read_block(path: str, block: PcapBlock, headers: HeaderTable) -> _Frames:
 
 
 def _cut_short(path: str, block: PcapBlock, at: int, what: str) -> str:
+    number = block.first_frame + at
     return (
-        f"{path}: frame {block.first_frame + at} holds {block.captured_bytes[at]} of {block.original_bytes[at]} bytes, "
-        f"which ends within {what} (capture with a longer snapshot length)"
+        f"{path}: frame {number} (No. {number + 1} in Wireshark) holds {block.captured_bytes[at]} of "
+        f"{block.original_bytes[at]} bytes, which ends within {what} (capture with a longer snapshot length)"
     )
