@@ -190,6 +190,7 @@ def observe_window(
         drops=span.drops(),
         refused_frames=_refused(config, span),
         offered_frames=span.count("offered"),
+        flooded_copies=span.count("replicated") if is_alone else None,
         backlog_frames=span.under_way_growth + span.backlog_growth + held_outside(span.start.pauses, span.end.pauses),
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
         up=_link_cost(per_frame, "up"),
