@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, accepts, channel_of, has_packets
+from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, accepts, channel_of
 from hwmodel.config import reflects
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import UPLINK
@@ -142,8 +142,7 @@ class BridgeRules:
     def __init__(self, system: System, number: int) -> None:
         self._system, self.number = system, number
         self.settings = system.bridges[number].settings
-        are_packets = any(has_packets(server.config) for server in system.servers)
-        self._unicast_type = EtherType.IPV4 if are_packets else EtherType.LOCAL_EXPERIMENT_1
+        self._unicast_type = EtherType.IPV4 if system.has_packets else EtherType.LOCAL_EXPERIMENT_1
         self.ports = logical_ports(system, number)
         self.trunks = [one for one in self.ports if system.trunk(one.wire) is not None]
         self.known: dict[tuple[str, int], LogicalPort] = {}

@@ -142,8 +142,8 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     """
     transactions = _transactions_at_most(config, traffic)
     of_host = memory_ceiling(config, Demand(traffic))
-    own, is_one_leg = config.virtual_switch, config.bond is not None and config.bond.mode == "active_backup"
-    n_uplink_rings = 0 if own is None else own.n_uplink_rings * (1 if is_one_leg else config.n_legs)
+    own = config.virtual_switch
+    n_uplink_rings = 0 if own is None else own.n_uplink_rings * config.n_ports_at_once
     config, traffic = on_link(config, traffic)
     demand = Demand(traffic)
     return [

@@ -17,7 +17,7 @@ from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.dead_wires import waiting_for_wires
 from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.routes import GROUPS, Route, Stream, has_packets, streams_of
+from hwmodel.analytic.routes import GROUPS, Route, Stream, streams_of
 from hwmodel.analytic.switch_rings import core_of_ring, on_cores, rings_of
 from hwmodel.analytic.symmetry import folded_stream, is_alike_for_all, unfolded
 from hwmodel.analytic.system import System
@@ -474,7 +474,7 @@ class _Reader:
     def _tx_rings(self, way: _Way, part: int) -> Rings:
         """Give the Tx rings of frames from a VM; packets may use any, as if each of its rings had a connection."""
         queues = self._system.config(part).nic.queues_per_vf
-        is_spread = self._capture or any(has_packets(server.config) for server in self._system.servers)
+        is_spread = self._capture or self._system.has_packets
         numbers = range(queues) if is_spread else [self._number_of(way.target) % queues]
         return frozenset((self._system.place(way.source)[1], number) for number in numbers)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hwmodel.analytic.routes import has_packets
 from hwmodel.config import bridges_of, buses_of, links_above, servers_of, stations_in_use, switches_of
 from hwmodel.config.bridge import OUTSIDE, way_up
 from hwmodel.config.names import UPLINK, is_uplink
@@ -68,6 +69,11 @@ class System:
     def outside(self) -> int:
         """Give the number of the stations outside."""
         return len(self.servers)
+
+    @cached_property
+    def has_packets(self) -> bool:
+        """Tell whether unicast frames of any server are IPv4 packets."""
+        return any(has_packets(server.config) for server in self.servers)
 
     @cached_property
     def adapter_ports(self) -> tuple[tuple[int, str], ...]:

@@ -211,10 +211,14 @@ class Config(Block):
         return self.port.names if self.bond is None else ("",)
 
     @property
+    def n_ports_at_once(self) -> int:
+        """Return how many ports send at once: of an active-backup bond only one does."""
+        return 1 if self.bond is not None and self.bond.mode == "active_backup" else self.port.count
+
+    @property
     def ports_rate_bps(self) -> int:
-        """Return the rate of all ports that send at once: of an active-backup bond only one does."""
-        is_one = self.bond is not None and self.bond.mode == "active_backup"
-        return self.port.rate_bps * (1 if is_one else self.port.count)
+        """Return the rate of all ports that send at once."""
+        return self.port.rate_bps * self.n_ports_at_once
 
     @property
     def drivers(self) -> tuple[VmDriver, ...]:
