@@ -17,7 +17,7 @@ from hwmodel.machine.pcie.link_state import TO_PEER
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.tree_credits import give_all_back, is_granted, next_back_down_fs, next_back_up_fs
 from hwmodel.machine.pcie.tree_end import count_landed, head_fs, note_landing
-from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, POSTED, ROOT, SECOND
+from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, POSTED, ROOT, SECOND, UNKNOWN
 from hwmodel.machine.time.clock import COMPLETION_READY, CREDIT, LANE_CAP, UP_ARRIVAL
 from hwmodel.machine.time.events import append, first_fs, insert
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
@@ -78,6 +78,7 @@ def come_up(system, servers, port_number, way, begun_fs, ends_fs, n_bytes, data_
         return
     ready_fs = leaves_fs(switch, begun_fs, ends_fs, switch.params.duration_fs[n_bytes])
     stand(trees, port.waiting[way], ready_fs, n_bytes, data_bytes, server, slot, NO_ONE)
+    trees.due_fs[port.params.switch] = UNKNOWN
 
 
 @kernel
@@ -102,6 +103,7 @@ def stand_at_root(system, servers, server, slot, at_fs):
     entry.queue = server
     entered(servers[peer].clock, queue)
     comes_to(system, peer, at_fs)
+    system.trees.due_fs[system.trees.root[peer]] = UNKNOWN
 
 
 @kernel
@@ -109,6 +111,8 @@ def take_from_adapters(system, servers):
     """Take what adapters have begun to send."""
     trees = system.trees
     for number in range(trees.n_switches):
+        if trees.due_fs[number] != UNKNOWN:
+            continue
         params = trees.switch[number].params
         for at in range(params.first_port, params.first_port + params.n_ports):
             server = trees.port[at].params.server
@@ -140,6 +144,7 @@ def go_down(system, servers, switch, way, begun_fs, ends_fs, n_bytes, data_bytes
         below = trees.switch[port.params.below]
         ready_fs = leaves_fs(switch, begun_fs, ends_fs, below.params.duration_fs[n_bytes])
         stand(trees, below.down.waiting[way], ready_fs, n_bytes, data_bytes, server, slot, came_by)
+        trees.due_fs[port.params.below] = UNKNOWN
 
 
 @kernel
@@ -297,6 +302,7 @@ def return_to_port(system, servers, port, way, at_fs, data_bytes):
         comes_to(system, port.params.server, at_fs)
     else:
         insert(system.trees.switch[port.params.below].up.returned[way], at_fs, data_bytes)
+        system.trees.due_fs[port.params.below] = UNKNOWN
 
 
 @kernel
@@ -367,6 +373,7 @@ def begin_down(system, servers, switch, now_fs):
     switch.down.waiting[way].head += 1
     send_down(system, servers, switch, now_fs, way, hop.n_bytes, hop.data_bytes, hop.server, hop.slot)
     above = system.trees.switch[switch.params.above]
+    system.trees.due_fs[switch.params.above] = UNKNOWN
     back_at_fs = switch.down.busy_until_fs + above.params.return_fs
     if way == SECOND:
         insert(above.down.returned[SECOND], back_at_fs, hop.data_bytes)
@@ -439,9 +446,11 @@ def share_link(system, servers, now_fs):
         is_busy_down |= trees.switch[number].down.is_busy > 0
     number = NOTHING if is_busy_up else next_sharing(trees, 0, now_fs)
     if number != NOTHING:
+        trees.due_fs[number] = UNKNOWN
         begin_up(system, servers, trees.switch[number], now_fs)
     number = NOTHING if is_busy_down else next_sharing(trees, 1, now_fs)
     if number != NOTHING:
+        trees.due_fs[number] = UNKNOWN
         begin_down(system, servers, trees.switch[number], now_fs)
 
 
@@ -486,14 +495,48 @@ def next_down_fs(trees, servers, switch, now_fs):
 
 
 @kernel
+def look_at_switches(trees, server):
+    """Note that an adapter or its host has run: it may have something for its switches, or credits."""
+    if trees.n_switches > 0:
+        trees.due_fs[trees.leaf[server]] = UNKNOWN
+        trees.due_fs[trees.root[server]] = UNKNOWN
+
+
+@kernel
 def next_of_trees_fs(trees, servers):
     """Return when the next event of all switches is."""
     at_fs = np.int64(NEVER)
     for number in range(trees.n_switches):
-        switch = trees.switch[number]
-        at_fs = min(at_fs, next_up_fs(trees, servers, switch, trees.now_fs))
-        at_fs = min(at_fs, next_down_fs(trees, servers, switch, trees.now_fs))
+        if trees.due_fs[number] == UNKNOWN:
+            switch = trees.switch[number]
+            up_fs = next_up_fs(trees, servers, switch, trees.now_fs)
+            trees.due_fs[number] = min(up_fs, next_down_fs(trees, servers, switch, trees.now_fs))
+        at_fs = min(at_fs, trees.due_fs[number])
     return at_fs
+
+
+@kernel
+def settle(trees, servers, number, now_fs):
+    """Let a switch's links end what they send, and have the credits that are back."""
+    switch = trees.switch[number]
+    trees.due_fs[number] = UNKNOWN
+    give_all_back(trees, servers, switch, now_fs)
+    if switch.up.is_busy and switch.up.busy_until_fs <= now_fs:
+        switch.up.is_busy = 0
+    if switch.down.is_busy and switch.down.busy_until_fs <= now_fs:
+        switch.down.is_busy = 0
+
+
+@kernel
+def step_sharing(system, servers, now_fs):
+    """Let all happen that happens at one instant on the link that hosts share, if anything does."""
+    trees, is_due = system.trees, False
+    for number in range(trees.n_sharing):
+        if trees.due_fs[number] <= now_fs:
+            settle(trees, servers, number, now_fs)
+            is_due = True
+    if is_due:
+        share_link(system, servers, now_fs)
 
 
 @kernel
@@ -501,16 +544,11 @@ def step_trees(system, servers, now_fs):
     """Let all happen that happens at one instant, then idle links choose."""
     trees = system.trees
     trees.now_fs = now_fs
-    for number in range(trees.n_switches):
-        switch = trees.switch[number]
-        give_all_back(trees, servers, switch, now_fs)
-        if switch.up.is_busy and switch.up.busy_until_fs <= now_fs:
-            switch.up.is_busy = 0
-        if switch.down.is_busy and switch.down.busy_until_fs <= now_fs:
-            switch.down.is_busy = 0
-    if trees.n_sharing > 0:
-        share_link(system, servers, now_fs)
+    step_sharing(system, servers, now_fs)
     for number in range(trees.n_sharing, trees.n_switches):
+        if trees.due_fs[number] > now_fs:
+            continue
+        settle(trees, servers, number, now_fs)
         switch = trees.switch[number]
         if switch.up.is_busy == 0:
             begin_up(system, servers, switch, now_fs)
@@ -527,7 +565,7 @@ def run_trees(system, servers, until_fs):
     trees = system.trees
     take_from_adapters(system, servers)
     for number in range(trees.n_switches):
-        if is_granted(trees.switch[number], POSTED):
+        if trees.due_fs[number] == UNKNOWN and is_granted(trees.switch[number], POSTED):
             give_back_writes(system, servers, trees.switch[number])
     at_fs = next_of_trees_fs(trees, servers)
     while at_fs <= until_fs:

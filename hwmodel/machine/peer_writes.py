@@ -7,7 +7,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.link_alone import LINK, handle_link, issue_writes
 from hwmodel.machine.pcie.link import could_start, start_up
 from hwmodel.machine.pcie.tree_end import at_tree
-from hwmodel.machine.pcie_trees import run_trees
+from hwmodel.machine.pcie_trees import look_at_switches, run_trees
 from hwmodel.machine.system import next_within
 from hwmodel.machine.time.events import first_elsewhere, first_of_links
 
@@ -56,6 +56,7 @@ def run_writes(systems, servers, until_fs):
             nic, component = servers[number], system.server[number]
             if component.next_fs <= turn_fs:
                 component.next_fs = write_through(nic, turn_fs)
+                look_at_switches(system.trees, number)
                 if nic.clock.overflow:
                     return 1
         run_trees(system, servers, turn_fs)

@@ -26,7 +26,7 @@ from hwmodel.machine.network.hops import hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
 from hwmodel.machine.pci_buses import BUSES, run_buses
 from hwmodel.machine.pcie.tree_state import TREES
-from hwmodel.machine.pcie_trees import run_trees
+from hwmodel.machine.pcie_trees import look_at_switches, run_trees
 from hwmodel.machine.time.clock import ADAPTER_PORTS, TIMERS
 from hwmodel.machine.time.commands import next_command_fs
 
@@ -314,6 +314,7 @@ def run_with_trees(system, share, servers, bridges):
             component.safe_fs = max(component.safe_fs, until_fs)
             if component.next_fs <= until_fs:
                 reached_fs = run_part(system, share, servers, number, until_fs)
+                look_at_switches(trees, number)
                 if reached_fs < until_fs:
                     component.safe_fs = reached_fs
                     settled_fs = min(settled_fs, reached_fs)

@@ -42,6 +42,8 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
             record.params.port_above = _port_to_switch(trees, one.number)
             _grant(record.up.credits, switches[one.above].settings.credits)
         for server in one.members:
+            if one.above is None:
+                trees.root[server] = one.number
             record.params.port_to[server] = _port_towards(trees, switches, one, server)
         _fill_adapters(servers, one, parts, is_at_root=one.above is None, root=record.up.credits)
         if one.is_of_multi_root:
@@ -126,6 +128,8 @@ def _fill_ports(trees: Any, one: PcieSwitch, first: int) -> int:
         params = trees.port[first + at].params
         params.switch, params.weight = one.number, weight
         params.server, params.below = (number, NO_ONE) if kind == "adapter" else (NO_ONE, number)
+        if kind == "adapter":
+            trees.leaf[number] = one.number
     return len(one.below)
 
 

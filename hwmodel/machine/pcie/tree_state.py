@@ -49,13 +49,19 @@ TREE_SWITCH = record(
 )  # fmt: skip
 # `now_fs`: up to when the switches have been run. Lookahead: what a switch chooses reaches no adapter or host before
 # `ahead_fs` later; what it chooses because of something that an adapter or its host does, not before `beyond_fs` after
-# that. `n_sharing`: the first so many switches have one link together, `shared` up and down, weighted by
-# `quantum_bytes`; `weight_change`: a switch's new weight from then on.
+# that. `due_fs`: when each switch has something to do next, `UNKNOWN` where something has come to it since that was
+# worked out. `leaf`, `root`: of each adapter the switch that its link leads to, and the one at its root port.
+# `n_sharing`: the first so many switches have one link together, `shared` up and down, weighted by `quantum_bytes`;
+# `weight_change`: a switch's new weight from then on.
+UNKNOWN = 0  # as a time: before all that switches do
 WEIGHT_CAP = 1 << 10
 WEIGHT_CHANGE = record(*ints("at_fs", "switch", "quantum_bytes"))
 TREES = record(
     *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "beyond_fs", "overflow"),
     *ints("n_sharing", "n_changes", "n_changed"),
+    ("due_fs", I64, (MAX_SWITCHES,)),
+    ("leaf", I32, (MOST_BELOW,)),
+    ("root", I32, (MOST_BELOW,)),
     ("shared", SHARED_WAY, (2,)),
     ("quantum_bytes", I64, (MAX_SWITCHES,)),
     ("weight_change", WEIGHT_CHANGE, (WEIGHT_CAP,)),
