@@ -139,6 +139,12 @@ def test_an_interrupted_run_keeps_its_figures(library, tmp_path, capsys):
     assert f"measured; not written: {others[1]}, {tmp_path / 'up.pcapng'}\n" in capsys.readouterr().err
 
 
+def test_an_interrupted_run_that_has_all_its_window_has_its_files(library, tmp_path, capsys):
+    library.failure = Interrupted(SimpleNamespace(to_json=lambda: RESULT_JSON, config={}), "the window is whole")
+    assert main(["run", "c.yaml", "--trace", str(tmp_path / "t.json")]) == 130
+    assert capsys.readouterr() == ("SUMMARY\n", "hwmodel: interrupted; the window is whole\n")
+
+
 def test_a_run_interrupted_before_its_window_has_none(library, tmp_path, capsys):
     library.failure = Interrupted()
     assert main(["run", "c.yaml", "--json", str(tmp_path / "r.json")]) == 130

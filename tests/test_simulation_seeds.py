@@ -9,6 +9,7 @@ from statistics import mean, stdev
 import pytest
 
 from hwmodel.config import config_from_mapping
+from hwmodel.errors import Interrupted
 from hwmodel.results import Result
 from hwmodel.results.result import Spread
 from hwmodel.simulation import seeds, simulate
@@ -127,3 +128,25 @@ def test_a_warning_says_in_how_many_seeds_it_stands(monkeypatch):
         "Seed 9: Third, 1 us.",
     )
     assert simulate_seeds(CONFIG, 1).warnings == said[7]
+
+
+@pytest.mark.parametrize("n_done", [0, 2])
+def test_an_interrupt_keeps_the_seeds_that_have_ended(monkeypatch, n_done):
+    made = []
+
+    def stopped(config, *_positional, **_named):
+        if len(made) == n_done:
+            raise Interrupted(sample_result())
+        made.append(config.run.seed)
+        return sample_result()
+
+    monkeypatch.setattr(seeds, "simulate", stopped)
+    with pytest.raises(Interrupted) as caught:
+        simulate_seeds(config_of(), 5)
+    found = caught.value.result
+    if n_done == 0:
+        assert found == sample_result()
+    else:
+        assert found.warnings[0] == "Interrupted: the figures are those of 2 of 5 seeds."
+        assert {spread.seeds for spread in found.spread} == {tuple(made)}
+        assert caught.value.said == "the figures are those of the seeds whose runs had ended"

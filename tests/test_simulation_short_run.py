@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
-from hwmodel import simulate
+from hwmodel import Interrupted, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation import Run
-from hwmodel.simulation.short_run import ShortRuns
+from hwmodel.simulation.short_run import MOST_SERVERS, ShortRuns
+from hwmodel.words.warnings import SHORT_RUNS_INTERRUPTED
 from hwmodel.workload import build_workload
 from tests.run_cases import merged
 
@@ -92,3 +96,46 @@ def test_who_differs_in_the_run_alone_offers_what_the_run_did():
     small = config_from_mapping(PAIRS, {"workload.frame_bytes": 128})
     shorts.finished(config.model_copy(update={"workload": small.workload}))
     assert made[-1].sources[0].size_table.value.tolist() == [128]
+
+
+@pytest.mark.real_clocks
+def test_how_many_short_runs_go_at_once_changes_nothing(monkeypatch):
+    config = config_from_mapping(PAIRS)  # compares suspects, and is made anew in other phases
+    alone, together = (replace(simulate(config, threads=n), host_run=None) for n in (1, 5))
+    assert together.to_json() == alone.to_json()
+    monkeypatch.setattr("hwmodel.simulation.short_run.MOST_SERVERS", 0)  # no room for two
+    assert replace(simulate(config, threads=5), host_run=None).to_json() == alone.to_json()
+    assert MOST_SERVERS > 1
+
+
+@pytest.mark.real_clocks
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_interrupt_in_the_short_runs_loses_none_of_the_window(monkeypatch, tmp_path, threads):
+    config, make, asked = config_from_mapping(PAIRS), Run._replica, []
+    whole = simulate(config)
+
+    def replica(self, *arguments):
+        asked.append(arguments)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return make(self, *arguments)
+
+    monkeypatch.setattr(Run, "_replica", replica)
+    with pytest.raises(Interrupted) as caught:
+        simulate(config, threads=threads, trace_path=str(tmp_path / "t.json"))
+    found = caught.value.result
+    assert found.warnings[0] == SHORT_RUNS_INTERRUPTED
+    assert (found.totals, found.latency_ns, found.vms) == (whole.totals, whole.latency_ns, whole.vms)
+    low, high = found.intervals["totals.gbps"]  # of the window alone, which other phases widen
+    widened_low, widened_high = whole.intervals["totals.gbps"]
+    assert widened_low < low <= found.totals.gbps <= high < widened_high
+    assert json.loads((tmp_path / "t.json").read_text())["traceEvents"]
+    assert len(asked) <= 3 + threads
+
+
+def test_a_bar_says_that_short_runs_are_made():
+    told = []
+    found = simulate(config_from_mapping(PAIRS), lambda share, text: told.append((share, text)))
+    assert found.bottleneck.gain is not None  # of short runs, which tests make where they look at it
+    assert told[-1] == (1.0, "short runs")
+    assert {text for _, text in told} == {"warm-up", "measuring", "short runs"}

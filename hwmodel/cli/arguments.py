@@ -227,7 +227,10 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         metavar="N",
         help="run with N seeds, and show their spread",
     )
-    threads = "run several servers on up to N threads (default: one for each core and 2 servers); changes no result"
+    threads = (
+        "run several servers, and the short runs behind the window, on up to N threads (default: one for each core; for "
+        "servers, one for each 2 of them at most); changes no result"
+    )
     run.add_argument("--threads", type=partial(number_within, least=1, most=MOST_THREADS), metavar="N", help=threads)
     run.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
     run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")

@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> None:
     from hwmodel import simulation
 
     simulation.announce_compilation(simulation.entries_of(config), note)
-    is_partial = False
+    stopped: Interrupted | None = None
     with progress_bar() as progress, _placing_errors(arguments):
         try:
             if arguments.seeds is None:
@@ -92,14 +92,19 @@ def run(arguments: Namespace) -> None:
         except Interrupted as error:
             if error.result is None:
                 raise Interrupted(said="no result was written: nothing had been measured") from None
-            result, is_partial = error.result, True
+            result, stopped = error.result, Interrupted(said=error.said or _of_part(arguments))
     _write_result(
         arguments, result, partial(_print_summary, verbose=arguments.verbose, with_counters=arguments.counters)
     )
-    if is_partial:
-        files = [*filter(None, (arguments.trace, arguments.pcap)), *dict(arguments.pcap_hops).values()]
-        unwritten = f"; not written: {', '.join(files)}" if files else ""
-        raise Interrupted(said=f"the figures are those of the part that was measured{unwritten}")
+    if stopped is not None:
+        raise stopped
+
+
+def _of_part(arguments: Namespace) -> str:
+    """Say what the figures of a window that was cut short are, and which files were not written."""
+    files = [*filter(None, (arguments.trace, arguments.pcap)), *dict(arguments.pcap_hops).values()]
+    unwritten = f"; not written: {', '.join(files)}" if files else ""
+    return f"the figures are those of the part that was measured{unwritten}"
 
 
 def _print_summary(result: Result, verbose: bool, with_counters: bool) -> None:

@@ -7,7 +7,7 @@ that raises the throughput most is named. If none does alone, suspects are enlar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ SURER, MOST_SURER = 4, 3  # how many times as long the deciding runs are, and fo
 MOST_TOGETHER, MOST_TOLD = 4, 3
 
 Measure = Callable[["Config", int], float | None]
+Each = Callable[[Callable[[int], float], Iterable[int]], Iterable[float]]  # as `map`
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,12 @@ class Option:
     relaxations: tuple[Relaxation, ...]
 
 
-def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
+def judged(config: Config, seen: Sighting, measure: Measure, each: Each = map) -> Bottleneck:
     """Return what sets the throughput of a run; `seen`: what its window shows.
 
     `measure` makes a short run of a configuration, with a window a given number of times as long, and returns the
     throughput in Gb/s, or None if it cannot be run. It is not called if the whole load gets through, if rings refuse
-    frames, or if exactly one resource is full.
+    frames, or if exactly one resource is full. `each`: `map`, or what calls a function for several items at once.
     """
     guess = by_shares(seen)
     if seen.refusal is not None or seen.is_load_enough or not seen.suspects:
@@ -54,7 +55,7 @@ def judged(config: Config, seen: Sighting, measure: Measure) -> Bottleneck:
             return _with_known_keys(guess, options)
     relaxations = relaxations_of(config, [seen.load, *(suspect.bottleneck for suspect in seen.suspects)])
     options = options_of(seen.suspects, relaxations)
-    found = Comparison(config, seen, options, measure).find(relaxations)
+    found = Comparison(config, seen, options, measure, each).find(relaxations)
     return guess if found is None else with_beside(found, seen.suspects)
 
 
@@ -107,9 +108,11 @@ def _with_known_keys(found: Bottleneck, options: Sequence[Option]) -> Bottleneck
 class Comparison:
     """Compare short runs with resources enlarged against a short run of the unchanged configuration."""
 
-    def __init__(self, config: Config, seen: Sighting, options: Sequence[Option], measure: Measure) -> None:
+    def __init__(
+        self, config: Config, seen: Sighting, options: Sequence[Option], measure: Measure, each: Each = map
+    ) -> None:
         self.config, self.seen, self.options = config, seen, options
-        self._measure = measure
+        self._measure, self._each = measure, each
         self._base: dict[int, float | None] = {}
         self._gains: dict[tuple[tuple[str, ...], int], float] = {}
 
@@ -143,7 +146,7 @@ class Comparison:
 
     def alone(self) -> Bottleneck | None:
         """Return the suspect with the largest gain by itself; None if no gain reaches RISES."""
-        gains = {number: self.gain(option.relaxations) for number, option in enumerate(self.options)}
+        gains = dict(enumerate(self._each(self._gain_of, range(len(self.options)))))
         ranked = sorted(gains, key=lambda number: -gains[number])[:MOST_SURER]
         if ranked and UNSURE[0] < gains[ranked[0]] < UNSURE[1]:
             gains |= {number: self.gain(self.options[number].relaxations, SURER) for number in ranked}
@@ -168,6 +171,9 @@ class Comparison:
             also=tuple(dict.fromkeys((*self._same_elsewhere(best), *others))),
             gain=told[0][1],
         )
+
+    def _gain_of(self, number: int) -> float:
+        return self.gain(self.options[number].relaxations)
 
     def keys_of(self, option: Option) -> tuple[str, ...]:
         """Return the keys that enlarge an option; for a core, only those that matter, best first."""

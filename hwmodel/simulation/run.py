@@ -101,9 +101,9 @@ def simulate(
     `trace_path`: file for a time line for trace viewers, of the window from `trace_start_fs` on, for `trace_length_fs`
     or until one file is full (docs/trace.md). `with_next_steps`: include the closed form's figures for larger designs.
     `counters`: include the counters of functions and rings, as a run with a scenario always does (docs/counters.md).
-    `note` is called with a line on what the time line has no room for. `threads`: how many threads servers run on, None
-    for as many as are worth while. Raises InputError if a load or a rate is beyond what a run has room for, RunError if
-    the run cannot be finished, and Interrupted, with the figures so far, on Ctrl-C.
+    `note` is called with a line on what the time line has no room for. `threads`: how many threads servers, and short
+    runs behind the window, run on; None for as many as are worth while. Raises InputError if a load or a rate is beyond
+    what a run has room for, RunError if the run cannot be finished, Interrupted, with the figures so far, on Ctrl-C.
     """
     config = as_config(config)
     _check_asked(threads, trace_path, trace_start_fs, trace_length_fs)
@@ -143,13 +143,20 @@ def simulate(
     except KeyboardInterrupt:
         partial_result = run.partial_result()
         raise Interrupted(partial_result and told(partial_result)) from None
-    # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
-    result = told(run.result(with_next_steps, is_judged=not _has_events(config)))
+    said = ""
+    try:
+        # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
+        result = told(run.result(with_next_steps, is_judged=not _has_events(config)))
+    except KeyboardInterrupt:
+        result = told(run.result(with_next_steps, words.SHORT_RUNS_INTERRUPTED))
+        said = words.WINDOW_IS_WHOLE
     if trace_path is not None and run.tracer is not None:
         write_atomically(trace_path, run.tracer.to_json(result))
         if note is not None:
             for remark in run.tracer.remarks():
                 note(f"{trace_path}: {remark}")
+    if said:
+        raise Interrupted(result, said)
     return result
 
 
@@ -260,7 +267,7 @@ class Run:
         self.ends_with_batches = False
         self.n_marks = MARKS  # of the window, or of each part by which it grows
         self.known = MachineKnown.of(config, workload)
-        self.progress = progress
+        self.progress, self.threads = progress, threads
         self.machine = Machine(config, workload, config.run.seed, threads, changes)
         if counts_rings:
             self.machine.count_rings()
@@ -494,7 +501,7 @@ class Run:
         """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
         if not self.measured.known.hangs_on_phases(gets_through(result)):
             return result, []
-        found = [self._replica(shorts, seed) for seed in seeds_beside(self.config.run.seed)]  # one in memory at a time
+        found = shorts.each(partial(self._replica, shorts), seeds_beside(self.config.run.seed))
         own, others = replica_of(result, sureness), [one for one in found if one is not None]
         # Short runs are not alike in figures that grow, nor if their shorter warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
@@ -529,7 +536,7 @@ class Run:
         has_changed = self.first_change_fs < self.end.now_fs
         if is_judged and too_short is None and not has_changed:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
-            result = with_bottleneck(result, judged(self.config, self.seen, shorts))
+            result = with_bottleneck(result, judged(self.config, self.seen, shorts, shorts.each))
             result, cycles = self._with_other_phases(result, sureness, shorts)
         elif nothing_ended(span) and result.bottleneck.keys != STOPPED_FROM_OUTSIDE:
             result = with_bottleneck(result, replace(result.bottleneck, why=NOTHING_ENDED, also=()))

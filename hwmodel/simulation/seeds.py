@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwmodel.config import config_from_mapping
+from hwmodel.errors import Interrupted
 from hwmodel.results import Result, Spread
 from hwmodel.results.student_t import ends_of, mean_of_runs
 from hwmodel.simulation.run import Progress, simulate
+from hwmodel.words import warnings as words
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -43,25 +45,37 @@ def simulate_seeds(
 ) -> Result:
     """Simulate with `n_seeds` seeds from `run.seed` on; return the first run's result with the spread of all.
 
-    Each warning says how many of the runs have it, or which seed if not the first. Raises as `simulate` does.
+    Each warning says how many of the runs have it, or which seed if not the first. Raises as `simulate` does; the
+    result of Interrupted is that of the runs that have ended, if there are any.
     """
     first = config.run.seed
-    results = []
+    results: list[Result] = []
     for at in range(n_seeds):
         part = None if progress is None else _part_of(progress, at, n_seeds)
         one = config if at == 0 else config_from_mapping(config.resolved(), {"run.seed": first + at})
         is_first = at == 0
-        results.append(
-            simulate(
+        try:
+            result = simulate(
                 one,
                 part,
                 with_next_steps=with_next_steps and is_first,
                 counters=counters and is_first,
                 threads=threads,
             )
-        )
+        except Interrupted:
+            if not results:
+                raise
+            known = _of_all(first, results)
+            said = words.seeds_interrupted(len(results), n_seeds)
+            raise Interrupted(replace(known, warnings=(said, *known.warnings)), words.SEEDS_ARE_WHOLE) from None
+        results.append(result)
+    return _of_all(first, results)
+
+
+def _of_all(first: int, results: Sequence[Result]) -> Result:
+    """Return the result of the first run, of seed `first`, with the spread and the warnings of all."""
     scalars = [result.scalars() for result in results]
-    seeds = tuple(range(first, first + n_seeds))
+    seeds = tuple(range(first, first + len(results)))
     spreads = [_spread(name, seeds, tuple(_number(of_one.get(name)) for of_one in scalars)) for name in FIGURES]
     found = tuple(one for one in spreads if any(value is not None and value != 0 for value in one.values))
     return replace(results[0], spread=found, warnings=tuple(_warnings(seeds, results)))

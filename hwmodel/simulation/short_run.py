@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
 
-from hwmodel.errors import InputError, RunError
+from hwmodel.config import servers_of
+from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.processes.processors import usable_processors
 from hwmodel.simulation.offered import workload_of
 from hwmodel.simulation.span import Span
 
@@ -14,9 +17,13 @@ if TYPE_CHECKING:
     from hwmodel.simulation.run import Run
     from hwmodel.workload import Workload
 
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
 FRAMES = 10_000
 MOST_WARMUP_FRAMES = 60_000  # by then buffers have filled; slower filling could not be seen by a short run anyway
 MOST_TIMES_WINDOW = 8  # times the run's own window, at most, if that holds few frames
+MOST_SERVERS = 16  # of all runs at once: a server takes 15 MB, and much more where each sends to very many
 
 
 class ShortRuns:
@@ -29,6 +36,7 @@ class ShortRuns:
     def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:
         assert run.start is not None and run.end is not None
         self._make, self._config, self._workload = make, run.config, run.workload
+        self._progress, self._threads, self._stops = run.progress, run.threads, False
         window = Span(run.start, run.end)
         n_frames = max(1, window.frames)
         self._warmup_fs = min(run.start.now_fs, MOST_WARMUP_FRAMES * window.fs // n_frames)
@@ -40,15 +48,33 @@ class ShortRuns:
         run = self.finished(config, times, has_intervals=False)
         return None if run is None else run.throughput_gbps()
 
+    def each(self, measure: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+        """Call a function that makes short runs for each of several items, on several threads; return what it found."""
+        n_threads = usable_processors() if self._threads is None else self._threads
+        n_at_once = max(1, min(n_threads, MOST_SERVERS // len(servers_of(self._config))))
+        pool = ThreadPoolExecutor(n_at_once)
+        try:
+            return list(pool.map(measure, items))
+        finally:
+            self._stops = True  # on Ctrl-C, those that are under way
+            pool.shutdown(cancel_futures=True)
+            self._stops = False
+
+    def _go_on(self, _share: float, _text: str) -> None:
+        """Raise Interrupted if the short runs are to end; a progress callback."""
+        if self._stops:
+            raise Interrupted
+
     def finished(self, config: Config, times: int = 1, *, has_intervals: bool = True) -> Run | None:
         """Return a finished run of a configuration, over `times` the usual window; None if it cannot be run."""
         length = {
             "warmup": self._warmup_fs, "duration_fs": max(1, times * self._window_fs), "frames": None, "precision": None
         }  # fmt: skip
+        self._progress(1.0, "short runs")
         short = config.model_copy(update={"run": config.run.model_copy(update=length)})
         try:
             run = self._make(short, self._workload if self._is_loaded_alike(config) else workload_of(short))
-            run.ends_with_batches = True
+            run.ends_with_batches, run.progress = True, self._go_on
             if not has_intervals:
                 run.n_marks = 1
             for _ in run.pieces():

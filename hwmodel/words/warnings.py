@@ -29,6 +29,12 @@ BEGINS_WITH_CHANGE = (
     "The window begins at the instant of a change, and what settles behind it is in these figures; with a run.warmup "
     "beyond it, a time such as 5ms, the window begins later."
 )
+SHORT_RUNS_INTERRUPTED = (
+    "Interrupted during the short runs behind the window: what limits is named by busy shares alone, and intervals say "
+    "nothing of machines whose parts begin in other phases."
+)
+SEEDS_ARE_WHOLE = "the figures are those of the seeds whose runs had ended"
+WINDOW_IS_WHOLE = "the window is whole, only the short runs behind it are not"
 NO_FRAME = "No frame was delivered in the window: it gives no rates."
 
 
@@ -62,6 +68,11 @@ def interrupted(done_ms: float, wanted_fs: int) -> str:
     """Say how much of its window an interrupted run covered."""
     done, wanted = time_text(done_ms * 1e6), time_text(wanted_fs / FS_PER_NS)
     return f"Interrupted: the window ended after {done} of {wanted}; its figures are partial."
+
+
+def seeds_interrupted(n_done: int, n_seeds: int) -> str:
+    """Say how many seeds' runs an interrupted series has."""
+    return f"Interrupted: the figures are those of {n_done} of {n_seeds} seeds."
 
 
 def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
