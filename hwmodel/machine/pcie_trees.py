@@ -103,7 +103,6 @@ def stand_at_root(system, servers, server, slot, at_fs):
     entry.queue = server
     entered(servers[peer].clock, queue)
     comes_to(system, peer, at_fs)
-    system.trees.due_fs[system.trees.root[peer]] = UNKNOWN
 
 
 @kernel
