@@ -26,7 +26,7 @@ class Interrupted(KeyboardInterrupt):
     """Report a run that was stopped by Ctrl-C, SIGTERM or SIGHUP; exit status 130.
 
     `result`: the figures of the window so far (a `results.Result`, with a warning that it is partial), None if the
-    window had not begun. `said`: in words, what else was kept, such as a sweep's finished runs.
+    window had not begun. `said`: in words, what the result is, or what else was kept, as a sweep's finished runs.
     """
 
     def __init__(self, result: Any = None, said: str = "") -> None:

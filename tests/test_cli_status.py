@@ -155,7 +155,7 @@ def test_a_run_interrupted_before_its_window_has_none(library, tmp_path, capsys)
 
 def test_what_one_of_several_runs_had_measured_is_not_said_to_be_told(library, tmp_path, capsys, monkeypatch):
     def interrupted(*_arguments, **_more):
-        raise Interrupted(SimpleNamespace(to_json=lambda: RESULT_JSON, config={}))
+        raise Interrupted(SimpleNamespace(to_json=lambda: RESULT_JSON, config={}), "the window is whole")
 
     explore = ModuleType("hwmodel.explore")
     explore.explain = interrupted

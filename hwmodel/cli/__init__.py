@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(*map(_on_one_line, error.lines))
         status = BAD_INPUT
     except KeyboardInterrupt as error:
-        said = error.said if isinstance(error, Interrupted) else ""
+        said = error.said if isinstance(error, Interrupted) and error.result is None else ""  # else nobody told it
         _complain(f"hwmodel: interrupted; {said or 'no result was written'}")
         status = INTERRUPTED
     except BrokenPipeError:
