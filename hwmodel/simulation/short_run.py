@@ -23,7 +23,7 @@ Found = TypeVar("Found")
 FRAMES = 10_000
 MOST_WARMUP_FRAMES = 60_000  # by then buffers have filled; slower filling could not be seen by a short run anyway
 MOST_TIMES_WINDOW = 8  # times the run's own window, at most, if that holds few frames
-MOST_SERVERS = 16  # of all runs at once: a server takes 15 MB, and much more where each sends to very many
+MOST_SERVERS = 16  # of all runs at once: a server takes 3 MB, and 15 where very many send to each other
 
 
 class ShortRuns:
