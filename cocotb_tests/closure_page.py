@@ -45,7 +45,7 @@ def write_page(dut: Dut) -> str:
     verilog = json.loads(reached.read_text(encoding="utf-8")) if reached.exists() else None
     hits = first_hits(runs)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".json").write_text(json.dumps(as_json(core, runs, verilog), indent=1) + "\n", encoding="utf-8")
+    write_atomically(path.with_suffix(".json"), json.dumps(as_json(core, runs, verilog), indent=1) + "\n")
     wanted = list(reachable(core))
     n_hit = sum(each in hits for each in wanted)
     said = f"functional coverage of {counted(len(runs), 'run')}: {n_hit} of {len(wanted)} bins"

@@ -19,6 +19,7 @@ from cocotb_tests.dut_file import Core, Dut
 from cocotb_tests.functional_coverage import Bin, Hit, bins_of
 from cocotb_tests.places import REPORTS
 from cocotb_tests.simulators import Design
+from hwmodel.atomic_file import write_atomically
 
 FOLDER = REPORTS / "coverage"
 # Of the Verilog: what all runs have reached, and its report. No run has these names.
@@ -61,7 +62,8 @@ def keep_run(dut: Dut, record: RunRecord) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     hits = [[name, bins, *hit] for (name, bins), hit in record.hits.items()]
     text = json.dumps({**asdict(record), "hits": hits})
-    (folder / f"{record.began_ns}-{uuid.uuid4().hex[:8]}.json").write_text(text + "\n", encoding="utf-8")
+    # Whole or not at all: another session may be adding runs up, and each later one reads what this one leaves.
+    write_atomically(folder / f"{record.began_ns}-{uuid.uuid4().hex[:8]}.json", text + "\n")
 
 
 def new_record(core: Core, simulator: str, seed: str, mode: str, n_frames: int, hits: Mapping[Bin, Hit]) -> RunRecord:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from cocotb_tests.coverage_waivers import ToggleWaiver, Waiver
 from cocotb_tests.verilator_coverage import Edge, FileCoverage
+from hwmodel.atomic_file import write_atomically
 
 DIRECTIONS = ("0->1", "1->0")
 KINDS = ("lines", "branches", "toggles")
@@ -153,8 +154,8 @@ class CoverageReport:
     def write(self, folder: Path) -> None:
         """Write coverage-verilator.txt and coverage-verilator.json into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "coverage-verilator.txt").write_text(self.text(), encoding="utf-8")
-        (folder / "coverage-verilator.json").write_text(json.dumps(self.as_json(), indent=1) + "\n", encoding="utf-8")
+        write_atomically(folder / "coverage-verilator.txt", self.text())
+        write_atomically(folder / "coverage-verilator.json", json.dumps(self.as_json(), indent=1) + "\n")
 
 
 def _missed_texts(path: Path, covered: FileCoverage) -> Iterator[tuple[int, str]]:

@@ -13,6 +13,7 @@ from cocotb_tests.coverage_waivers import read_waivers
 from cocotb_tests.dut_file import OWN_CORE, Dut
 from cocotb_tests.places import BUILDS, REPORTS
 from cocotb_tests.verilator_coverage import counts_of, covered, write_counts
+from hwmodel.atomic_file import write_atomically
 
 OPTION = "--hdl-coverage"
 COVERAGE = ("report", "complete")
@@ -47,7 +48,7 @@ def finish_coverage(session: pytest.Session, dut: Dut) -> str | None:
     report = CoverageReport(covered(named, dut.sources), *waivers)
     shutil.rmtree(RUNS_COVERAGE, ignore_errors=True)
     report.write(OUT)
-    (folder / VERILOG).write_text(json.dumps(report.as_json()) + "\n", encoding="utf-8")
+    write_atomically(folder / VERILOG, json.dumps(report.as_json()) + "\n")
     wrong = report.stale()
     if asked == "complete":
         wrong += [f"not reached, without a reason: {each}" for each in report.unexplained()]

@@ -8,6 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,8 @@ def _sources(folder: Path, keys: DutKeys, wrong: Callable[[KeyPath, str], None])
     found: dict[Path, None] = {}
     for i, name in enumerate(keys.sources):
         is_pattern = any(sign in name for sign in "*?[")
-        files = sorted(folder.glob(name)) if is_pattern else [folder / name]
+        names = glob(name, root_dir=folder, recursive=True) if is_pattern else [name]
+        files = sorted(folder / each for each in names)
         if is_pattern and not files:
             wrong(("sources", i), f"no file matches {name}")
         for file in files:

@@ -6,6 +6,8 @@ that take Verilog: their commands are put together by cocotb and called, and no 
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import logging
 import os
 import shutil
@@ -35,6 +37,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "verilator": ("verilator", "g++", "make", "perl"),
     **OTHER_SIMULATORS,
 }
+VERSION_OPTIONS: Mapping[str, str] = {"icarus": "-V", "verilator": "--version"}
 # A simulation that hangs in one time step meets no limit in cycles, so each process has one in seconds.
 BUILD_SECONDS, RUN_SECONDS = 900, 1800
 TIMESCALE = ("1ns", "1ps")
@@ -68,6 +71,22 @@ COVERAGE_OPTIONS = ("--coverage-line", "--coverage-toggle", "-CFLAGS", f"-includ
 
 class SimulationError(Exception):
     """A build or a run failed, with the end of what it printed."""
+
+
+def version_of(name: str) -> str:
+    """Return the versions of a simulator and of cocotb; of simulators that were never tried, that of cocotb alone.
+
+    What one version of them has built, another may refuse to run.
+    """
+    command = shutil.which(COMMANDS[name][0]) if name in VERSION_OPTIONS else None
+    own = _printed_version(command, VERSION_OPTIONS[name]) if command is not None else ""
+    return f"{own}, cocotb {importlib.metadata.version('cocotb')}"
+
+
+@functools.cache
+def _printed_version(command: str, option: str) -> str:
+    done = subprocess.run([command, option], capture_output=True, text=True, check=False, timeout=BUILD_SECONDS)
+    return done.stdout.partition("\n")[0]  # Icarus goes on with a folder that has another name each time
 
 
 def build_options(name: str, for_long_runs: bool, counts_coverage: bool) -> tuple[str, ...]:

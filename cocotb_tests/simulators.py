@@ -1,7 +1,7 @@
 """Build a Verilog module for a simulator and run cocotb tests in it; runners.py knows the simulators.
 
-A build is kept (places.py) and used again as long as its sources, parameters and options are the same. Processes that
-want the same build at the same time wait for the one that makes it.
+A build is kept (places.py) and used again as long as its sources, parameters, options and the version of its simulator
+are the same. Processes that want the same build at the same time wait for the one that makes it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from cocotb_tests.runners import (
     SimulationError,
     build_options,
     runner_for,
+    version_of,
 )
 
 INCLUDED_SUFFIXES = (".vh", ".svh", ".h", ".inc", ".v", ".sv")
@@ -184,7 +185,8 @@ class Simulator:
     ) -> str:
         digest = hashlib.sha256()
         chosen = [sorted(parameters.items()), sorted(defines.items()), all_signals]
-        options = [self.name, self.waves, top, *chosen, build_options]
+        self._extend_path()
+        options = [self.name, version_of(self.name), self.waves, top, *chosen, build_options]
         digest.update(json.dumps(options).encode())
         for path in files:
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -15,6 +15,26 @@ READ_DATA = 0x1234_0000
 INPUTS = (
     "awaddr", "awvalid", "wdata", "wstrb", "wvalid", "bready", "araddr", "arvalid", "rready",
 )  # fmt: skip
+# Where the parameters stand in the words that say how large the core is.
+SIZES = {
+    regs.CORE_SHAPE: {
+        "PORTS": regs.CORE_SHAPE_PORTS_LSB, "PRIORITIES": regs.CORE_SHAPE_PRIORITIES_LSB,
+        "BUS_W": regs.CORE_SHAPE_BUS_W_LSB,
+    },
+    regs.CORE_TABLE_SIZES: {
+        "MAC_ENTRIES": regs.CORE_TABLE_SIZES_MAC_ENTRIES_LSB, "VLAN_ENTRIES": regs.CORE_TABLE_SIZES_VLAN_ENTRIES_LSB,
+    },
+    regs.CORE_LIST_SIZE: {
+        "LIST_ENTRIES": regs.CORE_LIST_SIZE_LIST_ENTRIES_LSB,
+        "MAX_FRAME_BYTES": regs.CORE_LIST_SIZE_MAX_FRAME_BYTES_LSB,
+    },
+    regs.CORE_INGRESS_BYTES: {"INGRESS_BYTES": 0},
+    regs.CORE_QUEUE_BYTES: {"QUEUE_BYTES": 0},
+}  # fmt: skip
+LARGEST = {
+    "PORTS": 17, "PRIORITIES": 8, "MAC_ENTRIES": 1024, "VLAN_ENTRIES": 256, "LIST_ENTRIES": 256,
+    "MAX_FRAME_BYTES": 9724, "INGRESS_BYTES": 1 << 18, "QUEUE_BYTES": 1 << 20,
+}  # fmt: skip
 
 
 def random_write(bench):
@@ -142,6 +162,20 @@ async def reads_are_answered_as_other_words_are_written(dut):
                 await bench.next_cycle()
 
 
-@pytest.mark.parametrize(("pools", "pause"), [(0, 0), (1, 0), (0, 1)])
-def test_axi_lite_registers(simulate, pools, pause):
-    assert simulate("axi_lite_registers", POOL_FILTERS=pools, PAUSE=pause) == 9
+@cocotb.test(**LIMIT)
+async def the_core_says_how_large_it_is(dut):
+    bench = ModuleBench(dut)
+    await bench.start(**{f"s_axil_{name}": 0 for name in INPUTS}, write_hit=0, read_hit=0, read_data=0)
+    for place, fields in SIZES.items():
+        parameters = {name: getattr(dut, name).value.to_unsigned() << lsb for name, lsb in fields.items()}
+        await bench.settle(s_axil_araddr=(regs.CORE_BASE + place) >> 2, s_axil_arvalid=1, s_axil_rready=1)
+        while not bench.get("s_axil_rvalid"):
+            await bench.next_cycle()
+            await bench.settle(s_axil_arvalid=0)
+        assert (bench.get("s_axil_rresp"), bench.get("s_axil_rdata")) == (OKAY, sum(parameters.values())), parameters
+        await bench.next_cycle()
+
+
+@pytest.mark.parametrize(("pools", "pause", "sizes"), [(0, 0, {}), (1, 0, LARGEST), (0, 1, {})])
+def test_axi_lite_registers(simulate, pools, pause, sizes):
+    assert simulate("axi_lite_registers", POOL_FILTERS=pools, PAUSE=pause, **sizes) == 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -39,6 +40,22 @@ def test_a_build_that_several_want_is_made_once(monkeypatch, design):
         thread.join()
     assert len(builds) == WANTED_BY
     assert made == [builds[0].folder]
+
+
+def test_a_build_of_another_version_of_the_simulator_is_made_anew(monkeypatch, design, tmp_path):
+    """Icarus Verilog's vvp refuses what another version has compiled."""
+    made, other = [], tmp_path / "bin" / "iverilog"
+    monkeypatch.setattr(Simulator, "_make", lambda self, build, *_: made.append(build.folder))
+    for _ in range(2):
+        Simulator("icarus").build("top", design=design)
+    assert len(made) == 1
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\necho Icarus Verilog version 99.0\necho in $$\n", encoding="utf-8")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(other.parent), prepend=os.pathsep)
+    for _ in range(2):
+        Simulator("icarus").build("top", design=design)
+    assert len(set(made)) == 2
 
 
 def test_a_build_that_was_interrupted_is_made_anew(monkeypatch, design):

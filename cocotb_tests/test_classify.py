@@ -49,7 +49,7 @@ def random_inputs(bench, n_ports):
     has_c_tag = rng.randrange(2)
     has_outer = int(port == 0 and mode in (VN_TAG, E_TAG) and not bench.chance(0.1))
     tags = 4 * has_c_tag + (0 if not has_outer else 6 if mode == VN_TAG else 8)
-    limits = [rng.choice((1518, 1518, 1518, 1518, 64, 80, 9000)) for _ in range(n_ports)]
+    limits = [rng.choice((*[1518] * 8, 64, 80, 9000, 0)) for _ in range(n_ports)]
     frame = FRAME | {
         "in_port": port,
         "in_length": (60 if rng.randrange(3) else rng.choice((64, 66, 76, 80, 1514, 1515, 1520, 1526)))
@@ -76,7 +76,9 @@ def random_inputs(bench, n_ports):
     if bench.chance(0.1):
         lookups["in_targets"] = 0
     words = {name: [bench.bits(width) for _ in range(n_ports)] for name, width in WIDTHS.items()}
-    words["max_frame"], words["port_vlan"] = limits, [rng.choice((0, 1, 1, 2, 4095)) for _ in range(n_ports)]
+    words["max_frame"] = limits
+    # Each bit of the uplink's VLAN can be the one that makes it a native VLAN.
+    words["port_vlan"] = [rng.choice((0, 1, 1, 2, 4095, *[1 << bench.cycle % 12] * 5)) for _ in range(n_ports)]
     if bench.chance(0.5):
         masks["trusted"] = 0
     return frame, masks, lookups, words

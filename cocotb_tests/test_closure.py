@@ -16,6 +16,7 @@ from cocotb_tests.closure_runs import RunRecord, first_hits, keep_run, kept_runs
 from cocotb_tests.coverage_session import RUNS_COVERAGE
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.functional_coverage import CROSSES, Hit, count_stage, hits_of
+from hwmodel.atomic_file import AtomicFile
 from hwmodel.forwarding.drop_reason import DropReason
 
 ROOM = ("core.room", ("up to 64 B", "room", "one"))
@@ -60,6 +61,19 @@ def test_runs_are_kept_in_their_order_and_those_of_another_version_forgotten(own
     (another_core := closure_runs.FOLDER / "small_core-0123456789ab").mkdir()
     assert kept_runs(own_core) == runs
     assert (other.exists(), another_core.exists()) == (False, True)
+
+
+def test_a_run_that_cannot_be_written_whole_leaves_nothing(own_core, runs, monkeypatch):
+    """Half a record would end each later session with an error."""
+
+    def is_interrupted(*_):
+        raise KeyboardInterrupt
+
+    keep_run(own_core, runs[0])
+    monkeypatch.setattr(AtomicFile, "write", is_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        keep_run(own_core, runs[1])
+    assert kept_runs(own_core) == runs[:1]
 
 
 def test_what_a_session_counts_lies_elsewhere():

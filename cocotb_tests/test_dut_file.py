@@ -153,6 +153,17 @@ def test_a_backend_that_is_wrong_is_said_in_a_line(folder, old, new, said):
     assert said in complaint(folder, losses="counted", shapes={})
 
 
+@pytest.mark.parametrize("pattern", ["rtl/*ch.v", "{folder}/rtl/*ch.v", "{folder}/**/*ch.v", "rt**/*ch.v"])
+def test_patterns_find_sources_from_the_file_or_from_the_root(folder, pattern):
+    (folder / "rtl").mkdir()
+    (folder / "small_switch.v").rename(folder / "rtl" / "small_switch.v")
+    keys = yaml.safe_load((folder / "small_switch.yaml").read_text(encoding="utf-8"))
+    keys["sources"] = [pattern.format(folder=folder.resolve())]
+    path = folder / "core.yaml"
+    path.write_text(yaml.safe_dump(keys), encoding="utf-8")
+    assert read_dut(path).sources == ((folder / "rtl" / "small_switch.v").resolve(),)
+
+
 def test_names_of_another_core_reach_the_verilog():
     text = adapter_text(read_dut(EXAMPLE / "small_switch.yaml").core("2 ports and short frames"))
     assert "parameter PORTS = 2" in text

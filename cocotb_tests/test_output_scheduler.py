@@ -24,7 +24,7 @@ async def queues_take_turns(dut, kind, load, due):
     model = Scheduler(SimpleNamespace(priorities=n_queues), lambda _: (KINDS[now], quanta, paused if has_pause else 0))
     for cycle in range(1500):
         if cycle % 100 == 0:
-            quanta = [bench.rng.choice((1, 40, 300, 1518, 9038)) for _ in range(n_queues)]
+            quanta = [bench.rng.choice((1, 40, 300, 1518, 9038, 65535)) for _ in range(n_queues)]
             now = bench.rng.randrange(4) if kind is None else kind
         if bench.chance(0.05):
             paused = bench.rng.choice((0, 255, 1 << bench.rng.randrange(8), bench.rng.getrandbits(8)))

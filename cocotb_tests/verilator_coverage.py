@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from hwmodel.atomic_file import write_atomically
+
 HEADING = "# SystemC::Coverage-3"
 TOGGLE = "toggle"
 # Kinds of points of statements: verilator's `line` and `branch` differ in whether both ways of an `if` are seen.
@@ -116,7 +118,7 @@ def write_counts(named: Mapping[str, int], path: Path) -> None:
     """Write a file of the same format."""
     points = "".join(f"C '{name}' {count}\n" for name, count in named.items())
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{HEADING}\n{points}", encoding="utf-8")
+    write_atomically(path, f"{HEADING}\n{points}")
 
 
 def covered(named: Mapping[str, int], sources: Iterable[Path]) -> dict[Path, FileCoverage]:

@@ -33,6 +33,26 @@ def test_bash_completes(tmp_path, capsys):
     assert found == {"pcie.credits.ph=", "pcie.credits.pd="}
 
 
+def test_bash_completes_files_of_whatever_name_and_folders(tmp_path, capsys):
+    """A study, results, a capture, an output: none is called FILE in the help."""
+    for name in ("study.yaml", "sizes.json"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "steps").mkdir()
+    assert main(["completion", "bash"]) == 0
+    script = capsys.readouterr().out
+    everything = {"study.yaml", "sizes.json", "steps"}
+    for words in (
+        ["sweep"],
+        ["size"],
+        ["report"],
+        ["report", "sizes.json"],
+        ["switch", "c", "--in"],
+        ["run", "--json"],
+    ):
+        assert completions(script, tmp_path, "hwmodel", *words, "s") == everything, words
+    assert completions(script, tmp_path, "hwmodel", "cosim", "--out", "s") == {"steps"}
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_each_shell_has_the_names_and_the_keys(shell, capsys):
     assert main(["completion", shell, "--json", "-"]) == 0

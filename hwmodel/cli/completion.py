@@ -9,6 +9,8 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.cli.outputs import file_name
+
 if TYPE_CHECKING:
     from hwmodel.config.schema import Schema
 
@@ -25,10 +27,10 @@ def completion_script(parser: argparse.ArgumentParser, shell: str, names: Sequen
             setattr(action, "complete", {"bash": _CONFIG, "zsh": _CONFIG, "fish": f"({_CONFIG})"})  # noqa: B010
         elif action.dest == "overrides":
             setattr(action, "complete", {"bash": _KEY, "zsh": _KEY, "fish": f"({_KEY})"})  # noqa: B010
-        elif action.metavar and "FILE" in str(action.metavar):
-            setattr(action, "complete", shtab.FILE)  # noqa: B010
         elif action.metavar == "DIR":
             setattr(action, "complete", shtab.DIRECTORY)  # noqa: B010
+        elif action.type is file_name or "FILE" in str(action.metavar):
+            setattr(action, "complete", shtab.FILE)  # noqa: B010
     return str(shtab.complete(parser, shell=shell, preamble=_preamble(names, keys)))  # type: ignore[arg-type]
 
 
