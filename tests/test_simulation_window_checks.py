@@ -287,13 +287,3 @@ def test_a_batch_that_a_timer_ends_is_no_batch_that_only_frames_fill():
     assert not any("only later" in text for text in warnings_of(**both, driver={"rx_interrupt_batch": 1}, **rated))
     (told,) = [text for text in warnings_of(**both, driver={"rx_interrupt_batch": 16}, **rated) if "only later" in text]
     assert told.endswith("fill: driver.rx_interrupt_batch is 16 without a timer (driver.moderation).")
-
-
-@pytest.mark.parametrize("changes", [{"run.duration": "60us"}, {"run.frames": 7}, {"run.duration": "1ms"}])
-@pytest.mark.parametrize("servers", [{}, {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}}])
-def test_a_run_that_ends_before_its_capture_says_how_much_is_left(changes, servers):
-    found = simulate(load_config(CONFIGS / "sriov_pcap.yaml", {**changes, **servers}))
-    n_left = 100 - found.totals.offered_frames  # of the shipped capture
-    told = [text for text in found.warnings if text.startswith("The run ended before its capture")]
-    assert (n_left > 0) == ("1ms" not in changes.values())
-    assert len(told) == (n_left > 0) and all(f": {n_left} of 100 frames were not sent" in text for text in told)

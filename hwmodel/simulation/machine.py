@@ -147,11 +147,6 @@ class Machine:
             for server in self.servers
         )
 
-    def unsent_records(self) -> int:
-        """Return how many frames of a capture have not been sent yet."""
-        sources = (server.nic["traffic"]["source"][: int(server.nic.params.n_sources)] for server in self.servers)
-        return sum(int((each["params"]["last_record"] - each["next_record"]).sum()) for each in sources)
-
     def count_rings(self) -> None:
         """Enable the counters of each ring, from the start, and the time of each function's first frame."""
         for nic in self.state:

@@ -100,12 +100,6 @@ def _inline_in_vain(config: Config, span: Span) -> Iterator[str]:
         yield words.inline_in_vain(min(1.0, share))
 
 
-def unsent_frames(n_records: int, n_unsent: int) -> Iterator[str]:
-    """Yield a warning if a run ended before the capture that it replays."""
-    if n_unsent:
-        yield words.capture_goes_on(n_unsent, n_records)
-
-
 def unmeasured_hosts(config: Config) -> Iterator[str]:
     """Yield a warning for each host preset in use that was never measured."""
     found = (server.config.host.unmeasured for server in servers_of(config))

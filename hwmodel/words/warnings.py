@@ -70,14 +70,6 @@ def interrupted(done_ms: float, wanted_fs: int) -> str:
     return f"Interrupted: the window ended after {done} of {wanted}; its figures are partial."
 
 
-def capture_goes_on(n_unsent: int, n_frames: int) -> str:
-    """Say how many frames of a capture a run has not sent."""
-    return (
-        f"The run ended before its capture: {n_unsent:,} of {counted(n_frames, 'frame')} were not sent. A longer "
-        "run.duration, or more run.frames, sends more."
-    )
-
-
 def seeds_interrupted(n_done: int, n_seeds: int) -> str:
     """Say how many seeds' runs an interrupted series has."""
     return f"Interrupted: the figures are those of {n_done} of {n_seeds} seeds."
