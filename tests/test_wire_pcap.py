@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scapy.utils import PcapWriter as ScapyWriter
 
 from hwmodel.errors import InputError
-from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, MICROSECOND_MAGIC, NANOSECOND_MAGIC, PcapBlock, read_blocks
+from hwmodel.wire.pcap import LONGEST_FRAME_BYTES, PcapBlock, read_blocks
 
 FRAMES = [b"\x02" * 14, bytes(range(60)), b"\xff" * 21]
 TIMES_NS = [1_500_000_000_123_456_789, 1_500_000_000_123_456_790, 1_500_000_001_000_000_001]
@@ -114,7 +114,7 @@ def test_a_file_cut_at_any_byte_says_how_far_it_was_read(tmp_path, order):
         where = "inside the file header"
         if n_frames >= 0:
             inside = "header" if n_bytes - ends[n_frames] < 16 else "data"
-            where = f"inside the {inside} of frame {n_frames} (No. {n_frames + 1} in Wireshark)"
+            where = f"inside the {inside} of frame {n_frames}"
         n_frames = max(n_frames, 0)
         were_read = "1 frame was read" if n_frames == 1 else f"{n_frames} frames were read"
         assert problem_of(path) == f"truncated: {were_read}, the file ends at offset {n_bytes} {where}"
@@ -142,30 +142,10 @@ def test_frames_before_a_fault_are_given(tmp_path):
         (file_header(link=113), "link type 113"),
         (file_header(version=(2, 3)), "version 2.3"),
         (file_header(link=1 | 1 << 26 | 2 << 28), "frame check sequence"),
-        (
-            file_header() + struct.pack("<IIII", 0, 0, LONGEST_FRAME_BYTES + 1, 60),
-            "frame 0 (No. 1 in Wireshark) says it has 262145 bytes",
-        ),
-        (
-            file_header() + record(b"a" * 20) + b"\xff" * 16,
-            "damaged: frame 1 (No. 2 in Wireshark) says it has 4294967295",
-        ),
-        (
-            file_header() + record(b"a" * 20, original=LONGEST_FRAME_BYTES + 1),
-            "frame 0 (No. 1 in Wireshark) says it has 262145 bytes",
-        ),
-        (
-            struct.pack("<I", NANOSECOND_MAGIC) + file_header()[4:] + struct.pack("<IIII", 7, 10**9, 1, 1) + b"a",
-            "1 in Wireshark) has 1000000000 nanoseconds in its",
-        ),
-        (
-            struct.pack("<I", MICROSECOND_MAGIC) + file_header()[4:] + struct.pack("<IIII", 7, 10**6, 1, 1) + b"a",
-            "1 in Wireshark) has 1000000 microseconds in its second",
-        ),
-        (
-            file_header() + record(b"a" * 20) + record(b"a" * 20, original=19),
-            "frame 1 (No. 2 in Wireshark) says it had 19 bytes",
-        ),
+        (file_header() + struct.pack("<IIII", 0, 0, LONGEST_FRAME_BYTES + 1, 60), "frame 0 says it has 262145 bytes"),
+        (file_header() + record(b"a" * 20) + b"\xff" * 16, "damaged: frame 1 says it has 4294967295"),
+        (file_header() + record(b"a" * 20, original=LONGEST_FRAME_BYTES + 1), "frame 0 says it has 262145 bytes"),
+        (file_header() + record(b"a" * 20) + record(b"a" * 20, original=19), "frame 1 says it had 19 bytes"),
     ],
 )
 def test_other_and_damaged_files_are_named(tmp_path, content, words):

@@ -13,7 +13,7 @@ from hwmodel.errors import InputError
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.switch_frames.outcomes import BLOCK_BYTES, in_capture, json_line, outcomes
 from hwmodel.switch_frames.text import FrameTable, Totals
-from hwmodel.wire.pcap import LAST_NS, PcapBlock, PcapWriter, frame_name, read_blocks
+from hwmodel.wire.pcap import LAST_NS, PcapBlock, PcapWriter, read_blocks
 
 Write = Callable[[str], object]
 
@@ -135,7 +135,8 @@ class PortCaptures:
         """Append the copies of a block, mirrored ones among them, with the timestamps of their frames."""
         copies, out = decided.copies, decided.out
         for index in np.flatnonzero(decided.at_ns > LAST_NS)[:1]:
-            raise InputError(f"{frame_name(decided.first_frame + int(index))} has a time that no capture can hold")
+            number = decided.first_frame + int(index)
+            raise InputError(f"frame {number} (No. {number + 1} in Wireshark) has a time that no capture can hold")
         for place, writer in self._writers.items():
             of_port = copies[decided.left_by == place]
             if not len(of_port):

@@ -159,11 +159,6 @@ def _check_file_header(name: str, header: bytes, byte_order: str) -> None:
         raise InputError(f"{name}: its frames end with a frame check sequence; only captures without it are read")
 
 
-def frame_name(number: int) -> str:
-    """Return how a message names a frame that is number `number`, from 0, in its capture."""
-    return f"frame {number} (No. {number + 1} in Wireshark)"
-
-
 def _truncated(name: str, n_frames: int, n_bytes: int, where: str) -> str:
     were_read = "1 frame was read" if n_frames == 1 else f"{n_frames} frames were read"
     return f"{name}: truncated: {were_read}, the file ends at offset {n_bytes} inside {where}"
@@ -181,7 +176,7 @@ def _blocks(name: str, file: BinaryIO, block_bytes: int) -> Iterator[PcapBlock]:
         data, data_offset = data[end:], data_offset + end
     if data:
         where = "the header" if len(data) < RECORD_HEADER_BYTES else "the data"
-        raise InputError(_truncated(name, n_frames, data_offset + len(data), f"{where} of {frame_name(n_frames)}"))
+        raise InputError(_truncated(name, n_frames, data_offset + len(data), f"{where} of frame {n_frames}"))
 
 
 def _record_starts(name: str, layout: PcapFormat, data: bytes, n_frames: int) -> tuple[list[int], int]:
@@ -202,7 +197,7 @@ def _record_starts(name: str, layout: PcapFormat, data: bytes, n_frames: int) ->
 
 
 def _absurd(name: str, frame: int, n_bytes: int) -> str:
-    return f"{name}: damaged: {frame_name(frame)} says it has {n_bytes} bytes, more than {LONGEST_FRAME_BYTES}"
+    return f"{name}: damaged: frame {frame} says it has {n_bytes} bytes, more than {LONGEST_FRAME_BYTES}"
 
 
 def _block(name: str, layout: PcapFormat, data: bytes, starts: list[int], n_frames: int, data_offset: int) -> PcapBlock:
@@ -214,10 +209,7 @@ def _block(name: str, layout: PcapFormat, data: bytes, starts: list[int], n_fram
         frame, was, held = n_frames + int(at), int(original[at]), int(captured[at])
         if was > LONGEST_FRAME_BYTES:
             raise InputError(_absurd(name, frame, was))
-        raise InputError(f"{name}: damaged: {frame_name(frame)} says it had {was} bytes, but the file holds {held}")
-    for at in np.flatnonzero(fields[:, 1] * layout.ns_per_tick >= NS_PER_S)[:1]:
-        unit = "nanoseconds" if layout.ns_per_tick == 1 else "microseconds"
-        raise InputError(f"{name}: damaged: {frame_name(n_frames + int(at))} has {fields[at, 1]} {unit} in its second")
+        raise InputError(f"{name}: damaged: frame {frame} says it had {was} bytes, but the file holds {held}")
     return PcapBlock(
         first_frame=n_frames,
         at_ns=fields[:, 0] * NS_PER_S + fields[:, 1] * layout.ns_per_tick,
