@@ -228,8 +228,8 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="run with N seeds, and show their spread",
     )
     threads = (
-        "run several servers, and the short runs behind the window, on up to N threads (default: one for each core; for "
-        "servers, one for each 2 of them at most); changes no result"
+        "run several servers, and the short runs behind the window, on up to N threads (default: one for each core, of "
+        "servers no more than one for each 2); changes no result"
     )
     run.add_argument("--threads", type=partial(number_within, least=1, most=MOST_THREADS), metavar="N", help=threads)
     run.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
