@@ -35,6 +35,7 @@ TO_OUTSIDE = {"pattern": "flows", "flows": [["vf0", "uplink"], ["vf1", "uplink"]
 RATES = {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"], ["vf2", "uplink", "2Mpps"]]}
 BURSTS = {"load": "2Gbps", "arrivals": "on_off", "peak_rate": "8Gbps", "mean_burst": 20}
 OUTSIDE = {"load": "1Gbps", "external": {"rate": "1Kbps", "arrivals": "periodic"}}
+ONE_SENDS = {**BRIDGE, "workload": {"pattern": "flows", "flows": [["a.vf0", "b.vf0", "2Gbps"]]}}
 # By name what changes, and whether a bridge is there.
 CHANGES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "the wire's rate": ({"workload": TO_OUTSIDE}, {"port.rate": "5Gbps"}),
@@ -69,6 +70,10 @@ CHANGES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "frames from outside": ({"workload": OUTSIDE}, {"workload.external": {"rate": "6Gbps"}}),
     "frames from outside a bridge": ({**BRIDGE, "workload": OUTSIDE}, {"workload.external.rate": "4Gbps"}),
     "a load of servers": (BRIDGE, {"workload.load": "5Gbps"}),
+    "an address at a server that sends nothing": (
+        ONE_SENDS,
+        {"servers.b.set.switch.ports.vf0.macs": ["02:ee:00:00:00:01"]},
+    ),
     "a VLAN behind a bridge": (BRIDGE, {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}),
 }
 

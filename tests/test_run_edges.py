@@ -94,6 +94,34 @@ def test_a_capture_ends_however_sure_the_result_is_to_be(tmp_path):
     assert any("run.precision 1 % was not met" in warning for warning in result.warnings)
 
 
+@pytest.mark.parametrize("pcap_time", ["file", "asap"])
+@pytest.mark.parametrize("base", [BATCHES_OF_ONE, BATCHES_OF_ONE | {"bridge": {}}])
+def test_a_run_that_ends_before_its_capture_says_what_was_not_sent(base, pcap_time, tmp_path):
+    frames = [(0, frame("vf0", "vf1")), (1_000, frame("vf0", "vf1")), *[(20_000, frame("vf1", "vf0"))] * 3]
+    capture = write_capture(tmp_path / "in.pcap", frames)
+    own = {"workload": {"pcap": str(capture), "pcap_time": pcap_time}, "nic": {"tx_ring": 64}}
+
+    def told(duration):
+        result = result_of(base, own, {"run": {"duration": duration}})
+        return result, [each for each in result.warnings if "capture does" in each]
+
+    result, warnings = told("10us")
+    n_left = 5 - result.totals.offered_frames
+    assert n_left == (3 if pcap_time == "file" else 0)
+    assert warnings == ["The run ends before the capture does: 3 of its 5 frames were not sent (a longer run.duration, "
+                        "a larger run.frames)."] * (n_left > 0)  # fmt: skip
+    assert told("1ms")[1] == []
+
+
+def test_frames_that_wait_for_room_in_a_ring_were_not_sent(tmp_path):
+    capture = write_capture(tmp_path / "in.pcap", [(0, frame("vf0", "vf1"))] * 100)
+    own = {"workload": {"pcap": str(capture), "pcap_time": "asap"}, "nic": {"tx_ring": 64}}
+    result = result_of(BATCHES_OF_ONE, own, {"run": {"duration": "1us"}})
+    n_left = 100 - result.totals.offered_frames
+    assert 20 < n_left < 100
+    assert any(f"{n_left} of its 100 frames were not sent" in warning for warning in result.warnings)
+
+
 # ---- Work across an end of the window ----
 
 

@@ -63,6 +63,21 @@ def test_what_stops_altogether_is_told_however_much_it_varied():
     assert told(series(vf0=bursty)) == "no VM's rate changed beyond what rates vary by"
 
 
+def test_a_mirror_switched_on_or_off_is_told_by_the_copies_that_it_sends():
+    """Mirrored copies are in no other rate, so nothing else would say what such an event did."""
+    idle = vm([0.0] * 20, [0.0] * 20)
+    begins, ends = (
+        dataclasses.replace(idle, mirrored_mpps=(before,) * 10 + (after,) * 10)
+        for before, after in ((0.0, 0.25), (0.25, 0.0))
+    )
+    assert told(series(vf0=STEADY, vf3=begins)) == (
+        "vf3 gets mirrored copies, 0.250 Mpps (none before); all other rates unchanged"
+    )
+    assert told(series(vf0=STEADY, vf3=ends)) == (
+        "vf3 gets mirrored copies, none (0.250 before); all other rates unchanged"
+    )
+
+
 def test_nothing_is_told_where_nothing_changes():
     assert told(series(vf0=STEADY)) == "no VM's rate changed"
     assert told(series(vf0=vm([0.0] * 20, [0.0] * 20))) == "no VM sends or receives anything"

@@ -78,3 +78,23 @@ def test_what_adapters_share_is_made_larger_once_for_all():
         "servers.a.adapters.y.set.port.rate", "bridge.ports.a.y.rate", "workload.load"
     ]  # fmt: skip
     assert wire.config.bridge.ports["a.y"].rate_bps == 20 * 10**9
+
+
+def test_one_of_several_adapters_says_what_has_no_receiver_there():
+    """b no longer has the address that half of the frames are for; of copies made by flooding nothing is said."""
+    workload = {
+        "pattern": "flows",
+        "frame_bytes": 512,
+        "flows": [["a.vf0", "b.vf0", "1Gbps"], ["a.vf1", "b.vf1", "1Gbps"]],
+    }
+    base = {"nic": {"vfs": 2}, "servers": [{"name": "a"}, {"name": "b"}, {"name": "c"}], "workload": workload,
+            "run": {"warmup": "100us", "duration": "1ms"}}  # fmt: skip
+    moved = {"at": "1us", "set": {"servers.b.set.switch.ports.vf0.macs": ["02:ee:00:00:00:01"]}}
+    result = simulate(config_from_mapping({**base, "bridge": {"announce": True}, "scenario": [moved]}))
+    whole, ours = result.bottleneck.why, {one.name: one.bottleneck.why for one in result.adapters}
+    assert "the load itself, less what rules drop (UNKNOWN_UNICAST " in whole
+    assert "the load itself, less what rules drop (UNKNOWN_UNICAST " in ours["b"]
+    assert "rules" not in ours["a"] and "rules" not in ours["c"]
+    flooded = simulate(config_from_mapping({**base, "bridge": {"announce": False}}))
+    assert flooded.drops["UNKNOWN_UNICAST"] > 100
+    assert not any("rules" in one.bottleneck.why for one in (flooded, *flooded.adapters))

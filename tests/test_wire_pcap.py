@@ -114,7 +114,7 @@ def test_a_file_cut_at_any_byte_says_how_far_it_was_read(tmp_path, order):
         where = "inside the file header"
         if n_frames >= 0:
             inside = "header" if n_bytes - ends[n_frames] < 16 else "data"
-            where = f"inside the {inside} of frame {n_frames}"
+            where = f"inside the {inside} of frame {n_frames} (No. {n_frames + 1} in Wireshark)"
         n_frames = max(n_frames, 0)
         were_read = "1 frame was read" if n_frames == 1 else f"{n_frames} frames were read"
         assert problem_of(path) == f"truncated: {were_read}, the file ends at offset {n_bytes} {where}"
@@ -142,10 +142,30 @@ def test_frames_before_a_fault_are_given(tmp_path):
         (file_header(link=113), "link type 113"),
         (file_header(version=(2, 3)), "version 2.3"),
         (file_header(link=1 | 1 << 26 | 2 << 28), "frame check sequence"),
-        (file_header() + struct.pack("<IIII", 0, 0, LONGEST_FRAME_BYTES + 1, 60), "frame 0 says it has 262145 bytes"),
-        (file_header() + record(b"a" * 20) + b"\xff" * 16, "damaged: frame 1 says it has 4294967295"),
-        (file_header() + record(b"a" * 20, original=LONGEST_FRAME_BYTES + 1), "frame 0 says it has 262145 bytes"),
-        (file_header() + record(b"a" * 20) + record(b"a" * 20, original=19), "frame 1 says it had 19 bytes"),
+        (
+            file_header() + struct.pack("<IIII", 0, 0, LONGEST_FRAME_BYTES + 1, 60),
+            "frame 0 (No. 1 in Wireshark) says it has 262145 bytes",
+        ),
+        (
+            file_header() + record(b"a" * 20) + b"\xff" * 16,
+            "damaged: frame 1 (No. 2 in Wireshark) says it has 4294967295",
+        ),
+        (
+            file_header() + record(b"a" * 20, original=LONGEST_FRAME_BYTES + 1),
+            "frame 0 (No. 1 in Wireshark) says it has 262145 bytes",
+        ),
+        (
+            file_header() + record(b"a" * 20) + record(b"a" * 20, original=19),
+            "frame 1 (No. 2 in Wireshark) says it had 19",
+        ),
+        (
+            file_header() + record(b"a" * 20) + record(b"a" * 20, fraction=1_000_000),
+            "damaged: frame 1 (No. 2 in Wireshark) has a time of 1000000 us past its second, which has 1000000",
+        ),
+        (
+            file_header(magic=0xA1B23C4D) + record(b"a" * 20, fraction=999_999_999) + record(b"a", fraction=10**9),
+            "damaged: frame 1 (No. 2 in Wireshark) has a time of 1000000000 ns past its second, which has 1000000000",
+        ),
     ],
 )
 def test_other_and_damaged_files_are_named(tmp_path, content, words):

@@ -108,6 +108,9 @@ def test_what_was_lost_is_a_share_of_all_frames_that_there_were():
     lost = loss_sentence(sample_system())
     share = 100 * 1_000 / (30_000 + FLOODED)
     assert lost == f"Of the frames offered and made by flooding {share:.1f} % were dropped (QUEUE_FULL 1,000)."
+    # Reasons for as many are in the order of their names, as in the sentence on the limit.
+    even = dataclasses.replace(sample_system(), drops={"VLAN_MEMBER": 400, "OVERSIZE": 200, "ACL_DENY": 400})
+    assert "(ACL_DENY 400, VLAN_MEMBER 400, OVERSIZE 200)" in loss_sentence(even)
 
 
 def test_each_port_has_a_row_with_its_rates_its_queue_and_its_drops():

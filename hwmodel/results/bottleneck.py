@@ -128,9 +128,9 @@ class Observation:
     - `stopped`: by a port's wire, what control frames from outside the machine stopped there.
     - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
     - `refused_frames`: by VM that never reposts Rx descriptors (`refill: false`), the frames dropped for lack of one.
-    - `drops`, `offered_frames`, `flooded_copies` (that bridges made beyond each frame's first; None: not known of one
-      of several adapters) and `backlog_frames` (by how much frames in flight or waiting for a slot have grown) are of
-      the window; `frame_bytes` is the mean frame with FCS.
+    - `drops`, `offered_frames`, `flooded_copies` (that the whole machine made beyond each frame's first) and
+      `backlog_frames` (by how much frames in flight or waiting for a slot have grown) are of the window; `frame_bytes`
+      is the mean frame with FCS.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
       (cores are a hypervisor's, which passes frames between pools and VMs), `has_flow_cache` (the host's virtual
       switch looks frames up in one, whose keys are among those of its cores' work), `has_mirrored` (mirrored
@@ -154,7 +154,7 @@ class Observation:
     drops: Mapping[str, int] = field(default_factory=dict)
     refused_frames: Mapping[str, int] = field(default_factory=dict)
     offered_frames: int = 0
-    flooded_copies: int | None = 0
+    flooded_copies: int = 0
     backlog_frames: int = 0
     frame_bytes: float | None = None
     up: LinkCost | None = None
@@ -222,8 +222,7 @@ class Observation:
         if these drops are 2 % of the frames or fewer.
         """
         others = {*CONGESTION_DROPS, *POLICED_DROPS, *OFF_DROPS}
-        strays, copies = self.lost_frames(*STRAY_DROPS), self.flooded_copies
-        if copies is None or strays - copies <= LEAST_PART * self.offered_frames:
+        if self.lost_frames(*STRAY_DROPS) - self.flooded_copies <= LEAST_PART * self.offered_frames:
             others |= {*STRAY_DROPS}
         return self._if_many({reason for reason in self.drops if reason not in others})
 

@@ -15,7 +15,8 @@ class VmSeries:
     """Say how one VM fared, interval by interval.
 
     `latency_ns`: mean from post to delivery of the frames it received, None if there were none. `drops`: frames to or
-    from it. `tx_ring`, `rx_ring`: descriptors in use at the interval's end, in all its queues.
+    from it. `tx_ring`, `rx_ring`: descriptors in use at the interval's end, in all its queues. `mirrored_mpps`: copies
+    that mirrors sent it, which no other rate has in it; empty if there were none.
     """
 
     tx_gbps: tuple[float, ...]
@@ -25,6 +26,7 @@ class VmSeries:
     drops: tuple[int, ...]
     tx_ring: tuple[int, ...]
     rx_ring: tuple[int, ...]
+    mirrored_mpps: tuple[float, ...] = field(default=(), metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,8 @@ class Series:
             yield Problem(("series", "interval_ns"), "expected above 0")
         for name, vm in self.vms.items():
             for each in fields(vm):
-                if len(getattr(vm, each.name)) != self.n_intervals:
+                is_absent = each.name == "mirrored_mpps" and not vm.mirrored_mpps
+                if len(getattr(vm, each.name)) != self.n_intervals and not is_absent:
                     yield Problem(("series", "vms", name, each.name), f"expected {self.n_intervals} values")
         if len(self.other_drops) not in (0, self.n_intervals):
             yield Problem(("series", "other_drops"), f"expected {self.n_intervals} values")

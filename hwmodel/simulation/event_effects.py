@@ -38,6 +38,7 @@ VAGUE = 0.1  # of a rate or of their sum: with more doubt than this, unchanged i
 SETTLING = 0.1  # of the intervals after an event: left out in any case
 STEP = 0.2  # of the greater rate: levels that differ by less are one
 DIRECTIONS = ("tx_gbps", "rx_gbps")
+MIRRORED = "mirrored_mpps"  # a rate of its own: neither of the directions has mirrored copies in it
 Floats = npt.NDArray[np.float64]
 
 
@@ -114,6 +115,7 @@ def did_text(series: Series, span: Span, about: Collection[str] = ()) -> str:
 def _effects(series: Series, vms: Mapping[str, VmSeries], parts: tuple[range, range], lost: Lost | None) -> Effects:
     rates = {(name, way): np.array(getattr(vm, way), np.float64) for name, vm in vms.items() for way in DIRECTIONS}
     sums = {way: sum((row for (_, own), row in rates.items() if own == way), _zeros(series)) for way in DIRECTIONS}
+    rates |= {(name, MIRRORED): np.array(vm.mirrored_mpps) for name, vm in vms.items() if vm.mirrored_mpps}
     changes = [_rate_change(name, way, row, parts, series.interval_ns) for (name, way), row in rates.items()]
     together = [_rate_change("", way, row, parts, series.interval_ns) for way, row in sums.items()]
     found = sorted((one for one in changes if one.is_sure), key=lambda one: -abs(one.growth))

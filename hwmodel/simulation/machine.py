@@ -147,6 +147,15 @@ class Machine:
             for server in self.servers
         )
 
+    def records_left(self) -> int:
+        """Count the frames of a replayed capture that no sender has offered yet."""
+        left = 0
+        for server in self.servers:
+            source = server.nic["traffic"]["source"][: int(server.nic.params.n_sources)]
+            left += int((source["params"]["last_record"] - source["next_record"]).sum())
+            left += int(source["pending"][source["pending_record"] >= 0].sum())  # read, and waiting for room in a ring
+        return left
+
     def count_rings(self) -> None:
         """Enable the counters of each ring, from the start, and the time of each function's first frame."""
         for nic in self.state:

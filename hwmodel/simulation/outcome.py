@@ -90,7 +90,8 @@ def make_system_result(
 ) -> tuple[SystemResult, Sighting]:
     """Make the joint result of several servers; `parts`: each server with its own window."""
     on_shared = {at for bus in buses_of(server for server, _ in parts) if len(bus.members) > 1 for at in bus.members}
-    observed = [_adapter(server, own, shares_bus=at in on_shared) for at, (server, own) in enumerate(parts)]
+    copies = span.count("replicated")
+    observed = [_adapter(server, own, copies, shares_bus=at in on_shared) for at, (server, own) in enumerate(parts)]
     adapters = tuple(adapter for adapter, _ in observed)
     waiting = {name: n for server, own in parts for name, n in backlog_growth(server.book, own).items()}
     n_waiting = span.under_way_growth + sum(own.backlog_growth for _, own in parts)
@@ -153,7 +154,7 @@ def with_bottleneck(result: Result, found: Bottleneck) -> Result:
     return replace(result, bottleneck=found, adapters=tuple(adapters))
 
 
-def _adapter(server: Server, span: Span, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
+def _adapter(server: Server, span: Span, flooded_copies: int, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
     """Return the figures of one of several adapters; a bus shared with others is not among its own suspects."""
     config = server.config
     per_frame = frame_bytes(config, span)
@@ -161,7 +162,7 @@ def _adapter(server: Server, span: Span, *, shares_bus: bool) -> tuple[AdapterRe
     figures = adapter_figures(config, span, per_frame)
     sent_bytes = int(span.grown("read_bytes").sum())
     of_own = {name: share for name, share in utilization.items() if not (shares_bus and name == "bus")}
-    seen = observe_window(config, span, of_own, per_frame, is_alone=False)
+    seen = observe_window(config, span, of_own, per_frame, flooded_copies=flooded_copies)
     result = AdapterResult(
         name=server.name,
         tx_gbps=span.gbps(sent_bytes),

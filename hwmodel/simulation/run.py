@@ -540,9 +540,11 @@ class Run:
             result, cycles = self._with_other_phases(result, sureness, shorts)
         elif nothing_ended(span) and result.bottleneck.keys != STOPPED_FROM_OUTSIDE:
             result = with_bottleneck(result, replace(result.bottleneck, why=NOTHING_ENDED, also=()))
+        n_left = self.machine.records_left()
+        left = words.capture_left(n_left, len(self.workload.records)) if n_left else None
+        of_time = [one for one in (interrupted, too_short, left) if one]
         warnings = [
-            *([interrupted] if interrupted else []),
-            *([too_short] if too_short else []),
+            *of_time,
             *warnings_of(self.config, result, span, self.unsteady),
             *unsure_figures(result, sureness, is_open=self.measured.known.is_open),
             *cycles,
@@ -560,7 +562,7 @@ class Run:
         )
         if self.changes_within(self.start.now_fs, self.end.now_fs):
             # The machine changed within the window: the variation between slices then says nothing about confidence.
-            warnings = [one for one in (interrupted, too_short) if one] + list(lasting_warnings(self.config, result))
+            warnings = of_time + list(lasting_warnings(self.config, result))
             found_by_means = by_means(self.seen, result.bottleneck)
             result = with_bottleneck(result, not_judged(self.seen, found_by_means, FULLEST_ON_AVERAGE))
             result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))

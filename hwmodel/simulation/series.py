@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation.machine import Machine, Server
 
 Floats = npt.NDArray[np.float64]
-OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs")
+OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs", "mirrored")
 SUMS = (*OF_RATES, *STATISTICS)  # cumulative counters, by function
 DROPS = SUMS.index("drops")
 LATENCIES = slice(4, 6)  # those of them that are reset when the window begins
@@ -117,6 +117,7 @@ class SeriesRecorder:
             drops=tuple(int(n) for n in own["drops"].tolist()),
             tx_ring=tuple(rings[:, 0].tolist()),
             rx_ring=tuple(rings[:, 1].tolist()),
+            mirrored_mpps=tuple((own["mirrored"] * 1e3 / interval_ns).tolist()) if own["mirrored"].any() else (),
         )
 
     def _look(self) -> None:
@@ -162,6 +163,7 @@ def _sums(server: Server) -> Floats:
         counted["drops"].sum(axis=1),
         received(flows["latency"]["n"]),
         received(flows["latency"]["sum_fs"]),
+        counted["mirrored"],
         *statistics_of(nic).values(),
     )
     return np.stack(columns, axis=1).astype(np.float64)

@@ -13,7 +13,7 @@ from hwmodel.errors import InputError
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.switch_frames.outcomes import BLOCK_BYTES, in_capture, json_line, outcomes
 from hwmodel.switch_frames.text import FrameTable, Totals
-from hwmodel.wire.pcap import LAST_NS, PcapBlock, PcapWriter, read_blocks
+from hwmodel.wire.pcap import PcapBlock, PcapWriter, read_blocks
 
 Write = Callable[[str], object]
 
@@ -134,9 +134,6 @@ class PortCaptures:
     def add(self, decided: DecidedBlock) -> None:
         """Append the copies of a block, mirrored ones among them, with the timestamps of their frames."""
         copies, out = decided.copies, decided.out
-        for index in np.flatnonzero(decided.at_ns > LAST_NS)[:1]:
-            number = decided.first_frame + int(index)
-            raise InputError(f"frame {number} (No. {number + 1} in Wireshark) has a time that no capture can hold")
         for place, writer in self._writers.items():
             of_port = copies[decided.left_by == place]
             if not len(of_port):

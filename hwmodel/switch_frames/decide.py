@@ -19,7 +19,7 @@ from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK
 from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, have_kernels
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
 from hwmodel.wire.frame_scan import scan_headers
-from hwmodel.wire.pcap import PcapBlock
+from hwmodel.wire.pcap import PcapBlock, frame_name
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES
 from hwmodel.workload.replay import HeaderTable
 
@@ -172,9 +172,8 @@ def _copies(
 
 def _cut_within_header(block: PcapBlock, index: int) -> str:
     captured, original = block.captured_bytes[index], block.original_bytes[index]
-    number = block.first_frame + index
     return (
-        f"frame {number} (No. {number + 1} in Wireshark) holds {captured} of {original} bytes, "
+        f"{frame_name(block.first_frame + index)} holds {captured} of {original} bytes, "
         "which ends within its header (capture with a longer snapshot length)"
     )
 

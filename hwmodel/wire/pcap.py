@@ -159,6 +159,11 @@ def _check_file_header(name: str, header: bytes, byte_order: str) -> None:
         raise InputError(f"{name}: its frames end with a frame check sequence; only captures without it are read")
 
 
+def frame_name(frame: int) -> str:
+    """Name a frame, counted from 0, with the number that Wireshark shows, which counts from 1."""
+    return f"frame {frame} (No. {frame + 1} in Wireshark)"
+
+
 def _truncated(name: str, n_frames: int, n_bytes: int, where: str) -> str:
     were_read = "1 frame was read" if n_frames == 1 else f"{n_frames} frames were read"
     return f"{name}: truncated: {were_read}, the file ends at offset {n_bytes} inside {where}"
@@ -176,7 +181,7 @@ def _blocks(name: str, file: BinaryIO, block_bytes: int) -> Iterator[PcapBlock]:
         data, data_offset = data[end:], data_offset + end
     if data:
         where = "the header" if len(data) < RECORD_HEADER_BYTES else "the data"
-        raise InputError(_truncated(name, n_frames, data_offset + len(data), f"{where} of frame {n_frames}"))
+        raise InputError(_truncated(name, n_frames, data_offset + len(data), f"{where} of {frame_name(n_frames)}"))
 
 
 def _record_starts(name: str, layout: PcapFormat, data: bytes, n_frames: int) -> tuple[list[int], int]:
@@ -197,22 +202,29 @@ def _record_starts(name: str, layout: PcapFormat, data: bytes, n_frames: int) ->
 
 
 def _absurd(name: str, frame: int, n_bytes: int) -> str:
-    return f"{name}: damaged: frame {frame} says it has {n_bytes} bytes, more than {LONGEST_FRAME_BYTES}"
+    return f"{name}: damaged: {frame_name(frame)} says it has {n_bytes} bytes, more than {LONGEST_FRAME_BYTES}"
 
 
 def _block(name: str, layout: PcapFormat, data: bytes, starts: list[int], n_frames: int, data_offset: int) -> PcapBlock:
     start = np.array(starts, np.int64)
     windows = np.lib.stride_tricks.sliding_window_view(np.frombuffer(data, np.uint8), RECORD_HEADER_BYTES)
     fields = windows[start].view(f"{layout.byte_order}u4").astype(np.int64)
-    captured, original = fields[:, 2], fields[:, 3]
+    fraction, captured, original = fields[:, 1], fields[:, 2], fields[:, 3]
     for at in np.flatnonzero((original > LONGEST_FRAME_BYTES) | (captured > original))[:1]:
         frame, was, held = n_frames + int(at), int(original[at]), int(captured[at])
         if was > LONGEST_FRAME_BYTES:
             raise InputError(_absurd(name, frame, was))
-        raise InputError(f"{name}: damaged: frame {frame} says it had {was} bytes, but the file holds {held}")
+        raise InputError(f"{name}: damaged: {frame_name(frame)} says it had {was} bytes, but the file holds {held}")
+    ticks_per_s = NS_PER_S // layout.ns_per_tick
+    for at in np.flatnonzero(fraction >= ticks_per_s)[:1]:
+        ticks = f"{fraction[at]} {'ns' if layout.ns_per_tick == 1 else 'us'}"
+        raise InputError(
+            f"{name}: damaged: {frame_name(n_frames + int(at))} has a time of {ticks} past its second, "
+            f"which has {ticks_per_s}"
+        )
     return PcapBlock(
         first_frame=n_frames,
-        at_ns=fields[:, 0] * NS_PER_S + fields[:, 1] * layout.ns_per_tick,
+        at_ns=fields[:, 0] * NS_PER_S + fraction * layout.ns_per_tick,
         captured_bytes=captured,
         original_bytes=original,
         file_offset=data_offset + start + RECORD_HEADER_BYTES,

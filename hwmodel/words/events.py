@@ -15,7 +15,7 @@ MOST_SHOWN = 80  # characters of a value
 SAME_INSTANT = "what it did is told with another event of this instant"
 SAME_VALUES = "nothing changes: these values hold already"
 BEGINS_WITH_IT = "the run begins with it"
-_DIRECTIONS = {"tx_gbps": "sends", "rx_gbps": "receives"}
+_DIRECTIONS = {"tx_gbps": "sends", "rx_gbps": "receives", "mirrored_mpps": "gets mirrored copies,"}
 _TOGETHER = {"tx_gbps": "send", "rx_gbps": "receive"}
 
 
@@ -52,7 +52,7 @@ def condition_text(vm: str, kind: str, target: int, from_ns: float, *, was_true:
 
 
 class Moved(NamedTuple):
-    """Hold what a figure was before an event and came to after it: a rate in Gb/s, say.
+    """Hold what a figure was before an event and came to after it: a rate in Gb/s, or of mirrored copies in Mpps.
 
     `from_ns`: when it came to that, None for right after the event.
     """
@@ -141,6 +141,7 @@ def _lost_text(lost: Lost) -> str:
 
 
 def _told(one: Moved, verbs: Mapping[str, str]) -> str:
-    after, before = (f"{three_digits(rate)} Gb/s" if rate else "nothing" for rate in (one.after, one.before))
+    nothing, unit = ("none", " Mpps") if one.direction == "mirrored_mpps" else ("nothing", " Gb/s")
+    after, before = (f"{three_digits(rate)}{unit}" if rate else nothing for rate in (one.after, one.before))
     since = "" if one.from_ns is None else f" from {time_text(one.from_ns)} on"
-    return f"{verbs[one.direction]} {after}{since} ({before.removesuffix(' Gb/s')} before)"
+    return f"{verbs[one.direction]} {after}{since} ({before.removesuffix(unit)} before)"

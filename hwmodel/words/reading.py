@@ -205,7 +205,7 @@ def loss_sentence(result: Result) -> str:
     n_frames = totals.offered_frames + totals.replicated_frames
     if totals.dropped_frames <= _LOSS_MATTERS * n_frames:
         return ""
-    reasons = sorted(result.drops.items(), key=lambda drop: -drop[1])
+    reasons = sorted(result.drops.items(), key=lambda drop: (-drop[1], drop[0]))
     listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons if count)
     share = percent_text(totals.dropped_frames / n_frames)
     made = f" and {copying_words(result)}" if totals.replicated_frames else ""

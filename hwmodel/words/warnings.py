@@ -43,6 +43,14 @@ def none_offered(more_time: str) -> str:
     return f"No frame was offered by the end of the run, so there are no rates: with more time ({more_time}) some come."
 
 
+def capture_left(n_left: int, n_frames: int) -> str:
+    """Say how many frames of a capture had not been sent by the end of the run."""
+    return (
+        f"The run ends before the capture does: {n_left:,} of its {counted(n_frames, 'frame')} "
+        f"{'was' if n_left == 1 else 'were'} not sent (a longer run.duration, a larger run.frames)."
+    )
+
+
 def too_few(n_frames: int, *, are_copies: bool, burst: int, n_receiving: int, least: int, more_time: str) -> str:
     """Say that a window holds too few frames for rates."""
     one, many = ("copy", "copies") if are_copies else ("frame", "frames")

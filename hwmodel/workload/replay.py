@@ -16,7 +16,7 @@ from hwmodel.rules.packets import MOST_PACKET_BYTES
 from hwmodel.units import FS_PER_NS, FS_PER_S
 from hwmodel.wire.ethernet import BROADCAST_MAC, is_group_mac
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
-from hwmodel.wire.pcap import PcapBlock, read_blocks
+from hwmodel.wire.pcap import PcapBlock, frame_name, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES, RuntFrameError, parse_header
 from hwmodel.workload.streams import BROADCAST, MULTICAST
 from hwmodel.workload.traffic import CLOSED, RECORDED, FrameTemplate, Records, Source
@@ -243,8 +243,7 @@ def _read_block(path: str, block: PcapBlock, headers: HeaderTable) -> _Frames:
 
 
 def _cut_short(path: str, block: PcapBlock, at: int, what: str) -> str:
-    number = block.first_frame + at
     return (
-        f"{path}: frame {number} (No. {number + 1} in Wireshark) holds {block.captured_bytes[at]} of "
+        f"{path}: {frame_name(block.first_frame + at)} holds {block.captured_bytes[at]} of "
         f"{block.original_bytes[at]} bytes, which ends within {what} (capture with a longer snapshot length)"
     )
