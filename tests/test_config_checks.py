@@ -35,6 +35,12 @@ CONTRADICTIONS = [
      "c.yaml:1:23: host.jitter.kind: kind: histogram needs bins, like bins: [[0ns, 9], [300ns, 1]]"),
     ("pcie: {tags: 257}", "c.yaml:1:14: pcie.tags: 257 reads under way need tags of 10 bits, from generation 4 on; at "
      "most 256 before"),
+    ("pcie: {generation: 3, lanes: 8, propagation: 100us}",
+     "c.yaml:1:46: pcie.propagation: in 100us each way up to 39279 TLPs of this link are under way; a run has room for "
+     "4095, so for at most 10425ns"),
+    ("pcie: {generation: 3, lanes: 8, propagation: 1us, switch_hops: 2, switch_latency: 10us}",
+     "c.yaml:1:83: pcie.switch_latency: in 21us each way up to 8249 TLPs of this link are under way; a run has room "
+     "for 4095, so for at most 10425ns"),
     ("host: {buffer_offset: 2KiB}", "c.yaml:1:23: host.buffer_offset: 2KiB is not within a buffer of 2KiB"),
     # functions and queues
     ("nic: {vfs: 64}",
