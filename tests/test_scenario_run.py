@@ -238,6 +238,19 @@ def test_series_that_cannot_be_are_refused() -> None:
     }
 
 
+def test_a_server_may_only_receive() -> None:
+    """It has no source of frames, for which there are no parameters to change."""
+    result = simulate(config_from_mapping({
+        "nic": {"vfs": 1}, "servers": [{"name": "a"}, {"name": "b"}], "bridge": {"announce": True},
+        "workload": {"pattern": "flows", "flows": [["b.vf0", "a.vf0", "1Gbps"]]},
+        "run": {"warmup": "200us", "duration": "1ms"},
+        "scenario": [{"at": "600us", "set": {"workload.flows": [["b.vf0", "a.vf0", "3Gbps"]]}}],
+    }))  # fmt: skip
+    assert result.series is not None
+    rates = result.series.vms["a.vf0"].rx_gbps
+    assert sum(rates[-10:]) > 2 * sum(rates[:10]) > 0
+
+
 def test_many_intervals_become_fewer_and_longer() -> None:
     """Of 1 us each in 5 ms there are 5000: they become 1250 of 4 us, and nothing is lost."""
     config = config_of("a rate limit", {"at": "100us", "set": {}})

@@ -107,7 +107,7 @@ class Region:
         words: Ints = found[..., None].view(np.int64)  # a view, although elements may lie apart in memory
         if self.fields:
             words = words[..., self._own_words(found.dtype)]
-        return words.reshape(found.size, -1)
+        return words.reshape(found.size, words.shape[-1])  # no elements, as the sources where none sends, have no rows
 
     def places(self, record: np.dtype[Any]) -> Ints:
         """Return the offset of each word from the start of the record, in words: int64 (elements, words of each)."""
