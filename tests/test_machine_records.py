@@ -11,7 +11,7 @@ import pytest
 
 from hwmodel.compiled import records
 from hwmodel.config import config_from_mapping
-from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
+from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL, MODEL_TLPS_ON_LINK
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
 from hwmodel.forwarding.police import MAX_POLICERS
@@ -21,6 +21,7 @@ from hwmodel.machine.guest.guest_state import FIRST_PLACES, MAX_QUEUES, NARROW_P
 from hwmodel.machine.host.host_state import MAX_TRANSLATIONS, MAX_WALKERS
 from hwmodel.machine.pcie.link_state import MAX_TAGS, MAX_TLP_BYTES
 from hwmodel.machine.server import SERVER, fresh_state
+from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.simulation import nic_state
 from hwmodel.simulation.nic_state import build_state
 
@@ -110,6 +111,7 @@ def test_rings_have_a_power_of_two_of_entries():
 def test_counts_of_the_configuration_fit():
     assert MAX_FUNCTIONS >= MODEL_MAX_VFS + 1
     assert MAX_QUEUES >= MODEL_MAX_QUEUES
+    assert LANE_CAP > MODEL_TLPS_ON_LINK
     assert MAX_POLICERS >= MAX_ACL_ENTRIES
     assert max(DropReason) < MAX_REASONS
     assert machine(pcie={"tags": 256}).pcie[0].tags.n_free == 256 <= MAX_TAGS

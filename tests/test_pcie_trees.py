@@ -108,6 +108,9 @@ def test_each_direction_that_is_half_full_is_a_suspect_by_its_share() -> None:
     (found,) = tree_suspects([switch], [result])
     assert (found.resource, found.share, found.use) == ("a.s1.down", 0.8, 0.8)
     assert "from the host" in found.why
+    # One key widens both: of such suspects a judgement keeps the first, which is to be the one that is full.
+    busier = replace(result, up=replace(used[0], utilization=0.51))
+    assert [one.resource for one in tree_suspects([switch], [busier])] == ["a.s1.down", "a.s1.up"]
 
 
 def test_the_rows_of_switches_say_weights_where_they_differ(equal: Result) -> None:

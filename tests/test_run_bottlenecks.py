@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -263,3 +264,22 @@ def test_the_busiest_core_is_named_by_who_has_it_though_it_is_not_its_first():
     }  # fmt: skip
     result = judged_result_of(VMS, WIDE, POLLED, machine)
     assert result.bottleneck.why.startswith("The core of vf0 is busy 100.0 %")
+
+
+def uplink_of(n_rings: int) -> dict[str, Any]:
+    return {
+        "nic": {"mode": "vswitch", "vfs": 4, "queue_time": "4us"},
+        "host": {"cores": 8, "virtual_switch": {"cores": [6, 7], "uplink_queues": n_rings}},
+        "workload": {"pattern": "to_wire", "frame_bytes": 512, "load": "1Gbps"},
+        "run": {"warmup": "1ms", "duration": "2ms"},
+    }
+
+
+def test_the_ring_of_a_virtual_switch_s_uplink_is_widened_by_more_of_them_and_more_cores():
+    """A ring of a VM is none of the adapter's there: more of them would change nothing."""
+    one, two = (judged_result_of(uplink_of(n_rings)) for n_rings in (1, 2))
+    assert one.bottleneck.resource == "nic.queue"
+    assert one.bottleneck.keys == (
+        "nic.queue_time", "host.virtual_switch.uplink_queues", "host.virtual_switch.cores"
+    )  # fmt: skip
+    assert two.wire.tx_gbps == pytest.approx(2 * one.wire.tx_gbps, rel=0.02)

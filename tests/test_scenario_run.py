@@ -224,10 +224,31 @@ def test_series_that_cannot_be_are_refused() -> None:
     row = {"tx_gbps": [1.0], "rx_gbps": [1.0, 2.0], "rx_mpps": [], "latency_ns": [None], "drops": [0], "tx_ring": [0],
            "rx_ring": [0]}  # fmt: skip
     problems: list[Any] = []
-    series = from_plain(Series, {"interval_ns": 0.0, "vms": {"vf0": row}, "other_drops": [1, 2]}, (), problems)
+    wire = {"tx_gbps": [1.0], "rx_gbps": []}
+    plain = {"interval_ns": 0.0, "vms": {"vf0": row}, "other_drops": [1, 2], "wires": {"wire": wire}}
+    series = from_plain(Series, plain, (), problems)
     assert not problems
     said = {".".join(map(str, problem.path)) for problem in series.impossible()}
-    assert said == {"series.interval_ns", "series.vms.vf0.rx_gbps", "series.vms.vf0.rx_mpps", "series.other_drops"}
+    assert said == {
+        "series.interval_ns",
+        "series.vms.vf0.rx_gbps",
+        "series.vms.vf0.rx_mpps",
+        "series.other_drops",
+        "series.wires.wire.rx_gbps",
+    }
+
+
+def test_a_server_may_only_receive() -> None:
+    """It has no source of frames, for which there are no parameters to change."""
+    result = simulate(config_from_mapping({
+        "nic": {"vfs": 1}, "servers": [{"name": "a"}, {"name": "b"}], "bridge": {"announce": True},
+        "workload": {"pattern": "flows", "flows": [["b.vf0", "a.vf0", "1Gbps"]]},
+        "run": {"warmup": "200us", "duration": "1ms"},
+        "scenario": [{"at": "600us", "set": {"workload.flows": [["b.vf0", "a.vf0", "3Gbps"]]}}],
+    }))  # fmt: skip
+    assert result.series is not None
+    rates = result.series.vms["a.vf0"].rx_gbps
+    assert sum(rates[-10:]) > 2 * sum(rates[:10]) > 0
 
 
 def test_many_intervals_become_fewer_and_longer() -> None:
@@ -243,6 +264,22 @@ def test_many_intervals_become_fewer_and_longer() -> None:
     flows = machine.state[0]["ledger"]["flow"][: len(machine.book.flows)]
     told = sum(sum(vm.rx_mpps) for vm in series.vms.values()) * 4000 / 1e3
     assert round(told) == int(flows["delivered"].sum())
+
+
+def test_the_series_of_a_wire_has_every_byte_that_it_carried() -> None:
+    config = config_from_mapping({
+        "nic": {"vfs": 2}, "port": {"count": 2}, "run": {"warmup": "100us", "duration": "1ms"},
+        "workload": {"pattern": "to_wire", "load": "1Gbps", "external": {"rate": "2Gbps"}},
+    })  # fmt: skip
+    machine = Machine(config, build_workload(config), 1, 1)
+    recorder = SeriesRecorder(machine, 1000 * FS_PER_NS, Course())
+    recorder.advance(5 * MS, 2**60)  # of 5000 intervals, 1250 are made
+    macs = machine.state[0]["port"]["mac"]["counts"]
+    wires = recorder.series().wires
+    assert list(wires) == ["p0.wire", "p1.wire"]
+    for mac, wire in zip(macs, wires.values(), strict=False):
+        for way in ("tx", "rx"):
+            assert round(sum(getattr(wire, f"{way}_gbps")) * 4000 / 8) == int(mac[f"{way}_bytes"]) > 0
 
 
 @pytest.mark.parametrize(("duration_fs", "interval_ns"), [

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from hwmodel.results.series import Series, VmSeries
+from hwmodel.results.series import Series, VmSeries, WireSeries
 from hwmodel.simulation.event_effects import Span, did_text
 
 
@@ -180,6 +180,24 @@ def test_drops_of_no_vm_are_told_too():
     assert told(told_of(series(vf0=silent))) == ("no VM sends or receives anything; 30 frames dropped up to 2.00 us")
     lossy = vm([2.0] * 20, [3.0] * 20, drops=[0] * 10 + [2] * 10)
     assert told(told_of(series(vf0=lossy))) == "no VM's rate changed; 50 frames dropped up to 2.00 us"
+
+
+def test_what_an_ethernet_port_carries_is_told_where_no_vm_shows_it():
+    """A VM's frames may be dropped on their way to the wire, or come from there for none."""
+    slower = WireSeries(tx_gbps=(2.0,) * 10 + (0.5,) * 10, rx_gbps=(1.0,) * 20)
+    of_one = dataclasses.replace(series(vf0=STEADY), wires={"wire": slower})
+    assert told(of_one) == "no VM's rate changed; the wire takes 0.500 Gb/s (2.00 before)"
+    silenced = WireSeries(tx_gbps=(1.0,) * 20, rx_gbps=(4.0,) * 10 + (0.0,) * 10)
+    of_two = dataclasses.replace(of_one, wires={"p0.wire": slower, "p1.wire": silenced})
+    assert told(of_two) == (
+        "no VM's rate changed; p1.wire brings nothing (4.00 before); p0.wire takes 0.500 Gb/s (2.00 before)"
+    )
+    fewer = vm([4.0] * 10 + [1.0] * 10, [3.0] * 20)  # what a VM's own rate explains
+    assert told(dataclasses.replace(of_two, vms={"vf0": fewer})) == (
+        "vf0 sends 1.00 Gb/s (4.00 before); all other rates unchanged"
+    )
+    about_one = dataclasses.replace(of_two, vms={"vf0": STEADY, "vf1": fewer})
+    assert did_text(about_one, Span(0.0, 1000.0, 2000.0), {"vf1"}) == "others unchanged"
 
 
 def test_drops_are_counted_from_the_first_whole_interval_and_said_to_be():

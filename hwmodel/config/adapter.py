@@ -33,9 +33,11 @@ DataCredits = Annotated[int, Whole(0, 2047)]  # the same: at most 2047 outstandi
 DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
 NicMode = Literal["sriov", "vmdq", "vswitch"]
 MODEL_MAX_VFS = 128
-# What a simulation has room for: queue pairs of all functions together, and descriptors of all Tx (or Rx) rings.
+# What a simulation has room for: queue pairs of all functions together, descriptors of all Tx (or Rx) rings, and TLPs
+# that are under way on a link at once, in each direction.
 MODEL_MAX_QUEUES = 1024
 MODEL_RING_POOL = 2**21
+MODEL_TLPS_ON_LINK = 4095
 # RSC: most frames that may begin in one Rx descriptor's buffer, and the model's room for these in all rings together.
 PLACES_A_DESCRIPTOR = 16
 MODEL_PLACES = 2**22

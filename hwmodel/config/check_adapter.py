@@ -9,11 +9,13 @@ from hwmodel.rules.pcie_link import (
     MOST_TAGS,
     REGISTER_BYTES,
     TEN_BIT_TAG_GENERATION,
+    link_rate_of,
     most_tags,
+    tlp_overhead_of,
 )
-from hwmodel.units import format_bytes
+from hwmodel.units import FS_PER_NS, format_bytes, format_time_fs
 
-from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
+from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK
 from .fill_queues import batches_of
 from .findings import Findings
 from .frame_lengths import (
@@ -38,8 +40,9 @@ _SOURCE_OF_I40E = "Linux i40e: struct i40e_tx_desc, I40E_QTX_TAIL"
 
 
 def check_link(config: Config, findings: Findings) -> None:
-    """Check credits, the read latency's distribution, and where frames lie in their buffers."""
+    """Check flight time, credits, the read latency's distribution, and where frames lie in their buffers."""
     _check_tags(config, findings)
+    _check_flight(config, findings)
     _check_credits(config, findings)
     _check_jitter(config, findings)
     _check_buffers(config, findings)
@@ -52,6 +55,27 @@ def _check_tags(config: Config, findings: Findings) -> None:
             f"most {MOST_TAGS} before",
             "pcie.tags",
             "pcie.generation",
+        )
+
+
+def _check_flight(config: Config, findings: Findings) -> None:
+    """Report a flight time in which a link can carry more TLPs than a run has room for."""
+    pcie = config.pcie
+    if pcie.bus is not None:
+        return
+    overhead = tlp_overhead_of(pcie)
+    shortest_bytes = min(overhead.memory_write_bytes, overhead.completion_bytes)
+    least_fs = int(shortest_bytes * link_rate_of(pcie).fs_per_byte)
+    most_fs = MODEL_TLPS_ON_LINK * least_fs - 1
+    if pcie.flight_fs > most_fs:
+        keys = ["pcie.propagation", "pcie.switch_latency", "pcie.switch_hops"]
+        if pcie.flight_fs > 2 * pcie.propagation_fs:
+            keys.append(keys.pop(0))
+        findings.add(
+            f"in {format_time_fs(pcie.flight_fs)} each way up to {pcie.flight_fs // least_fs + 1} TLPs of this link "
+            f"are under way; a run has room for {MODEL_TLPS_ON_LINK}, so for at most {most_fs // FS_PER_NS}ns",
+            *keys,
+            besides=["pcie.lanes", "pcie.generation"],
         )
 
 

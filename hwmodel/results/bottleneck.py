@@ -34,6 +34,8 @@ OF_PORTS = ("switch.bus", "wire.tx", "wire.rx")  # each Ethernet port has its ow
 FLOW_CACHE_KEYS = tuple(
     f"host.virtual_switch.flow_cache.{name}" for name in ("miss_time", "wildcard_time", "exact_entries", "miss_cores")
 )
+# The adapter's rings at a virtual switch are its uplink's: each of its cores sends by one of them.
+UPLINK_RING_KEYS = ("nic.queue_time", "host.virtual_switch.uplink_queues", "host.virtual_switch.cores")
 PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
 # The keys that make each resource larger, in datapath order; those of one link direction widen both.
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -333,6 +335,8 @@ def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
         return (*PASS_KEYS, *KEYS[name])
     if seen.has_flow_cache and name == "vswitch":
         return (*KEYS[name], *FLOW_CACHE_KEYS)
+    if name == "nic.queue" and "vswitch" in seen.utilizations:
+        return UPLINK_RING_KEYS
     if name in seen.stopped and seen.stopped[name].share > seen.busy(name):
         return STOPPED_FROM_OUTSIDE
     return KEYS[of_any_port(name)]

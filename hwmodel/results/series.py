@@ -30,6 +30,14 @@ class VmSeries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WireSeries:
+    """Say what an Ethernet port carried, interval by interval, as `Wire` does."""
+
+    tx_gbps: tuple[float, ...]
+    rx_gbps: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventResult:
     """Hold the time of a scenario's event, what it was, and a sentence on its effect.
 
@@ -81,6 +89,7 @@ class Series:
 
     `counters`: by VM and name, the increase of each counter (docs/counters.md) in each interval. `other_drops`: drops
     of frames and copies that are of no VM and for none, as at a bridge or from the wire; empty if there were none.
+    `wires`: the Ethernet ports that carried anything: wire, or p1.wire, a.x.wire and the like.
     """
 
     interval_ns: float
@@ -89,6 +98,7 @@ class Series:
     counters: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict, metadata={"omit_empty": True})
     lives: tuple[LifeResult, ...] = field(default=(), metadata={"omit_empty": True})
     other_drops: tuple[int, ...] = field(default=(), metadata={"omit_empty": True})
+    wires: Mapping[str, WireSeries] = field(default_factory=dict, metadata={"omit_empty": True})
 
     @property
     def n_intervals(self) -> int:
@@ -113,11 +123,12 @@ class Series:
         """Yield what no run can have found: intervals without length, rows of unlike lengths."""
         if self.interval_ns <= 0:
             yield Problem(("series", "interval_ns"), "expected above 0")
-        for name, vm in self.vms.items():
-            for each in fields(vm):
-                is_absent = each.name == "mirrored_mpps" and not vm.mirrored_mpps
-                if len(getattr(vm, each.name)) != self.n_intervals and not is_absent:
-                    yield Problem(("series", "vms", name, each.name), f"expected {self.n_intervals} values")
+        for kind, rows in (("vms", self.vms), ("wires", self.wires)):
+            for name, row in rows.items():
+                for each in fields(row):
+                    n_values = len(getattr(row, each.name))
+                    if n_values != self.n_intervals and not (each.name == "mirrored_mpps" and n_values == 0):
+                        yield Problem(("series", kind, name, each.name), f"expected {self.n_intervals} values")
         if len(self.other_drops) not in (0, self.n_intervals):
             yield Problem(("series", "other_drops"), f"expected {self.n_intervals} values")
         for name, counters in self.counters.items():

@@ -121,13 +121,20 @@ def _effects(series: Series, vms: Mapping[str, VmSeries], parts: tuple[range, ra
     found = sorted((one for one in changes if one.is_sure), key=lambda one: -abs(one.growth))
     told = [one for one in together if one.is_sure and (len(found) > MOST_NAMED or _is_hidden(one, found))]
     has_rates = any(one.is_of_any for one in changes)
+    told_of_vms = found or told
+    on_wires = [
+        _rate_change(name, way, np.array(getattr(wire, way), np.float64), parts, series.interval_ns)
+        for name, wire in (series.wires.items() if not told_of_vms else ())
+        for way in DIRECTIONS
+    ]
     return Effects(
         changed=tuple(one.moved for one in found),
         together=tuple(one.moved for one in told),
         has_rates=has_rates,
         is_vague=_is_vague(together) or any(_may_have_changed(one) for one in changes),
-        latency_ns=_latency_change(vms, parts) if has_rates and not (found or told) else None,
+        latency_ns=_latency_change(vms, parts) if has_rates and not told_of_vms else None,
         lost=lost,
+        on_wires=tuple(one.moved for one in sorted(on_wires, key=lambda one: -abs(one.growth)) if one.is_sure),
     )
 
 

@@ -24,7 +24,7 @@ from hwmodel.machine.frames import GROUP_CAP
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, MAX_QUEUES, NARROW_PLACES, NO_RING
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIRST, ROUND_ROBIN, WRITES_FIRST
 from hwmodel.machine.server import fresh_state
-from hwmodel.machine.time.clock import ADAPTER_LINKS, LANE_CAP, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
+from hwmodel.machine.time.clock import ADAPTER_LINKS, RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.machine.traffic.sources import NO_TEMPLATE
 from hwmodel.rules import switch_core_cycles
@@ -43,7 +43,7 @@ from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import TWO_TO_32, fill_engines, fill_memory, fill_translation
 from hwmodel.simulation.pci_buses import fill_bus_end
 from hwmodel.simulation.random_streams import random_words, stream_of_host
-from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs, fs_per_byte
+from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, VmDriver
@@ -206,7 +206,7 @@ def _fill_link(link: Any, config: Config) -> None:
     params.dllp_period = rate.tlps_per_dllp_pair
     params.arbitration = ARBITRATIONS[settings.arbitration]
     set_byte_time(params, rate.fs_per_byte)
-    _set_propagation(params, settings.flight_fs)
+    params.propagation_fs = settings.flight_fs
     credits = settings.credits
     limits = ((credits.ph, credits.pd), (credits.nph, 0), (credits.cplh, credits.cpld))
     for record, (headers, units) in zip(link.credits, limits, strict=True):
@@ -226,18 +226,6 @@ def set_byte_time(params: Any, a_byte_fs: Fraction) -> None:
     lengths = np.arange(MAX_TLP_BYTES, dtype=np.int64)
     params.duration_fs[:] = lengths * a_byte_fs.numerator // a_byte_fs.denominator
     params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
-
-
-def _set_propagation(params: Any, propagation_fs: int) -> None:
-    """Set the propagation delay; InputError if more TLPs could be in flight than a run has room for."""
-    least_fs = int(params.duration_fs[min(params.request_bytes, params.completion_bytes)])  # of the shortest TLP
-    most_fs = (LANE_CAP - 1) * least_fs - 1
-    if propagation_fs > most_fs:
-        raise InputError(
-            f"pcie.propagation: {format_time_fs(propagation_fs)} holds up to {propagation_fs // least_fs + 1} TLPs of "
-            f"this link each way; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
-        )
-    params.propagation_fs = propagation_fs
 
 
 def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:

@@ -99,11 +99,12 @@ def _link_use(counts: npt.NDArray[np.int64], rate: LinkRate, span: Span) -> Swit
 
 
 def tree_suspects(switches: Sequence[PcieSwitch], results: Sequence[PcieSwitchResult]) -> Iterator[Suspect]:
-    """Give the links of switches that may set the throughput."""
+    """Give the links of switches that may set the throughput, the fuller direction first: one key widens both."""
     for (one, _), found in zip(links_above(switches), results, strict=True):
         keys = tuple(f"{one.key}.{name}" for name in ("lanes", "generation"))
         sharers = [port.name for port in found.ports]
-        for way, where in (("up", "toward"), ("down", "from")):
+        ways = (("up", "toward"), ("down", "from"))
+        for way, where in sorted(ways, key=lambda one: -getattr(found, one[0]).utilization):
             share = getattr(found, way).utilization
             if share >= MATTERS:
                 words = busy_multi_root_link if one.is_of_multi_root else busy_switch_link

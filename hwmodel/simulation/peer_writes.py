@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic.peer_writes import Writers, peer_limits
-from hwmodel.config import PcieSwitch, switches_of
+from hwmodel.config import PcieSwitch, servers_of, switches_of
 from hwmodel.errors import RunError
 from hwmodel.machine.pcie.link_state import TO_HOST, TO_PEER, TO_PEER_BY_ROOT
 from hwmodel.machine.peer_writes import run_writes
+from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.dma import checked_sizes
 from hwmodel.simulation.kernel_cache import PEER_ENTRIES, fill_cache
 from hwmodel.simulation.offered import workload_of
@@ -31,8 +32,8 @@ def peer_writes(
 
     `peers`: (writer, target) pairs of adapter names (a.x). `with_others`: adapters behind the same root ports that
     write to no peer write to the host's memory. `gbps`: what arrived from each writer in the window; `limit_gbps`: the
-    same by the closed form; `link_shares`: busy share of each switch's link. Raises InputError if there are no such
-    adapters, if they are not behind one root port, and for sizes out of range.
+    same by the closed form; `link_shares`: busy share of each switch's link, with what even an idle one sends. Raises
+    InputError if there are no such adapters, if they are not behind one root port, and for sizes out of range.
     """
     writers = Writers.of(config, peers, with_others=with_others)
     wanted = checked_sizes(sizes)
@@ -45,12 +46,17 @@ def _row(config: Config, writers: Writers, n_bytes: int, is_redirected: bool) ->
     before = _counts(state, writers, run_to(state, WARMUP_FS))
     after = _counts(state, writers, run_to(state, WARMUP_FS + WINDOW_FS))
     gone = {name: after[name] - before[name] for name in after}
+    links = {one.name: link_rate_of(one.link_of(servers_of(config))) for one in switches_of(config)}
     return {
         "bytes": n_bytes,
         "acs_redirect": is_redirected,
         "gbps": {name: gone[name] * BITS_PER_BYTE * FS_PER_NS / WINDOW_FS for name in writers.names},
         "limit_gbps": peer_limits(config, writers, n_bytes, is_redirected),
-        "link_shares": {name: share / WINDOW_FS for name, share in gone.items() if name not in writers.names},
+        "link_shares": {
+            f"{name}.{way}": link.busy_share(gone[f"{name}.{way}"] / WINDOW_FS)
+            for name, link in links.items()
+            for way in WAYS
+        },
     }
 
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
-from hwmodel.results.series import Series, VmSeries
+from hwmodel.results import at_port
+from hwmodel.results.series import Series, VmSeries, WireSeries
 from hwmodel.simulation.counters import STATISTICS, statistics_of
 from hwmodel.simulation.lives import LifeRecorder
 from hwmodel.simulation.measurement import rings_in_use
@@ -56,6 +57,7 @@ class SeriesRecorder:
         self._carried = np.zeros_like(self._last)
         self._grown: list[Floats] = []
         self._rings: list[npt.NDArray[np.int64]] = []
+        self._on_wires = [self._wire_bytes()]
 
     def advance(self, until_fs: int, n_events: int) -> int:
         """Run the machine to a time or through so many events, with a sample at each interval's end.
@@ -103,7 +105,20 @@ class SeriesRecorder:
             counters=counters,
             lives=lives,
             other_drops=others if any(others) else (),
+            wires=self._wires(),
         )
+
+    def _wires(self) -> dict[str, WireSeries]:
+        """Return the rates of the Ethernet ports that carried anything."""
+        gbps = np.diff(self._on_wires, axis=0) * BITS_PER_BYTE / (self._interval_fs / FS_PER_NS)
+        ports = [(server, port) for server in self._machine.servers for port in server.config.port.names]
+        return {
+            f"{server.prefix}{at_port(port, 'wire')}": WireSeries(
+                tx_gbps=tuple(gbps[:, at, 0].tolist()), rx_gbps=tuple(gbps[:, at, 1].tolist())
+            )
+            for at, (server, port) in enumerate(ports)
+            if gbps[:, at].any()
+        }
 
     def _of_vm(self, own: dict[str, Floats], rings: npt.NDArray[np.int64]) -> VmSeries:
         interval_ns = self._interval_fs / FS_PER_NS
@@ -127,9 +142,10 @@ class SeriesRecorder:
         self._carried[:] = 0
         self._last = now
         self._rings.append(np.concatenate([_rings(server.nic) for server in self._machine.servers]))
+        self._on_wires.append(self._wire_bytes())
         if len(self._grown) == MOST_INTERVALS:  # a long warm-up, say
             self._grown = [first + second for first, second in zip(self._grown[::2], self._grown[1::2], strict=True)]
-            self._rings = self._rings[1::2]
+            self._rings, self._on_wires = self._rings[1::2], self._on_wires[::2]
             self._interval_fs *= 2
         self._next_fs += self._interval_fs
 
@@ -139,6 +155,13 @@ class SeriesRecorder:
         of_nobody = np.zeros((1, len(SUMS)))
         of_nobody[0, DROPS] = self._machine.n_dropped() - of_functions[:, DROPS].sum()
         return np.concatenate([of_functions, of_nobody])
+
+    def _wire_bytes(self) -> npt.NDArray[np.int64]:
+        """Return the bytes that each Ethernet port has sent and received so far, in rows, with FCS and tags."""
+        macs = [
+            server.nic["port"]["mac"]["counts"][: int(server.nic.params.n_ports)] for server in self._machine.servers
+        ]
+        return np.concatenate([np.stack((mac["tx_bytes"], mac["rx_bytes"]), axis=1) for mac in macs]).astype(np.int64)
 
     def _names(self) -> list[str]:
         return [

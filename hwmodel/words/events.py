@@ -16,6 +16,7 @@ SAME_INSTANT = "what it did is told with another event of this instant"
 SAME_VALUES = "nothing changes: these values hold already"
 BEGINS_WITH_IT = "the run begins with it"
 _DIRECTIONS = {"tx_gbps": "sends", "rx_gbps": "receives", "mirrored_mpps": "gets mirrored copies,"}
+_ON_WIRE = {"tx_gbps": "takes", "rx_gbps": "brings"}
 _TOGETHER = {"tx_gbps": "send", "rx_gbps": "receive"}
 
 
@@ -83,7 +84,8 @@ class Effects(NamedTuple):
 
     `together`: the totals of all VMs that changed and are to be told. `has_rates`: some VM sends or receives.
     `is_vague`: rates vary so much that a change may go unseen. `latency_ns`: the mean before and after, None if it did
-    not change.
+    not change. `on_wires`: what Ethernet ports carry otherwise than before while no VM's rate changed, the greatest
+    change first.
     """
 
     changed: Sequence[Moved]
@@ -92,6 +94,7 @@ class Effects(NamedTuple):
     is_vague: bool
     latency_ns: tuple[float, float] | None
     lost: Lost | None
+    on_wires: Sequence[Moved] = ()
 
 
 def effects_text(effects: Effects, *, of_others: bool) -> str:
@@ -105,6 +108,8 @@ def effects_text(effects: Effects, *, of_others: bool) -> str:
     elif len(effects.changed) <= MOST_NAMED and not effects.together:
         vague = "no other rate changed beyond what rates vary by"
         told.append(vague if effects.is_vague else "all other rates unchanged")
+    if not of_others:  # whose frames are on the wires too
+        told += [_on_wire_told(one) for one in effects.on_wires[:MOST_NAMED]]
     if effects.latency_ns is not None:
         before, after = map(time_text, effects.latency_ns)
         told.append(f"mean latency {after} ({before} before)")
@@ -138,6 +143,11 @@ def _lost_text(lost: Lost) -> str:
     if lost.is_more:
         return dropped
     return f"{dropped}, {'no more than before it' if lost.is_as_many else 'not more beyond what drops vary by'}"
+
+
+def _on_wire_told(one: Moved) -> str:
+    whose = one.whose if "." in one.whose else f"the {one.whose}"
+    return f"{whose} {_told(one, _ON_WIRE)}"
 
 
 def _told(one: Moved, verbs: Mapping[str, str]) -> str:
