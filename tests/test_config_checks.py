@@ -36,11 +36,11 @@ CONTRADICTIONS = [
     ("pcie: {tags: 257}", "c.yaml:1:14: pcie.tags: 257 reads under way need tags of 10 bits, from generation 4 on; at "
      "most 256 before"),
     ("pcie: {generation: 3, lanes: 8, propagation: 100us}",
-     "c.yaml:1:46: pcie.propagation: in 100us each way up to 39279 TLPs of this link are under way; a run has room for "
-     "4095, so for at most 10425ns"),
+     "c.yaml:1:46: pcie.propagation: 100us each way holds up to 39279 TLPs of this link; a run has room for 4095, so "
+     "for at most 10425ns"),
     ("pcie: {generation: 3, lanes: 8, propagation: 1us, switch_hops: 2, switch_latency: 10us}",
-     "c.yaml:1:83: pcie.switch_latency: in 21us each way up to 8249 TLPs of this link are under way; a run has room "
-     "for 4095, so for at most 10425ns"),
+     "c.yaml:1:83: pcie.switch_latency: 21us each way holds up to 8249 TLPs of this link; a run has room for 4095, so "
+     "for at most 10425ns"),
     ("host: {buffer_offset: 2KiB}", "c.yaml:1:23: host.buffer_offset: 2KiB is not within a buffer of 2KiB"),
     # functions and queues
     ("nic: {vfs: 64}",
@@ -152,8 +152,8 @@ CONTRADICTIONS = [
     ("switch: {mirrors: [{to: vf1, from: vf0, vlan: 3}]}",
      "c.yaml:1:47: switch.mirrors.0.vlan: a mirror has from (a port) or vlan, not both"),
     ("switch: {mirrors: [{to: vf1, from: vf1, direction: egress}]}",
-     "c.yaml:1:25: switch.mirrors.0.to: vf1 gets these frames anyway, and no copy of them; a mirror sends them to another "
-     "port"),
+     "c.yaml:1:25: switch.mirrors.0.to: vf1 gets these frames anyway, and no copy of them; a mirror sends them to "
+     "another port"),
     ("switch: {acl: [{port: vf9, action: deny}]}",
      "c.yaml:1:23: switch.acl.0.port: there is no vf9; nic.vfs is 8, vf0 to vf7"),
     ("switch: {acl: [{action: priority}]}", "c.yaml:1:25: switch.acl.0.action: action: priority needs priority"),

@@ -72,8 +72,8 @@ def _check_flight(config: Config, findings: Findings) -> None:
         if pcie.flight_fs > 2 * pcie.propagation_fs:
             keys.append(keys.pop(0))
         findings.add(
-            f"in {format_time_fs(pcie.flight_fs)} each way up to {pcie.flight_fs // least_fs + 1} TLPs of this link "
-            f"are under way; a run has room for {MODEL_TLPS_ON_LINK}, so for at most {most_fs // FS_PER_NS}ns",
+            f"{format_time_fs(pcie.flight_fs)} each way holds up to {pcie.flight_fs // least_fs + 1} TLPs of this "
+            f"link; a run has room for {MODEL_TLPS_ON_LINK}, so for at most {most_fs // FS_PER_NS}ns",
             *keys,
             besides=["pcie.lanes", "pcie.generation"],
         )

@@ -114,17 +114,11 @@ def simulate(
     look = partial(first_true, scene.first, offered, threads, partial(part_of, progress, n_runs))
     config, scene = with_times(config, scene, look)
     progress = part_of(progress, n_runs, n_runs - 1)
-    tells_counters = counters or bool(config.scenario)
+    counts = counters or bool(config.scenario)
     with collector_rests():
         workload, changes = offered(scene.changes)
         run = Run(
-            scene.first,
-            workload,
-            progress,
-            compile_s=compile_s,
-            threads=threads,
-            changes=changes,
-            counts_rings=tells_counters,
+            scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=changes, counts_rings=counts
         )
     if config.scenario:
         events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
@@ -134,7 +128,7 @@ def simulate(
         run.tracer = Tracer(stage_of(run.machine, workload, scene.work), trace_start_fs or 0, trace_length_fs)
 
     def told(result: Result) -> Result:
-        if tells_counters:
+        if counts:
             result = replace(result, counters=counters_of(run.machine.servers))
         return result if run.series is None else with_series(result, config, run.series.series(), scene)
 
@@ -143,21 +137,24 @@ def simulate(
     except KeyboardInterrupt:
         partial_result = run.partial_result()
         raise Interrupted(partial_result and told(partial_result)) from None
-    said = ""
     try:
         # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
-        result = told(run.result(with_next_steps, is_judged=not _has_events(config)))
+        result, is_cut_short = told(run.result(with_next_steps, is_judged=not _has_events(config))), False
     except KeyboardInterrupt:
-        result = told(run.result(with_next_steps, words.SHORT_RUNS_INTERRUPTED))
-        said = words.WINDOW_IS_WHOLE
-    if trace_path is not None and run.tracer is not None:
-        write_atomically(trace_path, run.tracer.to_json(result))
-        if note is not None:
-            for remark in run.tracer.remarks():
-                note(f"{trace_path}: {remark}")
-    if said:
-        raise Interrupted(result, said)
+        result, is_cut_short = told(run.result(with_next_steps, words.SHORT_RUNS_INTERRUPTED)), True
+    if trace_path is not None:
+        _write_trace(run, trace_path, result, note)
+    if is_cut_short:
+        raise Interrupted(result, words.WINDOW_IS_WHOLE)
     return result
+
+
+def _write_trace(run: Run, path: str, result: Result, note: Callable[[str], None] | None) -> None:
+    assert run.tracer is not None
+    write_atomically(path, run.tracer.to_json(result))
+    if note is not None:
+        for remark in run.tracer.remarks():
+            note(f"{path}: {remark}")
 
 
 def _check_asked(threads: int | None, path: str | None, start_fs: int | None, length_fs: int | None) -> None:
