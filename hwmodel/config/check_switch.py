@@ -87,7 +87,8 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
             findings.add("a mirror has from (a port) or vlan, not both", (*path, "vlan"), (*path, "from"))
         if mirror.source == mirror.to and mirror.direction == "egress":
             findings.add(
-                f"{mirror.to} gets these frames anyway, and no mirrored copy of them; a mirror sends them to another port",
+                f"{mirror.to} gets these frames anyway, and no mirrored copy of them; a mirror sends them to another "
+                "port",
                 (*path, "to"),
                 (*path, "from"),
             )
