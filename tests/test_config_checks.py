@@ -146,8 +146,8 @@ CONTRADICTIONS = [
     ("switch: {mirrors: [{to: vf1, from: vf0, vlan: 3}]}",
      "c.yaml:1:47: switch.mirrors.0.vlan: a mirror has from (a port) or vlan, not both"),
     ("switch: {mirrors: [{to: vf1, from: vf1, direction: egress}]}",
-     "c.yaml:1:25: switch.mirrors.0.to: vf1 gets these frames anyway, and no mirrored copy of them; a mirror sends them "
-     "to another port"),
+     "c.yaml:1:25: switch.mirrors.0.to: vf1 gets these frames anyway, and no mirrored copy of them; "
+     "a mirror sends them to another port"),
     ("switch: {acl: [{port: vf9, action: deny}]}",
      "c.yaml:1:23: switch.acl.0.port: there is no vf9; nic.vfs is 8, vf0 to vf7"),
     ("switch: {acl: [{action: priority}]}", "c.yaml:1:25: switch.acl.0.action: action: priority needs priority"),
