@@ -16,7 +16,7 @@ from hwmodel.simulation.intervals import Sureness
 from hwmodel.simulation.window_checks import burst_frames, precision_not_met, unsure_figures, why_no_rates
 from hwmodel.words.reading import headline
 from tests.config_cases import CONFIGS
-from tests.run_cases import measured
+from tests.run_cases import frame, measured, write_capture
 from tests.sample_result import sample_result
 from tests.simulation_cases import config_of
 
@@ -224,6 +224,20 @@ def test_a_window_of_few_latencies_or_of_a_load_near_saturation_is_short():
 def test_a_window_of_few_bursts_says_so_once():
     (warning,) = unsure(n_bursts=4.2, load_known=0.9, latency_ns__mean=Estimate(10.0, memory=21.0))
     assert "few bursts: what came varies as much as with 4 independent ones" in warning
+
+
+def test_a_window_as_long_as_its_capture_asks_for_a_longer_one(tmp_path):
+    """The first frame of a core's sleep waits least; all are delivered, whatever their latencies did."""
+    path = tmp_path / "in.pcap"
+    write_capture(path, [(5_000 * k, frame("vf0", "vf1", 1514)) for k in range(300)])
+    own = {"workload": {"pcap": str(path)}, "driver": {"preset": "kernel", "moderation": "2us"}}
+    run = {"warmup": "0ns", "duration": "10ms"}
+    played = simulate(config_from_mapping({**own, "nic": {"preset": "82599", "vfs": 2}, "run": run}))
+    (warning,) = [one for one in played.warnings if "Not steady" in one]
+    assert played.totals.in_flight_frames == 0
+    assert "a longer capture gives others" in warning and "delivered" not in warning
+    cut = simulate(config_from_mapping({**own, "nic": {"preset": "82599", "vfs": 2}, "run": run | {"duration": "1ms"}}))
+    assert any("a longer run.duration" in one for one in cut.warnings)
 
 
 def test_a_precision_that_was_not_met_is_told():

@@ -57,10 +57,12 @@ def test_warnings_speak_of_one_and_of_several():
     few = {"are_copies": False, "burst": 8, "n_receiving": 2, "least": 80, "more_time": "run.frames"}
     assert warnings.too_few(1, **few).startswith("The window holds 1 frame, too few for rates")
     assert warnings.too_few(2, **{**few, "are_copies": True}).startswith("The window holds 2 copies, too few")
-    assert "a and b may be further off than their intervals say" in warnings.short_beside_queues(["a", "b"])
-    assert "a may be further off than its interval says" in warnings.short_beside_queues(["a"])
+    assert "a and b may be further off than their intervals say" in warnings.short_beside_queues(
+        ["a", "b"], "run.duration"
+    )
+    assert "a may be further off than its interval says" in warnings.short_beside_queues(["a"], "run.duration")
     # At a light load it is batches that are slow: nothing is near to full.
-    assert warnings.known_roughly(["a"]) == (
+    assert warnings.known_roughly(["a"], "run.duration") == (
         "Known roughly, as the width of the interval says: a. This window has seen few of the ups and downs of queues "
         "that fill and empty slowly, or of batches that wait for later frames; a longer run.duration narrows it."
     )
@@ -70,7 +72,7 @@ def test_warnings_speak_of_one_and_of_several():
         f"LINK_DOWN: {lost}; those of p0 and p1 are dead at the start (port.down)."
     )
     assert warnings.stuck(1, []) == "1 frame was offered and not delivered: it is still on its way."
-    assert warnings.growing([("totals.gbps", -1.5)], 0.0).startswith(
+    assert warnings.growing([("totals.gbps", -1.5)], 0.0, "run.duration").startswith(
         "Not steady in the window: totals.gbps fell by 1.5"
     )
     assert "and 2 more: at bridge.c" in warnings.starved([("a", "b")] * 5, "bridge.c")

@@ -543,7 +543,12 @@ class Run:
         warnings = [
             *of_time,
             *warnings_of(self.config, result, span, self.unsteady),
-            *unsure_figures(result, sureness, is_open=self.measured.known.is_open),
+            *unsure_figures(
+                result,
+                sureness,
+                is_open=self.measured.known.is_open,
+                longer="capture" if self.is_replay and not n_left else "run.duration",
+            ),
             *cycles,
             *repeats(self.measured.known, self.machine.random_words() != self.first_words),
             *precision_not_met(self.config, result, self.too_wide(result)),

@@ -106,11 +106,11 @@ def unmeasured_hosts(config: Config) -> Iterator[str]:
     yield from dict.fromkeys(one for one in found if one is not None)
 
 
-def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iterator[str]:
+def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool, longer: str = "run.duration") -> Iterator[str]:
     """Yield a warning for each reason why figures may be further off than their intervals say, and name the figures.
 
-    `is_open`: frames arrive independently of departures. A figure is named only once. What holds for a mean latency
-    also holds for its percentiles, which are not tested.
+    `is_open`: frames arrive independently of departures. `longer`: what has to be longer for a longer window. A figure
+    is named only once. What holds for a mean latency also holds for its percentiles, which are not tested.
     """
     if not result.window_frames:
         return  # already warned of; what is left would concern the links' idle traffic
@@ -118,9 +118,9 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
     ends = {name: sum(sureness.intervals[name]) / 2 for name in estimates}
     growing = {name: rise for name, rise in growth_of(sureness).items() if name in estimates}
     if growing:
-        yield words.growing(tuple(growing.items()), _undelivered(result, growing) if is_open else 0.0)
+        yield words.growing(tuple(growing.items()), _undelivered(result, growing) if is_open else 0.0, longer)
     if is_open and sureness.n_bursts < FEW_BURSTS:
-        yield words.few_bursts(sureness.n_bursts)
+        yield words.few_bursts(sureness.n_bursts, longer)
         return
     short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
     if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
@@ -131,9 +131,9 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool) -> Iter
         [words.figure_name(name) for name in names] for names in ([n for n in unsaid if n not in rough], rough)
     )
     if named:
-        yield words.short_beside_queues(named)
+        yield words.short_beside_queues(named, longer)
     if roughly:
-        yield words.known_roughly(roughly)
+        yield words.known_roughly(roughly, longer)
 
 
 def growth_of(sureness: Sureness) -> dict[str, float]:
@@ -151,9 +151,13 @@ def _is_rough(low: float, high: float) -> bool:
 
 
 def _undelivered(result: Result, growing: Mapping[str, float]) -> float:
-    """Return the share by which growing waits lower the delivered rate, by Little's law; 0 if negligible."""
+    """Return the share by which growing waits lower the delivered rate, by Little's law; 0 if negligible.
+
+    Nothing is missing where nothing is in flight at the end, as of a capture that has come to its end.
+    """
     share = growing.get("latency_ns.mean", 0.0) / max(1.0, result.window.duration_ns)
-    return 0.0 if abs(share) < UNDELIVERED else share
+    is_missing = share < 0 or result.totals.in_flight_frames > 0
+    return share if is_missing and abs(share) >= UNDELIVERED else 0.0
 
 
 def _is_of_few_latencies(result: Result) -> bool:

@@ -93,12 +93,15 @@ def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
     )
 
 
-def growing(rises: Sequence[tuple[str, float]], undelivered: float) -> str:
-    """Say which figures rose or fell in a window, and what share of the frames was not delivered for it, if known."""
+def growing(rises: Sequence[tuple[str, float]], undelivered: float, longer: str) -> str:
+    """Say which figures rose or fell in a window, and what share of the frames was not delivered for it, if known.
+
+    `longer`, here and below: what has to be longer for the window to be.
+    """
     told = [f"{figure_name(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in rises]
     text = (
         f"Not steady in the window: {listed(told)}. "
-        f"{'These are' if len(told) > 1 else 'It is'} of this window alone: a longer run.duration gives others."
+        f"{'These are' if len(told) > 1 else 'It is'} of this window alone: a longer {longer} gives others."
     )
     if not undelivered:
         return text
@@ -108,30 +111,30 @@ def growing(rises: Sequence[tuple[str, float]], undelivered: float) -> str:
     )
 
 
-def few_bursts(n_bursts: float) -> str:
+def few_bursts(n_bursts: float, longer: str) -> str:
     """Say that a window's load varies as much as if it held only very few bursts."""
     words = f"{n_bursts:.0f} independent ones" if n_bursts >= 1.5 else "a single one"
     return (
         f"The window holds few bursts: what came varies as much as with {words}. "
-        "All its rates and latencies may be further off than their intervals say. A longer run.duration tells more."
+        f"All its rates and latencies may be further off than their intervals say. A longer {longer} tells more."
     )
 
 
-def short_beside_queues(names: Sequence[str]) -> str:
+def short_beside_queues(names: Sequence[str], longer: str) -> str:
     """Say which figures' intervals are too narrow, as queues have a longer memory than the window."""
     return (
         f"The window is short beside the memory of the queues: {listed(names)} may be further off than "
-        f"{'their intervals say' if len(names) > 1 else 'its interval says'}. A longer run.duration tells more."
+        f"{'their intervals say' if len(names) > 1 else 'its interval says'}. A longer {longer} tells more."
     )
 
 
-def known_roughly(names: Sequence[str]) -> str:
+def known_roughly(names: Sequence[str], longer: str) -> str:
     """Say which figures are known only roughly, as their wide intervals already show."""
     are_more = len(names) > 1
     return (
         f"Known roughly, as the {'widths' if are_more else 'width'} of the "
         f"{'intervals say' if are_more else 'interval says'}: {listed(names)}. This window has seen few of the ups and "
-        "downs of queues that fill and empty slowly, or of batches that wait for later frames; a longer run.duration "
+        f"downs of queues that fill and empty slowly, or of batches that wait for later frames; a longer {longer} "
         f"narrows {'them' if are_more else 'it'}."
     )
 
