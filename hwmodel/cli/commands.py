@@ -322,7 +322,7 @@ def _whose_link(config: Config, server: Server, table: str) -> Iterator[str]:
 def _write_to_peers(config: Config, arguments: Namespace, sizes: Sequence[int]) -> None:
     """Measure writes of adapters to peers, by transfer size and way."""
     from hwmodel import simulation
-    from hwmodel.words.peer_rows import peer_table
+    from hwmodel.words.link_alone import peer_table
 
     if arguments.window is not None:
         raise InputError("--window: says where transfers of the link alone lie; --peer has none")
