@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hwmodel.config_space.enumeration import size_code
-from hwmodel.config_space.extended_structures import ACS
+from hwmodel.config_space.extended_structures import ACS, ACS_BITS
 from hwmodel.config_space.registers import HWINIT, RO, RW, RW1C, Field, Placed, Register, Structure, bit, laid_out
 from hwmodel.config_space.space import FunctionSpace
 from hwmodel.config_space.structures import ABOVE_2_5_GT, HAS_IO, HAS_MEMORY, HEADER, MSI, PCI_EXPRESS, POWER_MANAGEMENT
@@ -26,10 +26,7 @@ PCI_BRIDGE = 0x060400  # a class of pci.ids: bridge, PCI bridge, normal decode
 IDS = {ROOT_PORT: (0x1B36, 0x000C), UPSTREAM_PORT: (0x10B5, 0x8747), DOWNSTREAM_PORT: (0x10B5, 0x8747)}
 LEAST_PAYLOAD_CODE = 1  # 256 B
 SLOT_WATTS = 25  # model's choice
-_SERVICES = (
-    "Source Validation", "Translation Blocking", "P2P Request Redirect", "P2P Completion Redirect",
-    "Upstream Forwarding",
-)  # fmt: skip
+_SERVICES = ACS_BITS[:5]  # all up to Upstream Forwarding
 PRIMARY_BUS, SECONDARY_BUS, SUBORDINATE_BUS = 0x18, 0x19, 0x1A
 IO_WINDOW, MEMORY_WINDOW, PREFETCHABLE_WINDOW = 0x1C, 0x20, 0x24  # each a base, and a limit behind it
 PREFETCHABLE_UPPER = 0x28  # bits of base and limit above those
