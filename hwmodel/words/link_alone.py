@@ -10,11 +10,6 @@ from hwmodel.words.quantities import listed
 WAYS = {False: "direct", True: "over the root"}
 
 
-def whose_link(adapter: str, link_name: str) -> str:
-    """Name the link that was measured, of several: `a.x: PCIe Gen2 x4, MPS 256 B, MRRS 512 B`."""
-    return f"{adapter}: {link_name}"
-
-
 def links_above_left_out(adapter: str, above: Sequence[str]) -> str:
     """Say that PCIe switches and the links above them are not among what was measured; `above`: their names."""
     return (
