@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hwmodel.config_space import extended_structures, port_structures, structures
+from hwmodel.config_space import extended_structures, ports, structures
 from hwmodel.config_space.devices import DEVICES, ROM, PciDevice
 from hwmodel.config_space.memory_registers import Block
 from hwmodel.config_space.msix_table import PENDING, TABLE
@@ -17,7 +17,7 @@ _ORDER = (
     extended_structures.AER, extended_structures.SERIAL_NUMBER, extended_structures.ARI, extended_structures.SR_IOV,
     extended_structures.TPH, extended_structures.ACS, extended_structures.SECONDARY_PCI_EXPRESS,
 )  # fmt: skip
-_OF_PORTS = (port_structures.TYPE_1_HEADER, port_structures.PORT_EXPRESS)
+_OF_PORTS = (ports.TYPE_1_HEADER, ports.PORT_EXPRESS)
 
 
 def tables() -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.analytic.dead_wires import waiting_for_wires
 from hwmodel.analytic.demand import closed_flows_of, demand_of
-from hwmodel.analytic.paths import Paths
+from hwmodel.analytic.paths import Paths, waiting_for_wires
 from hwmodel.analytic.system import System
 from tests.analytic_cases import demo
 

@@ -10,7 +10,7 @@ import yaml
 
 import hwmodel
 from hwmodel.cli import main
-from hwmodel.words.link_alone import links_above_left_out, whose_link
+from hwmodel.words.link_alone import links_above_left_out
 from tests.sample_result import sample_result
 
 DEMO = str(Path(__file__).resolve().parent.parent / "configs" / "sriov_10g_gen2x4.yaml")
@@ -233,7 +233,7 @@ def test_dma_of_several_servers_measures_the_link_of_the_named_one(capsys):
 def test_dma_says_whose_link_it_is_and_what_above_it_is_left_out(config, server, lanes, above, capsys):
     slot = ["--set", "servers.a.tree.slots.z.lanes=4"] if config == "pcie_tree" else []
     text = output_of(capsys, "dma", config, "--sizes", "64", "--server", server, *slot)
-    assert text.startswith(whose_link(server, f"PCIe Gen2 x{lanes}, "))
+    assert text.startswith(f"{server}: PCIe Gen2 x{lanes}, ")
     assert float(text.splitlines()[2].split()[2]) == pytest.approx(lanes * 4 * (1 - 4 / 1538) * 64 / 88, rel=1e-3)
     said = "" if above is None else f"\n{links_above_left_out(server, [above])}\n"
     assert text.split("\n", 3)[3] == said

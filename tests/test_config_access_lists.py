@@ -11,7 +11,7 @@ import yaml
 
 from hwmodel.config import config_from_mapping, load_config, servers_of
 from hwmodel.config.check_access_lists import check_access_lists, check_rule
-from hwmodel.config.guards import NEED_ADDRESSES, guards
+from hwmodel.config.guards import GUARDS, NEED_ADDRESSES
 from hwmodel.config.names import Mac
 from hwmodel.config.packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
 from hwmodel.config.switch import AclEntry
@@ -169,7 +169,7 @@ def test_the_guards_are_those_of_the_document():
         (word, spares, tuple(AclEntry.model_validate(entry) for entry in entries))
         for word, spares, entries in documented_guards()
     ]
-    assert [tuple(guard) for guard in guards()] == expected
+    assert [tuple(guard) for guard in GUARDS] == expected
     assert set(NEED_ADDRESSES) == {word for word, _, entries in expected for each in entries if "own" in str(each)}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping, links_above, switches_of
 from hwmodel.config.check_pcie import ALIKE_OF_HOSTS
-from hwmodel.config.multi_root import DEDICATED, MOST_HOSTS, MULTI_ROOT, HostPort
+from hwmodel.config.pcie_tree import DEDICATED, MOST_HOSTS, MULTI_ROOT, HostPort
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.tree_state import MAX_SWITCHES
 

@@ -10,8 +10,7 @@ import pytest
 from docs_site.config_space import tables
 from hwmodel.config import config_from_mapping, only_server, servers_of
 from hwmodel.config_space import extended_structures, structures
-from hwmodel.config_space.access_time import AccessTimes
-from hwmodel.config_space.adapter import VF_READY_FS, PciAdapter
+from hwmodel.config_space.adapter import VF_READY_FS, AccessTimes, PciAdapter
 from hwmodel.config_space.devices import DEVICES
 from hwmodel.config_space.dump import address_text
 from hwmodel.config_space.enumeration import adapter_of, configured

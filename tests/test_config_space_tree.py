@@ -14,12 +14,18 @@ import pytest
 from hwmodel.cli import main
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.config_space import hierarchy
-from hwmodel.config_space.addresses import Addresses
 from hwmodel.config_space.devices import Bar
 from hwmodel.config_space.dump import text_of
+from hwmodel.config_space.enumeration import Addresses
 from hwmodel.config_space.hierarchy import Hierarchy, host_with_tree
-from hwmodel.config_space.port_structures import PORT_EXPRESS, TYPE_1_HEADER
-from hwmodel.config_space.ports import DOWNSTREAM_PORT, ROOT_PORT, UPSTREAM_PORT, port_space
+from hwmodel.config_space.ports import (
+    DOWNSTREAM_PORT,
+    PORT_EXPRESS,
+    ROOT_PORT,
+    TYPE_1_HEADER,
+    UPSTREAM_PORT,
+    port_space,
+)
 from hwmodel.errors import InputError
 from tests.drawn_trees import NAMES, draw_tree
 from tests.oracles.hierarchy_reader import Function, read_dump, what_is_wrong

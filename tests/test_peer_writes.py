@@ -19,7 +19,7 @@ from hwmodel.config import Config, config_from_mapping, servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.peer_writes import run_writes
 from hwmodel.simulation.peer_writes import idle_writers, peer_writes, run_to
-from hwmodel.words.peer_rows import peer_table
+from hwmodel.words.link_alone import peer_table
 from tests.beside_simpy import parameters_of
 from tests.drawn_trees import NAMES, draw_tree
 from tests.oracles.simpy_system.peer_writes import Moment, PeerWriter, PeerWrites

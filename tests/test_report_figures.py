@@ -118,13 +118,13 @@ def test_a_waterfall_carries_each_part_and_its_time():
 
 
 def test_gains_and_losses_are_drawn_with_their_sign():
-    words = words_of(figures.gain_bars("k", ["lanes", "ring"], [0.995, -0.02], "gain, %", "Gains"))
+    words = words_of(figures.gain_bars("k", ["lanes", "ring"], [0.995, -0.02]))
     assert {"+99.5", "-2.0", "lanes", "ring"} <= set(words)
 
 
 def test_nothing_to_draw_is_drawn_as_nothing():
     words_of(figures.waterfall("k", [], [], "time", "Parts"))
-    words_of(figures.gain_bars("k", [], [], "gain, %", "Gains"))
+    words_of(figures.gain_bars("k", [], []))
     words_of(figures.bars("k", [], [], "frames", "Drops"))
     words_of(figures.share_bars("k", [], [], "%", "Busy"))
     words_of(figures.bars("k", ["vf0"], [0.0], "Gb/s", "Flows"))

@@ -8,9 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from docs_site.config_space import tables
-from hwmodel.config_space.mailbox_partner import MailboxPartner
 from hwmodel.config_space.memory_registers import RegisterFile
-from hwmodel.config_space.vf_range import VfRange
+from hwmodel.config_space.vf_range import MailboxPartner, VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
 from hwmodel.functions.pf_driver_state import state_of

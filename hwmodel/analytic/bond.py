@@ -22,7 +22,7 @@ from hwmodel.results import at_port
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import BROADCAST_MAC, GROUP_MAC, EtherType
 from hwmodel.wire.flow_header import FIRST_ADDRESS, FIRST_CLIENT_PORT, SERVER_PORT
-from hwmodel.words.bond import bond_capacity, bond_is_dead, leg_is_given_up, leg_is_silent
+from hwmodel.words.bond import BOND_IS_DEAD, bond_capacity, leg_is_given_up, leg_is_silent
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -119,7 +119,7 @@ def bond_notes(config: Config, demand: Demand, frames_per_s: Fraction) -> Iterat
     if own is None:
         return
     if not config.legs_in_use:
-        yield bond_is_dead()
+        yield BOND_IS_DEAD
         return
     shares = {port: sought.at_ports.get(at_port(port, TO_WIRE), ZERO) for port in config.port.names}
     total = sum(shares.values(), ZERO)

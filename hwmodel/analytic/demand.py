@@ -14,8 +14,7 @@ import numpy as np
 
 from hwmodel.analytic.bond import at_legs
 from hwmodel.analytic.ceilings import taken_at_port
-from hwmodel.analytic.dead_wires import waiting_for_wires
-from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer
+from hwmodel.analytic.paths import LINK_DOWN, Hop, OnwardHops, Path, Paths, Policer, waiting_for_wires
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.routes import GROUPS, Route, Stream, streams_of
 from hwmodel.analytic.switch_rings import core_of_ring, on_cores, rings_of

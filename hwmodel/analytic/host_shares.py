@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling, lowest
 from hwmodel.analytic.traffic import ZERO
-from hwmodel.config.multi_root import MULTI_ROOT
+from hwmodel.config.pcie_tree import MULTI_ROOT
 from hwmodel.words.limits import host_shares as words
 
 if TYPE_CHECKING:

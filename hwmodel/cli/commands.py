@@ -315,9 +315,9 @@ def _unheeded(config: Config, arguments: Namespace) -> Iterator[str]:
 def _whose_link(config: Config, server: Server, table: str) -> Iterator[str]:
     """Give a table of the link alone, under whose link it is where there are several, and what is not in it."""
     from hwmodel.config import servers_of, switches_of
-    from hwmodel.words.link_alone import links_above_left_out, whose_link
+    from hwmodel.words.link_alone import links_above_left_out
 
-    yield f"{whose_link(server.name, server.config.pcie.link_name)}\n{table}" if server.name else table
+    yield f"{server.name}: {server.config.pcie.link_name}\n{table}" if server.name else table
     at = [each.name for each in servers_of(config)].index(server.name)
     above = [one.name for one in switches_of(config) if at in one.members and not one.has_turns]
     if above:
@@ -327,7 +327,7 @@ def _whose_link(config: Config, server: Server, table: str) -> Iterator[str]:
 def _write_to_peers(config: Config, arguments: Namespace, sizes: Sequence[int]) -> None:
     """Measure writes of adapters to peers, by transfer size and way."""
     from hwmodel import simulation
-    from hwmodel.words.peer_rows import peer_table
+    from hwmodel.words.link_alone import peer_table
 
     if arguments.window is not None:
         raise InputError("--window: says where transfers of the link alone lie; --peer has none")

@@ -16,10 +16,9 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .multi_root import DEDICATED, MULTI_ROOT, MultiRoot
 from .pci_bus import PciBus
 from .pcie_switches import buses_of
-from .pcie_tree import ROOT, PcieTree, SwitchCredits, TreeSwitch, way_to_root
+from .pcie_tree import DEDICATED, MULTI_ROOT, ROOT, MultiRoot, PcieTree, SwitchCredits, TreeSwitch, way_to_root
 from .scenario import leaves
 
 MOST_SWITCHES = 32  # in all servers' trees together; a run has room for no more

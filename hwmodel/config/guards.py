@@ -6,7 +6,6 @@ docs/forwarding.md writes the same entries out, and says why each is there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 from .switch import AclEntry, GuardName
@@ -54,12 +53,6 @@ _GUARDS: Sequence[tuple[GuardName, bool, Sequence[Mapping[str, Any]]]] = (
     )),
 )  # fmt: skip
 NEED_ADDRESSES: tuple[GuardName, ...] = ("arp", "nd", "ip")
-
-
-@cache
-def guards() -> tuple[Guard, ...]:
-    """Return the guards in order of evaluation."""
-    return tuple(
-        Guard(word, spares, tuple(AclEntry.model_validate(entry) for entry in entries))
-        for word, spares, entries in _GUARDS
-    )
+GUARDS = tuple(
+    Guard(word, spares, tuple(AclEntry.model_validate(entry) for entry in entries)) for word, spares, entries in _GUARDS
+)

@@ -73,24 +73,6 @@ def _why_no_configuration(given: object) -> str:
     return f"{what} is no configuration; give a path, a name that `hwmodel configs` lists, or a mapping"
 
 
-class _Steps:
-    """Find the steps of a document's scenario; cache them, unless they depend on drivers or on the run."""
-
-    def __init__(self, document: Document, directory: str) -> None:
-        self._document = document
-        self._directory = directory
-        self._found: tuple[Step, ...] | None = None
-
-    def __call__(self, config: Config, drivers: Drivers | None = None) -> tuple[Step, ...]:
-        """Return the steps, as `steps_of`."""
-        is_plain = all(event.is_set and event.when is None for event in config.scenario)
-        if drivers is not None and not is_plain:
-            return steps_of(self._document, config, self._directory, drivers)
-        if self._found is None:
-            self._found = steps_of(self._document, config, self._directory)
-        return self._found
-
-
 class BaseDocument:
     """Hold what a file or a mapping says, before overrides; made by `read_base`."""
 
@@ -143,8 +125,8 @@ class BaseDocument:
         self, config: Config, document: Document, changed: Callable[[Overrides | None], Config] | None = None
     ) -> Config:
         """Return a configuration that can find its scenario's steps; InputError if the scenario is wrong."""
-        steps = _Steps(document, self.directory)
-        steps(config)  # raises InputError if the scenario is wrong
+        found = steps_of(document, config, self.directory)  # raises InputError if the scenario is wrong
+        steps = partial(_steps, document, self.directory, found)
         config.remember(Origin(changed, steps, document.value_places))
         return config
 
@@ -245,3 +227,11 @@ def _placed(document: Document, line: str) -> str:
     if not separator or path[0] not in Config.model_fields:
         return line
     return Problem(document.place_of(path), key, message).line
+
+
+def _steps(
+    document: Document, directory: str, found: tuple[Step, ...], config: Config, drivers: Drivers | None = None
+) -> tuple[Step, ...]:
+    """Return the steps of a document's scenario: those `found` first, unless they depend on drivers or on the run."""
+    is_plain = all(event.is_set and event.when is None for event in config.scenario)
+    return found if drivers is None or is_plain else steps_of(document, config, directory, drivers)

@@ -19,8 +19,8 @@ from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, key
-from .multi_root import MultiRoot
 from .names import function_name
+from .pcie_tree import MultiRoot
 from .run import Run
 from .scenario import MOST_EVENTS, Event
 from .servers import ServerEntry

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from .adapter import Pcie
 from .model import Config
-from .multi_root import MULTI_ROOT, MultiRoot
 from .pci_bus import PciBus
-from .pcie_tree import ROOT, PcieTree, TreeSwitch
+from .pcie_tree import MULTI_ROOT, ROOT, MultiRoot, PcieTree, TreeSwitch
 from .system import Server, servers_of
 
 

@@ -29,9 +29,9 @@ from .fill_queues import (
 )
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
-from .multi_root import MULTI_ROOT
 from .names import MODEL_MAX_PORTS, MOST_CORES, ethernet_ports, function_name, is_station_name, port_number
 from .pci_bus import fill_bus
+from .pcie_tree import MULTI_ROOT
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry
 from .switch import Uplink

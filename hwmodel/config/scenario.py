@@ -10,8 +10,8 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 from .adapter import MODEL_MAX_VFS
 from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key
 from .mailbox import MailboxMessage, PfCall
-from .multi_root import DEDICATED, MULTI_ROOT
 from .names import Name, ServerName
+from .pcie_tree import DEDICATED, MULTI_ROOT
 from .servers import ChangesKind
 
 MOST_EVENTS = 1000

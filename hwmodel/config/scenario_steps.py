@@ -16,9 +16,9 @@ from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
 from .mailbox import misfits
 from .model import Config, Step
-from .multi_root import DEDICATED
 from .names import function_name
 from .overrides import Change, apply_change, apply_changes
+from .pcie_tree import DEDICATED
 from .scenario import CONDITIONS, KINDS, MOST_DOORBELLS, NOT_KNOWN_FS, OF_HOSTS, UNASKED, Event, in_order
 from .system import servers_of
 

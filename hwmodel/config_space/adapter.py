@@ -8,15 +8,19 @@ supported. A function that is absent, or does not answer yet, reads as all ones;
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.names import PF
-from hwmodel.config_space.access_time import AT_ONCE, AccessTimes
 from hwmodel.config_space.devices import ROM, PciDevice
 from hwmodel.config_space.extended_structures import SR_IOV
 from hwmodel.config_space.registers import laid_out
 from hwmodel.config_space.space import FunctionSpace, check_access
 from hwmodel.errors import InputError
+from hwmodel.rules.pcie_link import REGISTER_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.units import FS_PER_MS
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
 
 VF_READY_FS = 100 * FS_PER_MS  # SR-IOV 2.1.1: software waits 100 ms after VF Enable
 PAGE_BYTES = 4096
@@ -26,6 +30,40 @@ FIRST_BAR, ROM_BAR = 0x10, 0x30
 CONTROL, NUM_VFS, FIRST_OFFSET, STRIDE, PAGE_SIZE, VF_BAR = 0x08, 0x10, 0x14, 0x16, 0x20, 0x24
 VF_ENABLE, VF_MEMORY, ARI_HIERARCHY = 0x01, 0x08, 0x10
 ARI_PRESERVED = 0x02  # a bit of SR-IOV Capabilities
+
+
+class AccessTimes(NamedTuple):
+    """Hold the time until a request reaches its function, and the time from then until the core has its completion.
+
+    The link is taken as idle. Reads are answered by a completion with data (`data_fs`); writes, and requests that reach
+    no function, by one without (`empty_fs`).
+    """
+
+    read_request_fs: int = 0
+    write_request_fs: int = 0
+    data_fs: int = 0
+    empty_fs: int = 0
+
+    @classmethod
+    def of(cls, config: Config) -> AccessTimes:
+        """Return the times on a configuration's link, after PCI Express Base 3.0, 2.2.7 and 2.2.9.
+
+        A request has a header of 3 double words and addresses one double word, however few of its bytes are accessed.
+        The way through the root complex takes `host.read_latency`, as for other registers (assumption); it is counted
+        with the completion.
+        """
+        rate, overhead = link_rate_of(config.pcie), tlp_overhead_of(config.pcie)
+        to_function_fs = config.pcie.flight_fs
+        to_core_fs = config.pcie.flight_fs + config.host.read_latency_fs
+        return cls(
+            read_request_fs=to_function_fs + rate.transfer_fs(overhead.configuration_request_bytes),
+            write_request_fs=to_function_fs + rate.transfer_fs(overhead.configuration_request_bytes + REGISTER_BYTES),
+            data_fs=to_core_fs + rate.transfer_fs(overhead.completion_bytes + REGISTER_BYTES),
+            empty_fs=to_core_fs + rate.transfer_fs(overhead.completion_bytes),
+        )
+
+
+AT_ONCE = AccessTimes()
 
 
 class PfSpace(FunctionSpace):

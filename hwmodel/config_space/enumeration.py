@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 from hwmodel.config.names import PF
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS
 from hwmodel.config.system import Server, servers_of
-from hwmodel.config_space.access_time import AccessTimes
-from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, PciAdapter
-from hwmodel.config_space.addresses import Addresses
+from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
 from hwmodel.config_space.extended_structures import AER, SR_IOV
 from hwmodel.config_space.registers import Structure
@@ -30,6 +28,10 @@ LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
 LEGACY_LINE = 0x0B  # as firmware sets Interrupt Line: model's choice
 LEAST_PAYLOAD_BYTES = 128
 FIVE_BIT_TAGS = 32
+IO, MEMORY, PREFETCHABLE = "I/O", "memory", "prefetchable memory"
+# First address and end of each space: model's choice, but I/O has 64 KiB, and memory below 4 GiB ends before the
+# interrupt controllers' registers of PCs.
+SPACES = {IO: (0x2000, 0x10000), MEMORY: (0xB0000000, 0xFEC00000), PREFETCHABLE: (1 << 38, 1 << 40)}
 
 
 def adapter_of(server: Server, card: Pcie | None = None) -> PciAdapter:
@@ -96,6 +98,37 @@ def start(system: OneAdapter, server: Server, at_fs: int | None = None, scenario
                 adapter.wait_until(time_fs)
                 act()
         adapter.wait_until(at_fs)
+
+
+class Addresses:
+    """The free addresses of a host, given to ranges of functions one after the other, as an operating system does.
+
+    `sorts`: prefetchable ranges are kept apart, as the windows of ports require.
+    """
+
+    def __init__(self, *, sorts: bool = False) -> None:
+        self._sorts = sorts
+        self._next = {kind: begins for kind, (begins, _) in SPACES.items()}
+
+    def take(self, bar: Bar, size_bytes: int, n_ranges: int = 1) -> int | None:
+        """Return the start of `n_ranges` adjacent ranges; None if I/O, which a device can do without, is full.
+
+        Raises InputError where memory has no room.
+        """
+        kind = IO if bar.is_io else PREFETCHABLE if self._sorts and bar.is_64_bit and bar.is_prefetchable else MEMORY
+        begins = -(-self._next[kind] // size_bytes) * size_bytes
+        ends = begins + n_ranges * size_bytes
+        if ends > SPACES[kind][1]:
+            if bar.is_io:
+                return None
+            raise InputError(f"the ranges of all adapters are more than there is {kind} for")
+        self._next[kind] = ends
+        return begins
+
+    def align(self, kind: str, n_bytes: int) -> int:
+        """Advance to the next multiple of `n_bytes`, and return it."""
+        self._next[kind] = -(-self._next[kind] // n_bytes) * n_bytes
+        return self._next[kind]
 
 
 class OneAdapter:

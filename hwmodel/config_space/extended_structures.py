@@ -157,7 +157,7 @@ TPH = Structure(
     is_extended=True,
 )  # fmt: skip
 
-_ACS_BITS = (
+ACS_BITS = (
     "Source Validation", "Translation Blocking", "P2P Request Redirect", "P2P Completion Redirect",
     "Upstream Forwarding", "P2P Egress Control", "Direct Translated P2P",
 )  # fmt: skip
@@ -166,11 +166,11 @@ ACS = Structure(
     "Access Control Services", 0x000D, 8, "PCIe 7.16",
     (
         Register("ACS Capability", 0x04, 2, (
-            *(bit(f"ACS {name}", low, RO) for low, name in enumerate(_ACS_BITS)),
+            *(bit(f"ACS {name}", low, RO) for low, name in enumerate(ACS_BITS)),
             Field("Egress Control Vector Size", 8, 8, HWINIT),
         )),
         Register("ACS Control", 0x06, 2, tuple(
-            bit(f"ACS {name} Enable", low, RW, needs=f"ACS {name}") for low, name in enumerate(_ACS_BITS)
+            bit(f"ACS {name} Enable", low, RW, needs=f"ACS {name}") for low, name in enumerate(ACS_BITS)
         )),
     ),
     is_extended=True,

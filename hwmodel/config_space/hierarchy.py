@@ -15,21 +15,32 @@ from hwmodel.config.pcie_switches import PcieSwitch, cards_of, switches_of
 from hwmodel.config.pcie_tree import ROOT, PcieTree
 from hwmodel.config.system import Server, adapters_of_host, servers_of
 from hwmodel.config_space.adapter import PciAdapter
-from hwmodel.config_space.addresses import IO, MEMORY, PREFETCHABLE, Addresses
 from hwmodel.config_space.dump import Shown, shown_functions
-from hwmodel.config_space.enumeration import OneAdapter, adapter_of, size_code, start
+from hwmodel.config_space.enumeration import (
+    IO,
+    MEMORY,
+    PREFETCHABLE,
+    Addresses,
+    OneAdapter,
+    adapter_of,
+    size_code,
+    start,
+)
 from hwmodel.config_space.extended_structures import ACS
-from hwmodel.config_space.port_structures import (
+from hwmodel.config_space.ports import (
+    DOWNSTREAM_PORT,
     IO_WINDOW,
     MEMORY_WINDOW,
     PORT_EXPRESS,
     PREFETCHABLE_UPPER,
     PREFETCHABLE_WINDOW,
     PRIMARY_BUS,
+    ROOT_PORT,
     SECONDARY_BUS,
     SUBORDINATE_BUS,
+    UPSTREAM_PORT,
+    port_space,
 )
-from hwmodel.config_space.ports import DOWNSTREAM_PORT, ROOT_PORT, UPSTREAM_PORT, port_space
 from hwmodel.config_space.structures import BUS_MASTER, COMMAND, IO_SPACE, MEMORY_SPACE
 from hwmodel.errors import InputError
 

@@ -16,12 +16,11 @@ from hwmodel.config.presets import DEVICES as PRESETS
 from hwmodel.config.system import Server
 from hwmodel.config_space.adapter import CONTROL, VF_MEMORY, PciAdapter
 from hwmodel.config_space.devices import ROM
-from hwmodel.config_space.mailbox_partner import MailboxPartner
 from hwmodel.config_space.memory_registers import REGISTER_BYTES
 from hwmodel.config_space.msix_table import MsixTable
 from hwmodel.config_space.space import D3_HOT, POWER_STATE, FunctionSpace
 from hwmodel.config_space.structures import BUS_MASTER, COMMAND, MEMORY_SPACE, POWER_MANAGEMENT
-from hwmodel.config_space.vf_range import VfRange
+from hwmodel.config_space.vf_range import MailboxPartner, VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import RegisterTimes

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
-from hwmodel.config.multi_root import DEDICATED
 from hwmodel.config.names import PF
+from hwmodel.config.pcie_tree import DEDICATED
 from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, Flood, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.config import bridge_with, bridges_of, buses_of, links_above, servers_of, switches_of
 from hwmodel.config.adapter import OF_LINKS
 from hwmodel.config.bridge import OUTSIDE
-from hwmodel.config.multi_root import MULTI_ROOT
 from hwmodel.config.names import is_uplink
+from hwmodel.config.pcie_tree import MULTI_ROOT
 from hwmodel.config.workload import FRAME_RATE
 from hwmodel.results import CREDITS, OF_PORTS, at_port
 from hwmodel.rules.pci_bus import SPLITS, faster

@@ -287,8 +287,8 @@ def waterfall(key: str, words: Sequence[str], times_ns: Sequence[float], axis: s
         return svg_element(figure, key, title)
 
 
-def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str, title: str) -> str:
-    """Draw gains in percent, possibly negative, with the value beside each bar."""
+def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float]) -> str:
+    """Draw gains in throughput in percent, possibly negative, with the value beside each bar."""
     with drawing_style(key):
         figure, axes = new_canvas(0.7 + 0.22 * max(1, len(labels)))
         values = [100 * gain for gain in gains]
@@ -301,8 +301,8 @@ def gain_bars(key: str, labels: Sequence[str], gains: Sequence[float], axis: str
         room = 0.2 * (most - least) or 1.0
         axes.set_xlim(least - room if least < 0 else 0, most + room)
         axes.grid(axis="y", visible=False)
-        axes.set_xlabel(axis)
-        return svg_element(figure, key, title)
+        axes.set_xlabel("gain in throughput, %")
+        return svg_element(figure, key, "Throughput gained by each resource made larger")
 
 
 def share_bars(key: str, labels: Sequence[str], shares: Sequence[float], axis: str, title: str) -> str:

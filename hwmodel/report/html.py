@@ -318,9 +318,7 @@ def _relaxed_figure(result: Result, key: str) -> str:
     if not ranked:
         return ""
     labels, gains = [one.change.replace("->", "→") for one in ranked], [one.gain or 0.0 for one in ranked]
-    return figures.gain_bars(
-        key, labels, gains, "gain in throughput, %", "Throughput gained by each resource made larger"
-    )
+    return figures.gain_bars(key, labels, gains)
 
 
 def _busy_figure(result: Result, key: str) -> str:

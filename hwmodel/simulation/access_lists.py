@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, get_args
 
-from hwmodel.config.guards import guards
+from hwmodel.config.guards import GUARDS
 from hwmodel.config.switch import GuardName
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
@@ -45,7 +45,7 @@ def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, in
     if len(switch.acl) > MAX_ACL_ENTRIES:
         raise InputError(f"switch.acl: {len(switch.acl)} entries; the table holds {MAX_ACL_ENTRIES}")
     number_of = {**number_of, "all": ANY}
-    for at, guard in enumerate(guards()):
+    for at, guard in enumerate(GUARDS):
         guarded = [port for port in switch.ports if guard.word in port.guards]
         guarded = [port for port in guarded if not (guard.spares_trusted and port.trusted)]
         for port in guarded:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.config.multi_root import DEDICATED
+from hwmodel.config.pcie_tree import DEDICATED
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
 from hwmodel.functions.control_plane import Acting, acting
 from hwmodel.functions.life import Course, course_of

@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.dead_wires import waiting_for_wires
 from hwmodel.analytic.demand import closed_flows_of
-from hwmodel.analytic.paths import Paths
+from hwmodel.analytic.paths import Paths, waiting_for_wires
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from hwmodel.results.bond import BondUse, LegUse, Outage
 
 LEG_COLUMNS = ("leg", "frames out", "share", "frames in", "share", "lost out", "lost in")
+BOND_IS_DEAD = (
+    "No leg of the bond is in use: what is for the wire is lost, and so is what comes from there (LINK_DOWN)."
+)
 
 
 def bond_sentence(bond: BondUse) -> str:
@@ -110,8 +113,3 @@ def leg_is_given_up(leg: str, found_ns: float, frames: float) -> str:
 def leg_is_silent(leg: str, share: float) -> str:
     """Say that link monitoring does not detect a leg whose other end is silent."""
     return f"{leg} is silent and nothing finds it (LACP does): {percent_text(share)} of what is for the wire is lost."
-
-
-def bond_is_dead() -> str:
-    """Say that no leg is in use."""
-    return "No leg of the bond is in use: what is for the wire is lost, and so is what comes from there (LINK_DOWN)."

@@ -1,18 +1,13 @@
-"""What `hwmodel dma` says beside its table: whose link was measured, and what is not in the figures.
-
-Of `hwmodel dma --peer` that is in `peer_rows.py`.
-"""
+"""What `hwmodel dma` says beside its table: whose link was measured, what is not in the figures; and with `--peer`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from hwmodel.words.quantities import listed
 
-
-def whose_link(adapter: str, link_name: str) -> str:
-    """Name the link that was measured, of several: `a.x: PCIe Gen2 x4, MPS 256 B, MRRS 512 B`."""
-    return f"{adapter}: {link_name}"
+WAYS = {False: "direct", True: "over the root"}
 
 
 def links_above_left_out(adapter: str, above: Sequence[str]) -> str:
@@ -35,3 +30,26 @@ def window_notes(*, has_cache: bool, has_iotlb: bool, order_is_said: bool) -> It
             "--order: without host.iotlb memory answers alike in either order; what counts is how much of the window "
             "host.cache holds."
         )
+
+
+def peer_table(rows: Sequence[Mapping[str, Any]], peer_of: Mapping[str, str]) -> str:
+    """Lay out each writer's data rate beside the closed form, and how busy the switches' links were.
+
+    A line for each transfer size and way.
+    """
+    writers, links = list(rows[0]["gbps"]), list(rows[0]["link_shares"])
+    titles = [f"{name} to {peer_of.get(name, 'host')}" for name in writers]
+    widths = [max(17, len(title)) for title in titles]
+    cells = [f"{title:>{width}}" for title, width in zip(titles, widths, strict=True)]
+    lines = [f"{'bytes':>7}  {'way':<13} {' '.join(cells)}  {' '.join(f'{link:>11}' for link in links)}"]
+    for row in rows:
+        rates = [
+            f"{row['gbps'][name]:>{width - 9}.3f} ({row['limit_gbps'][name]:6.3f})"
+            for name, width in zip(writers, widths, strict=True)
+        ]
+        shares = [f"{100 * row['link_shares'][link]:>9.1f} %" for link in links]
+        lines.append(f"{row['bytes']:>7}  {WAYS[row['acs_redirect']]:<13} {' '.join(rates)}  {' '.join(shares)}")
+    lines.append(
+        "Gb/s of data that came there, in brackets by the closed form; how busy the links of switches were, each way."
+    )
+    return "\n".join(lines)

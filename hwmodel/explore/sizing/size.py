@@ -20,6 +20,7 @@ from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
 from hwmodel.results.student_t import ends_of
 from hwmodel.simulation import announce_compilation, entries_of
 from hwmodel.simulation.host_run import model_version
+from hwmodel.words.limits import limit_name
 
 _MOST_STEPS = 8  # simulations kept for one step of each knob up and down
 
@@ -320,9 +321,4 @@ class Describer:
             for target in self._targets
             if target.metric in bounds.figures
         ]
-        return replace(bare, source="closed form", targets=tuple(targets), limited_by=_resource(bounds.limited_by))
-
-
-def _resource(limited_by: str) -> str:
-    """Return a resource's name in runs: the closed form says `up` for `pcie.up`."""
-    return f"pcie.{limited_by}" if limited_by in ("up", "down") else limited_by
+        return replace(bare, source="closed form", targets=tuple(targets), limited_by=limit_name(bounds.limited_by))
