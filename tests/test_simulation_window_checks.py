@@ -301,3 +301,25 @@ def test_a_batch_that_a_timer_ends_is_no_batch_that_only_frames_fill():
     assert not any("only later" in text for text in warnings_of(**both, driver={"rx_interrupt_batch": 1}, **rated))
     (told,) = [text for text in warnings_of(**both, driver={"rx_interrupt_batch": 16}, **rated) if "only later" in text]
     assert told.endswith("fill: driver.rx_interrupt_batch is 16 without a timer (driver.moderation).")
+
+
+PAUSED = {
+    "nic": {"vfs": 2, "drop_enable": False, "flow_control": {"mode": "pause"}},
+    "pcie": {"generation": 3, "lanes": 8},
+    "bridge": {"announce": True, "flow_control": {"mode": "pause"}},
+    "servers": [{"name": "a", "set": {"pcie.lanes": 1}}, {"name": "b"}],
+    "workload": {"pattern": "flows", "flows": [["b.vf0", "a.vf0", "4Gbps"], ["b.vf1", "a.vf1", "4Gbps"]]},
+    "run": {"warmup": "5ms", "duration": "20ms"},
+}
+
+
+@pytest.mark.real_clocks
+def test_what_a_full_link_lets_through_is_known_though_senders_are_stopped():
+    """PAUSE makes rings take their frames in bursts, while the frames arrive evenly: the link's rate is that of a."""
+    found = simulate(config_from_mapping(PAUSED, {"workload.frame_bytes": 1518}))
+    low, high = found.intervals["totals.gbps"]
+    most_gbps = limits(config_from_mapping(PAUSED, {"workload.frame_bytes": 1518})).gbps
+    assert found.bottleneck.resource == "a.pcie.up"
+    assert high - low < 0.04 * found.totals.gbps
+    assert high > 0.98 * most_gbps and found.totals.gbps < 1.002 * most_gbps
+    assert not any("few bursts" in text or "less was delivered than came" in text for text in found.warnings)

@@ -168,7 +168,7 @@ def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
     In the long run, deliveries equal what was offered. A full server passes frames on more evenly than they arrive, so
     its output alone does not show how far a random load was from its mean in this window.
     """
-    offered = marks["offered"]
+    offered = marks["offered"]  # not what full rings take, which is in bursts, as slots come free
     found, n_offered = ratio_estimate(at_fs, offered, at_fs), offered[-1] - offered[0]
     if found is None or not n_offered or not found.half_width:
         return _OfferedRate()

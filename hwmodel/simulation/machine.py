@@ -139,6 +139,10 @@ class Machine:
         obey_first(self.state)
         return flows_by_ledger(other.ledgers() for other in others)
 
+    def sources(self) -> list[Any]:
+        """Return views of all sources, an array for each server."""
+        return [server.nic["traffic"]["source"][: int(server.nic.params.n_sources)] for server in self.servers]
+
     def random_words(self) -> bytes:
         """Return the state of all random numbers, which each draw changes."""
         return b"".join(

@@ -24,7 +24,7 @@ from hwmodel.simulation.counts import (
     of_ports,
 )
 from hwmodel.simulation.figure_intervals import HALF_A_BUCKET, Row
-from hwmodel.simulation.measurement import Moments, link_ahead_fs, moments_of
+from hwmodel.simulation.measurement import Moments, frames_due, link_ahead_fs, moments_of
 from hwmodel.simulation.whole import Whole, counts_in
 
 if TYPE_CHECKING:
@@ -44,13 +44,17 @@ class FlowMark(NamedTuple):
 
 
 class _Mark(NamedTuple):
-    """Hold a mark as copied; `words`: the counters as int64 words, `rows`: each latency's histogram."""
+    """Hold a mark as copied; `words`: the counters as int64 words, `rows`: each latency's histogram.
+
+    `next_at_fs`: of each server's sources, when the next frame is due.
+    """
 
     now_fs: int
     up_ahead_fs: int
     down_ahead_fs: int
     words: Ints
     sent_bytes: Ints
+    next_at_fs: Sequence[Ints]
     outside_bytes: int
     flows: FlowMark
     rows: Mapping[str, Row]
@@ -62,13 +66,16 @@ class Marks:
     A mark only copies counters; figures are computed for all marks at once, at the end.
     """
 
-    def __init__(self, nic: Any, book: FlowBook, outside_bytes: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self, nic: Any, book: FlowBook, outside_bytes: Callable[[], int] = lambda: 0, sources: Sequence[Any] = ()
+    ) -> None:
         self.stride = 1
         self.n_asked = 0
         self._nic, self._book, self._outside_bytes = nic, book, outside_bytes
         self._counts, self._ledger = counts_in(nic), nic["ledger"]
         self._links = nic.pcie[0].up, nic.pcie[0].down
         self._sent_bytes = self._counts.functions["read_bytes"][: int(nic.params.n_functions)]
+        self._sources, self._next_at_fs = sources, [each["next_at_fs"] for each in sources]
         self._marks: list[_Mark] = []
         self._before: Mapping[str, slice] = {}
 
@@ -104,6 +111,7 @@ class Marks:
                 link_ahead_fs(down, now_fs),
                 words,
                 self._sent_bytes.copy(),
+                [each.copy() for each in self._next_at_fs],
                 self._outside_bytes(),
                 flows,
                 {name: _row(histograms[name], each) for name, each in self._columns(words, flows).items()},
@@ -130,6 +138,7 @@ class Marks:
             **{name: ledger[name] for name in COUNTED},
             "mac.tx_bytes": of_ports(macs, "tx_bytes"),
             "mac.rx_bytes": of_ports(macs, "rx_bytes"),
+            "offered": ledger["offered"] + self._due(now_fs),
             "outside_bytes": np.array([one.outside_bytes for one in marks], np.int64),
             "up.busy_fs": counts["up"]["busy_fs"] - up_ahead_fs,
             "down.busy_fs": counts["down"]["busy_fs"] - down_ahead_fs,
@@ -147,6 +156,13 @@ class Marks:
                 place, edge_ns = LATENCY_PLACES[name], bucket_ns(at.start) * (1 - HALF_A_BUCKET) if at.start else 0.0
                 least_ns[place] = min(edge_ns, least_ns.get(place, edge_ns))
         return MarkTable(figures, rows, least_ns)
+
+    def _due(self, now_fs: Ints) -> Ints:
+        """Return how many frames of rate-driven sources wait for a slot of a full ring at each mark."""
+        due = np.zeros(len(now_fs), np.int64)
+        for sources, *next_at_fs in zip(self._sources, *(one.next_at_fs for one in self._marks), strict=True):
+            due += frames_due(sources, np.array(next_at_fs), now_fs[:, None]).sum(axis=1)
+        return due
 
 
 def mark_of_one(ledger: Any, book: FlowBook, n_functions: int) -> FlowMark:
@@ -184,11 +200,12 @@ class MarkTable:
     """Hold the figures of the marks, which are sums since the start of the run.
 
     `figures`: arrays by name, with an entry for each mark, or a row for each mark if a figure is by function or port:
-    "now_fs", the names of COUNTED, "mac.tx_bytes", "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs",
-    "sent_bytes" by function, "received_bytes" and "received_frames" by port number, and of each latency
-    "delivery.n" and "delivery.sum_fs", of each buffer "tx_ring.area". `histograms`: a row of counts for each mark,
-    by the names of LATENCY_PLACES. `least_ns`: the least of each latency since the start of the run, rounded down as
-    the lower end of a percentile is, by its place in the result.
+    "now_fs", the names of COUNTED ("offered" with those that wait for a slot of a full ring), "mac.tx_bytes",
+    "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs", "sent_bytes" by function, "received_bytes" and
+    "received_frames" by port number, and of each latency "delivery.n" and "delivery.sum_fs", of each buffer
+    "tx_ring.area". `histograms`: a row of counts for each mark, by the names of LATENCY_PLACES. `least_ns`: the least
+    of each latency since the start of the run, rounded down as the lower end of a percentile is, by its place in the
+    result.
     """
 
     figures: Mapping[str, npt.NDArray[Any]]

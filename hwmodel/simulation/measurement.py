@@ -348,12 +348,17 @@ def _core_work_fs(nic: Any, now_fs: int) -> Ints:
 def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
     """Estimate the frames due at rate-driven sources but not yet offered to a ring, by function."""
     sources = nic["traffic"]["source"][: int(nic.params.n_sources)]
-    params = sources["params"]
-    is_late = (params["function"] >= 0) & (params["mean_gap_fs"] > 0) & (sources["next_at_fs"] <= now_fs)
-    late = sources[is_late]
+    sources = sources[sources["params"]["function"] >= 0]
     found = np.zeros(n_functions, np.int64)
-    function, gap_fs = late["params"]["function"], late["params"]["mean_gap_fs"]
-    np.add.at(found, function, (now_fs - late["next_at_fs"]) // gap_fs + 1)
+    np.add.at(found, sources["params"]["function"], frames_due(sources, sources["next_at_fs"], now_fs))
+    return found
+
+
+def frames_due(sources: Any, next_at_fs: Ints, now_fs: Any) -> Ints:
+    """Estimate the frames due at VMs' rate-driven sources by some time, if their next ones are due at `next_at_fs`."""
+    gap_fs = sources["params"]["mean_gap_fs"]
+    is_late = (sources["params"]["function"] >= 0) & (gap_fs > 0) & (next_at_fs <= now_fs)
+    found: Ints = np.where(is_late, (now_fs - next_at_fs) // np.maximum(gap_fs, 1) + 1, 0)
     return found
 
 

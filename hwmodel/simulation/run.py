@@ -285,7 +285,7 @@ class Run:
         self.end: Snapshot | None = None
         self.nic = self.machine.view()  # what is measured
         self.counts = counts_in(self.nic)
-        self.marks = Marks(self.nic, self.book, self.machine.outside_bytes)
+        self.marks = Marks(self.nic, self.book, self.machine.outside_bytes, self.machine.sources())
         self.ends: list[SystemSnapshot] = []
         self.seen: Sighting
 

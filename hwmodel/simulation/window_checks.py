@@ -9,7 +9,7 @@ from hwmodel.config import servers_of
 from hwmodel.machine.tlp_kinds import TX_DESCRIPTOR_COMPLETION, TX_DOORBELL
 from hwmodel.results import Result
 from hwmodel.rules.pcie_link import tlp_overhead_of
-from hwmodel.simulation.intervals import Sureness
+from hwmodel.simulation.intervals import Sureness, gets_through
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.setting_warnings import flooding_warnings, phase_warnings, setting_warnings
 from hwmodel.simulation.span import Span
@@ -118,7 +118,9 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool, longer:
     ends = {name: sum(sureness.intervals[name]) / 2 for name in estimates}
     growing = {name: rise for name, rise in growth_of(sureness).items() if name in estimates}
     if growing:
-        yield words.growing(tuple(growing.items()), _undelivered(result, growing) if is_open else 0.0, longer)
+        # What a full resource lets through is as it is, however long frames wait for it.
+        undelivered = _undelivered(result, growing) if is_open and gets_through(result) else 0.0
+        yield words.growing(tuple(growing.items()), undelivered, longer)
     if is_open and sureness.n_bursts < FEW_BURSTS:
         yield words.few_bursts(sureness.n_bursts, longer)
         return
