@@ -113,6 +113,16 @@ def test_a_run_that_ends_before_its_capture_says_what_was_not_sent(base, pcap_ti
     assert told("1ms")[1] == []
 
 
+def test_a_window_from_the_first_instant_on_has_what_is_offered_in_it(tmp_path):
+    """Sixteen frames at time 0 and four later; a bucket of 2 KiB lets four of 500 B pass."""
+    frames = [(0, frame("vf0", "vf1", 496))] * 16 + [(10_000, frame("vf0", "vf1", 496))] * 4
+    own = {"workload": {"pcap": str(write_capture(tmp_path / "in.pcap", frames))}, "run": {"duration": "1ms"},
+           "switch": {"acl": [{"port": "all", "action": "police", "rate": "1Kbps", "burst": "2KiB"}]}}  # fmt: skip
+    result = result_of(BATCHES_OF_ONE, own)
+    assert result.drops == {"RATE_LIMITED": 16}
+    assert "dropped 16 of 20 frames" in result.bottleneck.why
+
+
 def test_frames_that_wait_for_room_in_a_ring_were_not_sent(tmp_path):
     capture = write_capture(tmp_path / "in.pcap", [(0, frame("vf0", "vf1"))] * 100)
     own = {"workload": {"pcap": str(capture), "pcap_time": "asap"}, "nic": {"tx_ring": 64}}

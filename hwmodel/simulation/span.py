@@ -44,6 +44,11 @@ class Span:
         return int(grown[1:].sum())
 
     @property
+    def offered(self) -> int:
+        """Return the frames offered in the window, and those of the run's first instant where it begins with it."""
+        return self.end.counts["offered"] - (self.start.counts["offered"] if self.start.now_fs else 0)
+
+    @property
     def backlog_growth(self) -> int:
         """Return the growth over the window of the frames that are due but wait for a slot of a ring."""
         return int(self.end.backlog.sum() - self.start.backlog.sum())
@@ -51,7 +56,7 @@ class Span:
     @property
     def under_way_growth(self) -> int:
         """Return the growth over the window of the frames and copies in flight."""
-        return self.count("offered") + self.count("replicated") - self.count("delivered") - self.count("dropped")
+        return self.offered + self.count("replicated") - self.count("delivered") - self.count("dropped")
 
     @property
     def frames(self) -> int:

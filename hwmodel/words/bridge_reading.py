@@ -52,11 +52,11 @@ def learning_sentence(bridge: BridgeResult) -> str:
 
 
 def copying_words(result: Result) -> str:
-    """Return, in words, what made more frames out of those offered."""
-    stations = {vm.name for vm in result.vms} | {"uplink"}
-    only_single = all(flow.to in stations or flow.to.rpartition(".")[2] == "pf" for flow in result.flows)
+    """Return, in words, what made more frames out of those offered: flooding, unless some may be for groups."""
+    workload = result.config.get("workload") or {}
+    may_have_groups = workload.get("pattern") in ("broadcast", "multicast") or workload.get("pcap") is not None
     floods = any(bridge.flooded_frames for bridge in result.bridges)
-    return "made by flooding" if floods and only_single else "made by copying"
+    return "made by flooding" if floods and not may_have_groups else "made by copying"
 
 
 def limit_cell(adapter: AdapterResult) -> str:
