@@ -400,7 +400,9 @@ MIRROR = st.one_of(
             "from": st.sampled_from(["pf", "vf0", "vf1", "uplink"]),
             "direction": st.sampled_from(["ingress", "egress"]),
         }
-    ),
+    ).filter(
+        lambda mirror: (mirror["from"], mirror["direction"]) != (mirror["to"], "egress")
+    ),  # refused: it has no use
     st.fixed_dictionaries({"to": st.sampled_from(["pf", "vf0", "vf1"]), "vlan": st.sampled_from([1, 10])}),
 )
 SWITCH = st.fixed_dictionaries(
