@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -18,9 +19,9 @@ LONGEST = 300
 class EgressBench:
     """The outputs of a module, with their models beside them."""
 
-    def __init__(self, dut: Any, n_ports: int, stalls: float) -> None:
+    def __init__(self, dut: Any, n_ports: int, stalls: float, kinds: Sequence[int]) -> None:
         self.bench = ModuleBench(dut, seed=20)
-        self.n_ports, self.stalls = n_ports, stalls
+        self.n_ports, self.stalls, self.kinds = n_ports, stalls, kinds
         priorities, bus_w, words = (
             getattr(dut, name).value.to_unsigned() for name in ("PRIORITIES", "BUS_W", "QUEUE_WORDS")
         )
@@ -38,14 +39,17 @@ class EgressBench:
         return lambda _: bool(self.ready >> port & 1)
 
     def new_cycle(self) -> None:
-        """Choose which outputs are ready; from time to time, other schedulers, and other queues that are paused."""
+        """Choose which outputs are ready; from time to time, other schedulers, and other queues that are paused.
+
+        However many ports there are, the queues of each are as often paused.
+        """
         rng = self.bench.rng
         self.ready = sum((not self.bench.chance(self.stalls)) << port for port in range(self.n_ports))
-        if self.bench.chance(0.02):
+        if self.bench.chance(0.02 * self.n_ports):
             self.paused[rng.randrange(self.n_ports)] = rng.choice((0, 0, 0xFF, rng.getrandbits(8)))
         if self.bench.cycle % 300 == 0:
             for port in range(self.n_ports):
-                self.kind[port] = rng.randrange(3)
+                self.kind[port] = rng.choice(self.kinds)
                 self.quanta[port] = [rng.choice((40, 200, 1518)) for _ in range(self.shape.priorities)]
 
     def settings(self) -> dict[str, int]:
@@ -112,13 +116,14 @@ class OnBus:
     is_first: bool = True
 
     @classmethod
-    def drawn(cls, egress: EgressBench) -> OnBus:
-        """Draw a frame, and what is decided of it; the queues that have room get it."""
+    def drawn(cls, egress: EgressBench, n_bytes: int | None = None, ports: int | None = None) -> OnBus:
+        """Draw a frame, and what is decided of it, except what is given; the queues that have room get it."""
         rng, size = egress.bench.rng, egress.word_bytes
-        frame, queue = random_copy(rng, LONGEST), rng.randrange(egress.shape.priorities)
+        frame, queue = random_copy(rng, LONGEST, n_bytes), rng.randrange(egress.shape.priorities)
         pieces = [frame.stored[i : i + size].ljust(size, b"\0") for i in range(0, len(frame.stored), size)]
         chosen, tagged = rng.randrange(1 << egress.n_ports), rng.randrange(1 << egress.n_ports)
-        return cls(frame, queue, tagged, chosen, [int.from_bytes(piece, "little") for piece in pieces])
+        words = [int.from_bytes(piece, "little") for piece in pieces]
+        return cls(frame, queue, tagged, chosen if ports is None else ports, words)
 
     def decided(self) -> dict[str, int]:
         """Return the inputs of the cycle in which it is decided, those of output_port and of switch_egress."""
@@ -128,10 +133,13 @@ class OnBus:
         return said | offered | {"decided": 1, "decided_words": n_words, "decided_adds_at": self.tagged}
 
     def written(self) -> dict[str, int]:
-        """Return the inputs of a cycle in which a word of it is written."""
+        """Return the inputs of a cycle in which a word of it is written, those of output_port."""
         said = {f"write_{name}": value for name, value in self._description().items()}
-        said |= {"write_last": len(self.frame.stored) - 1, "write_tagged": self.tagged}
-        return said | {"write": self.ports, "write_first": self.is_first, "write_word": self.words[0]}
+        return said | self.word() | {"write_last": len(self.frame.stored) - 1, "write_tagged": self.tagged}
+
+    def word(self) -> dict[str, int]:
+        """Return those of them that switch_egress has, too."""
+        return {"write": self.ports, "write_first": self.is_first, "write_word": self.words[0]}
 
     def _description(self) -> dict[str, int]:
         frame = self.frame
@@ -141,19 +149,36 @@ class OnBus:
         }  # fmt: skip
 
 
-async def check_egress(dut: Any, n_ports: int, names: dict[str, str], idles: float, stalls: float) -> EgressBench:
-    """Write frames for thousands of cycles; `names` maps m_axis_* to the module's own names."""
-    egress = EgressBench(dut, n_ports, stalls)
+async def check_egress(
+    dut: Any,
+    n_ports: int,
+    names: dict[str, str],
+    idles: float,
+    stalls: float,
+    n_cycles: int = 4000,
+    lengths: Sequence[int] = (),
+    kinds: Sequence[int] = range(len(KINDS)),
+) -> EgressBench:
+    """Write frames for so many cycles; `names` maps m_axis_* to the module's own names.
+
+    The first frames have `lengths` in bytes, and go to one port each, in turn. `kinds`: the schedulers to draw from.
+    """
+    egress = EgressBench(dut, n_ports, stalls, kinds)
     bench, ready_name = egress.bench, names["m_axis_tready"]
     blank = OnBus.drawn(egress)
-    # One of the two modules registers what is decided, the other one is given it as it is written.
-    inputs = [name for name in blank.decided() | blank.written() if hasattr(dut, name)]
+    # One of the two modules registers what is decided, the other one is given it as it is written. The registers have
+    # the names of those inputs: a bench that set them would hide what is wrong in them.
+    named = blank.decided() | (blank.word() if hasattr(dut, "decided") else blank.written())
+    inputs = [name for name in named if hasattr(dut, name)]
     await bench.start(**dict.fromkeys((*inputs, ready_name), 0), **egress.settings())
     now: OnBus | None = None
-    for _ in range(4000):
+    first = deque((n_bytes, 1 << number % n_ports) for number, n_bytes in enumerate(lengths))
+    for _ in range(n_cycles):
         egress.new_cycle()
         ends = now is None or len(now.words) == 1
-        following = OnBus.drawn(egress) if ends and not bench.chance(idles) else None
+        following = None
+        if ends and not bench.chance(idles):
+            following = OnBus.drawn(egress, *(first.popleft() if first else ()))
         driven = dict.fromkeys(("decided", "offer", "write"), 0)
         driven |= (now.written() if now else {}) | (following.decided() if following else {})
         await bench.settle(

@@ -41,10 +41,10 @@ def tag_and_value(rng: random.Random, kind: int) -> tuple[bytes, int]:
     return b"", rng.randrange(1 << 24)
 
 
-def random_copy(rng: random.Random, most_bytes: int = 90) -> TaggedCopy:
-    """Return a random frame, short ones often."""
+def random_copy(rng: random.Random, most_bytes: int = 90, n_bytes: int | None = None) -> TaggedCopy:
+    """Return a random frame, short ones often, or one of `n_bytes` before its tags change."""
     strip, add = rng.choice(CHANGES)
-    data = rng.randbytes(rng.choice((*EDGES, rng.randint(14, most_bytes))))
+    data = rng.randbytes(n_bytes or rng.choice((*EDGES, rng.randint(14, most_bytes))))
     removed, _ = tag_and_value(rng, strip)
     added, value = tag_and_value(rng, add)
     return TaggedCopy(data[:12] + removed + data[12:], strip, add, value, data[:12] + added + data[12:], data)

@@ -10,7 +10,7 @@ import pytest
 
 from cocotb_tests.module_bench import LIMIT, ModuleBench
 
-WORDS, LENGTH_W, COPY_W, LONGEST = 11, 14, 20, 6
+LENGTH_W, COPY_W, LONGEST = 14, 20, 6
 
 
 class Word(NamedTuple):
@@ -34,7 +34,7 @@ def words_of_frame(bench, queue, n_words, bus_w):
 @cocotb.test(**LIMIT)
 @cocotb.parametrize(idles=[0.0, 0.5], stalls=[0.0, 0.7])
 async def frames_wait_in_their_queue(dut, idles, stalls):
-    n_queues, bus_w = dut.PRIORITIES.value.to_unsigned(), dut.BUS_W.value.to_unsigned()
+    n_queues, bus_w, queue_words = (getattr(dut, n).value.to_unsigned() for n in ("PRIORITIES", "BUS_W", "WORDS"))
     bench = ModuleBench(dut, seed=8)
     await bench.start(
         offer=0, offer_queue=0, offer_words=1, write_queue=0, write_length=0, write_copy=0, write=0, write_first=0,
@@ -51,11 +51,11 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
         offers = len(coming) <= 1 and not bench.chance(idles)
         queue, n_words = bench.rng.randrange(n_queues), bench.rng.randint(1, LONGEST)
         await bench.settle(offer=offers, offer_queue=queue, offer_words=n_words)
-        has_room = used[queue] + n_words <= WORDS
+        has_room = used[queue] + n_words <= queue_words
         if offers:
             assert bench.get("room") == has_room, cycle
             n_lost += not has_room
-            n_fills += used[queue] + n_words == WORDS
+            n_fills += used[queue] + n_words == queue_words
         writes, is_first = bool(coming), bool(coming) and coming[0].is_first
         if writes:
             now = coming.popleft()
@@ -78,7 +78,7 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
         if chosen_copy is not None:
             assert bench.get("chosen_copy") == chosen_copy, cycle
         word_due = None
-        n_read_when_full += reads and offers and not has_room and used[queue] == WORDS and reading[0][0] == queue
+        n_read_when_full += reads and offers and not has_room and used[queue] == queue_words and reading[0][0] == queue
         if reads:
             from_queue, word_due = reading.popleft()
             used[from_queue] -= 1
@@ -95,8 +95,8 @@ async def frames_wait_in_their_queue(dut, idles, stalls):
     assert stalls == 0.0 or min(n_lost, n_read_when_full, n_fills) > 0
 
 
-@pytest.mark.parametrize(("priorities", "count_w"), [(1, 12), (4, 3)], ids=["1", "4"])
-def test_output_queues(simulate, priorities, count_w):
-    """Ask queues whose number of words has fewer bits, and more, than a frame's."""
+@pytest.mark.parametrize(("priorities", "words", "count_w"), [(1, 11, 12), (4, 11, 3), (8, 16, 5)], ids=["1", "4", "8"])
+def test_output_queues(simulate, priorities, words, count_w):
+    """Ask queues whose number of words has fewer bits, and more, than a frame's; those of eight use every address."""
     parameters = {"BUS_W": 64, "PRIORITIES": priorities, "COUNT_W": count_w}
-    assert simulate("output_queues", WORDS=WORDS, COPY_W=COPY_W, **parameters) == 4
+    assert simulate("output_queues", WORDS=words, COPY_W=COPY_W, **parameters) == 4
