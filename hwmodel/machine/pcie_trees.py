@@ -495,7 +495,10 @@ def next_down_fs(trees, servers, switch, now_fs):
 
 @kernel
 def look_at_switches(trees, server):
-    """Note that an adapter or its host has run: it may have something for its switches, or credits."""
+    """Note that an adapter or its host has run: it may have something for its switches, or credits.
+
+    An adapter behind no switch has the first one looked at, which finds nothing.
+    """
     if trees.n_switches > 0:
         trees.due_fs[trees.leaf[server]] = UNKNOWN
         trees.due_fs[trees.root[server]] = UNKNOWN

@@ -108,9 +108,7 @@ def _with_known_keys(found: Bottleneck, options: Sequence[Option]) -> Bottleneck
 class Comparison:
     """Compare short runs with resources enlarged against a short run of the unchanged configuration."""
 
-    def __init__(
-        self, config: Config, seen: Sighting, options: Sequence[Option], measure: Measure, each: Each = map
-    ) -> None:
+    def __init__(self, config: Config, seen: Sighting, options: Sequence[Option], measure: Measure, each: Each) -> None:
         self.config, self.seen, self.options = config, seen, options
         self._measure, self._each = measure, each
         self._base: dict[int, float | None] = {}

@@ -146,18 +146,17 @@ class Machine:
     def random_words(self) -> bytes:
         """Return the state of all random numbers, which each draw changes."""
         return b"".join(
-            server.nic["traffic"]["source"]["rng"][: int(server.nic.params.n_sources)].tobytes()
-            + server.nic["host"][0]["rng"].tobytes()
-            for server in self.servers
+            sources["rng"].tobytes() + server.nic["host"][0]["rng"].tobytes()
+            for sources, server in zip(self.sources(), self.servers, strict=True)
         )
 
     def records_left(self) -> int:
         """Count the frames of a replayed capture that no sender has offered yet."""
         left = 0
-        for server in self.servers:
-            source = server.nic["traffic"]["source"][: int(server.nic.params.n_sources)]
-            left += int((source["params"]["last_record"] - source["next_record"]).sum())
-            left += int(source["pending"][source["pending_record"] >= 0].sum())  # read, and waiting for room in a ring
+        for sources in self.sources():
+            left += int((sources["params"]["last_record"] - sources["next_record"]).sum())
+            # Those that have been read, and wait for room in a ring.
+            left += int(sources["pending"][sources["pending_record"] >= 0].sum())
         return left
 
     def count_rings(self) -> None:

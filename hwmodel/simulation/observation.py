@@ -160,17 +160,13 @@ def observe_window(
     utilization: Mapping[str, float],
     per_frame: Mapping[str, Mapping[str, float]] | None,
     *,
-    flooded_copies: int | None = None,
+    is_alone: bool = True,
 ) -> Observation:
-    """Collect the window's busy shares, waits and costs.
-
-    `flooded_copies`: of one of several servers, the copies that were made in the whole machine. Nothing is said then of
-    its demand.
-    """
+    """Collect the window's busy shares, waits and costs; without demand unless `is_alone` (a single server)."""
     n_bytes = span.count("delivered_bytes")
     core = _busiest_core(span)
     on_core = [p.name for p in config.switch.ports if core in config.cores_of_queues(function_of(p.number))]
-    demand, limited = demand_use(config, span) if flooded_copies is None else (0.0, 0.0)
+    demand, limited = demand_use(config, span) if is_alone else (0.0, 0.0)
     sending = [name for name in on_core if name != "pf"] or on_core
     return Observation(
         utilizations=utilization,
@@ -194,7 +190,7 @@ def observe_window(
         drops=span.drops(),
         refused_frames=_refused(config, span),
         offered_frames=span.offered,
-        flooded_copies=span.count("replicated") if flooded_copies is None else flooded_copies,
+        flooded_copies=span.count("replicated"),
         backlog_frames=span.under_way_growth + span.backlog_growth + held_outside(span.start.pauses, span.end.pauses),
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
         up=_link_cost(per_frame, "up"),

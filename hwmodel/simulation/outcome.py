@@ -155,14 +155,18 @@ def with_bottleneck(result: Result, found: Bottleneck) -> Result:
 
 
 def _adapter(server: Server, span: Span, flooded_copies: int, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
-    """Return the figures of one of several adapters; a bus shared with others is not among its own suspects."""
+    """Return the figures of one of several adapters; a bus shared with others is not among its own suspects.
+
+    `flooded_copies`: those that were made in the whole machine, which may have no receiver at this adapter.
+    """
     config = server.config
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     figures = adapter_figures(config, span, per_frame)
     sent_bytes = int(span.grown("read_bytes").sum())
     of_own = {name: share for name, share in utilization.items() if not (shares_bus and name == "bus")}
-    seen = observe_window(config, span, of_own, per_frame, flooded_copies=flooded_copies)
+    observed = observe_window(config, span, of_own, per_frame, is_alone=False)
+    seen = replace(observed, flooded_copies=flooded_copies)
     result = AdapterResult(
         name=server.name,
         tx_gbps=span.gbps(sent_bytes),
