@@ -125,7 +125,8 @@ def stretch_port(port: Any, factor: Fraction) -> None:
 
 def _stretch_times(record: Any, names: Iterable[str], factor: Fraction) -> None:
     for name in names:
-        record[name] = round(int(record[name]) * factor)
+        if nominal := int(record[name]):
+            record[name] = round(nominal * factor)
 
 
 def _stretch_ratio(record: Any, name: str, factor: Fraction) -> None:

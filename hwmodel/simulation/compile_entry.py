@@ -8,7 +8,7 @@ import os
 import sys
 
 import numba
-from numba import float64, int64, types
+from numba import int64, types
 
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.known_answers import known_answers
@@ -21,7 +21,6 @@ from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine import engine
-from hwmodel.machine.counts.flow_state import MARKED
 from hwmodel.machine.counts.ledger_state import FLOW
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
@@ -35,7 +34,7 @@ def signatures() -> dict[str, tuple[types.Type, ...]]:
     """Return the argument types of all entry points, dotted from the package on."""
     server, bridge, system, flow = map(array_of, (SERVER, BRIDGE, SYSTEM, FLOW))
     arrival, header, decision = map(array_of, (ARRIVAL, HEADER, DECISION))
-    words, floats, captured = int64[::1], float64[::1], types.Array(types.uint8, 1, "C", readonly=True)
+    words, captured = int64[::1], types.Array(types.uint8, 1, "C", readonly=True)
     return {
         "machine.engine.run": signature_of(engine.ARGUMENTS),
         "machine.commanded.run_commanded": signature_of(engine.ARGUMENTS),
@@ -49,7 +48,6 @@ def signatures() -> dict[str, tuple[types.Type, ...]]:
         "machine.network.places.enter_homes": (bridge, words, words, words, words),
         "machine.network.places.announce": (bridge, words, words, words, words),
         "machine.counts.flow_state.add_flows": (flow, words, flow),
-        "machine.counts.flow_state.mark_flows": (flow, words, words, array_of(MARKED), floats, floats, words, floats),
         "forwarding.frame_batch.decide_batch": (
             array_of(TABLES), array_of(POLICER), words, arrival, captured, header, decision,
         ),

@@ -54,7 +54,7 @@ CAPACITIES = {
     "rx_ring": ("rx_ring", "n_queues"),
     "mac.waiting": ("tx_ring", "n_queues"),
 }
-# The place of each latency in the result; `delivery` is added up from the flows' latencies.
+# The place of each latency in the result.
 LATENCY_PLACES = {
     "delivery": "latency_ns",
     "from_doorbell": "latency_from_doorbell_ns",
@@ -62,7 +62,8 @@ LATENCY_PLACES = {
     "sender_wait": "sender_wait_ns",
     "mac.wait": "wire.wait_ns",
 }
-OF_LEDGERS = ("from_doorbell", "to_guest", "sender_wait")
+OF_FUNCTIONS = ("sent_bytes", "received_bytes", "received_frames")
+OF_LEDGERS = ("delivery", "from_doorbell", "to_guest", "sender_wait")
 
 Ints = npt.NDArray[np.int64]
 Histogram = npt.NDArray[np.int32]
@@ -160,7 +161,7 @@ def gauges_in(counts: Any) -> dict[str, Any]:
 
 
 def latencies_in(counts: Any) -> dict[str, Any]:
-    """Return the latencies that are not added up from flows, by name; `counts` as in `gauges_in`."""
+    """Return the latencies by name; `counts` as in `gauges_in`."""
     ledger = counts["ledger"]
     return {**{name: ledger[name] for name in OF_LEDGERS}, "mac.wait": counts["adapter"]["wire_wait"]}
 

@@ -85,7 +85,6 @@ class FlowBook:
     counted: Any = None
     nic: Any = None
     bridge: Any = None
-    _targets: Any = field(default_factory=lambda: np.zeros(0, np.int64))  # port numbers of the flows' targets
 
     @property
     def headers(self) -> StoredHeaders:
@@ -105,21 +104,6 @@ class FlowBook:
     def n_counted(self) -> int:
         """Return how many flows the ledger counts."""
         return len(self.flows) if self.counted is None else len(self.counted)
-
-    def targets(self) -> Ints:
-        """Return the port number of each counted flow's target; 0 if the target is no port of this server."""
-        if len(self._targets) != self.n_counted:
-            numbers = np.array([self.port_numbers.get(name, 0) for name in self.flows.names], np.int64)
-            self._targets = numbers[self.flows.receivers[slice(None) if self.counted is None else self.counted]]
-        found: Ints = self._targets
-        return found
-
-    def by_target(self, of_flows: Any, n_functions: int) -> Any:
-        """Sum a figure of each flow by its target's port number; entry 0: targets that are no port of this server.
-
-        `of_flows`: an entry for each flow that the ledger counts.
-        """
-        return np.bincount(self.targets(), weights=of_flows, minlength=n_functions + 1)
 
 
 def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[Flows, list[Ints]]:

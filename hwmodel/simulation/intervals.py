@@ -149,8 +149,8 @@ def _rates(
     yield from rate("pcie.down.utilization", down, marks["down.busy_fs"], 1.0)
     sent, got_bytes, got_frames = (marks[name].T for name in ("sent_bytes", "received_bytes", "received_frames"))
     for vm in result.vms:
-        at = ports[vm.name]
-        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[function_of(at)], GBPS)
+        at = function_of(ports[vm.name])
+        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[at], GBPS)
         yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, got_bytes[at], GBPS, gbps)
         yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, got_frames[at], MPPS, frames)
 

@@ -34,7 +34,6 @@ RUN_ENTRIES = (ENGINE, DECISIONS, "machine.first_decisions.decide_alone")
 SYSTEM_ENTRIES = (
     ENGINE, DECISIONS, "machine.system.run_system", "machine.first_decisions.decide_first",
     "machine.network.places.enter_homes", "machine.network.places.announce", "machine.counts.flow_state.add_flows",
-    "machine.counts.flow_state.mark_flows",
 )  # fmt: skip
 DMA_ENTRIES = ("machine.link_alone.run_dma",)
 PEER_ENTRIES = ("machine.peer_writes.run_writes",)

@@ -4,59 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.compiled.records import NEVER
-from hwmodel.machine.counts.flow_state import MARKED, mark_flows
-from hwmodel.machine.counts.ledger_state import LATENCY
 from hwmodel.results import bucket_ns
 from hwmodel.simulation.counts import (
     GAUGE_WORDS,
     LATENCY_PLACES,
+    OF_FUNCTIONS,
     Histogram,
     Ints,
     areas_in,
-    columns_of,
     latencies_in,
     of_ports,
 )
 from hwmodel.simulation.figure_intervals import HALF_A_BUCKET, Row
-from hwmodel.simulation.measurement import Moments, frames_due, link_ahead_fs, moments_of
-from hwmodel.simulation.whole import Whole, counts_in
-
-if TYPE_CHECKING:
-    from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.measurement import frames_due, link_ahead_fs
+from hwmodel.simulation.whole import counts_in
 
 MOST_MARKS = 160  # beyond this, every second mark is dropped
 COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
 Floats = npt.NDArray[np.float64]
 
 
-class FlowMark(NamedTuple):
-    """Hold the flows' counters at a mark: bytes and frames by the target's port number, and the latency of all."""
-
-    received_bytes: Floats
-    received_frames: Floats
-    latency: Moments
-
-
 class _Mark(NamedTuple):
     """Hold a mark as copied; `words`: the counters as int64 words, `rows`: each latency's histogram.
 
-    `next_at_fs`: of each server's sources, when the next frame is due.
+    `of_functions`: the counters of OF_FUNCTIONS; `next_at_fs`: of each server's sources, when the next frame is due.
     """
 
     now_fs: int
     up_ahead_fs: int
     down_ahead_fs: int
     words: Ints
-    sent_bytes: Ints
+    of_functions: Sequence[Ints]
     next_at_fs: Sequence[Ints]
     outside_bytes: int
-    flows: FlowMark
     rows: Mapping[str, Row]
 
 
@@ -66,15 +51,13 @@ class Marks:
     A mark only copies counters; figures are computed for all marks at once, at the end.
     """
 
-    def __init__(
-        self, nic: Any, book: FlowBook, outside_bytes: Callable[[], int] = lambda: 0, sources: Sequence[Any] = ()
-    ) -> None:
+    def __init__(self, nic: Any, outside_bytes: Callable[[], int] = lambda: 0, sources: Sequence[Any] = ()) -> None:
         self.stride = 1
         self.n_asked = 0
-        self._nic, self._book, self._outside_bytes = nic, book, outside_bytes
-        self._counts, self._ledger = counts_in(nic), nic["ledger"]
+        self._counts, self._outside_bytes = counts_in(nic), outside_bytes
         self._links = nic.pcie[0].up, nic.pcie[0].down
-        self._sent_bytes = self._counts.functions["read_bytes"][: int(nic.params.n_functions)]
+        functions = self._counts.functions[: int(nic.params.n_functions)]
+        self._of_functions = [functions[name] for name in OF_FUNCTIONS]
         self._sources, self._next_at_fs = sources, [each["next_at_fs"] for each in sources]
         self._marks: list[_Mark] = []
         self._before: Mapping[str, slice] = {}
@@ -85,7 +68,7 @@ class Marks:
 
     def note_least(self) -> None:
         """Note the least latencies of the warm-up, whose counts the window forgets."""
-        self._before = self._columns(self._counts.words(), self._flows())
+        self._before = self._counts.columns(self._counts.words())
 
     def add(self) -> None:
         """Mark this moment, unless the marks have been thinned out and this one is to be skipped."""
@@ -102,7 +85,7 @@ class Marks:
             self._mark()
 
     def _mark(self) -> None:
-        now_fs, flows, (up, down) = self._counts.now_fs, self._flows(), self._links
+        now_fs, (up, down) = self._counts.now_fs, self._links
         words, histograms = self._counts.words(), self._counts.histograms
         self._marks.append(
             _Mark(
@@ -110,21 +93,12 @@ class Marks:
                 link_ahead_fs(up, now_fs),
                 link_ahead_fs(down, now_fs),
                 words,
-                self._sent_bytes.copy(),
+                [each.copy() for each in self._of_functions],
                 [each.copy() for each in self._next_at_fs],
                 self._outside_bytes(),
-                flows,
-                {name: _row(histograms[name], each) for name, each in self._columns(words, flows).items()},
+                {name: _row(histograms[name], each) for name, each in self._counts.columns(words).items()},
             )
         )
-
-    def _columns(self, words: Ints, flows: FlowMark) -> dict[str, slice]:
-        return {"delivery": columns_of(*flows.latency), **self._counts.columns(words)}
-
-    def _flows(self) -> FlowMark:
-        if isinstance(self._nic, Whole):
-            return mark_of_several(self._nic.flows_of_each, self._book.targets(), len(self._sent_bytes) + 1)
-        return mark_of_one(self._ledger, self._book, len(self._sent_bytes))
 
     def table(self) -> MarkTable:
         """Return the figures of all marks."""
@@ -143,15 +117,12 @@ class Marks:
             "up.busy_fs": counts["up"]["busy_fs"] - up_ahead_fs,
             "down.busy_fs": counts["down"]["busy_fs"] - down_ahead_fs,
             **{f"{name}.area": area for name, area in areas_in(counts, now_fs).items()},
-            "sent_bytes": np.array([one.sent_bytes for one in marks]),
-            "received_bytes": np.array([one.flows.received_bytes for one in marks]),
-            "received_frames": np.array([one.flows.received_frames for one in marks]),
+            **dict(zip(OF_FUNCTIONS, np.array([one.of_functions for one in marks]).swapaxes(0, 1), strict=True)),
+            **{f"{name}.{each}": one[each] for name, one in latencies_in(counts).items() for each in ("n", "sum_fs")},
         }
-        latencies = {"delivery": np.array([one.flows.latency for one in marks], LATENCY), **latencies_in(counts)}
-        figures |= {f"{name}.{each}": one[each] for name, one in latencies.items() for each in ("n", "sum_fs")}
         rows = {name: [one.rows[name] for one in marks] for name in LATENCY_PLACES}
         least_ns: dict[str, float] = {}
-        for name, at in (*self._before.items(), *self._columns(marks[-1].words, marks[-1].flows).items()):
+        for name, at in (*self._before.items(), *self._counts.columns(marks[-1].words).items()):
             if at.stop:
                 place, edge_ns = LATENCY_PLACES[name], bucket_ns(at.start) * (1 - HALF_A_BUCKET) if at.start else 0.0
                 least_ns[place] = min(edge_ns, least_ns.get(place, edge_ns))
@@ -163,28 +134,6 @@ class Marks:
         for sources, *next_at_fs in zip(self._sources, *(one.next_at_fs for one in self._marks), strict=True):
             due += frames_due(sources, np.array(next_at_fs), now_fs[:, None]).sum(axis=1)
         return due
-
-
-def mark_of_one(ledger: Any, book: FlowBook, n_functions: int) -> FlowMark:
-    """Return what the flows of one ledger have counted by now."""
-    flows = ledger["flow"][: book.n_counted]
-    n_bytes, n_frames = (book.by_target(flows[name], n_functions) for name in ("n_bytes", "delivered"))
-    return FlowMark(n_bytes, n_frames, moments_of(flows))
-
-
-def mark_of_several(flows: Sequence[tuple[Ints, Any]], targets: Ints, n_targets: int) -> FlowMark:
-    """Return the counters of the flows of several ledgers, added up; in a kernel, since there may be very many.
-
-    `flows`: for each ledger, the numbers of its flows among all, and their records; `targets`: port number by flow.
-    """
-    marked, (n_bytes, n_frames) = np.zeros(1, MARKED), np.zeros((2, n_targets))
-    n, sums_fs = np.zeros(len(targets), np.int64), np.zeros(len(targets))
-    marked["lowest_fs"] = NEVER
-    for numbers, own in flows:
-        mark_flows(own, numbers, targets[numbers], marked, n_bytes, n_frames, n, sums_fs)
-    n_all, lowest_fs, highest_fs = marked[0].item()
-    sum_fs = float(sums_fs[n > 0].sum())  # summed in the order of the flows, so that rounding is always the same
-    return FlowMark(n_bytes, n_frames, Moments(n_all, lowest_fs, highest_fs, sum_fs))
 
 
 def _row(histograms: Sequence[Histogram], columns: slice) -> Row:
@@ -201,8 +150,8 @@ class MarkTable:
 
     `figures`: arrays by name, with an entry for each mark, or a row for each mark if a figure is by function or port:
     "now_fs", the names of COUNTED ("offered" with those that wait for a slot of a full ring), "mac.tx_bytes",
-    "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs", "sent_bytes" by function, "received_bytes" and
-    "received_frames" by port number, and of each latency "delivery.n" and "delivery.sum_fs", of each buffer
+    "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs", by function "sent_bytes", "received_bytes" and
+    "received_frames", and of each latency "delivery.n" and "delivery.sum_fs", of each buffer
     "tx_ring.area". `histograms`: a row of counts for each mark, by the names of LATENCY_PLACES. `least_ns`: the least
     of each latency since the start of the run, rounded down as the lower end of a percentile is, by its place in the
     result.

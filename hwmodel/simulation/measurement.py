@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import fsum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +87,6 @@ class Snapshot:
     functions: npt.NDArray[Any]  # counters of each function
     backlog: Ints
     flows: npt.NDArray[Any]
-    received_bytes: npt.NDArray[np.float64]  # by port number; at 0, what went to no one port
     tx_ring_highest: int
     rx_ring_highest: int
     rings_used: tuple[int, int]
@@ -107,10 +106,8 @@ def begin_ledger(ledger: Any, n_flows: int) -> None:
     """Reset a ledger's latencies, in total and of its first `n_flows` flows."""
     flows, counts = ledger["flow"][:n_flows], ledger.counts
     _forget(ledger["sampled_parts"], counts.to_guest)
-    delivery = latency_of_flows(flows)
-    _forget(ledger["latency_counts"]["delivery_fs"], delivery)
-    _forget(counts_of(ledger, "delivery"), delivery)
-    _forget(ledger["latency_counts"]["to_guest_fs"], counts.to_guest)
+    for name in ("delivery", "to_guest"):
+        _forget(ledger["latency_counts"][f"{name}_fs"], counts[name])
     for name in PART_FIELDS:
         counts.part_sums[name] = 0
     for name in OF_LEDGERS:
@@ -149,36 +146,6 @@ def rings_in_use(nic: Any, n: int) -> dict[str, Ints]:
 def all_rings(nic: Any) -> int:
     """Return how many rings there are each way: of all functions, and of a virtual switch's uplink."""
     return int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)
-
-
-class Moments(NamedTuple):
-    """Hold how many latencies there are, their extremes and their sum, as the fields of a LATENCY."""
-
-    n: int = 0
-    lowest_fs: int = 0
-    highest_fs: int = 0
-    sum_fs: float = 0.0
-
-
-def moments_of(flows: npt.NDArray[Any]) -> Moments:
-    """Return the latencies of all flows together."""
-    latencies = flows["latency"]
-    has_some = latencies["n"] > 0
-    if not has_some.all():
-        latencies = latencies[has_some]
-    if not len(latencies):
-        return Moments()
-    return Moments(
-        int(np.add.reduce(latencies["n"])),
-        int(np.minimum.reduce(latencies["lowest_fs"])),
-        int(np.maximum.reduce(latencies["highest_fs"])),
-        float(np.add.reduce(latencies["sum_fs"])),
-    )
-
-
-def latency_of_flows(flows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the latencies of all flows together, as a LATENCY."""
-    return np.array(moments_of(flows), LATENCY)
 
 
 def _forget(row: Any, latency: Any) -> None:
@@ -231,13 +198,12 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         functions=_functions(nic, now_fs, n_functions),
         backlog=_backlog(nic, now_fs, n_functions),
         flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
-        received_bytes=book.by_target(ledger["flow"]["n_bytes"][: book.n_counted], n_functions),
         tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
         rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
         rings_used=(int((tx_queues["highest"] > 0).sum()), int((rx_queues["highest"] > 0).sum())),
         taken=tx_queues["n_picked"][int(nic.params.n_queues) if nic.params.has_virtual_switch else 0 :].copy(),
         histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
-        latencies={"delivery": latency_of_flows(ledger["flow"][: book.n_counted]), **latencies_in(found)},
+        latencies=latencies_in(found),
         latency_counts=ledger["latency_counts"],
         sampled_parts=ledger["sampled_parts"],
         part_sums={name: float(counts.part_sums[name]) for name in PART_FIELDS},

@@ -346,8 +346,8 @@ def fetch_use(config: Config, span: Span) -> float:
     batch = min(nic.rx_fetch_batch, nic.rx_ring)
     under_way = -(-nic.rx_prefetch // batch) * batch
     n_bytes = min(batch * DESCRIPTOR_BYTES, config.pcie.max_read_request_bytes)
-    received = span.end.received_bytes - span.start.received_bytes
-    share = float(received[1:].max()) / max(1, int(received[1:].sum()))
+    received = span.grown("received_bytes")
+    share = float(received.max()) / max(1, int(received.sum()))
     frames = span.count("vm_copies") * share / nic.queues_per_vf
     return frames * round_trip_fs(config, n_bytes) / span.fs / under_way
 

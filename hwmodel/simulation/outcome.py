@@ -5,7 +5,7 @@ Fairness compares what backlogged senders get or, if none is backlogged, the sha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from math import fsum
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ from hwmodel.results import (
 from hwmodel.results.bottleneck import busiest_of, load_of, loses_by_refusal, refusal, suspects_of
 from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
 from hwmodel.simulation.bond import bond_use
+from hwmodel.simulation.counts import OF_FUNCTIONS
 from hwmodel.simulation.flow_book import FlowBook, Flows
 from hwmodel.simulation.flow_cache import flow_cache_use
 from hwmodel.simulation.frame_bytes import frame_bytes
@@ -72,7 +73,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) 
     seen = sighting_of(observe_window(config, span, utilization, per_frame))
     result = Result(
         **_of_all(config, workload, book, span, latencies, backlog_growth(book, span)),
-        vms=vms_of(config, FlowsByTarget(book, span, latencies)),
+        vms=vms_of(config, span, span, _latency_of_receivers(book, latencies)),
         **adapter_figures(config, span, per_frame),
         ports=port_figures(config, span),
         flow_cache=flow_cache_use(config, span),
@@ -97,10 +98,12 @@ def make_system_result(
     n_waiting = span.under_way_growth + sum(own.backlog_growth for _, own in parts)
     seen = _of_all_servers(span, n_waiting, adapters, [one for _, one in observed])
     latencies = FlowLatencies(span.end)
-    received = FlowsByTarget(book, span, latencies)
+    latency_of = _latency_of_receivers(book, latencies)
     result = SystemResult(
         **_of_all(config, workload, book, span, latencies, waiting),
-        vms=tuple(vm for server, own in parts for vm in vms_of(server.config, received, own, prefix=server.prefix)),
+        vms=tuple(
+            vm for server, own in parts for vm in vms_of(server.config, span, own, latency_of, prefix=server.prefix)
+        ),
         cpu=Cpu(cores_busy=fsum(adapter.cpu.cores_busy for adapter in adapters)),
         bottleneck=by_shares(seen),
         adapters=adapters,
@@ -163,7 +166,7 @@ def _adapter(server: Server, span: Span, flooded_copies: int, *, shares_bus: boo
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     figures = adapter_figures(config, span, per_frame)
-    sent_bytes = int(span.grown("read_bytes").sum())
+    sent_bytes = int(span.grown("sent_bytes").sum())
     of_own = {name: share for name, share in utilization.items() if not (shares_bus and name == "bus")}
     observed = observe_window(config, span, of_own, per_frame, is_alone=False)
     seen = replace(observed, flooded_copies=flooded_copies)
@@ -272,31 +275,21 @@ def _listed(rates: Any, n: int) -> list[float | None]:
     return [None] * n if rates is None else rates.tolist()
 
 
-class FlowsByTarget:
-    """Look up what each station received in a window of all servers; `latencies`: of the flows at the window's end."""
-
-    def __init__(self, book: FlowBook, span: Span, latencies: FlowLatencies) -> None:
-        self.span, self._latencies = span, latencies
-        self._bytes, self._frames = (span.end.flows[name] - span.start.flows[name] for name in ("n_bytes", "delivered"))
-        self._numbers = book.flows.by_receiver()
-
-    def of(self, name: str) -> tuple[int, int, Latency]:
-        """Return the bytes and frames that a station received, and their latency."""
-        numbers = self._numbers.get(name, [])
-        n_bytes, n_frames = (int(each[numbers].sum()) for each in (self._bytes, self._frames))
-        return n_bytes, n_frames, self._latencies.of(numbers)
+def _latency_of_receivers(book: FlowBook, latencies: FlowLatencies) -> Callable[[str], Latency]:
+    """Return how to look up the latency of all that a station received, by its name."""
+    numbers = book.flows.by_receiver()
+    return lambda name: latencies.of(numbers.get(name, ()))
 
 
-def vms_of(config: Config, received: FlowsByTarget, own: Span | None = None, prefix: str = "") -> tuple[VmResult, ...]:
-    """Return what each VM of a server sent and received; `own`: that server's window, if there are several servers."""
-    span = received.span
-    own = span if own is None else own
+def vms_of(
+    config: Config, span: Span, own: Span, latency_of: Callable[[str], Latency], prefix: str = ""
+) -> tuple[VmResult, ...]:
+    """Return what each VM of a server sent and received; `span`: the run's window, `own`: as the server counted it."""
     found = []
+    amounts = np.stack([own.grown(name) for name in OF_FUNCTIONS], axis=1).tolist()
     for port in config.switch.ports:
         number = function_of(port.number)
-        n_bytes, frames, latency = received.of(prefix + port.name)
-        counted = own.end.functions[number]
-        sent = int(own.grown("read_bytes")[number])
+        counted, (sent, n_bytes, frames) = own.end.functions[number], amounts[number]
         drops = named_drops(counted["drops"])
         by_name = {name: int(counted[name]) for name in _COUNTED}
         if port.name == "pf" and not (sent or n_bytes or drops or any(by_name.values())):
@@ -308,7 +301,7 @@ def vms_of(config: Config, received: FlowsByTarget, own: Span | None = None, pre
                 rx_gbps=span.gbps(n_bytes),
                 rx_mpps=span.mpps(frames),
                 drops=drops,
-                latency_ns=latency,
+                latency_ns=latency_of(prefix + port.name),
                 **by_name,
             )
         )

@@ -285,7 +285,7 @@ class Run:
         self.end: Snapshot | None = None
         self.nic = self.machine.view()  # what is measured
         self.counts = counts_in(self.nic)
-        self.marks = Marks(self.nic, self.book, self.machine.outside_bytes, self.machine.sources())
+        self.marks = Marks(self.nic, self.machine.outside_bytes, self.machine.sources())
         self.ends: list[SystemSnapshot] = []
         self.seen: Sighting
 
@@ -312,8 +312,6 @@ class Run:
         flow = self.busiest_flow()
         if ends_with_batches:
             yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
-        if self.series is not None:
-            self.series.begin_window()
         self.marks.note_least()
         self.machine.begin_window()
         self.start = self.snapshot()

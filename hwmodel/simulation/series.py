@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from hwmodel.simulation.machine import Machine, Server
 
 Floats = npt.NDArray[np.float64]
-OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "samples", "latency_fs", "mirrored")
+OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "latency_fs", "mirrored")
 SUMS = (*OF_RATES, *STATISTICS)  # cumulative counters, by function
 DROPS = SUMS.index("drops")
-LATENCIES = slice(4, 6)  # those of them that are reset when the window begins
 INTERVALS = 50  # per `run.duration`, at most; twice as many if events are close together
 BETWEEN_EVENTS = 12  # least intervals between two events, before rounding to a step, within that limit
 MOST_INTERVALS = 2000  # of a run; beyond this, pairs are merged
@@ -54,7 +53,6 @@ class SeriesRecorder:
         self._lives = LifeRecorder(machine, course.times_fs())
         self._next_fs = interval_fs
         self._last = self._sums()
-        self._carried = np.zeros_like(self._last)
         self._grown: list[Floats] = []
         self._rings: list[npt.NDArray[np.int64]] = []
         self._on_wires = [self._wire_bytes()]
@@ -78,12 +76,6 @@ class SeriesRecorder:
                 self._look()
             if bound_fs == until_fs:
                 return status
-
-    def begin_window(self) -> None:
-        """Save the latency sums so far, since the start of the window resets them."""
-        now = self._sums()
-        self._carried[:, LATENCIES] += (now - self._last)[:, LATENCIES]
-        self._last[:, LATENCIES] = 0
 
     def series(self) -> Series:
         """Return the VMs' series over all whole intervals; the PF is included only if it did anything."""
@@ -122,8 +114,8 @@ class SeriesRecorder:
 
     def _of_vm(self, own: dict[str, Floats], rings: npt.NDArray[np.int64]) -> VmSeries:
         interval_ns = self._interval_fs / FS_PER_NS
-        has_some = own["samples"] > 0
-        means_ns = own["latency_fs"] / np.maximum(own["samples"], 1) / FS_PER_NS
+        has_some = own["frames"] > 0
+        means_ns = own["latency_fs"] / np.maximum(own["frames"], 1) / FS_PER_NS
         return VmSeries(
             tx_gbps=tuple((own["sent_bytes"] * BITS_PER_BYTE / interval_ns).tolist()),
             rx_gbps=tuple((own["bytes"] * BITS_PER_BYTE / interval_ns).tolist()),
@@ -138,8 +130,7 @@ class SeriesRecorder:
     def _look(self) -> None:
         """Record an interval's sums, and the present ring depths."""
         now = self._sums()
-        self._grown.append(now - self._last + self._carried)
-        self._carried[:] = 0
+        self._grown.append(now - self._last)
         self._last = now
         self._rings.append(np.concatenate([_rings(server.nic) for server in self._machine.servers]))
         self._on_wires.append(self._wire_bytes())
@@ -172,20 +163,14 @@ class SeriesRecorder:
 
 
 def _sums(server: Server) -> Floats:
-    nic, book = server.nic, server.book
-    n_functions = int(nic.params.n_functions)
-    flows, counted = nic["ledger"]["flow"][: book.n_counted], nic["ledger"]["function"][:n_functions]
-
-    def received(figure: Any) -> Floats:
-        return np.asarray(book.by_target(figure, n_functions)[1:], np.float64)
-
+    nic = server.nic
+    counted = nic["ledger"]["function"][: int(nic.params.n_functions)]
     columns = (
-        counted["read_bytes"],
-        received(flows["n_bytes"]),
-        received(flows["delivered"]),
+        counted["sent_bytes"],
+        counted["received_bytes"],
+        counted["received_frames"],
         counted["drops"].sum(axis=1),
-        received(flows["latency"]["n"]),
-        received(flows["latency"]["sum_fs"]),
+        counted["latency_fs"],
         counted["mirrored"],
         *statistics_of(nic).values(),
     )

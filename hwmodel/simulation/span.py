@@ -40,8 +40,7 @@ class Span:
     @property
     def n_receiving(self) -> int:
         """Return how many VMs got frames in the window."""
-        grown = self.end.received_bytes > self.start.received_bytes
-        return int(grown[1:].sum())
+        return int((self.grown("received_frames") > 0).sum())
 
     @property
     def offered(self) -> int:

@@ -48,11 +48,6 @@ class Whole:
         self._ledger["flow"]["histogram"][: len(book.flows)] = counted.rows
         self.refresh()
 
-    @property
-    def flows_of_each(self) -> list[tuple[Ints, Any]]:
-        """Return, for each ledger, the numbers of its flows among all, and their records."""
-        return self._of_flows.flows
-
     def __getitem__(self, name: str) -> Any:
         if name == "ledger":
             return self._ledger
@@ -139,7 +134,7 @@ class LedgerSums:
     def __init__(self, into: npt.NDArray[Any], ledgers: Sequence[Any], flows: Sequence[Ints], n_flows: int) -> None:
         self._buckets, self._buckets_into = [_by_bucket(each) for each in ledgers], _by_bucket(into[0])
         self._flows_into = into[0]["flow"][:n_flows]
-        self.flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
+        self._flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
 
     def add_up(self) -> None:
         """Write the sums into the other ledger."""
@@ -150,7 +145,7 @@ class LedgerSums:
         into = self._flows_into
         for name in COUNTED_BY_FLOW:
             into[name] = np.zeros((), into.dtype[name])
-        for numbers, own in self.flows:
+        for numbers, own in self._flows:
             add_flows(into, numbers, own)
 
 

@@ -76,7 +76,7 @@ def test_frames_go_on_in_the_order_in_which_they_were_picked():
     comes_in(nic, numbers[0])
     assert [int(nic.loopback.ring[i].n_bytes) for i in range(3)] == [61, 62, 63]
     assert nic.grants.head == nic.grants.tail
-    assert nic.ledger.function[VF0].read_bytes == 61 + 62 + 63 + 3 * 4
+    assert nic.ledger.function[VF0].sent_bytes == 61 + 62 + 63 + 3 * 4
 
 
 def test_a_descriptor_is_done_when_its_frame_is_in_though_it_waits_for_others():

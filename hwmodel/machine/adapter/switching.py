@@ -526,7 +526,7 @@ def frame_in(nic, now_fs, grant):
             send_goes_on(nic, now_fs, first, journey)
     if frame.queue >= 0:  # else its function has gone
         number = nic.tx_queue[frame.queue].params.function
-        nic.ledger.function[number].read_bytes += n_bytes + n_frames * FCS_BYTES
+        nic.ledger.function[number].sent_bytes += n_bytes + n_frames * FCS_BYTES
         if not cuts_sends:  # those of a send are done as its last frame goes on
             nic.done_queue = frame.queue
         if nic.params.counts_rings:

@@ -81,32 +81,6 @@ def begin_histogram(ledger, number):
             ledger.next_histogram = -1
 
 
-# The latencies of all flows that several ledgers count.
-MARKED = record(*ints("n", "lowest_fs", "highest_fs"))
-
-
-@entry
-def mark_flows(own, numbers, targets, marked, n_bytes, frames, n, sums_fs):
-    """Add what the flows of one ledger count to totals over several ledgers.
-
-    `own`: a record array of FLOW; `numbers`, `targets` int64 (m,): of each flow its number among all, and where in
-    `n_bytes` and `frames`, float64, it is added. `n`, `sums_fs`: by a flow's number among all, its latencies and their
-    sum. `marked`: a one-element array of MARKED.
-    """
-    together = marked[0]
-    for at in range(len(numbers)):
-        flow = own[at]
-        n_bytes[targets[at]] += flow.n_bytes
-        frames[targets[at]] += flow.delivered
-        latency = flow.latency
-        if latency.n > 0:
-            n[numbers[at]] += latency.n
-            sums_fs[numbers[at]] += latency.sum_fs
-            together.n += latency.n
-            together.lowest_fs = min(together.lowest_fs, latency.lowest_fs)
-            together.highest_fs = max(together.highest_fs, latency.highest_fs)
-
-
 @entry
 def add_flows(into, numbers, own):
     """Add what the flows of one ledger count to another's.

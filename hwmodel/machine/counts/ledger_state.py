@@ -63,6 +63,7 @@ LEDGER_COUNTS = record(
     ("stalls", STALLS),
     ("tx_ring", GAUGE),
     ("rx_ring", GAUGE),
+    ("delivery", LATENCY),
     ("from_doorbell", LATENCY),
     ("sender_wait", LATENCY),
     ("to_guest", LATENCY),
@@ -72,11 +73,14 @@ LEDGER_COUNTS = record(
     ("mirrored_drops", I64, (MAX_REASONS,)),
     ("served", SERVED, (KINDS,)),
 )
-# `multicast`, `broadcast`: of the copies that its guest could see, mirrored ones among them. `blocking_fs`: how long
-# its rings left the head of the Rx buffer without a descriptor; `waited_fs`: how long its copies were held up by other
+# `received_bytes`, `received_frames`: of the copies that its guest could see, without mirrored ones, and `latency_fs`,
+# the sum of their latencies; `multicast`, `broadcast`: of these copies, with mirrored ones. `blocking_fs`: how long its
+# rings left the head of the Rx buffer without a descriptor; `waited_fs`: how long its copies were held up by other
 # functions' rings, in long blocks (`LONG_BLOCK_FS`), the last up to `waited_until_fs`.
 FUNCTION_COUNTS = record(
-    *ints("read_bytes", "mirrored", "multicast", "broadcast", "blocking_fs", "waited_fs", "waited_until_fs"),
+    *ints("sent_bytes", "received_bytes", "received_frames"),
+    ("latency_fs", F64),
+    *ints("mirrored", "multicast", "broadcast", "blocking_fs", "waited_fs", "waited_until_fs"),
     ("drops", I64, (MAX_REASONS,)),
     ("mirrored_drops", I64, (MAX_REASONS,)),
 )

@@ -144,6 +144,7 @@ def note_latency(ledger, flow, now_fs, journey):
     """Count a delivered copy's latency."""
     latency_fs = now_fs - journey.posted_fs
     observe(flow.latency, latency_fs)
+    observe(ledger.counts.delivery, latency_fs)
     place = bucket(latency_fs)
     counts = ledger.latency_counts[place]
     counts.n_delivery += 1
@@ -192,7 +193,7 @@ def delivered_to_guest(nic, now_fs, finished):
     if kind.is_mirrored:
         mirrored_delivered(nic, finished.copy_kind, finished.group)
         return
-    counts = ledger.counts
+    counts, function = ledger.counts, ledger.function[kind.function]
     flow = ledger.flow[kind.flow]
     frame_bytes = finished.n_bytes + FCS_BYTES
     counts.copies_delivered += 1
@@ -200,9 +201,12 @@ def delivered_to_guest(nic, now_fs, finished):
     counts.delivered_bytes += frame_bytes
     flow.delivered += 1
     flow.n_bytes += frame_bytes
+    function.received_bytes += frame_bytes
+    function.received_frames += 1
     copy_settled(nic, finished.group, True)
     stop_if_reached(ledger, flow)
     journey = ledger.journeys.slot[finished.journey]
+    function.latency_fs += float(now_fs - journey.posted_fs)
     note_latency(ledger, flow, now_fs, journey)
     if ledger.log.enabled:
         note_delivery(ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)

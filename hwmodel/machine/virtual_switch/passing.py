@@ -81,7 +81,7 @@ def next_frame(nic, now_fs, ring, started_fs):
     queue.n_picked += pieces_of(nic.virtual_switch.params, post.n_bytes)
     queue.picked += 1
     queue.cached -= 1
-    nic.ledger.function[queue.params.function].read_bytes += frame.n_bytes + FCS_BYTES
+    nic.ledger.function[queue.params.function].sent_bytes += frame.n_bytes + FCS_BYTES
     if nic.params.counts_rings:
         count_read(nic, now_fs, ring, 1, frame.n_bytes)
     return frame
