@@ -101,7 +101,7 @@ def test_slices_are_rates_and_means_between_marks(run, marks):
 
 def test_however_long_a_run_lasts_marks_stay_few_and_even():
     run = begun(LOAD, SMALL)
-    marks = Marks(run.state[0])
+    marks = Marks(run.state[0], run.counts)
     nic = run.state[0]
     for moment in range(10 * MOST_MARKS):
         nic.clock.now_fs = 1000 * moment
@@ -121,7 +121,7 @@ def test_however_long_a_run_lasts_marks_stay_few_and_even():
 
 def test_a_mark_is_a_copy(run):
     ledger = run.state[0]["ledger"]
-    marks = Marks(run.state[0])
+    marks = Marks(run.state[0], run.counts)
     marks.add()
     before = ledger["latency_counts"]["n_delivery"].sum(), int(ledger["counts"]["delivered"])
     ledger["latency_counts"]["n_delivery"] += 1

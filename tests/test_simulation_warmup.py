@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.server import fresh_state
-from hwmodel.simulation.counts import gauges_in, parts_of
+from hwmodel.simulation.counts import Counts, gauges_in, parts_of
 from hwmodel.simulation.warmup import (
     FIRST_SLICES,
     MATTERS,
@@ -48,10 +48,14 @@ class Machine:
             gauge.since_fs = self.clock.now_fs
 
 
+def warmup_of(config, nic):
+    return Warmup(config, nic, Counts(nic))
+
+
 def settled(course, most_slices=10 * MOST_SLICES):
     """Run a course, `time in us -> rate per us, latency, level`, until it has settled; return warm-up and machine."""
     machine = Machine()
-    warmup = Warmup(config_of(run={"warmup": "auto", "duration": "1s"}), machine.nic)
+    warmup = warmup_of(config_of(run={"warmup": "auto", "duration": "1s"}), machine.nic)
     for _ in range(most_slices):
         until_fs, frames = warmup.next_target()
         rate, latency_us, level = course(machine.clock.now_fs / US)
@@ -138,7 +142,7 @@ def test_a_slow_load_ends_by_time_in_any_case():
 
 def test_a_warmup_is_bounded_by_windows_and_not_below_the_first_looks():
     of = {
-        run: Warmup(config_of(run={"warmup": "auto", **dict([run])}), Machine().nic)
+        run: warmup_of(config_of(run={"warmup": "auto", **dict([run])}), Machine().nic)
         for run in [("duration", "1us"), ("duration", "100ms"), ("duration", "10s"), ("frames", 100), ("frames", 10**5)]
     }
     assert [round(one.most_fs / US) for one in of.values()][:3] == [MOST_SLICES * 100, 1_000_000, 20_000_000]
@@ -146,7 +150,7 @@ def test_a_warmup_is_bounded_by_windows_and_not_below_the_first_looks():
 
 
 def test_a_window_begins_at_a_time_that_hangs_on_no_frame():
-    warmup = Warmup(config_of(run={"warmup": "auto"}), Machine().nic)
+    warmup = warmup_of(config_of(run={"warmup": "auto"}), Machine().nic)
     for now_us in (1, 777, 12_345, 100_000):
         warmup.now_fs = now_us * US
         later_us = (warmup.next_even_time() - now_us * US) / US
@@ -158,13 +162,13 @@ def test_a_window_begins_at_a_time_that_hangs_on_no_frame():
 def test_a_slice_ends_by_frames_or_by_time():
     machine = Machine()
     machine.clock.now_fs, machine.ledger.counts.delivered = 7 * US, 100
-    warmup = Warmup(config_of(run={"warmup": "auto"}), machine.nic)
+    warmup = warmup_of(config_of(run={"warmup": "auto"}), machine.nic)
     assert warmup.next_target() == (7 * US + SLICE_FS, 100 + SLICE_FRAMES)
 
 
 @pytest.mark.parametrize("warmup", ["0ns", "3us"])
 def test_a_given_warmup_is_one_slice_of_that_time(warmup):
-    given = Warmup(config_of(run={"warmup": warmup}), Machine().nic)
+    given = warmup_of(config_of(run={"warmup": warmup}), Machine().nic)
     assert not given.is_over()
     assert given.next_target() == ({"0ns": 0, "3us": 3 * US}[warmup], NEVER)
     given.look()

@@ -14,6 +14,7 @@ from hwmodel.simulation.counts import (
     GAUGE_WORDS,
     LATENCY_PLACES,
     OF_FUNCTIONS,
+    Counts,
     Histogram,
     Ints,
     areas_in,
@@ -22,7 +23,7 @@ from hwmodel.simulation.counts import (
 )
 from hwmodel.simulation.figure_intervals import HALF_A_BUCKET, Row
 from hwmodel.simulation.measurement import frames_due, link_ahead_fs
-from hwmodel.simulation.whole import counts_in
+from hwmodel.simulation.system_counts import SystemCounts
 
 MOST_MARKS = 160  # beyond this, every second mark is dropped
 COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
@@ -51,10 +52,16 @@ class Marks:
     A mark only copies counters; figures are computed for all marks at once, at the end.
     """
 
-    def __init__(self, nic: Any, outside_bytes: Callable[[], int] = lambda: 0, sources: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        nic: Any,
+        counts: Counts | SystemCounts,
+        outside_bytes: Callable[[], int] = lambda: 0,
+        sources: Sequence[Any] = (),
+    ) -> None:
         self.stride = 1
         self.n_asked = 0
-        self._counts, self._outside_bytes = counts_in(nic), outside_bytes
+        self._counts, self._outside_bytes = counts, outside_bytes
         self._links = nic.pcie[0].up, nic.pcie[0].down
         functions = self._counts.functions[: int(nic.params.n_functions)]
         self._of_functions = [functions[name] for name in OF_FUNCTIONS]

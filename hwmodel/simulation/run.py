@@ -285,7 +285,7 @@ class Run:
         self.end: Snapshot | None = None
         self.nic = self.machine.view()  # what is measured
         self.counts = counts_in(self.nic)
-        self.marks = Marks(self.nic, self.machine.outside_bytes, self.machine.sources())
+        self.marks = Marks(self.nic, self.counts, self.machine.outside_bytes, self.machine.sources())
         self.ends: list[SystemSnapshot] = []
         self.seen: Sighting
 
@@ -294,7 +294,7 @@ class Run:
         self.load_kernels()
         is_automatic = self.config.run.warmup == "auto"
         if not (is_automatic and self.is_replay):  # else measure from the capture's first frame on
-            warmup = Warmup(self.config, self.nic)
+            warmup = Warmup(self.config, self.nic, self.counts)
             latest_fs = self.first_change_fs if is_automatic else NEVER  # steadiness is that of an unchanged machine
             while not warmup.is_over() and self.machine.now_fs < latest_fs:
                 until_fs, delivered = warmup.next_target()
@@ -498,9 +498,9 @@ class Run:
             return result, []
         found = shorts.each(partial(self._replica, shorts), seeds_beside(self.config.run.seed))
         own, others = replica_of(result, sureness), [one for one in found if one is not None]
-        # Short runs are not alike in figures that grow, nor if their shorter warm-up leaves buffers emptier.
+        # Short runs are not alike in figures that grow, nor if their warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
-        alike = [one for one in own.figures if shorts.warm_up_as_long and one.rpartition(".")[0] not in grown]
+        alike = [one for one in own.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
         return replace(result, intervals=widened(own, others, alike)), [*phase_warnings_of(own, others, alike)]
 
     def _warnings_of_changed(self, result: Result) -> Iterator[str]:

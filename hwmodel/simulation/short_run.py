@@ -22,6 +22,7 @@ Found = TypeVar("Found")
 
 FRAMES = 10_000
 MOST_WARMUP_FRAMES = 60_000  # by then buffers have filled; slower filling could not be seen by a short run anyway
+SETTLES_WITHIN = 2  # an automatic warm-up ends when at most a third of it was not steady: half of it would have done
 MOST_TIMES_WINDOW = 8  # times the run's own window, at most, if that holds few frames
 MOST_SERVERS = 16  # of all runs at once: a server takes 3 MB, and 15 where very many send to each other
 
@@ -29,8 +30,8 @@ MOST_SERVERS = 16  # of all runs at once: a server takes 3 MB, and 15 where very
 class ShortRuns:
     """Run configurations over a window as long as `run`, which has ended, took for FRAMES frames.
 
-    `make` builds a run from a configuration and its workload. `warm_up_as_long`: whether the short runs' warm-up is as
-    long as that of `run`.
+    `make` builds a run from a configuration and its workload. `are_settled`: whether the short runs' warm-up is long
+    enough for buffers to be as full as in `run`.
     """
 
     def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:
@@ -39,8 +40,10 @@ class ShortRuns:
         self._progress, self._threads, self._stops = run.progress, run.threads, False
         window = Span(run.start, run.end)
         n_frames = max(1, window.frames)
-        self._warmup_fs = min(run.start.now_fs, MOST_WARMUP_FRAMES * window.fs // n_frames)
-        self.warm_up_as_long = self._warmup_fs == run.start.now_fs
+        has_settled = run.config.run.warmup == "auto" and not run.unsteady
+        settled_fs = run.start.now_fs // (SETTLES_WITHIN if has_settled else 1)
+        most_fs = MOST_WARMUP_FRAMES * window.fs // n_frames
+        self._warmup_fs, self.are_settled = min(settled_fs, most_fs), settled_fs <= most_fs
         self._window_fs = min(MOST_TIMES_WINDOW * window.fs, FRAMES * window.fs // n_frames)
 
     def __call__(self, config: Config, times: int) -> float | None:

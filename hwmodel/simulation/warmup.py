@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.simulation.counts import CAPACITIES, GAUGE_WORDS, Ints, areas_in
-from hwmodel.simulation.whole import counts_in
+from hwmodel.simulation.counts import CAPACITIES, GAUGE_WORDS, Counts, Ints, areas_in
+from hwmodel.simulation.system_counts import SystemCounts
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ WORDS = {
 class Warmup:
     """Decide slice by slice whether the run is steady; if the warm-up hits its limit, `unsteady` names what is not."""
 
-    def __init__(self, config: Config, nic: Any) -> None:
-        self._counts = counts_in(nic)
+    def __init__(self, config: Config, nic: Any, counts: Counts | SystemCounts) -> None:
+        self._counts = counts
         self.fixed_fs = None if config.run.warmup == "auto" else int(config.run.warmup)
         self.slice_fs, self.slice_frames = SLICE_FS, SLICE_FRAMES
         self.next_look = FIRST_SLICES
