@@ -14,8 +14,8 @@ from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.trace.adapter_side import Arrivals
 from hwmodel.simulation.trace.bridge_side import BRIDGE
 from hwmodel.simulation.trace.frame_parts import OUTSIDE
-from hwmodel.simulation.trace.recording import MOST_TLPS
 from hwmodel.simulation.trace.stage import stage_of
+from hwmodel.simulation.trace.tracer import MOST_TLPS
 from hwmodel.units import FS_PER_US
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload

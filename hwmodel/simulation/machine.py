@@ -12,7 +12,9 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import Server as ServerConfig
 from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.system import looks_into_packets
+from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
+from hwmodel.machine.engine import OBEY, WHOLE, run
 from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
 from hwmodel.simulation.bridge_measure import (
@@ -36,7 +38,6 @@ from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import make_result, make_system_result
 from hwmodel.simulation.pci_buses import bus_results, bus_suspects
 from hwmodel.simulation.pcie_tree_measure import TreeSnapshot, take_trees, tree_results, tree_suspects
-from hwmodel.simulation.server_programs import have_commands, obey_first, run_alone, run_alone_commanded
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
@@ -47,6 +48,28 @@ from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+
+
+def have_commands(servers: State) -> bool:
+    """Tell whether a server has, or had, something to change in mid-run."""
+    return any(int(nic.commands.tail) > 0 for nic in servers)
+
+
+def obey_first(servers: State) -> None:
+    """Carry out the servers' commands for time 0, before any forwarding decision."""
+    for number, nic in enumerate(servers):
+        if int(nic.commands.tail) > 0:
+            run_commanded(servers, number, 0, 0, OBEY)
+
+
+def run_alone(servers: State, until_fs: int, n_events: int) -> int:
+    """Run the first of `servers`, which has no commands, as `engine.run` says; return why it stopped."""
+    return int(run(servers, 0, until_fs, n_events, WHOLE))
+
+
+def run_alone_commanded(servers: State, until_fs: int, n_events: int) -> int:
+    """Do the same with a server that has commands."""
+    return int(run_commanded(servers, 0, until_fs, n_events, WHOLE))
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,11 @@ from hwmodel.rules.pcie_link import (
 )
 from hwmodel.simulation.arbitration import fill_arbiter, kept_as_ratio
 from hwmodel.simulation.bond import fill_bond, is_silent
-from hwmodel.simulation.flow_cache import fill_flow_cache
 from hwmodel.simulation.flow_control_state import fill_flow_control
 from hwmodel.simulation.memory import TWO_TO_32, fill_engines, fill_memory, fill_translation
 from hwmodel.simulation.pci_buses import fill_bus_end
 from hwmodel.simulation.random_streams import random_words, stream_of_host
+from hwmodel.simulation.virtual_switch import fill_flow_cache
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, fs_per_byte
 
 if TYPE_CHECKING:

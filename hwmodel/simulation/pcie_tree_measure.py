@@ -12,7 +12,7 @@ import numpy.typing as npt
 from hwmodel.config import PcieSwitch, Server, links_above
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import MATTERS
-from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
+from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.simulation.span import Span
 from hwmodel.words.bottleneck import busy_multi_root_link, busy_switch_link

@@ -2,18 +2,189 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
-from hwmodel.simulation.trace.recording import Recording
+from hwmodel.machine.tlp_kinds import READS
+from hwmodel.simulation.trace.adapter_side import Levels, Servers
+from hwmodel.simulation.trace.bridge_side import BridgePorts, group_of_all
+from hwmodel.simulation.trace.bus_side import BusRows
+from hwmodel.simulation.trace.frame_parts import FrameNames, FrameParts, View, names_of, under_way
+from hwmodel.simulation.trace.host_side import Cores, Reads, Translations
+from hwmodel.simulation.trace.link_tlps import LinkTlps, StartedTlp
+from hwmodel.simulation.trace.scenario_side import Commands, show_scenario
 from hwmodel.simulation.trace.stage import Advance, Stage
 from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
+from hwmodel.simulation.trace.tree_side import SwitchLinks
+from hwmodel.units import FS_PER_NS
 from hwmodel.words import time_line as words
 
 if TYPE_CHECKING:
+    from hwmodel.functions.message_time import DriverWork
     from hwmodel.results import Result
+    from hwmodel.results.series import Series
+    from hwmodel.simulation.machine import Server
+
+
+MOST_TLPS = 20_000
+MOST_INSTANTS = 200_000  # a limit for runs with few TLPs and many other events
+
+
+class ServerRecording:
+    """Record what happens at one server; `view` shows its frames. `bus`: the PCI bus of its adapter, if any."""
+
+    def __init__(
+        self,
+        server: Server,
+        names: FrameNames,
+        timeline: Timeline,
+        start_fs: int,
+        end_fs: int,
+        work: Sequence[DriverWork],
+        trees: Any,
+        bus: BusRows | None,
+    ) -> None:
+        nic = server.nic
+        self.prefix, self.nic, self.bus, self._start_fs = server.prefix, nic, bus, start_fs
+        self._number = names.number
+        if bus is None:
+            self.tlps = LinkTlps(nic, names, timeline, trees)
+        else:
+            self.tlps = LinkTlps(nic, names, bus.timeline, tracks=bus.tracks)
+        self.reads = Reads(nic, names, timeline)
+        self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
+        own = {f"{server.prefix}{name}": number for number, name in enumerate(names.owners)}
+        messages = {
+            (each.at_fs, own[each.function]): each.message for each in work if each.message and each.function in own
+        }
+        self._cores = Cores(nic, names, timeline, end_fs, messages)
+        self._commands = Commands(nic.commands, timeline, names.owners)
+        self._translations = Translations(nic, timeline)
+        self.view = View(names, timeline, self._servers.arrivals)
+        self._sums = _link_bytes(nic)
+
+    def look(self, now_fs: int) -> None:
+        """Note what has happened in this instant."""
+        self.view.names.note_carried()
+        started = list(self.tlps.look())
+        if self.bus is not None:
+            self.bus.began(self._number, started, now_fs)
+        self.reads.look(now_fs, started)
+        self._translations.look(now_fs, started)
+        self._servers.look(now_fs)
+        self._cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
+        self.levels.look(now_fs)
+
+    def comes_to_host(self, tlp: StartedTlp) -> None:
+        """Record when the host receives a TLP that has come through PCIe switches."""
+        if tlp.kind in READS and tlp.tag is not None:
+            self.reads.received(tlp.tag, tlp.arrives_fs)
+        self._translations.comes(tlp)
+
+    def link_bytes(self) -> dict[str, int]:
+        """Return the bytes of TLPs in each direction of the link since the recording began."""
+        return {f"{self.prefix}{name}": after - self._sums[name] for name, after in _link_bytes(self.nic).items()}
+
+
+class Recording:
+    """Record what happens in each instant from now on."""
+
+    def __init__(self, stage: Stage, end_fs: int) -> None:
+        self._stage, self.timeline = stage, Timeline()
+        self.facts: dict[str, Any] = {}
+        self._start_fs = self._finished_fs = stage.now_fs
+        all_names = names_of(stage)
+        servers, buses = stage.machine.servers, stage.machine.buses
+        self._buses = [BusRows(one, servers, self.timeline) for one in buses]
+        bus_of = {at: rows for one, rows in zip(buses, self._buses, strict=True) for at in one.members}
+        self._servers = [
+            ServerRecording(
+                server, names, self.timeline.section(f"{server.name}: " if server.name else ""), self._start_fs, end_fs,
+                stage.work, stage.trees, bus_of.get(at),
+            )
+            for at, (server, names) in enumerate(zip(servers, all_names, strict=True))
+        ]  # fmt: skip
+        views = [each.view for each in self._servers]
+        self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(stage.ports))
+        self._bridge: BridgePorts | None = None
+        if stage.bridge is not None:
+            outside = servers[0].nic["outside"]
+            self._bridge = BridgePorts(stage.bridge, stage.ports, outside, all_names[0], self.timeline)
+            of_all = self.timeline.section(f"{group_of_all(stage.ports)}: ")
+            self._of_bridge = Commands(stage.bridge.commands, of_all)
+        switches = () if stage.machine.system is None else stage.machine.system.pcie_switches
+        self._switches = SwitchLinks(stage.trees, switches, self._servers, self.timeline)
+        self._n_done = np.full(len(stage.nics), -1)
+        self._n_instants = 0
+        self.look(self._start_fs)
+
+    def is_full(self) -> bool:
+        """Tell whether one file is full."""
+        return self._n_tlps() >= MOST_TLPS or self._n_instants >= MOST_INSTANTS
+
+    def look(self, now_fs: int) -> None:
+        """Note what has happened in this instant."""
+        self._n_instants += 1
+        n_done = np.array([int(nic.clock.n_events) + int(nic.commands.head) for nic in self._stage.nics])
+        for number in np.flatnonzero(n_done != self._n_done).tolist():
+            self._servers[number].look(now_fs)
+        self._n_done = n_done
+        self._switches.look(now_fs)
+        for bus in self._buses:
+            bus.look()
+        if self._bridge is not None:
+            self._bridge.look(now_fs)
+            self._of_bridge.look(now_fs)
+        views: list[View | None] = [each.view for each in self._servers]
+        for ledger, there in zip(self._stage.machine.ledgers(), [*views, None], strict=False):
+            log = ledger.journey_log
+            if log.n:
+                self._parts.add(log.entry[: int(log.n)].copy(), now_fs, finished=True, there=there)
+                log.n = 0
+
+    def finish(self, now_fs: int) -> None:
+        """Record what is unfinished at the end, and the facts for the document's metadata."""
+        self._finished_fs = now_fs
+        for each in self._servers:
+            self._parts.add(under_way(each.nic), now_fs, finished=False, there=each.view)
+            each.reads.finish(now_fs)
+            each.tlps.finish()
+        if self._bridge is not None:
+            self._parts.add(self._bridge.under_way(), now_fs, finished=False, there=None)
+        self.facts = {
+            "start_ns": self._start_fs // FS_PER_NS,
+            "end_ns": now_fs // FS_PER_NS,
+            "tlps": self._n_tlps(),
+            "frames": self._parts.n_frames,
+            "link_bytes": self._link_bytes(),
+            **({"bus_clocks": {one.name: one.n_clocks for one in self._buses}} if self._buses else {}),
+            "capacities": {
+                f"{each.prefix}{name}": n for each in self._servers for name, n in each.levels.capacities.items()
+            },
+        }
+
+    def show_scenario(self, series: Series, run_end_ns: float) -> None:
+        """Show the scenario's events and the functions' stages within the recorded time; call it after `finish`."""
+        show_scenario(self.timeline, series, run_end_ns, self._start_fs, self._finished_fs)
+
+    def _link_bytes(self) -> dict[str, int]:
+        found = self._switches.link_bytes()
+        for each in self._servers:
+            if each.bus is None:
+                found |= each.link_bytes()
+        return found
+
+    def _n_tlps(self) -> int:
+        n_retries = sum(one.n_retries for one in self._buses)
+        return sum(each.tlps.n_tlps for each in self._servers) + self._switches.n_tlps + n_retries
+
+
+def _link_bytes(nic: Any) -> dict[str, int]:
+    return {name: int(nic.pcie[0][name]["counts"]["n_bytes"].sum()) for name in ("up", "down")}
 
 
 class Tracer:
