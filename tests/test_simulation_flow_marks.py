@@ -55,7 +55,7 @@ def together(flows):
 
 
 def mark_of(of_ledgers):
-    return mark_of_several(of_ledgers, FlowBook(columns_of(FLOWS), port_numbers=PORTS).targets(), N_FUNCTIONS + 1)
+    return mark_of_several(of_ledgers, FlowBook(columns_of(FLOWS), port_numbers=PORTS).targets, N_FUNCTIONS + 1)
 
 
 def test_of_several_ledgers_each_mark_is_that_of_all_together(flows):

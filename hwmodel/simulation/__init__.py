@@ -15,23 +15,3 @@ from hwmodel.simulation.one_frame import LoneTime, lone_frame
 from hwmodel.simulation.peer_writes import peer_writes
 from hwmodel.simulation.run import Run, simulate, simulate_on_one_core
 from hwmodel.simulation.seeds import simulate_seeds
-
-__all__ = [
-    "DMA_ENTRIES",
-    "PEER_ENTRIES",
-    "SWITCH_ENTRIES",
-    "LoneTime",
-    "Run",
-    "Window",
-    "announce_compilation",
-    "dma",
-    "entries_of",
-    "fill_cache",
-    "load_kernels",
-    "lone_frame",
-    "model_version",
-    "peer_writes",
-    "simulate",
-    "simulate_on_one_core",
-    "simulate_seeds",
-]

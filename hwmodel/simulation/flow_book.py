@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,6 @@ class FlowBook:
     counted: Any = None
     nic: Any = None
     bridge: Any = None
-    _targets: Any = field(default_factory=lambda: np.zeros(0, np.int64))  # port numbers of the flows' targets
 
     @property
     def headers(self) -> StoredHeaders:
@@ -101,17 +101,16 @@ class FlowBook:
             return np.asarray(self.nic["traffic"]["copy_kind"]["port"])
         return np.full(MAX_COPY_KINDS, UPLINK, np.int16)
 
-    @property
+    @cached_property
     def n_counted(self) -> int:
         """Return how many flows the ledger counts."""
         return len(self.flows) if self.counted is None else len(self.counted)
 
+    @cached_property
     def targets(self) -> Ints:
         """Return the port number of each counted flow's target; 0 if the target is no port of this server."""
-        if len(self._targets) != self.n_counted:
-            numbers = np.array([self.port_numbers.get(name, 0) for name in self.flows.names], np.int64)
-            self._targets = numbers[self.flows.receivers[slice(None) if self.counted is None else self.counted]]
-        found: Ints = self._targets
+        numbers = np.array([self.port_numbers.get(name, 0) for name in self.flows.names], np.int64)
+        found: Ints = numbers[self.flows.receivers[slice(None) if self.counted is None else self.counted]]
         return found
 
     def by_target(self, of_flows: Any, n_functions: int) -> Any:
@@ -119,7 +118,7 @@ class FlowBook:
 
         `of_flows`: an entry for each flow that the ledger counts.
         """
-        return np.bincount(self.targets(), weights=of_flows, minlength=n_functions + 1)
+        return np.bincount(self.targets, weights=of_flows, minlength=n_functions + 1)
 
 
 def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[Flows, list[Ints]]:

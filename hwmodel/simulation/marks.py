@@ -123,7 +123,7 @@ class Marks:
 
     def _flows(self) -> FlowMark:
         if isinstance(self._nic, Whole):
-            return mark_of_several(self._nic.flows_of_each, self._book.targets(), len(self._sent_bytes) + 1)
+            return mark_of_several(self._nic.flows_of_each, self._book.targets, len(self._sent_bytes) + 1)
         return mark_of_one(self._ledger, self._book, len(self._sent_bytes))
 
     def table(self) -> MarkTable:
