@@ -13,8 +13,7 @@ from hwmodel import Result, limits, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.counts.flow_state import PASSED_FLOW
 from hwmodel.machine.counts.passed_flows import row_of
-from hwmodel.machine.guest.choice import begin_passing_turn
-from hwmodel.machine.guest.rates import give_owed
+from hwmodel.machine.guest.choice import begin_passing_turn, give_owed
 from hwmodel.results import MarkedAt, MarkedFrames, SampledFlows, check_balance
 from hwmodel.simulation.random_streams import FLOW_SAMPLES
 from hwmodel.simulation.virtual_switch import sampled_flows
