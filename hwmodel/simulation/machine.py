@@ -48,6 +48,7 @@ from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.simulation.bridge_ports import PhysicalPort
 
 
 def have_commands(servers: State) -> bool:
@@ -106,7 +107,7 @@ def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
 
 
 class Machine:
-    """Hold the state of all that a run simulates; `system` is None for one adapter alone.
+    """Hold the state of all that a run simulates; `system`, `bridge` and `trees` are None for one adapter alone.
 
     `changes`: changes in mid-run; `off`: functions that are off from the start, as its switches see it. `settled_fs`:
     all components have finished all events up to this time. `kernel_s`: wall-clock time spent in kernels.
@@ -122,6 +123,9 @@ class Machine:
         off: frozenset[str] = frozenset(),
     ) -> None:
         self.system: SystemState | None = None
+        self.bridge: Any = None
+        self.ports: Sequence[PhysicalPort] = ()  # of the bridges
+        self.trees: Any = None
         self.buses = buses_of(servers_of(config))
         self.settled_fs = 0
         self.kernel_s = 0.0
@@ -139,6 +143,7 @@ class Machine:
             return
         self.system = system = build_system(config, workload, seed, n_threads)
         self.state = system.servers
+        self.bridge, self.ports, self.trees = system.bridges[0], system.ports, system.system[0].trees
         _switch_off(self.state, config, off)
         system.decide(workload, seed, self._schedule(config, workload, seed, changes))
         self.book = system.book
@@ -203,7 +208,7 @@ class Machine:
         """Return on how many threads its servers run."""
         return 1 if self.system is None else self.system.threads.n_threads
 
-    @cached_property
+    @property
     def is_alone(self) -> bool:
         """Tell whether there is a single server, so that a run can stop after any event."""
         return len(self.servers) == 1
@@ -211,7 +216,7 @@ class Machine:
     @property
     def now_fs(self) -> int:
         """Return the time that all have come to."""
-        return int(self._clock.now_fs)
+        return int(self.servers[0].nic.clock.now_fs)
 
     @now_fs.setter
     def now_fs(self, now_fs: int) -> None:
@@ -223,7 +228,7 @@ class Machine:
         if self.system is None:
             return self.state[0]
         nics = [server.nic for server in self.servers]
-        return Whole(nics, self.system.bridges[0], self.book, self.system.counted)
+        return Whole(nics, self.bridge, self.book, self.system.counted)
 
     def ledgers(self) -> list[Any]:
         """Return where deliveries are counted: at each server, and at the bridge for those outside."""
@@ -232,8 +237,8 @@ class Machine:
     def n_dropped(self) -> int:
         """Return how many frames and copies have been dropped by now, at servers, bridges and all else."""
         counts = [ledger.counts["drops"] for ledger in self.ledgers()]
-        if self.system is not None:
-            counts.append(self.system.bridges[0]["box"]["counts"]["drops"])
+        if self.bridge is not None:
+            counts.append(self.bridge["box"]["counts"]["drops"])
         return sum(int(each.sum()) for each in counts)
 
     def advance(self, until_fs: int, n_events: int) -> int:
@@ -263,19 +268,11 @@ class Machine:
 
     def stop_at(self, delivered: int) -> None:
         """Stop the next run at a number of delivered frames; ignored with several servers, which stop at times only."""
-        self._first_ledger.delivered_target = delivered if self.is_alone else NEVER
+        self.servers[0].nic.ledger.delivered_target = delivered if self.is_alone else NEVER
 
     @cached_property
     def _run(self) -> Callable[[State, int, int], int]:
         return run_alone_commanded if COMMANDS in self.entries else run_alone
-
-    @cached_property
-    def _clock(self) -> Any:
-        return self.servers[0].nic.clock
-
-    @cached_property
-    def _first_ledger(self) -> Any:
-        return self.servers[0].nic.ledger
 
     def look(self, view: Any) -> None:
         """Refresh a view."""
@@ -286,15 +283,15 @@ class Machine:
         """Return the bytes that a bridge has sent to the stations outside."""
         if self.system is None:
             return 0
-        return int(self.system.bridges[0].port[self.system.topology.outside.number].counts.tx_bytes)
+        return int(self.bridge.port[self.system.topology.outside.number].counts.tx_bytes)
 
     def begin_window(self) -> None:
         """Forget the latencies and the largest depths seen so far, everywhere."""
         for server in self.servers:
             begin_window(server.nic, server.book)
         if self.system is not None:
-            begin_ledger(self.system.bridges[0].ledger, len(self.system.counted.flows[-1]))
-            begin_bridge_window(self.system.bridges[0])
+            begin_ledger(self.bridge.ledger, len(self.system.counted.flows[-1]))
+            begin_bridge_window(self.bridge)
 
     def log_deliveries(self) -> None:
         """Let all deliveries be logged from now on."""
@@ -325,11 +322,10 @@ class Machine:
 
     def snapshot(self) -> SystemSnapshot:
         """Copy what each server and the bridge say at this moment."""
-        assert self.system is not None
         servers = tuple(take_snapshot(server.nic, server.book, with_flows=False) for server in self.servers)
         nics = [server.nic for server in self.servers]
-        bridge = take_bridge(self.system.bridges[0], nics, self.now_fs)
-        return SystemSnapshot(servers, bridge, take_trees(self.system.system[0].trees, self.now_fs))
+        bridge = take_bridge(self.bridge, nics, self.now_fs)
+        return SystemSnapshot(servers, bridge, take_trees(self.trees, self.now_fs))
 
     def result_of(
         self, config: Config, workload: Workload, span: Span, ends: Sequence[SystemSnapshot]
@@ -344,7 +340,7 @@ class Machine:
         if len(ends) < 2:
             ends = [*ends[:1], self.snapshot()]
         bridge_ends = (ends[0].bridge, ends[1].bridge)
-        record, ports = self.system.bridges[0], self.system.ports
+        record, ports = self.bridge, self.ports
         found = port_results(record, ports, bridge_ends, span)
         of_servers = zip(ends[0].servers, ends[1].servers, strict=True)
         is_shared = config.multi_root is not None

@@ -89,7 +89,7 @@ class Taps:
         self._machine = machine
         self._workload = workload
         self._paths = paths
-        ledger = machine.servers[0].nic.ledger if machine.system is None else machine.system.bridges[0].ledger
+        ledger = (machine.servers[0].nic if machine.bridge is None else machine.bridge).ledger
         self._log = MergedLog([ledger.tap_log])
         self._files = contextlib.ExitStack()
         self._captures: list[tuple[_Tap, WireCapture]] = []
@@ -154,8 +154,8 @@ def _tap(machine: Machine, name: str) -> _Tap:
         server.nic.port[number].mac.params.is_tapped = 1
         came = StoredHeaders(server.nic["headers"]["template_header"])
         return _Tap(name, "port of the adapter", number, came, machine.book.headers)
-    bridge = machine.system.bridges[0]
-    port: PhysicalPort = next(port for port in machine.system.ports if port.wire == name)
+    bridge = machine.bridge
+    port: PhysicalPort = next(port for port in machine.ports if port.wire == name)
     bridge.port[port.number].params.is_tapped = 1
     whose = f"extender {port.device}" if port.is_of_extender else port.owner.words
     at_bridges = StoredHeaders(bridge["hop_header"])

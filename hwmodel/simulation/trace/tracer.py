@@ -94,31 +94,32 @@ class Recording:
     """Record what happens in each instant from now on."""
 
     def __init__(self, stage: Stage, end_fs: int) -> None:
-        self._stage, self.timeline = stage, Timeline()
+        machine = self._machine = stage.machine
+        self.timeline = Timeline()
         self.facts: dict[str, Any] = {}
-        self._start_fs = self._finished_fs = stage.now_fs
+        self._start_fs = self._finished_fs = machine.now_fs
         all_names = names_of(stage)
-        servers, buses = stage.machine.servers, stage.machine.buses
+        servers, buses = machine.servers, machine.buses
         self._buses = [BusRows(one, servers, self.timeline) for one in buses]
         bus_of = {at: rows for one, rows in zip(buses, self._buses, strict=True) for at in one.members}
         self._servers = [
             ServerRecording(
                 server, names, self.timeline.section(f"{server.name}: " if server.name else ""), self._start_fs, end_fs,
-                stage.work, stage.trees, bus_of.get(at),
+                stage.work, machine.trees, bus_of.get(at),
             )
             for at, (server, names) in enumerate(zip(servers, all_names, strict=True))
         ]  # fmt: skip
         views = [each.view for each in self._servers]
-        self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(stage.ports))
+        self._parts = FrameParts(views, self.timeline, self._start_fs, over=group_of_all(machine.ports))
         self._bridge: BridgePorts | None = None
-        if stage.bridge is not None:
+        if machine.bridge is not None:
             outside = servers[0].nic["outside"]
-            self._bridge = BridgePorts(stage.bridge, stage.ports, outside, all_names[0], self.timeline)
-            of_all = self.timeline.section(f"{group_of_all(stage.ports)}: ")
-            self._of_bridge = Commands(stage.bridge.commands, of_all)
-        switches = () if stage.machine.system is None else stage.machine.system.pcie_switches
-        self._switches = SwitchLinks(stage.trees, switches, self._servers, self.timeline)
-        self._n_done = np.full(len(stage.nics), -1)
+            self._bridge = BridgePorts(machine.bridge, machine.ports, outside, all_names[0], self.timeline)
+            of_all = self.timeline.section(f"{group_of_all(machine.ports)}: ")
+            self._of_bridge = Commands(machine.bridge.commands, of_all)
+        switches = () if machine.system is None else machine.system.pcie_switches
+        self._switches = SwitchLinks(machine.trees, switches, self._servers, self.timeline)
+        self._n_done = np.full(len(machine.state), -1)
         self._n_instants = 0
         self.look(self._start_fs)
 
@@ -129,7 +130,7 @@ class Recording:
     def look(self, now_fs: int) -> None:
         """Note what has happened in this instant."""
         self._n_instants += 1
-        n_done = np.array([int(nic.clock.n_events) + int(nic.commands.head) for nic in self._stage.nics])
+        n_done = np.array([int(nic.clock.n_events) + int(nic.commands.head) for nic in self._machine.state])
         for number in np.flatnonzero(n_done != self._n_done).tolist():
             self._servers[number].look(now_fs)
         self._n_done = n_done
@@ -140,7 +141,7 @@ class Recording:
             self._bridge.look(now_fs)
             self._of_bridge.look(now_fs)
         views: list[View | None] = [each.view for each in self._servers]
-        for ledger, there in zip(self._stage.machine.ledgers(), [*views, None], strict=False):
+        for ledger, there in zip(self._machine.ledgers(), [*views, None], strict=False):
             log = ledger.journey_log
             if log.n:
                 self._parts.add(log.entry[: int(log.n)].copy(), now_fs, finished=True, there=there)
@@ -195,17 +196,17 @@ class Tracer:
     """
 
     def __init__(self, stage: Stage, start_fs: int = 0, length_fs: int | None = None) -> None:
-        self._stage = stage
+        self._stage, self._machine = stage, stage.machine
         self._start_fs, self._length_fs = start_fs, length_fs
         self._begin_fs = self._end_fs = NEVER
-        self._runs_on = [int(nic.pcie[0].params.runs_on) for nic in stage.nics]
+        self._runs_on = [int(nic.pcie[0].params.runs_on) for nic in self._machine.state]
         self._recording: Recording | None = None
         self._is_over = False
         self.left_out: str | None = None
 
     def begin_window(self) -> None:
         """Let the window begin here."""
-        self._begin_fs = self._stage.now_fs + self._start_fs
+        self._begin_fs = self._machine.now_fs + self._start_fs
         if self._length_fs is not None:
             self._end_fs = self._begin_fs + self._length_fs
 
@@ -214,7 +215,7 @@ class Tracer:
         if self._has_ended() or until_fs < self._begin_fs:
             return kernel(until_fs, n_events)
         if self._recording is None:
-            if self._stage.now_fs < self._begin_fs and (status := kernel(self._begin_fs, n_events)) != DONE:
+            if self._machine.now_fs < self._begin_fs and (status := kernel(self._begin_fs, n_events)) != DONE:
                 return status
             if (status := self._begin(until_fs, kernel)) != EVENTS_SPENT:
                 return status
@@ -247,9 +248,9 @@ class Tracer:
 
     def _begin(self, until_fs: int, kernel: Advance) -> int:
         """Begin to record, once the completions of reads that run as a single event have ended."""
-        for nic in self._stage.nics:
+        for nic in self._machine.state:
             nic.pcie[0].params.runs_on = 0  # each completion an instant of its own; the result is the same
-        while any(nic.pcie[0].down.boundary_fs < NEVER for nic in self._stage.nics):
+        while any(nic.pcie[0].down.boundary_fs < NEVER for nic in self._machine.state):
             if (status := self._stage.step(until_fs, kernel)) != EVENTS_SPENT:
                 return status
         self._log_journeys(is_wanted=True)
@@ -261,7 +262,7 @@ class Tracer:
         recording, stage = self._recording, self._stage
         assert recording is not None
         last_fs = min(until_fs, self._end_fs)
-        if stage.now_fs >= self._end_fs:  # the time passed without events
+        if self._machine.now_fs >= self._end_fs:  # the time passed without events
             self._finish()
             return EVENTS_SPENT
         while True:
@@ -269,7 +270,7 @@ class Tracer:
             status = stage.step(last_fs, kernel)
             if at_fs <= last_fs:
                 recording.look(at_fs)
-            if recording.is_full() or stage.now_fs >= self._end_fs:
+            if recording.is_full() or self._machine.now_fs >= self._end_fs:
                 self._finish()
                 return status
             if status != EVENTS_SPENT:
@@ -280,16 +281,16 @@ class Tracer:
         if self._recording is None or self._is_over:
             return
         self._is_over = True
-        now_fs = min(self._stage.now_fs, self._end_fs)
+        now_fs = min(self._machine.now_fs, self._end_fs)
         if self._length_fs is not None and now_fs < self._end_fs:
             said = words.no_more_room if self._recording.is_full() else words.run_ended_first
             self.left_out = said(now_fs - self._begin_fs, self._length_fs)
         self._recording.finish(now_fs)
         self._log_journeys(is_wanted=False)
-        for nic, runs_on in zip(self._stage.nics, self._runs_on, strict=True):
+        for nic, runs_on in zip(self._machine.state, self._runs_on, strict=True):
             nic.pcie[0].params.runs_on = runs_on
 
     def _log_journeys(self, *, is_wanted: bool) -> None:
-        for ledger in self._stage.machine.ledgers():
+        for ledger in self._machine.ledgers():
             ledger.journey_log.enabled = int(is_wanted)
             ledger.journey_log.n = 0
