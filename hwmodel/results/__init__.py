@@ -2,11 +2,14 @@
 
 from hwmodel.results.adapter_use import (
     ArbitrationUse,
+    BridgePause,
+    ClassLevel,
     ClassUse,
     Core,
     Cpu,
     FilterUse,
     FlowCacheUse,
+    FlowControlUse,
     IotlbUse,
     LinkBytes,
     MarkedAt,
@@ -14,6 +17,7 @@ from hwmodel.results.adapter_use import (
     Pcie,
     PcieDirection,
     PoolUse,
+    PortPause,
     PortResult,
     QueueDepth,
     RateRegister,
@@ -43,7 +47,6 @@ from hwmodel.results.comparison import (
     WayFigures,
 )
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
-from hwmodel.results.flow_control import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.results.histogram import (
     LEAST_SAMPLES_P99,
     LEAST_SAMPLES_P999,

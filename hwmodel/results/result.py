@@ -15,9 +15,11 @@ from typing import Any
 from hwmodel.errors import InputError
 from hwmodel.results.adapter_use import (
     ArbitrationUse,
+    BondUse,
     Cpu,
     FilterUse,
     FlowCacheUse,
+    FlowControlUse,
     IotlbUse,
     MarkedFrames,
     Pcie,
@@ -26,10 +28,8 @@ from hwmodel.results.adapter_use import (
     SampledFlows,
     Stalls,
 )
-from hwmodel.results.bond import BondUse
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
-from hwmodel.results.flow_control import FlowControlUse
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult

@@ -1,6 +1,6 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
-from hwmodel.simulation.dma import Window, dma
+from hwmodel.simulation.dma import Window, dma, peer_writes
 from hwmodel.simulation.host_run import model_version
 from hwmodel.simulation.kernel_cache import (
     DMA_ENTRIES,
@@ -12,6 +12,5 @@ from hwmodel.simulation.kernel_cache import (
 )
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.one_frame import LoneTime, lone_frame
-from hwmodel.simulation.peer_writes import peer_writes
 from hwmodel.simulation.run import Run, simulate, simulate_on_one_core
 from hwmodel.simulation.seeds import simulate_seeds

@@ -38,7 +38,7 @@ from hwmodel.results import (
 )
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.arbitration import arbitration_use
-from hwmodel.simulation.flow_figures import flow_control_use
+from hwmodel.simulation.flow_control import flow_control_use
 from hwmodel.simulation.latency_summary import latency_from
 from hwmodel.simulation.observation import payload_headers
 from hwmodel.simulation.span import Span

@@ -38,7 +38,7 @@ from hwmodel.rules.pcie_link import (
 )
 from hwmodel.simulation.arbitration import fill_arbiter, kept_as_ratio
 from hwmodel.simulation.bond import fill_bond, is_silent
-from hwmodel.simulation.flow_control_state import fill_flow_control
+from hwmodel.simulation.flow_control import fill_flow_control
 from hwmodel.simulation.memory import TWO_TO_32, fill_engines, fill_memory, fill_translation
 from hwmodel.simulation.pci_buses import fill_bus_end
 from hwmodel.simulation.random_streams import random_words, stream_of_host

@@ -27,6 +27,7 @@ from hwmodel.simulation.host_run import describe_host_run
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.judgement import judged
 from hwmodel.simulation.kernel_cache import compiled_without, have_kernels
+from hwmodel.simulation.logs import Taps, check_taps
 from hwmodel.simulation.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.marks import Marks
@@ -39,7 +40,6 @@ from hwmodel.simulation.series import SeriesRecorder, interval_of
 from hwmodel.simulation.server_threads import n_threads_for
 from hwmodel.simulation.short_runs import Replica, ShortRuns, phase_warnings_of, replica_of, seeds_beside, widened
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.taps import Taps, check_taps
 from hwmodel.simulation.trace import Tracer, stage_of
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.whole import counts_in

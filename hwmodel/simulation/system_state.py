@@ -36,7 +36,7 @@ from hwmodel.simulation.bridge_state import (
 )
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
-from hwmodel.simulation.flow_control_state import CONTROL_WIRE_BYTES
+from hwmodel.simulation.flow_control import CONTROL_WIRE_BYTES
 from hwmodel.simulation.nic_state import State, fill_state
 from hwmodel.simulation.pci_buses import fill_buses
 from hwmodel.simulation.pcie_trees import fill_trees
