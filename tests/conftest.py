@@ -20,7 +20,6 @@ from hwmodel.config import Config
 from hwmodel.config import run as run_block
 from hwmodel.simulation import Run, clocks, kernel_cache
 from hwmodel.simulation import run as run_module
-from tests.memory_pages import take_small_pages
 from tests.pending import closed_form_later, for_each_adapter, limits_later, next_steps_now, when_asked_for
 from tests.process_tree import children_of_this_process
 
@@ -139,9 +138,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--hypothesis-profile") != "nightly":
         run_module.limits_of, run_module.closed_form_of = limits_later, closed_form_later
         run_module.next_steps = next_steps_now
-
-
-take_small_pages()
 
 
 @pytest.fixture(autouse=True)

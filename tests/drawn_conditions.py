@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.simulation.conditions import with_times
 from hwmodel.simulation.run import first_true, silent
-from hwmodel.simulation.scenario import scene_of
+from hwmodel.simulation.scenario import scene_of, with_times
 from hwmodel.workload import build_workload
 from tests.beside_simpy import (
     BASE,

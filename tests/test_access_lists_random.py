@@ -23,7 +23,7 @@ from hwmodel.forwarding.tables import ANY, PREFIX
 from hwmodel.rules import packets
 from hwmodel.simulation.access_lists import own_ips
 from hwmodel.simulation.offered import read_packets
-from hwmodel.wire.flow_header import flow_bytes
+from hwmodel.wire.ethernet import flow_bytes
 from tests.forwarding_bench import Bench
 from tests.oracles.forwarding_oracle import ForwardingOracle
 from tests.packet_cases import GUARD_WORDS, packet_switch, random_packet, random_packet_frame

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.host_memory import memory_bytes
+from hwmodel.analytic.limits_record import memory_bytes
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, Demand, nothing_of
 from hwmodel.config import load_config

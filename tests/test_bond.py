@@ -17,7 +17,7 @@ from hwmodel.errors import InputError
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.report.html import render_page
 from hwmodel.results import check_balance
-from hwmodel.results.bond import BondUse, Outage
+from hwmodel.results.adapter_use import BondUse, Outage
 from hwmodel.rules.ethernet import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT, SLOW_PERIOD_FS
 from hwmodel.simulation.commands import Change
 from hwmodel.words.bond import outage_sentence

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from hwmodel import limits
-from hwmodel.analytic.class_shares import class_notes, class_shares
+from hwmodel.analytic.weighted_shares import class_notes, class_shares
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation.arbitration import kept_as_ratio, rate_registers

@@ -27,8 +27,7 @@ def add_compiled(sums, items):
 
 def add_interpreted(sums, items):
     for item in items.view(np.recarray):
-        processor._no_hint(item)
-        processor._add_each(processor._same(sums.view(np.recarray)[0]), item)
+        processor._add_each(sums.view(np.recarray)[0], item)
 
 
 @pytest.mark.parametrize("add", [add_compiled, add_interpreted])
@@ -59,11 +58,11 @@ def meeting():
     def answer(flags, asks, answers):
         for number in range(1, 1001):
             if asks == answers:
-                processor._show(flags[asks], number)
-            while processor._seen(flags[asks]) != number:
-                processor._pause()
-                processor._give_way()
-            processor._show(flags[answers], number)
+                processor.show(flags[asks], number)
+            while processor.seen(flags[asks]) != number:
+                processor.pause()
+                processor.give_way()
+            processor.show(flags[answers], number)
 
     return answer
 
@@ -74,9 +73,9 @@ def test_two_threads_meet_by_flags():
     @njit(nogil=True)
     def ask(flags):
         for number in range(1, 1001):
-            processor._show(flags[1], number)
-            while processor._seen(flags[0]) != number:
-                processor._pause()
+            processor.show(flags[1], number)
+            while processor.seen(flags[0]) != number:
+                processor.pause()
 
     answer(np.zeros(1, FLAGS), 0, 0)  # compiled: alone it answers itself
     other = Thread(target=answer, args=(flags, 1, 0))

@@ -14,7 +14,7 @@ from numba import int64, njit
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.programs import by_address, signature_of
 from hwmodel.config import config_from_mapping
-from hwmodel.simulation import server_programs
+from hwmodel.simulation import machine
 from hwmodel.simulation.kernel_cache import COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.machine import entries_of
 from tests.programs_by_address import PAIR, PAIRS, call_each, call_note, double, note
@@ -122,9 +122,9 @@ def test_a_run_has_the_programs_that_it_needs(mapping, entries):
 
 def test_only_servers_with_commands_are_told_to_obey(monkeypatch):
     asked = []
-    monkeypatch.setattr(server_programs, "run_commanded", lambda _servers, number, *_: asked.append(number))
+    monkeypatch.setattr(machine, "run_commanded", lambda _servers, number, *_: asked.append(number))
     servers = np.rec.array([(0,), (3,), (0,)], dtype=[("tail", np.int64)])
     stand_ins = [type("Nic", (), {"commands": each}) for each in servers]
-    assert server_programs.have_commands(stand_ins) and not server_programs.have_commands(stand_ins[:1])
-    server_programs.obey_first(stand_ins)
+    assert machine.have_commands(stand_ins) and not machine.have_commands(stand_ins[:1])
+    machine.obey_first(stand_ins)
     assert asked == [1]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hwmodel import Result, limits, simulate
-from hwmodel.analytic.flow_cache import stage_shares
+from hwmodel.analytic.virtual_switch import stage_shares
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.config.virtual_switch import MOST_ENTRIES, MOST_MISS_CORES, MOST_SWITCH_CORES, MOST_WAITING
 from hwmodel.config.workload import MOST_CONNECTIONS
@@ -21,7 +21,7 @@ from hwmodel.machine.switch import flow_cache_state
 from hwmodel.machine.virtual_switch import virtual_switch_state
 from hwmodel.report import render_page
 from hwmodel.results import FlowCacheUse, check_balance
-from hwmodel.simulation.flow_cache import COUNTED
+from hwmodel.simulation.virtual_switch import COUNTED
 from hwmodel.words.virtual_switch import flow_cache_sentence
 from hwmodel.workload import build_workload
 from hwmodel.workload.headers import connections_of_header

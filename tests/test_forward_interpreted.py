@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 
 from hwmodel.forwarding import (
-    by_tag,
     decide,
     ingress_rules,
-    mirror,
     octets,
     packet,
     packet_rules,
@@ -28,7 +26,7 @@ from hwmodel.forwarding import (
 )
 
 BLOCKS = [
-    veb, decide, ingress_rules, octets, packet, packet_rules, mirror, parse, police, by_tag, port_set, tables, rewrite,
+    veb, decide, ingress_rules, octets, packet, packet_rules, parse, police, port_set, tables, rewrite,
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.functions.life import course_of
 from hwmodel.machine.adapter import function_life
-from hwmodel.simulation.lives import LOST
+from hwmodel.simulation.series import LOST
 
 NS, US, MS = 10**6, 10**9, 10**12
 POLL = 500 * US

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.host_shares import shares_by_weight
+from hwmodel.analytic.weighted_shares import shares_by_weight
 from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.errors import InputError
 from hwmodel.functions.control_plane import Held, acting

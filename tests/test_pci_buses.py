@@ -17,7 +17,7 @@ from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
 from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
-from hwmodel.results.pci_bus import CLOCKS, BusResult
+from hwmodel.results.shared_links import CLOCKS, BusResult
 from hwmodel.simulation import dma, lone_frame, simulate
 from hwmodel.simulation.pci_buses import bus_suspects
 from hwmodel.words.limits import limits_text

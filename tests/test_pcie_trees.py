@@ -11,9 +11,9 @@ import pytest
 from hwmodel.config import Config, config_from_mapping, load_config, switches_of
 from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
-from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
+from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.simulation import lone_frame, simulate
-from hwmodel.simulation.pcie_tree_measure import tree_suspects
+from hwmodel.simulation.pcie_trees import tree_suspects
 from hwmodel.words.shared_links import switch_rows
 from hwmodel.words.summary import summary
 

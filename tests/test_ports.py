@@ -18,7 +18,7 @@ from hwmodel.config.check_ports import check_ports
 from hwmodel.config.system import Domain, domains_of, own_uplinks
 from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
-from hwmodel.simulation.taps import tap_names
+from hwmodel.simulation.logs import tap_names
 from hwmodel.workload import build_workload
 from tests.config_cases import complaints
 

@@ -14,9 +14,8 @@ from hwmodel.report.html import section_of
 from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Stalls, Wire
 from hwmodel.results.adapter_use import PortResult
 from hwmodel.results.bottleneck import RESOURCES
-from hwmodel.results.pci_bus import BusResult
-from hwmodel.results.pcie_switch import PcieSwitchResult, SwitchLinkUse
 from hwmodel.results.series import EventResult, Series
+from hwmodel.results.shared_links import BusResult, PcieSwitchResult, SwitchLinkUse
 from hwmodel.words.events import SAME_VALUES
 from hwmodel.words.quantities import page_time
 from tests.sample_result import ALONE_NS, GBPS, sample_config, sample_relaxed, sample_result, unmeasured_result

@@ -298,13 +298,6 @@ def test_a_result_from_text_names_its_source():
     assert caught.value.lines[0].startswith("a.json:1:1: schema_version:")
 
 
-def test_what_the_package_offers_is_there():
-    import hwmodel.results
-
-    assert sorted(hwmodel.results.__all__) == sorted(set(hwmodel.results.__all__))
-    assert all(hasattr(hwmodel.results, name) for name in hwmodel.results.__all__)
-
-
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),

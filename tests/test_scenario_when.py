@@ -21,11 +21,10 @@ from hwmodel.results import Result
 from hwmodel.results.series import EventResult
 from hwmodel.simulation import simulate
 from hwmodel.simulation.commands import Change, Watch
-from hwmodel.simulation.conditions import watched, with_times
 from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.offered import with_workloads
 from hwmodel.simulation.run import Run, first_true, silent
-from hwmodel.simulation.scenario import Scene, scene_of
+from hwmodel.simulation.scenario import Scene, scene_of, watched, with_times
 from hwmodel.simulation.seeds import simulate_seeds
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.events import condition_text

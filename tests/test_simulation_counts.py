@@ -10,8 +10,7 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, LATENCY_COUNTS, LEDGER, LEDGER_COUNTS
 from hwmodel.machine.server import zeros
 from hwmodel.simulation.counts import OF_LEDGERS
-from hwmodel.simulation.system_counts import added_up
-from hwmodel.simulation.whole import LedgerSums
+from hwmodel.simulation.whole import LedgerSums, added_up
 
 FLOWS = [np.array([0, 2]), np.array([1, 3, 2]), np.array([4])]  # of each ledger, by their numbers in all
 N_FLOWS = 5

@@ -10,8 +10,8 @@ from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import DELIVERY_LOG, LOG_CAP
 from hwmodel.machine.server import fresh_state, zeros
 from hwmodel.simulation import simulate
-from hwmodel.simulation.deliveries import CopyKinds, MergedLog
 from hwmodel.simulation.flow_book import FlowBook
+from hwmodel.simulation.logs import CopyKinds, MergedLog
 from hwmodel.simulation.machine import Machine
 from tests.simulation_cases import config_of
 

@@ -24,8 +24,8 @@ from hwmodel.simulation.kernel_cache import (
     kernels_are_cached,
     passed_over_cache,
 )
+from hwmodel.simulation.machine import run_alone, run_alone_commanded
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.server_programs import run_alone, run_alone_commanded
 from tests.simulation_cases import config_of
 from tests.stand_in_compilers import (
     be_endless,

@@ -9,9 +9,9 @@ from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.results.histogram import UNIT_FS, bucket_index
 from hwmodel.simulation.counts import LATENCY_PLACES, latencies_in, parts_of
 from hwmodel.simulation.flow_book import FlowBook, Flows
+from hwmodel.simulation.machine import run_alone
 from hwmodel.simulation.measurement import begin_window, take_snapshot
 from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.server_programs import run_alone
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload

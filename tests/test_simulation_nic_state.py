@@ -9,14 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel import simulate
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
-from hwmodel.simulation import nic_state
 from hwmodel.simulation.nic_state import build_state, fill_state, function_of, ring_slots
 from hwmodel.simulation.random_streams import random_words
-from tests.memory_pages import real_is_long
 from tests.simulation_cases import config_of
 
 GEN2_X4 = Fraction(500_000) / (1 - Fraction(4, 1538))  # femtoseconds a byte: 2 B/ns less the SKP sets
@@ -197,19 +194,3 @@ def test_the_quantum_is_the_longest_frame_that_a_port_may_send():
     """So that deficit round robin serves everybody in each round."""
     ports = [{"name": "vf0", "max_frame": "3000B"}]
     assert machine(switch={"ports": ports}).scheduler.params.quantum_bytes == 2996
-
-
-@pytest.mark.parametrize(
-    ("run", "expected"),
-    [({"duration": "21ms"}, True), ({"duration": "20ms"}, False), ({"duration": "1s", "frames": 20_000}, False),
-     ({"duration": "1s", "frames": 20_001}, True)],
-)  # fmt: skip
-def test_only_a_long_run_has_its_memory_in_large_pages(run, expected):
-    assert real_is_long(config_of(run=run)) == expected
-
-
-def test_pages_change_no_result(monkeypatch):
-    config = config_of(nic={"vfs": 2}, run={"duration": "21ms", "frames": 50_000})
-    small = simulate(config)
-    monkeypatch.setattr(nic_state, "is_long", real_is_long)
-    assert simulate(config).to_json(include_host_run=False) == small.to_json(include_host_run=False)

@@ -11,7 +11,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.config.run import MAX_SEED
 from hwmodel.simulation import simulate
 from hwmodel.simulation.intervals import Sureness
-from hwmodel.simulation.other_phases import (
+from hwmodel.simulation.short_runs import (
     REPLICAS,
     Replica,
     phase_warnings_of,

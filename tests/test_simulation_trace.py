@@ -14,7 +14,7 @@ from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation import simulate
 from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.trace import recording
+from hwmodel.simulation.trace import tracer
 from hwmodel.simulation.trace.adapter_side import DROPS
 from hwmodel.simulation.trace.frame_parts import MIRRORED, PARTS, n_stamped, real
 from hwmodel.simulation.trace.host_side import IOMMU
@@ -210,7 +210,7 @@ def test_start_and_length_are_kept_and_a_full_document_says_so(tmp_path, monkeyp
     assert facts["start_ns"] <= min(one[4] for one in traced.of("PCIe link"))
     assert max(one[4] for one in traced.of("PCIe link")) <= facts["end_ns"] and facts["ended_early"] is None
     traced.reader.close()
-    monkeypatch.setattr(recording, "MOST_TLPS", 2000)
+    monkeypatch.setattr(tracer, "MOST_TLPS", 2000)
     long = config_from_mapping(SATURATED, {"run.duration": "2ms"})
     said: list[str] = []
     simulate(long, trace_path=str(tmp_path / "long.json"), trace_length_fs=1900 * FS_PER_US, note=said.append)

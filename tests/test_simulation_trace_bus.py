@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from hwmodel.config import Config, config_from_mapping, servers_of
-from hwmodel.results.pci_bus import BusResult
+from hwmodel.results.shared_links import BusResult
 from hwmodel.rules.pci_bus import CYCLE_FS
 from hwmodel.simulation import simulate
 from hwmodel.simulation.trace.bus_side import RETRY

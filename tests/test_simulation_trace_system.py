@@ -14,8 +14,8 @@ from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.trace.adapter_side import Arrivals
 from hwmodel.simulation.trace.bridge_side import BRIDGE
 from hwmodel.simulation.trace.frame_parts import OUTSIDE
-from hwmodel.simulation.trace.recording import MOST_TLPS
 from hwmodel.simulation.trace.stage import stage_of
+from hwmodel.simulation.trace.tracer import MOST_TLPS
 from hwmodel.units import FS_PER_US
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
@@ -260,12 +260,12 @@ def test_steps_of_a_stage_are_the_instants_of_all():
     machine = Machine(config, build_workload(config, None), seed=1)
     stage = stage_of(machine, build_workload(config, None))
     instants = []
-    while stage.now_fs < 8 * FS_PER_US:
+    while stage.machine.now_fs < 8 * FS_PER_US:
         instants.append(stage.next_fs())
         assert stage.step(8 * FS_PER_US, machine.advance) in (EVENTS_SPENT, DONE)
     assert instants == sorted(set(instants)) and len(instants) > 100
     whole = Machine(config, build_workload(config, None), seed=1)
     assert whole.advance(8 * FS_PER_US, NEVER) == DONE
-    links = [[nic.pcie[0][way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in stage.nics]
+    links = [[nic.pcie[0][way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in stage.machine.state]
     assert links == [[nic.pcie[0][way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in whole.state]
-    assert int(stage.bridge.clock.n_events) == int(whole.system.bridges[0].clock.n_events) > 20
+    assert int(stage.machine.bridge.clock.n_events) == int(whole.system.bridges[0].clock.n_events) > 20

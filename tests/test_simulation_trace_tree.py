@@ -165,18 +165,19 @@ def test_a_trace_that_begins_amid_the_run_names_the_same_frames() -> None:
     stage = stage_of(machine, workload)
     names = names_of(stage)
     watching = [
-        LinkTlps(each.nic, own, Timeline(), stage.trees) for each, own in zip(stage.machine.servers, names, strict=True)
+        LinkTlps(each.nic, own, Timeline(), stage.machine.trees)
+        for each, own in zip(stage.machine.servers, names, strict=True)
     ]
     seen: Counter[str] = Counter()
-    while stage.now_fs < 12 * FS_PER_US:
+    while stage.machine.now_fs < 12 * FS_PER_US:
         stage.step(12 * FS_PER_US, machine.advance)
         for number, one in enumerate(watching):
             list(one.look())
-            waits = {way: list(waiting_in_switches(stage.trees, number, way)) for way in ("up", "down")}
+            waits = {way: list(waiting_in_switches(stage.machine.trees, number, way)) for way in ("up", "down")}
             kept = {"up": one._nic.pcie[0].up_arrivals.ring, "down": one._nic.pcie[0].tree.slots.ring}
             seen.update(int(kept[way][slot]["kind"]) for way, slots in waits.items() for slot in slots)
-            if stage.now_fs % 2 == 0:
-                fresh = LinkTlps(one._nic, names[number], Timeline(), stage.trees)
+            if stage.machine.now_fs % 2 == 0:
+                fresh = LinkTlps(one._nic, names[number], Timeline(), stage.machine.trees)
                 assert fresh._next == one._next
     assert seen[TX_DOORBELL] > 100 and seen[TX_INTERRUPT] > 10
 

@@ -113,14 +113,14 @@ def test_a_time_line_that_begins_amid_the_run_names_the_same_frames() -> None:
     workload = build_workload(config, None)
     machine = Machine(config, workload, seed=1)
     stage = stage_of(machine, workload)
-    (nic,), (names,) = stage.nics, names_of(stage)
+    (nic,), (names,) = stage.machine.state, names_of(stage)
     watching = LinkTlps(nic, names, Timeline())
     ring, n_same, n_unknown = names.n_rings - 1, 0, 0
-    while stage.now_fs < 50 * FS_PER_US:
+    while stage.machine.now_fs < 50 * FS_PER_US:
         stage.step(50 * FS_PER_US, machine.advance)
         names.note_carried()
         list(watching.look())
-        if stage.now_fs % 3 == 0:
+        if stage.machine.now_fs % 3 == 0:
             (fresh,) = names_of(stage)
             found = LinkTlps(nic, fresh, Timeline())._next
             sent = [(kind, ring) for kind in (TX_DOORBELL, TX_WRITEBACK, PAYLOAD_WRITE, RX_WRITEBACK)]

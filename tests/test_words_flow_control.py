@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.results.flow_control import ClassLevel, FlowControlUse, PortPause
+from hwmodel.results.adapter_use import ClassLevel, FlowControlUse, PortPause
 from hwmodel.words.flow_control import pause_sentences
 from tests.run_cases import judged_result_of
 

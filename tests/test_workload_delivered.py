@@ -15,8 +15,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 from scapy.utils import RawPcapReader
 
 from hwmodel.errors import InputError, RunError
-from hwmodel.wire.ethernet import counting_payload
-from hwmodel.wire.flow_header import flow_bytes, tcp_packet
+from hwmodel.wire.ethernet import counting_payload, flow_bytes, tcp_packet
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload.delivered import CHUNK_FRAMES, Deliveries, write_delivered
 from hwmodel.workload.traffic import FrameTemplate

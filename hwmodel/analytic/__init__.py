@@ -5,13 +5,3 @@ from hwmodel.analytic.dma import dma_limits
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.published import published
 from hwmodel.words.limits import dma_text, limits_text
-
-__all__ = [
-    "Limits",
-    "ceiling_frames_per_s",
-    "dma_limits",
-    "dma_text",
-    "limits",
-    "limits_text",
-    "published",
-]

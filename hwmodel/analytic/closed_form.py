@@ -27,11 +27,8 @@ from hwmodel.analytic.ceilings import (
 )
 from hwmodel.analytic.contention import carried, carry_most
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.flow_cache import slow_path_notes
-from hwmodel.analytic.host_memory import memory_bytes
-from hwmodel.analytic.host_shares import host_share_notes
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, round_trip_fs
-from hwmodel.analytic.limits_record import Details, Limits, hops_of, notes_of, server_limits
+from hwmodel.analytic.limits_record import Details, Limits, hops_of, memory_bytes, notes_of, server_limits
 from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
@@ -48,6 +45,8 @@ from hwmodel.analytic.transactions import (
     transactions_of,
 )
 from hwmodel.analytic.uplink import at_adapter, seen_by_adapter
+from hwmodel.analytic.virtual_switch import slow_path_notes
+from hwmodel.analytic.weighted_shares import host_share_notes
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES

@@ -1,22 +1,129 @@
-"""What frames take of the cores of the host's virtual switch, and of the memory that they copy in."""
+"""What frames take of the cores of the host's virtual switch and its flow cache, and of the memory they copy in.
+
+Of the flow cache: each frame is taken to belong to one of its sender's connections, drawn uniformly at random; tables
+are full or hold all. With one sender, an LRU table of C entries holds any C of its N connections, so the hit rate is
+C / N; with several it is the highest that the order of their frames allows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling
-from hwmodel.analytic.flow_cache import looking_s
-from hwmodel.analytic.traffic import ONE, Demand, Sizes, Traffic, mean_bytes
+from hwmodel.analytic.recent import remembered
+from hwmodel.analytic.routes import GROUPS, streams_of
+from hwmodel.analytic.system import System
+from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic, mean_bytes
 from hwmodel.analytic.uplink import switch_of
-from hwmodel.config.names import PF, function_number, is_uplink
+from hwmodel.config.names import PF, UPLINK, function_number, is_uplink
 from hwmodel.config.virtual_switch import COPIES
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.words.virtual_switch import slow_path_note
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+
+
+class StageShares(NamedTuple):
+    """Hold the share of frames that each stage knows; `slow`: those in no table, for the slow path."""
+
+    exact: Fraction
+    wildcard: Fraction
+    slow: Fraction
+
+
+@remembered()
+def stage_shares(config: Config) -> StageShares:
+    """Give the share of frames that each stage of a virtual switch's flow cache knows.
+
+    The wildcard table is taken to hold what the exact-match table holds too, as far as it has room.
+    """
+    own = switch_of(config).flow_cache
+    assert own is not None, "who asks has one"
+    n, by_wire = config.workload.connections, config.workload.wire_share
+    streams = streams_of(config, System.of(config).vm_names)
+    ends = {
+        (one.source, target) for one in streams for target in (*one.targets * (by_wire < 1), *[UPLINK] * (by_wire > 0))
+    }
+    connections = [(source, 1 if target in GROUPS else n) for source, target in sorted(ends)]
+    exact = _known(config, own.exact_entries, connections)
+    if own.wildcard_match == "ends":
+        of_others = _known(config, own.wildcard_entries, [(source, 1) for source, _ in connections])
+        return StageShares(exact, (1 - exact) * of_others, (1 - exact) * (1 - of_others))
+    known = max(exact, _known(config, own.wildcard_entries, connections))
+    return StageShares(exact, known - exact, 1 - known)
+
+
+def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> Fraction:
+    """Give an upper bound of an LRU table's hit rate; `asked`: (sender, its connections to one target).
+
+    With several alike senders served in turn, the table holds no more of one than of the others when its piece begins,
+    as they were served later; during the piece it keeps what it enters. Where senders differ, one may own the whole
+    table.
+    """
+    by_sender = Counter[str]()
+    for source, n in asked:
+        by_sender[source] += n
+    known = min(ONE, Fraction(n_entries, max(1, by_sender.total())))
+    if known in (0, 1):
+        return known
+    if not _are_alike(config, by_sender):
+        # Connections are spread unevenly over a VM's rings; half the mean is taken as the fewest.
+        least = min(n for _, n in asked) // (1 if config.nic.queues_per_vf == 1 else 2 * config.nic.queues_per_vf)
+        return min(ONE, Fraction(n_entries, max(1, least)))
+    if len(by_sender) == 1:
+        return known
+    n, n_frames = by_sender[asked[0][0]], switch_of(config).batch
+    misses = (1 - float(known)) * n / n_frames * (1 - (1 - 1 / n) ** n_frames)
+    return 1 - Fraction(misses).limit_denominator(10**9)
+
+
+def _are_alike(config: Config, by_sender: Counter[str]) -> bool:
+    """Tell whether all senders have equally many connections, the same load, and the same turns at one core."""
+    workload, switch, flows = config.workload, config.switch, config.workload.flows
+    is_even = len({(one.source, one.target) for one in flows}) == len(flows)
+    if not is_even or 0 < workload.wire_share < 1 or any(workload.rate_bps_of(one) is not None for one in flows):
+        return False
+    return (len(by_sender) == 1 and config.nic.queues_per_vf == 1) or (
+        len(set(by_sender.values())) == 1
+        and workload.external is None
+        and not workload.has_weights
+        and by_sender.keys().isdisjoint({PF, *config.driver.vms})
+        and len(switch_of(config).cores) == config.nic.queues_per_vf == 1
+        and switch.scheduler == "round_robin"
+        and all(port.rate_limit_bps is None and not port.min_rate_bps for port in switch.ports)
+    )
+
+
+def slow_path_notes(config: Config, frames_per_s: Fraction) -> Iterator[str]:
+    """Note where the slow path has cores of its own and is overloaded."""
+    own = switch_of(config).flow_cache if config.has_virtual_switch else None
+    if own is None or not own.miss_cores:
+        return
+    asked = stage_shares(config).slow * frames_per_s * own.miss_time_fs / FS_PER_S / len(own.miss_cores)
+    if asked > 1:
+        yield slow_path_note(float(asked), len(own.miss_cores))
+
+
+def looking_s(config: Config, traffic: Traffic) -> Fraction:
+    """Give the switching core's look-up time for a mean frame, in seconds."""
+    own = switch_of(config).flow_cache
+    looked_up = traffic.reads + traffic.from_wire
+    if own is None or not looked_up:
+        return ZERO
+    shares = stage_shares(config)
+    a_frame_fs = ZERO
+    if own.exact_entries:
+        a_frame_fs += own.exact_time_fs
+    if own.wildcard_entries:
+        a_frame_fs += (1 - shares.exact) * own.wildcard_time_fs
+    if not own.miss_cores:
+        a_frame_fs += shares.slow * own.miss_time_fs
+    return looked_up * a_frame_fs / FS_PER_S
 
 
 def passing_keys(config: Config) -> str:

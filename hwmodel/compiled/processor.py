@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -36,8 +37,20 @@ def _ask_for_line(builder: Any, record: Any, offset: Any) -> None:
     builder.call(hint, [place, *(ir.Constant(ir.IntType(32), each) for each in (FOR_READING, KEPT_NEAR, DATA))])
 
 
-@intrinsic
-def _prefetch(_context: Any, record: Any) -> Any:
+def _instruction(interpreted: Callable[..., Any]) -> Any:
+    """Return the decorator of what compiles to instructions; `interpreted` does the same where nothing is compiled."""
+    return (lambda _compiled: interpreted) if numba.config.DISABLE_JIT else intrinsic
+
+
+def _add_each(sums: Any, record: Any) -> None:
+    for name in sums.dtype.names:
+        sums[name] += record[name]
+
+
+@_instruction(lambda _record: None)
+def prefetch(_context: Any, record: Any) -> Any:
+    """Prefetch a record that is read some frames later."""
+
     def hints(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         n_bytes = min(record.size, FRONT_BYTES)
         for offset in range(0, n_bytes + LINE_BYTES - 1, LINE_BYTES):
@@ -47,8 +60,10 @@ def _prefetch(_context: Any, record: Any) -> Any:
     return types.none(record), hints
 
 
-@intrinsic
-def _prefetch_at(_context: Any, record: Any, offset: Any) -> Any:
+@_instruction(lambda _record, _offset: None)
+def prefetch_at(_context: Any, record: Any, offset: Any) -> Any:
+    """Prefetch one cache line, so many bytes behind a record's first."""
+
     def hint(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         _ask_for_line(builder, *values)
         return context.get_dummy_value()
@@ -56,8 +71,10 @@ def _prefetch_at(_context: Any, record: Any, offset: Any) -> Any:
     return types.none(record, types.int64), hint
 
 
-@intrinsic
-def _add_fields(_context: Any, sums: Any, record: Any) -> Any:
+@_instruction(_add_each)
+def add_fields(_context: Any, sums: Any, record: Any) -> Any:
+    """Add to each field of a record of sums the field at that place of another, all of 64 bits, as one vector."""
+
     def addition(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         vector_at = ir.VectorType(ir.IntType(64), sums.size // 8).as_pointer()
         total, addend = (builder.bitcast(each, vector_at) for each in values)
@@ -68,8 +85,14 @@ def _add_fields(_context: Any, sums: Any, record: Any) -> Any:
     return types.none(sums, record), addition
 
 
-@intrinsic
-def _with_offsets(_context: Any, record: Any) -> Any:
+@_instruction(lambda record: record)
+def with_offsets(_context: Any, record: Any) -> Any:
+    """Return the same record, at an address that LLVM must take for a new one in each turn of a loop.
+
+    Else it computes the addresses of hundreds of fields ahead of the loop, runs out of registers, and reloads each from
+    the stack, where an offset in the instruction that uses the field costs nothing.
+    """
+
     def as_unknown(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         place = values[0].type
         return builder.asm(ir.FunctionType(place, [place]), "", "=r,0", [values[0]], side_effect=True)
@@ -82,16 +105,20 @@ def _value_at(builder: Any, flag: Any) -> Any:
     return builder.bitcast(flag, ir.IntType(64).as_pointer())
 
 
-@intrinsic
-def _seen(_context: Any, flag: Any) -> Any:
+@_instruction(lambda flag: flag.value)
+def seen(_context: Any, flag: Any) -> Any:
+    """Load an atomic flag, with acquire semantics."""
+
     def look(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         return builder.load_atomic(_value_at(builder, values[0]), "acquire", 8)
 
     return types.int64(flag), look
 
 
-@intrinsic
-def _show(_context: Any, flag: Any, value: Any) -> Any:
+@_instruction(lambda flag, value: setattr(flag, "value", value))
+def show(_context: Any, flag: Any, value: Any) -> Any:
+    """Store to an atomic flag, with release semantics."""
+
     def shown(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         builder.store_atomic(values[1], _value_at(builder, values[0]), "release", 8)
         return context.get_dummy_value()
@@ -99,8 +126,10 @@ def _show(_context: Any, flag: Any, value: Any) -> Any:
     return types.none(flag, types.int64), shown
 
 
-@intrinsic
-def _pause(_context: Any) -> Any:
+@_instruction(lambda: time.sleep(0))
+def pause(_context: Any) -> Any:
+    """Wait a little before the next look at a flag."""
+
     def instruction(context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
         name, arguments = PAUSES.get(platform.machine().lower(), ("", ()))
         word = ir.IntType(32)
@@ -113,8 +142,10 @@ def _pause(_context: Any) -> Any:
     return types.none(), instruction
 
 
-@intrinsic
-def _give_way(_context: Any) -> Any:
+@_instruction(lambda: time.sleep(0))
+def give_way(_context: Any) -> Any:
+    """Let other threads have this core."""
+
     def call(context: Any, builder: Any, _signature: Any, _values: Any) -> Any:
         kind = ir.FunctionType(ir.IntType(32), [])
         known = builder.module.globals.get(YIELD)
@@ -122,50 +153,3 @@ def _give_way(_context: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(), call
-
-
-def _no_hint(_record: Any) -> None:
-    pass
-
-
-def _no_hint_at(_record: Any, _offset: int) -> None:
-    pass
-
-
-def _add_each(sums: Any, record: Any) -> None:
-    for name in sums.dtype.names:
-        sums[name] += record[name]
-
-
-def _same(record: Any) -> Any:
-    return record
-
-
-def _value_of(flag: Any) -> Any:
-    return flag.value
-
-
-def _set_value(flag: Any, value: int) -> None:
-    flag.value = value
-
-
-def _let_others_run() -> None:
-    time.sleep(0)
-
-
-# Prefetch a record that is read some frames later.
-prefetch = _no_hint if numba.config.DISABLE_JIT else _prefetch
-# Prefetch one cache line, so many bytes behind a record's first.
-prefetch_at = _no_hint_at if numba.config.DISABLE_JIT else _prefetch_at
-# Add to each field of a record of sums the field at that place of another record, all of 64 bits, as one vector.
-add_fields = _add_each if numba.config.DISABLE_JIT else _add_fields
-# The same record, at an address that LLVM must take for a new one in each turn of a loop. Else it computes the
-# addresses of hundreds of fields ahead of the loop, runs out of registers, and reloads each from the stack, where an
-# offset in the instruction that uses the field costs nothing.
-with_offsets = _same if numba.config.DISABLE_JIT else _with_offsets
-# Atomic flags: `seen` loads one with acquire semantics, `show` stores to one with release semantics.
-seen = _value_of if numba.config.DISABLE_JIT else _seen
-show = _set_value if numba.config.DISABLE_JIT else _show
-# `pause`: wait a little before the next look at a flag; `give_way`: let other threads have this core.
-pause = _let_others_run if numba.config.DISABLE_JIT else _pause
-give_way = _let_others_run if numba.config.DISABLE_JIT else _give_way

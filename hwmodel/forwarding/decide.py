@@ -1,5 +1,8 @@
 """The forwarding decision: from ingress port, parsed header and tables to a set of ports or one drop reason.
 
+By tag, in the modes in which a bridge above decides and the tag names the stations; else by address (`veb.py`). Mirrors
+give ports a copy of a frame for watching it, apart from those that the decision sends it to.
+
 `decide` is a pure function of its tables and header; docs/forwarding.md states its rules. Token buckets have state, so
 the caller asks `police` where a decision names a policer, and calls `limit` if the bucket refuses the frame.
 """
@@ -8,14 +11,91 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import NEVER, ints, record
-from hwmodel.forwarding.by_tag import extend_from_bridge
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.ingress_rules import check_frame, check_sender, has_bridge_above
-from hwmodel.forwarding.mirror import add_mirrors
-from hwmodel.forwarding.outer_tag import NO_INTERFACE, NO_OUTER_TAG, has_priority, own_interface, tag_from
+from hwmodel.forwarding.outer_tag import (
+    MISSING,
+    NO_INTERFACE,
+    NO_OUTER_TAG,
+    UNKNOWN_INTERFACE,
+    has_priority,
+    key_of_named,
+    key_of_sender,
+    own_interface,
+    tag_from,
+    why_refused,
+)
 from hwmodel.forwarding.port_set import PORT_SET, PORT_WORDS, UPLINK, add, clear, contains, count
-from hwmodel.forwarding.tables import NO_VLAN
+from hwmodel.forwarding.tables import MIRROR_EGRESS, MIRROR_INGRESS, MIRROR_VLAN, NO_VLAN, find
 from hwmodel.forwarding.veb import UNKNOWN_CHANNEL, bridge_from_station, bridge_from_uplink, find_channel
+
+
+@kernel
+def mirror_sent(mirror, decision):
+    """Mirror what leaves a port, as it leaves that port."""
+    if not contains(decision.egress, mirror.from_port):
+        return
+    add(decision.mirrored, mirror.to_port)
+    if contains(decision.tagged, mirror.from_port):
+        add(decision.tagged, mirror.to_port)
+    if contains(decision.outer_tagged, mirror.from_port):
+        add(decision.outer_tagged, mirror.to_port)
+
+
+@kernel
+def add_mirrors(tables, header, decision):
+    """Add a mirrored copy at each enabled port that a mirror points at, if it has none; the first that applies counts.
+
+    Mirrors of an ingress port and of a VLAN copy the frame as received, whether it is forwarded or dropped.
+    """
+    for i in range(tables.n_mirrors):
+        mirror = tables.mirror[i]
+        to_port = mirror.to_port
+        if not contains(tables.enabled, to_port):
+            continue
+        if contains(decision.egress, to_port) or contains(decision.mirrored, to_port):
+            continue
+        if mirror.kind == MIRROR_EGRESS:
+            mirror_sent(mirror, decision)
+        elif (mirror.kind == MIRROR_INGRESS and mirror.from_port == header.ingress_port) or (
+            mirror.kind == MIRROR_VLAN and mirror.vlan == decision.vlan
+        ):
+            add(decision.mirrored, to_port)
+            add(decision.verbatim, to_port)
+
+
+NO_REASON, NO_DESTINATION = DropReason.NONE.value, DropReason.NO_DESTINATION.value
+
+
+@kernel
+def extend_ports(tables, header, decision, key, pruned_key):
+    """Choose the enabled stations of one key but not those of another (0: none); tell whether the first has any."""
+    targets = tables.lookup.entry[find(tables.lookup, key)]
+    for w in range(PORT_WORDS):
+        decision.egress.word[w] = targets.ports.word[w] & tables.enabled.word[w]
+    if count(decision.egress) == 0:
+        return False
+    decision.vlan = header.vid
+    if pruned_key != 0:
+        pruned = tables.lookup.entry[find(tables.lookup, pruned_key)]
+        for w in range(PORT_WORDS):
+            decision.egress.word[w] &= ~pruned.ports.word[w]
+    return True
+
+
+@kernel
+def extend_from_bridge(tables, header, decision):
+    """Hand a frame of the bridge above to the stations that its tag names."""
+    kind = tables.port[UPLINK].outer_kind
+    if header.outer_kind != kind:
+        return MISSING[kind]
+    refused = why_refused(header)
+    if refused != 0:
+        return refused
+    if not extend_ports(tables, header, decision, key_of_named(header), key_of_sender(header)):
+        return UNKNOWN_INTERFACE[kind]
+    return NO_REASON if count(decision.egress) > 0 else NO_DESTINATION
+
 
 NO_POLICER = -1
 

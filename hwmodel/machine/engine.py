@@ -9,11 +9,10 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_tx, told
 from hwmodel.machine.adapter.flow_control import room_is_free
 from hwmodel.machine.adapter.flow_timers import flow_timer
-from hwmodel.machine.adapter.inline_descriptors import take_inline
 from hwmodel.machine.adapter.interrupts import moderation_expired, unmasked
 from hwmodel.machine.adapter.read_arbiter import has_to_wait, issue
 from hwmodel.machine.adapter.receive import closing_expired, interrupted, payload_landed, rx_written_back
-from hwmodel.machine.adapter.scheduler import descriptors_cached, pause_over, shaper_expired
+from hwmodel.machine.adapter.scheduler import descriptors_cached, pause_over, shaper_expired, take_inline
 from hwmodel.machine.adapter.switch_bus import grant_bus
 from hwmodel.machine.adapter.switching import (
     bus_passed,

@@ -95,14 +95,11 @@ SERVER = record(
 RECORDS["server"] = SERVER
 
 
-def zeros(n: int, dtype: np.dtype, *, in_large_pages: bool = False) -> np.ndarray:
-    """Return an array of records of zeros; its memory is taken only as it is written.
+def zeros(n: int, dtype: np.dtype) -> np.ndarray:
+    """Return an array of records of zeros; its memory is taken only as it is written, in small pages.
 
-    In large pages, where the system has them, a long run is quicker; but each is 2 MiB to be filled with zeros, which
-    takes a short run more than all that it simulates.
+    A large page is 2 MiB to be filled with zeros, which takes a short run more than all that it simulates.
     """
-    if in_large_pages:
-        return np.zeros(n, dtype)
     memory = mmap.mmap(-1, max(1, n) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with suppress(OSError):  # a kernel without large pages knows no such advice
@@ -110,12 +107,9 @@ def zeros(n: int, dtype: np.dtype, *, in_large_pages: bool = False) -> np.ndarra
     return np.frombuffer(memory, dtype, count=n)
 
 
-def fresh_state(n_servers: int = 1, *, in_large_pages: bool = False) -> np.ndarray:
-    """Return records of zeros for so many servers, of which memory is taken only as it is written.
-
-    Rings with a mask begin with `FIRST_PLACES`.
-    """
-    state = zeros(n_servers, SERVER, in_large_pages=in_large_pages)
+def fresh_state(n_servers: int = 1) -> np.ndarray:
+    """Return records of zeros for so many servers; rings with a mask begin with `FIRST_PLACES`."""
+    state = zeros(n_servers, SERVER)
     for nic in state:
         _begin_rings(nic)
     return state

@@ -1,4 +1,4 @@
-"""What an adapter's parts and its host's cores were used for: records of a result, with a fixed JSON form."""
+"""What an adapter's parts, its flow control, a bond's legs and the host's cores were used for: records of a result."""
 
 from __future__ import annotations
 
@@ -245,3 +245,118 @@ class Stalls:
     credits_completion: float = 0.0
     descriptors: float = 0.0
     buffer: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassLevel:
+    """Say how full a class's part of the Rx buffer was, and for how long its sender had to stop.
+
+    `high_bytes`, `low_bytes`: the marks. `over_ns`: within the window. `kept_ns`: by VM and queue, for how long its
+    ring had no descriptor for the first frame of the class, which blocked the frames behind (head-of-line blocking).
+    """
+
+    traffic_class: int
+    part_bytes: int
+    high_bytes: int
+    low_bytes: int
+    level_mean_bytes: float
+    level_max_bytes: int
+    over_ns: float
+    kept_ns: Mapping[str, float] = field(default_factory=dict, metadata={"omit_empty": True})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortPause:
+    """Say what a port's control frames did to a class, in the window.
+
+    `stops_sent`, `stops_received`: control frames that stopped it. `stopped_ns`: for how long it was stopped at this
+    port; `partner_stopped_ns`: at the other end, if that is no bridge. `waiting_flows`: flows, as `sender>receiver`,
+    with frames that waited there because of it.
+    """
+
+    port: str
+    traffic_class: int
+    stops_sent: int
+    stops_received: int
+    stopped_ns: float
+    partner_stopped_ns: float
+    waiting_flows: tuple[str, ...] = field(default=(), metadata={"omit_empty": True})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowControlUse:
+    """Say what flow control did at an adapter (`nic.flow_control`)."""
+
+    mode: str
+    control_frames_sent: int
+    control_frames_received: int
+    classes: tuple[ClassLevel, ...]
+    ports: tuple[PortPause, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgePause:
+    """Say what flow control did to a class at a port of a bridge, over the whole run.
+
+    `level_max_bytes`: the most bytes received by the port that waited in the bridge. `over_ns`: for how long that was
+    over its mark, so that the port stopped its sender (by `stops_sent` control frames). `stopped_ns`: for how long the
+    other end stopped what leaves by the port.
+    """
+
+    traffic_class: int
+    level_max_bytes: int
+    over_ns: float
+    stops_sent: int
+    stopped_ns: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegUse:
+    """Say what a leg carried in the window: frames, their bytes with padding and FCS, its share of all legs' frames.
+
+    `lost_out`, `lost_in`: frames lost in the whole run because its wire was dead, outgoing and incoming.
+    """
+
+    name: str
+    tx_frames: int
+    tx_bytes: int
+    tx_share: float | None
+    rx_frames: int
+    rx_bytes: int
+    rx_share: float | None
+    lost_out: int
+    lost_in: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """Hold the times at which a leg's wire died, the leg was given up, the wire revived, the leg was used again.
+
+    In ns from the run's start; None: not by the run's end (`given_up_ns`: not before the wire revived). `given_up_ns`
+    is earlier than `died_ns` if the leg was still out of use from an earlier outage. `lost_out`, `lost_in`: frames that
+    the wire lost meanwhile.
+    """
+
+    leg: str
+    died_ns: float
+    given_up_ns: float | None
+    lives_ns: float | None
+    used_ns: float | None
+    lost_out: int
+    lost_in: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BondUse:
+    """Say how the legs of a bond shared the traffic sent and received, and what outages cost.
+
+    `in_use`: legs in use at the run's end; `active`: the active leg of active_backup; `without_leg`: frames that found
+    no leg in use.
+    """
+
+    mode: str
+    in_use: tuple[str, ...]
+    active: str | None = None
+    legs: tuple[LegUse, ...]
+    without_leg: int = 0
+    outages: tuple[Outage, ...] = field(default=(), metadata={"omit_empty": True})

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hwmodel.results.flow_control import BridgePause
+from hwmodel.results.adapter_use import BridgePause
 
 ADAPTER = "adapter"  # the port to the only adapter, where it has no name, and one Ethernet port
 OUTSIDE = "outside"  # the port to stations beyond the bridges; of several bridges one has it

@@ -15,9 +15,11 @@ from typing import Any
 from hwmodel.errors import InputError
 from hwmodel.results.adapter_use import (
     ArbitrationUse,
+    BondUse,
     Cpu,
     FilterUse,
     FlowCacheUse,
+    FlowControlUse,
     IotlbUse,
     MarkedFrames,
     Pcie,
@@ -26,14 +28,11 @@ from hwmodel.results.adapter_use import (
     SampledFlows,
     Stalls,
 )
-from hwmodel.results.bond import BondUse
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
-from hwmodel.results.flow_control import FlowControlUse
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
-from hwmodel.results.pci_bus import BusResult
-from hwmodel.results.pcie_switch import PcieSwitchResult
 from hwmodel.results.series import Series
+from hwmodel.results.shared_links import BusResult, PcieSwitchResult
 from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %

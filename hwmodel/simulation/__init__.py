@@ -1,6 +1,6 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
-from hwmodel.simulation.dma import Window, dma
+from hwmodel.simulation.dma import Window, dma, peer_writes
 from hwmodel.simulation.host_run import model_version
 from hwmodel.simulation.kernel_cache import (
     DMA_ENTRIES,
@@ -12,26 +12,5 @@ from hwmodel.simulation.kernel_cache import (
 )
 from hwmodel.simulation.machine import entries_of
 from hwmodel.simulation.one_frame import LoneTime, lone_frame
-from hwmodel.simulation.peer_writes import peer_writes
 from hwmodel.simulation.run import Run, simulate, simulate_on_one_core
 from hwmodel.simulation.seeds import simulate_seeds
-
-__all__ = [
-    "DMA_ENTRIES",
-    "PEER_ENTRIES",
-    "SWITCH_ENTRIES",
-    "LoneTime",
-    "Run",
-    "Window",
-    "announce_compilation",
-    "dma",
-    "entries_of",
-    "fill_cache",
-    "load_kernels",
-    "lone_frame",
-    "model_version",
-    "peer_writes",
-    "simulate",
-    "simulate_on_one_core",
-    "simulate_seeds",
-]

@@ -20,7 +20,7 @@ from hwmodel.machine.network.bond import (
     WIRE_DIED,
     WIRE_LIVES,
 )
-from hwmodel.results.bond import BondUse, LegUse, Outage
+from hwmodel.results.adapter_use import BondUse, LegUse, Outage
 from hwmodel.rules.ethernet import FAST_PERIOD_FS, SLOW_PERIOD_FS
 from hwmodel.units import FS_PER_NS
 

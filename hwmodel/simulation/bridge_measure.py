@@ -17,7 +17,7 @@ from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.simulation.counts import area_of
-from hwmodel.simulation.flow_figures import bridge_pauses
+from hwmodel.simulation.flow_control import bridge_pauses
 from hwmodel.simulation.latency_summary import named_drops
 from hwmodel.simulation.measurement import sending_until_fs
 from hwmodel.simulation.span import Span

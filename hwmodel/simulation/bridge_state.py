@@ -34,7 +34,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.access_lists import fill_bridging_rule
 from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
-from hwmodel.simulation.flow_control_state import fill_bridge_flow_control
+from hwmodel.simulation.flow_control import fill_bridge_flow_control
 from hwmodel.simulation.nic_state import Nic, rate_as_ratio
 from hwmodel.simulation.switch_tables import fill_bucket
 from hwmodel.simulation.topology import Place, Topology

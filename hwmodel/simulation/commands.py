@@ -199,8 +199,8 @@ def schedule(
             ]
         for command in (*steps[old, new], *_of_functions(functions, old.off, change)):
             _enter(components[command.component].state[0], change.at_fs, command)
-        if change.config.multi_root != before.multi_root and machine.system is not None:
-            enter_weights(machine.system.system[0].trees, change.at_fs, before, change.config)
+        if change.config.multi_root != before.multi_root and machine.trees is not None:
+            enter_weights(machine.trees, change.at_fs, before, change.config)
         comes_again |= new == first and in_order[0].at_fs == 0
         before, old = change.config, new
     others = [other for key, other in machines.items() if key != first]

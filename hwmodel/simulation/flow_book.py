@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ class FlowBook:
             return np.asarray(self.nic["traffic"]["copy_kind"]["port"])
         return np.full(MAX_COPY_KINDS, UPLINK, np.int16)
 
-    @property
+    @cached_property
     def n_counted(self) -> int:
         """Return how many flows the ledger counts."""
         return len(self.flows) if self.counted is None else len(self.counted)

@@ -12,7 +12,9 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import Server as ServerConfig
 from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.system import looks_into_packets
+from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
+from hwmodel.machine.engine import OBEY, WHOLE, run
 from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
 from hwmodel.simulation.bridge_measure import (
@@ -27,16 +29,15 @@ from hwmodel.simulation.bridge_measure import (
 )
 from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.commands import Change, schedule
-from hwmodel.simulation.deliveries import CopyKinds, MergedLog
 from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
 from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
+from hwmodel.simulation.logs import CopyKinds, MergedLog
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import make_result, make_system_result
 from hwmodel.simulation.pci_buses import bus_results, bus_suspects
-from hwmodel.simulation.pcie_tree_measure import TreeSnapshot, take_trees, tree_results, tree_suspects
-from hwmodel.simulation.server_programs import have_commands, obey_first, run_alone, run_alone_commanded
+from hwmodel.simulation.pcie_trees import TreeSnapshot, take_trees, tree_results, tree_suspects
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
@@ -47,6 +48,29 @@ from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.simulation.bridge_ports import PhysicalPort
+
+
+def have_commands(servers: State) -> bool:
+    """Tell whether a server has, or had, something to change in mid-run."""
+    return any(int(nic.commands.tail) > 0 for nic in servers)
+
+
+def obey_first(servers: State) -> None:
+    """Carry out the servers' commands for time 0, before any forwarding decision."""
+    for number, nic in enumerate(servers):
+        if int(nic.commands.tail) > 0:
+            run_commanded(servers, number, 0, 0, OBEY)
+
+
+def run_alone(servers: State, until_fs: int, n_events: int) -> int:
+    """Run the first of `servers`, which has no commands, as `engine.run` says; return why it stopped."""
+    return int(run(servers, 0, until_fs, n_events, WHOLE))
+
+
+def run_alone_commanded(servers: State, until_fs: int, n_events: int) -> int:
+    """Do the same with a server that has commands."""
+    return int(run_commanded(servers, 0, until_fs, n_events, WHOLE))
 
 
 @dataclass(frozen=True)
@@ -83,7 +107,7 @@ def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
 
 
 class Machine:
-    """Hold the state of all that a run simulates; `system` is None for one adapter alone.
+    """Hold the state of all that a run simulates; `system`, `bridge` and `trees` are None for one adapter alone.
 
     `changes`: changes in mid-run; `off`: functions that are off from the start, as its switches see it. `settled_fs`:
     all components have finished all events up to this time. `kernel_s`: wall-clock time spent in kernels.
@@ -99,6 +123,9 @@ class Machine:
         off: frozenset[str] = frozenset(),
     ) -> None:
         self.system: SystemState | None = None
+        self.bridge: Any = None
+        self.ports: Sequence[PhysicalPort] = ()  # of the bridges
+        self.trees: Any = None
         self.buses = buses_of(servers_of(config))
         self.settled_fs = 0
         self.kernel_s = 0.0
@@ -116,6 +143,7 @@ class Machine:
             return
         self.system = system = build_system(config, workload, seed, n_threads)
         self.state = system.servers
+        self.bridge, self.ports, self.trees = system.bridges[0], system.ports, system.system[0].trees
         _switch_off(self.state, config, off)
         system.decide(workload, seed, self._schedule(config, workload, seed, changes))
         self.book = system.book
@@ -180,7 +208,7 @@ class Machine:
         """Return on how many threads its servers run."""
         return 1 if self.system is None else self.system.threads.n_threads
 
-    @cached_property
+    @property
     def is_alone(self) -> bool:
         """Tell whether there is a single server, so that a run can stop after any event."""
         return len(self.servers) == 1
@@ -188,7 +216,7 @@ class Machine:
     @property
     def now_fs(self) -> int:
         """Return the time that all have come to."""
-        return int(self._clock.now_fs)
+        return int(self.servers[0].nic.clock.now_fs)
 
     @now_fs.setter
     def now_fs(self, now_fs: int) -> None:
@@ -200,7 +228,7 @@ class Machine:
         if self.system is None:
             return self.state[0]
         nics = [server.nic for server in self.servers]
-        return Whole(nics, self.system.bridges[0], self.book, self.system.counted)
+        return Whole(nics, self.bridge, self.book, self.system.counted)
 
     def ledgers(self) -> list[Any]:
         """Return where deliveries are counted: at each server, and at the bridge for those outside."""
@@ -209,8 +237,8 @@ class Machine:
     def n_dropped(self) -> int:
         """Return how many frames and copies have been dropped by now, at servers, bridges and all else."""
         counts = [ledger.counts["drops"] for ledger in self.ledgers()]
-        if self.system is not None:
-            counts.append(self.system.bridges[0]["box"]["counts"]["drops"])
+        if self.bridge is not None:
+            counts.append(self.bridge["box"]["counts"]["drops"])
         return sum(int(each.sum()) for each in counts)
 
     def advance(self, until_fs: int, n_events: int) -> int:
@@ -240,19 +268,11 @@ class Machine:
 
     def stop_at(self, delivered: int) -> None:
         """Stop the next run at a number of delivered frames; ignored with several servers, which stop at times only."""
-        self._first_ledger.delivered_target = delivered if self.is_alone else NEVER
+        self.servers[0].nic.ledger.delivered_target = delivered if self.is_alone else NEVER
 
     @cached_property
     def _run(self) -> Callable[[State, int, int], int]:
         return run_alone_commanded if COMMANDS in self.entries else run_alone
-
-    @cached_property
-    def _clock(self) -> Any:
-        return self.servers[0].nic.clock
-
-    @cached_property
-    def _first_ledger(self) -> Any:
-        return self.servers[0].nic.ledger
 
     def look(self, view: Any) -> None:
         """Refresh a view."""
@@ -263,15 +283,15 @@ class Machine:
         """Return the bytes that a bridge has sent to the stations outside."""
         if self.system is None:
             return 0
-        return int(self.system.bridges[0].port[self.system.topology.outside.number].counts.tx_bytes)
+        return int(self.bridge.port[self.system.topology.outside.number].counts.tx_bytes)
 
     def begin_window(self) -> None:
         """Forget the latencies and the largest depths seen so far, everywhere."""
         for server in self.servers:
             begin_window(server.nic, server.book)
         if self.system is not None:
-            begin_ledger(self.system.bridges[0].ledger, len(self.system.counted.flows[-1]))
-            begin_bridge_window(self.system.bridges[0])
+            begin_ledger(self.bridge.ledger, len(self.system.counted.flows[-1]))
+            begin_bridge_window(self.bridge)
 
     def log_deliveries(self) -> None:
         """Let all deliveries be logged from now on."""
@@ -302,11 +322,10 @@ class Machine:
 
     def snapshot(self) -> SystemSnapshot:
         """Copy what each server and the bridge say at this moment."""
-        assert self.system is not None
         servers = tuple(take_snapshot(server.nic, server.book, with_flows=False) for server in self.servers)
         nics = [server.nic for server in self.servers]
-        bridge = take_bridge(self.system.bridges[0], nics, self.now_fs)
-        return SystemSnapshot(servers, bridge, take_trees(self.system.system[0].trees, self.now_fs))
+        bridge = take_bridge(self.bridge, nics, self.now_fs)
+        return SystemSnapshot(servers, bridge, take_trees(self.trees, self.now_fs))
 
     def result_of(
         self, config: Config, workload: Workload, span: Span, ends: Sequence[SystemSnapshot]
@@ -321,7 +340,7 @@ class Machine:
         if len(ends) < 2:
             ends = [*ends[:1], self.snapshot()]
         bridge_ends = (ends[0].bridge, ends[1].bridge)
-        record, ports = self.system.bridges[0], self.system.ports
+        record, ports = self.bridge, self.ports
         found = port_results(record, ports, bridge_ends, span)
         of_servers = zip(ends[0].servers, ends[1].servers, strict=True)
         is_shared = config.multi_root is not None

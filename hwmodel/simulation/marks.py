@@ -23,7 +23,7 @@ from hwmodel.simulation.counts import (
 )
 from hwmodel.simulation.figure_intervals import HALF_A_BUCKET, Row
 from hwmodel.simulation.measurement import frames_due, link_ahead_fs
-from hwmodel.simulation.system_counts import SystemCounts
+from hwmodel.simulation.whole import SystemCounts
 
 MOST_MARKS = 160  # beyond this, every second mark is dropped
 COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")

@@ -22,9 +22,8 @@ from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
 from hwmodel.simulation.bond import BondSnapshot, take_bond
 from hwmodel.simulation.counts import OF_LEDGERS, Counts, areas_in, counts_of, gauges_in, latencies_in, parts_of
-from hwmodel.simulation.flow_cache import flow_cache_counts
-from hwmodel.simulation.flow_figures import PausesSnapshot, begin_pauses_window, take_pauses
-from hwmodel.simulation.passed_flows import passed_flows
+from hwmodel.simulation.flow_control import PausesSnapshot, begin_pauses_window, take_pauses
+from hwmodel.simulation.virtual_switch import flow_cache_counts, passed_flows
 
 if TYPE_CHECKING:
     from hwmodel.simulation.flow_book import FlowBook

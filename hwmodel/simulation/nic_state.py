@@ -38,11 +38,11 @@ from hwmodel.rules.pcie_link import (
 )
 from hwmodel.simulation.arbitration import fill_arbiter, kept_as_ratio
 from hwmodel.simulation.bond import fill_bond, is_silent
-from hwmodel.simulation.flow_cache import fill_flow_cache
-from hwmodel.simulation.flow_control_state import fill_flow_control
+from hwmodel.simulation.flow_control import fill_flow_control
 from hwmodel.simulation.memory import TWO_TO_32, fill_engines, fill_memory, fill_translation
 from hwmodel.simulation.pci_buses import fill_bus_end
 from hwmodel.simulation.random_streams import random_words, stream_of_host
+from hwmodel.simulation.virtual_switch import fill_flow_cache
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, fs_per_byte
 
 if TYPE_CHECKING:
@@ -74,8 +74,6 @@ OF_DRIVERS = (
     "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
-# Runs longer than this save more by large pages than these take to clear; short what-if runs are seldom so long.
-LONG_FS, LONG_FRAMES = 20_000_000 * FS_PER_NS, 20_000
 LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
@@ -91,15 +89,9 @@ def ring_slots(ring: int) -> int:
 
 def build_state(config: Config, seed: int) -> State:
     """Return the state of an idle machine, as configured but without the workload."""
-    state = fresh_state(in_large_pages=is_long(config))
+    state = fresh_state()
     fill_state(state[0], config, seed)
     return state
-
-
-def is_long(config: Config) -> bool:
-    """Tell whether a run is long enough for large memory pages to save more than clearing them takes, some ten ms."""
-    run = config.run
-    return run.duration_fs > LONG_FS and (run.frames is None or run.frames > LONG_FRAMES)
 
 
 def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:

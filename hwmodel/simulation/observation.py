@@ -36,7 +36,7 @@ from hwmodel.machine.tlp_kinds import (
 from hwmodel.results import LinkCost, Observation, Stop, at_port
 from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
-from hwmodel.simulation.flow_figures import flow_control_use, held_outside
+from hwmodel.simulation.flow_control import flow_control_use, held_outside
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S

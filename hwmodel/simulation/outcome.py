@@ -33,12 +33,10 @@ from hwmodel.results import (
     sighting_of,
 )
 from hwmodel.results.bottleneck import busiest_of, load_of, loses_by_refusal, refusal, suspects_of
-from hwmodel.simulation.adapter_figures import adapter_figures, port_figures
+from hwmodel.simulation.adapter_figures import adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.counts import OF_FUNCTIONS
 from hwmodel.simulation.flow_book import FlowBook, Flows
-from hwmodel.simulation.flow_cache import flow_cache_use
-from hwmodel.simulation.frame_bytes import frame_bytes
 from hwmodel.simulation.latency_summary import (
     FlowLatencies,
     delivery_latency,
@@ -50,8 +48,8 @@ from hwmodel.simulation.latency_summary import (
 from hwmodel.simulation.measurement import Snapshot
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, utilization_of
-from hwmodel.simulation.passed_flows import marked_frames, sampled_flows
 from hwmodel.simulation.span import Span
+from hwmodel.simulation.virtual_switch import flow_cache_use, marked_frames, sampled_flows
 from hwmodel.simulation.window_checks import burst_frames
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.bottleneck import busiest_server

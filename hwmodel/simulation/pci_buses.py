@@ -15,7 +15,7 @@ from hwmodel.machine.pcie.tree_state import NO_ONE
 from hwmodel.machine.tlp_kinds import COMPLETIONS, KINDS, READS
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import KEYS, MATTERS
-from hwmodel.results.pci_bus import BRIDGE, BusResult
+from hwmodel.results.shared_links import BRIDGE, BusResult
 from hwmodel.rules.pci_bus import CYCLE_FS, answer_phases, request_clocks, word_bytes, write_phases
 from hwmodel.words.bottleneck import busy_bus
 

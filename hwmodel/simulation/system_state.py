@@ -36,8 +36,8 @@ from hwmodel.simulation.bridge_state import (
 )
 from hwmodel.simulation.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_of
-from hwmodel.simulation.flow_control_state import CONTROL_WIRE_BYTES
-from hwmodel.simulation.nic_state import State, fill_state, is_long
+from hwmodel.simulation.flow_control import CONTROL_WIRE_BYTES
+from hwmodel.simulation.nic_state import State, fill_state
 from hwmodel.simulation.pci_buses import fill_buses
 from hwmodel.simulation.pcie_trees import fill_trees
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
@@ -129,14 +129,13 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     settings, configs = [bridge.settings for bridge in named], [part.config for part in parts]
     if len(parts) > MAX_SERVERS:
         raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
-    in_large_pages = is_long(config)
-    servers = fresh_state(len(parts), in_large_pages=in_large_pages and len(parts) == 1)
+    servers = fresh_state(len(parts))
     numbers = [prefixed_numbers(part.config.switch, part.prefix) for part in parts]
     stations = Stations(name for own in numbers for name in own if name != UPLINK)
     headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
     ports = ports_of(named, parts)
     topology = Topology(settings, ports, configs, stations)
-    bridges = zeros(1, BRIDGE, in_large_pages=in_large_pages)
+    bridges = zeros(1, BRIDGE)
     fill_bridges(bridges, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
     least_bytes = least_on_wire_bytes(workload)

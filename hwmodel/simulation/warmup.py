@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.simulation.counts import CAPACITIES, GAUGE_WORDS, Counts, Ints, areas_in
-from hwmodel.simulation.system_counts import SystemCounts
+from hwmodel.simulation.whole import SystemCounts
 from hwmodel.units import FS_PER_NS
 
 if TYPE_CHECKING:

@@ -40,10 +40,10 @@ from hwmodel.simulation.adapter_headers import (
 )
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Flows, Stations, flows_of
-from hwmodel.simulation.flow_cache import number_connections
 from hwmodel.simulation.nic_state import Nic, State, function_of
 from hwmodel.simulation.random_streams import FIRST_SOURCE, FLOW_CACHE, FLOW_SAMPLES, random_words
 from hwmodel.simulation.switch_tables import port_numbers
+from hwmodel.simulation.virtual_switch import number_connections
 from hwmodel.workload.traffic import Source, Workload
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from hwmodel.words.bridge_reading import ports_at
 from hwmodel.words.quantities import Line, count_text, counted, percent_text, printable, server_title, table
 
 if TYPE_CHECKING:
+    from hwmodel.results.adapter_use import FlowControlUse, PortPause
     from hwmodel.results.bridge import BridgeResult
-    from hwmodel.results.flow_control import FlowControlUse, PortPause
     from hwmodel.results.result import AdapterResult, Result
 
 _MOST_NAMED = 4

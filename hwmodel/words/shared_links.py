@@ -9,9 +9,8 @@ from hwmodel.rules.pci_bus import bus_name
 from hwmodel.words.quantities import percent_text, printable
 
 if TYPE_CHECKING:
-    from hwmodel.results.pci_bus import BusResult
-    from hwmodel.results.pcie_switch import PcieSwitchResult
     from hwmodel.results.result import Result
+    from hwmodel.results.shared_links import BusResult, PcieSwitchResult
 
 BUS_COLUMNS = ("bus", "kind", "busy", "where its clocks go", "who had it, of the busy time")
 

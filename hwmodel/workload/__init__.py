@@ -2,5 +2,3 @@
 
 from hwmodel.workload.build import build_workload
 from hwmodel.workload.traffic import Records, Source, Workload
-
-__all__ = ["Records", "Source", "Workload", "build_workload"]

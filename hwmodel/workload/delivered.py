@@ -15,8 +15,7 @@ from hwmodel.errors import RunError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.headroom import PAUSE_OPCODE, PFC_OPCODE, PRIORITIES, control_frame
 from hwmodel.units import FS_PER_NS
-from hwmodel.wire.ethernet import counting_payload
-from hwmodel.wire.flow_header import tcp_packet
+from hwmodel.wire.ethernet import counting_payload, tcp_packet
 from hwmodel.wire.pcap import PcapngWriter, PcapWriter, read_blocks
 from hwmodel.workload.traffic import FrameTemplate
 

@@ -14,8 +14,18 @@ from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
-from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, GROUP_MAC, EtherType, mac_to_bytes
-from hwmodel.wire.flow_header import FIRST_ADDRESS, FIRST_CLIENT_PORT, OUTSIDE_IPV6, SERVER_PORT, flow_bytes
+from hwmodel.wire.ethernet import (
+    ADDRESS_BYTES,
+    BROADCAST_MAC,
+    FIRST_ADDRESS,
+    FIRST_CLIENT_PORT,
+    GROUP_MAC,
+    OUTSIDE_IPV6,
+    SERVER_PORT,
+    EtherType,
+    flow_bytes,
+    mac_to_bytes,
+)
 from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError, Weighted
 from hwmodel.workload.traffic import FrameTemplate

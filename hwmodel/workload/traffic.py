@@ -102,7 +102,7 @@ class FrameTemplate(NamedTuple):
     `source` is the port that the frames enter by; `target` names their flow: a port, `broadcast`, `multicast` or
     `unknown`. `header` has the bytes from the destination up to the type behind the last tag that is parsed; a frame of
     a capture that ends before that has fewer. Behind them come `flow_bytes` more where what the frame says of its flow
-    matters (`wire/flow_header.py`).
+    matters (`wire/ethernet.py`).
     """
 
     source: str

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand, fetch_tx, told, want_descriptors
-from hwmodel.machine.adapter.inline_descriptors import take_inline
+from hwmodel.machine.adapter.scheduler import take_inline
 from tests.blocks.idle_machine import VF0, VF1, machine
 
 RING = 64

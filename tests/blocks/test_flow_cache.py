@@ -10,7 +10,7 @@ import pytest
 from hwmodel.machine.guest.guest_state import SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.switch.flow_cache import hold, learn, look_up, time_of, touch
 from hwmodel.machine.switch.flow_cache_state import EXACT_HIT, MISS, WILDCARD_HIT
-from hwmodel.machine.virtual_switch.aside import miss_place, put_aside, take_aside
+from hwmodel.machine.virtual_switch.passing import miss_place, put_aside, take_aside
 from hwmodel.machine.virtual_switch.virtual_switch_state import ASIDE_CAP
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
 

@@ -16,8 +16,7 @@ from hwmodel.machine.network.link_partner import next_of_partner
 from hwmodel.machine.network.pauses import CONTROL_DUE, CONTROL_ON_WIRE, STOPPED, quanta_fs
 from hwmodel.machine.time.clock import CONTROL_SENT, CONTROL_TAKEN, STOPS_OVER
 from hwmodel.machine.time.events import take_timer
-from hwmodel.simulation.flow_control_state import ALL, CONTROL_WIRE_BYTES
-from hwmodel.simulation.flow_figures import take_pauses
+from hwmodel.simulation.flow_control import ALL, CONTROL_WIRE_BYTES, take_pauses
 from tests.blocks.idle_machine import NS, config_of, machine
 
 PART, HIGH, LOW = 8192, 6000, 1000

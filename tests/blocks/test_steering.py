@@ -11,7 +11,7 @@ import pytest
 
 from hwmodel.forwarding import pools, steering
 from hwmodel.forwarding.steering import ring_of
-from hwmodel.simulation.steering_state import fill_steering
+from hwmodel.simulation.adapter_headers import fill_steering
 from hwmodel.simulation.switch_tables import port_numbers
 from tests.blocks.idle_machine import VF0, VF1, config_of, machine
 from tests.oracles.flow_queues import Seen, flow_hashes

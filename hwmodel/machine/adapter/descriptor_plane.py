@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.adapter.class_turns import NOBODY, charge_class, next_class
-from hwmodel.machine.guest.rates import is_owed
+from hwmodel.machine.guest.choice import is_owed
 from hwmodel.rules.transmit_credits import MOST_CLASSES
 
 

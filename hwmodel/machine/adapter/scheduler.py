@@ -17,15 +17,16 @@ from hwmodel.machine.adapter.fetch import fetch_tx
 from hwmodel.machine.adapter.packet_plane import n_before_fifos
 from hwmodel.machine.counts.batches import mark_batch
 from hwmodel.machine.counts.histogram import change, set_stalled
-from hwmodel.machine.counts.journey_state import CACHED
+from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
 from hwmodel.machine.frames import COPY_CAP, GRANT_CAP, NO_GROUP
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.guest.rates import give_owed, is_owed, shape
+from hwmodel.machine.guest.choice import give_owed, is_owed, shape
 from hwmodel.machine.host.translation import buffer_address
 from hwmodel.machine.pcie.links import host_of, link_of
 from hwmodel.machine.time.clock import QUEUE_TIMER
 from hwmodel.machine.time.events import set_timer
+from hwmodel.machine.tlp_kinds import TX_DESCRIPTOR_READ
 from hwmodel.rules.ethernet import FCS_BYTES
 
 
@@ -412,3 +413,24 @@ def pick(nic, now_fs):
     charge(nic, now_fs, scheduler, n_bytes + n_frames * FCS_BYTES)
     scheduler.chosen = -1
     fetch_tx(nic, now_fs, number)
+
+
+@out_of_line
+def take_inline(nic, now_fs, number, n):
+    """Keep the descriptor that a Tx doorbell for `n` carried, if it is the next of its ring and there is room for it.
+
+    All earlier ones must be on the chip: cached ahead of others still being fetched, it would be taken for another
+    frame's.
+    """
+    queue = nic.tx_queue[number]
+    if n != 1 or nic.guests.driver[queue.params.function].rings_inline == 0:
+        return
+    if queue.known > 1 or queue.requested > 0 or queue.cached >= nic.cache.descriptor_cache:
+        return
+    mark_batch(nic.guests, queue, queue.fetched, REQUESTED).requested_fs = now_fs
+    queue.fetched += 1
+    queue.known -= 1
+    queue.requested += 1
+    nic.scheduler.n_told -= 1
+    nic.ledger.counts.served[TX_DESCRIPTOR_READ].n += 1  # which costs the link no read
+    descriptors_cached(nic, now_fs, number, 1)

@@ -2,5 +2,3 @@
 
 from hwmodel.simulation.trace.stage import stage_of
 from hwmodel.simulation.trace.tracer import Tracer
-
-__all__ = ["Tracer", "stage_of"]

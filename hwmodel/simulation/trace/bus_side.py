@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.pcie.bus_end import burst_bytes
 from hwmodel.machine.tlp_kinds import COMPLETIONS, OF_KIND, READS, UP
-from hwmodel.results.pci_bus import BRIDGE
+from hwmodel.results.shared_links import BRIDGE
 from hwmodel.rules.pci_bus import (
     CYCLE_FS,
     KIND_NAMES,

@@ -13,7 +13,6 @@ from hwmodel.machine.network.bridge_state import NOBODY
 
 if TYPE_CHECKING:
     from hwmodel.functions.message_time import DriverWork
-    from hwmodel.simulation.bridge_ports import PhysicalPort
     from hwmodel.simulation.machine import Machine
     from hwmodel.workload import Workload
 
@@ -33,31 +32,6 @@ class Stage:
     senders: tuple[int, ...] = ()
     work: Sequence[DriverWork] = ()
 
-    @property
-    def nics(self) -> list[Any]:
-        """Return the servers' records."""
-        return [server.nic for server in self.machine.servers]
-
-    @property
-    def bridge(self) -> Any:
-        """Return the record of the bridges, None where there is none."""
-        return None if self.machine.system is None else self.machine.system.bridges[0]
-
-    @property
-    def ports(self) -> Sequence[PhysicalPort]:
-        """Return the ports of the bridges."""
-        return () if self.machine.system is None else self.machine.system.ports
-
-    @property
-    def trees(self) -> Any:
-        """Return the record of PCIe switches, None where there is one server alone."""
-        return None if self.machine.system is None else self.machine.system.system[0].trees
-
-    @property
-    def now_fs(self) -> int:
-        """Return the time that all servers have reached."""
-        return self.machine.now_fs
-
     def next_fs(self) -> int:
         """Return the time of the next event at any server, bridge, switch or bus; `NEVER` if there is none."""
         if self.machine.system is None:
@@ -70,8 +44,8 @@ class Stage:
             int(system.trees.next_fs),
             int(system.buses.next_fs),
         )
-        is_amid = any(nic.moves_due or nic.reads_due or nic.traffic.n_hungry for nic in self.nics)
-        return min(at_fs, self.now_fs) if is_amid else at_fs
+        is_amid = any(nic.moves_due or nic.reads_due or nic.traffic.n_hungry for nic in self.machine.state)
+        return min(at_fs, self.machine.now_fs) if is_amid else at_fs
 
     def step(self, limit_fs: int, kernel: Advance) -> int:
         """Run the whole next instant, if it is not later than `limit_fs`; return the kernel's status."""

@@ -15,7 +15,7 @@ from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 
 if TYPE_CHECKING:
     from hwmodel.config import PcieSwitch
-    from hwmodel.simulation.trace.recording import ServerRecording
+    from hwmodel.simulation.trace.tracer import ServerRecording
 
 WAYS = {"up": "up: toward the host", "down": "down: toward the adapters"}
 CLASSES = {"up": ("P", "NP"), "down": ("doorbells", "CPL")}
