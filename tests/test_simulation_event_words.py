@@ -180,6 +180,22 @@ def test_a_wire_that_dies_is_not_the_offered_load() -> None:
     assert result.bottleneck.why == FULLEST_ON_AVERAGE
 
 
+def test_a_load_that_gets_through_in_all_is_not_said_to_have_had_room_all_along() -> None:
+    """A link of 2 Gb/s is full for half of the window, and what waited then gets through in the other half."""
+    keys = {
+        "nic": {"preset": "82599", "vfs": 4}, "driver": {"preset": "dpdk"}, "pcie": {"generation": 2, "lanes": 4},
+        "workload": {"pattern": "to_wire", "frame_bytes": 1518, "load": 0.5},
+        "run": {"warmup": "1ms", "duration": "20ms"},
+    }  # fmt: skip
+    narrow, wide = ({"pcie.lanes": lanes, "pcie.generation": 1 + (lanes > 1)} for lanes in (1, 4))
+    result = run({"at": "2ms", "set": narrow}, {"at": "12ms", "set": wide}, **keys)
+    assert result.bottleneck.resource == "offered_load" and result.bottleneck.is_limit
+    assert result.utilization["pcie.down"] > 0.7
+    assert result.bottleneck.why.startswith(
+        "Nothing is full on average over this window, in which the machine changes: the load itself sets the throughput;"
+    )
+
+
 def test_a_ring_that_was_empty_for_a_part_of_the_window_is_full_for_a_part_of_it() -> None:
     """Of the 4 ms of 1 Gb/s that come, those of 3 ms are lost but for what the ring still has descriptors for."""
     outside = {"rate": "1Gbps", "frame_bytes": 1518, "to": ["vf0"], "arrivals": "periodic"}

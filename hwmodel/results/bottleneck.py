@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from hwmodel.results.result import Bottleneck
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, OFF_DROPS, POLICED_DROPS, RX_DROPS, STRAY_DROPS
-from hwmodel.words.bottleneck import FULL_OF_LOST, is_rate_limit, nearly_full_load, sentence, with_as_full
+from hwmodel.words.bottleneck import (
+    FULL_OF_LOST,
+    FULLEST_ON_AVERAGE,
+    is_rate_limit,
+    nearly_full_load,
+    room_on_average,
+    sentence,
+    with_as_full,
+)
 from hwmodel.words.quantities import server_title
 
 LEAST_PART = 0.02  # of the demand: a smaller part is not worth naming as a limit
@@ -501,6 +509,8 @@ def not_judged(seen: Sighting, found: Bottleneck, why: str) -> Bottleneck:
         found = seen.busiest if seen.busiest.utilization >= found.utilization else found
     if any(one.resource == found.resource and one.loses_behind for one in seen.suspects):
         return replace(found, why=FULL_OF_LOST, also=(), gain=None)
+    if found.resource == OFFERED_LOAD and why == FULLEST_ON_AVERAGE:
+        return replace(found, why=room_on_average(found.why))
     if found.resource == OFFERED_LOAD or found.utilization >= NEARLY_FULL:
         return found
     return replace(found, why=why, also=(), gain=None)
