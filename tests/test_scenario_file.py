@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,10 @@ def test_a_server_and_a_bridge_change_by_their_keys() -> None:
         InputError, match=r"scenario\.0\.set\.servers\.b\.set\.pcie\.tags: fixed while the machine runs"
     ):
         config_of({"at": "2ms", "set": {"servers.b.set.pcie.tags": 7}}, **system)
+    adapters = {"servers": [{"name": "a", "adapters": [{"name": "x"}, {"name": "y"}]}, {"name": "b"}]}
+    key = "servers.a.adapters.y.set.pcie.tags"
+    with pytest.raises(InputError, match=rf"scenario\.0\.set\.{re.escape(key)}: fixed while the machine runs"):
+        config_of({"at": "2ms", "set": {key: 7}}, **adapters)
     with pytest.raises(InputError, match=r"scenario\.0\.set\.bridge\.kind: fixed while the machine runs"):
         config_of({"at": "2ms", "set": {"bridge.kind": "controlling"}}, **system)
 
