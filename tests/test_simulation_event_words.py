@@ -196,6 +196,17 @@ def test_a_load_that_gets_through_in_all_is_not_said_to_have_had_room_all_along(
     )
 
 
+def test_what_a_function_that_is_off_cannot_send_met_no_burst() -> None:
+    """vf0 is off from 2 ms on: what it is offered then is dropped as with a full ring."""
+    workload = {"pattern": "pairs", "frame_bytes": 1518, "load": "200Mbps", "on_full": "drop"}
+    keys = {"nic": {"preset": "82599", "vfs": 4}, "driver": {"preset": "dpdk"}, "workload": workload}
+    result = run({"at": "2ms", "reset": "vf0"}, **keys, run={"warmup": "1ms", "duration": "5ms"})
+    n_lost = result.drops["TX_RING_FULL"]
+    assert n_lost > 50
+    assert f"{n_lost} of " in result.bottleneck.why
+    assert result.bottleneck.why.endswith(" frames met a queue that was full, or of a function that was off.")
+
+
 def test_a_ring_that_was_empty_for_a_part_of_the_window_is_full_for_a_part_of_it() -> None:
     """Of the 4 ms of 1 Gb/s that come, those of 3 ms are lost but for what the ring still has descriptors for."""
     outside = {"rate": "1Gbps", "frame_bytes": 1518, "to": ["vf0"], "arrivals": "periodic"}
