@@ -196,6 +196,18 @@ def test_a_load_that_gets_through_in_all_is_not_said_to_have_had_room_all_along(
     )
 
 
+def test_what_hardly_anything_waited_for_is_not_the_fullest() -> None:
+    """Tags run out for a moment as vf1 comes back; vf2 is held by its limit for most of the window."""
+    keys = {
+        "nic": {"preset": "82599", "vfs": 4}, "driver": {"preset": "dpdk"}, "pcie": {"generation": 2, "lanes": 4},
+        "workload": {"pattern": "pairs", "frame_bytes": 1518, "load": 0.3},
+        "switch": {"ports": [{"name": "vf2", "rate_limit": "1Gbps"}]}, "run": {"warmup": "1ms", "duration": "130ms"},
+    }  # fmt: skip
+    result = run({"at": "2ms", "reset": "vf1"}, {"at": "2ms", "set": {"workload.load": 0.5}}, **keys)
+    assert "; limited for a part of the window by rate_limit" in headline(result)
+    assert result.bottleneck.utilization == pytest.approx(0.88, abs=0.01)
+
+
 def test_what_a_function_that_is_off_cannot_send_met_no_burst() -> None:
     """vf0 is off from 2 ms on: what it is offered then is dropped as with a full ring."""
     workload = {"pattern": "pairs", "frame_bytes": 1518, "load": "200Mbps", "on_full": "drop"}
