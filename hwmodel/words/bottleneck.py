@@ -216,7 +216,7 @@ NOTHING_ENDED = "No frame was delivered or dropped by the end of the run, so it 
 
 
 def room_on_average(why: str) -> str:
-    """Say of a window in which the machine changes that nothing is full on average: something was for a time, perhaps."""
+    """Say of a window in which the machine changes that nothing is full on average: for a time something may be."""
     return why.replace(_HAS_ROOM, _HAS_ROOM_ON_AVERAGE).replace(_IN_A_BURST, _FOR_A_TIME)
 
 
