@@ -216,6 +216,20 @@ def test_a_server_and_a_bridge_change_by_their_keys() -> None:
         config_of({"at": "2ms", "set": {"bridge.kind": "controlling"}}, **system)
 
 
+def test_names_with_a_dot_are_keys_of_events_in_both_ways_of_writing() -> None:
+    """A bridge's port of one of a server's adapters, and a VM's weight."""
+    servers = [{"name": "a"}, {"name": "b", "adapters": [{"name": "x"}, {"name": "y"}]}]
+    system: dict[str, Any] = {"servers": servers, "bridge": {}, "workload": {"pattern": "pairs", "load": 0.5}}
+    for changes in (
+        {"bridge.ports.b.y.vlans": [3], "workload.weights.b.y.vf0": 3},
+        {"bridge": {"ports": {"b.y": {"vlans": [3]}}}, "workload": {"weights": {"b.y.vf0": 3}}},
+    ):
+        (step,) = config_of({"at": "2ms", "set": changes}, **system).steps()
+        assert step.config.bridge is not None
+        assert step.config.bridge.ports["b.y"].vlans == (3,)
+        assert step.config.workload.weights == {"b.y.vf0": 3}
+
+
 def test_what_may_change_is_of_blocks_that_exist() -> None:
     """A pattern that matches no key of the resolved configuration would be a key that nobody can name."""
     config = config_from_mapping({**BASE, "bridge": {"policy": [{"action": "deny"}]}, "switch": {
