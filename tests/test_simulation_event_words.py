@@ -38,6 +38,16 @@ def limit(at: str, vf: str, rate: str) -> dict[str, Any]:
     return {"at": at, "set": {f"switch.ports.{vf}.rate_limit": rate}}
 
 
+def test_no_event_points_to_a_sentence_that_none_of_its_instant_has() -> None:
+    """There is too little time before 3 ms, in intervals of 2 ms: of others than vf1 nothing can be told."""
+    ask = {"at": "3ms", "mailbox": {"from": "vf1", "message": "set_vlan", "vlan": 20}}
+    workload = {"pattern": "pairs", "frame_bytes": 1518, "load": "100Mbps"}
+    keys = {"run": {"warmup": "1ms", "duration": "110ms"}, "workload": workload}
+    asks, resets = told(run(ask, {"at": "3ms", "reset": "vf1"}, **keys))
+    assert asks == "not answered, as vf1 or its PF has gone"
+    assert resets.startswith("vf1 not up again by the end") and "another event" not in resets
+
+
 def test_events_of_one_instant_have_one_sentence_on_rates() -> None:
     result = run(
         {"at": "5ms", "set": {"pcie.generation": 2}},  # as it is
