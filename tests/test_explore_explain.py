@@ -36,6 +36,16 @@ def test_twice_the_lanes_of_a_full_link_give_twice_the_throughput(narrow):
     assert all(abs(each.gain) < 0.1 for each in narrow.relaxed[1:])
 
 
+def test_what_an_event_sets_is_not_made_larger_in_vain():
+    """The event narrows the link before the window: two lanes at the start would gain nothing, whatever limits."""
+    event = {"at": "1us", "set": {"pcie": {"lanes": 1}}}
+    found = explain(config_from_mapping(merged(NARROW, {"pcie": {"lanes": 2}, "scenario": [event]})))
+    named = next(each for each in found.relaxed if each.is_bottleneck)
+    assert (named.change, named.gain) == ("pcie.lanes: 2 -> 4", None)
+    assert named.failure == "an event of the scenario sets pcie.lanes"
+    assert all(("pcie.lanes" in each.change) == bool(each.failure) for each in found.relaxed)
+
+
 def test_the_ranking_is_by_gain(narrow):
     gains = [round(each.gain, 3) for each in narrow.relaxed]
     assert gains == sorted(gains, reverse=True)

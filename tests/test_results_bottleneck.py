@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results import Bottleneck, Observation, by_shares, sighting_of
-from hwmodel.results.bottleneck import KEYS, RESOURCES, suspects_of
+from hwmodel.results.bottleneck import KEYS, RESOURCES, not_judged, suspects_of
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
-from hwmodel.words.bottleneck import sentence, with_as_full
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, sentence, with_as_full
 
 
 def observation(busy: dict[str, float], waits: dict[str, float] | None = None, **more: object) -> Observation:
@@ -341,3 +341,12 @@ def test_what_gives_next_to_nothing_of_what_it_could_is_not_the_fullest():
     found = judged({"driver.tx": 0.3}, {"nic.tx_buffer": 1.0}, fetch_use=0.0134)
     assert (found.resource, found.utilization) == ("nic.tx_buffer", 1.0)
     assert judged({"driver.tx": 0.6}, {"nic.tx_buffer": 1.0}, fetch_use=0.0134).resource == "driver.tx"
+
+
+@pytest.mark.parametrize("busy", [0.02, 0.3])
+def test_what_is_fullest_on_average_is_no_less_busy_than_the_busiest(busy):
+    """Frames waited for a tag 9 % of a window: that is the fullest beside a link at 2 %, not beside one at 30 %."""
+    seen = sighting_of(observation({"pcie.down": busy}, {"pcie.tags": 0.09}, tags_in_use=4.0, tags=32, **OPEN))
+    tags = next(one for one in seen.suspects if one.resource == "pcie.tags")
+    found = not_judged(seen, tags.bottleneck, FULLEST_ON_AVERAGE)
+    assert (found.resource, found.utilization) == (("pcie.tags", 0.09) if busy < 0.09 else ("pcie.down", busy))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -207,8 +208,26 @@ def test_a_server_and_a_bridge_change_by_their_keys() -> None:
         InputError, match=r"scenario\.0\.set\.servers\.b\.set\.pcie\.tags: fixed while the machine runs"
     ):
         config_of({"at": "2ms", "set": {"servers.b.set.pcie.tags": 7}}, **system)
+    adapters = {"servers": [{"name": "a", "adapters": [{"name": "x"}, {"name": "y"}]}, {"name": "b"}]}
+    key = "servers.a.adapters.y.set.pcie.tags"
+    with pytest.raises(InputError, match=rf"scenario\.0\.set\.{re.escape(key)}: fixed while the machine runs"):
+        config_of({"at": "2ms", "set": {key: 7}}, **adapters)
     with pytest.raises(InputError, match=r"scenario\.0\.set\.bridge\.kind: fixed while the machine runs"):
         config_of({"at": "2ms", "set": {"bridge.kind": "controlling"}}, **system)
+
+
+def test_names_with_a_dot_are_keys_of_events_in_both_ways_of_writing() -> None:
+    """A bridge's port of one of a server's adapters, and a VM's weight."""
+    servers = [{"name": "a"}, {"name": "b", "adapters": [{"name": "x"}, {"name": "y"}]}]
+    system: dict[str, Any] = {"servers": servers, "bridge": {}, "workload": {"pattern": "pairs", "load": 0.5}}
+    for changes in (
+        {"bridge.ports.b.y.vlans": [3], "workload.weights.b.y.vf0": 3},
+        {"bridge": {"ports": {"b.y": {"vlans": [3]}}}, "workload": {"weights": {"b.y.vf0": 3}}},
+    ):
+        (step,) = config_of({"at": "2ms", "set": changes}, **system).steps()
+        assert step.config.bridge is not None
+        assert step.config.bridge.ports["b.y"].vlans == (3,)
+        assert step.config.workload.weights == {"b.y.vf0": 3}
 
 
 def test_what_may_change_is_of_blocks_that_exist() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping
+from hwmodel.errors import InputError
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
 from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE
@@ -35,6 +36,16 @@ def told(result: Result) -> list[str]:
 
 def limit(at: str, vf: str, rate: str) -> dict[str, Any]:
     return {"at": at, "set": {f"switch.ports.{vf}.rate_limit": rate}}
+
+
+def test_no_event_points_to_a_sentence_that_none_of_its_instant_has() -> None:
+    """There is too little time before 3 ms, in intervals of 2 ms: of others than vf1 nothing can be told."""
+    ask = {"at": "3ms", "mailbox": {"from": "vf1", "message": "set_vlan", "vlan": 20}}
+    workload = {"pattern": "pairs", "frame_bytes": 1518, "load": "100Mbps"}
+    keys = {"run": {"warmup": "1ms", "duration": "110ms"}, "workload": workload}
+    asks, resets = told(run(ask, {"at": "3ms", "reset": "vf1"}, **keys))
+    assert asks == "not answered, as vf1 or its PF has gone"
+    assert resets.startswith("vf1 not up again by the end") and "another event" not in resets
 
 
 def test_events_of_one_instant_have_one_sentence_on_rates() -> None:
@@ -180,6 +191,45 @@ def test_a_wire_that_dies_is_not_the_offered_load() -> None:
     assert result.bottleneck.why == FULLEST_ON_AVERAGE
 
 
+def test_a_load_that_gets_through_in_all_is_not_said_to_have_had_room_all_along() -> None:
+    """A link of 2 Gb/s is full for half of the window, and what waited then gets through in the other half."""
+    keys = {
+        "nic": {"preset": "82599", "vfs": 4}, "driver": {"preset": "dpdk"}, "pcie": {"generation": 2, "lanes": 4},
+        "workload": {"pattern": "to_wire", "frame_bytes": 1518, "load": 0.5},
+        "run": {"warmup": "1ms", "duration": "20ms"},
+    }  # fmt: skip
+    narrow, wide = ({"pcie.lanes": lanes, "pcie.generation": 1 + (lanes > 1)} for lanes in (1, 4))
+    result = run({"at": "2ms", "set": narrow}, {"at": "12ms", "set": wide}, **keys)
+    assert result.bottleneck.resource == "offered_load" and result.bottleneck.is_limit
+    assert result.utilization["pcie.down"] > 0.7
+    assert result.bottleneck.why.startswith(
+        "Nothing is full on average over this window, in which the machine changes: the load itself sets the"
+    )
+
+
+def test_what_hardly_anything_waited_for_is_not_the_fullest() -> None:
+    """Tags run out for a moment as vf1 comes back; vf2 is held by its limit for most of the window."""
+    keys = {
+        "nic": {"preset": "82599", "vfs": 4}, "driver": {"preset": "dpdk"}, "pcie": {"generation": 2, "lanes": 4},
+        "workload": {"pattern": "pairs", "frame_bytes": 1518, "load": 0.3},
+        "switch": {"ports": [{"name": "vf2", "rate_limit": "1Gbps"}]}, "run": {"warmup": "1ms", "duration": "130ms"},
+    }  # fmt: skip
+    result = run({"at": "2ms", "reset": "vf1"}, {"at": "2ms", "set": {"workload.load": 0.5}}, **keys)
+    assert "; limited for a part of the window by rate_limit" in headline(result)
+    assert result.bottleneck.utilization == pytest.approx(0.88, abs=0.01)
+
+
+def test_what_a_function_that_is_off_cannot_send_met_no_burst() -> None:
+    """vf0 is off from 2 ms on: what it is offered then is dropped as with a full ring."""
+    workload = {"pattern": "pairs", "frame_bytes": 1518, "load": "200Mbps", "on_full": "drop"}
+    keys = {"nic": {"preset": "82599", "vfs": 4}, "driver": {"preset": "dpdk"}, "workload": workload}
+    result = run({"at": "2ms", "reset": "vf0"}, **keys, run={"warmup": "1ms", "duration": "5ms"})
+    n_lost = result.drops["TX_RING_FULL"]
+    assert n_lost > 50
+    assert f"{n_lost} of " in result.bottleneck.why
+    assert result.bottleneck.why.endswith(" frames met a queue that was full, or of a function that was off.")
+
+
 def test_a_ring_that_was_empty_for_a_part_of_the_window_is_full_for_a_part_of_it() -> None:
     """Of the 4 ms of 1 Gb/s that come, those of 3 ms are lost but for what the ring still has descriptors for."""
     outside = {"rate": "1Gbps", "frame_bytes": 1518, "to": ["vf0"], "arrivals": "periodic"}
@@ -286,3 +336,9 @@ def test_a_hundred_events_leave_the_summary_its_lines() -> None:
     result = run(*events)
     assert told(result)[50] == "too little time before it and behind it to tell by intervals of 100 us"
     assert "97 more events: --verbose shows them." in summary(result)
+
+
+def test_floods_that_are_too_many_together_are_told_as_the_scenarios() -> None:
+    floods = [{"at": f"{at}ms", "flood": {"from": "vf0", "every": "25ns", "for": "1ms"}} for at in (3, 5)]
+    with pytest.raises(InputError, match=r"^scenario: events, messages and doorbells of floods make more than 65,536 "):
+        run(*floods)

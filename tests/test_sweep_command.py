@@ -168,6 +168,17 @@ def test_the_summary_names_the_best_by_the_mean_of_seeds():
     assert text.splitlines()[-1] == "Results: x.csv"
 
 
+def test_long_values_of_an_axis_are_told_apart_in_the_table():
+    """Events of a scenario that begin with the same long key, and one that does not."""
+    events = [{"switch.ports.vf0.rate_limit": "100Mbps"}, {"switch.ports.vf0.rate_limit": "200Mbps"},
+              {"host.virtual_switch.bond.silent": ["p0"]}]  # fmt: skip
+    rows = [replace(row(at, totals__gbps=1.0 + at), axes={"scenario.0.set": each}) for at, each in enumerate(events)]
+    axes = (SweepAxis(key="scenario.0.set", values=tuple(events)),)
+    lines = sweep_text(found(rows, axes=axes), ["x.csv"], 1.0, 3).splitlines()
+    cells = [line.strip().partition("  ")[0] for line in lines if line.strip().startswith("{")]
+    assert cells == ['{"switch...."100Mbps"}', '{"switch...."200Mbps"}', '{"host.virtual_switch.bond....']
+
+
 def test_seeds_that_change_nothing_leave_a_run_its_own_interval():
     """12.706 * 2.828 / sqrt(2) = 25.41 of 1 and 5 above; of equal figures Student's t would be nothing."""
     ends = {"intervals__totals__gbps__low": 1.0, "intervals__totals__gbps__high": 3.0}

@@ -94,7 +94,7 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
     rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
     behind = {at for one in switches_of(before) for kind, at, _ in one.below if kind == "adapter"}
     keys = [
-        f"servers.{old.name}.set.{key}" if old.name else key
+        old.key(key)
         for at, (old, new) in enumerate(zip(servers_of(before), servers_of(after), strict=True))
         for key in (*_keys_beside_drivers(old.config, new.config), *_keys_of_drivers(old.config, new.config))
         if not key.startswith(OF_NO_ADAPTER)

@@ -190,7 +190,7 @@ def apply_changes(document: Document, written: Document, path: KeyPath, changes:
             message = f"repeated key; it stands in line {first.line} already"
             document.problems.append(Problem(origin.place, prefix + key, message))
         else:
-            _apply_steps(document, steps, copied_data(value), origin)
+            _apply_steps(document, _steps_of(document, key), copied_data(value), origin)
 
 
 def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tuple[tuple[str, ...], Any, _Origin]]:

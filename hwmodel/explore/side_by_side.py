@@ -68,16 +68,27 @@ def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
 
     `config` may be a file's name or a shipped one, as for `simulate`. Where the run names several resources as equally
     full, one more relaxation makes all of these larger at once. `jobs`: processes that simulate at once; the result
-    does not depend on it. Raises what `simulate` raises for the configuration itself; relaxations that cannot be run
-    come last, with the reason in `failure`.
+    does not depend on it. Raises what `simulate` raises for the configuration itself; relaxations that cannot be run,
+    or change a key that an event of the scenario sets, come last, with the reason in `failure`.
     """
     config = as_config(config)
     relaxations = relaxations_of(config)
     result = simulate(config)
     relaxations += named_together(config, relaxations, result.bottleneck)
-    others = all_outcomes([relaxation.config for relaxation in relaxations], jobs, progress, n_before=1)
-    found = map(partial(relaxed_of, result), relaxations, others)
+    whys = [_overruled(relaxation, config) for relaxation in relaxations]
+    larger = [relaxation.config for relaxation, why in zip(relaxations, whys, strict=True) if not why]
+    outcomes = iter(all_outcomes(larger, jobs, progress, n_before=1))
+    found = (relaxed_of(result, each, why or next(outcomes)) for each, why in zip(relaxations, whys, strict=True))
     return replace(result, relaxed=tuple(sorted(found, key=_rank)))
+
+
+def _overruled(relaxation: Relaxation, config: Config) -> str:
+    """Say which event's key a relaxation would change in vain, since the event sets its own value; empty if none."""
+    of_events = [key for event in config.scenario for key in event.changes]
+    for key, _, _ in relaxation.changes:
+        if any(f"{key}.".startswith(f"{each}.") or f"{each}.".startswith(f"{key}.") for each in of_events):
+            return f"an event of the scenario sets {key}"
+    return ""
 
 
 def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck: Bottleneck) -> list[Relaxation]:

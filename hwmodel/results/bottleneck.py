@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from hwmodel.results.result import Bottleneck
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, OFF_DROPS, POLICED_DROPS, RX_DROPS, STRAY_DROPS
-from hwmodel.words.bottleneck import FULL_OF_LOST, is_rate_limit, nearly_full_load, sentence, with_as_full
+from hwmodel.words.bottleneck import (
+    FULL_OF_LOST,
+    FULLEST_ON_AVERAGE,
+    is_rate_limit,
+    nearly_full_load,
+    room_on_average,
+    sentence,
+    with_as_full,
+)
 from hwmodel.words.quantities import server_title
 
 LEAST_PART = 0.02  # of the demand: a smaller part is not worth naming as a limit
@@ -315,9 +323,7 @@ def _suspect(name: str, seen: Observation, prefix: str) -> Suspect:
 
 
 def busiest_of(seen: Observation, prefix: str = "") -> Bottleneck | None:
-    """Return the busiest resource of an adapter as a bottleneck; None for an open load, or if none is busy."""
-    if seen.open_load:
-        return None
+    """Return the busiest resource of an adapter as a bottleneck; None if none is busy."""
     known = [name for name in seen.utilizations if of_any_port(name) in KEYS and seen.busy(name) > 0]
     name = max(known, key=seen.busy, default=None)
     if name is None:
@@ -405,8 +411,8 @@ class Sighting:
     `is_load_enough`: an open load, all of which gets through. `loses_late`: frames drop after they were sent, so a full
     resource may be full of frames that get lost; `loses_much`: so many that more than the load may limit. `polices`:
     policers drop such frames, so no full resource need be the limit. `has_offers`: any frame was offered. `refusal`:
-    the bottleneck if the only losses are at rings that are never refilled. `busiest`: in a closed loop the resource
-    that is busiest, however idle.
+    the bottleneck if the only losses are at rings that are never refilled. `busiest`: the resource that is busiest,
+    however idle. `is_open`: senders follow an open load.
     """
 
     suspects: tuple[Suspect, ...]
@@ -418,6 +424,7 @@ class Sighting:
     has_offers: bool = True
     refusal: Bottleneck | None = None
     busiest: Bottleneck | None = None
+    is_open: bool = False
 
 
 def load_of(seen: Observation) -> Bottleneck:
@@ -442,6 +449,7 @@ def sighting_of(seen: Observation) -> Sighting:
         has_offers=seen.offered_frames > 0,
         refusal=refusal(seen) if loses_by_refusal(seen) else None,
         busiest=busiest_of(seen),
+        is_open=seen.open_load,
     )
 
 
@@ -497,13 +505,28 @@ def not_judged(seen: Sighting, found: Bottleneck, why: str) -> Bottleneck:
     of a closed loop where nothing else is busy: its senders may have sent less because of a dead wire, say. Nor is a
     wire one that is full of frames which get lost behind it.
     """
-    if found.resource == OFFERED_LOAD and seen.busiest is not None:
-        found = seen.busiest if seen.busiest.utilization >= found.utilization else found
+    if seen.busiest is not None and _is_less_full(found, seen, seen.busiest.utilization):
+        limits = (one for one in seen.suspects if is_rate_limit(one.resource))
+        limit = next((one for one in limits if one.share > seen.busiest.utilization), None)
+        found = seen.busiest if limit is None else limit.bottleneck
     if any(one.resource == found.resource and one.loses_behind for one in seen.suspects):
         return replace(found, why=FULL_OF_LOST, also=(), gain=None)
+    if found.resource == OFFERED_LOAD and why == FULLEST_ON_AVERAGE:
+        return replace(found, why=room_on_average(found.why))
     if found.resource == OFFERED_LOAD or found.utilization >= NEARLY_FULL:
         return found
     return replace(found, why=why, also=(), gain=None)
+
+
+def _is_less_full(found: Bottleneck, seen: Sighting, busy: float) -> bool:
+    """Tell whether what a window names is less full than its busiest resource is, by share and by use.
+
+    An open load stays, as does a rate limit, which holds frames back and is never full.
+    """
+    if found.resource == OFFERED_LOAD:
+        return not seen.is_open and busy >= found.utilization
+    known = (max(one.share, one.use) for one in seen.suspects if one.resource == found.resource)
+    return not is_rate_limit(found.resource) and busy > max(known, default=found.utilization)
 
 
 def _fullness(one: Suspect) -> tuple[float, float]:

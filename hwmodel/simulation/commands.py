@@ -296,7 +296,10 @@ def _enter(record: Any, at_fs: int, command: _Command) -> None:
         command = command._replace(values=command.values[:0])
     at, first, n = int(commands.tail), int(commands.n_values), len(command.values)
     if at == COMMAND_CAP or first + n > VALUE_CAP:
-        raise InputError(f"changes: more than {COMMAND_CAP} commands, or {VALUE_CAP} values, for one component")
+        most = f"{COMMAND_CAP:,} changes at one adapter or bridge, or {VALUE_CAP:,} values"
+        raise InputError(
+            f"scenario: events, messages and doorbells of floods make more than {most}; have fewer of them"
+        )
     commands["ring"][at] = (at_fs, command.kind, command.part, command.word, n, first)
     commands["value"][first : first + n] = command.values
     commands.tail, commands.n_values = at + 1, first + n

@@ -146,7 +146,7 @@ class _Teller:
                 is_told = at_ns - told_ns < ONE_INSTANT_NS
                 rates = SAME_INSTANT if is_told else self._rates(at_ns, has_own=bool(own))
                 told = "; ".join(filter(None, (own, rates)))
-                told_ns = told_ns if is_told else at_ns
+                told_ns = at_ns if rates and not is_told else told_ns
             yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
 
     def _never_done(self, at: int) -> EventResult:

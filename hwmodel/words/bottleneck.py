@@ -201,6 +201,9 @@ FULLEST_ON_AVERAGE = (
     "Nothing is full on average over this window, in which the machine changes; what held when, the events and the "
     "series say."
 )
+_HAS_ROOM = "Nothing is full: every resource has room, "
+_HAS_ROOM_ON_AVERAGE = "Nothing is full on average over this window, in which the machine changes: "
+_IN_A_BURST, _FOR_A_TIME = "met a full queue in a burst.", "met a queue that was full, or of a function that was off."
 FULLEST_UNJUDGED = (
     "Nothing is full in this window, before which the machine has changed; no short runs, which would say what limits, "
     "are made of what it has become."
@@ -210,6 +213,11 @@ FULL_OF_LOST = (
     "limits; what held when, the events and the series say."
 )
 NOTHING_ENDED = "No frame was delivered or dropped by the end of the run, so it does not show what limits."
+
+
+def room_on_average(why: str) -> str:
+    """Say of a window in which the machine changes that nothing is full on average: for a time something may be."""
+    return why.replace(_HAS_ROOM, _HAS_ROOM_ON_AVERAGE).replace(_IN_A_BURST, _FOR_A_TIME)
 
 
 def of_too_much(why: str) -> str:
@@ -297,10 +305,10 @@ def _offered_load(seen: Observation) -> str:
     lost_to += [f"what meets {_what_is_off(at_off)} ({_counts(at_off)})"] if at_off else []
     less = f", less {' and '.join(lost_to)}," if lost_to else ""
     lost = seen.lost_for_want_of_room
-    aside = f" {lost:,} of {seen.offered_frames:,} frames met a full queue in a burst." if lost else ""
+    aside = f" {lost:,} of {seen.offered_frames:,} frames {_IN_A_BURST}" if lost else ""
     return (
-        f"Nothing is full: every resource has room, the load itself{less} sets the throughput; the busiest, "
-        f"{busiest}, is busy {percent_text(seen.busy(busiest))} of the window.{aside}"
+        f"{_HAS_ROOM}the load itself{less} sets the throughput; the busiest, {busiest}, is busy "
+        f"{percent_text(seen.busy(busiest))} of the window.{aside}"
     )
 
 

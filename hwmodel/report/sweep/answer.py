@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hwmodel.report.configuration import value_text
@@ -391,10 +391,11 @@ def _trade_off(reading: Reading) -> Iterator[str]:
     weighed = weigh(reading) if reading.sweep.has_costs else None
     if weighed is None:
         return
-    keys = [axis.key for axis in reading.sweep.axes if len(axis.values) > 1 and axis.key not in weighed.held]
+    axes = [axis for axis in reading.sweep.axes if len(axis.values) > 1 and axis.key not in weighed.held]
+    keys = [axis.key for axis in axes]
     rows = []
     for of, gbps, point in (weighed.points[at] for at in weighed.front[-_MOST_OF_FRONT:]):
-        values = [_cell(point.axes.get(key)) for key in keys]
+        values = [_cell(point.axes.get(axis.key), axis.values) for axis in axes]
         rows.append([cost_text(of), f"{gbps:,.3f}", *values, point.limit])
     left_out = len(weighed.front) - len(rows)
     yield ""
@@ -422,16 +423,23 @@ def _table(sweep: SweepResult, throughput: str) -> list[str]:
     header = [*keys, *seeds, *costs, "Gb/s", "p99 us", "limited by"]
     rows = []
     for row in sweep.rows:
-        point = [_cell(row.axes[key]) for key in keys] + ([str(row.seed)] if seeds else [])
+        point = [_cell(row.axes[axis.key], axis.values) for axis in sweep.axes] + ([str(row.seed)] if seeds else [])
         point += ["-" if row.cost is None else cost_text(row.cost) for _ in costs]
         point += [_figure(row.figures, name) for name in (throughput, P99, LIMIT)] if row.figures else [row.status]
         rows.append(point + [""] * (len(header) - len(point)))
     return [line.text for line in table(header, rows, left_columns=[len(header) - 1])]
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, values: Iterable[object]) -> str:
+    """Write a value of an axis, a long one cut to 30 characters: its begin, or also where others with it go on."""
     text = value_text(value)
-    return text if len(text) <= 30 else text[:27] + "..."
+    if len(text) <= 30:
+        return text
+    alike = {other for other in map(value_text, values) if other[:27] == text[:27]}
+    if len(alike) < 2:
+        return text[:27] + "..."
+    first = next((at for at, letters in enumerate(zip(*alike, strict=False)) if len({*letters}) > 1), 27)
+    return f"{text[:9]}...{text[first - 1 :][:18]}"
 
 
 def _figure(figures: Mapping[str, object], name: str) -> str:
