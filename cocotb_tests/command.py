@@ -15,7 +15,7 @@ import pytest
 
 from cocotb_tests.dut_file import OWN_CORE, Dut, read_dut
 from cocotb_tests.elaboration import check_names
-from cocotb_tests.places import REPORTS, ROOT
+from cocotb_tests.places import REPORTS, ROOT, make_folder
 from cocotb_tests.repeating import REPEAT_OPTION
 from cocotb_tests.runners import COMMANDS, SIMULATORS
 from cocotb_tests.simulators import Simulator
@@ -100,7 +100,7 @@ def run_regression(request: Request) -> dict[str, Any]:
         check_names(dut, simulator)
     if request.simulator not in SIMULATORS:
         print(f"note: the co-verification was never tried with {request.simulator}; cocotb makes its commands")
-    REPORTS.mkdir(parents=True, exist_ok=True)
+    make_folder(REPORTS, "--out")
     witness = _Witness()
     junit = str(REPORTS / f"cosim-{request.simulator}.xml")
     status = _pytest(request, ["--junitxml", junit, "-rN", "--tb", "short", REPEAT_OPTION, request.command], witness)

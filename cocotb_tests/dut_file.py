@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from glob import glob
 from pathlib import Path
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from cocotb_tests.backend import MODES, Backend, Shape
 from cocotb_tests.bench_switch import Station, Switch, Uplink
+from cocotb_tests.divergence import RefusedError
 from cocotb_tests.dut_schema import DutKeys
 from cocotb_tests.places import RTL
 from hwmodel.config.build import complaints_from
@@ -24,6 +25,7 @@ from hwmodel.config.kinds import suggest
 from hwmodel.config.model import keys_of, model_at
 from hwmodel.errors import InputError
 from hwmodel.simulation.core_parameters import CoreParameters
+from hwmodel.simulation.switch_core import PortSchedule
 from hwmodel.words.quantities import counted
 
 OWN_CORE = RTL / "core.yaml"
@@ -46,6 +48,15 @@ class Core:
     def shape(self) -> Shape:
         """Return ports, priorities and sizes."""
         return self.backend.shape
+
+    def writes(self, switch: Any, schedules: Mapping[int, PortSchedule]) -> Sequence[tuple[int, int]]:
+        """Return the register writes that bring the core to a configuration; raise RefusedError where none do."""
+        try:
+            return self.backend.writes(switch, schedules)
+        except ValueError as error:
+            said = f"{type(self.backend).__name__} has no writes for a switch of mode {switch.mode}: {error}"
+            cure = "Give the shape room for it, or name in `fixed` what the core lacks."
+            raise RefusedError(f"{self.dut.name}, {self.shape_name}: {said}\n{cure}") from error
 
     @property
     def has_long_runs(self) -> bool:

@@ -6,6 +6,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+from cocotb_tests.places import make_folder
 from hwmodel.errors import InputError
 
 EXAMPLE = Path(__file__).resolve().parent / "dut_example"
@@ -16,11 +17,11 @@ CHEATS = "cheats.yaml"  # for our own tests
 def write_example(folder: Path) -> str:
     """Write the example core with its file and back-end into a new folder, and return what to say of it.
 
-    Raises InputError if the folder holds something.
+    Raises InputError if the folder holds something or cannot be made.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: --example: is there already; name a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "--example")
     for path in sorted(EXAMPLE.iterdir()):
         if path.is_file() and path.name != CHEATS:
             shutil.copyfile(path, folder / path.name)

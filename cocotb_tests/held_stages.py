@@ -106,7 +106,7 @@ def _stage(core: Core, seed: str, mode: str, n_frames: int, n_contests: int) -> 
 def _joined(core: Core, rng: random.Random, phases: Sequence[tuple[Phase, list[Frame]]]) -> Stage:
     accesses, frames, span = [], [], 0
     for number, (phase, its_frames) in enumerate(phases):
-        writes = core.backend.writes(phase.switch, phase.schedules)
+        writes = core.writes(phase.switch, phase.schedules)
         accesses += [Access(*write, phase=number) for write in writes]
         frames += [replace(frame, phase=number) for frame in its_frames]
         span += max(frame.not_before for frame in its_frames)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hwmodel.errors import InputError
+
 ROOT = Path(__file__).resolve().parent.parent
 IS_CHECKOUT = (ROOT / "pyproject.toml").is_file()
 # The folder that takes builds, runs and reports, for `hwmodel cosim --out`.
@@ -27,3 +29,11 @@ REPORTS = _OWN or ROOT / "out"
 BUILDS = _OWN or ROOT / "build" / "cosim"
 # Of the C++ of all builds more than half is the same.
 COMPILER_CACHE = ROOT / "build" / "ccache" if IS_CHECKOUT else None
+
+
+def make_folder(folder: Path, option: str) -> None:
+    """Make a folder that an option names; raise InputError where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: {option}: cannot be made: {error.strerror or error}") from None

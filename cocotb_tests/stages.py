@@ -82,7 +82,7 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
     rng = random.Random(f"{seed} {mode} {n_frames} {cut}")
     shape, backend = core.shape, core.backend
     schedules = random_schedules(rng, shape, backend.schedulers)
-    writes = backend.writes(drawn_switch(core, rng, mode), schedules)
+    writes = core.writes(drawn_switch(core, rng, mode), schedules)
     start = CYCLES_A_WRITE * len(writes)
     untimed = [drawn_frame(core, rng, mode, serial) for serial in range(n_frames)]
     untimed = with_repeats(core, random.Random(f"{seed} {mode} repeats"), untimed)
@@ -97,7 +97,7 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
         # The twin takes so many changes of a schedule, of which one switch brings up to a hundred.
         if i < SWITCHES_WITH_SCHEDULES:
             schedules = random_schedules(rng, shape, backend.schedulers)
-        after = backend.writes(drawn_switch(core, rng, mode), schedules)
+        after = core.writes(drawn_switch(core, rng, mode), schedules)
         due = start + max(span, n_frames) * i // n_switches
         accesses += [Access(*write, not_before=due) for write in backend.changes(writes, after)]
         writes = after
@@ -117,7 +117,7 @@ def busy_stage(core: Core, seed: str, mode: str, n_frames: int, *, stalls: bool 
 
 def plain_stage(core: Core, switch: Switch, frames: Sequence[Frame], first_cycle: int = 0) -> Stage:
     """Return a stage of one switch and frames that come in when it is written, or from a later cycle on."""
-    writes = core.backend.writes(switch, {})
+    writes = core.writes(switch, {})
     start = max(first_cycle, CYCLES_A_WRITE * len(writes))
     accesses = [*(Access(*write) for write in writes), *counter_reads(core)]
     last_cycle = start + 100_000 + 1000 * len(frames)

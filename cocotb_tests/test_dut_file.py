@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
 import yaml
 
+from cocotb_tests.divergence import RefusedError
 from cocotb_tests.dut_adapter import adapter_text
 from cocotb_tests.dut_file import OWN_CORE, read_dut
 from cocotb_tests.places import ROOT
+from cocotb_tests.stages import random_stages
 from hwmodel.errors import InputError
 
 EXAMPLE = ROOT / "cocotb_tests/dut_example"
@@ -34,6 +37,21 @@ def complaint(folder, **changes):
     assert "\n" not in line
     assert line.startswith(str(path))
     return line
+
+
+@pytest.mark.parametrize("table", ["VLAN", "MAC", "LIST"])
+def test_a_shape_without_room_for_a_random_switch_is_refused_in_its_back_ends_words(table):
+    def stages(n_entries):
+        return random_stages(read_dut(OWN_CORE).core_with({"PORTS": 3, f"{table}_ENTRIES": n_entries}), "1", "veb", 300)
+
+    with pytest.raises(RefusedError) as refused:
+        stages(3)
+    said = re.compile(
+        r"eth_switch_core, parameters of a test: EthSwitchBackend has no writes for a switch of mode veb: \d entries "
+        r"in the \w+ table; the core's has 3\nGive the shape room for it, or name in `fixed` what the core lacks\."
+    )
+    assert said.fullmatch(str(refused.value))
+    assert stages(7)
 
 
 def test_a_file_that_is_not_there(tmp_path):

@@ -50,7 +50,7 @@ class Dimension:
     @property
     def pattern(self) -> str:
         """Return the regular expression of the texts that `parse` may accept, for a JSON schema."""
-        return f"^[0-9]+(\\.[0-9]+)? ?({'|'.join(self.units)})$"
+        return f"^\\s*[+]?[0-9]+(\\.[0-9]+)? ?({'|'.join(self.units)})\\s*$"
 
     def parse(self, text: object) -> int:
         """Return the number of base units in `text`; raise UnitError with a plain message if it is no whole number."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -51,6 +52,22 @@ def test_bash_completes_files_of_whatever_name_and_folders(tmp_path, capsys):
     ):
         assert completions(script, tmp_path, "hwmodel", *words, "s") == everything, words
     assert completions(script, tmp_path, "hwmodel", "cosim", "--out", "s") == {"steps"}
+
+
+def test_fish_completes_files_below_other_folders(tmp_path, capsys):
+    """`__fish_complete_path` lists the current folder unless it is told what was typed."""
+    assert main(["completion", "fish"]) == 0
+    script = capsys.readouterr().out
+    assert "__fish_complete_path (commandline -ct)" in script
+    if (fish := shutil.which("fish")) is not None:
+        (tmp_path / "sub").mkdir()
+        (tmp_path / "sub" / "deep.yaml").write_text("")
+        for typed, found in (("sub/d", {"sub/deep.yaml"}), ("vswitch_s", {"vswitch_segments"})):
+            code = f"{script}\ncomplete -C 'hwmodel run {typed}'"
+            done = subprocess.run(
+                [fish, "--no-config", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True
+            )
+            assert {line.partition("\t")[0] for line in done.stdout.splitlines()} == found
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -36,6 +36,13 @@ def test_the_example_is_written_once(tmp_path, capsys):
     assert capsys.readouterr().err == f"{folder}: --example: is there already; name a new folder\n"
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    folder = tmp_path / "file" / "core"
+    assert main(["cosim", "--example", str(folder)]) == 2
+    assert capsys.readouterr().err == f"{folder}: --example: cannot be made: Not a directory\n"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -225,7 +225,11 @@ def test_a_configuration_that_is_wrong(files, capsys):
 def test_outputs_that_cannot_be_written(files, tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
     before = left_in(tmp_path)
-    for out, words in (("file", "is not a folder"), ("no/out", "there is no folder")):
+    for out, words in (
+        ("file", "is not a folder"),
+        ("no/out", "there is no folder"),
+        ("file/out", "file is a file, not"),
+    ):
         path = str(tmp_path / out)
         line = complaint(capsys, *files, "vf0", "--out", path)
         assert line.startswith(f"{path}: --out: ") and words in line

@@ -157,13 +157,16 @@ def test_files_that_are_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     for name, line in (
-        ("sub", "sub: is a directory, not a configuration file"),
+        ("sub", "sub: is a folder, not a file"),
         ("c.yam", "c.yam: no such file"),
         ("no/where.yaml", "no/where.yaml: no such file"),
     ):
         with pytest.raises(InputError) as refusal:
             load_config(name)
         assert refusal.value.lines == [line]
+    (tmp_path / "sub" / "one.yml").write_text("{}")
+    with pytest.raises(InputError, match=r"^sub: is a folder, not a file \(did you mean sub/one\.yml\?\)$"):
+        load_config("sub")
     with pytest.raises(InputError, match="is not a file name"):
         load_config("a\0b")
     (tmp_path / NAME).write_text("{}")

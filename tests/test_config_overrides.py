@@ -219,3 +219,27 @@ def test_nothing_is_changed_without_overrides():
 
 def test_plain_data_is_what_a_file_could_hold():
     assert plain_data({1: (2, {"x": [3]}), None: "y"}) == {"1": [2, {"x": [3]}], "None": "y"}
+
+
+TWO_PORTS = {
+    "nic": {"vfs": 2}, "port": {"count": 2}, "bridge": {},
+    "servers": [{"name": "a", "adapters": [{"name": "x"}]}, {"name": "b"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.x.p1", "b.p0"])
+def test_a_bridges_port_to_one_of_several_ethernet_ports_is_one_name_in_a_key(name):
+    key, nested = f"bridge.ports.{name}.native_vlan", {"bridge": {"ports": {name: {"native_vlan": 7}}}}
+    wanted = config_from_mapping(TWO_PORTS | nested)
+    base = config_from_mapping(TWO_PORTS)
+    for found in (
+        base.with_overrides({key: 7}),
+        base.with_overrides([f"{key}=7"]),
+        config_from_mapping({**TWO_PORTS, key: 7}),
+    ):
+        assert found == wanted
+    for change in ({key: 7}, nested):
+        (step,) = config_from_mapping(TWO_PORTS | {"scenario": [{"at": "1us", "set": change}]}).steps()
+        assert step.config.bridge.ports[name].native_vlan == 7
+    with pytest.raises(InputError, match=rf"bridge\.ports\.{name}\.native: unknown key \(did you mean native_vlan"):
+        base.with_overrides({f"bridge.ports.{name}.native": 7})

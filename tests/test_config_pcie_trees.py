@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping, servers_of, switches_of
-from hwmodel.config.check_pcie import MOST_SWITCHES
+from hwmodel.config.check_pcie import MOST_SWITCHES, MOST_TLPS_BELOW
 from hwmodel.config.pcie_tree import way_to_root
 from hwmodel.errors import InputError
 from hwmodel.machine.pcie.tree_state import MAX_SWITCHES
+from hwmodel.machine.time.clock import LANE_CAP
 
 SWITCH = {"name": "s1"}
 BOTH = {"x": {"behind": "s1"}, "y": {"behind": "s1"}}
@@ -129,6 +130,19 @@ def test_a_run_has_room_for_as_many_switches_as_are_taken() -> None:
     chain = [{"name": f"s{at}", "behind": f"s{at - 1}" if at else "root"} for at in range(MOST_SWITCHES + 1)]
     slots = {"x": {"behind": f"s{MOST_SWITCHES}"}, "y": {}}
     assert "33 PCIe switches are more than the 32" in message_of(server_with(tree_of(*chain, slots=slots)))
+
+
+def test_the_link_of_a_switch_is_no_longer_than_a_run_has_room_for() -> None:
+    """2048 of the shortest TLPs: 20 B at 126 GB/s less the share of SKP take 159 ps."""
+    assert 2 * MOST_TLPS_BELOW == LANE_CAP
+    wide = SWITCH | {"generation": 5, "lanes": 32}
+    line = message_of(server_with(tree_of(wide | {"propagation": "326ns"})))
+    assert line == (
+        "configuration: servers.a.tree.switches.s1.propagation: 326ns each way holds up to 2049 TLPs of this link; "
+        "a run has room for 2048, so for at most 325ns"
+    )
+    for one in (wide | {"propagation": "325ns"}, SWITCH | {"propagation": "1us"}):
+        assert config_from_mapping(server_with(tree_of(one)))
 
 
 def test_a_way_ends_at_what_is_not_there_and_takes_a_loop_once() -> None:

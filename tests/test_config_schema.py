@@ -142,6 +142,7 @@ def test_what_the_schema_refuses_is_refused(mapping, validator):
 
 TAKEN_BY_BOTH = [
     {"pcie": None},
+    {"pcie": {"max_payload": " +256 B "}},
     {"nic": {"preset": 82599}},
     {"nic": {"preset": None}},
     {"pcie": {"errors": "none"}},

@@ -123,6 +123,15 @@ def test_a_window_from_the_first_instant_on_has_what_is_offered_in_it(tmp_path):
     assert "dropped 16 of 20 frames" in result.bottleneck.why
 
 
+def test_a_window_from_the_first_instant_on_has_what_is_dropped_in_it(tmp_path):
+    """A ring of 64 takes 63 of 100 frames of time 0, and has room for four that come later."""
+    frames = [(0, frame("vf0", "vf1", 496))] * 100 + [(100_000, frame("vf0", "vf1", 496))] * 4
+    workload = {"pcap": str(write_capture(tmp_path / "in.pcap", frames)), "on_full": "drop"}
+    result = result_of(BATCHES_OF_ONE, {"workload": workload, "nic": {"tx_ring": 64}, "run": {"duration": "1ms"}})
+    assert result.drops == {"TX_RING_FULL": 37}
+    assert "37 of 104 frames met a full queue" in result.bottleneck.why
+
+
 def test_frames_that_wait_for_room_in_a_ring_were_not_sent(tmp_path):
     capture = write_capture(tmp_path / "in.pcap", [(0, frame("vf0", "vf1"))] * 100)
     own = {"workload": {"pcap": str(capture), "pcap_time": "asap"}, "nic": {"tx_ring": 64}}

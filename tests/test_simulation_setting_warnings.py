@@ -126,7 +126,20 @@ def test_a_peak_rate_that_no_burst_has_is_told(workload, told):
 
 def test_frames_that_may_not_come_back_are_told_with_the_key():
     (found,) = (text for text in simulate(config_from_mapping(REFLECTED)).warnings if "SAME_PORT" in text)
-    assert "bridge.ports.adapter.hairpin is false" in found and "in mode vepa" in found
+    assert "bridge.ports.adapter.hairpin is not true" in found and "in mode vepa" in found
+
+
+@pytest.mark.parametrize(("n_vfs", "others"), [(2, ""), (4, " (and 2 stations more)")])
+def test_a_station_without_loopback_relies_on_the_bridge_too(n_vfs, others):
+    changes = {"switch.mode": "veb", "switch.ports.vf0.loopback": False, "nic.vfs": n_vfs}
+    changes |= {f"switch.ports.vf{at}.loopback": False for at in range(2, n_vfs)}
+    (found,) = (text for text in simulate(config_from_mapping(REFLECTED, changes)).warnings if "SAME_PORT" in text)
+    assert found.endswith(
+        f"bridge.ports.adapter.hairpin is not true, but with switch.ports.vf0.loopback false{others} frames for VMs of "
+        "its own adapter come back from the bridge or not at all."
+    )
+    sent_back = config_from_mapping(REFLECTED, {**changes, "bridge.ports.adapter.hairpin": True})
+    assert [text for text in simulate(sent_back).warnings if "SAME_PORT" in text] == []
 
 
 def test_of_several_bridges_it_is_told_of_the_one_at_which_they_drop():
@@ -140,7 +153,7 @@ def test_of_several_bridges_it_is_told_of_the_one_at_which_they_drop():
         "run": REFLECTED["run"],
     }  # fmt: skip
     (found,) = (text for text in simulate(config_from_mapping(system)).warnings if "SAME_PORT" in text)
-    assert "frames at bridge right were" in found and "bridges.right.ports.b.hairpin is false" in found
+    assert "frames at bridge right were" in found and "bridges.right.ports.b.hairpin is not true" in found
 
 
 @pytest.mark.parametrize("changes", [

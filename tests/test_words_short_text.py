@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwmodel.config import config_from_mapping
 from hwmodel.report.tables import adapter_table
 from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window, Wire
 from hwmodel.results.series import EventResult, Series
+from hwmodel.simulation import simulate
 from hwmodel.words.events import SAME_VALUES
 from hwmodel.words.quantities import scaled_text, time_text
 from hwmodel.words.reading import headroom_sentence, spread_rows
@@ -18,6 +20,10 @@ from hwmodel.words.summary import MOST_LINES, summary
 from tests.sample_result import many_vfs_result, sample_result, unmeasured_result
 from tests.sample_system import sample_system
 
+WITHOUT_LOOPBACK = {
+    "nic": {"vfs": 2}, "switch": {"ports": [{"name": "all", "loopback": False}]}, "workload": {"load": 0.3},
+    "run": {"warmup": "0us", "duration": "1ms"},
+}  # fmt: skip
 LOAD = Bottleneck(resource="offered_load", utilization=0.5, why="Nothing is full.")
 
 
@@ -205,6 +211,19 @@ def test_without_a_bridge_the_mode_is_named_that_sends_all_out(mode):
     assert lines[1].endswith("no bridge to send it back (`bridge: {}` adds one).")
     outward = {**config, "workload": {"pattern": "to_wire", "load": "saturate"}}
     assert "No VM" not in summary(sample_result(totals=totals, window=window, config=outward))
+
+
+def test_without_a_bridge_the_loopback_is_named_that_sends_all_out():
+    loop = simulate(config_from_mapping(WITHOUT_LOOPBACK))
+    assert loop.summary().splitlines()[1] == (
+        "With switch.ports.vf0.loopback false each frame of the station leaves by the wire, also one for a VM of the "
+        "same adapter, and there is no bridge to send it back (`bridge: {ports: {adapter: {hairpin: true}}}` adds one "
+        "that does)."
+    )
+    hairpin = {"bridge": {"announce": True, "ports": {"adapter": {"hairpin": True}}}}
+    reflected = simulate(config_from_mapping(WITHOUT_LOOPBACK, hairpin))
+    assert reflected.window.vm_frames > 100 and reflected.window.wire_frames == 0
+    assert reflected.warnings == ()
 
 
 @pytest.mark.parametrize(

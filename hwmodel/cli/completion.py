@@ -56,6 +56,6 @@ def _preamble(names: Sequence[str], keys: Sequence[str]) -> dict[str, str]:
         "bash": f'{_CONFIG}() {{ compgen -W "{all_names}" -- "$1"; compgen -f -- "$1"; }}\n'
         f'{_KEY}() {{ compgen -W "{all_keys}" -- "$1"; }}\n',
         "zsh": f"{_CONFIG}() {{ compadd {all_names}; _files }}\n{_KEY}() {{ compadd -S '' -- {all_keys} }}\n",
-        "fish": f"function {_CONFIG}; string split ' ' -- '{all_names}'; __fish_complete_path; end\n"
+        "fish": f"function {_CONFIG}; string split ' ' -- '{all_names}'; __fish_complete_path (commandline -ct); end\n"
         f"function {_KEY}; string split ' ' -- '{all_keys}'; end\n",
     }

@@ -181,7 +181,11 @@ def _problem_of(path: str, real_path: str) -> str | None:
         problem = "is a folder, not a file"
     elif not os.path.isdir(folder):
         shown = os.path.dirname(path) or folder
-        problem = f"there is no folder {shown} (make it with: mkdir -p {shown})"
+        there = folder
+        while not os.path.lexists(there):
+            there = os.path.dirname(there)
+        cure = f"there is no folder {shown} (make it with: mkdir -p {shown})"
+        problem = cure if os.path.isdir(there) else f"{there} is a file, not a folder"
     elif os.path.exists(real_path) and not os.access(real_path, os.W_OK):
         problem = "may not be written"
     elif not _is_special(real_path) and not os.access(folder, os.W_OK | os.X_OK):

@@ -15,7 +15,7 @@ from hwmodel.rules.pcie_link import (
 )
 from hwmodel.units import FS_PER_NS, format_bytes, format_time_fs
 
-from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK
+from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK, Pcie
 from .fill_queues import batches_of
 from .findings import Findings
 from .frame_lengths import (
@@ -63,9 +63,7 @@ def _check_flight(config: Config, findings: Findings) -> None:
     pcie = config.pcie
     if pcie.bus is not None:
         return
-    overhead = tlp_overhead_of(pcie)
-    shortest_bytes = min(overhead.memory_write_bytes, overhead.completion_bytes)
-    least_fs = int(shortest_bytes * link_rate_of(pcie).fs_per_byte)
+    least_fs = shortest_tlp_fs(pcie)
     most_fs = MODEL_TLPS_ON_LINK * least_fs - 1
     if pcie.flight_fs > most_fs:
         keys = ["pcie.propagation", "pcie.switch_latency", "pcie.switch_hops"]
@@ -77,6 +75,12 @@ def _check_flight(config: Config, findings: Findings) -> None:
             *keys,
             besides=["pcie.lanes", "pcie.generation"],
         )
+
+
+def shortest_tlp_fs(pcie: Pcie) -> int:
+    """Return how long the shortest TLP takes on a link."""
+    overhead = tlp_overhead_of(pcie)
+    return int(min(overhead.memory_write_bytes, overhead.completion_bytes) * link_rate_of(pcie).fs_per_byte)
 
 
 def _check_credits(config: Config, findings: Findings) -> None:

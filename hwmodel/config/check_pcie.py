@@ -9,23 +9,36 @@ from operator import ne
 
 from hwmodel.rules.pci_bus import CLOCKS_MHZ, KIND_NAMES, LONGEST_READS_BYTES, SPLITS
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, most_tags
-from hwmodel.units import format_bytes
+from hwmodel.units import FS_PER_NS, format_bytes, format_time_fs
 
-from .adapter import OF_LINKS
+from .adapter import OF_LINKS, Pcie
+from .check_adapter import shortest_tlp_fs
 from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
 from .pci_bus import PciBus
 from .pcie_switches import buses_of
-from .pcie_tree import DEDICATED, MULTI_ROOT, ROOT, MultiRoot, PcieTree, SwitchCredits, TreeSwitch, way_to_root
+from .pcie_tree import (
+    DEDICATED,
+    MULTI_ROOT,
+    ROOT,
+    HostPort,
+    MultiRoot,
+    PcieTree,
+    SwitchCredits,
+    TreeSwitch,
+    way_to_root,
+)  # fmt: skip
 from .scenario import leaves
 
 MOST_SWITCHES = 32  # in all servers' trees together; a run has room for no more
+MOST_TLPS_BELOW = 2048  # under way at once, each way, on a link with a PCIe switch at its lower end
 # Keys that all adapters behind one root port share: sizes that the host sets, and what the root port itself grants.
 _ALIKE = ("max_payload", "dllp_model", "credits.ph", "credits.pd", "credits.nph", "credits.return")
 # Keys that all hosts of a shared adapter agree on: those of its link to the switch.
 ALIKE_OF_HOSTS = ("generation", "lanes", "propagation", "max_payload", "dllp_model")
+_OF_FLIGHT = ("propagation", "lanes", "generation")
 INSTEAD = {  # what a bus has in place of these keys
     "lanes": "a bus has no lanes: its width is pcie.bus.width_bits, 32 or 64",
     "generation": "a bus has no generation: its rate is pcie.bus.clock_mhz, with its kind",
@@ -133,6 +146,9 @@ def _check_links(tree: PcieTree, path: KeyPath, own: dict[str, Part], findings: 
             )
     for at, one in enumerate(tree.switches):
         _check_credits(one, (*path, "switches", at, "credits"), tree, own, findings)
+        below = [part.server.config.pcie for name, part in own.items() if one in tree.switches_over(name)]
+        if below:
+            _check_flight(below[0], one, findings, *((*path, "switches", at, key) for key in _OF_FLIGHT))
 
 
 def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str, Part], findings: Findings) -> None:
@@ -146,6 +162,23 @@ def _check_credits(one: TreeSwitch, path: KeyPath, tree: PcieTree, own: dict[str
                 besides=["pcie.max_payload"],
             )  # fmt: skip
             return
+
+
+def _check_flight(pcie: Pcie, port: TreeSwitch | HostPort, findings: Findings, *keys: KeyPath) -> None:
+    """Report a flight time in which a switch's upper link can carry more TLPs than a run has room for.
+
+    `pcie`: that of an adapter below, which has the link's other settings.
+    """
+    if pcie.bus is not None:  # reported already
+        return
+    lanes = {"generation": port.generation or pcie.generation, "lanes": port.lanes or pcie.lanes}
+    least_fs = shortest_tlp_fs(pcie.model_copy(update=lanes))
+    if port.propagation_fs > MOST_TLPS_BELOW * least_fs:
+        findings.add(
+            f"{format_time_fs(port.propagation_fs)} each way holds up to {port.propagation_fs // least_fs + 1} TLPs of "
+            f"this link; a run has room for {MOST_TLPS_BELOW}, so for at most "
+            f"{MOST_TLPS_BELOW * least_fs // FS_PER_NS}ns", *keys,
+        )  # fmt: skip
 
 
 def short_credits(credits: SwitchCredits, max_payload_bytes: int) -> Iterator[str]:
@@ -194,6 +227,11 @@ def check_multi_root(config: Config, findings: Findings, parts: Sequence[Part]) 
     _check_hosts(own, hosts, findings)
     for part in parts:
         _check_part(own, part, parts[0], findings)
+        keys = ((MULTI_ROOT, "hosts", part.server.name, key) for key in _OF_FLIGHT)
+        _check_flight(part.server.config.pcie, own.port_of(part.server.name), findings, *keys)
+    link = parts[0].server.config.pcie
+    shared = HostPort.model_construct(generation=None, lanes=None, propagation_fs=link.propagation_fs)
+    _check_flight(link, shared, parts[0].findings, *(("pcie", key) for key in _OF_FLIGHT))
 
 
 def _check_part(own: MultiRoot, part: Part, first: Part, findings: Findings) -> None:

@@ -21,6 +21,7 @@ from .shipped import shipped_hint
 
 MAX_FILE_BYTES = 1024**2
 MAX_DEPTH = 32
+_SUFFIXES = (".yaml", ".yml", ".json")
 KeyPath = tuple[str | int, ...]
 
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
@@ -185,7 +186,7 @@ def read_document(path: Path, *, may_be_shipped: bool = True) -> Document:
         hint = _similar_file(path) or (shipped_hint(path) if may_be_shipped else "")
         raise InputError(f"{source}: no such file{hint}") from None
     except IsADirectoryError:
-        raise InputError(f"{source}: is a directory, not a configuration file") from None
+        raise InputError(f"{source}: is a folder, not a file{_only_file(path)}") from None
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror or error}") from None
     except ValueError as error:
@@ -360,9 +361,17 @@ def _child(here: Any, step: str | int) -> Any:
     return None
 
 
+def _only_file(folder: Path) -> str:
+    try:
+        files = [entry for entry in folder.iterdir() if entry.suffix in _SUFFIXES]
+    except OSError:
+        return ""
+    return f" (did you mean {files[0]}?)" if len(files) == 1 else ""
+
+
 def _similar_file(path: Path) -> str:
     try:
-        names = {entry.stem: entry for entry in path.parent.iterdir() if entry.suffix in (".yaml", ".yml", ".json")}
+        names = {entry.stem: entry for entry in path.parent.iterdir() if entry.suffix in _SUFFIXES}
     except OSError:
         return ""
     close = difflib.get_close_matches(path.stem, names, n=1)  # stems only: equal suffixes would make all names similar

@@ -168,7 +168,7 @@ class PortName(Kind):
 
     def parse(self, value: object) -> str:
         """Return the name; whether the adapter has that port is checked later."""
-        if not isinstance(value, str) or not re.fullmatch(_PORT, value):
+        if not isinstance(value, str) or not is_port_name(value):
             hint = f" (did you mean p{value}?)" if value in range(MODEL_MAX_PORTS) else ""
             raise wrong(f"{shown(value)} is not the name of a port of the adapter; p0 to p{MODEL_MAX_PORTS - 1}{hint}")
         return value
@@ -261,7 +261,12 @@ def is_part_name(text: str) -> bool:
 def is_wire_name(text: str) -> bool:
     """Tell whether a bridge's port to an adapter, or to one of its Ethernet ports, could be called `text`."""
     part, _, port = text.rpartition(".")
-    return is_part_name(text) or (re.fullmatch(_PORT, port) is not None and is_part_name(part))
+    return is_part_name(text) or (is_port_name(port) and is_part_name(part))
+
+
+def is_port_name(text: str) -> bool:
+    """Tell whether an adapter's Ethernet port could be called `text`."""
+    return re.fullmatch(_PORT, text) is not None
 
 
 def ethernet_ports(count: int) -> tuple[str, ...]:

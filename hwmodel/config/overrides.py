@@ -12,6 +12,7 @@ from hwmodel.errors import InputError
 
 from .document import MAX_DEPTH, Document, KeyPath, Place, Problem, copied_data, parse_document, plain_scalar
 from .model import keys_of, model_at
+from .names import is_port_name
 
 _LISTS = (("switch", "ports"), ("servers",), ("bridges",))  # whose entries go by their names
 _WEIGHTS = ("workload", "weights")  # whose keys are names of stations, with a dot where there are servers
@@ -142,7 +143,7 @@ def spread_dotted_keys(document: Document) -> None:
             message = f"stands twice, dotted ({key}) and nested"
             document.problems.append(Problem(origin.place, ".".join((*path, *steps)), message))
         else:
-            _apply_steps(document, (*path, *steps), value, origin)
+            _apply_steps(document, _names_whole(document, (*path, *steps)), value, origin)
 
 
 def _dotted_keys(path: tuple[str, ...], data: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
@@ -183,14 +184,15 @@ def apply_changes(document: Document, written: Document, path: KeyPath, changes:
     """
     leaves = list(_leaves((), changes, _Origin(written.place_of(path), written, path, prefix)))
     seen: dict[tuple[tuple[str, ...], int], Place] = {}
-    for steps, value, origin in sorted(leaves, key=lambda leaf: leaf[2].place.source_index):
+    for words, value, origin in sorted(leaves, key=lambda leaf: leaf[2].place.source_index):
+        steps = _names_whole(document, words)
         key = ".".join(steps)
         first = seen.setdefault((steps, origin.place.source_index), origin.place)
         if first is not origin.place:
             message = f"repeated key; it stands in line {first.line} already"
             document.problems.append(Problem(origin.place, prefix + key, message))
         else:
-            _apply_steps(document, _steps_of(document, key), copied_data(value), origin)
+            _apply_steps(document, steps, copied_data(value), origin)
 
 
 def _leaves(steps: tuple[str, ...], value: Any, origin: _Origin) -> Iterator[tuple[tuple[str, ...], Any, _Origin]]:
@@ -249,13 +251,19 @@ def _apply(document: Document, key: str, value: object, place: Place) -> None:
 
 
 def _steps_of(document: Document, key: str) -> tuple[str, ...]:
-    """Split a dotted key, but keep a name that has a dot whole: a station in weights, a port of a bridge."""
-    steps = tuple(key.split("."))
+    """Split a dotted key, but keep a name that has a dot whole."""
+    return _names_whole(document, tuple(key.split(".")))
+
+
+def _names_whole(document: Document, steps: tuple[str, ...]) -> tuple[str, ...]:
+    """Join the words of a name that has a dot: a station in weights, a port of a bridge."""
     if steps[:2] == _WEIGHTS and len(steps) > 3:
         steps = (*_WEIGHTS, ".".join(steps[2:]))
     at = _ports_at(steps)
-    if at and len(steps) > at + 1 and _has_adapters(document, steps[at]):
-        steps = (*steps[:at], ".".join(steps[at : at + 2]), *steps[at + 2 :])
+    if at and len(steps) > at + 1:
+        end = at + 1 + _has_adapters(document, steps[at])
+        end += any(map(is_port_name, steps[end : end + 1]))  # of an adapter with several: a.p1, a.x.p1
+        steps = (*steps[:at], ".".join(steps[at:end]), *steps[end:])
     return steps
 
 

@@ -362,11 +362,11 @@ class Machine:
             *tree_suspects(switches, of_trees),
             *bus_suspects(self.buses, of_buses),
             *level_suspects(record, ports, bridge_ends, span.fs),
-            *bridge_suspects(found, ports, bridge_ends, span.offered),
+            *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
         )
         seen = replace(
             seen,
-            suspects=losing_first(suspects, LOSS * span.offered),
+            suspects=losing_first(suspects, LOSS * span.count("offered")),
             load=with_busier_port(seen.load, found, ports),
         )
         bridges = bridge_results(record, ports, found, span.end.now_fs)

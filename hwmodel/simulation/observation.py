@@ -189,7 +189,7 @@ def observe_window(
         stopped=_stopped(config, span),
         drops=span.drops(),
         refused_frames=_refused(config, span),
-        offered_frames=span.offered,
+        offered_frames=span.count("offered"),
         flooded_copies=span.count("replicated"),
         backlog_frames=span.under_way_growth + span.backlog_growth + held_outside(span.start.pauses, span.end.pauses),
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,

@@ -115,7 +115,7 @@ def _of_all_servers(
     """Return the evidence for the bottleneck of all servers; `observed`: one each, `n_waiting`: backlog growth."""
     loads = [load_of(seen) for seen in observed]
     at = max(range(len(loads)), key=lambda at: loads[at].utilization)
-    drops, offered = span.drops(), max(1, span.offered)
+    drops, offered = span.drops(), max(1, span.count("offered"))
     refused = {
         f"{adapter.name}.{vm}": n
         for adapter, seen in zip(adapters, observed, strict=True)
@@ -135,7 +135,7 @@ def _of_all_servers(
             for one in suspects_of(seen, adapter.name + ".")
         ),
         load=replace(loads[at], why=busiest_server(adapters[at].name, found.load.why)),
-        has_offers=span.offered > 0,
+        has_offers=span.count("offered") > 0,
         refusal=refusal(observed[most], adapters[most].name + ".") if loses_by_refusal(whole) else None,
         busiest=busiest_of(observed[at], adapters[at].name + "."),
     )

@@ -15,7 +15,6 @@ from hwmodel.errors import InputError
 from hwmodel.machine.pcie.link_state import BEHIND_TREE, BY_TREE
 from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE, WEIGHT_CAP
 from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
-from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import MATTERS
 from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
@@ -23,13 +22,11 @@ from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of, tlp_over
 from hwmodel.simulation.clocks import HOST, in_range, stretch
 from hwmodel.simulation.nic_state import set_byte_time
 from hwmodel.simulation.span import Span
-from hwmodel.units import FS_PER_NS, format_time_fs
 from hwmodel.words.bottleneck import busy_multi_root_link, busy_switch_link
 from hwmodel.words.shared_links import MULTI_ROOT_SWITCH
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, PcieSwitch, Server
-    from hwmodel.config.pcie_tree import TreeSwitch
 
 
 def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server], seed: int) -> None:
@@ -109,7 +106,6 @@ def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Ser
     pcie = parts[first].config.pcie
     if one.above is None:
         _grant(record.up.credits, pcie.credits)
-    _check_flight(settings, int(params.duration_fs[_shortest_bytes(parts[first].config)]))
 
 
 def _grant(credits: Any, granted: Any) -> None:
@@ -122,15 +118,6 @@ def _shortest_bytes(config: Config) -> int:
     """Return the least bytes of a TLP: a request without data, or a completion with some."""
     overhead = tlp_overhead_of(config.pcie)
     return int(min(overhead.memory_write_bytes, overhead.completion_bytes + 1))
-
-
-def _check_flight(settings: TreeSwitch, least_fs: int) -> None:
-    most_fs = (LANE_CAP // 2) * least_fs
-    if settings.propagation_fs > most_fs:
-        raise InputError(
-            f"servers: the propagation of PCIe switch {settings.name}, {format_time_fs(settings.propagation_fs)}, is "
-            f"more than a run has room for, {most_fs // FS_PER_NS}ns"
-        )
 
 
 def _fill_ports(trees: Any, one: PcieSwitch, first: int) -> int:

@@ -13,7 +13,7 @@ from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.config.bridge_flow_control import obeys
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses
-from hwmodel.config.names import UPLINK
+from hwmodel.config.names import PF, UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
@@ -203,17 +203,18 @@ def _if_short(key: str, use: HeadroomUse) -> Iterator[str]:
 
 
 def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
-    """Warn of bridge ports without hairpin whose adapters rely on the bridge to reflect frames (VEPA)."""
+    """Warn of bridge ports without hairpin whose adapters rely on the bridge to reflect frames."""
     by_name = {one.name: one for one in bridges_of(config)}
     for bridge in result.bridges:
         named = by_name.get(bridge.name)
         lost, ports = bridge.drops.get("SAME_PORT", 0), {} if named is None else named.settings.ports
         own = [(wire, one) for one in servers_of(config) for wire in one.wires if wire in ports]
-        relying = [(wire, one) for wire, one in own if ports[wire].hairpin is False and _relies(one)]
+        relying = [(wire, why) for wire, one in own if not ports[wire].hairpin
+                   for why in _reasons_to_rely(one, is_default=ports[wire].hairpin is None)]  # fmt: skip
         if named is None or not relying or lost <= MATTERS * bridge.forwarded_frames:
             continue
         keys = [f"{named.key}.ports.{wire}.hairpin" for wire, _ in relying]
-        yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0][1].config.switch.mode)
+        yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0][1])
 
 
 def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
@@ -249,11 +250,16 @@ def blocked_behind(result: Result) -> Iterator[str]:
             yield words.blocked_behind(name, of_vms["blocked_ns"], of_vms["waited_ns"], result.window.duration_ns)
 
 
-def _relies(server: Server) -> bool:
-    """Tell whether frames between an adapter's VMs need a port with hairpin."""
+def _reasons_to_rely(server: Server, *, is_default: bool) -> Iterator[str]:
+    """Yield why frames between an adapter's VMs need a port with hairpin, if they do; VEPA has it by default."""
     switch = server.config.switch
     mode = MODES[switch.mode]
-    return "vepa" in (switch.s_channels.values() if mode.has_channels else (mode.kind,))
+    held_off = [port.name for port in switch.ports if not port.loopback and port.name != PF]
+    if "vepa" in (switch.s_channels.values() if mode.has_channels else (mode.kind,)):
+        if not is_default:
+            yield words.by_mode(switch.mode)
+    elif mode.kind == "veb" and held_off:
+        yield words.without_loopback(server.key(f"switch.ports.{held_off[0]}.loopback"), len(held_off) - 1)
 
 
 def _short_bursts(config: Config, result: Result) -> Iterator[str]:

@@ -28,24 +28,21 @@ class Span:
         self.start = start
         self.end = end
         self.fs = max(1, end.now_fs - start.now_fs)
+        # The first snapshot of a run follows its first instant, which is part of a window that begins with the run.
+        self._n_before = int(start.now_fs > 0)
 
     def count(self, name: str) -> int:
         """Return the growth of a counter over the window."""
-        return self.end.counts[name] - self.start.counts[name]
+        return self.end.counts[name] - self._n_before * self.start.counts[name]
 
     def grown(self, name: str) -> Any:
         """Return the growth of a counter of each function over the window."""
-        return self.end.functions[name] - self.start.functions[name]
+        return self.end.functions[name] - self._n_before * self.start.functions[name]
 
     @property
     def n_receiving(self) -> int:
         """Return how many VMs got frames in the window."""
         return int((self.grown("received_frames") > 0).sum())
-
-    @property
-    def offered(self) -> int:
-        """Return the frames offered in the window, and those of the run's first instant where it begins with it."""
-        return self.end.counts["offered"] - (self.start.counts["offered"] if self.start.now_fs else 0)
 
     @property
     def backlog_growth(self) -> int:
@@ -55,7 +52,7 @@ class Span:
     @property
     def under_way_growth(self) -> int:
         """Return the growth over the window of the frames and copies in flight."""
-        return self.offered + self.count("replicated") - self.count("delivered") - self.count("dropped")
+        return self.count("offered") + self.count("replicated") - self.count("delivered") - self.count("dropped")
 
     @property
     def frames(self) -> int:
@@ -111,7 +108,7 @@ class Span:
 
     def drops(self) -> dict[str, int]:
         """Return the frames and copies dropped in the window, by reason."""
-        return named_drops(self.end.drops - self.start.drops)
+        return named_drops(self.end.drops - self._n_before * self.start.drops)
 
     def mean(self, gauge: str) -> float:
         """Return the mean occupancy of a gauge over the window."""

@@ -29,8 +29,9 @@ WAY_COLUMNS = (
     "memory B a frame", "policy acts at", "limited by",
 )  # fmt: skip
 COUNTED = (
-    "Gb/s: what VMs and the wire get together; {link}; wire: out and in, by the closed form; memory: "
-    "payload, descriptors and write-backs that adapters move, and each copied byte twice, by the closed form"
+    "Gb/s: what VMs and the wire get together; {link}; wire: out and in, of a frame offered, by the closed form (with "
+    "a virtual switch, or frames from outside, of one delivered, as measured); memory: payload, descriptors and "
+    "write-backs that adapters move, and each copied byte twice, by the closed form"
 )
 _LINK_COUNTED = {"PCIe": "PCIe: both directions", "bus": f"bus: both directions, {OF_BUS_BYTES}"}
 _LATENCY_OF = {

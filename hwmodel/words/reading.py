@@ -214,14 +214,22 @@ def loss_sentence(result: Result) -> str:
 
 def no_way_back_sentence(result: Result) -> str:
     """Return why no VM gets anything, if all frames leave the adapter and nothing sends them back; else empty."""
-    mode = result.config.get("switch", {}).get("mode")
-    if result.bridges or mode not in MODES_OF_BRIDGE or not is_meant_for_vms(result.config):
+    switch = result.config.get("switch", {})
+    mode, stations = switch.get("mode"), (one for one in switch.get("ports", ()) if one["name"] != "pf")
+    if result.bridges or not is_meant_for_vms(result.config):
         return ""
     if not _nothing_came(result) or result.totals.from_wire:
         return ""
+    if mode in MODES_OF_BRIDGE:
+        what, cure = f"switch.mode {mode} each frame", "`bridge: {}` adds one"
+    elif held_off := [one["name"] for one in stations if one.get("loopback") is False]:
+        what = f"switch.ports.{held_off[0]}.loopback false each frame of the station"
+        cure = "`bridge: {ports: {adapter: {hairpin: true}}}` adds one that does"
+    else:
+        return ""
     return (
-        f"With switch.mode {mode} each frame leaves by the wire, also one for a VM of the same adapter, and there is "
-        "no bridge to send it back (`bridge: {}` adds one)."
+        f"With {what} leaves by the wire, also one for a VM of the same adapter, and there is no bridge to send it "
+        f"back ({cure})."
     )
 
 

@@ -269,12 +269,23 @@ def _of_window(ns: float, window_ns: float) -> str:
     return f"{time_text(ns)} ({100 * min(1.0, ns / window_ns):.3g} % of the window)"
 
 
-def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], mode: str) -> str:
-    """Say that a bridge may not send frames back to adapters that rely on it."""
+def by_mode(mode: str) -> str:
+    """Say for which frames an adapter in a mode without a bridge inside relies on the bridge outside."""
+    return f"in mode {mode} frames between the VMs of an adapter"
+
+
+def without_loopback(key: str, n_others: int) -> str:
+    """Say for which frames a station relies on the bridge; `n_others`: further ones without loopback."""
+    others = f" (and {counted(n_others, 'station')} more)" if n_others else ""
+    return f"with {key} false{others} frames for VMs of its own adapter"
+
+
+def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], why: str) -> str:
+    """Say that a bridge may not send frames back to adapters that rely on it; `why`: for which of their frames."""
     return (
         f"{lost:,} of {forwarded:,} frames at {where} were for stations behind the port on "
-        f"which they came, and dropped (SAME_PORT): {' and '.join(keys)} {'is' if len(keys) == 1 else 'are'} false, "
-        f"but in mode {mode} frames between the VMs of an adapter come back from the bridge or not at all."
+        f"which they came, and dropped (SAME_PORT): {' and '.join(keys)} {'is' if len(keys) == 1 else 'are'} not "
+        f"true, but {why} come back from the bridge or not at all."
     )
 
 
