@@ -32,7 +32,6 @@ def test_the_result_stands_below_the_ceilings():
     assert re.search(r"^  payload read +1282.164  = t\(24\) \+ R \+ 5 t\(276\) \+ t\(256\)$", text, re.MULTILINE)
 
 
-
 def test_all_full_ports_at_bridges_stand_beside_the_one_that_limits():
     """Both ends of the trunk are asked for more than 1 Gb/s, for 2 and 12 Gb/s; a run names both, one as the limit."""
     narrow = load_config(CONFIGS / "two_racks.yaml", {"bridges.left.ports.trunk.rate": "1Gbps"})

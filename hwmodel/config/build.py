@@ -231,7 +231,7 @@ def complaints_from(
 
 
 def _follows_from_name(problem: Problem, name_key: str, found: Sequence[Problem]) -> bool:
-    """Tell whether a wrong name is told of the same place: a dotted key has made an entry of that name, and the rest."""
+    """Tell whether a wrong name is told of the same place: a dotted key has made an entry of that name."""
     return any(one.key == name_key and one.place == problem.place for one in found)
 
 

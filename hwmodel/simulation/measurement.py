@@ -123,7 +123,6 @@ class Snapshot:
         )
 
 
-
 def begin_ledger(ledger: Any, n_flows: int) -> None:
     """Reset a ledger's latencies, in total and of its first `n_flows` flows."""
     flows, counts = ledger["flow"][:n_flows], ledger.counts
