@@ -164,9 +164,10 @@ def _way_over_bridges(result: Result, over_gbps: float, outside_gbps: float) -> 
 
 
 def _loses_behind_bridges(result: Result) -> bool:
-    """Tell whether anything dropped elsewhere than in bridges: behind them, of what they sent on."""
+    """Tell whether anything dropped elsewhere than in bridges: behind them, as in extenders, of what they sent on."""
     in_bridges = sum(count for bridge in result.bridges for count in bridge.drops.values())
-    return sum(result.drops.values()) > in_bridges
+    of_extenders = (port for bridge in result.bridges for port in bridge.ports if port.device != bridge.name)
+    return sum(result.drops.values()) > in_bridges - sum(sum(port.drops.values()) for port in of_extenders)
 
 
 def limit_words(result: Result) -> str:
