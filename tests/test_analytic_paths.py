@@ -75,6 +75,14 @@ def test_two_servers(changes, ends, sent, hops):
     assert way(changes, *ends) == (sent, hops)
 
 
+def test_s_channels_part_nobody_in_a_mode_without_them():
+    for mode in ("veb", "vepa"):
+        found = paths({**CHANNELS, "switch.mode": mode}).path("vf0", "vf2")
+        assert (found.route.stations, [hop.route.stations for hop in found.hops]) == (
+            (("vf2",), []) if mode == "veb" else ((), [("vf2",)])
+        )
+
+
 def test_an_address_that_never_sent_is_flooded():
     one_way, both = [("a.vf0", "b.vf0")], [("a.vf0", "b.vf0"), ("b.vf0", "a.vf0")]
     three = {"servers": [{"name": name} for name in "abc"]}

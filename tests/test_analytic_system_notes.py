@@ -230,6 +230,13 @@ def test_a_bridge_that_stops_its_senders_is_not_said_to_drop():
     assert "Above that bridge.a has no room: what is more drops there (QUEUE_FULL)." in without.notes
 
 
+def test_nothing_drops_at_the_wire_by_which_stations_outside_send():
+    slow = {"announce": True, "ports": {"outside": {"rate": "1Gbps"}}}
+    found = limits(load_config("sriov_10g_gen2x4", INCAST | {"bridge": slow, "workload.flows": [["uplink", "a.vf0"]]}))
+    assert found.limited_by == "bridge.outside in"
+    assert not any("what is more drops there" in note for note in found.notes)
+
+
 @pytest.mark.parametrize(("of_bridge", "said"), [
     (None, "Nothing holds back who sends more than a.pcie.up has room for: the adapter drops it"),
     ({"mode": "pause", "obey": False}, "Nothing holds back who sends more than a.pcie.up has room for"),

@@ -69,6 +69,22 @@ def test_limits_give_the_figures_of_the_hand_calculation(capsys):
     assert "1809" in text and "1719" in text and "13.39 Gb/s" in text
 
 
+EVENTS = "scenario=[{at: 50us, reset: vf0}, {at: 60us, %s}]"
+
+
+@pytest.mark.parametrize("command", ["check", "limits", "run"])
+@pytest.mark.parametrize(
+    ("event", "where"),
+    [
+        ("reset: vf9", "scenario.1.reset: no function is called 'vf9'"),
+        ("set: {nic.tx_ring: 64}", "scenario.1.set.nic.tx_ring: fixed while the machine runs"),
+    ],
+)
+def test_an_event_that_only_the_order_of_events_refuses_is_refused_by_each_command(command, event, where, capsys):
+    assert main([command, DEMO, *SHORT, "--set", EVENTS % event]) == 2
+    assert where in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_limits_of_the_published_model_with_and_without_its_defect(capsys):
     def up_bytes(*options: str) -> float:
         return json_of(capsys, "limits", DEMO, "--published", "simple", *options)["up_bytes"]

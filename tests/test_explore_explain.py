@@ -46,6 +46,17 @@ def test_what_an_event_sets_is_not_made_larger_in_vain():
     assert all(("pcie.lanes" in each.change) == bool(each.failure) for each in found.relaxed)
 
 
+def test_what_the_pf_is_asked_to_limit_is_not_made_larger_in_vain():
+    event = {"at": "1us", "pf": {"vf": "vf1", "rate_limit": "300Mbps"}}
+    keys = {"switch": {"ports": [{"name": "vf1", "rate_limit": "2Gbps"}]}, "scenario": [event]}
+    found = explain(config_from_mapping(merged(NARROW, keys)))
+    changed = {each.change: each.failure for each in found.relaxed}
+    assert changed["switch.ports.vf1.rate_limit: 2Gbps -> 4Gbps"] == (
+        "an event of the scenario sets switch.ports.vf1.rate_limit"
+    )
+    assert sum(map(bool, changed.values())) == 1
+
+
 def test_the_ranking_is_by_gain(narrow):
     gains = [round(each.gain, 3) for each in narrow.relaxed]
     assert gains == sorted(gains, reverse=True)

@@ -163,6 +163,17 @@ def test_several_at_once_are_one_relaxation():
     assert together(config, of_core).resources == ("driver.tx",)
 
 
+def test_several_at_once_have_the_load_of_each_alone():
+    """A share of the ceiling is that of the ceiling as it is: a larger machine is offered no more for it."""
+    config = config_from_mapping({"workload": {"load": "110% of ceiling"}, "pcie": {"lanes": 1}})
+    link, ring = (
+        next(one for one in relaxations_of(config) if name in one.resources) for name in ("pcie.up", "nic.tx_ring")
+    )
+    both = together(config, [link, ring])
+    assert both is not None and both.config.pcie.lanes == 2
+    assert both.config.workload.load == link.config.workload.load == ring.config.workload.load
+
+
 def test_coalesced_receives_may_be_closed_sooner():
     found = changes_of({"nic": {"preset": "82599", "rsc": {"timeout": "100us"}}})
     assert found["nic.rsc.timeout"] == ("100us", "50us")

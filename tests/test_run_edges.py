@@ -132,6 +132,13 @@ def test_a_window_from_the_first_instant_on_has_what_is_dropped_in_it(tmp_path):
     assert "37 of 104 frames met a full queue" in result.bottleneck.why
 
 
+def test_a_window_from_the_first_instant_on_has_what_begins_on_the_link_in_it():
+    """Each of three functions asks for Rx descriptors once, with 24 B on the link; the first of them at time 0."""
+    idle = {"workload": {"pattern": "none", "external": {"rate": "1Kbps"}}, "nic": {"vfs": 2}}
+    result = result_of(BATCHES_OF_ONE, idle, {"run": {"warmup": "0ns", "duration": "50us"}})
+    assert result.pcie.up.bytes.descriptor == 3 * 24
+
+
 def test_frames_that_wait_for_room_in_a_ring_were_not_sent(tmp_path):
     capture = write_capture(tmp_path / "in.pcap", [(0, frame("vf0", "vf1"))] * 100)
     own = {"workload": {"pcap": str(capture), "pcap_time": "asap"}, "nic": {"tx_ring": 64}}

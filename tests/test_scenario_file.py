@@ -147,6 +147,9 @@ WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
         "5:19: scenario.1.set.port.rate: contradicts scenario.0, which at the same time sets it to 1Gbps"],
     "- {at: 2ms, set: {nic.rx_ring: 64}}\n- {at: 3ms, set: {pcie.tags: 7}}": [
         "4:19: scenario.0.set.nic.rx_ring: fixed", "5:19: scenario.1.set.pcie.tags: fixed"],
+    "- {at: 2ms, set: {driver.vms.vf0.preset: dpdk}}": [
+        "4:19: scenario.0.set.driver.vms.vf0.preset: fixed while the machine runs (2ms): a driver sets it up as it "],
+    "- {at: 2ms, set: {switch.ports.eth0.1.x: 3}}": ["4:19: scenario.0.set.switch.ports.eth0.name: 'eth0' is not the "],
     "- {at: 8ms, set: {port.rate: 1Gbps}}\n- {at: 9ms, set: {port.rate: 2Gbps}}": [
         "4:8: scenario.0.at: 8ms is after the run's end", "5:8: scenario.1.at: 9ms is after the run's end"],
 }  # fmt: skip
@@ -228,6 +231,15 @@ def test_names_with_a_dot_are_keys_of_events_in_both_ways_of_writing() -> None:
         assert step.config.bridge is not None
         assert step.config.bridge.ports["b.y"].vlans == (3,)
         assert step.config.workload.weights == {"b.y.vf0": 3}
+
+
+def test_what_an_event_sets_of_a_system_is_wrong_once() -> None:
+    """Each server's part has the load too, and its problems have the same key."""
+    servers = [{"name": "a"}, {"name": "b"}]
+    with pytest.raises(InputError) as caught:
+        config_of({"at": "2ms", "set": {"workload.weights.a.x.vf0": "1Gbps"}}, servers=servers)
+    (line,) = caught.value.lines
+    assert "scenario.0.set.workload.weights.a.x.vf0: '1Gbps' is not a number" in line
 
 
 def test_what_may_change_is_of_blocks_that_exist() -> None:

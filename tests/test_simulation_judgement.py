@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,16 @@ def test_two_that_are_as_scarce_are_named_together(rooms):
     assert {rooms[name] for name in (found.resource, *found.also)} == {1.0, 1.004}
     assert found.gain == pytest.approx(0.5)
     assert "nothing made larger alone gives 2 % more" in found.why and found.why.endswith(" together give +50.0 %.")
+
+
+def test_of_those_that_one_key_enlarges_the_full_one_is_named():
+    """Who sends to a full port is stopped for a part of the time: its own wire has room, and the key of both is one."""
+    seen = seen_of({"wire.tx": 0.6, "pcie.down": 1.0, "wire.rx": 1.0})
+    by_name = {one.resource: one for one in seen.suspects}
+    seen = replace(seen, suspects=tuple(by_name[name] for name in ("wire.tx", "pcie.down", "wire.rx")))  # by server
+    found = judged(CONFIG, seen, lambda config, _times: config.port.rate_bps / 1e9)
+    assert (found.resource, found.gain) == ("wire.rx", pytest.approx(1))
+    assert "not always full" not in found.why
 
 
 def test_of_a_pair_that_waits_for_each_other_both_are_told():

@@ -21,7 +21,6 @@ from tests.simulation_cases import config_of, simulated
 
 N = 20
 PREFETCHED = 3 * 8  # Rx descriptors that three functions fetch at the start, one by one
-FIRST_BYTES = 24  # the first of these requests begins as the machine starts, so it counts as before the window
 WINDOW_NS = 102_300  # nearly 20 periods: one frame more than fits would be no rate
 RUN = {"duration": f"{WINDOW_NS}ns"}
 FS_PER_BYTE = 500_000 * 1538 / 1534  # Gen2 x4
@@ -53,7 +52,7 @@ def test_bytes_by_purpose(result):
     up, down = result.pcie.up.bytes, result.pcie.down.bytes
     assert (up.payload, up.tlp_overhead, up.read_request) == (60 * N, 24 * N, 24 * N)
     assert (up.descriptor, up.writeback, up.interrupt, up.doorbell, up.dllp) == (
-        24 * (2 * N + PREFETCHED) - FIRST_BYTES, 2 * 40 * N, 0, 0, 0,
+        24 * (2 * N + PREFETCHED), 2 * 40 * N, 0, 0, 0,
     )  # fmt: skip
     assert (down.payload, down.tlp_overhead, down.read_request, down.interrupt) == (60 * N, 20 * N, 0, 0)
     assert (down.descriptor, down.writeback, down.doorbell, down.dllp) == (36 * (2 * N + PREFETCHED), 0, 2 * 28 * N, 0)
@@ -66,7 +65,7 @@ def test_clock_skips_are_a_share_of_the_window(result):
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_utilization_is_the_time_of_all_bytes_and_of_clock_skips(result, direction):
-    """An idle link sends skips too; a time counts from where it begins, though the TLP's bytes count before."""
+    """An idle link sends skips too."""
     side = getattr(result.pcie, direction)
     n_bytes = sum(
         getattr(side.bytes, name)
@@ -81,7 +80,6 @@ def test_utilization_is_the_time_of_all_bytes_and_of_clock_skips(result, directi
             "dllp",
         )
     )
-    n_bytes += FIRST_BYTES if direction == "up" else 0
     busy = n_bytes * FS_PER_BYTE / (WINDOW_NS * 10**6)
     assert side.utilization == pytest.approx(busy + (1 - busy) * 4 / 1538, rel=1e-6)
     assert result.utilization[f"pcie.{direction}"] == side.utilization

@@ -268,6 +268,27 @@ def test_chance_leaves_each_a_part(flows):
     assert list(phase_warnings(result)) == []
 
 
+def test_what_weights_of_s_channels_leave_is_no_matter_of_phases():
+    own = {"switch": {"mode": "multichannel", "s_channels": {10: "veb", 20: "veb"},
+                      "ports": [{"name": "vf0", "s_channel": 10}, {"name": "vf1", "s_channel": 20}]}}  # fmt: skip
+    servers = [{"name": "a"}, {"name": "b"}, {"name": "c", "set": own}]
+    levels = {"c": {"s_channels": {10: {"weight": 1}, 20: {"weight": 65535}}}}
+    bridge = {**THREE["bridge"], "ports": levels}
+    result = result_of([["a.vf0", "c.vf0"], ["b.vf0", "c.vf1"]], servers=servers, bridge=bridge)
+    got = {flow.from_: flow.gbps for flow in result.flows}
+    assert got["a.vf0"] < 0.01 * got["b.vf0"] and result.bottleneck.resource == "bridge.c"
+    assert list(phase_warnings(result)) == []
+
+
+def test_phases_matter_at_a_bridge_of_several_too():
+    rack = {"name": "rack", **THREE["bridge"], "ports": {name: {} for name in ("a", "b", "c", "down")}}
+    bridges = [rack, {"name": "other", "ports": {"d": {}, "up": {"to": "rack.down"}}}]
+    servers = [{"name": name} for name in "abcd"]
+    result = result_of([ends[:2] for ends in RATES], servers=servers, bridge=None, bridges=bridges)
+    (warning,) = phase_warnings(result)
+    assert "b.vf0 to c.vf1" in warning and "rack.c" in warning
+
+
 def test_what_the_policy_drops_is_no_matter_of_phases():
     full = [["a.vf0", "c.vf0"], ["b.vf0", "c.vf1", "1Mbps"]]
     denied = {**THREE["bridge"], "policy": [{"port": "b.vf0", "action": "deny"}]}

@@ -6,10 +6,12 @@ import pytest
 from hwmodel import analytic, lone_frame
 from hwmodel.analytic import dma_limits, limits, published
 from hwmodel.cli.commands import lone_table
+from hwmodel.config import load_config
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
 from hwmodel.words.limits import ceiling_rows, dma_text, limits_html, limits_text, mix
 from tests.analytic_cases import demo
+from tests.config_cases import CONFIGS
 
 
 def test_each_step_stands_with_a_sum_that_is_right():
@@ -28,6 +30,13 @@ def test_the_result_stands_below_the_ceilings():
     assert re.search(r"^pcie.up +1809 B .* 1.1027 ", text, re.MULTILINE)
     assert "delivered 1.1027 M frames/s, 13.39 Gb/s; limited by pcie.up." in text
     assert re.search(r"^  payload read +1282.164  = t\(24\) \+ R \+ 5 t\(276\) \+ t\(256\)$", text, re.MULTILINE)
+
+
+def test_all_full_ports_at_bridges_stand_beside_the_one_that_limits():
+    """Both ends of the trunk are asked for more than 1 Gb/s, for 2 and 12 Gb/s; a run names both, one as the limit."""
+    narrow = load_config(CONFIGS / "two_racks.yaml", {"bridges.left.ports.trunk.rate": "1Gbps"})
+    assert "; limited by right.trunk (as full: left.trunk)." in limits_text(limits(narrow))
+    assert "; limited by left.trunk." in limits_text(limits(load_config(CONFIGS / "two_racks.yaml")))
 
 
 def test_one_of_a_thing_is_not_many():

@@ -150,6 +150,17 @@ def test_the_remark_on_the_ring_stands_where_the_load_is_saturating(workload, cl
     assert bool(latency_note(sample_result(config=config))) == closed
 
 
+@pytest.mark.parametrize(("at_start", "later"), [("1Gbps", "saturate"), ("saturate", "1Gbps")])
+def test_the_remark_on_the_ring_says_no_more_than_that_one_was_full_where_an_event_changes_the_load(at_start, later):
+    events = [{"at": "1ms", "set": {"workload.load": later}}]
+    config = {"workload": {"pattern": "pairs", "load": at_start}, "scenario": events}
+    note = latency_note(sample_result(config=config))
+    assert note == "a Tx ring was full for a time, so waiting in a full Tx ring is in this figure"
+    others = [{"at": "1ms", "set": {"port.rate": "1Gbps"}}, {"at": "1ms", "reset": "vf0"}]
+    note = latency_note(sample_result(config={**config, "scenario": others}))
+    assert note.startswith("the load is saturating") if at_start == "saturate" else not note
+
+
 @pytest.mark.parametrize(("deepest", "segments", "is_full"), [
     (511, {}, True),
     (510, {}, False),

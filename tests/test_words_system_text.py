@@ -65,6 +65,14 @@ def test_tags_on_the_wire_are_not_told_as_copies_that_drop():
         assert text.startswith(f"4.00 Gb/s to VMs, 7.81 Mpps (4.38 Gb/s {way}); ")
 
 
+def test_what_drops_in_an_extender_drops_behind_the_bridge():
+    ports = sample_port("f", 9.5, 9.5, device="bridge"), sample_port("a", 1.0, 1.0, device="f", drops={"QUEUE_FULL": 7})
+    bridge = dataclasses.replace(sample_bridge(*ports), drops={"QUEUE_FULL": 7})
+    totals = dataclasses.replace(reflected_result().totals, gbps=1.0, mpps=1e3 / 12_144)
+    text = headline(reflected_result(bridges=(bridge,), totals=totals, drops={"QUEUE_FULL": 7}))
+    assert "(9.50 Gb/s sent on by the bridge, copies that drop behind it included)" in text
+
+
 def test_what_waits_behind_a_bridge_is_not_told_as_tags():
     """1518 B: tags of at most 12 B are 0.8 %; what an adapter has got 5 % more of than its VMs still waits in it."""
     totals = dataclasses.replace(reflected_result().totals, gbps=4.0, mpps=4e3 / 12_144)

@@ -359,7 +359,9 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     drops = drops_behind or (demand.loses and not all(bridge.stops_senders for bridge in system.bridges))
     if drops and len(demand.sought.sizes) > 1:
         found.append(words.LONG_DROP)
-    if least.resource.startswith(tuple(f"{one.name}." for one in system.bridges if not one.stops_senders)):
+    is_at_bridge = least.resource.startswith(tuple(f"{one.name}." for one in system.bridges if not one.stops_senders))
+    is_from_outside = is_at_bridge and least.resource == system.wire_names(system.outside_wire)[0]
+    if is_at_bridge and not is_from_outside:  # stations outside send as fast as their wire takes
         found.append(words.no_room_above(least.resource))
     for bridge in system.bridges:
         if bridge.stops_senders and demand.loses and not drops_behind:

@@ -160,7 +160,8 @@ class Router:
 
     def _is_neighbour(self, sender: Port, port: Port) -> bool:
         """Tell whether a station is where a sender's bridge may send its frames; the sender itself may be."""
-        return port.enabled and sender.port_vlan in port.vlans and channel_of(port) == channel_of(sender)
+        is_apart = MODES[self._switch.mode].has_channels and channel_of(port) != channel_of(sender)
+        return port.enabled and sender.port_vlan in port.vlans and not is_apart
 
     def _neighbours(self, sender: Port, *, itself: bool = False) -> list[Port]:
         may_be = (port for port in self._ports.values() if itself or port is not sender)

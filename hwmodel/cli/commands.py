@@ -153,15 +153,12 @@ def check(arguments: Namespace) -> None:
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
     from hwmodel.analytic import ceiling_frames_per_s
-    from hwmodel.functions.life import course_of
-    from hwmodel.functions.mailbox_events import PfDrivers
     from hwmodel.workload import build_workload
 
     with _placing_errors(arguments):
         # Problems that only building the load reveals: rates that no gap can make, captures.
         build_workload(config, ceiling_frames_per_s(config), _read_packets)
-        course_of(config)
-    config.steps(PfDrivers(config))  # PF drivers' grants may contradict other settings
+    _check_events(config, arguments)
     if config.scenario:
         from hwmodel.simulation.offered import with_workloads
         from hwmodel.simulation.scenario import scene_of
@@ -176,6 +173,16 @@ def check(arguments: Namespace) -> None:
     say(yaml.safe_dump(resolved, sort_keys=False, width=120, allow_unicode=True), arguments.json)
 
 
+def _check_events(config: Config, arguments: Namespace) -> None:
+    """Raise InputError for what only following the events in order reveals."""
+    from hwmodel.functions.life import course_of
+    from hwmodel.functions.mailbox_events import PfDrivers
+
+    with _placing_errors(arguments):
+        course_of(config)
+    config.steps(PfDrivers(config))  # PF drivers' grants may contradict other settings
+
+
 def limits(arguments: Namespace) -> None:
     """Show the closed form of a configuration, or of the published model on its link; then run one frame alone."""
     for option in ("without_defect", "server"):
@@ -183,6 +190,7 @@ def limits(arguments: Namespace) -> None:
             raise InputError(f"--{option.replace('_', '-')}: only with --published simple, kernel or dpdk")
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
+    _check_events(config, arguments)
     from hwmodel import analytic
     from hwmodel.config import only_server
 

@@ -221,11 +221,18 @@ def complaints_from(
         found.wrong_paths.append(path)
         if is_within(path, document.unreadable):
             continue
+        if _follows_from_name(problem, document.dotted((*path[:-1], "name")), found.problems):
+            continue
         found.problems.append(problem)
         if details["type"] == "extra_forbidden":
             found.with_unknown_keys.append(path[:-1])
     found.problems = found.problems or derived
     return found
+
+
+def _follows_from_name(problem: Problem, name_key: str, found: Sequence[Problem]) -> bool:
+    """Tell whether a wrong name is told of the same place: a dotted key has made an entry of that name."""
+    return any(one.key == name_key and one.place == problem.place for one in found)
 
 
 def _message(details: ErrorDetails, path: KeyPath, key_hint: Callable[[KeyPath], str] | None) -> tuple[str, bool]:

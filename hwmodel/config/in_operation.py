@@ -126,8 +126,8 @@ def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
 def _keys_of_drivers(old: Config, new: Config) -> Iterator[str]:
     """Yield the keys in which VMs' drivers differ; a VM's entry that only repeats the common driver is no change."""
     for name in {**old.driver.vms, **new.driver.vms}:
-        keys = differing(old.driver_of(name), new.driver_of(name))
-        yield from (f"driver.vms.{name}.{key}" for key in keys if key not in ("preset", "vms") and "vms." not in key)
+        keys = [key for key in differing(old.driver_of(name), new.driver_of(name)) if key.split(".")[0] != "vms"]
+        yield from (f"driver.vms.{name}.{key}" for key in keys if keys != ["preset"])
 
 
 def _has_same_streams(before: Config, after: Config) -> bool:

@@ -43,8 +43,9 @@ class HashKey(Kind):
         return digits
 
     def schema(self) -> dict[str, Any]:
-        """Return a text."""
-        return {"title": f"{KEY_BYTES} bytes in hexadecimal", "type": "string"}
+        """Return a text of so many pairs of digits."""
+        digits = f"^([ :]*[0-9a-fA-F]){{{2 * KEY_BYTES}}}[ :]*$"
+        return {"title": f"{KEY_BYTES} bytes in hexadecimal", "type": "string", "pattern": digits}
 
 
 class IpAddress(Kind):

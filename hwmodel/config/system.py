@@ -499,6 +499,8 @@ def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document
         of(path).value_places[path] = place
     for path, place in document.key_places.items():
         of(path).key_places[path] = place
+    for path, prefix in document.prefixes.items():
+        of(path).prefixes[path] = prefix
     for path in document.unreadable:
         of(path).unreadable.add(path)
     return common, entries

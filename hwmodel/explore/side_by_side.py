@@ -9,7 +9,8 @@ from functools import partial
 from math import hypot
 from pathlib import Path
 
-from hwmodel.config import Config, as_config
+from hwmodel.config import Config, as_config, servers_of
+from hwmodel.config.scenario import Event
 from hwmodel.errors import InputError, RunError
 from hwmodel.processes import check_jobs, work_through
 from hwmodel.relaxations import Relaxation, relaxations_of, together
@@ -84,11 +85,18 @@ def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | 
 
 def _overruled(relaxation: Relaxation, config: Config) -> str:
     """Say which event's key a relaxation would change in vain, since the event sets its own value; empty if none."""
-    of_events = [key for event in config.scenario for key in event.changes]
+    of_events = [key for event in config.scenario for key in (*event.changes, *_limited(config, event))]
     for key, _, _ in relaxation.changes:
         if any(f"{key}.".startswith(f"{each}.") or f"{each}.".startswith(f"{key}.") for each in of_events):
             return f"an event of the scenario sets {key}"
     return ""
+
+
+def _limited(config: Config, event: Event) -> Iterator[str]:
+    """Give the key that an event sets through the PF's driver, of those that relaxations change."""
+    if event.pf is not None and event.pf.rate_limit_bps is not None:
+        server, _, vf = (event.pf.vf or "").rpartition(".")
+        yield from (one.key(f"switch.ports.{vf}.rate_limit") for one in servers_of(config) if one.name == server)
 
 
 def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck: Bottleneck) -> list[Relaxation]:

@@ -128,7 +128,7 @@ def together(config: Config, relaxations: Sequence[Relaxation], names: Sequence[
     """
     resources = tuple(next((one for one in each.resources if one in names), each.resources[0]) for each in relaxations)
     changes = tuple(change for relaxation in relaxations for change in relaxation.changes)
-    relaxed = _changed(config, changes)
+    relaxed = _changed(_with_load_of_its_own(config), changes)
     return None if relaxed is None else Relaxation((" + ".join(dict.fromkeys(resources)),), changes, relaxed)
 
 

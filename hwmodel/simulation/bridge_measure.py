@@ -30,7 +30,10 @@ _ROUNDING = 1e-3  # of a share: server and bridge both measure the wire between 
 
 @dataclass(frozen=True)
 class BridgeSnapshot:
-    """Hold what ports and logical ports have counted, how long ports were busy, and the integrals of all queues."""
+    """Hold what ports and logical ports have counted, how long ports were busy, and the integrals of all queues.
+
+    `logical_held_fs`: for how long the rate of a service level still holds it back.
+    """
 
     ports: npt.NDArray[Any]
     in_busy_fs: npt.NDArray[np.int64]
@@ -38,6 +41,7 @@ class BridgeSnapshot:
     areas: npt.NDArray[np.float64]
     logical: npt.NDArray[Any]
     logical_areas: npt.NDArray[np.float64]
+    logical_held_fs: npt.NDArray[np.int64]
 
 
 def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnapshot:
@@ -49,7 +53,8 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
         for port in ports
     ]
     counts = record["port"]["counts"][: len(ports)].copy()
-    logical = record["logical_port"]["counts"][: int(record.params.n_logical_ports)].copy()
+    of_logical = record["logical_port"][: int(record.params.n_logical_ports)]
+    logical = of_logical["counts"].copy()
     return BridgeSnapshot(
         ports=counts,
         in_busy_fs=np.array(ins, np.int64),
@@ -57,6 +62,7 @@ def take_bridge(record: Any, servers: Sequence[Any], now_fs: int) -> BridgeSnaps
         areas=area_of(counts["waiting"], now_fs),
         logical=logical,
         logical_areas=area_of(logical["waiting"], now_fs),
+        logical_held_fs=np.maximum(0, of_logical["eligible_fs"] - now_fs),
     )
 
 
@@ -254,19 +260,26 @@ def _result_of(
 def level_suspects(
     record: Any, ports: Sequence[PhysicalPort], window: tuple[BridgeSnapshot, BridgeSnapshot], span_fs: int
 ) -> Iterator[Suspect]:
-    """Yield the S-channels that send nearly as much as their shaper lets them, and drop frames."""
+    """Yield the S-channels that send nearly as much as their shaper lets them, and drop frames or get behind.
+
+    A shaper is busy for as long as a frame takes at its rate: one that is slow may be so for all of a window, by a
+    frame sent before.
+    """
     start, end = (each.logical for each in window)
+    held_fs = window[0].logical_held_fs - window[1].logical_held_fs
     lost = end["dropped"] - start["dropped"]
+    more_bytes = end["waiting"]["level"] - start["waiting"]["level"]
     for port in ports:
         for logical in port.logical if port.is_scheduled else ():
             entry, at = record.logical_port[logical.number], logical.number
-            if not int(entry.params.shaper_den) or not lost[at]:
+            if not int(entry.params.shaper_den) or (not lost[at] and more_bytes[at] <= 0):
                 continue
             fs_per_byte = int(entry.params.shaper_num) / int(entry.params.shaper_den)
-            share = float(end["tx_bytes"][at] - start["tx_bytes"][at]) * fs_per_byte / span_fs
+            busy_fs = float(end["tx_bytes"][at] - start["tx_bytes"][at]) * fs_per_byte + float(held_fs[at])
+            share = min(1.0, busy_fs / span_fs)
             if share >= MATTERS:
                 rate_bps = round(BITS_PER_BYTE * FS_PER_S / fs_per_byte)
-                yield _suspect_of(port, logical, min(1.0, share), rate_bps, int(lost[at]))
+                yield _suspect_of(port, logical, share, rate_bps, int(lost[at]))
 
 
 def _suspect_of(port: PhysicalPort, logical: LogicalPort, share: float, rate_bps: int, n_lost: int) -> Suspect:

@@ -72,13 +72,18 @@ def told_by_shares(seen: Sighting, guess: Bottleneck) -> Sequence[Suspect]:
 
 
 def options_of(suspects: Sequence[Suspect], relaxations: Sequence[Relaxation]) -> list[Option]:
-    """Return the suspects that can be enlarged, fullest first; suspects enlarged by the same keys appear once."""
+    """Return the suspects that can be enlarged, in their order; of those with the same keys one, if any a full one."""
     found: dict[tuple[str, ...], Option] = {}
     for suspect in suspects:
         larger = tuple(each for each in relaxations if each.is_of(suspect.bottleneck))
-        if larger:
-            found.setdefault(tuple(each.text for each in larger), Option(suspect, larger))
+        texts = tuple(each.text for each in larger)
+        if larger and (texts not in found or (_is_as_full(suspect) and not _is_as_full(found[texts].suspect))):
+            found[texts] = Option(suspect, larger)
     return list(found.values())
+
+
+def _is_as_full(suspect: Suspect) -> bool:
+    return max(suspect.share, suspect.use) >= AS_FULL
 
 
 def is_plain(seen: Sighting, options: Sequence[Option]) -> bool:
@@ -122,7 +127,7 @@ class Comparison:
         if found is not None:
             return found
         load = next((each for each in relaxations if OFFERED_LOAD in each.resources), None)
-        is_free = not any(max(one.share, one.use) >= AS_FULL for one in self.seen.suspects)
+        is_free = not any(map(_is_as_full, self.seen.suspects))
         if load is not None and is_free and not self.seen.loses_much and self.gain([load]) >= RISES:
             return self.seen.load
         return self.joint(load) or self.other() or self.load_at_last(load)

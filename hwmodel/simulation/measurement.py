@@ -5,7 +5,7 @@ A snapshot also counts the frames and copies in flight and sums their ages, as L
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,10 @@ class LinkSnapshot:
     n_tlps: Ints
     n_bytes: Ints
     dllp_pairs: int
+
+    def before_all(self) -> LinkSnapshot:
+        """Return the sums without any TLP; one that has just begun has not been busy yet."""
+        return replace(self, n_tlps=np.zeros_like(self.n_tlps), n_bytes=np.zeros_like(self.n_bytes), dllp_pairs=0)
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,24 @@ class Snapshot:
     population: Population
     classes: Any = None  # a record of ARBITER_COUNTS, where classes of traffic take turns
     pauses: PausesSnapshot | None = None  # where there is flow control
+
+    def before_all(self) -> Snapshot:
+        """Return what a run's first snapshot, which follows the first instant, would have been before it: all zero."""
+        flows = np.zeros_like(self.flows)
+        for kept in ("histogram", "latency"):  # these begin with the window in any case
+            flows[kept] = self.flows[kept]
+        return replace(
+            self,
+            counts=dict.fromkeys(self.counts, 0),
+            mac=np.zeros_like(self.mac),
+            drops=np.zeros_like(self.drops),
+            mirrored_drops=np.zeros_like(self.mirrored_drops),
+            up=self.up.before_all(),
+            down=self.down.before_all(),
+            passed=np.zeros_like(self.passed),
+            functions=np.zeros_like(self.functions),
+            flows=flows,
+        )
 
 
 def begin_ledger(ledger: Any, n_flows: int) -> None:

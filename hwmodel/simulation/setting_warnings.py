@@ -314,10 +314,15 @@ def phase_warnings(result: Result) -> Iterator[str]:
     """Yield a warning if a bridge port is full and some flows get almost nothing, compared with the fastest flow.
 
     Exactly periodic arrivals cause this (Floyd and Jacobson, "On Traffic Phase Effects in Packet-Switched Gateways",
-    1992); clocks of real ports may be off by 100 ppm (IEEE Std 802.3, 46.3 and others).
+    1992); clocks of real ports may be off by 100 ppm (IEEE Std 802.3, 46.3 and others). Where S-channels have queues of
+    their own, their weights and rates say who gets how much.
     """
     lost, found = result.drops.get("QUEUE_FULL", 0), result.bottleneck
-    if not lost or not found.resource.startswith("bridge.") or found.utilization < FULL or not _has_steps(result):
+    ports = {f"{bridge.name}.{port.name}": port for bridge in result.bridges for port in bridge.ports}
+    port = ports.get(found.resource)
+    if not lost or port is None or found.utilization < FULL or not _has_steps(result):
+        return
+    if any(logical.queue_max_bytes is not None for logical in port.logical_ports):
         return
     most = max((flow.gbps or 0.0 for flow in result.flows), default=0.0)
     starved = [

@@ -25,19 +25,17 @@ class Span:
         self, start: Snapshot, end: Snapshot, *, gives_rates: bool = True, has_part_of_link: bool = False
     ) -> None:
         self.gives_rates, self.has_part_of_link = gives_rates, has_part_of_link
-        self.start = start
+        self.start = start if start.now_fs > 0 else start.before_all()
         self.end = end
         self.fs = max(1, end.now_fs - start.now_fs)
-        # The first snapshot of a run follows its first instant, which is part of a window that begins with the run.
-        self._n_before = int(start.now_fs > 0)
 
     def count(self, name: str) -> int:
         """Return the growth of a counter over the window."""
-        return self.end.counts[name] - self._n_before * self.start.counts[name]
+        return self.end.counts[name] - self.start.counts[name]
 
     def grown(self, name: str) -> Any:
         """Return the growth of a counter of each function over the window."""
-        return self.end.functions[name] - self._n_before * self.start.functions[name]
+        return self.end.functions[name] - self.start.functions[name]
 
     @property
     def n_receiving(self) -> int:
@@ -108,7 +106,7 @@ class Span:
 
     def drops(self) -> dict[str, int]:
         """Return the frames and copies dropped in the window, by reason."""
-        return named_drops(self.end.drops - self._n_before * self.start.drops)
+        return named_drops(self.end.drops - self.start.drops)
 
     def mean(self, gauge: str) -> float:
         """Return the mean occupancy of a gauge over the window."""

@@ -451,8 +451,6 @@ def busier_port(why: str, port: str, share: float) -> str:
 
 
 def busy_level(port: str, share: float, rate: str, s_vid: int, n_lost: int) -> str:
-    """Say how much of its allowed rate an S-channel sends, and what its queue drops."""
-    return (
-        f"{port} sends {percent_text(share)} of the {rate} that S-channel {s_vid} may have, and its queue drops "
-        f"{counted(n_lost, 'frame')}."
-    )
+    """Say how much of its allowed rate an S-channel takes, and that its queue drops, or grows."""
+    queue = f"its queue drops {counted(n_lost, 'frame')}" if n_lost else "its queue grows"
+    return f"{port} takes {percent_text(share)} of the {rate} that S-channel {s_vid} may have, and {queue}."

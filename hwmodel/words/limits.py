@@ -225,8 +225,14 @@ def ceiling_sentence(limits: Limits) -> str:
         f"At most {_mpps(limits.frames_per_s)} M {limits.counts}/s offered"
         + (f" beside {_mpps(beside)} M of a given rate" if beside else "")
         + f"; delivered {fixed_text(limits.mpps, 4)} M {delivered}/s, {fixed_text(limits.gbps, 2)} Gb/s; "
-        f"limited by {limit_name(limits.limited_by)}."
+        f"limited by {limit_name(limits.limited_by)}{_as_full(limits)}."
     )
+
+
+def _as_full(limits: Limits) -> str:
+    """Name the other ports at a bridge that are asked for more than they send, as a run names all that is full."""
+    others = [one.port for one in limits.full_ports if one.port != limits.limited_by]
+    return f" (as full: {', '.join(others)})" if others else ""
 
 
 def subject_line(limits: Limits) -> str:

@@ -59,6 +59,7 @@ PURPOSES = tuple(PURPOSE_WORDS)  # the fields of LinkBytes
 FRAME_PURPOSES = tuple(name for name in PURPOSES if name != "skp")  # SKP takes a share of time, whatever the frames
 _SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in this figure"
 _OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx ring is in this figure"
+_FULL_NOTE = "a Tx ring was full for a time, so waiting in a full Tx ring is in this figure"
 _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
 _OF_WIRE = ("to the wire", "from the wire")
 _LOSS_MATTERS = 0.001  # of the frames offered
@@ -163,9 +164,10 @@ def _way_over_bridges(result: Result, over_gbps: float, outside_gbps: float) -> 
 
 
 def _loses_behind_bridges(result: Result) -> bool:
-    """Tell whether anything dropped elsewhere than in bridges: behind them, of what they sent on."""
+    """Tell whether anything dropped elsewhere than in bridges: behind them, as in extenders, of what they sent on."""
     in_bridges = sum(count for bridge in result.bridges for count in bridge.drops.values())
-    return sum(result.drops.values()) > in_bridges
+    of_extenders = (port for bridge in result.bridges for port in bridge.ports if port.device != bridge.name)
+    return sum(result.drops.values()) > in_bridges - sum(sum(port.drops.values()) for port in of_extenders)
 
 
 def limit_words(result: Result) -> str:
@@ -240,6 +242,8 @@ def latency_note(result: Result) -> str:
     """
     if not _fills_a_tx_ring(result) or not _waits_in_tx_rings(result):
         return ""
+    if _load_changes(result):
+        return _FULL_NOTE
     if is_closed_loop(result.config):
         return _SATURATED_NOTE
     return _OVERLOADED_NOTE if _is_overloaded(result) else ""
@@ -247,8 +251,14 @@ def latency_note(result: Result) -> str:
 
 def sender_wait_note(result: Result) -> str:
     """Return the note that the senders' wait needs if more is offered than gets through, or an empty text."""
-    is_open = not is_closed_loop(result.config)
+    is_open = not is_closed_loop(result.config) and not _load_changes(result)
     return _GROWS_NOTE if is_open and _fills_a_tx_ring(result) and _is_overloaded(result) else ""
+
+
+def _load_changes(result: Result) -> bool:
+    """Tell whether an event may make the load saturate, or end that: the load at the run's start tells neither."""
+    events = result.config.get("scenario") or ()
+    return any("workload.load" in (event.get("set") or ()) for event in events)
 
 
 def _fills_a_tx_ring(result: Result) -> bool:
