@@ -2,5 +2,3 @@
 
 from hwmodel.explore.sizing.size import answer, size
 from hwmodel.explore.sizing.sizing_file import read_sizing
-
-__all__ = ["answer", "read_sizing", "size"]

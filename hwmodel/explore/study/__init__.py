@@ -2,5 +2,3 @@
 
 from hwmodel.explore.study.axes import read_axis
 from hwmodel.explore.study.document import base_of, read_study
-
-__all__ = ["base_of", "read_axis", "read_study"]
