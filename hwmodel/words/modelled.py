@@ -56,13 +56,6 @@ def link_words(config: Mapping[str, Any]) -> str:
     return printable(f"PCIe Gen{pcie['generation']} x{pcie['lanes']}")
 
 
-def default_label(config: Mapping[str, Any]) -> str:
-    """Return a short name for a run that nobody named: adapter, link, VMs."""
-    adapter, n_vfs = _preset_words(_block(config, "nic")), _block(config, "nic").get("vfs")
-    vms = f"{n_vfs} VFs" if n_vfs is not None else ""
-    return printable(", ".join(part for part in (adapter, link_words(config), vms) if part))
-
-
 def is_switched_in_memory(config: Mapping[str, Any]) -> bool:
     """Say whether VMs have ports of the host's virtual switch."""
     return bool(_block(config, "nic").get("mode") == "vswitch")
