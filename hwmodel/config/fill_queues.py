@@ -1,4 +1,4 @@
-"""Fill in keys that follow from `nic.mode`, which says who has the queues, from steering, and from ring thresholds.
+"""Fill in keys that follow from `nic.mode`, which says who has the queues, from steering, ring thresholds, a bus.
 
 Works on plain data before validation, as `resolve` does, so that each value is checked in one place.
 """
@@ -20,6 +20,13 @@ from .steering import FlowDirector
 from .switch import Port
 from .virtual_switch import BYTE_TIME, FRAME_TIME
 from .workload import DEFAULT_HEADER
+
+# Defaults of the other keys of `pcie` on a bus. PCI: one read under way, since a device waits for its retried read;
+# PCI-X: reads of the least size, and 8 split transactions (model's choice).
+_OF_BUSES = {
+    "pci": {"tags": 1, "max_payload": "4096B", "max_read_request": "512B"},
+    "pci_x": {"tags": 8, "max_payload": "4096B", "max_read_request": "512B"},
+}
 
 
 def fill_queues(driver: Any, nic: Any, device: Device | None, n_ports: int, *, has_own_buffer: bool) -> None:
@@ -179,3 +186,11 @@ def _values(block: Any, model: Any) -> dict[str, int]:
         return {}
     values = {name: block.get(name, field.default) for name, field in model.model_fields.items()}
     return values if all(type(value) is int for value in values.values()) else {}
+
+
+def fill_bus(pcie: Any) -> None:
+    """Fill in the unwritten keys of `pcie`, as plain data, that have other defaults on a bus."""
+    bus = pcie.get("bus") if isinstance(pcie, dict) else None
+    if isinstance(bus, dict):
+        for name, value in _OF_BUSES.get(str(bus.get("kind", "pci_x")), {}).items():
+            pcie.setdefault(name, value)

@@ -20,6 +20,7 @@ from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import OUTSIDE, Bridge, wire_names
 from .document import Document, KeyPath, Problem, copied_data
 from .fill_queues import (
+    fill_bus,
     fill_queues,
     fill_segments,
     fill_thresholds,
@@ -30,7 +31,6 @@ from .fill_queues import (
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
 from .names import MODEL_MAX_PORTS, MOST_CORES, ethernet_ports, function_name, is_station_name, port_number
-from .pci_bus import fill_bus
 from .pcie_tree import MULTI_ROOT
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry
