@@ -456,9 +456,9 @@ def _placing_errors(arguments: Namespace) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        from hwmodel.config import place_lines
+        from hwmodel.config import read_base
 
-        raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
+        raise InputError(read_base(arguments.config).place_lines(arguments.overrides, error.lines)) from None
 
 
 def _require_trace(arguments: Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .bridge import queue_bytes
 from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths, rx_descriptors_in_use
 from .host import VmDriver
-from .load import as_config, config_from_mapping, load_config, place_lines, read_base
+from .load import as_config, config_from_mapping, load_config, read_base
 from .model import Config
 from .pcie_switches import PcieSwitch, SharedBus, buses_of, cards_of, links_above, switches_of
 from .resolve import defaults_beside

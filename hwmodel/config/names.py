@@ -208,17 +208,16 @@ class PortOfBridge(Kind):
 
 
 class IdKey(Kind):
-    """A number as the key of a mapping; keys are text in JSON, so digits in quotes are the same."""
+    """A number from 1 on as the key of a mapping; keys are text in JSON, so digits in quotes are the same."""
 
-    def __init__(self, least: int, most: int) -> None:
-        self.least = least
+    def __init__(self, most: int) -> None:
         self.most = most
 
     def parse(self, value: object) -> int:
         if not isinstance(value, str) or not re.fullmatch(r"0|[1-9][0-9]{0,9}", value):
             raise wrong(f"the key {shown(value)} is not a whole number")
-        if not self.least <= int(value) <= self.most:
-            raise wrong(f"the key {value} is out of range; {self.least} to {self.most}")
+        if not 1 <= int(value) <= self.most:
+            raise wrong(f"the key {value} is out of range; 1 to {self.most}")
         return int(value)
 
     def write(self, value: int) -> str:
