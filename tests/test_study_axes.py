@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.errors import InputError
-from hwmodel.explore.study import read_axis, read_study
-from hwmodel.explore.study.axes import costs_per_unit, refuse_repeats, total_cost
+from hwmodel.explore.study.axes import costs_per_unit, read_axis, refuse_repeats, total_cost
+from hwmodel.explore.study.document import read_study
 from hwmodel.explore.sweep.plan import plan_sweep
 
 
