@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hwmodel.cli.reference import markdown_table
+from docs_site.command_line import markdown_table
 from hwmodel.config.host import VmDriver
 from hwmodel.config.model import Config, block_in
 from hwmodel.config.presets import DEVICES, DRIVERS, HOSTS, Values

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from docs_site import config_space, configuration
+from docs_site import command_line, config_space, configuration
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARK = "<!-- What follows is written by `python -m docs_site.tables`; a test keeps it current. -->\n\n"
-TABLES = {"configuration.md": configuration.tables, "config_space.md": config_space.tables}
+TABLES = {
+    "command_line.md": command_line.tables,
+    "config_space.md": config_space.tables,
+    "configuration.md": configuration.tables,
+}
 
 
 def current(name: str) -> str:

@@ -29,11 +29,8 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
-from tests.bond_cases import BOND_CASES, BOND_CHANGES
-from tests.bus_cases import BUSES
-from tests.host_digest import HOSTS, HOSTS_OFF
+from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
-from tests.virtual_switch_digests import OF_VIRTUAL_SWITCHES
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
 PACKAGE = Path(__file__).parents[1] / "hwmodel"

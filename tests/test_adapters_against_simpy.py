@@ -8,12 +8,9 @@ import pytest
 
 from tests.beside_simpy import GROUP_OF, check_same_course, run_both
 from tests.drawn_adapters import draw_adapter
+from tests.seeds import seeds
 
-SEEDS = [
-    *range(5),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 6)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(6, 300)),
-]
+SEEDS = seeds(5, 6, 300)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

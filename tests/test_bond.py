@@ -249,7 +249,7 @@ def test_the_words_of_a_run_and_of_its_page() -> None:
     assert first.startswith("p0 given up after 50.0 us, ") and "lost on the way out" in first
     assert second.startswith("p0 back in use after 50.0 us")
     assert "Bond (active_backup): sent p0 " in result.summary()
-    assert "in use at the end p0 and p1, p1 active" in render_page([result])
+    assert "in use at the end p0 and p1, p1 active" in render_page([result], ["a run"])
 
 
 @pytest.mark.parametrize("begins", [{"port.down": ["p0"]}, {f"{BOND}.silent": ["p0"]}])

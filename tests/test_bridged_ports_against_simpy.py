@@ -7,10 +7,9 @@ import pytest
 from hwmodel.errors import RunError
 from tests.drawn_bridged_ports import VFS, drawn_machine
 from tests.planted_bridges import Fault, plant
+from tests.seeds import seeds
 from tests.system_beside_simpy import BROADCAST, OUTSIDE, Both, Stations, config_with, drawn, run_both
 
-N_EACH_RUN, N_NIGHTLY = 8, 400
-SEEDS = [*range(N_EACH_RUN), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(N_EACH_RUN, N_NIGHTLY))]
 # What is done wrong to the record of bridges, whose first port leads to the first port of an adapter.
 FAULTS: dict[str, Fault] = {
     "both wires end at one port": lambda bridge: setattr(bridge.port[1].params, "adapter_port", 0),
@@ -23,7 +22,7 @@ FAULTS: dict[str, Fault] = {
 VEPA = {"port.count": 2, "switch.mode": "vepa", "nic.vfs": 4, "bridge": {"propagation": "13.1ns"}}
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(8, 8, 400))
 def test_drawn_machines(seed: int) -> None:
     machine = drawn_machine(seed)
     both = run_both(machine.config, machine.frames(), 0, machine.commands)

@@ -8,9 +8,8 @@ import pytest
 
 import hwmodel
 from hwmodel.cli import commands, main
-from hwmodel.cli.arguments import build_parser
+from hwmodel.cli.arguments import build_parser, whole_number
 from hwmodel.cli.commands import dma_table, parse_sizes
-from hwmodel.cli.numbers import whole_number
 from hwmodel.errors import InputError
 
 COMMANDS = [

@@ -21,9 +21,9 @@ import hwmodel
 for name, contents in {
     "config": {
         "read_base": lambda path: types.SimpleNamespace(
-            with_overrides=lambda overrides: None, files=lambda overrides: []
+            with_overrides=lambda overrides: None, files=lambda overrides: [],
+            place_lines=lambda overrides, lines: lines,
         ),
-        "place_lines": lambda path, overrides, lines: lines,
     },
     "simulation": {
         "simulate": lambda config, **options: act(),

@@ -51,10 +51,11 @@ def library(monkeypatch) -> StandIn:
     contents = {
         "config": {
             "read_base": lambda path: SimpleNamespace(
-                with_overrides=partial(stand_in.load_config, path), files=lambda overrides: []
+                with_overrides=partial(stand_in.load_config, path),
+                files=lambda overrides: [],
+                place_lines=lambda overrides, lines: lines,
             ),
             "defaults_beside": lambda resolved: "what is usual",
-            "place_lines": lambda path, overrides, lines: lines,
         },
         "simulation": {
             "simulate": stand_in.simulate,

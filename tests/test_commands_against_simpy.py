@@ -11,15 +11,7 @@ import pytest
 from tests import system_beside_simpy
 from tests.beside_simpy import GROUP_OF, check_same_course, run_both
 from tests.drawn_commands import draw_commands, draw_loads, draw_system_commands, draw_system_loads
-
-
-def seeds(quick: int, slow: int, nightly: int) -> list[Any]:
-    """Return seeds: of each run, those that a run of all tests has, those of a night."""
-    return [
-        *range(quick),
-        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(quick, slow)),
-        *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(slow, nightly)),
-    ]
+from tests.seeds import seeds
 
 
 @pytest.mark.parametrize("seed", seeds(5, 5, 1000))

@@ -8,7 +8,6 @@ import re
 import jsonschema
 import pytest
 
-import hwmodel.config
 from docs_site.configuration import tables
 from hwmodel.config import Config, config_from_mapping, json_schema, load_config
 from hwmodel.config.document import read_document
@@ -323,11 +322,6 @@ def test_defaults_are_those_that_hold():
                         {"preset": None} if block in ("nic", "driver") else {})}}
                 )  # fmt: skip
                 assert as_typed.resolved() == resolved, f"{block}.{key}"
-
-
-def test_the_package_passes_on_what_it_lists():
-    assert sorted(hwmodel.config.__all__) == hwmodel.config.__all__
-    assert [name for name in hwmodel.config.__all__ if not hasattr(hwmodel.config, name)] == []
 
 
 def test_texts_of_defaults():

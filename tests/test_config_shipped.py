@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hwmodel.cli import main
-from hwmodel.config import load_config, place_lines
+from hwmodel.config import load_config, read_base
 from hwmodel.config.shipped import config_path, shipped_configs, shipped_hint, shipped_studies, study_path
 from hwmodel.errors import InputError
 from tests.config_cases import CONFIGS, ROOT, SHIPPED
@@ -43,7 +43,7 @@ def test_a_name_is_as_good_as_a_path(tmp_path, monkeypatch):
         assert load_config(name) == load_config(CONFIGS / "sriov_10g_gen2x4.yaml")
     assert load_config("sriov_pcap").workload.pcap == CONFIGS / "example.pcap"
     path = CONFIGS / "sriov_10g_gen2x4.yaml"
-    assert place_lines("sriov_10g_gen2x4", None, ["pcie.lanes: no"])[0].startswith(f"{path}:")
+    assert read_base("sriov_10g_gen2x4").place_lines(None, ["pcie.lanes: no"])[0].startswith(f"{path}:")
     with pytest.raises(InputError, match="no such file"):
         load_config("./sriov_10g_gen2x4")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hwmodel.cli import main
-from hwmodel.cli.config_space_command import AS_HARDWARE
+from hwmodel.cli.config_space_command import AS_OS
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = str(ROOT / "configs" / "sriov_10g_gen2x8.yaml")
@@ -66,7 +66,7 @@ class TestDump:
         assert len(text.splitlines()) == 9 * (1 + 256) + 8
 
     def test_ids_of_vfs(self, capsys):
-        as_os, as_hardware = (document(capsys, CONFIG, "--as", ids)["functions"] for ids in ("os", AS_HARDWARE))
+        as_os, as_hardware = (document(capsys, CONFIG, "--as", ids)["functions"] for ids in (AS_OS, "hardware"))
         assert document(capsys, CONFIG)["functions"] == as_os
         assert [one["name"] for one in as_os] == ["pf", *(f"vf{number}" for number in range(8))]
         assert as_os[0] == as_hardware[0]

@@ -387,7 +387,7 @@ def test_the_page_has_a_table_of_them_where_the_result_has() -> None:
     vf = VfLink(rx=VfReceived(bytes=1, packets=1, mcast=0, bcast=0, dropped=0), tx=sent)
     received = LinkReceived(bytes=98765, packets=9, dropped=1, missed=2, mcast=3)
     pf = FunctionCounters(ethtool={"rx_pkts_nic": 54321}, ip=IpLink(rx=received, tx=sent, vfs={"vf0": vf}))
-    page = render_page([replace(sample_result(), counters={"pf": pf}), sample_result()])
+    page = render_page([replace(sample_result(), counters={"pf": pf}), sample_result()], ["run 1", "run 2"])
     assert page.count("<summary>Counters of the whole run") == 1
     row = re.search(r"<tr><th[^>]*>pf</th>((?:<td[^>]*>[^<]*</td>)+)</tr>", page)
     assert row is not None

@@ -297,7 +297,7 @@ def test_what_is_said_of_it() -> None:
     )
     result = run({"workload.connections": 100})
     assert "Flow cache, of " in result.summary() and "Flow cache, of " in result.summary(verbose=True)
-    assert "Flow cache, of " in render_page([result])
+    assert "Flow cache, of " in render_page([result], ["a run"])
     assert result.to_mapping()["flow_cache"]["exact_entries"] == 100
     assert "flow_cache" not in run({"host.virtual_switch.flow_cache": None}).to_mapping()
 

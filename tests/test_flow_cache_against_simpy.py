@@ -11,13 +11,10 @@ import pytest
 
 from tests.beside_simpy import check_same_course, run_both
 from tests.drawn_machines import some_of
+from tests.seeds import seeds
 from tests.test_virtual_switch_against_simpy import LOADS, SWITCH, VMS
 
-N_QUICK, N_SLOW, N_NIGHTLY = 8, 8, 300
-SEEDS = [
-    pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
-    for seed in range(N_NIGHTLY)
-]
+SEEDS = seeds(8, 8, 300)
 CACHE: Mapping[str, Sequence[Any]] = {
     "exact_entries": (0, 1, 3, 8, 64),
     "exact_time": ("0ns", "31.0001ns"),

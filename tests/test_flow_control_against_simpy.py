@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
@@ -13,14 +12,8 @@ from tests.beside_simpy import check_same_course, check_same_journeys
 from tests.drawn_flow_control import draw_bridge, draw_flow_control
 from tests.flow_control_beside_simpy import FlowBoth, check_same_flow, run_oracle, run_tagged
 from tests.planted_flow_control import FAULTS
+from tests.seeds import seeds
 from tests.system_beside_simpy import Stations, config_with, drawn, run_both
-
-N_ADAPTERS, N_BRIDGES = 12, 8
-
-
-def seeds(n: int, n_nightly: int) -> list[Any]:
-    """Return the seeds of each run, and those of a night."""
-    return [*range(n), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(n, n_nightly))]
 
 
 @cache
@@ -31,7 +24,7 @@ def both_of(seed: int) -> FlowBoth:
         return run_tagged(Path(folder), changes, frames)
 
 
-@pytest.mark.parametrize("seed", seeds(N_ADAPTERS, 400))
+@pytest.mark.parametrize("seed", seeds(12, 12, 400))
 def test_a_drawn_adapter(seed: int) -> None:
     found = both_of(seed)
     check_same_course(found.both, at_least=-1)  # where nobody refills, or all is stopped, none ends
@@ -49,7 +42,7 @@ def test_a_planted_fault_is_found(fault: str, monkeypatch: pytest.MonkeyPatch) -
         check_same_journeys(both._replace(oracle_journeys=journeys), at_least=0)
 
 
-@pytest.mark.parametrize("seed", seeds(N_BRIDGES, 200))
+@pytest.mark.parametrize("seed", seeds(8, 8, 200))
 def test_a_drawn_bridge(seed: int) -> None:
     changes, load = draw_bridge(seed)
     config = config_with(changes)

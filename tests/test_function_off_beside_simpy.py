@@ -10,7 +10,7 @@ from hwmodel.functions.message_time import DriverWork
 from tests import system_beside_simpy
 from tests.beside_simpy import GROUP_OF, VF0, VF1, VF2, WIRE, check_same_course, run_both
 from tests.drawn_commands import US_FS, draw_functions_off, draw_system_functions_off
-from tests.test_commands_against_simpy import seeds
+from tests.seeds import seeds
 
 
 @pytest.mark.parametrize("seed", seeds(7, 7, 400))

@@ -7,6 +7,7 @@ import pytest
 from hwmodel.simulation import system_state
 from tests.joined_cases import CASES, Case, drawn_system
 from tests.planted_bridges import Fault, forget_announced, leave_out_a_way, plant, reverse_floods
+from tests.seeds import seeds
 from tests.system_beside_simpy import Both, run_both
 
 
@@ -22,9 +23,7 @@ def test_the_same_course(name: str) -> None:
     assert CASES[name].matters(both), "the case does not show what it is for"
 
 
-@pytest.mark.parametrize(
-    "seed", [*range(6), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(6, 100))]
-)
+@pytest.mark.parametrize("seed", seeds(6, 6, 100))
 def test_drawn_systems(seed: int) -> None:
     case = Case(drawn_system(seed), lambda _: True, (300, 700, 1500)[seed % 3], 250, ("", "", "81006005"), 2)
     both = run_both(case.config, case.frames())

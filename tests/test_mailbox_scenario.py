@@ -17,8 +17,7 @@ from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.config.mailbox import MailboxMessage
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox import encode
-from hwmodel.functions.mailbox_events import PfDrivers
-from hwmodel.functions.mailbox_text import answered_text, asked_text, called_text
+from hwmodel.functions.mailbox_events import PfDrivers, answered_text, asked_text, called_text
 from hwmodel.functions.pf_driver_state import keys_of
 from hwmodel.results import Result
 from hwmodel.simulation import simulate

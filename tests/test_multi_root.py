@@ -18,8 +18,8 @@ from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
 from hwmodel.simulation import simulate
 from hwmodel.words.bottleneck import busy_multi_root_link
+from hwmodel.words.events import flood_text, host_event_text
 from hwmodel.words.limits import limits_text
-from hwmodel.words.lives import flood_text, host_event_text
 from hwmodel.words.summary import summary
 
 HOSTS = "abcd"

@@ -10,13 +10,10 @@ import pytest
 from hwmodel.simulation import commands, system_state
 from hwmodel.simulation.pcie_trees import fill_trees
 from tests.drawn_multi_roots import draw_commanded, draw_config
+from tests.seeds import seeds
 from tests.system_beside_simpy import run_both
 
-SEEDS = [
-    *range(3),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 4)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(4, 300)),
-]
+SEEDS = seeds(3, 4, 300)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -11,15 +11,12 @@ import pytest
 
 from tests.beside_simpy import Commands, check_same_course, run_both
 from tests.drawn_machines import some_of
+from tests.seeds import seeds
 from tests.test_flow_cache_against_simpy import CACHE
 from tests.test_uplink_against_simpy import ADAPTER
 from tests.test_virtual_switch_against_simpy import SWITCH, VMS
 
-N_QUICK, N_SLOW, N_NIGHTLY = 8, 10, 400
-SEEDS = [
-    pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
-    for seed in range(N_NIGHTLY)
-]
+SEEDS = seeds(8, 10, 400)
 STATIONS = ("pf", "vf0", "vf1", "vf2", "vf3")
 IN_ADAPTER: Mapping[str, Sequence[Any]] = {
     key: ADAPTER[key] for key in ADAPTER if key.startswith(("nic.tx", "nic.rx", "nic.fetch", "pcie.", "host.jitter"))

@@ -10,7 +10,7 @@ import pytest
 from benches.pci_x_card import PUBLISHED_MBPS, application_gbps
 from hwmodel.analytic import dma_limits, limits
 from hwmodel.config import Config, buses_of, config_from_mapping, servers_of
-from hwmodel.config.pci_bus import fill_bus
+from hwmodel.config.fill_queues import fill_bus
 from hwmodel.config.pcie_switches import SharedBus
 from hwmodel.config_space.enumeration import configured
 from hwmodel.errors import InputError

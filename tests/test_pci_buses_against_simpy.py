@@ -10,13 +10,10 @@ from hwmodel.errors import RunError
 from hwmodel.simulation import system_state
 from hwmodel.simulation.pci_buses import fill_buses
 from tests.drawn_buses import draw_config
+from tests.seeds import seeds
 from tests.system_beside_simpy import run_both
 
-SEEDS = [
-    *range(6),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 8)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(8, 400)),
-]
+SEEDS = seeds(6, 8, 400)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

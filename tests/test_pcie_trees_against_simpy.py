@@ -11,13 +11,10 @@ from hwmodel.simulation import system_state
 from hwmodel.simulation.pcie_trees import fill_trees
 from tests import system_beside_simpy
 from tests.drawn_trees import draw_commanded, draw_config
+from tests.seeds import seeds
 from tests.system_beside_simpy import NS_FS, oracle_outcome, run_both
 
-SEEDS = [
-    *range(6),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 8)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(8, 400)),
-]
+SEEDS = seeds(6, 8, 400)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -24,6 +24,7 @@ from tests.beside_simpy import parameters_of
 from tests.drawn_trees import NAMES, draw_tree
 from tests.oracles.simpy_system.peer_writes import Moment, PeerWriter, PeerWrites
 from tests.pcie_trees_for_simpy import trees_of
+from tests.seeds import seeds
 
 ROOT = Path(__file__).resolve().parent.parent
 US_FS, NS_FS = 10**9, 10**6
@@ -114,10 +115,7 @@ def times_of(seed: int) -> list[int]:
     return sorted(rng.randrange(30 * US_FS) for _ in range(40))
 
 
-SEEDS = [*range(20), *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(20, 300))]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", seeds(20, 20, 300))
 def test_a_drawn_tree_carries_the_same_at_any_time(seed: int) -> None:
     compared = both(seed, times_of(seed))
     for (own, own_links), (other, other_links) in compared:

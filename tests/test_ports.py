@@ -11,8 +11,8 @@ import pytest
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
+from docs_site import command_line
 from hwmodel import Config, Result, limits, load_config, simulate
-from hwmodel.cli.reference import reference_text
 from hwmodel.config import config_from_mapping
 from hwmodel.config.check_ports import check_ports
 from hwmodel.config.system import Domain, domains_of, own_uplinks
@@ -337,7 +337,7 @@ def test_each_wire_has_a_tap():
     assert tap_names(configured()) == ("p0.uplink", "p1.uplink") and tap_names(load_config({})) == ("uplink",)
     bridged = tap_names(configured(bridge={}))
     assert bridged == ("p0", "p1", "outside")
-    hop = next(line for line in reference_text().splitlines() if line.startswith("| `--pcap-hop "))
+    hop = next(line for line in command_line.tables().splitlines() if line.startswith("| `--pcap-hop "))
     assert all(f"{name}=" in hop for name in (*tap_names(configured()), *bridged))
 
 

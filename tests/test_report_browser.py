@@ -106,8 +106,8 @@ def test_nothing_is_wider_than_its_place_and_the_console_stays_silent(page, comp
     pages = {
         "one": page,
         "many": comparison,
-        "vfs": render_page([many_vfs_result(64)]),
-        "unmeasured": render_page([unmeasured_result()]),
+        "vfs": render_page([many_vfs_result(64)], ["a run"]),
+        "unmeasured": render_page([unmeasured_result()], ["a run"]),
     }
     frames = {f"{name}-{width}": (text, width) for name, text in pages.items() for width in (1280, 400)}
     frames["dark"] = page.replace("(prefers-color-scheme: dark)", "all"), 1280
@@ -124,7 +124,7 @@ def test_nothing_is_wider_than_its_place_and_the_console_stays_silent(page, comp
 
 def test_the_picture_of_extenders_fits_a_desk_and_a_telephone(tmp_path):
     """The tables of a system scroll in their places where a page is narrow."""
-    text = render_page([extended_system()])
+    text = render_page([extended_system()], ["a run"])
     seen = chromium.lay_out({str(width): (text, width) for width in (1280, 400)}, tmp_path)
     assert seen.console == [] and seen.frames["1280"]["found"] == []
     assert all(found.startswith("scrolls: ") for found in seen.frames["400"]["found"])

@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hwmodel.report.comparison import COLUMNS_IN_ONE, compare, run_labels
+from hwmodel.report.comparison import COLUMNS_IN_ONE, compare
 from hwmodel.report.configuration import config_text, differing_keys, file_labels, flat_keys, short_labels
 from hwmodel.report.html import unbroken
 from tests.sample_result import sample_config, sample_result
@@ -41,14 +41,6 @@ def test_files_are_named_without_the_folder_and_ending_that_all_have():
 def with_config(**pcie):
     config = sample_config()
     return sample_result(config={**config, "pcie": {**config["pcie"], **pcie}})
-
-
-def test_runs_that_nobody_named_are_called_by_what_differs():
-    runs = [with_config(lanes=4), with_config(lanes=8)]
-    assert run_labels(runs, None) == ["pcie.lanes 4", "pcie.lanes 8"]
-    assert run_labels(runs[:1], None) == ["an 82599 adapter, PCIe Gen2 x4, 8 VFs"]
-    assert run_labels([runs[0]] * 2, None)[1] == "Run 2: an 82599 adapter, PCIe Gen2 x4, 8 VFs"
-    assert run_labels([sample_result(config={})], None) == ["Run 1"]
 
 
 def test_keys_that_differ_are_found_whatever_their_kind():

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hwmodel.errors import InputError
-from hwmodel.report import html, render_page, write_page
+from hwmodel.report import html, render_page
 from hwmodel.results import FlowResult, Latency, Result, Stalls, VmResult, Window
 from hwmodel.words.quantities import printable
 from tests.sample_result import many_vfs_result, old_mapping, sample_relaxed, sample_result, unmeasured_result
@@ -68,7 +68,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return render_page([sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})])
+    return render_page([sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})], ["a run"])
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +117,14 @@ def test_the_configuration_is_folded_and_runs_again(text):
 
 
 def test_warnings_stand_right_under_the_answer():
-    words = " ".join(Page(render_page([sample_result(warnings=("It <b>was</b> short.",))])).texts)
+    words = " ".join(Page(render_page([sample_result(warnings=("It <b>was</b> short.",))], ["a run"])).texts)
     assert words.index("Limited by") < words.index("It <b>was</b> short.") < words.index("How busy, or how full")
 
 
 def test_the_keys_that_differ_from_the_defaults_are_listed():
     config = sample_result().config
     defaults = {**config, "pcie": {**config["pcie"], "lanes": 8}}
-    page = Page(render_page([sample_result()], defaults=[defaults]))
+    page = Page(render_page([sample_result()], ["a run"], defaults=[defaults]))
     at = page.texts.index("Keys that differ from the defaults of the adapter and driver")
     assert [text for text in page.texts[at + 1 : at + 30] if text.strip()][:7] == [
         "key", "value", "default", "pcie.", "lanes", "4", "8"
@@ -141,7 +141,7 @@ def test_the_closed_form_the_parts_and_the_next_steps_are_shown(page):
 
 
 def test_what_explain_found_is_ranked_on_the_page():
-    page = Page(render_page([sample_result(relaxed=sample_relaxed())]))
+    page = Page(render_page([sample_result(relaxed=sample_relaxed())], ["a run"]))
     assert page.tags.count("svg") == 9 + 2
     assert "gain in throughput, %" in page.texts
     assert "+99.5 %" in page.texts
@@ -149,7 +149,7 @@ def test_what_explain_found_is_ranked_on_the_page():
 
 def test_an_old_result_has_a_page():
     old = Result.from_json(json.dumps(old_mapping()))
-    words = " ".join(Page(render_page([old])).texts)
+    words = " ".join(Page(render_page([old], ["a run"])).texts)
     assert "13.39 Gb/s VM to VM, 1.10 Mpps" in words
     assert "1,809.0" in words
     assert "Simulation beside closed form" not in words
@@ -158,7 +158,7 @@ def test_an_old_result_has_a_page():
 
 def test_what_was_not_measured_is_not_shown_as_zero():
     result = unmeasured_result()
-    page = Page(render_page([result, result]))
+    page = Page(render_page([result, result], ["run 1", "run 2"]))
     words = " ".join(page.texts)
     assert "Throughput VM to VM not measured" in words
     assert "Bytes on the PCIe link for each frame" not in words
@@ -169,7 +169,7 @@ def test_the_page_is_the_same_twice_and_on_another_machine(text, kept_figures):
     kept_figures.clear()
     run = dataclasses.replace(sample_result().host_run, wall_s=77.0, machine="another", peak_rss_mb=9.0)
     again = sample_result(drops={"ACL_DENY": 12, "SPOOFED_MAC": 3}, host_run=run)
-    assert render_page([again]) == text
+    assert render_page([again], ["a run"]) == text
 
 
 def test_pages_do_not_depend_on_the_users_matplotlib_settings(text, kept_figures):
@@ -177,7 +177,7 @@ def test_pages_do_not_depend_on_the_users_matplotlib_settings(text, kept_figures
 
     kept_figures.clear()
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
-        assert render_page([sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})]) == text
+        assert render_page([sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})], ["a run"]) == text
         assert mpl.rcParams["font.size"] == 30
 
 
@@ -216,7 +216,7 @@ def named(*names):
 
 def test_names_cannot_break_out(monkeypatch):
     monkeypatch.setattr(html, "MOST_FULL_SECTIONS", 1)  # the first has figures, with all names; they take the time
-    text = render_page([named(*NAMES), *map(named, NAMES)], labels=["all", *NAMES], title=" ".join(NAMES))
+    text = render_page([named(*NAMES), *map(named, NAMES)], labels=["all", *NAMES])
     page = Page(text)
     assert not {"script", "img", "b"} & set(page.tags)
     assert page.handlers == []
@@ -231,13 +231,13 @@ def test_a_script_in_a_flow_of_the_matrix_cannot_break_out():
     flows = tuple(
         FlowResult(from_=f"{EVIL}{index}", to=EVIL, offered=1, delivered=1, gbps=1.0, mpps=0.1) for index in range(30)
     )
-    page = Page(render_page([sample_result(flows=flows)]))
+    page = Page(render_page([sample_result(flows=flows)], ["a run"]))
     assert "script" not in page.tags
     assert any(EVIL[:12] in text for text in page.texts)
 
 
 def test_4032_flows_stay_a_readable_page_below_two_megabytes():
-    text = render_page([many_vfs_result(64)])
+    text = render_page([many_vfs_result(64)], ["a run"])
     assert len(text.encode()) < 2_000_000
     page = Page(text)
     assert "image" in page.tags
@@ -248,7 +248,7 @@ def test_4032_flows_stay_a_readable_page_below_two_megabytes():
 def test_several_results_are_compared():
     slow = dataclasses.replace(sample_result().totals, gbps=2.5)
     results = [sample_result(), sample_result(totals=slow)]
-    page = Page(render_page(results, labels=["lanes 4", "lanes 1"], title="Lanes"))
+    page = Page(render_page(results, labels=["lanes 4", "lanes 1"]))
     words = " ".join(page.texts)
     assert "What came out" in words
     assert "lanes 1" in words
@@ -259,7 +259,7 @@ def test_several_results_are_compared():
 
 def test_of_many_results_the_later_have_tables_alone(monkeypatch):
     monkeypatch.setattr(html, "MOST_FULL_SECTIONS", 1)
-    page = Page(render_page([sample_result()] * 3))
+    page = Page(render_page([sample_result()] * 3, ["a run"] * 3))
     assert page.tags.count("svg") == 2 + 8 + 2
     assert " ".join(page.texts).count("Bytes on the PCIe link for each frame") == 3
 
@@ -281,17 +281,9 @@ def test_a_result_with_next_to_nothing_in_it_has_a_page():
         utilization={},
         config={},
     )
-    page = Page(render_page([empty]))
+    page = Page(render_page([empty], ["a run"]))
     assert page.tags.count("svg") == 1 + 2
     assert "No frame was measured." in " ".join(page.texts)
-
-
-def test_a_page_is_written_to_a_file(tmp_path, text):
-    path = tmp_path / "r.html"
-    write_page(path, [sample_result(drops={"SPOOFED_MAC": 3, "ACL_DENY": 12})])
-    assert path.read_text(encoding="utf-8") == text
-    with pytest.raises(InputError, match="cannot be written"):
-        write_page(tmp_path / "no" / "r.html", [sample_result(vms=(), flows=())])
 
 
 @pytest.mark.parametrize(("module", "package"), [("matplotlib", "matplotlib"), ("jinja2", "Jinja2")])
@@ -300,7 +292,7 @@ def test_a_missing_package_is_told_with_the_cure(monkeypatch, kept_figures, modu
     html.template_environment.cache_clear()  # as in a process that has drawn no page
     kept_figures.clear()
     with pytest.raises(InputError) as caught:
-        render_page([sample_result()])
+        render_page([sample_result()], ["a run"])
     assert caught.value.lines == [
         f"the HTML report needs the package {package}, which is not installed (pip install 'hwmodel[report]')"
     ]
@@ -308,11 +300,11 @@ def test_a_missing_package_is_told_with_the_cure(monkeypatch, kept_figures, modu
 
 def test_wrong_calls_are_refused():
     with pytest.raises(ValueError, match="at least one"):
-        render_page([])
+        render_page([], [])
     with pytest.raises(ValueError, match="2 labels for 1 results"):
         render_page([sample_result()], labels=["a", "b"])
     with pytest.raises(ValueError, match="2 defaults for 1 results"):
-        render_page([sample_result()], defaults=[None, None])
+        render_page([sample_result()], ["a run"], defaults=[None, None])
 
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -321,4 +313,4 @@ def test_any_names_give_a_well_formed_page(names, rate):
     vms = tuple(VmResult(name=name, tx_gbps=rate, rx_gbps=0.0, rx_mpps=0.0) for name in names)
     flows = tuple(FlowResult(from_=name, to="x", offered=0, delivered=0, gbps=rate, mpps=0.0) for name in names)
     result = sample_result(vms=vms, flows=flows, latency_histogram=(), latency_parts_ns={})
-    assert "script" not in Page(render_page([result])).tags
+    assert "script" not in Page(render_page([result], ["a run"])).tags

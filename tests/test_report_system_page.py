@@ -129,7 +129,7 @@ def test_boxes_of_servers_and_ports_do_not_overlap(n_servers):
 
 
 def test_a_page_says_what_its_pictures_leave_out():
-    page = render_page([sample_system(*(f"s{at}" for at in range(9)))])
+    page = render_page([sample_system(*(f"s{at}" for at in range(9)))], ["a run"])
     assert "mean over the window; 8 of 9 servers are drawn</span>" in page
     assert re.search(r"busy share of the window, %; the 24 busiest of \d+<", page)
     ports = [sample_port(name, 1.0, 1.0) for name in ("p0", "p1", "outside")]

@@ -14,16 +14,13 @@ from tests.beside_simpy import GROUP_OF, check_same_course, run_both
 from tests.drawn_commands import Commanded
 from tests.drawn_descriptors import draw_descriptors
 from tests.drawn_rings import draw_rings
+from tests.seeds import seeds
 
 # How each kind is drawn, and what its journeys are more than: of some descriptors none comes to an end.
 DRAWS: Mapping[str, tuple[Callable[[int], Commanded], int]] = {
     "rings": (draw_rings, 0), "descriptors": (draw_descriptors, -1),
 }  # fmt: skip
-SEEDS = [
-    *range(4),
-    *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 5)),
-    *(pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)) for seed in range(5, 300)),
-]
+SEEDS = seeds(4, 5, 300)
 
 
 def check_drawn(folder: Path, kind: str, seed: int) -> None:

@@ -19,6 +19,7 @@ from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 from hwmodel.results.bottleneck import key_of_all
 from hwmodel.words.modelled import modelled_sentence
 from tests.run_cases import finished, measured, merged
+from tests.seeds import seeds
 
 FOUR = {"nic": {"vfs": 4}, "driver": {"preset": "dpdk"}, "run": {"duration": "5ms", "warmup": "500us"}}
 # One right behind the other: a core that posts is all that there is to wait for.
@@ -135,7 +136,7 @@ def drawn(seed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(6, 16))])
+@pytest.mark.parametrize("seed", seeds(6, 6, 16))
 def test_no_run_carries_more_than_the_closed_form(seed):
     config = config_from_mapping(drawn(seed))
     assert config_from_mapping(config.resolved()) == config

@@ -33,8 +33,8 @@ from hwmodel.workload import build_workload
 from tests.beside_simpy import check_same_course
 from tests.drawn_conditions import draw_scripted, play
 from tests.run_cases import merged
+from tests.seeds import seeds
 from tests.test_commands import BASE, BRIDGE
-from tests.test_commands_against_simpy import seeds
 from tests.test_scenario_run import SHORT, without_scenario
 
 LIMIT = {"switch.ports.vf0.rate_limit": "200Mbps"}

@@ -11,16 +11,10 @@ import pytest
 
 from tests.beside_simpy import Commands, check_same_course, run_both
 from tests.drawn_machines import some_of
+from tests.seeds import seeds
 from tests.test_uplink_against_simpy import ADAPTER, draw_uplink
 
-N_QUICK, N_SLOW, N_NIGHTLY = 12, 12, 300
-SEEDS = [
-    pytest.param(
-        seed,
-        marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)],
-    )
-    for seed in range(N_NIGHTLY)
-]
+SEEDS = seeds(12, 12, 300)
 # From a frame's bytes to the most; one frame, frames that end as requests do, many short ones, jumbo frames.
 SEGMENTS: Mapping[str, Sequence[Any]] = {
     "workload.segment_bytes": ("1B", "700B", "1448B", "5000B", "16318B", "17KiB", "40000B", "64KiB"),

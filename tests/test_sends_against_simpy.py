@@ -11,12 +11,9 @@ import pytest
 
 from tests.beside_simpy import NS_FS, check_same_course, run_both
 from tests.drawn_sends import draw_sends
+from tests.seeds import seeds
 
-N_QUICK, N_SLOW, N_NIGHTLY = 5, 7, 160
-SEEDS = [
-    pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
-    for seed in range(N_NIGHTLY)
-]
+SEEDS = seeds(5, 7, 160)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -24,7 +24,7 @@ from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
 from hwmodel.simulation.trace.tracer import Tracer
 from hwmodel.units import FS_PER_NS, FS_PER_US
 from hwmodel.wire.pcap import PcapWriter
-from hwmodel.words.time_line import without_a_row
+from hwmodel.words.warnings import without_a_row
 from hwmodel.workload import build_workload
 from tests.trace_cases import COUNTERS, check_document, trace_of
 

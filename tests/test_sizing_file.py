@@ -11,7 +11,7 @@ from hwmodel.explore.sizing import read_sizing
 from hwmodel.explore.sizing.sizing_file import MOST_CANDIDATES
 from hwmodel.explore.sizing.space import magnitude, monotone_of
 from hwmodel.explore.sizing.targets import METRICS, Target, read_target
-from hwmodel.explore.study import base_of, read_study
+from hwmodel.explore.study.document import base_of, read_study
 from tests.config_cases import ROOT
 
 GOOD = """\

@@ -8,10 +8,10 @@ import random
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.explore.sizing import answer, read_sizing
+from hwmodel.explore.sizing import read_sizing
 from hwmodel.explore.sizing.cheapest import Cheapest, Rules
 from hwmodel.explore.sizing.screening import Screening
-from hwmodel.explore.sizing.size import Describer
+from hwmodel.explore.sizing.size import Describer, answer
 from hwmodel.explore.sizing.space import Space
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, Trials
 from hwmodel.units import FS_PER_S

@@ -195,7 +195,6 @@ def test_the_same_receivers_as_on_a_real_kernel(row):
 
 def test_the_public_name_is_this_function():
     assert hwmodel.forward_frames is forward_frames
-    assert "forward_frames" in hwmodel.switch_frames.__all__
 
 
 def test_json_is_that_of_the_contract():

@@ -11,13 +11,10 @@ import pytest
 
 from tests.beside_simpy import Commands, check_same_course, run_both
 from tests.drawn_machines import some_of
+from tests.seeds import seeds
 from tests.test_virtual_switch_against_simpy import SWITCH, VMS
 
-N_QUICK, N_SLOW, N_NIGHTLY = 8, 8, 300
-SEEDS = [
-    pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
-    for seed in range(N_NIGHTLY)
-]
+SEEDS = seeds(8, 8, 300)
 ADAPTER: Mapping[str, Sequence[Any]] = {
     "nic.tx_ring": (40, 65, 128),
     "nic.rx_ring": (48, 64, 256),

@@ -22,6 +22,7 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes
 from hwmodel.workload.headers import HeaderBook
+from tests.seeds import seeds
 
 # A core that passes a frame of 1518 B in 1 us, whatever it is; wire, link and VMs' cores have room for more.
 BASE: dict[str, Any] = {
@@ -280,10 +281,7 @@ def test_who_is_held_back_leaves_no_less() -> None:
         assert problem.solve(before.senders, before.full, before.levels).value >= before.value * (1 - 1e-9)
 
 
-SEEDS = [*range(N_EACH_RUN), *(pytest.param(n, marks=pytest.mark.nightly) for n in range(N_EACH_RUN, N_NIGHTLY))]
-
-
-@pytest.mark.parametrize("number", SEEDS)
+@pytest.mark.parametrize("number", seeds(N_EACH_RUN, N_EACH_RUN, N_NIGHTLY))
 def test_no_run_is_above(number: int) -> None:
     """By more than frames under way: a batch of each ring; and, where it is drawn which leave, by more than chance."""
     length = {"warmup": "auto", "duration": "40ms", "frames": 30_000}

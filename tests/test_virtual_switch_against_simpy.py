@@ -11,12 +11,9 @@ import pytest
 
 from tests.beside_simpy import check_same_course, run_both
 from tests.drawn_machines import some_of
+from tests.seeds import seeds
 
-N_QUICK, N_SLOW, N_NIGHTLY = 12, 12, 300
-SEEDS = [
-    pytest.param(seed, marks=(pytest.mark.slow, pytest.mark.nightly)[: (seed >= N_QUICK) + (seed >= N_SLOW)])
-    for seed in range(N_NIGHTLY)
-]
+SEEDS = seeds(12, 12, 300)
 SWITCH: Mapping[str, Sequence[Any]] = {
     "host.virtual_switch.pass_by": ("copy", "pointer", "parent"),
     "host.virtual_switch.guest_time": ("0ns", "61.0009ns"),

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel import analytic, lone_frame
-from hwmodel.analytic import dma_limits, limits, published
+from hwmodel import lone_frame
+from hwmodel.analytic import limits, published
 from hwmodel.cli.commands import lone_table
 from hwmodel.config import load_config
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
-from hwmodel.words.limits import ceiling_rows, dma_text, limits_html, limits_text, mix
+from hwmodel.words.limits import ceiling_rows, limits_html, limits_text, mix
 from tests.analytic_cases import demo
 from tests.config_cases import CONFIGS
 
@@ -156,19 +156,6 @@ def test_a_published_model_has_no_latency():
     assert "published model dpdk" in text
     assert "DLLPs 9.47 %" in text
     assert " ns." not in text
-
-
-def test_transfers_as_a_table():
-    lines = dma_text(dma_limits(demo({"pcie.tags": 4}), [64, 1500])).splitlines()
-    assert re.sub(" +", " ", lines[0]).strip().startswith("bytes read Gb/s write Gb/s both Gb/s read ns limited by")
-    assert lines[1].split()[0] == "64"
-    assert lines[1].endswith("pcie.tags, up, pcie.tags")
-    assert len(lines) == 3
-
-
-def test_the_package_offers_what_the_commands_need():
-    assert (analytic.limits_text, analytic.dma_text) == (limits_text, dma_text)
-    assert (analytic.limits, analytic.published, analytic.dma_limits) == (limits, published, dma_limits)
 
 
 def test_the_documentation_shows_the_present_output():

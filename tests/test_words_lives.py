@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.results.series import LifeResult
-from hwmodel.words.lives import lives_text
+from hwmodel.words.events import lives_text
 
 MS = 1e6
 

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import QueueDepth
-from hwmodel.words.modelled import default_label, is_closed_loop, load_words, modelled_sentence
+from hwmodel.words.modelled import is_closed_loop, load_words, modelled_sentence
 from hwmodel.words.reading import latency_note
 from tests.sample_result import sample_result
 
@@ -26,7 +26,6 @@ def test_a_shipped_configuration_is_described_whole():
         "1518 B frames to each other, as fast as their Tx rings take them (load: saturate); a driver with an "
         "interrupt every 8 frames."
     )
-    assert default_label(resolved) == "an 82599 adapter, PCIe Gen2 x4, 8 VFs"
 
 
 def test_the_host_is_named_where_it_has_a_preset():
@@ -190,4 +189,3 @@ def test_the_remark_on_the_ring_stands_where_frames_wait_there(parts, is_told):
 
 def test_a_configuration_that_says_nothing_is_described_by_nothing():
     assert modelled_sentence({}) == ""
-    assert default_label({}) == ""

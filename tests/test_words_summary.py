@@ -405,14 +405,6 @@ def test_times_have_intervals_in_their_own_unit():
     assert page_time(45_100) == "45.1 µs"
 
 
-def test_what_the_package_offers_is_there():
-    import hwmodel.report
-
-    constants = {"SWEEP_PAGE_FIGURES", "SWEEP_SUMMARY_FIGURES"}
-    for name in hwmodel.report.__all__:
-        assert callable(getattr(hwmodel.report, name)) != (name in constants)
-
-
 def test_where_there_is_more_to_say_than_room_vms_share_a_line_and_events_are_left_out():
     vms = [dataclasses.replace(vm, rx_gbps=0.1 * at) for at, vm in enumerate(sample_result().vms[:4], start=1)]
     many = tuple(EventResult(at_ns=at * 1e6, event=f"event {at}", did="no VM's rate changed") for at in range(1, 9))

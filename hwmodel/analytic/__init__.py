@@ -4,4 +4,4 @@ from hwmodel.analytic.closed_form import ceiling_frames_per_s, limits
 from hwmodel.analytic.dma import dma_limits
 from hwmodel.analytic.limits_record import Limits
 from hwmodel.analytic.published import published
-from hwmodel.words.limits import dma_text, limits_text
+from hwmodel.words.limits import limits_text

@@ -12,14 +12,13 @@ from typing import Any, NoReturn
 
 import hwmodel
 from hwmodel.cli.completion import SHELLS
-from hwmodel.cli.config_space_command import add_config_space_arguments
-from hwmodel.cli.cosim_command import add_cosim_arguments
-from hwmodel.cli.numbers import number_within, seed_number
 from hwmodel.cli.outputs import file_name, writing_stdout
 from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
 
 MOST_SEEDS, MOST_JOBS, MOST_THREADS = 1000, 1000, 64
 SEARCHES = ("zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load")
+AS_OS = "os"
+DEFAULT_OUT = "cosim_out"
 COMPARED_OVER = ("frame_bytes", "vms", "east_west_share", "lanes", "cores")
 EXAMPLES = """\
 examples:
@@ -73,11 +72,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_search(commands)
     _add_dma(commands)
     _add_switch(commands)
-    config_space = _command(commands, "config-space", "PF and VFs as PCI functions: a dump for lspci, reads and writes")
-    _takes_config(config_space)
-    add_config_space_arguments(config_space, _time_fs)
-    _takes_server(config_space, "whose adapter, or which tree, where there are several")
-    add_cosim_arguments(_command(commands, "cosim", "the co-verification of a switch core in Verilog, in a simulator"))
+    _add_config_space(commands)
+    _add_cosim(commands)
 
     report = _command(commands, "report", "make a page from stored results")
     report.add_argument(
@@ -162,6 +158,52 @@ def _add_switch(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     switch.add_argument("--summary", action="store_true", help="print the totals without a row for each frame")
 
 
+def _add_config_space(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    space = _command(commands, "config-space", "PF and VFs as PCI functions: a dump for lspci, reads and writes")
+    _takes_config(space)
+    ids = "ids of VFs as an operating system reports them (default), or FFFFh as on the bus"
+    space.add_argument("--as", choices=(AS_OS, "hardware"), default=AS_OS, dest="ids", help=ids)
+    space.add_argument("--at", type=_time_fs, metavar="TIME", help="behind the scenario's events up to then, as in 2ms")
+    space.add_argument(
+        "--script", type=file_name, metavar="FILE", help="do these reads and writes, and print each answer"
+    )
+    what = "write what `lspci -F FILE` reads; else it goes to stdout"
+    space.add_argument("--out", type=file_name, metavar="FILE", help=what)
+    _takes_server(space, "whose adapter, or which tree, where there are several")
+
+
+def _add_cosim(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
+    cosim = _command(commands, "cosim", "the co-verification of a switch core in Verilog, in a simulator")
+    cosim.add_argument(
+        "--dut", type=file_name, metavar="FILE", help="the core's file (YAML); default: hwmodel's own core"
+    )
+    simulators = "icarus (default), verilator; questa, xcelium, vcs, riviera, ... by cocotb's names, untested"
+    cosim.add_argument("--sim", metavar="NAME", help=simulators)
+    cosim.add_argument("--seed", type=_seed_number, metavar="N", help="of the random traffic (default: 1)")
+    cosim.add_argument(
+        "--fresh-seed", type=_seed_number, metavar="N", help="of what has a new seed each time, else drawn"
+    )
+    cosim.add_argument(
+        "--frames", type=whole_number, metavar="N", help="of each run, in place of the core's file's number"
+    )
+    length = cosim.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_const", const="quick", dest="length", help="short runs alone")
+    length.add_argument("--nightly", action="store_const", const="nightly", dest="length", help="longer runs")
+    cosim.add_argument("--only", action="append", default=[], metavar="TEST", help="this test; may be given again")
+    cosim.add_argument("--list", action="store_true", help="print the tests' names, and run none")
+    cosim.add_argument("--waves", action="store_true", help="write waveforms of all runs, not just of a failure")
+    counts = "with --sim verilator: count reached lines, branches and toggles of the Verilog"
+    cosim.add_argument("--hdl-coverage", action="store_true", help=counts)
+    cosim.add_argument(
+        "--out", type=file_name, metavar="DIR", help=f"takes builds, runs, results (default: {DEFAULT_OUT})"
+    )
+    example = "write a core and its file to start from, and run nothing"
+    cosim.add_argument("--example", type=file_name, metavar="DIR", help=example)
+    for name, what in (("build", "the simulator's compiler"), ("run", "the simulation")):
+        said = f"--{name}-arg=WORD: give {what} this as well; may be given again"
+        cosim.add_argument(f"--{name}-arg", action="append", default=[], metavar="WORD", help=said)
+
+
 def _hop(text: str) -> tuple[str, str]:
     name, has_file, path = text.partition("=")
     if not (name and has_file):
@@ -178,6 +220,26 @@ def _quantity(parse: Callable[[object], int], text: str) -> int:
         return parse(text)
     except UnitError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def whole_number(text: str) -> int:
+    """Return the whole number that a text is; of any size up to 40 digits."""
+    if not re.fullmatch(r"[-+]?[0-9]{1,40}", text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number")
+    return int(text)
+
+
+def _number_within(text: str, least: int, most: int) -> int:
+    number = whole_number(text)
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text} is out of range; {least} to {most}")
+    return number
+
+
+def _seed_number(text: str) -> int:
+    from hwmodel.config.run import MAX_SEED  # imported with the configuration, which a run needs anyway
+
+    return _number_within(text, 0, MAX_SEED)
 
 
 def _share(text: str) -> float:
@@ -223,10 +285,10 @@ def _rate_bps(text: str) -> int:
 def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     run = _command(commands, "run", "simulate, and print a summary")
     _takes_config(run)
-    run.add_argument("--seed", type=seed_number, metavar="N", help="seed of the random numbers: run.seed=N")
+    run.add_argument("--seed", type=_seed_number, metavar="N", help="seed of the random numbers: run.seed=N")
     run.add_argument(
         "--seeds",
-        type=partial(number_within, least=1, most=MOST_SEEDS),
+        type=partial(_number_within, least=1, most=MOST_SEEDS),
         metavar="N",
         help="run with N seeds, and show their spread",
     )
@@ -234,7 +296,7 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         "run several servers, and the short runs behind the window, on up to N threads (default: one for each core, of "
         "servers no more than one for each 2); changes no result"
     )
-    run.add_argument("--threads", type=partial(number_within, least=1, most=MOST_THREADS), metavar="N", help=threads)
+    run.add_argument("--threads", type=partial(_number_within, least=1, most=MOST_THREADS), metavar="N", help=threads)
     run.add_argument("--report", type=file_name, metavar="FILE.html", help="write a page with figures")
     run.add_argument("--verbose", action="store_true", help="print all figures, not just the 15 lines that matter most")
     run.add_argument(
@@ -376,7 +438,7 @@ def _takes_server(parser: argparse.ArgumentParser, whose: str) -> None:
 def _takes_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
-        type=partial(number_within, least=1, most=MOST_JOBS),
+        type=partial(_number_within, least=1, most=MOST_JOBS),
         metavar="N",
         help="simulations at once (default: one for each core)",
     )

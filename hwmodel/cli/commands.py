@@ -23,10 +23,8 @@ from hwmodel.cli.outputs import (
     run_label,
     say,
     text_output,
-    write_all,
     write_finding,
     write_json,
-    write_text,
     writing_stdout,
 )
 from hwmodel.cli.study_commands import check_page_outputs, report, require_report_packages, size, sweep
@@ -93,9 +91,7 @@ def run(arguments: Namespace) -> None:
             if error.result is None:
                 raise Interrupted(said="no result was written: nothing had been measured") from None
             result, stopped = error.result, Interrupted(said=error.said or _of_part(arguments))
-    _write_result(
-        arguments, result, partial(_print_summary, verbose=arguments.verbose, with_counters=arguments.counters)
-    )
+    _write_result(arguments, result, partial(_print_summary, result, arguments))
     if stopped is not None:
         raise stopped
 
@@ -107,38 +103,27 @@ def _of_part(arguments: Namespace) -> str:
     return f"the figures are those of the part that was measured{unwritten}"
 
 
-def _print_summary(result: Result, verbose: bool, with_counters: bool) -> None:
+def _print_summary(result: Result, arguments: Namespace) -> None:
     from hwmodel.words.counters import counters_text
     from hwmodel.words.summary import print_summary
 
     with writing_stdout():
-        print_summary(result, verbose=verbose)
-    if with_counters:
-        say(counters_text(result), None)
+        print_summary(result, verbose=arguments.verbose)
+    if arguments.counters:
+        say(counters_text(result))
 
 
-def _print_relaxed(result: Result) -> None:
-    from hwmodel.words.search_text import relaxed_text
+def _write_result(arguments: Namespace, result: Result, print_text: Callable[[], object]) -> None:
+    """Print the text and write the files of a run, as many of them as possible."""
 
-    say(relaxed_text(result), None)
+    def draw() -> str:
+        from hwmodel.config import defaults_beside
+        from hwmodel.report import render_page
 
+        label = run_label(arguments.config, arguments.overrides)
+        return render_page([result], [label], defaults=[defaults_beside(result.config)])
 
-def _write_result(arguments: Namespace, result: Result, print_text: Callable[[Result], None]) -> None:
-    """Print the text and write the files, as many of them as possible."""
-
-    def summarize() -> None:
-        if STDOUT not in (arguments.json, arguments.report):
-            print_text(result)
-
-    def draw() -> None:
-        if arguments.report is not None:
-            from hwmodel.config import defaults_beside
-            from hwmodel.report import render_page
-
-            label = run_label(arguments.config, arguments.overrides)
-            write_text(render_page([result], [label], defaults=[defaults_beside(result.config)]), arguments.report)
-
-    write_all(summarize, lambda: write_json(result.to_json() if arguments.json else None, arguments.json), draw)
+    write_finding(result, draw, arguments, print_text)
 
 
 def _read_packets(*frames: Any) -> Any:
@@ -227,8 +212,10 @@ def explain(arguments: Namespace) -> None:
     check_page_outputs(arguments, arguments.config)
     config = _load(arguments)
     from hwmodel import explore
+    from hwmodel.words.search_text import relaxed_text
 
-    _write_result(arguments, _explored(explore.explain, config, arguments), _print_relaxed)
+    result = _explored(explore.explain, config, arguments)
+    _write_result(arguments, result, lambda: say(relaxed_text(result)))
 
 
 def compare(arguments: Namespace) -> None:
@@ -464,9 +451,9 @@ def _placing_errors(arguments: Namespace) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        from hwmodel.config import place_lines
+        from hwmodel.config import read_base
 
-        raise InputError(place_lines(arguments.config, arguments.overrides, error.lines)) from None
+        raise InputError(read_base(arguments.config).place_lines(arguments.overrides, error.lines)) from None
 
 
 def _require_trace(arguments: Namespace) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.cli.outputs import check_outputs, file_name, say, write_all, write_json, write_text
+from hwmodel.cli.arguments import AS_OS
+from hwmodel.cli.outputs import check_outputs, say, write_all, write_json, write_text
 from hwmodel.errors import InputError
 from hwmodel.units import ns_from_fs
 
@@ -15,22 +16,6 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config_space.dump import Shown
     from hwmodel.config_space.script import Answer
-
-AS_OS, AS_HARDWARE = "os", "hardware"
-
-
-def add_config_space_arguments(command: ArgumentParser, time_fs: Callable[[str], int]) -> None:
-    """Add the arguments of `hwmodel config-space` but for the configuration; `time_fs` parses a time."""
-    ids = "ids of VFs as an operating system reports them (default), or FFFFh as on the bus"
-    command.add_argument("--as", choices=(AS_OS, AS_HARDWARE), default=AS_OS, dest="ids", help=ids)
-    command.add_argument(
-        "--at", type=time_fs, metavar="TIME", help="behind the scenario's events up to then, as in 2ms"
-    )
-    command.add_argument(
-        "--script", type=file_name, metavar="FILE", help="do these reads and writes, and print each answer"
-    )
-    what = "write what `lspci -F FILE` reads; else it goes to stdout"
-    command.add_argument("--out", type=file_name, metavar="FILE", help=what)
 
 
 def config_space(arguments: Namespace, load: Callable[[Namespace], Config]) -> None:

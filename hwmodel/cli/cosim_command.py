@@ -11,51 +11,19 @@ import importlib
 import importlib.util
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hwmodel.cli.numbers import seed_number, whole_number
-from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, file_name, say, write_json
+from hwmodel.cli.arguments import DEFAULT_OUT
+from hwmodel.cli.outputs import STDOUT, check_out_folder, check_outputs, say, write_json
 from hwmodel.errors import InputError, RunError
 
-SIMULATORS = "icarus (default), verilator; questa, xcelium, vcs, riviera, ... by cocotb's names, untested"
 NEEDED = {"cocotb": "cocotb", "cocotb_coverage": "cocotb-coverage", "pytest": "pytest"}
-DEFAULT_OUT, DEFAULT_SIMULATOR, DEFAULT_SEED = "cosim_out", "icarus", 1
+DEFAULT_SIMULATOR, DEFAULT_SEED = "icarus", 1
 _OUT_VARIABLE = "HWMODEL_COSIM_OUT"  # cocotb_tests/places.py reads it
 _REGRESSION = "cocotb_tests"
-
-
-def add_cosim_arguments(cosim: ArgumentParser) -> None:
-    """Add the arguments of `hwmodel cosim`."""
-    cosim.add_argument(
-        "--dut", type=file_name, metavar="FILE", help="the core's file (YAML); default: hwmodel's own core"
-    )
-    cosim.add_argument("--sim", metavar="NAME", help=SIMULATORS)
-    cosim.add_argument("--seed", type=seed_number, metavar="N", help="of the random traffic (default: 1)")
-    cosim.add_argument(
-        "--fresh-seed", type=seed_number, metavar="N", help="of what has a new seed each time, else drawn"
-    )
-    cosim.add_argument(
-        "--frames", type=whole_number, metavar="N", help="of each run, in place of the core's file's number"
-    )
-    length = cosim.add_mutually_exclusive_group()
-    length.add_argument("--quick", action="store_const", const="quick", dest="length", help="short runs alone")
-    length.add_argument("--nightly", action="store_const", const="nightly", dest="length", help="longer runs")
-    cosim.add_argument("--only", action="append", default=[], metavar="TEST", help="this test; may be given again")
-    cosim.add_argument("--list", action="store_true", help="print the tests' names, and run none")
-    cosim.add_argument("--waves", action="store_true", help="write waveforms of all runs, not just of a failure")
-    counts = "with --sim verilator: count reached lines, branches and toggles of the Verilog"
-    cosim.add_argument("--hdl-coverage", action="store_true", help=counts)
-    cosim.add_argument(
-        "--out", type=file_name, metavar="DIR", help=f"takes builds, runs, results (default: {DEFAULT_OUT})"
-    )
-    example = "write a core and its file to start from, and run nothing"
-    cosim.add_argument("--example", type=file_name, metavar="DIR", help=example)
-    for name, what in (("build", "the simulator's compiler"), ("run", "the simulation")):
-        said = f"--{name}-arg=WORD: give {what} this as well; may be given again"
-        cosim.add_argument(f"--{name}-arg", action="append", default=[], metavar="WORD", help=said)
 
 
 def cosim(arguments: Namespace) -> int | None:

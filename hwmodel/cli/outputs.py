@@ -10,11 +10,13 @@ import tempfile
 import time
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.errors import InputError, RunError
 
 if TYPE_CHECKING:
+    from hwmodel.results import Result
     from hwmodel.results.json_form import Finding
 
 STDOUT = "-"
@@ -160,18 +162,26 @@ def write_all(*writers: Callable[[], object]) -> None:
         raise failures[0]
 
 
-def write_finding(found: Finding, draw: Callable[[], str], arguments: Namespace) -> None:
-    """Print what was found, and write its JSON document and its page: as many of the three as can be made."""
+def write_finding(
+    found: Finding | Result,
+    draw: Callable[[], str],
+    arguments: Namespace,
+    print_text: Callable[[], object] | None = None,
+) -> None:
+    """Print what was found, and write its JSON document and its page: as many of the three as can be made.
+
+    `print_text`: prints something else than the summary.
+    """
+
+    def tell() -> None:
+        if STDOUT not in (arguments.json, arguments.report):
+            (print_text or partial(say, found.summary()))()
 
     def write_page() -> None:
         if arguments.report is not None:
             write_text(draw(), arguments.report)
 
-    write_all(
-        lambda: say(found.summary(), arguments.json, arguments.report),
-        lambda: write_json(found.to_json(), arguments.json),
-        write_page,
-    )
+    write_all(tell, lambda: write_json(found.to_json() if arguments.json else None, arguments.json), write_page)
 
 
 def _problem_of(path: str, real_path: str) -> str | None:

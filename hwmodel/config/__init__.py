@@ -5,7 +5,7 @@ from __future__ import annotations
 from .bridge import queue_bytes
 from .frame_lengths import descriptors_of, mirrored_tag_bytes, named_lengths, rx_descriptors_in_use
 from .host import VmDriver
-from .load import as_config, config_from_mapping, load_config, place_lines, read_base
+from .load import as_config, config_from_mapping, load_config, read_base
 from .model import Config
 from .pcie_switches import PcieSwitch, SharedBus, buses_of, cards_of, links_above, switches_of
 from .resolve import defaults_beside
@@ -25,40 +25,3 @@ from .system import (
     stations_in_use,
 )
 from .workload import Flow
-
-__all__ = [
-    "Config",
-    "Flow",
-    "NamedBridge",
-    "PcieSwitch",
-    "Server",
-    "SharedBus",
-    "Switch",
-    "VmDriver",
-    "as_config",
-    "bridge_with",
-    "bridges_of",
-    "buses_of",
-    "cards_of",
-    "changes_between",
-    "config_from_mapping",
-    "defaults_beside",
-    "descriptors_of",
-    "json_schema",
-    "links_above",
-    "load_config",
-    "mirrored_tag_bytes",
-    "named_lengths",
-    "only_server",
-    "place_lines",
-    "port_rate_bps",
-    "queue_bytes",
-    "read_base",
-    "reflects",
-    "rx_descriptors_in_use",
-    "servers_of",
-    "shipped_configs",
-    "shipped_studies",
-    "stations_in_use",
-    "switches_of",
-]

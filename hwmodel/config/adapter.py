@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from hwmodel.rules.pci_bus import bus_name
+from hwmodel.rules.pci_bus import CYCLE_FS, WIDTHS_BITS, BusKind, bus_name
 from hwmodel.rules.pcie_link import (
     DESCRIPTOR_BYTES,
     GENERATIONS,
@@ -20,7 +20,6 @@ from .arbitration import TransmitArbitration
 from .flow_control import FlowControl
 from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key
 from .names import PortName, ethernet_ports
-from .pci_bus import PciBus
 from .presets import DEVICES, Device
 from .steering import Steering
 
@@ -87,6 +86,34 @@ class Credits(Block):
         "Time from the receipt of a posted TLP to the return of its credits; longer means more credits are "
         "needed for the same write rate.",
         alias="return",
+    )
+
+
+class PciBus(Block):
+    """A PCI or PCI-X bus, for all adapters of a server that have it: one transaction at a time, either way."""
+
+    kind: Annotated[BusKind, Word(BusKind)] = key(
+        "pci_x",
+        "pci: a read is retried until the host has its data, and the bus is kept by each try. pci_x: a read is split, "
+        "and its data come as a transaction of the host's.",
+    )
+    width_bits: Annotated[int, Whole(choices=WIDTHS_BITS)] = key(64, "Width of the bus, 32 or 64 bits.")
+    clock_mhz: Annotated[int, Whole(choices=tuple(CYCLE_FS))] = key(
+        66, "Clock, as people call it: 33 and 66 of PCI, 66, 100 and 133 of PCI-X; 33 are 30 ns, 133 are 7.5 ns."
+    )
+    decode_clocks: Annotated[int, Whole(1, 4)] = key(
+        2, "Clocks until a target knows its address (DEVSEL#): PCI fast 1, medium 2, slow 3; PCI-X A 1, B 2, C 3."
+    )
+    initial_wait_clocks: Annotated[int, Whole(0, 15)] = key(
+        0, "Clocks that a target waits before the first data of a transaction."
+    )
+    latency_timer: Annotated[int, Whole(0, 255)] = key(
+        64,
+        "Clocks from its address on for which a master may go on with a burst where another asked as it got the bus; "
+        "a burst of PCI-X then ends at the next multiple of 128 B.",
+    )
+    retry_clocks: Annotated[int, Whole(2, 255)] = key(
+        2, "Clocks for which a master does not ask again behind a try at a read of PCI (REQ# is off for two at least)."
     )
 
 

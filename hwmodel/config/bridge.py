@@ -159,12 +159,12 @@ class BridgePort(Block):
         "all", "VLANs that the port carries: all, or a list."
     )
     behind: Behind = key(BRIDGE, "Whose port it is: that of the bridge, or of an extender by its name.")
-    s_channels: dict[Annotated[int, IdKey(1, 4094)], ServiceLevel] = key(
+    s_channels: dict[Annotated[int, IdKey(4094)], ServiceLevel] = key(
         {},
         "Service levels of S-channels, towards an adapter in mode multichannel, by S-VLAN: {10: {weight: 3}, 20: "
         "{rate: 2Gbps}}. With an entry each S-channel has a queue of its own at the port, without any all have one.",
     )
-    translate: dict[Annotated[int, IdKey(1, 4094)], VlanId] = key(
+    translate: dict[Annotated[int, IdKey(4094)], VlanId] = key(
         {},
         "VLANs that have another number in the bridge, by their number on the wire: {101: 10, 102: 10}. Each of them "
         "is a logical port of its own, so that stations in one reach those in another through the bridge alone.",

@@ -11,13 +11,12 @@ from hwmodel.rules.pci_bus import CLOCKS_MHZ, KIND_NAMES, LONGEST_READS_BYTES, S
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, most_tags
 from hwmodel.units import FS_PER_NS, format_bytes, format_time_fs
 
-from .adapter import OF_LINKS, Pcie
+from .adapter import OF_LINKS, PciBus, Pcie
 from .check_adapter import shortest_tlp_fs
 from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .pci_bus import PciBus
 from .pcie_switches import buses_of
 from .pcie_tree import (
     DEDICATED,

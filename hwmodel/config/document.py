@@ -343,7 +343,8 @@ def _decode(content: bytes, source: str) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start]
         line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-        raise InputError(f"{source}:{line}:{column}: not UTF-8 text (byte 0x{content[error.start]:02x})") from None
+        place = Place(0, line, column, source)
+        raise DocumentError([Problem(place, "", f"not UTF-8 text (byte 0x{content[error.start]:02x})")]) from None
 
 
 def _inside(value: Any) -> Iterable[tuple[str | int, Any]]:

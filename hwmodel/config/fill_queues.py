@@ -1,4 +1,4 @@
-"""Fill in keys that follow from `nic.mode`, which says who has the queues, from steering, and from ring thresholds.
+"""Fill in keys that follow from `nic.mode`, which says who has the queues, from steering, ring thresholds, a bus.
 
 Works on plain data before validation, as `resolve` does, so that each value is checked in one place.
 """
@@ -21,14 +21,20 @@ from .switch import Port
 from .virtual_switch import BYTE_TIME, FRAME_TIME
 from .workload import DEFAULT_HEADER
 
+Block = dict[str, Any]  # the plain data of a block
+# Defaults of the other keys of `pcie` on a bus. PCI: one read under way, since a device waits for its retried read;
+# PCI-X: reads of the least size, and 8 split transactions (model's choice).
+_OF_BUSES = {
+    "pci": {"tags": 1, "max_payload": "4096B", "max_read_request": "512B"},
+    "pci_x": {"tags": 8, "max_payload": "4096B", "max_read_request": "512B"},
+}
 
-def fill_queues(driver: Any, nic: Any, device: Device | None, n_ports: int, *, has_own_buffer: bool) -> None:
+
+def fill_queues(driver: Block, nic: Block, device: Device | None, n_ports: int, *, has_own_buffer: bool) -> None:
     """Fill in the hypervisor's costs of passing frames (vmdq), the RSS table, and the Rx buffer less filter memory.
 
     `has_own_buffer`: the user wrote the Rx buffer, which then stays as it is.
     """
-    if not isinstance(nic, dict):
-        return
     if nic.get("mode") == "vmdq":
         for own in _drivers(driver):
             own.setdefault("pass_time", FRAME_TIME)
@@ -40,7 +46,7 @@ def fill_queues(driver: Any, nic: Any, device: Device | None, n_ports: int, *, h
             _take_memory(steering, nic, n_ports, device)
 
 
-def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: Any) -> None:
+def fill_virtual_switch(host: Block, switch: Block, nic: Block, workload: Block) -> None:
     """Fill in a virtual switch's costs, its cores, and whether it has an uplink; add the block if VMs need it."""
     is_used = has_virtual_switch(nic)
     if is_used and host.get("virtual_switch") is None:
@@ -54,30 +60,30 @@ def fill_virtual_switch(host: dict[str, Any], switch: Any, nic: Any, workload: A
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
         own.setdefault("reach", "external" if uses_wire(workload) or own.get("bond") is not None else "internal")
     is_internal = is_used and isinstance(own, dict) and own.get("reach") == "internal"
-    if is_internal and isinstance(switch, dict) and isinstance(switch.setdefault("uplink", {}), dict):
+    if is_internal and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])
 
 
-def has_virtual_switch(nic: Any) -> bool:
+def has_virtual_switch(nic: Block) -> bool:
     """Tell whether VMs have ports of the host's virtual switch, as the plain data of a block `nic` says."""
-    return isinstance(nic, dict) and nic.get("mode") == "vswitch"
+    return nic.get("mode") == "vswitch"
 
 
-def has_bond(host: Any, nic: Any) -> bool:
+def has_bond(host: Block, nic: Block) -> bool:
     """Tell whether the ports of an adapter are legs of a virtual switch's uplink."""
-    own = host.get("virtual_switch") if isinstance(host, dict) else None
+    own = host.get("virtual_switch")
     return has_virtual_switch(nic) and isinstance(own, dict) and own.get("bond") is not None
 
 
-def fill_segments(stations: list[Any], nic: Any, workload: Any) -> None:
+def fill_segments(stations: list[Any], nic: Block, workload: Block) -> None:
     """Fill in `max_frame` of a virtual switch's stations as the segment length, if VMs send segments, not frames."""
-    length = _segment_length(workload) if has_virtual_switch(nic) and isinstance(workload, dict) else None
+    length = _segment_length(workload) if has_virtual_switch(nic) else None
     for entry in stations:
         if length is not None and isinstance(entry, dict):
             entry.setdefault("max_frame", f"{length}B")
 
 
-def _segment_length(workload: dict[str, Any]) -> int | None:
+def _segment_length(workload: Block) -> int | None:
     """Return the bytes with FCS of the segments that VMs hand over, None where they are frames or cannot be read."""
     said, least = workload.get("frame_bytes"), LONGEST_FRAME_BYTES
     try:
@@ -92,10 +98,8 @@ def _segment_length(workload: dict[str, Any]) -> int | None:
     return said if isinstance(said, int) and least < said <= LONGEST_SEGMENT_BYTES else None
 
 
-def uses_wire(workload: Any) -> bool:
+def uses_wire(workload: Block) -> bool:
     """Tell whether a workload, as plain data, has frames to the wire or from it."""
-    if not isinstance(workload, dict):
-        return False
     flows = workload.get("flows")
     ends = [end for flow in (flows if isinstance(flows, list) else ()) for end in _ends_of(flow)]
     others = any(workload.get(name) for name in ("wire_share", "external", "pcap"))
@@ -106,11 +110,10 @@ def _ends_of(flow: Any) -> list[str]:
     return [str(end) for end in flow[:2]] if isinstance(flow, list) else []
 
 
-def _drivers(driver: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(driver, dict):
-        vms = driver.get("vms")
-        own = vms.values() if isinstance(vms, dict) else ()
-        yield from (one for one in (*own, driver) if isinstance(one, dict))
+def _drivers(driver: Block) -> Iterator[Block]:
+    vms = driver.get("vms")
+    own = vms.values() if isinstance(vms, dict) else ()
+    yield from (one for one in (*own, driver) if isinstance(one, dict))
 
 
 def table_entries(mode: object, device: Device | None) -> int:
@@ -143,10 +146,8 @@ def _take_memory(steering: dict[str, Any], nic: dict[str, Any], n_ports: int, de
     nic["rx_buffer"] = format_bytes(max(buffer - n_ports * memory, 64))
 
 
-def fill_thresholds(nic: Any, device: Device | None) -> None:
+def fill_thresholds(nic: Block, device: Device | None) -> None:
     """Fill in the batches that follow from written thresholds, and how many Tx descriptors the device has on chip."""
-    if not isinstance(nic, dict):
-        return
     if isinstance(nic.get("txdctl"), dict) and device is not None and device.tx_on_chip is not None:
         nic.setdefault("descriptor_cache", device.tx_on_chip)
     cache = nic.get("descriptor_cache")
@@ -179,3 +180,11 @@ def _values(block: Any, model: Any) -> dict[str, int]:
         return {}
     values = {name: block.get(name, field.default) for name, field in model.model_fields.items()}
     return values if all(type(value) is int for value in values.values()) else {}
+
+
+def fill_bus(pcie: Block) -> None:
+    """Fill in the unwritten keys of `pcie`, as plain data, that have other defaults on a bus."""
+    bus = pcie.get("bus")
+    if isinstance(bus, dict):
+        for name, value in _OF_BUSES.get(str(bus.get("kind", "pci_x")), {}).items():
+            pcie.setdefault(name, value)

@@ -85,7 +85,6 @@ class Truth(Kind):
     """True or false, as such words and nothing else."""
 
     def parse(self, value: object) -> bool:
-        """Return the truth value."""
         if not isinstance(value, bool):
             hint = ""
             if isinstance(value, str) and value.lower() in YAML_TRUTHS | {"true", "false"}:
@@ -95,7 +94,6 @@ class Truth(Kind):
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Return a boolean."""
         return {"type": "boolean"}
 
 
@@ -123,7 +121,6 @@ class Word(Kind):
         return value
 
     def write(self, value: str | None) -> str | None:
-        """Write the word."""
         return self.none_word if value is None else value
 
     def schema(self) -> dict[str, Any]:
@@ -189,7 +186,6 @@ class OfQueues(Kind):
         self.each, self.example = each, example
 
     def parse(self, value: object) -> tuple[Any, ...]:
-        """Return the values."""
         if not isinstance(value, list | tuple):
             return (self.each.parse(value),)
         if not value:
@@ -197,12 +193,10 @@ class OfQueues(Kind):
         return tuple(self.each.parse(one) for one in value)
 
     def write(self, value: tuple[Any, ...]) -> Any:
-        """Write one value alone, several as a list."""
         written = [self.each.write(one) for one in value]
         return written[0] if len(written) == 1 else written
 
     def schema(self) -> dict[str, Any]:
-        """Return either form."""
         each = self.each.schema()
         return {"anyOf": [each, {"type": "array", "items": each, "minItems": 1}]}
 
@@ -214,17 +208,14 @@ class Pair(Kind):
         self.made, self.kinds, self.complaint = made, (first, second), complaint
 
     def parse(self, value: object) -> Any:
-        """Return the two."""
         if not isinstance(value, list | tuple) or len(value) != 2:
             raise wrong(self.complaint)
         return self.made(*(kind.parse(one) for kind, one in zip(self.kinds, value, strict=True)))
 
     def write(self, value: Any) -> list[Any]:
-        """Write the list."""
         return [kind.write(one) for kind, one in zip(self.kinds, value, strict=True)]
 
     def schema(self) -> dict[str, Any]:
-        """Return a list of two."""
         return {"type": "array", "prefixItems": [one.schema() for one in self.kinds], "minItems": 2, "maxItems": 2}
 
 
@@ -257,7 +248,6 @@ class Quantity(Kind):
         return number
 
     def write(self, value: int) -> str:
-        """Write the quantity with its unit, exactly."""
         return self.dimension.format(value)
 
     def schema(self) -> dict[str, Any]:
@@ -335,7 +325,6 @@ class Whole(Kind):
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Return an integer with its range or choices."""
         if self.choices:
             return {"type": "integer", "enum": list(self.choices)}
         title = f"{self.what}, {self._range()}"
@@ -358,7 +347,6 @@ class FrameLength(Whole):
         super().__init__(64, most)
 
     def parse(self, value: object) -> int:
-        """Return the bytes."""
         if isinstance(value, str):
             try:
                 value = units.parse_bytes(value)
@@ -367,7 +355,6 @@ class FrameLength(Whole):
         return super().parse(value)
 
     def schema(self) -> dict[str, Any]:
-        """Return an integer or a text with a unit."""
         number = {"type": "integer", "minimum": self.least, "maximum": self.most}
         text = {"type": "string", "pattern": units.BYTES.pattern}
         return {"title": f"bytes with FCS, 64 to {self.most}", "anyOf": [number, text]}
@@ -383,14 +370,12 @@ class Share(Kind):
     """A fraction from 0 to 1."""
 
     def parse(self, value: object) -> float:
-        """Return the fraction; not-a-number and infinities are refused."""
         number = decimal_number(value, "a share from 0 to 1")
         if not 0 <= number <= 1:
             raise wrong(f"{shown(value)} is out of range; a share goes from 0 to 1")
         return number
 
     def schema(self) -> dict[str, Any]:
-        """Return a number with its range."""
         return {"title": "a number, 0 to 1", "type": "number", "minimum": 0, "maximum": 1}
 
 
@@ -409,11 +394,9 @@ class Percentage(Kind):
         return float(share)
 
     def write(self, value: float) -> str:
-        """Write the share as a percentage, exactly."""
         return percent_text(value)
 
     def schema(self) -> dict[str, Any]:
-        """Return a text with a pattern."""
         return {"title": "a percentage above 0% and below 100%", "type": "string", "pattern": f"^{_PERCENTAGE}$"}
 
 
@@ -425,14 +408,12 @@ class Number(Kind):
         self.most = most
 
     def parse(self, value: object) -> float:
-        """Return the number; not-a-number and infinities are refused."""
         number = decimal_number(value, "a number")
         if not self.least <= number <= self.most:
             raise wrong(f"{shown(value)} is out of range; {self.least:.12g} to {self.most:.12g}")
         return number
 
     def schema(self) -> dict[str, Any]:
-        """Return a number with its range."""
         title = f"a number, {self.least:.12g} to {self.most:.12g}"
         return {"title": title, "type": "number", "minimum": self.least, "maximum": self.most}
 

@@ -49,19 +49,9 @@ def as_config(given: object) -> Config:
     return given if isinstance(given, Config) else load_config(given)  # type: ignore[arg-type]
 
 
-def config_from_mapping(
-    mapping: Mapping[str, Any], overrides: Overrides | None = None, base_directory: str | Path = "."
-) -> Config:
-    """Build a configuration from nested mappings as a file would hold them.
-
-    Relative file names start at `base_directory`. Raises InputError with a line for each problem.
-    """
-    return read_base(mapping, base_directory).with_overrides(overrides)
-
-
-def place_lines(path: str | Path, overrides: Overrides | None, lines: Sequence[str]) -> list[str]:
-    """Put file, line and column before messages on a configuration, as `BaseDocument.place_lines` does."""
-    return read_base(path).place_lines(overrides, lines)
+def config_from_mapping(mapping: Mapping[str, Any], overrides: Overrides | None = None) -> Config:
+    """Build a configuration from nested mappings as a file would hold them; InputError with a line for each problem."""
+    return read_base(mapping).with_overrides(overrides)
 
 
 def _why_no_configuration(given: object) -> str:

@@ -46,11 +46,9 @@ class Mac(Kind):
         return number
 
     def write(self, value: int) -> str:
-        """Write the address in lower case with colons."""
         return format_mac(value)
 
     def schema(self) -> dict[str, Any]:
-        """Return a text with a pattern."""
         title = {None: "a MAC address", False: "a station's MAC address", True: "a group's MAC address"}[self.group]
         return {"title": title, "type": "string", "pattern": MAC_PATTERN}
 
@@ -67,7 +65,6 @@ class Hexadecimal(Kind):
     n_digits: int
 
     def parse(self, value: object) -> int:
-        """Return the number."""
         number = value
         if isinstance(value, str) and re.fullmatch(self._pattern, value):
             number = int(value, 16)
@@ -79,11 +76,9 @@ class Hexadecimal(Kind):
         return number
 
     def write(self, value: int) -> str:
-        """Write the number in hexadecimal, with all digits."""
         return f"0x{value:0{self.n_digits}x}"
 
     def schema(self) -> dict[str, Any]:
-        """Return a number or a hexadecimal text."""
         number = {"type": "integer", "minimum": self.least, "maximum": self.most}
         return {"title": self.title, "anyOf": [number, {"type": "string", "pattern": f"^{self._pattern}$"}]}
 
@@ -125,7 +120,6 @@ class Name(Kind):
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Return a text with a pattern."""
         words = (f"({_PARTS}[.])?({_STATION})" if self.with_servers else _STATION, *self.others)
         title = ", ".join(("pf", "vf0", "vf1", "...", *self.others))
         more = " (with servers a.vf0)" if self.with_servers else ""
@@ -155,7 +149,6 @@ class EndName(Name):
         super().__init__(UPLINK, with_servers=True)
 
     def schema(self) -> dict[str, Any]:
-        """Return a text with a pattern."""
         found = super().schema()
         return found | {"pattern": found["pattern"].removesuffix(")$") + f"|{_PORT}[.]{UPLINK})$"}
 
@@ -174,7 +167,6 @@ class PortName(Kind):
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Return a text with a pattern."""
         return {"title": "p0, p1, ...", "type": "string", "pattern": f"^{_PORT}$"}
 
 
@@ -187,7 +179,6 @@ class ServerName(Kind):
         self.with_wires = with_wires
 
     def parse(self, value: object) -> str:
-        """Return the name."""
         is_name = is_wire_name if self.with_wires else is_server_name
         if isinstance(value, str) and (value in self.others or is_name(value)):
             return value
@@ -198,7 +189,6 @@ class ServerName(Kind):
         )
 
     def schema(self) -> dict[str, Any]:
-        """Return a text with a pattern."""
         names = ", ".join((*self.others, "a server's name"))
         pattern = _WIRES if self.with_wires else _SERVER
         return {"title": names, "type": "string", "pattern": f"^{pattern}$"}
@@ -214,31 +204,26 @@ class PortOfBridge(Kind):
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Return a text with a pattern."""
         return {"title": "BRIDGE.PORT", "type": "string", "pattern": f"^{_SERVER}[.]{_SERVER}$"}
 
 
 class IdKey(Kind):
-    """A number as the key of a mapping; keys are text in JSON, so digits in quotes are the same."""
+    """A number from 1 on as the key of a mapping; keys are text in JSON, so digits in quotes are the same."""
 
-    def __init__(self, least: int, most: int) -> None:
-        self.least = least
+    def __init__(self, most: int) -> None:
         self.most = most
 
     def parse(self, value: object) -> int:
-        """Return the number."""
         if not isinstance(value, str) or not re.fullmatch(r"0|[1-9][0-9]{0,9}", value):
             raise wrong(f"the key {shown(value)} is not a whole number")
-        if not self.least <= int(value) <= self.most:
-            raise wrong(f"the key {value} is out of range; {self.least} to {self.most}")
+        if not 1 <= int(value) <= self.most:
+            raise wrong(f"the key {value} is out of range; 1 to {self.most}")
         return int(value)
 
     def write(self, value: int) -> str:
-        """Write the number as JSON has it."""
         return str(value)
 
     def schema(self) -> dict[str, Any]:
-        """Return a text of digits."""
         return {"type": "string", "pattern": "^[0-9]{1,10}$"}
 
 

@@ -39,7 +39,6 @@ class IpPrefix(Kind):
         return str(value.network_address if value.prefixlen == value.max_prefixlen else value)
 
     def schema(self) -> dict[str, Any]:
-        """Return a text."""
         of = f"IPv{self.version}" if self.version else "IPv4 or IPv6"
         return {"title": f"an address or a prefix of {of}", "type": "string"}
 
@@ -51,15 +50,12 @@ class OwnOr(Kind):
         self.other = other
 
     def parse(self, value: object) -> Any:
-        """Return the word, or the other kind's value."""
         return value if value == OWN else self.other.parse(value)
 
     def write(self, value: Any) -> Any:
-        """Write the word, or as the other kind does."""
         return value if value == OWN else self.other.write(value)
 
     def schema(self) -> dict[str, Any]:
-        """Return either."""
         other = self.other.schema()
         return {"title": f"{other['title']}, or {OWN}", "anyOf": [{"enum": [OWN]}, other]}
 
@@ -72,7 +68,6 @@ class _Numbered(Kind):
     what: str
 
     def parse(self, value: object) -> int:
-        """Return the number."""
         if isinstance(value, str) and value.lower() in self.words:
             return self.words[value.lower()]
         if isinstance(value, bool) or not isinstance(value, int):
@@ -84,11 +79,9 @@ class _Numbered(Kind):
         return value
 
     def write(self, value: int) -> str | int:
-        """Write the word where there is one."""
         return next((word for word, number in self.words.items() if number == value), value)
 
     def schema(self) -> dict[str, Any]:
-        """Return a word or a number."""
         number = {"type": "integer", "minimum": 0, "maximum": self.most}
         title = f"{', '.join(self.words)}, or 0 to {self.most}"
         return {"title": title, "anyOf": [{"enum": list(self.words)}, number]}
@@ -132,7 +125,6 @@ class Span(Kind):
         return least if least == most else f"{least}-{most}"
 
     def schema(self) -> dict[str, Any]:
-        """Return a number or a text."""
         number = {"type": "integer", "minimum": 0, "maximum": self.most}
         span = {"type": "string", "pattern": "^[0-9]+ ?- ?[0-9]+$"}
         return {"title": f"{self.what} or a range", "anyOf": [number, span]}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .adapter import Pcie
+from .adapter import PciBus, Pcie
 from .model import Config
-from .pci_bus import PciBus
 from .pcie_tree import MULTI_ROOT, ROOT, MultiRoot, PcieTree, TreeSwitch
 from .system import Server, servers_of
 

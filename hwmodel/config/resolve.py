@@ -20,6 +20,7 @@ from .adapter import MODEL_MAX_VFS, Nic, WirePort
 from .bridge import OUTSIDE, Bridge, wire_names
 from .document import Document, KeyPath, Problem, copied_data
 from .fill_queues import (
+    fill_bus,
     fill_queues,
     fill_segments,
     fill_thresholds,
@@ -30,7 +31,6 @@ from .fill_queues import (
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
 from .names import MODEL_MAX_PORTS, MOST_CORES, ethernet_ports, function_name, is_station_name, port_number
-from .pci_bus import fill_bus
 from .pcie_tree import MULTI_ROOT
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry
@@ -68,41 +68,39 @@ def fill(
     is the only one.
     """
     data: dict[str, Any] = copied_data(document.data)
+    no_blocks = {name: data[name] for name in BLOCKS if not isinstance(data.get(name), dict | None)}
     for name in BLOCKS:
-        if data.get(name) is None:
-            data[name] = {}  # a block whose keys are all left out, or commented out
-    nic, driver, workload = data["nic"], data["driver"], data["workload"]
+        if data.get(name) is None or name in no_blocks:
+            data[name] = {}  # a block whose keys are all left out, or commented out, or that is none
+    nic, driver, workload, host = data["nic"], data["driver"], data["workload"], data["host"]
     device = DEVICES.get(_preset_name(nic, "82599") or "")
     fill_thresholds(nic, device)
-    has_own_buffer = isinstance(nic, dict) and "rx_buffer" in nic
-    for values in (*_driver_values(driver, nic), _device(nic), _preset(data["host"], None, HOSTS)):
+    has_own_buffer = "rx_buffer" in nic
+    for values in (*_driver_values(driver, nic), _device(nic), _preset(host, None, HOSTS)):
         for block, keys in values.items():
-            if isinstance(data[block], dict):
-                _fill_block(data[block], keys)
+            _fill_block(data[block], keys)
     fill_bus(data["pcie"])
     _fill_vms(driver, nic)
-    if isinstance(nic, dict) and isinstance(workload, dict) and workload.get("connections", 1) != 1:
+    if workload.get("connections", 1) != 1:
         nic.setdefault("steering", {})
     n_ports = number_of_ports(data["port"])
     fill_queues(driver, nic, device, n_ports, has_own_buffer=has_own_buffer)
-    if isinstance(data["host"], dict):
-        n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
-        data["host"].setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
-        fill_virtual_switch(data["host"], data["switch"], nic, workload)
-    if isinstance(data["switch"], dict) and isinstance(data["switch"].setdefault("ports", []), list):
+    n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
+    host.setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
+    fill_virtual_switch(host, data["switch"], nic, workload)
+    if isinstance(data["switch"].setdefault("ports", []), list):
         _list_stations(data["switch"]["ports"], function_names(data))
         fill_segments(data["switch"]["ports"], nic, workload)
-        n_switched = 1 if has_bond(data["host"], nic) else n_ports
+        n_switched = 1 if has_bond(host, nic) else n_ports
         _fill_stations(data["switch"], server, interfaces_before, n_switched)
-    if isinstance(workload, dict):
-        _fill_workload(document, workload, nic, base_directory)
+    _fill_workload(document, workload, nic, base_directory)
     if isinstance(data.get(MULTI_ROOT), dict):
         _fill_hosts(data[MULTI_ROOT], data.get("servers"))
     if isinstance(data.get("bridge"), dict):
         fill_bridge(data["bridge"], adapters or dict.fromkeys(wire_names("", n_ports), data))
     if isinstance(data.get("bridges"), list):
         fill_joined(data["bridges"], adapters or dict.fromkeys(wire_names("", n_ports), data))
-    return data
+    return data | no_blocks
 
 
 def _fill_hosts(multi_root: dict[str, Any], servers: Any) -> None:
@@ -124,7 +122,7 @@ def _preset_name(block: Any, default: str | None) -> str | None:
     return name if name is None else str(name)  # an unquoted 82599
 
 
-def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> Values:
+def _preset(block: dict[str, Any], default: str | None, known: dict[str, Values] | Any) -> Values:
     name = _preset_name(block, default)
     if name is None:
         return {}
@@ -133,18 +131,18 @@ def _preset(block: Any, default: str | None, known: dict[str, Values] | Any) -> 
     return found
 
 
-def _driver_values(driver: Any, nic: Any) -> tuple[Values, Values]:
+def _driver_values(driver: dict[str, Any], nic: dict[str, Any]) -> tuple[Values, Values]:
     """Return what a driver's preset sets with this device, then with any."""
     both = _preset_name(driver, "kernel"), _preset_name(nic, "82599")
     return DRIVERS_OF_DEVICES.get(both, {}), _preset(driver, "kernel", DRIVERS)
 
 
-def _fill_vms(driver: Any, nic: Any) -> None:
+def _fill_vms(driver: dict[str, Any], nic: dict[str, Any]) -> None:
     """Fill in VMs' own drivers: from the preset that each names, else from the common driver, filled in before.
 
     A preset's values for the adapter are not used, since all VMs share the adapter.
     """
-    vms = driver.get("vms") if isinstance(driver, dict) else None
+    vms = driver.get("vms")
     if not isinstance(vms, dict):
         return
     of_all = {name: value for name, value in driver.items() if name != "vms"}
@@ -220,10 +218,9 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
         entry.setdefault(mode.key, (interfaces_before + number - 1) % mode.highest + 1)
 
 
-def _fill_sends(workload: dict[str, Any], nic: Any) -> None:
+def _fill_sends(workload: dict[str, Any], nic: dict[str, Any]) -> None:
     """Fill in how sends are cut, and the lengths of their frames; the validation reports what cannot be read."""
-    splits = isinstance(nic, dict) and (nic.get("rsc") is not None or nic.get("header_split") is not None)
-    if workload.get("segment_bytes") is not None or splits:
+    if any(one is not None for one in (workload.get("segment_bytes"), nic.get("rsc"), nic.get("header_split"))):
         workload["header_bytes"] = workload.get("header_bytes") or DEFAULT_HEADER
     if workload.get("segment_bytes") is None:
         return
@@ -249,7 +246,7 @@ def capture_path(document: Document, written: str, base_directory: str) -> str:
     return os.path.abspath(os.path.join("" if from_command_line else base_directory, written))
 
 
-def _fill_workload(document: Document, workload: dict[str, Any], nic: Any, base_directory: str) -> None:
+def _fill_workload(document: Document, workload: dict[str, Any], nic: dict[str, Any], base_directory: str) -> None:
     pcap = workload.get("pcap")
     if isinstance(pcap, str):
         workload["pcap"] = capture_path(document, pcap, base_directory)

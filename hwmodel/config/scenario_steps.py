@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from hwmodel.errors import InputError
 from hwmodel.units import FS_PER_NS, format_time_fs
@@ -56,13 +56,6 @@ class Drivers(Protocol):
 
     def follow(self, before: Config, after: Config) -> None:
         """Update the drivers' state after an event has set keys without asking them."""
-
-
-class _Moment(NamedTuple):
-    """Say when an event takes effect, and which; those of one instant come in the order in which they were written."""
-
-    at_fs: int
-    event: int
 
 
 def steps_of(document: Document, config: Config, directory: str, drivers: Drivers | None = None) -> tuple[Step, ...]:
@@ -140,14 +133,14 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
     return tuple(steps)
 
 
-def _moments(config: Config, drivers: Drivers | None) -> list[_Moment]:
-    found = [
-        _Moment(at_fs, at)
+def _moments(config: Config, drivers: Drivers | None) -> list[tuple[int, int]]:
+    """Return when events take effect, with their places; those of one instant come in the order written."""
+    return sorted(
+        (at_fs, at)
         for at, event in enumerate(config.scenario)
         if event.kind not in UNASKED and event.at_fs < NOT_KNOWN_FS
         for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(at))
-    ]
-    return sorted(found)
+    )
 
 
 def _asked(document: Document, config: Config, at: int, drivers: Drivers, before: Config) -> Mapping[str, Any]:

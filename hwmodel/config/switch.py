@@ -392,13 +392,13 @@ class Switch(Block):
     addresses: Annotated[tuple[AddressEntry, ...], Listing("[{vlan: 1, mac: '02:..', ports: [vf0]}]")] = key(
         [], "Entries of the address table besides the stations' own addresses."
     )
-    vif_lists: dict[Annotated[int, IdKey(1, 16383)], StationNames] = key(
+    vif_lists: dict[Annotated[int, IdKey(16383)], StationNames] = key(
         {}, "Stations behind a VIF list in mode vn_tag, by its number: {1: [vf0, vf1]}."
     )
     ecid_lists: Annotated[tuple[EcidList, ...], Listing("[{group: 1, ecid: 1, ports: [vf0]}]")] = key(
         [], "Stations behind a multipoint E-CID in mode e_tag."
     )
-    s_channels: dict[Annotated[int, IdKey(1, 4094)], Annotated[ChannelKind, Word(ChannelKind)]] = key(
+    s_channels: dict[Annotated[int, IdKey(4094)], Annotated[ChannelKind, Word(ChannelKind)]] = key(
         {}, "S-channels of mode multichannel, by S-VLAN: {10: veb, 20: vepa}; 1 is the untagged default channel."
     )
     pool_filters: PoolFilters | None = key(

@@ -5,13 +5,3 @@ from hwmodel.explore.search import search_loads
 from hwmodel.explore.side_by_side import explain, named_together, relaxed_of
 from hwmodel.explore.sizing import size
 from hwmodel.explore.ways import compare
-
-__all__ = [
-    "compare",
-    "compare_over",
-    "explain",
-    "named_together",
-    "relaxed_of",
-    "search_loads",
-    "size",
-]

@@ -2,20 +2,7 @@
 
 from hwmodel.report.configuration import file_labels
 from hwmodel.report.finding_page import render_curves_page, render_search_page, render_sizing_page
-from hwmodel.report.html import render_page, write_page
+from hwmodel.report.html import render_page
 from hwmodel.report.sweep.answer import SWEEP_SUMMARY_FIGURES, sweep_text
 from hwmodel.report.sweep.page import render_sweep_page
 from hwmodel.report.sweep.reading import SWEEP_PAGE_FIGURES
-
-__all__ = [
-    "SWEEP_PAGE_FIGURES",
-    "SWEEP_SUMMARY_FIGURES",
-    "file_labels",
-    "render_curves_page",
-    "render_page",
-    "render_search_page",
-    "render_sizing_page",
-    "render_sweep_page",
-    "sweep_text",
-    "write_page",
-]

@@ -14,7 +14,6 @@ from hwmodel.results.bottleneck import FULL
 from hwmodel.results.comparison import Comparison
 from hwmodel.results.result import Result
 from hwmodel.words.comparison_text import sentences, way_remarks, way_rows, way_texts
-from hwmodel.words.modelled import default_label
 from hwmodel.words.quantities import (
     count_text,
     decimals_text,
@@ -36,22 +35,6 @@ _STATION = re.compile(r"((?:.*\.)?(?:ports|s_channels)\.)([^.]+)(\..+)?")
 _LONGEST_VALUES = 48  # of stations that are not alike, and on one line
 _LONGEST_LABEL = 34
 _NS_IN_US = 1e3
-
-
-def run_labels(results: Sequence[Result], labels: Sequence[str] | None) -> list[str]:
-    """Return a name for each result: the one given, or one derived from its configuration."""
-    if labels is not None:
-        return [printable(label) for label in labels]
-    differences = differing_keys([result.config for result in results])
-    if len(results) > 1 and differences:
-        few = differences[:3]
-        named = [", ".join(f"{one.key} {one.values[at]}" for one in few) for at in range(len(results))]
-    else:
-        named = [default_label(result.config) for result in results]
-    numbered = len(set(named)) < len(named)
-    if not numbered and all(named):
-        return named
-    return [f"Run {at}: {name}" if name else f"Run {at}" for at, name in enumerate(named, 1)]
 
 
 def compare(

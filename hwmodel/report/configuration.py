@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -135,7 +135,7 @@ def short_labels(names: Sequence[str], most: int) -> list[str]:
     middle.
     """
     shown = [printable(name) for name in names]
-    if _longest(shown) > most:
+    if max(map(len, shown), default=0) > most:
         shown = _without_common_ends(shown)
     limit = most
     while (cut := [_cut(name, limit) for name in shown]) != shown:
@@ -143,10 +143,6 @@ def short_labels(names: Sequence[str], most: int) -> list[str]:
             break
         limit += 4
     return cut
-
-
-def _longest(names: Iterable[str]) -> int:
-    return max(map(len, names), default=0)
 
 
 def _without_common_ends(names: Sequence[str]) -> list[str]:

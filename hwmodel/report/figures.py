@@ -361,13 +361,9 @@ def _tail_axis(axes: Axes, least_share: float) -> None:
     axes.set_yscale("log")
     axes.set_ylim(0.8 * least_share, 1.3)
     axes.yaxis.set_major_locator(FixedLocator([share for share, _ in shown]))
-    axes.set_yticklabels([f"{_share_text(share)} ({name})" if name != "all" else "100 %" for share, name in shown])
+    axes.set_yticklabels([f"{100 * share:.10g} % ({name})" if name != "all" else "100 %" for share, name in shown])
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _share_text(share: float) -> str:
-    return f"{100 * share:.10g} %"
 
 
 def _time_axis(axes: Axes, least_us: float, most_us: float) -> str:

@@ -13,10 +13,9 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.atomic_file import write_atomically
 from hwmodel.errors import InputError
 from hwmodel.report import figures, tables
-from hwmodel.report.comparison import compare, run_labels, table_of_ways
+from hwmodel.report.comparison import compare, table_of_ways
 from hwmodel.report.datapath import datapath_figure, left_out_words, system_figure
 from hwmodel.report.figures import ORANGE, VERMILION, missing_extra
 from hwmodel.report.over_time import (
@@ -73,18 +72,16 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 def render_page(
     results: Sequence[Result],
-    labels: Sequence[str] | None = None,
-    title: str | None = None,
+    labels: Sequence[str],
     defaults: Sequence[Mapping[str, Any] | None] | None = None,
     ways: Comparison | None = None,
 ) -> str:
     """Return an HTML page that reports results, with a comparison on top where there are several.
 
-    `labels` name the results (`file_labels`, say); by default names are derived from their configurations. `defaults`:
-    a resolved configuration for each result; the page then lists the keys that differ from it. `ways`: the comparison
-    that the results belong to; its table is put on top too. From the seventh on, results get tables but no figures, so
-    that the page stays small enough to mail. Raises InputError where Jinja2 or matplotlib is missing, ValueError for no
-    results or a wrong number of labels or defaults.
+    `labels` name the results (`file_labels`, say). `defaults`: a resolved configuration for each result; the page then
+    lists the keys that differ from it. `ways`: the comparison that the results belong to; its table is put on top too.
+    From the seventh on, results get tables but no figures, so that the page stays small enough to mail. Raises
+    InputError where Jinja2 or matplotlib is missing, ValueError for no results or a wrong number of labels or defaults.
     """
     if not results:
         raise ValueError("a page needs at least one result")
@@ -92,7 +89,7 @@ def render_page(
         if given is not None and len(given) != len(results):
             raise ValueError(f"{len(given)} {words} for {len(results)} results")
     environment = template_environment()
-    names = run_labels(results, labels)
+    names = [printable(label) for label in labels]
     keys = [f"r{index}" for index in range(len(results))]
     sections = [
         section_of(result, name, key, index < MOST_FULL_SECTIONS, defaults[index] if defaults is not None else None)
@@ -100,19 +97,12 @@ def render_page(
     ]
     is_comparison, kind = len(results) > 1, "runs" if ways is None else "ways of connecting VMs"
     return environment.get_template("page.html.j2").render(
-        title=printable(title) if title else f"{len(results)} {kind} side by side" if is_comparison else names[0],
+        title=f"{len(results)} {kind} side by side" if is_comparison else names[0],
         sections=sections,
         comparison=compare(results, names, keys, defaults) if is_comparison else None,
         ways=None if ways is None else table_of_ways(ways),
         assumptions=assumption_table(),
     )
-
-
-def write_page(
-    path: str | Path, results: Sequence[Result], labels: Sequence[str] | None = None, title: str | None = None
-) -> None:
-    """Write the page of `render_page` to a file, atomically."""
-    write_atomically(path, render_page(results, labels, title))
 
 
 def template_environment() -> Environment:

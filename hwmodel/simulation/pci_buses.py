@@ -21,7 +21,7 @@ from hwmodel.words.bottleneck import busy_bus
 
 if TYPE_CHECKING:
     from hwmodel.config import Server, SharedBus
-    from hwmodel.config.pci_bus import PciBus
+    from hwmodel.config.adapter import PciBus
     from hwmodel.simulation.span import Span
 
 _WRITES = [kind for kind in range(KINDS) if kind not in (*READS, *COMPLETIONS)]

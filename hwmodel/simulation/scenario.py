@@ -29,10 +29,8 @@ from hwmodel.words.events import (
     SAME_INSTANT,
     SAME_VALUES,
     condition_text,
-    event_text,
-)
-from hwmodel.words.lives import (
     cut_flood_text,
+    event_text,
     flood_text,
     host_event_text,
     life_event_text,

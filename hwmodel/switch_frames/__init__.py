@@ -6,14 +6,3 @@ No queues and no time, but for policers, which take the frames' timestamps. docs
 from hwmodel.switch_frames.capture import open_capture, port_files, switch_capture
 from hwmodel.switch_frames.decide import AUTO, FrameSwitch
 from hwmodel.switch_frames.outcomes import FrameCopy, SwitchedFrame, forward_frames
-
-__all__ = [
-    "AUTO",
-    "FrameCopy",
-    "FrameSwitch",
-    "SwitchedFrame",
-    "forward_frames",
-    "open_capture",
-    "port_files",
-    "switch_capture",
-]

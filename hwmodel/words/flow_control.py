@@ -9,7 +9,7 @@ from hwmodel.words.bridge_reading import ports_at
 from hwmodel.words.quantities import Line, count_text, counted, percent_text, printable, server_title, table
 
 if TYPE_CHECKING:
-    from hwmodel.results.adapter_use import FlowControlUse, PortPause
+    from hwmodel.results.adapter_use import FlowControlUse
     from hwmodel.results.bridge import BridgeResult
     from hwmodel.results.result import AdapterResult, Result
 
@@ -50,7 +50,8 @@ def pause_sentences(
     levels = {one.traffic_class: one for one in use.classes}
     for port in use.ports:
         of_class = f"Class {port.traffic_class}" if use.mode == "pfc" else "All frames"
-        what, level = f"{whose}{_at(use, port)}{of_class}", levels[port.traffic_class]
+        at = f"Port {port.port}: " if len({one.port for one in use.ports}) > 1 else ""
+        what, level = f"{whose}{at}{of_class}", levels[port.traffic_class]
         why = _why(level.kept_ns or (blocked_ns if use.mode == "pause" else {}), window_ns)
         if port.partner_stopped_ns > 0:
             share = percent_text(port.partner_stopped_ns / window_ns)
@@ -60,10 +61,6 @@ def pause_sentences(
         if port.stopped_ns > 0:
             share = percent_text(port.stopped_ns / window_ns)
             yield f"{what} on the way out stopped from outside for {share} of the window"
-
-
-def _at(use: FlowControlUse, port: PortPause) -> str:
-    return f"Port {port.port}: " if len({one.port for one in use.ports}) > 1 else ""
 
 
 def _why(kept_ns: Mapping[str, float], window_ns: float) -> str:

@@ -21,7 +21,6 @@ from hwmodel.words.quantities import (
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling, Step
-    from hwmodel.analytic.dma import DmaLimits
     from hwmodel.analytic.limits_record import Limits
 
 
@@ -55,21 +54,6 @@ def limits_text(limits: Limits) -> str:
     if limits.notes:
         sections.append(list(limits.notes))
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
-
-
-def dma_text(rows: Sequence[DmaLimits]) -> str:
-    """Write the link's own limits as a table by transfer size."""
-    heading = ("bytes", "read Gb/s", "write Gb/s", "both Gb/s", "read ns", "limited by (read, write, both)")
-    lines = [
-        (
-            str(row.n_bytes),
-            *(fixed_text(one.gbps, 2) for one in (row.read, row.write, row.both)),
-            f"{row.read_latency_ns:.1f}",
-            f"{row.read.limited_by}, {row.write.limited_by}, {row.both.limited_by}",
-        )
-        for row in rows
-    ]
-    return "\n".join(_table([heading, *lines], right={0, 1, 2, 3, 4})) + "\n"
 
 
 def _link_lines(limits: Limits) -> list[str]:

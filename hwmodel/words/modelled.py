@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.rules.pci_bus import KIND_NAMES
+from hwmodel.rules.pcie_link import GENERATIONS
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import FS_PER_NS, parse_time_fs
 from hwmodel.words.bridge_reading import servers_in
@@ -18,6 +19,7 @@ from hwmodel.words.quantities import listed, printable, three_digits, value_text
 if TYPE_CHECKING:
     from hwmodel.results.result import Result
 
+LANE_GTPS = {number: one.lane_bps / 1e9 for number, one in GENERATIONS.items()}  # transfers of a lane
 _BRIDGED_BY: dict[str, str] = {name: mode.bridged_by for name, mode in MODES.items()}
 _STOPPED_BY = {"pause": "PAUSE frames", "pfc": "priority flow control"}
 _PATTERNS = {
@@ -54,13 +56,6 @@ def link_words(config: Mapping[str, Any]) -> str:
     if "generation" not in pcie or "lanes" not in pcie:
         return ""
     return printable(f"PCIe Gen{pcie['generation']} x{pcie['lanes']}")
-
-
-def default_label(config: Mapping[str, Any]) -> str:
-    """Return a short name for a run that nobody named: adapter, link, VMs."""
-    adapter, n_vfs = _preset_words(_block(config, "nic")), _block(config, "nic").get("vfs")
-    vms = f"{n_vfs} VFs" if n_vfs is not None else ""
-    return printable(", ".join(part for part in (adapter, link_words(config), vms) if part))
 
 
 def is_switched_in_memory(config: Mapping[str, Any]) -> bool:

@@ -176,7 +176,8 @@ def limit_words(result: Result) -> str:
     Where the machine changes and nothing is full throughout, only the fullest resource is known. Where rules, or what
     is off, drop all that is sent, no resource is the limit.
     """
-    bottleneck, lost = result.bottleneck, _all_lost_to(result)
+    bottleneck = result.bottleneck
+    lost = why_whatever_the_rate(result.drops) if _all_is_lost(result) else []  # else some need not be
     if lost:
         return f"all that is sent is dropped ({', '.join(lost)})"
     if bottleneck.why == NOTHING_ENDED:
@@ -194,11 +195,6 @@ def limit_words(result: Result) -> str:
     words = f"{limits} {bottleneck.resource} ({share} busy)"
     is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
     return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
-
-
-def _all_lost_to(result: Result) -> list[str]:
-    """Return the reasons for which all frames were dropped but those still under way; none where some need not be."""
-    return why_whatever_the_rate(result.drops) if _all_is_lost(result) else []
 
 
 def loss_sentence(result: Result) -> str:

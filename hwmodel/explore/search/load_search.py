@@ -119,7 +119,8 @@ def _by_load(
 ) -> LoadSearch:
     dial = replace(asked.dial, arrivals=arrivals)
     if kind == "loss_curve":
-        return _curve(asked, dial, loads or CURVE)
+        shares = [min(share, dial.most) for share in loads or CURVE]
+        return _with_curve(_answer(asked, kind=kind), asked, dial, shares)
     allowed = (PARTIAL_LOSS if loss is None else loss) if kind == "partial_drop" else 0.0
     if not 0 <= allowed < 1:
         raise InputError(f"a loss of {allowed:g} is out of range; a share of frames, 0 or more and below 1")
@@ -159,10 +160,6 @@ def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
         return found
     interval = (low.offered_mpps, None if high is None else high.offered_mpps)
     return replace(found, mpps=low.offered_mpps, gbps=low.gbps, share=low.share, interval_mpps=interval)
-
-
-def _curve(loads: Loads, dial: Dial, shares: Sequence[Fraction]) -> LoadSearch:
-    return _with_curve(_answer(loads, kind="loss_curve"), loads, dial, [min(share, dial.most) for share in shares])
 
 
 def _with_curve(found: LoadSearch, loads: Loads, dial: Dial, shares: Sequence[Fraction]) -> LoadSearch:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hwmodel.config import Config
-from hwmodel.config.document import Document, KeyPath, Place, Problem, raise_problems, read_document
+from hwmodel.config.document import Document, DocumentError, KeyPath, Place, Problem, raise_problems, read_document
 from hwmodel.config.kinds import shown, suggest
 from hwmodel.config.load import BaseDocument, base_inside, document_of, read_named_base
 from hwmodel.config.overrides import Overrides
@@ -21,7 +20,6 @@ CAPTURE = "workload.pcap"  # the one key whose value is the name of a file
 _MOST_IN_A_PLACE = 3
 # The command of each kind of file, and the keys that only it has.
 _KINDS = {"sweep": ("sweep", ("grid", "zip", "list", "seeds", "where")), "sizing": ("size", ("target", "knobs"))}
-_LINE_WITH_PLACE = re.compile(r"(.*?):(\d+):(\d+): (.*)", re.DOTALL)
 
 
 @dataclass
@@ -143,18 +141,13 @@ def base_of(study: StudyDocument, overrides: Overrides | None = None) -> BaseDoc
         else:
             read = base_inside(study.document, "base", study.directory)
         return read.changed(_with_whole_capture(study), "set", overrides)
-    except InputError as error:
-        # An unreadable base file is a problem at its name; problems inside it have their own places.
-        study.problems.extend(_problem_of(line, study.document.place_of(("base",))) for line in error.lines)
-        return None
-
-
-def _problem_of(line: str, place: Place) -> Problem:
-    """Turn a line of the base's InputError into a problem, at its own place if it names one, else at `base`."""
-    found = _LINE_WITH_PLACE.fullmatch(line)
-    if found is None:
-        return Problem(place, "base", line)
-    return Problem(Place(0, int(found[2]), int(found[3]), found[1]), "", found[4])
+    except DocumentError as error:
+        # Those of a mapping given from Python have no line.
+        at_base = study.document.place_of(("base",))
+        study.problems += [one if one.place.line else Problem(at_base, "base", one.line) for one in error.problems]
+    except InputError as error:  # the base file cannot be read
+        study.problems += [study.document.problem(("base",), line) for line in error.lines]
+    return None
 
 
 def _with_whole_capture(study: StudyDocument) -> Document:

@@ -3,5 +3,3 @@
 from hwmodel.explore.sweep.plan import plan_sweep
 from hwmodel.explore.sweep.run import run_sweep, sweep
 from hwmodel.explore.sweep.tables import load_sweep
-
-__all__ = ["load_sweep", "plan_sweep", "run_sweep", "sweep"]

@@ -99,7 +99,8 @@ def answer_sentence(reading: Reading) -> str:
         return printable(f"No run is done; the first that failed: {error}.") if error else "No run is done yet."
     if not reading.is_measured():
         return f"No point gave a throughput or a p99 latency: {_TOO_LITTLE}."
-    return f"{best_words(reading, best)}{printable(_knee_clause(reading))}."
+    knee = "".join(f"; {words}" for words in _all_knees(reading)[:1])
+    return f"{best_words(reading, best)}{printable(knee)}."
 
 
 def best_words(reading: Reading, best: Point) -> str:
@@ -266,10 +267,6 @@ def _where(point: Point, axes: Sequence[SweptAxis]) -> str:
     """Return a point's values along some axes, with what it costs where that is known."""
     words = point_words(point, axes)
     return f"{words} (cost {cost_text(point.cost)})" if words and point.cost is not None else words
-
-
-def _knee_clause(reading: Reading) -> str:
-    return "".join(f"; {words}" for words in _all_knees(reading)[:1])
 
 
 def _begun(words: str) -> str:

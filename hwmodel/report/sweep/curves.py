@@ -97,7 +97,7 @@ def curve_groups(reading: Reading) -> Iterator[CurveGroup]:
     numeric = [axis for axis in reading.axes if axis.numbers is not None]
     drawn = 0
     for axis in (numeric or reading.axes)[:MOST_AXES]:
-        lines_axis = _lines_axis(reading, axis)
+        lines_axis = next((other for other in reading.axes if other.key != axis.key), None)  # the most influential
         if max((len(points) for _, points in _cuts(reading, axis, lines_axis)), default=0) > 1:
             yield _group(reading, axis, lines_axis, f"c{drawn}")
             drawn += 1
@@ -114,11 +114,6 @@ def quantities(reading: Reading) -> list[Quantity]:
     found.append(Quantity(P50, "median latency", CLOSED_ALONE, alone, "ns"))
     found.append(Quantity(P99, "p99 latency", CLOSED_ALONE, alone, "ns"))
     return [one for one in found if any(point.value(one.name) is not None for point in reading.done)]
-
-
-def _lines_axis(reading: Reading, axis: SweptAxis) -> SweptAxis | None:
-    """Return the axis whose values get a line each: the most influential of the others."""
-    return next((other for other in reading.axes if other.key != axis.key), None)
 
 
 def _cuts(reading: Reading, axis: SweptAxis, lines_axis: SweptAxis | None) -> list[tuple[str, list[Point]]]:

@@ -191,7 +191,8 @@ def _columns(reading: Reading) -> _Columns:
     with_drops = any(point.value(DROPPED) for point in reading.done)
     figures = ["Gb/s", "Mpps", "p50, µs", "p99, µs", *(["dropped, frames"] if with_drops else [])]
     header = ("point", *axes, *([COST] if reading.sweep.has_costs else []), *figures, "closed form, Gb/s", "limited by")
-    texts = [at for at, key in enumerate(axes, start=1) if _is_text(reading, key)]
+    named = [axis.key for axis in reading.sweep.axes if axis.numbers is None]
+    texts = [at for at, key in enumerate(axes, start=1) if key in named]
     return _Columns(header, axes, reading.sweep.has_costs, with_drops, (*texts, len(header) - 1))
 
 
@@ -199,10 +200,6 @@ def _axes_shown(reading: Reading) -> list[str]:
     """Return the keys that vary, in the order of the sweep's file."""
     varying = {key for axis in reading.axes for key in (axis.key, *axis.in_step)}
     return [axis.key for axis in reading.sweep.axes if axis.key in varying]
-
-
-def _is_text(reading: Reading, key: str) -> bool:
-    return any(axis.key == key and axis.numbers is None for axis in reading.sweep.axes)
 
 
 def _shown(reading: Reading) -> list[tuple[int, Point]]:

@@ -10,14 +10,12 @@ from hwmodel.report.reproduction import Drawing, drawing
 from hwmodel.report.sweep.reading import LOAD, P99, Point, Reading, assignments, cut, point_words
 from hwmodel.report.tables import Table
 from hwmodel.results.explored import COST, cell
+from hwmodel.words.modelled import LANE_GTPS
 from hwmodel.words.quantities import cost_text, decimals_text, page_time_unit, printable, three_digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Transfers of a lane by generation (PCI Express Base Specification).
-LANE_GTPS = {1: 2.5, 2: 5.0, 3: 8.0, 4: 16.0, 5: 32.0}
-LANES, GENERATION = "pcie.lanes", "pcie.generation"
 _LOAD_RATE = "workload.load"
 
 
@@ -81,8 +79,8 @@ def link_gtps(reading: Reading, point: Point) -> float | None:
     """Return the raw rate of a point's link in GT/s, all lanes together; None where it does not say."""
     pcie = reading.sweep.config.get("pcie")
     base = pcie if isinstance(pcie, dict) else {}
-    lanes = point.axes.get(LANES, base.get("lanes"))
-    per_lane = LANE_GTPS.get(point.axes.get(GENERATION, base.get("generation")) or 0)
+    lanes = point.axes.get("pcie.lanes", base.get("lanes"))
+    per_lane = LANE_GTPS.get(point.axes.get("pcie.generation", base.get("generation")) or 0)
     return per_lane * lanes if per_lane is not None and isinstance(lanes, int) else None
 
 

@@ -21,7 +21,7 @@ from hwmodel.simulation.trace.stage import Advance, Stage
 from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
 from hwmodel.simulation.trace.tree_side import SwitchLinks
 from hwmodel.units import FS_PER_NS
-from hwmodel.words import time_line as words
+from hwmodel.words import warnings as words
 
 if TYPE_CHECKING:
     from hwmodel.functions.message_time import DriverWork

@@ -12,30 +12,3 @@ from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicPa
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
 from .sources import Choice, SourceLoad, SourceParameters
-
-__all__ = [
-    "PARTS",
-    "Arrival",
-    "Choice",
-    "Condition",
-    "ControlFrame",
-    "Delivery",
-    "DmaEngine",
-    "DmaPath",
-    "FinalCounts",
-    "FlowControl",
-    "Journey",
-    "LastLevelCache",
-    "LinkUse",
-    "Load",
-    "NicParameters",
-    "Outcome",
-    "Planes",
-    "SourceLoad",
-    "SourceParameters",
-    "Stop",
-    "TrafficClass",
-    "TranslationCache",
-    "Waiting",
-    "simulate",
-]

@@ -144,11 +144,6 @@ class FifoServer:
         """Let a job join the queue."""
         self._jobs.put((self._env.now, job))
 
-    def take_all(self) -> list[Any]:
-        """Take all jobs that wait out of the queue."""
-        waiting, self._jobs.items[:] = [job for _, job in self._jobs.items], []
-        return waiting
-
     def _serve(self) -> Generator[simpy.Event, Any, None]:
         while True:
             joined_fs, job = yield self._jobs.get()

@@ -17,25 +17,3 @@ from .parameters import (
 )
 from .pcie_tree import PcieSwitchParameters, PcieTreeParameters, SlotParameters
 from .results import SYSTEM_PARTS, BridgeOutcome, Delivery, Journey, PortCounts, SystemOutcome
-
-__all__ = [
-    "OUTSIDE",
-    "SYSTEM_PARTS",
-    "BridgeOutcome",
-    "BridgeParameters",
-    "BridgePort",
-    "BusParameters",
-    "Delivery",
-    "ExtenderParameters",
-    "Journey",
-    "PcieSwitchParameters",
-    "PcieTreeParameters",
-    "PortCounts",
-    "Server",
-    "Setup",
-    "SlotParameters",
-    "SystemArrival",
-    "SystemLoad",
-    "SystemOutcome",
-    "simulate_system",
-]

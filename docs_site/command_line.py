@@ -1,4 +1,4 @@
-"""Write docs/command_line.md: every command with its arguments, from the parser itself."""
+"""The tables of docs/command_line.md: every command with its arguments, from the parser itself."""
 
 from __future__ import annotations
 
@@ -6,31 +6,16 @@ import argparse
 
 from hwmodel.cli.arguments import EXAMPLES, build_parser
 
-_INTRODUCTION = """\
-# Command line
 
-<!-- Written by hwmodel.cli.reference; a test keeps it current. -->
-
-`hwmodel COMMAND --help` says the same in the terminal. The exit status is 0 when done, 1 when the run failed, 2 for bad
-input, 130 after Ctrl-C, SIGTERM or SIGHUP. `python -m hwmodel` is `hwmodel` where the script is not on the path.
-
-`eval "$(hwmodel completion bash)"` in `~/.bashrc` completes commands, options, configurations and keys (zsh and fish
-have theirs). `HWMODEL_CACHE_DIR` names the folder of the compiled kernels in place of `~/.cache/hwmodel`; with
-`HWMODEL_NUMBA=plain` numba compiles them by its documented parts alone, to the same results more slowly; with
-`HWMODEL_DEBUG=1` a failure shows where in the code it happened.
-"""
-
-
-def reference_text() -> str:
-    """Return the text of docs/command_line.md."""
+def tables() -> str:
+    """Return the examples, the commands, and the arguments of each."""
     parser = build_parser()
     (commands,) = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
     said = {choice.dest: choice.help or "" for choice in commands._choices_actions}
     overview = markdown_table(["command", "does"], [[f"[`{name}`](#{name})", said[name]] for name in commands.choices])
     examples = EXAMPLES.partition("\n")[2].rstrip().replace("\n  ", "\n")
-    parts = [_INTRODUCTION, f"```sh\n{examples.lstrip()}\n```\n", overview]
-    parts += [_section(name, one) for name, one in commands.choices.items()]
-    return "\n".join(parts)
+    sections = (_section(name, one) for name, one in commands.choices.items())
+    return "\n".join([f"```sh\n{examples.lstrip()}\n```\n", overview, *sections])
 
 
 def _section(name: str, parser: argparse.ArgumentParser) -> str:

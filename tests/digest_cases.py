@@ -1,9 +1,52 @@
-"""Machines with a virtual switch, of which `run_digest` keeps what they find."""
+"""Small machines of which `run_digest` keeps what they find, by what is on trial in them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+# ---- Shared buses: one adapter on PCI, several on PCI-X ----
+
+BUSES: Mapping[str, Mapping[str, Any]] = {
+    "a_pci_bus": {
+        "pcie": {"bus": {"kind": "pci", "latency_timer": 16}, "tags": 2, "max_read_request": "256B"},
+        "nic": {"vfs": 2}, "host": {"jitter": {"kind": "uniform", "range": "300ns"}},
+        "workload": {"sizes": [[64, 1], [1000, 1]], "frame_bytes": None},
+    },
+    "buses": {
+        "servers": [{"name": "a", "adapters": [{"name": "w"}, {"name": "x"}, {"name": "y"}]}, {"name": "b"}],
+        "pcie": {"bus": {"clock_mhz": 133, "latency_timer": 20}, "arbitration": "arrival"},
+        "nic": {"vfs": 2}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None, "wire_share": 0.1},
+        "run": {"warmup": "4us", "duration": "26us"},
+    },
+}  # fmt: skip
+
+# ---- Virtual switches whose uplink is a bond ----
+
+BOND_CASES: Mapping[str, Mapping[str, Any]] = {
+    "bond": {
+        "port": {"count": 4, "rate": "2Gbps"}, "nic": {"mode": "vswitch", "vfs": 4, "preset": None},
+        "host": {"virtual_switch": {"bond": {"mode": "l4_hash", "lacp": "fast", "monitor": "3us"}}},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.5, "connections": 9,
+                     "external": {"rate": "1Gbps"}},
+    },
+    "bond_by_address": {
+        "port": {"count": 2}, "nic": {"mode": "vswitch", "vfs": 4},
+        "host": {"virtual_switch": {"bond": {"mode": "source_mac"}}},
+        "switch": {"ports": [{"name": "vf1", "port_vlan": 7, "vlans": [7], "untagged": [7]}]},
+        "workload": {"pattern": "to_wire", "load": "1Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    },
+}  # fmt: skip
+# By case, and by the time in ns, what differs from then on.
+BOND_CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
+    "bond": {
+        5000: {"port.down": ["p1"]}, 8000: {"port.down": ["p1", "p2"]},
+        11000: {"host.virtual_switch.bond.silent": ["p0"]}, 14000: {"port.down": ["p0", "p1", "p2", "p3"]},
+    },
+}  # fmt: skip
+
+# ---- Machines with a virtual switch ----
 
 OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
     "virtual_switch": {
@@ -53,3 +96,23 @@ OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
                      "external": {"rate": "300Mbps"}},
     },
 }  # fmt: skip
+
+# ---- Hosts that share an adapter: one goes, has another share, and comes again ----
+
+HOSTS: Mapping[str, Any] = {
+    "servers": [{"name": "a"}, {"name": "b"}],
+    "multi_root": {
+        "hosts": {"a": {"weight": 2, "lanes": 2}, "b": {"lanes": 1}},
+        "inside_latency": "30ns",
+        "credits": {"ph": 4, "pd": 40, "nph": 3, "cplh": 4, "cpld": 32},
+    },
+    "pcie": {"lanes": 2, "propagation": "3ns"},
+    "nic": {"vfs": 2},
+    "driver": {"preset": "dpdk"},
+    "workload": {"pattern": "uniform", "sizes": [[64, 2], [1000, 1]], "frame_bytes": None},
+}
+HOSTS_OFF: Mapping[int, Mapping[str, Any]] = {
+    5000: {"off": ["b.pf", "b.vf0", "b.vf1"]},
+    9000: {"multi_root.hosts.b.weight": 3},
+    12000: {},
+}
