@@ -12,7 +12,7 @@ from hwmodel.simulation.bridge_measure import begin_bridge_window, bridge_result
 from hwmodel.simulation.machine import Machine
 from hwmodel.simulation.span import Span
 from hwmodel.workload import build_workload
-from tests.run_cases import merged
+from tests.run_cases import judged_result_of, merged
 from tests.simulation_cases import DEFAULTS
 
 NS = 10**6
@@ -261,3 +261,20 @@ def test_an_address_that_a_station_names_twice_is_announced_once(macs):
     box = Machine(config, build_workload(config), seed=1).system.bridges[0].box[0]
     n_stations = sum(len(server.config.switch.ports) for server in servers_of(config))
     assert int(box.n_known) == int(box.counts.learned) == n_stations
+
+
+def test_a_port_to_a_dead_wire_is_no_limit_however_full():
+    """Whatever rate it has, what it sends is lost."""
+    flows = [["a.vf0", "b.vf0", "8Gbps"], ["c.vf0", "b.vf0", "8Gbps"], ["c.vf0", "a.vf1", "1Gbps"]]
+    result = judged_result_of(
+        {
+            "bridge": {"announce": True},
+            "servers": [{"name": "a"}, {"name": "b", "set": {"port.down": ["p0"]}}, {"name": "c"}],
+            "nic": {"vfs": 2},
+            "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": flows},
+            "run": {"warmup": "1ms", "duration": "1ms"},
+        }
+    )
+    full = next(port for port in result.bridges[0].ports if port.name == "b")
+    assert full.out_utilization > 0.99 and full.drops["QUEUE_FULL"] > 100
+    assert "bridge.b" not in (result.bottleneck.resource, *result.bottleneck.also)

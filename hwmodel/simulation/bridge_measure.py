@@ -168,15 +168,20 @@ def bridge_suspects(
     ports: Sequence[PhysicalPort],
     window: tuple[BridgeSnapshot, BridgeSnapshot],
     offered_frames: int,
+    dead: Sequence[int] = (),
 ) -> Iterator[Suspect]:
-    """Yield what may limit the throughput at the bridges: busy ports, overflowing queues, and policers that drop."""
+    """Yield what may limit the throughput at the bridges: busy ports, overflowing queues, and policers that drop.
+
+    `dead`: numbers of ports to a dead wire of an adapter, where all that is sent is lost, however fast.
+    """
     start, end = window
     lost, policed = (end.ports["drops"] - start.ports["drops"])[:, [QUEUE_FULL, RATE_LIMITED]].T
+    lost[list(dead)] = 0
     sent = end.ports["tx_frames"] - start.ports["tx_frames"]
     # The port to the stations outside comes last: it also carries flooded frames that are for somebody else.
     for at in sorted(range(len(ports)), key=lambda at: (ports[at].name == OUTSIDE, -int(lost[at]))):
         share = results[at].out_utilization or 0.0
-        if share >= MATTERS:
+        if share >= MATTERS and at not in dead:
             yield _busy_port(ports[at], share, int(lost[at]), _lost_for_want_of_its_room(ports, lost, at))
     least = LOSS * offered_frames
     if lost.max(initial=0) > least:

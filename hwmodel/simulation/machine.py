@@ -285,6 +285,11 @@ class Machine:
             return 0
         return int(self.bridge.port[self.system.topology.outside.number].counts.tx_bytes)
 
+    def _dead_ends(self) -> list[int]:
+        """Return the numbers of the bridges' ports to adapters' wires that are dead now."""
+        macs = [server.nic["port"]["mac"]["params"]["is_down"] for server in self.servers]
+        return [port.number for port in self.ports if port.server is not None and macs[port.server][port.adapter_port]]
+
     def begin_window(self) -> None:
         """Forget the latencies and the largest depths seen so far, everywhere."""
         for server in self.servers:
@@ -362,7 +367,7 @@ class Machine:
             *tree_suspects(switches, of_trees),
             *bus_suspects(self.buses, of_buses),
             *level_suspects(record, ports, bridge_ends, span.fs),
-            *bridge_suspects(found, ports, bridge_ends, span.count("offered")),
+            *bridge_suspects(found, ports, bridge_ends, span.count("offered"), self._dead_ends()),
         )
         seen = replace(
             seen,
