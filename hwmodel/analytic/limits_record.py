@@ -279,7 +279,7 @@ def _of_sends(config: Config) -> str:
 def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
     """List the notes: on the mix, on drops, on what waits for a dead wire, on what is left out, on the lone frame."""
     waiting = [kept_for_dead_wire(port, sources) for port, sources in demand.waiting]
-    found = [*_mix_notes(demand), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
+    found = [*_mix_notes(demand, least), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
     if system.pcie_switches and not any(one.has_turns for one in system.pcie_switches):
         found.append(words.PCIE_SWITCHES)
     if system.buses:
@@ -397,7 +397,7 @@ def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
     return offered is None or carried_per_s < offered * (1 - _ALIKE)
 
 
-def _mix_notes(demand: Demand) -> tuple[str, ...]:
+def _mix_notes(demand: Demand, least: Ceiling) -> tuple[str, ...]:
     """Say for which mix the figures hold, where it is not the one offered."""
     by_name: dict[str, list[tuple[Offered, Fraction]]] = {}  # a stream that was split is told as a whole
     for one, rate in demand.carried:
@@ -411,6 +411,9 @@ def _mix_notes(demand: Demand) -> tuple[str, ...]:
             most = float(sum(offered) / 10**6) if len(offered) == len(pieces) else None
             parts.append((names, float(sum(rate for _, rate in pieces) / 10**6), most))
     found = [words.mix(parts, has_turns=demand.has_turns)] if parts else []
+    carried, at_most = sum(rate for _, rate in demand.carried), least.frames_per_s
+    if parts and at_most is not None and at_most < carried * (1 - _ALIKE):  # the linear program knows nothing of it
+        found.append(words.beside_mix(least.resource))
     if demand.starved:
         found.append(words.starved(demand.starved))
     return tuple(found)
