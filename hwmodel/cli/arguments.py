@@ -89,8 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     completion = _command(commands, "completion", "a script that completes hwmodel's words in a shell")
     what = (
         f'{", ".join(SHELLS)}: eval "$(hwmodel completion bash)" in ~/.bashrc sets it up; zsh: alike, after compinit; '
+        "fish: hwmodel completion fish | source"
     )
-    what += "fish: hwmodel completion fish | source"
     completion.add_argument("shell", choices=SHELLS, metavar="SHELL", help=what)
     schema = _command(commands, "schema", "the JSON schema of configurations, sweeps or sizings, for editors")
     schema.add_argument(

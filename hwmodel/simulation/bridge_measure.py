@@ -168,7 +168,7 @@ def bridge_suspects(
     ports: Sequence[PhysicalPort],
     window: tuple[BridgeSnapshot, BridgeSnapshot],
     offered_frames: int,
-    dead: Sequence[int] = (),
+    dead: Sequence[int],
 ) -> Iterator[Suspect]:
     """Yield what may limit the throughput at the bridges: busy ports, overflowing queues, and policers that drop.
 

@@ -155,7 +155,7 @@ def _row(histograms: Sequence[Histogram], columns: slice) -> Row:
 class MarkTable:
     """Hold the figures of the marks, which are sums since the start of the run.
 
-    `figures`: arrays by name, with an entry for each mark, or a row for each mark if a figure is by function or port:
+    `figures`: arrays by name, with an entry for each mark, or a row for each mark if a figure is by function:
     "now_fs", the names of COUNTED ("offered" with those that wait for a slot of a full ring), "mac.tx_bytes",
     "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs", by function "sent_bytes", "received_bytes" and
     "received_frames", and of each latency "delivery.n" and "delivery.sum_fs", of each buffer
