@@ -12,7 +12,7 @@ from hwmodel.analytic.lone_frame import LoneFrame, Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Lost, Offered, nothing_of
 from hwmodel.config import load_config
-from hwmodel.words.limits import WITHOUT_SCENARIO, limits_text
+from hwmodel.words.limits import WITHOUT_SCENARIO
 
 NOTHING = nothing_of(((1518, Fraction(1)),))
 TWO = {"servers": [{"name": "a"}, {"name": "b"}]}
@@ -23,10 +23,9 @@ def ceiling(resource="pcie.up"):
     return Ceiling(resource, "", "B", Fraction(1), Fraction(1))
 
 
-def notes(changes=None, least="pcie.up", most_per_s=10**9, **demand):
+def notes(changes=None, least="pcie.up", **demand):
     system = System.of(load_config("sriov_10g_gen2x4", changes or {}))
-    limit = replace(ceiling(least), capacity=Fraction(most_per_s), per_frame=Fraction(1))
-    return notes_of(system, replace(Demand(NOTHING, (), None), **demand), limit, None)
+    return notes_of(system, replace(Demand(NOTHING, (), None), **demand), ceiling(least), None)
 
 
 def stream(name, mfps):
@@ -65,29 +64,6 @@ def test_streams_whose_parts_are_open_are_told_together():
         "not carried in full, M frames/s: (vf0 to vf1, vf1 to vf2) together 1.5 of 4, vf2 to vf3 0.75. Who of those"
     )
     assert "turns" not in note
-
-
-def test_a_mix_that_is_cut_by_what_it_was_made_without_may_be_passed():
-    carried = ((stream("vf0 to vf1", 2), Fraction(1_500_000)), (stream("vf1 to vf2", 2), Fraction(2_000_000)))
-    assert len(notes(carried=carried, most_per_s=3_500_000)) == 1
-    _, note = notes(carried=carried, least="rx.descriptors", most_per_s=3_000_000)
-    assert "as if rx.descriptors had room" in note and "a run may carry more" in note
-    flows = [["a.vf0", "b.vf0", "10Gbps"], ["c.vf0", "b.vf0", "8Gbps"], ["c.vf0", "a.vf1", "8Gbps"]]
-    found = limits(
-        load_config(
-            "sriov_10g_gen2x8",
-            {
-                "nic.preset": None,
-                "port.rate": "25Gbps",
-                "driver.preset": "dpdk",
-                "bridge": {},
-                "servers": [{"name": "a"}, {"name": "b", "set": {"nic.rx_prefetch": 1}}, {"name": "c"}],
-                "workload": {"pattern": "flows", "flows": flows, "frame_bytes": 64},
-            },
-        )
-    )
-    assert found.limited_by == "b.rx.descriptors" and not found.is_exact
-    assert "A run may stay below that, or come above it." in limits_text(found)
 
 
 def test_a_long_list_is_cut():

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import pytest
 
+from hwmodel.analytic import limits
 from hwmodel.analytic.limits_record import hops_of, server_limits
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, nothing_of
@@ -98,3 +99,41 @@ def test_each_server_has_what_its_own_link_carries():
     assert (second["up_bytes"], second["down_bytes"]) == (0, 28 / 8)
     assert [step["bytes"] for step in first["steps"] if step["bytes"]] == [124, 84, 16]
     assert "Gen2 x4" in first["link"] and "Gen3 x4" in second["link"]
+
+
+TO_B = [["a.vf0", "b.vf0", "8Gbps"], ["c.vf0", "b.vf0", "8Gbps"], ["b.vf0", "a.vf0", "1Mbps"]]
+
+BEHIND = {"kind": "controlling", "extenders": {"fex": {"rate": "10Gbps"}}, "ports": {"b": {"behind": "fex"}}}
+
+
+@pytest.mark.parametrize(
+    ("of_b", "bridge", "least"),
+    [
+        ({}, {}, "bridge.b"),
+        ({"pcie.generation": 1, "pcie.lanes": 2}, {}, "b.pcie.up"),
+        ({"driver.frame_time": "3us"}, {}, "b.driver.rx"),
+        ({}, BEHIND, "bridge.fex"),
+        ({"port.rate": "5Gbps"}, BEHIND, "bridge.b"),
+    ],
+)
+def test_of_full_resources_the_last_that_loses_frames_limits(of_b, bridge, least):
+    servers = [{"name": "a"}, {"name": "b", "set": of_b}, {"name": "c"}]
+    mode = {"switch.mode": "e_tag"} if bridge else {}
+    changes = {**mode, "driver.preset": "dpdk", "bridge": bridge, "servers": servers, "port.rate": "10Gbps"}
+    found = limits(load_config("sriov_10g_gen2x8", {**changes, "workload": {"pattern": "flows", "flows": TO_B}}))
+    assert found.limited_by == least
+
+
+def test_what_drops_for_want_of_prefetched_descriptors_leaves_other_streams_their_rate():
+    # 8 descriptors at a time at b, in a round trip of t(24) + 450 ns + t(20 + 128); 8 Gb/s of 64 B from c to a whole.
+    flows = [["a.vf0", "b.vf0", "10Gbps"], ["c.vf0", "b.vf0", "8Gbps"], ["c.vf0", "a.vf1", "8Gbps"]]
+    changes = {
+        "nic.preset": None, "port.rate": "25Gbps", "driver.preset": "dpdk", "bridge": {},
+        "servers": [{"name": "a"}, {"name": "b", "set": {"nic.rx_prefetch": 1}}, {"name": "c"}],
+        "workload": {"pattern": "flows", "flows": flows, "frame_bytes": 64},
+    }  # fmt: skip
+    found = limits(load_config("sriov_10g_gen2x8", changes))
+    bytes_per_ns = 4 * (1 - 4 / 1538)
+    assert found.mpps == pytest.approx(8 / 64 / 8 * 1000 + 8 / (450 + 172 / bytes_per_ns) * 1000, rel=1e-4)
+    assert found.limited_by == "b.rx.descriptors"
+    assert "as if" not in " ".join(found.notes)

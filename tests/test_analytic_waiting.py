@@ -120,7 +120,7 @@ def test_fetches_of_rx_descriptors_by_hand(prefetch, batch, most, writes):
     keys = {"nic.rx_prefetch": prefetch, "nic.rx_fetch_batch": batch, "workload.frame_bytes": 64}
     config = demo({**keys, "workload.pattern": "flows", "workload.flows": [["vf0", "vf1"]]})
     demand = demand_of(config)
-    (found,) = prefetches(config, demand, transactions_of(config, demand.sought))
+    (found,) = prefetches(config, demand, demand, transactions_of(config, demand.sought))
     byte_ns = 0.5 * 1538 / 1534
     fetch_ns = 450 + (24 + 20 + 16 * batch) * byte_ns
     assert found.capacity == most

@@ -20,9 +20,8 @@ _SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 class Ceiling:
     """Hold one resource: `capacity` a second, `per_frame` and `per_s` taken of it, all in `unit`.
 
-    `resource`: its documented name; `what`: the same in words. `hop`: of a port extender's uplink, or a wire between
-    bridges, the order in which frames take them: upwards from -1 - depth to -1, then downwards from 1 on; of others 0.
-    `waiting`: the part of `per_frame` that holds only for the mix of frames asked for, such as waits for other frames.
+    `resource`: its documented name; `what`: the same in words. `waiting`: the part of `per_frame` that holds only for
+    the mix of frames asked for, such as waits for other frames.
     """
 
     resource: str
@@ -31,7 +30,6 @@ class Ceiling:
     capacity: Fraction
     per_frame: Fraction
     per_s: Fraction = ZERO
-    hop: int = field(default=0, kw_only=True)
     waiting: Fraction = field(default=ZERO, kw_only=True)
 
     @property

@@ -51,7 +51,7 @@ _Product = tuple[Fraction, Fraction]
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside those of the link's two directions; unused resources are left out."""
     of_host = [*_cores(config, demand), *memory_ceiling(config, demand)]
-    moderated = list(_between_interrupts(config, demand))
+    moderated = list(_between_interrupts(config, demand, demand))
     config, demand = at_adapter(config, demand)
     found = [
         *tag_ceilings(config, transactions),
@@ -63,7 +63,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_rate_limits(config, demand.sought),
         *serial_rx_fetches(config, demand),
         *_queues(config, demand, len(demand.tx_rings)),
-        *prefetches(config, demand, transactions),
+        *prefetches(config, demand, demand, transactions),
         *moderated,
     ]
     return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.is_used]
@@ -84,26 +84,23 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
     if system.shares_bus(part):  # `switch_ceilings` adds up all adapters on the bus
         found = [replace(one, per_frame=ZERO, per_s=ZERO) if one.resource == "bus" else one for one in found]
     names: dict[str, str] = {}
-    hops: dict[str, int] = {}
     for wire in system.wires_of(part) if system.bridges else ():
         ways = [at_port(system.own_port(wire), name) for name in ("wire.tx", "wire.rx")]
         names |= zip(ways, system.wire_names(wire), strict=True)
-        if part > system.outside:
-            hops |= zip(ways, (-1 - system.depth(wire), 1 + system.depth(wire)), strict=True)
     prefix = system.prefix(part) if system.is_server(part) else ""
     if not (names or prefix):
         return list(found)
-    return [
-        replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}"), hop=hops.get(one.resource, 0))
-        for one in found
-    ]
+    return [replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}")) for one in found]
 
 
-def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
-    """Give what a frame takes of each resource of a component that is common to all senders, in a fixed order."""
-    is_server = system.is_server(part)
-    found = shared_costs(system.config(part), traffic) if is_server else wire_ceilings(system, part, Demand(traffic))
-    return in_system(system, part, found)
+def part_costs(system: System, part: int, traffic: Traffic, whole: Demand) -> list[Ceiling]:
+    """Give what a frame takes of each resource of a component that is common to all senders, in a fixed order.
+
+    `whole`: all that is asked of the component; its Rx rings share the descriptors that are prefetched.
+    """
+    if system.is_server(part):
+        return in_system(system, part, shared_costs(system.config(part), traffic, whole))
+    return in_system(system, part, wire_ceilings(system, part, Demand(traffic)))
 
 
 def switch_ceilings(system: System, transactions: Mapping[int, Sequence[Transaction]]) -> list[Ceiling]:
@@ -135,13 +132,16 @@ def wire_ceilings(system: System, part: int, demand: Demand) -> list[Ceiling]:
     return list(_wire(system.rate_bps(wire), demand))
 
 
-def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
+def shared_costs(config: Config, traffic: Traffic, whole: Demand) -> list[Ceiling]:
     """Give what a frame takes of each resource that all senders share, unused ones included.
 
-    Timer interrupts are left out: their number does not grow with the frames.
+    `whole`: all that is asked of the adapter. Timer interrupts are left out: their number does not grow with the
+    frames.
     """
     transactions = _transactions_at_most(config, traffic)
     of_host = memory_ceiling(config, Demand(traffic))
+    moderated = _between_interrupts(config, Demand(traffic), whole)
+    _, whole = at_adapter(config, whole)
     own = config.virtual_switch
     n_uplink_rings = 0 if own is None else own.n_uplink_rings * config.n_ports_at_once
     config, traffic = on_link(config, traffic)
@@ -156,6 +156,8 @@ def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
         *_pipeline(config, demand, transactions),
         *serial_rx_fetches(config, demand),
         *_queues(config, demand, n_uplink_rings),
+        *(one.of_any_mix for one in prefetches(config, demand, whole, transactions)),
+        *moderated,
     ]
 
 
@@ -488,19 +490,19 @@ def serial_rx_fetches(config: Config, demand: Demand) -> Iterator[Ceiling]:
     yield Ceiling("rx.descriptors", what, "s", Fraction(1), *taking)
 
 
-def prefetches(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
-    """Give the ceiling that Rx descriptor prefetch sets, over all rings in use.
+def prefetches(config: Config, demand: Demand, whole: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
+    """Give the ceiling that Rx descriptor prefetch sets a demand, over all rings that the `whole` of them uses.
 
     A whole batch is fetched, in a round trip, whenever fewer than `rx_prefetch` descriptors are on the chip or on their
     way. If `rx_prefetch` is no multiple of the batch, as many frames as it lacks to the next multiple must first be
     received, one after another, for each fetch: docs/pcie.md ("Rx descriptors").
     """
-    nic, n_rings = config.nic, len(demand.rx_rings)
+    nic, n_rings = config.nic, len(whole.rx_rings)
     if nic.rx_prefetch and n_rings:
-        share = share_of_cache(config, demand)
+        share = share_of_cache(config, whole)
         cache = nic.descriptor_cache if share is None else share
         batch = min(nic.rx_fetch_batch, cache)
-        needed = max(max(descriptor_shares(config, one.sizes)) for one in demand.traffics)
+        needed = max(max(descriptor_shares(config, one.sizes)) for one in whole.traffics)
         kept = max(min(nic.rx_prefetch, cache, cache - batch + 1), needed)
         most = min(-(-kept // batch) * batch, max(cache, needed))
         fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
@@ -511,19 +513,23 @@ def prefetches(config: Config, demand: Demand, transactions: Sequence[Transactio
         yield one.with_waiting(n * taken_s)
 
 
-def _between_interrupts(config: Config, demand: Demand) -> Iterator[Ceiling]:
+def _between_interrupts(config: Config, demand: Demand, whole: Demand) -> Iterator[Ceiling]:
     """Give the ceiling of Rx rings whose frames the guest sees by timed interrupts alone: a ring full for each.
+
+    `whole`: the demand whose rings they are.
 
     Left out with different drivers, and where drivers poll on from an interrupt.
     """
-    seen = config.for_functions(demand.stations)
+    seen = config.for_functions(whole.stations)
     if seen is None or not seen.driver.moderation_fs or seen.driver.masks or config.has_virtual_switch:
+        return
+    if not whole.rx_rings:
         return
     most = config.nic.rx_ring - 1  # a ring with as many as it has entries would look empty
     what = f"{most} Rx descriptors of each ring, until the next interrupt (moderation)"
     n, per_s = demand.taken(lambda one: one.written * descriptors_a_frame(config, one.sizes))
     timer_s = Fraction(seen.driver.moderation_fs, FS_PER_S)
-    capacity = Fraction(most * len(demand.rx_rings))
+    capacity = Fraction(most * len(whole.rx_rings))
     yield Ceiling("rx.descriptors", what, "descriptors", capacity, n * timer_s, per_s * timer_s)
 
 

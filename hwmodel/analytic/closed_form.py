@@ -82,12 +82,15 @@ class _Asked:
             return least
         full = [one for one in self.ceilings
                 if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        # Of full wires in a row the first is named: what it lets through may just fill those behind it. Where frames
-        # reach VMs, a virtual switch's cores go before what is behind them: frames lost there hold back none for a VM.
+        # Where frames reach VMs, a virtual switch's cores go before what is behind them: frames lost there hold back
+        # none for a VM. Else the last full resource that loses frames says how many get through.
         cores = [one for one in full if one.resource in ("vswitch", "host.memory")]
-        ahead = cores if self.demand.sought.copies else [one for one in full if one not in cores]
-        first = min((one for one in full if one.hop), key=lambda one: one.hop, default=None)
-        return first or lowest(ahead or full or [least])
+        if cores and self.demand.sought.copies:
+            return lowest(cores)
+        losing = self.demand.losing
+        last = max((losing.get(one.resource, 0) for one in full), default=0)
+        behind = [one for one in full if one.resource in losing and losing[one.resource] == last]
+        return lowest(behind or [one for one in full if one not in cores] or full or [least])
 
     @property
     def of_any_mix(self) -> _Asked:
@@ -379,7 +382,7 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     if not is_alike:
         return at_best, mix
     found = as_offered if _has_shares_of(demand, mix) else in_any
-    return replace(found, demand=replace(found.demand, loses=mix.loses)), mix
+    return replace(found, demand=replace(found.demand, loses=mix.loses, losing=mix.losing)), mix
 
 
 def _has_shares_of(demand: Demand, mix: Demand) -> bool:

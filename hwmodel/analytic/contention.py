@@ -208,8 +208,8 @@ class LinearProgram:
 
     def _values(self, legs: Sequence[Leg]) -> None:
         """Set the objective: the value of a frame of each stream, hop and landing, in bits delivered."""
-        to_vms = any(one.traffic.copies for one in self._streams)
-        by_wire = _TO_WIRE_TOO if to_vms else 1.0
+        self._to_vms = any(one.traffic.copies for one in self._streams)
+        by_wire = _TO_WIRE_TOO if self._to_vms else 1.0
         of_streams = []
         for one in self._streams:
             value = 0.0
@@ -408,7 +408,21 @@ class LinearProgram:
             carried=tuple(zip(self._streams, rates, strict=True)),
             offered_by="rate_limit" if is_limited else "offered_load",
             loses=any(one < 1 - _ALIKE for one in (*kept_hops, *kept)),
+            losing=self._losing(found, kept_hops, kept),
         )
+
+    def _losing(self, found: _Solution, kept_hops: Sequence[Fraction], kept: Sequence[Fraction]) -> dict[str, int]:
+        """Give the full resources that lose frames for VMs, or any frames if none are for VMs; with the hops before."""
+        depths = self._hops.depths
+        to_vms = self._hops.to_vms if self._to_vms else [True] * len(depths)
+        at_end = 1 + max(depths, default=-1)
+        hops = zip(kept_hops, self._of_hops.T, depths, to_vms, strict=True)
+        places = [(share, uses, depth) for share, uses, depth, counts in hops if counts]
+        places += [(share, uses, at_end) for share, uses in zip(kept, self._of_landings.T, strict=True)]
+        rows: dict[int, int] = {}
+        for _, uses, depth in sorted((one for one in places if one[0] < 1 - _ALIKE), key=lambda one: one[2]):
+            rows |= dict.fromkeys(np.flatnonzero((uses > 0) & (found.used > _NEARLY)).tolist(), depth)
+        return {name: depth for row, depth in rows.items() for name in self._costs.names[row]}
 
     def _caps(self, found: _Solution) -> list[float]:
         """Give the most that each stream has to send, its sender's own limit counted."""

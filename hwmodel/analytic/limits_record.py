@@ -411,9 +411,6 @@ def _mix_notes(demand: Demand, least: Ceiling) -> tuple[str, ...]:
             most = float(sum(offered) / 10**6) if len(offered) == len(pieces) else None
             parts.append((names, float(sum(rate for _, rate in pieces) / 10**6), most))
     found = [words.mix(parts, has_turns=demand.has_turns)] if parts else []
-    carried, at_most = sum(rate for _, rate in demand.carried), least.frames_per_s
-    if parts and at_most is not None and at_most < carried * (1 - _ALIKE):  # the linear program knows nothing of it
-        found.append(words.beside_mix(least.resource))
     if demand.starved:
         found.append(words.starved(demand.starved))
     return tuple(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # A core, and a station that stands for all guests with the same driver; an empty text where all have the same driver.
 Place = tuple[int, str]
+_OF_CORES = ("driver.tx", "driver.rx", "vswitch")
 PER_S = 10**6  # rates are in millions of frames a second, so that coefficients are about 1
 
 
@@ -31,26 +33,26 @@ class MixCosts:
     """Hold a row for each resource: first those shared by all senders, by component, then the cores in use.
 
     `core_rows`: rows of the cores, by server and core number; `memory_rows`: rows of the memory that virtual switches
-    copy in.
+    copy in. `names`: of each row, what `Ceiling.resource` may say for it.
     """
 
     def __init__(self, system: System, demand: Demand) -> None:
         self._system = system
+        parts = range(system.n_parts if demand.sought.parts else 1)
+        self._asked = [demand.at(part) for part in parts]
         # Many streams have the same costs: with 552 streams this cache finds the mix in 20 ms instead of 27, of a
         # point's 45 or so.
         self._known: dict[object, Floats] = {}
         nothing = replace(demand.sought, reads=ZERO, copies=ZERO, to_wire=ZERO, from_wire=ZERO, mirrored=ZERO, parts=())
         self._kinds: dict[int, dict[object, str]] = {}  # by server and driver: the first station seen with it
         self._first_row: list[int] = []
-        self.memory_rows: list[int] = []
-        self.n_rows = 0
-        for part in range(system.n_parts if demand.sought.parts else 1):
-            self._first_row.append(self.n_rows)
-            names = [one.resource for one in part_costs(system, part, nothing)]
-            self.memory_rows += [self.n_rows + row for row, name in enumerate(names) if name == "host.memory"]
-            self.n_rows += len(names)
-        self._switch_row = self.n_rows
-        self.n_rows += len(switch_costs(system, 0, nothing))
+        self.names: list[tuple[str, ...]] = []
+        for part in parts:
+            self._first_row.append(len(self.names))
+            self.names += [(one.resource,) for one in part_costs(system, part, nothing, self._asked[part])]
+        self.memory_rows = [row for row, (name,) in enumerate(self.names) if name == "host.memory"]
+        self._switch_row = len(self.names)
+        self.names += [(one.resource,) for one in switch_costs(system, 0, nothing)]
         used = {
             (leg.part, core_of(system.config(leg.part), name))
             for one in demand.streams
@@ -59,8 +61,9 @@ class MixCosts:
             for name in leg.traffic.stations
         }
         used |= {(leg.part, core) for one in demand.streams for leg in one.sent_as for core in leg.traffic.switching_s}
-        self.core_rows = {core: self.n_rows + row for row, core in enumerate(sorted(used))}
-        self.n_rows += len(used)
+        self.core_rows = {core: len(self.names) + row for row, core in enumerate(sorted(used))}
+        self.names += [tuple(system.prefix(part) + name for name in _OF_CORES) for part, _ in self.core_rows]
+        self.n_rows = len(self.names)
 
     def columns(self, found: Iterable[Floats | int]) -> Floats:
         """Put columns side by side, as a matrix of resources by columns; there may be no column."""
@@ -124,8 +127,11 @@ class MixCosts:
         own = (traffic.at_ports, sent, received)
         key = part, traffic.asked, traffic.wire_copies, traffic.copied_bytes, *(tuple(one.items()) for one in own)
         if key not in self._known:
-            plain = replace(traffic, sent=sent, received=received, tx_rings=frozenset(), rx_rings=frozenset(), parts=())
-            first, costs = self._first_row[part], part_costs(self._system, part, plain)
+            asked = self._asked[part]
+            plain = replace(
+                traffic, sent=sent, received=received, tx_rings=asked.tx_rings, rx_rings=asked.rx_rings, parts=()
+            )
+            first, costs = self._first_row[part], part_costs(self._system, part, plain, asked)
             row = np.zeros(self.n_rows)
             row[first : first + len(costs)] = [float(one.per_frame / one.capacity) * PER_S for one in costs]
             above = switch_costs(self._system, part, plain)
@@ -164,6 +170,22 @@ class HopTable:
                     self.takes[row, stream] += float(hop.share)
                 else:
                     self.follows[row, self._numbers[keys[hop.after]]] = float(hop.share / one.hops[hop.after].share)
+
+    @cached_property
+    def depths(self) -> list[int]:
+        """Count the hops before each."""
+        found: list[int] = []  # a hop comes after those before it
+        for before in self.follows:
+            found.append(max((1 + found[number] for number in np.flatnonzero(before)), default=0))
+        return found
+
+    @cached_property
+    def to_vms(self) -> list[bool]:
+        """Tell of each hop whether copies for VMs take it."""
+        found = [bool(leg.traffic.copies) for leg in self.legs]
+        for number in reversed(range(len(found))):
+            found[number] |= any(found[after] for after in np.flatnonzero(self.follows[:, number]))
+        return found
 
     def asked(self, rates: Floats, passed: Floats) -> Floats:
         """Give the frames that arrive at each hop, from the streams' rates and from what the hops pass."""

@@ -229,8 +229,6 @@ def _ceiling_lines(limits: Limits) -> list[str]:
     how_sure = "A long run comes to that within 0.2 %." if limits.is_exact else "That is a bound: a run may stay below."
     if LONG_DROP in limits.notes:
         how_sure = "In Gb/s that is a bound: a run may stay below."
-    if beside_mix(limits.limited_by) in limits.notes:
-        how_sure = "A run may stay below that, or come above it."
     return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits), how_sure]
 
 
@@ -458,14 +456,6 @@ def mix(parts: Sequence[tuple[Sequence[str], float, float | None]], *, has_turns
     are_open = any(len(names) > 1 for names, _, _ in parts)
     return f"The mix that carries most to VMs{turns}; not carried in full, M frames/s: {_first(shown)}." + (
         " Who of those in brackets gets how much is for a run to say." if are_open else ""
-    )
-
-
-def beside_mix(resource: str) -> str:
-    """Say that the mix is made without the resource that limits, by which it is then cut as a whole."""
-    return (
-        f"That mix is made as if {resource} had room for it, and is cut by it as a whole. What drops for want of that "
-        "room leaves other streams their rate, so a run may carry more."
     )
 
 
