@@ -1,3 +1,3 @@
 """Relaxations: a configuration with one resource each made larger, to compare a run with and see what limits it."""
 
-from hwmodel.relaxations.relaxation import Relaxation, relaxations_of, together
+from hwmodel.relaxations.relaxation import Relaxation, listed_relaxations, relaxations_of, together

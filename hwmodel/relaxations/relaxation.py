@@ -112,13 +112,16 @@ def relaxations_of(config: Config, among: Sequence[Bottleneck] | None = None) ->
         if relaxed is not None:
             found.append(Relaxation((OFFERED_LOAD,), tuple(larger), relaxed))
             break
-    for relaxation in _resources(config):
-        if among is not None and not any(relaxation.is_of(each) for each in among):
-            continue
+    for relaxation in listed_relaxations(config, among):
         relaxed = _changed(config, relaxation.changes)
         if relaxed is not None:
             found.append(replace(relaxation, config=relaxed))
     return found
+
+
+def listed_relaxations(config: Config, among: Sequence[Bottleneck] | None = None) -> list[Relaxation]:
+    """Give the relaxations but the load's, of which some may be invalid, with the configuration as it is."""
+    return [one for one in _resources(config) if among is None or any(one.is_of(each) for each in among)]
 
 
 def together(config: Config, relaxations: Sequence[Relaxation], names: Sequence[str] = ()) -> Relaxation | None:

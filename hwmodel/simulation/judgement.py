@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.relaxations import Relaxation, relaxations_of, together
+from hwmodel.relaxations import Relaxation, listed_relaxations, relaxations_of, together
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
 from hwmodel.results.bottleneck import AS_FULL, FULL, KEYS, NEARLY_FULL, OFFERED_LOAD, with_beside
 from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_together, with_gains
@@ -48,9 +48,10 @@ def judged(config: Config, seen: Sighting, measure: Measure, each: Each = map) -
     guess = by_shares(seen)
     if seen.refusal is not None or seen.is_load_enough or not seen.suspects:
         return guess
-    told = told_by_shares(seen, guess)
-    if told:
-        options = options_of(seen.suspects, relaxations_of(config, [suspect.bottleneck for suspect in told]))
+    told = [suspect.bottleneck for suspect in told_by_shares(seen, guess)]
+    # Whether a larger configuration is valid takes 2 ms to find out, and matters only where several are listed.
+    for listing in (listed_relaxations, relaxations_of) if told else ():
+        options = options_of(seen.suspects, listing(config, told))
         if is_plain(seen, options):
             return _with_known_keys(guess, options)
     relaxations = relaxations_of(config, [seen.load, *(suspect.bottleneck for suspect in seen.suspects)])
