@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.analytic.ceilings import prefetches
 from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.rx_rings import descriptor_ceilings
 from hwmodel.analytic.transactions import transactions_of
 from hwmodel.analytic.waiting import Sweep, held_frames, page_walks, with_waits
 from tests.analytic_cases import demo
@@ -120,11 +120,34 @@ def test_fetches_of_rx_descriptors_by_hand(prefetch, batch, most, writes):
     keys = {"nic.rx_prefetch": prefetch, "nic.rx_fetch_batch": batch, "workload.frame_bytes": 64}
     config = demo({**keys, "workload.pattern": "flows", "workload.flows": [["vf0", "vf1"]]})
     demand = demand_of(config)
-    (found,) = prefetches(config, demand, demand, transactions_of(config, demand.sought))
+    (found,) = descriptor_ceilings(config, demand, transactions_of(config, demand.sought))
     byte_ns = 0.5 * 1538 / 1534
     fetch_ns = 450 + (24 + 20 + 16 * batch) * byte_ns
     assert found.capacity == most
     assert float(found.per_frame) * 1e9 == pytest.approx(fetch_ns + writes * 84 * byte_ns, abs=0.01)
+
+
+THREE, WITH_A_SLOW_ONE = (
+    [["vf0", "vf1"], ["vf2", "vf1"], ["vf3", "vf4"]],
+    [["vf0", "vf1"], ["vf2", "vf3", "1Gbps"]],
+)
+
+
+@pytest.mark.parametrize(
+    ("flows", "drops", "rings"), [(THREE, False, 1.5), (THREE, True, 2), (WITH_A_SLOW_ONE, True, 1)]
+)
+def test_each_receiver_has_only_its_own_descriptors(flows, drops, rings):
+    """63 descriptors of 256 B each 50 us and ring: vf1 has no part of vf4's or vf3's; without drops vf4 waits too."""
+    keys = {"driver.moderation": "50us", "nic.rx_ring": 64, "nic.tx_ring": 64, "nic.drop_enable": drops, "nic.vfs": 5}
+    run = {"run.warmup": "1ms", "run.duration": "4ms"}
+    config = demo({**keys, **run, "workload": {"pattern": "flows", "flows": flows, "frame_bytes": 256}})
+    ring_gbps = 63 * 256 * 8 / 50_000
+    beside_gbps = 1 if flows is WITH_A_SLOW_ONE else 0
+    found = limits(config)
+    assert found.gbps == pytest.approx(rings * ring_gbps + beside_gbps, rel=1e-6)
+    assert found.limited_by == "rx.descriptors"
+    assert any("of each ring of vf1" in one.what for one in found.ceilings) == (rings != 2)  # both are full
+    assert 56 / 63 - 0.03 < measured(config).totals.gbps / found.gbps < 1
 
 
 def test_a_ring_takes_no_more_than_its_descriptors_between_two_timed_interrupts():

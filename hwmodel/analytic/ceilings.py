@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, sum_link_bytes, taken
-from hwmodel.analytic.latency import operation_fs, places_of, reads_span_fs, round_trip_fs, shared_fs
-from hwmodel.analytic.rx_batches import descriptor_shares
+from hwmodel.analytic.latency import operation_fs, places_of, reads_span_fs, shared_fs
+from hwmodel.analytic.rx_rings import descriptor_ceilings, serial_rx_fetches
 from hwmodel.analytic.traffic import FROM_WIRE, ONE, TO_WIRE, ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import (
     Direction,
@@ -23,10 +23,7 @@ from hwmodel.analytic.transactions import (
     Tlp,
     Transaction,
     by_driver,
-    descriptors_a_frame,
     sending_s,
-    share_of_cache,
-    share_taking_descriptors,
     taking_s,
     transactions_of,
 )
@@ -37,7 +34,7 @@ from hwmodel.config.names import function_number
 from hwmodel.results import at_port
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, LinkRate, link_rate_of
+from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.words.quantities import plural
 
@@ -51,7 +48,7 @@ _Product = tuple[Fraction, Fraction]
 def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> list[Ceiling]:
     """List the ceilings beside those of the link's two directions; unused resources are left out."""
     of_host = [*_cores(config, demand), *memory_ceiling(config, demand)]
-    moderated = list(_between_interrupts(config, demand, demand))
+    of_rings = list(descriptor_ceilings(config, demand, transactions))
     config, demand = at_adapter(config, demand)
     found = [
         *tag_ceilings(config, transactions),
@@ -63,8 +60,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
         *_rate_limits(config, demand.sought),
         *serial_rx_fetches(config, demand),
         *_queues(config, demand, len(demand.tx_rings)),
-        *prefetches(config, demand, demand, transactions),
-        *moderated,
+        *of_rings,
     ]
     return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.is_used]
 
@@ -93,14 +89,11 @@ def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceili
     return [replace(one, resource=names.get(one.resource, f"{prefix}{one.resource}")) for one in found]
 
 
-def part_costs(system: System, part: int, traffic: Traffic, whole: Demand) -> list[Ceiling]:
-    """Give what a frame takes of each resource of a component that is common to all senders, in a fixed order.
-
-    `whole`: all that is asked of the component; its Rx rings share the descriptors that are prefetched.
-    """
-    if system.is_server(part):
-        return in_system(system, part, shared_costs(system.config(part), traffic, whole))
-    return in_system(system, part, wire_ceilings(system, part, Demand(traffic)))
+def part_costs(system: System, part: int, traffic: Traffic) -> list[Ceiling]:
+    """Give what a frame takes of each resource of a component that is common to all senders, in a fixed order."""
+    is_server = system.is_server(part)
+    found = shared_costs(system.config(part), traffic) if is_server else wire_ceilings(system, part, Demand(traffic))
+    return in_system(system, part, found)
 
 
 def switch_ceilings(system: System, transactions: Mapping[int, Sequence[Transaction]]) -> list[Ceiling]:
@@ -132,16 +125,13 @@ def wire_ceilings(system: System, part: int, demand: Demand) -> list[Ceiling]:
     return list(_wire(system.rate_bps(wire), demand))
 
 
-def shared_costs(config: Config, traffic: Traffic, whole: Demand) -> list[Ceiling]:
+def shared_costs(config: Config, traffic: Traffic) -> list[Ceiling]:
     """Give what a frame takes of each resource that all senders share, unused ones included.
 
-    `whole`: all that is asked of the adapter. Timer interrupts are left out: their number does not grow with the
-    frames.
+    Timer interrupts are left out: their number does not grow with the frames.
     """
     transactions = _transactions_at_most(config, traffic)
     of_host = memory_ceiling(config, Demand(traffic))
-    moderated = _between_interrupts(config, Demand(traffic), whole)
-    _, whole = at_adapter(config, whole)
     own = config.virtual_switch
     n_uplink_rings = 0 if own is None else own.n_uplink_rings * config.n_ports_at_once
     config, traffic = on_link(config, traffic)
@@ -156,8 +146,6 @@ def shared_costs(config: Config, traffic: Traffic, whole: Demand) -> list[Ceilin
         *_pipeline(config, demand, transactions),
         *serial_rx_fetches(config, demand),
         *_queues(config, demand, n_uplink_rings),
-        *(one.of_any_mix for one in prefetches(config, demand, whole, transactions)),
-        *moderated,
     ]
 
 
@@ -475,69 +463,3 @@ def _moved_bytes(one: Transaction) -> int:
 def _seconds(transactions: Sequence[Transaction], of_one_fs: Callable[[Transaction], int]) -> Iterator[Fraction]:
     """Sum times that transactions take, in seconds per frame and per second."""
     return (each_fs / FS_PER_S for each_fs in taken(transactions, of_one_fs))
-
-
-# ---- Fetches of Rx descriptors, with and without descriptors kept on the chip ----
-
-
-def serial_rx_fetches(config: Config, demand: Demand) -> Iterator[Ceiling]:
-    """Give the ceiling of fetching Rx descriptors on demand (`rx_prefetch: 0`): one frame's after another's."""
-    if config.nic.rx_prefetch:
-        return
-    fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES), FS_PER_S)
-    what = "Rx descriptors read one frame after another (rx_prefetch 0)"
-    taking = demand.taken(lambda one: one.written * share_taking_descriptors(config, one.sizes) * fetch_s)
-    yield Ceiling("rx.descriptors", what, "s", Fraction(1), *taking)
-
-
-def prefetches(config: Config, demand: Demand, whole: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
-    """Give the ceiling that Rx descriptor prefetch sets a demand, over all rings that the `whole` of them uses.
-
-    A whole batch is fetched, in a round trip, whenever fewer than `rx_prefetch` descriptors are on the chip or on their
-    way. If `rx_prefetch` is no multiple of the batch, as many frames as it lacks to the next multiple must first be
-    received, one after another, for each fetch: docs/pcie.md ("Rx descriptors").
-    """
-    nic, n_rings = config.nic, len(whole.rx_rings)
-    if nic.rx_prefetch and n_rings:
-        share = share_of_cache(config, whole)
-        cache = nic.descriptor_cache if share is None else share
-        batch = min(nic.rx_fetch_batch, cache)
-        needed = max(max(descriptor_shares(config, one.sizes)) for one in whole.traffics)
-        kept = max(min(nic.rx_prefetch, cache, cache - batch + 1), needed)
-        most = min(-(-kept // batch) * batch, max(cache, needed))
-        fetch_s = Fraction(round_trip_fs(config, DESCRIPTOR_BYTES * batch), FS_PER_S)
-        taken_s = -kept % batch * _between_s(config, demand.sought, transactions)
-        what = f"{most} {plural('Rx descriptor', most)} of each ring on {'its' if most == 1 else 'their'} way"
-        n, per_s = demand.taken(lambda one: one.written * descriptors_a_frame(config, one.sizes))
-        one = Ceiling("rx.descriptors", what, "descriptors", Fraction(most * n_rings), n * fetch_s, per_s * fetch_s)
-        yield one.with_waiting(n * taken_s)
-
-
-def _between_interrupts(config: Config, demand: Demand, whole: Demand) -> Iterator[Ceiling]:
-    """Give the ceiling of Rx rings whose frames the guest sees by timed interrupts alone: a ring full for each.
-
-    `whole`: the demand whose rings they are.
-
-    Left out with different drivers, and where drivers poll on from an interrupt.
-    """
-    seen = config.for_functions(whole.stations)
-    if seen is None or not seen.driver.moderation_fs or seen.driver.masks or config.has_virtual_switch:
-        return
-    if not whole.rx_rings:
-        return
-    most = config.nic.rx_ring - 1  # a ring with as many as it has entries would look empty
-    what = f"{most} Rx descriptors of each ring, until the next interrupt (moderation)"
-    n, per_s = demand.taken(lambda one: one.written * descriptors_a_frame(config, one.sizes))
-    timer_s = Fraction(seen.driver.moderation_fs, FS_PER_S)
-    capacity = Fraction(most * len(whole.rx_rings))
-    yield Ceiling("rx.descriptors", what, "descriptors", capacity, n * timer_s, per_s * timer_s)
-
-
-def _between_s(config: Config, traffic: Traffic, transactions: Sequence[Transaction]) -> Fraction:
-    """Give the least time between two frames' payload writes for one ring; 0 where frames take several buffers."""
-    if not traffic.written or set(descriptor_shares(config, traffic.sizes)) != {1}:
-        return ZERO
-    writes = [one for one in transactions if one.name == "payload write"]
-    n_bytes = sum((one.per_frame * one.link_bytes("up") for one in writes), ZERO) / traffic.written
-    copies = traffic.written / max(traffic.reads + traffic.from_wire, traffic.written / max(1, len(traffic.rx_rings)))
-    return max(ONE, copies) * n_bytes / link_rate_of(config.pcie).bytes_per_s

@@ -20,6 +20,7 @@ to the wire. Whatever the rules leave open is chosen at its best, so the result 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -508,7 +509,8 @@ def _kept(got: Floats, possible: Floats) -> list[Fraction]:
 # ---- Where equal turns of all senders are best, so that no linear program is needed ----
 
 
-# Resources of which all senders of an adapter use the same one, or that are counted over all rings together.
+# Resources of which all senders of an adapter use the same one, or that are counted over all rings together; of Rx
+# descriptors each receiver has its own.
 _SHARED_BY_ALL = frozenset({
     "pcie.up", "pcie.down", "bus", "pcie.tags", "pcie.credits", "wire.tx", "wire.rx", "nic.pipeline", "switch.bus",
     "nic.dma.read", "nic.dma.write", "nic.dma.shared", "nic.tx_buffer", "host.walkers", "rx.descriptors", "nic.queue",
@@ -534,8 +536,11 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     switch, vm_names = config.switch, frozenset(system.vm_names)
     ports = [system.port(one.source) for one in streams if one.source in vm_names]
     first, (_, first_share) = streams[0].traffic, demand.following[0]
+    n_rings = Counter(name for name, _ in demand.sought.rx_rings)
+    a_ring = {share / n_rings[name] for name, share in demand.sought.received.items()}
     return (
         least.resource in _SHARED_BY_ALL
+        and (least.unit != "descriptors" or len(a_ring) == 1)
         and len({one.source for one in streams}) == len(ports) == len(streams)
         and not first.mirrored
         and config.nic.arbitration is None

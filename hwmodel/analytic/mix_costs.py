@@ -16,8 +16,10 @@ import numpy as np
 from hwmodel.analytic.ceilings import core_of, part_costs, switch_costs
 from hwmodel.analytic.linear_programs import Floats
 from hwmodel.analytic.paths import trees_of
+from hwmodel.analytic.rx_rings import descriptors_by_core, rings_by_core, rooms_of
 from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered, Sizes, Traffic
-from hwmodel.analytic.transactions import sending_s, taking_s
+from hwmodel.analytic.transactions import descriptors_a_frame, sending_s, taking_s
+from hwmodel.analytic.uplink import on_link
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -49,7 +51,7 @@ class MixCosts:
         self.names: list[tuple[str, ...]] = []
         for part in parts:
             self._first_row.append(len(self.names))
-            self.names += [(one.resource,) for one in part_costs(system, part, nothing, self._asked[part])]
+            self.names += [(one.resource,) for one in part_costs(system, part, nothing)]
         self.memory_rows = [row for row, (name,) in enumerate(self.names) if name == "host.memory"]
         self._switch_row = len(self.names)
         self.names += [(one.resource,) for one in switch_costs(system, 0, nothing)]
@@ -63,7 +65,19 @@ class MixCosts:
         used |= {(leg.part, core) for one in demand.streams for leg in one.sent_as for core in leg.traffic.switching_s}
         self.core_rows = {core: len(self.names) + row for row, core in enumerate(sorted(used))}
         self.names += [tuple(system.prefix(part) + name for name in _OF_CORES) for part, _ in self.core_rows]
+        # By server and core of receivers: the rows of their Rx rings, each with what a descriptor takes of it.
+        self._ring_rows: dict[tuple[int, int], dict[int, float]] = {}
+        for part in filter(system.is_server, parts):
+            self._add_rings(part)
         self.n_rows = len(self.names)
+
+    def _add_rings(self, part: int) -> None:
+        config, asked = self._system.config(part), self._asked[part]
+        for room in rooms_of(config, asked):
+            for core, n_rings in sorted(rings_by_core(config, asked).items()):
+                a_descriptor = float(room.held_s / (room.most * n_rings) * PER_S)
+                self._ring_rows.setdefault((part, core), {})[len(self.names)] = a_descriptor
+                self.names.append((f"{self._system.prefix(part)}rx.descriptors",))
 
     def columns(self, found: Iterable[Floats | int]) -> Floats:
         """Put columns side by side, as a matrix of resources by columns; there may be no column."""
@@ -80,7 +94,14 @@ class MixCosts:
                 found[self.core_rows[leg.part, core]] += share * self._work(leg.part, kind, traffic.sizes, work_s)
         for core, s in traffic.switching_s.items():
             found[self.core_rows[leg.part, core]] += float(s * PER_S)
+        if self._system.is_server(leg.part):
+            for core, n in descriptors_by_core(*on_link(self._system.config(leg.part), traffic)).items():
+                self._take_descriptors(leg.part, core, n, found)
         return found
+
+    def _take_descriptors(self, part: int, core: int, n: Fraction, found: Floats) -> None:
+        for row, a_descriptor in self._ring_rows.get((part, core), {}).items():
+            found[row] += float(n) * a_descriptor
 
     def of_landing(self, part: int, sizes: Sizes, place: Place) -> Floats:
         """Give the costs of a copy that lands at a place."""
@@ -89,6 +110,9 @@ class MixCosts:
         copy = Traffic(sizes, reads=ZERO, copies=Fraction(1), to_wire=ZERO, from_wire=ZERO, received=received)
         found = self._shared(part, copy).copy()
         found[self.core_rows[part, core]] += self._work(part, kind, sizes, taking_s)
+        config = self._system.config(part)
+        if not config.has_virtual_switch:
+            self._take_descriptors(part, core, descriptors_a_frame(config, sizes), found)
         return found
 
     def place_of(self, part: int, name: str) -> Place:
@@ -131,7 +155,7 @@ class MixCosts:
             plain = replace(
                 traffic, sent=sent, received=received, tx_rings=asked.tx_rings, rx_rings=asked.rx_rings, parts=()
             )
-            first, costs = self._first_row[part], part_costs(self._system, part, plain, asked)
+            first, costs = self._first_row[part], part_costs(self._system, part, plain)
             row = np.zeros(self.n_rows)
             row[first : first + len(costs)] = [float(one.per_frame / one.capacity) * PER_S for one in costs]
             above = switch_costs(self._system, part, plain)
