@@ -12,7 +12,7 @@ from hwmodel.analytic.lone_frame import LoneFrame, Way
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Lost, Offered, nothing_of
 from hwmodel.config import load_config
-from hwmodel.words.limits import WITHOUT_SCENARIO
+from hwmodel.words.limits import IOTLB_MISSES, WITHOUT_SCENARIO, WITHOUT_WALKS
 
 NOTHING = nothing_of(((1518, Fraction(1)),))
 TWO = {"servers": [{"name": "a"}, {"name": "b"}]}
@@ -109,6 +109,21 @@ def test_what_policers_let_pass(passing, words):
     else:
         (note,) = found
         assert all(word in note for word in words)
+
+
+@pytest.mark.parametrize("flows", [[["vf0", "vf1"]], [["vf0", "vf1"], ["uplink", "vf2", "9Gbps"]]])
+def test_page_walks_are_said_to_be_counted_where_they_are(flows):
+    """They hold for the frames asked for, and are no part of a mix that is sought."""
+    changes = {
+        "host.iotlb": {"entries": 8, "miss": "1us", "walkers": 1},
+        "workload": {"pattern": "flows", "flows": flows},
+    }
+    found = limits(load_config("sriov_10g_gen2x8", changes))
+    are_counted = any(one.resource == "host.walkers" for one in found.ceilings)
+    assert are_counted == (len(flows) == 1)
+    assert [note for note in found.notes if "IOMMU" in note or "walks" in note] == [
+        IOTLB_MISSES if are_counted else WITHOUT_WALKS
+    ]
 
 
 def test_what_a_configuration_has_and_the_figures_lack():

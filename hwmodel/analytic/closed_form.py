@@ -68,11 +68,15 @@ class _OfPart(NamedTuple):
 
 @dataclass(frozen=True)
 class _Asked:
-    """Hold a demand with what follows from it: the transactions of each server, and all ceilings."""
+    """Hold a demand with what follows from it: the transactions of each server, and all ceilings.
+
+    `has_waits`: costs that hold for one mix of frames only are among them.
+    """
 
     demand: Demand
     transactions: tuple[tuple[Transaction, ...], ...]
     ceilings: tuple[Ceiling, ...]
+    has_waits: bool = True
 
     @cached_property
     def least(self) -> Ceiling:
@@ -95,7 +99,8 @@ class _Asked:
     @property
     def of_any_mix(self) -> _Asked:
         """Give it without the costs that hold for one mix of frames only, so that mixes can be compared."""
-        return replace(self, ceilings=tuple(one for each in self.ceilings if (one := each.of_any_mix).per_frame))
+        kept = tuple(one for each in self.ceilings if (one := each.of_any_mix).per_frame)
+        return replace(self, ceilings=kept, has_waits=False)
 
     @property
     def rate(self) -> Fraction:
@@ -192,7 +197,7 @@ def _details(
         full_ports=port_shares(config, system, mix),
         notes=(
             *_why_over_the_wire(config, system, found),
-            *notes_of(system, found.demand, found.least, lone),
+            *notes_of(system, found.demand, found.least, lone, has_waits=found.has_waits),
             *_host_shares(config, system, offered),
             *_of_doorbells(system, found),
             *_of_inline_doorbells(config, found),

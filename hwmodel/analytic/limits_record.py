@@ -276,8 +276,13 @@ def _of_sends(config: Config) -> str:
     return words.frames_are_segments(workload.send_bytes + FCS_BYTES, n_frames)
 
 
-def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None) -> tuple[str, ...]:
-    """List the notes: on the mix, on drops, on what waits for a dead wire, on what is left out, on the lone frame."""
+def notes_of(
+    system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None, *, has_waits: bool = True
+) -> tuple[str, ...]:
+    """List the notes: on the mix, on drops, on what waits for a dead wire, on what is left out, on the lone frame.
+
+    `has_waits`: page walks are counted.
+    """
     waiting = [kept_for_dead_wire(port, sources) for port, sources in demand.waiting]
     found = [*_mix_notes(demand, least), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
     if system.pcie_switches and not any(one.has_turns for one in system.pcie_switches):
@@ -289,7 +294,7 @@ def notes_of(system: System, demand: Demand, least: Ceiling, lone: LoneFrame | N
         found += _cache_notes(system.servers[0].config, demand)
     for part, server in enumerate(system.servers):
         whose = f"{server.name}: " if server.name else ""
-        found += [f"{whose}{note}" for note in _of_config(server.config)]
+        found += [f"{whose}{note}" for note in _of_config(server.config, has_waits)]
         senders = {name.rpartition(".")[2] for name in demand.sought.sent if system.place(name)[0] == part}
         found += [f"{whose}{note}" for note in (*class_notes(server.config, senders), *_headroom_notes(system, server))]
     if lone is not None and lone.way.copies:
@@ -435,14 +440,14 @@ def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
         yield words.far_below(least, reasons)
 
 
-def _of_config(config: Config) -> tuple[str, ...]:
+def _of_config(config: Config, has_waits: bool) -> tuple[str, ...]:
     """Say which parts of the configuration the closed form leaves out or simplifies."""
     host, sends_segments = config.host, config.workload.segment_bytes is not None
     notes = (
         (config.switch.acl and not config.switch.unasked_lists, words.POLICED_FRAMES),
         (host.jitter.kind != "fixed", words.LATENCY_SPREAD),
         (host.unmeasured is not None, host.unmeasured or ""),
-        (host.iotlb is not None, words.IOTLB_MISSES),
+        (host.iotlb is not None, words.IOTLB_MISSES if has_waits else words.WITHOUT_WALKS),
         (config.switch.timing == "core", words.CORE_EDGE),
         (sends_segments, _of_sends(config)),
         (sends_segments and config.driver.tso_context == "changed", words.CONTEXTS),

@@ -333,6 +333,7 @@ LEVEL_WEIGHTS = "Not counted: the weights of S-channels at the bridge, which say
 POLICED_FRAMES = "Not counted: frames that the access list drops or polices."
 LATENCY_SPREAD = "Not counted: the spread of the read latency (its mean counts)."
 IOTLB_MISSES = "Misses of the IOMMU's cache are counted by what rings and buffers touch, and low."
+WITHOUT_WALKS = "Not counted: page walks (host.iotlb), where a mix of streams is sought; they may hold back far more."
 FRAME_OF_SEND = "The frame alone is sent by itself, as a send of one frame."
 
 
