@@ -13,12 +13,15 @@ from hwmodel.analytic.linear_programs import maximize
 
 
 def program(value, uses, room):
-    return maximize(np.array(value, float), np.array(uses, float), np.array(room, float))
+    solved = maximize(np.array(value, float), np.array(uses, float), np.array(room, float))
+    return None if solved is None else solved[0]
 
 
 def test_the_textbook_example():
     # Hillier and Lieberman's Wyndor Glass: 3 x + 5 y; x <= 4, 2 y <= 12, 3 x + 2 y <= 18.
-    assert program([3, 5], [[1, 0], [0, 2], [3, 2]], [4, 12, 18]) == pytest.approx([2, 6])
+    # An hour more of plant 1 adds nothing, of the others 3/2 and 1.
+    found, prices = maximize(*(np.array(each, float) for each in ([3, 5], [[1, 0], [0, 2], [3, 2]], [4, 12, 18])))
+    assert found == pytest.approx([2, 6]) and prices == pytest.approx([0, 1.5, 1])
 
 
 def test_nothing_is_worth_it():
@@ -58,7 +61,7 @@ def test_no_corner_is_better(drawn):
     n = len(value)
     uses = np.array([*uses, *np.eye(n)])  # each at most 9, so that there is an end
     room = np.array([*room[: len(uses) - n], *[9] * n], float)
-    found = maximize(np.array(value, float), uses, room)
+    found, prices = maximize(np.array(value, float), uses, room)
     planes = [*zip(uses, room, strict=True), *zip(np.eye(n), np.zeros(n), strict=True)]
     best = 0.0
     for chosen in itertools.combinations(planes, n):
@@ -69,3 +72,6 @@ def test_no_corner_is_better(drawn):
                 best = max(best, float(value @ corner))
     assert (uses @ found <= room + 1e-9).all() and (found >= 0).all()
     assert value @ found == pytest.approx(best)
+    # The prices solve the dual program: they pay for all that has value, and come to no more than the best.
+    assert (prices >= -1e-9).all() and (prices @ uses >= np.array(value) - 1e-9).all()
+    assert prices @ room == pytest.approx(best)

@@ -57,7 +57,8 @@ def test_turns_that_end_at_a_full_resource():
     coefficients, most = program.bounds()
     by_variable = program.matrix()
     value, uses = np.array([1.0, 1.0, 5.0]) @ by_variable, np.vstack([np.ones(3) @ by_variable, coefficients])
-    found = maximize(value, uses, np.concatenate([[6 - program.constant.sum()], most]))
-    assert found is not None
+    solved = maximize(value, uses, np.concatenate([[6 - program.constant.sum()], most]))
+    assert solved is not None
+    found, _ = solved
     # 5 are left for the two, in parts of 1 to 2.
     assert np.allclose(program.constant + by_variable @ found, [5 / 3, 10 / 3, 1])

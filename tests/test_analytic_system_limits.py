@@ -124,6 +124,46 @@ def test_of_full_resources_the_last_that_loses_frames_limits(of_b, bridge, least
     assert found.limited_by == least
 
 
+@pytest.mark.parametrize("drops", [True, False])
+def test_a_full_link_that_holds_back_a_sender_beside_what_the_bridge_loses_limits(drops):
+    # The port to a loses half of what comes, yet a faster one adds next to nothing: a.vf1 fills the rest of the link.
+    flows = [["a.vf1", "a.vf0"], ["b.vf0", "a.vf0"], ["c.vf0", "a.vf0"]]
+    changes = {
+        "port.rate": "10Gbps", "nic.drop_enable": drops, "driver.preset": "dpdk", "bridge": {},
+        "servers": [{"name": "a"}, {"name": "b"}, {"name": "c"}], "workload": {"pattern": "flows", "flows": flows},
+    }  # fmt: skip
+    found = limits(load_config("sriov_10g_gen2x8", changes))
+    assert found.limited_by == "a.pcie.up"
+
+
+@pytest.mark.parametrize(
+    ("servers", "others", "flows", "least"),
+    [
+        (
+            # x has what y leaves of their link, and y loses some at its slot, which is as wide.
+            [{"name": "a", "adapters": [{"name": "x"}, {"name": "y"}],
+              "tree": {"switches": [{"name": "s", "lanes": 2}], "slots": {"x": {"behind": "s"}, "y": {"behind": "s"}}}},
+             {"name": "b"}, {"name": "c"}],
+            {}, [["a.x.vf0", "a.x.vf1"], ["b.vf0", "a.y.vf0"], ["c.vf0", "a.y.vf1"]], "a.s.up",
+        ),
+        (
+            # What is lost has used nothing of the way down but to send it; a's own link toward the host loses it.
+            [{"name": "a"}, {"name": "b"}],
+            {"multi_root": {"ports": 2, "hosts": {"a": {"lanes": 2}, "b": {"lanes": 4}}, "control": "dedicated"},
+             "pcie.lanes": 4, "port.rate": "40Gbps"},
+            [["a.vf0", "a.vf1"], ["b.vf0", "a.vf1"]], "multi_root.a.up",
+        ),
+    ],
+)  # fmt: skip
+def test_of_full_resources_at_one_place_that_limits_which_holds_back_or_is_used_most(servers, others, flows, least):
+    changes = {
+        "nic.preset": None, "nic.vfs": 2, "port.rate": "10Gbps", "driver.preset": "dpdk", "pcie.lanes": 2,
+        "bridge": {"announce": True, "ports": {"outside": {"rate": "10Gbps"}}}, "servers": servers,
+        "workload": {"pattern": "flows", "flows": flows}, **others,
+    }  # fmt: skip
+    assert limits(load_config("sriov_10g_gen2x8", changes)).limited_by == least
+
+
 def test_what_drops_for_want_of_prefetched_descriptors_leaves_other_streams_their_rate():
     # 8 descriptors at a time at b, in a round trip of t(24) + 450 ns + t(20 + 128); 8 Gb/s of 64 B from c to a whole.
     flows = [["a.vf0", "b.vf0", "10Gbps"], ["c.vf0", "b.vf0", "8Gbps"], ["c.vf0", "a.vf1", "8Gbps"]]

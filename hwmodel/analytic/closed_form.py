@@ -81,20 +81,13 @@ class _Asked:
     @cached_property
     def least(self) -> Ceiling:
         """Give the lowest ceiling; where frames are lost, a full resource goes before the offered load."""
-        least = lowest(self.ceilings)
+        least, prices = lowest(self.ceilings), self.demand.prices
         if not self.demand.loses:
             return least
         full = [one for one in self.ceilings
                 if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        # Where frames reach VMs, a virtual switch's cores go before what is behind them: frames lost there hold back
-        # none for a VM. Else the last full resource that loses frames says how many get through.
-        cores = [one for one in full if one.resource in ("vswitch", "host.memory")]
-        if cores and self.demand.sought.copies:
-            return lowest(cores)
-        losing = self.demand.losing
-        last = max((losing.get(one.resource, 0) for one in full), default=0)
-        behind = [one for one in full if one.resource in losing and losing[one.resource] == last]
-        return lowest(behind or [one for one in full if one not in cores] or full or [least])
+        most = max((prices.get(one.resource, 0.0) for one in full), default=0.0)
+        return lowest([one for one in full if prices.get(one.resource, 0.0) == most] or [least])
 
     @property
     def of_any_mix(self) -> _Asked:
@@ -387,7 +380,7 @@ def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
     if not is_alike:
         return at_best, mix
     found = as_offered if _has_shares_of(demand, mix) else in_any
-    return replace(found, demand=replace(found.demand, loses=mix.loses, losing=mix.losing)), mix
+    return replace(found, demand=replace(found.demand, loses=mix.loses, prices=mix.prices)), mix
 
 
 def _has_shares_of(demand: Demand, mix: Demand) -> bool:

@@ -27,6 +27,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.analytic.linear_programs import TOLERANCE, WITHOUT_END, Floats, MixProgram, maximize
 from hwmodel.analytic.mix_costs import PER_S, HopTable, MixCosts, Place
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling
     from hwmodel.analytic.system import System
 
+Bools = npt.NDArray[np.bool_]
 Landing = tuple[int, Sizes, Place]  # copies of frames of some sizes, for stations of one core of a server
 
 _TO_WIRE_TOO = 1e-6  # of the value of a copy for a VM
@@ -102,6 +104,7 @@ class _Solution:
     landed: Floats  # copies that can be lost, by landing
     used: Floats  # the share of each resource's capacity that is used
     full: frozenset[int]  # rows of full resources that hold back only their own users
+    prices: Floats  # what more of each resource would add to the value
 
 
 class LinearProgram:
@@ -209,8 +212,8 @@ class LinearProgram:
 
     def _values(self, legs: Sequence[Leg]) -> None:
         """Set the objective: the value of a frame of each stream, hop and landing, in bits delivered."""
-        self._to_vms = any(one.traffic.copies for one in self._streams)
-        by_wire = _TO_WIRE_TOO if self._to_vms else 1.0
+        to_vms = any(one.traffic.copies for one in self._streams)
+        by_wire = _TO_WIRE_TOO if to_vms else 1.0
         of_streams = []
         for one in self._streams:
             value = 0.0
@@ -344,16 +347,17 @@ class LinearProgram:
             [1 - self._of_streams @ constant, self._hops.takes @ constant, lands @ constant, own_room]
         )
         value = self._stream_value @ by_variable + self._hop_value @ hops + self._landing_value @ landings
-        found = maximize(value, uses, room)
-        if found is None:
+        solved = maximize(value, uses, room)
+        if solved is None:
             return None
+        found, prices = solved
         rates, passed, landed = constant + by_variable @ found, hops @ found, landings @ found
         used = self._of_streams @ rates + self._of_hops @ passed + self._of_landings @ landed
         holding = frozenset[int]().union(*(one.held_by for one in senders))
         full = holding.intersection(np.flatnonzero(used > _NEARLY).tolist())
         total = float(self._stream_value @ rates + self._hop_value @ passed + self._landing_value @ landed)
         levels = [low + max(0.0, more) for low, more in zip(lows, found, strict=False)]  # rounding may give -0
-        return _Solution(senders, total, rates, levels, passed, landed, used, full)
+        return _Solution(senders, total, rates, levels, passed, landed, used, full, prices[: len(used)])
 
     def in_turns(self, found: _Solution, held_back: frozenset[int]) -> frozenset[int]:
         """Give the streams, by number, whose rates the turns of their senders say."""
@@ -409,21 +413,24 @@ class LinearProgram:
             carried=tuple(zip(self._streams, rates, strict=True)),
             offered_by="rate_limit" if is_limited else "offered_load",
             loses=any(one < 1 - _ALIKE for one in (*kept_hops, *kept)),
-            losing=self._losing(found, kept_hops, kept),
+            prices=self._prices_of(found, np.array([*kept_hops, *kept]) < 1 - _ALIKE),
         )
 
-    def _losing(self, found: _Solution, kept_hops: Sequence[Fraction], kept: Sequence[Fraction]) -> dict[str, int]:
-        """Give the full resources that lose frames for VMs, or any frames if none are for VMs; with the hops before."""
-        depths = self._hops.depths
-        to_vms = self._hops.to_vms if self._to_vms else [True] * len(depths)
-        at_end = 1 + max(depths, default=-1)
-        hops = zip(kept_hops, self._of_hops.T, depths, to_vms, strict=True)
-        places = [(share, uses, depth) for share, uses, depth, counts in hops if counts]
-        places += [(share, uses, at_end) for share, uses in zip(kept, self._of_landings.T, strict=True)]
-        rows: dict[int, int] = {}
-        for _, uses, depth in sorted((one for one in places if one[0] < 1 - _ALIKE), key=lambda one: one[2]):
-            rows |= dict.fromkeys(np.flatnonzero((uses > 0) & (found.used > _NEARLY)).tolist(), depth)
-        return {name: depth for row, depth in rows.items() for name in self._costs.names[row]}
+    def _prices_of(self, found: _Solution, loses: Bools) -> dict[str, float]:
+        """Give what more of each resource would add, by the names that ceilings may have for it.
+
+        `loses`: of each hop and landing, whether frames are lost there. What is just filled by those that lose has
+        their price: more of it alone would add nothing.
+        """
+        uses, price = np.hstack([self._of_hops, self._of_landings]) > 0, found.prices.copy()
+        just_filled = ~self._of_streams.any(axis=1) & ~uses[:, loses].any(axis=1)
+        before = uses[:, loses].any(axis=1) & (found.used > _NEARLY)
+        price[before] = np.maximum(price[before], price[just_filled].max(initial=0.0))
+        price[just_filled] = 0.0
+        prices: dict[str, float] = {}
+        for each, names in zip(price.tolist(), self._costs.names, strict=True):
+            prices |= {name: max(each, prices.get(name, 0.0)) for name in names if each > TOLERANCE}
+        return prices
 
     def _caps(self, found: _Solution) -> list[float]:
         """Give the most that each stream has to send, its sender's own limit counted."""

@@ -14,11 +14,12 @@ Floats = npt.NDArray[np.float64]
 TOLERANCE = 1e-12  # beside coefficients of about 1
 
 
-def maximize(value: Floats, uses: Floats, room: Floats) -> Floats | None:
-    """Return the x >= 0 that maximizes `value` @ x with `uses` @ x <= `room`; None where x = 0 is infeasible.
+def maximize(value: Floats, uses: Floats, room: Floats) -> tuple[Floats, Floats] | None:
+    """Return the x >= 0 that maximizes `value` @ x with `uses` @ x <= `room`, and the dual prices.
 
-    `value`: n, `uses`: m by n, `room`: m. The column and, at a tie, the row of least index is taken (Bland's rule), so
-    that the search ends. Raises ValueError where the value has no bound.
+    `value`: n, `uses`: m by n, `room`: m; the price of each room is what a unit more of it adds. None where x = 0 is
+    infeasible. The column and, at a tie, the row of least index is taken (Bland's rule), so that the search ends.
+    Raises ValueError where the value has no bound.
     """
     if (room < -TOLERANCE).any():
         return None
@@ -33,7 +34,7 @@ def maximize(value: Floats, uses: Floats, room: Floats) -> Floats | None:
         _pivot(table, price, basis, int(rising[0]))
     found = np.zeros(n + n_bounds)
     found[basis] = table[:, -1]
-    return found[:n]
+    return found[:n], -price[n : n + n_bounds]
 
 
 def _pivot(table: Floats, price: Floats, basis: list[int], entering: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -194,22 +193,6 @@ class HopTable:
                     self.takes[row, stream] += float(hop.share)
                 else:
                     self.follows[row, self._numbers[keys[hop.after]]] = float(hop.share / one.hops[hop.after].share)
-
-    @cached_property
-    def depths(self) -> list[int]:
-        """Count the hops before each."""
-        found: list[int] = []  # a hop comes after those before it
-        for before in self.follows:
-            found.append(max((1 + found[number] for number in np.flatnonzero(before)), default=0))
-        return found
-
-    @cached_property
-    def to_vms(self) -> list[bool]:
-        """Tell of each hop whether copies for VMs take it."""
-        found = [bool(leg.traffic.copies) for leg in self.legs]
-        for number in reversed(range(len(found))):
-            found[number] |= any(found[after] for after in np.flatnonzero(self.follows[:, number]))
-        return found
 
     def asked(self, rates: Floats, passed: Floats) -> Floats:
         """Give the frames that arrive at each hop, from the streams' rates and from what the hops pass."""

@@ -335,9 +335,9 @@ class Demand:
     a saturating flow. `waiting`: ports with a dead wire, each with the senders that keep their first frame for it and
     send nothing. `policed`: policing entries of policies, by bridge and entry, with the share of their frames that
     passes, None where unknown. `alike`: replaces the streams where all senders of a system are alike: those of one
-        server in the folded system (`symmetry.py`). `loses`: frames of the mix are lost; `losing`: the full
-    resources at which frames for VMs are, or any where none are for VMs, each with the number of hops before it.
-    `is_open`: it is unknown who waits at a virtual switch for a full resource beside its cores.
+        server in the folded system (`symmetry.py`). `loses`: frames of the mix are lost; `prices`: what more of
+    each resource that limits the mix would add to what reaches VMs. `is_open`: it is unknown who waits at a virtual
+    switch for a full resource beside its cores.
     """
 
     sought: Traffic
@@ -355,7 +355,7 @@ class Demand:
     policed: tuple[tuple[tuple[int, int], Fraction | None], ...] = ()
     alike: Offered | None = None
     loses: bool = False
-    losing: Mapping[str, int] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
     is_open: bool = False
 
     def at(self, part: int) -> Demand:
