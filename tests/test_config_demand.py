@@ -114,6 +114,10 @@ def test_what_is_left_is_what_a_share_of_the_ceiling_is_of():
     for compute in (limits, ceiling_frames_per_s):
         with pytest.raises(InputError, match=r"workload\.load: no ceiling to take a share of"):
             compute(demo(flows | {"workload.load": "50% of ceiling"}))
+    dead = {"workload.pattern": "to_wire", "port.down": ["p0"], "workload.load": "50% of ceiling"}
+    for compute in (limits, ceiling_frames_per_s):
+        with pytest.raises(InputError, match=r"workload: all that is sent drops at once"):
+            compute(demo(dead))
     beside = flows | {"workload.flows": [["vf0", "vf1", "6Gbps"], ["vf2", "vf3"]], "pcie.lanes": 8}
     alone = flows | {"workload.flows": [["vf2", "vf3"]], "pcie.lanes": 8}
     left = limits(demo(beside)).frames_per_s

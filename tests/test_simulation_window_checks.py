@@ -182,6 +182,10 @@ def test_where_nobody_sends_the_rates_are_none_at_all():
     rare = simulate(config_of(workload={"load": "5120bps"}, run={"duration": "1ms"}))
     assert rare.totals.gbps is None
     assert rare.warnings[0].startswith("No frame was offered by the end of the run")
+    # Who sends all it can keeps its first frame for a dead wire: more time brings none.
+    kept = simulate(config_of(workload={"pattern": "to_wire"}, port={"down": ["p0"]}, run={"duration": "1ms"}))
+    assert (kept.totals.offered_frames, kept.totals.gbps, kept.wire.tx_gbps) == (0, 0.0, 0.0)
+    assert [text[:32] for text in kept.warnings] == ["The wire of p0 is dead (port.dow"]
 
 
 HELD = {"totals.gbps": (9.0, 11.0), "latency_ns.mean": (90.0, 110.0), "sender_wait_ns.mean": (40.0, 60.0)}

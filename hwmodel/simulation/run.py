@@ -532,7 +532,10 @@ class Run:
         assert self.start is not None and self.end is not None
         found = limits_of(self.config)
         span = Span(self.start, self.end)
-        too_short = why_no_rates(self.measured.config, span, sends=bool(self.measured.workload.sources))
+        # Who sends all it can offers frames at once, or, as for a dead wire, none however long the run is.
+        may_come = self.measured.known.is_open or span.end.counts["offered"] > 0
+        sends = may_come and bool(self.measured.workload.sources)
+        too_short = why_no_rates(self.measured.config, span, sends=sends)
         of_window = Span(self.start, self.end, gives_rates=too_short is None)
         result, sureness = self.figures(of_window)
         result = replace(result, flows=flows_of(self.book, of_window))
