@@ -159,6 +159,7 @@ def test_a_class_whose_ring_is_empty_keeps_no_other_waiting(tmp_path):
     assert got["pause"]["vf1"] < 20
     assert list(by_class.flow_control.classes[0].kept_ns) == ["vf0"]
     assert by_class.flow_control.classes[1].kept_ns == {}
+    assert list(for_all.flow_control.classes[0].kept_ns) == ["vf0"]
     assert by_class.drops == for_all.drops == {}
 
 

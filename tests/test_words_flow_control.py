@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.results.adapter_use import ClassLevel, FlowControlUse, PortPause
-from hwmodel.words.flow_control import pause_sentences
+from hwmodel.words.flow_control import pause_sentences, stopped_sentences
 from tests.run_cases import judged_result_of
 
 
@@ -32,6 +32,19 @@ def test_a_class_whose_own_ring_kept_nothing_waits_for_the_way_to_memory():
         "Server a: Class 0 stopped outside for 25.0 % of the window: the way to the hosts' memory is slower, no ring "
         "lacked descriptors"
     )
+
+
+def test_rings_that_are_empty_again_and_again_stop_who_sends():
+    """No wait is long enough to tell who was held up by it, and the guests' cores are the limit, not the link."""
+    slow = {
+        "nic": {"vfs": 2, "drop_enable": False, "flow_control": {"mode": "pause"}},
+        "workload": {"pattern": "none", "frame_bytes": 64, "external": {"rate": "7Gbps"}},
+        "run": {"duration": "2ms"},
+    }
+    result = judged_result_of(slow)
+    assert (result.head_of_line, result.bottleneck.resource) == ({}, "driver.rx")
+    (said,) = stopped_sentences(result)
+    assert "of the window: the Rx ring of vf1 had no descriptor for " in said
 
 
 def test_a_wire_that_is_stopped_from_outside_limits_with_its_stops():

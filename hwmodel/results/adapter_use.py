@@ -251,8 +251,9 @@ class Stalls:
 class ClassLevel:
     """Say how full a class's part of the Rx buffer was, and for how long its sender had to stop.
 
-    `high_bytes`, `low_bytes`: the marks. `over_ns`: within the window. `kept_ns`: by VM and queue, for how long its
-    ring had no descriptor for the first frame of the class, which blocked the frames behind (head-of-line blocking).
+    `high_bytes`, `low_bytes`: the marks. `over_ns`: within the window. `kept_ns`: by VM and, in mode pfc, queue, for
+    how long its ring had no descriptor for the first frame of the class, which blocked the frames behind (head-of-line
+    blocking).
     """
 
     traffic_class: int

@@ -38,7 +38,7 @@ from hwmodel.results import (
 )
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.arbitration import arbitration_use
-from hwmodel.simulation.flow_control import flow_control_use
+from hwmodel.simulation.flow_control import flow_control_use, ns_by_vm
 from hwmodel.simulation.latency_summary import latency_from
 from hwmodel.simulation.observation import payload_headers
 from hwmodel.simulation.span import Span
@@ -234,12 +234,8 @@ def head_of_line(config: Config, span: Span) -> dict[str, dict[str, float]]:
 
     Times in ns of the window, by VM; empty if no VM waited for long.
     """
-    names = [port.name for port in config.switch.ports]
-    blocked, waited = (
-        {name: int(fs) / FS_PER_NS for name, fs in zip(names, span.grown(field), strict=True) if fs > 0}
-        for field in ("blocking_fs", "waited_fs")
-    )
-    return {"blocked_ns": blocked, "waited_ns": waited} if waited else {}
+    waited = ns_by_vm(config, span, "waited_fs")
+    return {"blocked_ns": ns_by_vm(config, span, "blocking_fs"), "waited_ns": waited} if waited else {}
 
 
 def _wire(config: Config, span: Span) -> Wire:

@@ -221,7 +221,9 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
                 level_mean_bytes=float(end.areas[number] - start.areas[number]) / span.fs,
                 level_max_bytes=int(end.highest[number]),
                 over_ns=int(end.over_fs[number] - start.over_fs[number]) / FS_PER_NS,
-                kept_ns=_kept(config, end.blocked_fs[:, number] - start.blocked_fs[:, number]),
+                kept_ns=_kept(config, end.blocked_fs[:, number] - start.blocked_fs[:, number])
+                if control.is_by_class
+                else ns_by_vm(config, span, "blocking_fs"),
             )
             for number in range(len(parts))
         ),
@@ -241,6 +243,12 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
             for number in range(len(parts))
         ),
     )
+
+
+def ns_by_vm(config: Config, span: Span, field: str) -> dict[str, float]:
+    """Return a time that the window adds to VMs' counts, where there is some."""
+    grown = zip(config.switch.ports, span.grown(field), strict=True)
+    return {port.name: int(fs) / FS_PER_NS for port, fs in grown if fs > 0}
 
 
 def _kept(config: Config, by_ring: Any) -> dict[str, float]:
