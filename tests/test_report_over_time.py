@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from hwmodel.report.html import render_page
 from hwmodel.report.over_time import (
     LIVES,
     MOST_BARS,
@@ -21,6 +22,7 @@ from hwmodel.report.over_time import (
     series_note,
 )
 from hwmodel.results.series import EventResult, LifeResult, Series, VmSeries
+from tests.sample_result import sample_result
 from tests.test_report_figures import words_of
 
 MS = 1e6
@@ -100,6 +102,16 @@ def test_what_never_changes_has_no_picture_but_what_is_received():
     flat = dataclasses.replace(series(), vms={"vf0": vm([0.0] * 20)})
     drawn = over_time_figures(flat, "k")
     assert {name for name, text in drawn.items() if text} == {"over_received"}
+
+
+def test_where_nobody_receives_the_first_picture_is_of_what_is_sent():
+    sends = dataclasses.replace(vm([0.0] * 20), tx_gbps=(1.0,) * 10 + (5.0,) * 10)
+    events = dataclasses.replace(series(), vms={"vf0": sends})
+    drawn = over_time_figures(events, "k")
+    assert {name for name, text in drawn.items() if text} == {"over_sent"}
+    page = render_page([dataclasses.replace(sample_result(), series=events)], ["a run"])
+    assert page.index("What each VM sends over time") < page.index("Over time, too: latency, drops and rings")
+    assert "What each VM receives over time" not in page
 
 
 def test_each_picture_has_its_unit_and_words_for_those_who_do_not_see_it():

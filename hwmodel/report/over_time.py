@@ -81,8 +81,13 @@ _UP = GREEN
 
 
 def over_time_figures(series: Series, key: str) -> dict[str, str]:
-    """Draw all of the page's pictures over time, by place; an empty text where there is nothing to see."""
+    """Draw all of the page's pictures over time, by place; an empty text where there is nothing to see.
+
+    The first is what VMs receive, or what they send where that alone changes and none receives anything.
+    """
     drawn = {name: over_time_figure(series, f"{key}-{name.replace('_', '-')}", one) for name, one in PICTURES.items()}
+    if drawn["over_sent"] and not any(gbps for vm in series.vms.values() for gbps in vm.rx_gbps):
+        drawn["over_received"] = ""
     return drawn | {LIVES: lives_figure(series, f"{key}-{LIVES}")}
 
 
