@@ -198,6 +198,7 @@ def test_each_way_has_a_line_that_no_other_has() -> None:
     [
         ("packets", "'packets' is none of frame_bytes, vms, east_west_share, lanes, cores"),
         ("lanes=4,x", "'x' is not a number, like those of lanes=64,512,1518"),
+        ("cores=1000000", "'1000000' has more than six digits"),
     ],
 )
 def test_bad_input_is_one_line(text: str, line: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -270,7 +270,9 @@ def _over(text: str) -> tuple[str, list[float] | None]:
     found = []
     for item in map(str.strip, values.split(",")):
         if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?%?", item):
-            raise argparse.ArgumentTypeError(f"{item[:40]!r} is not a number, like those of {name}=64,512,1518")
+            is_long = re.fullmatch(r"[0-9]+(\.[0-9]+)?%?", item)
+            why = "has more than six digits" if is_long else f"is not a number, like those of {name}=64,512,1518"
+            raise argparse.ArgumentTypeError(f"{item[:40]!r} {why}")
         found.append(float(item.removesuffix("%")) / (100 if item.endswith("%") else 1))
     return name, found
 
