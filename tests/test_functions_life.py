@@ -122,6 +122,7 @@ def test_an_interface_is_unplugged_and_plugged_in_again() -> None:
 @pytest.mark.parametrize(("events", "line"), [
     ([{"at": "1ms", "reset": "vf9"}], "scenario.0.reset: no function is called 'vf9' (did you mean vf"),
     ([{"at": "1ms", "enable_vfs": 5}], "scenario.0.enable_vfs: NumVFs 5 is above the 4 (nic.vfs)"),
+    ([{"at": "1ms", "enable_vfs": 0, "of": "b"}], "scenario.0.enable_vfs: no adapter is called 'b'; the only one has "),
     ([{"at": "1ms", "enable_vfs": 2}], "scenario.0.enable_vfs: 4 VFs are enabled at 1ms; enable_vfs: 0 comes first"),
     ([{"at": "1ms", "unplug": "pf"}], "scenario.0.unplug: pf belongs to the host; a VF can be unplugged"),
     ([{"at": "1ms", "plug": "vf0"}], "scenario.0.plug: vf0 is not unplugged at 1ms"),

@@ -153,7 +153,7 @@ def _adapter(adapters: list[_Adapter], name: str | None) -> _Adapter:
         if one.server.name == name:
             return one
     names = [one.server.name for one in adapters if one.server.name]
-    raise InputError(f"no adapter is called {name!r}{_hint(name, names)}")
+    raise InputError(f"no adapter is called {name!r}{_hint(name, names) if names else '; the only one has no name'}")
 
 
 def _owner(adapters: list[_Adapter], name: str) -> _Adapter:
