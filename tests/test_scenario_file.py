@@ -145,6 +145,10 @@ WRONG = {  # the lines behind HEAD, from line 4 on: what is said of them
     "- {at: 2ms, set: {switch.ports.vf9.rate_limit: 1Gbps}}": ["4:19: scenario.0.set.switch.ports.vf9"],
     "- {at: 2ms, set: {port.rate: 1Gbps}}\n- {at: 2ms, set: {port.rate: 2Gbps}}": [
         "5:19: scenario.1.set.port.rate: contradicts scenario.0, which at the same time sets it to 1Gbps"],
+    "- {at: 2ms, set: {switch.ports: [{name: vf0, weight: 2}]}}\n- {at: 2ms, set: {switch.ports.vf1.weight: 3}}": [
+        "5:19: scenario.1.set.switch.ports.vf1.weight: contradicts scenario.0, which at the same time sets switch.po"],
+    "- {at: 2ms, set: {switch: {ports: {vf1: {weight: 3}}}}}\n- {at: 2ms, set: {switch.ports: [{name: vf0}]}}": [
+        "5:19: scenario.1.set.switch.ports: contradicts scenario.0, which at the same time sets switch.ports.vf1"],
     "- {at: 2ms, set: {nic.rx_ring: 64}}\n- {at: 3ms, set: {pcie.tags: 7}}": [
         "4:19: scenario.0.set.nic.rx_ring: fixed", "5:19: scenario.1.set.pcie.tags: fixed"],
     "- {at: 2ms, set: {driver.vms.vf0.preset: dpdk}}": [

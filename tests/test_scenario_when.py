@@ -276,6 +276,16 @@ def test_what_an_event_needs_is_looked_at_when_its_time_is_known() -> None:
         simulate(config)
 
 
+def test_two_events_that_turn_out_to_be_of_one_instant_give_a_key_one_value() -> None:
+    """Both wait for what one event brings about, in words of their own, so that only a run knows it."""
+    both = [{"when": {"vm": vm, "up": False}, "set": LIMIT} for vm in ("vf1", "vf2")]
+    gone = [{"at": "30us", "unplug": vm} for vm in ("vf1", "vf2")]
+    assert times_of(config_of(*both, *gone))[:2] == [30 * 10**9 + 1] * 2
+    other = {**both[1], "set": {"switch.ports.vf0.rate_limit": "100Mbps"}}
+    with pytest.raises(InputError, match=r"^scenario\.1\.set\..*rate_limit: contradicts scenario\.0, .* to 200Mbps$"):
+        simulate(config_of(both[0], other, *gone))
+
+
 def test_configuration_spaces_are_shown_at_times_that_are_known() -> None:
     """A key that changes some time or other is none of a function's registers."""
     (server,) = servers_of(config_of(ONE))

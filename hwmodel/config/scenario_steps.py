@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -366,13 +366,23 @@ def _vfs(config: Config) -> list[str]:
 
 def _contradictions(document: Document, config: Config) -> list[Problem]:
     """Return a problem for each key to which two events of one instant give different values."""
-    problems = []
-    said: dict[tuple[object, str], tuple[int, object]] = {}
-    for at in in_order(config.scenario):
-        event = config.scenario[at]
+    found = contradictions(config.scenario)
+    return [document.problem(_path_in(document, at, key), message, key=True) for at, key, message in found]
+
+
+def contradictions(events: Sequence[Event]) -> Iterator[tuple[int, str, str]]:
+    """Yield each event's key to which another event of its instant, an earlier one, gives another value, and how.
+
+    Or of which it sets a part, or the whole: which of the two holds is nothing that their order should say.
+    """
+    instants: dict[object, dict[str, tuple[int, object]]] = {}
+    for at in in_order(events):
+        event = events[at]
+        said = instants.setdefault(event.when if event.time_fs is None else event.time_fs, {})
         for key, value in event.changes.items():
-            first, other = said.setdefault((event.when or event.at_fs, key), (at, value))
-            if other != value:
-                message = f"contradicts scenario.{first}, which at the same time sets it to {other}"
-                problems.append(document.problem(_path_in(document, at, key), message, key=True))
-    return problems
+            for other, (first, _) in said.items():
+                if other != key and first != at and (_is_within(key, other) or _is_within(other, key)):
+                    yield at, key, f"contradicts scenario.{first}, which at the same time sets {other}"
+            first, others = said.setdefault(key, (at, value))
+            if others != value:
+                yield at, key, f"contradicts scenario.{first}, which at the same time sets it to {others}"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config.pcie_tree import DEDICATED
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
+from hwmodel.config.scenario_steps import contradictions
+from hwmodel.errors import InputError
 from hwmodel.functions.control_plane import Acting, acting
 from hwmodel.functions.life import Course, course_of
 from hwmodel.functions.mailbox_events import PfDrivers
@@ -254,7 +256,7 @@ def with_times(config: Config, scene: Scene, look: Look) -> tuple[Config, Scene]
     """Return the configuration with a time for each event whose condition comes true, and its scene.
 
     `scene`: that of the given configuration. Raises InputError as `scene_of` does, if an event lacks what it needs
-    at its time.
+    at its time, and if two events that turn out to be of one instant contradict each other.
     """
     n_looks = 0
     while waiting := _waiting(config):
@@ -264,6 +266,8 @@ def with_times(config: Config, scene: Scene, look: Look) -> tuple[Config, Scene]
         at, true_fs = found
         event = config.scenario[at].happens_at(true_fs + BEHIND_FS)
         config = config.model_copy(update={"scenario": (*config.scenario[:at], event, *config.scenario[at + 1 :])})
+        if problems := [f"scenario.{at}.set.{key}: {line}" for at, key, line in contradictions(config.scenario)]:
+            raise InputError(problems)
         scene, n_looks = scene_of(config), n_looks + 1
     return config, scene
 
