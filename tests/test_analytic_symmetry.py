@@ -1,4 +1,3 @@
-
 """Systems that are alike from each sender: one sender's frames against the count of all, and how far that goes."""
 
 import re
