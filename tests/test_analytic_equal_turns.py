@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.analytic import closed_form
-from hwmodel.analytic.contention import carried, carry_most
+from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.equal_turns import carry_most
 from hwmodel.analytic.system import System
 from tests.analytic_cases import demo
 

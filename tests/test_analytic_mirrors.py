@@ -8,6 +8,7 @@ import pytest
 
 from hwmodel.analytic.closed_form import limits
 from hwmodel.analytic.routes import Router, mirrored_stations
+from hwmodel.config import load_config
 from tests.analytic_cases import demo
 from tests.run_cases import measured
 
@@ -42,6 +43,32 @@ def test_a_saturated_run_with_mirrors_comes_near(mirrors):
     assert expected.limited_by == "up"
     assert found.totals.mirrored > 500
     assert found.totals.gbps == pytest.approx(expected.gbps, rel=0.01)
+
+
+OF_THE_WIRE = [{"to": "vf3", "from": "uplink"}]
+TWO_TO_B = {"pattern": "flows", "flows": [["a.vf0", "b.vf0", "4Gbps"], ["a.vf1", "b.vf1", "4Gbps"]]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "least", "most"),
+    [
+        # A slow watcher loses copies, and holds nobody back.
+        ({"switch.mirrors": [{"to": "vf3", "from": "vf0"}], "driver.vms": {"vf3": {"frame_time": "2us"}},
+          "workload": {"pattern": "flows", "flows": [["vf0", "vf1"]]}}, 0.75, 1),
+        # What of the wire's frames is mirrored is lost before the frames themselves.
+        ({"switch.mirrors": OF_THE_WIRE, "pcie.lanes": 1,
+          "workload": {"pattern": "flows", "flows": [["uplink", "vf0", "3Gbps"]]}}, 0.65, 1),
+        ({"servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 1, "switch.mirrors": OF_THE_WIRE}}],
+          "bridge": {"announce": True}, "workload": TWO_TO_B}, 0.85, 1),
+        # Elsewhere all that VMs send is mirrored, which takes its part of the link.
+        ({"switch.mirrors": [{"to": "vf3", "from": "vf1", "direction": "egress"}], "pcie.lanes": 2,
+          "workload": {"pattern": "flows", "flows": [["vf0", "vf1"], ["vf2", "vf1"]]}}, 0.995, 1.005),
+    ],
+)  # fmt: skip
+def test_no_run_is_above_what_mirrors_leave(changes, least, most):
+    common = {"driver.preset": "dpdk", "nic.vfs": 4, "run.duration": "4ms", "run.warmup": "1ms"}
+    config = load_config("sriov_10g_gen2x8", {**common, **changes})
+    assert least <= measured(config).totals.gbps / limits(config).gbps <= most
 
 
 def test_who_gets_mirrored_copies():

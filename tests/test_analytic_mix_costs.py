@@ -41,7 +41,7 @@ def test_each_core_in_use_has_a_row():
 
 
 def test_what_is_sent_takes_of_its_own_server_alone():
-    found = costs().of(Leg(0, SENT), without_copies=False)
+    found = costs().of(Leg(0, SENT))
     # 1538 B of 1.25e9 B/s, and 200 ns of a core.
     assert found[TX] == pytest.approx(1.2304) and found[RX] == 0
     assert found[CORE_ROWS] == pytest.approx(0.2)
@@ -50,15 +50,15 @@ def test_what_is_sent_takes_of_its_own_server_alone():
 
 def test_the_link_carries_a_frame_between_its_vms():
     # 1809 B up of 7.856e9 B/s: 52.74 Gb/s of frames of 1518 B.
-    found = costs().of(Leg(0, replace(INSIDE, received={})), without_copies=False)
+    found = costs().of(Leg(0, replace(INSIDE, received={})))
     assert found[UP] == pytest.approx(1518 * 8 / 52_740, rel=1e-4)
     assert found[UP] == pytest.approx(1809 / 7856, rel=1e-4)
 
 
 def test_copies_land_by_themselves():
     of = costs()
-    whole = of.of(Leg(1, LANDS), without_copies=False)
-    without = of.of(Leg(1, LANDS), without_copies=True)
+    whole = of.of(Leg(1, LANDS))
+    without = of.of(Leg(1, replace(LANDS, copies=Fraction(0), received={})))
     landing = of.of_landing(1, SIZES, (1, ""))
     assert without + landing == pytest.approx(whole)
     # Both stations run on the one core, which takes 200 ns for each.
@@ -69,14 +69,14 @@ def test_copies_land_by_themselves():
 
 
 def test_tags_and_rates_of_the_port_outside():
-    found = costs(**{"bridge.ports.outside.rate": "1Gbps"}).of(Leg(2, OUT), without_copies=False)
+    found = costs(**{"bridge.ports.outside.rate": "1Gbps"}).of(Leg(2, OUT))
     assert set(found.nonzero()[0]) == {OUTSIDE_ROWS + 1}
     assert found[OUTSIDE_ROWS + 1] == pytest.approx(1542 * 8 / 1000)
 
 
 def test_servers_have_their_own_settings():
     of = costs(of_b={"driver.frame_time": "350ns", "port.rate": "25Gbps", "nic.max_pps": 4_000_000})
-    at_b = of.of(Leg(1, LANDS), without_copies=False)
+    at_b = of.of(Leg(1, LANDS))
     # With a pipeline b has a row more.
     assert of.n_rows == CORE_ROWS + 3
     assert at_b[B_ROWS + RX] == pytest.approx(1538 * 8 / 25_000)
@@ -99,7 +99,7 @@ def test_a_vm_with_another_driver_has_a_place_of_its_own_on_its_core():
 
 def test_columns_stand_side_by_side():
     of = costs()
-    column = of.of(Leg(0, SENT), without_copies=False)
+    column = of.of(Leg(0, SENT))
     found = of.columns([column, 0, 2 * column])
     assert found.shape == (of.n_rows, 3)
     assert found[:, 0] == pytest.approx(column) and not found[:, 1].any() and found[:, 2] == pytest.approx(2 * column)
@@ -108,11 +108,11 @@ def test_columns_stand_side_by_side():
 
 def test_what_is_given_out_is_not_what_is_remembered():
     of = costs()
-    first = of.of(Leg(0, SENT), without_copies=False)
+    first = of.of(Leg(0, SENT))
     kept = first.copy()
     first += 1
     of.of_landing(0, SIZES, (1, ""))[:] = 7
-    assert of.of(Leg(0, SENT), without_copies=False) == pytest.approx(kept)
+    assert of.of(Leg(0, SENT)) == pytest.approx(kept)
 
 
 def test_without_a_bridge_there_is_one_component():
@@ -120,5 +120,5 @@ def test_without_a_bridge_there_is_one_component():
     stream = Offered("", "vf0", INSIDE, None, (Leg(0, INSIDE),))
     of = MixCosts(system, Demand(INSIDE, (), None, ((stream, Fraction(1)),)))
     assert of.n_rows == 7 and of.core_rows == {(0, 0): 5, (0, 1): 6}
-    found = of.of(Leg(0, INSIDE), without_copies=False)
+    found = of.of(Leg(0, INSIDE))
     assert found[5] == found[6] == pytest.approx(0.2) and not found[[TX, RX]].any()

@@ -85,7 +85,7 @@ def test_costs_are_shares_of_what_there_is():
     costs = MixCosts(system, demand)
     (leg,) = demand.streams[0].sent_as
     # Four of seven targets are on the other server; a million frames of 1538 B are most of 10 Gb/s.
-    assert costs.of(leg, without_copies=False).max() >= float(Fraction(4, 7)) * 1538 * 8 / 10**4
+    assert costs.of(leg).max() >= float(Fraction(4, 7)) * 1538 * 8 / 10**4
     nothing = np.zeros(costs.n_rows)
     assert costs.columns([nothing, 0]).shape == (costs.n_rows, 2)
 

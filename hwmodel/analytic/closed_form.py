@@ -25,8 +25,9 @@ from hwmodel.analytic.ceilings import (
     switch_ceilings,
     wire_ceilings,
 )
-from hwmodel.analytic.contention import carried, carry_most
+from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
+from hwmodel.analytic.equal_turns import carry_most
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, round_trip_fs
 from hwmodel.analytic.limits_record import Details, Limits, hops_of, memory_bytes, notes_of, server_limits
 from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of

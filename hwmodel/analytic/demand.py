@@ -444,7 +444,8 @@ class _Reader:
             mirrored=Fraction(len(route.mirrored)),
             sent={local: ONE} if is_from_vm else {},
             tx_rings=self._tx_rings(way, path.part) if is_from_vm else frozenset(),
-            received=_by_station(route),
+            received=_by_station((*route.stations, *route.mirrored)),
+            mirrored_to=_by_station(route.mirrored),
             rx_rings=self._rx_rings(way.source, path.part, route),
         )
         if is_from_vm:
@@ -460,7 +461,8 @@ class _Reader:
         found = Traffic(
             sizes=sizes, reads=ZERO, copies=Fraction(len(route.stations)), to_wire=ZERO, from_wire=ONE,
             back_tag_bytes=Fraction(route.tag_bytes), mirrored=Fraction(len(route.mirrored)),
-            received=_by_station(route), rx_rings=self._rx_rings(way.source, hop.part, route),
+            received=_by_station((*route.stations, *route.mirrored)), mirrored_to=_by_station(route.mirrored),
+            rx_rings=self._rx_rings(way.source, hop.part, route),
         )  # fmt: skip
         return self._at_port(hop.part, self._system.own_port(hop.wire), found)
 
@@ -501,8 +503,8 @@ def _reaches_a_vm(path: Path) -> bool:
     return bool(path.route.stations or any(hop.route.stations for hop in path.hops))
 
 
-def _by_station(route: Route) -> dict[str, Fraction]:
-    return {name: Fraction(n) for name, n in Counter((*route.stations, *route.mirrored)).items()}
+def _by_station(names: Iterable[str]) -> dict[str, Fraction]:
+    return {name: Fraction(n) for name, n in Counter(names).items()}
 
 
 def _workload_sizes(config: Config) -> Sizes:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # A core, and a station that stands for all guests with the same driver; an empty text where all have the same driver.
 Place = tuple[int, str]
 _OF_CORES = ("driver.tx", "driver.rx", "vswitch")
+NEARLY = 1 - 1e-9
 PER_S = 10**6  # rates are in millions of frames a second, so that coefficients are about 1
 
 
@@ -82,11 +83,9 @@ class MixCosts:
         """Put columns side by side, as a matrix of resources by columns; there may be no column."""
         return np.array([column + np.zeros(self.n_rows) for column in found]).reshape(-1, self.n_rows).T
 
-    def of(self, leg: Leg, without_copies: bool) -> Floats:
-        """Give the costs of a frame on a leg; `without_copies`: without those of its copies, which landings count."""
+    def of(self, leg: Leg) -> Floats:
+        """Give the costs of a frame on a leg."""
         traffic = leg.traffic
-        if without_copies:
-            traffic = replace(traffic, copies=ZERO, received={})
         found = self._shared(leg.part, traffic).copy()
         for by_station, work_s in ((traffic.sent, sending_s), (traffic.received, taking_s)):
             for (core, kind), share in self.by_place(leg.part, by_station).items():
@@ -113,6 +112,11 @@ class MixCosts:
         if not config.has_virtual_switch:
             self._take_descriptors(part, core, descriptors_a_frame(config, sizes), found)
         return found
+
+    def full_for_receivers(self, used: Floats) -> set[tuple[int, int]]:
+        """Give the servers and cores that are full, or whose receivers' Rx rings are, from the use of each row."""
+        cores = {at for at, row in self.core_rows.items() if used[row] > NEARLY}
+        return cores | {at for at, rows in self._ring_rows.items() if any(used[row] > NEARLY for row in rows)}
 
     def place_of(self, part: int, name: str) -> Place:
         """Give the core and driver of a server's station."""
@@ -225,7 +229,8 @@ class HopTable:
     def _leg_key(self, leg: Leg) -> HopKey:
         one = leg.traffic
         places = self._costs.by_place(leg.part, one.received) if self._system.is_server(leg.part) else {}
-        by_place = tuple(sorted(places.items()))
+        mirrored = self._costs.by_place(leg.part, one.mirrored_to) if one.mirrored_to else {}
+        by_place = tuple(sorted(places.items())), tuple(sorted(mirrored.items()))
         tags = one.tag_bytes, one.back_tag_bytes, one.mixed_back_bytes
         named = tuple(one.at_ports.items()), tuple(one.switching_s.items())
         return leg.part, one.sizes, one.to_wire, tags, one.copies, one.mirrored, by_place, named

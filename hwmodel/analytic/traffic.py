@@ -57,14 +57,15 @@ class Traffic:
     `sizes`: (frame_bytes, share), the shares add up to 1. `reads`: frames read from a VM's memory. `copies`: copies
     written to VMs, and `mirrored`: the mirrored ones, not among them. `to_wire`, `from_wire`: wire crossings.
     `tag_bytes`, `back_tag_bytes`: mean tag bytes of a frame sent on the wire, and of one that comes from there.
-    `mixed_bytes`, `mixed_back_bytes`: their mean bytes on the wire where frames differ in tags or sizes, as each frame
-    is padded by itself; None: follow from sizes and tags. `sent`, `received`: frames by station, received mirrored
-    copies included. `at_ports`: for an adapter with several Ethernet ports, what is taken of each port's own resources,
-    by name. `switching_s`: seconds of a virtual switch's cores, by core number; `copied_bytes`: bytes of memory that
-    its copies read and write. `tx_rings`, `rx_rings`: (station, number) of the Tx rings that frames come from, and of
-    the Rx rings that get any. `frames_per_s`: the rate if it is given, None if it is sought. `first`: source and target
-    of the first flow whose frames get somewhere, `first_inside`: of the first one from VM to VM; None where there is
-    none. `wire_copies`: segments that leave, cut into the frames of `to_wire`; None: each leaves as one frame.
+    `mixed_bytes`, `mixed_back_bytes`: their mean bytes on the wire where frames differ in tags or sizes, as each
+    frame is padded by itself; None: follow from sizes and tags. `sent`, `received`: frames by station, received
+    mirrored copies included; `mirrored_to`: those alone. `at_ports`: for an adapter with several Ethernet ports,
+    what is taken of each port's own resources, by name. `switching_s`: seconds of a virtual switch's cores, by core
+    number; `copied_bytes`: bytes of memory that its copies read and write. `tx_rings`, `rx_rings`: (station,
+    number) of the Tx rings that frames come from, and of the Rx rings that get any. `frames_per_s`: the rate if it
+    is given, None if it is sought. `first`: source and target of the first flow whose frames get somewhere,
+    `first_inside`: of the first one from VM to VM; None where there is none. `wire_copies`: segments that leave,
+    cut into the frames of `to_wire`; None: each leaves as one frame.
 
     `parts`: with a bridge, what the same frames take of each component (`System`); "the wire" is there the component's
     own, and stations have their names within the server. `to_wire` and `from_wire` of the whole then count frames to
@@ -83,6 +84,7 @@ class Traffic:
     mirrored: Fraction = ZERO
     sent: Mapping[str, Fraction] = field(default_factory=dict)
     received: Mapping[str, Fraction] = field(default_factory=dict)
+    mirrored_to: Mapping[str, Fraction] = field(default_factory=dict)
     at_ports: Mapping[str, Fraction] = field(default_factory=dict)
     switching_s: Mapping[int, Fraction] = field(default_factory=dict)
     copied_bytes: Fraction = ZERO
@@ -206,6 +208,7 @@ def together(sizes: Sizes, parts: Sequence[tuple[Traffic, Fraction]]) -> Traffic
         mirrored=sum_of(lambda one: one.mirrored),
         sent=_by_station((one.sent, weight) for one, weight in parts),
         received=_by_station((one.received, weight) for one, weight in parts),
+        mirrored_to=_by_station((one.mirrored_to, weight) for one, weight in parts),
         at_ports=_by_station((one.at_ports, weight) for one, weight in parts),
         switching_s=_by_station((one.switching_s, weight) for one, weight in parts),
         copied_bytes=sum_of(lambda one: one.copied_bytes),

@@ -106,7 +106,7 @@ def _by_uplink(config: Config, traffic: Traffic) -> Traffic:
         return frozenset((PF, leg * n_rings + ring) for leg in legs for ring in range(n_rings))
 
     return replace(
-        traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, to_wire=to_wire, from_wire=from_wire,
+        traffic, reads=to_wire, copies=from_wire, mirrored=ZERO, mirrored_to={}, to_wire=to_wire, from_wire=from_wire,
         tx_rings=rings(to_wire, TO_WIRE), rx_rings=rings(from_wire, FROM_WIRE),
         at_ports=at_ports,
         sent={PF: to_wire} if to_wire else {}, received={PF: from_wire} if from_wire else {},

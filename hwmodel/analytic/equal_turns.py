@@ -1,0 +1,52 @@
+"""Where equal turns of all senders carry as much as any mix, so that no linear program is needed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwmodel.analytic.ceiling import Ceiling
+    from hwmodel.analytic.system import System
+    from hwmodel.analytic.traffic import Demand
+
+# Resources of which all senders of an adapter use the same one, or that are counted over all rings together; of Rx
+# descriptors each receiver has its own.
+_SHARED_BY_ALL = frozenset({
+    "pcie.up", "pcie.down", "bus", "pcie.tags", "pcie.credits", "wire.tx", "wire.rx", "nic.pipeline", "switch.bus",
+    "nic.dma.read", "nic.dma.write", "nic.dma.shared", "nic.tx_buffer", "host.walkers", "rx.descriptors", "nic.queue",
+})  # fmt: skip
+
+
+def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
+    """Tell whether equal turns of all streams carry as much as any mix can; `least`: what is full with them.
+
+    They do where a frame of each stream takes the same of every shared resource and one of these is full: its rate does
+    not depend on whose frames they are, and a lost copy gives nothing back, since its frame has been served. Equal
+    turns are what senders get that have one stream each, offer the same, and have the same weight and no rate limit.
+    False if unproven. Seeking the mix nevertheless costs time only: the closed form takes 4 ms instead of 1 (8 VFs), 18
+    instead of 2 (63).
+    """
+    streams = [one for one, _ in demand.following]
+    if system.bridges or len(system.servers) > 1 or not streams or demand.with_rate or demand.beside:
+        return False
+    config = system.config(0)
+    stations = (name for one in streams for name in one.traffic.stations)
+    if config.for_functions(stations) is None:
+        return False
+    switch, vm_names = config.switch, frozenset(system.vm_names)
+    ports = [system.port(one.source) for one in streams if one.source in vm_names]
+    first, (_, first_share) = streams[0].traffic, demand.following[0]
+    n_rings = Counter(name for name, _ in demand.sought.rx_rings)
+    a_ring = {share / n_rings[name] for name, share in demand.sought.received.items()}
+    return (
+        least.resource in _SHARED_BY_ALL
+        and (least.unit != "descriptors" or len(a_ring) == 1)
+        and len({one.source for one in streams}) == len(ports) == len(streams)
+        and not first.mirrored
+        and config.nic.arbitration is None
+        and (switch.scheduler == "round_robin" or all(port.weight == ports[0].weight for port in ports))
+        and all(port.rate_limit_bps is None for port in switch.ports)
+        and all(share == first_share for _, share in demand.following)
+        and all(one.traffic.asked == first.asked for one in streams)
+    )
