@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scapy.utils import RawPcapReader
 
-from hwmodel.config import Config, config_from_mapping
+from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.errors import Interrupted
 from hwmodel.functions.life import Course
 from hwmodel.report.tables import closed_form_table
@@ -333,3 +333,29 @@ def test_an_interrupted_run_has_its_series(monkeypatch: pytest.MonkeyPatch) -> N
         simulate(config, progress)
     assert caught.value.result is not None and caught.value.result.series is not None
     assert caught.value.result.series.n_intervals >= 20
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"set": {"switch.ports.vf1.enabled": False}},
+        {"mailbox": {"from": "vf1", "message": "get_link_state"}},
+        {"reset": "vf1"},
+    ],
+)
+def test_a_capture_ends_a_run_before_a_later_event(event: dict[str, Any]) -> None:
+    path = Path(__file__).parents[1] / "configs" / "sriov_pcap.yaml"
+    run = {"run.warmup": "0ns", "run.duration": "1ms"}
+    plain, found = (
+        simulate(load_config(path, {**run, "scenario": events})) for events in ([], [{"at": "900us", **event}])
+    )
+    assert plain.window.end_ns < 900_000 and found.window == plain.window and found.totals == plain.totals
+    assert found.series is not None and found.series.events[0].did == "the run ended before"
+
+
+def test_a_run_goes_on_to_an_event_that_frames_of_the_capture_wait_for() -> None:
+    path = Path(__file__).parents[1] / "configs" / "sriov_pcap.yaml"
+    changes = {"run.warmup": "0ns", "run.duration": "300ms", "scenario": [{"at": "100us", "reset": "vf1"}]}
+    found = simulate(load_config(path, changes))
+    assert found.totals.offered_frames == 100 and not any("were not sent" in line for line in found.warnings)
+    assert found.window.end_ns > 100_000_000  # the function's way up

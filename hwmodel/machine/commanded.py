@@ -16,14 +16,15 @@ from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.adapter.watches import look
 from hwmodel.machine.engine import ADVANCE, ARGUMENTS, BEGIN, OBEY, WHOLE, end_run, run_server
 from hwmodel.machine.time.commands import next_command_fs
+from hwmodel.machine.traffic.sources import has_replayed_all
 
 
 @kernel
-def advance_through(servers, number, until_fs, n_events):
+def advance_through(servers, number, until_fs, n_events, is_alone):
     """Advance, and carry out the commands on the way, each before all else of its instant.
 
-    Return when the next event or command is. Where something is watched it goes from instant to instant, with a look
-    after each.
+    Return when the next event or command is; of a server that `is_alone`, commands behind the last event of a capture
+    are none. Where something is watched it goes from instant to instant, with a look after each.
     """
     nic, words = servers[number], servers.view(np.int64)
     before = nic.clock.n_events
@@ -40,6 +41,8 @@ def advance_through(servers, number, until_fs, n_events):
         if is_watched and look_fs < at_fs <= last_fs and not has_stopped:
             look_fs = at_fs
             continue
+        if is_alone and at_fs >= NEVER and has_replayed_all(nic):
+            return at_fs
         if command_fs > until_fs or at_fs < command_fs or has_stopped:
             return min(at_fs, command_fs)
         nic.clock.now_fs = command_fs
@@ -64,7 +67,7 @@ def run_commanded(servers, number, until_fs, n_events, part):
         if part == BEGIN:
             return min(at_fs, next_command_fs(nic.commands))
     last_fs = min(until_fs, NEVER - 1)
-    at_fs = advance_through(servers, number, last_fs, n_events)
+    at_fs = advance_through(servers, number, last_fs, n_events, part == WHOLE)
     return end_run(nic, at_fs, last_fs) if part == WHOLE else at_fs
 
 

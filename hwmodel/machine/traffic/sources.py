@@ -138,6 +138,19 @@ def draw_recorded(traffic, source):
 
 
 @kernel
+def has_replayed_all(nic):
+    """Tell whether senders replay a capture, and have offered all of its frames."""
+    n_done = 0
+    for number in range(nic.params.n_sources):
+        source = nic.traffic.source[number]
+        if source.params.kind == RECORDED_SOURCE or source.params.kind == CLOSED_RECORDED_SOURCE:
+            if source.next_record < source.params.last_record or source.pending > 0:
+                return False
+            n_done += 1
+    return n_done > 0
+
+
+@kernel
 def draw(traffic, source):
     """Make the source's next frame the pending one; return False if a record has come to its end."""
     if source.params.kind == RECORDED_SOURCE or source.params.kind == CLOSED_RECORDED_SOURCE:
