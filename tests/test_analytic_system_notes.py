@@ -168,6 +168,16 @@ def test_a_lone_frame_that_the_bridge_floods_ends_where_some_copy_arrives():
     assert lone_frame(config.with_overrides({"bridge.ports.outside.vlans": [5]})) is None
 
 
+def test_frames_that_wait_in_order_for_descriptors_are_told():
+    flows = [["uplink", "vf0", "4Gbps"], ["uplink", "vf1", "1Gbps"]]
+    short = {"nic.rx_prefetch": 1, "nic.rx_fetch_batch": 1, "workload": {"pattern": "flows", "flows": flows}}
+    config = load_config("sriov_10g_gen2x8", {**short, "workload.frame_bytes": 128})
+    assert limits(config).limited_by == "rx.descriptors"
+    assert any("in order" in note for note in limits(config).notes)
+    alone = config.with_overrides({"workload.flows": flows[:1]})
+    assert not any("in order" in note for note in limits(alone).notes)
+
+
 NOTHING_HOLDS = "Nothing holds back who sends more than "
 
 

@@ -191,6 +191,7 @@ def test_a_rate_limit_is_not_said_to_be_busy_or_the_fullest(why, words):
         (1e6, 21e6, "1.00 ms to 21.0 ms"),
         (24_400_900, 24_458_800, "24.401 ms to 24.459 ms"),
         (2.54e9, 2.56e9, "2.540 s to 2.560 s"),
+        (8.26e6, 10.26e6, "8.3 ms to 10.3 ms"),
         (0, 300_000, "0 ns to 300 us"),
         (0, 0, "0 ns to 0 ns"),
     ],

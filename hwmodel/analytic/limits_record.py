@@ -344,10 +344,12 @@ def _lost_notes(system: System, demand: Demand) -> list[str]:
 
 
 def _receiver_notes(system: System, demand: Demand, least: Ceiling) -> Iterator[str]:
-    """Say that what is more drops, if the limit is at an adapter to which all frames come by its wire."""
+    """Say that what is more drops, if the limit is at an adapter to which all frames come by its wire, or waits."""
     for part, server in enumerate(system.servers):
         here, control = demand.at(part).sought, server.config.nic.flow_control
         is_here = least.resource.startswith(f"{server.name}.") if server.name else not least.is_of_load
+        if is_here and here.from_wire and len(here.received) > 1 and least.resource.endswith("rx.descriptors"):
+            yield words.WAIT_IN_ORDER
         if not is_here or not here.copies or here.reads or least.resource.endswith("wire.rx"):
             continue
         ends = [bridge for bridge in system.bridges if bridge.is_at(server)]

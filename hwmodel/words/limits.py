@@ -426,6 +426,12 @@ def dropped_in_bridge(resource: str, bridge: str) -> str:
     return f"What {resource} has no room for waits in {bridge}, which stops nobody, and drops there (QUEUE_FULL)."
 
 
+WAIT_IN_ORDER = (
+    "Frames from the wire wait in the Rx buffer in order, those for other VMs behind one that finds no descriptor: a run "
+    "may stay far below."
+)
+
+
 def dropped_above(resource: str, wires: str) -> str:
     """Say that a receiver drops what is above the ceiling; `wires`: what that has used before, if anything."""
     beside = f", and has used {wires} by then, which are busier in a run than here" if wires else ""

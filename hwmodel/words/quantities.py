@@ -10,6 +10,7 @@ MISSING = "-"
 PLUS_MINUS = " ± "
 _TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"), (1e-3, "ps"))
 _LEAST_SHOWN = 0.001  # of the unit of a column
+_MISTOLD = 0.01  # of a span's length: how far what its ends say may be from it
 _FAR_BELOW = 2 / 3  # of an interval's lower end
 _MOST_DECIMALS = 12  # 1 Kbps of the longest segments are 0.0000000019 M frames a second
 _LEAST_NS = 0.9995e-3  # less than a bucket of the finest histogram
@@ -56,10 +57,20 @@ def moment_ns(at_ns: float) -> float:
 def span_text(start_ns: float, end_ns: float) -> str:
     """Write a span of time, with enough digits to tell its length: `24.4 ms to 44.4 ms`, `24.401 ms to 24.459 ms`."""
     scale, unit = _time_unit(end_ns)
-    decimals = max(0, 1 - floor(log10((end_ns - start_ns) / scale))) if end_ns > start_ns else 0
-    if decimals > len(three_digits(end_ns / scale).partition(".")[2]):
-        return " to ".join(f"{one_ns / scale:,.{decimals}f} {unit}" for one_ns in (start_ns, end_ns))
-    return f"{time_text(start_ns)} to {time_text(end_ns)}"
+    length = (end_ns - start_ns) / scale
+    decimals = max(0, 1 - floor(log10(length))) if length > 0 else 0
+    shown = [three_digits(one_ns / scale) for one_ns in (start_ns, end_ns)]
+    if decimals <= len(shown[1].partition(".")[2]) and _tells(shown, length):
+        return f"{time_text(start_ns)} to {time_text(end_ns)}"
+    while not _tells(shown := [f"{one_ns / scale:,.{decimals}f}" for one_ns in (start_ns, end_ns)], length):
+        decimals += 1
+    return " to ".join(f"{number} {unit}" for number in shown)
+
+
+def _tells(shown: Sequence[str], length: float) -> bool:
+    """Tell whether the ends of a span as written say how long it is."""
+    start, end = (float(number.replace(",", "")) for number in shown)
+    return abs(end - start - length) <= _MISTOLD * length
 
 
 def scaled_text(value: float | None, scale: float, interval: Sequence[float] | None = None) -> str:

@@ -529,21 +529,21 @@ def _short_adapter_lines(result: Result) -> Iterator[Line]:
 
 def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
     """Give alike VMs in one line, a few others in a line each, many by the least and the greatest."""
-    vms = result.vms
+    vms, lost = result.vms, _dropped(result, result.vms)
     if all(vm.tx_gbps is None and vm.rx_gbps is None for vm in vms):
-        if _dropped(vms):
-            yield Line(f"{counted(len(vms), 'VM')}: no rates measured{_dropped(vms)}")
+        if lost:
+            yield Line(f"{counted(len(vms), 'VM')}: no rates measured{lost}")
         return
     if len(vms) > 1 and _are_alike(vms):
         rates = f"{_mean(vms, 'tx_gbps')} Gb/s sent, {_mean(vms, 'rx_gbps')} Gb/s received by each on average"
-        yield Line(f"{len(vms)} VMs, alike within {100 * _ALIKE:.0f} %: {rates}{_dropped(vms)}")
+        yield Line(f"{len(vms)} VMs, alike within {100 * _ALIKE:.0f} %: {rates}{lost}")
     elif len(vms) <= _MOST_VM_LINES and not together:
         for vm in vms:
             rates = f"{decimals_text(vm.tx_gbps, 3)} Gb/s sent, {decimals_text(vm.rx_gbps, 3)} Gb/s received"
-            yield Line(printable(f"VM {vm.name}: {rates}{_dropped([vm])}"))
+            yield Line(printable(f"VM {vm.name}: {rates}{_dropped(result, [vm])}"))
     else:
         ends = "; ".join(_ends(vms, name, word) for name, word in (("tx_gbps", "sent"), ("rx_gbps", "received")))
-        yield Line(printable(f"{len(vms)} VMs: {ends}{_dropped(vms)}"))
+        yield Line(printable(f"{len(vms)} VMs: {ends}{lost}"))
 
 
 def _are_alike(vms: Sequence[VmResult]) -> bool:
@@ -570,9 +570,11 @@ def _ends(vms: Sequence[VmResult], name: str, word: str) -> str:
     return f"{decimals_text(least, 3)} ({slow}) to {decimals_text(most, 3)} Gb/s ({fast}) {word}"
 
 
-def _dropped(vms: Iterable[VmResult]) -> str:
-    n_lost = sum(sum(vm.drops.values()) for vm in vms)
-    return f", {counted(n_lost, 'frame')} dropped" if n_lost else ""
+def _dropped(result: Result, vms: Iterable[VmResult]) -> str:
+    """Say how much VMs lost: copies, where a frame for several of them can lose some."""
+    n_lost, totals = sum(sum(vm.drops.values()) for vm in vms), result.totals
+    what = "copy" if totals.copies_dropped > totals.dropped_frames else "frame"
+    return f", {counted(n_lost, what)} dropped" if n_lost else ""
 
 
 def _ascii(figure: str) -> str:
