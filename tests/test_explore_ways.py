@@ -370,3 +370,13 @@ def test_where_all_may_be_chance_no_way_is_said_to_give_most() -> None:
     )
     (said,) = said_of([("sriov_veb", 24.0, 0.1), ("vmdq", 23.9, 0.1)])
     assert said == "sriov_veb and vmdq give most: 24.0 Gb/s, alike within 1 %."
+
+
+@pytest.mark.parametrize(
+    ("dropped", "said"), [(9, "Nothing that is sent arrives by any way"), (0, "No window was long enough")]
+)
+def test_where_all_is_dropped_a_longer_run_is_no_way_out(dropped: int, said: str) -> None:
+    way = compared().ways[0]
+    totals = dataclasses.replace(way.totals, delivered_frames=0, dropped_frames=dropped)
+    ways = (dataclasses.replace(way, totals=totals, gbps=None, gbps_interval=None),) * 2
+    assert next(iter(sentences(dataclasses.replace(compared(), ways=ways)))).startswith(said)

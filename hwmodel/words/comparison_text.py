@@ -67,12 +67,19 @@ def _together(warnings: Sequence[tuple[str, Sequence[str]]]) -> str:
     return "".join(each[0] if len({*each}) == 1 else listed(each) for each in columns)
 
 
+def _why_unknown(ways: Sequence[WayFigures]) -> str:
+    """Say why no way has a rate."""
+    if all(way.totals.dropped_frames and not way.totals.delivered_frames for way in ways):
+        return "Nothing that is sent arrives by any way: all of it is dropped."
+    return "No window was long enough to tell the ways apart: a longer run.duration does."
+
+
 def sentences(found: Comparison) -> Iterator[str]:
     """Say which ways give most, how far the next are, and which gives most for a core."""
     places = found.places()
     first, unplaced = places.first, places.unplaced
     if not first.ways:
-        yield "No window was long enough to tell the ways apart: a longer run.duration does."
+        yield _why_unknown(found.ways)
         return
     if not max(first.span):
         yield "Nothing comes through by any way."
@@ -246,7 +253,7 @@ def curve_sentences(found: Curves) -> Iterator[str]:
     places = {point.value: point.places() for point in _asked(found)}
     places = {value: here for value, here in places.items() if here.first.ways}
     if not places:
-        yield "No window was long enough to tell the ways apart: a longer run.duration does."
+        yield _why_unknown([way for point in _asked(found) for way in point.ways])
         return
     most = [_most_names(here) for here in places.values()]
     always = [name for name in most[0] if all(name in names for names in most)]

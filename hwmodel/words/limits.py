@@ -427,8 +427,8 @@ def dropped_in_bridge(resource: str, bridge: str) -> str:
 
 
 WAIT_IN_ORDER = (
-    "Frames from the wire wait in the Rx buffer in order, those for other VMs behind one that finds no descriptor: a run "
-    "may stay far below."
+    "Frames from the wire wait in the Rx buffer in order, those for other VMs behind one that finds no descriptor: a "
+    "run may stay far below."
 )
 
 
