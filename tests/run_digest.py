@@ -395,6 +395,7 @@ FASTER = {"workload.flows": [["vf0", "vf1", "30Gbps"], ["vf0", "uplink"], ["vf1"
 # By case, and by the time in ns, what differs from then on.
 CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     **BOND_CHANGES,
+    "capture_pools": {900_000: LIMITED},  # when the capture is over
     "commands": {
         0: POLICED, 3000: LIMITED, 5000: {**LIMITED, **APART}, 7000: {"pcie.generation": 3},
         9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {"port.rate": "2500Mbps"},
