@@ -363,7 +363,8 @@ def _receiver_notes(system: System, demand: Demand, least: Ceiling) -> Iterator[
 def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     found = list(_receiver_notes(system, demand, least))
     drops_behind = bool(found)
-    drops = drops_behind or (demand.loses and not all(bridge.stops_senders for bridge in system.bridges))
+    stops = bool(system.bridges) and all(bridge.stops_senders for bridge in system.bridges)
+    drops = drops_behind or (demand.loses and not stops)
     if drops and len(demand.sought.sizes) > 1:
         found.append(words.LONG_DROP)
     is_at_bridge = least.resource.startswith(tuple(f"{one.name}." for one in system.bridges if not one.stops_senders))

@@ -228,7 +228,7 @@ def subject_line(limits: Limits) -> str:
 def _ceiling_lines(limits: Limits) -> list[str]:
     how_sure = "A long run comes to that within 0.2 %." if limits.is_exact else "That is a bound: a run may stay below."
     if LONG_DROP in limits.notes:
-        how_sure = "In Gb/s that is a bound: a run may stay below."
+        how_sure = "A run may stay below that, or come above it."
     return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits), how_sure]
 
 
@@ -407,8 +407,8 @@ def no_room_above(resource: str) -> str:
 
 
 LONG_DROP = (
-    "A full buffer has room for a short frame rather than for a long one: of several lengths a run may deliver more "
-    "frames a second than here, and fewer Gb/s."
+    "Which of several lengths drop is for a run to say: a full buffer has room for a short frame rather than for a "
+    "long one, and a core that sends a long one leaves a receiver more time before it."
 )
 
 
