@@ -377,11 +377,6 @@ def _work_keys(seen: Iterable[Config]) -> str:
     return ", ".join([*first, *(name for name, cost_fs in named.items() if cost_fs)])
 
 
-def core_of(config: Config, station: str) -> int:
-    """Give the core of a station, or the first of several; by default function f (PF 0, VF K is K + 1) has core f."""
-    return config.core_of(function_number(station))
-
-
 def _pipeline(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
     if config.nic.max_pps is not None:
         passes = demand.taken(lambda one: one.reads + one.from_wire)

@@ -280,9 +280,10 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
         if offered is not None:
             yield offered_ceiling(offered, demand.offered_by)
 
-    if not any(ceiling.per_frame for ceiling in ceilings()):
+    limiting = [ceiling for ceiling in ceilings() if ceiling.per_frame]
+    if not limiting:
         raise InputError("workload: all that is sent drops at once, as at a dead wire (port.down): nothing limits it")
-    rate = _rate(lowest(ceilings()))
+    rate = _rate(lowest(limiting))
     for part in parts[: system.outside]:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
         if timer_per_s is None:

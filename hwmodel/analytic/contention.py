@@ -477,9 +477,10 @@ class LinearProgram:
         `loses`: of each hop and landing, whether frames are lost there. What is just filled by those that lose has
         their price: more of it alone would add nothing.
         """
-        uses, price = np.hstack([self._of_hops, self._of_landings]) > 0, found.prices.copy()
-        just_filled = ~self._of_streams.any(axis=1) & ~uses[:, loses].any(axis=1)
-        before = uses[:, loses].any(axis=1) & (found.used > NEARLY)
+        price, uses = found.prices.copy(), np.hstack([self._of_hops, self._of_landings])
+        is_losing = (uses[:, loses] > 0).any(axis=1)
+        just_filled = ~self._of_streams.any(axis=1) & ~is_losing
+        before = is_losing & (found.used > NEARLY)
         price[before] = np.maximum(price[before], price[just_filled].max(initial=0.0))
         price[just_filled] = 0.0
         prices: dict[str, float] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling
     from hwmodel.analytic.system import System
-    from hwmodel.analytic.traffic import Demand
+    from hwmodel.analytic.traffic import Demand, Traffic
 
 # Resources of which all senders of an adapter use the same one, or that are counted over all rings together; of Rx
 # descriptors each receiver has its own.
@@ -37,11 +37,9 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
     switch, vm_names = config.switch, frozenset(system.vm_names)
     ports = [system.port(one.source) for one in streams if one.source in vm_names]
     first, (_, first_share) = streams[0].traffic, demand.following[0]
-    n_rings = Counter(name for name, _ in demand.sought.rx_rings)
-    a_ring = {share / n_rings[name] for name, share in demand.sought.received.items()}
     return (
         least.resource in _SHARED_BY_ALL
-        and (least.unit != "descriptors" or len(a_ring) == 1)
+        and (least.unit != "descriptors" or _fills_rings_alike(demand.sought))
         and len({one.source for one in streams}) == len(ports) == len(streams)
         and not first.mirrored
         and config.nic.arbitration is None
@@ -50,3 +48,9 @@ def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:
         and all(share == first_share for _, share in demand.following)
         and all(one.traffic.asked == first.asked for one in streams)
     )
+
+
+def _fills_rings_alike(traffic: Traffic) -> bool:
+    """Tell whether each receiver's Rx rings get as much as any other's."""
+    n_rings = Counter(name for name, _ in traffic.rx_rings)
+    return len({share / n_rings[name] for name, share in traffic.received.items()}) == 1

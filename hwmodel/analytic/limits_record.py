@@ -284,7 +284,9 @@ def notes_of(
     `has_waits`: page walks are counted.
     """
     waiting = [kept_for_dead_wire(port, sources) for port, sources in demand.waiting]
-    found = [*_mix_notes(demand, least), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
+    found = [*_mix_notes(demand), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
+    if _waits_in_order(system, demand, least):
+        found.append(words.WAIT_IN_ORDER)
     if system.pcie_switches and not any(one.has_turns for one in system.pcie_switches):
         found.append(words.PCIE_SWITCHES)
     if system.buses:
@@ -344,12 +346,10 @@ def _lost_notes(system: System, demand: Demand) -> list[str]:
 
 
 def _receiver_notes(system: System, demand: Demand, least: Ceiling) -> Iterator[str]:
-    """Say that what is more drops, if the limit is at an adapter to which all frames come by its wire, or waits."""
+    """Say that what is more drops, if the limit is at an adapter to which all frames come by its wire."""
     for part, server in enumerate(system.servers):
         here, control = demand.at(part).sought, server.config.nic.flow_control
         is_here = least.resource.startswith(f"{server.name}.") if server.name else not least.is_of_load
-        if is_here and here.from_wire and len(here.received) > 1 and least.resource.endswith("rx.descriptors"):
-            yield words.WAIT_IN_ORDER
         if not is_here or not here.copies or here.reads or least.resource.endswith("wire.rx"):
             continue
         ends = [bridge for bridge in system.bridges if bridge.is_at(server)]
@@ -358,6 +358,13 @@ def _receiver_notes(system: System, demand: Demand, least: Ceiling) -> Iterator[
             yield words.dropped_above(least.resource, "the wires of bridges" if system.bridges else "")
         found = (bridge for bridge in obeying if not bridge.stops_senders)
         yield from (words.dropped_in_bridge(least.resource, bridge.words) for bridge in found)
+
+
+def _waits_in_order(system: System, demand: Demand, least: Ceiling) -> bool:
+    """Tell whether the limit is that frames from a wire, for several receivers, wait for Rx descriptors of one."""
+    parts = (demand.at(part).sought for part, one in enumerate(system.servers)
+             if least.resource == f"{one.prefix}rx.descriptors")  # fmt: skip
+    return any(here.from_wire and len(here.received) > 1 for here in parts)
 
 
 def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
@@ -405,7 +412,7 @@ def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
     return offered is None or carried_per_s < offered * (1 - _ALIKE)
 
 
-def _mix_notes(demand: Demand, least: Ceiling) -> tuple[str, ...]:
+def _mix_notes(demand: Demand) -> tuple[str, ...]:
     """Say for which mix the figures hold, where it is not the one offered."""
     by_name: dict[str, list[tuple[Offered, Fraction]]] = {}  # a stream that was split is told as a whole
     for one, rate in demand.carried:

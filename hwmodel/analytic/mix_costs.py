@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hwmodel.analytic.ceilings import core_of, part_costs, switch_costs
+from hwmodel.analytic.ceilings import part_costs, switch_costs
 from hwmodel.analytic.linear_programs import Floats
 from hwmodel.analytic.paths import trees_of
 from hwmodel.analytic.rx_rings import descriptors_by_core, rings_by_core, rooms_of
 from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered, Sizes, Traffic
-from hwmodel.analytic.transactions import descriptors_a_frame, sending_s, taking_s
+from hwmodel.analytic.transactions import core_of, descriptors_a_frame, sending_s, taking_s
 from hwmodel.analytic.uplink import on_link
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class MixCosts:
         own = (traffic.at_ports, sent, received)
         key = part, traffic.asked, traffic.wire_copies, traffic.copied_bytes, *(tuple(one.items()) for one in own)
         if key not in self._known:
-            asked = self._asked[part]
+            asked = self._asked[part]  # all rings in use share the chip's descriptors, which sets the batches
             plain = replace(
                 traffic, sent=sent, received=received, tx_rings=asked.tx_rings, rx_rings=asked.rx_rings, parts=()
             )

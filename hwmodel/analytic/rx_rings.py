@@ -15,7 +15,13 @@ from hwmodel.analytic.ceiling import Ceiling, lowest
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.rx_batches import descriptor_shares
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic
-from hwmodel.analytic.transactions import Transaction, descriptors_a_frame, share_of_cache, share_taking_descriptors
+from hwmodel.analytic.transactions import (
+    Transaction,
+    core_of,
+    descriptors_a_frame,
+    share_of_cache,
+    share_taking_descriptors,
+)
 from hwmodel.analytic.uplink import at_adapter
 from hwmodel.config.names import function_number
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, link_rate_of
@@ -47,20 +53,16 @@ def rooms_of(config: Config, demand: Demand) -> list[Room]:
 def rings_by_core(config: Config, demand: Demand) -> Counter[int]:
     """Count the Rx rings that a demand uses, by the core of their receivers."""
     config, demand = at_adapter(config, demand)
-    return Counter(_core_of(config, station) for station, _ in demand.rx_rings)
+    return Counter(core_of(config, station) for station, _ in demand.rx_rings)
 
 
 def descriptors_by_core(config: Config, traffic: Traffic) -> dict[int, Fraction]:
     """Give the Rx descriptors that a frame of a traffic, as the adapter sees it, takes, by its receivers' core."""
     each, found = descriptors_a_frame(config, traffic.sizes), dict[int, Fraction]()
     for station, share in traffic.received.items():
-        core = _core_of(config, station)
+        core = core_of(config, station)
         found[core] = found.get(core, ZERO) + share * each
     return found
-
-
-def _core_of(config: Config, station: str) -> int:
-    return config.core_of(function_number(station))
 
 
 def descriptor_ceilings(config: Config, demand: Demand, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:
@@ -70,21 +72,28 @@ def descriptor_ceilings(config: Config, demand: Demand, transactions: Sequence[T
     of_all = [one.written * descriptors_a_frame(config, one.sizes) for one in demand.traffics]
     by_core = [descriptors_by_core(config, one) for one in demand.traffics]
     for room in rooms:
-        wait_s = room.frames_between * _between_s(config, demand.sought, transactions) if room.frames_between else ZERO
-
-        def ceiling(taken: Sequence[Fraction], n_rings: int, whose: str, room: Room = room) -> Ceiling:
-            per_s = sum((n * (one.frames_per_s or 0) for n, one in zip(taken[1:], demand.beside, strict=True)), ZERO)
-            what, capacity = room.what.format(rings=f"each ring{whose}"), Fraction(room.most * n_rings)
-            return Ceiling("rx.descriptors", what, "descriptors", capacity, taken[0] * room.held_s, per_s * room.held_s)
-
-        def of_core(core: int) -> Ceiling:
-            names = sorted({name for name, _ in demand.rx_rings if _core_of(config, name) == core}, key=function_number)
-            whose = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-            return ceiling([each.get(core, ZERO) for each in by_core], rings[core], f" of {whose}")
-
-        found = [ceiling(of_all, rings.total(), ""), *map(of_core, sorted(rings) if len(rings) > 1 else ())]
+        found = [_ceiling(room, demand, of_all, rings.total())]
+        for core, n_rings in sorted(rings.items()) if len(rings) > 1 else ():
+            taken = [each.get(core, ZERO) for each in by_core]
+            found.append(_ceiling(room, demand, taken, n_rings, f" of {_receivers_on(config, demand, core)}"))
         least = lowest(found) if any(one.per_frame for one in found) else found[0]
-        yield least.with_waiting(least.per_frame / room.held_s * wait_s)
+        if room.frames_between:
+            wait_s = room.frames_between * _between_s(config, demand.sought, transactions)
+            least = least.with_waiting(least.per_frame / room.held_s * wait_s)
+        yield least
+
+
+def _ceiling(room: Room, demand: Demand, taken: Sequence[Fraction], n_rings: int, whose: str = "") -> Ceiling:
+    """Give the ceiling of some rings; `taken`: their descriptors that a frame of each traffic takes."""
+    of_beside = zip(taken[1:], demand.beside, strict=True)
+    per_s = sum((n * (one.frames_per_s or 0) for n, one in of_beside), ZERO)
+    what, capacity = room.what.format(rings=f"each ring{whose}"), Fraction(room.most * n_rings)
+    return Ceiling("rx.descriptors", what, "descriptors", capacity, taken[0] * room.held_s, per_s * room.held_s)
+
+
+def _receivers_on(config: Config, demand: Demand, core: int) -> str:
+    names = sorted({name for name, _ in demand.rx_rings if core_of(config, name) == core}, key=function_number)
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _prefetched(config: Config, demand: Demand) -> Iterator[Room]:

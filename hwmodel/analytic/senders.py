@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.linear_programs import WITHOUT_END
 from hwmodel.analytic.mix_costs import PER_S
 from hwmodel.analytic.switch_rings import core_of_ring
 from hwmodel.analytic.traffic import Offered, Sizes, mean_bytes
+from hwmodel.analytic.transactions import core_of
 from hwmodel.analytic.uplink import charged_bytes
 from hwmodel.analytic.virtual_switch import frames_a_turn
 from hwmodel.config.names import PF, is_uplink

@@ -8,8 +8,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.analytic.ceilings import core_of
 from hwmodel.analytic.traffic import Leg, Offered, Onward, Rings, Traffic, together, whole_of
+from hwmodel.analytic.transactions import core_of
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.rules.switch_modes import INTERFACE_KEYS
 

@@ -34,6 +34,7 @@ from hwmodel.analytic.sends import (
 from hwmodel.analytic.traffic import ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import on_link
 from hwmodel.config.frame_lengths import descriptors_of_send
+from hwmodel.config.names import function_number
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
     DESCRIPTOR_BYTES,
@@ -337,6 +338,11 @@ def transactions_of(
             known = found.get(key, replace(one, per_frame=ZERO, per_s=ZERO))
             found[key] = replace(known, per_frame=known.per_frame + one.per_frame, per_s=known.per_s + one.per_s)
     return tuple(found.values())
+
+
+def core_of(config: Config, station: str) -> int:
+    """Give the core of a station, or the first of several; by default function f (PF 0, VF K is K + 1) has core f."""
+    return config.core_of(function_number(station))
 
 
 def by_driver(config: Config, stations: Collection[str]) -> list[tuple[Config, Collection[str]]]:
