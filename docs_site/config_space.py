@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hwmodel.config_space import extended_structures, ports, structures
-from hwmodel.config_space.devices import DEVICES, ROM, PciDevice
+from hwmodel.config_space.devices import DEVICES, ROM, SOURCES, Bar, PciDevice, PciPorts
 from hwmodel.config_space.memory_registers import Block
 from hwmodel.config_space.msix_table import PENDING, TABLE
 from hwmodel.config_space.registers import Attribute, Field, Register, Structure
@@ -14,8 +14,10 @@ from hwmodel.units import format_bytes
 
 _ORDER = (
     structures.HEADER, structures.POWER_MANAGEMENT, structures.MSI, structures.MSI_X, structures.PCI_EXPRESS,
-    extended_structures.AER, extended_structures.SERIAL_NUMBER, extended_structures.ARI, extended_structures.SR_IOV,
-    extended_structures.TPH, extended_structures.ACS, extended_structures.SECONDARY_PCI_EXPRESS,
+    structures.VITAL_PRODUCT_DATA, extended_structures.AER,
+    extended_structures.SERIAL_NUMBER, extended_structures.ARI, extended_structures.SR_IOV,
+    extended_structures.TPH, extended_structures.ACS, extended_structures.LTR,
+    extended_structures.SECONDARY_PCI_EXPRESS,
 )  # fmt: skip
 _OF_PORTS = (ports.TYPE_1_HEADER, ports.PORT_EXPRESS)
 
@@ -30,29 +32,60 @@ def tables() -> str:
 def _devices() -> Iterator[str]:
     yield "## Devices"
     yield ""
-    yield "| | PF, VF id | VFs | offset, stride with ARI; without | ranges | VF ranges | MSI-X vectors, of a VF |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "What a PF shows as it comes out of reset, with one Ethernet port and the device's own link, field by field:"
+    yield "what software can only read, and what begins with a value of the device's own. The letters are sources:"
+    yield ""
+    for letter, source in SOURCES.items():
+        yield f"- {letter}: {source}."
+    yield ""
+    yield f"| structure | field | {' | '.join(DEVICES)} |"
+    yield f"|---|---|{'---|' * len(DEVICES)}"
+    for place, cells in _PLACES.items():
+        what, field = place
+        yield f"| {what} | {field} | {' | '.join(map(cells, DEVICES.values()))} |"
+    values: dict[tuple[str, str], dict[str, str]] = {}
     for device in DEVICES.values():
-        with_ari, without = (f"{first}, {stride}" for first, stride in (device.offsets[True], device.offsets[False]))
-        yield (
-            f"| {device.name} | {device.device_id:04x}, {device.vf_device_id:04x} | {device.total_vfs} "
-            f"| {with_ari}; {without} | {_bars(device)} | {_vf_bars(device)} "
-            f"| {device.msix_vectors}, {device.vf_msix_vectors} |"
-        )
+        for structure, name, value, source in device.field_values():
+            values.setdefault((structure.name, name), {})[device.name] = f"{value:#x} {source}"
+    for (structure_name, name), of_device in values.items():
+        yield f"| {structure_name} | {name} | {' | '.join(of_device.get(one, '-') for one in DEVICES)} |"
     yield ""
-    yield "Sources, and what is recalled or chosen, stand beside each number in `hwmodel/config_space/devices.py`."
-    yield ""
+
+
+def _places(device: PciDevice, *, ari: bool) -> str:
+    """Return First VF Offset and VF Stride of the functions of one, two and four ports."""
+    most = 4 if device.shares_vfs else 2
+    counts = [n for n in (1, 2, 4) if n <= most]
+    found = [[device.vf_places(PciPorts(at, n), ari=ari) for at in range(n)] for n in counts]
+    offsets = "; ".join("/".join(f"{first}" for first, _ in each) for each in found)
+    return f"{offsets}, {found[0][0][1]} {device.field_sources['offset']}"
+
+
+_PLACES: dict[tuple[str, str], Callable[[PciDevice], str]] = {
+    ("ranges", "BAR 0 to 5, ROM"): lambda one: f"{_bars(one)} {one.field_sources['ranges']}",
+    ("ranges", "VF BAR 0 to 5"): lambda one: f"{_vf_bars(one)} {one.field_sources['ranges']}",
+    ("VF", "MSI-X vectors"): lambda one: f"{one.vf_msix_vectors} {one.field_sources['VF']}",
+    ("by ports", "TotalVFs of each PF, with one port, two, four"): lambda one: "; ".join(
+        f"{one.vfs_of_each(PciPorts(0, n))}" for n in ((1, 2, 4) if one.shares_vfs else (1, 2))
+    ),
+    ("by ports", "First VF Offset, VF Stride, with ARI"): lambda one: _places(one, ari=True),
+    ("by ports", "First VF Offset, VF Stride, without"): lambda one: _places(one, ari=False),
+}
 
 
 def _bars(device: PciDevice) -> str:
     return ", ".join(
-        f"{'ROM' if index == ROM else index}: {format_bytes(bar.size_bytes)}{' of I/O' if bar.is_io else ''}"
+        f"{'ROM' if index == ROM else index}: {format_bytes(bar.size_bytes)}{_kind(bar)}"
         for index, bar in device.bars.items()
     )
 
 
 def _vf_bars(device: PciDevice) -> str:
-    return ", ".join(f"{index}: {format_bytes(bar.size_bytes)}" for index, bar in device.vf_bars.items())
+    return ", ".join(f"{index}: {format_bytes(bar.size_bytes)}{_kind(bar)}" for index, bar in device.vf_bars.items())
+
+
+def _kind(bar: Bar) -> str:
+    return " of I/O" if bar.is_io else " prefetchable" * bar.is_prefetchable
 
 
 def _attributes() -> Iterator[str]:
@@ -79,7 +112,9 @@ def _table(structure: Structure, *, is_of_port: bool = False) -> Iterator[str]:
 
 
 def _row(register: Register, one: Field, is_of_port: bool) -> str:
-    kept = ", kept by a reset" if one.keeps else ""
+    kept = ", kept by a reset" * (one.keeps or bool(one.keeps_with))
+    if one.keeps_with:
+        kept += f" with {one.keeps_with.replace('#', ', bit ')}"
     needs = one.needs.replace("#", ", bit ")
     in_vf = "" if is_of_port else f" | {_short(one.of(is_vf=True))}"
     return (

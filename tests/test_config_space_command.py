@@ -232,6 +232,12 @@ REFUSED = [
     ("wait 1ms\nread vf64 0 4", 2, "vf64: the 82599 has 64 VFs at most (vf0 to vf63)"),
     ("write vf64 0 4 0", 1, "vf64: the 82599 has 64 VFs at most (vf0 to vf63)"),
     ("write pf 0x168 2 0\nwrite pf 0x170 2 65", 2, "NumVFs 65 is more than TotalVFs, 64"),
+    (
+        "write pf 0x168 2 0\nwrite pf 0x170 2 64\nread pf 0x170 2\nwrite pf 0x168 2 1",
+        4,
+        "VF Enable with NumVFs 64: beside the PF's driver 63 VFs of the 82599 work, though TotalVFs is 64 "
+        "(Linux limits sriov_numvfs so)",
+    ),
     ("write pf 0x170 4 0x48", 1, "NumVFs 72 is more than TotalVFs, 64"),
     ("write pf 0x171 1 1", 1, "NumVFs 264 is more than TotalVFs, 64"),
     (VFS_AT_THE_END.format(9), 5, "VF BAR 0 at 0xfffffffffffe0000: 9 VFs of 16KiB end behind the last address"),

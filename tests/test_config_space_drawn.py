@@ -21,9 +21,12 @@ ERROR = "error"
 # Errors that a function itself may note: dword, bits. Of a VF those that SR-IOV 4.2 gives it.
 PF_ERRORS = ((0x04, 0xF9000000), (0xA8, 0x000F0000), (0x104, 0x0017F010), (0x110, 0x000031C1))
 VF_ERRORS = ((0x04, 0xF9000000), (0xA8, 0x000F0000), (0x104, 0x0011D000), (0x110, 0x00002000))
-# Beside the devices, one that has what some of them may have: ECRC, extended tags, a wide link, VFs for three buses.
+# Beside the devices, one that has what some of them may have: extended tags, 16 lanes, PME from D3cold, 300 VFs.
 MORE = replace(
-    DEVICES["82599"], has_ecrc=True, lanes=16, total_vfs=300, device_values={"Extended Tag Field Supported": 1}
+    DEVICES["82599"],
+    lanes=16,
+    total_vfs=300,
+    values={**DEVICES["82599"].values, "Extended Tag Field Supported": 1, "PME Support": 0b11001},
 )
 # VFs come up: a look 1 fs before they answer, and as they do.
 AT_THE_EDGE: list[Step] = [
@@ -56,13 +59,13 @@ BY_ARI = {True: (128, 2), False: (384, 2)}
 FACTS = {
     "82576": ({0: 128 << 10, 1: 128 << 10, 2: 32, 3: 16 << 10, 6: 128 << 10}, VF_16K, 8, BY_ARI),
     "82599": ({**IXGBE, 2: 32, 6: 4 << 20}, VF_16K, 64, BY_ARI),
-    "X540": ({**IXGBE, 6: 512 << 10}, VF_16K, 64, BY_ARI),
-    "X550": ({**IXGBE, 6: 512 << 10}, VF_16K, 64, {True: (128, 2), False: (128, 2)}),
+    "X540": ({0: 2 << 20, 4: 16 << 10, 6: 512 << 10}, VF_16K, 64, BY_ARI),
+    "X550": ({**IXGBE, 6: 512 << 10}, VF_16K, 64, BY_ARI),
     "XL710": (
         {0: 8 << 20, 3: 32 << 10, 6: 512 << 10},
         {0: 64 << 10, 3: 16 << 10},
         128,
-        {True: (16, 1), False: (16, 1)},
+        {True: (16, 1), False: (272, 1)},  # 334 of a third function of 32 VFs: 272 + 2 * 31
     ),
     "more": ({**IXGBE, 2: 32, 6: 4 << 20}, VF_16K, 300, BY_ARI),
 }

@@ -109,6 +109,22 @@ def test_what_holds_a_vector_back_and_what_lets_it_go():
     ]  # fmt: skip
 
 
+def test_vfs_sleep_with_their_pf():
+    """A VF has no power management of its own: it is in its PF's state (SR-IOV 6.1.2)."""
+    assert answers(
+        ranges_of(),
+        "write vf0:bar3 0x0c 4 0",
+        "write pf 0x44 2 3",
+        "read vf0:bar3 0x0c 4",
+        "read vf0 8 4",
+        "raise vf0 0",
+    )[2:] == [
+        "read vf0:bar3 0x00c 4 -> 0xffffffff, does not answer (its PF is in D3hot)",
+        "read vf0 0x008 4 -> 0x02000001",
+        "raise vf0 0 -> pending: its PF is in D3hot",
+    ]  # fmt: skip
+
+
 def test_a_reset_of_the_function_puts_its_table_back_and_no_other():
     said = answers(
         ranges_of("X550"),

@@ -304,7 +304,7 @@ class TestSpecialBits:
     def test_link_control_2_of_5_gt(self):
         pf = space(patched(pf_image(), wAC=0x6C42))
         pf.write(0xD0, 2, 0xFFFF)
-        assert pf.read(0xD0, 2) == 0xFF9F
+        assert pf.read(0xD0, 2) == 0x1F9F
 
     def test_ecrc_enables_where_capable(self):
         pf = space(patched(pf_image(), w118=0x00A0))

@@ -259,6 +259,16 @@ def ethernet_ports(count: int) -> tuple[str, ...]:
     return tuple(f"p{number}" for number in range(count))
 
 
+def pf_name(port: int) -> str:
+    """Return the name of the PF of an Ethernet port by the port's number: pf, pf1, pf2, pf3."""
+    return f"{PF}{port}" if port else PF
+
+
+def port_place(port: str | None) -> int:
+    """Return the number of an Ethernet port by its name; 0 of None, where there is only one."""
+    return int(port[1:]) if port else 0
+
+
 def uplink_of(port: str) -> str:
     """Return the name of the stations outside beyond a port: p1.uplink, or uplink if the port has no name."""
     return f"{port}.{UPLINK}" if port else UPLINK

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from hwmodel.config.names import PF
 from hwmodel.config_space.adapter import PciAdapter
 from hwmodel.config_space.devices import INTEL
 from hwmodel.config_space.space import FunctionSpace
@@ -34,7 +33,7 @@ def shown_functions(adapter: PciAdapter, *, as_os: bool, prefix: str = "") -> It
     `as_os`: VFs are shown as an operating system shows them, with ids and link status filled in from the PF, as the
     link is common to all functions. Else they are shown as they answer on the bus: ids FFFFh, link status 0.
     """
-    for name in adapter.functions():
+    for name in sorted(adapter.functions(), key=adapter.routing_id_of):
         content = content_of(adapter, name, as_os=as_os)
         yield Shown(f"{prefix}{name}", adapter.routing_id_of(name), "Ethernet controller", content)
 
@@ -49,12 +48,13 @@ def content_of(adapter: PciAdapter, function: str, *, as_os: bool) -> bytes:
     space = adapter.space(function)
     assert space is not None
     content = space.content()
-    if function == PF or not as_os:
+    if adapter.vf_number(function) is None or not as_os:
         return content
     told = bytearray(content)
     told[:2], told[2:4] = INTEL.to_bytes(2, "little"), adapter.device.vf_device_id.to_bytes(2, "little")
-    status_of_vf, status_of_pf = (_link_status(each) for each in (space, adapter.pf))
-    told[status_of_vf : status_of_vf + 2] = adapter.pf.content()[status_of_pf : status_of_pf + 2]
+    pf = adapter.pf_of(function)
+    status_of_vf, status_of_pf = (_link_status(each) for each in (space, pf))
+    told[status_of_vf : status_of_vf + 2] = pf.content()[status_of_pf : status_of_pf + 2]
     return bytes(told)
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hwmodel.config.names import PF
+from hwmodel.config.names import PF, port_place
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS
 from hwmodel.config.system import Server, servers_of
-from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter
+from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter, PfSpace
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
 from hwmodel.config_space.extended_structures import AER, SR_IOV
 from hwmodel.config_space.registers import Structure
@@ -45,9 +45,11 @@ def adapter_of(server: Server, card: Pcie | None = None) -> PciAdapter:
         raise InputError("config-space: its registers are of PCI Express, and the adapter is on a bus (pcie.bus)")
     pcie, device = config.pcie, DEVICES[config.nic.preset or UNNAMED]
     card = card or pcie
-    payload = max(size_code(pcie.max_payload_bytes), device.device_values.get("Max Payload Size Supported", 2))
+    payload = max(size_code(pcie.max_payload_bytes), device.values["Max Payload Size Supported"])
+    n_functions, vf_functions = config.port.count, _functions_of_vfs(config)
+    at_one = max((vf_functions.count(at) for at in range(n_functions)), default=0)
     values = {
-        **device.device_values,
+        **device.values,
         "Max Payload Size Supported": payload,
         "Current Link Speed": pcie.generation,
         "Negotiated Link Width": pcie.lanes,
@@ -56,15 +58,32 @@ def adapter_of(server: Server, card: Pcie | None = None) -> PciAdapter:
         values["Extended Tag Field Supported"] = 1
     if pcie.tags > MOST_TAGS:
         values |= {"10-Bit Tag Completer Supported": 1, "10-Bit Tag Requester Supported": 1}
+    if pcie.ecrc:
+        values |= {"ECRC Generation Capable": 1, "ECRC Check Capable": 1}
     device = replace(
         device,
         link_speed=max(device.link_speed, card.generation),
         lanes=max(device.lanes, card.lanes),
-        total_vfs=max(device.total_vfs, config.nic.vfs),
-        device_values=values,
-        has_ecrc=pcie.ecrc,
+        total_vfs=max(device.total_vfs, at_one * (n_functions if device.shares_vfs else 1)),
+        values=values | _equalization(pcie),
     )
-    return PciAdapter(device, _serial_number(server), AccessTimes.of(config))
+    known = config.nic.device
+    beside_pf = None if known is None else known.max_vfs
+    return PciAdapter(device, _serial_number(server), AccessTimes.of(config), n_functions, vf_functions, beside_pf)
+
+
+def _functions_of_vfs(config: Config) -> list[int]:
+    """Return the PF of each VF, by the Ethernet port that it is at; none where VMs have no functions."""
+    if config.nic.mode != "sriov":
+        return []
+    ports = {station.name: station.port for station in config.switch.ports}
+    return [port_place(ports.get(f"vf{number}")) for number in range(config.nic.vfs)]
+
+
+def _equalization(pcie: Pcie) -> dict[str, int]:
+    """Return what Link Status 2 shows of a link that is equalized, from 8 GT/s on (PCIe 7.8.20)."""
+    is_done = int(pcie.generation > 2)
+    return {"Equalization Complete": is_done, "Equalization Phase 1 to 3 Successful": 7 * is_done}
 
 
 def configured(
@@ -85,11 +104,12 @@ def configured(
 def start(system: OneAdapter, server: Server, at_fs: int | None = None, scenario: Config | None = None) -> None:
     """Start the drivers of a probed adapter, and carry out a run's events up to `at_fs`, as in `configured`."""
     adapter = system.adapter
-    system.bind(PF)
-    n_vfs = server.config.nic.vfs if server.config.nic.mode == "sriov" else 0
-    system.enable_vfs(n_vfs)
+    vf_functions = _functions_of_vfs(server.config)
+    for at, pf in enumerate(adapter.pf_names):
+        system.bind(pf)
+        system.enable_vfs(vf_functions.count(at), pf)
     adapter.wait(VF_READY_FS)
-    for number in range(n_vfs):
+    for number in range(len(vf_functions)):
         system.bind(f"vf{number}")
     adapter.restart_clock()
     if at_fs is not None and scenario is not None:
@@ -137,48 +157,56 @@ class OneAdapter:
     def __init__(self, adapter: PciAdapter, server: Server, addresses: Addresses) -> None:
         self.adapter, self._config = adapter, server.config
         self._addresses = addresses
-        self._places: dict[int, tuple[Bar, int]] = {}  # BAR and address, by the BAR's offset
+        # BAR and address, by the PF's name and the BAR's offset.
+        self._places: dict[str, dict[int, tuple[Bar, int]]] = {name: {} for name in adapter.pf_names}
 
     def find_vfs(self) -> int:
         """Tell the PF that the port above forwards by ARI; return the routing id of the last VF possible."""
-        total = self.adapter.device.total_vfs
         self._write(PF, SR_IOV, "SR-IOV Control", {"ARI Capable Hierarchy": 1})
-        return self.adapter.routing_id_of(f"vf{total - 1}")
+        return self.adapter.last_routing_id()
 
     def probe(self) -> None:
-        """Size the PF's and VFs' BARs, and allocate addresses; the VFs' ranges of one BAR are adjacent."""
-        device, pf = self.adapter.device, self.adapter.pf
+        """Size the PFs' and VFs' BARs, and allocate addresses; the VFs' ranges of one BAR are adjacent."""
+        for name in self.adapter.pf_names:
+            self._probe(name, self.adapter.pf_of(name))
+
+    def _probe(self, name: str, pf: PfSpace) -> None:
+        device = self.adapter.device
         for index, bar in device.bars.items():
             if index == ROM:
-                self._size(ROM_BAR, bar)  # left as sizing wrote it: nobody reads the ROM
+                self._size(name, ROM_BAR, bar)  # left as sizing wrote it: nobody reads the ROM
             else:
-                self._place(FIRST_BAR + 4 * index, bar)
+                self._place(name, FIRST_BAR + 4 * index, bar)
         for index, bar in device.vf_bars.items():
-            self._place(pf.sr_iov + VF_BAR + 4 * index, bar, device.total_vfs)
+            self._place(name, pf.sr_iov + VF_BAR + 4 * index, bar, pf.total_vfs)
         # What probing for functions that are not there leaves: an unsupported request, as an advisory error.
         errors = {"Correctable Error Detected": 1, "Unsupported Request Detected": 1}
         pf.set_fields(PCI_EXPRESS, "Device Status", errors)
         pf.set_fields(AER, "Correctable Error Status", {"Advisory Non-Fatal Error Status": 1})
 
     def bind(self, function: str) -> None:
-        """Start a function's driver: bus master, MSI-X; for the PF also restore what a reset cleared, and the link."""
-        if function == PF:
-            self._restore()
-            has_io = any(bar.is_io for bar, _ in self._places.values())
+        """Start a function's driver: bus master, MSI-X; for a PF also restore what a reset cleared, and the link."""
+        if function in self._places:
+            self._restore(function)
+            has_io = any(bar.is_io for bar, _ in self._places[function].values())
             of_pf = {"I/O Space Enable": has_io, "Memory Space Enable": 1, "Interrupt Disable": 1}
-            self._write(PF, HEADER, "Command", {"Bus Master Enable": 1, **of_pf})
-            self._configure_link()
+            self._write(function, HEADER, "Command", {"Bus Master Enable": 1, **of_pf})
+            self._configure_link(function)
         else:
             self._write(function, HEADER, "Command", {"Bus Master Enable": 1})
         self._write(function, MSI_X, "Message Control", {"MSI-X Enable": 1})
 
-    def enable_vfs(self, n_vfs: int) -> None:
-        """Disable any VFs, then enable `n_vfs`."""
+    def enable_vfs(self, n_vfs: int, pf: str = PF) -> None:
+        """Disable any VFs of a PF, then enable `n_vfs`."""
         off = {"ARI Capable Hierarchy": 1}
-        self._write(PF, SR_IOV, "SR-IOV Control", off)
-        self._write(PF, SR_IOV, "NumVFs", {"NumVFs": n_vfs})
+        self._write(pf, SR_IOV, "SR-IOV Control", off)
+        self._write(pf, SR_IOV, "NumVFs", {"NumVFs": n_vfs})
         if n_vfs:
-            self._write(PF, SR_IOV, "SR-IOV Control", {**off, "VF Memory Space Enable": 1, "VF Enable": 1})
+            self._write(pf, SR_IOV, "SR-IOV Control", {**off, "VF Memory Space Enable": 1, "VF Enable": 1})
+
+    def bus_master(self, function: str, is_on: bool) -> None:
+        """Set or clear a function's Bus Master Enable."""
+        self._write(function, HEADER, "Command", {"Bus Master Enable": is_on}, keeps_others=True)
 
     def unplug(self, function: str) -> None:
         """Stop a function's driver."""
@@ -195,48 +223,50 @@ class OneAdapter:
         """Change the link to that of another configuration."""
         self._config, pcie = config, config.pcie
         link = {"Current Link Speed": pcie.generation, "Negotiated Link Width": pcie.lanes}
-        self.adapter.pf.set_fields(PCI_EXPRESS, "Link Status", link)
+        self.adapter.pf.set_fields(PCI_EXPRESS, "Link Status 2", _equalization(pcie))
         self.adapter.times = AccessTimes.of(config)
-        self._configure_link()
+        for name in self._places:
+            self.adapter.pf_of(name).set_fields(PCI_EXPRESS, "Link Status", link)
+            self._configure_link(name)
 
-    def _restore(self) -> None:
+    def _restore(self, pf: str) -> None:
         write = self.adapter.write
-        self._write(PF, HEADER, "Cache Line Size", {"Cache Line Size": LINE_DOUBLE_WORDS})
-        self._write(PF, HEADER, "Interrupt Line", {"Interrupt Line": LEGACY_LINE})
-        for at, (bar, address) in self._places.items():
-            write(PF, at, 4, address & 0xFFFFFFFF)
+        self._write(pf, HEADER, "Cache Line Size", {"Cache Line Size": LINE_DOUBLE_WORDS})
+        self._write(pf, HEADER, "Interrupt Line", {"Interrupt Line": LEGACY_LINE})
+        for at, (bar, address) in self._places[pf].items():
+            write(pf, at, 4, address & 0xFFFFFFFF)
             if bar.is_64_bit:
-                write(PF, at + 4, 4, address >> 32)
+                write(pf, at + 4, 4, address >> 32)
 
-    def _configure_link(self) -> None:
+    def _configure_link(self, pf: str) -> None:
         pcie = self._config.pcie
         sizes = {
             "Max Payload Size": size_code(pcie.max_payload_bytes),
             "Max Read Request Size": size_code(pcie.max_read_request_bytes),
             "Extended Tag Field Enable": pcie.tags > FIVE_BIT_TAGS,
         }
-        self._write(PF, PCI_EXPRESS, "Device Control", sizes, keeps_others=True)
+        self._write(pf, PCI_EXPRESS, "Device Control", sizes, keeps_others=True)
         if pcie.tags > MOST_TAGS:
             tags = {"10-Bit Tag Requester Enable": 1}
-            self._write(PF, PCI_EXPRESS, "Device Control 2", tags, keeps_others=True)
+            self._write(pf, PCI_EXPRESS, "Device Control 2", tags, keeps_others=True)
         is_128 = pcie.read_completion_boundary_bytes == 128
         clock = {"Common Clock Configuration": 1, "Read Completion Boundary": is_128}
-        self._write(PF, PCI_EXPRESS, "Link Control", clock)
+        self._write(pf, PCI_EXPRESS, "Link Control", clock)
         ecrc = dict.fromkeys(("ECRC Generation Enable", "ECRC Check Enable"), pcie.ecrc)
-        self._write(PF, AER, "Advanced Error Capabilities and Control", ecrc)
+        self._write(pf, AER, "Advanced Error Capabilities and Control", ecrc)
 
-    def _size(self, at: int, bar: Bar) -> int:
+    def _size(self, pf: str, at: int, bar: Bar) -> int:
         """Return a BAR's size, found by writing ones; only its lower 32 bits are looked at."""
-        self.adapter.write(PF, at, 4, 0xFFFFFFFE if at == ROM_BAR else 0xFFFFFFFF)
-        low = self.adapter.read(PF, at, 4) & ~(0x3 if bar.is_io else 0xF)
+        self.adapter.write(pf, at, 4, 0xFFFFFFFE if at == ROM_BAR else 0xFFFFFFFF)
+        low = self.adapter.read(pf, at, 4) & ~(0x3 if bar.is_io else 0xF)
         return -low & 0xFFFFFFFF
 
-    def _place(self, at: int, bar: Bar, n_ranges: int = 1) -> None:
-        address = self._addresses.take(bar, self._size(at, bar), n_ranges)
+    def _place(self, pf: str, at: int, bar: Bar, n_ranges: int = 1) -> None:
+        address = self._addresses.take(bar, self._size(pf, at, bar), n_ranges)
         if address is None:
-            self.adapter.write(PF, at, 4, 0)
+            self.adapter.write(pf, at, 4, 0)
         else:
-            self._places[at] = bar, address
+            self._places[pf][at] = bar, address
 
     def _write(
         self, function: str, structure: Structure, name: str, values: Mapping[str, int], *, keeps_others: bool = False

@@ -1,4 +1,4 @@
-"""The extended capabilities: AER, serial number, ARI, SR-IOV, TPH, ACS, secondary PCI Express.
+"""The extended capabilities: AER, serial number, ARI, SR-IOV, TPH, ACS, LTR, secondary PCI Express.
 
 Sources as in `structures.py`; numbers and offsets also in Linux' include/uapi/linux/pci_regs.h.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from hwmodel.config_space.registers import HWINIT, RO, RW, RW1C, RW1CS, RWS, Field, Register, Structure, bit
 
-ACS_VIOLATIONS = "reports ACS violations"  # a feature that a device may list beside its fields, for `needs`
+# Features that a device may list beside its fields, for `needs`.
+ACS_VIOLATIONS, SURPRISE_DOWN = "reports ACS violations", "reports surprise down"
+LOWEST_PF = "the PF of the lowest number"  # SR-IOV 3.3.3.5
 LANES = 8  # of the widest link that any device here has
 
 # Uncorrectable errors of AER: name, bit, whether fatal by default, whether a VF reports it (SR-IOV 4.2), what it needs.
 _UNCORRECTABLE = (
     ("Data Link Protocol Error", 4, 1, False, ""),
+    ("Surprise Down Error", 5, 1, False, SURPRISE_DOWN),
     ("Poisoned TLP", 12, 0, True, ""),
     ("Flow Control Protocol Error", 13, 1, False, ""),
     ("Completion Timeout", 14, 0, True, ""),
@@ -117,7 +120,7 @@ SR_IOV = Structure(
             bit("VF Migration Enable", 1, RW, needs="VF Migration Capable"),
             bit("VF Migration Interrupt Enable", 2, RW, needs="VF Migration Capable"),
             bit("VF Memory Space Enable", 3, RW),
-            bit("ARI Capable Hierarchy", 4, RW),
+            bit("ARI Capable Hierarchy", 4, RW, needs=LOWEST_PF),
         )),
         Register("SR-IOV Status", 0x0A, 2, (bit("VF Migration Status", 0, RW1C, needs="VF Migration Capable"),)),
         Register("InitialVFs", 0x0C, 2, (Field("InitialVFs", 0, 16, HWINIT),)),
@@ -176,11 +179,26 @@ ACS = Structure(
     is_extended=True,
 )  # fmt: skip
 
+LTR = Structure(
+    "Latency Tolerance Reporting", 0x0018, 8, "PCIe 7.25",
+    tuple(
+        Register(f"Max {kind} Latency", 0x04 + 2 * number, 2, (
+            Field(f"Max {kind} Latency Value", 0, 10, RW),
+            Field(f"Max {kind} Latency Scale", 10, 3, RW),
+        ))
+        for number, kind in enumerate(("Snoop", "No-Snoop"))
+    ),
+    is_extended=True,
+)  # fmt: skip
+
 SECONDARY_PCI_EXPRESS = Structure(
     "Secondary PCI Express", 0x0019, 12 + 2 * LANES, "PCIe 7.27",
     (
         Register("Link Control 3", 0x04, 4, (bit("Perform Equalization", 0, RO),)),
-        Register("Lane Error Status", 0x08, 4, (Field("Lane Error Status", 0, LANES, RW1CS, in_vf=RO),)),
+        Register("Lane Error Status", 0x08, 4, (
+            Field("Lane Error Status, lanes 0 to 3", 0, 4, RW1CS, in_vf=RO),
+            Field("Lane Error Status, lanes 4 to 7", 4, 4, RW1CS, in_vf=RO, needs="Maximum Link Width#3"),
+        )),
         *(
             Register(f"Lane {lane} Equalization Control", 0x0C + 2 * lane, 2,
                      (Field(f"Lane {lane} Equalization", 0, 16, HWINIT),))

@@ -1,17 +1,16 @@
 """The memory ranges of an adapter's functions: which registers answer there, and the effects of accesses.
 
-A range answers while its function is there and its memory is enabled: for the PF by Memory Space Enable, for VFs by VF
-Memory Space Enable in the PF's SR-IOV capability. Otherwise reads return all ones and writes are lost. Registers are
-modelled in the MSI-X table of each function, and in a VF's range 0 (`vf_register_tables.py`); they start with their
-reset values, whatever driver is bound. The PF's driver answers the mailbox while the PF's Command register has Memory
-Space Enable and Bus Master Enable.
+A range answers while its function is there, its PF not in D3hot, and its memory enabled: for a PF by Memory Space
+Enable, for VFs by VF Memory Space Enable in the PF's SR-IOV capability. Otherwise reads return all ones and writes are
+lost. Registers are modelled in the MSI-X table of each function, and in a VF's range 0 (`vf_register_tables.py`); they
+start with their reset values, whatever driver is bound. The PF's driver answers the mailbox while the PF's Command
+register has Memory Space Enable and Bus Master Enable.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from hwmodel.config.names import PF
 from hwmodel.config.presets import DEVICES as PRESETS
 from hwmodel.config.system import Server
 from hwmodel.config_space.adapter import CONTROL, VF_MEMORY, PciAdapter
@@ -97,7 +96,7 @@ class MemoryRanges:
             return self._why_absent(function)
         table = self._of(function).table
         table.raise_vector(vector)
-        why = table.why_held(vector)
+        why = self._why_asleep(function) or table.why_held(vector)
         return f"pending: {why}" if why else ""
 
     def told(self) -> list[str]:
@@ -107,7 +106,7 @@ class MemoryRanges:
         """
         found, self._partner.said = self._partner.said, []
         for function in list(self._held):
-            if self.adapter.space(function) is not None:
+            if self.adapter.space(function) is not None and not self._why_asleep(function):
                 sent = self._of(function).table.sent()
                 found += [f"{function} {message}" for message in sent]
         return found
@@ -115,27 +114,38 @@ class MemoryRanges:
     def why_silent(self, name: str) -> str:
         """Return why a range does not answer, an empty text where it does. Raises InputError where none can be."""
         function, _ = self._parts(name)
-        space, pf = self.adapter.space(function), self.adapter.pf
-        if space is None:
+        pf, is_vf = self.adapter.pf_of(function), self.adapter.vf_number(function) is not None
+        if self.adapter.space(function) is None:
             return self._why_absent(function)
-        if function != PF:
+        why = self._why_asleep(function)
+        if why:
+            return why
+        if is_vf:
             return "" if pf.get(pf.sr_iov + CONTROL, 1) & VF_MEMORY else "VF Memory Space Enable is clear"
-        power = pf.at(POWER_MANAGEMENT.name)
-        if power is not None and pf.get(power + 4, 1) & POWER_STATE == D3_HOT:
-            return "it is in D3hot"
         return "" if pf.get(COMMAND, 2) & MEMORY_SPACE else "Memory Space Enable is clear"
 
+    def _why_asleep(self, function: str) -> str:
+        """Return why a function answers no memory access and sends nothing, an empty text in D0.
+
+        A VF without power management of its own is in the state of its PF (SR-IOV 6.1.2).
+        """
+        pf = self.adapter.pf_of(function)
+        power = pf.at(POWER_MANAGEMENT.name)
+        if power is None or pf.get(power + 4, 1) & POWER_STATE != D3_HOT:
+            return ""
+        return "it is in D3hot" if self.adapter.vf_number(function) is None else "its PF is in D3hot"
+
     def _why_absent(self, function: str) -> str:
-        number, pf = self.adapter.vf_number(function), self.adapter.pf
-        is_coming = number is not None and pf.has_vfs and number < pf.n_vfs
-        return "not before 100 ms behind VF Enable" if is_coming else "it is not there"
+        return "not before 100 ms behind VF Enable" if self.adapter.is_coming(function) else "it is not there"
 
     def _target(self, name: str, offset: int, n_bytes: int) -> MsixTable | VfRange | None:
         """Return what holds a range's registers, None if the range does not answer."""
         function, index = self._parts(name)
         check_memory_access(offset, n_bytes)
         device = self.adapter.device
-        size_bytes = device.bars[index].size_bytes if function == PF else self.adapter.vf_bar_bytes(index)
+        is_pf = self.adapter.vf_number(function) is None
+        of_vf_bytes = self.adapter.pf_of(function).vf_bar_bytes
+        size_bytes = device.bars[index].size_bytes if is_pf else of_vf_bytes(index)
         if offset > size_bytes - n_bytes:
             raise InputError(f"offset {offset:#x} is not in the {format_bytes(size_bytes)} of {name}")
         if self.why_silent(name):
@@ -144,7 +154,7 @@ class MemoryRanges:
         if index == held.table.bar:
             return held.table
         if held.registers is None or index != VF_REGISTERS_BAR:
-            whose = f"the {device.name}'s {'PF' if function == PF else 'VFs'}"
+            whose = f"the {device.name}'s {'PF' if is_pf else 'VFs'}"
             raise InputError(f"{name}: of {whose} the model has no registers there (MSI-X: bar{held.table.bar})")
         if n_bytes != REGISTER_BYTES:
             raise InputError(f"{n_bytes} B cannot be accessed at once ({REGISTER_BYTES})")
@@ -177,7 +187,7 @@ class MemoryRanges:
                 held.registers.reset()
         self._held[function] = held._replace(n_resets=space.n_resets)
         if held.registers is not None:
-            held.registers.serve(self.adapter.pf.get(COMMAND, 2) & DRIVEN == DRIVEN)
+            held.registers.serve(self.adapter.pf_of(function).get(COMMAND, 2) & DRIVEN == DRIVEN)
         return self._held[function]
 
     def _begin(self, function: str, space: FunctionSpace) -> _Held:

@@ -61,7 +61,7 @@ class Field:
     `reset`: the reset value, if the field can be written. `in_vf`: its attribute in a VF, if another. `needs`: a field
     of the same device, or one of its bits (`NAME#BIT`), without which this one reads as 0. `keeps`: a reset of the
     function leaves it, since it belongs to the link, or software sets it for all functions (PCI Express Base 3.0,
-    6.6.2).
+    6.6.2); `keeps_with`: it does so where the device has that field, as `needs` names one.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Field:
     in_vf: Attribute | None = None
     needs: str = ""
     keeps: bool = False
+    keeps_with: str = ""
 
     @property
     def mask(self) -> int:
@@ -107,7 +108,7 @@ class Register:
 
 @dataclass(frozen=True)
 class Structure:
-    """The header, or a capability by its number; `source`: where the specification has it."""
+    """The header, or a capability by its number; `source`: where the specification has it; `is_listed`: in the list."""
 
     name: str
     number: int
@@ -115,6 +116,7 @@ class Structure:
     source: str
     registers: tuple[Register, ...]
     is_extended: bool = False
+    is_listed: bool = True
 
     def register(self, name: str) -> Register:
         """Return a register by its name."""
@@ -182,6 +184,7 @@ def _lay_out_field(
 ) -> None:
     at, n_bytes, attribute = placed.at + register.offset, register.n_bytes, one.of(is_vf)
     is_there = not one.needs or any(each.has(one.needs) for each in structures)
+    is_kept = one.keeps or any(each.has(one.keeps_with) for each in structures)
     can_change = is_there and (attribute.can_write or attribute.clears)
     value = placed.values.get(one.name, one.reset if can_change and attribute.can_write else 0)
     put_bits(layout.start, at, n_bytes, value << one.low & one.mask)
@@ -189,7 +192,7 @@ def _lay_out_field(
         return
     put_bits(layout.writable if attribute.can_write else layout.clearing, at, n_bytes, one.mask)
     put_bits(layout.reset, at, n_bytes, one.reset << one.low if attribute.can_write else 0)
-    if attribute.is_sticky or one.keeps:
+    if attribute.is_sticky or is_kept:
         put_bits(layout.kept, at, n_bytes, one.mask)
 
 
@@ -197,9 +200,10 @@ def _link(layout: Layout, listed: list[Placed]) -> None:
     """Chain the capabilities of the first 256 B from the header's pointer on; each begins with its number."""
     pointer = 0x34
     for each in sorted(listed, key=lambda one: one.at):
-        layout.start[pointer] = each.at
         layout.start[each.at] = each.structure.number
-        pointer = each.at + 1
+        if each.structure.is_listed:
+            layout.start[pointer] = each.at
+            pointer = each.at + 1
 
 
 def _link_extended(layout: Layout, listed: list[Placed]) -> None:

@@ -5,10 +5,10 @@
     raise FUNCTION VECTOR
     wait TIME
 
-FUNCTION is `pf`, `vf0`, ..., of a read or a write also one of its memory ranges, `vf0:bar0`; OFFSET, BYTES, VALUE and
-VECTOR are numbers, 0x for hexadecimal; # begins a comment. A script ends with an error at what software must not do,
-where hardware would behave as it likes: NumVFs above TotalVFs, VFs enabled whose ranges end beyond the last address,
-and what `vf_range.py` and `msix_table.py` name.
+FUNCTION is `pf`, `pf1` of a second port, `vf0`, ..., of a read or a write also one of its memory ranges, `vf0:bar0`;
+OFFSET, BYTES, VALUE and VECTOR are numbers, 0x for hexadecimal; # begins a comment. A script ends with an error at what
+software must not do, where hardware would behave as it likes: NumVFs above TotalVFs, more VFs enabled than work beside
+the PF's driver, VFs enabled whose ranges end beyond the last address, and what `vf_range.py` and `msix_table.py` name.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from hwmodel.config.names import PF
 from hwmodel.config_space.adapter import CONTROL, NUM_VFS, VF_ENABLE, VF_MEMORY, PciAdapter
 from hwmodel.config_space.memory_ranges import MemoryRanges, check_memory_access, is_range
 from hwmodel.config_space.space import check_access
@@ -155,24 +154,30 @@ def _of_configuration(adapter: PciAdapter, access: Access) -> int | None:
 
 
 def _check_n_vfs(adapter: PciAdapter, access: Access) -> None:
-    """Raise InputError if a write, even of one byte, would set NumVFs above TotalVFs."""
-    if access.function != PF or access.value >> 8 * access.n_bytes:
+    """Raise InputError if a write, even of one byte, would set NumVFs above TotalVFs, or enable more than work."""
+    if access.function not in adapter.pf_names or access.value >> 8 * access.n_bytes:
         return
-    at, total = adapter.pf.sr_iov + NUM_VFS, adapter.device.total_vfs
-    content = bytearray(adapter.pf.content())
+    pf = adapter.pf_of(access.function)
+    content = bytearray(pf.content())
     content[access.offset : access.offset + access.n_bytes] = access.value.to_bytes(access.n_bytes, "little")
-    asked = int.from_bytes(content[at : at + 2], "little")
-    if asked > total:
-        raise InputError(f"NumVFs {asked} is more than TotalVFs, {total}")
+    asked = int.from_bytes(content[pf.sr_iov + NUM_VFS : pf.sr_iov + NUM_VFS + 2], "little")
+    if asked > pf.total_vfs:
+        raise InputError(f"NumVFs {asked} is more than TotalVFs, {pf.total_vfs}")
+    enables = content[pf.sr_iov + CONTROL] & VF_ENABLE and not pf.has_vfs
+    if enables and adapter.beside_pf is not None and asked > adapter.beside_pf:
+        raise InputError(
+            f"VF Enable with NumVFs {asked}: beside the PF's driver {adapter.beside_pf} VFs of the "
+            f"{adapter.device.name} work, though TotalVFs is {pf.total_vfs} (Linux limits sriov_numvfs so)"
+        )
 
 
 def _check_ranges(adapter: PciAdapter) -> None:
     """Raise InputError if the memory ranges of enabled VFs end beyond the last address."""
-    pf = adapter.pf
-    if pf.get(pf.sr_iov + CONTROL, 1) & (VF_ENABLE | VF_MEMORY) != VF_ENABLE | VF_MEMORY:
-        return
-    for index, bar in adapter.device.vf_bars.items():
-        first, size_bytes = adapter.vf_address(0, index), adapter.vf_bar_bytes(index)
-        if adapter.vf_address(pf.n_vfs, index) > 1 << (64 if bar.is_64_bit else 32):
-            each = format_bytes(size_bytes)
-            raise InputError(f"VF BAR {index} at 0x{first:x}: {pf.n_vfs} VFs of {each} end behind the last address")
+    for pf in adapter.pfs:
+        if pf.get(pf.sr_iov + CONTROL, 1) & (VF_ENABLE | VF_MEMORY) != VF_ENABLE | VF_MEMORY:
+            continue
+        for index, bar in adapter.device.vf_bars.items():
+            first, size_bytes = pf.vf_address(0, index), pf.vf_bar_bytes(index)
+            if pf.vf_address(pf.n_vfs, index) > 1 << (64 if bar.is_64_bit else 32):
+                each = format_bytes(size_bytes)
+                raise InputError(f"VF BAR {index} at 0x{first:x}: {pf.n_vfs} VFs of {each} end behind the last address")

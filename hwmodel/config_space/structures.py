@@ -7,7 +7,7 @@ VF has of them.
 
 from __future__ import annotations
 
-from hwmodel.config_space.registers import HWINIT, RO, RW, RW1C, RW1CS, RWS, Field, Register, Structure, bit
+from hwmodel.config_space.registers import HWINIT, RO, RW, RW1C, RWS, Field, Register, Structure, bit
 
 # Of the header: where Command is, and bits of it. Of the PCI Express capability: where Link Status is.
 COMMAND = 0x04
@@ -16,7 +16,8 @@ LINK_STATUS = 0x12
 
 # Features that a device may list beside its fields: a field whose `needs` names one exists only with it.
 HAS_IO, HAS_MEMORY = "an I/O BAR", "a memory BAR"
-ABOVE_2_5_GT = "a link above 2.5 GT/s"
+ABOVE_2_5_GT, ABOVE_5_GT = "a link above 2.5 GT/s", "a link above 5 GT/s"
+NO_SNOOP = "requests without snooping"
 
 HEADER = Structure(
     "Type 0 header", 0, 0x40, "PCI 6.1; PCIe 7.5; SR-IOV 3.4.1",
@@ -69,10 +70,10 @@ POWER_MANAGEMENT = Structure(
         Register("Power Management Control/Status", 0x04, 2, (
             Field("Power State", 0, 2, RW),
             bit("No Soft Reset", 3, RO),
-            bit("PME Enable", 8, RWS, needs="PME Support"),
+            bit("PME Enable", 8, RW, needs="PME Support", keeps_with="PME Support#4"),
             Field("Data Select", 9, 4, RW, needs="Data Scale"),
             Field("Data Scale", 13, 2, RO),
-            bit("PME Status", 15, RW1CS, needs="PME Support"),
+            bit("PME Status", 15, RW1C, needs="PME Support", keeps_with="PME Support#4"),
         )),
         Register("Data", 0x07, 1, (Field("Data", 0, 8, RO),)),
     ),
@@ -109,6 +110,20 @@ MSI_X = Structure(
     ),
 )  # fmt: skip
 
+# The registers of vital product data, as storage: its contents are not modelled, and nothing answers the flag.
+VITAL_PRODUCT_DATA = Structure(
+    "Vital Product Data",
+    0x03,
+    8,
+    "PCI I",
+    (
+        Register("VPD Address", 0x02, 2, (Field("VPD Address", 0, 15, RW), bit("VPD Flag", 15, RW))),
+        Register("VPD Data", 0x04, 4, (Field("VPD Data", 0, 32, RW),)),
+    ),
+)
+# A device without product data leaves the capability's number there, out of the list (the 82576's dump).
+VITAL_PRODUCT_DATA_UNLISTED = Structure("Vital Product Data, not in the list", 0x03, 8, "PCI I", (), is_listed=False)
+
 PCI_EXPRESS = Structure(
     "PCI Express", 0x10, 0x3C, "PCIe 7.8; SR-IOV 3.5",
     (
@@ -136,7 +151,7 @@ PCI_EXPRESS = Structure(
             bit("Extended Tag Field Enable", 8, RW, in_vf=RO, needs="Extended Tag Field Supported"),
             bit("Phantom Functions Enable", 9, RW, in_vf=RO, needs="Phantom Functions Supported"),
             bit("Aux Power PM Enable", 10, RWS, in_vf=RO, needs="PME Support#4"),
-            bit("Enable No Snoop", 11, RW, 1, in_vf=RO),
+            bit("Enable No Snoop", 11, RW, 1, in_vf=RO, needs=NO_SNOOP),
             Field("Max Read Request Size", 12, 3, RW, 2, in_vf=RO),
             bit("Initiate Function Level Reset", 15, RO),
         )),
@@ -192,7 +207,13 @@ PCI_EXPRESS = Structure(
             Field("Transmit Margin", 7, 3, RWS, in_vf=RO, needs=ABOVE_2_5_GT),
             bit("Enter Modified Compliance", 10, RWS, in_vf=RO, needs=ABOVE_2_5_GT),
             bit("Compliance SOS", 11, RWS, in_vf=RO, needs=ABOVE_2_5_GT),
-            Field("Compliance De-emphasis", 12, 4, RWS, in_vf=RO, needs=ABOVE_2_5_GT),
+            bit("Compliance De-emphasis", 12, RWS, in_vf=RO, needs=ABOVE_2_5_GT),
+            Field("Compliance Preset", 13, 3, RWS, in_vf=RO, needs=ABOVE_5_GT),
+        )),
+        Register("Link Status 2", 0x32, 2, (
+            bit("Current De-emphasis Level", 0, RO),
+            bit("Equalization Complete", 1, RO),
+            Field("Equalization Phase 1 to 3 Successful", 2, 3, RO),
         )),
     ),
 )  # fmt: skip

@@ -23,7 +23,7 @@ AER, ACS, ARI, ATS, SR_IOV, TPH, LTR, SECONDARY, PASID = 0x01, 0x0D, 0x0E, 0x0F,
 
 # Uncorrectable errors that every endpoint with AER is taken to report; then those that only some do.
 UNCORRECTABLE = sum(1 << bit for bit in (4, 12, 13, 14, 15, 16, 17, 18, 20))
-ECRC_ERROR, ACS_VIOLATION, INTERNAL = 1 << 19, 1 << 21, 1 << 22
+SURPRISE_DOWN, ECRC_ERROR, ACS_VIOLATION, INTERNAL = 1 << 5, 1 << 19, 1 << 21, 1 << 22
 CORRECTABLE = sum(1 << bit for bit in (0, 6, 7, 8, 12, 13))
 CORRECTED_INTERNAL, LOG_OVERFLOW = 1 << 14, 1 << 15
 # A VF reports only what one function can be blamed for (SR-IOV 1.1, section 4.2).
@@ -160,7 +160,8 @@ def _express(found: Walk, at: int) -> Iterator[Row]:
     yield Row(at + 8, 2, 0x0100 if capabilities & 0x20 else 0, RW, 0, "Extended Tag, hard 0 where not supported")
     yield Row(at + 8, 2, 0x0200 if capabilities & 0x18 else 0, RW, 0, "Phantom Functions, hard 0 where not supported")
     yield Row(at + 8, 2, _aux_power(found), RWS, 0, "Aux Power PM, where PME comes from D3cold")
-    yield Row(at + 8, 2, 0x0800, RW, 0x0800, "Enable No Snoop, 1 by default")
+    snoops = found.word(at + 8) & 0x0800  # a function that never sets No Snoop may have it hard 0
+    yield Row(at + 8, 2, snoops, RW, snoops, "Enable No Snoop, 1 by default")
     yield Row(at + 8, 2, 0x7000, RW, 0x2000, "Max Read Request Size, 512 B by default; taken as written")
     yield Row(at + 0x10, 2, 0x00CB, KEPT, 0, "ASPM, read completion boundary, common clock, extended synch")
     has_clock = found.dword(at + 0x0C) & 1 << 18
@@ -184,7 +185,8 @@ def _express_2(found: Walk, at: int) -> Iterator[Row]:
     if found.dword(at + 0x0C) & 0xF > 1:  # a component of 2.5 GT/s alone may leave Link Control 2 out
         speed = found.dword(at + 0x0C) & 0xF
         yield Row(at + 0x30, 2, 0x000F, RWS, speed, "Target Link Speed")
-        yield Row(at + 0x30, 2, 0xFF90, RWS, 0, "compliance: enter, margin, modified, SOS, de-emphasis")
+        compliance = 0xFF90 if speed > 2 else 0x1F90  # bits 15:13 came with revision 3.0
+        yield Row(at + 0x30, 2, compliance, RWS, 0, "compliance: enter, margin, modified, SOS, de-emphasis")
 
 
 def _aer(found: Walk, at: int) -> Iterator[Row]:
@@ -194,7 +196,7 @@ def _aer(found: Walk, at: int) -> Iterator[Row]:
         yield Row(at + 4, 4, VF_UNCORRECTABLE | acs, RW1CS, 0, "what one function can be blamed for")
         yield Row(at + 0x10, 4, VF_CORRECTABLE, RW1CS, 0, "Advisory Non-Fatal")
         return  # masks, severities and ECRC are the PF's
-    bits = UNCORRECTABLE | (severity & INTERNAL)
+    bits = UNCORRECTABLE | (severity & (INTERNAL | SURPRISE_DOWN))
     bits |= ECRC_ERROR if control & 0x80 else 0
     bits |= ACS_VIOLATION if ACS in found.extended else 0
     yield Row(at + 4, 4, bits, RW1CS, 0, "ECRC if it can be checked, ACS if it is there, internal as severity shows")
