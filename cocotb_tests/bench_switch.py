@@ -34,6 +34,7 @@ class Station:
     untagged: tuple[int, ...] = (1,)
     admit: str = "all"
     spoof_check: bool = True
+    vlan_spoof_check: bool = True
     loopback: bool = True
     self_loopback: bool = False
     accept: tuple[str, ...] = ("broadcast", "multicast")
@@ -131,6 +132,8 @@ class Switch:
     mirrors: tuple[Mirror, ...] = ()
     acl: tuple[AclEntry, ...] = ()
     pool_filters: PoolFilters | None = None
+    promiscuous: str = "all"
+    lookup: str = "mac_and_vlan"
 
 
 def switch(*names: str, mode: str = "veb", stations: Mapping[str, Any] | None = None, **keys: Any) -> Switch:

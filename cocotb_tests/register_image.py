@@ -141,6 +141,7 @@ class RegisterImage:
         port.admit = ADMITTED[control >> regs.PORT_CONTROL_ADMIT_LSB & 3]
         port.default_priority = control >> regs.PORT_CONTROL_DEFAULT_PRIORITY_LSB & 7
         port.checks_source = bit("SPOOF_CHECK")
+        port.checks_vlan = 1
         port.filters_types = bit("ETHERTYPE_FILTER")
         port.is_trusted = bit("TRUSTED")
         port.loops_back = bit("LOOPBACK")
@@ -151,6 +152,7 @@ class RegisterImage:
             "enabled": "ENABLE",
             "trusted": "TRUSTED",
             "promiscuous": "PROMISCUOUS",
+            "promiscuous_inside": "PROMISCUOUS",
             "default_stations": "DEFAULT_STATION",
             "accepts_broadcast": "ACCEPT_BROADCAST",
             "accepts_multicast": "ACCEPT_MULTICAST",

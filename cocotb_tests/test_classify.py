@@ -184,6 +184,7 @@ async def the_first_rule_broken_drops(dut, idles):
             reason, members = expected_reason(frame, masks, lookups, words, vlan, has_pools)
             seen[reason] += 1
             reach = members & masks["enable"]
+            candidates = members if by_pools else reach
             accepts = masks["accept_broadcast" if frame["is_broadcast"] else "accept_multicast"]
             priority, tag_value = expected_tag(frame, words, vlan)
             native = words["port_vlan"][0] == vlan
@@ -195,9 +196,10 @@ async def the_first_rule_broken_drops(dut, idles):
                 "loops_back": masks["loopback"] >> port & 1, "loops_to_self": masks["self_loopback"] >> port & 1,
                 "uplink_carries": members & 1,
                 "untagged": (everyone if has_pools and vlan == 0 else lookups["in_untagged"]) & ~1 | native,
-                "owners": lookups["in_owners"] & reach,
-                "accepting": accepts & reach, "curious": masks["promiscuous"] & reach,
-                "defaults": masks["default_pool"] & masks["enable"] if by_pools else masks["default_station"] & reach,
+                "owners": lookups["in_owners"] & candidates,
+                "accepting": accepts & candidates, "curious": masks["promiscuous"] & candidates,
+                "defaults": masks["default_pool"] if by_pools else masks["default_station"] & reach,
+                "enabled": masks["enable"],
                 "trusting": masks["trusted"],
                 "targets": lookups["in_targets"] & masks["enable"], "pruned": lookups["in_pruned"],
                 "source_owners": 0 if frame["in_group_source"] else lookups["in_source_owners"],

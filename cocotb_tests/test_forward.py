@@ -11,7 +11,10 @@ from cocotb_tests.module_bench import LIMIT, ModuleBench
 from hwmodel.forwarding.drop_reason import DropReason
 
 VEB, VEPA, VN_TAG, E_TAG = range(4)
-SETS = ("untagged", "owners", "accepting", "curious", "defaults", "trusting", "source_owners", "targets", "pruned")
+SETS = (
+    "untagged", "owners", "accepting", "curious", "defaults", "enabled", "trusting", "source_owners", "targets",
+    "pruned",
+)  # fmt: skip
 SCALARS = {
     "in_port": 0, "in_length": 0, "in_reason": 0, "mode": 0, "is_group": 0, "is_link_local": 0, "loops_back": 0,
     "loops_to_self": 0, "by_pools": 0, "is_replicated": 0, "uplink_carries": 0, "has_c_tag": 0,
@@ -37,6 +40,7 @@ def random_inputs(bench, n_ports, n_queues):
     for name in ("owners", "curious", "defaults"):
         if rng.randrange(2):
             few[name] = rng.choice((0, 1 << rng.randrange(n_ports), 1 << values["in_port"]))
+    few["enabled"] = ~few["enabled"] & (1 << n_ports) - 1
     return values, few
 
 
@@ -50,7 +54,8 @@ def expected_pools(values, sets):
     chosen = sum(1 << port for port in ports)
     if not chosen and (not is_group or not replicates):
         chosen = sets["defaults"]
-    return chosen, DropReason.NO_DESTINATION if is_group else DropReason.UNKNOWN_UNICAST
+    none = DropReason.NO_DESTINATION if is_group or chosen else DropReason.UNKNOWN_UNICAST
+    return chosen & sets["enabled"], none
 
 
 def expected_ports(values, sets, has_pools):
@@ -97,7 +102,7 @@ async def frames_go_to_the_ports_of_the_rules(dut, idles):
     bench = ModuleBench(dut, seed=16)
     await bench.start(in_valid=0, **SCALARS, **dict.fromkeys(SETS, 0))
     seen, due, was_valid = Counter(), None, False
-    for cycle in range(5000):
+    for cycle in range(6000):
         values, sets = random_inputs(bench, n_ports, n_priorities)
         is_valid = not bench.chance(idles)
         await bench.settle(in_valid=is_valid, **values, **sets)

@@ -87,10 +87,11 @@ module classify #(
     output reg  [`INDEX_W(PRIORITIES)-1:0] queue,
     output reg  [`TAG_VALUE_W-1:0]         tag_value,        // of a tag that is added
     output reg  [PORTS-1:0]                untagged,
-    output reg  [PORTS-1:0]                owners,           // reachable ports only, from here on
+    output reg  [PORTS-1:0]                owners,           // reachable ports only, from here on; pools also disabled
     output reg  [PORTS-1:0]                accepting,
     output reg  [PORTS-1:0]                curious,          // promiscuous ports
     output reg  [PORTS-1:0]                defaults,         // of pools, the default one, in whatever VLAN
+    output reg  [PORTS-1:0]                enabled,
     output reg  [PORTS-1:0]                trusting,
     output reg  [PORTS-1:0]                source_owners,    // reachable or not
     output reg  [PORTS-1:0]                targets,          // enabled stations that the outer tag names
@@ -322,6 +323,7 @@ module classify #(
     // ---- Third: what the tables say ----
     wire [PORTS-1:0] members = {in_members[PORTS-1:1], in_members[0] || second_carried} | second_takers;
     wire [PORTS-1:0] reachable = members & second_enabled;
+    wire [PORTS-1:0] candidates = second_by_pools ? members : reachable;
     wire bridge_above = second_mode == `MODE_VN_TAG || second_mode == `MODE_E_TAG;
     reg [7:0] settled_reason;       // by the rules up to that of the tables' answers
     reg fails;                      // the rule of the tables' answers
@@ -355,10 +357,11 @@ module classify #(
             queue <= second_queue;
             tag_value <= second_tag_value;
             untagged <= {in_untagged[PORTS-1:1] | {(PORTS - 1) {second_vlan_0}}, second_native};
-            owners <= in_owners & reachable;
-            accepting <= second_accepting & reachable;
-            curious <= second_promiscuous & reachable;
-            defaults <= second_defaults & (second_by_pools ? second_enabled : reachable);
+            owners <= in_owners & candidates;
+            accepting <= second_accepting & candidates;
+            curious <= second_promiscuous & candidates;
+            defaults <= second_by_pools ? second_defaults : second_defaults & reachable;
+            enabled <= second_enabled;
             trusting <= second_trusting;
             // A group address, which may be in the table too, is no one's own.
             source_owners <= second_group_source ? {PORTS{1'b0}} : in_source_owners;

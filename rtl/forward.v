@@ -34,6 +34,7 @@ module forward #(
     input  wire [PORTS-1:0]                      accepting,
     input  wire [PORTS-1:0]                      curious,
     input  wire [PORTS-1:0]                      defaults,
+    input  wire [PORTS-1:0]                      enabled,
     input  wire [PORTS-1:0]                      trusting,
     input  wire [PORTS-1:0]                      source_owners,
     input  wire [PORTS-1:0]                      targets,
@@ -65,6 +66,7 @@ module forward #(
     wire [PORTS-1:0] wanting = (owners | curious | (is_group ? accepting : {PORTS{1'b0}})) & ~UPLINK;
     wire [PORTS-1:0] pools = is_replicated ? wanting : is_group ? {PORTS{1'b0}} : wanting & (~wanting + 1'b1);
     wire has_default = !is_group || !is_replicated;
+    wire [PORTS-1:0] selected = (pools == 0 && has_default) ? defaults : pools;
 
     // The ports, and the reason if there are none: that of the rules before, or else that of forwarding.
     reg [PORTS-1:0] chosen;
@@ -78,9 +80,8 @@ module forward #(
         if (bridge_above) begin
             chosen = from_uplink ? targets & ~pruned : UPLINK;
         end else if (to_pools) begin
-            chosen = pools;
-            if (pools == 0 && has_default) chosen = defaults;
-            if (!is_group) reason_if_none = `DROP_UNKNOWN_UNICAST;
+            chosen = selected & enabled;
+            if (!is_group && selected == 0) reason_if_none = `DROP_UNKNOWN_UNICAST;
         end else if (from_uplink) begin
             if (is_group) begin
                 chosen = (accepting | owners | curious) & ~UPLINK;

@@ -210,7 +210,7 @@ module forwarding_engine #(
     wire seen_is_group, seen_is_link_local, seen_loops_back, seen_loops_to_self, seen_uplink_carries, seen_has_c_tag;
     wire [QUEUE_I_W-1:0] seen_queue;
     wire [`TAG_VALUE_W-1:0] seen_tag_value;
-    wire [PORTS-1:0] seen_untagged, seen_owners, seen_accepting, seen_curious, seen_defaults;
+    wire [PORTS-1:0] seen_untagged, seen_owners, seen_accepting, seen_curious, seen_defaults, seen_enabled;
     wire [PORTS-1:0] seen_trusting, seen_source_owners, seen_targets, seen_pruned;
     classify #(
         .PORTS(PORTS), .MAX_FRAME_BYTES(MAX_FRAME_BYTES), .PRIORITIES(PRIORITIES), .POOL_FILTERS(POOL_FILTERS)
@@ -287,6 +287,7 @@ module forwarding_engine #(
         .accepting(seen_accepting),
         .curious(seen_curious),
         .defaults(seen_defaults),
+        .enabled(seen_enabled),
         .trusting(seen_trusting),
         .source_owners(seen_source_owners),
         .targets(seen_targets),
@@ -318,6 +319,7 @@ module forwarding_engine #(
         .accepting(seen_accepting),
         .curious(seen_curious),
         .defaults(seen_defaults),
+        .enabled(seen_enabled),
         .trusting(seen_trusting),
         .source_owners(seen_source_owners),
         .targets(seen_targets),

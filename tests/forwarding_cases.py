@@ -61,6 +61,7 @@ def random_station(rng, name):
         default_priority=rng.choice((0, 0, 5)),
         ecid=rng.choice((None, 0xAB000 + len(name) * 16 + int(name[-1], 36) % 16)),
         s_channel=rng.choice((None, 1, 10, 20, 30)),
+        vlan_spoof_check=not rarely(rng, 5),
     )
 
 
@@ -99,6 +100,8 @@ def random_switch(rng):
         s_channels={10: rng.choice(("veb", "vepa", "single")), 20: "vepa", 30: "single", 40: "veb"},
         mirrors=tuple(random_mirror(rng, names) for _ in range(rng.choice((0, 0, 1, 3)))),
         acl=tuple(random_acl_entry(rng, names) for _ in range(rng.choice((0, 0, 2, 4)))),
+        promiscuous=rng.choice(("all", "from_wire")),
+        lookup=rng.choice(("mac_and_vlan", "mac")),
     )
 
 

@@ -80,7 +80,17 @@ STATION = {
     "default_priority": st.integers(0, 7),
     "s_channel": st.sampled_from([None, 10, 20, 30]),
 } | dict.fromkeys(
-    ("spoof_check", "loopback", "self_loopback", "promiscuous", "default", "trusted", "enabled", "ethertype_filter"),
+    (
+        "spoof_check",
+        "vlan_spoof_check",
+        "loopback",
+        "self_loopback",
+        "promiscuous",
+        "default",
+        "trusted",
+        "enabled",
+        "ethertype_filter",
+    ),
     FLAG,
 )
 SWITCH = st.builds(
@@ -93,6 +103,8 @@ SWITCH = st.builds(
     ecid_lists=st.just((EcidList(1, 1, NAMES),)),
     s_channels=st.just({10: "veb", 20: "vepa", 30: "single"}),
     mirrors=st.sampled_from([(), (Mirror("pf", "vf0"),), (Mirror("vf0", "uplink", "egress"), Mirror("pf", vlan=2))]),
+    promiscuous=st.sampled_from(["all", "from_wire"]),
+    lookup=st.sampled_from(["mac_and_vlan", "mac"]),
 )
 TAG = st.one_of(
     st.builds(c_tag, st.sampled_from([0, 1, 2, 3, 4095]), st.integers(0, 7), st.integers(0, 1)),

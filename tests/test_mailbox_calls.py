@@ -73,7 +73,7 @@ def test_rates_are_limited_as_the_driver_does() -> None:
 def test_spoof_check_counts_for_addresses_and_vlans() -> None:
     answer = set_spoof_check(state(), 0, False)
     assert not (answer.state.vfs[0].mac_anti_spoof or answer.state.vfs[0].vlan_anti_spoof)
-    assert answer.effects == {f"{PORT}.spoof_check": False}
+    assert answer.effects == {f"{PORT}.spoof_check": False, f"{PORT}.vlan_spoof_check": False}
 
 
 def test_trust_and_link_have_the_vf_reset() -> None:

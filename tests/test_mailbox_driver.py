@@ -63,7 +63,7 @@ ROWS = [
     Row((0x1,), {"mac_anti_spoof": False, "vlan_anti_spoof": False, "pf_vlan": 20, "vlans": frozenset((20,))},
         (0x40000001, 0, 0, 0),
         {"api": 0, "takes_hashed": False, "mac_anti_spoof": True, "vlan_anti_spoof": True},
-        effects={f"{PORT}.spoof_check": True}),
+        effects={f"{PORT}.spoof_check": True, f"{PORT}.vlan_spoof_check": True}),
     Row((0x10001,), {}, (BAD | 0x10001,), why="the PF knows no message of type 0x1"),
     # addresses
     Row((0x2, *OTHER_WORDS), {}, (GOOD | 2, *OTHER_WORDS), {"mac": OTHER},
@@ -112,7 +112,8 @@ ROWS = [
     # further addresses
     Row((0x10006, *OTHER_WORDS), {}, (GOOD | 0x10006, *OTHER_WORDS),
         {"filters": (OTHER,), "mac_anti_spoof": False, "vlan_anti_spoof": False}, "anti-spoofing is off from now on",
-        {f"{PORT}.macs": ["02:00:00:00:00:02", "02:00:00:00:00:77"], f"{PORT}.spoof_check": False}),
+        {f"{PORT}.macs": ["02:00:00:00:00:02", "02:00:00:00:00:77"], f"{PORT}.spoof_check": False,
+         f"{PORT}.vlan_spoof_check": False}),
     Row((0x20006, *OTHER_WORDS), {"filters": (OWN + 9,), "spoof_check": False}, (GOOD | 0x20006, *OTHER_WORDS),
         {"filters": (OWN + 9, OTHER)},
         effects={f"{PORT}.macs": ["02:00:00:00:00:02", "02:00:00:00:00:0b", "02:00:00:00:00:77"]}),

@@ -67,7 +67,12 @@ def _vlan(config: Config, source: str, target: str) -> int | None:
     sender = ports[source]
     if switch.mode in TAG_MODES:  # the bridge above owns VLANs
         return sender.port_vlan if sender.admit == "tagged" else None
-    return sender.port_vlan if sender.port_vlan in sender.vlans else None
+    return sender.port_vlan if _may_send(sender) else None
+
+
+def _may_send(sender: Port) -> bool:
+    """Tell whether a station's untagged frames may enter its port VLAN."""
+    return sender.port_vlan in sender.vlans or not sender.vlan_spoof_check
 
 
 def _vlan_from_wire(switch: Switch, ports: Mapping[str, Port], target: str) -> int | None:
@@ -132,7 +137,7 @@ class Router:
                 return Route((), False, True, lost="VLAN_MEMBER")
             return Route(self._accepting(target, self._in_native_vlan()), False, True)
         sender = self._ports[source]
-        if not by_tag and sender.port_vlan not in sender.vlans:
+        if not by_tag and not _may_send(sender):
             return Route((), False, lost="VLAN_MEMBER")
         is_bridge = MODES[self._switch.mode].kind_of(self._switch.s_channels, channel_of(sender)) == "veb"
         if is_bridge and sender.loopback:
@@ -149,19 +154,24 @@ class Router:
         if owner is not None and self._is_neighbour(sender, owner):
             is_for_itself = owner is sender and not sender.self_loopback
             return Route((), False, lost="SAME_PORT") if is_for_itself else Route((target,), False)
+        if owner is not None and self._switch.lookup == "mac" and not self._is_apart(sender, owner):
+            return Route((), False, lost="NO_DESTINATION")
         if target in GROUPS:
             wants_own = sender.self_loopback and joins(sender, target)
             stations = self._accepting(target, self._neighbours(sender, itself=wants_own))
         else:
-            stations = tuple(port.name for port in self._neighbours(sender) if port.promiscuous)
+            hears = self._switch.promiscuous == "all"
+            stations = tuple(port.name for port in self._neighbours(sender) if port.promiscuous and hears)
         to_wire = _carries(self._switch, sender.port_vlan)
         lost = "" if stations or to_wire else "NO_DESTINATION"
         return Route(stations, to_wire, tag_bytes=self._uplink_tag_bytes(sender), lost=lost)
 
     def _is_neighbour(self, sender: Port, port: Port) -> bool:
         """Tell whether a station is where a sender's bridge may send its frames; the sender itself may be."""
-        is_apart = MODES[self._switch.mode].has_channels and channel_of(port) != channel_of(sender)
-        return port.enabled and sender.port_vlan in port.vlans and not is_apart
+        return port.enabled and sender.port_vlan in port.vlans and not self._is_apart(sender, port)
+
+    def _is_apart(self, sender: Port, port: Port) -> bool:
+        return MODES[self._switch.mode].has_channels and channel_of(port) != channel_of(sender)
 
     def _neighbours(self, sender: Port, *, itself: bool = False) -> list[Port]:
         may_be = (port for port in self._ports.values() if itself or port is not sender)

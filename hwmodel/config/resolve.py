@@ -30,7 +30,7 @@ from .fill_queues import (
 )
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
-from .names import MODEL_MAX_PORTS, MOST_CORES, ethernet_ports, function_name, is_station_name, port_number
+from .names import MODEL_MAX_PORTS, MOST_CORES, PF, ethernet_ports, function_name, is_station_name, port_number
 from .pcie_tree import MULTI_ROOT
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry
@@ -47,6 +47,8 @@ _DEFAULT_MSS = "1448B"
 ALL = "all"
 PORTS: KeyPath = ("switch", "ports")
 _Marks = tuple[dict[KeyPath, Any], ...]  # like `Document.marks`, with paths relative to the entry
+# Rules for guests that drivers do not set up for their own PF (docs/functions.md).
+OF_PF: Plain = {"spoof_check": False, "trusted": True}
 _OWN_ALONE = ("macs", "ips", *INTERFACE_KEYS)  # keys whose values no two stations may share
 Plain = Mapping[str, Any]
 
@@ -76,6 +78,8 @@ def fill(
     device = DEVICES.get(_preset_name(nic, "82599") or "")
     fill_thresholds(nic, device)
     has_own_buffer = "rx_buffer" in nic
+    if has_virtual_switch(nic):
+        data["switch"].setdefault("promiscuous", "all")  # it is software, whatever adapter there is beside it
     for values in (*_driver_values(driver, nic), _device(nic), _preset(host, None, HOSTS)):
         for block, keys in values.items():
             _fill_block(data[block], keys)
@@ -211,6 +215,10 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
     vlans = entry.setdefault("vlans", [port_vlan])
     entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
     entry.setdefault("macs", [default_mac(number, server)])
+    if name == PF:
+        for key, value in OF_PF.items():
+            entry.setdefault(key, value)
+    entry.setdefault("vlan_spoof_check", entry.get("spoof_check", True))
     if entry.get("guards") and entry.get("ips") is None:
         entry["ips"] = [str(_BASE_IP + (server << 16) + number)]
     # Beyond the highest number counting restarts at 1; duplicates are reported where stations have interfaces.

@@ -43,6 +43,8 @@ GroupAddress = Annotated[int, Mac(group=True)]
 StationName = Annotated[str, Name()]
 SwitchTiming = Literal["none", "core"]
 Scheduler = Literal["round_robin", "weighted", "deficit", "strict"]
+PromiscuousFor = Literal["all", "from_wire"]
+AddressLookup = Literal["mac_and_vlan", "mac"]
 MirrorDirection = Literal["ingress", "egress"]
 AclAction = Literal["permit", "deny", "priority", "police"]
 OF_ARP = IpPrefix("10.0.0.0/8", version=4)
@@ -81,7 +83,16 @@ class Port(Block):
         ..., "VLANs whose frames the station gets without a tag.", derived="port_vlan, where it is one of vlans"
     )  # fmt: skip
     admit: Annotated[Admit, Word(Admit)] = key("all", "Frames that the station may send.")
-    spoof_check: Annotated[bool, Truth()] = key(True, "Drop frames whose source address is not the station's own.")
+    spoof_check: Annotated[bool, Truth()] = key(
+        True,
+        "Drop frames whose source address is not the station's own.",
+        derived="true for VFs; false for the PF, which may bridge for others",
+    )
+    vlan_spoof_check: Annotated[bool, Truth()] = key(
+        True,
+        "Drop frames of VLANs that the station is no member of.",
+        derived="as spoof_check: drivers set both together",
+    )
     loopback: Annotated[bool, Truth()] = key(
         True, "Frames of the station may go to other stations; false: to the uplink only."
     )
@@ -96,13 +107,17 @@ class Port(Block):
         [], "Group addresses that the station gets besides."
     )
     promiscuous: Annotated[bool, Truth()] = key(
-        False, "The station gets every group frame and every frame to an unknown address in its VLANs."
+        False,
+        "The station gets every group frame in its VLANs and every frame to an unknown address, of those from other "
+        "stations only with `switch.promiscuous: all`.",
     )
     default: Annotated[bool, Truth()] = key(
         False, "The station gets frames from the wire to addresses that nobody has."
     )
     trusted: Annotated[bool, Truth()] = key(
-        False, "The station may send and get control frames, and send frames with outer tags."
+        False,
+        "The station may send and get control frames, and send frames with outer tags.",
+        derived="false for VFs, true for the PF",
     )
     enabled: Annotated[bool, Truth()] = key(True, "The station sends and gets frames at all.")
     max_frame_bytes: Annotated[int, ByteCount("64B", f"{LONGEST_SEGMENT_BYTES}B")] = key(
@@ -401,6 +416,17 @@ class Switch(Block):
     s_channels: dict[Annotated[int, IdKey(4094)], Annotated[ChannelKind, Word(ChannelKind)]] = key(
         {}, "S-channels of mode multichannel, by S-VLAN: {10: veb, 20: vepa}; 1 is the untagged default channel."
     )
+    promiscuous: Annotated[PromiscuousFor, Word(PromiscuousFor)] = key(
+        "all",
+        "Frames to unknown addresses that promiscuous stations get: those from the wire, or those that other stations "
+        "send as well, as at a bridge.",
+        derived="from_wire with a device preset, all without one and in mode vswitch",
+    )
+    lookup: Annotated[AddressLookup, Word(AddressLookup)] = key(
+        "mac_and_vlan",
+        "What makes a station's address known to frames that stations send: its VLAN too, so that one held in another "
+        "VLAN is unknown; or the address alone (mac): such a frame goes nowhere.",
+    )
     pool_filters: PoolFilters | None = key(
         None,
         "How frames from the wire find stations in mode veb: null: by the rules of bridging (docs/forwarding.md); else "
@@ -425,6 +451,12 @@ class Switch(Block):
             return ()
         guarded = next((f"switch.ports.{port.name}.guards" for port in self.ports if port.guards), None)
         return (*(["switch.acl"] if self.acl else []), *([guarded] if guarded else []))
+
+    @property
+    def promiscuous_for_wire(self) -> tuple[Port, ...]:
+        """Return the promiscuous stations that get nothing of what others send to unknown addresses."""
+        is_bridge = "veb" in (MODES[self.mode].kind, *self.s_channels.values()) and self.promiscuous == "from_wire"
+        return tuple(port for port in self.ports if port.promiscuous and port.enabled and is_bridge)
 
     @property
     def longest_sender(self) -> Port:

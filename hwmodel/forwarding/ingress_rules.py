@@ -94,12 +94,13 @@ def vlan_of(tables, header):
 @kernel
 def check_vlan(tables, header):
     """Apply rules 8 and 9 to a frame from a station: which tags the port admits, and VLAN membership."""
-    admit = tables.port[header.ingress_port].admit
+    port = tables.port[header.ingress_port]
+    admit = port.admit
     is_tagged = header.has_c_tag and header.vid != 0
     if (admit == ADMIT_TAGGED and not is_tagged) or (admit == ADMIT_UNTAGGED and is_tagged):
         return DropReason.VLAN_ADMIT
     vlan = vlan_of(tables, header)
-    if vlan == RESERVED_VID or not contains(tables.vlan[vlan].members, header.ingress_port):
+    if vlan == RESERVED_VID or (port.checks_vlan and not contains(tables.vlan[vlan].members, header.ingress_port)):
         return DropReason.VLAN_MEMBER
     return DropReason.NONE
 

@@ -31,6 +31,13 @@ def reachable(tables, channel, vlan, word):
 
 
 @kernel
+def leave_enabled(tables, decision):
+    """Leave the enabled of the pools that are chosen."""
+    for w in range(PORT_WORDS):
+        decision.egress.word[w] &= tables.enabled.word[w]
+
+
+@kernel
 def hash_bit(tables, mac):
     """Return which bit of a hash table stands for an address: 12 of the bits of its last two octets."""
     return ((mac & 0xFF) << 8 | (mac >> 8) & 0xFF) >> tables.hash_shift & 0xFFF
@@ -75,7 +82,7 @@ def leave_one(decision):
 
 @kernel
 def choose_pools(tables, channel, header, decision):
-    """Choose the pools of a frame from the wire: by destination, then by VLAN, then the default pool."""
+    """Choose the pools of a frame from the wire: by destination, by VLAN, the default pool; of these the enabled."""
     has_tag = header.has_c_tag and header.vid != 0
     decision.vlan = header.vid if has_tag else NO_VLAN  # whose members are the pools that take untagged frames
     if decision.vlan == RESERVED_VID or not contains(tables.vlan[decision.vlan].members, UPLINK):
@@ -85,14 +92,16 @@ def choose_pools(tables, channel, header, decision):
     if is_copied:
         find_candidates(tables, header, decision)
         for w in range(PORT_WORDS):
-            decision.egress.word[w] &= reachable(tables, channel, decision.vlan, w) & ~bit(UPLINK, w)
+            members = channel.members.word[w] & tables.vlan[decision.vlan].members.word[w]
+            decision.egress.word[w] &= members & ~bit(UPLINK, w)
         if not tables.replicates:
             leave_one(decision)
     takes_default = is_for_one or not tables.replicates
-    has_default = tables.default_pool != NO_POOL and contains(tables.enabled, tables.default_pool)
-    if takes_default and has_default and count(decision.egress) == 0:
+    if takes_default and tables.default_pool != NO_POOL and count(decision.egress) == 0:
         add(decision.egress, tables.default_pool)
-    none_left = DropReason.UNKNOWN_UNICAST if is_for_one else DropReason.NO_DESTINATION
+    is_unknown = is_for_one and count(decision.egress) == 0
+    leave_enabled(tables, decision)
+    none_left = DropReason.UNKNOWN_UNICAST if is_unknown else DropReason.NO_DESTINATION
     reason = DropReason.NONE if count(decision.egress) > 0 else none_left
     return filter_by_type(tables, header, decision, reason)
 
@@ -103,8 +112,7 @@ def filter_by_type(tables, header, decision, reason):
     for i in range(tables.n_type_filters):
         if tables.type_filter[i].ethertype == header.ethertype:
             clear(decision.egress)
-            if not contains(tables.enabled, tables.type_filter[i].port):
-                return DropReason.NO_DESTINATION
             add(decision.egress, tables.type_filter[i].port)
-            return DropReason.NONE
+            leave_enabled(tables, decision)
+            return DropReason.NONE if count(decision.egress) > 0 else DropReason.NO_DESTINATION
     return reason

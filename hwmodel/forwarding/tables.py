@@ -41,7 +41,7 @@ LOOKUP_ENTRY = record(*ints("key"), ("ports", PORT_SET))
 LOOKUP = record(*ints("n_entries"), ("entry", LOOKUP_ENTRY, (LOOKUP_SLOTS,)))
 PORT = record(
     *ints("is_enabled", "longest_bytes", "outer_kind", "port_vlan", "admit", "default_priority", "checks_source"),
-    *ints("filters_types", "is_trusted", "loops_back", "loops_to_self", "vif", "ecid", "channel"),
+    *ints("filters_types", "is_trusted", "loops_back", "loops_to_self", "vif", "ecid", "channel", "checks_vlan"),
     # `guards`: a bit for each guard that checks its frames; its own addresses of IP are `own_ip` from `first_ip` on.
     *ints("guards", "first_ip", "n_ips"),
 )
@@ -75,6 +75,8 @@ TABLES = record(
     ("enabled", PORT_SET),
     ("trusted", PORT_SET),
     ("promiscuous", PORT_SET),
+    # Of these the ones that also get what stations send to unknown addresses; the uplink is one.
+    ("promiscuous_inside", PORT_SET),
     ("default_stations", PORT_SET),
     ("accepts_broadcast", PORT_SET),
     ("accepts_multicast", PORT_SET),
@@ -92,7 +94,8 @@ TABLES = record(
     ("hashed_groups", HASHED),
     ("hashed_stations", HASHED),
     # `reads_packets`: some entries ask for what stands behind the type. `n_acl_entries` counts the guards' too.
-    *ints("reads_packets"),
+    # `knows_by_mac`: what is for a station of another VLAN is not for an unknown address.
+    *ints("reads_packets", "knows_by_mac"),
     ("packet_rule", PACKET_RULE, (MAX_GUARD_ENTRIES + MAX_ACL_ENTRIES,)),
     ("own_ip", PREFIX, (MAX_OWN_IPS,)),
 )

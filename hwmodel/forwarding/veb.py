@@ -58,9 +58,21 @@ def send_to_group(tables, channel, header, decision):
 
 @kernel
 def send_to_promiscuous(tables, channel, decision):
-    """Choose the reachable promiscuous ports; the uplink is one."""
+    """Choose the reachable ports that get what stations send to unknown addresses; the uplink is one."""
     for w in range(PORT_WORDS):
-        decision.egress.word[w] = tables.promiscuous.word[w] & reachable(tables, channel, decision.vlan, w)
+        decision.egress.word[w] = tables.promiscuous_inside.word[w] & reachable(tables, channel, decision.vlan, w)
+
+
+@kernel
+def is_held_here(tables, channel, header):
+    """Tell whether a station has the destination in whatever VLAN, where that is enough to keep a frame inside."""
+    if not tables.knows_by_mac:
+        return False
+    owners = tables.lookup.entry[find(tables.lookup, key_of(STATION_MAC, header.destination))].ports
+    for w in range(PORT_WORDS):
+        if owners.word[w] & channel.members.word[w] != 0:
+            return True
+    return False
 
 
 @kernel
@@ -76,7 +88,7 @@ def choose_in_veb(tables, channel, header, decision):
             remove(decision.egress, header.ingress_port)
         elif not loops_to_self:
             return DropReason.SAME_PORT
-    else:
+    elif not is_held_here(tables, channel, header):
         send_to_promiscuous(tables, channel, decision)
         remove(decision.egress, header.ingress_port)
     return DropReason.NONE if count(decision.egress) > 0 else DropReason.NO_DESTINATION

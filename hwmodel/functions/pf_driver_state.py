@@ -122,7 +122,7 @@ class PfState:
 def keys_of(adapter: Adapter, own: Vf) -> dict[str, Any]:
     """Return the keys of a VF's station, as users type them, that express the driver's state of the VF.
 
-    What a station cannot express is left out: VLAN 4095, VLAN anti-spoofing, hashes of groups that are named nowhere.
+    What a station cannot express is left out: VLAN 4095, hashes of groups that are named nowhere.
     """
     port_vlan = own.pf_vlan or own.home_vlan
     vlans = sorted({own.home_vlan if vlan == UNTAGGED else vlan for vlan in own.vlans if vlan <= LAST_VLAN})
@@ -134,6 +134,7 @@ def keys_of(adapter: Adapter, own: Vf) -> dict[str, Any]:
         "untagged": [port_vlan] if port_vlan in vlans else [],
         "default_priority": own.pf_qos,
         "spoof_check": own.mac_anti_spoof,
+        "vlan_spoof_check": own.vlan_anti_spoof,
         "trusted": own.trusted,
         "promiscuous": own.xcast == PROMISC,
         "accept": ["broadcast", "multicast"] if own.xcast >= ALLMULTI else ["broadcast"],
@@ -210,7 +211,7 @@ def _vf_of(port: Port, adapter: Adapter, default: str) -> Vf:
         filters=tuple(port.macs[1:]),
         spoof_check=port.spoof_check,
         mac_anti_spoof=port.spoof_check,
-        vlan_anti_spoof=port.spoof_check,
+        vlan_anti_spoof=port.vlan_spoof_check,
         xcast=PROMISC if port.promiscuous else ALLMULTI if "multicast" in port.accept else MULTI,
         hashes=tuple(map(group_hash, port.groups)),
         max_frame_bytes=port.max_frame_bytes,
@@ -226,7 +227,8 @@ _OF_KEY: Mapping[str, tuple[str, ...]] = {
     "port_vlan": ("home_vlan", "pf_vlan", "vlans"),
     "vlans": ("vlans",),
     "default_priority": ("pf_qos",),
-    "spoof_check": ("spoof_check", "mac_anti_spoof", "vlan_anti_spoof"),
+    "spoof_check": ("spoof_check", "mac_anti_spoof"),
+    "vlan_spoof_check": ("vlan_anti_spoof",),
     "trusted": ("trusted",),
     "promiscuous": ("xcast",),
     "accept": ("xcast",),

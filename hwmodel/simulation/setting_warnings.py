@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.analytic.demand import closed_flows_of
 from hwmodel.analytic.paths import Paths, waiting_for_wires
+from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
@@ -49,6 +50,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _unused_weights(config)
     yield from _unused_lengths(config)
     yield from _unasked_lists(config)
+    yield from _promiscuous_for_wire(config, result)
     yield from _unheld_drains(config, result)
     yield from _unsplit_headers(config)
     yield from _unused_switches(config)
@@ -138,6 +140,18 @@ def _unasked_lists(config: Config) -> Iterator[str]:
     for server in servers_of(config):
         if keys := server.config.switch.unasked_lists:
             yield words.unasked_lists([f"{server.prefix}{key}" for key in keys], server.config.switch.mode)
+
+
+def _promiscuous_for_wire(config: Config, result: Result) -> Iterator[str]:
+    """Warn of promiscuous stations that get nothing of what stations beside them send to unknown addresses."""
+    ways = {(flow.from_, flow.to) for flow in result.flows if flow.offered and flow.to not in GROUPS}
+    for server in servers_of(config):
+        for port in server.config.switch.promiscuous_for_wire:
+            here = {server.station(one.name): one for one in server.config.switch.ports if one.port == port.port}
+            beside = {name for name, one in here.items() if one is not port and one.loopback}
+            if any(sender in beside and target not in here for sender, target in ways):
+                key = f"{server.prefix}switch.promiscuous"
+                yield words.promiscuous_for_wire(key, server.station(port.name), server.config.nic.preset)
 
 
 def _not_obeyed(config: Config, result: Result) -> Iterator[str]:

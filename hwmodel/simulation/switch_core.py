@@ -286,6 +286,11 @@ def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]
     has_modes = np.isin(tables.mode, [mode.number for mode in MODES.values() if mode.in_core]).all()
     if not has_modes or tables.n_acl_entries.any() or tables.n_mirrors.any():
         raise InputError("switch core: it has no S-channels, no access list, no guards and no mirrors")
+    checks = tables["port"]["checks_vlan"] | (tables["port"]["is_enabled"] == 0)
+    if (tables.promiscuous != tables.promiscuous_inside).any() or tables.knows_by_mac.any() or not checks[:, 1:].all():
+        raise InputError(
+            "switch core: it has no promiscuity for the wire alone, no lookup by MAC, and checks all VLANs"
+        )
     if tables.has_pool_filters.any() and not parameters.pool_filters:
         raise InputError("switch core: pool filters, and POOL_FILTERS is 0")
     is_hashed = any(tables[name]["is_set"].any() for name in ("hashed_groups", "hashed_stations"))

@@ -105,6 +105,7 @@ def fill_tables(
     """
     tables = array[0]
     tables.mode = MODES[switch.mode].number
+    tables.knows_by_mac = switch.lookup == "mac"
     _fill_stations(tables, switch)
     _fill_uplink(tables, switch)
     _fill_vlans(array, switch)
@@ -147,6 +148,7 @@ def _fill_stations(tables: Record, switch: Switch) -> None:
         record.admit = ADMITS[port.admit]
         record.default_priority = port.default_priority
         record.checks_source = port.spoof_check
+        record.checks_vlan = port.vlan_spoof_check
         record.filters_types = port.ethertype_filter
         record.is_trusted = port.trusted
         record.loops_back = port.loopback
@@ -157,6 +159,7 @@ def _fill_stations(tables: Record, switch: Switch) -> None:
             "enabled": port.enabled,
             "trusted": port.trusted,
             "promiscuous": port.promiscuous,
+            "promiscuous_inside": port.promiscuous and switch.promiscuous == "all",
             "default_stations": port.default,
             "accepts_broadcast": "broadcast" in port.accept,
             "accepts_multicast": "multicast" in port.accept,
@@ -174,15 +177,18 @@ def _fill_uplink(tables: Record, switch: Switch) -> None:
     uplink.longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
     uplink.outer_kind = MODES[switch.mode].outer_kind
     uplink.port_vlan = switch.uplink.native_vlan or NO_VLAN
-    for name in ("enabled", "promiscuous", "accepts_broadcast", "accepts_multicast"):
+    for name in ("enabled", "promiscuous", "promiscuous_inside", "accepts_broadcast", "accepts_multicast"):
         _add(tables[name], UPLINK)
 
 
 def switch_off(tables: Record, numbers: Sequence[int]) -> None:
-    """Change tables to those of a switch with some stations disabled."""
+    """Change tables to those of a switch that lacks some stations: they are disabled, and their addresses gone."""
     for number in numbers:
+        word, others = number // PORTS_PER_WORD, ~(1 << number % PORTS_PER_WORD)
         tables.port[number].is_enabled = 0
-        tables.enabled.word[number // PORTS_PER_WORD] &= ~(1 << number % PORTS_PER_WORD)
+        tables.enabled.word[word] &= others
+        for entries in (tables["vlan"]["members"], tables["lookup"]["entry"]["ports"]):
+            entries["word"][:, word] &= others
     lengths = [int(tables.port[number].longest_bytes) for number in port_list(tables.enabled) if number != UPLINK]
     tables.port[UPLINK].longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
 

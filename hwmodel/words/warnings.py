@@ -349,6 +349,16 @@ def unasked_lists(keys: Sequence[str], mode: str) -> str:
     return f"In mode {mode} the bridge decides who may send to whom (bridge.policy): {listed(keys)} {verb} not asked."
 
 
+def promiscuous_for_wire(key: str, station: str, preset: str | None) -> str:
+    """Say that a promiscuous station gets nothing of what others send to addresses that the switch does not know."""
+    why = "" if preset is None else f", as in the {preset}"
+    return (
+        f"{station} is promiscuous, but of frames to unknown addresses gets those from the wire alone ({key}: from_wire"
+        f"{why}): what other functions send to such addresses, as to containers or VMs behind a bridge on {station}, "
+        f"leaves by the wire. Give {station} these addresses (macs), or set {key}: all."
+    )
+
+
 def short_burst(entry: str, burst_bytes: int | None, too_long: Sequence[int]) -> str:
     """Say that a policer's token bucket is smaller than some frames."""
     which = f"{too_long[0]:,} B" + (" and more" if len(too_long) > 1 else "")

@@ -166,7 +166,7 @@ class ForwardingOracle:
         if port.admit != "all" and is_tagged != (port.admit == "tagged"):
             raise FrameDroppedError("VLAN_ADMIT")
         vlan = frame.tag_vid or port.port_vlan
-        if vlan == 4095 or vlan not in port.vlans:
+        if vlan == 4095 or (port.vlan_spoof_check and vlan not in port.vlans):
             raise FrameDroppedError("VLAN_MEMBER")
         frame.vlan = vlan
 
@@ -210,7 +210,10 @@ class ForwardingOracle:
             return (takers if port.self_loopback else takers & others) | curious | (reach & {"uplink"})
         known = self.table.get((frame.vlan, frame.destination), set()) & reach
         if not known:
-            return curious | (reach & {"uplink"})
+            somewhere = {name for name in channel if frame.destination in self.station[name].macs}
+            if self.switch.lookup == "mac" and somewhere:
+                return set()
+            return (curious if self.switch.promiscuous == "all" else set()) | (reach & {"uplink"})
         if known == {port.name}:
             if not port.self_loopback:
                 raise FrameDroppedError("SAME_PORT")

@@ -55,16 +55,15 @@ class Registers:
         if self.rpl_en or not is_group:
             list_ = self._candidates(mac, is_group)
             list_ &= self.vlvf.get(vid, set()) if vid else self.aupe
-            list_ &= self.vfre
             if not self.rpl_en and list_:
                 list_ = {next(pool for pool in self.pools if pool in list_)}
         else:
             list_ = set()
         if not list_ and self.def_pl is not None and (not is_group or not self.rpl_en):
-            list_ = {self.def_pl} & self.vfre
+            list_ = {self.def_pl}
         if ethertype in self.etqf:
-            list_ = {self.etqf[ethertype]} & self.vfre
-        return list_
+            list_ = {self.etqf[ethertype]}
+        return list_ & self.vfre
 
     def _candidates(self, mac: bytes, is_group: bool) -> set[str]:
         list_ = set(self.mpsar.get(mac, set()))
