@@ -190,12 +190,14 @@ def test_where_nobody_sends_the_rates_are_none_at_all():
 
 HELD = {"totals.gbps": (9.0, 11.0), "latency_ns.mean": (90.0, 110.0), "sender_wait_ns.mean": (40.0, 60.0)}
 
+MIDDLES = {name: sum(ends) / 2 for name, ends in HELD.items()}
+
 
 def unsure(is_open=True, n_bursts=100.0, load_known=0.0, mean_ns=100.0, **estimates):
     base = sample_result()
     result = replace(base, latency_ns=Latency(min=1.0, mean=mean_ns, p50=100.0, max=300.0, count=1000))
     named = {name.replace("__", "."): one for name, one in estimates.items()}
-    return list(unsure_figures(result, Sureness(HELD, named, n_bursts, load_known), is_open=is_open))
+    return list(unsure_figures(result, Sureness(MIDDLES, HELD, named, n_bursts, load_known), is_open=is_open))
 
 
 def test_a_figure_that_grows_is_named_with_its_rise():

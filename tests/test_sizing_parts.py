@@ -175,11 +175,28 @@ def test_estimates_take_the_wider_of_seeds_and_intervals():
     assert at_least([0.99, 0.98]) == pytest.approx(0.97) and at_least([0.1, 0.1]) == 0
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_no_bound_within_an_interval_is_met_for_sure(seed):
+    """Of noisy runs, a few seeds and two of another host: the interval and the probability are of the same runs."""
+    draws = random.Random(seed)
+    target = Target(draws.choice(("gbps", "p99")), 10.0)
+    runs = [Measured(draws.gauss(10.5, 2.0), draws.expovariate(1.0), least=3.0) for _ in range(draws.randint(3, 7))]
+    runs = [replace(run, figure=max(3.0, run.figure)) for run in runs]
+    found = estimate(target, runs[:-2], runs[-2:], are_alike=draws.random() < 0.2)
+    low, high = found.ends
+    assert 3.0 <= low <= found.mean <= high
+    if low <= target.bound <= high:
+        assert found.probability <= 0.975 + 1e-9 or not found.is_met
+    if found.probability > 0.99:
+        assert (low if target.is_least else -high) > (target.bound if target.is_least else -target.bound)
+
+
 def test_figures_are_read_from_results():
     result = sample_result()
     assert measured(Target("gbps", 1), result).figure == pytest.approx(GBPS)
     assert measured(Target("gbps", 1), result).half == pytest.approx(0.02)
-    assert measured(Target("p50", 1), result) == Measured(result.latency_ns.p50, pytest.approx(4000))
+    latency = result.latency_ns
+    assert measured(Target("p50", 1), result) == Measured(latency.p50, pytest.approx(4000), latency.min)
     n_frames = max(result.totals.offered_frames, result.totals.copies_made)
     assert measured(Target("loss", 0), result) == Measured(0.0, pytest.approx(3 / n_frames))
 

@@ -15,6 +15,7 @@ from hwmodel.results.comparison import Comparison
 from hwmodel.results.result import Result
 from hwmodel.words.comparison_text import sentences, way_remarks, way_rows, way_texts
 from hwmodel.words.quantities import (
+    MISSING,
     count_text,
     decimals_text,
     gbps_text,
@@ -180,7 +181,9 @@ def _outcome_cells(result: Result, *, leaves: bool) -> list[str]:
     totals, intervals, bottleneck = result.totals, result.intervals, result.bottleneck
     direction, latency = result.told_latency()
     name = f"latency_by_direction_ns.{direction}" if direction else "latency_ns"
-    limit = f"{printable(bottleneck.resource)}, {percent_text(bottleneck.utilization)}"
+    limit = (
+        f"{printable(bottleneck.resource)}, {percent_text(bottleneck.utilization)}" if bottleneck.resource else MISSING
+    )
     n_warnings = len(result.warnings)
     outward = decimals_text(outward_gbps(result), 2, None if result.bridges else intervals.get("wire.tx_gbps"))
     return [

@@ -36,7 +36,7 @@ from hwmodel.results.result import AdapterResult, Result
 from hwmodel.words.bridge_reading import NamedPort, core_share, nic_setting_of, port_lines, port_share, ports_of
 from hwmodel.words.datapath_parts import Part, buffer_part, datapath_parts, ring_part
 from hwmodel.words.modelled import link_words
-from hwmodel.words.quantities import percent_text, printable, server_noun, server_title
+from hwmodel.words.quantities import MISSING, percent_text, printable, server_noun, server_title
 from hwmodel.words.shared_links import is_on_bus
 
 _PART_OF = {
@@ -384,7 +384,9 @@ def _server(place: Place, title: str, shares: Mapping[str, float], resource: str
             f'<text x="{right:g}" y="{base:g}" class="{look} end">{percent_text(share)}</text>'
             f"{meter(Place(left, base + 5, width - 24, 5), share)}</g>"
         )
-    rows.append(f'<text x="{left:g}" y="{y + height - 11:g}" class="figure">limit: {escape(resource)}</text></g>')
+    rows.append(
+        f'<text x="{left:g}" y="{y + height - 11:g}" class="figure">limit: {escape(resource) or MISSING}</text></g>'
+    )
     return "".join(rows)
 
 
@@ -396,11 +398,11 @@ def _system_description(result: Result, rows: Mapping[str, Mapping[str, float]],
     servers = [
         f"{server_title(adapter.name)}: "
         f"{', '.join(f'{name} {percent_text(share)}' for name, share in rows[adapter.name].items())}, "
-        f"limit {adapter.bottleneck.resource}"
+        f"limit {adapter.bottleneck.resource or MISSING}"
         for adapter in result.servers
         if adapter.name in rows
     ]
     whose = {name: f" of {name.removesuffix('.uplink')}" for name, part in parts.items() if part.title == "Uplink"}
     ports = [f"{part.title}{whose.get(name, '')}: {', '.join(part.lines)}" for name, part in parts.items()]
     of_all = "The limit of all" if result.bottleneck.is_limit else "The fullest on average"
-    return f"{'; '.join([*servers, *ports])}. {of_all}: {result.bottleneck.resource}."
+    return f"{'; '.join([*servers, *ports])}. {of_all}: {result.bottleneck.resource or MISSING}."

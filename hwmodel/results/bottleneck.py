@@ -498,6 +498,11 @@ def by_means(seen: Sighting, found: Bottleneck) -> Bottleneck:
     return max(kept, key=_fullness).bottleneck
 
 
+def shows_why_nothing_came(found: Bottleneck, seen: Sighting) -> bool:
+    """Tell whether a window without a delivery shows what kept the frames: a stop from outside, rings that refuse."""
+    return found.keys == STOPPED_FROM_OUTSIDE or seen.refusal is not None
+
+
 def not_judged(seen: Sighting, found: Bottleneck, why: str) -> Bottleneck:
     """Adapt a bottleneck to a window without short runs, for the reason `why`: what is not full may never limit.
 

@@ -174,9 +174,10 @@ class LoadSearch(Finding):
 class TargetFigure:
     """Hold a target's `bound` and a configuration's figure for it: Gb/s, Mpps, ns, or a share of the frames.
 
-    `low`, `high`: the figure's 95 % interval. `margin`: by what share of the bound the figure is on the right side
-    (negative: on the wrong side); for a rate offered exactly as asked, the margin of the throughput under saturation.
-    `probability`: of a repetition meeting the bound too.
+    `low`, `high`: the figure's 95 % interval. `probability`, of a repetition meeting the bound too, is from the same
+    runs. `margin`: by what share of the bound the figure is on the right side (negative: on the wrong side). Of a rate
+    offered exactly as asked all of these are of a run under saturation, where that carries more; what was delivered at
+    the load asked for is then `at_load`.
     """
 
     metric: str
@@ -187,6 +188,7 @@ class TargetFigure:
     margin: float | None = None
     is_met: bool = False
     probability: float | None = None
+    at_load: float | None = field(default=None, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult
-from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
+from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1
@@ -228,9 +228,10 @@ class Wire:
 class Bottleneck:
     """Name the resource that sets the throughput, how busy it is, and the reason in one sentence.
 
-    `keys`: the configuration keys that make the resource larger, the most effective first. `also`: resources that are
-    as full, or that have to be made larger at the same time. `gain`: the relative increase of the throughput in a short
-    run with the resource (or all of these) made twice as large; None if the window's shares alone named it.
+    `resource`: empty where nothing was delivered in the window, so that it shows no limit; `why` says so. `keys`: the
+    configuration keys that make the resource larger, the most effective first. `also`: resources that are as full, or
+    that have to be made larger at the same time. `gain`: the relative increase of the throughput in a short run with
+    the resource (or all of these) made twice as large; None if the window's shares alone named it.
     """
 
     resource: str
@@ -242,8 +243,8 @@ class Bottleneck:
 
     @property
     def is_limit(self) -> bool:
-        """Tell whether it sets the throughput, and is not merely the fullest, of changes or of no frame."""
-        return self.why not in (FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED)
+        """Tell whether it sets the throughput, and is not merely the fullest of changes; false without a name."""
+        return bool(self.resource) and self.why not in (FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

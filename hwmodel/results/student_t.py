@@ -49,11 +49,6 @@ def mean_of_runs(figures: Sequence[float]) -> tuple[float, float]:
     return mean, student_t_975(n - 1) * sqrt(fsum((figure - mean) ** 2 for figure in figures) / (n - 1) / n)
 
 
-def ends_of(mean: float, half: float) -> tuple[float, float]:
-    """Return the ends of the interval of a mean: of rates, times and shares, of which none is below 0."""
-    return max(0.0, mean - half), mean + half
-
-
 def _beta_share(a: float, b: float, x: float, rest: float) -> float:
     """Return the regularised incomplete beta function of `x`; `rest`: 1 - x, given apart to keep its precision."""
     if x == 0 or rest == 0:

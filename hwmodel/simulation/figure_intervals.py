@@ -15,7 +15,7 @@ intervals for queues with known answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import log, sqrt
 from typing import NamedTuple
 
@@ -72,15 +72,6 @@ def rate_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: fl
             yield Found(name, figure, (middle - reach, middle + reach), least, scaled)
 
     return Wanted((ratio,), found_from)
-
-
-def not_below(
-    intervals: Mapping[str, tuple[float, float]], least_ns: Mapping[str, float]
-) -> dict[str, tuple[float, float]]:
-    """Raise the lower ends of latencies' intervals to the least of each, since no mean is below it; by their places."""
-    return {
-        name: (max(low, least_ns.get(name.rpartition(".")[0], low)), high) for name, (low, high) in intervals.items()
-    }
 
 
 def mean_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> Wanted:

@@ -16,6 +16,7 @@ from hwmodel.results import (
     SystemResult,
 )
 from hwmodel.results.bottleneck import OFFERED_LOAD
+from hwmodel.results.possible import within_possible
 from hwmodel.results.student_t import student_t_975
 from hwmodel.simulation.counts import LATENCY_PLACES
 from hwmodel.simulation.figure_intervals import (
@@ -46,18 +47,46 @@ MPPS = 1e9  # from frames per femtosecond to 10^6 frames/s
 
 
 class Sureness(NamedTuple):
-    """Hold intervals by dotted name, and the estimates behind those of rates and means, by the same names.
+    """Hold figures and their intervals by dotted name, and the estimates behind those of rates and means.
 
     `n_bursts`: the number of independent bursts whose count would vary as the window's arrivals did; infinite for a
     closed loop. `load_known`: half width of the offered rate, as a share of the headroom at the busiest resource.
-    `least_ns`: the least of each latency since the start of the run, by its place in the result.
+    `least_ns`: the least of each latency since the start of the run, by its place in the result. `most_gbps`: as in
+    `MachineKnown`. The intervals are as estimated; `possible_intervals` cuts them.
     """
 
+    figures: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     estimates: dict[str, Estimate]
     n_bursts: float = inf
     load_known: float = 0.0
     least_ns: Mapping[str, float] = MappingProxyType({})
+    most_gbps: Mapping[str, float] = MappingProxyType({})
+
+
+def possible_intervals(
+    figures: Mapping[str, float],
+    intervals: Mapping[str, tuple[float, float]],
+    least_ns: Mapping[str, float],
+    most_gbps: Mapping[str, float],
+) -> dict[str, tuple[float, float]]:
+    """Cut intervals at what their figures can be: no latency is below the least of all, no rate above its link's."""
+    return {
+        name: within_possible(
+            name,
+            figure,
+            intervals[name],
+            least_ns.get(name.rpartition(".")[0], 0.0),
+            most_gbps.get(kind_of_rate(name), inf),
+        )
+        for name, figure in figures.items()
+    }
+
+
+def kind_of_rate(name: str) -> str:
+    """Return the name under which `MachineKnown.most_gbps` has a rate's bound: that of all VMs for each of them."""
+    first, _, rest = name.partition(".")
+    return f"{first}.{rest.rpartition('.')[2]}"
 
 
 def sureness_of(
@@ -73,6 +102,7 @@ def sureness_of(
     better than to that many frames in the window; a mean latency no better than to that many frames, or the slowest
     one, more or less at the window's ends.
     """
+    figures: dict[str, float] = {}
     intervals: dict[str, tuple[float, float]] = {}
     estimates: dict[str, Estimate] = {}
     at_fs = marks["now_fs"]
@@ -88,10 +118,10 @@ def sureness_of(
     for one in wanted:
         for name, figure, ends, least, estimate in one.found_from([next(found) for _ in one.ratios]):
             reach = max(least, machine.clock_share * figure)
-            intervals[name] = (max(0.0, min(ends[0], figure - reach)), max(ends[1], figure + reach))
+            figures[name], intervals[name] = figure, (min(ends[0], figure - reach), max(ends[1], figure + reach))
             if estimate is not None:
                 estimates[name] = estimate
-    return Sureness(intervals, estimates, offered.n_bursts, load_known, marks.least_ns)
+    return Sureness(figures, intervals, estimates, offered.n_bursts, load_known, marks.least_ns, machine.most_gbps)
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:

@@ -9,13 +9,17 @@ frame out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import log
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config import servers_of
+from hwmodel.config.frame_lengths import longest_frame
 from hwmodel.config.names import is_uplink
 from hwmodel.results import SystemResult
+from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
+from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.clocks import tolerance_ppb
 from hwmodel.simulation.figure_intervals import PERCENTILES, Found, Wanted
 from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC
@@ -34,7 +38,8 @@ class MachineKnown(NamedTuple):
     departures (open loop), so a rate is known no better than the number of arrivals; in a closed loop frames arrive
     when others have left, and the bursts in which slots come free say nothing of the rate. `is_periodic`: arrivals are
     evenly spaced, and their relative phases drift only by clock differences. `sends`: some source sends, not from a
-    capture. `bursts`: those of on-off senders that wait for slots.
+    capture. `bursts`: those of on-off senders that wait for slots. `most_gbps`: what no rate can exceed, by the name of
+    the rate, or, of any VM, of that kind of rate.
     """
 
     clock_share: float = 0.0
@@ -42,6 +47,7 @@ class MachineKnown(NamedTuple):
     is_periodic: bool = False
     sends: bool = True
     bursts: Bursts | None = None
+    most_gbps: Mapping[str, float] = MappingProxyType({})
 
     @property
     def is_random(self) -> bool:
@@ -61,8 +67,25 @@ class MachineKnown(NamedTuple):
         kinds = {source.kind for source in workload.sources}
         sends = bool(kinds) and not len(workload.records)
         is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
-        bursts = Bursts.of(config, workload)
-        return cls(2 * tolerance_ppb(config) / 1e9, bool(kinds - {CLOSED}), is_periodic, sends, bursts)
+        bursts, clock_share = Bursts.of(config, workload), 2 * tolerance_ppb(config) / 1e9
+        most_gbps = {name: gbps * (1 + clock_share) for name, gbps in rates_possible(config).items()}
+        return cls(clock_share, bool(kinds - {CLOSED}), is_periodic, sends, bursts, most_gbps)
+
+
+TAGS_BYTES = 12  # S-tag, VLAN tag and E-tag or VN-tag, the most that a frame has beside what keys name
+
+
+def rates_possible(config: Config) -> dict[str, float]:
+    """Return what ports and PCIe links could carry at most, in Gb/s of frame bits, by the names of the rates."""
+    servers = servers_of(config)
+    longest = longest_frame(config)[0]
+    on_wire = (longest + TAGS_BYTES) / (longest + TAGS_BYTES + WIRE_OVERHEAD_BYTES) if longest else 1.0
+    ports_gbps = float(sum(server.config.ports_rate_bps for server in servers)) / 1e9 * on_wire
+    found = {"wire.tx_gbps": ports_gbps, "wire.rx_gbps": ports_gbps}
+    if not any(server.config.switches_in_memory for server in servers):
+        links_gbps = [float(link_rate_of(server.config.pcie).bytes_per_s) * 8e-9 for server in servers]
+        found |= {"totals.gbps": sum(links_gbps), "vms.tx_gbps": max(links_gbps), "vms.rx_gbps": max(links_gbps)}
+    return found
 
 
 MAY_MISS = -log(0.025)  # if a window holds this many bursts on average, one window in 40 holds none

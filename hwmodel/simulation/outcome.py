@@ -155,6 +155,14 @@ def with_bottleneck(result: Result, found: Bottleneck) -> Result:
     return replace(result, bottleneck=found, adapters=tuple(adapters))
 
 
+def without_bottleneck(result: Result, why: str) -> Result:
+    """Return a result that names no limit, of no adapter either, and knows no interval: nothing was delivered."""
+    nothing = Bottleneck(resource="", utilization=0.0, why=why)
+    if isinstance(result, SystemResult):
+        result = replace(result, adapters=tuple(replace(one, bottleneck=nothing) for one in result.adapters))
+    return replace(result, bottleneck=nothing, intervals={})
+
+
 def _adapter(server: Server, span: Span, flooded_copies: int, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
     """Return the figures of one of several adapters; a bus shared with others is not among its own suspects.
 

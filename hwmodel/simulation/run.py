@@ -17,11 +17,10 @@ from hwmodel.config import Config, as_config, servers_of
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
-from hwmodel.results.bottleneck import STOPPED_FROM_OUTSIDE, by_means, not_judged
+from hwmodel.results.bottleneck import by_means, not_judged, shows_why_nothing_came
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.counters import counters_of
-from hwmodel.simulation.figure_intervals import not_below
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.host_run import describe_host_run
 from hwmodel.simulation.intervals import Sureness, gets_through, sureness_of, too_wide
@@ -34,7 +33,7 @@ from hwmodel.simulation.marks import Marks
 from hwmodel.simulation.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.nic_state import State
 from hwmodel.simulation.offered import with_workloads
-from hwmodel.simulation.outcome import flows_of, with_bottleneck
+from hwmodel.simulation.outcome import flows_of, with_bottleneck, without_bottleneck
 from hwmodel.simulation.scenario import n_waiting, scene_of, with_series, with_times
 from hwmodel.simulation.series import SeriesRecorder, interval_of
 from hwmodel.simulation.server_threads import n_threads_for
@@ -56,7 +55,7 @@ from hwmodel.simulation.window_checks import (
 )
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.workload import Workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 
@@ -484,7 +483,7 @@ class Run:
         result, self.seen = self.machine.result_of(config, workload, span, self.ends)
         burst, ports = burst_frames(config), self.book.port_numbers
         sureness = sureness_of(result, self.marks.table(), ports, burst, known)
-        return replace(result, intervals=not_below(sureness.intervals, sureness.least_ns)), sureness
+        return replace(result, intervals=widened(replica_of(sureness), ())), sureness
 
     def throughput_gbps(self) -> float | None:
         """Return what `Result.throughput_gbps` would say of the window, without making a result."""
@@ -500,14 +499,14 @@ class Run:
         if run is None:
             return None
         assert run.start is not None and run.end is not None
-        return replica_of(*run.figures(Span(run.start, run.end)))
+        return replica_of(run.figures(Span(run.start, run.end))[1])
 
     def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
         """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
         if not self.measured.known.hangs_on_phases(gets_through(result)):
             return result, []
         found = shorts.each(partial(self._replica, shorts), seeds_beside(self.config.run.seed))
-        own, others = replica_of(result, sureness), [one for one in found if one is not None]
+        own, others = replica_of(sureness), [one for one in found if one is not None]
         # Short runs are not alike in figures that grow, nor if their warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
         alike = [one for one in own.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
@@ -545,8 +544,6 @@ class Run:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts, shorts.each))
             result, cycles = self._with_other_phases(result, sureness, shorts)
-        elif nothing_ended(span) and result.bottleneck.keys != STOPPED_FROM_OUTSIDE:
-            result = with_bottleneck(result, replace(result.bottleneck, why=NOTHING_ENDED, also=()))
         n_left = self.machine.records_left()
         left = words.capture_left(n_left, len(self.workload.records)) if n_left else None
         of_time = [one for one in (interrupted, too_short, left) if one]
@@ -581,6 +578,8 @@ class Run:
         elif has_changed:
             result = with_bottleneck(result, not_judged(self.seen, result.bottleneck, FULLEST_UNJUDGED))
             result = replace(result, warnings=(*self._warnings_of_changed(result), *warnings))
+        if not span.frames and not shows_why_nothing_came(result.bottleneck, self.seen):
+            result = without_bottleneck(result, NOTHING_ENDED if nothing_ended(span) else NOTHING_DELIVERED)
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
         if violations:
             raise RunError("frames are unaccounted for: " + "; ".join(violations))

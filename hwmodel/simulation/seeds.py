@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import Interrupted
 from hwmodel.results import Result, Spread
-from hwmodel.results.student_t import ends_of, mean_of_runs
+from hwmodel.results.possible import least_latency, within_possible
+from hwmodel.results.student_t import mean_of_runs
 from hwmodel.simulation.run import Progress, simulate
 from hwmodel.words import warnings as words
 
@@ -76,7 +77,7 @@ def _of_all(first: int, results: Sequence[Result]) -> Result:
     """Return the result of the first run, of seed `first`, with the spread and the warnings of all."""
     scalars = [result.scalars() for result in results]
     seeds = tuple(range(first, first + len(results)))
-    spreads = [_spread(name, seeds, tuple(_number(of_one.get(name)) for of_one in scalars)) for name in FIGURES]
+    spreads = [_spread(name, seeds, scalars) for name in FIGURES]
     found = tuple(one for one in spreads if any(value is not None and value != 0 for value in one.values))
     return replace(results[0], spread=found, warnings=tuple(_warnings(seeds, results)))
 
@@ -110,11 +111,12 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _spread(name: str, seeds: tuple[int, ...], values: tuple[float | None, ...]) -> Spread:
+def _spread(name: str, seeds: tuple[int, ...], scalars: Sequence[Mapping[str, object]]) -> Spread:
+    """Return a figure's spread over runs, given by their scalars."""
+    values = tuple(_number(of_one.get(name)) for of_one in scalars)
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return Spread(name=name, seeds=seeds, values=values, mean=known[0] if known else None)
     mean, half = mean_of_runs(known)
-    low, high = ends_of(mean, half)
-    most = max(1.0, mean) if name.endswith(".utilization") else high
-    return Spread(name=name, seeds=seeds, values=values, mean=mean, low=low, high=min(high, most))
+    low, high = within_possible(name, mean, (mean - half, mean + half), least_latency(name, scalars))
+    return Spread(name=name, seeds=seeds, values=values, mean=mean, low=low, high=high)

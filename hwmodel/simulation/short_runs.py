@@ -21,14 +21,13 @@ from hwmodel.config.run import MAX_SEED
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.processes.processors import usable_processors
 from hwmodel.results.student_t import NORMAL_975, student_t_975
-from hwmodel.simulation.figure_intervals import not_below
+from hwmodel.simulation.intervals import possible_intervals
 from hwmodel.simulation.offered import workload_of
 from hwmodel.simulation.span import Span
 from hwmodel.words import warnings as words
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.results import Result
     from hwmodel.simulation.intervals import Sureness
     from hwmodel.simulation.run import Run
     from hwmodel.workload import Workload
@@ -119,21 +118,17 @@ Intervals = Mapping[str, tuple[float, float]]
 
 
 class Replica(NamedTuple):
-    """Hold the figures of a short run by dotted name, and their intervals; `least_ns` as in `Sureness`."""
+    """Hold the figures of a short run by dotted name, and their intervals; the rest as in `Sureness`."""
 
     figures: Mapping[str, float]
     intervals: Intervals
     least_ns: Mapping[str, float] = MappingProxyType({})
+    most_gbps: Mapping[str, float] = MappingProxyType({})
 
 
-def replica_of(result: Result, sureness: Sureness) -> Replica:
-    """Return the figures of a result that have intervals."""
-    figures = {name: value for name, value in result.scalars().items() if isinstance(value, int | float)}
-    for vm in result.vms:
-        rates = (("tx_gbps", vm.tx_gbps), ("rx_gbps", vm.rx_gbps), ("rx_mpps", vm.rx_mpps))
-        figures |= {f"vms.{vm.name}.{name}": rate for name, rate in rates if rate is not None}
-    known = {name: figures[name] for name in sureness.intervals if name in figures}
-    return Replica(known, sureness.intervals, sureness.least_ns)
+def replica_of(sureness: Sureness) -> Replica:
+    """Return what is known of a short run, or of the run itself."""
+    return Replica(sureness.figures, sureness.intervals, sureness.least_ns, sureness.most_gbps)
 
 
 def seeds_beside(seed: int) -> list[int]:
@@ -149,11 +144,11 @@ def widened(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()
     found = dict(own.intervals)
     for name, figure in own.figures.items():
         reach, (low, high) = _reach_of(name, own, others, alike), own.intervals[name]
-        found[name] = (max(0.0, figure - hypot(figure - low, reach)), figure + hypot(high - figure, reach))
+        found[name] = (figure - hypot(figure - low, reach), figure + hypot(high - figure, reach))
     least_ns = {
         of: min([least, *(one.least_ns.get(of, least) for one in others)]) for of, least in own.least_ns.items()
     }
-    return not_below(found, least_ns)
+    return possible_intervals(own.figures, found, least_ns, own.most_gbps)
 
 
 def phase_warnings_of(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> Iterator[str]:

@@ -213,6 +213,7 @@ FULL_OF_LOST = (
     "limits; what held when, the events and the series say."
 )
 NOTHING_ENDED = "No frame was delivered or dropped by the end of the run, so it does not show what limits."
+NOTHING_DELIVERED = "No frame was delivered in the window, so it does not show what limits."
 
 
 def room_on_average(why: str) -> str:

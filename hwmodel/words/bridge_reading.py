@@ -62,6 +62,8 @@ def copying_words(result: Result) -> str:
 def limit_cell(adapter: AdapterResult) -> str:
     """Return a server's fullest resource and how busy it is; the load if nothing is full."""
     resource, share = adapter.bottleneck.resource, percent_text(adapter.bottleneck.utilization)
+    if not resource:
+        return MISSING
     return f"{resource} (busiest {share})" if resource == "offered_load" else f"{resource} {share}"
 
 

@@ -211,7 +211,7 @@ def _row(each: WayFigures) -> tuple[str, ...]:
         time_text(each.latency_ns.p99),
         *map(_number, costs),
         each.policy_at,
-        printable(each.bottleneck.resource),
+        printable(each.bottleneck.resource) or MISSING,
     )
 
 

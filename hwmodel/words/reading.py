@@ -10,7 +10,7 @@ from hwmodel.rules.drop_kinds import why_whatever_the_rate
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
-from hwmodel.words.bottleneck import NOTHING_ENDED, is_rate_limit
+from hwmodel.words.bottleneck import is_rate_limit
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.events import BEGINS_WITH_IT, SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
@@ -180,7 +180,7 @@ def limit_words(result: Result) -> str:
     lost = why_whatever_the_rate(result.drops) if _all_is_lost(result) else []  # else some need not be
     if lost:
         return f"all that is sent is dropped ({', '.join(lost)})"
-    if bottleneck.why == NOTHING_ENDED:
+    if not bottleneck.resource:
         return "what limits it is not known"
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":

@@ -181,7 +181,7 @@ def relaxed_rows(result: Result) -> list[tuple[str, ...]]:
 
 def relaxed_sentence(result: Result) -> str:
     """Say what gains most, and whether that is the bottleneck that the run itself names."""
-    named = result.bottleneck.resource
+    named = result.bottleneck.resource or "nothing"
     own = max((each for each in result.relaxed if each.is_bottleneck), key=_gain, default=None)
     best = max(result.relaxed, key=_gain, default=None)
     if best is None:

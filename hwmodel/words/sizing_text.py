@@ -12,8 +12,8 @@ from hwmodel.words.quantities import (
     change_text,
     cost_text,
     counted,
+    interval_text,
     printable,
-    spread_text,
     table,
     three_digits,
     time_text,
@@ -60,10 +60,17 @@ def reason_sentences(result: SizingResult) -> Iterator[str]:
     elif shown is not None and shown.why:
         yield f"Limited by {printable(shown.limited_by)}. {printable(shown.why)}"
     if result.offered:
+        at_load = [one for one in (() if shown is None else shown.targets) if one.at_load is not None]
+        figures = " and ".join(_amount(one.metric, one.at_load) for one in at_load)
+        beyond = (
+            f" Of it {figures} got through on average; figure and margin of the {_NAMES[at_load[0].metric]} are what "
+            "gets through if the VMs send all they can."
+            if at_load
+            else ""
+        )
         yield (
             f"Run at the load asked for: {result.offered} of each VM, frame bits with FCS, in place of saturate. "
-            "The VMs offer just this rate, so that 98.5 % of it counts as met: the rest is chance. The margin is what "
-            "gets through beyond it if the VMs send all they can."
+            f"The VMs offer just this rate, so that 98.5 % of it counts as met: the rest is chance.{beyond}"
         )
 
 
@@ -242,7 +249,7 @@ def _missed(one: TargetFigure) -> str:
 
 
 def _bound(one: TargetFigure, offered: str) -> str:
-    if offered and one.metric in _UNITS:
+    if offered and one.metric in _UNITS and one.at_load is None:
         return f">= 98.5 % of {_amount(one.metric, one.bound)}"
     return f"{'>=' if one.metric in _UNITS else '<='} {_amount(one.metric, one.bound)}"
 
@@ -253,12 +260,18 @@ def _figure(one: TargetFigure) -> str:
     half = 0.0 if one.high is None else one.high - one.figure
     if one.metric == "loss" and not one.figure and half:
         return f"none seen, < {_percent(half)}"
+    up_to = "" if one.at_load is None else "up to "
     number, space, unit = _amount(one.metric, one.figure).partition(" ")
-    if not half:
-        return f"{number}{space}{unit}"
+    if one.low is None or one.high is None or one.high == one.low:
+        return f"{up_to}{number}{space}{unit}"
+    if one.metric == "loss":
+        return f"{number}{space}{unit} +/- {_percent(half)}"
+    interval = one.low, one.high
     if one.metric in _UNITS:
-        return f"{spread_text(number, half).replace(PLUS_MINUS, ' +/- ')}{space}{unit}"
-    return f"{number}{space}{unit} +/- {_amount(one.metric, half)}"
+        text = f"{up_to}{interval_text(number, one.figure, interval)}{space}{unit}"
+    else:
+        text = time_text(one.figure, interval)
+    return text.replace(PLUS_MINUS, " +/- ")
 
 
 def _margin(one: TargetFigure) -> str:

@@ -17,7 +17,6 @@ from hwmodel.explore.sizing.space import Candidate, Space
 from hwmodel.explore.sizing.targets import Estimate, Target, at_least
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Trials, capacity, offered_load
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
-from hwmodel.results.student_t import ends_of
 from hwmodel.simulation import announce_compilation, entries_of
 from hwmodel.simulation.host_run import model_version
 from hwmodel.words.limits import limit_name
@@ -77,7 +76,8 @@ def answer(
 def _of_best(search: Cheapest, best: Candidate, saturated: Outcome | None) -> SizingResult:
     trials, describer = search.trials, Describer(search)
     sizing = trials.sizing
-    most = {} if saturated is None else capacity(sizing.targets, saturated)
+    at_load = trials.estimates(trials.known[best])
+    most = {} if saturated is None else capacity(sizing.targets, at_load, saturated)
     limit = trials.known[best].bottleneck if sizing.saturates else None
     if isinstance(saturated, Result):
         limit = saturated.bottleneck
@@ -85,10 +85,7 @@ def _of_best(search: Cheapest, best: Candidate, saturated: Outcome | None) -> Si
     runner_up = describer.runner_up(best)
     found = describer.choice(best, most)
     # That the offered load got through says little about confidence; the capacity beyond it does.
-    estimates = [
-        most.get(target.metric, one)
-        for target, one in zip(sizing.targets, trials.estimates(trials.known[best]), strict=True)
-    ]
+    estimates = [most.get(target.metric, one) for target, one in zip(sizing.targets, at_load, strict=True)]
     confidence = at_least([one.probability for one in estimates])
     return _result(
         search,
@@ -196,7 +193,7 @@ class Describer:
     def choice(self, candidate: Candidate, capacity: Mapping[str, Estimate] | None = None) -> Choice:
         """Return what is known of a candidate: from its runs, else from the closed form, else nothing.
 
-        `capacity`: what it gives when senders saturate; the margins of rates then refer to that.
+        `capacity`: what it gives when senders saturate; the figures of rates are then that.
         """
         bare = Choice(knobs=self.knobs(candidate), cost=float(self._space.cost[candidate]), is_met=None, source="none")
         trial = self._trials.known.get(candidate)
@@ -289,16 +286,14 @@ class Describer:
         return min(margins, default=None)
 
     def _figure(self, target: Target, found: Estimate, capacity: Estimate | None) -> TargetFigure:
-        low = high = margin = None
-        if found.mean is not None:
-            low, high = ends_of(found.mean, found.half)
-            most = found.mean if capacity is None or capacity.mean is None else capacity.mean
-            margin = target.margin(most)
-            if found.is_met:  # an offered rate counts as met though chance keeps it just below
-                margin = max(margin, 0.0)
+        shown = found if capacity is None else capacity
+        margin = None if shown.mean is None else target.margin(shown.mean)
+        if margin is not None and found.is_met:  # an offered rate counts as met though chance keeps it just below
+            margin = max(margin, 0.0)
+        low, high = shown.ends or (None, None)
         return TargetFigure(
-            metric=target.metric, bound=target.bound, figure=found.mean, low=low, high=high, margin=margin,
-            is_met=found.is_met, probability=found.probability if capacity is None else capacity.probability,
+            metric=target.metric, bound=target.bound, figure=shown.mean, low=low, high=high, margin=margin,
+            is_met=found.is_met, probability=shown.probability, at_load=None if capacity is None else found.mean,
         )  # fmt: skip
 
     def _by_closed_form(self, candidate: Candidate, bare: Choice) -> Choice:

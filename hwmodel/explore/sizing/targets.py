@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
 from hwmodel.config.kinds import shown
+from hwmodel.results.possible import within_possible
 from hwmodel.results.student_t import NORMAL_975, student_t_975, student_t_below
 from hwmodel.units import BPS_PER_GBPS, FRAME_RATE, FS_PER_NS, RATE, TIME, UnitError
 
@@ -52,10 +53,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold a target's figure in one run, with the half of its 95 % interval; None where a run gave none."""
+    """Hold a target's figure in one run, with the half of its 95 % interval; None where a run gave none.
+
+    `least`: what the figure cannot be below, as a latency is not below the fastest frame.
+    """
 
     figure: float | None
     half: float = 0.0
+    least: float = 0.0
 
 
 def measured(target: Target, result: Result) -> Measured:
@@ -77,7 +82,8 @@ def measured(target: Target, result: Result) -> Measured:
     else:
         name, figure = f"totals.{target.metric}", getattr(result.totals, target.metric)
     low, high = result.intervals.get(name, (figure, figure))
-    return Measured(figure, 0.0 if figure is None else max(high - figure, figure - low))
+    least = (result.latency_ns.min or 0.0) if target.is_latency else 0.0
+    return Measured(figure, 0.0 if figure is None else max(high - figure, figure - low), least)
 
 
 def read_target(metric: str, value: object) -> Target:
@@ -137,23 +143,25 @@ _LEAST_ERROR = 0.001
 class Estimate:
     """Hold a figure's mean over runs, half its 95 % interval, whether it meets the target, and how probably so.
 
-    `mean` is None where a run gave no figure.
+    `mean` is None where a run gave no figure. `ends`: the interval, cut at what the figure can be.
     """
 
     mean: float | None
     half: float
     is_met: bool
     probability: float
+    ends: tuple[float, float] | None = None
 
 
 def estimate(
     target: Target, runs: Sequence[Measured], disturbed: Sequence[Measured] = (), *, are_alike: bool = False
 ) -> Estimate:
-    """Combine runs of several seeds; `disturbed`: runs of a slightly different machine, used for the probability.
+    """Combine runs of several seeds; `disturbed`: runs of a slightly different machine, for interval and probability.
 
-    `are_alike`: the seeds changed nothing, so the runs count as one. The probability is the lower of two: by Student's
-    t from the spread of runs, and by a normal distribution from the runs' own intervals. If no frame may be lost and
-    none was in n differing runs, it is Laplace's rule of succession for one more run, (n + 1) / (n + 2).
+    `are_alike`: the seeds changed nothing, so the runs count as one. Interval and probability are of the same runs and
+    errors: the wider, and the lower, of two, by Student's t from the spread of all runs and by a normal distribution
+    from the runs' own intervals. So a bound inside the interval is never met with more than 97.5 %. If no frame may be
+    lost and none was in n differing runs, it is Laplace's rule of succession for one more run, (n + 1) / (n + 2).
     """
     figures = [run.figure for run in runs if run.figure is not None]
     if not figures or len(figures) < len(runs):
@@ -164,15 +172,21 @@ def estimate(
     known = [*apart, *(run.figure for run in disturbed if run.figure is not None)]
     n = len(known)
     within = sqrt(fmean((run.half / NORMAL_975) ** 2 for run in runs) / len(apart))
-    between = stdev(apart) / sqrt(len(apart)) if len(apart) > 1 else 0.0
-    half = max(NORMAL_975 * within, student_t_975(len(apart) - 1) * between if len(apart) > 1 else 0.0)
+    beside = fmean(known)
+    # The interval is drawn round the seeds' mean: it reaches as far as that of all runs, round theirs.
+    t = student_t_975(n - 1) if n > 1 else 1.0
+    spread = stdev(known) / sqrt(n) + abs(beside - mean) / t if n > 1 else 0.0
+    half = max(NORMAL_975 * within, t * spread)
+    ends = within_possible(
+        target.metric, mean, (mean - half, mean + half), min(run.least for run in (*runs, *disturbed))
+    )
     if target.metric == "loss" and not target.bound and is_met and not any(known):
-        return Estimate(mean, half, is_met, (n + 1) / (n + 2))
+        return Estimate(mean, half, is_met, (n + 1) / (n + 2), ends)
     least = _LEAST_ERROR * abs(target.bound)
     by_interval = _probability(target.room(mean), max(within, least), None)
-    spread = stdev(known) / sqrt(n) if n > 1 else 0.0
-    by_spread = _probability(target.room(fmean(known)), max(spread, least), n - 1) if n > 1 else 1.0
-    return Estimate(mean, half, is_met, min(by_interval, by_spread))
+    rooms = (target.room(mean), target.room(beside))
+    by_spread = _probability(min(rooms), max(spread, least), n - 1) if n > 1 else 1.0
+    return Estimate(mean, half, is_met, min(by_interval, by_spread), ends)
 
 
 def at_least(probabilities: Sequence[float]) -> float:

@@ -240,16 +240,19 @@ def offered_load(sizing: Sizing, candidate: Candidate) -> Change:
     return _change("workload.load", f"{max(1000, ceil(wanted - Fraction(1, 1000)))}bps")
 
 
-def capacity(targets: Sequence[Target], outcome: Outcome) -> dict[str, Estimate]:
-    """Return a saturated run's rates, by target, where it gives a figure."""
+def capacity(targets: Sequence[Target], at_load: Sequence[Estimate], outcome: Outcome) -> dict[str, Estimate]:
+    """Return a saturated run's rates, by target, where that carries more than at the load asked for, `at_load`.
+
+    Where senders that saturate lose what a smaller load brings through, their rate says nothing of that load.
+    """
     if not isinstance(outcome, Result):
         return {}
-    found = {
-        target.metric: estimate(_as_offered(target), [measured(target, outcome)])
-        for target in targets
-        if target.is_least
-    }
-    return {metric: one for metric, one in found.items() if one.mean is not None}
+    found: dict[str, Estimate] = {}
+    for target, beside in zip(targets, at_load, strict=True):
+        one = estimate(target, [measured(target, outcome)]) if target.is_least else None
+        if one is not None and one.mean is not None and one.mean > (beside.mean or 0.0):
+            found[target.metric] = one
+    return found
 
 
 def _change(key: str, value: object) -> Change:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.report.configuration import value_text
 from hwmodel.results.explored import DONE, FAILED, PENDING, SweepAxis, SweepRow
-from hwmodel.results.student_t import ends_of, mean_of_runs
+from hwmodel.results.possible import least_latency, within_possible
+from hwmodel.results.student_t import mean_of_runs
 from hwmodel.words.quantities import listed
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def estimate_of(runs: Sequence[SweepRow], name: str) -> Estimate | None:
     ]
     narrower = len(own) * (sqrt(len(own)) if len(set(values)) > 1 else 1.0)
     below, above = (max(half, fsum(side) / narrower) for side in zip(*own, strict=True)) if own else (half, half)
-    return Estimate(mean, ends_of(mean, below)[0], ends_of(mean, above)[1])
+    least = least_latency(name, [run.figures for run, _ in known])
+    return Estimate(mean, *within_possible(name, mean, (mean - below, mean + above), least))
 
 
 def points_of(sweep: SweepResult) -> tuple[Point, ...]:
