@@ -316,7 +316,7 @@ def test_the_sentence_on_the_load_says_what_rules_drop():
     text = why({"pcie.up": 0.61}, open_load=True, drops={"ACL_DENY": 190, "VLAN_MEMBER": 3000, "UNKNOWN_UNICAST": 9})
     assert "the load itself, less what rules drop (VLAN_MEMBER 3,000, ACL_DENY 190), sets the throughput; " in text
     strays = {"UNKNOWN_UNICAST": 5000, "NO_DESTINATION": 9}
-    assert "rules" not in why({"pcie.up": 0.61}, open_load=True, drops=strays, flooded_copies=5009)
+    assert "rules" not in why({"pcie.up": 0.61}, open_load=True, drops=strays, unwanted_drops=5009)
     # Where no bridge made copies these were whole frames.
     text = why({"pcie.up": 0.61}, open_load=True, drops=strays)
     assert "less what rules drop (UNKNOWN_UNICAST 5,000, NO_DESTINATION 9), sets" in text

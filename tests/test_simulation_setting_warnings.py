@@ -256,7 +256,7 @@ def test_who_always_comes_last_is_named():
     result = result_of([ends[:2] for ends in RATES])
     got = {flow.from_: flow.delivered for flow in result.flows}
     assert got["a.vf0"] > 5000 and got["b.vf0"] < 100
-    (warning,) = phase_warnings(result)
+    (warning,) = phase_warnings(config_from_mapping(result.config), result)
     assert warning in result.warnings
     assert "b.vf0 to c.vf1" in warning and "a.vf0" not in warning and "bridge.c" in warning
 
@@ -265,7 +265,7 @@ def test_who_always_comes_last_is_named():
 def test_chance_leaves_each_a_part(flows):
     result = result_of(flows)
     assert result.warnings == tuple(each for each in result.warnings if "in step" not in each)
-    assert list(phase_warnings(result)) == []
+    assert list(phase_warnings(config_from_mapping(result.config), result)) == []
 
 
 def test_what_weights_of_s_channels_leave_is_no_matter_of_phases():
@@ -277,7 +277,7 @@ def test_what_weights_of_s_channels_leave_is_no_matter_of_phases():
     result = result_of([["a.vf0", "c.vf0"], ["b.vf0", "c.vf1"]], servers=servers, bridge=bridge)
     got = {flow.from_: flow.gbps for flow in result.flows}
     assert got["a.vf0"] < 0.01 * got["b.vf0"] and result.bottleneck.resource == "bridge.c"
-    assert list(phase_warnings(result)) == []
+    assert list(phase_warnings(config_from_mapping(result.config), result)) == []
 
 
 def test_phases_matter_at_a_bridge_of_several_too():
@@ -285,7 +285,7 @@ def test_phases_matter_at_a_bridge_of_several_too():
     bridges = [rack, {"name": "other", "ports": {"d": {}, "up": {"to": "rack.down"}}}]
     servers = [{"name": name} for name in "abcd"]
     result = result_of([ends[:2] for ends in RATES], servers=servers, bridge=None, bridges=bridges)
-    (warning,) = phase_warnings(result)
+    (warning,) = phase_warnings(config_from_mapping(result.config), result)
     assert "b.vf0 to c.vf1" in warning and "rack.c" in warning
 
 
@@ -294,7 +294,7 @@ def test_what_the_policy_drops_is_no_matter_of_phases():
     denied = {**THREE["bridge"], "policy": [{"port": "b.vf0", "action": "deny"}]}
     result = result_of(full, bridge=denied, run={"warmup": "1ms", "duration": "20ms"})
     assert result.drops.get("ACL_DENY", 0) > 0
-    assert list(phase_warnings(result)) == []
+    assert list(phase_warnings(config_from_mapping(result.config), result)) == []
 
 
 def test_long_frames_that_find_no_room_beside_short_ones_at_random_are_no_matter_of_phases():

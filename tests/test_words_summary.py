@@ -69,7 +69,7 @@ def test_the_way_to_the_guest_is_told_with_the_part_that_takes_most_of_it():
     parts = {"mean": batch, "p99": {"guest_queue": 600.0, "payload_read": 400.0}}
     assert largest_part_sentence(sample_result(latency_parts_ns=parts)) == (
         "On average 81 % of the time from post to taken by the guest is the wait for a write-back batch; "
-        "of the p99 frame's, 60 % is the receiving guest's queue."
+        "of the p99 frame's, 60 % is the wait for the receiving guest's core and its work."
     )
     assert largest_part_sentence(sample_result(latency_parts_ns={"mean": dict.fromkeys(batch, 0.0)})) == ""
 
@@ -148,9 +148,16 @@ def test_a_capture_that_fills_no_ring_is_not_said_to_wait_in_one():
 
 
 def test_a_loss_stands_under_the_answer():
-    totals = dataclasses.replace(sample_result().totals, offered_frames=1000, dropped_frames=250)
-    text = full_summary(sample_result(totals=totals, drops={"RX_BUFFER_FULL": 200, "SPOOFED": 50}))
-    assert text.splitlines()[2] == "Of the frames offered 25.0 % were dropped (RX_BUFFER_FULL 200, SPOOFED 50)."
+    totals = dataclasses.replace(
+        sample_result().totals, offered_frames=1000, dropped_frames=250, delivered_frames=750, copies_delivered=750,
+        in_flight_frames=0,
+    )  # fmt: skip
+    vms = (dataclasses.replace(sample_result().vms[0], drops={"RX_BUFFER_FULL": 200}), *sample_result().vms[1:])
+    text = full_summary(sample_result(totals=totals, drops={"RX_BUFFER_FULL": 200, "SPOOFED": 50}, vms=vms))
+    assert text.splitlines()[2] == (
+        f"Of the frames offered 25.0 % were lost (RX_BUFFER_FULL 200 at {vms[0].name}; SPOOFED 50 on the way in from "
+        "the wire)."
+    )
     assert "Of the frames offered" not in full_summary(
         sample_result(totals=dataclasses.replace(totals, dropped_frames=1))
     )

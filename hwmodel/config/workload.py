@@ -255,7 +255,10 @@ class External(Block):
     """Frames that arrive from the wire for the stations."""
 
     rate_bps: Annotated[int, RATE] = key(
-        ..., "Frame bits with FCS, a second, of all outside frames together.", alias="rate"
+        ...,
+        "Frame bits with FCS, a second, of all outside frames together that come by one line: with several Ethernet "
+        "ports and no bridge, by each port that a station of `to` is at; behind a bridge there is one line.",
+        alias="rate",
     )
     arrivals: Annotated[Arrivals, _ARRIVALS_WORDS] = key("poisson", "When outside frames come.")
     frame_bytes: FrameBytes | None = key(
@@ -267,8 +270,8 @@ class External(Block):
     )
     peak_rate_bps: Annotated[int, RATE] | None = key(
         None,
-        "Rate within a burst of outside frames, all together: frame bits with FCS, without the 20 B of preamble and "
-        "gap; needed with `arrivals: on_off`.",
+        "Rate within a burst of outside frames, of all by one line as `rate`: frame bits with FCS, without the 20 B of "
+        "preamble and gap; needed with `arrivals: on_off`.",
         alias="peak_rate",
     )
     mean_burst_frames: Annotated[float, Number(1, 10**6)] = key(

@@ -33,6 +33,7 @@ from hwmodel.results.result import FlowResult, Result
 from hwmodel.words.bond import bond_sentence, outage_sentence
 from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.losses import loss_sentence
 from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences, is_switched_in_memory, modelled_sentence
 from hwmodel.words.quantities import page_time, printable
 from hwmodel.words.reading import (
@@ -48,7 +49,6 @@ from hwmodel.words.reading import (
     link_rows,
     lone_parts,
     lone_words,
-    loss_sentence,
     no_way_back_sentence,
     outcome_words,
     purpose_words,

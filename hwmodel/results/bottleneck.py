@@ -17,6 +17,7 @@ from hwmodel.words.bottleneck import (
     FULL_OF_LOST,
     FULLEST_ON_AVERAGE,
     is_rate_limit,
+    lost_to,
     nearly_full_load,
     room_on_average,
     sentence,
@@ -138,7 +139,7 @@ class Observation:
     - `stopped`: by a port's wire, what control frames from outside the machine stopped there.
     - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
     - `refused_frames`: by VM that never reposts Rx descriptors (`refill: false`), the frames dropped for lack of one.
-    - `drops`, `offered_frames`, `flooded_copies` (that the whole machine made beyond each frame's first) and
+    - `drops`, `offered_frames`, `unwanted_drops` (in the whole machine, of what no station was to get) and
       `backlog_frames` (by how much frames in flight or waiting for a slot have grown) are of the window; `frame_bytes`
       is the mean frame with FCS.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
@@ -164,7 +165,7 @@ class Observation:
     drops: Mapping[str, int] = field(default_factory=dict)
     refused_frames: Mapping[str, int] = field(default_factory=dict)
     offered_frames: int = 0
-    flooded_copies: int = 0
+    unwanted_drops: int = 0
     backlog_frames: int = 0
     frame_bytes: float | None = None
     up: LinkCost | None = None
@@ -224,26 +225,24 @@ class Observation:
         """Return how many frames met a function, port or wire that is off."""
         return self.lost_frames(*OFF_DROPS)
 
-    @property
-    def dropped_by_rules(self) -> Mapping[str, int]:
+    def dropped_by_rules(self, least: float = LEAST_PART) -> Mapping[str, int]:
         """Return the frames that the switches' rules dropped (not for lack of room), most frequent reason first.
 
-        Those without a receiver are left out where all but 2 % of the frames may be copies of flooded ones. Empty
-        if these drops are 2 % of the frames or fewer.
+        Those without a receiver are left out where all but `least` of the frames may be of what no station was to get.
+        Empty if these drops are that share of the frames or fewer.
         """
         others = {*CONGESTION_DROPS, *POLICED_DROPS, *OFF_DROPS}
-        if self.lost_frames(*STRAY_DROPS) - self.flooded_copies <= LEAST_PART * self.offered_frames:
+        if self.lost_frames(*STRAY_DROPS) - self.unwanted_drops <= least * self.offered_frames:
             others |= {*STRAY_DROPS}
-        return self._if_many({reason for reason in self.drops if reason not in others})
+        return self._if_many({reason for reason in self.drops if reason not in others}, least)
 
-    @property
-    def dropped_at_what_is_off(self) -> Mapping[str, int]:
+    def dropped_at_what_is_off(self, least: float = LEAST_PART) -> Mapping[str, int]:
         """Return the frames that met a function, port or wire that is off, by reason as `dropped_by_rules`."""
-        return self._if_many(OFF_DROPS)
+        return self._if_many(OFF_DROPS, least)
 
-    def _if_many(self, reasons: Iterable[str]) -> Mapping[str, int]:
+    def _if_many(self, reasons: Iterable[str], least: float) -> Mapping[str, int]:
         found = {reason: n for reason in reasons if (n := self.drops.get(reason, 0))}
-        is_much = sum(found.values()) > LEAST_PART * self.offered_frames
+        is_much = sum(found.values()) > least * self.offered_frames
         return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))) if is_much else {}
 
     @property
@@ -412,7 +411,7 @@ class Sighting:
     resource may be full of frames that get lost; `loses_much`: so many that more than the load may limit. `polices`:
     policers drop such frames, so no full resource need be the limit. `has_offers`: any frame was offered. `refusal`:
     the bottleneck if the only losses are at rings that are never refilled. `busiest`: the resource that is busiest,
-    however idle. `is_open`: senders follow an open load.
+    however idle. `is_open`: senders follow an open load. `less`: in words, what rules and what is off drop of it.
     """
 
     suspects: tuple[Suspect, ...]
@@ -425,6 +424,7 @@ class Sighting:
     refusal: Bottleneck | None = None
     busiest: Bottleneck | None = None
     is_open: bool = False
+    less: str = ""
 
 
 def load_of(seen: Observation) -> Bottleneck:
@@ -450,6 +450,7 @@ def sighting_of(seen: Observation) -> Sighting:
         refusal=refusal(seen) if loses_by_refusal(seen) else None,
         busiest=busiest_of(seen),
         is_open=seen.open_load,
+        less=lost_to(seen.dropped_by_rules(LOSS), seen.dropped_at_what_is_off(LOSS)),
     )
 
 
@@ -478,7 +479,7 @@ def by_shares(seen: Sighting) -> Bottleneck:
     if not seen.suspects or (seen.is_load_enough and not hot):
         return seen.load
     if seen.is_load_enough and seen.has_offers:
-        return load_beside(hot)
+        return load_beside(hot, seen.less)
     fullest = max(seen.suspects, key=_fullness)  # the first at a tie
     is_idle = all(max(one.share, one.use) < MATTERS for one in seen.suspects)
     if is_idle:  # one of several servers, limited elsewhere
@@ -546,11 +547,14 @@ def _is_told_as_full(one: Suspect) -> bool:
     return is_told and max(one.share, one.use) >= AS_FULL
 
 
-def load_beside(hot: Sequence[Suspect]) -> Bottleneck:
-    """Return the first of some nearly full resources as bottleneck, beside the load, all of which gets through."""
+def load_beside(hot: Sequence[Suspect], less: str = "") -> Bottleneck:
+    """Return the first of some nearly full resources as bottleneck, beside the load, all of which gets through.
+
+    `less`: in words, what of it does not, whatever room there is.
+    """
     first = hot[0]
     also = tuple(dict.fromkeys((OFFERED_LOAD, *(one.resource for one in hot[1:] if one.resource != first.resource))))
-    return replace(first.bottleneck, why=nearly_full_load(first.why, also[1:]), also=also)
+    return replace(first.bottleneck, why=nearly_full_load(first.why, also[1:], less), also=also)
 
 
 def loses_late(seen: Observation, share: float = LOSS) -> bool:

@@ -104,10 +104,10 @@ class LoadTrial:
 
     `share`: the load, as a share of `LoadSearch.reference_mpps`. `offered_mpps`, `delivered_mpps`, `gbps`: rates in the
     window; bits are of frames delivered, with FCS. `loss`: the share of the offered frames not delivered in the long
-    run: dropped, or in queues that keep growing. `dropped_frames`: of the whole run, and `drops`: the same by reason;
-    `in_flight_frames`: at its end. `untaken_frames`: growth over the window of the frames that guests could see and had
-    not taken. `verdict`: "met", "lost" (too many were dropped) or "grows" (they are in queues that grow as long as the
-    load lasts).
+    run: dropped, or in queues that keep growing. `dropped_frames`: the lost ones of the whole run, `drops`: the same by
+    reason; `in_flight_frames`: at its end. `untaken_frames`: growth over the window of the frames that guests could see
+    and had not taken. `verdict`: "met", "lost" (too many were dropped) or "grows" (they are in queues that grow as long
+    as the load lasts).
     """
 
     share: float

@@ -33,7 +33,8 @@ from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult
-from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED
+from hwmodel.rules.drop_kinds import STRAY_DROPS
+from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1
@@ -166,7 +167,8 @@ class Window:
 class Totals:
     """Count frames and copies over the whole run; `gbps` and `mpps` are of the window, None if it is too short.
 
-    `replicated_frames`: copies beyond a frame's first, made by a bridge or by an adapter before it.
+    `replicated_frames`: copies beyond a frame's first, made by a bridge or by an adapter before it. `unwanted_drops`:
+    of all drops, those of frames and copies that no station was to get.
     """
 
     offered_frames: int
@@ -184,6 +186,7 @@ class Totals:
     mirrored_dropped: int = 0
     mirrored_in_flight: int = 0
     replicated_frames: int = field(default=0, metadata={"omit_empty": True})
+    unwanted_drops: int = field(default=0, metadata={"omit_empty": True})
     gbps: float | None
     mpps: float | None
 
@@ -357,6 +360,38 @@ class Result:
     def servers(self) -> tuple[AdapterResult, ...]:
         """Return the servers of a system; none of a single one."""
         return ()
+
+    @property
+    def lost_frames(self) -> int:
+        """Return how many frames, of a group each station's copy, a station should have got and did not."""
+        return sum(self.drops.values()) - self.totals.unwanted_drops
+
+    @property
+    def due_frames(self) -> int:
+        """Return how many frames stations should get, of a group each its copy: got, lost and under way."""
+        totals = self.totals
+        if self.bridges:  # what is sent on to a bridge counts among an adapter's copies
+            got = sum(flow.delivered for flow in self.flows if flow.offered) or totals.delivered_frames
+        else:
+            got = max(totals.copies_delivered, totals.delivered_frames)
+        return got + self.lost_frames + totals.in_flight_frames
+
+    def lost_by_reason(self) -> dict[str, int]:
+        """Return `lost_frames` by the reason for which they dropped, the greatest first.
+
+        Of those that no station was to get it is not known which they are: they are taken off the drops without a
+        receiver, then off all.
+        """
+        left = {reason: count for reason, count in self.drops.items() if count}
+        unwanted = self.totals.unwanted_drops
+        for reasons in (STRAY_DROPS, tuple(left)):
+            of_these = sum(left.get(reason, 0) for reason in reasons)
+            taken, over = min(unwanted, of_these), of_these
+            for reason in (reason for reason in reasons if reason in left):
+                part = -(-(taken * left[reason]) // over) if over else 0
+                taken, over, left[reason] = taken - part, over - left[reason], left[reason] - part
+            unwanted -= min(unwanted, of_these)
+        return {name: n for name, n in sorted(left.items(), key=lambda one: (-one[1], one[0])) if n}
 
     def outside_rate(self) -> str:
         """Return the dotted name of the rate to stations outside, after the bridge that has them."""

@@ -159,10 +159,14 @@ def observe_window(
     span: Span,
     utilization: Mapping[str, float],
     per_frame: Mapping[str, Mapping[str, float]] | None,
+    unwanted: int = 0,
     *,
     is_alone: bool = True,
 ) -> Observation:
-    """Collect the window's busy shares, waits and costs; without demand unless `is_alone` (a single server)."""
+    """Collect the window's busy shares, waits and costs; without demand unless `is_alone` (a single server).
+
+    `unwanted`: drops in the window, in the whole machine, of what no station was to get.
+    """
     n_bytes = span.count("delivered_bytes")
     core = _busiest_core(span)
     on_core = [p.name for p in config.switch.ports if core in config.cores_of_queues(function_of(p.number))]
@@ -190,7 +194,7 @@ def observe_window(
         drops=span.drops(),
         refused_frames=_refused(config, span),
         offered_frames=span.count("offered"),
-        flooded_copies=span.count("replicated"),
+        unwanted_drops=unwanted,
         backlog_frames=span.under_way_growth + span.backlog_growth + held_outside(span.start.pauses, span.end.pauses),
         frame_bytes=n_bytes / span.count("vm_copies") if span.count("vm_copies") else None,
         up=_link_cost(per_frame, "up"),

@@ -45,6 +45,7 @@ from hwmodel.simulation.latency_summary import (
     latency_parts,
     named_drops,
 )
+from hwmodel.simulation.losses import unwanted_drops
 from hwmodel.simulation.measurement import Snapshot
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.observation import observe_window, utilization_of
@@ -68,7 +69,9 @@ def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) 
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     latencies = FlowLatencies(span.end)
-    seen = sighting_of(observe_window(config, span, utilization, per_frame))
+    seen = sighting_of(
+        observe_window(config, span, utilization, per_frame, unwanted_drops(config, book, span.end, span))
+    )
     result = Result(
         **_of_all(config, workload, book, span, latencies, backlog_growth(book, span)),
         vms=vms_of(config, span, span, _latency_of_receivers(book, latencies)),
@@ -89,8 +92,8 @@ def make_system_result(
 ) -> tuple[SystemResult, Sighting]:
     """Make the joint result of several servers; `parts`: each server with its own window."""
     on_shared = {at for bus in buses_of(server for server, _ in parts) if len(bus.members) > 1 for at in bus.members}
-    copies = span.count("replicated")
-    observed = [_adapter(server, own, copies, shares_bus=at in on_shared) for at, (server, own) in enumerate(parts)]
+    unwanted = unwanted_drops(config, book, span.end, span)
+    observed = [_adapter(server, own, unwanted, shares_bus=at in on_shared) for at, (server, own) in enumerate(parts)]
     adapters = tuple(adapter for adapter, _ in observed)
     waiting = {name: n for server, own in parts for name, n in backlog_growth(server.book, own).items()}
     n_waiting = span.under_way_growth + sum(own.backlog_growth for _, own in parts)
@@ -163,10 +166,10 @@ def without_bottleneck(result: Result, why: str) -> Result:
     return replace(result, bottleneck=nothing, intervals={})
 
 
-def _adapter(server: Server, span: Span, flooded_copies: int, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
+def _adapter(server: Server, span: Span, unwanted: int, *, shares_bus: bool) -> tuple[AdapterResult, Observation]:
     """Return the figures of one of several adapters; a bus shared with others is not among its own suspects.
 
-    `flooded_copies`: those that were made in the whole machine, which may have no receiver at this adapter.
+    `unwanted`: the drops in the whole machine of what no station was to get.
     """
     config = server.config
     per_frame = frame_bytes(config, span)
@@ -174,8 +177,7 @@ def _adapter(server: Server, span: Span, flooded_copies: int, *, shares_bus: boo
     figures = adapter_figures(config, span, per_frame)
     sent_bytes = int(span.grown("sent_bytes").sum())
     of_own = {name: share for name, share in utilization.items() if not (shares_bus and name == "bus")}
-    observed = observe_window(config, span, of_own, per_frame, is_alone=False)
-    seen = replace(observed, flooded_copies=flooded_copies)
+    seen = observe_window(config, span, of_own, per_frame, unwanted, is_alone=False)
     result = AdapterResult(
         name=server.name,
         tx_gbps=span.gbps(sent_bytes),
@@ -211,7 +213,7 @@ def _of_all(
             vm_frames=span.count("vm_copies"),
             wire_frames=span.count("delivered_to_wire"),
         ),
-        "totals": _totals(span),
+        "totals": _totals(span, unwanted_drops(config, book, end)),
         "flows": (),
         "latency_ns": delivery_latency(end),
         "latency_by_direction_ns": latencies_by_direction(book.flows, latencies),
@@ -226,7 +228,7 @@ def _of_all(
     }
 
 
-def _totals(span: Span) -> Totals:
+def _totals(span: Span, unwanted: int) -> Totals:
     counts = span.end.counts
     return Totals(
         offered_frames=counts["offered"],
@@ -234,6 +236,7 @@ def _totals(span: Span) -> Totals:
         dropped_frames=counts["dropped"],
         in_flight_frames=counts["offered"] + counts["replicated"] - counts["delivered"] - counts["dropped"],
         replicated_frames=counts["replicated"],
+        unwanted_drops=unwanted,
         delivered_to_wire=counts["delivered_to_wire"],
         from_wire=counts["from_wire"],
         copies_made=counts["copies_made"],

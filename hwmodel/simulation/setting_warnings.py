@@ -20,6 +20,7 @@ from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.switch_modes import MODES
+from hwmodel.simulation.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
 from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
 from hwmodel.words.flow_control import headroom_use
@@ -38,6 +39,7 @@ STARVED = 0.01  # share of the fastest flow's rate, below which a flow is starve
 
 def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning for each setting that is unused, drops a kind of frame, or asks more than a component can do."""
+    yield from vlan_warnings(config, result)
     yield from _without_hairpin(config, result)
     yield from _at_dead_wires(config, result)
     yield from _kept_for_dead_wires(config)
@@ -324,7 +326,7 @@ def burst_warnings(config: Config) -> Iterator[str]:
         yield text if len(servers_of(config)) == 1 else f"{listed(servers)}: {text}"
 
 
-def phase_warnings(result: Result) -> Iterator[str]:
+def phase_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning if a bridge port is full and some flows get almost nothing, compared with the fastest flow.
 
     Exactly periodic arrivals cause this (Floyd and Jacobson, "On Traffic Phase Effects in Packet-Switched Gateways",
@@ -345,6 +347,8 @@ def phase_warnings(result: Result) -> Iterator[str]:
         if flow.offered >= max(LEAST_FRAMES, 2 * flow.delivered) and flow.gbps is not None
         and flow.gbps < STARVED * most
     ]  # fmt: skip
+    barred = barred_flows(config, result)  # in no step with others: never on the way to the port
+    starved = [flow for flow in starved if (flow.from_, flow.to) not in barred]
     if not starved or sum(flow.offered - flow.delivered for flow in starved) > lost + result.totals.in_flight_frames:
         return  # something else than the full port lost them
     yield words.starved([(flow.from_, flow.to) for flow in starved], found.resource)
@@ -383,7 +387,7 @@ def silent_stations(config: Config, result: Result) -> list[str]:
         for part in servers_of(config)
         for station in part.config.switch.ports
     }
-    local = {wire for part in servers_of(config) for wire in part.wires if _forwards_itself(config, part, wire)}
+    local = {wire for part in servers_of(config) for wire in part.wires if forwards_itself(config, part, wire)}
     stations = {vm.name for vm in result.vms} | {UPLINK}
     crossing = [flow for flow in result.flows if flow.offered and _crosses(flow.from_, flow.to, homes, local)]
     senders = {flow.from_ for flow in crossing}
@@ -415,13 +419,6 @@ def stations_elsewhere(config: Config, result: Result) -> list[str]:
         if flow.offered and flow.from_ in own and flow.to in own and own[flow.from_] not in reached[flow.to]
     }  # fmt: skip
     return [name for name in own if name in found]
-
-
-def _forwards_itself(config: Config, part: Server, wire: str) -> bool:
-    """Tell whether the switch at a wire forwards between its own stations: a VEB whose VLANs no bridge translates."""
-    bridge = bridge_with(config, wire)
-    translates = bridge is not None and bool(bridge.settings.ports[wire].translate)
-    return MODES[part.config.switch.mode].kind == "veb" and not translates
 
 
 def _crosses(sender: str, target: str, homes: Mapping[str, str], local: Collection[str]) -> bool:

@@ -77,7 +77,7 @@ def warnings_of(config: Config, result: Result, span: Span, unsteady: tuple[str,
     yield from _stuck(config, result, span)
     yield from _inline_in_vain(config, span)
     yield from lasting_warnings(config, result)
-    yield from phase_warnings(result)
+    yield from phase_warnings(config, result)
 
 
 def lasting_warnings(config: Config, result: Result) -> Iterator[str]:

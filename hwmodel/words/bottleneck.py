@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DWORD_BYTES = 4
 _MOST_NAMED, _MOST_AS_FULL = 4, 12
+LEAST_TOLD = 0.01  # a gain below is one that short runs may show by chance
 ALIKE = 0.005  # of the payload; the ends of a window cut off less
 
 
@@ -182,12 +183,12 @@ def _rx_buffer(seen: Observation) -> str:
     return f"The Rx buffer is short: {' and '.join(facts) or 'it was full'}."
 
 
-HARDLY_ROOM = "All that is offered gets through, with hardly any room left: "
+HARDLY_ROOM = " gets through, with hardly any room left: "
 
 
-def nearly_full_load(why: str, others: Sequence[str]) -> str:
-    """Say that the whole offered load just fits through a resource; `why`: the resource's own sentence."""
-    text = f"{HARDLY_ROOM}{why[0].lower()}{why[1:]}"
+def nearly_full_load(why: str, others: Sequence[str], less: str = "") -> str:
+    """Say that the whole offered load just fits through a resource, but for `less`; `why`: the resource's sentence."""
+    text = f"All that is offered{less}{HARDLY_ROOM}{why[0].lower()}{why[1:]}"
     return with_as_full(text, others) if others else text
 
 
@@ -223,16 +224,18 @@ def room_on_average(why: str) -> str:
 
 def of_too_much(why: str) -> str:
     """Return the sentence for a load known to exceed the capacity, though nearly all got through in its window."""
-    rest = why.removeprefix(HARDLY_ROOM)
+    _, _, rest = why.partition(HARDLY_ROOM)
     return f"{rest[0].upper()}{rest[1:]}" if rest else why
 
 
 def with_gains(why: str, gains: Sequence[tuple[str, float]], *, is_full: bool, loses: bool = False) -> str:
-    """Add to a sentence the gains of short runs with one resource each made larger, greatest first.
+    """Add to a sentence the gains of short runs with one resource each made larger, the one named first.
 
-    `loses`: frames drop after they were sent, so a gain may come from fewer drops.
+    Others that gain next to nothing are left out. `loses`: frames drop after they were sent, so a gain may come from
+    fewer drops.
     """
-    listed = ", ".join(f"{change} gives {change_text(gain)}" for change, gain in gains)
+    told = [one for at, one in enumerate(gains) if not at or one[1] >= LEAST_TOLD]
+    listed = ", ".join(f"{change} gives {change_text(gain)}" for change, gain in told)
     reason = (
         "frames come in bursts that find no room and drop, and with more of it fewer do."
         if loses
@@ -292,6 +295,13 @@ def _counts(drops: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {n:,}" for reason, n in drops.items())
 
 
+def lost_to(ruled: Mapping[str, int], at_off: Mapping[str, int]) -> str:
+    """Say what of a load is lost whatever room there is: to rules, or at what is off; empty if nothing is."""
+    found = [f"what rules drop ({_counts(ruled)})"] if ruled else []
+    found += [f"what meets {_what_is_off(at_off)} ({_counts(at_off)})"] if at_off else []
+    return f", less {' and '.join(found)}," if found else ""
+
+
 def _offered_load(seen: Observation) -> str:
     busiest = max(seen.utilizations, key=seen.busy, default=None)
     if busiest is not None and busiest.startswith("driver."):
@@ -301,10 +311,7 @@ def _offered_load(seen: Observation) -> str:
     off = seen.lost_at_what_is_off
     if 2 * off > seen.offered_frames:
         return f"Nothing is full: {off:,} frames met {_what_is_off(seen.drops)}; what is off sends none."
-    ruled, at_off = seen.dropped_by_rules, seen.dropped_at_what_is_off
-    lost_to = [f"what rules drop ({_counts(ruled)})"] if ruled else []
-    lost_to += [f"what meets {_what_is_off(at_off)} ({_counts(at_off)})"] if at_off else []
-    less = f", less {' and '.join(lost_to)}," if lost_to else ""
+    less = lost_to(seen.dropped_by_rules(), seen.dropped_at_what_is_off())
     lost = seen.lost_for_want_of_room
     aside = f" {lost:,} of {seen.offered_frames:,} frames {_IN_A_BURST}" if lost else ""
     return (

@@ -60,11 +60,22 @@ def copying_words(result: Result) -> str:
 
 
 def limit_cell(adapter: AdapterResult) -> str:
-    """Return a server's fullest resource and how busy it is; the load if nothing is full."""
-    resource, share = adapter.bottleneck.resource, percent_text(adapter.bottleneck.utilization)
-    if not resource:
-        return MISSING
-    return f"{resource} (busiest {share})" if resource == "offered_load" else f"{resource} {share}"
+    """Return a server's fullest resource and how busy it is, also where nothing is full and the load limits."""
+    own = adapter.bottleneck
+    name, share = own.resource, own.utilization
+    if name == "offered_load":
+        name, share = _busiest(adapter.utilization)
+    return f"{name} {percent_text(share)}" if share else name or MISSING  # a rate limit is never full
+
+
+def _busiest(utilization: Mapping[str, float]) -> tuple[str, float]:
+    """Return the busiest resource and how busy it is; a core by the side that takes more of it."""
+    sides = {name: share for name, share in utilization.items() if name in ("driver.tx", "driver.rx")}
+    shares = {name: share for name, share in utilization.items() if name not in sides}
+    if sides:
+        shares[max(sides, key=lambda side: sides[side])] = min(1.0, sum(sides.values()))
+    name = max(shares, key=lambda one: shares[one], default="")
+    return name, shares.get(name, 0.0)
 
 
 def core_share(utilization: Mapping[str, float]) -> float | None:

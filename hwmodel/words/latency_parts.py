@@ -30,7 +30,7 @@ PART_WORDS: Mapping[str, str] = MappingProxyType(
         "writeback": "the write-back",
         "interrupt_moderation": "the wait for an interrupt",
         "interrupt": "the interrupt",
-        "guest_queue": "the receiving guest's queue",
+        "guest_queue": "the receiving guest's core",  # its wake-up, interrupt, queue and work
     }
 )
 ALL_PARTS = tuple(PART_WORDS)

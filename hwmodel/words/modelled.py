@@ -5,7 +5,7 @@ All of it is taken from a result's configuration; nothing is added that this doe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ _MOST_LISTED = 3
 _MOST_NAMED = 8
 _OF_EACH = (".macs", *(f".{key}" for key in INTERFACE_KEYS))  # differ in every server
 _OF_CEILING = "of ceiling"
+UPLINK = "uplink"  # the stations outside, as flows name them
 _MOST_CHANGES = 3  # keys of a VM's own driver that are named
 
 
@@ -78,7 +79,7 @@ def is_closed_loop(config: Mapping[str, Any]) -> bool:
     if workload.get("load") != "saturate" or pattern in (None, "none"):
         return False
     if pattern == "flows":
-        return any(rate is None and source != "uplink" for source, _, rate in _flows(workload))
+        return any(rate is None and not _is_outside(source) for source, _, rate in _flows(workload))
     return True
 
 
@@ -89,7 +90,7 @@ def is_meant_for_vms(config: Mapping[str, Any]) -> bool:
         return False
     pattern, share = workload.get("pattern"), workload.get("wire_share")
     if pattern == "flows":
-        return any(to.rpartition(".")[2] != "uplink" for _, to, _ in _flows(workload))
+        return any(not _is_outside(to) for _, to, _ in _flows(workload))
     is_all_out = pattern in (None, "none", "to_wire") or (isinstance(share, int | float) and share >= 1)
     return not is_all_out or isinstance(workload.get("external"), Mapping)
 
@@ -236,7 +237,7 @@ def _traffic_words(config: Mapping[str, Any]) -> str:
         senders = f"the frames of {printable(PurePath(str(workload['pcap'])).name)} are sent {when}"
     else:
         senders = _pattern_words(config, workload)
-    outside = _outside_words(workload)
+    outside = _outside_words(config, workload)
     return "; ".join(part for part in (senders, outside) if part) or "nobody sends"
 
 
@@ -277,14 +278,20 @@ def _flow_words(workload: Mapping[str, Any], frames: str) -> str:
         rated = sum(rate is not None for _, _, rate in flows)
         kinds = "all" if rated == len(flows) else ("none" if not rated else str(rated))
         text = f"{frames} in {len(flows)} flows, {kinds} of them with rates of their own"
-    return text if all(rate is not None for *_, rate in flows) else f"{text}, {load_words(workload)}"
+    senders = {source for source, _, rate in flows if rate is None}
+    return f"{text}, {load_words(workload, senders)}" if senders else text
 
 
-def load_words(workload: Mapping[str, Any]) -> str:
-    """Return how much is offered, and when: `as fast as their Tx rings take them`, `at 80 % of the port's rate`."""
-    load = workload.get("load")
+def load_words(workload: Mapping[str, Any], senders: Collection[str] = ()) -> str:
+    """Return how much is offered, and when: `as fast as their Tx rings take them`, `at 80 % of the port's rate`.
+
+    `senders`: of the flows that follow the load, where the pattern does not say it: stations outside have no Tx ring.
+    """
+    load, n_outside = workload.get("load"), sum(map(_is_outside, senders))
     if load == "saturate":
-        return "as fast as their Tx rings take them (load: saturate)"
+        by_ring, by_line = "as fast as their Tx rings take them", "those from the wire back to back"
+        words = by_ring if not n_outside else by_line if n_outside == len(senders) else f"{by_ring}, {by_line}"
+        return f"{words} (load: saturate)"
     arrivals = workload.get("arrivals")
     when = f", {printable(arrivals)} arrivals" if isinstance(arrivals, str) else ""
     if workload.get("zipf") is not None:
@@ -298,16 +305,26 @@ def load_words(workload: Mapping[str, Any]) -> str:
         return printable(f"at {share} % of the closed form's ceiling in all{when}")
     if isinstance(load, str) and load.endswith("bps"):
         load = f"{load} (frame bits with FCS)"
-    return printable(f"at {load} from each VM{when}") if load is not None else "at no stated load"
+    whose = "each VM" if not n_outside else "the wire" if n_outside == len(senders) else "each sender"
+    return printable(f"at {load} from {whose}{when}") if load is not None else "at no stated load"
 
 
-def _outside_words(workload: Mapping[str, Any]) -> str:
+def _is_outside(station: str) -> bool:
+    return station.rpartition(".")[2] == UPLINK
+
+
+def _outside_words(config: Mapping[str, Any], workload: Mapping[str, Any]) -> str:
     external = workload.get("external")
     if not isinstance(external, Mapping):
         return ""
     to = external.get("to", "all")
     targets = "all VMs" if to == "all" else printable(listed([str(name) for name in to]))
-    return f"{frame_words(external)} come in from the wire at {printable(str(external.get('rate')))} for {targets}"
+    has_bridge = bool(config.get("bridge") or config.get("bridges"))
+    whence = "outside" if has_bridge else "the wire"
+    each = " by each port that one of them is at" * (not has_bridge and (_block(config, "port").get("count") or 1) > 1)
+    return (
+        f"{frame_words(external)} come in from {whence} at {printable(str(external.get('rate')))} for {targets}{each}"
+    )
 
 
 def _driver_words(config: Mapping[str, Any]) -> str:
@@ -393,14 +410,21 @@ def _batches(result: Result) -> Iterator[str]:
     )
 
 
+def interrupt_costs(config: Mapping[str, Any]) -> tuple[float, str]:
+    """Return what a guest that sleeps takes to answer an interrupt, in ns, and the keys that say so; 0 if it polls."""
+    driver = _block(config, "driver")
+    costs = [key for key in _COSTS if is_some_time(str(driver.get(key, "0ns")))]
+    has_interrupts = driver.get("rx_interrupt_batch") != 0 or is_some_time(str(driver.get("moderation", "0ns")))
+    if not has_interrupts:
+        return 0.0, ""
+    told_ns = sum(parse_time_fs(driver[key]) for key in costs) / FS_PER_NS
+    return told_ns, " and ".join(f"driver.{key} {driver[key]}" for key in costs)
+
+
 def _awakened(result: Result) -> Iterator[str]:
     """Say so if the median frame's core sleeps until an interrupt; a busier core need not be woken."""
-    driver, parts = result.config.get("driver", {}), result.latency_parts_ns.get("p50", {})
-    costs = [key for key in _COSTS if is_some_time(str(driver.get(key, "0ns")))]
-    told_ns = sum(parse_time_fs(driver[key]) for key in costs) / FS_PER_NS
-    has_interrupts = driver.get("rx_interrupt_batch") != 0 or is_some_time(str(driver.get("moderation", "0ns")))
-    if has_interrupts and parts.get("guest_queue", 0) >= told_ns > MATTERS * sum(parts.values()):
-        words = " and ".join(f"driver.{key} {driver[key]}" for key in costs)
+    parts, (told_ns, words) = result.latency_parts_ns.get("p50", {}), interrupt_costs(result.config)
+    if parts.get("guest_queue", 0) >= told_ns > MATTERS * sum(parts.values()):
         yield (
             f"The median frame finds its VM's core without work: {words} "
             "are in its latency, and not in that of frames that find it busy, so it falls as the load rises."

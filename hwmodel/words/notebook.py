@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from hwmodel.words.losses import loss_sentence
 from hwmodel.words.quantities import MOST_ROWS, page_time, percent_text, printable
 from hwmodel.words.reading import (
     frame_balance,
@@ -16,7 +17,6 @@ from hwmodel.words.reading import (
     largest_part_sentence,
     latency_note,
     latency_rows,
-    loss_sentence,
 )
 from hwmodel.words.search_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
 from hwmodel.words.shared_links import link_noun

@@ -14,7 +14,8 @@ from hwmodel.words.bottleneck import is_rate_limit
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.events import BEGINS_WITH_IT, SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
-from hwmodel.words.modelled import is_closed_loop, is_for_the_wire, is_meant_for_vms
+from hwmodel.words.losses import loses
+from hwmodel.words.modelled import interrupt_costs, is_closed_loop, is_for_the_wire, is_meant_for_vms
 from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ _OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx r
 _FULL_NOTE = "a Tx ring was full for a time, so waiting in a full Tx ring is in this figure"
 _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
 _OF_WIRE = ("to the wire", "from the wire")
-_LOSS_MATTERS = 0.001  # of the frames offered
 _ALL_BUT_CHANCE = 1.02  # a bridge's rate over that delivered: up to this they are equal, as window ends cut batches
 _MOST_TAG_BYTES = 12  # an E-TAG and a C-TAG
 _WAIT_MATTERS = 0.01  # of the mean latency
 _RING_WAITS = ("tx_ring", "scheduler", "tx_room")  # parts in which a posted frame waits until its payload is read
+_MOSTLY = 0.5
 _FULL = 0.97  # of a window; a less busy resource limits together with what it waits for
 
 
@@ -184,7 +185,7 @@ def limit_words(result: Result) -> str:
         return "what limits it is not known"
     share = percent_text(bottleneck.utilization)
     if bottleneck.resource == "offered_load":
-        what = "the offered load, less what is dropped" if loss_sentence(result) else "the offered load alone"
+        what = "the offered load, less what is dropped" if loses(result) else "the offered load alone"
         return f"limited by {what} (the busiest resource is {share} busy)"
     is_rate = is_rate_limit(bottleneck.resource)  # it holds frames back or drops them, never busy or full
     if is_rate and not bottleneck.is_limit:
@@ -195,19 +196,6 @@ def limit_words(result: Result) -> str:
     words = f"{limits} {bottleneck.resource} ({share} busy)"
     is_of_several = bottleneck.gain is not None and bottleneck.utilization < _FULL and bottleneck.also
     return f"{words} together with {' and '.join(bottleneck.also[:2])}" if is_of_several else words
-
-
-def loss_sentence(result: Result) -> str:
-    """Return the share of frames lost, and the reasons; empty if next to none were."""
-    totals = result.totals
-    n_frames = totals.offered_frames + totals.replicated_frames
-    if totals.dropped_frames <= _LOSS_MATTERS * n_frames:
-        return ""
-    reasons = sorted(result.drops.items(), key=lambda drop: (-drop[1], drop[0]))
-    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons if count)
-    share = percent_text(totals.dropped_frames / n_frames)
-    made = f" and {copying_words(result)}" if totals.replicated_frames else ""
-    return f"Of the frames offered{made} {share} were dropped{f' ({listed})' if listed else ''}."
 
 
 def no_way_back_sentence(result: Result) -> str:
@@ -295,14 +283,21 @@ def largest_part_sentence(result: Result) -> str:
         return ""
     p99 = _largest_part(result.latency_parts_ns.get("p99", {}))
     end = "delivery" if _nothing_came(result) else "taken by the guest"
-    text = f"On average {100 * mean[1]:.0f} % of the time from post to {end} is {_part_words(mean[0])}"
+    text = f"On average {100 * mean[1]:.0f} % of the time from post to {end} is {_part_words(result, mean[0], 'mean')}"
     if p99 is not None and p99[0] != mean[0]:
-        text += f"; of the p99 frame's, {100 * p99[1]:.0f} % is {_part_words(p99[0])}"
+        text += f"; of the p99 frame's, {100 * p99[1]:.0f} % is {_part_words(result, p99[0], 'p99')}"
     return f"{text}."
 
 
-def _part_words(name: str) -> str:
-    return PART_WORDS.get(name, name)
+def _part_words(result: Result, name: str, column: str) -> str:
+    """Name a part of the latency; of what the receiving core takes, what most of it is."""
+    if name != "guest_queue":
+        return PART_WORDS.get(name, name)
+    told_ns, keys = interrupt_costs(result.config)
+    part_ns = result.latency_parts_ns[column][name]
+    if told_ns and _MOSTLY * part_ns <= told_ns <= part_ns:
+        return f"the receiving guest's interrupt ({keys})"
+    return f"the wait for {PART_WORDS[name]} and its work"
 
 
 def _largest_part(parts: Mapping[str, float]) -> tuple[str, float] | None:

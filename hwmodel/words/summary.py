@@ -22,6 +22,7 @@ from hwmodel.words.bridge_reading import (
 from hwmodel.words.classes import class_lines, class_words
 from hwmodel.words.datapath_parts import datapath_parts, tags_part
 from hwmodel.words.flow_control import pause_lines, stopped_sentences
+from hwmodel.words.losses import loss_sentence
 from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences
 from hwmodel.words.quantities import (
     MISSING,
@@ -54,7 +55,6 @@ from hwmodel.words.reading import (
     latency_note,
     latency_rows,
     link_rows,
-    loss_sentence,
     no_way_back_sentence,
     queue_unit,
     segment_words,

@@ -204,6 +204,13 @@ def starved(flows: Sequence[tuple[str, str]], port: str) -> str:
     )
 
 
+def vlan_not_carried(flows: Sequence[tuple[str, str]], n_offered: int, key: str, vlan: int) -> str:
+    """Say which flows (source, target) do not arrive because a place on their way is not in their VLAN, by its key."""
+    named = _some([f"{source} to {target}" for source, target in flows])
+    none = "the 1 frame does not arrive" if n_offered == 1 else f"none of {n_offered:,} frames arrives"
+    return f"From {named} {none}: on their way {key} lacks VLAN {vlan}."
+
+
 def burst_too_fast(asked_mpps: float, posted_mpps: float, posted_gbps: float) -> str:
     """Say that a core posts a burst more slowly than `peak_rate` asks for."""
     return (

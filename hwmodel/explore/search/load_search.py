@@ -369,9 +369,9 @@ class Bursts:
         self.n_runs += 1
         if not isinstance(outcome, Result):
             raise RunError(f"a burst of {n_frames} frames cannot be run: {outcome}")
-        if outcome.totals.dropped_frames:
-            self.lost = ", ".join(f"{reason} {n}" for reason, n in sorted(outcome.drops.items()))
-        return outcome.totals.dropped_frames == 0
+        if outcome.lost_frames:
+            self.lost = ", ".join(f"{reason} {n}" for reason, n in sorted(outcome.lost_by_reason().items()))
+        return outcome.lost_frames == 0
 
     def _write(self, path: Path, n_frames: int) -> None:
         frames = [self._frame(source, target) for source, target in self._flows]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import ceil, lcm
+from math import ceil, fsum, lcm
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic import ceiling_frames_per_s, limits
@@ -175,7 +175,7 @@ class Loads:
         offered = per_s * window_fs / FS_PER_S
         # Delivered frames are visible to the receiver, which may free their descriptors much later: count taken ones
         # too.
-        n_delivered = outcome.latency_ns.count
+        n_delivered = _wanted(outcome)
         n_taken = min(n_delivered, outcome.latency_to_guest_ns.count)
         return LoadTrial(
             share=float(share),
@@ -183,10 +183,10 @@ class Loads:
             delivered_mpps=n_delivered / (window_fs / FS_PER_S) / 1e6,
             gbps=outcome.throughput_gbps() or None,
             loss=max(0.0, float(1 - n_taken / offered)),
-            dropped_frames=outcome.totals.dropped_frames,
-            drops={reason: count for reason, count in outcome.drops.items() if count},
+            dropped_frames=outcome.lost_frames,
+            drops=outcome.lost_by_reason(),
             in_flight_frames=outcome.totals.in_flight_frames,
-            untaken_frames=n_delivered - outcome.latency_to_guest_ns.count,
+            untaken_frames=outcome.latency_ns.count - outcome.latency_to_guest_ns.count,
             window_frames=n_delivered,
             limited_by=outcome.bottleneck.resource,
             why=outcome.bottleneck.why,
@@ -214,6 +214,14 @@ class Loads:
         # What is dropped had no room in what is full.
         fills = found.in_flight_frames + found.dropped_frames >= self.dial.room_frames
         return fills and before is not None and found.loss - loss >= _STILL_GROWS * (before - loss)
+
+
+def _wanted(outcome: Result) -> int:
+    """Return how many frames the window delivered to stations that should get them: not a flood's copies for others."""
+    rates = [flow.mpps for flow in outcome.flows if flow.offered]
+    if not outcome.totals.replicated_frames or None in rates:
+        return outcome.latency_ns.count
+    return min(outcome.latency_ns.count, round(fsum(rate or 0.0 for rate in rates) * outcome.window.duration_ns / 1e3))
 
 
 def _offered_frames(found: LoadTrial) -> float:

@@ -66,11 +66,10 @@ class Measured:
 def measured(target: Target, result: Result) -> Measured:
     """Read a target's figure out of a result."""
     if target.metric == "loss":
-        totals = result.totals
-        counts = [(totals.dropped_frames, totals.offered_frames), (totals.copies_dropped, totals.copies_made)]
-        if not totals.offered_frames:
+        lost, of = result.lost_frames, result.due_frames
+        if not of:
             return Measured(0.0)
-        share, lost, of = max((lost / of, lost, of) for lost, of in counts if of)
+        share = lost / of
         # Rule of three: no loss in n frames means a loss below 3 / n at 95 % confidence, if losses are independent.
         return Measured(share, (NORMAL_975 * sqrt(lost) if lost else _RULE_OF_THREE) / of)
     if target.is_latency:
