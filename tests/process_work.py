@@ -36,3 +36,10 @@ def open_files(_item: int) -> list[str]:
         with contextlib.suppress(OSError):
             links.append(os.readlink(f"/proc/self/fd/{number}"))
     return links
+
+
+def lack_memory(_item: int) -> None:
+    """Fail with an exception that cannot be pickled, as numpy's of an array of records cannot."""
+    error = MemoryError("Unable to allocate")
+    error.of = lambda: None  # type: ignore[attr-defined]
+    raise error

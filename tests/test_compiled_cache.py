@@ -177,6 +177,31 @@ def link_elsewhere(folder):
     folder.symlink_to(folder.parent / "elsewhere")
 
 
+@pytest.mark.parametrize("plant", [another_users, one_for_all])
+def test_code_is_not_run_from_a_folder_that_somebody_else_may_write(plant, tmp_path):
+    """Whether it is asked for, or the user's own; nor from the kernels' own folder in one that is safe."""
+    user = tmp_path / "user"
+    for asked in (tmp_path / "asked", user / "hwmodel"):
+        asked.parent.mkdir(exist_ok=True)
+        plant(asked)
+    planted, temporary = cache_dir(HWMODEL_CACHE_DIR=tmp_path / "asked", XDG_CACHE_HOME=user, TMPDIR=tmp_path), tmp_path
+    assert planted.parent == temporary / f"hwmodel-{os.getuid()}"
+    kernels = tmp_path / "safe" / planted.name
+    kernels.parent.mkdir(mode=0o700)
+    plant(kernels)
+    assert cache_dir(HWMODEL_CACHE_DIR=kernels.parent, XDG_CACHE_HOME=tmp_path / "other").parent != kernels.parent
+
+
+def test_a_folder_that_is_made_is_the_users_alone_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        made = cache_dir(HWMODEL_CACHE_DIR=tmp_path / "asked")
+    finally:
+        os.umask(before)
+    assert made.parent == tmp_path / "asked"
+    assert [folder.stat().st_mode & 0o777 for folder in (made.parent, made)] == [0o700, 0o700]
+
+
 @pytest.mark.parametrize("plant", [another_users, one_for_all, link_elsewhere, Path.touch])
 def test_code_that_somebody_else_may_have_planted_is_not_run(plant, tmp_path):
     """The name can be guessed; where it is taken, a folder that is new and gone again with the process."""

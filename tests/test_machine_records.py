@@ -20,7 +20,7 @@ from hwmodel.forwarding.tables import MAX_ACL_ENTRIES
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, MAX_QUEUES, NARROW_PLACES, PLACES
 from hwmodel.machine.host.host_state import MAX_TRANSLATIONS, MAX_WALKERS
 from hwmodel.machine.pcie.link_state import MAX_TAGS, MAX_TLP_BYTES
-from hwmodel.machine.server import SERVER, fresh_state
+from hwmodel.machine.server import SERVER, fresh_state, zeros
 from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.simulation import nic_state
 from hwmodel.simulation.nic_state import build_state
@@ -91,6 +91,11 @@ def test_a_fresh_state_is_all_zero_and_takes_no_memory_before_it_is_written():
     assert state.nbytes > 100_000_000
     state[0].clock.now_fs = 5
     assert state["clock"]["now_fs"][0] == 5  # the element is a view, not a copy
+
+
+def test_addresses_that_a_limit_does_not_leave_are_said_with_their_amount():
+    with pytest.raises(MemoryError, match=r"Unable to allocate [\d.]+ GiB of addresses"):
+        zeros(1 << 20, SERVER)
 
 
 def test_rings_have_a_power_of_two_of_entries():

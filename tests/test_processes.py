@@ -22,7 +22,7 @@ from hwmodel.errors import InputError, RunError
 from hwmodel.explore.side_by_side import outcomes_of
 from hwmodel.processes import MOST_JOBS, pool, work_through, worker
 from hwmodel.processes.worker import serve
-from tests.process_work import Square, open_files
+from tests.process_work import Square, lack_memory, open_files
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,6 +64,12 @@ def test_an_exception_comes_out_and_ends_the_processes(tmp_path, new_children):
     with pytest.raises(ValueError, match="of the test"):
         list(work_through(Square(tmp_path), [1, -1, 2], 1))
     assert new_children() == []
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_an_exception_that_cannot_be_pickled_comes_out_as_its_text():
+    with pytest.raises(MemoryError, match="Unable to allocate"):
+        list(work_through(lack_memory, [7], 1))
 
 
 def test_processes_that_never_begin_are_a_line(monkeypatch):

@@ -168,6 +168,10 @@ def test_a_figure_has_its_lines_their_marks_and_intervals():
 def test_files_have_names_and_texts_that_everyone_reads():
     assert file_name("../a b/ü.yaml x.svg") == "a_b_yaml_x.svg" and file_name("<>.csv") == "sweep.csv"
     assert csv_text([("a", "b,c"), (None, 'x"y')]) == 'a,"b,c"\n,"x""y"\n'
+    # What a spreadsheet would compute, or have another program compute, is a text; a number stays one.
+    assert csv_text([("=1+1", "+1", "-x", "@a", "\tb"), (-1, -0.5, True, "a-b", "")]) == (
+        "'=1+1,'+1,'-x,'@a,'\tb\n-1,-0.5,true,a-b,\n"
+    )
     root = ElementTree.fromstring(svg_file('<svg viewBox="0 0 12.5 6"><use xlink:href="#a"/></svg>'))
     assert (root.get("width"), root.get("height")) == ("12.5pt", "6pt")
 

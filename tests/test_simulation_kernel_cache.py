@@ -255,8 +255,8 @@ def test_a_process_that_has_compiled_nothing_says_nothing_of_the_disk(end, compi
 def test_another_place_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(kernel_cache, "CACHE_ROOTS", [tmp_path / "asked", kernel_cache.CACHE_DIR.parent])
     assert passed_over_cache() == (
-        f"{tmp_path / 'asked'}: cannot be written or is full; the compiled kernels are kept in "
-        f"{kernel_cache.CACHE_DIR.parent}"
+        f"{tmp_path / 'asked'}: cannot be written, is full, or is not this user's alone; "
+        f"the compiled kernels are kept in {kernel_cache.CACHE_DIR.parent}"
     )
     monkeypatch.setattr(kernel_cache, "CACHE_ROOTS", [kernel_cache.CACHE_DIR.parent])
     assert passed_over_cache() is None

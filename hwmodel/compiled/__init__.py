@@ -48,20 +48,31 @@ def _cache_roots() -> list[Path]:
 
 
 def _cache_root(name: str) -> Path:
-    """Return the first folder that can be written and has room, or `name` in it already; else a temporary one."""
+    """Return the first folder that is the user's alone, can be written and has room, or `name` in it already.
+
+    What lies there is run. If there is none, the folder is a temporary one.
+    """
     for root in CACHE_ROOTS:
         try:
-            root.mkdir(parents=True, exist_ok=True)
-            has_room = (root / name).is_dir() or shutil.disk_usage(root).free >= _ROOM_BYTES
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            is_there = (root / name).is_dir()
+            has_room = is_there or shutil.disk_usage(root).free >= _ROOM_BYTES
+            is_safe = _is_the_users_alone(root) and (not is_there or _is_the_users_alone(root / name))
         except OSError:
             continue
-        if has_room and os.access(root, os.W_OK):
+        if has_room and is_safe and os.access(root, os.W_OK):
             return root
     return _temporary_root()
 
 
+def _is_the_users_alone(folder: Path) -> bool:
+    """Tell whether a folder is the user's own, and nobody else may write there."""
+    about = folder.stat()
+    return about.st_uid == os.getuid() and not about.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 def _temporary_root() -> Path:
-    """Return a folder for temporary files that nobody else can write: what lies there is run.
+    """Return a folder for temporary files that nobody else can write.
 
     Its name can be guessed, so another user may have made it first; then the folder is a new one, gone at exit.
     """
@@ -69,8 +80,7 @@ def _temporary_root() -> Path:
     with suppress(OSError):
         folder.mkdir(mode=0o700)
     with suppress(OSError):
-        about = folder.lstat()
-        if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid() and stat.S_IMODE(about.st_mode) == 0o700:
+        if folder.is_dir() and not folder.is_symlink() and _is_the_users_alone(folder):
             return folder
     fresh = tempfile.mkdtemp(prefix="hwmodel-")
     atexit.register(shutil.rmtree, fresh, ignore_errors=True)
@@ -81,4 +91,6 @@ _ROOM_BYTES = 16 << 20  # some times what the machine code takes
 CACHE_ROOTS = _cache_roots()
 _FOLDER = f"kernels-{_source_digest()}"
 CACHE_DIR = _cache_root(_FOLDER) / _FOLDER
+with suppress(OSError):
+    CACHE_DIR.mkdir(mode=0o700, exist_ok=True)  # numba would let the user's group write there where the umask does
 numba.config.CACHE_DIR = str(CACHE_DIR)

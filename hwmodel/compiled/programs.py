@@ -25,7 +25,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from llvmlite.binding import add_symbol
-from numba import from_dtype, typeof
+from numba import from_dtype
 from numba.core import types
 from numba.core.types.containers import StarArgTuple
 from numba.extending import intrinsic
@@ -95,7 +95,7 @@ def _type_of(kind: str) -> Any:
 
 def array_of(dtype: np.dtype[Any]) -> Any:
     """Return the type that an array of such records has for numba."""
-    return typeof(np.zeros(1, dtype))
+    return types.Array(from_dtype(dtype), 1, "C")
 
 
 def _pointer(builder: Any, name: str, arguments: Any) -> Any:

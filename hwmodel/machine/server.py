@@ -98,9 +98,14 @@ RECORDS["server"] = SERVER
 def zeros(n: int, dtype: np.dtype) -> np.ndarray:
     """Return an array of records of zeros; its memory is taken only as it is written, in small pages.
 
-    A large page is 2 MiB to be filled with zeros, which takes a short run more than all that it simulates.
+    A large page is 2 MiB to be filled with zeros, which takes a short run more than all that it simulates. Raises
+    MemoryError with the amount where the system, or a limit (`ulimit -v`), has no room for so many addresses.
     """
-    memory = mmap.mmap(-1, max(1, n) * dtype.itemsize, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
+    n_bytes = max(1, n) * dtype.itemsize
+    try:
+        memory = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
+    except OSError as error:
+        raise MemoryError(f"Unable to allocate {n_bytes / 2**30:.2f} GiB of addresses (ulimit -v)") from error
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with suppress(OSError):  # a kernel without large pages knows no such advice
             memory.madvise(mmap.MADV_NOHUGEPAGE)

@@ -21,6 +21,8 @@ import time
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from hwmodel.errors import RunError
+
 # A terminal sends Ctrl-C and SIGHUP to all processes, but only the parent acts on them; ignored from the first line on,
 # since imports take a second.
 _FRESH = """
@@ -121,10 +123,19 @@ def serve(descriptor: int) -> None:
             try:
                 answer = (number, function(item), None)
             except Exception as error:
-                answer = (number, None, error)
+                answer = (number, None, _that_can_be_sent(error))
             connection.send(answer)
     except (EOFError, OSError):
         return
+
+
+def _that_can_be_sent(error: Exception) -> Exception:
+    """Return an exception as it is if it can be pickled, else one of the same meaning that holds its text alone."""
+    try:
+        pickle.dumps(error)
+    except Exception:  # whatever the exception holds, such as the record type that numpy had no memory for
+        return (MemoryError if isinstance(error, MemoryError) else RunError)(str(error))
+    return error
 
 
 def _end_with(parent: int) -> None:

@@ -21,6 +21,7 @@ from hwmodel.words.quantities import printable
 
 _VIEW_BOX = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _PLAIN_UP_TO_BYTES = 256 << 10
+_FORMULA_BEGINS_WITH = ("=", "+", "-", "@", "\t", "\r")
 _NAMESPACES = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
 
@@ -66,10 +67,20 @@ def download(words: str, name: str, media_type: str, text: str) -> Download:
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as CSV; None is an empty cell."""
+    """Return rows as CSV; None is an empty cell, truth values are as in a configuration.
+
+    A text that a spreadsheet would take for a formula begins with an apostrophe, which makes it a text there (OWASP,
+    "CSV Injection").
+    """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\n").writerows([_csv_cell(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_BEGINS_WITH) else value
 
 
 def svg_file(element: str) -> str:

@@ -152,7 +152,8 @@ def passed_over_cache() -> str | None:
     """Return a line naming the folder used in place of the first choice; None if the first choice is used."""
     if not CACHE_ROOTS or CACHE_DIR.parent == CACHE_ROOTS[0]:
         return None
-    return f"{CACHE_ROOTS[0]}: cannot be written or is full; the compiled kernels are kept in {CACHE_DIR.parent}"
+    why = "cannot be written, is full, or is not this user's alone"
+    return f"{CACHE_ROOTS[0]}: {why}; the compiled kernels are kept in {CACHE_DIR.parent}"
 
 
 def fill_cache(entries: tuple[str, ...] = RUN_ENTRIES) -> None:

@@ -61,7 +61,7 @@ def read_axis(
     path: KeyPath = (section, key)
     written = study.data[section][key]
     n_problems = len(study.problems)
-    if path in study.document.unreadable:
+    if study.has_unreadable(path):
         return None
     if "[" in key:
         by_dots = re.sub(r"\[(\w*)\]", r".\1", key)
@@ -70,7 +70,7 @@ def read_axis(
         return None
     at: KeyPath = (*path, "values") if isinstance(written, dict) and "values" in written else path
     values = _values(study, path, written, more_keys)
-    if not values and len(study.problems) == n_problems and at not in study.document.unreadable:
+    if not values and len(study.problems) == n_problems:
         study.complain(at, "no value is in it; write some, like [1, 2, 4, 8]")
     if most_values is not None and len(values) > most_values:
         study.complain(at, f"{len(values):,} values are too many; {most_values:,} at most")

@@ -48,6 +48,10 @@ class StudyDocument:
             place = self.document.place_of(path, key=at_key)
             self.problems.append(Problem(place, ".".join(map(str, path)), message))
 
+    def has_unreadable(self, path: KeyPath) -> bool:
+        """Tell whether the value at `path`, or one within it, was reported as unreadable."""
+        return any(at[: len(path)] == path for at in self.document.unreadable)
+
     def refuse_unknown(
         self, path: KeyPath, known: Sequence[str], synonyms: Mapping[str, str] | None = None, what: str = "key"
     ) -> None:

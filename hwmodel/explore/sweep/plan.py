@@ -117,7 +117,7 @@ def _listed(study: StudyDocument) -> Group:
             )
         elif COST in point and not is_cost(point[COST]):
             study.complain(("list", number, COST), f"{shown(point[COST])} is no cost; a number, 0 or more")
-    if len(study.problems) > n_problems:
+    if len(study.problems) > n_problems or study.has_unreadable(("list",)):
         return ()
     costs = tuple(float(point[COST]) for point in points) if COST in keys else None
     axes = [_listed_axis(study, points, key) for key in keys if key != COST]

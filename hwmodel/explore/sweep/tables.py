@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
-import io
 import itertools
 import json
 import os
@@ -17,6 +15,7 @@ from hwmodel.atomic_file import AtomicFile
 from hwmodel.errors import InputError
 from hwmodel.explore.study.axes import total_cost
 from hwmodel.explore.sweep.ledger import Ledger
+from hwmodel.report.reproduction import csv_text
 from hwmodel.report.sweep.result import SweepResult, figure_order
 from hwmodel.results.explored import (
     COST,
@@ -150,18 +149,9 @@ def _lines(ledger: Ledger, costs: Costs, columns: Kinds) -> Iterator[list[Scalar
 
 def _write_csv(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) -> None:
     with AtomicFile(path) as file:
-        while piece := list(itertools.islice(lines, _ROWS_AT_ONCE)):
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            if columns:
-                writer.writerow(columns)
-                columns = {}
-            writer.writerows([_csv_cell(value) for value in line] for line in piece)
-            file.write(text.getvalue().encode("utf-8", "backslashreplace"))
-
-
-def _csv_cell(value: Scalar) -> Scalar:
-    return str(value).lower() if isinstance(value, bool) else value
+        rows = itertools.chain([list(columns)], lines)
+        while piece := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+            file.write(csv_text(piece).encode("utf-8", "backslashreplace"))
 
 
 def _write_parquet(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) -> None:
@@ -192,4 +182,6 @@ def _of_kind(value: Scalar, kind: str) -> Scalar:
         return None
     if kind == "float":
         return float(value)
-    return str(_csv_cell(value)) if kind == "str" else value
+    if kind != "str":
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
