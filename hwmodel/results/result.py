@@ -34,7 +34,7 @@ from hwmodel.results.json_form import Problem, document_of, parse_result, to_pla
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult
 from hwmodel.rules.drop_kinds import STRAY_DROPS
-from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
+from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1

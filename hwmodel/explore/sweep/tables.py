@@ -149,7 +149,7 @@ def _lines(ledger: Ledger, costs: Costs, columns: Kinds) -> Iterator[list[Scalar
 
 def _write_csv(path: Path, columns: Kinds, lines: Iterator[list[Scalar]]) -> None:
     with AtomicFile(path) as file:
-        rows = itertools.chain([list(columns)], lines)
+        rows: Iterator[Sequence[object]] = itertools.chain([list(columns)], lines)
         while piece := list(itertools.islice(rows, _ROWS_AT_ONCE)):
             file.write(csv_text(piece).encode("utf-8", "backslashreplace"))
 
