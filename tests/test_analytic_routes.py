@@ -23,10 +23,11 @@ STATION = st.fixed_dictionaries({
     "port_vlan": st.sampled_from([1, 2]), "vlans": st.sampled_from([[1], [1, 2], [2]]),
     "accept": st.sampled_from([["broadcast", "multicast"], ["broadcast"], []]),
     "s_channel": st.sampled_from([None, 10, 20]), "admit": st.sampled_from(["all", "tagged", "untagged"]),
-    **dict.fromkeys(("loopback", "self_loopback", "promiscuous"), st.booleans()),
+    **dict.fromkeys(("loopback", "self_loopback", "promiscuous", "vlan_spoof_check"), st.booleans()),
 })  # fmt: skip
 SWITCH = st.fixed_dictionaries({
     "mode": st.sampled_from(["veb", "vepa", "multichannel", "vn_tag", "e_tag"]),
+    "promiscuous": st.sampled_from(["all", "from_wire"]), "lookup": st.sampled_from(["mac_and_vlan", "mac"]),
     "uplink": st.fixed_dictionaries({
         "vlans": st.sampled_from(["all", [1], [2]]), "native_vlan": st.sampled_from([1, 2]),
     }),
@@ -47,7 +48,8 @@ def changes_of(drawn):
         ports.append(one)
     channels = {"s_channels": {10: "veb", 20: "vepa"}} if mode == "multichannel" else {}
     uplink = drawn["uplink"] if mode not in TAG_MODES else {}
-    switch = {"mode": mode, "uplink": uplink, "ports": ports, "mirrors": drawn["mirrors"], **channels}
+    kept = {key: drawn[key] for key in ("promiscuous", "lookup")}
+    switch = {"mode": mode, **kept, "uplink": uplink, "ports": ports, "mirrors": drawn["mirrors"], **channels}
     return {"nic.vfs": 3, "workload.pattern": "to_wire", **{f"switch.{key}": value for key, value in switch.items()}}
 
 

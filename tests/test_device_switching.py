@@ -145,6 +145,7 @@ def test_a_lookup_without_the_vlan_keeps_frames_for_another_vlan_inside() -> Non
     assert to(held, "vf0", frame(UNKNOWN, "vf0")) == {"uplink", "pf"}
     assert to(held, "vf0", frame("vf2", "vf0")) == {"vf2"}
     assert to(held, "uplink", frame("vf1", OUTSIDE, c_tag(20))) == {"vf1"}
+    assert to(adapter(TWO_VLANS, preset="X550"), "vf0", raw) == "NO_DESTINATION"
 
 
 def test_a_function_that_is_gone_has_no_address_where_a_disabled_one_has() -> None:

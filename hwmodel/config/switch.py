@@ -426,6 +426,7 @@ class Switch(Block):
         "mac_and_vlan",
         "What makes a station's address known to frames that stations send: its VLAN too, so that one held in another "
         "VLAN is unknown; or the address alone (mac): such a frame goes nowhere.",
+        derived="mac with the preset X550, else mac_and_vlan",
     )
     pool_filters: PoolFilters | None = key(
         None,
