@@ -55,8 +55,9 @@ MAC_WORDS = (0x33221102, 0x5544)
 WORDS: list[tuple[dict[str, Any], tuple[int, ...]]] = [
     ({"message": "reset"}, (0x1,)),
     ({"message": "set_mac", "mac": MAC}, (0x2, *MAC_WORDS)),
-    ({"message": "set_multicast"}, (0x3,)),
-    ({"message": "set_multicast", "hashes": [0xABC, 0x123, 0xFFF]}, (0x30003, 0x0123_0ABC, 0xFFF)),
+    # ixgbevf_update_mc_addr_list_vf writes all of its 16 words.
+    ({"message": "set_multicast"}, (0x3, *[0] * 15)),
+    ({"message": "set_multicast", "hashes": [0xABC, 0x123, 0xFFF]}, (0x30003, 0x0123_0ABC, 0xFFF, *[0] * 13)),
     ({"message": "set_vlan", "vlan": 20, "add": True}, (0x10004, 20)),
     ({"message": "set_vlan", "vlan": 20, "add": False}, (0x4, 20)),
     ({"message": "set_lpe", "max_frame": "9018B"}, (0x5, 9018)),
@@ -90,7 +91,11 @@ def test_groups_go_as_their_hashes() -> None:
     """Bits 47:36 of the address as the driver has it: its last byte highest, then the upper half of the one before."""
     group = 0x01_00_5E_12_34_56
     assert group_hash(group) == 0x563
-    assert encode(request_of({"message": "set_multicast", "groups": ["01:00:5e:12:34:56"]})) == (0x10003, 0x563)
+    assert encode(request_of({"message": "set_multicast", "groups": ["01:00:5e:12:34:56"]})) == (
+        0x10003,
+        0x563,
+        *[0] * 14,
+    )
     assert hashes_of(padded((0x20003, 0xF0F0_0563))) == (0x563, 0x0F0)
     assert len(hashes_of(padded((0xFF0003,)))) == 30
 

@@ -10,12 +10,13 @@ from pydantic import SerializerFunctionWrapHandler, model_serializer
 from .adapter import MODEL_MAX_VFS
 from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key
 from .mailbox import MailboxMessage, PfCall
-from .names import Name, ServerName
+from .names import PF, Name, ServerName
 from .pcie_tree import DEDICATED, MULTI_ROOT
 from .servers import ChangesKind
 
 MOST_EVENTS = 1000
-OF_FUNCTIONS = ("reset", "enable_vfs", "unplug", "plug")  # kinds of events about functions that go and come
+# Kinds of events about functions that go and come.
+OF_FUNCTIONS = ("reset", "enable_vfs", "unplug", "plug", "bus_master")
 OF_HOSTS = ("reset_host", "fail", "take_over")  # and of those about hosts that share an adapter
 UNASKED = (*OF_FUNCTIONS, *OF_HOSTS, "flood")  # kinds that neither change keys nor ask a driver
 KINDS = ("set", "mailbox", "pf", *UNASKED)  # of events
@@ -94,6 +95,15 @@ class Flood(Block):
         return -(-self.length_fs // self.every_fs)
 
 
+class BusMaster(Block):
+    """A write of Bus Master Enable in a function's Command register."""
+
+    function: Annotated[str, Name(with_servers=True)] = key(
+        ..., "Whose it is: vf1, pf, with servers a.vf1.", alias="of"
+    )
+    is_on: Annotated[bool, Truth()] = key(..., "What is written; false: the function's DMA stops.", alias="on")
+
+
 class Event(Block):
     """Something that happens in a run.
 
@@ -140,6 +150,12 @@ class Event(Block):
         None, "In place of `set`: the VF, unplugged before, that its VM gets again; it comes up as after a reset."
     )
 
+    bus_master: BusMaster | None = key(
+        None,
+        "In place of `set`: Bus Master Enable of a function, like {of: vf1, on: false}: its reads, writes and MSI-X "
+        "stop; with on: true its driver, which sets it, starts its rings again (docs/functions.md).",
+    )
+
     reset_host: Annotated[str, ServerName("a host")] | None = key(
         None,
         "In place of `set`: the host that is reset, of those that share an adapter (`multi_root`): all its functions "
@@ -175,6 +191,28 @@ class Event(Block):
         """Return when it happens; `NOT_KNOWN_FS` while that is not known."""
         return NOT_KNOWN_FS if self.time_fs is None else self.time_fs
 
+    @property
+    def function(self) -> str | None:
+        """Return the function that goes or comes by it, if it is about one."""
+        return self.reset or self.unplug or self.plug or (self.bus_master and self.bus_master.function)
+
+    @property
+    def breadth(self) -> int:
+        """Return its place among events of one instant: the narrow before the wide, what takes before what gives.
+
+        Messages, doorbells and keys; one VF's; VF Enable, off before on; a PF; a host. So a VF is reset, then its PF
+        takes it away, in whatever order a file has the two.
+        """
+        if self.enable_vfs is not None:
+            return 4 if self.enable_vfs else 3
+        if self.kind in OF_HOSTS:
+            return 6
+        if self.function is None:
+            return 0
+        if self.function.rpartition(".")[2].startswith(PF):
+            return 5
+        return 2 if self.plug or (self.bus_master is not None and self.bus_master.is_on) else 1
+
     def happens_at(self, time_fs: int) -> Event:
         """Return the event with a time, once it is known when its condition came true."""
         return self.model_copy(update={"time_fs": time_fs})
@@ -208,8 +246,8 @@ class Event(Block):
 
 
 def in_order(events: Sequence[Event]) -> list[int]:
-    """Return the events' indices in the order of time, of one instant in the order written."""
-    return sorted(range(len(events)), key=lambda at: events[at].at_fs)
+    """Return the events' indices in the order of time, of one instant by `breadth`, and then as they are written."""
+    return sorted(range(len(events)), key=lambda at: (events[at].at_fs, events[at].breadth))
 
 
 def leaves(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

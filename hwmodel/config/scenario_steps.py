@@ -351,7 +351,7 @@ def _function_of(event: Event) -> str | None:
         return event.pf.vf
     if event.flood is not None:
         return event.flood.sender
-    return event.reset or event.unplug or event.plug
+    return event.function
 
 
 def _functions(config: Config) -> list[str]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.config.names import PF, port_place
-from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS
+from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter, PfSpace
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
@@ -292,15 +292,15 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
         if one.kind in OF_HOSTS:
             raise InputError(f"--at: registers behind scenario.{number}, which is about a whole host, are not shown")
     found: list[tuple[int, int, Callable[[], None]]] = []
-    for place, event in enumerate(sorted(scenario.scenario, key=lambda event: event.at_fs)):
+    for place, at in enumerate(in_order(scenario.scenario)):
+        event = scenario.scenario[at]
         if event.enable_vfs is not None:
             if event.of in (None, server.name):
                 found.append((event.at_fs, place, partial(system.enable_vfs, event.enable_vfs)))
-        elif event.kind in OF_FUNCTIONS:
-            name = getattr(event, event.kind)
-            if name.startswith(server.prefix):
-                act = getattr(system, event.kind)
-                found.append((event.at_fs, place, partial(act, name.removeprefix(server.prefix))))
+        elif event.function is not None and event.function.startswith(server.prefix):
+            act, name = getattr(system, event.kind), event.function.removeprefix(server.prefix)
+            more = () if event.bus_master is None else (event.bus_master.is_on,)
+            found.append((event.at_fs, place, partial(act, name, *more)))
     pcie = server.config.pcie
     for step in scenario.steps(PfDrivers(scenario)):
         (config,) = (one.config for one in servers_of(step.config) if one.name == server.name)

@@ -105,8 +105,8 @@ def course_of(config: Config) -> Course:
             elif event.enable_vfs is not None:
                 _adapter(adapters, event.of).enable(place, event.at_fs, event.enable_vfs)
             elif event.kind in OF_FUNCTIONS:
-                name = getattr(event, event.kind)
-                _owner(adapters, name).happens(place, event.at_fs, event.kind, name)
+                assert event.function is not None
+                _owner(adapters, event.function).happens(place, event, event.function)
             elif event.kind in OF_HOSTS:
                 if event.take_over not in (None, DEDICATED):
                     host = _adapter(adapters, event.take_over)
@@ -140,8 +140,8 @@ def _check_named(adapters: list[_Adapter], event: Event) -> None:
     """Raise InputError if an event about functions names one that does not exist."""
     if event.enable_vfs is not None:
         _adapter(adapters, event.of)
-    elif event.kind in OF_FUNCTIONS:
-        _owner(adapters, getattr(event, event.kind))
+    elif event.function is not None:
+        _owner(adapters, event.function)
 
 
 def _adapter(adapters: list[_Adapter], name: str | None) -> _Adapter:
@@ -178,27 +178,45 @@ class _Adapter:
         self.vfs = [name for name in self.functions if name != server.station(PF)]
         self.n_enabled = len(self.vfs)
         self.unplugged: set[str] = set()
+        self.silenced: set[str] = set()  # those whose Bus Master Enable an event has cleared
         self.last: dict[str, int] = {}  # index of each function's latest life in the course
 
-    def happens(self, event: int, at_fs: int, kind: str, name: str) -> None:
-        """Carry out an event about one function."""
-        if kind == PLUG:
+    def happens(self, place: int, event: Event, name: str) -> None:
+        """Carry out an event about one function; `place`: its index in the order of time."""
+        at_fs, kind = event.at_fs, event.kind
+        if event.bus_master is not None:
+            self._masters(place, at_fs, name, is_on=event.bus_master.is_on)
+        elif kind == PLUG:
             if name not in self.unplugged:
                 raise InputError(f"{name} is not unplugged at {format_time_fs(at_fs)}; only then it can be plugged in")
             self.unplugged.discard(name)
-            self._comes(event, at_fs, [name], None)
-            return
-        self.require_there(at_fs, name)
-        if kind == UNPLUG:
+            self._comes(place, at_fs, [name], None)
+        elif kind == UNPLUG:
+            self.require_there(at_fs, name)
             if name not in self.vfs:
                 raise InputError(f"{name} belongs to the host; a VF can be unplugged")
             self.unplugged.add(name)
-            self._goes(event, at_fs, name)
-        elif name in self.vfs:
-            self._comes(event, at_fs, [name], at_fs)
+            self._goes(place, at_fs, name)
         else:
-            self._takes_vfs_away(event, at_fs)
-            self._comes(event, at_fs, [name], at_fs)
+            is_silenced = name in self.silenced  # its registers are there all the same
+            if not is_silenced:
+                self.require_there(at_fs, name)
+            if name not in self.vfs:
+                self._takes_vfs_away(place, at_fs)
+            self._comes(place, at_fs, [name], None if is_silenced else at_fs)
+
+    def _masters(self, place: int, at_fs: int, name: str, *, is_on: bool) -> None:
+        """Write Bus Master Enable: without it a function does no DMA; whoever sets it again starts its rings."""
+        if not is_on:
+            self.require_there(at_fs, name)
+            self.silenced.add(name)
+            self._goes(place, at_fs, name)
+            return
+        if name not in self.silenced:
+            time = format_time_fs(at_fs)
+            raise InputError(f"Bus Master Enable of {name} is not clear at {time}; on: false of bus_master comes first")
+        self.silenced.discard(name)
+        self._starts_rings(place, at_fs, name, None, 0, 0)
 
     def enable(self, event: int, at_fs: int, n_vfs: int) -> None:
         """Write NumVFs and VF Enable."""
@@ -219,6 +237,7 @@ class _Adapter:
         pf = self.server.station(PF)
         self.require_there(at_fs, pf)
         self.unplugged.clear()
+        self.silenced.clear()
         if not comes_again:
             self.n_enabled = 0
             for name in (pf, *self.vfs):
@@ -237,12 +256,15 @@ class _Adapter:
             self._goes(event, at_fs, name)
         self.n_enabled = 0
         self.unplugged.clear()
+        self.silenced -= set(self.vfs)
 
     def _goes(self, event: int, at_fs: int, name: str) -> None:
         """Take a function away, whether it is there or on its way up."""
-        is_there = self._leaves(at_fs, name)
-        self.last[name] = len(self._course.lives)
-        self._course.lives.append(Life(name, event, at_fs, at_fs if is_there else None))
+        self._lives(Life(name, event, at_fs, at_fs if self._leaves(at_fs, name) else None))
+
+    def _lives(self, life: Life) -> None:
+        self.last[life.vm] = len(self._course.lives)
+        self._course.lives.append(life)
 
     def _leaves(self, at_fs: int, name: str) -> bool:
         """Tell whether a function is there; if it is still coming up, cancel that."""
@@ -261,11 +283,17 @@ class _Adapter:
             self._course.work.append(each.asking(at_fs + reset_fs, sender))
             self._course.work.append(each.serving(at_fs + reset_fs, self.server.station(PF), sender))
         for number, name in enumerate(names):
-            parts = Parts(reset_fs, messages_fs[number] if vfs else 0, self._rings_fs(self._times(name)))
-            rings_fs = at_fs + parts.reset_fs + parts.messages_fs
-            self._course.work.append(DriverWork(rings_fs, name, 0, self._n_rings, self._n_rings * RING_REGISTERS))
-            self.last[name] = len(self._course.lives)
-            self._course.lives.append(Life(name, event, at_fs, off_fs, parts, at_fs + parts.whole_fs))
+            self.silenced.discard(name)  # a driver that starts sets it
+            self._starts_rings(event, at_fs, name, off_fs, reset_fs, messages_fs[number] if vfs else 0)
+
+    def _starts_rings(
+        self, event: int, at_fs: int, name: str, off_fs: int | None, reset_fs: int, messages_fs: int
+    ) -> None:
+        """Let a function's driver set up its rings behind its reset and messages, with which it is up."""
+        parts = Parts(reset_fs, messages_fs, self._rings_fs(self._times(name)))
+        rings_fs = at_fs + parts.reset_fs + parts.messages_fs
+        self._course.work.append(DriverWork(rings_fs, name, 0, self._n_rings, self._n_rings * RING_REGISTERS))
+        self._lives(Life(name, event, at_fs, off_fs, parts, at_fs + parts.whole_fs))
 
     def _times(self, name: str) -> RegisterTimes:
         return RegisterTimes.of(self.server.config, name.rpartition(".")[2])

@@ -59,7 +59,7 @@ def padded(words: Sequence[int]) -> Words:
 
 
 def encode(said: MailboxMessage) -> Words:
-    """Return the words of a message, without unused ones at its end."""
+    """Return the words of a message, without unused ones at its end; a multicast list always has all 16."""
     if said.message is None:
         return said.words or ()
     first = MESSAGES[said.message].number
@@ -71,7 +71,8 @@ def encode(said: MailboxMessage) -> Words:
 def _encode_multicast(said: MailboxMessage) -> tuple[int, Words]:
     hashes = [*(said.hashes or ()), *map(group_hash, said.groups or ())]
     pairs = zip(hashes[::2], [*hashes[1::2], 0], strict=False)
-    return len(hashes), tuple(low | high << 16 for low, high in pairs)
+    words = tuple(low | high << 16 for low, high in pairs)
+    return len(hashes), (*words, *(0,) * (MAILBOX_WORDS - 1 - len(words)))
 
 
 def _encode_macvlan(said: MailboxMessage) -> tuple[int, Words]:

@@ -39,7 +39,8 @@ def asking(name: str, words: int) -> Message:
 
 
 # What Linux' ixgbevf sends from its probe on until its interface is up (ixgbevf_main.c, vf.c), in order; lengths by
-# their layouts in vf.c. A multicast list of one group; VLAN 0 is asked for as the interface comes up.
+# their layouts in vf.c. A multicast list has all words, however few groups it names (ixgbevf_update_mc_addr_list_vf
+# writes IXGBE_VFMAILBOX_SIZE); VLAN 0 is asked for as the interface comes up.
 RESET = Message("reset", 1, 4, 4, RESET_SETTLE_FS)
 BRING_UP = (
     RESET,
@@ -48,7 +49,7 @@ BRING_UP = (
     asking("set_lpe", 2),
     asking("set_vlan", 2),
     asking("update_xcast", 2),
-    asking("set_multicast", 2),
+    asking("set_multicast", MAILBOX_WORDS),
 )
 
 

@@ -191,9 +191,7 @@ def _latency_change(vms: Mapping[str, VmSeries], parts: tuple[range, range]) -> 
 
 def _lost(series: Series, vms: Mapping[str, VmSeries], span: Span) -> Lost | None:
     """Return what was dropped after an event, of these VMs and of none."""
-    before = _before_event(series, span.since_ns, span.at_ns)
-    is_last = span.until_ns >= series.n_intervals * series.interval_ns
-    after = (_intervals if is_last else _before_event)(series, span.at_ns, span.until_ns)
+    before, after = _intervals(series, span.since_ns, span.at_ns), _intervals(series, span.at_ns, span.until_ns)
     drops = sum((np.array(vm.drops, np.float64) for vm in vms.values()), _zeros(series))
     drops = drops + np.array(series.other_drops or _zeros(series), np.float64)
     n_lost = int(drops[after.start : after.stop].sum())
@@ -219,12 +217,6 @@ def _intervals(series: Series, first_ns: float, last_ns: float) -> range:
     first = -int(-first_ns // series.interval_ns)
     last = min(series.n_intervals, int(last_ns // series.interval_ns))
     return range(first, last)
-
-
-def _before_event(series: Series, first_ns: float, event_ns: float) -> range:
-    """Return the intervals up to an event, without one that ends at it: that one holds drops caused by the event."""
-    part = _intervals(series, first_ns, event_ns)
-    return part[:-1] if part.stop * series.interval_ns == event_ns else part
 
 
 def _n_first(part: range) -> int:

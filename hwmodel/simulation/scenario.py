@@ -226,7 +226,8 @@ def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
     elif event.flood is not None:
         words = flood_text(event.flood.sender, event.flood.n_doorbells, event.flood.every_fs / FS_PER_NS)
     elif event.kind in OF_FUNCTIONS:
-        words = life_event_text(event.kind, getattr(event, event.kind), event.of)
+        is_on = None if event.bus_master is None else event.bus_master.is_on
+        words = life_event_text(event.kind, event.function or event.enable_vfs or 0, event.of, is_on=is_on)
     else:
         words = event_text(event.changes)
     return f"{words}, as {_waited_text(event, was_true=True)}" if event.when and event.time_fs is not None else words

@@ -51,7 +51,10 @@ def interval_of(duration_fs: int, events_fs: Iterable[int] = ()) -> int:
 
 
 class SeriesRecorder:
-    """Record, at the end of each interval, what the VMs of a machine have sent and received by then."""
+    """Record, at the end of each interval, what the VMs of a machine have sent and received by then.
+
+    An interval holds what happens before its end, not what happens at that instant: an event's effects are behind it.
+    """
 
     def __init__(self, machine: Machine, interval_fs: int, course: Course) -> None:
         self._machine, self._interval_fs, self._course = machine, interval_fs, course
@@ -68,16 +71,16 @@ class SeriesRecorder:
         Returns why it stopped.
         """
         while True:
-            bound_fs = min(until_fs, self._next_fs, self._lives.next_fs())
+            bound_fs = min(until_fs, self._next_fs - 1, self._lives.next_fs())
             status = self._machine.advance(bound_fs, n_events)
             if status == IDLE and until_fs < NEVER:
                 self._lives.look(until_fs)
-                while self._next_fs <= until_fs:  # nothing happens any more
+                while self._next_fs - 1 <= until_fs:  # nothing happens any more
                     self._look()
             if status != DONE:
                 return status
             self._lives.look(bound_fs)
-            if bound_fs == self._next_fs:
+            if bound_fs == self._next_fs - 1:
                 self._look()
             if bound_fs == until_fs:
                 return status

@@ -168,8 +168,10 @@ HOST = "pf"  # the PF, which may never send
 NONE_LOST = "no frame lost in the adapter"  # those to it may leave by the wire while it is off
 
 
-def life_event_text(kind: str, value: str | int, of: str | None) -> str:
-    """Write an event about functions: reset vf5, enable_vfs 4 of a."""
+def life_event_text(kind: str, value: str | int, of: str | None, *, is_on: bool | None = None) -> str:
+    """Write an event about functions: reset vf5, enable_vfs 4 of a; `is_on`: what Bus Master Enable is written with."""
+    if is_on is not None:
+        return f"Bus Master Enable of {value} {'set' if is_on else 'cleared'}"
     return f"{kind} {value}" + (f" of {of}" if of else "")
 
 
@@ -197,7 +199,7 @@ def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) ->
 def _coming_text(life: LifeResult, *, is_cut: bool) -> str:
     """Say how long a function takes to come up, part by part; `is_cut`: it goes down again before the run ends."""
     assert life.reset_ns is not None and life.messages_ns is not None and life.rings_ns is not None
-    parts = [f"reset {time_text(life.reset_ns)}"]
+    parts = [f"reset {time_text(life.reset_ns)}"] if life.reset_ns else []
     if life.messages_ns:
         parts.append(f"messages {time_text(life.messages_ns)}")
     parts.append(f"rings {time_text(life.rings_ns)}")
