@@ -547,6 +547,11 @@ class Run:
             result, cycles = self._with_other_phases(result, sureness, shorts)
         elif nothing_ended(span) and result.bottleneck.keys != STOPPED_FROM_OUTSIDE:
             result = with_bottleneck(result, replace(result.bottleneck, why=NOTHING_ENDED, also=()))
+        steps = (
+            next_steps(self.config, found) if with_next_steps and found is not None and not self.config.servers else ()
+        )
+        closed_form = None if found is None else closed_form_of(self.config, found, steps)
+        result = replace(result, closed_form=closed_form)
         n_left = self.machine.records_left()
         left = words.capture_left(n_left, len(self.workload.records)) if n_left else None
         of_time = [one for one in (interrupted, too_short, left) if one]
@@ -563,15 +568,7 @@ class Run:
             *repeats(self.measured.known, self.machine.random_words() != self.first_words),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
-        steps = (
-            next_steps(self.config, found) if with_next_steps and found is not None and not self.config.servers else ()
-        )
-        result = replace(
-            result,
-            warnings=tuple(warnings),
-            closed_form=None if found is None else closed_form_of(self.config, found, steps),
-            host_run=describe_host_run(self, self.end),
-        )
+        result = replace(result, warnings=tuple(warnings), host_run=describe_host_run(self, self.end))
         if self.changes_within(self.start.now_fs, self.end.now_fs):
             # The machine changed within the window: the variation between slices then says nothing about confidence.
             warnings = of_time + list(lasting_warnings(self.config, result))
