@@ -30,10 +30,19 @@ from hwmodel.report.diagram import (
     port_key,
     wide_layout,
 )
+from hwmodel.report.link_strips import limits_at, strip_part, with_strips
 from hwmodel.results.adapter_use import QueueDepth
 from hwmodel.results.bottleneck import of_any_port
 from hwmodel.results.result import AdapterResult, Result
-from hwmodel.words.bridge_reading import NamedPort, core_share, nic_setting_of, port_lines, port_share, ports_of
+from hwmodel.words.bridge_reading import (
+    NamedPort,
+    core_share,
+    limit_cell,
+    nic_setting_of,
+    port_lines,
+    port_share,
+    ports_of,
+)
 from hwmodel.words.datapath_parts import Part, buffer_part, datapath_parts, ring_part
 from hwmodel.words.modelled import link_words
 from hwmodel.words.quantities import MISSING, percent_text, printable, server_noun, server_title
@@ -282,7 +291,7 @@ def system_figure(result: Result, key: str) -> str:
     rows = {name: server_shares(result, adapters[name]) for name in tree.servers}
     height = _TITLE_H + _ROW_H * max((len(one) for one in rows.values()), default=0) + 26
     return "".join(
-        _system_drawing(f"{key}-{name}", name, result, rows, layout)
+        _system_drawing(f"{key}-{name}", name, result, rows, *with_strips(layout, result.pcie_switches))
         for name, layout in (("wide", wide_layout(tree, height)), ("narrow", narrow_layout(tree, height)))
     )
 
@@ -327,7 +336,12 @@ def _depth_and_room(result: Result, adapter: AdapterResult, name: str) -> tuple[
 
 
 def _system_drawing(
-    key: str, name: str, result: Result, rows: Mapping[str, Mapping[str, float]], layout: Layout
+    key: str,
+    name: str,
+    result: Result,
+    rows: Mapping[str, Mapping[str, float]],
+    layout: Layout,
+    strips: Mapping[str, Place],
 ) -> str:
     shown = {port_key(one): one for one in drawn_ports(result) if port_key(one) in layout.ports}
     plain = {own: one for own, one in shown.items() if not one.port.to and not is_uplink(one.port)}
@@ -344,13 +358,16 @@ def _system_drawing(
     for device, place in layout.devices.items():
         pieces.append(frame(place, bridges if device == BRIDGE else escape(f"extender {labels[device]}")))
     pieces += [arrow(start, end, key, both=True) for start, end in layout.arrows]
+    for one in result.pcie_switches:
+        if one.name in strips:
+            pieces.append(box(strips[one.name], strip_part(one), limits_at(one, limit)))
     for adapter in result.servers:
         if adapter.name in layout.servers:
             own = adapter.bottleneck
             is_limit = limit == f"{adapter.name}.{own.resource}" and own.utilization > 0
             place = layout.servers[adapter.name]
             title = _named(server_noun(adapter.name).capitalize(), labels[adapter.name])
-            pieces.append(_server(place, title, rows[adapter.name], own.resource, is_limit))
+            pieces.append(_server(place, title, rows[adapter.name], adapter, is_limit))
     for port_name, part in parts.items():
         pieces.append(box(layout.ports[port_name], part, limit == shown[port_name].resource))
     return f"{''.join(pieces)}</svg>\n"
@@ -365,11 +382,11 @@ def _port_titles(shown: Mapping[str, NamedPort], labels: Mapping[str, str], *, h
     return {own: f"Port {labels[own]}" if own in named else "Uplink" for own in shown}
 
 
-def _server(place: Place, title: str, shares: Mapping[str, float], resource: str, is_limit: bool) -> str:
-    """Draw a server: a row with a meter for each part, and below them what limits this server."""
+def _server(place: Place, title: str, shares: Mapping[str, float], adapter: AdapterResult, is_limit: bool) -> str:
+    """Draw a server: a row with a meter for each part, and below them what is fullest, or limits all."""
     x, y, width, height = place
     left, right = x + 12, x + width - 12
-    limiting = of_any_port(resource)
+    limiting = of_any_port(limit_cell(adapter).partition(" ")[0])
     limiting_row = _OWN_ROWS.get(limiting) or _ROW_OF_PART.get(_PART_OF.get(limiting, ""))
     rows = [
         f'<g class="part{" limit" if is_limit else ""}">'
@@ -384,9 +401,8 @@ def _server(place: Place, title: str, shares: Mapping[str, float], resource: str
             f'<text x="{right:g}" y="{base:g}" class="{look} end">{percent_text(share)}</text>'
             f"{meter(Place(left, base + 5, width - 24, 5), share)}</g>"
         )
-    rows.append(
-        f'<text x="{left:g}" y="{y + height - 11:g}" class="figure">limit: {escape(resource) or MISSING}</text></g>'
-    )
+    words = f"{'limit' if is_limit else 'fullest'}: {limit_cell(adapter).partition(' ')[0]}"  # its row has the share
+    rows.append(f'<text x="{left:g}" y="{y + height - 11:g}" class="figure">{escape(words)}</text></g>')
     return "".join(rows)
 
 
@@ -398,11 +414,12 @@ def _system_description(result: Result, rows: Mapping[str, Mapping[str, float]],
     servers = [
         f"{server_title(adapter.name)}: "
         f"{', '.join(f'{name} {percent_text(share)}' for name, share in rows[adapter.name].items())}, "
-        f"limit {adapter.bottleneck.resource or MISSING}"
+        f"fullest {limit_cell(adapter)}"
         for adapter in result.servers
         if adapter.name in rows
     ]
     whose = {name: f" of {name.removesuffix('.uplink')}" for name, part in parts.items() if part.title == "Uplink"}
+    links = [f"{part.title}: {', '.join(part.lines)}" for part in map(strip_part, result.pcie_switches)]
     ports = [f"{part.title}{whose.get(name, '')}: {', '.join(part.lines)}" for name, part in parts.items()]
     of_all = "The limit of all" if result.bottleneck.is_limit else "The fullest on average"
-    return f"{'; '.join([*servers, *ports])}. {of_all}: {result.bottleneck.resource or MISSING}."
+    return f"{'; '.join([*links, *servers, *ports])}. {of_all}: {result.bottleneck.resource or MISSING}."

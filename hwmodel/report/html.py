@@ -225,7 +225,8 @@ def _outcome(result: Result) -> str:
         text += f"; latency, {DELIVERY}, p50: {', '.join(apart)}"
     elif result.latency_ns.p50 is not None:
         text += f"; latency, {DELIVERY}: p50 {page_time(result.latency_ns.p50, result.intervals.get('latency_ns.p50'))}"
-    return printable(f"{text}.")
+    note = latency_note(result)
+    return printable(f"{text} ({note})." if note and "p50" in text else f"{text}.")
 
 
 def _limit(result: Result) -> str:

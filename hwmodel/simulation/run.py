@@ -544,6 +544,11 @@ class Run:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts, shorts.each))
             result, cycles = self._with_other_phases(result, sureness, shorts)
+        steps = (
+            next_steps(self.config, found) if with_next_steps and found is not None and not self.config.servers else ()
+        )
+        closed_form = None if found is None else closed_form_of(self.config, found, steps)
+        result = replace(result, closed_form=closed_form)
         n_left = self.machine.records_left()
         left = words.capture_left(n_left, len(self.workload.records)) if n_left else None
         of_time = [one for one in (interrupted, too_short, left) if one]
@@ -560,15 +565,7 @@ class Run:
             *repeats(self.measured.known, self.machine.random_words() != self.first_words),
             *precision_not_met(self.config, result, self.too_wide(result)),
         ]
-        steps = (
-            next_steps(self.config, found) if with_next_steps and found is not None and not self.config.servers else ()
-        )
-        result = replace(
-            result,
-            warnings=tuple(warnings),
-            closed_form=None if found is None else closed_form_of(self.config, found, steps),
-            host_run=describe_host_run(self, self.end),
-        )
+        result = replace(result, warnings=tuple(warnings), host_run=describe_host_run(self, self.end))
         if self.changes_within(self.start.now_fs, self.end.now_fs):
             # The machine changed within the window: the variation between slices then says nothing about confidence.
             warnings = of_time + list(lasting_warnings(self.config, result))

@@ -33,6 +33,7 @@ from hwmodel.words.events import (
     condition_text,
     cut_flood_text,
     event_text,
+    flood_over_text,
     flood_text,
     host_event_text,
     life_event_text,
@@ -120,7 +121,8 @@ class _Teller:
         changes_ns = {time_fs / FS_PER_NS for at, time_fs in timed.items() if at not in scene.unchanged}
         changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
         changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
-        self._changes_ns = sorted(changes_ns)
+        floods_over_ns = (self._over_ns(at) for at, event in enumerate(config.scenario) if event.flood is not None)
+        self._changes_ns = sorted(changes_ns | {over_ns for over_ns in floods_over_ns if over_ns is not None})
 
     def events(self) -> Iterator[EventResult]:
         """Yield the events with their effects; the joint effect of events at one instant is told at the first."""
@@ -145,7 +147,7 @@ class _Teller:
                 own = self._own(place, at)
                 is_told = at_ns - told_ns < ONE_INSTANT_NS
                 rates = SAME_INSTANT if is_told else self._rates(at_ns, has_own=bool(own))
-                told = "; ".join(filter(None, (own, rates)))
+                told = "; ".join(filter(None, (own, rates, self._behind_flood(at))))
                 told_ns = at_ns if rates and not is_told else told_ns
             yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
 
@@ -181,6 +183,23 @@ class _Teller:
         lives = [life for life in self._series.lives if life.event == place]
         told = lives_text(lives, [life for life in self._series.lives if life.event > place])
         return "; ".join(filter(None, (self._control(at), told)))
+
+    def _over_ns(self, at: int) -> float | None:
+        """Return when a flood of doorbells is over: its last is written, or its function goes; None if never begun."""
+        event = self._config.scenario[at]
+        if event.flood is None or event.time_fs is None:
+            return None
+        last_fs = event.at_fs + event.flood.n_doorbells * event.flood.every_fs
+        return min(self._scene.course.goes_fs(event.flood.sender, event.at_fs), last_fs) / FS_PER_NS
+
+    def _behind_flood(self, at: int) -> str:
+        """Say what the end of a flood did, if its function did not go with it and the run went on."""
+        over_ns, flood = self._over_ns(at), self._config.scenario[at].flood
+        if over_ns is None or flood is None or over_ns >= self._end_ns:
+            return ""
+        if self._scene.course.goes_fs(flood.sender, self._config.scenario[at].at_fs) <= over_ns * FS_PER_NS:
+            return ""  # that is an event of its own
+        return flood_over_text(over_ns, self._rates(over_ns, has_own=False))
 
     def _flooded(self, at: int) -> str:
         """Say how many doorbells of a flood were written, if not all are."""

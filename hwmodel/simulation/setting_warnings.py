@@ -25,6 +25,14 @@ from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
 from hwmodel.words.flow_control import headroom_use
 from hwmodel.words.quantities import listed, server_title
+from hwmodel.words.worst_off import (
+    WAITS,
+    one_frame_alone_ns,
+    rate_without_latency,
+    senders_of,
+    station_setting,
+    why_late,
+)
 from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
 
 MATTERS = 0.01  # share of a bridge's forwarded frames, of a drain rate, or of the window, above which to warn
 _SLOWER = Fraction(101, 100)  # a core slower than `peak_rate` asks, by this factor at most, is tolerated
+SERVED = 0.9  # of what a sender asks for, from which it has its rate: a window's load varies
 LEAST_FRAMES = 100  # offered by a flow, at least, to be called starved
 STARVED = 0.01  # share of the fastest flow's rate, below which a flow is starved
 
@@ -40,6 +49,7 @@ STARVED = 0.01  # share of the fastest flow's rate, below which a flow is starve
 def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning for each setting that is unused, drops a kind of frame, or asks more than a component can do."""
     yield from vlan_warnings(config, result)
+    yield from _guarantees_of_rate(result)
     yield from _without_hairpin(config, result)
     yield from _at_dead_wires(config, result)
     yield from _kept_for_dead_wires(config)
@@ -58,6 +68,17 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _unused_switches(config)
     yield from _unused_bursts(config)
     yield from _unused_load(config)
+
+
+def _guarantees_of_rate(result: Result) -> Iterator[str]:
+    """Warn of stations that get what they ask for by their guarantee, and wait long behind what others send."""
+    alone_ns, senders = one_frame_alone_ns(result), senders_of(result)
+    for one in senders.values() if alone_ns and len(senders) > 1 else ():
+        min_rate = station_setting(result.config, one.name, "min_rate")
+        slowest = max(one.flows, key=lambda flow: flow.latency_ns.p99 or 0.0)
+        is_late = (slowest.latency_ns.p99 or 0.0) > WAITS * (alone_ns or 0.0)
+        if min_rate is not None and is_late and not one.is_greedy and (one.share or 0.0) >= SERVED:
+            yield rate_without_latency(one.name, min_rate, slowest, alone_ns or 0.0, why_late(result, slowest))
 
 
 def _unused_weights(config: Config) -> Iterator[str]:

@@ -248,6 +248,11 @@ def cut_flood_text(n_written: int, function: str, *, has_gone: bool) -> str:
     return f"{count_text(n_written)} written {f'before {function} goes' if has_gone else 'by the end'}"
 
 
+def flood_over_text(over_ns: float, told: str) -> str:
+    """Say when a flood was over, and what rates did then."""
+    return f"over at {time_text(over_ns)}, and then {told}"
+
+
 def uncontrolled_text(until_ns: float | None) -> str:
     """Say that no control plane is alive: traffic goes on, changes wait."""
     until = "from then on" if until_ns is None else f"until {time_text(until_ns)}"

@@ -73,6 +73,7 @@ from hwmodel.words.shared_links import (
     switch_rows,
 )
 from hwmodel.words.virtual_switch import flow_cache_sentence, passed_sentences
+from hwmodel.words.worst_off import worst_off_sentence
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import Core, PortResult
@@ -200,6 +201,8 @@ def _vm_lines(result: Result) -> Iterable[Line]:
     yield from table(VM_COLUMNS, vm_rows(result), left_columns=VM_TEXT_COLUMNS)
     if len(result.vms) > MOST_ROWS:
         yield Line(f"... and {len(result.vms) - MOST_ROWS} more")
+    if worst := worst_off_sentence(result):
+        yield Line(printable(worst))
     if result.fairness_jain is not None:
         yield Line(f"Fairness between senders (Jain, 1 is even): {result.fairness_jain:.4f}")
     if result.cpu.cores_busy:
@@ -340,6 +343,8 @@ def short_lines(result: Result) -> list[Line]:
     if result.bond is not None:
         fixed.append(Line(printable(bond_sentence(result.bond))))
     fixed += map(Line, passed_sentences(result))
+    if worst := worst_off_sentence(result):
+        fixed.append(Line(printable(worst)))
     fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]
     end = [*run_lines(result), Line(_MORE)]
     warnings = list(warning_lines(result))
@@ -460,7 +465,8 @@ def _short_latency_lines(result: Result, *, together: bool = False) -> Iterator[
     note = latency_note(result)
     if together and len(rows) > 1:
         medians = [f"{words.partition(', ')[2]} {time_text(one.p50)}" for words, _, one in rows if one.count]
-        yield Line(f"Latency, {DELIVERY}, p50: {', '.join(medians) or MISSING}")
+        remark = f" ({note})" if note and medians else ""
+        yield Line(f"Latency, {DELIVERY}, p50: {', '.join(medians) or MISSING}{remark}")
         return
     for at, (words, name, latency) in enumerate(rows):
         if not latency.count:
@@ -525,6 +531,7 @@ def _short_adapter_lines(result: Result) -> Iterator[Line]:
         yield Line(printable(f"{server_title(adapter.name)}: {rates}; fullest of its own: {limit_cell(adapter)}"))
     if n_shown < n_servers:
         yield Line(f"... and {n_servers - n_shown} more {server_noun(*(one.name for one in result.servers))}s")
+    yield from _short_vm_lines(result, together=True)
 
 
 def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:
