@@ -33,7 +33,7 @@ from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult
-from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED
+from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED, has_room
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1
@@ -242,8 +242,10 @@ class Bottleneck:
 
     @property
     def is_limit(self) -> bool:
-        """Tell whether it sets the throughput, and is not merely the fullest, of changes or of no frame."""
-        return self.why not in (FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED)
+        """Tell whether it sets the throughput, and is not merely the fullest: of changes, of no frame, or with room."""
+        if self.why in (FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_ENDED):
+            return False
+        return self.gain is not None or not has_room(self.resource, self.utilization, self.keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
