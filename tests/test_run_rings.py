@@ -9,8 +9,10 @@ import pytest
 
 from hwmodel.analytic import limits
 from hwmodel.config import config_from_mapping
-from hwmodel.results import Result
+from hwmodel.results import Bottleneck, Result
+from hwmodel.words.reading import limit_words
 from tests.run_cases import judged_result_of, merged, result_of
+from tests.sample_result import sample_result
 
 MS, WRITE_BYTES = 10**6, 24  # a header with the framing of a memory write or a read request
 COMPLETION_BYTES = 20
@@ -79,6 +81,41 @@ def test_where_nothing_comes_through_the_ring_is_the_limit_and_not_the_senders_t
     assert waiting.totals.gbps in (0.0, None)
     assert waiting.bottleneck.resource == "rx.descriptors"
     assert "vf3 posts none again (refill: false)." in waiting.bottleneck.why
+
+
+FULL_LINE = {"workload": {"flows": [["uplink", "vf0", "4Gbps"], ["uplink", "vf3", "2Gbps"]], "frame_bytes": 1518}}
+SENDER = ["b.vf0", "a.vf3", "2Gbps"]
+OF_A_SERVER = {
+    "servers": [{"name": "a", "set": NEVER}, {"name": "b"}], "bridge": {"kind": "learning"},
+    "workload": {"flows": [SENDER, ["uplink", "a.vf0", "4Gbps"]], "frame_bytes": 1518},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("layers", "server", "more"), [
+    ((NEVER, FULL_LINE), "", 1.0),
+    ((NEVER, FULL_LINE, {"nic": {"flow_control": {"mode": "pause"}}}), "", 1.0),
+    ((NEVER, FULL_LINE, {"workload": {"flows": [["uplink", "vf3", "9.8Gbps"]]}}), "", 1.0),  # the line itself is full
+    ((OF_A_SERVER,), "a", 1.0),
+])  # fmt: skip
+def test_where_the_line_has_room_and_all_wait_for_a_ring_the_line_is_not_the_limit(layers, server, more):
+    """What comes from the wire fills more than half of it, and drops behind it: a faster port would bring nothing."""
+    found = judged_result_of(KERNEL, WAITS, *layers).bottleneck
+    prefix, key = (f"{server}.", f"servers.{server}.set.") if server else ("", "")
+    assert (found.resource, found.keys) == (f"{prefix}rx.descriptors", (f"{key}driver.vms.vf3.refill",)), found.why
+    assert found.utilization == pytest.approx(more, abs=0.01) and found.is_limit
+    assert "The Rx ring of vf3 has no descriptor left" in found.why
+
+
+def test_what_has_room_is_the_fullest_and_no_limit():
+    """Where no short run says more, as of a window without rates."""
+    half, full = (seen(utilization=share) for share in (0.53, 0.99))
+    assert (half.is_limit, full.is_limit) == (False, True)
+    assert seen(utilization=0.53, gain=0.1).is_limit and seen(utilization=0.53, resource="pcie.tags").is_limit
+    assert limit_words(sample_result(bottleneck=half)) == "fullest on average: wire.rx (53.0 % busy)"
+
+
+def seen(**fields: Any) -> Bottleneck:
+    return Bottleneck(**{"resource": "wire.rx", "why": "", "keys": ("port.rate",), **fields})
 
 
 def test_a_driver_that_stops_and_goes_on_keeps_others_waiting_in_between():

@@ -124,6 +124,10 @@ class Config(Block):
         """Return the driver of a function, pf or vfK: its own, or that of all."""
         return self.driver.vms.get(function, self.driver)
 
+    def driver_block_of(self, function: str) -> str:
+        """Return the block that says so: driver.vms.vf1, or driver."""
+        return f"driver.vms.{function}" if function in self.driver.vms else "driver"
+
     def cores_of(self, function: int) -> tuple[int, ...]:
         """Return the cores that serve a function's queues in rotation from queue 0; the PF is 0, VF K is K + 1."""
         return self.switch.ports[function].cores or (function % self.host.cores,)

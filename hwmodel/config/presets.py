@@ -156,7 +156,7 @@ DEVICES: Mapping[str, Device] = {
         values={
             "pcie": {"generation": 3, "lanes": 4},  # Intel X550 data sheet: PCIe 3.0 at 8 GT/s, x4
             "port": {"rate": "10Gbps"},  # Intel X550 data sheet: 10GBASE-T ports
-            "switch": {**_SWITCH, "lookup": "mac"},  # Intel X550 data sheet, 7.8.3.4: held in another VLAN, goes nowhere
+            "switch": {**_SWITCH, "lookup": "mac"},  # X550 data sheet, 7.8.3.4: held in another VLAN, goes nowhere
             "nic": _NIC_X540,
         },
         **_IXGBE,

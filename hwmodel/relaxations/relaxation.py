@@ -67,7 +67,7 @@ class Relaxation:
         """
         changes, servers = (self.own_changes, self.servers) if len(self.servers) > 1 else _alike_in_all(self.changes)
         shown = " with ".join(
-            f"{key}: rates doubled" if isinstance(new, list) else f"{key}: {old} -> {new}"
+            f"{key}: rates doubled" if isinstance(new, list) else f"{key}: {_written(old)} -> {_written(new)}"
             for key, old, new in changes[:2]
         )
         shown += f" and {len(changes) - 2} more" if len(changes) > 2 else ""
@@ -78,7 +78,13 @@ class Relaxation:
         if bottleneck.resource not in self.resources:
             return False
         has_kinds = bottleneck.resource.endswith(_OF_SEVERAL_KEYS)
-        return not has_kinds or any(_is_written(key, known) for key in self.own_keys for known in bottleneck.keys)
+        written = dict.fromkeys((*self.own_keys, *(key for key, _, _ in self.changes)))
+        return not has_kinds or any(_is_written(key, known) for key in written for known in bottleneck.keys)
+
+
+def _written(value: object) -> str:
+    """Write a value as in a configuration."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _alike_in_all(changes: Sequence[Change]) -> tuple[Sequence[Change], Sequence[str]]:

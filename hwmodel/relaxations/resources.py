@@ -167,6 +167,13 @@ def _shared_cache(config: Config) -> Iterator[Change]:
         yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, larger
 
 
+def _refilled(config: Config) -> Iterator[Change]:
+    """Let those who never post Rx descriptors again do so."""
+    for where, driver in _blocks(config, "driver"):
+        if not driver.refill:
+            yield f"{where}.refill", False, True
+
+
 def _rsc_timeout(config: Config) -> Iterator[Change]:
     if config.nic.rsc is not None:
         yield from halved_times({"nic.rsc.timeout": config.nic.rsc.timeout_fs})
@@ -285,6 +292,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (WIRE, doubled("port.rate", "rate_bps", format_rate_bps)),
     (("nic.rx_buffer",), doubled("nic.rx_buffer", "rx_buffer_bytes", format_bytes)),
     (("rx.descriptors",), doubled("nic.rx_ring")),
+    (("rx.descriptors",), _refilled),
     (("rx.descriptors",), _rx_prefetch),
     (("nic.dma.write",), _faster_engine("write")),
     (("host.walkers",), _walkers),

@@ -28,10 +28,7 @@ from hwmodel.results.adapter_use import (
 from hwmodel.results.bottleneck import (
     CREDITS,
     OF_PORTS,
-    LinkCost,
-    Observation,
     Sighting,
-    Stop,
     Suspect,
     at_port,
     by_shares,
@@ -57,6 +54,7 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
+from hwmodel.results.observation import LinkCost, Observation, Stop
 from hwmodel.results.result import (
     AdapterResult,
     Bottleneck,

@@ -8,14 +8,20 @@ larger one would gain: then `simulation.judgement` runs the suspects made larger
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from hwmodel.results.observation import Observation
 from hwmodel.results.result import Bottleneck
-from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, OFF_DROPS, POLICED_DROPS, RX_DROPS, STRAY_DROPS
+from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, POLICED_DROPS, RX_DROPS
 from hwmodel.words.bottleneck import (
+    AS_FULL,
     FULL_OF_LOST,
     FULLEST_ON_AVERAGE,
+    OFFERED_LOAD,
+    STOPPED_FROM_OUTSIDE,
+    STORES,
     is_rate_limit,
     lost_to,
     nearly_full_load,
@@ -25,16 +31,12 @@ from hwmodel.words.bottleneck import (
 )
 from hwmodel.words.quantities import server_title
 
-LEAST_PART = 0.02  # of the demand: a smaller part is not worth naming as a limit
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
-AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
 NEARLY_FULL = 0.9  # a less busy resource has room for a tenth more
 MATTERS, WAITED_FOR = 0.5, 0.01  # shares above which a server, or a store, may be the limit
 LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
 MUCH_LOSS = 0.02  # a smaller share, were none of it lost, would raise the throughput by less than matters
 BACKLOG = 0.01
-OFFERED_LOAD = "offered_load"
-STOPPED_FROM_OUTSIDE = ("nic.flow_control.received",)  # the keys of a wire that control frames stop most of the time
 POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", "non_posted", "completion"))
 CORE_KEYS = tuple(
     f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
@@ -45,6 +47,7 @@ FLOW_CACHE_KEYS = tuple(
 )
 # The adapter's rings at a virtual switch are its uplink's: each of its cores sends by one of them.
 UPLINK_RING_KEYS = ("nic.queue_time", "host.virtual_switch.uplink_queues", "host.virtual_switch.cores")
+_OWN_DRIVER = re.compile(r"\bdriver\.vms\.[^.]+")
 PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
 # The keys that make each resource larger, in datapath order; those of one link direction widen both.
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -87,169 +90,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and the sentence say which
 _CREDITS = (POSTED, NON_POSTED, COMPLETION)
-_STORES = (
-    "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places", *_CREDITS,
-    "nic.rx_buffer", "nic.rx_ring", "rx.descriptors",
-)  # fmt: skip
 # Stores for which the holding time of an item on an idle machine is known.
-_OF_KNOWN_USE = ("pcie.tags", "rx.descriptors", "rate_limit", *_CREDITS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkCost:
-    """Give the bytes that a frame costs on one direction of the link, in all and as payload."""
-
-    bytes_per_frame: float
-    payload_bytes_per_frame: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
-    """Hold the share of a window in which a port, or its class with least time left, was stopped with frames there.
-
-    `busy`: the share in which the wire carried frames of that class; `traffic_class`: None for PAUSE, which stops all.
-    """
-
-    share: float
-    busy: float
-    traffic_class: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """Collect what a run saw of its resources during the window; every share is between 0 and 1.
-
-    - `utilizations`: busy share by resource name. `driver.tx` and `driver.rx` are what the busiest core spends on
-      sending and on receiving, so they add up to how busy that core is. `pcie.tags`: the share of time in which no tag
-      is free.
-    - `waits`: the share of time in which ready work waited: for `pcie.tags`; for credits, as seen by the first TLP of a
-      kind whatever other kinds did; for `rx.descriptors` at the head of the Rx buffer, and `nic.rx_ring`: the part of
-      that in which the ring had none to fetch; for `tx.descriptors`, no frame being on the chip although rings held
-      more than its cache could fetch; for room in `nic.tx_buffer` and `nic.rx_buffer`; for `rate_limit`, nothing else
-      being ready.
-    - `credit_use`: by kind, the share of the finite credits that the window's TLPs would occupy if held as briefly as
-      on an idle machine.
-    - `fetch_use`: the same for the Rx descriptors that a ring may have in flight, at the busiest ring.
-    - `demand_use`: the share of the senders' demand (each sender's capped by its rate limit) that got through; 0 if one
-      of them saturates without a limit. `limited_demand`: the share of that demand that is set by rate limits.
-    - `read_slowness`: how long a read holds its tag, as a multiple of the time on an idle machine.
-    - `open_load`: frames arrive at times of their own; False for a closed loop (`load: saturate`).
-    - `tx_ring_full_share`: share in which the fullest Tx ring had no room. `rx_ring_fill`: the largest share of an Rx
-      ring's descriptors that were in use at once.
-    - `stopped`: by a port's wire, what control frames from outside the machine stopped there.
-    - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
-    - `refused_frames`: by VM that never reposts Rx descriptors (`refill: false`), the frames dropped for lack of one.
-    - `drops`, `offered_frames`, `unwanted_drops` (in the whole machine, of what no station was to get) and
-      `backlog_frames` (by how much frames in flight or waiting for a slot have grown) are of the window; `frame_bytes`
-      is the mean frame with FCS.
-    - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
-      (cores are a hypervisor's, which passes frames between pools and VMs), `has_flow_cache` (the host's virtual
-      switch looks frames up in one, whose keys are among those of its cores' work), `has_mirrored` (mirrored
-      copies were carried), `iotlb_miss_share` (of the addresses translated; None: no cache), `rx_descriptor_ns` (for
-      how long a frame keeps its Rx descriptor), `rx_blocked` (VMs whose empty rings kept others waiting for long) only
-      make the sentence more exact.
-    """
-
-    utilizations: Mapping[str, float]
-    open_load: bool
-    ports: tuple[str, ...] = ("",)
-    waits: Mapping[str, float] = field(default_factory=dict)
-    credit_use: Mapping[str, float] = field(default_factory=dict)
-    fetch_use: float = 0.0
-    demand_use: float = 0.0
-    limited_demand: float = 0.0
-    read_slowness: float = 1.0
-    tx_ring_full_share: float = 0.0
-    rx_ring_fill: float = 0.0
-    stopped: Mapping[str, Stop] = field(default_factory=dict)
-    drops: Mapping[str, int] = field(default_factory=dict)
-    refused_frames: Mapping[str, int] = field(default_factory=dict)
-    offered_frames: int = 0
-    unwanted_drops: int = 0
-    backlog_frames: int = 0
-    frame_bytes: float | None = None
-    up: LinkCost | None = None
-    down: LinkCost | None = None
-    tags: int | None = None
-    tags_in_use: float | None = None
-    core_of: str | None = None
-    passes_frames: bool = False
-    has_flow_cache: bool = False
-    has_mirrored: bool = False
-    iotlb_miss_share: float | None = None
-    rx_descriptor_ns: float | None = None
-    rx_blocked: tuple[str, ...] = ()
-
-    def busy(self, server: str) -> float:
-        """Return how busy a server is; for a driver, its whole core, whichever side it works on."""
-        if server.startswith("driver."):
-            return self.utilizations.get("driver.tx", 0.0) + self.utilizations.get("driver.rx", 0.0)
-        return self.utilizations.get(server, 0.0)
-
-    def wait(self, store: str) -> float:
-        """Return for what share of the window work waited for a store."""
-        return self.waits.get(store, 0.0)
-
-    def use(self, name: str) -> float:
-        """Return the share of its capacity that a resource gave; of a store, as if nothing behind it were slow.
-
-        For tags and credits: the share that would be in use if each were held as briefly as on an idle machine.
-        """
-        if name == "pcie.tags":
-            return max(self.busy(name), self.wait(name)) / max(1.0, self.read_slowness)
-        if name == "rate_limit":
-            # Of a window in which nothing gets through, the time says it for which nothing else held frames back.
-            return (self.demand_use or self.wait(name)) if self.limited_demand > LEAST_PART else 0.0
-        if name == "rx.descriptors":
-            return self.fetch_use
-        if name in self.stopped:
-            stop = self.stopped[name]
-            return max(self.busy(name), stop.share + stop.busy)
-        return self.credit_use.get(name, 0.0) if name.startswith("pcie.credits") else self.busy(name)
-
-    def lost_frames(self, *reasons: str) -> int:
-        """Return how many frames were dropped for these reasons."""
-        return sum(self.drops.get(reason, 0) for reason in reasons)
-
-    def lost_share(self, *reasons: str) -> float:
-        """Return the share of the offered frames that were dropped for these reasons."""
-        return self.lost_frames(*reasons) / max(1, self.offered_frames)
-
-    @property
-    def lost_for_want_of_room(self) -> int:
-        """Return how many frames met a full queue."""
-        return self.lost_frames(*CONGESTION_DROPS)
-
-    @property
-    def lost_at_what_is_off(self) -> int:
-        """Return how many frames met a function, port or wire that is off."""
-        return self.lost_frames(*OFF_DROPS)
-
-    def dropped_by_rules(self, least: float = LEAST_PART) -> Mapping[str, int]:
-        """Return the frames that the switches' rules dropped (not for lack of room), most frequent reason first.
-
-        Those without a receiver are left out where all but `least` of the frames may be of what no station was to get.
-        Empty if these drops are that share of the frames or fewer.
-        """
-        others = {*CONGESTION_DROPS, *POLICED_DROPS, *OFF_DROPS}
-        if self.lost_frames(*STRAY_DROPS) - self.unwanted_drops <= least * self.offered_frames:
-            others |= {*STRAY_DROPS}
-        return self._if_many({reason for reason in self.drops if reason not in others}, least)
-
-    def dropped_at_what_is_off(self, least: float = LEAST_PART) -> Mapping[str, int]:
-        """Return the frames that met a function, port or wire that is off, by reason as `dropped_by_rules`."""
-        return self._if_many(OFF_DROPS, least)
-
-    def _if_many(self, reasons: Iterable[str], least: float) -> Mapping[str, int]:
-        found = {reason: n for reason in reasons if (n := self.drops.get(reason, 0))}
-        is_much = sum(found.values()) > least * self.offered_frames
-        return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))) if is_much else {}
-
-    @property
-    def core_side(self) -> str:
-        """Return the side that takes more of the busiest core."""
-        sends, takes = (self.utilizations.get(side, 0.0) for side in ("driver.tx", "driver.rx"))
-        return "driver.rx" if takes >= sends else "driver.tx"
+_OF_KNOWN_USE = ("pcie.tags", "nic.rx_ring", "rx.descriptors", "rate_limit", *_CREDITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,9 +126,8 @@ class Suspect:
 
 
 def key_of_all(key: str) -> str:
-    """Return the common driver's key for a key of a VM's own driver; other keys unchanged."""
-    steps = key.split(".")
-    return ".".join((steps[0], *steps[3:])) if steps[:2] == ["driver", "vms"] else key
+    """Return the common driver's key for a key of a VM's own driver, of any server; other keys unchanged."""
+    return _OWN_DRIVER.sub("driver", key)
 
 
 def _published(name: str) -> str:
@@ -299,35 +140,41 @@ def _published(name: str) -> str:
 RESOURCES = tuple(dict.fromkeys(_published(name) for name in KEYS))
 
 
-def suspects_of(seen: Observation, prefix: str = "") -> list[Suspect]:
-    """Return what may set the throughput of an adapter, the fullest first; `prefix` stands before its names."""
+Where = Callable[[str], str]  # where the configuration has one of an adapter's keys
+
+
+def suspects_of(seen: Observation, prefix: str = "", where: Where = str) -> list[Suspect]:
+    """Return what may set the throughput of an adapter, the fullest first.
+
+    `prefix` stands before its names; `where` says where the configuration has its keys.
+    """
 
     def rank(name: str) -> tuple[float, bool, float, bool]:
         holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # a tie: an empty ring fills the others
-        return -use_of(name, seen), name in _STORES, -share_of(name, seen), not holds_all
+        return -use_of(name, seen), name in STORES, -share_of(name, seen), not holds_all
 
-    return [_suspect(name, seen, prefix) for name in sorted(_suspected(seen), key=rank)]
+    return [_suspect(name, seen, prefix, where) for name in sorted(_suspected(seen), key=rank)]
 
 
-def _suspect(name: str, seen: Observation, prefix: str) -> Suspect:
+def _suspect(name: str, seen: Observation, prefix: str, where: Where) -> Suspect:
     return Suspect(
         resource=prefix + _published(name),
         share=share_of(name, seen),
         use=use_of(name, seen),
         why=_of_server(prefix) + _sentence(name, seen),
-        keys=_keys_of(name, seen),
+        keys=tuple(map(where, _keys_of(name, seen))),
         mean_share=max(seen.wait(name), min(1.0, seen.lost_share("NO_DESCRIPTOR"))) if name == "nic.rx_ring" else None,
         loses_behind=of_any_port(name) == "wire.rx" and seen.lost_share(*RX_DROPS) > MUCH_LOSS,
     )
 
 
-def busiest_of(seen: Observation, prefix: str = "") -> Bottleneck | None:
+def busiest_of(seen: Observation, prefix: str = "", where: Where = str) -> Bottleneck | None:
     """Return the busiest resource of an adapter as a bottleneck; None if none is busy."""
     known = [name for name in seen.utilizations if of_any_port(name) in KEYS and seen.busy(name) > 0]
     name = max(known, key=seen.busy, default=None)
     if name is None:
         return None
-    return _suspect(seen.core_side if name.startswith("driver.") else name, seen, prefix).bottleneck
+    return _suspect(seen.core_side if name.startswith("driver.") else name, seen, prefix, where).bottleneck
 
 
 def _of_server(prefix: str) -> str:
@@ -344,6 +191,8 @@ def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
         return UPLINK_RING_KEYS
     if name in seen.stopped and seen.stopped[name].share > seen.busy(name):
         return STOPPED_FROM_OUTSIDE
+    if name == "nic.rx_ring" and seen.use(name) >= MATTERS:
+        return _refill_keys(seen, [vm for vm, share in seen.refusing.items() if share >= WAITED_FOR])
     return KEYS[of_any_port(name)]
 
 
@@ -373,7 +222,7 @@ def _suspected(seen: Observation) -> Iterator[str]:
     for name in names:
         if name == OFFERED_LOAD or (name.startswith("driver.") and name != seen.core_side):
             continue
-        least = WAITED_FOR if name in _STORES else MATTERS
+        least = WAITED_FOR if name in STORES else MATTERS
         if name == "host.drain" and seen.wait(POSTED) <= LOSS:
             continue  # if nothing waits for posted credits, the drain returns them in time
         if max(share_of(name, seen), use_of(name, seen)) > least:
@@ -400,7 +249,7 @@ def share_of(name: str, seen: Observation) -> float:
 
 def use_of(name: str, seen: Observation) -> float:
     """Return the share of its capacity that a resource gave; 0 where that is unknown."""
-    return 0.0 if name in _STORES and name not in _OF_KNOWN_USE else min(1.0, seen.use(name))
+    return 0.0 if name in STORES and name not in _OF_KNOWN_USE else min(1.0, seen.use(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -460,10 +309,16 @@ def loses_by_refusal(seen: Observation) -> bool:
     return loses and (seen.frame_bytes is None or (seen.open_load and all_gets_through(seen)))
 
 
-def refusal(seen: Observation, prefix: str = "") -> Bottleneck:
-    """Return an adapter's never refilled Rx rings as its bottleneck; `prefix`: for its resource names."""
+def refusal(seen: Observation, prefix: str = "", where: Where = str) -> Bottleneck:
+    """Return an adapter's never refilled Rx rings as its bottleneck; `prefix`, `where`: as for `suspects_of`."""
     why = _of_server(prefix) + sentence("nic.rx_ring", seen)
-    return Bottleneck(resource=f"{prefix}rx.descriptors", utilization=1.0, why=why, keys=("driver.refill",))
+    keys = map(where, _refill_keys(seen, [vm for vm, n_lost in seen.refused_frames.items() if n_lost]))
+    return Bottleneck(resource=f"{prefix}rx.descriptors", utilization=1.0, why=why, keys=tuple(keys))
+
+
+def _refill_keys(seen: Observation, vms: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys that let VMs post Rx descriptors again."""
+    return tuple(dict.fromkeys(seen.refill_keys.get(vm, "driver.refill") for vm in vms))
 
 
 def losing_first(suspects: Iterable[Suspect], least: float) -> tuple[Suspect, ...]:
@@ -479,8 +334,11 @@ def by_shares(seen: Sighting) -> Bottleneck:
     if not seen.suspects or (seen.is_load_enough and not hot):
         return seen.load
     if seen.is_load_enough and seen.has_offers:
-        return load_beside(hot, seen.less)
-    fullest = max(seen.suspects, key=_fullness)  # the first at a tie
+        return load_beside(hot)
+    # What is full of frames that are lost behind it is no limit where what they wait for is full too.
+    behind = [one for one in seen.suspects if not one.loses_behind]
+    has_cause = any(one.use >= AS_FULL for one in behind)
+    fullest = max(behind if has_cause else seen.suspects, key=_fullness)  # the first at a tie
     is_idle = all(max(one.share, one.use) < MATTERS for one in seen.suspects)
     if is_idle:  # one of several servers, limited elsewhere
         limit = next((one for one in seen.suspects if is_rate_limit(one.resource)), None)
@@ -584,7 +442,9 @@ def with_beside(found: Bottleneck, suspects: Sequence[Suspect]) -> Bottleneck:
     names = tuple(dict.fromkeys(beside))
     # Two kinds of credits share a name, so their keys are added.
     of_found = set(map(key_of_all, found.keys))
-    others = [one for one in suspects if one.resource == found.resource and not of_found.intersection(one.keys)]
+    others = [
+        one for one in suspects if one.resource == found.resource and of_found.isdisjoint(map(key_of_all, one.keys))
+    ]
     own = [one for one in others if one.use >= AS_FULL]
     words = [f"{one.resource} ({', '.join(one.keys)})" for one in own] + list(names)
     if not words:

@@ -34,7 +34,7 @@ from hwmodel.results.json_form import Problem, document_of, parse_result, to_pla
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult
 from hwmodel.rules.drop_kinds import STRAY_DROPS
-from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED
+from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, has_room
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1
@@ -246,8 +246,10 @@ class Bottleneck:
 
     @property
     def is_limit(self) -> bool:
-        """Tell whether it sets the throughput, and is not merely the fullest of changes; false without a name."""
-        return bool(self.resource) and self.why not in (FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED)
+        """Tell whether it sets the throughput, and is not merely the fullest: of changes, or with room."""
+        if not self.resource or self.why in (FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED):
+            return False
+        return self.gain is not None or not has_room(self.resource, self.utilization, self.keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

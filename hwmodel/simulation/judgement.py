@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from hwmodel.relaxations import Relaxation, listed_relaxations, relaxations_of, together
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
 from hwmodel.results.bottleneck import AS_FULL, FULL, KEYS, NEARLY_FULL, OFFERED_LOAD, with_beside
-from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_together, with_gains
+from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_together, with_gains, with_nothing_gained
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -56,8 +56,12 @@ def judged(config: Config, seen: Sighting, measure: Measure, each: Each = map) -
             return _with_known_keys(guess, options)
     relaxations = relaxations_of(config, [seen.load, *(suspect.bottleneck for suspect in seen.suspects)])
     options = options_of(seen.suspects, relaxations)
-    found = Comparison(config, seen, options, measure, each).find(relaxations)
-    return guess if found is None else with_beside(found, seen.suspects)
+    comparison = Comparison(config, seen, options, measure, each)
+    found = comparison.find(relaxations)
+    if found is not None:
+        return with_beside(found, seen.suspects)
+    is_known = guess.is_limit or not comparison.base(1)
+    return guess if is_known else replace(guess, why=with_nothing_gained(guess.why))
 
 
 def told_by_shares(seen: Sighting, guess: Bottleneck) -> Sequence[Suspect]:

@@ -172,6 +172,7 @@ def observe_window(
     on_core = [p.name for p in config.switch.ports if core in config.cores_of_queues(function_of(p.number))]
     demand, limited = demand_use(config, span) if is_alone else (0.0, 0.0)
     sending = [name for name in on_core if name != "pf"] or on_core
+    refusing = _refusing(config)
     return Observation(
         utilizations=utilization,
         ports=config.port.names,
@@ -192,7 +193,9 @@ def observe_window(
         rx_ring_fill=span.end.rx_ring_highest / (config.nic.rx_ring - 1),
         stopped=_stopped(config, span),
         drops=span.drops(),
-        refused_frames=_refused(config, span),
+        refused_frames={name: int(span.grown("drops")[at, DropReason.NO_DESCRIPTOR]) for name, at in refusing},
+        refusing={name: min(1.0, span.share(int(span.grown("blocking_fs")[at]))) for name, at in refusing},
+        refill_keys={name: f"{config.driver_block_of(name)}.refill" for name, _ in refusing},
         offered_frames=span.count("offered"),
         unwanted_drops=unwanted,
         backlog_frames=span.under_way_growth + span.backlog_growth + held_outside(span.start.pauses, span.end.pauses),
@@ -251,11 +254,10 @@ def _rx_descriptor_ns(span: Span) -> float | None:
     return span.mean("rx_ring") * span.fs / FS_PER_NS / taken if taken else None
 
 
-def _refused(config: Config, span: Span) -> dict[str, int]:
-    """Return, for each VM whose driver never refills its Rx ring, the frames lost for want of a descriptor."""
-    lost = span.grown("drops")[:, DropReason.NO_DESCRIPTOR]
-    without = (port for port in config.switch.ports if not config.driver_of(port.name).refill)
-    return {port.name: int(lost[function_of(port.number)]) for port in without}
+def _refusing(config: Config) -> list[tuple[str, int]]:
+    """Return the VMs whose drivers never refill their Rx rings, with the numbers of their functions."""
+    ports = config.switch.ports
+    return [(port.name, function_of(port.number)) for port in ports if not config.driver_of(port.name).refill]
 
 
 def _rx_blocked(config: Config, span: Span) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hwmodel.config import buses_of
+from hwmodel.config import buses_of, servers_of
 from hwmodel.config.names import is_uplink
 from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS
 from hwmodel.results import (
@@ -32,7 +32,7 @@ from hwmodel.results import (
     merge_histogram,
     sighting_of,
 )
-from hwmodel.results.bottleneck import busiest_of, load_of, loses_by_refusal, refusal, suspects_of
+from hwmodel.results.bottleneck import Where, busiest_of, load_of, loses_by_refusal, refusal, suspects_of
 from hwmodel.simulation.adapter_figures import adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.counts import OF_FUNCTIONS
@@ -97,7 +97,8 @@ def make_system_result(
     adapters = tuple(adapter for adapter, _ in observed)
     waiting = {name: n for server, own in parts for name, n in backlog_growth(server.book, own).items()}
     n_waiting = span.under_way_growth + sum(own.backlog_growth for _, own in parts)
-    seen = _of_all_servers(span, n_waiting, adapters, [one for _, one in observed])
+    wheres = [server.key for server in servers_of(config)]
+    seen = _of_all_servers(span, n_waiting, adapters, [one for _, one in observed], wheres)
     latencies = FlowLatencies(span.end)
     latency_of = _latency_of_receivers(book, latencies)
     result = SystemResult(
@@ -113,9 +114,16 @@ def make_system_result(
 
 
 def _of_all_servers(
-    span: Span, n_waiting: int, adapters: Sequence[AdapterResult], observed: Sequence[Observation]
+    span: Span,
+    n_waiting: int,
+    adapters: Sequence[AdapterResult],
+    observed: Sequence[Observation],
+    wheres: Sequence[Where],
 ) -> Sighting:
-    """Return the evidence for the bottleneck of all servers; `observed`: one each, `n_waiting`: backlog growth."""
+    """Return the evidence for the bottleneck of all servers; `n_waiting`: backlog growth.
+
+    `observed`, `wheres`: one each, what was seen of a server, and where the configuration has its keys.
+    """
     loads = [load_of(seen) for seen in observed]
     at = max(range(len(loads)), key=lambda at: loads[at].utilization)
     drops, offered = span.drops(), max(1, span.count("offered"))
@@ -134,13 +142,13 @@ def _of_all_servers(
         found,
         suspects=tuple(
             one
-            for adapter, seen in zip(adapters, observed, strict=True)
-            for one in suspects_of(seen, adapter.name + ".")
+            for adapter, seen, where in zip(adapters, observed, wheres, strict=True)
+            for one in suspects_of(seen, adapter.name + ".", where)
         ),
         load=replace(loads[at], why=busiest_server(adapters[at].name, found.load.why)),
         has_offers=span.count("offered") > 0,
-        refusal=refusal(observed[most], adapters[most].name + ".") if loses_by_refusal(whole) else None,
-        busiest=busiest_of(observed[at], adapters[at].name + "."),
+        refusal=(refusal(observed[most], adapters[most].name + ".", wheres[most]) if loses_by_refusal(whole) else None),
+        busiest=busiest_of(observed[at], adapters[at].name + ".", wheres[at]),
     )
 
 

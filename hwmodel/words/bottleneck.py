@@ -9,13 +9,30 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.words.quantities import change_text, counted, listed, percent_text, server_title, time_text
 
 if TYPE_CHECKING:
-    from hwmodel.results.bottleneck import LinkCost, Observation
+    from hwmodel.results.observation import LinkCost, Observation
 
 
 DWORD_BYTES = 4
 _MOST_NAMED, _MOST_AS_FULL = 4, 12
 LEAST_TOLD = 0.01  # a gain below is one that short runs may show by chance
 ALIKE = 0.005  # of the payload; the ends of a window cut off less
+
+OFFERED_LOAD = "offered_load"
+# What lends items that must be returned; the others work at a rate of their own.
+STORES = (
+    "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places",
+    "pcie.credits.posted", "pcie.credits.non_posted", "pcie.credits.completion", "nic.rx_buffer", "nic.rx_ring",
+    "rx.descriptors",
+)  # fmt: skip
+_PUBLISHED_STORES = (*STORES, "pcie.credits", ".buffer")
+STOPPED_FROM_OUTSIDE = ("nic.flow_control.received",)  # the keys of a wire that control frames stop most of the time
+AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
+
+
+def has_room(resource: str, utilization: float, keys: Sequence[str]) -> bool:
+    """Tell whether a resource works at a rate of its own, has time left, and is not stopped: then it limits nobody."""
+    is_server = resource != OFFERED_LOAD and not resource.endswith(_PUBLISHED_STORES)
+    return is_server and utilization < AS_FULL and tuple(keys) != STOPPED_FROM_OUTSIDE
 
 
 def is_rate_limit(resource: str) -> bool:
@@ -144,7 +161,7 @@ def _rx_ring(seen: Observation) -> str:
     )
     if facts:
         refused = seen.refused_frames
-        names = seen.rx_blocked or [name for name, n_lost in refused.items() if n_lost]
+        names = seen.rx_blocked or [name for name, n_lost in refused.items() if n_lost or seen.refusing.get(name)]
         whose = f"The Rx ring{'s' if len(names) > 1 else ''} of {_first_few(names)}" if names else "An Rx ring"
         verb = "have" if len(names) > 1 else "has"
         if names and set(names) <= set(refused):
@@ -255,6 +272,11 @@ def with_gain_together(why: str, changes: Sequence[str], gain: float) -> str:
         f"{why} In short runs nothing made larger alone gives 2 % more; {' and '.join(changes)} together give "
         f"{change_text(gain)}."
     )
+
+
+def with_nothing_gained(why: str) -> str:
+    """Add to the sentence of the fullest resource, which has room, that short runs do not show what limits."""
+    return f"{why} It has room, and in short runs nothing made larger gives 2 % more: what limits is not known."
 
 
 def _server(resource: str, what: str, rest: str = "") -> Callable[[Observation], str]:
