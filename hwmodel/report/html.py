@@ -235,7 +235,15 @@ def _limit(result: Result) -> str:
     known = "" if result.flow_cache is None else flow_cache_sentence(result.flow_cache)
     legs = () if result.bond is None else (bond_sentence(result.bond), *map(outage_sentence, result.bond.outages))
     passed = " ".join(passed_sentences(result))
-    reasons = (no_way_back_sentence(result), result.bottleneck.why, loss_sentence(result), known, *legs, passed)
+    reasons = (
+        no_way_back_sentence(result),
+        result.bottleneck.why,
+        *result.assumptions,
+        loss_sentence(result),
+        known,
+        *legs,
+        passed,
+    )
     return printable(f"{words[0].upper()}{words[1:]}. {' '.join(filter(None, reasons))}".rstrip())
 
 

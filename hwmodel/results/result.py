@@ -287,7 +287,8 @@ class Result:
     samples' estimates of flows. `arbitration`: how traffic classes shared what was sent. `flow_control`: who was
     stopped, and by what. `head_of_line`: for how long a VM's empty rings blocked the Rx buffer's head, and for how long
     frames for a VM waited behind it, if that was long. `series`: in a run with a scenario, what VMs did over time and
-    what events did. `warnings`: what must be known before a figure is quoted. Two results are equal if all but
+    what events did. `warnings`: what must be known before a figure is quoted. `assumptions`: numbers
+    of a device's preset that set what limits, and that are not known of the device. Two results are equal if all but
     `host_run` is.
     """
 
@@ -330,6 +331,7 @@ class Result:
     latency_histogram: tuple[tuple[float, int], ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = field(default=(), metadata={"omit_empty": True})
     closed_form: ClosedForm | None = None
     relaxed: tuple[Relaxed, ...] = ()
     spread: tuple[Spread, ...] = ()

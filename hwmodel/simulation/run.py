@@ -18,6 +18,7 @@ from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.results.bottleneck import by_means, not_judged, shows_why_nothing_came
+from hwmodel.simulation.assumed import assumptions_of
 from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.commands import Change
 from hwmodel.simulation.counters import counters_of
@@ -577,6 +578,7 @@ class Run:
             result = replace(result, warnings=(*self._warnings_of_changed(result), *warnings))
         if not span.frames and not shows_why_nothing_came(result.bottleneck, self.seen):
             result = without_bottleneck(result, NOTHING_ENDED if nothing_ended(span) else NOTHING_DELIVERED)
+        result = replace(result, assumptions=assumptions_of(self.config, result.bottleneck))
         violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
         if violations:
             raise RunError("frames are unaccounted for: " + "; ".join(violations))

@@ -370,7 +370,8 @@ def answer_lines(result: Result) -> Iterator[Line]:
     """Give the answer, the reason, the headroom, and the losses."""
     yield Line(printable(_ascii(headline(result))), "answer")
     for sentence in (
-        no_way_back_sentence(result), result.bottleneck.why, headroom_sentence(result), loss_sentence(result),
+        no_way_back_sentence(result), result.bottleneck.why, *result.assumptions, headroom_sentence(result),
+        loss_sentence(result),
     ):  # fmt: skip
         if sentence:
             yield Line(printable(sentence))

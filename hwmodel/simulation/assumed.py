@@ -1,0 +1,29 @@
+"""Which numbers that no source gives a run's answer hangs on."""
+
+from __future__ import annotations
+
+from hwmodel.config import Config
+from hwmodel.config.presets import ASSUMED, DEVICES
+from hwmodel.config.system import servers_of
+from hwmodel.results.bottleneck import KEYS
+from hwmodel.results.result import Bottleneck
+
+
+def assumptions_of(config: Config, found: Bottleneck) -> tuple[str, ...]:
+    """Return a sentence for each number of a device's preset that sets what limits, and that is not known of the device.
+
+    A key with another value than the preset's was chosen by whoever wrote it, and is left out.
+    """
+    sentences = {}
+    for server in servers_of(config):
+        preset = server.config.nic.preset
+        if preset not in ASSUMED:
+            continue
+        prefix = f"{server.name}." if server.name else ""
+        named = [one.removeprefix(prefix) for one in (found.resource, *found.also) if one.startswith(prefix)]
+        nic, of_preset = server.config.resolved()["nic"], DEVICES[preset].values["nic"]
+        for key in (key for name in named for key in KEYS.get(name, ())):
+            why, field = ASSUMED[preset].get(key), key.removeprefix("nic.")
+            if why is not None and nic[field] == of_preset[field]:
+                sentences[f"This hangs on {key} of the {preset}, {nic[field]}: {why}."] = None
+    return tuple(sentences)

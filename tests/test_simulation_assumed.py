@@ -1,0 +1,46 @@
+"""A run whose limit is a number that nobody knows of its device says so, and no other run does."""
+
+from __future__ import annotations
+
+import pytest
+
+from hwmodel import load_config, simulate
+from hwmodel.config.presets import ASSUMED, DEVICES
+from hwmodel.results.bottleneck import KEYS
+
+SMALL = {"workload": {"pattern": "flows", "frame_bytes": 64, "flows": [["vf0", "uplink"]]}, "driver.preset": "dpdk"}
+SMALL |= {"host.cores": 8, "run.frames": 4000, "nic.vfs": 2, "driver.frame_time": "10ns"}
+
+
+def said_of(preset, **keys):
+    result = simulate(load_config({"nic": {"preset": preset}, **SMALL}, keys))
+    assert result.bottleneck.resource == keys.get("limit", result.bottleneck.resource)
+    return result
+
+
+@pytest.mark.parametrize("preset", ["X540", "X550"])
+def test_a_ring_as_slow_as_another_devices_is_told(preset):
+    result = said_of(preset)
+    assert (result.bottleneck.resource, len(result.assumptions)) == ("nic.queue", 1)
+    assert "nic.queue_time" in result.assumptions[0] and "82599" in result.assumptions[0]
+    assert result.assumptions[0] in result.summary()
+
+
+def test_what_is_measured_of_the_device_or_chosen_by_the_user_is_no_assumption():
+    assert said_of("82599").assumptions == ()
+    chosen = said_of("X550", **{"nic.queue_time": "90ns"})
+    assert (chosen.bottleneck.resource, chosen.assumptions) == ("nic.queue", ())
+
+
+def test_one_ring_of_the_xl710_sends_what_was_reported_of_one():
+    """21.4 Mpps of 64 B from one Tx queue (github.com/emmericp/MoonGen, issue 289)."""
+    result = said_of("XL710")
+    assert result.bottleneck.resource == "nic.queue" and len(result.assumptions) == 1
+    assert result.wire.tx_gbps / (64 * 8e-3) == pytest.approx(21.4, rel=0.02)
+
+
+def test_each_assumed_number_is_of_the_preset_and_can_limit():
+    for preset, assumed in ASSUMED.items():
+        for key in assumed:
+            assert key.removeprefix("nic.") in DEVICES[preset].values["nic"]
+            assert any(key in keys for keys in KEYS.values())
