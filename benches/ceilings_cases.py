@@ -93,7 +93,13 @@ def _add_bridge(drawn: random.Random, blocks: Blocks) -> None:
     if n_servers == 1:
         return
     names = "abcd"[:n_servers]
-    changes: tuple[dict[str, Any], ...] = ({}, {}, {"pcie.lanes": 8}, {"port.rate": "25Gbps"}, {"pcie.generation": 3})
+    changes: tuple[dict[str, Any], ...] = (
+        {},
+        {},
+        {"pcie.lanes": 8},
+        {"nic.strict": False, "port.rate": "25Gbps"},
+        {"nic.strict": False, "pcie.generation": 3},
+    )
     blocks["servers"] = [{"name": name, "set": drawn.choice(changes)} for name in names]  # type: ignore[assignment]
     blocks["nic"]["vfs"] = n_vfs = min(4, blocks["nic"]["vfs"])
     blocks["switch"]["ports"] = blocks["switch"]["ports"][: n_vfs + 1]

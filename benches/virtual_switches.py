@@ -22,7 +22,7 @@ LINUX = "Linux commit 5503fcecd49f"
 CLOUDNET = "Emmerich et al., CloudNet 2014, from memory"
 VMWARE = "VMware on ESXi 5.0, second-hand: 16,000 frames a second to 24 VMs"
 BASE: dict[str, Any] = {
-    "nic": {"mode": "vswitch", "vfs": 2, "rx_ring": 1024, "tx_ring": 1024},
+    "nic": {"strict": False, "mode": "vswitch", "vfs": 2, "rx_ring": 1024, "tx_ring": 1024},
     "pcie": {"generation": 3, "lanes": 8},
     "port": {"rate": "40Gbps"},
     "driver": {"preset": "dpdk", "frame_time": "10ns", "vms": {"pf": {"preset": "dpdk", "doorbell_time": "0ns"}}},

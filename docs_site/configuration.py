@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from docs_site.command_line import markdown_table
+from hwmodel.config.device_bounds import Varying
+from hwmodel.config.device_limits import LIMITS
 from hwmodel.config.host import VmDriver
 from hwmodel.config.model import Config, block_in
 from hwmodel.config.presets import DEVICES, DRIVERS, HOSTS, Values
@@ -25,19 +27,15 @@ _EXAMPLES = {"ports": "adapter", "extenders": "fex0", "vms": "vf1", "hosts": "a"
 _HOSTS = """`xeon_e5_2630v4` is calibrated with measurements ([validation](validation.md)). The others are not: what is
 published are percentiles of the latency of reads, and the cache's size; the rest is as in the calibrated host. Written
 keys win, so another host is the nearest preset with a `read_latency` and a `cache.size` of its own."""
-# What the table of devices calls a limit, and its attribute in `presets.Device`.
-_LIMITS = {
-    "most VFs": "max_vfs",
-    "most queue pairs": "max_queues",
-    "most queue pairs of a function": "max_queues_per_function",
-    "shortest ring": "ring_least",
-    "longest ring": "ring_most",
-    "rings are multiples of": "ring_step",
-    "most addresses": "max_macs",
-    "most VLANs": "max_vlans",
-    "most mirrors": "max_mirrors",
-    "most Ethernet ports": "max_ports",
-}
+
+_DEVICE_LIMITS = """#### Limits
+
+What the device of `nic.preset` has; an empty field: not known, or not limited. Whatever says otherwise is wrong, be
+it a file, `--set` or an event, and the message names the source. With `nic.strict: false` one warning names it, and
+the run, like `hwmodel config-space`, has what was asked for. With `nic.preset: null` there is no device, and no limit
+but the model's own. Not known, and so not limited: the largest read request (`pcie.max_read_request`), the XL710's
+packet buffers and its VFs' vectors, which its firmware gives. A VF's station is meant where the table says VF; the
+stations of a virtual switch (`nic.mode: vswitch`) are none of the adapter's."""
 
 
 def tables() -> str:
@@ -128,15 +126,14 @@ def _value_text(schema: dict[str, Any]) -> str:
 def _preset_tables() -> str:
     devices = dict(sorted(DEVICES.items()))
     rows = _rows_of([device.values for device in devices.values()])
-    for what, attribute in _LIMITS.items():
-        values = (getattr(device, attribute) for device in devices.values())
-        rows.append([what, *("not checked" if value is None else str(value) for value in values)])
     return (
         "\n".join(
             [
                 "## Presets\n\nThe sources of the numbers stand beside them in `hwmodel/config/presets.py`.\n",
                 "### Devices (nic.preset)\n",
-                markdown_table(["key or limit", *devices], rows),
+                markdown_table(["key", *devices], rows),
+                f"{_DEVICE_LIMITS}\n",
+                markdown_table(["limit of", *devices], _limit_rows(list(devices))),
                 "### Drivers (driver.preset)\n",
                 _table_of(dict(sorted(DRIVERS.items(), reverse=True))),
                 f"### Hosts (host.preset)\n\n{_HOSTS}\n",
@@ -145,6 +142,19 @@ def _preset_tables() -> str:
         ).rstrip("\n")
         + "\n"
     )
+
+
+def _limit_rows(devices: list[str]) -> list[list[str]]:
+    """Return a row for each limit: the keys, and what each device has; empty where nothing is known."""
+    rows = []
+    for limit in LIMITS:
+        what = limit.asks.replace("{}", "N").removesuffix(",")
+        cells = (
+            "" if bound is None else bound.words if isinstance(bound, Varying) else bound.words(limit.write)
+            for bound in map(limit.bounds.get, devices)
+        )
+        rows.append([f"`{limit.keys}`: {what}", *cells])
+    return rows
 
 
 def _table_of(presets: Mapping[str, Values]) -> str:

@@ -24,7 +24,7 @@ EVERYONE = ("pf", *VFS, OUTSIDE)
 A, B, C = (tuple(f"{server}.{name}" for name in VFS) for server in "abc")
 X, Y = (tuple(f"a.{adapter}.{name}" for name in VFS) for adapter in "xy")
 TWO = {"servers": [{"name": "a"}, {"name": "b"}]}
-THREE = {
+THREE = {"nic": {"strict": False},
     "servers": [
         {"name": "a", "set": {"pcie.lanes": 8, "switch.mode": "vepa"}},
         {"name": "b", "set": {"pcie.generation": 3, "nic.vfs": 2, "host.read_latency": "310ns"}},
@@ -83,7 +83,7 @@ def all_of(*looks: Callable[[Both], bool]) -> Callable[[Both], bool]:
     return lambda both: all(look(both) for look in looks)
 
 
-INTERFACES = {"bridge.kind": "controlling", "switch.ports": [
+INTERFACES = {"nic.strict": False, "bridge.kind": "controlling", "switch.ports": [
     {"name": "vf1", "accept": ["broadcast"]}, {"name": "vf3", "accept": [], "promiscuous": True},
 ]}  # fmt: skip
 LISTS = {
@@ -214,14 +214,14 @@ CASES = {
         matters=all_of(reached("a.vf0"), reached("b.vf1"), reached("c.vf3")),
     ),
     "two adapters of one server": Case(
-        {"servers": [{"name": "a", "set": {"host.read_latency": "390ns"}, "adapters": [
+        {"nic.strict": False, "servers": [{"name": "a", "set": {"host.read_latency": "390ns"}, "adapters": [
              {"name": "x"}, {"name": "y", "set": {"pcie.lanes": 8, "switch.mode": "vepa", "port.rate": "25Gbps"}}]},
             {"name": "b"}], "bridge.policy": [{"port": "a.y.vf2", "action": "deny"}]},
         (*X, *Y, *B[:2], OUTSIDE), (*X, *Y, *B[:2], OUTSIDE, BROADCAST), 900, 400,
         matters=all_of(reached("a.x.vf0"), reached("a.y.vf1"), reached("b.vf1"), dropped("bridge.a.y", "ACL_DENY")),
     ),
     "two to one": Case(
-        {"servers": [{"name": name} for name in "abc"], "pcie.generation": 3, "pcie.lanes": 8,
+        {"nic.strict": False, "servers": [{"name": name} for name in "abc"], "pcie.generation": 3, "pcie.lanes": 8,
          "bridge.buffer": "16KiB"},
         (*A, *B, "c.vf0"), ("c.vf0", "c.vf0", "c.vf1", "a.vf0"), 300, 500, {"sizes": (570, 1518)},
         all_of(dropped("bridge.c", "QUEUE_FULL"), queued("c", 14_000)),
@@ -248,7 +248,7 @@ CASES = {
         (*VFS, OUTSIDE), (*VFS, OUTSIDE, BROADCAST), 2000,
     ),
     "an adapter's policer, disabled stations": Case(
-        {"switch.acl": [{"port": "vf1", "action": "police", "rate": "300Mbps", "burst": "3KiB"}],
+        {"nic.strict": False, "switch.acl": [{"port": "vf1", "action": "police", "rate": "300Mbps", "burst": "3KiB"}],
          "switch.ports": [{"name": "vf2", "enabled": False}, {"name": "vf3", "enabled": False}], "switch.mode": "vepa"},
         ("vf0", "vf1", OUTSIDE), (*VFS, BROADCAST), 600, matters=dropped("adapter", "RATE_LIMITED"),
     ),

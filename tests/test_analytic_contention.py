@@ -16,7 +16,8 @@ from tests.analytic_cases import demo
 
 M = 10**6
 # One million frames a second through the pipeline, and room for them everywhere else.
-WIDE = {"nic.preset": None, "pcie.generation": 3, "pcie.lanes": 16, "nic.max_pps": M, "port.rate": "100Gbps",
+WIDE = {"nic.strict": False,
+        "nic.preset": None, "pcie.generation": 3, "pcie.lanes": 16, "nic.max_pps": M, "port.rate": "100Gbps",
         "workload.pattern": "flows"}  # fmt: skip
 
 
@@ -205,7 +206,8 @@ def test_a_slow_tx_queue_sends_no_more_than_a_receiver_has_room_for():
     """The receiver's link would lose a fifth of what the sender's link brings, but a ring gives a frame in 78 ns."""
     system = load_config({
         "servers": [{"name": "b"}, {"name": "c"}], "pcie": {"generation": 2, "lanes": 8}, "driver": {"preset": "dpdk"},
-        "nic": {"preset": "X540", "vfs": 1, "rx_ring": 64}, "port": {"rate": "40Gbps"}, "run": {"duration": "2ms"},
+        "nic": {"strict": False,
+                "preset": "X540", "vfs": 1, "rx_ring": 64}, "port": {"rate": "40Gbps"}, "run": {"duration": "2ms"},
         "bridge": {"latency": "500ns", "announce": True},
         "workload": {"frame_bytes": 64, "pattern": "flows", "flows": [["b.vf0", "c.vf0"]]},
     })  # fmt: skip
@@ -220,7 +222,7 @@ def test_each_of_alike_senders_has_its_own_tx_queue(lanes, least):
     system = load_config({
         "servers": [{"name": "a"}, {"name": "b"}],
         "pcie": {"generation": 2, "lanes": lanes}, "port": {"rate": "25Gbps"}, "driver": {"preset": "dpdk"},
-        "nic": {"preset": "82599", "vfs": 2, "rx_ring": 128}, "run": {"duration": "2ms"},
+        "nic": {"strict": False, "preset": "82599", "vfs": 2, "rx_ring": 128}, "run": {"duration": "2ms"},
         "bridge": {"latency": "500ns", "announce": True, "buffer": "1MiB"},
         "workload": {"frame_bytes": 64, "pattern": "uniform"},
     })  # fmt: skip
@@ -241,7 +243,15 @@ def test_each_of_alike_senders_has_its_own_tx_queue(lanes, least):
 ])  # fmt: skip
 def test_two_that_send_to_each_other_have_two_of_everything(changes, least, workload):
     """Whichever of them a best mix carries."""
-    base = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 2, "host.cores": 2, "workload.frame_bytes": 64, **changes}
+    base = {
+        "nic.strict": False,
+        "pcie.generation": 3,
+        "pcie.lanes": 8,
+        "nic.vfs": 2,
+        "host.cores": 2,
+        "workload.frame_bytes": 64,
+        **changes,
+    }
     one = limits(demo({**base, "workload.pattern": "flows", "workload.flows": [["vf0", "vf1"]]}))
     both = limits(demo(base | workload))
     assert (one.limited_by, both.limited_by) == (least, least)

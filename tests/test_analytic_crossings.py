@@ -21,7 +21,7 @@ from tests.lone_crossings import LoggedRun, compare_crossing, draw_crossing
 from tests.one_frame import BASE
 
 UNLIKE = [
-    {"name": "a", "set": {"pcie.generation": 3, "pcie.lanes": 8, "host.read_latency": "300ns"}},
+    {"name": "a", "set": {"nic.strict": False, "pcie.generation": 3, "pcie.lanes": 8, "host.read_latency": "300ns"}},
     {"name": "b", "set": {"pcie.max_payload": "128B", "driver.frame_time": "70ns", "pcie.propagation": "3ns"}},
 ]
 ONE = {"nic.vfs": 4}

@@ -9,7 +9,13 @@ from hwmodel.simulation.dma import bandwidth_gbps
 from tests.analytic_cases import demo
 
 CALIBRATED = Path(__file__).parents[1] / "configs" / "nfp6000_xeon_e5.yaml"
-GEN3_X8 = {"pcie.generation": 3, "pcie.lanes": 8, "pcie.dllp_model": "pcie_bench", "pcie.tags": 256}
+GEN3_X8 = {
+    "nic.strict": False,
+    "pcie.generation": 3,
+    "pcie.lanes": 8,
+    "pcie.dllp_model": "pcie_bench",
+    "pcie.tags": 256,
+}
 
 # Published for Gen3 x8, MPS 256, MRRS 512 (pcie-bench, SIGCOMM 2018): bytes -> write, read, both in Gb/s.
 PUBLISHED = {64: ("42.10", "44.10", "33.08"), 256: ("52.92", "53.69", "48.75"), 1500: ("52.81", "53.60", "50.60")}

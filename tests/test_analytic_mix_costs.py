@@ -17,7 +17,14 @@ SENT = replace(NOTHING, reads=Fraction(1), to_wire=Fraction(1), sent={"vf0": Fra
 INSIDE = replace(SENT, to_wire=Fraction(0), copies=Fraction(1), received={"vf1": Fraction(1)})
 LANDS = replace(NOTHING, copies=Fraction(1), from_wire=Fraction(1), received={"vf0": HALF, "vf2": HALF})
 OUT = replace(NOTHING, from_wire=Fraction(1), back_tag_bytes=Fraction(4))
-FAST = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4, "host.cores": 2, "driver.frame_time": "200ns"}
+FAST = {
+    "nic.strict": False,
+    "pcie.generation": 3,
+    "pcie.lanes": 8,
+    "nic.vfs": 4,
+    "host.cores": 2,
+    "driver.frame_time": "200ns",
+}
 # Of each server: both directions of the link, its tags, both ways of its wire; of outside: both ways of the wire.
 UP, DOWN, TAGS, TX, RX = range(5)
 B_ROWS, OUTSIDE_ROWS, CORE_ROWS = 5, 10, 12
@@ -75,7 +82,9 @@ def test_tags_and_rates_of_the_port_outside():
 
 
 def test_servers_have_their_own_settings():
-    of = costs(of_b={"driver.frame_time": "350ns", "port.rate": "25Gbps", "nic.max_pps": 4_000_000})
+    of = costs(
+        of_b={"nic.strict": False, "driver.frame_time": "350ns", "port.rate": "25Gbps", "nic.max_pps": 4_000_000}
+    )
     at_b = of.of(Leg(1, LANDS))
     # With a pipeline b has a row more.
     assert of.n_rows == CORE_ROWS + 3

@@ -105,7 +105,7 @@ def test_hairpin_floods_back_too():
 
 
 def test_a_promiscuous_station_takes_what_is_for_nobody():
-    ports = {"switch.ports": [{"name": "vf2", "promiscuous": True}]}
+    ports = {"nic.strict": False, "switch.ports": [{"name": "vf2", "promiscuous": True}]}
     assert way({**TWO, **ports}, "a.vf0", "uplink", [("a.vf0", "uplink")])[1] == [(1, ("vf2",), 0), OUT_OF_TWO]
 
 

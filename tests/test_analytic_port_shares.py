@@ -13,7 +13,7 @@ from hwmodel.analytic.traffic import Demand, Leg, Offered, Onward, nothing_of
 from hwmodel.config import load_config
 from tests.run_cases import measured
 
-FAST_LINK = {"pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4}
+FAST_LINK = {"nic.strict": False, "pcie.generation": 3, "pcie.lanes": 8, "nic.vfs": 4}
 
 
 def sent_times(rate, n_slots, rng):
@@ -89,7 +89,7 @@ CASES = {
                            [*([f"a.vf{k}", "c.vf0"] for k in range(4)), [OF_B, "c.vf1", "5Gbps"]]),
     "two flood": (SHORT, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0"], [OF_D, "c.vf0", "1Gbps"]]),
     "three flood": (SHORT, "in_step", 0.001, [[OF_A, "c.vf0"], [OF_B, "c.vf0"], [OF_D, "c.vf0"]]),
-    "one floods, faster": ({"a": {"port.rate": "25Gbps"}}, "in_step", 0.01,
+    "one floods, faster": ({"a": {"nic.strict": False, "port.rate": "25Gbps"}}, "in_step", 0.01,
                            [[OF_A, "c.vf0"], [OF_B, "c.vf0", "3Gbps"]]),
     "one floods, with tags": ({"a": S_CHANNEL}, "random", 0.01, [[OF_A, "c.vf0"], [OF_B, "c.vf0", "3Gbps"]]),
     "nearly a flood": ({}, "random", 0.01, [[OF_A, "c.vf0", "8Gbps"], [OF_B, "c.vf0", "4Gbps"]]),
@@ -101,7 +101,7 @@ CASES = {
                         [[OF_A, "c.vf0", "8Gbps"], [OF_B, "c.vf0", "4Gbps"], [OF_D, "c.vf0", "4Gbps"]]),
     "one of three has little": ({"run.duration": "600ms"}, "random", 0.01,
                                 [[OF_A, "c.vf0", "6Gbps"], [OF_B, "c.vf0", "6Gbps"], [OF_D, "c.vf0", "1Gbps"]]),
-    "one wire alone": (SHORT | {"a": {"port.rate": "25Gbps"}}, "alone", 0.001,
+    "one wire alone": (SHORT | {"a": {"nic.strict": False, "port.rate": "25Gbps"}}, "alone", 0.001,
                        [[OF_A, "c.vf0"], [OF_B, "a.vf1", "2Gbps"]]),
 }  # fmt: skip
 
@@ -133,7 +133,7 @@ def test_shares_are_not_said_where_the_law_is_not_known():
         {"bridge.sharing": "all"},
         mixed,
         {"workload.arrivals": "periodic"},
-        {"b": {"port.rate": "25Gbps"}},
+        {"b": {"nic.strict": False, "port.rate": "25Gbps"}},
     ):
         (port,) = limits(flows(changes, *two)).full_ports
         assert port.law == "unknown" and [one.kept_mpps for one in port.wires] == [None, None]
@@ -221,7 +221,9 @@ def test_one_that_floods_leaves_others_nothing_at_its_own_rate():
 
 def test_a_faster_one_leaves_a_tenth():
     flood = Fraction(25 * 1518, 1538)
-    (port,) = shares(stream("a", flood, with_rate=False), stream("b", 2), a={"port.rate": "25Gbps"})
+    (port,) = shares(
+        stream("a", flood, with_rate=False), stream("b", 2), a={"nic.strict": False, "port.rate": "25Gbps"}
+    )
     first, second = (one.kept_mpps for one in port.wires)
     # p / q = 5 / 2: (q - 1) / 2p of what comes is there before the first.
     assert port.law == "in_step" and second == pytest.approx(0.1 * 2e3 / 8 / 1518, rel=1e-3)
@@ -235,7 +237,7 @@ def test_of_two_that_flood_the_first_port_is_first():
 
 
 def test_one_wire_alone_keeps_what_the_port_sends():
-    (port,) = shares(stream("a", 20), a={"port.rate": "25Gbps"}, sharing="all")
+    (port,) = shares(stream("a", 20), a={"nic.strict": False, "port.rate": "25Gbps"}, sharing="all")
     assert (port.law, [one.kept_mpps for one in port.wires]) == ("alone", pytest.approx([LINE_MPPS]))
 
 

@@ -47,7 +47,7 @@ def test_figures_are_reproduced_to_their_last_digit(row):
 
 
 def test_without_the_defect():
-    gen3_x8 = {"pcie.generation": 3, "pcie.lanes": 8, "workload.frame_bytes": 64}
+    gen3_x8 = {"nic.strict": False, "pcie.generation": 3, "pcie.lanes": 8, "workload.frame_bytes": 64}
     with_defect, without = (published(demo(gen3_x8), "simple", emulate_defect=defect) for defect in (True, False))
     assert (f"{with_defect.gbps:.2f}", f"{without.gbps:.2f}") == ("12.58", "11.58")
     assert without.up_bytes - with_defect.up_bytes == 24

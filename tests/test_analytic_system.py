@@ -25,7 +25,11 @@ LENGTHS = ((1518, ONE),)
 
 
 def two(**changes):
-    changes = {"servers": [{"name": "a"}, {"name": "b", "set": {"port.rate": "25Gbps"}}], "nic.vfs": 4} | changes
+    changes = {
+        "nic.strict": False,
+        "servers": [{"name": "a"}, {"name": "b", "set": {"port.rate": "25Gbps"}}],
+        "nic.vfs": 4,
+    } | changes
     return load_config("sriov_10g_gen2x4", changes)
 
 

@@ -59,7 +59,7 @@ def test_what_has_a_rate_of_its_own_is_added():
 
 
 def test_busy_is_of_the_wires_own_rate():
-    servers = [{"name": "a", "set": {"port.rate": "40Gbps"}}, {"name": "b"}]
+    servers = [{"name": "a", "set": {"nic.strict": False, "port.rate": "40Gbps"}}, {"name": "b"}]
     found = {name: busy for name, _, _, busy in rows(A_TO_B, 500_000, servers=servers)}
     assert found == pytest.approx({"a.wire.tx": 0.6168 / 4, "bridge.b": 0.6152})
     found = {name: busy for name, _, _, busy in rows(OUTWARD, 10_000, **{"bridge.ports.outside.rate": "1Gbps"})}
@@ -90,7 +90,10 @@ def test_each_server_has_what_its_own_link_carries():
     write = Transaction("payload write", ONE, Fraction(0), (Tlp("up", "posted", 24, 98, 100),))
     timed = Transaction("interrupt", Fraction(0), Fraction(3000), (Tlp("up", "posted", 24, 4, 4),))
     doorbell = Transaction("doorbell", Fraction(1, 8), Fraction(0), (Tlp("down", "posted", 24, 4, 4),))
-    servers = [{"name": "a"}, {"name": "b", "set": {"pcie.generation": 3, "pcie.dllp_model": "pcie_bench"}}]
+    servers = [
+        {"name": "a"},
+        {"name": "b", "set": {"nic.strict": False, "pcie.generation": 3, "pcie.dllp_model": "pcie_bench"}},
+    ]
     first, second = (one.to_dict() for one in server_limits(
         system(servers=servers), [[write, timed], [doorbell]], Fraction(1000)))  # fmt: skip
     assert (first["name"], second["name"]) == ("a", "b")
@@ -113,7 +116,7 @@ BEHIND = {"kind": "controlling", "extenders": {"fex": {"rate": "10Gbps"}}, "port
         ({"pcie.generation": 1, "pcie.lanes": 2}, {}, "b.pcie.up"),
         ({"driver.frame_time": "3us"}, {}, "b.driver.rx"),
         ({}, BEHIND, "bridge.fex"),
-        ({"port.rate": "5Gbps"}, BEHIND, "bridge.b"),
+        ({"nic.strict": False, "port.rate": "5Gbps"}, BEHIND, "bridge.b"),
     ],
 )
 def test_of_full_resources_the_last_that_loses_frames_limits(of_b, bridge, least):
@@ -149,7 +152,8 @@ def test_a_full_link_that_holds_back_a_sender_beside_what_the_bridge_loses_limit
         (
             # What is lost has used nothing of the way down but to send it; a's own link toward the host loses it.
             [{"name": "a"}, {"name": "b"}],
-            {"multi_root": {"ports": 2, "hosts": {"a": {"lanes": 2}, "b": {"lanes": 4}}, "control": "dedicated"},
+            {"nic.strict": False,
+             "multi_root": {"ports": 2, "hosts": {"a": {"lanes": 2}, "b": {"lanes": 4}}, "control": "dedicated"},
              "pcie.lanes": 4, "port.rate": "40Gbps"},
             [["a.vf0", "a.vf1"], ["b.vf0", "a.vf1"]], "multi_root.a.up",
         ),
@@ -167,7 +171,7 @@ def test_of_full_resources_at_one_place_that_limits_which_holds_back_or_is_used_
 def test_what_drops_for_want_of_prefetched_descriptors_leaves_other_streams_their_rate():
     # 8 descriptors at a time at b, in a round trip of t(24) + 450 ns + t(20 + 128); 8 Gb/s of 64 B from c to a whole.
     flows = [["a.vf0", "b.vf0", "10Gbps"], ["c.vf0", "b.vf0", "8Gbps"], ["c.vf0", "a.vf1", "8Gbps"]]
-    changes = {
+    changes = {"nic.strict": False,
         "nic.preset": None, "port.rate": "25Gbps", "driver.preset": "dpdk", "bridge": {},
         "servers": [{"name": "a"}, {"name": "b", "set": {"nic.rx_prefetch": 1}}, {"name": "c"}],
         "workload": {"pattern": "flows", "flows": flows, "frame_bytes": 64},

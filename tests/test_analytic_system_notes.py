@@ -7,7 +7,7 @@ from hwmodel.analytic import limits_text
 from hwmodel.config import load_config
 from hwmodel.words.limits import LONG_DROP
 
-GEN3 = {"pcie.generation": 3, "pcie.lanes": 8}
+GEN3 = {"nic.strict": False, "pcie.generation": 3, "pcie.lanes": 8}
 WHY = "frames between VMs leave by the wire and come back"
 
 
@@ -30,7 +30,7 @@ def test_it_says_so_where_the_wire_limits_alone():
     bridge = {"bridge": {"kind": "learning"}}
     for changes in (
         bridge,  # switched in the adapter
-        bridge | {"switch.mode": "vepa", "port.rate": "100Gbps"},  # the link limits
+        bridge | {"nic.strict": False, "switch.mode": "vepa", "port.rate": "100Gbps"},  # the link limits
         bridge | {"switch.mode": "vepa", "workload.pattern": "to_wire"},  # no VM gets any
         bridge | {"servers": [{"name": "a"}, {"name": "b"}], "workload.pattern": "uniform"},
     ):

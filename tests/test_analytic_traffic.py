@@ -58,9 +58,9 @@ def test_the_link_the_driver_and_the_host_say_nothing_of_the_demand(changes):
         ({"switch.ports.vf0.self_loopback": True}, "vf0", "broadcast", Route(("pf", *VFS), True)),
         ({"switch.ports.vf0.loopback": False}, "vf0", "vf1", Route((), True)),
         ({"switch.ports.vf0.loopback": False}, "vf0", "broadcast", Route((), True)),
-        ({"switch.ports.vf5.promiscuous": True}, "vf0", "uplink", Route((), True)),
+        ({"nic.strict": False, "switch.ports.vf5.promiscuous": True}, "vf0", "uplink", Route((), True)),
         (
-            {"switch.ports.vf5.promiscuous": True, "switch.promiscuous": "all"},
+            {"nic.strict": False, "switch.ports.vf5.promiscuous": True, "switch.promiscuous": "all"},
             "vf0", "uplink", Route(("vf5",), True),
         ),
         (

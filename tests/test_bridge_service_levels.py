@@ -33,7 +33,7 @@ def result_with(
     return simulate(
         config_from_mapping(
             {
-                "nic": {"vfs": 3}, "pcie": {"generation": 3, "lanes": 8}, "switch": CHANNELS,
+                "nic": {"strict": False, "vfs": 3}, "pcie": {"generation": 3, "lanes": 8}, "switch": CHANNELS,
                 "driver": {"preset": "dpdk"},
                 "bridge": {"announce": True, "buffer": "256KiB", "ports": ports, **(bridge or {})},
                 "workload": {"pattern": "flows", "frame_bytes": FRAME, "arrivals": "periodic", "flows": flows},

@@ -192,7 +192,7 @@ def test_two_servers_are_one_network():
 
 
 MADE_UP: Mapping[str, Any] = {
-    "nic": {"vfs": 4}, "pcie": {"generation": 3, "lanes": 8}, "driver": {"preset": "dpdk"},
+    "nic": {"strict": False, "vfs": 4}, "pcie": {"generation": 3, "lanes": 8}, "driver": {"preset": "dpdk"},
     "switch": {"ports": OWN["switch.ports"]},
     "bridge": {"announce": True, "ports": {"adapter": {"translate": dict.fromkeys((101, 102, 103, 104), 10)}}},
     "workload": {"pattern": "flows", "arrivals": "periodic", "frame_bytes": 1000,

@@ -17,6 +17,7 @@ from hwmodel.simulation.logs import tap_names
 from tests.config_cases import complaints
 
 FAST = {
+    "nic": {"strict": False},
     "pcie": {"generation": 3, "lanes": 8},
     "driver": {"preset": "dpdk"},
     "run": {"warmup": "2ms", "duration": "4ms"},

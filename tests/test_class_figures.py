@@ -70,7 +70,11 @@ def test_limits_say_the_shares_and_the_registers():
 
 def test_a_result_has_classes_and_pools():
     config = {
-        "nic": {"vfs": 4, "arbitration": {"classes": [{"percent": 50}, {"percent": 30}, {"percent": 20}]}},
+        "nic": {
+            "strict": False,
+            "vfs": 4,
+            "arbitration": {"classes": [{"percent": 50}, {"percent": 30}, {"percent": 20}]},
+        },
         "switch": {"ports": STATIONS},
         "pcie": {"generation": 3, "lanes": 8},
         "workload": {"pattern": "to_wire", "frame_bytes": 1518},

@@ -22,7 +22,7 @@ LINKED = {
     "run": {"warmup": "8ms", "duration": "2ms"},
 }  # fmt: skip
 TIMED = {
-    "pcie": {"generation": 3, "lanes": 8}, "nic": {"vfs": 2},
+    "pcie": {"generation": 3, "lanes": 8}, "nic": {"strict": False, "vfs": 2},
     "workload": {"load": "1Gbps", "arrivals": "periodic", "pattern": "pairs"},
     "run": {"warmup": "1ms", "duration": "5ms"},
 }  # fmt: skip

@@ -38,16 +38,22 @@ OUTSIDE = {"load": "1Gbps", "external": {"rate": "1Kbps", "arrivals": "periodic"
 ONE_SENDS = {**BRIDGE, "workload": {"pattern": "flows", "flows": [["a.vf0", "b.vf0", "2Gbps"]]}}
 # By name what changes, and whether a bridge is there.
 CHANGES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
-    "the wire's rate": ({"workload": TO_OUTSIDE}, {"port.rate": "5Gbps"}),
+    "the wire's rate": ({"workload": TO_OUTSIDE}, {"nic.strict": False, "port.rate": "5Gbps"}),
     "the link's lanes": ({}, {"pcie.lanes": 2}),
-    "the link's generation": ({}, {"pcie.generation": 3}),
+    "the link's generation": ({}, {"nic.strict": False, "pcie.generation": 3}),
     "read requests": ({}, {"pcie.max_read_request": "128B"}),
     "a rate limit": ({}, {"switch.ports.vf0.rate_limit": "200Mbps"}),
     "a weight": ({"switch.scheduler": "weighted"}, {"switch.ports.vf0.weight": 3}),
     "a VLAN": ({}, {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}),
     "an address": ({}, {"switch.ports.vf1.macs": ["02:00:00:00:77:01"]}),
-    "an access list": ({}, {"switch.acl": [{"port": "vf0", "action": "deny"}]}),
-    "a policer": ({}, {"switch.acl": [{"port": "vf0", "action": "police", "rate": "100Mbps", "burst": "10000B"}]}),
+    "an access list": ({}, {"nic.strict": False, "switch.acl": [{"port": "vf0", "action": "deny"}]}),
+    "a policer": (
+        {},
+        {
+            "nic.strict": False,
+            "switch.acl": [{"port": "vf0", "action": "police", "rate": "100Mbps", "burst": "10000B"}],
+        },
+    ),
     "who takes broadcasts": ({"workload": {"pattern": "broadcast"}}, {"switch.ports.vf2.accept": []}),
     "a port switched off": ({}, {"switch.ports.vf3.enabled": False}),
     "a mirror": ({}, {"switch.mirrors": [{"from": "vf0", "to": "vf3"}]}),

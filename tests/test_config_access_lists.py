@@ -104,7 +104,7 @@ def test_what_is_written_is_said_again_and_nothing_else():
 
 def test_servers_have_addresses_of_their_own():
     config = config_from_mapping(
-        {"nic": {"vfs": 2}, "servers": [{"name": "a"}, {"name": "b"}], "workload": {"pattern": "ring"},
+        {"nic": {"strict": False, "vfs": 2}, "servers": [{"name": "a"}, {"name": "b"}], "workload": {"pattern": "ring"},
          "switch": {"ports": [{"name": "all", "guards": ["ip"]}]}},
     )  # fmt: skip
     found = [[str(port.ips[0]) for port in server.config.switch.ports] for server in servers_of(config)]
@@ -123,7 +123,9 @@ def test_wildcards_by_stations_are_refused_where_rules_look_at_ports():
         config_from_mapping(VSWITCH | {"switch": by_port})
     connections = {"virtual_switch": {"flow_cache": {"wildcard_match": "connections"}}}
     config_from_mapping(VSWITCH | {"switch": by_port, "host": connections})
-    config_from_mapping(VSWITCH | {"switch": {"acl": [{"source_ip": "10.0.0.0/8", "action": "deny"}]}})
+    config_from_mapping(
+        VSWITCH | {"nic": {"strict": False}, "switch": {"acl": [{"source_ip": "10.0.0.0/8", "action": "deny"}]}}
+    )
 
 
 def test_a_bridges_policy_has_no_such_keys():

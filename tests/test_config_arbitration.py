@@ -56,10 +56,13 @@ def of_classes(*classes: dict[str, Any]) -> dict[str, Any]:
         ({"nic.arbitration": TWO, "nic.preset": "XL710"}, "the XL710 has no such planes"),
         ({"nic.arbitration": TWO, "nic.tx_buffer": "2KiB"}, "2KiB for 2 classes are 1024 B each, which never hold"),
         (
-            {"nic.arbitration": TWO, "switch.ports.vf0.rate_limit": "600Kbps"},
+            {"nic.strict": False, "nic.arbitration": TWO, "switch.ports.vf0.rate_limit": "600Kbps"},
             "600Kbps is below a 16384th of port.rate 10Gbps, the least that RTTBCNRC holds",
         ),
-        ({"nic.arbitration": TWO, "switch.ports.vf0.rate_limit": "11Gbps"}, "11Gbps is more than port.rate 10Gbps"),
+        (
+            {"nic.strict": False, "nic.arbitration": TWO, "switch.ports.vf0.rate_limit": "11Gbps"},
+            "11Gbps is more than port.rate 10Gbps",
+        ),
         ({"switch.ports.vf0.classes": [0]}, "classes are for nic.arbitration, which there is none of"),
         ({"switch.ports.vf0.credits": {"refill": 9, "max": 9}}, "credits are for nic.arbitration"),
         (
@@ -67,7 +70,7 @@ def of_classes(*classes: dict[str, Any]) -> dict[str, Any]:
             "all guarantees up to it are 11Gbps, more than port.rate 10Gbps",
         ),
         (
-            {"nic.arbitration": TWO, "switch.ports": [{"name": "vf0", "min_rate": "9Gbps"}]},
+            {"nic.strict": False, "nic.arbitration": TWO, "switch.ports": [{"name": "vf0", "min_rate": "9Gbps"}]},
             "all guarantees of class 0 up to it are 9Gbps, more than its",
         ),
         (
@@ -91,7 +94,7 @@ def test_a_class_is_that_of_the_priority() -> None:
 
 def test_queues_have_classes_in_turn() -> None:
     config = config_from_mapping(
-        {}, {"nic.arbitration": TWO, "nic.queues_per_vf": 3, "switch.ports.vf0.classes": [1, 0]}
+        {}, {"nic.strict": False, "nic.arbitration": TWO, "nic.queues_per_vf": 3, "switch.ports.vf0.classes": [1, 0]}
     )
     assert config.classes_of_queues(1) == (1, 0, 1)
 
@@ -100,7 +103,9 @@ def test_what_is_not_said_is_left_out_of_the_resolved_configuration() -> None:
     plain = config_from_mapping({}).resolved()
     assert "arbitration" not in plain["nic"]
     assert not {"classes", "credits", "receive_limit", "receive_burst"} & set(plain["switch"]["ports"][0])
-    config = config_from_mapping({}, {"nic.arbitration": TWO, "switch.ports.vf0.receive_limit": "1Gbps"})
+    config = config_from_mapping(
+        {}, {"nic.strict": False, "nic.arbitration": TWO, "switch.ports.vf0.receive_limit": "1Gbps"}
+    )
     assert config_from_mapping(config.resolved()) == config
 
 
@@ -121,6 +126,7 @@ def test_which_class_a_ring_is_in_stays_while_the_machine_runs(key: str, value: 
 
 def test_credits_and_orders_may_change_while_the_machine_runs() -> None:
     changes = {
+        "nic.strict": False,
         "nic.arbitration.classes": [{"percent": 10, "strict": "link"}, {"percent": 90}],
         "nic.arbitration.pools": "round_robin",
         "switch.ports.vf0.weight": 3,

@@ -52,7 +52,7 @@ def test_both_ends_of_a_wire_say_the_same_whichever_is_written():
 
 
 def test_what_no_end_says_is_the_first_adapters_rate_and_the_first_bridges_propagation():
-    servers = [{"name": "a", "set": {"port.rate": "40Gbps"}}, {"name": "b"}]
+    servers = [{"name": "a", "set": {"nic.strict": False, "port.rate": "40Gbps"}}, {"name": "b"}]
     config = config_from_mapping({"servers": servers, "bridges": [
         {"name": "left", "propagation": "5ns", "ports": {"b": {}, "trunk": {}}},
         {"name": "right", "propagation": "9ns", "ports": {"a": {}, "trunk": {"to": "left.trunk"}}},

@@ -11,8 +11,8 @@ from hwmodel.config.adapter import OF_LINKS, Pcie
 from hwmodel.config.check_pcie import INSTEAD
 from hwmodel.errors import InputError
 
-BUS: dict[str, Any] = {"pcie": {"bus": {"kind": "pci_x", "clock_mhz": 133}}}
-PCI: dict[str, Any] = {"pcie": {"bus": {"kind": "pci"}}}
+BUS: dict[str, Any] = {"nic": {"strict": False}, "pcie": {"bus": {"kind": "pci_x", "clock_mhz": 133}}}
+PCI: dict[str, Any] = {"nic": {"strict": False}, "pcie": {"bus": {"kind": "pci"}}}
 TWO = [{"name": "a", "adapters": [{"name": "x"}, {"name": "y"}]}]
 
 
@@ -40,10 +40,12 @@ def test_what_follows_from_a_bus(data: dict[str, Any], tags: int) -> None:
     ("data", "changes", "words"),
     [
         (BUS, {"pcie.lanes": 4}, "pcie.lanes: a bus has no lanes: its width is pcie.bus.width_bits, 32 or 64"),
-        (BUS, {"pcie.generation": 3}, "pcie.generation: a bus has no generation: its rate is pcie.bus.clock_mhz"),
+        (BUS, {"nic.strict": False,
+               "pcie.generation": 3}, "pcie.generation: a bus has no generation: its rate is pcie.bus.clock_mhz"),
         (BUS, {"pcie.credits.ph": 4}, "pcie.credits: a bus has none of it"),
         (BUS, {"pcie.bus.clock_mhz": 33}, "pcie.bus.clock_mhz: PCI-X runs at 66, 100 or 133 MHz, not at 33"),
-        (PCI, {"pcie.bus.clock_mhz": 133}, "pcie.bus.clock_mhz: PCI runs at 33 or 66 MHz, not at 133"),
+        (PCI, {"nic.strict": False,
+               "pcie.bus.clock_mhz": 133}, "pcie.bus.clock_mhz: PCI runs at 33 or 66 MHz, not at 133"),
         (BUS, {"pcie.bus.width_bits": 16}, "pcie.bus.width_bits"),
         (BUS, {"pcie.bus.lanes": 4}, "pcie.bus.lanes: unknown key"),
         (BUS, {"pcie.max_read_request": "256B"}, "pcie.max_read_request: reads of PCI-X are of at most 512, 1024"),
@@ -54,7 +56,8 @@ def test_what_follows_from_a_bus(data: dict[str, Any], tags: int) -> None:
         (BUS, {"scenario": [{"at": "1ms", "set": {"port.rate": "1Gbps"}}]}, "scenario: nothing changes in mid-run"),
         (
             BUS,
-            {"servers": [{"name": "a", "adapters": [{"name": "x"}, {"name": "y", "set": {"pcie.bus.clock_mhz": 66}}]}]},
+            {"nic": {"strict": False},
+             "servers": [{"name": "a", "adapters": [{"name": "x"}, {"name": "y", "set": {"pcie.bus.clock_mhz": 66}}]}]},
             "a.x and a.y are on one bus; a.x has 133, a.y 66",
         ),
         (

@@ -57,7 +57,7 @@ def test_the_user_wins_over_presets():
     config = config_from_mapping(
         {
             "pcie": {"lanes": 4},
-            "nic": {"preset": "XL710", "max_pps": None, "tx_writeback_batch": 3},
+            "nic": {"strict": False, "preset": "XL710", "max_pps": None, "tx_writeback_batch": 3},
             "driver": {"preset": "kernel", "tx_doorbell_batch": 5},
             "port": {"rate": "25Gbps"},
         }

@@ -158,7 +158,7 @@ TAKEN_BY_BOTH = [
     {"workload": {"pattern": None, "external": {"rate": "1Gbps"}}},
     {"switch": {"s_channels": {"10": "veb"}, "uplink": {"vlans": [1, 2], "native_vlan": None}}},
     {"host": {"iotlb": {"entries": 64, "miss": "100ns"}, "jitter": {"kind": "histogram", "bins": [["0ns", 1]]}}},
-    {"switch": {"acl": [{"action": "deny", "ethertype": 2054}]}},
+    {"nic": {"strict": False}, "switch": {"acl": [{"action": "deny", "ethertype": 2054}]}},
     {"bridge": None, "servers": []},
     {"bridge": {"ports": {"outside": {"rate": "40Gbps", "native_vlan": None}}, "policy": [{"action": "permit"}]}},
     {"servers": [{"name": "a"}, {"name": "b-2", "set": {"pcie.lanes": 8, "nic": {"vfs": 4}, "host": None}}]},
@@ -252,7 +252,7 @@ OF_ADAPTERS = re.compile("adapters|tree")
 
 
 def test_the_table_of_attributes_is_right():
-    entries = {
+    entries = {"nic.strict": False,
         "switch.ports": [{"name": "all", "receive_limit": "1Gbps", "credits": {"refill": 9, "max": 99}}],
         "nic.arbitration": {"classes": [{"percent": 100}]}, "switch.mirrors": [{"to": "vf0", "from": "vf1"}],
         "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},

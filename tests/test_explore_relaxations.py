@@ -20,7 +20,8 @@ EVERYTHING = {
     "pcie": {"lanes": 4, "tags": 8, "switch_hops": 1,
              "credits": {"ph": 8, "pd": 64, "nph": 4, "cplh": 100, "cpld": 64}},
     "host": {"write_drain": "9Gbps", "iotlb": {"entries": 64, "miss": "330ns", "walkers": 6}, "cores": 2},
-    "nic": {"vfs": 4, "store_rate": "9Gbps", "max_pps": 1_000_000, "rx_prefetch": 8, "writeback_timeout": "5us",
+    "nic": {"strict": False,
+            "vfs": 4, "store_rate": "9Gbps", "max_pps": 1_000_000, "rx_prefetch": 8, "writeback_timeout": "5us",
             "dma": ENGINES},
     "driver": {"moderation": "10us", "frame_time": "30ns", "rx_interrupt_batch": 32, "tx_interrupt_batch": 32},
     "switch": {"timing": "core", "ports": [{"name": "vf0", "rate_limit": "1Gbps"}],
@@ -112,7 +113,7 @@ def test_what_is_infinite_or_at_its_most_is_left_out():
     keys = changes_of({"pcie": {"lanes": 32, "generation": 5, "tags": 768}, "nic": {"preset": None}})
     assert not {"pcie.lanes", "pcie.generation", "pcie.tags", "nic.store_rate", "host.write_drain"} & set(keys)
     assert not [key for key in keys if key.startswith(("pcie.credits", "pcie.switch", "workload", "switch"))]
-    assert changes_of({"pcie": {"lanes": 32, "generation": 1}})["pcie.generation"] == (1, 2)
+    assert changes_of({"nic": {"strict": False}, "pcie": {"lanes": 32, "generation": 1}})["pcie.generation"] == (1, 2)
 
 
 def test_the_limits_of_a_device_do_not_hold():
@@ -207,7 +208,11 @@ def test_each_bottleneck_has_its_relaxation():
     found = relaxations_of(config_from_mapping(EVERYTHING))
     of_switch = {"vswitch", "host.memory"}
     found += [each for each in relaxations_of(config_from_mapping(SWITCHED)) if of_switch & set(each.resources)]
-    found += [each for each in relaxations_of(config_from_mapping({"pcie": {"bus": {}}})) if "bus" in each.resources]
+    found += [
+        each
+        for each in relaxations_of(config_from_mapping({"nic": {"strict": False}, "pcie": {"bus": {}}}))
+        if "bus" in each.resources
+    ]
     for name, keys in KEYS.items():
         resource = "pcie.credits" if name.startswith("pcie.credits") else name.replace("nic.rx_ring", "rx.descriptors")
         named = [each for each in found if each.is_of(Bottleneck(resource=resource, utilization=1, why="", keys=keys))]

@@ -142,7 +142,7 @@ def test_a_stopped_class_takes_nothing_from_another(size: int) -> None:
         blocks = {
             **BASE,
             "pcie": {"generation": 3, "lanes": 8},
-            "nic": {
+            "nic": {"strict": False,
                 **BASE["nic"], "rx_buffer": "64KiB", "arbitration": classes(2),
                 "flow_control": {
                     "mode": "pfc", "headroom": "8KiB",

@@ -15,7 +15,7 @@ from tests.run_cases import result_of
 WIRE_BYTES = 20  # preamble, start delimiter, gap
 MACHINE: Mapping[str, Any] = {
     "pcie": {"generation": 3, "lanes": 8},
-    "nic": {"preset": "82599", "queue_time": "0ns"},
+    "nic": {"strict": False, "preset": "82599", "queue_time": "0ns"},
     "port": {"rate": "10Gbps"},
     "driver": {"preset": None, "frame_time": "0ns"},
     "run": {"warmup": "1ms", "duration": "6ms", "clocks": "exact"},
@@ -97,7 +97,7 @@ def test_it_holds_where_the_link_is_full() -> None:
     stations = [{"name": "vf0", "min_rate": "2Gbps"}, {"name": "vf2", "min_rate": "3Gbps"}]
     blocks = {
         "pcie": {"generation": 2, "lanes": 4},
-        "nic": {"vfs": 4},
+        "nic": {"strict": False, "vfs": 4},
         "switch": {"ports": stations},
         "port": {"rate": "40Gbps"},
         "workload": {"pattern": "pairs", "load": "saturate", "frame_bytes": 1518},

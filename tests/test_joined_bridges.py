@@ -45,7 +45,8 @@ def counts(result: Result, name: str) -> dict[str, int]:
 
 def test_an_address_moves_from_one_bridge_to_the_other() -> None:
     """A station's address is learned at both bridges; as it sends from the other side, both learn it anew."""
-    config = joined(TWO, {"switch.ports.all.spoof_check": False, "switch.ports.all.promiscuous": True,
+    config = joined(TWO, {"nic.strict": False,
+                          "switch.ports.all.spoof_check": False, "switch.ports.all.promiscuous": True,
                           "switch.ports.pf.enabled": False, "nic.vfs": 1, "workload.pattern": "uniform"})  # fmt: skip
     found, result = sent(
         config,
@@ -129,7 +130,7 @@ def test_the_time_over_two_bridges_by_hand(forwarding: str) -> None:
 def overloaded(**trunk: Any) -> Any:
     ports = {"a": {}, "b": {}, "trunk": {"to": "right.trunk", **trunk}}
     return config_from_mapping(merged(BATCHES_OF_ONE, {
-        "nic": {"vfs": 1}, "pcie": {"generation": 3, "lanes": 8},
+        "nic": {"strict": False, "vfs": 1}, "pcie": {"generation": 3, "lanes": 8},
         "servers": [{"name": name} for name in "abcd"],
         "bridges": [{"name": "left", "announce": True, "buffer": "64KiB", "ports": ports},
                     {"name": "right", "announce": True, "ports": {"c": {}, "d": {}, "trunk": {}}}],

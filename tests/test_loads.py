@@ -28,7 +28,7 @@ from tests.run_cases import (
 )
 
 # A link with room to spare, so that what is offered is delivered.
-WIDE = {"pcie": {"generation": 3, "lanes": 16}, "host": {"read_latency": "100ns"}}
+WIDE = {"nic": {"strict": False}, "pcie": {"generation": 3, "lanes": 16}, "host": {"read_latency": "100ns"}}
 SIGMAS = 5
 
 

@@ -20,7 +20,7 @@ from hwmodel.workload import build_workload
 PACKAGE = Path(hwmodel.__file__).parent
 US = 10**9
 ALONE = {"nic": {"preset": "82599", "vfs": 3}, "workload": {"pattern": "uniform", "frame_bytes": 512}}
-MANY_PARTS = {
+MANY_PARTS = {"nic": {"strict": False},
     "host": {"iotlb": {"entries": 4, "walkers": 2, "miss": "300ns"}, "jitter": {"kind": "uniform", "range": "80ns"}},
     "switch": {"timing": "core", "scheduler": "deficit", "ports": [{"name": "vf0", "rate_limit": "300Mbps"}],
                "acl": [{"port": "vf1", "action": "police", "rate": "100Mbps", "burst": "9KiB"}]},

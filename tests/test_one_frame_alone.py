@@ -154,7 +154,7 @@ CASES = {
         to_payload(PCIE_BENCH) + in_1518(PCIE_BENCH, 254) + out_1518(PCIE_BENCH, 258) + PCIE_BENCH[40],
     ),
     "Gen3 x8": (
-        {"pcie.generation": 3, "pcie.lanes": 8}, 1518,
+        {"nic.strict": False, "pcie.generation": 3, "pcie.lanes": 8}, 1518,
         to_payload(GEN3_X8) + in_1518(GEN3_X8) + out_1518(GEN3_X8) + GEN3_X8[40],
     ),
 }  # fmt: skip

@@ -32,7 +32,7 @@ BASE: dict[str, Any] = {
     "workload": {"pattern": "pairs", "frame_bytes": 1518, "load": "saturate"},
     "run": {"warmup": "8ms", "duration": "8ms"},
 }
-PCI = {"pcie.bus.kind": "pci", "pcie.max_read_request": "4KiB", "pcie.tags": 4}
+PCI = {"nic.strict": False, "pcie.bus.kind": "pci", "pcie.max_read_request": "4KiB", "pcie.tags": 4}
 
 
 def config_of(**changes: Any) -> Config:
@@ -65,7 +65,8 @@ def test_a_frame_by_hand() -> None:
 def test_throughput_rises_with_the_read_size() -> None:
     """One split under way: who reads more at once waits less often; 9000 B of payload, as a 10 GbE adapter sends."""
     sizes = ("512B", "1KiB", "2KiB", "4KiB")
-    jumbo = {"pcie.bus.clock_mhz": 133, "pcie.tags": 1, "workload.frame_bytes": 9018, "host.buffer_bytes": "16KiB",
+    jumbo = {"nic.strict": False,
+             "pcie.bus.clock_mhz": 133, "pcie.tags": 1, "workload.frame_bytes": 9018, "host.buffer_bytes": "16KiB",
              "switch.ports.all.max_frame": "9018B"}  # fmt: skip
     gbps = [simulate(config_of(**jumbo, **{"pcie.max_read_request": n})).totals.gbps or 0 for n in sizes]
     assert all(more > 1.02 * less for less, more in pairwise(gbps))
@@ -74,7 +75,7 @@ def test_throughput_rises_with_the_read_size() -> None:
 
 def test_delayed_reads_hold_the_bus() -> None:
     """A host that takes longer lets a device of PCI try more often, and each try keeps the bus for five clocks."""
-    alone = {"pcie.bus.kind": "pci", "workload.pattern": "to_wire"}
+    alone = {"nic.strict": False, "pcie.bus.kind": "pci", "workload.pattern": "to_wire"}
     near, far = (simulate(config_of(**alone, **{"host.read_latency": ns})).buses[0] for ns in ("150ns", "3us"))
     for one in (near, far):
         assert one.clocks["retries"] == pytest.approx(one.retries * 5 * 15e-9 / 8e-3, rel=1e-9)
@@ -91,7 +92,7 @@ def test_lone_frame_by_hand() -> None:
 
     The first clock of each is the one in which the bus is granted; bursts of 64, 64 and 62 words have 5 more.
     """
-    changes = {"pcie.bus.clock_mhz": 133, "host.read_latency": "450ns"}
+    changes = {"nic.strict": False, "pcie.bus.clock_mhz": 133, "host.read_latency": "450ns"}
     parts_fs = lone_frame(config_of(**changes)).parts_fs
     assert parts_fs["payload_read"] == (6 + 60 + 69 + 69 + 67) * 7_500_000
 
@@ -152,7 +153,7 @@ def test_what_makes_a_bus_faster() -> None:
     assert changes_of(config_of())["bus"] == ["pcie.bus.clock_mhz"]
     both = [f"servers.a.adapters.{name}.set.pcie.bus.clock_mhz" for name in "xy"]
     assert changes_of(config_of(**TWO))["a.bus"] == both
-    fastest = {"pcie.bus.clock_mhz": 133, "pcie.max_payload": "128B"}
+    fastest = {"nic.strict": False, "pcie.bus.clock_mhz": 133, "pcie.max_payload": "128B"}
     found = changes_of(config_of(**fastest))
     assert found["bus"] == ["pcie.max_payload", "pcie.max_read_request"]
     assert not {"pcie.up", "pcie.down", "pcie.switch_latency"} & set(found)
@@ -195,7 +196,11 @@ def test_columns_name_a_bus_a_bus(shared: Result) -> None:
 
 def test_a_window_that_ends_amid_a_transaction_counts_its_clocks_up_to_then() -> None:
     """Two reads of PCI are all that there is: no master has less than nothing of the bus, and shares add up."""
-    tiny = {"pcie.bus": {"kind": "pci", "width_bits": 32, "clock_mhz": 33}, "workload.frame_bytes": 64}
+    tiny = {
+        "nic.strict": False,
+        "pcie.bus": {"kind": "pci", "width_bits": 32, "clock_mhz": 33},
+        "workload.frame_bytes": 64,
+    }
     for duration in ("3us", "3010ns", "4us", "5us"):
         (bus,) = simulate(config_of(**tiny, **{"run.warmup": "0ns", "run.duration": duration})).buses
         assert sum(bus.clocks.values()) == pytest.approx(bus.utilization, abs=30 / 3000)

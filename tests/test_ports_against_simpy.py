@@ -29,8 +29,8 @@ from tests.beside_simpy import (
 )
 
 TWO, FOUR = {"port.count": 2}, {"port.count": 4}
-FAST = {"pcie.generation": 3, "pcie.lanes": 8}
-SLOW_WIRES = {"port.rate": "2Gbps"}
+FAST = {"nic.strict": False, "pcie.generation": 3, "pcie.lanes": 8}
+SLOW_WIRES = {"nic.strict": False, "port.rate": "2Gbps"}
 MEETS_ALL = poisson(1500, 500, senders=WIRE_TOO, receivers=WIRE_TOO)
 
 
@@ -57,7 +57,8 @@ CASES: Mapping[str, tuple[Recorded, Mapping[str, Any], Callable[[Result], bool]]
     ),
     "police": (
         poisson(1200, 600, senders=GUESTS, receivers=WIRE_TOO),
-        {**TWO, "switch.acl": [{"port": "all", "action": "police", "rate": "2Gbps", "burst": "4KiB"}]},
+        {"nic.strict": False,
+         **TWO, "switch.acl": [{"port": "all", "action": "police", "rate": "2Gbps", "burst": "4KiB"}]},
         lambda result: result.drops.get("RATE_LIMITED", 0) > 50,
     ),
     "the core's time": (

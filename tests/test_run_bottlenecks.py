@@ -16,7 +16,7 @@ from hwmodel.words.reading import headline
 from tests.run_cases import POLLED, judged_result_of, merged, result_of
 
 VMS = {"nic": {"vfs": 4}, "run": {"warmup": "1ms", "duration": "2ms"}}
-WIDE = {"pcie": {"generation": 3, "lanes": 16, "tags": 256}}
+WIDE = {"nic": {"strict": False}, "pcie": {"generation": 3, "lanes": 16, "tags": 256}}
 FEW_IN_FLIGHT = {"nic": {"tx_buffer": "16KiB"}}  # so that reads never take all tags
 
 SCARCE = {
@@ -49,11 +49,15 @@ SCARCE = {
 ALSO = {
     "completion headers": (
         "pcie.credits",
-        merged(FEW_IN_FLIGHT, {"pcie": {"tags": 256, "credits": {"cplh": 1, "return": "2us"}}}),
+        merged(
+            FEW_IN_FLIGHT, {"nic": {"strict": False}, "pcie": {"tags": 256, "credits": {"cplh": 1, "return": "2us"}}}
+        ),
     ),
     "completion data": (
         "pcie.credits",
-        merged(FEW_IN_FLIGHT, {"pcie": {"tags": 256, "credits": {"cpld": 16, "return": "2us"}}}),
+        merged(
+            FEW_IN_FLIGHT, {"nic": {"strict": False}, "pcie": {"tags": 256, "credits": {"cpld": 16, "return": "2us"}}}
+        ),
     ),
     "slow memory": (
         "host.drain",
@@ -61,7 +65,9 @@ ALSO = {
     ),
     "one read request": (
         "pcie.credits",
-        merged(FEW_IN_FLIGHT, {"pcie": {"tags": 256, "credits": {"nph": 1, "return": "2us"}}}),
+        merged(
+            FEW_IN_FLIGHT, {"nic": {"strict": False}, "pcie": {"tags": 256, "credits": {"nph": 1, "return": "2us"}}}
+        ),
     ),
     "descriptors dropped for": (
         "rx.descriptors",
@@ -72,6 +78,7 @@ ALSO = {
         merged(
             WIDE,
             {
+                "nic": {"strict": False},
                 "switch": {"acl": [{"port": "all", "action": "police", "rate": "100Mbps", "burst": "4KiB"}]},
                 "workload": {"load": "1Gbps"},
             },
@@ -79,7 +86,10 @@ ALSO = {
     ),
     "policed, of senders that send all they can": (
         "rate_limit",
-        {"switch": {"acl": [{"port": "all", "action": "police", "rate": "1Gbps", "burst": "64KiB"}]}},
+        {
+            "nic": {"strict": False},
+            "switch": {"acl": [{"port": "all", "action": "police", "rate": "1Gbps", "burst": "64KiB"}]},
+        },
     ),
     "limits on what stations receive": (
         "rate_limit",
@@ -126,12 +136,15 @@ ONCE_WRONG = {
     "credits of reads": (
         {"pcie.credits.nph": 3, "pcie.credits.return": "2us"}, "pcie.credits", ("pcie.credits.nph",)),
     "a short Tx ring": (
-        {"nic.tx_ring": 64, "nic.vfs": 2, "host.cores": 2, "workload.frame_bytes": 64, "host.read_latency": "2us",
+        {"nic.strict": False,
+         "nic.tx_ring": 64, "nic.vfs": 2, "host.cores": 2, "workload.frame_bytes": 64, "host.read_latency": "2us",
          "pcie.lanes": 16, "driver.tx_interrupt_batch": 32}, "nic.tx_ring", ("nic.tx_ring",)),
     "a small Tx buffer": (
-        {"nic.tx_buffer": "4KiB", "pcie.lanes": 16, "host.read_latency": "2us"}, "nic.tx_buffer", ("nic.tx_buffer",)),
+        {"nic.strict": False,
+         "nic.tx_buffer": "4KiB", "pcie.lanes": 16, "host.read_latency": "2us"}, "nic.tx_buffer", ("nic.tx_buffer",)),
     "a small descriptor cache": (
-        {"nic.descriptor_cache": 8, "nic.rx_prefetch": 8, "nic.vfs": 2, "host.cores": 2, "workload.frame_bytes": 64,
+        {"nic.strict": False,
+         "nic.descriptor_cache": 8, "nic.rx_prefetch": 8, "nic.vfs": 2, "host.cores": 2, "workload.frame_bytes": 64,
          "workload.pattern": "to_wire", "port.rate": "100Gbps", "pcie.lanes": 16, "host.read_latency": "2us"},
         "tx.descriptors", ("nic.descriptor_cache",)),
     "no descriptors fetched ahead": (
@@ -246,7 +259,13 @@ def test_the_sentence_gives_the_cost_of_a_frame(address_bits):
 def test_wider_links_move_the_bottleneck():
     """With more lanes the same load goes from the link to the driver's core."""
     resources = [
-        bottleneck_of({"pcie": {"lanes": lanes, "generation": 3, "tags": 256}, "driver": {"frame_time": "300ns"}})
+        bottleneck_of(
+            {
+                "nic": {"strict": False},
+                "pcie": {"lanes": lanes, "generation": 3, "tags": 256},
+                "driver": {"frame_time": "300ns"},
+            }
+        )
         for lanes in (1, 16)
     ]
     assert resources[0].bottleneck.resource in ("pcie.up", "pcie.down")
@@ -258,7 +277,7 @@ def test_the_busiest_core_is_named_by_who_has_it_though_it_is_not_its_first():
     """What vf1 sends, at port 3, comes to queue 3 of vf0's, whose core is the only one of vf2, which is silent."""
     ports = [{"name": "vf0", "cores": [0, 1, 2, 3]}, {"name": "vf1", "cores": [4]}, {"name": "vf2", "cores": [3]}]
     machine = {
-        "host": {"cores": 5}, "switch": {"ports": ports}, "nic": {"vfs": 3, "queues_per_vf": 4},
+        "host": {"cores": 5}, "switch": {"ports": ports}, "nic": {"strict": False, "vfs": 3, "queues_per_vf": 4},
         "driver": {"vms": {"vf0": {"frame_time": "2us"}}},
         "workload": {"pattern": "flows", "flows": [["vf1", "vf0", None]], "frame_bytes": 64},
     }  # fmt: skip

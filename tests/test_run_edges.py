@@ -43,7 +43,7 @@ def test_a_run_ends_after_its_frames_or_its_time_whichever_is_first():
 
 def test_a_run_ends_where_nothing_gets_through():
     """All frames drop, so that `frames` never arrive."""
-    machine = {"nic": {"vfs": 2}, "switch": {"acl": [{"action": "deny"}]}}
+    machine = {"nic": {"strict": False, "vfs": 2}, "switch": {"acl": [{"action": "deny"}]}}
     run = begun(POLLED, machine, {"run": {"warmup": "10us", "duration": "100us", "frames": 5}})
     calls = []
 
@@ -116,7 +116,8 @@ def test_a_run_that_ends_before_its_capture_says_what_was_not_sent(base, pcap_ti
 def test_a_window_from_the_first_instant_on_has_what_is_offered_in_it(tmp_path):
     """Sixteen frames at time 0 and four later; a bucket of 2 KiB lets four of 500 B pass."""
     frames = [(0, frame("vf0", "vf1", 496))] * 16 + [(10_000, frame("vf0", "vf1", 496))] * 4
-    own = {"workload": {"pcap": str(write_capture(tmp_path / "in.pcap", frames))}, "run": {"duration": "1ms"},
+    own = {"nic": {"strict": False},
+           "workload": {"pcap": str(write_capture(tmp_path / "in.pcap", frames))}, "run": {"duration": "1ms"},
            "switch": {"acl": [{"port": "all", "action": "police", "rate": "1Kbps", "burst": "2KiB"}]}}  # fmt: skip
     result = result_of(BATCHES_OF_ONE, own)
     assert result.drops == {"RATE_LIMITED": 16}
@@ -160,7 +161,7 @@ def test_cores_are_never_busier_than_they_are_many(frame_time):
 
 
 def test_a_frame_longer_than_the_window_keeps_the_wire_busy():
-    machine = {"port": {"rate": "1Mbps"}, "workload": {"pattern": "to_wire"}}
+    machine = {"nic": {"strict": False}, "port": {"rate": "1Mbps"}, "workload": {"pattern": "to_wire"}}
     result = result_of(POLLED, machine, {"run": {"warmup": "1ms", "duration": "2ms"}})
     assert result.utilization["wire.tx"] == result.wire.utilization == 1
     assert result.bottleneck.resource == "wire.tx"
@@ -317,7 +318,7 @@ BACKED_UP = merged(
     },
 )
 SLOW_END = {
-    "wire": {"port": {"rate": "1Mbps"}, "workload": {"pattern": "to_wire"}},
+    "wire": {"nic": {"strict": False}, "port": {"rate": "1Mbps"}, "workload": {"pattern": "to_wire"}},
     "slow host": {"nic": {"rx_buffer": "1KiB"}, "workload": {"pattern": "ring"}},
     "host that stands still, and frames from the wire": {
         "nic": {"rx_buffer": "1KiB", "tx_ring": 32768},
@@ -357,7 +358,10 @@ def test_a_log_of_deliveries_holds_what_one_interrupt_shows():
 
 def test_credits_that_are_infinite_do_not_fill_a_queue():
     """Reads have no limit here; what the host returns for them late is nothing that anyone waits for."""
-    machine = {"pcie": {"generation": 3, "lanes": 16, "credits": {"ph": 127, "return": "100us"}}}
+    machine = {
+        "nic": {"strict": False},
+        "pcie": {"generation": 3, "lanes": 16, "credits": {"ph": 127, "return": "100us"}},
+    }
     result = result_of(POLLED, machine, {"workload": {"pattern": "to_wire", "frame_bytes": 64}},
                        {"run": {"warmup": "0us", "duration": "1ms"}})  # fmt: skip
     assert result.totals.delivered_to_wire > 0
@@ -368,7 +372,11 @@ def test_a_capture_far_above_the_line_rate_is_carried_at_the_line_rate(tmp_path)
     n_frames = 70_000
     path = tmp_path / "burst.pcap"
     write_capture(path, [(0, frame(OUTSIDE, "vf0"))] * n_frames)
-    machine = {"nic": {"vfs": 2}, "pcie": {"generation": 3, "lanes": 16}, "driver": {"frame_time": "1ns"}}
+    machine = {
+        "nic": {"strict": False, "vfs": 2},
+        "pcie": {"generation": 3, "lanes": 16},
+        "driver": {"frame_time": "1ns"},
+    }
     run = {"warmup": "0us", "duration": "6ms"}
     result = result_of(POLLED, machine, {"workload": {"pcap": str(path), "pcap_time": "file"}, "run": run})
     assert result.totals.from_wire == n_frames

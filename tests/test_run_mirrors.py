@@ -63,7 +63,12 @@ def test_the_next_frame_waits_behind_the_mirrored_copy(tmp_path):
     path = write_capture(tmp_path / "two.pcap", [(0, clock), (20_000, raw), (20_000, raw)])
     latest = []
     for mirrors in ([], [{"to": "vf0", "from": "uplink"}]):
-        changes = {"switch": {"mirrors": mirrors}, "workload": {"pcap": str(path)}, "port": {"rate": "1000Gbps"}}
+        changes = {
+            "nic": {"strict": False},
+            "switch": {"mirrors": mirrors},
+            "workload": {"pcap": str(path)},
+            "port": {"rate": "1000Gbps"},
+        }
         latest.append(simulate(config_from_mapping(merged(BATCHES_OF_ONE, ALONE, changes))).latency_ns.max * 10**6)
     # The first frame's mirrored copy stands between the two, and the write-backs of both.
     assert round(latest[1] - latest[0]) == 5 * t[280] + t[260] + t[40]

@@ -142,7 +142,7 @@ def test_a_ring_that_drops_from_now_on_lets_the_others_pass():
 
 def test_each_queue_drops_or_waits_by_itself():
     config = config_from_mapping(
-        {"nic": {"vfs": 2, "queues_per_vf": 3, "drop_enable": True},
+        {"nic": {"strict": False, "vfs": 2, "queues_per_vf": 3, "drop_enable": True},
          "switch": {"ports": [{"name": "vf1", "drop_enable": [False, True]}]}}
     )  # fmt: skip
     assert [config.drops_of_queues(function) for function in range(3)] == [

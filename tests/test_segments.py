@@ -19,7 +19,7 @@ from tests.config_cases import complaints
 from tests.switch_cases import tshark_rows
 
 BASE = {
-    "nic": {"mode": "vswitch", "vfs": 4},
+    "nic": {"strict": False, "mode": "vswitch", "vfs": 4},
     "port": {"rate": "40Gbps"},
     "pcie": {"generation": 3, "lanes": 8},
     "host": {"virtual_switch": {"pass_by": "pointer"}},

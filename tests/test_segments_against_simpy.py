@@ -70,7 +70,7 @@ def test_drawn_segments_take_the_same_course(tmp_path: Path, seed: int) -> None:
     check_same_course(run_both(tmp_path, changes, None, commands=commands), at_least=-1)
 
 
-TOLD = {
+TOLD = {"nic.strict": False,
     "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [], "nic.tx_ring": 256,
     "nic.rx_ring": 256, "nic.rx_buffer": "32KiB", "nic.tx_buffer": "32KiB", "host.virtual_switch.reach": "external",
     "host.virtual_switch.cores": [4, 5], "host.virtual_switch.byte_time": "0.01ns",
@@ -111,7 +111,7 @@ def test_what_the_other_model_is_not_told_is_seen(tmp_path: Path, changes: Mappi
     "changes",
     [
         {"switch.uplink": {"native_vlan": None}},
-        {"switch.ports": [{"name": "vf1", "promiscuous": True}], "workload.pattern": "to_wire"},
+        {"nic.strict": False, "switch.ports": [{"name": "vf1", "promiscuous": True}], "workload.pattern": "to_wire"},
         {"port.count": 2, "host.virtual_switch.bond": {"mode": "l4_hash"}},
         {"nic.max_pps": 2_000_017},
         {"nic.shared_descriptor_cache": 64},

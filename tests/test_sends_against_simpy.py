@@ -36,6 +36,7 @@ def test_guarantees_and_dead_wires_are_the_same_to_sends(tmp_path: Path, seed: i
     """Each frame of a pick is charged to the guarantee; all frames of a send for a dead wire drop, or wait for it."""
     chance = random.Random(f"shared {seed}")
     changes = draw_sends(seed) | {
+        "nic.strict": False,
         "port.count": 2,
         "switch.mirrors": [],
         "switch.ports": [

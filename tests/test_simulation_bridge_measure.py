@@ -160,7 +160,8 @@ def test_a_full_port_that_drops_sets_the_throughput():
 def test_a_port_to_servers_is_named_before_the_one_outside_that_floods_fill_too():
     """a and b flood c, which has never sent: all of it goes outside as well, by a slower port."""
     result = simulate(config_from_mapping({
-        "servers": [{"name": name} for name in "abc"], "pcie": {"generation": 3, "lanes": 8}, "nic": {"vfs": 1},
+        "servers": [{"name": name} for name in "abc"], "pcie": {"generation": 3, "lanes": 8}, "nic": {"strict": False,
+                                                                                                      "vfs": 1},
         "driver": {"preset": "dpdk"}, "bridge": {"buffer": "64KiB", "ports": {"outside": {"rate": "5Gbps"}}},
         "workload": {"pattern": "flows", "flows": [["a.vf0", "c.vf0"], ["b.vf0", "c.vf0"]]},
         "run": {"warmup": "1ms", "duration": "5ms"},

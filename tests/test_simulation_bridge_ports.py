@@ -23,7 +23,7 @@ def tagging(mode, **switch):
 
 
 def test_ports_are_numbered_as_listed_servers_first_and_outside_last():
-    servers = [{"name": "z", "set": {"port.rate": "25Gbps"}}, {"name": "b"}, {"name": "a"}]
+    servers = [{"name": "z", "set": {"nic.strict": False, "port.rate": "25Gbps"}}, {"name": "b"}, {"name": "a"}]
     found = ports(bridge={"ports": {"outside": {"rate": "40Gbps"}}}, servers=servers)
     assert [(port.number, port.name, port.server) for port in found] == [
         (0, "z", 0), (1, "b", 1), (2, "a", 2), (3, "outside", None),

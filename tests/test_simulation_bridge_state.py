@@ -18,7 +18,7 @@ BYTE_FS = {"10Gbps": 800_000, "40Gbps": 200_000}
 
 
 def config_of(**changes: Any) -> Any:
-    servers = [{"name": "a"}, {"name": "b", "set": {"port.rate": "40Gbps"}}]
+    servers = [{"name": "a"}, {"name": "b", "set": {"nic.strict": False, "port.rate": "40Gbps"}}]
     return config_from_mapping(merged(DEFAULTS, {"servers": servers, "bridge": {}}, changes))
 
 

@@ -83,7 +83,9 @@ def test_what_loses_bursts_is_not_said_to_have_so_many_under_way_at_most():
 
 def test_a_policer_is_not_said_to_have_so_many_under_way_at_most():
     """It is nothing that fills: it drops what is over its rate."""
-    config = config_from_mapping({"switch": {"acl": [{"action": "police", "rate": "500Mbps", "burst": "3KiB"}]}})
+    config = config_from_mapping(
+        {"nic": {"strict": False}, "switch": {"acl": [{"action": "police", "rate": "500Mbps", "burst": "3KiB"}]}}
+    )
     policed = seen_of({"pcie.up": 0.3}, open_load=True, drops={"RATE_LIMITED": 6000})
     found = judged(config, policed, lambda one, _times: float(one.switch.acl[0].rate_bps))
     assert (found.resource, found.gain) == ("rate_limit", pytest.approx(1))

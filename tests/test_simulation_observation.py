@@ -91,7 +91,8 @@ def test_the_use_of_the_demand(changes, share, limited):
 
 def test_fetches_under_way_all_the_time_are_used_whole():
     # 8 descriptors under way of a ring, all frames for one: 8 a round trip of 2 us and little more.
-    slow = {"host": {"read_latency": "2us"}, "nic": {"rx_prefetch": 8, "rx_fetch_batch": 8, "rx_ring": 1024},
+    slow = {"host": {"read_latency": "2us"}, "nic": {"strict": False,
+                                                     "rx_prefetch": 8, "rx_fetch_batch": 8, "rx_ring": 1024},
             "pcie": {"tags": 256}, "workload": {"pattern": "incast", "frame_bytes": 64}}  # fmt: skip
     config, span, _ = finished_with(slow)
     assert fetch_use(config, span) == pytest.approx(1, abs=0.06)
@@ -116,7 +117,10 @@ BOND = {
     ("changes", "per_s"),
     [
         (PAIRS, 0.25e6),
-        ({**PAIRS, "nic": {"queues_per_vf": 4}}, 0.25e6),  # whose frames all come from one of four rings
+        (
+            {**PAIRS, "nic": {"strict": False, "queues_per_vf": 4}},
+            0.25e6,
+        ),  # whose frames all come from one of four rings
         (flows(["vf0", "vf1", "3036Mbps"], ["vf2", "vf3", "303.6Mbps"]), 0.25e6),
         (SENDS, 0.125e6),
         (BOND, 0.25e6),  # half a million a second over two legs, by the hash of each frame's connection

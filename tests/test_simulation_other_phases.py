@@ -23,14 +23,15 @@ from tests.run_cases import merged
 NAME = "latency_ns.mean"
 # A saturated ring of 82599s: for as long as it runs its latency is 10 or 25 us, by how its cores began.
 RING = {
-    "pcie": {"generation": 3, "lanes": 4}, "nic": {"preset": "82599", "vfs": 4},
+    "pcie": {"generation": 3, "lanes": 4}, "nic": {"strict": False, "preset": "82599", "vfs": 4},
     "driver": {"preset": "kernel"}, "run": {"duration": "3ms"},
     "workload": {"pattern": "ring", "frame_bytes": 1518, "load": "105% of ceiling", "arrivals": "poisson",
                  "on_full": "drop"},
 }  # fmt: skip
 
 TWO_SERVERS = {
-    "pcie": {"generation": 3, "lanes": 4}, "nic": {"preset": "82599", "vfs": 2, "tx_ring": 512, "rx_ring": 512},
+    "pcie": {"generation": 3, "lanes": 4}, "nic": {"strict": False,
+                                                   "preset": "82599", "vfs": 2, "tx_ring": 512, "rx_ring": 512},
     "driver": {"preset": "kernel"}, "servers": [{"name": "a"}, {"name": "b"}],
     "bridge": {"buffer": "64KiB", "latency": "500ns"}, "run": {"seed": 854275, "duration": "20ms"},
     "workload": {"pattern": "ring", "frame_bytes": 256, "load": "120% of ceiling", "arrivals": "poisson"},

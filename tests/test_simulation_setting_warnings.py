@@ -240,7 +240,7 @@ def test_all_such_frames_drop_and_shorter_ones_pass():
 THREE = {
     "servers": [{"name": name} for name in "abc"],
     "pcie": {"generation": 3, "lanes": 8},
-    "nic": {"vfs": 2},
+    "nic": {"strict": False, "vfs": 2},
     "driver": {"preset": "dpdk"},
     "bridge": {"announce": True, "buffer": "64KiB"},
     "run": {"warmup": "1ms", "duration": "10ms"},

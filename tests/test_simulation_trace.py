@@ -274,7 +274,7 @@ BY_32 = {
     ("changes", "reason"),
     [
         ({**BY_32, "driver.frame_time": "400ns", "nic.rx_ring": 64, "driver.tx_doorbell_batch": 32}, "NO_DESCRIPTOR"),
-        ({"switch.acl": [{"port": "vf0", "action": "deny"}]}, "ACL_DENY"),
+        ({"nic.strict": False, "switch.acl": [{"port": "vf0", "action": "deny"}]}, "ACL_DENY"),
     ],
 )
 def test_what_is_dropped_has_the_ids_of_its_frames(tmp_path, changes, reason):

@@ -27,7 +27,7 @@ ROOM = 4 << 10
 TWO = {
     "servers": [{"name": "a"}, {"name": "b", "set": {"port.rate": "25Gbps", "nic.max_pps": 3_000_000}}],
     "bridge": {"announce": True, "buffer": "4KiB", "propagation": "30ns", "latency": "400ns"},
-    "nic": {"vfs": 2},
+    "nic": {"strict": False, "vfs": 2},
     "driver": {"preset": None},
     "workload": {
         "pattern": "flows",

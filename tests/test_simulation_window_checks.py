@@ -310,7 +310,7 @@ def test_a_batch_that_a_timer_ends_is_no_batch_that_only_frames_fill():
 
 
 PAUSED = {
-    "nic": {"vfs": 2, "drop_enable": False, "flow_control": {"mode": "pause"}},
+    "nic": {"strict": False, "vfs": 2, "drop_enable": False, "flow_control": {"mode": "pause"}},
     "pcie": {"generation": 3, "lanes": 8},
     "bridge": {"announce": True, "flow_control": {"mode": "pause"}},
     "servers": [{"name": "a", "set": {"pcie.lanes": 1}}, {"name": "b"}],

@@ -12,7 +12,7 @@ from hwmodel.simulation import simulate
 
 WIDE = {
     "pcie": {"generation": 3, "lanes": 8},
-    "nic": {"vfs": 4},
+    "nic": {"strict": False, "vfs": 4},
     "driver": {"preset": "dpdk"},
     "run": {"warmup": "1ms", "duration": "20ms"},
 }

@@ -57,7 +57,13 @@ class Always:
 def drawn_system(seed: int) -> Mapping[str, Any]:
     """Draw servers that differ, so that one thread has more to do than another, on a bridge."""
     rng = random.Random(seed)
-    own = [{}, {"switch.mode": "vepa"}, {"port.rate": "40Gbps"}, {"pcie.lanes": 8}, {"port.rate": "2.5Gbps"}]
+    own = [
+        {},
+        {"switch.mode": "vepa"},
+        {"nic.strict": False, "port.rate": "40Gbps"},
+        {"pcie.lanes": 8},
+        {"nic.strict": False, "port.rate": "2.5Gbps"},
+    ]
     servers = [{"name": f"s{number}", "set": rng.choice(own)} for number in range(rng.randint(3, 4))]
     bridge = {"latency": f"{rng.choice([0, 130, 700])}ns", "propagation": f"{rng.choice([0, 3.3, 50])}ns"}
     return {"servers": servers, "bridge": bridge | rng.choice([{}, {"buffer": "6KiB"}, {"ageing": "9us", "table": 5}])}

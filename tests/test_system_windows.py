@@ -35,14 +35,14 @@ TWO: Mapping[str, Any] = {
     "bridge": {"forwarding": "cut_through", "propagation": "7.3ns", "buffer": "6KiB", "sharing": "all",
                "latency": "0ns", "ports": {"outside": {"rate": "3.1Gbps"}}},
 }  # fmt: skip
-THREE: Mapping[str, Any] = {
+THREE: Mapping[str, Any] = {"nic.strict": False,
     "servers": [{"name": "a"}, {"name": "b", "set": {"switch.mode": "vepa"}},
                 {"name": "c", "set": {"port.rate": "40Gbps"}}],
     "bridge": {"latency": "100ns", "ageing": "9us", "table": 5},
     "driver.rx_interrupt_batch": 4,
 }  # fmt: skip
 # Two levels, of which the lower cuts through; frames are short for the buffer of fex1, which all its ports share.
-EXTENDERS: Mapping[str, Any] = {
+EXTENDERS: Mapping[str, Any] = {"nic.strict": False,
     "servers": [{"name": "a"}, {"name": "b", "set": {"port.rate": "40Gbps"}}, {"name": "c"}],
     "switch.mode": "e_tag",
     "bridge": {"kind": "controlling", "latency": "130ns", "propagation": "3.3ns",

@@ -169,7 +169,7 @@ def told(pf: Mapping[str, Any]) -> dict[str, Any]:
         {"nic.max_pps": 9_000_000},
         {"nic.fetch_batch": 7},
         {"pcie.lanes": 8},
-        {"port.rate": "11Gbps"},
+        {"nic.strict": False, "port.rate": "11Gbps"},
         {"port.down": ["p0"]},
     ],
     ids=str,

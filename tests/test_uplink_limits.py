@@ -26,7 +26,7 @@ from tests.seeds import seeds
 
 # A core that passes a frame of 1518 B in 1 us, whatever it is; wire, link and VMs' cores have room for more.
 BASE: dict[str, Any] = {
-    "nic": {"mode": "vswitch", "vfs": 6},
+    "nic": {"strict": False, "mode": "vswitch", "vfs": 6},
     "host": {"cores": 9, "virtual_switch": {"pass_by": "pointer", "frame_time": "1us", "cores": [7],
                                             "reach": "external"}},
     "driver": {"frame_time": "50ns", "vms": {"pf": {"preset": "dpdk", "doorbell_time": "0ns"}}},
@@ -72,7 +72,7 @@ def test_turns_are_longer_by_the_weight(scheduler: str) -> None:
 def test_what_is_guaranteed_goes_before_the_turns() -> None:
     """vf2 has 0.2 M (2.4288 Gb/s) before the rest, 0.6 M, is shared by three."""
     found = mpps(LIGHT, *(["vf2", "uplink", None], ["vf3", "vf1", None], ["vf4", "vf1", None]),
-                 **{"switch.ports.vf2.min_rate": "2428800Kbps"})  # fmt: skip
+                 **{"nic.strict": False, "switch.ports.vf2.min_rate": "2428800Kbps"})  # fmt: skip
     assert sorted(found.values()) == pytest.approx([0.2, 0.2, 0.2, 0.4], rel=1e-6)
 
 
@@ -222,7 +222,12 @@ def test_pieces_of_a_deficit_are_short() -> None:
 @pytest.mark.parametrize(("source", "target"), [("vf1", "vf2"), ("uplink", "vf3"), ("vf3", "uplink")])
 def test_connections_have_the_rings_of_their_headers(source: str, target: str) -> None:
     """The hash is worked out on addresses and ports; here it is that of the bytes of whole headers."""
-    changes = {"workload.connections": 37, "nic.queues_per_vf": 3, "host.virtual_switch.uplink_queues": 3}
+    changes = {
+        "nic.strict": False,
+        "workload.connections": 37,
+        "nic.queues_per_vf": 3,
+        "host.virtual_switch.uplink_queues": 3,
+    }
     config = _config(["vf0", "vf1", None], **changes, **TWO_CORES)
     book = HeaderBook(config)
     headers = [book.templates[number].header for number in book.template_ids(source, target)]

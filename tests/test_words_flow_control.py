@@ -51,7 +51,7 @@ def test_a_wire_that_is_stopped_from_outside_limits_with_its_stops():
     # 600 quanta are 30.72 us; two of them of 300 us: 20.5 %.
     result = judged_result_of(
         {
-            "nic": {
+            "nic": {"strict": False,
                 "vfs": 2,
                 "flow_control": {
                     "mode": "pause",

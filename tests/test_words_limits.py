@@ -92,7 +92,7 @@ def test_what_ends_at_the_wire_has_its_tags_there():
 
 
 def test_mixed_sizes_and_outside_frames():
-    changes = {
+    changes = {"nic.strict": False,
         "workload.frame_bytes": None, "workload.sizes": [[64, 7], [570, 4], [1518, 1]],
         "workload.external": {"rate": "1Gbps"}, "switch.acl": [{"port": "vf0", "action": "deny"}],
     }  # fmt: skip

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .bridge import interfaces_before
-from .check_adapter import check_device, check_link, check_rings
+from .check_adapter import check_capacity, check_link, check_rings
 from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge, check_bridge_kind
+from .check_device_limits import check_device_limits
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
 from .check_pcie import check_bus, check_buses, check_multi_root, check_trees
 from .check_ports import check_port_system, check_ports
@@ -285,7 +286,8 @@ def cross_check(
         for check in (
             check_link,
             check_bus,
-            check_device,
+            check_device_limits,
+            check_capacity,
             check_ports,
             check_rings,
             check_sends,

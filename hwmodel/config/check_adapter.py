@@ -1,13 +1,11 @@
-"""Check each adapter by itself: its link, its device's limits, and that its rings can hold full batches."""
+"""Check each adapter by itself: its link, and that its rings can hold full batches."""
 
 from __future__ import annotations
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
     CREDIT_DATA_BYTES,
-    DESCRIPTOR_BYTES,
     MOST_TAGS,
-    REGISTER_BYTES,
     TEN_BIT_TAG_GENERATION,
     link_rate_of,
     most_tags,
@@ -28,15 +26,12 @@ from .frame_lengths import (
     slots_of_send,
 )
 from .model import Config
-from .presets import Device
 
 _TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
 _RX_BATCHES = (
     "nic.rx_fetch_batch", "nic.rx_prefetch", "nic.rx_writeback_batch", "driver.rx_interrupt_batch",
     "driver.refill_batch",
 )  # fmt: skip
-_SOURCE_OF_IXGBE = "Linux ixgbe_type.h: union ixgbe_adv_tx_desc, IXGBE_TDT; igb's are the same"
-_SOURCE_OF_I40E = "Linux i40e: struct i40e_tx_desc, I40E_QTX_TAIL"
 
 
 def check_link(config: Config, findings: Findings) -> None:
@@ -127,123 +122,8 @@ def _check_buffers(config: Config, findings: Findings) -> None:
         )
 
 
-def check_device(config: Config, findings: Findings) -> None:
-    """Check the `nic` block against its device."""
-    name, device = config.nic.preset, config.nic.device
-    if name is not None and device is not None:
-        _check_functions(config, findings, name, device)
-        _check_ring_range(config, findings, name, device)
-        _check_tables(config, findings, name, device)
-        _check_descriptors(config, findings, name)
-    _check_capacity(config, findings)
-
-
-def _check_functions(config: Config, findings: Findings, name: str, device: Device) -> None:
-    nic = config.nic
-    if nic.vfs > device.max_vfs and nic.mode == "sriov":
-        findings.add(
-            f"{nic.vfs} VFs are more than the {device.max_vfs} of the {name} (nic.preset: null has no such limit)",
-            "nic.vfs",
-            "nic.preset",
-        )
-    if nic.queues_per_vf > device.max_queues_per_function:
-        findings.add(
-            f"{nic.queues_per_vf} is more than the {device.max_queues_per_function} queues of a function of the {name}",
-            "nic.queues_per_vf",
-            "nic.preset",
-        )
-        return
-    _check_vectors(config, findings, name, device)
-    if nic.n_queues > device.max_queues and nic.vfs <= device.max_vfs:
-        findings.add(
-            f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {nic.n_queues}, more than the "
-            f"{device.max_queues} of the {name}",
-            "nic.queues_per_vf",
-            "nic.vfs",
-            "nic.preset",
-        )
-
-
-def _check_vectors(config: Config, findings: Findings, name: str, device: Device) -> None:
-    n_vectors, most = config.nic.vectors_per_function, device.vectors_per_vf
-    if n_vectors is not None and most is not None and n_vectors > most and config.nic.mode == "sriov":
-        findings.add(
-            f"{n_vectors} vectors for queues; a VF of the {name} has {most + 1} in all, one of them for messages of "
-            "the PF",
-            "nic.vectors_per_function",
-            "nic.preset",
-        )
-
-
-def _check_ring_range(config: Config, findings: Findings, name: str, device: Device) -> None:
-    for key, ring in (("nic.tx_ring", config.nic.tx_ring), ("nic.rx_ring", config.nic.rx_ring)):
-        if not device.ring_least <= ring <= device.ring_most:
-            findings.add(
-                f"{ring} is out of range; rings of the {name} have {device.ring_least} to {device.ring_most} entries",
-                key,
-                "nic.preset",
-            )
-        elif ring % device.ring_step:
-            below = ring - ring % device.ring_step  # a valid length: the shortest and longest are multiples too
-            findings.add(
-                f"{ring} is no multiple of {device.ring_step}, as rings of the {name} are; {below} and "
-                f"{below + device.ring_step} are (nic.preset: null has no such limit)",
-                key,
-                "nic.preset",
-            )
-
-
-def _check_tables(config: Config, findings: Findings, name: str, device: Device) -> None:
-    ports = config.switch.ports
-    n_macs = sum(len(port.macs) for port in ports)
-    if device.max_macs is not None and n_macs > device.max_macs:
-        findings.add(
-            f"{n_macs} addresses in all; the {name} filters {device.max_macs}", "switch.ports", "nic.vfs", "nic.preset"
-        )
-    n_vlans = len({vlan for port in ports for vlan in port.vlans})
-    if device.max_vlans is not None and n_vlans > device.max_vlans:
-        findings.add(
-            f"{n_vlans} VLANs in all; the {name} filters {device.max_vlans}", "switch.ports", "nic.vfs", "nic.preset"
-        )
-    n_mirrors = len(config.switch.mirrors)
-    if n_mirrors > device.max_mirrors:
-        findings.add(f"{n_mirrors} mirrors; the {name} has {device.max_mirrors}", "switch.mirrors", "nic.preset")
-
-
-def _check_descriptors(config: Config, findings: Findings, name: str) -> None:
-    """Report descriptor and doorbell formats that no preset's device has: all are Intel's, and alike in this."""
-    nic = config.nic
-    source = f"{_SOURCE_OF_I40E if name == 'XL710' else _SOURCE_OF_IXGBE}; nic.preset: null has no such limit"
-    if nic.tx_descriptor_bytes != DESCRIPTOR_BYTES:
-        n_bytes = format_bytes(nic.tx_descriptor_bytes)
-        findings.add(
-            f"{n_bytes}; Tx descriptors of the {name} have {DESCRIPTOR_BYTES} B ({source})",
-            "nic.tx_descriptor",
-            "nic.preset",
-        )
-    if nic.completion_entry_bytes is not None:
-        findings.add(
-            f"the {name} has no completion rings: it writes descriptors back where they lie ({source})",
-            "nic.completion_entry",
-            "nic.preset",
-        )
-    if nic.doorbell_bytes != REGISTER_BYTES:
-        findings.add(
-            f"{format_bytes(nic.doorbell_bytes)}; tail registers of the {name} have {REGISTER_BYTES} B ({source})",
-            "nic.doorbell",
-            "nic.preset",
-        )
-    drivers = {"driver": config.driver, **{f"driver.vms.{vm}": own for vm, own in config.driver.vms.items()}}
-    for key, driver in drivers.items():
-        if driver.doorbell == "inline":
-            findings.add(
-                f"the {name} takes no descriptor with its doorbell, which is a write of the tail ({source})",
-                f"{key}.doorbell",
-                "nic.preset",
-            )
-
-
-def _check_capacity(config: Config, findings: Findings) -> None:
+def check_capacity(config: Config, findings: Findings) -> None:
+    """Check that the model has room for the adapter's queues and rings."""
     nic, n_queues = config.nic, config.nic.n_queues
     if n_queues > MODEL_MAX_QUEUES:
         findings.add(

@@ -26,12 +26,6 @@ def check_arbitration(config: Config, findings: Findings) -> None:
     if arbitration is None:
         _check_unused(config, findings)
         return
-    device = config.nic.device
-    if device is not None and not device.has_dcb:
-        findings.add(
-            f"the {config.nic.preset} has no such planes; the 82599, X540 and X550 have them (nic.preset: null has)",
-            "nic.arbitration", "nic.preset",
-        )  # fmt: skip
     if config.switch.scheduler != "round_robin":
         findings.add(
             "with nic.arbitration its planes say who sends; leave the scheduler out", "switch.scheduler",

@@ -13,7 +13,6 @@ from .system import Domain, apart_ports, bridges_of, domains_of, own_uplinks, po
 
 def check_ports(config: Config, findings: Findings) -> None:
     """Check the `port` block, and that stations, and the two ends of each mirror, are at possible ports."""
-    _check_device(config, findings)
     _check_down(config, findings)
     _check_stations(config, findings)
     if config.port.count > 1:
@@ -31,32 +30,6 @@ def check_port_name(config: Config, findings: Findings, name: str, path: KeyPath
     if not is_there:
         findings.add(f"there is no port {name}; {_there_is(config)}", path, "port.count")
     return is_there
-
-
-def _check_device(config: Config, findings: Findings) -> None:
-    name, count, device = config.nic.preset, config.port.count, config.nic.device
-    if device is None:
-        return
-    if count > device.max_ports:
-        findings.add(
-            f"{count} ports are more than the {device.max_ports} of the {name} (nic.preset: null has no such limit)",
-            "port.count",
-            "nic.preset",
-        )
-    elif device.shares_vfs_by_ports and count > 1:
-        most = device.max_vfs // count
-        for port in config.port.names:
-            n_vfs = sum(station.port == port and station.name != "pf" for station in config.switch.ports)
-            if n_vfs > most:
-                findings.add(
-                    f"{n_vfs} VFs at {port} are more than the {most} of each port of an {name} with {count} "
-                    "(nic.preset: null has no such limit)",
-                    "nic.vfs",
-                    "port.count",
-                    "nic.preset",
-                    besides=["switch.ports"],
-                )
-                return
 
 
 def _check_down(config: Config, findings: Findings) -> None:

@@ -154,12 +154,6 @@ def _check_receives(config: Config, findings: Findings) -> None:
             )
     if nic.rsc is None:
         return
-    if nic.device is not None and not nic.device.has_rsc:
-        findings.add(
-            f"the {nic.preset} coalesces no frames; the 82599, X540 and X550 do (nic.preset: null may)",
-            "nic.rsc",
-            "nic.preset",
-        )
     places = nic.n_queues * PLACES_A_DESCRIPTOR * (1 << (nic.rx_ring - 1).bit_length())
     if places > MODEL_PLACES:
         findings.add(

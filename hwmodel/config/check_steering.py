@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hwmodel.units import format_bytes, parse_bytes
+from hwmodel.units import format_bytes
 
 from .check_switch import check_station_names
 from .document import KeyPath
-from .fill_queues import table_entries
 from .findings import Findings
 from .model import Config
-from .presets import Device
 from .steering import MODEL_MAX_ETHERTYPE_FILTERS, MODEL_MAX_TUPLE_FILTERS, FlowDirector, Steering, at_pools
 from .switch import Port
 
@@ -80,15 +78,6 @@ def _check_cores(config: Config, findings: Findings) -> None:
 
 def _check_pools(config: Config, findings: Findings) -> None:
     """Check what pools need, and what only functions have."""
-    device = config.nic.device
-    if device is not None and device.max_pools is not None and config.nic.vfs + 1 > device.max_pools:
-        findings.add(
-            f"{config.nic.vfs} pools and the PF's own are more than the {device.max_pools} of the {config.nic.preset} "
-            "(nic.preset: null has no such limit)",
-            "nic.vfs",
-            "nic.preset",
-            besides=["nic.mode"],
-        )
     if config.pcie.ordering == "id_based":
         findings.add(
             "with nic.mode: vmdq all queues are of one function, so that no id tells them apart; strict or relaxed",
@@ -108,13 +97,12 @@ def check_steering(config: Config, findings: Findings) -> None:
     steering = config.nic.steering
     if steering is None:
         return
-    device = config.nic.device
     _check_names(config, steering, findings)
     _check_queue_numbers(config, steering, findings)
-    _check_lists(config, steering, device, findings)
-    _check_table(config, steering, device, findings)
+    _check_lists(config, steering, findings)
+    _check_table(steering, findings)
     if steering.flow_director is not None:
-        _check_director(config, steering.flow_director, device, findings)
+        _check_director(config, steering.flow_director, findings)
 
 
 def _filters(steering: Steering) -> Iterator[tuple[KeyPath, Any]]:
@@ -145,19 +133,15 @@ def _check_queue_numbers(config: Config, steering: Steering, findings: Findings)
             )
 
 
-def _check_lists(config: Config, steering: Steering, device: Device | None, findings: Findings) -> None:
+def _check_lists(config: Config, steering: Steering, findings: Findings) -> None:
     for name, what, most in (
-        ("ethertype_filters", "EtherType", device.max_ethertype_filters if device else MODEL_MAX_ETHERTYPE_FILTERS),
-        ("tuple_filters", "5-tuple", device.max_tuple_filters if device else MODEL_MAX_TUPLE_FILTERS),
+        ("ethertype_filters", "EtherType", MODEL_MAX_ETHERTYPE_FILTERS),
+        ("tuple_filters", "5-tuple", MODEL_MAX_TUPLE_FILTERS),
     ):
         filters: Sequence[Any] = getattr(steering, name)
         n_filters, where = _fullest(config, filters)
         if n_filters > most:
-            who = f"the {config.nic.preset}" if device else "the model"
-            has = f"holds {most}" if most else "has none that are modelled"
-            is_full = f"the table{where} is full: " if most else ""
-            noun = "filter" if n_filters == 1 else "filters"
-            findings.add(f"{is_full}{n_filters} {what} {noun}; {who} {has}", (*AT, name), "nic.preset")
+            findings.add(f"the table{where} is full: {n_filters} {what} filters; the model holds {most}", (*AT, name))
         _check_pairs(filters, (*AT, name), findings)
 
 
@@ -191,17 +175,8 @@ def _target(one: Any) -> str:
     return f"queue {one.queue}" + (f" of {one.pool}" if one.pool else "")
 
 
-def _check_table(config: Config, steering: Steering, device: Device | None, findings: Findings) -> None:
-    entries, known = steering.rss.entries, table_entries(config.nic.mode, device)
-    if device is not None and entries != known:
-        of_whom = "a pool" if config.has_pools else "a VF"
-        findings.add(
-            f"the table of {of_whom} of the {config.nic.preset} has {known} entries (nic.preset: null has no such "
-            "limit)",
-            (*AT, "rss", "entries"),
-            "nic.preset",
-            "nic.mode",
-        )
+def _check_table(steering: Steering, findings: Findings) -> None:
+    entries = steering.rss.entries
     if len(steering.rss.table) > entries:
         findings.add(
             f"{len(steering.rss.table)} values for a table of {entries} entries",
@@ -210,12 +185,8 @@ def _check_table(config: Config, steering: Steering, device: Device | None, find
         )
 
 
-def _check_director(config: Config, director: FlowDirector, device: Device | None, findings: Findings) -> None:
+def _check_director(config: Config, director: FlowDirector, findings: Findings) -> None:
     at = (*AT, "flow_director")
-    if device is not None and not device.has_flow_director:
-        findings.add(f"the {config.nic.preset} has no Flow Director as it is modelled here", at, "nic.preset")
-        return
-    _check_memory(config, device, director, findings)
     is_perfect = director.mode == "perfect"
     most = director.capacity
     n_filters, where = _fullest(config, director.filters)
@@ -277,20 +248,3 @@ def _check_same_fields(
                 path,
             )
             return
-
-
-def _check_memory(config: Config, device: Device | None, director: FlowDirector, findings: Findings) -> None:
-    """Report an Rx buffer that, together with the filters' memory, exceeds the device's."""
-    if device is None:
-        return
-    whole = parse_bytes(str(device.values["nic"]["rx_buffer"]))
-    n_ports, n_bytes = config.port.count, config.port.count * director.memory_bytes
-    if config.nic.rx_buffer_bytes + n_bytes > whole:
-        each = "" if n_ports == 1 else f" at each of {n_ports} ports"
-        findings.add(
-            f"the filters' {format_bytes(director.memory_bytes)}{each} are part of the {config.nic.preset}'s Rx buffer "
-            f"of {format_bytes(whole)}; at most {format_bytes(whole - n_bytes)} are left for frames",
-            "nic.rx_buffer",
-            (*AT, "flow_director", "memory"),
-            "nic.preset",
-        )

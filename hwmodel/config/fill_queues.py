@@ -89,7 +89,8 @@ def _segment_length(workload: Block) -> int | None:
     try:
         if workload.get("segment_bytes") is not None:
             least = parse_bytes(Port.model_fields["max_frame_bytes"].default)
-            header = parse_bytes(workload.get("header_bytes") or DEFAULT_HEADER)
+            header = workload.get("header_bytes")
+            header = parse_bytes(DEFAULT_HEADER if header is None else header)
             said = parse_bytes(workload["segment_bytes"]) + header + FCS_BYTES
         elif isinstance(said, str):
             said = parse_bytes(said)

@@ -1,4 +1,4 @@
-"""Hold what is known of devices and drivers: values for keys that a user does not write, and limits to check.
+"""Hold what is known of devices and drivers: values for keys that a user does not write.
 
 Each number has its source beside it. "Model's choice" marks one that no source gives.
 """
@@ -14,30 +14,13 @@ Values = Mapping[str, Mapping[str, Any]]  # block -> key -> value as a user woul
 
 @dataclass(frozen=True)
 class Device:
-    """A network adapter: default values, and limits that a configuration of it must keep (None: not known)."""
+    """A network adapter: its default values, and what of it is filled in; its limits are in `device_limits`."""
 
     values: Values
-    max_vfs: int
-    max_queues: int
-    ring_least: int
-    ring_most: int
-    ring_step: int
-    max_queues_per_function: int
-    max_macs: int | None
-    max_vlans: int | None
-    max_mirrors: int
-    max_pools: int | None
     rss_entries: int
     vf_rss_entries: int  # of a VF's table, or of the PF's that VFs share
-    max_ethertype_filters: int
-    max_tuple_filters: int
-    has_flow_director: bool  # of the kind that rules.steering models; the XL710's is another
-    max_ports: int
-    has_rsc: bool = True  # all of these cut sends (TSO): Linux igb, ixgbe, i40e drivers, NETIF_F_TSO
-    has_dcb: bool = False  # classes of traffic in two planes: 82599, X540 and X550 (Linux ixgbe_dcb_82599.c)
     tx_on_chip: int | None = None  # descriptors of a Tx ring
-    vectors_per_vf: int | None = None  # for queues, beside the one for messages
-    shares_vfs_by_ports: bool = False  # each of several ports has an equal part of the VFs
+    has_flow_director: bool = True  # of the kind that rules.steering models
 
 
 # The embedded switches of all of them.
@@ -72,24 +55,7 @@ _NIC_X540 = {
     "rate_limit_window": "20KiB",  # Linux ixgbe driver, ixgbe_sriov.c: RTTBCNRM 0x14, "typically" with 9728 B
 }
 
-# What the 82599, X540 and X550 share.
-_IXGBE: Mapping[str, Any] = {
-    "max_queues": 128,  # Intel 82599, X540, X550 data sheets: 128 + 128 queues
-    "ring_least": 64,  # Linux ixgbe driver, ixgbe.h: IXGBE_MIN_TXD
-    "ring_step": 8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_REQ_TX_DESCRIPTOR_MULTIPLE
-    "max_queues_per_function": 8,  # Intel 82599 data sheet: pools of 2, 4 or (with 8 classes) 8 queues
-    "max_macs": 128,  # Intel 82599, X540, X550 data sheets: exact receive addresses
-    "max_vlans": 64,  # Intel 82599, X540, X550 data sheets: pool VLAN filters
-    "max_mirrors": 4,  # Intel 82599, X540, X550 data sheets: mirror rules
-    "max_pools": 64,  # Linux ixgbe driver, ixgbe_type.h: 64 pools
-    "max_ethertype_filters": 8,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS
-    "max_tuple_filters": 128,  # Linux ixgbe driver, ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS
-    "has_flow_director": True,  # Intel 82599 data sheet: Flow Director; the X540 and X550 have the same
-    "tx_on_chip": 40,  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
-    "vectors_per_vf": 2,  # Linux ixgbevf: three vectors of a VF, one for other causes, two for queues
-    "max_ports": 2,  # Intel 82599 data sheet: dual port (82599EN: one); Linux ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1
-    "has_dcb": True,  # Linux ixgbe: DCB (ixgbe_dcb_82599.c), for the X540 and X550 too
-}
+_TX_ON_CHIP = 40  # Intel X550 data sheet, 7.2.1.2; Linux ixgbe: 40 of the 82599 too (ixgbe_configure_tx_ring)
 
 DEVICES: Mapping[str, Device] = {
     "82576": Device(
@@ -107,24 +73,9 @@ DEVICES: Mapping[str, Device] = {
                 "rate_limit_window": "20KiB",  # Linux igb driver, igb_main.c: RTTBCNRM 0x14
             },
         },
-        max_vfs=7,  # Intel 82576 data sheet: 8 pools, one of them the PF's
-        max_queues=16,  # Intel 82576 data sheet: 16 + 16 queues
-        ring_least=32,  # DPDK igb driver; Linux asks for 64
-        ring_most=4096,  # Linux igb driver, igb.h: IGB_MAX_TXD
-        ring_step=8,  # Linux igb driver, e1000_defines.h: REQ_TX_DESCRIPTOR_MULTIPLE
-        max_queues_per_function=2,  # Intel 82576 data sheet: 2 queues a pool
-        max_macs=24,  # Intel 82576 data sheet: exact receive addresses
-        max_vlans=32,  # Intel 82576 data sheet: pool VLAN filters
-        max_mirrors=4,  # Linux igb driver, e1000_regs.h: VMRCTL at 0x5D80, VMRVLAN at 0x5D90, so four of 4 B
-        has_rsc=False,  # Linux igb driver: no LRO of the hardware's; ixgbe has IXGBE_FLAG2_RSC_CAPABLE
-        max_ports=2,  # Intel 82576 data sheet: two 1 GbE ports
-        max_pools=8,  # Intel 82576 data sheet: 8 pools
         rss_entries=128,  # Linux igb driver, igb.h: IGB_RETA_SIZE
         vf_rss_entries=128,  # the PF's
-        max_ethertype_filters=8,  # DPDK igb driver: E1000_MAX_ETQF_FILTERS
-        max_tuple_filters=8,  # DPDK igb driver: E1000_MAX_FTQF_FILTERS
         has_flow_director=False,  # Intel 82576 data sheet: none
-        vectors_per_vf=2,  # Intel 82576 data sheet: three vectors a VF, of which the driver keeps one for messages
     ),
     "82599": Device(
         values={
@@ -133,9 +84,7 @@ DEVICES: Mapping[str, Device] = {
             "switch": _SWITCH,
             "nic": _NIC_82599,
         },
-        **_IXGBE,
-        max_vfs=63,  # Intel 82599 data sheet: 64 pools, one of them the PF's
-        ring_most=8192,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_82599
+        tx_on_chip=_TX_ON_CHIP,
         rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
         vf_rss_entries=128,  # the PF's, which VFs share
     ),
@@ -146,9 +95,7 @@ DEVICES: Mapping[str, Device] = {
             "switch": _SWITCH,
             "nic": _NIC_X540,
         },
-        **_IXGBE,
-        max_vfs=63,  # Intel X540 data sheet: 64 pools, one of them the PF's
-        ring_most=8192,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_X540
+        tx_on_chip=_TX_ON_CHIP,
         rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
         vf_rss_entries=128,  # the PF's, which VFs share
     ),
@@ -159,9 +106,7 @@ DEVICES: Mapping[str, Device] = {
             "switch": {**_SWITCH, "lookup": "mac"},  # X550 data sheet, 7.8.3.4: held in another VLAN, goes nowhere
             "nic": _NIC_X540,
         },
-        **_IXGBE,
-        max_vfs=64,  # captured listing of its SR-IOV capability: total VFs 64
-        ring_most=32768,  # Linux ixgbe driver, ixgbe.h: IXGBE_MAX_TXD_X550
+        tx_on_chip=_TX_ON_CHIP,
         rss_entries=512,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 512 (X550)
         vf_rss_entries=64,  # Linux ixgbevf driver: IXGBEVF_X550_VFRETA_SIZE
     ),
@@ -178,23 +123,8 @@ DEVICES: Mapping[str, Device] = {
                 "queue_time": "47ns",  # github.com/emmericp/MoonGen issue 289: 21.4 Mpps of 64 B from one Tx queue
             },
         },
-        max_vfs=128,  # Intel XL710 data sheet: 128 VFs
-        max_queues=1536,  # Intel OpenNESS, O-RAN front haul: 1536 queue pairs in the device, 16 a VF
-        ring_least=64,  # Linux i40e driver, i40e.h: I40E_MIN_NUM_DESCRIPTORS
-        ring_most=8160,  # Linux i40e driver, i40e.h: I40E_MAX_NUM_DESCRIPTORS_XL710
-        ring_step=32,  # Linux i40e driver, i40e.h: I40E_REQ_DESCRIPTOR_MULTIPLE
-        max_queues_per_function=16,  # Linux i40e driver: a VF has at most 16 pairs
-        max_macs=None,  # shared table; a limit of 64 exact filters is for the driver's own use
-        max_vlans=None,  # filters belong to each virtual station interface
-        max_mirrors=64,  # Intel XL710 data sheet: mirror rules
-        has_rsc=False,  # Linux i40e driver: no LRO of the hardware's
-        max_ports=4,  # DPDK documentation of i40e, listings of its SR-IOV capability: 128, 64, 32 VFs a port by ports
-        shares_vfs_by_ports=True,  # the same
-        max_pools=None,  # virtual station interfaces, of which VFs have some
         rss_entries=512,  # Linux i40e driver: I40E_HLUT_ARRAY_SIZE of the PF, 128 words of four
         vf_rss_entries=64,  # Linux iavf driver: VFQF_HLUT, 16 words of four
-        max_ethertype_filters=0,  # others, through its firmware, which are not modelled
-        max_tuple_filters=0,  # model's choice: the same
         has_flow_director=False,  # model's choice: the XL710 has one of another kind, with 8 K filters
     ),
 }

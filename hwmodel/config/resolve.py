@@ -109,10 +109,11 @@ def fill(
 
 def _fill_hosts(multi_root: dict[str, Any], servers: Any) -> None:
     """Give a multi-root switch an entry for each host, in the order of the servers."""
-    hosts = multi_root.get("hosts") or {}
+    _fill_null(multi_root, "hosts", {})
+    hosts = multi_root["hosts"]
     if isinstance(hosts, dict) and isinstance(servers, list):
         names = [entry["name"] for entry in servers if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
-        multi_root["hosts"] = {name: hosts.get(name) or {} for name in (*names, *hosts)}
+        multi_root["hosts"] = {name: {} if hosts.get(name) is None else hosts[name] for name in (*names, *hosts)}
 
 
 def default_mac(number: int, server: int = 0) -> str:
@@ -226,13 +227,19 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
         entry.setdefault(mode.key, (interfaces_before + number - 1) % mode.highest + 1)
 
 
+def _fill_null(block: dict[str, Any], key: str, value: object) -> None:
+    """Fill in a key that is not written or null; whatever else was written, 0 too, is for the validation."""
+    if block.get(key) is None:
+        block[key] = value
+
+
 def _fill_sends(workload: dict[str, Any], nic: dict[str, Any]) -> None:
     """Fill in how sends are cut, and the lengths of their frames; the validation reports what cannot be read."""
     if any(one is not None for one in (workload.get("segment_bytes"), nic.get("rsc"), nic.get("header_split"))):
-        workload["header_bytes"] = workload.get("header_bytes") or DEFAULT_HEADER
+        _fill_null(workload, "header_bytes", DEFAULT_HEADER)
     if workload.get("segment_bytes") is None:
         return
-    workload["mss"] = workload.get("mss") or _DEFAULT_MSS
+    _fill_null(workload, "mss", _DEFAULT_MSS)
     keys = ("segment_bytes", "mss", "header_bytes")
     try:
         segment, mss, header = (parse_bytes(workload[name]) for name in keys)

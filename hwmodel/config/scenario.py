@@ -194,7 +194,7 @@ class Event(Block):
     @property
     def function(self) -> str | None:
         """Return the function that goes or comes by it, if it is about one."""
-        return self.reset or self.unplug or self.plug or (self.bus_master and self.bus_master.function)
+        return self.reset or self.unplug or self.plug or (self.bus_master.function if self.bus_master else None)
 
     @property
     def breadth(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hwmodel.config.device_limits import most_of
 from hwmodel.config.names import PF, port_place
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, in_order
 from hwmodel.config.system import Server, servers_of
@@ -67,8 +68,7 @@ def adapter_of(server: Server, card: Pcie | None = None) -> PciAdapter:
         total_vfs=max(device.total_vfs, at_one * (n_functions if device.shares_vfs else 1)),
         values=values | _equalization(pcie),
     )
-    known = config.nic.device
-    beside_pf = None if known is None else known.max_vfs
+    beside_pf = most_of("nic.vfs", config.nic.preset)
     return PciAdapter(device, _serial_number(server), AccessTimes.of(config), n_functions, vf_functions, beside_pf)
 
 

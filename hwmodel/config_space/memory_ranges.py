@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hwmodel.config.presets import DEVICES as PRESETS
+from hwmodel.config.device_limits import most_of
 from hwmodel.config.system import Server
 from hwmodel.config_space.adapter import CONTROL, VF_MEMORY, PciAdapter
 from hwmodel.config_space.devices import ROM
@@ -199,7 +199,8 @@ class MemoryRanges:
         space_at_start, n_resets_at_start = self._at_start.get(function, (None, 0))
         if space is not space_at_start or space.n_resets != n_resets_at_start:
             self._partner.see_reset(number, is_new=space is not space_at_start)
-        most = PRESETS[device.name].ring_most
+        most = most_of("nic.tx_ring, nic.rx_ring", device.name)
+        assert most is not None, "every device with registers has a longest ring"
         own = VfRange(registers, number, self._config.nic.queues_per_vf, most, table, self._partner)
         own.tell_link(self._partner.link_rate_bps(number))
         return _Held(space, space.n_resets, table, own)

@@ -334,7 +334,7 @@ def by_shares(seen: Sighting) -> Bottleneck:
     if not seen.suspects or (seen.is_load_enough and not hot):
         return seen.load
     if seen.is_load_enough and seen.has_offers:
-        return load_beside(hot)
+        return load_beside(hot, seen.less)
     # What is full of frames that are lost behind it is no limit where what they wait for is full too.
     behind = [one for one in seen.suspects if not one.loses_behind]
     has_cause = any(one.use >= AS_FULL for one in behind)

@@ -10,20 +10,20 @@ from hwmodel.results.result import Bottleneck
 
 
 def assumptions_of(config: Config, found: Bottleneck) -> tuple[str, ...]:
-    """Return a sentence for each number of a device's preset that sets what limits, and that is not known of the device.
+    """Return a sentence for each number of a device's preset that sets what limits, and is not known of the device.
 
     A key with another value than the preset's was chosen by whoever wrote it, and is left out.
     """
-    sentences = {}
+    sentences: dict[str, None] = {}
     for server in servers_of(config):
-        preset = server.config.nic.preset
-        if preset not in ASSUMED:
+        device = server.config.nic.preset or ""
+        if device not in ASSUMED:
             continue
         prefix = f"{server.name}." if server.name else ""
         named = [one.removeprefix(prefix) for one in (found.resource, *found.also) if one.startswith(prefix)]
-        nic, of_preset = server.config.resolved()["nic"], DEVICES[preset].values["nic"]
+        nic, of_preset = server.config.resolved()["nic"], DEVICES[device].values["nic"]
         for key in (key for name in named for key in KEYS.get(name, ())):
-            why, field = ASSUMED[preset].get(key), key.removeprefix("nic.")
+            why, field = ASSUMED[device].get(key), key.removeprefix("nic.")
             if why is not None and nic[field] == of_preset[field]:
-                sentences[f"This hangs on {key} of the {preset}, {nic[field]}: {why}."] = None
+                sentences[f"This hangs on {key} of the {device}, {nic[field]}: {why}."] = None
     return tuple(sentences)

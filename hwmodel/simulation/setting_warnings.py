@@ -13,6 +13,7 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.config.bridge_flow_control import obeys
+from hwmodel.config.check_device_limits import dotted, stretches
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses
 from hwmodel.config.names import PF, UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
@@ -48,6 +49,7 @@ STARVED = 0.01  # share of the fastest flow's rate, below which a flow is starve
 
 def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning for each setting that is unused, drops a kind of frame, or asks more than a component can do."""
+    yield from _beyond_devices(config)
     yield from vlan_warnings(config, result)
     yield from _guarantees_of_rate(result)
     yield from _without_hairpin(config, result)
@@ -79,6 +81,17 @@ def _guarantees_of_rate(result: Result) -> Iterator[str]:
         is_late = (slowest.latency_ns.p99 or 0.0) > WAITS * (alone_ns or 0.0)
         if min_rate is not None and is_late and not one.is_greedy and (one.share or 0.0) >= SERVED:
             yield rate_without_latency(one.name, min_rate, slowest, alone_ns or 0.0, why_late(result, slowest))
+
+
+def _beyond_devices(config: Config) -> Iterator[str]:
+    """Warn once of all that the adapters' devices cannot do, where `nic.strict` lets it be."""
+    found = {
+        server.key(dotted(stretch.keys[0])): (stretch.asked, server.config.nic.preset or "", stretch.has)
+        for server in servers_of(config)
+        for stretch in stretches(server.config)
+    }
+    if found:
+        yield words.beyond_devices(found)
 
 
 def _unused_weights(config: Config) -> Iterator[str]:

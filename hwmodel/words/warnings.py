@@ -38,6 +38,13 @@ WINDOW_IS_WHOLE = "the window is whole, only the short runs behind it are not"
 NO_FRAME = "No frame was delivered in the window: it gives no rates."
 
 
+def beyond_devices(found: Mapping[str, tuple[str, str, str]]) -> str:
+    """Say what no such adapter does; `found`: by key what is asked, the device, and what that has."""
+    keys = [f"{key} ({asked}; the {device} has {has})" for key, (asked, device, has) in found.items()]
+    more = [] if len(keys) <= MOST_NAMES else [f"{len(keys) - MOST_NAMES} more"]
+    return f"nic.strict: false lets through what no such adapter does: {listed([*keys[:MOST_NAMES], *more])}."
+
+
 def none_offered(more_time: str) -> str:
     """Say that no frame was offered by the end of the run."""
     return f"No frame was offered by the end of the run, so there are no rates: with more time ({more_time}) some come."

@@ -183,10 +183,9 @@ def why_late(result: Result, flow: FlowResult) -> str:
         return ": most of it in the queue of the wire, behind what others send"
     if (limit := station_setting(result.config, flow.from_, "rate_limit")) is not None:
         return f" (switch.ports.{flow.from_}.rate_limit {limit})"
-    waited = {}
-    for one in (result, *result.servers):
-        prefix = f"{getattr(one, 'name', '')}." if one is not result else ""
-        waited |= {f"{prefix}{vm}": ns for vm, ns in one.head_of_line.get("waited_ns", {}).items()}
+    waited = dict(result.head_of_line.get("waited_ns", {}))
+    for each in result.servers:
+        waited |= {f"{each.name}.{vm}": ns for vm, ns in each.head_of_line.get("waited_ns", {}).items()}
     if waited.get(flow.to, 0.0) > _HALF * p99_ns:
         return ": behind frames for a VM whose Rx ring is empty, in the adapter's Rx buffer"
     for one in ports_of(result):
