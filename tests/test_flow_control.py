@@ -304,7 +304,8 @@ def test_untagged_frames_from_the_wire_have_their_stations_priority(priorities, 
 LONG = {
     "nic": {"preset": "82599", "vfs": 2, "flow_control": {"mode": "pause", "headroom": "43KiB", "quanta": 200}},
     "pcie": {"generation": 2, "lanes": 1}, "driver": {"preset": "dpdk"},
-    "host": {"buffer_bytes": "16KiB"}, "switch": {"ports": [{"name": f"vf{at}", "max_frame": "9728B"} for at in range(2)]},
+    "host": {"buffer_bytes": "16KiB"},
+    "switch": {"ports": [{"name": f"vf{at}", "max_frame": "9728B"} for at in range(2)]},
     "workload": {"pattern": "flows", "frame_bytes": 9728, "flows": [["uplink", "vf0"], ["vf1", "uplink"]]},
     "run": {"warmup": "0us", "duration": "20ms"},
 }  # fmt: skip
