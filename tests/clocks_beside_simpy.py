@@ -12,7 +12,7 @@ import numpy as np
 from hwmodel.config import Config
 from tests.oracles.simpy_nic import NicParameters
 
-HOST_CLOCK, ADAPTER_CLOCK, CORE_START, BATCH_PLACE = 0, 1, 5, 6  # what is drawn for, by its number
+HOST_CLOCK, ADAPTER_CLOCK, LINE_CLOCK, CORE_START, BATCH_PLACE = 0, 1, 3, 5, 6  # what is drawn for, by its number
 LATEST_START_FS = 50 * 10**9
 OF_HOST = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs", "exit_time_fs",
@@ -26,9 +26,9 @@ def drawn(seed: int, what: int, number: int, below: int) -> int:
     return (high * 2**32 + low) * below // 2**64
 
 
-def longer(config: Config, what: int) -> Fraction:
+def longer(config: Config, what: int, number: int = 0) -> Fraction:
     most = config.run.clocks_ppb
-    return 1 + Fraction(drawn(config.run.seed, what, 0, 2 * most + 1) - most, 10**9)
+    return 1 + Fraction(drawn(config.run.seed, what, number, 2 * most + 1) - most, 10**9)
 
 
 def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[int], longest: int) -> NicParameters:
@@ -51,6 +51,7 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         **{name: round(time_fs) if getattr(parameters, name) is not None else None for name, time_fs in times.items()},
         **{name: (ratio.numerator, ratio.denominator) for name, ratio in ratios.items()},
         port_rate_bps=Fraction(parameters.port_rate_bps) / of_adapter,
+        line_speeds={at: of_adapter / longer(config, LINE_CLOCK, 1 + at) for at in range(parameters.ethernet_ports)},
         rate_limits={
             port: (of_adapter * Fraction(*limit)).as_integer_ratio() for port, limit in parameters.rate_limits.items()
         },

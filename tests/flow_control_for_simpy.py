@@ -6,6 +6,7 @@ from typing import Any
 
 from hwmodel.config import Config, servers_of
 from hwmodel.config.flow_control import headrooms_of, low_marks_of, response_fs
+from hwmodel.config.system import bridges_of
 from tests.oracles.simpy_nic import ControlFrame, FlowControl
 from tests.oracles.simpy_nic.flow_control import E_TAG, S_TAG, VN_TAG
 
@@ -35,6 +36,9 @@ def adapter_flow_control(config: Config) -> FlowControl | None:
             for one in settings.received
         ],
         outer_tags=[tag for mode, tag in OUTER_TAGS.items() if mode == config.switch.mode],
+        default_priorities={} if bridges_of(config) else {
+            port.number: port.default_priority for port in config.switch.ports
+        },
     )  # fmt: skip
     return rules
 

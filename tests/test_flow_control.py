@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from hwmodel import simulate
+from hwmodel.analytic import limits
 from hwmodel.config import config_from_mapping
 from tests.run_cases import OUTSIDE, frame, merged, write_capture
 
@@ -245,3 +246,88 @@ def test_control_frames_are_not_what_goes_to_the_wire():
     assert n > 10
     assert result.wire.tx_gbps == 0
     assert result.utilization["wire.tx"] == pytest.approx(n * CONTROL_NS / 500_000, rel=0.02)
+
+
+def ethtool_of(*layers):
+    return simulate(config_from_mapping(merged(EXACT, *layers)), counters=True).counters["pf"].ethtool
+
+
+def flow_counters(ethtool):
+    return {name: n for name, n in ethtool.items() if n and ("flow_control" in name or "_pb_" in name)}
+
+
+@pytest.mark.parametrize(("obey", "counted"), [(True, {"xoff": 2, "xon": 1}), (False, {})])
+def test_pause_frames_that_come_are_counted_as_ethtool_does(obey, counted):
+    received = [{"at": "20us", "quanta": 300}, {"at": "21us", "quanta": 9}, {"at": "30us", "quanta": 0}]
+    found = ethtool_of({"nic": {"flow_control": {"mode": "pause", "received": received, "obey": obey}}},
+                       {"run": {"duration": "200us"}})  # fmt: skip
+    assert flow_counters(found) == {f"rx_flow_control_{name}": n for name, n in counted.items()}
+    assert {"tx_flow_control_xon", "tx_flow_control_xoff"} < set(found)
+    assert not any("flow_control" in name for name in ethtool_of())
+
+
+def test_pfc_frames_count_for_each_priority_that_they_name():
+    received = [{"at": "20us", "quanta": 300, "priorities": [3, 5]}, {"at": "30us", "quanta": 0, "priorities": [5]}]
+    nic = {"arbitration": TWO, "flow_control": {"mode": "pfc", "received": received}}
+    found = ethtool_of({"nic": nic}, {"run": {"duration": "200us"}})
+    assert flow_counters(found) == {"rx_pb_3_pxoff": 1, "rx_pb_5_pxoff": 1, "rx_pb_5_pxon": 1}
+
+
+FROM_OUTSIDE = {
+    "pcie": {"generation": 1, "lanes": 1}, "nic": {"rx_buffer": "128KiB"}, "run": {"duration": "2ms"},
+    "workload": {"pattern": "flows", "flows": [["uplink", "vf0"], ["uplink", "vf1"]]},
+}  # fmt: skip
+
+
+def test_what_the_adapter_sends_is_counted_too():
+    result = simulate(
+        config_from_mapping(merged(EXACT, FROM_OUTSIDE, {"nic": {"flow_control": {"mode": "pause"}}})), counters=True
+    )
+    found = result.counters["pf"].ethtool
+    assert found["tx_flow_control_xoff"] == result.flow_control.ports[0].stops_sent > 3
+    assert sum(flow_counters(found).values()) == result.flow_control.control_frames_sent
+    assert result.counters["vf0"].ethtool.keys().isdisjoint(flow_counters(found))
+
+
+@pytest.mark.parametrize(
+    ("priorities", "of_class"), [((0, 7), (True, True)), ((7, 7), (False, True)), ((0, 1), (True, False))]
+)
+def test_untagged_frames_from_the_wire_have_their_stations_priority(priorities, of_class):
+    ports = [{"name": f"vf{at}", "default_priority": one} for at, one in enumerate(priorities)]
+    blocks = {"nic": {"arbitration": TWO, "flow_control": {"mode": "pfc"}}, "switch": {"ports": ports}}
+    result = simulate(config_from_mapping(merged(EXACT, FROM_OUTSIDE, blocks)))
+    assert tuple(one.level_max_bytes > 0 for one in result.flow_control.classes) == of_class
+    assert tuple(one.stops_sent > 0 for one in result.flow_control.ports) == of_class
+    assert not result.drops
+
+
+LONG = {
+    "nic": {"preset": "82599", "vfs": 2, "flow_control": {"mode": "pause", "headroom": "43KiB", "quanta": 200}},
+    "pcie": {"generation": 2, "lanes": 1}, "driver": {"preset": "dpdk"},
+    "host": {"buffer_bytes": "16KiB"},
+    "switch": {"ports": [{"name": f"vf{at}", "max_frame": "9728B"} for at in range(2)]},
+    "workload": {"pattern": "flows", "frame_bytes": 9728, "flows": [["uplink", "vf0"], ["vf1", "uplink"]]},
+    "run": {"warmup": "0us", "duration": "20ms"},
+}  # fmt: skip
+
+
+@pytest.mark.real_clocks
+@pytest.mark.parametrize(
+    ("quanta", "refresh", "may_lapse"), [(200, None, True), (252, 100, True), (253, 100, False), (200, 47, False)]
+)
+def test_a_stop_that_may_lapse_before_it_is_renewed_is_told(quanta, refresh, may_lapse):
+    """A frame of 9748 B on the wire, 152.3 quanta, may keep the wire as the refresh is due."""
+    config = config_from_mapping(LONG, {"nic.flow_control.quanta": quanta, "nic.flow_control.refresh": refresh})
+    (said,) = [note for note in limits(config).notes if "renewed" in note] or [""]
+    assert bool(said) == may_lapse
+    lost, warned = 0, 0
+    for seed in range(1, 5):
+        changes = {"nic.flow_control.quanta": quanta, "nic.flow_control.refresh": refresh, "run.seed": seed}
+        result = simulate(config_from_mapping(LONG, changes))
+        lost += result.drops.get("RX_BUFFER_FULL", 0)
+        warned += any(f"{refresh or quanta // 2} quanta later" in note for note in result.warnings)
+    if may_lapse:
+        assert str((refresh or quanta // 2) + 153) in said
+    else:
+        assert not lost
+    assert (lost > 0) == (warned > 0)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwmodel.compiled.records import NEVER
+from hwmodel.functions.message_time import DriverWork
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.results.histogram import UNIT_FS, bucket_index
+from hwmodel.simulation.commands import Change
 from hwmodel.simulation.counts import LATENCY_PLACES, latencies_in, parts_of
 from hwmodel.simulation.flow_book import FlowBook, Flows
-from hwmodel.simulation.machine import run_alone
-from hwmodel.simulation.measurement import begin_window, take_snapshot
+from hwmodel.simulation.machine import Machine, run_alone
+from hwmodel.simulation.measurement import CORE_WORK, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import build_state
 from hwmodel.simulation.span import Span
 from hwmodel.simulation.workload_state import decide_workload, fill_workload
@@ -184,3 +187,27 @@ def test_tlps_of_a_span_are_those_between():
         assert (n_tlps == last.n_tlps - first.n_tlps).all()
         assert int(n_bytes.sum()) > 0
         assert pairs == last.dllp_pairs - first.dllp_pairs > 0
+
+
+@pytest.mark.parametrize("preset", ["dpdk", "kernel"])
+def test_what_cores_do_grows_by_no_more_than_the_time_that_passes(preset):
+    """A driver answers messages for 20 us each, while its core takes and posts frames: told apart at any moment."""
+    config = config_of(
+        nic={"vfs": 2}, driver={"preset": preset}, host={"cores": 2},
+        workload={"pattern": "pairs", "frame_bytes": 300, "load": "3Gbps",
+                  "external": {"rate": "1Gbps", "to": ["pf", "vf0"]}},
+    )  # fmt: skip
+    works = [DriverWork((20 + 17 * at) * US, name, 20 * US, 5, 3) for at in range(20) for name in ("pf", "vf0")]
+    changes = [Change(one.at_fs, config, work=(one,)) for one in works]
+    machine = Machine(config, build_workload(config), 1, None, changes)
+    before = None
+    for at_us in range(10, 700):
+        machine.advance(at_us * US + 137 * NS, NEVER)
+        found = take_snapshot(machine.state[0], machine.book)
+        if before is not None:
+            grown = found.core_busy_fs - before.core_busy_fs
+            work = found.core_work_fs - before.core_work_fs
+            assert (grown >= 0).all() and (grown.sum(axis=1) <= US).all(), (at_us, grown)
+            assert (work >= -1).all() and (work.sum(axis=1) <= grown.sum(axis=1) + 2).all(), (at_us, work, grown)
+        before = found
+    assert before.core_work_fs[:, CORE_WORK.index("beside")].max() > 100 * US

@@ -24,18 +24,20 @@ from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.analytic.weighted_shares import class_notes
 from hwmodel.config.bridge_flow_control import obeys
-from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses
+from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, format_bytes
 from hwmodel.words import limits as words
-from hwmodel.words.flow_control import headroom_use, headroom_words
+from hwmodel.words.flow_control import headroom_use, headroom_words, stop_may_lapse
 from hwmodel.words.warnings import kept_for_dead_wire
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
     from hwmodel.config import Config, Server
+    from hwmodel.config.bridge_flow_control import BridgeFlowControl
+    from hwmodel.config.flow_control import FlowControl
 
 
 class Details(NamedTuple):
@@ -316,6 +318,14 @@ def _headroom_notes(system: System, server: Server) -> Iterator[str]:
         by_formula // 1024, low_mark_bytes(longest) // 1024, longest, device or "as of the 82599", has_vfs=has_vfs
     )
     yield from map(_headroom_text, headroom_uses(server, system.servers, system.bridges))
+    yield from _lapse_text(control, longest)
+
+
+def _lapse_text(control: FlowControl | BridgeFlowControl | None, longest: int) -> Iterator[str]:
+    lapse = lapse_of(control, longest)
+    if lapse is not None:
+        said = stop_may_lapse(*lapse)
+        yield f"{said[0].upper()}{said[1:]}"
 
 
 def _headroom_text(use: HeadroomUse) -> str:
@@ -383,6 +393,8 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
             found.append(words.stops_senders(bridge.words))
         uses = bridge_headroom_uses(bridge, system.servers, system.bridges)
         found += [f"{bridge.name}: {_headroom_text(use)}" for use in uses if use.own_bytes < use.needed_bytes]
+        longest = max(server.config.switch.longest_frame_bytes for server in system.servers)
+        found += [f"{bridge.name}: {said}" for said in _lapse_text(bridge.settings.flow_control, longest)]
         if bridge.settings.sharing == "all" and len(system.servers) > 1:
             found.append(words.shared_buffer(bridge.words))
         for name, extender in bridge.settings.extenders.items():

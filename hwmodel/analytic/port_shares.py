@@ -6,8 +6,8 @@ They share it by one of these laws (docs/pcie.md, "A full port of the bridge"):
 - `random`: wires no faster than the port, with frames at random: `kept_at_random`. One of the wires may never be idle,
   if its frames, longer for their tags, drift through all phases of the port's slots.
 - `in_step`: clocks are exact, and one wire, as fast as the port or faster, is never idle from its first frame on, with
-  all its frames for the port; the port's slots are in phase with these: `kept_beside_one_in_step`. Of several identical
-  such wires the one at the first port wins every slot.
+  all its frames for the port; the port's slots are in phase with these: `kept_beside_one_in_step`. Several identical
+  such wires win equally many slots, since the bridge takes what is due at one instant by lot.
 - `unknown`: frames of several lengths, a buffer shared by all ports, several queues at the port, or phases that only a
   run can tell: clocks that are off move them.
 """
@@ -164,8 +164,9 @@ def _law(system: System, feeds: Sequence[Feed], slot_fs: int, config: Config) ->
     beside = kept_beside_one_in_step(first.frame_fs, slot_fs, [one.per_s * slot_s for one in others])
     if beside is None:
         return "unknown", None
-    kept = dict(zip((one.wire for one in others), beside, strict=True)) | {first.wire: 1 - sum(beside)}
-    return "in_step", [kept.get(feed.wire, 0.0) / slot_s for feed in feeds]
+    kept = dict(zip((one.wire for one in others), beside, strict=True))
+    left = (1 - sum(beside)) / len(full)
+    return "in_step", [kept.get(feed.wire, left) / slot_s for feed in feeds]
 
 
 def _slides(frame_fs: int, slot_fs: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.headroom import needed_bytes
+from hwmodel.rules.headroom import needed_bytes, renewal_quanta
 from hwmodel.units import FS_PER_S
 
 from .bridge_flow_control import BridgeFlowControl, obeys
@@ -24,6 +24,22 @@ class HeadroomUse(NamedTuple):
     own_bytes: int
     needed_bytes: int
     port: str = ""
+
+
+class Lapse(NamedTuple):
+    """Hold the quanta of stops that may be over before they are renewed, and those that would hold until then."""
+
+    quanta: int
+    refresh: int
+    needed_quanta: int
+
+
+def lapse_of(control: FlowControl | BridgeFlowControl | None, longest: int) -> Lapse | None:
+    """Give the quanta of stops that may lapse while a frame of `longest` bytes is sent; None where none can."""
+    if control is None or not control.send:
+        return None
+    needed = renewal_quanta(control.refresh_quanta, longest - FCS_BYTES)
+    return Lapse(control.quanta, control.refresh_quanta, needed) if control.quanta < needed else None
 
 
 def headroom_uses(server: Server, servers: Sequence[Server], bridges: Sequence[NamedBridge]) -> list[HeadroomUse]:

@@ -21,6 +21,7 @@ from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, POSTED, ROOT, SECON
 from hwmodel.machine.time.clock import COMPLETION_READY, CREDIT, LANE_CAP, UP_ARRIVAL
 from hwmodel.machine.time.events import append, first_fs, insert
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
+from hwmodel.rules.pcie_link import DLLP_BYTES
 
 NOTHING = -1
 
@@ -417,10 +418,10 @@ def head_bytes(trees, switch, is_down, now_fs):
 def next_sharing(trees, is_down, now_fs):
     """Return the switch of the host that sends next on the shared link (deficit round robin), or `NOTHING`."""
     shared = trees.shared[is_down]
-    n_waiting = 0
-    for number in range(trees.n_sharing):
-        n_waiting += head_bytes(trees, trees.switch[number], is_down, now_fs) > 0
-    if n_waiting == 0:
+    at = 0
+    while at < trees.n_sharing and head_bytes(trees, trees.switch[at], is_down, now_fs) == 0:
+        at += 1
+    if at == trees.n_sharing:
         return NOTHING
     while True:
         n_bytes = head_bytes(trees, trees.switch[shared.turn], is_down, now_fs)
@@ -428,7 +429,7 @@ def next_sharing(trees, is_down, now_fs):
             shared.balance[shared.turn] -= n_bytes
             return shared.turn
         if n_bytes == 0:
-            shared.balance[shared.turn] = 0
+            shared.balance[shared.turn] = min(shared.balance[shared.turn], 0)
         shared.turn = (shared.turn + 1) % trees.n_sharing
         if head_bytes(trees, trees.switch[shared.turn], is_down, now_fs) > 0:
             shared.balance[shared.turn] += trees.quantum_bytes[shared.turn]
@@ -446,11 +447,21 @@ def share_link(system, servers, now_fs):
     number = NOTHING if is_busy_up else next_sharing(trees, 0, now_fs)
     if number != NOTHING:
         trees.due_fs[number] = UNKNOWN
+        n_before = trees.switch[number].up.counts.dllps
         begin_up(system, servers, trees.switch[number], now_fs)
+        charge_dllps(trees.shared[0], number, trees.switch[number].up.counts.dllps - n_before)
     number = NOTHING if is_busy_down else next_sharing(trees, 1, now_fs)
     if number != NOTHING:
         trees.due_fs[number] = UNKNOWN
+        n_before = trees.switch[number].down.counts.dllps
         begin_down(system, servers, trees.switch[number], now_fs)
+        charge_dllps(trees.shared[1], number, trees.switch[number].down.counts.dllps - n_before)
+
+
+@kernel
+def charge_dllps(shared, number, n_pairs):
+    """Charge a host for the DLLPs that went before its TLP: it has caused them; its balance may fall below 0."""
+    shared.balance[number] -= n_pairs * 2 * DLLP_BYTES
 
 
 # ---- In time ----

@@ -32,6 +32,7 @@ from hwmodel.machine.adapter.adapter_state import (
     WAITING_FRAMES,
 )
 from hwmodel.machine.adapter.arbiter_state import ARBITER
+from hwmodel.machine.adapter.room_turns import ROOM_TURNS
 from hwmodel.machine.adapter.watches import WATCHES
 from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
@@ -91,6 +92,7 @@ SERVER = record(
     ("ledger", LEDGER),
     ("watches", WATCHES),
     ("pauses", PAUSES),
+    ("room_turns", ROOM_TURNS),
 )
 RECORDS["server"] = SERVER
 

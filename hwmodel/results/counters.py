@@ -24,7 +24,12 @@ ETHTOOL_NAMES = (
     "rx_missed_errors",
     "rx_long_length_errors",
     "rx_no_dma_resources",
+    "tx_flow_control_xon",
+    "rx_flow_control_xon",
+    "tx_flow_control_xoff",
+    "rx_flow_control_xoff",
 )
+_PRIORITY = re.compile(r"(tx|rx)_pb_([0-7])_pxo(n|ff)")
 _RING = re.compile(r"(tx|rx)_queue_([0-9]{1,9})_(packets|bytes)")
 
 
@@ -93,4 +98,7 @@ def _place(name: str) -> tuple[int, int, int, int]:
     ring = _RING.fullmatch(name)
     if ring is not None:
         return (1, int(ring[1] == "rx"), int(ring[2]), int(ring[3] == "bytes"))
-    return (0, ETHTOOL_NAMES.index(name), 0, 0) if name in ETHTOOL_NAMES else (2, 0, 0, 0)
+    priority = _PRIORITY.fullmatch(name)
+    if priority is not None:
+        return (2, int(priority[1] == "rx"), int(priority[2]), int(priority[3] == "ff"))
+    return (0, ETHTOOL_NAMES.index(name), 0, 0) if name in ETHTOOL_NAMES else (3, 0, 0, 0)

@@ -75,6 +75,15 @@ def needed_bytes(own_bytes: int, other_bytes: int, response_bit_times: int) -> i
     return 2 * other_bytes + meanwhile
 
 
+def renewal_quanta(refresh: int, own_bytes: int) -> int:
+    """Return the quanta from one control frame's begin to the next one's, at most; `own_bytes`: without FCS.
+
+    The refresh time finds the port just beginning a frame of its own, of `own_bytes`. A stop for less may be over
+    before it is renewed.
+    """
+    return refresh + -(-(own_bytes + FCS_BYTES + WIRE_OVERHEAD_BYTES) // QUANTUM_BYTES)
+
+
 def fields_of_control_frame(opcode: int, times: dict[int, int]) -> bytes:
     """Return what stands behind the type of a control frame; `times`: quanta by priority, of PAUSE under priority 0."""
     if opcode == PAUSE_OPCODE:

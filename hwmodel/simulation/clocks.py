@@ -2,15 +2,17 @@
 
 An offset is drawn for each oscillator, by the run's seed, within `run.clocks`: the host's, which drives its cores and,
 as reference clock, both ends of the PCIe link; the adapter's, which drives its pipeline, timers and Ethernet port; one
-for each bridge or extender; that of the stations outside; that by which each VM times what it sends. The state is built
-with rates and times scaled by these offsets, as exact ratios; the kernels need not know. Latencies that no clock sets
-(memory, flight) keep their values. Drift within a run and spread-spectrum clocking are not modelled.
+for each bridge or extender; one for the stations outside at each line, or beyond the bridges; that by which each VM
+times what it sends. The state is built with rates and times scaled by these offsets, as exact ratios; the kernels need
+not know. Latencies that no clock sets (memory, flight) keep their values. Drift within a run and spread-spectrum
+clocking are not modelled.
 
-Phases are drawn likewise: when each core begins, where in its period each periodic source begins, and how full each Rx
-ring's batch of descriptors to post again is. Rings that are served in turn would keep their offsets in these batches
-for ever, whatever the clocks do, and a run would show only one of many cycles. So now and then a driver posts
-descriptors before its batch is full, as real drivers do at the end of a poll (DPDK's drivers look at `rx_free_thresh`
-after each burst). How often is an assumption; it costs next to nothing, and lets a run see many of the phases.
+Phases are drawn likewise: when each core begins, where in its period each periodic source begins, and each source
+outside that always has a frame, and how full each Rx ring's batch of descriptors to post again is. Rings that are
+served in turn would keep their offsets in these batches for ever, whatever the clocks do, and a run would show only one
+of many cycles. So now and then a driver posts descriptors before its batch is full, as real drivers do at the end of a
+poll (DPDK's drivers look at `rx_free_thresh` after each burst). How often is an assumption; it costs next to nothing,
+and lets a run see many of the phases.
 """
 
 from __future__ import annotations
@@ -94,9 +96,10 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     for link in nic.pcie:
         set_byte_time(link.params, a_byte_fs)
     _stretch_times(nic.params, ADAPTER_TIMES, of_adapter)
-    for port in nic.port[: int(nic.params.n_ports)]:
+    for number, port in enumerate(nic.port[: int(nic.params.n_ports)]):
         _stretch_times(port.bus.params, ("cycle_fs",), of_adapter)
         stretch_port(port.mac.params, of_adapter)
+        stretch_port(port.mac.line.params, stretch(config, seed, OUTSIDE, 1 + number, server))
     _stretch_ratio(nic.params, "store", of_adapter)
     n_functions = int(nic.params.n_scheduled)
     for driver in nic.guests.driver[:n_functions]:
@@ -144,7 +147,10 @@ def sender_gaps(config: Config, seed: int, listed: int, gaps_fs: Iterable[int]) 
 
 
 def first_frame_fs(config: Config, seed: int, listed: int, gap_fs: int, nominal_fs: int) -> int:
-    """Return when a periodic source sends its first frame: anywhere in its period, not in step with the others."""
+    """Return when a source sends its first frame: anywhere in its period, not in step with the others.
+
+    `gap_fs`: the period, or of a source outside that always has a frame the time of one; 0 of other sources.
+    """
     if tolerance_ppb(config) == 0 or gap_fs == 0:
         return nominal_fs
     return drawn(seed, PERIOD, listed, 0, gap_fs)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results.counters import FunctionCounters, IpLink, LinkReceived, LinkSent, VfLink, VfReceived
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.headroom import PRIORITIES as N_PRIORITIES
 from hwmodel.simulation.nic_state import function_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 PF = 0  # the number of its function
+PRIORITIES = range(N_PRIORITIES)
 # The names of the Linux kernel's counters of each interface, in /sys/class/net/DEV/statistics.
 STATISTICS = (
     "rx_packets",
@@ -156,4 +158,21 @@ def _of_port(nic: Any) -> dict[str, int]:
         "rx_missed_errors": int(lost[DropReason.RX_BUFFER_FULL]),
         "rx_long_length_errors": int(counts.drops[DropReason.OVERSIZE] - by_function[DropReason.OVERSIZE]),
         "rx_no_dma_resources": int(lost[DropReason.NO_DESCRIPTOR]),
+        **(_of_flow_control(nic) if nic.params.has_flow_control else {}),
     }
+
+
+def _of_flow_control(nic: Any) -> dict[str, int]:
+    """Return the control frames that the ports have sent, and have obeyed: PAUSE in all, PFC by priority."""
+    counts = nic["pauses"]["port"]["counts"]
+    by_class, obeys = bool(nic.pauses.params.is_by_class), int(nic.pauses.params.obeys)
+    found = {
+        (way, said): counts[f"{said}_{field}"].sum(axis=0) * (obeys if way == "rx" else 1)
+        for said in ("xon", "xoff")
+        for way, field in (("tx", "sent"), ("rx", "received"))
+    }
+    pause = {f"{way}_flow_control_{said}": int(n[0]) * (not by_class) for (way, said), n in found.items()}
+    pfc = {
+        f"{way}_pb_{priority}_p{said}": int(n[priority]) for (way, said), n in found.items() for priority in PRIORITIES
+    }
+    return pause | (pfc if by_class else {})

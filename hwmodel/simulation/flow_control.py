@@ -18,6 +18,7 @@ from hwmodel.config.flow_control import (
     parts_of,
     response_fs,
 )
+from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.network.bridge_state import MAX_LOGICAL_PORTS, NOBODY
@@ -26,9 +27,11 @@ from hwmodel.machine.network.pauses import NONE, RECEIVED_CAP
 from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.headroom import CONTROL_BITS, PRIORITIES
+from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TagFormat
 from hwmodel.rules.transmit_credits import MOST_CLASSES
 from hwmodel.simulation.counts import area_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
+from hwmodel.wire.tags import RuntFrameError, parse_header
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from hwmodel.config.flow_control import ControlFrame, FlowControl
     from hwmodel.simulation.span import Span
     from hwmodel.simulation.topology import Topology
+    from hwmodel.workload.traffic import FrameTemplate
 
 
 Nic = Any  # an element of server.SERVER
@@ -61,6 +65,30 @@ def fill_flow_control(nic: Nic, config: Config) -> None:
     for own in nic.pauses.of_class:
         own.waits_fs = own.waits_for = NONE
     _fill_received(nic.pauses, config, control.received)
+
+
+def class_untagged(nic: Nic, config: Config, templates: Sequence[FrameTemplate]) -> None:
+    """Give untagged frames for a station, which come from outside without a bridge, the station's default priority."""
+    control = config.nic.flow_control
+    if control is None or not control.is_by_class:
+        return
+    classes = classes_of_priorities(config)
+    priorities = {port.name: port.default_priority for port in config.switch.ports}
+    known = OUTER_TAGS[MODES[config.switch.mode].outer_kind - 1] if MODES[config.switch.mode].outer_kind else None
+    for number, one in enumerate(templates):
+        if one.target in priorities and is_uplink(one.source) and not _has_priority(one.header, known):
+            nic.pauses.class_of_template[number] = 1 + classes[priorities[one.target]]
+
+
+def _has_priority(header: bytes, known: TagFormat | None) -> bool:
+    """Tell whether a frame has a tag with a priority; `known`: the outer tag that the adapter knows."""
+    try:
+        parsed = parse_header(header)
+    except RuntFrameError:
+        return False
+    if parsed.outer is not None and parsed.outer.format != known:
+        return False
+    return parsed.c_tag is not None or (parsed.outer is not None and parsed.outer.format.has_priority)
 
 
 def _fill_received(pauses: Any, config: Config, received: tuple[ControlFrame, ...]) -> None:

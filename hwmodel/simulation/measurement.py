@@ -17,6 +17,7 @@ from hwmodel.config.names import ethernet_ports
 from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS
+from hwmodel.machine.guest.guest_state import TAKE_TASK
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
@@ -305,10 +306,24 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     busy_fs: Ints = cores["counts"]["busy_fs"].copy()
     is_running = cores["is_running"] != 0
     left_fs = np.where(is_running, np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]), 0)
-    others_fs = busy_fs.sum(axis=1) - np.where(is_running, cores["work_fs"], 0)  # a core before its start is idle
-    ahead_fs = left_fs + np.minimum(np.maximum(cores["free_fs"] - now_fs, 0), others_fs)
-    busy_fs[np.arange(len(cores)), cores["kind"]] -= ahead_fs
+    doorbell_fs, beside_fs = _core_ahead_fs(cores, now_fs)
+    every = np.arange(len(cores))
+    busy_fs[every, cores["kind"]] -= left_fs
+    busy_fs[every, cores["doorbell_kind"]] -= doorbell_fs
+    busy_fs[:, TAKE_TASK] -= beside_fs
     return busy_fs
+
+
+def _core_ahead_fs(cores: Any, now_fs: int) -> tuple[Ints, Ints]:
+    """Return what each core still has to do beside a piece of work: writes to registers, and other work of drivers."""
+    doorbell_fs = np.maximum(cores["doorbell_ends_fs"] - np.maximum(cores["doorbell_begins_fs"], now_fs), 0)
+    ahead_fs = np.maximum(cores["free_fs"] - now_fs, 0) - doorbell_fs
+    begins_fs = cores["ends_fs"] - cores["work_fs"]  # of a piece in progress, which other work follows if it came later
+    waking_fs = np.where(begins_fs == cores["awake_fs"], np.maximum(begins_fs - now_fs, 0), 0)
+    piece_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]) + waking_fs
+    is_behind = (cores["is_running"] != 0) & (cores["free_fs"] > cores["ends_fs"])
+    ahead_fs = np.maximum(ahead_fs - np.where(is_behind, piece_fs, 0), 0)
+    return doorbell_fs, np.minimum(ahead_fs, cores["counts"]["beside_fs"])  # at most: before its start a core is idle
 
 
 def _core_work_fs(nic: Any, now_fs: int) -> Ints:
@@ -325,10 +340,8 @@ def _core_work_fs(nic: Any, now_fs: int) -> Ints:
     found[:, 0] -= np.where(is_running, np.clip(cores["started_fs"] - now_fs, 0, entry_fs), 0)
     for at, name in enumerate(CORE_WORK[1:3], start=1):
         found[:, at] -= (cores[f"{name}_fs"] * (left_fs / frames_fs)).astype(np.int64)
-    ahead_fs = np.maximum(cores["free_fs"] - now_fs, 0)
-    doorbell_fs = np.minimum(ahead_fs, cores["doorbell_time_fs"])
-    found[:, 3] -= doorbell_fs
-    found[:, 4] -= np.minimum(ahead_fs - doorbell_fs, found[:, 4])  # at most: initial posts are driver work
+    for at, ahead_fs in enumerate(_core_ahead_fs(cores, now_fs), start=3):
+        found[:, at] -= ahead_fs
     return found
 
 

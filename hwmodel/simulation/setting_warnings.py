@@ -14,7 +14,7 @@ from hwmodel.analytic.transactions import sending_s
 from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.config.bridge_flow_control import obeys
 from hwmodel.config.check_device_limits import dotted, stretches
-from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses
+from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
 from hwmodel.config.names import PF, UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.system import bridge_beyond, bridges_at
@@ -24,7 +24,7 @@ from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
 from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
-from hwmodel.words.flow_control import headroom_use
+from hwmodel.words.flow_control import headroom_use, stop_may_lapse
 from hwmodel.words.quantities import listed, server_title
 from hwmodel.words.worst_off import (
     WAITS,
@@ -38,6 +38,8 @@ from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, NamedBridge, Server
+    from hwmodel.config.bridge_flow_control import BridgeFlowControl
+    from hwmodel.config.flow_control import FlowControl
     from hwmodel.config.switch import BridgingRule
 
 MATTERS = 0.01  # share of a bridge's forwarded frames, of a drain rate, or of the window, above which to warn
@@ -236,6 +238,8 @@ def _short_headrooms(config: Config, result: Result) -> Iterator[str]:
         if lost.get(server.name, result.drops).get("RX_BUFFER_FULL"):
             for use in headroom_uses(server, servers, bridges):
                 yield from _if_short(server.key("nic.flow_control.headroom"), use)
+            longest = server.config.switch.longest_frame_bytes
+            yield from _if_lapsing(server.key("nic.flow_control.quanta"), server.config.nic.flow_control, longest)
     longest = max(server.config.switch.longest_frame_bytes for server in servers)
     for bridge, found in zip(bridges, result.bridges, strict=False):
         levels = {(port.name, one.traffic_class): one.level_max_bytes for port in found.ports for one in port.classes}
@@ -244,6 +248,14 @@ def _short_headrooms(config: Config, result: Result) -> Iterator[str]:
             part = 0 if control is None else control.part_bytes(bridge.settings)
             if levels[use.port, use.number or 0] + longest > part:
                 yield from _if_short(f"{bridge.key}.flow_control.headroom", use)
+        if found.drops.get("QUEUE_FULL"):
+            yield from _if_lapsing(f"{bridge.key}.flow_control.quanta", bridge.settings.flow_control, longest)
+
+
+def _if_lapsing(key: str, control: FlowControl | BridgeFlowControl | None, longest: int) -> Iterator[str]:
+    lapse = lapse_of(control, longest)
+    if lapse is not None:
+        yield f"{key}: {stop_may_lapse(*lapse)}"
 
 
 def _if_short(key: str, use: HeadroomUse) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
-from hwmodel.config.system import apart_ports
+from hwmodel.config.system import apart_ports, outside_rate_bps
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
@@ -29,7 +29,7 @@ from hwmodel.machine.traffic.traffic_state import (
     SILENT_SOURCE,
     TAPE_CAP,
 )
-from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.simulation.adapter_headers import (
     HASH_MASK,
     check_room,
@@ -40,10 +40,12 @@ from hwmodel.simulation.adapter_headers import (
 )
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Flows, Stations, flows_of
+from hwmodel.simulation.flow_control import class_untagged
 from hwmodel.simulation.nic_state import Nic, State, function_of
 from hwmodel.simulation.random_streams import FIRST_SOURCE, FLOW_CACHE, FLOW_SAMPLES, random_words
 from hwmodel.simulation.switch_tables import port_numbers
 from hwmodel.simulation.virtual_switch import number_connections
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.workload.traffic import Source, Workload
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     fill_switch(nic, config, stations, has_peer=False)
     headers = headers_of(workload.templates, stations)
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
+    class_untagged(nic, config, workload.templates)
     enter_sources(nic, numbers_in(config), config, workload, seed)
     number_connections(nic.virtual_switch.flow_cache, config, workload.templates, random_words(seed, FLOW_CACHE))
     if nic.virtual_switch.params.sample_one_in > 0:
@@ -223,8 +226,11 @@ def _times_of(config: Config, sources: Sequence[Source], order: Sequence[int], s
     rows = []
     for listed, source in zip(order, sources, strict=True):
         gaps_fs = sender_gaps(config, seed, listed, (getattr(source, name) for name in names))
-        is_periodic = source.kind == "periodic"
-        rows.append([*gaps_fs, first_frame_fs(config, seed, listed, gaps_fs[0] if is_periodic else 0, source.phase_fs)])
+        period_fs = gaps_fs[0] if source.kind == "periodic" else 0
+        if source.kind == "closed" and is_uplink(source.port):
+            n_bytes = max(source.lengths, default=FCS_BYTES) + WIRE_OVERHEAD_BYTES
+            period_fs = n_bytes * BITS_PER_BYTE * FS_PER_S // outside_rate_bps(config)
+        rows.append([*gaps_fs, first_frame_fs(config, seed, listed, period_fs, source.phase_fs)])
     return {name: [row[at] for row in rows] for at, name in enumerate((*names, "first_fs"))}
 
 

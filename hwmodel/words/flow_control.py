@@ -120,6 +120,14 @@ def headroom_words(kilobytes: int, low_kilobytes: int, longest: int, device: str
     )
 
 
+def stop_may_lapse(quanta: int, refresh: int, needed: int) -> str:
+    """Say that stops are too short to hold until the control frame that renews them has got on the wire."""
+    return (
+        f"a stop of {quanta} quanta may be over before it is renewed: the next control frame is "
+        f"due {refresh} quanta later, and waits for the frame that the port is sending then; {needed} quanta hold."
+    )
+
+
 def headroom_use(number: int | None, headroom: str, needed_bytes: int, port: str, *, is_enough: bool) -> str:
     """Say a class's headroom (None: one buffer for all), of a bridge's `port` if said, beside what may still arrive."""
     whose = "The Rx buffer" if number is None else f"Class {number}"

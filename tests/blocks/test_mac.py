@@ -101,7 +101,7 @@ def test_what_waits_for_the_line_takes_its_new_rate():
     nic = port()
     for _ in range(3):
         frame_on_line(nic, 1518, 0)
-    nic.port[0].mac.params.fs_per_byte_num *= 2
+    nic.port[0].mac.line.params.fs_per_byte_num *= 2
     expect_line_anew(nic.port[0].mac)
     each_fs = 1538 * BYTE_FS
     found = []
@@ -116,6 +116,6 @@ def test_an_idle_line_expects_nothing():
     nic = port()
     frame_on_line(nic, 1518, 0)
     take_from_line(nic, 0)
-    nic.port[0].mac.params.fs_per_byte_num *= 2
+    nic.port[0].mac.line.params.fs_per_byte_num *= 2
     expect_line_anew(nic.port[0].mac)
     assert (nic.port[0].mac.line.busy_until_fs, nic.port[0].mac.counts.rx_busy_fs) == (1538 * BYTE_FS, 1538 * BYTE_FS)

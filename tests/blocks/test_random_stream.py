@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.machine.time.random_stream import exponential_fs, geometric, next_u32, unit_interval
+from hwmodel.machine.time.random_stream import exponential_fs, geometric, lot, next_u32, unit_interval
 
 # The seeds in Marsaglia's paper (Xorshift RNGs, section 4).
 PUBLISHED_SEEDS = (123456789, 362436069, 521288629, 88675123)
@@ -84,3 +84,17 @@ def test_burst_lengths_are_geometric(mean):
 def test_a_burst_has_a_frame_at_least(mean):
     owner = owner_of(*PUBLISHED_SEEDS)
     assert [geometric(owner, mean) for _ in range(5)] == [1] * 5
+
+
+@pytest.mark.parametrize("step_fs", [1_230_400_000, 67_200_000, 999_983, 10**9 + 7])
+@pytest.mark.parametrize("peers", [(0, 1), (0, 1, 2, 3), (3, 17), (5, 1029)])
+def test_of_peers_each_has_the_lowest_lot_equally_often(step_fs, peers):
+    n = 4000
+    first = [min(peers, key=lambda each: (lot(at * step_fs, each), each)) for at in range(n)]
+    for each in peers:
+        assert first.count(each) == pytest.approx(n / len(peers), rel=0.2), (each, first.count(each))
+    longest = max(
+        len(run) for each in peers for run in "".join("x" if one == each else "." for one in first).split(".")
+    )
+    assert longest < 60  # in a row
+    assert all(0 <= lot(at, peers[0]) < 64 for at in range(0, 10**16, 10**14))

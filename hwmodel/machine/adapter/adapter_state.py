@@ -137,6 +137,8 @@ ADAPTER_PARAMS = record(
     *ints("ahead_fs"),  # by how much a ring may be ahead of its pace
     *ints("tx_buffer_bytes", "rx_buffer_bytes", "n_functions", "n_queues", "n_sources", "rx_writes"),
     *ints("has_engines", "counts_rings", "n_ports"),
+    # Where the lines of several ports take turns in the Rx buffer: as frames enter the pipeline, as copies are made.
+    *ints("turns_at_pipeline", "turns_at_switch"),
     # `arbitrates`: classes of traffic take turns by credits. `limits_receivers`: some functions have a receive rate
     # limit.
     *ints("arbitrates", "limits_receivers"),

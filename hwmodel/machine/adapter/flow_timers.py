@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.machine.adapter.switching import look_what_is_next
 from hwmodel.machine.network.control_frames import control_frame_sent, look_whether_due
 from hwmodel.machine.network.link_partner import partner_goes_on, partner_takes
-from hwmodel.machine.network.pauses import STOPPED, end_stops, take_effect
+from hwmodel.machine.network.pauses import STOPPED, count_said, end_stops, take_effect
 from hwmodel.machine.time.clock import CONTROL_SENT, CONTROL_TAKEN, PARTNER_TAKES, REFRESH_TIMER, STOPS_OVER
 from hwmodel.machine.time.events import set_timer
 
@@ -20,7 +22,9 @@ def obey_stops(nic, number, now_fs):
     if pauses.params.obeys == 0:
         hearing.head += 1
         return
-    stopped = hearing.ring[hearing.head & (len(hearing.ring) - 1)].stopped
+    said = hearing.ring[hearing.head & (len(hearing.ring) - 1)]
+    stopped = said.stopped
+    count_said(np.int64(said.named), np.int64(stopped), counts.xoff_received, counts.xon_received)
     mac = nic.port[number].mac
     last_fs = take_effect(pauses.params, mac, hearing, now_fs, counts.since_fs, counts.stopped_fs)
     for each in range(pauses.params.n_classes):

@@ -22,6 +22,7 @@ from hwmodel.machine.adapter.flow_control import (
 )
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_next
 from hwmodel.machine.adapter.receive import lay_copies, serve_rx_buffer
+from hwmodel.machine.adapter.room_turns import has_turn, takes_turn
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
 from hwmodel.machine.adapter.uplink import post_to_adapter
 from hwmodel.machine.adapter.writeback import descriptors_done
@@ -262,9 +263,11 @@ def make_copy(nic, now_fs, frame, number, group, journey):
             join_class(nic, nic.arbiter.local, copy)
             return
         entered(nic.clock, fifo)
-    elif fits_rx_buffer(nic, copy.n_bytes):
+        return
+    is_its_turn = nic.params.turns_at_switch == 0 or takes_turn(nic, frame, copy.n_bytes)
+    if is_its_turn and fits_rx_buffer(nic, copy.n_bytes):
         store_in_rx_buffer(nic, now_fs, copy)
-    elif not (nic.params.has_flow_control and receive_in_part(nic, now_fs, frame, copy)):
+    elif not (is_its_turn and nic.params.has_flow_control and receive_in_part(nic, now_fs, frame, copy)):
         copy_dropped(nic, now_fs, copy, RX_BUFFER_FULL)
 
 
@@ -279,6 +282,8 @@ def note_received(nic, frame, first):
     fits = kind.port == UPLINK or fits_rx_buffer(nic, n_bytes)
     if not fits and nic.params.has_flow_control:
         fits = fits_part(nic, class_of_header(nic, frame.template), n_bytes)
+    if nic.params.turns_at_switch and kind.port != UPLINK:
+        fits = fits and has_turn(nic, frame, n_bytes)
     if not fits:
         return
     counts.good_frames += 1
@@ -386,7 +391,8 @@ def toward_host(nic, now_fs, frame):
     Until then its hash is kept in place of its group.
     """
     template = nic.traffic.template[frame.template]
-    if not fits_rx_buffer(nic, frame.n_bytes):
+    waits_turn = nic.params.turns_at_switch != 0 and not takes_turn(nic, frame, frame.n_bytes)
+    if waits_turn or not fits_rx_buffer(nic, frame.n_bytes):
         drop_frame(nic, now_fs, frame, template, RX_BUFFER_FULL, 0)
         return
     counts = nic.port[frame.adapter_port].mac.counts
@@ -433,7 +439,9 @@ def into_pipeline(nic, now_fs, frame):
 def join_pipeline(nic, now_fs, frame):
     """Queue a frame at the pipeline; one from the wire waits in the Rx buffer, and is dropped if that is full."""
     if frame.is_wire:
-        if nic.params.has_flow_control:
+        if nic.params.turns_at_pipeline and not takes_turn(nic, frame, frame.n_bytes):
+            has_room = False
+        elif nic.params.has_flow_control:
             has_room = take_room(nic, now_fs, class_of_header(nic, frame.template), frame.n_bytes)
         else:
             has_room = nic.counts.rx_buffer.level + frame.n_bytes <= nic.params.rx_buffer_bytes

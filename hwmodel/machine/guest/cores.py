@@ -32,11 +32,14 @@ from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.switch.flow_cache import begin_looking, look_up_next
 from hwmodel.machine.switch.segments import copies_for_uplink, pieces_of
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
-from hwmodel.machine.time.events import set_timer
-from hwmodel.machine.time.random_stream import next_u32
+from hwmodel.machine.time.events import KEY_INDEX_BITS, set_timer
+from hwmodel.machine.time.random_stream import LOTS, lot, next_u32
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
 
 FS_PER_NS, NS_PER_US = 10**6, 1000
+# Of the virtual switch: a number for each ring and task, and the lots that a timer's index has room for beside it.
+TIMER_NUMBERS = 2 * MAX_QUEUES
+TIMER_LOTS = (1 << KEY_INDEX_BITS) // TIMER_NUMBERS
 
 
 @kernel
@@ -278,7 +281,9 @@ def begin_switch_piece(nic, core, n, entry_fs, timer):
     """Begin a piece of the virtual switch's work, whose times and start are known."""
     work, frames_fs = nic.guests.work[number_of_work(core)], core.passing_fs + core.copying_fs
     run_piece(core, work, n, entry_fs, frames_fs, max(core.kind, SWITCH_TASK))
-    set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, timer)
+    # By lot: who lays its copies first into a ring with little room is not always the one with the lower number.
+    lots = lot(core.ends_fs, timer) * TIMER_LOTS // LOTS
+    set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, lots * TIMER_NUMBERS + timer)
 
 
 @out_of_line
@@ -435,6 +440,18 @@ def poll_over(nic, now_fs, number):
 
 
 @kernel
+def wait_for_doorbell(core, now_fs, kind, time_fs):
+    """Let a core wait for the write of a doorbell, as part of a task."""
+    begins_fs = max(now_fs, core.free_fs)
+    if begins_fs != core.doorbell_ends_fs:
+        core.doorbell_begins_fs = begins_fs
+    core.free_fs = core.doorbell_ends_fs = begins_fs + time_fs
+    core.doorbell_kind = kind
+    core.counts.busy_fs[kind] += time_fs
+    core.counts.doorbell_fs += time_fs
+
+
+@kernel
 def piece_done(nic, now_fs, ring):
     """Finish a piece of a core's work for a ring, Tx or Rx, and let it begin the next."""
     guests = nic.guests
@@ -458,9 +475,7 @@ def piece_done(nic, now_fs, ring):
             has_rung = True
     if has_rung:
         core.doorbell_time_fs = guests.driver[params.function].doorbell_time_fs
-        core.free_fs = max(now_fs, core.free_fs) + core.doorbell_time_fs
-        core.counts.busy_fs[core.kind] += core.doorbell_time_fs
-        core.counts.doorbell_fs += core.doorbell_time_fs
+        wait_for_doorbell(core, now_fs, core.kind, core.doorbell_time_fs)
     if is_over:
         turn_over(guests, core, number, has_more)
     next_piece(nic, now_fs, core)

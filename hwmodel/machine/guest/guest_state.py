@@ -26,7 +26,8 @@ LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive mode
 # work into a list, of which the first that may go has its turn, with `left` frames to go. CORE: a piece of `n` frames,
 # of ring `queue` for work of its `kind`, takes `work_fs`, the frames from `started_fs` to `ends_fs`; the next cannot
 # begin before `free_fs` (the end of a doorbell of `doorbell_time_fs`) and `awake_fs`. `is_owed`: the piece is for a
-# guarantee. `n_claimed`: slots of the uplink reserved for it.
+# guarantee. `n_claimed`: slots of the uplink reserved for it. Doorbells last from
+# `doorbell_begins_fs` to `doorbell_ends_fs`, as work of the task `doorbell_kind`.
 WORK = record(*ints("n", "left"), ("following", I32), ("is_listed", I32))
 # `busy_fs` by kind of task; of it: interrupts, bytes (`byte_time`), passing frames between adapter and guest, writes to
 # registers, and other work.
@@ -36,7 +37,8 @@ CORE_COUNTS = record(
 CORE = record(
     *ints("first_work", "last_work", "kind", "queue", "n", "started_fs", "ends_fs", "work_fs"),
     *ints("is_owed", "n_claimed", "is_running", "is_forgotten"),
-    *ints( "free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
+    *ints("free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
+    *ints("doorbell_begins_fs", "doorbell_ends_fs", "doorbell_kind"),
     ("counts", CORE_COUNTS),
 )  # fmt: skip
 # The parameters of a VM's driver, whichever core runs it: times, batches, interrupts. `refill_batch`: `NEVER` if it

@@ -30,6 +30,7 @@ from hwmodel.machine.network.bridge_state import (
     CONTROL_TAKEN,
     DUE,
     LEFT,
+    MAX_BRIDGE_PORTS,
     NOBODY,
     NOT_SOUGHT,
     REFRESH_DUE,
@@ -45,6 +46,7 @@ from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_by
 from hwmodel.machine.time.clock import TIMERS
 from hwmodel.machine.time.commands import AGEING, LATENCY, POLICER, TABLE, next_command_fs, rewrite_bucket, write_words
 from hwmodel.machine.time.events import set_timer, take_timer
+from hwmodel.machine.time.random_stream import lot
 from hwmodel.rules.ethernet import FCS_BYTES
 
 NO_REASON = DropReason.NONE.value
@@ -128,7 +130,7 @@ def passes(bridge, at_fs, port_number, is_sent, crossing):
 def forwards_at(bridge, port_number, due_fs):
     """Wake a port when the first of the frames that have come is due."""
     bridge.port[port_number].forwards_fs = due_fs
-    set_timer(bridge.clock, due_fs, DUE, port_number)
+    set_timer(bridge.clock, due_fs, DUE, lot(due_fs, port_number) * MAX_BRIDGE_PORTS + port_number)
 
 
 @kernel
@@ -470,7 +472,7 @@ def advance_bridge(bridge, servers, until_fs):
         if kind == SENT:
             sent(bridge, now_fs, port_number)
         elif kind == DUE:
-            forward(bridge, servers, now_fs, port_number)
+            forward(bridge, servers, now_fs, port_number % MAX_BRIDGE_PORTS)
         elif kind == RESUMED:
             resumes(bridge, now_fs, port_number)
         elif kind == CONTROL_SENT:

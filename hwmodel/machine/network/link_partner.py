@@ -62,7 +62,7 @@ def partner_begins(nic, number, now_fs):
         return
     entry = pop(partner, partner.queue[of_class])
     partner.n_waiting -= 1
-    busy_fs = wire_time_fs(mac, entry.frame.n_bytes)
+    busy_fs = wire_time_fs(line, entry.frame.n_bytes)
     line.ring[line.tail & (LINE_CAP - 1)] = entry.frame
     line.ring[line.tail & (LINE_CAP - 1)].ready_fs = now_fs + busy_fs
     line.busy_until_fs = now_fs + busy_fs

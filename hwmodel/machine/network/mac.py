@@ -14,7 +14,9 @@ from hwmodel.machine.time.events import set_next
 from hwmodel.rules.ethernet import FCS_BYTES
 
 # Frames that come on the line, in the order of their last bytes' arrival.
-ON_LINE = record(*ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
+# The stations outside that send them have a clock of their own, and so a rate.
+LINE_PARAMS = record(*ints("fs_per_byte_num", "fs_per_byte_den"))
+ON_LINE = record(("params", LINE_PARAMS), *ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
 # `good_frames`, `good_bytes`: frames that came and that the switch let in. `multicast`, `broadcast`: those for a group,
 # for all.
 MAC_COUNTS = record(
@@ -116,12 +118,12 @@ def take_pending(frame, source, number):
 
 @kernel
 def put_on_line(nic, number, now_fs, source):
-    """Put a source's pending frame on the line to a port: a FIFO server at the port's rate."""
+    """Put a source's pending frame on the line to a port: a FIFO server at the rate of the stations outside."""
     mac = nic.port[number].mac
     line = mac.line
     frame = line.ring[line.tail & (LINE_CAP - 1)]
     take_pending(frame, source, number)
-    busy_fs = wire_time_fs(mac, frame.n_bytes)
+    busy_fs = wire_time_fs(line, frame.n_bytes)
     line.busy_until_fs = max(line.busy_until_fs, now_fs) + busy_fs
     if mac.params.is_down == 0:
         mac.counts.rx_busy_fs += busy_fs
@@ -138,7 +140,7 @@ def expect_line_anew(mac):
     for number in range(line.head + 1, line.tail):
         frame = line.ring[number & (LINE_CAP - 1)]
         before_fs = line.ring[(number - 1) & (LINE_CAP - 1)].ready_fs
-        frame.ready_fs = before_fs + wire_time_fs(mac, frame.n_bytes)
+        frame.ready_fs = before_fs + wire_time_fs(line, frame.n_bytes)
     if line.tail - line.head > 1:
         end_fs = line.ring[(line.tail - 1) & (LINE_CAP - 1)].ready_fs
         mac.counts.rx_busy_fs += end_fs - line.busy_until_fs

@@ -46,10 +46,13 @@ PARTNER = record(
     ("queue", CLASS_QUEUE, (MOST_CLASSES,)),
     ("place", PARTNER_FRAME, (LINE_CAP,)),
 )
-# By class: control frames begun that stop it; received ones that stopped it; for how long it was stopped here, and at
-# the partner; since when it is, while `mask` of its HEARING says so.
+# By priority (of PAUSE frames the first counts): control frames that told it to stop, and to go on. By class: control
+# frames begun that stop it; received ones that stopped it; for how long it was stopped here, and at the partner; since
+# when it is, while `mask` of its HEARING says so.
 PORT_COUNTS = record(
     *ints("sent", "received"),
+    ("xoff_sent", I64, (PRIORITIES,)), ("xon_sent", I64, (PRIORITIES,)),
+    ("xoff_received", I64, (PRIORITIES,)), ("xon_received", I64, (PRIORITIES,)),
     ("stops_sent", I64, (MOST_CLASSES,)), ("stops_received", I64, (MOST_CLASSES,)),
     ("stopped_fs", I64, (MOST_CLASSES,)), ("since_fs", I64, (MOST_CLASSES,)),
     ("partner_stopped_fs", I64, (MOST_CLASSES,)), ("partner_since_fs", I64, (MOST_CLASSES,)),
@@ -133,7 +136,18 @@ def tell(params, own, over):
             named |= params.priorities[each]
     own.told, own.refresh_is_due, own.refresh_fs = over, 0, NEVER
     own.counts.sent += 1
+    count_said(named, stopped, own.counts.xoff_sent, own.counts.xon_sent)
     return named, stopped
+
+
+@kernel
+def count_said(named, stopped, xoff, xon):
+    """Count a control frame for each priority that it names: as one that stops it, or that lets it go on."""
+    for priority in range(PRIORITIES):
+        if stopped >> priority & 1:
+            xoff[priority] += 1
+        elif named >> priority & 1:
+            xon[priority] += 1
 
 
 @kernel

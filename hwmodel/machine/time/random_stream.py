@@ -10,6 +10,8 @@ import math
 from hwmodel.compiled.compilation import kernel
 
 WORD = 0xFFFFFFFF
+LOTS = 64
+LOT_PRIME, LOT_STEP = 999_983, 104_729  # a prime for which cubing permutes the residues; another
 
 
 @kernel
@@ -46,3 +48,13 @@ def geometric(owner, mean):
     if mean <= 1.0:
         return 1
     return 1 + int(math.log(unit_interval(owner)) / math.log(1.0 - 1.0 / mean))
+
+
+@kernel
+def lot(at_fs, number):
+    """Return the lot of one of several peers at an instant, below `LOTS`: by it they go then, not by their numbers.
+
+    It hangs on time and number alone, so nothing is drawn where clocks are exact, and each is first as often.
+    """
+    drawn = (at_fs + at_fs // LOT_PRIME + LOT_STEP * number) % LOT_PRIME
+    return drawn * drawn % LOT_PRIME * drawn % LOT_PRIME * LOTS // LOT_PRIME

@@ -444,7 +444,7 @@ def partner_arrives(nic, now_fs, number):
 def first_arrival(traffic, source, at_fs):
     """Let a source begin at a time: set when its first frame comes."""
     source.next_at_fs = at_fs
-    if source.params.kind == PERIODIC_SOURCE:
+    if source.params.kind == PERIODIC_SOURCE or is_closed(source):
         source.next_at_fs += source.params.first_fs
     elif source.params.kind == POISSON_SOURCE:
         source.next_at_fs += exponential_fs(source, source.params.mean_gap_fs)

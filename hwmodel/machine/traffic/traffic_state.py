@@ -19,8 +19,8 @@ BY_BOND = -1  # in place of an adapter's port: the leg by which a frame comes is
 
 CHOICE = record(("threshold", I64), ("here", I32), ("there", I32))
 # The fields for a source's next frame come first. `adapter_port`: of a source outside, by which its frames come, or
-# `BY_BOND`. `first_fs`: how late the first frame of a periodic one comes. `fixed_burst_frames`: 0 where a burst's
-# length is drawn.
+# `BY_BOND`. `first_fs`: how late the first frame of a periodic one comes, or of one outside that always has a frame.
+# `fixed_burst_frames`: 0 where a burst's length is drawn.
 SOURCE_PARAMS = record(
     ("kind", I32), ("function", I32), ("first_target", I32), ("n_targets", I32),
     *ints("adapter_port", "first_length", "n_lengths", "mean_gap_fs", "peak_gap_fs", "mean_off_fs", "last_record"),

@@ -21,7 +21,15 @@ from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_state import CACHED, REQUESTED
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_of_post
 from hwmodel.machine.guest.choice import passing_turn_over
-from hwmodel.machine.guest.cores import add_work, next_piece, number_of_work, piece_done, turn_over
+from hwmodel.machine.guest.cores import (
+    TIMER_NUMBERS,
+    add_work,
+    next_piece,
+    number_of_work,
+    piece_done,
+    turn_over,
+    wait_for_doorbell,
+)
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.pcie.links import core_place, is_of_uplink, uplink_ring_of
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
@@ -170,9 +178,7 @@ def tell_of_ring(nic, now_fs, core, number):
     driver = nic.guests.driver[queue.params.function]
     n_bytes = driver.lone_doorbell_bytes if n_told == 1 else nic.params.doorbell_bytes
     ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told, n_bytes)
-    core.free_fs = max(now_fs, core.free_fs) + driver.doorbell_time_fs
-    core.counts.busy_fs[SWITCH_TASK] += driver.doorbell_time_fs
-    core.counts.doorbell_fs += driver.doorbell_time_fs
+    wait_for_doorbell(core, now_fs, SWITCH_TASK, driver.doorbell_time_fs)
 
 
 @out_of_line
@@ -236,11 +242,12 @@ def passing_in_done(nic, now_fs, ring):
 
 
 @out_of_line
-def switching_done(nic, now_fs, number):
+def switching_done(nic, now_fs, timer):
     """Pass on the frames of a piece of a core's work, give their slots back, and let the core begin the next.
 
-    `number`: of the ring; MAX_QUEUES more where the slow path has decided on a frame of it.
+    `timer`: the number of the ring, MAX_QUEUES more where the slow path has decided on a frame of it; and its lot.
     """
+    number = timer % TIMER_NUMBERS
     if number >= MAX_QUEUES:
         decided_aside(nic, now_fs, number - MAX_QUEUES)
         return

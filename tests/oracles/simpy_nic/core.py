@@ -24,6 +24,10 @@ class Task(ABC):
         self.doorbell_fs = doorbell_fs
         """What writing a register takes the function's driver."""
 
+    def place_at(self, _at_fs: int) -> int:
+        """Return the place among the events of an instant at which a piece ends then."""
+        return place(self.phase, self.port, self.queue)
+
     @property
     @abstractmethod
     def has_work(self) -> bool:
@@ -172,7 +176,7 @@ class Core:
         """Do the next frame of a piece."""
         delay_fs = before_fs + (task.frame_fs() if piece.frames else 0)
         piece.frame_ends_fs = self._env.now + delay_fs
-        later(self._env, delay_fs, place(task.phase, task.port, task.queue), self._done, piece)
+        later(self._env, delay_fs, task.place_at(self._env.now + delay_fs), self._done, piece)
 
     def _done(self, piece: Piece) -> None:
         task = piece.task

@@ -9,7 +9,7 @@ from typing import Any
 
 from .core import Core, Task
 from .frames import Frame
-from .timing import Phase
+from .timing import Phase, passing_place
 
 BEHIND_ALL_PORTS = 128
 ADDRESSES_AND_TYPE = 14
@@ -111,12 +111,18 @@ class SlowTask(Task):
 
     phase = Phase.SWITCHING
 
-    def __init__(self, ring: tuple[int, int], most: int, rules: CacheRules, core: Core, doorbell_fs: int) -> None:
-        """Begin with nothing to do."""
+    def __init__(
+        self, number: int, ring: tuple[int, int], most: int, rules: CacheRules, core: Core, doorbell_fs: int
+    ) -> None:
+        """Begin with nothing to do for the ring of a number."""
         super().__init__((ring[0] + BEHIND_ALL_PORTS, ring[1]), most, doorbell_fs)
-        self._rules, self._core = rules, core
+        self._number, self._rules, self._core = number, rules, core
         self._waiting: deque[Callable[[], bool]] = deque()
         self._done: Callable[[], bool] | None = None
+
+    def place_at(self, at_fs: int) -> int:
+        """Return by lot the place in an instant at which a frame is decided on then."""
+        return passing_place(at_fs, self._number, is_aside=True)
 
     def tell(self, done: Callable[[], bool]) -> None:
         """Take a frame, of which is known what is to be done with it then."""

@@ -6,7 +6,7 @@ Written from docs/datapath.md, "Flow control"; adapters, link partners and bridg
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -61,6 +61,8 @@ class FlowControl:
     """When, and by which Ethernet port, control frames come from outside."""
     outer_tags: Collection[bytes] = tuple(OUTER_BYTES)
     """The tags before a C-TAG that are known, by their types."""
+    default_priorities: Mapping[int, int] = field(default_factory=dict)
+    """Of untagged frames from the wire by the station that they are for, where it leads to no bridge."""
 
     @property
     def classes(self) -> range:
@@ -75,9 +77,10 @@ class FlowControl:
         """Return the class of a frame, and of its copies."""
         if self.mode == "pause":
             return 0
-        return (
-            self.class_of_priority[priority_of(frame.raw, self.outer_tags)] if frame.source == WIRE else frame.tx_class
-        )
+        if frame.source != WIRE:
+            return frame.tx_class
+        default = self.default_priorities.get(frame.destinations[0], 0) if len(frame.destinations) == 1 else 0
+        return self.class_of_priority[priority_of(frame.raw, self.outer_tags, default)]
 
     def control_frame(self, quanta_of: Mapping[int, int]) -> ControlFrame:
         """Return what says so of classes."""
@@ -87,15 +90,15 @@ class FlowControl:
         return ControlFrame("pfc", {each: quanta_of[number] for each, number in named.items() if number in quanta_of})
 
 
-def priority_of(raw: bytes | None, outer_tags: Collection[bytes] = tuple(OUTER_BYTES)) -> int:
-    """Return a frame's priority: of its C-TAG, else of its S-TAG or E-TAG if that is known, else 0."""
+def priority_of(raw: bytes | None, outer_tags: Collection[bytes] = tuple(OUTER_BYTES), default: int = 0) -> int:
+    """Return a frame's priority: of its C-TAG, else of its S-TAG or E-TAG if that is known, else the default."""
     if raw is None:
-        return 0
+        return default
     outer = raw[12:14] if raw[12:14] in outer_tags else b""
     at = 12 + OUTER_BYTES.get(outer, 0)
     if raw[at : at + 2] == _C_TAG:
         return raw[at + 2] >> 5
-    return raw[14] >> 5 if outer in (S_TAG, E_TAG) else 0
+    return raw[14] >> 5 if outer in (S_TAG, E_TAG) else default
 
 
 class Levels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -166,6 +167,8 @@ class NicParameters:
     own_drop_enable: Mapping[tuple[int, int], bool] = field(default_factory=dict)
     """By port and queue, where a station says so itself."""
     port_rate_bps: int = 10_000_000_000
+    line_speeds: Mapping[int, Fraction] = field(default_factory=dict)
+    """By Ethernet port: how many times as fast as the adapter the stations outside send there."""
     ethernet_ports: int = 1
     at_ethernet_port: Mapping[int, int] = field(default_factory=dict)
     """By port, the Ethernet port of a function that is not at the first."""

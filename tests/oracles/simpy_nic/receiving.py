@@ -95,6 +95,15 @@ class RxRing:
         self.written.forget()
 
 
+@dataclass(slots=True)
+class LineTurns:
+    """What has come by a line, in bytes, what of it found no room, and the last frame that did not."""
+
+    came: int = 0
+    lost: int = 0
+    last: int = 0
+
+
 class Receiver:
     """Writes the frames of the Rx buffer to the guests, one at a time."""
 
@@ -138,6 +147,8 @@ class Receiver:
         self._chosen: Copy | None = None
         """Where there are parts, the one that is taken next; it has left its list."""
         self._next_list = 0
+        self._lines_of = [{at: LineTurns() for at in range(parameters.ethernet_ports)} for _ in self.levels.held_bytes]
+        """By class and Ethernet port."""
         self._writing = 0
         """Frames that it has taken and not all of whose TLPs are chosen."""
         self._most_writing = parameters.dma_write.outstanding if parameters.dma_write else 1
@@ -156,6 +167,27 @@ class Receiver:
         """Tell whether the Rx buffer has room for a copy."""
         return self.levels.fits(self._class_of(copy.frame), copy.data_bytes)
 
+    def _has_turn(self, frame: Frame, n_bytes: int) -> bool:
+        """Tell whether a frame from the wire has room beside a frame of each line that lost more; note it."""
+        if self._parameters.ethernet_ports == 1:
+            return True
+        lines = self._lines_of[self._class_of(frame)]
+        own = lines[frame.came_by]
+        own.came += n_bytes
+        kept = sum(one.last for one in lines.values() if one.lost * own.came > own.lost * one.came)
+        has_turn = self.levels.fits(self._class_of(frame), n_bytes + kept)
+        if not has_turn:
+            own.lost, own.last = own.lost + n_bytes, n_bytes
+        if own.came > 2**20:
+            for one in lines.values():
+                one.came, one.lost = one.came // 2, one.lost // 2
+        return has_turn
+
+    def may_come(self, copy: Copy) -> bool:
+        """Tell whether a copy of a frame from the wire may come into the Rx buffer."""
+        gave_back = self._parameters.max_pps is not None and self._parameters.bus_cycle_fs is None
+        return (gave_back or self._has_turn(copy.frame, copy.data_bytes)) and self.fits(copy)
+
     def may_move(self, copy: Copy) -> bool:
         """Tell whether a local copy may come into the Rx buffer."""
         return self.fits(copy) and self._class_of(copy.frame) not in self.levels.over
@@ -163,7 +195,7 @@ class Receiver:
     def hold(self, frame: Frame) -> bool:
         """Take room for a frame that is not yet switched, if there is enough."""
         number = self._class_of(frame)
-        has_room = self.levels.fits(number, frame.data_bytes)
+        has_room = self._has_turn(frame, frame.data_bytes) and self.levels.fits(number, frame.data_bytes)
         if has_room:
             self.levels.change(number, frame.data_bytes)
         return has_room

@@ -155,7 +155,7 @@ class Switch:
             for copy in copies:
                 if copy in over:
                     self._meter.copy_dropped(copy, "RECEIVE_LIMIT")
-                elif self._receiver.fits(copy):
+                elif self._receiver.may_come(copy):
                     self._receiver.accept(copy)
                 else:
                     self._meter.copy_dropped(copy, "RX_BUFFER_FULL")

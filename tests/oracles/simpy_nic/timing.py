@@ -78,6 +78,19 @@ def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
     return (phase * 256 + port) * 16 + ring + FIRST_PLACE
 
 
+def lot(at_fs: int, number: int, n: int = 64) -> int:
+    """Return which of n lots one of several peers draws at an instant (docs/datapath.md, "Time, instants, ties")."""
+    x = (at_fs + at_fs // 999_983 + 104_729 * number) % 999_983
+    return x**3 % 999_983 * 64 // 999_983 * n // 64
+
+
+def passing_place(at_fs: int, number: int, *, is_aside: bool = False) -> int:
+    """Return the place at which a piece of the virtual switch for a ring ends, or of its slow path: by lot."""
+    assert number < 64
+    own = lot(at_fs, number + 1024 * is_aside, 32)
+    return place(Phase.SWITCHING) + own * 128 + number + 64 * is_aside
+
+
 class Delay(simpy.Event):
     """A timeout whose place among the events of its instant is given."""
 

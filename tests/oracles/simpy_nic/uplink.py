@@ -24,7 +24,7 @@ from .receiving import Receiver, RxRing
 from .results import Meter
 from .scheduling import TxRing
 from .sending import Sender
-from .timing import Phase
+from .timing import Phase, passing_place
 from .virtual_switch import PF, VirtualSwitch
 
 
@@ -138,6 +138,10 @@ class TakingIn(Taking):
         self._missed: list[bool] = []
         """Of the piece's frames."""
         self._started_fs = 0
+
+    def place_at(self, at_fs: int) -> int:
+        """Return by lot the place in an instant at which a piece ends then."""
+        return passing_place(at_fs, self._switch.n_rings + self._number)
 
     def _seen(self, copy: Copy) -> None:
         copy.frame.ends_fs["doorbell"] = self._env.now

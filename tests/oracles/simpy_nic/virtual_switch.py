@@ -20,7 +20,7 @@ from .posts import Post, data_descriptors
 from .receiving import RxRing
 from .results import Meter
 from .scheduling import Guarantees, Shapers, TxRing
-from .timing import BEHIND_THE_EVENT, AtHost, Phase, later, place
+from .timing import BEHIND_THE_EVENT, AtHost, Phase, later, passing_place, place
 
 if TYPE_CHECKING:
     from .uplink import Uplink
@@ -134,6 +134,10 @@ class PassingTask(Task):
         self._passed: list[tuple[Frame, bool]] = []
         self._started_fs = 0
         self._parameters, self._n_claimed, self._deficit = parameters, 0, 0
+
+    def place_at(self, at_fs: int) -> int:
+        """Return by lot the place in an instant at which a piece ends then."""
+        return passing_place(at_fs, self._number)
 
     def tell(self, posts: list[Post]) -> None:
         """Learn of frames that the driver has posted."""
@@ -301,7 +305,7 @@ class VirtualSwitch:
             at = number % len(rules.flow_cache.miss_cores)
             core = cores[rules.flow_cache.miss_cores[at]]
             doorbell_fs = parameters.of_port(PF).doorbell_time_fs
-            self._slow[number] = at, SlowTask(end, rules.batch, rules.flow_cache, core, doorbell_fs)
+            self._slow[number] = at, SlowTask(number, end, rules.batch, rules.flow_cache, core, doorbell_fs)
         self.flows = FlowCounts(rules)
         self._n_aside: Counter[int] = Counter()
         self._rx_rings = {}

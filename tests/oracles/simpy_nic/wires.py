@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import NamedTuple
 
 import simpy
@@ -182,7 +183,8 @@ class Line:
             self._waiting.remove(taken)
             self._is_sending = True
             frame, joined_fs = taken
-            duration_fs = wire_fs(frame.data_bytes, self._parameters.port_rate_bps)
+            rate_bps = self._parameters.port_rate_bps * self._parameters.line_speeds.get(self._number, Fraction(1))
+            duration_fs = wire_fs(frame.data_bytes, rate_bps)
             comes_at = place(Phase.SWITCH, AtSwitch.LINE_BRINGS, self._number)
             later(self._env, duration_fs, comes_at, self._come, frame, self._env.now - joined_fs)
 

@@ -11,7 +11,7 @@ import simpy
 from ..service_level_oracle import Level, ServiceLevelsOracle
 from ..simpy_nic.flow_control import CONTROL_DATA_BYTES, QUANTUM_BYTES, ControlFrame, FlowControl, Levels, Stops, Teller
 from ..simpy_nic.frames import Copy
-from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, place
+from ..simpy_nic.timing import AtSwitch, FifoServer, Phase, later, lot, place
 from ..simpy_nic.wires import MIN_DATA_BYTES, wire_fs
 from .extender_relay import ExtenderRelay
 from .ledger import Ledger
@@ -19,6 +19,8 @@ from .parameters import OUTSIDE, BridgeParameters
 from .relay import FCS_BYTES, Relay
 from .results import PortCounts
 
+MOST_PORTS = 64
+"""Of all bridges and extenders together, as places in an instant are reckoned here."""
 CUT_THROUGH_BYTES = 72
 """Preamble and start of frame, and the first 64 B."""
 
@@ -285,7 +287,8 @@ class Bridge:
 
     def _came(self, number: int, copy: Passing) -> None:
         """Let a frame wait for the latency of now."""
-        forwards_at = place(Phase.BRIDGE_FORWARDS, number)
+        due_fs = max(self._last_due_fs[number], self._env.now + self.parameters.latency_fs)
+        forwards_at = place(Phase.BRIDGE_FORWARDS) + lot(due_fs, number) * MOST_PORTS + number
         self._in_turn(self._last_due_fs, number, self.parameters.latency_fs, forwards_at, self._forward, copy)
 
     def _in_turn(

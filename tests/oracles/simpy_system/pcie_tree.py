@@ -134,7 +134,7 @@ class LinkWay:
         self.opposite = self
         self.shared: SharedWay | None = None
         self.is_busy = self._is_due = False
-        self._received, self._pairs_due = 0, 0
+        self._received, self.pairs_due = 0, 0
         self.bytes_sent = 0
 
     def look(self) -> None:
@@ -160,7 +160,7 @@ class LinkWay:
     def send(self, hop: Hop, left: Left) -> tuple[int, int]:
         """Send a TLP behind the DLLPs that are due; return when its first and its last byte come to the other end."""
         settings = self._settings
-        pairs, self._pairs_due = self._pairs_due, 0
+        pairs, self.pairs_due = self.pairs_due, 0
         own_fs = fs_of_bytes(hop.n_bytes, settings.fs_per_byte)
         busy_fs = own_fs + pairs * fs_of_bytes(DLLP_PAIR_BYTES, settings.fs_per_byte)
         self.is_busy = True
@@ -178,7 +178,7 @@ class LinkWay:
     def _lands(self) -> None:
         self._received += 1
         if self._settings.dllp_period_tlps and self._received % self._settings.dllp_period_tlps == 0:
-            self.opposite._pairs_due += 1
+            self.opposite.pairs_due += 1
 
 
 @dataclass(slots=True)
@@ -222,11 +222,11 @@ class SharedWay:
         at = self._turn % len(heads)
         while (hop := heads[at]) is None or hop.n_bytes > self.sharers[at].balance_bytes:
             if hop is None:
-                self.sharers[at].balance_bytes = 0
+                self.sharers[at].balance_bytes = min(self.sharers[at].balance_bytes, 0)
             at = (at + 1) % len(heads)
             if heads[at] is not None:
                 self.sharers[at].balance_bytes += self.sharers[at].quantum_bytes
-        self.sharers[at].balance_bytes -= hop.n_bytes
+        self.sharers[at].balance_bytes -= hop.n_bytes + DLLP_PAIR_BYTES * self.sharers[at].way.pairs_due
         self._turn = at
         self.sharers[at].sends()
 

@@ -1,0 +1,91 @@
+"""Peers that want the same room at one instant, or the same room in turn: none is first for a whole run."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from hwmodel.config import config_from_mapping
+from hwmodel.simulation import simulate
+from hwmodel.simulation.clocks import ADAPTER, OUTSIDE, stretch
+from hwmodel.simulation.machine import Machine
+from hwmodel.workload import build_workload
+from tests.clocks_beside_simpy import drawn
+from tests.run_cases import merged
+
+PERIOD = 7  # what phases of sources are drawn for
+LINES: dict[str, Any] = {
+    "nic": {"preset": "82599", "vfs": 4}, "driver": {"preset": "dpdk"}, "port": {"count": 2},
+    "pcie": {"generation": 2, "lanes": 4}, "run": {"warmup": "2ms", "duration": "8ms"},
+    "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": [["uplink", "vf0"], ["uplink", "vf1"]]},
+}  # fmt: skip
+FOUR = {
+    "nic.preset": "XL710", "nic.max_pps": None, "port.rate": "10Gbps", "port.count": 4,
+    "workload.flows": [["uplink", f"vf{at}"] for at in range(4)],
+}  # fmt: skip
+IN_A_PIPELINE = {"nic.max_pps": 20_000_000}
+ON_A_BUS = {"nic.max_pps": None, "switch.timing": "core"}
+AT_ONCE = {"nic.max_pps": None}
+BY_CLASS = {
+    "nic.arbitration": {"classes": [{"percent": 50}, {"percent": 50}]},
+    "nic.flow_control": {"mode": "pfc", "priorities": [7]}, "nic.max_pps": None,
+}  # fmt: skip
+
+
+def rates(block: dict[str, Any], changes: dict[str, Any], **run: object) -> dict[str, float]:
+    result = simulate(config_from_mapping(merged(block, {"run": run}), changes))
+    return {one.name: one.rx_gbps for one in result.vms if one.rx_gbps}
+
+
+@pytest.mark.real_clocks
+@pytest.mark.parametrize("clocks", ["exact", "50ppm"])
+@pytest.mark.parametrize("changes", [AT_ONCE, IN_A_PIPELINE, ON_A_BUS, BY_CLASS, FOUR])
+def test_lines_share_an_rx_buffer_that_they_overfill(changes, clocks):
+    for seed in (1, 2):
+        got = rates(LINES, changes, clocks=clocks, seed=seed)
+        assert len(got) == changes.get("port.count", 2)
+        assert min(got.values()) > 0.95 * max(got.values()), (seed, got)
+        assert sum(got.values()) > 13
+
+
+def test_a_line_that_loses_nothing_keeps_others_from_nothing():
+    slow = {"workload.flows": [["uplink", "vf0", "3Gbps"], ["uplink", "vf1", "9Gbps"]]}
+    got = rates(LINES, slow, clocks="exact", seed=1)
+    assert got == pytest.approx({"vf0": 3, "vf1": 9}, rel=0.01)
+
+
+@pytest.mark.real_clocks
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_line_has_a_clock_and_a_phase_of_its_own(seed):
+    config = config_from_mapping(merged(LINES, {"run": {"clocks": "50ppm", "seed": seed}}))
+    nic = Machine(config, build_workload(config), seed).state[0]
+    speeds = []
+    for number in range(2):
+        mac = nic.port[number].mac
+        of_line, of_port = (
+            Fraction(int(one.fs_per_byte_num), int(one.fs_per_byte_den)) for one in (mac.line.params, mac.params)
+        )
+        assert of_line == 800_000 * stretch(config, seed, OUTSIDE, 1 + number)
+        assert of_port == 800_000 * stretch(config, seed, ADAPTER)
+        speeds += [of_line]
+        first_fs = int(nic.traffic.source[number].params.first_fs)
+        assert first_fs == drawn(seed, PERIOD, number, 1538 * 800_000)
+    assert len({*speeds, of_port}) == 3
+
+
+SERVERS: dict[str, Any] = {
+    "nic": {"preset": "82599", "vfs": 1}, "driver": {"preset": "dpdk"}, "pcie": {"generation": 2, "lanes": 8},
+    "servers": [{"name": name} for name in "abcd"], "run": {"warmup": "4ms", "duration": "8ms", "clocks": "exact"},
+    "workload": {"pattern": "flows", "frame_bytes": 1518, "flows": [[f"{one}.vf0", "a.vf0"] for one in "bcd"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("senders", ["bc", "bcd", "db"])
+def test_senders_in_step_share_a_full_port_of_the_bridge(senders):
+    flows = [[f"{one}.vf0", "a.vf0"] for one in senders]
+    result = simulate(config_from_mapping(SERVERS, {"workload.flows": flows}))
+    got = [flow.gbps for flow in result.flows]
+    assert sum(got) == pytest.approx(9.87, rel=0.01)
+    assert min(got) > 0.9 * max(got), got
