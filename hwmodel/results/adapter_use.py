@@ -74,9 +74,15 @@ class Core:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
-    """Say how many host cores the drivers kept busy, without idle polling; for one server, what each core did."""
+    """Say how many host cores the drivers kept busy, without idle polling; for one server, what each core did.
+
+    `hypervisor`: of these, what a virtual switch did, or with VMDq all. `taken`: the same cores with idle polling,
+    which leaves a core to nobody else; the same where nobody polls.
+    """
 
     cores_busy: float
+    hypervisor: float = field(default=0.0, metadata={"omit_empty": True})
+    taken: float = field(default=0.0, metadata={"omit_empty": True})
     cores: tuple[Core, ...] = field(default=(), metadata={"omit_empty": True})
 
 
