@@ -167,4 +167,4 @@ def test_the_uplink_s_driver_takes_a_frame_as_any_driver(base: dict[str, Any], s
     frames = (found.window.vm_frames or 0) + (found.window.wire_frames or 0)
     assert expected.limited_by == "vswitch" and expected.mpps == pytest.approx(1e3 / frame_ns, rel=1e-6)
     assert frames / (found.window.end_ns - found.window.start_ns) == pytest.approx(1 / frame_ns, rel=0.02)
-    assert found.cpu.hypervisor == pytest.approx(1, abs=0.02) and found.cpu.hypervisor < found.cpu.taken
+    assert found.cpu.hypervisor == pytest.approx(1, abs=0.02)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FIRST_S_VID = 2  # 1 is the default S-channel
 WIRES = ("wire.tx", "wire.rx")
+_POLLING = {"rx_interrupt_batch": 0, "tx_interrupt_batch": 0, "moderation": "0us"}  # keys of a driver
 
 
 @dataclass(frozen=True)
@@ -159,15 +160,17 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
 def _without_sorting(config: Config, own: VirtualSwitch) -> Iterator[tuple[str, Any]]:
     """Give the costs of a hypervisor that has a virtual switch's, but whose adapter sorts the frames.
 
-    So of the switch's `frame_time` half is left (`virtual_switch.PASS_TIME`), and of its uplink's driver all.
+    So of the switch's `frame_time` a quarter is left (`virtual_switch.PASS_TIME`), and of its uplink's driver all.
     """
     drivers = {"driver": config.driver, **{f"driver.vms.{name}": one for name, one in config.driver.vms.items()}}
-    passing_fs = {"pass_time": own.frame_time_fs // 2 + own.guest_time_fs, "pass_byte_time": own.byte_time_fs}
+    passing_fs = {"pass_time": own.frame_time_fs // 4 + own.guest_time_fs, "pass_byte_time": own.byte_time_fs}
     in_driver_fs = {"frame_time": own.uplink_time_fs, "byte_time": own.uplink_byte_time_fs}
     for prefix in drivers:
         for name, time_fs in (passing_fs | in_driver_fs).items():
             if time_fs is not None and not config.is_written(f"{prefix}.{name}"):
                 yield f"{prefix}.{name}", format_time_fs(time_fs)
+        if own.polls:
+            yield from ((f"{prefix}.{name}", value) for name, value in _POLLING.items())
 
 
 def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, Any]]:
@@ -194,7 +197,11 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
 def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[ForbiddenPair] = ()) -> WayFigures:
     """Return a run's figures for a comparison; `forbidden`: the measurements of pairs that policy forbids."""
     gbps, share, guests = result.throughput_gbps(), uncertainty(result), _guest_cores(config, result)
-    taken = result.cpu.taken + result.cpu.hypervisor + guests - result.cpu.cores_busy  # VMDq's guests have no cores
+    adapters = result.adapters if isinstance(result, SystemResult) else (result,)
+    is_vmdq = config.nic.mode == "vmdq"
+    hypervisor = result.cpu.cores_busy if is_vmdq else fsum(each.cpu.hypervisor for each in adapters)
+    # Those of VMDq's guests are not among the host's.
+    taken = fsum(core.busy for each in adapters for core in each.cpu.cores) + guests * is_vmdq
     latency_of, latency = result.told_latency()
     return WayFigures(
         way=way.name,
@@ -203,8 +210,8 @@ def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[For
         gbps_interval=None if gbps is None or share is None else (gbps * (1 - share), gbps * (1 + share)),
         latency_ns=latency,
         latency_of=latency_of,
-        cpu_cores=result.cpu.hypervisor + guests,
-        hypervisor_cores=result.cpu.hypervisor,
+        cpu_cores=hypervisor + guests,
+        hypervisor_cores=hypervisor,
         guest_cores=guests,
         taken_cores=taken,
         gbps_per_core=gbps / taken if gbps is not None and taken else None,
@@ -224,9 +231,9 @@ def _guest_cores(config: Config, result: Result) -> float:
     With VMDq these are not simulated: a guest takes a frame as with other ways, by a driver's times for it and for its
     bytes, and so as long as the pool's driver in the hypervisor, without passing on, doorbells and interrupts.
     """
-    if config.nic.mode != "vmdq":
-        return result.cpu.cores_busy - result.cpu.hypervisor
     adapters = result.adapters if isinstance(result, SystemResult) else (result,)
+    if config.nic.mode != "vmdq":
+        return fsum(each.cpu.cores_busy - each.cpu.hypervisor for each in adapters)
     by = [core.by for adapter in adapters for core in adapter.cpu.cores]
     driver = config.driver
     of_copies = driver.byte_time_fs / driver.byte_cost_fs if driver.byte_cost_fs else 0.0

@@ -76,13 +76,11 @@ class Core:
 class Cpu:
     """Say how many host cores the drivers kept busy, without idle polling; for one server, what each core did.
 
-    `hypervisor`: of these, what a virtual switch did, or with VMDq all. `taken`: the same cores with idle polling,
-    which leaves a core to nobody else; the same where nobody polls.
+    `hypervisor`: of these, what a virtual switch did, its uplink's driver and its slow path among it.
     """
 
     cores_busy: float
     hypervisor: float = field(default=0.0, metadata={"omit_empty": True})
-    taken: float = field(default=0.0, metadata={"omit_empty": True})
     cores: tuple[Core, ...] = field(default=(), metadata={"omit_empty": True})
 
 

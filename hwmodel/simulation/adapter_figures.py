@@ -184,11 +184,9 @@ def _cpu(config: Config, span: Span) -> Cpu:
             own_fs["polling"] = span.fs - busy_fs
         by = {reason: max(0.0, spent_fs / span.fs) for reason, spent_fs in own_fs.items() if spent_fs > 0}
         cores.append(Core(core=number, busy=fsum(by.values()), by=by))
-    of_hypervisor = all_fs if config.nic.mode == "vmdq" else by_task_fs[:, [SWITCH_TASK, SLOW_TASK]]
     return Cpu(
         cores_busy=float(all_fs.sum()) / span.fs,
-        hypervisor=float(of_hypervisor.sum()) / span.fs,
-        taken=fsum(core.busy for core in cores),
+        hypervisor=float(by_task_fs[:, [SWITCH_TASK, SLOW_TASK]].sum()) / span.fs,
         cores=tuple(cores),
     )
 

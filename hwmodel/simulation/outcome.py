@@ -102,11 +102,7 @@ def make_system_result(
         vms=tuple(
             vm for server, own in parts for vm in vms_of(server.config, span, own, latency_of, prefix=server.prefix)
         ),
-        cpu=Cpu(
-            cores_busy=fsum(adapter.cpu.cores_busy for adapter in adapters),
-            hypervisor=fsum(adapter.cpu.hypervisor for adapter in adapters),
-            taken=fsum(adapter.cpu.taken for adapter in adapters),
-        ),
+        cpu=Cpu(cores_busy=fsum(adapter.cpu.cores_busy for adapter in adapters)),
         bottleneck=by_shares(seen),
         adapters=adapters,
     )
