@@ -21,12 +21,15 @@ HEAD = ROOT / "benches" / "validation_head.md"  # what was fitted, in words
 # Gen3 x8, MPS 256: write, read, both; the analytic model that pcie-bench publishes.
 PUBLISHED = {64: (42.10, 44.10, 33.08), 256: (52.92, 53.69, 48.75), 1500: (52.81, 53.60, 50.60)}
 VIRTUAL_SWITCHES = (
-    "`host.virtual_switch.preset`, one core ([virtual_switch.md](virtual_switch.md#presets)). `ovs_dpdk` and the "
-    "batches of `linux_bridge_vhost` are measurements; of `ovs_kernel` the two figures that it is fitted to are of a "
-    "path without a VM, and of vhost alone, and what it is compared with is from memory; `vds` is second-hand, and for "
-    "`hyper_v` there is one measurement among rules of thumb. VMs that send to each other slow a core down as no time "
-    "a frame does."
+    "`host.virtual_switch.preset` ([virtual_switch.md](virtual_switch.md#presets)): points that a preset is *fitted* "
+    "to, that it is only *compared* with (within 25 %), and that it does *not claim*, with the conditions of each. One "
+    "core switches. A chain of VMs: frames come by the port, go from VM to VM, and leave; the rate is theirs, not that "
+    "of frames passed. Flows are connections. `ovs_dpdk` and the batches of `linux_bridge_vhost` are measured on "
+    "processors that are known; of `ovs_kernel` the points come from two processors; `vds` is partly second-hand, "
+    "and for `hyper_v` there is one measurement among rules of thumb. `pointer` is a textbook's sentence: nothing that "
+    "was measured is claimed for it."
 )
+TURNS = "How rates change in what is published, and in the model:"
 PCI_X_CARD = (
     "Application data by one to four ports of HP's AB545A in an rx4640, both ways at once ('Performance and "
     "Recommended Use of AB545A 4-Port Gigabit Ethernet Cards', page 8), beside [a model of it]"
@@ -88,6 +91,7 @@ def page() -> str:
     bandwidths, times = [*sizes, *windows, *own], [*medians, *tails, *nfp6000.other_hosts()]
     lines = [HEAD.read_text(encoding="utf-8"), "## Errors", "", *summary([*bandwidths, *times]), ""]
     lines += ["## Virtual switches", "", VIRTUAL_SWITCHES, "", *virtual_switches.table(), ""]
+    lines += [TURNS, "", *virtual_switches.turns(), ""]
     lines += ["## Four ports on PCI-X", "", PCI_X_CARD, "", *pci_x_card.table(), "", "## Figures"]
     lines += [*details(bandwidths, "Gb/s"), *details(times, "ns")]
     return "\n".join(lines) + "\n"

@@ -1,9 +1,9 @@
 """Published rates of virtual switches beside the model's: those that a preset is fitted to, and others.
 
-    python -m benches.virtual_switches         prints the table that docs/validation.md has too
+    python -m benches.virtual_switches         prints the tables that docs/validation.md has too
     python -m benches.virtual_switches --quick the first of its points: shows that it works
 
-VMs and the adapter are as fast as they can be, so that one core of the switch is the limit, as in what is measured.
+VMs and the adapter are as fast as they can be, so that the switch is the limit, as in what is measured.
 """
 
 from __future__ import annotations
@@ -12,96 +12,152 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+from benches.switch_rates import POINTS, PORT_BPS, Point
 from hwmodel.config import config_from_mapping
+from hwmodel.explore import compare
 from hwmodel.simulation import simulate_on_one_core as simulate
 
-Path = Literal["VM to VM", "VM to VM, both ways", "port to VM", "port and VM, both ways", "VM to port"]
-PORT_BPS = 40 * 10**9
-ZHANG = "Zhang et al., CoNEXT 2019, data of the authors' page"
-LINUX = "Linux commit 5503fcecd49f"
-CLOUDNET = "Emmerich et al., CloudNet 2014, from memory"
-VMWARE = "VMware on ESXi 5.0, second-hand: 16,000 frames a second to 24 VMs"
 BASE: dict[str, Any] = {
-    "nic": {"strict": False, "mode": "vswitch", "vfs": 2, "rx_ring": 1024, "tx_ring": 1024},
+    "nic": {"strict": False, "mode": "vswitch", "rx_ring": 1024, "tx_ring": 1024},
     "pcie": {"generation": 3, "lanes": 8},
     "port": {"rate": "40Gbps"},
     "driver": {"preset": "dpdk", "frame_time": "10ns", "vms": {"pf": {"preset": "dpdk", "doorbell_time": "0ns"}}},
-    "run": {"duration": "3ms", "clocks": "exact"},
+    "run": {"warmup": "200us", "duration": "1200us", "clocks": "exact"},
 }
+Flow = tuple[str, str]
+Direction = Literal["less", "more", "as much"]
 
 
-class Point(NamedTuple):
-    """Hold a rate that somebody has published, of one core; `is_fitted`: the preset is fitted to it."""
+def flows_of(path: str) -> tuple[list[Flow], int]:
+    """Return the flows of a path, and how many frames passed on make one that is counted.
 
-    preset: str
-    path: Path
-    frame_bytes: int
-    mpps: float
-    is_fitted: bool
-    source: str
-    batch: int | None = None
-
-
-POINTS = (
-    Point("ovs_dpdk", "port to VM", 64, 7.649, True, ZHANG),
-    Point("ovs_dpdk", "VM to VM", 64, 5.997, True, ZHANG),
-    Point("ovs_dpdk", "VM to VM", 1024, 3.440, True, ZHANG),
-    Point("ovs_dpdk", "VM to VM", 256, 5.190, False, ZHANG),
-    Point("ovs_dpdk", "port and VM, both ways", 64, 7.842, False, ZHANG),
-    Point("ovs_dpdk", "port and VM, both ways", 256, 6.780, False, ZHANG),
-    Point("ovs_dpdk", "VM to VM, both ways", 256, 3.949, False, ZHANG),
-    Point("ovs_dpdk", "VM to VM, both ways", 1024, 2.960, False, ZHANG),
-    Point("ovs_kernel", "port to VM", 64, 0.85, False, CLOUDNET),
-    Point("ovs_kernel", "VM to VM", 64, 0.27, False, CLOUDNET),
-    Point("linux_bridge_vhost", "VM to port", 64, 0.91, True, LINUX, batch=1),
-    Point("linux_bridge_vhost", "VM to port", 64, 1.00, False, LINUX, batch=4),
-    Point("linux_bridge_vhost", "VM to port", 64, 1.00, False, LINUX, batch=8),
-    Point("linux_bridge_vhost", "VM to port", 64, 1.01, False, LINUX, batch=16),
-    Point("linux_bridge_vhost", "VM to port", 64, 1.07, False, LINUX, batch=32),
-    Point("linux_bridge_vhost", "VM to port", 64, 1.08, True, LINUX, batch=64),
-    Point("vds", "VM to VM", 1024, 0.384, True, VMWARE),
-    Point("vds", "port to VM", 1518, 0.453, False, "anandtech.com/show/2956: 5 to 6 Gb/s, ESX 4.0"),
-    Point("hyper_v", "port to VM", 1518, 0.329, True, "Microsoft: 3 to 5 Gb/s of one core, without VMQ"),
-    Point("hyper_v", "port to VM", 1518, 0.371, False, "windowsitpro.com: 4.5 Gb/s measured, migrations to one vNIC"),
-    Point("hyper_v", "port to VM", 1518, 0.288, False, "Mastering Windows Server 2016 Hyper-V: 3 to 4 Gb/s of a VMQ"),
-    Point("hyper_v", "port to VM", 1518, 0.453, False, "itprotoday.com: 5 to 6 Gb/s on modern processors"),
-)
+    A chain: frames come by the wire, go from VM to VM, and leave. Each VM sends all it can, as if all that it gets.
+    """
+    way, _, times = path.partition(", ")
+    if way == "VM to VM":
+        flows = [("vf0", "vf1"), ("vf1", "vf0")] if times else [("vf0", "vf1")]
+        return flows, 1
+    if way == "port to VM":
+        return [("uplink", "vf0"), ("vf0", "uplink")] if times else [("uplink", "vf0")], 1
+    if way == "VM to port":
+        return [("vf0", "uplink")], 1
+    if way.startswith("pairs"):
+        return [(f"vf{number}", f"vf{number ^ 1}") for number in range(int(way.split()[2]))], 1
+    n, n_chains = int(way.split()[2]), 2 if times else 1
+    chains = [[f"vf{chain * n + number}" for number in range(n)] for chain in range(n_chains)]
+    ends = [["uplink", *chain, "uplink"] for chain in chains]
+    return [flow for chain in ends for flow in zip(chain, chain[1:], strict=False)], n + 1
 
 
-def model_mpps(point: Point) -> float:
+def passing(point: Point, **changes: Any) -> dict[str, Any]:
+    """Return the configuration of a point, with other keys of the switch."""
+    flows, _ = flows_of(point.path)
+    names = {end for flow in flows for end in flow if end != "uplink"}
+    n_vfs = max(2, *(int(name[2:]) + 1 for name in names))
+    own: dict[str, Any] = {"preset": point.preset, "cores": [n_vfs + 1], **point.keys, **changes}
+    n_cores = n_vfs + 2 + 2 * n_vfs
+    workload: dict[str, Any] = {"frame_bytes": point.frame_bytes, "connections": point.connections}
+    sent = [list(flow) for flow in flows if flow[0] != "uplink"]
+    workload |= {"pattern": "flows", "flows": sent, "load": "saturate"} if sent else {"pattern": "none"}
+    to = [target for source, target in flows if source == "uplink"]
+    if to:
+        line_bps = int(0.95 * PORT_BPS * point.frame_bytes / (point.frame_bytes + 20))
+        workload["external"] = {"rate": f"{line_bps // 10**6}Mbps", "to": to}
+    nic, switch = {**BASE["nic"], "vfs": n_vfs}, {"ports": [{"name": "all", "max_frame": "9728B"}]}
+    return {
+        **BASE,
+        "nic": nic,
+        "switch": switch,
+        "host": {"cores": n_cores, "virtual_switch": own},
+        "workload": workload,
+    }
+
+
+def model_mpps(point: Point, **changes: Any) -> float:
     """Return what the model's switch passes where nothing else is a limit, in million frames a second."""
-    own = {"preset": point.preset, "cores": [5]} | ({} if point.batch is None else {"batch": point.batch})
-    workload: dict[str, Any] = {"frame_bytes": point.frame_bytes}
-    line_bps = int(0.95 * PORT_BPS * point.frame_bytes / (point.frame_bytes + 20))
-    if point.path == "port to VM":
-        workload["pattern"] = "none"
-    else:
-        target = "uplink" if "port" in point.path else "vf1"
-        flows = [["vf0", target], ["vf1", "vf0"]] if point.path == "VM to VM, both ways" else [["vf0", target]]
-        workload |= {"pattern": "flows", "flows": flows, "load": "saturate"}
-    if point.path.startswith("port"):
-        workload["external"] = {"rate": f"{line_bps // 10**6}Mbps", "to": ["vf0"]}
-    result = simulate(config_from_mapping({**BASE, "host": {"cores": 6, "virtual_switch": own}, "workload": workload}))
+    result = simulate(config_from_mapping(passing(point, **changes)))
     frames = (result.window.vm_frames or 0) + (result.window.wire_frames or 0)
-    return frames / (result.window.end_ns - result.window.start_ns) * 1e3
+    return frames / (result.window.end_ns - result.window.start_ns) * 1e3 / flows_of(point.path)[1]
+
+
+class Turn(NamedTuple):
+    """Hold two points, and which way the rate goes from the one to the other in what is published."""
+
+    what: str
+    first: Point
+    second: Point
+    published: float
+    """The second rate over the first."""
+
+
+def _at(preset: str, path: str, frame_bytes: int = 64, connections: int = 1) -> Point:
+    return Point(preset, path, frame_bytes, 0.0, "compared", "", connections=connections)
+
+
+TURNS = (
+    Turn("frames of 512 B for 64 B, 10,000 flows", _at("ovs_dpdk", "chain of 1 VM", 64, 10000),
+         _at("ovs_dpdk", "chain of 1 VM", 512, 10000), 1.740 / 1.954),
+    Turn("frames of 512 B for 74 B", _at("ovs_kernel", "chain of 1 VM", 74), _at("ovs_kernel", "chain of 1 VM", 512),
+         0.5),
+    Turn("frames of 9018 B for 1518 B, in Gb/s a frame's bytes longer", _at("vds", "port to VM", 1518),
+         _at("vds", "port to VM", 9018), 1.425 * 1518 / 9018),
+    Turn("a chain of 2 VMs for 1", _at("ovs_dpdk", "chain of 1 VM"), _at("ovs_dpdk", "chain of 2 VMs"), 2.039 / 3.527),
+    Turn("a chain of 5 VMs for 4", _at("ovs_dpdk", "chain of 4 VMs"), _at("ovs_dpdk", "chain of 5 VMs"), 0.685 / 0.893),
+    Turn("both ways for one", _at("ovs_dpdk", "chain of 1 VM"), _at("ovs_dpdk", "chain of 1 VM, both ways"), 0.81),
+    Turn("1000 flows for 10", _at("ovs_dpdk", "chain of 1 VM", 64, 10), _at("ovs_dpdk", "chain of 1 VM", 64, 1000),
+         0.476),
+    Turn("2 pairs of VMs for 1, one core", _at("ovs_dpdk", "pairs of 2 VMs", 1518),
+         _at("ovs_dpdk", "pairs of 4 VMs", 1518), 0.9),
+    Turn("7 pairs of VMs for 2, one core", _at("ovs_dpdk", "pairs of 4 VMs", 1518),
+         _at("ovs_dpdk", "pairs of 14 VMs", 1518), 0.97),
+)  # fmt: skip
+# Four VMs, frames from the wire, as ESX 3.5 U1 had an 82598: Gb/s of TCP without VMDq, and with it.
+RECEIVING: dict[str, Any] = {
+    "nic": {"preset": "82599", "vfs": 4}, "workload": {"pattern": "none", "frame_bytes": 1518, "external": {
+        "rate": "9.7Gbps", "to": ["vf0", "vf1", "vf2", "vf3"]}}, "run": {"duration": "3ms"},
+}  # fmt: skip
+
+
+def relief(preset: str | None, rate: str = "9.7Gbps") -> dict[str, tuple[float, float]]:
+    """Return of VMDq, and of a switch that copies, the Gb/s that four VMs get from the wire, and hypervisor cores."""
+    external = {**RECEIVING["workload"]["external"], "rate": rate}
+    blocks = {**RECEIVING, "workload": {**RECEIVING["workload"], "external": external}}
+    if preset is not None:
+        blocks["host"] = {"virtual_switch": {"preset": preset}}
+    found = compare(config_from_mapping(blocks))
+    return {one.way: (one.gbps or 0.0, one.hypervisor_cores) for one in found.ways}
 
 
 def table(points: Sequence[Point] = POINTS) -> Iterator[str]:
     """Give each point beside the model, a line each."""
-    yield "| preset | path | frame | published Mpps | model Mpps | off % | fitted | source |"
+    yield "| preset | path | frame | published Mpps | model Mpps | off % | used | source |"
     yield "|---|---|---|---|---|---|---|---|"
     for one in points:
         model = model_mpps(one)
         frame = f"{one.frame_bytes} B" + ("" if one.batch is None else f", batches of {one.batch}")
-        off = 100 * (model / one.mpps - 1)
-        fitted = "yes" if one.is_fitted else ""
-        figures = f"{one.mpps:.3f} | {model:.3f} | {off:+z.1f}"
-        yield f"| `{one.preset}` | {one.path} | {frame} | {figures} | {fitted} | {one.source} |"
+        frame += "" if one.connections == 1 else f", {one.connections:,} flows"
+        figures = f"{one.mpps:.3f} | {model:.3f} | {100 * (model / one.mpps - 1):+z.1f}"
+        yield f"| `{one.preset}` | {one.path} | {frame} | {figures} | {one.use} | {one.source} |"
+
+
+def turns(some: Sequence[Turn] = TURNS) -> Iterator[str]:
+    """Give by how much a rate changes, published and modelled, a line each."""
+    yield "| preset | what changes | published, times | model, times |"
+    yield "|---|---|---|---|"
+    for one in some:
+        times = model_mpps(one.second) / model_mpps(one.first)
+        yield f"| `{one.first.preset}` | {one.what} | {one.published:.2f} | {times:.2f} |"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the table."""
-    sys.stdout.write("\n".join(table(POINTS[:1] if "--quick" in arguments else POINTS)) + "\n")
+    """Print the tables."""
+    if "--quick" in arguments:
+        sys.stdout.write("\n".join(table(POINTS[:1])) + "\n")
+        return
+    for lines in (table(), ("",), turns()):
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,46 @@ def passing_rules(config: Config) -> Rules | None:
     if config.nic.mode != "vswitch":
         return None
     words = [int(word) for word in np.random.SeedSequence([config.run.seed, SAMPLES]).generate_state(4)]
-    rules = replace(Rules.of(config.host.virtual_switch), sample_state=(words[0] | 1, *words[1:]))
+    rules = replace(Rules.of(with_rules(config)), sample_state=(words[0] | 1, *words[1:]))
     if config.workload.segment_bytes is None or config.host.virtual_switch.reach == "internal":
         return rules
     own = config.workload
     cuts = "adapter" if config.nic.tso else "switch"
     return replace(rules, cuts=cuts, mss_bytes=own.mss_bytes, header_bytes=own.header_bytes)
+
+
+def with_rules(config: Config) -> Any:
+    """Return the virtual switch with the costs that depend on other blocks: access rules, the uplink's driver."""
+    own, driver = config.host.virtual_switch, config.driver.vms.get("pf", config.driver)
+    looks_fs = own.rule_time_fs * rules_met(config)
+    changed: dict[str, Any] = {"rules_fs": 0 if own.flow_cache else looks_fs}
+    for name, of_driver in (("uplink_time_fs", "frame_time_fs"), ("uplink_byte_time_fs", "byte_time_fs")):
+        said = getattr(own, name)
+        changed[name] = getattr(driver, of_driver) if said is None else said
+    if own.flow_cache:
+        cache = own.flow_cache.model_copy()
+        times = {"wildcard_time_fs": cache.wildcard_time_fs * max(1, rules_met(config))}
+        if own.rule_match == "list":
+            times = {"miss_time_fs": cache.miss_time_fs + looks_fs}
+        changed["flow_cache"] = cache.model_copy(update=times)
+    return SimpleNamespace(
+        **{name: getattr(own, name) for name in type(own).model_fields}
+        | {"memory_byte_fs": own.memory_byte_fs}
+        | changed
+    )
+
+
+def rules_met(config: Config) -> int:
+    """Return with how many tables, or rules of a list, each frame is compared."""
+    if config.host.virtual_switch.rule_match == "list":
+        return len(config.switch.acl)
+    masks = set()
+    for rule in config.switch.acl:
+        asked = rule.model_dump(exclude={"action", "priority", "rate_bps", "burst_bytes"}, exclude_none=True)
+        if asked.get("port") == "all":
+            del asked["port"]
+        masks.add(tuple(sorted((name, str(getattr(rule, name)).partition("/")[2]) for name in asked)))
+    return len(masks)
 
 
 def guarantee_window_fs(config: Config) -> int:
@@ -38,7 +73,11 @@ def guarantee_window_fs(config: Config) -> int:
     own = config.host.virtual_switch
     weights = [port.weight if config.switch.scheduler == "weighted" else 1 for port in config.switch.ports]
     n_rings = sum(weights) * config.nic.queues_per_vf
+    rules = with_rules(config)
     frame_fs = own.frame_time_fs + own.guest_time_fs * 2 + own.byte_time_fs * (longest_bytes - 4)
+    frame_fs += own.ring_time_fs * own.further_rings + rules.rules_fs
+    if own.reach == "external":
+        frame_fs += rules.uplink_time_fs + rules.uplink_byte_time_fs * (longest_bytes - 4)
     leaves, sends = own.reach == "external", config.workload
     n_pieces, header_bytes = 1, sends.header_bytes or 0
     if leaves and sends.segment_bytes:

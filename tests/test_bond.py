@@ -30,7 +30,7 @@ BASE = {
     "nic": {"mode": "vswitch", "vfs": 4, "preset": None},
     "port": {"count": 2, "rate": "10Gbps"},
     "pcie": {"generation": 3, "lanes": 8},
-    "host": {"virtual_switch": {"pass_by": "pointer", "bond": {"monitor": "100us"}}},
+    "host": {"virtual_switch": {"pass_by": "pointer", "uplink_time": "0ns", "bond": {"monitor": "100us"}}},
     "driver": {"preset": "dpdk"},
     "workload": {"pattern": "to_wire", "frame_bytes": 1518, "load": "1Gbps"},
     "run": {"warmup": "100us", "duration": "2ms", "clocks": "exact"},

@@ -160,14 +160,18 @@ def test_shares_of_stages_by_hand() -> None:
         1 - (1 - Fraction(held, 5 * n)) * sum((1 - Fraction(1, n)) ** k for k in range(32)) / 32
         for held, n in ((8192, 4000), (9, 4))
     )
-    expected = exact, (1 - exact) * of_others, (1 - exact) * (1 - of_others)
+    expected = exact, (1 - exact) * of_others, (1 - exact) * (1 - of_others), 1
     assert stage_shares(config_of(uniform)) == pytest.approx(expected, abs=1e-9)
     one = {**uniform, "workload.pattern": "flows", "workload.flows": [["vf0", "vf1"], ["vf0", "vf2"]]}
     assert stage_shares(config_of({**one, "workload.connections": 8192})).exact == Fraction(1, 2)
     # Of unequal ones vf0's may be all that is held.
     unequal = {"workload.flows": [["vf0", "vf1"], ["vf2", "vf3", "1Mpps"]], "workload.connections": 10_000}
     assert stage_shares(config_of({**one, **unequal})).exact == Fraction(8192, 10_000)
-    assert stage_shares(config_of({"workload.pattern": "broadcast", "workload.connections": 9999})) == (1, 0, 0)
+    assert stage_shares(config_of({"workload.pattern": "broadcast", "workload.connections": 9999})) == (1, 0, 0, 1)
+    near = {**one, "workload.flows": [["vf0", "vf1"]], "workload.connections": 1000, f"{CACHE}.near_entries": 250}
+    assert stage_shares(config_of(near)).near == Fraction(1, 4)
+    slower = limits(config_of({**near, f"{CACHE}.far_time": "100ns"})).mpps
+    assert 1e3 / slower - 1e3 / limits(config_of(near)).mpps == pytest.approx(75, abs=1e-6)  # ns a frame
 
 
 SENDERS = {"alike": [["vf0", "vf1"], ["vf2", "vf3"]], "unequal": [["vf0", "vf1"], ["vf2", "vf3", "0.1Mpps"]]}

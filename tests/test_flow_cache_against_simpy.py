@@ -16,6 +16,8 @@ from tests.test_virtual_switch_against_simpy import LOADS, SWITCH, VMS
 
 SEEDS = seeds(8, 8, 300)
 CACHE: Mapping[str, Sequence[Any]] = {
+    "near_entries": (0, 1, 5),
+    "far_time": ("0ns", "41.0003ns"),
     "exact_entries": (0, 1, 3, 8, 64),
     "exact_time": ("0ns", "31.0001ns"),
     "wildcard_entries": (0, 1, 4, 64),
@@ -48,6 +50,8 @@ def test_a_drawn_cache_takes_the_same_course(tmp_path: Path, seed: int) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        ("near_entries", 5),
+        ("far_time", "41ns"),
         ("exact_entries", 9),
         ("exact_time", "1ns"),
         ("wildcard_entries", 3),
@@ -60,7 +64,7 @@ def test_a_drawn_cache_takes_the_same_course(tmp_path: Path, seed: int) -> None:
 )
 def test_what_the_other_model_is_not_told_is_seen(tmp_path: Path, key: str, value: Any) -> None:
     cache = {
-        "exact_entries": 8, "exact_time": "0ns", "wildcard_entries": 16, "wildcard_time": "103ns",
+        "near_entries": 4, "far_time": "40ns", "exact_entries": 8, "exact_time": "0ns", "wildcard_entries": 16, "wildcard_time": "103ns",
         "wildcard_match": "connections", "miss_time": "900ns", "miss_cores": [5], "miss_queue": 4,
     }  # fmt: skip
     told = {

@@ -22,7 +22,7 @@ BASE = {
     "nic": {"strict": False, "mode": "vswitch", "vfs": 4},
     "port": {"rate": "40Gbps"},
     "pcie": {"generation": 3, "lanes": 8},
-    "host": {"virtual_switch": {"pass_by": "pointer"}},
+    "host": {"virtual_switch": {"pass_by": "pointer", "uplink_time": "0ns", "uplink_byte_time": "0ns"}},
     "workload": {"pattern": "to_wire", "segment_bytes": "64KiB"},
     "run": {"duration": "10ms", "clocks": "exact"},
 }

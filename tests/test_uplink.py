@@ -15,9 +15,10 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.uplink import TX_RING_FULL
 from hwmodel.results import check_balance
 
+FREE_DRIVER = {"uplink_time": "0ns", "uplink_byte_time": "0ns"}
 BASE = {
     "nic": {"mode": "vswitch", "vfs": 4},
-    "host": {"virtual_switch": {"pass_by": "pointer"}},
+    "host": {"virtual_switch": {"pass_by": "pointer", **FREE_DRIVER}},
     "workload": {"pattern": "to_wire", "frame_bytes": 1518, "load": "saturate"},
     "run": {"duration": "4ms", "clocks": "exact"},
 }
@@ -151,3 +152,24 @@ def test_turns_give_other_shares_than_what_is_offered() -> None:
     assert float(expected.frames_per_s) == pytest.approx(1e8 / 512 + (1 - 1e8 / 512 * 1e-6) / 1.003125e-6, rel=1e-6)
     less = {"workload.flows": [["vf0", "vf1", "100Mbps"], ["vf2", "uplink", "200Mbps"]]}
     assert limits(config_from_mapping(BASE, {**flows, **less})).notes == ()
+
+
+@pytest.mark.parametrize("base", [BASE, FROM_WIRE], ids=["out", "in"])
+@pytest.mark.parametrize("said", [None, "70ns"])
+def test_the_uplink_s_driver_takes_a_frame_as_any_driver(base: dict[str, Any], said: str | None) -> None:
+    """Of 1518 B: 400 ns, and the driver's 300 ns and 0.2 ns a byte, or what the switch says of it."""
+    changes = {
+        "host.virtual_switch.uplink_time": said, "host.virtual_switch.uplink_byte_time": said and "0.1ns",
+        "driver.vms": {"pf": {"preset": "dpdk", "frame_time": "300ns", "byte_time": "0.2ns", "doorbell_time": "0ns"}},
+        "workload.external.rate": "35Gbps", "workload.load": "saturate", "port.rate": "40Gbps", "pcie.generation": 3,
+        "pcie.lanes": 8, "run.duration": "1ms", "driver.frame_time": "50ns", "driver.byte_time": "0ns",
+    }  # fmt: skip
+    if base is BASE:
+        del changes["workload.external.rate"]
+    frame_ns = 400 + (70 + 1514 * 0.1 if said else 300 + 1514 * 0.2)
+    config = config_from_mapping(base, changes)
+    found, expected = simulate(config), limits(config)
+    frames = (found.window.vm_frames or 0) + (found.window.wire_frames or 0)
+    assert expected.limited_by == "vswitch" and expected.mpps == pytest.approx(1e3 / frame_ns, rel=1e-6)
+    assert frames / (found.window.end_ns - found.window.start_ns) == pytest.approx(1 / frame_ns, rel=0.02)
+    assert found.cpu.hypervisor == pytest.approx(1, abs=0.02)

@@ -182,7 +182,7 @@ def test_what_the_other_model_is_not_told_is_seen(tmp_path: Path, changes: Mappi
         check_same_course(both._replace(oracle_journeys=other.oracle_journeys), at_least=-1)
 
 
-@pytest.mark.parametrize("pf", [{"frame_time": "9us"}, {"exit_time": "9us"}, {"tx_interrupt_batch": 1}], ids=str)
+@pytest.mark.parametrize("pf", [{"exit_time": "9us"}, {"tx_interrupt_batch": 1}], ids=str)
 def test_what_the_drivers_of_functions_have_beside_is_not_of_the_uplink(tmp_path: Path, pf: Mapping[str, Any]) -> None:
     """The PF is a guest too, but nobody sends to it here."""
     both, other = (run_both(tmp_path, {**TOLD, **more}, None) for more in ({}, told(pf)))

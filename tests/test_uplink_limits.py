@@ -28,7 +28,7 @@ from tests.seeds import seeds
 BASE: dict[str, Any] = {
     "nic": {"strict": False, "mode": "vswitch", "vfs": 6},
     "host": {"cores": 9, "virtual_switch": {"pass_by": "pointer", "frame_time": "1us", "cores": [7],
-                                            "reach": "external"}},
+                                            "uplink_time": "0ns", "uplink_byte_time": "0ns", "reach": "external"}},
     "driver": {"frame_time": "50ns", "vms": {"pf": {"preset": "dpdk", "doorbell_time": "0ns"}}},
     "pcie": {"generation": 3, "lanes": 8},
     "port": {"rate": "40Gbps"},

@@ -14,6 +14,7 @@ from tests.drawn_machines import some_of
 from tests.seeds import seeds
 
 SEEDS = seeds(12, 12, 300)
+RULES = [{"source": f"02:00:00:00:99:{n:02x}", "action": "deny"} for n in range(3)]
 SWITCH: Mapping[str, Sequence[Any]] = {
     "host.virtual_switch.pass_by": ("copy", "pointer", "parent"),
     "host.virtual_switch.guest_time": ("0ns", "61.0009ns"),
@@ -22,6 +23,11 @@ SWITCH: Mapping[str, Sequence[Any]] = {
     "host.virtual_switch.byte_time": ("0ns", "0.0503ns", "0.1ns"),
     "host.virtual_switch.batch": (1, 5, 32),
     "host.virtual_switch.batch_time": ("0ns", "150.0009ns"),
+    "host.virtual_switch.ring_time": ("0ns", "17.0003ns"),
+    "host.virtual_switch.further_rings": (1, 3),
+    "host.virtual_switch.guest_time": ("0ns", "29.0001ns"),
+    "switch.acl": ([], RULES, [*RULES, {"vlan": 9, "action": "deny"}]),
+    "host.virtual_switch.rule_match": ("masks", "list"),
     "host.virtual_switch.kick": ("0ns", "310.0001ns", "2100.0007ns"),
     "host.virtual_switch.cores": ([5], [4, 5], [1], [0, 3, 2]),
 }
@@ -78,6 +84,8 @@ def test_a_drawn_switch_takes_the_same_course(tmp_path: Path, seed: int) -> None
         ("host.virtual_switch.byte_time", "0.0501ns"),
         ("host.virtual_switch.kick", "1ns"),
         ("host.virtual_switch.guest_time", "1ns"),
+        ("host.virtual_switch.ring_time", "1ns"),
+        ("switch.acl", RULES),
         ("host.virtual_switch.memory_rate", "3Gbps"),
         ("host.virtual_switch.cores", [4]),
         ("nic.drop_enable", False),

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hwmodel.analytic.bond import addresses_and_ports, leg_shares
-from hwmodel.analytic.routes import GROUPS, has_packets
+from hwmodel.analytic.recent import remembered
+from hwmodel.analytic.routes import GROUPS, has_packets, streams_of
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
 from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, passing_s
-from hwmodel.config.names import function_number, is_uplink, port_number
+from hwmodel.config.names import UPLINK, function_number, is_uplink, port_number
 from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.steering import HASH_BITS, USUAL_TABLE
+from hwmodel.units import FS_PER_S
 from hwmodel.wire.frame_scan import toeplitz_hash
 
 if TYPE_CHECKING:
@@ -57,13 +60,31 @@ def core_of_ring(config: Config, source: str, ring: int) -> int:
     return own.cores[(ring % own.n_uplink_rings if is_uplink(source) else ring) % len(own.cores)]
 
 
+@remembered()
+def further_rings(config: Config) -> dict[int, int]:
+    """Give by core of the switch how many VMs' Tx rings beside one take `ring_time` of its frames.
+
+    Rings whose frames follow the workload's load are taken to have frames at any time, others (flows with a rate of
+    their own) at none: the most favourable case.
+    """
+    found: dict[int, set[int]] = {}
+    for one in streams_of(config, System.of(config).vm_names):
+        if is_uplink(one.source) or one.rate_bps is not None:
+            continue
+        for target in one.targets or (UPLINK,):
+            for ring in rings_of(config, one.source, target):
+                found.setdefault(core_of_ring(config, one.source, ring), set()).add(ring)
+    return {core: min(len(rings) - 1, switch_of(config).further_rings) for core, rings in found.items()}
+
+
 def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic: Traffic) -> Traffic:
     """Fill in what a traffic from a station, or from the wire, takes of the switch's cores and memory."""
     found: dict[int, Fraction] = {}
-    a_frame_s = passing_s(config, source, traffic)
+    a_frame_s, further = passing_s(config, source, traffic), further_rings(config)
+    a_ring_s = (traffic.reads + traffic.from_wire) * Fraction(switch_of(config).ring_time_fs, FS_PER_S)
     for ring, share in rings.items():
         core = core_of_ring(config, source, ring)
-        found[core] = found.get(core, ZERO) + share * a_frame_s
+        found[core] = found.get(core, ZERO) + share * (a_frame_s + a_ring_s * further.get(core, 0))
     return replace(traffic, switching_s=found, copied_bytes=copied_bytes(config, traffic))
 
 

@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 
 class StageShares(NamedTuple):
-    """Hold the share of frames that each stage knows; `slow`: those in no table, for the slow path."""
+    """Hold the share of frames that each stage knows; `slow`: those in no table, for the slow path.
+
+    `near`: those whose entry is in the core's own processor caches.
+    """
 
     exact: Fraction
     wildcard: Fraction
     slow: Fraction
+    near: Fraction = ONE
 
 
 @remembered()
@@ -51,11 +55,12 @@ def stage_shares(config: Config) -> StageShares:
     }
     connections = [(source, 1 if target in GROUPS else n) for source, target in sorted(ends)]
     exact = _known(config, own.exact_entries, connections)
+    near = _known(config, own.near_entries, connections) if own.near_entries else ONE
     if own.wildcard_match == "ends":
         of_others = _known(config, own.wildcard_entries, [(source, 1) for source, _ in connections])
-        return StageShares(exact, (1 - exact) * of_others, (1 - exact) * (1 - of_others))
+        return StageShares(exact, (1 - exact) * of_others, (1 - exact) * (1 - of_others), near)
     known = max(exact, _known(config, own.wildcard_entries, connections))
-    return StageShares(exact, known - exact, 1 - known)
+    return StageShares(exact, known - exact, 1 - known, near)
 
 
 def _known(config: Config, n_entries: int, asked: Sequence[tuple[str, int]]) -> Fraction:
@@ -115,14 +120,14 @@ def looking_s(config: Config, traffic: Traffic) -> Fraction:
     looked_up = traffic.reads + traffic.from_wire
     if own is None or not looked_up:
         return ZERO
-    shares = stage_shares(config)
-    a_frame_fs = ZERO
+    shares, (wildcard_fs, miss_fs) = stage_shares(config), config.looking_costs_fs
+    a_frame_fs = (1 - shares.near) * own.far_time_fs
     if own.exact_entries:
         a_frame_fs += own.exact_time_fs
     if own.wildcard_entries:
-        a_frame_fs += (1 - shares.exact) * own.wildcard_time_fs
+        a_frame_fs += (1 - shares.exact) * wildcard_fs
     if not own.miss_cores:
-        a_frame_fs += shares.slow * own.miss_time_fs
+        a_frame_fs += shares.slow * miss_fs
     return looked_up * a_frame_fs / FS_PER_S
 
 
@@ -130,6 +135,9 @@ def passing_keys(config: Config) -> str:
     """Name the keys that a switching core's time is made of."""
     own = switch_of(config)
     named = {name: getattr(own, f"{name}_fs") for name in ("guest_time", "byte_time", "batch_time")}
+    uplink_fs, uplink_byte_fs = config.uplink_costs_fs if own.n_uplink_rings else (0, 0)
+    named |= {"uplink_time": uplink_fs, "uplink_byte_time": uplink_byte_fs, "ring_time": own.ring_time_fs}
+    named["rule_time"] = config.rules_fs
     named["sample_time"] = own.sample_time_fs if own.sample_one_in is not None else 0
     named["segment_frame_time"] = own.segment_frame_time_fs if config.sends_cut_by == "switch" else 0
     return ", ".join(
@@ -154,8 +162,12 @@ def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
 
 
 def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
-    """Give the cores' time, in seconds, for a frame of a station or from the wire; batches are taken as full."""
+    """Give the cores' time, in seconds, for a frame of a station or from the wire; batches are taken as full.
+
+    What other rings of the core add comes in addition (`switch_rings.on_cores`).
+    """
     own, driver = switch_of(config), config.driver_of(PF)
+    uplink_fs, uplink_byte_fs = config.uplink_costs_fs
     a_copy_fs = own.frame_time_fs + own.byte_time_fs * (one.mean_frame_bytes - FCS_BYTES)
     in_batches_fs = one.reads * own.batch_time_fs / frames_a_piece(config, source, one.sizes)
     if own.n_uplink_rings:
@@ -163,6 +175,8 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
         in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
     at_guests_fs = (one.reads + one.written) * own.guest_time_fs
     passing_fs = (one.written + one.copies_out) * a_copy_fs + at_guests_fs + in_batches_fs
+    passing_fs += (one.copies_out + one.from_wire) * (uplink_fs + uplink_byte_fs * (one.mean_frame_bytes - FCS_BYTES))
+    passing_fs += (one.reads + one.from_wire) * config.rules_fs
     if config.sends_cut_by == "switch":
         passing_fs += one.to_wire * own.segment_frame_time_fs
     if own.sample_one_in is not None:

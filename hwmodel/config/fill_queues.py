@@ -18,7 +18,7 @@ from .names import is_uplink
 from .presets import VIRTUAL_SWITCHES, Device
 from .steering import FlowDirector
 from .switch import Port
-from .virtual_switch import BYTE_TIME, FRAME_TIME
+from .virtual_switch import BYTE_TIME, PASS_TIME, RULE_TIME
 from .workload import DEFAULT_HEADER
 
 Block = dict[str, Any]  # the plain data of a block
@@ -37,7 +37,7 @@ def fill_queues(driver: Block, nic: Block, device: Device | None, n_ports: int, 
     """
     if nic.get("mode") == "vmdq":
         for own in _drivers(driver):
-            own.setdefault("pass_time", FRAME_TIME)
+            own.setdefault("pass_time", PASS_TIME)
             own.setdefault("pass_byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
     steering = nic.get("steering")
     if isinstance(steering, dict):
@@ -54,7 +54,10 @@ def fill_virtual_switch(host: Block, switch: Block, nic: Block, workload: Block)
     own = host.get("virtual_switch")
     if isinstance(own, dict):
         for key, value in VIRTUAL_SWITCHES.get(str(own.get("preset")), {}).items():
+            if isinstance(value, Mapping) and isinstance(own.setdefault(key, {}), dict):
+                own[key] = {**value, **_by_rules(switch), **own[key]}
             own.setdefault(key, value)
+        own.setdefault("rule_time", RULE_TIME.get(str(own.get("rule_match", "masks")), "0ns"))
         own.setdefault("byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
@@ -62,6 +65,13 @@ def fill_virtual_switch(host: Block, switch: Block, nic: Block, workload: Block)
     is_internal = is_used and isinstance(own, dict) and own.get("reach") == "internal"
     if is_internal and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])
+
+
+def _by_rules(switch: Block) -> Block:
+    """Return for what an entry with wildcards is in a preset's flow cache: connections, where rules look at ports."""
+    rules = switch.get("acl")
+    asked = {key for rule in (rules if isinstance(rules, list) else ()) if isinstance(rule, dict) for key in rule}
+    return {"wildcard_match": "connections"} if asked & {"source_port", "destination_port"} else {}
 
 
 def has_virtual_switch(nic: Block) -> bool:

@@ -19,7 +19,7 @@ from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, key
-from .names import function_name
+from .names import PF, function_name
 from .pcie_tree import MultiRoot
 from .run import Run
 from .scenario import MOST_EVENTS, Event
@@ -168,6 +168,60 @@ class Config(Block):
     def virtual_switch(self) -> VirtualSwitch | None:
         """Return the host's virtual switch, None where VMs have no ports of it."""
         return self.host.virtual_switch if self.has_virtual_switch else None
+
+    @property
+    def uplink_costs_fs(self) -> tuple[int, int]:
+        """Return what the driver of a virtual switch's uplink takes of its core, of a frame and of each byte."""
+        own, driver = self.host.virtual_switch, self.driver_of(PF)
+        assert own is not None, "it is filled in"
+        frame_fs, byte_fs = own.uplink_time_fs, own.uplink_byte_time_fs
+        return (
+            driver.frame_time_fs if frame_fs is None else frame_fs,
+            driver.byte_time_fs if byte_fs is None else byte_fs,
+        )
+
+    @property
+    def switch_polls(self) -> bool:
+        """Tell whether the cores of a virtual switch poll, so that nobody else has them."""
+        own = self.host.virtual_switch
+        assert own is not None, "it is filled in"
+        return self.driver_of(PF).polls if own.polls is None else own.polls
+
+    @property
+    def rule_lookups(self) -> int:
+        """Return what a virtual switch compares a frame with: tables of its access rules, or the rules of a list."""
+        own, rules = self.host.virtual_switch, self.switch.acl
+        assert own is not None, "it is filled in"
+        return len(rules) if own.rule_match == "list" else len({rule.mask for rule in rules})
+
+    @property
+    def passing_costs_fs(self) -> tuple[int, int]:
+        """Return what a virtual switch's core takes at most of a frame from VM to VM or to the wire, and of each byte.
+
+        Without mirrored copies, batches, samples, cutting and the flow cache.
+        """
+        own = self.host.virtual_switch
+        assert own is not None, "it is filled in"
+        frame_fs, byte_fs = self.uplink_costs_fs if own.n_uplink_rings else (0, 0)
+        frame_fs += own.frame_time_fs + 2 * own.guest_time_fs + own.ring_time_fs * own.further_rings
+        return frame_fs + self.rules_fs, byte_fs + own.byte_time_fs
+
+    @property
+    def rules_fs(self) -> int:
+        """Return what access rules take of each frame at a virtual switch, beside its flow cache."""
+        own = self.host.virtual_switch
+        assert own is not None, "it is filled in"
+        return 0 if own.flow_cache is not None else self.rule_lookups * own.rule_time_fs
+
+    @property
+    def looking_costs_fs(self) -> tuple[int, int]:
+        """Return what a look-up among the wildcards of a virtual switch's flow cache takes, and the slow path."""
+        own = self.host.virtual_switch
+        assert own is not None and own.flow_cache is not None, "who asks has one"
+        cache, n = own.flow_cache, self.rule_lookups
+        if own.rule_match == "list":
+            return cache.wildcard_time_fs, cache.miss_time_fs + n * own.rule_time_fs
+        return cache.wildcard_time_fs * max(1, n), cache.miss_time_fs
 
     @property
     def switches_in_memory(self) -> bool:

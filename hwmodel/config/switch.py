@@ -284,6 +284,9 @@ class BridgingRule(Block):
     )
 
 
+_OUTCOME = ("action", "priority", "rate_bps", "burst_bytes")  # of a rule, beside what it matches
+
+
 class AclEntry(BridgingRule):
     """A rule of the access-control list; the first that matches a frame decides. null matches everything."""
 
@@ -320,6 +323,12 @@ class AclEntry(BridgingRule):
     arp_target_ip: Annotated[IPv4Network, OF_ARP] | None = key(
         None, "Target's address in ARP, an address or a prefix.", unsaid=None
     )
+
+    @property
+    def mask(self) -> tuple[tuple[str, object], ...]:
+        """Return which fields it asks for, of prefixes their lengths: rules that ask for the same fit one table."""
+        asked = ((name, getattr(self, name)) for name in type(self).model_fields if name not in _OUTCOME)
+        return tuple((name, getattr(value, "prefixlen", None)) for name, value in asked if value not in (None, "all"))
 
     @property
     def asked_packets(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
-from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Whole, Word, key
+from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key
 from .names import CoreNumber, PortName
 from .workload import VmNames
 
@@ -23,11 +23,15 @@ MOST_VMS = 127  # of 128: the uplink, or each leg of its bond, takes the place o
 # say of virtual switches that pass pointers, which at 1500 B is 2.5 Mpps, 400 ns a frame on one core; one copy is made
 # at 10 GB/s.
 FRAME_TIME = "400ns"
+# What is left of that with VMDq, whose adapter has sorted the frames by their receivers: a quarter, model's choice.
+PASS_TIME = "100ns"
 # To cut a frame off a segment: copy and edit the header, write a descriptor, no payload; a quarter of a whole frame.
 SEGMENT_FRAME_TIME = "100ns"
+RULE_TIME = {"masks": "100ns", "list": "5ns"}
 BYTE_TIME = {"pointer": "0ns", "copy": "0.1ns", "parent": "0.2ns"}
 COPIES = {"pointer": 0, "copy": 1, "parent": 2}
 WildcardMatch = Literal["ends", "connections"]
+RuleMatch = Literal["masks", "list"]
 _SLOW_COST = Duration("0ns", "1s")
 MOST_ENTRIES = 1 << 20
 MOST_MISS_CORES = 16
@@ -40,6 +44,18 @@ _DELAY = Duration("0ns", "1000s")
 class FlowCache(Block):
     """The flow cache of a virtual switch: exact match, wildcards, and a slow path for what neither holds."""
 
+    near_entries: Annotated[int, Whole(0, MOST_ENTRIES)] = key(
+        0,
+        "Connections, those used last, whose entries the switching core's own processor caches hold; 0: all. Presets "
+        "have a number.",
+    )
+    far_time_fs: Annotated[int, _SLOW_COST] = key(
+        "0ns",
+        "Processor time to fetch the entry of any other connection from further away, for each frame. What is "
+        "published: with 1000 connections Open vSwitch takes some 90 ns more for a frame than with 10, though its "
+        "exact match holds all (docs/virtual_switch.md).",
+        alias="far_time",
+    )
     exact_entries: Annotated[int, Whole(0, MOST_ENTRIES)] = key(
         8192,
         "Connections that the exact match holds, the least recently used going first; 0: there is none. The default is "
@@ -57,8 +73,8 @@ class FlowCache(Block):
     )
     wildcard_time_fs: Annotated[int, _SLOW_COST] = key(
         "100ns",
-        "Processor time to look there, for each frame that the exact match does not hold. The default is some 300 "
-        "cycles at 3 GHz: 1200 a frame with 8,000 to 64,000 flows, 900 with 16 (B. O'Mahony, RFC of EMC load-shedding "
+        "Processor time to look there, for each frame that the exact match does not hold, and for each table of rules "
+        "(`rule_match: masks`). The default is some 300 cycles at 3 GHz: 1200 a frame with 8,000 to 64,000 flows, 900 with 16 (B. O'Mahony, RFC of EMC load-shedding "
         "on ovs-dev, September 2017).",
         alias="wildcard_time",
     )
@@ -146,6 +162,40 @@ class VirtualSwitch(Block):
         "from VM to VM twice, for one from the wire once.",
         alias="guest_time",
     )
+    uplink_time_fs: Annotated[int, _COST] | None = key(
+        None,
+        "Processor time of that core for each frame that it takes from the adapter, or posts there: the uplink's "
+        "driver. null: `driver.frame_time` of pf, as any driver takes it.",
+        alias="uplink_time",
+    )
+    uplink_byte_time_fs: Annotated[int, BYTE_COST] | None = key(
+        None,
+        "Processor time of that driver for each byte of such a frame. null: `driver.byte_time` of pf.",
+        alias="uplink_byte_time",
+    )
+    ring_time_fs: Annotated[int, _COST] = key(
+        "0ns",
+        "Processor time for each frame and each further Tx ring of VMs, beside one, that has frames for its core: what "
+        "rings push out of each other's way in the processor's caches. 0ns is the model's choice; presets have what "
+        "was measured.",
+        alias="ring_time",
+    )
+    further_rings: Annotated[int, Whole(0, 4096)] = key(
+        3, "The most such further rings that take `ring_time`; more cost no more (measured of Open vSwitch with DPDK)."
+    )
+    rule_match: Annotated[RuleMatch, Word(RuleMatch)] = key(
+        "masks",
+        "How a frame meets the rules of `switch.acl`: in one table for each set of fields that rules ask for "
+        "(masks; Open vSwitch's tuple space search, Pfaff et al., NSDI 2015), or rule by rule (list; ebtables).",
+    )
+    rule_time_fs: Annotated[int, _COST] = key(
+        ...,
+        "Processor time for each such table, or each rule, for each frame; with a flow cache its `wildcard_time` for "
+        "each table, and a list is gone through in the slow path alone. 100ns is the default of `wildcard_time`; 5ns "
+        "the model's choice.",
+        alias="rule_time",
+        derived="100ns, with rule_match: list 5ns",
+    )
     byte_time_fs: Annotated[int, BYTE_COST] = key(
         ...,
         "Processor time for each byte of a frame, all its copies by the switch together.",
@@ -193,6 +243,11 @@ class VirtualSwitch(Block):
     )
     cores: Annotated[tuple[CoreNumber, ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"
+    )
+    polls: Annotated[bool, Truth()] | None = key(
+        None,
+        "Whether these cores poll, and so are taken whole whatever they have to do (`cpu.cores[].by.polling`); no time of a frame "
+        "follows from it. null: as the driver of pf.",
     )
     ecn_threshold_bytes: Annotated[int, ByteCount("0B", "1024MiB")] | None = key(
         None,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.analytic import limits
 from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_of
@@ -21,10 +21,14 @@ from hwmodel.explore.side_by_side import Progress, all_outcomes, uncertainty
 from hwmodel.results import Result, SystemResult, at_port
 from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
-from hwmodel.units import BITS_PER_BYTE
+from hwmodel.units import BITS_PER_BYTE, format_time_fs
+
+if TYPE_CHECKING:
+    from hwmodel.config.virtual_switch import VirtualSwitch
 
 FIRST_S_VID = 2  # 1 is the default S-channel
 WIRES = ("wire.tx", "wire.rx")
+_POLLING = {"rx_interrupt_batch": 0, "tx_interrupt_batch": 0, "moderation": "0us"}  # keys of a driver
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,8 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
     """
     yield "switch.mode", way.mode
     yield "nic.mode", way.nic_mode
+    if way.nic_mode == "vmdq" and config.host.virtual_switch is not None:
+        yield from _without_sorting(config, config.host.virtual_switch)
     if way.passed_by is not None:
         yield from _with_virtual_switch(config, way.passed_by)
         return
@@ -149,6 +155,22 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
     yield from ((f"switch.ports.{name}.s_channel", s_vid) for name, s_vid in s_vids.items())
     if not config.switch.s_channels:
         yield "switch.s_channels", dict.fromkeys(s_vids.values(), "single")
+
+
+def _without_sorting(config: Config, own: VirtualSwitch) -> Iterator[tuple[str, Any]]:
+    """Give the costs of a hypervisor that has a virtual switch's, but whose adapter sorts the frames.
+
+    So of the switch's `frame_time` a quarter is left (`virtual_switch.PASS_TIME`), and of its uplink's driver all.
+    """
+    drivers = {"driver": config.driver, **{f"driver.vms.{name}": one for name, one in config.driver.vms.items()}}
+    passing_fs = {"pass_time": own.frame_time_fs // 4 + own.guest_time_fs, "pass_byte_time": own.byte_time_fs}
+    in_driver_fs = {"frame_time": own.uplink_time_fs, "byte_time": own.uplink_byte_time_fs}
+    for prefix in drivers:
+        for name, time_fs in (passing_fs | in_driver_fs).items():
+            if time_fs is not None and not config.is_written(f"{prefix}.{name}"):
+                yield f"{prefix}.{name}", format_time_fs(time_fs)
+        if own.polls:
+            yield from ((f"{prefix}.{name}", value) for name, value in _POLLING.items())
 
 
 def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, Any]]:
@@ -174,7 +196,12 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
 
 def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[ForbiddenPair] = ()) -> WayFigures:
     """Return a run's figures for a comparison; `forbidden`: the measurements of pairs that policy forbids."""
-    cores, gbps, share = result.cpu.cores_busy, result.throughput_gbps(), uncertainty(result)
+    gbps, share, guests = result.throughput_gbps(), uncertainty(result), _guest_cores(config, result)
+    adapters = result.adapters if isinstance(result, SystemResult) else (result,)
+    is_vmdq = config.nic.mode == "vmdq"
+    hypervisor = result.cpu.cores_busy if is_vmdq else fsum(each.cpu.hypervisor for each in adapters)
+    # Those of VMDq's guests are not among the host's.
+    taken = fsum(core.busy for each in adapters for core in each.cpu.cores) + guests * is_vmdq
     latency_of, latency = result.told_latency()
     return WayFigures(
         way=way.name,
@@ -183,8 +210,11 @@ def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[For
         gbps_interval=None if gbps is None or share is None else (gbps * (1 - share), gbps * (1 + share)),
         latency_ns=latency,
         latency_of=latency_of,
-        cpu_cores=cores,
-        gbps_per_core=gbps / cores if gbps is not None and cores else None,
+        cpu_cores=hypervisor + guests,
+        hypervisor_cores=hypervisor,
+        guest_cores=guests,
+        taken_cores=taken,
+        gbps_per_core=gbps / taken if gbps is not None and taken else None,
         pcie_bytes_per_frame=_pcie_bytes(result),
         wire_bytes_per_frame=_wire_bytes(config, result),
         memory_bytes_per_frame=limits(config).memory_bytes if result.closed_form is not None else None,
@@ -193,6 +223,21 @@ def figures_of(way: Way, config: Config, result: Result, forbidden: Sequence[For
         bottleneck=result.bottleneck,
         warnings=result.warnings,
     )
+
+
+def _guest_cores(config: Config, result: Result) -> float:
+    """Return how many cores the guests' drivers keep busy.
+
+    With VMDq these are not simulated: a guest takes a frame as with other ways, by a driver's times for it and for its
+    bytes, and so as long as the pool's driver in the hypervisor, without passing on, doorbells and interrupts.
+    """
+    adapters = result.adapters if isinstance(result, SystemResult) else (result,)
+    if config.nic.mode != "vmdq":
+        return fsum(each.cpu.cores_busy - each.cpu.hypervisor for each in adapters)
+    by = [core.by for adapter in adapters for core in adapter.cpu.cores]
+    driver = config.driver
+    of_copies = driver.byte_time_fs / driver.byte_cost_fs if driver.byte_cost_fs else 0.0
+    return fsum(each.get("driver", 0.0) + of_copies * each.get("copying", 0.0) for each in by)
 
 
 def _pcie_bytes(result: Result) -> float | None:

@@ -44,6 +44,7 @@ OF_A_VIRTUAL_SWITCH = (
 CORE = ("driver.tx", "driver.rx")
 # What a core does for a frame, a byte, a write to a register and an interrupt.
 CORE_TIMES = ("frame_time", "pass_time", "byte_time", "pass_byte_time", "doorbell_time", "interrupt_time", "exit_time")
+_STAGES = ("far", "exact", "wildcard", "miss")  # of a flow cache
 # Times that occupy no resource; rings, tags and buffers cover them.
 _LATENCIES = (
     "host.read_latency", "host.write_latency", "host.remote_latency", "driver.moderation", "driver.wakeup_time",
@@ -256,10 +257,14 @@ def _faster_walks(config: Config) -> Iterator[Change]:
 def _faster_switching(config: Config) -> Iterator[Change]:
     own = config.virtual_switch
     if own is not None:
-        names = ("frame_time", "guest_time", "byte_time", "batch_time", "sample_time")
-        yield from halved_times({f"host.virtual_switch.{name}": getattr(own, f"{name}_fs") for name in names})
+        names = ("frame_time", "guest_time", "byte_time", "batch_time", "sample_time", "ring_time", "rule_time")
+        times = {name: getattr(own, f"{name}_fs") for name in names}
+        uplink_fs = config.uplink_costs_fs if own.n_uplink_rings else (0, 0)
+        times |= dict(zip(("uplink_time", "uplink_byte_time"), uplink_fs, strict=True))
+        times["rule_time"] *= bool(config.switch.acl)
+        yield from halved_times({f"host.virtual_switch.{name}": fs for name, fs in times.items()})
     if own is not None and own.flow_cache is not None:
-        stages = {f"{name}_time": getattr(own.flow_cache, f"{name}_time_fs") for name in ("exact", "wildcard", "miss")}
+        stages = {f"{name}_time": getattr(own.flow_cache, f"{name}_time_fs") for name in _STAGES}
         yield from halved_times({f"host.virtual_switch.flow_cache.{name}": fs for name, fs in stages.items()})
 
 

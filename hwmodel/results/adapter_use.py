@@ -74,9 +74,13 @@ class Core:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
-    """Say how many host cores the drivers kept busy, without idle polling; for one server, what each core did."""
+    """Say how many host cores the drivers kept busy, without idle polling; for one server, what each core did.
+
+    `hypervisor`: of these, what a virtual switch did, its uplink's driver and its slow path among it.
+    """
 
     cores_busy: float
+    hypervisor: float = field(default=0.0, metadata={"omit_empty": True})
     cores: tuple[Core, ...] = field(default=(), metadata={"omit_empty": True})
 
 

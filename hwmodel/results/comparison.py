@@ -43,8 +43,10 @@ class WayFigures:
 
     `totals`, `bottleneck`, `warnings`: as in `Result`. `latency_ns`: from post to delivery; `latency_of`: for which
     direction of frames, if there are several (`told_latency`). `gbps`: to VMs and the wire together, frame bits with
-    FCS, with its 95 % interval; None if the window gives none. `cpu_cores`: cores kept busy by drivers, of guests or,
-    with VMDq, of the hypervisor, and by a virtual switch. `pcie_bytes_per_frame`: per frame delivered in the window, on
+    FCS, with its 95 % interval; None if the window gives none. `cpu_cores`: cores kept busy, without idle polling:
+    `hypervisor_cores`, by a virtual switch or, with VMDq, by the pools' drivers, and `guest_cores`, by those of guests
+    (with VMDq not simulated: what the pools' drivers take without passing on). `taken_cores`: the same with idle
+    polling. `pcie_bytes_per_frame`: per frame delivered in the window, on
     all links, both directions, with Acks and credits; `wire_bytes_per_frame`: per frame offered, by the closed form
     (with a virtual switch, or external traffic to one server: per frame delivered, as measured), on all adapters'
     wires, out and in, with preamble and gap; `memory_bytes_per_frame`: per frame delivered, by the closed form:
@@ -60,6 +62,9 @@ class WayFigures:
     latency_ns: Latency
     latency_of: str = ""
     cpu_cores: float
+    hypervisor_cores: float
+    guest_cores: float
+    taken_cores: float
     gbps_per_core: float | None
     pcie_bytes_per_frame: float | None
     wire_bytes_per_frame: float | None

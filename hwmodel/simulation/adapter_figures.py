@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hwmodel.machine.guest.guest_state import SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.tlp_kinds import (
     DOWN,
     INTERRUPT_ENABLE,
@@ -163,7 +164,8 @@ def _filter_use(config: Config, of_ports: Sequence[tuple[int, int, int]]) -> Fil
 
 def _cpu(config: Config, span: Span) -> Cpu:
     """Return what the cores did; on a core that serves a polling driver, time without other work counts as polling."""
-    all_fs = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
+    by_task_fs = span.end.core_busy_fs - span.start.core_busy_fs
+    all_fs = by_task_fs.sum(axis=1)
     work_fs = span.end.core_work_fs - span.start.core_work_fs
     polled = {
         core
@@ -172,6 +174,8 @@ def _cpu(config: Config, span: Span) -> Cpu:
         for core in config.cores_of_queues(number)
         if port.name != "pf" or all_fs[core] > 0
     }
+    if config.virtual_switch is not None and config.switch_polls:
+        polled |= {*config.virtual_switch.cores}
     cores = []
     for number, busy_fs in enumerate(all_fs.tolist()):
         own_fs = dict(zip(_WORDS, work_fs[number].tolist(), strict=True))
@@ -180,7 +184,11 @@ def _cpu(config: Config, span: Span) -> Cpu:
             own_fs["polling"] = span.fs - busy_fs
         by = {reason: max(0.0, spent_fs / span.fs) for reason, spent_fs in own_fs.items() if spent_fs > 0}
         cores.append(Core(core=number, busy=fsum(by.values()), by=by))
-    return Cpu(cores_busy=float(all_fs.sum()) / span.fs, cores=tuple(cores))
+    return Cpu(
+        cores_busy=float(all_fs.sum()) / span.fs,
+        hypervisor=float(by_task_fs[:, [SWITCH_TASK, SLOW_TASK]].sum()) / span.fs,
+        cores=tuple(cores),
+    )
 
 
 def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> PcieDirection:

@@ -45,8 +45,11 @@ HOST_TIMES = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "pass_time_fs", "interrupt_time_fs",
     "send_time_fs", "descriptor_time_fs", "send_byte_time_fs",
 )  # fmt: skip
-SWITCH_TIMES = ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "sample_fs", "cutting_fs")
-FLOW_CACHE_TIMES = ("exact_time_fs", "wildcard_time_fs", "miss_time_fs")
+SWITCH_TIMES = (
+    "batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "sample_fs", "cutting_fs",
+    "uplink_time_fs", "uplink_byte_time_fs", "ring_time_fs", "rules_fs",
+)  # fmt: skip
+FLOW_CACHE_TIMES = ("far_time_fs", "exact_time_fs", "wildcard_time_fs", "miss_time_fs")
 ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_fs")
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 

@@ -158,7 +158,8 @@ def _passing_window_fs(config: Config, own: VirtualSwitch) -> int:
     if config.sends_cut_by is not None:
         payload = longest - FCS_BYTES - (config.workload.header_bytes or 0)
         n_pieces = frames_of_send(payload, config.workload.mss_bytes or payload)
-    a_frame_fs = own.frame_time_fs + 2 * own.guest_time_fs + (longest - FCS_BYTES) * own.byte_time_fs
+    frame_fs, byte_fs = config.passing_costs_fs
+    a_frame_fs = frame_fs + (longest - FCS_BYTES) * byte_fs
     a_frame_fs += n_pieces * own.segment_frame_time_fs * (config.sends_cut_by == "switch")
     passing_fs = n_batches * (own.batch_time_fs + own.batch * a_frame_fs)
     if not own.n_uplink_rings:
@@ -374,6 +375,8 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     params = nic.virtual_switch.params
     for name in ("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "kick_fs", "batch"):
         params[name] = getattr(own, name)
+    params.ring_time_fs, params.further_rings, params.rules_fs = own.ring_time_fs, own.further_rings, config.rules_fs
+    params.uplink_time_fs, params.uplink_byte_time_fs = config.uplink_costs_fs
     params.memory_byte_fs = own.memory_byte_fs
     if config.sends_cut_by is not None:
         params.mss_bytes, params.header_bytes = config.workload.mss_bytes, config.workload.header_bytes

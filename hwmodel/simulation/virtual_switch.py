@@ -32,11 +32,13 @@ def fill_flow_cache(cache: Any, config: Config) -> None:
     if own is None:
         return
     params = cache.params
-    for name in ("exact_time_fs", "wildcard_time_fs", "miss_time_fs", "miss_queue"):
+    for name in ("far_time_fs", "exact_time_fs", "miss_queue"):
         params[name] = getattr(own, name)
+    params.wildcard_time_fs, params.miss_time_fs = config.looking_costs_fs
     params.is_on, params.by_connection = 1, own.wildcard_match == "connections"
     params.n_miss_cores = len(own.miss_cores)
     params.miss_core[: len(own.miss_cores)] = own.miss_cores
+    cache.near.capacity = own.near_entries
     cache.exact.capacity, cache.wildcard.capacity = own.exact_entries, own.wildcard_entries
 
 

@@ -25,8 +25,8 @@ OVER_WORDS = {
     "cores": "cores of the host",
 }
 WAY_COLUMNS = (
-    "way", "Gb/s", "Mpps to VMs", "p50", "p99", "cores", "Gb/s a core", "PCIe B a frame", "wire B a frame",
-    "memory B a frame", "policy acts at", "limited by",
+    "way", "Gb/s", "Mpps to VMs", "p50", "p99", "hypervisor cores", "guest cores", "cores taken", "Gb/s a core",
+    "PCIe B a frame", "wire B a frame", "memory B a frame", "policy acts at", "limited by",
 )  # fmt: skip
 COUNTED = (
     "Gb/s: what VMs and the wire get together; {link}; wire: out and in, of a frame offered, by the closed form (with "
@@ -105,9 +105,9 @@ def _for_a_core(places: Places) -> Iterator[str]:
         span = f"{three_digits(min(rates))} to {three_digits(max(rates))} Gb/s"
         yield f"Which gives most for a core is not known: {span}."
     elif best.ways:
-        cores = [three_digits(each.cpu_cores) for each in best.ways]
+        cores = [three_digits(each.taken_cores) for each in best.ways]
         all_alike = len(cores) > 1 and len({*cores}) == 1
-        said = f"{cores[0] if all_alike else listed(cores)} cores busy{' each' * all_alike}"
+        said = f"{cores[0] if all_alike else listed(cores)} cores taken{' each' * all_alike}"
         unknown = _where_unknown(places.unplaced)
         beside = f"; {unknown[0].lower()}{unknown[1:]}" if unknown else ""
         alike = "" if best.are_near else _how_alike(best)
@@ -201,8 +201,8 @@ def _outcome_words(one: ForbiddenPair) -> str:
 def _row(each: WayFigures) -> tuple[str, ...]:
     numbers: Sequence[float | None] = (each.gbps, each.totals.mpps)
     costs = (
-        each.cpu_cores, each.gbps_per_core, each.pcie_bytes_per_frame, each.wire_bytes_per_frame,
-        each.memory_bytes_per_frame,
+        each.hypervisor_cores, each.guest_cores, each.taken_cores, each.gbps_per_core,
+        each.pcie_bytes_per_frame, each.wire_bytes_per_frame, each.memory_bytes_per_frame,
     )  # fmt: skip
     return (
         each.way,

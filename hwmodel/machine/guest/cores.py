@@ -7,13 +7,12 @@ import numpy as np
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
-from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
 from hwmodel.machine.counts.passed_flows import sample
-from hwmodel.machine.guest.choice import begin_passing_turn, choose, frames_to_pass
+from hwmodel.machine.guest.choice import FIRST_PASSED, begin_passing_turn, choose, frames_to_pass
 from hwmodel.machine.guest.guest_state import (
     BULK_CLASS,
     LOWEST_CLASS,
@@ -210,7 +209,8 @@ def begin_switching(nic, now_fs, core):
         return
     queue, task = nic.tx_queue[core.queue], nic.virtual_switch.task
     n = frames_to_pass(nic, now_fs, core, nic.guests.work[number_of_work(core)])
-    task.n_copies, task.n_ends, task.n_bytes, task.n_samples, task.n_cut = 0, n, 0, 0, 0
+    clear(task)
+    task.n_ends = n
     looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.picked, queue.picked + n):
         post = nic.guests.post[queue.first + (i & queue.mask)]
@@ -225,11 +225,13 @@ def begin_passing_in(nic, now_fs, core):
     """Begin to pass on frames from the virtual switch's uplink, as far as the next refill of its ring."""
     work, queue, task = nic.guests.work[number_of_work(core)], nic.rx_queue[core.queue], nic.virtual_switch.task
     n = frames_to_refill(nic.guests, queue, min(work.n, work.left))
-    task.n_copies, task.n_ends, task.n_bytes, task.n_samples, task.n_cut = 0, 0, 0, 0, 0
+    clear(task)
+    task.n_driven = n
     looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.taken, queue.taken + n):
         slot = nic.guests.finished[queue.first + (i & queue.mask)]
         number = nic.ledger.journeys.slot[slot.journey].template
+        task.driven_bytes += slot.n_bytes
         add_copies(nic, task, number, slot.n_bytes)
         if looks_up:
             looking_fs += look_up_next(nic, core.queue, i - queue.taken, np.int64(number))
@@ -247,11 +249,29 @@ def add_copies(nic, task, number, n_bytes):
     n = template.n_copies + template.n_mirrored
     task.n_copies += max(1, n)
     task.n_bytes += n * n_bytes
+    n_out = copies_for_uplink(nic, number)
     if nic.virtual_switch.params.cuts:
-        task.n_cut += copies_for_uplink(nic, number) * pieces_of(nic.virtual_switch.params, n_bytes)
-    if nic.virtual_switch.params.guest_time_fs > 0:
-        for at in range(template.first_copy, template.first_copy + n):
-            task.n_ends += int(nic.traffic.copy_kind[at].port != UPLINK)
+        task.n_cut += n_out * pieces_of(nic.virtual_switch.params, n_bytes)
+    task.n_ends += n - n_out
+    task.n_driven += n_out
+    task.driven_bytes += n_out * n_bytes
+
+
+@kernel
+def clear(task):
+    """Begin to count what a piece of a core's work is."""
+    task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, 0, 0, 0
+    task.n_cut, task.n_driven, task.driven_bytes = 0, 0, 0
+
+
+@kernel
+def further_rings(nic, core):
+    """Return how many Tx rings of guests beside one have frames for a core of the switch, as far as they cost time."""
+    n, number = -1, core.first_work
+    while number != NO_WORK:
+        n += int(FIRST_PASSED <= number < FIRST_PASSED + MAX_QUEUES)
+        number = nic.guests.work[number].following
+    return min(max(0, n), nic.virtual_switch.params.further_rings)
 
 
 @out_of_line
@@ -262,10 +282,13 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
     """
     switch = nic.virtual_switch
     params, task = switch.params, switch.task
-    core.copying_fs = task.n_bytes * params.byte_time_fs
+    core.copying_fs = task.n_bytes * params.byte_time_fs + task.driven_bytes * params.uplink_byte_time_fs
     core.passing_fs = looking_fs + int(n > 0) * params.batch_time_fs
     core.passing_fs += task.n_copies * params.frame_time_fs + task.n_ends * params.guest_time_fs
     core.passing_fs += task.n_samples * params.sample_fs + task.n_cut * params.cutting_fs
+    core.passing_fs += task.n_driven * params.uplink_time_fs + n * params.rules_fs
+    if params.ring_time_fs > 0:
+        core.passing_fs += n * params.ring_time_fs * further_rings(nic, core)
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
     if params.memory_byte_fs > 0:
         memory_fs = task.n_bytes * params.memory_byte_fs
@@ -475,7 +498,8 @@ def piece_done(nic, now_fs, ring):
             has_rung = True
     if has_rung:
         core.doorbell_time_fs = guests.driver[params.function].doorbell_time_fs
-        wait_for_doorbell(core, now_fs, core.kind, core.doorbell_time_fs)
+        kind = SWITCH_TASK if is_of_uplink(nic, core.queue) else core.kind
+        wait_for_doorbell(core, now_fs, kind, core.doorbell_time_fs)
     if is_over:
         turn_over(guests, core, number, has_more)
     next_piece(nic, now_fs, core)

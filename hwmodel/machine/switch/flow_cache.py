@@ -74,6 +74,10 @@ def look_up(cache, number):
     if header.n > 1:
         flow += (next_u32(cache) * header.n) >> 32
     cache.flow = flow
+    cache.is_far = 0
+    if cache.near.capacity > 0 and not touch(cache.near, flow):
+        cache.is_far = 1
+        hold(cache.near, flow)
     if cache.exact.capacity > 0 and touch(cache.exact, flow):
         cache.counts.exact_hits += 1
         return EXACT_HIT
@@ -94,8 +98,9 @@ def learn(cache, number, flow):
 
 @kernel
 def time_of(cache, stage):
-    """Return the time that the core that switches spends on the stages up to the one that knows the frame."""
-    params, spent_fs = cache.params, 0
+    """Return the time that the core that switches spends on a look-up, up to the stage that knows the frame."""
+    params = cache.params
+    spent_fs = cache.is_far * params.far_time_fs
     if cache.exact.capacity > 0:
         spent_fs += params.exact_time_fs
     if stage != EXACT_HIT and cache.wildcard.capacity > 0:

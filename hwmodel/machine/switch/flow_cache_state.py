@@ -16,7 +16,8 @@ EXACT_HIT, WILDCARD_HIT, MISS = range(3)
 # handled by `miss_core` r modulo `n_miss_cores`; where there are none the core that switches does it. All of it
 # parameters.
 FLOW_CACHE_PARAMS = record(
-    *ints("is_on", "exact_time_fs", "wildcard_time_fs", "miss_time_fs", "by_connection", "n_miss_cores", "miss_queue"),
+    *ints("is_on", "far_time_fs", "exact_time_fs", "wildcard_time_fs", "miss_time_fs"),
+    *ints("by_connection", "n_miss_cores", "miss_queue"),
     ("miss_core", I64, (MAX_MISS_CORES,)),
 )  # fmt: skip
 FLOW_CACHE_COUNTS = record(*ints("exact_hits", "wildcard_hits", "misses", "lost"))
@@ -28,12 +29,13 @@ LRU = record(*ints("capacity", "n_held"), ("entry", LRU_ENTRY, (MAX_CACHED_FLOWS
 HEADER_FLOWS = record(("first", I32), ("n", I32), ("ends", I32))
 MISSED = record(("at", I32), ("flow", I32))  # a frame of the piece that a core works on
 PIECE = record(*ints("n_missed"), ("missed", MISSED, (MAX_PIECE,)))
-# `flow`: the connection that was looked up last.
+# `flow`: the connection that was looked up last; `is_far`: it was not among those that the core's caches hold, `near`.
 FLOW_CACHE = record(
     ("params", FLOW_CACHE_PARAMS),
     ("counts", FLOW_CACHE_COUNTS),
     ("rng", I64, (4,)),
-    *ints("flow"),
+    *ints("flow", "is_far"),
+    ("near", LRU),
     ("exact", LRU),
     ("wildcard", LRU),
     ("header", HEADER_FLOWS, (MAX_TEMPLATES,)),

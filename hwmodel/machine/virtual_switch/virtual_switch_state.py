@@ -19,20 +19,23 @@ from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_MISS_CORES
 # ring. A turn is `batch` frames, times the function's weight with `has_weights`; or, if `quantum_bytes` is not 0, so
 # many bytes times its weight. One in `sample_one_in` frames is a sample, which takes `sample_fs`; 0: none is. `marks`:
 # a copy is marked (ECN) if its sender, by number of station, knows ECN and more than `ecn_threshold_bytes` wait for its
-# receiver. `mss_bytes`: payload of each frame cut from a segment for the wire, 0 where there are no segments; with
+# receiver. `uplink_time_fs` and `uplink_byte_time_fs`: the uplink's driver, for each frame from the adapter or to it.
+# `ring_time_fs`: for each frame and each further Tx ring of guests with frames, at most `further_rings`; `rules_fs`:
+# for each frame. `mss_bytes`: payload of each frame cut from a segment for the wire, 0 where there are none; with
 # `cuts` the core cuts them, `cutting_fs` for each frame, else the adapter, which is given `header_bytes` once.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
     *ints("n_cores", "first_ring", "n_rings", "n_leg_rings", "waits_for_uplink", "has_weights", "quantum_bytes"),
     *ints("sample_one_in", "sample_fs", "marks", "ecn_threshold_bytes"),
+    *ints("uplink_time_fs", "uplink_byte_time_fs", "ring_time_fs", "further_rings", "rules_fs"),
     *ints("mss_bytes", "header_bytes", "cuts", "cutting_fs"),
     ("knows_ecn", I64, (MAX_FUNCTIONS + 1,)),
     ("core", I64, (MAX_FUNCTIONS,)),
 )  # fmt: skip
 VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
 # What a piece of a core's work is: copies, at least one for each frame, ends at VMs, the bytes of all copies, samples,
-# frames to cut.
-SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes", "n_samples", "n_cut"))
+# frames to cut, frames and bytes that the uplink's driver takes from the adapter or posts there.
+SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes", "n_samples", "n_cut", "n_driven", "driven_bytes"))
 # Frames that wait for the slow path. `following`, `free`, `head` and `tail`: the number of a place, plus 1, 0: none;
 # `following` links the frames of a ring, or free places. `n_waiting`: by core of the slow path.
 MAX_WAITING = 1024  # for one of these

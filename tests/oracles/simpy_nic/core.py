@@ -115,6 +115,11 @@ class Core:
         """Tell whether a ring is on the list."""
         return task in self._list
 
+    @property
+    def waiting(self) -> tuple[Task, ...]:
+        """The rings that have work, the one whose turn it is among them."""
+        return tuple(self._list)
+
     def _enlist(self, task: Task) -> None:
         self._list.append(task)
 

@@ -20,6 +20,8 @@ HEADERS = 54  # with those of IP and TCP
 class CacheRules:
     """What each stage holds and takes; `miss_cores`: of the slow path, none: the core that switches."""
 
+    near_entries: int
+    far_time_fs: int
     exact_entries: int
     exact_time_fs: int
     wildcard_entries: int
@@ -68,6 +70,7 @@ class FlowCache:
     def __init__(self, rules: CacheRules) -> None:
         """Begin with nothing known."""
         self.rules = rules
+        self.near = Table(rules.near_entries)
         self.exact, self.wildcards = Table(rules.exact_entries), Table(rules.wildcard_entries)
         self.counts = {"exact_hits": 0, "wildcard_hits": 0, "misses": 0, "lost": 0}
 
@@ -75,6 +78,9 @@ class FlowCache:
         """Return the time of the core that switches, and whether the frame waits for a core of the slow path."""
         rules, spent_fs = self.rules, 0
         connection, wide = self._keys(frame)
+        if self.near.room and not self.near.finds(connection):
+            spent_fs += rules.far_time_fs
+            self.near.enter(connection)
         if self.exact.room:
             spent_fs += rules.exact_time_fs
             if self.exact.finds(connection):

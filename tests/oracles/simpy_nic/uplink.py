@@ -137,7 +137,7 @@ class TakingIn(Taking):
         self._decided: deque[tuple[Decision, int, bool]] = deque()
         self._missed: list[bool] = []
         """Of the piece's frames."""
-        self._started_fs = 0
+        self._started_fs = self._ring_fs = 0
 
     def place_at(self, at_fs: int) -> int:
         """Return by lot the place in an instant at which a piece ends then."""
@@ -150,6 +150,7 @@ class TakingIn(Taking):
         """Go as far as the next refill, and decide on the frames up to there."""
         frames, before_fs = super().begin_piece(most)
         self._started_fs = max(self._env.now, self._core.free_fs) + before_fs
+        self._ring_fs = self._rules.ring_fs(self._core)
         pieces = [(copy.frame, self._switch.decide(copy.frame)) for copy in list(self._visible)[:frames]]
         self._decided = deque((decision, *self._switch.look_up(frame, decision)) for frame, decision in pieces)
         batch_fs = self._rules.batch_time_fs if frames else 0
@@ -160,7 +161,7 @@ class TakingIn(Taking):
     def frame_fs(self, behind: int = 0) -> int:
         """Return what the copies of the next frame take, or of the one so many behind it."""
         decision, looking_fs, _ = self._decided[behind]
-        return looking_fs + self._rules.passing_fs(self._visible[behind].frame, decision)
+        return looking_fs + self._rules.passing_fs(self._visible[behind].frame, decision) + self._ring_fs
 
     def frame_done(self) -> None:
         """Have a frame ready, until the piece is over."""

@@ -47,6 +47,13 @@ class Rules:
     uplink_queues: int | None = None
     """None: one for each of `cores`."""
     guest_time_fs: int = 0
+    uplink_time_fs: int = 0
+    uplink_byte_time_fs: int = 0
+    """Of the driver of the uplink, for each frame from there or to it."""
+    ring_time_fs: int = 0
+    further_rings: int = 0
+    rules_fs: int = 0
+    """What access rules take of a frame where there is no flow cache."""
     memory_byte_fs: int = 0
     """For how long each byte of a copy keeps the host's memory busy."""
     flow_cache: CacheRules | None = None
@@ -86,10 +93,18 @@ class Rules:
         """Return what the copies of a frame take."""
         n_ends = (frame.source != WIRE) + sum(port != WIRE for port, _ in (*decision.copies, *decision.mirrored))
         n_copies = len(decision.copies) + len(decision.mirrored)
+        n_driven = (frame.source == WIRE) + n_wire(decision)
+        driver_fs = n_driven * (self.uplink_time_fs + frame.data_bytes * self.uplink_byte_time_fs)
         at_guests_fs = n_ends * self.guest_time_fs
         if self.cuts == "switch" and frame.source != WIRE:
             at_guests_fs += n_wire(decision) * frame.n_pieces * self.segment_frame_time_fs
-        return max(1, n_copies) * self.frame_time_fs + at_guests_fs + n_copies * frame.data_bytes * self.byte_time_fs
+        copies_fs = max(1, n_copies) * self.frame_time_fs + n_copies * frame.data_bytes * self.byte_time_fs
+        return copies_fs + at_guests_fs + driver_fs + self.rules_fs
+
+    def ring_fs(self, core: Core) -> int:
+        """Return what each frame of a piece takes more for the rings of VMs that wait for its core beside one."""
+        n = sum(isinstance(task, PassingTask) for task in core.waiting)
+        return self.ring_time_fs * min(self.further_rings, max(0, n - 1))
 
     def slots(self, n_pieces: int, in_memory: int) -> int:
         """Return how many slots of the uplink's ring a copy takes, whose bytes end there in a buffer."""
@@ -132,7 +147,7 @@ class PassingTask(Task):
         self._told: deque[Post] = deque()
         self._piece: deque[tuple[Frame, Decision, int, bool]] = deque()
         self._passed: list[tuple[Frame, bool]] = []
-        self._started_fs = 0
+        self._started_fs = self._ring_fs = 0
         self._parameters, self._n_claimed, self._deficit = parameters, 0, 0
 
     def place_at(self, at_fs: int) -> int:
@@ -202,6 +217,7 @@ class PassingTask(Task):
 
     def _begin(self, most: int, *, is_owed: bool) -> tuple[int, int]:
         self._started_fs = max(self._env.now, self._core.free_fs)
+        self._ring_fs = self._rules.ring_fs(self._core)
         n = 0
         while self._told and n < most and self.may_go and (self.is_owed if is_owed else not self.is_spent):
             (frame,) = self._told.popleft().frames
@@ -230,7 +246,7 @@ class PassingTask(Task):
     def frame_fs(self, behind: int = 0) -> int:
         """Return what it takes to find out what to do with a frame, and what its copies take."""
         frame, decision, looking_fs, _ = self._piece[behind]
-        return looking_fs + self._rules.passing_fs(frame, decision)
+        return looking_fs + self._rules.passing_fs(frame, decision) + self._ring_fs
 
     def frame_done(self) -> None:
         """Have a frame ready, until the piece is over."""
