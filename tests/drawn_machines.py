@@ -355,7 +355,7 @@ NIC = some(
     max_pps=[1_000_000],
     queue_time=["78ns"],
     drop_enable=[False, True],
-).map(lambda nic: within_device(nic) if "preset" in nic else {"preset": None, **nic})
+).map(lambda nic: {"strict": False, **within_device(nic)} if "preset" in nic else {"preset": None, **nic})
 DRIVER = some(
     tx_doorbell_batch=[1, 8],
     refill_batch=[1, 8],

@@ -63,10 +63,10 @@ def test_rates_are_limited_as_the_driver_does() -> None:
     answer = set_rate_limit(state(), 0, 10**9)
     assert answer.effects == {f"{PORT}.rate_limit": "1Gbps"}
     assert set_rate_limit(answer.state, 0, 0).effects == {f"{PORT}.rate_limit": None}
-    assert "above 10 Mb/s" in set_rate_limit(state(), 0, 10**7).why
+    assert "above 10Mbps" in set_rate_limit(state(), 0, 10**7).why
     assert set_rate_limit(state(), 0, 11 * 10**9).is_refused
     slow = replace(KNOWN, port_rate_bps=10**9)
-    assert set_rate_limit(state(slow), 0, 10**8).why == "the driver limits VFs on a link of 10 Gb/s alone"
+    assert "on a link of 10Gbps alone" in set_rate_limit(state(slow), 0, 10**8).why
     assert not set_rate_limit(state(replace(slow, device="82576")), 0, 10**8).is_refused
 
 

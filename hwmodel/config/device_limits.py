@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.rules.packets import TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES
 from hwmodel.units import format_bytes, format_rate_bps, format_time_fs, parse_bytes, parse_rate_bps, parse_time_fs
@@ -197,8 +198,10 @@ def _vectors(config: Config) -> Iterator[Found]:
     if nic.mode != "sriov":
         return
     has_interrupts = any(not driver.polls or driver.tx_interrupt_batch for driver in config.drivers)
-    if nic.vectors_per_function is not None or has_interrupts:
-        yield Found(nic.vectors_per_function or nic.queues_per_vf, ("nic.vectors_per_function", "nic.queues_per_vf"))
+    if nic.vectors_per_function is not None:
+        yield Found(nic.vectors_per_function, ("nic.vectors_per_function",))
+    elif has_interrupts:
+        yield Found(nic.queues_per_vf, ("nic.queues_per_vf",))
 
 
 def _moderations(config: Config) -> Iterator[Found]:
@@ -439,7 +442,7 @@ _STEERING = (
          "XL710": most(0, "not modelled: its firmware has others")},
     ),
     Limit(
-        "nic.steering.ethertype_filters.ethertype", "a filter by EtherType {}", _ethertypes,
+        "nic.steering.ethertype_filters.ethertype", "a filter of all IP, EtherType {},", _ethertypes,
         for_all(("82576", *IXGBE), none("DPDK igb, ixgbe: no EtherType filters of IPv4 and IPv6")),
         lambda ethertype: f"0x{ethertype:04X}",
     ),
@@ -450,7 +453,7 @@ _STEERING = (
          "XL710": most(0, "not modelled: its firmware has others")},
     ),
     Limit(
-        "nic.steering.tuple_filters.source, destination", "a 5-tuple filter by {}", _ipv6_tuples,
+        "nic.steering.tuple_filters.source, destination", "a 5-tuple filter by the IPv6 address {}", _ipv6_tuples,
         for_all(("82576", *IXGBE), none("Linux ixgbe_type.h, DPDK igb: SAQF and DAQF have 32 bits, IPv4 alone")),
     ),
     Limit(
@@ -460,7 +463,8 @@ _STEERING = (
         {"82576": none("Intel 82576 data sheet"), "XL710": none("not modelled: its own is of another kind")},
     ),
     Limit(
-        "nic.steering.flow_director.filters.source, destination", "a perfect filter by {}", _ipv6_perfect,
+        "nic.steering.flow_director.filters.source, destination", "a perfect filter by the IPv6 address {}",
+        _ipv6_perfect,
         for_all(IXGBE, none("DPDK ixgbe_flow.c: IPv6 in signature mode alone")),
     ),
     Limit(
@@ -496,8 +500,8 @@ _SWITCH = (
     Limit(
         "switch.ports.NAME.macs, switch.addresses", "{} addresses", most_of_ports("switch.ports", _n_macs,
         "switch.addresses", "nic.vfs"),
-        {"82576": most(24, "Intel 82576 data sheet: exact receive addresses"),
-         **{name: most(128, f"Intel {name} data sheet: exact receive addresses") for name in IXGBE}},
+        {name: most(tables.addresses, f"{_DATA_SHEETS[name]}: exact receive addresses")
+         for name, tables in TABLES.items()},
     ),
     Limit(
         "switch.ports.NAME.macs", "{} addresses of a VF that is not trusted",
@@ -506,8 +510,7 @@ _SWITCH = (
     ),
     Limit(
         "switch.ports.NAME.vlans", "{} VLANs", most_of_ports("switch.ports", _n_vlans, "nic.vfs"),
-        {"82576": most(32, "Intel 82576 data sheet: pool VLAN filters"),
-         **{name: most(64, f"Intel {name} data sheet: pool VLAN filters") for name in IXGBE}},
+        {name: most(tables.vlans, f"{_DATA_SHEETS[name]}: pool VLAN filters") for name, tables in TABLES.items()},
     ),
     Limit(
         "switch.ports.NAME.vlans", "{} VLANs of a VF that is not trusted",
@@ -564,3 +567,9 @@ def most_of(keys: str, device: str | None) -> int | None:
     """Return the most that a device has of what a row limits; None where that is not known, or depends on more."""
     bounds = (one.bounds.get(device or "") for one in LIMITS if one.keys == keys)
     return next((bound.most for bound in bounds if isinstance(bound, Bound)), None)
+
+
+def has_none(keys: str, device: str) -> bool:
+    """Tell whether a row says that a device has nothing of what it limits."""
+    bounds = (one.bounds.get(device) for one in LIMITS if one.keys == keys)
+    return any(isinstance(bound, Bound) and bound.choices == () for bound in bounds)

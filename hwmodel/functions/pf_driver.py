@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from hwmodel.config.device_limits import has_none
 from hwmodel.config.kinds import LONGEST_FRAME_BYTES
 from hwmodel.functions.mailbox import (
     ACK,
@@ -40,7 +41,6 @@ VLAN_MASK = 0xFFF
 LEAST_MTU, USUAL_FRAME_BYTES = 68, 1518
 SPOKEN = frozenset(API_NUMBERS[name] for name in ("1.0", "1.1", "1.2", "1.3", "1.4"))
 API_1_0, API_1_1, API_1_2 = (API_NUMBERS[name] for name in ("1.0", "1.1", "1.2"))
-NO_PROMISC = ("82576", "82599")  # in Linux's order of MAC types, those up to ixgbe_mac_82599EB
 GROUP_FILTER_TYPE = 0  # address bits 47:36, as the driver sets them
 IPSEC_ENTRIES = 2048  # 1024 each of Rx and Tx
 ENTRIES_IN_WORD = 16  # of the RSS table, two bits each
@@ -236,7 +236,7 @@ def _update_xcast(state: PfState, vf: int, words: Words) -> _Outcome:
         return _Grant(own, (mode,), why)
     if mode > PROMISC:
         return f"there is no mode {asked}"
-    if mode == PROMISC and state.adapter.device in NO_PROMISC:
+    if mode == PROMISC and has_none("switch.ports.NAME.promiscuous", state.adapter.device):
         return f"the {state.adapter.device} has no promiscuous VFs"
     if mode == PROMISC and not state.adapter.pf_promiscuous:
         return "a VF is promiscuous only where the PF is"

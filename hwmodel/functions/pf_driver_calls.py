@@ -10,15 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hwmodel.config.device_bounds import tx_rates
 from hwmodel.config.mailbox import PfCall
 from hwmodel.functions.mailbox import CLEAR_TO_SEND
 from hwmodel.functions.pf_driver import Answer, is_station_mac
 from hwmodel.functions.pf_driver_state import UNTAGGED, PfState, Vf, changes_between
 from hwmodel.rules.mailbox_messages import MessageType
-from hwmodel.units import BPS_PER_MBPS
+from hwmodel.units import format_rate_bps
 
-LEAST_RATE_MBPS = 10  # exclusive: this rate itself is refused
-LIMITED_RATE_BPS = 10 * 10**9  # the one link rate at which ixgbe limits VFs
 KNOWS_RSS_QUERY = ("82599", "X540")  # whose VFs share the PF's table
 
 
@@ -47,13 +46,11 @@ def set_vlan(state: PfState, vf: int, vlan: int, qos: int = 0) -> Answer:
 
 def set_rate_limit(state: PfState, vf: int, rate_bps: int) -> Answer:
     """Limit what a VF may send, in whole Mb/s; 0: no limit."""
-    port_bps = state.adapter.port_rate_bps
-    if state.adapter.device != "82576" and port_bps != LIMITED_RATE_BPS:
-        return _refused(state, "the driver limits VFs on a link of 10 Gb/s alone")
-    if rate_bps and not (LEAST_RATE_MBPS * BPS_PER_MBPS < rate_bps <= port_bps):
-        return _refused(
-            state, f"out of range; above {LEAST_RATE_MBPS} Mb/s, up to the link's {port_bps // BPS_PER_MBPS}"
-        )
+    bound = tx_rates(state.adapter.device, state.adapter.port_rate_bps)
+    if bound.choices == ():
+        return _refused(state, bound.source)
+    if rate_bps and not bound.allows(rate_bps):
+        return _refused(state, f"out of range; {bound.words(format_rate_bps)}")
     return _done(state, vf, replace(state.vfs[vf], rate_limit_bps=rate_bps))
 
 
