@@ -38,7 +38,7 @@ OF_WORKLOADS = tuple(
 # Blocks that belong to no adapter: compared separately below, or not at all.
 OF_NO_ADAPTER = ("servers", "multi_root", "bridge", "scenario", "workload", "run")
 FIXED = (
-    "switch.ports.*.max_frame", "switch.ports.*.q_in_q", "switch.ports.*.port", "switch.ports.*.cores*", "switch.ports.*.classes*",
+    *(f"switch.ports.*.{key}" for key in ("max_frame", "q_in_q", "port", "cores*", "classes*")),
     *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
 )  # fmt: skip
 # Fixed if there are traffic classes, since the rings' classes follow from it.
