@@ -35,6 +35,7 @@ class Station:
     admit: str = "all"
     spoof_check: bool = True
     vlan_spoof_check: bool = True
+    q_in_q: bool = False
     loopback: bool = True
     self_loopback: bool = False
     accept: tuple[str, ...] = ("broadcast", "multicast")

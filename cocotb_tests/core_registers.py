@@ -100,8 +100,8 @@ def _check(switch: Any, parameters: CoreParameters) -> None:
             raise ValueError(f"the core has no {name}")
     if switch.promiscuous != "all" or switch.lookup != "mac_and_vlan":
         raise ValueError("the core has no promiscuity for the wire alone, and no lookup without the VLAN")
-    if not all(port.vlan_spoof_check for port in switch.ports):
-        raise ValueError("the core checks the VLAN of every station")
+    if not all(port.vlan_spoof_check and not port.q_in_q for port in switch.ports):
+        raise ValueError("the core reads the tag of every station's frames, and checks its VLAN")
     filters = _filters_of(switch)
     if filters is not None and not parameters.pool_filters:
         raise ValueError("the core has no pool filters: POOL_FILTERS is 0")

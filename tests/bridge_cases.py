@@ -74,8 +74,8 @@ STATION = {
     "default_priority": 0,
     "s_channel": None,
 }
-IS_SET = {"spoof_check", "loopback", "enabled", "ethertype_filter"}
-IS_NOT_SET = {"self_loopback", "promiscuous", "default", "trusted"}
+IS_SET = {"spoof_check", "vlan_spoof_check", "loopback", "enabled", "ethertype_filter"}
+IS_NOT_SET = {"q_in_q", "self_loopback", "promiscuous", "default", "trusted"}
 SWITCH = {
     "addresses": (),
     "vif_lists": {},
@@ -84,6 +84,8 @@ SWITCH = {
     "mirrors": (),
     "acl": (),
     "uplink": SimpleNamespace(native_vlan=1, vlans="all"),
+    "promiscuous": "all",
+    "lookup": "mac_and_vlan",
 }
 
 

@@ -62,6 +62,7 @@ def random_station(rng, name):
         ecid=rng.choice((None, 0xAB000 + len(name) * 16 + int(name[-1], 36) % 16)),
         s_channel=rng.choice((None, 1, 10, 20, 30)),
         vlan_spoof_check=not rarely(rng, 5),
+        q_in_q=rarely(rng, 6),
     )
 
 

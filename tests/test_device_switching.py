@@ -10,6 +10,7 @@ from cocotb_tests.bench_switch import c_tag, frame
 from hwmodel import forward_frames
 from hwmodel.config import config_from_mapping
 from hwmodel.config.presets import DEVICES
+from hwmodel.errors import InputError
 from hwmodel.simulation.switch_tables import build_tables, switch_off
 from tests.forwarding_bench import Bench
 from tests.run_cases import result_of
@@ -129,6 +130,26 @@ def test_spoof_check_of_a_vf_is_of_addresses_and_vlans_unless_they_are_told_apar
     assert to(adapter({"ports": ports}), "vf0", raw) == "SPOOFED_MAC"
     assert to(adapter({"ports": ports}), "vf0", frame("vf1", "vf0", c_tag(7))) == {"vf1"}
     assert to(adapter({"ports": ports}), "vf0", frame("vf1", "vf0", c_tag(4095))) == "VLAN_MEMBER"
+
+
+def test_a_port_vlan_goes_over_the_guests_own_tag() -> None:
+    """802.1Q over 802.1Q, as an X710 does; by the wire's double tag the frame comes back to it with its own."""
+    ports = [{"name": "vf0", "port_vlan": 30, "q_in_q": True}, {"name": "vf1", "port_vlan": 30}]
+    config = config_from_mapping(adapter({"ports": ports}, preset="XL710"))
+    tagged, bare = frame(UNKNOWN, "vf0", c_tag(7)), frame("vf0", OUTSIDE, c_tag(7))
+    outer = b"\x81\x00\x00\x1e"
+    (sent,) = forward_frames(config, [tagged], "vf0")
+    assert {copy.port: copy.frame for copy in sent.deliver} == {"uplink": tagged[:12] + outer + tagged[12:]}
+    (beside,) = forward_frames(config, [frame("vf1", "vf0", c_tag(7))], "vf0")
+    assert {copy.port: copy.frame for copy in beside.deliver} == {"vf1": frame("vf1", "vf0", c_tag(7))}
+    (came,) = forward_frames(config, [bare[:12] + outer + bare[12:]], "uplink")
+    assert {copy.port: copy.frame for copy in came.deliver} == {"vf0": bare}
+    assert to(adapter({"ports": ports[1:]}), "vf1", frame(UNKNOWN, "vf1", c_tag(7))) == "VLAN_MEMBER"
+
+
+def test_tags_that_are_not_read_cannot_be_asked_for() -> None:
+    with pytest.raises(InputError, match=r"switch\.ports\.vf0\.admit"):
+        config_from_mapping(adapter({"ports": [{"name": "vf0", "q_in_q": True, "admit": "tagged"}]}))
 
 
 # ---- Addresses that are held in another VLAN, and of functions that are gone ----

@@ -83,6 +83,7 @@ STATION = {
     (
         "spoof_check",
         "vlan_spoof_check",
+        "q_in_q",
         "loopback",
         "self_loopback",
         "promiscuous",

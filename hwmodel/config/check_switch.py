@@ -149,6 +149,7 @@ def check_stations(config: Config, findings: Findings) -> None:
     """Check names, addresses, interface numbers and S-channels of the stations."""
     _check_names(config, findings)
     check_station_names(config, findings, ((name, ("driver", "vms", name)) for name in config.driver.vms))
+    _check_tags(config, findings)
     _check_macs(config, findings)
     _check_interfaces(config, findings)
     _check_s_channels(config, findings)
@@ -160,6 +161,16 @@ def check_station_names(config: Config, findings: Findings, names: Iterable[tupl
     for name, path in names:
         if name not in present:
             findings.add(_absent(name, Server("", config)), path, besides=["nic.vfs"])
+
+
+def _check_tags(config: Config, findings: Findings) -> None:
+    for port in config.switch.ports:
+        if port.q_in_q and port.admit == "tagged":
+            findings.add(
+                "with q_in_q no frame counts as tagged, and tagged ones alone are admitted: none",
+                findings.station(port.name, "admit"),
+                findings.station(port.name, "q_in_q"),
+            )
 
 
 def _check_names(config: Config, findings: Findings) -> None:

@@ -38,7 +38,7 @@ OF_WORKLOADS = tuple(
 # Blocks that belong to no adapter: compared separately below, or not at all.
 OF_NO_ADAPTER = ("servers", "multi_root", "bridge", "scenario", "workload", "run")
 FIXED = (
-    "switch.ports.*.max_frame", "switch.ports.*.port", "switch.ports.*.cores*", "switch.ports.*.classes*",
+    *(f"switch.ports.*.{key}" for key in ("max_frame", "q_in_q", "port", "cores*", "classes*")),
     *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
 )  # fmt: skip
 # Fixed if there are traffic classes, since the rings' classes follow from it.
@@ -66,6 +66,7 @@ REASONS = (
         )
     ),
     ("switch.ports.*.max_frame", "buffers are laid out for it"),
+    ("switch.ports.*.q_in_q", "which tags count is read once of each frame"),
     ("switch.ports.*.port", "a function belongs to its Ethernet port"),
     ("switch.ports.*", "what a bridge knows the station by is made from it as the station is announced"),
     ("switch.addresses*", "a bridge makes its lists of interfaces from it at the start"),

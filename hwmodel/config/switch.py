@@ -83,6 +83,11 @@ class Port(Block):
         ..., "VLANs whose frames the station gets without a tag.", derived="port_vlan, where it is one of vlans"
     )  # fmt: skip
     admit: Annotated[Admit, Word(Admit)] = key("all", "Frames that the station may send.")
+    q_in_q: Annotated[bool, Truth()] = key(
+        False,
+        "Tags that the station sends are payload, under the tag of its port_vlan (802.1Q over 802.1Q).",
+        unsaid=False,
+    )
     spoof_check: Annotated[bool, Truth()] = key(
         True,
         "Drop frames whose source address is not the station's own.",

@@ -1,7 +1,7 @@
 """The parser: addresses, at most one outer tag, at most one C-TAG, and the type after them.
 
 Which outer tag counts as one depends on the port: none from a station, the mode's from the uplink. Any other is a type
-like any other and begins the payload.
+like any other and begins the payload; so does the C-TAG of a station whose port VLAN goes over it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hwmodel.rules.switch_modes import C_TAG, TYPE_BYTES
 TYPE_C_TAG, C_TAG_BYTES = C_TAG.ethertype, C_TAG.n_bytes
 TAG_OFFSET = 12
 HEADER_BYTES = 14
+NO_TAGS = -1  # in place of an outer tag's kind: no tag counts as one, no C-TAG either
 
 # `packet`: written by `read_behind` alone, where the tables ask for it (`reads_packets`).
 HEADER = record(
@@ -36,7 +37,7 @@ def reset_header(header):
 
 @entry
 def parse_header(frame, n_bytes, outer_kind, header):
-    """Parse a frame; of outer tags one kind, or none, is taken for a tag.
+    """Parse a frame; of outer tags one kind, or none, is taken for a tag, with NO_TAGS not even a C-TAG.
 
     `frame` is a uint8 array of at least min(`n_bytes`, 26) bytes, `n_bytes` the frame's length without FCS. A frame
     that ends before 14 B, or in a recognised tag or the type after it, leaves `is_complete` 0 and `n_tag_bytes` 0.
@@ -49,13 +50,13 @@ def parse_header(frame, n_bytes, outer_kind, header):
     header.source = read_bytes(frame, 6, 6)
     at = TAG_OFFSET
     ethertype = read_bytes(frame, at, 2)
-    if outer_kind != NO_OUTER_TAG and ethertype == OUTER_TYPES[outer_kind]:
+    if outer_kind > NO_OUTER_TAG and ethertype == OUTER_TYPES[outer_kind]:
         after = at + OUTER_BYTES[outer_kind]
         if n_bytes < after + 2:
             return
         read_tag(header, outer_kind, read_bytes(frame, at + 2, OUTER_BYTES[outer_kind] - 2))
         at, ethertype = after, read_bytes(frame, after, 2)
-    if ethertype == TYPE_C_TAG:
+    if ethertype == TYPE_C_TAG and outer_kind != NO_TAGS:
         after = at + C_TAG_BYTES
         if n_bytes < after + 2:
             return

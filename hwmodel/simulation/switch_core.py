@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hwmodel.errors import InputError
 from hwmodel.forwarding.decide import DECISION, output_queue
-from hwmodel.forwarding.parse import HEADER
+from hwmodel.forwarding.parse import HEADER, NO_TAGS
 from hwmodel.rules.switch_core_cycles import DECISION_CYCLES, LOOK_CYCLES, READY_CYCLES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.core_parameters import TAG_ROOM_BYTES, CoreParameters
@@ -287,6 +287,7 @@ def _build_tables(parameters: CoreParameters, given: Sequence[tuple[int, Tables]
     if not has_modes or tables.n_acl_entries.any() or tables.n_mirrors.any():
         raise InputError("switch core: it has no S-channels, no access list, no guards and no mirrors")
     checks = tables["port"]["checks_vlan"] | (tables["port"]["is_enabled"] == 0)
+    checks &= tables["port"]["outer_kind"] != NO_TAGS
     if (tables.promiscuous != tables.promiscuous_inside).any() or tables.knows_by_mac.any() or not checks[:, 1:].all():
         raise InputError(
             "switch core: it has no promiscuity for the wire alone, no lookup by MAC, and checks all VLANs"

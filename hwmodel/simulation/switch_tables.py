@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hwmodel.errors import InputError
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OWN_KEYS
+from hwmodel.forwarding.parse import NO_TAGS
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.pools import NO_POOL
 from hwmodel.forwarding.port_set import MAX_PORTS, PORTS_PER_WORD, UPLINK
@@ -143,7 +144,7 @@ def _fill_stations(tables: Record, switch: Switch) -> None:
         record = tables.port[port.number]
         record.is_enabled = port.enabled
         record.longest_bytes = port.max_frame_bytes - FCS_BYTES
-        record.outer_kind = NO_OUTER_TAG
+        record.outer_kind = NO_TAGS if port.q_in_q else NO_OUTER_TAG
         record.port_vlan = port.port_vlan
         record.admit = ADMITS[port.admit]
         record.default_priority = port.default_priority

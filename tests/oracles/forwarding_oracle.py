@@ -97,14 +97,15 @@ class ForwardingOracle:
             raise FrameDroppedError("PORT_DISABLED")
         if is_bad:
             raise FrameDroppedError("BAD_FRAME")
-        tag_bytes = self.parse(frame, OUTER_TYPE.get(self.mode) if port == "uplink" else None)
+        carries = port != "uplink" and self.station[port].q_in_q
+        tag_bytes = self.parse(frame, OUTER_TYPE.get(self.mode) if port == "uplink" else None, carries)
         limits = [self.station[name].max_frame_bytes for name in (self.enabled if port == "uplink" else {port})]
         if limits and len(frame.raw) - tag_bytes > max(limits) - 4:
             frame.priority = self.priority(port, frame)[0]
             raise FrameDroppedError("OVERSIZE")
         frame.priority, frame.dei = self.priority(port, frame)
 
-    def parse(self, frame, outer_type):
+    def parse(self, frame, outer_type, carries):
         raw, at = frame.raw, 12
         frame.destination, frame.source = int.from_bytes(raw[:6], "big"), int.from_bytes(raw[6:12], "big")
 
@@ -117,7 +118,7 @@ class ForwardingOracle:
             at += 2 + VALUE_BYTES[outer_type]
             type_at(at)
             frame.outer = int.from_bytes(raw[14:at], "big")
-        if type_at(at) == C_TAG:
+        if type_at(at) == C_TAG and not carries:
             type_at(at + 4)
             tci = int.from_bytes(raw[at + 2 : at + 4], "big")
             frame.c_tag, at = (tci >> 13, tci >> 12 & 1, tci & 0xFFF), at + 4
