@@ -111,13 +111,13 @@ def _judge(label: str, config: Config) -> Case:
         result.throughput_gbps() or 0.0,
         gain,
         _gain(result, together),
-        _busiest(result),
+        busiest_share(result),
         found.gain is not None,
         over_limit(config, result),
     )
 
 
-def _busiest(result: Result) -> float:
+def busiest_share(result: Result) -> float:
     """Return the largest of all busy shares on the page of a run."""
     utilizations = [result.utilization, *(one.utilization for one in getattr(result, "adapters", ()))]
     shares = [share for each in utilizations for share in each.values()]

@@ -219,7 +219,7 @@ def test_each_bottleneck_has_its_relaxation():
         # Of a core's work each part has its own.
         parts = ("frame_time", "byte_time", "doorbell_time", "interrupt_time")
         own = [f"driver.{part}" for part in parts]
-        assert [each.own_keys[0] for each in named] == own if name.startswith("driver.") else len(named) == 1, name
+        assert [each.keys[0] for each in named] == own if name.startswith("driver.") else len(named) == 1, name
     assert FACTOR == 2
 
 

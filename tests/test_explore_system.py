@@ -85,7 +85,9 @@ def test_the_bridge_has_its_ports_rates_buffers_and_latency():
 def test_a_rate_limit_is_that_of_the_server_or_of_the_bridge():
     limited = {"servers": [{"name": "a", "set": {"switch.ports.vf0.rate_limit": "1Gbps"}}, {"name": "b"}]}
     found = relaxations_of(config_from_mapping(merged(TWO, CHANNELS, limited)))
-    own = Bottleneck(resource="a.rate_limit", utilization=1, why="", keys=("switch.ports.NAME.rate_limit",))
+    own = Bottleneck(
+        resource="a.rate_limit", utilization=1, why="", keys=("servers.a.set.switch.ports.NAME.rate_limit",)
+    )
     policy = Bottleneck(resource="rate_limit", utilization=1, why="", keys=("bridge.policy.NUMBER.rate",))
     assert [each.text for each in found if each.is_of(own)] == [
         "servers.a.set.switch.ports.vf0.rate_limit: 1Gbps -> 2Gbps"

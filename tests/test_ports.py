@@ -343,7 +343,7 @@ def test_each_wire_has_a_tap():
 
 def test_a_wire_that_is_full_is_made_larger_by_the_rate_of_all():
     found = [each for each in relaxations_of(configured()) if "p1.wire.tx" in each.resources]
-    assert [(each.own_keys, each.resources) for each in found] == [
+    assert [(each.keys, each.resources) for each in found] == [
         (("port.rate",), ("p0.wire.tx", "p0.wire.rx", "p1.wire.tx", "p1.wire.rx"))
     ]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.config import config_from_mapping, servers_of
-from hwmodel.results import Observation, Sighting, Suspect, sighting_of
+from hwmodel.results import CoreUse, Observation, Sighting, Suspect, sighting_of
 from hwmodel.results.bottleneck import KEYS, suspects_of
 from hwmodel.simulation.judgement import RISES, judged
 
@@ -210,10 +210,11 @@ def of_each(names, busy, **more):
     """Return what is seen of servers or adapters that are all as busy, and their configuration."""
     blocks = {"servers": ALIKE[names], "bridge": {"kind": "learning"}, "pcie": {"lanes": 4, "tags": 8}}
     one = Observation(utilizations=busy, open_load=False, **more)
-    suspects = [suspect for name in names for suspect in suspects_of(one, f"{name}.")]
+    config = config_from_mapping({**blocks, "nic": {"vfs": 2}})
+    suspects = [found for server in servers_of(config) for found in suspects_of(one, server.prefix, server.key)]
     load = Suspect(resource="offered_load", share=0.9, use=0.0, why="", keys=KEYS["offered_load"]).bottleneck
     seen = Sighting(suspects=tuple(suspects), load=load, is_load_enough=False)
-    return config_from_mapping({**blocks, "nic": {"vfs": 2}}), seen
+    return config, seen
 
 
 @pytest.mark.parametrize("names", ALIKE)
@@ -229,15 +230,51 @@ def test_what_short_runs_name_of_all_that_are_alike_is_not_told_as_full_again(na
     assert [found.resource, *found.also] == every and "As full" not in found.why
 
 
-def test_servers_that_are_alike_are_made_larger_and_named_together():
-    config, seen = of_each(("a", "b"), {"pcie.up": 0.9, "nic.pipeline": 0.9})
+@pytest.mark.parametrize("names", ALIKE)
+def test_what_only_all_that_are_alike_raise_together_is_told_so(names):
+    config, seen = of_each(names, {"pcie.up": 0.9, "nic.pipeline": 0.9})
 
     def measure(changed, _times):
         return float(min(server.config.pcie.lanes for server in servers_of(changed)))
 
     found = judged(config, seen, measure)
-    assert (found.resource, found.also, found.gain) == ("a.pcie.up", ("b.pcie.up",), pytest.approx(1))
-    assert found.why.startswith("Server a: ") and "pcie.lanes: 4 -> 8 in each of a, b gives +100.0 %" in found.why
+    (one, other), key = names, [servers_of(config)[at].key("pcie.lanes") for at in (0, 1)]
+    assert (found.resource, found.also, found.gain) == (f"{one}.pcie.up", (f"{other}.pcie.up",), pytest.approx(1))
+    assert set(key) <= set(found.keys)
+    assert "nothing made larger alone gives 2 % more" in found.why
+    assert f"pcie.lanes: 4 -> 8 in each of {one}, {other} together give +100.0 %" in found.why
+
+
+@pytest.mark.parametrize("names", ALIKE)
+@pytest.mark.parametrize("at", [0, 1])
+def test_of_what_is_alike_the_one_that_helps_is_named_and_made_larger_alone(names, at):
+    """Both links are as busy; what one of them lets through is all that counts."""
+    config, seen = of_each(names, {"pcie.up": 0.99, "nic.pipeline": 0.9})
+    asked = []
+
+    def measure(changed, _times):
+        asked.append(tuple(server.config.pcie.lanes for server in servers_of(changed)))
+        return float(servers_of(changed)[at].config.pcie.lanes)
+
+    found = judged(config, seen, measure)
+    own = servers_of(config)[at]
+    assert (found.resource, found.gain) == (f"{names[at]}.pcie.up", pytest.approx(1))
+    assert found.keys == (own.key("pcie.lanes"), own.key("pcie.generation"))
+    assert f"{own.key('pcie.lanes')}: 4 -> 8 gives +100.0 %" in found.why and " in each of " not in found.why
+    assert (8, 4) in asked and (4, 8) in asked
+
+
+def test_of_cores_with_drivers_of_their_own_the_one_that_helps_is_named():
+    """Both are full: one sends twice as fast with a faster driver, of the other the core merely polls."""
+    own = {"vf0": {"frame_time": "2us"}, "vf1": {"frame_time": "3us"}}
+    config = config_from_mapping({"nic": {"vfs": 2}, "driver": {"preset": "dpdk", "vms": own}})
+    cores = [CoreUse(vm=vm, blocks=(f"driver.vms.{vm}",), tx=0.99, rx=0.0) for vm in own]
+    seen = seen_of({}, other_cores=tuple(cores)).suspects
+    found = judged(
+        config, replace(seen_of({}), suspects=seen), lambda one, _times: 1e9 / one.driver.vms["vf1"].frame_time_fs
+    )
+    assert (found.resource, found.keys) == ("driver.tx", ("driver.vms.vf1.frame_time",)), found.why
+    assert "driver.vms.vf1.frame_time: 3us -> 1.5us gives +100.0 %" in found.why or "(vf1) gives +100.0 %" in found.why
 
 
 def test_a_latency_that_limits_is_not_said_to_be_full_at_times():

@@ -13,7 +13,7 @@ from hwmodel.config import Config, as_config, servers_of
 from hwmodel.config.scenario import Event
 from hwmodel.errors import InputError, RunError
 from hwmodel.processes import check_jobs, work_through
-from hwmodel.relaxations import Relaxation, relaxations_of, together
+from hwmodel.relaxations import Relaxation, built, joined, relaxations_of, together
 from hwmodel.results import Bottleneck, Relaxed, Result, SystemResult
 from hwmodel.simulation import entries_of, fill_cache, load_kernels, simulate, simulate_on_one_core
 
@@ -67,15 +67,19 @@ def _outcome(config: Config) -> Outcome:
 def explain(config: Config | str | Path, *, jobs: int = 1, progress: Progress | None = None) -> Result:
     """Simulate a configuration and each of its relaxations; return its result with `relaxed` filled in, ranked.
 
-    `config` may be a file's name or a shipped one, as for `simulate`. Where the run names several resources as equally
-    full, one more relaxation makes all of these larger at once. `jobs`: processes that simulate at once; the result
+    `config` may be a file's name or a shipped one, as for `simulate`. Where the run names one of several servers that
+    are alike, one more relaxation makes only that one's resource larger, and where it names several resources as
+    equally full, one more makes all of these larger at once. `jobs`: processes that simulate at once; the result
     does not depend on it. Raises what `simulate` raises for the configuration itself; relaxations that cannot be run,
     or change a key that an event of the scenario sets, come last, with the reason in `failure`.
     """
     config = as_config(config)
     relaxations = relaxations_of(config)
     result = simulate(config)
-    relaxations += named_together(config, relaxations, result.bottleneck)
+    parts = _named_alone(config, relaxations, result.bottleneck)
+    known = [_written(relaxation) for relaxation in relaxations]
+    several = named_together(config, relaxations, result.bottleneck)
+    relaxations += [*parts, *(one for one in several if _written(one) not in known)]
     whys = [_overruled(relaxation, config) for relaxation in relaxations]
     larger = [relaxation.config for relaxation, why in zip(relaxations, whys, strict=True) if not why]
     outcomes = iter(all_outcomes(larger, jobs, progress, n_before=1))
@@ -99,11 +103,23 @@ def _limited(config: Config, event: Event) -> Iterator[str]:
         yield from (one.key(f"switch.ports.{vf}.rate_limit") for one in servers_of(config) if one.name == server)
 
 
+def _written(relaxation: Relaxation) -> dict[str, object]:
+    return {key: new for key, _, new in relaxation.changes}
+
+
+def _named_alone(config: Config, relaxations: Sequence[Relaxation], found: Bottleneck) -> list[Relaxation]:
+    """Give the relaxations of what a run names, each alone, where servers that are alike share one."""
+    parts = (part for relaxation in relaxations for part in relaxation.parts)
+    named = (part for part in parts if part.is_of(found) or set(found.also).intersection(part.resources))
+    return [one for one in (built(config, part) for part in named) if one is not None]
+
+
 def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck: Bottleneck) -> list[Relaxation]:
     """Give the relaxation of all resources that a run names as equally full; none where it names one."""
     also = set(bottleneck.also)
-    named = [each for each in relaxations if each.is_of(bottleneck)]
-    named += [each for each in relaxations if each not in named and also.intersection(each.resources)]
+    alone = [part for relaxation in relaxations for part in relaxation.alone]
+    named = [each for each in alone if each.is_of(bottleneck)]
+    named += [each for each in alone if each not in named and also.intersection(each.resources)]
     if len(named) < 2 or not bottleneck.also:
         return []
     both = together(config, named, (bottleneck.resource, *bottleneck.also))
@@ -112,8 +128,9 @@ def named_together(config: Config, relaxations: Sequence[Relaxation], bottleneck
 
 def relaxed_of(result: Result, relaxation: Relaxation, other: Outcome) -> Relaxed:
     """Compare a run with one resource made larger (or the reason why it failed) with the original run."""
-    is_named = relaxation.is_of(result.bottleneck)
-    resource = result.bottleneck.resource if is_named else _busiest(result, relaxation.resources)
+    is_named = not relaxation.parts and relaxation.is_of(result.bottleneck)
+    names = [_busiest(result, part.resources) for part in relaxation.alone]
+    resource = result.bottleneck.resource if is_named else joined(names)
     if isinstance(other, str):
         return Relaxed(resource=resource, change=relaxation.text, is_bottleneck=is_named, failure=other)
     gbps, p50_ns = other.throughput_gbps(), other.told_latency()[1].p50

@@ -1,3 +1,11 @@
 """Relaxations: a configuration with one resource each made larger, to compare a run with and see what limits it."""
 
-from hwmodel.relaxations.relaxation import Relaxation, listed_relaxations, relaxations_of, together
+from hwmodel.relaxations.relaxation import (
+    Relaxation,
+    built,
+    joined,
+    listed_relaxations,
+    relaxations_of,
+    shared,
+    together,
+)

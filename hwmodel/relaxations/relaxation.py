@@ -24,7 +24,7 @@ from hwmodel.relaxations.resources import (
     slot_of,
     switch_resources,
 )
-from hwmodel.results.bottleneck import OFFERED_LOAD, key_of_all
+from hwmodel.results.bottleneck import OF_PORTS, OFFERED_LOAD
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.workload.streams import Sizes
 
@@ -37,6 +37,8 @@ INSIDE = ("pcie.up", "pcie.down")  # with a shared adapter, its link stands for 
 # Names that stand for several resources, each with keys of its own.
 _OF_SEVERAL_KEYS = ("pcie.credits", "rx.descriptors", "rate_limit", "driver.tx", "driver.rx")
 
+_MOST_JOINED = 6
+
 _OF_SERVER = re.compile(r"servers\.(?P<host>[^.]+)(\.adapters\.(?P<adapter>[^.]+))?\.set\.(?P<key>.+)")
 
 
@@ -44,8 +46,9 @@ _OF_SERVER = re.compile(r"servers\.(?P<host>[^.]+)(\.adapters\.(?P<adapter>[^.]+
 class Relaxation:
     """Hold what makes a resource larger: the `resources` affected, the `changes` of keys, the changed `config`.
 
-    `own_changes`: a server's changes, with the keys as in its own configuration; `servers`: if several alike servers
-    change together, their names.
+    `own_changes`: a server's changes, with the keys as in its own configuration; `servers`: whose they are, several
+    where alike servers change together. Then `parts` has the same of each of them alone, with `config` unchanged, since
+    building one takes 2 ms and more. `for_all`: whom one key serves, as all ports of an adapter; else empty.
     """
 
     resources: tuple[str, ...]
@@ -53,11 +56,20 @@ class Relaxation:
     config: Config
     own_changes: tuple[Change, ...] = ()
     servers: tuple[str, ...] = ()
+    parts: tuple[Relaxation, ...] = ()
+    for_all: str = ""
 
     @property
-    def own_keys(self) -> tuple[str, ...]:
-        """Return the keys that change, as in the server's own configuration."""
-        return tuple(key for key, _, _ in self.own_changes)
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys that change and make the resource itself larger: those of the server's block, if any."""
+        written = {key for key, _, _ in self.own_changes}
+        own = tuple(key for key, _, _ in self.changes if _own_part(key) in written)
+        return own or tuple(key for key, _, _ in self.changes)
+
+    @property
+    def alone(self) -> tuple[Relaxation, ...]:
+        """Return the parts, or this one where it has none."""
+        return self.parts or (self,)
 
     @property
     def text(self) -> str:
@@ -65,12 +77,13 @@ class Relaxation:
 
         Keys that change together are joined by `with`: such texts stand in lists with commas.
         """
-        changes, servers = (self.own_changes, self.servers) if len(self.servers) > 1 else _alike_in_all(self.changes)
+        changes, servers = (self.own_changes, self.servers) if self.parts else _alike_in_all(self.changes)
         shown = " with ".join(
             f"{key}: rates doubled" if isinstance(new, list) else f"{key}: {_written(old)} -> {_written(new)}"
             for key, old, new in changes[:2]
         )
         shown += f" and {len(changes) - 2} more" if len(changes) > 2 else ""
+        shown += f" for {self.for_all}" if self.for_all else ""
         return shown if len(servers) < 2 else f"{shown} in each of {', '.join(servers)}"
 
     def is_of(self, bottleneck: Bottleneck) -> bool:
@@ -78,8 +91,13 @@ class Relaxation:
         if bottleneck.resource not in self.resources:
             return False
         has_kinds = bottleneck.resource.endswith(_OF_SEVERAL_KEYS)
-        written = dict.fromkeys((*self.own_keys, *(key for key, _, _ in self.changes)))
-        return not has_kinds or any(_is_written(key, known) for key in written for known in bottleneck.keys)
+        return not has_kinds or any(_is_written(key, known) for key in self.keys for known in bottleneck.keys)
+
+
+def _own_part(key: str) -> str:
+    """Return a server's key as in its own configuration."""
+    found = _OF_SERVER.fullmatch(key)
+    return key if found is None else found["key"]
 
 
 def _written(value: object) -> str:
@@ -136,13 +154,47 @@ def together(config: Config, relaxations: Sequence[Relaxation], names: Sequence[
     Where one key makes several resources larger, as both link directions, the one among `names` is named.
     """
     resources = tuple(next((one for one in each.resources if one in names), each.resources[0]) for each in relaxations)
+    config = _with_load_of_its_own(config)
     changes = tuple(change for relaxation in relaxations for change in relaxation.changes)
-    relaxed = _changed(_with_load_of_its_own(config), changes)
-    return None if relaxed is None else Relaxation((" + ".join(dict.fromkeys(resources)),), changes, relaxed)
+    if config.workload.load.share and len(relaxations) > 1:
+        changes = tuple(_with_one_load(changes, len([one for one in relaxations if OFFERED_LOAD in one.resources])))
+    relaxed = _changed(config, changes)
+    return None if relaxed is None else Relaxation((joined(resources),), changes, relaxed)
+
+
+def joined(resources: Sequence[str]) -> str:
+    """Name several resources that are made larger at once; of very many the first, and how many others."""
+    names = list(dict.fromkeys(resources))
+    if len(names) > _MOST_JOINED:
+        names[_MOST_JOINED - 1 :] = [f"{len(names) - _MOST_JOINED + 1} others"]
+    return " + ".join(names)
+
+
+def shared(relaxations: Sequence[Relaxation]) -> str:
+    """Return the text of what several parts that are alike have in common: `pcie.lanes: 4 -> 8 in each of a, b`."""
+    if len(relaxations) < 2:
+        return relaxations[0].text
+    names = tuple(dict.fromkeys(name for one in relaxations for name in one.servers))
+    return replace(relaxations[0], servers=names, parts=tuple(relaxations)).text
+
+
+def built(config: Config, relaxation: Relaxation) -> Relaxation | None:
+    """Return one of `parts` with its changed configuration; None if that is invalid."""
+    relaxed = _changed(_with_load_of_its_own(config), relaxation.changes)
+    return None if relaxed is None else replace(relaxation, config=relaxed)
+
+
+def _with_one_load(changes: Iterable[Change], n_larger: int) -> Iterator[Change]:
+    """Give changes with one for a load that is a share of the ports' rates, which several faster ports lessen."""
+    of_load = [(old, new) for key, old, new in changes if key == "workload.load"]
+    yield from (change for change in changes if change[0] != "workload.load")
+    if of_load:
+        share, less = of_load[0][0], [new for old, new in of_load if new < old]
+        yield "workload.load", share, FACTOR**n_larger * share / (1 + sum(share / new - 1 for new in less))
 
 
 def _resources(config: Config) -> list[Relaxation]:
-    """List all relaxations without building their configurations; alike servers change together.
+    """List all relaxations without building their configurations; alike servers change together, and each alone.
 
     A resource shared by several adapters of a server is listed once, with its name at each.
     """
@@ -151,25 +203,43 @@ def _resources(config: Config) -> list[Relaxation]:
         for names, own in resources_of(alike[0].config):
             if not own or (config.multi_root is not None and names == INSIDE):
                 continue
-            resources = tuple(server.station(name) for server in alike for name in names)
-            changes = {server.key(key): (old, new) for server in alike for key, old, new in own}
-            of_slots = (change for server in alike for change in slot_of(config, server, own))
-            changes |= {key: (old, new) for key, old, new in of_slots}
-            if names[-1].endswith(WIRE[-1]):
-                ports = [(bridge_with(config, wire), wire) for server in alike for wire in server.wires]
-                resources += tuple(f"{bridge.name}.{port}" for bridge, port in ports if bridge is not None)
-                of_wires = [change for _, wire in ports for change in port_rate(config, wire)]
-                of_wires += _load_of_faster_ports(config, alike)
-                changes |= {key: (old, new) for key, old, new in of_wires}
-            key = tuple((key, *values) for key, values in changes.items())
-            known = found.get(key)
-            resources = resources if known is None else known.resources + resources
-            found[key] = Relaxation(resources, key, config, own, tuple(server.name for server in alike))
+            parts: dict[tuple[Change, ...], Relaxation] = {}
+            for server in alike if len(alike) > 1 else ():
+                _enter(parts, _of_servers(config, [server], names, own))
+            of_all = _of_servers(config, alike, names, own)
+            _enter(found, of_all if len(parts) < 2 else replace(of_all, parts=tuple(parts.values())))
     for resources, changes_there in (*bridge_resources(config), *switch_resources(config), *bus_resources(config)):
         key = tuple(changes_there)
         if key:
             found[key] = Relaxation(resources, key, config, key)
     return list(found.values())
+
+
+def _enter(found: dict[tuple[Change, ...], Relaxation], one: Relaxation) -> None:
+    """Enter a relaxation by its changes; those with the same ones, as of adapters that share a host's key, are one."""
+    known = found.get(one.changes)
+    if known is not None:
+        resources, servers = known.resources + one.resources, tuple(dict.fromkeys(known.servers + one.servers))
+        one = replace(known, resources=resources, servers=servers)
+    found[one.changes] = one
+
+
+def _of_servers(config: Config, alike: Sequence[Server], names: Sequence[str], own: tuple[Change, ...]) -> Relaxation:
+    """Return what makes a resource of some alike servers larger, without building its configuration."""
+    resources = tuple(server.station(name) for server in alike for name in names)
+    changes = {server.key(key): (old, new) for server in alike for key, old, new in own}
+    of_slots = (change for server in alike for change in slot_of(config, server, own))
+    changes |= {key: (old, new) for key, old, new in of_slots}
+    if names[-1].endswith(WIRE[-1]):
+        ports = [(bridge_with(config, wire), wire) for server in alike for wire in server.wires]
+        resources += tuple(f"{bridge.name}.{port}" for bridge, port in ports if bridge is not None)
+        of_wires = [change for _, wire in ports for change in port_rate(config, wire)]
+        of_wires += _load_of_faster_ports(config, alike)
+        changes |= {key: (old, new) for key, old, new in of_wires}
+    key = tuple((key, *values) for key, values in changes.items())
+    has_ports = names[-1].endswith(OF_PORTS) and alike[0].config.port.count > 1
+    for_all = "all ports of the adapter" if has_ports else ""
+    return Relaxation(resources, key, config, own, tuple(server.name for server in alike), for_all=for_all)
 
 
 def _alike(servers: Iterable[Server]) -> list[list[Server]]:
@@ -198,12 +268,7 @@ def _load_of_faster_ports(config: Config, servers: Sequence[Server]) -> Iterator
 
 
 def _is_written(key: str, known: str) -> bool:
-    """Tell whether a key matches one that a bottleneck names, in which NAME and NUMBER are wildcards.
-
-    A key of the common driver also matches that of a VM's own driver.
-    """
-    if known == key_of_all(key):
-        return True
+    """Tell whether a key matches one that a bottleneck names, in which NAME and NUMBER are wildcards."""
     steps, wanted = key.split("."), known.split(".")
     return len(steps) == len(wanted) and all(
         one == step or one in ("NAME", "NUMBER") for one, step in zip(wanted, steps, strict=True)

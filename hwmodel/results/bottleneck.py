@@ -8,7 +8,6 @@ larger one would gain: then `simulation.judgement` runs the suspects made larger
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -47,7 +46,6 @@ FLOW_CACHE_KEYS = tuple(
 )
 # The adapter's rings at a virtual switch are its uplink's: each of its cores sends by one of them.
 UPLINK_RING_KEYS = ("nic.queue_time", "host.virtual_switch.uplink_queues", "host.virtual_switch.cores")
-_OWN_DRIVER = re.compile(r"\bdriver\.vms\.[^.]+")
 PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
 # The keys that make each resource larger, in datapath order; those of one link direction widen both.
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -125,11 +123,6 @@ class Suspect:
         return self.resource.endswith(("driver.tx", "driver.rx"))
 
 
-def key_of_all(key: str) -> str:
-    """Return the common driver's key for a key of a VM's own driver, of any server; other keys unchanged."""
-    return _OWN_DRIVER.sub("driver", key)
-
-
 def _published(name: str) -> str:
     """Return the name used in results: one for all kinds of credits, one for ring and fetch of Rx descriptors."""
     if name == "nic.rx_ring":
@@ -149,11 +142,18 @@ def suspects_of(seen: Observation, prefix: str = "", where: Where = str) -> list
     `prefix` stands before its names; `where` says where the configuration has its keys.
     """
 
-    def rank(name: str) -> tuple[float, bool, float, bool]:
-        holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # a tie: an empty ring fills the others
-        return -use_of(name, seen), name in STORES, -share_of(name, seen), not holds_all
+    places = [(name, seen) for name in _suspected(seen)]
+    for core in seen.other_cores:
+        there = seen.at_core(core)
+        if there.busy("driver.tx") > MATTERS:
+            places.append((there.core_side, there))
+    return [_suspect(name, there, prefix, where) for name, there in sorted(places, key=_rank)]
 
-    return [_suspect(name, seen, prefix, where) for name in sorted(_suspected(seen), key=rank)]
+
+def _rank(place: tuple[str, Observation]) -> tuple[float, bool, float, bool]:
+    name, seen = place
+    holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # a tie: an empty ring fills the others
+    return -use_of(name, seen), name in STORES, -share_of(name, seen), not holds_all
 
 
 def _suspect(name: str, seen: Observation, prefix: str, where: Where) -> Suspect:
@@ -183,8 +183,9 @@ def _of_server(prefix: str) -> str:
 
 def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
     """Return the keys that make a resource larger."""
-    if seen.passes_frames and name.startswith("driver."):
-        return (*PASS_KEYS, *KEYS[name])
+    if name.startswith("driver."):
+        keys = tuple(f"{block}.{key.partition('.')[2]}" for block in seen.core_blocks for key in KEYS[name])
+        return (*PASS_KEYS, *keys) if seen.passes_frames else keys
     if seen.has_flow_cache and name == "vswitch":
         return (*KEYS[name], *FLOW_CACHE_KEYS)
     if name == "nic.queue" and "vswitch" in seen.utilizations:
@@ -441,10 +442,7 @@ def with_beside(found: Bottleneck, suspects: Sequence[Suspect]) -> Bottleneck:
     beside = [one.resource for one in suspects if _is_told_as_full(one) and one.resource not in known]
     names = tuple(dict.fromkeys(beside))
     # Two kinds of credits share a name, so their keys are added.
-    of_found = set(map(key_of_all, found.keys))
-    others = [
-        one for one in suspects if one.resource == found.resource and of_found.isdisjoint(map(key_of_all, one.keys))
-    ]
+    others = [one for one in suspects if one.resource == found.resource and not set(one.keys) & set(found.keys)]
     own = [one for one in others if one.use >= AS_FULL]
     words = [f"{one.resource} ({', '.join(one.keys)})" for one in own] + list(names)
     if not words:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
 
@@ -28,6 +28,16 @@ class Stop:
     share: float
     busy: float
     traffic_class: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreUse:
+    """Hold a core: the first VM on it, the driver blocks of its VMs, and its shares with sending and with receiving."""
+
+    vm: str | None
+    blocks: tuple[str, ...]
+    tx: float
+    rx: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,8 @@ class Observation:
     - `drops`, `offered_frames`, `unwanted_drops` (in the whole machine, of what no station was to get) and
       `backlog_frames` (by how much frames in flight or waiting for a slot have grown) are of the window; `frame_bytes`
       is the mean frame with FCS.
+    - `core_blocks`: the driver blocks of the VMs on the busiest core. `other_cores`: the busiest core of each other set
+      of such blocks.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
       (cores are a hypervisor's, which passes frames between pools and VMs), `has_flow_cache` (the host's virtual
       switch looks frames up in one, whose keys are among those of its cores' work), `has_mirrored` (mirrored
@@ -92,6 +104,8 @@ class Observation:
     tags: int | None = None
     tags_in_use: float | None = None
     core_of: str | None = None
+    core_blocks: tuple[str, ...] = ("driver",)
+    other_cores: tuple[CoreUse, ...] = ()
     passes_frames: bool = False
     has_flow_cache: bool = False
     has_mirrored: bool = False
@@ -165,6 +179,11 @@ class Observation:
         found = {reason: n for reason in reasons if (n := self.drops.get(reason, 0))}
         is_much = sum(found.values()) > least * self.offered_frames
         return dict(sorted(found.items(), key=lambda one: (-one[1], one[0]))) if is_much else {}
+
+    def at_core(self, core: CoreUse) -> Observation:
+        """Return what is seen with another core in place of the busiest one."""
+        shares = {**self.utilizations, "driver.tx": core.tx, "driver.rx": core.rx}
+        return replace(self, utilizations=shares, core_of=core.vm, core_blocks=core.blocks, other_cores=())
 
     @property
     def core_side(self) -> str:

@@ -7,11 +7,12 @@ that raises the throughput most is named. If none does alone, suspects are enlar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hwmodel.relaxations import Relaxation, listed_relaxations, relaxations_of, together
+from hwmodel.relaxations import Relaxation, listed_relaxations, relaxations_of, shared, together
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
 from hwmodel.results.bottleneck import AS_FULL, FULL, KEYS, NEARLY_FULL, OFFERED_LOAD, with_beside
 from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_together, with_gains, with_nothing_gained
@@ -25,6 +26,10 @@ ALIKE = 0.005  # gains that differ by less are equal: then the fuller resource i
 KEY_MATTERS = 0.25  # keys that give less than this share of the best key's gain are not named
 SURER, MOST_SURER = 4, 3  # how many times as long the deciding runs are, and for how many of the best suspects
 MOST_TOGETHER, MOST_TOLD = 4, 3
+MOST_DROPPED = 8  # of so many together each is left out in turn
+MOST_ALONE = 6  # of parts that are alike, so many of the fullest are made larger alone
+
+_VM, _OF = re.compile(r"\bdriver\.vms\.([^.]+)"), ", "
 
 Measure = Callable[["Config", int], float | None]
 Each = Callable[[Callable[[int], float], Iterable[int]], Iterable[float]]  # as `map`
@@ -32,10 +37,14 @@ Each = Callable[[Callable[[int], float], Iterable[int]], Iterable[float]]  # as 
 
 @dataclass(frozen=True)
 class Option:
-    """Hold a suspect and the relaxations that enlarge it: one, or for a core one for each part of its work."""
+    """Hold a suspect and the relaxations that enlarge it alone: one, or for a core one for each part of its work.
+
+    `alike`: what it has in common with the same resource of servers that are alike; empty if there is none.
+    """
 
     suspect: Suspect
     relaxations: tuple[Relaxation, ...]
+    alike: tuple[str, ...] = ()
 
 
 def judged(config: Config, seen: Sighting, measure: Measure, each: Each = map) -> Bottleneck:
@@ -80,10 +89,12 @@ def options_of(suspects: Sequence[Suspect], relaxations: Sequence[Relaxation]) -
     """Return the suspects that can be enlarged, in their order; of those with the same keys one, if any a full one."""
     found: dict[tuple[str, ...], Option] = {}
     for suspect in suspects:
-        larger = tuple(each for each in relaxations if each.is_of(suspect.bottleneck))
+        rows = tuple(each for each in relaxations if each.is_of(suspect.bottleneck))
+        larger = tuple(part for row in rows for part in row.alone if part.is_of(suspect.bottleneck))
         texts = tuple(each.text for each in larger)
         if larger and (texts not in found or (_is_as_full(suspect) and not _is_as_full(found[texts].suspect))):
-            found[texts] = Option(suspect, larger)
+            has_parts = any(row.parts for row in rows)
+            found[texts] = Option(suspect, larger, tuple(row.text for row in rows) if has_parts else ())
     return list(found.values())
 
 
@@ -109,10 +120,37 @@ def _is_of(option: Option, suspect: Suspect) -> bool:
 
 def _with_known_keys(found: Bottleneck, options: Sequence[Option]) -> Bottleneck:
     """Return a bottleneck; if it is a core, with only the keys that its relaxations change."""
-    own = next((option for option in options if option.suspect.resource == found.resource), None)
+    named = (found.resource, found.keys)
+    own = next((option for option in options if (option.suspect.resource, option.suspect.keys) == named), None)
     if own is None or not own.suspect.is_core:
         return found
-    return replace(found, keys=tuple(key for each in own.relaxations for key in each.own_keys))
+    return replace(found, keys=tuple(key for each in own.relaxations for key in each.keys))
+
+
+def _classes(options: Sequence[Option]) -> list[list[Option]]:
+    """Group options that are alike: the same resource of alike servers."""
+    found: dict[object, list[Option]] = {}
+    for number, option in enumerate(options):
+        found.setdefault(option.alike or number, []).append(option)
+    return list(found.values())
+
+
+def _texts(options: Sequence[Option]) -> list[str]:
+    """Return what changes with some options, once for all that are alike."""
+    return [
+        shared([option.relaxations[at] for option in members])
+        for members in _classes(options)
+        for at in range(len(members[0].relaxations))
+    ]
+
+
+def _emptiness(option: Option) -> tuple[float, float]:
+    """Order options by fullness, the fullest first."""
+    return -option.suspect.use, -option.suspect.share
+
+
+def _all(groups: Iterable[Sequence[Option]]) -> list[Option]:
+    return [option for members in groups for option in members]
 
 
 class Comparison:
@@ -121,6 +159,7 @@ class Comparison:
     def __init__(self, config: Config, seen: Sighting, options: Sequence[Option], measure: Measure, each: Each) -> None:
         self.config, self.seen, self.options = config, seen, options
         self._measure, self._each = measure, each
+        self.classes = _classes(options)
         self._base: dict[int, float | None] = {}
         self._gains: dict[tuple[tuple[str, ...], int], float] = {}
 
@@ -147,14 +186,26 @@ class Comparison:
         """Return the relative throughput gain with all these relaxations applied; -1 if that cannot be run."""
         key = (tuple(sorted(each.text for each in relaxations)), times)
         if key not in self._gains:
-            one = relaxations[0] if len(relaxations) == 1 else together(self.config, relaxations)
+            is_built = len(relaxations) == 1 and relaxations[0].config is not self.config
+            one = relaxations[0] if is_built else together(self.config, relaxations)
             before, after = self.base(times), None if one is None else self._measure(one.config, times)
             self._gains[key] = after / before - 1 if before and after is not None else -1.0
         return self._gains[key]
 
     def alone(self) -> Bottleneck | None:
-        """Return the suspect with the largest gain by itself; None if no gain reaches RISES."""
-        gains = dict(enumerate(self._each(self._gain_of, range(len(self.options)))))
+        """Return the suspect with the largest gain by itself; None if no gain reaches RISES.
+
+        Of those that are alike, only the fullest are made larger, and only where all of them together bring anything.
+        """
+        class_gains = self._each(lambda number: self._joint_gain(self.classes[number]), range(len(self.classes)))
+        helping = [
+            option
+            for members, gain in zip(self.classes, class_gains, strict=True)
+            if len(members) == 1 or gain > UNSURE[0]
+            for option in sorted(members, key=_emptiness)[:MOST_ALONE]
+        ]
+        numbers = sorted(self.options.index(option) for option in helping)
+        gains = dict(zip(numbers, self._each(self._gain_of, numbers), strict=True))
         ranked = sorted(gains, key=lambda number: -gains[number])[:MOST_SURER]
         if ranked and UNSURE[0] < gains[ranked[0]] < UNSURE[1]:
             gains |= {number: self.gain(self.options[number].relaxations, SURER) for number in ranked}
@@ -188,8 +239,8 @@ class Comparison:
         if not option.suspect.is_core:
             return option.suspect.keys
         if len(option.relaxations) == 1:
-            return option.relaxations[0].own_keys
-        gains = {each.own_keys: self.gain([each]) for each in option.relaxations}
+            return option.relaxations[0].keys
+        gains = {each.keys: self.gain([each]) for each in option.relaxations}
         ranked = sorted(gains, key=lambda keys: -gains[keys])
         most = gains[ranked[0]]
         kept = [keys for keys in ranked if most < RISES or gains[keys] >= KEY_MATTERS * most]
@@ -204,47 +255,53 @@ class Comparison:
             for one in self.seen.suspects
             if one.resource != own.resource
             and one.resource.endswith(f".{name}")
-            and one.keys == own.keys
             and one.share >= NEARLY_FULL * own.share
             and _is_of(option, one)
         )
 
     def joint(self, load: Relaxation | None) -> Bottleneck | None:
         """Return suspects that raise the throughput only together, including the load if it must grow with them."""
-        pool = list(self.options)
+        pool = list(self.classes)
         if load is not None:
             of_load = Suspect(resource=OFFERED_LOAD, share=0.0, use=0.0, why="", keys=self.seen.load.keys)
-            pool.append(Option(of_load, (load,)))
+            pool.append([Option(of_load, (load,))])
+        raising = [members for members in self.classes if len(members) > 1 and self._joint_gain(members) >= RISES]
+        if raising:
+            best = max(raising, key=self._joint_gain)
+            return self._of_several(self._needed(best), [members for members in raising if members is not best])
         if len(pool) < 2:
             return None
-        chosen: list[Option] = []
+        chosen: list[list[Option]] = []
         while len(chosen) < min(MOST_TOGETHER, len(pool)):
             rest = [one for one in pool if one not in chosen]
             # Start with the fullest: no suspect has a gain alone, so ranking by these gains would rank noise.
-            chosen.append(max(rest, key=lambda one: self._joint_gain([*chosen, one])) if chosen else rest[0])
-            if len(chosen) > 1 and self._joint_gain(chosen) >= RISES:
-                return self._of_several(self._needed(chosen))
+            chosen.append(max(rest, key=lambda one: self._joint_gain(_all([*chosen, one]))) if chosen else rest[0])
+            if len(chosen) > 1 and self._joint_gain(_all(chosen)) >= RISES:
+                return self._of_several(self._needed(_all(chosen)))
         return None
 
     def _joint_gain(self, chosen: Sequence[Option]) -> float:
         return self.gain([each for option in chosen for each in option.relaxations])
 
     def _needed(self, chosen: list[Option]) -> list[Option]:
-        """Drop suspects without which the others still give a gain that matters."""
-        for one in list(chosen):
+        """Drop suspects without which the others still give a gain that matters; of very many none is dropped."""
+        for one in sorted(chosen, key=_emptiness, reverse=True) if len(chosen) <= MOST_DROPPED else ():
             rest = [other for other in chosen if other is not one]
             if len(rest) > 1 and self._joint_gain(rest) >= max(RISES, KEY_MATTERS * self._joint_gain(chosen)):
                 chosen = rest
         return chosen
 
-    def _of_several(self, chosen: Sequence[Option]) -> Bottleneck:
-        first = next(option.suspect for option in chosen if option.suspect.resource != OFFERED_LOAD)
-        others = [option.suspect.resource for option in chosen if option.suspect is not first]
+    def _of_several(self, chosen: Sequence[Option], raising: Sequence[Sequence[Option]] = ()) -> Bottleneck:
+        """Return what helps only together as a bottleneck; `raising`: others that are alike, which do so too."""
+        larger = [option for option in chosen if option.suspect.resource != OFFERED_LOAD]
+        first = larger[0].suspect
+        others = [option.suspect.resource for option in (*chosen, *_all(raising)) if option.suspect is not first]
         gain = self._joint_gain(chosen)
-        texts = [each.text for option in chosen for each in option.relaxations]
+        too = [(" and ".join(_texts(members)), self._joint_gain(members)) for members in raising[: MOST_TOLD - 1]]
         return replace(
             first.bottleneck,
-            why=with_gain_together(first.why, texts, gain),
+            why=with_gain_together(first.why, _texts(chosen), gain, too),
+            keys=tuple(dict.fromkeys(key for option in larger for key in option.suspect.keys)),
             also=tuple(dict.fromkeys(others)),
             gain=gain,
         )
@@ -255,18 +312,26 @@ class Comparison:
         rest = [
             each
             for each in relaxations_of(self.config)
-            if each.text not in known and OFFERED_LOAD not in each.resources
+            if not known.issuperset(one.text for one in each.alone) and OFFERED_LOAD not in each.resources
         ]
         best = self._best_half(rest)
-        gain = -1.0 if best is None else self.gain([best], SURER)
-        if best is None or gain < RISES:
+        if best is None:
             return None
+        # Of several that are alike the one that helps by itself is named, else all.
+        among = [*best.parts[:MOST_ALONE], best]
+        gains = [self.gain([one], SURER) for one in among]
+        at = max(range(len(gains) - 1), key=lambda at: gains[at], default=-1)
+        at = at if gains[at] >= RISES else -1
+        if gains[at] < RISES:
+            return None
+        one = among[at]
         return Bottleneck(
-            resource=best.resources[0],
+            resource=one.resources[0],
             utilization=0.0,
-            why=with_gains(NOTHING_IS_FULL, [(best.text, gain)], is_full=False),
-            keys=best.own_keys,
-            gain=gain,
+            why=with_gains(NOTHING_IS_FULL, [(one.text, gains[at])], is_full=False),
+            keys=one.keys,
+            also=tuple(each.resources[0] for each in one.parts[1:]),
+            gain=gains[at],
         )
 
     def _best_half(self, relaxations: Sequence[Relaxation]) -> Relaxation | None:
@@ -286,4 +351,5 @@ class Comparison:
     def _words(self, option: Option) -> str:
         if len(option.relaxations) == 1:
             return option.relaxations[0].text
-        return f"{option.suspect.resource} twice as fast"
+        own = dict.fromkeys(vm for each in option.relaxations for key in each.keys for vm in _VM.findall(key))
+        return f"{option.suspect.resource} twice as fast{f' ({_OF.join(own)})' * bool(own)}"

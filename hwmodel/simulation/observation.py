@@ -13,6 +13,7 @@ from math import fsum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
@@ -33,7 +34,7 @@ from hwmodel.machine.tlp_kinds import (
     READS,
     UP,
 )
-from hwmodel.results import LinkCost, Observation, Stop, at_port
+from hwmodel.results import CoreUse, LinkCost, Observation, Stop, at_port
 from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.flow_control import flow_control_use, held_outside
@@ -67,10 +68,34 @@ def payload_headers(config: Config, n_tlps: Any) -> int:
     return writes + int(n_tlps[PAYLOAD_COMPLETION]) * overhead.completion_bytes
 
 
+def _core_shares(span: Span) -> npt.NDArray[np.int64]:
+    """Return for how long each core worked in the window, in fs: for sending, for receiving, a row for each core."""
+    return (span.end.core_busy_fs - span.start.core_busy_fs)[:, [POST_TASK, TAKE_TASK]]
+
+
 def _busiest_core(span: Span) -> int:
     """Return the core that is busiest with VMs' drivers."""
-    busy = (span.end.core_busy_fs - span.start.core_busy_fs)[:, [POST_TASK, TAKE_TASK]].sum(axis=1)
-    return int(busy.argmax())
+    return int(_core_shares(span).sum(axis=1).argmax())
+
+
+def _core(config: Config, span: Span, number: int) -> CoreUse:
+    """Return a core, with the VMs on it; the PF's driver counts only where it is alone there."""
+    ports = config.switch.ports
+    on_core = [port.name for port in ports if number in config.cores_of_queues(function_of(port.number))]
+    names = [name for name in on_core if name != "pf"] or on_core
+    blocks = tuple(dict.fromkeys(config.driver_block_of(name) for name in names)) or ("driver",)
+    tx, rx = (span.share(int(fs)) for fs in _core_shares(span)[number])
+    return CoreUse(vm=names[0] if names else None, blocks=blocks, tx=tx, rx=rx)
+
+
+def _cores(config: Config, span: Span) -> tuple[CoreUse, ...]:
+    """Return the busiest core, then the busiest of each other set of driver blocks, where VMs have their own."""
+    order = np.argsort(-_core_shares(span).sum(axis=1), kind="stable").tolist()
+    cores = (_core(config, span, number) for number in (order if config.driver.vms else order[:1]))
+    found: dict[tuple[str, ...], CoreUse] = {}
+    for core in cores:
+        found.setdefault(core.blocks, core)
+    return tuple(found.values())
 
 
 def _taken_from_busiest_ring(config: Config, span: Span) -> int:
@@ -168,10 +193,8 @@ def observe_window(
     `unwanted`: drops in the window, in the whole machine, of what no station was to get.
     """
     n_bytes = span.count("delivered_bytes")
-    core = _busiest_core(span)
-    on_core = [p.name for p in config.switch.ports if core in config.cores_of_queues(function_of(p.number))]
+    core, *others = _cores(config, span)
     demand, limited = demand_use(config, span) if is_alone else (0.0, 0.0)
-    sending = [name for name in on_core if name != "pf"] or on_core
     refusing = _refusing(config)
     return Observation(
         utilizations=utilization,
@@ -204,7 +227,9 @@ def observe_window(
         down=_link_cost(per_frame, "down"),
         tags=config.pcie.tags,
         tags_in_use=(span.end.tags_held_fs - span.start.tags_held_fs) / span.fs,
-        core_of=sending[0] if sending else None,
+        core_of=core.vm,
+        core_blocks=core.blocks,
+        other_cores=tuple(others),
         passes_frames=config.has_pools,
         has_flow_cache=config.virtual_switch is not None and config.virtual_switch.flow_cache is not None,
         has_mirrored=span.count("mirrored") > 0,

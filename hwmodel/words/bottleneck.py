@@ -266,11 +266,12 @@ def with_gains(why: str, gains: Sequence[tuple[str, float]], *, is_full: bool, l
     return f"{why}{not_full} Short runs with one thing changed: {listed}."
 
 
-def with_gain_together(why: str, changes: Sequence[str], gain: float) -> str:
-    """Add to a sentence that no single change helps, and the gain of several together."""
+def with_gain_together(why: str, changes: Sequence[str], gain: float, others: Sequence[tuple[str, float]] = ()) -> str:
+    """Add to a sentence that no single change helps, and the gain of several together; `others`: those that do too."""
+    too = "".join(f", {change} {change_text(gain)}" for change, gain in others)
     return (
         f"{why} In short runs nothing made larger alone gives 2 % more; {' and '.join(changes)} together give "
-        f"{change_text(gain)}."
+        f"{change_text(gain)}{too}."
     )
 
 
