@@ -23,8 +23,10 @@ from benches.steadiness_cases import Case
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
 from hwmodel.simulation import simulate
+from hwmodel.words.warnings import BEGINS_WITH_CHANGE
 
 TIMES_AS_LONG, N_SEEDS = 40, 12
+MORE_UNSURE = ("Known roughly", "Locked in phase", "Interrupts that adapt", BEGINS_WITH_CHANGE)
 CLASSES = ("near", "bursts", "vmdq", "servers", "scenario", "adaptive")
 SMALL = {"pcie": {"generation": 2, "lanes": 4}, "workload": {"pattern": "pairs"}}
 
@@ -47,7 +49,7 @@ def _drawn(kind: str, drawn: random.Random, number: int) -> Case:
     arrivals = drawn.choice(("poisson", "poisson", "periodic")) if kind == "near" else "poisson"
     load: dict[str, Any] = {"load": f"{share}% of ceiling", "arrivals": arrivals, "frame_bytes": n_bytes}
     blocks: dict[str, Any] = {**SMALL, "nic": {"vfs": drawn.choice((2, 4))}, "driver": {"preset": "dpdk"}}
-    duration = drawn.choice(("1ms", "3ms", "5ms"))
+    duration, warmup = drawn.choice(("1ms", "3ms", "5ms")), "auto"
     if kind == "bursts":
         bps = drawn.choice((300, 800, 1500)) * 10**6
         n = drawn.choice((16, 64, 200))
@@ -59,15 +61,14 @@ def _drawn(kind: str, drawn: random.Random, number: int) -> Case:
         blocks |= {"servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "bridge": {"latency": "500ns"}}
         load["pattern"] = drawn.choice(("uniform", "ring", "incast"))
     elif kind == "scenario":
-        at_us = drawn.choice((50, 200))
-        blocks["scenario"] = [{"at": f"{at_us}us", "set": {"switch.ports.vf0.rate_limit": "1Gbps"}}]
-        load["load"] = f"{drawn.choice((60, 80, 90))}% of ceiling"
+        blocks["scenario"] = [{"at": f"{drawn.choice((50, 200))}us", "set": {"workload.load": load["load"]}}]
+        load["load"], warmup = "40% of ceiling", drawn.choice(("auto", "2ms"))
     elif kind == "adaptive":
         blocks |= {"nic": {"preset": "X550", "vfs": 2}, "driver": {"preset": "kernel"}}
         load["load"] = f"{drawn.choice((40, 60, 80))}% of ceiling"
         duration = drawn.choice(("5ms", "10ms"))
     blocks["workload"] = SMALL["workload"] | load
-    blocks["run"] = {"seed": drawn.randrange(1, 10**6), "duration": duration}
+    blocks["run"] = {"seed": drawn.randrange(1, 10**6), "duration": duration, "warmup": warmup}
     name = f"{number}: {load['load']} {load['arrivals']}, {n_bytes} B, {blocks['nic']['vfs']} VFs, {duration}"
     return Case(kind, name, config_from_mapping(blocks))
 
@@ -91,7 +92,7 @@ def measure(case: Case, n_seeds: int, times: int) -> list[Outcome]:
 
 
 def _unsure(warnings: Sequence[str]) -> tuple[str, ...]:
-    return tuple(text for text in warnings if text.startswith(OF_UNSURE) or "few bursts" in text or "Locked" in text)
+    return tuple(text for text in warnings if text.startswith((*OF_UNSURE, *MORE_UNSURE)))
 
 
 def rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:

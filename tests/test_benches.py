@@ -143,6 +143,11 @@ def steadiness_prints(lines):
     assert re.match(r"2 runs: \d warn, \d warn though all holds, \d miss silently", lines[-1])
 
 
+def interval_coverage_prints(lines):
+    assert lines[0].startswith("figure: holds") and lines[1].split()[0] == "rates"
+    assert re.match(r"2 runs: ", lines[-1])
+
+
 def pci_x_card_prints(lines):
     assert lines[0].startswith("| ports | published") and len(lines) == 3
 
@@ -191,6 +196,7 @@ PRINTS = {
     "cosim": cosim_prints,
     "coverage": coverage_prints,
     "engine": engine_prints,
+    "interval_coverage": interval_coverage_prints,
     "load_sweep": load_sweep_prints,
     "mutations": mutations_prints,
     "other_cores": other_cores_prints,
@@ -215,8 +221,8 @@ def test_every_bench_is_known_here():
 
 # A second each and more: who runs a bench reads its table, and sees where it breaks.
 LONGEST = (
-    "bottleneck", "ceilings", "cosim", "engine", "mutations", "other_cores", "scenarios", "short_runs", "sizing",
-    "startup", "steadiness", "sweep", "switch_core", "systems", "validation",
+    "bottleneck", "ceilings", "cosim", "engine", "interval_coverage", "mutations", "other_cores", "scenarios",
+    "short_runs", "sizing", "startup", "steadiness", "sweep", "switch_core", "systems", "validation",
 )  # fmt: skip
 MARKS = {name: (pytest.mark.nightly, *([NO_ICARUS] if name == "cosim" else [])) for name in LONGEST}
 

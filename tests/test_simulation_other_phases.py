@@ -84,6 +84,23 @@ def test_what_their_own_windows_explain_is_not_counted_twice():
     assert fmean(spreads) < 0.7 * fmean(as_they_are)
 
 
+def test_of_random_arrivals_that_get_through_latencies_alone_differ_beyond_their_windows():
+    """Interrupts in one of two levels: means of 1 to 6 that their windows know well, and rates that arrivals set."""
+    names = {NAME: 1.0, "totals.gbps": 1.0}
+    others = [
+        Replica({name: float(at) for name in names}, {name: (at - 0.1, at + 0.1) for name in names})
+        for at in range(1, 7)
+    ]
+    own = Replica(dict.fromkeys(names, 3.5), dict.fromkeys(names, (3.4, 3.6)))
+    found = widened(own, others, is_random=True)
+    reach = 2.5706 * (3.5 - (0.1 / 1.96) ** 2) ** 0.5
+    assert found[NAME][1] == pytest.approx(3.5 + (0.1**2 + reach**2) ** 0.5, rel=1e-3)
+    assert found["totals.gbps"] == (3.4, 3.6)
+    assert "adaptive_moderation" in next(phase_warnings_of(own, others, is_random=True))
+    noisy = [replica(float(at), 1.96 * 3.5**0.5) for at in range(1, 7)]  # their windows explain all of it
+    assert widened(replica(3.5, 0.1), noisy, is_random=True)[NAME] == pytest.approx((3.4, 3.6))
+
+
 def test_of_too_few_nothing_is_said():
     assert spread_of(NAME, [replica(1), replica(9)]) == 0.0
     assert spread_of("totals.gbps", [replica(1), replica(9), replica(4)]) == 0.0

@@ -206,6 +206,9 @@ def test_a_figure_that_grows_is_named_with_its_rise():
     assert warning.startswith("Not steady in the window: sender_wait_ns rose by 2.50 us. It is of this window alone")
     (warning,) = unsure(totals__gbps=grows._replace(rise=-3.25), latency_ns__mean=grows)
     assert "totals.gbps fell by 3.25 Gb/s and latency_ns rose by 2.50 us. These are" in warning
+    # Where frames wait ever longer rings fill, and then senders wait, though not yet in this window.
+    follows = unsure(latency_ns__mean=grows, sender_wait_ns__mean=Estimate(1.0))
+    assert len(follows) == 2 and "sender_wait_ns may be further off" in follows[1]
     assert unsure(sender_wait_ns__mean=grows._replace(rise=0.9)) == [], "less than 2 % of it"
     assert unsure(sender_wait_ns__mean=grows._replace(trend=20.0)) == [], "chance"
 

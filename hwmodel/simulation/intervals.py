@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf
+from math import inf, sqrt
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,7 +33,7 @@ from hwmodel.simulation.figure_intervals import (
     ratio_estimate,
     ratio_estimates,
 )
-from hwmodel.simulation.machine_known import Bursts, MachineKnown, with_missed_bursts
+from hwmodel.simulation.machine_known import Arrivals, Bursts, MachineKnown, with_missed_bursts
 from hwmodel.simulation.marks import MarkTable
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import FS_PER_NS
@@ -42,6 +42,12 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 GBPS = 8e6  # from bytes per femtosecond to Gb/s
+OF_THE_LAW = (
+    3.0  # half widths of the number that arrives: if it is further off, senders do not send as they are said to
+)
+MOST_TIMES = (
+    10.0  # of the queueing that a window saw, for a load that leaves hardly any headroom: a warning says so too
+)
 OVERLOADED = 1.5  # half widths of the offered rate by which arrivals exceed departures under overload
 MPPS = 1e9  # from frames per femtosecond to 10^6 frames/s
 
@@ -106,11 +112,11 @@ def sureness_of(
     intervals: dict[str, tuple[float, float]] = {}
     estimates: dict[str, Estimate] = {}
     at_fs = marks["now_fs"]
-    offered = _offered(marks, at_fs) if machine.is_open else _OfferedRate()
-    load_known = _load_known(result, offered)
+    offered = _offered(marks, at_fs, machine.arrivals) if machine.is_open else _OfferedRate()
+    load = _load_known(result, offered)
     wanted = [
         *_rates(result, marks, ports, burst_frames, 0.0 if _is_overloaded(marks, offered) else offered.half_share),
-        *_latencies(result, marks, burst_frames, load_known, machine.bursts),
+        *_latencies(result, marks, burst_frames, load, machine.bursts),
     ]
     ratios = [ratio for one in wanted for ratio in one.ratios]
     most_degrees = int(min(N_WEIGHTS, max(1.0, offered.n_bursts)))
@@ -121,7 +127,7 @@ def sureness_of(
             figures[name], intervals[name] = figure, (min(ends[0], figure - reach), max(ends[1], figure + reach))
             if estimate is not None:
                 estimates[name] = estimate
-    return Sureness(figures, intervals, estimates, offered.n_bursts, load_known, marks.least_ns, machine.most_gbps)
+    return Sureness(figures, intervals, estimates, offered.n_bursts, load.known, marks.least_ns, machine.most_gbps)
 
 
 def too_wide(config: Config, result: Result) -> tuple[str, ...]:
@@ -186,20 +192,30 @@ def _rates(
 
 
 class _OfferedRate(NamedTuple):
-    """Hold the relative half width of the offered rate's interval, and `n_bursts` as in `Sureness`."""
+    """Hold the relative half width of the offered rate's interval, and `n_bursts` as in `Sureness`.
+
+    `mean_over_came`: what arrives in such a window on average, over what did in this one; 1 where that is not known.
+    """
 
     half_share: float = 0.0
     n_bursts: float = inf
+    mean_over_came: float = 1.0
 
 
-def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64]) -> _OfferedRate:
-    """Return how precisely the marks give the offered rate.
+def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64], arrivals: Arrivals | None) -> _OfferedRate:
+    """Return how precisely the marks give the offered rate: by the laws of the arrivals, else by the marks themselves.
 
     In the long run, deliveries equal what was offered. A full server passes frames on more evenly than they arrive, so
-    its output alone does not show how far a random load was from its mean in this window.
+    its output alone does not show how far a random load was from its mean in this window. Where senders are stopped or
+    off, what came is too far from what the laws say, and they do not count.
     """
     offered = marks["offered"]  # not what full rings take, which is in bursts, as slots come free
-    found, n_offered = ratio_estimate(at_fs, offered, at_fs), offered[-1] - offered[0]
+    n_offered, length_fs = float(offered[-1] - offered[0]), float(at_fs[-1] - at_fs[0])
+    if arrivals is not None and arrivals.variance_per_fs and n_offered and length_fs:
+        half_share, expected = arrivals.half_share(length_fs), arrivals.mean_per_fs * length_fs
+        if abs(n_offered / expected - 1) < OF_THE_LAW * half_share:
+            return _OfferedRate(half_share, arrivals.n_bursts(length_fs), expected / n_offered)
+    found = ratio_estimate(at_fs, offered, at_fs)
     if found is None or not n_offered or not found.half_width:
         return _OfferedRate()
     half_share = found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered)
@@ -219,20 +235,36 @@ def gets_through(result: Result) -> bool:
     return OFFERED_LOAD in (result.bottleneck.resource, *result.bottleneck.also)
 
 
-def _load_known(result: Result, offered: _OfferedRate) -> float:
-    """Return the offered rate's half width over the busiest resource's headroom; 0 if the load does not get through.
+class _Load(NamedTuple):
+    """Hold how well the load shows how long queues get: a share of their length, above 1 if not at all.
+
+    `times_longer`: the length that queues have at the mean load, over that at this window's load.
+    """
+
+    known: float = 0.0
+    times_longer: float = 1.0
+
+
+def _load_known(result: Result, offered: _OfferedRate) -> _Load:
+    """Return what the busiest resource's headroom says of queues; nothing if the load does not get through.
 
     A queue's length is inversely proportional to the headroom of its server. A window that by chance was offered too
-    little cannot show by its own queues how long they get.
+    little cannot show by its own queues how long they get. In heavy traffic a queue is a reflected Brownian motion,
+    whose mean over a time has a relative error of sqrt(2) times that of the arrivals' number over the headroom, or more
+    if services vary too (2 for M/M/1: W. Whitt, Planning Queueing Simulations, Management Science 35(11), 1989).
     """
     if not gets_through(result):
-        return 0.0
-    headroom = 1 - (result.bottleneck.utilization or 0.0)
-    return offered.half_share / headroom if headroom > 0 else inf
+        return _Load()
+    busy = result.bottleneck.utilization or 0.0
+    headroom = 1 - busy * offered.mean_over_came
+    if headroom <= 0:
+        return _Load(inf, 1 / (1 - MOST_BELOW))
+    times_longer = min(max(1 - busy, 0.0) / headroom, 1 / (1 - MOST_BELOW))
+    return _Load(sqrt(2) * offered.half_share / headroom, times_longer)
 
 
 def _latencies(
-    result: Result, marks: MarkTable, burst_frames: int, load_known: float, bursts: Bursts | None
+    result: Result, marks: MarkTable, burst_frames: int, load: _Load, bursts: Bursts | None
 ) -> Iterator[Wanted]:
     places = LATENCY_PLACES
     if isinstance(result, SystemResult):
@@ -250,16 +282,18 @@ def _latencies(
         )
         if name == "sender_wait":
             wanted = tuple(with_missed_bursts(one, bursts, result) for one in wanted)
-        yield from (_with_load(one, latency.min or 0.0, min(load_known, MOST_BELOW)) for one in wanted)
+        yield from (_with_load(one, latency.min or 0.0, load) for one in wanted)
 
 
-def _with_load(wanted: Wanted, least_ns: float, load_known: float) -> Wanted:
+def _with_load(wanted: Wanted, least_ns: float, load: _Load) -> Wanted:
     """Widen a requested interval for the uncertain load; `least_ns`: the fastest frame's latency, without queueing."""
 
     def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
         for found in wanted.found_from(estimates):
             queued_ns = max(0.0, found.figure - least_ns)
-            low, high = least_ns + queued_ns / (1 + load_known), least_ns + queued_ns / (1 - load_known)
+            low = least_ns + queued_ns * min(1.0, load.times_longer) / (1 + load.known)
+            times = max(1.0, load.times_longer) / (1 - min(load.known, MOST_BELOW))
+            high = least_ns + queued_ns * min(times, MOST_TIMES)
             yield found._replace(ends=(min(found.ends[0], low), max(found.ends[1], high)))
 
     return Wanted(wanted.ratios, found_from)

@@ -10,7 +10,7 @@ frame out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import log
+from math import inf, log, sqrt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,17 +18,19 @@ from hwmodel.config import servers_of
 from hwmodel.config.frame_lengths import longest_frame
 from hwmodel.config.names import is_uplink
 from hwmodel.results import SystemResult
+from hwmodel.results.student_t import NORMAL_975
 from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.clocks import tolerance_ppb
 from hwmodel.simulation.figure_intervals import PERCENTILES, Found, Wanted
-from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC
+from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC, POISSON, SILENT
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.results import Result
     from hwmodel.simulation.figure_intervals import Estimate
     from hwmodel.workload import Workload
+    from hwmodel.workload.traffic import Source
 
 
 class MachineKnown(NamedTuple):
@@ -39,7 +41,8 @@ class MachineKnown(NamedTuple):
     when others have left, and the bursts in which slots come free say nothing of the rate. `is_periodic`: arrivals are
     evenly spaced, and their relative phases drift only by clock differences. `sends`: some source sends, not from a
     capture. `bursts`: those of on-off senders that wait for slots. `most_gbps`: what no rate can exceed, by the name of
-    the rate, or, of any VM, of that kind of rate.
+    the rate, or, of any VM, of that kind of rate. `arrivals`: what comes, where all of it is drawn by known laws.
+    `has_levels`: a driver adapts the time between its interrupts in levels, in each of which it may stay for long.
     """
 
     clock_share: float = 0.0
@@ -48,6 +51,8 @@ class MachineKnown(NamedTuple):
     sends: bool = True
     bursts: Bursts | None = None
     most_gbps: Mapping[str, float] = MappingProxyType({})
+    arrivals: Arrivals | None = None
+    has_levels: bool = False
 
     @property
     def is_random(self) -> bool:
@@ -55,11 +60,13 @@ class MachineKnown(NamedTuple):
         return self.is_open and not self.is_periodic
 
     def hangs_on_phases(self, gets_through: bool) -> bool:
-        """Tell whether figures may hang on the phases in which parts begin; where chance feeds all of it, they do not.
+        """Tell whether figures may hang on how parts begin; where chance feeds all of it, only levels that last do.
 
         `gets_through`: all that is offered does.
         """
-        return bool(self.clock_share) and self.sends and not (self.is_random and gets_through)
+        if self.is_random and gets_through:
+            return self.has_levels and self.sends
+        return bool(self.clock_share) and self.sends
 
     @classmethod
     def of(cls, config: Config, workload: Workload) -> MachineKnown:
@@ -69,7 +76,65 @@ class MachineKnown(NamedTuple):
         is_periodic = PERIODIC in kinds and kinds <= {CLOSED, PERIODIC}
         bursts, clock_share = Bursts.of(config, workload), 2 * tolerance_ppb(config) / 1e9
         most_gbps = {name: gbps * (1 + clock_share) for name, gbps in rates_possible(config).items()}
-        return cls(clock_share, bool(kinds - {CLOSED}), is_periodic, sends, bursts, most_gbps)
+        drivers = [driver for server in servers_of(config) for driver in server.config.drivers]
+        return cls(
+            clock_share,
+            bool(kinds - {CLOSED}),
+            is_periodic,
+            sends,
+            bursts,
+            most_gbps,
+            Arrivals.of(workload),
+            any(one.masks and one.adaptive_moderation and len(set(one.adaptive_intervals_fs)) > 1 for one in drivers),
+        )
+
+
+class Arrivals(NamedTuple):
+    """Hold the mean number of frames that arrive in a femtosecond, and the variance of that number over a long time.
+
+    The variance, too, is of a femtosecond: numbers in disjoint times add up, and so do their variances.
+    """
+
+    mean_per_fs: float
+    variance_per_fs: float
+
+    @classmethod
+    def of(cls, workload: Workload) -> Arrivals | None:
+        """Return what all sources offer together; None if some of it is no random process with a rate of its own.
+
+        Bursts of a geometric number n of frames, and pauses between, are a renewal process with rewards: by the central
+        limit theorem for these (S. Asmussen, Applied Probability and Queues, 2nd ed., 2003, V.6 and VI.3) a number has
+        the variance, per time, of n - rate x length over a cycle, divided by the mean length of a cycle.
+        """
+        found = [_arrivals(source) for source in workload.sources if source.kind != SILENT]
+        known = [one for one in found if one is not None]
+        if not known or len(known) < len(found) or len(workload.records):
+            return None
+        return cls(sum(one.mean_per_fs for one in known), sum(one.variance_per_fs for one in known))
+
+    def half_share(self, length_fs: float) -> float:
+        """Return half of a 95 % interval of the number that arrives in a time, as a share of its mean."""
+        return NORMAL_975 * sqrt(self.variance_per_fs / length_fs) / self.mean_per_fs
+
+    def n_bursts(self, length_fs: float) -> float:
+        """Return how many independent events would make the number that arrives in a time vary as much."""
+        return self.mean_per_fs**2 * length_fs / self.variance_per_fs if self.variance_per_fs else inf
+
+
+def _arrivals(source: Source) -> Arrivals | None:
+    if source.cut_lengths:
+        return None  # a draw is of several frames
+    if source.kind in (POISSON, PERIODIC) and source.mean_gap_fs:
+        rate = 1 / source.mean_gap_fs
+        return Arrivals(rate, rate if source.kind == POISSON else 0.0)
+    if source.kind != ON_OFF:
+        return None
+    n_frames = source.fixed_burst_frames or max(1.0, source.mean_burst_frames)
+    of_number = 0.0 if source.fixed_burst_frames else n_frames * (n_frames - 1)
+    cycle_fs = n_frames * source.peak_gap_fs + source.mean_off_fs
+    is_off = source.mean_off_fs / cycle_fs
+    # A pause is exponential, with its mean as standard deviation.
+    return Arrivals(n_frames / cycle_fs, (is_off**2 * of_number + (n_frames * is_off) ** 2) / cycle_fs)
 
 
 TAGS_BYTES = 12  # S-tag, VLAN tag and E-tag or VN-tag, the most that a frame has beside what keys name

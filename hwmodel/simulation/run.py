@@ -506,12 +506,15 @@ class Run:
         """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
         if not self.measured.known.hangs_on_phases(gets_through(result)):
             return result, []
-        found = shorts.each(partial(self._replica, shorts), seeds_beside(self.config.run.seed))
-        own, others = replica_of(sureness), [one for one in found if one is not None]
+        runs = shorts.each(partial(self._replica, shorts), seeds_beside(self.config.run.seed))
+        own, others = replica_of(sureness), [one for one in runs if one is not None]
         # Short runs are not alike in figures that grow, nor if their warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
         alike = [one for one in own.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
-        return replace(result, intervals=widened(own, others, alike)), [*phase_warnings_of(own, others, alike)]
+        is_random = self.measured.known.is_random and gets_through(result)
+        found = widened(own, others, alike, is_random=is_random)
+        warnings = phase_warnings_of(own, others, alike, is_random=is_random)
+        return replace(result, intervals=found), [*warnings]
 
     def _warnings_of_changed(self, result: Result) -> Iterator[str]:
         """Yield what must be known of a window before which, or with which, the machine has changed."""

@@ -136,14 +136,23 @@ def seeds_beside(seed: int) -> list[int]:
     return [(seed + (number << 32)) % (MAX_SEED + 1) for number in range(1, REPLICAS + 1)]
 
 
-def widened(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> dict[str, tuple[float, float]]:
+def widened(
+    own: Replica, others: Sequence[Replica], alike: Collection[str] = (), *, is_random: bool = False
+) -> dict[str, tuple[float, float]]:
     """Return the intervals of a run's figures widened by the phases' spread; if that is unknown, unchanged.
 
-    `alike`: figures for which the run itself counts as one more draw beside the short runs.
+    `alike`: figures for which the run itself counts as one more draw beside the short runs. `is_random`: all that
+    arrives at random gets through. Then rates are those of the arrivals, and what windows explain of their differences
+    is known well, so that latencies alone are widened, by the rest.
     """
     found = dict(own.intervals)
     for name, figure in own.figures.items():
-        reach, (low, high) = _reach_of(name, own, others, alike), own.intervals[name]
+        if is_random and not is_latency(name):
+            continue
+        reach, (low, high) = (
+            _reach_of(name, own, others, alike, 0.0 if is_random else LEAST_BETWEEN),
+            own.intervals[name],
+        )
         found[name] = (figure - hypot(figure - low, reach), figure + hypot(high - figure, reach))
     least_ns = {
         of: min([least, *(one.least_ns.get(of, least) for one in others)]) for of, least in own.least_ns.items()
@@ -151,33 +160,49 @@ def widened(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()
     return possible_intervals(own.figures, found, least_ns, own.most_gbps)
 
 
-def phase_warnings_of(own: Replica, others: Sequence[Replica], alike: Collection[str] = ()) -> Iterator[str]:
-    """Yield a warning if mean latencies or throughput depend more on the phases than on what the window holds."""
+def phase_warnings_of(
+    own: Replica, others: Sequence[Replica], alike: Collection[str] = (), *, is_random: bool = False
+) -> Iterator[str]:
+    """Yield a warning if mean latencies or throughput depend more on the phases than on what the window holds.
+
+    `is_random`: as for `widened`, of a machine whose interrupts adapt in levels.
+    """
     named = []
     for name, figure in own.figures.items():
-        reach = _reach_of(name, own, others, alike) if name in TOLD or name.endswith(".mean") else 0.0
+        is_told = name.endswith(".mean") or (name in TOLD and not is_random)
+        reach = _reach_of(name, own, others, alike, 0.0 if is_random else LEAST_BETWEEN) if is_told else 0.0
         if reach > MATTERS * figure and reach > MORE * _narrower_half(name, own):
             named.append((name, reach / figure))
     if named:
-        yield words.locked_in_phase(len(others), named)
+        yield (words.stays_in_levels if is_random else words.locked_in_phase)(len(others), named)
 
 
-def _reach_of(name: str, own: Replica, others: Sequence[Replica], alike: Collection[str]) -> float:
+def is_latency(name: str) -> bool:
+    """Tell whether a figure is a mean or a percentile of a latency or a wait."""
+    return name.rpartition(".")[0].endswith("_ns")
+
+
+def _reach_of(
+    name: str, own: Replica, others: Sequence[Replica], alike: Collection[str], least: float = LEAST_BETWEEN
+) -> float:
     """Return the half width due to phases: the short runs' or, if the run is alike, that with the run if larger."""
     known = [one.figures[name] for one in others if name in one.figures]
     mean = fmean(known) if known else 0.0
-    reach = spread_of(name, others) * own.figures[name] / mean if mean else 0.0
-    return max(reach, spread_of(name, [own, *others])) if name in alike else reach
+    reach = spread_of(name, others, least) * own.figures[name] / mean if mean else 0.0
+    return max(reach, spread_of(name, [own, *others], least)) if name in alike else reach
 
 
-def spread_of(name: str, replicas: Sequence[Replica]) -> float:
-    """Return the half width due to differences between runs, beyond what their own intervals explain."""
+def spread_of(name: str, replicas: Sequence[Replica], least: float = LEAST_BETWEEN) -> float:
+    """Return the half width due to differences between runs, beyond what their own intervals explain.
+
+    `least`: the share of the spread that counts in any case.
+    """
     known = [one for one in replicas if name in one.figures]
     if len(known) < LEAST:
         return 0.0
     between = variance(one.figures[name] for one in known)
     within = sum(_narrower_half(name, one) ** 2 for one in known) / len(known) / NORMAL_975**2
-    return student_t_975(len(known) - 1) * sqrt(max(between - within, LEAST_BETWEEN * between))
+    return student_t_975(len(known) - 1) * sqrt(max(between - within, least * between))
 
 
 def _narrower_half(name: str, replica: Replica) -> float:

@@ -127,6 +127,8 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool, longer:
     short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
     if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
         short += [name for name in estimates if "_ns." in name and name not in short]
+    if is_open and any("_ns." in name for name in growing):  # rings that fill make senders wait ever longer
+        short += [name for name in estimates if name.startswith("sender_wait_ns.") and name not in short]
     unsaid = [name for name in short if name not in growing]
     rough = [name for name in unsaid if _is_rough(*sureness.intervals[name])]
     named, roughly = (
