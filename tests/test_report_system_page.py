@@ -11,10 +11,12 @@ import pytest
 from hwmodel.report import render_page
 from hwmodel.report.comparison import bridge_remarks
 from hwmodel.report.datapath import datapath_figure, left_out_words, server_shares, system_figure
-from hwmodel.report.diagram import Part, Place, Tree, box, level, narrow_layout, wide_layout
+from hwmodel.report.diagram import Part, Place, Tree, box, drawn_ports, level, narrow_layout, wide_layout
 from hwmodel.report.html import section_of
+from hwmodel.report.link_strips import with_strips
 from hwmodel.report.tables import adapter_table, port_table, server_queue_table, server_wait_table
 from hwmodel.results import Bottleneck, QueueDepth, Wire
+from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.words.bridge_reading import port_lines, port_share, ports_of
 from hwmodel.words.modelled import modelled_sentence
 from tests.sample_result import WINDOW_NS, sample_result
@@ -95,8 +97,8 @@ def test_each_server_and_each_port_is_drawn_with_its_limit():
             "Port a",
             "Port b",
             "Port outside",
-            "limit: wire.tx",
-            "limit: pcie.tags",
+            "fullest: wire.tx",
+            "fullest: pcie.tags",
         ):
             assert words.count(expected) == 1
         assert [found[0] for found in limits_of(drawing)] == ["Port outside"]
@@ -158,7 +160,7 @@ def test_tables_have_a_row_for_each_server_and_port():
 
 def test_a_load_that_limits_is_not_called_busy():
     adapter = sample_adapter("a", "offered_load")
-    assert adapter_table(sample_system(adapters=(adapter,))).rows[0][-1] == "offered_load (busiest 100.0 %)"
+    assert adapter_table(sample_system(adapters=(adapter,))).rows[0][-1] == "wire.tx 100.0 %"
 
 
 def test_pages_are_small_and_never_say_none():
@@ -262,3 +264,20 @@ def test_one_adapters_extenders_follow_its_wire():
             "Port adapter", "Uplink", "Port fex1", "Uplink", "Port fex0", "Port outside",
         ]  # fmt: skip
         assert [found[0] for found in limits_of(drawing)] == ["Port fex0"]
+
+
+def test_a_pcie_switch_is_a_box_above_the_adapters_that_share_it_and_bears_the_mark_of_the_limit():
+    """The adapters' own fullest resource is told as that: the headline names the switch's link."""
+    full, idle = (SwitchLinkUse(utilization=share, tlps=1, tlp_bytes=1, dllp_bytes=1) for share in (0.999, 0.25))
+    ports = tuple(SwitchPortUse(name=name, weight=1, tlps=1, bytes=1, share=0.5) for name in "ab")
+    switch = PcieSwitchResult(name="a.s1", behind="root", generation=3, lanes=4, up=full, down=idle, ports=ports)
+    limit = Bottleneck(resource="a.s1.up", utilization=0.999, why="It is full.")
+    result = dataclasses.replace(sample_system(), pcie_switches=(switch,), bottleneck=limit)
+    for drawing in drawings(system_figure(result, "k")):
+        assert [found[0] for found in limits_of(drawing)] == ["PCIe switch a.s1"]
+        words = words_of(drawing)
+        assert "up 99.9 % busy" in words and "down 25.0 % busy" in words
+        assert not any(text.startswith("limit:") for text in words)
+    layout, places = with_strips(wide_layout(Tree(drawn_ports(result), ["a", "b"]), 200.0), result.pcie_switches)
+    assert places["a.s1"].y + places["a.s1"].height <= min(place.y for place in layout.servers.values())
+    assert places["a.s1"].width >= sum(place.width for place in layout.servers.values())

@@ -102,6 +102,26 @@ def test_a_flood_that_is_cut_short_says_after_how_many_doorbells() -> None:
     assert "written" not in told(run(flood))[0]
 
 
+def test_the_end_of_a_flood_is_a_change() -> None:
+    """Doorbells of 50 ns take much of a narrow link for 1 ms; then rates are what they were."""
+    flood = {"at": "5ms", "flood": {"from": "vf0", "every": "50ns", "for": "1ms"}}
+    keys = {
+        "nic": {"preset": "82599", "vfs": 2}, "pcie": {"generation": 2, "lanes": 2}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "pairs", "frame_bytes": 1518, "load": "saturate"},
+        "run": {"warmup": "1ms", "duration": "9ms"},
+    }  # fmt: skip
+    result = run(flood, **keys)
+    during, _, behind = told(result)[0].partition("over at 6.00 ms")
+    assert "no VM's rate changed" not in during and behind
+    series = result.series
+    assert series is not None
+    sent = series.vms["vf0"].tx_gbps
+    n_before, n_during = (round(ms * 1e6 / series.interval_ns) for ms in (5, 1))
+    before, flooded = fmean(sent[n_before // 2 : n_before]), min(sent[n_before : n_before + n_during])
+    assert flooded < 0.6 * before
+    assert f"vf0 sends {three_digits(before)[:3]}" in behind and f"({three_digits(before)[:3]}" in during
+
+
 def test_the_figures_of_a_sentence_are_means_of_the_series() -> None:
     """200 us an interval: 25 before the event at 5 ms, 25 behind it, of each the first two left out."""
     result = run(limit("5ms", "vf1", "100Mbps"))
@@ -335,7 +355,7 @@ def test_a_hundred_events_leave_the_summary_its_lines() -> None:
     events = [limit(f"{1000 + 80 * at}us", "vf1", f"{100 + at}Mbps") for at in range(100)]
     result = run(*events)
     assert told(result)[50] == "too little time before it and behind it to tell by intervals of 100 us"
-    assert "97 more events: --verbose shows them." in summary(result)
+    assert "98 more events: --verbose shows them." in summary(result)  # and who is worst off
 
 
 def test_floods_that_are_too_many_together_are_told_as_the_scenarios() -> None:

@@ -23,7 +23,7 @@ from hwmodel.functions.message_time import DriverWork
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.commands import Change, Watch
-from hwmodel.simulation.event_effects import Span, did_text
+from hwmodel.simulation.event_effects import LEAST_INTERVALS, Span, did_text
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.bond import outage_texts
 from hwmodel.words.events import (
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from hwmodel.results import Result
 
 
+TOLD_FLOOD = LEAST_INTERVALS + 1  # intervals of a flood, so that as many lie wholly within it
 ONE_INSTANT_NS = 1e-3  # events nearer to each other are told together: one that waits for another comes 1 fs behind it
 
 
@@ -121,7 +122,7 @@ class _Teller:
         changes_ns = {time_fs / FS_PER_NS for at, time_fs in timed.items() if at not in scene.unchanged}
         changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
         changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
-        floods_over_ns = (self._over_ns(at) for at, event in enumerate(config.scenario) if event.flood is not None)
+        floods_over_ns = (self._over_ns(at) for at in range(len(config.scenario)))
         self._changes_ns = sorted(changes_ns | {over_ns for over_ns in floods_over_ns if over_ns is not None})
 
     def events(self) -> Iterator[EventResult]:
@@ -185,12 +186,17 @@ class _Teller:
         return "; ".join(filter(None, (self._control(at), told)))
 
     def _over_ns(self, at: int) -> float | None:
-        """Return when a flood of doorbells is over: its last is written, or its function goes; None if never begun."""
+        """Return when a flood of doorbells is over: its last is written, or its function goes.
+
+        None of one that never begins, or is too short for intervals to tell what it does.
+        """
         event = self._config.scenario[at]
         if event.flood is None or event.time_fs is None:
             return None
         last_fs = event.at_fs + event.flood.n_doorbells * event.flood.every_fs
-        return min(self._scene.course.goes_fs(event.flood.sender, event.at_fs), last_fs) / FS_PER_NS
+        over_fs = min(self._scene.course.goes_fs(event.flood.sender, event.at_fs), last_fs)
+        is_told = over_fs - event.at_fs > TOLD_FLOOD * self._series.interval_ns * FS_PER_NS
+        return over_fs / FS_PER_NS if is_told else None
 
     def _behind_flood(self, at: int) -> str:
         """Say what the end of a flood did, if its function did not go with it and the run went on."""

@@ -27,6 +27,7 @@ from hwmodel.words import warnings as words
 from hwmodel.words.flow_control import headroom_use, stop_may_lapse
 from hwmodel.words.quantities import listed, server_title
 from hwmodel.words.worst_off import (
+    SERVED,
     WAITS,
     one_frame_alone_ns,
     rate_without_latency,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 MATTERS = 0.01  # share of a bridge's forwarded frames, of a drain rate, or of the window, above which to warn
 _SLOWER = Fraction(101, 100)  # a core slower than `peak_rate` asks, by this factor at most, is tolerated
-SERVED = 0.9  # of what a sender asks for, from which it has its rate: a window's load varies
 LEAST_FRAMES = 100  # offered by a flow, at least, to be called starved
 STARVED = 0.01  # share of the fastest flow's rate, below which a flow is starved
 

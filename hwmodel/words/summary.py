@@ -513,6 +513,7 @@ def _beside_lines(result: Result) -> Iterator[Line]:
     if lost:
         yield Line(printable(f"Drops at bridges, frames, whole run: {'; '.join(lost)}"))
     if result.servers:
+        yield from _short_vm_lines(result, together=True)
         return
     parts = datapath_parts(result) | {"tags": tags_part(result)}  # tags only: a lack of credits fills nothing
     filled = [parts[name] for name in _QUEUES if (parts[name].share or 0.0) >= _FILLED]
@@ -532,7 +533,6 @@ def _short_adapter_lines(result: Result) -> Iterator[Line]:
         yield Line(printable(f"{server_title(adapter.name)}: {rates}; fullest of its own: {limit_cell(adapter)}"))
     if n_shown < n_servers:
         yield Line(f"... and {n_servers - n_shown} more {server_noun(*(one.name for one in result.servers))}s")
-    yield from _short_vm_lines(result, together=True)
 
 
 def _short_vm_lines(result: Result, *, together: bool = False) -> Iterator[Line]:

@@ -6,7 +6,7 @@ is compared with those of the same way: of frames that their senders do not hold
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,10 @@ from hwmodel.words.quantities import count_text, gbps_text, time_text
 if TYPE_CHECKING:
     from hwmodel.results.result import FlowResult, Result
 
+SERVED = 0.9  # of what a sender asks for, from which it has its rate: what is offered in a window varies
 ALIKE = 0.05  # of a rate: senders within it are as well off
 SLOWER = 1.5  # times the others' p99, from which a flow is worse off
+GROUPS = ("broadcast", "multicast", "unknown")  # targets of flows that are no station
 WAITS = 10.0  # times the latency of one frame alone, from which a lone sender's p99 is told
 _HALF = 0.5  # of a p99: a wait that long is why
 
@@ -98,10 +100,11 @@ def _gbps(rate: object) -> float | None:
 def _worst_rate(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
     if any(event.get("set") for event in result.config.get("scenario") or ()):
         return  # what was asked for may have been another for a time
-    known = {one.name: one.share for one in senders.values() if one.share is not None}
-    if known:
-        name = min(known, key=lambda each: known[each] or 0.0)
-        if (known[name] or 0.0) < (1 - ALIKE) * min(1.0, max(map(float, filter(None, known.values())), default=1.0)):
+    shares = {one.name: one.share for one in senders.values() if one.share is not None and _lacks(result, one)}
+    most = max((one.share or 0.0 for one in senders.values()), default=0.0)
+    if shares:
+        name = min(shares, key=lambda each: shares[each])
+        if shares[name] < (1 - ALIKE) * min(1.0, most):
             one = senders[name]
             asked = gbps_text(one.asked_gbps)
             yield f"in rate: {name}, {gbps_text(one.got_gbps)} of {asked} asked for{_why_slow(result, one)}"
@@ -111,6 +114,13 @@ def _worst_rate(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
     if least is not None and most is not None and least.got_gbps < (1 - ALIKE) * most.got_gbps:
         beside = f"{gbps_text(least.got_gbps)}, {most.name} {gbps_text(most.got_gbps)}"
         yield f"in rate: {least.name}, {beside}{_why_slow(result, least)}"
+
+
+def _lacks(result: Result, one: Sender) -> bool:
+    """Tell whether a sender gets less than it asks for by more than chance: frames get lost, or something limits."""
+    offered, arrived = (sum(getattr(flow, name) for flow in one.flows) for name in ("offered", "delivered"))
+    is_limited = result.bottleneck.resource != "offered_load" and (one.share or 0.0) < SERVED
+    return is_limited or arrived < (1 - ALIKE) * offered
 
 
 def _why_slow(result: Result, one: Sender) -> str:
@@ -134,37 +144,44 @@ def _why_slow(result: Result, one: Sender) -> str:
     if not one.got_gbps:
         return " (nothing arrives)"
     found = result.bottleneck
+    for link in result.pcie_switches:
+        weights = {port.name: port.weight for port in link.ports}
+        own = weights.get(one.name.rpartition(".")[0])
+        if own is not None and own < max(weights.values()) and found.resource.startswith(f"{link.name}."):
+            return f" (weight {own} of up to {max(weights.values())} at {link.name})"
     is_named = found.is_limit and found.resource != "offered_load" and not is_rate_limit(found.resource)
     return f" (what limits is {found.resource})" if is_named else ""
 
 
 def _worst_p99(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
-    """Say which flow's p99 is far above those of others that go the same way; greedy senders' flows by themselves."""
-    alone_ns = one_frame_alone_ns(result)
-    for is_greedy, group in _comparable(result, senders):
-        flow = max(group, key=lambda one: one.latency_ns.p99 or 0.0)
-        p99_ns, others = flow.latency_ns.p99 or 0.0, [one.latency_ns.p99 or 0.0 for one in group if one is not flow]
-        if others and p99_ns > SLOWER * median(others):
-            beside = f"others {time_text(median(others))} in the median"
-        elif alone_ns and not (others or is_greedy) and len(senders) > 1 and p99_ns > WAITS * alone_ns:
-            beside = f"one frame alone {time_text(alone_ns)}"
-        else:
+    """Say which flow's p99 is far above the others', of those whose senders do not fill their rings if there are any.
+
+    Of a single one it is compared with one frame alone. Where the slowest has too few frames, its median is told.
+    """
+    measured = [flow for flow in result.flows if flow.latency_ns.p50 is not None and flow.to not in GROUPS]
+    greedy = {one.name for one in senders.values() if one.is_greedy}
+    group = [flow for flow in measured if flow.from_ not in greedy] or measured
+    for name in ("p99", "p50"):
+        known = {flow: getattr(flow.latency_ns, name) for flow in group if getattr(flow.latency_ns, name) is not None}
+        worst = max(known, key=lambda flow: known[flow], default=None)
+        if worst is None or any((flow.latency_ns.p50 or 0.0) > known[worst] for flow in group if flow not in known):
             continue
-        yield f"in p99: {flow.from_} to {flow.to}, {time_text(p99_ns)}, {beside}{why_late(result, flow)}"
+        others = [time_ns for flow, time_ns in known.items() if flow is not worst]
+        beside = _beside(result, worst, known[worst], others, is_alone=len(senders) > 1 and worst.from_ not in greedy)
+        if beside:
+            few = " with too few frames for a p99" * (name == "p50")
+            yield f"in {name}{few}: {worst.from_} to {worst.to}, {time_text(known[worst])}, {beside}"
         return
 
 
-def _comparable(result: Result, senders: Mapping[str, Sender]) -> Iterator[tuple[bool, list[FlowResult]]]:
-    """Yield the flows whose latencies can be compared: those of one way, and whether their senders fill their rings."""
-    groups: dict[tuple[bool, str], list[FlowResult]] = {}
-    for flow in result.flows:
-        if flow.latency_ns.p99 is None or flow.to in ("broadcast", "multicast", "unknown"):
-            continue
-        sender = senders.get(flow.from_)
-        ends = [name.rpartition(".") for name in (flow.from_, flow.to)]
-        way = "out" if ends[1][2] == UPLINK else "in" if ends[0][2] == UPLINK else str(ends[0][0] == ends[1][0])
-        groups.setdefault((sender is not None and sender.is_greedy, way), []).append(flow)
-    yield from ((key[0], groups[key]) for key in sorted(groups))
+def _beside(result: Result, flow: FlowResult, time_ns: float, others: Sequence[float], *, is_alone: bool) -> str:
+    """Return what a flow's time is far above, and why; empty if it is not. `is_alone`: one frame alone counts."""
+    if others and time_ns > SLOWER * median(others):
+        return f"others {time_text(median(others))} in the median{why_late(result, flow)}"
+    alone_ns = one_frame_alone_ns(result)
+    if not others and is_alone and alone_ns and time_ns > WAITS * alone_ns:
+        return f"one frame alone {time_text(alone_ns)}{why_late(result, flow)}"
+    return ""
 
 
 def one_frame_alone_ns(result: Result) -> float | None:
@@ -190,14 +207,22 @@ def why_late(result: Result, flow: FlowResult) -> str:
         return ": behind frames for a VM whose Rx ring is empty, in the adapter's Rx buffer"
     for one in ports_of(result):
         rate = (one.port.out_gbps or 0.0) / one.port.out_utilization if one.port.out_utilization else 0.0
-        if rate and one.port.queue_mean_bytes * BITS_PER_BYTE / rate > _HALF * p99_ns and _is_on_way(one, flow):
+        if rate and one.port.queue_mean_bytes * BITS_PER_BYTE / rate > _HALF * p99_ns and _is_on_way(result, one, flow):
             return f": most of it in the queue of {one.resource}"
     return ""
 
 
-def _is_on_way(one: NamedPort, flow: FlowResult) -> bool:
-    """Tell whether a bridge's port leads to a flow's receiver, or on to another bridge."""
-    return bool(one.port.to) or flow.to.startswith(f"{one.port.name}.") or one.port.name in ("adapter", "outside")
+def _is_on_way(result: Result, one: NamedPort, flow: FlowResult) -> bool:
+    """Tell whether a bridge's port leads to a flow's receiver, up from its sender's extender, or to another bridge."""
+    devices = {each.port.name: each.port.device for each in ports_of(result)}
+    device, ways = devices.get(flow.from_.rpartition(".")[0]), set[str]()
+    while device is not None and f"{device}.uplink" in devices:
+        ways.add(f"{device}.uplink")
+        device = devices.get(device)
+    if flow.from_.rpartition(".")[0] == flow.to.rpartition(".")[0]:
+        return False  # its own switch may send it
+    is_last = flow.to.startswith(f"{one.port.name}.") or (one.port.name == "outside" and flow.to == UPLINK)
+    return bool(one.port.to) or is_last or one.port.name in ways
 
 
 def station_setting(config: Mapping[str, Any], station: str, key: str) -> Any:
