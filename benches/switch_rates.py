@@ -78,6 +78,7 @@ POINTS = (
     Point("ovs_kernel", "chain of 1 VM", 74, 0.497, "not claimed", f"{OSINSTOM}, overloaded"),
     Point("ovs_kernel", "port to VM", 64, 0.85, "not claimed", CLOUDNET),
     Point("ovs_kernel", "VM to VM", 64, 0.27, "not claimed", CLOUDNET),
+    Point("ovs_dpdk", "pairs of 14 VMs, one way", 1518, 1.672, "not claimed", "TCP, 20.3 Gb/s in all; 21 with 4 VMs"),
     Point("linux_bridge_vhost", "VM to port", 64, 0.91, "fitted", LINUX, batch=1),
     Point("linux_bridge_vhost", "VM to port", 64, 1.00, "compared", LINUX, batch=4),
     Point("linux_bridge_vhost", "VM to port", 64, 1.00, "compared", LINUX, batch=8),

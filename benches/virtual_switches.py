@@ -42,7 +42,7 @@ def flows_of(path: str) -> tuple[list[Flow], int]:
     if way == "VM to port":
         return [("vf0", "uplink")], 1
     if way.startswith("pairs"):
-        return [(f"vf{number}", f"vf{number ^ 1}") for number in range(int(way.split()[2]))], 1
+        return [(f"vf{n}", f"vf{n ^ 1}") for n in range(0, int(way.split()[2]), 2 if times else 1)], 1
     n, n_chains = int(way.split()[2]), 2 if times else 1
     chains = [[f"vf{chain * n + number}" for number in range(n)] for chain in range(n_chains)]
     ends = [["uplink", *chain, "uplink"] for chain in chains]
@@ -64,11 +64,15 @@ def passing(point: Point, **changes: Any) -> dict[str, Any]:
         line_bps = int(0.95 * PORT_BPS * point.frame_bytes / (point.frame_bytes + 20))
         workload["external"] = {"rate": f"{line_bps // 10**6}Mbps", "to": to}
     nic, switch = {**BASE["nic"], "vfs": n_vfs}, {"ports": [{"name": "all", "max_frame": "9728B"}]}
+    host: dict[str, Any] = {"cores": n_cores, "virtual_switch": own}
+    if point.frame_bytes > 9728:  # segments, which stay in memory
+        switch = {}
+        host["buffer_bytes"] = "64KiB"
     return {
         **BASE,
         "nic": nic,
         "switch": switch,
-        "host": {"cores": n_cores, "virtual_switch": own},
+        "host": host,
         "workload": workload,
     }
 
@@ -94,11 +98,18 @@ def _at(preset: str, path: str, frame_bytes: int = 64, connections: int = 1) -> 
     return Point(preset, path, frame_bytes, 0.0, "compared", "", connections=connections)
 
 
+def _kernel_pairs(n_vms: int) -> Point:
+    """Give pairs of VMs with TCP, whose segments pass uncut, a thread of the switch for each VM."""
+    threads = {"cores": [*range(n_vms + 1, 2 * n_vms + 1)], "memory_rate": "77Gbps"}
+    return Point("ovs_kernel", f"pairs of {n_vms} VMs, one way", 65602, 0.0, "compared", "", others=threads)
+
+
 TURNS = (
     Turn("frames of 512 B for 64 B, 10,000 flows", _at("ovs_dpdk", "chain of 1 VM", 64, 10000),
          _at("ovs_dpdk", "chain of 1 VM", 512, 10000), 1.740 / 1.954),
-    Turn("frames of 512 B for 74 B", _at("ovs_kernel", "chain of 1 VM", 74), _at("ovs_kernel", "chain of 1 VM", 512),
-         0.5),
+    Turn("frames of 512 B for 74 B", _at("ovs_kernel", "VM to port", 74), _at("ovs_kernel", "VM to port", 512), 0.5),
+    Turn("4 VMs in pairs for 2, a thread each", _kernel_pairs(2), _kernel_pairs(4), 17.9 / 12.2),
+    Turn("14 VMs in pairs for 4, a thread each", _kernel_pairs(4), _kernel_pairs(14), 38.6 / 17.9),
     Turn("frames of 9018 B for 1518 B, in Gb/s a frame's bytes longer", _at("vds", "port to VM", 1518),
          _at("vds", "port to VM", 9018), 1.425 * 1518 / 9018),
     Turn("a chain of 2 VMs for 1", _at("ovs_dpdk", "chain of 1 VM"), _at("ovs_dpdk", "chain of 2 VMs"), 2.039 / 3.527),

@@ -64,7 +64,8 @@ def test_a_drawn_cache_takes_the_same_course(tmp_path: Path, seed: int) -> None:
 )
 def test_what_the_other_model_is_not_told_is_seen(tmp_path: Path, key: str, value: Any) -> None:
     cache = {
-        "near_entries": 4, "far_time": "40ns", "exact_entries": 8, "exact_time": "0ns", "wildcard_entries": 16, "wildcard_time": "103ns",
+        "near_entries": 4, "far_time": "40ns", "exact_entries": 8, "exact_time": "0ns", "wildcard_entries": 16,
+        "wildcard_time": "103ns",
         "wildcard_match": "connections", "miss_time": "900ns", "miss_cores": [5], "miss_queue": 4,
     }  # fmt: skip
     told = {

@@ -25,7 +25,6 @@ SWITCH: Mapping[str, Sequence[Any]] = {
     "host.virtual_switch.batch_time": ("0ns", "150.0009ns"),
     "host.virtual_switch.ring_time": ("0ns", "17.0003ns"),
     "host.virtual_switch.further_rings": (1, 3),
-    "host.virtual_switch.guest_time": ("0ns", "29.0001ns"),
     "switch.acl": ([], RULES, [*RULES, {"vlan": 9, "action": "deny"}]),
     "host.virtual_switch.rule_match": ("masks", "list"),
     "host.virtual_switch.kick": ("0ns", "310.0001ns", "2100.0007ns"),

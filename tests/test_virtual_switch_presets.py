@@ -37,13 +37,12 @@ def test_a_frame_by_hand(name: tuple[str, str, int]) -> None:
 
 @pytest.mark.parametrize("turn", TURNS, ids=lambda one: one.what)
 def test_a_rate_changes_in_the_direction_that_is_published(turn: Turn) -> None:
-    """Where the published one changes by more than a tenth the model's does so by a tenth or more, the same way."""
+    """As published, the same way, by a third of it or more; where that is next to nothing, as little."""
     times = model_mpps(turn.second) / model_mpps(turn.first)
-    if turn.published > 0.95:
+    if 0.95 < turn.published < 1.05:
         assert times == pytest.approx(1, abs=0.05)
     else:
-        assert times < 0.95 and 0.5 < (1 - times) / (1 - turn.published) < 2 or turn.first.preset == "ovs_kernel"
-    assert (times < 1.02) == (turn.published < 1.02)
+        assert 0.3 < (1 - times) / (1 - turn.published) < 2.5
 
 
 @pytest.mark.parametrize("preset", [None, *VIRTUAL_SWITCHES])

@@ -68,6 +68,8 @@ def further_rings(config: Config) -> dict[int, int]:
     their own) at none: the most favourable case.
     """
     found: dict[int, set[int]] = {}
+    if config.workload.pattern == "none":
+        return {}
     for one in streams_of(config, System.of(config).vm_names):
         if is_uplink(one.source) or one.rate_bps is not None:
             continue
