@@ -68,7 +68,9 @@ WRONG = {
 @pytest.mark.parametrize("text", WRONG)
 def test_what_is_wrong_is_said_in_a_line(tmp_path, text):
     path = tmp_path / "c.yaml"
-    path.write_text(f"nic: {{vfs: 4}}\nworkload: {{pattern: ring}}\nswitch: {{{text}}}\n", encoding="utf-8")
+    path.write_text(
+        f"nic: {{strict: false, vfs: 4}}\nworkload: {{pattern: ring}}\nswitch: {{{text}}}\n", encoding="utf-8"
+    )
     with pytest.raises(InputError, match=PLACE + WRONG[text]) as error:
         load_config(path)
     assert len(error.value.lines) == 1
@@ -90,7 +92,8 @@ GOOD = {
 
 
 def test_what_is_written_is_said_again_and_nothing_else():
-    config = config_from_mapping({"nic": {"vfs": 3}, "workload": {"pattern": "ring"}, "switch": GOOD})
+    nic = {"strict": False, "vfs": 3}
+    config = config_from_mapping({"nic": nic, "workload": {"pattern": "ring"}, "switch": GOOD})
     said = config.resolved()["switch"]
     assert [
         {key: value for key, value in entry.items() if value is not None and key != "port"} for entry in said["acl"]

@@ -53,7 +53,7 @@ def of_classes(*classes: dict[str, Any]) -> dict[str, Any]:
             "weight 50 beside 1 makes a refill of 650 credits, more than the 511 that a register holds",
         ),
         ({"nic.arbitration": TWO, "switch.scheduler": "deficit"}, "with nic.arbitration its planes say who sends"),
-        ({"nic.arbitration": TWO, "nic.preset": "XL710"}, "the XL710 has no such planes"),
+        ({"nic.arbitration": TWO, "nic.preset": "XL710"}, "two planes of classes (DCB); the XL710 has none"),
         ({"nic.arbitration": TWO, "nic.tx_buffer": "2KiB"}, "2KiB for 2 classes are 1024 B each, which never hold"),
         (
             {"nic.strict": False, "nic.arbitration": TWO, "switch.ports.vf0.rate_limit": "600Kbps"},
@@ -66,7 +66,7 @@ def of_classes(*classes: dict[str, Any]) -> dict[str, Any]:
         ({"switch.ports.vf0.classes": [0]}, "classes are for nic.arbitration, which there is none of"),
         ({"switch.ports.vf0.credits": {"refill": 9, "max": 9}}, "credits are for nic.arbitration"),
         (
-            {"nic.arbitration": TWO, "switch.ports": [{"name": "vf0", "min_rate": "11Gbps"}]},
+            {"nic.strict": False, "nic.arbitration": TWO, "switch.ports": [{"name": "vf0", "min_rate": "11Gbps"}]},
             "all guarantees up to it are 11Gbps, more than port.rate 10Gbps",
         ),
         (
@@ -74,7 +74,7 @@ def of_classes(*classes: dict[str, Any]) -> dict[str, Any]:
             "all guarantees of class 0 up to it are 9Gbps, more than its",
         ),
         (
-            {"switch.ports.vf0.receive_limit": "1Gbps", "switch.ports.vf0.receive_burst": "1KiB"},
+            {"nic.strict": False, "switch.ports.vf0.receive_limit": "1Gbps", "switch.ports.vf0.receive_burst": "1KiB"},
             "a bucket of 1KiB never has the tokens for the longest frame, max_frame 1518B",
         ),
     ],

@@ -45,7 +45,8 @@ def test_ports_are_in_the_order_of_servers_and_outside_is_the_last():
 def test_a_port_is_as_its_adapter_is():
     config = load(
         "port: {rate: 25Gbps}\nswitch: {uplink: {native_vlan: 7}}\n"
-        "servers: [{name: a}, {name: b, set: {port.rate: 1Gbps, switch.uplink.native_vlan: null}}]"
+        "servers: [{name: a}, {name: b, set: {port.rate: 1Gbps, switch.uplink.native_vlan: null}}]\n"
+        "nic: {strict: false}"
     )
     ports = config.bridge.ports
     assert {name: port.rate_bps // 10**9 for name, port in ports.items()} == {"a": 25, "b": 1, "outside": 25}
@@ -161,7 +162,7 @@ REFUSED = [
      "c.yaml:1:28: bridge.ports.outside.vlan: unknown key (did you mean vlans?)"),
     ("bridge: {ports: {adapter: {rate: 40Gbps}}}",
      f"c.yaml:1:34: bridge.ports.adapter.rate: {ONE_RATE} the adapter is 10Gbps"),
-    (TWO + "bridge: {ports: {b: {rate: 10Gbps}}}\nport: {rate: 25Gbps}",
+    (TWO + "bridge: {ports: {b: {rate: 10Gbps}}}\nport: {rate: 25Gbps}\nnic: {strict: false}",
      f"c.yaml:3:28: bridge.ports.b.rate: {ONE_RATE} b is 25Gbps"),
     ("bridge: {ports: {outside: {hairpin: true}}}",
      "c.yaml:1:37: bridge.ports.outside.hairpin: what comes from outside does not go back there; hairpin is for ports "
@@ -217,7 +218,7 @@ REFUSED = [
      "tags"),
     # 64 of 84 B are frame bits: 7.619 Gb/s of 10, whatever the rate at the adapter.
     ("port: {rate: 40Gbps}\nbridge: {ports: {outside: {rate: 10Gbps}}}\n"
-     "workload: {pattern: flows, frame_bytes: 64, flows: [[uplink, vf0, 8Gbps]]}",
+     "workload: {pattern: flows, frame_bytes: 64, flows: [[uplink, vf0, 8Gbps]]}\nnic: {strict: false}",
      "c.yaml:3:53: workload.flows.0: 8Gbps of these frames is more than a port of 10Gbps carries: about 7619Mbps of "
      "them, "
      "beside preamble and gap (20 B each)"),

@@ -13,6 +13,7 @@ from hwmodel.config.presets import DEVICES, DRIVERS, HOSTS
 from hwmodel.config.resolve import BLOCKS, default_mac
 from hwmodel.config.switch import Port, Switch
 from hwmodel.config.workload import Load, Workload
+from hwmodel.errors import InputError
 from hwmodel.wire.ethernet import format_mac
 
 # Preset, generation, lanes, port Gb/s, VFs, rings, Tx and Rx buffer KiB, Mpps: data sheets and drivers.
@@ -76,7 +77,8 @@ def test_the_driver_wins_over_the_device(monkeypatch):
 def test_presets_name_blocks_and_keys_that_exist():
     for values in [*DRIVERS.values(), *HOSTS.values(), *(device.values for device in DEVICES.values())]:
         assert set(values) <= set(BLOCKS)
-        config_from_mapping({block: dict(keys) for block, keys in values.items()} | {"workload": {"pattern": "ring"}})
+        said = {block: dict(keys) for block, keys in values.items()}
+        config_from_mapping(said | {"workload": {"pattern": "ring"}}, {"nic.strict": False})
 
 
 def test_an_adapter_without_a_preset_has_the_defaults_of_the_contract():
@@ -213,3 +215,19 @@ def test_a_disabled_vm_is_not_in_use():
     mapping = {"nic": {"vfs": 3}, "switch": {"ports": [{"name": "vf1", "enabled": False}]}}
     config = config_from_mapping(mapping)
     assert list(stations_in_use(servers_of(config))) == ["vf0", "vf2"]
+
+
+@pytest.mark.parametrize("key", ["mss", "header_bytes"])
+@pytest.mark.parametrize("nothing", ["0B", 0, False, ""])
+def test_nothing_is_a_value_and_not_taken_as_unwritten(key: str, nothing: object) -> None:
+    said = {"workload": {"segment_bytes": "64KiB"}}
+    with pytest.raises(InputError, match=rf"workload\.{key}: "):
+        config_from_mapping(said, {f"workload.{key}": nothing})
+    assert config_from_mapping(said, {f"workload.{key}": None}) == config_from_mapping(said)
+
+
+def test_a_host_without_keys_is_one_but_zero_is_none() -> None:
+    said = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}, "multi_root": {"hosts": {"a": None}}}
+    assert config_from_mapping(said).multi_root is not None
+    with pytest.raises(InputError, match=r"multi_root\.hosts\.a: 0 where keys with values are expected"):
+        config_from_mapping({**said, "multi_root": {"hosts": {"a": 0}}})

@@ -155,7 +155,7 @@ def test_the_resolved_set_has_what_differs_and_nothing_else():
 
 def test_how_a_set_is_typed_does_not_change_the_hash():
     typed = [f"nic: {{vfs: 2}}\nservers: [{{name: a}}, {{name: b, set: {{{form}}}}}]" for form in (
-        "port.rate: 40Gbps, nic.vfs: 2", "port: {rate: 40000Mbps}", "port: {}, port.rate: 40Gbps"
+        "port.rate: 40Gbps, nic.vfs: 2", "port: {rate: 40000Mbps}\nnic: {strict: false}", "port: {}, port.rate: 40Gbps"
     )]  # fmt: skip
     assert len({load(text).config_hash() for text in typed}) == 1
     assert load(typed[0]).config_hash() != load(typed[0], ["servers.b.set.port.rate=10Gbps"]).config_hash()
@@ -265,14 +265,16 @@ REFUSED = [
      ["c.yaml:2:27: servers.a.set.switch.mirrors.3: the list has no entry '3'; it has 1 entries, counted from 0"]),
     # between keys: what the set says comes first; what only some servers make wrong has their names
     ("nic: {vfs: 8}\nservers: [{name: a}, {name: b, set: {nic.preset: 82576}}]",
-     ["c.yaml:2:50: servers.b.set.nic.preset: 8 VFs are more than the 7 of the 82576 (nic.preset: null has no such "
-      "limit)"]),
+     ["c.yaml:2:50: servers.b.set.nic.preset: 8 VFs at a port; the 82576 has at most 7 (Intel 82576 data sheet: 8 "
+      "pools, one of them the PF's); nic.strict: false or nic.preset: null permits it"]),
     ("nic: {vfs: 64}\nservers: [{name: a}, {name: b, set: {nic.vfs: 2}}, {name: c}]",
-     ["c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit) (server a)",
-      "c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit) (server "
-      "c)"]),
+     ["c.yaml:1:12: nic.vfs: 64 VFs at a port; the 82599 has at most 63 (Intel 82599 data sheet: 64 pools, one of "
+      "them the PF's); nic.strict: false or nic.preset: null permits it (server a)",
+      "c.yaml:1:12: nic.vfs: 64 VFs at a port; the 82599 has at most 63 (Intel 82599 data sheet: 64 pools, one of "
+      "them the PF's); nic.strict: false or nic.preset: null permits it (server c)"]),
     ("nic: {vfs: 64}\nservers: [{name: a}, {name: b}]",
-     ["c.yaml:1:12: nic.vfs: 64 VFs are more than the 63 of the 82599 (nic.preset: null has no such limit)"]),
+     ["c.yaml:1:12: nic.vfs: 64 VFs at a port; the 82599 has at most 63 (Intel 82599 data sheet: 64 pools, one of "
+      "them the PF's); nic.strict: false or nic.preset: null permits it"]),
     ("pcie: {lanes: 3}\nservers: [{name: a}, {name: b}]",
      ["c.yaml:1:15: pcie.lanes: 3 is not one of 1, 2, 4, 8, 12, 16, 32"]),
     ("pcie: {lanes: 3}\nservers: [{name: a}, {name: b, set: {pcie.lanes: 8}}]",

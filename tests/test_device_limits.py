@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from hwmodel.config import Config, load_config
+from hwmodel.config import Config, load_config, servers_of
 from hwmodel.config.check_device_limits import stretches
 from hwmodel.config.device_limits import LIMITS
 from hwmodel.config.overrides import plain_data
+from hwmodel.config_space.enumeration import adapter_of
 from hwmodel.errors import InputError
 from hwmodel.simulation.setting_warnings import _beyond_devices
 
@@ -251,6 +252,16 @@ def test_stations_of_a_virtual_switch_are_not_the_adapters() -> None:
     ports = [{"name": "vf0", "min_rate": "20Mbps", "rate_limit": "30Mbps", "guards": ["dhcp"], "vlans": _vlans(200)}]
     said = {"nic": {"mode": "vswitch"}, "switch": {"ports": ports, "acl": [{"action": "permit"}] * 1000}}
     assert list(stretches(load_config(said))) == []
+
+
+def test_config_space_is_refused_or_has_what_the_run_has() -> None:
+    """An 82599 never shows 32 GT/s x16 of itself."""
+    said = {"nic.preset": "82599", "pcie": {"generation": 5, "lanes": 16, "max_payload": "4KiB"}}
+    assert "pcie.lanes: a width of x16; the 82599 has 1, 2, 4 or 8" in _refusal(said)
+    device = adapter_of(servers_of(load_config(said, {"nic.strict": False}))[0]).device
+    assert (device.link_speed, device.lanes) == (5, 16)
+    device = adapter_of(servers_of(load_config({"pcie": {"generation": 1, "lanes": 2}}))[0]).device
+    assert (device.link_speed, device.lanes) == (2, 8)
 
 
 def test_a_limit_names_keys_that_exist_and_a_source() -> None:

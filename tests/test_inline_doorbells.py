@@ -122,13 +122,13 @@ def test_nothing_is_said_of_what_is_as_without_it():
     [
         (
             {"nic": {"preset": "82599", "tx_descriptor": "64B"}},
-            "Tx descriptors of the 82599 have 16 B (Linux ixgbe_type",
+            "Tx descriptors of 64B; the 82599 has 16B (Linux ixgbe_type",
         ),
-        ({"nic": {"preset": "XL710", "completion_entry": "64B"}}, "the XL710 has no completion rings"),
-        ({"nic": {"preset": "X550", "doorbell": "8B"}}, "tail registers of the X550 have 4 B"),
+        ({"nic": {"preset": "XL710", "completion_entry": "64B"}}, "completion rings; the XL710 has none"),
+        ({"nic": {"preset": "X550", "doorbell": "8B"}}, "doorbells of 8B; the X550 has 4B"),
         (
             {"nic": {"preset": "82599"}, "driver": {"doorbell": "inline"}},
-            "driver.doorbell: the 82599 takes no descriptor",
+            "descriptors within doorbells; the 82599 has none",
         ),
         ({"nic": {"preset": "XL710"}, "driver": {"vms": {"vf1": {"doorbell": "inline"}}}}, "driver.vms.vf1.doorbell"),
         ({"nic": {"tx_descriptor": "48B"}}, "48B is not a power of two"),

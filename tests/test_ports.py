@@ -103,11 +103,13 @@ BAD = {
         ["port.down.0: 1 is not the name of a port of the adapter; p0 to p3 (did you mean p1?)"],
     "port: {count: 2, down: [p1, p1]}": ["port.down.1: p1 stands there already"],
     "{nic: {preset: '82576'}, port: {count: 4, rate: 1Gbps}, workload: {pattern: to_wire}}":
-        ["port.count: 4 ports are more than the 2 of the 82576 (nic.preset: null has no such limit)"],
+        ["port.count: 4 ports; the 82576 has at most 2 "
+         "(Intel 82576 data sheet: two 1 GbE ports); nic.strict: false or nic.preset: null permits it"],
     "{port: {count: 4}, workload: {pattern: to_wire}}":
-        ["port.count: 4 ports are more than the 2 of the 82599 (nic.preset: null has no such limit)"],
+        ["port.count: 4 ports; the 82599 has at most 2 "
+         "(Intel 82599 data sheet: dual port (82599EN: one)); nic.strict: false or nic.preset: null permits it"],
     "{nic: {preset: XL710, vfs: 68}, port: {count: 2}, workload: {pattern: to_wire}, switch: {ports: [{name: all, port: p0}]}}":  # noqa: E501
-        ["nic.vfs: 68 VFs at p0 are more than the 64 of each port of an XL710 with 2 (nic.preset: null has no such limit)"],  # noqa: E501
+        ["nic.vfs: 68 VFs at a port; the XL710 has at most 64 (DPDK documentation of i40e: 128, 64, 32 VFs a port by ports); nic.strict: false or nic.preset: null permits it"],  # noqa: E501
     "{port: {count: 2}, workload: {pattern: to_wire}, switch: {ports: [{name: vf3, port: p2}]}}":
         ["switch.ports.vf3.port: vf3 is at p2, which the adapter does not have; port.count is 2, p0 to p1"],
     "{switch: {ports: [{name: vf3, port: p1}]}}":

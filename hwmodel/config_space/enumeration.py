@@ -39,7 +39,8 @@ def adapter_of(server: Server, card: Pcie | None = None) -> PciAdapter:
     """Return the functions of a server's adapter as they come out of reset: with the link that is configured.
 
     An adapter without a preset has the registers of the 82599. If lanes, payload, tags, ECRC or VFs are configured
-    beyond what the device offers, it offers what is configured. `card`: the adapter's own link, if its slot limits it.
+    beyond what the device offers, which takes `nic.strict: false`, it offers what is configured, as the run has it.
+    `card`: the adapter's own link, if its slot limits it.
     """
     config = server.config
     if config.pcie.bus is not None:
