@@ -195,11 +195,12 @@ def test_what_is_for_a_disabled_pool_goes_to_no_other() -> None:
     assert to(config, "uplink", frame(UNKNOWN, OUTSIDE)) == "NO_DESTINATION"
     assert to(config, "uplink", frame("vf0", OUTSIDE, c_tag(9))) == {"vf2"}  # no pool was chosen in VLAN 9
     ports[0] |= {"promiscuous": True, "vlans": [5]}
+    config["nic"]["preset"] = "X540"  # VFs of the 82599 are never promiscuous
     assert to(config, "uplink", frame(OTHERS, OUTSIDE, c_tag(5))) == "NO_DESTINATION"
     assert to(config, "uplink", frame(OTHERS, OUTSIDE, c_tag(1))) == {"vf2"}
     gone = adapter({"ports": [{"name": "vf2", "enabled": False}], "pool_filters": {"default_pool": "vf2"}})
     assert to(gone, "uplink", frame(OTHERS, OUTSIDE)) == "NO_DESTINATION"
     both = [{"name": "vf0", "enabled": False, "promiscuous": True}, {"name": "vf1", "promiscuous": True}]
-    lowest = adapter({"ports": both, "pool_filters": {"replication": False}})
+    lowest = adapter({"ports": both, "pool_filters": {"replication": False}}, preset="X540")
     assert to(lowest, "uplink", frame(OTHERS, OUTSIDE)) == "NO_DESTINATION"
     assert to(adapter({"pool_filters": {}}), "uplink", frame(OTHERS, OUTSIDE)) == "UNKNOWN_UNICAST"

@@ -175,9 +175,10 @@ def test_classes_of_traffic_are_those_of_the_arbitration() -> None:
 
 def test_what_is_set_in_passing_the_driver_by_is_taken_over() -> None:
     """Of the VF whose keys change, and of them alone: what it has asked for before stays."""
-    before = made()
+    of_vfs = {"nic": {"vfs": 3, "strict": False}}  # the 82599 has no promiscuous VFs
+    before = made(**of_vfs)
     now = handle(handle(state_of(before), 0, (0x8, 2)).state, 0, (0x10004, 9)).state
-    after = made({"name": "vf0", "trusted": True, "macs": ["02:00:00:00:00:77"], "promiscuous": True})
+    after = made({"name": "vf0", "trusted": True, "macs": ["02:00:00:00:00:77"], "promiscuous": True}, **of_vfs)
     found = followed(now, before, after)
     expected = {"trusted": True, "mac": OTHER, "pf_set_mac": True, "xcast": PROMISC}
     assert found.vfs[0] == replace(now.vfs[0], **expected) and found.vfs[1:] == now.vfs[1:]

@@ -47,7 +47,7 @@ _DEFAULT_MSS = "1448B"
 ALL = "all"
 PORTS: KeyPath = ("switch", "ports")
 _Marks = tuple[dict[KeyPath, Any], ...]  # like `Document.marks`, with paths relative to the entry
-# Rules for guests that drivers do not set up for their own PF (docs/functions.md).
+# Rules for guests that drivers do not set up for their own PF (docs/forwarding.md).
 OF_PF: Plain = {"spoof_check": False, "trusted": True}
 _OWN_ALONE = ("macs", "ips", *INTERFACE_KEYS)  # keys whose values no two stations may share
 Plain = Mapping[str, Any]
@@ -216,7 +216,7 @@ def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) ->
     vlans = entry.setdefault("vlans", [port_vlan])
     entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
     entry.setdefault("macs", [default_mac(number, server)])
-    if name == PF:
+    if isinstance(name, str) and name.startswith(PF):
         for key, value in OF_PF.items():
             entry.setdefault(key, value)
     entry.setdefault("vlan_spoof_check", entry.get("spoof_check", True))
