@@ -41,5 +41,5 @@ def test_what_one_server_has_of_its_own_counts():
 def test_a_run_far_below_its_bound_says_how_far_and_why_and_one_near_says_nothing():
     has_lengths = document(**LOOSE["several lengths"])
     far = bound_beside_run(has_lengths, 2.0, 6.8, "up", "rx.descriptors")
-    assert "3.4 times" in far and "rx.descriptors" in far and "several lengths" in far
+    assert "3.40 times" in far and "rx.descriptors" in far and "several lengths" in far
     assert bound_beside_run(has_lengths, 6.0, 6.8, "up", "pcie.up") == ""

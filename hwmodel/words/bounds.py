@@ -90,14 +90,16 @@ def how_loose(document: Blocks) -> str:
     )
 
 
-def bound_beside_run(document: Blocks, measured_gbps: float, bound_gbps: float, by: str, limit: str) -> str:
+def bound_beside_run(
+    document: Blocks, measured_gbps: float, bound_gbps: float, by: str, limit: str, *, loses: bool = True
+) -> str:
     """Say of a run how far the closed form's bound is above it, and why as far as that is known; empty if it is near.
 
-    `by`: what limits in the closed form; `limit`: what the run names, empty if it names none.
+    `by`: what limits in the closed form; `limit`: what the run names, empty if it names none; `loses`: frames drop.
     """
     if bound_gbps < FAR * measured_gbps:
         return ""
-    found = [what for what, _ in looseners(document)]
+    found = [what for what, times in looseners(document) if times is not None or loses]
     named = f", which {printable(limit)} limits" if limit else ""
     reasons = f" It leaves out {'; '.join(found)}." if found else ""
     return (

@@ -516,9 +516,9 @@ def bound_sentence(result: Result) -> str:
     closed, measured, found = result.closed_form, _measured_gbps(result), result.bottleneck
     if closed is None or not measured or found.resource == _LOAD or has_changed(result):
         return ""
-    return bound_beside_run(
-        result.config, measured, closed.gbps, closed.limited_by, found.resource if found.is_limit else ""
-    )
+    by = f"pcie.{closed.limited_by}" if closed.limited_by in ("up", "down") else closed.limited_by
+    named, drops = found.resource if found.is_limit else "", result.totals.dropped_frames > 0
+    return bound_beside_run(result.config, measured, closed.gbps, by, named, loses=drops)
 
 
 def outward_gbps(result: Result) -> float | None:
