@@ -113,6 +113,11 @@ def bottleneck_prints(lines):
     assert sum("throughput rises by 2 % or more in" in line for line in lines) == 1
 
 
+def parts_prints(lines):
+    assert re.match(r"\d+ systems, \d+ left out; the load alone is named in \d", lines[0])
+    assert "named part alone larger: throughput rises by 2 % or more in" in lines[1]
+
+
 def ceilings_prints(lines):
     machines = [line for line in lines if re.match(r"1/\d", line)]
     assert [line.split()[0] for line in machines] == ["1/0", "1/1"]
@@ -200,6 +205,7 @@ PRINTS = {
     "load_sweep": load_sweep_prints,
     "mutations": mutations_prints,
     "other_cores": other_cores_prints,
+    "parts": parts_prints,
     "pcie": pcie_prints,
     "scenarios": scenarios_prints,
     "short_runs": short_runs_prints,
@@ -221,7 +227,7 @@ def test_every_bench_is_known_here():
 
 # A second each and more: who runs a bench reads its table, and sees where it breaks.
 LONGEST = (
-    "bottleneck", "ceilings", "cosim", "engine", "interval_coverage", "mutations", "other_cores", "scenarios",
+    "bottleneck", "ceilings", "cosim", "engine", "interval_coverage", "mutations", "other_cores", "parts", "scenarios",
     "short_runs", "sizing", "startup", "steadiness", "sweep", "switch_core", "systems", "validation",
 )  # fmt: skip
 MARKS = {name: (pytest.mark.nightly, *([NO_ICARUS] if name == "cosim" else [])) for name in LONGEST}

@@ -136,6 +136,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     has_round_trip = is_direct and not first.has_virtual_switch
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
+    exact = is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found))
     return Limits(
         link_name=", ".join(dict.fromkeys(_switched_by(server.config) for server in system.servers)),
         raw_gbps=float(link_rate_of(first.pcie).raw_bps / BPS_PER_GBPS),
@@ -155,8 +156,10 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         lone_frame=lone,
         lone_send=_lone_send(first),
         counts="segments" if first.hands_over_segments else "frames",
-        is_exact=is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found)),
-        find_details=partial(_details, config, system, demand, found, mix, lone, latency_steps.get(longest, ())),
+        is_exact=exact,
+        find_details=partial(
+            _details, config, system, demand, found, mix, lone, latency_steps.get(longest, ()), exact=exact
+        ),
     )
 
 
@@ -182,23 +185,27 @@ def _details(
     mix: Demand,
     lone: LoneFrame | None,
     steps: tuple[LatencyStep, ...],
+    *,
+    exact: bool,
 ) -> Details:
+    notes = (
+        *_why_over_the_wire(config, system, found),
+        *notes_of(system, found.demand, found.least, lone, has_waits=found.has_waits),
+        *_host_shares(config, system, offered),
+        *_of_doorbells(system, found),
+        *_of_inline_doorbells(config, found),
+        *slow_path_notes(config, found.rate),
+        *bond_notes(config, offered, found.rate),
+        *((words.WITHOUT_SCENARIO,) if config.scenario else ()),
+    )
     return Details(
         steps=sum_steps(found.transactions[0], link_rate_of(system.config(0).pcie), found.rate),
         latency_steps=steps,
         servers=server_limits(system, found.transactions, found.rate) if system.server_names != ("",) else (),
         hops=hops_of(system, found.demand, found.rate),
         full_ports=port_shares(config, system, mix),
-        notes=(
-            *_why_over_the_wire(config, system, found),
-            *notes_of(system, found.demand, found.least, lone, has_waits=found.has_waits),
-            *_host_shares(config, system, offered),
-            *_of_doorbells(system, found),
-            *_of_inline_doorbells(config, found),
-            *slow_path_notes(config, found.rate),
-            *bond_notes(config, offered, found.rate),
-            *((words.WITHOUT_SCENARIO,) if config.scenario else ()),
-        ),
+        notes=notes,
+        how_sure=words.how_sure(notes, None if exact else config.resolved()),
         memory_bytes=memory_bytes(system, found.demand, found.transactions, found.rate),
     )
 

@@ -30,6 +30,7 @@ from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, format_bytes
 from hwmodel.words import limits as words
+from hwmodel.words.bounds import BOUND
 from hwmodel.words.flow_control import headroom_use, headroom_words, stop_may_lapse
 from hwmodel.words.warnings import kept_for_dead_wire
 
@@ -45,7 +46,8 @@ class Details(NamedTuple):
 
     `latency_steps`: of the longest frame, with all batches 1. `servers`: what each server's link carries, where servers
     have names; `steps` are then the first server's. `hops`: the wires at a bridge. `full_ports`: the bridge's
-    overloaded ports. `memory_bytes`: bytes read and written in hosts' memory for each frame delivered.
+    overloaded ports. `how_sure`: how near runs come. `memory_bytes`: bytes read and written in hosts' memory for
+    each frame delivered.
     """
 
     steps: tuple[Step, ...]
@@ -54,6 +56,7 @@ class Details(NamedTuple):
     hops: tuple[HopLimits, ...] = ()
     full_ports: tuple[PortShares, ...] = ()
     notes: tuple[str, ...] = ()
+    how_sure: str = BOUND
     memory_bytes: Fraction | None = None
 
 
@@ -130,6 +133,11 @@ class Limits:
         return self._details.notes
 
     @property
+    def how_sure(self) -> str:
+        """Say how near a run comes to the ceiling, and what keeps it below."""
+        return self._details.how_sure
+
+    @property
     def memory_bytes(self) -> float | None:
         """Give the bytes read and written in hosts' memory for each frame delivered; None where none is."""
         found = self._details.memory_bytes
@@ -163,6 +171,7 @@ class Limits:
             ],
             "lone_frame": self.lone_frame and self.lone_frame.to_dict(),
             "is_exact": self.is_exact,
+            "how_sure": self.how_sure,
             "notes": list(self.notes),
             **({} if self.lone_send is None else {"lone_send": self.lone_send._asdict()}),
         } | self._of_system()

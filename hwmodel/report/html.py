@@ -39,6 +39,7 @@ from hwmodel.words.quantities import page_time, printable
 from hwmodel.words.reading import (
     DELIVERY,
     STALL_WORDS,
+    bound_sentence,
     bytes_per_frame,
     direction_rows,
     frame_balance,
@@ -239,6 +240,7 @@ def _limit(result: Result) -> str:
         no_way_back_sentence(result),
         result.bottleneck.why,
         *result.assumptions,
+        bound_sentence(result),
         loss_sentence(result),
         known,
         *legs,

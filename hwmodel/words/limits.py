@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
+from hwmodel.words.bounds import how_loose
 from hwmodel.words.notebook import fragment, html_table, paragraph
 from hwmodel.words.quantities import (
     counted,
@@ -226,10 +227,14 @@ def subject_line(limits: Limits) -> str:
 
 
 def _ceiling_lines(limits: Limits) -> list[str]:
-    how_sure = "A long run comes to that within 0.2 %." if limits.is_exact else "That is a bound: a run may stay below."
-    if LONG_DROP in limits.notes:
-        how_sure = "A run may stay below that, or come above it."
-    return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits), how_sure]
+    return [*_table(ceiling_rows(limits), right={1, 2, 3}), ceiling_sentence(limits), limits.how_sure]
+
+
+def how_sure(notes: Collection[str], document: Mapping[str, Any] | None) -> str:
+    """Say how near a run comes to the ceiling; `document`: the configuration where that is only a bound, else None."""
+    if document is None:
+        return "A long run comes to that within 0.2 %."
+    return "A run may stay below that, or come above it." if LONG_DROP in notes else how_loose(document)
 
 
 def _latency_lines(limits: Limits) -> list[str]:

@@ -11,6 +11,7 @@ from hwmodel.rules.ethernet import MIN_FRAME_BYTES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words.bottleneck import is_rate_limit
+from hwmodel.words.bounds import bound_beside_run
 from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.events import BEGINS_WITH_IT, SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
@@ -508,6 +509,16 @@ def headroom_sentence(result: Result) -> str:
         return f"It could carry {times} this load, by the closed form."
     could = f"It could carry at most {gbps_text(could_gbps)} of such frames, by the closed form"
     return f"{could}; {percent_text(share)} of that is offered."
+
+
+def bound_sentence(result: Result) -> str:
+    """Say how far the closed form is above the run, and why; empty where it is near, or the load is the limit."""
+    closed, measured, found = result.closed_form, _measured_gbps(result), result.bottleneck
+    if closed is None or not measured or found.resource == _LOAD or has_changed(result):
+        return ""
+    by = f"pcie.{closed.limited_by}" if closed.limited_by in ("up", "down") else closed.limited_by
+    named, drops = found.resource if found.is_limit else "", result.totals.dropped_frames > 0
+    return bound_beside_run(result.config, measured, closed.gbps, by, named, loses=drops)
 
 
 def outward_gbps(result: Result) -> float | None:

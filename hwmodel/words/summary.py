@@ -47,6 +47,7 @@ from hwmodel.words.reading import (
     DELIVERY,
     SPREAD_COLUMNS,
     STALL_WORDS,
+    bound_sentence,
     direction_rows,
     frame_balance,
     headline,
@@ -371,7 +372,7 @@ def answer_lines(result: Result) -> Iterator[Line]:
     yield Line(printable(_ascii(headline(result))), "answer")
     for sentence in (
         no_way_back_sentence(result), result.bottleneck.why, *result.assumptions, headroom_sentence(result),
-        loss_sentence(result),
+        bound_sentence(result), loss_sentence(result),
     ):  # fmt: skip
         if sentence:
             yield Line(printable(sentence))
