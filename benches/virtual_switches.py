@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from benches.switch_rates import POINTS, PORT_BPS, Point
@@ -46,7 +47,7 @@ def flows_of(path: str) -> tuple[list[Flow], int]:
     n, n_chains = int(way.split()[2]), 2 if times else 1
     chains = [[f"vf{chain * n + number}" for number in range(n)] for chain in range(n_chains)]
     ends = [["uplink", *chain, "uplink"] for chain in chains]
-    return [flow for chain in ends for flow in zip(chain, chain[1:], strict=False)], n + 1
+    return [flow for chain in ends for flow in pairwise(chain)], n + 1
 
 
 def passing(point: Point, **changes: Any) -> dict[str, Any]:
