@@ -69,7 +69,8 @@ def test_a_crossing_is_that_of_the_closed_form(below: str) -> None:
     (crossing,) = [each for each in over_lengths().crossings if each.below == below]
     assert crossing.above == "vmdq" and crossing.at == pytest.approx(high, rel=0.03)
     assert crossing.between[0] < crossing.at < crossing.between[1]
-    assert crossing.cores["vmdq"] == pytest.approx(4, rel=0.02) and 1 < crossing.cores[below] < 3.5
+    # The hypervisor's four, and the guests', which spend on each frame what its driver does: 865 of some 1084 ns.
+    assert crossing.cores["vmdq"] == pytest.approx(4 * (1 + 865 / 1084), rel=0.06) and 1 < crossing.cores[below] < 3.5
 
 
 def test_ways_that_stay_alike_do_not_cross() -> None:

@@ -221,7 +221,7 @@ VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
     "linux_bridge_vhost": {
         **_MEASURED_WITH,
         # Linux commit 5503fcecd49f: vhost to a tap 1.08 Mpps with batches of 64; 1576d9860599: host to VM 1.3 and 1.5.
-        "frame_time": "845ns",
+        "frame_time": "825ns",
         "batch_time": "176ns",  # the same: 0.91 Mpps with batches of one frame
         "batch": 64,  # the same
         "byte_time": "0.6ns",  # as of `ovs_kernel`

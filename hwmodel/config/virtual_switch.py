@@ -74,8 +74,8 @@ class FlowCache(Block):
     wildcard_time_fs: Annotated[int, _SLOW_COST] = key(
         "100ns",
         "Processor time to look there, for each frame that the exact match does not hold, and for each table of rules "
-        "(`rule_match: masks`). The default is some 300 cycles at 3 GHz: 1200 a frame with 8,000 to 64,000 flows, 900 with 16 (B. O'Mahony, RFC of EMC load-shedding "
-        "on ovs-dev, September 2017).",
+        "(`rule_match: masks`). The default is some 300 cycles at 3 GHz: 1200 a frame with 8,000 to 64,000 flows, 900 "
+        "with 16 (B. O'Mahony, RFC of EMC load-shedding on ovs-dev, September 2017).",
         alias="wildcard_time",
     )
     wildcard_match: Annotated[WildcardMatch, Word(WildcardMatch)] = key(
@@ -246,8 +246,8 @@ class VirtualSwitch(Block):
     )
     polls: Annotated[bool, Truth()] | None = key(
         None,
-        "Whether these cores poll, and so are taken whole whatever they have to do (`cpu.cores[].by.polling`); no time of a frame "
-        "follows from it. null: as the driver of pf.",
+        "Whether these cores poll, and so are taken whole whatever they have to do (`cpu.cores[].by.polling`); no time "
+        "of a frame follows from it. null: as the driver of pf.",
     )
     ecn_threshold_bytes: Annotated[int, ByteCount("0B", "1024MiB")] | None = key(
         None,

@@ -21,7 +21,7 @@ from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_MISS_CORES
 # a copy is marked (ECN) if its sender, by number of station, knows ECN and more than `ecn_threshold_bytes` wait for its
 # receiver. `uplink_time_fs` and `uplink_byte_time_fs`: the uplink's driver, for each frame from the adapter or to it.
 # `ring_time_fs`: for each frame and each further Tx ring of guests with frames, at most `further_rings`; `rules_fs`:
-# for each frame. `mss_bytes`: payload of each frame cut from a segment for the wire, 0 where there are no segments; with
+# for each frame. `mss_bytes`: payload of each frame cut from a segment for the wire, 0 where there are none; with
 # `cuts` the core cuts them, `cutting_fs` for each frame, else the adapter, which is given `header_bytes` once.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
