@@ -14,10 +14,6 @@ _FEW_TAGS, _SHORT_RING = 8, 128
 _UNEVEN = ("uniform", "incast", "broadcast", "flows")
 
 
-def _drops(has: Blocks) -> bool:
-    return bool(has["nic"].get("drop_enable")) or any(port.get("drop_enable") for port in has["ports"])
-
-
 def _waits(has: Blocks) -> bool:
     return not has["nic"].get("drop_enable") or any(port.get("drop_enable") is False for port in has["ports"])
 
@@ -25,6 +21,12 @@ def _waits(has: Blocks) -> bool:
 def _has_streams(has: Blocks) -> bool:
     workload = has["workload"]
     return bool(workload.get("pattern") in _UNEVEN or workload.get("external") or workload.get("wire_share"))
+
+
+def _drops(has: Blocks) -> bool:
+    """Tell whether one receiver may get more than it takes, while nobody waits for it."""
+    may_drop = has["nic"].get("drop_enable") or any(port.get("drop_enable") for port in has["ports"])
+    return bool(may_drop and _has_streams(has))
 
 
 def _has_short_rings(has: Blocks) -> bool:
