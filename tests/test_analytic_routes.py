@@ -50,7 +50,8 @@ def changes_of(drawn):
     uplink = drawn["uplink"] if mode not in TAG_MODES else {}
     kept = {key: drawn[key] for key in ("promiscuous", "lookup")}
     switch = {"mode": mode, **kept, "uplink": uplink, "ports": ports, "mirrors": drawn["mirrors"], **channels}
-    return {"nic.vfs": 3, "workload.pattern": "to_wire", **{f"switch.{key}": value for key, value in switch.items()}}
+    in_adapter = {"nic.vfs": 3, "nic.strict": False, "workload.pattern": "to_wire"}
+    return in_adapter | {f"switch.{key}": value for key, value in switch.items()}
 
 
 def made_up(config, source, target):

@@ -44,7 +44,9 @@ from tests.forwarding_bench import (
 
 
 def mapping(**keys):
-    return config_from_mapping({"nic": {"vfs": 3, "strict": False}, "workload": {"pattern": "ring"}, "switch": keys}).switch
+    return config_from_mapping(
+        {"nic": {"vfs": 3, "strict": False}, "workload": {"pattern": "ring"}, "switch": keys}
+    ).switch
 
 
 def device(stations=None, **keys):
