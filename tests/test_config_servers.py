@@ -154,8 +154,8 @@ def test_the_resolved_set_has_what_differs_and_nothing_else():
 
 
 def test_how_a_set_is_typed_does_not_change_the_hash():
-    typed = [f"nic: {{vfs: 2}}\nservers: [{{name: a}}, {{name: b, set: {{{form}}}}}]" for form in (
-        "port.rate: 40Gbps, nic.vfs: 2", "port: {rate: 40000Mbps}\nnic: {strict: false}", "port: {}, port.rate: 40Gbps"
+    typed = [f"nic: {{vfs: 2, strict: false}}\nservers: [{{name: a}}, {{name: b, set: {{{form}}}}}]" for form in (
+        "port.rate: 40Gbps, nic.vfs: 2", "port: {rate: 40000Mbps}, nic: {vfs: 2}", "port: {}, port.rate: 40Gbps"
     )]  # fmt: skip
     assert len({load(text).config_hash() for text in typed}) == 1
     assert load(typed[0]).config_hash() != load(typed[0], ["servers.b.set.port.rate=10Gbps"]).config_hash()
