@@ -22,7 +22,7 @@ US = 10**9
 END = 150 * US
 BASE: Mapping[str, Any] = {
     "pcie": {"generation": 2, "lanes": 4},
-    "nic": {"preset": "82599", "vfs": 4},
+    "nic": {"preset": "82599", "vfs": 4, "strict": False},
     "workload": {"pattern": "uniform", "frame_bytes": 512, "load": "saturate"},
     "run": {"clocks": "exact"},
 }
@@ -38,19 +38,18 @@ OUTSIDE = {"load": "1Gbps", "external": {"rate": "1Kbps", "arrivals": "periodic"
 ONE_SENDS = {**BRIDGE, "workload": {"pattern": "flows", "flows": [["a.vf0", "b.vf0", "2Gbps"]]}}
 # By name what changes, and whether a bridge is there.
 CHANGES: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
-    "the wire's rate": ({"workload": TO_OUTSIDE}, {"nic.strict": False, "port.rate": "5Gbps"}),
+    "the wire's rate": ({"workload": TO_OUTSIDE}, {"port.rate": "5Gbps"}),
     "the link's lanes": ({}, {"pcie.lanes": 2}),
-    "the link's generation": ({}, {"nic.strict": False, "pcie.generation": 3}),
+    "the link's generation": ({}, {"pcie.generation": 3}),
     "read requests": ({}, {"pcie.max_read_request": "128B"}),
     "a rate limit": ({}, {"switch.ports.vf0.rate_limit": "200Mbps"}),
     "a weight": ({"switch.scheduler": "weighted"}, {"switch.ports.vf0.weight": 3}),
     "a VLAN": ({}, {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}),
     "an address": ({}, {"switch.ports.vf1.macs": ["02:00:00:00:77:01"]}),
-    "an access list": ({}, {"nic.strict": False, "switch.acl": [{"port": "vf0", "action": "deny"}]}),
+    "an access list": ({}, {"switch.acl": [{"port": "vf0", "action": "deny"}]}),
     "a policer": (
         {},
         {
-            "nic.strict": False,
             "switch.acl": [{"port": "vf0", "action": "police", "rate": "100Mbps", "burst": "10000B"}],
         },
     ),

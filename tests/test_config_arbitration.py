@@ -126,7 +126,6 @@ def test_which_class_a_ring_is_in_stays_while_the_machine_runs(key: str, value: 
 
 def test_credits_and_orders_may_change_while_the_machine_runs() -> None:
     changes = {
-        "nic.strict": False,
         "nic.arbitration.classes": [{"percent": 10, "strict": "link"}, {"percent": 90}],
         "nic.arbitration.pools": "round_robin",
         "switch.ports.vf0.weight": 3,
@@ -134,4 +133,4 @@ def test_credits_and_orders_may_change_while_the_machine_runs() -> None:
         "switch.ports.vf0.receive_limit": "1Gbps",
     }
     scenario = [{"at": "10us", "set": changes}]
-    assert config_from_mapping({}, {"nic.arbitration": TWO, "scenario": scenario}).scenario
+    assert config_from_mapping({"nic.strict": False}, {"nic.arbitration": TWO, "scenario": scenario}).scenario

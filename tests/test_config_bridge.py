@@ -162,8 +162,8 @@ REFUSED = [
      "c.yaml:1:28: bridge.ports.outside.vlan: unknown key (did you mean vlans?)"),
     ("bridge: {ports: {adapter: {rate: 40Gbps}}}",
      f"c.yaml:1:34: bridge.ports.adapter.rate: {ONE_RATE} the adapter is 10Gbps"),
-    (TWO + "bridge: {ports: {b: {rate: 10Gbps}}}\nport: {rate: 25Gbps}\nnic: {strict: false}",
-     f"c.yaml:3:28: bridge.ports.b.rate: {ONE_RATE} b is 25Gbps"),
+    (TWO + "bridge: {ports: {b: {rate: 10Gbps}}}\nport: {rate: 1Gbps}",
+     f"c.yaml:3:28: bridge.ports.b.rate: {ONE_RATE} b is 1Gbps"),
     ("bridge: {ports: {outside: {hairpin: true}}}",
      "c.yaml:1:37: bridge.ports.outside.hairpin: what comes from outside does not go back there; hairpin is for ports "
      "of "

@@ -27,7 +27,7 @@ def interfaces(config, key):
 
 
 def test_the_defaults_stand_in_the_resolved_form():
-    config = load("port: {rate: 25Gbps}\n\nnic: {strict: false}" + of("x: ", "a: {behind: x}"))
+    config = load("port: {rate: 25Gbps}\nnic: {strict: false}\n" + of("x: ", "a: {behind: x}"))
     assert config.resolved()["bridge"]["extenders"] == {
         "x": {"rate": "25Gbps", "behind": "bridge", "latency": "500ns", "forwarding": "store_and_forward",
               "buffer": "1MiB", "sharing": "port"},

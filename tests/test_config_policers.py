@@ -14,7 +14,7 @@ POLICE = {"action": "police", "rate": "1Gbps", "burst": "1000B"}
 
 
 def with_frames(*lengths, **blocks):
-    return {"workload": {"sizes": [[n_bytes, 1] for n_bytes in lengths]}, **blocks}
+    return {"nic": {"strict": False}, "workload": {"sizes": [[n_bytes, 1] for n_bytes in lengths]}, **blocks}
 
 
 @pytest.mark.parametrize(("document", "key"), [

@@ -52,7 +52,7 @@ VF_LINK = "LnkSta: Speed unknown (downgraded), Width x0 (downgraded)"
 
 
 def adapter_of(name: str, **keys: object) -> PciAdapter:
-    (server,) = servers_of(config_from_mapping({"nic": {"preset": name, "vfs": 4}, **keys}))
+    (server,) = servers_of(config_from_mapping({"nic": {"preset": name, "vfs": 4, "strict": False}, **keys}))
     return configured(server)
 
 

@@ -81,7 +81,6 @@ CASES: list[tuple[str, tuple[str, ...], dict[str, Any] | None, dict[str, Any]]] 
     ("port.rate", ("X550",), {"port.rate": "5Gbps"}, {"port.rate": "40Gbps"}),
     ("port.rate", ("XL710",), {"port.rate": "10Gbps"}, {"port.rate": "100Gbps"}),
     ("port.count", ("82576", *IXGBE), {"port.count": 2}, {"port.count": 4}),
-    ("port.rate", ("XL710",), {"port.count": 2, "port.rate": "40Gbps"}, {"port.count": 4, "port.rate": "40Gbps"}),
     ("nic.vfs", ("82576",), {"nic.vfs": 7}, {"nic.vfs": 8}),
     ("nic.vfs", ("82599", "X540"), {"nic.vfs": 63}, {"nic.vfs": 64}),
     ("nic.vfs", ("X550",), {"nic.vfs": 64}, {"nic.vfs": 65}),

@@ -109,14 +109,6 @@ _SPEEDS = {
     "XL710": ("1Gbps", "10Gbps", "40Gbps"),
 }
 _LONGEST_FRAME = 9728
-
-
-def _xl710_ports(config: Config) -> Bound | None:
-    if config.port.count <= 2:
-        return None
-    return most(parse_rate_bps("10Gbps"), "Intel XL710 product brief: two ports of 40 Gb/s or four of 10")
-
-
 _PORTS = (
     Limit(
         "port.rate", "a port of {}", of_key("port.rate", lambda config: config.port.rate_bps),
@@ -130,11 +122,6 @@ _PORTS = (
          "X540": most(2, "Linux ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1"),
          "X550": most(2, "Linux ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1"),
          "XL710": most(4, "DPDK documentation of i40e: 128, 64, 32 VFs a port by ports")},
-    ),
-    Limit(
-        "port.rate", "each of several ports with {}",
-        lambda config: iter([Found(config.port.rate_bps, ("port.rate", "port.count"))]),
-        {"XL710": Varying("10Gbps with four ports", _xl710_ports, "Intel XL710 product brief")}, format_rate_bps,
     ),
     Limit(
         "switch.ports.NAME.max_frame", "frames of {} B", of_stations("max_frame", lambda port: port.max_frame_bytes),

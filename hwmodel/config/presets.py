@@ -84,7 +84,7 @@ DEVICES: Mapping[str, Device] = {
             "switch": _SWITCH,
             "nic": _NIC_82599,
         },
-        tx_on_chip=_TX_ON_CHIP,
+        tx_on_chip=_TX_ON_CHIP,  # as above
         rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
         vf_rss_entries=128,  # the PF's, which VFs share
     ),
@@ -95,7 +95,7 @@ DEVICES: Mapping[str, Device] = {
             "switch": _SWITCH,
             "nic": _NIC_X540,
         },
-        tx_on_chip=_TX_ON_CHIP,
+        tx_on_chip=_TX_ON_CHIP,  # as above
         rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
         vf_rss_entries=128,  # the PF's, which VFs share
     ),
@@ -106,7 +106,7 @@ DEVICES: Mapping[str, Device] = {
             "switch": {**_SWITCH, "lookup": "mac"},  # X550 data sheet, 7.8.3.4: held in another VLAN, goes nowhere
             "nic": _NIC_X540,
         },
-        tx_on_chip=_TX_ON_CHIP,
+        tx_on_chip=_TX_ON_CHIP,  # as above
         rss_entries=512,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 512 (X550)
         vf_rss_entries=64,  # Linux ixgbevf driver: IXGBEVF_X550_VFRETA_SIZE
     ),
