@@ -209,10 +209,8 @@ POSSIBLE = [
     "switch: {ports: [{name: vf1, vlans: [10, 20]}], uplink: {vlans: [10, 20]}}",
     "switch: {ports: [{name: vf3, vif: 2}, {name: vf0, vif: 5}]}",
     "switch: {mirrors: [{to: vf1, vlan: 3}, {to: vf1, from: uplink, direction: egress}]}",
-    "switch: {acl: [{action: police, rate: 1Gbps, burst: 64B}]}\nworkload: {sizes: [[64, 1], [1518, 1]]}"
-    + LAX,
-    "switch: {acl: [{action: police, rate: 1Gbps, burst: 64KiB}, {port: vf0, ethertype: 0x0806, action: deny}]}"
-    + LAX,
+    "switch: {acl: [{action: police, rate: 1Gbps, burst: 64B}]}\nworkload: {sizes: [[64, 1], [1518, 1]]}" + LAX,
+    "switch: {acl: [{action: police, rate: 1Gbps, burst: 64KiB}, {port: vf0, ethertype: 0x0806, action: deny}]}" + LAX,
     "switch: {timing: core}\nnic: {vfs: 15}\nworkload: {pattern: ring}",
     "switch: {mode: multichannel, s_channels: {10: veb}, ports: [{name: vf1, s_channel: 10}]}",
 ]

@@ -68,7 +68,7 @@ def further_rings(config: Config) -> dict[int, int]:
     their own) at none: the most favourable case.
     """
     found: dict[int, set[int]] = {}
-    if config.workload.pattern == "none":
+    if config.workload.pattern is None:
         return {}
     for one in streams_of(config, System.of(config).vm_names):
         if is_uplink(one.source) or one.rate_bps is not None:

@@ -110,10 +110,10 @@ def _worst_rate(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
             yield f"in rate: {name}, {gbps_text(one.got_gbps)} of {asked} asked for{_why_slow(result, one)}"
             return
     greedy = [one for one in senders.values() if one.is_greedy]
-    least, most = (end(greedy, key=lambda one: one.got_gbps, default=None) for end in (min, max))
-    if least is not None and most is not None and least.got_gbps < (1 - ALIKE) * most.got_gbps:
-        beside = f"{gbps_text(least.got_gbps)}, {most.name} {gbps_text(most.got_gbps)}"
-        yield f"in rate: {least.name}, {beside}{_why_slow(result, least)}"
+    worst, best = (end(greedy, key=lambda one: one.got_gbps, default=None) for end in (min, max))
+    if worst is not None and best is not None and worst.got_gbps < (1 - ALIKE) * best.got_gbps:
+        beside = f"{gbps_text(worst.got_gbps)}, {best.name} {gbps_text(best.got_gbps)}"
+        yield f"in rate: {worst.name}, {beside}{_why_slow(result, worst)}"
 
 
 def _lacks(result: Result, one: Sender) -> bool:
@@ -145,10 +145,10 @@ def _why_slow(result: Result, one: Sender) -> str:
         return " (nothing arrives)"
     found = result.bottleneck
     for link in result.pcie_switches:
-        weights = {port.name: port.weight for port in link.ports}
-        own = weights.get(one.name.rpartition(".")[0])
-        if own is not None and own < max(weights.values()) and found.resource.startswith(f"{link.name}."):
-            return f" (weight {own} of up to {max(weights.values())} at {link.name})"
+        of_ports = {port.name: port.weight for port in link.ports}
+        own = of_ports.get(one.name.rpartition(".")[0])
+        if own is not None and own < max(of_ports.values()) and found.resource.startswith(f"{link.name}."):
+            return f" (weight {own} of up to {max(of_ports.values())} at {link.name})"
     is_named = found.is_limit and found.resource != "offered_load" and not is_rate_limit(found.resource)
     return f" (what limits is {found.resource})" if is_named else ""
 
