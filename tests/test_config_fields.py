@@ -181,8 +181,8 @@ ru: {}
         f"c.yaml:2:10: pcie.lanes: 3 {LANES}",
         "c.yaml:3:3: pcie.lanes: repeated key; it stands in line 2 already",
         "c.yaml:4:3: pcie.max_payloads: unknown key (did you mean max_payload?)",
-        "c.yaml:5:12: nic.vfs: 80 VFs at a port; the 82599 has at most 63 (Intel 82599 data sheet: 64 pools, one of them "
-        "the PF's); nic.strict: false or nic.preset: null permits it",
+        "c.yaml:5:12: nic.vfs: 80 VFs at a port; the 82599 has at most 63 (Intel 82599 data sheet: 64 pools, one of "
+        "them the PF's); nic.strict: false or nic.preset: null permits it",
         "c.yaml:5:29: nic.fetch_batch: 'yes' is not a whole number but a word",
         "c.yaml:8:26: switch.ports.vf1.macs.0: vf0 and vf1 both have 02:00:00:00:00:02 in VLAN 1",
         "c.yaml:9:21: workload.pattern: pattern: flows needs flows, like flows: [[vf0, vf1, 2Gbps]]",

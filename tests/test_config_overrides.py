@@ -159,8 +159,8 @@ WRONG = [
         ["pcie.tags=0", "nic.vfs=64", "host.cores=0"],
         [
             "--set pcie.tags=0: pcie.tags: 0 is out of range; 1 to 768",
-            "--set nic.vfs=64: nic.vfs: 64 VFs at a port; the 82599 has at most 63 (Intel 82599 data sheet: 64 pools, one "
-            "of them the PF's); nic.strict: false or nic.preset: null permits it",
+            "--set nic.vfs=64: nic.vfs: 64 VFs at a port; the 82599 has at most 63 (Intel 82599 data sheet: 64 pools, "
+            "one of them the PF's); nic.strict: false or nic.preset: null permits it",
             "--set host.cores=0: host.cores: 0 is out of range; 1 to 1024",
         ],
     ),
