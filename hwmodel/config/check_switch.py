@@ -14,7 +14,7 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .names import ethernet_ports
+from .names import ethernet_ports, is_pf
 from .switch import ONLY_OF_POOLS
 from .system import Server, bridges_of
 
@@ -129,7 +129,7 @@ def _check_ecid_lists(config: Config, findings: Findings) -> None:
 
 def _check_core(config: Config, findings: Findings) -> None:
     switch = config.switch
-    if switch.timing == "core" and config.nic.vfs > MAX_CORE_VFS:
+    if switch.timing == "core" and len(switch.ports) > 1 + MAX_CORE_VFS:
         findings.add(
             f"timing: core has room for {MAX_CORE_VFS} VFs beside the uplink and the PF; nic.vfs is {config.nic.vfs}",
             "switch.timing",
@@ -157,7 +157,7 @@ def check_stations(config: Config, findings: Findings) -> None:
 
 def check_station_names(config: Config, findings: Findings, names: Iterable[tuple[str, KeyPath]]) -> None:
     """Report each name, given with its key's path, of a VF that the adapter does not have."""
-    present = {"pf", "uplink", "all", *(f"vf{k}" for k in range(config.nic.vfs))}
+    present = {"uplink", "all", *config.function_names}
     for name, path in names:
         if name not in present:
             findings.add(_absent(name, Server("", config)), path, besides=["nic.vfs"])
@@ -282,7 +282,7 @@ def check_vm_names(findings: Findings, parts: Sequence[Part], names: Iterable[tu
         if part is None:
             lists = [("servers", at, "adapters") for at in range(len(parts))]
             findings.add(_no_server(name, list(by_name)), path, besides=["servers", *lists])
-        elif station != "pf" and int(station[2:]) >= part.server.config.nic.vfs:
+        elif station not in part.server.config.function_names:
             part.findings.add(_absent(name, part.server), path, besides=["nic.vfs"])
 
 
@@ -300,6 +300,8 @@ def _no_server(name: str, servers: list[str]) -> str:
 
 
 def _absent(name: str, server: Server) -> str:
+    if is_pf(name):
+        return f"there is no {name}; each Ethernet port has a PF, and port.count is {server.config.port.count}"
     n_vfs, first = server.config.nic.vfs, server.station("vf0")
     last = f"{first} to {server.station(f'vf{n_vfs - 1}')}" if n_vfs > 1 else f"{first} alone"
     whose = f" of {server.name}" if server.name else ""

@@ -31,7 +31,7 @@ from .device_bounds import (
     one_of,
     tx_rates,
 )
-from .names import PF
+from .names import is_pf
 from .presets import DEVICES
 from .steering import at_pools
 
@@ -145,7 +145,7 @@ _PORTS = (
 
 # Functions, queues, vectors. Each Ethernet port has a function of its own, with VFs, pools and queues.
 def _at_fullest_port(config: Config) -> int:
-    ports = [station.port for station in config.switch.ports if station.name != PF]
+    ports = [station.port for station in config.switch.ports if not is_pf(station.name)]
     return max(map(ports.count, config.port.names)) if config.port.count > 1 else config.nic.vfs
 
 

@@ -141,7 +141,7 @@ class Event(Block):
         None, "In place of `set`: NumVFs, written with VF Enable: the first VFs come up; 0 takes all away."
     )
     of: Annotated[str, ServerName("a server", with_wires=True)] | None = key(
-        None, "With `enable_vfs`, of several servers: whose VFs, like a."
+        None, "With `enable_vfs`, of several servers or ports: whose VFs, like a, p1, a.p1."
     )
     unplug: Annotated[str, Name(with_servers=True)] | None = key(
         None, "In place of `set`: the VF that is taken from its VM."

@@ -264,6 +264,14 @@ class PciAdapter:
         """Return the PF that a function is, or that a VF belongs to. Raises InputError as `read`."""
         return self.pfs[self._place(function)[0]]
 
+    def pf_name_of(self, function: str) -> str:
+        """Return the name of the PF that a function is, or that a VF belongs to. Raises InputError as `read`."""
+        return self.pf_names[self._place(function)[0]]
+
+    def vf_place(self, function: str) -> int | None:
+        """Return a VF's place among the VFs of its PF, None of a PF. Raises InputError as `read`."""
+        return self._place(function)[1]
+
     def is_coming(self, function: str) -> bool:
         """Say whether a function is a VF that is enabled but does not answer yet. Raises InputError as `read`."""
         pf, place = self._place(function)

@@ -82,7 +82,7 @@ def _spans(config: Config, controller: str) -> Iterator[Span]:
     changes += [
         (life.up_fs, "back", life.vm.rpartition(".")[0])
         for life in course.lives
-        if life.up_fs is not None and life.vm.endswith(f".{PF}")
+        if life.up_fs is not None and life.vm.endswith(f".{PF}")  # the first PF comes with those of other ports
     ]
     away: set[str] = set()
     for at_fs, kind, name in sorted(changes, key=lambda change: change[0]):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hwmodel.config.names import is_pf
 from hwmodel.machine.guest.guest_state import SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.tlp_kinds import (
     DOWN,
@@ -172,7 +173,7 @@ def _cpu(config: Config, span: Span) -> Cpu:
         for number, port in enumerate(config.switch.ports)
         if config.driver_of(port.name).polls
         for core in config.cores_of_queues(number)
-        if port.name != "pf" or all_fs[core] > 0
+        if not is_pf(port.name) or all_fs[core] > 0
     }
     if config.virtual_switch is not None and config.switch_polls:
         polled |= {*config.virtual_switch.cores}

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.uplink import charged_bytes
-from hwmodel.config.names import is_uplink
+from hwmodel.config.names import is_pf, is_uplink
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.guest.guest_state import POST_TASK, TAKE_TASK
@@ -82,7 +82,7 @@ def _core(config: Config, span: Span, number: int) -> CoreUse:
     """Return a core, with the VMs on it; the PF's driver counts only where it is alone there."""
     ports = config.switch.ports
     on_core = [port.name for port in ports if number in config.cores_of_queues(function_of(port.number))]
-    names = [name for name in on_core if name != "pf"] or on_core
+    names = [name for name in on_core if not is_pf(name)] or on_core
     blocks = tuple(dict.fromkeys(config.driver_block_of(name) for name in names)) or ("driver",)
     tx, rx = (span.share(int(fs)) for fs in _core_shares(span)[number])
     return CoreUse(vm=names[0] if names else None, blocks=blocks, tx=tx, rx=rx)

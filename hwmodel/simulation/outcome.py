@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.config import buses_of, servers_of
-from hwmodel.config.names import is_uplink
+from hwmodel.config.names import is_pf, is_uplink
 from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS
 from hwmodel.results import (
     AdapterResult,
@@ -309,7 +309,7 @@ def vms_of(
         counted, (sent, n_bytes, frames) = own.end.functions[number], amounts[number]
         drops = named_drops(counted["drops"])
         by_name = {name: int(counted[name]) for name in _COUNTED}
-        if port.name == "pf" and not (sent or n_bytes or drops or any(by_name.values())):
+        if is_pf(port.name) and not (sent or n_bytes or drops or any(by_name.values())):
             continue  # the host's own function takes part only where the load says so
         found.append(
             VmResult(

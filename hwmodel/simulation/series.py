@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config.names import is_pf
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import at_port
@@ -93,7 +94,7 @@ class SeriesRecorder:
         counters: dict[str, dict[str, tuple[int, ...]]] = {}
         for number, name in enumerate(self._names()):
             own = dict(zip(SUMS, grown[:, number].T, strict=True))
-            if name.rpartition(".")[2] == "pf" and not grown[:, number].any():
+            if is_pf(name) and not grown[:, number].any():
                 continue
             found[name] = self._of_vm(own, rings[:, number])
             counters[name] = {each: tuple(own[each].astype(int).tolist()) for each in STATISTICS}
