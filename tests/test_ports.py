@@ -99,7 +99,8 @@ def test_frames_from_outside_come_by_the_ports_of_their_targets():
 BAD = {
     "{port: {count: 2}, switch: {ports: [{name: pf1, port: p0}]}}":
         ["switch.ports.pf1.port: each port has a PF of its own, and pf1 is that of p1"],
-    "{switch: {ports: [{name: pf1, weight: 2}]}}": ["switch.ports.pf1.name: there is no pf1; each Ethernet port has a PF, and port.count is 1"],
+    "{switch: {ports: [{name: pf1, weight: 2}]}}":
+        ["switch.ports.pf1.name: there is no pf1; each Ethernet port has a PF, and port.count is 1"],
     "port: {count: 3}": ["port.count: 3 is not one of 1, 2, 4"],
     "port: {count: 2, down: [p2]}": ["port.down.0: there is no port p2; port.count is 2, p0 to p1"],
     "port: {count: 2, down: [1]}":

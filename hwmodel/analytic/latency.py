@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwmodel.analytic.lone_frame import Way, crossing_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import INLINE_DOORBELL, Tlp, TlpRules, cut_buffers
-from hwmodel.config.names import function_name
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import function_name
 from hwmodel.rules.pcie_link import INLINE_DOORBELL_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.words import limits as words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import (
     CREDIT_DATA_BYTES,
     MOST_TAGS,
@@ -26,7 +27,6 @@ from .frame_lengths import (
     slots_of_send,
 )
 from .model import Config
-from .names import is_pf
 
 _TX_BATCHES = ("driver.tx_doorbell_batch", "nic.fetch_batch", "nic.tx_writeback_batch", "driver.tx_interrupt_batch")
 _RX_BATCHES = (

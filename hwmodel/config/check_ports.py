@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hwmodel.rules.function_names import PF, is_pf, pf_name
+
 from .document import KeyPath
 from .findings import Findings, Part
 from .model import Config
-from .names import PF, UPLINK, ethernet_ports, is_pf, is_uplink, pf_name, port_place
+from .names import UPLINK, ethernet_ports, is_uplink, port_place
 from .system import Domain, apart_ports, bridges_of, domains_of, own_uplinks, port_of_end
 
 

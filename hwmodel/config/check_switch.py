@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import format_bytes, format_rate_bps
 from hwmodel.wire.ethernet import format_mac
@@ -14,7 +15,7 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest
 from .model import Config
-from .names import ethernet_ports, is_pf
+from .names import ethernet_ports
 from .switch import ONLY_OF_POOLS
 from .system import Server, bridges_of
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.mailbox_messages import (
     API_NUMBERS,
     HASH_BITS,
@@ -33,7 +34,7 @@ from .kinds import (
     suggest,
     wrong,
 )
-from .names import Mac, MailboxWord, Name, ServerName, is_pf
+from .names import Mac, MailboxWord, Name, ServerName
 
 MOST_MESSAGES = 10_000  # of one event
 _FIELDS = tuple(dict.fromkeys(field for form in MESSAGES.values() for field in form.fields))

@@ -13,13 +13,13 @@ from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
 from hwmodel.errors import InputError
+from hwmodel.rules.function_names import PF, function_names, function_number
 
 from .adapter import Nic, Pcie, WirePort
 from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, key
-from .names import PF, function_names, function_number
 from .pcie_tree import MultiRoot
 from .run import Run
 from .scenario import MOST_EVENTS, Event

@@ -6,19 +6,19 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from hwmodel.rules.function_names import BEHIND_VFS, function_number
 from hwmodel.rules.mailbox_messages import WORD_MASK
 from hwmodel.wire.ethernet import format_mac, is_group_mac
 
 from .kinds import Kind, Whole, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
-UPLINK, PF = "uplink", "pf"
+UPLINK = "uplink"
 MODEL_MAX_PORTS = 4  # Ethernet ports of an adapter
 MOST_CORES = 1024  # of a host
 CoreNumber = Annotated[int, Whole(0, MOST_CORES - 1, what="a core of the host")]
 _PORT = f"p[0-{MODEL_MAX_PORTS - 1}]"
 _STATION = f"vf(0|[1-9][0-9]{{0,4}})|pf[1-{MODEL_MAX_PORTS - 1}]?"
-_BEHIND_VFS = 100_000  # above any VF's number
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _WIRES = f"{_PARTS}([.]{_PORT})?"  # a port of a bridge to one of these, or to one of its several Ethernet ports
@@ -233,11 +233,6 @@ def is_station_name(text: str) -> bool:
     return re.fullmatch(_STATION, text) is not None
 
 
-def is_pf(name: str) -> bool:
-    """Tell whether a function, given with its server or without, is the PF of a port."""
-    return name.rpartition(".")[2].startswith(PF)
-
-
 def is_server_name(text: str) -> bool:
     """Tell whether a server may be called `text`."""
     return re.fullmatch(_SERVER, text) is not None and text not in _NO_SERVERS and not is_station_name(text)
@@ -265,11 +260,6 @@ def ethernet_ports(count: int) -> tuple[str, ...]:
     return tuple(f"p{number}" for number in range(count))
 
 
-def pf_name(port: int) -> str:
-    """Return the name of the PF of an Ethernet port by the port's number: pf, pf1, pf2, pf3."""
-    return f"{PF}{port}" if port else PF
-
-
 def port_place(port: str | None) -> int:
     """Return the number of an Ethernet port by its name; 0 of None, where there is only one."""
     return int(port[1:]) if port else 0
@@ -285,31 +275,7 @@ def is_uplink(name: str) -> bool:
     return name == UPLINK or name.endswith(f".{UPLINK}")
 
 
-def function_number(name: str, n_vfs: int = _BEHIND_VFS) -> int:
-    """Return the number of a function by its name: 0 is the PF, K + 1 VF K; PFs of further ports are behind all VFs.
-
-    `n_vfs`: how many VFs the adapter has; without it the number says no more than the order of functions.
-    """
-    if name.startswith(PF):
-        return n_vfs + int(name[2:]) if name != PF else 0
-    return int(name.removeprefix("vf")) + 1
-
-
-def function_name(number: int, n_vfs: int = _BEHIND_VFS) -> str:
-    """Return the name of a function by its number, as `function_number` has it."""
-    return pf_name(number and number - n_vfs) if number == 0 or number > n_vfs else f"vf{number - 1}"
-
-
-def function_names(n_vfs: int, n_ports: int, *, has_vfs: bool) -> list[str]:
-    """Return the names of an adapter's functions, by their numbers: PFs and VFs.
-
-    A PF for each Ethernet port where VMs have VFs; else the host's own at the first port, or at a bond, is enough.
-    """
-    n_further = n_ports - 1 if has_vfs else 0
-    return [function_name(number, n_vfs) for number in range(1 + n_vfs + n_further)]
-
-
-def port_number(name: str, n_vfs: int = _BEHIND_VFS) -> int:
+def port_number(name: str, n_vfs: int = BEHIND_VFS) -> int:
     """Return the number of a port by its name: uplink 0, pf 1, vfK K+2, those of further PFs behind all VFs'."""
     return 0 if name == UPLINK else function_number(name, n_vfs) + 1
 

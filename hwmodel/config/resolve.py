@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from hwmodel.rules.function_names import function_names, is_pf
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import UnitError, parse_bytes
 from hwmodel.wire.ethernet import format_mac
@@ -30,15 +31,7 @@ from .fill_queues import (
 )
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
-from .names import (
-    MODEL_MAX_PORTS,
-    MOST_CORES,
-    ethernet_ports,
-    function_names,
-    is_pf,
-    is_station_name,
-    port_number,
-)
+from .names import MODEL_MAX_PORTS, MOST_CORES, ethernet_ports, is_station_name, port_number
 from .pcie_tree import MULTI_ROOT
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
+from hwmodel.rules.function_names import PF
+
 from .adapter import MODEL_MAX_VFS
 from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key
 from .mailbox import MailboxMessage, PfCall
-from .names import PF, Name, ServerName
+from .names import Name, ServerName
 from .pcie_tree import DEDICATED, MULTI_ROOT
 from .servers import ChangesKind
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hwmodel.errors import InputError
+from hwmodel.rules.function_names import is_pf
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 from .build import examine
@@ -16,7 +17,6 @@ from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
 from .mailbox import misfits
 from .model import Config, Step
-from .names import is_pf
 from .overrides import Change, apply_change, apply_changes
 from .pcie_tree import DEDICATED
 from .scenario import CONDITIONS, KINDS, MOST_DOORBELLS, NOT_KNOWN_FS, OF_HOSTS, UNASKED, Event, in_order

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.packets import ICMP, ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 from hwmodel.rules.transmit_credits import Credits, credits_of_weights
@@ -30,7 +31,7 @@ from .kinds import (
     Word,
     key,
 )
-from .names import CoreNumber, EtherType, IdKey, Mac, Name, PortName, is_pf, port_number
+from .names import CoreNumber, EtherType, IdKey, Mac, Name, PortName, port_number
 from .packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
 
 Admit = Literal["all", "tagged", "untagged"]

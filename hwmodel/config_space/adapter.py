@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.config.names import pf_name
 from hwmodel.config_space.devices import ALONE, ROM, PciDevice, PciPorts
 from hwmodel.config_space.extended_structures import SR_IOV
 from hwmodel.config_space.registers import laid_out
 from hwmodel.config_space.space import FunctionSpace, check_access
 from hwmodel.errors import InputError
+from hwmodel.rules.function_names import pf_name
 from hwmodel.rules.pcie_link import REGISTER_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.units import FS_PER_MS
 

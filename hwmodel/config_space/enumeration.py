@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.config.device_limits import most_of
-from hwmodel.config.names import PF, pf_name, port_place
+from hwmodel.config.names import port_place
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter, PfSpace
@@ -19,6 +19,7 @@ from hwmodel.config_space.structures import HEADER, MSI_X, PCI_EXPRESS
 from hwmodel.errors import InputError
 from hwmodel.functions.life import course_of
 from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.rules.function_names import PF, pf_name
 from hwmodel.rules.pcie_link import MOST_TAGS
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hwmodel.config.device_limits import most_of
-from hwmodel.config.names import PF
 from hwmodel.config.system import Server
 from hwmodel.config_space.adapter import CONTROL, VF_MEMORY, PciAdapter
 from hwmodel.config_space.devices import ROM
@@ -25,6 +24,7 @@ from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import RegisterTimes
 from hwmodel.functions.pf_driver_state import state_of
+from hwmodel.rules.function_names import PF
 from hwmodel.units import format_bytes
 
 DRIVEN = MEMORY_SPACE | BUS_MASTER  # what a driver leaves set in Command

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.system import System
 from hwmodel.config import bridges_of, servers_of
-from hwmodel.config.names import is_pf
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
 from hwmodel.results.comparison import ForbiddenPair
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.steering import TCP
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.workload.headers import HeaderBook

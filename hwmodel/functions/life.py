@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
-from hwmodel.config.names import PF, is_pf, is_port_name, pf_name, port_place
+from hwmodel.config.names import is_port_name, port_place
 from hwmodel.config.pcie_tree import DEDICATED
 from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, Flood, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import DriverWork, RegisterTimes, bring_up
+from hwmodel.rules.function_names import PF, is_pf, pf_name
 from hwmodel.units import FS_PER_MS, FS_PER_NS, FS_PER_US, format_time_fs
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hwmodel.config import Config, Server, servers_of
 from hwmodel.config.mailbox import MailboxMessage, PfCall
-from hwmodel.config.names import PF, is_pf, is_port_name, pf_name, port_place
+from hwmodel.config.names import is_port_name, port_place
 from hwmodel.config.scenario import NOT_KNOWN_FS, Event
 from hwmodel.errors import InputError
 from hwmodel.functions.life import course_of, pf_of
@@ -17,6 +17,7 @@ from hwmodel.functions.message_time import RESET, DriverWork, Message, RegisterT
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
 from hwmodel.functions.pf_driver_state import PfState, followed, state_of
+from hwmodel.rules.function_names import PF, is_pf, pf_name
 from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import FS_PER_NS, format_rate_bps, format_time_fs
 from hwmodel.wire.ethernet import format_mac

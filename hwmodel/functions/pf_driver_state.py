@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hwmodel.config import Config
-from hwmodel.config.names import PF, is_pf
 from hwmodel.config.resolve import default_mac
 from hwmodel.config.switch import Port
 from hwmodel.functions.mailbox import Words, group_hash
+from hwmodel.rules.function_names import PF, is_pf
 from hwmodel.rules.mailbox_messages import API_NUMBERS, TABLES, XCAST_MODES
 from hwmodel.rules.steering import VERIFICATION_KEY
 from hwmodel.units import format_rate_bps

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import fsum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.config.names import is_pf
 from hwmodel.machine.guest.guest_state import SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.tlp_kinds import (
     DOWN,
@@ -38,6 +37,7 @@ from hwmodel.results import (
     Wire,
     at_port,
 )
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.arbitration import arbitration_use
 from hwmodel.simulation.flow_control import flow_control_use, ns_by_vm

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.config.names import is_pf
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results.counters import FunctionCounters, IpLink, LinkReceived, LinkSent, VfLink, VfReceived
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.headroom import PRIORITIES as N_PRIORITIES
 from hwmodel.simulation.nic_state import function_of
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.uplink import charged_bytes
-from hwmodel.config.names import is_pf, is_uplink
+from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.guest.guest_state import POST_TASK, TAKE_TASK
@@ -35,6 +35,7 @@ from hwmodel.machine.tlp_kinds import (
     UP,
 )
 from hwmodel.results import CoreUse, LinkCost, Observation, Stop, at_port
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.flow_control import flow_control_use, held_outside

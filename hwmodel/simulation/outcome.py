@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.config import buses_of, servers_of
-from hwmodel.config.names import is_pf, is_uplink
+from hwmodel.config.names import is_uplink
 from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS
 from hwmodel.results import (
     AdapterResult,
@@ -33,6 +33,7 @@ from hwmodel.results import (
     sighting_of,
 )
 from hwmodel.results.bottleneck import Where, busiest_of, load_of, loses_by_refusal, refusal, suspects_of
+from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.adapter_figures import adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.counts import OF_FUNCTIONS

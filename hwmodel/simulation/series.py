@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config.names import is_pf
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import at_port
 from hwmodel.results.series import LifeResult, Series, VmSeries, WireSeries
+from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.commands import functions_of
 from hwmodel.simulation.counters import STATISTICS, statistics_of
 from hwmodel.simulation.measurement import rings_in_use

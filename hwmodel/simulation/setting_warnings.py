@@ -15,11 +15,12 @@ from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.config.bridge_flow_control import obeys
 from hwmodel.config.check_device_limits import dotted, stretches
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
-from hwmodel.config.names import UPLINK, is_pf
+from hwmodel.config.names import UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
 from hwmodel.units import BITS_PER_BYTE, format_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.config.names import is_pf
+from hwmodel.rules.function_names import is_pf
 from hwmodel.words.quantities import count_text, counted, moment_ns, span_text, three_digits, time_text, value_text
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.config.names import is_pf
 from hwmodel.rules.drop_kinds import why_whatever_the_rate
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words.bottleneck import is_rate_limit
