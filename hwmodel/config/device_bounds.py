@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.rules.function_names import PF
+from hwmodel.rules.function_names import is_pf
 from hwmodel.units import format_rate_bps
 
 if TYPE_CHECKING:
