@@ -140,6 +140,7 @@ def parameters_of(config: Config) -> NicParameters:
         **sends_of(config),
         **stations_of(config),
         ethernet_ports=config.port.count,
+        further_pfs=len(config.switch.ports) - 1 - nic.vfs,
         at_ethernet_port={port.number: int(port.port[1:]) for port in config.switch.ports if port.port},
         down_ports=ports_of(config.port.down),
         silent_ports=ports_of(config.bond.silent if config.bond else ()),

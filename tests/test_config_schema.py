@@ -241,6 +241,7 @@ def configs_with_events():
     events = {
         "mailbox": {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"},
         "pf": {"vf": "vf0", "rate_limit": "1Gbps"}, "flood": {"from": "vf0", "every": "1us", "for": "2us"},
+        "bus_master": {"of": "vf0", "on": False},
     }  # fmt: skip
     found = {kind: config_from_mapping({"scenario": [{"at": "0ms", kind: said}]}) for kind, said in events.items()}
     waiting = {"when": {"vm": "vf0", "delivered": 1, "from": "1us"}, "set": {}}
@@ -286,7 +287,7 @@ def test_the_table_of_attributes_is_right():
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 171
+    assert len(table) == 173
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:

@@ -14,7 +14,9 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.functions.life import course_of
+from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.machine.adapter import function_life
+from hwmodel.rules.function_names import function_name, function_names, function_number, is_pf
 from hwmodel.simulation.series import LOST
 
 NS, US, MS = 10**6, 10**9, 10**12
@@ -144,6 +146,70 @@ def test_without_bus_master_enable_a_function_is_silent_until_its_driver_sets_it
     ):
         with pytest.raises(InputError, match=message):
             course_of(config_of(*wrong))
+
+
+TWO_PORTS = {"port.count": 2}  # vf0 and vf2 at p0, vf1 and vf3 at p1
+
+
+def test_names_and_numbers_of_functions() -> None:
+    names = function_names(3, 4, has_vfs=True)
+    assert names == ["pf", "vf0", "vf1", "vf2", "pf1", "pf2", "pf3"]
+    assert [function_number(name, 3) for name in names] == list(range(7))
+    assert [function_name(number, 3) for number in range(7)] == names
+    assert function_names(2, 2, has_vfs=False) == ["pf", "vf0", "vf1"]
+    assert [is_pf(name) for name in ("pf", "a.pf2", "a.x.vf1", "vf0")] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("event", "off"),
+    [
+        ({"reset": "pf1"}, {"pf1", "vf1", "vf3"}),
+        ({"reset": "pf"}, {"pf", "vf0", "vf2"}),
+        ({"enable_vfs": 0, "of": "p0"}, {"vf0", "vf2"}),
+        ({"enable_vfs": 0}, {"vf0", "vf1", "vf2", "vf3"}),
+        ({"unplug": "vf3"}, {"vf3"}),
+    ],
+)
+def test_a_pf_has_the_vfs_at_its_port(event, off) -> None:
+    course = course_of(config_of({"at": "5ms", **event}, **TWO_PORTS))
+    assert course.off_at(50 * MS) == off
+
+
+def test_vfs_are_enabled_port_by_port_and_served_by_their_own_pf() -> None:
+    gone = {"at": "5ms", "enable_vfs": 0}
+    course = course_of(config_of(gone, {"at": "7ms", "enable_vfs": 1, "of": "p1"}, **TWO_PORTS))
+    assert course.off_at(290 * MS) == {"vf0", "vf2", "vf3"}
+    assert {each.function for each in course.work if each.message} == {"pf1"}
+    course = course_of(config_of(gone, {"at": "7ms", "enable_vfs": 3}, **TWO_PORTS))
+    assert course.off_at(290 * MS) == {"vf3"}
+    assert {each.function for each in course.work if each.message} == {"pf", "pf1"}
+    for event, message in (
+        ({"enable_vfs": 3, "of": "p1"}, "NumVFs 3 is above the 2 at p1"),
+        ({"enable_vfs": 2, "of": "p2"}, "there is no port p2"),
+        ({"enable_vfs": 2, "of": "p1"}, "2 VFs are enabled"),
+        ({"reset": "pf2"}, "no function is called 'pf2'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            course_of(config_of({"at": "5ms", **event}, **TWO_PORTS))
+
+
+def test_a_message_is_the_own_pf_s_and_its_tables_are_the_own_vfs() -> None:
+    """Both PFs are asked in one instant, and neither waits for the other; each knows its own VFs."""
+    asked = [
+        {"at": "5ms", "mailbox": {"from": vf, "message": "set_vlan", "vlan": 9, "add": True}}
+        for vf in ("vf0", "vf1", "vf2")
+    ]
+    config = config_of(*asked, {"at": "9ms", "pf": {"server": "p1", "promiscuous": True}}, **TWO_PORTS)
+    drivers = PfDrivers(config)
+    first, at_p1, second = (drivers.served[at][0] for at in range(3))
+    assert first.taken_fs == at_p1.taken_fs and second.taken_fs == first.answered_fs
+    assert {each.function for each in drivers.work() if each.message} == {"pf", "pf1"}
+    last = config.steps(drivers)[-1].config
+    assert [(port.name, 9 in port.vlans, port.promiscuous) for port in last.switch.ports] == [
+        ("pf", False, False), ("vf0", True, False), ("vf1", True, False), ("vf2", True, False), ("vf3", False, False),
+        ("pf1", False, True),
+    ]  # fmt: skip
+    assert [drivers.state(pf=pf).adapter.vf_names for pf in ("pf", "pf1")] == [("vf0", "vf2"), ("vf1", "vf3")]
 
 
 def test_what_takes_a_function_away_ends_its_way_up() -> None:

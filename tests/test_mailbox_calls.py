@@ -142,7 +142,8 @@ def test_a_run_begins_with_what_the_configuration_says() -> None:
         plain, mac=OWN + 2, vlans=frozenset((0, 30)), xcast=MULTI, hashes=(group_hash(GROUP),)
     )  # fmt: skip
     assert found.adapter == Adapter(
-        pf_addresses=2, pf_max_frame_bytes=9018, pf_promiscuous=True, known_groups=(GROUP,)
+        pf_addresses=2, pf_max_frame_bytes=9018, pf_promiscuous=True, known_groups=(GROUP,),
+        vf_names=("vf0", "vf1", "vf2"),
     )  # fmt: skip
     assert all(vf.clear_to_send and vf.api == 5 for vf in found.vfs)
 

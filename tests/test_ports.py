@@ -42,9 +42,9 @@ def result_of(pattern: str, lanes: int, frame_bytes: int, count: int = 2, down: 
 
 def test_functions_go_to_ports_in_turn_or_as_written():
     to_wire = {"workload.pattern": "to_wire"}
-    config = configured(keys={"switch.ports.vf2.port": "p1", "switch.ports.pf.port": "p1", **to_wire})
+    config = configured(keys={"switch.ports.vf2.port": "p1", **to_wire})
     assert {port.name: port.port for port in config.switch.ports} == {
-        "pf": "p1", "vf0": "p0", "vf1": "p1", "vf2": "p1", "vf3": "p1",
+        "pf": "p0", "vf0": "p0", "vf1": "p1", "vf2": "p1", "vf3": "p1", "pf1": "p1",
     }  # fmt: skip
     assert domains_of(config) == (Domain("p0", ("vf0",)), Domain("p1", ("vf1", "vf2", "vf3")))
     assert [domain.uplink for domain in domains_of(config)] == ["p0.uplink", "p1.uplink"]
@@ -97,6 +97,10 @@ def test_frames_from_outside_come_by_the_ports_of_their_targets():
 # ---- Bad input ----
 
 BAD = {
+    "{port: {count: 2}, switch: {ports: [{name: pf1, port: p0}]}}":
+        ["switch.ports.pf1.port: each port has a PF of its own, and pf1 is that of p1"],
+    "{switch: {ports: [{name: pf1, weight: 2}]}}":
+        ["switch.ports.pf1.name: there is no pf1; each Ethernet port has a PF, and port.count is 1"],
     "port: {count: 3}": ["port.count: 3 is not one of 1, 2, 4"],
     "port: {count: 2, down: [p2]}": ["port.down.0: there is no port p2; port.count is 2, p0 to p1"],
     "port: {count: 2, down: [1]}":
@@ -191,7 +195,7 @@ def test_the_wires_of_two_ports_by_hand():
         "p0.wire.tx": Fraction(1538, 2), "p1.wire.tx": Fraction(1538, 2),
     }  # fmt: skip
     result = result_of("to_wire", 8, 1518)
-    assert [(port.name, port.vms) for port in result.ports] == [("p0", ("pf", "vf0", "vf2")), ("p1", ("vf1", "vf3"))]
+    assert {port.name: port.vms for port in result.ports} == {"p0": ("pf", "vf0", "vf2"), "p1": ("vf1", "vf3", "pf1")}
     assert result.bottleneck.resource == "p0.wire.tx" and "p1.wire.tx" in result.bottleneck.also
     assert result.bottleneck.why.startswith("Port p0: The Ethernet port outward is busy 100.0 %")
     assert "Wires: p0 out 9.8" in result.summary() and "; p1 out 9.8" in result.summary()
@@ -323,7 +327,7 @@ def test_switches_know_nothing_of_each_others_stations():
     result = simulate(configured(workload={"pattern": "broadcast", "load": "500Mbps"}))
     ends = {(flow.from_, flow.to) for flow in result.flows if flow.delivered}
     assert {to for source, to in ends if source == "vf0"} == {"pf", "vf2", "p0.uplink"}
-    assert {to for source, to in ends if source == "vf1"} == {"vf3", "p1.uplink"}
+    assert {to for source, to in ends if source == "vf1"} == {"pf1", "vf3", "p1.uplink"}
 
 
 def test_a_result_with_ports_is_read_back():

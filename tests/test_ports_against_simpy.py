@@ -67,7 +67,7 @@ CASES: Mapping[str, tuple[Recorded, Mapping[str, Any], Callable[[Result], bool]]
         lambda result: max(result.utilization[f"p{n}.switch.bus"] for n in range(2)) > 0.1,
     ),
     "ports as written": (
-        MEETS_ALL, {**FOUR, "switch.ports": [{"name": "vf0", "port": "p3"}, {"name": "pf", "port": "p2"}]},
+        MEETS_ALL, {**FOUR, "switch.ports": [{"name": "vf0", "port": "p3"}, {"name": "vf1", "port": "p2"}]},
         lambda result: [port.vms for port in result.ports] == [(), ("vf1",), ("pf", "vf2"), ("vf0", "vf3")],
     ),
     "a pipeline": (MEETS_ALL, {**TWO, "nic.max_pps": 1_500_000}, uses_all),

@@ -18,7 +18,7 @@ from tests.oracles.simpy_nic.tables import station_name
 from tests.oracles.simpy_nic.wires import wire_fs
 
 WIRE, PF, VF0, VF1, VF2, VF3 = range(6)
-NAMES = {WIRE: "outside", **{port: station_name(port) for port in range(PF, VF3 + 1)}}
+NAMES = {WIRE: "outside", **{port: station_name(port, 100) for port in range(PF, VF3 + 1)}}
 START_FS = 1000 * US_FS
 KEEP = Stop(keep_deliveries=True, keep_journeys=True)
 GBPS = 8 * 10**6

@@ -391,7 +391,11 @@ def test_each_ethernet_port_decides_as_the_second_implementation_of_its_own_swit
     met = set()
     for (at_ns, raw), found in zip(sent, forward_frames(config, sent), strict=True):
         port = found.in_port
-        at = port.removesuffix(".uplink") if "." in port else config.switch.ports[port_number(port) - 1].port
+        at = (
+            port.removesuffix(".uplink")
+            if "." in port
+            else config.switch.ports[port_number(port, config.nic.vfs) - 1].port
+        )
         outcome = oracles[at].forward(port.rpartition(".")[2], raw)
         if outcome.policer is not None and not buckets[at].police(at_ns * 10**6, len(raw) + 4):
             outcome = oracles[at].forward(port.rpartition(".")[2], raw, refused=True)

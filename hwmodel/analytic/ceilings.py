@@ -30,7 +30,6 @@ from hwmodel.analytic.transactions import (
 from hwmodel.analytic.uplink import at_adapter, on_link
 from hwmodel.analytic.virtual_switch import memory_ceiling, passing_keys
 from hwmodel.analytic.waiting import with_waits
-from hwmodel.config.names import function_number
 from hwmodel.results import at_port
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -357,7 +356,7 @@ def _shares_of_cores(config: Config, traffic: Traffic, stations: Collection[str]
         for station, share in by_station.items():
             if station not in stations:
                 continue
-            of_queues = Counter(config.cores_of_queues(function_number(station)))
+            of_queues = Counter(config.cores_of_queues(config.function_number(station)))
             for core, n_queues in of_queues.items():
                 found.setdefault(core, ([], []))[side].append(share * Fraction(n_queues, of_queues.total()))
     return {core: (sum(sent, ZERO), sum(received, ZERO)) for core, (sent, received) in found.items()}

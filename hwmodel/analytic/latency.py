@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwmodel.analytic.lone_frame import Way, crossing_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import INLINE_DOORBELL, Tlp, TlpRules, cut_buffers
-from hwmodel.config.names import function_name
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import function_name
 from hwmodel.rules.pcie_link import INLINE_DOORBELL_BYTES, REGISTER_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.words import limits as words
@@ -119,9 +119,9 @@ def frame_latency_steps(config: Config, frame_bytes: int, way: Way | None = None
     if way is None:
         way = Way(0, n_bytes, ((0, n_bytes),))
     else:
-        receiver = receiver.for_function(function_name(way.copies[0][0]))
+        receiver = receiver.for_function(function_name(way.copies[0][0], receiver.nic.vfs))
         if way.sender is not None:
-            sender = sender.for_function(function_name(way.sender))
+            sender = sender.for_function(function_name(way.sender, sender.nic.vfs))
     steps = [*_sending(sender, way.n_bytes), *_inside(sender, way.n_bytes)]
     if way.back_bytes is not None:
         steps += [*_over_the_bridge(system, way), *_inside(receiver, way.back_bytes, "of the receiver")]
@@ -215,7 +215,7 @@ def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
     """Say which unfilled batches a lone frame waits for forever, if any; one that leaves by the wire waits for none."""
     if not way.copies:
         return ()
-    function = function_name(way.copies[0][0])
+    function = function_name(way.copies[0][0], config.nic.vfs)
     found, nic, driver = [], config.nic, config.driver_of(function)
     n_descriptors = len(cut_buffers(config, way.copies[0][1]))
     if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, channel_of
 from hwmodel.analytic.system import System
-from hwmodel.config.names import UPLINK, function_number, is_uplink, uplink_of
+from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
@@ -82,9 +82,10 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         stations, to_part, kept = hop.route.stations, hop.part, hop.kept_bytes
     else:
         stations, to_part, kept = (), path.part, ()
-    pairs = sorted(zip((function_number(name) for name in stations), kept, stations, strict=True))
+    number_of = system.config(to_part).function_number
+    pairs = sorted(zip(map(number_of, stations), kept, stations, strict=True))
     way = Way(
-        sender=None if is_uplink(source) else function_number(system.place(source)[1]),
+        sender=None if is_uplink(source) else system.config(path.part).function_number(system.place(source)[1]),
         n_bytes=n_bytes,
         copies=tuple((function, n_bytes + more) for function, more, _ in pairs),
         wire_bytes=n_bytes + path.route.tag_bytes if path.route.to_wire else None,

@@ -23,7 +23,7 @@ from hwmodel.analytic.transactions import (
     share_taking_descriptors,
 )
 from hwmodel.analytic.uplink import at_adapter
-from hwmodel.config.names import function_number
+from hwmodel.rules.function_names import function_number
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, link_rate_of
 from hwmodel.units import FS_PER_S
 from hwmodel.words.quantities import plural

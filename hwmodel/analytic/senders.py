@@ -15,7 +15,8 @@ from hwmodel.analytic.traffic import Offered, Sizes, mean_bytes
 from hwmodel.analytic.transactions import core_of
 from hwmodel.analytic.uplink import charged_bytes
 from hwmodel.analytic.virtual_switch import frames_a_turn
-from hwmodel.config.names import PF, is_uplink
+from hwmodel.config.names import is_uplink
+from hwmodel.rules.function_names import PF
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
 from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, passing_s
-from hwmodel.config.names import UPLINK, function_number, is_uplink, port_number
+from hwmodel.config.names import UPLINK, is_uplink, port_number
 from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import function_number
 from hwmodel.rules.steering import HASH_BITS, USUAL_TABLE
 from hwmodel.units import FS_PER_S
 from hwmodel.wire.frame_scan import toeplitz_hash

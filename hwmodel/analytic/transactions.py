@@ -34,7 +34,6 @@ from hwmodel.analytic.sends import (
 from hwmodel.analytic.traffic import ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import on_link
 from hwmodel.config.frame_lengths import descriptors_of_send
-from hwmodel.config.names import function_number
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
     DESCRIPTOR_BYTES,
@@ -342,7 +341,7 @@ def transactions_of(
 
 def core_of(config: Config, station: str) -> int:
     """Give the core of a station, or the first of several; by default function f (PF 0, VF K is K + 1) has core f."""
-    return config.core_of(function_number(station))
+    return config.core_of(config.function_number(station))
 
 
 def by_driver(config: Config, stations: Collection[str]) -> list[tuple[Config, Collection[str]]]:

@@ -14,9 +14,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.analytic.traffic import FROM_WIRE, TO_WIRE, ZERO, Demand, Rings, Sizes, Traffic, shares
-from hwmodel.config.names import PF
 from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import PF
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -18,9 +18,10 @@ from hwmodel.analytic.routes import GROUPS, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic, mean_bytes
 from hwmodel.analytic.uplink import switch_of
-from hwmodel.config.names import PF, UPLINK, function_number, is_uplink
+from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.virtual_switch import COPIES
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import PF, function_number
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.words.virtual_switch import slow_path_note
 

@@ -32,6 +32,7 @@ DataCredits = Annotated[int, Whole(0, 2047)]  # the same: at most 2047 outstandi
 DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
 NicMode = Literal["sriov", "vmdq", "vswitch"]
 MODEL_MAX_VFS = 128
+MODEL_MAX_FUNCTIONS = MODEL_MAX_VFS + 1  # with the PFs of all Ethernet ports
 # What a simulation has room for: queue pairs of all functions together, descriptors of all Tx (or Rx) rings, and TLPs
 # that are under way on a link at once, in each direction.
 MODEL_MAX_QUEUES = 1024

@@ -31,7 +31,7 @@ from .findings import Doubts, Findings, Part
 from .kinds import shown, suggest
 from .model import Config, keys_of, model_at
 from .overrides import plain_data
-from .resolve import fill, function_names, number_of_ports, spread_port_defaults
+from .resolve import fill, functions_of, number_of_ports, number_of_vfs, spread_port_defaults
 from .system import Server, ServerDocument, entries_of, split_servers
 
 # Other files that users take for configurations: top-level keys that give them away, and the command for them.
@@ -97,10 +97,10 @@ def examine(document: Document, base_directory: str, *, is_running: bool = False
     """
     apart = split_servers(document)
     problems = list(document.problems)
-    n_functions = {one.name: len(function_names(one.document.data)) for one in apart}
+    n_functions = {one.name: len(functions_of(one.document.data)) for one in apart}
     n_ports = {one.name: number_of_ports(one.document.data.get("port")) for one in apart}
     before = interfaces_before(document.data, n_functions, n_ports)
-    n_vfs = {one.name: n_functions[one.name] - 1 for one in apart}
+    n_vfs = {one.name: number_of_vfs(one.document.data.get("nic")) for one in apart}
     beside = {one.name: sum(n_vfs[other] for other in one.beside) for one in apart}
     parts = [_part_of(one, at, base_directory, before[one.name], beside[one.name]) for at, one in enumerate(apart)]
     adapters: dict[str, Any] = {}
@@ -132,7 +132,7 @@ class _Made:
 
 def _made_of(document: Document, fill_in: Callable[[Document], dict[str, Any]]) -> _Made:
     n_problems = len(document.problems)
-    spread_port_defaults(document, function_names(document.data))
+    spread_port_defaults(document, functions_of(document.data))
     made = _Made(replace(document, data=fill_in(document)), None, document.problems[n_problems:], Doubts())
     _validate(document, made, fill_in)
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import (
     CREDIT_DATA_BYTES,
     MOST_TAGS,
@@ -13,7 +14,7 @@ from hwmodel.rules.pcie_link import (
 )
 from hwmodel.units import FS_PER_NS, format_bytes, format_time_fs
 
-from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK, Pcie
+from .adapter import MODEL_MAX_FUNCTIONS, MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK, Pcie
 from .fill_queues import batches_of
 from .findings import Findings
 from .frame_lengths import (
@@ -122,17 +123,30 @@ def _check_buffers(config: Config, findings: Findings) -> None:
         )
 
 
+def _pfs(config: Config) -> str:
+    n_pfs = sum(is_pf(port.name) for port in config.switch.ports)
+    return "the PF" if n_pfs == 1 else f"{n_pfs} PFs"
+
+
 def check_capacity(config: Config, findings: Findings) -> None:
     """Check that the model has room for the adapter's queues and rings."""
-    nic, n_queues = config.nic, config.nic.n_queues
+    nic, n_queues = config.nic, config.n_queues
     if n_queues > MODEL_MAX_QUEUES:
         findings.add(
-            f"{nic.vfs} VFs and the PF with {nic.queues_per_vf} queues each are {n_queues}; the model has room for "
-            f"{MODEL_MAX_QUEUES}",
+            f"{nic.vfs} VFs and {_pfs(config)} with {nic.queues_per_vf} queues each are {n_queues}; the model has room "
+            f"for {MODEL_MAX_QUEUES}",
             "nic.queues_per_vf",
             "nic.vfs",
+            besides=["port.count"],
         )
         return
+    if len(config.switch.ports) > MODEL_MAX_FUNCTIONS:
+        findings.add(
+            f"{nic.vfs} VFs and {_pfs(config)} are {len(config.switch.ports)} functions; the model has room for "
+            f"{MODEL_MAX_FUNCTIONS}",
+            "nic.vfs",
+            "port.count",
+        )
     for key, ring in (("nic.tx_ring", nic.tx_ring), ("nic.rx_ring", nic.rx_ring)):
         most = MODEL_RING_POOL // n_queues
         if ring > most:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hwmodel.rules.function_names import PF, is_pf, pf_name
+
 from .document import KeyPath
 from .findings import Findings, Part
 from .model import Config
-from .names import UPLINK, ethernet_ports, is_uplink
+from .names import UPLINK, ethernet_ports, is_uplink, port_place
 from .system import Domain, apart_ports, bridges_of, domains_of, own_uplinks, port_of_end
 
 
@@ -48,6 +50,10 @@ def _check_stations(config: Config, findings: Findings) -> None:
                 path,
                 "port.count",
             )
+        elif is_pf(station.name) and config.port.count > 1 and station.name != pf_name(port_place(station.port)):
+            own = station.name.removeprefix(PF) or "0"
+            message = f"each port has a PF of its own, and {station.name} is that of p{own}"
+            findings.add(message, findings.station(station.name, "port"))
 
 
 def _check_mirrors(config: Config, findings: Findings) -> None:

@@ -95,7 +95,7 @@ def _check_rings(config: Config, findings: Findings) -> None:
         )
     elif nic.shared_descriptor_cache is not None:
         own = config.virtual_switch
-        n_rings = 2 * (nic.n_queues if own is None else own.n_uplink_rings * config.n_legs)
+        n_rings = 2 * (config.n_queues if own is None else own.n_uplink_rings * config.n_legs)
         share = max(n if own is None else 1, nic.shared_descriptor_cache // n_rings)
         if share < needed:
             findings.add(
@@ -154,11 +154,11 @@ def _check_receives(config: Config, findings: Findings) -> None:
             )
     if nic.rsc is None:
         return
-    places = nic.n_queues * PLACES_A_DESCRIPTOR * (1 << (nic.rx_ring - 1).bit_length())
+    places = config.n_queues * PLACES_A_DESCRIPTOR * (1 << (nic.rx_ring - 1).bit_length())
     if places > MODEL_PLACES:
         findings.add(
-            f"{nic.rx_ring} descriptors in each of {nic.n_queues} rings; with nic.rsc the model has room for "
-            f"{MODEL_PLACES // (PLACES_A_DESCRIPTOR * nic.n_queues)}",
+            f"{nic.rx_ring} descriptors in each of {config.n_queues} rings; with nic.rsc the model has room for "
+            f"{MODEL_PLACES // (PLACES_A_DESCRIPTOR * config.n_queues)}",
             "nic.rx_ring",
             "nic.rsc",
             besides=["nic.vfs", "nic.queues_per_vf"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import format_bytes, format_rate_bps
 from hwmodel.wire.ethernet import format_mac
@@ -129,7 +130,7 @@ def _check_ecid_lists(config: Config, findings: Findings) -> None:
 
 def _check_core(config: Config, findings: Findings) -> None:
     switch = config.switch
-    if switch.timing == "core" and config.nic.vfs > MAX_CORE_VFS:
+    if switch.timing == "core" and len(switch.ports) > 1 + MAX_CORE_VFS:
         findings.add(
             f"timing: core has room for {MAX_CORE_VFS} VFs beside the uplink and the PF; nic.vfs is {config.nic.vfs}",
             "switch.timing",
@@ -157,7 +158,7 @@ def check_stations(config: Config, findings: Findings) -> None:
 
 def check_station_names(config: Config, findings: Findings, names: Iterable[tuple[str, KeyPath]]) -> None:
     """Report each name, given with its key's path, of a VF that the adapter does not have."""
-    present = {"pf", "uplink", "all", *(f"vf{k}" for k in range(config.nic.vfs))}
+    present = {"uplink", "all", *config.function_names}
     for name, path in names:
         if name not in present:
             findings.add(_absent(name, Server("", config)), path, besides=["nic.vfs"])
@@ -282,7 +283,7 @@ def check_vm_names(findings: Findings, parts: Sequence[Part], names: Iterable[tu
         if part is None:
             lists = [("servers", at, "adapters") for at in range(len(parts))]
             findings.add(_no_server(name, list(by_name)), path, besides=["servers", *lists])
-        elif station != "pf" and int(station[2:]) >= part.server.config.nic.vfs:
+        elif station not in part.server.config.function_names:
             part.findings.add(_absent(name, part.server), path, besides=["nic.vfs"])
 
 
@@ -300,6 +301,8 @@ def _no_server(name: str, servers: list[str]) -> str:
 
 
 def _absent(name: str, server: Server) -> str:
+    if is_pf(name):
+        return f"there is no {name}; each Ethernet port has a PF, and port.count is {server.config.port.count}"
     n_vfs, first = server.config.nic.vfs, server.station("vf0")
     last = f"{first} to {server.station(f'vf{n_vfs - 1}')}" if n_vfs > 1 else f"{first} alone"
     whose = f" of {server.name}" if server.name else ""

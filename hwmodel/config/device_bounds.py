@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.units import format_rate_bps
-
-from .names import PF
 
 if TYPE_CHECKING:
     from .document import KeyPath
@@ -139,7 +138,7 @@ def of_stations(key: str, read: Callable[[Any], Any], *, of_pf: bool = True) -> 
     def find(config: Config) -> Iterator[Found]:
         for port in () if config.has_virtual_switch else config.switch.ports:
             value = read(port)
-            if value is not None and (of_pf or port.name != PF):
+            if value is not None and (of_pf or not is_pf(port.name)):
                 yield Found(value, (("switch", "ports", port.name, key),))
 
     return find

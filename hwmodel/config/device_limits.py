@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.rules.packets import TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES
@@ -31,7 +32,6 @@ from .device_bounds import (
     one_of,
     tx_rates,
 )
-from .names import PF
 from .presets import DEVICES
 from .steering import at_pools
 
@@ -132,7 +132,7 @@ _PORTS = (
 
 # Functions, queues, vectors. Each Ethernet port has a function of its own, with VFs, pools and queues.
 def _at_fullest_port(config: Config) -> int:
-    ports = [station.port for station in config.switch.ports if station.name != PF]
+    ports = [station.port for station in config.switch.ports if not is_pf(station.name)]
     return max(map(ports.count, config.port.names)) if config.port.count > 1 else config.nic.vfs
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.mailbox_messages import (
     API_NUMBERS,
     HASH_BITS,
@@ -110,7 +111,7 @@ class PfCall(SparseBlock):
 
     vf: Annotated[str, Name(with_servers=True)] | None = key(None, "VF that it is about: vf2, with servers a.vf2.")
     server: Annotated[str, ServerName("a server", with_wires=True)] | None = key(
-        None, "Whose PF, where there are servers and no `vf` says it."
+        None, "Whose PF, where there are servers or ports and no `vf` says it: a, p1, a.p1."
     )
     mac: Annotated[int, Mac()] | None = key(None, "Address of the VF, from then on the PF's; 00:00:00:00:00:00: none.")
     vlan: Annotated[int, Whole(0, 4094, what="a VLAN number")] | None = key(
@@ -155,7 +156,7 @@ def _misfits_of_message(said: MailboxMessage) -> Iterator[tuple[str, str]]:
         yield "times", "a message that is sent more than once needs every, the time from one to the next"
     if said.every_fs is not None and said.times is None:
         yield "every", "needs times: how often the message is sent"
-    if said.sender.endswith("pf"):
+    if is_pf(said.sender):
         yield "from", "the PF asks nobody over the mailbox; what its driver does stands in pf"
 
 
@@ -166,7 +167,7 @@ def _misfits_of_call(said: PfCall) -> Iterator[tuple[str, str]]:
         yield "", "it asks for nothing; mac, vlan, rate_limit, spoof_check, link, query_rss, trust or promiscuous"
     if of_vf and said.vf is None:
         yield "", f"vf is missing: whose {names}"
-    if said.vf is not None and said.vf.endswith("pf"):
+    if said.vf is not None and is_pf(said.vf):
         yield "vf", "the PF is no VF; vf0, vf1 and so on"
     if said.vf is not None and said.server is not None:
         yield "server", "vf says it already"

@@ -13,13 +13,13 @@ from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
 from hwmodel.errors import InputError
+from hwmodel.rules.function_names import PF, function_names, function_number
 
 from .adapter import Nic, Pcie, WirePort
 from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, key
-from .names import PF, function_name
 from .pcie_tree import MultiRoot
 from .run import Run
 from .scenario import MOST_EVENTS, Event
@@ -119,6 +119,20 @@ class Config(Block):
     def is_written(self, key: str) -> bool:
         """Tell whether the user wrote a value of a dotted key, and it does not follow from others."""
         return tuple(key.split(".")) in self._origin.written
+
+    def function_number(self, name: str) -> int:
+        """Return the number of a function: of the PF 0, of VF K K + 1, then those of the PFs of further ports."""
+        return function_number(name, self.nic.vfs)
+
+    @property
+    def function_names(self) -> list[str]:
+        """Return the names of the functions that the adapter has, by their numbers."""
+        return function_names(self.nic.vfs, self.port.count, has_vfs=self.nic.mode == "sriov")
+
+    @property
+    def n_queues(self) -> int:
+        """Return the number of queue pairs of all functions together, those of PFs included."""
+        return self.nic.queues_per_vf * len(self.switch.ports)
 
     def driver_of(self, function: str) -> VmDriver:
         """Return the driver of a function, pf or vfK: its own, or that of all."""
@@ -283,7 +297,7 @@ class Config(Block):
         """Return the distinct drivers of all functions."""
         if not self.driver.vms:
             return (self.driver,)
-        functions = map(function_name, range(self.nic.vfs + 1))
+        functions = (port.name for port in self.switch.ports)
         return tuple({driver.behaviour: driver for driver in map(self.driver_of, functions)}.values())
 
     def at_port(self, name: str) -> Config:

@@ -6,18 +6,19 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from hwmodel.rules.function_names import BEHIND_VFS, function_number
 from hwmodel.rules.mailbox_messages import WORD_MASK
 from hwmodel.wire.ethernet import format_mac, is_group_mac
 
 from .kinds import Kind, Whole, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
-UPLINK, PF = "uplink", "pf"
+UPLINK = "uplink"
 MODEL_MAX_PORTS = 4  # Ethernet ports of an adapter
 MOST_CORES = 1024  # of a host
 CoreNumber = Annotated[int, Whole(0, MOST_CORES - 1, what="a core of the host")]
 _PORT = f"p[0-{MODEL_MAX_PORTS - 1}]"
-_STATION = "vf(0|[1-9][0-9]{0,4})|pf"
+_STATION = f"vf(0|[1-9][0-9]{{0,4}})|pf[1-{MODEL_MAX_PORTS - 1}]?"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _WIRES = f"{_PARTS}([.]{_PORT})?"  # a port of a bridge to one of these, or to one of its several Ethernet ports
@@ -102,7 +103,7 @@ class MailboxWord(Hexadecimal):
 
 
 class Name(Kind):
-    """A port's name: vf0, vf1, ..., pf, or one of the words `others`, such as uplink.
+    """A port's name: vf0, vf1, ..., pf, pf1 of a second port, or one of the words `others`, such as uplink.
 
     `with_servers`: also a port of a server, a.vf0, or of one of its several adapters, a.x.vf0.
     """
@@ -228,7 +229,7 @@ class IdKey(Kind):
 
 
 def is_station_name(text: str) -> bool:
-    """Tell whether `text` could be the name of a function: pf, or vf with a number."""
+    """Tell whether `text` could be the name of a function: pf, pf1 and so on, or vf with a number."""
     return re.fullmatch(_STATION, text) is not None
 
 
@@ -259,11 +260,6 @@ def ethernet_ports(count: int) -> tuple[str, ...]:
     return tuple(f"p{number}" for number in range(count))
 
 
-def pf_name(port: int) -> str:
-    """Return the name of the PF of an Ethernet port by the port's number: pf, pf1, pf2, pf3."""
-    return f"{PF}{port}" if port else PF
-
-
 def port_place(port: str | None) -> int:
     """Return the number of an Ethernet port by its name; 0 of None, where there is only one."""
     return int(port[1:]) if port else 0
@@ -279,19 +275,9 @@ def is_uplink(name: str) -> bool:
     return name == UPLINK or name.endswith(f".{UPLINK}")
 
 
-def function_number(name: str) -> int:
-    """Return the number of a function by its name: 0 is the PF, K + 1 VF K."""
-    return 0 if name == PF else int(name.removeprefix("vf")) + 1
-
-
-def function_name(number: int) -> str:
-    """Return the name of a function: 0 is the PF, K + 1 VF K."""
-    return PF if number == 0 else f"vf{number - 1}"
-
-
-def port_number(name: str) -> int:
-    """Return the number of a port by its name: uplink 0, pf 1, vfK K+2."""
-    return 0 if name == UPLINK else function_number(name) + 1
+def port_number(name: str, n_vfs: int = BEHIND_VFS) -> int:
+    """Return the number of a port by its name: uplink 0, pf 1, vfK K+2, those of further PFs behind all VFs'."""
+    return 0 if name == UPLINK else function_number(name, n_vfs) + 1
 
 
 def port_order(name: str, servers: Sequence[str] = ()) -> tuple[int, int]:

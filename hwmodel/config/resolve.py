@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from hwmodel.rules.function_names import function_names, is_pf
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import UnitError, parse_bytes
 from hwmodel.wire.ethernet import format_mac
@@ -30,7 +31,7 @@ from .fill_queues import (
 )
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
-from .names import MODEL_MAX_PORTS, MOST_CORES, PF, ethernet_ports, function_name, is_station_name, port_number
+from .names import MODEL_MAX_PORTS, MOST_CORES, ethernet_ports, is_station_name, port_number
 from .pcie_tree import MULTI_ROOT
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry
@@ -90,13 +91,13 @@ def fill(
     n_ports = number_of_ports(data["port"])
     fill_queues(driver, nic, device, n_ports, has_own_buffer=has_own_buffer)
     n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
-    host.setdefault("cores", min(MOST_CORES, _number_of_vfs(nic) + vfs_beside + n_beside))
+    host.setdefault("cores", min(MOST_CORES, number_of_vfs(nic) + vfs_beside + n_beside))
     fill_virtual_switch(host, data["switch"], nic, workload)
     if isinstance(data["switch"].setdefault("ports", []), list):
-        _list_stations(data["switch"]["ports"], function_names(data))
+        _list_stations(data["switch"]["ports"], functions_of(data))
         fill_segments(data["switch"]["ports"], nic, workload)
         n_switched = 1 if has_bond(host, nic) else n_ports
-        _fill_stations(data["switch"], server, interfaces_before, n_switched)
+        _fill_stations(data["switch"], server, interfaces_before, n_switched, number_of_vfs(nic))
     _fill_workload(document, workload, nic, base_directory)
     if isinstance(data.get(MULTI_ROOT), dict):
         _fill_hosts(data[MULTI_ROOT], data.get("servers"))
@@ -173,16 +174,19 @@ def _fill_block(written: dict[str, Any], values: Mapping[str, Any]) -> None:
             _fill_block(inner, value)
 
 
-def _number_of_vfs(nic: Any) -> int:
+def number_of_vfs(nic: Any) -> int:
+    """Return how many VFs the plain data of a block `nic` ask for; the default if they are invalid."""
     default: Any = _device(nic).get("nic", {}).get("vfs", Nic.model_fields["vfs"].default)
     n_vfs = nic.get("vfs", default) if isinstance(nic, dict) else default
     valid = isinstance(n_vfs, int) and not isinstance(n_vfs, bool) and 1 <= n_vfs <= MODEL_MAX_VFS
     return int(n_vfs) if valid else int(default)
 
 
-def function_names(data: dict[str, Any]) -> list[str]:
-    """Return the names of the functions that a configuration's plain data asks for: the PF and the VFs."""
-    return list(map(function_name, range(1 + _number_of_vfs(data.get("nic")))))
+def functions_of(data: dict[str, Any]) -> list[str]:
+    """Return the names of the functions that a configuration's plain data asks for."""
+    nic = data.get("nic")
+    has_vfs = not isinstance(nic, dict) or nic.get("mode", "sriov") == "sriov"
+    return function_names(number_of_vfs(nic), number_of_ports(data.get("port")), has_vfs=has_vfs)
 
 
 def number_of_ports(port: Any) -> int:
@@ -197,26 +201,27 @@ def _list_stations(stations: list[Any], functions: list[str]) -> None:
     stations.extend({"name": name} for name in functions if name not in named)
 
 
-def _fill_stations(switch: dict[str, Any], server: int, interfaces_before: int, n_ports: int) -> None:
+def _fill_stations(switch: dict[str, Any], server: int, interfaces_before: int, n_ports: int, n_vfs: int) -> None:
     for entry in switch["ports"]:
         if isinstance(entry, dict):
-            _fill_station(entry, server, interfaces_before)
+            _fill_station(entry, server, interfaces_before, n_vfs)
             if n_ports > 1 and is_station_name(str(entry.get("name"))):
-                # The PF is at the first port; VFs are dealt to the ports in turn.
-                entry.setdefault("port", ethernet_ports(n_ports)[max(0, port_number(entry["name"]) - 2) % n_ports])
+                # Each port has a PF of its number; VFs are dealt to the ports in turn.
+                digits = entry["name"][2:] or "0"
+                entry.setdefault("port", ethernet_ports(n_ports)[int(digits) % n_ports])
             if switch.get("pool_filters") is not None:
                 entry.setdefault("accept", ["broadcast", "multicast", "untagged"])
 
 
-def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int) -> None:
+def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int, n_vfs: int) -> None:
     name = entry.get("name")
     # A bad name is reported anyway; any number then does, to avoid further errors about what is missing.
-    number = port_number(name) if isinstance(name, str) and is_station_name(name) else 1
+    number = port_number(name, n_vfs) if isinstance(name, str) and is_station_name(name) else 1
     port_vlan = entry.get("port_vlan", 1)
     vlans = entry.setdefault("vlans", [port_vlan])
     entry.setdefault("untagged", [port_vlan] if isinstance(vlans, list) and port_vlan in vlans else [])
     entry.setdefault("macs", [default_mac(number, server)])
-    if isinstance(name, str) and name.startswith(PF):
+    if isinstance(name, str) and is_pf(name):
         for key, value in OF_PF.items():
             entry.setdefault(key, value)
     entry.setdefault("vlan_spoof_check", entry.get("spoof_check", True))
@@ -303,7 +308,8 @@ def spread_port_defaults(document: Document, stations: list[str]) -> None:
     _list_stations(ports, stations)
     for index, entry in enumerate(ports):
         if isinstance(entry, dict):
-            for key in [key for key in defaults if key not in entry]:
+            is_own_port = is_pf(str(entry.get("name")))  # a PF is at the port of its number
+            for key in [key for key in defaults if key not in entry and not (key == "port" and is_own_port)]:
                 _give(document, (*PORTS, index, key), entry, defaults[key], marks)
 
 

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
+from hwmodel.rules.function_names import PF
+
 from .adapter import MODEL_MAX_VFS
 from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key
 from .mailbox import MailboxMessage, PfCall
-from .names import PF, Name, ServerName
+from .names import Name, ServerName
 from .pcie_tree import DEDICATED, MULTI_ROOT
 from .servers import ChangesKind
 
@@ -141,7 +143,7 @@ class Event(Block):
         None, "In place of `set`: NumVFs, written with VF Enable: the first VFs come up; 0 takes all away."
     )
     of: Annotated[str, ServerName("a server", with_wires=True)] | None = key(
-        None, "With `enable_vfs`, of several servers: whose VFs, like a."
+        None, "With `enable_vfs`, of several servers or ports: whose VFs, like a, p1, a.p1."
     )
     unplug: Annotated[str, Name(with_servers=True)] | None = key(
         None, "In place of `set`: the VF that is taken from its VM."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hwmodel.errors import InputError
+from hwmodel.rules.function_names import is_pf
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 from .build import examine
@@ -16,7 +17,6 @@ from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
 from .mailbox import misfits
 from .model import Config, Step
-from .names import function_name
 from .overrides import Change, apply_change, apply_changes
 from .pcie_tree import DEDICATED
 from .scenario import CONDITIONS, KINDS, MOST_DOORBELLS, NOT_KNOWN_FS, OF_HOSTS, UNASKED, Event, in_order
@@ -309,7 +309,8 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         if name is not None and name not in vfs and not found:
             found.append(("from" if kind == "mailbox" else "vf", f"there is no {name}{suggest(name, vfs)}"))
         adapters = [server.name for server in servers_of(config)]
-        if event.pf is not None and event.pf.server not in (None, *adapters):
+        ports = [f"{server.prefix}{port}" for server in servers_of(config) for port in server.config.port.names if port]
+        if event.pf is not None and event.pf.server not in (None, *adapters, *ports):
             others = "; there are " + ", ".join(adapters) if config.servers else "; the only one has no name"
             found.append(("server", f"no adapter is called {event.pf.server}{others}"))
         for key, message in found:
@@ -361,7 +362,7 @@ def _functions(config: Config) -> list[str]:
 
 def _vfs(config: Config) -> list[str]:
     """Return the names of all VFs of the system."""
-    return [server.station(function_name(k + 1)) for server in servers_of(config) for k in range(server.config.nic.vfs)]
+    return [name for name in _functions(config) if not is_pf(name)]
 
 
 def _contradictions(document: Document, config: Config) -> list[Problem]:

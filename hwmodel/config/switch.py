@@ -7,8 +7,9 @@ from ipaddress import IPv4Network, IPv6Network
 from itertools import count
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AfterValidator, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.packets import ICMP, ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 from hwmodel.rules.transmit_credits import Credits, credits_of_weights
@@ -67,10 +68,13 @@ class _EntryName(Name):
 
 
 class Port(Block):
-    """A station at the switch: the PF or a VF."""
+    """A station at the switch: the PF of an Ethernet port, or a VF."""
 
+    _n_vfs: int = PrivateAttr(0)  # of the adapter, behind which the PFs of further ports are numbered
     name: Annotated[str, _EntryName()] = key(
-        ..., "Which function this is: pf, vf0, vf1 and so on. all: what holds where their own entries say nothing."
+        ...,
+        "Which function this is: pf, vf0, vf1 and so on, pf1 of a second port. all: what holds where their own "
+        "entries say nothing.",
     )
     macs: Annotated[tuple[MacAddress, ...], Listing("['02:00:00:00:00:02']")] = key(
         ...,
@@ -224,12 +228,15 @@ class Port(Block):
 
     @property
     def number(self) -> int:
-        """Return the port number: pf 1, vfK K+2."""
-        return port_number(self.name)
+        """Return the port number: pf 1, vfK K+2; those of the PFs of further Ethernet ports are behind all VFs'."""
+        return port_number(self.name, self._n_vfs)
 
 
 def _by_number(ports: tuple[Port, ...]) -> tuple[Port, ...]:
     """Put stations in the order of their port numbers, whatever the order in which they were written."""
+    n_vfs = sum(not is_pf(port.name) for port in ports)
+    for port in ports:
+        port._n_vfs = n_vfs
     return tuple(sorted(ports, key=lambda port: port.number))
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.config.names import pf_name
 from hwmodel.config_space.devices import ALONE, ROM, PciDevice, PciPorts
 from hwmodel.config_space.extended_structures import SR_IOV
 from hwmodel.config_space.registers import laid_out
 from hwmodel.config_space.space import FunctionSpace, check_access
 from hwmodel.errors import InputError
+from hwmodel.rules.function_names import pf_name
 from hwmodel.rules.pcie_link import REGISTER_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.units import FS_PER_MS
 
@@ -263,6 +263,14 @@ class PciAdapter:
     def pf_of(self, function: str) -> PfSpace:
         """Return the PF that a function is, or that a VF belongs to. Raises InputError as `read`."""
         return self.pfs[self._place(function)[0]]
+
+    def pf_name_of(self, function: str) -> str:
+        """Return the name of the PF that a function is, or that a VF belongs to. Raises InputError as `read`."""
+        return self.pf_names[self._place(function)[0]]
+
+    def vf_place(self, function: str) -> int | None:
+        """Return a VF's place among the VFs of its PF, None of a PF. Raises InputError as `read`."""
+        return self._place(function)[1]
 
     def is_coming(self, function: str) -> bool:
         """Say whether a function is a VF that is enabled but does not answer yet. Raises InputError as `read`."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.config.device_limits import most_of
-from hwmodel.config.names import PF, port_place
-from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, in_order
+from hwmodel.config.names import port_place
+from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter, PfSpace
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
@@ -19,6 +19,7 @@ from hwmodel.config_space.structures import HEADER, MSI_X, PCI_EXPRESS
 from hwmodel.errors import InputError
 from hwmodel.functions.life import course_of
 from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.rules.function_names import PF, pf_name
 from hwmodel.rules.pcie_link import MOST_TAGS
 
 if TYPE_CHECKING:
@@ -296,8 +297,8 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
     for place, at in enumerate(in_order(scenario.scenario)):
         event = scenario.scenario[at]
         if event.enable_vfs is not None:
-            if event.of in (None, server.name):
-                found.append((event.at_fs, place, partial(system.enable_vfs, event.enable_vfs)))
+            for pf, n_vfs in _vfs_enabled(server, event):
+                found.append((event.at_fs, place, partial(system.enable_vfs, n_vfs, pf)))
         elif event.function is not None and event.function.startswith(server.prefix):
             act, name = getattr(system, event.kind), event.function.removeprefix(server.prefix)
             more = () if event.bus_master is None else (event.bus_master.is_on,)
@@ -312,6 +313,18 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
         if life.up_fs is not None and life.vm.startswith(server.prefix):
             found.append((life.up_fs, life.event, partial(system.bind, life.vm.removeprefix(server.prefix))))
     return [(time_fs, act) for time_fs, _, act in sorted(found, key=lambda each: each[:2])]
+
+
+def _vfs_enabled(server: Server, event: Event) -> Iterator[tuple[str, int]]:
+    """Give the PFs of a server that an event `enable_vfs` is about, and NumVFs of each."""
+    names = server.config.port.names
+    functions = _functions_of_vfs(server.config)
+    whose = {None: names, server.name: names} | {f"{server.prefix}{port}": (port,) for port in names if port}
+    places = [port_place(port) for port in whose.get(event.of, ())]
+    first = [at for at in functions if at in places][: event.enable_vfs]
+    for at in places:
+        if at in first or not event.enable_vfs:
+            yield pf_name(at), first.count(at)
 
 
 def size_code(n_bytes: int) -> int:

@@ -24,6 +24,7 @@ from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import RegisterTimes
 from hwmodel.functions.pf_driver_state import state_of
+from hwmodel.rules.function_names import PF
 from hwmodel.units import format_bytes
 
 DRIVEN = MEMORY_SPACE | BUS_MASTER  # what a driver leaves set in Command
@@ -62,7 +63,11 @@ class MemoryRanges:
 
     def __init__(self, adapter: PciAdapter, server: Server, number: int) -> None:
         self.adapter, self._config = adapter, server.config
-        self._partner = MailboxPartner(state_of(server.config, server=number))
+        self._partners = {
+            pf: MailboxPartner(state_of(server.config, server=number, pf=pf if is_own else PF))
+            for pf in adapter.pf_names
+            for is_own in [any(port.name == pf for port in server.config.switch.ports)]
+        }
         self._at_start = {name: self._reset_count(name) for name in adapter.functions()}
         self._held: dict[str, _Held] = {}
 
@@ -104,7 +109,9 @@ class MemoryRanges:
 
         Call it after each access, also to configuration space: it applies what that has changed to the ranges.
         """
-        found, self._partner.said = self._partner.said, []
+        found = [said for partner in self._partners.values() for said in partner.said]
+        for partner in self._partners.values():
+            partner.said = []
         for function in list(self._held):
             if self.adapter.space(function) is not None and not self._why_asleep(function):
                 sent = self._of(function).table.sent()
@@ -191,18 +198,19 @@ class MemoryRanges:
         return self._held[function]
 
     def _begin(self, function: str, space: FunctionSpace) -> _Held:
-        table, number = MsixTable(space), self.adapter.vf_number(function)
+        table, number = MsixTable(space), self.adapter.vf_place(function)
+        partner = self._partners[self.adapter.pf_name_of(function)]
         device = self.adapter.device
         registers = None if number is None else VF_REGISTERS.get(device.name)
         if number is None or registers is None:
             return _Held(space, space.n_resets, table, None)
         space_at_start, n_resets_at_start = self._at_start.get(function, (None, 0))
         if space is not space_at_start or space.n_resets != n_resets_at_start:
-            self._partner.see_reset(number, is_new=space is not space_at_start)
+            partner.see_reset(number, is_new=space is not space_at_start)
         most = most_of("nic.tx_ring, nic.rx_ring", device.name)
         assert most is not None, "every device with registers has a longest ring"
-        own = VfRange(registers, number, self._config.nic.queues_per_vf, most, table, self._partner)
-        own.tell_link(self._partner.link_rate_bps(number))
+        own = VfRange(registers, number, self._config.nic.queues_per_vf, most, table, partner, function)
+        own.tell_link(partner.link_rate_bps(number))
         return _Held(space, space.n_resets, table, own)
 
     def _reset_count(self, function: str) -> tuple[FunctionSpace | None, int]:

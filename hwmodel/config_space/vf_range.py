@@ -70,7 +70,10 @@ class MailboxPartner:
 
 
 class VfRange:
-    """Hold the registers of VF `number`, beside its MSI-X table; `most_descriptors`: of the longest ring."""
+    """Hold the registers of a VF, beside its MSI-X table; `most_descriptors`: of the longest ring.
+
+    `number`: its place among the VFs of its PF.
+    """
 
     def __init__(
         self,
@@ -80,8 +83,9 @@ class VfRange:
         most_descriptors: int,
         table: MsixTable,
         partner: MailboxPartner,
+        name: str = "vf0",
     ) -> None:
-        self._registers, self._number, self._vf = registers, number, f"vf{number}"
+        self._registers, self._number, self._vf = registers, number, name
         self._table, self._partner = table, partner
         self._n = {"queue": n_queues, "vector": table.n_vectors}
         self._most_descriptors = most_descriptors

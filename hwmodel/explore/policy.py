@@ -16,6 +16,7 @@ from hwmodel.config import bridges_of, servers_of
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
 from hwmodel.results.comparison import ForbiddenPair
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.steering import TCP
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.workload.headers import HeaderBook
@@ -63,7 +64,7 @@ def _forbidden_at_switch(config: Config) -> Iterator[Pair]:
     translates = any(port.translate for one in bridges_of(config) for port in one.settings.ports.values())
     for server in servers_of(config):
         switch = server.config.switch
-        for sender, target in permutations((port for port in switch.ports if port.name != "pf"), 2):
+        for sender, target in permutations((port for port in switch.ports if not is_pf(port.name)), 2):
             is_apart = sender.port_vlan not in target.vlans and not translates
             ends = server.station(sender.name), server.station(target.name)
             if is_apart or _is_denied(switch.acl, sender, target, MadeUpPacket.between(book, *ends)):

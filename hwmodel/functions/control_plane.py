@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.config.names import PF
 from hwmodel.config.scenario import NOT_KNOWN_FS, OF_HOSTS, in_order
 from hwmodel.functions.life import course_of
+from hwmodel.rules.function_names import PF
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -82,7 +82,7 @@ def _spans(config: Config, controller: str) -> Iterator[Span]:
     changes += [
         (life.up_fs, "back", life.vm.rpartition(".")[0])
         for life in course.lives
-        if life.up_fs is not None and life.vm.endswith(f".{PF}")
+        if life.up_fs is not None and life.vm.endswith(f".{PF}")  # the first PF comes with those of other ports
     ]
     away: set[str] = set()
     for at_fs, kind, name in sorted(changes, key=lambda change: change[0]):

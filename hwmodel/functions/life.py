@@ -11,16 +11,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config.kinds import suggest
-from hwmodel.config.names import PF
+from hwmodel.config.names import is_port_name, port_place
 from hwmodel.config.pcie_tree import DEDICATED
 from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, Flood, in_order
 from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.message_time import DriverWork, RegisterTimes, bring_up
+from hwmodel.rules.function_names import PF, is_pf, pf_name
 from hwmodel.units import FS_PER_MS, FS_PER_NS, FS_PER_US, format_time_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.config.switch import Port
 
 # PCI Express Base Specification: a Function Level Reset is over within 100 ms, and so is what follows VF Enable; Linux
 # waits as long before it asks a VF for anything.
@@ -103,7 +105,8 @@ def course_of(config: Config) -> Course:
             if event.at_fs == NOT_KNOWN_FS:
                 _check_named(adapters, event)
             elif event.enable_vfs is not None:
-                _adapter(adapters, event.of).enable(place, event.at_fs, event.enable_vfs)
+                adapter, port = _adapter_and_port(adapters, event.of)
+                adapter.enable(place, event.at_fs, event.enable_vfs, port)
             elif event.kind in OF_FUNCTIONS:
                 assert event.function is not None
                 _owner(adapters, event.function).happens(place, event, event.function)
@@ -128,6 +131,11 @@ def course_of(config: Config) -> Course:
     return course
 
 
+def pf_of(station: Port) -> str:
+    """Return the name of the PF at a station's Ethernet port, to which a VF belongs."""
+    return pf_name(port_place(station.port))
+
+
 def _doorbells(course: Course, at_fs: int, flood: Flood) -> Iterator[DriverWork]:
     """Yield the doorbells of a flood, until its function goes."""
     end_fs = course.goes_fs(flood.sender, at_fs)
@@ -139,9 +147,21 @@ def _doorbells(course: Course, at_fs: int, flood: Flood) -> Iterator[DriverWork]
 def _check_named(adapters: list[_Adapter], event: Event) -> None:
     """Raise InputError if an event about functions names one that does not exist."""
     if event.enable_vfs is not None:
-        _adapter(adapters, event.of)
+        _adapter_and_port(adapters, event.of)
     elif event.function is not None:
         _owner(adapters, event.function)
+
+
+def _adapter_and_port(adapters: list[_Adapter], name: str | None) -> tuple[_Adapter, str | None]:
+    """Return whose VFs `of` names: an adapter, and the Ethernet port if it names one: a, p1, a.p1."""
+    server, _, port = (name or "").rpartition(".")
+    if not is_port_name(port):
+        return _adapter(adapters, name), None
+    adapter = _adapter(adapters, server or None)
+    ports = adapter.server.config.port.names
+    if port not in ports:
+        raise InputError(f"there is no port {port}; {adapter.server.name or 'the adapter'} has {', '.join(ports)}")
+    return adapter, port
 
 
 def _adapter(adapters: list[_Adapter], name: str | None) -> _Adapter:
@@ -174,9 +194,13 @@ class _Adapter:
 
     def __init__(self, server: Server, course: Course) -> None:
         self.server, self._course = server, course
-        self.functions = [server.station(port.name) for port in server.config.switch.ports]
-        self.vfs = [name for name in self.functions if name != server.station(PF)]
-        self.n_enabled = len(self.vfs)
+        ports = server.config.switch.ports
+        self.functions = [server.station(port.name) for port in ports]
+        pfs = {port.name for port in ports if is_pf(port.name)}  # one, where VMs have pools of its queues
+        own = ((port, pf_of(port)) for port in ports)
+        self._pf_of = {server.station(port.name): server.station(pf if pf in pfs else PF) for port, pf in own}
+        self.vfs = [name for name in self.functions if not is_pf(name)]
+        self.n_enabled = {pf: len(self._vfs_of(pf)) for pf in self._pfs}
         self.unplugged: set[str] = set()
         self.silenced: set[str] = set()  # those whose Bus Master Enable an event has cleared
         self.last: dict[str, int] = {}  # index of each function's latest life in the course
@@ -202,7 +226,7 @@ class _Adapter:
             if not is_silenced:
                 self.require_there(at_fs, name)
             if name not in self.vfs:
-                self._takes_vfs_away(place, at_fs)
+                self._takes_vfs_away(place, at_fs, name)
             self._comes(place, at_fs, [name], None if is_silenced else at_fs)
 
     def _masters(self, place: int, at_fs: int, name: str, *, is_on: bool) -> None:
@@ -218,45 +242,59 @@ class _Adapter:
         self.silenced.discard(name)
         self._starts_rings(place, at_fs, name, None, 0, 0)
 
-    def enable(self, event: int, at_fs: int, n_vfs: int) -> None:
-        """Write NumVFs and VF Enable."""
-        if n_vfs > len(self.vfs):
-            total = f"{len(self.vfs)} (nic.vfs)"
+    @property
+    def _pfs(self) -> list[str]:
+        return [name for name in self.functions if is_pf(name)]
+
+    def _vfs_of(self, pf: str) -> list[str]:
+        return [name for name in self.vfs if self._pf_of[name] == pf]
+
+    def enable(self, event: int, at_fs: int, n_vfs: int, port: str | None) -> None:
+        """Write NumVFs and VF Enable of a port's PF; of all PFs, so that the first VFs of all come up, without one."""
+        pfs = self._pfs if port is None else [self.server.station(pf_name(port_place(port)))]
+        of_these = [name for name in self.vfs if self._pf_of[name] in pfs]
+        if n_vfs > len(of_these):
+            total = f"{len(of_these)}{f' at {port}' if port else ''} (nic.vfs)"
             raise InputError(f"NumVFs {n_vfs} is above the {total} that this adapter is configured with")
-        if n_vfs and self.n_enabled:
-            raise InputError(f"{self.n_enabled} VFs are enabled at {format_time_fs(at_fs)}; enable_vfs: 0 comes first")
-        if n_vfs == 0:
-            self._takes_vfs_away(event, at_fs)
-            return
-        self.require_there(at_fs, self.server.station(PF))
-        self.n_enabled = n_vfs
-        self._comes(event, at_fs, self.vfs[:n_vfs], None)
+        n_enabled = sum(self.n_enabled[pf] for pf in pfs)
+        if n_vfs and n_enabled:
+            raise InputError(f"{n_enabled} VFs are enabled at {format_time_fs(at_fs)}; enable_vfs: 0 comes first")
+        for pf in pfs:
+            if n_vfs == 0:
+                self._takes_vfs_away(event, at_fs, pf)
+                continue
+            own = [name for name in of_these[:n_vfs] if self._pf_of[name] == pf]
+            if own:
+                self.require_there(at_fs, pf)
+                self.n_enabled[pf] = len(own)
+                self._comes(event, at_fs, own, None)
 
     def host_goes(self, event: int, at_fs: int, *, comes_again: bool) -> None:
-        """Take the host away with all its functions; if it comes again, its PF comes up and then enables all VFs."""
-        pf = self.server.station(PF)
-        self.require_there(at_fs, pf)
+        """Take the host away with all its functions; if it comes again, its PFs come up and then enable all VFs."""
+        self.require_there(at_fs, self.server.station(PF))
         self.unplugged.clear()
         self.silenced.clear()
         if not comes_again:
-            self.n_enabled = 0
-            for name in (pf, *self.vfs):
+            self.n_enabled = dict.fromkeys(self._pfs, 0)
+            for name in (*self._pfs, *self.vfs):
                 self._goes(event, at_fs, name)
             return
-        self.n_enabled = len(self.vfs)
         for name in self.vfs:
             self._leaves(at_fs, name)
-        self._comes(event, at_fs, [pf], at_fs)
-        pf_parts = self._course.lives[self.last[pf]].parts
-        assert pf_parts is not None
-        self._comes(event, at_fs, self.vfs, at_fs, pf_parts.whole_fs)
+        for pf in self._pfs:
+            self.n_enabled[pf] = len(self._vfs_of(pf))
+            self._comes(event, at_fs, [pf], at_fs)
+            pf_parts = self._course.lives[self.last[pf]].parts
+            assert pf_parts is not None
+            self._comes(event, at_fs, self._vfs_of(pf), at_fs, pf_parts.whole_fs)
 
-    def _takes_vfs_away(self, event: int, at_fs: int) -> None:
-        for name in self.vfs[: self.n_enabled]:
+    def _takes_vfs_away(self, event: int, at_fs: int, pf: str) -> None:
+        vfs = self._vfs_of(pf)
+        for name in vfs[: self.n_enabled[pf]]:
             self._goes(event, at_fs, name)
-        self.n_enabled = 0
-        self.unplugged.clear()
-        self.silenced -= set(self.vfs)
+        self.n_enabled[pf] = 0
+        self.unplugged -= set(vfs)
+        self.silenced -= set(vfs)
 
     def _goes(self, event: int, at_fs: int, name: str) -> None:
         """Take a function away, whether it is there or on its way up."""
@@ -274,14 +312,15 @@ class _Adapter:
         return is_there
 
     def _comes(self, event: int, at_fs: int, names: list[str], off_fs: int | None, after_fs: int = 0) -> None:
-        """Bring functions up that all ask the PF at the same time; their resets begin `after_fs` after the event."""
+        """Bring a PF, or VFs of one, up, which ask it at once; their resets begin `after_fs` after the event."""
         reset_fs = after_fs + RESET_FS
         vfs = [name for name in names if name in self.vfs]
-        messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(PF))
+        pf = self._pf_of[names[0]] if names else self.server.station(PF)
+        messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(pf))
         for each in exchanges:
             sender = vfs[each.vf]
             self._course.work.append(each.asking(at_fs + reset_fs, sender))
-            self._course.work.append(each.serving(at_fs + reset_fs, self.server.station(PF), sender))
+            self._course.work.append(each.serving(at_fs + reset_fs, pf, sender))
         for number, name in enumerate(names):
             self.silenced.discard(name)  # a driver that starts sets it
             self._starts_rings(event, at_fs, name, off_fs, reset_fs, messages_fs[number] if vfs else 0)

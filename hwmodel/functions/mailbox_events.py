@@ -6,17 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hwmodel.config import Config, servers_of
+from hwmodel.config import Config, Server, servers_of
 from hwmodel.config.mailbox import MailboxMessage, PfCall
-from hwmodel.config.names import PF
+from hwmodel.config.names import is_port_name, port_place
 from hwmodel.config.scenario import NOT_KNOWN_FS, Event
 from hwmodel.errors import InputError
-from hwmodel.functions.life import course_of
+from hwmodel.functions.life import course_of, pf_of
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.message_time import RESET, DriverWork, Message, RegisterTimes, asking, serving
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
 from hwmodel.functions.pf_driver_state import PfState, followed, state_of
+from hwmodel.rules.function_names import PF, is_pf, pf_name
 from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import FS_PER_NS, format_rate_bps, format_time_fs
 from hwmodel.wire.ethernet import format_mac
@@ -43,22 +44,29 @@ def served_in_turn(config: Config) -> dict[int, list[Served]]:
     for at, event in enumerate(config.scenario):
         if event.mailbox is not None and event.at_fs < NOT_KNOWN_FS:
             name, _, vf = event.mailbox.sender.rpartition(".")
-            own, pf = (RegisterTimes.of(servers[name].config, each) for each in (vf, "pf"))
+            pf_name = _pf_of(servers[name], vf)
+            own, pf = (RegisterTimes.of(servers[name].config, each) for each in (vf, pf_name))
             message = _message(event.mailbox)
             found[at] = []
             goes_fs = course.goes_fs(event.mailbox.sender, event.at_fs)
             for number in range(event.mailbox.n_times):
                 told_fs = event.at_fs + number * (event.mailbox.every_fs or 0) + own.sending_fs(message.words)
                 if told_fs <= goes_fs:
-                    sent.append((told_fs + own.flight_fs + pf.flight_fs, at, name, pf.serving_fs(message)))
-    free_fs = dict.fromkeys(servers, 0)
-    for arrives_fs, at, name, serving_fs in sorted(sent):
-        taken_fs = max(arrives_fs, free_fs[name])
+                    arrives_fs = told_fs + own.flight_fs + pf.flight_fs
+                    sent.append((arrives_fs, at, servers[name].station(pf_name), pf.serving_fs(message)))
+    free_fs: dict[str, int] = {}
+    for arrives_fs, at, pf_station, serving_fs in sorted(sent):
+        taken_fs = max(arrives_fs, free_fs.get(pf_station, 0))
         answered_fs = taken_fs + serving_fs
-        if answered_fs <= course.goes_fs(servers[name].station(PF), config.scenario[at].at_fs):
-            free_fs[name] = answered_fs
+        if answered_fs <= course.goes_fs(pf_station, config.scenario[at].at_fs):
+            free_fs[pf_station] = answered_fs
             found[at].append(Served(taken_fs, answered_fs))
     return found
+
+
+def _pf_of(server: Server, vf: str) -> str:
+    """Return the PF of a VF of a server's adapter."""
+    return next((pf_of(port) for port in server.config.switch.ports if port.name == vf), PF)
 
 
 class PfDrivers:
@@ -72,13 +80,15 @@ class PfDrivers:
         self._groups = tuple(sorted(named))
         self._servers = {server.name: server for server in servers_of(config)}
         self._states = {
-            name: state_of(server.config, server=at, known_groups=self._groups)
-            for at, (name, server) in enumerate(self._servers.items())
+            server.station(port.name): state_of(server.config, server=at, known_groups=self._groups, pf=port.name)
+            for at, server in enumerate(self._servers.values())
+            for port in server.config.switch.ports
+            if is_pf(port.name)
         }
 
-    def state(self, server: str = "") -> PfState:
-        """Return the state of the driver of a server's PF, or of the only one's."""
-        return self._states[server]
+    def state(self, server: str = "", pf: str = PF) -> PfState:
+        """Return the state of the driver of a PF of a server, or of the only one."""
+        return self._states[self._servers[server].station(pf)]
 
     def moments_fs(self, event: int) -> Iterable[int]:
         """Return the times at which an event takes effect: one for each repetition of a message."""
@@ -92,17 +102,17 @@ class PfDrivers:
         Raises InputError if the PF's driver speaks another mailbox protocol than the one modelled.
         """
         what = self._events[event]
-        server = self._servers[self._server_of(what)]
-        state = self._states[server.name]
+        server, pf = self._server_of(what)
+        state = self._states[server.station(pf)]
         if server.config.nic.preset not in (None, *TABLES):
             raise InputError(f"nic.preset: VFs of the {server.config.nic.preset} speak another protocol to their PF; "
                              f"the mailbox is that of {', '.join(TABLES)}")  # fmt: skip
         if what.mailbox is not None:
-            answer = handle(state, _number_of(what.mailbox.sender), encode(what.mailbox))
+            answer = handle(state, _place_of(state, what.mailbox.sender), encode(what.mailbox))
         else:
             assert what.pf is not None
-            answer = administer(state, _number_of(what.pf.vf or "vf0"), what.pf)
-        self._states[server.name] = answer.state
+            answer = administer(state, 0 if what.pf.vf is None else _place_of(state, what.pf.vf), what.pf)
+        self._states[server.station(pf)] = answer.state
         self._answers.setdefault(event, []).append(answer)
         return {server.key(key): value for key, value in answer.effects.items()}
 
@@ -111,7 +121,8 @@ class PfDrivers:
         for event, served in self.served.items():
             asked = self._events[event].mailbox
             assert asked is not None
-            pf = self._servers[asked.sender.rpartition(".")[0]].station("pf")
+            server = self._servers[asked.sender.rpartition(".")[0]]
+            pf = server.station(_pf_of(server, asked.sender.rpartition(".")[2]))
             message = _message(asked)
             for number, each in enumerate(served):
                 sent_fs = self._events[event].at_fs + number * (asked.every_fs or 0)
@@ -122,7 +133,8 @@ class PfDrivers:
         """Update the drivers' state after an event has set keys without asking them."""
         pairs = zip(servers_of(before), servers_of(after), strict=True)
         for at, (old, new) in enumerate(pairs):
-            self._states[new.name] = followed(self._states[new.name], old.config, new.config, at)
+            for pf in (new.station(port.name) for port in new.config.switch.ports if is_pf(port.name)):
+                self._states[pf] = followed(self._states[pf], old.config, new.config, at)
 
     def asked(self, event: int) -> str:
         """Write what an event asks; an empty text where it asks for nothing."""
@@ -158,15 +170,20 @@ class PfDrivers:
         """Return the answers to an event, one for each time that it asked."""
         return self._answers.get(event, [])
 
-    def _server_of(self, event: Event) -> str:
-        """Return the name of the server whose PF is asked; the first server if the event names none."""
+    def _server_of(self, event: Event) -> tuple[Server, str]:
+        """Return the server and the PF that is asked; the first server and PF if the event names none."""
         said = event.mailbox or event.pf
         assert said is not None
         given = said.given()
         name = given.get("sender") or given.get("vf")
         if name is not None:
-            return str(name).rpartition(".")[0]
-        return str(given.get("server") or next(iter(self._servers)))
+            server_name, _, vf = str(name).rpartition(".")
+            return self._servers[server_name], _pf_of(self._servers[server_name], vf)
+        named = str(given.get("server") or next(iter(self._servers)))
+        server_name, _, port = named.rpartition(".")
+        if is_port_name(port):
+            return self._servers[server_name], pf_name(port_place(port))
+        return self._servers[named], PF
 
 
 def _message(asked: MailboxMessage) -> Message:
@@ -174,8 +191,8 @@ def _message(asked: MailboxMessage) -> Message:
     return RESET if asked.message == RESET.name else asking(asked.message or "words", len(encode(asked)))
 
 
-def _number_of(name: str) -> int:
-    return int(name.rpartition(".")[2].removeprefix("vf"))
+def _place_of(state: PfState, name: str) -> int:
+    return state.adapter.place_of(name.rpartition(".")[2])
 
 
 # ---- What is asked, and what came of it, in words ----

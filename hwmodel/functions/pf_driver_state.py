@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hwmodel.config import Config
-from hwmodel.config.names import function_name
 from hwmodel.config.resolve import default_mac
 from hwmodel.config.switch import Port
 from hwmodel.functions.mailbox import Words, group_hash
+from hwmodel.rules.function_names import PF, is_pf
 from hwmodel.rules.mailbox_messages import API_NUMBERS, TABLES, XCAST_MODES
 from hwmodel.rules.steering import VERIFICATION_KEY
 from hwmodel.units import format_rate_bps
@@ -28,8 +28,9 @@ DEFAULT_VLAN = 1
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """Hold what all VFs of an adapter share.
+    """Hold what all VFs of a PF share.
 
+    `pf`: its station; `vf_names`: those of its VFs, in order, where they are not simply numbered.
     `addresses`: receive-address entries; `kept_for_pf`: how many of them VFs' further addresses may not take; `vlans`:
     entries of the pool VLAN filter. `pf_addresses`: entries that the PF has in use. `pf_max_frame_bytes` with FCS.
     `classes`: traffic classes in use, 0 if there are none; `default_class`: that of frames without a priority.
@@ -51,6 +52,16 @@ class Adapter:
     native_vlan: int = DEFAULT_VLAN
     rss_key: bytes = VERIFICATION_KEY
     known_groups: tuple[int, ...] = ()
+    pf: str = PF
+    vf_names: tuple[str, ...] = ()
+
+    def name_of(self, vf: int) -> str:
+        """Return the station of a VF by its place among those of the PF."""
+        return self.vf_names[vf] if vf < len(self.vf_names) else f"vf{vf}"
+
+    def place_of(self, vf: str) -> int:
+        """Return the place of a VF, by the name of its station, among those of the PF."""
+        return self.vf_names.index(vf)
 
     @property
     def rss_table(self) -> Words:
@@ -93,7 +104,7 @@ class Vf:
 
 @dataclass(frozen=True, slots=True)
 class PfState:
-    """Hold what the PF's driver knows: of the adapter, and of each VF by its number."""
+    """Hold what a PF's driver knows: of the adapter, and of each of its VFs by its place among them."""
 
     adapter: Adapter
     vfs: tuple[Vf, ...]
@@ -150,32 +161,36 @@ def changes_between(before: PfState, after: PfState) -> dict[str, Any]:
     for at, (old, new) in enumerate(zip(before.vfs, after.vfs, strict=True)):
         if old is not new:
             was = keys_of(before.adapter, old)
-            name = function_name(at + 1)
+            name = before.adapter.name_of(at)
             changes.update({
                 f"switch.ports.{name}.{key}": value
                 for key, value in keys_of(after.adapter, new).items() if value != was[key]
             })  # fmt: skip
     if before.adapter.pf_promiscuous != after.adapter.pf_promiscuous:
-        changes["switch.ports.pf.promiscuous"] = after.adapter.pf_promiscuous
+        changes[f"switch.ports.{after.adapter.pf}.promiscuous"] = after.adapter.pf_promiscuous
     return changes
 
 
-def state_of(config: Config, *, server: int = 0, known_groups: tuple[int, ...] = ()) -> PfState:
+def state_of(config: Config, *, server: int = 0, known_groups: tuple[int, ...] = (), pf: str = PF) -> PfState:
     """Return the state that a configuration of one adapter begins with: all VFs' drivers are loaded, with API 1.4.
+
+    `pf`: whose driver; it serves the VFs at its Ethernet port.
 
     An address or a port VLAN that is not the default counts as set by the PF, since the administrator wrote the file.
     `server`: the server's number, from which default addresses follow. `known_groups`: further groups, which messages
     name.
     """
     ports = {port.name: port for port in config.switch.ports}
-    functions = [ports[function_name(at)] for at in range(config.nic.vfs + 1)]
+    own_port = ports[pf].port
+    functions = [ports[pf], *(port for port in config.switch.ports if not is_pf(port.name) and port.port == own_port)]
     named = {group for port in functions for group in port.groups}
-    adapter = _adapter_of(config, functions[0], tuple(sorted(named | set(known_groups))))
+    names = tuple(port.name for port in functions[1:])
+    adapter = _adapter_of(config, functions[0], tuple(sorted(named | set(known_groups))), names)
     vfs = tuple(_vf_of(port, adapter, default_mac(port.number, server)) for port in functions[1:])
     return PfState(adapter, vfs)
 
 
-def _adapter_of(config: Config, pf: Port, known_groups: tuple[int, ...]) -> Adapter:
+def _adapter_of(config: Config, pf: Port, known_groups: tuple[int, ...], vf_names: tuple[str, ...]) -> Adapter:
     device = config.nic.preset or "82599"
     tables = TABLES.get(device, TABLES["82599"])
     arbitration = config.nic.arbitration
@@ -193,6 +208,8 @@ def _adapter_of(config: Config, pf: Port, known_groups: tuple[int, ...]) -> Adap
         default_class=arbitration.class_of_priority(0) if arbitration else 0,
         native_vlan=config.switch.uplink.native_vlan or DEFAULT_VLAN,
         known_groups=known_groups,
+        pf=pf.name,
+        vf_names=vf_names,
     )
 
 
@@ -240,11 +257,11 @@ _OF_KEY: Mapping[str, tuple[str, ...]] = {
 
 def followed(state: PfState, before: Config, after: Config, server: int = 0) -> PfState:
     """Return the state after keys of stations were set without asking the driver; fields not derived from them stay."""
-    new = state_of(after, server=server, known_groups=state.adapter.known_groups)
+    new = state_of(after, server=server, known_groups=state.adapter.known_groups, pf=state.adapter.pf)
     old_ports, new_ports = ({port.name: port for port in config.switch.ports} for config in (before, after))
     vfs = []
     for at, own in enumerate(state.vfs):
-        name = function_name(at + 1)
+        name = state.adapter.name_of(at)
         keys = (key for key in _OF_KEY if getattr(old_ports[name], key) != getattr(new_ports[name], key))
         taken = {field: getattr(new.vfs[at], field) for key in keys for field in _OF_KEY[key]}
         vfs.append(replace(own, **taken) if taken else own)

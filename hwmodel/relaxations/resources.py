@@ -134,7 +134,7 @@ def _faster_cores(config: Config) -> Iterator[tuple[Change, ...]]:
     """Halve each core time by itself: for VMs with the server's driver, then for each group with another one."""
     groups: dict[object, list[tuple[str, Any]]] = {}
     blocks = list(_blocks(config, "driver"))
-    for where, driver in blocks[1:] if len(blocks) > config.nic.vfs + 1 else blocks:  # all have one
+    for where, driver in blocks[1:] if len(blocks) > len(config.switch.ports) else blocks:  # all have one
         groups.setdefault(driver.behaviour if where != "driver" else None, []).append((where, driver))
     for group in groups.values():
         for name in CORE_TIMES:
@@ -163,7 +163,7 @@ def _shared_cache(config: Config) -> Iterator[Change]:
     """Double a cache of descriptors for all rings, from one descriptor for each ring on, the least that a ring gets."""
     nic = config.nic
     if nic.shared_descriptor_cache is not None:
-        least = 2 * nic.n_queues  # Tx rings and Rx rings
+        least = 2 * config.n_queues  # Tx rings and Rx rings
         larger = FACTOR * max(nic.shared_descriptor_cache, least)
         yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, larger
 

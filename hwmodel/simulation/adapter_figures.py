@@ -37,6 +37,7 @@ from hwmodel.results import (
     Wire,
     at_port,
 )
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.arbitration import arbitration_use
 from hwmodel.simulation.flow_control import flow_control_use, ns_by_vm
@@ -172,7 +173,7 @@ def _cpu(config: Config, span: Span) -> Cpu:
         for number, port in enumerate(config.switch.ports)
         if config.driver_of(port.name).polls
         for core in config.cores_of_queues(number)
-        if port.name != "pf" or all_fs[core] > 0
+        if not is_pf(port.name) or all_fs[core] > 0
     }
     if config.virtual_switch is not None and config.switch_polls:
         polled |= {*config.virtual_switch.cores}

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results.counters import FunctionCounters, IpLink, LinkReceived, LinkSent, VfLink, VfReceived
 from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.headroom import PRIORITIES as N_PRIORITIES
 from hwmodel.simulation.nic_state import function_of
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation.machine import Server
 
 Ints = npt.NDArray[np.int64]
-PF = 0  # the number of its function
+FIRST_PF = 0  # the number of its function
 PRIORITIES = range(N_PRIORITIES)
 # The names of the Linux kernel's counters of each interface, in /sys/class/net/DEV/statistics.
 STATISTICS = (
@@ -89,18 +90,21 @@ def _of_server(server: Server) -> dict[str, FunctionCounters]:
     figures = statistics_of(nic)
     own = {name: {key: int(values[number]) for key, values in figures.items()} for name, number in numbers.items()}
     broadcast, refused = _of_functions(nic)["broadcast"], _of_functions(nic)["drops"][:, REFUSED].sum(axis=1)
+    ports = {server.station(port.name): server.config.port.number_of(port.port) for port in server.config.switch.ports}
     vfs = {
         name: _as_shown_by_the_pf(own[name], int(broadcast[number]), int(refused[number]))
         for name, number in numbers.items()
-        if number != PF
+        if not is_pf(name)
     }
+    has_one = len(numbers) == len(vfs) + 1
     found = {}
     for name, number in numbers.items():
-        of_port = _of_port(nic) if number == PF else {}
+        own_vfs = {vf: one for vf, one in vfs.items() if has_one or ports[vf] == ports[name]}
+        of_port = _of_port(nic) if number == FIRST_PF else {}
         counted = {**own[name], **of_port}
         found[name] = FunctionCounters(
             ethtool={**{key: counted[key] for key in (*OF_BOTH_DRIVERS, *of_port)}, **_by_ring(nic, number)},
-            ip=_link(counted, vfs if number == PF else {}),
+            ip=_link(counted, own_vfs if is_pf(name) else {}),
         )
     return found
 
@@ -145,7 +149,7 @@ def _by_ring(nic: Any, number: int) -> dict[str, int]:
 
 
 def _of_port(nic: Any) -> dict[str, int]:
-    """Return what the PF's driver reads of the whole adapter, its Ethernet ports added up."""
+    """Return what the first PF shows of the whole adapter, its Ethernet ports added up."""
     counts, macs = nic.ledger.counts, nic["port"]["mac"]["counts"]
     lost, by_function = counts.drops + counts.mirrored_drops, _of_functions(nic)["drops"].sum(axis=0)
     return {

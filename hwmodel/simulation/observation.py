@@ -35,6 +35,7 @@ from hwmodel.machine.tlp_kinds import (
     UP,
 )
 from hwmodel.results import CoreUse, LinkCost, Observation, Stop, at_port
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.flow_control import flow_control_use, held_outside
@@ -82,7 +83,7 @@ def _core(config: Config, span: Span, number: int) -> CoreUse:
     """Return a core, with the VMs on it; the PF's driver counts only where it is alone there."""
     ports = config.switch.ports
     on_core = [port.name for port in ports if number in config.cores_of_queues(function_of(port.number))]
-    names = [name for name in on_core if name != "pf"] or on_core
+    names = [name for name in on_core if not is_pf(name)] or on_core
     blocks = tuple(dict.fromkeys(config.driver_block_of(name) for name in names)) or ("driver",)
     tx, rx = (span.share(int(fs)) for fs in _core_shares(span)[number])
     return CoreUse(vm=names[0] if names else None, blocks=blocks, tx=tx, rx=rx)

@@ -138,7 +138,7 @@ def _quiet_fs(config: Config) -> int:
 
     def fetching_fs(own: Config) -> int:
         nic, host = own.nic, own.host
-        n_fetches = (nic.vfs + 1) * nic.queues_per_vf * -(-nic.rx_prefetch // nic.rx_fetch_batch)
+        n_fetches = own.n_queues * -(-nic.rx_prefetch // nic.rx_fetch_batch)
         miss_fs = 0 if host.iotlb is None else host.iotlb.miss_fs
         return n_fetches * (mean_read_latency_fs(own) + 2 * miss_fs + FETCH_FS)
 

@@ -33,6 +33,7 @@ from hwmodel.results import (
     sighting_of,
 )
 from hwmodel.results.bottleneck import Where, busiest_of, load_of, loses_by_refusal, refusal, suspects_of
+from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.adapter_figures import adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.bond import bond_use
 from hwmodel.simulation.counts import OF_FUNCTIONS
@@ -309,7 +310,7 @@ def vms_of(
         counted, (sent, n_bytes, frames) = own.end.functions[number], amounts[number]
         drops = named_drops(counted["drops"])
         by_name = {name: int(counted[name]) for name in _COUNTED}
-        if port.name == "pf" and not (sent or n_bytes or drops or any(by_name.values())):
+        if is_pf(port.name) and not (sent or n_bytes or drops or any(by_name.values())):
             continue  # the host's own function takes part only where the load says so
         found.append(
             VmResult(

@@ -17,6 +17,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import at_port
 from hwmodel.results.series import LifeResult, Series, VmSeries, WireSeries
+from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.commands import functions_of
 from hwmodel.simulation.counters import STATISTICS, statistics_of
 from hwmodel.simulation.measurement import rings_in_use
@@ -93,7 +94,7 @@ class SeriesRecorder:
         counters: dict[str, dict[str, tuple[int, ...]]] = {}
         for number, name in enumerate(self._names()):
             own = dict(zip(SUMS, grown[:, number].T, strict=True))
-            if name.rpartition(".")[2] == "pf" and not grown[:, number].any():
+            if is_pf(name) and not grown[:, number].any():
                 continue
             found[name] = self._of_vm(own, rings[:, number])
             counters[name] = {each: tuple(own[each].astype(int).tolist()) for each in STATISTICS}

@@ -15,11 +15,12 @@ from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
 from hwmodel.config.bridge_flow_control import obeys
 from hwmodel.config.check_device_limits import dotted, stretches
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
-from hwmodel.config.names import PF, UPLINK
+from hwmodel.config.names import UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
 from hwmodel.units import BITS_PER_BYTE, format_bytes
@@ -316,7 +317,7 @@ def _reasons_to_rely(server: Server, *, is_default: bool) -> Iterator[str]:
     """Yield why frames between an adapter's VMs need a port with hairpin, if they do; VEPA has it by default."""
     switch = server.config.switch
     mode = MODES[switch.mode]
-    held_off = [port.name for port in switch.ports if not port.loopback and port.name != PF]
+    held_off = [port.name for port in switch.ports if not port.loopback and not is_pf(port.name)]
     if "vepa" in (switch.s_channels.values() if mode.has_channels else (mode.kind,)):
         if not is_default:
             yield words.by_mode(switch.mode)

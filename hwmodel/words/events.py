@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hwmodel.rules.function_names import is_pf
 from hwmodel.words.quantities import count_text, counted, moment_ns, span_text, three_digits, time_text, value_text
 
 if TYPE_CHECKING:
@@ -164,7 +165,6 @@ def _told(one: Moved, verbs: Mapping[str, str]) -> str:
 
 
 MOST_LIVES_NAMED = 2  # functions of an event that are told of one by one
-HOST = "pf"  # the PF, which may never send
 NONE_LOST = "no frame lost in the adapter"  # those to it may leave by the wire while it is off
 
 
@@ -208,7 +208,7 @@ def _coming_text(life: LifeResult, *, is_cut: bool) -> str:
         late = "taken away again before it is up" if is_cut else f"not up{' again' * life.goes} by the end"
         return f"{life.vm} {late}; it takes {time_text(whole_ns)} ({', '.join(parts)})"
     if life.first_frame_ns is None:
-        silent = "" if life.vm.rpartition(".")[2] == HOST else ", and sent nothing"
+        silent = "" if is_pf(life.vm) else ", and sent nothing"  # the PF may never send
         return f"{life.vm} up after {time_text(whole_ns)} ({', '.join(parts)}){silent}"
     parts.append(f"first frame {time_text(life.first_frame_ns - life.up_ns)}")
     silent = time_text(life.first_frame_ns - life.at_ns)

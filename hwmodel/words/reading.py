@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.rules.drop_kinds import why_whatever_the_rate
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES
+from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words.bottleneck import is_rate_limit
@@ -202,7 +203,7 @@ def limit_words(result: Result) -> str:
 def no_way_back_sentence(result: Result) -> str:
     """Return why no VM gets anything, if all frames leave the adapter and nothing sends them back; else empty."""
     switch = result.config.get("switch", {})
-    mode, stations = switch.get("mode"), (one for one in switch.get("ports", ()) if one["name"] != "pf")
+    mode, stations = switch.get("mode"), (one for one in switch.get("ports", ()) if not is_pf(one["name"]))
     if result.bridges or not is_meant_for_vms(result.config):
         return ""
     if not _nothing_came(result) or result.totals.from_wire:

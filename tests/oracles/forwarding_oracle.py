@@ -90,7 +90,8 @@ class ForwardingOracle:
         return Outcome(reason, copies, mirrored, frame.vlan, frame.priority, frame.policer)
 
     def number(self, name):
-        return 0 if name == "uplink" else 1 if name == "pf" else int(name[2:]) + 2
+        further = name.startswith("pf") and name != "pf"  # behind all VFs
+        return 0 if name == "uplink" else 1 if name == "pf" else int(name[2:]) + 2 + 10**6 * further
 
     def check_frame(self, port, frame, is_bad):
         if port != "uplink" and port not in self.enabled:

@@ -118,6 +118,8 @@ class NicParameters:
     first_port: int = 1
     """Of the functions: the PF's."""
     vfs: int = 8
+    further_pfs: int = 0
+    """Those of Ethernet ports behind the first; their functions come behind all VFs."""
     queues_per_vf: int = 1
     vectors_per_function: int | None = None
     """MSI-X vectors for the queues of a function; None: one for each."""
@@ -286,8 +288,8 @@ class NicParameters:
 
     @cached_property
     def ports(self) -> range:
-        """Port numbers of the functions: the PF is 1, VF K is K + 2; the wire is 0 (`uplink` has another first one)."""
-        return range(self.first_port, self.first_port + self.vfs + 1)
+        """Port numbers of the functions: the PF is 1, VF K is K + 2, further PFs; the wire is 0 (not of `uplink`)."""
+        return range(self.first_port, self.first_port + self.vfs + 1 + self.further_pfs)
 
     @cached_property
     def polls(self) -> bool:

@@ -16,18 +16,26 @@ from .frames import WIRE, Decision, Frame
 PF = 1
 
 
-def station_name(port: int) -> str:
-    """Return the name of an adapter's port."""
+def station_name(port: int, n_vfs: int) -> str:
+    """Return the name of an adapter's port: those of further PFs come behind the VFs'."""
     if port == WIRE:
         return "uplink"
-    return "pf" if port == PF else f"vf{port - 2}"
+    further = port - PF - n_vfs
+    return "pf" if port == PF else f"pf{further}" if further > 0 else f"vf{port - 2}"
 
 
-def port_number(name: str) -> int:
+def port_number(name: str, n_vfs: int) -> int:
     """Return the number of an adapter's port."""
-    if name == "uplink":
-        return WIRE
-    return PF if name == "pf" else int(name.removeprefix("vf")) + 2
+    if name in ("uplink", "pf"):
+        return WIRE if name == "uplink" else PF
+    return PF + n_vfs + int(name[2:]) if name.startswith("pf") else int(name[2:]) + 2
+
+
+def n_vfs_of(switch: Any) -> int:
+    """Return how many VFs an adapter has, of whose switch this may be a part."""
+    while "_switch" in vars(switch):
+        switch = vars(switch)["_switch"]
+    return sum(each.name.startswith("vf") for each in switch.ports)
 
 
 class _Disabled:
@@ -47,7 +55,8 @@ class _Without:
 
     def __init__(self, switch: Any, off: Collection[int]) -> None:
         self._switch = switch
-        self.ports = [_Disabled(each) if port_number(each.name) in off else each for each in switch.ports]
+        n_vfs = n_vfs_of(switch)
+        self.ports = [_Disabled(each) if port_number(each.name, n_vfs) in off else each for each in switch.ports]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._switch, name)
@@ -59,7 +68,8 @@ class AtEthernetPort:
     def __init__(self, switch: Any, ports: Collection[int]) -> None:
         """Keep what is of the stations with these numbers."""
         self._switch = switch
-        self.ports = [each for each in switch.ports if port_number(each.name) in ports]
+        n_vfs = n_vfs_of(switch)
+        self.ports = [each for each in switch.ports if port_number(each.name, n_vfs) in ports]
         names = {each.name for each in self.ports}
         self.mirrors = [each for each in switch.mirrors if each.to in names]
         self.acl = [each for each in switch.acl if each.port == "all" or each.port in names]
@@ -104,6 +114,7 @@ class Tables:
         self._decide_by(switch, off)
 
     def _decide_by(self, switch: Any, off: Collection[int]) -> None:
+        self._n_vfs = n_vfs_of(switch)
         self._oracle = ForwardingOracle(_Without(switch, off) if off else switch)
         self._decided: dict[tuple[int, bytes, bool], Forwarded] = {}
 
@@ -120,7 +131,7 @@ class Tables:
             has_tokens = self._policers.police(found.policer, self._env.now, frame.frame_bytes)
             found = self._forward(frame.source, frame.raw, not has_tokens)
         copies, mirrored = (
-            tuple(sorted((port_number(name), raw) for name, raw in each.items()))
+            tuple(sorted((port_number(name, self._n_vfs), raw) for name, raw in each.items()))
             for each in (found.deliver, found.mirrored)
         )
         return Decision(copies, mirrored, found.drop or "NO_DESTINATION")
@@ -128,15 +139,15 @@ class Tables:
     def leaves(self, frame: Frame) -> bool:
         """Tell whether a copy of a frame leaves by the wire; no policer is asked."""
         found = self._forward(frame.source, frame.raw or b"", False)
-        return station_name(WIRE) in (*found.deliver, *found.mirrored)
+        return "uplink" in (*found.deliver, *found.mirrored)
 
     def is_for_wire_alone(self, port: int, raw: bytes) -> bool:
         """Tell whether a frame's one copy leaves by the wire; no policer is asked."""
         found = self._forward(port, raw, False)
-        return list(found.deliver) == [station_name(WIRE)] and not found.mirrored
+        return list(found.deliver) == ["uplink"] and not found.mirrored
 
     def _forward(self, port: int, raw: bytes, is_refused: bool) -> Forwarded:
         key = port, raw, is_refused
         if key not in self._decided:
-            self._decided[key] = self._oracle.forward(station_name(port), raw, refused=is_refused)
+            self._decided[key] = self._oracle.forward(station_name(port, self._n_vfs), raw, refused=is_refused)
         return self._decided[key]

@@ -50,7 +50,7 @@ class Attached:
                 ServerMeter,
                 ledger=system.ledger,
                 where=server.place,
-                station_of=lambda port: server.station(station_name(port)),
+                station_of=lambda port: server.station(station_name(port, server.nic.vfs)),
             ),
         )
         self.model.switch.sending_begins = self._begins
@@ -87,7 +87,7 @@ class Attached:
 
     def new_frame(self, station: str, raw: bytes) -> Frame:
         """Let a station begin with a frame."""
-        port, index = port_number(station), next(self._system.indices)
+        port, index = port_number(station, self.server.nic.vfs), next(self._system.indices)
         frame = Frame(index, port, (), (), len(raw) + FCS_BYTES, raw=raw, sender=self.server.station(station))
         self.model.meter.frame_offered(frame)
         self._system.ledger.offered += 1
@@ -195,7 +195,10 @@ class System:
         self.pcie_switches = [plant_tree(self.env, tree, links)[0] for tree in trees]
         self.buses = [Bus(self.env, bus, [links[name] for name in bus.adapters]) for bus in buses]
         self._of_station = {
-            each.server.station(station_name(port)): (each, station_name(port))
+            each.server.station(station_name(port, each.server.nic.vfs)): (
+                each,
+                station_name(port, each.server.nic.vfs),
+            )
             for each in self.attached
             for port in each.server.nic.ports
         }
@@ -224,14 +227,16 @@ class System:
                 self.outside.saturate(frames)
             else:
                 attached, station = self._of_station[sender]
-                attached.model.drivers[port_number(station)].saturate(attached.new_frames(station, frames))
+                attached.model.drivers[port_number(station, attached.server.nic.vfs)].saturate(
+                    attached.new_frames(station, frames)
+                )
         self.env.process(self._replay(load))
 
     def _order(self, sender: str) -> tuple[int, int]:
         if sender == OUTSIDE:
             return len(self.attached), 0
         attached, station = self._of_station[sender]
-        return self.attached.index(attached), port_number(station)
+        return self.attached.index(attached), port_number(station, attached.server.nic.vfs)
 
     def _replay(self, load: SystemLoad) -> Generator[simpy.Event, None, None]:
         def moment(arrival: SystemArrival) -> tuple[int, tuple[int, int]]:
@@ -244,7 +249,7 @@ class System:
                 self.outside.offer(raw)
             else:
                 attached, station = self._of_station[sender]
-                driver = attached.model.drivers[port_number(station)]
+                driver = attached.model.drivers[port_number(station, attached.server.nic.vfs)]
                 frame = attached.new_frame(station, raw)
                 driver.offer(Post([frame], frame.data_bytes), load.on_full)
 
