@@ -40,7 +40,8 @@ QUICK_RUN = {"warmup": "auto", "duration": "5ms", "frames": 2000}
 FASTER = {"1": 2, "2": 3, "3": 4, "4": 5}
 UNLIKE = (
     {"pcie.lanes": 1}, {"pcie.lanes": 2, "pcie.generation": 2}, {"nic.rx_ring": 64, "nic.drop_enable": False},
-    {"driver.frame_time": "2us"}, {"driver.frame_time": "700ns"}, {"port.rate": "1Gbps"}, {"port.rate": "5Gbps"},
+    {"driver.frame_time": "2us"}, {"driver.frame_time": "700ns"}, {"port.rate": "1Gbps"}, {"nic.strict": False,
+                                                                                           "port.rate": "5Gbps"},
     {"pcie.tags": 2}, {"nic.tx_ring": 64}, {"nic.rx_prefetch": 0}, {"nic.max_pps": 700_000},
     {"switch.ports.vf0.rate_limit": "500Mbps"}, {"driver.vms.vf0.frame_time": "3us"},
     {"driver.vms.vf1.frame_time": "3us", "driver.vms.vf0.frame_time": "1us"},

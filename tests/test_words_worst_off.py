@@ -85,7 +85,7 @@ def test_a_wait_is_placed_at_a_bridge_only_for_what_crosses_it():
 
 
 def test_a_server_s_own_setting_goes_before_the_common_one():
-    config = {"switch": {"ports": [{"name": "vf0", "min_rate": "1Gbps"}]},
+    config = {"nic": {"strict": False}, "switch": {"ports": [{"name": "vf0", "min_rate": "1Gbps"}]},
               "servers": [{"name": "a"}, {"name": "b", "set": {"switch.ports.vf0.min_rate": "2Gbps"}}]}  # fmt: skip
     assert [station_setting(config, f"{name}.vf0", "min_rate") for name in "ab"] == ["1Gbps", "2Gbps"]
     assert station_setting(config, "a.vf1", "min_rate") is None
