@@ -158,7 +158,7 @@ def test_turns_give_other_shares_than_what_is_offered() -> None:
 @pytest.mark.parametrize("said", [None, "70ns"])
 def test_the_uplink_s_driver_takes_a_frame_as_any_driver(base: dict[str, Any], said: str | None) -> None:
     """Of 1518 B: 400 ns, and the driver's 300 ns and 0.2 ns a byte, or what the switch says of it."""
-    changes = {"nic.strict": False, 
+    changes = {"nic.strict": False,
         "host.virtual_switch.uplink_time": said, "host.virtual_switch.uplink_byte_time": said and "0.1ns",
         "driver.vms": {"pf": {"preset": "dpdk", "frame_time": "300ns", "byte_time": "0.2ns", "doorbell_time": "0ns"}},
         "workload.external.rate": "35Gbps", "workload.load": "saturate", "port.rate": "40Gbps", "pcie.generation": 3,
