@@ -13,11 +13,12 @@ import pytest
 
 from hwmodel.config import Config, load_config, servers_of
 from hwmodel.config.check_device_limits import stretches
+from hwmodel.config.device_bounds import Bound
 from hwmodel.config.device_limits import LIMITS
 from hwmodel.config.overrides import plain_data
 from hwmodel.config_space.enumeration import adapter_of
 from hwmodel.errors import InputError
-from hwmodel.simulation.setting_warnings import _beyond_devices
+from hwmodel.simulation.setting_warnings import beyond_devices
 
 IXGBE = ("82599", "X540", "X550")
 ALL = ("82576", *IXGBE, "XL710")
@@ -183,7 +184,7 @@ def test_a_device_has_what_its_documents_say_and_no_more(key: str, device: str, 
     except InputError as refused:
         assert "the model" in str(refused)  # has room for no more either
     else:
-        (warning,) = _beyond_devices(lax)
+        (warning,) = beyond_devices(lax)
         assert key in warning
 
 
@@ -237,12 +238,12 @@ def test_one_warning_names_all_keys_beyond_the_devices() -> None:
         "pcie": {"generation": 5, "lanes": 16, "tags": 64},
         "switch.acl": [{"action": "permit"}],
     }
-    (warning,) = _beyond_devices(load_config(said))
+    (warning,) = beyond_devices(load_config(said))
     assert [key in warning for key in ("pcie.generation", "pcie.lanes", "pcie.tags", "1 more")] == [True] * 4
-    assert not list(_beyond_devices(load_config({**said, "nic.preset": None})))
-    assert not list(_beyond_devices(load_config({"nic.strict": False})))
+    assert not list(beyond_devices(load_config({**said, "nic.preset": None})))
+    assert not list(beyond_devices(load_config({"nic.strict": False})))
     servers = [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 16, "nic.strict": False}}]
-    (warning,) = _beyond_devices(load_config({"servers": servers, "bridge": {}}))
+    (warning,) = beyond_devices(load_config({"servers": servers, "bridge": {}}))
     assert "servers.b.set.pcie.lanes" in warning
 
 
@@ -293,3 +294,13 @@ def type_keys(key: str) -> set[str]:
     """Return the names along a key that are only in results where they are written (`unsaid`)."""
     return {"bus", "vectors_per_function", "header_split", "tx_descriptor", "completion_entry", "doorbell", "count",
             "guards", "receive_limit"} & set(key.split("."))  # fmt: skip
+
+
+def test_a_bound_says_what_it_allows():
+    ring = Bound("data sheet", least=64, most=8192, step=8)
+    assert [ring.allows(value) for value in (63, 64, 68, 8192, 8200)] == [False, True, False, True, False]
+    assert ring.words(str) == "64 to 8192, multiples of 8"
+    rate = Bound("driver", above=10, most=1000)
+    assert [rate.allows(value) for value in (10, 11, 1000, 1001)] == [False, True, True, False]
+    assert Bound("data sheet", choices=(1, 2, 4)).words(str) == "1, 2 or 4"
+    assert Bound("data sheet", most=0).words(str) == "none"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping
+from hwmodel.machine.adapter.room_turns import MEMORY_BYTES, N_TURNS, ROOM_TURNS
 from hwmodel.simulation import simulate
 from hwmodel.simulation.clocks import ADAPTER, OUTSIDE, stretch
 from hwmodel.simulation.machine import Machine
@@ -89,3 +90,9 @@ def test_senders_in_step_share_a_full_port_of_the_bridge(senders):
     got = [flow.gbps for flow in result.flows]
     assert sum(got) == pytest.approx(9.87, rel=0.01)
     assert min(got) > 0.9 * max(got), got
+
+
+def test_turns_are_remembered_by_class_and_port_and_in_64_bits():
+    """Shares are compared as products of two counts."""
+    assert all(ROOM_TURNS[name].shape == (N_TURNS,) for name in ROOM_TURNS.names)
+    assert (2 * MEMORY_BYTES) ** 2 < 2**63

@@ -7,6 +7,8 @@ import pytest
 from hwmodel import load_config, simulate
 from hwmodel.config.presets import ASSUMED, DEVICES
 from hwmodel.results.bottleneck import KEYS
+from hwmodel.results.result import Bottleneck
+from hwmodel.simulation.assumed import assumptions_of
 
 SMALL = {"workload": {"pattern": "flows", "frame_bytes": 64, "flows": [["vf0", "uplink"]]}, "driver.preset": "dpdk"}
 SMALL |= {"host.cores": 8, "run.frames": 4000, "nic.vfs": 2, "driver.frame_time": "10ns"}
@@ -44,3 +46,10 @@ def test_each_assumed_number_is_of_the_preset_and_can_limit():
         for key in assumed:
             assert key.removeprefix("nic.") in DEVICES[preset].values["nic"]
             assert any(key in keys for keys in KEYS.values())
+
+
+def test_of_several_servers_the_one_that_limits_is_asked():
+    servers = [{"name": "a"}, {"name": "b", "set": {"nic.preset": "X550"}}]
+    config = load_config({"bridge": {}, "servers": servers})
+    found = [Bottleneck(resource=f"{name}.nic.queue", utilization=1.0, why="") for name in "ab"]
+    assert [len(assumptions_of(config, each)) for each in found] == [0, 1]

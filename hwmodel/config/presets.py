@@ -133,20 +133,24 @@ DEVICES: Mapping[str, Device] = {
 # says so (`simulation.assumed`).
 _CACHE_UNKNOWN = "the model's choice, in which a fetch of 40 fits; the depth is not published"
 _OF_82599 = "the 82599's, where it is measured; no figure of this adapter was found"
+_PREFETCH_OF_82599 = "the 82599's driver's"
+_PREFETCH_CHOSEN = "the model's choice: so that two VFs reach the 37 Mpps that are measured"
+_ONE_REPORT = (
+    "of one report, 21.4 Mpps from one Tx ring (github.com/emmericp/MoonGen, issue 289); others have 16.5 to 18.7 "
+    "(github.com/luigirizzo/netmap, issue 831)"
+)
+_OF_IXGBE = {"nic.queue_time": _OF_82599, "nic.descriptor_cache": _CACHE_UNKNOWN}
 ASSUMED: Mapping[str, Mapping[str, str]] = {
-    "82576": {
-        "nic.queue_time": _OF_82599, "nic.rx_prefetch": "the 82599's driver's", "nic.descriptor_cache": _CACHE_UNKNOWN,
-    },
+    "82576": {**_OF_IXGBE, "nic.rx_prefetch": _PREFETCH_OF_82599},
     "82599": {"nic.descriptor_cache": _CACHE_UNKNOWN},
-    "X540": {"nic.queue_time": _OF_82599, "nic.descriptor_cache": _CACHE_UNKNOWN},
-    "X550": {"nic.queue_time": _OF_82599, "nic.descriptor_cache": _CACHE_UNKNOWN},
+    "X540": _OF_IXGBE,
+    "X550": _OF_IXGBE,
     "XL710": {
-        "nic.queue_time": "of one report, 21.4 Mpps from one Tx ring; others have 16.5 to 18.7 (github.com: "
-        "emmericp/MoonGen 289, luigirizzo/netmap 831)",
-        "nic.rx_prefetch": "the model's choice: so that two VFs reach the 37 Mpps that are measured",
+        "nic.queue_time": _ONE_REPORT,
+        "nic.rx_prefetch": _PREFETCH_CHOSEN,
         "nic.descriptor_cache": _CACHE_UNKNOWN,
     },
-}  # fmt: skip
+}
 
 # What a Linux driver of these adapters sets, whoever uses it.
 _LINUX = {

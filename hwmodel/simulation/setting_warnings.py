@@ -52,7 +52,7 @@ STARVED = 0.01  # share of the fastest flow's rate, below which a flow is starve
 
 def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning for each setting that is unused, drops a kind of frame, or asks more than a component can do."""
-    yield from _beyond_devices(config)
+    yield from beyond_devices(config)
     yield from vlan_warnings(config, result)
     yield from _guarantees_of_rate(result)
     yield from _without_hairpin(config, result)
@@ -86,7 +86,7 @@ def _guarantees_of_rate(result: Result) -> Iterator[str]:
             yield rate_without_latency(one.name, min_rate, slowest, alone_ns or 0.0, why_late(result, slowest))
 
 
-def _beyond_devices(config: Config) -> Iterator[str]:
+def beyond_devices(config: Config) -> Iterator[str]:
     """Warn once of all that the adapters' devices cannot do, where `nic.strict` lets it be."""
     found = {
         server.key(dotted(stretch.keys[0])): (stretch.asked, server.config.nic.preset or "", stretch.has)

@@ -188,3 +188,13 @@ def passing_turn_over(nic, core, ring):
         return is_spent and work.left > 0
     work.left -= core.n
     return is_spent or work.left == 0
+
+
+@kernel
+def further_rings(nic, core):
+    """Return how many Tx rings of guests beside one have frames for a core of the switch, as far as they cost time."""
+    n, number = -1, core.first_work
+    while number != NO_WORK:
+        n += int(FIRST_PASSED <= number < FIRST_PASSED + MAX_QUEUES)
+        number = nic.guests.work[number].following
+    return min(max(0, n), nic.virtual_switch.params.further_rings)

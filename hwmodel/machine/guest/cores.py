@@ -12,7 +12,7 @@ from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
 from hwmodel.machine.counts.passed_flows import sample
-from hwmodel.machine.guest.choice import FIRST_PASSED, begin_passing_turn, choose, frames_to_pass
+from hwmodel.machine.guest.choice import begin_passing_turn, choose, frames_to_pass, further_rings
 from hwmodel.machine.guest.guest_state import (
     BULK_CLASS,
     LOWEST_CLASS,
@@ -262,16 +262,6 @@ def clear(task):
     """Begin to count what a piece of a core's work is."""
     task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, 0, 0, 0
     task.n_cut, task.n_driven, task.driven_bytes = 0, 0, 0
-
-
-@kernel
-def further_rings(nic, core):
-    """Return how many Tx rings of guests beside one have frames for a core of the switch, as far as they cost time."""
-    n, number = -1, core.first_work
-    while number != NO_WORK:
-        n += int(FIRST_PASSED <= number < FIRST_PASSED + MAX_QUEUES)
-        number = nic.guests.work[number].following
-    return min(max(0, n), nic.virtual_switch.params.further_rings)
 
 
 @out_of_line
