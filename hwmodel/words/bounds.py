@@ -33,17 +33,17 @@ def _has_short_rings(has: Blocks) -> bool:
     return min(has["nic"].get("tx_ring") or _SHORT_RING, has["nic"].get("rx_ring") or _SHORT_RING) <= _SHORT_RING
 
 
+_LOST = "frames that are lost, which took of the link and the cores what others lack (by any factor)"
 # Whether a configuration has it, what it is, and how many times a run was seen below: the furthest of 800 machines that
-# `benches.ceilings` drew (docs/benchmarks.md, beside the closed form), for buses an untuned one of several adapters;
-# None: by any factor.
+# `benches.ceilings` drew (docs/benchmarks.md, beside the closed form); None where that was not measured.
 _ROWS: Sequence[tuple[Callable[[Blocks], bool], str, float | None]] = (
-    (_drops, "frames that are lost, which took of the link and the cores what others lack", None),
+    (_drops, _LOST, None),
     (lambda has: len(has["workload"].get("sizes") or ()) > 1,
-     "several lengths, of which a long frame waits for its room and those behind it for that", 2.5),
+     "several lengths, of which a long frame waits for its room and those behind it for that", None),
     (_has_streams, "senders and receivers that are not loaded alike, of which the figure takes the best mix", 2.5),
-    (_waits, "all that comes waiting in order for a receiver's descriptors (drop_enable: false)", 2.2),
+    (_waits, "all that comes waiting in order for a receiver's descriptors (drop_enable: false)", None),
     (lambda has: (has["pcie"].get("bus") or {}).get("kind") == "pci",
-     "retries on the bus, which take clocks while a read has no answer", 1.2),
+     "retries on the bus, which take clocks while a read has no answer", None),
     (lambda has: bool(has["host"].get("iotlb")), "page walks", 3.6),
     (lambda has: (has["pcie"].get("tags") or _FEW_TAGS) <= _FEW_TAGS,
      "few tags, held by reads that wait behind writes", 1.8),
@@ -70,9 +70,9 @@ def _machines(document: Blocks) -> Iterator[Blocks]:
 
 
 def looseners(document: Blocks) -> list[tuple[str, float | None]]:
-    """Return what may keep runs below the bound, and by how many times it was seen to; `document`: with all defaults.
+    """Return what may keep runs below the bound, and by how many times it was seen to, None where that is not known.
 
-    With `host.virtual_switch` none: a note says how far below its runs may be.
+    `document`: with all defaults. With `host.virtual_switch` none: a note says how far below its runs may be.
     """
     if (document.get("host") or {}).get("virtual_switch"):
         return []
@@ -85,10 +85,10 @@ def how_loose(document: Blocks) -> str:
     found = looseners(document)
     if not found:
         return BOUND
-    parts = [f"{what} ({'any factor' if times is None else f'{times:g} times'})" for what, times in found]
+    parts = [what if times is None else f"{what} ({times:g} times)" for what, times in found]
     return (
         "That is a bound. A run may be several times lower; what loosens it here, with the furthest that runs of drawn "
-        f"machines stayed below: {'; '.join(parts)}."
+        f"machines stayed below where that was measured: {'; '.join(parts)}."
     )
 
 
@@ -101,7 +101,7 @@ def bound_beside_run(
     """
     if bound_gbps < FAR * measured_gbps:
         return ""
-    found = [what for what, times in looseners(document) if times is not None or loses]
+    found = [what for what, _ in looseners(document) if what is not _LOST or loses]
     named = f", which {printable(limit)} limits" if limit else ""
     reasons = f" It leaves out {'; '.join(found)}." if found else ""
     return (
