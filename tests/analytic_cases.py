@@ -14,7 +14,7 @@ DEMO: Mapping[str, Mapping[str, Any]] = {
     },
     "host": {"read_latency": "450ns", "completion_bytes": "mps"},
     "nic": {
-        "preset": "82599", "vfs": 8, "fetch_batch": 8, "rx_fetch_batch": 8, "tx_writeback_batch": 8,
+        "preset": "82599", "strict": None, "vfs": 8, "fetch_batch": 8, "rx_fetch_batch": 8, "tx_writeback_batch": 8,
         "rx_writeback_batch": 8, "writeback_timeout": None, "max_pps": None,
     },
     "driver": {

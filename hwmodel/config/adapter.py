@@ -314,10 +314,11 @@ class Nic(Block):
         "Device whose numbers stand in for keys that are not written, and whose limits are checked; null: no device. "
         "It sets this block's rings, batches and buffers, pcie.generation, pcie.lanes and port.rate.",
     )
-    strict: Annotated[bool, Truth()] = key(
+    strict: Annotated[bool, Truth()] | None = key(
         True,
         "Whether what the preset's device cannot do is wrong (the limits below, with their sources); false: a warning "
-        "names it, and the run has it. A rate, a width or a list beyond the device is then that of no real adapter.",
+        "names it, and the run has it. A rate, a width or a list beyond the device is then that of no real adapter. "
+        "null, where no preset is written: only limits that are marked so below hold, for nobody has named a device.",
         unsaid=True,
     )
     mode: Annotated[NicMode, Word(NicMode)] = key(

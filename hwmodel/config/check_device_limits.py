@@ -24,7 +24,7 @@ class Stretch(NamedTuple):
 
 def check_device_limits(config: Config, findings: Findings) -> None:
     """Report what a configuration asks beyond its preset's device, each key once."""
-    if not config.nic.strict:
+    if config.nic.strict is False:
         return
     reported: set[KeyPath] = set()
     for one in stretches(config):
@@ -36,12 +36,12 @@ def check_device_limits(config: Config, findings: Findings) -> None:
 
 
 def stretches(config: Config) -> Iterator[Stretch]:
-    """Yield what a configuration of one adapter asks beyond its preset's device."""
+    """Yield what a configuration of one adapter asks beyond its preset's device, as far as somebody has named that."""
     if config.nic.preset is None:
         return
     for limit in LIMITS:
         bound = limit.bound_of(config)
-        if bound is None:
+        if bound is None or (config.nic.strict is None and not limit.of_unnamed):
             continue
         for found in limit.find(config):
             if not bound.allows(found.value):

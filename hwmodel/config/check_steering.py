@@ -140,7 +140,7 @@ def _check_lists(config: Config, steering: Steering, findings: Findings) -> None
     ):
         filters: Sequence[Any] = getattr(steering, name)
         n_filters, where = _fullest(config, filters)
-        is_told = config.nic.strict and config.nic.preset is not None  # as more than the device has
+        is_told = config.nic.strict is not False and config.nic.preset is not None  # as more than the device has
         if n_filters > most and not is_told:
             findings.add(f"the table{where} is full: {n_filters} {what} filters; the model holds {most}", (*AT, name))
         _check_pairs(filters, (*AT, name), findings)

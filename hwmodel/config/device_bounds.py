@@ -96,7 +96,8 @@ class Limit:
     """One thing that devices limit.
 
     `keys`: the keys that ask for it; `asks`: words for a value, with {} for it; `find`: the values that a configuration
-    asks for; `bounds`: by device; `write`: writes a value.
+    asks for; `bounds`: by device; `write`: writes a value; `of_unnamed`: it holds for the default preset too where no
+    preset is written, so that nobody has named a device.
     """
 
     keys: str
@@ -104,6 +105,7 @@ class Limit:
     find: Callable[[Config], Iterator[Found]]
     bounds: Bounds
     write: Callable[[Any], str] = str
+    of_unnamed: bool = False
 
     def bound_of(self, config: Config) -> Bound | None:
         """Return what the device of a configuration takes; None if nothing limits it, or that is not known."""

@@ -121,7 +121,7 @@ _PORTS = (
          "82599": most(2, "Intel 82599 data sheet: dual port (82599EN: one)"),
          "X540": most(2, "Linux ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1"),
          "X550": most(2, "Linux ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1"),
-         "XL710": most(4, "DPDK documentation of i40e: 128, 64, 32 VFs a port by ports")},
+         "XL710": most(4, "DPDK documentation of i40e: 128, 64, 32 VFs a port by ports")}, of_unnamed=True,
     ),
     Limit(
         "switch.ports.NAME.max_frame", "frames of {} B", of_stations("max_frame", lambda port: port.max_frame_bytes),
@@ -209,10 +209,11 @@ _FUNCTIONS = (
          "X540": most(63, "Intel X540 data sheet: 64 pools, one of them the PF's"),
          "X550": most(64, "captured listing of its SR-IOV capability: total VFs 64"),
          "XL710": Varying("128 divided by the ports", lambda config: most(128 // config.port.count, _I40E_PORTS),
-                          "DPDK documentation of i40e: 128, 64, 32 VFs a port by ports")},
+                          "DPDK documentation of i40e: 128, 64, 32 VFs a port by ports")}, of_unnamed=True,
     ),
     Limit(
         "nic.vfs", "{} VFs at all ports", _all_vfs, {"XL710": most(128, "Intel XL710 data sheet: 128 VFs")},
+        of_unnamed=True,
     ),
     Limit(
         "nic.queues_per_vf", "{} queues for each function",
@@ -230,7 +231,7 @@ _FUNCTIONS = (
         "nic.queues_per_vf", "{} queues of a PF and its VFs", _all_queues,
         {"82576": most(16, "Intel 82576 data sheet: 16 + 16 queues"),
          **{name: most(128, f"Intel {name} data sheet: 128 + 128 queues") for name in IXGBE},
-         "XL710": most(1536, "Intel OpenNESS, O-RAN front haul: 1536 queue pairs in the device")},
+         "XL710": most(1536, "Intel OpenNESS, O-RAN front haul: 1536 queue pairs in the device")}, of_unnamed=True,
     ),
     Limit(
         "nic.vectors_per_function", "{} vectors for a VF's queues", _vectors,
@@ -310,7 +311,7 @@ _RINGS = (
          "X550": Bound("Linux ixgbe.h: IXGBE_MIN_TXD, IXGBE_MAX_TXD_X550; descriptors by 8",
                        least=64, most=32768, step=8),
          "XL710": Bound("Linux i40e.h: I40E_MIN_NUM_DESCRIPTORS, I40E_MAX_NUM_DESCRIPTORS_XL710, "
-                        "I40E_REQ_DESCRIPTOR_MULTIPLE", least=64, most=8160, step=32)},
+                        "I40E_REQ_DESCRIPTOR_MULTIPLE", least=64, most=8160, step=32)}, of_unnamed=True,
     ),
     Limit(
         "nic.txdctl, nic.rxdctl", "a threshold of {}", _thresholds,
@@ -320,20 +321,20 @@ _RINGS = (
     Limit(
         "nic.tx_descriptor", "Tx descriptors of {}",
         of_key("nic.tx_descriptor", lambda config: config.nic.tx_descriptor_bytes),
-        _as_drivers(lambda source: one_of(DESCRIPTOR_BYTES, source=source)), format_bytes,
+        _as_drivers(lambda source: one_of(DESCRIPTOR_BYTES, source=source)), format_bytes, of_unnamed=True,
     ),
     Limit(
         "nic.completion_entry", "completion rings",
         if_any("nic.completion_entry", lambda config: config.nic.completion_entry_bytes is not None),
-        _as_drivers(lambda source: none(f"{source}: descriptors are written back where they lie")),
+        _as_drivers(lambda source: none(f"{source}: descriptors are written back where they lie")), of_unnamed=True,
     ),
     Limit(
         "nic.doorbell", "doorbells of {}", of_key("nic.doorbell", lambda config: config.nic.doorbell_bytes),
-        _as_drivers(lambda source: one_of(REGISTER_BYTES, source=source)), format_bytes,
+        _as_drivers(lambda source: one_of(REGISTER_BYTES, source=source)), format_bytes, of_unnamed=True,
     ),
     Limit(
         "driver.doorbell", "descriptors within doorbells", _inline_doorbells,
-        _as_drivers(lambda source: none(f"{source}: a doorbell is a write of the tail")),
+        _as_drivers(lambda source: none(f"{source}: a doorbell is a write of the tail")), of_unnamed=True,
     ),
     Limit(
         "nic.tx_buffer", "a Tx buffer of {}", of_key("nic.tx_buffer", lambda config: config.nic.tx_buffer_bytes),
@@ -352,7 +353,7 @@ _OFFLOADS = (
     Limit(
         "nic.rsc", "receives of several frames (RSC)", if_any("nic.rsc", lambda config: config.nic.rsc),
         {"82576": none("Linux igb: no LRO of the hardware's; ixgbe has IXGBE_FLAG2_RSC_CAPABLE"),
-         "XL710": none("Linux i40e: no LRO of the hardware's")},
+         "XL710": none("Linux i40e: no LRO of the hardware's")}, of_unnamed=True,
     ),
     Limit(
         "nic.header_split", "header buffers of {}",
@@ -364,7 +365,7 @@ _OFFLOADS = (
         "nic.arbitration", "two planes of classes (DCB)",
         if_any("nic.arbitration", lambda config: config.nic.arbitration),
         {"82576": none("Linux igb: no DCB; the 82599, X540 and X550 have it (ixgbe_dcb_82599.c)"),
-         "XL710": none("Linux i40e: its classes are other ones than those of ixgbe_dcb_82599.c")},
+         "XL710": none("Linux i40e: its classes are other ones than those of ixgbe_dcb_82599.c")}, of_unnamed=True,
     ),
     Limit(
         "nic.flow_control", "priority flow control",
@@ -426,7 +427,7 @@ _STEERING = (
         "nic.steering.ethertype_filters", "{} EtherType filters", _fullest("ethertype_filters"),
         {"82576": most(8, "DPDK igb: E1000_MAX_ETQF_FILTERS"),
          **for_all(IXGBE, most(8, "Linux ixgbe_type.h: IXGBE_MAX_ETQF_FILTERS")),
-         "XL710": most(0, "not modelled: its firmware has others")},
+         "XL710": most(0, "not modelled: its firmware has others")}, of_unnamed=True,
     ),
     Limit(
         "nic.steering.ethertype_filters.ethertype", "a filter of all IP, EtherType {},", _ethertypes,
@@ -437,7 +438,7 @@ _STEERING = (
         "nic.steering.tuple_filters", "{} 5-tuple filters", _fullest("tuple_filters"),
         {"82576": most(8, "DPDK igb: E1000_MAX_FTQF_FILTERS"),
          **for_all(IXGBE, most(128, "Linux ixgbe_type.h: IXGBE_MAX_FTQF_FILTERS")),
-         "XL710": most(0, "not modelled: its firmware has others")},
+         "XL710": most(0, "not modelled: its firmware has others")}, of_unnamed=True,
     ),
     Limit(
         "nic.steering.tuple_filters.source, destination", "a 5-tuple filter by the IPv6 address {}", _ipv6_tuples,
@@ -448,6 +449,7 @@ _STEERING = (
         if_any("nic.steering.flow_director", lambda config: config.nic.steering
                 and config.nic.steering.flow_director),
         {"82576": none("Intel 82576 data sheet"), "XL710": none("not modelled: its own is of another kind")},
+        of_unnamed=True,
     ),
     Limit(
         "nic.steering.flow_director.filters.source, destination", "a perfect filter by the IPv6 address {}",
@@ -458,6 +460,7 @@ _STEERING = (
         "nic.steering.rss.entries", "a table of {} entries",
         of_key("nic.steering.rss.entries", lambda config: config.nic.steering and config.nic.steering.rss.entries),
         for_all(ALL, Varying("those of a VF, with nic.mode: vmdq of the PF", _table_entries, "Linux drivers")),
+        of_unnamed=True,
     ),
 )  # fmt: skip
 
@@ -488,7 +491,7 @@ _SWITCH = (
         "switch.ports.NAME.macs, switch.addresses", "{} addresses", most_of_ports("switch.ports", _n_macs,
         "switch.addresses", "nic.vfs"),
         {name: most(tables.addresses, f"{_DATA_SHEETS[name]}: exact receive addresses")
-         for name, tables in TABLES.items()},
+         for name, tables in TABLES.items()}, of_unnamed=True,
     ),
     Limit(
         "switch.ports.NAME.macs", "{} addresses of a VF that is not trusted",
@@ -498,6 +501,7 @@ _SWITCH = (
     Limit(
         "switch.ports.NAME.vlans", "{} VLANs", most_of_ports("switch.ports", _n_vlans, "nic.vfs"),
         {name: most(tables.vlans, f"{_DATA_SHEETS[name]}: pool VLAN filters") for name, tables in TABLES.items()},
+        of_unnamed=True,
     ),
     Limit(
         "switch.ports.NAME.vlans", "{} VLANs of a VF that is not trusted",
@@ -508,7 +512,7 @@ _SWITCH = (
         "switch.mirrors", "{} mirrors", most_of_ports("switch.mirrors", lambda switch: len(switch.mirrors)),
         {"82576": most(4, "Linux igb e1000_regs.h: VMRCTL at 0x5D80, VMRVLAN at 0x5D90, so four of 4 B"),
          **{name: most(4, f"Intel {name} data sheet: mirror rules") for name in IXGBE},
-         "XL710": most(64, "Intel XL710 data sheet: mirror rules")},
+         "XL710": most(64, "Intel XL710 data sheet: mirror rules")}, of_unnamed=True,
     ),
     Limit(
         "switch.acl", "an access list",

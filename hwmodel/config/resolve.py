@@ -76,6 +76,7 @@ def fill(
         if data.get(name) is None or name in no_blocks:
             data[name] = {}  # a block whose keys are all left out, or commented out, or that is none
     nic, driver, workload, host = data["nic"], data["driver"], data["workload"], data["host"]
+    nic.setdefault("strict", True if "preset" in nic else None)
     device = DEVICES.get(_preset_name(nic, "82599") or "")
     fill_thresholds(nic, device)
     has_own_buffer = "rx_buffer" in nic
