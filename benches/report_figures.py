@@ -59,9 +59,9 @@ def _wire_mpps(result: Result) -> float:
 
 
 def _tcp_gbps(result: Result) -> float:
-    """Return the payload that TCP has in what VMs get; all frames have one length."""
+    """Return the payload that TCP has in what VMs get, or send by the wire; all frames have one length."""
     n_bytes: int = result.config["workload"]["frame_bytes"]
-    return (result.totals.gbps or 0.0) * (n_bytes - TCP_OVERHEAD_BYTES) / n_bytes
+    return (result.totals.gbps or result.wire.tx_gbps or 0.0) * (n_bytes - TCP_OVERHEAD_BYTES) / n_bytes
 
 
 def got(*names: str) -> Figure:
@@ -94,7 +94,7 @@ def _filters(result: Result) -> float:
 WIRE_MPPS = Figure("sent by the wire", "M frames/s", _of_run(_wire_mpps))
 WIRE_GBPS = Figure("sent by the wire", "Gb/s", _of_run(lambda result: result.wire.tx_gbps or 0.0))
 RECEIVED_MPPS = Figure("received", "M frames/s", _of_run(lambda result: result.totals.mpps or 0.0))
-TCP_GBPS = Figure("payload of TCP, received", "Gb/s", _of_run(_tcp_gbps))
+TCP_GBPS = Figure("payload of TCP", "Gb/s", _of_run(_tcp_gbps))
 DROPS = Figure("frames dropped, for any reason", "", _of_run(lambda result: float(sum(result.drops.values()))))
 LIMIT = Figure("what the headline names", "", _of_run(lambda result: result.bottleneck.resource or "nothing"))
 GIVEN_UP = Figure("silence until a leg is given up", "s", _of_run(_given_up_s))
