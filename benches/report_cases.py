@@ -121,8 +121,8 @@ VIRTUAL = bytes.fromhex("00005e000107")  # of VRRP, of which UCarp's and keepali
 SOLICITED = bytes.fromhex("3333ff000001")  # of a neighbour solicitation (RFC 4291, 2.7.1)
 LINES = {"read": {"piece": "64B", "piece_time": "6.4ns"}}  # 80 Gb/s of cache lines
 NOTHING, EVERYTHING = (0.0, 0.001), (4.98, 5.6)  # of 5.25 Gb/s that come, at random, for three of four VFs
-# A stop of 16,953 quanta each 100 us is 21.7 % of the time at 400 Gb/s.
-PAUSES = [{"at": f"{100 * k}us", "quanta": 16953} for k in range(60)]
+# The longest stop, 83.9 us at 400 Gb/s, is 21.7 % of 386.5 us.
+PAUSES = [{"at": f"{386_500 * k}ns", "quanta": 65535} for k in range(8)]
 
 LIMITS = (
     Report(
@@ -274,6 +274,7 @@ STOPS = (
             Point("drop enable set", got("vf1", "vf2", "vf3"), EVERYTHING, {"nic.drop_enable": True}, said="all"),
             Point("drop enable set", LIMIT, "rx.descriptors", {"nic.drop_enable": True}),
         ),
+        "That 82599 and X540 stop so, and how drop enable helps, is said in OpenDataPlane/odp 458.",
     ),
     Report(
         "Pause, and no counter that shows it", "NVIDIA/daqiri 250, 252",
@@ -284,13 +285,14 @@ STOPS = (
             "pcie": {"generation": 5, "lanes": 16, "max_payload": "512B", "max_read_request": "4KiB", "tags": 768},
             "port": {"rate": "400Gbps"}, "driver": {"preset": "dpdk"},
             "switch": {"ports": [{"name": "all", "max_frame": "4096B"}]},
-            "workload": {"pattern": "to_wire", "frame_bytes": 4096}, "run": {"warmup": "1ms", "duration": "2ms"},
+            "workload": {"pattern": "to_wire", "frame_bytes": 4096}, "run": {"warmup": "773us", "duration": "1546us"},
         },
         (
             Point("paused", WIRE_GBPS, 308.0), Point("paused", DROPS, (0.0, 0.0), said="0"),
-            Point("paused", counter("rx_flow_control_xoff"), (10.0, 60.0), said="not 0"),
+            Point("paused", counter("rx_flow_control_xoff"), (6.0, 8.0), said="not 0"),
             Point("not paused", WIRE_GBPS, (390.0, 400.0), {"nic.flow_control.obey": False}, said="400"),
         ),
+        "For how long the other end stops it is given to the model: the longest stop each 386.5 us.",
     ),
     Report(
         "A silent partner of a link aggregation", "many threads on LACP; IEEE 802.3ad, 43.4.4",

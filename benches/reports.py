@@ -21,7 +21,6 @@ from benches.report_figures import Value
 from benches.sweep_rows import ROOT
 
 PAGE = ROOT / "docs" / "reports.md"
-SHOWN_LISTS = 12  # longer ones are cut on the page
 HEADS = ("case", "figure", "reported", "model", "off %", "verdict")
 INTRODUCTION = """\
 # The model beside public reports
@@ -76,7 +75,7 @@ def _flow(value: Any) -> str:
 
 
 def configuration(report: Report) -> Iterator[str]:
-    """Write a report's base as a file, a line for each key of a block; long lists are cut."""
+    """Write a report's base as a file, a line for each key of a block."""
     yield "```yaml"
     for block, keys in report.base.items():
         if isinstance(keys, list):
@@ -84,16 +83,8 @@ def configuration(report: Report) -> Iterator[str]:
             continue
         yield f"{block}:"
         for key, value in keys.items():
-            yield f"  {key}: {_flow(_cut(value))}"
+            yield f"  {key}: {_flow(value)}"
     yield "```"
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _cut(each) for key, each in value.items()}
-    if isinstance(value, list) and len(value) > SHOWN_LISTS:
-        return [*value[:2], f"... {len(value)} in all"]
-    return value
 
 
 def section(report: Report, values: Sequence[Value]) -> Iterator[str]:
