@@ -29,6 +29,8 @@ This page is made by `python -m benches.reports`; the model's seed is 1. Reports
 number, in words of our own. Their machines are known in part, so configurations are ours, and small: what a report does
 not say is the default, or said below. A figure fits if it is within 10 % of what was reported (*off* is from the
 nearest end where that is a range), a direction if the model says the same.
+What a configuration gives in a run is shown by `hwmodel run FILE --set ...`; what becomes of a frame (64 B, from a
+station's own address unless a source is named) by `hwmodel switch`; registers by `hwmodel config-space`.
 Two constants are from these reports, which are no test of them: `nic.queue_time` of the 82599 and of the XL710.
 """
 
