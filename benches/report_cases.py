@@ -325,6 +325,7 @@ STOPS = (
 )  # fmt: skip
 
 PF_PROMISCUOUS = {**_adapter("82599"), "switch": {"ports": [{"name": "pf", "promiscuous": True}]}}
+PROMISCUOUS_VF = {"nic.preset": "XL710", "switch.ports": [{"name": "vf1", "promiscuous": True}]}
 TWO_VLANS = [{"name": "vf0", "port_vlan": 10}, {"name": "vf1", "port_vlan": 20}]
 SWITCHING = (
     Report(
@@ -337,6 +338,8 @@ SWITCHING = (
             Point("the same, from vf0", frame_goes("vf0", UNKNOWN), "the wire"),
             Point("the same, and the PF has the address", frame_goes("vf0", UNKNOWN), "pf",
                   {"switch.ports.pf.macs": ["02:00:00:00:00:01", "02:dd:00:00:00:99"]}),
+            Point("a promiscuous VF of an XL710, from the wire", frame_goes("uplink", UNKNOWN), "vf1", PROMISCUOUS_VF),
+            Point("the same, from vf0", frame_goes("vf0", UNKNOWN), "the wire", PROMISCUOUS_VF),
         ),
     ),
     Report(
