@@ -17,6 +17,7 @@ from benches.comparison import Requirement
 from benches.cosim import AXI_MODELS, BATCH, Run
 from benches.fresh_process import Duration, duration, peak_memory_mb
 from benches.known_queues import known_queues
+from benches.report_cases import REPORTS
 from benches.switch_core import LOADS, Load, measure, offers_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -161,6 +162,11 @@ def virtual_switches_prints(lines):
     assert lines[0].startswith("| preset | path |") and len(lines) == 2 + 1
 
 
+def reports_prints(lines):
+    name = REPORTS[-1].name
+    assert lines and all(line.startswith(f"{name} | ") and line.endswith(" | fits") for line in lines)
+
+
 def systems_prints(lines):
     assert lines[0].startswith("servers")
     assert [line.split()[0] for line in lines[1:]] == ["1", "2"]
@@ -207,6 +213,7 @@ PRINTS = {
     "other_cores": other_cores_prints,
     "parts": parts_prints,
     "pcie": pcie_prints,
+    "reports": reports_prints,
     "scenarios": scenarios_prints,
     "short_runs": short_runs_prints,
     "sizing": sizing_prints,
