@@ -16,7 +16,7 @@ import numba
 import pytest
 
 from hwmodel.analytic import recent
-from hwmodel.config import Config
+from hwmodel.config import Config, resolve
 from hwmodel.config import run as run_block
 from hwmodel.simulation import Run, clocks, kernel_cache
 from hwmodel.simulation import run as run_module
@@ -131,6 +131,17 @@ _real_phases, Run._with_other_phases = Run._with_other_phases, lambda _run, resu
 # What limits a run is looked for when a test looks at it.
 run_module.judged = when_asked_for(run_module.judged)
 run_module.with_bottleneck = for_each_adapter(run_module.with_bottleneck)
+
+
+# Machines of tests are seldom those of their presets' devices: faster links, longer lists. Only tests marked
+# `strict_devices` see the default of `nic.strict`; so does what runs in processes of its own.
+resolve.NAMED_IS_STRICT = None
+
+
+@pytest.fixture(autouse=True)
+def _strict_devices(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("strict_devices") is not None:
+        monkeypatch.setattr(resolve, "NAMED_IS_STRICT", True)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -20,6 +20,8 @@ from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.guest.guest_state import MAX_CORES, MAX_QUEUES, RING_POOL
 from tests.config_cases import complaints, load
 
+pytestmark = pytest.mark.strict_devices
+
 LAX = "\nnic: {strict: false}"  # beyond the device, which is of no concern here
 CONTRADICTIONS = [
     # the link and the host

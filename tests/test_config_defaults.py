@@ -7,6 +7,8 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.config.resolve import defaults_beside
 
+pytestmark = pytest.mark.strict_devices
+
 
 @pytest.mark.parametrize("nic", [{"preset": "82576", "vfs": 7}, {"preset": None, "vfs": 3}, {}])
 def test_only_what_was_written_differs_from_the_defaults(nic):

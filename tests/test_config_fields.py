@@ -12,6 +12,8 @@ from hwmodel.config.run import Run
 from hwmodel.errors import InputError
 from tests.config_cases import complaints, load
 
+pytestmark = pytest.mark.strict_devices
+
 LANES = "is not one of 1, 2, 4, 8, 12, 16, 32"
 
 ONE_WRONG_VALUE = [

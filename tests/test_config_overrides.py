@@ -11,6 +11,8 @@ from hwmodel.config.overrides import apply_overrides, plain_data
 from hwmodel.errors import InputError
 from tests.config_cases import complaints, load
 
+pytestmark = pytest.mark.strict_devices
+
 TEXT = """\
 pcie: {lanes: 4}
 workload: {pattern: flows, flows: [[vf0, vf1], [vf2, vf3, 1Gbps]]}

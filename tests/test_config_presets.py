@@ -16,6 +16,8 @@ from hwmodel.config.presets import HOSTS
 from hwmodel.errors import InputError
 from hwmodel.simulation.dma import bandwidth_gbps, latency_ns
 
+pytestmark = pytest.mark.strict_devices
+
 NS = 10**6
 SOURCE = Path(presets.__file__).read_text(encoding="utf-8")
 

@@ -16,6 +16,8 @@ from hwmodel.config.workload import Load, Workload
 from hwmodel.errors import InputError
 from hwmodel.wire.ethernet import format_mac
 
+pytestmark = pytest.mark.strict_devices
+
 # Preset, generation, lanes, port Gb/s, VFs, rings, Tx and Rx buffer KiB, Mpps: data sheets and drivers.
 DEVICE_NUMBERS = [
     ("82576", 1, 4, 1, 6, 256, 40, 64, None),

@@ -18,6 +18,8 @@ from hwmodel.config.shipped import config_path, shipped_configs, shipped_hint, s
 from hwmodel.errors import InputError
 from tests.config_cases import CONFIGS, ROOT, SHIPPED
 
+pytestmark = pytest.mark.strict_devices
+
 STUDIES = sorted((CONFIGS / "studies").glob("*.yaml"))
 
 

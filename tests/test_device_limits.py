@@ -20,6 +20,8 @@ from hwmodel.config_space.enumeration import adapter_of
 from hwmodel.errors import InputError
 from hwmodel.simulation.setting_warnings import beyond_devices
 
+pytestmark = pytest.mark.strict_devices
+
 IXGBE = ("82599", "X540", "X550")
 ALL = ("82576", *IXGBE, "XL710")
 V6 = "2001:db8::1"
@@ -85,7 +87,7 @@ CASES: list[tuple[str, tuple[str, ...], dict[str, Any] | None, dict[str, Any]]] 
     ("nic.vfs", ("82576",), {"nic.vfs": 7}, {"nic.vfs": 8}),
     ("nic.vfs", ("82599", "X540"), {"nic.vfs": 63}, {"nic.vfs": 64}),
     ("nic.vfs", ("X550",), {"nic.vfs": 64}, {"nic.vfs": 65}),
-    ("nic.vfs", ("XL710",), {"nic.vfs": 128, "port.count": 2}, {"nic.vfs": 65, "port.count": 2, "switch.ports": [
+    ("nic.vfs", ("XL710",), {"nic.vfs": 126, "port.count": 2}, {"nic.vfs": 65, "port.count": 2, "switch.ports": [
         {"name": f"vf{at}", "port": "p0"} for at in range(65)]}),
     ("nic.vfs", ("82599",), {"nic.vfs": 63, "nic.mode": "vmdq"}, {"nic.vfs": 64, "nic.mode": "vmdq"}),
     ("nic.vfs", ("82576",), {"nic.vfs": 7, "nic.mode": "vmdq"}, {"nic.vfs": 8, "nic.mode": "vmdq"}),

@@ -12,7 +12,7 @@ from hwmodel.cli import main
 from hwmodel.cli.arguments import build_parser
 from hwmodel.config import load_config
 
-pytestmark = pytest.mark.real_clocks  # as who types the commands has them
+pytestmark = [pytest.mark.real_clocks, pytest.mark.strict_devices]  # as who types the commands has them
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -82,8 +82,7 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
         stations, to_part, kept = hop.route.stations, hop.part, hop.kept_bytes
     else:
         stations, to_part, kept = (), path.part, ()
-    number_of = system.config(to_part).function_number
-    pairs = sorted(zip(map(number_of, stations), kept, stations, strict=True))
+    pairs = sorted((system.config(to_part).function_number(one), n, one) for one, n in zip(stations, kept, strict=True))
     way = Way(
         sender=None if is_uplink(source) else system.config(path.part).function_number(system.place(source)[1]),
         n_bytes=n_bytes,

@@ -40,6 +40,7 @@ from .system import Server, entries_of
 from .workload import DEFAULT_HEADER, lengths_of_send
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
+NAMED_IS_STRICT: bool | None = True  # `nic.strict` where a preset is written
 _BASE_MAC = 0x02_00_00_00_00_00
 _BASE_IP = IPv4Address("10.0.0.1")
 DEFAULT_FRAME_BYTES = 1518
@@ -76,7 +77,7 @@ def fill(
         if data.get(name) is None or name in no_blocks:
             data[name] = {}  # a block whose keys are all left out, or commented out, or that is none
     nic, driver, workload, host = data["nic"], data["driver"], data["workload"], data["host"]
-    nic.setdefault("strict", True if "preset" in nic else None)
+    nic.setdefault("strict", NAMED_IS_STRICT if "preset" in nic else None)
     device = DEVICES.get(_preset_name(nic, "82599") or "")
     fill_thresholds(nic, device)
     has_own_buffer = "rx_buffer" in nic
@@ -445,7 +446,7 @@ def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         nic, driver = resolved["nic"], resolved["driver"]
         written: dict[str, Any] = {
-            "nic": {"preset": nic["preset"], "vfs": nic["vfs"]},
+            "nic": {"preset": nic["preset"], "strict": nic.get("strict", True), "vfs": nic["vfs"]},
             "driver": {"preset": driver["preset"]},
             "host": {"preset": resolved.get("host", {}).get("preset")},
         }

@@ -77,13 +77,15 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
 
 def _guarantees_of_rate(result: Result) -> Iterator[str]:
     """Warn of stations that get what they ask for by their guarantee, and wait long behind what others send."""
-    alone_ns, senders = one_frame_alone_ns(result), senders_of(result)
-    for one in senders.values() if alone_ns and len(senders) > 1 else ():
+    senders = senders_of(result)
+    for one in senders.values() if len(senders) > 1 else ():
         min_rate = station_setting(result.config, one.name, "min_rate")
+        if min_rate is None or one.is_greedy or (one.share or 0.0) < SERVED:
+            continue
+        alone_ns = one_frame_alone_ns(result)
         slowest = max(one.flows, key=lambda flow: flow.latency_ns.p99 or 0.0)
-        is_late = (slowest.latency_ns.p99 or 0.0) > WAITS * (alone_ns or 0.0)
-        if min_rate is not None and is_late and not one.is_greedy and (one.share or 0.0) >= SERVED:
-            yield rate_without_latency(one.name, min_rate, slowest, alone_ns or 0.0, why_late(result, slowest))
+        if alone_ns and (slowest.latency_ns.p99 or 0.0) > WAITS * alone_ns:
+            yield rate_without_latency(one.name, min_rate, slowest, alone_ns, why_late(result, slowest))
 
 
 def beyond_devices(config: Config) -> Iterator[str]:
