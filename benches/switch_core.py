@@ -72,7 +72,8 @@ def _frame(source: int, target: int, n_bytes: int, priority: int) -> bytes:
 
 def measure(load: Load, n_frames: int) -> tuple[float, float]:
     """Predict once; return the frames a second and the copies that found room a frame."""
-    config = config_from_mapping({"nic": {"vfs": PORTS - 2}, "workload": {"pattern": "to_wire"}})
+    switch = {"promiscuous": "all", "ports": [{"name": "pf", "vlan_spoof_check": True}]}  # as the core has it
+    config = config_from_mapping({"nic": {"vfs": PORTS - 2}, "workload": {"pattern": "to_wire"}, "switch": switch})
     tables = build_tables(config.switch)
     bits = np.random.default_rng(1).random(65_535) < 0.5
     ready = dict.fromkeys(range(PORTS), bits) if load.stalled else {}

@@ -96,7 +96,7 @@ def test_interfaces_behind_one_extender_are_counted_on_over_all_ports():
         bridge={"kind": "controlling", "extenders": {"fex": {}}, "ports": behind},
     )  # fmt: skip
     first, second = ([port.ecid for port in server.config.switch.ports] for server in servers_of(config))
-    assert (sorted(first), sorted(second)) == (list(range(1, 6)), list(range(6, 11)))
+    assert (sorted(first), sorted(second)) == (list(range(1, 7)), list(range(7, 13)))  # two ports at each, so two PFs
 
 
 # ---- Runs beside the closed form, and both beside what can be said by hand ----

@@ -287,7 +287,7 @@ def test_the_table_of_attributes_is_right():
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 173
+    assert len(table) == 178
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:
@@ -310,6 +310,7 @@ def test_the_table_of_attributes_is_right():
         assert (written is None) == (held is None), key
 
 
+@pytest.mark.strict_devices
 def test_defaults_are_those_that_hold():
     """A default in the schema is what an empty configuration resolves to, where no preset is in between."""
     resolved = config_from_mapping({"nic": {"preset": None}, "driver": {"preset": None}}).resolved()

@@ -68,7 +68,8 @@ CASES: Mapping[str, tuple[Recorded, Mapping[str, Any], Callable[[Result], bool]]
     ),
     "ports as written": (
         MEETS_ALL, {**FOUR, "switch.ports": [{"name": "vf0", "port": "p3"}, {"name": "vf1", "port": "p2"}]},
-        lambda result: [port.vms for port in result.ports] == [(), ("vf1",), ("pf", "vf2"), ("vf0", "vf3")],
+        lambda result: [port.vms for port in result.ports]
+        == [("pf",), ("pf1",), ("vf1", "vf2", "pf2"), ("vf0", "vf3", "pf3")],
     ),
     "a pipeline": (MEETS_ALL, {**TWO, "nic.max_pps": 1_500_000}, uses_all),
     "one dead": (

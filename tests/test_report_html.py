@@ -98,7 +98,7 @@ def test_nothing_is_loaded_from_anywhere(text, page):
 def test_the_answer_is_on_top_and_every_part_has_its_figure(text, page):
     words = " ".join(page.texts)
     modelled = "An 82599 adapter on PCIe Gen2 x4 (MPS 256 B) with 8 VFs, switched by its own bridge (VEB); VMs in pairs"
-    answer = "13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps; latency, post to delivery: p50 3.70 ± <0.01 ms."
+    answer = "13.39 ± 0.02 Gb/s VM to VM, 1.10 Mpps; latency, post to delivery: p50 3.70 ± <0.01 ms (the"
     limit = "Limited by pcie.up (100.0 % busy). The link toward the host is busy 100.0 % of the window"
     places = [words.index(text) for text in (modelled, answer, limit, "Throughput of each VM")]
     assert places == sorted(places)

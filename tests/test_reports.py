@@ -12,6 +12,8 @@ from benches.report_cases import FUNCTIONS, NOT_EXPRESSED, REPORTS, SWITCHING, P
 from benches.report_figures import LIMIT, WIRE_MPPS
 from benches.reports import HEADS, modelled, reported_text
 
+pytestmark = pytest.mark.strict_devices
+
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reports.md"
 # Of those that need longer runs: which take a second or two.
 FAST = ("One Tx queue of an 82599", "A kernel's sender on one core", "A queue that nobody refills",

@@ -164,7 +164,7 @@ def test_a_frame_longer_than_the_window_keeps_the_wire_busy():
     machine = {"nic": {"strict": False}, "port": {"rate": "1Mbps"}, "workload": {"pattern": "to_wire"}}
     result = result_of(POLLED, machine, {"run": {"warmup": "1ms", "duration": "2ms"}})
     assert result.utilization["wire.tx"] == result.wire.utilization == 1
-    assert result.bottleneck.resource == "wire.tx"
+    assert result.bottleneck.resource == ""  # a window without a delivery does not show what limits
 
 
 CUT = {

@@ -18,7 +18,7 @@ import hwmodel
 from hwmodel.config import read_base, servers_of
 from hwmodel.simulation.random_streams import random_words
 
-pytestmark = pytest.mark.real_clocks  # as the processes beside have them
+pytestmark = [pytest.mark.real_clocks, pytest.mark.strict_devices]  # as the processes beside have them
 
 ROOT = Path(__file__).resolve().parent.parent
 # But for two points, without short runs in other phases, which are most of so short a run.

@@ -180,15 +180,16 @@ def _all_queues(config: Config) -> Iterator[Found]:
 
 
 def _vectors(config: Config) -> Iterator[Found]:
-    """Give the vectors of a VF for its queues: those written, or one for each queue if its driver has interrupts."""
-    nic = config.nic
-    if nic.mode != "sriov":
-        return
+    """Give the vectors that a VF is written to have for its queues."""
+    if config.nic.mode == "sriov" and config.nic.vectors_per_function is not None:
+        yield Found(config.nic.vectors_per_function, ("nic.vectors_per_function",))
+
+
+def _vectors_of_queues(config: Config) -> Iterator[Found]:
+    """Give one vector for each queue of a VF, where none are written and its driver has interrupts."""
     has_interrupts = any(not driver.polls or driver.tx_interrupt_batch for driver in config.drivers)
-    if nic.vectors_per_function is not None:
-        yield Found(nic.vectors_per_function, ("nic.vectors_per_function",))
-    elif has_interrupts:
-        yield Found(nic.queues_per_vf, ("nic.queues_per_vf",))
+    if config.nic.mode == "sriov" and config.nic.vectors_per_function is None and has_interrupts:
+        yield Found(config.nic.queues_per_vf, ("nic.queues_per_vf",))
 
 
 def _moderations(config: Config) -> Iterator[Found]:
@@ -201,6 +202,8 @@ def _moderations(config: Config) -> Iterator[Found]:
             yield Found(max(driver.adaptive_intervals_fs), (f"{at}.adaptive_intervals",))
 
 
+_VECTORS = {"82576": most(2, "Intel 82576 data sheet: 3 vectors a VF, one of them for messages of the PF"),
+    **for_all(IXGBE, most(2, "Linux ixgbevf: 3 vectors of a VF, one of them for messages of the PF"))}  # fmt: skip
 _FUNCTIONS = (
     Limit(
         "nic.vfs", "{} VFs at a port", _vfs,
@@ -234,10 +237,9 @@ _FUNCTIONS = (
          "XL710": most(1536, "Intel OpenNESS, O-RAN front haul: 1536 queue pairs in the device")}, of_unnamed=True,
     ),
     Limit(
-        "nic.vectors_per_function", "{} vectors for a VF's queues", _vectors,
-        {"82576": most(2, "Intel 82576 data sheet: 3 vectors a VF, one of them for messages of the PF"),
-         **for_all(IXGBE, most(2, "Linux ixgbevf: 3 vectors of a VF, one of them for messages of the PF"))},
+        "nic.vectors_per_function", "{} vectors for a VF's queues", _vectors, _VECTORS, of_unnamed=True,
     ),
+    Limit("nic.queues_per_vf", "{} vectors for a VF's queues, one for each,", _vectors_of_queues, _VECTORS),
     Limit(
         "driver.moderation", "interrupts {} apart", _moderations,
         {"82576": most(parse_time_fs("10ms"), "Linux igb: IGB_MAX_ITR_USECS 10000"),

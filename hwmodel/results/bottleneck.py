@@ -359,8 +359,12 @@ def by_means(seen: Sighting, found: Bottleneck) -> Bottleneck:
 
 
 def shows_why_nothing_came(found: Bottleneck, seen: Sighting) -> bool:
-    """Tell whether a window without a delivery shows what kept the frames: a stop from outside, rings that refuse."""
-    return found.keys == STOPPED_FROM_OUTSIDE or seen.refusal is not None
+    """Tell whether a window without a delivery shows what kept the frames.
+
+    That is a stop from outside, rings that refuse them or that nobody refills, or a limit of rate.
+    """
+    is_refill = any(key.endswith(".refill") for key in found.keys)
+    return found.keys == STOPPED_FROM_OUTSIDE or seen.refusal is not None or is_refill or is_rate_limit(found.resource)
 
 
 def not_judged(seen: Sighting, found: Bottleneck, why: str) -> Bottleneck:
