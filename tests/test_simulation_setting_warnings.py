@@ -252,13 +252,12 @@ def result_of(flows, **blocks):
     return simulate(config_from_mapping({**THREE, "workload": {"pattern": "flows", "flows": flows}, **blocks}))
 
 
-def test_who_always_comes_last_is_named():
+def test_nobody_always_comes_last():
+    """Two lines in step fill a port: frames of one instant go by lot, so that each gets a part of it."""
     result = result_of([ends[:2] for ends in RATES])
     got = {flow.from_: flow.delivered for flow in result.flows}
-    assert got["a.vf0"] > 5000 and got["b.vf0"] < 100
-    (warning,) = phase_warnings(config_from_mapping(result.config), result)
-    assert warning in result.warnings
-    assert "b.vf0 to c.vf1" in warning and "a.vf0" not in warning and "bridge.c" in warning
+    assert got["a.vf0"] == pytest.approx(got["b.vf0"], rel=0.1)
+    assert list(phase_warnings(config_from_mapping(result.config), result)) == []
 
 
 @pytest.mark.parametrize("flows", [RATES, RATES[:1], [["a.vf0", "c.vf0", "4Gbps"], ["b.vf0", "c.vf1", "4Gbps"]]])
@@ -278,15 +277,6 @@ def test_what_weights_of_s_channels_leave_is_no_matter_of_phases():
     got = {flow.from_: flow.gbps for flow in result.flows}
     assert got["a.vf0"] < 0.01 * got["b.vf0"] and result.bottleneck.resource == "bridge.c"
     assert list(phase_warnings(config_from_mapping(result.config), result)) == []
-
-
-def test_phases_matter_at_a_bridge_of_several_too():
-    rack = {"name": "rack", **THREE["bridge"], "ports": {name: {} for name in ("a", "b", "c", "down")}}
-    bridges = [rack, {"name": "other", "ports": {"d": {}, "up": {"to": "rack.down"}}}]
-    servers = [{"name": name} for name in "abcd"]
-    result = result_of([ends[:2] for ends in RATES], servers=servers, bridge=None, bridges=bridges)
-    (warning,) = phase_warnings(config_from_mapping(result.config), result)
-    assert "b.vf0 to c.vf1" in warning and "rack.c" in warning
 
 
 def test_what_the_policy_drops_is_no_matter_of_phases():

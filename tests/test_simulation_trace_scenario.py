@@ -84,7 +84,7 @@ def test_a_function_is_shown_stage_by_stage_cut_at_the_ends_of_the_trace(traced)
 def test_the_commands_that_the_machine_carried_out_stand_at_their_times(traced):
     served = RegisterTimes.of(traced.config, "pf")
     commands = marks(traced, COMMANDS.group, COMMANDS.name)
-    assert commands[:3] == [("tables, vf1: off", 1100 * US), ("link", 1110 * US), ("vf0: rate limit", 1120 * US)]
+    assert commands[:3] == [("tables, VLAN, vf1: off", 1100 * US), ("link", 1110 * US), ("vf0: rate limit", 1120 * US)]
     (message,) = [one for one in traced.of("Host cores") if one[3] == "message vf2: set_vlan"]
     ((vlan, at_ns),) = commands[3:]
     assert vlan == "VLAN" and at_ns > 1120 * US + served.read_fs // 10**6
@@ -138,7 +138,7 @@ def test_of_several_servers_each_has_its_commands_and_the_bridge_too(tmp_path):
     found = defaultdict(list)
     for group in ("a: Scenario", "b: Scenario", "Bridge: Scenario"):
         found[group] = marks(traced, group, "commands")
-    assert found["a: Scenario"] == [("tables, vf1: off", 1100 * US)]
+    assert found["a: Scenario"] == [("tables, VLAN, vf1: off", 1100 * US)]
     assert found["b: Scenario"][0] == ("rate of the wire", 1120 * US) and found["b: Scenario"][1][0] == "VLAN"
     assert found["Bridge: Scenario"][:2] == [("latency", 1110 * US), ("parameters", 1120 * US)]
     assert [one[3] for one in traced.of("b: Host cores") if one[3].startswith("message")] == ["message b.vf0: set_vlan"]
@@ -161,7 +161,7 @@ def test_a_function_comes_up_in_the_trace(tmp_path):
         border = traced.of("Scenario", "vf1")[1][4]
         assert border == pytest.approx(ends[names[1] == "up"], abs=1)
         if names[1] == "up":
-            assert marks(traced, "Scenario", "commands") == [("tables, vf1: on", border)]
+            assert marks(traced, "Scenario", "commands") == [("tables, VLAN, vf1: on", border)]
         else:
             assert [each[3] for each in traced.of("Host cores") if "message" in each[3]] == ["message vf1: reset"]
         traced.reader.close()
