@@ -86,7 +86,8 @@ def random_core_switch(rng, mode, ports, is_tame):
     names = names_of(ports)
     return Switch(
         mode,
-        tuple(random_stations(rng, ports, is_tame)),
+        # The core reads the tag of every station's frames, and checks its VLAN.
+        tuple(replace(one, vlan_spoof_check=True, q_in_q=False) for one in random_stations(rng, ports, is_tame)),
         Uplink(rng.choice((1, 1, 2, None)), rng.choice(("all", "all", (1, 2)))),
         addresses=tuple(Address(rng.choice((1, 2)), OUTSIDE, some(rng, names, 1)) for _ in range(rng.randrange(2))),
         vif_lists={number: some(rng, names, 1) for number in (1, 2, 16383)},

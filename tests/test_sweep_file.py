@@ -124,7 +124,7 @@ BAD = {
     "base: base.yaml\nset: 3\ngrid: {nic.vfs: [2]}": ["2:6: set: 3 where keys"],
     "base: base.yaml\nset: {pcie.lans: 3}\ngrid: {nic.vfs: [2]}": ["2:7: set.pcie.lans: unknown key"],
     "base: base.yaml\ngrid: {nic.vfs: [200, 2], pcie.lanes: [3]}": ["2:18: grid.nic.vfs: ", "2:40: grid.pcie.lanes: "],
-    "base: base.yaml\ngrid: {nic.vfs: [64]}": ["2:18: grid.nic.vfs: 64 VFs are more than the 63"],
+    "base: base.yaml\ngrid: {nic.vfs: [64]}": ["2:18: grid.nic.vfs: 64 VFs at a port; the 82599 has at most 63"],
     "base: base.yaml\ngrid: {pcei.lanes: [1, 2, 4]}": ["2:8: grid.pcei: unknown key (did you mean pcie?)"],
     "base: base.yaml\ngrid: {nic: [{vfs: 2}, {vfs: 4}], nic.vfs: [2]}": ["2:35: grid.nic.vfs: it varies with grid.nic"],
     "base: two_servers\ngrid: {'servers[0].set.nic.vfs': [1, 2]}": [
@@ -212,7 +212,7 @@ def test_a_key_that_varies_cannot_be_set_for_all(tmp_path):
 
 def test_a_point_that_cannot_be_made_is_told_of_before_the_others_run():
     plan = plan_sweep({"base": {}, "grid": {"nic.vfs": [8, 64]}})
-    assert len(plan.doubtful) == 1 and "64 VFs are more than the 63" in plan.doubtful[0]
+    assert len(plan.doubtful) == 1 and "64 VFs at a port; the 82599 has at most 63" in plan.doubtful[0]
 
 
 def test_a_scenario_that_no_point_can_have_is_refused_and_one_of_some_points_is_told_of():

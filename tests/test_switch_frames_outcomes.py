@@ -353,7 +353,7 @@ def test_stations_of_another_ethernet_port_are_beyond_its_wire():
     config = config_from_mapping(TWO_PORTS)
     assert ports_of(*forward_frames(config, [frame("vf2", "vf0")], "vf0")) == ["vf2"]
     assert ports_of(*forward_frames(config, [frame("vf1", "vf0")], "vf0")) == ["p0.uplink"]
-    assert ports_of(*forward_frames(config, [frame(BROADCAST, "vf1")], "vf1")) == ["p1.uplink", "vf3"]
+    assert ports_of(*forward_frames(config, [frame(BROADCAST, "vf1")], "vf1")) == ["p1.uplink", "vf3", "pf1"]
     assert ports_of(*forward_frames(config, [frame(BROADCAST, OUTSIDE)], "p0.uplink")) == ["pf", "vf0", "vf2"]
     (lost,) = forward_frames(config, [frame("vf0", OUTSIDE)], "p1.uplink")
     assert (lost.in_port, lost.drop, lost.deliver) == ("p1.uplink", "UNKNOWN_UNICAST", ())

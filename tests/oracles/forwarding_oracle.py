@@ -106,7 +106,7 @@ class ForwardingOracle:
             raise FrameDroppedError("OVERSIZE")
         frame.priority, frame.dei = self.priority(port, frame)
 
-    def parse(self, frame, outer_type, carries):
+    def parse(self, frame, outer_type, carries=False):
         raw, at = frame.raw, 12
         frame.destination, frame.source = int.from_bytes(raw[:6], "big"), int.from_bytes(raw[6:12], "big")
 
