@@ -136,7 +136,7 @@ def test_ranges_answer_while_memory_space_is_enabled_and_the_function_is_there()
         "0x00000005",
         "0x00000006",
         "0xffffffff, does not answer (it is in D3hot)",
-        "0x00000006",
+        "0xffffffff, does not answer (its PF is in D3hot)",
         "0xffffffff, does not answer (it is not there)",
         "it is not there",
     ]
