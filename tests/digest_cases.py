@@ -51,7 +51,8 @@ BOND_CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
 OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
     "virtual_switch": {
         "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64}, "switch": {"mirrors": [{"to": "vf3", "from": "vf0"}]},
-        "host": {"cores": 5, "virtual_switch": {"cores": [4, 1], "batch": 5, "batch_time": "90ns", "kick": "200ns"}},
+        "host": {"cores": 5, "virtual_switch": {"cores": [4, 1], "batch": 5, "batch_time": "90ns", "kick": "200ns",
+                                                "ring_time": "30ns", "further_rings": 2}},
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300},
     },
     "uplink": {
