@@ -35,8 +35,8 @@ it a file, `--set` or an event, and the message names the source. With `nic.stri
 the run, like `hwmodel config-space`, has what was asked for. With `nic.preset: null` there is no device, and no limit
 but the model's own. Where no preset is written nobody has named a device: of the 82599, whose numbers then stand in,
 only the limits with a * hold. Not known, and so not limited: the largest read request (`pcie.max_read_request`), the
-XL710's packet buffers and its VFs' vectors, which its firmware gives. A VF's station is meant where the table says VF; the
-stations of a virtual switch (`nic.mode: vswitch`) are none of the adapter's."""
+XL710's packet buffers and its VFs' vectors, which its firmware gives. A VF's station is meant where the table says VF;
+the stations of a virtual switch (`nic.mode: vswitch`) are none of the adapter's."""
 
 
 def tables() -> str:
