@@ -70,14 +70,17 @@ class PoolOracle(ForwardingOracle):
             vfta=set(carried),
         )
 
-    def pools_of(self, data):
-        """Return the pools of a frame; entries of `addresses` hold in one VLAN, and none in that of untagged frames."""
+    def pools_of(self, data, **others):
+        """Return the pools of a frame; entries of `addresses` hold in one VLAN, and none in that of untagged frames.
+
+        OTHERS are registers to read in place of the adapter's.
+        """
         vid = int.from_bytes(data[14:16], "big") & 0xFFF if data[12:14] == b"\x81\x00" else 0
         of_address = {mac: set(names) for mac, names in self.pools.mpsar.items()}
         for entry in self.switch_block.addresses:
             if entry.vlan == vid:
                 of_address.setdefault(entry.mac.to_bytes(6, "big"), set()).update(entry.ports)
-        return replace(self.pools, mpsar=of_address).pools_of(data)
+        return replace(self.pools, mpsar=of_address, **others).pools_of(data)
 
 
 def expect_of_pools(oracle, switch, frame):
@@ -91,11 +94,12 @@ def expect_of_pools(oracle, switch, frame):
     if frame.is_bad or frame.empty_last_beat or bare < HEADER_WITHOUT_TAGS:
         return DropReason.BAD_FRAME if frame.is_bad or frame.empty_last_beat else DropReason.RUNT, 0, None
     ports = sum(1 << NAMES.index(name) for name in oracle.pools_of(data))
+    is_unknown = not data[0] & 1 and not oracle.pools_of(data, vfre=set(oracle.pools.pools))  # nobody, not a disabled one
     rules = (
         ("OVERSIZE", bare > min(SMALL.max_frame_bytes, max(limits, default=1 << 20) - 4)),
         ("CONTROL_FRAME", ethertype == b"\x88\x08"),
         ("VLAN_MEMBER", not lets_in),
-        ("NO_DESTINATION" if data[0] & 1 else "UNKNOWN_UNICAST", not ports),
+        ("UNKNOWN_UNICAST" if is_unknown else "NO_DESTINATION", not ports),
     )
     reason = next((DropReason[name] for name, breaks in rules if breaks), DropReason.NONE)
     priority = data[14] >> 5 if is_tagged else 0

@@ -222,6 +222,7 @@ def test_a_full_port_tells_what_drops_at_others_that_share_its_buffer():
     assert f"; {ports['b'].drops['QUEUE_FULL']} frames for other ports, which share its buffer" in why
 
 
+@pytest.mark.real_clocks  # in step with exact ones, so that a wire twice as fast helps as much
 def test_with_flow_control_the_room_is_of_the_ports_by_which_frames_come():
     """Class 0 is not stopped, and has 1600 B of what comes by each port: one frame, while it leaves by another."""
     halves = [{"percent": 50}, {"percent": 50}]

@@ -362,7 +362,7 @@ def test_stations_of_another_ethernet_port_are_beyond_its_wire():
     assert by_owner == ["p1.uplink", "p0.uplink", "p0.uplink", "vf3"]
     moved = config_from_mapping(TWO_PORTS, {"switch.ports.vf1.port": "p0", "workload.pattern": "to_wire"})
     assert ports_of(*forward_frames(moved, [frame("vf1", "vf0")], "vf0")) == ["vf1"]
-    with pytest.raises(InputError, match=r"^--in-port uplink: .*known are p0\.uplink, p1\.uplink, pf, vf0 to vf3"):
+    with pytest.raises(InputError, match=r"^--in-port uplink: .*known are p0\.uplink, p1\.uplink, pf, pf1, vf0 to vf3"):
         forward_frames(config, [], "uplink")
 
 

@@ -146,7 +146,7 @@ OF_SERVER = (
     Region(("scheduler", "params"), ("guarantee_window_fs",)),
     Region(("rx_queue", "params"), ("drop_enable",), DROPPING),
     Region(("guests", "driver"), ("refill_batch",), REFILL),
-    Region(("port", "mac", "params"), WIRE_RATE),
+    Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
     Region(("port", "mac", "line", "params"), WIRE_RATE, LINE_RATE),
     Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE),
     Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE),

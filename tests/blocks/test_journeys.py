@@ -57,7 +57,7 @@ def test_places_are_reused_none_is_lost_and_none_is_freed_twice(steps):
         elif not still_open:
             continue
         elif step == "copy":
-            place = journey_of_copy(nic.ledger, now_fs, still_open[which % len(still_open)])
+            place = journey_of_copy(nic.ledger, now_fs, still_open[which % len(still_open)], 0)
         else:
             place = still_open.pop(which % len(still_open))
             (journey_lost if step == "lost" else journey_ends_there)(nic.ledger, now_fs, place)

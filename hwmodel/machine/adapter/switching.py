@@ -29,6 +29,7 @@ from hwmodel.machine.adapter.writeback import descriptors_done
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import (
     UNMEASURED,
+    came_by_bridge_fs,
     journey_from_bridge,
     journey_from_wire,
     journey_lost,
@@ -335,8 +336,9 @@ def switch_frame(nic, now_fs, frame):
     elif frame.is_wire and nic.params.has_virtual_switch == 0:
         note_received(nic, frame, first)
     n_all = n_copies + n_mirrored
-    group = NO_GROUP
+    group, came_fs = NO_GROUP, 0
     if n_all > 1:
+        came_fs = came_by_bridge_fs(nic.ledger, frame.journey)
         group = new_group(nic, n_copies, n_mirrored)
         if nic.loopback.tail - nic.loopback.head + n_all > COPY_CAP:
             nic.clock.overflow = 1
@@ -347,7 +349,7 @@ def switch_frame(nic, now_fs, frame):
         elif number == first:
             journey = frame.journey
         else:
-            journey = journey_of_copy(nic.ledger, now_fs, frame.journey)
+            journey = journey_of_copy(nic.ledger, now_fs, frame.journey, came_fs)
         make_copy(nic, now_fs, frame, number, group, journey)
     if not others_wait or frame.is_wire:
         nic.moves_due = 1  # else they queue behind others, for which nothing has changed

@@ -142,15 +142,24 @@ def journey_from_bridge(ledger, now_fs, so_far):
     return place
 
 
+@inlined
+def came_by_bridge_fs(ledger, place):
+    """Return when the frame of a journey came from a bridge; 0 if it did not."""
+    return ledger.journeys.crossed[place].came_fs if ledger.crosses else 0
+
+
 @out_of_line
-def journey_of_copy(ledger, now_fs, first_place):
-    """Open the journey of a further copy, with the stamps of its frame so far; return its place."""
+def journey_of_copy(ledger, now_fs, first_place, came_fs):
+    """Open the journey of a further copy, with the stamps of its frame so far; return its place.
+
+    `came_fs`: when the frame came from a bridge, which is no longer known where its first copy has already ended.
+    """
     first = ledger.journeys.slot[first_place]
     place = begin_journey(ledger)
     enter(ledger, now_fs, first.offered_fs)
     ledger.journeys.slot[place] = first
     if ledger.crosses:
-        ledger.journeys.crossed[place] = ledger.journeys.crossed[first_place]
+        ledger.journeys.crossed[place].came_fs = came_fs
     return place
 
 

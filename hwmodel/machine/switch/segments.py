@@ -82,7 +82,7 @@ def policed_bytes(nic, frame):
 @kernel
 def journey_of_piece(ledger, now_fs, place, behind):
     """Open the journey of a frame that is cut of a segment, so many behind the one that has the segment's own."""
-    piece = journey_of_copy(ledger, now_fs, place)
+    piece = journey_of_copy(ledger, now_fs, place, 0)
     ledger.journeys.slot[piece].number += behind
     return piece
 
@@ -91,7 +91,7 @@ def journey_of_piece(ledger, now_fs, place, behind):
 def lose_pieces(ledger, now_fs, place, n_more):
     """End the journeys of so many frames that are cut of a segment and lost with it."""
     for _ in range(n_more):
-        journey_lost(ledger, now_fs, journey_of_copy(ledger, now_fs, place))
+        journey_lost(ledger, now_fs, journey_of_copy(ledger, now_fs, place, 0))
 
 
 @kernel

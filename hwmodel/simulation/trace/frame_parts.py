@@ -276,7 +276,8 @@ class FrameNames:
                 place = int(queue["first"]) + (number & int(queue["mask"]))
                 post = self._nic["guests"]["post"][place]
                 journey = self._journeys[int(post["index"])]
-                if int(journey["switched_fs"]) == int(post["offered_fs"]):
+                # A journey that has begun anew in the place has not been switched yet: that stamp is the last one's.
+                if int(journey["picked_fs"]) <= int(journey["switched_fs"]) == int(post["offered_fs"]):
                     self._carried[ring, number] = self.of_journey(journey)
                 self._carried.pop((ring, number - 2 * int(queue["slots"])), None)
             self._looked_at[ring] = int(queue["posted"])
