@@ -94,7 +94,8 @@ def expect_of_pools(oracle, switch, frame):
     if frame.is_bad or frame.empty_last_beat or bare < HEADER_WITHOUT_TAGS:
         return DropReason.BAD_FRAME if frame.is_bad or frame.empty_last_beat else DropReason.RUNT, 0, None
     ports = sum(1 << NAMES.index(name) for name in oracle.pools_of(data))
-    is_unknown = not data[0] & 1 and not oracle.pools_of(data, vfre=set(oracle.pools.pools))  # nobody, not a disabled one
+    # For nobody at all, not for a disabled pool.
+    is_unknown = not data[0] & 1 and not oracle.pools_of(data, vfre=set(oracle.pools.pools))
     rules = (
         ("OVERSIZE", bare > min(SMALL.max_frame_bytes, max(limits, default=1 << 20) - 4)),
         ("CONTROL_FRAME", ethertype == b"\x88\x08"),

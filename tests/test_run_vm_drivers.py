@@ -92,7 +92,8 @@ def test_one_driver_named_by_every_vm_gives_what_it_gives_in_driver(preset):
         del result["config"], result["config_hash"]
         bottleneck = result["bottleneck"]
         bottleneck["why"] = bottleneck["why"].replace(" (pf, vf0, vf1, vf2, vf3)", "")  # it names each VM's own
-        bottleneck["keys"] = list(dict.fromkeys((re.sub(r"driver\.vms\.\w+", "driver", key) for key in bottleneck["keys"])))
+        keys = (re.sub(r"driver\.vms\.\w+", "driver", key) for key in bottleneck["keys"])
+        bottleneck["keys"] = list(dict.fromkeys(keys))
         found.append((json.dumps(result), limits(config).mpps, limits(config).is_exact))
     assert found[0] == found[1]
 
