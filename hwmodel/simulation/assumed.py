@@ -20,8 +20,11 @@ def assumptions_of(config: Config, found: Bottleneck) -> tuple[str, ...]:
         if device not in ASSUMED:
             continue
         prefix = f"{server.name}." if server.name else ""
-        named = [one.removeprefix(prefix) for one in (found.resource, *found.also) if one.startswith(prefix)]
-        keys = [key for name in named for key in KEYS.get(name, ()) if key in ASSUMED[device]]
+        also = [one.removeprefix(prefix) for one in found.also if one.startswith(prefix)]
+        written = f"servers.{server.name}.set." if server.name else ""
+        named = [one.removeprefix(written) for one in found.keys if one.startswith(written)]
+        named += [key for name in also for key in KEYS.get(name, ())]
+        keys = [key for key in named if key in ASSUMED[device]]
         nic = server.config.nic.model_dump(mode="json", by_alias=True) if keys else {}  # every run asks: mostly of none
         for key in keys:
             field = key.removeprefix("nic.")
