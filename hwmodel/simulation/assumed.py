@@ -5,12 +5,11 @@ from __future__ import annotations
 from hwmodel.config import Config
 from hwmodel.config.presets import ASSUMED, DEVICES
 from hwmodel.config.system import servers_of
-from hwmodel.results.bottleneck import KEYS
 from hwmodel.results.result import Bottleneck
 
 
 def assumptions_of(config: Config, found: Bottleneck) -> tuple[str, ...]:
-    """Return a sentence for each number of a device's preset that sets what limits, and is not known of the device.
+    """Return a sentence for each number of a device's preset that would raise what limits, and is not known of the device.
 
     A key with another value than the preset's was chosen by whoever wrote it, and is left out.
     """
@@ -19,11 +18,8 @@ def assumptions_of(config: Config, found: Bottleneck) -> tuple[str, ...]:
         device = server.config.nic.preset or ""
         if device not in ASSUMED:
             continue
-        prefix = f"{server.name}." if server.name else ""
-        also = [one.removeprefix(prefix) for one in found.also if one.startswith(prefix)]
-        written = f"servers.{server.name}.set." if server.name else ""
-        named = [one.removeprefix(written) for one in found.keys if one.startswith(written)]
-        named += [key for name in also for key in KEYS.get(name, ())]
+        prefix = f"servers.{server.name}.set." if server.name else ""
+        named = [key.removeprefix(prefix) for key in found.keys if key.startswith(prefix)]
         keys = [key for key in named if key in ASSUMED[device]]
         nic = server.config.nic.model_dump(mode="json", by_alias=True) if keys else {}  # every run asks: mostly of none
         for key in keys:
