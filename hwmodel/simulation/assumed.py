@@ -9,7 +9,7 @@ from hwmodel.results.result import Bottleneck
 
 
 def assumptions_of(config: Config, found: Bottleneck) -> tuple[str, ...]:
-    """Return a sentence for each number of a device's preset that would raise what limits, and is not known of the device.
+    """Return a sentence for each number of a device that would raise what limits and that no source gives.
 
     A key with another value than the preset's was chosen by whoever wrote it, and is left out.
     """
