@@ -196,6 +196,10 @@ def test_what_an_ethernet_port_carries_is_told_where_no_vm_shows_it():
     assert told(dataclasses.replace(of_two, vms={"vf0": fewer})) == (
         "vf0 sends 1.00 Gb/s (4.00 before); all other rates unchanged"
     )
+    bursty = vm([3.0, 1.0] * 10, [0.0] * 20)  # which may hide a change
+    assert told(dataclasses.replace(of_one, vms={"vf0": bursty})) == (
+        "VMs' rates vary too much to tell whether one changed; the wire takes 0.500 Gb/s (2.00 before)"
+    )
     about_one = dataclasses.replace(of_two, vms={"vf0": STEADY, "vf1": fewer})
     assert did_text(about_one, Span(0.0, 1000.0, 2000.0), {"vf1"}) == "others unchanged"
 

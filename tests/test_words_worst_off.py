@@ -89,3 +89,11 @@ def test_a_server_s_own_setting_goes_before_the_common_one():
               "servers": [{"name": "a"}, {"name": "b", "set": {"switch.ports.vf0.min_rate": "2Gbps"}}]}  # fmt: skip
     assert [station_setting(config, f"{name}.vf0", "min_rate") for name in "ab"] == ["1Gbps", "2Gbps"]
     assert station_setting(config, "a.vf1", "min_rate") is None
+
+
+def test_a_latency_is_compared_with_those_of_the_same_way():
+    """What goes out takes several times as long as what comes in, which makes nobody worse off."""
+    result = run_of([["vf0", "uplink", "1Gbps"], *(["uplink", f"vf{n}", "1Gbps"] for n in (1, 2, 3))])
+    p99_ns = {flow.from_: flow.latency_ns.p99 for flow in result.flows if flow.latency_ns.p99}
+    assert p99_ns["vf0"] > 3 * p99_ns["uplink"]
+    assert worst_off_sentence(result) == ""

@@ -108,7 +108,7 @@ def effects_text(effects: Effects, *, of_others: bool) -> str:
         return "; ".join(lost if of_others else ["no VM sends or receives anything", *lost])
     told = _changes_told(effects.changed, effects.together, "others" if of_others else "VMs")
     if not told:
-        told = [_nothing_text(is_vague=effects.is_vague, of_others=of_others)]
+        told = [_nothing_text(is_vague=effects.is_vague, of_others=of_others, wires_changed=bool(effects.on_wires))]
     elif len(effects.changed) <= MOST_NAMED and not effects.together:
         vague = "no other rate changed beyond what rates vary by"
         told.append(vague if effects.is_vague else "all other rates unchanged")
@@ -134,7 +134,9 @@ def _changes_told(changed: Sequence[Moved], together: Sequence[Moved], whose: st
     return [*told, f"{len(changed) - n_named} more rates changed"] if len(changed) > n_named else told
 
 
-def _nothing_text(*, is_vague: bool, of_others: bool) -> str:
+def _nothing_text(*, is_vague: bool, of_others: bool, wires_changed: bool) -> str:
+    if is_vague and wires_changed and not of_others:
+        return "VMs' rates vary too much to tell whether one changed"
     if is_vague:
         whose = "other" if of_others else "VM's"
         return f"no {whose} rate changed beyond what rates vary by"

@@ -166,12 +166,23 @@ def _worst_p99(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
         worst = max(known, key=lambda flow: known[flow], default=None)
         if worst is None or any((flow.latency_ns.p50 or 0.0) > known[worst] for flow in group if flow not in known):
             continue
-        others = [time_ns for flow, time_ns in known.items() if flow is not worst]
-        beside = _beside(result, worst, known[worst], others, is_alone=len(senders) > 1 and worst.from_ not in greedy)
-        if beside:
-            few = " with too few frames for a p99" * (name == "p50")
-            yield f"in {name}{few}: {worst.from_} to {worst.to}, {time_text(known[worst])}, {beside}"
+        of_ways: dict[tuple[bool, ...], list[FlowResult]] = {}
+        for flow in sorted(known, key=lambda flow: known[flow], reverse=True):
+            of_ways.setdefault(_way(flow), []).append(flow)
+        for flow, *alike in of_ways.values():  # of the slowest way first
+            is_alone = len(senders) > 1 and flow.from_ not in greedy
+            beside = _beside(result, flow, known[flow], [known[each] for each in alike], is_alone=is_alone)
+            if beside:
+                few = " with too few frames for a p99" * (name == "p50")
+                yield f"in {name}{few}: {flow.from_} to {flow.to}, {time_text(known[flow])}, {beside}"
+                return
         return
+
+
+def _way(flow: FlowResult) -> tuple[bool, ...]:
+    """Return what flows of one way have in common: to a wire, from a wire, within a server."""
+    (server, _, name), (other, _, to) = flow.from_.rpartition("."), flow.to.rpartition(".")
+    return to == UPLINK, name == UPLINK, server == other
 
 
 def _beside(result: Result, flow: FlowResult, time_ns: float, others: Sequence[float], *, is_alone: bool) -> str:
