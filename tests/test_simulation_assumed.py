@@ -56,14 +56,14 @@ def test_of_several_servers_the_one_that_limits_is_asked():
     assert [len(assumptions_of(config, each)) for each in found] == [0, 1]
 
 
-<<<<<<< HEAD
 def test_of_what_limits_only_the_keys_that_would_raise_it_are_asked():
     """A ring that is never filled again is as empty with a deeper descriptor cache, whose depth nobody knows."""
     stopped = {"nic": {"preset": "82599", "vfs": 2}, "driver": {"preset": "dpdk", "vms": {"vf1": {"refill": False}}},
                "workload": {"pattern": "uniform", "load": 0.5}, "run": {"frames": 3000}}  # fmt: skip
     result = simulate(load_config(stopped))
     assert (result.bottleneck.resource, result.assumptions) == ("rx.descriptors", ())
-=======
+
+
 def test_what_vmdq_takes_for_a_frame_is_told_where_it_limits():
     wire = {"nic": {"preset": "82599", "mode": "vmdq", "vfs": 2}, "driver.preset": "kernel", "run.frames": 4000}
     wire |= {"workload.pattern": "none", "workload.frame_bytes": 64, "workload.external.rate": "5Gbps"}
@@ -72,4 +72,3 @@ def test_what_vmdq_takes_for_a_frame_is_told_where_it_limits():
          "workload.external.rate": "1Gbps"}))}  # fmt: skip
     assert found["by default"].bottleneck.resource == found["chosen"].bottleneck.resource == "driver.rx"
     assert ["driver.pass_time" in str(one.assumptions) for one in found.values()] == [True, False, False]
->>>>>>> 4edd5548 (VMDq spares the look-up, half of a switch's time; like is compared with like)

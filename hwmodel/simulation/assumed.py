@@ -20,7 +20,8 @@ def assumptions_of(config: Config, found: Bottleneck) -> tuple[str, ...]:
         device, driver = server.config.nic.preset or "", server.config.driver
         prefix = f"servers.{server.name}.set." if server.name else ""
         named = [key.removeprefix(prefix) for key in found.keys if key.startswith(prefix)]
-        if "driver.pass_time" in named and format_time_fs(driver.pass_time_fs) == PASS_TIME:
+        is_core = server.config.nic.mode == "vmdq" and any(key.startswith("driver.") for key in named)
+        if is_core and format_time_fs(driver.pass_time_fs) == PASS_TIME:
             sentences[f"This hangs on driver.pass_time, {PASS_TIME}: {PASS_TIME_ASSUMED}."] = None
         keys = [key for key in named if key in ASSUMED.get(device, ())]
         nic = server.config.nic.model_dump(mode="json", by_alias=True) if keys else {}  # every run asks: mostly of none
