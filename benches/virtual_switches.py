@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 from benches.switch_rates import POINTS, PORT_BPS, Point
 from hwmodel.config import config_from_mapping
 from hwmodel.explore import compare
+from hwmodel.results import WayFigures
 from hwmodel.simulation import simulate_on_one_core as simulate
 
 BASE: dict[str, Any] = {
@@ -123,21 +124,23 @@ TURNS = (
     Turn("7 pairs of VMs for 2, one core", _at("ovs_dpdk", "pairs of 4 VMs", 1518),
          _at("ovs_dpdk", "pairs of 14 VMs", 1518), 0.97),
 )  # fmt: skip
-# Four VMs, frames from the wire, as ESX 3.5 U1 had an 82598: Gb/s of TCP without VMDq, and with it.
+# Frames from the wire, as ESX 3.5 U1 had them of an 82598, with four VMs.
 RECEIVING: dict[str, Any] = {
-    "nic": {"preset": "82599", "vfs": 4}, "workload": {"pattern": "none", "frame_bytes": 1518, "external": {
-        "rate": "9.7Gbps", "to": ["vf0", "vf1", "vf2", "vf3"]}}, "run": {"duration": "3ms"},
+    "nic": {"preset": "82599"}, "workload": {"pattern": "none", "frame_bytes": 1518}, "run": {"duration": "3ms"},
 }  # fmt: skip
 
 
-def relief(preset: str | None, rate: str = "9.7Gbps") -> dict[str, tuple[float, float]]:
-    """Return of VMDq, and of a switch that copies, the Gb/s that four VMs get from the wire, and hypervisor cores."""
-    external = {**RECEIVING["workload"]["external"], "rate": rate}
-    blocks = {**RECEIVING, "workload": {**RECEIVING["workload"], "external": external}}
+def relief(
+    preset: str | None, rate: str = "9.7Gbps", n_vms: int = 4, pass_by: str = "copy"
+) -> tuple[WayFigures, WayFigures]:
+    """Return the figures of VMDq and of a virtual switch, which pass frames alike: VMs get them from the wire."""
+    external = {"rate": rate, "to": [f"vf{n}" for n in range(n_vms)]}
+    blocks = {**RECEIVING, "nic": {**RECEIVING["nic"], "vfs": n_vms}, "driver": {"pass_by": pass_by}}
+    blocks["workload"] = {**RECEIVING["workload"], "external": external}
     if preset is not None:
         blocks["host"] = {"virtual_switch": {"preset": preset}}
-    found = compare(config_from_mapping(blocks))
-    return {one.way: (one.gbps or 0.0, one.hypervisor_cores) for one in found.ways}
+    found = {one.way: one for one in compare(config_from_mapping(blocks)).ways}
+    return found["vmdq"], found[f"vswitch_{pass_by}"]
 
 
 def table(points: Sequence[Point] = POINTS) -> Iterator[str]:

@@ -101,10 +101,10 @@ def test_pools_have_no_functions_that_come_or_go(event):
 
 def test_what_follows_from_the_mode_and_the_device():
     config = load("nic: {mode: vmdq}")
-    assert (config.driver.pass_time_fs, config.driver.pass_byte_time_fs) == (100 * 10**6, 10**5)
+    assert (config.driver.pass_time_fs, config.driver.pass_byte_time_fs) == (200 * 10**6, 10**5)
     assert load("nic: {mode: vmdq}\ndriver: {pass_by: pointer}").driver.pass_byte_time_fs == 0
     own = load("nic: {mode: vmdq}\ndriver: {pass_time: 1us, vms: {vf1: {pass_by: pointer}, vf2: {preset: dpdk}}}")
-    assert own.driver.vms["vf1"].pass_time_fs == 10**9 and own.driver.vms["vf2"].pass_time_fs == 100 * 10**6
+    assert own.driver.vms["vf1"].pass_time_fs == 10**9 and own.driver.vms["vf2"].pass_time_fs == 200 * 10**6
     assert load("nic: {vfs: 2}").driver.pass_time_fs == 0
     assert config.core_of(3) == 3 % config.host.cores and not load("{}").has_pools
 

@@ -62,3 +62,13 @@ def test_of_what_limits_only_the_keys_that_would_raise_it_are_asked():
                "workload": {"pattern": "uniform", "load": 0.5}, "run": {"frames": 3000}}  # fmt: skip
     result = simulate(load_config(stopped))
     assert (result.bottleneck.resource, result.assumptions) == ("rx.descriptors", ())
+
+
+def test_what_vmdq_takes_for_a_frame_is_told_where_it_limits():
+    wire = {"nic": {"preset": "82599", "mode": "vmdq", "vfs": 2}, "driver.preset": "kernel", "run.frames": 4000}
+    wire |= {"workload.pattern": "none", "workload.frame_bytes": 64, "workload.external.rate": "5Gbps"}
+    found = {key: simulate(load_config({**wire, **own})) for key, own in (
+        ("by default", {}), ("chosen", {"driver.pass_time": "210ns"}), ("fast", {"driver.frame_time": "1ns",
+         "workload.external.rate": "1Gbps"}))}  # fmt: skip
+    assert found["by default"].bottleneck.resource == found["chosen"].bottleneck.resource == "driver.rx"
+    assert ["driver.pass_time" in str(one.assumptions) for one in found.values()] == [True, False, False]

@@ -252,7 +252,7 @@ class VmDriver(Block):
         "Processor time to pass a frame to its VM or from it, or a send, whole, beside `frame_time` or `send_time` of "
         "the hypervisor's driver.",
         alias="pass_time",
-        derived="100ns in nic.mode vmdq",
+        derived="200ns in nic.mode vmdq",
     )
     pass_byte_time_fs: Annotated[int, BYTE_COST] = key(
         "0ns",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.analytic import limits
 from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_of
 from hwmodel.config.fill_queues import uses_wire
+from hwmodel.config.virtual_switch import LOOKUP_SHARE
 from hwmodel.errors import InputError
 from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
 from hwmodel.explore.side_by_side import Progress, all_outcomes, uncertainty
@@ -160,13 +161,17 @@ def _changes(config: Config, way: Way) -> Iterator[tuple[str, Any]]:
 def _without_sorting(config: Config, own: VirtualSwitch) -> Iterator[tuple[str, Any]]:
     """Give the costs of a hypervisor that has a virtual switch's, but whose adapter sorts the frames.
 
-    So of the switch's `frame_time` a quarter is left (`virtual_switch.PASS_TIME`), and of its uplink's driver all.
+    So all is left but the look-up: of the uplink's driver, of the hand-over to a VM, of a copy where it copies.
     """
     drivers = {"driver": config.driver, **{f"driver.vms.{name}": one for name, one in config.driver.vms.items()}}
-    passing_fs = {"pass_time": own.frame_time_fs // 4 + own.guest_time_fs, "pass_byte_time": own.byte_time_fs}
-    in_driver_fs = {"frame_time": own.uplink_time_fs, "byte_time": own.uplink_byte_time_fs}
-    for prefix in drivers:
-        for name, time_fs in (passing_fs | in_driver_fs).items():
+    costs_fs = {
+        "pass_time": int(own.frame_time_fs * (1 - LOOKUP_SHARE)) + own.guest_time_fs,
+        "frame_time": own.uplink_time_fs,
+        "byte_time": own.uplink_byte_time_fs,
+    }
+    for prefix, driver in drivers.items():
+        copies_fs = own.byte_time_fs if driver.pass_by == "copy" else 0
+        for name, time_fs in {**costs_fs, "pass_byte_time": copies_fs}.items():
             if time_fs is not None and not config.is_written(f"{prefix}.{name}"):
                 yield f"{prefix}.{name}", format_time_fs(time_fs)
         if own.polls:

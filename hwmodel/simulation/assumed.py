@@ -5,22 +5,25 @@ from __future__ import annotations
 from hwmodel.config import Config
 from hwmodel.config.presets import ASSUMED, DEVICES
 from hwmodel.config.system import servers_of
+from hwmodel.config.virtual_switch import PASS_TIME, PASS_TIME_ASSUMED
 from hwmodel.results.result import Bottleneck
+from hwmodel.units import format_time_fs
 
 
 def assumptions_of(config: Config, found: Bottleneck) -> tuple[str, ...]:
-    """Return a sentence for each number of a device that would raise what limits and that no source gives.
+    """Return a sentence for each number, of a device or of VMDq, that would raise what limits and has no source.
 
-    A key with another value than the preset's was chosen by whoever wrote it, and is left out.
+    A key with another value than the default was chosen by whoever wrote it, and is left out.
     """
     sentences: dict[str, None] = {}
     for server in servers_of(config):
-        device = server.config.nic.preset or ""
-        if device not in ASSUMED:
-            continue
+        device, driver = server.config.nic.preset or "", server.config.driver
         prefix = f"servers.{server.name}.set." if server.name else ""
         named = [key.removeprefix(prefix) for key in found.keys if key.startswith(prefix)]
-        keys = [key for key in named if key in ASSUMED[device]]
+        is_core = server.config.nic.mode == "vmdq" and any(key.startswith("driver.") for key in named)
+        if is_core and format_time_fs(driver.pass_time_fs) == PASS_TIME:
+            sentences[f"This hangs on driver.pass_time, {PASS_TIME}: {PASS_TIME_ASSUMED}."] = None
+        keys = [key for key in named if key in ASSUMED.get(device, ())]
         nic = server.config.nic.model_dump(mode="json", by_alias=True) if keys else {}  # every run asks: mostly of none
         for key in keys:
             field = key.removeprefix("nic.")
