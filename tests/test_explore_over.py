@@ -87,7 +87,7 @@ def test_a_value_that_cannot_be_is_left_out_with_the_reason() -> None:
 
 
 def test_the_first_sentence_says_which_gives_most_and_the_second_where() -> None:
-    first, second, third, *_ = over_lengths().summary().splitlines()
+    first, *others = over_lengths().summary().splitlines()[:4]
     assert first == "vepa, s_channel, vn_tag and e_tag give most at 512 B; vswitch_pointer gives most at 1,024 B."
     assert second.endswith(" at 1,024 B.")
     assert re.fullmatch(r"vmdq gives more than (.* above 7\d\d B, ){2}.* and .* above 7\d\d B\. At .*", third)
