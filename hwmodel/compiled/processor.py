@@ -29,7 +29,7 @@ PAUSES = {
 YIELD = "sched_yield"  # of the C library
 
 
-def _ask_for_line(builder: Any, record: Any, offset: Any) -> None:
+def ask_for_line(builder: Any, record: Any, offset: Any) -> None:
     """Emit a prefetch of one cache line, so many bytes behind a record's first."""
     takes = ir.FunctionType(ir.VoidType(), [BYTE_AT, *[ir.IntType(32)] * 3])
     hint = builder.module.declare_intrinsic("llvm.prefetch", [BYTE_AT], takes)
@@ -37,7 +37,7 @@ def _ask_for_line(builder: Any, record: Any, offset: Any) -> None:
     builder.call(hint, [place, *(ir.Constant(ir.IntType(32), each) for each in (FOR_READING, KEPT_NEAR, DATA))])
 
 
-def _instruction(interpreted: Callable[..., Any]) -> Any:
+def instruction(interpreted: Callable[..., Any]) -> Any:
     """Return the decorator of what compiles to instructions; `interpreted` does the same where nothing is compiled."""
     return (lambda _compiled: interpreted) if numba.config.DISABLE_JIT else intrinsic
 
@@ -47,31 +47,31 @@ def _add_each(sums: Any, record: Any) -> None:
         sums[name] += record[name]
 
 
-@_instruction(lambda _record: None)
+@instruction(lambda _record: None)
 def prefetch(_context: Any, record: Any) -> Any:
     """Prefetch a record that is read some frames later."""
 
     def hints(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         n_bytes = min(record.size, FRONT_BYTES)
         for offset in range(0, n_bytes + LINE_BYTES - 1, LINE_BYTES):
-            _ask_for_line(builder, values[0], ir.Constant(ir.IntType(64), min(offset, n_bytes - 1)))
+            ask_for_line(builder, values[0], ir.Constant(ir.IntType(64), min(offset, n_bytes - 1)))
         return context.get_dummy_value()
 
     return types.none(record), hints
 
 
-@_instruction(lambda _record, _offset: None)
+@instruction(lambda _record, _offset: None)
 def prefetch_at(_context: Any, record: Any, offset: Any) -> Any:
     """Prefetch one cache line, so many bytes behind a record's first."""
 
     def hint(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
-        _ask_for_line(builder, *values)
+        ask_for_line(builder, *values)
         return context.get_dummy_value()
 
     return types.none(record, types.int64), hint
 
 
-@_instruction(_add_each)
+@instruction(_add_each)
 def add_fields(_context: Any, sums: Any, record: Any) -> Any:
     """Add to each field of a record of sums the field at that place of another, all of 64 bits, as one vector."""
 
@@ -85,7 +85,7 @@ def add_fields(_context: Any, sums: Any, record: Any) -> Any:
     return types.none(sums, record), addition
 
 
-@_instruction(lambda record: record)
+@instruction(lambda record: record)
 def with_offsets(_context: Any, record: Any) -> Any:
     """Return the same record, at an address that LLVM must take for a new one in each turn of a loop.
 
@@ -105,7 +105,7 @@ def _value_at(builder: Any, flag: Any) -> Any:
     return builder.bitcast(flag, ir.IntType(64).as_pointer())
 
 
-@_instruction(lambda flag: flag.value)
+@instruction(lambda flag: flag.value)
 def seen(_context: Any, flag: Any) -> Any:
     """Load an atomic flag, with acquire semantics."""
 
@@ -115,7 +115,7 @@ def seen(_context: Any, flag: Any) -> Any:
     return types.int64(flag), look
 
 
-@_instruction(lambda flag, value: setattr(flag, "value", value))
+@instruction(lambda flag, value: setattr(flag, "value", value))
 def show(_context: Any, flag: Any, value: Any) -> Any:
     """Store to an atomic flag, with release semantics."""
 
@@ -126,7 +126,7 @@ def show(_context: Any, flag: Any, value: Any) -> Any:
     return types.none(flag, types.int64), shown
 
 
-@_instruction(lambda: time.sleep(0))
+@instruction(lambda: time.sleep(0))
 def pause(_context: Any) -> Any:
     """Wait a little before the next look at a flag."""
 
@@ -142,7 +142,7 @@ def pause(_context: Any) -> Any:
     return types.none(), instruction
 
 
-@_instruction(lambda: time.sleep(0))
+@instruction(lambda: time.sleep(0))
 def give_way(_context: Any) -> Any:
     """Let other threads have this core."""
 

@@ -18,8 +18,8 @@ import ctypes
 import os
 import threading
 import traceback
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -34,6 +34,7 @@ from hwmodel.compiled.left_out import is_plain
 
 RECORDS: dict[str, np.dtype[Any]] = {}  # by their names in signatures; the module that declares a record enters it
 WORD = ir.IntType(64)
+Found = TypeVar("Found")
 BACK_IN_KERNEL_S = 0.1
 _LOADER = ctypes.CFUNCTYPE(None)
 _KEPT: list[Any] = []  # kept alive, since machine code has their addresses
@@ -51,21 +52,10 @@ def by_address(program: Any, *kinds: str) -> Any:
     address = ctypes.c_int64(0)
 
     def load() -> None:
-        is_interrupted = False
-        while not address.value:
-            try:
-                address.value = address_of(program, signature_of(kinds))
-            except KeyboardInterrupt:
-                is_interrupted = True
-            except Exception:  # cannot be raised: the calling kernel would just go on
-                traceback.print_exc()
-                os._exit(1)
-        if is_interrupted:  # raised here, below a running kernel, it would be lost
-            later = threading.Timer(BACK_IN_KERNEL_S, _thread.interrupt_main)
-            later.daemon = True
-            later.start()
+        if not address.value:
+            address.value = address_of(program, signature_of(kinds))
 
-    loader = _LOADER(load)
+    loader = _LOADER(below_kernels(load))
     _KEPT.extend((address, loader))
     add_symbol(f"{name}.address", ctypes.addressof(address))
     add_symbol(f"{name}.load", ctypes.cast(loader, ctypes.c_void_p).value)
@@ -79,6 +69,32 @@ def by_address(program: Any, *kinds: str) -> Any:
         return types.int64(StarArgTuple(signature_of(kinds))), called  # an integer of any width is widened
 
     return call
+
+
+def below_kernels(action: Callable[..., Found]) -> Callable[..., Found]:
+    """Return an action that kernels can call: it is done, even where Ctrl-C comes amid it, which is raised later.
+
+    It must be one that can be begun anew at any point.
+    """
+
+    def done(*arguments: Any) -> Found:
+        is_interrupted = False
+        while True:
+            try:
+                found = action(*arguments)
+                break
+            except KeyboardInterrupt:
+                is_interrupted = True
+            except Exception:  # cannot be raised: the calling kernel would just go on
+                traceback.print_exc()
+                os._exit(1)
+        if is_interrupted:  # raised here, below a running kernel, it would be lost
+            later = threading.Timer(BACK_IN_KERNEL_S, _thread.interrupt_main)
+            later.daemon = True
+            later.start()
+        return found
+
+    return done
 
 
 def signature_of(kinds: Iterable[str]) -> tuple[Any, ...]:

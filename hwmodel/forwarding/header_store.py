@@ -10,11 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.far_tables import lengthened
 from hwmodel.compiled.records import I16, I32, U8, record
 
 FNV_OFFSET, FNV_PRIME = 0x811C9DC5, 0x01000193  # 32-bit FNV-1a (draft-eastlake-fnv)
 WORD = 0xFFFFFFFF
 FIRST_MASK = 63
+HEADERS_BEGIN = 1 << 8  # headers that a store has room for, before there are more
 
 
 @kernel
@@ -50,9 +52,12 @@ def store(header, sender, target, port, octets, n_bytes):
 
 
 @kernel
-def widened(slots, mask, headers, first, n):
+def widened(clock, slots, mask, headers, first, n):
     """Return the mask for one header more than those from `first` on, below `n`; if it grows, they are hashed anew."""
     if 2 * (n - first) < mask:
+        return mask
+    if 2 * mask + 1 >= len(slots) and not lengthened(slots):
+        clock.overflow = 1
         return mask
     for at in range(mask + 1):
         slots[at] = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I16, I32, I64, ints, record
 from hwmodel.forwarding.octets import read_bytes
 from hwmodel.forwarding.tables import ANY, NO_VLAN
@@ -53,9 +54,9 @@ STEERING = record(
     ("key", I64, (KEY_BYTES // 4,)),
     ("table", I16, (LARGEST_TABLE,)),
     ("tuple_filter", FLOW_FILTER, (MAX_TUPLE_FILTERS,)),
-    ("flow_filter", FLOW_FILTER, (MAX_FLOW_FILTERS,)),
-    ("slot", I32, (SLOTS,)),
-    ("signature", SIGNATURE_FILTER, (MAX_FLOW_FILTERS,)),
+    ("flow_filter", far(FLOW_FILTER, MAX_FLOW_FILTERS)),
+    ("slot", far(I32, SLOTS)),
+    ("signature", far(SIGNATURE_FILTER, MAX_FLOW_FILTERS)),
 )
 
 

@@ -8,15 +8,13 @@ Without hints an event takes 1.2 times as long among 64 servers of 8 VFs.
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
-from hwmodel.compiled.processor import prefetch, prefetch_at
-from hwmodel.compiled.records import offset_of
-from hwmodel.machine.counts.journey_state import JOURNEYS
+from hwmodel.compiled.far_tables import prefetch_item
+from hwmodel.compiled.processor import prefetch
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.machine.traffic.sources import is_due, next_choice, next_template
 
 SOON_USED = 4  # free places of journeys that are prefetched, of those to be taken next
-FREE_AT, FREE_BYTES = offset_of(JOURNEYS, "free"), 4
 
 
 @kernel
@@ -38,7 +36,7 @@ def prefetch_choices(nic, until_fs):
                 prefetch(nic.function[source.params.function])
     pool = nic.ledger.journeys
     prefetch(pool)
-    prefetch_at(pool, FREE_AT + FREE_BYTES * pool.n_free)
+    prefetch_item(pool.free, pool.n_free)
     for number in range(nic.params.n_ports):
         prefetch(nic.wire[number].come)
     prefetch(nic.grants)

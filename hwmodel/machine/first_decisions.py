@@ -15,7 +15,7 @@ from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge import obey_bridge_due
 from hwmodel.machine.network.bridge_state import MAX_BRIDGE_PORTS
-from hwmodel.machine.network.hops import NO_REASON, decide_hop, fill_way, note_flood
+from hwmodel.machine.network.hops import NO_REASON, decide_hop, fill_way, have_room_for_hops, note_flood
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.system import hop_of_copy
 
@@ -54,6 +54,7 @@ def explore(bridge, servers, number, shares_strays):
     path, n = bridge.path, 1
     path[0].hop, path[0].way, path[0].floods = number, HOME, 0
     while n > 0:
+        have_room_for_hops(bridge, 2)
         step = path[n - 1]
         hop, n_hops = bridge.hop[step.hop], bridge.n_hops
         if step.way == HOME:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I16, I32, U32, ints, record
 
 GRANT_CAP = 1 << 16  # frames between the scheduler's pick and the switch
 LINE_CAP = 1 << 16  # frames that come on one line
 COPY_CAP = 1 << 17  # copies in one FIFO: loopback, Rx buffer, MAC
+RING_BEGINS = 1 << 8  # places that there are for a queue, before it is made longer
 NO_GROUP = -1  # of a frame with one copy
 GROUP_CAP = 1 << 16  # frames with several copies in flight, mirrored ones counted
 
@@ -25,8 +27,8 @@ COPY = record(
     ("tx_bytes", I16), ("tx_class", I16),
 )  # fmt: skip
 # `mask`: of the places in use (`growing_ring.widen`), of which one stays free.
-FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", FRAME, (2 * GRANT_CAP,)))
-FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", COPY, (2 * COPY_CAP,)))
+FRAMES = record(*ints("head", "tail"), ("mask", U32), ("ring", far(FRAME, 2 * GRANT_CAP, RING_BEGINS)))
+FIFO = record(*ints("head", "tail"), ("mask", U32), ("ring", far(COPY, 2 * COPY_CAP, RING_BEGINS)))
 GROUP = record(*ints("n_copies", "left", "left_mirrored", "left_in_tx_buffer", "delivered"))
 # `free`: the free list, stored as offsets from the identity order, so that a zeroed array is already a full list.
 GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (GROUP_CAP,)))
@@ -34,4 +36,4 @@ GROUPS = record(*ints("n_free"), ("free", I32, (GROUP_CAP,)), ("slot", GROUP, (G
 # plus 1; 0: none.
 CLASS_QUEUE = record(*ints("head", "tail"))
 WAITING_COPY = record(("waits", COPY), ("following", I32))
-WAITING_COPIES = record(*ints("n_used", "free"), ("place", WAITING_COPY, (COPY_CAP,)))
+WAITING_COPIES = record(*ints("n_used", "free"), ("place", far(WAITING_COPY, COPY_CAP, RING_BEGINS)))

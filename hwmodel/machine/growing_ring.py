@@ -6,6 +6,7 @@ A ring that runs round all of its capacity comes back to each place long after t
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, out_of_line
+from hwmodel.compiled.far_tables import lengthened
 
 
 @out_of_line
@@ -15,7 +16,7 @@ def widen(clock, queue):
     The entry before the head moves too: a TLP on the link still belongs to it.
     """
     before = queue.mask
-    if before + 1 == len(queue.ring):
+    if before + 1 == len(queue.ring) and not lengthened(queue.ring):
         clock.overflow = 1
         return
     queue.mask = 2 * before + 1

@@ -7,14 +7,11 @@ entries; `head` and `tail` count up for ever and are masked at the access.
 
 from __future__ import annotations
 
-import mmap
-import platform
-import sys
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.programs import RECORDS
 from hwmodel.compiled.records import ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
@@ -48,11 +45,6 @@ from hwmodel.machine.time.clock import ADAPTER_LINKS, ADAPTER_PORTS, CLOCK
 from hwmodel.machine.time.commands import COMMANDS
 from hwmodel.machine.traffic.traffic_state import TRAFFIC
 from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH
-
-# Linux's MAP_NORESERVE, which Python's module does not name on all machines; elsewhere the system sets aside what it
-# sees fit for memory that is never touched.
-NO_RESERVE = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64") else 0
-
 
 # A port of the adapter: its MAC, its switch with what takes frames there.
 PORT = record(("mac", MAC), ("bus", SWITCH_BUS), ("switch", SWITCH))
@@ -95,23 +87,6 @@ SERVER = record(
     ("room_turns", ROOM_TURNS),
 )
 RECORDS["server"] = SERVER
-
-
-def zeros(n: int, dtype: np.dtype) -> np.ndarray:
-    """Return an array of records of zeros; its memory is taken only as it is written, in small pages.
-
-    A large page is 2 MiB to be filled with zeros, which takes a short run more than all that it simulates. Raises
-    MemoryError with the amount where the system, or a limit (`ulimit -v`), has no room for so many addresses.
-    """
-    n_bytes = max(1, n) * dtype.itemsize
-    try:
-        memory = mmap.mmap(-1, n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
-    except OSError as error:
-        raise MemoryError(f"Unable to allocate {n_bytes / 2**30:.2f} GiB of addresses (ulimit -v)") from error
-    if hasattr(mmap, "MADV_NOHUGEPAGE"):
-        with suppress(OSError):  # a kernel without large pages knows no such advice
-            memory.madvise(mmap.MADV_NOHUGEPAGE)
-    return np.frombuffer(memory, dtype, count=n)
 
 
 def fresh_state(n_servers: int = 1) -> np.ndarray:

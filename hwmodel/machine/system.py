@@ -22,7 +22,7 @@ from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFL
 from hwmodel.machine.engine import ADVANCE, BEGIN, close_books, run_server
 from hwmodel.machine.network.bridge import advance_bridge_through, comes, let_go, pop
 from hwmodel.machine.network.bridge_state import BRIDGE_PORT, NOBODY
-from hwmodel.machine.network.hops import hop_of
+from hwmodel.machine.network.hops import have_room_for_hops, hop_of
 from hwmodel.machine.network.wires import comes_to_adapter, first_of
 from hwmodel.machine.pci_buses import BUSES, run_buses
 from hwmodel.machine.pcie.tree_state import TREES
@@ -83,6 +83,7 @@ def learn_beyond(nic, bridge, port_number, crossing):
 @kernel
 def hop_of_copy(nic, bridge, port_number, copy_kind):
     """Return what a copy that leaves an adapter is at the port of a bridge; a new hop is not decided on yet."""
+    have_room_for_hops(bridge, 1)
     header, kind = nic.headers.copy_header[copy_kind], nic.traffic.copy_kind[copy_kind]
     came = nic.headers.template_header[header.template]
     kind.next_template = hop_of(bridge, port_number, came.sender, came.target, header.octets, header.n_bytes)

@@ -8,6 +8,7 @@ Places are counted from 1; 0 is none.
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.far_tables import lengthened
 
 
 @kernel
@@ -17,7 +18,7 @@ def take_place(clock, waiting):
     if place > 0:
         waiting.free = waiting.place[place - 1].following
         return place
-    if waiting.n_used == len(waiting.place):
+    if waiting.n_used == len(waiting.place) and not lengthened(waiting.place):
         clock.overflow = 1
         return waiting.n_used
     waiting.n_used += 1

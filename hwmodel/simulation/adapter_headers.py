@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
 from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE
+from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE, SLOTS
 from hwmodel.forwarding.tables import ANY, NO_VLAN
 from hwmodel.machine.counts.flow_state import MAX_FLOWS
 from hwmodel.machine.switch.decisions import ON_THE_WIRE
@@ -99,6 +100,12 @@ def flow_hashes(templates: Sequence[FrameTemplate]) -> npt.NDArray[np.int64]:
     return found
 
 
+def make_room(nic: Nic, n_headers: int) -> None:
+    """Make room for all headers of a workload at an adapter."""
+    for table in (nic.headers.template_header, nic.traffic.template, nic.virtual_switch.flow_cache.header):
+        give(table, n_headers)
+
+
 def enter_headers(
     nic: Nic, headers: npt.NDArray[Any], numbers: npt.NDArray[np.int64], hashes: npt.NDArray[np.int64]
 ) -> None:
@@ -168,7 +175,9 @@ def fill_steering(record: Any, steering: Steering | None, ports: Mapping[str, in
     record.director, record.atr = DIRECTORS[director.mode], director.atr
     is_perfect = director.mode == "perfect"
     record.capacity = director.capacity
-    for flow, filled in zip(director.filters, record.flow_filter, strict=False):
+    give(record.slot, SLOTS)
+    give(record.signature, director.capacity)
+    for flow, filled in zip(director.filters, give(record.flow_filter, len(director.filters)), strict=False):
         _fill_filter(filled, flow, ports)
         filled.flow.vlan = flow.vlan if flow.vlan is not None else ANY if is_perfect else NO_VLAN
     record.n_flow_filters = len(director.filters)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.compiled.records import offset_of
 from hwmodel.config.in_operation import fixed_keys
 from hwmodel.config.system import servers_of
@@ -292,7 +293,7 @@ def _enter(record: Any, at_fs: int, command: _Command) -> None:
     """Put a command into its component's ring; a source's parameters go into `traffic.changed`, by the same index."""
     commands = record.commands
     if command.kind == SOURCE:
-        changed = record["traffic"]["changed"][int(commands.tail) :][:1]
+        changed = _with_room(record.traffic.changed, int(commands.tail) + 1)[int(commands.tail) :]
         changed.view(np.int64)[: len(command.values)] = command.values
         command = command._replace(values=command.values[:0])
     at, first, n = int(commands.tail), int(commands.n_values), len(command.values)
@@ -301,9 +302,16 @@ def _enter(record: Any, at_fs: int, command: _Command) -> None:
         raise InputError(
             f"scenario: events, messages and doorbells of floods make more than {most}; have fewer of them"
         )
-    commands["ring"][at] = (at_fs, command.kind, command.part, command.word, n, first)
-    commands["value"][first : first + n] = command.values
+    _with_room(commands.ring, at + 1)[at] = (at_fs, command.kind, command.part, command.word, n, first)
+    _with_room(commands.value, first + n)[first:] = command.values
     commands.tail, commands.n_values = at + 1, first + n
+
+
+def _with_room(table: Any, n: int) -> Any:
+    """Return the first `n` items of a table, which is made longer in large steps."""
+    if n > len(table):
+        give(table, min(2 * n, table.most))
+    return table[:n]
 
 
 def _components(machine: Machine) -> list[_Component]:

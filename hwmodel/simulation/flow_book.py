@@ -99,7 +99,7 @@ class FlowBook:
         """Return the port by which each kind of copy leaves."""
         if self.nic is not None:
             return np.asarray(self.nic["traffic"]["copy_kind"]["port"])
-        return np.full(MAX_COPY_KINDS, UPLINK, np.int16)
+        return np.broadcast_to(np.int16(UPLINK), MAX_COPY_KINDS)
 
     @cached_property
     def n_counted(self) -> int:
@@ -145,9 +145,19 @@ def _pairs(ledger: Any) -> dict[tuple[int, int], None]:
 class StoredHeaders:
     """Look up header bytes by number in one of the machine's header stores, as they are at the time of the look-up."""
 
-    def __init__(self, records: npt.NDArray[Any]) -> None:
+    def __init__(self, records: Any) -> None:
         self._records = records
-        self.n_bytes: npt.NDArray[np.int16] = records["n_bytes"]
+
+    @property
+    def n_bytes(self) -> npt.NDArray[np.int16]:
+        """Return the length of each header."""
+        lengths: npt.NDArray[np.int16] = self._records["n_bytes"]
+        return lengths
+
+    @property
+    def most(self) -> int:
+        """Return how many headers there can be."""
+        return int(self._records.most)
 
     def __getitem__(self, number: int) -> bytes:
         record = self._records[number]

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.config import bridges_of
 from hwmodel.config.kinds import suggest
 from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS
+from hwmodel.machine.counts.ledger_state import LOG_CAP
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
@@ -33,7 +35,7 @@ class CopyKinds:
 
     def __init__(self, books: Sequence[FlowBook]) -> None:
         self._headers = [book.headers for book in books]
-        self._ports = [book.egress_ports for book in books]
+        self._books = books
         self._sent_bytes = np.array(books[0].sent_header_bytes, np.int32)
         self.first_copies = [MAX_COPY_KINDS * at for at in range(len(books))]
 
@@ -50,7 +52,7 @@ class CopyKinds:
         for number in np.unique(at).tolist():
             rows = at == number
             header_bytes[rows] = self._headers[number].n_bytes[kinds[rows]]
-            ports[rows] = self._ports[number][kinds[rows]]
+            ports[rows] = self._books[number].egress_ports[kinds[rows]]
         return Deliveries(
             at_fs=entries["at_fs"],
             template=templates,
@@ -65,6 +67,12 @@ def frame_bytes_as_sent(n_bytes: Any, header_bytes: Any, sent_header_bytes: Any)
     """Return frames' lengths as sent, with FCS: on the way only tags were added or removed."""
     found: npt.NDArray[np.int32] = (n_bytes - header_bytes + sent_header_bytes + FCS_BYTES).astype(np.int32)
     return found
+
+
+def enable_log(log: Any) -> None:
+    """Let a ledger's log be written from now on, and make room for it."""
+    give(log.entry, LOG_CAP)
+    log.enabled = 1
 
 
 class MergedLog:
@@ -149,7 +157,7 @@ class _Tap:
 
     def __getitem__(self, number: int) -> bytes:
         """Return a header."""
-        n_came = len(self.came.n_bytes)
+        n_came = self.came.most
         return self.came[number] if number < n_came else self.sent[number - n_came]
 
 
@@ -164,6 +172,7 @@ class Taps:
         self._workload = workload
         self._paths = paths
         ledger = (machine.servers[0].nic if machine.bridge is None else machine.bridge).ledger
+        give(ledger.tap_log.entry, LOG_CAP)
         self._log = MergedLog([ledger.tap_log])
         self._files = contextlib.ExitStack()
         self._captures: list[tuple[_Tap, WireCapture]] = []
@@ -210,7 +219,7 @@ class Taps:
             template=templates,
             frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_header_bytes[templates]),
             record=np.where(is_control, _control_record(entries), entries["index"]),
-            copy_kind=headers + np.where(is_sent, len(came_bytes), 0).astype(np.int32),
+            copy_kind=headers + np.where(is_sent, tap.came.most, 0).astype(np.int32),
             is_sent=entries["is_sent"],
         )
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.compiled.far_tables import check_memory
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Server as ServerConfig
 from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.system import looks_into_packets
 from hwmodel.machine.commanded import run_commanded
-from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, OVERFLOW
 from hwmodel.machine.engine import OBEY, WHOLE, run
 from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
@@ -32,7 +33,7 @@ from hwmodel.simulation.commands import Change, schedule
 from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
 from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
-from hwmodel.simulation.logs import CopyKinds, MergedLog
+from hwmodel.simulation.logs import CopyKinds, MergedLog, enable_log
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import make_result, make_system_result
@@ -249,6 +250,10 @@ class Machine:
         else:
             status = self.system.advance(until_fs, n_events)
         self.kernel_s += time.perf_counter() - started_s
+        if status == OVERFLOW:
+            check_memory(self.state)
+            if self.system is not None:
+                check_memory(self.system.bridges)
         if self.system is None or status in (DONE, IDLE):
             self.settled_fs = self.now_fs
         else:
@@ -302,7 +307,7 @@ class Machine:
         """Let all deliveries be logged from now on."""
         self._is_logging = True
         for ledger in self.ledgers():
-            ledger.log.enabled = 1
+            enable_log(ledger.log)
 
     def has_logged(self) -> bool:
         """Tell whether there are deliveries to take."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
 from hwmodel.config.frame_lengths import descriptors_of_send
@@ -20,7 +21,7 @@ from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_WEIGHTED,
 )
 from hwmodel.machine.counts.ledger_state import STALLS
-from hwmodel.machine.frames import GROUP_CAP
+from hwmodel.machine.frames import GROUP_CAP, LINE_CAP
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, LOWEST_CLASS, MAX_QUEUES, NARROW_PLACES, NO_RING
 from hwmodel.machine.pcie.link_state import BY_ARRIVAL, MAX_TLP_BYTES, READS_FIRST, ROUND_ROBIN, WRITES_FIRST
 from hwmodel.machine.server import fresh_state
@@ -66,6 +67,7 @@ SCHEDULERS = {
 }
 SHARED = ("fetch_batch", "rx_fetch_batch", "rx_prefetch", "descriptor_cache")  # less with a shared cache
 POSTED_AS = ("known", "cached")  # count of posted Rx descriptors: for an adapter, for the host's virtual switch
+RING_TABLES = {"tx_queue": ("post", "post_batch"), "rx_queue": ("finished", "finished_batch")}
 TX_HELD = (TX_WRITEBACK, TX_WRITEBACK_TIMER)
 RX_HELD = (RX_WRITEBACK, RX_WRITEBACK_TIMER)
 # Parameters of a VM's driver that are copied from the configuration unchanged.
@@ -109,6 +111,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
         line = nic.port[number].mac.line.params
         line.fs_per_byte_num, line.fs_per_byte_den = params.fs_per_byte_num, params.fs_per_byte_den
+        give(nic.port[number].mac.line.ring, LINE_CAP)
         params.is_silent = not config.port.is_down(number) and is_silent(config, number)
         params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number) or params.is_silent
     _fill_functions(nic, config)
@@ -444,6 +447,8 @@ def _fill_queues(nic: Nic, config: Config) -> None:
         # Coalesced frames take a place in the state each, but mostly no descriptor of their own.
         places = ring_slots(ring) * (PLACES_A_DESCRIPTOR if name == "rx_queue" and settings.rsc is not None else 1)
         queues["params"]["wide_first"] = NARROW_PLACES + numbers * places
+        for table in RING_TABLES[name]:
+            give(nic.guests[table], NARROW_PLACES + len(numbers) * places)
         queues["mask"] = min(ring_slots(ring), FIRST_PLACES) - 1
         queues["slots"] = ring - 1
         if name == "tx_queue":

@@ -414,16 +414,16 @@ class Run:
             self.ends = [*self.ends[:1], self.machine.snapshot()]
         return take_snapshot(self.nic, self.book)
 
-    def busiest_flow(self) -> Any:
-        """Return the record of the flow that has delivered most, the first at a tie."""
-        nic = self.state[0]
-        return nic.ledger.flow[int(nic["ledger"]["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())]
+    def busiest_flow(self) -> int:
+        """Return the number of the flow that has delivered most, the first at a tie."""
+        return int(self.state[0]["ledger"]["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())
 
-    def to_next_delivery(self, flow: Any, limit_fs: int) -> Iterator[Deliveries]:
+    def to_next_delivery(self, number: int, limit_fs: int) -> Iterator[Deliveries]:
         """Go on to the next delivery of a flow, at most for `limit_fs`."""
-        flow.stop_at = int(flow.delivered) + 1
+        flows = self.state[0].ledger.flow  # which may grow meanwhile
+        flows[number].stop_at = int(flows[number].delivered) + 1
         yield from self.advance(self.machine.now_fs + limit_fs, NEVER, what="measuring")
-        flow.stop_at = 0
+        flows[number].stop_at = 0
 
     def load_kernels(self) -> None:
         """Load the kernels now, so that the run's wall-clock time does not include it."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.compiled.far_tables import check_memory, zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, servers_of, switches_of
 from hwmodel.config.names import UPLINK
 from hwmodel.errors import InputError
 from hwmodel.machine.first_decisions import decide_first, enter_flows
 from hwmodel.machine.network.bridge_state import BRIDGE, MAX_HOPS, MAX_WAYS
-from hwmodel.machine.server import fresh_state, zeros
+from hwmodel.machine.server import fresh_state
 from hwmodel.machine.system import MAX_SERVERS, SYSTEM
 from hwmodel.simulation.adapter_headers import (
     check_room,
@@ -23,6 +24,7 @@ from hwmodel.simulation.adapter_headers import (
     fill_switch,
     flow_hashes,
     headers_of,
+    make_room,
     prefixed_numbers,
 )
 from hwmodel.simulation.bridge_ports import PhysicalPort, ports_of
@@ -45,6 +47,7 @@ from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import (
     Counted,
     check_workload,
+    enter_histograms,
     enter_sources,
     histogram_rows,
     let_flows_begin,
@@ -98,7 +101,7 @@ class SystemState:
         flows, own_flows = flows_of(self.ledgers, self.stations)
         self.counted = Counted(own_flows, histogram_rows(flows))
         for own, ledger in zip(own_flows, self.ledgers, strict=True):
-            ledger["flow"]["histogram"][: len(own)] = self.counted.rows[own]
+            enter_histograms(ledger, self.counted.rows[own])
         sent_bytes = self.headers["n_bytes"].tolist()
         port_numbers = self.numbers[0] if len(self.numbers) == 1 else {}
         self.book = FlowBook(flows, sent_bytes, port_numbers, bridge=self.bridges[0])
@@ -177,6 +180,8 @@ def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort],
 def _enter_all(servers: State, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:
     """Enter the headers of a workload at their senders' adapters."""
     server_of = _server_of(headers, configs)
+    for nic in servers:
+        make_room(nic, len(headers))
     for sender in np.unique(server_of).tolist():
         enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender), hashes)
     for nic in servers:
@@ -206,6 +211,8 @@ def _decide_first(servers: State, bridges: Any, headers: Any, configs: Sequence[
         let_flows_begin(nic)
     check_room(list(servers))
     check_addresses(bridges[0])
+    for records in (servers, bridges):
+        check_memory(records)
     if bridges[0].clock.overflow:
         raise InputError(f"workload: more than {MAX_HOPS} headers, or {MAX_WAYS} ways, at the bridge")
 

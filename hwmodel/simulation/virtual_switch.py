@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.flow_state import PASSED_FLOW
 from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE_COUNTS, MAX_CACHED_FLOWS
@@ -62,6 +63,8 @@ def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemp
         n_flows += n
     if n_flows > MAX_CACHED_FLOWS:
         raise InputError(f"workload: {n_flows} connections, at most {MAX_CACHED_FLOWS} are told apart by a flow cache")
+    for held in (cache.near, cache.exact, cache.wildcard):
+        give(held.entry, n_flows + 1)
 
 
 def flow_cache_counts(nic: Any) -> tuple[int, ...]:

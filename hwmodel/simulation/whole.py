@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
 from hwmodel.machine.counts.flow_state import add_flows
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS, LEDGER, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
-from hwmodel.machine.server import SERVER, zeros
+from hwmodel.machine.server import SERVER
 from hwmodel.simulation.counts import (
     LATENCY_PLACES,
     OF_LEDGERS,
@@ -32,7 +33,7 @@ from hwmodel.simulation.counts import (
 )
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.nic_state import Nic
-from hwmodel.simulation.workload_state import Counted
+from hwmodel.simulation.workload_state import Counted, enter_histograms
 
 
 class SystemCounts:
@@ -143,8 +144,8 @@ class Whole:
         self._boxes = bridge["box"][: int(bridge.params.n_boxes)]["counts"]
         together = zeros(1, LEDGER)
         self._ledger = together[0]
+        enter_histograms(self._ledger, counted.rows)
         self._of_flows = LedgerSums(together, self._ledgers, counted.flows, len(book.flows))
-        self._ledger["flow"]["histogram"][: len(book.flows)] = counted.rows
         self.refresh()
 
     def __getitem__(self, name: str) -> Any:
@@ -233,7 +234,7 @@ class LedgerSums:
     def __init__(self, into: npt.NDArray[Any], ledgers: Sequence[Any], flows: Sequence[Ints], n_flows: int) -> None:
         self._buckets, self._buckets_into = [_by_bucket(each) for each in ledgers], _by_bucket(into[0])
         self._flows_into = into[0]["flow"][:n_flows]
-        self._flows = [(numbers, each["flow"][: len(numbers)]) for numbers, each in zip(flows, ledgers, strict=True)]
+        self._flows = [(numbers, each["flow"]) for numbers, each in zip(flows, ledgers, strict=True)]
 
     def add_up(self) -> None:
         """Write the sums into the other ledger."""
@@ -245,7 +246,7 @@ class LedgerSums:
         for name in COUNTED_BY_FLOW:
             into[name] = np.zeros((), into.dtype[name])
         for numbers, own in self._flows:
-            add_flows(into, numbers, own)
+            add_flows(into, numbers, own[: len(numbers)])
 
 
 def _by_bucket(ledger: Any) -> npt.NDArray[np.int64]:

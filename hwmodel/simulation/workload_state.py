@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.config.system import apart_ports, outside_rate_bps
@@ -37,6 +38,7 @@ from hwmodel.simulation.adapter_headers import (
     fill_switch,
     flow_hashes,
     headers_of,
+    make_room,
 )
 from hwmodel.simulation.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.flow_book import Ends, FlowBook, Flows, Stations, flows_of
@@ -71,6 +73,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     stations = Stations((port.name for port in config.switch.ports), map(uplink_of, config.switched_ports))
     fill_switch(nic, config, stations, has_peer=False)
     headers = headers_of(workload.templates, stations)
+    make_room(nic, len(headers))
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
     class_untagged(nic, config, workload.templates)
     enter_sources(nic, numbers_in(config), config, workload, seed)
@@ -94,7 +97,7 @@ def decide_workload(
     for ends in late:
         enter_flows(state, np.zeros(0, BRIDGE), 0, *ends)
     flows, _ = flows_of([nic.ledger], stations)
-    nic["ledger"]["flow"]["histogram"][: len(flows)] = histogram_rows(flows)
+    enter_histograms(nic.ledger, histogram_rows(flows))
     n_bytes = [len(template.header) for template in workload.templates]
     return FlowBook(flows, n_bytes, numbers_in(config), nic=nic)
 
@@ -179,7 +182,7 @@ def enter_sources(nic: Nic, numbers: Mapping[str, int], config: Config, workload
     own = [i for i, source in enumerate(workload.sources) if source.port in numbers]
     order = sorted(own, key=lambda i: numbers[workload.sources[i].port])
     rows, starts = workload.records.by_source(len(workload.sources))
-    tape = nic["traffic"]["tape"][: len(rows)]
+    tape = give(nic.traffic.tape, len(rows))
     for name, column in (
         ("at_fs", workload.records.at_fs),
         ("template", workload.records.template),
@@ -246,7 +249,7 @@ def _enter_choices(nic: Nic, records: Any, sources: Sequence[Source]) -> None:
     if n_rows.sum() > MAX_CHOICES:
         raise InputError(f"workload: more than {MAX_CHOICES} targets and sizes of all sources together")
     if tables:
-        rows = nic["traffic"]["choice"][: int(n_rows.sum())]
+        rows = give(nic.traffic.choice, int(n_rows.sum()))
         rows["threshold"] = np.concatenate([table.threshold for table in tables])
         rows["here"] = np.concatenate([table.value for table in tables])
         rows["there"] = np.concatenate([table.value[table.alias] for table in tables])
@@ -268,6 +271,12 @@ class Counted(NamedTuple):
 
     flows: list[npt.NDArray[np.int64]]
     rows: npt.NDArray[np.int64]
+
+
+def enter_histograms(ledger: Any, rows: npt.NDArray[np.int64]) -> None:
+    """Enter the row of each flow's latency histogram, and make room for all of them."""
+    give(ledger.histogram, int(rows.max(initial=FIRST_FLOW_HISTOGRAM)) + 1)
+    give(ledger.flow, len(rows))["histogram"] = rows
 
 
 def histogram_rows(flows: Flows) -> npt.NDArray[np.int64]:

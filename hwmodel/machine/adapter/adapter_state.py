@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I32, U32, ints, record
 from hwmodel.machine.counts.journey_state import POST_BATCH, RX_BATCH
 from hwmodel.machine.counts.ledger_state import GAUGE, LATENCY
-from hwmodel.machine.frames import FRAME, GRANT_CAP
+from hwmodel.machine.frames import FRAME, GRANT_CAP, RING_BEGINS
 from hwmodel.machine.guest.guest_state import RING_POOL
 from hwmodel.switch_core.state import MAX_CORE_PORTS
 
@@ -94,7 +95,7 @@ RX_QUEUE = record(
 # `free` are the number of a place, plus 1; 0: none. `n_frames`: waiting at all buses together.
 BUS_PORT = record(*ints("head", "tail", "n_words"))
 WAITING_FRAME = record(("frame", FRAME), *ints("following"))
-WAITING_FRAMES = record(*ints("n_frames", "n_used", "free"), ("place", WAITING_FRAME, (BUS_CAP,)))
+WAITING_FRAMES = record(*ints("n_frames", "n_used", "free"), ("place", far(WAITING_FRAME, BUS_CAP, RING_BEGINS)))
 BUS_COUNTS = record(*ints("busy_fs"))
 SWITCH_BUS_PARAMS = record(*ints("cycle_fs", "n_ports", "word_bytes", "ingress_words", "ready_cycles", "delay_cycles"))
 SWITCH_BUS = record(
@@ -105,7 +106,9 @@ SWITCH_BUS = record(
     ("passing", FRAME, (PASSING_CAP,)),
 )
 FETCH = record(("queue", I32), ("n_descriptors", I32), ("address", I32))
-FETCHES = record(*ints("head", "tail"), ("mask", U32), ("ring", FETCH, (FETCH_CAP,)))  # `mask`: for the rings in use
+FETCHES = record(
+    *ints("head", "tail"), ("mask", U32), ("ring", far(FETCH, FETCH_CAP, RING_BEGINS))
+)  # `mask`: for the rings in use
 # `ends_buffer`: what is being cut is the last payload to be read from its Tx buffer in memory. `has_freed`: taking a
 # function away has freed tags or read-engine places, for which other reads may be waiting.
 READS = record(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
-from hwmodel.compiled.processor import prefetch, prefetch_at
-from hwmodel.compiled.records import NEVER, offset_of
+from hwmodel.compiled.far_tables import prefetch_item
+from hwmodel.compiled.processor import prefetch
+from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ONE
 from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
@@ -18,7 +19,7 @@ from hwmodel.machine.counts.batches import mark_rx_batch
 from hwmodel.machine.counts.histogram import bucket, change, set_stalled
 from hwmodel.machine.counts.journey_state import SHOWN, WRITTEN_BACK
 from hwmodel.machine.counts.journeys import UNMEASURED
-from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LEDGER
+from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
 from hwmodel.machine.counts.outcome import copy_dropped, delivered_to_guest
 from hwmodel.machine.counts.passed_flows import mark
 from hwmodel.machine.growing_ring import widen_finished
@@ -31,7 +32,6 @@ from hwmodel.machine.time.clock import COALESCING_TIMER
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
 
-HISTOGRAM_AT, HISTOGRAM_BYTES = offset_of(LEDGER, "histogram"), 4  # where the rows begin; bytes of a count
 NO_DESCRIPTOR = DropReason.NO_DESCRIPTOR.value
 MOST_BEGUN = 15  # frames that a descriptor counts in 4 bits (Linux ixgbe_type.h, IXGBE_RXDADV_RSCCNT_MASK)
 MOST_COALESCED_BYTES = 65535  # Linux ixgbe, ixgbe_configure_rscctl: what all buffers of one receive may have
@@ -452,7 +452,7 @@ def prefetch_written_back(nic, now_fs, queue):
             prefetch(ledger.latency_counts[place])
             prefetch(ledger.latency_counts[bucket(now_fs - journey.rung_fs)])
             row = ledger.flow[nic.traffic.copy_kind[finished.copy_kind].flow].histogram
-            prefetch_at(ledger, HISTOGRAM_AT + HISTOGRAM_BYTES * (row * HISTOGRAM_BUCKETS + place))
+            prefetch_item(ledger.histogram, row * HISTOGRAM_BUCKETS + place)
 
 
 @out_of_line

@@ -5,18 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import entry, kernel, out_of_line
+from hwmodel.compiled.far_tables import far, lengthened
 from hwmodel.compiled.records import I32, ints, record
 from hwmodel.forwarding.header_store import FIRST_MASK
 
 MAX_FLOWS = 1 << 19
 FLOW_SLOTS = 4 * MAX_FLOWS
+FLOWS_BEGIN = 1 << 8  # flows that a ledger has room for, before there are more
 SPREAD = 0x9E3779B1  # an odd number that spreads what it multiplies over 32 bits (D. E. Knuth, TAOCP 3, 6.4)
 
 # `order`: when the flow came up, among those of all ledgers; -1 of one that came up in mid-run.
 FLOW_ENDS = record(("sender", I32), ("receiver", I32), ("order", I32))
 # `slot`: by the hash of both ends, 1 more than the flow's number here, 0 for none; `mask`: of the slots in use.
 FLOW_DIRECTORY = record(
-    *ints("n", "n_ordered", "mask"), ("slot", I32, (FLOW_SLOTS,)), ("ends", FLOW_ENDS, (MAX_FLOWS,))
+    *ints("n", "n_ordered", "mask"),
+    ("slot", far(I32, FLOW_SLOTS, FIRST_MASK + 1)),
+    ("ends", far(FLOW_ENDS, MAX_FLOWS, FLOWS_BEGIN)),
 )
 # Of a flow at a virtual switch: frames and bytes with FCS that cores have taken up, and those of them that are samples,
 # with the sum of the squares of their bytes; copies that could be marked, and those that were.
@@ -39,8 +43,12 @@ def slot_of_flow(directory, sender, receiver):
 
 
 @out_of_line
-def widen_directory(directory):
-    """Double the slots that are in use, and enter all flows anew."""
+def widen_directory(ledger):
+    """Double the slots that are in use, and enter all flows anew, where there is memory for them."""
+    directory = ledger.directory
+    if 2 * directory.mask + 1 >= len(directory.slot) and not lengthened(directory.slot):
+        ledger.overflow = 1
+        return
     for at in range(directory.mask + 1):
         directory.slot[at] = 0
     directory.mask = max(2 * directory.mask + 1, FIRST_MASK)
@@ -54,12 +62,12 @@ def flow_of(ledger, sender, receiver):
     """Return the number of a flow in a ledger; a new one gets the next."""
     directory = ledger.directory
     if 2 * directory.n >= directory.mask:
-        widen_directory(directory)
+        widen_directory(ledger)
     at = slot_of_flow(directory, sender, receiver)
     if directory.slot[at] != 0:
         return directory.slot[at] - 1
     number = directory.n
-    if number == MAX_FLOWS - 1:
+    if number == len(ledger.flow) - 1 and not (lengthened(ledger.flow) and lengthened(directory.ends)):
         ledger.overflow = 1  # the last place is written, and the run ends
     else:
         directory.n += 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import F64, I16, I32, I64, ints, record
 
-# Frames and copies under way, each from the scheduler's pick to the guest that takes it; with them a server's record,
-# also of one with two links, stays below the 2 GiB that numpy's records have at most.
+# Frames and copies under way, each from the scheduler's pick to the guest that takes it: at most, and the room for them
+# that a run begins with.
 JOURNEY_CAP = 15 << 18
+JOURNEYS_BEGIN = 1 << 12
 JOURNEY_LOG_CAP = 1 << 17
 
 # What is stamped on a frame's way, in its order; docs/results.md says of each part between two stamps what it is. While
@@ -50,13 +52,13 @@ CROSSED = record(*ints("came_fs", "decided_fs"))
 JOURNEYS = record(
     *ints("n_used", "n_free"),
     ("entered_fs", F64), ("left_fs", F64), ("early_fs", F64), ("taken_early_fs", F64), ("lost_fs", F64),
-    ("free", I32, (JOURNEY_CAP,)),
-    ("slot", JOURNEY, (JOURNEY_CAP,)),
-    ("crossed", CROSSED, (JOURNEY_CAP,)),
+    ("free", far(I32, JOURNEY_CAP, JOURNEYS_BEGIN)),
+    ("slot", far(JOURNEY, JOURNEY_CAP, JOURNEYS_BEGIN)),
+    ("crossed", far(CROSSED, JOURNEY_CAP, JOURNEYS_BEGIN)),
 )  # fmt: skip
 # No padding, since logs are compared byte by byte.
 WHOLE_JOURNEY = record(*ints(*STAMPS), *WHOSE_JOURNEY, ("tx_queue", I32))
-JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", WHOLE_JOURNEY, (JOURNEY_LOG_CAP,)))
+JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", far(WHOLE_JOURNEY, JOURNEY_LOG_CAP)))
 PART_SUMS = record(*((name, F64) for name in PART_FIELDS))  # of journeys, in femtoseconds
 # Sums of the stamps of `n` journeys whose parts are not yet added up. They may overflow: differences come out right.
 STAMP_SUMS = record(

@@ -12,9 +12,10 @@ looked at between the switch and the guest: from the buffer on, stamps lie in th
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
+from hwmodel.compiled.far_tables import lengthened
 from hwmodel.machine.counts.batches import begin_batches
 from hwmodel.machine.counts.histogram import begin_extremes, bucket, extend_extremes
-from hwmodel.machine.counts.journey_state import FOLDED_AT, JOURNEY_CAP, SAMPLED_ALL, SAMPLED_EVERY
+from hwmodel.machine.counts.journey_state import FOLDED_AT, SAMPLED_ALL, SAMPLED_EVERY
 from hwmodel.machine.counts.journey_sums import add_crossing, add_parts, add_stamps, fold, log_journey
 
 UNMEASURED = 0
@@ -29,10 +30,18 @@ def begin_journey(ledger):
         pool.n_free -= 1
         return pool.free[pool.n_free]
     pool.n_used += 1  # from 1 on
-    if pool.n_used == JOURNEY_CAP:
+    if pool.n_used == len(pool.slot):
+        begin_more(ledger)
+    return pool.n_used
+
+
+@out_of_line
+def begin_more(ledger):
+    """Make room for more journeys; where there can be none the last is written over, and the run ends."""
+    pool = ledger.journeys
+    if not (lengthened(pool.slot) and lengthened(pool.crossed) and lengthened(pool.free)):
         pool.n_used -= 1
         ledger.overflow = 1
-    return pool.n_used
 
 
 @inlined

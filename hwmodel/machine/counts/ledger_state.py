@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import F64, I32, I64, ints, record
 from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-from hwmodel.machine.counts.flow_state import FLOW_DIRECTORY, MAX_FLOWS
+from hwmodel.machine.counts.flow_state import FLOW_DIRECTORY, FLOWS_BEGIN, MAX_FLOWS
 from hwmodel.machine.counts.journey_state import (
     FINISHED,
     JOURNEY_LOG,
@@ -28,6 +29,7 @@ HISTOGRAM_SHIFT = 10
 HISTOGRAM_SUB_BITS = 7
 HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
 MAX_HISTOGRAMS = 4352
+HISTOGRAMS_BEGIN = 2
 WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(2)  # of all ports, of each flow
 LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
 # The histograms that count every frame stand together, bucket by bucket: apart, each would cost a line of the
@@ -85,14 +87,14 @@ FUNCTION_COUNTS = record(
     ("mirrored_drops", I64, (MAX_REASONS,)),
 )
 LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
-DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", LOG_ENTRY, (LOG_CAP,)))
+DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", far(LOG_ENTRY, LOG_CAP)))
 # A frame that passed a tap on a wire, at the port with that number: sent by this port, or come to it. `header`: what
 # the kernel knows its bytes by there, a hop, a template or a kind of copy.
 TAP_ENTRY = record(
     *ints("at_fs"),
     ("index", I32), ("template", I32), ("header", I32), ("n_bytes", I32), ("port", I32), ("is_sent", I32),
 )  # fmt: skip
-TAP_LOG = record(*ints("n"), ("entry", TAP_ENTRY, (LOG_CAP,)))
+TAP_LOG = record(*ints("n"), ("entry", far(TAP_ENTRY, LOG_CAP)))
 # `is_stopping`: why the run is to stop behind this instant, 0 if it is not; `overflow`: a log, or the journeys, had no
 # room for one more, and the run is void. What every frame changes stands first.
 LEDGER = record(
@@ -106,7 +108,7 @@ LEDGER = record(
     ("on_wire_batch", RX_BATCH),
     ("on_wire", FINISHED),  # stamps of a frame that leaves by the wire, which has no Rx ring for them
     ("function", FUNCTION_COUNTS, (MAX_FUNCTIONS,)),
-    ("flow", FLOW, (MAX_FLOWS,)),
+    ("flow", far(FLOW, MAX_FLOWS, FLOWS_BEGIN)),
     ("directory", FLOW_DIRECTORY),
     ("latency_counts", LATENCY_COUNTS, (HISTOGRAM_BUCKETS,)),
     ("sampled_parts", SAMPLED_PARTS, (HISTOGRAM_BUCKETS,)),
@@ -114,5 +116,5 @@ LEDGER = record(
     ("journeys", JOURNEYS),
     ("journey_log", JOURNEY_LOG),
     ("tap_log", TAP_LOG),
-    ("histogram", I32, (MAX_HISTOGRAMS, HISTOGRAM_BUCKETS)),
+    ("histogram", far((I32, (HISTOGRAM_BUCKETS,)), MAX_HISTOGRAMS, HISTOGRAMS_BEGIN)),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I16, I32, I64, ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.counts.journey_state import FINISHED, POST_BATCH, RX_BATCH
@@ -75,8 +76,8 @@ GUESTS = record(
     ("driver", DRIVER, (MAX_FUNCTIONS,)),
     ("work", WORK, (N_TASKS * MAX_QUEUES,)),
     # The rings, which lie in the memory of their guests' host.
-    ("post", POST, (PLACES,)),
-    ("post_batch", POST_BATCH, (PLACES,)),
-    ("finished", FINISHED, (PLACES,)),
-    ("finished_batch", RX_BATCH, (PLACES,)),
+    ("post", far(POST, PLACES, NARROW_PLACES)),
+    ("post_batch", far(POST_BATCH, PLACES, NARROW_PLACES)),
+    ("finished", far(FINISHED, PLACES, NARROW_PLACES)),
+    ("finished_batch", far(RX_BATCH, PLACES, NARROW_PLACES)),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.far_tables import lengthened
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
@@ -36,9 +37,8 @@ from hwmodel.machine.network.bridge_state import (
     REFRESH_DUE,
     RESUMED,
     SENT,
-    SLOT_CAP,
 )
-from hwmodel.machine.network.hops import decide_hop, seek_flood
+from hwmodel.machine.network.hops import decide_hop, have_room_for_hops, seek_flood
 from hwmodel.machine.network.learning import age_out, learn, port_of
 from hwmodel.machine.network.pauses import end_stops
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
@@ -75,7 +75,7 @@ def take_place(bridge):
         bridge.first_free = bridge.slot[place].following
         return place
     place = bridge.n_used
-    if place == SLOT_CAP - 1:
+    if place == len(bridge.slot) - 1 and not lengthened(bridge.slot):
         bridge.clock.overflow = 1  # the last place is written, and nothing read from it: the run ends
         return place
     bridge.n_used += 1
@@ -408,6 +408,7 @@ def send_on(bridge, servers, box, now_fs, place, number):
             return NO_REASON
     if hop.n_flood == NOT_SOUGHT:
         seek_flood(bridge, servers, number)
+        hop = bridge.hop[number]
     if logical_port != NOBODY:
         for at in range(hop.first_flood, hop.first_flood + hop.n_flood):
             if bridge.way[at].logical_port == logical_port:
@@ -435,6 +436,7 @@ def forward(bridge, servers, now_fs, port_number):
     number = crossing.template
     if port.params.n_classes > 0:
         note_class(bridge, port_number, place, number)
+    have_room_for_hops(bridge, 1)
     hop = bridge.hop[number]
     if hop.stamp != bridge.generation:
         decide_hop(bridge, servers, number)

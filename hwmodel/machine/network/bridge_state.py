@@ -10,13 +10,15 @@ What a bridge does with a header that comes in on a logical port is decided when
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I16, I32, I64, U8, ints, record
 from hwmodel.forwarding.drop_reason import MAX_REASONS
-from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS
+from hwmodel.forwarding.header_store import FIRST_MASK, HEADER_ROOM, HEADERS_BEGIN, MAX_COPY_KINDS
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.tables import ACL_ENTRY, VIDS
 from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
+from hwmodel.machine.frames import RING_BEGINS
 from hwmodel.machine.network.pauses import BRIDGE_PAUSES, PAUSES_PARAMS
 from hwmodel.machine.network.wires import CROSSING
 from hwmodel.machine.time.clock import CLOCK
@@ -169,10 +171,10 @@ BRIDGE = record(
     ("logical_port", LOGICAL_PORT, (MAX_LOGICAL_PORTS,)),
     ("address", ADDRESS, (MAX_ADDRESSES,)),
     ("policer", POLICER, (MAX_BRIDGE_POLICERS,)),
-    ("hop", HOP, (MAX_HOPS,)),
-    ("way", WAY, (MAX_WAYS,)),
-    ("slot", SLOT, (SLOT_CAP,)),
-    ("outside_flow", I32, (MAX_COPY_KINDS,)),  # of each kind of copy that goes outside
+    ("hop", far(HOP, MAX_HOPS, HEADERS_BEGIN)),
+    ("way", far(WAY, MAX_WAYS, HEADERS_BEGIN)),
+    ("slot", far(SLOT, SLOT_CAP, RING_BEGINS)),
+    ("outside_flow", far(I32, MAX_COPY_KINDS, HEADERS_BEGIN)),  # of each kind of copy that goes outside
     # What decides on headers, and what has been decided on; `n_hops` and so on: how many there are of each.
     *ints("generation", "n_hops", "n_ways", "n_outside", "n_touched", "n_lists", "n_members", "n_flows"),
     *ints("hop_mask", "outside_mask"),
@@ -189,10 +191,10 @@ BRIDGE = record(
     ("home", HOME, (MAX_HOMES,)),
     ("address_key", ADDRESS_KEY, (MAX_ADDRESSES,)),
     ("address_slot", I32, (2 * MAX_ADDRESSES,)),
-    ("hop_header", HEADER_AT_PORT, (MAX_HOPS,)),
-    ("hop_slot", I32, (4 * MAX_HOPS,)),
-    ("outside_header", HEADER_AT_PORT, (MAX_COPY_KINDS,)),
-    ("outside_slot", I32, (4 * MAX_COPY_KINDS,)),
+    ("hop_header", far(HEADER_AT_PORT, MAX_HOPS, HEADERS_BEGIN)),
+    ("hop_slot", far(I32, 4 * MAX_HOPS, FIRST_MASK + 1)),
+    ("outside_header", far(HEADER_AT_PORT, MAX_COPY_KINDS, HEADERS_BEGIN)),
+    ("outside_slot", far(I32, 4 * MAX_COPY_KINDS, FIRST_MASK + 1)),
     ("commands", COMMANDS),
     ("ledger", LEDGER),  # of what comes to the stations outside
     ("flow_params", PAUSES_PARAMS, (MAX_BOXES,)),

@@ -7,7 +7,8 @@ a frame comes.
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
+from hwmodel.compiled.far_tables import lengthened
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import UNKNOWN, number_in, widened
 from hwmodel.forwarding.ingress_rules import is_group, matches
@@ -26,7 +27,7 @@ from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY
 from hwmodel.machine.counts.flow_state import flow_of
-from hwmodel.machine.network.bridge_state import MAX_WAYS, NOBODY, NOT_SOUGHT
+from hwmodel.machine.network.bridge_state import NOBODY, NOT_SOUGHT
 from hwmodel.machine.network.interface_lists import list_for
 from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_untagged
 from hwmodel.rules.switch_modes import TYPE_BYTES
@@ -38,10 +39,24 @@ ACL_DENIED = DropReason.ACL_DENY.value
 RESERVED_BLOCK, RESERVED_BITS = 0x0180C2000000, 4  # IEEE 802.1Q 8.6.3: addresses that no bridge forwards
 
 
+@inlined
+def have_room_for_hops(bridge, n):
+    """Make room for so many hops more. They move: nobody may hold one meanwhile, to read what is decided then."""
+    if bridge.n_hops + n > len(bridge.hop_header):
+        have_more_hops(bridge)
+
+
+@out_of_line
+def have_more_hops(bridge):
+    """Make room for more hops; where there can be none, the run ends as one more is to be stored."""
+    if lengthened(bridge.hop):
+        lengthened(bridge.hop_header)
+
+
 @kernel
 def hop_of(bridge, port_number, sender, target, octets, n_bytes):
     """Return the number of a header's hop at a port; a new one is not decided on yet."""
-    bridge.hop_mask = widened(bridge.hop_slot, bridge.hop_mask, bridge.hop_header, 0, bridge.n_hops)
+    bridge.hop_mask = widened(bridge.clock, bridge.hop_slot, bridge.hop_mask, bridge.hop_header, 0, bridge.n_hops)
     number = number_in(
         bridge.clock, bridge.hop_slot, bridge.hop_mask, bridge.hop_header, bridge.n_hops, sender, target, port_number,
         octets, n_bytes,
@@ -56,7 +71,9 @@ def hop_of(bridge, port_number, sender, target, octets, n_bytes):
 def outside_kind_of(bridge, sender, target, octets, n_bytes):
     """Return the number of a kind of copy that leaves for the stations outside."""
     slots, headers = bridge.outside_slot, bridge.outside_header
-    bridge.outside_mask = widened(slots, bridge.outside_mask, headers, 0, bridge.n_outside)
+    if bridge.n_outside == len(headers) and not (lengthened(headers) and lengthened(bridge.outside_flow)):
+        bridge.clock.overflow = 1
+    bridge.outside_mask = widened(bridge.clock, slots, bridge.outside_mask, headers, 0, bridge.n_outside)
     number = number_in(
         bridge.clock, slots, bridge.outside_mask, headers, bridge.n_outside, sender, target, 0, octets, n_bytes
     )
@@ -66,12 +83,25 @@ def outside_kind_of(bridge, sender, target, octets, n_bytes):
     return number
 
 
+@out_of_line
+def have_more_templates(clock, nic):
+    """Make room for more headers at an adapter."""
+    if not (
+        lengthened(nic.headers.template_header)
+        and lengthened(nic.traffic.template)
+        and lengthened(nic.virtual_switch.flow_cache.header)
+    ):
+        clock.overflow = 1
+
+
 @kernel
 def template_at(bridge, nic, port, sender, target, octets, n_bytes):
     """Return the number of a header's template at an adapter behind a port; a new one is not decided on yet."""
     headers = nic.headers
     slots, stored, n = headers.header_slot, headers.template_header, headers.n_templates
-    headers.header_mask = widened(slots, headers.header_mask, stored, headers.n_own_templates, n)
+    if n == len(stored):
+        have_more_templates(bridge.clock, nic)
+    headers.header_mask = widened(bridge.clock, slots, headers.header_mask, stored, headers.n_own_templates, n)
     adapter_port = port.params.adapter_port
     number = number_in(
         bridge.clock, slots, headers.header_mask, stored, n, sender, target, adapter_port, octets, n_bytes
@@ -141,7 +171,10 @@ def look_inside(bridge, number):
 
 @kernel
 def decide_hop(bridge, servers, number):
-    """Decide what becomes of a header that comes to a port; the ways of a flood are sought when a frame floods."""
+    """Decide what becomes of a header that comes to a port; the ways of a flood are sought when a frame floods.
+
+    There must be room for a hop more.
+    """
     hop, came, inside = bridge.hop[number], bridge.hop_header[number], bridge.inside
     port = bridge.port[came.port]
     hop.source = hop.target = hop.policer = hop.home.logical_port = NOBODY
@@ -174,7 +207,7 @@ def may_return(bridge, number):
 @kernel
 def new_way(bridge, logical_port, template):
     """Note a way of a flood behind those that are noted."""
-    if bridge.n_ways == MAX_WAYS:
+    if bridge.n_ways == len(bridge.way) and not lengthened(bridge.way):
         bridge.clock.overflow = 1
         return
     way = bridge.way[bridge.n_ways]
@@ -188,6 +221,7 @@ def seek_flood(bridge, servers, number):
     note_flood(bridge, servers, number)
     hop = bridge.hop[number]
     for at in range(hop.first_flood, hop.first_flood + hop.n_flood):
+        have_room_for_hops(bridge, 1)
         fill_way(bridge, servers, number, bridge.way[at])
 
 

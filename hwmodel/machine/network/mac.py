@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import NEVER, ints, record
 from hwmodel.machine.counts.histogram import bucket, change, observe
 from hwmodel.machine.counts.ledger_state import WIRE_WAIT_HISTOGRAM
@@ -16,7 +17,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 # Frames that come on the line, in the order of their last bytes' arrival.
 # The stations outside that send them have a clock of their own, and so a rate.
 LINE_PARAMS = record(*ints("fs_per_byte_num", "fs_per_byte_den"))
-ON_LINE = record(("params", LINE_PARAMS), *ints("head", "tail", "busy_until_fs"), ("ring", FRAME, (LINE_CAP,)))
+ON_LINE = record(("params", LINE_PARAMS), *ints("head", "tail", "busy_until_fs"), ("ring", far(FRAME, LINE_CAP)))
 # `good_frames`, `good_bytes`: frames that came and that the switch let in. `multicast`, `broadcast`: those for a group,
 # for all.
 MAC_COUNTS = record(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I16, I32, I64, NEVER, U8, ints, record
 from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.forwarding.parse import HEADER, parse_header
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.ledger_state import GAUGE
-from hwmodel.machine.frames import CLASS_QUEUE, FRAME, LINE_CAP, WAITING_COPIES
+from hwmodel.machine.frames import CLASS_QUEUE, FRAME, LINE_CAP, RING_BEGINS, WAITING_COPIES
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
 from hwmodel.machine.time.clock import ADAPTER_PORTS
 from hwmodel.rules.headroom import PRIORITIES, QUANTUM_BYTES
@@ -44,7 +45,7 @@ PARTNER = record(
     ("hears", HEARING),
     *ints("n_joined", "n_waiting", "n_used", "free"),
     ("queue", CLASS_QUEUE, (MOST_CLASSES,)),
-    ("place", PARTNER_FRAME, (LINE_CAP,)),
+    ("place", far(PARTNER_FRAME, LINE_CAP, RING_BEGINS)),
 )
 # By priority (of PAUSE frames the first counts): control frames that told it to stop, and to go on. By class: control
 # frames begun that stop it; received ones that stopped it; for how long it was stopped here, and at the partner; since

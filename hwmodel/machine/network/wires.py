@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import I32, NEVER, U32, ints, record
 from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.machine.counts.journey_state import JOURNEY
 from hwmodel.machine.counts.journeys import begin_from_wire
 from hwmodel.machine.counts.ledger_state import LOG_CAP, LOG_FULL, LOG_RESERVE
-from hwmodel.machine.frames import LINE_CAP
+from hwmodel.machine.frames import LINE_CAP, RING_BEGINS
 from hwmodel.machine.growing_ring import entered
 from hwmodel.machine.time.clock import LINE
 from hwmodel.machine.time.events import set_next
@@ -26,7 +27,7 @@ CROSSING = record(
     ("journey", JOURNEY),
 )  # fmt: skip
 # `mask`: of the places in use (`growing_ring.widen`), of which one stays free.
-CROSSINGS = record(*ints("head", "tail"), ("mask", U32), ("ring", CROSSING, (CROSSING_CAP,)))
+CROSSINGS = record(*ints("head", "tail"), ("mask", U32), ("ring", far(CROSSING, CROSSING_CAP, RING_BEGINS)))
 # The stations outside, as far as they send: one after the other at their port's rate.
 OUTSIDE_PARAMS = record(*ints("fs_per_byte_num", "fs_per_byte_den", "propagation_fs"))
 OUTSIDE = record(

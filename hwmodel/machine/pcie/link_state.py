@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I32, I64, U32, ints, record
+from hwmodel.machine.frames import RING_BEGINS
 from hwmodel.machine.time.clock import LANE, LANE_CAP
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 
@@ -22,7 +24,7 @@ TRANSACTION = record(
     ("kind", I32), ("queue", I32), ("n", I32), ("left_bytes", I32), ("room_bytes", I32), ("tag", I32),
     ("data_bytes", I32), ("is_last", I32),
 )  # fmt: skip
-TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", TRANSACTION, (TLP_CAP,)))
+TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", far(TRANSACTION, TLP_CAP, RING_BEGINS)))
 CREDITS_PARAMS = record(*ints("headers_limit", "data_limit"))
 CREDITS = record(("params", CREDITS_PARAMS), *ints("headers_used", "data_used"))
 # TLPs by kind; DLLPs in pairs, an Ack and an UpdateFC.

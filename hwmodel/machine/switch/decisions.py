@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.compilation import entry, inlined, kernel
+from hwmodel.compiled.far_tables import lengthened
 from hwmodel.compiled.programs import by_address
 from hwmodel.forwarding.decide import NO_POLICER, decide, limit
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import (
     ANY_LENGTH,
-    MAX_COPY_KINDS,
     NEVER_DECIDED,
     TO_ALL,
     TO_GROUP,
@@ -323,7 +323,7 @@ def keep_variant(nic, number):
     if template.stamp == NEVER_DECIDED:
         arrival.first_variant = UNKNOWN
         return
-    if headers.n_variants == MAX_COPY_KINDS:
+    if headers.n_variants == len(headers.variant) and not lengthened(headers.variant):
         nic.clock.overflow = 1
         return
     variant = headers.variant[headers.n_variants]
@@ -353,9 +353,13 @@ def make_copies(nic, switch, number, n_refused):
 def new_copy_kind(nic, template, octets, n_bytes):
     """Enter a copy of a template with its header; return its number."""
     headers = nic.headers
-    number = min(headers.n_copy_kinds, MAX_COPY_KINDS - 1)
-    if headers.n_copy_kinds == MAX_COPY_KINDS:
+    number = headers.n_copy_kinds
+    has_room = number < len(headers.copy_header) or (
+        lengthened(headers.copy_header) and lengthened(nic.traffic.copy_kind)
+    )
+    if not has_room:
         nic.clock.overflow = 1  # the last place is written, and the run ends
+        number -= 1
     else:
         headers.n_copy_kinds += 1
     header, kind = headers.copy_header[number], nic.traffic.copy_kind[number]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.pcie.links import core_place
 from hwmodel.machine.switch.flow_cache_state import EXACT_HIT, MISS, WILDCARD_HIT
 from hwmodel.machine.time.random_stream import next_u32
@@ -22,13 +22,19 @@ def unlink(lru, place):
     lru.entry[entry.older].newer = entry.newer
 
 
+@inlined
+def root_of(lru):
+    """Return the entry of no number, at which the list begins and ends."""
+    return lru.entry[np.int64(0)]
+
+
 @kernel
 def link_first(lru, place):
     """Make an entry the most recently used."""
-    first = lru.entry[0].older
+    first = root_of(lru).older
     lru.entry[place].older, lru.entry[place].newer = first, 0
     lru.entry[first].newer = place
-    lru.entry[0].older = place
+    root_of(lru).older = place
 
 
 @kernel
@@ -48,7 +54,7 @@ def hold(lru, number):
     if lru.capacity == 0 or touch(lru, number):
         return
     if lru.n_held == lru.capacity:
-        last = lru.entry[0].newer
+        last = root_of(lru).newer
         unlink(lru, last)
         lru.entry[last].is_held = 0
         lru.n_held -= 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I32, I64, ints, record
-from hwmodel.forwarding.header_store import MAX_TEMPLATES
+from hwmodel.forwarding.header_store import HEADERS_BEGIN, MAX_TEMPLATES
 
 MAX_CACHED_FLOWS = 1 << 20  # connections of a whole workload
 MAX_MISS_CORES = 16
@@ -24,7 +25,7 @@ FLOW_CACHE_COUNTS = record(*ints("exact_hits", "wildcard_hits", "misses", "lost"
 # A circular list of what is held, through place 0: its `older` is the most recently used, its `newer` the least; number
 # n has the place n + 1.
 LRU_ENTRY = record(("newer", I32), ("older", I32), ("is_held", I32))
-LRU = record(*ints("capacity", "n_held"), ("entry", LRU_ENTRY, (MAX_CACHED_FLOWS + 1,)))
+LRU = record(*ints("capacity", "n_held"), ("entry", far(LRU_ENTRY, MAX_CACHED_FLOWS + 1)))
 # Of a header: its connections, `n` from `first` on, and the number of its two ends.
 HEADER_FLOWS = record(("first", I32), ("n", I32), ("ends", I32))
 MISSED = record(("at", I32), ("flow", I32))  # a frame of the piece that a core works on
@@ -38,6 +39,6 @@ FLOW_CACHE = record(
     ("near", LRU),
     ("exact", LRU),
     ("wildcard", LRU),
-    ("header", HEADER_FLOWS, (MAX_TEMPLATES,)),
+    ("header", far(HEADER_FLOWS, MAX_TEMPLATES, HEADERS_BEGIN)),
     ("piece", PIECE, (MAX_SWITCH_CORES,)),
 )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I32, U8, ints, record
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.header_store import (
     COPY_HEADER,
+    FIRST_MASK,
     HEADER_ROOM,
+    HEADERS_BEGIN,
     MAX_COPY_KINDS,
     MAX_TEMPLATES,
     TEMPLATE_HEADER,
@@ -48,8 +51,8 @@ HEADERS = record(
         "n_variants",
         "header_mask",
     ),
-    ("header_slot", I32, (4 * MAX_TEMPLATES,)),  # of headers that come from a bridge
-    ("template_header", TEMPLATE_HEADER, (MAX_TEMPLATES,)),
-    ("copy_header", COPY_HEADER, (MAX_COPY_KINDS,)),
-    ("variant", VARIANT, (MAX_COPY_KINDS,)),
+    ("header_slot", far(I32, 4 * MAX_TEMPLATES, FIRST_MASK + 1)),  # of headers that come from a bridge
+    ("template_header", far(TEMPLATE_HEADER, MAX_TEMPLATES, HEADERS_BEGIN)),
+    ("copy_header", far(COPY_HEADER, MAX_COPY_KINDS, HEADERS_BEGIN)),
+    ("variant", far(VARIANT, MAX_COPY_KINDS, HEADERS_BEGIN)),
 )

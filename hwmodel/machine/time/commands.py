@@ -7,6 +7,7 @@ those that are due come before everything else of their instant.
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I64, NEVER, ints, record
 from hwmodel.forwarding.police import refill
 
@@ -54,7 +55,9 @@ WORDS = {
 # `part`: the VLAN, policer, function or source that a command is about. It writes `n` words from `word` on, counted
 # over the records of all components of its kind, with the values from `first_value` on.
 COMMAND = record(*ints("at_fs", "kind", "part", "word", "n", "first_value"))
-COMMANDS = record(*ints("head", "tail", "n_values"), ("ring", COMMAND, (COMMAND_CAP,)), ("value", I64, (VALUE_CAP,)))
+COMMANDS = record(
+    *ints("head", "tail", "n_values"), ("ring", far(COMMAND, COMMAND_CAP)), ("value", far(I64, VALUE_CAP))
+)
 
 
 @kernel

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import F64, I32, I64, ints, record
-from hwmodel.forwarding.header_store import COPY_KIND, MAX_COPY_KINDS, MAX_TEMPLATES, TEMPLATE
+from hwmodel.forwarding.header_store import COPY_KIND, HEADERS_BEGIN, MAX_COPY_KINDS, MAX_TEMPLATES, TEMPLATE
 from hwmodel.forwarding.police import MAX_POLICERS, POLICER
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.time.commands import COMMAND_CAP
 
 MAX_SOURCES = 1 << 15
 MAX_CHOICES = 1 << 19  # rows of all alias tables together
-TAPE_CAP = 6 << 20  # recorded frames; a record of numpy's, as a server is, spans 2 GiB at most
+TAPE_CAP = 6 << 20  # recorded frames
 
 # Where a source's frames come from; a silent one has none until a command gives it some.
 CLOSED_SOURCE, PERIODIC_SOURCE, POISSON_SOURCE, ON_OFF_SOURCE, RECORDED_SOURCE, CLOSED_RECORDED_SOURCE = range(6)
@@ -45,9 +46,9 @@ TRAFFIC = record(
     ("hungry", I32, (MAX_FUNCTIONS,)),
     ("policer", POLICER, (MAX_POLICERS,)),
     ("source", SOURCE, (MAX_SOURCES,)),
-    ("template", TEMPLATE, (MAX_TEMPLATES,)),
-    ("copy_kind", COPY_KIND, (MAX_COPY_KINDS,)),
-    ("choice", CHOICE, (MAX_CHOICES,)),
-    ("tape", TAPE_ENTRY, (TAPE_CAP,)),
-    ("changed", SOURCE_PARAMS, (COMMAND_CAP,)),
+    ("template", far(TEMPLATE, MAX_TEMPLATES, HEADERS_BEGIN)),
+    ("copy_kind", far(COPY_KIND, MAX_COPY_KINDS, HEADERS_BEGIN)),
+    ("choice", far(CHOICE, MAX_CHOICES)),
+    ("tape", far(TAPE_ENTRY, TAPE_CAP)),
+    ("changed", far(SOURCE_PARAMS, COMMAND_CAP)),
 )

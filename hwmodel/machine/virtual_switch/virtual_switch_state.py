@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I32, I64, ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.counts.flow_state import MAX_PASSED_FLOWS, PASSED_FLOW
-from hwmodel.machine.frames import FRAME
+from hwmodel.machine.frames import FRAME, RING_BEGINS
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
 from hwmodel.machine.network.bond import BOND
 from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_MISS_CORES
@@ -46,7 +47,7 @@ ASIDE = record(
     *ints("n_used", "free"),
     ("n_waiting", I64, (MAX_MISS_CORES,)),
     ("of_ring", ASIDE_OF_RING, (MAX_QUEUES,)),
-    ("place", ASIDE_FRAME, (ASIDE_CAP,)),
+    ("place", far(ASIDE_FRAME, ASIDE_CAP, RING_BEGINS)),
 )
 # `frame`: the one being passed. `is_blocked`: the first of all copies that wait for guests has found no descriptor,
 # since `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far. `looks_due`: a ring that
