@@ -9,6 +9,7 @@ a process without compilation.
 from __future__ import annotations
 
 import ast
+import ctypes
 import gc
 import hashlib
 import json
@@ -16,6 +17,7 @@ import mmap
 import sys
 import tempfile
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -25,6 +27,7 @@ from unittest import mock
 import numpy as np
 
 from hwmodel.compiled import COMPILED_BLOCKS
+from hwmodel.compiled.far_tables import tables_in
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.simulation import server_threads, system_state
@@ -458,15 +461,28 @@ def machine_of(name: str, seed: int, capture: str) -> dict[str, Any]:
 
 
 def state_digest(state: Any) -> str:
-    """Digest all of the state that is not zero, page by page, with its place."""
+    """Digest all of the state that is not zero, page by page, with its place; then its tables, wherever they lie."""
     raw = np.ascontiguousarray(state).view(np.uint8).reshape(-1)
+    words, digest_of_tables = raw.view(np.int64), hashlib.sha256()
+    where = defaultdict(list)  # addresses and lengths of tables, by page: those are another machine's
+    for number in range(len(state)):
+        for offset, kind in tables_in(state.dtype):
+            at = number * state.dtype.itemsize + offset
+            address, n = words[at // 8 : at // 8 + 2].tolist()
+            items = np.frombuffer((ctypes.c_uint8 * (n * kind.item.itemsize)).from_address(address), np.uint8)
+            filled = np.flatnonzero(items)
+            digest_of_tables.update(at.to_bytes(8, "little") + items[: filled[-1] + 1 if len(filled) else 0].tobytes())
+            for word in (at, at + 8):
+                where[word // PAGE_BYTES].append(word % PAGE_BYTES // 8)
     n_pages = len(raw) // PAGE_BYTES
     pages = raw[: n_pages * PAGE_BYTES].reshape(n_pages, PAGE_BYTES)
     digest = hashlib.sha256(raw[n_pages * PAGE_BYTES :].tobytes())
     touched = touched_pages(pages)
     for number in touched[np.bitwise_or.reduce(pages.view(np.int64)[touched], axis=1) != 0].tolist():
-        digest.update(number.to_bytes(8, "little") + pages[number].tobytes())
-    return digest.hexdigest()
+        page = pages[number].view(np.int64).copy()
+        page[where[number]] = 0
+        digest.update(number.to_bytes(8, "little") + page.tobytes())
+    return digest.hexdigest() + digest_of_tables.hexdigest()
 
 
 def touched_pages(pages: Any) -> Any:

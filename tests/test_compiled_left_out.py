@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from hwmodel.compiled import known_answers
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.left_out import in_a_line
 from hwmodel.machine.network import places
 from hwmodel.machine.network.bridge_state import BRIDGE
-from hwmodel.machine.server import zeros
 from tests.run_digest import state_digest
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, LATENCY_COUNTS, LEDGER, LEDGER_COUNTS
-from hwmodel.machine.server import zeros
 from hwmodel.simulation.counts import OF_LEDGERS
 from hwmodel.simulation.whole import LedgerSums, added_up
 

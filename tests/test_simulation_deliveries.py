@@ -6,9 +6,10 @@ import pytest
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.utils import RawPcapReader
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import DELIVERY_LOG, LOG_CAP
-from hwmodel.machine.server import fresh_state, zeros
+from hwmodel.machine.server import fresh_state
 from hwmodel.simulation import simulate
 from hwmodel.simulation.flow_book import FlowBook
 from hwmodel.simulation.logs import CopyKinds, MergedLog

@@ -66,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _no_memory(error: MemoryError) -> str:
     """Say that memory is short; keep the amount from numpy's message, without its list of the array's fields."""
-    wanted = re.match(r"Unable to allocate ([\d.]+ \w+(?: of addresses \(ulimit -v\))?)", str(error))
-    how_much = f": {wanted[1]} at once are more than there is" if wanted else ""
+    wanted = re.match(r"Unable to allocate ([\d.,]+ \w+)( of addresses.*)?", str(error))
+    how_much = f": {wanted[1]}{wanted[2] or ''} at once are more than there is" if wanted else ""
     return f"out of memory{how_much}; fewer servers, VFs or queues, and shorter rings, take less"
 
 

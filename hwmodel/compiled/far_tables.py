@@ -5,7 +5,8 @@ aside all the same, which batch systems limit (`ulimit -v`). A far table reads l
 Python: it has elements, a length, and slices in Python. `give` makes it longer before a run, `lengthened` in mid-run.
 
 Where it lies changes as it grows. What it was copied from stays until the records go, so an element that somebody still
-looks at can be read, but what is written to it then is lost.
+looks at can be read, but what is written to it then is lost. A kernel's index is never a constant: numba reads that
+as the number of a field.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from numba.extending import lower_builtin, type_callable
 from hwmodel.compiled.processor import BYTE_AT, ask_for_line, instruction
 from hwmodel.compiled.programs import below_kernels
 from hwmodel.compiled.records import I64, ints, record
+from hwmodel.processes.addresses import said_to_be_short
 
 ADDRESS, LENGTH, MOST = range(3)  # the words of a table
 WORDS = ("address", "n", "most")
@@ -61,6 +63,9 @@ class Table(np.void):
     def __setitem__(self, key: Any, value: Any) -> None:
         self.rows()[key] = value
 
+    def __repr__(self) -> str:
+        return repr(self.rows())
+
     def __iter__(self) -> Any:
         return iter(self.rows())
 
@@ -81,6 +86,10 @@ class Table(np.void):
         """Make the table at least so long; return whether it is."""
         return _grow(address_of(self), n, self.item.itemsize) != 0
 
+    def lengthen_once(self) -> bool:
+        """Do as `lengthened` does in compiled code."""
+        return len(self) < self.most and self.lengthen(min(2 * len(self), self.most))
+
 
 def far(item: Any, most: int, first: int = 1) -> np.dtype[Any]:
     """Return the type of a field that is a table of items: `first` of them in a fresh record, at most `most`."""
@@ -98,12 +107,14 @@ class _Owner:
         self._first = address_of(tables)
         self._blocks = {self._first: tables}  # by their addresses
         self._views: dict[tuple[int, int], Any] = {}
+        self.n_bytes = len(records) + len(tables)
         self.refused = ""
 
     def own(self, block: mmap.mmap) -> int:
         """Keep a longer table; return its address."""
         address = address_of(block)
         self._blocks[address] = block
+        self.n_bytes += len(block)
         return address
 
     def rows(self, address: int, n: int, item: np.dtype[Any]) -> Any:
@@ -135,6 +146,11 @@ def _owner_of(part: Any) -> _Owner:
     return _OWNERS[part.obj if isinstance(part, memoryview) else part]  # type: ignore[index]
 
 
+def spanned_bytes(records: Any) -> int:
+    """Return how many bytes of addresses some records, made together, and their tables take."""
+    return _owner_of(records).n_bytes
+
+
 def check_memory(records: Any) -> None:
     """Raise MemoryError, with the amount, if there was no memory to make a table of some records longer in a run."""
     refused = _owner_of(records).refused
@@ -151,9 +167,7 @@ def mapped(n_bytes: int) -> mmap.mmap:
     try:
         memory = mmap.mmap(-1, max(1, n_bytes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
     except OSError as error:
-        unit, shift = ("GiB", 30) if n_bytes >= 1 << 30 else ("MiB", 20)
-        text = f"Unable to allocate {n_bytes / (1 << shift):.2f} {unit} of addresses (ulimit -v)"
-        raise MemoryError(text) from error
+        raise MemoryError(said_to_be_short(n_bytes)) from error
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with suppress(OSError):  # a kernel without large pages knows no such advice
             memory.madvise(mmap.MADV_NOHUGEPAGE)
@@ -299,7 +313,7 @@ def _place(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
     return builder.gep(first, [index])
 
 
-@instruction(lambda table: len(table) < table.most and table.lengthen(min(2 * len(table), table.most)))
+@instruction(lambda table: table.lengthen_once())
 def lengthened(_context: Any, table: Any) -> Any:
     """Make a table twice as long, or as long as it may be; return 0 where it is that already, or there is no memory."""
     of = table.typeof(ITEMS)

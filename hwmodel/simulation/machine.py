@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.compiled.far_tables import check_memory
+from hwmodel.compiled.far_tables import check_memory, spanned_bytes
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Server as ServerConfig
 from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
@@ -16,6 +16,7 @@ from hwmodel.config.system import looks_into_packets
 from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, OVERFLOW
 from hwmodel.machine.engine import OBEY, WHOLE, run
+from hwmodel.machine.server import SERVER
 from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
 from hwmodel.simulation.bridge_measure import (
@@ -278,6 +279,13 @@ class Machine:
     @cached_property
     def _run(self) -> Callable[[State, int, int], int]:
         return run_alone_commanded if COMMANDS in self.entries else run_alone
+
+    @property
+    def spanned_bytes(self) -> int:
+        """Return the bytes of addresses that its state takes, with the view of a system as one server."""
+        records = [self.state] if self.system is None else [self.state, self.system.bridges, self.system.system]
+        as_one = SERVER.itemsize if len(self.servers) > 1 else 0
+        return sum(map(spanned_bytes, records)) + as_one
 
     def look(self, view: Any) -> None:
         """Refresh a view."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from hwmodel.config import servers_of
 from hwmodel.config.run import MAX_SEED
 from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.processes.addresses import threads_at_once
 from hwmodel.processes.processors import usable_processors
 from hwmodel.results.student_t import NORMAL_975, student_t_975
 from hwmodel.simulation.intervals import possible_intervals
@@ -53,6 +54,7 @@ class ShortRuns:
     def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:
         assert run.start is not None and run.end is not None
         self._make, self._config, self._workload = make, run.config, run.workload
+        self._spanned_bytes = run.machine.spanned_bytes
         self._progress, self._threads, self._stops = run.progress, run.threads, False
         window = Span(run.start, run.end)
         n_frames = max(1, window.frames)
@@ -71,6 +73,7 @@ class ShortRuns:
         """Call a function that makes short runs for each of several items, on several threads; return what it found."""
         n_threads = usable_processors() if self._threads is None else self._threads
         n_at_once = max(1, min(n_threads, MOST_SERVERS // len(servers_of(self._config))))
+        n_at_once = threads_at_once(n_at_once, self._spanned_bytes)
         pool = ThreadPoolExecutor(n_at_once)
         try:
             return list(pool.map(measure, items))

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.adapter.scheduler import descriptors_cached
+from hwmodel.machine.counts.ledger_state import LOG_CAP
 from hwmodel.machine.pcie.link import could_start, on_wire
 from hwmodel.simulation.nic_state import build_state
 
 NS = 10**6  # femtoseconds
+ROOM = 1 << 10  # for items of a table
 # Gen2 x4 moves 2 B a nanosecond; of 1538 symbols 4 are SKP (PCI Express Base Specification 3.0, chapter 4).
 FS_PER_BYTE = Fraction(500_000) / (1 - Fraction(4, 1538))
 PF, VF0, VF1 = range(3)  # functions, and with one queue each their rings
@@ -47,7 +50,20 @@ def machine(**blocks):
 
 def idle_state(**blocks):
     """Return the array of one record that the loops take."""
-    return build_state(config_of(**blocks), seed=1)
+    state = build_state(config_of(**blocks), seed=1)
+    make_room(state[0])
+    return state
+
+
+def make_room(nic):
+    """Give tables the room that they otherwise get as workloads, changes and logs come to be known."""
+    cache, ledger = nic.virtual_switch.flow_cache, nic.ledger
+    for table in (nic.traffic.tape, nic.traffic.choice, nic.traffic.changed, nic.commands.ring, nic.commands.value):
+        give(table, ROOM)
+    for table in (cache.near.entry, cache.exact.entry, cache.wildcard.entry):
+        give(table, ROOM)
+    for log in (ledger.log, ledger.journey_log, ledger.tap_log):
+        give(log.entry, LOG_CAP)
 
 
 def time_fs(n_bytes):

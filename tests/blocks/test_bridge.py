@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge import advance_bridge, advance_bridge_through, comes, due_fs
 from hwmodel.machine.network.bridge_state import BOX_PARAMS, BRIDGE, NOBODY
 from hwmodel.machine.network.wires import CROSSING, padded_bytes, wire_time_fs
-from hwmodel.machine.server import zeros
 from hwmodel.machine.time.commands import LATENCY as LATENCY_CHANGES
 
 BYTE_FS = 800_000  # at 10 Gb/s

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwmodel.compiled.far_tables import give, zeros
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.forwarding.police import police
 from hwmodel.machine.adapter.adapter_state import FUNCTION_PARAMS
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.network.bridge import obey_bridge_due
 from hwmodel.machine.network.bridge_state import BRIDGE
-from hwmodel.machine.server import SERVER, fresh_state, zeros
+from hwmodel.machine.server import SERVER, fresh_state
 from hwmodel.machine.time.commands import PLAIN, POLICER, SHAPER, TABLE, VLAN, next_command_fs
 from hwmodel.simulation.commands import OF_BRIDGE, OF_SERVER, Region
+from tests.blocks.idle_machine import make_room
 
 BYTE_PER_10_FS = 8 * 10**14  # a second's bits
 
@@ -36,7 +38,9 @@ def word_of(*names):
 
 @pytest.fixture
 def state():
-    return fresh_state()
+    state = fresh_state()
+    make_room(state[0])
+    return state
 
 
 def test_what_is_due_is_written_in_order_and_the_rest_waits(state):
@@ -106,6 +110,8 @@ def test_a_limit_begins_and_ends_but_a_changed_one_keeps_what_was_charged(state)
 
 def test_bridges_have_one_generation_of_all_tables():
     bridges = zeros(1, BRIDGE)
+    give(bridges[0].commands.ring, 2)
+    give(bridges[0].commands.value, 2)
     bridge, word = bridges[0], offset_of(BRIDGE, "box") // 8
     bridge.generation = 1
     command(bridge, 5, PLAIN, 0, word, 411)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import give, zeros
 from hwmodel.machine.counts.flow_state import FIRST_MASK, MAX_FLOWS, flow_of
 from hwmodel.machine.counts.ledger_state import LEDGER
-from hwmodel.machine.server import zeros
 
 
 def ledger():
@@ -31,6 +31,8 @@ def test_rows_of_histograms_are_taken_until_none_is_left():
 
 def test_more_flows_than_there_is_room_for_end_the_run():
     found = ledger()
+    for table in (found.flow, found.directory.ends, found.directory.slot):
+        give(table, table.most)
     found.directory.n, found.directory.mask = MAX_FLOWS - 1, 4 * MAX_FLOWS - 1
     flow_of(found, 1, 2)
     assert found.overflow == 1

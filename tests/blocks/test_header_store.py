@@ -22,7 +22,7 @@ class Store:
 
     def number(self, sender, target, port, octets):
         headers, slots = self.record.header, self.record.slot
-        self.mask = widened(slots, self.mask, headers, 0, self.n)
+        self.mask = widened(None, slots, self.mask, headers, 0, self.n)
         raw = np.frombuffer(octets, np.uint8)
         at = slot_of(slots, self.mask, headers, sender, target, port, raw, len(raw))
         if slots[at] == 0:

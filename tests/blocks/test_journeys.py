@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.fetch import fetch_tx, told
 from hwmodel.machine.adapter.receive import payload_landed, rx_written_back, serve_rx_buffer, show
@@ -83,7 +84,10 @@ def test_nothing_is_done_for_what_is_not_measured():
 
 def test_too_many_journeys_are_told():
     nic = machine()
-    nic.ledger.journeys.n_used = JOURNEY_CAP - 2
+    pool = nic.ledger.journeys
+    for table in (pool.free, pool.slot, pool.crossed):
+        give(table, table.most)
+    pool.n_used = JOURNEY_CAP - 2
     journey_from_wire(nic.ledger, 0, 0, -1)
     assert nic.ledger.overflow == 0
     journey_from_wire(nic.ledger, 0, 0, -1)

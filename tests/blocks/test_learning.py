@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
 from hwmodel.machine.network.learning import age_out, learn, port_of
-from hwmodel.machine.server import zeros
 
 AGEING = 100
 

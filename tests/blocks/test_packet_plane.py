@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.machine.adapter.arbiter_state import WAITING_COPIES
+from hwmodel.compiled.far_tables import give
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, n_before_fifos, take_next
 from hwmodel.machine.frames import COPY
 from tests.blocks.idle_machine import machine
@@ -52,7 +52,8 @@ def test_places_are_used_again_by_all_planes():
 
 def test_a_full_store_of_copies_says_so():
     nic = planes()
-    nic.arbiter.waiting.n_used = len(np.zeros(1, WAITING_COPIES)[0].place)
+    waiting = nic.arbiter.waiting
+    waiting.n_used = len(give(waiting.place, waiting.place.most))
     join_class(nic, nic.arbiter.local, copy_of(0, 0))
     assert nic.clock.overflow == 1
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.pci_buses import asked_of_bridge, choose, next_choice_fs
 from hwmodel.machine.pcie.bus_end import DOWN, UP, burst_bytes, edge_fs
 from hwmodel.machine.pcie.transactions import answer_read, post_payload_write, ring_doorbell
-from hwmodel.machine.server import fresh_state, zeros
+from hwmodel.machine.server import fresh_state
 from hwmodel.machine.system import SYSTEM
 from hwmodel.machine.tlp_kinds import PAYLOAD_READ, TX_DOORBELL
 from hwmodel.simulation.nic_state import fill_state

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.pcie.tree_credits import give_back
 from hwmodel.machine.pcie.tree_end import count_landed, note_landing
 from hwmodel.machine.pcie.tree_state import NO_ONE, POSTED, SECOND, TREES
 from hwmodel.machine.pcie_trees import leaves_fs, may_go, next_turn, stand
-from hwmodel.machine.server import zeros
 from hwmodel.machine.time.clock import LANE
 from hwmodel.machine.time.events import first_fs, insert
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OUTER_E, OUTER_S, OUTER_VN, sender_of
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.machine.network.bridge_state import BRIDGE, INSIDE, NOBODY, VLAN_SETS
@@ -22,7 +23,6 @@ from hwmodel.machine.network.places import (
     is_group,
     is_untagged,
 )
-from hwmodel.machine.server import zeros
 from hwmodel.simulation.bridge_state import fill_tables
 
 

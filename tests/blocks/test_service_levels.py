@@ -9,13 +9,13 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge import advance_bridge, comes
 from hwmodel.machine.network.bridge_state import BRIDGE, NOBODY
 from hwmodel.machine.network.service_levels import first_eligible_fs, next_in_turn
 from hwmodel.machine.network.wires import CROSSING
-from hwmodel.machine.server import zeros
 from tests.oracles.service_level_oracle import Level, ServiceLevelsOracle
 
 BYTE_FS = 800_000  # at 10 Gb/s

@@ -6,9 +6,9 @@ import csv
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from hwmodel.compiled.far_tables import give, zeros
 from hwmodel.forwarding import pools, steering
 from hwmodel.forwarding.steering import ring_of
 from hwmodel.simulation.adapter_headers import fill_steering
@@ -36,7 +36,7 @@ def test_a_code_of_a_ring_is_no_hash_and_its_own_inverse():
 
 def fresh(**block):
     """Return an adapter's steering, filled from a configuration."""
-    record = np.zeros(1, steering.STEERING)[0]
+    record = zeros(1, steering.STEERING)[0]
     config = config_of(nic={"steering": block})
     fill_steering(record, config.nic.steering, port_numbers(config.switch))
     return record
@@ -83,6 +83,8 @@ def test_signatures_of_flows():
 def test_filters_are_written_until_there_is_no_room():
     record = fresh(flow_director={"mode": "signature"})
     record.capacity = 3
+    give(record.slot, steering.SLOTS)
+    give(record.signature, 3)
     assert [steering.add_signature(record, number, number % 2) for number in (5, 5 + steering.SLOTS, 9)] == [True] * 3
     assert not steering.add_signature(record, 11, 1)
     assert steering.add_signature(record, 9, 0)  # there already: another queue

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pytest
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.processor import show
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import config_from_mapping
@@ -17,7 +18,6 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, DONE, EVENTS_SPENT, IDLE, OVERFLOW
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.wires import send_from_outside
-from hwmodel.machine.server import zeros
 from hwmodel.machine.system import (
     FLAG,
     OVER,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+from hwmodel.compiled.far_tables import address_of, far, zeros
+from hwmodel.compiled.records import ints, record
 from hwmodel.machine.waiting_lists import append, pop, take_out, take_place
 
 
 def lists(n_places, n_lists=2):
-    waiting = SimpleNamespace(n_used=0, free=0, place=[SimpleNamespace(following=0) for _ in range(n_places)])
+    waiting = zeros(1, record(*ints("n_used", "free"), ("place", far(record(*ints("following")), n_places))))[0]
     return SimpleNamespace(overflow=0), waiting, [SimpleNamespace(head=0, tail=0) for _ in range(n_lists)]
 
 
@@ -34,7 +36,7 @@ def test_each_list_keeps_its_order_and_a_freed_place_is_the_next():
     append(waiting, queues[0], take_place(clock, waiting))
     assert places(waiting, queues[0]) == [1, 4] and clock.overflow == 0
     for number in (1, 4):
-        assert pop(waiting, queues[0]) is waiting.place[number - 1]
+        assert address_of(pop(waiting, queues[0])) == address_of(waiting.place[number - 1])
     assert queues[0].head == 0 and places(waiting, queues[1]) == [2, 3]
 
 

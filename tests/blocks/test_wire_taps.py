@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from hwmodel.compiled.far_tables import give, zeros
 from hwmodel.machine.counts.ledger_state import LEDGER, LOG_CAP, LOG_FULL, LOG_RESERVE
 from hwmodel.machine.network.wires import note_passing
-from hwmodel.machine.server import zeros
 
 
 def fresh_ledger():
-    return zeros(1, LEDGER)[0]
+    ledger = zeros(1, LEDGER)[0]
+    give(ledger.tap_log.entry, LOG_CAP)
+    return ledger
 
 
 def passed(ledger, at_fs):

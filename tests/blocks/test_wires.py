@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.wires import (
@@ -15,7 +16,6 @@ from hwmodel.machine.network.wires import (
     send_to_bridge,
     take_come,
 )
-from hwmodel.machine.server import zeros
 from hwmodel.machine.time.clock import LINE
 from tests.blocks.idle_machine import NS, machine
 
