@@ -9,15 +9,12 @@ a process without compilation.
 from __future__ import annotations
 
 import ast
-import ctypes
 import gc
 import hashlib
 import json
-import mmap
 import sys
 import tempfile
 import warnings
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -27,13 +24,13 @@ from unittest import mock
 import numpy as np
 
 from hwmodel.compiled import COMPILED_BLOCKS
-from hwmodel.compiled.far_tables import tables_in
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
 from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
+from tests.state_digest import state_digest
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
 PACKAGE = Path(__file__).parents[1] / "hwmodel"
@@ -458,50 +455,6 @@ def machine_of(name: str, seed: int, capture: str) -> dict[str, Any]:
         case = merged(BATCHES_OF_ONE, case, {"workload": {"pcap": capture}})
     machine = merged(SHORT, case, {"run": {"seed": seed, "clocks": "exact"}})
     return {**machine, "changes": CHANGES[name]} if name in CHANGES else machine
-
-
-def state_digest(state: Any) -> str:
-    """Digest all of the state that is not zero, page by page, with its place; then its tables, wherever they lie."""
-    raw = np.ascontiguousarray(state).view(np.uint8).reshape(-1)
-    words, digest_of_tables = raw.view(np.int64), hashlib.sha256()
-    where = defaultdict(list)  # addresses and lengths of tables, by page: those are another machine's
-    for number in range(len(state)):
-        for offset, kind in tables_in(state.dtype):
-            at = number * state.dtype.itemsize + offset
-            address, n = words[at // 8 : at // 8 + 2].tolist()
-            items = np.frombuffer((ctypes.c_uint8 * (n * kind.item.itemsize)).from_address(address), np.uint8)
-            filled = np.flatnonzero(items)
-            digest_of_tables.update(at.to_bytes(8, "little") + items[: filled[-1] + 1 if len(filled) else 0].tobytes())
-            for word in (at, at + 8):
-                where[word // PAGE_BYTES].append(word % PAGE_BYTES // 8)
-    n_pages = len(raw) // PAGE_BYTES
-    pages = raw[: n_pages * PAGE_BYTES].reshape(n_pages, PAGE_BYTES)
-    digest = hashlib.sha256(raw[n_pages * PAGE_BYTES :].tobytes())
-    touched = touched_pages(pages)
-    for number in touched[np.bitwise_or.reduce(pages.view(np.int64)[touched], axis=1) != 0].tolist():
-        page = pages[number].view(np.int64).copy()
-        page[where[number]] = 0
-        digest.update(number.to_bytes(8, "little") + page.tobytes())
-    return digest.hexdigest() + digest_of_tables.hexdigest()
-
-
-def touched_pages(pages: Any) -> Any:
-    """Return the numbers of the pages that may not be zero: few of a state's gigabytes are ever written.
-
-    Linux tells which (proc_pid_pagemap(5)); elsewhere they are all looked at.
-    """
-    n_pages = len(pages)
-    first, offset = divmod(pages.ctypes.data, PAGE_BYTES)  # a page of the array may lie on two of the process
-    try:
-        with open("/proc/self/pagemap", "rb", buffering=0) as pagemap:
-            pagemap.seek(8 * first)
-            entries = np.frombuffer(pagemap.read(8 * (n_pages + 1)), np.uint64)
-    except OSError:
-        entries = np.empty(0, np.uint64)
-    if mmap.PAGESIZE != PAGE_BYTES or len(entries) != n_pages + 1:
-        return np.arange(n_pages)
-    is_there = entries >> np.uint64(62) != 0  # in memory, or swapped out
-    return np.flatnonzero(is_there[:-1] | (is_there[1:] & (offset != 0)))
 
 
 def digests_of(machine: Mapping[str, Any]) -> dict[str, Any]:

@@ -171,5 +171,5 @@ def names_of_tables(dtype):
         kind = dtype.fields[name][0].base
         if issubclass(kind.type, far_tables.Table):
             yield name
-            kind = kind.type.item.base
+            kind = kind.type.entry.base
         yield from names_of_tables(kind)

@@ -17,7 +17,7 @@ from hwmodel.compiled.far_tables import zeros
 from hwmodel.compiled.left_out import in_a_line
 from hwmodel.machine.network import places
 from hwmodel.machine.network.bridge_state import BRIDGE
-from tests.run_digest import state_digest
+from tests.state_digest import state_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -24,8 +24,8 @@ from tests.run_digest import (
     digests_of,
     kernel_functions,
     machine_of,
-    state_digest,
 )
+from tests.state_digest import state_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 # The forwarding decision, the link test, writes to peers and the switch core's twin run by calls of their own; tests of

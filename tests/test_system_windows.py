@@ -12,7 +12,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config
 from hwmodel.machine.counts.ledger_state import DONE
 from hwmodel.machine.time.clock import LINE
-from tests.run_digest import state_digest
+from tests.state_digest import state_digest
 from tests.system_beside_simpy import (
     BROADCAST,
     LATER_FS,

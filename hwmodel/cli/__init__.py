@@ -15,6 +15,7 @@ from hwmodel.cli.arguments import build_parser
 from hwmodel.cli.outputs import writing_stdout
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.interrupts import INTERRUPTED, signals_end_the_command
+from hwmodel.processes.addresses import said_to_be_taken
 
 DONE, RUN_FAILED, BAD_INPUT = 0, 1, 2
 
@@ -66,8 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _no_memory(error: MemoryError) -> str:
     """Say that memory is short; keep the amount from numpy's message, without its list of the array's fields."""
-    wanted = re.match(r"Unable to allocate ([\d.,]+ \w+)( of addresses.*)?", str(error))
-    how_much = f": {wanted[1]}{wanted[2] or ''} at once are more than there is" if wanted else ""
+    wanted = re.match(r"Unable to allocate ([\d.,]+ \w+(?: of addresses)?)", str(error))
+    how_much = f": {wanted[1]} at once are more than there is{said_to_be_taken()}" if wanted else ""
     return f"out of memory{how_much}; fewer servers, VFs or queues, and shorter rings, take less"
 
 

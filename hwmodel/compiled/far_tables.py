@@ -26,12 +26,12 @@ import numpy as np
 from llvmlite import ir
 from llvmlite.binding import add_symbol
 from numba.core import types
+from numba.core.types import BaseTuple  # type: ignore[attr-defined]
 from numba.extending import lower_builtin, type_callable
 
 from hwmodel.compiled.processor import BYTE_AT, ask_for_line, instruction
 from hwmodel.compiled.programs import below_kernels
 from hwmodel.compiled.records import I64, ints, record
-from hwmodel.processes.addresses import said_to_be_short
 
 ADDRESS, LENGTH, MOST = range(3)  # the words of a table
 WORDS = ("address", "n", "most")
@@ -45,17 +45,17 @@ NO_RESERVE = 0x4000 if sys.platform == "linux" and platform.machine() in ("x86_6
 GROW = "hwmodel.far_tables.grow"  # what machine code calls to have a table made longer
 
 
-class Table(np.void):
+class Table(np.void):  # type: ignore[misc]  # numpy calls it final, and has it subclassed for records elements
     """Be a table in Python: an array of its items."""
 
     __slots__ = ()
-    item: np.dtype[Any]
+    entry: np.dtype[Any]
     first: int
     most: int
 
     def rows(self) -> Any:
         """Return all items as an array; it does not follow if the table is made longer."""
-        return _owner_of(self).rows(np.void.__getitem__(self, "address"), np.void.__getitem__(self, "n"), self.item)
+        return _owner_of(self).rows(np.void.__getitem__(self, "address"), np.void.__getitem__(self, "n"), self.entry)
 
     def __getitem__(self, key: Any) -> Any:
         return self.rows()[key]
@@ -84,7 +84,7 @@ class Table(np.void):
 
     def lengthen(self, n: int) -> bool:
         """Make the table at least so long; return whether it is."""
-        return _grow(address_of(self), n, self.item.itemsize) != 0
+        return _grow(address_of(self), n, self.entry.itemsize) != 0
 
     def lengthen_once(self) -> bool:
         """Do as `lengthened` does in compiled code."""
@@ -95,7 +95,7 @@ def far(item: Any, most: int, first: int = 1) -> np.dtype[Any]:
     """Return the type of a field that is a table of items: `first` of them in a fresh record, at most `most`."""
     of = np.dtype(item)
     words: Any = record(*ints(*WORDS), (ITEMS, of, (0,)))
-    about = {"__slots__": (), "plain": words.type.plain, "item": of, "first": first, "most": most}
+    about = {"__slots__": (), "plain": words.type.plain, "entry": of, "first": first, "most": most}
     return np.dtype((type("Table", (Table,), about), words))
 
 
@@ -167,7 +167,7 @@ def mapped(n_bytes: int) -> mmap.mmap:
     try:
         memory = mmap.mmap(-1, max(1, n_bytes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NO_RESERVE)
     except OSError as error:
-        raise MemoryError(said_to_be_short(n_bytes)) from error
+        raise MemoryError(f"Unable to allocate {n_bytes / (1 << 20):,.0f} MiB of addresses") from error
     if hasattr(mmap, "MADV_NOHUGEPAGE"):
         with suppress(OSError):  # a kernel without large pages knows no such advice
             memory.madvise(mmap.MADV_NOHUGEPAGE)
@@ -179,7 +179,7 @@ def zeros(n: int, dtype: np.dtype[Any]) -> np.ndarray:
     found = list(tables_in(dtype))
     offsets = np.array([offset for offset, _ in found], np.int64)
     lengths = np.array([kind.first for _, kind in found], np.int64)
-    n_bytes = lengths * np.array([kind.item.itemsize for _, kind in found], np.int64)
+    n_bytes = lengths * np.array([kind.entry.itemsize for _, kind in found], np.int64)
     ends = np.cumsum(-(-n_bytes // LINE_BYTES) * LINE_BYTES)
     of_each = int(ends[-1]) if found else 0
     records, tables = mapped(n * dtype.itemsize), mapped(n * of_each)
@@ -211,7 +211,7 @@ def _sought(dtype: np.dtype[Any]) -> tuple[tuple[int, Any], ...]:
         return tuple((at * item.itemsize + offset, kind) for at in range(n if inner else 0) for offset, kind in inner)
     if issubclass(dtype.type, Table):
         return ((0, dtype.type),)
-    fields = dtype.fields or {}
+    fields: Any = dtype.fields or {}
     return tuple(
         (start + offset, kind) for name in dtype.names or () for start in (int(fields[name][1]),)
         for offset, kind in _sought(fields[name][0])
@@ -302,7 +302,7 @@ def _place(context: Any, builder: Any, kinds: Any, values: Any) -> Any:
     place = context.get_data_type(_item_of(kinds[0])).as_pointer()
     first = builder.load(builder.bitcast(values[0], place.as_pointer()))
     index = values[1]
-    if isinstance(kinds[1], types.BaseTuple):
+    if isinstance(kinds[1], BaseTuple):
         row, column = (
             context.cast(builder, builder.extract_value(values[1], at), kinds[1][at], types.intp) for at in range(2)
         )

@@ -40,16 +40,9 @@ def threads_at_once(asked: int, n_bytes: int) -> int:
     return max(1, min(asked, (allowed - taken - SPARE_BYTES) // each))
 
 
-def said_to_be_short(n_bytes: int) -> str:
-    """Say that there is no room for so many bytes of addresses, and how much is taken of what is allowed."""
+def said_to_be_taken() -> str:
+    """Say how many addresses are taken of those that are allowed; "" where there is no limit."""
     allowed, taken = allowed_bytes(), taken_bytes()
     if allowed is None or taken is None:
-        return f"Unable to allocate {_in_mib(n_bytes)} of addresses"
-    return (
-        f"Unable to allocate {_in_mib(n_bytes)} of addresses, with {_in_mib(taken)} of {_in_mib(allowed)} taken "
-        "(ulimit -v)"
-    )
-
-
-def _in_mib(n_bytes: int) -> str:
-    return f"{n_bytes / (1 << 20):,.0f} MiB"
+        return ""
+    return f", with {taken / (1 << 20):,.0f} of {allowed / (1 << 20):,.0f} MiB taken (ulimit -v)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hwmodel.compiled.far_tables import give
+from hwmodel.machine.adapter.arbiter_state import ARBITER
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, n_before_fifos, take_next
 from hwmodel.machine.frames import COPY
 from tests.blocks.idle_machine import machine
@@ -53,7 +54,7 @@ def test_places_are_used_again_by_all_planes():
 def test_a_full_store_of_copies_says_so():
     nic = planes()
     waiting = nic.arbiter.waiting
-    waiting.n_used = len(give(waiting.place, waiting.place.most))
+    waiting.n_used = len(give(waiting.place, ARBITER["waiting"]["place"].type.most))
     join_class(nic, nic.arbiter.local, copy_of(0, 0))
     assert nic.clock.overflow == 1
 
