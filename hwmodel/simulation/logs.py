@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.compiled.far_tables import give
 from hwmodel.config import bridges_of
 from hwmodel.config.kinds import suggest
 from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS
-from hwmodel.machine.counts.ledger_state import LOG_CAP
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.bridge_ports import PhysicalPort
@@ -67,12 +65,6 @@ def frame_bytes_as_sent(n_bytes: Any, header_bytes: Any, sent_header_bytes: Any)
     """Return frames' lengths as sent, with FCS: on the way only tags were added or removed."""
     found: npt.NDArray[np.int32] = (n_bytes - header_bytes + sent_header_bytes + FCS_BYTES).astype(np.int32)
     return found
-
-
-def enable_log(log: Any) -> None:
-    """Let a ledger's log be written from now on, and make room for it."""
-    give(log.entry, LOG_CAP)
-    log.enabled = 1
 
 
 class MergedLog:
@@ -172,7 +164,6 @@ class Taps:
         self._workload = workload
         self._paths = paths
         ledger = (machine.servers[0].nic if machine.bridge is None else machine.bridge).ledger
-        give(ledger.tap_log.entry, LOG_CAP)
         self._log = MergedLog([ledger.tap_log])
         self._files = contextlib.ExitStack()
         self._captures: list[tuple[_Tap, WireCapture]] = []

@@ -34,7 +34,7 @@ from hwmodel.simulation.commands import Change, schedule
 from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
 from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
-from hwmodel.simulation.logs import CopyKinds, MergedLog, enable_log
+from hwmodel.simulation.logs import CopyKinds, MergedLog
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
 from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
 from hwmodel.simulation.outcome import make_result, make_system_result
@@ -315,7 +315,7 @@ class Machine:
         """Let all deliveries be logged from now on."""
         self._is_logging = True
         for ledger in self.ledgers():
-            enable_log(ledger.log)
+            ledger.log.enabled = 1
 
     def has_logged(self) -> bool:
         """Tell whether there are deliveries to take."""

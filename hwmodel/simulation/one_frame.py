@@ -28,7 +28,6 @@ from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, OVERFLOW
 from hwmodel.results import ALL_PARTS, BRIDGE_PARTS, PARTS
 from hwmodel.rules import switch_core_cycles
 from hwmodel.simulation.kernel_cache import have_kernels
-from hwmodel.simulation.logs import enable_log
 from hwmodel.simulation.machine import Machine, entries_of
 from hwmodel.simulation.trace.frame_parts import under_way
 from hwmodel.units import FS_PER_NS, FS_PER_S, FS_PER_US
@@ -154,7 +153,7 @@ def _run(config: Config, frame: LoneFrame, at_fs: int) -> tuple[int, dict[str, i
         host.params.read_latency_fs, host.params.jitter_kind = mean_read_latency_fs(server.config), 0
         host.params.read_miss_fs = host.params.write_miss_fs = 0
     for ledger in machine.ledgers():
-        enable_log(ledger.journey_log)
+        ledger.journey_log.enabled = 1
     status = EVENTS_SPENT
     while status == EVENTS_SPENT:
         status = machine.advance(at_fs + LONGEST_FS, EVENTS_PER_CALL)

@@ -10,6 +10,7 @@ from hwmodel.compiled.records import F64, I16, I32, I64, ints, record
 JOURNEY_CAP = 15 << 18
 JOURNEYS_BEGIN = 1 << 12
 JOURNEY_LOG_CAP = 1 << 17
+LOG_BEGINS = 1 << 8  # entries of a log that there is room for, before there are more
 
 # What is stamped on a frame's way, in its order; docs/results.md says of each part between two stamps what it is. While
 # a frame lies in its Tx ring its stamps lie there; then in its journey; those from the Rx buffer on in its Rx ring.
@@ -58,7 +59,7 @@ JOURNEYS = record(
 )  # fmt: skip
 # No padding, since logs are compared byte by byte.
 WHOLE_JOURNEY = record(*ints(*STAMPS), *WHOSE_JOURNEY, ("tx_queue", I32))
-JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", far(WHOLE_JOURNEY, JOURNEY_LOG_CAP)))
+JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", far(WHOLE_JOURNEY, JOURNEY_LOG_CAP, LOG_BEGINS)))
 PART_SUMS = record(*((name, F64) for name in PART_FIELDS))  # of journeys, in femtoseconds
 # Sums of the stamps of `n` journeys whose parts are not yet added up. They may overflow: differences come out right.
 STAMP_SUMS = record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
+from hwmodel.compiled.far_tables import lengthened
 from hwmodel.compiled.processor import add_fields
 from hwmodel.machine.counts.journey_state import JOURNEY_LOG_CAP
 from hwmodel.machine.counts.ledger_state import LOG_FULL, LOG_RESERVE
@@ -24,7 +25,7 @@ def raised_fs(batch):
 def log_journey(ledger, journey, finished, batch, taken_fs):
     """Enter a journey that has come to its end into the log for the trace."""
     log = ledger.journey_log
-    if log.n == JOURNEY_LOG_CAP:
+    if log.n == len(log.entry) and not lengthened(log.entry):
         ledger.overflow = 1
         return
     entry = log.entry[log.n]

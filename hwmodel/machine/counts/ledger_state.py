@@ -11,6 +11,7 @@ from hwmodel.machine.counts.journey_state import (
     FINISHED,
     JOURNEY_LOG,
     JOURNEYS,
+    LOG_BEGINS,
     PART_SUMS,
     RX_BATCH,
     SAMPLED_PARTS,
@@ -87,14 +88,14 @@ FUNCTION_COUNTS = record(
     ("mirrored_drops", I64, (MAX_REASONS,)),
 )
 LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
-DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", far(LOG_ENTRY, LOG_CAP)))
+DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", far(LOG_ENTRY, LOG_CAP, LOG_BEGINS)))
 # A frame that passed a tap on a wire, at the port with that number: sent by this port, or come to it. `header`: what
 # the kernel knows its bytes by there, a hop, a template or a kind of copy.
 TAP_ENTRY = record(
     *ints("at_fs"),
     ("index", I32), ("template", I32), ("header", I32), ("n_bytes", I32), ("port", I32), ("is_sent", I32),
 )  # fmt: skip
-TAP_LOG = record(*ints("n"), ("entry", far(TAP_ENTRY, LOG_CAP)))
+TAP_LOG = record(*ints("n"), ("entry", far(TAP_ENTRY, LOG_CAP, LOG_BEGINS)))
 # `is_stopping`: why the run is to stop behind this instant, 0 if it is not; `overflow`: a log, or the journeys, had no
 # room for one more, and the run is void. What every frame changes stands first.
 LEDGER = record(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
+from hwmodel.compiled.far_tables import lengthened
 from hwmodel.forwarding.header_store import TO_ALL, TO_ONE
 from hwmodel.machine.counts.histogram import bucket, observe
 from hwmodel.machine.counts.journeys import (
@@ -160,7 +161,7 @@ def note_latency(ledger, flow, now_fs, journey):
 def note_delivery(ledger, now_fs, copy_kind, n_bytes, journey):
     """Enter a delivery into the log that Python writes to a pcap."""
     log = ledger.log
-    if log.n == LOG_CAP:
+    if log.n == len(log.entry) and not lengthened(log.entry):
         ledger.overflow = 1
         return
     entry = log.entry[log.n]

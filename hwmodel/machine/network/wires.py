@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel
-from hwmodel.compiled.far_tables import far
+from hwmodel.compiled.far_tables import far, lengthened
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import I32, NEVER, U32, ints, record
 from hwmodel.forwarding.header_store import UNKNOWN
@@ -58,7 +58,7 @@ def note_passing(ledger, at_fs, port_number, is_sent, header, n_bytes, template,
     `header`: the number by which its bytes are known there; `template`, `index`: what its sender sent.
     """
     log = ledger.tap_log
-    if log.n == LOG_CAP:
+    if log.n == len(log.entry) and not lengthened(log.entry):
         ledger.overflow = 1
         return
     entry = log.entry[log.n]

@@ -10,7 +10,6 @@ import numpy as np
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.machine.tlp_kinds import READS
-from hwmodel.simulation.logs import enable_log
 from hwmodel.simulation.trace.adapter_side import Levels, Servers
 from hwmodel.simulation.trace.bridge_side import BridgePorts, group_of_all
 from hwmodel.simulation.trace.bus_side import BusRows
@@ -293,7 +292,5 @@ class Tracer:
 
     def _log_journeys(self, *, is_wanted: bool) -> None:
         for ledger in self._machine.ledgers():
-            if is_wanted:
-                enable_log(ledger.journey_log)
             ledger.journey_log.enabled = int(is_wanted)
             ledger.journey_log.n = 0
