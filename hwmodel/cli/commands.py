@@ -126,31 +126,22 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[],
     write_finding(result, draw, arguments, print_text)
 
 
-def _read_packets(*frames: Any) -> Any:
-    """Read packets of a capture; imports on call, so that the compiler is loaded only if rules look at packets."""
-    from hwmodel.simulation.offered import read_packets
-
-    return read_packets(*frames)
-
-
 def check(arguments: Namespace) -> None:
     """Validate a configuration and show it with every default written out."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
-    from hwmodel.analytic import ceiling_frames_per_s
-    from hwmodel.workload import build_workload
+    from hwmodel.simulation.machine import check_room
+    from hwmodel.simulation.offered import with_workloads, workload_of
+    from hwmodel.simulation.scenario import scene_of
 
     with _placing_errors(arguments):
-        # Problems that only building the load reveals: rates that no gap can make, captures.
-        build_workload(config, ceiling_frames_per_s(config), _read_packets)
+        # Problems that only building the load and the machine reveals: rates that no gap can make, captures, room.
+        check_room(config, workload_of(config))
     _check_events(config, arguments)
     if config.scenario:
-        from hwmodel.simulation.offered import with_workloads
-        from hwmodel.simulation.scenario import scene_of
-
         scene = scene_of(config)
         with _placing_errors(arguments):
-            with_workloads(scene.first, scene.changes)
+            check_room(scene.first, *with_workloads(scene.first, scene.changes))
     resolved = config.resolved()
     write_json(resolved, arguments.json)
     import yaml

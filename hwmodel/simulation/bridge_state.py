@@ -193,7 +193,6 @@ def fill_tables(bridges: npt.NDArray[Any], topology: Topology) -> None:
             below = (one.number for one in topology.ports if one.is_of_extender and one.below and one.box == port.box)
             box.first_port, box.n_ports = lists.add(below)
     _fill_policies(record, topology)
-    _enter_places(bridges, topology)
 
 
 class _Lists:
@@ -267,11 +266,17 @@ def _fill_policy(row: Any, entry: PolicyEntry, topology: Topology) -> None:
     row.policer = next((i for i, each in enumerate(topology.policers) if each is entry), NOBODY)
 
 
-def _enter_places(bridges: npt.NDArray[Any], topology: Topology) -> None:
+def homes_of(topology: Topology) -> Sequence[npt.NDArray[np.int64]]:
+    """Return the addresses that bridges know from the start, by column; InputError if there are too many."""
     homes = _columns(topology.homes())
     if len(homes[0]) > MAX_HOMES // 2:
         raise InputError(f"bridge: more than {MAX_HOMES // 2} addresses in VLANs")
-    enter_homes(bridges, *homes)
+    return homes
+
+
+def enter_places(bridges: npt.NDArray[Any], topology: Topology) -> None:
+    """Enter where addresses stand, by compiled code; InputError if there are too many."""
+    enter_homes(bridges, *homes_of(topology))
     announce(bridges, *_columns(topology.announced()))
     check_addresses(bridges[0])
 

@@ -13,6 +13,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import Server as ServerConfig
 from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.system import looks_into_packets
+from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, OVERFLOW
 from hwmodel.machine.engine import OBEY, WHOLE, run
@@ -29,9 +30,10 @@ from hwmodel.simulation.bridge_measure import (
     take_bridge,
     with_busier_port,
 )
+from hwmodel.simulation.bridge_state import enter_places, homes_of
 from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.commands import Change, schedule
-from hwmodel.simulation.flow_book import Ends, FlowBook, flows_by_ledger
+from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_by_ledger
 from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.logs import CopyKinds, MergedLog
@@ -45,6 +47,7 @@ from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
 from hwmodel.simulation.workload_state import decide_workload, fill_workload
+from hwmodel.units import format_time_fs
 from hwmodel.workload.delivered import Deliveries
 from hwmodel.workload.traffic import Workload
 
@@ -99,6 +102,32 @@ def entries_of(config: Config) -> tuple[str, ...]:
     return *(SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES), *commands, *reading
 
 
+def _alone(config: Config, workload: Workload, seed: int) -> tuple[State, Stations]:
+    """Return the idle state of a single adapter with its workload, and the station numbers."""
+    state = build_state(config, seed)
+    stations = fill_workload(state[0], config, workload, seed)
+    fill_clocks(state[0], config, seed)
+    return state, stations
+
+
+def check_room(config: Config, workload: Workload, changes: Sequence[Change] = ()) -> None:
+    """Raise InputError, or MemoryError, for what a run has no room for; nothing is compiled for it.
+
+    It builds what a run begins with, and what each change leads to. How many kinds of copies and ways there are is
+    known once headers are decided on, in a run alone.
+    """
+    for change in changes:
+        try:
+            check_room(change.config, change.workload or workload)
+        except InputError as error:
+            at = format_time_fs(change.at_fs)
+            raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
+    if bridges_of(config):
+        homes_of(build_system(config, workload, config.run.seed, 1).topology)
+    else:
+        _alone(config, workload, config.run.seed)
+
+
 def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
     for nic, server in zip(state, servers_of(config), strict=True):
         gone = [port for port in server.config.switch.ports if server.station(port.name) in off]
@@ -133,9 +162,8 @@ class Machine:
         self.kernel_s = 0.0
         self._is_logging = False
         if not bridges_of(config):
-            self.state: State = build_state(config, seed)
-            stations = fill_workload(self.state[0], config, workload, seed)
-            fill_clocks(self.state[0], config, seed)
+            self.state: State
+            self.state, stations = _alone(config, workload, seed)
             _switch_off(self.state, config, off)
             late = self._schedule(config, workload, seed, changes)
             self.book = decide_workload(self.state, config, workload, stations, late)
@@ -144,6 +172,7 @@ class Machine:
             self._log = MergedLog([self.state[0].ledger.log])
             return
         self.system = system = build_system(config, workload, seed, n_threads)
+        enter_places(system.bridges, system.topology)
         self.state = system.servers
         self.bridge, self.ports, self.trees = system.bridges[0], system.ports, system.system[0].trees
         _switch_off(self.state, config, off)
