@@ -108,7 +108,7 @@ def test_what_is_set_aside_grows_with_the_configuration():
     """A ring's descriptors at both ends, and what a capture has; one server alone takes below 64 MB."""
     of_each = POST.itemsize + POST_BATCH.itemsize + FINISHED.itemsize + RX_BATCH.itemsize
     short, long = (
-        spanned_bytes(build_state(config_from_mapping({"nic": {"preset": None, "vfs": 7} | rings}), seed=1))
+        spanned_bytes(machine(nic={"vfs": 7, **rings}))
         for rings in ({"tx_ring": 512, "rx_ring": 512}, {"tx_ring": 65_536, "rx_ring": 65_536})
     )
     assert short < 64_000_000

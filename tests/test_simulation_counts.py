@@ -47,7 +47,7 @@ def ledgers(request):
         for name in LATENCY_COUNTS.names:
             counts[name] = rng.integers(0, 2**29, len(counts))
     into = zeros(1, LEDGER)
-    into["flow"]["histogram"][0, :N_FLOWS] = 7
+    into[0]["flow"]["histogram"][:N_FLOWS] = 7
     sums = LedgerSums(into, found, FLOWS, N_FLOWS)
     for _ in range(2):  # looking again adds nothing twice
         sums.add_up()

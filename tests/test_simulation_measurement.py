@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.compiled.records import NEVER
 from hwmodel.functions.message_time import DriverWork
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
@@ -118,7 +119,7 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
 
 def test_a_window_forgets_what_flows_with_one_histogram_have_filled_of_it(idle):
     """Two flows share a row, at its two ends; a third has its own, and a fourth has delivered nothing."""
-    flows, histogram = idle.ledger.flow, idle.ledger["histogram"]
+    flows, histogram = idle.ledger.flow, give(idle.ledger.histogram, FIRST_FLOW_HISTOGRAM + 4)
     for at, (row, n, times_fs) in enumerate(
         ((1, 2, (100 * NS,) * 2), (1, 1, (9000 * NS,)), (2, 1, (50 * NS,)), (3, 0, ()))
     ):
