@@ -26,8 +26,8 @@ from .fill_queues import (
     fill_segments,
     fill_thresholds,
     fill_virtual_switch,
-    has_own_threads,
     has_bond,
+    has_own_threads,
     has_virtual_switch,
 )
 from .kinds import LONGEST_FRAME_BYTES

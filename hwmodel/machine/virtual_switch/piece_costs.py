@@ -39,7 +39,7 @@ def add_copies(nic, task, number, n_bytes, n_taken):
 
 @kernel
 def wait_for_memory(switch, core, n_bytes):
-    """Let the host's memory make the copies of a piece, so many bytes, for which its core waits: that is copying too."""
+    """Let the host's memory make the copies of a piece, `n_bytes`; its core waits for that, which is copying too."""
     if switch.params.memory_byte_fs == 0:
         return
     memory_fs = n_bytes * switch.params.memory_byte_fs
