@@ -24,11 +24,12 @@ VIRTUAL_SWITCHES = (
     "`host.virtual_switch.preset` ([virtual_switch.md](virtual_switch.md#presets)): points that a preset is *fitted* "
     "to, that it is only *compared* with (within 25 %), and that it does *not claim*, with the conditions of each. "
     "Whoever chose the times knew all of these points: *compared* says that a point is met with numbers chosen for "
-    "others, not that it was unseen. One core switches. A chain of VMs: frames come by the port, go from VM to VM, "
-    "and leave; the rate is theirs, not that of frames passed. Flows are connections. `ovs_dpdk` and the batches of "
-    "`linux_bridge_vhost` are measured on processors that are known; of `ovs_kernel` the points come from two "
-    "processors; `vds` is partly second-hand, and for `hyper_v` there is one measurement among rules of thumb. "
-    "`pointer` is a textbook's sentence: nothing that was measured is claimed for it."
+    "others, not that it was unseen. One core switches, with a thread for each VM in the kernel's presets. A chain of "
+    "VMs: frames come by the port, go from VM to VM, and leave; the rate is theirs, not that of frames passed. Flows "
+    "are connections. `ovs_dpdk` and the batches of `linux_bridge_vhost` are measured on processors that are known; of "
+    "`ovs_kernel` the points come from two processors; `vds` is partly second-hand, and for `hyper_v` there is one "
+    "measurement among rules of thumb. `pointer` is a textbook's sentence: nothing that was measured is claimed for "
+    "it."
 )
 TURNS = "How rates change in what is published, and in the model:"
 PCI_X_CARD = (

@@ -44,7 +44,7 @@ def with_rules(config: Config) -> Any:
         changed["flow_cache"] = cache.model_copy(update=times)
     return SimpleNamespace(
         **{name: getattr(own, name) for name in type(own).model_fields}
-        | {"memory_byte_fs": own.memory_byte_fs}
+        | {"memory_byte_fs": own.memory_byte_fs, "thread_cores": config.thread_cores}
         | changed
     )
 

@@ -93,7 +93,7 @@ def draw_uplink(seed: int) -> tuple[dict[str, Any], Commands]:
     external, rate_gbps = chance.choice(EXTERNAL[pattern == "none" :]), chance.choice((1, 10, 10, 25))
     queues = chance.choice((None, None, 1, 2, 4))
     changes = {
-        "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [],
+        "nic.mode": "vswitch", "host.cores": 10, "host.iotlb": None, "switch.mirrors": [],
         **some_of(chance, SWITCH, 3), **some_of(chance, VMS, 4), "nic.tx_ring": 64, **some_of(chance, ADAPTER, 8),
         "nic.drop_enable": True,
         "host.virtual_switch.reach": "external", "host.virtual_switch.uplink_queues": queues,
@@ -201,6 +201,7 @@ def test_what_the_drivers_of_functions_have_beside_is_not_of_the_uplink(tmp_path
         {"host.cache": {"size": "300KiB", "write_miss": "45.0023ns"}},
         {"host.virtual_switch.pass_by": "parent", "host.virtual_switch.memory_rate": "20Gbps"},
         {"host.virtual_switch.guest_time": "41.0003ns"},
+        {"host.cores": 10, "host.virtual_switch.thread_cores": [6, 7, 8, 9], "host.virtual_switch.guest_time": "2us"},
     ],
     ids=str,
 )

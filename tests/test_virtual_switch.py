@@ -96,6 +96,8 @@ def test_what_it_is_in_words(pass_by: str, words: str) -> None:
     changes = {"host.virtual_switch.pass_by": pass_by, "host.virtual_switch.guest_time": "36ns"}
     found = modelled_sentence(config_from_mapping(BASE, changes).resolved())
     assert words in found and "(400ns a frame, 36ns for each VM that it comes from or goes to" in found
+    threads = config_from_mapping(BASE, {**changes, "host.virtual_switch.thread_cores": [8]})
+    assert "thread of the VM" in modelled_sentence(threads.resolved()) and "thread of the VM" not in found
 
 
 def test_nothing_crosses_link_or_wire() -> None:

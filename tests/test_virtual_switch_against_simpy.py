@@ -29,6 +29,7 @@ SWITCH: Mapping[str, Sequence[Any]] = {
     "host.virtual_switch.rule_match": ("masks", "list"),
     "host.virtual_switch.kick": ("0ns", "310.0001ns", "2100.0007ns"),
     "host.virtual_switch.cores": ([5], [4, 5], [1], [0, 3, 2]),
+    "host.virtual_switch.thread_cores": ([], [6, 7], [6, 7, 8, 9], [5]),
 }
 VMS: Mapping[str, Sequence[Any]] = {
     "driver.preset": ("kernel", "dpdk", "kernel_busy_poll"),
@@ -62,7 +63,7 @@ def draw_passing(seed: int) -> dict[str, Any]:
     n_bytes = chance.choice((64, 333, 1518, 12_000))
     for_segments = {"nic.rx_ring": 256, "host.buffer_bytes": "2KiB"} if n_bytes > 9728 else {}
     return {
-        "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [],
+        "nic.mode": "vswitch", "host.cores": 10, "host.iotlb": None, "switch.mirrors": [],
         **some_of(chance, SWITCH, 4), **some_of(chance, VMS, 5), **chance.choice(LOADS),
         "workload.pattern": pattern,
         "workload.frame_bytes": n_bytes, **for_segments,
@@ -87,6 +88,7 @@ def test_a_drawn_switch_takes_the_same_course(tmp_path: Path, seed: int) -> None
         ("switch.acl", RULES),
         ("host.virtual_switch.memory_rate", "3Gbps"),
         ("host.virtual_switch.cores", [4]),
+        ("host.virtual_switch.thread_cores", [3, 5]),
         ("nic.drop_enable", False),
     ],
 )

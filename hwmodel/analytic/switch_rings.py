@@ -16,11 +16,11 @@ from hwmodel.analytic.routes import GROUPS, has_packets, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
-from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, passing_s
+from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, handing_s, passing_s
 from hwmodel.config.names import UPLINK, is_uplink, port_number
 from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.function_names import function_number
+from hwmodel.rules.function_names import PF, function_number
 from hwmodel.rules.steering import HASH_BITS, USUAL_TABLE
 from hwmodel.units import FS_PER_S
 from hwmodel.wire.frame_scan import toeplitz_hash
@@ -57,8 +57,15 @@ def _by_hash(config: Config, source: str, target: str, n_rings: int, n_entries: 
 
 def core_of_ring(config: Config, source: str, ring: int) -> int:
     """Give the core of the host that takes frames from a station, or from the wire, out of a ring."""
-    own = switch_of(config)
+    own, threads = switch_of(config), config.thread_cores
+    if threads and not is_uplink(source) and source != PF:
+        return thread_of(config, source)
     return own.cores[(ring % own.n_uplink_rings if is_uplink(source) else ring) % len(own.cores)]
+
+
+def thread_of(config: Config, vm: str) -> int:
+    """Give the core of a VM's own thread."""
+    return config.thread_cores[(function_number(vm) - 1) % len(config.thread_cores)]
 
 
 @remembered()
@@ -88,6 +95,11 @@ def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic
     for ring, share in rings.items():
         core = core_of_ring(config, source, ring)
         found[core] = found.get(core, ZERO) + share * (a_frame_s + a_ring_s * further.get(core, 0))
+    if config.thread_cores:
+        for station, n_copies in traffic.received.items():
+            if station != PF:
+                core = thread_of(config, station)
+                found[core] = found.get(core, ZERO) + n_copies * handing_s(config, traffic)
     return replace(traffic, switching_s=found, copied_bytes=copied_bytes(config, traffic))
 
 
@@ -123,7 +135,7 @@ def with_losses(config: Config, one: Offered) -> Offered:
         core = core_of_ring(config, one.source, ring)
         a_copy_s = doorbell_s(config, one.source, whole.sizes) if whole.to_wire else ZERO
         telling_s[core] = telling_s.get(core, ZERO) + share * a_copy_s
-    passing = {core: s - whole.copies_out * telling_s[core] for core, s in whole.switching_s.items()}
+    passing = {core: s - whole.copies_out * telling_s.get(core, ZERO) for core, s in whole.switching_s.items()}
     kept = but_out(whole.at_ports)
     inside = replace(whole, to_wire=ZERO, wire_copies=None, at_ports=kept, switching_s=passing)
     hops = []

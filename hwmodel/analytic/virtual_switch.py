@@ -169,13 +169,15 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
     """
     own, driver = switch_of(config), config.driver_of(PF)
     uplink_fs, uplink_byte_fs = config.uplink_costs_fs
-    a_copy_fs = own.frame_time_fs + own.byte_time_fs * (one.mean_frame_bytes - FCS_BYTES)
+    n_ends, n_copied = one.reads + one.written, one.written + one.copies_out
+    if config.thread_cores:  # which hand over the copies (`handing_s`), and copy what they take
+        n_ends = n_copied = one.reads
     in_batches_fs = one.reads * own.batch_time_fs / frames_a_piece(config, source, one.sizes)
     if own.n_uplink_rings:
         a_piece = min(driver.poll_budget, driver.refill_batch)
         in_batches_fs += one.from_wire * Fraction(own.batch_time_fs + driver.doorbell_time_fs, a_piece)
-    at_guests_fs = (one.reads + one.written) * own.guest_time_fs
-    passing_fs = (one.written + one.copies_out) * a_copy_fs + at_guests_fs + in_batches_fs
+    passing_fs = (one.written + one.copies_out) * own.frame_time_fs + n_ends * own.guest_time_fs + in_batches_fs
+    passing_fs += n_copied * own.byte_time_fs * (one.mean_frame_bytes - FCS_BYTES)
     passing_fs += (one.copies_out + one.from_wire) * (uplink_fs + uplink_byte_fs * (one.mean_frame_bytes - FCS_BYTES))
     passing_fs += (one.reads + one.from_wire) * config.rules_fs
     if config.sends_cut_by == "switch":
@@ -183,6 +185,13 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
     if own.sample_one_in is not None:
         passing_fs += (one.reads + one.from_wire) * Fraction(own.sample_time_fs, own.sample_one_in)
     return passing_fs / FS_PER_S + one.copies_out * doorbell_s(config, source, one.sizes) + looking_s(config, one)
+
+
+def handing_s(config: Config, one: Traffic) -> Fraction:
+    """Give the time, in seconds, in which a VM's own thread hands a copy over."""
+    own = switch_of(config)
+    a_byte_fs = own.byte_time_fs * (one.mean_frame_bytes - FCS_BYTES)
+    return (own.batch_time_fs + own.guest_time_fs + a_byte_fs) / FS_PER_S
 
 
 def doorbell_s(config: Config, source: str, sizes: Sizes) -> Fraction:
@@ -199,5 +208,5 @@ def frames_a_piece(config: Config, source: str, sizes: Sizes) -> Fraction:
 
 def copied_bytes(config: Config, one: Traffic) -> Fraction:
     """Give the bytes of memory that are read and written to copy a frame."""
-    copies = (one.written + one.copies_out) * COPIES[switch_of(config).pass_by]
-    return 2 * copies * (one.mean_frame_bytes - FCS_BYTES)
+    n = one.written + (one.reads if config.thread_cores else one.copies_out)
+    return 2 * n * COPIES[switch_of(config).pass_by] * (one.mean_frame_bytes - FCS_BYTES)

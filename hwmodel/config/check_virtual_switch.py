@@ -42,7 +42,14 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
 
 def _check_cores(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     misses = own.flow_cache.miss_cores if own.flow_cache is not None else ()
-    named = {"cores": own.cores, "flow_cache.miss_cores": misses}
+    threads = () if own.thread_cores == "own" else own.thread_cores
+    if misses and config.thread_cores:
+        findings.add(
+            "a slow path on cores of its own is not modelled beside threads of the VMs",
+            "host.virtual_switch.flow_cache.miss_cores",
+            "host.virtual_switch.thread_cores",
+        )
+    named = {"cores": own.cores, "thread_cores": threads, "flow_cache.miss_cores": misses}
     for name, cores in named.items():
         key: KeyPath = ("host", "virtual_switch", *name.split("."))
         for at, core in enumerate(cores):

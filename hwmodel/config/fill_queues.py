@@ -67,6 +67,14 @@ def fill_virtual_switch(host: Block, switch: Block, nic: Block, workload: Block)
         switch["uplink"].setdefault("vlans", [])
 
 
+def has_own_threads(host: Block) -> bool:
+    """Tell whether each VM has a thread at a virtual switch, on a core of its own."""
+    own = host.get("virtual_switch")
+    own = own if isinstance(own, dict) else {}
+    of_preset = VIRTUAL_SWITCHES.get(str(own.get("preset")), {}).get("thread_cores")
+    return own.get("thread_cores", of_preset) == "own"
+
+
 def _by_rules(switch: Block) -> Block:
     """Return for what an entry with wildcards is in a preset's flow cache: connections, where rules look at ports."""
     rules = switch.get("acl")

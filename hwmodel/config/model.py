@@ -195,6 +195,17 @@ class Config(Block):
         )
 
     @property
+    def thread_cores(self) -> tuple[int, ...]:
+        """Return the cores of VMs' own threads at a virtual switch (`host.virtual_switch.thread_cores`)."""
+        own = self.host.virtual_switch
+        if own is None:
+            return ()
+        if isinstance(own.thread_cores, tuple):
+            return own.thread_cores
+        used = {core for function in range(self.nic.vfs + 1) for core in self.cores_of(function)}.union(own.cores)
+        return tuple(core for core in range(self.host.cores) if core not in used)[-self.nic.vfs :] or own.cores
+
+    @property
     def switch_polls(self) -> bool:
         """Tell whether the cores of a virtual switch poll, so that nobody else has them."""
         own = self.host.virtual_switch

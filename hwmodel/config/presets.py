@@ -217,14 +217,18 @@ VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
     },
     "ovs_kernel": {
         **_MEASURED_WITH,
-        "frame_time": "496ns",  # Emmerich: 1.88 Mpps of 64 B from port to port on one core, 532 ns
-        "guest_time": "81ns",  # github.com/chaudron/ovs_perf, kernel datapath: 1.632 Mpps from port to VM, 613 ns
-        "byte_time": "0.6ns",  # published of pairs of VMs with segments of 64 KiB: 12.2 Gb/s, 43 us each
+        "thread_cores": "own",  # vhost
+        "frame_time": "532ns",  # Emmerich: 1.88 Mpps of 64 B from port to port on one core
+        # github.com/chaudron/ovs_perf, kernel datapath: 1.632 Mpps from port to VM, 613 ns of the VM's thread.
+        "guest_time": "577ns",  # the same
+        "byte_time": "0.6ns",  # published of pairs of VMs with segments of 64 KiB: 12.2 Gb/s, 43 us of a thread each
     },
     "linux_bridge_vhost": {
         **_MEASURED_WITH,
         # Linux commit 5503fcecd49f: vhost to a tap 1.08 Mpps with batches of 64; 1576d9860599: host to VM 1.3 and 1.5.
-        "frame_time": "825ns",  # fitted to these
+        "thread_cores": "own",  # vhost
+        "frame_time": "384ns",  # fitted to these
+        "guest_time": "502ns",  # fitted to these
         "batch_time": "176ns",  # the same: 0.91 Mpps with batches of one frame
         "batch": 64,  # the same
         "byte_time": "0.6ns",  # as of `ovs_kernel`

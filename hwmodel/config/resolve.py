@@ -27,6 +27,7 @@ from .fill_queues import (
     fill_thresholds,
     fill_virtual_switch,
     has_bond,
+    has_own_threads,
     has_virtual_switch,
 )
 from .kinds import LONGEST_FRAME_BYTES
@@ -93,6 +94,7 @@ def fill(
     n_ports = number_of_ports(data["port"])
     fill_queues(driver, nic, device, n_ports, has_own_buffer=has_own_buffer)
     n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
+    n_beside += number_of_vfs(nic) if n_beside and has_own_threads(host) else 0
     host.setdefault("cores", min(MOST_CORES, number_of_vfs(nic) + vfs_beside + n_beside))
     fill_virtual_switch(host, data["switch"], nic, workload)
     if isinstance(data["switch"].setdefault("ports", []), list):

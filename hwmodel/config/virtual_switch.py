@@ -250,6 +250,17 @@ class VirtualSwitch(Block):
     cores: Annotated[tuple[CoreNumber, ...], Listing("[9]", least=1, most=MOST_SWITCH_CORES)] = key(
         ..., "Cores of the host that pass frames on, Tx ring by Tx ring in turn.", derived="[the last of host.cores]"
     )
+    thread_cores: Annotated[
+        tuple[CoreNumber, ...] | Literal["own"],
+        OrWord("own", Annotated[tuple[CoreNumber, ...], Listing("[10, 11]", least=0, most=MOST_VMS + 1)]),
+    ] = key(
+        [],
+        "Cores of threads that take frames from VMs and hand frames to them, as vhost has one for each VM: VM K has "
+        "number K modulo their length. Such a thread hands over what has come before it takes anything; each frame is "
+        "copied once more, `guest_time` and `byte_time` are the threads', and a frame that finds 1000 waiting for one "
+        "is dropped (QUEUE_FULL). []: `cores` do all. own: a core for each VM, the last that nobody else has; where "
+        "there is none, `cores`.",
+    )
     polls: Annotated[bool, Truth()] | None = key(
         None,
         "Whether these cores poll, and so are taken whole whatever they have to do (`cpu.cores[].by.polling`); no time "

@@ -193,7 +193,8 @@ def _with_virtual_switch(config: Config, passed_by: str) -> Iterator[tuple[str, 
         del said["byte_time"]
     if own is None or not (config.has_virtual_switch or config.is_written("host.virtual_switch.cores")):
         said["cores"] = [config.host.cores]
-        yield "host.cores", config.host.cores + 1
+        n_threads = config.nic.vfs if said.get("thread_cores") == "own" else 0
+        yield "host.cores", config.host.cores + 1 + n_threads
         for function, port in enumerate(config.switch.ports):
             yield f"switch.ports.{port.name}.cores", list(config.cores_of(function))
     yield "host.virtual_switch", {**said, "pass_by": passed_by}

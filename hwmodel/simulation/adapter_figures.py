@@ -176,7 +176,7 @@ def _cpu(config: Config, span: Span) -> Cpu:
         if not is_pf(port.name) or all_fs[core] > 0
     }
     if config.virtual_switch is not None and config.switch_polls:
-        polled |= {*config.virtual_switch.cores}
+        polled |= {*config.virtual_switch.cores, *config.thread_cores}
     cores = []
     for number, busy_fs in enumerate(all_fs.tolist()):
         own_fs = dict(zip(_WORDS, work_fs[number].tolist(), strict=True))

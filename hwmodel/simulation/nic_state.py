@@ -396,7 +396,9 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     if config.switch.scheduler == "deficit":
         params.quantum_bytes = config.switch.longest_frame_bytes - FCS_BYTES
     params.n_cores = len(own.cores)
-    params.core[: len(own.cores)] = own.cores
+    params.n_threads = len(config.thread_cores)
+    cores = [*own.cores, *config.thread_cores]
+    params.core[: len(cores)] = cores
     params.n_leg_rings = own.n_uplink_rings
     params.n_rings = own.n_uplink_rings * config.n_legs
     params.first_ring = nic.params.n_queues if params.n_rings else MAX_QUEUES

@@ -106,11 +106,11 @@ def _taken_from_busiest_ring(config: Config, span: Span) -> int:
     return int(taken.max(initial=0)) // (config.workload.frames_a_send if config.sends_cut_by == "adapter" else 1)
 
 
-def _switching_share(own: VirtualSwitch, span: Span) -> float:
-    """Return the busy share of the virtual switch's busiest core, including those for flow-cache misses."""
+def _switching_share(config: Config, own: VirtualSwitch, span: Span) -> float:
+    """Return the busy share of the virtual switch's busiest core, including threads and those for misses."""
     busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
     misses = () if own.flow_cache is None else own.flow_cache.miss_cores
-    return span.share(int(busy[[*own.cores, *misses]].max()))
+    return span.share(int(busy[[*own.cores, *config.thread_cores, *misses]].max()))
 
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
@@ -119,7 +119,7 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
     own = config.virtual_switch
     if own is not None:
-        drivers["vswitch"] = _switching_share(own, span)
+        drivers["vswitch"] = _switching_share(config, own, span)
         if own.memory_byte_fs:
             drivers["host.memory"] = span.share(span.worked_fs("host.memory"))
         if config.switches_in_memory:

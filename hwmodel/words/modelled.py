@@ -127,6 +127,9 @@ _PASSED = {
 }
 
 
+_THREADS = ", and once more in the thread of the VM that gets it"
+
+
 def _virtual_switch_words(config: Mapping[str, Any]) -> str:
     own, n_vms = _block(_block(config, "host"), "virtual_switch"), _block(config, "nic").get("vfs", 0)
     n_cores = len(own.get("cores") or ())
@@ -138,7 +141,7 @@ def _virtual_switch_words(config: Mapping[str, Any]) -> str:
         times += f", {own['byte_time']} a byte"
     return (
         f"a virtual switch in the host's memory with {n_vms} VM{'s' * (n_vms != 1)}, which {passed} on {n_cores} "
-        f"core{'s' * (n_cores != 1)} ({times})"
+        f"core{'s' * (n_cores != 1)}{_THREADS * bool(own.get('thread_cores'))} ({times})"
     )
 
 

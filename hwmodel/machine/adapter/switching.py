@@ -10,7 +10,6 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ALL, TO_GROUP
 from hwmodel.forwarding.police import police
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.steering import ring_code, ring_of
 from hwmodel.machine.adapter.adapter_state import PIPE_CAP
 from hwmodel.machine.adapter.class_turns import NOBODY
 from hwmodel.machine.adapter.flow_control import (
@@ -54,7 +53,7 @@ from hwmodel.machine.network.link_partner import partner_begins
 from hwmodel.machine.network.mac import first_on_line, send, start_sending, take_from_line, take_sent, take_unsent
 from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
 from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
-from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.decisions import ring_of_copy, template_of
 from hwmodel.machine.switch.segments import frames_of, journey_of_piece, lose_pieces, policed_bytes
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
@@ -251,11 +250,7 @@ def make_copy(nic, now_fs, frame, number, group, journey):
         if mac.is_stopped:
             look_what_is_next(nic, frame.adapter_port, now_fs)
         return
-    if kind.queue_hash < 0:
-        copy.queue = ring_code(kind.queue_hash)  # which is its own inverse
-    else:
-        rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
-        copy.queue = ring_of(nic.function[kind.function], rss_hash)
+    copy.queue = ring_of_copy(nic, frame, kind)
     if nic.params.limits_receivers and not may_receive(nic, now_fs, frame, kind, copy):
         return
     if frame.is_wire == 0 or nic.params.has_virtual_switch:

@@ -101,10 +101,23 @@ def first_owed(nic, now_fs, core):
     return NO_WORK
 
 
+@kernel
+def first_handed(nic, core):
+    """Return the first ring of a VM for which a thread has frames to hand over, or `NO_WORK`: receiving comes first."""
+    number = core.first_work
+    while number != NO_WORK and number < SLOW_TASK * MAX_QUEUES:
+        number = nic.guests.work[number].following
+    return number
+
+
 @out_of_line
 def choose(nic, now_fs, core):
     """Return what a core of a host with a virtual switch does next, `NO_WORK` if all that it has must wait."""
     core.is_owed = 0
+    if nic.virtual_switch.params.n_threads > 0:
+        number = first_handed(nic, core)
+        if number != NO_WORK:
+            return number
     if nic.scheduler.params.guarantee_window_fs > 0:
         number = first_owed(nic, now_fs, core)
         core.is_owed = int(number != NO_WORK)

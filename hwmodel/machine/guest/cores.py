@@ -11,7 +11,6 @@ from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
 from hwmodel.machine.counts.histogram import bucket
 from hwmodel.machine.counts.journey_state import POSTED, RUNG
 from hwmodel.machine.counts.journeys import UNMEASURED, journey_over
-from hwmodel.machine.counts.passed_flows import sample
 from hwmodel.machine.guest.choice import begin_passing_turn, choose, frames_to_pass, further_rings
 from hwmodel.machine.guest.guest_state import (
     BULK_CLASS,
@@ -29,11 +28,12 @@ from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.switch.flow_cache import begin_looking, look_up_next
-from hwmodel.machine.switch.segments import copies_for_uplink, pieces_of
+from hwmodel.machine.switch.segments import copies_for_uplink
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import KEY_INDEX_BITS, set_timer
 from hwmodel.machine.time.random_stream import LOTS, lot, next_u32
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.piece_costs import add_copies, clear, wait_for_memory
 
 FS_PER_NS, NS_PER_US = 10**6, 1000
 # Of the virtual switch: a number for each ring and task, and the lots that a timer's index has room for beside it.
@@ -214,7 +214,7 @@ def begin_switching(nic, now_fs, core):
     looks_up, looking_fs = begin_looking(nic, core.queue), 0
     for i in range(queue.picked, queue.picked + n):
         post = nic.guests.post[queue.first + (i & queue.mask)]
-        add_copies(nic, task, post.template, post.n_bytes)
+        add_copies(nic, task, post.template, post.n_bytes, 1)
         if looks_up:
             looking_fs += look_up_next(nic, core.queue, i - queue.picked, np.int64(post.template))
     begin_passing(nic, now_fs, core, n, 0, looking_fs)
@@ -232,36 +232,12 @@ def begin_passing_in(nic, now_fs, core):
         slot = nic.guests.finished[queue.first + (i & queue.mask)]
         number = nic.ledger.journeys.slot[slot.journey].template
         task.driven_bytes += slot.n_bytes
-        add_copies(nic, task, number, slot.n_bytes)
+        add_copies(nic, task, number, slot.n_bytes, 0)
         if looks_up:
             looking_fs += look_up_next(nic, core.queue, i - queue.taken, np.int64(number))
     entry_fs = queue.entry_fs
     queue.entry_fs = 0
     begin_passing(nic, now_fs, core, n, entry_fs, looking_fs)
-
-
-@kernel
-def add_copies(nic, task, number, n_bytes):
-    """Add the copies that the tables make of a frame, mirrored ones too, to what a core of the switch is to do."""
-    template = template_of(nic, number)
-    if nic.virtual_switch.params.sample_one_in > 0:
-        task.n_samples += sample(nic, template, n_bytes)
-    n = template.n_copies + template.n_mirrored
-    task.n_copies += max(1, n)
-    task.n_bytes += n * n_bytes
-    n_out = copies_for_uplink(nic, number)
-    if nic.virtual_switch.params.cuts:
-        task.n_cut += n_out * pieces_of(nic.virtual_switch.params, n_bytes)
-    task.n_ends += n - n_out
-    task.n_driven += n_out
-    task.driven_bytes += n_out * n_bytes
-
-
-@kernel
-def clear(task):
-    """Begin to count what a piece of a core's work is."""
-    task.n_copies, task.n_ends, task.n_bytes, task.n_samples = 0, 0, 0, 0
-    task.n_cut, task.n_driven, task.driven_bytes = 0, 0, 0
 
 
 @out_of_line
@@ -280,12 +256,7 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
     if params.ring_time_fs > 0:
         core.passing_fs += n * params.ring_time_fs * further_rings(nic, core)
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
-    if params.memory_byte_fs > 0:
-        memory_fs = task.n_bytes * params.memory_byte_fs
-        switch.memory_free_fs = max(switch.memory_free_fs, core.started_fs) + memory_fs
-        switch.counts.memory_busy_fs += memory_fs
-        # The core waits for its loads and stores: that is copying too.
-        core.copying_fs = max(core.copying_fs, switch.memory_free_fs - core.started_fs - core.passing_fs)
+    wait_for_memory(switch, core, task.n_bytes)
     begin_switch_piece(nic, core, n, entry_fs, core.queue)
 
 
@@ -301,9 +272,19 @@ def begin_switch_piece(nic, core, n, entry_fs, timer):
 
 @out_of_line
 def begin_aside(nic, now_fs, core):
-    """Begin to decide on the first frame of a ring that waits for the slow path, which takes frames one by one."""
-    core.copying_fs, core.passing_fs = 0, nic.virtual_switch.flow_cache.params.miss_time_fs
+    """Begin to decide on the first frame of a ring that waits aside, or to hand it over; they are taken one by one."""
+    switch = nic.virtual_switch
+    params, n_bytes = switch.params, 0
+    core.passing_fs = switch.flow_cache.params.miss_time_fs
+    if params.n_threads > 0:
+        frame = switch.aside.place[switch.aside.of_ring[core.queue].head - 1].frame
+        template = template_of(nic, frame.template)
+        n = template.n_copies + template.n_mirrored - copies_for_uplink(nic, frame.template)
+        n_bytes = n * frame.n_bytes
+        core.passing_fs = params.batch_time_fs + n * params.guest_time_fs
+    core.copying_fs = n_bytes * params.byte_time_fs
     core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
+    wait_for_memory(switch, core, n_bytes)
     begin_switch_piece(nic, core, 1, 0, MAX_QUEUES + core.queue)
 
 
@@ -530,14 +511,15 @@ def look_at_idle(nic, now_fs):
     switch = nic.virtual_switch
     begins_at = switch.looks_from
     has_begun = 0
-    for step in range(switch.params.n_cores):
-        at = (begins_at + step) % switch.params.n_cores
+    n_cores = switch.params.n_cores + switch.params.n_threads
+    for step in range(n_cores):
+        at = (begins_at + step) % n_cores
         core = nic.guests.core[switch.params.core[at]]
         if core.is_running == 0:
             next_piece(nic, now_fs, core)
             if core.is_running and has_begun == 0:
                 has_begun = 1
-                switch.looks_from = (at + 1) % switch.params.n_cores
+                switch.looks_from = (at + 1) % n_cores
 
 
 @kernel

@@ -35,6 +35,7 @@ from hwmodel.forwarding.steering import (
     queue_for,
     read_flow,
     ring_code,
+    ring_of,
     signature_of,
     turned,
 )
@@ -393,3 +394,12 @@ def make_copy_kind(nic, switch, number, of_set, port):
         kind.flow = flow_of(nic.ledger, arrival.sender, switch.station[port])
         if template.flow == UNKNOWN and (not is_onward(switch, arrival) or is_for_group(arrival)):
             kind.counts_offered = 1
+
+
+@inlined
+def ring_of_copy(nic, frame, kind):
+    """Return the ring for a frame's copy of a kind: that of its station, by its hash, or one that steering names."""
+    if kind.queue_hash < 0:
+        return ring_code(kind.queue_hash)  # which is its own inverse
+    rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
+    return ring_of(nic.function[kind.function], rss_hash)

@@ -11,6 +11,7 @@ import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
@@ -33,29 +34,48 @@ from hwmodel.machine.guest.cores import (
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_RING, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.pcie.links import core_place, is_of_uplink, uplink_ring_of
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, N_MASK, QUEUE_MASK, QUEUE_SHIFT, ring_doorbell
-from hwmodel.machine.switch.decisions import template_of
+from hwmodel.machine.switch.decisions import ring_of_copy, template_of
 from hwmodel.machine.switch.flow_cache import learn
 from hwmodel.machine.switch.segments import count_whole, pieces_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.virtual_switch_state import THREAD_QUEUE
 from hwmodel.machine.waiting_lists import append, pop, take_place
 from hwmodel.rules.ethernet import FCS_BYTES
 
 
 @kernel
-def miss_place(switch, ring):
-    """Return which of the cores of the slow path has the misses of a ring."""
-    return ring % switch.flow_cache.params.n_miss_cores
+def thread_of(nic, ring):
+    """Return the number of the thread of the VM that a ring is of."""
+    return (nic.tx_queue[ring].params.function - 1) % nic.virtual_switch.params.n_threads
 
 
 @kernel
-def put_aside(clock, switch, ring, frame, flow):
-    """Let a frame wait for the slow path; return False where too many do."""
-    aside, at = switch.aside, miss_place(switch, ring)
-    if aside.n_waiting[at] == switch.flow_cache.params.miss_queue:
-        switch.flow_cache.counts.lost += 1
+def place_aside(nic, ring):
+    """Return which of the cores for frames aside has those of a ring: of the slow path, or of VMs' threads."""
+    if nic.virtual_switch.params.n_threads > 0:
+        return thread_of(nic, ring)
+    return ring % nic.virtual_switch.flow_cache.params.n_miss_cores
+
+
+@kernel
+def core_aside(nic, ring):
+    """Return the number of that core."""
+    params, at = nic.virtual_switch.params, place_aside(nic, ring)
+    if params.n_threads > 0:
+        return params.core[params.n_cores + at]
+    return nic.virtual_switch.flow_cache.params.miss_core[at]
+
+
+@kernel
+def put_aside(nic, ring, frame, flow):
+    """Let a frame wait for the slow path, or for the thread of the VM whose ring it is for; False: too many do."""
+    switch, at = nic.virtual_switch, place_aside(nic, ring)
+    aside, has_threads = switch.aside, switch.params.n_threads > 0
+    if aside.n_waiting[at] == (THREAD_QUEUE if has_threads else switch.flow_cache.params.miss_queue):
+        switch.flow_cache.counts.lost += 1 - has_threads
         return False
     aside.n_waiting[at] += 1
-    place = take_place(clock, aside)
+    place = take_place(nic.clock, aside)
     one = aside.place[place - 1]
     kept = one.frame
     kept.journey, kept.template, kept.n_bytes = frame.journey, frame.template, frame.n_bytes
@@ -66,13 +86,26 @@ def put_aside(clock, switch, ring, frame, flow):
 
 
 @kernel
-def take_aside(switch, ring):
-    """Take the first frame of a ring that waits, and free its place; enter its connection into the tables."""
-    aside = switch.aside
+def take_aside(nic, ring):
+    """Take the first frame of a ring that waits, and free its place; the slow path enters its connection."""
+    aside = nic.virtual_switch.aside
     one = pop(aside, aside.of_ring[ring])
-    aside.n_waiting[miss_place(switch, ring)] -= 1
-    learn(switch.flow_cache, np.int64(one.frame.template), np.int64(one.flow))
+    aside.n_waiting[place_aside(nic, ring)] -= 1
+    if nic.virtual_switch.params.n_threads == 0:
+        learn(nic.virtual_switch.flow_cache, np.int64(one.frame.template), np.int64(one.flow))
     return one.frame
+
+
+@kernel
+def ring_behind_thread(nic, frame):
+    """Return the first VM's ring that a frame is for, whose thread hands it over; `NO_RING` if it is for none."""
+    template = template_of(nic, frame.template)
+    first = template.first_copy
+    for number in range(first, first + (template.n_copies + template.n_mirrored) * int(template.reason <= 0)):
+        kind = nic.traffic.copy_kind[number]
+        if kind.port != UPLINK and kind.function > 0:
+            return np.int64(ring_of_copy(nic, frame, kind))
+    return np.int64(NO_RING)
 
 
 QUEUE_FULL = DropReason.QUEUE_FULL.value
@@ -82,6 +115,8 @@ QUEUE_FULL = DropReason.QUEUE_FULL.value
 def core_of_ring(nic, ring):
     """Return the number of the core that passes on the frames of a Tx ring."""
     params = nic.virtual_switch.params
+    if params.n_threads > 0 and nic.tx_queue[ring].params.function > 0:
+        return core_aside(nic, ring)
     return params.core[ring % params.n_cores]
 
 
@@ -183,9 +218,9 @@ def tell_of_ring(nic, now_fs, core, number):
 
 @out_of_line
 def pass_on_known(nic, now_fs, ring, core):
-    """Pass on the frames of a piece whose connections are known; the others wait for the slow path, or drop."""
-    switch, cache = nic.virtual_switch, nic.virtual_switch.flow_cache
-    piece = cache.piece[core_place(nic, ring)]
+    """Pass on the frames of a piece that are for no VM's thread, or known; others wait for thread or slow path."""
+    has_threads = nic.virtual_switch.params.n_threads > 0
+    piece = nic.virtual_switch.flow_cache.piece[core_place(nic, ring)]
     n_missed = 0
     for at in range(core.n):
         missed = piece.missed[n_missed]
@@ -193,12 +228,16 @@ def pass_on_known(nic, now_fs, ring, core):
             frame = next_from_wire(nic, nic.rx_queue[ring], nic.rx_queue[ring].taken + at, core.started_fs)
         else:
             frame = next_frame(nic, now_fs, ring, core.started_fs)
-        if n_missed == piece.n_missed or missed.at != at:
+        to = np.int64(NO_RING)
+        if has_threads:
+            to = ring_behind_thread(nic, frame)
+        elif n_missed < piece.n_missed and missed.at == at:
+            to = np.int64(ring)
+            n_missed += 1
+        if to == NO_RING:
             pass_frame(nic, now_fs, frame)
-            continue
-        n_missed += 1
-        if put_aside(nic.clock, switch, ring, frame, missed.flow):
-            add_work(nic, now_fs, cache.params.miss_core[miss_place(switch, ring)], SLOW_TASK, ring, 1)
+        elif put_aside(nic, to, frame, missed.flow):
+            add_work(nic, now_fs, core_aside(nic, to), SLOW_TASK, to, 1)
         else:
             drop_frame(nic, now_fs, frame, template_of(nic, frame.template), QUEUE_FULL, 0)
             nic.moves_due = 1
@@ -216,15 +255,16 @@ def piece_over(nic, now_fs, core, is_over):
 
 @out_of_line
 def decided_aside(nic, now_fs, ring):
-    """Pass on a frame that has waited aside, now that the slow path has decided on it."""
-    switch = nic.virtual_switch
-    core = nic.guests.core[switch.flow_cache.params.miss_core[miss_place(switch, ring)]]
+    """Pass on a frame that has waited aside: the slow path has decided on it, or a VM's thread has handed it over."""
+    core = nic.guests.core[core_aside(nic, ring)]
     work = nic.guests.work[number_of_work(core)]
     work.left -= 1
     is_over = work.n == 0 or work.left == 0
-    pass_frame(nic, now_fs, take_aside(switch, ring))
-    if switch.params.n_rings > 0 and not is_of_uplink(nic, ring):
-        tell_adapter(nic, now_fs, core, ring)
+    frame = take_aside(nic, ring)
+    source = np.int64(frame.queue)
+    pass_frame(nic, now_fs, frame)
+    if nic.virtual_switch.params.n_rings > 0 and source != NO_RING:
+        tell_adapter(nic, now_fs, core, source)
     piece_over(nic, now_fs, core, is_over)
 
 
@@ -233,7 +273,7 @@ def passing_in_done(nic, now_fs, ring):
     """Pass on the frames of a piece that have come by the uplink, and go on as behind any that are received."""
     queue = nic.rx_queue[ring]
     core = nic.guests.core[queue.params.core]
-    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
+    if nic.virtual_switch.params.n_threads + nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
         pass_on_known(nic, now_fs, ring, core)
     else:
         for position in range(queue.taken, queue.taken + core.n):
@@ -257,7 +297,7 @@ def switching_done(nic, now_fs, timer):
     ring = number
     core = nic.guests.core[core_of_ring(nic, ring)]
     is_over = passing_turn_over(nic, core, ring)
-    if nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
+    if nic.virtual_switch.params.n_threads + nic.virtual_switch.flow_cache.params.n_miss_cores > 0:
         pass_on_known(nic, now_fs, ring, core)
     else:
         for _ in range(core.n):

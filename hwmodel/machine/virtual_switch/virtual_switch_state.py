@@ -9,43 +9,47 @@ from hwmodel.machine.counts.flow_state import MAX_PASSED_FLOWS, PASSED_FLOW
 from hwmodel.machine.frames import FRAME, RING_BEGINS
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
 from hwmodel.machine.network.bond import BOND
-from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_MISS_CORES
+from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_SWITCH_CORES
 
-# Guest Tx ring r is served by `core` r modulo `n_cores`. `batch`: the most frames of a ring that a core passes before
-# it goes to the next. `guest_time_fs`: cost for each VM that a frame comes from or goes to. `kick_fs`: delay until the
-# switch knows what a guest's driver tells it. `memory_byte_fs`: for how long each byte of a frame keeps the host's
-# memory busy, 0 where that is no limit. The uplink has `n_rings` rings of the adapter, Tx and Rx, from `first_ring` on,
-# behind those of all guests: `n_leg_rings` for each leg of a bond, else all of them; without an uplink `first_ring` is
-# above all rings. `waits_for_uplink`: a frame for the uplink waits in its guest's ring for slots of the uplink's Tx
-# ring. A turn is `batch` frames, times the function's weight with `has_weights`; or, if `quantum_bytes` is not 0, so
-# many bytes times its weight. One in `sample_one_in` frames is a sample, which takes `sample_fs`; 0: none is. `marks`:
-# a copy is marked (ECN) if its sender, by number of station, knows ECN and more than `ecn_threshold_bytes` wait for its
-# receiver. `uplink_time_fs` and `uplink_byte_time_fs`: the uplink's driver, for each frame from the adapter or to it.
-# `ring_time_fs`: for each frame and each further Tx ring of guests with frames, at most `further_rings`; `rules_fs`:
-# for each frame. `mss_bytes`: payload of each frame cut from a segment for the wire, 0 where there are none; with
-# `cuts` the core cuts them, `cutting_fs` for each frame, else the adapter, which is given `header_bytes` once.
+# Guest Tx ring r is served by `core` r modulo `n_cores`. Where VMs have threads, `n_threads` of them, which stand in
+# `core` behind those, VM K has thread K modulo `n_threads`. `batch`: the most frames of a ring that a core passes
+# before it goes to the next. `guest_time_fs`: cost for each VM that a frame comes from or goes to. `kick_fs`: delay
+# until the switch knows what a guest's driver tells it. `memory_byte_fs`: for how long each byte of a frame keeps the
+# host's memory busy, 0 where that is no limit. The uplink has `n_rings` rings of the adapter, Tx and Rx, from
+# `first_ring` on, behind those of all guests: `n_leg_rings` for each leg of a bond, else all of them; without an uplink
+# `first_ring` is above all rings. `waits_for_uplink`: a frame for the uplink waits in its guest's ring for slots of the
+# uplink's Tx ring. A turn is `batch` frames, times the function's weight with `has_weights`; or, if `quantum_bytes` is
+# not 0, so many bytes times its weight. One in `sample_one_in` frames is a sample, which takes `sample_fs`; 0: none is.
+# `marks`: a copy is marked (ECN) if its sender, by number of station, knows ECN and more than `ecn_threshold_bytes`
+# wait for its receiver. `uplink_time_fs` and `uplink_byte_time_fs`: the uplink's driver, for each frame from the
+# adapter or to it. `ring_time_fs`: for each frame and each further Tx ring of guests with frames, at most
+# `further_rings`; `rules_fs`: for each frame. `mss_bytes`: payload of each frame cut from a segment for the wire, 0
+# where there are none; with `cuts` the core cuts them, `cutting_fs` for each frame, else the adapter, which is given
+# `header_bytes` once.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
-    *ints("n_cores", "first_ring", "n_rings", "n_leg_rings", "waits_for_uplink", "has_weights", "quantum_bytes"),
+    *ints("n_cores", "n_threads", "first_ring", "n_rings", "n_leg_rings", "waits_for_uplink"),
+    *ints("has_weights", "quantum_bytes"),
     *ints("sample_one_in", "sample_fs", "marks", "ecn_threshold_bytes"),
     *ints("uplink_time_fs", "uplink_byte_time_fs", "ring_time_fs", "further_rings", "rules_fs"),
     *ints("mss_bytes", "header_bytes", "cuts", "cutting_fs"),
     ("knows_ecn", I64, (MAX_FUNCTIONS + 1,)),
-    ("core", I64, (MAX_FUNCTIONS,)),
+    ("core", I64, (MAX_SWITCH_CORES + MAX_FUNCTIONS,)),
 )  # fmt: skip
 VIRTUAL_SWITCH_COUNTS = record(*ints("memory_busy_fs"))
 # What a piece of a core's work is: copies, at least one for each frame, ends at VMs, the bytes of all copies, samples,
 # frames to cut, frames and bytes that the uplink's driver takes from the adapter or posts there.
 SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes", "n_samples", "n_cut", "n_driven", "driven_bytes"))
-# Frames that wait for the slow path. `following`, `free`, `head` and `tail`: the number of a place, plus 1, 0: none;
-# `following` links the frames of a ring, or free places. `n_waiting`: by core of the slow path.
-MAX_WAITING = 1024  # for one of these
-ASIDE_CAP = MAX_MISS_CORES * MAX_WAITING
+# Frames that wait for the slow path, by the ring from which they come, or for the thread of a VM, by its ring, at most
+# `THREAD_QUEUE` for each. `following`, `free`, `head` and `tail`: the number of a place, plus 1, 0: none; `following`
+# links the frames of a ring, or free places. `n_waiting`: by core of the slow path, or by thread.
+THREAD_QUEUE = 1000  # Linux, ether_setup: DEFAULT_TX_QUEUE_LEN, the length of a tap's queue
+ASIDE_CAP = MAX_FUNCTIONS * THREAD_QUEUE  # more than 1024 for each of 16 cores of the slow path
 ASIDE_FRAME = record(("frame", FRAME), ("flow", I32), ("following", I32))
 ASIDE_OF_RING = record(("head", I32), ("tail", I32))
 ASIDE = record(
     *ints("n_used", "free"),
-    ("n_waiting", I64, (MAX_MISS_CORES,)),
+    ("n_waiting", I64, (MAX_FUNCTIONS,)),
     ("of_ring", ASIDE_OF_RING, (MAX_QUEUES,)),
     ("place", far(ASIDE_FRAME, ASIDE_CAP, RING_BEGINS)),
 )

@@ -39,6 +39,11 @@ class Task(ABC):
         return True
 
     @property
+    def comes_first(self) -> bool:
+        """Whether it comes before all others that do not."""
+        return False
+
+    @property
     def is_owed(self) -> bool:
         """Whether it comes before others: its function has had less than its guarantee."""
         return False
@@ -161,6 +166,7 @@ class Core:
         if self._piece is not None:
             return False
         can_go = [task for task in self._list if task.may_go]
+        can_go = [task for task in can_go if task.comes_first] or can_go
         owed = [task for task in can_go if task.is_owed]
         if owed:
             task = owed[0]

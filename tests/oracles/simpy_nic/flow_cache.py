@@ -118,7 +118,7 @@ class SlowTask(Task):
     phase = Phase.SWITCHING
 
     def __init__(
-        self, number: int, ring: tuple[int, int], most: int, rules: CacheRules, core: Core, doorbell_fs: int
+        self, number: int, ring: tuple[int, int], most: int, rules: CacheRules | None, core: Core, doorbell_fs: int
     ) -> None:
         """Begin with nothing to do for the ring of a number."""
         super().__init__((ring[0] + BEHIND_ALL_PORTS, ring[1]), most, doorbell_fs)
@@ -147,6 +147,7 @@ class SlowTask(Task):
 
     def frame_fs(self, behind: int = 0) -> int:
         """Return what it takes."""
+        assert self._rules is not None
         return self._rules.miss_time_fs
 
     def frame_done(self) -> None:
@@ -156,3 +157,28 @@ class SlowTask(Task):
         """Let the frame go on; tell whether the adapter was told of it."""
         assert self._done is not None
         return self._done()
+
+
+class HandTask(SlowTask):
+    """Hands frames over to a VM by its own thread, before that takes any from it."""
+
+    def __init__(
+        self, number: int, ring: tuple[int, int], most: int, core: Core, doorbell_fs: int, takes: Callable[[], int]
+    ) -> None:
+        """Begin with nothing to do; `takes`: says what handing over the frame that waits first takes."""
+        super().__init__(number, ring, most, None, core, doorbell_fs)
+        self._takes, self._time_fs = takes, 0
+
+    @property
+    def comes_first(self) -> bool:
+        """Come before what the VM sends."""
+        return True
+
+    def begin_piece(self, most: int) -> tuple[int, int]:
+        """Take one frame."""
+        self._time_fs = self._takes()
+        return super().begin_piece(most)
+
+    def frame_fs(self, behind: int = 0) -> int:
+        """Return what it takes."""
+        return self._time_fs

@@ -152,10 +152,11 @@ class TakingIn(Taking):
         self._started_fs = max(self._env.now, self._core.free_fs) + before_fs
         self._ring_fs = self._rules.ring_fs(self._core)
         pieces = [(copy.frame, self._switch.decide(copy.frame)) for copy in list(self._visible)[:frames]]
+        memory_fs = self._rules.memory_fs(pieces)
         self._decided = deque((decision, *self._switch.look_up(frame, decision)) for frame, decision in pieces)
         batch_fs = self._rules.batch_time_fs if frames else 0
         work_fs = batch_fs + sum(self.frame_fs(at) for at in range(frames))
-        waits_fs = self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
+        waits_fs = self._switch.wait_for_memory(memory_fs, self._started_fs, work_fs)
         return frames, before_fs + batch_fs + waits_fs
 
     def frame_fs(self, behind: int = 0) -> int:
@@ -175,7 +176,7 @@ class TakingIn(Taking):
             if is_missed:
                 self._switch.put_aside(self._switch.n_rings + self._number, copy.frame)
             else:
-                self._switch.pass_on(copy.frame, self._rules.place_of(self.queue))
+                self._switch.go_on(copy.frame, self._rules.place_of(self.queue))
 
 
 class Uplink:

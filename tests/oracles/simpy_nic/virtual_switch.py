@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import simpy
 
 from .bond import BondRules
 from .core import Core, Task
-from .flow_cache import CacheRules, FlowCache, SlowTask
+from .flow_cache import CacheRules, FlowCache, HandTask, SlowTask
 from .frames import WIRE, Copy, Decision, Frame
 from .parameters import NicParameters
 from .passed_flows import FlowCounts
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .uplink import Uplink
 
 PF = 1
+THREAD_QUEUE = 1000
+"""Frames that wait for a VM's thread at most."""
 
 
 def n_wire(decision: Decision) -> int:
@@ -43,6 +45,8 @@ class Rules:
     byte_time_fs: int
     kick_fs: int
     cores: tuple[int, ...]
+    thread_cores: tuple[int, ...] = ()
+    """Of VMs' own threads, the first that of the first VM; none: `cores` do all."""
     reach: str = "internal"
     uplink_queues: int | None = None
     """None: one for each of `cores`."""
@@ -91,14 +95,17 @@ class Rules:
 
     def passing_fs(self, frame: Frame, decision: Decision) -> int:
         """Return what the copies of a frame take."""
-        n_ends = (frame.source != WIRE) + sum(port != WIRE for port, _ in (*decision.copies, *decision.mirrored))
+        n_ends = is_taken = int(frame.source != WIRE)
         n_copies = len(decision.copies) + len(decision.mirrored)
+        n_copied = is_taken if self.thread_cores else n_copies
+        if not self.thread_cores:
+            n_ends += n_copies - n_wire(decision)
         n_driven = (frame.source == WIRE) + n_wire(decision)
         driver_fs = n_driven * (self.uplink_time_fs + frame.data_bytes * self.uplink_byte_time_fs)
         at_guests_fs = n_ends * self.guest_time_fs
         if self.cuts == "switch" and frame.source != WIRE:
             at_guests_fs += n_wire(decision) * frame.n_pieces * self.segment_frame_time_fs
-        copies_fs = max(1, n_copies) * self.frame_time_fs + n_copies * frame.data_bytes * self.byte_time_fs
+        copies_fs = max(1, n_copies) * self.frame_time_fs + n_copied * frame.data_bytes * self.byte_time_fs
         return copies_fs + at_guests_fs + driver_fs + self.rules_fs
 
     def ring_fs(self, core: Core) -> int:
@@ -114,8 +121,20 @@ class Rules:
 
     def memory_fs(self, piece: Iterable[tuple[Frame, Decision]]) -> int:
         """Return for how long the host's memory is busy with the copies of a piece."""
-        n_bytes = sum(one.data_bytes * (len(to.copies) + len(to.mirrored)) for one, to in piece)
+        n_bytes = sum(
+            one.data_bytes * (one.source != WIRE if self.thread_cores else len(to.copies) + len(to.mirrored))
+            for one, to in piece
+        )
         return n_bytes * self.memory_byte_fs
+
+    def handing_bytes(self, frame: Frame, decision: Decision) -> int:
+        """Return the bytes that a thread copies of a frame."""
+        return frame.data_bytes * (len(decision.copies) + len(decision.mirrored) - n_wire(decision))
+
+    def handing_fs(self, frame: Frame, decision: Decision) -> int:
+        """Return what it takes a thread to hand a frame's copies over."""
+        n = len(decision.copies) + len(decision.mirrored) - n_wire(decision)
+        return self.batch_time_fs + n * self.guest_time_fs + self.handing_bytes(frame, decision) * self.byte_time_fs
 
 
 class NoLink:
@@ -227,7 +246,8 @@ class PassingTask(Task):
             n += 1
         pieces = [(frame, decision) for frame, decision, _, _ in self._piece]
         work_fs = self._rules.batch_time_fs + sum(self.frame_fs(at) for at in range(n))
-        return n, self._rules.batch_time_fs + self._switch.wait_for_memory(pieces, self._started_fs, work_fs)
+        memory_fs = self._rules.memory_fs(pieces)
+        return n, self._rules.batch_time_fs + self._switch.wait_for_memory(memory_fs, self._started_fs, work_fs)
 
     def _charge(self, frame: Frame, decision: Decision, *, is_owed: bool) -> None:
         n_bytes, port = self._switch.charged_bytes(frame), self.port
@@ -266,7 +286,7 @@ class PassingTask(Task):
             if is_missed:
                 self._switch.put_aside(self._number, frame)
             else:
-                self._switch.pass_on(frame, self._at_place)
+                self._switch.go_on(frame, self._at_place)
             self._ring.not_picked.popleft()
         self._ring.descriptors_landed(len(passed))
         self._ring.descriptors_entered(len(passed))
@@ -302,14 +322,20 @@ class VirtualSwitch:
         self._rules, self._memory_free_fs = rules, 0
         self.shapers = Shapers(env, parameters, self.look_later)
         self.guarantees = Guarantees(env, parameters)
-        self._cores, self._turn = [cores[number] for number in rules.cores], 0
+        self._cores, self._turn = [cores[number] for number in (*rules.cores, *rules.thread_cores)], 0
         self.kicks = NoLink(env, rules.kick_fs, place(Phase.HOST, AtHost.KICKS))
         self.notices = NoLink(env, 0, place(Phase.HOST, AtHost.NOTICES))
         tx_rings = [TxRing(port, queue) for port in parameters.ports for queue in range(parameters.queues_per_vf)]
         self._tasks: dict[tuple[str, int, int], PassingTask] = {}
+        self._n_aside: Counter[int] = Counter()
+        self._threads: dict[tuple[int, int], tuple[int, HandTask, deque[Frame]]] = {}
         for number, ring in enumerate(tx_rings):
             at_place = rules.place_of(number)
             core = cores[rules.cores[at_place]]
+            if rules.thread_cores and ring.port > PF:
+                at = (ring.port - PF - 1) % len(rules.thread_cores)
+                core = cores[rules.thread_cores[at]]
+                self._hand_by(env, ring, number, at, core)
             self._tasks[ring.name] = PassingTask(env, parameters, core, at_place, ring, self, number)
         self.uplink: Uplink | None = None
         self.flow_cache = FlowCache(rules.flow_cache) if rules.flow_cache else None
@@ -323,7 +349,6 @@ class VirtualSwitch:
             doorbell_fs = parameters.of_port(PF).doorbell_time_fs
             self._slow[number] = at, SlowTask(number, end, rules.batch, rules.flow_cache, core, doorbell_fs)
         self.flows = FlowCounts(rules)
-        self._n_aside: Counter[int] = Counter()
         self._rx_rings = {}
         for ring in tx_rings:
             taken_before = parameters.taken_before.get((ring.port, ring.queue), 0)
@@ -357,11 +382,50 @@ class VirtualSwitch:
         if begun:
             self._turn = (self._cores.index(begun[0]) + 1) % len(self._cores)
 
-    def wait_for_memory(self, piece: Collection[tuple[Frame, Decision]], started_fs: int, work_fs: int) -> int:
+    def _hand_by(self, env: simpy.Environment, ring: TxRing, number: int, at: int, core: Core) -> None:
+        """Let the thread of a VM, which has a place among all, hand over what is for one of its rings."""
+        rules, waiting = self._rules, deque[Frame]()
+
+        def takes() -> int:
+            """Return what handing over the frame that waits first takes, with a wait for memory."""
+            frame = waiting[0]
+            decision = self.decide(frame)
+            work_fs, memory_fs = rules.handing_fs(frame, decision), rules.handing_bytes(frame, decision)
+            started_fs = max(env.now, core.free_fs)
+            return work_fs + self.wait_for_memory(memory_fs * rules.memory_byte_fs, started_fs, work_fs)
+
+        doorbell_fs = self._parameters.of_port(PF).doorbell_time_fs
+        task = HandTask(number, (ring.port, ring.queue), rules.batch, core, doorbell_fs, takes)
+        self._threads[ring.port, ring.queue] = at, task, waiting
+
+    def go_on(self, frame: Frame, at_place: int) -> None:
+        """Pass a frame on, or let it wait for the thread of the first VM that it is for, unless too many do."""
+        decision = self.decide(frame)
+        queue = frame.rss_hash % self._parameters.queues_per_vf
+        ends = [(port, queue) for port, _ in (*decision.copies, *decision.mirrored) if port not in (WIRE, PF)]
+        if not ends or not self._rules.thread_cores:
+            self.pass_on(frame, at_place)
+            return
+        at, task, waiting = self._threads[ends[0]]
+        if self._n_aside[at] == THREAD_QUEUE:
+            for lost in (frame, *self.pieces_of(frame)):
+                self._meter.copies_made(lost, [], "QUEUE_FULL")
+            return
+        self._n_aside[at] += 1
+        waiting.append(frame)
+        task.tell(partial(self._handed, at, waiting, at_place))
+
+    def _handed(self, at: int, waiting: deque[Frame], at_place: int) -> int:
+        frame = waiting.popleft()
+        self._n_aside[at] -= 1
+        self.pass_on(frame, at_place)
+        return self.tell_adapter(at_place) if frame.source != WIRE else 0
+
+    def wait_for_memory(self, memory_fs: int, started_fs: int, work_fs: int) -> int:
         """Let the host's memory make the copies of a piece; return for how long the core waits for it at the end."""
         if not self._rules.memory_byte_fs:
             return 0
-        self._memory_free_fs = max(self._memory_free_fs, started_fs) + self._rules.memory_fs(piece)
+        self._memory_free_fs = max(self._memory_free_fs, started_fs) + memory_fs
         return max(0, self._memory_free_fs - started_fs - work_fs)
 
     def look_up(self, frame: Frame, decision: Decision) -> tuple[int, bool]:
