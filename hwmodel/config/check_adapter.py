@@ -14,7 +14,7 @@ from hwmodel.rules.pcie_link import (
 )
 from hwmodel.units import FS_PER_NS, format_bytes, format_time_fs
 
-from .adapter import MODEL_MAX_FUNCTIONS, MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK, Pcie
+from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK, Pcie
 from .fill_queues import batches_of
 from .findings import Findings
 from .frame_lengths import (
@@ -140,13 +140,6 @@ def check_capacity(config: Config, findings: Findings) -> None:
             besides=["port.count"],
         )
         return
-    if len(config.switch.ports) > MODEL_MAX_FUNCTIONS:
-        findings.add(
-            f"{nic.vfs} VFs and {_pfs(config)} are {len(config.switch.ports)} functions; the model has room for "
-            f"{MODEL_MAX_FUNCTIONS}",
-            "nic.vfs",
-            "port.count",
-        )
     for key, ring in (("nic.tx_ring", nic.tx_ring), ("nic.rx_ring", nic.rx_ring)):
         most = MODEL_RING_POOL // n_queues
         if ring > most:
