@@ -42,6 +42,7 @@ def check_link(config: Config, findings: Findings) -> None:
     _check_credits(config, findings)
     _check_jitter(config, findings)
     _check_buffers(config, findings)
+    _check_host_stall(config, findings)
 
 
 def _check_tags(config: Config, findings: Findings) -> None:
@@ -111,6 +112,21 @@ def _check_jitter(config: Config, findings: Findings) -> None:
     ):
         if jitter.kind == kind and value is None:
             findings.add(f"kind: {kind} needs {key}, like {key}: {example}", "host.jitter.kind", f"host.jitter.{key}")
+
+
+def _check_host_stall(config: Config, findings: Findings) -> None:
+    stall = config.host.stall
+    if stall is None:
+        return
+    if (stall.every_fs is None) == (stall.at_fs is None):
+        given = "neither" if stall.at_fs is None else "both"
+        findings.add(f"{given} of every and at; write {{every: 10ms, for: 200us}}, or at: 5ms for one", "host.stall")
+    elif stall.every_fs is not None and stall.length_fs >= stall.every_fs:
+        findings.add(
+            f"stalls of {format_time_fs(stall.length_fs)} each {format_time_fs(stall.every_fs)} leave cores no time",
+            "host.stall.for",
+            "host.stall.every",
+        )
 
 
 def _check_buffers(config: Config, findings: Findings) -> None:
