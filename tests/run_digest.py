@@ -29,7 +29,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
-from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES
+from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES, STALLS
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 
 GOLDEN = Path(__file__).parent / "golden" / "digests.json"
@@ -383,6 +383,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pcap_time": "asap"}, "run": {"warmup": "auto", "duration": "1ms"},
     },
     **BOND_CASES,
+    **STALLS,
 }  # fmt: skip
 
 
