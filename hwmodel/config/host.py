@@ -132,13 +132,11 @@ class Stall(Block):
         None,
         "Time from the beginning of one stall to that of the next; where in it the first begins is drawn by the seed.",
         alias="every",
-        unsaid=None,
     )
     at_fs: Annotated[int, Duration("0ns", "1000s")] | None = key(
         None,
         "In place of `every`: when the only one begins, counted from the run's first instant, warm-up included.",
         alias="at",
-        unsaid=None,
     )
     length_fs: Annotated[int, Duration("1ns", "10s")] = key(..., "How long each is.", alias="for")
 

@@ -78,7 +78,8 @@ def fill(
             data[name] = {}  # a block whose keys are all left out, or commented out, or that is none
     nic, driver, workload, host = data["nic"], data["driver"], data["workload"], data["host"]
     nic.setdefault("strict", NAMED_IS_STRICT if "preset" in nic else None)
-    device = DEVICES.get(_preset_name(nic, "82599") or "")
+    preset = _preset_name(nic, "82599") or ""
+    device = DEVICES.get(preset)
     fill_thresholds(nic, device)
     has_own_buffer = "rx_buffer" in nic
     if has_virtual_switch(nic):
@@ -91,7 +92,7 @@ def fill(
     if workload.get("connections", 1) != 1:
         nic.setdefault("steering", {})
     n_ports = number_of_ports(data["port"])
-    fill_queues(driver, nic, device, n_ports, has_own_buffer=has_own_buffer)
+    fill_queues(driver, nic, preset if device else None, n_ports, has_own_buffer=has_own_buffer)
     n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
     host.setdefault("cores", min(MOST_CORES, number_of_vfs(nic) + vfs_beside + n_beside))
     fill_virtual_switch(host, data["switch"], nic, workload)
