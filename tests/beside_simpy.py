@@ -25,7 +25,7 @@ from hwmodel.simulation.offered import read_packets, with_workloads
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.classes_beside_simpy import limit_of, planes_of
-from tests.clocks_beside_simpy import with_clocks
+from tests.clocks_beside_simpy import stalls_of, with_clocks
 from tests.flow_control_for_simpy import adapter_flow_control
 from tests.journey_runs import JourneyRun, Journeys, finished_journeys
 from tests.oracles.simpy_nic import (
@@ -148,6 +148,7 @@ def parameters_of(config: Config) -> NicParameters:
         bus_bits=config.switch.bus_bits,
         scheduler=config.switch.scheduler,
         translation_cache=TranslationCache(**dict(host.iotlb)) if host.iotlb else None,
+        stalls=stalls_of(host.stall),
         last_level_cache=LastLevelCache(**dict(host.cache)) if host.cache else None,
         max_frame_bytes=max(port.max_frame_bytes for port in config.switch.ports),
     )

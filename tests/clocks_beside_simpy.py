@@ -1,4 +1,4 @@
-"""What clocks make of the SimPy model's parameters, drawn here a second time."""
+"""What clocks, and stalls of the host, make of the SimPy model's parameters, drawn here a second time."""
 
 from __future__ import annotations
 
@@ -10,9 +10,17 @@ from math import ceil
 import numpy as np
 
 from hwmodel.config import Config
-from tests.oracles.simpy_nic import NicParameters
+from hwmodel.config.host import Stall
+from tests.oracles.simpy_nic import NicParameters, Stalls
 
-HOST_CLOCK, ADAPTER_CLOCK, LINE_CLOCK, CORE_START, BATCH_PLACE = 0, 1, 3, 5, 6  # what is drawn for, by its number
+HOST_CLOCK, ADAPTER_CLOCK, LINE_CLOCK, CORE_START, BATCH_PLACE, FIRST_STALL = (
+    0,
+    1,
+    3,
+    5,
+    6,
+    8,
+)  # what is drawn for, by its number
 LATEST_START_FS = 50 * 10**9
 OF_HOST = (
     "frame_time_fs", "byte_time_fs", "doorbell_time_fs", "wakeup_time_fs", "interrupt_time_fs", "exit_time_fs",
@@ -29,6 +37,20 @@ def drawn(seed: int, what: int, number: int, below: int) -> int:
 def longer(config: Config, what: int, number: int = 0) -> Fraction:
     most = config.run.clocks_ppb
     return 1 + Fraction(drawn(config.run.seed, what, number, 2 * most + 1) - most, 10**9)
+
+
+def stalls_of(stall: Stall | None) -> Stalls | None:
+    if stall is None:
+        return None
+    first_fs = stall.every_fs if stall.at_fs is None else stall.at_fs
+    assert first_fs is not None
+    return Stalls(first_fs, stall.length_fs, stall.every_fs)
+
+
+def _drawn_stalls(stalls: Stalls | None, seed: int) -> Stalls | None:
+    if stalls is None or stalls.every_fs is None:
+        return stalls
+    return replace(stalls, first_fs=drawn(seed, FIRST_STALL, 0, stalls.every_fs))
 
 
 def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[int], longest: int) -> NicParameters:
@@ -58,6 +80,7 @@ def with_clocks(parameters: NicParameters, config: Config, receivers: Iterable[i
         guarantees={
             port: (of_adapter * Fraction(*least)).as_integer_ratio() for port, least in parameters.guarantees.items()
         },
+        stalls=_drawn_stalls(parameters.stalls, seed),
         core_starts_fs=[drawn(seed, CORE_START, core, LATEST_START_FS) for core in range(parameters.cores)],
         taken_before={
             (port, queue): a_frame * drawn(seed, BATCH_PLACE, (port - 1) * parameters.queues_per_vf + queue, below)

@@ -46,6 +46,16 @@ BOND_CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     },
 }  # fmt: skip
 
+# ---- Hosts that stall ----
+
+STALLS: Mapping[str, Mapping[str, Any]] = {
+    "stalls": {
+        "host": {"stall": {"every": "7us", "for": "2us"}}, "nic": {"vfs": 2, "rx_ring": 16},
+        "driver": {"preset": "dpdk", "refill_batch": 4, "frame_time": "150ns"},
+        "workload": {"load": "2Gbps", "frame_bytes": 300, "external": {"rate": "6Gbps"}},
+    },
+}  # fmt: skip
+
 # ---- Machines with a virtual switch ----
 
 OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {

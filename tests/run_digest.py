@@ -37,7 +37,7 @@ from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
 from hwmodel.simulation import server_threads, system_state
 from hwmodel.simulation.commands import Watch
-from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES
+from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES, STALLS
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.state_digest import state_digest
 
@@ -392,6 +392,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pcap_time": "asap"}, "run": {"warmup": "auto", "duration": "1ms"},
     },
     **BOND_CASES,
+    **STALLS,
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import Server, bridges_of, config_from_mapping, servers_of
-from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL
+from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
 from hwmodel.config.build import cross_check
 from hwmodel.config.check_adapter import check_link, check_rings
 from hwmodel.config.check_bridge import check_bridge, check_extenders
@@ -16,7 +16,6 @@ from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, Part, as_path
 from hwmodel.config.frame_lengths import longest_frame, named_lengths
 from hwmodel.config.names import MOST_CORES
-from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.guest.guest_state import MAX_CORES, MAX_QUEUES, RING_POOL
 from tests.config_cases import complaints, load
 
@@ -235,7 +234,6 @@ def test_the_blame_goes_to_an_override_where_that_is_what_was_written():
 
 
 def test_capacities_are_those_of_the_simulation():
-    assert MAX_FUNCTIONS == MODEL_MAX_VFS + 1
     assert MAX_QUEUES == MODEL_MAX_QUEUES
     assert MAX_CORES == MOST_CORES
     # The state rounds each ring up to a power of two, at most to twice its slots.
@@ -288,3 +286,13 @@ def test_extenders_are_checked_below_each_port_of_the_bridge():
     # Both servers as the first one: their E-CIDs are the same, below one port.
     check_extenders(*bridges_of(config), findings, [parts[0], Part(Server("b", parts[0].server.config), findings)])
     assert findings.problems and all("E-CID" in problem.message for problem in findings.problems)
+
+
+@pytest.mark.parametrize("pattern", ["pairs", "ring", "to_wire"])
+def test_flows_beside_another_pattern_are_refused(pattern: str):
+    flows = "flows: [[vf0, vf1, 1Gbps]]"
+    assert complaints(f"workload: {{pattern: {pattern}, {flows}}}")[0].startswith("c.yaml:1:")
+    (line,) = complaints(f"workload: {{{flows}}}", [f"workload.pattern={pattern}"])
+    assert "workload.flows: " in line
+    assert "pattern: flows" in line
+    assert load(f"workload: {{pattern: flows, {flows}}}").workload.flows

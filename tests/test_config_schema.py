@@ -240,7 +240,7 @@ def configs_with_events():
     """Return a configuration for each kind of event that has keys of its own, and one with a condition."""
     events = {
         "mailbox": {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"},
-        "pf": {"vf": "vf0", "rate_limit": "1Gbps"}, "flood": {"from": "vf0", "every": "1us", "for": "2us"},
+        "pf": {"vf": "vf0", "rate_limit": "1Gbps", "min_rate": "1Gbps"}, "flood": {"from": "vf0", "every": "1us", "for": "2us"},
         "bus_master": {"of": "vf0", "on": False},
     }  # fmt: skip
     found = {kind: config_from_mapping({"scenario": [{"at": "0ms", kind: said}]}) for kind, said in events.items()}
@@ -257,6 +257,7 @@ def test_the_table_of_attributes_is_right():
         "switch.ports": [{"name": "all", "receive_limit": "1Gbps", "credits": {"refill": 9, "max": 99}}],
         "nic.arbitration": {"classes": [{"percent": 100}]}, "switch.mirrors": [{"to": "vf0", "from": "vf1"}],
         "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
+        "host.stall": {"every": "1ms", "for": "1us"},
         "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
         "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
         "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
@@ -287,7 +288,7 @@ def test_the_table_of_attributes_is_right():
     with_flow_control = configs_with_flow_control()
     text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 178
+    assert len(table) == 182
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:

@@ -11,7 +11,6 @@ from hwmodel.config.check_steering import check_queues, check_steering
 from hwmodel.config.document import Document
 from hwmodel.config.fill_queues import fill_queues, table_entries
 from hwmodel.config.findings import Doubts, Findings
-from hwmodel.config.presets import DEVICES
 from hwmodel.config.steering import FlowDirector, HashKey, IpAddress
 from hwmodel.errors import InputError
 from hwmodel.rules.steering import VERIFICATION_KEY, perfect_filters, signature_filters
@@ -113,7 +112,7 @@ def test_what_follows_from_the_mode_and_the_device():
     ("82599", "sriov", 128), ("X550", "sriov", 64), ("X550", "vmdq", 512), ("XL710", "sriov", 64), (None, "vmdq", 128),
 ])  # fmt: skip
 def test_the_table_has_the_devices_size(preset, mode, entries):
-    assert table_entries(mode, DEVICES.get(preset or "")) == entries
+    assert table_entries(mode, preset) == entries
     block = {"nic": {"preset": preset, "mode": mode, "vfs": 2, "queues_per_vf": 2, "steering": {}}}
     steering = config_from_mapping(block).nic.steering
     assert steering.rss.entries == entries and steering.rss.table == (0, 1)
@@ -127,11 +126,11 @@ def test_connections_turn_the_table_on():
 
 def test_filters_take_their_memory_from_the_rx_buffer():
     nic = {"rx_buffer": "512KiB", "steering": {"flow_director": {"memory": "128KiB"}}}
-    fill_queues({}, nic, DEVICES["82599"], 1, has_own_buffer=False)
+    fill_queues({}, nic, "82599", 1, has_own_buffer=False)
     assert nic["rx_buffer"] == "384KiB"
     for text in ("half", None):
         wrong = {"rx_buffer": text, "steering": {"flow_director": {}}}
-        fill_queues({}, wrong, DEVICES["82599"], 1, has_own_buffer=False)
+        fill_queues({}, wrong, "82599", 1, has_own_buffer=False)
         assert wrong["rx_buffer"] == text  # reported where it stands
 
 

@@ -233,6 +233,26 @@ def test_events_are_held_to_the_device(device: str, set_: Mapping[str, Any], key
     assert len(load_config(base, {"nic.strict": False}).steps()) == 1
 
 
+@pytest.mark.parametrize(
+    ("device", "call", "key"),
+    [("82599", {"rate_limit": "10Mbps"}, "rate_limit"), ("X540", {"rate_limit": "11Gbps"}, "rate_limit"),
+     ("XL710", {"rate_limit": "125Mbps"}, "rate_limit"), *((name, {"min_rate": "50Mbps"}, "min_rate") for name in ALL)],
+)  # fmt: skip
+def test_calls_of_the_administrator_are_held_to_the_device(device: str, call: Mapping[str, Any], key: str) -> None:
+    """At their place, also of one of several servers; where nothing is strict the driver refuses it in the run."""
+    event = {"at": "100us", "pf": {"vf": "vf1", **call}}
+    said = {"nic.preset": device, "nic.vfs": 2, "run.duration": "1ms", "scenario": [event]}
+    assert f"scenario.0.pf.{key}: " in _refusal(said)
+    assert f"the {device} has" in _refusal(said)
+    assert load_config(said, {"nic.strict": False})
+    assert load_config({**said, "scenario": [{"at": "100us", "pf": {"vf": "vf1", key: "0bps"}}]})
+    of_b = {"at": "100us", "pf": {"vf": "b.vf1", **call}}
+    servers = [{"name": "a", "set": {"nic.preset": None}}, {"name": "b"}]
+    assert f"scenario.0.pf.{key}: " in _refusal({**said, "servers": servers, "bridge": {}, "scenario": [of_b]})
+    assert load_config({**said, "servers": servers, "bridge": {},
+                        "scenario": [{"at": "100us", "pf": {"vf": "a.vf1", "rate_limit": "10Mbps"}}]})  # fmt: skip
+
+
 def test_one_warning_names_all_keys_beyond_the_devices() -> None:
     """By the names that users type, of each server's own; nothing is said where there is no device."""
     said = {

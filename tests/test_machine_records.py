@@ -12,7 +12,7 @@ import pytest
 from hwmodel.compiled import records
 from hwmodel.compiled.far_tables import Table, spanned_bytes, zeros
 from hwmodel.config import config_from_mapping
-from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_MAX_VFS, MODEL_RING_POOL, MODEL_TLPS_ON_LINK
+from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
 from hwmodel.forwarding.police import MAX_POLICERS
@@ -132,7 +132,7 @@ def test_rings_have_a_power_of_two_of_entries():
 
 
 def test_counts_of_the_configuration_fit():
-    assert MAX_FUNCTIONS >= MODEL_MAX_VFS + 1
+    assert MAX_FUNCTIONS >= 128 + 4  # VFs, and a PF for each Ethernet port
     assert MAX_QUEUES >= MODEL_MAX_QUEUES
     assert LANE_CAP > MODEL_TLPS_ON_LINK
     assert MAX_POLICERS >= MAX_ACL_ENTRIES

@@ -105,6 +105,12 @@ def test_a_vf_is_promiscuous_where_the_pf_is() -> None:
     assert handle(x540, 0, (0xC, 3)).is_refused and not handle(answer.state, 0, (0xC, 3)).is_refused
 
 
+def test_no_driver_guarantees_a_rate() -> None:
+    asked = administer(state(), 0, PfCall.model_validate({"vf": "vf0", "min_rate": "20Mbps", "trust": True}))
+    assert asked.is_refused and "min_tx_rate" in asked.why and not asked.effects
+    assert not administer(state(), 0, PfCall.model_validate({"vf": "vf0", "min_rate": "0bps"})).is_refused
+
+
 def test_a_call_of_many_parts_stops_at_a_refusal() -> None:
     call = PfCall.model_validate({"vf": "vf0", "mac": "02:00:00:00:00:77", "rate_limit": "5Mbps", "trust": True})
     answer = administer(state(), 0, call)

@@ -18,6 +18,8 @@ from hwmodel.config.check_ports import check_ports
 from hwmodel.config.system import Domain, domains_of, own_uplinks
 from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
+from hwmodel.results import check_balance
+from hwmodel.rules.function_names import pf_name
 from hwmodel.simulation.logs import tap_names
 from hwmodel.workload import build_workload
 from tests.config_cases import complaints
@@ -38,6 +40,18 @@ def result_of(pattern: str, lanes: int, frame_bytes: int, count: int = 2, down: 
 
 
 # ---- Which is where ----
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_all_vfs_of_an_xl710_beside_a_pf_for_each_port(count: int):
+    flows = [["vf127", "vf126" if count == 1 else f"vf{127 - count}", "100Mbps"]]
+    flows += [[pf_name(at), "uplink" if count == 1 else f"p{at}.uplink", "100Mbps"] for at in range(count)]
+    nic = {"preset": "XL710", "vfs": 128, "vectors_per_function": 1, "queues_per_vf": 1}
+    config = configured(count, {"workload.pattern": "flows"}, nic=nic, workload={"flows": flows})
+    result = simulate(config)
+    assert len(config.switch.ports) == 128 + count
+    assert [(flow.from_, flow.delivered > 0) for flow in result.flows] == [(flow[0], True) for flow in flows]
+    assert not check_balance(result)
 
 
 def test_functions_go_to_ports_in_turn_or_as_written():

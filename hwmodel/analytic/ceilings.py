@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic.ceiling import Ceiling, lowest, sum_link_bytes, taken
 from hwmodel.analytic.latency import operation_fs, places_of, reads_span_fs, shared_fs
 from hwmodel.analytic.rx_rings import descriptor_ceilings, serial_rx_fetches
+from hwmodel.analytic.stalls import available_share
 from hwmodel.analytic.traffic import FROM_WIRE, ONE, TO_WIRE, ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import (
     Direction,
@@ -327,7 +328,8 @@ def _cores(config: Config, demand: Demand) -> Iterator[Ceiling]:
     for core in sorted(set().union(*shares, *switching_s)):
         own = tuple(one.get(core, (ZERO, ZERO)) for one in shares)
         first.setdefault((own, tuple(one.get(core, ZERO) for one in switching_s)), core)
-    of_vms, of_switch = [], []
+    of_vms, of_switch, available_s = [], [], available_share(config)
+    but = "" if available_s == ONE else ", without stalls of the host"
     for (own, passes_s), core in first.items():
         sends = takes = ZERO
         per_s = sum((s * (one.frames_per_s or 0) for s, one in zip(passes_s[1:], demand.beside, strict=True)), ZERO)
@@ -337,12 +339,12 @@ def _cores(config: Config, demand: Demand) -> Iterator[Ceiling]:
             else:
                 per_s += (sent * send_s + received * take_s) * one.frames_per_s
         if any(passes_s):
-            what = f"core of the virtual switch, {passing_keys(config)}{', and its VMs' * bool(sends + takes)}"
-            of_switch.append(Ceiling("vswitch", what, "s", ONE, passes_s[0] + sends + takes, per_s))
+            what = f"core of the virtual switch, {passing_keys(config)}{', and its VMs' * bool(sends + takes)}{but}"
+            of_switch.append(Ceiling("vswitch", what, "s", available_s, passes_s[0] + sends + takes, per_s))
         elif sends + takes:
             seen_there = (seen for (_, seen, _), work in zip(everybody, own, strict=True) if any(work))
-            name, what = "driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(seen_there)}"
-            of_vms.append(Ceiling(name, what, "s", ONE, sends + takes, per_s))
+            name, what = "driver.tx" if sends >= takes else "driver.rx", f"core {core}, {_work_keys(seen_there)}{but}"
+            of_vms.append(Ceiling(name, what, "s", available_s, sends + takes, per_s))
     yield from (lowest(rows) for rows in (of_vms, of_switch) if any(row.per_frame for row in rows))
 
 

@@ -190,7 +190,7 @@ def _details(
 ) -> Details:
     notes = (
         *_why_over_the_wire(config, system, found),
-        *notes_of(system, found.demand, found.least, lone, has_waits=found.has_waits),
+        *notes_of(system, found.demand, found.least, found.rate, lone, has_waits=found.has_waits),
         *_host_shares(config, system, offered),
         *_of_doorbells(system, found),
         *_of_inline_doorbells(config, found),

@@ -18,6 +18,7 @@ from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.port_shares import PortShares
 from hwmodel.analytic.sends import LoneSend, coalesces
+from hwmodel.analytic.stalls import stall_notes
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Offered, Traffic
 from hwmodel.analytic.transactions import Transaction, share_of_cache
@@ -288,11 +289,12 @@ def _of_sends(config: Config) -> str:
 
 
 def notes_of(
-    system: System, demand: Demand, least: Ceiling, lone: LoneFrame | None, *, has_waits: bool = True
-) -> tuple[str, ...]:
+    system: System, demand: Demand, least: Ceiling, frames_per_s: Fraction, lone: LoneFrame | None, *,
+    has_waits: bool = True,
+) -> tuple[str, ...]:  # fmt: skip
     """List the notes: on the mix, on drops, on what waits for a dead wire, on what is left out, on the lone frame.
 
-    `has_waits`: page walks are counted.
+    `frames_per_s`: of what is sought, at the ceiling. `has_waits`: page walks are counted.
     """
     waiting = [kept_for_dead_wire(port, sources) for port, sources in demand.waiting]
     found = [*_mix_notes(demand), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
@@ -302,6 +304,7 @@ def notes_of(
         found.append(words.PCIE_SWITCHES)
     if system.buses:
         found.append(words.BUSES)
+    found += stall_notes(system, demand, frames_per_s)
     if len(system.servers) == 1:
         found += _far_below_notes(system, demand)
         found += _cache_notes(system.servers[0].config, demand)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
+from hwmodel.rules.function_names import MOST_VFS
 from hwmodel.rules.pci_bus import CYCLE_FS, WIDTHS_BITS, BusKind, bus_name
 from hwmodel.rules.pcie_link import (
     DESCRIPTOR_BYTES,
@@ -31,8 +32,6 @@ HeaderCredits = Annotated[int, Whole(0, 127)]  # PCI Express Base Specification 
 DataCredits = Annotated[int, Whole(0, 2047)]  # the same: at most 2047 outstanding, 16 B each
 DevicePreset = Literal["82576", "82599", "X540", "X550", "XL710"]
 NicMode = Literal["sriov", "vmdq", "vswitch"]
-MODEL_MAX_VFS = 128
-MODEL_MAX_FUNCTIONS = MODEL_MAX_VFS + 1  # with the PFs of all Ethernet ports
 # What a simulation has room for: queue pairs of all functions together, descriptors of all Tx (or Rx) rings, and TLPs
 # that are under way on a link at once, in each direction.
 MODEL_MAX_QUEUES = 1024
@@ -327,7 +326,7 @@ class Nic(Block):
         "a pool for each VM, and the hypervisor's driver passes the frames to the VMs and from them (vmdq), or VMs "
         "have ports of the host's virtual switch and nothing of the adapter (vswitch).",
     )
-    vfs: Annotated[int, Whole(1, MODEL_MAX_VFS)] = key(
+    vfs: Annotated[int, Whole(1, MOST_VFS)] = key(
         8, "Virtual functions, one for each VM: vf0, vf1 and so on; in mode vmdq the VMs' pools, of the same names."
     )
     queues_per_vf: Annotated[int, Whole(1, 16)] = key(

@@ -14,7 +14,7 @@ from hwmodel.rules.pcie_link import (
 )
 from hwmodel.units import FS_PER_NS, format_bytes, format_time_fs
 
-from .adapter import MODEL_MAX_FUNCTIONS, MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK, Pcie
+from .adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK, Pcie
 from .fill_queues import batches_of
 from .findings import Findings
 from .frame_lengths import (
@@ -42,6 +42,7 @@ def check_link(config: Config, findings: Findings) -> None:
     _check_credits(config, findings)
     _check_jitter(config, findings)
     _check_buffers(config, findings)
+    _check_host_stall(config, findings)
 
 
 def _check_tags(config: Config, findings: Findings) -> None:
@@ -113,6 +114,21 @@ def _check_jitter(config: Config, findings: Findings) -> None:
             findings.add(f"kind: {kind} needs {key}, like {key}: {example}", "host.jitter.kind", f"host.jitter.{key}")
 
 
+def _check_host_stall(config: Config, findings: Findings) -> None:
+    stall = config.host.stall
+    if stall is None:
+        return
+    if (stall.every_fs is None) == (stall.at_fs is None):
+        given = "neither" if stall.at_fs is None else "both"
+        findings.add(f"{given} of every and at; write {{every: 10ms, for: 200us}}, or at: 5ms for one", "host.stall")
+    elif stall.every_fs is not None and stall.length_fs >= stall.every_fs:
+        findings.add(
+            f"stalls of {format_time_fs(stall.length_fs)} each {format_time_fs(stall.every_fs)} leave cores no time",
+            "host.stall.for",
+            "host.stall.every",
+        )
+
+
 def _check_buffers(config: Config, findings: Findings) -> None:
     host = config.host
     if host.buffer_offset_bytes >= host.buffer_bytes:
@@ -140,13 +156,6 @@ def check_capacity(config: Config, findings: Findings) -> None:
             besides=["port.count"],
         )
         return
-    if len(config.switch.ports) > MODEL_MAX_FUNCTIONS:
-        findings.add(
-            f"{nic.vfs} VFs and {_pfs(config)} are {len(config.switch.ports)} functions; the model has room for "
-            f"{MODEL_MAX_FUNCTIONS}",
-            "nic.vfs",
-            "port.count",
-        )
     for key, ring in (("nic.tx_ring", nic.tx_ring), ("nic.rx_ring", nic.rx_ring)):
         most = MODEL_RING_POOL // n_queues
         if ring > most:

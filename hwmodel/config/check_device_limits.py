@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from .device_bounds import Bound, Limit
 from .device_limits import LIMITS
 from .document import KeyPath
 from .findings import Findings, as_path
+from .mailbox import PfCall
 from .model import Config
 
 _HINT = "nic.strict: false or nic.preset: null permits it"
@@ -30,23 +32,41 @@ def check_device_limits(config: Config, findings: Findings) -> None:
     for one in stretches(config):
         paths = [_path(key, findings) for key in one.keys]
         if reported.isdisjoint(paths):
-            message = f"{one.asked}; the {config.nic.preset} has {one.has} ({one.source}); {_HINT}"
-            findings.add(message, *paths, "nic.preset")
+            findings.add(f"{_message(config, one)}; {_HINT}", *paths, "nic.preset")
         reported.update(paths)
 
 
 def stretches(config: Config) -> Iterator[Stretch]:
     """Yield what a configuration of one adapter asks beyond its preset's device, as far as somebody has named that."""
-    if config.nic.preset is None:
-        return
-    for limit in LIMITS:
-        bound = limit.bound_of(config)
-        if bound is None or (config.nic.strict is None and not limit.of_unnamed):
-            continue
+    for limit, bound in _that_hold(config):
         for found in limit.find(config):
             if not bound.allows(found.value):
-                asked = limit.asks.format(limit.write(found.value))
-                yield Stretch(found.keys, asked, bound.words(limit.write), bound.source)
+                yield _stretch(limit, bound, found.keys, found.value)
+
+
+def misfits_of_device(config: Config, call: PfCall) -> Iterator[tuple[str, str]]:
+    """Yield what the driver of an adapter's device would not do of a call, as `misfits`: a key, and what is wrong."""
+    for limit, bound in _that_hold(config) if config.nic.strict is not False else ():
+        value = getattr(call, limit.call) if limit.call else None
+        if value and not bound.allows(value):
+            key = PfCall.model_fields[limit.call].alias or limit.call
+            yield key, _message(config, _stretch(limit, bound, (key,), value))
+
+
+def _that_hold(config: Config) -> Iterator[tuple[Limit, Bound]]:
+    """Yield the limits of a configuration's device, as far as somebody has named that, with their bounds."""
+    for limit in LIMITS if config.nic.preset is not None else ():
+        bound = limit.bound_of(config)
+        if bound is not None and (config.nic.strict is not None or limit.of_unnamed):
+            yield limit, bound
+
+
+def _stretch(limit: Limit, bound: Bound, keys: tuple[str | KeyPath, ...], value: Any) -> Stretch:
+    return Stretch(keys, limit.asks.format(limit.write(value)), bound.words(limit.write), bound.source)
+
+
+def _message(config: Config, one: Stretch) -> str:
+    return f"{one.asked}; the {config.nic.preset} has {one.has} ({one.source})"
 
 
 def dotted(key: str | KeyPath) -> str:

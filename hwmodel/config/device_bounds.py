@@ -97,7 +97,7 @@ class Limit:
 
     `keys`: the keys that ask for it; `asks`: words for a value, with {} for it; `find`: the values that a configuration
     asks for; `bounds`: by device; `write`: writes a value; `of_unnamed`: it holds for the default preset too where no
-    preset is written, so that nobody has named a device.
+    preset is written, so that nobody has named a device. `call`: the field of a `pf` event that asks the same.
     """
 
     keys: str
@@ -106,6 +106,7 @@ class Limit:
     bounds: Bounds
     write: Callable[[Any], str] = str
     of_unnamed: bool = False
+    call: str = ""
 
     def bound_of(self, config: Config) -> Bound | None:
         """Return what the device of a configuration takes; None if nothing limits it, or that is not known."""

@@ -418,10 +418,26 @@ def _ipv6_perfect(config: Config) -> Iterator[Found]:
         yield from _ipv6_of(director.filters, ("nic", "steering", "flow_director", "filters"))
 
 
+# RSS tables: the PF's, of which pools have parts, and a VF's, which may be the PF's.
+_IXGBE_TABLE = one_of(128, source="Linux ixgbe: IXGBE_MAX_RETA_ENTRIES 128, which VFs share")
+_IGB_TABLE = one_of(128, source="Linux igb.h: IGB_RETA_SIZE, which VFs share")
+_RSS_TABLES = {
+    "82576": (_IGB_TABLE, _IGB_TABLE),
+    **dict.fromkeys(("82599", "X540"), (_IXGBE_TABLE, _IXGBE_TABLE)),
+    "X550": (one_of(512, source="Linux ixgbe: IXGBE_MAX_RETA_ENTRIES 512 (X550)"),
+             one_of(64, source="Linux ixgbevf: IXGBEVF_X550_VFRETA_SIZE")),
+    "XL710": (one_of(512, source="Linux i40e: I40E_HLUT_ARRAY_SIZE of the PF, 128 words of four"),
+              one_of(64, source="Linux iavf: VFQF_HLUT, 16 words of four")),
+}  # fmt: skip
+
+
+def rss_table(device: str, *, has_pools: bool) -> Bound:
+    """Return the size that the RSS table of a pool, or of a VF, of a device has."""
+    return _RSS_TABLES[device][0 if has_pools else 1]
+
+
 def _table_entries(config: Config) -> Bound:
-    device = DEVICES[str(config.nic.preset)]
-    entries = device.rss_entries if config.has_pools else device.vf_rss_entries
-    return one_of(entries, source="Linux ixgbe, ixgbevf, igb, i40e, iavf: the tables' sizes")
+    return rss_table(str(config.nic.preset), has_pools=config.has_pools)
 
 
 _STEERING = (
@@ -480,6 +496,7 @@ def _rate_limits(config: Config) -> Bound:
     return tx_rates(str(config.nic.preset), config.port.rate_bps)
 
 
+MIN_RATE = "switch.ports.NAME.min_rate"
 _MIN_RATE = {
     "82576": none("Linux igb_ndo_set_vf_bw refuses min_tx_rate"),
     **for_all(IXGBE, none("Linux ixgbe_ndo_set_vf_bw refuses min_tx_rate")),
@@ -533,12 +550,12 @@ _SWITCH = (
          **for_all(IXGBE, Varying("whole Mb/s above 10, and on a port of 10Gbps alone", _rate_limits,
                                "Linux ixgbe_ndo_set_vf_bw")),
          "XL710": Varying("multiples of 50Mbps up to port.rate", _rate_limits, "Linux i40e_set_bw_limit")},
-        format_rate_bps,
+        format_rate_bps, call="rate_limit_bps",
     ),
     Limit(
-        "switch.ports.NAME.min_rate", "a guaranteed rate of {}",
+        MIN_RATE, "a guaranteed rate of {}",
         of_stations("min_rate", lambda port: port.min_rate_bps),
-        _MIN_RATE, format_rate_bps,
+        _MIN_RATE, format_rate_bps, call="min_rate_bps",
     ),
     Limit(
         "switch.ports.NAME.receive_limit", "a limit of what a VF receives, {},",
@@ -564,5 +581,10 @@ def most_of(keys: str, device: str | None) -> int | None:
 
 def has_none(keys: str, device: str) -> bool:
     """Tell whether a row says that a device has nothing of what it limits."""
+    return bound_of_none(keys, device) is not None
+
+
+def bound_of_none(keys: str, device: str) -> Bound | None:
+    """Return the bound by which a row says that a device has nothing of what it limits; None where it has some."""
     bounds = (one.bounds.get(device) for one in LIMITS if one.keys == keys)
-    return any(isinstance(bound, Bound) and bound.choices == () for bound in bounds)
+    return next((bound for bound in bounds if isinstance(bound, Bound) and bound.choices == ()), None)

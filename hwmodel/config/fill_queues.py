@@ -13,6 +13,7 @@ from hwmodel.rules.steering import USUAL_TABLE
 from hwmodel.units import UnitError, format_bytes, parse_bytes
 
 from .adapter import Nic, RxThresholds, TxThresholds
+from .device_limits import has_none, rss_table
 from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .names import is_uplink
 from .presets import VIRTUAL_SWITCHES, Device
@@ -30,10 +31,10 @@ _OF_BUSES = {
 }
 
 
-def fill_queues(driver: Block, nic: Block, device: Device | None, n_ports: int, *, has_own_buffer: bool) -> None:
+def fill_queues(driver: Block, nic: Block, device: str | None, n_ports: int, *, has_own_buffer: bool) -> None:
     """Fill in the hypervisor's costs of passing frames (vmdq), the RSS table, and the Rx buffer less filter memory.
 
-    `has_own_buffer`: the user wrote the Rx buffer, which then stays as it is.
+    `device`: a preset's name. `has_own_buffer`: the user wrote the Rx buffer, which then stays as it is.
     """
     if nic.get("mode") == "vmdq":
         for own in _drivers(driver):
@@ -135,14 +136,15 @@ def _drivers(driver: Block) -> Iterator[Block]:
     yield from (one for one in (*own, driver) if isinstance(one, dict))
 
 
-def table_entries(mode: object, device: Device | None) -> int:
+def table_entries(mode: object, device: str | None) -> int:
     """Return how many entries the RSS table of a VF, or of a pool, has."""
     if device is None:
         return USUAL_TABLE
-    return device.rss_entries if mode == "vmdq" else device.vf_rss_entries
+    (entries,) = rss_table(device, has_pools=mode == "vmdq").choices or (USUAL_TABLE,)
+    return int(entries)
 
 
-def _fill_table(steering: dict[str, Any], nic: dict[str, Any], device: Device | None) -> None:
+def _fill_table(steering: dict[str, Any], nic: dict[str, Any], device: str | None) -> None:
     rss = steering.get("rss")
     if rss is None:
         rss = steering["rss"] = {}
@@ -153,9 +155,9 @@ def _fill_table(steering: dict[str, Any], nic: dict[str, Any], device: Device | 
         rss.setdefault("table", list(range(n_queues)))
 
 
-def _take_memory(steering: dict[str, Any], nic: dict[str, Any], n_ports: int, device: Device | None) -> None:
+def _take_memory(steering: dict[str, Any], nic: dict[str, Any], n_ports: int, device: str | None) -> None:
     director = steering.get("flow_director")
-    if not isinstance(director, dict) or (device is not None and not device.has_flow_director):
+    if not isinstance(director, dict) or (device is not None and has_none("nic.steering.flow_director", device)):
         return
     try:
         memory = parse_bytes(director.get("memory", FlowDirector.model_fields["memory_bytes"].default))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
 
 from .kinds import Block, ByteCount, Duration, Listing, Pair, Rate, Truth, Whole, Word, key
@@ -124,6 +125,27 @@ class Cache(Block):
     )
 
 
+class Stall(Block):
+    """Times in which none of the host's cores does anything: an SMI, a hypervisor that does not run its guests."""
+
+    every_fs: Annotated[int, Duration("1us", "100s")] | None = key(
+        None,
+        "Time from the beginning of one stall to that of the next; where in it the first begins is drawn by the seed.",
+        alias="every",
+    )
+    at_fs: Annotated[int, Duration("0ns", "1000s")] | None = key(
+        None,
+        "In place of `every`: when the only one begins, counted from the run's first instant, warm-up included.",
+        alias="at",
+    )
+    length_fs: Annotated[int, Duration("1ns", "10s")] = key(..., "How long each is.", alias="for")
+
+    @property
+    def share(self) -> Fraction:
+        """Return the share of a long time in which the host stalls; 0 of a single stall."""
+        return Fraction(self.length_fs, self.every_fs) if self.every_fs else Fraction(0)
+
+
 class Host(Block):
     """The host: what a read waits for, how completions are cut, where buffers lie, how many cores there are."""
 
@@ -172,6 +194,13 @@ class Host(Block):
     )
     iotlb: Iotlb | None = key(None, "Translation cache of the IOMMU; null: none, every address translates at once.")
     cache: Cache | None = key(None, "The last-level cache; null: `read_latency` holds for every read.")
+    stall: Stall | None = key(
+        None,
+        "Times in which no core of the host does anything, {every: 10ms, for: 200us} or once {at: 5ms, for: 200us}: "
+        "drivers post, take and refill nothing and serve no interrupt, nor does a virtual switch pass frames on. The "
+        "adapter, the links and the memory go on. null: none.",
+        unsaid=None,
+    )
     cores: Annotated[int, Whole(1, MOST_CORES)] = key(
         8,
         "Processor cores of the VMs, and of a virtual switch. With fewer than VMs, VMs share them.",

@@ -121,6 +121,9 @@ class PfCall(SparseBlock):
     rate_limit_bps: Annotated[int, Rate("0bps", "1000Gbps")] | None = key(
         None, "Most that the VF may send, in whole Mb/s; 0bps: no limit.", alias="rate_limit"
     )
+    min_rate_bps: Annotated[int, Rate("0bps", "1000Gbps")] | None = key(
+        None, "Least that the VF gets while it sends, in whole Mb/s; 0bps: none.", alias="min_rate"
+    )
     spoof_check: Annotated[bool, Truth()] | None = key(None, "Drop frames whose source address is not the VF's.")
     link: Annotated[LinkName, Word(LinkName)] | None = key(None, "Link of the VF: as the port's, or down (disable).")
     query_rss: Annotated[bool, Truth()] | None = key(None, "The VF may read the RSS table and key.")
@@ -162,9 +165,11 @@ def _misfits_of_message(said: MailboxMessage) -> Iterator[tuple[str, str]]:
 
 def _misfits_of_call(said: PfCall) -> Iterator[tuple[str, str]]:
     of_vf = [name for name in said.given() if name not in ("vf", "server", "promiscuous")]
-    names = ", ".join("rate_limit" if name == "rate_limit_bps" else name for name in of_vf)
+    names = ", ".join(PfCall.model_fields[name].alias or name for name in of_vf)
     if not of_vf and said.promiscuous is None:
-        yield "", "it asks for nothing; mac, vlan, rate_limit, spoof_check, link, query_rss, trust or promiscuous"
+        asks = [field.alias or name for name, field in PfCall.model_fields.items()]
+        *firsts, last = [name for name in asks if name not in ("vf", "server", "qos")]
+        yield "", f"it asks for nothing; {', '.join(firsts)} or {last}"
     if of_vf and said.vf is None:
         yield "", f"vf is missing: whose {names}"
     if said.vf is not None and is_pf(said.vf):
@@ -173,8 +178,9 @@ def _misfits_of_call(said: PfCall) -> Iterator[tuple[str, str]]:
         yield "server", "vf says it already"
     if said.qos is not None and said.vlan is None:
         yield "qos", "needs vlan: the priority is that of a port VLAN"
-    if said.rate_limit_bps is not None and said.rate_limit_bps % 10**6:
-        yield "rate_limit", "not a whole number of Mb/s, in which the driver counts"
+    for rate, rate_bps in (("rate_limit", said.rate_limit_bps), ("min_rate", said.min_rate_bps)):
+        if rate_bps is not None and rate_bps % 10**6:
+            yield rate, "not a whole number of Mb/s, in which the driver counts"
 
 
 def _value(said: MailboxMessage, field: str) -> Any:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from hwmodel.rules.function_names import BEHIND_VFS, function_number
+from hwmodel.rules.function_names import BEHIND_VFS, MOST_PORTS, function_number
 from hwmodel.rules.mailbox_messages import WORD_MASK
 from hwmodel.wire.ethernet import format_mac, is_group_mac
 
@@ -14,11 +14,10 @@ from .kinds import Kind, Whole, shown, suggest, wrong
 
 MAC_PATTERN = "^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$"
 UPLINK = "uplink"
-MODEL_MAX_PORTS = 4  # Ethernet ports of an adapter
 MOST_CORES = 1024  # of a host
 CoreNumber = Annotated[int, Whole(0, MOST_CORES - 1, what="a core of the host")]
-_PORT = f"p[0-{MODEL_MAX_PORTS - 1}]"
-_STATION = f"vf(0|[1-9][0-9]{{0,4}})|pf[1-{MODEL_MAX_PORTS - 1}]?"
+_PORT = f"p[0-{MOST_PORTS - 1}]"
+_STATION = f"vf(0|[1-9][0-9]{{0,4}})|pf[1-{MOST_PORTS - 1}]?"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _WIRES = f"{_PARTS}([.]{_PORT})?"  # a port of a bridge to one of these, or to one of its several Ethernet ports
@@ -163,8 +162,8 @@ class PortName(Kind):
     def parse(self, value: object) -> str:
         """Return the name; whether the adapter has that port is checked later."""
         if not isinstance(value, str) or not is_port_name(value):
-            hint = f" (did you mean p{value}?)" if value in range(MODEL_MAX_PORTS) else ""
-            raise wrong(f"{shown(value)} is not the name of a port of the adapter; p0 to p{MODEL_MAX_PORTS - 1}{hint}")
+            hint = f" (did you mean p{value}?)" if value in range(MOST_PORTS) else ""
+            raise wrong(f"{shown(value)} is not the name of a port of the adapter; p0 to p{MOST_PORTS - 1}{hint}")
         return value
 
     def schema(self) -> dict[str, Any]:

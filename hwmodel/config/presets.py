@@ -17,10 +17,7 @@ class Device:
     """A network adapter: its default values, and what of it is filled in; its limits are in `device_limits`."""
 
     values: Values
-    rss_entries: int
-    vf_rss_entries: int  # of a VF's table, or of the PF's that VFs share
     tx_on_chip: int | None = None  # descriptors of a Tx ring
-    has_flow_director: bool = True  # of the kind that rules.steering models
 
 
 # The embedded switches of all of them.
@@ -73,9 +70,6 @@ DEVICES: Mapping[str, Device] = {
                 "rate_limit_window": "20KiB",  # Linux igb driver, igb_main.c: RTTBCNRM 0x14
             },
         },
-        rss_entries=128,  # Linux igb driver, igb.h: IGB_RETA_SIZE
-        vf_rss_entries=128,  # the PF's
-        has_flow_director=False,  # Intel 82576 data sheet: none
     ),
     "82599": Device(
         values={
@@ -85,8 +79,6 @@ DEVICES: Mapping[str, Device] = {
             "nic": _NIC_82599,
         },
         tx_on_chip=_TX_ON_CHIP,  # as above
-        rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
-        vf_rss_entries=128,  # the PF's, which VFs share
     ),
     "X540": Device(
         values={
@@ -96,8 +88,6 @@ DEVICES: Mapping[str, Device] = {
             "nic": _NIC_X540,
         },
         tx_on_chip=_TX_ON_CHIP,  # as above
-        rss_entries=128,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 128
-        vf_rss_entries=128,  # the PF's, which VFs share
     ),
     "X550": Device(
         values={
@@ -107,8 +97,6 @@ DEVICES: Mapping[str, Device] = {
             "nic": _NIC_X540,
         },
         tx_on_chip=_TX_ON_CHIP,  # as above
-        rss_entries=512,  # Linux ixgbe driver: IXGBE_MAX_RETA_ENTRIES 512 (X550)
-        vf_rss_entries=64,  # Linux ixgbevf driver: IXGBEVF_X550_VFRETA_SIZE
     ),
     "XL710": Device(
         values={
@@ -123,9 +111,6 @@ DEVICES: Mapping[str, Device] = {
                 "queue_time": "47ns",  # github.com/emmericp/MoonGen issue 289: 21.4 Mpps of 64 B from one Tx queue
             },
         },
-        rss_entries=512,  # Linux i40e driver: I40E_HLUT_ARRAY_SIZE of the PF, 128 words of four
-        vf_rss_entries=64,  # Linux iavf driver: VFQF_HLUT, 16 words of four
-        has_flow_director=False,  # model's choice: the XL710 has one of another kind, with 8 K filters
     ),
 }
 

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from hwmodel.rules.function_names import function_names, is_pf
+from hwmodel.rules.function_names import MOST_PORTS, MOST_VFS, function_names, is_pf
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import UnitError, parse_bytes
 from hwmodel.wire.ethernet import format_mac
 
-from .adapter import MODEL_MAX_VFS, Nic, WirePort
+from .adapter import Nic, WirePort
 from .bridge import OUTSIDE, Bridge, wire_names
 from .document import Document, KeyPath, Problem, copied_data
 from .fill_queues import (
@@ -32,7 +32,7 @@ from .fill_queues import (
 )
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
-from .names import MODEL_MAX_PORTS, MOST_CORES, ethernet_ports, is_station_name, port_number
+from .names import MOST_CORES, ethernet_ports, is_station_name, port_number
 from .pcie_tree import MULTI_ROOT
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry
@@ -79,7 +79,8 @@ def fill(
             data[name] = {}  # a block whose keys are all left out, or commented out, or that is none
     nic, driver, workload, host = data["nic"], data["driver"], data["workload"], data["host"]
     nic.setdefault("strict", NAMED_IS_STRICT if "preset" in nic else None)
-    device = DEVICES.get(_preset_name(nic, "82599") or "")
+    preset = _preset_name(nic, "82599") or ""
+    device = DEVICES.get(preset)
     fill_thresholds(nic, device)
     has_own_buffer = "rx_buffer" in nic
     if has_virtual_switch(nic):
@@ -92,7 +93,7 @@ def fill(
     if workload.get("connections", 1) != 1:
         nic.setdefault("steering", {})
     n_ports = number_of_ports(data["port"])
-    fill_queues(driver, nic, device, n_ports, has_own_buffer=has_own_buffer)
+    fill_queues(driver, nic, preset if device else None, n_ports, has_own_buffer=has_own_buffer)
     n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
     n_beside += number_of_vfs(nic) if n_beside and has_own_threads(host) else 0
     host.setdefault("cores", min(MOST_CORES, number_of_vfs(nic) + vfs_beside + n_beside))
@@ -182,7 +183,7 @@ def number_of_vfs(nic: Any) -> int:
     """Return how many VFs the plain data of a block `nic` ask for; the default if they are invalid."""
     default: Any = _device(nic).get("nic", {}).get("vfs", Nic.model_fields["vfs"].default)
     n_vfs = nic.get("vfs", default) if isinstance(nic, dict) else default
-    valid = isinstance(n_vfs, int) and not isinstance(n_vfs, bool) and 1 <= n_vfs <= MODEL_MAX_VFS
+    valid = isinstance(n_vfs, int) and not isinstance(n_vfs, bool) and 1 <= n_vfs <= MOST_VFS
     return int(n_vfs) if valid else int(default)
 
 
@@ -196,7 +197,7 @@ def functions_of(data: dict[str, Any]) -> list[str]:
 def number_of_ports(port: Any) -> int:
     """Return how many Ethernet ports the plain data of a block `port` ask for; 1 if they are invalid."""
     count = port.get("count") if isinstance(port, dict) else None
-    return count if isinstance(count, int) and 1 < count <= MODEL_MAX_PORTS else 1
+    return count if isinstance(count, int) and 1 < count <= MOST_PORTS else 1
 
 
 def _list_stations(stations: list[Any], functions: list[str]) -> None:

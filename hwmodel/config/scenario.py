@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from hwmodel.rules.function_names import PF
+from hwmodel.rules.function_names import MOST_VFS, PF
 
-from .adapter import MODEL_MAX_VFS
 from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key
 from .mailbox import MailboxMessage, PfCall
 from .names import Name, ServerName
@@ -139,7 +138,7 @@ class Event(Block):
         "In place of `set`: the function that is reset (FLR), like vf5; its driver starts it again. The PF takes its "
         "VFs with it (docs/functions.md).",
     )
-    enable_vfs: Annotated[int, Whole(0, MODEL_MAX_VFS)] | None = key(
+    enable_vfs: Annotated[int, Whole(0, MOST_VFS)] | None = key(
         None, "In place of `set`: NumVFs, written with VF Enable: the first VFs come up; 0 takes all away."
     )
     of: Annotated[str, ServerName("a server", with_wires=True)] | None = key(

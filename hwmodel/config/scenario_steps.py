@@ -12,6 +12,7 @@ from hwmodel.rules.function_names import is_pf
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 from .build import examine
+from .check_device_limits import misfits_of_device
 from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
@@ -313,8 +314,15 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         if event.pf is not None and event.pf.server not in (None, *adapters, *ports):
             others = "; there are " + ", ".join(adapters) if config.servers else "; the only one has no name"
             found.append(("server", f"no adapter is called {event.pf.server}{others}"))
+        if event.pf is not None and name is not None and not found:
+            found += misfits_of_device(_server_of(config, name), event.pf)
         for key, message in found:
             yield document.problem(("scenario", at, kind, *([key] if key else [])), message, key=bool(key))
+
+
+def _server_of(config: Config, function: str) -> Config:
+    """Return the configuration of the server that has a function."""
+    return next(one.config for one in servers_of(config) if one.name == function.rpartition(".")[0])
 
 
 def _wrong_host(config: Config, event: Event) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -1,11 +1,12 @@
-"""Sets of switch ports as bitmaps: port 0 is the uplink, port 1 the PF, port K + 2 the VF K."""
+"""Sets of switch ports as bitmaps: port 0 is the uplink, port F + 1 the function with number F."""
 
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import I64, record
+from hwmodel.rules.function_names import MOST_FUNCTIONS
 
-MAX_FUNCTIONS = 129  # a PF and 128 VFs
+MAX_FUNCTIONS = MOST_FUNCTIONS
 UPLINK = 0
 MAX_PORTS = MAX_FUNCTIONS + 1
 # A word holds 48 ports, so that no shift reaches the sign of a 64-bit integer.

@@ -278,6 +278,9 @@ _CALLS: Mapping[str, Callable[[object, PfCall], str]] = {
     "rate_limit_bps": lambda rate, call: (
         f"limits {call.vf} to {format_rate_bps(call.rate_limit_bps or 0)}" if rate else f"lifts {call.vf}'s rate limit"
     ),
+    "min_rate_bps": lambda rate, call: (
+        f"guarantees {call.vf} {format_rate_bps(call.min_rate_bps or 0)}" if rate else f"guarantees {call.vf} no rate"
+    ),
     "spoof_check": lambda is_on, call: f"{'checks' if is_on else 'no longer checks'} {call.vf}'s source addresses",
     "link": lambda link, call: f"sets {call.vf}'s link to {link}",
     "query_rss": lambda is_on, call: f"{'lets' if is_on else 'no longer lets'} {call.vf} read the RSS table",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from hwmodel.config.device_bounds import tx_rates
+from hwmodel.config.device_limits import MIN_RATE, bound_of_none
 from hwmodel.config.mailbox import PfCall
 from hwmodel.functions.mailbox import CLEAR_TO_SEND
 from hwmodel.functions.pf_driver import Answer, is_station_mac
@@ -52,6 +53,12 @@ def set_rate_limit(state: PfState, vf: int, rate_bps: int) -> Answer:
     if rate_bps and not bound.allows(rate_bps):
         return _refused(state, f"out of range; {bound.words(format_rate_bps)}")
     return _done(state, vf, replace(state.vfs[vf], rate_limit_bps=rate_bps))
+
+
+def set_min_rate(state: PfState, vf: int, rate_bps: int) -> Answer:
+    """Guarantee a VF a rate, which none of the drivers does; 0: none, as it is."""
+    bound = bound_of_none(MIN_RATE, state.adapter.device)
+    return _refused(state, bound.source) if rate_bps and bound is not None else _done(state, vf, state.vfs[vf])
 
 
 def set_spoof_check(state: PfState, vf: int, is_on: bool) -> Answer:
@@ -112,6 +119,7 @@ _CALLS: Mapping[str, Callable[[PfState, int, Any, PfCall], Answer]] = {
     "mac": lambda state, vf, mac, _: set_mac(state, vf, mac),
     "vlan": lambda state, vf, vlan, call: set_vlan(state, vf, vlan, call.qos or 0),
     "rate_limit_bps": lambda state, vf, rate_bps, _: set_rate_limit(state, vf, rate_bps),
+    "min_rate_bps": lambda state, vf, rate_bps, _: set_min_rate(state, vf, rate_bps),
     "spoof_check": lambda state, vf, is_on, _: set_spoof_check(state, vf, is_on),
     "link": lambda state, vf, link, _: set_link(state, vf, link),
     "query_rss": lambda state, vf, is_allowed, _: set_query_rss(state, vf, is_allowed),

@@ -73,15 +73,35 @@ class Core:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostStalls:
+    """Say what stalls of a host (`host.stall`) cost in the window.
+
+    `begun`: how many began there, `share`: of the window, in which the host stalled; `length_ns`: of one. `lost`:
+    frames that dropped meanwhile for want of a descriptor, of room in the Rx buffer, or of a slot of a Tx ring. `vm`:
+    the one for which most lacked a descriptor ("uplink": a virtual switch), where those of stalls are most of what did,
+    and `needed_descriptors`: how many each of its rings would have to have; None where none did.
+    """
+
+    begun: int
+    share: float
+    length_ns: float
+    lost: int
+    vm: str | None = None
+    needed_descriptors: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
     """Say how many host cores the drivers kept busy, without idle polling; for one server, what each core did.
 
-    `hypervisor`: of these, what a virtual switch did, its uplink's driver and its slow path among it.
+    `hypervisor`: of these, what a virtual switch did, its uplink's driver and its slow path among it. `stalls`: of a
+    host that stalls.
     """
 
     cores_busy: float
     hypervisor: float = field(default=0.0, metadata={"omit_empty": True})
     cores: tuple[Core, ...] = field(default=(), metadata={"omit_empty": True})
+    stalls: HostStalls | None = field(default=None, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,6 +192,8 @@ def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
         return UPLINK_RING_KEYS
     if name in seen.stopped and seen.stopped[name].share > seen.busy(name):
         return STOPPED_FROM_OUTSIDE
+    if name == "nic.rx_ring" and seen.lost_in_stalls > seen.drops.get("NO_DESCRIPTOR", 0) / 2:
+        return (*KEYS[name], "host.stall")
     if name == "nic.rx_ring" and seen.use(name) >= MATTERS:
         return _refill_keys(seen, [vm for vm, share in seen.refusing.items() if share >= WAITED_FOR])
     return KEYS[of_any_port(name)]

@@ -45,7 +45,8 @@ class Observation:
     """Collect what a run saw of its resources during the window; every share is between 0 and 1.
 
     - `utilizations`: busy share by resource name. `driver.tx` and `driver.rx` are what the busiest core spends on
-      sending and on receiving, so they add up to how busy that core is. `pcie.tags`: the share of time in which no tag
+      sending and on receiving, so they add up to how busy that core is: as shares, like that of a virtual switch, of
+      what the host's stalls leave of the window. `pcie.tags`: the share of time in which no tag
       is free.
     - `waits`: the share of time in which ready work waited: for `pcie.tags`; for credits, as seen by the first TLP of a
       kind whatever other kinds did; for `rx.descriptors` at the head of the Rx buffer, and `nic.rx_ring`: the part of
@@ -75,8 +76,9 @@ class Observation:
       (cores are a hypervisor's, which passes frames between pools and VMs), `has_flow_cache` (the host's virtual
       switch looks frames up in one, whose keys are among those of its cores' work), `has_mirrored` (mirrored
       copies were carried), `iotlb_miss_share` (of the addresses translated; None: no cache), `rx_descriptor_ns` (for
-      how long a frame keeps its Rx descriptor), `rx_blocked` (VMs whose empty rings kept others waiting for long) only
-      make the sentence more exact.
+      how long a frame keeps its Rx descriptor), `stalled` (the share in which the host stalls), `lost_in_stalls`
+      (frames that met a full ring then), `rx_blocked` (VMs whose empty rings kept others waiting for long) only make
+      the sentence more exact.
     """
 
     utilizations: Mapping[str, float]
@@ -111,6 +113,8 @@ class Observation:
     has_mirrored: bool = False
     iotlb_miss_share: float | None = None
     rx_descriptor_ns: float | None = None
+    stalled: float = 0.0
+    lost_in_stalls: int = 0
     rx_blocked: tuple[str, ...] = ()
 
     def busy(self, server: str) -> float:

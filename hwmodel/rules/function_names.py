@@ -8,6 +8,9 @@ ports, rings and cores go by these.
 
 from __future__ import annotations
 
+# What the model has room for: Ethernet ports of an adapter, VFs at all of them, and functions with a PF for each port.
+MOST_PORTS, MOST_VFS = 4, 128
+MOST_FUNCTIONS = MOST_PORTS + MOST_VFS
 PF = "pf"
 BEHIND_VFS = 100_000  # above any VF's number
 

@@ -41,6 +41,7 @@ from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.arbitration import arbitration_use
 from hwmodel.simulation.flow_control import flow_control_use, ns_by_vm
+from hwmodel.simulation.host_stalls import host_stalls
 from hwmodel.simulation.latency_summary import latency_from
 from hwmodel.simulation.observation import payload_headers
 from hwmodel.simulation.span import Span
@@ -182,13 +183,14 @@ def _cpu(config: Config, span: Span) -> Cpu:
         own_fs = dict(zip(_WORDS, work_fs[number].tolist(), strict=True))
         own_fs = {"driver": busy_fs - sum(own_fs.values()), **own_fs}
         if number in polled:
-            own_fs["polling"] = span.fs - busy_fs
+            own_fs["polling"] = span.fs - span.host_stalls[1] - busy_fs
         by = {reason: max(0.0, spent_fs / span.fs) for reason, spent_fs in own_fs.items() if spent_fs > 0}
         cores.append(Core(core=number, busy=fsum(by.values()), by=by))
     return Cpu(
         cores_busy=float(all_fs.sum()) / span.fs,
         hypervisor=float(by_task_fs[:, [SWITCH_TASK, SLOW_TASK]].sum()) / span.fs,
         cores=tuple(cores),
+        stalls=host_stalls(config, span),
     )
 
 

@@ -7,12 +7,12 @@ times what it sends. The state is built with rates and times scaled by these off
 not know. Latencies that no clock sets (memory, flight) keep their values. Drift within a run and spread-spectrum
 clocking are not modelled.
 
-Phases are drawn likewise: when each core begins, where in its period each periodic source begins, and each source
-outside that always has a frame, and how full each Rx ring's batch of descriptors to post again is. Rings that are
-served in turn would keep their offsets in these batches for ever, whatever the clocks do, and a run would show only one
-of many cycles. So now and then a driver posts descriptors before its batch is full, as real drivers do at the end of a
-poll (DPDK's drivers look at `rx_free_thresh` after each burst). How often is an assumption; it costs next to nothing,
-and lets a run see many of the phases.
+Phases are drawn likewise: when each core begins, when a host's first periodic stall does, where in its period each
+periodic source begins, and each source outside that always has a frame, and how full each Rx ring's batch of
+descriptors to post again is. Rings that are served in turn would keep their offsets in these batches for ever, whatever
+the clocks do, and a run would show only one of many cycles. So now and then a driver posts descriptors before its batch
+is full, as real drivers do at the end of a poll (DPDK's drivers look at `rx_free_thresh` after each burst). How often
+is an assumption; it costs next to nothing, and lets a run see many of the phases.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.workload.traffic import Workload
 
-HOST, ADAPTER, BOX, OUTSIDE, SENDER, START, REFILL, PERIOD = range(8)  # what is drawn for
+HOST, ADAPTER, BOX, OUTSIDE, SENDER, START, REFILL, PERIOD, STALL = range(9)  # what is drawn for
 PPB = 10**9
 # The chance, in 2**32, that a piece of receive work ends with a refill before the batch is full: one in 64. The phases
 # of rings that are served in turn are counts of frames, which no clock offset changes.
@@ -165,6 +165,8 @@ def begin_at_phases(nic: Any, config: Config, workload: Workload, seed: int, ser
         return
     for number in range(int(nic.guests.params.n_cores)):
         nic.guests.core[number].free_fs = drawn(seed, START, number, server, LATEST_START_FS)
+    if config.host.stall is not None and config.host.stall.every_fs is not None:
+        nic.guests.params.stall.first_fs = drawn(seed, STALL, 0, server, config.host.stall.every_fs)
     a_frame = descriptors_of(config, max(workload.frame_lengths, default=0))
     nic.guests.params.early_refills = EARLY_REFILLS
     kinds = nic["traffic"]["copy_kind"][: int(nic.headers.n_copy_kinds)]

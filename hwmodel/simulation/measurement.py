@@ -84,6 +84,7 @@ class Snapshot:
     fewest_free_tags: int
     core_busy_fs: Ints
     core_work_fs: Ints  # by core, of the reasons in CORE_WORK
+    host_stalls: tuple[int, int]  # how many have begun, and how long they have lasted
     flow_cache: tuple[int, ...]  # counters of the virtual switch's, then the entries held in its tables
     bond: BondSnapshot | None
     passed: npt.NDArray[Any]  # a virtual switch's counters by flow; the first row is for frames of no numbered flow
@@ -116,6 +117,7 @@ class Snapshot:
             mac=np.zeros_like(self.mac),
             drops=np.zeros_like(self.drops),
             mirrored_drops=np.zeros_like(self.mirrored_drops),
+            host_stalls=(0, 0),
             up=self.up.before_all(),
             down=self.down.before_all(),
             passed=np.zeros_like(self.passed),
@@ -213,6 +215,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         fewest_free_tags=int(found.tags.fewest_free),
         core_busy_fs=_core_busy_fs(nic, now_fs),
         core_work_fs=_core_work_fs(nic, now_fs),
+        host_stalls=_host_stalls(nic.guests.params.stall, now_fs),
         flow_cache=flow_cache_counts(nic) if nic.params.has_virtual_switch else (),
         bond=take_bond(nic) if nic.params.has_virtual_switch else None,
         passed=passed_flows(nic),
@@ -300,9 +303,37 @@ def _flow_filters(steering: Any) -> tuple[int, int, int]:
     return int(steering.n_flow_filters), int(counts.n_signatures), int(counts.n_without_room)
 
 
+CORE_TIMES = ("started_fs", "ends_fs", "free_fs", "awake_fs", "doorbell_begins_fs", "doorbell_ends_fs")
+
+
+def _cores_at_work(nic: Any, now_fs: int) -> tuple[Any, int]:
+    """Return the cores' records and the present time, all times without the host's stalls before them."""
+    cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
+    stall, cores = nic.guests.params.stall, cores.copy()
+    for name in CORE_TIMES:
+        cores[name] -= host_stalled_fs(stall, cores[name])
+    return cores, now_fs - int(host_stalled_fs(stall, np.int64(now_fs)))
+
+
+def host_stalled_fs(stall: Any, until_fs: Any) -> Any:
+    """Return for how long a host has stalled up to a time, or to each of an array; `stall`: a STALL_PARAMS."""
+    if stall.for_fs == 0:
+        return until_fs * 0
+    n_whole, since_fs = np.divmod(np.maximum(until_fs - int(stall.first_fs), 0), int(stall.every_fs))
+    return n_whole * int(stall.for_fs) + np.minimum(since_fs, int(stall.for_fs))
+
+
+def _host_stalls(stall: Any, now_fs: int) -> tuple[int, int]:
+    """Return how many stalls of a host have begun by now, and how long they have lasted."""
+    if stall.for_fs == 0 or now_fs < stall.first_fs:
+        return 0, 0
+    n_begun = (now_fs - int(stall.first_fs)) // int(stall.every_fs) + 1
+    return n_begun, int(host_stalled_fs(stall, np.int64(now_fs)))
+
+
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     """Return each core's busy time by task, without the remaining part of work in progress."""
-    cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
+    cores, now_fs = _cores_at_work(nic, now_fs)
     busy_fs: Ints = cores["counts"]["busy_fs"].copy()
     is_running = cores["is_running"] != 0
     left_fs = np.where(is_running, np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]), 0)
@@ -331,7 +362,7 @@ def _core_work_fs(nic: Any, now_fs: int) -> Ints:
 
     In a piece the interrupt comes first; copying and passing are assumed to be spread evenly over its time.
     """
-    cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
+    cores, now_fs = _cores_at_work(nic, now_fs)
     found: Ints = np.stack([cores["counts"][f"{name}_fs"] for name in CORE_WORK], axis=1)
     frames_fs = np.maximum(cores["ends_fs"] - cores["started_fs"], 1)
     entry_fs = cores["work_fs"] - (cores["ends_fs"] - cores["started_fs"])

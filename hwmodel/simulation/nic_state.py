@@ -319,6 +319,9 @@ def _fill_functions(nic: Nic, config: Config) -> None:
     guests.mss_bytes = config.workload.mss_bytes if config.sends_cut_by == "adapter" else 0
     guests.header_bytes = config.workload.header_bytes or 0
     guests.posts_sends = config.workload.segment_bytes is not None
+    if (stall := config.host.stall) is not None:
+        guests.stall.for_fs, guests.stall.every_fs = stall.length_fs, stall.every_fs or NEVER
+        guests.stall.first_fs = stall.every_fs if stall.at_fs is None else stall.at_fs
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]

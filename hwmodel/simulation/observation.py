@@ -62,6 +62,9 @@ _WAITS = {
 }
 
 
+_TASKS = {"driver.tx": POST_TASK, "driver.rx": TAKE_TASK}
+
+
 def payload_headers(config: Config, n_tlps: Any) -> int:
     """Return the overhead bytes (not data) of the payload's TLPs; `n_tlps`: TLPs by kind."""
     overhead = tlp_overhead_of(config.pcie)
@@ -85,7 +88,7 @@ def _core(config: Config, span: Span, number: int) -> CoreUse:
     on_core = [port.name for port in ports if number in config.cores_of_queues(function_of(port.number))]
     names = [name for name in on_core if not is_pf(name)] or on_core
     blocks = tuple(dict.fromkeys(config.driver_block_of(name) for name in names)) or ("driver",)
-    tx, rx = (span.share(int(fs)) for fs in _core_shares(span)[number])
+    tx, rx = (span.core_share(int(fs)) for fs in _core_shares(span)[number])
     return CoreUse(vm=names[0] if names else None, blocks=blocks, tx=tx, rx=rx)
 
 
@@ -110,13 +113,13 @@ def _switching_share(config: Config, own: VirtualSwitch, span: Span) -> float:
     """Return the busy share of the virtual switch's busiest core, including threads and those for misses."""
     busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
     misses = () if own.flow_cache is None else own.flow_cache.miss_cores
-    return span.share(int(busy[[*own.cores, *config.thread_cores, *misses]].max()))
+    return span.core_share(int(busy[[*own.cores, *config.thread_cores, *misses]].max()))
 
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Return the busy share of each resource, by its name as a bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
-    drivers = {"driver.tx": span.share(int(core[POST_TASK])), "driver.rx": span.share(int(core[TAKE_TASK]))}
+    drivers = {name: span.core_share(int(core[task])) for name, task in _TASKS.items()}
     own = config.virtual_switch
     if own is not None:
         drivers["vswitch"] = _switching_share(config, own, span)
@@ -236,6 +239,8 @@ def observe_window(
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),
+        stalled=span.share(span.host_stalls[1]),
+        lost_in_stalls=span.count("lost_in_stalls"),
         rx_blocked=_rx_blocked(config, span),
     )
 

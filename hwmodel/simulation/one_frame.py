@@ -152,6 +152,7 @@ def _run(config: Config, frame: LoneFrame, at_fs: int) -> tuple[int, dict[str, i
         host = server.nic.host[0]
         host.params.read_latency_fs, host.params.jitter_kind = mean_read_latency_fs(server.config), 0
         host.params.read_miss_fs = host.params.write_miss_fs = 0
+        server.nic.guests.params.stall.for_fs = 0
     for ledger in machine.ledgers():
         ledger.journey_log.enabled = 1
     status = EVENTS_SPENT

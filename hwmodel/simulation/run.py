@@ -182,9 +182,12 @@ def _check_asked(threads: int | None, path: str | None, start_fs: int | None, le
 
 
 def _has_events(config: Config) -> bool:
-    """Tell whether some adapter receives control frames at configured times."""
+    """Tell whether some adapter receives control frames, or some host stalls, at a configured time."""
     controls = (server.config.nic.flow_control for server in servers_of(config))
-    return any(control is not None and control.received for control in controls)
+    stalls = (server.config.host.stall for server in servers_of(config))
+    return any(control is not None and control.received for control in controls) or any(
+        stall is not None and stall.at_fs is not None for stall in stalls
+    )
 
 
 def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progress:

@@ -22,6 +22,7 @@ from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
+from hwmodel.simulation.host_stalls import stall_warnings
 from hwmodel.simulation.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
 from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
@@ -73,6 +74,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _unused_switches(config)
     yield from _unused_bursts(config)
     yield from _unused_load(config)
+    yield from stall_warnings(config, result)
 
 
 def _guarantees_of_rate(result: Result) -> Iterator[str]:

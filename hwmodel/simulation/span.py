@@ -77,6 +77,16 @@ class Span:
         """Return a time as a share of the window."""
         return busy_fs / self.fs
 
+    @property
+    def host_stalls(self) -> tuple[int, int]:
+        """Return how many stalls of the host began in the window, and for how long it stalled there, in fs."""
+        (n_before, before_fs), (n, stalled_fs) = self.start.host_stalls, self.end.host_stalls
+        return n - n_before, stalled_fs - before_fs
+
+    def core_share(self, busy_fs: int) -> float:
+        """Return a core's time as a share of that part of the window in which its host does not stall."""
+        return busy_fs / max(1, self.fs - self.host_stalls[1])
+
     def stalled(self, name: str) -> int:
         """Return the time in the window for which work waited, by a stall counter, in fs."""
         return self.end.stalls_fs[name] - self.start.stalls_fs[name]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.words.quantities import change_text, counted, listed, percent_text, server_title, time_text
+from hwmodel.words.stalls import reason_for_ring, slowed
 
 if TYPE_CHECKING:
     from hwmodel.results.observation import LinkCost, Observation
@@ -130,9 +131,10 @@ def _driver(verb: str) -> Callable[[Observation], str]:
         owner = f"The core of {seen.core_of}" if seen.core_of else "A VM's core"
         if seen.passes_frames:
             owner = f"The hypervisor's core for {seen.core_of}" if seen.core_of else "A core of the hypervisor"
+        whole = "it" if seen.stalled else "the window"
         return (
-            f"{owner} is busy {percent_text(seen.busy('driver.tx'))} of the window, "
-            f"{percent_text(seen.utilizations.get(f'driver.{verb}', 0.0))} of the window with "
+            f"{owner} is busy {percent_text(seen.busy('driver.tx'))} of {slowed(seen.stalled)}, "
+            f"{percent_text(seen.utilizations.get(f'driver.{verb}', 0.0))} of {whole} with "
             f"{'sending' if verb == 'tx' else 'receiving'}: its driver handles no more frames a second."
         )
 
@@ -166,6 +168,8 @@ def _rx_ring(seen: Observation) -> str:
         verb = "have" if len(names) > 1 else "has"
         if names and set(names) <= set(refused):
             why = f"{_first_few(names)} {'post' if len(names) > 1 else 'posts'} none again (refill: false)."
+        elif seen.lost_in_stalls > dropped / 2:
+            why = reason_for_ring(seen.stalled, seen.lost_in_stalls)
         else:
             why = (
                 "The guest gives them back too late for so short a ring: after batches, interrupts and its own work."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hwmodel.rules.drop_kinds import STRAY_DROPS
 from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.quantities import count_text, listed, percent_text, printable, server_title
+from hwmodel.words.stalls import stall_sentences
 
 if TYPE_CHECKING:
     from hwmodel.results.result import Result
@@ -23,7 +24,11 @@ def loses(result: Result) -> bool:
 
 
 def loss_sentence(result: Result) -> str:
-    """Return the share of frames lost, the reasons, and where; if next to none are, what drops and is no loss."""
+    """Return what was lost, why and where, or what drops and is no loss; and what hosts that stall dropped."""
+    return " ".join(said for said in (_loss_sentence(result), stall_sentences(result)) if said)
+
+
+def _loss_sentence(result: Result) -> str:
     if not loses(result):
         return _unwanted_sentence(result)
     told = [f"{reason} {count_text(n)}{_at(result, reason)}" for reason, n in result.lost_by_reason().items()]

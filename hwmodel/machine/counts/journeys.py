@@ -17,6 +17,7 @@ from hwmodel.machine.counts.batches import begin_batches
 from hwmodel.machine.counts.histogram import begin_extremes, bucket, extend_extremes
 from hwmodel.machine.counts.journey_state import FOLDED_AT, SAMPLED_ALL, SAMPLED_EVERY
 from hwmodel.machine.counts.journey_sums import add_crossing, add_parts, add_stamps, fold, log_journey
+from hwmodel.machine.time.stalls import works_until
 
 UNMEASURED = 0
 FROM_WIRE = -1  # in place of a Tx ring
@@ -67,7 +68,8 @@ def journey_of_post(nic, now_fs, queue, ring_queue, chosen_fs):
         if post.marks != 0:
             begin_batches(guests, batch, in_ring)
         driver = guests.driver[queue.params.function]
-        batch.posted_fs += driver.frame_time_fs + post.n_bytes * driver.byte_time_fs  # it posts one after the other
+        work_fs = driver.frame_time_fs + post.n_bytes * driver.byte_time_fs  # it posts one after the other
+        batch.posted_fs = works_until(guests, batch.posted_fs, work_fs)
     place = begin_journey(nic.ledger)
     journey = nic.ledger.journeys.slot[place]
     journey.offered_fs = post.offered_fs
@@ -93,7 +95,8 @@ def begin_send(guests, queue, post):
         place = queue.first + (position & queue.mask)
         if guests.post[place].marks != 0:
             begin_batches(guests, queue.batch, place)
-    queue.batch.posted_fs += send_work_fs(guests.driver[queue.params.function], post)
+    work_fs = send_work_fs(guests.driver[queue.params.function], post)
+    queue.batch.posted_fs = works_until(guests, queue.batch.posted_fs, work_fs)
 
 
 @inlined

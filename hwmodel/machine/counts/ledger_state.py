@@ -60,6 +60,7 @@ COUNTERS = (
     "copies_dropped", "switched", "wire_copies", "rx_copies", "rx_descriptors", "delivered_bytes", "vm_copies",
     "mirrored_made", "mirrored", "mirrored_dropped", "sent_to_bridge", "replicated",
     "sends", "send_descriptors", "receives", "whole_segments", "cut_frames",
+    "lost_in_stalls",
 )  # fmt: skip
 # What becomes of frames and copies, and what they wait for. Added up over servers as an array of words.
 LEDGER_COUNTS = record(

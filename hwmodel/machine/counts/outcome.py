@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.far_tables import lengthened
+from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ALL, TO_ONE
 from hwmodel.machine.counts.histogram import bucket, observe
 from hwmodel.machine.counts.journeys import (
@@ -14,8 +15,12 @@ from hwmodel.machine.counts.journeys import (
 )
 from hwmodel.machine.counts.ledger_state import FRAMES_REACHED, LOG_CAP, LOG_FULL, LOG_RESERVE
 from hwmodel.machine.frames import GROUP_CAP
+from hwmodel.machine.time.stalls import is_stalled
 from hwmodel.rules.ethernet import FCS_BYTES
 
+NO_DESCRIPTOR, RX_BUFFER_FULL, TX_RING_FULL = (
+    reason.value for reason in (DropReason.NO_DESCRIPTOR, DropReason.RX_BUFFER_FULL, DropReason.TX_RING_FULL)
+)
 UNDECIDED = -1  # in place of a kind of copy: of a frame on its way to a virtual switch
 
 
@@ -101,6 +106,13 @@ def copy_dropped(nic, now_fs, copy, reason):
         copy_lost(nic, now_fs, copy, kind.function, reason)
 
 
+@inlined
+def count_in_stall(nic, now_fs, reason, n):
+    """Count losses at a full ring, or for want of room before it, while the host's drivers serve none."""
+    if reason in (NO_DESCRIPTOR, RX_BUFFER_FULL, TX_RING_FULL) and is_stalled(nic.guests.params.stall, now_fs):
+        nic.ledger.counts.lost_in_stalls += n
+
+
 @kernel
 def copy_lost(nic, now_fs, copy, function, reason):
     """Count a dropped copy at a function, and for its flow and its frame; close its journey."""
@@ -109,6 +121,7 @@ def copy_lost(nic, now_fs, copy, function, reason):
     ledger.counts.copies_dropped += 1
     ledger.counts.drops[reason] += 1
     ledger.function[function].drops[reason] += 1
+    count_in_stall(nic, now_fs, reason, 1)
     if flow >= 0:
         ledger.flow[flow].dropped += 1
     copy_settled(nic, copy.group, False)
@@ -121,6 +134,7 @@ def undecided_dropped(nic, now_fs, copy, reason):
     flow = nic.traffic.template[ledger.journeys.slot[copy.journey].template].flow
     ledger.counts.dropped += 1
     ledger.counts.drops[reason] += 1
+    count_in_stall(nic, now_fs, reason, 1)
     if flow >= 0:
         ledger.flow[flow].dropped += 1
     journey_lost(ledger, now_fs, copy.journey)

@@ -32,6 +32,7 @@ from hwmodel.machine.switch.segments import copies_for_uplink
 from hwmodel.machine.time.clock import CORE_TIMER, SWITCHING_TIMER
 from hwmodel.machine.time.events import KEY_INDEX_BITS, set_timer
 from hwmodel.machine.time.random_stream import LOTS, lot, next_u32
+from hwmodel.machine.time.stalls import begins_at, works_until
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
 from hwmodel.machine.virtual_switch.piece_costs import add_copies, clear, wait_for_memory
 
@@ -180,20 +181,20 @@ def begin_piece(nic, now_fs, core):
         frames_fs = n_begun * driver.frame_time_fs
         if driver.byte_time_fs > 0:
             copying_fs = driver.byte_time_fs * bytes_to_take(guests, rx_queue, n)
-    core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
+    core.started_fs = begins_at(guests, core, now_fs, entry_fs)
     core.copying_fs, core.passing_fs = copying_fs, n_begun * driver.pass_time_fs
-    run_piece(core, work, n, entry_fs, frames_fs + copying_fs, core.kind)
+    run_piece(guests, core, work, n, entry_fs, frames_fs + copying_fs, core.kind)
     # By ring, not by core: pieces of several cores that end at one instant go by port number, then by the ring's.
     set_timer(nic.clock, core.ends_fs, CORE_TIMER, core.queue)
 
 
 @inlined
-def run_piece(core, work, n, entry_fs, frames_fs, kind):
+def run_piece(guests, core, work, n, entry_fs, frames_fs, kind):
     """Let a piece of `n` frames run that takes `frames_fs` behind the entry of an interrupt; count it."""
     work.n -= n
     core.n = n
     core.work_fs = entry_fs + frames_fs
-    core.ends_fs = core.started_fs + frames_fs
+    core.ends_fs = works_until(guests, core.started_fs, frames_fs)
     core.counts.busy_fs[kind] += core.work_fs
     core.counts.interrupt_fs += entry_fs
     core.counts.copying_fs += core.copying_fs
@@ -255,7 +256,7 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
     core.passing_fs += task.n_driven * params.uplink_time_fs + n * params.rules_fs
     if params.ring_time_fs > 0:
         core.passing_fs += n * params.ring_time_fs * further_rings(nic, core)
-    core.started_fs = max(now_fs, core.free_fs, core.awake_fs) + entry_fs
+    core.started_fs = begins_at(nic.guests, core, now_fs, entry_fs)
     wait_for_memory(switch, core, task.n_bytes)
     begin_switch_piece(nic, core, n, entry_fs, core.queue)
 
@@ -264,7 +265,7 @@ def begin_passing(nic, now_fs, core, n, entry_fs, looking_fs):
 def begin_switch_piece(nic, core, n, entry_fs, timer):
     """Begin a piece of the virtual switch's work, whose times and start are known."""
     work, frames_fs = nic.guests.work[number_of_work(core)], core.passing_fs + core.copying_fs
-    run_piece(core, work, n, entry_fs, frames_fs, max(core.kind, SWITCH_TASK))
+    run_piece(nic.guests, core, work, n, entry_fs, frames_fs, max(core.kind, SWITCH_TASK))
     # By lot: who lays its copies first into a ring with little room is not always the one with the lower number.
     lots = lot(core.ends_fs, timer) * TIMER_LOTS // LOTS
     set_timer(nic.clock, core.ends_fs, SWITCHING_TIMER, lots * TIMER_NUMBERS + timer)
@@ -283,7 +284,7 @@ def begin_aside(nic, now_fs, core):
         n_bytes = n * frame.n_bytes
         core.passing_fs = params.batch_time_fs + n * params.guest_time_fs
     core.copying_fs = n_bytes * params.byte_time_fs
-    core.started_fs = max(now_fs, core.free_fs, core.awake_fs)
+    core.started_fs = begins_at(nic.guests, core, now_fs, 0)
     wait_for_memory(switch, core, n_bytes)
     begin_switch_piece(nic, core, 1, 0, MAX_QUEUES + core.queue)
 
@@ -349,7 +350,7 @@ def taken(nic, now_fs, core):
     for i in range(queue.taken, queue.taken + core.n):
         place = queue.first + (i & queue.mask)
         slot = guests.finished[place]
-        at_fs += take_work_fs(driver, slot)
+        at_fs = works_until(guests, at_fs, take_work_fs(driver, slot))
         if slot.marks != 0:
             begin_rx_batches(guests, queue.batch, place)
         queue.since_refill += slot.n_descriptors
@@ -434,12 +435,12 @@ def poll_over(nic, now_fs, number):
 
 
 @kernel
-def wait_for_doorbell(core, now_fs, kind, time_fs):
+def wait_for_doorbell(guests, core, now_fs, kind, time_fs):
     """Let a core wait for the write of a doorbell, as part of a task."""
     begins_fs = max(now_fs, core.free_fs)
     if begins_fs != core.doorbell_ends_fs:
         core.doorbell_begins_fs = begins_fs
-    core.free_fs = core.doorbell_ends_fs = begins_fs + time_fs
+    core.free_fs = core.doorbell_ends_fs = works_until(guests, begins_fs, time_fs)
     core.doorbell_kind = kind
     core.counts.busy_fs[kind] += time_fs
     core.counts.doorbell_fs += time_fs
@@ -470,7 +471,7 @@ def piece_done(nic, now_fs, ring):
     if has_rung:
         core.doorbell_time_fs = guests.driver[params.function].doorbell_time_fs
         kind = SWITCH_TASK if is_of_uplink(nic, core.queue) else core.kind
-        wait_for_doorbell(core, now_fs, kind, core.doorbell_time_fs)
+        wait_for_doorbell(guests, core, now_fs, kind, core.doorbell_time_fs)
     if is_over:
         turn_over(guests, core, number, has_more)
     next_piece(nic, now_fs, core)
@@ -539,7 +540,7 @@ def work_beside(nic, now_fs, core_number, work_fs):
     begins_fs = max(now_fs, core.free_fs)
     if core.is_running:
         begins_fs = max(begins_fs, core.ends_fs)
-    core.free_fs = begins_fs + work_fs
+    core.free_fs = works_until(nic.guests, begins_fs, work_fs)
     core.counts.busy_fs[TAKE_TASK] += work_fs
     core.counts.beside_fs += work_fs
 

@@ -6,6 +6,7 @@ from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I16, I32, I64, ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.counts.journey_state import FINISHED, POST_BATCH, RX_BATCH
+from hwmodel.machine.time.stalls import STALL_PARAMS
 
 RING_POOL = 1 << 22  # slots of all Tx (or Rx) rings together: 2**21, each ring's rounded up to a power of two
 MAX_QUEUES = 1024  # Tx or Rx rings
@@ -69,6 +70,7 @@ POST = record(
 GUESTS_PARAMS = record(
     *ints("buffer_bytes", "buffer_offset_bytes", "n_cores", "early_refills", "mss_bytes", "header_bytes"),
     *ints("posts_sends"),
+    ("stall", STALL_PARAMS),
 )
 GUESTS = record(
     ("params", GUESTS_PARAMS),

@@ -10,6 +10,7 @@ from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import ring_of
 from hwmodel.machine.counts.histogram import change, set_stalled
 from hwmodel.machine.counts.journeys import enter
+from hwmodel.machine.counts.outcome import count_in_stall
 from hwmodel.machine.growing_ring import widen_posts
 from hwmodel.machine.guest.cores import add_work
 from hwmodel.machine.guest.guest_state import POST_TASK
@@ -325,6 +326,7 @@ def feed_guest(nic, now_fs, function_number):
             ledger.counts.dropped += n_frames
             ledger.counts.drops[reason] += n_frames
             ledger.function[function_number].drops[reason] += n_frames
+            count_in_stall(nic, now_fs, reason, n_frames)
         source.pending = 0
         if not keeps_coming:
             come_next(nic, number)

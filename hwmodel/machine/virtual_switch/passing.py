@@ -213,7 +213,7 @@ def tell_of_ring(nic, now_fs, core, number):
     driver = nic.guests.driver[queue.params.function]
     n_bytes = driver.lone_doorbell_bytes if n_told == 1 else nic.params.doorbell_bytes
     ring_doorbell(nic, now_fs, TX_DOORBELL, number, n_told, n_bytes)
-    wait_for_doorbell(core, now_fs, SWITCH_TASK, driver.doorbell_time_fs)
+    wait_for_doorbell(nic.guests, core, now_fs, SWITCH_TASK, driver.doorbell_time_fs)
 
 
 @out_of_line

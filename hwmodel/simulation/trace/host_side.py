@@ -11,13 +11,16 @@ import numpy as np
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.guest.guest_state import POST_TASK, SWITCH_TASK
+from hwmodel.machine.time.stalls import behind_stalls
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
+from hwmodel.simulation.measurement import host_stalled_fs
 from hwmodel.simulation.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.trace.link_tlps import StartedTlp, link_groups, read_frames
 from hwmodel.simulation.trace.scenario_side import CoreWork
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track, shown
 from hwmodel.words.quantities import counted
 
+BEHIND_STALLS = getattr(behind_stalls, "py_func", behind_stalls)  # as Python has it
 IOMMU = Track("Host memory", "IOMMU: waits for translation")
 
 
@@ -149,6 +152,8 @@ class Cores:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
         self._messages = messages
         self._cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
+        self._stall = nic.guests.params.stall
+        self._next_stall_fs = int(self._stall.first_fs)
         self._begun = np.full((len(self._cores), 2), -1)
         self._free_fs = self._cores["free_fs"].copy()
         self._ends_fs = self._piece_ends()
@@ -158,6 +163,7 @@ class Cores:
 
         `work`: work beside frames that cores were given in this instant, ahead of all else.
         """
+        self._show_stalls(from_fs, now_fs)
         for one in work:
             self._serve(from_fs, now_fs, one)
         for number in np.flatnonzero(self._cores["free_fs"] != self._free_fs).tolist():
@@ -170,6 +176,18 @@ class Cores:
         for number in changed.tolist():
             self._piece(number, self._cores[number], from_fs)
 
+    def _show_stalls(self, from_fs: int, now_fs: int) -> None:
+        """Show the host's stalls that have begun."""
+        track = Track("Host cores", "stalls of the host")
+        while self._stall.for_fs and self._next_stall_fs <= now_fs:
+            end_fs = self._next_stall_fs + int(self._stall.for_fs)
+            if end_fs > from_fs:
+                self._timeline.add(Slice(track, "stall", self._next_stall_fs, end_fs, {}))
+            self._next_stall_fs += int(self._stall.every_fs)
+
+    def _works_until(self, from_fs: int, work_fs: int) -> int:
+        return int(BEHIND_STALLS(self._stall, from_fs, work_fs)) if self._stall.for_fs else from_fs + work_fs
+
     def _piece_ends(self) -> Any:
         return np.where(self._cores["is_running"], self._cores["ends_fs"], 0)
 
@@ -178,10 +196,10 @@ class Cores:
         first_ring = self._nic["function"]["params"]["first_queue"][work.function]
         number = int(self._nic["tx_queue"]["params"]["core"][first_ring])
         start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
-        self._free_fs[number] = start_fs + work.work_fs
+        self._free_fs[number] = end_fs = self._works_until(start_fs, work.work_fs)
         message = self._messages.get((now_fs, work.function), "")
         details = {"function": self._names.owners[work.function], "message": message}
-        self._add(number, from_fs, f"message {message}", start_fs, start_fs + work.work_fs, details)
+        self._add(number, from_fs, f"message {message}", start_fs, end_fs, details)
 
     def _piece(self, number: int, core: Any, from_fs: int) -> None:
         is_post = core["kind"] == POST_TASK
@@ -197,7 +215,8 @@ class Cores:
             int(self._nic["tx_queue" if is_post else "rx_queue"][ring]["params"]["function"])
         ]
         start_fs = int(core["started_fs"])
-        entry_fs = int(core["work_fs"]) - (int(core["ends_fs"]) - start_fs)
+        stalled_fs = int(np.diff(host_stalled_fs(self._stall, np.array([start_fs, int(core["ends_fs"])])))[0])
+        entry_fs = int(core["work_fs"]) - (int(core["ends_fs"]) - start_fs - stalled_fs)
         self._add(number, from_fs, "interrupt", start_fs - entry_fs, start_fs, {"function": function})
         if not is_post and self._names.is_of_uplink(ring):
             taken = list(self._names.received(ring, int(self._nic["rx_queue"][ring]["taken"]), int(core["n"])))
@@ -210,7 +229,7 @@ class Cores:
             return
         for frame, n_bytes, is_more in self._frames(is_post, ring, int(core["n"])):
             frame_fs = 0 if is_more else int(driver["frame_time_fs"])
-            end_fs = start_fs + frame_fs + n_bytes * int(driver["byte_time_fs"])
+            end_fs = self._works_until(start_fs, frame_fs + n_bytes * int(driver["byte_time_fs"]))
             name, arrows = f"{'post' if is_post else 'take'} {frame}", [] if is_post else real([frame])
             self._add(number, from_fs, name, start_fs, end_fs, {"frame": frame, "function": function}, arrows)
             start_fs = end_fs

@@ -6,6 +6,7 @@ fast engine is checked against it, and measured against it.
 
 from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
+from .core import Stalls
 from .flow_control import ControlFrame, FlowControl
 from .model import simulate
 from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache

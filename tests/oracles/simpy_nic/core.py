@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
+from itertools import count
 
 import simpy
 
@@ -91,12 +92,35 @@ class Piece:
     frame_ends_fs: int = 0
 
 
+@dataclass(frozen=True)
+class Stalls:
+    """When none of a host's cores works."""
+
+    first_fs: int
+    length_fs: int
+    every_fs: int | None
+    """None: it stalls once."""
+
+    def until(self, from_fs: int, work_fs: int) -> int:
+        """Return when work ends that is turned to at a time, stall by stall."""
+        at_fs, left_fs = from_fs, work_fs
+        for number in count() if self.every_fs else (0,):
+            begins_fs = self.first_fs + number * (self.every_fs or 0)
+            if at_fs < begins_fs:
+                if at_fs + left_fs <= begins_fs:
+                    break
+                left_fs -= begins_fs - at_fs
+            at_fs = max(at_fs, begins_fs + self.length_fs)
+        return at_fs + left_fs
+
+
 class Core:
     """Serves the rings that have work in turns."""
 
-    def __init__(self, env: simpy.Environment, start_fs: int) -> None:
-        """Begin with nothing to do, and with no piece before `start_fs`."""
+    def __init__(self, env: simpy.Environment, start_fs: int, stalls: Stalls | None = None) -> None:
+        """Begin with nothing to do, and with no piece before `start_fs`; it works when its host does not stall."""
         self._env = env
+        self._stalls = stalls
         self._list: deque[Task] = deque()
         """The first that may go has its turn, unless what is being done is of a ring that has gone."""
         self._left: dict[Task, int] = {}
@@ -109,6 +133,13 @@ class Core:
     def free_fs(self) -> int:
         """Before when no piece begins."""
         return self._free_fs
+
+    def begins_fs(self, before_fs: int = 0) -> int:
+        """Return when the frames of a piece begin that is chosen now, so much of its work behind its start."""
+        return self._until(max(self._env.now, self._free_fs), before_fs)
+
+    def _until(self, from_fs: int, work_fs: int) -> int:
+        return from_fs + work_fs if self._stalls is None else self._stalls.until(from_fs, work_fs)
 
     def join(self, task: Task) -> None:
         """Put a ring on the list, if it is not there."""
@@ -136,7 +167,7 @@ class Core:
     def keep(self, time_fs: int) -> None:
         """Do something else for a time, behind the piece that has begun and a register that it writes."""
         if time_fs:
-            self._free_fs = max(self._env.now, self._free_fs, self._piece_ends_fs()) + time_fs
+            self._free_fs = self._until(max(self._env.now, self._free_fs, self._piece_ends_fs()), time_fs)
 
     def _piece_ends_fs(self) -> int:
         piece = self._piece
@@ -144,7 +175,8 @@ class Core:
             return 0
         if piece.task is None:
             return piece.frame_ends_fs
-        return piece.frame_ends_fs + sum(piece.task.frame_fs(behind) for behind in range(1, piece.frames))
+        left_fs = sum(piece.task.frame_fs(behind) for behind in range(1, piece.frames))
+        return self._until(piece.frame_ends_fs, left_fs)
 
     def leave(self, task: Task) -> None:
         """Take a ring off the list; a piece of its work that has begun takes its time, and leads to nothing."""
@@ -180,14 +212,13 @@ class Core:
         else:
             return False
         self._piece = Piece(task, frames, bool(owed))
-        self._next_frame(task, self._piece, max(self._free_fs - self._env.now, 0) + before_fs)
+        self._next_frame(task, self._piece, max(self._env.now, self._free_fs), before_fs)
         return True
 
-    def _next_frame(self, task: Task, piece: Piece, before_fs: int) -> None:
-        """Do the next frame of a piece."""
-        delay_fs = before_fs + (task.frame_fs() if piece.frames else 0)
-        piece.frame_ends_fs = self._env.now + delay_fs
-        later(self._env, delay_fs, task.place_at(self._env.now + delay_fs), self._done, piece)
+    def _next_frame(self, task: Task, piece: Piece, from_fs: int, before_fs: int) -> None:
+        """Do the next frame of a piece, behind something else."""
+        piece.frame_ends_fs = self._until(from_fs, before_fs + (task.frame_fs() if piece.frames else 0))
+        later(self._env, piece.frame_ends_fs - self._env.now, task.place_at(piece.frame_ends_fs), self._done, piece)
 
     def _done(self, piece: Piece) -> None:
         task = piece.task
@@ -197,7 +228,7 @@ class Core:
             task.frame_done()
             piece.frames -= 1
         if piece.frames:
-            self._next_frame(task, piece, 0)
+            self._next_frame(task, piece, self._env.now, 0)
             return
         is_turn_over = task.is_spent or not self._left.get(task)
         if piece.is_owed:
@@ -205,7 +236,7 @@ class Core:
         is_turn_over = is_turn_over or not task.has_work
         n_written = task.piece_done(is_turn_over)
         if n_written:
-            self._free_fs = max(self._env.now, self._free_fs) + n_written * task.doorbell_fs
+            self._free_fs = self._until(max(self._env.now, self._free_fs), n_written * task.doorbell_fs)
         if is_turn_over:
             self._list.remove(task)
             self._left.pop(task, None)

@@ -87,7 +87,7 @@ class Model:
     def _drivers_of(self, parameters: NicParameters, chances: Chances) -> dict[int, Driver]:
         """Build the guests, and with them the host's virtual switch if there is one."""
         starts_fs = parameters.core_starts_fs or [0] * parameters.cores
-        cores = [Core(self.env, start_fs) for start_fs in starts_fs]
+        cores = [Core(self.env, start_fs, parameters.stalls) for start_fs in starts_fs]
         passes, link, sender, receiver = self._passed_by(cores, chances)
         if passes is not None and self._tables:
             passes.leaves = self._tables[0].leaves

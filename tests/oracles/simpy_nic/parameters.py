@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from .classes import Planes
+    from .core import Stalls
     from .flow_control import FlowControl
     from .sources import SourceParameters
 
@@ -204,6 +205,7 @@ class NicParameters:
     adaptive_moderation: bool = False
     core_starts_fs: Sequence[int] = ()
     """When each core begins; none: all at 0."""
+    stalls: Stalls | None = None
     taken_before: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """By port and queue, the Rx descriptors that its driver has taken and not yet posted again as it begins."""
     never_refill: frozenset[int] = frozenset()

@@ -149,7 +149,7 @@ class TakingIn(Taking):
     def begin_piece(self, most: int) -> tuple[int, int]:
         """Go as far as the next refill, and decide on the frames up to there."""
         frames, before_fs = super().begin_piece(most)
-        self._started_fs = max(self._env.now, self._core.free_fs) + before_fs
+        self._started_fs = self._core.begins_fs(before_fs)
         self._ring_fs = self._rules.ring_fs(self._core)
         pieces = [(copy.frame, self._switch.decide(copy.frame)) for copy in list(self._visible)[:frames]]
         memory_fs = self._rules.memory_fs(pieces)

@@ -235,7 +235,7 @@ class PassingTask(Task):
         return self._begin(min(most, self._rules.batch), is_owed=False)
 
     def _begin(self, most: int, *, is_owed: bool) -> tuple[int, int]:
-        self._started_fs = max(self._env.now, self._core.free_fs)
+        self._started_fs = self._core.begins_fs()
         self._ring_fs = self._rules.ring_fs(self._core)
         n = 0
         while self._told and n < most and self.may_go and (self.is_owed if is_owed else not self.is_spent):
