@@ -11,8 +11,8 @@ than those of `size`. The answer is `same` where it costs as much as the cheapes
 among the cheaper ones that the answer names as near the target, `unsure` where the answer misses with those seeds and
 has less than 95 % of confidence, else `wrong`. Every row of an answer is compared with its own figures and bounds:
 what is said to be met with more than 99 % has its whole interval on the right side of the bound. With `--noise` a
-problem has 8 points or fewer, and may have a latency target beside a rate: it is run at that rate, and its points are
-not compared (`offered`).
+problem has 8 points or fewer, each tried once, and may have a latency target beside a rate, at which it is then run:
+it is `answered` or not, and its rows alone are compared.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def problem_of(
         points = list(itertools.product(*(knob["values"] for knob in problem["knobs"].values())))
         if len(points) > (MOST_NOISY_POINTS if is_noisy else MOST_POINTS):
             continue
-        figures = {point: found for point in points if (found := tried(problem, point))}
+        seeds = SEEDS[: 1 if is_noisy else None]
+        figures = {point: found for point in points if (found := tried(problem, point, seeds))}
         if len(figures) > len(points) / 2:
             break
     metrics = ["p99", "loss"] if problem["is_open"] else [drawn.choice(("gbps", "mpps"))]
@@ -149,12 +150,12 @@ def problem_of(
     return {"base": problem["base"], "knobs": problem["knobs"], "target": target}, figures
 
 
-def tried(problem: Mapping[str, Any], point: Sequence[Any]) -> dict[str, float] | None:
-    """Run a point with each of `SEEDS` and return the means; None where it cannot be run or gives no figure."""
+def tried(problem: Mapping[str, Any], point: Sequence[Any], seeds: Sequence[int]) -> dict[str, float] | None:
+    """Run a point with each of some seeds and return the means; None where it cannot be run or gives no figure."""
     changes = dict(zip(problem["knobs"], point, strict=True))
     try:
         found = [_figures(hwmodel.simulate(hwmodel.load_config(problem["base"], {**changes, "run.seed": seed})))
-                 for seed in SEEDS]  # fmt: skip
+                 for seed in seeds]  # fmt: skip
     except (InputError, RunError):
         return None
     if any(value is None for one in found for value in one.values()):
@@ -176,7 +177,9 @@ def judge(label: str, run: Mapping[str, str], *, is_noisy: bool = False) -> Case
     bounds = {metric: _number(value) for metric, value in problem["target"].items()}
     truth = min((_cost(problem, point) for point, of in figures.items() if _meets(of, bounds)), default=None)
     contradictions = tuple(contradictions_of(found))
-    verdict = "offered" if found.offered else _verdict(problem, found, figures, bounds, truth)
+    verdict = "answered" if found.cost is not None else "nothing meets"
+    if not is_noisy:
+        verdict = _verdict(problem, found, figures, bounds, truth)
     return Case(label, verdict, truth, found.cost, found.confidence, found.n_candidates, found.simulations,
                 found.is_cheapest, contradictions, json.dumps(problem) if verdict == "wrong" else "")  # fmt: skip
 

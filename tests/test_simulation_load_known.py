@@ -26,8 +26,8 @@ def windows_of(load: float, n_services: int, seed: int) -> tuple[np.ndarray, np.
     return np.bincount(of, waits[(window >= 0) & (window < N_WINDOWS)], N_WINDOWS) / came, came
 
 
-def ends_of(busy: float, mean_over_came: float, half_share: float) -> tuple[float, float]:
-    limit = replace(RESULT.bottleneck, resource="offered_load", also=(), utilization=busy)
+def ends_of(busy: float, mean_over_came: float, half_share: float, full: str = "offered_load") -> tuple[float, float]:
+    limit = replace(RESULT.bottleneck, resource=full, also=(), utilization=busy)
     offered = _OfferedRate(half_share, mean_over_came=mean_over_came, is_by_law=True)
     return _load_known(replace(RESULT, bottleneck=limit), offered).ends()
 
@@ -51,3 +51,10 @@ def test_a_window_that_was_offered_too_much_says_so_of_its_queues() -> None:
     """10 % of headroom, 5 % too many: queues of the mean load are about half as long, and the law knows it."""
     low, high = ends_of(0.945, 1 / 1.05, 0.02)
     assert low < 0.55 < high < 1.0
+
+
+def test_a_resource_that_is_full_by_chance_has_shorter_queues_in_the_long_run() -> None:
+    """5 % too many came, and the link was full: at the mean load 4.8 % of it are free; overloaded, it stays full."""
+    low, high = ends_of(1.0, 1 / 1.05, 0.03, "pcie.up")
+    assert low < 0.2 and high < 1.0
+    assert ends_of(1.0, 1.05, 0.03, "pcie.up") == (1.0, 1.0)

@@ -128,9 +128,10 @@ def sureness_of(
     estimates: dict[str, Estimate] = {}
     at_fs = marks["now_fs"]
     offered = _offered(marks, at_fs, machine.arrivals) if machine.is_open else _OfferedRate()
-    load = _load_known(result, offered)
+    is_overloaded = _is_overloaded(marks, offered)
+    load = _load_known(result, offered, is_overloaded=is_overloaded)
     wanted = [
-        *_rates(result, marks, ports, burst_frames, _OfferedRate() if _is_overloaded(marks, offered) else offered),
+        *_rates(result, marks, ports, burst_frames, _OfferedRate() if is_overloaded else offered),
         *_latencies(result, marks, burst_frames, load, machine),
     ]
     ratios = [ratio for one in wanted for ratio in one.ratios]
@@ -285,8 +286,11 @@ class _Load(NamedTuple):
         return self.times_longer / most, min(MOST_TIMES, self.times_longer / max(least, 1 / MOST_TIMES))
 
 
-def _load_known(result: Result, offered: _OfferedRate) -> _Load:
+def _load_known(result: Result, offered: _OfferedRate, *, is_overloaded: bool = False) -> _Load:
     """Return what the busiest resource's headroom says of queues; nothing if the load does not get through.
+
+    `is_overloaded`: more came than left, beyond chance. Where a law says that the mean load gets through, a resource
+    that was full in the window had more to do than it has in the long run.
 
     A queue's length is inversely proportional to the headroom of its server. A window that by chance was offered too
     little cannot show by its own queues how long they get. In heavy traffic a queue is a reflected Brownian motion,
@@ -295,15 +299,16 @@ def _load_known(result: Result, offered: _OfferedRate) -> _Load:
     1989). Half of that variance goes with the number that came; where a law says how many should have, `times_longer`
     makes up for it, and `known` is the rest.
     """
-    if not gets_through(result):
-        return _Load()
     busy = result.bottleneck.utilization or 0.0
+    is_full_by_chance = offered.is_by_law and not is_overloaded and busy * offered.mean_over_came < 1
+    if not gets_through(result) and not is_full_by_chance:
+        return _Load()
     within = result.bottleneck.resource.split(".")
     parts = next(parts for name, parts in QUEUES_AT if not name or name in within)
     headroom = 1 - busy * offered.mean_over_came
     if headroom <= 0:
         return _Load(inf, 1 / (1 - MOST_BELOW), parts)
-    times_longer = min(max(1 - busy, 0.0) / headroom, 1 / (1 - MOST_BELOW))
+    times_longer = min(max((1 - busy) / headroom, 1 / MOST_TIMES), 1 / (1 - MOST_BELOW))
     unknown = 1.0 if offered.is_by_law else sqrt(2)
     return _Load(unknown * offered.half_share / headroom, times_longer, parts)
 
