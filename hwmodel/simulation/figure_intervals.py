@@ -99,11 +99,12 @@ def gamma_ends(variance: float) -> tuple[float, float]:
 
 
 def with_few_events(wanted: Wanted, times: Ratio, least: float, factor: float) -> Wanted:
-    """Widen the interval of a mean latency where few events of the window make up what is above the `least` latency.
+    """Widen the intervals of a mean latency and its tail where few events make up what is above the `least` latency.
 
     Bursts that meet, say: their lengths differ and go in by their squares, so that a window of a few has as a rule seen
     none of the longest. The excess of a slice of the window is that of the events in it; the relative variance of their
     sum is that of the slices' excess, over their number, and the sum of few is skewed, about as a gamma distribution.
+    The same events are the tail. A median is not made by them. `factor`: from `times` to the unit of the latency.
     """
     excess = np.diff(times.above) - least / factor * np.diff(times.below)
     mean = float(excess.mean())
@@ -112,7 +113,7 @@ def with_few_events(wanted: Wanted, times: Ratio, least: float, factor: float) -
 
     def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
         for found in wanted.found_from(estimates):
-            above = max(0.0, found.figure - least)
+            above = max(0.0, found.figure - least) if not found.name.endswith(".p50") else 0.0
             low, high = found.figure - above * (1 - 1 / longest), found.figure + above * (1 / max(shortest, 0.1) - 1)
             yield found._replace(ends=(min(found.ends[0], low), max(found.ends[1], high)))
 

@@ -326,13 +326,12 @@ def _latencies(
         place, longest = places[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
-        of_mean = mean_wanted(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends)
-        if machine.is_random:
-            of_mean = with_few_events(of_mean, mean, latency.min or 0.0, 1 / FS_PER_NS)
-        wanted = (
-            of_mean,
+        wanted: tuple[Wanted, ...] = (
+            mean_wanted(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends),
             *percentiles_wanted(place, latency, SampleCounts(marks.histograms[name])),
         )
+        if machine.is_random:
+            wanted = tuple(with_few_events(one, mean, latency.min or 0.0, 1 / FS_PER_NS) for one in wanted)
         if name == "sender_wait":
             wanted = tuple(with_missed_bursts(one, machine.bursts, result) for one in wanted)
         fixed = frozenset(ALL_PARTS) - load.parts - NOT_OF[name] if name in NOT_OF else frozenset[str]()
