@@ -1,31 +1,40 @@
 """How often intervals hold, by classes of machines that are hard to know: short windows of many seeds beside long runs.
 
-    python -m benches.interval_coverage                   six machines of each class, twelve seeds each
+    python -m benches.interval_coverage                   25 machines of each class, 20 seeds each
     python -m benches.interval_coverage --seed 7 -n 12    two other machines of each class
     python -m benches.interval_coverage --class vmdq      one class alone
+    python -m benches.interval_coverage --keep FILE       go on from what FILE has, a line for each run
     python -m benches.interval_coverage --quick           one machine, and short: measures nothing
 
-Each machine runs a short window with each seed, and twice a window as long as all of these four times, whose mean is
-taken for the truth where it agrees with the seeds' own mean. A cell of the table counts intervals that hold what is
-true. A silent miss is off by more than three half widths and 0.5 %, and no warning names the figure.
+Each machine runs a short window with each seed, and two windows as long as 25 of these, whose mean is taken for the
+truth where the two agree; what a run says to have grown in its window is compared with the mean of the seeds. A cell of
+the table counts the intervals that hold what is true, in parentheses those that hold or are warned of, and behind it
+the median of the half width over 1.96 standard deviations of the seeds: 1 is as wide as is needed. A silent miss is off
+by more than three half widths and 0.5 %, and no warning names the figure.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from statistics import median, stdev
 from typing import Any
 
 from benches.comparison import table
-from benches.steadiness import FIGURES, OF_UNSURE, Outcome, figures_of, mean_of, told_of, verdicts
+from benches.steadiness import FIGURES, OF_UNSURE, Outcome, figures_of, kept_in, mean_of, told_of, verdicts
 from benches.steadiness_cases import Case
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError, RunError
+from hwmodel.results.student_t import NORMAL_975
 from hwmodel.simulation import simulate
 from hwmodel.words.warnings import BEGINS_WITH_CHANGE
 
-TIMES_AS_LONG, N_SEEDS = 40, 12
+TIMES_AS_LONG, N_SEEDS, N_MACHINES = 25, 20, 25
 MORE_UNSURE = ("Known roughly", "Locked in phase", "Interrupts that adapt", BEGINS_WITH_CHANGE)
 CLASSES = ("near", "bursts", "vmdq", "servers", "scenario", "adaptive")
 SMALL = {"pcie": {"generation": 2, "lanes": 4}, "workload": {"pattern": "pairs"}}
@@ -38,13 +47,13 @@ def drawn_cases(seed: int, n: int, only: str | None = None) -> Iterator[Case]:
         drawn = random.Random(f"{seed}/{number}")
         while only in (None, kind):
             try:
-                yield _drawn(kind, drawn, number)
+                yield _drawn(kind, drawn, f"{seed}/{number}")
                 break
             except InputError:
                 continue
 
 
-def _drawn(kind: str, drawn: random.Random, number: int) -> Case:
+def _drawn(kind: str, drawn: random.Random, label: str) -> Case:
     n_bytes, share = drawn.choice((64, 256, 1518)), drawn.choice((90, 93, 95, 97))
     arrivals = drawn.choice(("poisson", "poisson", "periodic")) if kind == "near" else "poisson"
     load: dict[str, Any] = {"load": f"{share}% of ceiling", "arrivals": arrivals, "frame_bytes": n_bytes}
@@ -69,7 +78,7 @@ def _drawn(kind: str, drawn: random.Random, number: int) -> Case:
         duration = drawn.choice(("5ms", "10ms"))
     blocks["workload"] = SMALL["workload"] | load
     blocks["run"] = {"seed": drawn.randrange(1, 10**6), "duration": duration, "warmup": warmup}
-    name = f"{number}: {load['load']} {load['arrivals']}, {n_bytes} B, {blocks['nic']['vfs']} VFs, {duration}"
+    name = f"{kind} {label}: {load['load']} {load['arrivals']}, {n_bytes} B, {blocks['nic']['vfs']} VFs, {duration}"
     return Case(kind, name, config_from_mapping(blocks))
 
 
@@ -85,10 +94,12 @@ def measure(case: Case, n_seeds: int, times: int) -> list[Outcome]:
     truth, own = mean_of(long), mean_of(shorts)
     spread = {name: abs(figures_of(long[0])[name] - figures_of(long[1])[name]) for name in truth}
     known = {name: value for name, value in truth.items() if name in own and spread[name] < 0.1 * abs(value)}
-    return [
-        Outcome(case.kind, f"{case.name}, seed +{at}", told_of(one), (known,), _unsure(one.warnings))
-        for at, one in enumerate(shorts)
-    ]
+    found = []
+    for at, one in enumerate(shorts):
+        outcome = Outcome(case.kind, f"{case.name}, seed +{at}", told_of(one), (known, own), _unsure(one.warnings))
+        grew = {name: own[name] for name in known if not outcome.has_truth(name, 0)}
+        found.append(replace(outcome, truths=(known | grew,)))
+    return found
 
 
 def _unsure(warnings: Sequence[str]) -> tuple[str, ...]:
@@ -96,41 +107,58 @@ def _unsure(warnings: Sequence[str]) -> tuple[str, ...]:
 
 
 def rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
-    """Give a row for each kind of figure: in how many runs of each class it holds, and holds or is warned of."""
+    """Give a row for each kind of figure: in how many runs of each class it holds, holds or is warned of, how wide."""
     for word, names in FIGURES.items():
         cells = []
         for kind in CLASSES:
+            of_kind = [one for one in outcomes if one.kind == kind]
             found = [
                 (name not in one.misses(one.truths[0]), one.is_warned(name))
-                for one in outcomes if one.kind == kind
-                for name in names if name in one.told and name in one.truths[0]
+                for one in of_kind for name in names if name in one.told and name in one.truths[0]
             ]  # fmt: skip
             held, told = sum(one for one, _ in found), sum(one or warned for one, warned in found)
-            n = len(found)
-            cells.append(f"{100 * held / n:.0f} % ({100 * told / n:.0f} %) of {n}" if n else "-")
+            n, wide = len(found), median([*_widths(of_kind, names), 0.0])
+            cells.append(f"{100 * held / n:.0f} ({100 * told / n:.0f}) of {n}, {wide:.2g}" if n else "-")
         yield word, *cells
+
+
+def _widths(outcomes: Sequence[Outcome], names: Sequence[str]) -> Iterator[float]:
+    """Give, of each machine's runs, each half width over that which their spread calls for."""
+    for _, group in groupby(outcomes, lambda one: one.name.rpartition(", seed")[0]):
+        machine = list(group)
+        for name in names:
+            told = [one.told[name] for one in machine if name in one.told]
+            spread = NORMAL_975 * stdev(value for value, _, _ in told) if len(told) > 2 else 0.0
+            yield from ((high - low) / 2 / spread for _, low, high in told if spread)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("-n", type=int, default=6 * len(CLASSES))
+    parser.add_argument("-n", type=int, default=N_MACHINES * len(CLASSES))
     parser.add_argument("--class", dest="only", choices=CLASSES)
+    parser.add_argument("--keep", type=Path, help="a file of outcomes to go on from")
     parser.add_argument("--verbose", action="store_true", help="each machine's misses as they come")
     parser.add_argument("--quick", action="store_true", help="one machine, and short; the figures mean nothing")
     arguments = parser.parse_args()
     n_seeds, times, n = (2, 2, 1) if arguments.quick else (N_SEEDS, TIMES_AS_LONG, arguments.n)
-    outcomes: list[Outcome] = []
+    outcomes = list(kept_in(arguments.keep).values())
+    known = {one.name.rpartition(", seed")[0] for one in outcomes}
     for case in drawn_cases(arguments.seed, n, arguments.only):
+        if case.name in known:
+            continue
         try:
             found = measure(case, n_seeds, times)
         except RunError as error:
             print(f"{case.name}: {error}")
             continue
         outcomes += found
+        if arguments.keep is not None:
+            with arguments.keep.open("a") as file:
+                file.writelines(json.dumps(one.__dict__) + "\n" for one in found)
         if arguments.verbose:
             report(case, found)
-    print(table(("figure: holds (or is warned of)", *CLASSES), list(rows(outcomes))))
+    print(table(("figure: holds (or is warned of) %, width", *CLASSES), list(rows(outcomes))))
     print(*verdicts(outcomes), sep="\n")
 
 

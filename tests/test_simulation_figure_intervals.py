@@ -9,7 +9,16 @@ import pytest
 
 from benches.known_queues import coverage, known_queues
 from hwmodel.results.student_t import student_t_975
-from hwmodel.simulation.figure_intervals import LEAST_WEIGHTS, N_WEIGHTS, ratio_estimate
+from hwmodel.simulation.figure_intervals import (
+    LEAST_WEIGHTS,
+    N_WEIGHTS,
+    Found,
+    Ratio,
+    Wanted,
+    gamma_ends,
+    ratio_estimate,
+    with_few_events,
+)
 
 N_SLICES = 80
 AT = np.arange(N_SLICES + 1.0)
@@ -96,3 +105,39 @@ def test_known_queues_are_covered(name):
         assert share >= 0.89, figure
         if figure == "mean":
             assert share <= 0.995
+
+
+@pytest.mark.parametrize("variance", [0.02, 0.2, 0.6])
+def test_the_points_of_a_gamma_distribution(variance):
+    drawn = np.random.default_rng(1).gamma(1 / variance, variance, 10**6)
+    assert gamma_ends(variance) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), rel=0.15)
+
+
+def mean_of_few(seed, n_events):
+    """Return the mean of a window of bursts whose excess goes by the square of their length, and its interval.
+
+    The interval that the request comes with has no width: what is left is what the number of events widens it by.
+    """
+    drawn = np.random.default_rng(seed)
+    n = drawn.poisson(n_events)
+    frames, excess = np.full(N_SLICES, 100.0), np.zeros(N_SLICES)
+    np.add.at(excess, drawn.integers(0, N_SLICES, n), drawn.exponential(30, n) ** 2)
+    mean = float((excess + 10 * frames).sum() / frames.sum())
+    times = Ratio(cumulative(excess + 10 * frames), cumulative(frames))
+    plain = Wanted((times,), lambda _: iter([Found("latency_ns.mean", mean, (mean, mean), 0.0)]))
+    (found,) = with_few_events(plain, times, 10.0, 1.0).found_from([None])
+    return mean, found.ends
+
+
+@pytest.mark.parametrize("n_events", [20, 60])
+def test_a_mean_that_few_bursts_make_is_known_as_few_are(n_events):
+    truth = 10 + n_events * 2 * 30**2 / (100 * N_SLICES)
+    held = [low <= truth <= high for _, (low, high) in (mean_of_few(seed, n_events) for seed in range(400))]
+    assert sum(held) >= 0.88 * len(held)
+
+
+def test_a_mean_that_all_the_window_makes_is_not_widened():
+    times = Ratio(cumulative([1500.0] * N_SLICES), cumulative([100.0] * N_SLICES))
+    plain = Wanted((times,), lambda _: iter([Found("latency_ns.mean", 15.0, (14.0, 16.0), 0.0)]))
+    (found,) = with_few_events(plain, times, 10.0, 1.0).found_from([None])
+    assert found.ends == (14.0, 16.0)

@@ -192,7 +192,7 @@ def test_a_tail_that_one_burst_makes_is_hardly_known():
 def test_a_load_that_is_hardly_known_makes_waits_hardly_known():
     """The load is known to 3.2 %, as below; 10 % of headroom may be 7 or 13 %, and queues go by its reciprocal.
 
-    A queue in heavy traffic is a Brownian motion: sqrt(2) times that.
+    A queue in heavy traffic is a Brownian motion: sqrt(2) times that, by a gamma distribution's points.
     """
     offered = np.random.default_rng(5).poisson(100, N_MARKS - 1)
     waits = [500.0] * 2000 + [900.0] * 2000
@@ -205,10 +205,10 @@ def test_a_load_that_is_hardly_known_makes_waits_hardly_known():
         return sureness_of(replace(base, bottleneck=limit), marks, PORTS, 1).intervals["latency_ns.mean"]
 
     low, high = ends_of("offered_load", 0.9)
-    share = 2**0.5 * 0.032 / 0.1  # of the 200 ns above the fastest frame's
-    assert low == pytest.approx(500 + 200 / (1 + share), abs=20) and high == pytest.approx(
-        500 + 200 / (1 - share), abs=40
-    )
+    variance = 2 * (0.032 / 1.96 / 0.1) ** 2
+    points = np.quantile(np.random.default_rng(1).gamma(1 / variance, variance, 10**6), [0.025, 0.975])
+    high_end, low_end = 500 + 200 / points  # of the 200 ns above the fastest frame's
+    assert low == pytest.approx(low_end, abs=20) and high == pytest.approx(high_end, abs=40)
     assert ends_of("pcie.up", 1.0)[1] < 705, "a full resource has no headroom to know"
 
 

@@ -232,7 +232,7 @@ def test_a_window_of_few_latencies_or_of_a_load_near_saturation_is_short():
 
 def test_a_window_of_few_bursts_says_so_once():
     (warning,) = unsure(n_bursts=4.2, load_known=0.9, latency_ns__mean=Estimate(10.0, memory=21.0))
-    assert "few bursts: what came varies as much as with 4 independent ones" in warning
+    assert "few bursts: what came, or queues where bursts meet, vary as much as with 4 independent ones" in warning
 
 
 def test_a_window_as_long_as_its_capture_asks_for_a_longer_one(tmp_path):

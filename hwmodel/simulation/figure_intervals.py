@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
 from hwmodel.results import LEAST_SAMPLES_P99, LEAST_SAMPLES_P999, Latency, bucket_ns, bucket_of_rank
-from hwmodel.results.student_t import student_t_975
+from hwmodel.results.student_t import NORMAL_975, student_t_975
 
 PERCENTILES = {"p50": (500, 1), "p99": (990, LEAST_SAMPLES_P99), "p999": (999, LEAST_SAMPLES_P999)}
 LEVELS = (500, 900, 990, 999)  # per mille: the quantiles at which the share of samples above is estimated
@@ -72,6 +72,52 @@ def rate_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: fl
             yield Found(name, figure, (middle - reach, middle + reach), least, scaled)
 
     return Wanted((ratio,), found_from)
+
+
+def rate_by_law(wanted: Wanted, share: float) -> Wanted:
+    """Replace the half width of a requested rate by a share of its true mean, known by law; what tells of trends stays.
+
+    What a window may show lies within that share of the mean; so the mean lies within these ends of what it showed.
+    """
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
+        for found in wanted.found_from(estimates):
+            yield found._replace(ends=(found.figure / (1 + share), found.figure / (1 - min(share, MOST_BELOW))))
+
+    return Wanted(wanted.ratios, found_from)
+
+
+def gamma_ends(variance: float) -> tuple[float, float]:
+    """Return the 2.5 and the 97.5 % point of a gamma distribution with mean 1 and a variance of at most 1.
+
+    By the cube of a normal distribution (E. B. Wilson, M. M. Hilferty, The Distribution of Chi-Square, Proceedings of
+    the National Academy of Sciences 17, 684, 1931); for a variance of 1, where it is worst, 0.013 and 3.7 for 0.025 and
+    3.7.
+    """
+    low, high = (max(0.0, 1 - variance / 9 + z * sqrt(variance) / 3) ** 3 for z in (-NORMAL_975, NORMAL_975))
+    return low, high
+
+
+def with_few_events(wanted: Wanted, times: Ratio, least: float, factor: float) -> Wanted:
+    """Widen the intervals of a mean latency and its tail where few events make up what is above the `least` latency.
+
+    Bursts that meet, say: their lengths differ and go in by their squares, so that a window of a few has as a rule seen
+    none of the longest. The excess of a slice of the window is that of the events in it; the relative variance of their
+    sum is that of the slices' excess, over their number, and the sum of few is skewed, about as a gamma distribution.
+    The same events are the tail. A median is not made by them. `factor`: from `times` to the unit of the latency.
+    """
+    excess = np.diff(times.above) - least / factor * np.diff(times.below)
+    mean = float(excess.mean())
+    variance = min(1.0, float(excess.var()) / len(excess) / mean**2) if mean > 0 else 0.0
+    shortest, longest = gamma_ends(variance)
+
+    def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
+        for found in wanted.found_from(estimates):
+            above = max(0.0, found.figure - least) if not found.name.endswith(".p50") else 0.0
+            low, high = found.figure - above * (1 - 1 / longest), found.figure + above * (1 / max(shortest, 0.1) - 1)
+            yield found._replace(ends=(min(found.ends[0], low), max(found.ends[1], high)))
+
+    return Wanted(wanted.ratios, found_from)
 
 
 def mean_wanted(name: str, figure: float, ratio: Ratio, factor: float, least: float) -> Wanted:

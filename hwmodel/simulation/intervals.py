@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf, sqrt
+from math import hypot, inf, sqrt
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.results import (
+    ALL_PARTS,
     Result,
     SystemResult,
 )
 from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.results.possible import within_possible
-from hwmodel.results.student_t import student_t_975
+from hwmodel.results.student_t import NORMAL_975, student_t_975
 from hwmodel.simulation.counts import LATENCY_PLACES
 from hwmodel.simulation.figure_intervals import (
     MOST_BELOW,
@@ -27,13 +28,16 @@ from hwmodel.simulation.figure_intervals import (
     Ratio,
     SampleCounts,
     Wanted,
+    gamma_ends,
     mean_wanted,
     percentiles_wanted,
+    rate_by_law,
     rate_wanted,
     ratio_estimate,
     ratio_estimates,
+    with_few_events,
 )
-from hwmodel.simulation.machine_known import Arrivals, Bursts, MachineKnown, with_missed_bursts
+from hwmodel.simulation.machine_known import Arrivals, MachineKnown, with_missed_bursts
 from hwmodel.simulation.marks import MarkTable
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import FS_PER_NS
@@ -48,6 +52,17 @@ OF_THE_LAW = (
 MOST_TIMES = (
     10.0  # of the queueing that a window saw, for a load that leaves hardly any headroom: a warning says so too
 )
+# The parts of the way that no busy resource lengthens as a queue's: timers, and what waits for them.
+TIMED_PARTS = frozenset({"driver_batch", "writeback_batch", "interrupt_moderation", "interrupt"})
+GUEST_PART = "guest_queue"
+# The parts that a resource does lengthen, by a component of its name; those of a link, a bus or a port by the last row.
+QUEUES_AT = (
+    ("bridge", frozenset({"bridge"})),
+    ("driver", frozenset(ALL_PARTS) - TIMED_PARTS),
+    ("", frozenset(ALL_PARTS) - TIMED_PARTS - {GUEST_PART}),
+)
+# What is not of a latency's way.
+NOT_OF = {"delivery": {GUEST_PART}, "from_doorbell": {GUEST_PART, "driver_batch"}, "to_guest": set[str]()}
 OVERLOADED = 1.5  # half widths of the offered rate by which arrivals exceed departures under overload
 MPPS = 1e9  # from frames per femtosecond to 10^6 frames/s
 
@@ -113,10 +128,11 @@ def sureness_of(
     estimates: dict[str, Estimate] = {}
     at_fs = marks["now_fs"]
     offered = _offered(marks, at_fs, machine.arrivals) if machine.is_open else _OfferedRate()
-    load = _load_known(result, offered)
+    is_overloaded = _is_overloaded(marks, offered)
+    load = _load_known(result, offered, is_overloaded=is_overloaded)
     wanted = [
-        *_rates(result, marks, ports, burst_frames, 0.0 if _is_overloaded(marks, offered) else offered.half_share),
-        *_latencies(result, marks, burst_frames, load, machine.bursts),
+        *_rates(result, marks, ports, burst_frames, _OfferedRate() if is_overloaded else offered),
+        *_latencies(result, marks, burst_frames, load, machine),
     ]
     ratios = [ratio for one in wanted for ratio in one.ratios]
     most_degrees = int(min(N_WEIGHTS, max(1.0, offered.n_bursts)))
@@ -150,7 +166,7 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
 
 
 def _rates(
-    result: Result, marks: MarkTable, ports: Mapping[str, int], burst_frames: int, as_offered: float
+    result: Result, marks: MarkTable, ports: Mapping[str, int], burst_frames: int, offered: _OfferedRate
 ) -> Iterator[Wanted]:
     at_fs = marks["now_fs"]
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
@@ -162,17 +178,25 @@ def _rates(
         factor: float,
         least: float = 0.0,
         least_share: float = 0.0,
+        law_share: float = 0.0,
     ) -> Iterator[Wanted]:
         if figure:  # no interval for what never occurred
-            yield rate_wanted(name, figure, Ratio(amounts, at_fs), factor, least, least_share * figure)
+            wanted = rate_wanted(name, figure, Ratio(amounts, at_fs), factor, least, least_share * figure)
+            yield wanted if not law_share else rate_by_law(wanted, law_share)
 
     frames = burst_frames * MPPS / window_fs
     delivered_bytes, vm_copies = marks["delivered_bytes"], marks["vm_copies"]
     mean_bytes = float(delivered_bytes[-1]) / max(1.0, float(vm_copies[-1]))
     gbps = burst_frames * mean_bytes * GBPS / window_fs
-    totals, wire = result.totals, result.wire
-    yield from rate("totals.gbps", totals.gbps, delivered_bytes, GBPS, gbps, as_offered)
-    yield from rate("totals.mpps", totals.mpps, vm_copies, MPPS, frames, as_offered)
+    totals, wire, as_offered = result.totals, result.wire, offered.half_share
+    law_share = 0.0
+    if offered.is_by_law and gets_through(result) and not sum(result.drops.values()):
+        came, left = (float(marks[one][-1] - marks[one][0]) for one in ("offered", "delivery.n"))
+        if abs(left - came) < as_offered * came:
+            law_share = hypot(as_offered, (left - came) / came)  # what queues took or gave is chance, too
+    of_bytes = law_share if offered.has_one_length else 0.0
+    yield from rate("totals.gbps", totals.gbps, delivered_bytes, GBPS, gbps, as_offered, of_bytes)
+    yield from rate("totals.mpps", totals.mpps, vm_copies, MPPS, frames, as_offered, law_share)
     outside = result.outside_gbps()
     if outside:
         yield from rate(result.outside_rate(), outside, marks["outside_bytes"], GBPS, 0.0, as_offered)
@@ -195,11 +219,14 @@ class _OfferedRate(NamedTuple):
     """Hold the relative half width of the offered rate's interval, and `n_bursts` as in `Sureness`.
 
     `mean_over_came`: what arrives in such a window on average, over what did in this one; 1 where that is not known.
+    `is_by_law`: the half width is from the laws of the arrivals; `has_one_length`: all of which have the same length.
     """
 
     half_share: float = 0.0
     n_bursts: float = inf
     mean_over_came: float = 1.0
+    is_by_law: bool = False
+    has_one_length: bool = False
 
 
 def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64], arrivals: Arrivals | None) -> _OfferedRate:
@@ -214,7 +241,8 @@ def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64], arrivals: Arrival
     if arrivals is not None and arrivals.variance_per_fs and n_offered and length_fs:
         half_share, expected = arrivals.half_share(length_fs), arrivals.mean_per_fs * length_fs
         if abs(n_offered / expected - 1) < OF_THE_LAW * half_share:
-            return _OfferedRate(half_share, arrivals.n_bursts(length_fs), expected / n_offered)
+            n_bursts = arrivals.n_bursts(length_fs)
+            return _OfferedRate(half_share, n_bursts, expected / n_offered, True, arrivals.has_one_length)
     found = ratio_estimate(at_fs, offered, at_fs)
     if found is None or not n_offered or not found.half_width:
         return _OfferedRate()
@@ -238,33 +266,55 @@ def gets_through(result: Result) -> bool:
 class _Load(NamedTuple):
     """Hold how well the load shows how long queues get: a share of their length, above 1 if not at all.
 
-    `times_longer`: the length that queues have at the mean load, over that at this window's load.
+    `times_longer`: the length that queues have at the mean load, over that at this window's load. `parts`: those that
+    the busiest resource lengthens.
     """
 
     known: float = 0.0
     times_longer: float = 1.0
+    parts: frozenset[str] = frozenset(ALL_PARTS)
+
+    def ends(self) -> tuple[float, float]:
+        """Return the least and the greatest length that queues may have in the long run, over that in the window.
+
+        A window's mean queue, over that in the long run, is about gamma distributed: exponential where the window
+        shows but one state of it, normal where it is long. tests/test_simulation_load_known.py has M/D/1 beside it.
+        """
+        variance = (self.known / NORMAL_975) ** 2
+        variance = variance / (1 + variance) if variance < inf else 1.0
+        least, most = gamma_ends(variance)
+        return self.times_longer / most, min(MOST_TIMES, self.times_longer / max(least, 1 / MOST_TIMES))
 
 
-def _load_known(result: Result, offered: _OfferedRate) -> _Load:
+def _load_known(result: Result, offered: _OfferedRate, *, is_overloaded: bool = False) -> _Load:
     """Return what the busiest resource's headroom says of queues; nothing if the load does not get through.
+
+    `is_overloaded`: more came than left, beyond chance. Where a law says that the mean load gets through, a resource
+    that was full in the window had more to do than it has in the long run.
 
     A queue's length is inversely proportional to the headroom of its server. A window that by chance was offered too
     little cannot show by its own queues how long they get. In heavy traffic a queue is a reflected Brownian motion,
     whose mean over a time has a relative error of sqrt(2) times that of the arrivals' number over the headroom, or more
-    if services vary too (2 for M/M/1: W. Whitt, Planning Queueing Simulations, Management Science 35(11), 1989).
+    if services vary too (2 for M/M/1: W. Whitt, Planning Queueing Simulations, Management Science 35(11), 1341-1366,
+    1989). Half of that variance goes with the number that came; where a law says how many should have, `times_longer`
+    makes up for it, and `known` is the rest.
     """
-    if not gets_through(result):
-        return _Load()
     busy = result.bottleneck.utilization or 0.0
+    is_full_by_chance = offered.is_by_law and not is_overloaded and busy * offered.mean_over_came < 1
+    if not gets_through(result) and not is_full_by_chance:
+        return _Load()
+    within = result.bottleneck.resource.split(".")
+    parts = next(parts for name, parts in QUEUES_AT if not name or name in within)
     headroom = 1 - busy * offered.mean_over_came
     if headroom <= 0:
-        return _Load(inf, 1 / (1 - MOST_BELOW))
-    times_longer = min(max(1 - busy, 0.0) / headroom, 1 / (1 - MOST_BELOW))
-    return _Load(sqrt(2) * offered.half_share / headroom, times_longer)
+        return _Load(inf, 1 / (1 - MOST_BELOW), parts)
+    times_longer = min(max((1 - busy) / headroom, 1 / MOST_TIMES), 1 / (1 - MOST_BELOW))
+    unknown = 1.0 if offered.is_by_law else sqrt(2)
+    return _Load(unknown * offered.half_share / headroom, times_longer, parts)
 
 
 def _latencies(
-    result: Result, marks: MarkTable, burst_frames: int, load: _Load, bursts: Bursts | None
+    result: Result, marks: MarkTable, burst_frames: int, load: _Load, machine: MachineKnown
 ) -> Iterator[Wanted]:
     places = LATENCY_PLACES
     if isinstance(result, SystemResult):
@@ -276,24 +326,30 @@ def _latencies(
         place, longest = places[name], latency.max or 0.0
         at_ends = max(burst_frames * (longest - (latency.min or 0.0)), longest) / latency.count
         mean = Ratio(marks[f"{name}.sum_fs"], marks[f"{name}.n"])
-        wanted = (
+        wanted: tuple[Wanted, ...] = (
             mean_wanted(f"{place}.mean", latency.mean, mean, 1 / FS_PER_NS, at_ends),
             *percentiles_wanted(place, latency, SampleCounts(marks.histograms[name])),
         )
+        if machine.is_random:
+            wanted = tuple(with_few_events(one, mean, latency.min or 0.0, 1 / FS_PER_NS) for one in wanted)
         if name == "sender_wait":
-            wanted = tuple(with_missed_bursts(one, bursts, result) for one in wanted)
-        yield from (_with_load(one, latency.min or 0.0, load) for one in wanted)
+            wanted = tuple(with_missed_bursts(one, machine.bursts, result) for one in wanted)
+        fixed = frozenset(ALL_PARTS) - load.parts - NOT_OF[name] if name in NOT_OF else frozenset[str]()
+        fixed_ns = {of: sum(parts.get(one, 0.0) for one in fixed) for of, parts in result.latency_parts_ns.items()}
+        yield from (_with_load(one, latency.min or 0.0, fixed_ns, load) for one in wanted)
 
 
-def _with_load(wanted: Wanted, least_ns: float, load: _Load) -> Wanted:
-    """Widen a requested interval for the uncertain load; `least_ns`: the fastest frame's latency, without queueing."""
+def _with_load(wanted: Wanted, least_ns: float, fixed_ns: Mapping[str, float], load: _Load) -> Wanted:
+    """Widen a requested interval for the uncertain load, of what is a queue at the busiest resource.
+
+    `least_ns`: the fastest frame's latency, without queueing; `fixed_ns`: what of a figure is no such queue.
+    """
+    shortest, longest = load.ends()
 
     def found_from(estimates: Sequence[Estimate | None]) -> Iterator[Found]:
         for found in wanted.found_from(estimates):
-            queued_ns = max(0.0, found.figure - least_ns)
-            low = least_ns + queued_ns * min(1.0, load.times_longer) / (1 + load.known)
-            times = max(1.0, load.times_longer) / (1 - min(load.known, MOST_BELOW))
-            high = least_ns + queued_ns * min(times, MOST_TIMES)
+            queued_ns = max(0.0, found.figure - max(least_ns, fixed_ns.get(found.name.rpartition(".")[2], 0.0)))
+            low, high = (found.figure + queued_ns * (times - 1) for times in (shortest, longest))
             yield found._replace(ends=(min(found.ends[0], low), max(found.ends[1], high)))
 
     return Wanted(wanted.ratios, found_from)

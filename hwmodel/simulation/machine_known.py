@@ -10,7 +10,7 @@ frame out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf, log, sqrt
+from math import inf, log, prod, sqrt
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -93,32 +93,56 @@ class Arrivals(NamedTuple):
     """Hold the mean number of frames that arrive in a femtosecond, and the variance of that number over a long time.
 
     The variance, too, is of a femtosecond: numbers in disjoint times add up, and so do their variances.
+    `has_one_length`: all frames are of the same length, so that bytes are known as frames are. `meetings_per_fs`: how
+    many bursts meet one of another sender, in which most of their queueing is; infinite where not all senders pause.
     """
 
     mean_per_fs: float
     variance_per_fs: float
+    has_one_length: bool = False
+    meetings_per_fs: float = inf
 
     @classmethod
     def of(cls, workload: Workload) -> Arrivals | None:
         """Return what all sources offer together; None if some of it is no random process with a rate of its own.
 
         Bursts of a geometric number n of frames, and pauses between, are a renewal process with rewards: by the central
-        limit theorem for these (S. Asmussen, Applied Probability and Queues, 2nd ed., 2003, V.6 and VI.3) a number has
-        the variance, per time, of n - rate x length over a cycle, divided by the mean length of a cycle.
+        limit theorem for processes with regenerative increments (R. Serfozo, Basics of Applied Stochastic Processes,
+        Springer 2009, chapter 2) a number has the variance, per time, of n - rate x length over a cycle, divided by the
+        mean length of a cycle.
         """
         found = [_arrivals(source) for source in workload.sources if source.kind != SILENT]
         known = [one for one in found if one is not None]
         if not known or len(known) < len(found) or len(workload.records):
             return None
-        return cls(sum(one.mean_per_fs for one in known), sum(one.variance_per_fs for one in known))
+        lengths = {length for source in workload.sources for length in source.lengths if source.kind != SILENT}
+        means, variances = ([getattr(one, name) for one in known] for name in cls._fields[:2])
+        return cls(sum(means), sum(variances), len(lengths) == 1, _meetings(workload.sources))
 
     def half_share(self, length_fs: float) -> float:
         """Return half of a 95 % interval of the number that arrives in a time, as a share of its mean."""
         return NORMAL_975 * sqrt(self.variance_per_fs / length_fs) / self.mean_per_fs
 
     def n_bursts(self, length_fs: float) -> float:
-        """Return how many independent events would make the number that arrives in a time vary as much."""
-        return self.mean_per_fs**2 * length_fs / self.variance_per_fs if self.variance_per_fs else inf
+        """Return how many independent events would make what arrives in a time, or its queueing, vary as much."""
+        by_number = self.mean_per_fs**2 * length_fs / self.variance_per_fs if self.variance_per_fs else inf
+        return min(by_number, self.meetings_per_fs * length_fs)
+
+
+def _meetings(sources: Sequence[Source]) -> float:
+    """Return `Arrivals.meetings_per_fs` of some sources: as bursts begin, the others are in one of theirs by chance."""
+    bursts = [source for source in sources if source.kind == ON_OFF]
+    if len(bursts) < 2 or any(source.kind not in (ON_OFF, SILENT) for source in sources):
+        return inf
+    cycles_fs = [_burst_frames(one) * one.peak_gap_fs + one.mean_off_fs for one in bursts]
+    offs = [one.mean_off_fs / cycle_fs for one, cycle_fs in zip(bursts, cycles_fs, strict=True)]
+    all_off = prod(offs)
+    of_each = zip(offs, cycles_fs, strict=True)
+    return sum((1 - (all_off / off if off else 0.0)) / cycle_fs for off, cycle_fs in of_each) / 2
+
+
+def _burst_frames(source: Source) -> float:
+    return source.fixed_burst_frames or max(1.0, source.mean_burst_frames)
 
 
 def _arrivals(source: Source) -> Arrivals | None:
@@ -129,7 +153,7 @@ def _arrivals(source: Source) -> Arrivals | None:
         return Arrivals(rate, rate if source.kind == POISSON else 0.0)
     if source.kind != ON_OFF:
         return None
-    n_frames = source.fixed_burst_frames or max(1.0, source.mean_burst_frames)
+    n_frames = _burst_frames(source)
     of_number = 0.0 if source.fixed_burst_frames else n_frames * (n_frames - 1)
     cycle_fs = n_frames * source.peak_gap_fs + source.mean_off_fs
     is_off = source.mean_off_fs / cycle_fs

@@ -62,7 +62,7 @@ class ShortRuns:
         settled_fs = run.start.now_fs // (SETTLES_WITHIN if has_settled else 1)
         most_fs = MOST_WARMUP_FRAMES * window.fs // n_frames
         self._warmup_fs, self.are_settled = min(settled_fs, most_fs), settled_fs <= most_fs
-        self._window_fs = min(MOST_TIMES_WINDOW * window.fs, FRAMES * window.fs // n_frames)
+        self._own_fs, self._window_fs = window.fs, min(MOST_TIMES_WINDOW * window.fs, FRAMES * window.fs // n_frames)
 
     def __call__(self, config: Config, times: int) -> float | None:
         """Return a configuration's throughput in Gb/s, over `times` the usual window; None if it cannot be measured."""
@@ -88,9 +88,15 @@ class ShortRuns:
             raise Interrupted
 
     def finished(self, config: Config, times: int = 1, *, has_intervals: bool = True) -> Run | None:
-        """Return a finished run of a configuration, over `times` the usual window; None if it cannot be run."""
+        """Return a finished run of a configuration, over `times` the usual window; None if it cannot be run.
+
+        One with intervals is a draw of what the window shows, and no longer than that: parts whose clocks differ drift
+        through their phases, so that a longer run shows less of them.
+        """
+        most_fs = self._own_fs if has_intervals else times * self._window_fs
         length = {
-            "warmup": self._warmup_fs, "duration_fs": max(1, times * self._window_fs), "frames": None, "precision": None
+            "warmup": self._warmup_fs, "duration_fs": max(1, min(times * self._window_fs, most_fs)), "frames": None,
+            "precision": None,
         }  # fmt: skip
         self._progress(1.0, "short runs")
         short = config.model_copy(update={"run": config.run.model_copy(update=length)})

@@ -120,7 +120,8 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool, longer:
     if growing:
         # What a full resource lets through is as it is, however long frames wait for it.
         undelivered = _undelivered(result, growing) if is_open and gets_through(result) else 0.0
-        yield words.growing(tuple(growing.items()), undelivered, longer)
+        fills = is_open and not gets_through(result) and growing.get("latency_ns.mean", 0.0) > 0
+        yield words.growing(tuple(growing.items()), undelivered, longer, fills=fills)
     if is_open and sureness.n_bursts < FEW_BURSTS:
         yield words.few_bursts(sureness.n_bursts, longer)
         return

@@ -100,8 +100,10 @@ def not_steady(names: Sequence[str], warmup_ms: float, windows: float) -> str:
     )
 
 
-def growing(rises: Sequence[tuple[str, float]], undelivered: float, longer: str) -> str:
+def growing(rises: Sequence[tuple[str, float]], undelivered: float, longer: str, *, fills: bool = False) -> str:
     """Say which figures rose or fell in a window, and what share of the frames was not delivered for it, if known.
+
+    `fills`: more comes than something lets through, and what fills before it was not full in the window.
 
     `longer`, here and below: what has to be longer for the window to be.
     """
@@ -110,6 +112,8 @@ def growing(rises: Sequence[tuple[str, float]], undelivered: float, longer: str)
         f"Not steady in the window: {listed(told)}. "
         f"{'These are' if len(told) > 1 else 'It is'} of this window alone: a longer {longer} gives others."
     )
+    if fills:
+        text += " Something fills: once it is full, totals.gbps and totals.mpps may be others, too."
     if not undelivered:
         return text
     return (
@@ -119,10 +123,10 @@ def growing(rises: Sequence[tuple[str, float]], undelivered: float, longer: str)
 
 
 def few_bursts(n_bursts: float, longer: str) -> str:
-    """Say that a window's load varies as much as if it held only very few bursts."""
+    """Say that a window's load, or its queueing, varies as much as if it held only very few bursts."""
     words = f"{n_bursts:.0f} independent ones" if n_bursts >= 1.5 else "a single one"
     return (
-        f"The window holds few bursts: what came varies as much as with {words}. "
+        f"The window holds few bursts: what came, or queues where bursts meet, vary as much as with {words}. "
         f"All its rates and latencies may be further off than their intervals say. A longer {longer} tells more."
     )
 
