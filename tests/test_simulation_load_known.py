@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwmodel.results.student_t import NORMAL_975
-from hwmodel.simulation.intervals import _load_known, _OfferedRate
+from hwmodel.simulation.intervals import load_known, OfferedRate
 from tests.sample_result import sample_result
 
 N_WINDOWS = 300
@@ -28,8 +28,8 @@ def windows_of(load: float, n_services: int, seed: int) -> tuple[np.ndarray, np.
 
 def ends_of(busy: float, mean_over_came: float, half_share: float, full: str = "offered_load") -> tuple[float, float]:
     limit = replace(RESULT.bottleneck, resource=full, also=(), utilization=busy)
-    offered = _OfferedRate(half_share, mean_over_came=mean_over_came, is_by_law=True)
-    return _load_known(replace(RESULT, bottleneck=limit), offered).ends()
+    offered = OfferedRate(half_share, mean_over_came=mean_over_came, is_by_law=True)
+    return load_known(replace(RESULT, bottleneck=limit), offered).ends()
 
 
 @pytest.mark.parametrize(("load", "n_services"), [(0.9, 1000), (0.9, 20_000), (0.95, 5000), (0.97, 5000)])

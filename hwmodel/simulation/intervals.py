@@ -127,11 +127,11 @@ def sureness_of(
     intervals: dict[str, tuple[float, float]] = {}
     estimates: dict[str, Estimate] = {}
     at_fs = marks["now_fs"]
-    offered = _offered(marks, at_fs, machine.arrivals) if machine.is_open else _OfferedRate()
+    offered = _offered(marks, at_fs, machine.arrivals) if machine.is_open else OfferedRate()
     is_overloaded = _is_overloaded(marks, offered)
-    load = _load_known(result, offered, is_overloaded=is_overloaded)
+    load = load_known(result, offered, is_overloaded=is_overloaded)
     wanted = [
-        *_rates(result, marks, ports, burst_frames, _OfferedRate() if is_overloaded else offered),
+        *_rates(result, marks, ports, burst_frames, OfferedRate() if is_overloaded else offered),
         *_latencies(result, marks, burst_frames, load, machine),
     ]
     ratios = [ratio for one in wanted for ratio in one.ratios]
@@ -166,7 +166,7 @@ def too_wide(config: Config, result: Result) -> tuple[str, ...]:
 
 
 def _rates(
-    result: Result, marks: MarkTable, ports: Mapping[str, int], burst_frames: int, offered: _OfferedRate
+    result: Result, marks: MarkTable, ports: Mapping[str, int], burst_frames: int, offered: OfferedRate
 ) -> Iterator[Wanted]:
     at_fs = marks["now_fs"]
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
@@ -215,7 +215,7 @@ def _rates(
         yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, got_frames[at], MPPS, frames)
 
 
-class _OfferedRate(NamedTuple):
+class OfferedRate(NamedTuple):
     """Hold the relative half width of the offered rate's interval, and `n_bursts` as in `Sureness`.
 
     `mean_over_came`: what arrives in such a window on average, over what did in this one; 1 where that is not known.
@@ -229,7 +229,7 @@ class _OfferedRate(NamedTuple):
     has_one_length: bool = False
 
 
-def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64], arrivals: Arrivals | None) -> _OfferedRate:
+def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64], arrivals: Arrivals | None) -> OfferedRate:
     """Return how precisely the marks give the offered rate: by the laws of the arrivals, else by the marks themselves.
 
     In the long run, deliveries equal what was offered. A full server passes frames on more evenly than they arrive, so
@@ -242,15 +242,15 @@ def _offered(marks: MarkTable, at_fs: npt.NDArray[np.float64], arrivals: Arrival
         half_share, expected = arrivals.half_share(length_fs), arrivals.mean_per_fs * length_fs
         if abs(n_offered / expected - 1) < OF_THE_LAW * half_share:
             n_bursts = arrivals.n_bursts(length_fs)
-            return _OfferedRate(half_share, n_bursts, expected / n_offered, True, arrivals.has_one_length)
+            return OfferedRate(half_share, n_bursts, expected / n_offered, True, arrivals.has_one_length)
     found = ratio_estimate(at_fs, offered, at_fs)
     if found is None or not n_offered or not found.half_width:
-        return _OfferedRate()
+        return OfferedRate()
     half_share = found.half_width * float((at_fs[-1] - at_fs[0]) / n_offered)
-    return _OfferedRate(half_share, (student_t_975(N_WEIGHTS) / half_share) ** 2)
+    return OfferedRate(half_share, (student_t_975(N_WEIGHTS) / half_share) ** 2)
 
 
-def _is_overloaded(marks: MarkTable, offered: _OfferedRate) -> bool:
+def _is_overloaded(marks: MarkTable, offered: OfferedRate) -> bool:
     """Tell whether arrivals exceed deliveries beyond chance; then the offered rate does not determine the delivered."""
     if not offered.half_share:
         return False
@@ -263,7 +263,7 @@ def gets_through(result: Result) -> bool:
     return OFFERED_LOAD in (result.bottleneck.resource, *result.bottleneck.also)
 
 
-class _Load(NamedTuple):
+class KnownLoad(NamedTuple):
     """Hold how well the load shows how long queues get: a share of their length, above 1 if not at all.
 
     `times_longer`: the length that queues have at the mean load, over that at this window's load. `parts`: those that
@@ -286,7 +286,7 @@ class _Load(NamedTuple):
         return self.times_longer / most, min(MOST_TIMES, self.times_longer / max(least, 1 / MOST_TIMES))
 
 
-def _load_known(result: Result, offered: _OfferedRate, *, is_overloaded: bool = False) -> _Load:
+def load_known(result: Result, offered: OfferedRate, *, is_overloaded: bool = False) -> KnownLoad:
     """Return what the busiest resource's headroom says of queues; nothing if the load does not get through.
 
     `is_overloaded`: more came than left, beyond chance. Where a law says that the mean load gets through, a resource
@@ -302,19 +302,19 @@ def _load_known(result: Result, offered: _OfferedRate, *, is_overloaded: bool = 
     busy = result.bottleneck.utilization or 0.0
     is_full_by_chance = offered.is_by_law and not is_overloaded and busy * offered.mean_over_came < 1
     if not gets_through(result) and not is_full_by_chance:
-        return _Load()
+        return KnownLoad()
     within = result.bottleneck.resource.split(".")
     parts = next(parts for name, parts in QUEUES_AT if not name or name in within)
     headroom = 1 - busy * offered.mean_over_came
     if headroom <= 0:
-        return _Load(inf, 1 / (1 - MOST_BELOW), parts)
+        return KnownLoad(inf, 1 / (1 - MOST_BELOW), parts)
     times_longer = min(max((1 - busy) / headroom, 1 / MOST_TIMES), 1 / (1 - MOST_BELOW))
     unknown = 1.0 if offered.is_by_law else sqrt(2)
-    return _Load(unknown * offered.half_share / headroom, times_longer, parts)
+    return KnownLoad(unknown * offered.half_share / headroom, times_longer, parts)
 
 
 def _latencies(
-    result: Result, marks: MarkTable, burst_frames: int, load: _Load, machine: MachineKnown
+    result: Result, marks: MarkTable, burst_frames: int, load: KnownLoad, machine: MachineKnown
 ) -> Iterator[Wanted]:
     places = LATENCY_PLACES
     if isinstance(result, SystemResult):
@@ -339,7 +339,7 @@ def _latencies(
         yield from (_with_load(one, latency.min or 0.0, fixed_ns, load) for one in wanted)
 
 
-def _with_load(wanted: Wanted, least_ns: float, fixed_ns: Mapping[str, float], load: _Load) -> Wanted:
+def _with_load(wanted: Wanted, least_ns: float, fixed_ns: Mapping[str, float], load: KnownLoad) -> Wanted:
     """Widen a requested interval for the uncertain load, of what is a queue at the busiest resource.
 
     `least_ns`: the fastest frame's latency, without queueing; `fixed_ns`: what of a figure is no such queue.

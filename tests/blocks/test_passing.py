@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from hwmodel.machine.guest.cores import TIMER_NUMBERS, add_work
 from hwmodel.machine.guest.guest_state import SWITCH_TASK
+from hwmodel.machine.guest.piece_costs import wait_for_memory
 from hwmodel.machine.pcie.transactions import KIND_SHIFT, QUEUE_SHIFT, ring_doorbell
 from hwmodel.machine.time.clock import KICK, SWITCHING_TIMER
 from hwmodel.machine.time.events import take_first, take_timer
@@ -58,3 +61,15 @@ def test_a_piece_has_a_batch_at_most_and_takes_the_time_of_its_frames(n, in_piec
     assert core.counts.busy_fs[SWITCH_TASK] == core.counts.passing_fs == core.ends_fs and core.counts.copying_fs == 0
     kind, timer = take_timer(nic.clock)
     assert (kind, timer % TIMER_NUMBERS) == (SWITCHING_TIMER, VF0)
+
+
+def test_copies_take_turns_at_the_host_s_memory_and_the_core_waits_for_its_own():
+    """At 1 ns a byte: of two cores' copies of 100 B begun together, the second's ends 200 ns later."""
+    switch = SimpleNamespace(
+        params=SimpleNamespace(memory_byte_fs=NS), memory_free_fs=0, counts=SimpleNamespace(memory_busy_fs=0)
+    )
+    cores = [SimpleNamespace(started_fs=1000 * NS, copying_fs=10 * NS, passing_fs=30 * NS) for _ in range(2)]
+    for core in cores:
+        wait_for_memory(switch, core, 100)
+    assert [core.copying_fs // NS for core in cores] == [70, 170]
+    assert (switch.memory_free_fs, switch.counts.memory_busy_fs) == (1200 * NS, 200 * NS)
