@@ -24,6 +24,7 @@ from hwmodel.machine.guest.guest_state import (
     SWITCH_TASK,
     TAKE_TASK,
 )
+from hwmodel.machine.guest.piece_costs import add_copies, clear, wait_for_memory
 from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
 from hwmodel.machine.switch.decisions import template_of
@@ -34,7 +35,6 @@ from hwmodel.machine.time.events import KEY_INDEX_BITS, set_timer
 from hwmodel.machine.time.random_stream import LOTS, lot, next_u32
 from hwmodel.machine.time.stalls import begins_at, works_until
 from hwmodel.machine.tlp_kinds import INTERRUPT_ENABLE, RX_DOORBELL, TX_DOORBELL
-from hwmodel.machine.guest.piece_costs import add_copies, clear, wait_for_memory
 
 FS_PER_NS, NS_PER_US = 10**6, 1000
 # Of the virtual switch: a number for each ring and task, and the lots that a timer's index has room for beside it.
