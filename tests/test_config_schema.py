@@ -240,7 +240,8 @@ def configs_with_events():
     """Return a configuration for each kind of event that has keys of its own, and one with a condition."""
     events = {
         "mailbox": {"from": "vf0", "message": "set_lpe", "max_frame": "1518B", "times": 2, "every": "1us"},
-        "pf": {"vf": "vf0", "rate_limit": "1Gbps", "min_rate": "1Gbps"}, "flood": {"from": "vf0", "every": "1us", "for": "2us"},
+        "pf": {"vf": "vf0", "rate_limit": "1Gbps", "min_rate": "1Gbps"},
+        "flood": {"from": "vf0", "every": "1us", "for": "2us"},
         "bus_master": {"of": "vf0", "on": False},
     }  # fmt: skip
     found = {kind: config_from_mapping({"scenario": [{"at": "0ms", kind: said}]}) for kind, said in events.items()}

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hwmodel import Result, limits, load_config, simulate
 from hwmodel.analytic.stalls import available_share
 from hwmodel.machine.time.stalls import behind_stalls
+from hwmodel.relaxations import relaxations_of
 from hwmodel.simulation.host_stalls import stall_warnings
 from hwmodel.simulation.measurement import host_stalled_fs
 from hwmodel.words.stalls import ring_needed
@@ -142,6 +143,8 @@ def test_the_closed_form_says_what_a_ring_needs():
 
 def test_what_a_stall_asks_of_rings_and_cores():
     config = load_config(BASE)
+    (shorter,) = (one for one in relaxations_of(config) if one.resources == ("host.stall",))
+    assert shorter.text == "host.stall.for: 200us -> 100us"
     assert available_share(config) == Fraction(9, 10)
     assert available_share(load_config({**BASE, "host": {}})) == 1
     assert "none is missing" in ring_needed("vf0", "200us", 127, 127, drops=True)
