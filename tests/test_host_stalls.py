@@ -19,7 +19,7 @@ from hwmodel.machine.time.stalls import behind_stalls
 from hwmodel.relaxations import relaxations_of
 from hwmodel.simulation.host_stalls import stall_warnings
 from hwmodel.simulation.measurement import host_stalled_fs
-from hwmodel.words.stalls import ring_needed
+from hwmodel.words.stalls import ring_needed, stall_sentences
 from tests.beside_simpy import GROUP_OF, check_same_course, check_same_journeys, run_both
 from tests.config_cases import complaints
 from tests.drawn_machines import draw_drivers, draw_own_drivers
@@ -188,6 +188,15 @@ def test_a_time_line_shows_stalls(tmp_path: Path):
     work = [one for one in events if one.get("ph") == "X" and str(one["name"]).startswith("take ")]
     assert work
     assert not [one for one in work if begins < one["ts"] < begins + 200]
+
+
+def test_hosts_that_stall_without_loss_share_a_sentence():
+    servers = [{"name": name} for name in "abcdef"]
+    flows = [["a.vf0", "b.vf0", "1Gbps"]]
+    base = {**BASE, "servers": servers, "bridge": {"announce": True}, "workload": {"pattern": "flows", "flows": flows}}
+    said = stall_sentences(simulated({"run.duration": "4ms"}, base))
+    assert said.count("host.stall") == 1
+    assert "a, b, c, d and 2 more" in said
 
 
 # ---- What can be written ----
