@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from hwmodel import Result, limits, load_config, simulate
 from hwmodel.analytic.stalls import available_share
 from hwmodel.machine.time.stalls import behind_stalls
+from hwmodel.relaxations import relaxations_of
 from hwmodel.simulation.host_stalls import stall_warnings
 from hwmodel.simulation.measurement import host_stalled_fs
-from hwmodel.words.stalls import ring_needed
+from hwmodel.words.stalls import ring_needed, stall_sentences
 from tests.beside_simpy import GROUP_OF, check_same_course, check_same_journeys, run_both
 from tests.config_cases import complaints
 from tests.drawn_machines import draw_drivers, draw_own_drivers
@@ -142,6 +143,8 @@ def test_the_closed_form_says_what_a_ring_needs():
 
 def test_what_a_stall_asks_of_rings_and_cores():
     config = load_config(BASE)
+    (shorter,) = (one for one in relaxations_of(config) if one.resources == ("host.stall",))
+    assert shorter.text == "host.stall.for: 200us -> 100us"
     assert available_share(config) == Fraction(9, 10)
     assert available_share(load_config({**BASE, "host": {}})) == 1
     assert "none is missing" in ring_needed("vf0", "200us", 127, 127, drops=True)
@@ -185,6 +188,15 @@ def test_a_time_line_shows_stalls(tmp_path: Path):
     work = [one for one in events if one.get("ph") == "X" and str(one["name"]).startswith("take ")]
     assert work
     assert not [one for one in work if begins < one["ts"] < begins + 200]
+
+
+def test_hosts_that_stall_without_loss_share_a_sentence():
+    servers = [{"name": name} for name in "abcdef"]
+    flows = [["a.vf0", "b.vf0", "1Gbps"]]
+    base = {**BASE, "servers": servers, "bridge": {"announce": True}, "workload": {"pattern": "flows", "flows": flows}}
+    said = stall_sentences(simulated({"run.duration": "4ms"}, base))
+    assert said.count("host.stall") == 1
+    assert "a, b, c, d and 2 more" in said
 
 
 # ---- What can be written ----

@@ -254,6 +254,11 @@ def _faster_walks(config: Config) -> Iterator[Change]:
         yield from halved_times({"host.iotlb.miss": iotlb.miss_fs, "host.iotlb.near_miss": iotlb.near_miss_fs})
 
 
+def _shorter_stalls(config: Config) -> Iterator[Change]:
+    if config.host.stall is not None:
+        yield from halved_times({"host.stall.for": config.host.stall.length_fs})
+
+
 def _faster_switching(config: Config) -> Iterator[Change]:
     own = config.virtual_switch
     if own is not None:
@@ -308,6 +313,7 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("pcie.switch_latency",), _switch_latency),
     (("host.iotlb",), doubled("host.iotlb.entries")),
     (("host.iotlb.miss",), _faster_walks),
+    (("host.stall",), _shorter_stalls),
     (("write-back batches",), _halved_batches("nic.tx_writeback_batch", "nic.rx_writeback_batch")),
     (("interrupt batches",), _halved_batches("driver.tx_interrupt_batch", "driver.rx_interrupt_batch")),
     (("pcie.max_payload",), doubled("pcie.max_payload", "max_payload_bytes", format_bytes)),

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import counted, percent_text, printable, server_title, time_text
+from hwmodel.words.quantities import counted, listed, percent_text, printable, server_title, time_text
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import HostStalls
     from hwmodel.results.result import Result
 
+_MOST = 4  # hosts that are named
+
 
 def stall_sentences(result: Result) -> str:
     """Say of each host that stalls what that cost; empty where none does."""
     hosts = [(one.name, one.cpu.stalls) for one in result.servers] or [("", result.cpu.stalls)]
-    return " ".join(_of_host(name, stalls) for name, stalls in hosts if stalls is not None)
+    stalling = [(name, stalls) for name, stalls in hosts if stalls is not None]
+    unharmed = [name for name, stalls in stalling if stalls.share and not stalls.lost]
+    said = [_of_host(name, stalls) for name, stalls in stalling if len(unharmed) == 1 or name not in unharmed]
+    if len(unharmed) > 1:
+        names = printable(
+            listed([*unharmed[:_MOST], f"{len(unharmed) - _MOST} more"] if len(unharmed) > _MOST else unharmed)
+        )
+        said.append(f"The hosts {names} stalled in the window (host.stall), and nothing was dropped there meanwhile.")
+    return " ".join(said)
 
 
 def _of_host(name: str, stalls: HostStalls) -> str:
