@@ -10,7 +10,7 @@ import pytest
 from hwmodel.machine.guest.guest_state import SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.switch.flow_cache import hold, learn, look_up, time_of, touch
 from hwmodel.machine.switch.flow_cache_state import EXACT_HIT, MISS, WILDCARD_HIT
-from hwmodel.machine.virtual_switch.passing import miss_place, put_aside, take_aside
+from hwmodel.machine.virtual_switch.passing import place_aside, put_aside, take_aside
 from hwmodel.machine.virtual_switch.virtual_switch_state import ASIDE_CAP
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
 
@@ -79,14 +79,12 @@ def test_whom_a_wildcard_is_for(match, stage):
 def test_frames_wait_for_the_cores_of_the_slow_path_ring_by_ring():
     nic, cache = idle_cache(miss_cores=[3, 1], miss_queue=2)
     switch, frame = nic.virtual_switch, nic.virtual_switch.frame
-    assert [int(miss_place(switch, ring)) for ring in (0, 1, 2)] == [0, 1, 0]
+    assert [int(place_aside(nic, ring)) for ring in (0, 1, 2)] == [0, 1, 0]
     for number, ring in ((0, VF0), (1, VF0), (2, VF1)):
         frame.template, frame.n_bytes, frame.queue = number, 60 + number, ring
-        assert put_aside(nic.clock, switch, ring, frame, number)
-    assert not put_aside(nic.clock, switch, VF0, frame, 2) and cache.counts.lost == 1
-    assert [int(take_aside(switch, VF0).n_bytes) for _ in range(2)] == [60, 61]
-    assert (
-        put_aside(nic.clock, switch, VF0, frame, 2) and switch.aside.n_used == 3 < ASIDE_CAP
-    )  # in a place that is free again
+        assert put_aside(nic, ring, frame, number)
+    assert not put_aside(nic, VF0, frame, 2) and cache.counts.lost == 1
+    assert [int(take_aside(nic, VF0).n_bytes) for _ in range(2)] == [60, 61]
+    assert put_aside(nic, VF0, frame, 2) and switch.aside.n_used == 3 < ASIDE_CAP  # in a place that is free again
     assert touch(cache.exact, 1) and touch(cache.wildcard, 0) and not touch(cache.exact, 2)
     assert SLOW_TASK == SWITCH_TASK + 1
