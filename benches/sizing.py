@@ -103,7 +103,7 @@ def draw(drawn: random.Random, run: Mapping[str, str]) -> dict[str, Any]:
         workload["arrivals"] = drawn.choice(("poisson", "periodic"))
     base: dict[str, Any] = {
         "pcie": {"generation": drawn.choice((2, 3)), "lanes": drawn.choice((2, 4, 8))},
-        "nic": {"preset": drawn.choice(("82599", "X550", "XL710")), "vfs": drawn.choice((2, 4, 8))},
+        "nic": {"preset": drawn.choice(("82599", "X550", "XL710")), "vfs": drawn.choice((2, 4, 8)), "strict": False},
         "driver": {"preset": drawn.choice(("dpdk", "dpdk", "kernel", None))},
         "workload": workload,
         "run": {**run, "seed": drawn.randint(1, 50)},
