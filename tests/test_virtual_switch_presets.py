@@ -46,16 +46,16 @@ def test_a_vm_that_gets_more_than_it_can_take_answers_next_to_nothing(preset: st
         config = config_from_mapping(passing(point, thread_cores=threads))
         window = simulate(config).window
         shares[str(threads)] = window.wire_frames / (window.wire_frames + window.vm_frames)
-    assert shares["own"] < 0.05 and 0.3 < shares["[]"] < 0.6
+    assert shares["own"] < 0.05 and shares["[]"] > 0.3
 
 
 def test_each_preset_of_the_kernel_has_a_thread_for_each_vm() -> None:
     """Pairs of VMs, which get more the more they are; in no preset that polls, and never beside miss_cores."""
-    config = config_from_mapping({"nic": {"mode": "vswitch", "vfs": 3}, "host": {"virtual_switch": {
+    config = config_from_mapping({"nic": {"mode": "vswitch", "vfs": 4}, "host": {"virtual_switch": {
         "preset": "ovs_kernel"}}})  # fmt: skip
-    assert (config.host.cores, config.virtual_switch.cores, config.thread_cores) == (8, (7,), (4, 5, 6))
-    few = config.with_overrides({"host.cores": 4})
-    assert (few.virtual_switch.cores, few.thread_cores) == ((3,), (3,))
+    assert (config.host.cores, config.virtual_switch.cores, config.thread_cores) == (10, (9,), (5, 6, 7, 8))
+    few = config.with_overrides({"host.cores": 5})
+    assert (few.virtual_switch.cores, few.thread_cores) == ((4,), (4,))
     assert config.with_overrides({"host.virtual_switch.preset": "ovs_dpdk"}).thread_cores == ()
     with pytest.raises(InputError, match="threads of the VMs"):
         config.with_overrides({"host.virtual_switch.flow_cache": {"miss_cores": [0]}})

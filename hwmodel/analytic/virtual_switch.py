@@ -188,10 +188,10 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
 
 
 def handing_s(config: Config, one: Traffic) -> Fraction:
-    """Give the time, in seconds, in which a VM's own thread hands a copy over."""
+    """Give the time, in seconds, in which a VM's own thread hands a copy over; batches are taken as full."""
     own = switch_of(config)
     a_byte_fs = own.byte_time_fs * (one.mean_frame_bytes - FCS_BYTES)
-    return (own.batch_time_fs + own.guest_time_fs + a_byte_fs) / FS_PER_S
+    return (Fraction(own.batch_time_fs, own.batch) + own.guest_time_fs + a_byte_fs) / FS_PER_S
 
 
 def doorbell_s(config: Config, source: str, sizes: Sizes) -> Fraction:

@@ -273,20 +273,25 @@ def begin_switch_piece(nic, core, n, entry_fs, timer):
 
 @out_of_line
 def begin_aside(nic, now_fs, core):
-    """Begin to decide on the first frame of a ring that waits aside, or to hand it over; they are taken one by one."""
+    """Begin to decide on the first frame of a ring that waits aside, or to hand over those that wait, up to a turn."""
     switch = nic.virtual_switch
-    params, n_bytes = switch.params, 0
+    params, n, n_bytes = switch.params, 1, 0
     core.passing_fs = switch.flow_cache.params.miss_time_fs
     if params.n_threads > 0:
-        frame = switch.aside.place[switch.aside.of_ring[core.queue].head - 1].frame
-        template = template_of(nic, frame.template)
-        n = template.n_copies + template.n_mirrored - copies_for_uplink(nic, frame.template)
-        n_bytes = n * frame.n_bytes
-        core.passing_fs = params.batch_time_fs + n * params.guest_time_fs
+        work, place = nic.guests.work[number_of_work(core)], switch.aside.of_ring[core.queue].head
+        n = min(work.n, work.left)
+        core.passing_fs = params.batch_time_fs
+        for _ in range(n):
+            waiting = switch.aside.place[place - 1]
+            template = template_of(nic, waiting.frame.template)
+            n_copies = template.n_copies + template.n_mirrored - copies_for_uplink(nic, waiting.frame.template)
+            n_bytes += n_copies * waiting.frame.n_bytes
+            core.passing_fs += n_copies * params.guest_time_fs
+            place = waiting.following
     core.copying_fs = n_bytes * params.byte_time_fs
     core.started_fs = begins_at(nic.guests, core, now_fs, 0)
     wait_for_memory(switch, core, n_bytes)
-    begin_switch_piece(nic, core, 1, 0, MAX_QUEUES + core.queue)
+    begin_switch_piece(nic, core, n, 0, MAX_QUEUES + core.queue)
 
 
 @kernel

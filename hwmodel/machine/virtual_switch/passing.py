@@ -255,16 +255,17 @@ def piece_over(nic, now_fs, core, is_over):
 
 @out_of_line
 def decided_aside(nic, now_fs, ring):
-    """Pass on a frame that has waited aside: the slow path has decided on it, or a VM's thread has handed it over."""
+    """Pass on what has waited aside: a frame that the slow path has decided on, or those that a thread hands over."""
     core = nic.guests.core[core_aside(nic, ring)]
     work = nic.guests.work[number_of_work(core)]
-    work.left -= 1
+    work.left -= core.n
     is_over = work.n == 0 or work.left == 0
-    frame = take_aside(nic, ring)
-    source = np.int64(frame.queue)
-    pass_frame(nic, now_fs, frame)
-    if nic.virtual_switch.params.n_rings > 0 and source != NO_RING:
-        tell_adapter(nic, now_fs, core, source)
+    for _ in range(core.n):
+        frame = take_aside(nic, ring)
+        source = np.int64(frame.queue)
+        pass_frame(nic, now_fs, frame)
+        if nic.virtual_switch.params.n_rings > 0 and source != NO_RING:
+            tell_adapter(nic, now_fs, core, source)
     piece_over(nic, now_fs, core, is_over)
 
 

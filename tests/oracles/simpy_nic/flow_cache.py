@@ -163,11 +163,14 @@ class HandTask(SlowTask):
     """Hands frames over to a VM by its own thread, before that takes any from it."""
 
     def __init__(
-        self, number: int, ring: tuple[int, int], most: int, core: Core, doorbell_fs: int, takes: Callable[[], int]
-    ) -> None:
-        """Begin with nothing to do; `takes`: says what handing over the frame that waits first takes."""
+        self, number: int, ring: tuple[int, int], most: int, core: Core, doorbell_fs: int,
+        begins: Callable[[int], tuple[int, list[int]]],
+    ) -> None:  # fmt: skip
+        """Begin with nothing to do; `begins`: says of so many frames what comes before them, and what each takes."""
         super().__init__(number, ring, most, None, core, doorbell_fs)
-        self._takes, self._time_fs = takes, 0
+        self._begins = begins
+        self._times_fs: list[int] = []
+        self._handed: list[Callable[[], int]] = []
 
     @property
     def comes_first(self) -> bool:
@@ -175,10 +178,20 @@ class HandTask(SlowTask):
         return True
 
     def begin_piece(self, most: int) -> tuple[int, int]:
-        """Take one frame."""
-        self._time_fs = self._takes()
-        return super().begin_piece(most)
+        """Take all that wait, as far as the turn goes."""
+        n = min(most, len(self._waiting))
+        before_fs, self._times_fs = self._begins(n)
+        self._handed = [self._waiting.popleft() for _ in range(n)]
+        return n, before_fs
 
     def frame_fs(self, behind: int = 0) -> int:
-        """Return what it takes."""
-        return self._time_fs
+        """Return what a frame takes."""
+        return self._times_fs[behind]
+
+    def frame_done(self) -> None:
+        """Have a frame ready, until the piece is over."""
+        self._times_fs.pop(0)
+
+    def piece_done(self, is_turn_over: bool) -> int:
+        """Let the frames go on; return how many registers were written."""
+        return sum(done() for done in self._handed)

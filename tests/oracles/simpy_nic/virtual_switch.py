@@ -134,7 +134,7 @@ class Rules:
     def handing_fs(self, frame: Frame, decision: Decision) -> int:
         """Return what it takes a thread to hand a frame's copies over."""
         n = len(decision.copies) + len(decision.mirrored) - n_wire(decision)
-        return self.batch_time_fs + n * self.guest_time_fs + self.handing_bytes(frame, decision) * self.byte_time_fs
+        return n * self.guest_time_fs + self.handing_bytes(frame, decision) * self.byte_time_fs
 
 
 class NoLink:
@@ -386,16 +386,16 @@ class VirtualSwitch:
         """Let the thread of a VM, which has a place among all, hand over what is for one of its rings."""
         rules, waiting = self._rules, deque[Frame]()
 
-        def takes() -> int:
-            """Return what handing over the frame that waits first takes, with a wait for memory."""
-            frame = waiting[0]
-            decision = self.decide(frame)
-            work_fs, memory_fs = rules.handing_fs(frame, decision), rules.handing_bytes(frame, decision)
-            started_fs = max(env.now, core.free_fs)
-            return work_fs + self.wait_for_memory(memory_fs * rules.memory_byte_fs, started_fs, work_fs)
+        def begins(n: int) -> tuple[int, list[int]]:
+            """Return what comes before so many frames are handed over, and what each takes."""
+            piece = [(frame, self.decide(frame)) for frame in list(waiting)[:n]]
+            times_fs = [rules.handing_fs(*one) for one in piece]
+            memory_fs = rules.memory_byte_fs * sum(rules.handing_bytes(*one) for one in piece)
+            work_fs, started_fs = rules.batch_time_fs + sum(times_fs), max(env.now, core.free_fs)
+            return rules.batch_time_fs + self.wait_for_memory(memory_fs, started_fs, work_fs), times_fs
 
         doorbell_fs = self._parameters.of_port(PF).doorbell_time_fs
-        task = HandTask(number, (ring.port, ring.queue), rules.batch, core, doorbell_fs, takes)
+        task = HandTask(number, (ring.port, ring.queue), rules.batch, core, doorbell_fs, begins)
         self._threads[ring.port, ring.queue] = at, task, waiting
 
     def go_on(self, frame: Frame, at_place: int) -> None:
