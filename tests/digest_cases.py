@@ -106,6 +106,13 @@ OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "wire_share": 0.3, "connections": 3,
                      "external": {"rate": "300Mbps"}},
     },
+    "threads": {
+        "nic": {"mode": "vswitch", "vfs": 4, "rx_ring": 64, "tx_ring": 64},
+        "host": {"cores": 7, "virtual_switch": {"cores": [4, 1], "thread_cores": [5, 6], "batch": 5}},
+        "port": {"rate": "2Gbps"}, "run": {"warmup": "4us", "duration": "60us"},
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "wire_share": 0.3,
+                     "external": {"rate": "1400Mbps"}},
+    },
 }  # fmt: skip
 
 # ---- Hosts that share an adapter: one goes, has another share, and comes again ----
