@@ -25,7 +25,7 @@ def ceiling(resource="pcie.up"):
 
 def notes(changes=None, least="pcie.up", **demand):
     system = System.of(load_config("sriov_10g_gen2x4", changes or {}))
-    return notes_of(system, replace(Demand(NOTHING, (), None), **demand), ceiling(least), None)
+    return notes_of(system, replace(Demand(NOTHING, (), None), **demand), ceiling(least), Fraction(1), None)
 
 
 def stream(name, mfps):
@@ -146,7 +146,7 @@ def test_a_frame_alone_that_is_never_taken_is_said_of_its_receiver():
     system = System.of(load_config("sriov_10g_gen2x4", {"servers": servers, "nic.writeback_timeout": None}))
     way = Way(1, 1514, copies=((1, 1514),), wire_bytes=1514, back_bytes=1514, to_part=1, to_wire=1)
     demand = Demand(NOTHING, (), None)
-    (note,) = notes_of(system, demand, ceiling(), LoneFrame("a.vf0", "b.vf0", 1518, way, "b.vf0"))
+    (note,) = notes_of(system, demand, ceiling(), Fraction(1), LoneFrame("a.vf0", "b.vf0", 1518, way, "b.vf0"))
     assert "never taken: 4 descriptors" in note
     outward = LoneFrame("a.vf0", "uplink", 1518, replace(way, copies=(), to_part=2), "uplink")
-    assert notes_of(system, demand, ceiling(), outward) == ()
+    assert notes_of(system, demand, ceiling(), Fraction(1), outward) == ()

@@ -130,4 +130,5 @@ def test_nothing_is_lost_and_nothing_noted_of_a_system_with_room():
     config = two(**{"workload.pattern": "pairs", "workload.load": "1Gbps", "driver.rx_interrupt_batch": 1})
     system, demand = System.of(config), demand_of(config)
     assert port_shares(config, system, demand) == ()
-    assert notes_of(system, demand, offered_ceiling(demand.offered_frames_per_s), None) == ()
+    offered = offered_ceiling(demand.offered_frames_per_s)
+    assert notes_of(system, demand, offered, offered.frames_per_s, None) == ()

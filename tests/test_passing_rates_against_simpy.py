@@ -59,7 +59,7 @@ def draw_rates(seed: int) -> tuple[dict[str, Any], Commands]:
     chance = random.Random(f"rates {seed}")
     is_external, max_frame = chance.random() < 0.5, chance.choice(("1518B", "2000B"))
     changes = {
-        "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [],
+        "nic.mode": "vswitch", "host.cores": 10, "host.iotlb": None, "switch.mirrors": [],
         **some_of(chance, SWITCH, 4), **some_of(chance, VMS, 3), "nic.tx_ring": 64, **chance.choice(LOADS),
         "switch.scheduler": chance.choice(("round_robin", "weighted", "deficit")),
         "switch.ports": draw_stations(chance, max_frame),
@@ -83,6 +83,8 @@ def draw_rates(seed: int) -> tuple[dict[str, Any], Commands]:
         changes |= {key: chance.choice(values) for key, values in COUNTS.items()}
     if chance.random() < 0.4:
         changes |= {f"host.virtual_switch.flow_cache.{key}": chance.choice(values) for key, values in CACHE.items()}
+    if changes.get("host.virtual_switch.flow_cache.miss_cores"):  # beside which VMs have no threads
+        changes.pop("host.virtual_switch.thread_cores", None)
     if is_external and chance.random() < 0.4:
         changes["workload.external"] = {"rate": chance.choice(("900Mbps", "4Gbps"))}
         changes["workload.connections"] = 16
