@@ -35,7 +35,7 @@ def draw_bond(seed: int) -> tuple[dict[str, Any], Commands]:
         own["primary"] = chance.choice((None, *ports))
     pattern = chance.choice(("to_wire", "to_wire", "pairs", "broadcast", "none"))
     changes = {
-        "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [],
+        "nic.mode": "vswitch", "host.cores": 10, "host.iotlb": None, "switch.mirrors": [],
         **some_of(chance, SWITCH, 3), **some_of(chance, VMS, 3), "nic.tx_ring": 64, **some_of(chance, ADAPTER, 5),
         "nic.drop_enable": True, "port.count": n_legs, "port.rate": f"{rate_gbps}Gbps",
         "host.virtual_switch.reach": "external", "host.virtual_switch.bond": own,

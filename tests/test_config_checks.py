@@ -286,13 +286,3 @@ def test_extenders_are_checked_below_each_port_of_the_bridge():
     # Both servers as the first one: their E-CIDs are the same, below one port.
     check_extenders(*bridges_of(config), findings, [parts[0], Part(Server("b", parts[0].server.config), findings)])
     assert findings.problems and all("E-CID" in problem.message for problem in findings.problems)
-
-
-@pytest.mark.parametrize("pattern", ["pairs", "ring", "to_wire"])
-def test_flows_beside_another_pattern_are_refused(pattern: str):
-    flows = "flows: [[vf0, vf1, 1Gbps]]"
-    assert complaints(f"workload: {{pattern: {pattern}, {flows}}}")[0].startswith("c.yaml:1:")
-    (line,) = complaints(f"workload: {{{flows}}}", [f"workload.pattern={pattern}"])
-    assert "workload.flows: " in line
-    assert "pattern: flows" in line
-    assert load(f"workload: {{pattern: flows, {flows}}}").workload.flows

@@ -33,13 +33,16 @@ def draw_cache(seed: int) -> dict[str, Any]:
     """Draw VMs, a switch with a flow cache between them, and what they send."""
     chance = random.Random(f"flow cache {seed}")
     cache = {f"host.virtual_switch.flow_cache.{key}": chance.choice(values) for key, values in CACHE.items()}
-    return {
-        "nic.mode": "vswitch", "host.cores": 6, "host.iotlb": None, "switch.mirrors": [],
+    drawn = {
+        "nic.mode": "vswitch", "host.cores": 10, "host.iotlb": None, "switch.mirrors": [],
         **some_of(chance, SWITCH, 4), **some_of(chance, VMS, 5), **chance.choice(LOADS), **cache,
         "workload.pattern": chance.choice(("pairs", "ring", "uniform", "uniform", "incast", "broadcast")),
         "workload.connections": chance.choice((1, 2, 5, 40)), "workload.frame_bytes": chance.choice((64, 333, 1518)),
         "run.seed": seed, "run.clocks": "exact", "run.warmup": "30us", "run.duration": "200us",
     }  # fmt: skip
+    if drawn["host.virtual_switch.flow_cache.miss_cores"]:  # beside which VMs have no threads
+        drawn.pop("host.virtual_switch.thread_cores", None)
+    return drawn
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -74,6 +74,13 @@ def test_the_drain_of_a_server_is_told_with_the_server_s_keys():
     assert found.startswith("servers.b.set.host.write_drain is 1 Gb/s") and "servers.b.set.pcie.credits.ph" in found
 
 
+@pytest.mark.parametrize(("pattern", "is_told"), [("pairs", True), ("flows", False)])
+def test_flows_beside_another_pattern_are_told(pattern, is_told):
+    workload = {"pattern": pattern, "flows": [["vf0", "vf1", "1Gbps"]]}
+    warnings = simulate(config_from_mapping({"nic": {"vfs": 2}, "workload": workload, "run": SHORT})).warnings
+    assert any(text.startswith("workload.flows does nothing: ") for text in warnings) == is_told
+
+
 @pytest.mark.parametrize(("header_bytes", "is_told"), [(64, False), (66, True)])
 def test_header_buffers_that_are_too_small_are_told(header_bytes, is_told):
     document = {

@@ -97,12 +97,6 @@ def _check_pattern(config: Config, findings: Findings, n_vfs: int) -> None:
             if is_uplink(flow.source) and is_uplink(flow.target):
                 findings.add("a flow from the wire to the wire does not meet the adapter", ("workload", "flows", index))
         return
-    if workload.flows:
-        findings.add(
-            f"with pattern: {workload.pattern} flows do not count; pattern: flows sends by them, flows: [] has none",
-            "workload.flows",
-            "workload.pattern",
-        )
     fewest = _FEWEST_VFS.get(workload.pattern, 2)
     keys = ("workload.pattern", "nic.vfs", "servers")
     if n_vfs < fewest:

@@ -173,10 +173,12 @@ def _unused_bursts(config: Config) -> Iterator[str]:
 
 
 def _unused_load(config: Config) -> Iterator[str]:
-    """Warn of a load that no flow follows, since each has a rate of its own; not with a scenario, as above."""
+    """Warn of a load that no flow follows, or flows that no pattern has; not with a scenario, as above."""
     workload = config.workload
     if workload.has_flows_of_own_rates and workload.load.kind != "saturate" and not config.scenario:
         yield words.UNUSED_LOAD
+    if workload.flows and workload.pattern not in (None, "flows") and not config.scenario:
+        yield words.unused_flows(workload.pattern)
 
 
 def _unasked_lists(config: Config) -> Iterator[str]:

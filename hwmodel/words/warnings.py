@@ -368,6 +368,11 @@ def unused_peak_rate(block: str, arrivals: str) -> str:
     return f"{block}.peak_rate does nothing: {block}.arrivals is {arrivals}, and on_off alone makes bursts."
 
 
+def unused_flows(pattern: str) -> str:
+    """Say that flows beside another pattern have no effect."""
+    return f"workload.flows does nothing: pattern: {pattern} says who sends to whom; pattern: flows sends by them."
+
+
 UNUSED_LOAD = "workload.load does nothing: each flow has a rate of its own (workload.flows); one without follows it."
 
 
