@@ -272,7 +272,7 @@ def test_a_full_slow_path_is_what_limits() -> None:
 
 def test_there_is_room_for_what_a_configuration_may_ask_for() -> None:
     assert max(MOST_ENTRIES, MOST_CONNECTIONS) <= flow_cache_state.MAX_CACHED_FLOWS
-    assert flow_cache_state.MAX_MISS_CORES >= MOST_MISS_CORES and virtual_switch_state.MAX_WAITING >= MOST_WAITING
+    assert flow_cache_state.MAX_MISS_CORES >= MOST_MISS_CORES and virtual_switch_state.ASIDE_CAP >= MOST_WAITING
     assert flow_cache_state.MAX_SWITCH_CORES >= MOST_SWITCH_CORES and len(COUNTED) == 4
 
 

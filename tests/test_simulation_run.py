@@ -109,7 +109,7 @@ def test_an_automatic_window_ends_right_behind_a_delivery_of_the_busiest_flow():
     nic = run.state[0]
     assert nic.clock.now_fs - run.start.now_fs != 400_000_000_000
     delivered = int(nic.ledger.flow[1].delivered)
-    assert run.busiest_flow().delivered == delivered
+    assert run.busiest_flow() == 1
     # The window holds whole batches of 32 frames, at whose end the run stands.
     assert (run.end.flows["delivered"][1] - run.start.flows["delivered"][1]) % 32 == 0
     assert nic.ledger.flow[1].stop_at == 0

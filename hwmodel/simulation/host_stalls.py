@@ -61,9 +61,9 @@ def _ring_needed(config: Config, span: Span, missed: int, n_stalls: int) -> tupl
 
 def stall_warnings(config: Config, result: Result) -> Iterator[str]:
     """Yield a warning of each host of which the window holds another share of stalls than a long time."""
-    seen = [one.cpu.stalls for one in result.servers] or [result.cpu.stalls]
-    for server, stalls in zip(servers_of(config), seen, strict=True):
-        stall = server.config.host.stall
+    seen = {one.name: one.cpu.stalls for one in result.servers} or {"": result.cpu.stalls}
+    for server in servers_of(config):
+        stall, stalls = server.config.host.stall, seen.get(server.name)
         if stall is None or stalls is None or stall.every_fs is None:
             continue
         expected = float(stall.share)
