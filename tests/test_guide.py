@@ -24,6 +24,7 @@ OF_A_NIGHT = {"size_an_adapter"}
 
 
 @pytest.mark.slow
+@pytest.mark.strict_devices
 @pytest.mark.parametrize(
     "page",
     [pytest.param(page, marks=pytest.mark.nightly) if page.stem in OF_A_NIGHT else page for page in PAGES],
