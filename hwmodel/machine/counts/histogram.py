@@ -37,11 +37,11 @@ def bucket(value_fs):
     """Return the log-linear bucket of a time: 128 buckets an octave, so at most 0.8 % wide.
 
     From 128 units on, it is the number formed by the exponent and the first seven bits of the fraction of a 64-bit
-    float.
+    float. No time is negative; where a fault makes one so, the extremes tell, and nothing is written beside the table.
     """
     value = value_fs >> HISTOGRAM_SHIFT
     if value < 1 << HISTOGRAM_SUB_BITS:
-        return value
+        return max(value, 0)
     index = (np.float64(value).view(np.int64) >> FRACTION_SHIFT) - FIRST_OCTAVE
     return min(index, HISTOGRAM_BUCKETS - 1)
 
