@@ -229,3 +229,14 @@ def test_a_stall_is_no_key_of_an_event():
     text = "scenario: [{at: 1ms, set: {host.stall.for: 1ms}}]\nhost: {stall: {every: 10ms, for: 100us}}"
     (line,) = complaints(text)
     assert "host.stall" in line
+
+
+def test_a_load_that_loses_a_little_in_stalls_is_the_limit_itself():
+    """A fifth of the line is free, and a stall's frames that find no descriptor are 0.2 % of all."""
+    result = simulate(load_config({
+        "nic": {"preset": "82599", "vfs": 4, "rx_ring": 64}, "driver": {"preset": "dpdk"},
+        "host": {"stall": {"every": "1ms", "for": "200us"}}, "run": {"duration": "10ms"},
+        "workload": {"pattern": "none", "frame_bytes": 1518, "external": {"rate": "8Gbps"}},
+    }))  # fmt: skip
+    assert 0 < result.drops["NO_DESCRIPTOR"] < 0.01 * result.totals.offered_frames
+    assert result.bottleneck.resource == "offered_load" and "port.rate" not in result.bottleneck.keys

@@ -277,8 +277,16 @@ class Comparison:
             # Start with the fullest: no suspect has a gain alone, so ranking by these gains would rank noise.
             chosen.append(max(rest, key=lambda one: self._joint_gain(_all([*chosen, one]))) if chosen else rest[0])
             if len(chosen) > 1 and self._joint_gain(_all(chosen)) >= RISES:
+                if self._is_of_load(load, _all(chosen)):
+                    return self.seen.load
                 return self._of_several(self._needed(_all(chosen)))
         return None
+
+    def _is_of_load(self, load: Relaxation | None, chosen: Sequence[Option]) -> bool:
+        """Tell whether a larger load alone brings what several bring: one is full for moments, as in a host's stall."""
+        if load is None or self.seen.loses_much:
+            return False
+        return self.gain([load]) >= self._joint_gain(chosen) - ALIKE
 
     def _joint_gain(self, chosen: Sequence[Option]) -> float:
         return self.gain([each for option in chosen for each in option.relaxations])
