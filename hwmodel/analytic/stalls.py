@@ -50,8 +50,10 @@ def stall_notes(system: System, demand: Demand, frames_per_s: Fraction) -> Itera
     """Say of each host that stalls how many descriptors of a ring that takes, and how many the ring has."""
     for part, server in enumerate(system.servers):
         stall = server.config.host.stall
+        if stall is None:
+            continue
         needed = descriptors_a_stall(server.config, demand.at(part), frames_per_s)
-        if stall is not None and needed:
+        if needed:
             station = max(needed, key=lambda name: needed[name])
             length = format_time_fs(stall.length_fs)
             nic = server.config.nic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_time_fs, parse_time_fs
 
 from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key
 from .names import CoreNumber, PortName
@@ -29,7 +29,7 @@ FRAME_TIME = "400ns"
 # DPDK, 80 ns from port to port (Zhang et al.), of which DPDK's driver takes 2 * 20. From port to VM by OVS' kernel path
 # 613 ns (ovs_perf); by XDP straight to the VM's tap, without a switch, 400 and 328 (Linux, "tuntap: XDP transmission").
 LOOKUP_SHARE = Fraction(1, 2)
-PASS_TIME = "200ns"  # what is left of FRAME_TIME
+PASS_TIME = format_time_fs(int(parse_time_fs(FRAME_TIME) * (1 - LOOKUP_SHARE)))
 PASS_TIME_ASSUMED = "half of what textbooks give a virtual switch for a frame, no measurement of a hypervisor"
 # To cut a frame off a segment: copy and edit the header, write a descriptor, no payload; a quarter of a whole frame.
 SEGMENT_FRAME_TIME = "100ns"
