@@ -190,6 +190,20 @@ def test_more_load_is_what_is_missing_though_some_frames_meet_a_full_queue(lost,
     assert ("100 of 10,000 frames met a full queue in a burst" in found.why) == (named == "offered_load")
 
 
+def test_the_load_of_one_flow_is_no_limit_where_two_parts_are_full_for_another():
+    """Three parts of the throughput go through a link and its tags, a fourth is as its own load, through idle rings."""
+    config = config_from_mapping(CONFIG.resolved(), {"workload.load": "1Gbps"})
+    seen = seen_of({"pcie.up": 1.0, "pcie.tags": 1.0}, open_load=True, rx_ring_fill=0.06, drops={"RX_BUFFER_FULL": 120})
+    idle_first = replace(seen, suspects=tuple(sorted(seen.suspects, key=lambda one: one.use)))
+
+    def measure(changed, _times):
+        full = min(sizes(changed)[name] / BASE[name] for name in ("pcie.up", "pcie.tags"))
+        return 3 * full + changed.workload.load.rate_bps / 1e9
+
+    found = judged(config, idle_first, measure)
+    assert {found.resource, *found.also} == {"pcie.up", "pcie.tags"} and found.gain == pytest.approx(0.75)
+
+
 def test_what_no_share_tells_of_is_found_all_the_same():
     found = judged(CONFIG, NOT_PLAIN, lambda one, _times: 1e9 / one.host.read_latency_fs)
     assert (found.resource, found.keys) == ("host.read_latency", ("host.read_latency",))

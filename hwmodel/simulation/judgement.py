@@ -171,10 +171,12 @@ class Comparison:
         if found is not None:
             return found
         load = next((each for each in relaxations if OFFERED_LOAD in each.resources), None)
-        is_free = not any(map(_is_as_full, self.seen.suspects))
-        if load is not None and is_free and not self.seen.loses_much and self.gain([load]) >= RISES:
+        # What only moments fill, such as a ring in a host's stall, has a full share and little use: it limits nobody.
+        is_free = not any(one.use >= AS_FULL for one in self.seen.suspects)
+        rises = load is not None and is_free and self.gain([load]) >= RISES
+        if rises and not self.seen.loses_much:
             return self.seen.load
-        return self.joint(load) or self.other() or self.load_at_last(load)
+        return self.joint(load) or self.other() or (self.seen.load if rises else None)
 
     def base(self, times: int) -> float | None:
         """Return the throughput of the configuration as it is."""
@@ -261,7 +263,7 @@ class Comparison:
 
     def joint(self, load: Relaxation | None) -> Bottleneck | None:
         """Return suspects that raise the throughput only together, including the load if it must grow with them."""
-        pool = list(self.classes)
+        pool = sorted(self.classes, key=lambda members: min(map(_emptiness, members)))
         if load is not None:
             of_load = Suspect(resource=OFFERED_LOAD, share=0.0, use=0.0, why="", keys=self.seen.load.keys)
             pool.append([Option(of_load, (load,))])
@@ -277,16 +279,8 @@ class Comparison:
             # Start with the fullest: no suspect has a gain alone, so ranking by these gains would rank noise.
             chosen.append(max(rest, key=lambda one: self._joint_gain(_all([*chosen, one]))) if chosen else rest[0])
             if len(chosen) > 1 and self._joint_gain(_all(chosen)) >= RISES:
-                if self._is_of_load(load, _all(chosen)):
-                    return self.seen.load
                 return self._of_several(self._needed(_all(chosen)))
         return None
-
-    def _is_of_load(self, load: Relaxation | None, chosen: Sequence[Option]) -> bool:
-        """Tell whether a larger load alone brings what several bring: one is full for moments, as in a host's stall."""
-        if load is None or self.seen.loses_much:
-            return False
-        return self.gain([load]) >= self._joint_gain(chosen) - ALIKE
 
     def _joint_gain(self, chosen: Sequence[Option]) -> float:
         return self.gain([each for option in chosen for each in option.relaxations])
@@ -350,11 +344,6 @@ class Comparison:
             middle = len(relaxations) // 2
             relaxations = max(relaxations[:middle], relaxations[middle:], key=self.gain)
         return relaxations[0]
-
-    def load_at_last(self, load: Relaxation | None) -> Bottleneck | None:
-        """Return the load if offering more raises the throughput and no resource is as good as full."""
-        is_free = not any(one.use >= AS_FULL for one in self.seen.suspects)
-        return self.seen.load if load is not None and is_free and self.gain([load]) >= RISES else None
 
     def _words(self, option: Option) -> str:
         if len(option.relaxations) == 1:
