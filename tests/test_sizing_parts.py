@@ -163,6 +163,10 @@ def test_estimates_take_the_wider_of_seeds_and_intervals():
     assert estimate(target, [Measured(9)]).probability == pytest.approx(0)
     assert estimate(target, [Measured(10), Measured(10)]).probability == 0.5  # on the bound, however alike they are
     assert not estimate(target, [Measured(None), Measured(11)]).is_met
+    # A run whose window does not tell how far off it is tells nothing alone; of several their spread counts.
+    assert estimate(target, [Measured(11, None)]).probability < 0.6
+    spread = estimate(target, [Measured(11, None), Measured(11.2, None), Measured(10.9, None)])
+    assert 0.98 < spread.probability < 1 and spread.half == pytest.approx(4.303 * 0.1528 / 3**0.5, rel=0.01)
     alone = estimate(target, [Measured(10, 1)])
     assert alone.probability == pytest.approx(0.5) and alone.half == pytest.approx(1)
     assert estimate(target, [Measured(10.4, 1), Measured(10.6, 1)] * 2).half == pytest.approx(0.5)

@@ -57,10 +57,8 @@ def test_warnings_speak_of_one_and_of_several():
     few = {"are_copies": False, "burst": 8, "n_receiving": 2, "least": 80, "more_time": "run.frames"}
     assert warnings.too_few(1, **few).startswith("The window holds 1 frame, too few for rates")
     assert warnings.too_few(2, **{**few, "are_copies": True}).startswith("The window holds 2 copies, too few")
-    assert "a and b may be further off than their intervals say" in warnings.short_beside_queues(
-        ["a", "b"], "run.duration"
-    )
-    assert "a may be further off than its interval says" in warnings.short_beside_queues(["a"], "run.duration")
+    assert "how far off a and b are" in warnings.short_beside_queues(["a", "b"], "run.duration")
+    assert "how far off a is" in warnings.short_beside_queues(["a"], "run.duration")
     # At a light load it is batches that are slow: nothing is near to full.
     assert warnings.known_roughly(["a"], "run.duration") == (
         "Known roughly, as the width of the interval says: a. This window has seen few of the ups and downs of queues "

@@ -44,6 +44,7 @@ from hwmodel.simulation.trace import Tracer, stage_of
 from hwmodel.simulation.warmup import MOST_FRAMES, Warmup
 from hwmodel.simulation.whole import counts_in
 from hwmodel.simulation.window_checks import (
+    Unsure,
     burst_frames,
     growth_of,
     lasting_warnings,
@@ -53,6 +54,7 @@ from hwmodel.simulation.window_checks import (
     unsure_figures,
     warnings_of,
     why_no_rates,
+    with_intervals_that_hold,
 )
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
@@ -348,7 +350,8 @@ class Run:
             if settings.precision is None or not goes_on:
                 return
             now = self.snapshot(keep=False)
-            if not self.too_wide(self.figures(Span(start, now))[0]):
+            so_far, sureness = self.figures(Span(start, now))
+            if not self.too_wide(with_intervals_that_hold(so_far, self.unsure(so_far, sureness))):
                 return
             length_fs, n_frames = now.now_fs - start.now_fs, now.counts["delivered"] - first_frames
             n_dropped = now.counts["dropped"] - start.counts["dropped"]
@@ -489,6 +492,11 @@ class Run:
         sureness = sureness_of(result, self.marks.table(), ports, burst, known)
         return replace(result, intervals=widened(replica_of(sureness), ())), sureness
 
+    def unsure(self, result: Result, sureness: Sureness) -> list[Unsure]:
+        """Return what a window does not tell of how far off its figures are."""
+        longer = "capture" if self.is_replay and not self.machine.records_left() else "run.duration"
+        return list(unsure_figures(result, sureness, is_open=self.measured.known.is_open, longer=longer))
+
     def throughput_gbps(self) -> float | None:
         """Return what `Result.throughput_gbps` would say of the window, without making a result."""
         assert self.start is not None and self.end is not None
@@ -559,15 +567,12 @@ class Run:
         n_left = self.machine.records_left()
         left = words.capture_left(n_left, len(self.workload.records)) if n_left else None
         of_time = [one for one in (interrupted, too_short, left) if one]
+        unsure = self.unsure(result, sureness)
+        result = with_intervals_that_hold(result, unsure)
         warnings = [
             *of_time,
             *warnings_of(self.config, result, span, self.unsteady),
-            *unsure_figures(
-                result,
-                sureness,
-                is_open=self.measured.known.is_open,
-                longer="capture" if self.is_replay and not n_left else "run.duration",
-            ),
+            *(one.text for one in unsure),
             *cycles,
             *repeats(self.measured.known, self.machine.random_words() != self.first_words),
             *precision_not_met(self.config, result, self.too_wide(result)),

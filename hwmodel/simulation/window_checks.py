@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.config import servers_of
 from hwmodel.machine.tlp_kinds import TX_DESCRIPTOR_COMPLETION, TX_DOORBELL
@@ -12,6 +13,7 @@ from hwmodel.rules.pcie_link import tlp_overhead_of
 from hwmodel.simulation.intervals import Sureness, gets_through
 from hwmodel.simulation.machine_known import MachineKnown
 from hwmodel.simulation.setting_warnings import flooding_warnings, phase_warnings, setting_warnings
+from hwmodel.simulation.short_runs import is_latency
 from hwmodel.simulation.span import Span
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
@@ -106,8 +108,24 @@ def unmeasured_hosts(config: Config) -> Iterator[str]:
     yield from dict.fromkeys(one for one in found if one is not None)
 
 
-def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool, longer: str = "run.duration") -> Iterator[str]:
-    """Yield a warning for each reason why figures may be further off than their intervals say, and name the figures.
+class Unsure(NamedTuple):
+    """Hold a warning, and the places of the latencies and waits of which no interval from this window would hold."""
+
+    text: str
+    places: frozenset[str] = frozenset()
+
+
+def with_intervals_that_hold(result: Result, unsure: Sequence[Unsure]) -> Result:
+    """Leave out the intervals of latencies and waits of which a warning says that they would not hold."""
+    places = frozenset[str]().union(*(one.places for one in unsure))
+    held = {name: ends for name, ends in result.intervals.items() if name.rpartition(".")[0] not in places}
+    return replace(result, intervals=held) if places else result
+
+
+def unsure_figures(
+    result: Result, sureness: Sureness, *, is_open: bool, longer: str = "run.duration"
+) -> Iterator[Unsure]:
+    """Yield a warning for each reason why a window does not tell how far off figures are, and name the figures.
 
     `is_open`: frames arrive independently of departures. `longer`: what has to be longer for a longer window. A figure
     is named only once. What holds for a mean latency also holds for its percentiles, which are not tested.
@@ -121,9 +139,9 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool, longer:
         # What a full resource lets through is as it is, however long frames wait for it.
         undelivered = _undelivered(result, growing) if is_open and gets_through(result) else 0.0
         fills = is_open and not gets_through(result) and growing.get("latency_ns.mean", 0.0) > 0
-        yield words.growing(tuple(growing.items()), undelivered, longer, fills=fills)
+        yield Unsure(words.growing(tuple(growing.items()), undelivered, longer, fills=fills), _places(growing))
     if is_open and sureness.n_bursts < FEW_BURSTS:
-        yield words.few_bursts(sureness.n_bursts, longer)
+        yield Unsure(words.few_bursts(sureness.n_bursts, longer), _places(sureness.intervals))
         return
     short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
     if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
@@ -132,13 +150,16 @@ def unsure_figures(result: Result, sureness: Sureness, *, is_open: bool, longer:
         short += [name for name in estimates if name.startswith("sender_wait_ns.") and name not in short]
     unsaid = [name for name in short if name not in growing]
     rough = [name for name in unsaid if _is_rough(*sureness.intervals[name])]
-    named, roughly = (
-        [words.figure_name(name) for name in names] for names in ([n for n in unsaid if n not in rough], rough)
-    )
+    named = [name for name in unsaid if name not in rough]
     if named:
-        yield words.short_beside_queues(named, longer)
-    if roughly:
-        yield words.known_roughly(roughly, longer)
+        yield Unsure(words.short_beside_queues([*map(words.figure_name, named)], longer), _places(named))
+    if rough:
+        yield Unsure(words.known_roughly([*map(words.figure_name, rough)], longer))
+
+
+def _places(names: Iterable[str]) -> frozenset[str]:
+    """Return the places of those figures that are latencies or waits."""
+    return frozenset(name.rpartition(".")[0] for name in names if is_latency(name))
 
 
 def growth_of(sureness: Sureness) -> dict[str, float]:

@@ -110,7 +110,8 @@ def growing(rises: Sequence[tuple[str, float]], undelivered: float, longer: str,
     told = [f"{figure_name(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in rises]
     text = (
         f"Not steady in the window: {listed(told)}. "
-        f"{'These are' if len(told) > 1 else 'It is'} of this window alone: a longer {longer} gives others."
+        f"{'These are' if len(told) > 1 else 'It is'} of this window alone: a longer {longer} gives others, so that "
+        "latencies and waits that rise or fall have no interval."
     )
     if fills:
         text += " Something fills: once it is full, totals.gbps and totals.mpps may be others, too."
@@ -127,15 +128,16 @@ def few_bursts(n_bursts: float, longer: str) -> str:
     words = f"{n_bursts:.0f} independent ones" if n_bursts >= 1.5 else "a single one"
     return (
         f"The window holds few bursts: what came, or queues where bursts meet, vary as much as with {words}. "
-        f"All its rates and latencies may be further off than their intervals say. A longer {longer} tells more."
+        f"How far off its latencies and waits are it cannot tell: they have no intervals. A longer {longer} tells more."
     )
 
 
 def short_beside_queues(names: Sequence[str], longer: str) -> str:
-    """Say which figures' intervals are too narrow, as queues have a longer memory than the window."""
+    """Say how far off which figures are a window does not tell, as queues have a longer memory than it."""
     return (
-        f"The window is short beside the memory of the queues: {listed(names)} may be further off than "
-        f"{'their intervals say' if len(names) > 1 else 'its interval says'}. A longer {longer} tells more."
+        f"The window is short beside the memory of the queues: it does not tell how far off {listed(names)} "
+        f"{'are' if len(names) > 1 else 'is'}. Latencies and waits of these have no interval. "
+        f"A longer {longer} tells more."
     )
 
 

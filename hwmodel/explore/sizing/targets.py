@@ -53,13 +53,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Measured:
-    """Hold a target's figure in one run, with the half of its 95 % interval; None where a run gave none.
+    """Hold a target's figure in one run, with the half of its 95 % interval; None where a run gave none of them.
 
     `least`: what the figure cannot be below, as a latency is not below the fastest frame.
     """
 
     figure: float | None
-    half: float = 0.0
+    half: float | None = 0.0
     least: float = 0.0
 
 
@@ -80,9 +80,9 @@ def measured(target: Target, result: Result) -> Measured:
         name, figure = "wire.tx_gbps", result.wire.tx_gbps if target.metric == "gbps" else per_us
     else:
         name, figure = f"totals.{target.metric}", getattr(result.totals, target.metric)
-    low, high = result.intervals.get(name, (figure, figure))
+    ends = result.intervals.get(name)
     least = (result.latency_ns.min or 0.0) if target.is_latency else 0.0
-    return Measured(figure, 0.0 if figure is None else max(high - figure, figure - low), least)
+    return Measured(figure, None if figure is None or ends is None else max(ends[1] - figure, figure - ends[0]), least)
 
 
 def read_target(metric: str, value: object) -> Target:
@@ -159,7 +159,8 @@ def estimate(
 
     `are_alike`: the seeds changed nothing, so the runs count as one. Interval and probability are of the same runs and
     errors: the wider, and the lower, of two, by Student's t from the spread of all runs and by a normal distribution
-    from the runs' own intervals. So a bound inside the interval is never met with more than 97.5 %. If no frame may be
+    from the runs' own intervals. So a bound inside the interval is never met with more than 97.5 %. Where no run has
+    one, since its window does not tell, the spread alone counts; a single such run tells nothing. If no frame may be
     lost and none was in n differing runs, it is Laplace's rule of succession for one more run, (n + 1) / (n + 2).
     """
     figures = [run.figure for run in runs if run.figure is not None]
@@ -170,7 +171,9 @@ def estimate(
     apart = figures[:1] if are_alike else figures
     known = [*apart, *(run.figure for run in disturbed if run.figure is not None)]
     n = len(known)
-    within = sqrt(fmean((run.half / NORMAL_975) ** 2 for run in runs) / len(apart))
+    halves = [run.half for run in runs if run.half is not None]
+    unknown = 0.0 if n > 1 else abs(mean)
+    within = sqrt(fmean((half / NORMAL_975) ** 2 for half in halves) / len(apart)) if halves else unknown
     beside = fmean(known)
     # The interval is drawn round the seeds' mean: it reaches as far as that of all runs, round theirs.
     t = student_t_975(n - 1) if n > 1 else 1.0

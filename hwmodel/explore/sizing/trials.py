@@ -202,7 +202,7 @@ class Trials:
         """Tell whether a window is too short: no figure, or an offered rate missed by less than its interval."""
         if one.figure is None:
             return True
-        return self.is_offered(target) and one.figure < _as_offered(target).bound <= one.figure + one.half
+        return self.is_offered(target) and one.figure < _as_offered(target).bound <= one.figure + (one.half or 0.0)
 
     def _lengthened(self, candidate: Candidate, more: Sequence[Change]) -> Config:
         config = self.config(candidate, more)
