@@ -248,6 +248,15 @@ def test_a_latency_whose_window_does_not_tell_how_far_off_it_is_has_no_interval(
     assert {"latency_ns.mean", "latency_ns.p99", "totals.gbps"} <= set(long.intervals)
 
 
+def test_a_goal_of_frames_gives_several_servers_intervals_too():
+    """They stop at times alone: the slices of a window of 20 ms that ends after 1 ms would be too few for any."""
+    run = {"warmup": "200us", "duration": "20ms", "frames": 2000}
+    blocks = {"servers": [{"name": "a"}, {"name": "b"}], "nic": {"vfs": 2}, "bridge": {"kind": "learning"}, "run": run}
+    result = simulate(config_from_mapping(blocks))
+    assert result.window_frames < 2200 and result.window.duration_ns < 2e6
+    assert {"totals.gbps", "latency_ns.mean"} <= set(result.intervals)
+
+
 def test_a_window_as_long_as_its_capture_asks_for_a_longer_one(tmp_path):
     """The first frame of a core's sleep waits least; all are delivered, whatever their latencies did."""
     path = tmp_path / "in.pcap"

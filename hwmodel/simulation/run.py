@@ -372,6 +372,8 @@ class Run:
         started_fs, now_fs, delivered = counts.now_fs, counts.now_fs, counts.delivered
         slice_fs = max(1, (until_fs - started_fs) // self.n_marks)
         slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // self.n_marks)
+        if frames != NEVER and not self.machine.is_alone and delivered:  # several servers stop at times alone
+            slice_fs = max(1, min(slice_fs, slice_frames * now_fs // delivered))
         while True:
             target = min(frames, NEVER if slice_frames == NEVER else delivered + slice_frames)
             at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
