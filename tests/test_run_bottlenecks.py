@@ -302,3 +302,14 @@ def test_the_ring_of_a_virtual_switch_s_uplink_is_widened_by_more_of_them_and_mo
         "nic.queue_time", "host.virtual_switch.uplink_queues", "host.virtual_switch.cores"
     )  # fmt: skip
     assert two.wire.tx_gbps == pytest.approx(2 * one.wire.tx_gbps, rel=0.02)
+
+
+def test_of_two_full_cores_the_receiver_that_loses_frames_is_named():
+    """At an incast over a bridge a's other VM sends at the full speed of its core, most of it into a drop."""
+    result = simulate(load_config({
+        "nic": {"vfs": 2}, "driver": {"preset": "dpdk", "frame_time": "400ns"}, "pcie": {"generation": 3, "lanes": 8},
+        "servers": [{"name": "a"}, {"name": "b"}], "bridge": {"kind": "learning", "announce": True},
+        "workload": {"frame_bytes": 64, "pattern": "incast", "load": "saturate"}, "run": {"duration": "2ms"},
+    }))  # fmt: skip
+    assert result.drops["NO_DESCRIPTOR"] > 10_000
+    assert result.bottleneck.resource == "a.driver.rx" and "core of vf0" in result.bottleneck.why

@@ -35,6 +35,7 @@ from hwmodel.machine.tlp_kinds import (
     UP,
 )
 from hwmodel.results import CoreUse, LinkCost, Observation, Stop, at_port
+from hwmodel.results.bottleneck import FULL, LOSS
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_rate_of, tlp_overhead_of
@@ -77,9 +78,18 @@ def _core_shares(span: Span) -> npt.NDArray[np.int64]:
     return (span.end.core_busy_fs - span.start.core_busy_fs)[:, [POST_TASK, TAKE_TASK]]
 
 
-def _busiest_core(span: Span) -> int:
-    """Return the core that is busiest with VMs' drivers."""
-    return int(_core_shares(span).sum(axis=1).argmax())
+def _busiest_cores(span: Span) -> list[int]:
+    """Return the cores, the busiest with VMs' drivers first.
+
+    Where frames find no Rx descriptor, of those that are as busy the one that receives most comes first: a core that is
+    full of sending sends what is lost there.
+    """
+    shares = _core_shares(span)
+    busy_fs = shares.sum(axis=1)
+    loses = span.drops().get("NO_DESCRIPTOR", 0) > LOSS * span.count("offered")
+    is_as_busy = busy_fs >= FULL * busy_fs.max(initial=0)
+    receives_fs = np.where(is_as_busy & loses, shares[:, 1], 0)
+    return [int(core) for core in np.lexsort((-busy_fs, -receives_fs))]
 
 
 def _core(config: Config, span: Span, number: int) -> CoreUse:
@@ -94,7 +104,7 @@ def _core(config: Config, span: Span, number: int) -> CoreUse:
 
 def _cores(config: Config, span: Span) -> tuple[CoreUse, ...]:
     """Return the busiest core, then the busiest of each other set of driver blocks, where VMs have their own."""
-    order = np.argsort(-_core_shares(span).sum(axis=1), kind="stable").tolist()
+    order = _busiest_cores(span)
     cores = (_core(config, span, number) for number in (order if config.driver.vms else order[:1]))
     found: dict[tuple[str, ...], CoreUse] = {}
     for core in cores:
@@ -118,7 +128,7 @@ def _switching_share(config: Config, own: VirtualSwitch, span: Span) -> float:
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Return the busy share of each resource, by its name as a bottleneck."""
-    core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_core(span)]
+    core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_cores(span)[0]]
     drivers = {name: span.core_share(int(core[task])) for name, task in _TASKS.items()}
     own = config.virtual_switch
     if own is not None:
