@@ -26,6 +26,9 @@ BPS_PER_MBPS = 10**6
 BPS_PER_GBPS = 10**9
 HZ_PER_MHZ = 10**6
 
+EXACT_BYTES = 10_000  # above any frame on the wire and any TLP
+LONGEST_BYTES = 1 << 22  # above any frame or segment, and above the bytes of the longest pause, 65535 quanta
+
 _MOST_REMEMBERED = 4096
 _MAX_DIGITS = 30  # beyond any quantity of the model; keeps hostile input cheap
 _MAX_DECIMALS_SHOWN = 3
@@ -197,15 +200,29 @@ def format_frequency_hz(frequency_hz: int) -> str:
 
 
 def fs_per_byte(rate_bps: Fraction | int) -> tuple[int, int]:
-    """Return (num, den), in lowest terms, with num/den the exact femtoseconds that a byte takes at `rate_bps`.
+    """Return (num, den), in lowest terms, with num/den the femtoseconds that a byte takes at `rate_bps`.
 
-    n bytes take floor(n * num / den). Raises ValueError for a rate that is not above zero.
+    They are exact unless `in_range` has to round them. n bytes take floor(n * num / den). Raises ValueError for a rate
+    that is not above zero.
     """
     rate = Fraction(rate_bps)
     if rate <= 0:
         raise ValueError(f"a rate must be above zero, not {rate_bps}")
-    exact = Fraction(BITS_PER_BYTE * FS_PER_S) / rate
-    return exact.numerator, exact.denominator
+    found = in_range(Fraction(BITS_PER_BYTE * FS_PER_S) / rate)
+    return found.numerator, found.denominator
+
+
+def is_too_fine(rate_bps: int) -> bool:
+    """Tell whether the exact time of a byte times a frame's length leaves 63 bits: the rate has too many digits."""
+    return Fraction(BITS_PER_BYTE * FS_PER_S, rate_bps).numerator * EXACT_BYTES >= 1 << 63
+
+
+def in_range(ratio: Fraction, longest_bytes: int = LONGEST_BYTES) -> Fraction:
+    """Return a ratio whose products with lengths up to `longest_bytes` stay inside 63 bits: itself, or the nearest."""
+    most = (1 << 62) // longest_bytes
+    if max(ratio.numerator, ratio.denominator) <= most:
+        return ratio
+    return ratio.limit_denominator(max(1, int(most / max(ratio, Fraction(1))) - 1))
 
 
 def ns_from_fs(time_fs: int) -> float:

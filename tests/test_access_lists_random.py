@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from scapy.data import IP_PROTOS
 
 from cocotb_tests.bench_switch import switch
+from hwmodel.config.lookup import own_ips
 from hwmodel.forwarding import octets, packet_rules
 from hwmodel.forwarding.packet import ARP, HIDDEN_PROTOCOL, IPV4, IPV6, PACKET
 from hwmodel.forwarding.parse import HEADER, read_behind
 from hwmodel.forwarding.tables import ANY, PREFIX
 from hwmodel.rules import packets
-from hwmodel.simulation.access_lists import own_ips
+from hwmodel.simulation.access_lists import address_words
 from hwmodel.simulation.offered import read_packets
 from hwmodel.wire.ethernet import flow_bytes
 from tests.forwarding_bench import Bench
@@ -167,6 +168,11 @@ def test_numbers_of_octets_are_read_as_they_are_written():
     assert octets.write_number.py_func(out, 1, 7, 0x01_0203_0405_0607) == 8
     assert out.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 0]
     assert octets.read_bytes.py_func(out, 1, 7) == 0x01_0203_0405_0607
+
+
+def test_an_address_is_four_words_the_last_of_an_ipv4_address():
+    assert address_words(int(ip_address("10.0.0.1"))) == [0, 0, 0, 0x0A000001]
+    assert address_words(int(ip_address("fd00:1::2:3"))) == [0xFD000001, 0, 0, 0x00020003]
 
 
 def test_a_stations_own_addresses_have_that_of_its_link_where_one_is_of_ipv6():

@@ -6,7 +6,8 @@ import pytest
 
 from hwmodel.config import config_from_mapping, defaults_beside, servers_of, stations_in_use
 from hwmodel.config.names import is_part_name
-from hwmodel.config.servers import MAX_SERVERS, AdapterEntry
+from hwmodel.config.servers import AdapterEntry
+from hwmodel.rules.capacities import MAX_SERVERS
 from tests.config_cases import complaints, load
 
 TWO = "nic: {vfs: 2}\nservers:\n- {name: a, adapters: [{name: x}, {name: y}]}\n- {name: b}\n"

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from hwmodel.config import Config, config_from_mapping, defaults_beside, port_rate_bps, servers_of, stations_in_use
 from hwmodel.config.names import port_order
-from hwmodel.config.servers import MAX_SERVERS, ServerEntry
+from hwmodel.config.servers import ServerEntry
 from hwmodel.config.system import outside_rate_bps, split_servers
+from hwmodel.rules.capacities import MAX_SERVERS
 from hwmodel.wire.ethernet import format_mac
 from tests.config_cases import CONFIGS, complaints, load
 

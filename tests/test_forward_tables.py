@@ -23,19 +23,16 @@ from cocotb_tests.bench_switch import (
     switch,
 )
 from hwmodel.config import config_from_mapping
-from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_SET
 from hwmodel.forwarding.tables import (
     KIND_SHIFT,
     LOOKUP_SLOTS,
-    MAX_ACL_ENTRIES,
-    MAX_LOOKUP_ENTRIES,
-    MAX_MIRRORS,
     RESERVED_VID,
     VLAN_MAC,
     VLAN_SHIFT,
 )
+from hwmodel.rules.capacities import MAX_ACL_ENTRIES, MAX_LOOKUP_ENTRIES, MAX_MIRRORS
 from hwmodel.rules.switch_modes import DEFAULT_S_VID
 from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
 from tests.forwarding_bench import (
@@ -171,11 +168,6 @@ class TestLookup:
             assert set(bench.send("pf", frame(each, "pf")).deliver) == {f"vf{i % 3}"}
         assert set(bench.send("pf", frame(macs[-1] + LOOKUP_SLOTS, "pf")).deliver) == {"uplink"}
 
-    def test_refuses_more(self):
-        addresses = tuple(Address(1, 0x0200_0100_0000 + i, ("vf2",)) for i in range(MAX_LOOKUP_ENTRIES))
-        with pytest.raises(InputError, match=f"switch: .*{MAX_LOOKUP_ENTRIES}"):
-            build_tables(switch(addresses=addresses))
-
     def test_a_station_with_many_vlans_takes_one_entry(self):
         vlans = tuple(range(1, 4095))
         everywhere = {"vlans": vlans, "port_vlan": 4000, "untagged": (4000,)}
@@ -183,22 +175,6 @@ class TestLookup:
         bench = Bench(switch(*names, stations=dict.fromkeys(names, everywhere)))
         assert bench.tables[0].lookup.n_entries == 129
         assert set(bench.send("vf0", frame("vf127", "vf0", c_tag(4094))).deliver) == {"vf127"}
-
-
-@pytest.mark.parametrize(
-    ("keys", "key"),
-    [
-        ({"acl": (AclEntry("permit"),) * (MAX_ACL_ENTRIES + 1)}, "switch.acl"),
-        ({"mirrors": (Mirror("pf", "vf0"),) * (MAX_MIRRORS + 1)}, "switch.mirrors"),
-        (
-            {"mode": "multichannel", "s_channels": dict.fromkeys(range(2, MAX_PORTS + 2), "veb")},
-            "switch.s_channels",
-        ),
-    ],
-)
-def test_more_than_a_table_holds_is_an_input_error(keys, key):
-    with pytest.raises(InputError, match=f"{key}: "):
-        build_tables(switch(**keys))
 
 
 def test_full_tables_work():

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from hwmodel.config import bridges_of, config_from_mapping, servers_of
+from hwmodel.config.bridge_ports import ports_of
+from hwmodel.config.topology import BridgePorts
 from hwmodel.results import Result, load_result
 from hwmodel.simulation import simulate
-from hwmodel.simulation.bridge_ports import ports_of
 from hwmodel.simulation.system_state import build_system
-from hwmodel.simulation.topology import BridgePorts
 from hwmodel.workload import build_workload
 from tests.extender_cases import run_of
 from tests.joined_cases import THREE, TWO, joined

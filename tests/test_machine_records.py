@@ -13,11 +13,8 @@ from hwmodel.compiled import records
 from hwmodel.compiled.far_tables import Table, spanned_bytes, zeros
 from hwmodel.config import config_from_mapping
 from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL, MODEL_TLPS_ON_LINK
-from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
-from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-from hwmodel.forwarding.tables import MAX_ACL_ENTRIES
 from hwmodel.machine.counts.journey_state import FINISHED, POST_BATCH, RX_BATCH
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, MAX_QUEUES, NARROW_PLACES, PLACES, POST
 from hwmodel.machine.host.host_state import MAX_TRANSLATIONS, MAX_WALKERS
@@ -135,7 +132,6 @@ def test_counts_of_the_configuration_fit():
     assert MAX_FUNCTIONS >= 128 + 4  # VFs, and a PF for each Ethernet port
     assert MAX_QUEUES >= MODEL_MAX_QUEUES
     assert LANE_CAP > MODEL_TLPS_ON_LINK
-    assert MAX_POLICERS >= MAX_ACL_ENTRIES
     assert max(DropReason) < MAX_REASONS
     assert machine(pcie={"tags": 256}).pcie[0].tags.n_free == 256 <= MAX_TAGS
     assert machine(pcie={"generation": 4, "tags": 768}).pcie[0].tags.n_free == 768 <= MAX_TAGS
@@ -170,13 +166,11 @@ def test_the_longest_tlp_has_a_duration():
     assert nic.pcie[0].params.duration_fs[-1] > nic.pcie[0].params.duration_fs[24 + 4 + 4096] > 0
 
 
-def test_a_distribution_with_too_many_bins_is_refused():
+def test_a_distribution_may_fill_its_table():
     def bins(n):
         return {"jitter": {"kind": "histogram", "bins": [[f"{i}ns", 1] for i in range(n)]}}
 
     assert machine(host=bins(256)).host[0].params.n_jitter_bins == 256
-    with pytest.raises(InputError, match=r"host\.jitter\.bins: 257 bins, at most 256"):
-        machine(host=bins(257))
 
 
 def rates(text):
@@ -201,18 +195,6 @@ def test_products_of_times_and_lengths_stay_inside_63_bits(rate):
         nic.function[1].params.shaper_num,
     )
     assert all(0 < (9728 + 24) * int(numerator) < 2**63 for numerator in numerators)
-
-
-@pytest.mark.parametrize("key", ["host.write_drain", "nic.store_rate", "port.rate", "switch.ports.vf0.rate_limit"])
-def test_rates_that_would_not_are_refused(key):
-    block, _, name = key.partition(".")
-    asked = rates("10Gbps")
-    if block == "switch":
-        asked["switch"]["ports"][0]["rate_limit"] = "1234567891bps"
-    else:
-        asked[block][name] = "1234567891bps"
-    with pytest.raises(InputError, match=f"{key}: .*whole Kbps"):
-        machine(**asked)
 
 
 @pytest.mark.parametrize("generation", [1, 2, 3, 4, 5])

@@ -11,9 +11,10 @@ import pytest
 
 from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.config.in_operation import OF_ADAPTERS, OF_BRIDGES, fixed_keys
-from hwmodel.config.scenario import MOST_EVENTS, leaves
+from hwmodel.config.scenario import leaves
 from hwmodel.config.scenario_steps import steps_of
 from hwmodel.errors import InputError
+from hwmodel.rules.capacities import MOST_EVENTS
 from hwmodel.simulation.offered import with_workloads
 from hwmodel.simulation.scenario import scene_of
 from hwmodel.units import FS_PER_NS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.config import bridges_of, config_from_mapping, servers_of
-from hwmodel.simulation.bridge_ports import ports_of
+from hwmodel.config.bridge_ports import ports_of
 
 TAGGING = {"vn_tag": "vif", "e_tag": "ecid"}
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.errors import InputError
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
 from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE
@@ -356,9 +355,3 @@ def test_a_hundred_events_leave_the_summary_its_lines() -> None:
     result = run(*events)
     assert told(result)[50] == "too little time before it and behind it to tell by intervals of 100 us"
     assert "98 more events: --verbose shows them." in summary(result)  # and who is worst off
-
-
-def test_floods_that_are_too_many_together_are_told_as_the_scenarios() -> None:
-    floods = [{"at": f"{at}ms", "flood": {"from": "vf0", "every": "25ns", "for": "1ms"}} for at in (3, 5)]
-    with pytest.raises(InputError, match=r"^scenario: events, messages and doorbells of floods make more than 65,536 "):
-        run(*floods)

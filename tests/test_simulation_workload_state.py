@@ -211,21 +211,6 @@ def test_what_the_state_cannot_hold_is_bad_input(owner, name, monkeypatch):
         filled(workload={"pattern": "pairs"})
 
 
-@pytest.mark.parametrize("n_ports", [1, 2])
-def test_policers_of_all_ports_have_to_fit_together(n_ports):
-    """An entry for all ports is a token bucket at each; of one port 600 are fewer than the 1,024 that there are."""
-    entries = [
-        {"action": "police", "port": "all", "vlan": vlan, "rate": "1Gbps", "burst": "10000B"} for vlan in range(1, 601)
-    ]
-    blocks = {"port": {"count": n_ports}, "switch": {"acl": entries}, "workload": {"pattern": "to_wire"}}
-    if n_ports == 1:
-        nic, *_ = filled(**blocks)
-        assert (nic["traffic"]["policer"]["params"]["rate_bps"] > 0).sum() == 600
-    else:
-        with pytest.raises(InputError, match="at most 1024 police entries"):
-            filled(**blocks)
-
-
 def test_a_capture_longer_than_the_tape_is_bad_input(tmp_path, monkeypatch):
     monkeypatch.setattr(workload_state, "TAPE_CAP", 2)
     path = capture(tmp_path / "in.pcap", [Ether(src=mac(2), dst=mac(3)) / IP() / UDP()] * 3)

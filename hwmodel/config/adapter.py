@@ -19,7 +19,7 @@ from hwmodel.rules.pcie_link import (
 
 from .arbitration import TransmitArbitration
 from .flow_control import FlowControl
-from .kinds import Block, ByteCount, Duration, Listing, Rate, Truth, Whole, Word, key
+from .kinds import Block, ByteCount, ByteRate, Duration, Listing, Truth, Whole, Word, key
 from .names import PortName, ethernet_ports
 from .presets import DEVICES, Device
 from .steering import Steering
@@ -222,7 +222,7 @@ class DmaEngine(Block):
     piece_least_bytes: Annotated[int, ByteCount("0B", "4KiB")] = key(
         "0B", "What the last piece counts as if it has fewer bytes.", alias="piece_least"
     )
-    rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
+    rate_bps: Annotated[int, ByteRate("1Mbps", "10000Gbps")] | None = key(
         None, "Rate of the bytes, beside the pieces; null: no time.", alias="rate"
     )
     latency_fs: Annotated[int, _TIME] = key(
@@ -239,7 +239,7 @@ class DmaEngines(Block):
 
     read: DmaEngine = key({}, "The engine of reads.")
     write: DmaEngine = key({}, "The engine of writes.")
-    shared_rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
+    shared_rate_bps: Annotated[int, ByteRate("1Mbps", "10000Gbps")] | None = key(
         None, "Rate of the path that reads and writes share inside the adapter; null: none.", alias="shared_rate"
     )
     shared_time_fs: Annotated[int, _TIME] = key(
@@ -414,7 +414,7 @@ class Nic(Block):
         "rx_writeback_batch; null: none.",
         unsaid=None,
     )
-    store_rate_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
+    store_rate_bps: Annotated[int, ByteRate("1Mbps", "10000Gbps")] | None = key(
         None, "Rate at which received data move into the adapter's buffer; null: at once.", alias="store_rate"
     )
     dma: DmaEngines | None = key(
@@ -516,7 +516,7 @@ class Nic(Block):
 class WirePort(Block):
     """The Ethernet port."""
 
-    rate_bps: Annotated[int, Rate("1Mbps", "1000Gbps")] = key(
+    rate_bps: Annotated[int, ByteRate("1Mbps", "1000Gbps")] = key(
         "10Gbps",
         "Rate of the Ethernet port, each way; a frame takes its bytes and 20 B more. Of several each has it.",
         alias="rate",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
 from .bridge_flow_control import BridgeFlowControl
-from .kinds import Block, ByteCount, Duration, Listing, OrWord, Rate, Truth, Whole, Word, key
+from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
 from .names import IdKey, Name, PortOfBridge, ServerName, ethernet_ports
 from .switch import BridgingRule, Switch, VlanId, VlanList
 
@@ -51,7 +51,7 @@ def wire_names(server: str, n_ports: int) -> tuple[str, ...]:
 class Extender(Block):
     """A port extender, by its name: its uplink is one wire to the bridge or to another extender."""
 
-    rate_bps: Annotated[int, Rate("1Mbps", "1000Gbps")] = key(
+    rate_bps: Annotated[int, ByteRate("1Mbps", "1000Gbps")] = key(
         ...,
         "Rate of the uplink, each way.",
         alias="rate",
@@ -120,7 +120,7 @@ class ServiceLevel(Block):
     weight: Annotated[int, Whole(1, 65535)] = key(
         1, "Share of the S-channel in what the port sends, in bytes (deficit round robin)."
     )
-    rate_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+    rate_bps: Annotated[int, ByteRate("1Kbps", "1000Gbps")] | None = key(
         None,
         "Most that the port sends of the S-channel, frame bits with FCS and tags; what is more waits; null: no limit.",
         alias="rate",
@@ -139,7 +139,7 @@ class ServiceLevel(Block):
 class BridgePort(Block):
     """A port of the bridge, by its name: `adapter` or the server's, of several Ethernet ports `p1`, and `outside`."""
 
-    rate_bps: Annotated[int, Rate("1Mbps", "1000Gbps")] = key(
+    rate_bps: Annotated[int, ByteRate("1Mbps", "1000Gbps")] = key(
         ...,
         "Rate of the port, each way; the other end of the wire has the same.",
         alias="rate",

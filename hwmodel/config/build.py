@@ -21,6 +21,7 @@ from .check_device_limits import check_device_limits
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
 from .check_pcie import check_bus, check_buses, check_multi_root, check_trees
 from .check_ports import check_port_system, check_ports
+from .check_room import check_adapter_room, check_system_room
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
 from .check_switch import check_servers, check_stations, check_switch
@@ -293,6 +294,7 @@ def cross_check(
             check_sends,
             check_stations,
             check_switch,
+            check_adapter_room,
             check_queues,
             check_virtual_switch,
             check_bond,
@@ -311,6 +313,8 @@ def cross_check(
         check_policers, check_bridge_flow_control, check_control_frames,
     ):  # fmt: skip
         check_all(config, findings, parts)
+    if not known and not of_servers:
+        check_system_room(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
     return list(dict.fromkeys([*of_servers, *of_system]))
 

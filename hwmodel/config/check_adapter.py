@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hwmodel.rules.capacities import LANE_CAP
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import (
     CREDIT_DATA_BYTES,
     MOST_TAGS,
+    REGISTER_BYTES,
     TEN_BIT_TAG_GENERATION,
     link_rate_of,
     most_tags,
@@ -42,6 +44,7 @@ def check_link(config: Config, findings: Findings) -> None:
     _check_credits(config, findings)
     _check_jitter(config, findings)
     _check_buffers(config, findings)
+    _check_misses(config, findings)
     _check_host_stall(config, findings)
 
 
@@ -78,6 +81,22 @@ def shortest_tlp_fs(pcie: Pcie) -> int:
     """Return how long the shortest TLP takes on a link."""
     overhead = tlp_overhead_of(pcie)
     return int(min(overhead.memory_write_bytes, overhead.completion_bytes) * link_rate_of(pcie).fs_per_byte)
+
+
+def _check_misses(config: Config, findings: Findings) -> None:
+    """Report a miss of the IOMMU's cache that holds back more writes of the link than a run has room for."""
+    if config.host.iotlb is None:
+        return
+    # The shortest posted TLP that can wait for a translation is an interrupt, with 4 bytes of data.
+    n_bytes = tlp_overhead_of(config.pcie).memory_write_bytes + REGISTER_BYTES
+    least_fs = int(n_bytes * link_rate_of(config.pcie).fs_per_byte)
+    miss_fs, most_fs = config.host.iotlb.miss_fs, (LANE_CAP - 1) * least_fs - 1
+    if miss_fs > most_fs:
+        findings.add(
+            f"{format_time_fs(miss_fs)} holds back up to {miss_fs // least_fs + 1} writes of this link; a run has room "
+            f"for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns",
+            "host.iotlb.miss", besides=["pcie.lanes", "pcie.generation"],
+        )  # fmt: skip
 
 
 def _check_credits(config: Config, findings: Findings) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import pairwise, takewhile
 from operator import ne
 
+from hwmodel.rules.capacities import MOST_ON_BUS
 from hwmodel.rules.pci_bus import CLOCKS_MHZ, KIND_NAMES, LONGEST_READS_BYTES, SPLITS
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, most_tags
 from hwmodel.units import FS_PER_NS, format_bytes, format_time_fs
@@ -311,6 +312,11 @@ def check_buses(config: Config, findings: Findings, parts: Sequence[Part]) -> No
     for one in buses:
         first, *others = (parts[at] for at in one.members)
         name = first.server.name
+        if len(one.members) > MOST_ON_BUS:
+            findings.add(
+                f"{len(one.members)} adapters on the bus of {one.host}; a bus has numbers for {MOST_ON_BUS} devices",
+                "servers", "pcie.bus",
+            )  # fmt: skip
         for part in others:
             for key, other, mine in _unlike(first, part, [f"bus.{key}" for key in PciBus.model_fields]):
                 part.findings.add(

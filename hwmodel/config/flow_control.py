@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from hwmodel.rules.capacities import MAX_RECEIVED
 from hwmodel.rules.headroom import MOST_QUANTA, PRIORITIES, headroom_bytes, low_mark_bytes, response_bits
 from hwmodel.units import FS_PER_S
 
@@ -75,7 +76,7 @@ class FlowControl(Block):
         derived="cable, interfaces and layers above of the headroom formula: 55144 bit times, 93032 for the X540",
         alias="response_delay",
     )
-    received: Annotated[tuple[ControlFrame, ...], Listing("[{at: 1ms, quanta: 1000}]")] = key(
+    received: Annotated[tuple[ControlFrame, ...], Listing("[{at: 1ms, quanta: 1000}]", most=MAX_RECEIVED)] = key(
         [], "Without a bridge: control frames that come from outside, in the order of their times.", unsaid=()
     )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any, Literal, NamedTuple
 
-from .kinds import Block, ByteCount, Duration, Listing, Pair, Rate, Truth, Whole, Word, key
+from hwmodel.rules.capacities import MAX_JITTER_BINS
+
+from .kinds import Block, ByteCount, ByteRate, Duration, Listing, Pair, Truth, Whole, Word, key
 from .names import MOST_CORES, Name
 from .virtual_switch import BYTE_COST, VirtualSwitch
 
@@ -45,6 +47,7 @@ class JitterBin(NamedTuple):
 
 
 _BIN = Pair(JitterBin, _TIME, _WEIGHT, "a bin is a time and a weight, like [100ns, 3]")
+_BINS = Listing("[[0ns, 9], [300ns, 1]]", least=1, most=MAX_JITTER_BINS)
 
 
 class Jitter(Block):
@@ -56,7 +59,7 @@ class Jitter(Block):
     range_fs: Annotated[int, _TIME] | None = key(
         None, "Width of the uniform distribution above read_latency; needed with `kind: uniform`.", alias="range"
     )
-    bins: Annotated[tuple[Annotated[JitterBin, _BIN], ...], Listing("[[0ns, 9], [300ns, 1]]", least=1)] | None = key(
+    bins: Annotated[tuple[Annotated[JitterBin, _BIN], ...], _BINS] | None = key(
         None, "Times added to read_latency, with weights: [[0ns, 9], [300ns, 1]]; needed with `kind: histogram`."
     )
 
@@ -187,7 +190,7 @@ class Host(Block):
         "Where in each buffer the data begin, a multiple of 4 B. Off a max_payload boundary they may need more TLPs.",
         alias="buffer_offset",
     )
-    write_drain_bps: Annotated[int, Rate("1Mbps", "10000Gbps")] | None = key(
+    write_drain_bps: Annotated[int, ByteRate("1Mbps", "10000Gbps")] | None = key(
         None,
         "Rate at which host memory takes posted writes, after which their credits return; null: unlimited.",
         alias="write_drain",

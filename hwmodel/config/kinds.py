@@ -283,6 +283,17 @@ class Rate(Quantity):
     dimension = units.RATE
 
 
+class ByteRate(Rate):
+    """A rate at which the machine lets bytes pass, each in a time that is known exactly."""
+
+    def parse(self, value: object) -> int:
+        """Return bits per second; refuse a rate too finely given for that."""
+        number = super().parse(value)
+        if units.is_too_fine(number):
+            raise wrong(f"{value} is finer than the model's time; write whole Kbps")
+        return number
+
+
 class FrameRate(Quantity):
     """Frames per second, typed like 2Mpps."""
 

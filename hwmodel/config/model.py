@@ -13,6 +13,7 @@ from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
 
 from hwmodel.errors import InputError
+from hwmodel.rules.capacities import MOST_EVENTS
 from hwmodel.rules.function_names import PF, function_names, function_number
 
 from .adapter import Nic, Pcie, WirePort
@@ -22,7 +23,7 @@ from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, key
 from .pcie_tree import MultiRoot
 from .run import Run
-from .scenario import MOST_EVENTS, Event
+from .scenario import Event
 from .servers import ServerEntry
 from .switch import Switch
 from .workload import Workload

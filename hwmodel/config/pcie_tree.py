@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
+from hwmodel.rules.capacities import MOST_HOSTS
+
 from .adapter import Generation, Lanes
 from .kinds import Block, Duration, Listing, Truth, Whole, Word, key
 from .names import ServerName
@@ -22,7 +24,6 @@ DataRoom = Annotated[int, Whole(8, 2047)]
 _WEIGHT = Whole(1, 255)
 MULTI_ROOT = "multi_root"
 DEDICATED = "dedicated"  # in `control`: a processor of the switch's own, not a host
-MOST_HOSTS = 16  # each takes two of the switches that a run has room for
 Controller = Annotated[str, ServerName("a host", DEDICATED)]
 
 

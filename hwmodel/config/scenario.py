@@ -15,7 +15,6 @@ from .names import Name, ServerName
 from .pcie_tree import DEDICATED, MULTI_ROOT
 from .servers import ChangesKind
 
-MOST_EVENTS = 1000
 # Kinds of events about functions that go and come.
 OF_FUNCTIONS = ("reset", "enable_vfs", "unplug", "plug", "bus_master")
 OF_HOSTS = ("reset_host", "fail", "take_over")  # and of those about hosts that share an adapter

@@ -8,7 +8,6 @@ from .kinds import Block, Kind, Listing, key, shown, wrong
 from .names import ServerName
 from .pcie_tree import PcieTree
 
-MAX_SERVERS = 256  # the server's number is one byte of its stations' default addresses
 ADAPTER_BLOCKS = ("pcie", "nic", "driver", "switch", "port")  # what an adapter's `set` may change
 OWN_BLOCKS = ("pcie", "host", "nic", "driver", "switch", "port")  # what a server's may
 

@@ -21,6 +21,7 @@ from .kinds import (
     LONGEST_SEGMENT_BYTES,
     Block,
     ByteCount,
+    ByteRate,
     Frequency,
     Listing,
     OfQueues,
@@ -141,10 +142,10 @@ class Port(Block):
         f"({', '.join(f'0x{tag.ethertype:04X}' for tag in OUTER_TAGS)}), which only bridges may add.",
     )
     default_priority: Annotated[int, Whole(0, 7)] = key(0, "Priority of frames without a tag.")
-    rate_limit_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+    rate_limit_bps: Annotated[int, ByteRate("1Kbps", "1000Gbps")] | None = key(
         None, "Most that the station may send, frame bits with FCS; null: no limit.", alias="rate_limit"
     )
-    min_rate_bps: Annotated[int, Rate("1Kbps", "1000Gbps")] | None = key(
+    min_rate_bps: Annotated[int, ByteRate("1Kbps", "1000Gbps")] | None = key(
         None,
         "Least that the station may send, whatever the others have to send, frame bits with FCS; what all guarantees "
         "leave is shared as `scheduler` says. null: none.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from hwmodel.errors import InputError
+from hwmodel.rules.capacities import MAX_SERVERS
 from hwmodel.rules.switch_modes import MODES
 
 from .bridge import BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort, wire_names
@@ -16,7 +17,7 @@ from .kinds import suggest
 from .model import OF_SYSTEM, Config, keys_of, model_at
 from .names import UPLINK, is_part_name, is_uplink, uplink_of
 from .overrides import apply_changes, apply_overrides
-from .servers import ADAPTER_BLOCKS, MAX_SERVERS, OWN_BLOCKS, ServerEntry, adapter_name
+from .servers import ADAPTER_BLOCKS, OWN_BLOCKS, ServerEntry, adapter_name
 from .switch import Port, Switch
 
 

@@ -85,7 +85,6 @@ def number_in(clock, slots, mask, headers, n, sender, target, port, octets, n_by
     return np.int64(n)
 
 
-MAX_TEMPLATES = 1 << 19  # distinct frame headers: of a whole workload, and those that come to one server
 MAX_COPY_KINDS = 1 << 19  # (template, egress port) pairs
 ANY_LENGTH = 2**31 - 1  # as the longest frame that passes
 # Of a header and of a rewritten one: the longest that comes has 26 B up to its type, and 72 more of what stands behind

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import ints, record
 
-MAX_POLICERS = 1024
 POLICER_PARAMS = record(*ints("rate_bps", "burst"))
 # `remainder`: the fraction of a byte beyond `tokens`, in units of 1 / PARTS_OF_BYTE of a byte, whatever the rate.
 POLICER = record(("params", POLICER_PARAMS), *ints("tokens", "remainder", "last_fs"))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.records import I32, U8, U32, ints, record
-from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import MAX_PORTS, PORT_SET
+from hwmodel.rules.capacities import MAX_ACL_ENTRIES, MAX_MIRRORS, MAX_OWN_IPS
 
 CHANNEL_VEB, CHANNEL_VEPA, CHANNEL_SINGLE = range(3)
 ADMIT_ALL, ADMIT_TAGGED, ADMIT_UNTAGGED = range(3)
@@ -23,11 +23,7 @@ VIDS = 4096
 
 # Capacities. The number of slots is a prime, so that the remainder of a key spreads keys of any pattern.
 LOOKUP_SLOTS = 8191
-MAX_LOOKUP_ENTRIES = 6144
-MAX_ACL_ENTRIES = MAX_POLICERS
 MAX_GUARD_ENTRIES = 32
-MAX_OWN_IPS = 1024
-MAX_MIRRORS = 256
 MAX_TYPE_FILTERS = 8
 
 # A key is its kind over 60 bits of value. Kinds start at 1: key 0 marks a free slot. The value of a VLAN_MAC is the

@@ -14,9 +14,9 @@ from hwmodel.machine.pcie.bus_end import DOWN, UP, adapter_asks_fs, bridge_asks_
 from hwmodel.machine.pcie.links import link_at
 from hwmodel.machine.pcie.tree_end import head_fs
 from hwmodel.machine.pcie.tree_state import NO_ONE
+from hwmodel.rules.capacities import MAX_SERVERS, MOST_ON_BUS
 
-MAX_BUSES = 64
-MOST_ON_BUS = 32  # adapters
+MAX_BUSES = MAX_SERVERS // 2  # that several adapters share
 
 # `turn`: the master that had the bus last, by its place; `granted`: the adapter that had it, or for which the bridge
 # did.

@@ -29,8 +29,8 @@ from hwmodel.machine.pcie.tree_state import TREES
 from hwmodel.machine.pcie_trees import look_at_switches, run_trees
 from hwmodel.machine.time.clock import ADAPTER_PORTS, TIMERS
 from hwmodel.machine.time.commands import next_command_fs
+from hwmodel.rules.capacities import MAX_SERVERS
 
-MAX_SERVERS = 256
 MAX_BRIDGES = 64
 MAX_THREADS = 64
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, get_args
 
 from hwmodel.config.guards import GUARDS
+from hwmodel.config.lookup import Network, own_ips
 from hwmodel.config.switch import GuardName
-from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.packet import ARP, IPV4, IPV6
 from hwmodel.forwarding.tables import (
@@ -17,17 +16,14 @@ from hwmodel.forwarding.tables import (
     ACL_POLICE,
     ACL_PRIORITY,
     ANY,
-    MAX_ACL_ENTRIES,
-    MAX_OWN_IPS,
     OWN,
 )
-from hwmodel.rules.packets import EUI64_FLIP, LINK_LOCAL, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
+from hwmodel.rules.packets import TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 
 if TYPE_CHECKING:
-    from hwmodel.config.switch import AclEntry, BridgingRule, Port, Switch
+    from hwmodel.config.switch import AclEntry, BridgingRule, Switch
 
 Record = Any  # one element of a numpy record array: its fields are attributes
-Network = IPv4Network | IPv6Network
 
 ACL_ACTIONS = {"permit": ACL_PERMIT, "deny": ACL_DENY, "priority": ACL_PRIORITY, "police": ACL_POLICE}
 KIND_OF_TYPE = {TYPE_ARP: ARP, TYPE_IPV4: IPV4, TYPE_IPV6: IPV6}
@@ -39,11 +35,8 @@ WORD_BITS, ADDRESS_BITS = 32, 128
 def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, int], first_policer: int) -> None:
     """Enter the rules of each guard that some station uses, one list after another, then the access list.
 
-    `number_of`: port numbers by port name. Raises InputError where the configuration holds more than the
-    tables do.
+    `number_of`: port numbers by port name.
     """
-    if len(switch.acl) > MAX_ACL_ENTRIES:
-        raise InputError(f"switch.acl: {len(switch.acl)} entries; the table holds {MAX_ACL_ENTRIES}")
     number_of = {**number_of, "all": ANY}
     for at, guard in enumerate(GUARDS):
         guarded = [port for port in switch.ports if guard.word in port.guards]
@@ -128,22 +121,7 @@ def _fill_own_ips(tables: Record, switch: Switch) -> None:
     n = 0
     for port in switch.ports:
         own = own_ips(port)
-        if n + len(own) > MAX_OWN_IPS:
-            raise InputError(f"switch.ports: more than {MAX_OWN_IPS} addresses of IP in all; the table holds no more")
         tables.port[port.number].first_ip, tables.port[port.number].n_ips = n, len(own)
         for prefix in own:
             _fill_prefix(tables.own_ip[n], prefix)
             n += 1
-
-
-def own_ips(port: Port) -> tuple[Network, ...]:
-    """Return a station's IP addresses; if any is IPv6, add the link-local ones derived from its MAC addresses."""
-    ips = port.ips or ()
-    if all(prefix.version == 4 for prefix in ips):
-        return ips
-    return (*ips, *(IPv6Network(LINK_LOCAL << 64 | _eui64(mac)) for mac in port.macs))
-
-
-def _eui64(mac: int) -> int:
-    """Return the interface identifier of a MAC address: RFC 4291, appendix A."""
-    return (mac >> 24 << 40 | 0xFFFE << 24 | mac & 0xFFFFFF) ^ EUI64_FLIP

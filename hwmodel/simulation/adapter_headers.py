@@ -13,7 +13,6 @@ from hwmodel.compiled.far_tables import give
 from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
-from hwmodel.forwarding.police import MAX_POLICERS
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE, SLOTS
 from hwmodel.forwarding.tables import ANY, NO_VLAN
@@ -40,8 +39,7 @@ HASH_MASK = (1 << HASH_BITS) - 1
 def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: str = "", *, has_peer: bool) -> None:
     """Fill in the tables and policers of the switch at each of an adapter's ports.
 
-    `stations`: station numbers by name, each name prefixed with its server's `prefix`. Raises InputError if the
-    configuration needs more entries than the tables have.
+    `stations`: station numbers by name, each name prefixed with its server's `prefix`.
     """
     nic.headers.generation = FIRST_GENERATION
     n_buckets = 0
@@ -60,9 +58,6 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
         switch["station"][UPLINK] = stations[uplink_of("" if has_peer else name)]
         buckets = build_buckets(own)
         first, n_buckets = n_buckets, n_buckets + len(buckets)
-        if n_buckets > MAX_POLICERS:
-            most = f"at most {MAX_POLICERS} police entries are supported at all ports together"
-            raise InputError(f"switch.acl: {most} (one for port: all counts at each)")
         nic.traffic.policer[first:n_buckets] = buckets
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.results import ArbitrationUse, ClassUse, PoolUse, RateRegister
 from hwmodel.rules.transmit_credits import CREDIT_BYTES, MOST_CLASSES, Credits, rate_kept, rate_register
-from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -15,12 +13,6 @@ if TYPE_CHECKING:
     from hwmodel.simulation.span import Span
 
 Nic = Any  # an element of server.SERVER
-
-
-def kept_as_ratio(rate_bps: int, link_bps: int) -> tuple[int, int]:
-    """Return femtoseconds per byte, as an exact ratio, at the rate that the register RTTBCNRC enforces for a queue."""
-    a_byte_fs = Fraction(BITS_PER_BYTE * FS_PER_S) / rate_kept(rate_bps, link_bps)
-    return a_byte_fs.numerator, a_byte_fs.denominator
 
 
 def fill_arbiter(nic: Nic, config: Config) -> None:

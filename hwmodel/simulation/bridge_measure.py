@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge_state import CONTROL_FRAME_SENT
 from hwmodel.results import Bottleneck, Suspect
 from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
-from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.simulation.counts import area_of
 from hwmodel.simulation.flow_control import bridge_pauses
 from hwmodel.simulation.latency_summary import named_drops

@@ -14,18 +14,13 @@ import numpy.typing as npt
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import queue_bytes
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
+from hwmodel.config.topology import Place, Topology
 from hwmodel.errors import InputError
 from hwmodel.forwarding.tables import ANY, VIDS
 from hwmodel.machine.network.bridge import HEADER_BYTES
 from hwmodel.machine.network.bridge_state import (
     MAX_ADDRESSES,
-    MAX_BOXES,
-    MAX_BRIDGE_POLICERS,
-    MAX_BRIDGE_PORTS,
-    MAX_HOMES,
-    MAX_LISTED,
-    MAX_LOGICAL_PORTS,
-    MAX_POLICY,
     NOBODY,
 )
 from hwmodel.machine.network.places import announce, enter_homes
@@ -33,11 +28,10 @@ from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.access_lists import fill_bridging_rule
-from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.simulation.flow_control import fill_bridge_flow_control
-from hwmodel.simulation.nic_state import Nic, rate_as_ratio
+from hwmodel.simulation.nic_state import Nic
 from hwmodel.simulation.switch_tables import fill_bucket
-from hwmodel.simulation.topology import Place, Topology
+from hwmodel.units import fs_per_byte
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES, wire_bytes
 
 if TYPE_CHECKING:
@@ -56,11 +50,6 @@ def fill_bridges(array: np.ndarray, topology: Topology) -> None:
     record.first_free = NOBODY
     record.params.n_ports, record.params.n_logical_ports = len(ports), topology.n_logical_ports
     record.params.n_outer_ports = sum(port.joined is None for port in ports)
-    if len(ports) > MAX_BRIDGE_PORTS:
-        raise InputError(f"bridge: {len(ports)} ports, at most {MAX_BRIDGE_PORTS} are supported")
-    if record.params.n_logical_ports > MAX_LOGICAL_PORTS:
-        most = MAX_LOGICAL_PORTS
-        raise InputError(f"bridge: {len(topology.logical)} interfaces and channels, at most {most} are supported")
     boxes: list[Bridge | Extender] = [*bridges, *(one for bridge in bridges for one in bridge.extenders.values())]
     _fill_boxes(record, boxes)
     for bridge, box in zip(bridges, record.box, strict=False):
@@ -75,9 +64,6 @@ def fill_bridges(array: np.ndarray, topology: Topology) -> None:
 
 
 def _fill_boxes(record: BridgeRecord, boxes: Sequence[Bridge | Extender]) -> None:
-    if len(boxes) > MAX_BOXES:
-        most = MAX_BOXES
-        raise InputError(f"bridge: {len(boxes)} bridges and extenders, at most {most} are supported")
     record.params.n_boxes = len(boxes)
     for box, entry in zip(boxes, record.box, strict=False):
         params = entry.params
@@ -89,7 +75,7 @@ def _fill_ports(record: BridgeRecord, boxes: Sequence[Bridge | Extender], ports:
     fastest_bps = [max((port.rate_bps for port in ports if port.box == box), default=0) for box in range(len(boxes))]
     for port in ports:
         entry = record.port[port.number]
-        num, den = rate_as_ratio(f"{port.key}.rate", port.rate_bps)
+        num, den = fs_per_byte(port.rate_bps)
         params = entry.params
         params.fs_per_byte_num, params.fs_per_byte_den = num, den
         params.peer, params.adapter_port = port.server or 0, port.adapter_port
@@ -142,17 +128,13 @@ def _fill_levels(record: BridgeRecord, topology: Topology) -> None:
             entry.params.buffer_bytes = queue_bytes(bridge, bridge.ports[port.name], s_vid, len(port.logical))
             entry.params.quantum_bytes = longest_bytes * (1 if level is None else level.weight)
             if level is not None and level.rate_bps is not None:
-                key = f"{port.key}.s_channels.{s_vid}.rate"
-                num, den = rate_as_ratio(key, level.rate_bps)
+                num, den = fs_per_byte(level.rate_bps)
                 entry.params.shaper_num, entry.params.shaper_den = num, den
                 entry.params.burst_fs = min(level.burst_bytes * num // den, LONGEST_BURST_FS)
                 entry.eligible_fs = -entry.params.burst_fs  # a full bucket, as after a long pause
 
 
 def _fill_policers(record: BridgeRecord, entries: Sequence[PolicyEntry]) -> None:
-    if len(entries) > MAX_BRIDGE_POLICERS:
-        most = MAX_BRIDGE_POLICERS
-        raise InputError(f"bridge.policy: {len(entries)} policers, at most {most} are supported")
     for entry, bucket in zip(entries, record.policer, strict=False):
         fill_bucket(bucket, entry)
 
@@ -168,7 +150,7 @@ def fill_outside(nic: Nic, outside: PhysicalPort) -> None:
     """Let the stations outside send to the bridges at their port's rate."""
     sender = nic.outside.params
     sender.propagation_fs = outside.propagation_fs
-    sender.fs_per_byte_num, sender.fs_per_byte_den = rate_as_ratio(f"{outside.key}.rate", outside.rate_bps)
+    sender.fs_per_byte_num, sender.fs_per_byte_den = fs_per_byte(outside.rate_bps)
 
 
 def fill_tables(bridges: npt.NDArray[Any], topology: Topology) -> None:
@@ -207,8 +189,6 @@ class _Lists:
         found = list(numbers)
         first = self._n
         self._n += len(found)
-        if self._n > MAX_LISTED:
-            raise InputError(f"bridge: more than {MAX_LISTED} logical ports below ports")
         self._record["listed"][first : self._n] = found
         return first, len(found)
 
@@ -252,8 +232,6 @@ def _fill_policies(record: BridgeRecord, topology: Topology) -> None:
     for number, bridge in enumerate(topology.bridges):
         box = record.box[number].params
         box.first_policy, box.n_policy = at, len(bridge.policy)
-        if at + len(bridge.policy) > MAX_POLICY:
-            raise InputError(f"bridge.policy: more than {MAX_POLICY} entries")
         for entry in bridge.policy:
             _fill_policy(record.policy[at], entry, topology)
             at += 1
@@ -266,17 +244,9 @@ def _fill_policy(row: Any, entry: PolicyEntry, topology: Topology) -> None:
     row.policer = next((i for i, each in enumerate(topology.policers) if each is entry), NOBODY)
 
 
-def homes_of(topology: Topology) -> Sequence[npt.NDArray[np.int64]]:
-    """Return the addresses that bridges know from the start, by column; InputError if there are too many."""
-    homes = _columns(topology.homes())
-    if len(homes[0]) > MAX_HOMES // 2:
-        raise InputError(f"bridge: more than {MAX_HOMES // 2} addresses in VLANs")
-    return homes
-
-
 def enter_places(bridges: npt.NDArray[Any], topology: Topology) -> None:
     """Enter where addresses stand, by compiled code; InputError if there are too many."""
-    enter_homes(bridges, *homes_of(topology))
+    enter_homes(bridges, *_columns(topology.homes()))
     announce(bridges, *_columns(topology.announced()))
     check_addresses(bridges[0])
 

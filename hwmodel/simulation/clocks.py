@@ -26,9 +26,9 @@ import numpy as np
 from hwmodel.config import descriptors_of
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.rules.pcie_link import link_rate_of
-from hwmodel.simulation.nic_state import LONGEST_BYTES, POSTED_AS, set_byte_time
+from hwmodel.simulation.nic_state import POSTED_AS, set_byte_time
 from hwmodel.simulation.random_streams import CLOCKS
-from hwmodel.units import FS_PER_US
+from hwmodel.units import EXACT_BYTES, FS_PER_US, in_range
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -78,15 +78,7 @@ def link_fs_per_byte(config: Config, seed: int, server: int) -> Fraction:
     if config.pcie.bus is not None:
         return link_rate_of(config.pcie).fs_per_byte
     factor = stretch(config, seed, HOST, server=server)
-    return in_range(link_rate_of(config.pcie).fs_per_byte * factor)
-
-
-def in_range(ratio: Fraction) -> Fraction:
-    """Return a ratio whose products with any length stay inside 63 bits: itself, or the nearest to it that does."""
-    most = (1 << 62) // LONGEST_BYTES
-    if max(ratio.numerator, ratio.denominator) <= most:
-        return ratio
-    return ratio.limit_denominator(max(1, int(most / max(ratio, Fraction(1))) - 1))
+    return in_range(link_rate_of(config.pcie).fs_per_byte * factor, EXACT_BYTES)
 
 
 def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:

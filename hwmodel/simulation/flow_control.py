@@ -19,11 +19,10 @@ from hwmodel.config.flow_control import (
     response_fs,
 )
 from hwmodel.config.names import is_uplink
-from hwmodel.errors import InputError
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.network.bridge_state import MAX_LOGICAL_PORTS, NOBODY
+from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.link_partner import MOST_WAITING
-from hwmodel.machine.network.pauses import NONE, RECEIVED_CAP
+from hwmodel.machine.network.pauses import NONE
 from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.headroom import CONTROL_BITS, PRIORITIES
@@ -37,8 +36,8 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.bridge_flow_control import BridgeFlowControl
     from hwmodel.config.flow_control import ControlFrame, FlowControl
+    from hwmodel.config.topology import Topology
     from hwmodel.simulation.span import Span
-    from hwmodel.simulation.topology import Topology
     from hwmodel.workload.traffic import FrameTemplate
 
 
@@ -92,8 +91,6 @@ def _has_priority(header: bytes, known: TagFormat | None) -> bool:
 
 
 def _fill_received(pauses: Any, config: Config, received: tuple[ControlFrame, ...]) -> None:
-    if len(received) > RECEIVED_CAP:
-        raise InputError(f"nic.flow_control.received: {len(received)} control frames, at most {RECEIVED_CAP}")
     pauses.n_received = len(received)
     for at, one in enumerate(received):
         named = ALL if one.priorities is None else sum(1 << priority for priority in set(one.priorities))
@@ -143,8 +140,6 @@ def fill_bridge_flow_control(record: Any, topology: Topology) -> None:
             continue
         entry = record.port[port.number].params
         entry.first_class_queue, entry.n_classes, entry.is_scheduled = first, control.n_classes, 1
-        if first + control.n_classes > MAX_LOGICAL_PORTS:
-            raise InputError(f"bridge.flow_control: more than {MAX_LOGICAL_PORTS} queues of classes and logical ports")
         for number, quantum in enumerate(control.quanta_of_bytes(longest - FCS_BYTES)):
             queue = record.logical_port[first + number]
             queue.queue.first = queue.queue.last = queue.following = NOBODY

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config import bridges_of
+from hwmodel.config.bridge_ports import PhysicalPort
 from hwmodel.config.kinds import suggest
 from hwmodel.config.names import uplink_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.flow_book import FlowBook, StoredHeaders
 from hwmodel.workload.delivered import QUANTA_SHIFT, Deliveries, Passings, WireCapture
 from hwmodel.workload.traffic import Workload

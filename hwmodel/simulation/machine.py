@@ -30,7 +30,7 @@ from hwmodel.simulation.bridge_measure import (
     take_bridge,
     with_busier_port,
 )
-from hwmodel.simulation.bridge_state import enter_places, homes_of
+from hwmodel.simulation.bridge_state import enter_places
 from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.commands import Change, schedule
 from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_by_ledger
@@ -53,7 +53,7 @@ from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.simulation.bridge_ports import PhysicalPort
+    from hwmodel.config.bridge_ports import PhysicalPort
 
 
 def have_commands(servers: State) -> bool:
@@ -123,7 +123,7 @@ def check_room(config: Config, workload: Workload, changes: Sequence[Change] = (
             at = format_time_fs(change.at_fs)
             raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
     if bridges_of(config):
-        homes_of(build_system(config, workload, config.run.seed, 1).topology)
+        build_system(config, workload, config.run.seed, 1)
     else:
         _alone(config, workload, config.run.seed)
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.errors import InputError
 from hwmodel.machine.host.translation import LINE_SHIFT
-from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.machine.tlp_kinds import ID_ORDER, RELAXED_ORDER, STRICT_ORDER
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
-from hwmodel.units import FS_PER_NS, format_time_fs, fs_per_byte
+from hwmodel.units import fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -85,21 +83,10 @@ INVALIDATIONS = ("none", "strict", "deferred")  # in the order of host_state: KE
 
 
 def fill_translation(link: Any, host: Any, params: Any, config: Config) -> None:
-    """Set up the translation caches if there is an IOMMU; InputError if a miss would hold back too many writes.
-
-    `params`: the adapter's parameters.
-    """
+    """Set up the translation caches if there is an IOMMU; `params`: the adapter's parameters."""
     settings = config.host.iotlb
     if settings is None:
         return
-    # The shortest posted TLP that can wait for a translation is an interrupt, with 4 bytes of data.
-    least_fs = int(link.params.duration_fs[int(link.params.request_bytes) + 4])
-    most_fs = (LANE_CAP - 1) * least_fs - 1
-    if settings.miss_fs > most_fs:
-        raise InputError(
-            f"host.iotlb.miss: {format_time_fs(settings.miss_fs)} holds back up to {settings.miss_fs // least_fs + 1} "
-            f"writes of this link; a run has room for {LANE_CAP - 1}, so for at most {most_fs // FS_PER_NS}ns"
-        )
     link.params.has_iotlb = 1
     translation, caches = host.translation, host.translation.params
     caches.miss_fs, caches.near_miss_fs = settings.miss_fs, settings.near_walk_fs

@@ -12,7 +12,6 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
 from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.config.workload import frames_of_send
-from hwmodel.errors import InputError
 from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_CREDITS,
     SCHEDULE_DEFICIT,
@@ -37,14 +36,15 @@ from hwmodel.rules.pcie_link import (
     tlp_overhead_of,
     word_bytes_of,
 )
-from hwmodel.simulation.arbitration import fill_arbiter, kept_as_ratio
+from hwmodel.rules.transmit_credits import rate_kept
+from hwmodel.simulation.arbitration import fill_arbiter
 from hwmodel.simulation.bond import fill_bond, is_silent
 from hwmodel.simulation.flow_control import fill_flow_control
 from hwmodel.simulation.memory import TWO_TO_32, fill_engines, fill_memory, fill_translation
 from hwmodel.simulation.pci_buses import fill_bus_end
 from hwmodel.simulation.random_streams import random_words, stream_of_host
 from hwmodel.simulation.virtual_switch import fill_flow_cache
-from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_rate_bps, fs_per_byte
+from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, fs_per_byte
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, VmDriver
@@ -76,7 +76,6 @@ OF_DRIVERS = (
     "tx_interrupt_batch", "moderation_fs", "poll_budget", "send_burst",
 )  # fmt: skip
 JITTERS = ("fixed", "uniform", "histogram")
-LONGEST_BYTES = 10_000  # above any frame on the wire and any TLP
 
 
 def function_of(port_number: int) -> int:
@@ -108,7 +107,7 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
         fill_memory(link, host, _rings_of_adapter(config), config)
     for number in range(config.port.count):
         params = nic.port[number].mac.params
-        params.fs_per_byte_num, params.fs_per_byte_den = rate_as_ratio("port.rate", config.port.rate_bps)
+        params.fs_per_byte_num, params.fs_per_byte_den = fs_per_byte(config.port.rate_bps)
         line = nic.port[number].mac.line.params
         line.fs_per_byte_num, line.fs_per_byte_den = params.fs_per_byte_num, params.fs_per_byte_den
         give(nic.port[number].mac.line.ring, LINE_CAP)
@@ -219,7 +218,7 @@ def _fill_link(link: Any, config: Config) -> None:
     if settings.bus is not None:
         fill_bus_end(link, settings.bus)
     if config.host.write_drain_bps is not None:
-        params.drain_num, params.drain_den = rate_as_ratio("host.write_drain", config.host.write_drain_bps)
+        params.drain_num, params.drain_den = fs_per_byte(config.host.write_drain_bps)
 
 
 def set_byte_time(params: Any, a_byte_fs: Fraction) -> None:
@@ -229,23 +228,11 @@ def set_byte_time(params: Any, a_byte_fs: Fraction) -> None:
     params.dllp_fs = 2 * DLLP_BYTES * a_byte_fs.numerator // a_byte_fs.denominator
 
 
-def rate_as_ratio(key: str, rate_bps: int) -> tuple[int, int]:
-    """Return a rate as an exact ratio whose products with a length stay inside 63 bits; InputError if they do not."""
-    numerator, denominator = fs_per_byte(rate_bps)
-    if numerator * LONGEST_BYTES >= 1 << 63:
-        raise InputError(f"{key}: {format_rate_bps(rate_bps)} is finer than the model's time; write whole Kbps")
-    return numerator, denominator
-
-
 def _fill_jitter(params: Any, config: Config) -> None:
     jitter = config.host.jitter
     params.jitter_kind = JITTERS.index(jitter.kind)
     params.jitter_range_fs = jitter.range_fs or 0
     if jitter.bins:
-        if len(jitter.bins) > len(params.jitter_fs):
-            raise InputError(
-                f"host.jitter.bins: {len(jitter.bins)} bins, at most {len(params.jitter_fs)} are supported"
-            )
         total = sum(item.weight for item in jitter.bins)
         below = 0
         for i, item in enumerate(jitter.bins):
@@ -267,7 +254,7 @@ def _fill_adapter(nic: Nic, config: Config) -> None:
     params.writeback_timeout_fs = settings.writeback_timeout_fs or 0
     params.drop_when_full = config.workload.on_full == "drop"
     if settings.store_rate_bps is not None:
-        params.store_num, params.store_den = rate_as_ratio("nic.store_rate", settings.store_rate_bps)
+        params.store_num, params.store_den = fs_per_byte(settings.store_rate_bps)
     if settings.max_pps is not None:
         params.pipeline_fs = FS_PER_S // settings.max_pps
     params.queue_time_fs = settings.queue_time_fs
@@ -338,10 +325,9 @@ def _fill_functions(nic: Nic, config: Config) -> None:
         params.first_queue = number * config.nic.queues_per_vf
         params.n_queues = config.nic.queues_per_vf
         if port.rate_limit_bps is not None:
-            key = f"switch.ports.{port.name}.rate_limit"
-            params.shaper_num, params.shaper_den = rate_as_ratio(key, port.rate_limit_bps)
+            params.shaper_num, params.shaper_den = fs_per_byte(port.rate_limit_bps)
             if config.nic.arbitration is not None:
-                params.shaper_num, params.shaper_den = kept_as_ratio(port.rate_limit_bps, config.port.rate_bps)
+                params.shaper_num, params.shaper_den = fs_per_byte(rate_kept(port.rate_limit_bps, config.port.rate_bps))
             window_bytes = config.nic.rate_limit_window_bytes
             params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
             if config.virtual_switch is not None:
@@ -349,8 +335,7 @@ def _fill_functions(nic: Nic, config: Config) -> None:
                 params.shaper_window_fs = max(int(params.shaper_window_fs), least_fs)
             function.eligible_at_fs = -NEVER  # as after a long pause
         if port.min_rate_bps is not None:
-            key = f"switch.ports.{port.name}.min_rate"
-            params.guarantee_num, params.guarantee_den = rate_as_ratio(key, port.min_rate_bps)
+            params.guarantee_num, params.guarantee_den = fs_per_byte(port.min_rate_bps)
 
 
 def _fill_driver(record: Any, driver: VmDriver) -> None:

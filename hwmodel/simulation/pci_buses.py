@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import buses_of
-from hwmodel.errors import InputError
-from hwmodel.machine.pci_buses import MAX_BUSES, MOST_ON_BUS
 from hwmodel.machine.pcie.bus_end import DOWN
 from hwmodel.machine.pcie.link_state import BY_BUS, ON_BUS
 from hwmodel.machine.pcie.tree_state import NO_ONE
@@ -47,8 +45,6 @@ def fill_buses(system: Any, servers: Any, parts: Sequence[Server]) -> None:
     for one in buses_of(parts):
         if len(one.members) == 1:
             continue
-        if len(one.members) > MOST_ON_BUS or int(buses.n_buses) == MAX_BUSES:
-            raise InputError(f"pcie.bus: a run has room for {MAX_BUSES} buses of {MOST_ON_BUS} adapters")
         record = buses.bus[int(buses.n_buses)]
         buses.n_buses += 1
         record.n_members, record.cycle_fs = len(one.members), CYCLE_FS[one.settings.clock_mhz]

@@ -11,17 +11,17 @@ import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import PcieSwitch, Server, links_above, servers_of, switches_of
-from hwmodel.errors import InputError
 from hwmodel.machine.pcie.link_state import BEHIND_TREE, BY_TREE
-from hwmodel.machine.pcie.tree_state import MAX_LOWER_PORTS, NO_ONE, WEIGHT_CAP
+from hwmodel.machine.pcie.tree_state import NO_ONE
 from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import MATTERS
 from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of, tlp_overhead_of
-from hwmodel.simulation.clocks import HOST, in_range, stretch
+from hwmodel.simulation.clocks import HOST, stretch
 from hwmodel.simulation.nic_state import set_byte_time
 from hwmodel.simulation.span import Span
+from hwmodel.units import EXACT_BYTES, in_range
 from hwmodel.words.bottleneck import busy_multi_root_link, busy_switch_link
 from hwmodel.words.shared_links import MULTI_ROOT_SWITCH
 
@@ -36,8 +36,6 @@ def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server
     trees.ahead_fs = trees.beyond_fs = NEVER
     n_ports = 0
     for one in switches:
-        if n_ports + len(one.below) > MAX_LOWER_PORTS:
-            raise InputError(f"servers: more than {MAX_LOWER_PORTS} slots of PCIe switches")
         record = trees.switch[one.number]
         _fill_link(record, one, config, parts, seed)
         record.params.first_port, record.params.n_ports = n_ports, len(one.below)
@@ -70,8 +68,6 @@ def enter_weights(trees: Any, at_fs: int, before: Config, after: Config) -> None
     for number, (was, is_now) in enumerate(zip(switches_of(before), switches_of(after), strict=True)):
         if was.has_turns and was.below != is_now.below:
             at = int(trees.n_changes)
-            if at == WEIGHT_CAP:
-                raise InputError(f"changes: more than {WEIGHT_CAP} weights of hosts")
             bytes_in_turn = quantum_bytes(servers_of(after)[number].config, is_now.below[0][2])
             trees["weight_change"][at] = (at_fs, number, bytes_in_turn)
             trees.n_changes = at + 1
@@ -92,7 +88,7 @@ def _fill_link(record: Any, one: PcieSwitch, config: Config, parts: Sequence[Ser
     settings, params, first = one.settings, record.params, one.members[0]
     rate = link_rate_of(one.link_of(parts))
     of_host = stretch(config, seed, HOST, server=0 if one.has_turns else first)
-    set_byte_time(params, in_range(rate.fs_per_byte * of_host))
+    set_byte_time(params, in_range(rate.fs_per_byte * of_host, EXACT_BYTES))
     params.dllp_period = rate.tlps_per_dllp_pair
     params.cuts_through = settings.forwarding == "cut_through"
     params.latency_fs, params.flight_fs = settings.latency_fs, settings.propagation_fs

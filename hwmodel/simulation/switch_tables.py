@@ -5,18 +5,18 @@ The kernels see port numbers, bitmaps and numbered words; names and units end he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.errors import InputError
-from hwmodel.forwarding.outer_tag import NO_OUTER_TAG, OWN_KEYS
+from hwmodel.config.lookup import GROUP, IN_VLAN, LIST, STATION, looked_up
+from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
 from hwmodel.forwarding.parse import NO_TAGS
 from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.pools import NO_POOL
-from hwmodel.forwarding.port_set import MAX_PORTS, PORTS_PER_WORD, UPLINK
+from hwmodel.forwarding.port_set import PORTS_PER_WORD, UPLINK
 from hwmodel.forwarding.tables import (
     ADMIT_ALL,
     ADMIT_TAGGED,
@@ -29,9 +29,6 @@ from hwmodel.forwarding.tables import (
     GROUP_SHIFT,
     KIND_SHIFT,
     LOOKUP_SLOTS,
-    MAX_LOOKUP_ENTRIES,
-    MAX_MIRRORS,
-    MAX_TYPE_FILTERS,
     MIRROR_EGRESS,
     MIRROR_INGRESS,
     MIRROR_VLAN,
@@ -39,6 +36,7 @@ from hwmodel.forwarding.tables import (
     RESERVED_VID,
     STATION_MAC,
     TABLES,
+    VIF,
     VIF_LIST,
     VLAN_MAC,
     VLAN_SHIFT,
@@ -54,6 +52,10 @@ if TYPE_CHECKING:
 Record = Any  # one element of a numpy record array: its fields are attributes
 
 CHANNEL_KINDS = {"veb": CHANNEL_VEB, "vepa": CHANNEL_VEPA, "single": CHANNEL_SINGLE}
+LOOKUP_KINDS = {
+    STATION: STATION_MAC, GROUP: GROUP_MAC, IN_VLAN: VLAN_MAC, LIST: VIF_LIST, "vif": VIF, "ecid": ECID
+}  # fmt: skip
+WITHIN_SHIFTS = {IN_VLAN: VLAN_SHIFT, "ecid": GROUP_SHIFT}
 ADMITS = {"all": ADMIT_ALL, "tagged": ADMIT_TAGGED, "untagged": ADMIT_UNTAGGED}
 
 # Intel 82599 data sheet, MCSTCTRL.MO: the hash is bits 47:36, 46:35, 45:34 or 43:32 of an address; these bits are in
@@ -89,7 +91,7 @@ def numbers_in(words: Sequence[int]) -> list[int]:
 def build_tables(
     switch: Switch, type_filters: Sequence[EthertypeFilter] = (), first_policer: int = 0
 ) -> npt.NDArray[Any]:
-    """Return a one-element array of TABLES for the kernels; arguments and errors are those of `fill_tables`."""
+    """Return a one-element array of TABLES for the kernels; arguments are those of `fill_tables`."""
     array = np.zeros(1, TABLES)
     fill_tables(array, switch, type_filters, first_policer)
     return array
@@ -101,8 +103,6 @@ def fill_tables(
     """Fill in tables, a one-element array of TABLES that is all zeros.
 
     `type_filters`: of the adapter's receive steering; `first_policer`: the number of the switch's first token bucket.
-
-    Raises InputError if the configuration needs more entries than the tables have.
     """
     tables = array[0]
     tables.mode = MODES[switch.mode].number
@@ -215,8 +215,6 @@ def _fill_channels(tables: Record, switch: Switch) -> None:
         kinds = {s_vid: CHANNEL_KINDS[kind] for s_vid, kind in switch.s_channels.items()}
         if DEFAULT_S_VID in channel_of.values():
             kinds.setdefault(DEFAULT_S_VID, CHANNEL_VEB)
-    if len(kinds) > MAX_PORTS:
-        raise InputError(f"switch.s_channels: {len(kinds)} channels; the table holds {MAX_PORTS}")
     tables.n_channels = len(kinds)
     for index, (s_vid, kind) in enumerate(sorted(kinds.items())):
         channel = tables.channel[index]
@@ -230,46 +228,24 @@ def _fill_channels(tables: Record, switch: Switch) -> None:
 
 def _fill_lookup(tables: Record, switch: Switch) -> None:
     number_of = port_numbers(switch)
-    sets: dict[int, set[int]] = {}
-    own_key = OWN_KEYS[MODES[switch.mode].outer_kind]
-
-    def note(kind: int, value: int, numbers: Iterable[int]) -> None:
-        sets.setdefault(kind << KIND_SHIFT | value, set()).update(numbers)
-
-    def named(names: Sequence[str]) -> list[int]:
-        return [number_of[name] for name in names]
-
-    for port in switch.ports:
-        for mac in port.macs:
-            note(STATION_MAC, mac, [port.number])
-        for mac in port.groups:
-            note(GROUP_MAC, mac, [port.number])
-        if MODES[switch.mode].has_interfaces:
-            note(own_key, getattr(port, MODES[switch.mode].key), [port.number])
-    for address in switch.addresses:
-        note(VLAN_MAC, address.vlan << VLAN_SHIFT | address.mac, named(address.ports))
-    for number, names in switch.vif_lists.items():
-        note(VIF_LIST, number, named(names))
-    for group_list in switch.ecid_lists:
-        note(ECID, group_list.group << GROUP_SHIFT | group_list.ecid, named(group_list.ports))
-    if len(sets) > MAX_LOOKUP_ENTRIES:
-        raise InputError(f"switch: {len(sets)} addresses and interfaces; the tables hold {MAX_LOOKUP_ENTRIES}")
+    sets = {
+        LOOKUP_KINDS[key.kind] << KIND_SHIFT | key.within << WITHIN_SHIFTS.get(key.kind, 0) | key.value: names
+        for key, names in looked_up(switch).items()
+    }
     keys = [0] * LOOKUP_SLOTS
-    for key, numbers in sets.items():
+    for key, names in sets.items():
         slot = key % LOOKUP_SLOTS
         while keys[slot] != 0:
             slot = (slot + 1) % LOOKUP_SLOTS
         keys[slot] = key
         entry = tables.lookup.entry[slot]
         entry.key = key
-        for number in numbers:
-            _add(entry.ports, number)
+        for name in names:
+            _add(entry.ports, number_of[name])
     tables.lookup.n_entries = len(sets)
 
 
 def _fill_mirrors(tables: Record, switch: Switch) -> None:
-    if len(switch.mirrors) > MAX_MIRRORS:
-        raise InputError(f"switch.mirrors: {len(switch.mirrors)} entries; the table holds {MAX_MIRRORS}")
     number_of = port_numbers(switch)
     for mirror, record in zip(switch.mirrors, tables.mirror, strict=False):
         _fill_mirror(record, mirror, number_of)
@@ -301,10 +277,6 @@ def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
 
 
 def _fill_type_filters(tables: Record, switch: Switch, type_filters: Sequence[EthertypeFilter]) -> None:
-    if len(type_filters) > MAX_TYPE_FILTERS:
-        raise InputError(
-            f"nic.steering.ethertype_filters: {len(type_filters)} entries; the table holds {MAX_TYPE_FILTERS}"
-        )
     number_of = port_numbers(switch)
     for one, record in zip(type_filters, tables.type_filter, strict=False):
         record.ethertype, record.port, record.queue = one.ethertype, number_of[one.pool], one.queue

@@ -12,12 +12,14 @@ import numpy.typing as npt
 from hwmodel.compiled.far_tables import check_memory, zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, servers_of, switches_of
+from hwmodel.config.bridge_ports import PhysicalPort, ports_of
 from hwmodel.config.names import UPLINK
+from hwmodel.config.topology import Topology
 from hwmodel.errors import InputError
 from hwmodel.machine.first_decisions import decide_first, enter_flows
 from hwmodel.machine.network.bridge_state import BRIDGE, MAX_HOPS, MAX_WAYS
 from hwmodel.machine.server import fresh_state
-from hwmodel.machine.system import MAX_SERVERS, SYSTEM
+from hwmodel.machine.system import SYSTEM
 from hwmodel.simulation.adapter_headers import (
     check_room,
     enter_headers,
@@ -27,7 +29,6 @@ from hwmodel.simulation.adapter_headers import (
     make_room,
     prefixed_numbers,
 )
-from hwmodel.simulation.bridge_ports import PhysicalPort, ports_of
 from hwmodel.simulation.bridge_state import (
     check_addresses,
     fill_bridges,
@@ -43,7 +44,6 @@ from hwmodel.simulation.nic_state import State, fill_state
 from hwmodel.simulation.pci_buses import fill_buses
 from hwmodel.simulation.pcie_trees import fill_trees
 from hwmodel.simulation.server_threads import ServerThreads, n_threads_for
-from hwmodel.simulation.topology import Topology
 from hwmodel.simulation.workload_state import (
     Counted,
     check_workload,
@@ -130,8 +130,6 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     """
     named, parts = bridges_of(config), servers_of(config)
     settings, configs = [bridge.settings for bridge in named], [part.config for part in parts]
-    if len(parts) > MAX_SERVERS:
-        raise InputError(f"servers: {len(parts)} servers, at most {MAX_SERVERS} are supported")
     servers = fresh_state(len(parts))
     numbers = [prefixed_numbers(part.config.switch, part.prefix) for part in parts]
     stations = Stations(name for own in numbers for name in own if name != UPLINK)

@@ -13,7 +13,6 @@ from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.config.system import apart_ports, outside_rate_bps
 from hwmodel.errors import InputError
-from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
 from hwmodel.machine.first_decisions import decide_alone, enter_flows
 from hwmodel.machine.network.bridge_state import BRIDGE
@@ -21,8 +20,6 @@ from hwmodel.machine.traffic.traffic_state import (
     BY_BOND,
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
-    MAX_CHOICES,
-    MAX_SOURCES,
     ON_OFF_SOURCE,
     PERIODIC_SOURCE,
     POISSON_SOURCE,
@@ -30,6 +27,7 @@ from hwmodel.machine.traffic.traffic_state import (
     SILENT_SOURCE,
     TAPE_CAP,
 )
+from hwmodel.rules.capacities import MAX_CHOICES, MAX_SOURCES, MAX_TEMPLATES
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.simulation.adapter_headers import (
     HASH_MASK,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.records import I32, I64, ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.pcie.link_state import ARRIVALS
+from hwmodel.rules.capacities import MAX_JITTER_BINS
 
 MAX_TRANSLATIONS = 1 << 16  # pages that the IOMMU's cache holds
 TRANSLATION_BUCKETS = 1 << 17
@@ -53,8 +54,8 @@ HOST_PARAMS = record(
     *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "n_jitter_bins", "answers_vary", "write_latency_fs"),
     # The last-level cache: how many of 2**32 draws are hits, and how much longer a miss takes.
     *ints("read_hits", "write_hits", "read_miss_fs", "write_miss_fs"),
-    ("jitter_fs", I64, (256,)),
-    ("jitter_threshold", I64, (256,)),
+    ("jitter_fs", I64, (MAX_JITTER_BINS,)),
+    ("jitter_threshold", I64, (MAX_JITTER_BINS,)),
 )
 HOST = record(
     ("params", HOST_PARAMS),

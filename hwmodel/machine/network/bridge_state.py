@@ -23,17 +23,20 @@ from hwmodel.machine.network.pauses import BRIDGE_PAUSES, PAUSES_PARAMS
 from hwmodel.machine.network.wires import CROSSING
 from hwmodel.machine.time.clock import CLOCK
 from hwmodel.machine.time.commands import COMMANDS
+from hwmodel.rules.capacities import (
+    MAX_ADDRESSES,
+    MAX_BOXES,
+    MAX_BRIDGE_POLICERS,
+    MAX_BRIDGE_PORTS,
+    MAX_HOMES,
+    MAX_LISTED,
+    MAX_LOGICAL_PORTS,
+    MAX_POLICY,
+)
 
-MAX_BRIDGE_PORTS = 1024
-MAX_BOXES = 256
-MAX_LOGICAL_PORTS = 1 << 13
 MAX_HOPS = 1 << 20  # headers, each at the logical port by which it comes
 MAX_WAYS = 1 << 23
-MAX_ADDRESSES = 1 << 16
-MAX_BRIDGE_POLICERS = 1024
-MAX_POLICY = 1 << 14
-MAX_HOMES = 1 << 21
-MAX_LISTED = 1 << 17
+HOME_SLOTS = 2 * MAX_HOMES
 MAX_LISTS = 1 << 14
 MAX_STATIONS = 1 << 16
 MAX_PATH = 1 << 11  # bridges and extenders that one header passes
@@ -188,7 +191,7 @@ BRIDGE = record(
     ("list", LIST_OF_INTERFACES, (MAX_LISTS,)),
     ("member", I32, (MAX_LISTED,)),
     ("vlans", VLAN_SETS, (MAX_LOGICAL_PORTS,)),
-    ("home", HOME, (MAX_HOMES,)),
+    ("home", HOME, (HOME_SLOTS,)),
     ("address_key", ADDRESS_KEY, (MAX_ADDRESSES,)),
     ("address_slot", I32, (2 * MAX_ADDRESSES,)),
     ("hop_header", far(HEADER_AT_PORT, MAX_HOPS, HEADERS_BEGIN)),

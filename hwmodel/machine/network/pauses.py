@@ -11,20 +11,19 @@ import numpy as np
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I16, I32, I64, NEVER, U8, ints, record
-from hwmodel.forwarding.header_store import MAX_TEMPLATES
 from hwmodel.forwarding.parse import HEADER, parse_header
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.ledger_state import GAUGE
 from hwmodel.machine.frames import CLASS_QUEUE, FRAME, LINE_CAP, RING_BEGINS, WAITING_COPIES
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
 from hwmodel.machine.time.clock import ADAPTER_PORTS
+from hwmodel.rules.capacities import MAX_RECEIVED, MAX_TEMPLATES
 from hwmodel.rules.headroom import PRIORITIES, QUANTUM_BYTES
 from hwmodel.rules.transmit_credits import MOST_CLASSES
 
 HEARD_CAP = 1 << 14  # control frames on their way to one port: 100 us hold so many at 100 Gb/s
 BRIDGE_HEARD_CAP = 1 << 10  # to one of a bridge
 ROOM_CAP = 1 << 14  # copies that the Rx DMA engine has taken and whose room is not yet free
-RECEIVED_CAP = 1 << 12
 NONE = -1  # in place of a class
 
 # Why a port does not begin with what waits there: its wire is dead, it is stopped, a control frame is due, or is sent.
@@ -98,9 +97,9 @@ PAUSES = record(
     ("header", HEADER),
     ("class_of_template", U8, (MAX_TEMPLATES,)),  # plus 1; 0: not yet known
     *ints("n_received"),
-    ("received_at_fs", I64, (RECEIVED_CAP,)),
-    ("received", SAID, (RECEIVED_CAP,)),
-    ("received_port", I32, (RECEIVED_CAP,)),
+    ("received_at_fs", I64, (MAX_RECEIVED,)),
+    ("received", SAID, (MAX_RECEIVED,)),
+    ("received_port", I32, (MAX_RECEIVED,)),
 )
 
 

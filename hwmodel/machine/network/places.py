@@ -8,7 +8,7 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.outer_tag import sender_of
 from hwmodel.machine.counts.flow_state import SPREAD
-from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, MAX_HOMES, NOBODY, VLANS_PER_WORD
+from hwmodel.machine.network.bridge_state import HOME_SLOTS, MAX_ADDRESSES, NOBODY, VLANS_PER_WORD
 from hwmodel.machine.network.learning import learn
 
 
@@ -83,12 +83,12 @@ def address_of(bridge, box, mac, vlan):
 @kernel
 def home_slot(bridge, box, mac, vlan):
     """Return the place where the home of an address stands, or would stand."""
-    at = hash_of_address(box, mac, vlan) & (MAX_HOMES - 1)
+    at = hash_of_address(box, mac, vlan) & (HOME_SLOTS - 1)
     while bridge.home[at].logical_port != 0:
         home = bridge.home[at]
         if home.mac == mac and home.vlan == vlan and home.box == box:
             return at
-        at = (at + 1) & (MAX_HOMES - 1)
+        at = (at + 1) & (HOME_SLOTS - 1)
     return at
 
 

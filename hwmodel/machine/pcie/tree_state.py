@@ -5,10 +5,11 @@ from __future__ import annotations
 from hwmodel.compiled.records import I32, I64, ints, record
 from hwmodel.machine.pcie.link_state import CREDITS, LANDINGS, MAX_TLP_BYTES
 from hwmodel.machine.time.clock import LANE
+from hwmodel.rules.capacities import MAX_SERVERS, MOST_EVENTS, MOST_HOSTS
 
 MAX_SWITCHES = 32
-MAX_LOWER_PORTS = 512
-MOST_BELOW = 256  # adapters
+MAX_LOWER_PORTS = MAX_SERVERS + MAX_SWITCHES
+MOST_BELOW = MAX_SERVERS  # adapters
 HOP_CAP = 1 << 10  # TLPs that stand at a port of a switch, by class
 ROOT = -1  # in place of the switch above: a root port
 NO_ONE = -1  # in place of an adapter, or of a switch below
@@ -54,7 +55,7 @@ TREE_SWITCH = record(
 # `n_sharing`: the first so many switches have one link together, `shared` up and down, weighted by `quantum_bytes`;
 # `weight_change`: a switch's new weight from then on.
 UNKNOWN = 0  # as a time: before all that switches do
-WEIGHT_CAP = 1 << 10
+WEIGHT_CAP = MOST_EVENTS * MOST_HOSTS
 WEIGHT_CHANGE = record(*ints("at_fs", "switch", "quantum_bytes"))
 TREES = record(
     *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "beyond_fs", "overflow"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I32, I64, ints, record
-from hwmodel.forwarding.header_store import HEADERS_BEGIN, MAX_TEMPLATES
+from hwmodel.forwarding.header_store import HEADERS_BEGIN
+from hwmodel.rules.capacities import MAX_CACHED_FLOWS, MAX_TEMPLATES
 
-MAX_CACHED_FLOWS = 1 << 20  # connections of a whole workload
 MAX_MISS_CORES = 16
 MAX_PIECE = 4096  # frames that a core of the switch passes on at once
 MAX_SWITCH_CORES = 64

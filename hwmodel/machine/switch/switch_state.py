@@ -11,7 +11,6 @@ from hwmodel.forwarding.header_store import (
     HEADER_ROOM,
     HEADERS_BEGIN,
     MAX_COPY_KINDS,
-    MAX_TEMPLATES,
     TEMPLATE_HEADER,
     VARIANT,
 )
@@ -19,6 +18,7 @@ from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.port_set import MAX_PORTS
 from hwmodel.forwarding.steering import STEERING
 from hwmodel.forwarding.tables import TABLES, VIDS
+from hwmodel.rules.capacities import MAX_TEMPLATES
 
 FIRST_GENERATION = 1
 

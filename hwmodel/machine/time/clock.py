@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hwmodel.compiled.records import I64, ints, record
+from hwmodel.rules.capacities import LANE_CAP
 from hwmodel.rules.function_names import MOST_PORTS
 
-LANE_CAP = 1 << 12
 ADAPTER_PORTS = MOST_PORTS  # Ethernet ports that an adapter has room for
 ADAPTER_LINKS = 1  # PCIe links, with a host at each; a power of two
 HEAP_CAP = 1 << 16

@@ -10,9 +10,9 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I64, NEVER, ints, record
 from hwmodel.forwarding.police import refill
+from hwmodel.rules.capacities import COMMAND_CAP
 
-COMMAND_CAP = 1 << 16
-VALUE_CAP = 1 << 20
+VALUE_CAP = 16 * COMMAND_CAP
 
 # What is to be done besides writing. PLAIN: nothing. TABLE, VLAN: forget decisions, all or those in a VLAN. POLICER:
 # first let a bucket earn what it has by its old rate. SHAPER: begin or end a rate limit. LINK, LINE_RATE, OUTSIDE_RATE,

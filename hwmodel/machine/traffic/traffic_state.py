@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import F64, I32, I64, ints, record
-from hwmodel.forwarding.header_store import COPY_KIND, HEADERS_BEGIN, MAX_COPY_KINDS, MAX_TEMPLATES, TEMPLATE
-from hwmodel.forwarding.police import MAX_POLICERS, POLICER
+from hwmodel.forwarding.header_store import COPY_KIND, HEADERS_BEGIN, MAX_COPY_KINDS, TEMPLATE
+from hwmodel.forwarding.police import POLICER
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-from hwmodel.machine.time.commands import COMMAND_CAP
+from hwmodel.rules.capacities import COMMAND_CAP, MAX_CHOICES, MAX_POLICERS, MAX_SOURCES, MAX_TEMPLATES
 
-MAX_SOURCES = 1 << 15
-MAX_CHOICES = 1 << 19  # rows of all alias tables together
 TAPE_CAP = 6 << 20  # recorded frames
 
 # Where a source's frames come from; a silent one has none until a command gives it some.

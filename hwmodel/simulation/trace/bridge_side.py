@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.bridge_ports import PhysicalPort
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge_state import CONTROL_FRAME_SENT, NOBODY
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.simulation.bridge_ports import PhysicalPort
 from hwmodel.simulation.trace.adapter_side import OVER_MARK, STOPPED, control_slice
 from hwmodel.simulation.trace.frame_parts import CONTROL, FrameNames
 from hwmodel.simulation.trace.timeline import Slice, Timeline, Track

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.simulation.bridge_ports import LogicalPort, PhysicalPort, comes_in, place_of
+from .bridge_ports import LogicalPort, PhysicalPort, comes_in, place_of
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.bridge import Bridge, PolicyEntry
+    from .bridge import Bridge, PolicyEntry
+    from .model import Config
 
 
 Place = tuple[int, int, int, int]  # a bridge, an address, a VLAN, a logical port
@@ -50,6 +50,21 @@ class Topology:
         self.policers: list[PolicyEntry] = [
             entry for bridge in bridges for entry in bridge.policy if entry.action == "police"
         ]
+
+    @property
+    def n_class_queues(self) -> int:
+        """Return how many queues by class the bridges' ports have; they are numbered after all logical ports."""
+        controls = (self.bridges[port.bridge].flow_control for port in self.ports if not port.is_of_extender)
+        return sum(control.n_classes for control in controls if control is not None)
+
+    @property
+    def n_listed(self) -> int:
+        """Return how many entries the lists of ports, and of the logical ports that are reached by them, have."""
+        of_ports = sum(len(port.logical) + len(port.taken_lists) for port in self.ports)
+        beside = self.bridge_ports
+        of_bridges = sum(len(own) + len(theirs) for own, theirs in zip(beside.logical, beside.ports, strict=True))
+        of_extenders = sum(port.is_of_extender and bool(port.below) for port in self.ports)
+        return of_ports + of_bridges + of_extenders
 
     def _next_number(self) -> int:
         self.n_logical_ports += 1

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
-from hwmodel.config.bridge import BRIDGE, OUTSIDE, s_channels_of
-from hwmodel.config.names import UPLINK
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, ChannelKind, ModeName
 
+from .bridge import BRIDGE, OUTSIDE, s_channels_of
+from .names import UPLINK
+
 if TYPE_CHECKING:
-    from hwmodel.config import NamedBridge, Server
-    from hwmodel.config.bridge import BridgePort
-    from hwmodel.config.switch import Port, Switch
+    from .bridge import BridgePort
+    from .switch import Port, Switch
+    from .system import NamedBridge, Server
 
 
 ALL_VLANS = range(1, 4095)
