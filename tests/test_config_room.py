@@ -99,7 +99,7 @@ def test_each_port_has_a_table_of_its_own():
 def test_a_file_is_told_the_line():
     text = "nic: {vfs: 2}\nhost:\n  iotlb:\n    entries: 64\n    miss: 100us\n"
     (line,) = complaints(text)
-    # A posted write with 4 B of data, 28 B at the 32 Gb/s of a Gen2 x8 link less SKP and DLLPs: 7.018 ns; 4,095 of them.
+    # A posted write with 4 B of data, 28 B at the 32 Gb/s of a Gen2 x8 link less SKP: 7.018 ns; 4,095 of them.
     assert line.startswith("c.yaml:5:11: host.iotlb.miss: 100us holds back up to ") and line.endswith("28739ns")
     assert "--set" in complaints("{}", ["host.iotlb={entries: 64, miss: 100us}"])[0]
 

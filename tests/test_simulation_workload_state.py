@@ -202,7 +202,7 @@ def test_too_many_flows_share_by_receiver(monkeypatch):
 
 
 @pytest.mark.parametrize("owner, name", [
-    (workload_state, "MAX_TEMPLATES"), (workload_state, "MAX_SOURCES"), (workload_state, "MAX_CHOICES"),
+    (workload_state, "MAX_TEMPLATES"), (workload_state, "MAX_SOURCES"),
     (adapter_headers, "MAX_FLOWS"), (adapter_headers, "MAX_COPY_KINDS"),
 ])  # fmt: skip
 def test_what_the_state_cannot_hold_is_bad_input(owner, name, monkeypatch):

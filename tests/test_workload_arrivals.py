@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.workload.streams import (
-    ArrivalError,
-    Arrivals,
-    Sizes,
-    gap_at_rate,
-    gap_at_share,
-    open_source,
-    stagger,
-)
+from hwmodel.config.streams import ArrivalError, Arrivals, Sizes, gap_at_rate, gap_at_share
+from hwmodel.workload.streams import open_source, stagger
 from hwmodel.workload.traffic import Source
 
 SMALL = Sizes.of(64, None)

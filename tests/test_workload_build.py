@@ -10,11 +10,11 @@ from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
 
 import hwmodel.workload
 from hwmodel.config import config_from_mapping
+from hwmodel.config.streams import PatternError
 from hwmodel.errors import InputError
 from hwmodel.wire.ethernet import GROUP_MAC, OUTSIDE_MAC
 from hwmodel.workload import build_workload
 from hwmodel.workload.headers import HeaderBook
-from hwmodel.workload.streams import PatternError
 
 
 def config_of(vfs=4, switch=None, **workload):

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from hwmodel.workload.streams import PatternError, demands
+from hwmodel.config.streams import PatternError, demands
 
 FIVE = ["vf0", "vf1", "vf2", "vf3", "vf4"]
 

@@ -24,6 +24,7 @@ from .check_ports import check_port_system, check_ports
 from .check_room import check_adapter_room, check_system_room
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
+from .check_streams import check_streams
 from .check_switch import check_servers, check_stations, check_switch
 from .check_virtual_switch import check_bond, check_virtual_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
@@ -315,6 +316,8 @@ def cross_check(
         check_all(config, findings, parts)
     if not known and not of_servers:
         check_system_room(config, findings, parts)
+        if not is_running:
+            check_streams(config, findings, parts)
     of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
     return list(dict.fromkeys([*of_servers, *of_system]))
 

@@ -12,7 +12,8 @@ from hwmodel.rules.function_names import is_pf
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 from .build import examine
-from .check_device_limits import misfits_of_device
+from .check_device_limits import dotted, misfits_of_device
+from .check_streams import Wrong, wrong_streams
 from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
@@ -126,6 +127,9 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
             own = after.contradictions if event.is_set else map(_granted, after.contradictions)
             raise_problems([*problems, *(_from_event(one, at) for one in own)])
         problems += of_event or derived
+        if after.config.workload != before.workload:  # of the stations that are in use at the start
+            offered = config.model_copy(update={"workload": after.config.workload})
+            problems += (_of_load(document, config, at, one) for one in wrong_streams(offered, servers_of(config)))
         steps.append(Step(at_fs, at, after.config))
         if drivers is not None and event.is_set and not (of_event or derived):
             drivers.follow(before, after.config)
@@ -190,6 +194,14 @@ def _fixed(
         else:
             of_event.append(document.problem(_path_in(document, at, own), fixed, key=True))
     return of_event, derived
+
+
+def _of_load(document: Document, config: Config, at: int, one: Wrong) -> Problem:
+    """Return what is wrong with the load that an event leaves, at the first of its keys to blame that it sets."""
+    event = config.scenario[at]
+    own = next((each for key in map(dotted, one.keys) for each in event.changes if _is_within(key, each)), None)
+    path: KeyPath = ("scenario", at, *event.kinds) if own is None else _path_in(document, at, own)
+    return document.problem(path, one.message)
 
 
 def _is_within(key: str, block: str) -> bool:

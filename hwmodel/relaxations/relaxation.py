@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.analytic.traffic import as_typed
 from hwmodel.config import bridge_with, changes_between, config_from_mapping, port_rate_bps, servers_of
+from hwmodel.config.streams import Sizes
 from hwmodel.errors import InputError
 from hwmodel.relaxations.resources import (
     FACTOR,
@@ -26,7 +27,6 @@ from hwmodel.relaxations.resources import (
 )
 from hwmodel.results.bottleneck import OF_PORTS, OFFERED_LOAD
 from hwmodel.units import BITS_PER_BYTE
-from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server

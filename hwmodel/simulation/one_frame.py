@@ -21,6 +21,7 @@ from hwmodel.analytic.latency import mean_read_latency_fs
 from hwmodel.analytic.lone_frame import LoneFrame
 from hwmodel.analytic.recent import remembered
 from hwmodel.config import Config, as_config, servers_of
+from hwmodel.config.streams import PatternError
 from hwmodel.errors import RunError
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.journey_state import STAMPS
@@ -33,7 +34,6 @@ from hwmodel.simulation.trace.frame_parts import under_way
 from hwmodel.units import FS_PER_NS, FS_PER_S, FS_PER_US
 from hwmodel.workload import Records, Source, Workload
 from hwmodel.workload.headers import HeaderBook
-from hwmodel.workload.streams import PatternError
 from hwmodel.workload.traffic import RECORDED
 
 if TYPE_CHECKING:

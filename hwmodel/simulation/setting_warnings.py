@@ -17,6 +17,7 @@ from hwmodel.config.check_device_limits import dotted, stretches
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
 from hwmodel.config.names import UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
+from hwmodel.config.streams import Sizes
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
@@ -37,7 +38,6 @@ from hwmodel.words.worst_off import (
     station_setting,
     why_late,
 )
-from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, NamedBridge, Server

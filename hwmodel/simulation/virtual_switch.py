@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import give
-from hwmodel.errors import InputError
 from hwmodel.machine.counts.flow_state import PASSED_FLOW
-from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE_COUNTS, MAX_CACHED_FLOWS
+from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE_COUNTS
 from hwmodel.results import FlowCacheUse, MarkedAt, MarkedFrames, SampledFlow, SampledFlows
 from hwmodel.workload.headers import connections_of_header
 
@@ -44,7 +43,7 @@ def fill_flow_cache(cache: Any, config: Config) -> None:
 
 
 def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemplate], words: Any) -> None:
-    """Assign numbers to each header's connections and pair of ends; raise InputError if there are too many.
+    """Assign numbers to each header's connections and pair of ends.
 
     `words`: the initial random state for drawing, frame by frame, to which of its header's connections it belongs.
     """
@@ -61,8 +60,6 @@ def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemp
         header = cache["header"][number]
         header["first"], header["n"], header["ends"] = n_flows, n, ends.setdefault(pair, len(ends))
         n_flows += n
-    if n_flows > MAX_CACHED_FLOWS:
-        raise InputError(f"workload: {n_flows} connections, at most {MAX_CACHED_FLOWS} are told apart by a flow cache")
     for held in (cache.near, cache.exact, cache.wildcard):
         give(held.entry, n_flows + 1)
 

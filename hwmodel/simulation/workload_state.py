@@ -27,7 +27,7 @@ from hwmodel.machine.traffic.traffic_state import (
     SILENT_SOURCE,
     TAPE_CAP,
 )
-from hwmodel.rules.capacities import MAX_CHOICES, MAX_SOURCES, MAX_TEMPLATES
+from hwmodel.rules.capacities import MAX_SOURCES, MAX_TEMPLATES
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.simulation.adapter_headers import (
     HASH_MASK,
@@ -113,7 +113,7 @@ def let_flows_begin(nic: Nic) -> None:
 
 
 def check_workload(config: Config, workload: Workload) -> None:
-    """Raise InputError if the workload does not fit into the state, or its frames into the adapter's buffers."""
+    """Raise InputError if a capture does not fit into the state, or its frames into the adapter's buffers."""
     _check_capacities(workload)
     _check_buffers(config, workload)
     _check_rx_descriptors(config, workload)
@@ -244,8 +244,6 @@ def _enter_choices(nic: Nic, records: Any, sources: Sequence[Source]) -> None:
     tables = [table for source in sources for table in (source.target_table, source.size_table)]
     n_rows = np.array([len(table.value) for table in tables], np.int64)
     first = np.cumsum(n_rows) - n_rows
-    if n_rows.sum() > MAX_CHOICES:
-        raise InputError(f"workload: more than {MAX_CHOICES} targets and sizes of all sources together")
     if tables:
         rows = give(nic.traffic.choice, int(n_rows.sum()))
         rows["threshold"] = np.concatenate([table.threshold for table in tables])

@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
+from hwmodel.config.streams import (
+    ArrivalError,
+    Demand,
+    Sizes,
+    arrivals_of,
+    gap_at_rate,
+    sizes_of,
+    streams_of,
+    whole_gap_of,
+)
 from hwmodel.config.system import (
     apart_ports,
-    domains_of,
     looks_behind_type,
     looks_into_packets,
     outside_targets,
-    own_uplinks,
     port_of_end,
     port_rate_bps,
     servers_of,
 )
-from hwmodel.config.workload import lengths_of_send
 from hwmodel.errors import InputError
-from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.units import FS_PER_S
 from hwmodel.workload.headers import HeaderBook
 from hwmodel.workload.replay import PacketReader, read_replay
-from hwmodel.workload.streams import (
-    ArrivalError,
-    Arrivals,
-    Demand,
-    PatternError,
-    Sends,
-    Sizes,
-    demands,
-    gap_at_rate,
-    gap_at_share,
-    open_source,
-    stagger,
-)
+from hwmodel.workload.streams import open_source, stagger
 from hwmodel.workload.traffic import CLOSED, SILENT, Records, Source, Workload, build_alias_table
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
-    from hwmodel.config.workload import External
-    from hwmodel.config.workload import Workload as WorkloadBlock
 
 
 def build_workload(
@@ -62,7 +52,7 @@ def build_workload(
     nothing else. `read_packets` reads what a capture's frames hold beyond the EtherType, if the configuration needs it
     (`simulation.offered`). `with_silent`: streams without a share of the load get a source too. `with_packets`: headers
     include what rules match beyond the EtherType; None: only if the configuration has such rules. Raises InputError,
-    with the key at fault, if ports, rates or the capture make no traffic.
+    with the key at fault, if the capture makes no traffic, or a load in % of the ceiling.
     """
     looks_behind = looks_behind_type(config) if with_packets is None else with_packets
     book = HeaderBook(config, with_packets=looks_behind)
@@ -92,48 +82,19 @@ def _pattern_sources(
 ) -> list[Source]:
     workload = config.workload
     frames = Sizes.of(workload.frame_bytes, workload.sizes)
-    sizes = _sends(workload) if workload.segment_bytes else frames
-    try:
-        streams = [_by_own_uplink(config, stream) for stream in _demands(config, pattern)]
-        timed = [
-            (stream, _open_source(config, stream, gap_at_rate(stream.rate_bps, of), "flows", of))
-            for stream in streams
-            if stream.rate_bps is not None
-            for of in [frames if is_uplink(stream.port) else sizes]
-        ]
-        following = [stream for stream in streams if stream.rate_bps is None]
-        sending = _following_load(config, following, ceiling_per_s, sizes)
-        timed += _beside_silent(following, sending) if with_silent else sending
-        return [_with_tables(source, stream, frames if is_uplink(stream.port) else sizes, book)
-                for stream, source in timed]  # fmt: skip
-    except PatternError as error:
-        raise InputError(f"workload.{'flows' if pattern == 'flows' else 'pattern'}: {error}") from None
-
-
-def _demands(config: Config, pattern: str) -> list[Demand]:
-    """List the streams of a configuration: a pattern runs within each domain, flows across all.
-
-    With incast, the target in a domain without `incast_to` is the domain's first VM. Raises PatternError if nobody
-    sends in any domain.
-    """
-    workload, domains = config.workload, domains_of(config)
-    if pattern == "flows" or len(domains) == 1:
-        return demands(
-            pattern,
-            [vm for domain in domains for vm in domain.vms],
-            incast_to=workload.incast_to,
-            flows=[(*own_uplinks(config, *flow[:2]), workload.rate_bps_of(flow)) for flow in workload.flows],
-            wire_share=workload.wire_share,
-        )
-    found: list[Demand] = []
-    for domain in domains:
-        with suppress(PatternError):  # some ports may have too few VMs for a pattern
-            to = domain.incast_target(workload.incast_to)
-            found += demands(pattern, domain.vms, incast_to=to, wire_share=workload.wire_share)
-    if not found:
-        n_vms = ", ".join(f"{domain.port} {len(domain.vms)}" for domain in domains)
-        raise PatternError(f"pattern {pattern} has nobody to send among the VFs in use ({n_vms})")
-    return found
+    sizes = sizes_of(workload)
+    streams = [_by_own_uplink(config, stream) for stream in streams_of(config, pattern)]
+    timed = [
+        (stream, open_source(stream.port, gap_at_rate(stream.rate_bps, of), arrivals_of(workload), of))
+        for stream in streams
+        if stream.rate_bps is not None
+        for of in [frames if is_uplink(stream.port) else sizes]
+    ]
+    following = [stream for stream in streams if stream.rate_bps is None]
+    sending = _following_load(config, following, ceiling_per_s, sizes)
+    timed += _beside_silent(following, sending) if with_silent else sending
+    return [_with_tables(source, stream, frames if is_uplink(stream.port) else sizes, book)
+            for stream, source in timed]  # fmt: skip
 
 
 def _by_own_uplink(config: Config, stream: Demand) -> Demand:
@@ -154,20 +115,15 @@ def _following_load(
     shares = workload.shares_of(stream.port for stream in streams)
     if not shares:
         return []
-    if load.kind == "share":
-        assert load.share is not None
-        whole_gap = gap_at_share(load.share, port_rate_bps(servers_of(config)), sizes)
-    elif load.kind == "ceiling":
-        assert load.share is not None and ceiling_per_s is not None, "what it is a share of is given"
-        whole_gap = sizes.frames_a_draw * FS_PER_S / (Fraction(repr(load.share)) * ceiling_per_s)
-    else:
-        assert workload.load_bps is not None
-        whole_gap = gap_at_rate(workload.load_bps * len(streams), sizes)
-    return [
-        (stream, _open_source(config, stream, whole_gap / shares[stream.port], "load", sizes))
-        for stream in streams
-        if stream.port in shares
-    ]
+    whole_gap = whole_gap_of(workload, len(streams), port_rate_bps(servers_of(config)), ceiling_per_s, sizes)
+    try:
+        return [
+            (stream, open_source(stream.port, whole_gap / shares[stream.port], arrivals_of(workload), sizes))
+            for stream in streams
+            if stream.port in shares
+        ]
+    except ArrivalError as error:  # of a share of the ceiling, which the keys do not say
+        raise InputError(f"workload.{'load' if error.key == 'rate' else error.key}: {error}") from None
 
 
 def _beside_silent(streams: Sequence[Demand], sending: Sequence[tuple[Demand, Source]]) -> list[tuple[Demand, Source]]:
@@ -176,49 +132,22 @@ def _beside_silent(streams: Sequence[Demand], sending: Sequence[tuple[Demand, So
     return [(stream, sources.get(stream.port) or Source(stream.port, SILENT)) for stream in streams]
 
 
-def _open_source(config: Config, stream: Demand, gap: Fraction, rate_key: str, sizes: Sizes) -> Source:
-    workload = config.workload
-    arrivals = _arrivals(workload)
-    try:
-        return open_source(stream.port, gap, arrivals, sizes)
-    except ArrivalError as error:
-        raise InputError(f"workload.{rate_key if error.key == 'rate' else error.key}: {error}") from None
-
-
-def _arrivals(of: WorkloadBlock | External) -> Arrivals:
-    has_fixed_bursts = of.burst_length == "fixed"
-    return Arrivals(of.arrivals, of.peak_rate_bps, Fraction(of.mean_burst_frames), has_fixed_bursts)
-
-
 def _external_sources(config: Config, book: HeaderBook) -> Iterator[Source]:
     """Yield a source of outside frames for each uplink that leads to one of their targets."""
     external = config.workload.external
     assert external is not None
     sizes = Sizes.of(external.frame_bytes, external.sizes)
-    arrivals = _arrivals(external)
-    try:
-        for uplink, names in outside_targets(config):
-            stream = Demand(uplink, tuple((name, Fraction(1)) for name in names), external.rate_bps)
-            source = open_source(uplink, gap_at_rate(external.rate_bps, sizes), arrivals, sizes)
-            yield _with_tables(source, stream, sizes, book)
-    except PatternError as error:
-        raise InputError(f"workload.external.to: {error}") from None
-    except ArrivalError as error:
-        raise InputError(f"workload.external.{error.key}: {error}") from None
-
-
-def _sends(workload: WorkloadBlock) -> Sends:
-    """Return the sends of a workload's VMs, which the adapter cuts."""
-    assert workload.segment_bytes and workload.mss_bytes and workload.header_bytes, "they are filled in together"
-    cut = lengths_of_send(workload.segment_bytes, workload.mss_bytes, workload.header_bytes)
-    frame_bytes = workload.segment_bytes + workload.frames_a_send * (workload.header_bytes + FCS_BYTES)
-    return Sends(((workload.send_bytes + FCS_BYTES, Fraction(1)),), tuple(cut), frame_bytes)
+    arrivals = arrivals_of(external)
+    for uplink, names in outside_targets(config):
+        stream = Demand(uplink, tuple((name, Fraction(1)) for name in names), external.rate_bps)
+        source = open_source(uplink, gap_at_rate(external.rate_bps, sizes), arrivals, sizes)
+        yield _with_tables(source, stream, sizes, book)
 
 
 def _with_tables(source: Source, stream: Demand, sizes: Sizes, book: HeaderBook) -> Source:
     return replace(
         source,
         target_table=build_alias_table(book.weighted_ids(stream.port, stream.targets)),
-        size_table=sizes.table(),
+        size_table=build_alias_table(sizes.weighted),
         cut_lengths=sizes.cut_lengths,
     )

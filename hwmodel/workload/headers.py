@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
+from hwmodel.config.streams import BROADCAST, MULTICAST, PatternError, Weighted
 from hwmodel.config.switch import outside_mac
 from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.config.workload import MOST_HEADERS
@@ -27,7 +28,6 @@ from hwmodel.wire.ethernet import (
     mac_to_bytes,
 )
 from hwmodel.wire.tags import Tag, build_header, tag_of
-from hwmodel.workload.streams import BROADCAST, MULTICAST, PatternError, Weighted
 from hwmodel.workload.traffic import FrameTemplate
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
+from hwmodel.config.streams import BROADCAST, MULTICAST
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.packets import MOST_PACKET_BYTES
@@ -18,7 +19,6 @@ from hwmodel.wire.ethernet import BROADCAST_MAC, is_group_mac
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
 from hwmodel.wire.pcap import PcapBlock, frame_name, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES, RuntFrameError, parse_header
-from hwmodel.workload.streams import BROADCAST, MULTICAST
 from hwmodel.workload.traffic import CLOSED, RECORDED, FrameTemplate, Records, Source
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ from hwmodel.analytic.demand import demand_of, flows_of
 from hwmodel.analytic.system import System
 from hwmodel.config import config_from_mapping
 from hwmodel.config.names import is_uplink
+from hwmodel.config.streams import Sizes
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
 from hwmodel.results import LoadTrial, Result
@@ -30,7 +31,6 @@ from hwmodel.simulation.window_checks import burst_frames
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
 from hwmodel.words.bottleneck import of_too_much
 from hwmodel.workload import build_workload
-from hwmodel.workload.streams import Sizes
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
