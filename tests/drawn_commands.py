@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, bridges_of, config_from_mapping, servers_of
+from hwmodel.config.message_time import DriverWork
 from hwmodel.errors import InputError
-from hwmodel.functions.message_time import DriverWork
 from hwmodel.simulation.commands import Change, check
 from hwmodel.simulation.offered import with_workloads
 from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Loops, Recorded, mac

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hwmodel.config import Config, servers_of
-from hwmodel.functions.message_time import DriverWork
+from hwmodel.config.message_time import DriverWork
 from tests.beside_simpy import Commands
 from tests.drawn_buses import draw_jitter
 from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn

@@ -11,7 +11,7 @@ from scapy.utils import RawPcapReader, RawPcapWriter
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.functions.message_time import DriverWork
+from hwmodel.config.message_time import DriverWork
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.commands import Change

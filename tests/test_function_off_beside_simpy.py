@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.functions.message_time import DriverWork
+from hwmodel.config.message_time import DriverWork
 from tests import system_beside_simpy
 from tests.beside_simpy import GROUP_OF, VF0, VF1, VF2, WIRE, check_same_course, run_both
 from tests.drawn_commands import US_FS, draw_functions_off, draw_system_functions_off

@@ -11,9 +11,9 @@ import pytest
 
 import hwmodel
 from hwmodel.config import Config, config_from_mapping
+from hwmodel.config.life import course_of
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.functions.life import course_of
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.machine.adapter import function_life
 from hwmodel.rules.function_names import function_name, function_names, function_number, is_pf
@@ -239,8 +239,8 @@ def test_an_interface_is_unplugged_and_plugged_in_again() -> None:
 ])  # fmt: skip
 def test_what_cannot_be_is_refused(events: list[dict[str, Any]], line: str) -> None:
     with pytest.raises(InputError) as caught:
-        course_of(config_of(*events))
-    assert caught.value.lines[0].startswith(line)
+        config_of(*events)
+    assert caught.value.lines[0].startswith(f"configuration: {line}")
 
 
 def test_with_servers_each_adapter_has_its_functions(tmp_path: Path) -> None:

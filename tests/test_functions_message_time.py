@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.config import config_from_mapping
-from hwmodel.functions.message_time import BRING_UP, Message, RegisterTimes, bring_up, exchange
+from hwmodel.config.message_time import BRING_UP, Message, RegisterTimes, bring_up, exchange
 
 NS, US, MS = 10**6, 10**9, 10**12
 # A register write keeps a core for 100 ns and is there 10 ns later, a read takes 460 ns, an interrupt 1 us behind that.

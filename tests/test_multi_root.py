@@ -10,9 +10,9 @@ import pytest
 from hwmodel.analytic import limits
 from hwmodel.analytic.weighted_shares import shares_by_weight
 from hwmodel.config import Config, config_from_mapping, load_config
+from hwmodel.config.control_plane import Held, acting
+from hwmodel.config.life import RESET_FS, course_of
 from hwmodel.errors import InputError
-from hwmodel.functions.control_plane import Held, acting
-from hwmodel.functions.life import RESET_FS, course_of
 from hwmodel.relaxations.resources import switch_resources
 from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult

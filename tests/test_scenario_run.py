@@ -11,8 +11,8 @@ import pytest
 from scapy.utils import RawPcapReader
 
 from hwmodel.config import Config, config_from_mapping, load_config
+from hwmodel.config.life import Course
 from hwmodel.errors import Interrupted
-from hwmodel.functions.life import Course
 from hwmodel.report.tables import closed_form_table
 from hwmodel.results import Result
 from hwmodel.results.json_form import from_plain

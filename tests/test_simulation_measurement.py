@@ -7,7 +7,7 @@ import pytest
 
 from hwmodel.compiled.far_tables import give
 from hwmodel.compiled.records import NEVER
-from hwmodel.functions.message_time import DriverWork
+from hwmodel.config.message_time import DriverWork
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.results.histogram import UNIT_FS, bucket_index
 from hwmodel.simulation.commands import Change

@@ -9,7 +9,7 @@ from collections import defaultdict
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.functions.message_time import RegisterTimes
+from hwmodel.config.message_time import RegisterTimes
 from hwmodel.machine.time.commands import RECEIVE_LIMIT as LAST_KIND
 from hwmodel.simulation import simulate
 from hwmodel.simulation.trace.scenario_side import COMMANDS, EVENTS, Commands, show_scenario

@@ -130,18 +130,9 @@ def check(arguments: Namespace) -> None:
     """Validate a configuration and show it with every default written out."""
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
-    from hwmodel.simulation.machine import check_room
-    from hwmodel.simulation.offered import with_workloads, workload_of
-    from hwmodel.simulation.scenario import scene_of
-
-    with _placing_errors(arguments):
-        # Problems that only building the load and the machine reveals: rates that no gap can make, captures, room.
-        check_room(config, workload_of(config))
-    _check_events(config, arguments)
-    if config.scenario:
-        scene = scene_of(config)
-        with _placing_errors(arguments):
-            check_room(scene.first, *with_workloads(scene.first, scene.changes))
+    _check_events(config)
+    if _depends_on_more(config):
+        _check_room(config, arguments)
     resolved = config.resolved()
     write_json(resolved, arguments.json)
     import yaml
@@ -149,14 +140,35 @@ def check(arguments: Namespace) -> None:
     say(yaml.safe_dump(resolved, sort_keys=False, width=120, allow_unicode=True), arguments.json)
 
 
-def _check_events(config: Config, arguments: Namespace) -> None:
-    """Raise InputError for what only following the events in order reveals."""
-    from hwmodel.functions.life import course_of
-    from hwmodel.functions.mailbox_events import PfDrivers
+def _depends_on_more(config: Config) -> bool:
+    """Tell whether what a run has room for depends on more than keys: a capture, a share of the ceiling, a limit."""
+    from hwmodel.processes.addresses import allowed_bytes
+
+    loads_change = any(key.partition(".")[0] == "workload" for event in config.scenario for key in event.changes)
+    workload = config.workload
+    is_known = workload.pcap is None and workload.load.kind != "ceiling" and not loads_change
+    return not is_known or allowed_bytes() is not None
+
+
+def _check_room(config: Config, arguments: Namespace) -> None:
+    """Raise InputError, or MemoryError, where a run would have no room, by what it begins with and what changes."""
+    from hwmodel.simulation.machine import check_room
+    from hwmodel.simulation.offered import with_workloads, workload_of
+    from hwmodel.simulation.scenario import scene_of
 
     with _placing_errors(arguments):
-        course_of(config)
-    config.steps(PfDrivers(config))  # PF drivers' grants may contradict other settings
+        check_room(config, workload_of(config))
+    if config.scenario:
+        scene = scene_of(config)
+        with _placing_errors(arguments):
+            check_room(scene.first, *with_workloads(scene.first, scene.changes))
+
+
+def _check_events(config: Config) -> None:
+    """Raise InputError where what PF drivers grant contradicts other settings, known once events are followed."""
+    from hwmodel.functions.mailbox_events import PfDrivers
+
+    config.steps(PfDrivers(config))
 
 
 def limits(arguments: Namespace) -> None:
@@ -166,7 +178,7 @@ def limits(arguments: Namespace) -> None:
             raise InputError(f"--{option.replace('_', '-')}: only with --published simple, kernel or dpdk")
     check_outputs([("--json", arguments.json)], inputs=[arguments.config])
     config = _load(arguments)
-    _check_events(config, arguments)
+    _check_events(config)
     from hwmodel import analytic
     from hwmodel.config import only_server
 

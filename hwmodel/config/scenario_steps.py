@@ -9,14 +9,17 @@ from typing import Any, Protocol
 
 from hwmodel.errors import InputError
 from hwmodel.rules.function_names import is_pf
+from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import FS_PER_NS, format_time_fs
 
 from .build import examine
 from .check_device_limits import dotted, misfits_of_device
 from .check_streams import Wrong, wrong_streams
+from .control_plane import acting
 from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
+from .life import course_of
 from .mailbox import misfits
 from .model import Config, Step
 from .overrides import Change, apply_change, apply_changes
@@ -74,6 +77,7 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
     if drivers is None:  # checked as written, before any waits for a multi-root switch's control plane
         raise_problems([*_without_kind(document, config), *_without_time(document, config)])
         raise_problems([*_too_late(document, config), *_contradictions(document, config), *_misfits(document, config)])
+        raise_problems(list(_out_of_course(document, config)))
     if config.run.precision is not None:
         message = "a run with a scenario has no steady figures to be sure of; leave one of them out"
         raise_problems([document.problem(("run", "precision"), message)])
@@ -82,6 +86,17 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
         if not all(event.is_set for event in config.scenario):
             return ()
     return _walked(document, config, directory, drivers)
+
+
+def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
+    """Yield a problem for each event whose function is not in the state that it needs, as far as times are known."""
+    try:
+        course_of(acting(config).config)
+    except InputError as error:
+        for line in error.lines:
+            key, _, message = line.partition(": ")
+            path = tuple(int(step) if step.isdecimal() else step for step in key.split("."))
+            yield document.problem(path, message)
 
 
 def _wrong_at_any_time(document: Document, config: Config, directory: str) -> Iterator[Problem]:
@@ -116,7 +131,7 @@ def _walked(document: Document, config: Config, directory: str, drivers: Drivers
         event = config.scenario[at]
         if event.is_set or drivers is None:
             _apply_set(now, document, at)
-        elif not _carried_out(now, document, config, at, _asked(document, config, at, drivers, before)):
+        elif not _carried_out(now, document, config, at, drivers.changes(at, before)):
             continue
         after = examine(now.copied(), directory, is_running=at_fs > 0)
         if after.config is None or after.problems:  # all later steps would have the same problems
@@ -146,15 +161,6 @@ def _moments(config: Config, drivers: Drivers | None) -> list[tuple[int, int]]:
         if event.kind not in UNASKED and event.at_fs < NOT_KNOWN_FS
         for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(at))
     )
-
-
-def _asked(document: Document, config: Config, at: int, drivers: Drivers, before: Config) -> Mapping[str, Any]:
-    """Return the keys that drivers change for an event; InputError, with its place, where they cannot be asked."""
-    (kind,) = config.scenario[at].kinds
-    try:
-        return drivers.changes(at, before)
-    except InputError as error:
-        raise InputError([document.problem(("scenario", at, kind), line).line for line in error.lines]) from None
 
 
 def _from_event(problem: Problem, at: int) -> Problem:
@@ -299,7 +305,8 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
     """
     vfs = None
     for at, event in enumerate(config.scenario):
-        mode = _mode_of(config, event) if event.kinds and not event.is_set else None
+        own = _config_of(config, event) if event.kinds and not event.is_set else None
+        mode = None if own is None else own.nic.mode
         if mode in _WITHOUT_FUNCTIONS:
             message = (
                 f"with nic.mode: {mode} VMs have {_WITHOUT_FUNCTIONS[mode]}, no functions that come, go or ask for "
@@ -326,6 +333,10 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         if event.pf is not None and event.pf.server not in (None, *adapters, *ports):
             others = "; there are " + ", ".join(adapters) if config.servers else "; the only one has no name"
             found.append(("server", f"no adapter is called {event.pf.server}{others}"))
+        preset = None if own is None else own.nic.preset
+        if preset not in (None, *TABLES):
+            other = f"nic.preset: VFs of the {preset} speak another protocol to their PF"
+            found.append(("", f"{other}; the mailbox is that of {', '.join(TABLES)}"))
         if event.pf is not None and name is not None and not found:
             found += misfits_of_device(_server_of(config, name), event.pf)
         for key, message in found:
@@ -356,12 +367,11 @@ def _wrong_host(config: Config, event: Event) -> Iterator[tuple[tuple[str, ...],
             yield ("flood", "for"), f"{event.flood.n_doorbells:,} doorbells are more than {MOST_DOORBELLS:,}"
 
 
-def _mode_of(config: Config, event: Event) -> str | None:
-    """Return `nic.mode` of the server that an event is about, None if there is no such server."""
+def _config_of(config: Config, event: Event) -> Config | None:
+    """Return the configuration of the server that an event is about, None if there is no such server."""
     servers = {server.name: server.config for server in servers_of(config)}
     named = event.of if event.pf is None else event.pf.server
-    own = servers.get(named or (_function_of(event) or "").rpartition(".")[0])
-    return None if own is None else own.nic.mode
+    return servers.get(named or (_function_of(event) or "").rpartition(".")[0])
 
 
 def _function_of(event: Event) -> str | None:

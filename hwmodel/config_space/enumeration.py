@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hwmodel.config.device_limits import most_of
+from hwmodel.config.life import course_of
 from hwmodel.config.names import port_place
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
 from hwmodel.config.system import Server, servers_of
@@ -17,7 +18,6 @@ from hwmodel.config_space.extended_structures import AER, SR_IOV
 from hwmodel.config_space.registers import Structure
 from hwmodel.config_space.structures import HEADER, MSI_X, PCI_EXPRESS
 from hwmodel.errors import InputError
-from hwmodel.functions.life import course_of
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.rules.function_names import PF, pf_name
 from hwmodel.rules.pcie_link import MOST_TAGS

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hwmodel.config.device_limits import most_of
+from hwmodel.config.message_time import RegisterTimes
 from hwmodel.config.system import Server
 from hwmodel.config_space.adapter import CONTROL, VF_MEMORY, PciAdapter
 from hwmodel.config_space.devices import ROM
@@ -22,7 +23,6 @@ from hwmodel.config_space.structures import BUS_MASTER, COMMAND, MEMORY_SPACE, P
 from hwmodel.config_space.vf_range import MailboxPartner, VfRange
 from hwmodel.config_space.vf_register_tables import VF_REGISTERS
 from hwmodel.errors import InputError
-from hwmodel.functions.message_time import RegisterTimes
 from hwmodel.functions.pf_driver_state import state_of
 from hwmodel.rules.function_names import PF
 from hwmodel.units import format_bytes

@@ -7,18 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, Server, servers_of
+from hwmodel.config.life import course_of, pf_of
 from hwmodel.config.mailbox import MailboxMessage, PfCall
+from hwmodel.config.message_time import RESET, DriverWork, Message, RegisterTimes, asking, serving
 from hwmodel.config.names import is_port_name, port_place
 from hwmodel.config.scenario import NOT_KNOWN_FS, Event
-from hwmodel.errors import InputError
-from hwmodel.functions.life import course_of, pf_of
 from hwmodel.functions.mailbox import encode
-from hwmodel.functions.message_time import RESET, DriverWork, Message, RegisterTimes, asking, serving
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
 from hwmodel.functions.pf_driver_state import PfState, followed, state_of
 from hwmodel.rules.function_names import PF, is_pf, pf_name
-from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import FS_PER_NS, format_rate_bps, format_time_fs
 from hwmodel.wire.ethernet import format_mac
 from hwmodel.words.quantities import time_text
@@ -97,16 +95,10 @@ class PfDrivers:
         return [each.answered_fs for each in self.served[event]]
 
     def changes(self, event: int, _config: Config) -> Mapping[str, Any]:
-        """Return the keys, with values, that an event changes when it next takes effect; none if it is refused.
-
-        Raises InputError if the PF's driver speaks another mailbox protocol than the one modelled.
-        """
+        """Return the keys, with values, that an event changes when it next takes effect; none if it is refused."""
         what = self._events[event]
         server, pf = self._server_of(what)
         state = self._states[server.station(pf)]
-        if server.config.nic.preset not in (None, *TABLES):
-            raise InputError(f"nic.preset: VFs of the {server.config.nic.preset} speak another protocol to their PF; "
-                             f"the mailbox is that of {', '.join(TABLES)}")  # fmt: skip
         if what.mailbox is not None:
             answer = handle(state, _place_of(state, what.mailbox.sender), encode(what.mailbox))
         else:

@@ -51,7 +51,7 @@ from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server
-    from hwmodel.functions.message_time import DriverWork
+    from hwmodel.config.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
     from hwmodel.workload.traffic import Workload
 

@@ -18,6 +18,7 @@ from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, OVERFLOW
 from hwmodel.machine.engine import OBEY, WHOLE, run
 from hwmodel.machine.server import SERVER
+from hwmodel.processes.addresses import allowed_bytes
 from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
 from hwmodel.simulation.bridge_measure import (
@@ -46,7 +47,7 @@ from hwmodel.simulation.span import Span
 from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
-from hwmodel.simulation.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.workload_state import check_workload, decide_workload, fill_workload
 from hwmodel.units import format_time_fs
 from hwmodel.workload.delivered import Deliveries
 from hwmodel.workload.traffic import Workload
@@ -111,10 +112,10 @@ def _alone(config: Config, workload: Workload, seed: int) -> tuple[State, Statio
 
 
 def check_room(config: Config, workload: Workload, changes: Sequence[Change] = ()) -> None:
-    """Raise InputError, or MemoryError, for what a run has no room for; nothing is compiled for it.
+    """Raise InputError for a capture that a run has no room for, MemoryError where addresses do not suffice.
 
-    It builds what a run begins with, and what each change leads to. How many kinds of copies and ways there are is
-    known once headers are decided on, in a run alone.
+    Where these are limited it builds what a run begins with, and what each change leads to; nothing is compiled for it.
+    How many kinds of copies and ways there are is known once headers are decided on, in a run alone.
     """
     for change in changes:
         try:
@@ -122,7 +123,10 @@ def check_room(config: Config, workload: Workload, changes: Sequence[Change] = (
         except InputError as error:
             at = format_time_fs(change.at_fs)
             raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
-    if bridges_of(config):
+    if allowed_bytes() is None:
+        for server in servers_of(config):
+            check_workload(server.config, workload)
+    elif bridges_of(config):
         build_system(config, workload, config.run.seed, 1)
     else:
         _alone(config, workload, config.run.seed)

@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from hwmodel.config.control_plane import Acting, acting
+from hwmodel.config.life import Course, course_of
+from hwmodel.config.message_time import DriverWork
 from hwmodel.config.pcie_tree import DEDICATED
 from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
 from hwmodel.config.scenario_steps import contradictions
 from hwmodel.errors import InputError
-from hwmodel.functions.control_plane import Acting, acting
-from hwmodel.functions.life import Course, course_of
 from hwmodel.functions.mailbox_events import PfDrivers
-from hwmodel.functions.message_time import DriverWork
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.commands import Change, Watch

@@ -25,7 +25,7 @@ from hwmodel.simulation.nic_state import function_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
 
 if TYPE_CHECKING:
-    from hwmodel.functions.life import Course, Life
+    from hwmodel.config.life import Course, Life
     from hwmodel.simulation.machine import Machine, Server
 
 

@@ -12,7 +12,7 @@ from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.machine.network.bridge_state import NOBODY
 
 if TYPE_CHECKING:
-    from hwmodel.functions.message_time import DriverWork
+    from hwmodel.config.message_time import DriverWork
     from hwmodel.simulation.machine import Machine
     from hwmodel.workload import Workload
 

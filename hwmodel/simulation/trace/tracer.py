@@ -24,7 +24,7 @@ from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
 
 if TYPE_CHECKING:
-    from hwmodel.functions.message_time import DriverWork
+    from hwmodel.config.message_time import DriverWork
     from hwmodel.results import Result
     from hwmodel.results.series import Series
     from hwmodel.simulation.machine import Server

@@ -10,19 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.config.kinds import suggest
-from hwmodel.config.names import is_port_name, port_place
-from hwmodel.config.pcie_tree import DEDICATED
-from hwmodel.config.scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, Flood, in_order
-from hwmodel.config.system import Server, servers_of
 from hwmodel.errors import InputError
-from hwmodel.functions.message_time import DriverWork, RegisterTimes, bring_up
 from hwmodel.rules.function_names import PF, is_pf, pf_name
 from hwmodel.units import FS_PER_MS, FS_PER_NS, FS_PER_US, format_time_fs
 
+from .kinds import suggest
+from .message_time import DriverWork, RegisterTimes, bring_up
+from .names import is_port_name, port_place
+from .pcie_tree import DEDICATED
+from .scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, Flood, in_order
+from .system import Server, servers_of
+
 if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.switch import Port
+    from .model import Config
+    from .switch import Port
 
 # PCI Express Base Specification: a Function Level Reset is over within 100 ms, and so is what follows VF Enable; Linux
 # waits as long before it asks a VF for anything.

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from hwmodel.config.scenario import NOT_KNOWN_FS, OF_HOSTS, in_order
-from hwmodel.functions.life import course_of
 from hwmodel.rules.function_names import PF
 
+from .life import course_of
+from .scenario import NOT_KNOWN_FS, OF_HOSTS, in_order
+
 if TYPE_CHECKING:
-    from hwmodel.config import Config
+    from .model import Config
 
 
 class Span(NamedTuple):
