@@ -9,7 +9,7 @@ from hwmodel.rules.capacities import MAX_JITTER_BINS
 
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, Pair, Truth, Whole, Word, key
 from .names import MOST_CORES, Name
-from .virtual_switch import BYTE_COST, VirtualSwitch
+from .virtual_switch import BYTE_COST, BYTE_TIME, PASS_TIME, VirtualSwitch
 
 JitterKind = Literal["fixed", "uniform", "histogram"]
 HostPreset = Literal["xeon_e5_2630v4", "xeon_e5_2637v3", "xeon_e3_1226v3_outside_model"]
@@ -284,13 +284,13 @@ class VmDriver(Block):
         "Processor time to pass a frame to its VM or from it, or a send, whole, beside `frame_time` or `send_time` of "
         "the hypervisor's driver.",
         alias="pass_time",
-        derived="200ns in nic.mode vmdq",
+        derived=f"{PASS_TIME} in nic.mode vmdq",
     )
     pass_byte_time_fs: Annotated[int, BYTE_COST] = key(
         "0ns",
         "Processor time for each byte of a frame, or send, that is passed.",
         alias="pass_byte_time",
-        derived="0.1ns in nic.mode vmdq where frames are copied",
+        derived=f"{BYTE_TIME['copy']} in nic.mode vmdq where frames are copied",
     )
     poll_budget: Annotated[int, _BATCH] = key(64, "Received frames that a core takes before it does something else.")
     send_burst: Annotated[int, _BATCH] = key(32, "Frames that a core posts before it does something else.")
