@@ -350,8 +350,7 @@ class Run:
             if settings.precision is None or not goes_on:
                 return
             now = self.snapshot(keep=False)
-            so_far, sureness = self.figures(Span(start, now))
-            if not self.too_wide(with_intervals_that_hold(so_far, self.unsure(so_far, sureness))):
+            if not self.too_wide(*self.figures(Span(start, now))):
                 return
             length_fs, n_frames = now.now_fs - start.now_fs, now.counts["delivered"] - first_frames
             n_dropped = now.counts["dropped"] - start.counts["dropped"]
@@ -405,9 +404,10 @@ class Run:
         over = (work.at_fs + work.core_fs for change in self.changes for work in change.work)
         return any(start_fs < at_fs < end_fs for at_fs in (*(change.at_fs for change in self.changes), *over))
 
-    def too_wide(self, result: Result) -> tuple[str, ...]:
+    def too_wide(self, result: Result, sureness: Sureness) -> tuple[str, ...]:
         """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
-        return too_wide(self.config, result) if self.measured.workload.sources else ()
+        held = with_intervals_that_hold(result, self.unsure(result, sureness))
+        return too_wide(self.config, held) if self.measured.workload.sources else ()
 
     def finish(self) -> None:
         """End the window here."""
@@ -546,7 +546,6 @@ class Run:
         are of what the run begins with, and are not made once that has changed; so is the closed form.
         """
         assert self.start is not None and self.end is not None
-        found = limits_of(self.config)
         span = Span(self.start, self.end)
         # Who sends all it can offers frames at once, or, as for a dead wire, none however long the run is.
         may_come = self.measured.known.is_open or span.end.counts["offered"] > 0
@@ -561,11 +560,9 @@ class Run:
             shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
             result = with_bottleneck(result, judged(self.config, self.seen, shorts, shorts.each))
             result, cycles = self._with_other_phases(result, sureness, shorts)
-        steps = (
-            next_steps(self.config, found) if with_next_steps and found is not None and not self.config.servers else ()
-        )
-        closed_form = None if found is None else closed_form_of(self.config, found, steps)
-        result = replace(result, closed_form=closed_form)
+        if (found := limits_of(self.config)) is not None:
+            steps = next_steps(self.config, found) if with_next_steps and not self.config.servers else ()
+            result = replace(result, closed_form=closed_form_of(self.config, found, steps))
         n_left = self.machine.records_left()
         left = words.capture_left(n_left, len(self.workload.records)) if n_left else None
         of_time = [one for one in (interrupted, too_short, left) if one]
@@ -577,7 +574,7 @@ class Run:
             *(one.text for one in unsure),
             *cycles,
             *repeats(self.measured.known, self.machine.random_words() != self.first_words),
-            *precision_not_met(self.config, result, self.too_wide(result)),
+            *precision_not_met(self.config, result, self.too_wide(result, sureness)),
         ]
         result = replace(result, warnings=tuple(warnings), host_run=describe_host_run(self, self.end))
         if self.changes_within(self.start.now_fs, self.end.now_fs):

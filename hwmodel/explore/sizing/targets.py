@@ -55,6 +55,7 @@ class Target:
 class Measured:
     """Hold a target's figure in one run, with the half of its 95 % interval; None where a run gave none of them.
 
+    A latency has none where its window does not tell how far off it is.
     `least`: what the figure cannot be below, as a latency is not below the fastest frame.
     """
 
@@ -80,9 +81,10 @@ def measured(target: Target, result: Result) -> Measured:
         name, figure = "wire.tx_gbps", result.wire.tx_gbps if target.metric == "gbps" else per_us
     else:
         name, figure = f"totals.{target.metric}", getattr(result.totals, target.metric)
-    ends = result.intervals.get(name)
-    least = (result.latency_ns.min or 0.0) if target.is_latency else 0.0
-    return Measured(figure, None if figure is None or ends is None else max(ends[1] - figure, figure - ends[0]), least)
+    ends, least = result.intervals.get(name), (result.latency_ns.min or 0.0) if target.is_latency else 0.0
+    if figure is None or ends is None:
+        return Measured(figure, None if target.is_latency else 0.0, least)
+    return Measured(figure, max(ends[1] - figure, figure - ends[0]), least)
 
 
 def read_target(metric: str, value: object) -> Target:
