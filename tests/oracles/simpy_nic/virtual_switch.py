@@ -422,8 +422,8 @@ class VirtualSwitch:
         return self.tell_adapter(at_place) if frame.source != WIRE else 0
 
     def wait_for_memory(self, memory_fs: int, started_fs: int, work_fs: int) -> int:
-        """Let the host's memory make the copies of a piece; return for how long the core waits for it at the end."""
-        if not self._rules.memory_byte_fs:
+        """Let the host's memory make a piece's copies, if any; return how long the core waits for it at the end."""
+        if not memory_fs:
             return 0
         self._memory_free_fs = max(self._memory_free_fs, started_fs) + memory_fs
         return max(0, self._memory_free_fs - started_fs - work_fs)
