@@ -76,6 +76,53 @@ def test_each_line_has_a_clock_and_a_phase_of_its_own(seed):
     assert len({*speeds, of_port}) == 3
 
 
+SIDES = merged(LINES, {"port": {"count": 1}, "workload": {"flows": [["vf0", "vf1"], ["uplink", "vf2"]]}})
+LONG_AND_SHORT = merged(
+    {key: block for key, block in SIDES.items() if key != "workload"},
+    {
+        "switch": {"ports": [{"name": "all", "max_frame": "9018B"}]},
+        "workload": {"pattern": "pairs", "frame_bytes": 9018, "external": {"rate": "7.6Gbps", "frame_bytes": 64}},
+    },
+)
+
+
+@pytest.mark.real_clocks
+@pytest.mark.parametrize("clocks", ["exact", "50ppm"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {}, IN_A_PIPELINE, ON_A_BUS, BY_CLASS, {"nic.rx_buffer": "4KiB"}, {"workload.frame_bytes": 256},
+        {"port.count": 2, "workload.flows": [["vf0", "vf2"], ["uplink", "vf2"], ["uplink", "vf1"]]},
+    ],
+)  # fmt: skip
+def test_local_copies_and_lines_share_an_rx_buffer_that_they_overfill(changes, clocks):
+    for seed in (1, 2):
+        result = simulate(config_from_mapping(merged(SIDES, {"run": {"clocks": clocks, "seed": seed}}), changes))
+        got = [flow.gbps for flow in result.flows]
+        assert len(got) == 1 + changes.get("port.count", 1)
+        assert min(got) > 0.98 * max(got), (seed, got)
+        assert result.utilization["pcie.up"] > 0.999
+
+
+@pytest.mark.parametrize("rate_gbps", [2, 6])
+@pytest.mark.parametrize("slow", [0, 1])
+def test_who_brings_less_than_its_turns_of_the_rx_buffer_loses_next_to_nothing(slow, rate_gbps):
+    flows = [[*flow, f"{rate_gbps}Gbps"][: 2 + (at == slow)] for at, flow in enumerate(SIDES["workload"]["flows"])]
+    result = simulate(config_from_mapping(SIDES, {"workload.flows": flows}))
+    (limited,) = (flow for flow in result.flows if flow.from_ == flows[slow][0])
+    assert limited.gbps == pytest.approx(rate_gbps, rel=0.03)
+    assert sum(result.drops.values()) < 10 or not slow
+    assert result.utilization["pcie.up" if slow or rate_gbps > 4 else "wire.rx"] > 0.999
+
+
+@pytest.mark.parametrize(("of_vms", "outside"), [(9018, 64), (64, 9018)])
+def test_long_copies_find_room_that_short_frames_would_fill_bit_by_bit(of_vms, outside):
+    sizes = {"workload.frame_bytes": of_vms, "workload.external.frame_bytes": outside}
+    result = simulate(config_from_mapping(LONG_AND_SHORT, sizes))
+    from_wire = sum(flow.gbps for flow in result.flows if flow.from_ == "uplink")
+    assert from_wire == pytest.approx(sum(flow.gbps for flow in result.flows) - from_wire, rel=0.2)
+
+
 SERVERS: dict[str, Any] = {
     "nic": {"preset": "82599", "vfs": 1}, "driver": {"preset": "dpdk"}, "pcie": {"generation": 2, "lanes": 8},
     "servers": [{"name": name} for name in "abcd"], "run": {"warmup": "4ms", "duration": "8ms", "clocks": "exact"},
@@ -94,5 +141,6 @@ def test_senders_in_step_share_a_full_port_of_the_bridge(senders):
 
 def test_turns_are_remembered_by_class_and_port_and_in_64_bits():
     """Shares are compared as products of two counts."""
-    assert all(ROOM_TURNS[name].shape == (N_TURNS,) for name in ROOM_TURNS.names)
+    names = [name for name in ROOM_TURNS.names if name != "moved_bytes"]  # local copies have no port
+    assert all(ROOM_TURNS[name].shape == (N_TURNS,) for name in names) and len(names) == 3
     assert (2 * MEMORY_BYTES) ** 2 < 2**63
