@@ -97,8 +97,10 @@ def local_has_turn(nic, of_class, n_bytes):
 
 
 @kernel
-def forget_half(turns, of_class):
-    """Halve what is remembered of a class."""
+def forget_some(turns, of_class, n_bytes):
+    """Halve what is remembered of a class as one of its counts, `n_bytes`, has grown large."""
+    if n_bytes <= MEMORY_BYTES:
+        return
     for each in range(of_class * ADAPTER_PORTS, (of_class + 1) * ADAPTER_PORTS):
         turns.came_bytes[each] //= 2
         turns.lost_bytes[each] //= 2
@@ -110,8 +112,7 @@ def note_moved(nic, of_class, n_bytes):
     """Note that a local copy has moved into the Rx buffer."""
     turns = nic.room_turns
     turns.moved_bytes[of_class] += n_bytes
-    if turns.moved_bytes[of_class] > MEMORY_BYTES:
-        forget_half(turns, of_class)
+    forget_some(turns, of_class, turns.moved_bytes[of_class])
 
 
 @out_of_line
@@ -124,6 +125,5 @@ def takes_turn(nic, frame, n_bytes):
     if not is_its_turn:
         turns.lost_bytes[own] += n_bytes
         turns.last_bytes[own] = n_bytes
-    if turns.came_bytes[own] > MEMORY_BYTES:
-        forget_half(turns, of_class)
+    forget_some(turns, of_class, turns.came_bytes[own])
     return is_its_turn
