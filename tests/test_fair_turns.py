@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.machine.adapter.room_turns import MEMORY_BYTES, N_TURNS, ROOM_TURNS
+from hwmodel.machine.adapter.room_turns import MEMORY_BYTES, N_TURNS, ROOM_TURNS, finds_room
 from hwmodel.simulation import simulate
 from hwmodel.simulation.clocks import ADAPTER, OUTSIDE, stretch
 from hwmodel.simulation.machine import Machine
@@ -121,6 +122,54 @@ def test_long_copies_find_room_that_short_frames_would_fill_bit_by_bit(of_vms, o
     result = simulate(config_from_mapping(LONG_AND_SHORT, sizes))
     from_wire = sum(flow.gbps for flow in result.flows if flow.from_ == "uplink")
     assert from_wire == pytest.approx(sum(flow.gbps for flow in result.flows) - from_wire, rel=0.2)
+
+
+INTO_ONE: dict[str, Any] = {
+    "nic": {"preset": None, "mode": "vswitch", "vfs": 4}, "driver": {"preset": "dpdk"}, "host": {"cores": 12},
+    "run": {"warmup": "4ms", "duration": "12ms"},
+    "workload": {"pattern": "incast", "frame_bytes": 1024, "load": "saturate"},
+}  # fmt: skip
+THREADS = {"host.virtual_switch.preset": "ovs_kernel"}
+CORES = {
+    "host.virtual_switch": {"pass_by": "pointer", "cores": [8, 9, 10, 11], "frame_time": "300ns"},
+    "driver.vms": {"vf0": {"frame_time": "250ns"}},
+}
+
+
+@pytest.mark.real_clocks
+@pytest.mark.parametrize("changes", [THREADS, CORES])
+def test_cores_of_a_virtual_switch_that_overfill_a_receiver_leave_none_without(changes):
+    for seed in (1, 2, 3):
+        result = simulate(config_from_mapping(merged(INTO_ONE, {"run": {"clocks": "50ppm", "seed": seed}}), changes))
+        got = [flow.gbps for flow in result.flows if flow.to == "vf0"]
+        assert sum(result.drops.values()) > 1000 and len(got) == 3
+        assert min(got) > 0.4 * max(got), (seed, got)
+
+
+def test_what_vms_send_to_all_is_not_handed_over_by_one_thread():
+    result = simulate(config_from_mapping(INTO_ONE, {**THREADS, "workload.pattern": "broadcast"}))
+    assert result.totals.gbps > 0.65 * result.closed_form.gbps
+
+
+def interpreted(kernel: Any) -> Any:
+    return getattr(kernel, "py_func", kernel)
+
+
+def finding(asked: list[tuple[int, int, int]]) -> list[bool]:
+    """Return whether frames find room: (sender, places needed, places free), of 64, in batches of 8."""
+    owed = SimpleNamespace(source=0, n=0, lost_by_others=0)
+    return [interpreted(finds_room)(owed, *one, 64, 8) for one in asked]
+
+
+def test_who_lost_last_is_owed_what_frees():
+    both = [(2, 1, 0), (3, 1, 1), (2, 1, 1), (3, 1, 1)]  # 2 loses; 3 leaves it the place; 2 takes it; 3 has its own
+    assert finding(both) == [False, False, True, True]
+    assert finding([(2, 1, 0), (3, 1, 0), (2, 1, 1), (2, 1, 0), (3, 1, 0), (2, 1, 1), (3, 1, 1)]) == [
+        False, False, True, False, False, False, True,
+    ]  # fmt: skip
+    assert finding([(2, 40, 0), (3, 40, 40)]) == [False, True]  # more than there can be
+    lapsed = finding([(2, 1, 0), *[(3, 1, 0)] * 1001, (2, 1, 1), (3, 1, 1)])
+    assert lapsed[-2:] == [False, True]
 
 
 SERVERS: dict[str, Any] = {

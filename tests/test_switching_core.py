@@ -30,6 +30,7 @@ FROM_WIRE = {"workload.flows": [["uplink", "vf0"]]}
 TO_WIRE = {"workload.flows": [["vf0", "uplink"]]}
 SLOW_UPLINK = {f"{BLOCK}.uplink_time": "900ns", f"{BLOCK}.uplink_byte_time": "0ns"}
 CACHE = {f"{BLOCK}.flow_cache": {"exact_entries": 64}, "workload.connections": 10_000}
+LONG_LIST = [{"vlan": at, "action": "deny"} for at in range(2, 400)]
 # The changes, the VMs whose thread is the busiest core, and the keys of the block that are named, the first first.
 CASES: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...], tuple[str, ...]]] = {
     "a sender's thread": (KERNEL, ("vf0",), ("guest_time", "frame_time")),
@@ -60,7 +61,7 @@ CASES: Mapping[str, tuple[Mapping[str, Any], tuple[str, ...], tuple[str, ...]]] 
         ONE_CORE | {f"{BLOCK}.batch": 1, f"{BLOCK}.batch_time": "1us"}, (), ("batch_time", "frame_time"),
     ),
     "access rules in a list": (
-        ONE_CORE | {f"{BLOCK}.rule_match": "list", "switch.acl": [{"vlan": at, "action": "deny"} for at in range(2, 400)]},
+        ONE_CORE | {f"{BLOCK}.rule_match": "list", "switch.acl": LONG_LIST},
         (), ("rule_time",),
     ),
 }  # fmt: skip

@@ -1,14 +1,15 @@
-"""Turns in a full Rx buffer of the lines that bring frames and of the adapter's own local copies.
+"""Turns in what is full: an Rx buffer, of lines and local copies; a receiver at a virtual switch, of its senders.
 
 Who finds room that frees hangs on the phases of the lines, which may stay as they are for a whole run; a local copy,
 which waits, would be there before any line. So a frame leaves room for each line that has lost a greater part of its
-bytes, and lines and local copies leave room for each other while the other has had less of it.
+bytes, and lines and local copies leave room for each other while the other has had less of it. At a virtual switch who
+has lost last is owed as much of the room that frees.
 """
 
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel, out_of_line
-from hwmodel.compiled.records import I64, record
+from hwmodel.compiled.records import I64, ints, record
 from hwmodel.machine.network.pauses import class_of_header
 from hwmodel.machine.time.clock import ADAPTER_PORTS
 from hwmodel.rules.transmit_credits import MOST_CLASSES
@@ -21,6 +22,10 @@ ROOM_TURNS = record(
     *((name, I64, (N_TURNS,)) for name in ("came_bytes", "lost_bytes", "last_bytes")),
     ("moved_bytes", I64, (MOST_CLASSES,)),
 )
+# At a receiver of a virtual switch: `n` places are owed to what comes from `source`; how many frames others have lost
+# since then.
+OWED = record(*ints("source", "n", "lost_by_others"))
+MOST_LOST = 1000  # by others: then whoever is owed is taken to send no more
 
 
 @kernel
@@ -127,3 +132,24 @@ def takes_turn(nic, frame, n_bytes):
         turns.last_bytes[own] = n_bytes
     forget_some(turns, of_class, turns.came_bytes[own])
     return is_its_turn
+
+
+@out_of_line
+def finds_room(owed, source, n, room, most, batch):
+    """Say whether a frame that needs `n` of the `room` places at a receiver, of `most`, finds them beside what is owed.
+
+    If not, and nothing is owed to another, its source, a number from 1 on, is owed them, up to a batch; but not twice
+    one after the other.
+    """
+    is_own = owed.n > 0 and owed.source == source
+    kept = owed.n if not is_own and owed.n + n <= most else 0
+    if n + kept <= room:
+        owed.n -= min(n, owed.n) if is_own else 0
+        return True
+    if is_own:
+        owed.n = max(owed.n, min(owed.n + n, batch))
+    elif owed.lost_by_others >= MOST_LOST or (owed.n == 0 and owed.source != source):
+        owed.source, owed.n, owed.lost_by_others = source, n, 0
+    elif owed.n > 0:
+        owed.lost_by_others += 1
+    return False
