@@ -31,7 +31,10 @@ VIRTUAL_SWITCHES = (
     "measurement among rules of thumb. `pointer` is a textbook's sentence: nothing that was measured is claimed for "
     "it."
 )
-TURNS = "How rates change in what is published, and in the model:"
+TURNS = (
+    "How rates change in what is published, and in the model. Of pairs of VMs with `ovs_kernel` the direction alone is "
+    "claimed, not the size ([why](virtual_switch.md#threads-of-vms)):"
+)
 PCI_X_CARD = (
     "Application data by one to four ports of HP's AB545A in an rx4640, both ways at once ('Performance and "
     "Recommended Use of AB545A 4-Port Gigabit Ethernet Cards', page 8), beside [a model of it]"

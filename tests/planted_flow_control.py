@@ -10,7 +10,7 @@ import pytest
 
 from tests import flow_control_beside_simpy
 from tests.oracles.simpy_nic.flow_control import ControlFrame, Levels, Stops, Teller
-from tests.oracles.simpy_nic.frames import Copy, Frame
+from tests.oracles.simpy_nic.frames import Frame
 from tests.oracles.simpy_nic.receiving import Receiver
 from tests.oracles.simpy_nic.wires import Line
 
@@ -140,10 +140,10 @@ def _all_have_class_0(patch: Patch) -> None:
 def _all_of_the_buffer(patch: Patch) -> None:
     """Let a copy take its room in the whole Rx buffer."""
 
-    def fits(receiver: Receiver, copy: Copy) -> bool:
-        return receiver.buffered_bytes + copy.data_bytes <= receiver._parameters.rx_buffer_bytes
+    def fits(levels: Levels, _number: int, n_bytes: int) -> bool:
+        return sum(levels.held_bytes) + n_bytes <= sum(levels._part_bytes)
 
-    patch.setattr(Receiver, "fits", fits)
+    patch.setattr(Levels, "fits", fits)
 
 
 FAULTS: Mapping[str, tuple[Plant, int]] = {

@@ -110,7 +110,7 @@ SAME = {
         poisson(1500, 600), {"nic.tx_ring": 12, "workload.on_full": "drop"}, drops("TX_RING_FULL")
     ),
     "small buffers": Case(
-        poisson(1500, 550, senders=(WIRE, WIRE, *GUESTS)),
+        poisson(1500, 400, senders=(WIRE, WIRE, *GUESTS)),
         {"nic.strict": False,
          "nic.tx_buffer": "3KiB", "nic.rx_buffer": "3KiB", "port.rate": "39.7Gbps"}, drops("RX_BUFFER_FULL"), parts=2,
     ),

@@ -153,3 +153,32 @@ def test_each_leg_of_a_bond_has_rings_of_its_own(tmp_path: Path) -> None:
             left = set(ids(traced, "Wire", f"{leg} out"))
             assert len(left) > 5 and left <= own and not left & others
             assert levels[f"{leg}.uplink Tx ring, of {n_tx} frames"] > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "time_ns"),
+    [
+        ({"preset": "ovs_kernel", "byte_time": "0ns", "guest_time": "600ns"}, "hand over", 600),
+        ({"flow_cache": {"exact_entries": 0, "wildcard_entries": 0, "miss_cores": [9], "miss_time": "700ns"}},
+         "decide on", 700),
+    ],
+)  # fmt: skip
+def test_a_thread_hands_over_and_the_slow_path_decides_on_what_it_has(
+    changes: dict, what: str, time_ns: int, tmp_path: Path
+) -> None:
+    host = {"cores": 10, "virtual_switch": {"reach": "external"} | changes}
+    workload = UPLINK["workload"] | {"load": "500Mbps", "external": {"rate": "300Mbps"}}
+    config = config_from_mapping(UPLINK | {"host": host, "workload": workload})
+    traced = trace_of(tmp_path, config)
+    with closing(traced.reader):
+        check_document(traced)
+        found = [one for one in traced.of("Host cores", "core") if one[3].startswith(what)]
+        cores = {int(row.removeprefix("core ")) for _, _, row, *_ in found}
+        assert cores <= {*config.thread_cores, 9} and len(found) > 5
+        alone = {one[3].removeprefix(f"{what} "): one[4] + one[5] for one in found if "frames" not in one[3]}
+        assert all(one[5] == pytest.approx(time_ns, abs=1) for one in found if "frames" not in one[3])
+        assert {name.partition("/")[0].partition(".")[0] for name in alone} > {"wire"}
+        switched = {traced.arguments[one[0]]["frame"]: one[4] + one[5] for one in traced.of("Switch", "switch")
+                    if "frame" in traced.arguments[one[0]]}  # fmt: skip
+        both = [name for name in alone if name in switched]
+        assert len(both) > 3 and all(abs(alone[name] - switched[name]) <= 1 for name in both)

@@ -36,7 +36,7 @@ from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
-from hwmodel.words.quantities import plural
+from hwmodel.words.quantities import listed, plural
 
 if TYPE_CHECKING:
     from hwmodel.analytic.system import System
@@ -339,7 +339,10 @@ def _cores(config: Config, demand: Demand) -> Iterator[Ceiling]:
             else:
                 per_s += (sent * send_s + received * take_s) * one.frames_per_s
         if any(passes_s):
-            what = f"core of the virtual switch, {passing_keys(config)}{', and its VMs' * bool(sends + takes)}{but}"
+            threads = config.vms_of_thread(core)
+            whose = f"core {core}, thread of {listed(threads)}" if threads else "core of the virtual switch"
+            keys = passing_keys(config, core, demand.traffics)
+            what = f"{whose}, {keys}{', and its VMs' * bool(sends + takes)}{but}"
             of_switch.append(Ceiling("vswitch", what, "s", available_s, passes_s[0] + sends + takes, per_s))
         elif sends + takes:
             seen_there = (seen for (_, seen, _), work in zip(everybody, own, strict=True) if any(work))

@@ -16,7 +16,7 @@ from hwmodel.analytic.routes import GROUPS, has_packets, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
-from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, handing_s, passing_s
+from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, handing_s, passing_s, thread_of
 from hwmodel.config.names import UPLINK, is_uplink, port_number
 from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -61,11 +61,6 @@ def core_of_ring(config: Config, source: str, ring: int) -> int:
     if threads and not is_uplink(source) and source != PF:
         return thread_of(config, source)
     return own.cores[(ring % own.n_uplink_rings if is_uplink(source) else ring) % len(own.cores)]
-
-
-def thread_of(config: Config, vm: str) -> int:
-    """Give the core of a VM's own thread."""
-    return config.thread_cores[(function_number(vm) - 1) % len(config.thread_cores)]
 
 
 @remembered()

@@ -132,18 +132,23 @@ def looking_s(config: Config, traffic: Traffic) -> Fraction:
     return looked_up * a_frame_fs / FS_PER_S
 
 
-def passing_keys(config: Config) -> str:
-    """Name the keys that a switching core's time is made of."""
+HANDED = ("guest_time", "byte_time", "batch_time")  # what a thread that only hands frames over takes
+
+
+def passing_keys(config: Config, core: int, traffics: Sequence[Traffic]) -> str:
+    """Name the keys that a switching core's time is made of, or that of a VM's thread; `traffics`: all that come."""
     own = switch_of(config)
-    named = {name: getattr(own, f"{name}_fs") for name in ("guest_time", "byte_time", "batch_time")}
-    uplink_fs, uplink_byte_fs = config.uplink_costs_fs if own.n_uplink_rings else (0, 0)
-    named |= {"uplink_time": uplink_fs, "uplink_byte_time": uplink_byte_fs, "ring_time": own.ring_time_fs}
-    named["rule_time"] = config.rules_fs
-    named["sample_time"] = own.sample_time_fs if own.sample_one_in is not None else 0
-    named["segment_frame_time"] = own.segment_frame_time_fs if config.sends_cut_by == "switch" else 0
-    return ", ".join(
-        ["frame_time", *(name for name, fs in named.items() if fs), *["flow_cache"] * bool(own.flow_cache)]
-    )
+    names = [name for name, fs in config.passing_times_fs.items() if fs or name == "frame_time"]
+    names += ["flow_cache"] * bool(own.flow_cache)
+    if core not in config.thread_cores:
+        return ", ".join(name for name in names if not config.thread_cores or name not in HANDED[:2])
+    handed = [ZERO] * len(traffics)
+    for at, one in enumerate(traffics):
+        for station, n_copies in one.received.items():
+            if station != PF and thread_of(config, station) == core:
+                handed[at] += n_copies * handing_s(config, one)
+    takes = any(one.switching_s.get(core, ZERO) > n for one, n in zip(traffics, handed, strict=True))
+    return ", ".join(names if takes else [name for name in names if name in HANDED])
 
 
 def memory_ceiling(config: Config, demand: Demand) -> Iterator[Ceiling]:
@@ -185,6 +190,11 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
     if own.sample_one_in is not None:
         passing_fs += (one.reads + one.from_wire) * Fraction(own.sample_time_fs, own.sample_one_in)
     return passing_fs / FS_PER_S + one.copies_out * doorbell_s(config, source, one.sizes) + looking_s(config, one)
+
+
+def thread_of(config: Config, vm: str) -> int:
+    """Give the core of a VM's own thread."""
+    return config.thread_cores[(function_number(vm) - 1) % len(config.thread_cores)]
 
 
 def handing_s(config: Config, one: Traffic) -> Fraction:

@@ -206,6 +206,14 @@ class Config(Block):
         used = {core for function in range(self.nic.vfs + 1) for core in self.cores_of(function)}.union(own.cores)
         return tuple(core for core in range(self.host.cores) if core not in used)[-self.nic.vfs :] or own.cores
 
+    def vms_of_thread(self, core: int) -> tuple[str, ...]:
+        """Return the VMs whose own thread is on a core; none where that switches for all."""
+        own, threads = self.host.virtual_switch, self.thread_cores
+        if own is None or core not in threads or core in own.cores:
+            return ()
+        numbers = {port.name: self.function_number(port.name) for port in self.switch.ports}
+        return tuple(name for name, at in numbers.items() if at and threads[(at - 1) % len(threads)] == core)
+
     @property
     def switch_polls(self) -> bool:
         """Tell whether the cores of a virtual switch poll, so that nobody else has them."""
@@ -219,6 +227,26 @@ class Config(Block):
         own, rules = self.host.virtual_switch, self.switch.acl
         assert own is not None, "it is filled in"
         return len(rules) if own.rule_match == "list" else len({rule.mask for rule in rules})
+
+    @property
+    def passing_times_fs(self) -> dict[str, int]:
+        """Return the times that passing a frame takes of a virtual switch's core, or each byte of it, by key.
+
+        Those of its flow cache are not among them; 0 where nothing is done that takes it.
+        """
+        own = self.host.virtual_switch
+        assert own is not None, "it is filled in"
+        names = ("frame_time", "guest_time", "byte_time", "batch_time")
+        uplink_fs, uplink_byte_fs = self.uplink_costs_fs if own.n_uplink_rings else (0, 0)
+        return {
+            **{name: getattr(own, f"{name}_fs") for name in names},
+            "uplink_time": uplink_fs,
+            "uplink_byte_time": uplink_byte_fs,
+            "ring_time": own.ring_time_fs,
+            "rule_time": self.rules_fs,
+            "sample_time": 0 if own.sample_one_in is None else own.sample_time_fs,
+            "segment_frame_time": own.segment_frame_time_fs if self.sends_cut_by == "switch" else 0,
+        }
 
     @property
     def passing_costs_fs(self) -> tuple[int, int]:

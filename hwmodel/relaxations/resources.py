@@ -262,11 +262,7 @@ def _shorter_stalls(config: Config) -> Iterator[Change]:
 def _faster_switching(config: Config) -> Iterator[Change]:
     own = config.virtual_switch
     if own is not None:
-        names = ("frame_time", "guest_time", "byte_time", "batch_time", "sample_time", "ring_time", "rule_time")
-        times = {name: getattr(own, f"{name}_fs") for name in names}
-        uplink_fs = config.uplink_costs_fs if own.n_uplink_rings else (0, 0)
-        times |= dict(zip(("uplink_time", "uplink_byte_time"), uplink_fs, strict=True))
-        times["rule_time"] *= bool(config.switch.acl)
+        times = config.passing_times_fs | {"rule_time": own.rule_time_fs * bool(config.switch.acl)}
         yield from halved_times({f"host.virtual_switch.{name}": fs for name, fs in times.items()})
     if own is not None and own.flow_cache is not None:
         stages = {f"{name}_time": getattr(own.flow_cache, f"{name}_time_fs") for name in _STAGES}

@@ -54,7 +54,7 @@ from hwmodel.results.histogram import (
     quantile_bucket,
     summarize_latency,
 )
-from hwmodel.results.observation import CoreUse, LinkCost, Observation, Stop
+from hwmodel.results.observation import CoreUse, LinkCost, Observation, Stop, SwitchingCore
 from hwmodel.results.result import (
     AdapterResult,
     Bottleneck,

@@ -41,9 +41,6 @@ CORE_KEYS = tuple(
     f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
 )
 OF_PORTS = ("switch.bus", "wire.tx", "wire.rx")  # each Ethernet port has its own
-FLOW_CACHE_KEYS = tuple(
-    f"host.virtual_switch.flow_cache.{name}" for name in ("miss_time", "wildcard_time", "exact_entries", "miss_cores")
-)
 # The adapter's rings at a virtual switch are its uplink's: each of its cores sends by one of them.
 UPLINK_RING_KEYS = ("nic.queue_time", "host.virtual_switch.uplink_queues", "host.virtual_switch.cores")
 PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
@@ -186,8 +183,8 @@ def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
     if name.startswith("driver."):
         keys = tuple(f"{block}.{key.partition('.')[2]}" for block in seen.core_blocks for key in KEYS[name])
         return (*PASS_KEYS, *keys) if seen.passes_frames else keys
-    if seen.has_flow_cache and name == "vswitch":
-        return (*KEYS[name], *FLOW_CACHE_KEYS)
+    if seen.switching is not None and name == "vswitch":
+        return seen.switching.keys
     if name == "nic.queue" and "vswitch" in seen.utilizations:
         return UPLINK_RING_KEYS
     if name in seen.stopped and seen.stopped[name].share > seen.busy(name):

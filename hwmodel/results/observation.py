@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
 
@@ -41,6 +42,19 @@ class CoreUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchingCore:
+    """Hold a virtual switch's busiest core: its busy share, and the keys that its time is made of, largest first.
+
+    `kind`: a core that switches, the thread of `vms`, or a core of the slow path.
+    """
+
+    share: float
+    kind: Literal["switch", "thread", "slow"]
+    keys: tuple[str, ...]
+    vms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Collect what a run saw of its resources during the window; every share is between 0 and 1.
 
@@ -73,8 +87,8 @@ class Observation:
     - `core_blocks`: the driver blocks of the VMs on the busiest core. `other_cores`: the busiest core of each other set
       of such blocks.
     - `up`, `down`, `tags`, `tags_in_use` (mean), `core_of` (the VM with the busiest core), `passes_frames`
-      (cores are a hypervisor's, which passes frames between pools and VMs), `has_flow_cache` (the host's virtual
-      switch looks frames up in one, whose keys are among those of its cores' work), `has_mirrored` (mirrored
+      (cores are a hypervisor's, which passes frames between pools and VMs), `switching` (the busiest core of the host's
+      virtual switch), `has_mirrored` (mirrored
       copies were carried), `iotlb_miss_share` (of the addresses translated; None: no cache), `rx_descriptor_ns` (for
       how long a frame keeps its Rx descriptor), `stalled` (the share in which the host stalls), `lost_in_stalls`
       (frames that met a full ring then), `rx_blocked` (VMs whose empty rings kept others waiting for long) only make
@@ -109,7 +123,7 @@ class Observation:
     core_blocks: tuple[str, ...] = ("driver",)
     other_cores: tuple[CoreUse, ...] = ()
     passes_frames: bool = False
-    has_flow_cache: bool = False
+    switching: SwitchingCore | None = None
     has_mirrored: bool = False
     iotlb_miss_share: float | None = None
     rx_descriptor_ns: float | None = None

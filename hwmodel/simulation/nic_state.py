@@ -122,9 +122,9 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _fill_free_lists(nic, config)
     for port in ports_of(nic):
         _fill_bus(port.bus.params, config)
-    if config.port.count > 1:  # behind the pipeline alone a frame has the room that it gave back as it left that
-        nic.params.turns_at_pipeline = int(nic.params.pipeline_fs) > 0
-        nic.params.turns_at_switch = int(nic.params.pipeline_fs) == 0 or int(nic.port[0].bus.params.cycle_fs) > 0
+    # Behind the pipeline alone a frame has the room that it gave back as it left that.
+    nic.params.turns_at_pipeline = int(nic.params.pipeline_fs) > 0
+    nic.params.turns_at_switch = int(nic.params.pipeline_fs) == 0 or int(nic.port[0].bus.params.cycle_fs) > 0
     fill_engines(nic, config)
     has_classes = config.nic.arbitration is not None
     nic.scheduler.params.kind = SCHEDULE_CREDITS if has_classes else SCHEDULERS[config.switch.scheduler]

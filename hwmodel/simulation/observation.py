@@ -42,12 +42,12 @@ from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, DESCRIPTOR_BYTES, link_ra
 from hwmodel.simulation.flow_control import flow_control_use, held_outside
 from hwmodel.simulation.nic_state import function_of
 from hwmodel.simulation.span import Span
+from hwmodel.simulation.switching_core import busiest_switching_core
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 
 if TYPE_CHECKING:
     from hwmodel.analytic.traffic import Traffic
     from hwmodel.config import Config
-    from hwmodel.config.virtual_switch import VirtualSwitch
 
 
 # Resources that work may wait for, by their names in the observation, and the stall counter of each.
@@ -119,20 +119,13 @@ def _taken_from_busiest_ring(config: Config, span: Span) -> int:
     return int(taken.max(initial=0)) // (config.workload.frames_a_send if config.sends_cut_by == "adapter" else 1)
 
 
-def _switching_share(config: Config, own: VirtualSwitch, span: Span) -> float:
-    """Return the busy share of the virtual switch's busiest core, including threads and those for misses."""
-    busy = (span.end.core_busy_fs - span.start.core_busy_fs).sum(axis=1)
-    misses = () if own.flow_cache is None else own.flow_cache.miss_cores
-    return span.core_share(int(busy[[*own.cores, *config.thread_cores, *misses]].max()))
-
-
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Return the busy share of each resource, by its name as a bottleneck."""
     core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_cores(span)[0]]
     drivers = {name: span.core_share(int(core[task])) for name, task in _TASKS.items()}
     own = config.virtual_switch
     if own is not None:
-        drivers["vswitch"] = _switching_share(config, own, span)
+        drivers["vswitch"] = busiest_switching_core(config, own, span).share
         if own.memory_byte_fs:
             drivers["host.memory"] = span.share(span.worked_fs("host.memory"))
         if config.switches_in_memory:
@@ -245,7 +238,9 @@ def observe_window(
         core_blocks=core.blocks,
         other_cores=tuple(others),
         passes_frames=config.has_pools,
-        has_flow_cache=config.virtual_switch is not None and config.virtual_switch.flow_cache is not None,
+        switching=None
+        if config.virtual_switch is None
+        else busiest_switching_core(config, config.virtual_switch, span),
         has_mirrored=span.count("mirrored") > 0,
         iotlb_miss_share=span.iotlb_miss_share(),
         rx_descriptor_ns=_rx_descriptor_ns(span),

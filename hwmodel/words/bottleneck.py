@@ -288,6 +288,16 @@ def _server(resource: str, what: str, rest: str = "") -> Callable[[Observation],
     return lambda seen: f"{what} is busy {percent_text(seen.busy(resource))} of the window{rest}."
 
 
+def _switching(seen: Observation) -> str:
+    core = seen.switching
+    what = "The busiest core of the host's virtual switch"
+    if core is not None and core.kind == "slow":
+        what += "'s slow path"
+    elif core is not None and core.kind == "thread":
+        what = f"The core with the thread of {listed(core.vms)} at the host's virtual switch"
+    return _server("vswitch", what, ": it passes no more frames a second")(seen)
+
+
 def _store(resource: str, what: str) -> Callable[[Observation], str]:
     return lambda seen: what.format(share=percent_text(seen.wait(resource)))
 
@@ -364,9 +374,7 @@ def _wire_tx(seen: Observation) -> str:
 _SENTENCES: Mapping[str, Callable[[Observation], str]] = {
     "offered_load": _offered_load,
     "driver.tx": _driver("tx"),
-    "vswitch": _server(
-        "vswitch", "The busiest core of the host's virtual switch", ": it passes no more frames a second"
-    ),
+    "vswitch": _switching,
     "host.memory": _server("host.memory", "The host's memory, which reads and writes what the virtual switch copies,"),
     "driver.rx": _driver("rx"),
     "nic.tx_ring": _tx_ring,

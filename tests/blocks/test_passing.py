@@ -73,3 +73,6 @@ def test_copies_take_turns_at_the_host_s_memory_and_the_core_waits_for_its_own()
         wait_for_memory(switch, core, 100)
     assert [core.copying_fs // NS for core in cores] == [70, 170]
     assert (switch.memory_free_fs, switch.counts.memory_busy_fs) == (1200 * NS, 200 * NS)
+    by_pointer = SimpleNamespace(started_fs=1000 * NS, copying_fs=0, passing_fs=30 * NS)
+    wait_for_memory(switch, by_pointer, 0)  # what copies nothing waits for no copies of others
+    assert (by_pointer.copying_fs, switch.memory_free_fs) == (0, 1200 * NS)

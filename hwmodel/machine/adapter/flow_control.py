@@ -6,6 +6,7 @@ Nothing of it is inlined into the datapath: without `nic.flow_control` nothing h
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel, out_of_line
+from hwmodel.machine.adapter.room_turns import local_has_turn, note_moved
 from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.growing_ring import entered
@@ -102,8 +103,9 @@ def class_of_copy(nic, copy):
 
 @kernel
 def may_move(nic, number, n_bytes):
-    """Say whether a local copy may move into the Rx buffer: it fits, and its class is not over its mark."""
-    return nic.pauses.over >> number & 1 == 0 and fits_part(nic, number, n_bytes)
+    """Say whether a local copy may move into the Rx buffer: it fits, has its turn, its class is not over its mark."""
+    is_over = nic.pauses.over >> number & 1
+    return is_over == 0 and fits_part(nic, number, n_bytes) and local_has_turn(nic, number, n_bytes)
 
 
 @out_of_line
@@ -113,6 +115,7 @@ def move_into_part(nic, now_fs, copy):
     if not may_move(nic, number, copy.n_bytes):
         return False
     store_in_part(nic, now_fs, copy, number)
+    note_moved(nic, number, copy.n_bytes)
     return True
 
 

@@ -14,6 +14,7 @@ from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.adapter.fetch import fetch_rx, fetch_rx_on_demand
 from hwmodel.machine.adapter.flow_control import begin_wait, choose_copy, copy_leaves
 from hwmodel.machine.adapter.interrupts import rx_returned
+from hwmodel.machine.adapter.room_turns import finds_room
 from hwmodel.machine.adapter.writeback import hold_for_writeback, slots_free
 from hwmodel.machine.counts.batches import mark_rx_batch
 from hwmodel.machine.counts.histogram import bucket, change, set_stalled
@@ -374,6 +375,13 @@ def serve_rx_buffer(nic, now_fs):
     return has_dropped
 
 
+@kernel
+def sender_of(nic, copy):
+    """Return the number of the station that a copy is of, from 2 on; 1 of all that are mirrored."""
+    kind = nic.traffic.copy_kind[copy.copy_kind]
+    return np.int64(1 if kind.is_mirrored else 2 + nic.ledger.directory.ends[kind.flow].sender)
+
+
 @out_of_line
 def lay_copies(nic, now_fs):
     """Write waiting copies into the guests' rings, in order; one that finds no buffer is dropped, or holds all up."""
@@ -382,7 +390,12 @@ def lay_copies(nic, now_fs):
         copy = fifo.ring[fifo.head & fifo.mask]
         n_needed = descriptors_for(nic.guests, copy.n_bytes)
         queue = nic.rx_queue[copy.queue]
-        lacks = queue.cached < n_needed
+        if queue.params.drop_enable:
+            owed, most = switch.owed[copy.queue], nic.params.rx_ring - 1
+            sender, batch = sender_of(nic, copy), switch.params.batch
+            lacks = not finds_room(owed, sender, n_needed, queue.cached, most, batch)
+        else:
+            lacks = queue.cached < n_needed
         if lacks and queue.params.drop_enable == 0:
             if switch.is_blocked == 0:
                 switch.is_blocked, switch.head_waits_fs = 1, now_fs

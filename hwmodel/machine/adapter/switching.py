@@ -21,7 +21,7 @@ from hwmodel.machine.adapter.flow_control import (
 )
 from hwmodel.machine.adapter.packet_plane import feed_local, join_class, take_next
 from hwmodel.machine.adapter.receive import lay_copies, serve_rx_buffer
-from hwmodel.machine.adapter.room_turns import has_turn, takes_turn
+from hwmodel.machine.adapter.room_turns import has_turn, local_has_turn, n_local, note_moved, takes_turn
 from hwmodel.machine.adapter.switch_bus import ask_for_bus, take_passed
 from hwmodel.machine.adapter.uplink import post_to_adapter
 from hwmodel.machine.adapter.writeback import descriptors_done
@@ -181,12 +181,13 @@ def move_local_copies(nic, now_fs):
         fifo = nic.loopback
         while fifo.head != fifo.tail or (nic.params.arbitrates and feed_local(nic)):
             copy = fifo.ring[fifo.head & fifo.mask]
-            fits = fits_rx_buffer(nic, copy.n_bytes)
+            fits = fits_rx_buffer(nic, copy.n_bytes) and local_has_turn(nic, 0, copy.n_bytes)
             if not fits and not (nic.params.has_flow_control and move_into_part(nic, now_fs, copy)):
                 break
             fifo.head += 1
             if fits:
                 store_in_rx_buffer(nic, now_fs, copy)
+                note_moved(nic, 0, copy.n_bytes)
             release_tx_room(nic, now_fs, copy)
         has_room = serve_rx_buffer(nic, now_fs)
     set_stalled(nic.ledger.counts.stalls.rx_buffer, now_fs, nic.loopback.head != nic.loopback.tail)
@@ -436,6 +437,8 @@ def into_pipeline(nic, now_fs, frame):
 def join_pipeline(nic, now_fs, frame):
     """Queue a frame at the pipeline; one from the wire waits in the Rx buffer, and is dropped if that is full."""
     if frame.is_wire:
+        if n_local(nic) > 0:
+            nic.moves_due = 1  # its line has had more room, or lost more
         if nic.params.turns_at_pipeline and not takes_turn(nic, frame, frame.n_bytes):
             has_room = False
         elif nic.params.has_flow_control:

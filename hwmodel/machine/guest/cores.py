@@ -290,8 +290,7 @@ def begin_aside(nic, now_fs, core):
             place = waiting.following
     core.copying_fs = n_bytes * params.byte_time_fs
     core.started_fs = begins_at(nic.guests, core, now_fs, 0)
-    if n_bytes > 0:  # the slow path copies nothing, and waits for no copies of others
-        wait_for_memory(switch, core, n_bytes)
+    wait_for_memory(switch, core, n_bytes)
     begin_switch_piece(nic, core, n, 0, MAX_QUEUES + core.queue)
 
 

@@ -39,10 +39,13 @@ def add_copies(nic, task, number, n_bytes, n_taken):
 
 @kernel
 def wait_for_memory(switch, core, n_bytes):
-    """Let the host's memory make the copies of a piece, `n_bytes`; its core waits for that, which is copying too."""
-    if switch.params.memory_byte_fs == 0:
-        return
+    """Let the host's memory make the copies of a piece, `n_bytes`; its core waits for that, which is copying too.
+
+    A piece that copies nothing waits for no copies of others.
+    """
     memory_fs = n_bytes * switch.params.memory_byte_fs
+    if memory_fs == 0:
+        return
     switch.memory_free_fs = max(switch.memory_free_fs, core.started_fs) + memory_fs
     switch.counts.memory_busy_fs += memory_fs
     core.copying_fs = max(core.copying_fs, switch.memory_free_fs - core.started_fs - core.passing_fs)

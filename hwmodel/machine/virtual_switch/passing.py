@@ -15,6 +15,7 @@ from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.adapter.fetch import told
 from hwmodel.machine.adapter.interrupts import tx_returned, unmasked
 from hwmodel.machine.adapter.receive import interrupted
+from hwmodel.machine.adapter.room_turns import finds_room
 from hwmodel.machine.adapter.switching import count_read, drop_frame, switch_frame
 from hwmodel.machine.adapter.writeback import tx_written_back
 from hwmodel.machine.counts.batches import begin_rx_batches, mark_batch
@@ -70,9 +71,14 @@ def core_aside(nic, ring):
 def put_aside(nic, ring, frame, flow):
     """Let a frame wait for the slow path, or for the thread of the VM whose ring it is for; False: too many do."""
     switch, at = nic.virtual_switch, place_aside(nic, ring)
-    aside, has_threads = switch.aside, switch.params.n_threads > 0
-    if aside.n_waiting[at] == (THREAD_QUEUE if has_threads else switch.flow_cache.params.miss_queue):
-        switch.flow_cache.counts.lost += 1 - has_threads
+    aside, n_waiting = switch.aside, switch.aside.n_waiting[at]
+    if switch.params.n_threads > 0:
+        source = np.int64(1 if frame.is_wire else 2 + nic.tx_queue[frame.queue].params.function)
+        owed, room = switch.owed_by_thread[at], THREAD_QUEUE - n_waiting
+        if not finds_room(owed, source, 1, room, THREAD_QUEUE, switch.params.batch):
+            return False
+    elif n_waiting == switch.flow_cache.params.miss_queue:
+        switch.flow_cache.counts.lost += 1
         return False
     aside.n_waiting[at] += 1
     place = take_place(nic.clock, aside)
@@ -98,14 +104,17 @@ def take_aside(nic, ring):
 
 @kernel
 def ring_behind_thread(nic, frame):
-    """Return the first VM's ring that a frame is for, whose thread hands it over; `NO_RING` if it is for none."""
-    template = template_of(nic, frame.template)
+    """Return the VM's ring whose thread hands a frame over: the next behind its sender; `NO_RING` if it is for none."""
+    template, ring = template_of(nic, frame.template), np.int64(NO_RING)
     first = template.first_copy
     for number in range(first, first + (template.n_copies + template.n_mirrored) * int(template.reason <= 0)):
         kind = nic.traffic.copy_kind[number]
         if kind.port != UPLINK and kind.function > 0:
-            return np.int64(ring_of_copy(nic, frame, kind))
-    return np.int64(NO_RING)
+            if ring == NO_RING:
+                ring = np.int64(ring_of_copy(nic, frame, kind))
+            if frame.is_wire or kind.function > nic.tx_queue[frame.queue].params.function:
+                return np.int64(ring_of_copy(nic, frame, kind))
+    return ring
 
 
 QUEUE_FULL = DropReason.QUEUE_FULL.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I32, I64, ints, record
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.machine.adapter.room_turns import OWED
 from hwmodel.machine.counts.flow_state import MAX_PASSED_FLOWS, PASSED_FLOW
 from hwmodel.machine.frames import FRAME, RING_BEGINS
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
@@ -56,13 +57,16 @@ ASIDE = record(
 # `frame`: the one being passed. `is_blocked`: the first of all copies that wait for guests has found no descriptor,
 # since `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far. `looks_due`: a ring that
 # has waited may go on; `looks_from`: the place in `core` of the one that is then looked at first. `claimed`: slots of
-# the uplink's rings reserved for pieces under way. `deficit_bytes`: what a Tx ring has left of its turns.
+# the uplink's rings reserved for pieces under way. `deficit_bytes`: what a Tx ring has left of its turns. `owed`: by Rx
+# ring of guests; `owed_by_thread`: in the queue of a VM's thread.
 VIRTUAL_SWITCH = record(
     ("params", VIRTUAL_SWITCH_PARAMS),
     ("counts", VIRTUAL_SWITCH_COUNTS),
     *ints("is_blocked", "head_waits_fs", "memory_free_fs", "looks_due", "looks_from"),
     ("claimed", I64, (MAX_FUNCTIONS,)),
     ("deficit_bytes", I64, (MAX_QUEUES,)),
+    ("owed", OWED, (MAX_QUEUES,)),
+    ("owed_by_thread", OWED, (MAX_FUNCTIONS,)),
     ("rng", I64, (4,)),  # of samples
     ("task", SWITCH_PIECE),
     ("frame", FRAME),

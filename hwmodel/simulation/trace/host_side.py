@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.guest.guest_state import POST_TASK, SWITCH_TASK
+from hwmodel.machine.guest.guest_state import POST_TASK, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.time.stalls import behind_stalls
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.measurement import host_stalled_fs
@@ -141,7 +141,7 @@ class Translations:
 class Cores:
     """Show what each of the host's cores does: interrupts, each frame, writes to registers, messages to the PF.
 
-    For a virtual switch, each batch of frames that it passes on is shown instead of each frame.
+    For a virtual switch, each batch of frames that it passes on, or a VM's thread hands over, is shown as one.
 
     `messages`: names of messages to the PF, by (time, function whose core handles it).
     """
@@ -205,11 +205,11 @@ class Cores:
         is_post = core["kind"] == POST_TASK
         ring = int(core["queue"])
         function = self._names.owner(ring)
-        if core["kind"] == SWITCH_TASK:
-            first, n = int(self._nic["tx_queue"][ring]["picked"]), int(core["n"])
-            passed = [self._names.posted(ring, position) for position in range(first, first + n)]
-            name, ends_fs = f"pass {passed[0]}" if n == 1 else f"pass {n} frames", int(core["ends_fs"])
-            self._add(number, from_fs, name, int(core["started_fs"]), ends_fs, {"function": function}, real(passed))
+        if core["kind"] in (SWITCH_TASK, SLOW_TASK):
+            what, frames = self._passed(core, ring)
+            name = f"{what} {frames[0] if len(frames) == 1 else f'{len(frames)} frames'}"
+            start_fs, end_fs = int(core["started_fs"]), int(core["ends_fs"])
+            self._add(number, from_fs, name, start_fs, end_fs, {"function": function}, real(frames))
             return
         driver = self._nic["guests"]["driver"][
             int(self._nic["tx_queue" if is_post else "rx_queue"][ring]["params"]["function"])
@@ -233,6 +233,23 @@ class Cores:
             name, arrows = f"{'post' if is_post else 'take'} {frame}", [] if is_post else real([frame])
             self._add(number, from_fs, name, start_fs, end_fs, {"frame": frame, "function": function}, arrows)
             start_fs = end_fs
+
+    def _passed(self, core: Any, ring: int) -> tuple[str, list[str]]:
+        """Return what a core of a virtual switch does with the frames of a piece, which it has begun, and their ids.
+
+        A thread of a VM hands over, and the slow path decides on, what waits aside for a ring.
+        """
+        n = int(core["n"])
+        if core["kind"] == SWITCH_TASK:
+            first = int(self._nic["tx_queue"][ring]["picked"])
+            return "pass", [self._names.posted(ring, position) for position in range(first, first + n)]
+        switch, frames = self._nic["virtual_switch"], list[str]()
+        place = int(switch["aside"]["of_ring"]["head"][ring])
+        while place and len(frames) < n:
+            waiting = switch["aside"]["place"][place - 1]
+            frames.append(self._names.at(int(waiting["frame"]["journey"])))
+            place = int(waiting["following"])
+        return "hand over" if int(switch["params"]["n_threads"]) else "decide on", frames
 
     def _add(
         self, number: int, from_fs: int, name: str, start_fs: int, end_fs: int,

@@ -149,6 +149,10 @@ class Receiver:
         self._next_list = 0
         self._lines_of = [{at: LineTurns() for at in range(parameters.ethernet_ports)} for _ in self.levels.held_bytes]
         """By class and Ethernet port."""
+        self._moved = [0 for _ in self.levels.held_bytes]
+        """By class: bytes of local copies that have come in, as far as they are remembered."""
+        self.first_local: Callable[[int], int] = lambda _number: 0
+        """Tells the bytes of a class's first local copy that waits; 0: none does."""
         self._writing = 0
         """Frames that it has taken and not all of whose TLPs are chosen."""
         self._most_writing = parameters.dma_write.outstanding if parameters.dma_write else 1
@@ -168,20 +172,27 @@ class Receiver:
         return self.levels.fits(self._class_of(copy.frame), copy.data_bytes)
 
     def _has_turn(self, frame: Frame, n_bytes: int) -> bool:
-        """Tell whether a frame from the wire has room beside a frame of each line that lost more; note it."""
-        if self._parameters.ethernet_ports == 1:
-            return True
-        lines = self._lines_of[self._class_of(frame)]
+        """Tell whether a frame from the wire has room beside what others have a turn to bring; note it."""
+        number = self._class_of(frame)
+        lines = self._lines_of[number]
         own = lines[frame.came_by]
+        had = own.came - own.lost
         own.came += n_bytes
         kept = sum(one.last for one in lines.values() if one.lost * own.came > own.lost * one.came)
-        has_turn = self.levels.fits(self._class_of(frame), n_bytes + kept)
+        if self._moved[number] < had and number not in self.levels.over:
+            kept += self.first_local(number)
+        has_turn = self.levels.fits(number, n_bytes + kept)
         if not has_turn:
             own.lost, own.last = own.lost + n_bytes, n_bytes
-        if own.came > 2**20:
-            for one in lines.values():
-                one.came, one.lost = one.came // 2, one.lost // 2
+        self._forget_some(number, own.came)
         return has_turn
+
+    def _forget_some(self, number: int, n_bytes: int) -> None:
+        """Halve what is remembered of a class where one of its counts is above 1 MiB."""
+        if n_bytes > 2**20:
+            for one in self._lines_of[number].values():
+                one.came, one.lost = one.came // 2, one.lost // 2
+            self._moved[number] //= 2
 
     def may_come(self, copy: Copy) -> bool:
         """Tell whether a copy of a frame from the wire may come into the Rx buffer."""
@@ -189,8 +200,19 @@ class Receiver:
         return (gave_back or self._has_turn(copy.frame, copy.data_bytes)) and self.fits(copy)
 
     def may_move(self, copy: Copy) -> bool:
-        """Tell whether a local copy may come into the Rx buffer."""
-        return self.fits(copy) and self._class_of(copy.frame) not in self.levels.over
+        """Tell whether a local copy may come into the Rx buffer, beside a frame of each line that had less room."""
+        number = self._class_of(copy.frame)
+        moved, lines = self._moved[number], self._lines_of[number].values()
+        kept = sum(one.last for one in lines if one.lost and one.came - one.lost < moved)
+        has_turn = self.levels.fits(number, copy.data_bytes + kept) or not self.levels.held_bytes[number]
+        return has_turn and self.fits(copy) and number not in self.levels.over
+
+    def move(self, copy: Copy) -> None:
+        """Take a local copy into the Rx buffer."""
+        number = self._class_of(copy.frame)
+        self._moved[number] += copy.data_bytes
+        self._forget_some(number, self._moved[number])
+        self.accept(copy)
 
     def hold(self, frame: Frame) -> bool:
         """Take room for a frame that is not yet switched, if there is enough."""

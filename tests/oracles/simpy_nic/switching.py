@@ -31,7 +31,7 @@ class Switch:
         self._meter = meter
         self._receiver = receiver
         self.sender: Sender
-        receiver.room_freed = self._move_local_copies
+        receiver.room_freed, receiver.first_local = self._move_local_copies, self._first_local
         self._local: deque[Copy] = deque()
         self._received_frames = 0
         self.decide: Callable[[Frame], Decision] = as_named
@@ -83,8 +83,11 @@ class Switch:
             self._arrive(frame)
         elif frame.source == WIRE and not self._receiver.hold(frame):
             self._meter.frame_dropped(frame, "RX_BUFFER_FULL")
+            self._move_local_copies()
         else:
             self._pipeline.put(frame)
+            if frame.source == WIRE:  # whose line has had more room than before
+                self._move_local_copies()
 
     def _leave_pipeline(self, frame: Frame, _: int) -> None:
         if frame.source == WIRE:
@@ -202,6 +205,14 @@ class Switch:
         bucket = self._buckets.get(copy.destination)
         return bucket is None or bucket.police(self._env.now, copy.frame_bytes)
 
+    def _first_local(self, number: int) -> int:
+        """Return the bytes of a class's first local copy that waits; 0 if none does."""
+        first = self._local[0] if self._local else None
+        if self._moves_by_class:
+            assert self._local_class is not None
+            first = self._local_class.first(number)
+        return 0 if first is None else first.data_bytes
+
     def _next_local(self) -> Copy | None:
         """Return the local copy that moves now; with classes the next of them becomes the first, and waits as such."""
         may_move = self._receiver.may_move
@@ -214,7 +225,7 @@ class Switch:
     def _move_local_copies(self) -> None:
         """Move what may move; only then is that, and what has come from the wire, seen to."""
         while (copy := self._next_local()) is not None:
-            self._receiver.accept(copy)
+            self._receiver.move(copy)
             self._copy_left(copy)
         self._receiver.see_to_all()
 

@@ -137,6 +137,31 @@ class Rules:
         return n * self.guest_time_fs + self.handing_bytes(frame, decision) * self.byte_time_fs
 
 
+class Owed:
+    """What of the room that frees at a receiver is kept for the sender that was the last to lose without another's."""
+
+    def __init__(self, most: int, batch: int) -> None:
+        """Begin with nothing; `most`: the receiver's places."""
+        self._most, self._batch, self._places, self._lost = most, batch, 0, 0
+        self._to: int | None = None
+
+    def fits(self, sender: int, needed: int, free: int) -> bool:
+        """Tell whether a sender's frame finds what it needs; if not it may be owed that from now on."""
+        own = self._places and self._to == sender
+        kept = 0 if own or self._places + needed > self._most else self._places
+        if needed + kept <= free:
+            if own:
+                self._places = max(0, self._places - needed)
+            return True
+        if own:
+            self._places = max(self._places, min(self._places + needed, self._batch))
+        elif self._lost == 1000 or (not self._places and self._to != sender):
+            self._to, self._places, self._lost = sender, needed, 0
+        elif self._places:
+            self._lost += 1
+        return False
+
+
 class NoLink:
     """Takes writes to registers, or interrupts, to their other end after a time; they cross no link."""
 
@@ -341,6 +366,8 @@ class VirtualSwitch:
         self.flow_cache = FlowCache(rules.flow_cache) if rules.flow_cache else None
         self._slow: dict[int, tuple[int, SlowTask]] = {}
         self.n_rings = len(tx_rings)
+        self._owed_by_thread = [Owed(THREAD_QUEUE, rules.batch) for _ in rules.thread_cores]
+        self._owed = {(ring.port, ring.queue): Owed(parameters.rx_ring - 1, rules.batch) for ring in tx_rings}
         ends = [(ring.port, ring.queue) for ring in tx_rings]
         ends += [(parameters.ports[-1] + 1, queue) for queue in range(rules.n_uplink_rings)]
         for number, end in enumerate(ends if rules.flow_cache and rules.flow_cache.miss_cores else ()):
@@ -399,15 +426,15 @@ class VirtualSwitch:
         self._threads[ring.port, ring.queue] = at, task, waiting
 
     def go_on(self, frame: Frame, at_place: int) -> None:
-        """Pass a frame on, or let it wait for the thread of the first VM that it is for, unless too many do."""
+        """Pass a frame on, or let it wait for the thread of the next VM that it is for, unless too many do."""
         decision = self.decide(frame)
         queue = frame.rss_hash % self._parameters.queues_per_vf
         ends = [(port, queue) for port, _ in (*decision.copies, *decision.mirrored) if port not in (WIRE, PF)]
         if not ends or not self._rules.thread_cores:
             self.pass_on(frame, at_place)
             return
-        at, task, waiting = self._threads[ends[0]]
-        if self._n_aside[at] == THREAD_QUEUE:
+        at, task, waiting = self._threads[next((end for end in ends if end[0] > frame.source), ends[0])]
+        if not self._owed_by_thread[at].fits(frame.source, 1, THREAD_QUEUE - self._n_aside[at]):
             for lost in (frame, *self.pieces_of(frame)):
                 self._meter.copies_made(lost, [], "QUEUE_FULL")
             return
@@ -422,8 +449,8 @@ class VirtualSwitch:
         return self.tell_adapter(at_place) if frame.source != WIRE else 0
 
     def wait_for_memory(self, memory_fs: int, started_fs: int, work_fs: int) -> int:
-        """Let the host's memory make the copies of a piece; return for how long the core waits for it at the end."""
-        if not self._rules.memory_byte_fs:
+        """Let the host's memory make a piece's copies, if any; return how long the core waits for it at the end."""
+        if not memory_fs:
             return 0
         self._memory_free_fs = max(self._memory_free_fs, started_fs) + memory_fs
         return max(0, self._memory_free_fs - started_fs - work_fs)
@@ -507,9 +534,11 @@ class VirtualSwitch:
             ring = self._rx_rings[copy.destination, queue]
             in_buffer = self._parameters.buffer_bytes - self._parameters.buffer_offset_bytes
             needed = max(1, -(-copy.data_bytes // in_buffer))
-            if ring.cached < needed:
-                if not self._parameters.drops_at(copy.destination, queue):
+            sender = -1 if copy.is_mirrored else copy.frame.source
+            if not self._parameters.drops_at(copy.destination, queue):
+                if ring.cached < needed:
                     return
+            elif not self._owed[ring.port, queue].fits(sender, needed, ring.cached):
                 self._meter.copy_dropped(self._waiting.popleft(), "NO_DESCRIPTOR")
                 continue
             self._waiting.popleft()

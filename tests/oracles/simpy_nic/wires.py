@@ -53,6 +53,10 @@ class PacketPlane:
         self._turns.charge(chosen, copy.frame_bytes)
         return copy, joined_fs
 
+    def first(self, number: int) -> Copy | None:
+        """Return the first that waits of a class."""
+        return self._waiting[number][0][0] if self._waiting[number] else None
+
     def copies_for(self, port: int) -> list[Copy]:
         """Return those that wait for a station, class by class."""
         return [copy for each in self._waiting for copy, _ in each if copy.destination == port]
