@@ -33,7 +33,7 @@ def some(**keys: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, objec
 
 
 TIMES = quantities(st.integers(0, 10**6), "ps")
-RATES = quantities(st.integers(10**6, 10**12), "bps")
+RATES = quantities(st.integers(10**3, 10**9), "Kbps")
 VLANS = st.lists(st.integers(1, 4094), max_size=4, unique=True)
 STATION = some(
     port_vlan=st.integers(1, 4094),

@@ -333,12 +333,12 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
         if event.pf is not None and event.pf.server not in (None, *adapters, *ports):
             others = "; there are " + ", ".join(adapters) if config.servers else "; the only one has no name"
             found.append(("server", f"no adapter is called {event.pf.server}{others}"))
+        if event.pf is not None and name is not None and not found:
+            found += misfits_of_device(_server_of(config, name), event.pf)
         preset = None if own is None else own.nic.preset
         if preset not in (None, *TABLES):
             other = f"nic.preset: VFs of the {preset} speak another protocol to their PF"
             found.append(("", f"{other}; the mailbox is that of {', '.join(TABLES)}"))
-        if event.pf is not None and name is not None and not found:
-            found += misfits_of_device(_server_of(config, name), event.pf)
         for key, message in found:
             yield document.problem(("scenario", at, kind, *([key] if key else [])), message, key=bool(key))
 
