@@ -110,7 +110,7 @@ def latency_tables(rows: Sequence[Row]) -> list[str]:
     """Lay out a table for each driver."""
     lines = [
         "Latency from post to the receiving guest, us ± half the 95 % interval; load in per cent of the driver's "
-        "ceiling."
+        "ceiling. Where no half stands, the run's window does not tell how far off the figure is."
     ]
     for driver, of_driver in by_line(rows, LATENCIES).items():
         table = []
