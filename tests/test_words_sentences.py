@@ -58,6 +58,9 @@ def test_warnings_speak_of_one_and_of_several():
     assert warnings.too_few(1, **few).startswith("The window holds 1 frame, too few for rates")
     assert warnings.too_few(2, **{**few, "are_copies": True}).startswith("The window holds 2 copies, too few")
     assert "how far off a and b are" in warnings.short_beside_queues(["a", "b"], "run.duration")
+    assert "interval" not in warnings.short_beside_queues(["a"], "run.duration")
+    assert "waits of these have no interval" in warnings.short_beside_queues(["a", "latency_ns"], "run.duration")
+    assert "interval" not in warnings.growing([("totals.gbps", 1.0)], 0.0, "run.duration")
     assert "how far off a is" in warnings.short_beside_queues(["a"], "run.duration")
     # At a light load it is batches that are slow: nothing is near to full.
     assert warnings.known_roughly(["a"], "run.duration") == (

@@ -107,11 +107,13 @@ def growing(rises: Sequence[tuple[str, float]], undelivered: float, longer: str,
 
     `longer`, here and below: what has to be longer for the window to be.
     """
+    grown = ", so that latencies and waits that rise or fall have no interval" * any(
+        "_ns." in name for name, _ in rises
+    )
     told = [f"{figure_name(name)} {'rose' if rise > 0 else 'fell'} by {_amount(name, rise)}" for name, rise in rises]
     text = (
         f"Not steady in the window: {listed(told)}. "
-        f"{'These are' if len(told) > 1 else 'It is'} of this window alone: a longer {longer} gives others, so that "
-        "latencies and waits that rise or fall have no interval."
+        f"{'These are' if len(told) > 1 else 'It is'} of this window alone: a longer {longer} gives others{grown}."
     )
     if fills:
         text += " Something fills: once it is full, totals.gbps and totals.mpps may be others, too."
@@ -134,9 +136,10 @@ def few_bursts(n_bursts: float, longer: str) -> str:
 
 def short_beside_queues(names: Sequence[str], longer: str) -> str:
     """Say how far off which figures are a window does not tell, as queues have a longer memory than it."""
+    has_waits = any("_ns" in name for name in names)
     return (
         f"The window is short beside the memory of the queues: it does not tell how far off {listed(names)} "
-        f"{'are' if len(names) > 1 else 'is'}. Latencies and waits of these have no interval. "
+        f"{'are' if len(names) > 1 else 'is'}. {'Latencies and waits of these have no interval. ' * has_waits}"
         f"A longer {longer} tells more."
     )
 
