@@ -194,7 +194,7 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
 
 def thread_of(config: Config, vm: str) -> int:
     """Give the core of a VM's own thread."""
-    return config.thread_cores[(function_number(vm) - 1) % len(config.thread_cores)]
+    return config.thread_of(function_number(vm))
 
 
 def handing_s(config: Config, one: Traffic) -> Fraction:

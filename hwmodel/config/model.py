@@ -206,13 +206,17 @@ class Config(Block):
         used = {core for function in range(self.nic.vfs + 1) for core in self.cores_of(function)}.union(own.cores)
         return tuple(core for core in range(self.host.cores) if core not in used)[-self.nic.vfs :] or own.cores
 
+    def thread_of(self, function: int) -> int:
+        """Return the core of the own thread of a VM, given by its function's number, from 1 on."""
+        return self.thread_cores[(function - 1) % len(self.thread_cores)]
+
     def vms_of_thread(self, core: int) -> tuple[str, ...]:
         """Return the VMs whose own thread is on a core; none where that switches for all."""
-        own, threads = self.host.virtual_switch, self.thread_cores
-        if own is None or core not in threads or core in own.cores:
+        own = self.host.virtual_switch
+        if own is None or core not in self.thread_cores or core in own.cores:
             return ()
         numbers = {port.name: self.function_number(port.name) for port in self.switch.ports}
-        return tuple(name for name, at in numbers.items() if at and threads[(at - 1) % len(threads)] == core)
+        return tuple(name for name, at in numbers.items() if at and self.thread_of(at) == core)
 
     @property
     def switch_polls(self) -> bool:

@@ -350,7 +350,7 @@ class Run:
             if settings.precision is None or not goes_on:
                 return
             now = self.snapshot(keep=False)
-            if not self.too_wide(*self.figures(Span(start, now))):
+            if not self.too_wide(self.held(*self.figures(Span(start, now)))[0]):
                 return
             length_fs, n_frames = now.now_fs - start.now_fs, now.counts["delivered"] - first_frames
             n_dropped = now.counts["dropped"] - start.counts["dropped"]
@@ -404,10 +404,9 @@ class Run:
         over = (work.at_fs + work.core_fs for change in self.changes for work in change.work)
         return any(start_fs < at_fs < end_fs for at_fs in (*(change.at_fs for change in self.changes), *over))
 
-    def too_wide(self, result: Result, sureness: Sureness) -> tuple[str, ...]:
+    def too_wide(self, result: Result) -> tuple[str, ...]:
         """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
-        held = with_intervals_that_hold(result, self.unsure(result, sureness))
-        return too_wide(self.config, held) if self.measured.workload.sources else ()
+        return too_wide(self.config, result) if self.measured.workload.sources else ()
 
     def finish(self) -> None:
         """End the window here."""
@@ -494,10 +493,11 @@ class Run:
         sureness = sureness_of(result, self.marks.table(), ports, burst, known)
         return replace(result, intervals=widened(replica_of(sureness), ())), sureness
 
-    def unsure(self, result: Result, sureness: Sureness) -> list[Unsure]:
-        """Return what a window does not tell of how far off its figures are."""
+    def held(self, result: Result, sureness: Sureness) -> tuple[Result, list[Unsure]]:
+        """Return a result with the intervals that hold, and why its window does not tell how far off others are."""
         longer = "capture" if self.is_replay and not self.machine.records_left() else "run.duration"
-        return list(unsure_figures(result, sureness, is_open=self.measured.known.is_open, longer=longer))
+        unsure = list(unsure_figures(result, sureness, is_open=self.measured.known.is_open, longer=longer))
+        return with_intervals_that_hold(result, unsure), unsure
 
     def throughput_gbps(self) -> float | None:
         """Return what `Result.throughput_gbps` would say of the window, without making a result."""
@@ -566,15 +566,14 @@ class Run:
         n_left = self.machine.records_left()
         left = words.capture_left(n_left, len(self.workload.records)) if n_left else None
         of_time = [one for one in (interrupted, too_short, left) if one]
-        unsure = self.unsure(result, sureness)
-        result = with_intervals_that_hold(result, unsure)
+        result, unsure = self.held(result, sureness)
         warnings = [
             *of_time,
             *warnings_of(self.config, result, span, self.unsteady),
             *(one.text for one in unsure),
             *cycles,
             *repeats(self.measured.known, self.machine.random_words() != self.first_words),
-            *precision_not_met(self.config, result, self.too_wide(result, sureness)),
+            *precision_not_met(self.config, result, self.too_wide(result)),
         ]
         result = replace(result, warnings=tuple(warnings), host_run=describe_host_run(self, self.end))
         if self.changes_within(self.start.now_fs, self.end.now_fs):

@@ -89,15 +89,15 @@ def largest(spent_fs: dict[str, float]) -> tuple[str, ...]:
 
 def _passed_by(config: Config, own: VirtualSwitch, span: Span, number: int) -> Passed:
     """Return what a core passed on; frames to the wire, and from there, are taken to be spread alike over cores."""
-    sent_bytes, n_queues, threads = span.grown("sent_bytes"), config.nic.queues_per_vf, config.thread_cores
+    sent_bytes, n_queues = span.grown("sent_bytes"), config.nic.queues_per_vf
     n_sent, n_rings, at_core = max(1, span.count("switched")), 0, 0.0
     mean_bytes = max(1.0, float(sent_bytes.sum()) / n_sent - FCS_BYTES)
     if not span.count("switched") and span.count("vm_copies"):
         mean_bytes = span.count("delivered_bytes") / span.count("vm_copies") - FCS_BYTES
     for port in config.switch.ports:
         at = config.function_number(port.name)
-        if threads and at:
-            own_rings = n_queues * (threads[(at - 1) % len(threads)] == number)
+        if config.thread_cores and at:
+            own_rings = n_queues * (config.thread_of(at) == number)
         else:
             rings = range(at * n_queues, (at + 1) * n_queues)
             own_rings = sum(own.cores[ring % len(own.cores)] == number for ring in rings)
