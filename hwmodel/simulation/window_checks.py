@@ -144,12 +144,14 @@ def unsure_figures(
         yield Unsure(words.few_bursts(sureness.n_bursts, longer), _places(sureness.intervals))
         return
     short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
-    if is_open and (_is_of_few_latencies(result) or sureness.load_known > 1):
+    is_of_few = is_open and _is_of_few_latencies(result)
+    if is_of_few or (is_open and sureness.load_known > 1):
         short += [name for name in estimates if "_ns." in name and name not in short]
     if is_open and any("_ns." in name for name in growing):  # rings that fill make senders wait ever longer
         short += [name for name in estimates if name.startswith("sender_wait_ns.") and name not in short]
     unsaid = [name for name in short if name not in growing]
-    rough = [name for name in unsaid if _is_rough(*sureness.intervals[name])]
+    # A wide interval reaches up to what a longer queue would give; in a few latencies' time it need not reach down.
+    rough = [name for name in unsaid if not is_of_few and _is_rough(*sureness.intervals[name])]
     named = [name for name in unsaid if name not in rough]
     if named:
         yield Unsure(words.short_beside_queues([*map(words.figure_name, named)], longer), _places(named))
