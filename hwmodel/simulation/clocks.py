@@ -87,26 +87,19 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
         return
     of_host = stretch(config, seed, HOST, server=server)
     of_adapter = stretch(config, seed, ADAPTER, server=server)
-    a_byte_fs = link_fs_per_byte(config, seed, server)
-    for link in nic.pcie:
-        set_byte_time(link.params, a_byte_fs)
+    clock_links(nic, config, seed, server)
+    clock_ports(nic, config, seed, server)
+    clock_functions(nic, config, seed, server)
+    clock_scheduler(nic, config, seed, server)
     _stretch_times(nic.params, ADAPTER_TIMES, of_adapter)
-    for number, port in enumerate(nic.port[: int(nic.params.n_ports)]):
+    for port in nic.port[: int(nic.params.n_ports)]:
         _stretch_times(port.bus.params, ("cycle_fs",), of_adapter)
-        stretch_port(port.mac.params, of_adapter)
-        stretch_port(port.mac.line.params, stretch(config, seed, OUTSIDE, 1 + number, server))
     _stretch_ratio(nic.params, "store", of_adapter)
-    n_functions = int(nic.params.n_scheduled)
-    for driver in nic.guests.driver[:n_functions]:
+    for driver in nic.guests.driver[: int(nic.params.n_scheduled)]:
         _stretch_times(driver, HOST_TIMES, of_host)
         _stretch_times(driver, ("moderation_fs",), of_adapter)
     _stretch_times(nic.virtual_switch.params, SWITCH_TIMES, of_host)
     _stretch_times(nic.virtual_switch.flow_cache.params, FLOW_CACHE_TIMES, of_host)
-    for function in nic.function[:n_functions]:
-        _stretch_ratio(function.params, "shaper", of_adapter)
-        _stretch_times(function.params, ("shaper_window_fs",), of_adapter)
-        _stretch_ratio(function.params, "guarantee", of_adapter)
-    _stretch_times(nic.scheduler.params, ("guarantee_window_fs",), of_adapter)
     for engine in (nic.engines.read, nic.engines.write):
         _stretch_times(engine.params, ENGINE_TIMES, of_adapter)
         _stretch_ratio(engine.params, "", of_adapter)
@@ -114,6 +107,36 @@ def fill_clocks(nic: Any, config: Config, seed: int, server: int = 0) -> None:
     _stretch_ratio(nic.engines.params, "shared", of_adapter)
     rings = nic["rx_queue"][: int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)]
     rings["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][rings["params"]["function"]]
+
+
+def clock_links(nic: Any, config: Config, seed: int, server: int) -> None:
+    """Give a server's PCIe links the rate of the host's clock."""
+    if tolerance_ppb(config):
+        a_byte_fs = link_fs_per_byte(config, seed, server)
+        for link in nic.pcie:
+            set_byte_time(link.params, a_byte_fs)
+
+
+def clock_ports(nic: Any, config: Config, seed: int, server: int) -> None:
+    """Give the Ethernet ports the rate of the adapter's clock, and each line that of the stations outside."""
+    of_adapter = stretch(config, seed, ADAPTER, server=server)
+    for number, port in enumerate(nic.port[: int(nic.params.n_ports)]):
+        stretch_port(port.mac.params, of_adapter)
+        stretch_port(port.mac.line.params, stretch(config, seed, OUTSIDE, 1 + number, server))
+
+
+def clock_functions(nic: Any, config: Config, seed: int, server: int) -> None:
+    """Give the functions' rate limits and guarantees the adapter's clock."""
+    of_adapter = stretch(config, seed, ADAPTER, server=server)
+    for function in nic.function[: int(nic.params.n_scheduled)]:
+        _stretch_ratio(function.params, "shaper", of_adapter)
+        _stretch_times(function.params, ("shaper_window_fs",), of_adapter)
+        _stretch_ratio(function.params, "guarantee", of_adapter)
+
+
+def clock_scheduler(nic: Any, config: Config, seed: int, server: int) -> None:
+    """Give the time for which the scheduler keeps an unused guaranteed rate the adapter's clock."""
+    _stretch_times(nic.scheduler.params, ("guarantee_window_fs",), stretch(config, seed, ADAPTER, server=server))
 
 
 def stretch_port(port: Any, factor: Fraction) -> None:
@@ -130,7 +153,7 @@ def _stretch_times(record: Any, names: Iterable[str], factor: Fraction) -> None:
 def _stretch_ratio(record: Any, name: str, factor: Fraction) -> None:
     """Stretch `name`_num / `name`_den; a denominator of 0 says that there is none."""
     num, den = (f"{name}_{part}" if name else part for part in ("num", "den"))
-    if record[den] > 0:
+    if record[den] > 0 and factor != 1:
         ratio = in_range(Fraction(int(record[num]), int(record[den])) * factor)
         record[num], record[den] = ratio.numerator, ratio.denominator
 

@@ -31,20 +31,19 @@ from hwmodel.simulation.bridge_measure import (
     take_bridge,
     with_busier_port,
 )
-from hwmodel.simulation.bridge_state import enter_places
 from hwmodel.simulation.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.commands import Change, schedule
-from hwmodel.simulation.flow_book import Ends, FlowBook, Stations, flows_by_ledger
+from hwmodel.simulation.flow_book import Ends, FlowBook, Stations
 from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.laws import broken_laws
 from hwmodel.simulation.logs import CopyKinds, MergedLog
 from hwmodel.simulation.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
-from hwmodel.simulation.nic_state import Nic, State, build_state, ports_of
+from hwmodel.simulation.nic_state import Nic, State, build_state
 from hwmodel.simulation.outcome import make_result, make_system_result
 from hwmodel.simulation.pci_buses import bus_results, bus_suspects
 from hwmodel.simulation.pcie_trees import TreeSnapshot, take_trees, tree_results, tree_suspects
+from hwmodel.simulation.refill import Filled, switch_off_functions
 from hwmodel.simulation.span import Span
-from hwmodel.simulation.switch_tables import switch_off
 from hwmodel.simulation.system_state import SystemState, build_system
 from hwmodel.simulation.whole import Whole
 from hwmodel.simulation.workload_state import check_workload, decide_workload, fill_workload
@@ -132,15 +131,6 @@ def check_room(config: Config, workload: Workload, changes: Sequence[Change] = (
         _alone(config, workload, config.run.seed)
 
 
-def _switch_off(state: State, config: Config, off: frozenset[str]) -> None:
-    for nic, server in zip(state, servers_of(config), strict=True):
-        gone = [port for port in server.config.switch.ports if server.station(port.name) in off]
-        for at, record in enumerate(ports_of(nic)):
-            numbers = [port.number for port in gone if server.config.port.number_of(port.port) == at]
-            if numbers:
-                switch_off(record.switch.tables, numbers)
-
-
 class Machine:
     """Hold the state of all that a run simulates; `system`, `bridge` and `trees` are None for one adapter alone.
 
@@ -167,20 +157,20 @@ class Machine:
         self._is_logging = False
         if not bridges_of(config):
             self.state: State
-            self.state, stations = _alone(config, workload, seed)
-            _switch_off(self.state, config, off)
-            late = self._schedule(config, workload, seed, changes)
-            self.book = decide_workload(self.state, config, workload, stations, late)
+            self.state, self.stations = _alone(config, workload, seed)
+            self._switch_off(config, off)
+            late = self._schedule(Filled(config, workload, off), seed, changes)
+            self.book = decide_workload(self.state, config, workload, self.stations, late)
             begin_at_phases(self.state[0], config, workload, seed)
             self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
             self._log = MergedLog([self.state[0].ledger.log])
             return
         self.system = system = build_system(config, workload, seed, n_threads)
-        enter_places(system.bridges, system.topology)
-        self.state = system.servers
+        self.state, self.stations = system.servers, system.stations
         self.bridge, self.ports, self.trees = system.bridges[0], system.ports, system.system[0].trees
-        _switch_off(self.state, config, off)
-        system.decide(workload, seed, self._schedule(config, workload, seed, changes))
+        self._switch_off(config, off)
+        first = Filled(config, workload, off)
+        system.decide(workload, seed, self._schedule(first, seed, changes))
         self.book = system.book
         self.servers = tuple(
             Server(name, part, nic, book)
@@ -188,19 +178,22 @@ class Machine:
         )
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], self.copy_kinds.first_copies)
 
-    def _schedule(self, config: Config, workload: Workload, seed: int, changes: Sequence[Change]) -> list[Ends]:
+    def _switch_off(self, config: Config, off: frozenset[str]) -> None:
+        for nic, server in zip(self.state, servers_of(config), strict=True):
+            switch_off_functions(nic, server, off)
+
+    def _schedule(self, first: Filled, seed: int, changes: Sequence[Change]) -> list[Ends]:
         """Turn changes into commands; return, for each ledger, the flows that any of the configurations can have."""
         if not changes:
             return []
         self.count_rings()
 
         def build(change: Change) -> Machine:
-            offered = change.workload or workload
-            return Machine(change.config, offered, seed, 1, off=change.off)
+            return Machine(change.config, change.workload or first.workload, seed, 1, off=change.off)
 
-        others = schedule(self, config, changes, build)
+        late = schedule(self, first, seed, changes, build)
         obey_first(self.state)
-        return flows_by_ledger(other.ledgers() for other in others)
+        return late
 
     def sources(self) -> list[Any]:
         """Return views of all sources, an array for each server."""

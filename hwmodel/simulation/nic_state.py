@@ -101,21 +101,16 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     _fill_adapter(nic, config)
     for number, (link, host) in enumerate(zip(nic.pcie, nic.host, strict=True)):
         host.rng[:] = random_words(seed, stream_of_host(server * ADAPTER_LINKS + number))
-        _fill_link(link, config)
+        fill_link(link, config)
         _fill_jitter(host.params, config)
         fill_translation(link, host, nic.params, config)
         fill_memory(link, host, _rings_of_adapter(config), config)
-    for number in range(config.port.count):
-        params = nic.port[number].mac.params
-        params.fs_per_byte_num, params.fs_per_byte_den = fs_per_byte(config.port.rate_bps)
-        line = nic.port[number].mac.line.params
-        line.fs_per_byte_num, line.fs_per_byte_den = params.fs_per_byte_num, params.fs_per_byte_den
-        give(nic.port[number].mac.line.ring, LINE_CAP)
-        params.is_silent = not config.port.is_down(number) and is_silent(config, number)
-        params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number) or params.is_silent
-    _fill_functions(nic, config)
+    fill_ports(nic, config)
+    _fill_guests(nic, config)
     if config.virtual_switch is not None:
         _fill_virtual_switch(nic, config, config.virtual_switch)
+    fill_functions(nic, config)
+    if config.virtual_switch is not None:
         fill_flow_cache(nic.virtual_switch.flow_cache, config)
         fill_bond(nic, config)
     _fill_queues(nic, config)
@@ -126,13 +121,30 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     nic.params.turns_at_pipeline = int(nic.params.pipeline_fs) > 0
     nic.params.turns_at_switch = int(nic.params.pipeline_fs) == 0 or int(nic.port[0].bus.params.cycle_fs) > 0
     fill_engines(nic, config)
+    fill_scheduler(nic, config)
+    fill_arbiter(nic, config)
+    fill_flow_control(nic, config)
+
+
+def fill_ports(nic: Nic, config: Config) -> None:
+    """Set the rates of the Ethernet ports and of the lines to them, and which wires are dead."""
+    for number in range(config.port.count):
+        params = nic.port[number].mac.params
+        params.fs_per_byte_num, params.fs_per_byte_den = fs_per_byte(config.port.rate_bps)
+        line = nic.port[number].mac.line.params
+        line.fs_per_byte_num, line.fs_per_byte_den = params.fs_per_byte_num, params.fs_per_byte_den
+        give(nic.port[number].mac.line.ring, LINE_CAP)
+        params.is_silent = not config.port.is_down(number) and is_silent(config, number)
+        params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number) or params.is_silent
+
+
+def fill_scheduler(nic: Nic, config: Config) -> None:
+    """Set whose frame the scheduler takes next, and for how long it keeps an unused guaranteed rate."""
     has_classes = config.nic.arbitration is not None
     nic.scheduler.params.kind = SCHEDULE_CREDITS if has_classes else SCHEDULERS[config.switch.scheduler]
     nic.scheduler.params.quantum_bytes = config.switch.longest_frame_bytes - FCS_BYTES
     if any(port.min_rate_bps is not None for port in config.switch.ports):
         nic.scheduler.params.guarantee_window_fs = _guarantee_window_fs(config)
-    fill_arbiter(nic, config)
-    fill_flow_control(nic, config)
 
 
 def _guarantee_window_fs(config: Config) -> int:
@@ -187,7 +199,7 @@ def _be_idle(nic: Nic) -> None:
         nic.ledger.counts.stalls[name].since_fs = -1
 
 
-def _fill_link(link: Any, config: Config) -> None:
+def fill_link(link: Any, config: Config) -> None:
     """Set the link: exact durations by length, cuts, credits, DLLPs."""
     settings = config.pcie
     rate = link_rate_of(settings)
@@ -298,7 +310,7 @@ def _fill_bus(params: Any, config: Config) -> None:
     params.delay_cycles = switch_core_cycles.DECISION_CYCLES + switch_core_cycles.more_header_words(switch.bus_bits)
 
 
-def _fill_functions(nic: Nic, config: Config) -> None:
+def _fill_guests(nic: Nic, config: Config) -> None:
     guests = nic.guests.params
     guests.buffer_bytes = config.host.buffer_bytes
     guests.buffer_offset_bytes = config.host.buffer_offset_bytes
@@ -309,6 +321,10 @@ def _fill_functions(nic: Nic, config: Config) -> None:
     if (stall := config.host.stall) is not None:
         guests.stall.for_fs, guests.stall.every_fs = stall.length_fs, stall.every_fs or NEVER
         guests.stall.first_fs = stall.every_fs if stall.at_fs is None else stall.at_fs
+
+
+def fill_functions(nic: Nic, config: Config) -> None:
+    """Set each function's place, weight, rates and driver, and those of the legs of a virtual switch's uplink."""
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]
@@ -336,6 +352,8 @@ def _fill_functions(nic: Nic, config: Config) -> None:
             function.eligible_at_fs = -NEVER  # as after a long pause
         if port.min_rate_bps is not None:
             params.guarantee_num, params.guarantee_den = fs_per_byte(port.min_rate_bps)
+    for leg in range(config.n_legs if int(nic.virtual_switch.params.n_rings) else 0):
+        _fill_leg(nic, config, leg)
 
 
 def _fill_driver(record: Any, driver: VmDriver) -> None:
@@ -393,8 +411,6 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
     if params.n_rings == 0:
         return
     nic.params.n_scheduled = nic.params.n_functions + config.n_legs
-    for leg in range(config.n_legs):
-        _fill_leg(nic, config, leg)
     share = max(1, (config.nic.shared_descriptor_cache or NEVER) // (2 * int(params.n_rings)))
     nic.params.shared_cache = 0  # no dynamic sharing: all rings are in use from the start, each with a fixed share
     for name in SHARED:
@@ -458,14 +474,20 @@ def _fill_queues(nic: Nic, config: Config) -> None:
     receiving["params"]["next_of_vector"][:n_queues] = np.where(
         following < settings.queues_per_vf, numbers[:n_queues] + settings.n_vectors, NO_RING
     )
-    drops = [drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))]
-    of_pf = config.drops_of_queues(0)
-    receiving["params"]["drop_enable"] = drops + [of_pf[ring % len(of_pf)] for ring in in_leg]
+    fill_drops(nic, config)
     receiving[POSTED_AS[config.has_virtual_switch]][:n_queues] = receiving["slots"][:n_queues]
     receiving["known"][n_queues:] = receiving["slots"][n_queues:]
     receiving["closes_fs"] = NEVER
     receiving["moderation_fs"] = nic["guests"]["driver"]["moderation_fs"][receiving["params"]["function"]]
     receiving["rx_class"] = receiving["tx_class"] = LOWEST_CLASS
+
+
+def fill_drops(nic: Nic, config: Config) -> None:
+    """Set of each Rx ring whether frames drop that find no descriptor; the rings of an uplink do as the PF's."""
+    drops = [drops for port in config.switch.ports for drops in config.drops_of_queues(function_of(port.number))]
+    switch, of_pf = nic.virtual_switch.params, config.drops_of_queues(0)
+    drops += [of_pf[ring % max(1, int(switch.n_leg_rings)) % len(of_pf)] for ring in range(int(switch.n_rings))]
+    nic["rx_queue"]["params"]["drop_enable"][: len(drops)] = drops
 
 
 def _fill_free_lists(nic: Nic, config: Config) -> None:

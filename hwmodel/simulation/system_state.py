@@ -31,6 +31,7 @@ from hwmodel.simulation.adapter_headers import (
 )
 from hwmodel.simulation.bridge_state import (
     check_addresses,
+    enter_places,
     fill_bridges,
     fill_crossings,
     fill_outside,
@@ -56,7 +57,7 @@ from hwmodel.simulation.workload_state import (
 from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, PcieSwitch, Switch
+    from hwmodel.config import Config, PcieSwitch, Server, Switch
 
 MANY_TEMPLATES = 1 << 11  # with more headers, flood paths are precomputed only for the first header of each sender
 WHOLE_WINDOW_FS = NEVER // 4  # no limit on how far a server runs alone, except what it does not know yet
@@ -75,7 +76,7 @@ class SystemState:
     servers: State
     bridges: Any
     system: Any
-    ports: list[PhysicalPort]
+    ports: Sequence[PhysicalPort]
     topology: Topology
     stations: Stations
     headers: Any
@@ -128,21 +129,15 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
     `n_threads`: how many threads servers run on, None for as many as are worth while. Raises InputError if something
     does not fit into the state.
     """
-    named, parts = bridges_of(config), servers_of(config)
-    settings, configs = [bridge.settings for bridge in named], [part.config for part in parts]
+    parts = servers_of(config)
+    configs = [part.config for part in parts]
     servers = fresh_state(len(parts))
     numbers = [prefixed_numbers(part.config.switch, part.prefix) for part in parts]
     stations = Stations(name for own in numbers for name in own if name != UPLINK)
     headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
-    ports = ports_of(named, parts)
-    topology = Topology(settings, ports, configs, stations)
-    bridges = zeros(1, BRIDGE)
-    fill_bridges(bridges, topology)
-    _fill_box_clocks(bridges[0], config, ports, seed)
-    least_bytes = least_on_wire_bytes(workload)
-    if any(bridge.flow_control for bridge in settings) or any(each.nic.flow_control for each in configs):
-        least_bytes = min(least_bytes, CONTROL_WIRE_BYTES)
-    fill_crossings(bridges[0], least_bytes)
+    least_bytes = least_bytes_of(config, workload)
+    bridges, topology = build_bridges(config, stations, least_bytes, seed)
+    ports = topology.ports
     for index, (nic, part) in enumerate(zip(servers, configs, strict=True)):
         check_workload(part, workload)
         fill_state(nic, part, seed, index)
@@ -153,8 +148,7 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
             fill_wire(nic, port)
         fill_outside(nic, topology.outside)
         stretch_port(nic.outside.params, stretch(config, seed, OUTSIDE))
-        own = {name: number for name, number in numbers[index].items() if index == 0 or name != UPLINK}
-        enter_sources(nic, own, config, workload, seed)
+        enter_sources(nic, senders_at(parts[index], index), config, workload, seed)
     _enter_all(servers, headers, hashes, configs)
     system = _system(servers, ports, len(parts), least_bytes)
     fill_trees(system[0], servers, config, parts, seed)
@@ -167,6 +161,38 @@ def build_system(config: Config, workload: Workload, seed: int, n_threads: int |
         tuple(part.name for part in parts), tuple(configs), servers, bridges, system, ports, topology, stations,
         headers, numbers, threads, switches_of(config),
     )  # fmt: skip
+
+
+def senders_at(server: Server, at: int) -> dict[str, int]:
+    """Return the port numbers of those whose sources a server has, by name: the first one has those outside, too."""
+    numbers = prefixed_numbers(server.config.switch, server.prefix)
+    return {name: number for name, number in numbers.items() if at == 0 or name != UPLINK}
+
+
+def build_bridges(config: Config, stations: Stations, least_bytes: int, seed: int) -> tuple[npt.NDArray[Any], Topology]:
+    """Return the record of all bridges, without any frame in them, as an array of one, and their topology.
+
+    `least_bytes`: from `least_bytes_of`. Raises InputError where a bridge has no room for all addresses.
+    """
+    named, parts = bridges_of(config), servers_of(config)
+    settings, ports = [bridge.settings for bridge in named], ports_of(named, parts)
+    topology = Topology(settings, ports, [part.config for part in parts], stations)
+    bridges = zeros(1, BRIDGE)
+    fill_bridges(bridges, topology)
+    _fill_box_clocks(bridges[0], config, ports, seed)
+    fill_crossings(bridges[0], least_bytes)
+    enter_places(bridges, topology)
+    return bridges, topology
+
+
+def least_bytes_of(config: Config, workload: Workload) -> int:
+    """Return the least bytes that anything takes on any wire: a frame of the workload, or a frame of flow control."""
+    least_bytes = least_on_wire_bytes(workload)
+    controls = (
+        *(bridge.settings.flow_control for bridge in bridges_of(config)),
+        *(part.config.nic.flow_control for part in servers_of(config)),
+    )
+    return min(least_bytes, CONTROL_WIRE_BYTES) if any(controls) else least_bytes
 
 
 def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort], seed: int) -> None:
@@ -220,6 +246,12 @@ def _drops_strays(switch: Switch) -> bool:
     return not (switch.mirrors or switch.addresses or any(each.promiscuous or each.default for each in switch.ports))
 
 
+def crossing_fs(wire: Any, least_bytes: int) -> int:
+    """Return the least time that anything takes over an adapter's wire, whose parameters are given."""
+    wire_fs = least_bytes * wire.fs_per_byte_num // wire.fs_per_byte_den
+    return int(wire_fs + wire.propagation_fs)
+
+
 def _system(servers: State, ports: Sequence[PhysicalPort], n_servers: int, least_bytes: int) -> Any:
     array = zeros(1, SYSTEM)
     system = array[0]
@@ -232,7 +264,6 @@ def _system(servers: State, ports: Sequence[PhysicalPort], n_servers: int, least
         component.n_ends = port.adapter_port + 1
         end = component.end[port.adapter_port]
         end.bridge, end.port = 0, port.number
-        wire_fs = least_bytes * params.fs_per_byte_num // params.fs_per_byte_den
-        end.crossing_fs = int(wire_fs + params.propagation_fs)
+        end.crossing_fs = crossing_fs(params, least_bytes)
     system.bridge[0].safe_fs = -1
     return array
