@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from hwmodel.results import Latency, bucket_of_rank
 from hwmodel.results.histogram import UNIT_FS, bucket_ns
-from hwmodel.simulation.figure_intervals import Ratio, SampleCounts, mean_wanted, percentiles_wanted, ratio_estimates
+from hwmodel.simulation.figures.figure_intervals import (
+    Ratio,
+    SampleCounts,
+    mean_wanted,
+    percentiles_wanted,
+    ratio_estimates,
+)
 from hwmodel.units import FS_PER_NS
 
 N_MARKS = 81

@@ -259,7 +259,7 @@ def try_commands(mutation: Callable[[random.Random], Runs], rng: random.Random, 
 
 def unseen_damage(rng: random.Random, folder: Path) -> Iterator[str]:
     """Damage a copy of a compiled kernel; yield what is wrong where that is not seen."""
-    from hwmodel.simulation import kernel_cache
+    from hwmodel.simulation.run import kernel_cache
 
     entry = kernel_cache.RUN_ENTRIES[0]
     whole = kernel_cache.CACHE_DIR

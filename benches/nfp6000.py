@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hwmodel.config import Config, load_config
 from hwmodel.simulation import Window
-from hwmodel.simulation.dma import bandwidth_gbps, latency_ns
+from hwmodel.simulation.run.dma import bandwidth_gbps, latency_ns
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "configs" / "nfp6000_xeon_e5.yaml"

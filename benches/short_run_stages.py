@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import hwmodel
-from hwmodel.simulation import run as running
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.marks import Marks
+from hwmodel.simulation.figures.marks import Marks
+from hwmodel.simulation.run import run as running
+from hwmodel.simulation.run.machine import Machine
 
 WARM = 3  # points before the first that counts
 STAGES = ("configuration", "workload", "state", "kernels", "warm-up", "marks", "closed form", "result", "rest", "JSON")

@@ -18,9 +18,9 @@ import numpy as np
 
 from benches.comparison import Requirement, figure_text, in_turn, spread, table
 from hwmodel.config import config_from_mapping
-from hwmodel.simulation.core_parameters import CoreParameters
-from hwmodel.simulation.switch_core import Offer, Surroundings, lay_out, predict_frames
-from hwmodel.simulation.switch_tables import build_tables
+from hwmodel.simulation.fill.core_parameters import CoreParameters
+from hwmodel.simulation.fill.switch_core import Offer, Surroundings, lay_out, predict_frames
+from hwmodel.simulation.fill.switch_tables import build_tables
 
 PORTS = 9
 REQUIRED = Requirement(0.5, at_least=True)

@@ -75,7 +75,7 @@ def rows(found: Mapping[tuple[int, int], Sequence[float]]) -> list[tuple[str, ..
 
 def on_threads(n_servers: int) -> tuple[int, ...]:
     """Return on how many threads so many servers are measured: one, and as many as they take by themselves."""
-    from hwmodel.simulation.server_threads import n_threads_for  # which an older checkout has not
+    from hwmodel.simulation.run.server_threads import n_threads_for  # which an older checkout has not
 
     return tuple(sorted({1, n_threads_for(n_servers, None)}))
 

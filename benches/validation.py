@@ -14,7 +14,7 @@ from benches import nfp6000, pci_x_card, virtual_switches
 from benches.nfp6000 import CONFIG, ROOT, Figure
 from benches.pcie import HARDWARE_GBPS, PLATEAU_BYTES
 from hwmodel.config import config_from_mapping
-from hwmodel.simulation.dma import bandwidth_gbps
+from hwmodel.simulation.run.dma import bandwidth_gbps
 
 PAGE = ROOT / "docs" / "validation.md"
 HEAD = ROOT / "benches" / "validation_head.md"  # what was fitted, in words

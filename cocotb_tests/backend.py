@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from cocotb_tests.batch_files import Access, Outcome, Stage
 from cocotb_tests.divergence import Divergence
-from hwmodel.simulation.switch_core import PortSchedule
+from hwmodel.simulation.fill.switch_core import PortSchedule
 
 MODES = ("veb", "vepa", "vn_tag", "e_tag")
 SCHEDULERS = ("round_robin", "deficit", "strict")

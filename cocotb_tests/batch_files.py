@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from hwmodel.simulation.switch_core import PortSchedule
+    from hwmodel.simulation.fill.switch_core import PortSchedule
 
 PATTERN_ROWS = 4096
 BEAT_BYTES = 8

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from cocotb_tests import register_map as regs
-from hwmodel.simulation import core_parameters
-from hwmodel.simulation.switch_core import PortSchedule
+from hwmodel.simulation.fill import core_parameters
+from hwmodel.simulation.fill.switch_core import PortSchedule
 
 MODES = {"veb": 0, "vepa": 1, "vn_tag": 2, "e_tag": 3}
 ADMITS = {"all": 0, "tagged": 1, "untagged": 2}

@@ -24,8 +24,8 @@ from hwmodel.config.document import Document, KeyPath, Place, Problem, raise_pro
 from hwmodel.config.kinds import suggest
 from hwmodel.config.model import keys_of, model_at
 from hwmodel.errors import InputError
-from hwmodel.simulation.core_parameters import CoreParameters
-from hwmodel.simulation.switch_core import PortSchedule
+from hwmodel.simulation.fill.core_parameters import CoreParameters
+from hwmodel.simulation.fill.switch_core import PortSchedule
 from hwmodel.words.quantities import counted
 
 OWN_CORE = RTL / "core.yaml"

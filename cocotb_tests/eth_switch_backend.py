@@ -15,7 +15,7 @@ from cocotb_tests.divergence import Divergence
 from cocotb_tests.pauses import random_pauses
 from cocotb_tests.register_image import RegisterImage
 from cocotb_tests.register_reads import random_reads, wrong_read
-from hwmodel.simulation.switch_core import PortSchedule
+from hwmodel.simulation.fill.switch_core import PortSchedule
 
 N_REASONS = 32
 WORDS_BY_REASON = range(0, 8 * N_REASONS, 4)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cocotb_tests.backend import Shape
 from cocotb_tests.divergence import Divergence
-from hwmodel.simulation.switch_tables import build_tables
+from hwmodel.simulation.fill.switch_tables import build_tables
 
 
 @dataclass

@@ -15,7 +15,7 @@ from cocotb_tests.expectation import Expectation
 from cocotb_tests.functional_coverage import DESTINATIONS, TAG_KINDS
 from cocotb_tests.register_image import KINDS
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.simulation.switch_core import Prediction
+from hwmodel.simulation.fill.switch_core import Prediction
 
 POOLS, PAUSES = "core.pools", "core.pauses"
 COPYING = ("to one", "replicated")

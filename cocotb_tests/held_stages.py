@@ -20,7 +20,7 @@ from cocotb_tests.decisions import FrameTable, decide_frames, queue_of
 from cocotb_tests.dut_file import Core
 from cocotb_tests.expectation import tables_of
 from cocotb_tests.traffic import random_schedules, timed
-from hwmodel.simulation.switch_core import PortSchedule
+from hwmodel.simulation.fill.switch_core import PortSchedule
 
 FRAMES_A_PHASE, MOST_PHASES = 50, 48  # without contests
 # A switch that forwards fewer frames than one in so many does so with others, too: few phases have one.

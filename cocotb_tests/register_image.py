@@ -31,7 +31,7 @@ from hwmodel.forwarding.tables import (
     VLAN_SHIFT,
 )
 from hwmodel.rules.switch_modes import DEFAULT_S_VID
-from hwmodel.simulation.switch_core import PortSchedule
+from hwmodel.simulation.fill.switch_core import PortSchedule
 
 GROUP_BIT = 1 << 40
 OUTER_KIND_OF_MODE = (NO_OUTER_TAG, NO_OUTER_TAG, OUTER_VN, OUTER_E)

@@ -13,7 +13,7 @@ from cocotb_tests.dut_example.small_backend import SmallBackend
 from cocotb_tests.dut_file import read_dut
 from cocotb_tests.places import ROOT
 from cocotb_tests.queue_order import Departure, wrong_turn
-from hwmodel.simulation.switch_core import PortSchedule
+from hwmodel.simulation.fill.switch_core import PortSchedule
 
 DUT = read_dut(ROOT / "cocotb_tests/dut_example/small_switch.yaml")
 BYTES = 100

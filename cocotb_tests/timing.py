@@ -11,8 +11,8 @@ import numpy.typing as npt
 from cocotb_tests.backend import Image
 from cocotb_tests.batch_files import Frame, Outcome, Stage
 from cocotb_tests.dut_file import Core
-from hwmodel.simulation.core_parameters import CoreParameters
-from hwmodel.simulation.switch_core import (
+from hwmodel.simulation.fill.core_parameters import CoreParameters
+from hwmodel.simulation.fill.switch_core import (
     Offer,
     PortSchedule,
     Prediction,

@@ -9,7 +9,7 @@ from cocotb_tests.batch_files import Outcome, Stage
 from cocotb_tests.divergence import Divergence
 from cocotb_tests.dut_file import Core
 from cocotb_tests.timing import predict_stage
-from hwmodel.simulation.switch_core import Prediction
+from hwmodel.simulation.fill.switch_core import Prediction
 
 I64 = npt.NDArray[np.int64]
 

@@ -33,7 +33,7 @@ from cocotb_tests.bench_switch import (
     vn_tag,
 )
 from cocotb_tests.core_registers import SCHEDULERS
-from hwmodel.simulation.switch_core import PortSchedule
+from hwmodel.simulation.fill.switch_core import PortSchedule
 
 VLANS = (1, 2, 3, 4094)
 ETHERTYPES = (0x0800, 0x0800, 0x0800, 0x86DD, 0x0026, 0x8100, 0x8808, 0x88A8, 0x8926, 0x893F)

@@ -20,8 +20,8 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.config.switch import Mirror
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.offered import read_packets, with_workloads
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.offered import read_packets, with_workloads
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.classes_beside_simpy import limit_of, planes_of

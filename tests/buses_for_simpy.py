@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.config import Config, servers_of
-from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.run.machine import Machine
 from tests.oracles.simpy_system import BusParameters
 
 CYCLE_FS = {33: 30_000_000, 66: 15_000_000, 100: 10_000_000, 133: 7_500_000}

@@ -18,8 +18,10 @@ import pytest
 from hwmodel.analytic import recent
 from hwmodel.config import Config, resolve
 from hwmodel.config import run as run_block
-from hwmodel.simulation import Run, clocks, kernel_cache
-from hwmodel.simulation import run as run_module
+from hwmodel.simulation import Run
+from hwmodel.simulation.fill import clocks
+from hwmodel.simulation.run import kernel_cache
+from hwmodel.simulation.run import run as run_module
 from tests.pending import closed_form_later, for_each_adapter, limits_later, next_steps_now, when_asked_for
 from tests.process_tree import children_of_this_process
 

@@ -21,9 +21,9 @@ from cocotb_tests.bench_switch import (
     mac,
     vn_tag,
 )
-from hwmodel.simulation.core_parameters import CoreParameters
-from hwmodel.simulation.switch_core import Offer, PortSchedule, Surroundings
-from hwmodel.simulation.switch_tables import build_tables, port_numbers
+from hwmodel.simulation.fill.core_parameters import CoreParameters
+from hwmodel.simulation.fill.switch_core import Offer, PortSchedule, Surroundings
+from hwmodel.simulation.fill.switch_tables import build_tables, port_numbers
 from tests.forwarding_cases import random_frame, random_station, some
 from tests.oracles.core_cycles import Sent, Shape, SwitchCore
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from hwmodel.simulation.switch_core import predict
+from hwmodel.simulation.fill.switch_core import predict
 from tests.core_cases import seeded_case
 
 SEEDS = range(12)

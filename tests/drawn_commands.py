@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from hwmodel.config import Config, bridges_of, config_from_mapping, servers_of
 from hwmodel.config.message_time import DriverWork
 from hwmodel.errors import InputError
-from hwmodel.simulation.commands import Change, check
-from hwmodel.simulation.offered import with_workloads
+from hwmodel.simulation.run.commands import Change, check
+from hwmodel.simulation.run.offered import with_workloads
 from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Loops, Recorded, mac
 from tests.drawn_machines import Drawn, draw_drivers, draw_engines, draw_hosts, draw_own_drivers
 from tests.system_beside_simpy import Frame

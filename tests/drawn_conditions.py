@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.simulation.run import first_true, silent
-from hwmodel.simulation.scenario import scene_of, with_times
+from hwmodel.simulation.run.run import first_true, silent
+from hwmodel.simulation.run.scenario import scene_of, with_times
 from hwmodel.workload import build_workload
 from tests.beside_simpy import (
     BASE,

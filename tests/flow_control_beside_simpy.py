@@ -10,7 +10,7 @@ import pytest
 
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
-from hwmodel.simulation.offered import read_packets
+from hwmodel.simulation.run.offered import read_packets
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.beside_simpy import (

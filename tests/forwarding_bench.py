@@ -8,7 +8,7 @@ from hwmodel.forwarding.decide import DECISION, decide, limit
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.parse import HEADER, parse, read_behind
 from hwmodel.forwarding.rewrite import egress_bytes, rewrite
-from hwmodel.simulation.switch_tables import build_tables, port_list, port_numbers
+from hwmodel.simulation.fill.switch_tables import build_tables, port_list, port_numbers
 from tests.oracles.forwarding_oracle import Outcome
 
 GUARD = 0xA5

@@ -13,7 +13,7 @@ from cocotb_tests.bench_switch import (
     switch,
 )
 from hwmodel.forwarding.police import police
-from hwmodel.simulation.switch_tables import build_buckets
+from hwmodel.simulation.fill.switch_tables import build_buckets
 from tests.forwarding_bench import (
     Bench,
 )

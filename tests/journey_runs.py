@@ -15,7 +15,7 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS, SAMPLED_ALL, SAMPL
 from hwmodel.machine.counts.journeys import FROM_WIRE, UNMEASURED
 from hwmodel.results import BRIDGE_PARTS
 from hwmodel.simulation import Run
-from hwmodel.simulation.commands import Change
+from hwmodel.simulation.run.commands import Change
 from hwmodel.workload import Workload
 
 if TYPE_CHECKING:

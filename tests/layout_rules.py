@@ -180,13 +180,14 @@ def unknown_targets(package: Package) -> list[str]:
 
 
 def room_cycles(package: Package) -> list[str]:
-    """Find folders of a block, or files beside them, that import each other."""
+    """Find folders of a block, or files beside them, that import each other; of folders for type checkers, too."""
+    folders = {name.rpartition(".")[0] for name in package}
     graph: dict[str, set[str]] = {}
     for module in package.values():
         here = _room_of(module.name)
         for item in _inside(module) if here else ():
             there = _room_of(item.target)
-            if there and there != here and not item.for_types_only:
+            if there and there != here and (not item.for_types_only or {here, there} <= folders):
                 graph.setdefault(here, set()).add(there)
     return _cycles({name: sorted(targets) for name, targets in graph.items()})
 

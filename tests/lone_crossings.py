@@ -23,7 +23,7 @@ from hwmodel.machine.counts.journey_state import STAMPS
 from hwmodel.results import BRIDGE_PARTS, PARTS
 from hwmodel.rules import switch_core_cycles
 from hwmodel.simulation import Run
-from hwmodel.simulation.one_frame import lone_parts_fs
+from hwmodel.simulation.run.one_frame import lone_parts_fs
 from hwmodel.workload import build_workload
 from tests.lone_frames import CHANNEL, TAGGED, Drawn, Parts, compare_all, draw, two_frames
 

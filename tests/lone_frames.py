@@ -20,8 +20,8 @@ from hwmodel.analytic import limits
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.rules import switch_core_cycles
-from hwmodel.simulation.one_frame import lone_parts_fs
-from hwmodel.simulation.trace.frame_parts import under_way
+from hwmodel.simulation.run.one_frame import lone_parts_fs
+from hwmodel.simulation.run.trace.frame_parts import under_way
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.journey_runs import PARTS, JourneyRun, stamp_columns

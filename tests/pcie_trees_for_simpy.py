@@ -8,7 +8,7 @@ from hwmodel.config import Config, servers_of
 from hwmodel.config.adapter import Pcie
 from hwmodel.config.pcie_tree import ROOT, HostPort, MultiRoot, TreeSwitch
 from hwmodel.rules.pcie_link import link_rate_of
-from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.run.machine import Machine
 from tests.oracles.simpy_system import PcieSwitchParameters, PcieTreeParameters, SlotParameters
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from hwmodel.config import Config
 from hwmodel.results import Bottleneck, ClosedForm, NextStep, Result, SystemResult
-from hwmodel.simulation.closed_form import closed_form_of, limits_of, next_steps
+from hwmodel.simulation.run.closed_form import closed_form_of, limits_of, next_steps
 
 BECOMES = "__class__", "__reduce_ex__"
 

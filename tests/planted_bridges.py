@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hwmodel.simulation.system_state import SystemState
+from hwmodel.simulation.fill.system_state import SystemState
 
 Fault = Callable[[Any], object]
 """What does something wrong to a bridge's record."""

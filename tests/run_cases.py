@@ -14,8 +14,8 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.config.message_time import DriverWork
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.offered import with_workloads
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import build_workload
 from hwmodel.workload.delivered import Deliveries

@@ -35,8 +35,8 @@ from hwmodel.machine.frames import RING_BEGINS
 from hwmodel.machine.guest.guest_state import FIRST_PLACES
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
-from hwmodel.simulation import server_threads, system_state
-from hwmodel.simulation.commands import Watch
+from hwmodel.simulation.run import server_threads
+from hwmodel.simulation.run.commands import Watch
 from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES, STALLS
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.state_digest import state_digest
@@ -513,7 +513,7 @@ def all_digests(seeds: tuple[int, ...], cases: Iterable[str] = CASES) -> dict[st
     with (
         tempfile.TemporaryDirectory() as folder,
         mock.patch.multiple(server_threads, **at_once),
-        mock.patch.object(system_state, "n_threads_for", lambda n_servers, _asked: min(2, n_servers)),
+        mock.patch.object(server_threads, "n_threads_for", lambda n_servers, _asked: min(2, n_servers)),
         short_tables(),
     ):
         capture = captured(folder)

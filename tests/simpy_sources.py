@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hwmodel.config import Config
-from hwmodel.simulation.commands import Change
+from hwmodel.simulation.run.commands import Change
 from hwmodel.workload import Workload
 from hwmodel.workload.traffic import AliasTable, Source
 from tests.oracles.flow_queues import look, rss_hash

@@ -19,8 +19,8 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS, STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BridgeResult, Result
 from hwmodel.simulation import Run
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.offered import with_workloads
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.workload.traffic import RECORDED, FrameTemplate, Records, Source, Workload
 from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of, random_state
 from tests.buses_for_simpy import buses_for_oracle, buses_in

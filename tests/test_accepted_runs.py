@@ -11,7 +11,7 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.simulation import simulate
-from hwmodel.simulation.scenario import scene_of
+from hwmodel.simulation.run.scenario import scene_of
 from tests.test_config_streams import loads
 
 SHORT = {"warmup": "20us", "duration": "60us"}

@@ -22,8 +22,8 @@ from hwmodel.forwarding.packet import ARP, HIDDEN_PROTOCOL, IPV4, IPV6, PACKET
 from hwmodel.forwarding.parse import HEADER, read_behind
 from hwmodel.forwarding.tables import ANY, PREFIX
 from hwmodel.rules import packets
-from hwmodel.simulation.access_lists import address_words
-from hwmodel.simulation.offered import read_packets
+from hwmodel.simulation.fill.access_lists import address_words
+from hwmodel.simulation.run.offered import read_packets
 from hwmodel.wire.ethernet import flow_bytes
 from tests.forwarding_bench import Bench
 from tests.oracles.forwarding_oracle import ForwardingOracle

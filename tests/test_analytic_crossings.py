@@ -16,7 +16,7 @@ from hwmodel.machine.counts.journey_state import STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE
 from hwmodel.results import BRIDGE_PARTS, PARTS
 from hwmodel.rules import switch_core_cycles
-from hwmodel.simulation.one_frame import lone_parts_fs
+from hwmodel.simulation.run.one_frame import lone_parts_fs
 from tests.lone_crossings import LoggedRun, compare_crossing, draw_crossing
 from tests.one_frame import BASE
 

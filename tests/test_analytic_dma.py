@@ -5,7 +5,7 @@ import pytest
 from hwmodel.analytic import dma_limits
 from hwmodel.analytic.dma import DEFAULT_SIZES
 from hwmodel.config import load_config
-from hwmodel.simulation.dma import bandwidth_gbps
+from hwmodel.simulation.run.dma import bandwidth_gbps
 from tests.analytic_cases import demo
 
 CALIBRATED = Path(__file__).parents[1] / "configs" / "nfp6000_xeon_e5.yaml"

@@ -10,8 +10,8 @@ from hwmodel.config import config_from_mapping
 from hwmodel.forwarding.outer_tag import LIST_GROUP, OUTER_E, OUTER_VN
 from hwmodel.machine.network.interface_lists import FIRST_LISTS
 from hwmodel.rules.switch_modes import C_TAG, E_TAG, VN_TAG
-from hwmodel.simulation.flow_book import StoredHeaders
-from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.fill.flow_book import StoredHeaders
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.wire.tags import Tag, build_header, parse_header, tag_of
 from hwmodel.workload.traffic import FrameTemplate, Records, Workload
 

@@ -12,7 +12,7 @@ from hwmodel import limits, simulate
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import bridges_of, config_from_mapping, servers_of
 from hwmodel.config.bridge_ports import comes_in, place_of, ports_of
-from hwmodel.simulation.setting_warnings import silent_stations
+from hwmodel.simulation.figures.setting_warnings import silent_stations
 from hwmodel.workload.headers import HeaderBook
 from tests.system_beside_simpy import (
     BROADCAST,

@@ -10,7 +10,8 @@ from hwmodel import limits
 from hwmodel.analytic.weighted_shares import class_notes, class_shares
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
-from hwmodel.simulation.arbitration import rate_registers
+from hwmodel.simulation.figures.class_shares import rate_registers
+from hwmodel.simulation.fill.arbitration import fill_arbiter
 from hwmodel.words.classes import class_lines, class_share, class_words
 from tests.blocks.idle_machine import machine
 from tests.run_cases import result_of
@@ -109,3 +110,17 @@ def test_the_machine_has_the_rate_that_the_register_means():
     assert held == Fraction(8 * 10**15 * factor, 10**10 * 2**14)
     (found,) = rate_registers(config_from_mapping({"switch": {"ports": stations}}))
     assert found.rttbcnrc == hex(2**31 | factor)
+
+
+def test_the_arbiter_is_filled_with_credits_of_64_octets_and_each_rings_class() -> None:
+    """Refills and limits of a class are counted in credits of 64 B (82599 data sheet, RTTPT2C); groups add them up."""
+    config = config_of(
+        {"refill": 20, "max": 200}, {"refill": 10, "max": 100, "group": 1}, {"refill": 5, "max": 90, "group": 1}
+    )
+    nic = machine()
+    fill_arbiter(nic, config)
+    params = nic.arbiter.params
+    filled = [(int(one.refill_bytes), int(one.most_bytes)) for one in params.of_class[:3]]
+    assert filled == [(20 * 64, 200 * 64), (10 * 64, 100 * 64), (5 * 64, 90 * 64)]
+    assert [int(one.refill_bytes) for one in params.group[:2]] == [20 * 64, 15 * 64]
+    assert [int(each) for each in params.class_of_ring[1:5]] == [0, 1, 1, 2]

@@ -22,8 +22,8 @@ from hwmodel.cli import main
 from hwmodel.cli.outputs import STDOUT, check_out_folder, text_output
 from hwmodel.config import load_config
 from hwmodel.errors import InputError
-from hwmodel.simulation import kernel_cache
-from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache
+from hwmodel.simulation.run import kernel_cache
+from hwmodel.simulation.run.kernel_cache import SWITCH_ENTRIES, fill_cache
 from hwmodel.switch_frames import forward_frames
 from tests.run_cases import read_capture, write_capture
 from tests.switch_cases import config_path, timed
@@ -296,7 +296,7 @@ def interrupted(self, block):
     return whole(self, block)
 decide.FrameSwitch.decide = interrupted
 from hwmodel.cli import main
-from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, fill_cache
+from hwmodel.simulation.run.kernel_cache import SWITCH_ENTRIES, fill_cache
 sys.exit(main(sys.argv[1:]))
 """
 

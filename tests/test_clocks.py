@@ -10,8 +10,8 @@ from hwmodel.analytic import limits
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.simulation import simulate
-from hwmodel.simulation.clocks import ADAPTER, HOST, PPB, SENDER, in_range, link_fs_per_byte, stretch
-from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.fill.clocks import ADAPTER, HOST, PPB, SENDER, in_range, link_fs_per_byte, stretch
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload import build_workload
 from tests.clocks_beside_simpy import CORE_START, LATEST_START_FS, drawn
 from tests.run_cases import merged

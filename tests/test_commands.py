@@ -11,9 +11,9 @@ import pytest
 
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.offered import with_workloads
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.workload import build_workload
 from hwmodel.workload.traffic import Workload
 from tests.run_cases import merged

@@ -26,7 +26,7 @@ BREAK = """
 import json, warnings
 from hwmodel.compiled import linked_only
 from hwmodel.processes import processors
-from hwmodel.simulation import compile_entry, kernel_cache
+from hwmodel.simulation.run import compile_entry, kernel_cache
 
 processors.usable_processors = lambda: 1  # one process compiles one after the other
 def breaks(self, state):

@@ -14,9 +14,9 @@ from numba import int64, njit
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.programs import by_address, signature_of
 from hwmodel.config import config_from_mapping
-from hwmodel.simulation import machine
-from hwmodel.simulation.kernel_cache import COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
-from hwmodel.simulation.machine import entries_of
+from hwmodel.simulation.run import machine
+from hwmodel.simulation.run.kernel_cache import COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
+from hwmodel.simulation.run.machine import entries_of
 from tests.programs_by_address import PAIR, PAIRS, call_each, call_note, double, note
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,7 +14,7 @@ from hwmodel import limits, simulate
 from hwmodel.config import config_from_mapping, presets
 from hwmodel.config.presets import HOSTS
 from hwmodel.errors import InputError
-from hwmodel.simulation.dma import bandwidth_gbps, latency_ns
+from hwmodel.simulation.run.dma import bandwidth_gbps, latency_ns
 
 pytestmark = pytest.mark.strict_devices
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hwmodel.config import build, check_streams, config_from_mapping, servers_of
 from hwmodel.config.streams import ArrivalError, PatternError
 from hwmodel.errors import InputError
-from hwmodel.simulation.offered import workload_of
+from hwmodel.simulation.run.offered import workload_of
 from tests.config_cases import complaints
 
 ON_OFF = {"arrivals": "on_off", "peak_rate": "1Gbps"}

@@ -30,7 +30,7 @@ from hwmodel.results.counters import (
     VfReceived,
 )
 from hwmodel.simulation import simulate
-from hwmodel.simulation.counters import LOST_AS, NOT_COUNTED, REFUSED, STATISTICS, counters_of
+from hwmodel.simulation.figures.counters import LOST_AS, NOT_COUNTED, REFUSED, STATISTICS, counters_of
 from hwmodel.words.counters import counters_text
 from tests.run_cases import (
     BATCHES_OF_ONE,

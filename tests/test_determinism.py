@@ -13,7 +13,7 @@ import pytest
 
 from hwmodel.config import load_config
 from hwmodel.simulation import simulate, simulate_seeds
-from hwmodel.simulation.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
+from hwmodel.simulation.run.kernel_cache import RUN_ENTRIES, SYSTEM_ENTRIES
 from tests.run_cases import POLLED, finished, logged, merged, result_of
 from tests.run_digest import (
     CASES,
@@ -145,7 +145,7 @@ def test_a_run_in_pieces_is_the_same_run(name, n_events, tmp_path, monkeypatch):
     """The kernel returns to Python every so often, which must not show."""
     machine = machine_of(name, 3, captured(str(tmp_path)))
     whole, state = without_log(digests_of(machine)), final_state(machine)
-    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", n_events)
+    monkeypatch.setattr("hwmodel.simulation.run.run.EVENTS_PER_CALL", n_events)
     assert without_log(digests_of(machine)) == whole
     assert final_state(machine) == state
 
@@ -187,7 +187,7 @@ import sys
 import numpy as np
 from hwmodel.machine.counts.flow_state import add_flows
 from hwmodel.machine.counts.ledger_state import FLOW
-from hwmodel.simulation.kernel_cache import fill_cache, kernels_are_cached
+from hwmodel.simulation.run.kernel_cache import fill_cache, kernels_are_cached
 
 asked, small = tuple(sys.argv[1:]), "machine.counts.flow_state.add_flows"
 assert small in asked and not any(kernels_are_cached((entry,)) for entry in asked)

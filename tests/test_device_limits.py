@@ -18,7 +18,7 @@ from hwmodel.config.device_limits import LIMITS
 from hwmodel.config.overrides import plain_data
 from hwmodel.config_space.enumeration import adapter_of
 from hwmodel.errors import InputError
-from hwmodel.simulation.setting_warnings import beyond_devices
+from hwmodel.simulation.figures.setting_warnings import beyond_devices
 
 pytestmark = pytest.mark.strict_devices
 

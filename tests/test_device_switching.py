@@ -11,7 +11,7 @@ from hwmodel import forward_frames
 from hwmodel.config import config_from_mapping
 from hwmodel.config.presets import DEVICES
 from hwmodel.errors import InputError
-from hwmodel.simulation.switch_tables import build_tables, switch_off
+from hwmodel.simulation.fill.switch_tables import build_tables, switch_off
 from tests.forwarding_bench import Bench
 from tests.run_cases import result_of
 

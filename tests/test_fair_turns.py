@@ -11,8 +11,8 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.adapter.room_turns import MEMORY_BYTES, N_TURNS, ROOM_TURNS, finds_room
 from hwmodel.simulation import simulate
-from hwmodel.simulation.clocks import ADAPTER, OUTSIDE, stretch
-from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.fill.clocks import ADAPTER, OUTSIDE, stretch
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload import build_workload
 from tests.clocks_beside_simpy import drawn
 from tests.run_cases import merged

@@ -14,8 +14,8 @@ from hwmodel import simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.config.names import uplink_of
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.offered import read_packets
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.offered import read_packets
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, scan_headers
 from hwmodel.workload import Records, Workload
 from hwmodel.workload.traffic import FrameTemplate

@@ -11,7 +11,7 @@ from cocotb_tests.bench_switch import (
     switch,
 )
 from hwmodel.forwarding.police import PARTS_OF_BYTE, police
-from hwmodel.simulation.switch_tables import build_buckets
+from hwmodel.simulation.fill.switch_tables import build_buckets
 from tests.oracles.bucket_oracle import BucketOracle
 
 SECOND_FS = 10**15

@@ -34,7 +34,7 @@ from hwmodel.forwarding.tables import (
 )
 from hwmodel.rules.capacities import MAX_ACL_ENTRIES, MAX_LOOKUP_ENTRIES, MAX_MIRRORS
 from hwmodel.rules.switch_modes import DEFAULT_S_VID
-from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_list, port_numbers
+from hwmodel.simulation.fill.switch_tables import build_buckets, build_tables, port_list, port_numbers
 from tests.forwarding_bench import (
     Bench,
 )

@@ -27,7 +27,7 @@ from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batch, decide_batch
 from hwmodel.forwarding.parse import HEADER
-from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
+from hwmodel.simulation.fill.switch_tables import build_buckets, build_tables, port_numbers
 from tests.forwarding_cases import random_frame, random_switch
 from tests.oracles.bucket_oracle import BucketOracle
 from tests.oracles.forwarding_oracle import ForwardingOracle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hwmodel.simulation.nic_state import function_of
+from hwmodel.simulation.fill.nic_state import function_of
 from tests.run_cases import begun, merged
 
 SMALL = {"nic": {"vfs": 4}, "run": {"warmup": "100us", "duration": "1ms"}}

@@ -12,8 +12,8 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.counts.ledger_state import IDLE
 from hwmodel.machine.frames import GROUP_CAP
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload import build_workload
 from tests.beside_simpy import BASE, write_capture
 from tests.drawn_commands import NAMES, draw_commands

@@ -17,7 +17,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.machine.adapter import function_life
 from hwmodel.rules.function_names import function_name, function_names, function_number, is_pf
-from hwmodel.simulation.series import LOST
+from hwmodel.simulation.run.series import LOST
 
 NS, US, MS = 10**6, 10**9, 10**12
 POLL = 500 * US

@@ -16,7 +16,7 @@ from hwmodel.report import render_page
 from hwmodel.report.diagram import BRIDGE, Tree, narrow_layout, wide_layout
 from hwmodel.results import Bottleneck
 from hwmodel.simulation import simulate
-from hwmodel.simulation.setting_warnings import stations_elsewhere
+from hwmodel.simulation.figures.setting_warnings import stations_elsewhere
 from hwmodel.words.bridge_reading import NamedPort
 from tests.run_cases import merged
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.simulation import system_state
+from hwmodel.simulation.fill import system_state
 from tests.joined_cases import CASES, Case, drawn_system
 from tests.planted_bridges import Fault, forget_announced, leave_out_a_way, plant, reverse_floods
 from tests.seeds import seeds

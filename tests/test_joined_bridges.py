@@ -12,7 +12,7 @@ from hwmodel.config.bridge_ports import ports_of
 from hwmodel.config.topology import BridgePorts
 from hwmodel.results import Result, load_result
 from hwmodel.simulation import simulate
-from hwmodel.simulation.system_state import build_system
+from hwmodel.simulation.fill.system_state import build_system
 from hwmodel.workload import build_workload
 from tests.extender_cases import run_of
 from tests.joined_cases import THREE, TWO, joined

@@ -84,6 +84,7 @@ def plant(folder: Path, files: dict[str, str]) -> Package:
 
 
 LAZY = "def late():\n    {}\n"
+FOR_TYPES = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    {}\n"
 
 
 OUTSIDE = {
@@ -124,6 +125,10 @@ PLANTED = {
             "explore/study/axes.py": "",
             "explore/study/schema.py": LAZY.format("from hwmodel.explore.sweep import plan"),
             "explore/sweep/plan.py": "from hwmodel.explore.study.axes import read_axis",
+        },
+        {
+            "simulation/fill/state.py": FOR_TYPES.format("from hwmodel.simulation.run.machine import Machine"),
+            "simulation/run/machine.py": "from hwmodel.simulation.fill.state import build",
         },
     ],
     rules.private_imports: [

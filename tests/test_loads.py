@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.simulation.setting_warnings import burst_warnings
+from hwmodel.simulation.figures.setting_warnings import burst_warnings
 from tests.run_cases import (
     BATCHES_OF_ONE,
     BROADCAST,

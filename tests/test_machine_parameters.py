@@ -13,9 +13,9 @@ import hwmodel
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.refill import OF_BRIDGE, OF_SERVER
+from hwmodel.simulation.fill.refill import OF_BRIDGE, OF_SERVER
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload import build_workload
 
 PACKAGE = Path(hwmodel.__file__).parent

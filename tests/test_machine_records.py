@@ -21,8 +21,8 @@ from hwmodel.machine.host.host_state import MAX_TRANSLATIONS, MAX_WALKERS
 from hwmodel.machine.pcie.link_state import MAX_TAGS, MAX_TLP_BYTES
 from hwmodel.machine.server import SERVER, fresh_state
 from hwmodel.machine.time.clock import LANE_CAP
-from hwmodel.simulation import nic_state
-from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.fill import nic_state
+from hwmodel.simulation.fill.nic_state import build_state
 
 
 def machine(**blocks):

@@ -21,8 +21,8 @@ from hwmodel.functions.mailbox_events import PfDrivers, answered_text, asked_tex
 from hwmodel.functions.pf_driver_state import keys_of
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.scenario import Scene, scene_of
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.scenario import Scene, scene_of
 from hwmodel.units import FS_PER_NS
 
 US = 10**3 * FS_PER_NS

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from hwmodel.simulation import commands, system_state
-from hwmodel.simulation.pcie_trees import fill_trees
+from hwmodel.simulation.fill import system_state
+from hwmodel.simulation.fill.pcie_trees import fill_trees
+from hwmodel.simulation.run import commands
 from tests.drawn_multi_roots import draw_commanded, draw_config
 from tests.seeds import seeds
 from tests.system_beside_simpy import run_both
@@ -58,6 +59,6 @@ def test_a_fault_in_what_hosts_share_shows(name: str, monkeypatch: pytest.Monkey
 
 
 def test_weights_that_never_change_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "enter_weights", lambda *_: None)
+    monkeypatch.setattr(commands, "changed_weights", lambda *_: ())
     config, frames, drawn = draw_commanded(2)
     assert run_both(config, frames, commands=drawn).differences()

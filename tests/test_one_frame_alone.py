@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwmodel import lone_frame
-from hwmodel.simulation.trace.frame_parts import under_way
+from hwmodel.simulation.run.trace.frame_parts import under_way
 from tests.journey_runs import PARTS, finished_journeys, stamp_columns
 from tests.one_frame import (
     ALONE,

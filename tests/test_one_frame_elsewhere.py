@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.simulation.one_frame import lone_parts_fs
+from hwmodel.simulation.run.one_frame import lone_parts_fs
 from tests.one_frame import (
     ALONE,
     BROADCAST,

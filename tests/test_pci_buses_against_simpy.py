@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hwmodel.errors import RunError
-from hwmodel.simulation import system_state
-from hwmodel.simulation.pci_buses import fill_buses
+from hwmodel.simulation.fill import system_state
+from hwmodel.simulation.fill.pci_buses import fill_buses
 from tests.drawn_buses import draw_config
 from tests.seeds import seeds
 from tests.system_beside_simpy import run_both

@@ -13,7 +13,7 @@ from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
 from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
 from hwmodel.simulation import lone_frame, simulate
-from hwmodel.simulation.pcie_trees import tree_suspects
+from hwmodel.simulation.figures.tree_use import tree_suspects
 from hwmodel.words.shared_links import switch_rows
 from hwmodel.words.summary import summary
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hwmodel.simulation import system_state
-from hwmodel.simulation.pcie_trees import fill_trees
+from hwmodel.simulation.fill import system_state
+from hwmodel.simulation.fill.pcie_trees import fill_trees
 from tests import system_beside_simpy
 from tests.drawn_trees import draw_commanded, draw_config
 from tests.seeds import seeds

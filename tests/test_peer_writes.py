@@ -18,7 +18,7 @@ from hwmodel.cli import main
 from hwmodel.config import Config, config_from_mapping, servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.peer_writes import run_writes
-from hwmodel.simulation.dma import idle_writers, peer_writes, run_to
+from hwmodel.simulation.run.dma import idle_writers, peer_writes, run_to
 from hwmodel.words.link_alone import peer_table
 from tests.beside_simpy import parameters_of
 from tests.drawn_trees import NAMES, draw_tree

@@ -14,7 +14,7 @@ from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.frame_batch import ALL_DECIDED, ARRIVAL, decide_batch
 from hwmodel.forwarding.parse import HEADER
-from hwmodel.simulation.switch_tables import build_buckets, build_tables, numbers_in, port_numbers
+from hwmodel.simulation.fill.switch_tables import build_buckets, build_tables, numbers_in, port_numbers
 from tests.oracles.pool_registers import Registers
 
 VECTORS = Path(__file__).parent / "vectors" / "tagged_frames.csv"

@@ -8,7 +8,7 @@ import pytest
 
 from hwmodel.results.possible import least_latency, within_possible
 from hwmodel.simulation import simulate
-from hwmodel.simulation.intervals import possible_intervals
+from hwmodel.simulation.figures.intervals import possible_intervals
 from tests.simulation_cases import config_of
 
 

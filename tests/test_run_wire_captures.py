@@ -202,7 +202,7 @@ def test_captures_of_several_servers_do_not_depend_on_how_the_run_is_cut(tmp_pat
     """Servers that have come to different times where a piece ends: nothing is lost, doubled or out of order."""
     config = system_of()
     result, whole = captures_of(tmp_path / "whole", config)
-    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", 500)
+    monkeypatch.setattr("hwmodel.simulation.run.run.EVENTS_PER_CALL", 500)
     again, pieces = captures_of(tmp_path / "pieces", config)
     assert sorted(whole) == ["a.pcapng", "b.pcapng", "c.pcapng", "got.pcap", "outside.pcapng"]
     assert pieces == whole
@@ -214,8 +214,8 @@ def test_captures_of_several_servers_do_not_depend_on_how_the_run_is_cut(tmp_pat
 
 def test_a_full_log_changes_nothing(tmp_path, monkeypatch):
     """More passes the wires in one call of the kernel than the log holds; each frame out is in the capture."""
-    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", 10**9)
-    monkeypatch.setattr("hwmodel.simulation.run.MARKS", 1)
+    monkeypatch.setattr("hwmodel.simulation.run.run.EVENTS_PER_CALL", 10**9)
+    monkeypatch.setattr("hwmodel.simulation.run.run.MARKS", 1)
     flows = [["a.vf0", "b.vf0", None], ["b.vf0", "a.vf0", None]]
     config = config_from_mapping(
         {

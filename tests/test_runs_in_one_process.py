@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import hwmodel
 from hwmodel.config import read_base, servers_of
-from hwmodel.simulation.random_streams import random_words
+from hwmodel.simulation.fill.random_streams import random_words
 
 pytestmark = [pytest.mark.real_clocks, pytest.mark.strict_devices]  # as the processes beside have them
 

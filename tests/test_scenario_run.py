@@ -18,9 +18,9 @@ from hwmodel.results import Result
 from hwmodel.results.json_form import from_plain
 from hwmodel.results.series import Series, VmSeries
 from hwmodel.simulation import simulate
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.scenario import scene_of
-from hwmodel.simulation.series import MOST_INTERVALS, SeriesRecorder, interval_of
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.scenario import scene_of
+from hwmodel.simulation.run.series import MOST_INTERVALS, SeriesRecorder, interval_of
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import build_workload
 from tests.drawn_commands import BASE as DRAWN

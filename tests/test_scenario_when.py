@@ -20,12 +20,12 @@ from hwmodel.report.over_time import event_table, over_time_figure
 from hwmodel.results import Result
 from hwmodel.results.series import EventResult
 from hwmodel.simulation import simulate
-from hwmodel.simulation.commands import Change, Watch
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.offered import with_workloads
-from hwmodel.simulation.run import Run, first_true, silent
-from hwmodel.simulation.scenario import Scene, scene_of, watched, with_times
-from hwmodel.simulation.seeds import simulate_seeds
+from hwmodel.simulation.run.commands import Change, Watch
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.offered import with_workloads
+from hwmodel.simulation.run.run import Run, first_true, silent
+from hwmodel.simulation.run.scenario import Scene, scene_of, watched, with_times
+from hwmodel.simulation.run.seeds import simulate_seeds
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.events import condition_text
 from hwmodel.words.summary import event_lines
@@ -259,7 +259,7 @@ def test_the_search_for_a_time_is_told_and_interrupted() -> None:
 
 
 def test_the_progress_goes_through_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", 500)
+    monkeypatch.setattr("hwmodel.simulation.run.run.EVENTS_PER_CALL", 500)
     seen = []
     simulate(config_of({**ONE, "when": {"vm": "vf1", "delivered": 70}}, ONE), lambda *told: seen.append(told))
     shares = [share for share, _ in seen]

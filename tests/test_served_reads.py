@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from hwmodel.machine.tlp_kinds import PAYLOAD_READ, RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ
-from hwmodel.simulation.machine import run_alone
-from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.fill.nic_state import build_state
+from hwmodel.simulation.fill.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.run.machine import run_alone
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 

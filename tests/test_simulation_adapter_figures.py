@@ -20,11 +20,11 @@ from hwmodel.machine.tlp_kinds import (
     TX_INTERRUPT,
     TX_WRITEBACK,
 )
-from hwmodel.simulation.adapter_figures import adapter_figures
-from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.measurement import begin_window, take_snapshot
-from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.span import Span
+from hwmodel.simulation.figures.adapter_figures import adapter_figures
+from hwmodel.simulation.figures.measurement import begin_window, take_snapshot
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.simulation.fill.nic_state import build_state
 from tests.simulation_cases import config_of
 
 NS = 10**6

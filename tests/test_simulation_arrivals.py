@@ -10,9 +10,9 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation import simulate
-from hwmodel.simulation.intervals import sureness_of
-from hwmodel.simulation.machine_known import Arrivals, MachineKnown
-from hwmodel.simulation.offered import workload_of
+from hwmodel.simulation.figures.intervals import sureness_of
+from hwmodel.simulation.figures.machine_known import Arrivals, MachineKnown
+from hwmodel.simulation.run.offered import workload_of
 from hwmodel.workload.traffic import ON_OFF, PERIODIC, POISSON, Records, Source, Workload
 from tests.simulation_cases import config_of
 from tests.test_simulation_intervals import N_MARKS, PORTS, STEADY, STEP_FS, hand_made_marks, result_with

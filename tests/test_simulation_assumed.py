@@ -8,7 +8,7 @@ from hwmodel import load_config, simulate
 from hwmodel.config.presets import ASSUMED, DEVICES
 from hwmodel.results.bottleneck import KEYS
 from hwmodel.results.result import Bottleneck
-from hwmodel.simulation.assumed import assumptions_of
+from hwmodel.simulation.figures.assumed import assumptions_of
 
 SMALL = {"workload": {"pattern": "flows", "frame_bytes": 64, "flows": [["vf0", "uplink"]]}, "driver.preset": "dpdk"}
 SMALL |= {"host.cores": 8, "run.frames": 4000, "nic.vfs": 2, "driver.frame_time": "10ns"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.results import Totals, check_balance
-from hwmodel.simulation.outcome import jain_fairness
+from hwmodel.simulation.figures.outcome import jain_fairness
 from tests.sample_result import sample_result
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hwmodel.simulation.bridge_measure import level_suspects
+from hwmodel.simulation.figures.bridge_measure import level_suspects
 
 SPAN_FS = 10**12  # 1 ms
 FS_PER_BYTE = 8 * 10**6  # 1 Gb/s

@@ -8,9 +8,9 @@ from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.simulation import simulate
-from hwmodel.simulation.bridge_measure import begin_bridge_window, bridge_results, port_results
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.span import Span
+from hwmodel.simulation.figures.bridge_measure import begin_bridge_window, bridge_results, port_results
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload import build_workload
 from tests.run_cases import judged_result_of, merged
 from tests.simulation_cases import DEFAULTS

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.simulation.bridge_state import least_on_wire_bytes
-from hwmodel.simulation.system_state import build_system
+from hwmodel.simulation.fill.bridge_state import least_on_wire_bytes
+from hwmodel.simulation.fill.system_state import build_system
 from hwmodel.workload import build_workload
 from tests.run_cases import OUTSIDE, frame, merged, write_capture
 from tests.simulation_cases import DEFAULTS

@@ -13,7 +13,7 @@ from hwmodel.results import BRIDGE_PARTS, PARTS, CeilingFigure, ClosedForm, Next
 from hwmodel.results.result import ClosedForm as ClosedFormHome
 from hwmodel.results.result import Relaxed
 from hwmodel.simulation import simulate
-from hwmodel.simulation.closed_form import closed_form_of, next_steps
+from hwmodel.simulation.run.closed_form import closed_form_of, next_steps
 from hwmodel.wire.pcap import read_blocks
 from hwmodel.words.latency_parts import PART_WORDS
 from tests.analytic_cases import demo

@@ -9,8 +9,8 @@ from hwmodel.compiled.far_tables import zeros
 from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, LATENCY_COUNTS, LEDGER, LEDGER_COUNTS
-from hwmodel.simulation.counts import OF_LEDGERS
-from hwmodel.simulation.whole import LedgerSums, added_up
+from hwmodel.simulation.figures.counts import OF_LEDGERS
+from hwmodel.simulation.figures.whole import LedgerSums, added_up
 
 FLOWS = [np.array([0, 2]), np.array([1, 3, 2]), np.array([4])]  # of each ledger, by their numbers in all
 N_FLOWS = 5

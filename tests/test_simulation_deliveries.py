@@ -11,9 +11,9 @@ from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import DELIVERY_LOG, LOG_CAP
 from hwmodel.machine.server import fresh_state
 from hwmodel.simulation import simulate
-from hwmodel.simulation.flow_book import FlowBook
-from hwmodel.simulation.logs import CopyKinds, MergedLog
-from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.simulation.run.logs import CopyKinds, MergedLog
+from hwmodel.simulation.run.machine import Machine
 from tests.simulation_cases import config_of
 
 FLOWS = {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"], ["vf1", "uplink", "500Mbps"]], "arrivals": "periodic"}

@@ -7,7 +7,7 @@ import pytest
 from hwmodel.analytic import dma_limits
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
-from hwmodel.simulation.dma import dma
+from hwmodel.simulation.run.dma import dma
 
 # pcie-bench (SIGCOMM 2018), Gen3 x8, MPS 256: bytes, Gb/s of writes, reads, both.
 PUBLISHED = [(64, 42.10, 44.10, 33.08), (256, 52.92, 53.69, 48.75), (1500, 52.81, 53.60, 50.60)]

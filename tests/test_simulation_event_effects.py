@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hwmodel.results.series import Series, VmSeries, WireSeries
-from hwmodel.simulation.event_effects import Span, did_text
+from hwmodel.simulation.figures.event_effects import Span, did_text
 
 
 def vm(tx, rx, drops=None):

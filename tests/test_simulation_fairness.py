@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.simulation.outcome import fairness
+from hwmodel.simulation.figures.outcome import fairness
 from tests.analytic_cases import demo
 from tests.run_cases import measured
 

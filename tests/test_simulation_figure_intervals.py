@@ -9,7 +9,7 @@ import pytest
 
 from benches.known_queues import coverage, known_queues
 from hwmodel.results.student_t import student_t_975
-from hwmodel.simulation.figure_intervals import (
+from hwmodel.simulation.figures.figure_intervals import (
     LEAST_WEIGHTS,
     N_WEIGHTS,
     Found,

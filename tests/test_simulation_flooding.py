@@ -9,7 +9,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import FlowResult
 from hwmodel.simulation import simulate
-from hwmodel.simulation.setting_warnings import flooding_warnings, silent_stations
+from hwmodel.simulation.figures.setting_warnings import flooding_warnings, silent_stations
 from tests.sample_system import sample_system
 
 TWO = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {"kind": "learning"}, "nic": {"vfs": 2}}

@@ -9,7 +9,7 @@ import pytest
 from hwmodel.analytic import limits
 from hwmodel.config import Config, load_config
 from hwmodel.results import Result
-from hwmodel.simulation.adapter_figures import LEAST_FRAMES, PURPOSES, frame_bytes
+from hwmodel.simulation.figures.adapter_figures import LEAST_FRAMES, PURPOSES, frame_bytes
 from tests.analytic_cases import demo
 from tests.config_cases import CONFIGS
 from tests.run_cases import measured

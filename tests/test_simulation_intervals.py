@@ -11,12 +11,12 @@ from hwmodel.analytic import limits
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import Latency, VmResult, Wire
 from hwmodel.simulation import simulate
-from hwmodel.simulation.counts import GAUGE_WORDS, LATENCY_PLACES
-from hwmodel.simulation.figure_intervals import SampleCounts
-from hwmodel.simulation.intervals import sureness_of, too_wide
-from hwmodel.simulation.machine_known import MachineKnown
-from hwmodel.simulation.marks import COUNTED, MarkTable
-from hwmodel.simulation.span import Span
+from hwmodel.simulation.figures.counts import GAUGE_WORDS, LATENCY_PLACES
+from hwmodel.simulation.figures.figure_intervals import SampleCounts
+from hwmodel.simulation.figures.intervals import sureness_of, too_wide
+from hwmodel.simulation.figures.machine_known import MachineKnown
+from hwmodel.simulation.figures.marks import COUNTED, MarkTable
+from hwmodel.simulation.figures.span import Span
 from tests.journey_runs import bucket_of
 from tests.run_cases import logged
 from tests.sample_result import sample_result

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.results import CoreUse, Observation, Sighting, Suspect, sighting_of
 from hwmodel.results.bottleneck import KEYS, suspects_of
-from hwmodel.simulation.judgement import RISES, judged
+from hwmodel.simulation.figures.judgement import RISES, judged
 
 CONFIG = config_from_mapping({"pcie": {"lanes": 4, "tags": 8}, "nic": {"preset": None, "tx_ring": 64, "rx_ring": 64}})
 KERNEL = config_from_mapping({"driver": {"preset": "kernel"}})

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from hwmodel.machine import commanded, engine, link_alone
-from hwmodel.simulation import DMA_ENTRIES, kernel_cache
-from hwmodel.simulation.compile_entry import compile_entry, signatures
-from hwmodel.simulation.kernel_cache import (
+from hwmodel.simulation import DMA_ENTRIES
+from hwmodel.simulation.fill.nic_state import build_state
+from hwmodel.simulation.run import kernel_cache
+from hwmodel.simulation.run.compile_entry import compile_entry, signatures
+from hwmodel.simulation.run.kernel_cache import (
     COMMANDS,
     ENGINE,
     RUN_ENTRIES,
@@ -24,8 +26,7 @@ from hwmodel.simulation.kernel_cache import (
     kernels_are_cached,
     passed_over_cache,
 )
-from hwmodel.simulation.machine import run_alone, run_alone_commanded
-from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.run.machine import run_alone, run_alone_commanded
 from tests.simulation_cases import config_of
 from tests.stand_in_compilers import (
     be_endless,
@@ -62,7 +63,7 @@ def compiler(empty_cache, monkeypatch):
     """Return what puts another function in the compiler's place."""
 
     def stand_in(function):
-        monkeypatch.setattr("hwmodel.simulation.compile_entry.compile_alone", function)
+        monkeypatch.setattr("hwmodel.simulation.run.compile_entry.compile_alone", function)
 
     stand_in(leave_file)
     let_use(monkeypatch, len(RUN_ENTRIES))
@@ -192,7 +193,7 @@ def test_commands_that_start_at_once_compile_once(tmp_path):
     code = """
 import os, sys, time
 from pathlib import Path
-from hwmodel.simulation import compile_entry, kernel_cache
+from hwmodel.simulation.run import compile_entry, kernel_cache
 from tests.stand_in_compilers import leave_file_slowly
 kernel_cache.CACHE_DIR = Path(sys.argv[1]) / "cache"
 compile_entry.compile_alone = leave_file_slowly
@@ -294,7 +295,7 @@ def test_the_signatures_are_those_of_the_calls():
 def test_the_signature_of_the_decisions_is_that_of_the_call():
     code = """
 from hwmodel.machine import first_decisions
-from hwmodel.simulation.compile_entry import compile_entry, signatures
+from hwmodel.simulation.run.compile_entry import compile_entry, signatures
 from cocotb_tests.bench_switch import frame, switch
 from tests.test_switch_decisions import decided, machine_with
 compile_entry("machine.first_decisions.decide_alone")
@@ -307,9 +308,9 @@ assert first_decisions.decide_alone.signatures == [signatures()["machine.first_d
 def test_the_signatures_of_whole_frames_are_those_of_the_calls():
     code = """
 from hwmodel.forwarding import frame_batch
-from hwmodel.simulation.compile_entry import compile_entry, signatures
-from hwmodel.simulation.offered import read_packets
-from hwmodel.simulation.kernel_cache import CAPTURE_ENTRIES, SWITCH_ENTRIES
+from hwmodel.simulation.run.compile_entry import compile_entry, signatures
+from hwmodel.simulation.run.offered import read_packets
+from hwmodel.simulation.run.kernel_cache import CAPTURE_ENTRIES, SWITCH_ENTRIES
 from hwmodel.switch_frames import forward_frames
 import numpy as np
 from cocotb_tests.bench_switch import AclEntry, frame, switch

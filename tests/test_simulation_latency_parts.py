@@ -21,7 +21,7 @@ from hwmodel.machine.counts.journey_state import (
 )
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, HISTOGRAM_SHIFT, HISTOGRAM_SUB_BITS
 from hwmodel.results.histogram import PER_OCTAVE, UNIT_FS, bucket_index
-from hwmodel.simulation.latency_summary import latency_parts
+from hwmodel.simulation.figures.latency_summary import latency_parts
 from hwmodel.words.latency_parts import ALL_PARTS, PARTS
 from tests.config_cases import ROOT
 from tests.journey_runs import bucket_of, stamp_columns

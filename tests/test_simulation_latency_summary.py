@@ -11,7 +11,7 @@ from hwmodel.forwarding.drop_reason import MAX_REASONS, DropReason
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY, WIRE_WAIT_HISTOGRAM
 from hwmodel.results import Latency
 from hwmodel.results.histogram import bucket_index
-from hwmodel.simulation.latency_summary import latency_from, named_drops, samples_of
+from hwmodel.simulation.figures.latency_summary import latency_from, named_drops, samples_of
 
 UNIT_FS = 1024
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import RunError
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.simulation.laws import broken_laws
-from hwmodel.simulation.measurement import Population, take_population
+from hwmodel.simulation.figures.laws import broken_laws
+from hwmodel.simulation.figures.measurement import Population, take_population
 from hwmodel.workload import build_workload
 from tests.drawn_machines import MACHINE, WORKLOAD
 from tests.journey_runs import JourneyRun

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwmodel.results.student_t import NORMAL_975
-from hwmodel.simulation.intervals import OfferedRate, load_known
+from hwmodel.simulation.figures.intervals import OfferedRate, load_known
 from tests.sample_result import sample_result
 
 N_WINDOWS = 300

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwmodel.simulation.counts import GAUGE_WORDS, LATENCY_PLACES
-from hwmodel.simulation.marks import COUNTED, MOST_MARKS, Marks
-from hwmodel.simulation.measurement import counts_of
-from hwmodel.simulation.nic_state import function_of
+from hwmodel.simulation.figures.counts import GAUGE_WORDS, LATENCY_PLACES
+from hwmodel.simulation.figures.marks import COUNTED, MOST_MARKS, Marks
+from hwmodel.simulation.figures.measurement import counts_of
+from hwmodel.simulation.fill.nic_state import function_of
 from tests.run_cases import begun
 
 LOAD = {

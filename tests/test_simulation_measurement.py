@@ -10,14 +10,14 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config.message_time import DriverWork
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.results.histogram import UNIT_FS, bucket_index
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.counts import LATENCY_PLACES, latencies_in, parts_of
-from hwmodel.simulation.flow_book import FlowBook, Flows
-from hwmodel.simulation.machine import Machine, run_alone
-from hwmodel.simulation.measurement import CORE_WORK, begin_window, take_snapshot
-from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.span import Span
-from hwmodel.simulation.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.figures.counts import LATENCY_PLACES, latencies_in, parts_of
+from hwmodel.simulation.figures.measurement import CORE_WORK, begin_window, take_snapshot
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.fill.flow_book import FlowBook, Flows
+from hwmodel.simulation.fill.nic_state import build_state
+from hwmodel.simulation.fill.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.machine import Machine, run_alone
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 

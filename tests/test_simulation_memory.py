@@ -6,8 +6,8 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.tlp_kinds import STRICT_ORDER
-from hwmodel.simulation.memory import ORDERINGS, set_cache_hits
-from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.fill.memory import ORDERINGS, set_cache_hits
+from hwmodel.simulation.fill.nic_state import build_state
 
 CACHE = {"size": "1MiB", "read_miss": "80ns", "write_miss": "60ns", "io_share_percent": 10}
 

@@ -10,8 +10,8 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, QueueDepth
 from hwmodel.simulation import simulate
-from hwmodel.simulation.figure_intervals import Found, Wanted
-from hwmodel.simulation.machine_known import Bursts, with_missed_bursts
+from hwmodel.simulation.figures.figure_intervals import Found, Wanted
+from hwmodel.simulation.figures.machine_known import Bursts, with_missed_bursts
 from hwmodel.workload import build_workload
 from tests.run_cases import merged
 from tests.sample_result import sample_result

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.time.clock import RX_WRITEBACK_TIMER, TX_WRITEBACK_TIMER
 from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
-from hwmodel.simulation.nic_state import build_state, fill_state, function_of, ring_slots
-from hwmodel.simulation.random_streams import random_words
+from hwmodel.simulation.fill.nic_state import build_state, fill_state, function_of, ring_slots
+from hwmodel.simulation.fill.random_streams import random_words
 from tests.simulation_cases import config_of
 
 GEN2_X4 = Fraction(500_000) / (1 - Fraction(4, 1538))  # femtoseconds a byte: 2 B/ns less the SKP sets

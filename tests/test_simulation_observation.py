@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.simulation.observation import credit_use, demand_use, fetch_use
-from hwmodel.simulation.span import Span
+from hwmodel.simulation.figures.observation import credit_use, demand_use, fetch_use
+from hwmodel.simulation.figures.span import Span
 from tests.run_cases import finished
 
 MACHINE = {

@@ -10,8 +10,8 @@ import pytest
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.simulation import simulate
-from hwmodel.simulation.commands import Change
-from hwmodel.simulation.offered import with_workloads
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.workload.traffic import CLOSED, POISSON, SILENT, Workload
 from tests.run_cases import BATCHES_OF_ONE, begun, merged
 

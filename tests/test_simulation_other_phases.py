@@ -10,14 +10,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.config.run import MAX_SEED
 from hwmodel.simulation import simulate
-from hwmodel.simulation.short_runs import (
-    REPLICAS,
-    Replica,
-    phase_warnings_of,
-    seeds_beside,
-    spread_of,
-    widened,
-)
+from hwmodel.simulation.run.short_runs import REPLICAS, Replica, phase_warnings_of, seeds_beside, spread_of, widened
 from tests.run_cases import merged
 
 NAME = "latency_ns.mean"

@@ -12,10 +12,10 @@ import pytest
 
 import hwmodel
 from hwmodel.machine.tlp_kinds import KINDS, PAYLOAD_COMPLETION, PAYLOAD_WRITE, RX_WRITEBACK
-from hwmodel.simulation.observation import payload_headers, utilization_of
-from hwmodel.simulation.outcome import make_result
-from hwmodel.simulation.run import Run
-from hwmodel.simulation.span import Span
+from hwmodel.simulation.figures.observation import payload_headers, utilization_of
+from hwmodel.simulation.figures.outcome import make_result
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.run.run import Run
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of, simulated
 

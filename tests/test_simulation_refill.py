@@ -15,10 +15,10 @@ import pytest
 
 from hwmodel.config import Config, config_from_mapping, servers_of
 from hwmodel.errors import InputError
-from hwmodel.simulation.commands import Change, check
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.offered import with_workloads
-from hwmodel.simulation.refill import ADDRESSES, FILLINGS, OF_BRIDGE, OF_SERVER, Filled, Reach, Refilled
+from hwmodel.simulation.fill.refill import ADDRESSES, FILLINGS, OF_BRIDGE, OF_SERVER, Filled, Reach, Refilled
+from hwmodel.simulation.run.commands import Change, check
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.offered import with_workloads
 from tests.drawn_commands import LINK, LOAD, STATION, SWITCH
 from tests.run_cases import merged
 

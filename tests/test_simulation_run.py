@@ -12,13 +12,13 @@ from hwmodel.config import config_from_mapping
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
 from hwmodel.simulation import Run, simulate
-from hwmodel.simulation.adapter_figures import frame_bytes
-from hwmodel.simulation.compile_entry import signatures
-from hwmodel.simulation.kernel_cache import DMA_ENTRIES, RUN_ENTRIES, fill_cache, kernels_are_cached
-from hwmodel.simulation.measurement import take_snapshot
-from hwmodel.simulation.observation import observe_window, utilization_of
-from hwmodel.simulation.outcome import make_result
-from hwmodel.simulation.span import Span
+from hwmodel.simulation.figures.adapter_figures import frame_bytes
+from hwmodel.simulation.figures.measurement import take_snapshot
+from hwmodel.simulation.figures.observation import observe_window, utilization_of
+from hwmodel.simulation.figures.outcome import make_result
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.run.compile_entry import signatures
+from hwmodel.simulation.run.kernel_cache import DMA_ENTRIES, RUN_ENTRIES, fill_cache, kernels_are_cached
 from hwmodel.workload import build_workload
 
 SMALL = {

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.simulation.figure_intervals import SampleCounts
+from hwmodel.simulation.figures.figure_intervals import SampleCounts
 
 N_COLUMNS = 12
 SAMPLES = st.lists(st.lists(st.integers(0, N_COLUMNS - 1), max_size=3), min_size=1, max_size=70)

@@ -9,7 +9,7 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation import simulate
-from hwmodel.simulation.setting_warnings import phase_warnings, setting_warnings
+from hwmodel.simulation.figures.setting_warnings import phase_warnings, setting_warnings
 from tests.sample_system import reflected_result
 
 REFLECTED = {

@@ -10,7 +10,7 @@ import pytest
 from hwmodel import Interrupted, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation import Run
-from hwmodel.simulation.short_runs import MOST_SERVERS, ShortRuns
+from hwmodel.simulation.run.short_runs import MOST_SERVERS, ShortRuns
 from hwmodel.words.warnings import SHORT_RUNS_INTERRUPTED
 from hwmodel.workload import build_workload
 from tests.run_cases import merged
@@ -103,7 +103,7 @@ def test_how_many_short_runs_go_at_once_changes_nothing(monkeypatch):
     config = config_from_mapping(PAIRS)  # compares suspects, and is made anew in other phases
     alone, together = (replace(simulate(config, threads=n), host_run=None) for n in (1, 5))
     assert together.to_json() == alone.to_json()
-    monkeypatch.setattr("hwmodel.simulation.short_runs.MOST_SERVERS", 0)  # no room for two
+    monkeypatch.setattr("hwmodel.simulation.run.short_runs.MOST_SERVERS", 0)  # no room for two
     assert replace(simulate(config, threads=5), host_run=None).to_json() == alone.to_json()
     assert MOST_SERVERS > 1
 

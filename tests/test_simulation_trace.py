@@ -13,15 +13,15 @@ from hwmodel.config import config_from_mapping
 from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation import simulate
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.trace import tracer
-from hwmodel.simulation.trace.adapter_side import DROPS
-from hwmodel.simulation.trace.frame_parts import MIRRORED, PARTS, n_stamped, real
-from hwmodel.simulation.trace.host_side import IOMMU
-from hwmodel.simulation.trace.link_tlps import DLLPS
-from hwmodel.simulation.trace.stage import stage_of
-from hwmodel.simulation.trace.timeline import Slice, Timeline, Track
-from hwmodel.simulation.trace.tracer import Tracer
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.trace import tracer
+from hwmodel.simulation.run.trace.adapter_side import DROPS
+from hwmodel.simulation.run.trace.frame_parts import MIRRORED, PARTS, n_stamped, real
+from hwmodel.simulation.run.trace.host_side import IOMMU
+from hwmodel.simulation.run.trace.link_tlps import DLLPS
+from hwmodel.simulation.run.trace.stage import stage_of
+from hwmodel.simulation.run.trace.timeline import Slice, Timeline, Track
+from hwmodel.simulation.run.trace.tracer import Tracer
 from hwmodel.units import FS_PER_NS, FS_PER_US
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.words.warnings import without_a_row

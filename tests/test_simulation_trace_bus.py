@@ -13,7 +13,7 @@ from hwmodel.config import Config, config_from_mapping, servers_of
 from hwmodel.results.shared_links import BusResult
 from hwmodel.rules.pci_bus import CYCLE_FS
 from hwmodel.simulation import simulate
-from hwmodel.simulation.trace.bus_side import RETRY
+from hwmodel.simulation.run.trace.bus_side import RETRY
 from tests.trace_cases import Traced, check_document, trace_of
 
 BASE: dict[str, Any] = {

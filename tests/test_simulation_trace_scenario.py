@@ -12,8 +12,8 @@ from hwmodel.config import config_from_mapping
 from hwmodel.config.message_time import RegisterTimes
 from hwmodel.machine.time.commands import RECEIVE_LIMIT as LAST_KIND
 from hwmodel.simulation import simulate
-from hwmodel.simulation.trace.scenario_side import COMMANDS, EVENTS, Commands, show_scenario
-from hwmodel.simulation.trace.timeline import MOST_LANES, Timeline
+from hwmodel.simulation.run.trace.scenario_side import COMMANDS, EVENTS, Commands, show_scenario
+from hwmodel.simulation.run.trace.timeline import MOST_LANES, Timeline
 from hwmodel.units import FS_PER_US
 from tests.test_report_over_time import life, with_lives
 from tests.trace_cases import check_document, trace_of

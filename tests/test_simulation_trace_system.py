@@ -10,12 +10,12 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, config_from_mapping
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.simulation import simulate
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.trace.adapter_side import Arrivals
-from hwmodel.simulation.trace.bridge_side import BRIDGE
-from hwmodel.simulation.trace.frame_parts import OUTSIDE
-from hwmodel.simulation.trace.stage import stage_of
-from hwmodel.simulation.trace.tracer import MOST_TLPS
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.trace.adapter_side import Arrivals
+from hwmodel.simulation.run.trace.bridge_side import BRIDGE
+from hwmodel.simulation.run.trace.frame_parts import OUTSIDE
+from hwmodel.simulation.run.trace.stage import stage_of
+from hwmodel.simulation.run.trace.tracer import MOST_TLPS
 from hwmodel.units import FS_PER_US
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload

@@ -12,12 +12,12 @@ from hwmodel.config import config_from_mapping, servers_of, switches_of
 from hwmodel.machine.tlp_kinds import TX_DOORBELL, TX_INTERRUPT
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation import simulate
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.trace.frame_parts import names_of
-from hwmodel.simulation.trace.link_tlps import LinkTlps, waiting_in_switches
-from hwmodel.simulation.trace.stage import stage_of
-from hwmodel.simulation.trace.timeline import Timeline
-from hwmodel.simulation.trace.tree_side import WAYS
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.trace.frame_parts import names_of
+from hwmodel.simulation.run.trace.link_tlps import LinkTlps, waiting_in_switches
+from hwmodel.simulation.run.trace.stage import stage_of
+from hwmodel.simulation.run.trace.timeline import Timeline
+from hwmodel.simulation.run.trace.tree_side import WAYS
 from hwmodel.units import FS_PER_US
 from hwmodel.workload import build_workload
 from tests.trace_cases import COUNTERS, Traced, check_document, trace_of

@@ -12,11 +12,11 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE, RX_WRITEBACK, TX_DOORBELL, TX_WRITEBACK
 from hwmodel.simulation import simulate
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.trace.frame_parts import TO_THE_SWITCH, names_of
-from hwmodel.simulation.trace.link_tlps import LinkTlps
-from hwmodel.simulation.trace.stage import stage_of
-from hwmodel.simulation.trace.timeline import Timeline
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.trace.frame_parts import TO_THE_SWITCH, names_of
+from hwmodel.simulation.run.trace.link_tlps import LinkTlps
+from hwmodel.simulation.run.trace.stage import stage_of
+from hwmodel.simulation.run.trace.timeline import Timeline
 from hwmodel.units import FS_PER_US
 from hwmodel.workload import build_workload
 from tests.trace_cases import COUNTERS, Traced, check_document, trace_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.simulation.memory import place_pages, tx_stride_bytes
-from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.fill.memory import place_pages, tx_stride_bytes
+from hwmodel.simulation.fill.nic_state import build_state
 from tests.simulation_cases import config_of
 
 CACHE = {"iotlb": {"entries": 7, "miss": "330ns"}}

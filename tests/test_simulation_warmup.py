@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.server import fresh_state
-from hwmodel.simulation.counts import Counts, gauges_in, parts_of
-from hwmodel.simulation.warmup import (
+from hwmodel.simulation.figures.counts import Counts, gauges_in, parts_of
+from hwmodel.simulation.run.warmup import (
     FIRST_SLICES,
     MATTERS,
     MOST_SLICES,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.simulation.warmup import LEAST_MEANS, MOST_CUT, OBSERVATIONS_A_MEAN, truncation
+from hwmodel.simulation.run.warmup import LEAST_MEANS, MOST_CUT, OBSERVATIONS_A_MEAN, truncation
 
 ENOUGH = OBSERVATIONS_A_MEAN * LEAST_MEANS
 N = 400

@@ -10,8 +10,8 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, WIRE_WAIT_HISTOGRAM
 from hwmodel.results.histogram import UNIT_FS, bucket_index
-from hwmodel.simulation.machine import Machine
-from hwmodel.simulation.whole import Whole
+from hwmodel.simulation.figures.whole import Whole
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload import build_workload
 from tests.run_cases import merged
 from tests.simulation_cases import DEFAULTS

@@ -11,10 +11,10 @@ from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
 from hwmodel.machine.traffic.traffic_state import CLOSED_RECORDED_SOURCE, RECORDED_SOURCE
-from hwmodel.simulation import adapter_headers, workload_state
-from hwmodel.simulation.adapter_headers import is_complete
-from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.fill import adapter_headers, workload_state
+from hwmodel.simulation.fill.adapter_headers import is_complete
+from hwmodel.simulation.fill.nic_state import build_state
+from hwmodel.simulation.fill.workload_state import decide_workload, fill_workload
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
 

@@ -20,9 +20,9 @@ from cocotb_tests.bench_switch import (
 from hwmodel.compiled.records import NEVER
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.simulation.core_parameters import CoreParameters
-from hwmodel.simulation.switch_core import Offer, PortSchedule, Surroundings, lay_out, predict
-from hwmodel.simulation.switch_tables import build_tables
+from hwmodel.simulation.fill.core_parameters import CoreParameters
+from hwmodel.simulation.fill.switch_core import Offer, PortSchedule, Surroundings, lay_out, predict
+from hwmodel.simulation.fill.switch_tables import build_tables
 
 NAMES = ("pf", *(f"vf{k}" for k in range(7)))
 VF0, VF1 = 2, 3

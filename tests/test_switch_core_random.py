@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.simulation.switch_core import lay_out, predict, predict_over_changes
+from hwmodel.simulation.fill.switch_core import lay_out, predict, predict_over_changes
 from tests.core_cases import random_case, run_cycles
 
 N_CASES = 100

@@ -12,8 +12,8 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import HEADER_ROOM, TEMPLATE_HEADER
 from hwmodel.machine.first_decisions import decide_alone
 from hwmodel.machine.server import fresh_state
-from hwmodel.simulation.adapter_headers import is_complete
-from hwmodel.simulation.switch_tables import build_tables, port_numbers
+from hwmodel.simulation.fill.adapter_headers import is_complete
+from hwmodel.simulation.fill.switch_tables import build_tables, port_numbers
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES
 from tests.forwarding_cases import random_frame, random_switch
 from tests.oracles.forwarding_oracle import ForwardingOracle

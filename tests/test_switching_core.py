@@ -12,7 +12,7 @@ from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from hwmodel.simulation.switching_core import MATTERS
+from hwmodel.simulation.figures.switching_core import MATTERS
 
 BLOCK = "host.virtual_switch"
 SWITCH: Mapping[str, Any] = {

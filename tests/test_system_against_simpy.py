@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hwmodel.simulation import system_state
+from hwmodel.simulation.fill import system_state
 from hwmodel.workload import build_workload
 from tests.planted_bridges import Fault, leave_out_a_way, plant, reverse_floods
 from tests.system_beside_simpy import OUTSIDE, US_FS, Both, Frame, compared, config_with, run_both

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hwmodel.simulation import system_state
+from hwmodel.simulation.fill import system_state
 from tests.planted_bridges import Fault, plant
 from tests.system_beside_simpy import BROADCAST, GROUPS, OUTSIDE, UNKNOWN, run_both
 from tests.system_cases import (

@@ -130,7 +130,7 @@ def test_two_servers_with_the_same_seed_are_the_same_run():
 
 
 def test_more_frames_than_a_bridge_has_places_for_are_said(monkeypatch):
-    monkeypatch.setattr("hwmodel.simulation.machine.Machine.advance", lambda *_: OVERFLOW)
+    monkeypatch.setattr("hwmodel.simulation.run.machine.Machine.advance", lambda *_: OVERFLOW)
     with pytest.raises(RunError, match="overflowed"):
         run({"bridge": {}})
 

@@ -19,9 +19,10 @@ from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT, OVERFLOW
 from hwmodel.machine.system import MAX_THREADS
-from hwmodel.simulation import server_threads, simulate
-from hwmodel.simulation.run import simulate_on_one_core
-from hwmodel.simulation.server_threads import (
+from hwmodel.simulation import simulate
+from hwmodel.simulation.run import server_threads
+from hwmodel.simulation.run.run import simulate_on_one_core
+from hwmodel.simulation.run.server_threads import (
     PIECE_EVENTS,
     TRIAL_EVENTS,
     Pace,

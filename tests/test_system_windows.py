@@ -147,7 +147,7 @@ def test_how_far_each_runs_alone(system: tuple[Config, Any, dict[str, Any]], win
 @pytest.mark.parametrize("n_events", [1, 1000])
 def test_calls(system: tuple[Config, Any, dict[str, Any]], n_events: int, monkeypatch: pytest.MonkeyPatch) -> None:
     config, workload, expected = system
-    monkeypatch.setattr("hwmodel.simulation.run.EVENTS_PER_CALL", n_events)
+    monkeypatch.setattr("hwmodel.simulation.run.run.EVENTS_PER_CALL", n_events)
     found = found_by(SystemRun(config, workload))
     assert [name for name in expected if found[name] != expected[name]] == []
 

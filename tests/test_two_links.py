@@ -23,7 +23,7 @@ from hwmodel.machine.time import clock
 exec(Path(clock.__file__).read_text().replace("ADAPTER_LINKS = 1", "ADAPTER_LINKS = 2"), clock.__dict__)
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.pcie.links import MASK
-from hwmodel.simulation.machine import Machine
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload import build_workload
 
 assert MASK == 1

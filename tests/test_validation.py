@@ -8,7 +8,7 @@ import pytest
 
 from benches import nfp6000
 from benches.nfp6000 import SMALL_WINDOW
-from hwmodel.simulation.dma import bandwidth_gbps, latency_ns
+from hwmodel.simulation.run.dma import bandwidth_gbps, latency_ns
 
 
 def errors(figures, word=""):

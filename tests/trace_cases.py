@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hwmodel.config import Config
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
-from hwmodel.simulation.trace.frame_parts import PARTS
+from hwmodel.simulation.run.trace.frame_parts import PARTS
 from tests.perfetto_reader import Reader
 
 # Of each slice: its number, group, row, name, start, length and depth. `frame` is one of its arguments.

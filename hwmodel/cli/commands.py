@@ -152,9 +152,9 @@ def _depends_on_more(config: Config) -> bool:
 
 def _check_room(config: Config, arguments: Namespace) -> None:
     """Raise InputError, or MemoryError, where a run would have no room, by what it begins with and what changes."""
-    from hwmodel.simulation.machine import check_room
-    from hwmodel.simulation.offered import with_workloads, workload_of
-    from hwmodel.simulation.scenario import scene_of
+    from hwmodel.simulation.run.machine import check_room
+    from hwmodel.simulation.run.offered import with_workloads, workload_of
+    from hwmodel.simulation.run.scenario import scene_of
 
     with _placing_errors(arguments):
         check_room(config, workload_of(config))

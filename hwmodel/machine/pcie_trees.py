@@ -19,6 +19,7 @@ from hwmodel.machine.pcie.tree_credits import give_all_back, is_granted, next_ba
 from hwmodel.machine.pcie.tree_end import count_landed, head_fs, note_landing
 from hwmodel.machine.pcie.tree_state import HOP_CAP, NO_ONE, POSTED, ROOT, SECOND, UNKNOWN
 from hwmodel.machine.time.clock import COMPLETION_READY, CREDIT, LANE_CAP, UP_ARRIVAL
+from hwmodel.machine.time.commands import next_command_fs, write_words
 from hwmodel.machine.time.events import append, first_fs, insert
 from hwmodel.machine.tlp_kinds import PAYLOAD_WRITE
 from hwmodel.rules.pcie_link import DLLP_BYTES
@@ -397,10 +398,10 @@ def send_down(system, servers, switch, now_fs, way, n_bytes, data_bytes, server,
 @kernel
 def change_weights(trees, now_fs):
     """Let hosts have the weights that commands have given them up to now."""
-    while trees.n_changed < trees.n_changes and trees.weight_change[trees.n_changed].at_fs <= now_fs:
-        change = trees.weight_change[trees.n_changed]
-        trees.quantum_bytes[change.switch] = change.quantum_bytes
-        trees.n_changed += 1
+    commands = trees.commands
+    while next_command_fs(commands) <= now_fs:
+        write_words(commands, commands.ring[commands.head], trees.quantum_bytes)
+        commands.head += 1
 
 
 @kernel

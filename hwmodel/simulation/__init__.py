@@ -1,8 +1,8 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
-from hwmodel.simulation.dma import Window, dma, peer_writes
-from hwmodel.simulation.host_run import model_version
-from hwmodel.simulation.kernel_cache import (
+from hwmodel.simulation.run.dma import Window, dma, peer_writes
+from hwmodel.simulation.run.host_run import model_version
+from hwmodel.simulation.run.kernel_cache import (
     DMA_ENTRIES,
     PEER_ENTRIES,
     SWITCH_ENTRIES,
@@ -10,7 +10,7 @@ from hwmodel.simulation.kernel_cache import (
     fill_cache,
     load_kernels,
 )
-from hwmodel.simulation.machine import entries_of
-from hwmodel.simulation.one_frame import LoneTime, lone_frame
-from hwmodel.simulation.run import Run, simulate, simulate_on_one_core
-from hwmodel.simulation.seeds import simulate_seeds
+from hwmodel.simulation.run.machine import entries_of
+from hwmodel.simulation.run.one_frame import LoneTime, lone_frame
+from hwmodel.simulation.run.run import Run, simulate, simulate_on_one_core
+from hwmodel.simulation.run.seeds import simulate_seeds

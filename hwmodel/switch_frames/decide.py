@@ -16,8 +16,8 @@ from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batch, decide_batch
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK
-from hwmodel.simulation.kernel_cache import SWITCH_ENTRIES, have_kernels
-from hwmodel.simulation.switch_tables import build_buckets, build_tables, port_numbers
+from hwmodel.simulation.fill.switch_tables import build_buckets, build_tables, port_numbers
+from hwmodel.simulation.run.kernel_cache import SWITCH_ENTRIES, have_kernels
 from hwmodel.wire.frame_scan import scan_headers
 from hwmodel.wire.pcap import PcapBlock, frame_name
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES

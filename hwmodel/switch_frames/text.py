@@ -14,7 +14,7 @@ from hwmodel.forwarding.outer_tag import OUTER_E, OUTER_VN
 from hwmodel.forwarding.packet import PACKET
 from hwmodel.forwarding.parse import HEADER_BYTES
 from hwmodel.rules.switch_modes import OUTER_TAGS
-from hwmodel.simulation.switch_tables import port_list
+from hwmodel.simulation.fill.switch_tables import port_list
 from hwmodel.switch_frames.decide import DecidedBlock, FrameSwitch
 from hwmodel.wire.ethernet import format_mac
 

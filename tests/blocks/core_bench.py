@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hwmodel.simulation.core_parameters import CoreParameters
-from hwmodel.simulation.switch_core import PortSchedule, Surroundings, build_core
+from hwmodel.simulation.fill.core_parameters import CoreParameters
+from hwmodel.simulation.fill.switch_core import PortSchedule, Surroundings, build_core
 
 
 def idle_core(kind="round_robin", quanta=(100,) * 8, **parameters):

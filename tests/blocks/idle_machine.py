@@ -13,7 +13,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.machine.adapter.scheduler import descriptors_cached
 from hwmodel.machine.counts.ledger_state import LOG_CAP
 from hwmodel.machine.pcie.link import could_start, on_wire
-from hwmodel.simulation.nic_state import build_state
+from hwmodel.simulation.fill.nic_state import build_state
 
 NS = 10**6  # femtoseconds
 ROOM = 1 << 10  # for items of a table

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwmodel.simulation.machine import run_alone as run
-from hwmodel.simulation.measurement import take_snapshot
-from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.figures.measurement import take_snapshot
+from hwmodel.simulation.fill.nic_state import build_state
+from hwmodel.simulation.fill.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.run.machine import run_alone as run
 from hwmodel.workload import build_workload
 from tests.blocks.idle_machine import NS, config_of
 

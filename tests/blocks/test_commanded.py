@@ -7,8 +7,8 @@ import pytest
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE
 from hwmodel.machine.time.commands import PLAIN
-from hwmodel.simulation.machine import run_alone as run
-from hwmodel.simulation.machine import run_alone_commanded as run_commanded
+from hwmodel.simulation.run.machine import run_alone as run
+from hwmodel.simulation.run.machine import run_alone_commanded as run_commanded
 from tests.blocks.idle_machine import NS
 from tests.blocks.test_commands import command, word_of
 from tests.blocks.test_engine import START_FS, one_frame

@@ -14,7 +14,7 @@ from hwmodel.machine.network.bridge import obey_bridge_due
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER, fresh_state
 from hwmodel.machine.time.commands import PLAIN, POLICER, SHAPER, TABLE, VLAN, next_command_fs
-from hwmodel.simulation.refill import OF_BRIDGE, OF_SERVER, Region
+from hwmodel.simulation.fill.refill import OF_BRIDGE, OF_SERVER, Region
 from tests.blocks.idle_machine import make_room
 
 BYTE_PER_10_FS = 8 * 10**14  # a second's bits

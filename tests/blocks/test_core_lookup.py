@@ -16,7 +16,7 @@ from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.port_set import PORT_SET, add
-from hwmodel.simulation.switch_tables import build_tables
+from hwmodel.simulation.fill.switch_tables import build_tables
 from hwmodel.switch_core.lookup import decide_frames, look_up, port_bits, table_at, write_copies
 from hwmodel.switch_core.state import CORE_COPY, CORE_FRAME
 from tests.blocks.core_bench import idle_core

@@ -22,10 +22,10 @@ from hwmodel.machine.tlp_kinds import (
     TX_DOORBELL,
     TX_WRITEBACK,
 )
-from hwmodel.simulation.machine import run_alone as run
-from hwmodel.simulation.measurement import take_snapshot
-from hwmodel.simulation.nic_state import build_state
-from hwmodel.simulation.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.figures.measurement import take_snapshot
+from hwmodel.simulation.fill.nic_state import build_state
+from hwmodel.simulation.fill.workload_state import decide_workload, fill_workload
+from hwmodel.simulation.run.machine import run_alone as run
 from hwmodel.workload import build_workload
 from tests.blocks.idle_machine import NS, VF0, config_of, machine, posted_writes, time_fs, waiting
 

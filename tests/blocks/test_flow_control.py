@@ -16,7 +16,8 @@ from hwmodel.machine.network.link_partner import next_of_partner
 from hwmodel.machine.network.pauses import CONTROL_DUE, CONTROL_ON_WIRE, STOPPED, quanta_fs
 from hwmodel.machine.time.clock import CONTROL_SENT, CONTROL_TAKEN, STOPS_OVER
 from hwmodel.machine.time.events import take_timer
-from hwmodel.simulation.flow_control import ALL, CONTROL_WIRE_BYTES, take_pauses
+from hwmodel.simulation.figures.flow_control_use import take_pauses
+from hwmodel.simulation.fill.flow_control import ALL, CONTROL_WIRE_BYTES
 from tests.blocks.idle_machine import NS, config_of, machine
 
 PART, HIGH, LOW = 8192, 6000, 1000

@@ -15,7 +15,7 @@ from hwmodel.machine.pcie.transactions import answer_read, post_payload_write, r
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.system import SYSTEM
 from hwmodel.machine.tlp_kinds import PAYLOAD_READ, TX_DOORBELL
-from hwmodel.simulation.nic_state import fill_state
+from hwmodel.simulation.fill.nic_state import fill_state
 from tests.blocks.idle_machine import DEFAULTS, NS
 
 CYCLE = 15 * NS

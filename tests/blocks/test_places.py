@@ -23,7 +23,7 @@ from hwmodel.machine.network.places import (
     is_group,
     is_untagged,
 )
-from hwmodel.simulation.bridge_state import fill_tables
+from hwmodel.simulation.fill.bridge_state import fill_tables
 
 
 def columns(*rows):

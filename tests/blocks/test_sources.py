@@ -20,7 +20,7 @@ from hwmodel.machine.traffic.traffic_state import (
     RECORDED_SOURCE,
     SOURCE_PARAMS,
 )
-from hwmodel.simulation.random_streams import random_words
+from hwmodel.simulation.fill.random_streams import random_words
 from hwmodel.workload.traffic import build_alias_table
 from tests.blocks.idle_machine import NS, VF0, VF1, machine
 

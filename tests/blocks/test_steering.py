@@ -11,8 +11,8 @@ import pytest
 from hwmodel.compiled.far_tables import give, zeros
 from hwmodel.forwarding import pools, steering
 from hwmodel.forwarding.steering import ring_of
-from hwmodel.simulation.adapter_headers import fill_steering
-from hwmodel.simulation.switch_tables import port_numbers
+from hwmodel.simulation.fill.adapter_headers import fill_steering
+from hwmodel.simulation.fill.switch_tables import port_numbers
 from tests.blocks.idle_machine import VF0, VF1, config_of, machine
 from tests.oracles.flow_queues import Seen, flow_hashes
 

@@ -32,9 +32,9 @@ from hwmodel.machine.system import (
     take,
     wait_while,
 )
-from hwmodel.simulation import server_threads
-from hwmodel.simulation.server_threads import Pace, ServerThreads
-from hwmodel.simulation.system_state import build_system
+from hwmodel.simulation.fill.system_state import build_system
+from hwmodel.simulation.run import server_threads
+from hwmodel.simulation.run.server_threads import Pace, ServerThreads, threads_of
 from hwmodel.workload import build_workload
 from tests.blocks.idle_machine import DEFAULTS, NS
 from tests.run_cases import BROADCAST, OUTSIDE, frame, write_capture
@@ -60,6 +60,7 @@ def two_servers(folder, *frames, seed=1):
     )
     workload = build_workload(config)
     system = build_system(config, workload, seed)
+    system.threads = threads_of(system, 1)
     system.decide(workload, seed)
     return system
 
@@ -79,43 +80,43 @@ def counted(system, name):
 
 
 def test_a_frame_from_outside_is_at_each_server_when_its_wires_and_the_bridge_say_and_not_before(system):
-    assert system.advance(AT_BRIDGE - 1, NEVER) == DONE
+    assert system.threads.advance(AT_BRIDGE - 1, NEVER) == DONE
     box = system.bridges[0].box[0]
     assert (box.counts.forwarded, box.counts.flooded) == (0, 0)
-    assert system.advance(AT_BRIDGE, NEVER) == DONE
+    assert system.threads.advance(AT_BRIDGE, NEVER) == DONE
     assert (box.counts.forwarded, box.counts.flooded, box.counts.replicated) == (1, 1, 1)
-    assert system.advance(AT_SERVER - 1, NEVER) == DONE
+    assert system.threads.advance(AT_SERVER - 1, NEVER) == DONE
     assert (received(system), counted(system, "from_wire")) == ([0, 0], 0)
-    assert system.advance(AT_SERVER, NEVER) in (DONE, IDLE)
+    assert system.threads.advance(AT_SERVER, NEVER) in (DONE, IDLE)
     assert (received(system), counted(system, "from_wire")) == ([64, 64], 2)
 
 
 def test_all_have_come_to_the_end_that_was_asked_for(system):
-    assert system.advance(700 * NS, NEVER) == DONE
+    assert system.threads.advance(700 * NS, NEVER) == DONE
     assert [int(server.clock.now_fs) for server in system.servers] == [700 * NS] * 2
     assert system.safe_fs >= 700 * NS
 
 
 def test_when_nothing_happens_any_more_all_are_where_the_last_event_was(system):
     """The adapters know the frame's receiver as little as the bridge, and drop it at once."""
-    assert system.advance(10**15, NEVER) == IDLE
+    assert system.threads.advance(10**15, NEVER) == IDLE
     ends = {int(server.clock.now_fs) for server in system.servers}
     assert len(ends) == 1 and AT_SERVER <= ends.pop() < AT_SERVER + 100 * NS
     assert counted(system, "dropped") == 2
 
 
 def test_it_stops_when_its_events_are_spent_and_can_go_on(system):
-    assert system.advance(10**15, 1) == EVENTS_SPENT
+    assert system.threads.advance(10**15, 1) == EVENTS_SPENT
     assert received(system) == [0, 0]
     statuses = [EVENTS_SPENT]
     while statuses[-1] == EVENTS_SPENT:
-        statuses.append(system.advance(10**15, 1))
+        statuses.append(system.threads.advance(10**15, 1))
     assert statuses[-1] == IDLE and received(system) == [64, 64]
 
 
 def test_the_window_bounds_how_far_one_runs_before_the_others_are_looked_at(system):
     system.system[0].window_fs = 10 * NS
-    while system.advance(10**15, 1) == EVENTS_SPENT:
+    while system.threads.advance(10**15, 1) == EVENTS_SPENT:
         record = system.system[0]
         components = [*record.server[:2], record.bridge[0]]
         assert min(int(each.next_fs) for each in components) >= system.safe_fs
@@ -125,7 +126,7 @@ def test_the_window_bounds_how_far_one_runs_before_the_others_are_looked_at(syst
 @pytest.mark.parametrize("whose", ["servers", "bridges"])
 def test_a_log_that_had_no_room_makes_the_run_void(system, whose):
     getattr(system, whose)[0].ledger.overflow = 1
-    assert system.advance(AT_SERVER, NEVER) == OVERFLOW
+    assert system.threads.advance(AT_SERVER, NEVER) == OVERFLOW
 
 
 STEPS = {
@@ -147,7 +148,7 @@ def run_through(folder, window_fs, pieces, n_threads=1, ends=IDLE):
     system.system[0].window_fs = window_fs
     system.threads = ServerThreads(n_threads, system.system, system.servers, system.bridges)
     for until_fs in pieces:
-        status = system.advance(until_fs, NEVER)
+        status = system.threads.advance(until_fs, NEVER)
     assert ends in (status, None)
     ledgers = [*(server.ledger for server in system.servers), system.bridges[0].ledger]
     return (
@@ -249,7 +250,7 @@ def test_who_waits_sees_what_another_thread_shows_next():
 
 def test_a_server_runs_until_something_may_come_that_the_bridge_has_not_yet_sent(system):
     """The bridge sends nothing before 0; its shortest frame is at the other end 67.2 ns and the wire's length later."""
-    assert system.advance(10**15, 1) == EVENTS_SPENT
+    assert system.threads.advance(10**15, 1) == EVENTS_SPENT
     assert [int(component.safe_fs) for component in system.system[0].server[:2]] == [SHORT + PROPAGATION - 1] * 2
 
 

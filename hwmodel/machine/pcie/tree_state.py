@@ -5,7 +5,8 @@ from __future__ import annotations
 from hwmodel.compiled.records import I32, I64, ints, record
 from hwmodel.machine.pcie.link_state import CREDITS, LANDINGS, MAX_TLP_BYTES
 from hwmodel.machine.time.clock import LANE
-from hwmodel.rules.capacities import MAX_SERVERS, MOST_EVENTS, MOST_HOSTS
+from hwmodel.machine.time.commands import COMMANDS
+from hwmodel.rules.capacities import MAX_SERVERS
 
 MAX_SWITCHES = 32
 MAX_LOWER_PORTS = MAX_SERVERS + MAX_SWITCHES
@@ -52,20 +53,18 @@ TREE_SWITCH = record(
 # `ahead_fs` later; what it chooses because of something that an adapter or its host does, not before `beyond_fs` after
 # that. `due_fs`: when each switch has something to do next, `UNKNOWN` where something has come to it since that was
 # worked out. `leaf`, `root`: of each adapter the switch that its link leads to, and the one at its root port.
-# `n_sharing`: the first so many switches have one link together, `shared` up and down, weighted by `quantum_bytes`;
-# `weight_change`: a switch's new weight from then on.
+# `n_sharing`: the first so many switches have one link together, `shared` up and down, weighted by `quantum_bytes`,
+# which `commands` may rewrite.
 UNKNOWN = 0  # as a time: before all that switches do
-WEIGHT_CAP = MOST_EVENTS * MOST_HOSTS
-WEIGHT_CHANGE = record(*ints("at_fs", "switch", "quantum_bytes"))
 TREES = record(
     *ints("n_switches", "now_fs", "next_fs", "ahead_fs", "beyond_fs", "overflow"),
-    *ints("n_sharing", "n_changes", "n_changed"),
+    *ints("n_sharing"),
+    ("commands", COMMANDS),
     ("due_fs", I64, (MAX_SWITCHES,)),
     ("leaf", I32, (MOST_BELOW,)),
     ("root", I32, (MOST_BELOW,)),
     ("shared", SHARED_WAY, (2,)),
     ("quantum_bytes", I64, (MAX_SWITCHES,)),
-    ("weight_change", WEIGHT_CHANGE, (WEIGHT_CAP,)),
     ("switch", TREE_SWITCH, (MAX_SWITCHES,)),
     ("port", LOWER_PORT, (MAX_LOWER_PORTS,)),
 )

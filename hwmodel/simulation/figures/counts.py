@@ -1,0 +1,177 @@
+"""What a server counts: the counters of its components, copied together at one moment.
+
+A record of SERVER_COUNTS holds one moment of one server, or of several added up; an array of them holds successive
+moments. Figures are read by field name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.records import record
+from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS, BUS_COUNTS
+from hwmodel.machine.counts.ledger_state import GAUGE, HISTOGRAM_BUCKETS, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.host.host_state import TRANSLATION_COUNTS
+from hwmodel.machine.network.mac import MAC_COUNTS
+from hwmodel.machine.pcie.link_state import ENGINE_COUNTS, LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
+from hwmodel.machine.time.clock import ADAPTER_PORTS
+from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH_COUNTS
+from hwmodel.results import filled_columns
+
+SERVER_COUNTS = record(
+    ("up", LINK_COUNTS),
+    ("down", LINK_COUNTS),
+    ("pcie", PCIE_COUNTS),
+    ("tags", TAG_COUNTS),
+    ("read_engine", ENGINE_COUNTS),
+    ("write_engine", ENGINE_COUNTS),
+    ("shared_engine", ENGINE_COUNTS),
+    ("adapter", ADAPTER_COUNTS),
+    ("bus", BUS_COUNTS, (ADAPTER_PORTS,)),
+    ("mac", MAC_COUNTS, (ADAPTER_PORTS,)),
+    ("translation", TRANSLATION_COUNTS),
+    ("virtual_switch", VIRTUAL_SWITCH_COUNTS),
+    ("ledger", LEDGER_COUNTS),
+)
+# The name of each buffer in a sentence, and its capacity as a product of parameters; rings are those of all functions
+# together.
+GAUGE_WORDS = {
+    "tx_ring": "the Tx rings' depth",
+    "tx_buffer": "the Tx buffer's depth",
+    "rx_buffer": "the Rx buffer's depth",
+    "rx_ring": "the Rx rings' depth",
+    "mac.waiting": "the queue of the wire",
+}
+CAPACITIES = {
+    "tx_ring": ("tx_ring", "n_queues"),
+    "tx_buffer": ("tx_buffer_bytes",),
+    "rx_buffer": ("rx_buffer_bytes",),
+    "rx_ring": ("rx_ring", "n_queues"),
+    "mac.waiting": ("tx_ring", "n_queues"),
+}
+# The place of each latency in the result.
+LATENCY_PLACES = {
+    "delivery": "latency_ns",
+    "from_doorbell": "latency_from_doorbell_ns",
+    "to_guest": "latency_to_guest_ns",
+    "sender_wait": "sender_wait_ns",
+    "mac.wait": "wire.wait_ns",
+}
+OF_FUNCTIONS = ("sent_bytes", "received_bytes", "received_frames")
+OF_LEDGERS = ("delivery", "from_doorbell", "to_guest", "sender_wait")
+
+Ints = npt.NDArray[np.int64]
+Histogram = npt.NDArray[np.int32]
+
+
+def parts_of(nic: Any) -> dict[str, Any]:
+    """Return views of a server's counters, by the fields of SERVER_COUNTS."""
+    return {
+        "up": nic.pcie[0].up.counts,
+        "down": nic.pcie[0].down.counts,
+        "pcie": nic.pcie[0].counts,
+        "tags": nic.pcie[0].tags.counts,
+        "read_engine": nic.engines.read.counts,
+        "write_engine": nic.engines.write.counts,
+        "shared_engine": nic.engines.counts,
+        "adapter": nic.counts,
+        "bus": nic["port"]["bus"]["counts"],
+        "mac": nic["port"]["mac"]["counts"],
+        "translation": nic.host[0].translation.counts,
+        "virtual_switch": nic.virtual_switch.counts,
+        "ledger": nic.ledger.counts,
+    }
+
+
+class Counts:
+    """Copy a server's counters on demand, through views that are set up once.
+
+    `live`: the views, from `parts_of`. `functions`: the counters of each function. `histograms`: for each latency the
+    histograms to add up.
+    """
+
+    def __init__(self, nic: Any) -> None:
+        self.live = parts_of(nic)
+        self.functions = nic["ledger"]["function"]
+        self.histograms = {name: [counts_of(nic["ledger"], name)] for name in LATENCY_PLACES}
+        self._clock = nic.clock
+        parts = (part if isinstance(part, np.ndarray) else [part] for part in self.live.values())
+        self._words = [np.frombuffer(each, np.int64) for part in parts for each in part]
+        self._latencies = latencies_in(self.live)
+
+    @property
+    def now_fs(self) -> int:
+        """Return the time of the server."""
+        return int(self._clock["now_fs"])
+
+    @property
+    def delivered(self) -> int:
+        """Return how many frames have been delivered."""
+        return int(self.live["ledger"]["delivered"])
+
+    def words(self) -> Ints:
+        """Return the present counters as int64 words, for `records`."""
+        return np.concatenate(self._words)
+
+    def records(self, _now_fs: Ints, words: Sequence[Ints]) -> npt.NDArray[Any]:
+        """Return an array of SERVER_COUNTS from the words of some moments."""
+        return np.concatenate(words).view(SERVER_COUNTS)
+
+    def copy(self) -> Any:
+        """Return the present counters as a record."""
+        return self.words().view(SERVER_COUNTS)[0]
+
+    def columns(self, _words: Ints) -> dict[str, slice]:
+        """Return, for each latency in `latencies_in`, which histogram columns can be filled by now."""
+        return {name: columns_of(*one.item()) for name, one in self._latencies.items()}
+
+
+def counts_of(ledger: Any, name: str) -> Histogram:
+    """Return the histogram of a latency, from a ledger or from a snapshot's attributes (`vars`)."""
+    if name == "mac.wait":
+        return ledger["histogram"][WIRE_WAIT_HISTOGRAM]  # type: ignore[no-any-return]
+    return ledger["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
+
+
+def columns_of(n: int, lowest_fs: int, highest_fs: int, _sum_fs: float = 0.0) -> slice:
+    """Return the histogram columns that `n` latencies between two extremes can fill."""
+    return filled_columns(lowest_fs, highest_fs, HISTOGRAM_BUCKETS) if n else slice(0, 0)
+
+
+def of_ports(counts: Any, name: str) -> Any:
+    """Return a counter summed over the adapter's ports, for one moment or for each of several."""
+    return counts[name].sum(axis=-1)
+
+
+def gauges_in(counts: Any) -> dict[str, Any]:
+    """Return the occupancies, by name, of a record or an array of SERVER_COUNTS, or of what `parts_of` returns."""
+    ledger, adapter = counts["ledger"], counts["adapter"]
+    return {
+        "tx_ring": ledger["tx_ring"],
+        "tx_buffer": adapter["tx_buffer"],
+        "rx_buffer": adapter["rx_buffer"],
+        "rx_ring": ledger["rx_ring"],
+        "mac.waiting": adapter["wire_waiting"],
+    }
+
+
+def latencies_in(counts: Any) -> dict[str, Any]:
+    """Return the latencies by name; `counts` as in `gauges_in`."""
+    ledger = counts["ledger"]
+    return {**{name: ledger[name] for name in OF_LEDGERS}, "mac.wait": counts["adapter"]["wire_wait"]}
+
+
+def areas_in(counts: Any, now_fs: Any) -> dict[str, Any]:
+    """Return the integrals of all occupancies over time up to now, in their units times femtoseconds."""
+    return {name: area_of(gauge, now_fs) for name, gauge in gauges_in(counts).items()}
+
+
+def area_of(gauge: Any, now_fs: Any) -> Any:
+    """Return an occupancy's integral over time up to now, of one moment or an entry for each of many."""
+    is_one = isinstance(gauge, np.void)  # reading its fields one by one takes a microsecond each
+    area, level, since_fs, _ = gauge.item() if is_one else (gauge[name] for name in GAUGE.names or ())
+    return area + (1.0 * level) * (1.0 * (now_fs - since_fs))

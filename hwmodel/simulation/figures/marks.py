@@ -1,0 +1,183 @@
+"""Marks: copies of the counters at points of the window, from which intervals and steadiness are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.results import bucket_ns
+from hwmodel.simulation.figures.counts import (
+    GAUGE_WORDS,
+    LATENCY_PLACES,
+    OF_FUNCTIONS,
+    Counts,
+    Histogram,
+    Ints,
+    areas_in,
+    latencies_in,
+    of_ports,
+)
+from hwmodel.simulation.figures.figure_intervals import HALF_A_BUCKET, Row
+from hwmodel.simulation.figures.measurement import frames_due, link_ahead_fs
+from hwmodel.simulation.figures.whole import SystemCounts
+
+MOST_MARKS = 160  # beyond this, every second mark is dropped
+COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
+Floats = npt.NDArray[np.float64]
+
+
+class _Mark(NamedTuple):
+    """Hold a mark as copied; `words`: the counters as int64 words, `rows`: each latency's histogram.
+
+    `of_functions`: the counters of OF_FUNCTIONS; `next_at_fs`: of each server's sources, when the next frame is due.
+    """
+
+    now_fs: int
+    up_ahead_fs: int
+    down_ahead_fs: int
+    words: Ints
+    of_functions: Sequence[Ints]
+    next_at_fs: Sequence[Ints]
+    outside_bytes: int
+    rows: Mapping[str, Row]
+
+
+class Marks:
+    """Collect the marks of a run, at most MOST_MARKS however long it lasts.
+
+    A mark only copies counters; figures are computed for all marks at once, at the end.
+    """
+
+    def __init__(
+        self,
+        nic: Any,
+        counts: Counts | SystemCounts,
+        outside_bytes: Callable[[], int] = lambda: 0,
+        sources: Sequence[Any] = (),
+    ) -> None:
+        self.stride = 1
+        self.n_asked = 0
+        self._counts, self._outside_bytes = counts, outside_bytes
+        self._links = nic.pcie[0].up, nic.pcie[0].down
+        functions = self._counts.functions[: int(nic.params.n_functions)]
+        self._of_functions = [functions[name] for name in OF_FUNCTIONS]
+        self._sources, self._next_at_fs = sources, [each["next_at_fs"] for each in sources]
+        self._marks: list[_Mark] = []
+        self._before: Mapping[str, slice] = {}
+
+    def __len__(self) -> int:
+        """Count the marks that are kept."""
+        return len(self._marks)
+
+    def note_least(self) -> None:
+        """Note the least latencies of the warm-up, whose counts the window forgets."""
+        self._before = self._counts.columns(self._counts.words())
+
+    def add(self) -> None:
+        """Mark this moment, unless the marks have been thinned out and this one is to be skipped."""
+        if self.n_asked % self.stride == 0:
+            self._mark()
+        self.n_asked += 1
+        if len(self._marks) > MOST_MARKS:
+            self._marks = self._marks[::2]
+            self.stride *= 2
+
+    def close(self) -> None:
+        """Mark the end of the window."""
+        if not self._marks or self._marks[-1].now_fs < self._counts.now_fs:
+            self._mark()
+
+    def _mark(self) -> None:
+        now_fs, (up, down) = self._counts.now_fs, self._links
+        words, histograms = self._counts.words(), self._counts.histograms
+        self._marks.append(
+            _Mark(
+                now_fs,
+                link_ahead_fs(up, now_fs),
+                link_ahead_fs(down, now_fs),
+                words,
+                [each.copy() for each in self._of_functions],
+                [each.copy() for each in self._next_at_fs],
+                self._outside_bytes(),
+                {name: _row(histograms[name], each) for name, each in self._counts.columns(words).items()},
+            )
+        )
+
+    def table(self) -> MarkTable:
+        """Return the figures of all marks."""
+        marks = self._marks
+        moments = ([getattr(one, name) for one in marks] for name in ("now_fs", "up_ahead_fs", "down_ahead_fs"))
+        now_fs, up_ahead_fs, down_ahead_fs = (np.array(each, np.int64) for each in moments)
+        counts = self._counts.records(now_fs, [one.words for one in marks])
+        ledger, macs = counts["ledger"], counts["mac"]
+        figures = {
+            "now_fs": now_fs,
+            **{name: ledger[name] for name in COUNTED},
+            "mac.tx_bytes": of_ports(macs, "tx_bytes"),
+            "mac.rx_bytes": of_ports(macs, "rx_bytes"),
+            "offered": ledger["offered"] + self._due(now_fs),
+            "outside_bytes": np.array([one.outside_bytes for one in marks], np.int64),
+            "up.busy_fs": counts["up"]["busy_fs"] - up_ahead_fs,
+            "down.busy_fs": counts["down"]["busy_fs"] - down_ahead_fs,
+            **{f"{name}.area": area for name, area in areas_in(counts, now_fs).items()},
+            **dict(zip(OF_FUNCTIONS, np.array([one.of_functions for one in marks]).swapaxes(0, 1), strict=True)),
+            **{f"{name}.{each}": one[each] for name, one in latencies_in(counts).items() for each in ("n", "sum_fs")},
+        }
+        rows = {name: [one.rows[name] for one in marks] for name in LATENCY_PLACES}
+        least_ns: dict[str, float] = {}
+        for name, at in (*self._before.items(), *self._counts.columns(marks[-1].words).items()):
+            if at.stop:
+                place, edge_ns = LATENCY_PLACES[name], bucket_ns(at.start) * (1 - HALF_A_BUCKET) if at.start else 0.0
+                least_ns[place] = min(edge_ns, least_ns.get(place, edge_ns))
+        return MarkTable(figures, rows, least_ns)
+
+    def _due(self, now_fs: Ints) -> Ints:
+        """Return how many frames of rate-driven sources wait for a slot of a full ring at each mark."""
+        due = np.zeros(len(now_fs), np.int64)
+        for sources, *next_at_fs in zip(self._sources, *(one.next_at_fs for one in self._marks), strict=True):
+            due += frames_due(sources, np.array(next_at_fs), now_fs[:, None]).sum(axis=1)
+        return due
+
+
+def _row(histograms: Sequence[Histogram], columns: slice) -> Row:
+    """Copy some columns of a histogram, or of the sum of several."""
+    counts = histograms[0][columns].copy()
+    for more in histograms[1:]:
+        counts += more[columns]
+    return columns.start, counts
+
+
+@dataclass(frozen=True)
+class MarkTable:
+    """Hold the figures of the marks, which are sums since the start of the run.
+
+    `figures`: arrays by name, with an entry for each mark, or a row for each mark if a figure is by function:
+    "now_fs", the names of COUNTED ("offered" with those that wait for a slot of a full ring), "mac.tx_bytes",
+    "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs", by function "sent_bytes", "received_bytes" and
+    "received_frames", and of each latency "delivery.n" and "delivery.sum_fs", of each buffer
+    "tx_ring.area". `histograms`: a row of counts for each mark, by the names of LATENCY_PLACES. `least_ns`: the least
+    of each latency since the start of the run, rounded down as the lower end of a percentile is, by its place in the
+    result.
+    """
+
+    figures: Mapping[str, npt.NDArray[Any]]
+    histograms: Mapping[str, Sequence[Row]]
+    least_ns: Mapping[str, float] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.figures[name].astype(np.float64)
+
+    def slices(self) -> dict[str, Floats]:
+        """Return throughput, latency and each buffer's mean depth between marks, by the warm-up's names."""
+        passed = np.maximum(1.0, np.diff(self["now_fs"]))
+        taken, sums = np.diff(self["to_guest.n"]), np.diff(self["to_guest.sum_fs"])
+        has_some = taken > 0
+        return {
+            "rate": np.diff(self["delivered"]) / passed,
+            "latency": sums[has_some] / taken[has_some],
+            **{name: np.diff(self[f"{name}.area"]) / passed for name in GAUGE_WORDS},
+        }

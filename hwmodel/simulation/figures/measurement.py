@@ -1,0 +1,502 @@
+"""Snapshots: the counters copied at one moment, so that a window is the difference of two snapshots.
+
+A snapshot also counts the frames and copies in flight and sums their ages, as Little's law needs them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import fsum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.records import NEVER
+from hwmodel.config.names import ethernet_ports
+from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS
+from hwmodel.machine.guest.guest_state import TAKE_TASK
+from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
+from hwmodel.machine.time.clock import WIRE
+from hwmodel.results import at_port, filled_columns
+from hwmodel.simulation.figures.bond_outages import BondSnapshot, take_bond
+from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, areas_in, counts_of, gauges_in, latencies_in, parts_of
+from hwmodel.simulation.figures.flow_control_use import PausesSnapshot, begin_pauses_window, take_pauses
+from hwmodel.simulation.figures.virtual_switch_use import flow_cache_counts, passed_flows
+
+if TYPE_CHECKING:
+    from hwmodel.simulation.fill.flow_book import FlowBook
+
+
+Ints = npt.NDArray[np.int64]
+# Reasons for a core's work that are counted separately besides the total, in the order within a piece of work.
+CORE_WORK = ("interrupt", "copying", "passing", "doorbell", "beside")
+
+
+@dataclass(frozen=True)
+class LinkSnapshot:
+    """Hold one link direction's sums: femtoseconds busy, TLPs and their bytes by kind, pairs of DLLPs.
+
+    `ahead_fs`: remaining time of the TLP on the link, with the DLLPs before it; not contained in `busy_fs`.
+    """
+
+    busy_fs: int
+    ahead_fs: int
+    n_tlps: Ints
+    n_bytes: Ints
+    dllp_pairs: int
+
+    def before_all(self) -> LinkSnapshot:
+        """Return the sums without any TLP; one that has just begun has not been busy yet."""
+        return replace(self, n_tlps=np.zeros_like(self.n_tlps), n_bytes=np.zeros_like(self.n_bytes), dllp_pairs=0)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
+
+    `areas`: integrals of occupancies over time; `highest`: the largest occupancies, by gauge; `tx_ring_highest`,
+    `rx_ring_highest`: those of a single ring. `rings_used`: numbers of Tx and Rx rings that had any frames. `taken`:
+    frames that the adapter has taken from each of its Tx rings, since the last reset of the ring's function. `backlog`:
+    frames due at a function's sources that wait for a slot of its rings, estimated from the mean gap. `latencies`,
+    histograms and the sums of parts are those since the window began; histograms and the sums by bucket are views, not
+    copies, since they may take most of a run's memory. `served`: link use of whole transactions, by kind.
+    """
+
+    now_fs: int
+    n_events: int
+    counts: dict[str, int]
+    mac: npt.NDArray[Any]  # counters of each port
+    busy_fs: dict[str, int]
+    drops: Ints
+    mirrored_drops: Ints
+    up: LinkSnapshot
+    down: LinkSnapshot
+    areas: dict[str, float]
+    highest: dict[str, int]
+    stalls_fs: dict[str, int]
+    tags_held_fs: int
+    retries: int  # of reads, on a bus
+    iotlb_hits: int
+    iotlb_misses: int
+    fewest_free_tags: int
+    core_busy_fs: Ints
+    core_work_fs: Ints  # by core, of the reasons in CORE_WORK
+    host_stalls: tuple[int, int]  # how many have begun, and how long they have lasted
+    flow_cache: tuple[int, ...]  # counters of the virtual switch's, then the entries held in its tables
+    bond: BondSnapshot | None
+    passed: npt.NDArray[Any]  # a virtual switch's counters by flow; the first row is for frames of no numbered flow
+    flow_filters: tuple[tuple[int, int, int], ...]  # by port: configured filters, signature filters, flows without room
+    functions: npt.NDArray[Any]  # counters of each function
+    backlog: Ints
+    flows: npt.NDArray[Any]
+    tx_ring_highest: int
+    rx_ring_highest: int
+    rings_used: tuple[int, int]
+    taken: Ints
+    histogram: npt.NDArray[np.int32]
+    latencies: dict[str, npt.NDArray[Any]]
+    latency_counts: npt.NDArray[Any]
+    sampled_parts: npt.NDArray[Any]
+    part_sums: dict[str, float]
+    served: npt.NDArray[Any]
+    population: Population
+    classes: Any = None  # a record of ARBITER_COUNTS, where classes of traffic take turns
+    pauses: PausesSnapshot | None = None  # where there is flow control
+
+    def before_all(self) -> Snapshot:
+        """Return what a run's first snapshot, which follows the first instant, would have been before it: all zero."""
+        flows = np.zeros_like(self.flows)
+        for kept in ("histogram", "latency"):  # these begin with the window in any case
+            flows[kept] = self.flows[kept]
+        return replace(
+            self,
+            counts=dict.fromkeys(self.counts, 0),
+            mac=np.zeros_like(self.mac),
+            drops=np.zeros_like(self.drops),
+            mirrored_drops=np.zeros_like(self.mirrored_drops),
+            host_stalls=(0, 0),
+            up=self.up.before_all(),
+            down=self.down.before_all(),
+            passed=np.zeros_like(self.passed),
+            functions=np.zeros_like(self.functions),
+            flows=flows,
+        )
+
+
+def begin_ledger(ledger: Any, n_flows: int) -> None:
+    """Reset a ledger's latencies, in total and of its first `n_flows` flows."""
+    flows, counts = ledger["flow"][:n_flows], ledger.counts
+    _forget(ledger["sampled_parts"], counts.to_guest)
+    for name in ("delivery", "to_guest"):
+        _forget(ledger["latency_counts"][f"{name}_fs"], counts[name])
+    for name in PART_FIELDS:
+        counts.part_sums[name] = 0
+    for name in OF_LEDGERS:
+        _forget_latency(ledger, name, counts[name])
+    counted = np.flatnonzero(flows["latency"]["n"])
+    _forget_rows(ledger["histogram"], flows[counted])
+    flows["latency"][counted] = np.zeros((), LATENCY)
+
+
+def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
+    _forget(counts_of(ledger, name), latency)
+    latency["n"], latency["sum_fs"] = 0, 0
+
+
+def begin_window(nic: Any, book: FlowBook) -> None:
+    """Reset the latencies and the largest depths of a server."""
+    begin_ledger(nic["ledger"], book.n_counted)
+    _forget_latency(nic["ledger"], "mac.wait", nic.counts.wire_wait)
+    for gauge in gauges_in(parts_of(nic)).values():
+        gauge.highest = gauge.level
+    for name, in_use in rings_in_use(nic, all_rings(nic)).items():
+        nic[name]["highest"][: len(in_use)] = in_use
+    nic.pcie[0].tags.counts.fewest_free = nic.pcie[0].tags.n_free
+    begin_pauses_window(nic)
+
+
+def rings_in_use(nic: Any, n: int) -> dict[str, Ints]:
+    """Return how many descriptors are in use of each of the first n Tx rings and Rx rings."""
+    tx, rx = nic["tx_queue"][:n], nic["rx_queue"][:n]
+    return {
+        "tx_queue": tx["reserved"] - tx["freed"],
+        "rx_queue": rx["slots"] - rx["known"] - rx["requested"] - rx["cached"],
+    }
+
+
+def all_rings(nic: Any) -> int:
+    """Return how many rings there are each way: of all functions, and of a virtual switch's uplink."""
+    return int(nic.params.n_queues) + int(nic.virtual_switch.params.n_rings)
+
+
+def _forget(row: Any, latency: Any) -> None:
+    """Clear a histogram where it can be filled; touching the rest would allocate its memory."""
+    if latency["n"] > 0:
+        row[filled_columns(int(latency["lowest_fs"]), int(latency["highest_fs"]), len(row))] = np.zeros((), row.dtype)
+
+
+def _forget_rows(histograms: Any, flows: npt.NDArray[Any]) -> None:
+    """Clear the flows' histograms where they can be filled; if flows are very many, hundreds share a row."""
+    rows, place = np.unique(flows["histogram"], return_inverse=True)
+    lowest_fs, highest_fs = np.full(len(rows), NEVER), np.zeros(len(rows), np.int64)
+    np.minimum.at(lowest_fs, place, flows["latency"]["lowest_fs"])
+    np.maximum.at(highest_fs, place, flows["latency"]["highest_fs"])
+    for row, lowest, highest in zip(rows.tolist(), lowest_fs.tolist(), highest_fs.tolist(), strict=True):
+        histograms[row, filled_columns(lowest, highest, histograms.shape[1])] = 0
+
+
+def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snapshot:
+    """Copy the sums out of the state; `with_flows`: also those of flows, unless another snapshot has them."""
+    now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
+    counts, ledger, macs = found.ledger, nic["ledger"], found.mac[: int(nic.params.n_ports)]
+    n_functions, n_queues = int(nic.params.n_functions), all_rings(nic)
+    n_flows = len(book.flows)
+    tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
+    return Snapshot(
+        now_fs=now_fs,
+        n_events=int(nic.clock.n_events),
+        counts={name: int(counts[name]) for name in COUNTERS},
+        mac=macs.copy(),
+        busy_fs=_busy_fs(nic, found, now_fs),
+        drops=counts.drops.copy(),
+        mirrored_drops=counts.mirrored_drops.copy(),
+        up=_link(nic.pcie[0].up, found.up, now_fs),
+        down=_link(nic.pcie[0].down, found.down, now_fs),
+        areas={name: float(area) for name, area in areas_in(found, now_fs).items()},
+        highest={name: int(gauge.highest) for name, gauge in gauges_in(found).items()},
+        stalls_fs={name: _stalled_fs(counts.stalls[name], now_fs) for name in STALLS.names or ()},
+        tags_held_fs=int(found.tags.held_fs) + _held_now_fs(nic, now_fs),
+        retries=int(found.pcie.retries),
+        iotlb_hits=int(found.translation.hits),
+        iotlb_misses=int(found.translation.misses),
+        fewest_free_tags=int(found.tags.fewest_free),
+        core_busy_fs=_core_busy_fs(nic, now_fs),
+        core_work_fs=_core_work_fs(nic, now_fs),
+        host_stalls=_host_stalls(nic.guests.params.stall, now_fs),
+        flow_cache=flow_cache_counts(nic) if nic.params.has_virtual_switch else (),
+        bond=take_bond(nic) if nic.params.has_virtual_switch else None,
+        passed=passed_flows(nic),
+        flow_filters=tuple(_flow_filters(nic.port[at].switch.steering) for at in range(int(nic.params.n_ports))),
+        functions=_functions(nic, now_fs, n_functions),
+        backlog=_backlog(nic, now_fs, n_functions),
+        flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
+        tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
+        rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
+        rings_used=(int((tx_queues["highest"] > 0).sum()), int((rx_queues["highest"] > 0).sum())),
+        taken=tx_queues["n_picked"][int(nic.params.n_queues) if nic.params.has_virtual_switch else 0 :].copy(),
+        histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
+        latencies=latencies_in(found),
+        latency_counts=ledger["latency_counts"],
+        sampled_parts=ledger["sampled_parts"],
+        part_sums={name: float(counts.part_sums[name]) for name in PART_FIELDS},
+        served=counts.served,
+        population=take_population(nic, now_fs),
+        classes=nic["arbiter"]["counts"].copy() if nic["params"]["arbitrates"] else None,
+        pauses=take_pauses(nic, len(book.sent_header_bytes), now_fs),
+    )
+
+
+def _link(link: Any, counts: Any, now_fs: int) -> LinkSnapshot:
+    """Return a link's sums, without the remaining time of the TLP on it."""
+    ahead_fs = link_ahead_fs(link, now_fs)
+    return LinkSnapshot(
+        busy_fs=int(counts.busy_fs) - ahead_fs,
+        ahead_fs=ahead_fs,
+        n_tlps=counts.n_tlps,
+        n_bytes=counts.n_bytes,
+        dllp_pairs=int(counts.dllps),
+    )
+
+
+def link_ahead_fs(link: Any, now_fs: int) -> int:
+    """Return the remaining time of the TLP on a link, with the DLLPs before it."""
+    return max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
+
+
+def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
+    """Return the busy time of each resource so far, without work already booked but still to be done.
+
+    `host.walkers` is the sum over all page walkers.
+    """
+    engines = nic.engines
+    busy_until_fs = {
+        "nic.pipeline": (counts.adapter.pipeline_busy_fs, nic.pipeline_busy_until_fs),
+        "nic.store": (counts.adapter.store_busy_fs, nic.store_busy_until_fs),
+        "nic.dma.read": (counts.read_engine.busy_fs, engines.read.next_fs),
+        "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
+        "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
+        "host.drain": (counts.pcie.drain_busy_fs, nic.pcie[0].drain_busy_until_fs),
+        "host.memory": (counts.virtual_switch.memory_busy_fs, nic.virtual_switch.memory_free_fs),
+    }
+    for number, name in enumerate(ports_named(nic)):
+        port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]
+        coming_until_fs = now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs  # dead: idle
+        busy_until_fs |= {
+            at_port(name, "wire.tx"): (sent.tx_busy_fs, sending_until_fs(nic, number, now_fs)),
+            at_port(name, "wire.rx"): (sent.rx_busy_fs, coming_until_fs),
+            at_port(name, "switch.bus"): (bus.busy_fs, port.bus.free_fs),
+        }
+    found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}
+    walks_ahead_fs = int(np.maximum(nic.host[0].translation.walker_free_fs - now_fs, 0).sum())
+    return found | {"host.walkers": int(counts.translation.walks_busy_fs) - walks_ahead_fs}
+
+
+def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
+    """Return when the frame or control frame that a port is sending ends; the present time if it sends none."""
+    mac = nic.port[number].mac
+    if mac.is_stopped & CONTROL_ON_WIRE:
+        return int(nic.pauses.port[number].sent_fs)
+    return int(nic.clock.next_at[WIRE + number]) if mac.is_sending else now_fs
+
+
+def ports_named(nic: Any) -> tuple[str, ...]:
+    """Return the names of an adapter's ports; a single empty name if it has one port."""
+    n_ports = int(nic.params.n_ports)
+    return ethernet_ports(n_ports) if n_ports > 1 else ("",)
+
+
+def _flow_filters(steering: Any) -> tuple[int, int, int]:
+    counts = steering.counts
+    return int(steering.n_flow_filters), int(counts.n_signatures), int(counts.n_without_room)
+
+
+CORE_TIMES = ("started_fs", "ends_fs", "free_fs", "awake_fs", "doorbell_begins_fs", "doorbell_ends_fs")
+
+
+def _cores_at_work(nic: Any, now_fs: int) -> tuple[Any, int]:
+    """Return the cores' records and the present time, all times without the host's stalls before them."""
+    cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
+    stall, cores = nic.guests.params.stall, cores.copy()
+    for name in CORE_TIMES:
+        cores[name] -= host_stalled_fs(stall, cores[name])
+    return cores, now_fs - int(host_stalled_fs(stall, np.int64(now_fs)))
+
+
+def host_stalled_fs(stall: Any, until_fs: Any) -> Any:
+    """Return for how long a host has stalled up to a time, or to each of an array; `stall`: a STALL_PARAMS."""
+    if stall.for_fs == 0:
+        return until_fs * 0
+    n_whole, since_fs = np.divmod(np.maximum(until_fs - int(stall.first_fs), 0), int(stall.every_fs))
+    return n_whole * int(stall.for_fs) + np.minimum(since_fs, int(stall.for_fs))
+
+
+def _host_stalls(stall: Any, now_fs: int) -> tuple[int, int]:
+    """Return how many stalls of a host have begun by now, and how long they have lasted."""
+    if stall.for_fs == 0 or now_fs < stall.first_fs:
+        return 0, 0
+    n_begun = (now_fs - int(stall.first_fs)) // int(stall.every_fs) + 1
+    return n_begun, int(host_stalled_fs(stall, np.int64(now_fs)))
+
+
+def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
+    """Return each core's busy time by task, without the remaining part of work in progress."""
+    cores, now_fs = _cores_at_work(nic, now_fs)
+    busy_fs: Ints = cores["counts"]["busy_fs"].copy()
+    is_running = cores["is_running"] != 0
+    left_fs = np.where(is_running, np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]), 0)
+    doorbell_fs, beside_fs = _core_ahead_fs(cores, now_fs)
+    every = np.arange(len(cores))
+    busy_fs[every, cores["kind"]] -= left_fs
+    busy_fs[every, cores["doorbell_kind"]] -= doorbell_fs
+    busy_fs[:, TAKE_TASK] -= beside_fs
+    return busy_fs
+
+
+def _core_ahead_fs(cores: Any, now_fs: int) -> tuple[Ints, Ints]:
+    """Return what each core still has to do beside a piece of work: writes to registers, and other work of drivers."""
+    doorbell_fs = np.maximum(cores["doorbell_ends_fs"] - np.maximum(cores["doorbell_begins_fs"], now_fs), 0)
+    ahead_fs = np.maximum(cores["free_fs"] - now_fs, 0) - doorbell_fs
+    begins_fs = cores["ends_fs"] - cores["work_fs"]  # of a piece in progress, which other work follows if it came later
+    waking_fs = np.where(begins_fs == cores["awake_fs"], np.maximum(begins_fs - now_fs, 0), 0)
+    piece_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]) + waking_fs
+    is_behind = (cores["is_running"] != 0) & (cores["free_fs"] > cores["ends_fs"])
+    ahead_fs = np.maximum(ahead_fs - np.where(is_behind, piece_fs, 0), 0)
+    return doorbell_fs, np.minimum(ahead_fs, cores["counts"]["beside_fs"])  # at most: before its start a core is idle
+
+
+def _core_work_fs(nic: Any, now_fs: int) -> Ints:
+    """Return each core's time for each reason of CORE_WORK; of a piece in progress, only the part already done.
+
+    In a piece the interrupt comes first; copying and passing are assumed to be spread evenly over its time.
+    """
+    cores, now_fs = _cores_at_work(nic, now_fs)
+    found: Ints = np.stack([cores["counts"][f"{name}_fs"] for name in CORE_WORK], axis=1)
+    frames_fs = np.maximum(cores["ends_fs"] - cores["started_fs"], 1)
+    entry_fs = cores["work_fs"] - (cores["ends_fs"] - cores["started_fs"])
+    is_running = cores["is_running"] != 0
+    left_fs = np.where(is_running, np.clip(cores["ends_fs"] - now_fs, 0, frames_fs), 0)
+    found[:, 0] -= np.where(is_running, np.clip(cores["started_fs"] - now_fs, 0, entry_fs), 0)
+    for at, name in enumerate(CORE_WORK[1:3], start=1):
+        found[:, at] -= (cores[f"{name}_fs"] * (left_fs / frames_fs)).astype(np.int64)
+    for at, ahead_fs in enumerate(_core_ahead_fs(cores, now_fs), start=3):
+        found[:, at] -= ahead_fs
+    return found
+
+
+def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
+    """Estimate the frames due at rate-driven sources but not yet offered to a ring, by function."""
+    sources = nic["traffic"]["source"][: int(nic.params.n_sources)]
+    sources = sources[sources["params"]["function"] >= 0]
+    found = np.zeros(n_functions, np.int64)
+    np.add.at(found, sources["params"]["function"], frames_due(sources, sources["next_at_fs"], now_fs))
+    return found
+
+
+def frames_due(sources: Any, next_at_fs: Ints, now_fs: Any) -> Ints:
+    """Estimate the frames due at VMs' rate-driven sources by some time, if their next ones are due at `next_at_fs`."""
+    gap_fs = sources["params"]["mean_gap_fs"]
+    is_late = (sources["params"]["function"] >= 0) & (gap_fs > 0) & (next_at_fs <= now_fs)
+    found: Ints = np.where(is_late, (now_fs - next_at_fs) // np.maximum(gap_fs, 1) + 1, 0)
+    return found
+
+
+def _functions(nic: Any, now_fs: int, n_functions: int) -> npt.NDArray[Any]:
+    """Copy the functions' counters, adding the time up to now of a ring that still blocks the head of the Rx buffer.
+
+    Not meaningful for several servers seen as one, since each server has its own blocking ring.
+    """
+    ledger = nic["ledger"]
+    found: npt.NDArray[Any] = ledger["function"][:n_functions].copy()
+    since_fs = int(ledger["counts"]["stalls"]["rx_ring"]["since_fs"])
+    if since_fs < 0:
+        return found
+    of_ring = nic["rx_queue"]["params"]["function"]
+    blocking = int(of_ring[int(nic.rx_blocked_by)])
+    if blocking < n_functions:  # else it is a ring of a virtual switch's uplink, which is no station
+        found["blocking_fs"][blocking] += now_fs - since_fs
+    if now_fs - since_fs >= LONG_BLOCK_FS:
+        for fifo in (nic.rx_fifo, nic.loopback):
+            at = np.arange(int(fifo.head), int(fifo.tail)) & int(fifo.mask)
+            waiting = {one for one in of_ring[fifo["ring"]["queue"][at]].tolist() if one < n_functions} - {blocking}
+            is_new = [number for number in waiting if found["waited_until_fs"][number] != now_fs]
+            found["waited_until_fs"][is_new] = now_fs
+            found["waited_fs"][is_new] += now_fs - since_fs
+    return found
+
+
+def _stalled_fs(stall: Any, now_fs: int) -> int:
+    return int(stall.total_fs) + (now_fs - int(stall.since_fs) if stall.since_fs >= 0 else 0)
+
+
+def _held_now_fs(nic: Any, now_fs: int) -> int:
+    """Return the time for which the tags in use have been held so far, added up."""
+    is_held = np.ones(int(nic.pcie[0].tags.params.n_tags), bool)
+    is_held[nic["pcie"][0]["tags"]["free"][: int(nic.pcie[0].tags.n_free)]] = False
+    taken_fs = nic["pcie"][0]["tags"]["slot"]["taken_fs"][: len(is_held)][is_held]
+    return int((now_fs - taken_fs).sum())
+
+
+@dataclass(frozen=True)
+class Population:
+    """Hold the number of frames and copies in flight, the sum of their ages, and sums over all since the run began.
+
+    Times in fs. `entered_fs`, `left_fs`: sums of the times at which frames entered and left. `early_fs`: total time by
+    which they were offered before they entered; `taken_early_fs`: taken before they left; `lost_fs`: ages of drops.
+    """
+
+    now_fs: int
+    n: int
+    ages_fs: float
+    entered_fs: float
+    left_fs: float
+    early_fs: float
+    taken_early_fs: float
+    lost_fs: float
+
+
+def take_population(nic: Any, now_fs: int) -> Population:
+    """Count the frames in Tx rings and the frames and copies in flight after them."""
+    offered = [_in_rings(nic), _on_their_way(nic)]
+    # As floats: the ages of a million frames that have waited for ten seconds overflow 63 bits of femtoseconds.
+    ages_fs = fsum(float((now_fs - times).sum(dtype=np.float64)) for times in offered)
+    pool = nic.ledger.journeys
+    return Population(
+        now_fs=now_fs,
+        n=sum(len(times) for times in offered),
+        ages_fs=ages_fs,
+        entered_fs=float(pool.entered_fs),
+        left_fs=float(pool.left_fs),
+        early_fs=float(pool.early_fs),
+        taken_early_fs=float(pool.taken_early_fs),
+        lost_fs=float(pool.lost_fs),
+    )
+
+
+def _in_rings(nic: Any) -> Any:
+    """Return when the frames were offered that hold a Tx ring slot and that the scheduler has not picked.
+
+    If the adapter cuts sends into frames, also those already picked together with the first frame of a payload read,
+    whose journey alone is open (`n_more`).
+    """
+    queues = nic["tx_queue"][: int(nic.params.n_queues)]
+    counts = queues["reserved"] - queues["picked"]
+    own = np.repeat(np.arange(len(queues)), counts)  # the ring of each descriptor
+    places = np.arange(len(own)) - np.repeat(np.cumsum(counts) - counts, counts)
+    slots = (queues["picked"][own] + places) & queues["mask"][own]
+    posts, at = nic["guests"]["post"], queues["first"][own] + slots
+    if nic.guests.params.mss_bytes == 0 or nic.params.has_virtual_switch:  # or of uncut segments
+        return posts["offered_fs"][at]
+    left = posts["n_frames"][at] - np.where(places == 0, queues["cut_frames"][own], 0)
+    of_sends = np.repeat(posts["offered_fs"][at], left)
+    grants = nic["grants"]
+    read = grants["ring"][np.arange(int(grants["head"]), int(grants["tail"])) & int(grants["mask"])]
+    offered = nic["ledger"]["journeys"]["slot"]["offered_fs"][read["journey"]]
+    return np.concatenate([of_sends, np.repeat(offered, read["n_more"])])
+
+
+def open_journeys(nic: Any) -> npt.NDArray[np.bool_]:
+    """Return a flag for each place of the journey pool used so far: whether its journey is open."""
+    pool = nic["ledger"]["journeys"]
+    is_open = np.ones(int(pool["n_used"]) + 1, bool)
+    is_open[0] = False
+    is_open[pool["free"][: int(pool["n_free"])]] = False
+    return is_open
+
+
+def _on_their_way(nic: Any) -> Any:
+    """Return when the frames and copies with an open journey were offered."""
+    pool, is_open = nic["ledger"]["journeys"], open_journeys(nic)
+    return pool["slot"]["offered_fs"][: len(is_open)][is_open]

@@ -1,0 +1,100 @@
+"""The virtual switch over a window: its flow cache, samples and ECN marks by flow."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.machine.counts.flow_state import PASSED_FLOW
+from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE_COUNTS
+from hwmodel.results import FlowCacheUse, MarkedAt, MarkedFrames, SampledFlow, SampledFlows
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.figures.span import Span
+    from hwmodel.simulation.fill.flow_book import FlowBook
+
+
+COUNTED = tuple(FLOW_CACHE_COUNTS.names or ())
+
+
+def flow_cache_counts(nic: Any) -> tuple[int, ...]:
+    """Return what a flow cache has counted so far, and how much both tables hold."""
+    cache = nic.virtual_switch.flow_cache
+    return (*(int(cache.counts[name]) for name in COUNTED), int(cache.exact.n_held), int(cache.wildcard.n_held))
+
+
+def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
+    """Return at which stage of the cache the window's frames hit, and the entries held at its end; None without one."""
+    switch = config.virtual_switch
+    if switch is None or switch.flow_cache is None:
+        return None
+    n_counted = len(COUNTED)
+    pairs = zip(COUNTED, span.start.flow_cache, span.end.flow_cache, strict=False)
+    held = span.end.flow_cache[n_counted:]
+    return FlowCacheUse(
+        **{name: last - first for name, first, last in pairs}, exact_entries=held[0], wildcard_entries=held[1]
+    )
+
+
+def passed_flows(nic: Any) -> npt.NDArray[Any]:
+    """Copy a virtual switch's counters by flow; row 0: frames of no flow. Empty if it neither samples nor marks."""
+    params = nic.virtual_switch.params
+    counts = params.sample_one_in > 0 or params.marks
+    n_flows = 1 + int(nic.ledger.directory.n) if counts else 0
+    found: npt.NDArray[Any] = nic["virtual_switch"]["flow"][:n_flows].copy()
+    return found
+
+
+def _grown(span: Span, name: str) -> npt.NDArray[np.int64]:
+    """Return the growth of a counter of each flow over the window; flows that first appear in it began at 0."""
+    grown = span.end.passed[name].astype(np.int64)
+    grown[: len(span.start.passed)] -= span.start.passed[name]
+    return grown
+
+
+def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | None:
+    """Say how many frames for each receiver were marked."""
+    own = config.virtual_switch
+    if own is None or own.ecn_threshold_bytes is None:
+        return None
+    frames, marked = (_grown(span, name)[1:] for name in ("may_be_marked", "marked"))
+    found = []
+    for name, numbers in book.flows.by_receiver().items():
+        if frames[numbers].any():
+            sums = {"marked": int(marked[numbers].sum()), "frames": int(frames[numbers].sum())}
+            found.append(MarkedAt(name=name, **sums))
+    return MarkedFrames(threshold_bytes=own.ecn_threshold_bytes, receivers=tuple(found))
+
+
+def sampled_flows(config: Config, book: FlowBook, span: Span) -> SampledFlows | None:
+    """Return the estimates for each flow from the window's samples; None without sampling.
+
+    Each frame is sampled independently with probability 1 / n. So n times the sum over the samples (of 1, or of bytes)
+    is an unbiased estimate, and n * (n - 1) times the sum of their squares is an unbiased estimate of its variance.
+    """
+    own = config.virtual_switch
+    if own is None or own.sample_one_in is None:
+        return None
+    n, counted = own.sample_one_in, {name: _grown(span, name) for name in PASSED_FLOW.names or ()}
+    found = []
+    for row in np.flatnonzero(counted["frames"]):
+        one = {name: int(grown[row]) for name, grown in counted.items()}
+        from_, to = book.flows[row - 1] if row else (None, None)
+        found.append(
+            SampledFlow(
+                from_=from_,
+                to=to,
+                frames=one["frames"],
+                bytes=one["n_bytes"],
+                samples=one["samples"],
+                estimated_frames=float(n * one["samples"]),
+                estimated_bytes=float(n * one["sampled_bytes"]),
+                frames_error=math.sqrt(n * (n - 1) * one["samples"]),
+                bytes_error=math.sqrt(n * (n - 1) * one["sampled_squares"]),
+            )
+        )
+    return SampledFlows(one_in=n, flows=tuple(found))

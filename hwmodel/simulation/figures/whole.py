@@ -1,0 +1,255 @@
+"""Present several servers and the stations outside as one server, with measurements added up.
+
+Their counters are copied as they are, and added up for many moments at once; ledgers are added up in another ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import fsum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.far_tables import zeros
+from hwmodel.compiled.records import NEVER
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
+from hwmodel.machine.counts.flow_state import add_flows
+from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS, LEDGER, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.server import SERVER
+from hwmodel.simulation.figures.counts import (
+    LATENCY_PLACES,
+    OF_LEDGERS,
+    SERVER_COUNTS,
+    Counts,
+    Ints,
+    area_of,
+    columns_of,
+    counts_of,
+    gauges_in,
+)
+from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.simulation.fill.nic_state import Nic
+from hwmodel.simulation.fill.workload_state import Counted, enter_histograms
+
+
+class SystemCounts:
+    """Copy the counters of several servers' ledgers and of a bridge's, as `Counts` does for one server.
+
+    They are added up for many moments at once. With several servers, ledgers and occupancies are sums, and all other
+    counters are 0; with a single server, those are the server's own.
+    """
+
+    def __init__(self, servers: Sequence[Nic], ledgers: Sequence[Any]) -> None:
+        self._clock, self._counts = servers[0].clock, [each.counts for each in ledgers]
+        self._ledgers = [np.frombuffer(each, np.int64) for each in self._counts]
+        self._n_words = sum(len(each) for each in self._ledgers)
+        self._adapters = [np.frombuffer(nic.counts, np.int64) for nic in servers]
+        self._own = Counts(servers[0]) if len(servers) == 1 else None
+        self.functions = ledgers[0]["function"] if self._own is not None else np.zeros(MAX_FUNCTIONS, FUNCTION_COUNTS)
+        self.histograms = {name: [counts_of(each, name) for each in ledgers] for name in LATENCY_PLACES}
+        self.histograms["mac.wait"] = self.histograms["mac.wait"][:1]  # only a single server's is ever read
+
+    @property
+    def now_fs(self) -> int:
+        """Return the time that all servers have reached."""
+        return int(self._clock["now_fs"])
+
+    @property
+    def delivered(self) -> int:
+        """Return how many frames have been delivered."""
+        return sum(int(each["delivered"]) for each in self._counts)
+
+    def words(self) -> Ints:
+        """Return the present counters as int64 words, for `records`."""
+        return np.concatenate([*self._ledgers, *(self._adapters if self._own is None else [self._own.words()])])
+
+    def records(self, now_fs: Ints, words: Sequence[Ints]) -> npt.NDArray[Any]:
+        """Return an array of SERVER_COUNTS from the times and the words of some moments."""
+        rows = np.stack(words)
+        ledgers, rest = _records(rows[:, : self._n_words], LEDGER_COUNTS), rows[:, self._n_words :]
+        found = np.zeros(len(rows), SERVER_COUNTS) if self._own is None else _records(rest, SERVER_COUNTS)[:, 0]
+        found["ledger"] = added_up(ledgers)
+        if self._own is None:
+            adapters = _records(rest, ADAPTER_COUNTS)
+            of_each = gauges_in({"adapter": adapters, "ledger": ledgers[:, : len(self._adapters)]})
+            for name, gauge in gauges_in(found).items():
+                gauge["area"] = [fsum(areas) for areas in area_of(of_each[name], now_fs[:, None]).tolist()]
+                gauge["level"], gauge["highest"] = (of_each[name][each].sum(axis=-1) for each in ("level", "highest"))
+                gauge["since_fs"] = now_fs
+        return found
+
+    def columns(self, words: Ints) -> dict[str, slice]:
+        """Return, for each latency, the histogram columns that can be filled at the moment of these words."""
+        ledgers = words[: self._n_words].view(LEDGER_COUNTS)
+        found = {name: columns_of(ledgers[name]["n"].max(), *map(int, _extremes(ledgers[name]))) for name in OF_LEDGERS}
+        return found | {"mac.wait": slice(0, 0) if self._own is None else self._own.columns(words)["mac.wait"]}
+
+
+def _records(words: Ints, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """View rows of words as rows of records."""
+    found: npt.NDArray[Any] = np.ascontiguousarray(words).view(dtype)
+    return found
+
+
+def added_up(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Add up ledgers' counters; `rows`: LEDGER_COUNTS with the ledgers along the last axis."""
+    words = rows.view(np.int64).reshape(*rows.shape, -1).sum(axis=-2)
+    found: npt.NDArray[Any] = words.view(LEDGER_COUNTS)[..., 0]
+    for name in PART_FIELDS:
+        found["part_sums"][name] = _in_order(rows["part_sums"][name])
+    for name in OF_LEDGERS:
+        into, latencies = found[name], rows[name]
+        into["sum_fs"] = _in_order(latencies["sum_fs"])
+        into["lowest_fs"], into["highest_fs"] = _extremes(latencies)
+    return found
+
+
+def _extremes(latencies: npt.NDArray[Any]) -> tuple[Ints, Ints]:
+    """Return lowest and highest along the last axis, over latencies with samples; 0 if none has any."""
+    has_some = latencies["n"] > 0
+    lowest_fs = np.where(has_some, latencies["lowest_fs"], NEVER).min(axis=-1)
+    return np.where(has_some.any(axis=-1), lowest_fs, 0), np.where(has_some, latencies["highest_fs"], 0).max(axis=-1)
+
+
+def _in_order(of_ledgers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Add floats in order, so that rounding does not depend on how many moments are added up at once."""
+    sums: npt.NDArray[np.float64] = np.add.accumulate(of_ledgers, axis=-1)
+    return sums[..., -1]
+
+
+ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
+
+
+class Whole:
+    """Show several servers and the stations outside as one server: ledgers are added up.
+
+    Other parts are the server's own if there is only one, else sums over all servers, or zero. Read-only, and valid
+    only after `refresh`.
+    """
+
+    def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook, counted: Counted) -> None:
+        self._servers = servers
+        self._ledgers = [*(nic.ledger for nic in servers), bridge.ledger]
+        self._book = book
+        self._flows = counted.flows  # for each ledger: flows that begin or end at its stations
+        self._together: Any = None
+        if len(servers) > 1:
+            self._together = zeros(1, SERVER)[0]
+            self._fill_params()
+        self.sums = SystemCounts(servers, self._ledgers)
+        self._boxes = bridge["box"][: int(bridge.params.n_boxes)]["counts"]
+        together = zeros(1, LEDGER)
+        self._ledger = together[0]
+        enter_histograms(self._ledger, counted.rows)
+        self._of_flows = LedgerSums(together, self._ledgers, counted.flows, len(book.flows))
+        self.refresh()
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "ledger":
+            return self._ledger
+        return (self._servers[0] if self._together is None else self._together)[name]
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+    def refresh(self) -> None:
+        """Add up the present counters of all ledgers."""
+        clock, ledger = self._servers[0].clock, self._ledger
+        (found,) = self.sums.records(np.array([clock.now_fs]), [self.sums.words()])
+        ledger["counts"], boxes = found["ledger"], self._boxes
+        ledger.counts.dropped += boxes["dropped"].sum()
+        ledger.counts.replicated += boxes["replicated"].sum()
+        ledger.counts.drops += boxes["drops"].sum(axis=0)
+        self._of_flows.add_up()
+        self._add_histograms(len(self._book.flows))
+        _add_sampled_parts(ledger, self._ledgers)
+        if self._together is None:
+            self._copy_own()
+        else:
+            self._together["counts"] = found["adapter"]
+            self._together.clock.now_fs = clock.now_fs
+            self._together.clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
+
+    def _copy_own(self) -> None:
+        """Copy a single server's counters that are not added up."""
+        into, own = self._ledger, self._servers[0].ledger
+        into["histogram"][WIRE_WAIT_HISTOGRAM] = own["histogram"][WIRE_WAIT_HISTOGRAM]
+        n_functions = int(self._servers[0].params.n_functions)
+        into["function"][:n_functions] = own["function"][:n_functions]
+
+    def _fill_params(self) -> None:
+        params = self._together.params
+        params.n_queues = sum(int(nic.params.n_queues) for nic in self._servers)
+        params.n_ports = 1
+        params.n_functions = max(int(nic.params.n_functions) for nic in self._servers)
+        for name in ROOMS[:2]:  # lengths of one ring: average them, so that times `n_queues` is the total
+            slots = sum(int(nic.params[name]) * int(nic.params.n_queues) for nic in self._servers)
+            params[name] = slots // int(params.n_queues)
+        for name in ROOMS[2:]:
+            params[name] = sum(int(nic.params[name]) for nic in self._servers)
+
+    def _add_histograms(self, n_flows: int) -> None:
+        """Add up the rows of the flows' histograms; a row of a single flow is filled by only one ledger."""
+        into = self._ledger["histogram"]
+        into[np.unique(self._ledger["flow"]["histogram"][:n_flows])] = 0
+        for numbers, each in zip(self._flows, self._ledgers, strict=True):
+            flows = each["flow"][: len(numbers)]
+            for row in np.unique(flows["histogram"][flows["latency"]["n"] > 0]).tolist():
+                into[row] += each["histogram"][row]
+
+
+def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
+    """Add up the parts of sampled journeys, weighted by how many journeys each ledger's samples represent."""
+    whole = into["sampled_parts"]
+    for part in PART_FIELDS:
+        whole["sums"][part] = 0.0
+    for each in ledgers:
+        rows = np.flatnonzero(each["sampled_parts"]["n"])
+        sampled = each["sampled_parts"][rows]
+        each_stands_for = each["latency_counts"]["n_to_guest"][rows] / sampled["n"]
+        for part in PART_FIELDS:
+            whole["sums"][part][rows] += sampled["sums"][part] * each_stands_for
+
+
+COUNTED_BY_FLOW = ("offered", "delivered", "dropped", "n_bytes", "latency")
+N_SUMS = 2  # words of sums in a bucket's record; its 32-bit counts follow, and are added two at a time as one word
+
+
+def counts_in(view: Any) -> Counts | SystemCounts:
+    """Return the counters' copier for a view from `Machine.view`."""
+    return view.sums if isinstance(view, Whole) else Counts(view)
+
+
+class LedgerSums:
+    """Add up several ledgers' counters of flows, and of latencies by bucket, in another ledger.
+
+    `into`: an array of one ledger. `flows`: for each of the other ledgers, the numbers of its flows in that one, none
+    twice.
+    """
+
+    def __init__(self, into: npt.NDArray[Any], ledgers: Sequence[Any], flows: Sequence[Ints], n_flows: int) -> None:
+        self._buckets, self._buckets_into = [_by_bucket(each) for each in ledgers], _by_bucket(into[0])
+        self._flows_into = into[0]["flow"][:n_flows]
+        self._flows = [(numbers, each["flow"]) for numbers, each in zip(flows, ledgers, strict=True)]
+
+    def add_up(self) -> None:
+        """Write the sums into the other ledger."""
+        self._buckets_into[:, :N_SUMS].view(np.float64)[:] = sum(
+            each[:, :N_SUMS].view(np.float64) for each in self._buckets
+        )
+        self._buckets_into[:, N_SUMS:] = sum(each[:, N_SUMS:] for each in self._buckets)
+        into = self._flows_into
+        for name in COUNTED_BY_FLOW:
+            into[name] = np.zeros((), into.dtype[name])
+        for numbers, own in self._flows:
+            add_flows(into, numbers, own[: len(numbers)])
+
+
+def _by_bucket(ledger: Any) -> npt.NDArray[np.int64]:
+    """Return a view of a ledger's latencies by bucket, as a row of words for each bucket."""
+    buckets = ledger["latency_counts"]
+    return buckets.view(np.int64).reshape(len(buckets), -1)  # type: ignore[no-any-return]

@@ -1,0 +1,173 @@
+"""The names of stations, flows and copies, which the kernels know by number, and the header bytes of each copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.config import Server as ServerConfig
+from hwmodel.config.names import UPLINK as OUTSIDE
+from hwmodel.forwarding.header_store import MAX_COPY_KINDS
+from hwmodel.forwarding.port_set import UPLINK
+
+Ints = npt.NDArray[np.int64]
+Ends = tuple[Ints, Ints]  # senders and receivers of flows
+BITS = 32  # of the number of a station
+
+
+class Stations(dict[str, int]):
+    """Number stations by name: 0 is the stations outside, then come each server's stations in the order of their ports.
+
+    Last come the stations outside of an adapter's other ports, and any other target of frames: a group, or an unknown
+    address; these are numbered when they are first looked up.
+    """
+
+    def __init__(self, names: Iterable[str] = (), outside: Iterable[str] = (OUTSIDE,)) -> None:
+        first, *others = outside
+        super().__init__({first: 0})
+        for number, name in enumerate((*names, *others), 1):
+            self[name] = number
+
+    def __missing__(self, name: str) -> int:
+        number = self[name] = len(self)
+        return number
+
+
+@dataclass(frozen=True, eq=False)
+class Flows(Sequence[tuple[str, str]]):
+    """Hold flows by number, each (from, to); as columns, since there may be hundreds of thousands.
+
+    `names`: of stations; `senders`, `receivers`: for each flow, the indices of its ends in `names`.
+    """
+
+    names: Sequence[str] = ()
+    senders: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    receivers: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.senders)
+
+    def __getitem__(self, number: Any) -> Any:
+        return self.names[self.senders[number]], self.names[self.receivers[number]]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        name = self.names.__getitem__
+        return zip(map(name, self.senders.tolist()), map(name, self.receivers.tolist()), strict=True)
+
+    def by_sender(self, of_flows: npt.NDArray[Any]) -> dict[str, float]:
+        """Sum a figure of each flow by the sender's name."""
+        sums = np.bincount(self.senders, weights=of_flows)
+        return {self.names[at]: float(sums[at]) for at in np.unique(self.senders)}
+
+    def by_receiver(self) -> dict[str, list[int]]:
+        """Return the numbers of the flows by the names of their receivers."""
+        in_order = np.argsort(self.receivers, kind="stable")
+        ends = np.cumsum(np.bincount(self.receivers, minlength=len(self.names)))
+        each = np.split(in_order, ends[:-1])
+        return {name: numbers.tolist() for name, numbers in zip(self.names, each, strict=False)}
+
+
+@dataclass
+class FlowBook:
+    """Hold the flows of all servers, and the kinds of copies of one adapter or of the bridge.
+
+    `sent_header_bytes`: the length of each header of the workload. `port_numbers`: one server's port numbers, by name.
+    `counted`: numbers of the flows that its ledger counts, in the ledger's order; None: all flows. `nic`, `bridge`: one
+    is given; the copies are those of the adapter, or those that leave a bridge for the stations outside.
+    """
+
+    flows: Flows = field(default_factory=Flows)
+    sent_header_bytes: list[int] = field(default_factory=list)
+    port_numbers: Mapping[str, int] = field(default_factory=dict)
+    counted: Any = None
+    nic: Any = None
+    bridge: Any = None
+
+    @property
+    def headers(self) -> StoredHeaders:
+        """Return the header of each kind of copy as it leaves."""
+        if self.nic is not None:
+            return StoredHeaders(self.nic["headers"]["copy_header"])
+        return StoredHeaders(self.bridge["outside_header"])
+
+    @property
+    def egress_ports(self) -> npt.NDArray[np.int16]:
+        """Return the port by which each kind of copy leaves."""
+        if self.nic is not None:
+            return np.asarray(self.nic["traffic"]["copy_kind"]["port"])
+        return np.broadcast_to(np.int16(UPLINK), MAX_COPY_KINDS)
+
+    @cached_property
+    def n_counted(self) -> int:
+        """Return how many flows the ledger counts."""
+        return len(self.flows) if self.counted is None else len(self.counted)
+
+
+@dataclass(frozen=True)
+class Server(ServerConfig):
+    """Hold one server of a machine with its record, and with the names of its flows and copies."""
+
+    nic: Any
+    book: FlowBook
+
+
+def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[Flows, list[Ints]]:
+    """Return the flows of all ledgers in the order of their first appearance, and the numbers of each ledger's flows.
+
+    Flows that appear only in mid-run come last, ledger by ledger.
+    """
+    parts = [ledger["directory"]["ends"][: int(ledger.directory.n)] for ledger in ledgers]
+    ends = np.concatenate(parts)
+    late = len(ends) + np.arange(len(ends))
+    in_order = np.argsort(np.where(ends["order"] < 0, late, ends["order"]), kind="stable")
+    sorted_keys = (ends["sender"].astype(np.int64) << BITS | ends["receiver"])[in_order]
+    _, first, inverse = np.unique(sorted_keys, return_index=True, return_inverse=True)
+    ranks = np.argsort(np.argsort(first))
+    numbers = np.empty(len(ends), np.int64)
+    numbers[in_order] = ranks[inverse]
+    keys = sorted_keys[np.sort(first)]
+    flows = Flows(list(stations), keys >> BITS, keys & (1 << BITS) - 1)
+    return flows, np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
+
+
+def flows_by_ledger(machines: Iterable[Sequence[Any]]) -> list[Ends]:
+    """Return, for each ledger, the flows that it has in at least one of several machines."""
+    found: list[dict[tuple[int, int], None]] = []
+    for ledgers in machines:
+        found += [{} for _ in ledgers[len(found) :]]
+        for pairs, ledger in zip(found, ledgers, strict=True):
+            pairs.update(_pairs(ledger))
+    columns = [np.array(list(pairs), np.int64).reshape(-1, 2).T.copy() for pairs in found]
+    return [(senders, receivers) for senders, receivers in columns]
+
+
+def _pairs(ledger: Any) -> dict[tuple[int, int], None]:
+    ends = ledger["directory"]["ends"][: int(ledger.directory.n)]
+    return dict.fromkeys(zip(ends["sender"].tolist(), ends["receiver"].tolist(), strict=True))
+
+
+class StoredHeaders:
+    """Look up header bytes by number in one of the machine's header stores, as they are at the time of the look-up."""
+
+    def __init__(self, records: Any) -> None:
+        self._records = records
+
+    @property
+    def n_bytes(self) -> npt.NDArray[np.int16]:
+        """Return the length of each header."""
+        lengths: npt.NDArray[np.int16] = self._records["n_bytes"]
+        return lengths
+
+    @property
+    def most(self) -> int:
+        """Return how many headers there can be."""
+        return int(self._records.most)
+
+    def __getitem__(self, number: int) -> bytes:
+        record = self._records[number]
+        return bytes(record["octets"][: int(record["n_bytes"])])

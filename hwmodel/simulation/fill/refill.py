@@ -1,0 +1,378 @@
+"""What a change of keys writes: the regions of words that commands may write, and what fills them.
+
+A region is filled by the function that fills it as a machine is built. So a change fills again only the regions that
+follow from its keys, in a record of that server beside the machine's, and what differs becomes commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.compiled.far_tables import WORD_BYTES
+from hwmodel.compiled.records import offset_of
+from hwmodel.config import bridges_of, servers_of
+from hwmodel.config.bridge_ports import ports_of
+from hwmodel.config.in_operation import differing
+from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
+from hwmodel.forwarding.tables import TABLES
+from hwmodel.machine.server import fresh_state
+from hwmodel.machine.time.commands import (
+    AGEING,
+    DROPPING,
+    LATENCY,
+    LINE_RATE,
+    LINK,
+    OUTSIDE_RATE,
+    PLAIN,
+    POLICER,
+    RECEIVE_LIMIT,
+    REFILL,
+    SHAPER,
+    SOURCE,
+    TABLE,
+    VLAN,
+    WIRE_STATE,
+)
+from hwmodel.simulation.fill.adapter_headers import fill_switch
+from hwmodel.simulation.fill.arbitration import fill_arbiter
+from hwmodel.simulation.fill.bridge_state import fill_outside
+from hwmodel.simulation.fill.clocks import (
+    OUTSIDE,
+    clock_functions,
+    clock_links,
+    clock_ports,
+    clock_scheduler,
+    stretch,
+    stretch_port,
+)
+from hwmodel.simulation.fill.nic_state import (
+    fill_drops,
+    fill_functions,
+    fill_link,
+    fill_ports,
+    fill_scheduler,
+    fill_state,
+)
+from hwmodel.simulation.fill.nic_state import ports_of as adapter_ports_of
+from hwmodel.simulation.fill.switch_tables import switch_off
+from hwmodel.simulation.fill.system_state import build_bridges, crossing_fs, least_bytes_of, senders_at
+from hwmodel.simulation.fill.workload_state import enter_sources, numbers_in
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config, Server
+    from hwmodel.simulation.fill.flow_book import Stations
+    from hwmodel.workload.traffic import Workload
+
+Ints = npt.NDArray[np.int64]
+Nic = Any  # an element of server.SERVER
+Servers = npt.NDArray[Any]  # a record array of it
+
+
+class OfServer(NamedTuple):
+    """Say what a server is filled with.
+
+    `system`: the configuration of the whole system; `at`: the server's number in it. `off`: the functions that are off,
+    by their names in the system. `stations`: station numbers by name.
+    """
+
+    server: Server
+    at: int
+    system: Config
+    workload: Workload
+    off: frozenset[str]
+    stations: Stations
+    seed: int
+
+
+def _fill_switch(nic: Nic, to: OfServer) -> None:
+    fill_switch(nic, to.server.config, to.stations, to.server.prefix, has_peer=bool(bridges_of(to.system)))
+    switch_off_functions(nic, to.server, to.off)
+
+
+def switch_off_functions(nic: Nic, server: Server, off: frozenset[str]) -> None:
+    """Change the tables of a server's switches to those without the functions that are off."""
+    gone = [port for port in server.config.switch.ports if server.station(port.name) in off]
+    for at, record in enumerate(adapter_ports_of(nic)):
+        numbers = [port.number for port in gone if server.config.port.number_of(port.port) == at]
+        if numbers:
+            switch_off(record.switch.tables, numbers)
+
+
+def _fill_functions(nic: Nic, to: OfServer) -> None:
+    fill_functions(nic, to.server.config)
+    clock_functions(nic, to.server.config, to.seed, to.at)
+
+
+def _fill_scheduler(nic: Nic, to: OfServer) -> None:
+    fill_scheduler(nic, to.server.config)
+    clock_scheduler(nic, to.server.config, to.seed, to.at)
+
+
+def _fill_ports(nic: Nic, to: OfServer) -> None:
+    fill_ports(nic, to.server.config)
+    clock_ports(nic, to.server.config, to.seed, to.at)
+
+
+def _fill_outside(nic: Nic, to: OfServer) -> None:
+    if named := bridges_of(to.system):
+        outside = next(port for port in ports_of(named, servers_of(to.system)) if port.server is None)
+        fill_outside(nic, outside)
+        stretch_port(nic.outside.params, stretch(to.system, to.seed, OUTSIDE))
+
+
+def _fill_links(nic: Nic, to: OfServer) -> None:
+    for link in nic.pcie:
+        fill_link(link, to.server.config)
+    clock_links(nic, to.server.config, to.seed, to.at)
+
+
+def _fill_sources(nic: Nic, to: OfServer) -> None:
+    own = senders_at(to.server, to.at) if bridges_of(to.system) else numbers_in(to.server.config)
+    enter_sources(nic, own, to.system, to.workload, to.seed)
+
+
+class Filling(NamedTuple):
+    """Say what fills regions of a server's record, and which of its keys they follow from, but for some.
+
+    `follows_bridges`: whether they follow from the bridges, too.
+    """
+
+    fill: Callable[[Nic, OfServer], None]
+    keys: tuple[str, ...]
+    but: tuple[str, ...] = ()
+    follows_bridges: bool = False
+
+    def follows(self, keys: Sequence[str]) -> bool:
+        """Tell whether its regions follow from one of some keys."""
+        return any(
+            any(fnmatchcase(key, one) for one in self.keys) and not any(fnmatchcase(key, one) for one in self.but)
+            for key in keys
+        )
+
+
+# Keys of a station that no table of the switch has, nor any of a bridge.
+NOT_SWITCHED = tuple(
+    f"switch.ports.*.{key}"
+    for key in (
+        "rate_limit", "min_rate", "weight", "receive_limit", "receive_burst", "drop_enable", "credits*", "cores*",
+    )
+)  # fmt: skip
+BY_SWITCH = Filling(_fill_switch, ("switch*",), NOT_SWITCHED)
+BY_ARBITER = Filling(lambda nic, to: fill_arbiter(nic, to.server.config), ("switch*", "nic*", "port*"))
+BY_FUNCTIONS = Filling(_fill_functions, ("switch*", "nic*", "port*", "driver*", "host*"))
+BY_SCHEDULER = Filling(_fill_scheduler, ("switch*", "port*", "host*"))
+BY_DROPS = Filling(lambda nic, to: fill_drops(nic, to.server.config), ("nic.drop_enable", "switch.ports.*.drop_enable"))
+BY_PORTS = Filling(_fill_ports, ("port*", "host*"))
+BY_OUTSIDE = Filling(_fill_outside, ("port*",), follows_bridges=True)
+BY_LINKS = Filling(_fill_links, ("pcie*",))
+BY_SOURCES = Filling(_fill_sources, ("workload*", "port*"), follows_bridges=True)
+FOLLOWED_BY_BRIDGES = Filling(lambda nic, to: None, ("port*", "switch*"), NOT_SWITCHED)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Hold a region of words that commands may write: all or some `fields` of a record, or of an array's elements.
+
+    `kind`: what a command does beside writing; its `part` is then the number of the element. `in_use`: the parameter of
+    the record that says how many elements are in use; the others, of which there may be megabytes, are left out. `by`:
+    what fills it, of a server's.
+    """
+
+    path: tuple[str, ...]
+    fields: tuple[str, ...] = ()
+    kind: int = PLAIN
+    in_use: str = ""
+    by: Filling | None = None
+
+    def of(self, state: npt.NDArray[Any]) -> Ints:
+        """Return the region's words in a state of one record: int64, a row for each element, ordered as in `places`."""
+        found = self._elements(state)
+        words: Ints = found[..., None].view(np.int64)  # a view, although elements may lie apart in memory
+        if self.fields:
+            words = words[..., self._own_words(found.dtype)]
+        return words.reshape(found.size, words.shape[-1])  # of no element, too: a server that sends nothing
+
+    def clear(self, state: npt.NDArray[Any]) -> None:
+        """Set the region's words in a state of one record to zero."""
+        found = self._elements(state)
+        for part in [found[name] for name in self.fields] or [found]:
+            part[...] = np.zeros((), part.dtype)
+
+    def _elements(self, state: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        found = state
+        for name in self.path:
+            found = found[name]
+        return found[:, : int(state["params"][self.in_use][0])] if self.in_use else found
+
+    def places(self, record: np.dtype[Any]) -> Ints:
+        """Return the offset of each word from the start of the record, in words: int64 (elements, words of each)."""
+        first, element = np.zeros(1, np.int64), record
+        for name in self.path:
+            first += offset_of(element, name)
+            element = element[name]
+            if element.subdtype:
+                element, (n,) = element.subdtype
+                first = (first[:, None] + np.arange(n) * element.itemsize).ravel()
+        return first[:, None] // WORD_BYTES + self._own_words(element)
+
+    def _own_words(self, element: np.dtype[Any]) -> Ints:
+        if not self.fields:
+            return np.arange(element.itemsize // WORD_BYTES)
+        spans = [(offset_of(element, name), element[name].itemsize) for name in self.fields]
+        return np.concatenate([np.arange(at, at + n, WORD_BYTES) // WORD_BYTES for at, n in spans])
+
+
+WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
+OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan")
+# The tables without the per-VLAN part and the address lookup. Under a bridge that controls lists of interfaces, that
+# bridge adds entries to the lookup as frames flow; commands would undo them, so there the rest of it is fixed.
+OTHER_TABLES = tuple(name for name in TABLES.names or () if name not in ("vlan", "lookup"))
+ADDRESSES = Region(("port", "switch", "tables"), ("lookup",), TABLE, "n_ports", BY_SWITCH)
+OF_SERVER = (
+    Region(("port", "switch", "tables"), OTHER_TABLES, TABLE, "n_ports", BY_SWITCH),
+    Region(("port", "switch", "tables", "vlan"), (), VLAN, "n_ports", BY_SWITCH),
+    Region(("traffic", "policer", "params"), (), POLICER, by=BY_SWITCH),
+    Region(("params",), ("limits_receivers",), by=BY_ARBITER),
+    Region(("arbiter", "receives", "params"), (), RECEIVE_LIMIT, by=BY_ARBITER),
+    Region(("arbiter", "params"), ("reads_by_order", "sends_by_order", "weighs_pools"), by=BY_ARBITER),
+    *(Region(("arbiter", "params", whose), by=BY_ARBITER) for whose in ("of_class", "group", "pool")),
+    Region(("function", "params"), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER, by=BY_FUNCTIONS),
+    Region(("function", "params"), ("weight", "guarantee_num", "guarantee_den"), by=BY_FUNCTIONS),
+    Region(("scheduler", "params"), ("guarantee_window_fs",), by=BY_SCHEDULER),
+    Region(("rx_queue", "params"), ("drop_enable",), DROPPING, by=BY_DROPS),
+    Region(("guests", "driver"), ("refill_batch",), REFILL, by=BY_FUNCTIONS),
+    Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE, by=BY_PORTS),
+    Region(("port", "mac", "line", "params"), WIRE_RATE, LINE_RATE, by=BY_PORTS),
+    Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE, by=BY_PORTS),
+    Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE, by=BY_OUTSIDE),
+    Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK, by=BY_LINKS),
+    Region(("traffic", "source", "params"), (), SOURCE, "n_sources", BY_SOURCES),
+)
+OF_BRIDGE = (
+    Region(("box", "params"), ("latency_fs",), LATENCY),
+    Region(("box", "params"), ("ageing_fs",), AGEING),
+    Region(("box", "params"), ("first_policy", "n_policy", "way_out"), TABLE),
+    Region(("port", "params"), WIRE_RATE, in_use="n_ports"),
+    Region(("logical_port", "params"), OF_LOGICAL_PORT, TABLE, "n_logical_ports"),
+    Region(("vlans",), (), TABLE, "n_logical_ports"),
+    Region(("policy",), (), TABLE),
+    Region(("home",), (), TABLE),
+    Region(("policer", "params"), (), POLICER),
+)
+FILLINGS = tuple(dict.fromkeys(region.by for region in (*OF_SERVER, ADDRESSES) if region.by is not None))
+
+
+class Rewritten(NamedTuple):
+    """Hold what a region's words become: `component` is a server's number, or that of the bridges, behind them."""
+
+    component: int
+    region: Region
+    was: Ints
+    will_be: Ints
+
+
+class Filled(NamedTuple):
+    """Hold what a machine is filled with from a time on."""
+
+    config: Config
+    workload: Workload
+    off: frozenset[str]
+
+
+class Refilled:
+    """Follow a machine from change to change: fill again what follows from what has changed, and say what differs.
+
+    `servers`: their records, before anything in them is decided or carried out. `reach`: None without bridges.
+    `stations`: station numbers, by name.
+    """
+
+    def __init__(self, servers: Servers, reach: Reach | None, now: Filled, stations: Stations, seed: int) -> None:
+        self._servers, self._reach, self._now = servers, reach, now
+        self._stations, self._seed = stations, seed
+        self._least_bytes = least_bytes_of(now.config, now.workload)
+        self._beside: dict[int, Servers] = {}  # what is filled again, by server: an array of one each
+        self._known: dict[tuple[int, Region], Ints] = {}
+
+    def become(self, then: Filled) -> Iterator[Rewritten]:
+        """Yield the words that differ from a change on."""
+        now, self._now = self._now, then
+        old, new = ([one.settings for one in bridges_of(each.config)] for each in (now, then))
+        has_other_bridges = follows = old != new
+        changed = {name.rpartition(".")[0] for name in now.off ^ then.off}
+        for at, (was, is_now) in enumerate(zip(servers_of(now.config), servers_of(then.config), strict=True)):
+            keys = [] if was.config is is_now.config else differing(was.config, is_now.config)
+            follows |= FOLLOWED_BY_BRIDGES.follows(keys)
+            fillings = {one for one in FILLINGS if one.follows(keys) or (has_other_bridges and one.follows_bridges)}
+            fillings |= {BY_SWITCH} if is_now.name in changed else set()
+            fillings |= {BY_SOURCES} if then.workload is not now.workload else set()
+            if fillings:
+                yield from self._of_server(OfServer(is_now, at, *then, self._stations, self._seed), fillings)
+        if self._reach is not None and follows:
+            bridges, _ = build_bridges(then.config, self._stations, self._least_bytes, self._seed)
+            yield from self._compared(len(self._servers), OF_BRIDGE, self._reach.bridges, bridges)
+            self._reach.note_bridges(bridges)
+
+    def _of_server(self, to: OfServer, fillings: set[Filling]) -> Iterator[Rewritten]:
+        own, beside = self._servers[to.at : to.at + 1], self._beside.get(to.at)
+        if beside is None:
+            beside = self._beside[to.at] = fresh_state()
+            fill_state(beside[0], to.server.config, to.seed, to.at)
+            beside["port"]["mac"]["params"]["propagation_fs"] = own["port"]["mac"]["params"]["propagation_fs"]
+        is_told_of_lists = self._reach is not None and own[0].port[0].switch.tables.mode in WITH_BRIDGE_ABOVE
+        regions = [one for one in (OF_SERVER if is_told_of_lists else (*OF_SERVER, ADDRESSES)) if one.by in fillings]
+        for region in regions:
+            region.clear(beside)
+        for one in fillings:
+            one.fill(beside[0], to)
+        yield from self._compared(to.at, regions, own, beside)
+        if BY_PORTS in fillings and self._reach is not None:
+            self._reach.note_wires(to.at, beside[0], self._least_bytes)
+
+    def _compared(
+        self, component: int, regions: Sequence[Region], first: Servers, filled: Servers
+    ) -> Iterator[Rewritten]:
+        for region in regions:
+            known, will_be = self._known.get((component, region)), region.of(filled).copy()
+            was = region.of(first) if known is None else known
+            self._known[component, region] = will_be
+            if not np.array_equal(was, will_be):
+                yield Rewritten(component, region, was, will_be)
+
+
+class Reach:
+    """Keep the least time over each wire that any configuration of a run allows, by which servers look ahead.
+
+    A bridge latency that changes in mid-run does not count: a frame is handed over by the time its last byte arrives,
+    and only then is it known which latency it gets.
+    """
+
+    def __init__(self, system: Any, bridges: npt.NDArray[Any]) -> None:
+        self.bridges = bridges
+        self._system = system
+        self._latencies_fs: list[Ints] = []
+        self._crossings_fs: list[Ints] = []
+        self.note_bridges(bridges)
+
+    def note_bridges(self, bridges: npt.NDArray[Any]) -> None:
+        """Note the bridges of a configuration."""
+        self._latencies_fs.append(bridges["box"]["params"]["latency_fs"][0].copy())
+        self._crossings_fs.append(bridges["port"]["params"]["crossing_fs"][0].copy())
+
+    def note_wires(self, at: int, nic: Nic, least_bytes: int) -> None:
+        """Note the wires of a server in a configuration."""
+        component = self._system.server[at]
+        for end, port in zip(component.end[: int(component.n_ends)], nic.port, strict=False):
+            end.crossing_fs = min(int(end.crossing_fs), crossing_fs(port.mac.params, least_bytes))
+
+    def enter(self) -> None:
+        """Enter the least times of the bridges' wires; those of the servers' are entered as they are noted."""
+        latencies_fs, ports = np.array(self._latencies_fs), self.bridges["port"]["params"][0]
+        changes = (latencies_fs != latencies_fs[0]).any(axis=0)
+        uncounted = (changes * latencies_fs)[:, ports["box"]] * (ports["n_classes"] == 0)
+        ports["crossing_fs"] = (np.array(self._crossings_fs) - uncounted).min(axis=0)

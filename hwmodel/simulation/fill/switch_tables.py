@@ -1,0 +1,293 @@
+"""Fill the switch's tables from a configuration.
+
+The kernels see port numbers, bitmaps and numbered words; names and units end here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.config.lookup import GROUP, IN_VLAN, LIST, STATION, looked_up
+from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
+from hwmodel.forwarding.parse import NO_TAGS
+from hwmodel.forwarding.police import POLICER
+from hwmodel.forwarding.pools import NO_POOL
+from hwmodel.forwarding.port_set import PORTS_PER_WORD, UPLINK
+from hwmodel.forwarding.tables import (
+    ADMIT_ALL,
+    ADMIT_TAGGED,
+    ADMIT_UNTAGGED,
+    CHANNEL_SINGLE,
+    CHANNEL_VEB,
+    CHANNEL_VEPA,
+    ECID,
+    GROUP_MAC,
+    GROUP_SHIFT,
+    KIND_SHIFT,
+    LOOKUP_SLOTS,
+    MIRROR_EGRESS,
+    MIRROR_INGRESS,
+    MIRROR_VLAN,
+    NO_VLAN,
+    RESERVED_VID,
+    STATION_MAC,
+    TABLES,
+    VIF,
+    VIF_LIST,
+    VLAN_MAC,
+    VLAN_SHIFT,
+)
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
+from hwmodel.simulation.fill.access_lists import fill_access_lists
+
+if TYPE_CHECKING:
+    from hwmodel.config.steering import EthertypeFilter
+    from hwmodel.config.switch import BridgingRule, Mirror, Switch
+
+Record = Any  # one element of a numpy record array: its fields are attributes
+
+CHANNEL_KINDS = {"veb": CHANNEL_VEB, "vepa": CHANNEL_VEPA, "single": CHANNEL_SINGLE}
+LOOKUP_KINDS = {
+    STATION: STATION_MAC, GROUP: GROUP_MAC, IN_VLAN: VLAN_MAC, LIST: VIF_LIST, "vif": VIF, "ecid": ECID
+}  # fmt: skip
+WITHIN_SHIFTS = {IN_VLAN: VLAN_SHIFT, "ecid": GROUP_SHIFT}
+ADMITS = {"all": ADMIT_ALL, "tagged": ADMIT_TAGGED, "untagged": ADMIT_UNTAGGED}
+
+# Intel 82599 data sheet, MCSTCTRL.MO: the hash is bits 47:36, 46:35, 45:34 or 43:32 of an address; these bits are in
+# its last two octets.
+HASH_SHIFTS = (4, 3, 2, 0)
+
+# With no station enabled, frames from the wire must drop for want of a receiver, not as too long.
+NO_LENGTH_LIMIT = 2**31
+
+
+def port_numbers(switch: Switch) -> dict[str, int]:
+    """Return the number of each port by its name, the uplink's among them."""
+    return {"uplink": UPLINK} | {port.name: port.number for port in switch.ports}
+
+
+def port_list(ports: Record) -> list[int]:
+    """Return the port numbers in a PORT_SET record, in ascending order."""
+    return numbers_in(ports.word.tolist())
+
+
+def numbers_in(words: Sequence[int]) -> list[int]:
+    """Return the port numbers in the words of a PORT_SET, in ascending order."""
+    found = []
+    for first, word in enumerate(words):
+        bits = word
+        while bits:
+            lowest = bits & -bits
+            found.append(first * PORTS_PER_WORD + lowest.bit_length() - 1)
+            bits -= lowest
+    return found
+
+
+def build_tables(
+    switch: Switch, type_filters: Sequence[EthertypeFilter] = (), first_policer: int = 0
+) -> npt.NDArray[Any]:
+    """Return a one-element array of TABLES for the kernels; arguments are those of `fill_tables`."""
+    array = np.zeros(1, TABLES)
+    fill_tables(array, switch, type_filters, first_policer)
+    return array
+
+
+def fill_tables(
+    array: npt.NDArray[Any], switch: Switch, type_filters: Sequence[EthertypeFilter], first_policer: int
+) -> None:
+    """Fill in tables, a one-element array of TABLES that is all zeros.
+
+    `type_filters`: of the adapter's receive steering; `first_policer`: the number of the switch's first token bucket.
+    """
+    tables = array[0]
+    tables.mode = MODES[switch.mode].number
+    tables.knows_by_mac = switch.lookup == "mac"
+    _fill_stations(tables, switch)
+    _fill_uplink(tables, switch)
+    _fill_vlans(array, switch)
+    _fill_channels(tables, switch)
+    _fill_lookup(tables, switch)
+    fill_access_lists(tables, switch, port_numbers(switch), first_policer)
+    _fill_mirrors(tables, switch)
+    _fill_pool_filters(array, switch)
+    _fill_type_filters(tables, switch, type_filters)
+
+
+def build_buckets(switch: Switch) -> npt.NDArray[Any]:
+    """Return one full POLICER for each police entry of the access-control list, in the order of the list."""
+    entries = [entry for entry in switch.acl if entry.action == "police"]
+    array = np.zeros(len(entries), POLICER)
+    for entry, bucket in zip(entries, array, strict=True):
+        fill_bucket(bucket, entry)
+    return array
+
+
+def fill_bucket(bucket: Record, entry: BridgingRule) -> None:
+    """Set the rate of a fresh POLICER from a police entry of an adapter or a bridge, and fill its token bucket."""
+    assert entry.rate_bps is not None and entry.burst_bytes is not None, "checked with the configuration"
+    params = bucket.params
+    params.rate_bps = entry.rate_bps
+    params.burst = bucket.tokens = entry.burst_bytes
+
+
+def _add(ports: Record, number: int) -> None:
+    ports.word[number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+
+
+def _fill_stations(tables: Record, switch: Switch) -> None:
+    for port in switch.ports:
+        record = tables.port[port.number]
+        record.is_enabled = port.enabled
+        record.longest_bytes = port.max_frame_bytes - FCS_BYTES
+        record.outer_kind = NO_TAGS if port.q_in_q else NO_OUTER_TAG
+        record.port_vlan = port.port_vlan
+        record.admit = ADMITS[port.admit]
+        record.default_priority = port.default_priority
+        record.checks_source = port.spoof_check
+        record.checks_vlan = port.vlan_spoof_check
+        record.filters_types = port.ethertype_filter
+        record.is_trusted = port.trusted
+        record.loops_back = port.loopback
+        record.loops_to_self = port.self_loopback
+        for key in INTERFACE_KEYS:
+            record[key] = getattr(port, key)
+        flags = {
+            "enabled": port.enabled,
+            "trusted": port.trusted,
+            "promiscuous": port.promiscuous,
+            "promiscuous_inside": port.promiscuous and switch.promiscuous == "all",
+            "default_stations": port.default,
+            "accepts_broadcast": "broadcast" in port.accept,
+            "accepts_multicast": "multicast" in port.accept,
+        }
+        for name, is_set in flags.items():
+            if is_set:
+                _add(tables[name], port.number)
+
+
+def _fill_uplink(tables: Record, switch: Switch) -> None:
+    """Set up the uplink: a port that accepts all group and all unknown addresses in the VLANs that it carries."""
+    uplink = tables.port[UPLINK]
+    uplink.is_enabled = 1
+    lengths = [port.max_frame_bytes - FCS_BYTES for port in switch.ports if port.enabled]
+    uplink.longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
+    uplink.outer_kind = MODES[switch.mode].outer_kind
+    uplink.port_vlan = switch.uplink.native_vlan or NO_VLAN
+    for name in ("enabled", "promiscuous", "promiscuous_inside", "accepts_broadcast", "accepts_multicast"):
+        _add(tables[name], UPLINK)
+
+
+def switch_off(tables: Record, numbers: Sequence[int]) -> None:
+    """Change tables to those of a switch that lacks some stations: they are disabled, and their addresses gone."""
+    for number in numbers:
+        word, others = number // PORTS_PER_WORD, ~(1 << number % PORTS_PER_WORD)
+        tables.port[number].is_enabled = 0
+        tables.enabled.word[word] &= others
+        for entries in (tables["vlan"]["members"], tables["lookup"]["entry"]["ports"]):
+            entries["word"][:, word] &= others
+    lengths = [int(tables.port[number].longest_bytes) for number in port_list(tables.enabled) if number != UPLINK]
+    tables.port[UPLINK].longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
+
+
+def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
+    carried = slice(1, RESERVED_VID) if switch.uplink.vlans == "all" else list(switch.uplink.vlans)
+    native = [] if switch.uplink.native_vlan is None else [switch.uplink.native_vlan]
+    sets: list[tuple[int, str, slice | list[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]
+    for port in switch.ports:
+        sets += [(port.number, "members", list(port.vlans)), (port.number, "untagged", list(port.untagged))]
+    words_of = {name: array["vlan"][name]["word"][0] for name in ("members", "untagged")}
+    for number, name, vlans in sets:
+        if vlans:
+            words_of[name][vlans, number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+
+
+def _fill_channels(tables: Record, switch: Switch) -> None:
+    """Assign each station its channel, by default the default one; without S-channels, all stations share one."""
+    channel_of = {port.number: DEFAULT_S_VID for port in switch.ports}
+    kinds = {DEFAULT_S_VID: CHANNEL_KINDS[MODES[switch.mode].kind or "veb"]}
+    if MODES[switch.mode].has_channels:
+        channel_of = {port.number: port.s_channel or DEFAULT_S_VID for port in switch.ports}
+        kinds = {s_vid: CHANNEL_KINDS[kind] for s_vid, kind in switch.s_channels.items()}
+        if DEFAULT_S_VID in channel_of.values():
+            kinds.setdefault(DEFAULT_S_VID, CHANNEL_VEB)
+    tables.n_channels = len(kinds)
+    for index, (s_vid, kind) in enumerate(sorted(kinds.items())):
+        channel = tables.channel[index]
+        channel.s_vid, channel.kind = s_vid, kind
+        members = [number for number, chosen in channel_of.items() if chosen == s_vid]
+        for number in members:
+            tables.port[number].channel = index
+        for number in (UPLINK, *members):
+            _add(channel.members, number)
+
+
+def _fill_lookup(tables: Record, switch: Switch) -> None:
+    number_of = port_numbers(switch)
+    sets = {
+        LOOKUP_KINDS[key.kind] << KIND_SHIFT | key.within << WITHIN_SHIFTS.get(key.kind, 0) | key.value: names
+        for key, names in looked_up(switch).items()
+    }
+    keys = [0] * LOOKUP_SLOTS
+    for key, names in sets.items():
+        slot = key % LOOKUP_SLOTS
+        while keys[slot] != 0:
+            slot = (slot + 1) % LOOKUP_SLOTS
+        keys[slot] = key
+        entry = tables.lookup.entry[slot]
+        entry.key = key
+        for name in names:
+            _add(entry.ports, number_of[name])
+    tables.lookup.n_entries = len(sets)
+
+
+def _fill_mirrors(tables: Record, switch: Switch) -> None:
+    number_of = port_numbers(switch)
+    for mirror, record in zip(switch.mirrors, tables.mirror, strict=False):
+        _fill_mirror(record, mirror, number_of)
+    tables.n_mirrors = len(switch.mirrors)
+
+
+def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Enter the filters that select pools; VLAN 0 stands for untagged frames, its members are pools that take these."""
+    filters, tables = getattr(switch, "pool_filters", None), array[0]  # the Verilog core's switches have none
+    if filters is None:
+        return
+    tables.has_pool_filters, tables.replicates = 1, filters.replication
+    tables.hash_shift = HASH_SHIFTS[filters.hash_offset]
+    tables.default_pool = NO_POOL if filters.default_pool is None else port_numbers(switch)[filters.default_pool]
+    for port in switch.ports:
+        for word, ports in (
+            ("multicast_hash", tables.accepts_hashed_groups),
+            ("unicast_hash", tables.accepts_hashed_stations),
+            ("untagged", tables.vlan[NO_VLAN].members),
+        ):
+            if word in port.accept:
+                _add(ports, port.number)
+        _add(tables.vlan[NO_VLAN].untagged, port.number)
+    if switch.uplink.native_vlan is not None:
+        _add(tables.vlan[NO_VLAN].members, UPLINK)
+    for name, macs in (("hashed_groups", filters.multicast_hash), ("hashed_stations", filters.unicast_hash)):
+        for mac in macs:
+            tables[name].is_set[((mac & 0xFF) << 8 | mac >> 8 & 0xFF) >> int(tables.hash_shift) & 0xFFF] = 1
+
+
+def _fill_type_filters(tables: Record, switch: Switch, type_filters: Sequence[EthertypeFilter]) -> None:
+    number_of = port_numbers(switch)
+    for one, record in zip(type_filters, tables.type_filter, strict=False):
+        record.ethertype, record.port, record.queue = one.ethertype, number_of[one.pool], one.queue
+    tables.n_type_filters = len(type_filters)
+
+
+def _fill_mirror(record: Record, mirror: Mirror, number_of: dict[str, int]) -> None:
+    record.to_port = number_of[mirror.to]
+    if mirror.source is None:
+        assert mirror.vlan is not None, "checked with the configuration"
+        record.kind, record.vlan = MIRROR_VLAN, mirror.vlan
+    else:
+        record.kind = MIRROR_EGRESS if mirror.direction == "egress" else MIRROR_INGRESS
+        record.from_port = number_of[mirror.source]

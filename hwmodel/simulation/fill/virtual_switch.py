@@ -1,0 +1,52 @@
+"""The virtual switch's flow cache at time 0, and the connections of the workload in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.compiled.far_tables import give
+from hwmodel.workload.headers import connections_of_header
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.workload.traffic import FrameTemplate
+
+
+def fill_flow_cache(cache: Any, config: Config) -> None:
+    """Set the capacities of a flow cache and the times of its stages; do nothing without a flow cache."""
+    switch = config.virtual_switch
+    own = None if switch is None else switch.flow_cache
+    if own is None:
+        return
+    params = cache.params
+    for name in ("far_time_fs", "exact_time_fs", "miss_queue"):
+        params[name] = getattr(own, name)
+    params.wildcard_time_fs, params.miss_time_fs = config.looking_costs_fs
+    params.is_on, params.by_connection = 1, own.wildcard_match == "connections"
+    params.n_miss_cores = len(own.miss_cores)
+    params.miss_core[: len(own.miss_cores)] = own.miss_cores
+    cache.near.capacity = own.near_entries
+    cache.exact.capacity, cache.wildcard.capacity = own.exact_entries, own.wildcard_entries
+
+
+def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemplate], words: Any) -> None:
+    """Assign numbers to each header's connections and pair of ends.
+
+    `words`: the initial random state for drawing, frame by frame, to which of its header's connections it belongs.
+    """
+    if not cache.params.is_on:
+        return
+    cache.rng[:] = words
+    ends: dict[tuple[str, bytes], int] = {}
+    so_far: dict[tuple[str, bytes], int] = {}
+    n_flows = 0
+    for number, template in enumerate(templates):
+        pair = template.source, template.header[: template.type_ends]
+        at = so_far[pair] = so_far.get(pair, -1) + 1
+        n = connections_of_header(config.workload.connections, at) if template.flow_bytes else 1
+        header = cache["header"][number]
+        header["first"], header["n"], header["ends"] = n_flows, n, ends.setdefault(pair, len(ends))
+        n_flows += n
+    for held in (cache.near, cache.exact, cache.wildcard):
+        give(held.entry, n_flows + 1)

@@ -1,0 +1,1 @@
+"""A run: its machine, warm-up and window, what changes meanwhile, short runs beside it, its time line."""

@@ -1,0 +1,423 @@
+"""The simulated machine: a single adapter, or servers with the bridges between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from hwmodel.compiled.far_tables import check_memory, spanned_bytes
+from hwmodel.compiled.records import NEVER
+from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config.system import looks_into_packets
+from hwmodel.errors import InputError
+from hwmodel.machine.commanded import run_commanded
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, OVERFLOW
+from hwmodel.machine.engine import OBEY, WHOLE, run
+from hwmodel.machine.server import SERVER
+from hwmodel.processes.addresses import allowed_bytes
+from hwmodel.results import Result, Sighting, by_shares
+from hwmodel.results.bottleneck import LOSS, losing_first
+from hwmodel.simulation.figures.bridge_measure import (
+    BridgeSnapshot,
+    begin_bridge_window,
+    bridge_results,
+    bridge_suspects,
+    level_suspects,
+    port_results,
+    take_bridge,
+    with_busier_port,
+)
+from hwmodel.simulation.figures.bus_use import bus_results, bus_suspects
+from hwmodel.simulation.figures.laws import broken_laws
+from hwmodel.simulation.figures.measurement import Snapshot, begin_ledger, begin_window, take_snapshot
+from hwmodel.simulation.figures.outcome import make_result, make_system_result
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.figures.tree_use import TreeSnapshot, take_trees, tree_results, tree_suspects
+from hwmodel.simulation.figures.whole import Whole
+from hwmodel.simulation.fill.clocks import begin_at_phases, fill_clocks
+from hwmodel.simulation.fill.flow_book import Ends, FlowBook, Server, Stations
+from hwmodel.simulation.fill.nic_state import State, build_state
+from hwmodel.simulation.fill.refill import Filled, switch_off_functions
+from hwmodel.simulation.fill.system_state import SystemState, build_system
+from hwmodel.simulation.fill.workload_state import check_workload, decide_workload, fill_workload
+from hwmodel.simulation.run.commands import Change, schedule
+from hwmodel.simulation.run.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
+from hwmodel.simulation.run.logs import CopyKinds, MergedLog
+from hwmodel.simulation.run.server_threads import threads_of
+from hwmodel.units import format_time_fs
+from hwmodel.workload.delivered import Deliveries
+from hwmodel.workload.traffic import Workload
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.bridge_ports import PhysicalPort
+
+
+def have_commands(servers: State) -> bool:
+    """Tell whether a server has, or had, something to change in mid-run."""
+    return any(int(nic.commands.tail) > 0 for nic in servers)
+
+
+def obey_first(servers: State) -> None:
+    """Carry out the servers' commands for time 0, before any forwarding decision."""
+    for number, nic in enumerate(servers):
+        if int(nic.commands.tail) > 0:
+            run_commanded(servers, number, 0, 0, OBEY)
+
+
+def run_alone(servers: State, until_fs: int, n_events: int) -> int:
+    """Run the first of `servers`, which has no commands, as `engine.run` says; return why it stopped."""
+    return int(run(servers, 0, until_fs, n_events, WHOLE))
+
+
+def run_alone_commanded(servers: State, until_fs: int, n_events: int) -> int:
+    """Do the same with a server that has commands."""
+    return int(run_commanded(servers, 0, until_fs, n_events, WHOLE))
+
+
+@dataclass(frozen=True)
+class SystemSnapshot:
+    """Hold what each server and the bridges say at one moment."""
+
+    servers: tuple[Snapshot, ...]
+    bridge: BridgeSnapshot
+    trees: TreeSnapshot
+
+
+def entries_of(config: Config) -> tuple[str, ...]:
+    """Return the entry points that a run of a configuration needs, as far as the scenario's known times show."""
+    reading = CAPTURE_ENTRIES if config.workload.pcap is not None and looks_into_packets(config) else ()
+    commands = (COMMANDS,) if any(event.time_fs != 0 for event in config.scenario) else ()
+    return *(SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES), *commands, *reading
+
+
+def _alone(config: Config, workload: Workload, seed: int) -> tuple[State, Stations]:
+    """Return the idle state of a single adapter with its workload, and the station numbers."""
+    state = build_state(config, seed)
+    stations = fill_workload(state[0], config, workload, seed)
+    fill_clocks(state[0], config, seed)
+    return state, stations
+
+
+def check_room(config: Config, workload: Workload, changes: Sequence[Change] = ()) -> None:
+    """Raise InputError for a capture that a run has no room for, MemoryError where addresses do not suffice.
+
+    Where these are limited it builds what a run begins with, and what each change leads to; nothing is compiled for it.
+    How many kinds of copies and ways there are is known once headers are decided on, in a run alone.
+    """
+    for change in changes:
+        try:
+            check_room(change.config, change.workload or workload)
+        except InputError as error:
+            at = format_time_fs(change.at_fs)
+            raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
+    if allowed_bytes() is None:
+        for server in servers_of(config):
+            check_workload(server.config, workload)
+    elif bridges_of(config):
+        build_system(config, workload, config.run.seed)
+    else:
+        _alone(config, workload, config.run.seed)
+
+
+class Machine:
+    """Hold the state of all that a run simulates; `system`, `bridge` and `trees` are None for one adapter alone.
+
+    `changes`: changes in mid-run; `off`: functions that are off from the start, as its switches see it. `settled_fs`:
+    all components have finished all events up to this time. `kernel_s`: wall-clock time spent in kernels.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        workload: Workload,
+        seed: int,
+        n_threads: int | None = None,
+        changes: Sequence[Change] = (),
+        off: frozenset[str] = frozenset(),
+    ) -> None:
+        self.system: SystemState | None = None
+        self.bridge: Any = None
+        self.ports: Sequence[PhysicalPort] = ()  # of the bridges
+        self.trees: Any = None
+        self.buses = buses_of(servers_of(config))
+        self.settled_fs = 0
+        self.kernel_s = 0.0
+        self._is_logging = False
+        if not bridges_of(config):
+            self.state: State
+            self.state, self.stations = _alone(config, workload, seed)
+            self._switch_off(config, off)
+            late = self._schedule(Filled(config, workload, off), seed, changes)
+            self.book = decide_workload(self.state, config, workload, self.stations, late)
+            begin_at_phases(self.state[0], config, workload, seed)
+            self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
+            self._log = MergedLog([self.state[0].ledger.log])
+            return
+        self.system = system = build_system(config, workload, seed)
+        system.threads = threads_of(system, n_threads)
+        self.state, self.stations = system.servers, system.stations
+        self.bridge, self.ports, self.trees = system.bridges[0], system.ports, system.system[0].trees
+        self._switch_off(config, off)
+        first = Filled(config, workload, off)
+        system.decide(workload, seed, self._schedule(first, seed, changes))
+        self.book = system.book
+        self.servers = tuple(
+            Server(name, part, nic, book)
+            for name, part, nic, book in zip(system.names, system.configs, system.servers, system.books, strict=True)
+        )
+        self._log = MergedLog([ledger.log for ledger in self.ledgers()], self.copy_kinds.first_copies)
+
+    def _switch_off(self, config: Config, off: frozenset[str]) -> None:
+        for nic, server in zip(self.state, servers_of(config), strict=True):
+            switch_off_functions(nic, server, off)
+
+    def _schedule(self, first: Filled, seed: int, changes: Sequence[Change]) -> list[Ends]:
+        """Turn changes into commands; return, for each ledger, the flows that any of the configurations can have."""
+        if not changes:
+            return []
+        self.count_rings()
+
+        def build(change: Change) -> Machine:
+            return Machine(change.config, change.workload or first.workload, seed, 1, off=change.off)
+
+        late = schedule(self, first, seed, changes, build)
+        obey_first(self.state)
+        return late
+
+    def sources(self) -> list[Any]:
+        """Return views of all sources, an array for each server."""
+        return [server.nic["traffic"]["source"][: int(server.nic.params.n_sources)] for server in self.servers]
+
+    def random_words(self) -> bytes:
+        """Return the state of all random numbers, which each draw changes."""
+        return b"".join(
+            sources["rng"].tobytes() + server.nic["host"][0]["rng"].tobytes()
+            for sources, server in zip(self.sources(), self.servers, strict=True)
+        )
+
+    def records_left(self) -> int:
+        """Count the frames of a replayed capture that no sender has offered yet."""
+        left = 0
+        for sources in self.sources():
+            left += int((sources["params"]["last_record"] - sources["next_record"]).sum())
+            # Those that have been read, and wait for room in a ring.
+            left += int(sources["pending"][sources["pending_record"] >= 0].sum())
+        return left
+
+    def count_rings(self) -> None:
+        """Enable the counters of each ring, from the start, and the time of each function's first frame."""
+        for nic in self.state:
+            nic.params.counts_rings = 1
+
+    def rest(self) -> None:
+        """End the worker threads; a later call starts new ones."""
+        if self.system is not None:
+            self.system.threads.rest()
+
+    @cached_property
+    def entries(self) -> tuple[str, ...]:
+        """Return the kernel entry points that this machine calls."""
+        entries = RUN_ENTRIES if self.system is None else SYSTEM_ENTRIES
+        return (*entries, COMMANDS) if have_commands(self.state) else entries
+
+    @property
+    def n_threads(self) -> int:
+        """Return on how many threads its servers run."""
+        return 1 if self.system is None else self.system.threads.n_threads
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether there is a single server, so that a run can stop after any event."""
+        return len(self.servers) == 1
+
+    @property
+    def now_fs(self) -> int:
+        """Return the time that all have come to."""
+        return int(self.servers[0].nic.clock.now_fs)
+
+    @now_fs.setter
+    def now_fs(self, now_fs: int) -> None:
+        for server in self.servers:
+            server.nic.clock.now_fs = now_fs
+
+    def view(self) -> Any:
+        """Return all measurements in the form of one server's record; a `Whole` must be refreshed before use."""
+        if self.system is None:
+            return self.state[0]
+        nics = [server.nic for server in self.servers]
+        return Whole(nics, self.bridge, self.book, self.system.counted)
+
+    def ledgers(self) -> list[Any]:
+        """Return where deliveries are counted: at each server, and at the bridge for those outside."""
+        return [self.state[0].ledger] if self.system is None else self.system.ledgers
+
+    def n_dropped(self) -> int:
+        """Return how many frames and copies have been dropped by now, at servers, bridges and all else."""
+        counts = [ledger.counts["drops"] for ledger in self.ledgers()]
+        if self.bridge is not None:
+            counts.append(self.bridge["box"]["counts"]["drops"])
+        return sum(int(each.sum()) for each in counts)
+
+    def advance(self, until_fs: int, n_events: int) -> int:
+        """Let it run to a time or through so many events; return why it stopped (`DONE`, ...)."""
+        started_s = time.perf_counter()
+        if self.system is None:
+            status = self._run(self.state, until_fs, n_events)
+        else:
+            status = self.system.threads.advance(until_fs, n_events)
+        self.kernel_s += time.perf_counter() - started_s
+        if status == OVERFLOW:
+            check_memory(self.state)
+            if self.system is not None:
+                check_memory(self.system.bridges)
+        if self.system is None or status in (DONE, IDLE):
+            self.settled_fs = self.now_fs
+        else:
+            self.settled_fs = self.system.safe_fs
+        return status
+
+    def first_true(self) -> tuple[int, int]:
+        """Return which watch came true first, and at which instant, after a run has stopped for a watch.
+
+        Runs the other servers up to that instant; the machine must not be used afterwards.
+        """
+        watched = [server.nic.watches for server in self.servers if int(server.nic.watches.n)]
+        while True:
+            at_fs, number = min((int(each.true_fs), int(each.number)) for each in watched)
+            if self.system is None or self.advance(at_fs - 1, NEVER) != CAME_TRUE:
+                return number, at_fs
+
+    def stop_at(self, delivered: int) -> None:
+        """Stop the next run at a number of delivered frames; ignored with several servers, which stop at times only."""
+        self.servers[0].nic.ledger.delivered_target = delivered if self.is_alone else NEVER
+
+    @cached_property
+    def _run(self) -> Callable[[State, int, int], int]:
+        return run_alone_commanded if COMMANDS in self.entries else run_alone
+
+    @property
+    def spanned_bytes(self) -> int:
+        """Return the bytes of addresses that its state takes, with the view of a system as one server."""
+        records = [self.state] if self.system is None else [self.state, self.system.bridges, self.system.system]
+        as_one = SERVER.itemsize if len(self.servers) > 1 else 0
+        return sum(map(spanned_bytes, records)) + as_one
+
+    def look(self, view: Any) -> None:
+        """Refresh a view."""
+        if isinstance(view, Whole):
+            view.refresh()
+
+    def outside_bytes(self) -> int:
+        """Return the bytes that a bridge has sent to the stations outside."""
+        if self.system is None:
+            return 0
+        return int(self.bridge.port[self.system.topology.outside.number].counts.tx_bytes)
+
+    def _dead_ends(self) -> list[int]:
+        """Return the numbers of the bridges' ports to adapters' wires that are dead now."""
+        macs = [server.nic["port"]["mac"]["params"]["is_down"] for server in self.servers]
+        return [port.number for port in self.ports if port.server is not None and macs[port.server][port.adapter_port]]
+
+    def begin_window(self) -> None:
+        """Forget the latencies and the largest depths seen so far, everywhere."""
+        for server in self.servers:
+            begin_window(server.nic, server.book)
+        if self.system is not None:
+            begin_ledger(self.bridge.ledger, len(self.system.counted.flows[-1]))
+            begin_bridge_window(self.bridge)
+
+    def log_deliveries(self) -> None:
+        """Let all deliveries be logged from now on."""
+        self._is_logging = True
+        for ledger in self.ledgers():
+            ledger.log.enabled = 1
+
+    def has_logged(self) -> bool:
+        """Tell whether there are deliveries to take."""
+        return self._is_logging and self._log.has_entries()
+
+    def take_log(self) -> Deliveries:
+        """Return the deliveries that were logged, in time order, and empty the logs.
+
+        Deliveries later than `settled_fs` are held back: earlier ones may still come.
+        """
+        return self.copy_kinds.deliveries_of(self._log.take(self.settled_fs))
+
+    @cached_property
+    def copy_kinds(self) -> CopyKinds:
+        """Return the kinds of copies, numbered as in `take_log`."""
+        return CopyKinds(self.books())
+
+    def books(self) -> list[FlowBook]:
+        """Return a book for each ledger, with the kinds of copies that it counts."""
+        own = [server.book for server in self.servers]
+        return own if self.system is None else [*own, self.book]
+
+    def snapshot(self) -> SystemSnapshot:
+        """Copy what each server and the bridge say at this moment."""
+        servers = tuple(take_snapshot(server.nic, server.book, with_flows=False) for server in self.servers)
+        nics = [server.nic for server in self.servers]
+        bridge = take_bridge(self.bridge, nics, self.now_fs)
+        return SystemSnapshot(servers, bridge, take_trees(self.trees, self.now_fs))
+
+    def result_of(
+        self, config: Config, workload: Workload, span: Span, ends: Sequence[SystemSnapshot]
+    ) -> tuple[Result, Sighting]:
+        """Make the result of a window, and the evidence for its bottleneck; `ends`: snapshots of servers and bridge.
+
+        `config`, `workload`: those that hold as the window begins.
+        """
+        if self.system is None:
+            result, seen = make_result(config, workload, self.book, span)
+            return replace(result, buses=bus_results(self.buses, ("",), (span,))), seen
+        if len(ends) < 2:
+            ends = [*ends[:1], self.snapshot()]
+        bridge_ends = (ends[0].bridge, ends[1].bridge)
+        record, ports = self.bridge, self.ports
+        found = port_results(record, ports, bridge_ends, span)
+        of_servers = zip(ends[0].servers, ends[1].servers, strict=True)
+        is_shared = config.multi_root is not None
+        spans = [
+            Span(first, last, gives_rates=span.gives_rates, has_part_of_link=is_shared) for first, last in of_servers
+        ]
+        if self.is_alone and not self.servers[0].name:
+            result, seen = make_result(config, workload, self.servers[0].book, span)
+        else:
+            now = zip(self.servers, servers_of(config), strict=True)
+            servers = [replace(server, config=part.config) for server, part in now]
+            parts = list(zip(servers, spans, strict=True))
+            result, seen = make_system_result(config, workload, self.book, span, parts)
+        switches = switches_of(config)
+        of_trees = tree_results(switches, servers_of(config), (ends[0].trees, ends[1].trees), span)
+        of_buses = bus_results(self.buses, [server.name for server in self.servers], spans)
+        suspects = (  # in the order in which a frame meets them: of equally full ones the first is named
+            *seen.suspects,
+            *tree_suspects(switches, of_trees),
+            *bus_suspects(self.buses, of_buses),
+            *level_suspects(record, ports, bridge_ends, span.fs),
+            *bridge_suspects(found, ports, bridge_ends, span.count("offered"), self._dead_ends()),
+        )
+        seen = replace(
+            seen,
+            suspects=losing_first(suspects, LOSS * span.count("offered")),
+            load=with_busier_port(seen.load, found, ports),
+        )
+        bridges = bridge_results(record, ports, found, span.end.now_fs)
+        result = replace(result, bridges=bridges, pcie_switches=of_trees, buses=of_buses, bottleneck=by_shares(seen))
+        return result, seen
+
+    def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
+        """Return a sentence for each law that a window breaks at one of the servers."""
+        if self.system is None:
+            return broken_laws(self.servers[0].config, start, end, link_is_constant=not have_commands(self.state))
+        return [
+            f"{server.prefix}{law}"
+            for number, (server, first, last) in enumerate(
+                zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
+            )
+            for law in broken_laws(server.config, first, last, number, link_is_constant=not have_commands(self.state))
+        ]

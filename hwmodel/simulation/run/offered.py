@@ -1,0 +1,77 @@
+"""The workload at the start of a run and after each change of load, and the parsing of captured packets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwmodel.analytic import ceiling_frames_per_s
+from hwmodel.config.system import looks_behind_type
+from hwmodel.errors import InputError
+from hwmodel.forwarding import frame_batch
+from hwmodel.forwarding.packet import CAPTURED_PACKET
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.kernel_cache import CAPTURE_ENTRIES, fill_cache
+from hwmodel.units import format_time_fs
+from hwmodel.workload import Workload, build_workload
+from hwmodel.workload.traffic import SILENT
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+
+I64 = npt.NDArray[np.int64]
+
+
+def read_packets(data: bytes, at: I64, end: I64, ethertype: I64) -> npt.NDArray[Any]:
+    """Parse the packets of n frames in `data`, each at bytes `at` to `end`; return CAPTURED_PACKET of shape (n,).
+
+    `at` is right behind the frame's EtherType, given by `ethertype`. Compiles its kernel on first use.
+    """
+    fill_cache(CAPTURE_ENTRIES)
+    found = np.zeros(len(at), CAPTURED_PACKET)
+    frame_batch.read_packets(np.frombuffer(data, np.uint8), at, end, ethertype, found)
+    return found
+
+
+def workload_of(config: Config, *, with_silent: bool = False, with_packets: bool | None = None) -> Workload:
+    """Return what a configuration offers; arguments and errors are those of `build_workload`."""
+    ceiling_per_s = ceiling_frames_per_s(config)
+    return build_workload(config, ceiling_per_s, read_packets, with_silent=with_silent, with_packets=with_packets)
+
+
+def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload, tuple[Change, ...]]:
+    """Return the workload at the start, and the changes with their workloads, all with the same sources in order.
+
+    Sources that are silent at first come last, so that the others draw the same random numbers as in a run without
+    changes. A load given as a share refers to the port rate, or the ceiling, of the first configuration. Raises
+    InputError, with the time of the change, if a load makes no traffic.
+    """
+    looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
+    if all(change.config.workload == config.workload for change in changes):
+        return workload_of(config, with_packets=looks_behind), tuple(changes)
+    first = workload_of(config, with_silent=True, with_packets=looks_behind)
+    order = sorted(range(len(first.sources)), key=lambda at: first.sources[at].kind == SILENT)
+    known = {config.workload.model_dump_json(): _in_order(first, order)}
+    found = []
+    for change in changes:
+        block = change.config.workload
+        name = block.model_dump_json()
+        if name not in known:
+            try:
+                changed = config.model_copy(update={"workload": block})
+                then = workload_of(changed, with_silent=True, with_packets=looks_behind)
+            except InputError as error:
+                at = format_time_fs(change.at_fs)
+                raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
+            known[name] = _in_order(then, order)
+        found.append(change._replace(workload=known[name]))
+    return known[config.workload.model_dump_json()], tuple(found)
+
+
+def _in_order(workload: Workload, order: Sequence[int]) -> Workload:
+    assert len(workload.sources) == len(order), "the same streams"
+    return replace(workload, sources=[workload.sources[at] for at in order])

@@ -1,0 +1,599 @@
+"""One run: warm up, measure a window, make the result."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hwmodel.atomic_file import write_atomically
+from hwmodel.compiled.left_out import left_out
+from hwmodel.compiled.records import NEVER
+from hwmodel.config import Config, as_config, servers_of
+from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
+from hwmodel.results import Result, Sighting, check_balance
+from hwmodel.results.bottleneck import by_means, not_judged, shows_why_nothing_came
+from hwmodel.simulation.figures.assumed import assumptions_of
+from hwmodel.simulation.figures.counters import counters_of
+from hwmodel.simulation.figures.intervals import Sureness, gets_through, sureness_of, too_wide
+from hwmodel.simulation.figures.judgement import judged
+from hwmodel.simulation.figures.machine_known import MachineKnown
+from hwmodel.simulation.figures.marks import Marks
+from hwmodel.simulation.figures.measurement import Snapshot, take_snapshot
+from hwmodel.simulation.figures.outcome import flows_of, with_bottleneck, without_bottleneck
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.figures.whole import counts_in
+from hwmodel.simulation.figures.window_checks import (
+    Unsure,
+    burst_frames,
+    growth_of,
+    lasting_warnings,
+    nothing_ended,
+    precision_not_met,
+    repeats,
+    unsure_figures,
+    warnings_of,
+    why_no_rates,
+    with_intervals_that_hold,
+)
+from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.simulation.fill.nic_state import State
+from hwmodel.simulation.run.closed_form import closed_form_of, limits_of, next_steps
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.host_run import describe_host_run
+from hwmodel.simulation.run.kernel_cache import compiled_without, have_kernels
+from hwmodel.simulation.run.logs import Taps, check_taps
+from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
+from hwmodel.simulation.run.offered import with_workloads
+from hwmodel.simulation.run.scenario import n_waiting, scene_of, with_series, with_times
+from hwmodel.simulation.run.series import SeriesRecorder, interval_of
+from hwmodel.simulation.run.server_threads import n_threads_for
+from hwmodel.simulation.run.short_runs import Replica, ShortRuns, phase_warnings_of, replica_of, seeds_beside, widened
+from hwmodel.simulation.run.trace import Tracer, stage_of
+from hwmodel.simulation.run.warmup import MOST_FRAMES, Warmup
+from hwmodel.units import FS_PER_NS
+from hwmodel.words import warnings as words
+from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
+from hwmodel.workload import Workload
+from hwmodel.workload.delivered import Deliveries, write_delivered
+
+Progress = Callable[[float, str], None]
+
+
+def silent(_share: float, _text: str) -> None:
+    """Ignore the progress (a default callback)."""
+
+
+# A call of so many events takes some tenths of a second; between calls Python handles Ctrl-C and the progress bar.
+EVENTS_PER_CALL = 2_000_000
+MARKS = 80  # of a window: an interval's twelve cosines need at least 24 slices
+LONGEST_BURST_FS = 1_000_000 * FS_PER_NS  # a window begins right after a delivery if one comes within 1 ms
+LONGEST_FOR_PRECISION = 1000  # times `run.duration`
+
+
+@contextmanager
+def collector_rests() -> Iterator[None]:
+    """Disable Python's cyclic garbage collector; a context manager or a decorator.
+
+    Hundreds of thousands of flows make as many headers and results, which the collector scans again and again without
+    finding garbage. With 64 servers this took a seventh of the time spent outside events.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@collector_rests()
+def simulate(
+    config: Config | str | Path,
+    progress: Progress | None = None,
+    pcap_path: str | None = None,
+    trace_path: str | None = None,
+    *,
+    pcap_hops: Mapping[str, str] | None = None,
+    trace_start_fs: int | None = None,
+    trace_length_fs: int | None = None,
+    with_next_steps: bool = False,
+    counters: bool = False,
+    note: Callable[[str], None] | None = None,
+    threads: int | None = None,
+) -> Result:
+    """Simulate a configuration, given as such, by file name or by the name of a shipped one; return its result.
+
+    `progress` is called with the share done and a word on what is being done. `pcap_path`: file for all delivered
+    frames of the run. `pcap_hops`: files by wire name, for the frames that pass each of these wires (docs/loads.md).
+    `trace_path`: file for a time line for trace viewers, of the window from `trace_start_fs` on, for `trace_length_fs`
+    or until one file is full (docs/trace.md). `with_next_steps`: include the closed form's figures for larger designs.
+    `counters`: include the counters of functions and rings, as a run with a scenario always does (docs/counters.md).
+    `note` is called with a line on what the time line has no room for. `threads`: how many threads servers, and short
+    runs behind the window, run on; None for as many as are worth while. Raises InputError if a load or a rate is beyond
+    what a run has room for, RunError if the run cannot be finished, Interrupted, with the figures so far, on Ctrl-C.
+    """
+    config = as_config(config)
+    _check_asked(threads, trace_path, trace_start_fs, trace_length_fs)
+    check_taps(config, pcap_hops or {})
+    scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
+    compile_s = have_kernels(entries_of(config))
+    offered = partial(with_workloads, scene.first)
+    look = partial(first_true, scene.first, offered, threads, partial(part_of, progress, n_runs))
+    config, scene = with_times(config, scene, look)
+    progress = part_of(progress, n_runs, n_runs - 1)
+    counts = counters or bool(config.scenario)
+    workload, changes = offered(scene.changes)
+    run = Run(
+        scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=changes, counts_rings=counts
+    )
+    if config.scenario:
+        events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
+        interval_fs = interval_of(config.run.duration_fs, events_fs)
+        run.series = SeriesRecorder(run.machine, interval_fs, scene.course)
+    if trace_path is not None:
+        run.tracer = Tracer(stage_of(run.machine, workload, scene.work), trace_start_fs or 0, trace_length_fs)
+
+    def told(result: Result) -> Result:
+        if counts:
+            result = replace(result, counters=counters_of(run.machine.servers))
+        return result if run.series is None else with_series(result, config, run.series.series(), scene)
+
+    try:
+        _run_through(run, pcap_path, pcap_hops or {})
+    except KeyboardInterrupt:
+        partial_result = run.partial_result()
+        raise Interrupted(partial_result and told(partial_result)) from None
+    try:
+        # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
+        result, is_cut_short = told(run.result(with_next_steps, is_judged=not _has_events(config))), False
+    except KeyboardInterrupt:
+        result, is_cut_short = told(run.result(with_next_steps, words.SHORT_RUNS_INTERRUPTED)), True
+    if trace_path is not None:
+        _write_trace(run, trace_path, result, note)
+    if is_cut_short:
+        raise Interrupted(result, words.WINDOW_IS_WHOLE)
+    return result
+
+
+def _write_trace(run: Run, path: str, result: Result, note: Callable[[str], None] | None) -> None:
+    assert run.tracer is not None
+    write_atomically(path, run.tracer.to_json(result))
+    if note is not None:
+        for remark in run.tracer.remarks():
+            note(f"{path}: {remark}")
+
+
+def _check_asked(threads: int | None, path: str | None, start_fs: int | None, length_fs: int | None) -> None:
+    """Raise InputError for a number of threads that cannot be, and for a time line's start or length without a path.
+
+    Or for a time line that would begin ahead of the window, or last no time.
+    """
+    n_threads_for(1, threads)
+    if path is None and (start_fs is not None or length_fs is not None):
+        raise InputError("trace_start_fs, trace_length_fs: only with trace_path")
+    if (start_fs or 0) < 0:
+        raise InputError(f"trace_start_fs: {start_fs} is out of range; 0 or more, from the window's start on")
+    if length_fs is not None and length_fs <= 0:
+        raise InputError(f"trace_length_fs: {length_fs} is out of range; above 0")
+
+
+def _has_events(config: Config) -> bool:
+    """Tell whether some adapter receives control frames, or some host stalls, at a configured time."""
+    controls = (server.config.nic.flow_control for server in servers_of(config))
+    stalls = (server.config.host.stall for server in servers_of(config))
+    return any(control is not None and control.received for control in controls) or any(
+        stall is not None and stall.at_fs is not None for stall in stalls
+    )
+
+
+def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progress:
+    """Return the progress callback of run number `at` of several; `what` replaces the run's own words."""
+    if n_runs == 1 or progress is silent:
+        return progress
+    return lambda share, text: progress((at + share) / n_runs, what or text)
+
+
+def first_true(
+    config: Config,
+    offered: Callable[[Sequence[Change]], tuple[Workload, Sequence[Change]]],
+    threads: int | None,
+    told: Callable[[int, str], Progress],
+    changes: Sequence[Change],
+    what: str,
+    at: int,
+) -> tuple[int, int] | None:
+    """Run with changes that set watches; return the first watch that came true and its time, None if none did.
+
+    `offered`: returns the workload, and the changes with theirs. `told`: returns the progress callback for run number
+    `at` and its purpose `what`. Raises RunError as `simulate`, and Interrupted, without figures, on Ctrl-C.
+    """
+    workload, changes = offered(changes)
+    run = Run(config, workload, told(at, what), threads=threads, changes=changes)
+    try:
+        for _ in run.pieces():
+            pass
+    except CameTrue as found:
+        return found.watch, found.at_fs
+    except KeyboardInterrupt:
+        raise Interrupted from None
+    finally:
+        run.machine.rest()
+    return None
+
+
+class CameTrue(Exception):  # noqa: N818 - it ends a run that has done what it was for
+    """Carry the number of the watch that came true, and the instant."""
+
+    def __init__(self, watch: int, at_fs: int) -> None:
+        self.watch, self.at_fs = watch, at_fs
+        super().__init__()
+
+
+def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:
+    with Taps(run.machine, run.workload, pcap_hops) as run.taps:
+        if pcap_path is None:
+            for _ in run.pieces():
+                pass
+        else:
+            run.machine.log_deliveries()
+            headers, templates = run.machine.copy_kinds, run.workload.templates
+            write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
+
+
+class Measured(NamedTuple):
+    """Hold what the figures of a window are of: what holds as it begins, and what is known of it."""
+
+    config: Config
+    workload: Workload
+    known: MachineKnown
+
+
+class Run:
+    """Hold one run: its state, its names, its window.
+
+    `tracer`: records a time line, if one is wanted. `compile_s`: time spent on compiling kernels, for the result.
+    `ends_with_batches`: align the window with deliveries even if the warm-up has a fixed length. `changes`: of the
+    configuration, in mid-run. `counts_rings`: enable the counters of each ring, as in every run with changes.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        workload: Workload,
+        progress: Progress,
+        *,
+        compile_s: float = 0.0,
+        threads: int | None = None,
+        changes: Sequence[Change] = (),
+        counts_rings: bool = False,
+    ) -> None:
+        self.config = config
+        self.workload = workload
+        self.is_replay = len(workload.records) > 0
+        self.ends_with_batches = False
+        self.n_marks = MARKS  # of the window, or of each part by which it grows
+        self.known = MachineKnown.of(config, workload)
+        self.progress, self.threads = progress, threads
+        self.machine = Machine(config, workload, config.run.seed, threads, changes)
+        if counts_rings:
+            self.machine.count_rings()
+        self.state: State = self.machine.state
+        self.book: FlowBook = self.machine.book
+        self.compile_s = compile_s
+        self.compiled_without = ""  # of numba's undocumented parts
+        self.tracer: Tracer | None = None
+        self.taps: Taps | None = None
+        self.series: SeriesRecorder | None = None  # of a run with a scenario
+        self.changes = tuple(change for change in changes if not change.watches)
+        self.first_change_fs = min((change.at_fs for change in self.changes), default=NEVER)
+        self.measured = Measured(config, workload, self.known)
+        self.done = 0.0  # share of the window, for the progress bar
+        self.unsteady: tuple[str, ...] = ()
+        self.first_words = self.machine.random_words()
+        self.start: Snapshot | None = None
+        self.end: Snapshot | None = None
+        self.nic = self.machine.view()  # what is measured
+        self.counts = counts_in(self.nic)
+        self.marks = Marks(self.nic, self.counts, self.machine.outside_bytes, self.machine.sources())
+        self.ends: list[SystemSnapshot] = []
+        self.seen: Sighting
+
+    def pieces(self) -> Iterator[Deliveries]:
+        """Run to the end; give the deliveries as they come, if the log is enabled."""
+        self.load_kernels()
+        is_automatic = self.config.run.warmup == "auto"
+        if not (is_automatic and self.is_replay):  # else measure from the capture's first frame on
+            warmup = Warmup(self.config, self.nic, self.counts)
+            latest_fs = self.first_change_fs if is_automatic else NEVER  # steadiness is that of an unchanged machine
+            while not warmup.is_over() and self.machine.now_fs < latest_fs:
+                until_fs, delivered = warmup.next_target()
+                yield from self.advance(min(until_fs, latest_fs), delivered, what="warm-up")
+                warmup.look()
+            self.unsteady = warmup.unsteady if warmup.is_over() else ()  # of one that a change ends less is known
+            if (
+                is_automatic and self.known.is_random and self.machine.now_fs < latest_fs
+            ):  # a warm-up ends at a delivery, so probably within a burst: move away from it
+                yield from self.advance(warmup.next_even_time(), NEVER, what="warm-up")
+        # A window between two deliveries of a flow holds whole batches; with random loads this would bias it to bursts.
+        is_aligned = is_automatic or self.ends_with_batches
+        is_steady = not (self.known.is_random or self.is_replay) and self.first_change_fs == NEVER
+        ends_with_batches = is_aligned and self.machine.is_alone and is_steady
+        flow = self.busiest_flow()
+        if ends_with_batches:
+            yield from self.to_next_delivery(flow, LONGEST_BURST_FS)
+        self.marks.note_least()
+        self.machine.begin_window()
+        self.start = self.snapshot()
+        self.measured = self.measured_from(self.start.now_fs)
+        self.marks.add()
+        yield from self.measure(flow if ends_with_batches else None)
+        self.progress(1.0, "measuring")
+        self.finish()
+
+    def measure(self, flow: Any) -> Iterator[Deliveries]:
+        """Run through the window, extended as `run.precision` requires; end it after a delivery of `flow`, if given."""
+        assert self.start is not None
+        start, settings = self.start, self.config.run
+        first_frames = start.counts["delivered"]
+        frames = NEVER if settings.frames is None else first_frames + settings.frames
+        until_fs = start.now_fs + settings.duration_fs
+        if self.tracer is not None:
+            self.tracer.begin_window()
+        while True:
+            goes_on = yield from self.to_end(until_fs, frames, flow)
+            if settings.precision is None or not goes_on:
+                return
+            now = self.snapshot(keep=False)
+            if not self.too_wide(self.held(*self.figures(Span(start, now)))[0]):
+                return
+            length_fs, n_frames = now.now_fs - start.now_fs, now.counts["delivered"] - first_frames
+            n_dropped = now.counts["dropped"] - start.counts["dropped"]
+            if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames + n_dropped >= MOST_FRAMES:
+                return
+            until_fs = now.now_fs + length_fs // 2
+            if settings.frames is not None:
+                frames = now.counts["delivered"] + max(1, n_frames // 2)
+
+    def to_end(self, until_fs: int, frames: int, flow: Any) -> Generator[Deliveries, None, bool]:
+        """Run to a time or a number of delivered frames, setting marks on the way, right after deliveries of `flow`.
+
+        Returns whether the run can go on: False at the end of a capture.
+        """
+        assert self.start is not None
+        first, first_frames = self.start, self.start.counts["delivered"]
+        counts = self.counts
+        started_fs, now_fs, delivered = counts.now_fs, counts.now_fs, counts.delivered
+        slice_fs = max(1, (until_fs - started_fs) // self.n_marks)
+        slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // self.n_marks)
+        if frames != NEVER and not self.machine.is_alone and delivered:  # several servers stop at times alone
+            slice_fs = max(1, min(slice_fs, slice_frames * now_fs // delivered))
+        while True:
+            target = min(frames, NEVER if slice_frames == NEVER else delivered + slice_frames)
+            at_fs = until_fs if until_fs - now_fs < 2 * slice_fs else now_fs + slice_fs
+            status = yield from self.advance(at_fs, target, what="measuring")
+            if self.progress is not silent:
+                by_time = (counts.now_fs - first.now_fs) / max(1, until_fs - first.now_fs)
+                by_frames = (counts.delivered - first_frames) / max(1, frames - first_frames)
+                self.done = max(self.done, min(1.0, max(by_time, by_frames)))  # by the closer goal: time or frames
+            if flow is not None:
+                is_end = at_fs == until_fs or target == frames
+                yield from self.to_next_delivery(flow, (until_fs - started_fs) // 50 if is_end else slice_fs // 2)
+            self.marks.add()
+            now_fs, delivered = counts.now_fs, counts.delivered
+            if status == IDLE and self.is_replay:
+                return False
+            if now_fs >= until_fs or delivered >= frames:
+                return True
+
+    def measured_from(self, now_fs: int) -> Measured:
+        """Return what holds from an instant on: what the run begins with, or the last change has made of it."""
+        earlier = [change for change in self.changes if change.at_fs <= now_fs]
+        if not earlier:
+            return self.measured
+        config, workload = earlier[-1].config, earlier[-1].workload or self.workload
+        return Measured(config, workload, MachineKnown.of(config, workload))
+
+    def changes_within(self, start_fs: int, end_fs: int) -> bool:
+        """Tell whether anything changes between two instants, the end of what drivers do beside frames included."""
+        over = (work.at_fs + work.core_fs for change in self.changes for work in change.work)
+        return any(start_fs < at_fs < end_fs for at_fs in (*(change.at_fs for change in self.changes), *over))
+
+    def too_wide(self, result: Result) -> tuple[str, ...]:
+        """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
+        return too_wide(self.config, result) if self.measured.workload.sources else ()
+
+    def finish(self) -> None:
+        """End the window here."""
+        self.machine.rest()
+        self.end = self.snapshot()
+        self.marks.close()
+
+    def snapshot(self, keep: bool = True) -> Snapshot:
+        """Take a snapshot; `keep`: it is an end of the window, so also keep those of each server and of the bridge."""
+        self.machine.look(self.nic)
+        if self.machine.system is not None and keep:
+            self.ends = [*self.ends[:1], self.machine.snapshot()]
+        return take_snapshot(self.nic, self.book)
+
+    def busiest_flow(self) -> int:
+        """Return the number of the flow that has delivered most, the first at a tie."""
+        return int(self.state[0]["ledger"]["flow"]["delivered"][: max(1, len(self.book.flows))].argmax())
+
+    def to_next_delivery(self, number: int, limit_fs: int) -> Iterator[Deliveries]:
+        """Go on to the next delivery of a flow, at most for `limit_fs`."""
+        flows = self.state[0].ledger.flow  # which may grow meanwhile
+        flows[number].stop_at = int(flows[number].delivered) + 1
+        yield from self.advance(self.machine.now_fs + limit_fs, NEVER, what="measuring")
+        flows[number].stop_at = 0
+
+    def load_kernels(self) -> None:
+        """Load the kernels now, so that the run's wall-clock time does not include it."""
+        self.compile_s += have_kernels(self.machine.entries)
+        self.compiled_without = compiled_without(self.machine.entries) or left_out()
+        self.call(0, 0)
+        self.machine.kernel_s = 0.0
+
+    def call(self, until_fs: int, n_events: int) -> int:
+        """Let the kernel run; return why it stopped."""
+        if self.tracer is None:
+            status = self.kernel(until_fs, n_events)
+        else:
+            status = self.tracer.advance(until_fs, n_events, self.kernel)
+        if status == OVERFLOW:
+            raise RunError(
+                f"a queue inside the model overflowed at {self.machine.now_fs / 1e6:.0f} ns: "
+                "far more is offered than can ever be carried; lower the load or shorten the rings"
+            )
+        if status == CAME_TRUE:
+            raise CameTrue(*self.machine.first_true())
+        return status
+
+    def kernel(self, until_fs: int, n_events: int) -> int:
+        """Let the kernel run to a time or through so many events; return why it stopped."""
+        return (self.machine if self.series is None else self.series).advance(until_fs, n_events)
+
+    def advance(self, until_fs: int, delivered: int, what: str) -> Generator[Deliveries, None, int]:
+        """Run until a time or a number of delivered frames, whichever comes first; give the deliveries.
+
+        Returns why the kernel stopped.
+        """
+        self.machine.stop_at(delivered)
+        while True:
+            status = self.call(until_fs, EVENTS_PER_CALL)
+            if self.machine.has_logged():
+                yield self.machine.take_log()
+            if self.taps is not None:
+                self.taps.write()
+            self.progress(self.done, what)
+            if status == IDLE and until_fs < NEVER and not self.is_replay:
+                self.machine.now_fs = until_fs  # no events are left, but time goes on
+            if status not in (EVENTS_SPENT, LOG_FULL):
+                return status
+
+    def partial_result(self) -> Result | None:
+        """Return the result of the window so far, None where it has not begun."""
+        if self.start is None or self.machine.now_fs <= self.start.now_fs:
+            return None
+        self.finish()
+        assert self.end is not None
+        done_ms = (self.end.now_fs - self.start.now_fs) / FS_PER_NS / 1e6
+        return self.result(interrupted=words.interrupted(done_ms, self.config.run.duration_fs))
+
+    def figures(self, span: Span) -> tuple[Result, Sureness]:
+        """Make the result of a window with its intervals, without flows, closed form and warnings."""
+        config, workload, known = self.measured
+        result, self.seen = self.machine.result_of(config, workload, span, self.ends)
+        burst, ports = burst_frames(config), self.book.port_numbers
+        sureness = sureness_of(result, self.marks.table(), ports, burst, known)
+        return replace(result, intervals=widened(replica_of(sureness), ())), sureness
+
+    def held(self, result: Result, sureness: Sureness) -> tuple[Result, list[Unsure]]:
+        """Return a result with the intervals that hold, and why its window does not tell how far off others are."""
+        longer = "capture" if self.is_replay and not self.machine.records_left() else "run.duration"
+        unsure = list(unsure_figures(result, sureness, is_open=self.measured.known.is_open, longer=longer))
+        return with_intervals_that_hold(result, unsure), unsure
+
+    def throughput_gbps(self) -> float | None:
+        """Return what `Result.throughput_gbps` would say of the window, without making a result."""
+        assert self.start is not None and self.end is not None
+        span, marks = Span(self.start, self.end), self.marks.table()
+        outward = marks.figures["mac.tx_bytes" if self.machine.system is None else "outside_bytes"]
+        inward_gbps, outward_gbps = span.gbps(span.count("delivered_bytes")), span.gbps(int(outward[-1] - outward[0]))
+        return None if inward_gbps is None or outward_gbps is None else inward_gbps + outward_gbps
+
+    def _replica(self, shorts: ShortRuns, seed: int) -> Replica | None:
+        """Return the figures of a short run that begins in other phases; None where it cannot be run."""
+        run = shorts.finished(self.config.model_copy(update={"run": self.config.run.model_copy(update={"seed": seed})}))
+        if run is None:
+            return None
+        assert run.start is not None and run.end is not None
+        return replica_of(run.figures(Span(run.start, run.end))[1])
+
+    def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
+        """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
+        if not self.measured.known.hangs_on_phases(gets_through(result)):
+            return result, []
+        runs = shorts.each(partial(self._replica, shorts), seeds_beside(self.config.run.seed))
+        own, others = replica_of(sureness), [one for one in runs if one is not None]
+        # Short runs are not alike in figures that grow, nor if their warm-up leaves buffers emptier.
+        grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
+        alike = [one for one in own.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
+        is_random = self.measured.known.is_random and gets_through(result)
+        found = widened(own, others, alike, is_random=is_random)
+        warnings = phase_warnings_of(own, others, alike, is_random=is_random)
+        return replace(result, intervals=found), [*warnings]
+
+    def _warnings_of_changed(self, result: Result) -> Iterator[str]:
+        """Yield what must be known of a window before which, or with which, the machine has changed."""
+        assert self.start is not None
+        if any(change.at_fs == self.start.now_fs for change in self.changes):
+            yield words.BEGINS_WITH_CHANGE
+        if result.intervals and self.measured.known.hangs_on_phases(gets_through(result)):
+            yield words.CHANGED_BEFORE_WINDOW
+
+    def result(
+        self, with_next_steps: bool = False, interrupted: str | None = None, *, is_judged: bool = False
+    ) -> Result:
+        """Make the result; RunError if a frame or a copy is unaccounted for, or a law does not hold.
+
+        `is_judged`: if the window gives rates, use short runs to find the bottleneck unless busy shares show it. They
+        are of what the run begins with, and are not made once that has changed; so is the closed form.
+        """
+        assert self.start is not None and self.end is not None
+        span = Span(self.start, self.end)
+        # Who sends all it can offers frames at once, or, as for a dead wire, none however long the run is.
+        may_come = self.measured.known.is_open or span.end.counts["offered"] > 0
+        sends = may_come and bool(self.measured.workload.sources)
+        too_short = why_no_rates(self.measured.config, span, sends=sends)
+        of_window = Span(self.start, self.end, gives_rates=too_short is None)
+        result, sureness = self.figures(of_window)
+        result = replace(result, flows=flows_of(self.book, of_window))
+        cycles: list[str] = []
+        has_changed = self.first_change_fs < self.end.now_fs
+        if is_judged and too_short is None and not has_changed:
+            shorts = ShortRuns(self, partial(Run, progress=silent, threads=1))
+            result = with_bottleneck(result, judged(self.config, self.seen, shorts, shorts.each))
+            result, cycles = self._with_other_phases(result, sureness, shorts)
+        if (found := limits_of(self.config)) is not None:
+            steps = next_steps(self.config, found) if with_next_steps and not self.config.servers else ()
+            result = replace(result, closed_form=closed_form_of(self.config, found, steps))
+        n_left = self.machine.records_left()
+        left = words.capture_left(n_left, len(self.workload.records)) if n_left else None
+        of_time = [one for one in (interrupted, too_short, left) if one]
+        result, unsure = self.held(result, sureness)
+        warnings = [
+            *of_time,
+            *warnings_of(self.config, result, span, self.unsteady),
+            *(one.text for one in unsure),
+            *cycles,
+            *repeats(self.measured.known, self.machine.random_words() != self.first_words),
+            *precision_not_met(self.config, result, self.too_wide(result)),
+        ]
+        result = replace(result, warnings=tuple(warnings), host_run=describe_host_run(self, self.end))
+        if self.changes_within(self.start.now_fs, self.end.now_fs):
+            # The machine changed within the window: the variation between slices then says nothing about confidence.
+            warnings = of_time + list(lasting_warnings(self.config, result))
+            found_by_means = by_means(self.seen, result.bottleneck)
+            result = with_bottleneck(result, not_judged(self.seen, found_by_means, FULLEST_ON_AVERAGE))
+            result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
+        elif has_changed:
+            result = with_bottleneck(result, not_judged(self.seen, result.bottleneck, FULLEST_UNJUDGED))
+            result = replace(result, warnings=(*self._warnings_of_changed(result), *warnings))
+        if not span.frames and not shows_why_nothing_came(result.bottleneck, self.seen):
+            result = without_bottleneck(result, NOTHING_ENDED if nothing_ended(span) else NOTHING_DELIVERED)
+        result = replace(result, assumptions=assumptions_of(self.config, result.bottleneck))
+        violations = [*check_balance(result), *self.machine.broken_laws(self.start, self.end, self.ends)]
+        if violations:
+            raise RunError("frames are unaccounted for: " + "; ".join(violations))
+        return result
+
+
+def simulate_on_one_core(config: Config) -> Result:
+    """Simulate on one thread, for use where as many runs as cores go in parallel; raises as `simulate` does."""
+    return simulate(config, threads=1)

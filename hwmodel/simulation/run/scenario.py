@@ -1,0 +1,327 @@
+"""Turn a scenario into the machine that a run begins with, and timed changes of it; say what its events did.
+
+The time of an event that waits for a condition is found by a run up to when the condition holds. An event does not
+change what happens before it: so a run with all events whose times are known, and with a watch on each condition, tells
+when the first condition comes true. That gives its event a time, and the next run includes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from hwmodel.config.control_plane import Acting, acting
+from hwmodel.config.life import Course, course_of
+from hwmodel.config.message_time import DriverWork
+from hwmodel.config.pcie_tree import DEDICATED
+from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
+from hwmodel.config.scenario_steps import contradictions
+from hwmodel.errors import InputError
+from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
+from hwmodel.results.series import EventResult, Series
+from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_text
+from hwmodel.simulation.run.commands import Change, Watch
+from hwmodel.units import FS_PER_NS
+from hwmodel.words.bond import outage_texts
+from hwmodel.words.events import (
+    BEGINS_WITH_IT,
+    SAME_INSTANT,
+    SAME_VALUES,
+    condition_text,
+    cut_flood_text,
+    event_text,
+    flood_over_text,
+    flood_text,
+    host_event_text,
+    life_event_text,
+    lives_text,
+    uncontrolled_text,
+    waited_text,
+    waits_text,
+)
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.config.scenario import Condition
+    from hwmodel.results import Result
+
+
+TOLD_FLOOD = LEAST_INTERVALS + 1  # intervals of a flood, so that as many lie wholly within it
+ONE_INSTANT_NS = 1e-3  # events nearer to each other are told together: one that waits for another comes 1 fs behind it
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Hold a machine's first configuration, its changes in mid-run, and when functions go off and come up.
+
+    `drivers`: the PF drivers that answered requests among the events; None without a scenario. `unchanged`: indices of
+    events that set values already in force. `acting`: when events take effect. `work`: the drivers' work beside frames.
+    """
+
+    first: Config
+    changes: tuple[Change, ...] = ()
+    course: Course = field(default_factory=Course)
+    drivers: PfDrivers | None = None
+    unchanged: frozenset[int] = frozenset()
+    acting: Acting | None = None
+    work: tuple[DriverWork, ...] = ()
+
+
+def scene_of(config: Config) -> Scene:
+    """Return the scene of a configuration's scenario; keys set at time 0 go into its first configuration.
+
+    Events that change nothing yield no change. Raises InputError if a function is not in the state that an event needs.
+    """
+    if not config.scenario:
+        return Scene(config)
+    in_effect = acting(config)
+    config = in_effect.config
+    course, drivers = course_of(config), PfDrivers(config)
+    first = config.model_copy(update={"scenario": ()})
+    steps = list(config.steps(drivers))
+    befores = [first, *(step.config for step in steps)]
+    unchanged = frozenset(step.event for step, before in zip(steps, befores, strict=False) if step.config == before)
+    while steps and steps[0].at_fs == 0:
+        first = steps.pop(0).config
+    all_work = (*course.work, *drivers.work())
+    work: dict[int, list[DriverWork]] = {}
+    for each in all_work:
+        work.setdefault(each.at_fs, []).append(each)
+    changes: list[Change] = []
+    now = Change(0, first)
+    for at_fs in sorted({step.at_fs for step in steps} | set(course.times_fs()) | set(work)):
+        while steps and steps[0].at_fs <= at_fs:
+            now = now._replace(config=steps.pop(0).config)
+        then = Change(at_fs, now.config, course.off_at(at_fs), tuple(work.get(at_fs, ())))
+        last = changes[-1] if changes else Change(0, first)
+        if then.work or then.config != last.config or then.off != last.off:
+            changes.append(then)
+    return Scene(first, tuple(changes), course, drivers, unchanged, in_effect, all_work)
+
+
+def with_series(result: Result, config: Config, series: Series, scene: Scene) -> Result:
+    """Add to a result the configuration with its scenario, the VMs' time series, and the effect of each event."""
+    assert scene.acting is not None
+    teller = _Teller(scene.acting, series, scene, result)
+    told = replace(series, events=tuple(teller.events()))
+    return replace(result, config=config.resolved(), config_hash=config.config_hash(), series=told)
+
+
+class _Teller:
+    """Say of each event of a run what it did, in the order of time."""
+
+    def __init__(self, acts: Acting, series: Series, scene: Scene, result: Result) -> None:
+        config = acts.config
+        self._config, self._series, self._scene, self._acting = config, series, scene, acts
+        self._end_ns, self._bond = result.window.end_ns, result.bond
+        self._in_order = in_order(config.scenario)
+        timed = {at: event.time_fs for at, event in enumerate(config.scenario) if event.time_fs is not None}
+        changes_ns = {time_fs / FS_PER_NS for at, time_fs in timed.items() if at not in scene.unchanged}
+        changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
+        changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
+        floods_over_ns = (self._over_ns(at) for at in range(len(config.scenario)))
+        self._changes_ns = sorted(changes_ns | {over_ns for over_ns in floods_over_ns if over_ns is not None})
+
+    def events(self) -> Iterator[EventResult]:
+        """Yield the events with their effects; the joint effect of events at one instant is told at the first."""
+        told_ns = -ONE_INSTANT_NS
+        for place, at in enumerate(self._in_order):
+            event = self._config.scenario[at]
+            if at in self._acting.held and self._at_ns(at) > self._end_ns:
+                yield self._never_done(at)
+                continue
+            if event.time_fs is None:
+                words, waited = event_words(self._config, at, self._scene.drivers), _waited_text(event, was_true=False)
+                yield EventResult(at_ns=None, event=words, did=f"{waited} by the end")
+                continue
+            at_ns = self._at_ns(at)
+            told = "the run ended before"
+            if at_ns == 0:
+                told = "; ".join(filter(None, (self._own(place, at), self._begins(at))))
+                told = told or self._rates(at_ns, has_own=False)
+            elif at in self._scene.unchanged and event.is_set:
+                told = SAME_VALUES
+            elif at_ns <= self._end_ns:
+                own = self._own(place, at)
+                is_told = at_ns - told_ns < ONE_INSTANT_NS
+                rates = SAME_INSTANT if is_told else self._rates(at_ns, has_own=bool(own))
+                told = "; ".join(filter(None, (own, rates, self._behind_flood(at))))
+                told_ns = at_ns if rates and not is_told else told_ns
+            yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
+
+    def _never_done(self, at: int) -> EventResult:
+        """Return the result of an event that is never carried out, for want of a controlling host."""
+        asked_fs = self._acting.held[at].asked_fs
+        nobody = self._acting.without_fs(asked_fs)
+        assert nobody is not None
+        words = event_words(self._config, at, self._scene.drivers)
+        return EventResult(at_ns=asked_fs / FS_PER_NS, event=words, did=waits_text(nobody[0] / FS_PER_NS))
+
+    def _control(self, at: int) -> str:
+        """Say how long an event waited to be carried out, or that it leaves a multi-root switch without control."""
+        event, held = self._config.scenario[at], self._acting.held.get(at)
+        if held is not None and held.until_fs is not None:
+            return waited_text(held.asked_fs / FS_PER_NS, held.until_fs / FS_PER_NS)
+        nobody = self._acting.without_fs(event.at_fs)
+        if event.kind not in OF_HOSTS or nobody is None or nobody[0] != event.at_fs:
+            return ""
+        return uncontrolled_text(None if nobody[1] is None else nobody[1] / FS_PER_NS)
+
+    def _at_ns(self, at: int) -> float:
+        return self._config.scenario[at].at_fs / FS_PER_NS
+
+    def _own(self, place: int, at: int) -> str:
+        """Describe the effect on the functions or bond legs that an event concerns, or the PF driver's answer to it."""
+        if self._scene.drivers is not None and self._config.scenario[at].asks:
+            return self._scene.drivers.answered(at, round(self._end_ns * FS_PER_NS))
+        if self._bond is not None and self._config.scenario[at].is_set:
+            return "; ".join(outage_texts(self._bond, self._at_ns(at)))
+        if self._config.scenario[at].flood is not None:
+            return self._flooded(at)
+        lives = [life for life in self._series.lives if life.event == place]
+        told = lives_text(lives, [life for life in self._series.lives if life.event > place])
+        return "; ".join(filter(None, (self._control(at), told)))
+
+    def _over_ns(self, at: int) -> float | None:
+        """Return when a flood of doorbells is over: its last is written, or its function goes.
+
+        None of one that never begins, or is too short for intervals to tell what it does.
+        """
+        event = self._config.scenario[at]
+        if event.flood is None or event.time_fs is None:
+            return None
+        last_fs = event.at_fs + event.flood.n_doorbells * event.flood.every_fs
+        over_fs = min(self._scene.course.goes_fs(event.flood.sender, event.at_fs), last_fs)
+        is_told = over_fs - event.at_fs > TOLD_FLOOD * self._series.interval_ns * FS_PER_NS
+        return over_fs / FS_PER_NS if is_told else None
+
+    def _behind_flood(self, at: int) -> str:
+        """Say what the end of a flood did, if its function did not go with it and the run went on."""
+        over_ns, flood = self._over_ns(at), self._config.scenario[at].flood
+        if over_ns is None or flood is None or over_ns >= self._end_ns:
+            return ""
+        if self._scene.course.goes_fs(flood.sender, self._config.scenario[at].at_fs) <= over_ns * FS_PER_NS:
+            return ""  # that is an event of its own
+        return flood_over_text(over_ns, self._rates(over_ns, has_own=False))
+
+    def _flooded(self, at: int) -> str:
+        """Say how many doorbells of a flood were written, if not all are."""
+        event = self._config.scenario[at]
+        assert event.flood is not None
+        goes_fs = self._scene.course.goes_fs(event.flood.sender, event.at_fs)
+        ends_fs = round(self._end_ns * FS_PER_NS)
+        n_written = -(-(min(goes_fs, ends_fs) - event.at_fs) // event.flood.every_fs)
+        if n_written >= event.flood.n_doorbells:
+            return ""
+        return cut_flood_text(n_written, event.flood.sender, has_gone=goes_fs <= ends_fs)
+
+    def _begins(self, at: int) -> str:
+        """Say that the run begins with an event's effect, if so: at time 0, a message still takes its time."""
+        event, drivers = self._config.scenario[at], self._scene.drivers
+        is_done = (
+            event.pf is not None and drivers is not None and not any(one.is_refused for one in drivers.answers(at))
+        )
+        return BEGINS_WITH_IT if event.is_set or is_done else ""
+
+    def _rates(self, at_ns: float, *, has_own: bool) -> str:
+        """Describe the joint effect of an instant's events on the rates of VMs that none of them switches off or on.
+
+        If there is nothing to say of these, an event of which nothing else is told (`has_own`) has that on all VMs.
+        """
+        after_ns = at_ns + ONE_INSTANT_NS
+        instant = {place for place, at in enumerate(self._in_order) if at_ns <= self._at_ns(at) < after_ns}
+        about = {life.vm for life in self._series.lives if life.event in instant}
+        since_ns = max((each for each in self._changes_ns if each < at_ns), default=0.0)
+        until_ns = min((each for each in self._changes_ns if each >= after_ns), default=self._end_ns)
+        span = Span(since_ns, at_ns, min(until_ns, self._end_ns))
+        return did_text(self._series, span, about) or ("" if has_own else did_text(self._series, span))
+
+
+def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
+    """Describe an event, given by its index in the scenario, and the condition that it waited for."""
+    event = config.scenario[at]
+    if drivers is not None and event.asks:
+        words = drivers.asked(at)
+    elif event.kind in OF_HOSTS:
+        name = getattr(event, event.kind)
+        words = host_event_text(event.kind, None if name == DEDICATED else name)
+    elif event.flood is not None:
+        words = flood_text(event.flood.sender, event.flood.n_doorbells, event.flood.every_fs / FS_PER_NS)
+    elif event.kind in OF_FUNCTIONS:
+        is_on = None if event.bus_master is None else event.bus_master.is_on
+        words = life_event_text(event.kind, event.function or event.enable_vfs or 0, event.of, is_on=is_on)
+    else:
+        words = event_text(event.changes)
+    return f"{words}, as {_waited_text(event, was_true=True)}" if event.when and event.time_fs is not None else words
+
+
+def _waited_text(event: Event, *, was_true: bool) -> str:
+    """Describe the condition that an event waited for."""
+    assert event.when is not None
+    when = event.when
+    return condition_text(when.vm, when.kind, when.target, when.begins_fs / FS_PER_NS, was_true=was_true)
+
+
+KINDS = {"delivered": DELIVERED, "dropped": DROPPED, "tx_ring": TX_RING_EMPTY, "rx_ring": RX_RING_EMPTY, "up": UP}
+BEHIND_FS = 1  # delay of an event after its condition came true
+
+Look = Callable[[tuple[Change, ...], str, int], tuple[int, int] | None]
+"""Run with changes that watch, and say which watch came true first, and when; what for, in words, how many were before.
+"""
+
+
+def n_waiting(config: Config) -> int:
+    """Return how many events still wait for a condition, which is the most extra runs needed to find their times."""
+    return len(_waiting(config))
+
+
+def with_times(config: Config, scene: Scene, look: Look) -> tuple[Config, Scene]:
+    """Return the configuration with a time for each event whose condition comes true, and its scene.
+
+    `scene`: that of the given configuration. Raises InputError as `scene_of` does, if an event lacks what it needs
+    at its time, and if two events that turn out to be of one instant contradict each other.
+    """
+    n_looks = 0
+    while waiting := _waiting(config):
+        found = look(watched(scene, waiting), _looking_text(waiting), n_looks)
+        if found is None:
+            break
+        at, true_fs = found
+        event = config.scenario[at].happens_at(true_fs + BEHIND_FS)
+        config = config.model_copy(update={"scenario": (*config.scenario[:at], event, *config.scenario[at + 1 :])})
+        if problems := [f"scenario.{at}.set.{key}: {line}" for at, key, line in contradictions(config.scenario)]:
+            raise InputError(problems)
+        scene, n_looks = scene_of(config), n_looks + 1
+    return config, scene
+
+
+def watched(scene: Scene, conditions: Mapping[int, Condition]) -> tuple[Change, ...]:
+    """Return the changes of a scene together with changes that begin watches, which come first within an instant.
+
+    `conditions`: by the numbers of their watches.
+    """
+    begin: dict[int, list[Watch]] = {}
+    for number, when in conditions.items():
+        watch = Watch(when.vm, KINDS[when.kind], when.target, number)
+        begin.setdefault(when.begins_fs, []).append(watch)
+    found = list(scene.changes)
+    for at_fs, watches in begin.items():
+        earlier = (each for each in scene.changes if each.at_fs < at_fs)
+        before = max(earlier, key=attrgetter("at_fs"), default=Change(0, scene.first))
+        found.append(Change(at_fs, before.config, before.off, watches=tuple(watches)))
+    return tuple(sorted(found, key=lambda change: (change.at_fs, not change.watches)))
+
+
+def _waiting(config: Config) -> dict[int, Condition]:
+    return {
+        at: event.when for at, event in enumerate(config.scenario) if event.when is not None and event.time_fs is None
+    }
+
+
+def _looking_text(waiting: Mapping[int, Condition]) -> str:
+    """Say which events are waiting, by their places in the scenario, from 1 on."""
+    numbers = [str(at + 1) for at in waiting]
+    return f"looking for the time of event{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"

@@ -1,0 +1,214 @@
+"""Short runs behind a window: of variants, for the bottleneck, and of the same machine in other phases.
+
+A machine that is full, or whose frames arrive at even steps, settles into one of several cycles, depending on when its
+cores, ports and timers began, and may stay in it for ever: then even a long window says nothing of the other cycles.
+So a few short runs draw new clock offsets and phases. The spread of their figures beyond what their own windows explain
+(the variance between groups of a one-way analysis of variance) widens the run's intervals. With random arrivals that
+all get through, the window itself covers all phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from math import hypot, sqrt
+from statistics import fmean, variance
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from hwmodel.config import servers_of
+from hwmodel.config.run import MAX_SEED
+from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.processes.addresses import threads_at_once
+from hwmodel.processes.processors import usable_processors
+from hwmodel.results.student_t import NORMAL_975, student_t_975
+from hwmodel.simulation.figures.intervals import is_latency, possible_intervals
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.run.offered import workload_of
+from hwmodel.words import warnings as words
+
+if TYPE_CHECKING:
+    from hwmodel.config import Config
+    from hwmodel.simulation.figures.intervals import Sureness
+    from hwmodel.simulation.run.run import Run
+    from hwmodel.workload import Workload
+
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+FRAMES = 10_000
+MOST_WARMUP_FRAMES = 60_000  # by then buffers have filled; slower filling could not be seen by a short run anyway
+SETTLES_WITHIN = 2  # an automatic warm-up ends when at most a third of it was not steady: half of it would have done
+MOST_TIMES_WINDOW = 8  # times the run's own window, at most, if that holds few frames
+MOST_SERVERS = 16  # of all runs at once: a server takes 3 MB, and 15 where very many send to each other
+
+
+class ShortRuns:
+    """Run configurations over a window as long as `run`, which has ended, took for FRAMES frames.
+
+    `make` builds a run from a configuration and its workload. `are_settled`: whether the short runs' warm-up is long
+    enough for buffers to be as full as in `run`.
+    """
+
+    def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:
+        assert run.start is not None and run.end is not None
+        self._make, self._config, self._workload = make, run.config, run.workload
+        self._spanned_bytes = run.machine.spanned_bytes
+        self._progress, self._threads, self._stops = run.progress, run.threads, False
+        window = Span(run.start, run.end)
+        n_frames = max(1, window.frames)
+        has_settled = run.config.run.warmup == "auto" and not run.unsteady
+        settled_fs = run.start.now_fs // (SETTLES_WITHIN if has_settled else 1)
+        most_fs = MOST_WARMUP_FRAMES * window.fs // n_frames
+        self._warmup_fs, self.are_settled = min(settled_fs, most_fs), settled_fs <= most_fs
+        self._own_fs, self._window_fs = window.fs, min(MOST_TIMES_WINDOW * window.fs, FRAMES * window.fs // n_frames)
+
+    def __call__(self, config: Config, times: int) -> float | None:
+        """Return a configuration's throughput in Gb/s, over `times` the usual window; None if it cannot be measured."""
+        run = self.finished(config, times, has_intervals=False)
+        return None if run is None else run.throughput_gbps()
+
+    def each(self, measure: Callable[[Item], Found], items: Iterable[Item]) -> list[Found]:
+        """Call a function that makes short runs for each of several items, on several threads; return what it found."""
+        n_threads = usable_processors() if self._threads is None else self._threads
+        n_at_once = max(1, min(n_threads, MOST_SERVERS // len(servers_of(self._config))))
+        n_at_once = threads_at_once(n_at_once, self._spanned_bytes)
+        pool = ThreadPoolExecutor(n_at_once)
+        try:
+            return list(pool.map(measure, items))
+        finally:
+            self._stops = True  # on Ctrl-C, those that are under way
+            pool.shutdown(cancel_futures=True)
+            self._stops = False
+
+    def _go_on(self, _share: float, _text: str) -> None:
+        """Raise Interrupted if the short runs are to end; a progress callback."""
+        if self._stops:
+            raise Interrupted
+
+    def finished(self, config: Config, times: int = 1, *, has_intervals: bool = True) -> Run | None:
+        """Return a finished run of a configuration, over `times` the usual window; None if it cannot be run.
+
+        One with intervals is a draw of what the window shows, and no longer than that: parts whose clocks differ drift
+        through their phases, so that a longer run shows less of them.
+        """
+        most_fs = self._own_fs if has_intervals else times * self._window_fs
+        length = {
+            "warmup": self._warmup_fs, "duration_fs": max(1, min(times * self._window_fs, most_fs)), "frames": None,
+            "precision": None,
+        }  # fmt: skip
+        self._progress(1.0, "short runs")
+        short = config.model_copy(update={"run": config.run.model_copy(update=length)})
+        try:
+            run = self._make(short, self._workload if self._is_loaded_alike(config) else workload_of(short))
+            run.ends_with_batches, run.progress = True, self._go_on
+            if not has_intervals:
+                run.n_marks = 1
+            for _ in run.pieces():
+                pass
+        except (InputError, RunError):
+            return None  # for example, far more is offered than the model has room for
+        return run
+
+    def _is_loaded_alike(self, config: Config) -> bool:
+        """Tell whether a configuration differs from the run's only in its `run` block, and so offers the same load."""
+        return all(block is getattr(self._config, name) for name, block in config if name != "run")
+
+
+REPLICAS = 6
+LEAST = 3  # with fewer runs, their spread is unknown
+# How much of the spread of six runs their windows explain is itself uncertain: at least this share always counts.
+LEAST_BETWEEN = 0.25
+TOLD = ("totals.gbps", "wire.tx_gbps")
+MATTERS, MORE = 0.05, 2.0  # thresholds of a warning: share of the figure, multiple of its own half width
+
+Intervals = Mapping[str, tuple[float, float]]
+
+
+class Replica(NamedTuple):
+    """Hold the figures of a short run by dotted name, and their intervals; the rest as in `Sureness`."""
+
+    figures: Mapping[str, float]
+    intervals: Intervals
+    least_ns: Mapping[str, float] = MappingProxyType({})
+    most_gbps: Mapping[str, float] = MappingProxyType({})
+
+
+def replica_of(sureness: Sureness) -> Replica:
+    """Return what is known of a short run, or of the run itself."""
+    return Replica(sureness.figures, sureness.intervals, sureness.least_ns, sureness.most_gbps)
+
+
+def seeds_beside(seed: int) -> list[int]:
+    """Return the seeds of the short runs, far from `seed`, so that a series of consecutive seeds does not use them."""
+    return [(seed + (number << 32)) % (MAX_SEED + 1) for number in range(1, REPLICAS + 1)]
+
+
+def widened(
+    own: Replica, others: Sequence[Replica], alike: Collection[str] = (), *, is_random: bool = False
+) -> dict[str, tuple[float, float]]:
+    """Return the intervals of a run's figures widened by the phases' spread; if that is unknown, unchanged.
+
+    `alike`: figures for which the run itself counts as one more draw beside the short runs. `is_random`: all that
+    arrives at random gets through. Then rates are those of the arrivals, and what windows explain of their differences
+    is known well, so that latencies alone are widened, by the rest.
+    """
+    found = dict(own.intervals)
+    for name, figure in own.figures.items():
+        if is_random and not is_latency(name):
+            continue
+        reach, (low, high) = (
+            _reach_of(name, own, others, alike, 0.0 if is_random else LEAST_BETWEEN),
+            own.intervals[name],
+        )
+        found[name] = (figure - hypot(figure - low, reach), figure + hypot(high - figure, reach))
+    least_ns = {
+        of: min([least, *(one.least_ns.get(of, least) for one in others)]) for of, least in own.least_ns.items()
+    }
+    return possible_intervals(own.figures, found, least_ns, own.most_gbps)
+
+
+def phase_warnings_of(
+    own: Replica, others: Sequence[Replica], alike: Collection[str] = (), *, is_random: bool = False
+) -> Iterator[str]:
+    """Yield a warning if mean latencies or throughput depend more on the phases than on what the window holds.
+
+    `is_random`: as for `widened`, of a machine whose interrupts adapt in levels.
+    """
+    named = []
+    for name, figure in own.figures.items():
+        is_told = name.endswith(".mean") or (name in TOLD and not is_random)
+        reach = _reach_of(name, own, others, alike, 0.0 if is_random else LEAST_BETWEEN) if is_told else 0.0
+        if reach > MATTERS * figure and reach > MORE * _narrower_half(name, own):
+            named.append((name, reach / figure))
+    if named:
+        yield (words.stays_in_levels if is_random else words.locked_in_phase)(len(others), named)
+
+
+def _reach_of(
+    name: str, own: Replica, others: Sequence[Replica], alike: Collection[str], least: float = LEAST_BETWEEN
+) -> float:
+    """Return the half width due to phases: the short runs' or, if the run is alike, that with the run if larger."""
+    known = [one.figures[name] for one in others if name in one.figures]
+    mean = fmean(known) if known else 0.0
+    reach = spread_of(name, others, least) * own.figures[name] / mean if mean else 0.0
+    return max(reach, spread_of(name, [own, *others], least)) if name in alike else reach
+
+
+def spread_of(name: str, replicas: Sequence[Replica], least: float = LEAST_BETWEEN) -> float:
+    """Return the half width due to differences between runs, beyond what their own intervals explain.
+
+    `least`: the share of the spread that counts in any case.
+    """
+    known = [one for one in replicas if name in one.figures]
+    if len(known) < LEAST:
+        return 0.0
+    between = variance(one.figures[name] for one in known)
+    within = sum(_narrower_half(name, one) ** 2 for one in known) / len(known) / NORMAL_975**2
+    return student_t_975(len(known) - 1) * sqrt(max(between - within, least * between))
+
+
+def _narrower_half(name: str, replica: Replica) -> float:
+    (low, high), figure = replica.intervals[name], replica.figures[name]
+    return min(figure - low, high - figure)
