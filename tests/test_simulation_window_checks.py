@@ -231,6 +231,15 @@ def test_a_window_of_few_latencies_or_of_a_load_near_saturation_is_short():
     assert unsure(**calm, mean_ns=duration_ns / 4, is_open=False) == [], "a ring that is kept full"
 
 
+@pytest.mark.parametrize(("load_known", "has_interval"), [(1.5, True), (3.0, False)])
+def test_where_the_load_may_be_far_more_than_fits_not_even_a_wide_interval_is_given(load_known, has_interval):
+    wide, named = {"latency_ns.mean": (50.0, 500.0)}, {"latency_ns.mean": Estimate(10.0, memory=21.0)}
+    result = replace(sample_result(), latency_ns=Latency(min=1.0, mean=100.0, p50=100.0, max=300.0, count=1000))
+    (found,) = unsure_figures(result, Sureness({"latency_ns.mean": 100.0}, wide, named, 100.0, load_known), is_open=True)
+    assert (found.places == frozenset()) == has_interval
+    assert found.text.startswith("Known roughly") == has_interval
+
+
 def test_a_window_of_few_bursts_says_so_once():
     (warning,) = unsure(n_bursts=4.2, load_known=0.9, latency_ns__mean=Estimate(10.0, memory=21.0))
     assert "few bursts: what came, or queues where bursts meet, vary as much as with 4 independent ones" in warning
@@ -263,6 +272,20 @@ def test_in_a_few_latencies_time_even_a_wide_interval_of_a_wait_need_not_hold():
     assert result.latency_ns.mean > 0.9 * result.window.duration_ns
     assert not any("_ns." in name for name in result.intervals) and "totals.gbps" in result.intervals
     assert any("how far off" in text and "sender_wait_ns" in text for text in result.warnings)
+
+
+def test_a_percentile_beyond_which_few_bursts_reach_has_no_interval():
+    """Four senders in bursts of some 16 frames: 150 bursts in 10 ms, of which one or two reach beyond p99."""
+    load = {"load": "800Mbps", "arrivals": "on_off", "mean_burst": 16, "peak_rate": "3200Mbps", "frame_bytes": 1518}
+    blocks = {"nic": {"vfs": 4}, "workload": {"pattern": "pairs", **load}}
+    short, long = (simulate(config_of(**blocks, run={"duration": duration})) for duration in ("10ms", "1s"))
+    known = [{name.rpartition(".")[2] for name in one.intervals if "latency_ns." in name} for one in (short, long)]
+    assert known == [{"mean", "p50"}, {"mean", "p50", "p99", "p999"}]
+    assert any("few bursts that reach beyond p99 and p999" in one for one in short.warnings)
+    assert not any("reach beyond" in one for one in long.warnings)
+    # Frames that come one by one are no bursts: a thousand of them tell of the slowest of a hundred.
+    single = {"nic": {"vfs": 4}, "workload": {"pattern": "pairs", "load": "800Mbps", "arrivals": "poisson"}}
+    assert "latency_ns.p99" in simulate(config_of(**single, run={"duration": "10ms"})).intervals
 
 
 def test_a_goal_of_frames_gives_several_servers_intervals_too():

@@ -134,6 +134,15 @@ def few_bursts(n_bursts: float, longer: str) -> str:
     )
 
 
+def few_bursts_beyond(percentiles: Sequence[str], longer: str) -> str:
+    """Say of which percentiles a window does not tell how far off they are, since too few bursts reach beyond them."""
+    return (
+        f"The window holds few bursts that reach beyond {listed(percentiles)} of latencies and waits: it cannot tell "
+        f"how far off {'these are: they have' if len(percentiles) > 1 else 'it is: it has'} no interval. "
+        f"A longer {longer} tells more."
+    )
+
+
 def short_beside_queues(names: Sequence[str], longer: str) -> str:
     """Say how far off which figures are a window does not tell, as queues have a longer memory than it."""
     has_waits = any("_ns" in name for name in names)

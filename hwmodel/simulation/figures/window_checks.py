@@ -10,6 +10,7 @@ from hwmodel.config import servers_of
 from hwmodel.machine.tlp_kinds import TX_DESCRIPTOR_COMPLETION, TX_DOORBELL
 from hwmodel.results import Result
 from hwmodel.rules.pcie_link import tlp_overhead_of
+from hwmodel.simulation.figures.figure_intervals import PERCENTILES
 from hwmodel.simulation.figures.intervals import Sureness, gets_through, is_latency
 from hwmodel.simulation.figures.machine_known import MachineKnown
 from hwmodel.simulation.figures.setting_warnings import flooding_warnings, phase_warnings, setting_warnings
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 LEAST_BURSTS = 5  # bursts of each receiving VM; with fewer, even the interval would be a guess
 WIDE = 0.05  # of a figure: no warning about doubtful intervals with less half width, which are good enough anyway
 GROWS, GROWTH_MATTERS = 25, 0.02  # of a trend: least F (1 and 11 degrees: 0.04 % by chance), least rise
+MOST_LOADED = 2.0  # half widths of the load, per headroom: beyond, not even a wide interval holds (3 of 13 did)
 ROUGH = 2.0  # an interval whose upper end is more than this times its lower one is rough
 UNDELIVERED = 0.005  # least share of frames that arrived in the window and left after it, to be told
 LONG_MEMORY = 20  # F of 6 and 6 degrees of freedom, by chance in 0.1 %: strict, since a run has ten figures and more
 LEAST_LATENCIES = 5  # mean latencies per window, so that what queues held at its start is gone long before its end
 FEW_BURSTS = 10
+BURSTS_BEYOND = 3  # fewer, as a rule, beyond a percentile: one window in five has seen none of them, or a single one
 IN_VAIN = 0.1  # share of descriptors that were read although their doorbells contained them
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
 
@@ -108,17 +111,24 @@ def unmeasured_hosts(config: Config) -> Iterator[str]:
 
 
 class Unsure(NamedTuple):
-    """Hold a warning, and the places of the latencies and waits of which no interval from this window would hold."""
+    """Hold a warning, and the places of the latencies and waits of which no interval from this window would hold.
+
+    `percentiles`: those of which none would at any place.
+    """
 
     text: str
     places: frozenset[str] = frozenset()
+    percentiles: frozenset[str] = frozenset()
 
 
 def with_intervals_that_hold(result: Result, unsure: Sequence[Unsure]) -> Result:
     """Leave out the intervals of latencies and waits of which a warning says that they would not hold."""
-    places = frozenset[str]().union(*(one.places for one in unsure))
-    held = {name: ends for name, ends in result.intervals.items() if name.rpartition(".")[0] not in places}
-    return replace(result, intervals=held) if places else result
+    if not unsure:
+        return result
+    places, percentiles = (frozenset[str]().union(*each) for each in zip(*(one[1:] for one in unsure), strict=True))
+    of_names = {name: name.rpartition(".") for name in result.intervals}
+    held = {name for name, (place, _, last) in of_names.items() if place not in places and last not in percentiles}
+    return replace(result, intervals={name: ends for name, ends in result.intervals.items() if name in held})
 
 
 def unsure_figures(
@@ -142,6 +152,10 @@ def unsure_figures(
     if is_open and sureness.n_bursts < FEW_BURSTS:
         yield Unsure(words.few_bursts(sureness.n_bursts, longer), _places(sureness.intervals))
         return
+    if is_open and sureness.n_bursts < result.window_frames / 2:  # it is bursts that come, not single frames
+        tails = {name for name, (per_mille, _) in PERCENTILES.items() if _is_of_few(sureness.n_bursts, per_mille)}
+        if any(name.rpartition(".")[2] in tails for name in sureness.intervals):
+            yield Unsure(words.few_bursts_beyond(sorted(tails), longer), percentiles=frozenset(tails))
     short = [name for name, one in estimates.items() if one.memory > LONG_MEMORY and one.half_width > WIDE * ends[name]]
     is_of_few = is_open and _is_of_few_latencies(result)
     if is_of_few or (is_open and sureness.load_known > 1):
@@ -149,13 +163,20 @@ def unsure_figures(
     if is_open and any("_ns." in name for name in growing):  # rings that fill make senders wait ever longer
         short += [name for name in estimates if name.startswith("sender_wait_ns.") and name not in short]
     unsaid = [name for name in short if name not in growing]
-    # A wide interval reaches up to what a longer queue would give; in a few latencies' time it need not reach down.
-    rough = [name for name in unsaid if not is_of_few and _is_rough(*sureness.intervals[name])]
+    # A wide interval reaches up to what a longer queue would give. In a few latencies' time it need not reach down, and
+    # where the load may well be more than fits it need not reach so far up.
+    is_wild = is_of_few or sureness.load_known > MOST_LOADED
+    rough = [name for name in unsaid if not is_wild and _is_rough(*sureness.intervals[name])]
     named = [name for name in unsaid if name not in rough]
     if named:
         yield Unsure(words.short_beside_queues([*map(words.figure_name, named)], longer), _places(named))
     if rough:
         yield Unsure(words.known_roughly([*map(words.figure_name, rough)], longer))
+
+
+def _is_of_few(n_bursts: float, per_mille: int) -> bool:
+    """Tell whether fewer bursts than `BURSTS_BEYOND` reach beyond a quantile as a rule."""
+    return n_bursts * (1000 - per_mille) / 1000 < BURSTS_BEYOND
 
 
 def _places(names: Iterable[str]) -> frozenset[str]:
