@@ -30,7 +30,7 @@ UNDELIVERED = 0.005  # least share of frames that arrived in the window and left
 LONG_MEMORY = 20  # F of 6 and 6 degrees of freedom, by chance in 0.1 %: strict, since a run has ten figures and more
 LEAST_LATENCIES = 5  # mean latencies per window, so that what queues held at its start is gone long before its end
 FEW_BURSTS = 10
-BURSTS_BEYOND = 3  # fewer, as a rule, beyond a percentile: one window in five has seen none of them, or a single one
+BURSTS_BEYOND = 0.5  # fewer, as a rule, beyond a percentile: three windows of five have seen none of them
 IN_VAIN = 0.1  # share of descriptors that were read although their doorbells contained them
 WAITS_FOR_OTHERS = 0.5  # share of the latency spent in waiting for a batch that only later frames fill
 
