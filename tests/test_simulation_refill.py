@@ -139,6 +139,33 @@ def test_what_is_filled_again_is_what_is_built(name: str, seed: int) -> None:
         assert differ == []
 
 
+def flows_of(machine: Machine) -> list[tuple[int, int]]:
+    """Return the flows of an adapter alone, in their order."""
+    ledger = machine.ledgers()[0]
+    ends = ledger["directory"]["ends"][: int(ledger.directory.n)]
+    return list(zip(ends["sender"].tolist(), ends["receiver"].tolist(), strict=True))
+
+
+def test_flows_that_only_changes_bring_about_are_numbered_as_whole_machines_find_them() -> None:
+    """Those that each built machine has, one behind the other, each once: decided one change after the other."""
+    n_late = 0
+    for name in ("an adapter", "classes", "two ports", "a virtual switch"):
+        first = config_from_mapping(merged(ONE, MACHINES[name]))
+        for seed in range(6):
+            chance = random.Random(f"flows {name} {seed}")
+            workload, changes = with_workloads(first, list(drawn_changes(first, chance, 8)))
+            own = flows_of(Machine(first, workload, seed, 1))
+            built = [
+                flow
+                for one in changes
+                for flow in flows_of(Machine(one.config, one.workload or workload, seed, 1, off=one.off))
+            ]
+            known = flows_of(Machine(first, workload, seed, 1, changes))
+            assert known == list(dict.fromkeys([*own, *built]))
+            n_late += len(known) - len(own)
+    assert n_late > 20
+
+
 def test_each_region_of_a_server_is_filled_by_what_a_key_leads_to() -> None:
     assert all(one.keys for one in FILLINGS)
     assert {region.by for region in (*OF_SERVER, ADDRESSES)} == set(FILLINGS)

@@ -16,6 +16,9 @@ from hwmodel.compiled.far_tables import WORD_BYTES, give
 from hwmodel.config.in_operation import fixed_keys
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
+from hwmodel.machine.commanded import run_commanded
+from hwmodel.machine.engine import OBEY
+from hwmodel.machine.first_decisions import decide_alone
 from hwmodel.machine.time.commands import (
     COMMAND_CAP,
     DRIVER_WORK,
@@ -32,7 +35,7 @@ from hwmodel.machine.time.commands import (
 from hwmodel.simulation.fill.flow_book import Ends, flows_by_ledger
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.simulation.fill.pcie_trees import changed_weights
-from hwmodel.simulation.fill.refill import Filled, Reach, Refilled, Rewritten
+from hwmodel.simulation.fill.refill import Filled, Reach, Refilled, Rewritten, Servers
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -88,26 +91,46 @@ def schedule(
     refilled = Refilled(machine.state, reach, first, machine.stations, seed)
     in_order = sorted(changes, key=lambda one: one.at_fs)
     before = Change(0, first.config, first.off)
-    anew: list[Change] = []  # by whose tables headers are decided on in another way
+    anew: list[tuple[Change, list[_Command]]] = []  # by whose tables headers are decided on in another way
     for change in in_order:
         check(before.config, change)
-        kinds = set()
+        of_tables = []
         for one in refilled.become(Filled(change.config, change.workload or first.workload, change.off)):
-            kinds.add(one.region.kind)
             is_server = one.component < len(machine.state)
             for command in _commands(one, records[one.component].dtype, one.component if is_server else 0):
                 _enter(records[one.component], change.at_fs, command)
+                of_tables += [command] if command.kind in (TABLE, VLAN) else []
         for command in _of_functions(functions, before.off, change):
             _enter(records[command.component], change.at_fs, command)
         if change.config.multi_root != before.config.multi_root and machine.trees is not None:
             for number, n_bytes in changed_weights(before.config, change.config):
                 weight = _Command(TREES, PLAIN, number, number, np.array([n_bytes], np.int64))
                 _enter(machine.trees, change.at_fs, weight)
-        anew += [change] if kinds & {TABLE, VLAN} else []
+        anew += [(change, of_tables)] if of_tables else []
         before = change
     if reach is not None:
         reach.enter()
-    return flows_by_ledger(build(change).ledgers() for change in _each_once(first, anew, in_order))
+    if anew and system is None and in_order[0].at_fs > 0:
+        decided = build(Change(0, first.config, first.off)).state
+        return [_late_flows(decided, len(first.workload.templates), [commands for _, commands in anew])]
+    others = _each_once(first, [change for change, _ in anew], in_order)
+    return flows_by_ledger(build(change).ledgers() for change in others)
+
+
+def _late_flows(state: Servers, n_headers: int, changes: Sequence[Sequence[_Command]]) -> Ends:
+    """Return the flows that an adapter alone has by no tables but those of changes, which follow one after the other.
+
+    `state`: that of an idle machine, which has decided on all headers by its first tables.
+    """
+    nic, numbers = state[0], np.arange(n_headers)
+    n_first = int(nic.ledger.directory.n)
+    for commands in changes:
+        for command in commands:
+            _enter(nic, 0, command)
+        run_commanded(state, 0, 0, 0, OBEY)
+        decide_alone(state, numbers)
+    ends = nic["ledger"]["directory"]["ends"][n_first : int(nic.ledger.directory.n)]
+    return ends["sender"].astype(np.int64), ends["receiver"].astype(np.int64)
 
 
 def _each_once(first: Filled, changes: Sequence[Change], in_order: Sequence[Change]) -> Iterator[Change]:
