@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -303,20 +303,16 @@ class Event(Block):
         "take the links, and nobody's core.",
     )
 
-    @property
+    @cached_property
     def kinds(self) -> tuple[str, ...]:
         """Return the keys that say what happens; a good event has one."""
-        return tuple(
-            kind for kind, field in _FIELDS.items() if field in self.model_fields_set and self._said(kind) is not None
-        )
+        written = self.model_fields_set
+        return tuple(kind for kind, name in _FIELDS.items() if name in written and getattr(self, name) is not None)
 
     @property
     def kind(self) -> str:
         """Return what happens."""
         return self.kinds[0]
-
-    def _said(self, kind: str) -> Any:
-        return getattr(self, _FIELDS[kind])
 
     @property
     def row(self) -> EventKind:
@@ -326,7 +322,7 @@ class Event(Block):
     @property
     def value(self) -> Any:
         """Return what the key says that says what happens."""
-        return self._said(self.kind)
+        return getattr(self, _FIELDS[self.kind])
 
     @property
     def at_fs(self) -> int:
@@ -379,7 +375,7 @@ class Event(Block):
     @property
     def n_requests(self) -> int:
         """Return how many messages are sent, or doorbells written, by it."""
-        return sum(EVENT_KINDS[kind].n_requests(self._said(kind)) for kind in self.kinds)
+        return sum(EVENT_KINDS[kind].n_requests(getattr(self, _FIELDS[kind])) for kind in self.kinds)
 
     @property
     def end_fs(self) -> int:

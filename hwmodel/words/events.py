@@ -268,14 +268,12 @@ def waits_text(since_ns: float) -> str:
 _OF_HOSTS = {"reset_host": "is reset", "fail": "fails", "take_over": "takes over the control plane"}
 # What an event of a scenario is called, by its kind; what is asked of drivers has words beside these.
 EVENT_WORDS: Mapping[str, Callable[[Any], str]] = {
-    "set": lambda event: event_text(event.changes),
-    "reset": lambda event: f"reset {event.reset}",
-    "enable_vfs": lambda event: f"enable_vfs {event.enable_vfs}" + (f" of {event.of}" if event.of else ""),
-    "unplug": lambda event: f"unplug {event.unplug}",
-    "plug": lambda event: f"plug {event.plug}",
-    "bus_master": lambda event: (
-        f"Bus Master Enable of {event.function} {'set' if event.bus_master.is_on else 'cleared'}"
+    "set": lambda event: event_text(event.value),
+    **dict.fromkeys(
+        ("reset", "enable_vfs", "unplug", "plug"),
+        lambda event: f"{event.kind} {event.value}" + (f" of {event.of}" if event.of else ""),
     ),
+    "bus_master": lambda event: f"Bus Master Enable of {event.function} {'set' if event.value.is_on else 'cleared'}",
     **dict.fromkeys(_OF_HOSTS, lambda event: host_event_text(event.kind, event.host)),
-    "flood": lambda event: flood_text(event.function, event.flood.n_doorbells, event.flood.every_fs / FS_PER_NS),
+    "flood": lambda event: flood_text(event.function, event.value.n_doorbells, event.value.every_fs / FS_PER_NS),
 }
