@@ -97,6 +97,8 @@ def test_each_kind_says_what_it_names() -> None:
     of_vf1 = {"mailbox", "pf", "reset", "unplug", "plug", "bus_master", "flood"}
     assert named == {kind: "vf1" if kind in of_vf1 else None for kind in EVENT_KINDS}
     assert event_of("reset", "a.x.vf3").server == "a.x" and event_of("pf", {"server": "b", "trust": True}).server == "b"
+    places = {of: Event.model_validate({"at": "1ms", "enable_vfs": 1, "of": of}).place for of in ("a", "p1", "a.x.p1")}
+    assert places == {"a": ("a", None), "p1": (None, "p1"), "a.x.p1": ("a.x", "p1")}
     needs = {kind for kind in EVENT_KINDS if event_of(kind).needs_control}
     assert needs == {"enable_vfs", "plug", "unplug"}
     assert event_of("set", {"multi_root.hosts.a.weight": 2}).needs_control

@@ -17,7 +17,7 @@ from hwmodel.units import FS_PER_MS, FS_PER_NS, FS_PER_US, format_time_fs
 
 from .kinds import suggest
 from .message_time import DriverWork, RegisterTimes, bring_up
-from .names import is_port_name, port_place
+from .names import port_place
 from .scenario import NOT_KNOWN_FS, Event, Flood, in_order, of_each_kind
 from .system import Server, servers_of
 
@@ -149,18 +149,12 @@ def _whose(adapters: list[_Adapter], event: Event) -> _Adapter | None:
         return None if event.host is None else _adapter(adapters, event.host)
     if not event.row.moves:
         return None
-    server, port = _server_and_port(event)
+    server, port = event.place
     adapter = _adapter(adapters, server)
     ports = adapter.server.config.port.names
     if port is not None and port not in ports:
         raise InputError(f"there is no port {port}; {adapter.server.name or 'the adapter'} has {', '.join(ports)}")
     return adapter
-
-
-def _server_and_port(event: Event) -> tuple[str | None, str | None]:
-    """Return what `of` names: a server, an Ethernet port, or both: a, p1, a.p1."""
-    server, _, port = (event.of or "").rpartition(".")
-    return (server or None, port) if is_port_name(port) else (event.of, None)
 
 
 def _adapter(adapters: list[_Adapter], name: str | None) -> _Adapter:
@@ -259,7 +253,7 @@ class _Adapter:
 
     def enable(self, place: int, event: Event) -> None:
         """Write NumVFs and VF Enable of a port's PF; of all PFs, so that the first VFs of all come up, without one."""
-        at_fs, n_vfs, (_, port) = event.at_fs, event.value, _server_and_port(event)
+        at_fs, n_vfs, (_, port) = event.at_fs, event.value, event.place
         pfs = self._pfs if port is None else [self.server.station(pf_name(port_place(port)))]
         of_these = [name for name in self.vfs if self._pf_of[name] in pfs]
         if n_vfs > len(of_these):

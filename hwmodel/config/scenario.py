@@ -14,7 +14,7 @@ from hwmodel.rules.function_names import MOST_VFS, PF
 
 from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key, suggest
 from .mailbox import MailboxMessage, PfCall, misfits
-from .names import Name, ServerName
+from .names import Name, ServerName, is_port_name
 from .pcie_tree import DEDICATED, MULTI_ROOT
 from .servers import ChangesKind
 
@@ -338,6 +338,13 @@ class Event(Block):
     def server(self) -> str:
         """Return the server that it names, or that of its function; empty for the only one."""
         return self.of or self.row.server(self.value) or (self.function or "").rpartition(".")[0]
+
+    @property
+    def place(self) -> tuple[str | None, str | None]:
+        """Return the server and the Ethernet port that it names beside functions: a, p1, a.p1."""
+        name = self.of or self.row.server(self.value) or ""
+        server, _, port = name.rpartition(".")
+        return (server or None, port) if is_port_name(port) else (name or None, None)
 
     @property
     def host(self) -> str | None:

@@ -314,13 +314,12 @@ def _about(server: Server, event: Event) -> Iterator[tuple[str, Any]]:
         if event.function.startswith(server.prefix):
             yield event.function.removeprefix(server.prefix), event.value
         return
-    names = server.config.port.names
-    functions = _functions_of_vfs(server.config)
-    whose = {None: names, server.name: names} | {f"{server.prefix}{port}": (port,) for port in names if port}
-    places = [port_place(port) for port in whose.get(event.of, ())]
-    first = [at for at in functions if at in places][: event.enable_vfs]
+    name, port = event.place
+    ports = server.config.port.names if name in (None, server.name) else ()
+    places = [port_place(each) for each in ports if port in (None, each)]
+    first = [at for at in _functions_of_vfs(server.config) if at in places][: event.value]
     for at in places:
-        if at in first or not event.enable_vfs:
+        if at in first or not event.value:
             yield pf_name(at), first.count(at)
 
 

@@ -10,7 +10,7 @@ from hwmodel.config import Config, Server, servers_of
 from hwmodel.config.life import course_of, pf_of
 from hwmodel.config.mailbox import MailboxMessage, PfCall
 from hwmodel.config.message_time import RESET, DriverWork, Message, RegisterTimes, asking, serving
-from hwmodel.config.names import is_port_name, port_place
+from hwmodel.config.names import port_place
 from hwmodel.config.scenario import NOT_KNOWN_FS, Event, of_each_kind
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.pf_driver import Answer, handle
@@ -160,11 +160,8 @@ class PfDrivers:
         server_name, _, vf = (event.function or "").rpartition(".")
         if vf:
             return self._servers[server_name], _pf_of(self._servers[server_name], vf)
-        named = event.server or next(iter(self._servers))
-        server_name, _, port = named.rpartition(".")
-        if is_port_name(port):
-            return self._servers[server_name], pf_name(port_place(port))
-        return self._servers[named], PF
+        name, port = event.place
+        return self._servers[name or next(iter(self._servers))], pf_name(port_place(port))
 
 
 def _message(asked: MailboxMessage) -> Message:

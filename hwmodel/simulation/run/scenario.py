@@ -193,20 +193,20 @@ class _Teller:
 
     def _behind_flood(self, place: int) -> str:
         """Say what the end of a flood did, if its function did not go with it and the run went on."""
-        over_ns, flooding = self._over_ns(place), self._scene.course.floods.get(place)
-        if over_ns is None or flooding is None or over_ns >= self._end_ns:
+        over_ns = self._over_ns(place)
+        if over_ns is None or over_ns >= self._end_ns:
             return ""
-        if flooding.goes_fs <= over_ns * FS_PER_NS:
+        flooding = self._scene.course.floods[place]
+        if flooding.goes_fs <= flooding.over_fs:
             return ""  # that is an event of its own
         return flood_over_text(over_ns, self._rates(over_ns, has_own=False))
 
     def _flooded(self, place: int) -> str:
         """Say how many doorbells of a flood were written, if not all are."""
-        flooding = self._scene.course.floods.get(place)
-        if flooding is None or flooding.n_written(self._end_fs) == flooding.flood.n_doorbells:
+        one = self._scene.course.floods.get(place)
+        if one is None or one.n_written(self._end_fs) == one.flood.n_doorbells:
             return ""
-        has_gone = flooding.goes_fs <= self._end_fs
-        return cut_flood_text(flooding.n_written(self._end_fs), flooding.flood.sender, has_gone=has_gone)
+        return cut_flood_text(one.n_written(self._end_fs), one.flood.sender, has_gone=one.goes_fs <= self._end_fs)
 
     def _begins(self, at: int) -> str:
         """Say that the run begins with an event's effect, if so: at time 0, a message still takes its time."""
