@@ -32,7 +32,6 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .lookup import looked_up, own_ips
 from .model import Config
-from .scenario import MOST_DOORBELLS, Event
 from .switch import Switch
 from .system import bridges_of
 from .topology import Topology
@@ -64,12 +63,6 @@ def _n_policers(switch: Switch) -> int:
 
 def _n_channels(switch: Switch) -> int:
     return len(s_channels_of(switch)) if MODES[switch.mode].has_channels else 0
-
-
-def _n_asked(event: Event) -> int:
-    if event.flood is not None:
-        return min(event.flood.n_doorbells, MOST_DOORBELLS)  # one with more is told by itself
-    return 0 if event.mailbox is None else event.mailbox.n_times
 
 
 def _n_homes(topology: Topology) -> int:
@@ -145,8 +138,9 @@ OF_BRIDGES = (
 # Of a configuration.
 OF_SCENARIO = (
     Room(
-        MOST_ASKED, "messages and doorbells of floods", lambda config: sum(map(_n_asked, config.scenario)),
-        ("scenario",), "fewer or shorter floods, fewer messages",
+        MOST_ASKED, "messages and doorbells of floods",
+        lambda config: sum(event.n_requests for event in config.scenario), ("scenario",),
+        "fewer or shorter floods, fewer messages",
     ),
 )  # fmt: skip
 

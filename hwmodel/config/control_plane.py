@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwmodel.rules.function_names import PF
 
 from .life import course_of
-from .scenario import NOT_KNOWN_FS, OF_HOSTS, in_order
+from .scenario import GIVES, NOT_KNOWN_FS, TAKES, in_order
 
 if TYPE_CHECKING:
     from .model import Config
@@ -57,7 +57,7 @@ def acting(config: Config) -> Acting:
 
     Raises InputError as `course_of`, if a host that is absent is to go, or to take over.
     """
-    if config.multi_root is None or not any(event.kind in OF_HOSTS for event in config.scenario):
+    if config.multi_root is None or not any(event.is_of_host for event in config.scenario):
         return Acting(config)
     # Of one instant the last counts: who fails as it takes over has carried out nothing.
     spans = tuple({span.from_fs: span for span in _spans(config, config.multi_root.control)}.values())
@@ -76,10 +76,10 @@ def acting(config: Config) -> Acting:
 def _spans(config: Config, controller: str) -> Iterator[Span]:
     """Yield who controls from when on: nobody while the controlling host is away or failed, until it is back."""
     of_hosts = [config.scenario[at] for at in in_order(config.scenario)]
-    of_hosts = [event for event in of_hosts if event.kind in OF_HOSTS and event.at_fs < NOT_KNOWN_FS]
+    of_hosts = [event for event in of_hosts if event.is_of_host and event.at_fs < NOT_KNOWN_FS]
     course = course_of(config.model_copy(update={"scenario": tuple(of_hosts)}))
-    changes: list[tuple[int, str, str]] = [(0, "take_over", controller)]
-    changes += [(event.at_fs, event.kind, str(getattr(event, event.kind))) for event in of_hosts]
+    changes: list[tuple[int, str, str]] = [(0, GIVES, controller)]
+    changes += [(event.at_fs, event.row.control, str(event.value)) for event in of_hosts]
     changes += [
         (life.up_fs, "back", life.vm.rpartition(".")[0])
         for life in course.lives
@@ -87,12 +87,12 @@ def _spans(config: Config, controller: str) -> Iterator[Span]:
     ]
     away: set[str] = set()
     for at_fs, kind, name in sorted(changes, key=lambda change: change[0]):
-        if kind == "take_over":
+        if kind == GIVES:
             controller = name
-        elif kind == "back":
-            away.discard(name)
-        else:
+        elif kind == TAKES:
             away.add(name)
+        else:
+            away.discard(name)
         yield Span(at_fs, None if controller in away else controller)
 
 

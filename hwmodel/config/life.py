@@ -6,8 +6,9 @@ rings up. The PF that comes up asks nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from hwmodel.errors import InputError
@@ -16,9 +17,8 @@ from hwmodel.units import FS_PER_MS, FS_PER_NS, FS_PER_US, format_time_fs
 
 from .kinds import suggest
 from .message_time import DriverWork, RegisterTimes, bring_up
-from .names import is_port_name, port_place
-from .pcie_tree import DEDICATED
-from .scenario import NOT_KNOWN_FS, OF_FUNCTIONS, OF_HOSTS, Event, Flood, in_order
+from .names import port_place
+from .scenario import NOT_KNOWN_FS, Event, Flood, in_order, of_each_kind
 from .system import Server, servers_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ RESET_FS = 100 * FS_PER_MS
 RING_REGISTERS = 8  # Linux ixgbevf: base (2), length, head, tail, write-back address or SRRCTL, thresholds, control
 RING_ENABLE_FS = 1000 * FS_PER_US  # Linux ixgbevf: usleep_range(1000, 2000) until a ring says that it is enabled
 MOST_SHOWN = 6  # names in a hint
-PLUG, UNPLUG = "plug", "unplug"
 
 
 class Parts(NamedTuple):
@@ -63,12 +62,33 @@ class Life:
     up_fs: int | None = None
 
 
+class Flooding(NamedTuple):
+    """A flood of doorbells from a time on, until the last is written or its function goes."""
+
+    flood: Flood
+    at_fs: int
+    goes_fs: int
+
+    @property
+    def over_fs(self) -> int:
+        """Return when it is over."""
+        return min(self.goes_fs, self.at_fs + self.flood.n_doorbells * self.flood.every_fs)
+
+    def n_written(self, by_fs: int) -> int:
+        """Return how many doorbells are written before a time."""
+        return min(self.flood.n_doorbells, -(-(min(self.goes_fs, by_fs) - self.at_fs) // self.flood.every_fs))
+
+
 @dataclass
 class Course:
-    """Hold what becomes of functions in a run: lives, and what drivers do for them."""
+    """Hold what becomes of functions in a run: lives, and what drivers do for them.
+
+    `floods`: of doorbells, by their events' indices in the order of time.
+    """
 
     lives: list[Life] = field(default_factory=list)
     work: list[DriverWork] = field(default_factory=list)
+    floods: dict[int, Flooding] = field(default_factory=dict)
 
     def times_fs(self) -> list[int]:
         """Return the instants at which functions go or come up, in order."""
@@ -99,36 +119,20 @@ def course_of(config: Config) -> Course:
     """
     course, problems = Course(), []
     adapters = [_Adapter(server, course) for server in servers_of(config)]
-    floods: list[tuple[int, Flood]] = []
     for place, at in enumerate(in_order(config.scenario)):
         event = config.scenario[at]
         try:
-            if event.at_fs == NOT_KNOWN_FS:
-                _check_named(adapters, event)
-            elif event.enable_vfs is not None:
-                adapter, port = _adapter_and_port(adapters, event.of)
-                adapter.enable(place, event.at_fs, event.enable_vfs, port)
-            elif event.kind in OF_FUNCTIONS:
-                assert event.function is not None
-                _owner(adapters, event.function).happens(place, event, event.function)
-            elif event.kind in OF_HOSTS:
-                if event.take_over not in (None, DEDICATED):
-                    host = _adapter(adapters, event.take_over)
-                    host.require_there(event.at_fs, host.server.station(PF))
-                elif event.take_over is None and event.fail != DEDICATED:
-                    host = _adapter(adapters, event.fail or event.reset_host)
-                    host.host_goes(place, event.at_fs, comes_again=event.fail is None)
-            elif event.flood is not None:
-                _owner(adapters, event.flood.sender).require_there(event.at_fs, event.flood.sender)
-                floods.append((event.at_fs, event.flood))
-            elif event.mailbox is not None:
-                _owner(adapters, event.mailbox.sender).require_there(event.at_fs, event.mailbox.sender)
+            adapter = _whose(adapters, event)
+            if adapter is not None and event.at_fs < NOT_KNOWN_FS:
+                _DOES[event.kind](adapter, place, event)
         except InputError as error:
             problems += [f"scenario.{at}.{event.kind}: {line}" for line in error.lines]
     if problems:
         raise InputError(problems)
-    for at_fs, flood in floods:
-        course.work += _doorbells(course, at_fs, flood)
+    for place, (flood, at_fs, _) in course.floods.items():
+        flooding = course.floods[place] = Flooding(flood, at_fs, course.goes_fs(flood.sender, at_fs))
+        times_fs = range(at_fs, flooding.over_fs, flood.every_fs)
+        course.work += [DriverWork(time_fs, flood.sender, 0, 0, 1) for time_fs in times_fs]
     return course
 
 
@@ -137,32 +141,20 @@ def pf_of(station: Port) -> str:
     return pf_name(port_place(station.port))
 
 
-def _doorbells(course: Course, at_fs: int, flood: Flood) -> Iterator[DriverWork]:
-    """Yield the doorbells of a flood, until its function goes."""
-    end_fs = course.goes_fs(flood.sender, at_fs)
-    for number in range(flood.n_doorbells):
-        if at_fs + number * flood.every_fs < end_fs:
-            yield DriverWork(at_fs + number * flood.every_fs, flood.sender, 0, 0, 1)
-
-
-def _check_named(adapters: list[_Adapter], event: Event) -> None:
-    """Raise InputError if an event about functions names one that does not exist."""
-    if event.enable_vfs is not None:
-        _adapter_and_port(adapters, event.of)
-    elif event.function is not None:
-        _owner(adapters, event.function)
-
-
-def _adapter_and_port(adapters: list[_Adapter], name: str | None) -> tuple[_Adapter, str | None]:
-    """Return whose VFs `of` names: an adapter, and the Ethernet port if it names one: a, p1, a.p1."""
-    server, _, port = (name or "").rpartition(".")
-    if not is_port_name(port):
-        return _adapter(adapters, name), None
-    adapter = _adapter(adapters, server or None)
+def _whose(adapters: list[_Adapter], event: Event) -> _Adapter | None:
+    """Return the adapter that an event is about, None where it is about none; of `of` also check the Ethernet port."""
+    if event.function is not None:
+        return _owner(adapters, event.function)
+    if event.is_of_host:
+        return None if event.host is None else _adapter(adapters, event.host)
+    if not event.row.moves:
+        return None
+    server, port = event.place
+    adapter = _adapter(adapters, server)
     ports = adapter.server.config.port.names
-    if port not in ports:
+    if port is not None and port not in ports:
         raise InputError(f"there is no port {port}; {adapter.server.name or 'the adapter'} has {', '.join(ports)}")
-    return adapter, port
+    return adapter
 
 
 def _adapter(adapters: list[_Adapter], name: str | None) -> _Adapter:
@@ -206,33 +198,37 @@ class _Adapter:
         self.silenced: set[str] = set()  # those whose Bus Master Enable an event has cleared
         self.last: dict[str, int] = {}  # index of each function's latest life in the course
 
-    def happens(self, place: int, event: Event, name: str) -> None:
-        """Carry out an event about one function; `place`: its index in the order of time."""
-        at_fs, kind = event.at_fs, event.kind
-        if event.bus_master is not None:
-            self._masters(place, at_fs, name, is_on=event.bus_master.is_on)
-        elif kind == PLUG:
-            if name not in self.unplugged:
-                raise InputError(f"{name} is not unplugged at {format_time_fs(at_fs)}; only then it can be plugged in")
-            self.unplugged.discard(name)
-            self._comes(place, at_fs, [name], None)
-        elif kind == UNPLUG:
-            self.require_there(at_fs, name)
-            if name not in self.vfs:
-                raise InputError(f"{name} belongs to the host; a VF can be unplugged")
-            self.unplugged.add(name)
-            self._goes(place, at_fs, name)
-        else:
-            is_silenced = name in self.silenced  # its registers are there all the same
-            if not is_silenced:
-                self.require_there(at_fs, name)
-            if name not in self.vfs:
-                self._takes_vfs_away(place, at_fs, name)
-            self._comes(place, at_fs, [name], None if is_silenced else at_fs)
+    def reset(self, place: int, event: Event) -> None:
+        """Reset a function; `place`: the event's index in the order of time, here and below."""
+        name = event.value
+        is_silenced = name in self.silenced  # its registers are there all the same
+        if not is_silenced:
+            self.require_there(event.at_fs, name)
+        if name not in self.vfs:
+            self._takes_vfs_away(place, event.at_fs, name)
+        self._comes(place, event.at_fs, [name], None if is_silenced else event.at_fs)
 
-    def _masters(self, place: int, at_fs: int, name: str, *, is_on: bool) -> None:
+    def unplug(self, place: int, event: Event) -> None:
+        """Take a VF from its VM."""
+        name = event.value
+        self.require_there(event.at_fs, name)
+        if name not in self.vfs:
+            raise InputError(f"{name} belongs to the host; a VF can be unplugged")
+        self.unplugged.add(name)
+        self._goes(place, event.at_fs, name)
+
+    def plug(self, place: int, event: Event) -> None:
+        """Give a VF to its VM again."""
+        name, at_fs = event.value, event.at_fs
+        if name not in self.unplugged:
+            raise InputError(f"{name} is not unplugged at {format_time_fs(at_fs)}; only then it can be plugged in")
+        self.unplugged.discard(name)
+        self._comes(place, at_fs, [name], None)
+
+    def masters(self, place: int, event: Event) -> None:
         """Write Bus Master Enable: without it a function does no DMA; whoever sets it again starts its rings."""
-        if not is_on:
+        name, at_fs = event.value.function, event.at_fs
+        if not event.value.is_on:
             self.require_there(at_fs, name)
             self.silenced.add(name)
             self._goes(place, at_fs, name)
@@ -243,6 +239,11 @@ class _Adapter:
         self.silenced.discard(name)
         self._starts_rings(place, at_fs, name, None, 0, 0)
 
+    def flood(self, place: int, event: Event) -> None:
+        """Let a function write doorbells."""
+        self.require_there(event.at_fs, event.value.sender)
+        self._course.floods[place] = Flooding(event.value, event.at_fs, NOT_KNOWN_FS)
+
     @property
     def _pfs(self) -> list[str]:
         return [name for name in self.functions if is_pf(name)]
@@ -250,8 +251,9 @@ class _Adapter:
     def _vfs_of(self, pf: str) -> list[str]:
         return [name for name in self.vfs if self._pf_of[name] == pf]
 
-    def enable(self, event: int, at_fs: int, n_vfs: int, port: str | None) -> None:
+    def enable(self, place: int, event: Event) -> None:
         """Write NumVFs and VF Enable of a port's PF; of all PFs, so that the first VFs of all come up, without one."""
+        at_fs, n_vfs, (_, port) = event.at_fs, event.value, event.place
         pfs = self._pfs if port is None else [self.server.station(pf_name(port_place(port)))]
         of_these = [name for name in self.vfs if self._pf_of[name] in pfs]
         if n_vfs > len(of_these):
@@ -262,32 +264,33 @@ class _Adapter:
             raise InputError(f"{n_enabled} VFs are enabled at {format_time_fs(at_fs)}; enable_vfs: 0 comes first")
         for pf in pfs:
             if n_vfs == 0:
-                self._takes_vfs_away(event, at_fs, pf)
+                self._takes_vfs_away(place, at_fs, pf)
                 continue
             own = [name for name in of_these[:n_vfs] if self._pf_of[name] == pf]
             if own:
                 self.require_there(at_fs, pf)
                 self.n_enabled[pf] = len(own)
-                self._comes(event, at_fs, own, None)
+                self._comes(place, at_fs, own, None)
 
-    def host_goes(self, event: int, at_fs: int, *, comes_again: bool) -> None:
+    def host_goes(self, place: int, event: Event, *, comes_again: bool) -> None:
         """Take the host away with all its functions; if it comes again, its PFs come up and then enable all VFs."""
+        at_fs = event.at_fs
         self.require_there(at_fs, self.server.station(PF))
         self.unplugged.clear()
         self.silenced.clear()
         if not comes_again:
             self.n_enabled = dict.fromkeys(self._pfs, 0)
             for name in (*self._pfs, *self.vfs):
-                self._goes(event, at_fs, name)
+                self._goes(place, at_fs, name)
             return
         for name in self.vfs:
             self._leaves(at_fs, name)
         for pf in self._pfs:
             self.n_enabled[pf] = len(self._vfs_of(pf))
-            self._comes(event, at_fs, [pf], at_fs)
+            self._comes(place, at_fs, [pf], at_fs)
             pf_parts = self._course.lives[self.last[pf]].parts
             assert pf_parts is not None
-            self._comes(event, at_fs, self._vfs_of(pf), at_fs, pf_parts.whole_fs)
+            self._comes(place, at_fs, self._vfs_of(pf), at_fs, pf_parts.whole_fs)
 
     def _takes_vfs_away(self, event: int, at_fs: int, pf: str) -> None:
         vfs = self._vfs_of(pf)
@@ -361,3 +364,23 @@ class _Adapter:
             # Rounded for the reader: the time of absence down, the time of return up.
             until = "" if up_fs is None else f"; it comes up at {format_time_fs(-(-up_fs // FS_PER_US) * FS_PER_US)}"
             raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{until}")
+
+
+# What each kind of event does to the functions of an adapter; its index in the order of time comes second.
+_DOES: Mapping[str, Callable[[_Adapter, int, Event], None]] = of_each_kind(
+    f"what it does to functions, {__name__}",
+    {
+        "set": lambda *_: None,
+        "mailbox": lambda adapter, _, event: adapter.require_there(event.at_fs, event.value.sender),
+        "pf": lambda *_: None,
+        "reset": _Adapter.reset,
+        "enable_vfs": _Adapter.enable,
+        "unplug": _Adapter.unplug,
+        "plug": _Adapter.plug,
+        "bus_master": _Adapter.masters,
+        "reset_host": partial(_Adapter.host_goes, comes_again=True),
+        "fail": partial(_Adapter.host_goes, comes_again=False),
+        "take_over": lambda adapter, _, event: adapter.require_there(event.at_fs, adapter.server.station(PF)),
+        "flood": _Adapter.flood,
+    },
+)

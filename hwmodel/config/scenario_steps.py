@@ -20,11 +20,9 @@ from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
 from .life import course_of
-from .mailbox import misfits
 from .model import Config, Step
 from .overrides import Change, apply_change, apply_changes
-from .pcie_tree import DEDICATED
-from .scenario import CONDITIONS, KINDS, MOST_DOORBELLS, NOT_KNOWN_FS, OF_HOSTS, UNASKED, Event, in_order
+from .scenario import CONDITIONS, EVENT_KINDS, NOT_KNOWN_FS, Event, Named, in_order
 from .system import servers_of
 
 
@@ -158,7 +156,7 @@ def _moments(config: Config, drivers: Drivers | None) -> list[tuple[int, int]]:
     return sorted(
         (at_fs, at)
         for at, event in enumerate(config.scenario)
-        if event.kind not in UNASKED and event.at_fs < NOT_KNOWN_FS
+        if (event.is_set or event.row.asks) and event.at_fs < NOT_KNOWN_FS
         for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(at))
     )
 
@@ -251,14 +249,15 @@ def _later_than(event: Event, end_fs: int) -> Iterator[tuple[tuple[str, ...], st
         yield ("at",), f"{format_time_fs(event.at_fs)} is after the run's end,"
     elif event.end_fs > end_fs:
         last = f"the last message, at {format_time_fs(event.end_fs)}, is after the run's end,"
-        yield ("mailbox", "times"), last
+        yield (event.kind, "times"), last
 
 
 def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
     """Give a problem for each event in which nothing happens, or two things do, or that has events of its own."""
     for at, event in enumerate(config.scenario):
         if not event.kinds:
-            message = f"nothing happens; an event has {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+            *kinds, last = EVENT_KINDS
+            message = f"nothing happens; an event has {', '.join(kinds)} or {last}"
             yield document.problem(("scenario", at), message)
         for kind in event.kinds[1:]:
             message = f"this event has {event.kinds[0]} already; what else happens is one more event, at the same time"
@@ -290,109 +289,56 @@ def _without_time(document: Document, config: Config) -> Iterator[Problem]:
         for kind in event.when.kinds[1:]:
             message = f"this condition has {event.when.kinds[0]} already; it waits for one thing"
             yield document.problem((*path, "when", kind), message, key=True)
-        if event.mailbox is not None and event.mailbox.times is not None:
-            message = "a message that waits for a condition is sent once"
-            yield document.problem((*path, "mailbox", "times"), message, key=True)
+        for kind in event.kinds[:1]:
+            if event.row.times(event.value) is not None:
+                message = "a message that waits for a condition is sent once"
+                yield document.problem((*path, kind, "times"), message, key=True)
 
 
 _WITHOUT_FUNCTIONS = {"vmdq": "pools of the PF's queues", "vswitch": "ports of the host's switch"}
 
 
 def _misfits(document: Document, config: Config) -> Iterator[Problem]:
-    """Yield a problem for each inconsistency in a message or call, and each VM, host or server that does not exist.
+    """Yield a problem for each inconsistency in an event, and each VM, host or server that does not exist.
 
     That includes the VMs of conditions.
     """
-    vfs = None
+    servers = {server.name: server.config for server in servers_of(config)}
+    named = _named(config, servers)
     for at, event in enumerate(config.scenario):
-        own = _config_of(config, event) if event.kinds and not event.is_set else None
+        kind = event.kind
+        own = None if event.is_set else servers.get(event.server)
         mode = None if own is None else own.nic.mode
         if mode in _WITHOUT_FUNCTIONS:
             message = (
                 f"with nic.mode: {mode} VMs have {_WITHOUT_FUNCTIONS[mode]}, no functions that come, go or ask for "
                 "something"
             )
-            yield document.problem(("scenario", at, event.kind), message, key=True)
+            yield document.problem(("scenario", at, kind), message, key=True)
             continue
-        if event.when is not None and event.when.vm not in (known := _functions(config)):
-            message = f"there is no {event.when.vm}{suggest(event.when.vm, known)}"
+        if event.when is not None and event.when.vm not in named.functions:
+            message = f"there is no {event.when.vm}{suggest(event.when.vm, named.functions)}"
             yield document.problem(("scenario", at, "when", "vm"), message)
-        for keys, message in _wrong_host(config, event):
-            yield document.problem(("scenario", at, *keys), message)
-        said = event.mailbox or event.pf
-        if said is None:
-            continue
-        (kind,) = event.kinds
-        vfs = vfs or _vfs(config)
-        found = list(misfits(said))
-        name = _function_of(event)
-        if name is not None and name not in vfs and not found:
-            found.append(("from" if kind == "mailbox" else "vf", f"there is no {name}{suggest(name, vfs)}"))
-        adapters = [server.name for server in servers_of(config)]
-        ports = [f"{server.prefix}{port}" for server in servers_of(config) for port in server.config.port.names if port]
-        if event.pf is not None and event.pf.server not in (None, *adapters, *ports):
-            others = "; there are " + ", ".join(adapters) if config.servers else "; the only one has no name"
-            found.append(("server", f"no adapter is called {event.pf.server}{others}"))
-        if event.pf is not None and name is not None and not found:
-            found += misfits_of_device(_server_of(config, name), event.pf)
+        for key, message in event.row.wrong(event.value, named):
+            path = ("scenario", at, kind, *((key,) if key else ()))
+            yield document.problem(path, message, key=event.row.asks and bool(key))
         preset = None if own is None else own.nic.preset
-        if preset not in (None, *TABLES):
+        if event.row.asks and preset not in (None, *TABLES):
             other = f"nic.preset: VFs of the {preset} speak another protocol to their PF"
-            found.append(("", f"{other}; the mailbox is that of {', '.join(TABLES)}"))
-        for key, message in found:
-            yield document.problem(("scenario", at, kind, *([key] if key else [])), message, key=bool(key))
+            yield document.problem(("scenario", at, kind), f"{other}; the mailbox is that of {', '.join(TABLES)}")
 
 
-def _server_of(config: Config, function: str) -> Config:
-    """Return the configuration of the server that has a function."""
-    return next(one.config for one in servers_of(config) if one.name == function.rpartition(".")[0])
-
-
-def _wrong_host(config: Config, event: Event) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Give what is wrong with an event about a host, or with a flood of doorbells: at which key, and why."""
-    hosts = [entry.name for entry in config.servers]
-    for kind in OF_HOSTS:
-        named = getattr(event, kind)
-        if named is None:
-            continue
-        known = hosts if kind == "reset_host" else [*hosts, DEDICATED]
-        if config.multi_root is None:
-            yield (kind,), "only hosts that share an adapter (multi_root) are reset, fail or take over as hosts"
-        elif named not in known:
-            yield (kind,), f"there is no host {named}{suggest(named, known) or '; there are ' + ', '.join(hosts)}"
-    if event.flood is not None:
-        if event.flood.sender not in (known := _functions(config)):
-            yield ("flood", "from"), f"there is no {event.flood.sender}{suggest(event.flood.sender, known)}"
-        if event.flood.n_doorbells > MOST_DOORBELLS:
-            yield ("flood", "for"), f"{event.flood.n_doorbells:,} doorbells are more than {MOST_DOORBELLS:,}"
-
-
-def _config_of(config: Config, event: Event) -> Config | None:
-    """Return the configuration of the server that an event is about, None if there is no such server."""
-    servers = {server.name: server.config for server in servers_of(config)}
-    named = event.of if event.pf is None else event.pf.server
-    return servers.get(named or (_function_of(event) or "").rpartition(".")[0])
-
-
-def _function_of(event: Event) -> str | None:
-    """Return the function that an event is about, None where it is about none."""
-    if event.mailbox is not None:
-        return event.mailbox.sender
-    if event.pf is not None:
-        return event.pf.vf
-    if event.flood is not None:
-        return event.flood.sender
-    return event.function
-
-
-def _functions(config: Config) -> list[str]:
-    """Return the names of all functions of the system."""
-    return [server.station(port.name) for server in servers_of(config) for port in server.config.switch.ports]
-
-
-def _vfs(config: Config) -> list[str]:
-    """Return the names of all VFs of the system."""
-    return [name for name in _functions(config) if not is_pf(name)]
+def _named(config: Config, servers: Mapping[str, Config]) -> Named:
+    """Return the names that a system's events may use; `servers`: its adapters' configurations."""
+    functions = [server.station(port.name) for server in servers_of(config) for port in server.config.switch.ports]
+    return Named(
+        functions=functions,
+        vfs=[name for name in functions if not is_pf(name)],
+        hosts=None if config.multi_root is None else [entry.name for entry in config.servers],
+        adapters=list(filter(None, servers)),
+        ports=[f"{server.prefix}{port}" for server in servers_of(config) for port in server.config.port.names if port],
+        limits=lambda call: misfits_of_device(servers[(call.vf or "").rpartition(".")[0]], call),
+    )
 
 
 def _contradictions(document: Document, config: Config) -> list[Problem]:

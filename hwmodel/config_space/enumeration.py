@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hwmodel.config.device_limits import most_of
 from hwmodel.config.life import course_of
 from hwmodel.config.names import port_place
-from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
+from hwmodel.config.scenario import Event, in_order, of_each_kind
 from hwmodel.config.system import Server, servers_of
 from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter, PfSpace
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
@@ -219,8 +219,6 @@ class OneAdapter:
         """Reset a function."""
         self._write(function, PCI_EXPRESS, "Device Control", {"Initiate Function Level Reset": 1}, keeps_others=True)
 
-    plug = reset  # the host resets a function before it gives it to a VM
-
     def retrain(self, config: Config) -> None:
         """Change the link to that of another configuration."""
         self._config, pcie = config, config.pcie
@@ -288,21 +286,16 @@ class OneAdapter:
 def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple[int, Callable[[], None]]]:
     """Return times and actions, in order, of a run's events on a server's functions, driver starts included."""
     for number, one in enumerate(scenario.scenario):
-        if one.when is not None and one.kind in OF_FUNCTIONS:
+        if one.is_of_host:
+            raise InputError(f"--at: registers behind scenario.{number}, which is about a whole host, are not shown")
+        if one.when is not None and one.row.moves:
             message = f"when scenario.{number} happens is known in a run alone; a time, `at`, would say it"
             raise InputError(f"--at: {message}")
-        if one.kind in OF_HOSTS:
-            raise InputError(f"--at: registers behind scenario.{number}, which is about a whole host, are not shown")
     found: list[tuple[int, int, Callable[[], None]]] = []
     for place, at in enumerate(in_order(scenario.scenario)):
         event = scenario.scenario[at]
-        if event.enable_vfs is not None:
-            for pf, n_vfs in _vfs_enabled(server, event):
-                found.append((event.at_fs, place, partial(system.enable_vfs, n_vfs, pf)))
-        elif event.function is not None and event.function.startswith(server.prefix):
-            act, name = getattr(system, event.kind), event.function.removeprefix(server.prefix)
-            more = () if event.bus_master is None else (event.bus_master.is_on,)
-            found.append((event.at_fs, place, partial(act, name, *more)))
+        for name, value in _about(server, event) if event.row.moves else ():
+            found.append((event.at_fs, place, partial(_WRITES[event.kind], system, name, value)))
     pcie = server.config.pcie
     for step in scenario.steps(PfDrivers(scenario)):
         (config,) = (one.config for one in servers_of(step.config) if one.name == server.name)
@@ -315,16 +308,32 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
     return [(time_fs, act) for time_fs, _, act in sorted(found, key=lambda each: each[:2])]
 
 
-def _vfs_enabled(server: Server, event: Event) -> Iterator[tuple[str, int]]:
-    """Give the PFs of a server that an event `enable_vfs` is about, and NumVFs of each."""
-    names = server.config.port.names
-    functions = _functions_of_vfs(server.config)
-    whose = {None: names, server.name: names} | {f"{server.prefix}{port}": (port,) for port in names if port}
-    places = [port_place(port) for port in whose.get(event.of, ())]
-    first = [at for at in functions if at in places][: event.enable_vfs]
+def _about(server: Server, event: Event) -> Iterator[tuple[str, Any]]:
+    """Give the functions of a server that an event is about, with what it says; of `enable_vfs` PFs, with NumVFs."""
+    if event.function is not None:
+        if event.function.startswith(server.prefix):
+            yield event.function.removeprefix(server.prefix), event.value
+        return
+    name, port = event.place
+    ports = server.config.port.names if name in (None, server.name) else ()
+    places = [port_place(each) for each in ports if port in (None, each)]
+    first = [at for at in _functions_of_vfs(server.config) if at in places][: event.value]
     for at in places:
-        if at in first or not event.enable_vfs:
+        if at in first or not event.value:
             yield pf_name(at), first.count(at)
+
+
+_WRITES: Mapping[str, Callable[[OneAdapter, str, Any], None]] = of_each_kind(
+    f"registers that it writes, {__name__}",
+    {
+        "reset": lambda system, name, _: system.reset(name),
+        "enable_vfs": lambda system, name, n_vfs: system.enable_vfs(n_vfs, name),
+        "unplug": lambda system, name, _: system.unplug(name),
+        "plug": lambda system, name, _: system.reset(name),  # by the host, before it gives it to a VM
+        "bus_master": lambda system, name, written: system.bus_master(name, written.is_on),
+    },
+    lambda row: row.moves,
+)
 
 
 def size_code(n_bytes: int) -> int:

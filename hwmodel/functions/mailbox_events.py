@@ -10,8 +10,8 @@ from hwmodel.config import Config, Server, servers_of
 from hwmodel.config.life import course_of, pf_of
 from hwmodel.config.mailbox import MailboxMessage, PfCall
 from hwmodel.config.message_time import RESET, DriverWork, Message, RegisterTimes, asking, serving
-from hwmodel.config.names import is_port_name, port_place
-from hwmodel.config.scenario import NOT_KNOWN_FS, Event
+from hwmodel.config.names import port_place
+from hwmodel.config.scenario import NOT_KNOWN_FS, Event, of_each_kind
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
@@ -90,20 +90,16 @@ class PfDrivers:
 
     def moments_fs(self, event: int) -> Iterable[int]:
         """Return the times at which an event takes effect: one for each repetition of a message."""
-        if self._events[event].mailbox is None:
-            return [self._events[event].at_fs]
-        return [each.answered_fs for each in self.served[event]]
+        served = self.served.get(event)
+        return [self._events[event].at_fs] if served is None else [each.answered_fs for each in served]
 
     def changes(self, event: int, _config: Config) -> Mapping[str, Any]:
         """Return the keys, with values, that an event changes when it next takes effect; none if it is refused."""
         what = self._events[event]
         server, pf = self._server_of(what)
         state = self._states[server.station(pf)]
-        if what.mailbox is not None:
-            answer = handle(state, _place_of(state, what.mailbox.sender), encode(what.mailbox))
-        else:
-            assert what.pf is not None
-            answer = administer(state, 0 if what.pf.vf is None else _place_of(state, what.pf.vf), what.pf)
+        place = 0 if what.function is None else state.adapter.place_of(what.function.rpartition(".")[2])
+        answer = ASKING[what.kind][0](state, place, what.value)
         self._states[server.station(pf)] = answer.state
         self._answers.setdefault(event, []).append(answer)
         return {server.key(key): value for key, value in answer.effects.items()}
@@ -129,16 +125,13 @@ class PfDrivers:
                 self._states[pf] = followed(self._states[pf], old.config, new.config, at)
 
     def asked(self, event: int) -> str:
-        """Write what an event asks; an empty text where it asks for nothing."""
-        what = self._events[event]
-        if what.mailbox is not None:
-            return asked_text(what.mailbox)
-        return "" if what.pf is None else called_text(what.pf)
+        """Write what an event asks that asks for something."""
+        return ASKING[self._events[event].kind][1](self._events[event].value)
 
     def answered(self, event: int, until_fs: int | None = None) -> str:
         """Write what came of an event that asked something, up to a time; for repeated messages also the core time."""
         answers = self._answers.get(event, [])
-        if self._events[event].pf is not None:
+        if event not in self.served:
             return answered_text(answers, is_call=True)
         served = [each for each in self.served[event] if until_fs is None or each.answered_fs <= until_fs]
         told = [answered_text(answers[: len(served)])] if served else []
@@ -164,27 +157,16 @@ class PfDrivers:
 
     def _server_of(self, event: Event) -> tuple[Server, str]:
         """Return the server and the PF that is asked; the first server and PF if the event names none."""
-        said = event.mailbox or event.pf
-        assert said is not None
-        given = said.given()
-        name = given.get("sender") or given.get("vf")
-        if name is not None:
-            server_name, _, vf = str(name).rpartition(".")
+        server_name, _, vf = (event.function or "").rpartition(".")
+        if vf:
             return self._servers[server_name], _pf_of(self._servers[server_name], vf)
-        named = str(given.get("server") or next(iter(self._servers)))
-        server_name, _, port = named.rpartition(".")
-        if is_port_name(port):
-            return self._servers[server_name], pf_name(port_place(port))
-        return self._servers[named], PF
+        name, port = event.place
+        return self._servers[name or next(iter(self._servers))], pf_name(port_place(port))
 
 
 def _message(asked: MailboxMessage) -> Message:
     """Return the numbers of words of a scenario's message, which its time depends on."""
     return RESET if asked.message == RESET.name else asking(asked.message or "words", len(encode(asked)))
-
-
-def _place_of(state: PfState, name: str) -> int:
-    return state.adapter.place_of(name.rpartition(".")[2])
 
 
 # ---- What is asked, and what came of it, in words ----
@@ -279,3 +261,14 @@ _CALLS: Mapping[str, Callable[[object, PfCall], str]] = {
     "trust": lambda is_on, call: f"{'trusts' if is_on else 'no longer trusts'} {call.vf}",
     "promiscuous": lambda is_on, _: "is promiscuous" if is_on else "is no longer promiscuous",
 }
+
+# Of each kind of event that asks a PF's driver: the answer, by the driver's state, the VF's place in the adapter (0 of
+# none) and what is asked; and the words for that.
+ASKING: Mapping[str, tuple[Callable[[PfState, int, Any], Answer], Callable[[Any], str]]] = of_each_kind(
+    f"what a PF's driver answers, {__name__}",
+    {
+        "mailbox": (lambda state, place, said: handle(state, place, encode(said)), asked_text),
+        "pf": (administer, called_text),
+    },
+    lambda row: row.asks,
+)

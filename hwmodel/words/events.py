@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.rules.function_names import is_pf
+from hwmodel.units import FS_PER_NS
 from hwmodel.words.quantities import count_text, counted, moment_ns, span_text, three_digits, time_text, value_text
 
 if TYPE_CHECKING:
@@ -170,13 +171,6 @@ MOST_LIVES_NAMED = 2  # functions of an event that are told of one by one
 NONE_LOST = "no frame lost in the adapter"  # those to it may leave by the wire while it is off
 
 
-def life_event_text(kind: str, value: str | int, of: str | None, *, is_on: bool | None = None) -> str:
-    """Write an event about functions: reset vf5, enable_vfs 4 of a; `is_on`: what Bus Master Enable is written with."""
-    if is_on is not None:
-        return f"Bus Master Enable of {value} {'set' if is_on else 'cleared'}"
-    return f"{kind} {value}" + (f" of {of}" if of else "")
-
-
 def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) -> str:
     """Say what an event did to its functions: which come up, which go, and the frames lost.
 
@@ -235,8 +229,7 @@ def _names(lives: Sequence[LifeResult]) -> str:
 def host_event_text(kind: str, name: str | None) -> str:
     """Write an event about a host, or the switch's own processor (None): a reset, a failure or a takeover."""
     who = "the switch's own processor" if name is None else f"host {name}"
-    done = {"reset_host": "is reset", "fail": "fails", "take_over": "takes over the control plane"}
-    return f"{who} {done[kind]}"
+    return f"{who} {_OF_HOSTS[kind]}"
 
 
 def flood_text(function: str, n_doorbells: int, every_ns: float) -> str:
@@ -270,3 +263,17 @@ def waited_text(asked_ns: float, until_ns: float) -> str:
 def waits_text(since_ns: float) -> str:
     """Say that a change still waits for the control plane."""
     return f"not done: it waits for the control plane, which nobody has from {time_text(moment_ns(since_ns))} on"
+
+
+_OF_HOSTS = {"reset_host": "is reset", "fail": "fails", "take_over": "takes over the control plane"}
+# What an event of a scenario is called, by its kind; what is asked of drivers has words beside these.
+EVENT_WORDS: Mapping[str, Callable[[Any], str]] = {
+    "set": lambda event: event_text(event.value),
+    **dict.fromkeys(
+        ("reset", "enable_vfs", "unplug", "plug"),
+        lambda event: f"{event.kind} {event.value}" + (f" of {event.of}" if event.of else ""),
+    ),
+    "bus_master": lambda event: f"Bus Master Enable of {event.function} {'set' if event.value.is_on else 'cleared'}",
+    **dict.fromkeys(_OF_HOSTS, lambda event: host_event_text(event.kind, event.host)),
+    "flood": lambda event: flood_text(event.function, event.value.n_doorbells, event.value.every_fs / FS_PER_NS),
+}

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from hwmodel.config.control_plane import Acting, acting
 from hwmodel.config.life import Course, course_of
 from hwmodel.config.message_time import DriverWork
-from hwmodel.config.pcie_tree import DEDICATED
-from hwmodel.config.scenario import OF_FUNCTIONS, OF_HOSTS, Event, in_order
+from hwmodel.config.scenario import Event, in_order, of_each_kind
 from hwmodel.config.scenario_steps import contradictions
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
@@ -28,15 +27,12 @@ from hwmodel.units import FS_PER_NS
 from hwmodel.words.bond import outage_texts
 from hwmodel.words.events import (
     BEGINS_WITH_IT,
+    EVENT_WORDS,
     SAME_INSTANT,
     SAME_VALUES,
     condition_text,
     cut_flood_text,
-    event_text,
     flood_over_text,
-    flood_text,
-    host_event_text,
-    life_event_text,
     lives_text,
     uncontrolled_text,
     waited_text,
@@ -117,12 +113,13 @@ class _Teller:
         config = acts.config
         self._config, self._series, self._scene, self._acting = config, series, scene, acts
         self._end_ns, self._bond = result.window.end_ns, result.bond
+        self._end_fs = round(self._end_ns * FS_PER_NS)
         self._in_order = in_order(config.scenario)
         timed = {at: event.time_fs for at, event in enumerate(config.scenario) if event.time_fs is not None}
         changes_ns = {time_fs / FS_PER_NS for at, time_fs in timed.items() if at not in scene.unchanged}
         changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
         changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
-        floods_over_ns = (self._over_ns(at) for at in range(len(config.scenario)))
+        floods_over_ns = map(self._over_ns, scene.course.floods)
         self._changes_ns = sorted(changes_ns | {over_ns for over_ns in floods_over_ns if over_ns is not None})
 
     def events(self) -> Iterator[EventResult]:
@@ -148,7 +145,7 @@ class _Teller:
                 own = self._own(place, at)
                 is_told = at_ns - told_ns < ONE_INSTANT_NS
                 rates = SAME_INSTANT if is_told else self._rates(at_ns, has_own=bool(own))
-                told = "; ".join(filter(None, (own, rates, self._behind_flood(at))))
+                told = "; ".join(filter(None, (own, rates, self._behind_flood(place))))
                 told_ns = at_ns if rates and not is_told else told_ns
             yield EventResult(at_ns=at_ns, event=event_words(self._config, at, self._scene.drivers), did=told)
 
@@ -166,7 +163,7 @@ class _Teller:
         if held is not None and held.until_fs is not None:
             return waited_text(held.asked_fs / FS_PER_NS, held.until_fs / FS_PER_NS)
         nobody = self._acting.without_fs(event.at_fs)
-        if event.kind not in OF_HOSTS or nobody is None or nobody[0] != event.at_fs:
+        if not event.is_of_host or nobody is None or nobody[0] != event.at_fs:
             return ""
         return uncontrolled_text(None if nobody[1] is None else nobody[1] / FS_PER_NS)
 
@@ -175,56 +172,47 @@ class _Teller:
 
     def _own(self, place: int, at: int) -> str:
         """Describe the effect on the functions or bond legs that an event concerns, or the PF driver's answer to it."""
-        if self._scene.drivers is not None and self._config.scenario[at].asks:
-            return self._scene.drivers.answered(at, round(self._end_ns * FS_PER_NS))
+        told = [] if self._scene.drivers is None else [self._scene.drivers.answered(at, self._end_fs)]
         if self._bond is not None and self._config.scenario[at].is_set:
-            return "; ".join(outage_texts(self._bond, self._at_ns(at)))
-        if self._config.scenario[at].flood is not None:
-            return self._flooded(at)
+            told += outage_texts(self._bond, self._at_ns(at))
         lives = [life for life in self._series.lives if life.event == place]
-        told = lives_text(lives, [life for life in self._series.lives if life.event > place])
-        return "; ".join(filter(None, (self._control(at), told)))
+        later = [life for life in self._series.lives if life.event > place]
+        told += [self._flooded(place), self._control(at), lives_text(lives, later)]
+        return "; ".join(filter(None, told))
 
-    def _over_ns(self, at: int) -> float | None:
+    def _over_ns(self, place: int) -> float | None:
         """Return when a flood of doorbells is over: its last is written, or its function goes.
 
-        None of one that never begins, or is too short for intervals to tell what it does.
+        None of what is none, or is too short for intervals to tell what it does.
         """
-        event = self._config.scenario[at]
-        if event.flood is None or event.time_fs is None:
+        flooding = self._scene.course.floods.get(place)
+        least_fs = TOLD_FLOOD * self._series.interval_ns * FS_PER_NS
+        if flooding is None or flooding.over_fs - flooding.at_fs <= least_fs:
             return None
-        last_fs = event.at_fs + event.flood.n_doorbells * event.flood.every_fs
-        over_fs = min(self._scene.course.goes_fs(event.flood.sender, event.at_fs), last_fs)
-        is_told = over_fs - event.at_fs > TOLD_FLOOD * self._series.interval_ns * FS_PER_NS
-        return over_fs / FS_PER_NS if is_told else None
+        return flooding.over_fs / FS_PER_NS
 
-    def _behind_flood(self, at: int) -> str:
+    def _behind_flood(self, place: int) -> str:
         """Say what the end of a flood did, if its function did not go with it and the run went on."""
-        over_ns, flood = self._over_ns(at), self._config.scenario[at].flood
-        if over_ns is None or flood is None or over_ns >= self._end_ns:
+        over_ns = self._over_ns(place)
+        if over_ns is None or over_ns >= self._end_ns:
             return ""
-        if self._scene.course.goes_fs(flood.sender, self._config.scenario[at].at_fs) <= over_ns * FS_PER_NS:
+        flooding = self._scene.course.floods[place]
+        if flooding.goes_fs <= flooding.over_fs:
             return ""  # that is an event of its own
         return flood_over_text(over_ns, self._rates(over_ns, has_own=False))
 
-    def _flooded(self, at: int) -> str:
+    def _flooded(self, place: int) -> str:
         """Say how many doorbells of a flood were written, if not all are."""
-        event = self._config.scenario[at]
-        assert event.flood is not None
-        goes_fs = self._scene.course.goes_fs(event.flood.sender, event.at_fs)
-        ends_fs = round(self._end_ns * FS_PER_NS)
-        n_written = -(-(min(goes_fs, ends_fs) - event.at_fs) // event.flood.every_fs)
-        if n_written >= event.flood.n_doorbells:
+        one = self._scene.course.floods.get(place)
+        if one is None or one.n_written(self._end_fs) == one.flood.n_doorbells:
             return ""
-        return cut_flood_text(n_written, event.flood.sender, has_gone=goes_fs <= ends_fs)
+        return cut_flood_text(one.n_written(self._end_fs), one.flood.sender, has_gone=one.goes_fs <= self._end_fs)
 
     def _begins(self, at: int) -> str:
         """Say that the run begins with an event's effect, if so: at time 0, a message still takes its time."""
-        event, drivers = self._config.scenario[at], self._scene.drivers
-        is_done = (
-            event.pf is not None and drivers is not None and not any(one.is_refused for one in drivers.answers(at))
-        )
-        return BEGINS_WITH_IT if event.is_set or is_done else ""
+        answers = self._scene.drivers.answers(at) if self._scene.drivers is not None else []
+        is_done = self._config.scenario[at].row.is_at_once and not any(one.is_refused for one in answers)
+        return BEGINS_WITH_IT if is_done else ""
 
     def _rates(self, at_ns: float, *, has_own: bool) -> str:
         """Describe the joint effect of an instant's events on the rates of VMs that none of them switches off or on.
@@ -240,21 +228,13 @@ class _Teller:
         return did_text(self._series, span, about) or ("" if has_own else did_text(self._series, span))
 
 
+_WORDS = of_each_kind("what it is called, hwmodel.words.events,", EVENT_WORDS, lambda row: not row.asks)
+
+
 def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
     """Describe an event, given by its index in the scenario, and the condition that it waited for."""
     event = config.scenario[at]
-    if drivers is not None and event.asks:
-        words = drivers.asked(at)
-    elif event.kind in OF_HOSTS:
-        name = getattr(event, event.kind)
-        words = host_event_text(event.kind, None if name == DEDICATED else name)
-    elif event.flood is not None:
-        words = flood_text(event.flood.sender, event.flood.n_doorbells, event.flood.every_fs / FS_PER_NS)
-    elif event.kind in OF_FUNCTIONS:
-        is_on = None if event.bus_master is None else event.bus_master.is_on
-        words = life_event_text(event.kind, event.function or event.enable_vfs or 0, event.of, is_on=is_on)
-    else:
-        words = event_text(event.changes)
+    words = drivers.asked(at) if drivers is not None and event.row.asks else _WORDS[event.kind](event)
     return f"{words}, as {_waited_text(event, was_true=True)}" if event.when and event.time_fs is not None else words
 
 
