@@ -27,6 +27,7 @@ SYSTEMS: Mapping[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
     "two ports": ({"nic": {"vfs": 4}, "port": {"count": 2}, "workload": {"pattern": "pairs"}}, "", ()),
     "of the 82599": ({"nic": {"preset": "82599", "vfs": 4}}, "", ()),
     "classes": ({"nic": {"vfs": 2, "arbitration": {"classes": [{"percent": 60}, {"percent": 40}]}}}, "", ()),
+    "limits": ({"nic": {"vfs": 2}, "switch": {"ports": [{"name": "all", "receive_limit": "3Gbps"}]}}, "", ()),
     "own drivers": ({"nic": {"vfs": 2}, "driver": {"refill": True, "vms": {"vf1": {"refill": False}}}}, "", ()),
     "servers": ({
         "nic": {"vfs": 2}, "servers": PAIR, "workload": {"pattern": "ring", "load": "200Mbps"},
@@ -54,7 +55,7 @@ OF_STATIONS = {
     "min_rate": ["50Mbps", "900Mbps", None, "9Gbps"],
     "weight": [1, 2, 7, True, 1.0, "two"],
     "receive_limit": ["1Gbps", None, "2Gbps", 3],
-    "receive_burst": ["64KiB", "128KiB", 5],
+    "receive_burst": ["64KiB", "128KiB", "64B", 5],
     "loopback": [True, False, 1],
     "trusted": [True, False, "yes"],
     "promiscuous": [True, False],
@@ -93,6 +94,8 @@ OF_SYSTEMS = {
     "bridge.ports.a.hairpin": [True, False],
     "bridges.left.latency": ["1us"],
     "multi_root.hosts.a.weight": [2, 3],
+    "servers.b.tree.slots.x.lanes": [2, 4],
+    "servers.b.name": ["b", "c"],
 }
 
 
@@ -115,9 +118,9 @@ def events_of(draw: random.Random, name: str) -> list[dict[str, Any]]:
                 path, values = draw.choice(list(OF_ADAPTERS.items())[: 6 if tolerance < 9 else None])
             else:
                 path, values = draw.choice(
-                    [each for each in OF_SYSTEMS.items() if each[0].startswith(("workload", *beside))]
+                    [each for each in OF_SYSTEMS.items() if each[0].startswith(("workload", "servers.b", *beside))]
                 )
-            of_system = path.startswith(("workload", "bridge", "multi_root")) or draw.random() < 0.05
+            of_system = path.startswith(("workload", "bridge", "multi_root", "servers")) or draw.random() < 0.05
             changes[("" if of_system else draw.choice(prefixes)) + path] = draw.choice(values[:tolerance])
         time = "0ns" if at == 0 and draw.random() < 0.2 else f"{2 + draw.randint(0, 8)}ms"
         events.append({"at": time, "set": changes})
@@ -192,7 +195,7 @@ def test_each_step_is_what_a_whole_examination_makes(name: str, monkeypatch: pyt
             assert differing(before, config) == list(dumped_differences(*dumps))
             assert fixed_keys(before, config) == []
             keys = mapping["scenario"][at].get("set", {"": None})
-            if all(key.startswith(("servers.", "bridge", "multi_root")) for key in keys):
+            if all(key.startswith(("bridge", "multi_root")) or ".set." in key for key in keys):
                 touched = {key.split(".")[1] for key in keys if key.startswith("servers.")}
                 pairs = zip(servers_of(before), servers_of(config), strict=True)
                 n_kept += sum(old.config is new.config for old, new in pairs if old.host not in touched)

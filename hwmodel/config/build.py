@@ -35,7 +35,7 @@ from .model import Config, keys_of, model_at
 from .overrides import plain_data
 from .resolve import fill, functions_of, number_of_ports, number_of_vfs, spread_port_defaults
 from .servers import OWN_BLOCKS, ServerEntry
-from .system import Server, ServerDocument, entries_of, in_slot, own_blocks, server_made, split_servers
+from .system import Server, entries_of, in_slot, own_blocks, server_made, split_servers
 
 # Other files that users take for configurations: top-level keys that give them away, and the command for them.
 _OTHER_KINDS = (
@@ -108,10 +108,14 @@ def examine(document: Document, base_directory: str, *, is_running: bool = False
     """
     apart = split_servers(document)
     problems = list(document.problems)
-    counts = {one.name: Counts.of(one.document) for one in apart}
-    of_system = of_others(document, {one.name: one.beside for one in apart}, counts)
-    own = [own_part(one, counts[one.name], of_system[one.name], base_directory) for one in apart]
-    made = made_of(document, partial(fill, base_directory=base_directory, adapters=at_bridges(own)))
+    counts = {one.name: counts_of(one.document) for one in apart}
+    others = of_others(document, {one.name: one.beside for one in apart}, counts)
+    fill_in = partial(fill, base_directory=base_directory)
+    own = [
+        OwnPart(name, beside, counts[name], others[name], made_of(of_server, partial(fill_in, **others[name])))
+        for name, of_server, beside in apart
+    ]
+    made = made_of(document, partial(fill_in, adapters=at_bridges(own)))
     problems.extend(made.problems)
     config = made.config
     if config is None:
@@ -156,39 +160,33 @@ def made_of(document: Document, fill_in: Callable[[Document], dict[str, Any]], b
     return made
 
 
-class Counts(NamedTuple):
-    """What other adapters have to know of one: how many functions, Ethernet ports and VFs its document asks for."""
-
-    functions: int
-    ports: int
-    vfs: int
-
-    @classmethod
-    def of(cls, document: Document) -> Counts:
-        """Count what a document asks for."""
-        data = document.data
-        return cls(len(functions_of(data)), number_of_ports(data.get("port")), number_of_vfs(data.get("nic")))
+def counts_of(document: Document) -> tuple[int, int, int]:
+    """Return how many functions, Ethernet ports and VFs a document asks for."""
+    data = document.data
+    return len(functions_of(data)), number_of_ports(data.get("port")), number_of_vfs(data.get("nic"))
 
 
 def of_others(
-    document: Document, beside: Mapping[str, Sequence[str]], counts: Mapping[str, Counts]
+    document: Document, beside: Mapping[str, Sequence[str]], counts: Mapping[str, tuple[int, int, int]]
 ) -> dict[str, dict[str, Any]]:
     """Return what each adapter has to know of the others, as keywords of `fill`; `beside`: those of the same host."""
-    functions = {name: one.functions for name, one in counts.items()}
-    before = interfaces_before(document.data, functions, {name: one.ports for name, one in counts.items()})
-    vfs = {name: sum(counts[other].vfs for other in beside[name]) for name in counts}
+    n_functions, n_ports, n_vfs = ({name: each[at] for name, each in counts.items()} for at in range(3))
+    before = interfaces_before(document.data, n_functions, n_ports)
     return {
-        name: {"server": at, "interfaces_before": before[name], "vfs_beside": vfs[name]}
+        name: {"server": at, "interfaces_before": before[name], "vfs_beside": sum(n_vfs[one] for one in beside[name])}
         for at, name in enumerate(counts)
     }
 
 
 class OwnPart(NamedTuple):
-    """An adapter's part of the system, and what it was made of; `of_others`: as `fill` takes it."""
+    """An adapter's part of the system, and what it was made of.
+
+    `counts`: what its document asks for. `of_others`: what it has to know of others, as keywords of `fill`.
+    """
 
     name: str
     beside: tuple[str, ...]
-    counts: Counts
+    counts: tuple[int, int, int]
     of_others: dict[str, Any]
     made: Made
 
@@ -210,14 +208,6 @@ class OwnPart(NamedTuple):
         findings = Findings(self.made.document, self.made.doubts)
         findings.problems.extend(self.made.problems)
         return Part(Server(self.name, self.config), findings)
-
-
-def own_part(
-    one: ServerDocument, counts: Counts, of_others: dict[str, Any], base_directory: str, before: Made | None = None
-) -> OwnPart:
-    """Make an adapter's part of the system, as `made_of` does."""
-    made = made_of(one.document, partial(fill, base_directory=base_directory, **of_others), before)
-    return OwnPart(one.name, one.beside, counts, of_others, made)
 
 
 def at_bridges(own: Iterable[OwnPart]) -> dict[str, Any]:
@@ -252,7 +242,8 @@ def sound(common: Made, own: Sequence[OwnPart], before: System | None = None) ->
     servers: dict[str, Server] = {}
     if before is not None and is_same(bare, before.common.config, *OWN_BLOCKS):
         kept = {one.name for one, old in zip(own, before.own, strict=True) if one.config is old.config}
-        entries = {entry.name: entry for entry in before.entries if kept.issuperset(entry.adapter_names)}
+        pairs = zip(before.entries, config.servers, strict=True)
+        entries = {old.name: old for old, new in pairs if kept.issuperset(old.adapter_names) and old.tree == new.tree}
         if is_same(bare, before.common.config, "workload", "run"):
             servers = {server.name: server for server in before.servers if server.host in entries}
     parts = [Server(one.name, one.config) for one in own]

@@ -9,23 +9,22 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
 from .build import (
     OF_PARTS,
-    Counts,
     Examined,
     Made,
     OwnPart,
     System,
     at_bridges,
     check_system,
+    counts_of,
     examine,
     made_of,
     of_others,
-    own_part,
     sound,
 )
 from .check_arbitration import check_arbitration
@@ -45,9 +44,9 @@ _Check = Callable[[Config, Findings], None]
 READ_BY: Mapping[str, tuple[_Check, ...]] = {
     key: checks
     for checks, keys in (
-        ((), ("loopback", "self_loopback", "vlan_spoof_check", "ethertype_filter", "receive_burst")),
+        ((), ("loopback", "self_loopback", "vlan_spoof_check", "ethertype_filter")),
         ((check_device_limits,), ("trusted", "promiscuous")),
-        ((check_arbitration,), ("weight",)),
+        ((check_arbitration,), ("weight", "receive_burst")),
         ((check_device_limits, check_arbitration), ("receive_limit",)),
         ((check_device_limits, check_switch, check_arbitration), ("rate_limit", "min_rate")),
     )
@@ -56,7 +55,7 @@ READ_BY: Mapping[str, tuple[_Check, ...]] = {
 # Keys from which nothing of an adapter's own part follows.
 _BESIDE_PARTS = (*(f"{name}*" for name in OF_SYSTEM if name != "servers"), *OF_WORKLOADS)
 _OF_SERVER = re.compile(r"servers\.([^.]+)\.(adapters\.[^.]+\.)?set\.")
-_OF_STATION = re.compile(r"(servers\.(?P<server>[^.]+)\.set\.)?switch\.ports\.(?P<station>[^.]+)\.(?P<key>[^.]+)")
+_OF_STATION = re.compile(r"(?:servers\.([^.]+)\.set\.)?switch\.ports\.([^.]+)\.([^.]+)")
 
 
 def examine_changed(
@@ -67,70 +66,68 @@ def examine_changed(
     `before`: the outcome for it without some changes; `keys`: the dotted keys that these have set since. A document
     with which anything is wrong is examined as a whole, so that all of it is told.
     """
-    if before.system is not None and not document.problems:
-        found = _with_stations(document, before.system, keys)
-        if found is None:
-            found = _changed(document, base_directory, before.system, keys, is_running=is_running)
-        if found is not None:
-            return found
-    return examine(document.copied(), base_directory, is_running=is_running)
-
-
-class _Touched(NamedTuple):
-    """What keys touch: the parts of these hosts (None: all), and whether the blocks of the whole system."""
-
-    hosts: set[str] | None
-    is_common: bool
-
-    @classmethod
-    def by(cls, keys: Collection[str]) -> _Touched:
-        own = [_OF_SERVER.match(key) for key in keys if not is_one_of(key, _BESIDE_PARTS)]
-        is_common = None in own or len(own) < len(keys)
-        return cls(None if None in own else {found[1] for found in own if found is not None}, is_common)
+    system = None if document.problems else before.system
+    found = None if system is None else _changed(document, base_directory, system, keys, is_running=is_running)
+    return examine(document.copied(), base_directory, is_running=is_running) if found is None else found
 
 
 def _changed(
     document: Document, base_directory: str, before: System, keys: Collection[str], *, is_running: bool
 ) -> Examined | None:
-    """Return the outcome if nothing is wrong and parts fit to others as they did; None otherwise."""
-    touched = _Touched.by(keys) if before.own else _Touched(set(), is_common=True)
-    document = document.copied() if touched.is_common else replace(document, problems=[])
-    own = _parts(document, base_directory, before.own, touched.hosts)
-    if own is None:
+    """Return the outcome if nothing is wrong, and parts have to know of others what they had to; None otherwise."""
+    stations = _stations_in(keys, of_servers=bool(before.own))
+    hosts = _hosts_in(keys) if before.own else None
+    is_common = hosts is None or any(not key.startswith("servers.") for key in keys)
+    document = document.copied() if is_common and stations is None else replace(document, problems=[])
+
+    def again(made: Made, written: Document, host: str = "", **others: Any) -> Made | None:
+        if stations is not None:
+            return _with_stations(made, written, [station for of, *station in stations if of == host])
+        return made_of(written, partial(fill, base_directory=base_directory, **others), made)
+
+    apart = _apart(document, before.own, hosts) if before.own else {}
+    if apart is None:
         return None
-    common = before.common
-    if touched.is_common or [one.at_bridge for one in own] != [one.at_bridge for one in before.own]:
-        fill_in = partial(fill, base_directory=base_directory, adapters=at_bridges(own))
-        common = made_of(document if touched.is_common else document.copied(), fill_in, common)
-    if common.problems or document.problems:
-        return None
-    is_sound = _is_sound(common, own, before, None, is_running=is_running)
-    return sound(common, own, before) if is_sound else None
+    own, common = list(before.own), before.common
+    for at, one in enumerate(before.own):
+        if one.name in apart:
+            made = again(one.made, apart[one.name], one.name.partition(".")[0], **one.of_others)
+            if made is None or made.problems:
+                return None
+            own[at] = one._replace(made=made)
+    is_seen = any(one is not old and one.at_bridge != old.at_bridge for one, old in zip(own, before.own, strict=True))
+    if is_common or is_seen:
+        made = again(common, document if is_common else document.copied(), adapters=at_bridges(own))
+        if made is None or made.problems or document.problems:
+            return None
+        common = made
+    checks = None if stations is None else {check for *_, key in stations for check in READ_BY[key]}
+    return sound(common, own, before) if _is_sound(common, own, before, checks, is_running=is_running) else None
 
 
-def _parts(
-    document: Document, base_directory: str, before: Sequence[OwnPart], hosts: set[str] | None
-) -> list[OwnPart] | None:
-    """Return a system's parts, those of `hosts` made anew; None if one is wrong, or counts on others that changed."""
-    if not before:
-        return []
-    apart = {one.name: one for one in split_servers(document, hosts)}
-    expected = {one.name: one.name.partition(".")[0] for one in before}
-    if hosts is not None:
-        expected = {name: host for name, host in expected.items() if host in hosts}
-    if list(apart) != list(expected) or not (hosts or set()) <= set(expected.values()) or document.problems:
+def _stations_in(keys: Collection[str], *, of_servers: bool) -> list[tuple[str, str, str]] | None:
+    """Return the server, the station and its key that each of some keys names; None if any is not one of `READ_BY`."""
+    found = [_OF_STATION.fullmatch(key) for key in keys]
+    if any(one is None or one[3] not in READ_BY or bool(one[1]) != of_servers for one in found):
         return None
-    counts = {one.name: one.counts if one.name not in apart else Counts.of(apart[one.name].document) for one in before}
+    return [(one[1] or "", one[2], one[3]) for one in found if one is not None]
+
+
+def _hosts_in(keys: Collection[str]) -> set[str] | None:
+    """Return the servers whose own keys are among some keys; None if one is a key of which all may make something."""
+    own = [_OF_SERVER.match(key) for key in keys if not is_one_of(key, _BESIDE_PARTS)]
+    return None if None in own else {found[1] for found in own if found is not None}
+
+
+def _apart(document: Document, before: Sequence[OwnPart], hosts: set[str] | None) -> dict[str, Document] | None:
+    """Return the documents of the adapters of some hosts (None: all); None if any is wrong, or counts otherwise."""
+    apart = {one.name: one.document for one in split_servers(document, hosts)}
+    counts = {one.name: counts_of(apart[one.name]) if one.name in apart else one.counts for one in before}
     others = of_others(document, {one.name: one.beside for one in before}, counts)
-    if any(one.of_others != others[one.name] for one in before):
-        return None
-    found = [
-        one
-        if one.name not in apart
-        else own_part(apart[one.name], counts[one.name], one.of_others, base_directory, one.made)
-        for one in before
-    ]
-    return None if any(one.made.problems for one in found) else found
+    found = {name.partition(".")[0] for name in apart}
+    is_known = apart.keys() <= counts.keys() and found == (found if hosts is None else hosts)
+    is_alike = is_known and all(one.of_others == others[one.name] for one in before)
+    return apart if is_alike and not document.problems and (hosts is not None or len(apart) == len(before)) else None
 
 
 def _is_sound(
@@ -141,62 +138,40 @@ def _is_sound(
     assert config is not None
     findings = Findings(common.document, common.doubts)
     parts = [one.part() for one in own] or [Part(Server("", config), findings)]
-    is_new = [one is not old for one, old in zip(own, before.own, strict=True)] or [True]
-    for part, is_changed in zip(parts, is_new, strict=True):
-        for check in (OF_PARTS if checks is None else checks) if is_changed else ():
+    changed = [part for part, one, old in zip(parts, own, before.own, strict=True) if one is not old] if own else parts
+    for part in changed:
+        for check in OF_PARTS if checks is None else checks:
             check(part.server.config, part.findings)
-        if checks is None:
+    if checks is None:
+        for part in parts:
             check_bridge_kind(config, part)
-    if checks is None and not any(part.findings.problems for part in parts):
-        check_system(config, findings, parts, is_running=is_running, is_sound=True)
+        if not any(part.findings.problems for part in parts):
+            check_system(config, findings, parts, is_running=is_running, is_sound=True)
     return not findings.problems and not any(part.findings.problems for part in parts)
 
 
-def _with_stations(document: Document, before: System, keys: Collection[str]) -> Examined | None:
-    """Return the outcome if all `keys` are some of `READ_BY`, of stations that are there, and nothing is wrong."""
-    found = [_OF_STATION.fullmatch(key) for key in keys]
-    named = {(one["server"], one["station"], one["key"]) for one in found if one is not None and one["key"] in READ_BY}
-    if len(named) < len(keys) or any(bool(before.own) != bool(server) for server, _, _ in named):
-        return None
-    document = replace(document, problems=[])
-    hosts = {server for server, _, _ in named if server is not None}
-    apart = {one.name: one.document for one in split_servers(document, hosts)}
-    if document.problems or {name.partition(".")[0] for name in apart} != hosts:
-        return None
-
-    def changed(made: Made, written: Document) -> Made:
-        return _with_keys(made, written, {(station, key) for _, station, key in named})
-
-    common, own = before.common, list(before.own)
-    try:
-        if own:
-            own = [one._replace(made=changed(one.made, apart[one.name])) if one.name in apart else one for one in own]
-        else:
-            common = changed(common, document)
-    except (LookupError, TypeError, ValidationError):  # another station, or another value, than there may be
-        return None
-    checks = {check for _, _, key in named for check in READ_BY[key]}
-    return sound(common, own, before) if _is_sound(common, own, before, checks, is_running=True) else None
-
-
-def _with_keys(made: Made, written: Document, keys: Collection[tuple[str, str]]) -> Made:
-    """Return what a document makes with some keys of stations as they are written now; LookupError if one is not."""
+def _with_stations(made: Made, written: Document, stations: Collection[Sequence[str]]) -> Made | None:
+    """Return what a document makes whose stations have these keys as they are written now; None if one cannot."""
     config, data = made.config, made.document.data
     assert config is not None
     now = {entry["name"]: entry for entry in written.data["switch"]["ports"]}
     entries = {entry["name"]: entry for entry in data["switch"]["ports"]}
     ports = {port.name: port for port in config.switch.ports}
-    for station, key in keys:
+    for station, key in stations:
+        if station not in entries or key not in now.get(station, ()):
+            return None
         was, entries[station] = entries[station], {**entries[station], key: now[station][key]}
         if repr(entries[station]) == repr(was):
             continue
-        port = Port.model_validate(entries[station])
+        try:
+            port = Port.model_validate(entries[station])
+        except ValidationError:
+            return None
         port._n_vfs = ports[station]._n_vfs
         ports[station] = port
     if all(ports[port.name] is port for port in config.switch.ports):
         return made
     switch = config.switch.model_copy(update={"ports": tuple(ports.values())})
     data = {**data, "switch": {**data["switch"], "ports": list(entries.values())}}
-    return replace(
-        made, config=config.model_copy(update={"switch": switch}), document=replace(made.document, data=data)
-    )
+    document = replace(made.document, data=data)
+    return replace(made, config=config.model_copy(update={"switch": switch}), document=document)

@@ -118,9 +118,9 @@ def _wrong_at_any_time(document: Document, examined: Examined, directory: str, c
             yield from (*of_event, *derived)
 
 
-def _apart(document: Document) -> tuple[Document, list[Document]]:
+def _apart(document: Document) -> tuple[Document, dict[str | int, Document]]:
     """Return a copy of a document without its scenario, and for each event a document with its places."""
-    rest, events = document.parted("scenario")
+    rest, events = document.parted("scenario", range(len(document.data["scenario"])))
     now = rest.copied()
     del now.data["scenario"]
     return now, events

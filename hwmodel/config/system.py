@@ -508,17 +508,17 @@ def split_servers(document: Document, hosts: Container[str] | None = None) -> li
     if document.data.get("bridge") is None and not document.data.get("bridges"):
         document.data["bridge"] = {}
     _fill_incast(document, parts[0].name)
-    rest, entry_documents = document.parted("servers")
+    if hosts is not None:
+        parts = [part for part in parts if part.name.partition(".")[0] in hosts]
+    rest, entry_documents = document.parted("servers", {path[1] for part in parts for path, _, _ in part.sets})
     own_data = {name: value for name, value in document.data.items() if name not in OF_SYSTEM}
     common = replace(rest, data=own_data, problems=[], spread=set(), whole=document.data)
     found = []
     for part in parts:
-        if hosts is not None and part.name.partition(".")[0] not in hosts:
-            continue
         own = common.copied()
         for path, changes, blocks in part.sets:
             if isinstance(changes, dict):
-                _change(own, entry_documents[int(path[1])], path, changes, blocks)
+                _change(own, entry_documents[path[1]], path, changes, blocks)
         document.problems.extend(problem for problem in own.problems if problem not in document.problems)
         own.problems.clear()
         found.append(ServerDocument(part.name, own, part.beside))
