@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ def events_of(draw: random.Random, name: str) -> list[dict[str, Any]]:
     events = []
     for at in range(draw.randint(2, 9)):
         changes: dict[str, Any] = {}
-        for _ in range(draw.choice((1, 1, 1, 2, 3))):
+        for _ in range(draw.choice((0, 1, 1, 1, 1, 2, 3))):
             kind = draw.random()
             if kind < 0.7:
                 key = draw.choice(list(OF_STATIONS)[: 8 if draw.random() < 0.6 else None])
@@ -174,7 +175,7 @@ def of_whole_examinations(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_each_step_is_what_a_whole_examination_makes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    draw, n_sound, n_wrong = random.Random(name), 0, 0
+    hosts, draw, n_sound, n_wrong = SYSTEMS[name][1], random.Random(name), 0, 0
     n_kept = n_untouched = 0
     for _ in range(40):
         mapping = {"run": RUN, **SYSTEMS[name][0], "scenario": events_of(draw, name)}
@@ -195,13 +196,47 @@ def test_each_step_is_what_a_whole_examination_makes(name: str, monkeypatch: pyt
             assert differing(before, config) == list(dumped_differences(*dumps))
             assert fixed_keys(before, config) == []
             keys = mapping["scenario"][at].get("set", {"": None})
-            if all(key.startswith(("bridge", "multi_root")) or ".set." in key for key in keys):
+            if hosts and all(key.startswith(("bridge", "multi_root")) or ".set." in key for key in keys):
                 touched = {key.split(".")[1] for key in keys if key.startswith("servers.")}
                 pairs = zip(servers_of(before), servers_of(config), strict=True)
                 n_kept += sum(old.config is new.config for old, new in pairs if old.host not in touched)
                 n_untouched += sum(server.host not in touched for server in servers_of(config))
-    assert n_kept == n_untouched and (n_kept > 5 or not SYSTEMS[name][1])
+    assert n_kept == n_untouched and (n_kept > 5 or not hosts)
     assert n_sound > 4 and n_wrong > 4, (n_sound, n_wrong)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_servers_are_what_their_entries_say(path: Path) -> None:
+    """Those that a configuration was made of, whatever of the whole has another value since."""
+    config = load_config(path)
+    for one in (config, config.model_copy(update={"run": config.run.model_copy(update={"seed": 7}), "scenario": ()})):
+        assert servers_of(one) == servers_anew(one)
+
+
+@pytest.mark.parametrize(
+    ("common", "own"),
+    [
+        ({"driver": {"vms": {"vf0": {"refill": False}}}}, {"driver.vms.vf0": None}),
+        ({"switch": {"ports": [{"name": "vf0", "receive_limit": "1Gbps"}]}}, {"switch.ports.vf0.receive_limit": None}),
+        ({}, {"switch.ports.vf0.receive_burst": "1MiB"}),
+        ({"workload": {"pattern": "ring", "segment_bytes": "16KiB"}}, {"nic.rsc": {}}),
+        ({"nic": {"vfs": 2, "preset": None}, "pcie": {"bus": {"kind": "pci_x", "clock_mhz": 133}}}, {"nic.vfs": 4}),
+    ],
+)
+def test_servers_are_what_an_entry_can_say(common: dict[str, Any], own: dict[str, Any]) -> None:
+    """A server may have what no key says of it, which is then nothing: a bucket without a limit, lanes of a bus."""
+    config = config_from_mapping({"nic": {"vfs": 2}, **common, "servers": [{"name": "a"}, {"name": "b", "set": own}]})
+    assert servers_of(config) == servers_anew(config)
+    again = config_from_mapping(config.resolved())
+    assert again == config and servers_of(again) == servers_of(config)
+
+
+def test_a_station_that_a_server_has_not_is_told_in_one_line() -> None:
+    events = [{"at": "2ms", "set": {"servers.b.set.switch.ports.vf7.rate_limit": "1Gbps"}}]
+    with pytest.raises(InputError) as caught:
+        config_from_mapping({"run": RUN, **SYSTEMS["servers"][0], "scenario": events})
+    (line,) = caught.value.lines
+    assert "vf7" in line and "scenario.0" in line
 
 
 def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,9 +106,9 @@ def _changed(
 
 
 def _stations_in(keys: Collection[str], *, of_servers: bool) -> list[tuple[str, str, str]] | None:
-    """Return the server, the station and its key that each of some keys names; None if any is not one of `READ_BY`."""
+    """Return the server, the station and its key that each of some keys names; None if not all are of `READ_BY`."""
     found = [_OF_STATION.fullmatch(key) for key in keys]
-    if any(one is None or one[3] not in READ_BY or bool(one[1]) != of_servers for one in found):
+    if not found or any(one is None or one[3] not in READ_BY or bool(one[1]) != of_servers for one in found):
         return None
     return [(one[1] or "", one[2], one[3]) for one in found if one is not None]
 

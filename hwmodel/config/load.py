@@ -115,8 +115,10 @@ class BaseDocument:
     ) -> Config:
         """Return a configuration that can find its scenario's steps; InputError if it is wrong, or the scenario."""
         config = found.sound_config()
-        steps = partial(steps_of, document, found, self.directory)
-        config.remember(changed=changed, steps=partial(_steps, steps, steps(config)), written=document.value_places)
+        config.remember(changed=changed, written=document.value_places)
+        if config.scenario:
+            steps = partial(steps_of, document, found, self.directory)
+            config.remember(steps=partial(_steps, steps, steps(config)))
         return config
 
     def changed(self, written: Document, key: str, overrides: Overrides | None) -> BaseDocument:

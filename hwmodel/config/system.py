@@ -175,7 +175,7 @@ def _servers_made(config: Config) -> tuple[Server, ...]:
 
 def server_made(common: Config, part: Server, entry: ServerEntry) -> Server:
     """Return what `servers_of` finds of a system with these common blocks and this entry, of which a part was made."""
-    if not _is_said(common, part.config):
+    if not _is_said(part.config):
         part = Server(part.name, _changed(_alone(common), part.name, dict(_parts_of(entry))[part.name]))
     return in_slot(common, part, entry)
 
@@ -186,15 +186,10 @@ def in_slot(common: Config, part: Server, entry: ServerEntry) -> Server:
     return Server(part.name, _in_slot(config, entry, part.name))
 
 
-def _is_said(common: Config, own: Config) -> bool:
-    """Tell whether the keys in which a server differs can say all that it has.
-
-    None takes a driver of its own from a VM, and what does not count is not shown: a bucket of no limit, a bus's lanes.
-    """
-    is_shown = all(
-        port.receive_limit_bps is not None or port.receive_burst_bytes == _BURST for port in own.switch.ports
-    )
-    return is_shown and own.pcie.bus is None and own.driver.vms.keys() >= common.driver.vms.keys()
+def _is_said(own: Config) -> bool:
+    """Tell whether keys show all that a server has; they do not show a bucket of no limit, nor the lanes of a bus."""
+    is_shown = (port.receive_limit_bps is not None or port.receive_burst_bytes == _BURST for port in own.switch.ports)
+    return own.pcie.bus is None and all(is_shown)
 
 
 def only_server(config: Config, name: str | None = None, hosts: Iterable[str] = ()) -> Server:
