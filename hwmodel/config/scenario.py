@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -173,7 +174,7 @@ class Event(Block):
         "take the links, and nobody's core.",
     )
 
-    @property
+    @cached_property
     def kinds(self) -> tuple[str, ...]:
         """Return the keys that say what happens; a good event has one."""
         return tuple(kind for kind in KINDS if self._says(kind))
