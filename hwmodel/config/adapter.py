@@ -120,6 +120,7 @@ class PciBus(Block):
 class Pcie(Block):
     """The PCI Express link: its rate, its transaction sizes and what its data link layer costs."""
 
+    shown_by = ("bus",)
     generation: Generation = key(2, "PCI Express generation, 1 to 5: 2.5, 5, 8, 16 or 32 GT/s a lane.")
     lanes: Lanes = key(4, "Width of the link; with `generation` it sets the raw rate.")
     max_payload_bytes: Annotated[int, ByteCount("128B", "4096B", power_of_two=True)] = key(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import partial
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -30,11 +30,12 @@ from .check_virtual_switch import check_bond, check_virtual_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part
-from .kinds import shown, suggest
+from .kinds import Block, shown, suggest
 from .model import Config, keys_of, model_at
 from .overrides import plain_data
 from .resolve import fill, functions_of, number_of_ports, number_of_vfs, spread_port_defaults
-from .system import Server, ServerDocument, entries_of, split_servers
+from .servers import OWN_BLOCKS, ServerEntry
+from .system import Server, entries_of, in_slot, own_blocks, server_made, split_servers
 
 # Other files that users take for configurations: top-level keys that give them away, and the command for them.
 _OTHER_KINDS = (
@@ -45,6 +46,12 @@ _OTHER_KINDS = (
         "a stored result; `hwmodel report` makes its page, and what stands under `config` runs again",
     ),
 )
+OF_PARTS: tuple[Callable[[Config, Findings], None], ...] = (
+    check_link, check_bus, check_device_limits, check_capacity, check_ports, check_rings, check_sends, check_stations,
+    check_switch, check_adapter_room, check_queues, check_virtual_switch, check_bond, check_steering, check_arbitration,
+    check_flow_control,
+)  # fmt: skip
+_AT_BRIDGE: Any = {"port": {"rate_bps"}, "switch": {"uplink": {"native_vlan"}}}
 _MAX_ATTEMPTS = 8  # each drops all values found wrong; a second is needed only if one of these hid another
 _ALIKE = 0.7  # below this similarity, a key of this block is a worse guess than the same word in another block
 _MOST_HINTS = 200  # looking for similar keys is slow, and a file with more unknown keys is no configuration
@@ -77,12 +84,14 @@ def check_is_mapping(document: Document) -> None:
 class Examined:
     """The outcome of examining a document: its configuration, None if none could be made, and what is wrong.
 
-    `problems`: wrong keys and values. `contradictions`: values that are valid each, but not together.
+    `problems`: wrong keys and values. `contradictions`: values that are valid each, but not together. `system`: what a
+    configuration with which nothing is wrong was made of.
     """
 
     config: Config | None
     problems: list[Problem]
     contradictions: list[Problem]
+    system: System | None = None
 
     def sound_config(self) -> Config:
         """Return the configuration; raise InputError with all that is wrong, if anything is."""
@@ -99,31 +108,35 @@ def examine(document: Document, base_directory: str, *, is_running: bool = False
     """
     apart = split_servers(document)
     problems = list(document.problems)
-    n_functions = {one.name: len(functions_of(one.document.data)) for one in apart}
-    n_ports = {one.name: number_of_ports(one.document.data.get("port")) for one in apart}
-    before = interfaces_before(document.data, n_functions, n_ports)
-    n_vfs = {one.name: number_of_vfs(one.document.data.get("nic")) for one in apart}
-    beside = {one.name: sum(n_vfs[other] for other in one.beside) for one in apart}
-    parts = [_part_of(one, at, base_directory, before[one.name], beside[one.name]) for at, one in enumerate(apart)]
-    adapters: dict[str, Any] = {}
-    for part in parts:
-        adapters |= dict.fromkeys(part.server.wires, part.server.config.resolved())
-    made = _made_of(document, partial(fill, base_directory=base_directory, adapters=adapters))
+    counts = {one.name: counts_of(one.document) for one in apart}
+    others = of_others(document, {one.name: one.beside for one in apart}, counts)
+    fill_in = partial(fill, base_directory=base_directory)
+    own = [
+        OwnPart(name, beside, counts[name], others[name], made_of(of_server, partial(fill_in, **others[name])))
+        for name, of_server, beside in apart
+    ]
+    made = made_of(document, partial(fill_in, adapters=at_bridges(own)))
     problems.extend(made.problems)
     config = made.config
     if config is None:
         return Examined(None, problems, [])
     findings = Findings(made.document, made.doubts)
-    of_values = {(problem.place, problem.key) for part in parts for problem in part.findings.problems}
-    found = cross_check(config, findings, parts or [Part(Server("", config), findings)], problems, is_running)
-    if parts and not problems and not found:
-        config = config.model_copy(update={"servers": entries_of(config, (part.server for part in parts))})
+    parts = [one.part() for one in own] or [Part(Server("", config), findings)]
+    of_values = {(problem.place, problem.key) for one in own for problem in one.made.problems}
+    found = cross_check(config, findings, parts, problems, is_running)
+    if not problems and not found:
+        return sound(made, own)
+    entries = {name: entry for entry in config.servers for name in entry.adapter_names}
+    if own and entries.keys() == counts.keys():  # or what the entries say might be no configuration
+        config.remember(
+            servers=(config, tuple(in_slot(config, part.server, entries[part.server.name]) for part in parts))
+        )
     problems += [problem for problem in found if (problem.place, problem.key) in of_values]
     return Examined(config, problems, [problem for problem in found if (problem.place, problem.key) not in of_values])
 
 
 @dataclass
-class _Made:
+class Made:
     """A document with derived keys filled in, its configuration without wrong values (or None), and what is wrong."""
 
     document: Document
@@ -131,30 +144,129 @@ class _Made:
     problems: list[Problem]
     doubts: Doubts
 
+    @cached_property
+    def own_blocks(self) -> dict[str, Any]:
+        """Return the blocks that servers may have of their own, as users type them."""
+        assert self.config is not None
+        return own_blocks(self.config)
 
-def _made_of(document: Document, fill_in: Callable[[Document], dict[str, Any]]) -> _Made:
+
+def made_of(document: Document, fill_in: Callable[[Document], dict[str, Any]], before: Made | None = None) -> Made:
+    """Make a configuration of a document; blocks made `before` of the same data are taken as they are."""
     n_problems = len(document.problems)
     spread_port_defaults(document, functions_of(document.data))
-    made = _Made(replace(document, data=fill_in(document)), None, document.problems[n_problems:], Doubts())
-    _validate(document, made, fill_in)
+    made = Made(replace(document, data=fill_in(document)), None, document.problems[n_problems:], Doubts())
+    _validate(document, made, fill_in, before)
     return made
 
 
-def _part_of(one: ServerDocument, at: int, base_directory: str, n_before: int, vfs_beside: int) -> Part:
-    """Return a server's part of the system; raise InputError if nothing can be made of its document."""
-    of_system: dict[str, Any] = {"server": at, "interfaces_before": n_before, "vfs_beside": vfs_beside}
-    made = _made_of(one.document, partial(fill, base_directory=base_directory, **of_system))
-    if made.config is None:
-        raise_problems(made.problems)
-    assert made.config is not None
-    findings = Findings(made.document, made.doubts)
-    findings.problems.extend(made.problems)
-    return Part(Server(one.name, made.config), findings)
+def counts_of(document: Document) -> tuple[int, int, int]:
+    """Return how many functions, Ethernet ports and VFs a document asks for."""
+    data = document.data
+    return len(functions_of(data)), number_of_ports(data.get("port")), number_of_vfs(data.get("nic"))
 
 
-def _validate(document: Document, made: _Made, fill_in: Callable[[Document], dict[str, Any]]) -> None:
+def of_others(
+    document: Document, beside: Mapping[str, Sequence[str]], counts: Mapping[str, tuple[int, int, int]]
+) -> dict[str, dict[str, Any]]:
+    """Return what each adapter has to know of the others, as keywords of `fill`; `beside`: those of the same host."""
+    n_functions, n_ports, n_vfs = ({name: each[at] for name, each in counts.items()} for at in range(3))
+    before = interfaces_before(document.data, n_functions, n_ports)
+    return {
+        name: {"server": at, "interfaces_before": before[name], "vfs_beside": sum(n_vfs[one] for one in beside[name])}
+        for at, name in enumerate(counts)
+    }
+
+
+class OwnPart(NamedTuple):
+    """An adapter's part of the system, and what it was made of.
+
+    `counts`: what its document asks for. `of_others`: what it has to know of others, as keywords of `fill`.
+    """
+
+    name: str
+    beside: tuple[str, ...]
+    counts: tuple[int, int, int]
+    of_others: dict[str, Any]
+    made: Made
+
+    @property
+    def config(self) -> Config:
+        """Return its configuration; raise InputError if nothing can be made of its document."""
+        if self.made.config is None:
+            raise_problems(self.made.problems)
+        assert self.made.config is not None
+        return self.made.config
+
+    @property
+    def at_bridge(self) -> dict[str, Any]:
+        """Return the keys that its ports at a bridge follow from."""
+        return self.config.model_dump(mode="json", by_alias=True, include=_AT_BRIDGE)
+
+    def part(self) -> Part:
+        """Return it for the checks, with nothing found yet but wrong values."""
+        findings = Findings(self.made.document, self.made.doubts)
+        findings.problems.extend(self.made.problems)
+        return Part(Server(self.name, self.config), findings)
+
+
+def at_bridges(own: Iterable[OwnPart]) -> dict[str, Any]:
+    """Return what ports at bridges follow from, by their names."""
+    return {wire: one.at_bridge for one in own for wire in one.part().server.wires}
+
+
+class System(NamedTuple):
+    """What a configuration without its scenario was made of.
+
+    `common`: its own blocks. `own`: the parts of servers, none where it lists none; `entries`: what it says of these;
+    `servers`: what `servers_of` finds.
+    """
+
+    common: Made
+    own: tuple[OwnPart, ...]
+    entries: tuple[ServerEntry, ...] = ()
+    servers: tuple[Server, ...] = ()
+
+
+def sound(common: Made, own: Sequence[OwnPart], before: System | None = None) -> Examined:
+    """Return the outcome where nothing is wrong; servers and entries that are as `before` are the same objects."""
+    config = common.config
+    assert config is not None
+    if config.scenario:
+        common = replace(common, config=config.model_copy(update={"scenario": ()}))
+    bare = common.config
+    assert bare is not None
+    if not own:
+        return Examined(config, [], [], System(common, ()))
+    entries: dict[str, ServerEntry] = {}
+    servers: dict[str, Server] = {}
+    if before is not None and is_same(bare, before.common.config, *OWN_BLOCKS):
+        kept = {one.name for one, old in zip(own, before.own, strict=True) if one.config is old.config}
+        pairs = zip(before.entries, config.servers, strict=True)
+        entries = {old.name: old for old, new in pairs if kept.issuperset(old.adapter_names) and old.tree == new.tree}
+        if is_same(bare, before.common.config, "workload", "run"):
+            servers = {server.name: server for server in before.servers if server.host in entries}
+    parts = [Server(one.name, one.config) for one in own]
+    listed = entries_of(config.servers, common.own_blocks, (one for one in parts if one.host not in entries), entries)
+    of = {name: entry for entry in listed for name in entry.adapter_names}
+    made = tuple(servers.get(one.name) or server_made(bare, one, of[one.name]) for one in parts)
+    config = config.model_copy(update={"servers": listed})
+    config.remember(servers=(config.model_copy(update={"scenario": ()}), made))
+    return Examined(config, [], [], System(common, tuple(own), listed, made))
+
+
+def is_same(one: Config, other: Config | None, *blocks: str) -> bool:
+    """Tell whether two configurations have the very same blocks."""
+    return all(getattr(one, name) is getattr(other, name) for name in blocks)
+
+
+def _validate(
+    document: Document, made: Made, fill_in: Callable[[Document], dict[str, Any]], before: Made | None
+) -> None:
     """Make the configuration with all wrong values left out; leave it None if that is impossible."""
     kept, data = document, made.document.data
+    if before is not None:
+        data = with_blocks(data, before.document.data, before.config)
     for attempt in range(_MAX_ATTEMPTS):
         try:
             made.config = Config.model_validate(data)
@@ -167,6 +279,30 @@ def _validate(document: Document, made: _Made, fill_in: Callable[[Document], dic
             data = fill_in(kept)
         else:
             return
+
+
+def with_blocks(now: Any, was: Any, made: Any) -> Any:
+    """Return plain data with blocks in place of those that are as they were when these were made of them.
+
+    `was`: the data then. What is made of the data is the same: validation takes a block as it is.
+    """
+    if isinstance(made, Block):
+        if now == was and repr(now) == repr(was):  # 1, 1.0 and true are equal, and not the same
+            return made
+        fields = keys_of(type(made))
+        made = {key: getattr(made, name) for key, name in fields.items()}
+    if isinstance(made, dict) and isinstance(now, dict) and isinstance(was, dict):
+        return {key: with_blocks(value, was.get(key), made.get(key)) for key, value in now.items()}
+    if isinstance(made, tuple) and isinstance(now, list) and isinstance(was, list) and _names(now) == _names(was):
+        by_name = {getattr(block, "name", at): block for at, block in enumerate(made)}
+        places = (at if name is None else name for at, name in enumerate(_names(now)))
+        return [with_blocks(new, old, by_name.get(at)) for new, old, at in zip(now, was, places, strict=True)]
+    return now
+
+
+def _names(entries: list[Any]) -> list[Any]:
+    """Return the names of a list's entries, None for each that has none."""
+    return [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
 
 
 def _without(data: dict[str, Any], paths: list[KeyPath], dropped: set[KeyPath]) -> dict[str, Any]:
@@ -285,41 +421,31 @@ def cross_check(
     `findings`: of the whole system; without servers the only part has the same.
     """
     for part in parts:
-        for check in (
-            check_link,
-            check_bus,
-            check_device_limits,
-            check_capacity,
-            check_ports,
-            check_rings,
-            check_sends,
-            check_stations,
-            check_switch,
-            check_adapter_room,
-            check_queues,
-            check_virtual_switch,
-            check_bond,
-            check_steering,
-            check_arbitration,
-            check_flow_control,
-        ):
+        for check in OF_PARTS:
             check(part.server.config, part.findings)
         check_bridge_kind(config, part)
     of_servers = _problems_of_servers(parts, known)
     for part in parts:
         part.findings.problems.clear()
+    check_system(config, findings, parts, is_running=is_running, is_sound=not known and not of_servers)
+    of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
+    return list(dict.fromkeys([*of_servers, *of_system]))
+
+
+def check_system(
+    config: Config, findings: Findings, parts: Sequence[Part], *, is_running: bool, is_sound: bool
+) -> None:
+    """Check what is of several adapters, of bridges and of the workload; `is_sound`: nothing is wrong so far."""
     of_load = check_load if is_running else check_workload
     for check_all in (
         check_servers, check_trees, check_multi_root, check_buses, check_port_system, of_load, check_wire, check_bridge,
         check_policers, check_bridge_flow_control, check_control_frames,
     ):  # fmt: skip
         check_all(config, findings, parts)
-    if not known and not of_servers:
+    if is_sound:
         check_system_room(config, findings, parts)
         if not is_running:
             check_streams(config, findings, parts)
-    of_system = [problem for one in (findings, *(part.findings for part in parts)) for problem in one.problems]
-    return list(dict.fromkeys([*of_servers, *of_system]))
 
 
 def _problems_of_servers(parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:

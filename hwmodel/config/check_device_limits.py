@@ -56,8 +56,8 @@ def misfits_of_device(config: Config, call: PfCall) -> Iterator[tuple[str, str]]
 def _that_hold(config: Config) -> Iterator[tuple[Limit, Bound]]:
     """Yield the limits of a configuration's device, as far as somebody has named that, with their bounds."""
     for limit in LIMITS if config.nic.preset is not None else ():
-        bound = limit.bound_of(config)
-        if bound is not None and (config.nic.strict is not None or limit.of_unnamed):
+        bound = limit.bound_of(config) if config.nic.strict is not None or limit.of_unnamed else None
+        if bound is not None:
             yield limit, bound
 
 

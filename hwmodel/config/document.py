@@ -92,6 +92,25 @@ class Document:
             prefixes=dict(self.prefixes),
         )
 
+    def parted(self, key: str, wanted: Iterable[str | int]) -> tuple[Document, dict[str | int, Document]]:
+        """Return the document without the places in the list at a top-level key, and one for each wanted entry.
+
+        An entry's has the whole data with the places of that entry alone: to look among them takes no longer for all
+        the other entries.
+        """
+        rest = replace(self, value_places={}, key_places={}, prefixes={}, unreadable=set())
+        entries = {at: Document(self.source, self.data) for at in wanted}
+        for at, known in enumerate(self.marks):
+            own = {entry: document.marks[at] for entry, document in entries.items()}
+            for path, mark in known.items():
+                if len(path) < 2 or path[0] != key:
+                    rest.marks[at][path] = mark
+                elif path[1] in own:
+                    own[path[1]][path] = mark
+        for path in self.unreadable:
+            (entries.get(path[1], rest) if path[:1] == (key,) and len(path) > 1 else rest).unreadable.add(path)
+        return rest, entries
+
     def is_written(self, path: KeyPath) -> bool:
         """Tell whether the user wrote a value at `path`."""
         return path in self.value_places

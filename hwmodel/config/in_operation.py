@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.rules.switch_modes import MODES
 
+from .kinds import Block
 from .pcie_switches import switches_of
+from .servers import OWN_BLOCKS
 from .system import bridges_of, servers_of
 
 if TYPE_CHECKING:
-    from .kinds import Block
     from .model import Config
 
 # Keys that may change while a machine runs, as patterns: of an adapter, and of a bridge.
@@ -35,8 +36,6 @@ OF_WORKLOADS = tuple(
         *(f"{of}{key}" for of in ("", "external.") for key in ("arrivals", "peak_rate", "mean_burst", "burst_length")),
     )
 )  # fmt: skip
-# Blocks that belong to no adapter: compared separately below, or not at all.
-OF_NO_ADAPTER = ("servers", "multi_root", "bridge", "scenario", "workload", "run")
 FIXED = (
     *(f"switch.ports.*.{key}" for key in ("max_frame", "q_in_q", "port", "cores*", "classes*")),
     *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
@@ -93,35 +92,32 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
     if len(named) != len(then):
         return ["bridges" if before.bridges or after.bridges else "bridge"]
     rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
-    behind = {at for one in switches_of(before) for kind, at, _ in one.below if kind == "adapter"}
     keys = [
         old.key(key)
         for at, (old, new) in enumerate(zip(servers_of(before), servers_of(after), strict=True))
+        if old.config is not new.config
         for key in (*_keys_beside_drivers(old.config, new.config), *_keys_of_drivers(old.config, new.config))
-        if not key.startswith(OF_NO_ADAPTER)
-        and not _is_one_of(
-            key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates, *(LINKS if at in behind else ()))
-        )
+        if not is_one_of(key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates))
+        or (key in LINKS and _is_behind_switches(before, at))
     ]
     keys += [
         f"{old.key}.{key}"
         for old, new in zip(named, then, strict=True)
         for key in differing(old.settings, new.settings)
-        if not _is_one_of(key, OF_BRIDGES, rates)
+        if not is_one_of(key, OF_BRIDGES, rates)
     ]
-    of_system = differing(before, after)
-    keys += [key for key in of_system if key.startswith("multi_root") and not _is_one_of(key, OF_MULTI_ROOTS)]
-    keys += [key for key in of_system if fnmatchcase(key, "servers.*.tree*")]
+    keys += [key for key in differing(before, after, "multi_root") if not is_one_of(key, OF_MULTI_ROOTS)]
+    entries = zip(before.servers, after.servers, strict=False)
+    keys += [f"servers.{old.name}.{key}" for old, new in entries for key in differing(old, new, "tree")]
     return keys + [
         key
-        for key in of_system
-        if key.startswith(("workload", "run"))
-        and not (_is_one_of(key, OF_WORKLOADS) and _has_same_streams(before, after))
+        for key in differing(before, after, "workload", "run")
+        if not (is_one_of(key, OF_WORKLOADS) and _has_same_streams(before, after))
     ]
 
 
 def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
-    return (key for key in differing(old, new) if not f"{key}.".startswith("driver.vms."))
+    return (key for key in differing(old, new, *OWN_BLOCKS) if not f"{key}.".startswith("driver.vms."))
 
 
 def _keys_of_drivers(old: Config, new: Config) -> Iterator[str]:
@@ -154,6 +150,11 @@ def _why_load_is_fixed(key: str) -> str:
     return f": who sends what to whom stays; of a workload these may change: {may}"
 
 
+def _is_behind_switches(config: Config, at: int) -> bool:
+    """Tell whether an adapter, given by its place, is behind a PCIe switch."""
+    return any(below[:2] == ("adapter", at) for one in switches_of(config) for below in one.below)
+
+
 def _cuts_through(bridge: Any) -> bool:
     """Tell whether a bridge, or an extender of it, forwards cut-through."""
     return any(each.forwarding == "cut_through" for each in (bridge, *bridge.extenders.values()))
@@ -165,14 +166,49 @@ def _fixed_of_adapters(config: Config, bridges: Sequence[Any]) -> tuple[str, ...
     return (*FIXED, *in_lists, *(() if config.nic.arbitration is None else OF_CLASSES))
 
 
-def _is_one_of(key: str, patterns: Sequence[str], but: Sequence[str] = ()) -> bool:
+def is_one_of(key: str, patterns: Sequence[str], but: Sequence[str] = ()) -> bool:
+    """Tell whether a key is one of some patterns, and none of others."""
     return any(fnmatchcase(key, one) for one in patterns) and not any(fnmatchcase(key, one) for one in but)
 
 
-def differing(old: Block, new: Block) -> list[str]:
-    """Return the dotted keys, as users write them, in which two blocks of a configuration differ."""
-    plain = (each.model_dump(mode="json", by_alias=True) for each in (old, new))
+def differing(old: Block, new: Block, *among: str) -> list[str]:
+    """Return the dotted keys, as users write them, in which two blocks of a configuration differ.
+
+    `among`: the attributes to look at; all if none is given. What is the same object in both costs nothing.
+    """
+    unequal = _unequal(old, new, among)
+    if unequal is None:
+        return []
+    include = None if unequal is True else unequal
+    plain = (each.model_dump(mode="json", by_alias=True, include=include) for each in (old, new))
     return list(_differences("", *plain))
+
+
+def _unequal(old: Any, new: Any, among: Sequence[str] = ()) -> Any:
+    """Return what of two values has to be written out to compare them, as `model_dump` takes it; None: nothing.
+
+    True stands for all, as it does for entries without names.
+    """
+    if old is new:
+        return None
+    if isinstance(old, Block) and type(old) is type(new):
+        was, now = vars(old), vars(new)
+        if any(was[name] != now[name] for name in old.shown_by):
+            return True
+        pairs = [(name, was[name], now[name]) for name in among or was if was[name] is not now[name]]
+        found = {name: inside for name, *pair in pairs if (inside := _unequal(*pair)) is not None}
+        return found | ({"name": True} if "name" in was else {}) if found else None
+    names = _names_of(old)
+    if names is not None and names == _names_of(new):
+        each = enumerate(zip(old, new, strict=True))
+        return {at: inside for at, pair in each if (inside := _unequal(*pair)) is not None} or None
+    return None if old == new else True
+
+
+def _names_of(entries: Any) -> list[str] | None:
+    """Return the names of a list's entries, None where they have none."""
+    is_named = isinstance(entries, tuple) and all(isinstance(one, Block) and "name" in vars(one) for one in entries)
+    return [entry.name for entry in entries] if is_named else None
 
 
 def _differences(prefix: str, old: Any, new: Any) -> Iterator[str]:

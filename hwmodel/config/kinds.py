@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from operator import eq
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -476,9 +476,11 @@ class Block(BaseModel):
     """A validated, frozen part of a configuration.
 
     Attributes carry their unit in the name; the alias is the key that users type and results show. Defaults are
-    written as users would type them and go through the same validation.
+    written as users would type them and go through the same validation. `shown_by`: the attributes on which it depends
+    which keys of a block results show.
     """
 
+    shown_by: ClassVar[tuple[str, ...]] = ()
     model_config = ConfigDict(
         strict=True,
         extra="forbid",

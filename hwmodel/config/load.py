@@ -12,7 +12,7 @@ from hwmodel.errors import InputError
 
 from .build import Examined, check_is_mapping, examine
 from .document import Document, DocumentError, KeyPath, Place, Problem, copied_data, raise_problems, read_document
-from .model import Config, Origin, Step
+from .model import Config, Step
 from .overrides import (
     Change,
     Overrides,
@@ -82,8 +82,7 @@ class BaseDocument:
         """
         said = given_overrides(overrides)
         document = self._overridden(said)
-        config = examine(document, self.directory).sound_config()
-        return self._remembered(config, document, partial(self._changed_further, said))
+        return self._remembered(examine(document, self.directory), document, partial(self._changed_further, said))
 
     def files(self, overrides: Overrides | None = None) -> list[str]:
         """Return the files that the document and `overrides` were read from, and the capture that they name.
@@ -112,12 +111,14 @@ class BaseDocument:
         return BaseDocument(self._overridden(said), self.directory).with_overrides(overrides)
 
     def _remembered(
-        self, config: Config, document: Document, changed: Callable[[Overrides | None], Config] | None = None
+        self, found: Examined, document: Document, changed: Callable[[Overrides | None], Config] | None = None
     ) -> Config:
-        """Return a configuration that can find its scenario's steps; InputError if the scenario is wrong."""
-        found = steps_of(document, config, self.directory)  # raises InputError if the scenario is wrong
-        steps = partial(_steps, document, self.directory, found)
-        config.remember(Origin(changed, steps, document.value_places))
+        """Return a configuration that can find its scenario's steps; InputError if it is wrong, or the scenario."""
+        config = found.sound_config()
+        config.remember(changed=changed, written=document.value_places)
+        if config.scenario:
+            steps = partial(steps_of, document, found, self.directory)
+            config.remember(steps=partial(_steps, steps, steps(config)))
         return config
 
     def changed(self, written: Document, key: str, overrides: Overrides | None) -> BaseDocument:
@@ -143,7 +144,7 @@ class BaseDocument:
         if found.config is None or found.problems or found.contradictions:
             return found
         try:
-            steps_of(document, found.config, self.directory)
+            steps_of(document, found, self.directory, found.config)
         except DocumentError as error:
             return replace(found, contradictions=error.problems)
         return found
@@ -151,7 +152,7 @@ class BaseDocument:
     def with_changes(self, changes: Iterable[Change]) -> Config:
         """Return the configuration with some values changed; InputError with a line for each problem."""
         document = self._with(changes)
-        return self._remembered(examine(document, self.directory).sound_config(), document)
+        return self._remembered(examine(document, self.directory), document)
 
     def _with(self, changes: Iterable[Change]) -> Document:
         document = self._document.copied()
@@ -220,8 +221,8 @@ def _placed(document: Document, line: str) -> str:
 
 
 def _steps(
-    document: Document, directory: str, found: tuple[Step, ...], config: Config, drivers: Drivers | None = None
+    steps: Callable[..., tuple[Step, ...]], found: tuple[Step, ...], config: Config, drivers: Drivers | None = None
 ) -> tuple[Step, ...]:
-    """Return the steps of a document's scenario: those `found` first, unless they depend on drivers or on the run."""
+    """Return the steps of a scenario: those `found` first, unless they depend on drivers or on the run."""
     is_plain = all(event.is_set and event.when is None for event in config.scenario)
-    return found if drivers is None or is_plain else steps_of(document, config, directory, drivers)
+    return found if drivers is None or is_plain else steps(config, drivers)

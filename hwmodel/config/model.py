@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
@@ -46,16 +46,18 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Origin:
-    """Keep what a configuration was made from, for `with_overrides`, `steps` and `is_written`.
+    """Keep what a configuration was made from, for `with_overrides`, `steps`, `is_written` and `servers_of`.
 
     `changed`: makes the configuration again, with further overrides. `steps`: returns the scenario's steps for a
     configuration, in the order of time; the drivers that it is given answer events that ask a driver. `written`: the
-    paths of the keys that the user wrote. Comparison ignores all three: configurations with equal values are equal.
+    paths of the keys that the user wrote. `servers`: a configuration, without scenario, with the servers that it was
+    made of. Comparison ignores all four: configurations with equal values are equal.
     """
 
     changed: Callable[[Any], Config] | None = field(default=None, compare=False, repr=False)
     steps: Callable[[Config, Drivers | None], tuple[Step, ...]] | None = field(default=None, compare=False, repr=False)
     written: Container[KeyPath] = field(default=(), compare=False, repr=False)
+    servers: tuple[Config, tuple[Any, ...]] | None = field(default=None, compare=False, repr=False)
 
 
 class Config(Block):
@@ -379,9 +381,14 @@ class Config(Block):
         steps = self._origin.steps(self, drivers)
         return tuple(step._replace(config=step.config.model_copy(update={"run": self.run})) for step in steps)
 
-    def remember(self, origin: Origin) -> None:
-        """Keep what the configuration was made from, for `with_overrides`."""
-        self._origin = origin
+    @property
+    def made(self) -> tuple[Config, tuple[Any, ...]] | None:
+        """Return the configuration with servers that it is, or is a copy of, and what these were made of."""
+        return self._origin.servers
+
+    def remember(self, **origin: Any) -> None:
+        """Keep what the configuration was made from: fields of `Origin`."""
+        self._origin = replace(self._origin, **origin)
 
     def resolved(self) -> dict[str, Any]:
         """Return all keys as users type them, units written out; loading it gives this configuration again.

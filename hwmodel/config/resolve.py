@@ -37,7 +37,7 @@ from .pcie_tree import MULTI_ROOT
 from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry
 from .switch import Uplink
-from .system import Server, entries_of
+from .system import Server, entries_of, own_blocks
 from .workload import DEFAULT_HEADER, lengths_of_send
 
 BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
@@ -462,7 +462,7 @@ def defaults_beside(resolved: Mapping[str, Any]) -> dict[str, Any] | None:
             Server(name, _filled(written, server=at, vfs_beside=n_others * nic["vfs"]))
             for at, (name, n_others) in enumerate(beside.items())
         ]
-        listed = entries_of(base.model_copy(update={"servers": tuple(entries)}), servers)
+        listed = entries_of(entries, own_blocks(base), servers)
         written["servers"] = [entry.model_dump(by_alias=True) for entry in listed]
         if "bridge" in resolved:
             written["bridge"] = {"kind": resolved["bridge"]["kind"]}

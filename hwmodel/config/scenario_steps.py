@@ -12,7 +12,8 @@ from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import FS_PER_NS, format_time_fs
 
-from .build import examine
+from .build import Examined
+from .build_changed import examine_changed
 from .check_device_limits import dotted, misfits_of_device
 from .check_streams import Wrong, wrong_streams
 from .control_plane import acting
@@ -61,9 +62,12 @@ class Drivers(Protocol):
         """Update the drivers' state after an event has set keys without asking them."""
 
 
-def steps_of(document: Document, config: Config, directory: str, drivers: Drivers | None = None) -> tuple[Step, ...]:
+def steps_of(
+    document: Document, examined: Examined, directory: str, config: Config, drivers: Drivers | None = None
+) -> tuple[Step, ...]:
     """Return what each event of a document's scenario makes of its configuration, in the order of time.
 
+    `examined`: the outcome of examining the document; `config`: its configuration, perhaps with other times of events.
     Without `drivers`, a scenario with other events than `set` is only checked, and has no steps; with them, the steps
     are of the events that change something. An event whose time is not known yet makes no step. Raises InputError,
     a line for each problem: an event after the run's end, a key that may not change in operation, a value that the key
@@ -80,10 +84,10 @@ def steps_of(document: Document, config: Config, directory: str, drivers: Driver
         message = "a run with a scenario has no steady figures to be sure of; leave one of them out"
         raise_problems([document.problem(("run", "precision"), message)])
     if drivers is None:
-        raise_problems(list(_wrong_at_any_time(document, config, directory)))
+        raise_problems(list(_wrong_at_any_time(document, examined, directory, config)))
         if not all(event.is_set for event in config.scenario):
             return ()
-    return _walked(document, config, directory, drivers)
+    return _walked(document, examined, directory, config, drivers)
 
 
 def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
@@ -97,41 +101,53 @@ def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
             yield document.problem(path, message)
 
 
-def _wrong_at_any_time(document: Document, config: Config, directory: str) -> Iterator[Problem]:
+def _wrong_at_any_time(document: Document, examined: Examined, directory: str, config: Config) -> Iterator[Problem]:
     """Yield problems with events that wait for a condition, which do not depend on what other events set before."""
+    at_first, events = _apart(document)
     for at, event in enumerate(config.scenario):
         if event.when is None or not event.is_set:
             continue
-        now = document.copied()
-        del now.data["scenario"]
-        _apply_set(now, document, at)
-        after = examine(now, directory, is_running=True)
+        now = at_first.copied()
+        _apply_set(now, events[at], at)
+        after = examine_changed(now, directory, examined, event.changes, is_running=True)
         yield from after.problems
         if after.config is not None and not after.problems:
             of_event, derived = _fixed(document, config, at, config, after.config)
             yield from (*of_event, *derived)
 
 
-def _apply_set(now: Document, document: Document, at: int) -> None:
-    """Change a document by what an event sets."""
-    path: KeyPath = ("scenario", at, "set")
-    apply_changes(now, document, path, document.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
-
-
-def _walked(document: Document, config: Config, directory: str, drivers: Drivers | None) -> tuple[Step, ...]:
-    """Go through the events in the order of time, each from what the ones before it left."""
-    now = document.copied()
+def _apart(document: Document) -> tuple[Document, dict[str | int, Document]]:
+    """Return a copy of a document without its scenario, and for each event a document with its places."""
+    rest, events = document.parted("scenario", range(len(document.data["scenario"])))
+    now = rest.copied()
     del now.data["scenario"]
-    steps: list[Step] = []
+    return now, events
+
+
+def _apply_set(now: Document, event: Document, at: int) -> None:
+    """Change a document by what an event sets; `event`: the document with its places."""
+    path: KeyPath = ("scenario", at, "set")
+    apply_changes(now, event, path, event.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
+
+
+def _walked(
+    document: Document, examined: Examined, directory: str, config: Config, drivers: Drivers | None
+) -> tuple[Step, ...]:
+    """Go through the events in the order of time, each from what the ones before it left."""
+    now, events = _apart(document)
+    after, steps = examined, list[Step]()
     problems: list[Problem] = []
     before = config
     for at_fs, at in _moments(config, drivers):
         event = config.scenario[at]
+        keys: Mapping[str, Any] = event.changes
         if event.is_set or drivers is None:
-            _apply_set(now, document, at)
-        elif not _carried_out(now, document, config, at, drivers.changes(at, before)):
-            continue
-        after = examine(now.copied(), directory, is_running=at_fs > 0)
+            _apply_set(now, events[at], at)
+        else:
+            keys = drivers.changes(at, before)
+            if not _carried_out(now, document, config, at, keys):
+                continue
+        after = examine_changed(now, directory, after, keys, is_running=at_fs > 0)
         if after.config is None or after.problems:  # all later steps would have the same problems
             raise_problems([*problems, *after.problems])
         assert after.config is not None

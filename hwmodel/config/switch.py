@@ -71,6 +71,7 @@ class _EntryName(Name):
 class Port(Block):
     """A station at the switch: the PF of an Ethernet port, or a VF."""
 
+    shown_by = ("receive_limit_bps",)
     _n_vfs: int = PrivateAttr(0)  # of the adapter, behind which the PFs of further ports are numbered
     name: Annotated[str, _EntryName()] = key(
         ...,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from hwmodel.errors import InputError
 from hwmodel.rules.capacities import MAX_SERVERS
 from hwmodel.rules.switch_modes import MODES
+from hwmodel.units import parse_bytes
 
 from .bridge import BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort, wire_names
 from .document import Document, KeyPath, Problem
@@ -143,6 +144,8 @@ def bridges_at(config: Config, server: Server) -> list[NamedBridge]:
 
 
 MOST_REMEMBERED = 4
+_BURST = parse_bytes(Port.model_fields["receive_burst_bytes"].default)
+_OF_ALL = ("workload", "run", "scenario")  # what each server's configuration has of the whole system
 _lately: deque[tuple[Config, tuple[Server, ...]]] = deque(maxlen=MOST_REMEMBERED)
 
 
@@ -154,9 +157,39 @@ def servers_of(config: Config) -> tuple[Server, ...]:
     """
     found = next((servers for known, servers in tuple(_lately) if known is config), None)
     if found is None:
-        found = _servers_of(config)
+        found = _servers_made(config) or _servers_of(config)
         _lately.append((config, found))
     return found
+
+
+def _servers_made(config: Config) -> tuple[Server, ...]:
+    """Return the servers that a configuration was made of, none if it has other blocks of its servers by now."""
+    if config.made is None:
+        return ()
+    then, servers = config.made
+    if any(getattr(config, name) is not getattr(then, name) for name in (*OWN_BLOCKS, "servers")):
+        return ()
+    own = {name: getattr(config, name) for name in _OF_ALL if getattr(config, name) is not getattr(then, name)}
+    return tuple(replace(one, config=one.config.model_copy(update=own)) for one in servers) if own else servers
+
+
+def server_made(common: Config, part: Server, entry: ServerEntry) -> Server:
+    """Return what `servers_of` finds of a system with these common blocks and this entry, of which a part was made."""
+    if not _is_said(part.config):
+        part = Server(part.name, _changed(_alone(common), part.name, dict(_parts_of(entry))[part.name]))
+    return in_slot(common, part, entry)
+
+
+def in_slot(common: Config, part: Server, entry: ServerEntry) -> Server:
+    """Return a part as the server of a system: with what all servers have, and its link negotiated with its slot."""
+    config = part.config.model_copy(update={name: getattr(common, name) for name in _OF_ALL})
+    return Server(part.name, _in_slot(config, entry, part.name))
+
+
+def _is_said(own: Config) -> bool:
+    """Tell whether keys show all that a server has; they do not show a bucket of no limit, nor the lanes of a bus."""
+    is_shown = (port.receive_limit_bps is not None or port.receive_burst_bytes == _BURST for port in own.switch.ports)
+    return own.pcie.bus is None and all(is_shown)
 
 
 def only_server(config: Config, name: str | None = None, hosts: Iterable[str] = ()) -> Server:
@@ -176,7 +209,7 @@ def only_server(config: Config, name: str | None = None, hosts: Iterable[str] = 
 
 
 def _servers_of(config: Config) -> tuple[Server, ...]:
-    alone = config.model_copy(update={"servers": (), "multi_root": None, "bridge": None, "bridges": ()})
+    alone = _alone(config)
     if not config.servers:
         return (Server("", alone),)
     return tuple(
@@ -184,6 +217,10 @@ def _servers_of(config: Config) -> tuple[Server, ...]:
         for entry in config.servers
         for name, changes in _parts_of(entry)
     )
+
+
+def _alone(config: Config) -> Config:
+    return config.model_copy(update={"servers": (), "multi_root": None, "bridge": None, "bridges": ()})
 
 
 def looks_behind_type(config: Config) -> bool:
@@ -213,10 +250,19 @@ def _in_slot(config: Config, entry: ServerEntry, name: str) -> Config:
     return config.model_copy(update={"pcie": own.model_copy(update={"generation": generation, "lanes": lanes})})
 
 
-def entries_of(config: Config, servers: Iterable[Server]) -> tuple[ServerEntry, ...]:
-    """Return entries of `servers` whose `set` has every key in which a server differs from the file's common blocks."""
-    changes = {server.name: changes_between(config, server.config) for server in servers}
-    return tuple(_entry_of(entry, changes) for entry in config.servers)
+def entries_of(
+    listed: Iterable[ServerEntry],
+    common: Mapping[str, Any],
+    servers: Iterable[Server],
+    known: Mapping[str, ServerEntry] = {},
+) -> tuple[ServerEntry, ...]:
+    """Return entries whose `set` has every key in which a server differs from the file's common blocks.
+
+    `listed`: the entries as they are written; `common`: what `own_blocks` says of the whole system; `known`: what is
+    returned for hosts that are not among `servers`, by name.
+    """
+    changes = {server.name: _changes(common, own_blocks(server.config)) for server in servers}
+    return tuple(known.get(entry.name) or _entry_of(entry, changes) for entry in listed)
 
 
 def _entry_of(entry: ServerEntry, changes: Mapping[str, dict[str, Any]]) -> ServerEntry:
@@ -346,7 +392,15 @@ def reflects(port: BridgePort, switch: Switch, s_channel: int | None = None) -> 
 
 def changes_between(base: Config, own: Config) -> dict[str, Any]:
     """Return the keys, dotted, in which a server's configuration differs from that of the file's own blocks."""
-    before, after = base.resolved(), own.resolved()
+    return _changes(own_blocks(base), own_blocks(own))
+
+
+def own_blocks(config: Config) -> dict[str, Any]:
+    """Return the blocks that a server may have of its own, as users type them."""
+    return config.model_dump(mode="json", by_alias=True, include=set(OWN_BLOCKS))
+
+
+def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     for block in OWN_BLOCKS:
         _compare((block,), before[block], after[block], changes)
@@ -372,7 +426,7 @@ def _compare(path: tuple[str | int, ...], before: Any, after: Any, changes: dict
 
 def _unsaid(path: tuple[str | int, ...]) -> Any:
     """Return the default of a key that resolved configurations leave out at its default."""
-    block = model_at(path[:-1])
+    block = model_at((*path[:2], 0, *path[3:-1]) if _is_station(path) else path[:-1])
     field = None if block is None else block.model_fields.get(keys_of(block).get(str(path[-1]), ""))
     return None if field is None or field.is_required() else field.default
 
@@ -393,8 +447,11 @@ def _compare_vms(before: dict[str, Any], after: dict[str, Any], changes: dict[st
 
 def _is_table(path: tuple[str | int, ...]) -> bool:
     """Tell whether a mapping's keys are the user's own names, so that it changes as a whole."""
-    is_station = path[:2] == ("switch", "ports")
-    return not is_station and model_at(path) is None
+    return not _is_station(path) and model_at(path) is None
+
+
+def _is_station(path: tuple[str | int, ...]) -> bool:
+    return path[:2] == ("switch", "ports")
 
 
 def _names(entries: list[Mapping[str, Any]]) -> list[str]:
@@ -428,11 +485,12 @@ class _Listed(NamedTuple):
     sets: tuple[tuple[KeyPath, Any, tuple[str, ...]], ...]  # path, content, and the blocks that it may change
 
 
-def split_servers(document: Document) -> list[ServerDocument]:
+def split_servers(document: Document, hosts: Container[str] | None = None) -> list[ServerDocument]:
     """Return a document for each server that a document lists, or for each of its adapters; none where it lists none.
 
-    What a list of servers implies is filled into `document`: a bridge, and a target for `incast_to`. The validation
-    that follows reports errors in the list itself; problems with the keys in a `set` are added to `document`.
+    `hosts`: the servers that are asked for, if not all. What a list of servers implies is filled into `document`: a
+    bridge, and a target for `incast_to`. The validation that follows reports errors in the list itself; problems with
+    the keys in a `set` are added to `document`.
     """
     entries = document.data.get("servers")
     if not isinstance(entries, list) or not entries:
@@ -445,13 +503,17 @@ def split_servers(document: Document) -> list[ServerDocument]:
     if document.data.get("bridge") is None and not document.data.get("bridges"):
         document.data["bridge"] = {}
     _fill_incast(document, parts[0].name)
-    common, entry_documents = _parted(document, len(entries))
+    if hosts is not None:
+        parts = [part for part in parts if part.name.partition(".")[0] in hosts]
+    rest, entry_documents = document.parted("servers", {path[1] for part in parts for path, _, _ in part.sets})
+    own_data = {name: value for name, value in document.data.items() if name not in OF_SYSTEM}
+    common = replace(rest, data=own_data, problems=[], spread=set(), whole=document.data)
     found = []
     for part in parts:
         own = common.copied()
         for path, changes, blocks in part.sets:
             if isinstance(changes, dict):
-                _change(own, entry_documents[int(path[1])], path, changes, blocks)
+                _change(own, entry_documents[path[1]], path, changes, blocks)
         document.problems.extend(problem for problem in own.problems if problem not in document.problems)
         own.problems.clear()
         found.append(ServerDocument(part.name, own, part.beside))
@@ -484,27 +546,6 @@ def _fill_incast(document: Document, first: str) -> None:
     workload = document.data["workload"]
     if isinstance(workload, dict) and is_part_name(first):
         workload.setdefault("incast_to", f"{first}.vf0")
-
-
-def _parted(document: Document, n_servers: int) -> tuple[Document, list[Document]]:
-    """Return what all servers have in common, and for each server the whole data with only its own entry's places."""
-    own = {name: value for name, value in document.data.items() if name not in OF_SYSTEM}
-    common = Document(document.source, own, whole=document.data)
-    entries = [Document(document.source, document.data) for _ in range(n_servers)]
-
-    def of(path: KeyPath) -> Document:
-        is_entry = len(path) > 1 and path[0] == "servers" and isinstance(path[1], int)
-        return entries[int(path[1])] if is_entry else common
-
-    for path, place in document.value_places.items():
-        of(path).value_places[path] = place
-    for path, place in document.key_places.items():
-        of(path).key_places[path] = place
-    for path, prefix in document.prefixes.items():
-        of(path).prefixes[path] = prefix
-    for path in document.unreadable:
-        of(path).unreadable.add(path)
-    return common, entries
 
 
 def _change(own: Document, entry: Document, path: KeyPath, changes: dict[str, Any], blocks: tuple[str, ...]) -> None:

@@ -1,0 +1,177 @@
+"""Make the configuration of a document of which a few keys have changed: at the cost of what these keys touch.
+
+What they do not touch is kept as it was, and is the same object in both configurations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+
+from .build import (
+    OF_PARTS,
+    Examined,
+    Made,
+    OwnPart,
+    System,
+    at_bridges,
+    check_system,
+    counts_of,
+    examine,
+    made_of,
+    of_others,
+    sound,
+)
+from .check_arbitration import check_arbitration
+from .check_bridge import check_bridge_kind
+from .check_device_limits import check_device_limits
+from .check_switch import check_switch
+from .document import Document
+from .findings import Findings, Part
+from .in_operation import OF_WORKLOADS, is_one_of
+from .model import OF_SYSTEM, Config
+from .resolve import fill
+from .switch import Port
+from .system import Server, split_servers
+
+_Check = Callable[[Config, Findings], None]
+# Keys of stations from which nothing else is filled in, with the few checks that read them.
+READ_BY: Mapping[str, tuple[_Check, ...]] = {
+    key: checks
+    for checks, keys in (
+        ((), ("loopback", "self_loopback", "vlan_spoof_check", "ethertype_filter")),
+        ((check_device_limits,), ("trusted", "promiscuous")),
+        ((check_arbitration,), ("weight", "receive_burst")),
+        ((check_device_limits, check_arbitration), ("receive_limit",)),
+        ((check_device_limits, check_switch, check_arbitration), ("rate_limit", "min_rate")),
+    )
+    for key in keys
+}
+# Keys from which nothing of an adapter's own part follows.
+_BESIDE_PARTS = (*(f"{name}*" for name in OF_SYSTEM if name != "servers"), *OF_WORKLOADS)
+_OF_SERVER = re.compile(r"servers\.([^.]+)\.(adapters\.[^.]+\.)?set\.")
+_OF_STATION = re.compile(r"(?:servers\.([^.]+)\.set\.)?switch\.ports\.([^.]+)\.([^.]+)")
+
+
+def examine_changed(
+    document: Document, base_directory: str, before: Examined, keys: Collection[str], *, is_running: bool
+) -> Examined:
+    """Return what `examine` makes of a document, which stays as it is.
+
+    `before`: the outcome for it without some changes; `keys`: the dotted keys that these have set since. A document
+    with which anything is wrong is examined as a whole, so that all of it is told.
+    """
+    system = None if document.problems else before.system
+    found = None if system is None else _changed(document, base_directory, system, keys, is_running=is_running)
+    return examine(document.copied(), base_directory, is_running=is_running) if found is None else found
+
+
+def _changed(
+    document: Document, base_directory: str, before: System, keys: Collection[str], *, is_running: bool
+) -> Examined | None:
+    """Return the outcome if nothing is wrong, and parts have to know of others what they had to; None otherwise."""
+    stations = _stations_in(keys, of_servers=bool(before.own))
+    hosts = _hosts_in(keys) if before.own else None
+    is_common = hosts is None or any(not key.startswith("servers.") for key in keys)
+    document = document.copied() if is_common and stations is None else replace(document, problems=[])
+
+    def again(made: Made, written: Document, host: str = "", **others: Any) -> Made | None:
+        if stations is not None:
+            return _with_stations(made, written, [station for of, *station in stations if of == host])
+        return made_of(written, partial(fill, base_directory=base_directory, **others), made)
+
+    apart = _apart(document, before.own, hosts) if before.own else {}
+    if apart is None:
+        return None
+    own, common = list(before.own), before.common
+    for at, one in enumerate(before.own):
+        if one.name in apart:
+            made = again(one.made, apart[one.name], one.name.partition(".")[0], **one.of_others)
+            if made is None or made.problems:
+                return None
+            own[at] = one._replace(made=made)
+    is_seen = any(one is not old and one.at_bridge != old.at_bridge for one, old in zip(own, before.own, strict=True))
+    if is_common or is_seen:
+        made = again(common, document if is_common else document.copied(), adapters=at_bridges(own))
+        if made is None or made.problems or document.problems:
+            return None
+        common = made
+    checks = None if stations is None else {check for *_, key in stations for check in READ_BY[key]}
+    return sound(common, own, before) if _is_sound(common, own, before, checks, is_running=is_running) else None
+
+
+def _stations_in(keys: Collection[str], *, of_servers: bool) -> list[tuple[str, str, str]] | None:
+    """Return the server, the station and its key that each of some keys names; None if not all are of `READ_BY`."""
+    found = [_OF_STATION.fullmatch(key) for key in keys]
+    if not found or any(one is None or one[3] not in READ_BY or bool(one[1]) != of_servers for one in found):
+        return None
+    return [(one[1] or "", one[2], one[3]) for one in found if one is not None]
+
+
+def _hosts_in(keys: Collection[str]) -> set[str] | None:
+    """Return the servers whose own keys are among some keys; None if one is a key of which all may make something."""
+    own = [_OF_SERVER.match(key) for key in keys if not is_one_of(key, _BESIDE_PARTS)]
+    return None if None in own else {found[1] for found in own if found is not None}
+
+
+def _apart(document: Document, before: Sequence[OwnPart], hosts: set[str] | None) -> dict[str, Document] | None:
+    """Return the documents of the adapters of some hosts (None: all); None if any is wrong, or counts otherwise."""
+    apart = {one.name: one.document for one in split_servers(document, hosts)}
+    counts = {one.name: counts_of(apart[one.name]) if one.name in apart else one.counts for one in before}
+    others = of_others(document, {one.name: one.beside for one in before}, counts)
+    found = {name.partition(".")[0] for name in apart}
+    is_known = apart.keys() <= counts.keys() and found == (found if hosts is None else hosts)
+    is_alike = is_known and all(one.of_others == others[one.name] for one in before)
+    return apart if is_alike and not document.problems and (hosts is not None or len(apart) == len(before)) else None
+
+
+def _is_sound(
+    common: Made, own: Sequence[OwnPart], before: System, checks: Collection[_Check] | None, *, is_running: bool
+) -> bool:
+    """Tell whether some checks of the parts that have changed find nothing; without `checks` all, and of the rest."""
+    config = common.config
+    assert config is not None
+    findings = Findings(common.document, common.doubts)
+    parts = [one.part() for one in own] or [Part(Server("", config), findings)]
+    changed = [part for part, one, old in zip(parts, own, before.own, strict=True) if one is not old] if own else parts
+    for part in changed:
+        for check in OF_PARTS if checks is None else checks:
+            check(part.server.config, part.findings)
+    if checks is None:
+        for part in parts:
+            check_bridge_kind(config, part)
+        if not any(part.findings.problems for part in parts):
+            check_system(config, findings, parts, is_running=is_running, is_sound=True)
+    return not findings.problems and not any(part.findings.problems for part in parts)
+
+
+def _with_stations(made: Made, written: Document, stations: Collection[Sequence[str]]) -> Made | None:
+    """Return what a document makes whose stations have these keys as they are written now; None if one cannot."""
+    config, data = made.config, made.document.data
+    assert config is not None
+    now = {entry["name"]: entry for entry in written.data["switch"]["ports"]}
+    entries = {entry["name"]: entry for entry in data["switch"]["ports"]}
+    ports = {port.name: port for port in config.switch.ports}
+    for station, key in stations:
+        if station not in entries or key not in now.get(station, ()):
+            return None
+        was, entries[station] = entries[station], {**entries[station], key: now[station][key]}
+        if repr(entries[station]) == repr(was):
+            continue
+        try:
+            port = Port.model_validate(entries[station])
+        except ValidationError:
+            return None
+        port._n_vfs = ports[station]._n_vfs
+        ports[station] = port
+    if all(ports[port.name] is port for port in config.switch.ports):
+        return made
+    switch = config.switch.model_copy(update={"ports": tuple(ports.values())})
+    data = {**data, "switch": {**data["switch"], "ports": list(entries.values())}}
+    document = replace(made.document, data=data)
+    return replace(made, config=config.model_copy(update={"switch": switch}), document=document)
