@@ -19,8 +19,7 @@ from hwmodel.analytic import dma_limits, limits, published
 from hwmodel.analytic.published import NICS
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.simulation import simulate
-from hwmodel.simulation.run import dma
+from hwmodel.simulation import dma, simulate
 from hwmodel.units import BITS_PER_BYTE
 
 VECTORS = Path(__file__).resolve().parent.parent / "tests" / "vectors" / "pcie_published.csv"

@@ -18,9 +18,8 @@ from hwmodel.relaxations import relaxations_of
 from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
 from hwmodel.results.shared_links import CLOCKS, BusResult
-from hwmodel.simulation import lone_frame, simulate
+from hwmodel.simulation import dma, lone_frame, simulate
 from hwmodel.simulation.figures.bus_use import bus_suspects
-from hwmodel.simulation.run import dma
 from hwmodel.words.limits import limits_text
 from hwmodel.words.shared_links import bus_rows, bus_words, configured_noun
 from hwmodel.words.summary import summary

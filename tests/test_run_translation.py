@@ -9,8 +9,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import IotlbUse
-from hwmodel.simulation import simulate
-from hwmodel.simulation.run import dma
+from hwmodel.simulation import dma, simulate
 from tests.one_frame import (
     ALONE,
     ALONE_64,

@@ -6,7 +6,7 @@ import pytest
 
 from hwmodel.analytic.dma import dma_limits
 from hwmodel.config import config_from_mapping
-from hwmodel.simulation.run import dma
+from hwmodel.simulation import dma
 
 SIZES = (64, 300, 2048)
 LINK = {"generation": 3, "lanes": 8, "max_payload": "256B", "max_read_request": "512B", "tags": 256}
