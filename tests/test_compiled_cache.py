@@ -139,7 +139,7 @@ def test_a_full_disk_is_passed_over_unless_the_kernels_are_there(tmp_path):
 def test_machine_code_that_cannot_be_kept_is_used(tmp_path):
     """A limit on the size of files stands for a full disk: LLVM's code is longer than a block."""
     entry = "machine.network.places.enter_homes"
-    code = f"from hwmodel.simulation.compile_entry import compile_entry; compile_entry({entry!r})"
+    code = f"from hwmodel.simulation.run.compile_entry import compile_entry; compile_entry({entry!r})"
     shell = 'ulimit -f 16 && exec "$0" -c "$1"'
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HWMODEL_CACHE_DIR": str(tmp_path)}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # Python does not see that its own files are cut short

@@ -77,7 +77,7 @@ def test_what_ran_before_is_not_seen(elsewhere, points):
 def test_a_memory_that_takes_seeds_for_alike_would_be_seen(elsewhere, monkeypatch):
     words = random_words(1, 0)
     for module in ("nic_state", "workload_state"):
-        monkeypatch.setattr(f"hwmodel.simulation.{module}.random_words", lambda seed, stream: words)
+        monkeypatch.setattr(f"hwmodel.simulation.fill.{module}.random_words", lambda seed, stream: words)
     assert digest_of("another seed") != elsewhere["another seed"]
 
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwmodel.analytic import limits
-from hwmodel.config import config_from_mapping, load_config
+from hwmodel.config import config_from_mapping
 from hwmodel.results import Latency, VmResult, Wire
 from hwmodel.simulation import simulate
 from hwmodel.simulation.figures.counts import GAUGE_WORDS, LATENCY_PLACES
@@ -335,15 +334,6 @@ def test_what_leaves_over_a_bridge_has_an_interval_as_what_leaves_by_a_wire_has(
     assert high - low == pytest.approx(own_high - own_low, rel=0.5)
     asks = config_of(**{**blocks, "bridge": {}, "run": {**blocks["run"], "precision": "1%"}})
     assert too_wide(asks, over_bridge)[0] == over_bridge.outside_rate()
-
-
-def test_no_mean_latency_reaches_below_a_lone_frame():
-    """Frames that wait for a batch of eight: each batch has a frame that fills it and waits for nothing."""
-    config = load_config("configs/sriov_10g_gen2x4.yaml", {"workload.load": 0.02, "run.duration": "1ms"})
-    result, alone_ns = simulate(config), limits(config).unloaded_latency_ns
-    assert result.latency_ns.max > 100 * alone_ns, "or the interval would not be wide"
-    for name in ("latency_ns", "latency_from_doorbell_ns", "latency_to_guest_ns"):
-        assert 0.98 * alone_ns < result.intervals[f"{name}.mean"][0] <= getattr(result, name).min
 
 
 def test_a_window_of_slow_frames_is_no_bound_where_the_warm_up_had_faster_ones():

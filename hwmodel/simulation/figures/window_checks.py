@@ -164,8 +164,9 @@ def unsure_figures(
         short += [name for name in estimates if name.startswith("sender_wait_ns.") and name not in short]
     unsaid = [name for name in short if name not in growing]
     # A wide interval reaches up to what a longer queue would give. In a few latencies' time it need not reach down, and
-    # where the load may well be more than fits it need not reach so far up.
-    is_wild = is_of_few or sureness.load_known > MOST_LOADED
+    # where the load may well be more than fits it need not reach so far up; where senders wait ever longer it is more.
+    may_be_more = sureness.load_known > MOST_LOADED and "sender_wait_ns.mean" not in growing
+    is_wild = is_of_few or may_be_more
     rough = [name for name in unsaid if not is_wild and _is_rough(*sureness.intervals[name])]
     named = [name for name in unsaid if name not in rough]
     if named:
