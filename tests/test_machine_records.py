@@ -61,7 +61,7 @@ def test_no_field_of_the_state_has_such_a_name():
 
 def test_no_field_of_the_state_is_without_a_use():
     """Used is a name that stands somewhere beside the definitions of records."""
-    package = Path(nic_state.__file__).parents[1]
+    package = Path(nic_state.__file__).parents[2]
     words = {
         word
         for block in ("machine", "forwarding", "simulation")

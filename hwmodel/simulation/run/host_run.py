@@ -32,7 +32,7 @@ _DIGITS = 12
 @cache
 def model_version() -> str:
     """Return hwmodel's version and a hash of the sources that figures come from, like 0.1.0+3f9a5c21d07e."""
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for block in _BLOCKS:
         path = package / block
