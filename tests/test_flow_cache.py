@@ -13,6 +13,7 @@ import pytest
 
 from hwmodel import Result, limits, simulate
 from hwmodel.analytic.virtual_switch import stage_shares
+from hwmodel.compiled.far_tables import give
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.config.virtual_switch import MOST_ENTRIES, MOST_MISS_CORES, MOST_SWITCH_CORES, MOST_WAITING
 from hwmodel.config.workload import MOST_CONNECTIONS
@@ -22,6 +23,8 @@ from hwmodel.machine.virtual_switch import virtual_switch_state
 from hwmodel.report import render_page
 from hwmodel.results import FlowCacheUse, check_balance
 from hwmodel.simulation.figures.virtual_switch_use import COUNTED
+from hwmodel.simulation.fill.nic_state import build_state
+from hwmodel.simulation.fill.virtual_switch import number_connections
 from hwmodel.words.virtual_switch import flow_cache_sentence
 from hwmodel.workload import build_workload
 from hwmodel.workload.headers import connections_of_header
@@ -324,3 +327,20 @@ def test_what_it_has_not_is_refused_in_a_line(text: str) -> None:
 def test_more_connections_than_it_tells_apart_are_refused_in_a_line() -> None:
     with pytest.raises(InputError, match=r"workload\.connections: 2,000,000 connections beside a flow cache; "):
         run({"workload.pattern": "pairs", "workload.flows": [], "workload.connections": 1_000_000})
+
+
+# ---- How connections are numbered ----
+
+
+def test_connections_are_numbered_header_by_header_and_pairs_of_ends_apart() -> None:
+    """Two flows of three connections each: six numbers, two pairs of ends, and room for all in each table."""
+    flows = {"workload.flows": [["vf0", "vf1"], ["vf1", "vf0"]], "workload.connections": 3}
+    config = config_of(flows)
+    cache, templates = build_state(config, 1)[0].virtual_switch.flow_cache, build_workload(config).templates
+    give(cache.header, len(templates))
+    number_connections(cache, config, templates, np.arange(1, 5, dtype=np.int64))
+    rows = cache["header"][: len(templates)]
+    firsts, sizes = rows["first"].tolist(), rows["n"].tolist()
+    assert sum(sizes) == 6 and firsts == [sum(sizes[:at]) for at in range(len(sizes))]
+    assert len(set(rows["ends"].tolist())) == 2
+    assert all(len(held.entry) == 7 for held in (cache.near, cache.exact, cache.wildcard))
