@@ -282,7 +282,7 @@ def test_a_percentile_beyond_which_few_bursts_reach_has_no_interval():
     short, long = (simulate(config_of(**blocks, run={"duration": duration})) for duration in ("10ms", "1s"))
     known = [{name.rpartition(".")[2] for name in one.intervals if "latency_ns." in name} for one in (short, long)]
     assert known == [{"mean", "p50"}, {"mean", "p50", "p99", "p999"}]
-    assert any("few bursts that reach beyond p99 and p999" in one for one in short.warnings)
+    assert any("few bursts that reach beyond p99 and p99.9" in one for one in short.warnings)
     assert not any("reach beyond" in one for one in long.warnings)
     # Frames that come one by one are no bursts: a thousand of them tell of the slowest of a hundred.
     single = {"nic": {"vfs": 4}, "workload": {"pattern": "pairs", "load": "800Mbps", "arrivals": "poisson"}}

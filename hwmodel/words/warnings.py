@@ -136,8 +136,9 @@ def few_bursts(n_bursts: float, longer: str) -> str:
 
 def few_bursts_beyond(percentiles: Sequence[str], longer: str) -> str:
     """Say of which percentiles a window does not tell how far off they are, since too few bursts reach beyond them."""
+    named = listed([one.replace("p999", "p99.9") for one in percentiles])
     return (
-        f"The window holds few bursts that reach beyond {listed(percentiles)} of latencies and waits: it cannot tell "
+        f"The window holds few bursts that reach beyond {named} of latencies and waits: it cannot tell "
         f"how far off {'these are: they have' if len(percentiles) > 1 else 'it is: it has'} no interval. "
         f"A longer {longer} tells more."
     )
