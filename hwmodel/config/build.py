@@ -212,7 +212,7 @@ class OwnPart(NamedTuple):
 
 def at_bridges(own: Iterable[OwnPart]) -> dict[str, Any]:
     """Return what ports at bridges follow from, by their names."""
-    return {wire: one.at_bridge for one in own for wire in one.part().server.wires}
+    return {wire: one.at_bridge for one in own for wire in Server(one.name, one.config).wires}
 
 
 class System(NamedTuple):

@@ -126,9 +126,12 @@ def with_intervals_that_hold(result: Result, unsure: Sequence[Unsure]) -> Result
     if not unsure:
         return result
     places, percentiles = (frozenset[str]().union(*each) for each in zip(*(one[1:] for one in unsure), strict=True))
-    of_names = {name: name.rpartition(".") for name in result.intervals}
-    held = {name for name, (place, _, last) in of_names.items() if place not in places and last not in percentiles}
-    return replace(result, intervals={name: ends for name, ends in result.intervals.items() if name in held})
+
+    def holds(place: str, _: str, figure: str) -> bool:
+        return place not in places and figure not in percentiles
+
+    held = {name: ends for name, ends in result.intervals.items() if holds(*name.rpartition("."))}
+    return replace(result, intervals=held)
 
 
 def unsure_figures(

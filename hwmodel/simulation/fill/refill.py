@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from hwmodel.compiled.far_tables import WORD_BYTES
 from hwmodel.compiled.records import offset_of
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.config.bridge_ports import ports_of
-from hwmodel.config.in_operation import differing
+from hwmodel.config.in_operation import differing, is_one_of
 from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.server import fresh_state
@@ -150,10 +149,7 @@ class Filling(NamedTuple):
 
     def follows(self, keys: Sequence[str]) -> bool:
         """Tell whether its regions follow from one of some keys."""
-        return any(
-            any(fnmatchcase(key, one) for one in self.keys) and not any(fnmatchcase(key, one) for one in self.but)
-            for key in keys
-        )
+        return any(is_one_of(key, self.keys, self.but) for key in keys)
 
 
 # Keys of a station that no table of the switch has, nor any of a bridge.
@@ -172,7 +168,7 @@ BY_PORTS = Filling(_fill_ports, ("port*", "host*"))
 BY_OUTSIDE = Filling(_fill_outside, ("port*",), follows_bridges=True)
 BY_LINKS = Filling(_fill_links, ("pcie*",))
 BY_SOURCES = Filling(_fill_sources, ("workload*", "port*"), follows_bridges=True)
-FOLLOWED_BY_BRIDGES = Filling(lambda nic, to: None, ("port*", "switch*"), NOT_SWITCHED)
+SEEN_BY_BRIDGES = ("port*", "switch*")  # the keys of a server that bridges follow, but for those not switched
 
 
 @dataclass(frozen=True)
@@ -307,7 +303,7 @@ class Refilled:
         changed = {name.rpartition(".")[0] for name in now.off ^ then.off}
         for at, (was, is_now) in enumerate(zip(servers_of(now.config), servers_of(then.config), strict=True)):
             keys = [] if was.config is is_now.config else differing(was.config, is_now.config)
-            follows |= FOLLOWED_BY_BRIDGES.follows(keys)
+            follows |= any(is_one_of(key, SEEN_BY_BRIDGES, NOT_SWITCHED) for key in keys)
             fillings = {one for one in FILLINGS if one.follows(keys) or (has_other_bridges and one.follows_bridges)}
             fillings |= {BY_SWITCH} if is_now.name in changed else set()
             fillings |= {BY_SOURCES} if then.workload is not now.workload else set()

@@ -127,10 +127,17 @@ def _late_flows(state: Servers, n_headers: int, changes: Sequence[Sequence[_Comm
     for commands in changes:
         for command in commands:
             _enter(nic, 0, command)
-        run_commanded(state, 0, 0, 0, OBEY)
+        obey_first(state)
         decide_alone(state, numbers)
     ends = nic["ledger"]["directory"]["ends"][n_first : int(nic.ledger.directory.n)]
     return ends["sender"].astype(np.int64), ends["receiver"].astype(np.int64)
+
+
+def obey_first(servers: Servers) -> None:
+    """Carry out the servers' commands for time 0, before any forwarding decision."""
+    for number, nic in enumerate(servers):
+        if int(nic.commands.tail) > 0:
+            run_commanded(servers, number, 0, 0, OBEY)
 
 
 def _each_once(first: Filled, changes: Sequence[Change], in_order: Sequence[Change]) -> Iterator[Change]:

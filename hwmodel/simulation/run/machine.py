@@ -15,7 +15,7 @@ from hwmodel.config.system import looks_into_packets
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, OVERFLOW
-from hwmodel.machine.engine import OBEY, WHOLE, run
+from hwmodel.machine.engine import WHOLE, run
 from hwmodel.machine.server import SERVER
 from hwmodel.processes.addresses import allowed_bytes
 from hwmodel.results import Result, Sighting, by_shares
@@ -43,7 +43,7 @@ from hwmodel.simulation.fill.nic_state import State, build_state
 from hwmodel.simulation.fill.refill import Filled, switch_off_functions
 from hwmodel.simulation.fill.system_state import SystemState, build_system
 from hwmodel.simulation.fill.workload_state import check_workload, decide_workload, fill_workload
-from hwmodel.simulation.run.commands import Change, schedule
+from hwmodel.simulation.run.commands import Change, obey_first, schedule
 from hwmodel.simulation.run.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.run.logs import CopyKinds, MergedLog
 from hwmodel.simulation.run.server_threads import threads_of
@@ -59,13 +59,6 @@ if TYPE_CHECKING:
 def have_commands(servers: State) -> bool:
     """Tell whether a server has, or had, something to change in mid-run."""
     return any(int(nic.commands.tail) > 0 for nic in servers)
-
-
-def obey_first(servers: State) -> None:
-    """Carry out the servers' commands for time 0, before any forwarding decision."""
-    for number, nic in enumerate(servers):
-        if int(nic.commands.tail) > 0:
-            run_commanded(servers, number, 0, 0, OBEY)
 
 
 def run_alone(servers: State, until_fs: int, n_events: int) -> int:
