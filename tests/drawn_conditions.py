@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.simulation.run.run import first_true, silent
-from hwmodel.simulation.run.scenario import scene_of, with_times
-from hwmodel.workload import build_workload
+from hwmodel.simulation.run.scenario import Play
 from tests.beside_simpy import (
     BASE,
     GROUP_OF,
@@ -120,13 +118,11 @@ def play(folder: Path, drawn: Scripted) -> Played:
     """Run a scenario through both."""
     changes = with_capture(folder, drawn.changes, drawn.load)
     config = config_from_mapping(BASE, {**changes, "scenario": drawn.events})
-    scene = scene_of(config)
-    workload = build_workload(scene.first)
-    workload.records.rss_hash[:] = workload.records.at_fs // NS_FS  # frames that are not IP have 0
-    look = partial(first_true, scene.first, lambda changes: (workload, changes), 1, lambda _at, _what: silent)
-    timed, scene = with_times(config, scene, look)
-    run = JourneyRun(scene.first, workload, scene.changes)
+    carried_out = Play(config)
+    carried_out.workload.records.rss_hash[:] = carried_out.workload.records.at_fs // NS_FS  # not IP, which have 0
+    run = JourneyRun.of_play(carried_out)
     run.go_through()
+    timed, scene = carried_out.config, carried_out.scene
     result = run.result()
     course = _Course(changes, drawn.events)
     oracle, journeys = run_the_oracle(scene.first, drawn.load, result, GROUP_OF, (), course.waiting)

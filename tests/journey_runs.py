@@ -16,6 +16,7 @@ from hwmodel.machine.counts.journeys import FROM_WIRE, UNMEASURED
 from hwmodel.results import BRIDGE_PARTS
 from hwmodel.simulation import Run
 from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.scenario import Play
 from hwmodel.workload import Workload
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ class JourneyRun(Run):
         self.state[0].ledger.journey_log.enabled = 1
         self._pieces: list[np.ndarray] = []
         self._first_counted = 0
+
+    @classmethod
+    def of_play(cls, play: Play) -> JourneyRun:
+        """Return the run in which a scenario is carried out."""
+        run = cls(play.scene.first, play.workload, play.changes)
+        run.play = play
+        return run
 
     def call(self, until_fs: int, n_events: int) -> int:
         if self.state[0].ledger.counts.to_guest.n == 0:

@@ -126,8 +126,9 @@ def seen(machine: Machine) -> dict[str, str]:
 
 def flows(machine: Machine, at: int, ledger: Any) -> bytes:
     """Return what a ledger counts of flows, by their names."""
+    machine.book.numbers.follow()
     names = machine.book.flows
-    own = range(len(names)) if machine.system is None else machine.system.counted.flows[at].tolist()
+    own = machine.book.numbers.of_ledgers[at].tolist()
     rows = ledger["flow"][: len(own)]
     return repr(
         [

@@ -31,15 +31,15 @@ def run(request):
     return found
 
 
-def flows_of(book, ledger):
-    """Return a ledger's flows, and the names of the stations at which they end."""
-    numbers = range(len(book.flows)) if book.counted is None else book.counted
-    return ledger["flow"][: len(numbers)], [book.flows[int(number)][1] for number in numbers]
+def flows_of(machine, at):
+    """Return a server's flows, and the names of the stations at which they end."""
+    numbers, ledger = machine.book.numbers.of_ledgers[at], machine.ledgers()[at]
+    return ledger["flow"][: len(numbers)], [machine.book.flows[number][1] for number in numbers.tolist()]
 
 
 def test_a_function_has_received_what_its_flows_say(run):
-    for server in run.machine.servers:
-        flows, targets = flows_of(server.book, server.nic.ledger)
+    for at, server in enumerate(run.machine.servers):
+        flows, targets = flows_of(run.machine, at)
         functions = server.nic["ledger"]["function"]
         received = 0
         for port in server.config.switch.ports:
@@ -52,12 +52,8 @@ def test_a_function_has_received_what_its_flows_say(run):
 
 
 def test_a_ledgers_latency_is_that_of_its_flows_together(run):
-    ledgers = [(server.book, server.nic.ledger) for server in run.machine.servers]
-    if run.machine.system is not None:
-        bridge = run.machine.system.bridges[0].ledger
-        ledgers.append((None, bridge))
-    for book, ledger in ledgers:
-        flows = flows_of(book, ledger)[0] if book is not None else ledger["flow"][: int(ledger.directory.n)]
+    for ledger in run.machine.ledgers():
+        flows = ledger["flow"][: int(ledger.directory.n)]
         each = flows["latency"][flows["latency"]["n"] > 0]
         together = ledger.counts.delivery
         assert together.n == each["n"].sum()
@@ -70,7 +66,7 @@ def test_the_mean_latency_of_a_functions_copies_is_that_of_the_flows_since_the_b
     run = begun({**SMALL, "run": {"warmup": "0ns", "duration": "1ms"}}, TO_ALL)
     run.go_through()
     (server,) = run.machine.servers
-    flows, targets = flows_of(server.book, server.nic.ledger)
+    flows, targets = flows_of(run.machine, 0)
     for port in server.config.switch.ports:
         own = flows["latency"][[name == server.station(port.name) for name in targets]]
         counts = server.nic["ledger"]["function"][function_of(port.number)]

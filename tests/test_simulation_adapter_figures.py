@@ -47,7 +47,7 @@ def nic():
 
 def figures(nic, change, per_frame=None):
     """Take the window in which a change was made."""
-    begin_window(nic, FlowBook())
+    begin_window(nic)
     start = take_snapshot(nic, FlowBook())
     change()
     nic.clock.now_fs = END

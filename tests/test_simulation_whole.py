@@ -46,7 +46,7 @@ def to_outside(machine):
 
 def counts_of(machine, at, flow):
     """Return what a ledger counts of a flow, which it knows by its place among its own."""
-    return machine.ledgers()[at].flow[machine.system.counted.flows[at].tolist().index(flow)]
+    return machine.ledgers()[at].flow[machine.book.numbers.of_ledgers[at].tolist().index(flow)]
 
 
 def latency(record, n, lowest_fs, highest_fs, sum_fs):

@@ -370,6 +370,11 @@ class Event(Block):
         return self.row.sets
 
     @property
+    def is_of_one_adapter(self) -> bool:
+        """Tell whether at its own instant it concerns nothing beside the adapter whose function it names."""
+        return not (self.row.sets or self.row.asks or self.is_of_host)
+
+    @property
     def is_of_host(self) -> bool:
         """Tell whether it is about a host, of those that share an adapter."""
         return self.row.control in (TAKES, GIVES)

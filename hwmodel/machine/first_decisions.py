@@ -12,7 +12,6 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.header_store import UNKNOWN
 from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge import obey_bridge_due
 from hwmodel.machine.network.bridge_state import MAX_BRIDGE_PORTS
 from hwmodel.machine.network.hops import NO_REASON, decide_hop, fill_way, have_room_for_hops, note_flood
@@ -133,14 +132,3 @@ def decide_first(servers, bridges, numbers, senders, firsts, first_ports, shares
         for number in range(nic.headers.n_own_templates, nic.headers.n_templates):
             template_of(nic, number)
         number_flows(bridge, nic.ledger)
-
-
-@entry
-def enter_flows(servers, bridges, at, senders, receivers):
-    """Enter flows in a ledger: that of server `at`, or the bridges' if `at` is behind the last; int64 (n,) of stations.
-
-    A run whose tables change has all its flows from the start, so that whoever counts them has room for all.
-    """
-    ledger = servers[at].ledger if at < len(servers) else bridges[0].ledger
-    for i in range(len(senders)):
-        flow_of(ledger, senders[i], receivers[i])

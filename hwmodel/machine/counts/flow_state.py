@@ -10,6 +10,7 @@ from hwmodel.compiled.records import I32, ints, record
 from hwmodel.forwarding.header_store import FIRST_MASK
 
 MAX_FLOWS = 1 << 19
+MAX_HISTOGRAMS = 4352
 FLOW_SLOTS = 4 * MAX_FLOWS
 FLOWS_BEGIN = 1 << 8  # flows that a ledger has room for, before there are more
 SPREAD = 0x9E3779B1  # an odd number that spreads what it multiplies over 32 bits (D. E. Knuth, TAOCP 3, 6.4)
@@ -80,13 +81,14 @@ def flow_of(ledger, sender, receiver):
 
 @kernel
 def begin_histogram(ledger, number):
-    """Give a flow that comes up in mid-run a row of the histograms, if one is left."""
-    flow = ledger.flow[number]
-    flow.histogram = ledger.next_histogram
-    if flow.histogram >= 0:
-        ledger.next_histogram += ledger.histogram_step
-        if ledger.next_histogram >= ledger.n_histograms:
-            ledger.next_histogram = -1
+    """Give a flow that comes up in mid-run a row of the histograms; those for which none is left share the last."""
+    row = min(ledger.next_histogram, MAX_HISTOGRAMS - 1)
+    while row >= len(ledger.histogram):
+        if not lengthened(ledger.histogram):
+            ledger.overflow = 1
+            return
+    ledger.flow[number].histogram = row
+    ledger.next_histogram += ledger.histogram_step
 
 
 @entry

@@ -6,7 +6,7 @@ from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import F64, I32, I64, ints, record
 from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
-from hwmodel.machine.counts.flow_state import FLOW_DIRECTORY, FLOWS_BEGIN, MAX_FLOWS
+from hwmodel.machine.counts.flow_state import FLOW_DIRECTORY, FLOWS_BEGIN, MAX_FLOWS, MAX_HISTOGRAMS
 from hwmodel.machine.counts.journey_state import (
     FINISHED,
     JOURNEY_LOG,
@@ -29,7 +29,6 @@ DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, CAME_TRUE, OVERFLOW, IDLE = range(
 HISTOGRAM_SHIFT = 10
 HISTOGRAM_SUB_BITS = 7
 HISTOGRAM_BUCKETS = (43 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS
-MAX_HISTOGRAMS = 4352
 HISTOGRAMS_BEGIN = 2
 WIRE_WAIT_HISTOGRAM, FIRST_FLOW_HISTOGRAM = range(2)  # of all ports, of each flow
 LATENCY_HISTOGRAM = FIRST_FLOW_HISTOGRAM  # of a DMA run
@@ -102,9 +101,8 @@ TAP_LOG = record(*ints("n"), ("entry", far(TAP_ENTRY, LOG_CAP, LOG_BEGINS)))
 LEDGER = record(
     # `crosses`: frames come from a bridge, and go on to it.
     *ints("is_stopping", "overflow", "delivered_target", "crosses"),
-    # The row of the next flow's histogram, -1 if none is left; how many rows on the one after it is; how many there
-    # are.
-    *ints("next_histogram", "histogram_step", "n_histograms"),
+    # The row of the histogram of the next flow that comes up, and how many rows on the one after it is.
+    *ints("next_histogram", "histogram_step"),
     ("counts", LEDGER_COUNTS),
     ("stamp_sums", STAMP_SUMS),
     ("on_wire_batch", RX_BATCH),

@@ -164,8 +164,7 @@ def note_latency(ledger, flow, now_fs, journey):
     counts = ledger.latency_counts[place]
     counts.n_delivery += 1
     counts.delivery_fs += float(latency_fs)
-    if flow.histogram >= 0:
-        ledger.histogram[flow.histogram, place] += 1
+    ledger.histogram[flow.histogram, place] += 1
     from_doorbell_fs = now_fs - journey.rung_fs
     observe(ledger.counts.from_doorbell, from_doorbell_fs)
     ledger.latency_counts[bucket(from_doorbell_fs)].n_from_doorbell += 1

@@ -90,14 +90,13 @@ def parts_of(nic: Any) -> dict[str, Any]:
 class Counts:
     """Copy a server's counters on demand, through views that are set up once.
 
-    `live`: the views, from `parts_of`. `functions`: the counters of each function. `histograms`: for each latency the
-    histograms to add up.
+    `live`: the views, from `parts_of`. `functions`: the counters of each function.
     """
 
     def __init__(self, nic: Any) -> None:
         self.live = parts_of(nic)
         self.functions = nic["ledger"]["function"]
-        self.histograms = {name: [counts_of(nic["ledger"], name)] for name in LATENCY_PLACES}
+        self._ledger = nic["ledger"]
         self._clock = nic.clock
         parts = (part if isinstance(part, np.ndarray) else [part] for part in self.live.values())
         self._words = [np.frombuffer(each, np.int64) for part in parts for each in part]
@@ -112,6 +111,10 @@ class Counts:
     def delivered(self) -> int:
         """Return how many frames have been delivered."""
         return int(self.live["ledger"]["delivered"])
+
+    def histograms(self, name: str) -> list[Histogram]:
+        """Return the histograms of a latency that are to be added up: views, which do not follow a longer table."""
+        return [counts_of(self._ledger, name)]
 
     def words(self) -> Ints:
         """Return the present counters as int64 words, for `records`."""

@@ -93,7 +93,7 @@ class Marks:
 
     def _mark(self) -> None:
         now_fs, (up, down) = self._counts.now_fs, self._links
-        words, histograms = self._counts.words(), self._counts.histograms
+        words = self._counts.words()
         self._marks.append(
             _Mark(
                 now_fs,
@@ -103,7 +103,7 @@ class Marks:
                 [each.copy() for each in self._of_functions],
                 [each.copy() for each in self._next_at_fs],
                 self._outside_bytes(),
-                {name: _row(histograms[name], each) for name, each in self._counts.columns(words).items()},
+                {name: _row(self._counts.histograms(name), each) for name, each in self._counts.columns(words).items()},
             )
         )
 

@@ -126,9 +126,9 @@ class Snapshot:
         )
 
 
-def begin_ledger(ledger: Any, n_flows: int) -> None:
-    """Reset a ledger's latencies, in total and of its first `n_flows` flows."""
-    flows, counts = ledger["flow"][:n_flows], ledger.counts
+def begin_ledger(ledger: Any) -> None:
+    """Reset a ledger's latencies, in total and of its flows."""
+    flows, counts = ledger["flow"][: int(ledger.directory.n)], ledger.counts
     _forget(ledger["sampled_parts"], counts.to_guest)
     for name in ("delivery", "to_guest"):
         _forget(ledger["latency_counts"][f"{name}_fs"], counts[name])
@@ -146,9 +146,9 @@ def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
     latency["n"], latency["sum_fs"] = 0, 0
 
 
-def begin_window(nic: Any, book: FlowBook) -> None:
+def begin_window(nic: Any) -> None:
     """Reset the latencies and the largest depths of a server."""
-    begin_ledger(nic["ledger"], book.n_counted)
+    begin_ledger(nic["ledger"])
     _forget_latency(nic["ledger"], "mac.wait", nic.counts.wire_wait)
     for gauge in gauges_in(parts_of(nic)).values():
         gauge.highest = gauge.level

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.pcie_link import link_rate_of
@@ -25,7 +28,9 @@ class Span:
         self, start: Snapshot, end: Snapshot, *, gives_rates: bool = True, has_part_of_link: bool = False
     ) -> None:
         self.gives_rates, self.has_part_of_link = gives_rates, has_part_of_link
-        self.start = start if start.now_fs > 0 else start.before_all()
+        start = start if start.now_fs > 0 else start.before_all()
+        further = np.zeros_like(end.flows[len(start.flows) :])  # that came up in the window
+        self.start = replace(start, flows=np.concatenate([start.flows, further])) if len(further) else start
         self.end = end
         self.fs = max(1, end.now_fs - start.now_fs)
 

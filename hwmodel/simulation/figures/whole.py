@@ -6,34 +6,41 @@ Their counters are copied as they are, and added up for many moments at once; le
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from math import fsum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.compiled.far_tables import zeros
+from hwmodel.compiled.far_tables import give, zeros
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
-from hwmodel.machine.counts.flow_state import add_flows
+from hwmodel.machine.counts.flow_state import MAX_HISTOGRAMS, add_flows
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS, LEDGER, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.counts.ledger_state import (
+    FIRST_FLOW_HISTOGRAM,
+    FUNCTION_COUNTS,
+    LEDGER,
+    LEDGER_COUNTS,
+    WIRE_WAIT_HISTOGRAM,
+)
 from hwmodel.machine.server import SERVER
 from hwmodel.simulation.figures.counts import (
-    LATENCY_PLACES,
     OF_LEDGERS,
     SERVER_COUNTS,
     Counts,
+    Histogram,
     Ints,
     area_of,
     columns_of,
     counts_of,
     gauges_in,
 )
-from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.simulation.fill.flow_book import FlowNumbers
 from hwmodel.simulation.fill.nic_state import Nic
-from hwmodel.simulation.fill.workload_state import Counted, enter_histograms
+from hwmodel.simulation.fill.workload_state import histogram_rows
 
 
 class SystemCounts:
@@ -50,8 +57,8 @@ class SystemCounts:
         self._adapters = [np.frombuffer(nic.counts, np.int64) for nic in servers]
         self._own = Counts(servers[0]) if len(servers) == 1 else None
         self.functions = ledgers[0]["function"] if self._own is not None else np.zeros(MAX_FUNCTIONS, FUNCTION_COUNTS)
-        self.histograms = {name: [counts_of(each, name) for each in ledgers] for name in LATENCY_PLACES}
-        self.histograms["mac.wait"] = self.histograms["mac.wait"][:1]  # only a single server's is ever read
+        self._first = ledgers[0]
+        self._histograms = {name: [counts_of(each, name) for each in ledgers] for name in OF_LEDGERS}
 
     @property
     def now_fs(self) -> int:
@@ -62,6 +69,10 @@ class SystemCounts:
     def delivered(self) -> int:
         """Return how many frames have been delivered."""
         return sum(int(each["delivered"]) for each in self._counts)
+
+    def histograms(self, name: str) -> list[Histogram]:
+        """Return the histograms of a latency to add up; waits for the wire are read of a single server only."""
+        return self._histograms.get(name) or [counts_of(self._first, name)]
 
     def words(self) -> Ints:
         """Return the present counters as int64 words, for `records`."""
@@ -131,11 +142,10 @@ class Whole:
     only after `refresh`.
     """
 
-    def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook, counted: Counted) -> None:
+    def __init__(self, servers: Sequence[Nic], bridge: Any, flows: FlowNumbers) -> None:
         self._servers = servers
         self._ledgers = [*(nic.ledger for nic in servers), bridge.ledger]
-        self._book = book
-        self._flows = counted.flows  # for each ledger: flows that begin or end at its stations
+        self._flows = flows
         self._together: Any = None
         if len(servers) > 1:
             self._together = zeros(1, SERVER)[0]
@@ -144,8 +154,7 @@ class Whole:
         self._boxes = bridge["box"][: int(bridge.params.n_boxes)]["counts"]
         together = zeros(1, LEDGER)
         self._ledger = together[0]
-        enter_histograms(self._ledger, counted.rows)
-        self._of_flows = LedgerSums(together, self._ledgers, counted.flows, len(book.flows))
+        self._of_flows = LedgerSums(together, self._ledgers, flows)
         self.refresh()
 
     def __getitem__(self, name: str) -> Any:
@@ -165,7 +174,6 @@ class Whole:
         ledger.counts.replicated += boxes["replicated"].sum()
         ledger.counts.drops += boxes["drops"].sum(axis=0)
         self._of_flows.add_up()
-        self._add_histograms(len(self._book.flows))
         _add_sampled_parts(ledger, self._ledgers)
         if self._together is None:
             self._copy_own()
@@ -191,15 +199,6 @@ class Whole:
             params[name] = slots // int(params.n_queues)
         for name in ROOMS[2:]:
             params[name] = sum(int(nic.params[name]) for nic in self._servers)
-
-    def _add_histograms(self, n_flows: int) -> None:
-        """Add up the rows of the flows' histograms; a row of a single flow is filled by only one ledger."""
-        into = self._ledger["histogram"]
-        into[np.unique(self._ledger["flow"]["histogram"][:n_flows])] = 0
-        for numbers, each in zip(self._flows, self._ledgers, strict=True):
-            flows = each["flow"][: len(numbers)]
-            for row in np.unique(flows["histogram"][flows["latency"]["n"] > 0]).tolist():
-                into[row] += each["histogram"][row]
 
 
 def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
@@ -227,14 +226,14 @@ def counts_in(view: Any) -> Counts | SystemCounts:
 class LedgerSums:
     """Add up several ledgers' counters of flows, and of latencies by bucket, in another ledger.
 
-    `into`: an array of one ledger. `flows`: for each of the other ledgers, the numbers of its flows in that one, none
-    twice.
+    `into`: an array of one ledger. `flows`: the numbers of the other ledgers' flows in that one.
     """
 
-    def __init__(self, into: npt.NDArray[Any], ledgers: Sequence[Any], flows: Sequence[Ints], n_flows: int) -> None:
+    def __init__(self, into: npt.NDArray[Any], ledgers: Sequence[Any], flows: FlowNumbers) -> None:
         self._buckets, self._buckets_into = [_by_bucket(each) for each in ledgers], _by_bucket(into[0])
-        self._flows_into = into[0]["flow"][:n_flows]
-        self._flows = [(numbers, each["flow"]) for numbers, each in zip(flows, ledgers, strict=True)]
+        self._into, self._ledgers, self._flows = into[0], ledgers, flows
+        self._rows = histogram_rows(flows.flows)
+        self._n_first, self._n_known = len(self._rows), -1
 
     def add_up(self) -> None:
         """Write the sums into the other ledger."""
@@ -242,11 +241,34 @@ class LedgerSums:
             each[:, :N_SUMS].view(np.float64) for each in self._buckets
         )
         self._buckets_into[:, N_SUMS:] = sum(each[:, N_SUMS:] for each in self._buckets)
-        into = self._flows_into
+        flows = self._flows_into()
         for name in COUNTED_BY_FLOW:
-            into[name] = np.zeros((), into.dtype[name])
-        for numbers, own in self._flows:
-            add_flows(into, numbers, own[: len(numbers)])
+            flows[name] = np.zeros((), flows.dtype[name])
+        self._into["histogram"][np.unique(flows["histogram"])] = 0
+        for numbers, each in zip(self._flows.of_ledgers, self._ledgers, strict=True):
+            own = each["flow"][: len(numbers)]
+            add_flows(flows, numbers, own)
+            self._add_histograms(flows["histogram"][numbers], own, each["histogram"])
+
+    def _flows_into(self) -> npt.NDArray[Any]:
+        """Return the flows of the other ledger, with those that have come up since, each with a row of its own."""
+        n_flows = len(self._flows.flows)
+        if n_flows != self._n_known:
+            further = self._rows.max(initial=FIRST_FLOW_HISTOGRAM - 1) + 1 + np.arange(n_flows - self._n_first)
+            rows = np.concatenate([self._rows, np.minimum(further, MAX_HISTOGRAMS - 1)])
+            give(self._into.histogram, int(rows.max(initial=FIRST_FLOW_HISTOGRAM)) + 1)
+            give(self._into.flow, n_flows)["histogram"] = rows
+            self._n_known = n_flows
+        found: npt.NDArray[Any] = self._into["flow"][:n_flows]
+        return found
+
+    def _add_histograms(self, rows: Ints, own: npt.NDArray[Any], histograms: Any) -> None:
+        """Add up the rows of the flows' histograms; a row of a single flow is filled by only one ledger."""
+        has_some = own["latency"]["n"] > 0
+        pairs = np.unique(rows[has_some] * MAX_HISTOGRAMS + own["histogram"][has_some])
+        into = self._into["histogram"]
+        for row, own_row in map(divmod, pairs.tolist(), repeat(MAX_HISTOGRAMS)):
+            into[row] += histograms[own_row]
 
 
 def _by_bucket(ledger: Any) -> npt.NDArray[np.int64]:

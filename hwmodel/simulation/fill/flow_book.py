@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ from hwmodel.config import Server as ServerConfig
 from hwmodel.config.names import UPLINK as OUTSIDE
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS
 from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.machine.counts.flow_state import FLOW_ENDS
 
 Ints = npt.NDArray[np.int64]
-Ends = tuple[Ints, Ints]  # senders and receivers of flows
 BITS = 32  # of the number of a station
 
 
@@ -72,21 +71,78 @@ class Flows(Sequence[tuple[str, str]]):
         return {name: numbers.tolist() for name, numbers in zip(self.names, each, strict=False)}
 
 
+class FlowNumbers:
+    """Number the flows of some ledgers, in the order of their first appearance.
+
+    `flows`: by number. `of_ledgers`: for each ledger, the numbers of its flows in its own order. Flows that come up in
+    mid-run follow ledger by ledger, once they are looked for (`follow`).
+    """
+
+    def __init__(self, ledgers: Sequence[Any], stations: Stations) -> None:
+        self._ledgers, self._stations = ledgers, stations
+        self._known: dict[int, int] = {}
+        of_each = [_ends(ledger) for ledger in ledgers]
+        ends = np.concatenate([np.zeros(0, FLOW_ENDS), *of_each])
+        unordered = len(ends) + np.arange(len(ends))
+        in_order = np.argsort(np.where(ends["order"] < 0, unordered, ends["order"]), kind="stable")
+        sorted_keys = _keys(ends)[in_order]
+        _, first, inverse = np.unique(sorted_keys, return_index=True, return_inverse=True)
+        ranks = np.argsort(np.argsort(first))
+        numbers = np.empty(len(ends), np.int64)
+        numbers[in_order] = ranks[inverse]
+        self.flows = self._named(sorted_keys[np.sort(first)])
+        self.of_ledgers: list[Ints] = np.split(numbers, np.cumsum([len(part) for part in of_each])[:-1])
+
+    def follow(self) -> bool:
+        """Give numbers to the flows that have come up since; return whether there are any."""
+        n_new = [int(each.directory.n) - len(own) for each, own in zip(self._ledgers, self.of_ledgers, strict=True)]
+        if not any(n_new):
+            return False
+        if not self._known:
+            keys = self.flows.senders << BITS | self.flows.receivers
+            self._known = dict(zip(keys.tolist(), range(len(keys)), strict=True))
+        for at, own in enumerate(self.of_ledgers):
+            keys = _keys(_ends(self._ledgers[at], len(own))).tolist()
+            found = [self._known.setdefault(key, len(self._known)) for key in keys]
+            self.of_ledgers[at] = np.concatenate([own, np.array(found, np.int64)])
+        self.flows = self._named(np.fromiter(self._known, np.int64, len(self._known)))
+        return True
+
+    def _named(self, keys: Ints) -> Flows:
+        return Flows(list(self._stations), keys >> BITS, keys & (1 << BITS) - 1)
+
+
+def _ends(ledger: Any, first: int = 0) -> npt.NDArray[Any]:
+    """Return the ends of a ledger's flows from one of them on."""
+    found: npt.NDArray[Any] = ledger["directory"]["ends"][first : int(ledger.directory.n)]
+    return found
+
+
+def _keys(ends: npt.NDArray[Any]) -> Ints:
+    """Return a number for each flow, from its ends."""
+    keys: Ints = ends["sender"].astype(np.int64) << BITS | ends["receiver"]
+    return keys
+
+
 @dataclass
 class FlowBook:
     """Hold the flows of all servers, and the kinds of copies of one adapter or of the bridge.
 
-    `sent_header_bytes`: the length of each header of the workload. `port_numbers`: one server's port numbers, by name.
-    `counted`: numbers of the flows that its ledger counts, in the ledger's order; None: all flows. `nic`, `bridge`: one
-    is given; the copies are those of the adapter, or those that leave a bridge for the stations outside.
+    `numbers`: those of the flows of all ledgers. `sent_header_bytes`: the length of each header of the workload.
+    `port_numbers`: one server's port numbers, by name. `nic`, `bridge`: one is given; the copies are those of the
+    adapter, or those that leave a bridge for the stations outside.
     """
 
-    flows: Flows = field(default_factory=Flows)
+    numbers: FlowNumbers = field(default_factory=lambda: FlowNumbers((), Stations()))
     sent_header_bytes: list[int] = field(default_factory=list)
     port_numbers: Mapping[str, int] = field(default_factory=dict)
-    counted: Any = None
     nic: Any = None
     bridge: Any = None
+
+    @property
+    def flows(self) -> Flows:
+        """Return all flows that are known by now."""
+        return self.numbers.flows
 
     @property
     def headers(self) -> StoredHeaders:
@@ -102,11 +158,6 @@ class FlowBook:
             return np.asarray(self.nic["traffic"]["copy_kind"]["port"])
         return np.broadcast_to(np.int16(UPLINK), MAX_COPY_KINDS)
 
-    @cached_property
-    def n_counted(self) -> int:
-        """Return how many flows the ledger counts."""
-        return len(self.flows) if self.counted is None else len(self.counted)
-
 
 @dataclass(frozen=True)
 class Server(ServerConfig):
@@ -114,41 +165,6 @@ class Server(ServerConfig):
 
     nic: Any
     book: FlowBook
-
-
-def flows_of(ledgers: Sequence[Any], stations: Stations) -> tuple[Flows, list[Ints]]:
-    """Return the flows of all ledgers in the order of their first appearance, and the numbers of each ledger's flows.
-
-    Flows that appear only in mid-run come last, ledger by ledger.
-    """
-    parts = [ledger["directory"]["ends"][: int(ledger.directory.n)] for ledger in ledgers]
-    ends = np.concatenate(parts)
-    late = len(ends) + np.arange(len(ends))
-    in_order = np.argsort(np.where(ends["order"] < 0, late, ends["order"]), kind="stable")
-    sorted_keys = (ends["sender"].astype(np.int64) << BITS | ends["receiver"])[in_order]
-    _, first, inverse = np.unique(sorted_keys, return_index=True, return_inverse=True)
-    ranks = np.argsort(np.argsort(first))
-    numbers = np.empty(len(ends), np.int64)
-    numbers[in_order] = ranks[inverse]
-    keys = sorted_keys[np.sort(first)]
-    flows = Flows(list(stations), keys >> BITS, keys & (1 << BITS) - 1)
-    return flows, np.split(numbers, np.cumsum([len(part) for part in parts])[:-1])
-
-
-def flows_by_ledger(machines: Iterable[Sequence[Any]]) -> list[Ends]:
-    """Return, for each ledger, the flows that it has in at least one of several machines."""
-    found: list[dict[tuple[int, int], None]] = []
-    for ledgers in machines:
-        found += [{} for _ in ledgers[len(found) :]]
-        for pairs, ledger in zip(found, ledgers, strict=True):
-            pairs.update(_pairs(ledger))
-    columns = [np.array(list(pairs), np.int64).reshape(-1, 2).T.copy() for pairs in found]
-    return [(senders, receivers) for senders, receivers in columns]
-
-
-def _pairs(ledger: Any) -> dict[tuple[int, int], None]:
-    ends = ledger["directory"]["ends"][: int(ledger.directory.n)]
-    return dict.fromkeys(zip(ends["sender"].tolist(), ends["receiver"].tolist(), strict=True))
 
 
 class StoredHeaders:

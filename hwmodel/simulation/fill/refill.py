@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -171,6 +172,11 @@ BY_SOURCES = Filling(_fill_sources, ("workload*", "port*"), follows_bridges=True
 SEEN_BY_BRIDGES = ("port*", "switch*")  # the keys of a server that bridges follow, but for those not switched
 
 
+def is_of_one_server(key: str) -> bool:
+    """Tell whether nothing beside its own server follows from a server's key."""
+    return not is_one_of(key, SEEN_BY_BRIDGES, NOT_SWITCHED)
+
+
 @dataclass(frozen=True)
 class Region:
     """Hold a region of words that commands may write: all or some `fields` of a record, or of an array's elements.
@@ -191,7 +197,7 @@ class Region:
         found = self._elements(state)
         words: Ints = found[..., None].view(np.int64)  # a view, although elements may lie apart in memory
         if self.fields:
-            words = words[..., self._own_words(found.dtype)]
+            words = words[..., self.own_words(found.dtype)]
         return words.reshape(found.size, words.shape[-1])  # of no element, too: a server that sends nothing
 
     def clear(self, state: npt.NDArray[Any]) -> None:
@@ -206,22 +212,25 @@ class Region:
             found = found[name]
         return found[:, : int(state["params"][self.in_use][0])] if self.in_use else found
 
-    def places(self, record: np.dtype[Any]) -> Ints:
-        """Return the offset of each word from the start of the record, in words: int64 (elements, words of each)."""
-        first, element = np.zeros(1, np.int64), record
-        for name in self.path:
-            first += offset_of(element, name)
-            element = element[name]
-            if element.subdtype:
-                element, (n,) = element.subdtype
-                first = (first[:, None] + np.arange(n) * element.itemsize).ravel()
-        return first[:, None] // WORD_BYTES + self._own_words(element)
-
-    def _own_words(self, element: np.dtype[Any]) -> Ints:
+    def own_words(self, element: np.dtype[Any]) -> Ints:
+        """Return where the region's words are in an element, in words."""
         if not self.fields:
             return np.arange(element.itemsize // WORD_BYTES)
         spans = [(offset_of(element, name), element[name].itemsize) for name in self.fields]
         return np.concatenate([np.arange(at, at + n, WORD_BYTES) // WORD_BYTES for at, n in spans])
+
+
+@cache
+def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
+    """Return where each element of a region starts in a record, and each word of one in it, in words."""
+    first, element = np.zeros(1, np.int64), record
+    for name in region.path:
+        first += offset_of(element, name)
+        element = element[name]
+        if element.subdtype:
+            element, (n,) = element.subdtype
+            first = (first[:, None] + np.arange(n) * element.itemsize).ravel()
+    return first // WORD_BYTES, region.own_words(element)
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
@@ -284,7 +293,7 @@ class Filled(NamedTuple):
 class Refilled:
     """Follow a machine from change to change: fill again what follows from what has changed, and say what differs.
 
-    `servers`: their records, before anything in them is decided or carried out. `reach`: None without bridges.
+    `servers`: their records. `reach`: None without bridges.
     `stations`: station numbers, by name.
     """
 
@@ -303,72 +312,74 @@ class Refilled:
         changed = {name.rpartition(".")[0] for name in now.off ^ then.off}
         for at, (was, is_now) in enumerate(zip(servers_of(now.config), servers_of(then.config), strict=True)):
             keys = [] if was.config is is_now.config else differing(was.config, is_now.config)
-            follows |= any(is_one_of(key, SEEN_BY_BRIDGES, NOT_SWITCHED) for key in keys)
+            follows |= not all(map(is_of_one_server, keys))
             fillings = {one for one in FILLINGS if one.follows(keys) or (has_other_bridges and one.follows_bridges)}
             fillings |= {BY_SWITCH} if is_now.name in changed else set()
             fillings |= {BY_SOURCES} if then.workload is not now.workload else set()
             if fillings:
-                yield from self._of_server(OfServer(is_now, at, *then, self._stations, self._seed), fillings)
+                before = OfServer(was, at, *now, self._stations, self._seed)
+                yield from self._of_server(before, OfServer(is_now, at, *then, self._stations, self._seed), fillings)
         if self._reach is not None and follows:
-            bridges, _ = build_bridges(then.config, self._stations, self._least_bytes, self._seed)
-            yield from self._compared(len(self._servers), OF_BRIDGE, self._reach.bridges, bridges)
+            at = len(self._servers)
+            if (at, OF_BRIDGE[0]) not in self._known:
+                self._note(at, OF_BRIDGE, self._bridges_of(now.config))
+            bridges = self._bridges_of(then.config)
+            yield from self._compared(at, OF_BRIDGE, bridges)
             self._reach.note_bridges(bridges)
 
-    def _of_server(self, to: OfServer, fillings: set[Filling]) -> Iterator[Rewritten]:
-        own, beside = self._servers[to.at : to.at + 1], self._beside.get(to.at)
+    def _bridges_of(self, config: Config) -> npt.NDArray[Any]:
+        return build_bridges(config, self._stations, self._least_bytes, self._seed)[0]
+
+    def _of_server(self, now: OfServer, then: OfServer, fillings: set[Filling]) -> Iterator[Rewritten]:
+        at, beside = now.at, self._beside.get(now.at)
+        own = self._servers[at : at + 1]
         if beside is None:
-            beside = self._beside[to.at] = fresh_state()
-            fill_state(beside[0], to.server.config, to.seed, to.at)
+            beside = self._beside[at] = fresh_state()
+            fill_state(beside[0], now.server.config, now.seed, at)
             beside["port"]["mac"]["params"]["propagation_fs"] = own["port"]["mac"]["params"]["propagation_fs"]
         is_told_of_lists = self._reach is not None and own[0].port[0].switch.tables.mode in WITH_BRIDGE_ABOVE
         regions = [one for one in (OF_SERVER if is_told_of_lists else (*OF_SERVER, ADDRESSES)) if one.by in fillings]
-        for region in regions:
-            region.clear(beside)
-        for one in fillings:
-            one.fill(beside[0], to)
-        yield from self._compared(to.at, regions, own, beside)
+        new = [one for one in regions if (at, one) not in self._known]
+        _fill(beside, new, now)  # the machine's own record may have changed by now, as a switch learns addresses
+        self._note(at, new, beside)
+        _fill(beside, regions, then)
+        yield from self._compared(at, regions, beside)
         if BY_PORTS in fillings and self._reach is not None:
-            self._reach.note_wires(to.at, beside[0], self._least_bytes)
+            self._reach.note_wires(at, beside[0], self._least_bytes)
 
-    def _compared(
-        self, component: int, regions: Sequence[Region], first: Servers, filled: Servers
-    ) -> Iterator[Rewritten]:
-        for region in regions:
-            known, will_be = self._known.get((component, region)), region.of(filled).copy()
-            was = region.of(first) if known is None else known
-            self._known[component, region] = will_be
-            if not np.array_equal(was, will_be):
-                yield Rewritten(component, region, was, will_be)
+    def _note(self, component: int, regions: Sequence[Region], filled: Servers) -> None:
+        self._known.update({(component, one): one.of(filled).copy() for one in regions})
+
+    def _compared(self, component: int, regions: Sequence[Region], filled: Servers) -> Iterator[Rewritten]:
+        was = {one: self._known[component, one] for one in regions}
+        self._note(component, regions, filled)
+        for one, words in was.items():
+            if not np.array_equal(words, self._known[component, one]):
+                yield Rewritten(component, one, words, self._known[component, one])
+
+
+def _fill(beside: Servers, regions: Sequence[Region], to: OfServer) -> None:
+    """Fill regions of a record beside a machine's anew."""
+    for region in regions:
+        region.clear(beside)
+    for one in dict.fromkeys(region.by for region in regions):
+        assert one is not None
+        one.fill(beside[0], to)
 
 
 class Reach:
-    """Keep the least time over each wire that any configuration of a run allows, by which servers look ahead.
-
-    A bridge latency that changes in mid-run does not count: a frame is handed over by the time its last byte arrives,
-    and only then is it known which latency it gets.
-    """
+    """Keep the least time over each wire, by which servers look ahead: what is shorter from a change on is entered."""
 
     def __init__(self, system: Any, bridges: npt.NDArray[Any]) -> None:
-        self.bridges = bridges
-        self._system = system
-        self._latencies_fs: list[Ints] = []
-        self._crossings_fs: list[Ints] = []
-        self.note_bridges(bridges)
+        self._system, self._bridges = system, bridges
 
     def note_bridges(self, bridges: npt.NDArray[Any]) -> None:
         """Note the bridges of a configuration."""
-        self._latencies_fs.append(bridges["box"]["params"]["latency_fs"][0].copy())
-        self._crossings_fs.append(bridges["port"]["params"]["crossing_fs"][0].copy())
+        into, found = (each["port"]["params"][0]["crossing_fs"] for each in (self._bridges, bridges))
+        into[:] = np.minimum(into, found)
 
     def note_wires(self, at: int, nic: Nic, least_bytes: int) -> None:
         """Note the wires of a server in a configuration."""
         component = self._system.server[at]
         for end, port in zip(component.end[: int(component.n_ends)], nic.port, strict=False):
             end.crossing_fs = min(int(end.crossing_fs), crossing_fs(port.mac.params, least_bytes))
-
-    def enter(self) -> None:
-        """Enter the least times of the bridges' wires; those of the servers' are entered as they are noted."""
-        latencies_fs, ports = np.array(self._latencies_fs), self.bridges["port"]["params"][0]
-        changes = (latencies_fs != latencies_fs[0]).any(axis=0)
-        uncounted = (changes * latencies_fs)[:, ports["box"]] * (ports["n_classes"] == 0)
-        ports["crossing_fs"] = (np.array(self._crossings_fs) - uncounted).min(axis=0)

@@ -16,7 +16,7 @@ from hwmodel.config.bridge_ports import PhysicalPort, ports_of
 from hwmodel.config.names import UPLINK
 from hwmodel.config.topology import Topology
 from hwmodel.errors import InputError
-from hwmodel.machine.first_decisions import decide_first, enter_flows
+from hwmodel.machine.first_decisions import decide_first
 from hwmodel.machine.network.bridge_state import BRIDGE, MAX_HOPS, MAX_WAYS
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.system import SYSTEM
@@ -39,17 +39,15 @@ from hwmodel.simulation.fill.bridge_state import (
     least_on_wire_bytes,
 )
 from hwmodel.simulation.fill.clocks import BOX, OUTSIDE, begin_at_phases, fill_clocks, stretch, stretch_port
-from hwmodel.simulation.fill.flow_book import Ends, FlowBook, Stations, flows_of
+from hwmodel.simulation.fill.flow_book import FlowBook, FlowNumbers, Stations
 from hwmodel.simulation.fill.flow_control import CONTROL_WIRE_BYTES
 from hwmodel.simulation.fill.nic_state import State, fill_state
 from hwmodel.simulation.fill.pci_buses import fill_buses
 from hwmodel.simulation.fill.pcie_trees import fill_trees
 from hwmodel.simulation.fill.workload_state import (
-    Counted,
     check_workload,
     enter_histograms,
     enter_sources,
-    histogram_rows,
     let_flows_begin,
     watch_fifos,
 )
@@ -66,8 +64,8 @@ WHOLE_WINDOW_FS = NEVER // 4  # no limit on how far a server runs alone, except 
 class SystemState:
     """Hold the records of a system, and the names that go with them; all bridges together are one record.
 
-    `headers`: those of the workload; `numbers`: port numbers by name, for each server. `book` (all flows), `books` (one
-    for each server) and `counted` (the flows of each ledger) are set by `decide`; `threads`, which run it, by a run.
+    `headers`: those of the workload; `numbers`: port numbers by name, for each server. `book` (of the bridges), `books`
+    (one for each server) are set by `decide`; `threads`, which run it, by a run.
     """
 
     names: tuple[str, ...]
@@ -83,7 +81,6 @@ class SystemState:
     pcie_switches: tuple[PcieSwitch, ...] = ()
     book: FlowBook = field(default_factory=FlowBook)
     books: list[FlowBook] = field(default_factory=list)
-    counted: Counted = field(default_factory=lambda: Counted([], np.zeros(0, np.int64)))
     threads: Any = None
 
     @property
@@ -91,23 +88,19 @@ class SystemState:
         """Return where frames are counted: at each server, and at the bridge for those outside."""
         return [*(nic.ledger for nic in self.servers), self.bridges[0].ledger]
 
-    def decide(self, workload: Workload, seed: int, late: Sequence[Ends] = ()) -> None:
-        """Make the forwarding decisions for all headers, and number the flows; `late`: those of commands, by ledger."""
+    def decide(self, workload: Workload, seed: int) -> None:
+        """Make the forwarding decisions for all headers, and number the flows."""
         _decide_first(self.servers, self.bridges, self.headers, self.configs)
         for index, (nic, config) in enumerate(zip(self.servers, self.configs, strict=True)):
             begin_at_phases(nic, config, workload, seed, index)
-        for at, ends in enumerate(late):
-            enter_flows(self.servers, self.bridges, at, *ends)
-        flows, own_flows = flows_of(self.ledgers, self.stations)
-        self.counted = Counted(own_flows, histogram_rows(flows))
-        for own, ledger in zip(own_flows, self.ledgers, strict=True):
-            enter_histograms(ledger, self.counted.rows[own])
+        flows = FlowNumbers(self.ledgers, self.stations)
+        enter_histograms(self.ledgers, flows)
         sent_bytes = self.headers["n_bytes"].tolist()
         port_numbers = self.numbers[0] if len(self.numbers) == 1 else {}
         self.book = FlowBook(flows, sent_bytes, port_numbers, bridge=self.bridges[0])
         self.books = [
-            FlowBook(flows, sent_bytes, own_numbers, own, nic)
-            for own_numbers, own, nic in zip(self.numbers, own_flows, self.servers, strict=False)
+            FlowBook(flows, sent_bytes, own_numbers, nic)
+            for own_numbers, nic in zip(self.numbers, self.servers, strict=True)
         ]
 
     @property
@@ -189,6 +182,36 @@ def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort],
     """Scale the port rates of each bridge and extender by its clock."""
     for port in ports:
         stretch_port(record.port[port.number].params, stretch(config, seed, BOX, port.box))
+
+
+def longest_way_fs(system: SystemState, server: int) -> int:
+    """Return the longest time, among all other servers and the bridges, that anything from a server takes at the least.
+
+    No other has run further than that beyond an instant at which this one has stopped.
+    """
+    record = system.system[0]
+    ports = [(port.server, port) for port in system.ports if port.server is not None]
+    ways_fs = {server: 0}
+    while True:  # a wire more in each turn
+        at_bridge_fs = min(
+            (
+                ways_fs[at] + int(system.bridges[0].port[port.number].params.crossing_fs)
+                for at, port in ports
+                if at in ways_fs
+            ),
+            default=0,
+        )
+        found = dict(ways_fs)
+        for at, port in ports:
+            way_fs = at_bridge_fs + int(record.server[at].end[port.adapter_port].crossing_fs)
+            found[at] = min(way_fs, found.get(at, way_fs))
+        if found == ways_fs:
+            break
+        ways_fs = found
+    longest_fs = max(at_bridge_fs, *ways_fs.values())
+    if record.trees.n_switches:
+        longest_fs = max(longest_fs, int(record.trees.beyond_fs))
+    return max(longest_fs, int(record.buses.ahead_fs)) if record.buses.n_buses else longest_fs
 
 
 def _enter_all(servers: State, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:

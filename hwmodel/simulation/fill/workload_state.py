@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,9 @@ from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.config.system import apart_ports, outside_rate_bps
 from hwmodel.errors import InputError
-from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, MAX_HISTOGRAMS
-from hwmodel.machine.first_decisions import decide_alone, enter_flows
-from hwmodel.machine.network.bridge_state import BRIDGE
+from hwmodel.machine.counts.flow_state import MAX_HISTOGRAMS
+from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM
+from hwmodel.machine.first_decisions import decide_alone
 from hwmodel.machine.traffic.traffic_state import (
     BY_BOND,
     CLOSED_RECORDED_SOURCE,
@@ -39,7 +39,7 @@ from hwmodel.simulation.fill.adapter_headers import (
     make_room,
 )
 from hwmodel.simulation.fill.clocks import first_frame_fs, sender_gaps
-from hwmodel.simulation.fill.flow_book import Ends, FlowBook, Flows, Stations, flows_of
+from hwmodel.simulation.fill.flow_book import FlowBook, FlowNumbers, Flows, Stations
 from hwmodel.simulation.fill.flow_control import class_untagged
 from hwmodel.simulation.fill.nic_state import Nic, State, function_of
 from hwmodel.simulation.fill.random_streams import FIRST_SOURCE, FLOW_CACHE, FLOW_SAMPLES, random_words
@@ -81,23 +81,16 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     return stations
 
 
-def decide_workload(
-    state: State, config: Config, workload: Workload, stations: Stations, late: Sequence[Ends] = ()
-) -> FlowBook:
-    """Make the forwarding decisions for all headers of a single adapter; return its book of names.
-
-    `late`: flows that only commands can bring about.
-    """
+def decide_workload(state: State, config: Config, workload: Workload, stations: Stations) -> FlowBook:
+    """Make the forwarding decisions for all headers of a single adapter; return its book of names."""
     nic = state[0]
     decide_alone(state, np.arange(len(workload.templates)))
     let_flows_begin(nic)
     check_room([nic])
-    for ends in late:
-        enter_flows(state, np.zeros(0, BRIDGE), 0, *ends)
-    flows, _ = flows_of([nic.ledger], stations)
-    enter_histograms(nic.ledger, histogram_rows(flows))
+    numbers = FlowNumbers([nic.ledger], stations)
+    enter_histograms([nic.ledger], numbers)
     n_bytes = [len(template.header) for template in workload.templates]
-    return FlowBook(flows, n_bytes, numbers_in(config), nic=nic)
+    return FlowBook(numbers, n_bytes, numbers_in(config), nic=nic)
 
 
 def numbers_in(config: Config) -> dict[str, int]:
@@ -259,20 +252,17 @@ def watch_fifos(nic: Nic, workload: Workload) -> None:
     nic.headers.most_frames = int(nic.params.tx_buffer_bytes) // max(1, shortest_bytes - FCS_BYTES)
 
 
-class Counted(NamedTuple):
-    """Hold, for each ledger of a system, the numbers of the `flows` that it counts, in the ledger's order.
+def enter_histograms(ledgers: Sequence[Any], numbers: FlowNumbers) -> None:
+    """Enter the row of each flow's latency histogram in the ledgers that count it, with room for all of them.
 
-    `rows`: the row of each flow's latency histogram, by flow number.
+    A flow that comes up in mid-run gets a further row, one that no other ledger gives to a flow.
     """
-
-    flows: list[npt.NDArray[np.int64]]
-    rows: npt.NDArray[np.int64]
-
-
-def enter_histograms(ledger: Any, rows: npt.NDArray[np.int64]) -> None:
-    """Enter the row of each flow's latency histogram, and make room for all of them."""
-    give(ledger.histogram, int(rows.max(initial=FIRST_FLOW_HISTOGRAM)) + 1)
-    give(ledger.flow, len(rows))["histogram"] = rows
+    rows = histogram_rows(numbers.flows)
+    after = int(rows.max(initial=FIRST_FLOW_HISTOGRAM - 1)) + 1
+    for at, (ledger, own) in enumerate(zip(ledgers, numbers.of_ledgers, strict=True)):
+        give(ledger.histogram, int(rows[own].max(initial=FIRST_FLOW_HISTOGRAM)) + 1)
+        give(ledger.flow, len(own))["histogram"] = rows[own]
+        ledger.next_histogram, ledger.histogram_step = after + at, len(ledgers)
 
 
 def histogram_rows(flows: Flows) -> npt.NDArray[np.int64]:

@@ -6,19 +6,20 @@ building it with the new configuration. Configurations that differ in what no co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import WORD_BYTES, give
+from hwmodel.compiled.records import NEVER
 from hwmodel.config.in_operation import fixed_keys
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.engine import OBEY
-from hwmodel.machine.first_decisions import decide_alone
 from hwmodel.machine.time.commands import (
     COMMAND_CAP,
     DRIVER_WORK,
@@ -32,10 +33,9 @@ from hwmodel.machine.time.commands import (
     VLAN,
     WATCHED,
 )
-from hwmodel.simulation.fill.flow_book import Ends, flows_by_ledger
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.simulation.fill.pcie_trees import changed_weights
-from hwmodel.simulation.fill.refill import Filled, Reach, Refilled, Rewritten, Servers
+from hwmodel.simulation.fill.refill import Filled, Reach, Refilled, Rewritten, Servers, places
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
@@ -76,61 +76,58 @@ class Change(NamedTuple):
     workload: Workload | None = None
 
 
-def schedule(
-    machine: Machine, first: Filled, seed: int, changes: Sequence[Change], build: Callable[[Change], Machine]
-) -> list[Ends]:
-    """Give an idle machine, filled with `first`, the commands of some changes, in the order of their times.
+class Schedule:
+    """Enter the commands of changes into a machine, which is filled with `first`: of each before its instant comes."""
 
-    Returns, for each ledger, the flows that it has by the tables of any change; `build` makes an idle machine, with the
-    same seed, of what a change leads to. Raises InputError if a change affects something that is fixed while the
-    machine runs, or if there are too many commands.
-    """
-    system, functions = machine.system, functions_of(servers_of(first.config))
-    reach = None if system is None else Reach(system.system[0], system.bridges)
-    records = [*machine.state, *(() if system is None else (system.bridges[0],))]
-    refilled = Refilled(machine.state, reach, first, machine.stations, seed)
-    in_order = sorted(changes, key=lambda one: one.at_fs)
-    before = Change(0, first.config, first.off)
-    anew: list[tuple[Change, list[_Command]]] = []  # by whose tables headers are decided on in another way
-    for change in in_order:
-        check(before.config, change)
-        of_tables = []
-        for one in refilled.become(Filled(change.config, change.workload or first.workload, change.off)):
-            is_server = one.component < len(machine.state)
-            for command in _commands(one, records[one.component].dtype, one.component if is_server else 0):
-                _enter(records[one.component], change.at_fs, command)
-                of_tables += [command] if command.kind in (TABLE, VLAN) else []
-        for command in _of_functions(functions, before.off, change):
-            _enter(records[command.component], change.at_fs, command)
-        if change.config.multi_root != before.config.multi_root and machine.trees is not None:
+    def __init__(self, machine: Machine, first: Filled, seed: int, changes: Sequence[Change]) -> None:
+        system = machine.system
+        reach = None if system is None else Reach(system.system[0], system.bridges)
+        self._system = None if system is None else system.system[0]
+        self._servers, self._trees = len(machine.state), machine.trees
+        self._records = [*machine.state, *(() if system is None else (system.bridges[0],))]
+        self._refilled = Refilled(machine.state, reach, first, machine.stations, seed)
+        self._functions, self._workload = functions_of(servers_of(first.config)), first.workload
+        self._now = Change(0, first.config, first.off)
+        self._to_come: list[Change] = []  # the next one last
+        self.replace(changes)
+
+    def replace(self, changes: Sequence[Change]) -> None:
+        """Have other changes in place of all that are not entered yet.
+
+        Raises InputError if one affects something that is fixed while the machine runs.
+        """
+        in_order = sorted(changes, key=lambda one: one.at_fs)
+        for before, change in pairwise([self._now, *in_order]):
+            check(before.config, change)
+        self._to_come = in_order[::-1]
+
+    def next_fs(self) -> int:
+        """Return when the next change is that is not entered yet."""
+        return self._to_come[-1].at_fs if self._to_come else NEVER
+
+    def enter(self, at_fs: int) -> None:
+        """Enter the commands of the changes up to an instant, before which all components stand.
+
+        Raises InputError if there are too many.
+        """
+        while self.next_fs() <= at_fs:
+            self._enter(self._to_come.pop())
+        if self._system is not None:  # bridges and trees are looked at when their next event is
+            for one in (self._system.bridge[0], *((self._system.trees,) if self._system.trees.n_switches else ())):
+                one.next_fs = min(int(one.next_fs), at_fs)
+
+    def _enter(self, change: Change) -> None:
+        before, self._now = self._now, change
+        for one in self._refilled.become(Filled(change.config, change.workload or self._workload, change.off)):
+            record = self._records[one.component]
+            for command in _commands(one, record.dtype, one.component if one.component < self._servers else 0):
+                _enter(record, change.at_fs, command)
+        for command in _of_functions(self._functions, before.off, change):
+            _enter(self._records[command.component], change.at_fs, command)
+        if change.config.multi_root != before.config.multi_root and self._trees is not None:
             for number, n_bytes in changed_weights(before.config, change.config):
                 weight = _Command(TREES, PLAIN, number, number, np.array([n_bytes], np.int64))
-                _enter(machine.trees, change.at_fs, weight)
-        anew += [(change, of_tables)] if of_tables else []
-        before = change
-    if reach is not None:
-        reach.enter()
-    if anew and system is None and in_order[0].at_fs > 0:
-        decided = build(Change(0, first.config, first.off)).state
-        return [_late_flows(decided, len(first.workload.templates), [commands for _, commands in anew])]
-    others = _each_once(first, [change for change, _ in anew], in_order)
-    return flows_by_ledger(build(change).ledgers() for change in others)
-
-
-def _late_flows(state: Servers, n_headers: int, changes: Sequence[Sequence[_Command]]) -> Ends:
-    """Return the flows that an adapter alone has by no tables but those of changes, which follow one after the other.
-
-    `state`: that of an idle machine, which has decided on all headers by its first tables.
-    """
-    nic, numbers = state[0], np.arange(n_headers)
-    n_first = int(nic.ledger.directory.n)
-    for commands in changes:
-        for command in commands:
-            _enter(nic, 0, command)
-        obey_first(state)
-        decide_alone(state, numbers)
-    ends = nic["ledger"]["directory"]["ends"][n_first : int(nic.ledger.directory.n)]
-    return ends["sender"].astype(np.int64), ends["receiver"].astype(np.int64)
+                _enter(self._trees, change.at_fs, weight)
 
 
 def obey_first(servers: Servers) -> None:
@@ -138,24 +135,6 @@ def obey_first(servers: Servers) -> None:
     for number, nic in enumerate(servers):
         if int(nic.commands.tail) > 0:
             run_commanded(servers, number, 0, 0, OBEY)
-
-
-def _each_once(first: Filled, changes: Sequence[Change], in_order: Sequence[Change]) -> Iterator[Change]:
-    """Yield the changes that lead to different machines, each once, other than the one that a run begins with.
-
-    Last comes that one, if it comes again after a change at time 0 had replaced it.
-    """
-    begins, found = (first.config.model_dump_json(), first.off), set()
-    comes_again = False
-    for change in changes:
-        known = change.config.model_dump_json(), change.off
-        if known == begins:
-            comes_again |= in_order[0].at_fs == 0
-        elif known not in found:
-            found.add(known)
-            yield change
-    if comes_again:
-        yield Change(0, first.config, first.off)
 
 
 class Function(NamedTuple):
@@ -203,13 +182,16 @@ class _Command(NamedTuple):
 
 def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_Command]:
     """Give the commands that rewrite a region's words; `record`: the component's, the `number`-th of its kind."""
-    kind, differs = one.region.kind, one.was != one.will_be
-    places = one.region.places(record) + number * record.itemsize // WORD_BYTES
-    for row in np.flatnonzero(differs.any(axis=1)).tolist():
-        columns = np.flatnonzero(differs[row]) if kind in PIECEMEAL else np.arange(differs.shape[1])
-        gaps = np.flatnonzero(np.diff(places[row, columns]) != 1) + 1
-        for run in np.split(columns, gaps):
-            yield _Command(one.component, kind, row, int(places[row, run[0]]), one.will_be[row, run])
+    kind, n_words = one.region.kind, one.was.shape[1]
+    firsts, words = places(one.region, record)
+    rows, columns = np.divmod(np.flatnonzero(one.was.ravel() != one.will_be.ravel()), n_words)
+    ends = np.flatnonzero(np.diff(rows)) + 1
+    for of_row in np.split(columns, ends) if len(rows) else ():
+        row, rows = int(rows[0]), rows[len(of_row) :]
+        own = of_row if kind in PIECEMEAL else np.arange(n_words)
+        at = firsts[row] + words[own] + number * record.itemsize // WORD_BYTES
+        for run in np.split(np.arange(len(own)), np.flatnonzero(np.diff(at) != 1) + 1):
+            yield _Command(one.component, kind, row, int(at[run[0]]), one.will_be[row, own[run]])
 
 
 def _enter(record: Any, at_fs: int, command: _Command) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hwmodel.compiled.far_tables import check_memory, spanned_bytes
 from hwmodel.compiled.records import NEVER
@@ -38,12 +38,12 @@ from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.tree_use import TreeSnapshot, take_trees, tree_results, tree_suspects
 from hwmodel.simulation.figures.whole import Whole
 from hwmodel.simulation.fill.clocks import begin_at_phases, fill_clocks
-from hwmodel.simulation.fill.flow_book import Ends, FlowBook, Server, Stations
+from hwmodel.simulation.fill.flow_book import FlowBook, Server, Stations
 from hwmodel.simulation.fill.nic_state import State, build_state
 from hwmodel.simulation.fill.refill import Filled, switch_off_functions
-from hwmodel.simulation.fill.system_state import SystemState, build_system
+from hwmodel.simulation.fill.system_state import SystemState, build_system, longest_way_fs
 from hwmodel.simulation.fill.workload_state import check_workload, decide_workload, fill_workload
-from hwmodel.simulation.run.commands import Change, obey_first, schedule
+from hwmodel.simulation.run.commands import Change, Schedule, obey_first
 from hwmodel.simulation.run.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.run.logs import CopyKinds, MergedLog
 from hwmodel.simulation.run.server_threads import threads_of
@@ -56,9 +56,12 @@ if TYPE_CHECKING:
     from hwmodel.config.bridge_ports import PhysicalPort
 
 
-def have_commands(servers: State) -> bool:
-    """Tell whether a server has, or had, something to change in mid-run."""
-    return any(int(nic.commands.tail) > 0 for nic in servers)
+class CameTrue(NamedTuple):
+    """Say when what is watched came true, by which number it is watched, and at which server."""
+
+    at_fs: int
+    number: int
+    server: int
 
 
 def run_alone(servers: State, until_fs: int, n_events: int) -> int:
@@ -140,12 +143,14 @@ class Machine:
         self.settled_fs = 0
         self.kernel_s = 0.0
         self._is_logging = False
+        self._true: list[CameTrue] = []  # what has come true and is not taken yet, the first last
+        self._may_change, self._replays = bool(changes), not bridges_of(config) and len(workload.records) > 0
         if not bridges_of(config):
             self.state: State
             self.state, self.stations = _alone(config, workload, seed)
             self._switch_off(config, off)
-            late = self._schedule(Filled(config, workload, off), seed, changes)
-            self.book = decide_workload(self.state, config, workload, self.stations, late)
+            self._begin_schedule(Filled(config, workload, off), seed, changes)
+            self.book = decide_workload(self.state, config, workload, self.stations)
             begin_at_phases(self.state[0], config, workload, seed)
             self.servers: tuple[Server, ...] = (Server("", config, self.state[0], self.book),)
             self._log = MergedLog([self.state[0].ledger.log])
@@ -155,8 +160,8 @@ class Machine:
         self.state, self.stations = system.servers, system.stations
         self.bridge, self.ports, self.trees = system.bridges[0], system.ports, system.system[0].trees
         self._switch_off(config, off)
-        first = Filled(config, workload, off)
-        system.decide(workload, seed, self._schedule(first, seed, changes))
+        self._begin_schedule(Filled(config, workload, off), seed, changes)
+        system.decide(workload, seed)
         self.book = system.book
         self.servers = tuple(
             Server(name, part, nic, book)
@@ -168,18 +173,13 @@ class Machine:
         for nic, server in zip(self.state, servers_of(config), strict=True):
             switch_off_functions(nic, server, off)
 
-    def _schedule(self, first: Filled, seed: int, changes: Sequence[Change]) -> list[Ends]:
-        """Turn changes into commands; return, for each ledger, the flows that any of the configurations can have."""
-        if not changes:
-            return []
-        self.count_rings()
-
-        def build(change: Change) -> Machine:
-            return Machine(change.config, change.workload or first.workload, seed, 1, off=change.off)
-
-        late = schedule(self, first, seed, changes, build)
-        obey_first(self.state)
-        return late
+    def _begin_schedule(self, first: Filled, seed: int, changes: Sequence[Change]) -> None:
+        """Take changes in, and obey the commands of those for time 0."""
+        self.schedule = Schedule(self, first, seed, changes)
+        if changes:
+            self.count_rings()
+            self.schedule.enter(0)
+            obey_first(self.state)
 
     def sources(self) -> list[Any]:
         """Return views of all sources, an array for each server."""
@@ -215,7 +215,7 @@ class Machine:
     def entries(self) -> tuple[str, ...]:
         """Return the kernel entry points that this machine calls."""
         entries = RUN_ENTRIES if self.system is None else SYSTEM_ENTRIES
-        return (*entries, COMMANDS) if have_commands(self.state) else entries
+        return (*entries, COMMANDS) if self._may_change else entries
 
     @property
     def n_threads(self) -> int:
@@ -242,7 +242,7 @@ class Machine:
         if self.system is None:
             return self.state[0]
         nics = [server.nic for server in self.servers]
-        return Whole(nics, self.bridge, self.book, self.system.counted)
+        return Whole(nics, self.bridge, self.book.numbers)
 
     def ledgers(self) -> list[Any]:
         """Return where deliveries are counted: at each server, and at the bridge for those outside."""
@@ -256,7 +256,52 @@ class Machine:
         return sum(int(each.sum()) for each in counts)
 
     def advance(self, until_fs: int, n_events: int) -> int:
-        """Let it run to a time or through so many events; return why it stopped (`DONE`, ...)."""
+        """Let it run to a time or through so many events; return why it stopped (`DONE`, ...).
+
+        Commands of changes on the way are entered once all has happened before them. When it stops as something that is
+        watched has come true (`CAME_TRUE`), all have come to that instant; `take_true` says what.
+        """
+        while True:
+            due_fs, true_fs = self.schedule.next_fs(), self._true[-1].at_fs if self._true else NEVER
+            bound_fs = min(until_fs, due_fs - 1, true_fs)
+            status = self._advance(bound_fs, n_events)
+            if status == CAME_TRUE:
+                self._note_true()  # some servers may not be so far yet, and something else come true there before
+            elif status not in (DONE, IDLE):
+                return status
+            elif bound_fs == true_fs:
+                return CAME_TRUE
+            elif due_fs == NEVER or (self._replays and status == IDLE and not self.records_left()):
+                return status  # changes behind the end of a capture are none
+            elif status == IDLE:
+                self.now_fs = bound_fs  # no events are left, but there will be
+            if bound_fs < min(until_fs, true_fs):
+                self.schedule.enter(due_fs)
+            elif status in (DONE, IDLE):
+                return DONE
+
+    def _note_true(self) -> None:
+        """Note what has come true at servers, which is not watched any more."""
+        for server, nic in enumerate(self.state):
+            watches = nic.watches
+            if not int(watches.n) or int(watches.true_fs) == NEVER:
+                continue
+            self._true.append(CameTrue(int(watches.true_fs), int(watches.number), server))
+            rows = nic["watches"]["watch"][: int(watches.n)]
+            rows[:-1] = rows[rows["number"] != watches.number]
+            watches.n -= 1
+            watches.true_fs = NEVER
+        self._true.sort(reverse=True)
+
+    def take_true(self) -> CameTrue:
+        """Return what has come true, after a run has stopped for it."""
+        return self._true.pop()
+
+    def way_fs(self, server: int) -> int:
+        """Return the longest time that anything from a server takes to reach another, or a bridge, at the least."""
+        return 0 if self.system is None else longest_way_fs(self.system, server)
+
+    def _advance(self, until_fs: int, n_events: int) -> int:
         started_s = time.perf_counter()
         if self.system is None:
             status = self._run(self.state, until_fs, n_events)
@@ -272,17 +317,6 @@ class Machine:
         else:
             self.settled_fs = self.system.safe_fs
         return status
-
-    def first_true(self) -> tuple[int, int]:
-        """Return which watch came true first, and at which instant, after a run has stopped for a watch.
-
-        Runs the other servers up to that instant; the machine must not be used afterwards.
-        """
-        watched = [server.nic.watches for server in self.servers if int(server.nic.watches.n)]
-        while True:
-            at_fs, number = min((int(each.true_fs), int(each.number)) for each in watched)
-            if self.system is None or self.advance(at_fs - 1, NEVER) != CAME_TRUE:
-                return number, at_fs
 
     def stop_at(self, delivered: int) -> None:
         """Stop the next run at a number of delivered frames; ignored with several servers, which stop at times only."""
@@ -300,7 +334,8 @@ class Machine:
         return sum(map(spanned_bytes, records)) + as_one
 
     def look(self, view: Any) -> None:
-        """Refresh a view."""
+        """Refresh a view, and number the flows that have come up."""
+        self.book.numbers.follow()
         if isinstance(view, Whole):
             view.refresh()
 
@@ -318,9 +353,9 @@ class Machine:
     def begin_window(self) -> None:
         """Forget the latencies and the largest depths seen so far, everywhere."""
         for server in self.servers:
-            begin_window(server.nic, server.book)
+            begin_window(server.nic)
         if self.system is not None:
-            begin_ledger(self.bridge.ledger, len(self.system.counted.flows[-1]))
+            begin_ledger(self.bridge.ledger)
             begin_bridge_window(self.bridge)
 
     def log_deliveries(self) -> None:
@@ -406,11 +441,11 @@ class Machine:
     def broken_laws(self, start: Snapshot, end: Snapshot, ends: Sequence[SystemSnapshot]) -> list[str]:
         """Return a sentence for each law that a window breaks at one of the servers."""
         if self.system is None:
-            return broken_laws(self.servers[0].config, start, end, link_is_constant=not have_commands(self.state))
+            return broken_laws(self.servers[0].config, start, end, link_is_constant=not self._may_change)
         return [
             f"{server.prefix}{law}"
             for number, (server, first, last) in enumerate(
                 zip(self.servers, ends[0].servers, ends[1].servers, strict=True)
             )
-            for law in broken_laws(server.config, first, last, number, link_is_constant=not have_commands(self.state))
+            for law in broken_laws(server.config, first, last, number, link_is_constant=not self._may_change)
         ]

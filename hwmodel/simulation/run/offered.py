@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.analytic import ceiling_frames_per_s
+from hwmodel.config.in_operation import is_one_of
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
 from hwmodel.forwarding import frame_batch
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
 
 I64 = npt.NDArray[np.int64]
+RULES = ("switch.acl*", "switch.ports.*")  # keys from which it may follow that a switch looks into packets
 
 
 def read_packets(data: bytes, at: I64, end: I64, ethertype: I64) -> npt.NDArray[Any]:
@@ -43,15 +45,20 @@ def workload_of(config: Config, *, with_silent: bool = False, with_packets: bool
     return build_workload(config, ceiling_per_s, read_packets, with_silent=with_silent, with_packets=with_packets)
 
 
-def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload, tuple[Change, ...]]:
+def with_workloads(
+    config: Config, changes: Sequence[Change], keys_to_come: Collection[str] = ()
+) -> tuple[Workload, tuple[Change, ...]]:
     """Return the workload at the start, and the changes with their workloads, all with the same sources in order.
 
-    Sources that are silent at first come last, so that the others draw the same random numbers as in a run without
-    changes. A load given as a share refers to the port rate, or the ceiling, of the first configuration. Raises
-    InputError, with the time of the change, if a load makes no traffic.
+    `keys_to_come`: those that may change as well, at times that nobody knows yet. Sources that are silent at first come
+    last, so that the others draw the same random numbers as in a run without changes. A load given as a share refers to
+    the port rate, or the ceiling, of the first configuration. Raises InputError, with the time of the change, if a load
+    makes no traffic.
     """
     looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
-    if all(change.config.workload == config.workload for change in changes):
+    looks_behind |= any(is_one_of(key, RULES) or is_one_of(key.partition(".set.")[2], RULES) for key in keys_to_come)
+    may_change = any(key.startswith("workload") for key in keys_to_come)
+    if not may_change and all(change.config.workload == config.workload for change in changes):
         return workload_of(config, with_packets=looks_behind), tuple(changes)
     first = workload_of(config, with_silent=True, with_packets=looks_behind)
     order = sorted(range(len(first.sources)), key=lambda at: first.sources[at].kind == SILENT)

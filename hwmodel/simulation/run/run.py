@@ -49,8 +49,7 @@ from hwmodel.simulation.run.host_run import describe_host_run
 from hwmodel.simulation.run.kernel_cache import compiled_without, have_kernels
 from hwmodel.simulation.run.logs import Taps, check_taps
 from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
-from hwmodel.simulation.run.offered import with_workloads
-from hwmodel.simulation.run.scenario import n_waiting, scene_of, with_series, with_times
+from hwmodel.simulation.run.scenario import Play, with_series
 from hwmodel.simulation.run.series import SeriesRecorder, interval_of
 from hwmodel.simulation.run.server_threads import n_threads_for
 from hwmodel.simulation.run.short_runs import Replica, ShortRuns, phase_warnings_of, replica_of, seeds_beside, widened
@@ -121,28 +120,25 @@ def simulate(
     config = as_config(config)
     _check_asked(threads, trace_path, trace_start_fs, trace_length_fs)
     check_taps(config, pcap_hops or {})
-    scene, progress, n_runs = scene_of(config), progress or silent, n_waiting(config) + 1
     compile_s = have_kernels(entries_of(config))
-    offered = partial(with_workloads, scene.first)
-    look = partial(first_true, scene.first, offered, threads, partial(part_of, progress, n_runs))
-    config, scene = with_times(config, scene, look)
-    progress = part_of(progress, n_runs, n_runs - 1)
+    play = Play(config)
     counts = counters or bool(config.scenario)
-    workload, changes = offered(scene.changes)
     run = Run(
-        scene.first, workload, progress, compile_s=compile_s, threads=threads, changes=changes, counts_rings=counts
-    )
+        play.scene.first, play.workload, progress or silent, compile_s=compile_s, threads=threads, changes=play.changes,
+        counts_rings=counts,
+    )  # fmt: skip
+
+    run.play = play
     if config.scenario:
         events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
-        interval_fs = interval_of(config.run.duration_fs, events_fs)
-        run.series = SeriesRecorder(run.machine, interval_fs, scene.course)
+        run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs, events_fs), play.scene.course)
     if trace_path is not None:
-        run.tracer = Tracer(stage_of(run.machine, workload, scene.work), trace_start_fs or 0, trace_length_fs)
+        run.tracer = Tracer(stage_of(run.machine, play.workload, play.messages), trace_start_fs or 0, trace_length_fs)
 
     def told(result: Result) -> Result:
         if counts:
             result = replace(result, counters=counters_of(run.machine.servers))
-        return result if run.series is None else with_series(result, config, run.series.series(), scene)
+        return result if run.series is None else with_series(result, play.config, run.series.series(), play.scene)
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})
@@ -192,49 +188,6 @@ def _has_events(config: Config) -> bool:
     )
 
 
-def part_of(progress: Progress, n_runs: int, at: int, what: str = "") -> Progress:
-    """Return the progress callback of run number `at` of several; `what` replaces the run's own words."""
-    if n_runs == 1 or progress is silent:
-        return progress
-    return lambda share, text: progress((at + share) / n_runs, what or text)
-
-
-def first_true(
-    config: Config,
-    offered: Callable[[Sequence[Change]], tuple[Workload, Sequence[Change]]],
-    threads: int | None,
-    told: Callable[[int, str], Progress],
-    changes: Sequence[Change],
-    what: str,
-    at: int,
-) -> tuple[int, int] | None:
-    """Run with changes that set watches; return the first watch that came true and its time, None if none did.
-
-    `offered`: returns the workload, and the changes with theirs. `told`: returns the progress callback for run number
-    `at` and its purpose `what`. Raises RunError as `simulate`, and Interrupted, without figures, on Ctrl-C.
-    """
-    workload, changes = offered(changes)
-    run = Run(config, workload, told(at, what), threads=threads, changes=changes)
-    try:
-        for _ in run.pieces():
-            pass
-    except CameTrue as found:
-        return found.watch, found.at_fs
-    except KeyboardInterrupt:
-        raise Interrupted from None
-    finally:
-        run.machine.rest()
-    return None
-
-
-class CameTrue(Exception):  # noqa: N818 - it ends a run that has done what it was for
-    """Carry the number of the watch that came true, and the instant."""
-
-    def __init__(self, watch: int, at_fs: int) -> None:
-        self.watch, self.at_fs = watch, at_fs
-        super().__init__()
-
-
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:
     with Taps(run.machine, run.workload, pcap_hops) as run.taps:
         if pcap_path is None:
@@ -276,7 +229,7 @@ class Run:
         self.config = config
         self.workload = workload
         self.is_replay = len(workload.records) > 0
-        self.ends_with_batches = False
+        self.ends_with_batches = self.ends_at_change = False
         self.n_marks = MARKS  # of the window, or of each part by which it grows
         self.known = MachineKnown.of(config, workload)
         self.progress, self.threads = progress, threads
@@ -290,8 +243,8 @@ class Run:
         self.tracer: Tracer | None = None
         self.taps: Taps | None = None
         self.series: SeriesRecorder | None = None  # of a run with a scenario
-        self.changes = tuple(change for change in changes if not change.watches)
-        self.first_change_fs = min((change.at_fs for change in self.changes), default=NEVER)
+        self.play: Play | None = None  # of a run with a scenario
+        self.take_in(changes)
         self.measured = Measured(config, workload, self.known)
         self.done = 0.0  # share of the window, for the progress bar
         self.unsteady: tuple[str, ...] = ()
@@ -304,25 +257,33 @@ class Run:
         self.ends: list[SystemSnapshot] = []
         self.seen: Sighting
 
+    def take_in(self, changes: Sequence[Change]) -> None:
+        """Note all changes of the run, those that are over included, as far as they are known."""
+        self.is_watched = any(change.watches for change in changes)
+        self.changes = tuple(change for change in changes if not change.watches)
+        self.first_change_fs = min((change.at_fs for change in self.changes), default=NEVER)
+
     def pieces(self) -> Iterator[Deliveries]:
         """Run to the end; give the deliveries as they come, if the log is enabled."""
         self.load_kernels()
         is_automatic = self.config.run.warmup == "auto"
         if not (is_automatic and self.is_replay):  # else measure from the capture's first frame on
             warmup = Warmup(self.config, self.nic, self.counts)
-            latest_fs = self.first_change_fs if is_automatic else NEVER  # steadiness is that of an unchanged machine
-            while not warmup.is_over() and self.machine.now_fs < latest_fs:
+            self.ends_at_change = is_automatic  # steadiness is that of an unchanged machine
+            while not warmup.is_over() and self.machine.now_fs < self.latest_fs:
                 until_fs, delivered = warmup.next_target()
-                yield from self.advance(min(until_fs, latest_fs), delivered, what="warm-up")
+                yield from self.advance(until_fs, delivered, what="warm-up")
                 warmup.look()
+            has_ended = self.machine.now_fs < self.latest_fs
+            self.ends_at_change = False
             self.unsteady = warmup.unsteady if warmup.is_over() else ()  # of one that a change ends less is known
-            if (
-                is_automatic and self.known.is_random and self.machine.now_fs < latest_fs
-            ):  # a warm-up ends at a delivery, so probably within a burst: move away from it
+            if is_automatic and self.known.is_random and has_ended:
+                # A warm-up ends at a delivery, so probably within a burst: move away from it.
                 yield from self.advance(warmup.next_even_time(), NEVER, what="warm-up")
         # A window between two deliveries of a flow holds whole batches; with random loads this would bias it to bursts.
         is_aligned = is_automatic or self.ends_with_batches
-        is_steady = not (self.known.is_random or self.is_replay) and self.first_change_fs == NEVER
+        may_change = self.is_watched or self.first_change_fs < NEVER
+        is_steady = not (self.known.is_random or self.is_replay or may_change)
         ends_with_batches = is_aligned and self.machine.is_alone and is_steady
         flow = self.busiest_flow()
         if ends_with_batches:
@@ -451,12 +412,25 @@ class Run:
                 "far more is offered than can ever be carried; lower the load or shorten the rings"
             )
         if status == CAME_TRUE:
-            raise CameTrue(*self.machine.first_true())
+            self.goes_on()
+            return EVENTS_SPENT
         return status
+
+    def goes_on(self) -> None:
+        """Let the scenario go on behind an instant at which what it waits for has come true."""
+        assert self.play is not None
+        self.take_in(self.play.goes_on(self.machine, self.machine.take_true()))
+        if self.series is not None:
+            self.series.follow(self.play.scene.course)
 
     def kernel(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run to a time or through so many events; return why it stopped."""
         return (self.machine if self.series is None else self.series).advance(until_fs, n_events)
+
+    @property
+    def latest_fs(self) -> int:
+        """Return the first instant at which something changes, during a warm-up that this ends; NEVER otherwise."""
+        return self.first_change_fs if self.ends_at_change else NEVER
 
     def advance(self, until_fs: int, delivered: int, what: str) -> Generator[Deliveries, None, int]:
         """Run until a time or a number of delivered frames, whichever comes first; give the deliveries.
@@ -465,14 +439,15 @@ class Run:
         """
         self.machine.stop_at(delivered)
         while True:
-            status = self.call(until_fs, EVENTS_PER_CALL)
+            last_fs = min(until_fs, self.latest_fs)
+            status = self.call(last_fs, EVENTS_PER_CALL)
             if self.machine.has_logged():
                 yield self.machine.take_log()
             if self.taps is not None:
                 self.taps.write()
             self.progress(self.done, what)
-            if status == IDLE and until_fs < NEVER and not self.is_replay:
-                self.machine.now_fs = until_fs  # no events are left, but time goes on
+            if status == IDLE and last_fs < NEVER and not self.is_replay:
+                self.machine.now_fs = last_fs  # no events are left, but time goes on
             if status not in (EVENTS_SPENT, LOG_FULL):
                 return status
 

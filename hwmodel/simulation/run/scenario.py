@@ -1,13 +1,13 @@
 """Turn a scenario into the machine that a run begins with, and timed changes of it; say what its events did.
 
-The time of an event that waits for a condition is found by a run up to when the condition holds. An event does not
-change what happens before it: so a run with all events whose times are known, and with a watch on each condition, tells
-when the first condition comes true. That gives its event a time, and the next run includes it.
+The time of an event that waits for a condition is known once that has come true: the run stops there, the changes still
+to come are made anew with it, and the run goes on. An event does not change what happens before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -22,7 +22,9 @@ from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_text
+from hwmodel.simulation.fill.refill import is_of_one_server
 from hwmodel.simulation.run.commands import Change, Watch
+from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.bond import outage_texts
 from hwmodel.words.events import (
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     from hwmodel.config import Config
     from hwmodel.config.scenario import Condition
     from hwmodel.results import Result
+    from hwmodel.simulation.fill.flow_book import Server
+    from hwmodel.simulation.run.machine import CameTrue, Machine
+    from hwmodel.workload import Workload
 
 
 TOLD_FLOOD = LEAST_INTERVALS + 1  # intervals of a flood, so that as many lie wholly within it
@@ -110,11 +115,12 @@ class _Teller:
     """Say of each event of a run what it did, in the order of time."""
 
     def __init__(self, acts: Acting, series: Series, scene: Scene, result: Result) -> None:
-        config = acts.config
-        self._config, self._series, self._scene, self._acting = config, series, scene, acts
+        config = self._config = acts.config
+        self._series, self._scene, self._acting = series, scene, acts
         self._end_ns, self._bond = result.window.end_ns, result.bond
         self._end_fs = round(self._end_ns * FS_PER_NS)
         self._in_order = in_order(config.scenario)
+        self._times_ns = list(map(self._at_ns, self._in_order))
         timed = {at: event.time_fs for at, event in enumerate(config.scenario) if event.time_fs is not None}
         changes_ns = {time_fs / FS_PER_NS for at, time_fs in timed.items() if at not in scene.unchanged}
         changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
@@ -220,10 +226,11 @@ class _Teller:
         If there is nothing to say of these, an event of which nothing else is told (`has_own`) has that on all VMs.
         """
         after_ns = at_ns + ONE_INSTANT_NS
-        instant = {place for place, at in enumerate(self._in_order) if at_ns <= self._at_ns(at) < after_ns}
+        instant = range(*(bisect_left(self._times_ns, time_ns) for time_ns in (at_ns, after_ns)))
         about = {life.vm for life in self._series.lives if life.event in instant}
-        since_ns = max((each for each in self._changes_ns if each < at_ns), default=0.0)
-        until_ns = min((each for each in self._changes_ns if each >= after_ns), default=self._end_ns)
+        first, after = (bisect_left(self._changes_ns, time_ns) for time_ns in (at_ns, after_ns))
+        since_ns = self._changes_ns[first - 1] if first else 0.0
+        until_ns = self._changes_ns[after] if after < len(self._changes_ns) else self._end_ns
         span = Span(since_ns, at_ns, min(until_ns, self._end_ns))
         return did_text(self._series, span, about) or ("" if has_own else did_text(self._series, span))
 
@@ -248,34 +255,53 @@ def _waited_text(event: Event, *, was_true: bool) -> str:
 KINDS = {"delivered": DELIVERED, "dropped": DROPPED, "tx_ring": TX_RING_EMPTY, "rx_ring": RX_RING_EMPTY, "up": UP}
 BEHIND_FS = 1  # delay of an event after its condition came true
 
-Look = Callable[[tuple[Change, ...], str, int], tuple[int, int] | None]
-"""Run with changes that watch, and say which watch came true first, and when; what for, in words, how many were before.
-"""
 
+class Play:
+    """Carry out a scenario as a run goes on: what waits for a condition gets its time once that has come true.
 
-def n_waiting(config: Config) -> int:
-    """Return how many events still wait for a condition, which is the most extra runs needed to find their times."""
-    return len(_waiting(config))
-
-
-def with_times(config: Config, scene: Scene, look: Look) -> tuple[Config, Scene]:
-    """Return the configuration with a time for each event whose condition comes true, and its scene.
-
-    `scene`: that of the given configuration. Raises InputError as `scene_of` does, if an event lacks what it needs
-    at its time, and if two events that turn out to be of one instant contradict each other.
+    `config`: with the times that are known by now. `scene`: what follows from it. `workload`: what the run begins with.
+    `changes`: all of the run that are known, with those that begin watches. `messages`: what drivers of PFs serve, by
+    time and function.
     """
-    n_looks = 0
-    while waiting := _waiting(config):
-        found = look(watched(scene, waiting), _looking_text(waiting), n_looks)
-        if found is None:
-            break
-        at, true_fs = found
-        event = config.scenario[at].happens_at(true_fs + BEHIND_FS)
-        config = config.model_copy(update={"scenario": (*config.scenario[:at], event, *config.scenario[at + 1 :])})
-        if problems := [f"scenario.{at}.set.{key}: {line}" for at, key, line in contradictions(config.scenario)]:
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.scene = config, scene_of(config)
+        self._waiting = _waiting(config)
+        self._keys_to_come = {key for at in self._waiting for key in config.scenario[at].changes}
+        self.messages: dict[tuple[int, str], str] = {}
+        self.workload, self.changes = self._changes()
+
+    def _changes(self) -> tuple[Workload, tuple[Change, ...]]:
+        self.messages |= {(each.at_fs, each.function): each.message for each in self.scene.work if each.message}
+        return with_workloads(self.scene.first, watched(self.scene, self._waiting), self._keys_to_come)
+
+    def goes_on(self, machine: Machine, true: CameTrue) -> tuple[Change, ...]:
+        """Let a machine go on from where something has come true: the event comes next; return all changes.
+
+        It comes 1 fs later, or, if it concerns anything beside the server that is watched, once that can know of it.
+        Raises InputError as `scene_of` does, if an event lacks what it needs at its time, and if two events that turn
+        out to be of one instant contradict each other.
+        """
+        event = self.config.scenario[true.number]
+        own = machine.servers[true.server]
+        behind_fs = BEHIND_FS if _is_within(event, own) else max(BEHIND_FS, machine.way_fs(true.server))
+        event = event.happens_at(true.at_fs + behind_fs)
+        events = (*self.config.scenario[: true.number], event, *self.config.scenario[true.number + 1 :])
+        self.config = self.config.model_copy(update={"scenario": events})
+        if problems := [f"scenario.{at}.set.{key}: {line}" for at, key, line in contradictions(self.config.scenario)]:
             raise InputError(problems)
-        scene, n_looks = scene_of(config), n_looks + 1
-    return config, scene
+        self.scene, self._waiting = scene_of(self.config), _waiting(self.config)
+        _, self.changes = self._changes()
+        machine.schedule.replace([change for change in self.changes if change.at_fs > true.at_fs])
+        return self.changes
+
+
+def _is_within(event: Event, server: Server) -> bool:
+    """Tell whether an event concerns nothing beside a server at once, neither another nor the bridges."""
+    if event.is_set:
+        own = f"servers.{server.name}.set."
+        return all(key.startswith(own) and is_of_one_server(key.removeprefix(own)) for key in event.changes)
+    return event.server == server.name and event.is_of_one_adapter
 
 
 def watched(scene: Scene, conditions: Mapping[int, Condition]) -> tuple[Change, ...]:
@@ -299,9 +325,3 @@ def _waiting(config: Config) -> dict[int, Condition]:
     return {
         at: event.when for at, event in enumerate(config.scenario) if event.when is not None and event.time_fs is None
     }
-
-
-def _looking_text(waiting: Mapping[int, Condition]) -> str:
-    """Say which events are waiting, by their places in the scenario, from 1 on."""
-    numbers = [str(at + 1) for at in waiting]
-    return f"looking for the time of event{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"

@@ -87,6 +87,11 @@ class SeriesRecorder:
             if bound_fs == until_fs:
                 return status
 
+    def follow(self, course: Course) -> None:
+        """Follow another course from here on."""
+        self._course = course
+        self._lives.follow(course.times_fs())
+
     def series(self) -> Series:
         """Return the VMs' series over all whole intervals; the PF is included only if it did anything."""
         grown = np.array(self._grown).reshape(len(self._grown), *self._last.shape)
@@ -212,6 +217,11 @@ class LifeRecorder:
         self._to_come = [at_fs - 1 for at_fs in times_fs if at_fs > 0]
         if len(self._to_come) < len(times_fs):  # for changes at time 0 there is no earlier instant to run to
             self._looks.append((-1, self._look()))
+
+    def follow(self, times_fs: Sequence[int]) -> None:
+        """Have other instants to come."""
+        last_fs = self._looks[-1][0] if self._looks else -1
+        self._to_come = [at_fs - 1 for at_fs in times_fs if at_fs - 1 > last_fs]
 
     def next_fs(self) -> int:
         """Return the last instant before the next look."""

@@ -143,14 +143,20 @@ class Cores:
 
     For a virtual switch, each batch of frames that it passes on, or a VM's thread hands over, is shown as one.
 
-    `messages`: names of messages to the PF, by (time, function whose core handles it).
+    `messages`: names of messages to the PF, by time and function whose core handles it; `prefix`: of its name.
     """
 
     def __init__(
-        self, nic: Any, names: FrameNames, timeline: Timeline, until_fs: int, messages: Mapping[tuple[int, int], str]
+        self,
+        nic: Any,
+        names: FrameNames,
+        timeline: Timeline,
+        until_fs: int,
+        messages: Mapping[tuple[int, str], str],
+        prefix: str,
     ) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
-        self._messages = messages
+        self._messages, self._prefix = messages, prefix
         self._cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
         self._stall = nic.guests.params.stall
         self._next_stall_fs = int(self._stall.first_fs)
@@ -197,7 +203,7 @@ class Cores:
         number = int(self._nic["tx_queue"]["params"]["core"][first_ring])
         start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
         self._free_fs[number] = end_fs = self._works_until(start_fs, work.work_fs)
-        message = self._messages.get((now_fs, work.function), "")
+        message = self._messages.get((now_fs, f"{self._prefix}{self._names.owners[work.function]}"), "")
         details = {"function": self._names.owners[work.function], "message": message}
         self._add(number, from_fs, f"message {message}", start_fs, end_fs, details)
 

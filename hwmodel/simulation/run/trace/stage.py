@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.compiled.records import NEVER
@@ -12,7 +12,6 @@ from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.machine.network.bridge_state import NOBODY
 
 if TYPE_CHECKING:
-    from hwmodel.config.message_time import DriverWork
     from hwmodel.simulation.run.machine import Machine
     from hwmodel.workload import Workload
 
@@ -25,24 +24,28 @@ class Stage:
     """Hold a machine that is traced.
 
     `senders`: for each template of the workload, the number of the sending server, `NOBODY` for stations outside; empty
-    without a bridge, when one server sends all. `work`: the drivers' work beside frames.
+    without a bridge, when one server sends all. `messages`: what drivers of PFs serve, by time and function, as far as
+    it is known by then.
     """
 
     machine: Machine
     senders: tuple[int, ...] = ()
-    work: Sequence[DriverWork] = ()
+    messages: Mapping[tuple[int, str], str] = field(default_factory=dict)
 
     def next_fs(self) -> int:
         """Return the time of the next event at any server, bridge, switch or bus; `NEVER` if there is none."""
         if self.machine.system is None:
             nic = self.machine.servers[0].nic
-            return min(int(nic["clock"]["next_at"].min()), _next_command_fs(nic.commands))
+            return min(
+                int(nic["clock"]["next_at"].min()), _next_command_fs(nic.commands), self.machine.schedule.next_fs()
+            )
         system = self.machine.system.system[0]
         at_fs = min(
             int(system["server"]["next_fs"][: int(system.n_servers)].min()),
             int(system["bridge"]["next_fs"][: int(system.n_bridges)].min()),
             int(system.trees.next_fs),
             int(system.buses.next_fs),
+            self.machine.schedule.next_fs(),
         )
         is_amid = any(nic.moves_due or nic.reads_due or nic.traffic.n_hungry for nic in self.machine.state)
         return min(at_fs, self.machine.now_fs) if is_amid else at_fs
@@ -59,10 +62,10 @@ def _next_command_fs(commands: Any) -> int:
     return NEVER if at == int(commands.tail) else int(commands["ring"][at]["at_fs"])
 
 
-def stage_of(machine: Machine, workload: Workload, work: Sequence[DriverWork] = ()) -> Stage:
-    """Return the stage for tracing a machine; `work`: the drivers' work beside frames."""
+def stage_of(machine: Machine, workload: Workload, messages: Mapping[tuple[int, str], str] | None = None) -> Stage:
+    """Return the stage for tracing a machine; `messages`: as in `Stage`."""
     if machine.system is None:
-        return Stage(machine, work=work)
+        return Stage(machine, messages=messages or {})
     at = {name: number for number, each in enumerate(machine.servers) for name in each.book.port_numbers}
     at[UPLINK] = NOBODY
-    return Stage(machine, tuple(at[template.source] for template in workload.templates), work)
+    return Stage(machine, tuple(at[template.source] for template in workload.templates), messages or {})

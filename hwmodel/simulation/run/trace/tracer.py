@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,6 @@ from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
 
 if TYPE_CHECKING:
-    from hwmodel.config.message_time import DriverWork
     from hwmodel.results import Result
     from hwmodel.results.series import Series
     from hwmodel.simulation.fill.flow_book import Server
@@ -44,7 +43,7 @@ class ServerRecording:
         timeline: Timeline,
         start_fs: int,
         end_fs: int,
-        work: Sequence[DriverWork],
+        messages: Mapping[tuple[int, str], str],
         trees: Any,
         bus: BusRows | None,
     ) -> None:
@@ -57,11 +56,7 @@ class ServerRecording:
             self.tlps = LinkTlps(nic, names, bus.timeline, tracks=bus.tracks)
         self.reads = Reads(nic, names, timeline)
         self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
-        own = {f"{server.prefix}{name}": number for number, name in enumerate(names.owners)}
-        messages = {
-            (each.at_fs, own[each.function]): each.message for each in work if each.message and each.function in own
-        }
-        self._cores = Cores(nic, names, timeline, end_fs, messages)
+        self._cores = Cores(nic, names, timeline, end_fs, messages, server.prefix)
         self._commands = Commands(nic.commands, timeline, names.owners)
         self._translations = Translations(nic, timeline)
         self.view = View(names, timeline, self._servers.arrivals)
@@ -105,7 +100,7 @@ class Recording:
         self._servers = [
             ServerRecording(
                 server, names, self.timeline.section(f"{server.name}: " if server.name else ""), self._start_fs, end_fs,
-                stage.work, machine.trees, bus_of.get(at),
+                stage.messages, machine.trees, bus_of.get(at),
             )
             for at, (server, names) in enumerate(zip(servers, all_names, strict=True))
         ]  # fmt: skip
