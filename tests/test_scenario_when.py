@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -278,3 +279,55 @@ def test_configuration_spaces_are_shown_at_times_that_are_known() -> None:
 def test_a_condition_in_words(kind: str, target: int, was: str, was_not: str) -> None:
     assert condition_text("vf1", kind, target, 0.0, was_true=True) == was
     assert condition_text("vf1", kind, target, 2e6, was_true=False) == f"{was_not} from 2.00 ms on"
+
+
+WIRE_FS = 532 * 8 * 100_000  # a frame of 512 B with preamble and gap, at 10 Gb/s
+OF_A, OF_BOTH = ({f"{server}switch.ports.vf0.rate_limit": "200Mbps"} for server in ("servers.a.set.", ""))
+
+
+@pytest.mark.parametrize(
+    ("event", "is_elsewhere"),
+    [
+        ({"set": OF_A}, False), ({"unplug": "a.vf2"}, False),
+        ({"set": OF_B}, True), ({"set": OF_BOTH}, True), ({"set": {"bridge.latency": "900ns"}}, True),
+        ({"set": {"servers.a.set.switch.ports.vf3.enabled": False}}, True),  # a bridge knows its stations
+        ({"unplug": "b.vf2"}, True), ({"pf": {"vf": "a.vf2", "vlan": 7}}, True),
+    ],
+)  # fmt: skip
+def test_what_concerns_another_server_comes_when_that_can_know(event: dict[str, Any], is_elsewhere: bool) -> None:
+    """A frame of the load takes two wires and the bridge's latency, the first of which a switch learns with it."""
+    found = []
+    for system in ({}, {"bridge": {"latency": "700ns"}}):
+        config = config_from_mapping(merged(BASE, BRIDGE, SHORT, system))
+        when = {"when": {"vm": "a.vf1", "up": True, "from": "30us"}}
+        (at_fs,) = times_of(config_from_mapping(merged(BASE, BRIDGE, SHORT, system, {"scenario": [{**when, **event}]})))
+        assert at_fs is not None
+        assert config.bridge is not None
+        found.append((at_fs - 30 * 10**9, 2 * (WIRE_FS + config.bridge.propagation_fs) + config.bridge.latency_fs))
+    assert all(behind_fs == (way_fs if is_elsewhere else 1) for behind_fs, way_fs in found)
+
+
+@pytest.mark.parametrize("seed", seeds(4, 3, 60))
+def test_with_several_servers_it_is_the_run_with_its_times_on_any_number_of_threads(seed: int) -> None:
+    """Conditions at either server, events at either or at both: one may come true while an event is on its way."""
+    chance = random.Random(f"ways {seed}")
+    events: list[dict[str, Any]] = []
+    for number in range(4):
+        vm = f"{chance.choice('ab')}.vf{chance.randrange(4)}"
+        kind, target = chance.choice((("delivered", chance.randint(1, 40)), ("tx_ring", "empty")))
+        rate = f"{chance.randint(100, 900)}Mbps"
+        keys = [
+            {f"servers.{at}.set.switch.ports.vf{number}.rate_limit": rate for at in chance.choice(("a", "b", "ab"))},
+            {"bridge.latency": f"{chance.randint(100, 900)}ns"},
+        ]  # fmt: skip
+        begins = f"{chance.randrange(100)}us"
+        events.append({"when": {"vm": vm, kind: target, "from": begins}, "set": chance.choice(keys)})
+    base = merged(BASE, BRIDGE, SHORT)
+    waited = [simulate(config_from_mapping({**base, "scenario": events}), threads=threads) for threads in (1, 2)]
+    assert without_scenario(waited[0]) == without_scenario(waited[1])
+    times = times_of(config_from_mapping({**base, "scenario": events}))
+    pairs = zip(events, times, strict=True)
+    known = [at_time(event, at_fs) for event, at_fs in pairs if at_fs is not None and at_fs < 220 * 10**9]
+    assert known and without_scenario(waited[0]) == without_scenario(
+        simulate(config_from_mapping({**base, "scenario": known}))
+    )

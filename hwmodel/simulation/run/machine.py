@@ -267,18 +267,18 @@ class Machine:
             status = self._advance(bound_fs, n_events)
             if status == CAME_TRUE:
                 self._note_true()  # some servers may not be so far yet, and something else come true there before
-            elif status not in (DONE, IDLE):
+                continue
+            if status not in (DONE, IDLE):
                 return status
-            elif bound_fs == true_fs:
+            if bound_fs == true_fs:
                 return CAME_TRUE
-            elif due_fs == NEVER or (self._replays and status == IDLE and not self.records_left()):
+            if due_fs == NEVER or (self._replays and status == IDLE and not self.records_left()):
                 return status  # changes behind the end of a capture are none
-            elif status == IDLE:
+            if status == IDLE:
                 self.now_fs = bound_fs  # no events are left, but there will be
-            if bound_fs < min(until_fs, true_fs):
-                self.schedule.enter(due_fs)
-            elif status in (DONE, IDLE):
+            if bound_fs == until_fs:
                 return DONE
+            self.schedule.enter(due_fs)
 
     def _note_true(self) -> None:
         """Note what has come true at servers, which is not watched any more."""
