@@ -11,7 +11,7 @@ from hwmodel.units import format_bytes
 from .check_ports import check_port_name
 from .document import KeyPath
 from .findings import Findings, Part
-from .flow_control import headrooms_of, high_marks_of, is_lossless, low_marks_of, n_classes_of, parts_of
+from .headroom import headrooms_of, high_marks_of, is_lossless, low_marks_of, n_classes_of, parts_of
 from .model import Config
 from .system import NamedBridge, bridges_of
 

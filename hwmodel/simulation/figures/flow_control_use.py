@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from hwmodel.config.flow_control import (
+from hwmodel.config.headroom import (
     high_marks_of,
     low_marks_of,
     parts_of,

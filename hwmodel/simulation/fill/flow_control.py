@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hwmodel.config.flow_control import (
+from hwmodel.config.headroom import (
     classes_of_priorities,
     high_marks_of,
     low_marks_of,
