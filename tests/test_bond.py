@@ -18,9 +18,9 @@ from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.report.html import render_page
 from hwmodel.results import check_balance
 from hwmodel.results.adapter_use import BondUse, Outage
+from hwmodel.results.bond_text import outage_sentence
 from hwmodel.rules.ethernet import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT, SLOW_PERIOD_FS
 from hwmodel.simulation.run.commands import Change
-from hwmodel.words.bond import outage_sentence
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, finished_journeys
 from tests.switch_cases import tshark_rows

@@ -230,9 +230,11 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
         yield words.over_the_wire_by_vlan(port, gbps, n_ports)
         return
     try:
-        inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
+        within = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
     except InputError:  # the configuration has keys that are invalid in mode veb
         inside = None
+    else:
+        inside = (within.gbps, within.limited_by)
     yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, n_ports, inside)
 
 

@@ -20,10 +20,10 @@ from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic, mean_byt
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.virtual_switch import COPIES
+from hwmodel.results.virtual_switch_text import slow_path_note
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF, function_number
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-from hwmodel.words.virtual_switch import slow_path_note
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

@@ -1,4 +1,4 @@
-"""What a run found: frozen records, their JSON form, and the arithmetic behind their figures."""
+"""What a run found: frozen records, their JSON form, the arithmetic behind their figures, and their text."""
 
 from hwmodel.results.adapter_use import (
     ArbitrationUse,

@@ -26,10 +26,10 @@ from hwmodel.errors import InputError, RunError
 from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
 from hwmodel.results import LoadTrial, Result
 from hwmodel.results.bottleneck import OFFERED_LOAD
+from hwmodel.results.bottleneck_text import of_too_much
 from hwmodel.simulation.figures.window_checks import burst_frames
 from hwmodel.simulation.fill.clocks import PPB, tolerance_ppb
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
-from hwmodel.words.bottleneck import of_too_much
 from hwmodel.workload import build_workload
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from hwmodel.machine.tlp_kinds import COMPLETIONS, KINDS, READS
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import KEYS, MATTERS
+from hwmodel.results.bottleneck_text import busy_bus
 from hwmodel.results.shared_links import BRIDGE, BusResult
 from hwmodel.rules.pci_bus import CYCLE_FS, answer_phases, request_clocks, word_bytes, write_phases
-from hwmodel.words.bottleneck import busy_bus
 
 if TYPE_CHECKING:
     from hwmodel.config import SharedBus

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hwmodel.config import servers_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results.adapter_use import HostStalls
+from hwmodel.results.stall_text import few_stalls
 from hwmodel.units import FS_PER_NS
-from hwmodel.words.stalls import few_stalls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

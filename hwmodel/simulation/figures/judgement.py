@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 from hwmodel.relaxations import Relaxation, listed_relaxations, relaxations_of, shared, together
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
 from hwmodel.results.bottleneck import AS_FULL, FULL, KEYS, NEARLY_FULL, OFFERED_LOAD, with_beside
-from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_together, with_gains, with_nothing_gained
+from hwmodel.results.bottleneck_text import (
+    NOTHING_IS_FULL,
+    is_rate_limit,
+    with_gain_together,
+    with_gains,
+    with_nothing_gained,
+)
 
 if TYPE_CHECKING:
     from hwmodel.config import Config

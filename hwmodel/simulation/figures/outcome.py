@@ -33,6 +33,7 @@ from hwmodel.results import (
     sighting_of,
 )
 from hwmodel.results.bottleneck import Where, busiest_of, load_of, loses_by_refusal, refusal, suspects_of
+from hwmodel.results.bottleneck_text import busiest_server
 from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.figures.adapter_figures import adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.figures.bond_outages import bond_use
@@ -54,7 +55,6 @@ from hwmodel.simulation.figures.window_checks import burst_frames
 from hwmodel.simulation.fill.flow_book import FlowBook, Flows
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.units import FS_PER_NS
-from hwmodel.words.bottleneck import busiest_server
 from hwmodel.workload import Workload
 
 if TYPE_CHECKING:

@@ -21,15 +21,9 @@ from hwmodel.config.streams import Sizes
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
-from hwmodel.rules.function_names import is_pf
-from hwmodel.rules.switch_modes import MODES
-from hwmodel.simulation.figures.host_stalls import stall_warnings
-from hwmodel.simulation.figures.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
-from hwmodel.units import BITS_PER_BYTE, format_bytes
-from hwmodel.words import warnings as words
-from hwmodel.words.flow_control import headroom_use, stop_may_lapse
-from hwmodel.words.quantities import listed, server_title
-from hwmodel.words.worst_off import (
+from hwmodel.results.bridge_reading import announce_helps, flooding, unlearned
+from hwmodel.results.flow_control_text import headroom_use, stop_may_lapse
+from hwmodel.results.worst_off import (
     SERVED,
     WAITS,
     one_frame_alone_ns,
@@ -38,6 +32,13 @@ from hwmodel.words.worst_off import (
     station_setting,
     why_late,
 )
+from hwmodel.rules.function_names import is_pf
+from hwmodel.rules.switch_modes import MODES
+from hwmodel.simulation.figures.host_stalls import stall_warnings
+from hwmodel.simulation.figures.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
+from hwmodel.units import BITS_PER_BYTE, format_bytes
+from hwmodel.words import warnings as words
+from hwmodel.words.quantities import listed, server_title
 
 if TYPE_CHECKING:
     from hwmodel.config import Config, NamedBridge, Server
@@ -430,7 +431,7 @@ def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
     """
     for bridge in result.bridges:
         if bridge.kind == "learning" and bridge.flooded_frames > MOST_FLOODED * bridge.forwarded_frames:
-            yield words.flooding(bridge, _reason(config, result, bridge), _cure(config, result, bridge))
+            yield flooding(bridge, _reason(config, result, bridge), _cure(config, result, bridge))
 
 
 def silent_stations(config: Config, result: Result) -> list[str]:
@@ -496,8 +497,8 @@ def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
         if not silent and not forgets and all(flow.to != UPLINK for flow in result.flows):
             return words.UNANNOUNCED
     if not silent:
-        return words.unlearned(bridge)
-    return words.silent(silent, UPLINK) + (words.besides(words.unlearned(bridge)) if forgets else "")
+        return unlearned(bridge)
+    return words.silent(silent, UPLINK) + (words.besides(unlearned(bridge)) if forgets else "")
 
 
 def _announces(config: Config, bridge: BridgeResult) -> bool:
@@ -508,4 +509,4 @@ def _cure(config: Config, result: Result, bridge: BridgeResult) -> str:
     """Name the key that makes the bridge know all stations but those outside; empty if it would not help."""
     if _announces(config, bridge) or silent_stations(config, result) == [UPLINK]:
         return ""
-    return words.announce_helps(bridge)
+    return announce_helps(bridge)

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from hwmodel.config import PcieSwitch, Server, links_above
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import MATTERS
+from hwmodel.results.bottleneck_text import busy_multi_root_link, busy_switch_link
 from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
+from hwmodel.results.shared_links_text import MULTI_ROOT_SWITCH
 from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.simulation.figures.span import Span
-from hwmodel.words.bottleneck import busy_multi_root_link, busy_switch_link
-from hwmodel.words.shared_links import MULTI_ROOT_SWITCH
 
 if TYPE_CHECKING:
     from hwmodel.config import PcieSwitch, Server

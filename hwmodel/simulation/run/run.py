@@ -18,6 +18,7 @@ from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.results.bottleneck import by_means, not_judged, shows_why_nothing_came
+from hwmodel.results.bottleneck_text import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.simulation.figures.assumed import assumptions_of
 from hwmodel.simulation.figures.counters import counters_of
 from hwmodel.simulation.figures.intervals import Sureness, gets_through, sureness_of, too_wide
@@ -58,7 +59,6 @@ from hwmodel.simulation.run.trace import Tracer, stage_of
 from hwmodel.simulation.run.warmup import MOST_FRAMES, Warmup
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.workload import Workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 

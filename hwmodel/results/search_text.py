@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.results.reading import direction_words
 from hwmodel.words.quantities import (
     MISSING,
     change_text,
@@ -19,7 +20,6 @@ from hwmodel.words.quantities import (
     three_digits,
     time_text,
 )
-from hwmodel.words.reading import direction_words
 
 if TYPE_CHECKING:
     from hwmodel.results import LoadSearch, LoadTrial, Relaxed, Result
