@@ -22,7 +22,8 @@ from hwmodel.words.quantities import (
 )
 
 if TYPE_CHECKING:
-    from hwmodel.results import LoadSearch, LoadTrial, Relaxed, Result
+    from hwmodel.results.explored import LoadSearch, LoadTrial
+    from hwmodel.results.result import Relaxed, Result
 
 TRIAL_COLUMNS = ("load", "offered", "delivered", "Gb/s", "lost", "p50", "p99", "p99.9", "limited by", "verdict")
 _WORDS = {"met": "gets through", "lost": "loses frames", "grows": "queues grow", "": MISSING}

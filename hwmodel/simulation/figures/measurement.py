@@ -21,10 +21,16 @@ from hwmodel.machine.guest.guest_state import TAKE_TASK
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
-from hwmodel.simulation.figures.bond_outages import BondSnapshot, take_bond
 from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, areas_in, counts_of, gauges_in, latencies_in, parts_of
-from hwmodel.simulation.figures.flow_control_use import PausesSnapshot, begin_pauses_window, take_pauses
-from hwmodel.simulation.figures.virtual_switch_use import flow_cache_counts, passed_flows
+from hwmodel.simulation.figures.part_snapshots import (
+    BondSnapshot,
+    PausesSnapshot,
+    begin_pauses_window,
+    flow_cache_counts,
+    passed_flows,
+    take_bond,
+    take_pauses,
+)
 
 if TYPE_CHECKING:
     from hwmodel.simulation.fill.flow_book import FlowBook

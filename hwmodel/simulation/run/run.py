@@ -48,13 +48,13 @@ from hwmodel.simulation.run.closed_form import closed_form_of, limits_of, next_s
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.host_run import describe_host_run
 from hwmodel.simulation.run.kernel_cache import compiled_without, have_kernels
-from hwmodel.simulation.run.logs import Taps, check_taps
 from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.simulation.run.scenario import n_waiting, scene_of, with_series, with_times
 from hwmodel.simulation.run.series import SeriesRecorder, interval_of
 from hwmodel.simulation.run.server_threads import n_threads_for
 from hwmodel.simulation.run.short_runs import Replica, ShortRuns, phase_warnings_of, replica_of, seeds_beside, widened
+from hwmodel.simulation.run.taps import Taps, check_taps
 from hwmodel.simulation.run.trace import Tracer, stage_of
 from hwmodel.simulation.run.warmup import MOST_FRAMES, Warmup
 from hwmodel.units import FS_PER_NS

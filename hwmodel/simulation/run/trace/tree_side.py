@@ -15,7 +15,7 @@ from hwmodel.simulation.run.trace.timeline import Slice, Timeline, Track, shown
 
 if TYPE_CHECKING:
     from hwmodel.config import PcieSwitch
-    from hwmodel.simulation.run.trace.tracer import ServerRecording
+    from hwmodel.simulation.run.trace.server_side import ServerRecording
 
 WAYS = {"up": "up: toward the host", "down": "down: toward the adapters"}
 CLASSES = {"up": ("P", "NP"), "down": ("doorbells", "CPL")}
