@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, Step, sum_bytes, sum_steps
 from hwmodel.analytic.ceilings import on_wire
@@ -24,7 +24,9 @@ from hwmodel.analytic.traffic import ZERO, Demand, Offered, Traffic
 from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.analytic.weighted_shares import class_notes
-from hwmodel.config.bridge_flow_control import obeys
+from hwmodel.config import Config, Server
+from hwmodel.config.bridge_flow_control import BridgeFlowControl, obeys
+from hwmodel.config.flow_control import FlowControl
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
 from hwmodel.results.flow_control_text import headroom_use, headroom_words, stop_may_lapse
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
@@ -34,12 +36,6 @@ from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, format_bytes
 from hwmodel.words import limits as words
 from hwmodel.words.bounds import BOUND
 from hwmodel.words.warnings import kept_for_dead_wire
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config, Server
-    from hwmodel.config.bridge_flow_control import BridgeFlowControl
-    from hwmodel.config.flow_control import FlowControl
 
 
 class Details(NamedTuple):

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from hwmodel.config import Config
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 _MOST_BYTES, _MOST_BEGUN = 65535, 15  # of a coalesced receive; and how many of its frames may begin in one buffer
 _MOST_FRAMES = 4096  # of a receive that no send's end closes

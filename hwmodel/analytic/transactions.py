@@ -18,7 +18,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 from math import gcd
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
 from hwmodel.analytic.sends import (
@@ -34,6 +34,7 @@ from hwmodel.analytic.sends import (
 )
 from hwmodel.analytic.traffic import ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import on_link
+from hwmodel.config import Config
 from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
@@ -45,9 +46,6 @@ from hwmodel.rules.pcie_link import (
     word_bytes_of,
 )
 from hwmodel.units import FS_PER_S
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 
 def cut(address: int, n_bytes: int, boundary_bytes: int) -> tuple[int, ...]:

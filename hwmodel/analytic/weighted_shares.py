@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, lowest
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO
+from hwmodel.config import Config
+from hwmodel.config.arbitration import TransmitArbitration
 from hwmodel.config.pcie_tree import MULTI_ROOT
 from hwmodel.results import class_text
 from hwmodel.rules.transmit_credits import rate_kept, rate_register
 from hwmodel.units import BPS_PER_GBPS, format_rate_bps
 from hwmodel.words.limits import host_shares
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config
-    from hwmodel.config.arbitration import TransmitArbitration
 
 
 class ClassShare(NamedTuple):

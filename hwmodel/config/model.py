@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args, get_origin
 
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
@@ -26,10 +26,8 @@ from .run import Run
 from .scenario import Event
 from .servers import ServerEntry
 from .switch import Switch
+from .virtual_switch import Bond, VirtualSwitch
 from .workload import Workload
-
-if TYPE_CHECKING:
-    from .virtual_switch import Bond, VirtualSwitch
 
 HASH_DIGITS = 16
 OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # keys that no server has of its own

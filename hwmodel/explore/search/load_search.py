@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.analytic.demand import flows_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
-from hwmodel.config import as_config, config_from_mapping
+from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.config.names import is_uplink
 from hwmodel.config.switch import outside_mac
 from hwmodel.errors import InputError, RunError
@@ -27,9 +27,6 @@ from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, form
 from hwmodel.wire.ethernet import EtherType, wire_bytes
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.wire.tags import build_header
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 KINDS = ("zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load")
 ONLY_FOR = {  # the kinds of search that an option is for

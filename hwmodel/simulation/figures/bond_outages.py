@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from hwmodel.machine.network.bond import (
-    LEG_IN,
-    LEG_OUT,
-    WIRE_DIED,
-    WIRE_LIVES,
-)
+from hwmodel.config import Config
+from hwmodel.machine.network.bond import LEG_IN, LEG_OUT, WIRE_DIED, WIRE_LIVES
 from hwmodel.results.adapter_use import BondUse, LegUse, Outage
 from hwmodel.simulation.figures.part_snapshots import BondSnapshot
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 
 def bond_use(config: Config, span: Span) -> BondUse | None:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hwmodel.config.headroom import (
-    high_marks_of,
-    low_marks_of,
-    parts_of,
-)
+from hwmodel.config import Config
+from hwmodel.config.headroom import high_marks_of, low_marks_of, parts_of
 from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
 from hwmodel.simulation.figures.part_snapshots import PausesSnapshot, open_fs
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-
 
 MOST_FLOWS = 16  # named as waiting, for a class of a port
 

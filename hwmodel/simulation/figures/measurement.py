@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import fsum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +31,7 @@ from hwmodel.simulation.figures.part_snapshots import (
     take_bond,
     take_pauses,
 )
-
-if TYPE_CHECKING:
-    from hwmodel.simulation.fill.flow_book import FlowBook
-
+from hwmodel.simulation.fill.flow_book import FlowBook
 
 Ints = npt.NDArray[np.int64]
 # Reasons for a core's work that are counted separately besides the total, in the order within a piece of work.

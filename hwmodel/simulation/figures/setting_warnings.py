@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.demand import closed_flows_of
 from hwmodel.analytic.paths import Paths, waiting_for_wires
 from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
-from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
-from hwmodel.config.bridge_flow_control import obeys
+from hwmodel.config import Config, NamedBridge, Server, bridge_with, bridges_of, named_lengths, servers_of
+from hwmodel.config.bridge_flow_control import BridgeFlowControl, obeys
 from hwmodel.config.check_device_limits import dotted, stretches
+from hwmodel.config.flow_control import FlowControl
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
 from hwmodel.config.names import UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.streams import Sizes
+from hwmodel.config.switch import BridgingRule
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
@@ -39,12 +40,6 @@ from hwmodel.simulation.figures.vlan_reasons import barred_flows, forwards_itsel
 from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
 from hwmodel.words.quantities import listed, server_title
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge, Server
-    from hwmodel.config.bridge_flow_control import BridgeFlowControl
-    from hwmodel.config.flow_control import FlowControl
-    from hwmodel.config.switch import BridgingRule
 
 MATTERS = 0.01  # share of a bridge's forwarded frames, of a drain rate, or of the window, above which to warn
 _SLOWER = Fraction(101, 100)  # a core slower than `peak_rate` asks, by this factor at most, is tolerated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,6 @@ from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, Switch
 from hwmodel.results.shared_links_text import MULTI_ROOT_SWITCH
 from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.simulation.figures.span import Span
-
-if TYPE_CHECKING:
-    from hwmodel.config import PcieSwitch, Server
-
 
 _COUNTS = ("busy_fs", "n_tlps", "n_bytes", "dllps")
 _BUSY, _TLPS, _BYTES, _DLLPS = range(len(_COUNTS))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config import Config
 from hwmodel.machine.counts.flow_state import PASSED_FLOW
 from hwmodel.results import FlowCacheUse, MarkedAt, MarkedFrames, SampledFlow, SampledFlows
 from hwmodel.simulation.figures.part_snapshots import COUNTED
 from hwmodel.simulation.figures.span import Span
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.simulation.fill.flow_book import FlowBook
 
 
 def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.config import bridges_of
+from hwmodel.config import Config, bridges_of
 from hwmodel.config.bridge_ports import PhysicalPort
 from hwmodel.config.kinds import suggest
 from hwmodel.config.names import uplink_of
@@ -19,12 +19,9 @@ from hwmodel.errors import InputError
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.simulation.fill.flow_book import StoredHeaders
 from hwmodel.simulation.run.logs import MergedLog, frame_bytes_as_sent
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload.delivered import QUANTA_SHIFT, Passings, WireCapture
 from hwmodel.workload.traffic import Workload
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.run.machine import Machine
 
 
 def tap_names(config: Config) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hwmodel.config.message_time import DriverWork
 from hwmodel.machine.tlp_kinds import READS
+from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.run.trace.adapter_side import Levels, Servers
 from hwmodel.simulation.run.trace.bus_side import BusRows
 from hwmodel.simulation.run.trace.frame_parts import FrameNames, View
@@ -13,10 +15,6 @@ from hwmodel.simulation.run.trace.host_side import Cores, Reads, Translations
 from hwmodel.simulation.run.trace.link_tlps import LinkTlps, StartedTlp
 from hwmodel.simulation.run.trace.scenario_side import Commands
 from hwmodel.simulation.run.trace.timeline import Timeline
-
-if TYPE_CHECKING:
-    from hwmodel.config.message_time import DriverWork
-    from hwmodel.simulation.fill.flow_book import Server
 
 
 class ServerRecording:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config.message_time import DriverWork
 from hwmodel.config.names import UPLINK
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.machine.network.bridge_state import NOBODY
-
-if TYPE_CHECKING:
-    from hwmodel.config.message_time import DriverWork
-    from hwmodel.simulation.run.machine import Machine
-    from hwmodel.workload import Workload
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.workload import Workload
 
 # Moves the machine to a time, by at most so many events; returns the kernel's status.
 Advance = Callable[[int, int], int]

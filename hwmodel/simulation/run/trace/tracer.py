@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
+from hwmodel.results import Result
+from hwmodel.results.series import Series
 from hwmodel.simulation.run.trace.bridge_side import BridgePorts, group_of_all
 from hwmodel.simulation.run.trace.bus_side import BusRows
 from hwmodel.simulation.run.trace.frame_parts import FrameParts, View, names_of, under_way
@@ -19,11 +21,6 @@ from hwmodel.simulation.run.trace.timeline import MOST_LANES, Timeline
 from hwmodel.simulation.run.trace.tree_side import SwitchLinks
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
-
-if TYPE_CHECKING:
-    from hwmodel.results import Result
-    from hwmodel.results.series import Series
-
 
 MOST_TLPS = 20_000
 MOST_INSTANTS = 200_000  # a limit for runs with few TLPs and many other events
