@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hwmodel.simulation.figures.measurement import Snapshot
     from hwmodel.simulation.run.run import Run
 
-# All sources that compute figures; those that only call the simulation, or show results, are left out.
+# All sources that compute figures, results with their text; those that only call the simulation, or make pages, not.
 _BLOCKS = (
     *COMPILED_BLOCKS, "simulation", "workload", "analytic", "results", "config", "wire", "rules", "units.py"
 )  # fmt: skip
