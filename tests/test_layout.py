@@ -103,6 +103,7 @@ PLANTED = {
         {"config.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import hwmodel.cli", "cli.py": ""},
         {"workload.py": "import hwmodel.analytic", "analytic.py": ""},
         {"config.py": "from hwmodel import load_config"},
+        {"cli.py": LAZY.format("from hwmodel import __version__")},
         {"surprise.py": ""},
         {"results.py": LAZY.format("from hwmodel.report import html"), "report/html.py": "", "report/__init__.py": ""},
         {"words.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import hwmodel.wire", "wire.py": ""},
@@ -187,9 +188,9 @@ def test_planted_faults_are_found(rule, tmp_path):
 
 def test_right_arrows_are_not_reported(tmp_path):
     files = {
-        "cli/__init__.py": "from hwmodel.cli import commands\nimport hwmodel\nfrom hwmodel.simulation import run",
-        "cli/commands.py": "from hwmodel import __version__, config",
-        "simulation.py": "import numba\nimport hwmodel.compiled\nfrom hwmodel import __version__",
+        "cli/__init__.py": "from hwmodel.cli import commands\nfrom hwmodel.simulation import run",
+        "cli/commands.py": "from hwmodel import config",
+        "simulation.py": "import numba\nimport hwmodel.compiled\nfrom hwmodel.version import __version__",
         "compiled/__init__.py": "import numpy\nimport numba",
         "compiled/compilation.py": "",
         "machine/link.py": "from hwmodel.compiled.compilation import kernel\nfrom .server import SERVER",
@@ -200,6 +201,7 @@ def test_right_arrows_are_not_reported(tmp_path):
         "results/notebook.py": FOR_TYPES.format("from hwmodel.results.result import Result"),
         "units.py": "import math",
         "errors.py": "",
+        "version.py": "",
     }
     package = plant(tmp_path, files)
     assert [found for rule in IMPORT_RULES for found in rule(package)] == []

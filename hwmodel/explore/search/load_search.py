@@ -22,8 +22,8 @@ from hwmodel.explore.side_by_side import Progress, Simulator, outcomes_of
 from hwmodel.results import LoadSearch, LoadTrial, Result, search_text
 from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.simulation.run.host_run import model_version
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs
+from hwmodel.version import model_version
 from hwmodel.wire.ethernet import EtherType, wire_bytes
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.wire.tags import build_header
