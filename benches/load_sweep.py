@@ -4,7 +4,7 @@
     python -m benches.load_sweep --quick   one of them, three loads, short: shows that it works, and measures nothing
 
 A fall is a median more than 5 % below that of the next lower load. It is told where a warning of the run at the lower
-load, or a sentence of its page, names the batch, the timer or the senders' step (hwmodel/words/modelled.py).
+load, or a sentence of its page, names the batch, the timer or the senders' step (hwmodel/results/modelled.py).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from hwmodel.config import Config, load_config
 from hwmodel.config.presets import DRIVERS
 from hwmodel.config.shipped import shipped_configs
 from hwmodel.results import Latency, Result
+from hwmodel.results.modelled import falling_latency_sentences
 from hwmodel.simulation import simulate
-from hwmodel.words.modelled import falling_latency_sentences
 
 LOADS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.05)
 NAMES = ("sriov_10g_gen2x4", "sriov_40g_gen3x8", "sriov_imix", "sriov_ideal")

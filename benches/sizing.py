@@ -31,7 +31,7 @@ from typing import Any
 import hwmodel
 from hwmodel.errors import InputError, RunError
 from hwmodel.results import Result, SizingResult
-from hwmodel.words.sizing_text import sizing_sentence
+from hwmodel.results.sizing_text import sizing_sentence
 
 SEEDS = (101, 102, 103, 104, 105)
 MOST_POINTS, MOST_NOISY_POINTS = 24, 8

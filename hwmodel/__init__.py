@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from hwmodel.results import LoadSearch, Result, SizingResult, SystemResult, load_result
     from hwmodel.simulation import lone_frame, simulate
     from hwmodel.switch_frames import forward_frames
+    from hwmodel.version import __version__
 
-__version__ = "0.1.0"
 __all__ = [
     "Config",
     "InputError",
@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
+    "__version__": "hwmodel.version",
     "Config": "hwmodel.config",
     "InputError": "hwmodel.errors",
     "Interrupted": "hwmodel.errors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hwmodel.config import Config, servers_of
-from hwmodel.config.flow_control import headrooms_of, low_marks_of, response_fs
+from hwmodel.config.headroom import headrooms_of, low_marks_of, response_fs
 from hwmodel.config.system import bridges_of
 from tests.oracles.simpy_nic import ControlFrame, FlowControl
 from tests.oracles.simpy_nic.flow_control import E_TAG, S_TAG, VN_TAG

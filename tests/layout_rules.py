@@ -36,6 +36,7 @@ LAYERS = {
     "atomic_file": 0,
     "processes": 0,
     "errors": -1,
+    "version": -1,
     "interrupts": -1,
 }
 COMPILED = {"compiled", "forwarding", "machine", "switch_core"}
@@ -44,13 +45,13 @@ REPORT_SEES = {"report", "results", "words", "units", "atomic_file", "errors"}
 KERNELS_SEE = {"numpy", "numba", "llvmlite"}
 # Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
 PACKAGE_USERS = {
-    "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "processes", "errors"},
+    "numpy": set(LAYERS) - {"__main__", "cli", "units", "atomic_file", "processes", "errors", "version"},
     "numba": KERNEL_IMPORTERS,
     "llvmlite": {"compiled"},
     "pydantic": {"config"},
     "pydantic_core": {"config"},
     "yaml": {"config", "cli"},
-    "rich": {"cli", "words"},
+    "rich": {"cli", "results"},
     "shtab": {"cli"},
     "jinja2": {"report"},
     "matplotlib": {"report"},
@@ -60,8 +61,6 @@ PACKAGE_USERS = {
     "pyarrow": {"explore"},
     "distributed": {"explore"},
 }
-# Blocks that ask `words` for the words of their records, which words name in annotations, for type checkers only.
-WORDED = {"results", "analytic"}
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "manager", "misc", "common", "tools", "base", "stuff"}
 TITLES = {"__init__.py"}
 MIN_FILE_LINES, MAX_FILE_LINES = 21, 600
@@ -79,12 +78,9 @@ def wrong_arrows(package: Package) -> list[str]:
             continue
         for item in _inside(module):
             if item.target == "hwmodel":
-                if module.block not in ("cli", "__main__") and item.name != "__version__":
-                    found.append(f"{module.at(item.line)}: imports the public API, which stands above it")
+                found.append(f"{module.at(item.line)}: imports the public API, which stands above it")
                 continue
             block = block_of(item.target)
-            if module.block == "words" and item.for_types_only and block in WORDED:
-                continue
             if block != module.block and LAYERS.get(block, 99) >= LAYERS[module.block]:
                 found.append(f"{module.at(item.line)}: {module.block} may not import {block}")
     return found
@@ -180,22 +176,44 @@ def unknown_targets(package: Package) -> list[str]:
 
 
 def room_cycles(package: Package) -> list[str]:
-    """Find folders of a block, or files beside them, that import each other; of folders for type checkers, too."""
-    folders = {name.rpartition(".")[0] for name in package}
+    """Find folders that import each other, or a file beside them, in functions and for type checkers too.
+
+    At each level of the tree: an import joins the two that lie side by side in the folder that both its ends have in
+    common. Of files alone, which may name each other for type checkers, `import_cycles` tells.
+    """
+    folders = {
+        ".".join(parts[:depth]) for name in package for parts in [name.split(".")] for depth in range(len(parts))
+    }
     graph: dict[str, set[str]] = {}
     for module in package.values():
-        here = _room_of(module.name)
-        for item in _inside(module) if here else ():
-            there = _room_of(item.target)
-            if there and there != here and (not item.for_types_only or {here, there} <= folders):
+        for item in _inside(module):
+            here, there = _side_by_side(folders, module.name, item.target)
+            if here != there:
                 graph.setdefault(here, set()).add(there)
-    return _cycles({name: sorted(targets) for name, targets in graph.items()})
+    found: list[list[str]] = []
+    for folder in sorted(folders & set(graph)):
+        if not any(folder in way for way in found):
+            found += _way_back(graph, folder)
+    return [" -> ".join(way) for way in found]
 
 
-def _room_of(name: str) -> str:
-    """Return the folder or file of a block that a module is in, by its dotted name; empty for what is no block's."""
-    parts = name.split(".")
-    return ".".join(parts[:3]) if len(parts) > 2 else ""
+def _side_by_side(folders: set[str], one: str, other: str) -> tuple[str, str]:
+    """Return the folders, or files, in which two modules are, of the folder in which both are; a title is a file."""
+    first, second = (f"{name}.__init__".split(".") if name in folders else name.split(".") for name in (one, other))
+    depth = next((at for at, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1]), 0)
+    return ".".join(first[: depth + 1]), ".".join(second[: depth + 1])
+
+
+def _way_back(graph: Mapping[str, set[str]], start: str) -> list[list[str]]:
+    """Return a shortest way from a node back to itself, if there is one."""
+    ways, seen = [[start]], set()
+    for way in ways:
+        for target in sorted(graph.get(way[-1], set()) - seen):
+            if target == start:
+                return [[*way, start]]
+            seen.add(target)
+            ways.append([*way, target])
+    return []
 
 
 def import_cycles(package: Package) -> list[str]:

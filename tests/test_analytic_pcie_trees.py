@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hwmodel.analytic import limits
-from hwmodel.words.limits import limits_text
+from hwmodel.analytic.limits_text import limits_text
 from tests.test_pcie_trees import GBPS_OF_ONE_X4, with_tree
 
 BOTH = {"x": {"behind": "s1"}, "y": {"behind": "s1"}}

@@ -10,9 +10,9 @@ import pytest
 from benches.load_sweep import Case, falls, is_told, measure, row
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Bottleneck, Latency
+from hwmodel.results.modelled import falling_latency_sentences
+from hwmodel.results.summary import summary
 from hwmodel.simulation import simulate
-from hwmodel.words.modelled import falling_latency_sentences
-from hwmodel.words.summary import summary
 from tests.sample_result import sample_result
 
 OFFERED = Bottleneck(resource="offered_load", utilization=0.3, why="", keys=())

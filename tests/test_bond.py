@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hwmodel import Result, limits, simulate
@@ -15,12 +16,16 @@ from hwmodel.config import config_from_mapping
 from hwmodel.config.check_virtual_switch import check_bond
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.journey_state import PART_FIELDS
+from hwmodel.machine.network.bond import LEG_EVENT, LEG_IN, LEG_OUT, WIRE_DIED, WIRE_LIVES
 from hwmodel.report.html import render_page
 from hwmodel.results import check_balance
 from hwmodel.results.adapter_use import BondUse, Outage
+from hwmodel.results.bond_text import outage_sentence
 from hwmodel.rules.ethernet import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT, SLOW_PERIOD_FS
+from hwmodel.simulation.figures.bond_outages import outages_of
+from hwmodel.simulation.figures.part_snapshots import BondSnapshot
 from hwmodel.simulation.run.commands import Change
-from hwmodel.words.bond import outage_sentence
+from hwmodel.units import FS_PER_US
 from hwmodel.workload import build_workload
 from tests.journey_runs import JourneyRun, finished_journeys
 from tests.switch_cases import tshark_rows
@@ -350,3 +355,20 @@ def test_what_does_not_go_with_a_bond_is_refused_in_one_line(changes: dict[str, 
 def test_without_a_bond_nothing_of_it_is_checked() -> None:
     """A way that `hwmodel compare` tries has other ways of using the ports."""
     check_bond(config_from_mapping(BASE, {"nic.mode": "sriov", f"{BOND}.primary": "p3"}), None)  # type: ignore[arg-type]
+
+
+def test_outages_are_read_from_the_log_of_a_bond() -> None:
+    log = np.zeros(7, LEG_EVENT)
+    steps = [(1, WIRE_DIED, 10), (1, LEG_OUT, 13), (1, WIRE_LIVES, 20), (1, WIRE_DIED, 25), (1, WIRE_LIVES, 30),
+             (1, LEG_IN, 36), (0, WIRE_DIED, 50)]  # fmt: skip
+    for entry, (leg, what, at_us) in zip(log, steps, strict=True):
+        entry["leg"], entry["what"], entry["at_fs"] = leg, what, at_us * FS_PER_US
+        entry["counts"]["lost_out"] = at_us if leg else 0
+    legs = np.zeros((2, 6), np.int64)
+    legs[:, 4] = 9, 30
+    first, again, last = outages_of(("p0", "p1"), BondSnapshot(legs, (1,), 1, 0, log))
+    assert (first.leg, first.died_ns, first.given_up_ns, first.lives_ns) == ("p1", 10_000, 13_000, 20_000)
+    # It dies again before its leg is used: one end for both, and each has the frames lost while its wire was dead.
+    assert (again.died_ns, again.given_up_ns, again.lives_ns) == (25_000, 13_000, 30_000)
+    assert (first.used_ns, again.used_ns) == (36_000, 36_000) and (first.lost_out, again.lost_out) == (10, 5)
+    assert (last.leg, last.given_up_ns, last.lives_ns, last.used_ns, last.lost_out) == ("p0", None, None, None, 9)

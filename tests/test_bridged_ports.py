@@ -13,7 +13,7 @@ from hwmodel.config.system import Domain, domains_of
 from hwmodel.explore.ways import ways_of
 from hwmodel.relaxations import relaxations_of
 from hwmodel.report.diagram import drawn_ports
-from hwmodel.simulation.run.logs import tap_names
+from hwmodel.simulation.run.taps import tap_names
 from tests.config_cases import complaints
 
 FAST = {

@@ -9,7 +9,7 @@ from hwmodel.cli import main
 from hwmodel.config import config_from_mapping
 from hwmodel.relaxations import relaxations_of
 from hwmodel.results import load_result
-from hwmodel.words.modelled import modelled_sentence
+from hwmodel.results.modelled import modelled_sentence
 
 BRIDGE = {
     "kind": "controlling",

@@ -30,7 +30,7 @@ for name, contents in {
         "entries_of": lambda config: (),
         "announce_compilation": lambda entries, say: None,
     },
-    "words.summary": {"print_summary": lambda result, verbose: None},
+    "results.summary": {"print_summary": lambda result, verbose: None},
 }.items():
     module = types.ModuleType("hwmodel." + name)
     vars(module).update(contents)
@@ -156,7 +156,7 @@ def test_a_reader_that_leaves_is_no_complaint(unbuffered):
 
 def test_a_terminal_without_utf8_is_no_failure():
     code = PREPARE + (
-        "sys.modules['hwmodel.words.summary'].print_summary = lambda result, verbose: print('5 µs × 3')\n"
+        "sys.modules['hwmodel.results.summary'].print_summary = lambda result, verbose: print('5 µs × 3')\n"
         "act = lambda: types.SimpleNamespace(to_json=lambda: '')\n"
         "sys.exit(main(['run', 'c']))"
     )

@@ -63,7 +63,7 @@ def library(monkeypatch) -> StandIn:
             "announce_compilation": lambda entries, say: [say(line) for line in stand_in.notice],
         },
         "report": {"render_page": stand_in.render_page},
-        "words.summary": {"print_summary": lambda result, verbose: print("SUMMARY")},
+        "results.summary": {"print_summary": lambda result, verbose: print("SUMMARY")},
     }
     for name, attributes in contents.items():
         module = ModuleType(f"hwmodel.{name}")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hwmodel.config import config_from_mapping
-from hwmodel.config.flow_control import headrooms_of, high_marks_of, low_marks_of, parts_of, response_fs
+from hwmodel.config.flow_control import FlowControl
+from hwmodel.config.headroom import headrooms_of, high_marks_of, low_marks_of, parts_of, response_fs
 from hwmodel.errors import InputError
 
 TWO = {"classes": [{"percent": 50}, {"percent": 50}]}
@@ -94,3 +95,10 @@ def test_written_configurations_come_back():
 def test_flow_control_stays_while_the_machine_runs():
     changes = of_pause() | {"scenario": [{"at": "10us", "set": {"nic.flow_control.quanta": 100}}]}
     assert "nic.flow_control.quanta: fixed while the machine runs (10us): a driver sets it up" in line_of(changes)
+
+
+def test_a_pause_is_renewed_at_half_its_time_unless_said_otherwise():
+    assert [FlowControl(mode="pfc", quanta=quanta).refresh_quanta for quanta in (1000, 3, 1)] == [500, 1, 1]
+    said = FlowControl(mode="pfc", quanta=1000, refresh=7, priorities=(3, 4))
+    assert (said.refresh_quanta, said.lossless_priorities) == (7, (3, 4))
+    assert FlowControl(mode="pause").lossless_priorities == tuple(range(8))

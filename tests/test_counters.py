@@ -29,9 +29,9 @@ from hwmodel.results.counters import (
     VfLink,
     VfReceived,
 )
+from hwmodel.results.counters_text import counters_text
 from hwmodel.simulation import simulate
 from hwmodel.simulation.figures.counters import LOST_AS, NOT_COUNTED, REFUSED, STATISTICS, counters_of
-from hwmodel.words.counters import counters_text
 from tests.run_cases import (
     BATCHES_OF_ONE,
     BROADCAST,

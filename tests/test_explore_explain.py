@@ -10,7 +10,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.explore import explain, named_together, relaxed_of
 from hwmodel.relaxations import relaxations_of
 from hwmodel.results import Bottleneck, Latency, Relaxed
-from hwmodel.words.search_text import relaxed_sentence, relaxed_text
+from hwmodel.results.search_text import relaxed_sentence, relaxed_text
 from tests.run_cases import POLLED, merged
 from tests.sample_result import sample_result
 

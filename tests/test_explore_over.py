@@ -22,7 +22,7 @@ from hwmodel.explore import compare, compare_over
 from hwmodel.explore.over import CLOSE, OVER, ROUNDS, Turn
 from hwmodel.report.finding_page import way_figure
 from hwmodel.results import Curves, WayFigures
-from hwmodel.words.comparison_text import curve_rows, value_words
+from hwmodel.results.comparison_text import curve_rows, value_words
 from tests.test_explore_ways import BY_HAND, SHORT
 
 LENGTHS = (512, 1024)

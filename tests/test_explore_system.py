@@ -12,7 +12,7 @@ from hwmodel.explore import explain, side_by_side
 from hwmodel.relaxations import relaxations_of
 from hwmodel.relaxations.resources import CORE, OF_A_SERVER, bridge_resources, loads
 from hwmodel.results import Bottleneck
-from hwmodel.words.search_text import relaxed_sentence, relaxed_text
+from hwmodel.results.search_text import relaxed_sentence, relaxed_text
 from tests.run_cases import POLLED, merged
 
 RUN = {"run": {"warmup": "200us", "duration": "1ms"}}

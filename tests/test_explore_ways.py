@@ -18,8 +18,8 @@ from hwmodel.explore import compare
 from hwmodel.explore.policy import forbidden_pairs
 from hwmodel.explore.ways import figures_of, ways_of
 from hwmodel.results import Comparison
+from hwmodel.results.comparison_text import WAY_COLUMNS, comparison_text, sentences, way_remarks, way_rows
 from hwmodel.simulation import simulate
-from hwmodel.words.comparison_text import WAY_COLUMNS, comparison_text, sentences, way_remarks, way_rows
 
 HEADLINE = {"run.duration": "4ms", "switch.acl": [], "workload.frame_bytes": 1500, "bridge": None, "switch.mode": "veb"}
 SHORT = {"run.duration": "2ms", "nic.vfs": 4, "nic.tx_ring": 64}

@@ -22,10 +22,10 @@ from hwmodel.machine.switch import flow_cache_state
 from hwmodel.machine.virtual_switch import virtual_switch_state
 from hwmodel.report import render_page
 from hwmodel.results import FlowCacheUse, check_balance
-from hwmodel.simulation.figures.virtual_switch_use import COUNTED
+from hwmodel.results.virtual_switch_text import flow_cache_sentence
+from hwmodel.simulation.figures.part_snapshots import COUNTED
 from hwmodel.simulation.fill.nic_state import build_state
 from hwmodel.simulation.fill.virtual_switch import number_connections
-from hwmodel.words.virtual_switch import flow_cache_sentence
 from hwmodel.workload import build_workload
 from hwmodel.workload.headers import connections_of_header
 from tests.config_cases import complaints

@@ -15,9 +15,9 @@ from hwmodel.relaxations.resources import bridge_resources
 from hwmodel.report import render_page
 from hwmodel.report.diagram import BRIDGE, Tree, narrow_layout, wide_layout
 from hwmodel.results import Bottleneck
+from hwmodel.results.bridge_reading import NamedPort
 from hwmodel.simulation import simulate
 from hwmodel.simulation.figures.setting_warnings import stations_elsewhere
-from hwmodel.words.bridge_reading import NamedPort
 from tests.run_cases import merged
 
 SLOW = {"pcie.lanes": 2, "nic.vfs": 3}

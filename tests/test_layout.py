@@ -103,10 +103,13 @@ PLANTED = {
         {"config.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import hwmodel.cli", "cli.py": ""},
         {"workload.py": "import hwmodel.analytic", "analytic.py": ""},
         {"config.py": "from hwmodel import load_config"},
+        {"cli.py": LAZY.format("from hwmodel import __version__")},
         {"surprise.py": ""},
         {"results.py": LAZY.format("from hwmodel.report import html"), "report/html.py": "", "report/__init__.py": ""},
         {"words.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import hwmodel.wire", "wire.py": ""},
         {"words.py": LAZY.format("from hwmodel.results import Result"), "results.py": ""},
+        {"words.py": FOR_TYPES.format("from hwmodel.results import Result"), "results.py": ""},
+        {"words.py": FOR_TYPES.format("from hwmodel.analytic import Limits"), "analytic.py": ""},
     ],
     rules.wrong_kernel_imports: [
         {"machine/link.py": "import hwmodel.units", "units.py": ""},
@@ -129,6 +132,27 @@ PLANTED = {
         {
             "simulation/fill/state.py": FOR_TYPES.format("from hwmodel.simulation.run.machine import Machine"),
             "simulation/run/machine.py": "from hwmodel.simulation.fill.state import build",
+        },
+        {
+            "words/summary.py": FOR_TYPES.format("from hwmodel.results.result import Result"),
+            "results/result.py": "from hwmodel.words.quantities import counted",
+            "words/quantities.py": "",
+        },
+        {
+            "simulation/run/trace/stage.py": FOR_TYPES.format("from hwmodel.simulation.run.machine import Machine"),
+            "simulation/run/trace/tracer.py": "",
+            "simulation/run/machine.py": "from hwmodel.simulation.run.run import Run",
+            "simulation/run/run.py": "from hwmodel.simulation.run.trace.tracer import Tracer",
+        },
+        {
+            "report/__init__.py": "from hwmodel.report.sweep.page import render",
+            "report/sweep/page.py": FOR_TYPES.format("from hwmodel.report import render"),
+        },
+        # Two files name each other beside the way that leads back to the folder.
+        {
+            "explore/a.py": "from hwmodel.explore.b import f\nfrom hwmodel.explore.sweep.plan import g",
+            "explore/b.py": FOR_TYPES.format("from hwmodel.explore.a import A"),
+            "explore/sweep/plan.py": "from hwmodel.explore.b import f",
         },
     ],
     rules.private_imports: [
@@ -164,19 +188,20 @@ def test_planted_faults_are_found(rule, tmp_path):
 
 def test_right_arrows_are_not_reported(tmp_path):
     files = {
-        "cli/__init__.py": "from hwmodel.cli import commands\nimport hwmodel\nfrom hwmodel.simulation import run",
-        "cli/commands.py": "from hwmodel import __version__, config",
-        "simulation.py": "import numba\nimport hwmodel.compiled\nfrom hwmodel import __version__",
+        "cli/__init__.py": "from hwmodel.cli import commands\nfrom hwmodel.simulation import run",
+        "cli/commands.py": "from hwmodel import config",
+        "simulation.py": "import numba\nimport hwmodel.compiled\nfrom hwmodel.version import __version__",
         "compiled/__init__.py": "import numpy\nimport numba",
         "compiled/compilation.py": "",
         "machine/link.py": "from hwmodel.compiled.compilation import kernel\nfrom .server import SERVER",
         "machine/server.py": "",
         "config.py": "from hwmodel.units import parse\nfrom hwmodel.errors import InputError",
-        "report/__init__.py": "from hwmodel.results import Result\nfrom hwmodel import units",
-        "results.py": LAZY.format("from hwmodel.words.notebook import result_html"),
-        "words/notebook.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import hwmodel.results",
+        "report/__init__.py": "from hwmodel.results.result import Result\nfrom hwmodel import units",
+        "results/result.py": LAZY.format("from hwmodel.results.notebook import result_html"),
+        "results/notebook.py": FOR_TYPES.format("from hwmodel.results.result import Result"),
         "units.py": "import math",
         "errors.py": "",
+        "version.py": "",
     }
     package = plant(tmp_path, files)
     assert [found for rule in IMPORT_RULES for found in rule(package)] == []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hwmodel.analytic import limits
+from hwmodel.analytic.limits_text import limits_text
 from hwmodel.analytic.weighted_shares import shares_by_weight
 from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.config.control_plane import Held, acting
@@ -16,11 +17,10 @@ from hwmodel.errors import InputError
 from hwmodel.relaxations.resources import switch_resources
 from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
+from hwmodel.results.bottleneck_text import busy_multi_root_link
+from hwmodel.results.summary import summary
 from hwmodel.simulation import simulate
-from hwmodel.words.bottleneck import busy_multi_root_link
 from hwmodel.words.events import flood_text, host_event_text
-from hwmodel.words.limits import limits_text
-from hwmodel.words.summary import summary
 
 HOSTS = "abcd"
 BASE: dict[str, Any] = {

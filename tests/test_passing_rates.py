@@ -15,9 +15,9 @@ from hwmodel.machine.counts.flow_state import PASSED_FLOW
 from hwmodel.machine.counts.passed_flows import row_of
 from hwmodel.machine.guest.choice import begin_passing_turn, give_owed
 from hwmodel.results import MarkedAt, MarkedFrames, SampledFlows, check_balance
+from hwmodel.results.virtual_switch_text import mark_sentence, sample_sentence
 from hwmodel.simulation.figures.virtual_switch_use import sampled_flows
 from hwmodel.simulation.fill.random_streams import FLOW_SAMPLES
-from hwmodel.words.virtual_switch import mark_sentence, sample_sentence
 from tests.config_cases import complaints
 
 WIRE_BYTES = 20  # preamble, start delimiter, gap

@@ -9,6 +9,7 @@ import pytest
 
 from benches.pci_x_card import PUBLISHED_MBPS, application_gbps
 from hwmodel.analytic import dma_limits, limits
+from hwmodel.analytic.limits_text import limits_text
 from hwmodel.config import Config, buses_of, config_from_mapping, servers_of
 from hwmodel.config.fill_queues import fill_bus
 from hwmodel.config.pcie_switches import SharedBus
@@ -18,11 +19,10 @@ from hwmodel.relaxations import relaxations_of
 from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
 from hwmodel.results.shared_links import CLOCKS, BusResult
+from hwmodel.results.shared_links_text import bus_rows, bus_words, configured_noun
+from hwmodel.results.summary import summary
 from hwmodel.simulation import dma, lone_frame, simulate
 from hwmodel.simulation.figures.bus_use import bus_suspects
-from hwmodel.words.limits import limits_text
-from hwmodel.words.shared_links import bus_rows, bus_words, configured_noun
-from hwmodel.words.summary import summary
 from tests.config_cases import ROOT
 from tests.run_cases import measured
 

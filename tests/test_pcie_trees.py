@@ -12,10 +12,10 @@ from hwmodel.config import Config, config_from_mapping, load_config, switches_of
 from hwmodel.report import render_page
 from hwmodel.results import Result, SystemResult
 from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
+from hwmodel.results.shared_links_text import switch_rows
+from hwmodel.results.summary import summary
 from hwmodel.simulation import lone_frame, simulate
 from hwmodel.simulation.figures.tree_use import tree_suspects
-from hwmodel.words.shared_links import switch_rows
-from hwmodel.words.summary import summary
 
 DEMO = Path(__file__).parent.parent / "configs" / "sriov_10g_gen2x4.yaml"
 WIDE = {"ph": 127, "pd": 2047, "nph": 127, "cplh": 127, "cpld": 2047, "return": "0ns"}

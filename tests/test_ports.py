@@ -20,7 +20,7 @@ from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
 from hwmodel.results import check_balance
 from hwmodel.rules.function_names import pf_name
-from hwmodel.simulation.run.logs import tap_names
+from hwmodel.simulation.run.taps import tap_names
 from hwmodel.workload import build_workload
 from tests.config_cases import complaints
 

@@ -15,7 +15,7 @@ from hwmodel.cli.arguments import build_parser
 from hwmodel.report import render_search_page, render_sizing_page
 from hwmodel.report.finding_page import cost_figure, latency_figure, loss_figure
 from hwmodel.results import Choice, KnobStep, Latency, LoadSearch, LoadTrial, SizingResult, TargetFigure
-from hwmodel.words.search_text import search_sentence
+from hwmodel.results.search_text import search_sentence
 
 CONFIG = {"nic": {"preset": "82599", "vfs": 4}, "workload": {"pattern": "pairs", "frame_bytes": 64, "load": "saturate"}}
 

@@ -16,9 +16,9 @@ from hwmodel.report.html import section_of
 from hwmodel.report.link_strips import with_strips
 from hwmodel.report.tables import adapter_table, port_table, server_queue_table, server_wait_table
 from hwmodel.results import Bottleneck, QueueDepth, Wire
+from hwmodel.results.bridge_reading import port_lines, port_share, ports_of
+from hwmodel.results.modelled import modelled_sentence
 from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
-from hwmodel.words.bridge_reading import port_lines, port_share, ports_of
-from hwmodel.words.modelled import modelled_sentence
 from tests.sample_result import WINDOW_NS, sample_result
 from tests.sample_system import (
     LINE_GBPS,

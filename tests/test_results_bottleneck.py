@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results import Bottleneck, Observation, by_shares, sighting_of
 from hwmodel.results.bottleneck import KEYS, RESOURCES, not_judged, suspects_of
+from hwmodel.results.bottleneck_text import FULLEST_ON_AVERAGE, sentence, with_as_full
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, sentence, with_as_full
 
 
 def observation(busy: dict[str, float], waits: dict[str, float] | None = None, **more: object) -> Observation:

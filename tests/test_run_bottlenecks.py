@@ -11,8 +11,8 @@ from benches import bottleneck as bottleneck_bench
 from hwmodel import load_config, simulate
 from hwmodel.relaxations import relaxations_of
 from hwmodel.report.datapath import limit_of
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE
-from hwmodel.words.reading import headline
+from hwmodel.results.bottleneck_text import FULLEST_ON_AVERAGE
+from hwmodel.results.reading import headline
 from tests.run_cases import POLLED, judged_result_of, merged, result_of
 
 VMS = {"nic": {"vfs": 4}, "run": {"warmup": "1ms", "duration": "2ms"}}

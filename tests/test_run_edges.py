@@ -11,10 +11,10 @@ from hwmodel.errors import InputError, RunError
 from hwmodel.machine.adapter.adapter_state import FETCH_CAP
 from hwmodel.machine.frames import COPY_CAP
 from hwmodel.machine.guest.guest_state import RING_POOL
+from hwmodel.results.reading import headline
 from hwmodel.simulation import simulate
 from hwmodel.simulation.fill.nic_state import build_state
 from hwmodel.simulation.run.run import MARKS
-from hwmodel.words.reading import headline
 from tests.run_cases import (
     BATCHES_OF_ONE,
     OUTSIDE,

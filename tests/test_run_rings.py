@@ -10,7 +10,7 @@ import pytest
 from hwmodel.analytic import limits
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Bottleneck, Result
-from hwmodel.words.reading import limit_words
+from hwmodel.results.reading import limit_words
 from tests.run_cases import judged_result_of, merged, result_of
 from tests.sample_result import sample_result
 

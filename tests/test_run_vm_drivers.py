@@ -16,7 +16,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.explore import explain
 from hwmodel.machine.tlp_kinds import RX_INTERRUPT, TX_INTERRUPT
-from hwmodel.words.modelled import modelled_sentence
+from hwmodel.results.modelled import modelled_sentence
 from tests.run_cases import finished, measured, merged
 from tests.seeds import seeds
 

@@ -19,6 +19,7 @@ from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY
 from hwmodel.report.over_time import event_table, over_time_figure
 from hwmodel.results import Result
 from hwmodel.results.series import EventResult
+from hwmodel.results.summary import event_lines
 from hwmodel.simulation import simulate
 from hwmodel.simulation.run.commands import Change, Watch
 from hwmodel.simulation.run.machine import Machine
@@ -27,7 +28,6 @@ from hwmodel.simulation.run.scenario import Play
 from hwmodel.simulation.run.seeds import simulate_seeds
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.events import condition_text
-from hwmodel.words.summary import event_lines
 from hwmodel.workload import build_workload
 from tests.beside_simpy import check_same_course
 from tests.drawn_conditions import draw_scripted, play

@@ -18,8 +18,8 @@ from hwmodel.explore.search.load_search import KINDS, MOST_BURST, highest
 from hwmodel.explore.search.loads import MOST_FRAMES, Dial, Loads, dial_of
 from hwmodel.results import Latency, LoadSearch
 from hwmodel.results.explored import LoadTrial
+from hwmodel.results.search_text import loses_anyhow, search_sentence, search_text
 from hwmodel.units import FS_PER_S
-from hwmodel.words.search_text import loses_anyhow, search_sentence, search_text
 from tests.sample_result import sample_result
 
 CONFIG = {

@@ -14,7 +14,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.explore.ways import ways_of
 from hwmodel.machine.switch.segments import pieces_of
 from hwmodel.results import check_balance
-from hwmodel.words.modelled import modelled_sentence
+from hwmodel.results.modelled import modelled_sentence
 from tests.config_cases import complaints
 from tests.switch_cases import tshark_rows
 

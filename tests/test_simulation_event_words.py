@@ -9,11 +9,11 @@ import pytest
 
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
+from hwmodel.results.bottleneck_text import FULL_OF_LOST, FULLEST_ON_AVERAGE
+from hwmodel.results.reading import headline
+from hwmodel.results.summary import MOST_LINES, event_lines, summary
 from hwmodel.simulation import simulate
-from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE
 from hwmodel.words.quantities import three_digits
-from hwmodel.words.reading import headline
-from hwmodel.words.summary import MOST_LINES, event_lines, summary
 
 BASE: dict[str, Any] = {
     "nic": {"preset": "82599", "vfs": 4},

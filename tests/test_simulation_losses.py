@@ -6,10 +6,10 @@ import pytest
 
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import check_balance
+from hwmodel.results.losses import loses, loss_sentence, places_of
 from hwmodel.simulation import simulate
 from hwmodel.simulation.figures.losses import unwanted_drops
 from hwmodel.simulation.figures.vlan_reasons import barred_flows, vlan_warnings
-from hwmodel.words.losses import loses, loss_sentence, places_of
 from tests.run_cases import finished
 
 RUN = {"warmup": "200us", "duration": "1ms"}

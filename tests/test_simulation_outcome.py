@@ -7,6 +7,7 @@ its descriptor posted again, before the next comes. All batches are 1, the guest
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,9 @@ from hwmodel.machine.tlp_kinds import KINDS, PAYLOAD_COMPLETION, PAYLOAD_WRITE, 
 from hwmodel.simulation.figures.observation import payload_headers, utilization_of
 from hwmodel.simulation.figures.outcome import make_result
 from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.run.host_run import describe_host_run
 from hwmodel.simulation.run.run import Run
+from hwmodel.version import model_version
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of, simulated
 
@@ -242,3 +245,13 @@ def test_shares_never_exceed_one():
     assert found.bottleneck.resource.startswith("driver.")
     assert all(0 <= share <= 1 for share in found.utilization.values())
     assert found.utilization == utilization_of(config, Span(run.start, run.end))
+
+
+@pytest.mark.parametrize(("kernel_s", "frames_per_s"), [(2.0, 5.0), (0.0, 0.0)])
+def test_the_speed_of_a_run_is_that_of_its_kernels(kernel_s, frames_per_s):
+    machine = SimpleNamespace(kernel_s=kernel_s, n_threads=3)
+    run = SimpleNamespace(machine=machine, compile_s=1.5, compiled_without="")
+    found = describe_host_run(run, SimpleNamespace(counts={"delivered": 10}, n_events=40))
+    assert (found.frames_per_s, found.wall_s, found.compile_s) == (frames_per_s, kernel_s, 1.5)
+    assert (found.threads, found.events, found.frames) == (3, 40, 10)
+    assert found.versions["model"] == model_version()

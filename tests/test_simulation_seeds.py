@@ -12,10 +12,10 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import Interrupted
 from hwmodel.results import Result
 from hwmodel.results.result import Spread
+from hwmodel.results.summary import summary
 from hwmodel.simulation import simulate
 from hwmodel.simulation.run import seeds
 from hwmodel.simulation.run.seeds import FIGURES, simulate_seeds
-from hwmodel.words.summary import summary
 from tests.sample_result import sample_result
 from tests.simulation_cases import config_of
 

@@ -7,8 +7,8 @@ from scapy.utils import RawPcapNgReader
 
 from hwmodel.config import config_from_mapping
 from hwmodel.errors import InputError
-from hwmodel.simulation.run.logs import Taps, check_taps, tap_names
 from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.taps import Taps, check_taps, tap_names
 from hwmodel.workload import build_workload
 from tests.run_cases import merged
 from tests.simulation_cases import DEFAULTS

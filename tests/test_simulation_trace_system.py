@@ -13,8 +13,10 @@ from hwmodel.simulation import simulate
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.simulation.run.trace.adapter_side import Arrivals
 from hwmodel.simulation.run.trace.bridge_side import BRIDGE
-from hwmodel.simulation.run.trace.frame_parts import OUTSIDE
+from hwmodel.simulation.run.trace.frame_parts import OUTSIDE, names_of
+from hwmodel.simulation.run.trace.server_side import ServerRecording
 from hwmodel.simulation.run.trace.stage import stage_of
+from hwmodel.simulation.run.trace.timeline import Timeline
 from hwmodel.simulation.run.trace.tracer import MOST_TLPS
 from hwmodel.units import FS_PER_US
 from hwmodel.wire.pcap import PcapWriter
@@ -269,3 +271,18 @@ def test_steps_of_a_stage_are_the_instants_of_all():
     links = [[nic.pcie[0][way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in stage.machine.state]
     assert links == [[nic.pcie[0][way]["counts"]["n_bytes"].tolist() for way in ("up", "down")] for nic in whole.state]
     assert int(stage.machine.bridge.clock.n_events) == int(whole.system.bridges[0].clock.n_events) > 20
+
+
+def test_a_recording_counts_the_bytes_since_it_began():
+    config = config_from_mapping(TWO)
+    machine = Machine(config, build_workload(config, None), seed=1)
+    stage, nic = stage_of(machine, build_workload(config, None)), machine.state[1]
+    assert machine.advance(4 * FS_PER_US, NEVER) == DONE
+    before = {way: int(nic.pcie[0][way]["counts"]["n_bytes"].sum()) for way in ("up", "down")}
+    names, server = names_of(stage)[1], machine.servers[1]
+    late = ServerRecording(server, names, Timeline(), machine.now_fs, 8 * FS_PER_US, (), machine.trees, None)
+    assert set(late.link_bytes().values()) == {0}
+    assert machine.advance(8 * FS_PER_US, NEVER) == DONE
+    after = {way: int(nic.pcie[0][way]["counts"]["n_bytes"].sum()) for way in ("up", "down")}
+    assert late.link_bytes() == {f"b.{way}": after[way] - before[way] for way in before}
+    assert min(before.values()) > 0 < min(late.link_bytes().values())

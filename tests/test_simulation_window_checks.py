@@ -10,11 +10,11 @@ import pytest
 from hwmodel.analytic import limits
 from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.results import Latency, Result
+from hwmodel.results.reading import headline
 from hwmodel.simulation import simulate
 from hwmodel.simulation.figures.figure_intervals import Estimate
 from hwmodel.simulation.figures.intervals import Sureness
 from hwmodel.simulation.figures.window_checks import burst_frames, precision_not_met, unsure_figures, why_no_rates
-from hwmodel.words.reading import headline
 from tests.config_cases import CONFIGS
 from tests.run_cases import frame, measured, write_capture
 from tests.sample_result import sample_result

@@ -23,7 +23,7 @@ from hwmodel.explore.sizing.space import Knob, Space
 from hwmodel.explore.sizing.targets import Measured, Target, at_least, estimate, measured
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
 from hwmodel.results.explored import SizingResult as Record
-from hwmodel.words.sizing_text import knobs_text, sizing_sentence, sizing_text
+from hwmodel.results.sizing_text import knobs_text, sizing_sentence, sizing_text
 from tests.planted_machine import QUIET
 from tests.sample_result import GBPS, sample_result
 

@@ -14,8 +14,8 @@ from hwmodel.explore import sweep as sweeps
 from hwmodel.explore.sweep import point_run
 from hwmodel.explore.sweep import run as run_module
 from hwmodel.explore.sweep.run import duration_text, run_sweep, sweep
-from hwmodel.simulation.run.host_run import model_version
 from hwmodel.simulation.run.kernel_cache import RUN_ENTRIES
+from hwmodel.version import model_version
 from tests.sweep_cases import N_RUNS, SWEEP, instead_of_a_run
 
 

@@ -11,8 +11,8 @@ from hwmodel.cli import main
 from hwmodel.config import config_from_mapping
 from hwmodel.relaxations import relaxations_of
 from hwmodel.report import render_page
+from hwmodel.results.summary import summary
 from hwmodel.simulation import simulate
-from hwmodel.words.summary import summary
 
 SLOW = {"pcie.lanes": 2, "nic.vfs": 3}
 SYSTEM = {

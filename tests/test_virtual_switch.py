@@ -15,7 +15,7 @@ from hwmodel.config.findings import Doubts, Findings
 from hwmodel.config.virtual_switch import BYTE_TIME
 from hwmodel.relaxations import relaxations_of
 from hwmodel.results import check_balance
-from hwmodel.words.modelled import modelled_sentence
+from hwmodel.results.modelled import modelled_sentence
 from tests.config_cases import complaints
 
 BASE = {

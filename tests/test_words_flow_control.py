@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.results.adapter_use import ClassLevel, FlowControlUse, PortPause
-from hwmodel.words.flow_control import pause_sentences, stopped_sentences
+from hwmodel.results.flow_control_text import pause_sentences, stopped_sentences
 from tests.run_cases import judged_result_of
 
 

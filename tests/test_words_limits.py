@@ -5,11 +5,12 @@ import pytest
 
 from hwmodel import lone_frame
 from hwmodel.analytic import limits, published
+from hwmodel.analytic.limits_text import ceiling_rows, limits_html, limits_text
 from hwmodel.cli.commands import lone_table
 from hwmodel.config import load_config
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
-from hwmodel.words.limits import ceiling_rows, limits_html, limits_text, mix
+from hwmodel.words.limits import mix
 from tests.analytic_cases import demo
 from tests.config_cases import CONFIGS
 

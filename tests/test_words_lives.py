@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from hwmodel.results.lives_text import lives_text
 from hwmodel.results.series import LifeResult
-from hwmodel.words.events import lives_text
 
 MS = 1e6
 

@@ -8,8 +8,8 @@ import pytest
 
 from hwmodel.config import config_from_mapping, load_config
 from hwmodel.results import QueueDepth
-from hwmodel.words.modelled import is_closed_loop, load_words, modelled_sentence
-from hwmodel.words.reading import latency_note
+from hwmodel.results.modelled import is_closed_loop, load_words, modelled_sentence
+from hwmodel.results.reading import latency_note
 from tests.sample_result import sample_result
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 import hwmodel
+from hwmodel.analytic.limits_text import limits_html
 from hwmodel.config import config_from_mapping
+from hwmodel.results.notebook import html_table, paragraph, result_html
 from hwmodel.results.series import EventResult, Series
-from hwmodel.words.limits import limits_html
-from hwmodel.words.notebook import html_table, paragraph, result_html
 from tests.sample_result import many_vfs_result, sample_relaxed, sample_result, unmeasured_result
 from tests.sample_system import extended_system
 
@@ -102,7 +102,7 @@ def test_showing_a_result_needs_no_extra_and_no_report_and_making_one_no_words()
         "sys.modules['jinja2'] = sys.modules['matplotlib'] = None\n"
         "from tests.sample_result import sample_result\n"
         "result = sample_result()\n"
-        "assert not {'hwmodel.words.notebook', 'hwmodel.words.summary'} & set(sys.modules)\n"
+        "assert not {'hwmodel.results.notebook', 'hwmodel.results.summary'} & set(sys.modules)\n"
         "assert '<table>' in result._repr_html_()\n"
         "assert not any(name.startswith('hwmodel.report') for name in sys.modules)\n"
     )

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from hwmodel.config import config_from_mapping
 from hwmodel.report.tables import adapter_table
 from hwmodel.results import Bottleneck, CeilingFigure, Latency, Spread, Totals, Window, Wire
+from hwmodel.results.reading import headroom_sentence, spread_rows
 from hwmodel.results.series import EventResult, Series
+from hwmodel.results.summary import MOST_LINES, summary
 from hwmodel.simulation import simulate
 from hwmodel.words.events import SAME_VALUES
 from hwmodel.words.quantities import scaled_text, time_text
-from hwmodel.words.reading import headroom_sentence, spread_rows
-from hwmodel.words.summary import MOST_LINES, summary
 from tests.sample_result import many_vfs_result, sample_result, unmeasured_result
 from tests.sample_system import sample_system
 

@@ -11,9 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from hwmodel.results import Bottleneck, Latency, QueueDepth, Result, Stalls, VmResult, Window, Wire
+from hwmodel.results.bottleneck_text import FULLEST_ON_AVERAGE, busy_port
+from hwmodel.results.flow_control_text import bridge_pause_sentences
+from hwmodel.results.reading import bytes_per_frame, headline, largest_part_sentence, stall_shares
 from hwmodel.results.series import EventResult, Series
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, busy_port
-from hwmodel.words.flow_control import bridge_pause_sentences
+from hwmodel.results.summary import print_summary, summary
 from hwmodel.words.quantities import (
     count_text,
     gbps_text,
@@ -25,8 +27,6 @@ from hwmodel.words.quantities import (
     three_digits,
     time_text,
 )
-from hwmodel.words.reading import bytes_per_frame, headline, largest_part_sentence, stall_shares
-from hwmodel.words.summary import print_summary, summary
 from tests.sample_result import many_vfs_result, old_mapping, sample_result, unmeasured_result
 
 

@@ -8,10 +8,10 @@ import re
 import pytest
 
 from hwmodel.results import QueueDepth, check_balance
-from hwmodel.words.losses import loss_sentence
+from hwmodel.results.losses import loss_sentence
+from hwmodel.results.reading import frame_balance, headline, latency_note
+from hwmodel.results.summary import adapter_lines, bridge_lines, summary
 from hwmodel.words.quantities import MOST_ROWS
-from hwmodel.words.reading import frame_balance, headline, latency_note
-from hwmodel.words.summary import adapter_lines, bridge_lines, summary
 from tests.sample_result import sample_result
 from tests.sample_system import (
     LINE_GBPS,

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from hwmodel.config import config_from_mapping
+from hwmodel.results.worst_off import one_frame_alone_ns, senders_of, station_setting, why_late, worst_off_sentence
 from hwmodel.simulation import simulate
-from hwmodel.words.worst_off import one_frame_alone_ns, senders_of, station_setting, why_late, worst_off_sentence
 
 RUN = {"warmup": "500us", "duration": "1ms"}
 FLOODS = [["vf1", "uplink"], ["vf2", "uplink"], ["vf3", "uplink"]]

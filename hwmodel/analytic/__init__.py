@@ -3,5 +3,5 @@
 from hwmodel.analytic.closed_form import ceiling_frames_per_s, limits
 from hwmodel.analytic.dma import dma_limits
 from hwmodel.analytic.limits_record import Limits
+from hwmodel.analytic.limits_text import limits_text
 from hwmodel.analytic.published import published
-from hwmodel.words.limits import limits_text

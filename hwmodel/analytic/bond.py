@@ -10,22 +10,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceilings import taken_at_port
 from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Demand, Traffic
+from hwmodel.config import Config
 from hwmodel.config.names import is_uplink
-from hwmodel.config.switch import outside_mac
+from hwmodel.config.switch import Port, outside_mac
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.results import at_port
+from hwmodel.results.bond_text import BOND_IS_DEAD, bond_capacity, leg_is_given_up, leg_is_silent
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import BROADCAST_MAC, FIRST_ADDRESS, FIRST_CLIENT_PORT, GROUP_MAC, SERVER_PORT, EtherType
-from hwmodel.words.bond import BOND_IS_DEAD, bond_capacity, leg_is_given_up, leg_is_silent
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.switch import Port
 
 Shares = dict[str, Fraction]  # the share of each leg in use, by the name of its port
 _LOW_24 = 0xFFFFFF

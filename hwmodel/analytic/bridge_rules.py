@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, accepts, channel_of
+from hwmodel.analytic.system import System, Trunk
 from hwmodel.config import reflects
-from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.bridge import OUTSIDE, Bridge, BridgePort, PolicyEntry
 from hwmodel.config.names import UPLINK
+from hwmodel.config.switch import Port
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES, ModeName
 from hwmodel.wire.ethernet import BROADCAST_MAC, EtherType
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System, Trunk
-    from hwmodel.config.bridge import Bridge, BridgePort, PolicyEntry
-    from hwmodel.config.switch import Port
 
 # ---- Logical ports: VLANs, outer tags, hairpin ----
 

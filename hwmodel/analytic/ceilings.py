@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, sum_link_bytes, taken
 from hwmodel.analytic.latency import operation_fs, places_of, reads_span_fs, shared_fs
 from hwmodel.analytic.rx_rings import descriptor_ceilings, serial_rx_fetches
 from hwmodel.analytic.stalls import available_share
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import FROM_WIRE, ONE, TO_WIRE, ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import (
     Direction,
@@ -31,16 +31,13 @@ from hwmodel.analytic.transactions import (
 from hwmodel.analytic.uplink import at_adapter, on_link
 from hwmodel.analytic.virtual_switch import memory_ceiling, passing_keys
 from hwmodel.analytic.waiting import with_waits
+from hwmodel.config import Config
 from hwmodel.results import at_port
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.words.quantities import listed, plural
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config
 
 _Product = tuple[Fraction, Fraction]
 

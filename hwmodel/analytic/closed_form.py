@@ -34,15 +34,15 @@ from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
-from hwmodel.analytic.sends import LoneSend, doorbell_batch, lone_send_of
+from hwmodel.analytic.sends import LoneSend, doorbell_batch
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Traffic, as_typed
 from hwmodel.analytic.transactions import (
     DIRECTIONS,
     INLINE_DOORBELL,
     Batches,
-    TlpRules,
     Transaction,
+    lone_send_of,
     transactions_of,
 )
 from hwmodel.analytic.uplink import at_adapter, seen_by_adapter
@@ -167,7 +167,7 @@ def _lone_send(config: Config) -> LoneSend | None:
     if config.sends_cut_by != "adapter":
         return None
     seen = seen_by_adapter(config) if config.has_virtual_switch else config
-    return lone_send_of(seen, TlpRules.of(seen))
+    return lone_send_of(seen)
 
 
 def _switched_by(config: Config) -> str:
@@ -230,9 +230,11 @@ def _why_over_the_wire(config: Config, system: System, found: _Asked) -> Iterato
         yield words.over_the_wire_by_vlan(port, gbps, n_ports)
         return
     try:
-        inside = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
+        within = limits(config_from_mapping(config.resolved(), {"switch.mode": "veb", "bridge": None}))
     except InputError:  # the configuration has keys that are invalid in mode veb
         inside = None
+    else:
+        inside = (within.gbps, within.limited_by)
     yield words.over_the_wire_by_mode(config.switch.mode, port, gbps, n_ports, inside)
 
 

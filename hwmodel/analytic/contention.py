@@ -24,7 +24,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,12 +34,10 @@ from hwmodel.analytic.mix_costs import NEARLY, PER_S, HopTable, MixCosts, Place
 from hwmodel.analytic.senders import ADAPTER, NO_CORE, Interval, Sender, bits_of, intervals_of, rate_of, senders_of
 from hwmodel.analytic.switch_rings import room_a_frame, with_losses
 from hwmodel.analytic.symmetry import folded, unfolded
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Leg, Offered, Sizes, Traffic, average, together, whole_of
 from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
 
 Bools = npt.NDArray[np.bool_]
 ByStation = Mapping[str, Fraction]

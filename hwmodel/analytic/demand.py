@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,6 +39,7 @@ from hwmodel.analytic.traffic import (
     whole_of,
 )
 from hwmodel.analytic.uplink import cut_sizes, leaving_cut
+from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink, port_number, uplink_of
 from hwmodel.config.system import outside_targets, own_uplinks, port_of_end, port_rate_bps
 from hwmodel.errors import InputError
@@ -48,9 +48,6 @@ from hwmodel.units import BITS_PER_BYTE
 from hwmodel.wire.ethernet import ADDRESS_BYTES, BROADCAST_MAC, UNTAGGED_HEADER_BYTES, is_group_mac
 from hwmodel.wire.pcap import NS_PER_S, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 # A C-TAG and the mode's own, which max_frame does not count.
 _MOST_TAG_BYTES = LONGEST_HEADER_BYTES - UNTAGGED_HEADER_BYTES

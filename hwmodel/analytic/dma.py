@@ -15,23 +15,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.analytic.ceiling import Ceiling, lowest, short_name
 from hwmodel.analytic.ceilings import credit_ceilings, engine_ceilings, link_ceilings, tag_ceilings
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.transactions import Tlp, TlpRules, Transaction
-from hwmodel.config import only_server
+from hwmodel.config import Config, only_server
 from hwmodel.config.kinds import suggest
 from hwmodel.config.pcie_switches import switches_of
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-
 
 DEFAULT_SIZES = (64, 128, 256, 512, 1024, 1500, 2048, 4096)
 

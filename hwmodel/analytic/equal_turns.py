@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hwmodel.analytic.ceiling import Ceiling
-    from hwmodel.analytic.system import System
-    from hwmodel.analytic.traffic import Demand, Traffic
+from hwmodel.analytic.ceiling import Ceiling
+from hwmodel.analytic.system import System
+from hwmodel.analytic.traffic import Demand, Traffic
 
 # Resources of which all senders of an adapter use the same one, or that are counted over all rings together; of Rx
 # descriptors each receiver has its own.

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.analytic.lone_frame import Way, crossing_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import INLINE_DOORBELL, Tlp, TlpRules, cut_buffers
+from hwmodel.config import Config
+from hwmodel.config.adapter import DmaEngine, DmaEngines
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import function_name
@@ -24,10 +26,6 @@ from hwmodel.rules.pcie_link import INLINE_DOORBELL_BYTES, REGISTER_BYTES, LinkR
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
 from hwmodel.words import limits as words
 from hwmodel.words.quantities import plural
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.adapter import DmaEngine, DmaEngines
 
 
 @dataclass(frozen=True)

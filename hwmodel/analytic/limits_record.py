@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, Step, sum_bytes, sum_steps
 from hwmodel.analytic.ceilings import on_wire
@@ -24,22 +24,18 @@ from hwmodel.analytic.traffic import ZERO, Demand, Offered, Traffic
 from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.analytic.weighted_shares import class_notes
-from hwmodel.config.bridge_flow_control import obeys
+from hwmodel.config import Config, Server
+from hwmodel.config.bridge_flow_control import BridgeFlowControl, obeys
+from hwmodel.config.flow_control import FlowControl
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
+from hwmodel.results.flow_control_text import headroom_use, headroom_words, stop_may_lapse
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, format_bytes
 from hwmodel.words import limits as words
 from hwmodel.words.bounds import BOUND
-from hwmodel.words.flow_control import headroom_use, headroom_words, stop_may_lapse
 from hwmodel.words.warnings import kept_for_dead_wire
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config, Server
-    from hwmodel.config.bridge_flow_control import BridgeFlowControl
-    from hwmodel.config.flow_control import FlowControl
 
 
 class Details(NamedTuple):
@@ -146,7 +142,7 @@ class Limits:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the ceiling in a sentence, then each resource with what a frame takes of it."""
-        from hwmodel.words.limits import limits_html
+        from hwmodel.analytic.limits_text import limits_html
 
         return limits_html(self)
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, channel_of
 from hwmodel.analytic.system import System
+from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
+from hwmodel.config.switch import Port
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, TAG_MODES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import wire_bytes
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.switch import Port
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,13 +15,11 @@ from hwmodel.analytic.ceilings import part_costs, switch_costs
 from hwmodel.analytic.linear_programs import Floats
 from hwmodel.analytic.paths import trees_of
 from hwmodel.analytic.rx_rings import descriptors_by_core, rings_by_core, rooms_of
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered, Sizes, Traffic
 from hwmodel.analytic.transactions import core_of, descriptors_a_frame, sending_s, taking_s
 from hwmodel.analytic.uplink import on_link
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config
+from hwmodel.config import Config
 
 # A core, and a station that stands for all guests with the same driver; an empty text where all have the same driver.
 Place = tuple[int, str]

@@ -11,18 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.bridge_rules import BridgeEntry, BridgeRules, Inside, LogicalPort, interface_of, learn
 from hwmodel.analytic.routes import GROUPS, TAG_BYTES, Route, Router, accepts, mirrored_stations
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, Leg, Onward, Sizes, nothing_of
+from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.system import port_of_end
 from hwmodel.rules.switch_modes import MODES
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config
 
 LINK_DOWN = "LINK_DOWN"  # the reason for a frame lost at a port whose wire is dead
 # The number of a bridge, of an entry of its policy, and the bytes of tags with which the frame comes there, which the

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from math import fsum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,13 +28,11 @@ from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.linear_programs import Floats
 from hwmodel.analytic.lone_frame import wire_fs
 from hwmodel.analytic.symmetry import folded, sent_outside, without_names
+from hwmodel.analytic.system import System
+from hwmodel.analytic.traffic import Demand, Offered, Onward
+from hwmodel.config import Config
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.analytic.traffic import Demand, Offered, Onward
-    from hwmodel.config import Config
 
 Law = Literal["alone", "random", "in_step", "unknown"]
 _MOST_SLOTS_A_TURN = 2000

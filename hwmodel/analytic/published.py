@@ -11,20 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, Step, lowest, short_name, step_of, sum_bytes
 from hwmodel.analytic.limits_record import Details, Limits
 from hwmodel.analytic.traffic import shares
 from hwmodel.analytic.transactions import DIRECTIONS
-from hwmodel.config import only_server
+from hwmodel.config import Config, only_server
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, REGISTER_BYTES, LinkRate, TlpOverhead, link_rate, tlp_overhead_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 Model = Literal["simple", "kernel", "dpdk"]
 Directions = Literal["both", "tx", "rx"]

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from hwmodel.config import Config
+from hwmodel.config import Config
 
 MOST_REMEMBERED = 32
 Found = TypeVar("Found")

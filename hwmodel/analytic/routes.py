@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from hwmodel.config import Config
 from hwmodel.config.names import UPLINK
+from hwmodel.config.switch import Mirror, Port, Switch
 from hwmodel.config.system import apart_ports, domains_of, own_uplinks
 from hwmodel.rules.switch_modes import C_TAG, DEFAULT_S_VID, MODES, S_TAG, TAG_MODES
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.switch import Mirror, Port, Switch
 
 GROUPS = ("broadcast", "multicast")
 # Lengths of the C-TAG and S-TAG, and of the tags that name stations, by mode.

@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hwmodel.config import Config
 from hwmodel.rules.ethernet import FCS_BYTES
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 Shares = Mapping[int, Fraction]
 

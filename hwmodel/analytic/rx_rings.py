@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling, lowest
 from hwmodel.analytic.latency import round_trip_fs
@@ -23,13 +23,11 @@ from hwmodel.analytic.transactions import (
     share_taking_descriptors,
 )
 from hwmodel.analytic.uplink import at_adapter
+from hwmodel.config import Config
 from hwmodel.rules.function_names import function_number
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES, link_rate_of
 from hwmodel.units import FS_PER_S
 from hwmodel.words.quantities import plural
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 
 class Room(NamedTuple):

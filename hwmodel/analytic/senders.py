@@ -6,24 +6,20 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.linear_programs import WITHOUT_END
 from hwmodel.analytic.mix_costs import PER_S
 from hwmodel.analytic.switch_rings import core_of_ring
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Offered, Sizes, mean_bytes
 from hwmodel.analytic.transactions import core_of
 from hwmodel.analytic.uplink import charged_bytes
 from hwmodel.analytic.virtual_switch import frames_a_turn
+from hwmodel.config import Config
 from hwmodel.config.names import is_uplink
+from hwmodel.config.switch import Port
 from hwmodel.rules.function_names import PF
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config
-    from hwmodel.config.switch import Port
-
 
 Interval = tuple[float, float]
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from hwmodel.config import Config
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES, INLINE_DOORBELL_BYTES
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.transactions import TlpRules
-    from hwmodel.config import Config
+from hwmodel.rules.pcie_link import DATA_DESCRIPTOR_BYTES
 
 _MOST_BYTES, _MOST_BEGUN = 65535, 15  # of a coalesced receive; and how many of its frames may begin in one buffer
 _MOST_FRAMES = 4096  # of a receive that no send's end closes
@@ -119,25 +116,6 @@ def _picks(config: Config) -> Iterator[tuple[int, int]]:
         end = min(workload.send_bytes, -(-(offset + needed) // boundary) * boundary - offset)
         yield read, end
         read, frame = end, (end - workload.header_bytes) // workload.mss_bytes
-
-
-def lone_send_of(config: Config, rules: TlpRules) -> LoneSend | None:
-    """Return what a send takes on the link with a doorbell and a descriptor read of its own; None without sends."""
-    send = send_of(config)
-    if send is None:
-        return None
-    nic, offset, n = config.nic, config.host.buffer_offset_bytes, send.n_descriptors
-    is_inline = config.driver.doorbell == "inline" and n == 1
-    doorbell_bytes = INLINE_DOORBELL_BYTES if is_inline else nic.doorbell_bytes
-    descriptors = () if is_inline else rules.reads(0, nic.tx_descriptor_bytes * n)
-    reads = [read for first, end in send.picks for read in rules.reads(offset + first, end - first)]
-    tlps = [
-        *rules.write(0, doorbell_bytes, "down"),
-        *(tlp for read in (*descriptors, *reads) for tlp in read),
-        *rules.write(0, nic.tx_entry_bytes * n),
-    ]
-    up, down = (sum(tlp.link_bytes for tlp in tlps if tlp.direction == way) for way in ("up", "down"))
-    return LoneSend(send.n_frames, send.n_descriptors, 1, len(reads), config.workload.send_bytes, up, down)
 
 
 def posting_fs(config: Config) -> Fraction | None:

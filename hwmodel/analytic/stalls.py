@@ -10,17 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING
 
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, ZERO, Demand
 from hwmodel.analytic.transactions import descriptors_a_frame
 from hwmodel.analytic.uplink import at_adapter
+from hwmodel.config import Config
+from hwmodel.results.stall_text import ring_needed
 from hwmodel.units import FS_PER_S, format_time_fs
-from hwmodel.words.stalls import ring_needed
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config
 
 
 def available_share(config: Config) -> Fraction:

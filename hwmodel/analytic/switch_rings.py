@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
 from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, handing_s, passing_s, thread_of
+from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink, port_number
 from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -24,9 +24,6 @@ from hwmodel.rules.function_names import PF, function_number
 from hwmodel.rules.steering import HASH_BITS, USUAL_TABLE
 from hwmodel.units import FS_PER_S
 from hwmodel.wire.frame_scan import toeplitz_hash
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 
 def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:

@@ -6,17 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Leg, Offered, Onward, Rings, Traffic, together, whole_of
 from hwmodel.analytic.transactions import core_of
+from hwmodel.config import Config
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.switch import Port
 from hwmodel.rules.switch_modes import INTERFACE_KEYS
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
-    from hwmodel.config import Config
-    from hwmodel.config.switch import Port
 
 _TO_ALL_ALIKE = ("uniform", "broadcast", "multicast", "to_wire")
 

@@ -9,19 +9,25 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.routes import has_packets
-from hwmodel.config import bridges_of, buses_of, links_above, servers_of, stations_in_use, switches_of
-from hwmodel.config.bridge import OUTSIDE, way_up
+from hwmodel.config import (
+    Config,
+    NamedBridge,
+    PcieSwitch,
+    SharedBus,
+    bridges_of,
+    buses_of,
+    links_above,
+    servers_of,
+    stations_in_use,
+    switches_of,
+)
+from hwmodel.config.bridge import OUTSIDE, Bridge, Extender, way_up
 from hwmodel.config.names import UPLINK, is_uplink
+from hwmodel.config.switch import Port, Switch
+from hwmodel.config.system import Server
 from hwmodel.results import at_port
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge, PcieSwitch, SharedBus
-    from hwmodel.config.bridge import Bridge, Extender
-    from hwmodel.config.switch import Port, Switch
-    from hwmodel.config.system import Server
 
 
 @dataclass(frozen=True)

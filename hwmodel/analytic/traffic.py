@@ -11,12 +11,10 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from math import lcm
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
+from hwmodel.analytic.system import System
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES, WIRE_OVERHEAD_BYTES
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.system import System
 
 Name = TypeVar("Name", int, str)
 ZERO, ONE = Fraction(0), Fraction(1)

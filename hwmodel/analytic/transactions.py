@@ -18,10 +18,11 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 from math import gcd
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from hwmodel.analytic.rx_batches import RxBatches, descriptor_shares
 from hwmodel.analytic.sends import (
+    LoneSend,
     Receives,
     Send,
     coalesces,
@@ -33,6 +34,7 @@ from hwmodel.analytic.sends import (
 )
 from hwmodel.analytic.traffic import ZERO, Demand, Sizes, Traffic
 from hwmodel.analytic.uplink import on_link
+from hwmodel.config import Config
 from hwmodel.config.frame_lengths import descriptors_of_send
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import (
@@ -44,9 +46,6 @@ from hwmodel.rules.pcie_link import (
     word_bytes_of,
 )
 from hwmodel.units import FS_PER_S
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 
 def cut(address: int, n_bytes: int, boundary_bytes: int) -> tuple[int, ...]:
@@ -564,3 +563,22 @@ def _frame_fs(config: Config, sizes: Iterable[tuple[int, Fraction]], receives: F
     driver = config.driver
     bytes_fs = sum((share * driver.byte_cost_fs * (n_bytes - FCS_BYTES) for n_bytes, share in sizes), Fraction(0))
     return driver.frame_cost_fs * receives + bytes_fs
+
+
+def lone_send_of(config: Config) -> LoneSend | None:
+    """Return what a send takes on the link with a doorbell and a descriptor read of its own; None without sends."""
+    send, rules = send_of(config), TlpRules.of(config)
+    if send is None:
+        return None
+    nic, offset, n = config.nic, config.host.buffer_offset_bytes, send.n_descriptors
+    is_inline = config.driver.doorbell == "inline" and n == 1
+    doorbell_bytes = INLINE_DOORBELL_BYTES if is_inline else nic.doorbell_bytes
+    descriptors = () if is_inline else rules.reads(0, nic.tx_descriptor_bytes * n)
+    reads = [read for first, end in send.picks for read in rules.reads(offset + first, end - first)]
+    tlps = [
+        *rules.write(0, doorbell_bytes, "down"),
+        *(tlp for read in (*descriptors, *reads) for tlp in read),
+        *rules.write(0, nic.tx_entry_bytes * n),
+    ]
+    up, down = (sum(tlp.link_bytes for tlp in tlps if tlp.direction == way) for way in ("up", "down"))
+    return LoneSend(send.n_frames, send.n_descriptors, 1, len(reads), config.workload.send_bytes, up, down)

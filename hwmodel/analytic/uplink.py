@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.traffic import FROM_WIRE, TO_WIRE, ZERO, Demand, Rings, Sizes, Traffic, shares
+from hwmodel.config import Config
+from hwmodel.config.virtual_switch import VirtualSwitch
 from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.virtual_switch import VirtualSwitch
 
 
 def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:

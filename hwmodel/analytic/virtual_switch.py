@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.recent import remembered
@@ -18,15 +18,13 @@ from hwmodel.analytic.routes import GROUPS, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Sizes, Traffic, mean_bytes
 from hwmodel.analytic.uplink import switch_of
+from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.virtual_switch import COPIES
+from hwmodel.results.virtual_switch_text import slow_path_note
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF, function_number
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-from hwmodel.words.virtual_switch import slow_path_note
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 
 class StageShares(NamedTuple):

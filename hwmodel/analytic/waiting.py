@@ -20,21 +20,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.latency import transfer_read_fs
 from hwmodel.analytic.rx_batches import mean_descriptors
 from hwmodel.analytic.traffic import ONE, ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import cut, cut_buffers, transactions_of, with_starts
+from hwmodel.config import Config
+from hwmodel.config.host import Iotlb
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import wire_bytes
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.host import Iotlb
 
 
 def with_waits(config: Config, demand: Demand, ceilings: Sequence[Ceiling]) -> Iterator[Ceiling]:

@@ -10,10 +10,10 @@ from fractions import Fraction
 from functools import partial
 from typing import Any, NoReturn
 
-import hwmodel
 from hwmodel.cli.completion import SHELLS
 from hwmodel.cli.outputs import file_name, writing_stdout
 from hwmodel.units import UnitError, parse_rate_bps, parse_time_fs
+from hwmodel.version import __version__
 
 MOST_SEEDS, MOST_JOBS, MOST_THREADS = 1000, 1000, 64
 SEARCHES = ("zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load")
@@ -59,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"hwmodel {hwmodel.__version__}")
+    parser.add_argument("--version", action="version", version=f"hwmodel {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_OneLineParser)
 
     _add_run(commands)

@@ -104,8 +104,8 @@ def _of_part(arguments: Namespace) -> str:
 
 
 def _print_summary(result: Result, arguments: Namespace) -> None:
-    from hwmodel.words.counters import counters_text
-    from hwmodel.words.summary import print_summary
+    from hwmodel.results.counters_text import counters_text
+    from hwmodel.results.summary import print_summary
 
     with writing_stdout():
         print_summary(result, verbose=arguments.verbose)
@@ -215,7 +215,7 @@ def explain(arguments: Namespace) -> None:
     check_page_outputs(arguments, arguments.config)
     config = _load(arguments)
     from hwmodel import explore
-    from hwmodel.words.search_text import relaxed_text
+    from hwmodel.results.search_text import relaxed_text
 
     result = _explored(explore.explain, config, arguments)
     _write_result(arguments, result, lambda: say(relaxed_text(result)))

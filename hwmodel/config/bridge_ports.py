@@ -8,18 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
 
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, MODES, ChannelKind, ModeName
 
-from .bridge import BRIDGE, OUTSIDE, s_channels_of
+from .bridge import BRIDGE, OUTSIDE, BridgePort, s_channels_of
 from .names import UPLINK
-
-if TYPE_CHECKING:
-    from .bridge import BridgePort
-    from .switch import Port, Switch
-    from .system import NamedBridge, Server
-
+from .switch import Port, Switch
+from .system import NamedBridge, Server
 
 ALL_VLANS = range(1, 4095)
 

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.rules.packets import (
-    ICMPV6,
-    TYPE_ARP,
-    TYPE_IPV4,
-    TYPE_IPV6,
-    WITH_ICMP_TYPES,
-    WITH_PORTS,
-    WITH_TARGET,
-)
+from hwmodel.rules.packets import ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6, WITH_ICMP_TYPES, WITH_PORTS, WITH_TARGET
 
 from .document import KeyPath
 from .findings import Findings

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.transmit_credits import MOST_FACTOR, MOST_REFILL, rate_factor
 from hwmodel.units import format_bytes, format_rate_bps
 
+from .arbitration import TransmitArbitration
 from .document import KeyPath
 from .findings import Findings
 from .model import Config
-
-if TYPE_CHECKING:
-    from .arbitration import TransmitArbitration
 
 CLASSES: KeyPath = ("nic", "arbitration", "classes")
 OF_STATIONS = ("classes", "credits")  # keys that mean nothing without classes

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import format_bytes
 
+from .bridge_flow_control import BridgeFlowControl
 from .check_ports import check_port_name
 from .document import KeyPath
 from .findings import Findings, Part
-from .flow_control import headrooms_of, high_marks_of, is_lossless, low_marks_of, n_classes_of, parts_of
+from .flow_control import FlowControl
+from .headroom import headrooms_of, high_marks_of, is_lossless, low_marks_of, n_classes_of, parts_of
 from .model import Config
 from .system import NamedBridge, bridges_of
-
-if TYPE_CHECKING:
-    from .bridge_flow_control import BridgeFlowControl
-    from .flow_control import FlowControl
 
 CONTROL: KeyPath = ("nic", "flow_control")
 OF_CLASSES = ("parts_bytes", "headroom_bytes", "low_water_bytes")

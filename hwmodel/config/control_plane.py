@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.rules.function_names import PF
 
 from .life import course_of
+from .model import Config
 from .scenario import GIVES, NOT_KNOWN_FS, TAKES, in_order
-
-if TYPE_CHECKING:
-    from .model import Config
 
 
 class Span(NamedTuple):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hwmodel.rules.function_names import is_pf
 from hwmodel.units import format_rate_bps
 
-if TYPE_CHECKING:
-    from .document import KeyPath
-    from .model import Config
+from .document import KeyPath
+from .model import Config
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ memory ranges, the table in docs/configuration.md. What a row does not say of a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.mailbox_messages import TABLES
@@ -32,12 +32,10 @@ from .device_bounds import (
     one_of,
     tx_rates,
 )
+from .document import KeyPath
+from .model import Config
 from .presets import DEVICES
 from .steering import at_pools
-
-if TYPE_CHECKING:
-    from .document import KeyPath
-    from .model import Config
 
 IXGBE = ("82599", "X540", "X550")
 ALL = ("82576", *IXGBE, "XL710")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from hwmodel.rules.capacities import MAX_RECEIVED
-from hwmodel.rules.headroom import MOST_QUANTA, PRIORITIES, headroom_bytes, low_mark_bytes, response_bits
-from hwmodel.units import FS_PER_S
+from hwmodel.rules.headroom import MOST_QUANTA, PRIORITIES
 
 from .kinds import Block, ByteCount, Duration, Listing, OfQueues, Truth, Whole, Word, key
 from .names import PortName
-
-if TYPE_CHECKING:
-    from .model import Config
 
 FlowControlMode = Literal["pause", "pfc"]
 Priority = Annotated[int, Whole(0, PRIORITIES - 1, what="a priority")]
@@ -96,69 +92,6 @@ class FlowControl(Block):
         return tuple(range(PRIORITIES)) if self.priorities is None else self.priorities
 
 
-def n_classes_of(config: Config) -> int:
-    """Return how many classes can be paused separately: 1 with PAUSE, which stops all frames."""
-    control, arbitration = config.nic.flow_control, config.nic.arbitration
-    return len(arbitration.classes) if control is not None and control.is_by_class and arbitration is not None else 1
-
-
-def classes_of_priorities(config: Config) -> tuple[int, ...]:
-    """Return the class of each priority; 0 for all if classes are not paused separately."""
-    control, arbitration = config.nic.flow_control, config.nic.arbitration
-    if control is None or not control.is_by_class or arbitration is None:
-        return (0,) * PRIORITIES
-    return tuple(arbitration.class_of_priority(priority) for priority in range(PRIORITIES))
-
-
-def is_lossless(config: Config, number: int) -> bool:
-    """Say whether the sender of a class may be paused before its part of the Rx buffer is full."""
-    control = config.nic.flow_control
-    if control is None or not control.is_by_class:
-        return control is not None
-    classes = classes_of_priorities(config)
-    return any(classes[priority] == number for priority in control.lossless_priorities)
-
-
-def parts_of(config: Config) -> tuple[int, ...]:
-    """Return the bytes that each class has of the Rx buffer."""
-    control, n = config.nic.flow_control, n_classes_of(config)
-    if control is not None and control.parts_bytes is not None:
-        return control.parts_bytes
-    return (config.nic.rx_buffer_bytes // n,) * n
-
-
-def headrooms_of(config: Config) -> tuple[int, ...]:
-    """Return the headroom of each class in bytes, 0 where its sender is not paused."""
-    control, n = config.nic.flow_control, n_classes_of(config)
-    if control is None:
-        return (0,) * n
-    longest = config.switch.longest_frame_bytes
-    derived = headroom_bytes(config.nic.preset, longest, longest, has_vfs=config.nic.mode == "sriov")
-    said = each_of(control.headroom_bytes or (derived,), n)
-    return tuple(own if is_lossless(config, number) else 0 for number, own in enumerate(said))
-
-
-def high_marks_of(config: Config) -> tuple[int, ...]:
-    """Return the XOFF mark of each class: the bytes in its part above which its sender is paused."""
-    return tuple(part - room for part, room in zip(parts_of(config), headrooms_of(config), strict=True))
-
-
-def low_marks_of(config: Config) -> tuple[int, ...]:
-    """Return the XON mark of each class: the bytes in its part at which its sender may go on."""
-    control, high = config.nic.flow_control, high_marks_of(config)
-    if control is not None and control.low_water_bytes is not None:
-        return each_of(control.low_water_bytes, len(high))
-    return tuple(min(mark // 2, low_mark_bytes(config.switch.longest_frame_bytes)) for mark in high)
-
-
 def each_of(said: tuple[int, ...], n: int) -> tuple[int, ...]:
     """Return one value for each class; a single value holds for all."""
     return said * n if len(said) == 1 else said
-
-
-def response_fs(config: Config) -> int:
-    """Return the time from a control frame's last byte to its taking effect."""
-    control = config.nic.flow_control
-    if control is not None and control.response_delay_fs is not None:
-        return control.response_delay_fs
-    return response_bits(config.nic.preset) * FS_PER_S // config.port.rate_bps

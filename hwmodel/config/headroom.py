@@ -1,4 +1,4 @@
-"""Give what may still come behind the mark at which a sender is stopped, beside the headroom that there is for it."""
+"""Give the parts, marks and headroom of the classes of an adapter, and what may still come behind the high marks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,83 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.headroom import needed_bytes, renewal_quanta
+from hwmodel.rules.headroom import (
+    PRIORITIES,
+    headroom_bytes,
+    low_mark_bytes,
+    needed_bytes,
+    renewal_quanta,
+    response_bits,
+)
 from hwmodel.units import FS_PER_S
 
 from .bridge_flow_control import BridgeFlowControl, obeys
-from .flow_control import FlowControl, headrooms_of, is_lossless, response_fs
+from .flow_control import FlowControl, each_of
+from .model import Config
 from .system import NamedBridge, Server, bridge_beyond
+
+
+def n_classes_of(config: Config) -> int:
+    """Return how many classes can be paused separately: 1 with PAUSE, which stops all frames."""
+    control, arbitration = config.nic.flow_control, config.nic.arbitration
+    return len(arbitration.classes) if control is not None and control.is_by_class and arbitration is not None else 1
+
+
+def classes_of_priorities(config: Config) -> tuple[int, ...]:
+    """Return the class of each priority; 0 for all if classes are not paused separately."""
+    control, arbitration = config.nic.flow_control, config.nic.arbitration
+    if control is None or not control.is_by_class or arbitration is None:
+        return (0,) * PRIORITIES
+    return tuple(arbitration.class_of_priority(priority) for priority in range(PRIORITIES))
+
+
+def is_lossless(config: Config, number: int) -> bool:
+    """Say whether the sender of a class may be paused before its part of the Rx buffer is full."""
+    control = config.nic.flow_control
+    if control is None or not control.is_by_class:
+        return control is not None
+    classes = classes_of_priorities(config)
+    return any(classes[priority] == number for priority in control.lossless_priorities)
+
+
+def parts_of(config: Config) -> tuple[int, ...]:
+    """Return the bytes that each class has of the Rx buffer."""
+    control, n = config.nic.flow_control, n_classes_of(config)
+    if control is not None and control.parts_bytes is not None:
+        return control.parts_bytes
+    return (config.nic.rx_buffer_bytes // n,) * n
+
+
+def headrooms_of(config: Config) -> tuple[int, ...]:
+    """Return the headroom of each class in bytes, 0 where its sender is not paused."""
+    control, n = config.nic.flow_control, n_classes_of(config)
+    if control is None:
+        return (0,) * n
+    longest = config.switch.longest_frame_bytes
+    derived = headroom_bytes(config.nic.preset, longest, longest, has_vfs=config.nic.mode == "sriov")
+    said = each_of(control.headroom_bytes or (derived,), n)
+    return tuple(own if is_lossless(config, number) else 0 for number, own in enumerate(said))
+
+
+def high_marks_of(config: Config) -> tuple[int, ...]:
+    """Return the XOFF mark of each class: the bytes in its part above which its sender is paused."""
+    return tuple(part - room for part, room in zip(parts_of(config), headrooms_of(config), strict=True))
+
+
+def low_marks_of(config: Config) -> tuple[int, ...]:
+    """Return the XON mark of each class: the bytes in its part at which its sender may go on."""
+    control, high = config.nic.flow_control, high_marks_of(config)
+    if control is not None and control.low_water_bytes is not None:
+        return each_of(control.low_water_bytes, len(high))
+    return tuple(min(mark // 2, low_mark_bytes(config.switch.longest_frame_bytes)) for mark in high)
+
+
+def response_fs(config: Config) -> int:
+    """Return the time from a control frame's last byte to its taking effect."""
+    control = config.nic.flow_control
+    if control is not None and control.response_delay_fs is not None:
+        return control.response_delay_fs
+    return response_bits(config.nic.preset) * FS_PER_S // config.port.rate_bps
 
 
 class HeadroomUse(NamedTuple):

@@ -8,17 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.rules.switch_modes import MODES
 
 from .kinds import Block
+from .model import Config
 from .pcie_switches import switches_of
 from .servers import OWN_BLOCKS
 from .system import bridges_of, servers_of
-
-if TYPE_CHECKING:
-    from .model import Config
 
 # Keys that may change while a machine runs, as patterns: of an adapter, and of a bridge.
 OF_ADAPTERS = (

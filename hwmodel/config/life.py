@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.errors import InputError
 from hwmodel.rules.function_names import PF, is_pf, pf_name
@@ -17,13 +17,11 @@ from hwmodel.units import FS_PER_MS, FS_PER_NS, FS_PER_US, format_time_fs
 
 from .kinds import suggest
 from .message_time import DriverWork, RegisterTimes, bring_up
+from .model import Config
 from .names import port_place
 from .scenario import NOT_KNOWN_FS, Event, Flood, in_order, of_each_kind
+from .switch import Port
 from .system import Server, servers_of
-
-if TYPE_CHECKING:
-    from .model import Config
-    from .switch import Port
 
 # PCI Express Base Specification: a Function Level Reset is over within 100 ms, and so is what follows VF Enable; Linux
 # waits as long before it asks a VF for anything.

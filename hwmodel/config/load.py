@@ -12,7 +12,7 @@ from hwmodel.errors import InputError
 
 from .build import Examined, check_is_mapping, examine
 from .document import Document, DocumentError, KeyPath, Place, Problem, copied_data, raise_problems, read_document
-from .model import Config, Step
+from .model import Config, Drivers, Step
 from .overrides import (
     Change,
     Overrides,
@@ -24,7 +24,7 @@ from .overrides import (
     spread_dotted_keys,
 )
 from .resolve import capture_path
-from .scenario_steps import Drivers, spread_scenario_file, steps_of
+from .scenario_steps import spread_scenario_file, steps_of
 from .shipped import config_path
 
 

@@ -19,21 +19,7 @@ from hwmodel.rules.mailbox_messages import (
     XcastName,
 )
 
-from .kinds import (
-    ByteCount,
-    Duration,
-    Kind,
-    Listing,
-    Rate,
-    SparseBlock,
-    Truth,
-    Whole,
-    Word,
-    key,
-    shown,
-    suggest,
-    wrong,
-)
+from .kinds import ByteCount, Duration, Kind, Listing, Rate, SparseBlock, Truth, Whole, Word, key, shown, suggest, wrong
 from .names import Mac, MailboxWord, Name, ServerName
 
 MOST_MESSAGES = 10_000  # of one event

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
 from hwmodel.rules.pcie_link import REGISTER_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.units import FS_PER_MS, FS_PER_US
 
-if TYPE_CHECKING:
-    from .model import Config
+from .model import Config
 
 POLL_FS = 500 * FS_PER_US  # Linux ixgbevf, IXGBE_VF_MBX_INIT_DELAY: how long a VF's driver waits between two looks
 RESET_SETTLE_FS = 10 * FS_PER_MS  # Linux ixgbevf, vf.c: from the acknowledgement of a RESET to the look for its reply

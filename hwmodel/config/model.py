@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args, get_origin
 
 from pydantic import BaseModel, PrivateAttr
 from pydantic_core import to_json
@@ -26,11 +26,8 @@ from .run import Run
 from .scenario import Event
 from .servers import ServerEntry
 from .switch import Switch
+from .virtual_switch import Bond, VirtualSwitch
 from .workload import Workload
-
-if TYPE_CHECKING:
-    from .scenario_steps import Drivers
-    from .virtual_switch import Bond, VirtualSwitch
 
 HASH_DIGITS = 16
 OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # keys that no server has of its own
@@ -42,6 +39,19 @@ class Step(NamedTuple):
     at_fs: int
     event: int
     config: Config
+
+
+class Drivers(Protocol):
+    """Say what becomes of events that ask a driver for something, in the order of time."""
+
+    def moments_fs(self, event: int) -> Iterable[int]:
+        """Return the times at which an event takes effect."""
+
+    def changes(self, event: int, config: Config) -> Mapping[str, Any]:
+        """Return the keys, with values, that an event changes when it next takes effect; none if it is refused."""
+
+    def follow(self, before: Config, after: Config) -> None:
+        """Update the drivers' state after an event has set keys without asking them."""
 
 
 @dataclass(frozen=True)

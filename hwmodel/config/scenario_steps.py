@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from hwmodel.errors import InputError
 from hwmodel.rules.function_names import is_pf
@@ -21,7 +21,7 @@ from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .in_operation import fixed_keys, why_fixed
 from .kinds import suggest
 from .life import course_of
-from .model import Config, Step
+from .model import Config, Drivers, Step
 from .overrides import Change, apply_change, apply_changes
 from .scenario import CONDITIONS, EVENT_KINDS, NOT_KNOWN_FS, Event, Named, in_order
 from .system import servers_of
@@ -47,19 +47,6 @@ def spread_scenario_file(document: Document, directory: str) -> None:
     document.forget(path, name)
     document.data["scenario"] = events.data
     document.take_places(path, events)
-
-
-class Drivers(Protocol):
-    """Say what becomes of events that ask a driver for something, in the order of time."""
-
-    def moments_fs(self, event: int) -> Iterable[int]:
-        """Return the times at which an event takes effect."""
-
-    def changes(self, event: int, config: Config) -> Mapping[str, Any]:
-        """Return the keys, with values, that an event changes when it next takes effect; none if it is refused."""
-
-    def follow(self, before: Config, after: Config) -> None:
-        """Update the drivers' state after an event has set keys without asking them."""
 
 
 def steps_of(

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from .bridge import Bridge, PolicyEntry
 from .bridge_ports import LogicalPort, PhysicalPort, comes_in, place_of
-
-if TYPE_CHECKING:
-    from .bridge import Bridge, PolicyEntry
-    from .model import Config
-
+from .model import Config
 
 Place = tuple[int, int, int, int]  # a bridge, an address, a VLAN, a logical port
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hwmodel.config import Config
+from hwmodel.config.adapter import Pcie
 from hwmodel.config.device_limits import most_of
 from hwmodel.config.life import course_of
 from hwmodel.config.names import port_place
@@ -21,10 +23,6 @@ from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.rules.function_names import PF, pf_name
 from hwmodel.rules.pcie_link import MOST_TAGS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.adapter import Pcie
 
 LINE_DOUBLE_WORDS = 0x10  # lines of 64 B
 LEGACY_LINE = 0x0B  # as firmware sets Interrupt Line: model's choice

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from hwmodel.config import Config
+from hwmodel.config.adapter import Pcie
 from hwmodel.config.pcie_switches import PcieSwitch, cards_of, switches_of
 from hwmodel.config.pcie_tree import ROOT, PcieTree
 from hwmodel.config.system import Server, adapters_of_host, servers_of
@@ -41,13 +42,9 @@ from hwmodel.config_space.ports import (
     UPSTREAM_PORT,
     port_space,
 )
+from hwmodel.config_space.space import FunctionSpace
 from hwmodel.config_space.structures import BUS_MASTER, COMMAND, IO_SPACE, MEMORY_SPACE
 from hwmodel.errors import InputError
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.adapter import Pcie
-    from hwmodel.config_space.space import FunctionSpace
 
 MOST_DEVICES, MOST_BUSES = 32, 256
 FIRST_ROOT_PORT = 1  # device 0 of bus 0 is the host bridge, which is not shown

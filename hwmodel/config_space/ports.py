@@ -9,16 +9,13 @@ include/uapi/linux/pci_regs.h.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from hwmodel.config.adapter import Pcie
 from hwmodel.config_space.enumeration import size_code
 from hwmodel.config_space.extended_structures import ACS, ACS_BITS
 from hwmodel.config_space.registers import HWINIT, RO, RW, RW1C, Field, Placed, Register, Structure, bit, laid_out
 from hwmodel.config_space.space import FunctionSpace
 from hwmodel.config_space.structures import ABOVE_2_5_GT, HAS_IO, HAS_MEMORY, HEADER, MSI, PCI_EXPRESS, POWER_MANAGEMENT
-
-if TYPE_CHECKING:
-    from hwmodel.config.adapter import Pcie
 
 ROOT_PORT, UPSTREAM_PORT, DOWNSTREAM_PORT = 4, 5, 6  # Device/Port Type: PCIe 7.8.2
 PCI_BRIDGE = 0x060400  # a class of pci.ids: bridge, PCI bridge, normal decode

@@ -8,23 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from itertools import permutations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.system import System
-from hwmodel.config import bridges_of, servers_of
+from hwmodel.config import Config, bridges_of, servers_of
+from hwmodel.config.switch import AclEntry, Port
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
+from hwmodel.results import Result
 from hwmodel.results.comparison import ForbiddenPair
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.steering import TCP
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.workload.headers import HeaderBook
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.switch import AclEntry, Port
-    from hwmodel.results import Result
 
 # For runs that measure delivery: some 200 frames, long enough for batches and timers to complete.
 RATE, DURATION = "200Kpps", "1ms"

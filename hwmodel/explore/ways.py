@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.analytic import limits
 from hwmodel.config import Config, as_config, bridge_with, bridges_of, servers_of
 from hwmodel.config.fill_queues import uses_wire
-from hwmodel.config.virtual_switch import LOOKUP_SHARE
+from hwmodel.config.virtual_switch import LOOKUP_SHARE, VirtualSwitch
 from hwmodel.errors import InputError
 from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
 from hwmodel.explore.side_by_side import Progress, all_outcomes, uncertainty
@@ -23,9 +23,6 @@ from hwmodel.results import Result, SystemResult, at_port
 from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
 from hwmodel.units import BITS_PER_BYTE, format_time_fs
-
-if TYPE_CHECKING:
-    from hwmodel.config.virtual_switch import VirtualSwitch
 
 FIRST_S_VID = 2  # 1 is the default S-channel
 WIRES = ("wire.tx", "wire.rx")

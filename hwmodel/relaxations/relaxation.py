@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.analytic.traffic import as_typed
-from hwmodel.config import bridge_with, changes_between, config_from_mapping, port_rate_bps, servers_of
+from hwmodel.config import Config, Server, bridge_with, changes_between, config_from_mapping, port_rate_bps, servers_of
 from hwmodel.config.streams import Sizes
 from hwmodel.errors import InputError
 from hwmodel.relaxations.resources import (
@@ -25,12 +24,9 @@ from hwmodel.relaxations.resources import (
     slot_of,
     switch_resources,
 )
+from hwmodel.results import Bottleneck
 from hwmodel.results.bottleneck import OF_PORTS, OFFERED_LOAD
 from hwmodel.units import BITS_PER_BYTE
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, Server
-    from hwmodel.results import Bottleneck
 
 INSIDE = ("pcie.up", "pcie.down")  # with a shared adapter, its link stands for each host's link inside
 

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hwmodel.config import bridge_with, bridges_of, buses_of, links_above, servers_of, switches_of
-from hwmodel.config.adapter import OF_LINKS
+from hwmodel.config import (
+    Config,
+    Flow,
+    NamedBridge,
+    Server,
+    bridge_with,
+    bridges_of,
+    buses_of,
+    links_above,
+    servers_of,
+    switches_of,
+)
+from hwmodel.config.adapter import OF_LINKS, Pcie
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
-from hwmodel.config.pcie_tree import MULTI_ROOT
+from hwmodel.config.pcie_tree import MULTI_ROOT, TreeSwitch
 from hwmodel.config.workload import FRAME_RATE
 from hwmodel.results import CREDITS, OF_PORTS, at_port
 from hwmodel.rules.pci_bus import SPLITS, faster
 from hwmodel.rules.pcie_link import LANE_WIDTHS, NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, Flow, NamedBridge, Server
-    from hwmodel.config.adapter import Pcie
-    from hwmodel.config.pcie_tree import TreeSwitch
 
 # ---- A server: keys of its adapter, link and host ----
 

@@ -12,8 +12,9 @@ from hwmodel.report.figures import ORANGE
 from hwmodel.report.tables import Table
 from hwmodel.results.bottleneck import FULL
 from hwmodel.results.comparison import Comparison
+from hwmodel.results.comparison_text import sentences, way_remarks, way_rows, way_texts
+from hwmodel.results.reading import DELIVERY, MODES_OF_BRIDGE, outward_gbps
 from hwmodel.results.result import Result
-from hwmodel.words.comparison_text import sentences, way_remarks, way_rows, way_texts
 from hwmodel.words.quantities import (
     MISSING,
     count_text,
@@ -24,7 +25,6 @@ from hwmodel.words.quantities import (
     printable,
     scaled_text,
 )
-from hwmodel.words.reading import DELIVERY, MODES_OF_BRIDGE, outward_gbps
 
 # Keys that a configuration's defaults take over from it, since other defaults follow from them.
 _CAUSES = ("nic.preset", "nic.vfs", "driver.preset", "host.preset", "bridge.kind")

@@ -33,8 +33,7 @@ from hwmodel.report.diagram import (
 from hwmodel.report.link_strips import limits_at, strip_part, with_strips
 from hwmodel.results.adapter_use import QueueDepth
 from hwmodel.results.bottleneck import of_any_port
-from hwmodel.results.result import AdapterResult, Result
-from hwmodel.words.bridge_reading import (
+from hwmodel.results.bridge_reading import (
     NamedPort,
     core_share,
     limit_cell,
@@ -43,10 +42,11 @@ from hwmodel.words.bridge_reading import (
     port_share,
     ports_of,
 )
-from hwmodel.words.datapath_parts import Part, buffer_part, datapath_parts, ring_part
-from hwmodel.words.modelled import link_words
+from hwmodel.results.datapath_parts import Part, buffer_part, datapath_parts, ring_part
+from hwmodel.results.modelled import link_words
+from hwmodel.results.result import AdapterResult, Result
+from hwmodel.results.shared_links_text import is_on_bus
 from hwmodel.words.quantities import MISSING, percent_text, printable, server_noun, server_title
-from hwmodel.words.shared_links import is_on_bus
 
 _PART_OF = {
     "driver.tx": "driver",

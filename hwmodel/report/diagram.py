@@ -12,9 +12,9 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from hwmodel.results.bridge import ADAPTER, BridgePortResult, is_wire_of
+from hwmodel.results.bridge_reading import NamedPort, port_share, ports_of
+from hwmodel.results.datapath_parts import Part
 from hwmodel.results.result import Result
-from hwmodel.words.bridge_reading import NamedPort, port_share, ports_of
-from hwmodel.words.datapath_parts import Part
 
 BUSY_FROM, FULL_FROM = 0.5, 0.9
 

@@ -24,12 +24,11 @@ from hwmodel.report.sweep.curves import CurveAxis, DrawnLine, curve_figure
 from hwmodel.report.sweep.reading import Estimate
 from hwmodel.report.tables import Table
 from hwmodel.results.comparison import Curves
+from hwmodel.results.comparison_text import OVER_WORDS, curve_remarks, curve_rows, curve_sentences
 from hwmodel.results.explored import Choice, LoadSearch, LoadTrial, SizingResult
-from hwmodel.words.comparison_text import OVER_WORDS, curve_remarks, curve_rows, curve_sentences
-from hwmodel.words.modelled import modelled_sentence
-from hwmodel.words.quantities import printable
-from hwmodel.words.search_text import loads_of, search_reasons, search_sentence, trial_rows
-from hwmodel.words.sizing_text import (
+from hwmodel.results.modelled import modelled_sentence
+from hwmodel.results.search_text import loads_of, search_reasons, search_sentence, trial_rows
+from hwmodel.results.sizing_text import (
     BESIDE_COLUMNS,
     beside_rows,
     found_sentences,
@@ -38,6 +37,7 @@ from hwmodel.words.sizing_text import (
     sureness_sentences,
     target_rows,
 )
+from hwmodel.words.quantities import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

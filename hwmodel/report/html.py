@@ -29,14 +29,16 @@ from hwmodel.report.over_time import (
 )
 from hwmodel.report.reproduction import assumption_table, of_result
 from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
-from hwmodel.results.result import FlowResult, Result
-from hwmodel.words.bond import bond_sentence, outage_sentence
-from hwmodel.words.bridge_reading import ports_of
-from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
-from hwmodel.words.losses import loss_sentence
-from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences, is_switched_in_memory, modelled_sentence
-from hwmodel.words.quantities import page_time, printable
-from hwmodel.words.reading import (
+from hwmodel.results.bond_text import bond_sentence, outage_sentence
+from hwmodel.results.bridge_reading import ports_of
+from hwmodel.results.losses import loss_sentence
+from hwmodel.results.modelled import (
+    crosses_no_link,
+    falling_latency_sentences,
+    is_switched_in_memory,
+    modelled_sentence,
+)
+from hwmodel.results.reading import (
     DELIVERY,
     STALL_WORDS,
     bound_sentence,
@@ -56,9 +58,12 @@ from hwmodel.words.reading import (
     sender_wait_note,
     stall_shares,
 )
-from hwmodel.words.search_text import relaxed_sentence
-from hwmodel.words.shared_links import OF_BUS_BYTES, OF_BUS_SHARES, link_noun
-from hwmodel.words.virtual_switch import flow_cache_sentence, passed_sentences
+from hwmodel.results.result import FlowResult, Result
+from hwmodel.results.search_text import relaxed_sentence
+from hwmodel.results.shared_links_text import OF_BUS_BYTES, OF_BUS_SHARES, link_noun
+from hwmodel.results.virtual_switch_text import flow_cache_sentence, passed_sentences
+from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
+from hwmodel.words.quantities import page_time, printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

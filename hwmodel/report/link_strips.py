@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hwmodel.report.diagram import GAP, Layout, Place
+from hwmodel.results.datapath_parts import Part
 from hwmodel.results.shared_links import PcieSwitchResult
-from hwmodel.words.datapath_parts import Part
 from hwmodel.words.quantities import percent_text
 
 STRIP_H, _BETWEEN = 84.0, 26.0

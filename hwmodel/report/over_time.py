@@ -26,15 +26,7 @@ from hwmodel.report.figures import (
     svg_element,
 )
 from hwmodel.report.tables import Table
-from hwmodel.words.quantities import (
-    MISSING,
-    count_text,
-    moment_ns,
-    page_time,
-    page_time_unit,
-    printable,
-    three_digits,
-)
+from hwmodel.words.quantities import MISSING, count_text, moment_ns, page_time, page_time_unit, printable, three_digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

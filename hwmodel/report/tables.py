@@ -10,9 +10,7 @@ from typing import Any, NamedTuple
 from hwmodel.report.configuration import differing_keys
 from hwmodel.results.adapter_use import PortResult
 from hwmodel.results.bridge import BridgeResult
-from hwmodel.results.counters import ETHTOOL_NAMES, LinkReceived, LinkSent
-from hwmodel.results.result import FlowResult, Latency, Result, Wire
-from hwmodel.words.bridge_reading import (
+from hwmodel.results.bridge_reading import (
     NO_NAME,
     bridge_words,
     core_share,
@@ -23,6 +21,26 @@ from hwmodel.words.bridge_reading import (
     port_row,
     ports_of,
 )
+from hwmodel.results.counters import ETHTOOL_NAMES, LinkReceived, LinkSent
+from hwmodel.results.reading import (
+    DELIVERY,
+    STALL_WORDS,
+    direction_rows,
+    direction_words,
+    frame_bytes_total,
+    has_changed,
+    latency_rows,
+    lone_parts,
+    outward_gbps,
+    queue_unit,
+    segment_words,
+    shares_of_stalls,
+    spread_rows,
+    stall_shares,
+)
+from hwmodel.results.result import FlowResult, Latency, Result, Wire
+from hwmodel.results.shared_links_text import BUS_COLUMNS, SWITCH_COLUMNS, bus_rows, link_noun, switch_rows
+from hwmodel.results.summary import VM_COLUMNS, VM_TEXT_COLUMNS, vm_rows
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.words.limits import limit_name
 from hwmodel.words.quantities import (
@@ -42,24 +60,6 @@ from hwmodel.words.quantities import (
     span_text,
     three_digits,
 )
-from hwmodel.words.reading import (
-    DELIVERY,
-    STALL_WORDS,
-    direction_rows,
-    direction_words,
-    frame_bytes_total,
-    has_changed,
-    latency_rows,
-    lone_parts,
-    outward_gbps,
-    queue_unit,
-    segment_words,
-    shares_of_stalls,
-    spread_rows,
-    stall_shares,
-)
-from hwmodel.words.shared_links import BUS_COLUMNS, SWITCH_COLUMNS, bus_rows, link_noun, switch_rows
-from hwmodel.words.summary import VM_COLUMNS, VM_TEXT_COLUMNS, vm_rows
 
 MOST_FLOW_ROWS = 16
 MOST_VM_ROWS = 130

@@ -1,4 +1,4 @@
-"""What a run found: frozen records, their JSON form, and the arithmetic behind their figures."""
+"""What a run found: frozen records, their JSON form, the arithmetic behind their figures, and their text."""
 
 from hwmodel.results.adapter_use import (
     ArbitrationUse,
@@ -25,24 +25,9 @@ from hwmodel.results.adapter_use import (
     SampledFlows,
     Stalls,
 )
-from hwmodel.results.bottleneck import (
-    CREDITS,
-    OF_PORTS,
-    Sighting,
-    Suspect,
-    at_port,
-    by_shares,
-    sighting_of,
-)
+from hwmodel.results.bottleneck import CREDITS, OF_PORTS, Sighting, Suspect, at_port, by_shares, sighting_of
 from hwmodel.results.bridge import BridgeResult
-from hwmodel.results.comparison import (
-    ComparedValue,
-    Comparison,
-    Crossing,
-    Curves,
-    ForbiddenPair,
-    WayFigures,
-)
+from hwmodel.results.comparison import Comparison, Curves, WayFigures
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure
 from hwmodel.results.histogram import (
     LEAST_SAMPLES_P99,

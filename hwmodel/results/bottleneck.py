@@ -11,10 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hwmodel.results.observation import Observation
-from hwmodel.results.result import Bottleneck
-from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, POLICED_DROPS, RX_DROPS
-from hwmodel.words.bottleneck import (
+from hwmodel.results.bottleneck_text import (
     AS_FULL,
     FULL_OF_LOST,
     FULLEST_ON_AVERAGE,
@@ -28,6 +25,9 @@ from hwmodel.words.bottleneck import (
     sentence,
     with_as_full,
 )
+from hwmodel.results.observation import Observation
+from hwmodel.results.result import Bottleneck
+from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, POLICED_DROPS, RX_DROPS
 from hwmodel.words.quantities import server_title
 
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window

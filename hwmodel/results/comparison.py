@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from math import hypot
 from typing import Any, ClassVar
 
+from hwmodel.results.comparison_text import comparison_text, curves_text
 from hwmodel.results.json_form import Finding
 from hwmodel.results.result import Bottleneck, Latency, Result, Totals
-from hwmodel.words.comparison_text import comparison_text, curves_text
 
 ALIKE = 0.01  # two ways count as alike up to this relative difference
 

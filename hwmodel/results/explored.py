@@ -9,9 +9,9 @@ from typing import Any
 
 from hwmodel.results.json_form import Finding
 from hwmodel.results.result import Latency
+from hwmodel.results.search_text import search_text
+from hwmodel.results.sizing_text import sizing_text
 from hwmodel.units import DIMENSIONS, Dimension, UnitError
-from hwmodel.words.search_text import search_text
-from hwmodel.words.sizing_text import sizing_text
 
 Scalar = str | int | float | bool | None
 

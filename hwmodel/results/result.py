@@ -28,13 +28,13 @@ from hwmodel.results.adapter_use import (
     SampledFlows,
     Stalls,
 )
+from hwmodel.results.bottleneck_text import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, has_room
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult
 from hwmodel.rules.drop_kinds import STRAY_DROPS
-from hwmodel.words.bottleneck import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, has_room
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
 SCHEMA_VERSION = 1
@@ -476,7 +476,7 @@ class Result:
 
     def summary(self, verbose: bool = False) -> str:
         """Return what `hwmodel run` prints: some 15 lines, or with `verbose` all figures."""
-        from hwmodel.words.summary import summary
+        from hwmodel.results.summary import summary
 
         return summary(self, verbose)
 
@@ -486,7 +486,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of the result: answer, reason, latencies, VMs; needs no extra package."""
-        from hwmodel.words.notebook import result_html
+        from hwmodel.results.notebook import result_html
 
         return result_html(self)
 

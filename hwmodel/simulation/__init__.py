@@ -1,7 +1,6 @@
 """From a configuration to a result: build the machine's state, run the kernels, read out what was measured."""
 
 from hwmodel.simulation.run.dma import Window, dma, peer_writes
-from hwmodel.simulation.run.host_run import model_version
 from hwmodel.simulation.run.kernel_cache import (
     DMA_ENTRIES,
     PEER_ENTRIES,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config.kinds import suggest
 from hwmodel.config.names import uplink_of
+from hwmodel.config.switch import Switch
 from hwmodel.errors import InputError
 from hwmodel.forwarding.decide import DECISION
 from hwmodel.forwarding.frame_batch import ALL_DECIDED, ARRIVAL, COPY, copy_batch, decide_batch
@@ -22,9 +23,6 @@ from hwmodel.wire.frame_scan import scan_headers
 from hwmodel.wire.pcap import PcapBlock, frame_name
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES
 from hwmodel.workload.replay import HeaderTable
-
-if TYPE_CHECKING:
-    from hwmodel.config.switch import Switch
 
 AUTO = "auto"  # the port that owns a frame's source address; the uplink for addresses of nobody
 # Two tags: the most that a copy can have beyond its frame.

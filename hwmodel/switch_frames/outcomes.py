@@ -6,16 +6,13 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from hwmodel.config import as_config, only_server
+from hwmodel.config import Config, as_config, only_server
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.switch_frames.decide import AUTO, DecidedBlock, FrameSwitch
 from hwmodel.wire.pcap import LAST_NS, LONGEST_FRAME_BYTES, PcapBlock, read_blocks
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 # Small enough for the copies of a block: with the shortest frames for all of 129 stations some 100 MB.
 BLOCK_BYTES = 256 << 10

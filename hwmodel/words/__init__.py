@@ -1,4 +1,4 @@
-"""The words that a person reads: the summary's lines, and every sentence of it, of pages, hints and warnings.
+"""The words that a person reads: how figures are written, and the sentences of warnings, notes and events.
 
-Functions take figures, or records that hold them; no module here imports one that computes figures.
+Functions take figures; no module here knows a record, whose text stands beside it, or computes a figure.
 """

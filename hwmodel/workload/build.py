@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.config.streams import (
     ArrivalError,
@@ -32,9 +32,6 @@ from hwmodel.workload.headers import HeaderBook
 from hwmodel.workload.replay import PacketReader, read_replay
 from hwmodel.workload.streams import open_source, stagger
 from hwmodel.workload.traffic import CLOSED, SILENT, Records, Source, Workload, build_alias_table
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 
 def build_workload(

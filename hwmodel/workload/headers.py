@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING
 
+from hwmodel.config import Config
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.streams import BROADCAST, MULTICAST, PatternError, Weighted
-from hwmodel.config.switch import outside_mac
+from hwmodel.config.switch import Port, outside_mac
 from hwmodel.config.system import bridge_with, servers_of
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
@@ -29,11 +29,6 @@ from hwmodel.wire.ethernet import (
 )
 from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.traffic import FrameTemplate
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.switch import Port
-
 
 Address = IPv4Address | IPv6Address
 

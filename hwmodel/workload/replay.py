@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config.names import UPLINK, is_uplink, uplink_of
 from hwmodel.config.streams import BROADCAST, MULTICAST
+from hwmodel.config.switch import Switch
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.packets import MOST_PACKET_BYTES
@@ -20,10 +21,6 @@ from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
 from hwmodel.wire.pcap import PcapBlock, frame_name, read_blocks
 from hwmodel.wire.tags import LONGEST_HEADER_BYTES, RuntFrameError, parse_header
 from hwmodel.workload.traffic import CLOSED, RECORDED, FrameTemplate, Records, Source
-
-if TYPE_CHECKING:
-    from hwmodel.config.switch import Switch
-
 
 _KEY_BYTES = 32
 

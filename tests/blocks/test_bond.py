@@ -13,7 +13,7 @@ from scapy.layers.l2 import Dot1Q, Ether
 from hwmodel.config.virtual_switch import Bond
 from hwmodel.forwarding.header_store import HEADER_ROOM
 from hwmodel.machine.network.bond import LOG_CAP, NO_LEG, connection_hash, leg_changes, leg_found, leg_of, log_leg
-from hwmodel.simulation.figures.bond_outages import take_bond
+from hwmodel.simulation.figures.part_snapshots import take_bond
 from hwmodel.simulation.fill.bond import MODES
 from tests.blocks.idle_machine import machine
 from tests.oracles.simpy_nic.bond import hash_of

@@ -12,11 +12,12 @@ from hwmodel.machine.adapter.flow_control import fits_part, level_changes
 from hwmodel.machine.adapter.flow_timers import flow_timer
 from hwmodel.machine.network.bridge_pauses import is_control_due
 from hwmodel.machine.network.control_frames import hears_control_frame, look_whether_due
-from hwmodel.machine.network.link_partner import next_of_partner
+from hwmodel.machine.network.link_partner import MOST_WAITING, next_of_partner
 from hwmodel.machine.network.pauses import CONTROL_DUE, CONTROL_ON_WIRE, STOPPED, quanta_fs
 from hwmodel.machine.time.clock import CONTROL_SENT, CONTROL_TAKEN, STOPS_OVER
 from hwmodel.machine.time.events import take_timer
-from hwmodel.simulation.figures.flow_control_use import take_pauses
+from hwmodel.simulation.figures.flow_control_use import held_outside
+from hwmodel.simulation.figures.part_snapshots import take_pauses
 from hwmodel.simulation.fill.flow_control import ALL, CONTROL_WIRE_BYTES
 from tests.blocks.idle_machine import NS, config_of, machine
 
@@ -112,3 +113,14 @@ def test_when_a_control_frame_is_due_at_a_port_of_a_bridge(over, told, refresh, 
         flow_params=[SimpleNamespace(sends=1)],
     )
     assert is_control_due(bridge, 0) == expected
+
+
+def test_of_what_waits_outside_the_growth_counts_and_all_where_a_partner_is_full():
+    nic = pausing()
+    waiting = nic["pauses"]["port"]["partner"]["n_waiting"]
+    snapshots = []
+    for n in (3, 8, MOST_WAITING):
+        waiting[0] = n
+        snapshots.append(take_pauses(nic, 0, 0))
+    start, later, full = snapshots
+    assert (held_outside(start, later), held_outside(start, full), held_outside(None, later)) == (5, MOST_WAITING, 0)

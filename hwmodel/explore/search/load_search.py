@@ -8,29 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.analytic.demand import flows_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
-from hwmodel.config import as_config, config_from_mapping
+from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.config.names import is_uplink
 from hwmodel.config.switch import outside_mac
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.search.loads import Dial, Loads, dial_of
 from hwmodel.explore.side_by_side import Progress, Simulator, outcomes_of
-from hwmodel.results import LoadSearch, LoadTrial, Result
+from hwmodel.results import LoadSearch, LoadTrial, Result, search_text
 from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.simulation.run.host_run import model_version
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs
+from hwmodel.version import model_version
 from hwmodel.wire.ethernet import EtherType, wire_bytes
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.wire.tags import build_header
-from hwmodel.words import search_text as words
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 KINDS = ("zero_loss", "partial_drop", "back_to_back", "loss_curve", "latency_at_load")
 ONLY_FOR = {  # the kinds of search that an option is for
@@ -127,7 +123,7 @@ def _by_load(
     found = _rate(asked, kind, allowed)
     if kind == "latency_at_load":
         if found.share is None:
-            raise RunError(words.no_latencies(found.notes))
+            raise RunError(search_text.no_latencies(found.notes))
         at = [Fraction(found.share).limit_denominator(10**8) * share for share in loads or LATENCY_LOADS]
         return _with_curve(found, asked, dial, at)
     return found
@@ -141,19 +137,19 @@ def _what_gives_first(loads: Loads, high: LoadTrial) -> tuple[str, str]:
     if share <= loads.dial.most:
         (above,) = loads.run([share], _LEAST_FOR_CURVE)
         if above.limited_by not in ("", OFFERED_LOAD):
-            return above.limited_by, words.with_a_tenth_more(above.why)
-    return loads.dial.limited_by, words.lost_in_bursts(high.share)
+            return above.limited_by, search_text.with_a_tenth_more(above.why)
+    return loads.dial.limited_by, search_text.lost_in_bursts(high.share)
 
 
 def _rate(loads: Loads, kind: str, loss: float) -> LoadSearch:
     low, high = highest(loads, loss)
     notes = []
     if low is None and high is not None:
-        notes.append(words.loses_anyhow(high))
+        notes.append(search_text.loses_anyhow(high))
     elif high is None:
-        notes.append(words.AT_LEAST)
+        notes.append(search_text.AT_LEAST)
     if any(trial.verdict == "grows" for trial in loads.trials):
-        notes.append(words.QUEUES_GROW)
+        notes.append(search_text.QUEUES_GROW)
     limited_by, why = ("", "") if low is None or high is None else _what_gives_first(loads, high)
     found = _answer(loads, kind=kind, loss=loss, limited_by=limited_by, why=why, notes=tuple(notes))
     if low is None:
@@ -184,9 +180,9 @@ def _longest_burst(config: Config, rate_bps: int, simulator: Simulator) -> LoadS
     low, high = bursts.longest()
     notes = []
     if high is None:
-        notes.append(words.endless_burst(low))
+        notes.append(search_text.endless_burst(low))
     if bursts.lost:
-        notes.append(words.longer_burst_loses(bursts.lost))
+        notes.append(search_text.longer_burst_loses(bursts.lost))
     if slow := bursts.spaced_by_cores():
         notes.append(slow)
     return LoadSearch(
@@ -339,7 +335,7 @@ class Bursts:
         posted_per_s = 1 / max(sending_s(self.config.for_function(name), sizes) for name in senders)
         if asked_per_s <= posted_per_s:
             return ""
-        return words.spaced_by_cores(len(senders), float(asked_per_s / 10**6), float(posted_per_s / 10**6))
+        return search_text.spaced_by_cores(len(senders), float(asked_per_s / 10**6), float(posted_per_s / 10**6))
 
     def longest(self) -> tuple[int, int | None]:
         """Return the longest burst seen without loss, and the shortest seen with loss, None if none was."""

@@ -13,28 +13,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, fsum, lcm
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.analytic import ceiling_frames_per_s, limits
 from hwmodel.analytic.ceiling import lowest
 from hwmodel.analytic.demand import demand_of, flows_of
 from hwmodel.analytic.system import System
-from hwmodel.config import config_from_mapping
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.config.host import VmDriver
 from hwmodel.config.names import is_uplink
 from hwmodel.config.streams import Sizes
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
 from hwmodel.results import LoadTrial, Result
 from hwmodel.results.bottleneck import OFFERED_LOAD
+from hwmodel.results.bottleneck_text import of_too_much
 from hwmodel.simulation.figures.window_checks import burst_frames
 from hwmodel.simulation.fill.clocks import PPB, tolerance_ppb
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, format_time_fs
-from hwmodel.words.bottleneck import of_too_much
 from hwmodel.workload import build_workload
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.host import VmDriver
 
 _LONGER = 4
 _SETTLES = 0.375  # of the growth expected of unbounded queues: less than that settles

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.analytic import Limits, limits
-from hwmodel.config import config_from_mapping
+from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.explore.sizing.sizing_file import Sizing
 from hwmodel.explore.sizing.space import Candidate, Flags, Space
 from hwmodel.explore.sizing.targets import LATENCIES, Estimate, Target
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 # Keys that do not change the ceilings: buffers but `nic.tx_buffer` only set how bursts are absorbed (docs/pcie.md).
 # Rings are not listed: they limit batches.

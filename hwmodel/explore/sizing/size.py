@@ -18,7 +18,7 @@ from hwmodel.explore.sizing.targets import Estimate, Target, at_least
 from hwmodel.explore.sizing.trials import MOST_SIMULATIONS, N_DISTURBED, Trials, capacity, offered_load
 from hwmodel.results import Choice, KnobStep, Result, SizingResult, TargetFigure
 from hwmodel.simulation import announce_compilation, entries_of
-from hwmodel.simulation.run.host_run import model_version
+from hwmodel.version import model_version
 from hwmodel.words.limits import limit_name
 
 _MOST_STEPS = 8  # simulations kept for one step of each knob up and down

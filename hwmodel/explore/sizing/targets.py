@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import erf, sqrt
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING
 
 from hwmodel.config.kinds import shown
+from hwmodel.results import Result
 from hwmodel.results.possible import within_possible
 from hwmodel.results.student_t import NORMAL_975, student_t_975, student_t_below
 from hwmodel.units import BPS_PER_GBPS, FRAME_RATE, FS_PER_NS, RATE, TIME, UnitError
-
-if TYPE_CHECKING:
-    from hwmodel.results import Result
 
 LATENCIES = ("mean", "p50", "p99", "p999", "max")
 RATES = ("gbps", "mpps")

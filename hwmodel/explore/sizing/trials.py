@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic import limits
+from hwmodel.config import Config
 from hwmodel.config.document import Place
 from hwmodel.config.overrides import Change
 from hwmodel.errors import InputError
@@ -18,9 +18,6 @@ from hwmodel.explore.sizing.space import Candidate
 from hwmodel.explore.sizing.targets import OPEN_LOAD_SHORTFALL, RATES, Estimate, Measured, Target, estimate, measured
 from hwmodel.results import Bottleneck, Result
 from hwmodel.units import format_time_fs
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 MOST_SIMULATIONS = 40
 _LENGTHEN, _MOST_LENGTHENED = 4, 256

@@ -23,8 +23,8 @@ from hwmodel.errors import InputError, RunError
 from hwmodel.explore.sweep.ledger import Outcome
 from hwmodel.results import Result
 from hwmodel.results.explored import Scalar
-from hwmodel.simulation import model_version
 from hwmodel.simulation import simulate_on_one_core as simulate
+from hwmodel.version import model_version
 
 if TYPE_CHECKING:
     from distributed import Client, Future

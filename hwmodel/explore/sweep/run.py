@@ -25,7 +25,8 @@ from hwmodel.processes import check_jobs, work_through
 from hwmodel.processes.processors import usable_processors
 from hwmodel.report.sweep.result import SweepResult
 from hwmodel.results.explored import CSV_NAME, LEDGER_NAME, PENDING
-from hwmodel.simulation import announce_compilation, entries_of, fill_cache, load_kernels, model_version
+from hwmodel.simulation import announce_compilation, entries_of, fill_cache, load_kernels
+from hwmodel.version import model_version
 
 _TIMED_AFTER_S, _TIMED_RUNS = 2.0, 4  # what has to be seen before the time to go is estimated
 

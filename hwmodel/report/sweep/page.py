@@ -38,8 +38,8 @@ from hwmodel.report.sweep.reading import (
 from hwmodel.report.sweep.tradeoff import trade_off
 from hwmodel.report.tables import Table
 from hwmodel.results.explored import COST, DONE, FAILED, base_units, cell
-from hwmodel.words.modelled import modelled_sentence
-from hwmodel.words.notebook import fragment, html_table, paragraph
+from hwmodel.results.modelled import modelled_sentence
+from hwmodel.results.notebook import fragment, html_table, paragraph
 from hwmodel.words.quantities import (
     MISSING,
     MOST_ROWS,

@@ -10,7 +10,7 @@ from hwmodel.report.reproduction import Drawing, drawing
 from hwmodel.report.sweep.reading import LOAD, P99, Point, Reading, assignments, cut, point_words
 from hwmodel.report.tables import Table
 from hwmodel.results.explored import COST, cell
-from hwmodel.words.modelled import LANE_GTPS
+from hwmodel.results.modelled import LANE_GTPS
 from hwmodel.words.quantities import cost_text, decimals_text, page_time_unit, printable, three_digits
 
 if TYPE_CHECKING:

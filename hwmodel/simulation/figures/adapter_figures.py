@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import fsum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from hwmodel.config import Config
 from hwmodel.machine.guest.guest_state import SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.tlp_kinds import (
     DOWN,
@@ -46,10 +47,6 @@ from hwmodel.simulation.figures.latency_summary import latency_from
 from hwmodel.simulation.figures.observation import payload_headers
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-
 
 LEAST_FRAMES = 100  # of the window; with these, a fetch cut at a ring's end changes the figure by half a byte
 

@@ -2,59 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from hwmodel.machine.network.bond import (
-    LEG_IN,
-    LEG_OUT,
-    LOG_CAP,
-    WIRE_DIED,
-    WIRE_LIVES,
-)
+from hwmodel.config import Config
+from hwmodel.machine.network.bond import LEG_IN, LEG_OUT, WIRE_DIED, WIRE_LIVES
 from hwmodel.results.adapter_use import BondUse, LegUse, Outage
+from hwmodel.simulation.figures.part_snapshots import BondSnapshot
+from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.figures.span import Span
-
-
-@dataclass(frozen=True)
-class BondSnapshot:
-    """Hold what a bond has counted so far, and what has happened to its legs.
-
-    `legs`: a row for each leg: frames and bytes sent, frames and bytes received, frames lost outbound and inbound.
-    """
-
-    legs: npt.NDArray[np.int64]
-    in_use: tuple[int, ...]
-    active: int
-    without_leg: int
-    log: Any
-
-
-def take_bond(nic: Any) -> BondSnapshot | None:
-    """Copy what a bond has counted; None where there is none."""
-    bond = nic.virtual_switch.bond
-    rows = []
-    for number in range(int(bond.params.n_legs)):
-        mac, counts = nic.port[number].mac, bond.leg[number].counts
-        sent = int(counts.passed) - int(counts.lost_out) - int(mac.fifo.tail - mac.fifo.head)
-        own = mac.counts
-        rows.append((sent, own.tx_bytes, own.good_frames, own.good_bytes, counts.lost_out, counts.lost_in))
-    if not rows:
-        return None
-    return BondSnapshot(
-        legs=np.array(rows, np.int64),
-        in_use=tuple(bond.in_use[: int(bond.n_in_use)].tolist()),
-        active=int(bond.active),
-        without_leg=int(bond.counts.without_leg),
-        log=bond["log"][: min(int(bond.n_logged), LOG_CAP)].copy(),
-    )
 
 
 def bond_use(config: Config, span: Span) -> BondUse | None:

@@ -13,7 +13,7 @@ from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge_state import CONTROL_FRAME_SENT
-from hwmodel.results import Bottleneck, Suspect
+from hwmodel.results import Bottleneck, Suspect, bottleneck_text
 from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
 from hwmodel.simulation.figures.counts import area_of
@@ -22,7 +22,6 @@ from hwmodel.simulation.figures.latency_summary import named_drops
 from hwmodel.simulation.figures.measurement import sending_until_fs
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, format_rate_bps
-from hwmodel.words import bottleneck as words
 
 QUEUE_FULL, RATE_LIMITED = DropReason.QUEUE_FULL.value, DropReason.RATE_LIMITED.value
 _ROUNDING = 1e-3  # of a share: server and bridge both measure the wire between them, and differ by rounding
@@ -190,7 +189,7 @@ def bridge_suspects(
         yield _short_queue(results[at], ports[at], int(lost[at]), int(lost[at] + sent[at]), n_others)
     if policed.sum() > least:
         owner, n_lost = ports[int(policed.argmax())].owner, int(policed.sum())
-        why = words.policy_drops(owner.words, n_lost, offered_frames)
+        why = bottleneck_text.policy_drops(owner.words, n_lost, offered_frames)
         yield Suspect(resource="rate_limit", share=0.0, use=0.0, why=why, keys=(f"{owner.key}.policy.NUMBER.rate",))
 
 
@@ -203,7 +202,7 @@ def _lost_for_want_of_its_room(ports: Sequence[PhysicalPort], lost: npt.NDArray[
 
 
 def _busy_port(port: PhysicalPort, share: float, n_lost: int, n_others: int) -> Suspect:
-    why = words.busy_port(port.words, share, n_lost, n_others)
+    why = bottleneck_text.busy_port(port.words, share, n_lost, n_others)
     keys = (f"{port.key}.rate",)
     return Suspect(resource=port.resource, share=share, use=share, why=why, keys=keys, lost_frames=n_lost)
 
@@ -215,7 +214,7 @@ def _short_queue(result: BridgePortResult, port: PhysicalPort, n_lost: int, fram
     if port.is_scheduled:
         keys += (f"{port.key}.s_channels.NUMBER.buffer",)
     share, is_ingress = result.out_utilization or 0, port.owner.settings.flow_control is not None
-    why = words.short_queue(port.words, n_lost, frames, n_others, share, is_ingress=is_ingress)
+    why = bottleneck_text.short_queue(port.words, n_lost, frames, n_others, share, is_ingress=is_ingress)
     return Suspect(resource=f"{port.owner.name}.buffer", share=0.0, use=0.0, why=why, keys=keys)
 
 
@@ -226,7 +225,7 @@ def with_busier_port(
     one, port = max(zip(results, ports, strict=True), key=lambda pair: pair[0].out_utilization)
     if one.out_utilization <= found.utilization + _ROUNDING:
         return found
-    why = words.busier_port(found.why, port.words, one.out_utilization)
+    why = bottleneck_text.busier_port(found.why, port.words, one.out_utilization)
     return replace(found, utilization=one.out_utilization, why=why)
 
 
@@ -288,7 +287,7 @@ def level_suspects(
 
 
 def _suspect_of(port: PhysicalPort, logical: LogicalPort, share: float, rate_bps: int, n_lost: int) -> Suspect:
-    why = words.busy_level(port.words, share, format_rate_bps(rate_bps), logical.s_vid, n_lost)
+    why = bottleneck_text.busy_level(port.words, share, format_rate_bps(rate_bps), logical.s_vid, n_lost)
     keys = (f"{port.key}.s_channels.{logical.s_vid}.rate",)
     name = f"{port.owner.name}.{logical.name}"
     return Suspect(resource=name, share=share, use=share, why=why, keys=keys, lost_frames=n_lost)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hwmodel.config import SharedBus
 from hwmodel.machine.tlp_kinds import COMPLETIONS, KINDS, READS
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import KEYS, MATTERS
+from hwmodel.results.bottleneck_text import busy_bus
 from hwmodel.results.shared_links import BRIDGE, BusResult
 from hwmodel.rules.pci_bus import CYCLE_FS, answer_phases, request_clocks, word_bytes, write_phases
-from hwmodel.words.bottleneck import busy_bus
-
-if TYPE_CHECKING:
-    from hwmodel.config import SharedBus
-    from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.figures.span import Span
 
 _WRITES = [kind for kind in range(KINDS) if kind not in (*READS, *COMPLETIONS)]
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from hwmodel.config import Config
 from hwmodel.results import ArbitrationUse, ClassUse, PoolUse, RateRegister
 from hwmodel.rules.transmit_credits import MOST_CLASSES, rate_kept, rate_register
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.figures.span import Span
 
 
 def arbitration_use(config: Config, span: Span) -> ArbitrationUse | None:

@@ -6,7 +6,7 @@ docs/counters.md says what each name counts, in which driver, and who counts a f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,8 @@ from hwmodel.results.counters import FunctionCounters, IpLink, LinkReceived, Lin
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.headroom import PRIORITIES as N_PRIORITIES
+from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.fill.nic_state import function_of
-
-if TYPE_CHECKING:
-    from hwmodel.simulation.fill.flow_book import Server
 
 Ints = npt.NDArray[np.int64]
 FIRST_PF = 0  # the number of its function

@@ -2,87 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from hwmodel.config.flow_control import (
-    high_marks_of,
-    low_marks_of,
-    parts_of,
-)
-from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.machine.network.link_partner import MOST_WAITING
+from hwmodel.config import Config
+from hwmodel.config.headroom import high_marks_of, low_marks_of, parts_of
 from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
-from hwmodel.rules.transmit_credits import MOST_CLASSES
-from hwmodel.simulation.figures.counts import area_of
+from hwmodel.simulation.figures.part_snapshots import PausesSnapshot, open_fs
+from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
 
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.figures.span import Span
-
-
-MOST_FLOWS, MOST_NAMED = 16, 4096  # most flows named as waiting, for a class of a port and for an adapter
-
-
-class PausesSnapshot(NamedTuple):
-    """Hold sums of flow control at one moment: by class, by port and class, and by ring and class.
-
-    `counts`: each port's counters, whose pause times omit pauses still in force; `stopped_fs` and `partner_stopped_fs`
-    include them. `tx_bytes`: bytes of each class in the Tx buffer. `waiting_outside`: frames that wait at the link
-    partners; `is_full_outside`: some link partner has no room for more.
-    """
-
-    areas: Any
-    highest: Any
-    over_fs: Any
-    blocked_fs: Any
-    counts: Any
-    stopped_fs: Any
-    partner_stopped_fs: Any
-    tx_bytes: Any
-    waiting_outside: int
-    is_full_outside: bool
-    targets: frozenset[tuple[int, int, int]]
-
-
-def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
-    """Copy the sums of flow control, including intervals still open; None without flow control.
-
-    `n_headers`: how many headers the workload has, which are the first of the adapter's headers.
-    """
-    if not nic.params.has_flow_control:
-        return None
-    pauses = nic["pauses"]
-    levels, n_queues = pauses["of_class"], int(nic.params.n_queues)
-    gauges, ports = levels["level"], pauses["port"][: int(nic.params.n_ports)]
-    counts = ports["counts"]
-    blocked = pauses["blocked_fs"][: n_queues * MOST_CLASSES].reshape(-1, MOST_CLASSES).copy()
-    for number, level in enumerate(levels):
-        if level["waits_for"] >= 0:
-            blocked[int(level["waits_for"]), number] += now_fs - int(level["blocked_since_fs"])
-    return PausesSnapshot(
-        areas=area_of(gauges, now_fs),
-        highest=gauges["highest"].copy(),
-        over_fs=levels["over_fs"] + _open_fs(pauses["over"], levels["over_since_fs"], now_fs),
-        blocked_fs=blocked,
-        counts=counts.copy(),
-        stopped_fs=counts["stopped_fs"] + _open_fs(ports["mac"]["mask"], counts["since_fs"], now_fs),
-        partner_stopped_fs=counts["partner_stopped_fs"]
-        + _open_fs(ports["partner"]["hears"]["mask"], counts["partner_since_fs"], now_fs),
-        tx_bytes=nic["arbiter"]["level_bytes"].copy()
-        if pauses["params"]["is_by_class"]
-        else np.full(MOST_CLASSES, nic["counts"]["tx_buffer"]["level"]),
-        waiting_outside=int(ports["partner"]["n_waiting"].sum()),
-        is_full_outside=bool((ports["partner"]["n_waiting"] == MOST_WAITING).any()),
-        targets=_targets_outside(nic, n_headers),
-    )
-
-
-def _open_fs(mask: Any, since_fs: Any, now_fs: int) -> Any:
-    """Return how long the open intervals have lasted, by class; `mask`: bitmap of the classes with one, by port."""
-    return (np.asarray(mask)[..., None] >> np.arange(MOST_CLASSES) & 1) * (now_fs - since_fs)
+MOST_FLOWS = 16  # named as waiting, for a class of a port
 
 
 def held_outside(start: PausesSnapshot | None, end: PausesSnapshot | None) -> int:
@@ -90,12 +19,6 @@ def held_outside(start: PausesSnapshot | None, end: PausesSnapshot | None) -> in
     if start is None or end is None:
         return 0
     return end.waiting_outside - (0 if end.is_full_outside else start.waiting_outside)
-
-
-def begin_pauses_window(nic: Any) -> None:
-    """Forget the highest levels seen so far."""
-    for level in nic.pauses.of_class:
-        level.level.highest = level.level.level
 
 
 def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
@@ -161,15 +84,6 @@ def _kept(config: Config, by_ring: Any) -> dict[str, float]:
     }
 
 
-def _targets_outside(nic: Any, n: int) -> frozenset[tuple[int, int, int]]:
-    """Return (station number, port, class) of the frames that have come from outside."""
-    headers, classes = nic["headers"]["template_header"][:n], nic["pauses"]["class_of_template"][:n]
-    own = np.flatnonzero(headers["ingress"] == UPLINK)[:MOST_NAMED]
-    by_class = np.maximum(0, classes[own].astype(int) - 1).tolist()
-    ends = (headers[name][own].tolist() for name in ("target", "port"))
-    return frozenset(zip(*ends, by_class, strict=True))
-
-
 def _flows_outside(config: Config, targets: frozenset[tuple[int, int, int]], port: int, number: int) -> tuple[str, ...]:
     """Name the flows of a class that come from the stations outside by a port."""
     names = [f"uplink>{each.name}" for each in config.switch.ports]
@@ -180,8 +94,8 @@ def _flows_outside(config: Config, targets: frozenset[tuple[int, int, int]], por
 def bridge_pauses(record: Any, port: int, now_fs: int) -> tuple[BridgePause, ...]:
     """Return what flow control did at a port of a bridge, class by class."""
     own = record.pauses[port]
-    over_fs = own.over_fs + _open_fs(own.over, own.over_since_fs, now_fs)
-    stopped_fs = own.counts.stopped_fs + _open_fs(own.hears.mask, own.counts.since_fs, now_fs)
+    over_fs = own.over_fs + open_fs(own.over, own.over_since_fs, now_fs)
+    stopped_fs = own.counts.stopped_fs + open_fs(own.hears.mask, own.counts.since_fs, now_fs)
     return tuple(
         BridgePause(
             traffic_class=number,

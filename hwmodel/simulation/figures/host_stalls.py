@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import ceil
-from typing import TYPE_CHECKING
 
-from hwmodel.config import servers_of
+from hwmodel.config import Config, servers_of
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.results import Result
 from hwmodel.results.adapter_use import HostStalls
+from hwmodel.results.stall_text import few_stalls
+from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
-from hwmodel.words.stalls import few_stalls
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from hwmodel.config import Config
-    from hwmodel.results import Result
-    from hwmodel.simulation.figures.span import Span
 
 OFF = 0.05  # of the share of a long time: a window with less or more of the stalls is warned of
 STEP = 8  # a ring has a whole number of cache lines of so many descriptors (Intel 82599 data sheet, TDLEN and RDLEN)

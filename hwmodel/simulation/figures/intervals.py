@@ -6,16 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import hypot, inf, sqrt
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.results import (
-    ALL_PARTS,
-    Result,
-    SystemResult,
-)
+from hwmodel.config import Config
+from hwmodel.results import ALL_PARTS, Result, SystemResult
 from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.results.possible import within_possible
 from hwmodel.results.student_t import NORMAL_975, student_t_975
@@ -41,9 +38,6 @@ from hwmodel.simulation.figures.machine_known import Arrivals, MachineKnown, wit
 from hwmodel.simulation.figures.marks import MarkTable
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.units import FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 GBPS = 8e6  # from bytes per femtosecond to Gb/s
 OF_THE_LAW = (

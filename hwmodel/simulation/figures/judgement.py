@@ -10,15 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from hwmodel.config import Config
 from hwmodel.relaxations import Relaxation, listed_relaxations, relaxations_of, shared, together
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
 from hwmodel.results.bottleneck import AS_FULL, FULL, KEYS, NEARLY_FULL, OFFERED_LOAD, with_beside
-from hwmodel.words.bottleneck import NOTHING_IS_FULL, is_rate_limit, with_gain_together, with_gains, with_nothing_gained
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
+from hwmodel.results.bottleneck_text import (
+    NOTHING_IS_FULL,
+    is_rate_limit,
+    with_gain_together,
+    with_gains,
+    with_nothing_gained,
+)
 
 RISES = 0.02  # a smaller gain counts as none
 UNSURE = (0.01, 0.04)  # gains near RISES, which a short run may get on the wrong side: longer runs decide

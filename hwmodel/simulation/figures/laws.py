@@ -6,15 +6,12 @@ Both are checked at the end of each run, as is the balance of frames; a violatio
 from __future__ import annotations
 
 from math import fsum, sqrt
-from typing import TYPE_CHECKING
 
+from hwmodel.config import Config
 from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.figures.measurement import LinkSnapshot, Snapshot
 from hwmodel.simulation.fill.clocks import link_fs_per_byte
 from hwmodel.units import FS_PER_S
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 TOLERANCE = 1e-6  # sums are of 64-bit floats
 EPSILON = 2.0**-52

@@ -8,18 +8,14 @@ whatever it drops for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from hwmodel.config import Config
 from hwmodel.rules.drop_kinds import STRAY_DROPS
 from hwmodel.simulation.figures.latency_summary import GROUPS, named_drops
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.figures.measurement import Snapshot
-    from hwmodel.simulation.figures.span import Span
-    from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.simulation.figures.measurement import Snapshot
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.fill.flow_book import FlowBook
 
 
 def unwanted_drops(config: Config, book: FlowBook, end: Snapshot, window: Span | None = None) -> int:

@@ -12,25 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, log, prod, sqrt
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from hwmodel.config import servers_of
+from hwmodel.config import Config, servers_of
 from hwmodel.config.frame_lengths import longest_frame
 from hwmodel.config.names import is_uplink
-from hwmodel.results import SystemResult
+from hwmodel.results import Result, SystemResult
 from hwmodel.results.student_t import NORMAL_975
 from hwmodel.rules.ethernet import WIRE_OVERHEAD_BYTES
 from hwmodel.rules.pcie_link import link_rate_of
-from hwmodel.simulation.figures.figure_intervals import PERCENTILES, Found, Wanted
+from hwmodel.simulation.figures.figure_intervals import PERCENTILES, Estimate, Found, Wanted
 from hwmodel.simulation.fill.clocks import tolerance_ppb
-from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC, POISSON, SILENT
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.results import Result
-    from hwmodel.simulation.figures.figure_intervals import Estimate
-    from hwmodel.workload import Workload
-    from hwmodel.workload.traffic import Source
+from hwmodel.workload import Workload
+from hwmodel.workload.traffic import CLOSED, ON_OFF, PERIODIC, POISSON, SILENT, Source
 
 
 class MachineKnown(NamedTuple):

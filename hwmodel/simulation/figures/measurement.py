@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import fsum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +21,17 @@ from hwmodel.machine.guest.guest_state import TAKE_TASK
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
-from hwmodel.simulation.figures.bond_outages import BondSnapshot, take_bond
 from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, areas_in, counts_of, gauges_in, latencies_in, parts_of
-from hwmodel.simulation.figures.flow_control_use import PausesSnapshot, begin_pauses_window, take_pauses
-from hwmodel.simulation.figures.virtual_switch_use import flow_cache_counts, passed_flows
-
-if TYPE_CHECKING:
-    from hwmodel.simulation.fill.flow_book import FlowBook
-
+from hwmodel.simulation.figures.part_snapshots import (
+    BondSnapshot,
+    PausesSnapshot,
+    begin_pauses_window,
+    flow_cache_counts,
+    passed_flows,
+    take_bond,
+    take_pauses,
+)
+from hwmodel.simulation.fill.flow_book import FlowBook
 
 Ints = npt.NDArray[np.int64]
 # Reasons for a core's work that are counted separately besides the total, in the order within a piece of work.

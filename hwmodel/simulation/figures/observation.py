@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import fsum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
+from hwmodel.analytic.traffic import Traffic
 from hwmodel.analytic.uplink import charged_bytes
+from hwmodel.config import Config
 from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
@@ -44,11 +46,6 @@ from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.switching_core import busiest_switching_core
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
-
-if TYPE_CHECKING:
-    from hwmodel.analytic.traffic import Traffic
-    from hwmodel.config import Config
-
 
 # Resources that work may wait for, by their names in the observation, and the stall counter of each.
 _WAITS = {

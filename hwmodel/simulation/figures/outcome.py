@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from math import fsum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from hwmodel.config import buses_of, servers_of
+from hwmodel.config import Config, buses_of, servers_of
 from hwmodel.config.names import is_uplink
 from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS
 from hwmodel.results import (
@@ -33,6 +33,7 @@ from hwmodel.results import (
     sighting_of,
 )
 from hwmodel.results.bottleneck import Where, busiest_of, load_of, loses_by_refusal, refusal, suspects_of
+from hwmodel.results.bottleneck_text import busiest_server
 from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.figures.adapter_figures import adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.figures.bond_outages import bond_use
@@ -51,15 +52,10 @@ from hwmodel.simulation.figures.observation import observe_window, utilization_o
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.virtual_switch_use import flow_cache_use, marked_frames, sampled_flows
 from hwmodel.simulation.figures.window_checks import burst_frames
-from hwmodel.simulation.fill.flow_book import FlowBook, Flows
+from hwmodel.simulation.fill.flow_book import FlowBook, Flows, Server
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.units import FS_PER_NS
-from hwmodel.words.bottleneck import busiest_server
 from hwmodel.workload import Workload
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.fill.flow_book import Server
 
 # Counters of a function that its VM's result has under the same names.
 _COUNTED = [one.name for one in fields(VmResult) if one.name in (FUNCTION_COUNTS.fields or ()) and one.name != "drops"]

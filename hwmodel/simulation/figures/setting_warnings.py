@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic.demand import closed_flows_of
 from hwmodel.analytic.paths import Paths, waiting_for_wires
 from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
-from hwmodel.config import bridge_with, bridges_of, named_lengths, servers_of
-from hwmodel.config.bridge_flow_control import obeys
+from hwmodel.config import Config, NamedBridge, Server, bridge_with, bridges_of, named_lengths, servers_of
+from hwmodel.config.bridge_flow_control import BridgeFlowControl, obeys
 from hwmodel.config.check_device_limits import dotted, stretches
+from hwmodel.config.flow_control import FlowControl
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
 from hwmodel.config.names import UPLINK
 from hwmodel.config.resolve import DEFAULT_FRAME_BYTES
 from hwmodel.config.streams import Sizes
+from hwmodel.config.switch import BridgingRule
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
-from hwmodel.rules.function_names import is_pf
-from hwmodel.rules.switch_modes import MODES
-from hwmodel.simulation.figures.host_stalls import stall_warnings
-from hwmodel.simulation.figures.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
-from hwmodel.units import BITS_PER_BYTE, format_bytes
-from hwmodel.words import warnings as words
-from hwmodel.words.flow_control import headroom_use, stop_may_lapse
-from hwmodel.words.quantities import listed, server_title
-from hwmodel.words.worst_off import (
+from hwmodel.results.bridge_reading import announce_helps, flooding, unlearned
+from hwmodel.results.flow_control_text import headroom_use, stop_may_lapse
+from hwmodel.results.worst_off import (
     SERVED,
     WAITS,
     one_frame_alone_ns,
@@ -38,12 +33,13 @@ from hwmodel.words.worst_off import (
     station_setting,
     why_late,
 )
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge, Server
-    from hwmodel.config.bridge_flow_control import BridgeFlowControl
-    from hwmodel.config.flow_control import FlowControl
-    from hwmodel.config.switch import BridgingRule
+from hwmodel.rules.function_names import is_pf
+from hwmodel.rules.switch_modes import MODES
+from hwmodel.simulation.figures.host_stalls import stall_warnings
+from hwmodel.simulation.figures.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
+from hwmodel.units import BITS_PER_BYTE, format_bytes
+from hwmodel.words import warnings as words
+from hwmodel.words.quantities import listed, server_title
 
 MATTERS = 0.01  # share of a bridge's forwarded frames, of a drain rate, or of the window, above which to warn
 _SLOWER = Fraction(101, 100)  # a core slower than `peak_rate` asks, by this factor at most, is tolerated
@@ -430,7 +426,7 @@ def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
     """
     for bridge in result.bridges:
         if bridge.kind == "learning" and bridge.flooded_frames > MOST_FLOODED * bridge.forwarded_frames:
-            yield words.flooding(bridge, _reason(config, result, bridge), _cure(config, result, bridge))
+            yield flooding(bridge, _reason(config, result, bridge), _cure(config, result, bridge))
 
 
 def silent_stations(config: Config, result: Result) -> list[str]:
@@ -496,8 +492,8 @@ def _reason(config: Config, result: Result, bridge: BridgeResult) -> str:
         if not silent and not forgets and all(flow.to != UPLINK for flow in result.flows):
             return words.UNANNOUNCED
     if not silent:
-        return words.unlearned(bridge)
-    return words.silent(silent, UPLINK) + (words.besides(words.unlearned(bridge)) if forgets else "")
+        return unlearned(bridge)
+    return words.silent(silent, UPLINK) + (words.besides(unlearned(bridge)) if forgets else "")
 
 
 def _announces(config: Config, bridge: BridgeResult) -> bool:
@@ -508,4 +504,4 @@ def _cure(config: Config, result: Result, bridge: BridgeResult) -> str:
     """Name the key that makes the bridge know all stations but those outside; empty if it would not help."""
     if _announces(config, bridge) or silent_stations(config, result) == [UPLINK]:
         return ""
-    return words.announce_helps(bridge)
+    return announce_helps(bridge)

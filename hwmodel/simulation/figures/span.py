@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from hwmodel.config import Config
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.figures.latency_summary import named_drops
 from hwmodel.simulation.figures.measurement import LinkSnapshot, Snapshot
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 
 class Span:

@@ -6,24 +6,21 @@ spend their time on different things. Which keys make one faster follows from wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hwmodel.analytic.virtual_switch import stage_shares
-from hwmodel.config.virtual_switch import BYTE_TIME
+from hwmodel.config import Config
+from hwmodel.config.virtual_switch import BYTE_TIME, VirtualSwitch
 from hwmodel.machine.guest.guest_state import POST_TASK, SLOW_TASK, SWITCH_TASK, TAKE_TASK
 from hwmodel.results import SwitchingCore
 from hwmodel.results.bottleneck import FULL
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF
 from hwmodel.simulation.figures.measurement import CORE_WORK
+from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.virtual_switch_use import flow_cache_use
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.units import parse_time_fs
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.virtual_switch import VirtualSwitch
-    from hwmodel.simulation.figures.span import Span
 
 MATTERS = 0.25  # what takes less than this part of the largest is not named
 BLOCK = "host.virtual_switch"

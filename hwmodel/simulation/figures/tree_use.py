@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,11 @@ import numpy.typing as npt
 from hwmodel.config import PcieSwitch, Server, links_above
 from hwmodel.results import Suspect
 from hwmodel.results.bottleneck import MATTERS
+from hwmodel.results.bottleneck_text import busy_multi_root_link, busy_switch_link
 from hwmodel.results.shared_links import PcieSwitchResult, SwitchLinkUse, SwitchPortUse
+from hwmodel.results.shared_links_text import MULTI_ROOT_SWITCH
 from hwmodel.rules.pcie_link import DLLP_BYTES, LinkRate, link_rate_of
 from hwmodel.simulation.figures.span import Span
-from hwmodel.words.bottleneck import busy_multi_root_link, busy_switch_link
-from hwmodel.words.shared_links import MULTI_ROOT_SWITCH
-
-if TYPE_CHECKING:
-    from hwmodel.config import PcieSwitch, Server
-
 
 _COUNTS = ("busy_fs", "n_tlps", "n_bytes", "dllps")
 _BUSY, _TLPS, _BYTES, _DLLPS = range(len(_COUNTS))

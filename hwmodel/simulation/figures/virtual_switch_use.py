@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config import Config
 from hwmodel.machine.counts.flow_state import PASSED_FLOW
-from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE_COUNTS
 from hwmodel.results import FlowCacheUse, MarkedAt, MarkedFrames, SampledFlow, SampledFlows
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.figures.span import Span
-    from hwmodel.simulation.fill.flow_book import FlowBook
-
-
-COUNTED = tuple(FLOW_CACHE_COUNTS.names or ())
-
-
-def flow_cache_counts(nic: Any) -> tuple[int, ...]:
-    """Return what a flow cache has counted so far, and how much both tables hold."""
-    cache = nic.virtual_switch.flow_cache
-    return (*(int(cache.counts[name]) for name in COUNTED), int(cache.exact.n_held), int(cache.wildcard.n_held))
+from hwmodel.simulation.figures.part_snapshots import COUNTED
+from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.fill.flow_book import FlowBook
 
 
 def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
@@ -38,15 +26,6 @@ def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
     return FlowCacheUse(
         **{name: last - first for name, first, last in pairs}, exact_entries=held[0], wildcard_entries=held[1]
     )
-
-
-def passed_flows(nic: Any) -> npt.NDArray[Any]:
-    """Copy a virtual switch's counters by flow; row 0: frames of no flow. Empty if it neither samples nor marks."""
-    params = nic.virtual_switch.params
-    counts = params.sample_one_in > 0 or params.marks
-    n_flows = 1 + int(nic.ledger.directory.n) if counts else 0
-    found: npt.NDArray[Any] = nic["virtual_switch"]["flow"][:n_flows].copy()
-    return found
 
 
 def _grown(span: Span, name: str) -> npt.NDArray[np.int64]:

@@ -8,20 +8,16 @@ there the bridge knows a station by its tag.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from hwmodel.config import bridge_with, bridges_of, servers_of
-from hwmodel.config.bridge import OUTSIDE, JoinedPort
+from hwmodel.config import Config, NamedBridge, Server, bridge_with, bridges_of, servers_of
+from hwmodel.config.bridge import OUTSIDE, BridgePort, JoinedPort
 from hwmodel.config.names import is_uplink
+from hwmodel.config.switch import Port
 from hwmodel.config.system import bridge_beyond
 from hwmodel.results import Result
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.words import warnings as words
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, NamedBridge, Server
-    from hwmodel.config.bridge import BridgePort
-    from hwmodel.config.switch import Port
 
 Vlans = Sequence[int] | str  # "all", or those that something carries
 

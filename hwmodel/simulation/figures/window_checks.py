@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from hwmodel.config import servers_of
+from hwmodel.config import Config, servers_of
 from hwmodel.machine.tlp_kinds import TX_DESCRIPTOR_COMPLETION, TX_DOORBELL
 from hwmodel.results import Result
 from hwmodel.rules.pcie_link import tlp_overhead_of
@@ -17,9 +17,6 @@ from hwmodel.simulation.figures.setting_warnings import flooding_warnings, phase
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 LEAST_BURSTS = 5  # bursts of each receiving VM; with fewer, even the interval would be a guess
 WIDE = 0.05  # of a figure: no warning about doubtful intervals with less half width, which are good enough anyway

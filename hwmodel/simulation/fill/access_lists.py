@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 from hwmodel.config.guards import GUARDS
 from hwmodel.config.lookup import Network, own_ips
-from hwmodel.config.switch import GuardName
+from hwmodel.config.switch import AclEntry, BridgingRule, GuardName, Switch
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.packet import ARP, IPV4, IPV6
-from hwmodel.forwarding.tables import (
-    ACL_DENY,
-    ACL_PERMIT,
-    ACL_POLICE,
-    ACL_PRIORITY,
-    ANY,
-    OWN,
-)
+from hwmodel.forwarding.tables import ACL_DENY, ACL_PERMIT, ACL_POLICE, ACL_PRIORITY, ANY, OWN
 from hwmodel.rules.packets import TYPE_ARP, TYPE_IPV4, TYPE_IPV6
-
-if TYPE_CHECKING:
-    from hwmodel.config.switch import AclEntry, BridgingRule, Switch
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import give
+from hwmodel.config import Config, Switch
 from hwmodel.config.names import uplink_of
+from hwmodel.config.steering import FlowFilter, Steering, TupleFilter
 from hwmodel.errors import InputError
 from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
 from hwmodel.forwarding.port_set import UPLINK
@@ -27,11 +29,6 @@ from hwmodel.wire.ethernet import EtherType
 from hwmodel.wire.frame_scan import RSS_PREFIX_BYTES, frame_hashes, scan_headers
 from hwmodel.wire.tags import TAG_OFFSET, RuntFrameError, parse_header
 from hwmodel.workload.traffic import FrameTemplate
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, Switch
-    from hwmodel.config.steering import FlowFilter, Steering, TupleFilter
-
 
 HASH_MASK = (1 << HASH_BITS) - 1
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hwmodel.config import Config
+from hwmodel.config.arbitration import TransmitArbitration
 from hwmodel.rules.transmit_credits import CREDIT_BYTES, Credits
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.arbitration import TransmitArbitration
 
 Nic = Any  # an element of server.SERVER
 

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.network.bond import (
-    ACTIVE_BACKUP,
-    L4_HASH,
-    NO_LEG,
-    SOURCE_MAC,
-)
+from hwmodel.config import Config
+from hwmodel.machine.network.bond import ACTIVE_BACKUP, L4_HASH, NO_LEG, SOURCE_MAC
 from hwmodel.rules.ethernet import FAST_PERIOD_FS, SLOW_PERIOD_FS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 MODES = {"active_backup": ACTIVE_BACKUP, "source_mac": SOURCE_MAC, "l4_hash": L4_HASH}
 PERIODS_FS = {"off": 0, "fast": FAST_PERIOD_FS, "slow": SLOW_PERIOD_FS}

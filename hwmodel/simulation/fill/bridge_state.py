@@ -6,23 +6,20 @@ It includes the tables that bridges and extenders forward by: ports and VLANs, p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import queue_bytes
-from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.bridge import OUTSIDE, Bridge, Extender, PolicyEntry
 from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.config.topology import Place, Topology
 from hwmodel.errors import InputError
 from hwmodel.forwarding.tables import ANY, VIDS
 from hwmodel.machine.network.bridge import HEADER_BYTES
-from hwmodel.machine.network.bridge_state import (
-    MAX_ADDRESSES,
-    NOBODY,
-)
+from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, NOBODY
 from hwmodel.machine.network.places import announce, enter_homes
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -33,11 +30,7 @@ from hwmodel.simulation.fill.nic_state import Nic
 from hwmodel.simulation.fill.switch_tables import fill_bucket
 from hwmodel.units import fs_per_byte
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES, wire_bytes
-
-if TYPE_CHECKING:
-    from hwmodel.config.bridge import Bridge, Extender, PolicyEntry
-    from hwmodel.workload.traffic import Workload
-
+from hwmodel.workload.traffic import Workload
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
 LONGEST_BURST_FS = NEVER // 2  # longer than any run

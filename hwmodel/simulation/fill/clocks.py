@@ -19,20 +19,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from hwmodel.config import descriptors_of
+from hwmodel.config import Config, descriptors_of
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.rules.pcie_link import link_rate_of
 from hwmodel.simulation.fill.nic_state import POSTED_AS, set_byte_time
 from hwmodel.simulation.fill.random_streams import CLOCKS
 from hwmodel.units import EXACT_BYTES, FS_PER_US, in_range
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.workload.traffic import Workload
+from hwmodel.workload.traffic import Workload
 
 HOST, ADAPTER, BOX, OUTSIDE, SENDER, START, REFILL, PERIOD, STALL = range(9)  # what is drawn for
 PPB = 10**9

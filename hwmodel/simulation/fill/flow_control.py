@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hwmodel.config.flow_control import (
-    classes_of_priorities,
-    high_marks_of,
-    low_marks_of,
-    parts_of,
-    response_fs,
-)
+from hwmodel.config import Config
+from hwmodel.config.bridge_flow_control import BridgeFlowControl
+from hwmodel.config.flow_control import ControlFrame, FlowControl
+from hwmodel.config.headroom import classes_of_priorities, high_marks_of, low_marks_of, parts_of, response_fs
 from hwmodel.config.names import is_uplink
+from hwmodel.config.topology import Topology
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.pauses import NONE
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -20,14 +18,7 @@ from hwmodel.rules.headroom import CONTROL_BITS, PRIORITIES
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TagFormat
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.wire.tags import RuntFrameError, parse_header
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.bridge_flow_control import BridgeFlowControl
-    from hwmodel.config.flow_control import ControlFrame, FlowControl
-    from hwmodel.config.topology import Topology
-    from hwmodel.workload.traffic import FrameTemplate
-
+from hwmodel.workload.traffic import FrameTemplate
 
 Nic = Any  # an element of server.SERVER
 ALL = (1 << PRIORITIES) - 1

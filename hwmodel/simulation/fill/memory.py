@@ -5,17 +5,14 @@ Memory: latencies, last-level cache, write ordering. IOMMU: translation cache, a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hwmodel.config import Config
+from hwmodel.config.adapter import DmaEngine, Nic
 from hwmodel.machine.host.translation import LINE_SHIFT
 from hwmodel.machine.tlp_kinds import ID_ORDER, RELAXED_ORDER, STRICT_ORDER
 from hwmodel.rules.pcie_link import DESCRIPTOR_BYTES
 from hwmodel.units import fs_per_byte
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.adapter import DmaEngine, Nic
-
 
 TWO_TO_32 = 1 << 32
 ORDERINGS = {"strict": STRICT_ORDER, "relaxed": RELAXED_ORDER, "id_based": ID_ORDER}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hwmodel.compiled.far_tables import give
 from hwmodel.compiled.records import NEVER
+from hwmodel.config import Config, VmDriver
 from hwmodel.config.adapter import PLACES_A_DESCRIPTOR
 from hwmodel.config.frame_lengths import descriptors_of_send
+from hwmodel.config.virtual_switch import VirtualSwitch
 from hwmodel.config.workload import frames_of_send
 from hwmodel.machine.adapter.adapter_state import (
     SCHEDULE_CREDITS,
@@ -29,13 +31,7 @@ from hwmodel.machine.tlp_kinds import RX_WRITEBACK, TX_WRITEBACK
 from hwmodel.machine.traffic.sources import NO_TEMPLATE
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
-from hwmodel.rules.pcie_link import (
-    DLLP_BYTES,
-    INLINE_DOORBELL_BYTES,
-    link_rate_of,
-    tlp_overhead_of,
-    word_bytes_of,
-)
+from hwmodel.rules.pcie_link import DLLP_BYTES, INLINE_DOORBELL_BYTES, link_rate_of, tlp_overhead_of, word_bytes_of
 from hwmodel.rules.transmit_credits import rate_kept
 from hwmodel.simulation.fill.arbitration import fill_arbiter
 from hwmodel.simulation.fill.bond import fill_bond, is_silent
@@ -45,10 +41,6 @@ from hwmodel.simulation.fill.pci_buses import fill_bus_end
 from hwmodel.simulation.fill.random_streams import random_words, stream_of_host
 from hwmodel.simulation.fill.virtual_switch import fill_flow_cache
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, fs_per_byte
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, VmDriver
-    from hwmodel.config.virtual_switch import VirtualSwitch
 
 State = Any  # a one-element record array of server.SERVER
 Nic = Any  # its element

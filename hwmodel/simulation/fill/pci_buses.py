@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import buses_of
+from hwmodel.config import Server, buses_of
+from hwmodel.config.adapter import PciBus
 from hwmodel.machine.pcie.bus_end import DOWN
 from hwmodel.machine.pcie.link_state import BY_BUS, ON_BUS
 from hwmodel.machine.pcie.tree_state import NO_ONE
 from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks, word_bytes
-
-if TYPE_CHECKING:
-    from hwmodel.config import Server
-    from hwmodel.config.adapter import PciBus
 
 
 def fill_bus_end(link: Any, settings: PciBus) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import PcieSwitch, Server, servers_of, switches_of
+from hwmodel.config import Config, PcieSwitch, Server, servers_of, switches_of
 from hwmodel.machine.pcie.link_state import BEHIND_TREE, BY_TREE
 from hwmodel.machine.pcie.tree_state import NO_ONE
 from hwmodel.machine.pcie.tree_state import ROOT as AT_ROOT
@@ -14,9 +14,6 @@ from hwmodel.rules.pcie_link import link_rate_of, tlp_overhead_of
 from hwmodel.simulation.fill.clocks import HOST, stretch
 from hwmodel.simulation.fill.nic_state import set_byte_time
 from hwmodel.units import EXACT_BYTES, in_range
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, PcieSwitch, Server
 
 
 def fill_trees(system: Any, servers: Any, config: Config, parts: Sequence[Server], seed: int) -> None:

@@ -6,12 +6,14 @@ The kernels see port numbers, bitmaps and numbered words; names and units end he
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config.lookup import GROUP, IN_VLAN, LIST, STATION, looked_up
+from hwmodel.config.steering import EthertypeFilter
+from hwmodel.config.switch import BridgingRule, Mirror, Switch
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
 from hwmodel.forwarding.parse import NO_TAGS
 from hwmodel.forwarding.police import POLICER
@@ -44,10 +46,6 @@ from hwmodel.forwarding.tables import (
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
 from hwmodel.simulation.fill.access_lists import fill_access_lists
-
-if TYPE_CHECKING:
-    from hwmodel.config.steering import EthertypeFilter
-    from hwmodel.config.switch import BridgingRule, Mirror, Switch
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 

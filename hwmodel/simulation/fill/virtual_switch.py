@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.compiled.far_tables import give
+from hwmodel.config import Config
 from hwmodel.workload.headers import connections_of_header
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.workload.traffic import FrameTemplate
+from hwmodel.workload.traffic import FrameTemplate
 
 
 def fill_flow_cache(cache: Any, config: Config) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from hwmodel.analytic import Limits, limits
-from hwmodel.config import config_from_mapping
+from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
 from hwmodel.results import CeilingFigure, ClosedForm, NextStep
 from hwmodel.rules.pci_bus import faster
 from hwmodel.rules.pcie_link import NEWEST_GENERATION
 from hwmodel.simulation.run.one_frame import lone_frame
 from hwmodel.units import FS_PER_NS, format_bytes
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 LANES = (1, 2, 4, 8, 16, 32)
 MOST_PAYLOAD_BYTES = 4096

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.analytic.dma import Writers, peer_limits
-from hwmodel.config import PcieSwitch, only_server, servers_of, switches_of
+from hwmodel.config import Config, PcieSwitch, only_server, servers_of, switches_of
 from hwmodel.errors import InputError, RunError
 from hwmodel.machine.counts.ledger_state import LATENCY_HISTOGRAM
 from hwmodel.machine.link_alone import TRANSFER_CAP, run_dma
@@ -23,10 +23,6 @@ from hwmodel.simulation.fill.system_state import SystemState, build_system
 from hwmodel.simulation.run.kernel_cache import DMA_ENTRIES, PEER_ENTRIES, fill_cache
 from hwmodel.simulation.run.offered import workload_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S, FS_PER_US
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-
 
 # Enough to fill tags and queues; then enough that effects at the ends of the window do not matter.
 WARMUP_TRANSFERS = 2000

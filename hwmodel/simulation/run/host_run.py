@@ -1,44 +1,20 @@
-"""How fast a simulation ran, on which software and machine; and the version of the model.
-
-Two results of one version of the model have the same figures for one configuration and seed.
-"""
+"""How fast a simulation ran, on which software and machine."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import resource
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hwmodel import __version__
-from hwmodel.compiled import COMPILED_BLOCKS
 from hwmodel.results import HostRun
+from hwmodel.version import __version__, model_version
 
 if TYPE_CHECKING:
     from hwmodel.simulation.figures.measurement import Snapshot
     from hwmodel.simulation.run.run import Run
-
-# All sources that compute figures; those that only call the simulation, or show results, are left out.
-_BLOCKS = (
-    *COMPILED_BLOCKS, "simulation", "workload", "analytic", "results", "config", "wire", "rules", "units.py"
-)  # fmt: skip
-_DIGITS = 12
-
-
-@cache
-def model_version() -> str:
-    """Return hwmodel's version and a hash of the sources that figures come from, like 0.1.0+3f9a5c21d07e."""
-    package = Path(__file__).parents[2]
-    digest = hashlib.sha256()
-    for block in _BLOCKS:
-        path = package / block
-        for source in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            digest.update(source.relative_to(package).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
-    return f"{__version__}+{digest.hexdigest()[:_DIGITS]}"
 
 
 def describe_host_run(run: Run, end: Snapshot) -> HostRun:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.analytic import ceiling_frames_per_s
+from hwmodel.config import Config
 from hwmodel.config.in_operation import is_one_of
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
@@ -20,9 +21,6 @@ from hwmodel.simulation.run.kernel_cache import CAPTURE_ENTRIES, fill_cache
 from hwmodel.units import format_time_fs
 from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.traffic import SILENT
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 I64 = npt.NDArray[np.int64]
 RULES = ("switch.acl*", "switch.ports.*")  # keys from which it may follow that a switch looks into packets

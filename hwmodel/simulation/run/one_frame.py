@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from math import lcm
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,9 +36,6 @@ from hwmodel.units import FS_PER_NS, FS_PER_S, FS_PER_US
 from hwmodel.workload import Records, Source, Workload
 from hwmodel.workload.headers import HeaderBook
 from hwmodel.workload.traffic import RECORDED
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SEED = 1  # of a machine that draws nothing
 QUIET_FS = 10_000 * FS_PER_US  # time for the first Rx descriptors to arrive, unless they are very many

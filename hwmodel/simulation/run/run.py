@@ -18,6 +18,7 @@ from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.results.bottleneck import by_means, not_judged, shows_why_nothing_came
+from hwmodel.results.bottleneck_text import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.simulation.figures.assumed import assumptions_of
 from hwmodel.simulation.figures.counters import counters_of
 from hwmodel.simulation.figures.intervals import Sureness, gets_through, sureness_of, too_wide
@@ -47,17 +48,16 @@ from hwmodel.simulation.run.closed_form import closed_form_of, limits_of, next_s
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.host_run import describe_host_run
 from hwmodel.simulation.run.kernel_cache import compiled_without, have_kernels
-from hwmodel.simulation.run.logs import Taps, check_taps
 from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.run.scenario import Play, with_series
 from hwmodel.simulation.run.series import SeriesRecorder, interval_of
 from hwmodel.simulation.run.server_threads import n_threads_for
 from hwmodel.simulation.run.short_runs import Replica, ShortRuns, phase_warnings_of, replica_of, seeds_beside, widened
+from hwmodel.simulation.run.taps import Taps, check_taps
 from hwmodel.simulation.run.trace import Tracer, stage_of
 from hwmodel.simulation.run.warmup import MOST_FRAMES, Warmup
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
-from hwmodel.words.bottleneck import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.workload import Workload
 from hwmodel.workload.delivered import Deliveries, write_delivered
 

@@ -20,13 +20,14 @@ from hwmodel.config.scenario_steps import contradictions
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
+from hwmodel.results.bond_text import outage_texts
+from hwmodel.results.lives_text import lives_text
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_text
 from hwmodel.simulation.fill.refill import is_of_one_server
 from hwmodel.simulation.run.commands import Change, Watch
 from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.units import FS_PER_NS
-from hwmodel.words.bond import outage_texts
 from hwmodel.words.events import (
     BEGINS_WITH_IT,
     EVENT_WORDS,
@@ -35,7 +36,6 @@ from hwmodel.words.events import (
     condition_text,
     cut_flood_text,
     flood_over_text,
-    lives_text,
     uncontrolled_text,
     waited_text,
     waits_text,

@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import Interrupted
 from hwmodel.results import Result, Spread
 from hwmodel.results.possible import least_latency, within_possible
 from hwmodel.results.student_t import mean_of_runs
 from hwmodel.simulation.run.run import Progress, simulate
 from hwmodel.words import warnings as words
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 FIGURES = (
     "totals.gbps",

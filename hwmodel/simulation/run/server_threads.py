@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Callable, Generator, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numba
 import numpy as np
@@ -28,11 +28,8 @@ from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import EVENTS_SPENT
 from hwmodel.machine.system import MAX_THREADS, OVER, run_system
 from hwmodel.processes.processors import usable_processors
-
-if TYPE_CHECKING:
-    from hwmodel.simulation.fill.nic_state import State
-    from hwmodel.simulation.fill.system_state import SystemState
-
+from hwmodel.simulation.fill.nic_state import State
+from hwmodel.simulation.fill.system_state import SystemState
 
 SERVERS_PER_THREAD = 2  # with fewer, a thread would wait for the others as long as it runs
 FEW_EVENTS = 2000  # of few servers: one thread runs these while others would wake up; of many: less than a turn

@@ -19,19 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config import Config
 from hwmodel.simulation.figures.counts import CAPACITIES, GAUGE_WORDS, Counts, Ints, areas_in
 from hwmodel.simulation.figures.whole import SystemCounts
 from hwmodel.units import FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-
 
 SLICE_FRAMES = 200
 SLICE_FS = 100_000 * FS_PER_NS  # longest first slice, which ends a slice of a slow load: 0.1 ms

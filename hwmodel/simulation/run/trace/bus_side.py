@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config import SharedBus
 from hwmodel.machine.pcie.bus_end import burst_bytes
 from hwmodel.machine.tlp_kinds import COMPLETIONS, OF_KIND, READS, UP
 from hwmodel.results.shared_links import BRIDGE
@@ -22,12 +23,9 @@ from hwmodel.rules.pci_bus import (
     word_bytes,
     write_phases,
 )
+from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.run.trace.link_tlps import StartedTlp, begun_on
 from hwmodel.simulation.run.trace.timeline import Slice, Timeline, Track
-
-if TYPE_CHECKING:
-    from hwmodel.config import SharedBus
-    from hwmodel.simulation.fill.flow_book import Server
 
 RETRY = "read tried again"
 NO_END_BYTES = 1 << 40

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,12 +20,10 @@ from hwmodel.machine.frames import LINE_CAP
 from hwmodel.machine.network.bridge_state import NOBODY
 from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.simulation.figures.measurement import open_journeys
+from hwmodel.simulation.fill.flow_book import Server
+from hwmodel.simulation.run.trace.stage import Stage
 from hwmodel.simulation.run.trace.timeline import Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.simulation.fill.flow_book import Server
-    from hwmodel.simulation.run.trace.stage import Stage
 
 # Each part ends with the named stamp and begins with the previous one. SENDER and RECEIVER parts go to the guest's
 # track group.

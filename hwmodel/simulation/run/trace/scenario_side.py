@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hwmodel.machine.time.commands import DRIVER_WORK, FUNCTION_OFF, FUNCTION_ON, SHAPER, WORDS
+from hwmodel.results.series import Series
 from hwmodel.simulation.run.trace.timeline import MOST_LANES, Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.results.series import Series
 
 EVENTS = Track("Scenario", "events")
 COMMANDS = Track("Scenario", "commands")

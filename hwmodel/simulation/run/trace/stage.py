@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.names import UPLINK
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.machine.network.bridge_state import NOBODY
-
-if TYPE_CHECKING:
-    from hwmodel.simulation.run.machine import Machine
-    from hwmodel.workload import Workload
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.workload import Workload
 
 # Moves the machine to a time, by at most so many events; returns the kernel's status.
 Advance = Callable[[int, int], int]

@@ -2,87 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
-from hwmodel.machine.tlp_kinds import READS
-from hwmodel.simulation.run.trace.adapter_side import Levels, Servers
+from hwmodel.results import Result
+from hwmodel.results.series import Series
 from hwmodel.simulation.run.trace.bridge_side import BridgePorts, group_of_all
 from hwmodel.simulation.run.trace.bus_side import BusRows
-from hwmodel.simulation.run.trace.frame_parts import FrameNames, FrameParts, View, names_of, under_way
-from hwmodel.simulation.run.trace.host_side import Cores, Reads, Translations
-from hwmodel.simulation.run.trace.link_tlps import LinkTlps, StartedTlp
+from hwmodel.simulation.run.trace.frame_parts import FrameParts, View, names_of, under_way
 from hwmodel.simulation.run.trace.scenario_side import Commands, show_scenario
+from hwmodel.simulation.run.trace.server_side import ServerRecording
 from hwmodel.simulation.run.trace.stage import Advance, Stage
 from hwmodel.simulation.run.trace.timeline import MOST_LANES, Timeline
 from hwmodel.simulation.run.trace.tree_side import SwitchLinks
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
 
-if TYPE_CHECKING:
-    from hwmodel.results import Result
-    from hwmodel.results.series import Series
-    from hwmodel.simulation.fill.flow_book import Server
-
-
 MOST_TLPS = 20_000
 MOST_INSTANTS = 200_000  # a limit for runs with few TLPs and many other events
-
-
-class ServerRecording:
-    """Record what happens at one server; `view` shows its frames. `bus`: the PCI bus of its adapter, if any."""
-
-    def __init__(
-        self,
-        server: Server,
-        names: FrameNames,
-        timeline: Timeline,
-        start_fs: int,
-        end_fs: int,
-        messages: Mapping[tuple[int, str], str],
-        trees: Any,
-        bus: BusRows | None,
-    ) -> None:
-        nic = server.nic
-        self.prefix, self.nic, self.bus, self._start_fs = server.prefix, nic, bus, start_fs
-        self._number = names.number
-        if bus is None:
-            self.tlps = LinkTlps(nic, names, timeline, trees)
-        else:
-            self.tlps = LinkTlps(nic, names, bus.timeline, tracks=bus.tracks)
-        self.reads = Reads(nic, names, timeline)
-        self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
-        self._cores = Cores(nic, names, timeline, end_fs, messages, server.prefix)
-        self._commands = Commands(nic.commands, timeline, names.owners)
-        self._translations = Translations(nic, timeline)
-        self.view = View(names, timeline, self._servers.arrivals)
-        self._sums = _link_bytes(nic)
-
-    def look(self, now_fs: int) -> None:
-        """Note what has happened in this instant."""
-        self.view.names.note_carried()
-        started = list(self.tlps.look())
-        if self.bus is not None:
-            self.bus.began(self._number, started, now_fs)
-        self.reads.look(now_fs, started)
-        self._translations.look(now_fs, started)
-        self._servers.look(now_fs)
-        self._cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
-        self.levels.look(now_fs)
-
-    def comes_to_host(self, tlp: StartedTlp) -> None:
-        """Record when the host receives a TLP that has come through PCIe switches."""
-        if tlp.kind in READS and tlp.tag is not None:
-            self.reads.received(tlp.tag, tlp.arrives_fs)
-        self._translations.comes(tlp)
-
-    def link_bytes(self) -> dict[str, int]:
-        """Return the bytes of TLPs in each direction of the link since the recording began."""
-        return {f"{self.prefix}{name}": after - self._sums[name] for name, after in _link_bytes(self.nic).items()}
 
 
 class Recording:
@@ -177,10 +118,6 @@ class Recording:
     def _n_tlps(self) -> int:
         n_retries = sum(one.n_retries for one in self._buses)
         return sum(each.tlps.n_tlps for each in self._servers) + self._switches.n_tlps + n_retries
-
-
-def _link_bytes(nic: Any) -> dict[str, int]:
-    return {name: int(nic.pcie[0][name]["counts"]["n_bytes"].sum()) for name in ("up", "down")}
 
 
 class Tracer:

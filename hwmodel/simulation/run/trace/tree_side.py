@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from hwmodel.config import PcieSwitch
 from hwmodel.machine.pcie.tree_state import HOP_CAP, ROOT
 from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.machine.tlp_kinds import COMPLETIONS, OF_KIND, READS
 from hwmodel.rules.pcie_link import DLLP_BYTES
 from hwmodel.simulation.run.trace.link_tlps import DLLPS, StartedTlp, read_frames
+from hwmodel.simulation.run.trace.server_side import ServerRecording
 from hwmodel.simulation.run.trace.timeline import Slice, Timeline, Track, shown
-
-if TYPE_CHECKING:
-    from hwmodel.config import PcieSwitch
-    from hwmodel.simulation.run.trace.tracer import ServerRecording
 
 WAYS = {"up": "up: toward the host", "down": "down: toward the adapters"}
 CLASSES = {"up": ("P", "NP"), "down": ("doorbells", "CPL")}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.results.bridge_reading import core_share
+from hwmodel.results.reading import frame_bytes_total, sends_whole
 from hwmodel.units import UnitError, parse_bytes
-from hwmodel.words.bridge_reading import core_share
 from hwmodel.words.quantities import count_text, decimals_text, percent_text, three_digits
-from hwmodel.words.reading import frame_bytes_total, sends_whole
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import QueueDepth

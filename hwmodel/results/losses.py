@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from hwmodel.results.bridge_reading import ports_of
+from hwmodel.results.stall_text import stall_sentences
 from hwmodel.rules.drop_kinds import STRAY_DROPS
-from hwmodel.words.bridge_reading import ports_of
 from hwmodel.words.quantities import count_text, listed, percent_text, printable, server_title
-from hwmodel.words.stalls import stall_sentences
 
 if TYPE_CHECKING:
     from hwmodel.results.result import Result

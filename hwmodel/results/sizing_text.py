@@ -20,7 +20,7 @@ from hwmodel.words.quantities import (
 )
 
 if TYPE_CHECKING:
-    from hwmodel.results import Choice, SizingResult, TargetFigure
+    from hwmodel.results.explored import Choice, SizingResult, TargetFigure
 
 
 _NAMES = {

@@ -10,12 +10,20 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.results.shared_links_text import OF_BUS_BYTES, configured_noun
 from hwmodel.words.quantities import MISSING, listed, percent_text, printable, table, three_digits, time_text
-from hwmodel.words.shared_links import OF_BUS_BYTES, configured_noun
 
 if TYPE_CHECKING:
-    from hwmodel.results import ComparedValue, Comparison, Crossing, Curves, ForbiddenPair, WayFigures
-    from hwmodel.results.comparison import Alike, Places
+    from hwmodel.results.comparison import (
+        Alike,
+        ComparedValue,
+        Comparison,
+        Crossing,
+        Curves,
+        ForbiddenPair,
+        Places,
+        WayFigures,
+    )
 
 OVER_WORDS = {
     "frame_bytes": "frame length with FCS, B",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hwmodel.words.bridge_reading import ports_at
+from hwmodel.results.bridge_reading import ports_at
 from hwmodel.words.quantities import Line, count_text, counted, percent_text, printable, server_title, table
 
 if TYPE_CHECKING:

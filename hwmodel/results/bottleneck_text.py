@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from hwmodel.results.observation import LinkCost, Observation
+from hwmodel.results.stall_text import reason_for_ring, slowed
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.words.quantities import change_text, counted, listed, percent_text, server_title, time_text
-from hwmodel.words.stalls import reason_for_ring, slowed
-
-if TYPE_CHECKING:
-    from hwmodel.results.observation import LinkCost, Observation
-
 
 DWORD_BYTES = 4
 _MOST_NAMED, _MOST_AS_FULL = 4, 12

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.results.bridge_reading import servers_in
 from hwmodel.rules.pci_bus import KIND_NAMES
 from hwmodel.rules.pcie_link import GENERATIONS
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import FS_PER_NS, parse_time_fs
-from hwmodel.words.bridge_reading import servers_in
 from hwmodel.words.quantities import listed, printable, three_digits, value_text
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hwmodel.words.quantities import percent_text, three_digits
 
 if TYPE_CHECKING:
-    from hwmodel.results import Result
     from hwmodel.results.adapter_use import FlowCacheUse, MarkedFrames, SampledFlows
+    from hwmodel.results.result import Result
 
 
 def slow_path_note(asked: float, n_cores: int) -> str:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from hwmodel.results.adapter_use import BondUse, LegUse, Outage
 from hwmodel.words.quantities import count_text, counted, gbps_text, listed, percent_text, three_digits, time_text
-
-if TYPE_CHECKING:
-    from hwmodel.results.adapter_use import BondUse, LegUse, Outage
 
 LEG_COLUMNS = ("leg", "frames out", "share", "frames in", "share", "lost out", "lost in")
 BOND_IS_DEAD = (

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from hwmodel.results.adapter_use import ArbitrationUse
 from hwmodel.words.quantities import Line, count_text, percent_text, printable, table
-
-if TYPE_CHECKING:
-    from hwmodel.results.adapter_use import ArbitrationUse
 
 _MOST_NAMED = 6
 _STRICT = {"none": "", "group": "first in its group", "link": "first of all"}

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.results.bottleneck_text import is_rate_limit
+from hwmodel.results.bridge_reading import copying_words, nic_setting_of
+from hwmodel.results.losses import loses
+from hwmodel.results.modelled import interrupt_costs, is_closed_loop, is_for_the_wire, is_meant_for_vms
 from hwmodel.rules.drop_kinds import why_whatever_the_rate
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
-from hwmodel.words.bottleneck import is_rate_limit
 from hwmodel.words.bounds import bound_beside_run
-from hwmodel.words.bridge_reading import copying_words, nic_setting_of
 from hwmodel.words.events import BEGINS_WITH_IT, SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
-from hwmodel.words.losses import loses
-from hwmodel.words.modelled import interrupt_costs, is_closed_loop, is_for_the_wire, is_meant_for_vms
 from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.results.bottleneck_text import is_rate_limit
+from hwmodel.results.bridge_reading import NamedPort, ports_of, servers_in
+from hwmodel.results.modelled import UPLINK
 from hwmodel.units import BITS_PER_BYTE, UnitError, parse_rate_bps
-from hwmodel.words.bottleneck import is_rate_limit
-from hwmodel.words.bridge_reading import NamedPort, ports_of, servers_in
 from hwmodel.words.latency_parts import PARTS
-from hwmodel.words.modelled import UPLINK
 from hwmodel.words.quantities import count_text, gbps_text, time_text
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from hwmodel.words.bond import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
-from hwmodel.words.bridge_reading import (
+from hwmodel.results.bond_text import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
+from hwmodel.results.bridge_reading import (
     bridge_words,
     flooding_sentence,
     forwarding_sentence,
@@ -19,31 +19,12 @@ from hwmodel.words.bridge_reading import (
     port_row,
     ports_at,
 )
-from hwmodel.words.classes import class_lines, class_words
-from hwmodel.words.datapath_parts import datapath_parts, tags_part
-from hwmodel.words.flow_control import pause_lines, stopped_sentences
-from hwmodel.words.losses import loss_sentence
-from hwmodel.words.modelled import crosses_no_link, falling_latency_sentences
-from hwmodel.words.quantities import (
-    MISSING,
-    MOST_ROWS,
-    PLUS_MINUS,
-    Line,
-    count_text,
-    counted,
-    decimals_text,
-    drop_words,
-    moment_ns,
-    percent_text,
-    printable,
-    server_noun,
-    server_title,
-    span_text,
-    table,
-    three_digits,
-    time_text,
-)
-from hwmodel.words.reading import (
+from hwmodel.results.class_text import class_lines, class_words
+from hwmodel.results.datapath_parts import datapath_parts, tags_part
+from hwmodel.results.flow_control_text import pause_lines, stopped_sentences
+from hwmodel.results.losses import loss_sentence
+from hwmodel.results.modelled import crosses_no_link, falling_latency_sentences
+from hwmodel.results.reading import (
     DELIVERY,
     SPREAD_COLUMNS,
     STALL_WORDS,
@@ -63,7 +44,7 @@ from hwmodel.words.reading import (
     spread_rows,
     stall_shares,
 )
-from hwmodel.words.shared_links import (
+from hwmodel.results.shared_links_text import (
     BUS_COLUMNS,
     OF_BUS_BYTES,
     OF_BUS_SHARES,
@@ -73,8 +54,27 @@ from hwmodel.words.shared_links import (
     link_noun,
     switch_rows,
 )
-from hwmodel.words.virtual_switch import flow_cache_sentence, passed_sentences
-from hwmodel.words.worst_off import worst_off_sentence
+from hwmodel.results.virtual_switch_text import flow_cache_sentence, passed_sentences
+from hwmodel.results.worst_off import worst_off_sentence
+from hwmodel.words.quantities import (
+    MISSING,
+    MOST_ROWS,
+    PLUS_MINUS,
+    Line,
+    count_text,
+    counted,
+    decimals_text,
+    drop_words,
+    moment_ns,
+    percent_text,
+    printable,
+    server_noun,
+    server_title,
+    span_text,
+    table,
+    three_digits,
+    time_text,
+)
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import Core, PortResult

@@ -162,3 +162,48 @@ def port_lines(port: BridgePortResult) -> tuple[str, ...]:
         f"out {percent_text(port.out_utilization)} busy",
         f"queue {three_digits(n_bytes / 1024)} KiB" if n_bytes >= 1024 else f"queue {three_digits(n_bytes)} B",
     )
+
+
+# ---- A bridge that floods. ----
+
+
+def flooding(bridge: BridgeResult, reason: str, cure: str) -> str:
+    """Say how much a bridge floods, between the reason and the cure."""
+    share, is_one = 100 * bridge.flooded_frames / bridge.forwarded_frames, bridge.flooded_frames == 1
+    return (
+        f"{reason}; {counted(bridge.flooded_frames, 'frame')} ({share:.1f} % of those that the "
+        f"{_named(bridge)} forwarded) {'was to an address' if is_one else 'were to addresses'} that it did not know, "
+        f"and went to every port of {'its' if is_one else 'their'} VLAN.{cure}"
+    )
+
+
+def unlearned(bridge: BridgeResult) -> str:
+    """Say why a bridge forgot addresses or learned none, where all stations send."""
+    if bridge.not_learned:
+        full = f"The {_named(bridge)}'s table was full ({bridge_key(bridge)}.table)"
+        return f"{full}, an address was not learned {counted(bridge.not_learned, 'time')}"
+    if bridge.aged:
+        rarely = f"Stations sent so rarely that the {_named(bridge)} forgot"
+        return f"{rarely} an address {counted(bridge.aged, 'time')} ({bridge_key(bridge)}.ageing)"
+    return "Stations had sent nothing over the bridge when frames to them came"
+
+
+def announce_helps(bridge: BridgeResult) -> str:
+    """Name the key that makes stations of servers announce themselves, and what else that takes."""
+    key = bridge_key(bridge)
+    limits = (f"{key}.table has room", bridge.not_learned)
+    ageing = (f"{key}.ageing lets them stay", bridge.aged)
+    unless = " and ".join(words for words, holds in (limits, ageing) if holds)
+    return (
+        f" With {key}.announce true the servers' stations are in its table from the start"
+        f"{f', as far as {unless}' if unless else ''}."
+    )
+
+
+def _named(bridge: BridgeResult) -> str:
+    return "bridge" if bridge.name == NO_NAME else f"bridge {bridge.name}"
+
+
+def bridge_key(bridge: BridgeResult) -> str:
+    """Return the prefix of a bridge's keys."""
+    return bridge.name if bridge.name == NO_NAME else f"bridges.{bridge.name}"

@@ -9,18 +9,12 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from hwmodel.words.losses import loss_sentence
+from hwmodel.results.losses import loss_sentence
+from hwmodel.results.reading import frame_balance, headline, largest_part_sentence, latency_note, latency_rows
+from hwmodel.results.search_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
+from hwmodel.results.shared_links_text import link_noun
+from hwmodel.results.summary import VM_COLUMNS, VM_TEXT_COLUMNS, event_lines, vm_rows
 from hwmodel.words.quantities import MOST_ROWS, page_time, percent_text, printable
-from hwmodel.words.reading import (
-    frame_balance,
-    headline,
-    largest_part_sentence,
-    latency_note,
-    latency_rows,
-)
-from hwmodel.words.search_text import RELAXED_COLUMNS, relaxed_rows, relaxed_sentence
-from hwmodel.words.shared_links import link_noun
-from hwmodel.words.summary import VM_COLUMNS, VM_TEXT_COLUMNS, event_lines, vm_rows
 
 if TYPE_CHECKING:
     from hwmodel.results.result import Result

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.results.reading import direction_words
 from hwmodel.words.quantities import (
     MISSING,
     change_text,
@@ -19,10 +20,10 @@ from hwmodel.words.quantities import (
     three_digits,
     time_text,
 )
-from hwmodel.words.reading import direction_words
 
 if TYPE_CHECKING:
-    from hwmodel.results import LoadSearch, LoadTrial, Relaxed, Result
+    from hwmodel.results.explored import LoadSearch, LoadTrial
+    from hwmodel.results.result import Relaxed, Result
 
 TRIAL_COLUMNS = ("load", "offered", "delivered", "Gb/s", "lost", "p50", "p99", "p99.9", "limited by", "verdict")
 _WORDS = {"met": "gets through", "lost": "loses frames", "grows": "queues grow", "": MISSING}

@@ -1,0 +1,67 @@
+"""What the events of a scenario did to functions, in sentences: which come up, which go, and the frames lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwmodel.results.series import LifeResult
+from hwmodel.rules.function_names import is_pf
+from hwmodel.words.quantities import counted, span_text, time_text
+
+MOST_LIVES_NAMED = 2  # functions of an event that are told of one by one
+NONE_LOST = "no frame lost in the adapter"  # those to it may leave by the wire while it is off
+
+
+def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) -> str:
+    """Say what an event did to its functions: which come up, which go, and the frames lost.
+
+    `later`: what happens to functions at later events.
+    """
+    gone = [life for life in lives if life.reset_ns is None]
+    coming = [life for life in lives if life.reset_ns is not None]
+    cut = {one.vm for one in later}
+    told = []
+    if gone:
+        told.append(f"{_names(gone)} gone")
+    if 0 < len(coming) <= MOST_LIVES_NAMED:
+        told += [_coming_text(life, is_cut=life.vm in cut) for life in coming]
+    elif coming:
+        told.append(_many_text(coming, is_cut=all(life.vm in cut for life in coming)))
+    lost = sum(life.frames_lost for life in lives)
+    if any(life.goes for life in lives):
+        told.append(f"{counted(lost, 'frame')} lost" if lost else NONE_LOST)
+    return "; ".join(told)
+
+
+def _coming_text(life: LifeResult, *, is_cut: bool) -> str:
+    """Say how long a function takes to come up, part by part; `is_cut`: it goes down again before the run ends."""
+    assert life.reset_ns is not None and life.messages_ns is not None and life.rings_ns is not None
+    parts = [f"reset {time_text(life.reset_ns)}"] if life.reset_ns else []
+    if life.messages_ns:
+        parts.append(f"messages {time_text(life.messages_ns)}")
+    parts.append(f"rings {time_text(life.rings_ns)}")
+    whole_ns = life.reset_ns + life.messages_ns + life.rings_ns
+    if life.up_ns is None:
+        late = "taken away again before it is up" if is_cut else f"not up{' again' * life.goes} by the end"
+        return f"{life.vm} {late}; it takes {time_text(whole_ns)} ({', '.join(parts)})"
+    if life.first_frame_ns is None:
+        silent = "" if is_pf(life.vm) else ", and sent nothing"  # the PF may never send
+        return f"{life.vm} up after {time_text(whole_ns)} ({', '.join(parts)}){silent}"
+    parts.append(f"first frame {time_text(life.first_frame_ns - life.up_ns)}")
+    silent = time_text(life.first_frame_ns - life.at_ns)
+    return f"{life.vm} {'silent for' if life.goes else 'sends after'} {silent} ({', '.join(parts)})"
+
+
+def _many_text(coming: Sequence[LifeResult], *, is_cut: bool) -> str:
+    up_ns = [life.up_ns - life.at_ns for life in coming if life.up_ns is not None]
+    if not up_ns:
+        return f"{_names(coming)} {'taken away again before they are up' if is_cut else 'not up by the end'}"
+    first, last = min(up_ns), max(up_ns)
+    late = len(coming) - len(up_ns)
+    text = f"{len(up_ns)} functions up after {time_text(first) if first == last else span_text(first, last)}"
+    return f"{text}, {late} not by the end" if late else text
+
+
+def _names(lives: Sequence[LifeResult]) -> str:
+    names = [life.vm for life in lives]
+    return ", ".join(names) if len(names) <= MOST_LIVES_NAMED else f"{names[0]} and {len(names) - 1} more"
