@@ -43,6 +43,6 @@ MAX_CACHED_FLOWS = 1 << 20
 
 # A scenario: its events, the messages and doorbells of all, and changes at one adapter or bridge, of which a message
 # makes two and a doorbell one.
-MOST_EVENTS = 1000
+MOST_EVENTS = 10_000
 MOST_ASKED = 1 << 19
 COMMAND_CAP = 1 << 22

@@ -102,6 +102,8 @@ def fill_state(nic: Nic, config: Config, seed: int, server: int = 0) -> None:
     if config.virtual_switch is not None:
         _fill_virtual_switch(nic, config, config.virtual_switch)
     fill_functions(nic, config)
+    fill_drivers(nic, config)
+    fill_legs(nic, config)
     if config.virtual_switch is not None:
         fill_flow_cache(nic.virtual_switch.flow_cache, config)
         fill_bond(nic, config)
@@ -315,18 +317,21 @@ def _fill_guests(nic: Nic, config: Config) -> None:
         guests.stall.first_fs = stall.every_fs if stall.at_fs is None else stall.at_fs
 
 
+def fill_drivers(nic: Nic, config: Config) -> None:
+    """Set the times, batches, interrupts and doorbells of each function's driver."""
+    for port in config.switch.ports:
+        record, driver = nic.guests.driver[function_of(port.number)], config.driver_of(port.name)
+        _fill_driver(record, driver)
+        record.rings_inline = driver.doorbell == "inline"
+        record.lone_doorbell_bytes = INLINE_DOORBELL_BYTES if record.rings_inline else config.nic.doorbell_bytes
+
+
 def fill_functions(nic: Nic, config: Config) -> None:
-    """Set each function's place, weight, rates and driver, and those of the legs of a virtual switch's uplink."""
+    """Set each function's place, weight and rates."""
     for port in config.switch.ports:
         number = function_of(port.number)
         function = nic.function[number]
         params = function.params
-        driver = config.driver_of(port.name)
-        _fill_driver(nic.guests.driver[number], driver)
-        rings_inline = driver.doorbell == "inline"
-        nic.guests.driver[number].rings_inline = rings_inline
-        lone_bytes = INLINE_DOORBELL_BYTES if rings_inline else config.nic.doorbell_bytes
-        nic.guests.driver[number].lone_doorbell_bytes = lone_bytes
         params.weight = port.weight
         params.adapter_port = config.port.number_of(port.port)
         params.port = port.number
@@ -344,6 +349,10 @@ def fill_functions(nic: Nic, config: Config) -> None:
             function.eligible_at_fs = -NEVER  # as after a long pause
         if port.min_rate_bps is not None:
             params.guarantee_num, params.guarantee_den = fs_per_byte(port.min_rate_bps)
+
+
+def fill_legs(nic: Nic, config: Config) -> None:
+    """Set the legs of a virtual switch's uplink up as functions of the adapter, behind those of the VMs."""
     for leg in range(config.n_legs if int(nic.virtual_switch.params.n_rings) else 0):
         _fill_leg(nic, config, leg)
 

@@ -52,8 +52,10 @@ from hwmodel.simulation.fill.clocks import (
     stretch_port,
 )
 from hwmodel.simulation.fill.nic_state import (
+    fill_drivers,
     fill_drops,
     fill_functions,
+    fill_legs,
     fill_link,
     fill_ports,
     fill_scheduler,
@@ -106,7 +108,13 @@ def switch_off_functions(nic: Nic, server: Server, off: frozenset[str]) -> None:
 
 def _fill_functions(nic: Nic, to: OfServer) -> None:
     fill_functions(nic, to.server.config)
+    fill_legs(nic, to.server.config)
     clock_functions(nic, to.server.config, to.seed, to.at)
+
+
+def _fill_drivers(nic: Nic, to: OfServer) -> None:
+    fill_drivers(nic, to.server.config)
+    fill_legs(nic, to.server.config)
 
 
 def _fill_scheduler(nic: Nic, to: OfServer) -> None:
@@ -162,7 +170,8 @@ NOT_SWITCHED = tuple(
 )  # fmt: skip
 BY_SWITCH = Filling(_fill_switch, ("switch*",), NOT_SWITCHED)
 BY_ARBITER = Filling(lambda nic, to: fill_arbiter(nic, to.server.config), ("switch*", "nic*", "port*"))
-BY_FUNCTIONS = Filling(_fill_functions, ("switch*", "nic*", "port*", "driver*", "host*"))
+BY_FUNCTIONS = Filling(_fill_functions, ("switch*", "nic*", "port*", "host*"))
+BY_DRIVERS = Filling(_fill_drivers, ("nic*", "driver*", "host*"))
 BY_SCHEDULER = Filling(_fill_scheduler, ("switch*", "port*", "host*"))
 BY_DROPS = Filling(lambda nic, to: fill_drops(nic, to.server.config), ("nic.drop_enable", "switch.ports.*.drop_enable"))
 BY_PORTS = Filling(_fill_ports, ("port*", "host*"))
@@ -197,7 +206,7 @@ class Region:
         found = self._elements(state)
         words: Ints = found[..., None].view(np.int64)  # a view, although elements may lie apart in memory
         if self.fields:
-            words = words[..., self.own_words(found.dtype)]
+            words = words[..., words_of(self.fields, found.dtype)]
         return words.reshape(found.size, words.shape[-1])  # of no element, too: a server that sends nothing
 
     def clear(self, state: npt.NDArray[Any]) -> None:
@@ -212,12 +221,12 @@ class Region:
             found = found[name]
         return found[:, : int(state["params"][self.in_use][0])] if self.in_use else found
 
-    def own_words(self, element: np.dtype[Any]) -> Ints:
-        """Return where the region's words are in an element, in words."""
-        if not self.fields:
-            return np.arange(element.itemsize // WORD_BYTES)
-        spans = [(offset_of(element, name), element[name].itemsize) for name in self.fields]
-        return np.concatenate([np.arange(at, at + n, WORD_BYTES) // WORD_BYTES for at, n in spans])
+
+@cache
+def words_of(fields: tuple[str, ...], element: np.dtype[Any]) -> Ints:
+    """Return where some fields of an element are in it, in words; all of it for no field."""
+    spans = [(offset_of(element, name), element[name].itemsize) for name in fields] or [(0, element.itemsize)]
+    return np.concatenate([np.arange(at, at + n, WORD_BYTES) // WORD_BYTES for at, n in spans])
 
 
 @cache
@@ -230,7 +239,7 @@ def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
         if element.subdtype:
             element, (n,) = element.subdtype
             first = (first[:, None] + np.arange(n) * element.itemsize).ravel()
-    return first // WORD_BYTES, region.own_words(element)
+    return first // WORD_BYTES, words_of(region.fields, element)
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
@@ -251,7 +260,7 @@ OF_SERVER = (
     Region(("function", "params"), ("weight", "guarantee_num", "guarantee_den"), by=BY_FUNCTIONS),
     Region(("scheduler", "params"), ("guarantee_window_fs",), by=BY_SCHEDULER),
     Region(("rx_queue", "params"), ("drop_enable",), DROPPING, by=BY_DROPS),
-    Region(("guests", "driver"), ("refill_batch",), REFILL, by=BY_FUNCTIONS),
+    Region(("guests", "driver"), ("refill_batch",), REFILL, by=BY_DRIVERS),
     Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE, by=BY_PORTS),
     Region(("port", "mac", "line", "params"), WIRE_RATE, LINE_RATE, by=BY_PORTS),
     Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE, by=BY_PORTS),
