@@ -11,11 +11,13 @@ from scapy.utils import RawPcapReader, RawPcapWriter
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config, config_from_mapping
+from hwmodel.config.condition import Condition
 from hwmodel.config.message_time import DriverWork
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import with_workloads
+from hwmodel.simulation.run.scenario import watch_of
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import build_workload
 from hwmodel.workload.delivered import Deliveries
@@ -48,7 +50,9 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _change(at_ns: int, config: Config, what: dict[str, Any]) -> Change:
-    at_fs, off, watches = at_ns * FS_PER_NS, frozenset(what.pop("off", ())), tuple(what.pop("watches", ()))
+    at_fs, off = at_ns * FS_PER_NS, frozenset(what.pop("off", ()))
+    conditions = map(Condition.model_validate, what.pop("watches", ()))
+    watches = tuple(watch_of(config, when, number) for number, when in enumerate(conditions))
     work = tuple(DriverWork(at_fs, *each) for each in what.pop("work", ()))
     return Change(at_fs, config.with_overrides(what), off, work, watches)
 

@@ -28,7 +28,6 @@ from hwmodel.compiled import COMPILED_BLOCKS
 from hwmodel.compiled.far_tables import tables_in
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.header_store import HEADERS_BEGIN
-from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.machine.counts.flow_state import FLOWS_BEGIN
 from hwmodel.machine.counts.journey_state import JOURNEYS_BEGIN, LOG_BEGINS
 from hwmodel.machine.frames import RING_BEGINS
@@ -36,7 +35,6 @@ from hwmodel.machine.guest.guest_state import FIRST_PLACES
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
 from hwmodel.simulation.run import server_threads
-from hwmodel.simulation.run.commands import Watch
 from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES, STALLS
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.state_digest import state_digest
@@ -400,8 +398,12 @@ LIMITED = {"switch.ports.vf0.rate_limit": "900Mbps"}
 POLICED = {"switch.acl": [{"port": "vf1", "action": "police", "rate": "500Mbps", "burst": "2KiB"}]}
 APART = {"switch.ports.vf1": {"port_vlan": 7, "vlans": [7], "untagged": [7]}}
 # None of them comes true.
-WATCHES = [Watch("vf1", TX_RING_EMPTY, 0, 0), Watch("pf", RX_RING_EMPTY, 0, 1), Watch("pf", UP, 0, 2),
-           Watch("vf0", DELIVERED, 10**6, 3), Watch("vf2", DROPPED, 10**6, 4)]  # fmt: skip
+WATCHES: list[dict[str, Any]] = [
+    {"vm": "vf1", "tx_ring": "empty"}, {"vm": "pf", "rx_ring": "empty"}, {"vm": "pf", "up": False},
+    {"vm": "vf0", "delivered": 10**6}, {"vm": "vf2", "dropped": 10**6},
+    {"of": "vf0", "figure": "tx_gbps", "above": "100Gbps", "within": "1us"},
+    {"of": "pf", "figure": "totals.mpps", "below": "1pps", "within": "1s"},
+]  # fmt: skip
 FASTER = {"workload.flows": [["vf0", "vf1", "30Gbps"], ["vf0", "uplink"], ["vf1", "vf2", "2Gbps"], ["vf2", "vf0"]]}
 # By case, and by the time in ns, what differs from then on.
 CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {

@@ -15,16 +15,14 @@ from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config, config_from_mapping, servers_of
 from hwmodel.config_space.enumeration import configured
 from hwmodel.errors import InputError
-from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY
 from hwmodel.report.over_time import event_table, over_time_figure
 from hwmodel.results import Result
 from hwmodel.results.series import EventResult
 from hwmodel.results.summary import event_lines
 from hwmodel.simulation import simulate
-from hwmodel.simulation.run.commands import Change, Watch
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.simulation.run.run import Run, silent
-from hwmodel.simulation.run.scenario import Play
+from hwmodel.simulation.run.scenario import Play, Scene, watched
 from hwmodel.simulation.run.seeds import simulate_seeds
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.events import condition_text
@@ -131,9 +129,15 @@ def test_that_somebody_waits_changes_nothing() -> None:
     """Watches of all kinds, none of which comes true, in a run that goes from instant to instant for them."""
     config = config_from_mapping(merged(BASE, SHORT))
     workload = build_workload(config, ceiling_frames_per_s(config))
-    watches = tuple(Watch(f"vf{at}", kind, 10**9, at) for at, kind in enumerate((DELIVERED, DROPPED, RX_RING_EMPTY)))
+    never: list[dict[str, Any]] = [
+        {"figure": "delivered", "above": 10**9}, {"figure": "rx_ring_left", "above": 10**9},
+        {"figure": "drops", "above": 10**9, "within": "3us"}, {"figure": "tx_packets", "below": 1, "within": "1s"},
+    ]  # fmt: skip
+    events = [{"when": {"of": f"vf{at}", **one}, "set": LIMIT} for at, one in enumerate(never)]
+    waiting = {at: event.when for at, event in enumerate(config_of(*events).scenario)}
+    watching = watched(Scene(config), waiting)
     results = []
-    for changes in ((), (Change(0, config, watches=watches),)):
+    for changes in ((), watching):
         run = Run(config, workload, silent, changes=changes)
         for _ in run.pieces():
             pass

@@ -212,7 +212,7 @@ class Pair(Kind):
         return {"type": "array", "prefixItems": [one.schema() for one in self.kinds], "minItems": 2, "maxItems": 2}
 
 
-_PERCENTAGE = r"[0-9]{1,3}(\.[0-9]{1,6})? ?%"
+PERCENTAGE = r"[0-9]{1,3}(\.[0-9]{1,6})? ?%"
 
 
 class Quantity(Kind):
@@ -389,7 +389,7 @@ class Percentage(Kind):
     def parse(self, value: object) -> float:
         """Return the share, 0.01 for 1%."""
         text = value.replace(" ", "") if isinstance(value, str) else ""
-        if not re.fullmatch(_PERCENTAGE, text):
+        if not re.fullmatch(PERCENTAGE, text):
             hint = f" (did you mean {percent_text(value)}?)" if isinstance(value, float) and 0 < value < 1 else ""
             raise wrong(f"{shown(value)} is not a percentage; write it like 1%{hint}")
         share = Decimal(text[:-1]) / 100
@@ -401,7 +401,7 @@ class Percentage(Kind):
         return percent_text(value)
 
     def schema(self) -> dict[str, Any]:
-        return {"title": "a percentage above 0% and below 100%", "type": "string", "pattern": f"^{_PERCENTAGE}$"}
+        return {"title": "a percentage above 0% and below 100%", "type": "string", "pattern": f"^{PERCENTAGE}$"}
 
 
 class Number(Kind):

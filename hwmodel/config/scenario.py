@@ -6,23 +6,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from operator import attrgetter
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from hwmodel.rules.function_names import MOST_VFS, PF
 
-from .kinds import Block, Duration, SparseBlock, Truth, Whole, Word, key, suggest
+from .condition import Condition
+from .kinds import Block, Duration, Truth, Whole, key, suggest
 from .mailbox import MailboxMessage, PfCall, misfits
 from .names import Name, ServerName, is_port_name
 from .pcie_tree import DEDICATED, MULTI_ROOT
 from .servers import ChangesKind
 
 MOST_DOORBELLS = 50_000  # of one flood
-CONDITIONS = ("delivered", "dropped", "tx_ring", "rx_ring", "up")
-MOST_COUNTED = 10**12
 NOT_KNOWN_FS = 1 << 62  # time of an event whose condition is still to come true: after any run's end
-Empty = Literal["empty"]
 # Blocks with keys that may change in operation.
 BLOCKS = ("pcie", "nic", "switch", "port", "servers", "multi_root", "bridge", "bridges")
 
@@ -33,49 +31,6 @@ class _EventChanges(ChangesKind):
     def parse(self, value: object) -> dict[str, Any]:
         """Return the single keys with their values."""
         return dict(leaves(super().parse(value)))
-
-
-class Condition(SparseBlock):
-    """What an event waits for: something that is true of a VM for the first time."""
-
-    vm: Annotated[str, Name(with_servers=True)] = key(..., "Whose: vf1, with servers a.vf1.")
-    delivered: Annotated[int, Whole(1, MOST_COUNTED)] | None = key(
-        None, "So many copies of frames have been delivered to it."
-    )
-    dropped: Annotated[int, Whole(1, MOST_COUNTED)] | None = key(
-        None, "So many copies have been dropped of it or for it, as `series` counts them."
-    )
-    tx_ring: Annotated[Empty, Word(Empty)] | None = key(
-        None, "empty: all descriptors of its Tx rings have been given back to its driver."
-    )
-    rx_ring: Annotated[Empty, Word(Empty)] | None = key(
-        None, "empty: no descriptor of its Rx rings is left that the adapter could take."
-    )
-    up: Annotated[bool, Truth()] | None = key(None, "true: its function is there, false: it is not.")
-    from_fs: Annotated[int, Duration("0ns", "1000s")] | None = key(
-        None, "From when on it is looked at, and counts begin, warm-up included; 0ns.", alias="from"
-    )
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """Return the keys that say what is waited for; a good condition has one."""
-        return tuple(name for name in CONDITIONS if getattr(self, name) is not None)
-
-    @property
-    def kind(self) -> str:
-        """Return what is waited for."""
-        return self.kinds[0]
-
-    @property
-    def target(self) -> int:
-        """Return the value that makes it true: a count; for `up` 1 or 0; for an empty ring 0."""
-        value = getattr(self, self.kind)
-        return 0 if value == "empty" else int(value)
-
-    @property
-    def begins_fs(self) -> int:
-        """Return from when on the condition is watched."""
-        return self.from_fs or 0
 
 
 class Flood(Block):
@@ -245,8 +200,9 @@ class Event(Block):
     )
     when: Condition | None = key(
         None,
-        "In place of `at`: what it waits for, like {vm: vf1, delivered: 1000}; it happens 1 fs behind the instant in "
-        "which that comes true (docs/scenario.md).",
+        "In place of `at`: what it waits for, like {vm: vf1, delivered: 1000} or {of: vf1, figure: "
+        "drops.NO_DESCRIPTOR, above: 100, within: 1ms}; it happens 1 fs behind the instant in which that comes true "
+        "(docs/scenario.md).",
     )
     changes: Annotated[dict[str, Any], _EventChanges(BLOCKS)] = key(
         {}, "Keys with the values that they have from then on, like {switch.ports.vf3.rate_limit: 1Gbps}.", alias="set"

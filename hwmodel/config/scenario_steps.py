@@ -14,16 +14,17 @@ from hwmodel.units import FS_PER_NS, format_time_fs
 
 from .build import Examined
 from .build_changed import examine_changed
+from .check_condition import misfits
 from .check_device_limits import dotted, misfits_of_device
 from .check_streams import Wrong, wrong_streams
+from .condition import malformed
 from .control_plane import acting
 from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .in_operation import fixed_keys, why_fixed
-from .kinds import suggest
 from .life import course_of
 from .model import Config, Drivers, Step
 from .overrides import Change, apply_change, apply_changes
-from .scenario import CONDITIONS, EVENT_KINDS, NOT_KNOWN_FS, Event, Named, in_order
+from .scenario import EVENT_KINDS, NOT_KNOWN_FS, Event, Named, in_order
 from .system import servers_of
 
 
@@ -286,12 +287,8 @@ def _without_time(document: Document, config: Config) -> Iterator[Problem]:
         if data.get("at") is not None:
             message = "this event has a time, `at`; it happens then, or `when` something is true, not both"
             yield document.problem((*path, "when"), message, key=True)
-        if not event.when.kinds:
-            message = f"nothing is waited for; a condition has {', '.join(CONDITIONS[:-1])} or {CONDITIONS[-1]}"
-            yield document.problem((*path, "when"), message)
-        for kind in event.when.kinds[1:]:
-            message = f"this condition has {event.when.kinds[0]} already; it waits for one thing"
-            yield document.problem((*path, "when", kind), message, key=True)
+        for name, message, is_key in malformed(event.when):
+            yield document.problem((*path, "when", *filter(None, (name,))), message, key=is_key)
         for kind in event.kinds[:1]:
             if event.row.times(event.value) is not None:
                 message = "a message that waits for a condition is sent once"
@@ -319,9 +316,8 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
             )
             yield document.problem(("scenario", at, kind), message, key=True)
             continue
-        if event.when is not None and event.when.vm not in named.functions:
-            message = f"there is no {event.when.vm}{suggest(event.when.vm, named.functions)}"
-            yield document.problem(("scenario", at, "when", "vm"), message)
+        for name, message in () if event.when is None else misfits(event.when, config):
+            yield document.problem(("scenario", at, "when", name), message)
         for key, message in event.row.wrong(event.value, named):
             path = ("scenario", at, kind, *((key,) if key else ()))
             yield document.problem(path, message, key=event.row.asks and bool(key))

@@ -24,7 +24,8 @@ def advance_through(servers, number, until_fs, n_events, is_alone):
     """Advance, and carry out the commands on the way, each before all else of its instant.
 
     Return when the next event or command is; of a server that `is_alone`, commands behind the last event of a capture
-    are none. Where something is watched it goes from instant to instant, with a look after each.
+    are none. Where something is watched it goes from instant to instant, with a look after each, and to those at which
+    a watch comes true because nothing has been counted for long.
     """
     nic, words = servers[number], servers.view(np.int64)
     before = nic.clock.n_events
@@ -36,15 +37,19 @@ def advance_through(servers, number, until_fs, n_events, is_alone):
         is_watched = nic.watches.n > 0
         at_fs = run_server(servers, number, min(last_fs, look_fs) if is_watched else last_fs, left, ADVANCE)
         if is_watched:
-            look(nic)
+            look(nic, words)
         has_stopped = nic.ledger.is_stopping or nic.ledger.overflow or nic.clock.overflow
-        if is_watched and look_fs < at_fs <= last_fs and not has_stopped:
-            look_fs = at_fs
-            continue
         if is_alone and at_fs >= NEVER and has_replayed_all(nic):
             return at_fs
+        if is_watched and not has_stopped:
+            next_fs = min(at_fs, nic.watches.due_fs)
+            if look_fs < next_fs <= last_fs:
+                if next_fs < at_fs:
+                    nic.clock.now_fs = next_fs
+                look_fs = next_fs
+                continue
         if command_fs > until_fs or at_fs < command_fs or has_stopped:
-            return min(at_fs, command_fs)
+            return min(at_fs, command_fs, nic.watches.due_fs) if is_watched else min(at_fs, command_fs)
         nic.clock.now_fs = command_fs
         obey_due(nic, words, command_fs)
         nic.scheduler.blocked_bytes = 0  # the blocked frame may have gone, or need something else

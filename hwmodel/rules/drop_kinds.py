@@ -11,6 +11,13 @@ RX_DROPS = ("RX_BUFFER_FULL", "NO_DESCRIPTOR")  # behind the port by which a fra
 POLICED_DROPS = ("RATE_LIMITED", "RECEIVE_LIMIT")  # at token buckets, whose rates are limits too
 OFF_DROPS = ("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN")  # at a function, port or wire that is off
 STRAY_DROPS = ("SAME_PORT", "NO_DESTINATION", "UNKNOWN_UNICAST")  # with no station to receive them
+REFUSED_DROPS = (  # by what a switch checks of a frame, and of who sends it
+    "BAD_FRAME", "RUNT", "OVERSIZE", "BAD_SOURCE", "CONTROL_FRAME", "SPOOFED_MAC", "FORBIDDEN_TAG", "VLAN_ADMIT",
+    "VLAN_MEMBER", "ACL_DENY", "VNTAG_MISSING", "VNTAG_VERSION", "VNTAG_DIRECTION", "VNTAG_UNKNOWN_VIF",
+    "ETAG_MISSING", "ETAG_UNKNOWN_ECID", "STAG_UNKNOWN", "PVLAN", "PORT_SECURITY", "ARP_GUARD", "DHCP_GUARD",
+    "ND_GUARD", "IP_GUARD",
+)  # fmt: skip
+ALL_DROPS = (*CONGESTION_DROPS, *POLICED_DROPS, *OFF_DROPS, *STRAY_DROPS, *REFUSED_DROPS)
 
 
 def why_whatever_the_rate(drops: Mapping[str, int]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from hwmodel.rules.watched_figures import SHORT_FORMS, Watched
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.quantities import count_text, counted, moment_ns, three_digits, time_text, value_text
 
@@ -33,24 +34,35 @@ def _short(text: str) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 4]} ..."
 
 
-# What a condition says of a VM, by kind: when it came true, and if it has not.
-_CONDITIONS = {
-    "delivered": ("{vm} had received {frames}", "{vm} had not received {frames}"),
-    "dropped": ("{vm} had lost {frames}", "{vm} had not lost {frames}"),
-    "tx_ring": ("{vm}'s Tx rings were empty", "{vm}'s Tx rings had not been empty"),
-    "rx_ring": ("{vm}'s Rx rings were empty", "{vm}'s Rx rings had not been empty"),
-    "up": ("{vm} was {up}", "{vm} had not been {up}"),
-}
-
-
 def condition_text(vm: str, kind: str, target: int, from_ns: float, *, was_true: bool) -> str:
     """Write what an event waited for: vf1 had received 1,000 frames."""
     frames = counted(target, "frame")
-    text = _CONDITIONS[kind][not was_true].format(vm=vm, frames=frames, up="up" if target else "off")
-    if not from_ns:
-        return text
-    looked = "" if kind in ("delivered", "dropped") or not was_true else ", looked at"  # it may have come true later
-    return f"{text}{looked} from {time_text(from_ns)} on"
+    text = SHORT_FORMS[kind].words[not was_true].format(vm=vm, frames=frames, up="up" if target else "off")
+    return f"{text}{_from_text(from_ns, is_count=kind in ('delivered', 'dropped') or not was_true)}"
+
+
+def figure_text(what: Watched, amount: int | str, from_ns: float, *, was_true: bool) -> str:
+    """Write what figure an event waited for: a.vf1 had dropped more than 9 frames for want of a descriptor within 1 ms.
+
+    `amount`: what it was compared with, as it was typed.
+    """
+    unit, did = what.figure.unit, what.figure.did
+    had = (" had" if not what.figure.is_level else "") if was_true else " had never"
+    is_rate = what.within_fs > 0 and isinstance(amount, str) and amount.endswith(("bps", "pps"))
+    is_share = isinstance(amount, str) and amount.endswith("%")
+    less = "fewer" if isinstance(amount, int) else "less"
+    than = f"{'at ' if is_rate else ''}{less if what.is_below else 'more'} than"
+    much = counted(amount, unit.noun) if isinstance(amount, int) else f"{amount}{' of the time' if is_share else ''}"
+    told = f"{what.of or 'the adapter'}{had} {did} {than} {much}"
+    where = f" {what.figure.where}" if what.figure.where else ""
+    within = f" {'over' if is_rate or is_share else 'within'} {time_text(what.within_fs / FS_PER_NS)}"
+    looked = _from_text(from_ns, is_count=not what.figure.is_level or not was_true)
+    return f"{told}{where}{within if what.within_fs else ''}{looked}"
+
+
+def _from_text(from_ns: float, *, is_count: bool) -> str:
+    """Say from when on something was counted, or looked at: it may have come true later."""
+    return f"{'' if is_count else ', looked at'} from {time_text(from_ns)} on" if from_ns else ""
 
 
 class Moved(NamedTuple):

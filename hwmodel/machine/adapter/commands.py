@@ -89,7 +89,7 @@ def obey(nic, words, now_fs, command):
         work_beside(nic, now_fs, nic.tx_queue[ring].params.core, value[first])
         access_registers(nic, now_fs, ring, value[first + 1], value[first + 2])
     elif command.kind == WATCHED:
-        begin_watch(nic, part, value[first], value[first + 1], value[first + 2])
+        begin_watch(nic, words, commands, command)
     elif command.kind == SOURCE:
         load_changes(nic, part)
     elif command.kind == LINK:

@@ -1,105 +1,157 @@
-"""Conditions that events of a scenario wait for: when something is true of a function for the first time.
+"""Conditions that events of a scenario wait for: when a figure is above or below a number for the first time.
 
 A command sets a watch; it is tested after each instant, when all of that has happened. A machine without watches tests
-nothing; one with any goes from instant to instant (`commanded.advance_through`).
+nothing; one with any goes from instant to instant (`commanded.advance_through`). What a watch looks at are words of the
+server's record, which it adds up: it has no kinds (`rules/watched_figures.py` has them).
 """
 
 from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.far_tables import far, lengthened
 from hwmodel.compiled.records import I64, NEVER, ints, record
 from hwmodel.machine.counts.ledger_state import CAME_TRUE
+from hwmodel.machine.pcie.link import catch_up
+from hwmodel.machine.pcie.links import link_at
+from hwmodel.machine.time.clock import ADAPTER_LINKS
 
 MAX_WATCHES = 1000
 WORDS_A_PAGE = 512  # of memory
+MOST_TERMS = 64 * MAX_WATCHES
+# Of the growth in a time the counts are kept from which it grew: so many, each by a part of the number that it is
+# compared with above the one before, or more. A count that grows by less each time is known to that part.
+MOST_STEPS = 4096
 
-# Conditions: copies delivered to a function; copies dropped that it sent or was to get; its Tx rings empty; its Rx
-# rings out of descriptors; the function up, or down.
-DELIVERED, DROPPED, TX_RING_EMPTY, RX_RING_EMPTY, UP = range(5)
-
-# `number`: the watch's among those of all servers. `target`: the count that makes it true; 1 or 0 for `UP`.
-# `least_copies`: until all VMs of the server together have got so many copies, those of the function need not be
-# counted.
-WATCH = record(*ints("number", "kind", "function", "target", "least_copies"))
-# `true_fs`: the instant after which a watch was true, NEVER before; `number`: which one. Padded to whole pages, so that
-# the next server in the array starts in a page as it would without watches.
-WATCHES = record(
-    *ints("n", "true_fs", "number"),
-    ("watch", WATCH, (MAX_WATCHES,)),
-    ("apart", I64, (-(3 + 5 * MAX_WATCHES) % WORDS_A_PAGE,)),
+# Words to add up, `factor` times each: `n` of them, the first at `word` of all servers' records, `stride` words apart.
+TERM = record(*ints("word", "n", "stride", "factor"))
+TERM_WORDS = 4
+# What the figure was from an instant on.
+STEP = record(*ints("at_fs", "count"))
+# `number`: the watch's among those of all servers. `first_term`, `n_terms`: what it adds up. It is true where that is
+# above `target`, or below it with `is_below`; with `within_fs`, where its growth in the last so much time is. Then
+# `part` is by how much it grows, at least, from one step to the next, and its steps are a ring of `mask` + 1 places
+# from `first_step` on.
+WATCH = record(
+    *ints("number", "first_term", "n_terms", "is_below", "target", "within_fs", "part", "first_step", "mask"),
+    *ints("head", "tail"),
 )
+# `true_fs`: the instant after which a watch was true, NEVER before; `number`: which one. `due_fs`: when one is true at
+# last if nothing happens, NEVER if none is. Padded to whole pages, so that the next server in the array starts in a
+# page as it would without watches.
+WATCHES = record(
+    *ints("n", "true_fs", "number", "due_fs", "n_terms", "n_steps"),
+    ("watch", far(WATCH, MAX_WATCHES)),
+    ("term", far(TERM, MOST_TERMS)),
+    ("step", far(STEP, MOST_STEPS * MAX_WATCHES)),
+    ("apart", I64, (-(6 + 3 * 3) % WORDS_A_PAGE,)),
+)
+N_SAID = 7  # values of a command before those of its terms: number, target, is_below, within_fs, part, places, counts
 
 
 @kernel
-def begin_watch(nic, function, kind, target, number):
-    """Watch a function from this instant on; what is counted is counted from now."""
-    watches = nic.watches
+def has_room(table, n):
+    """Make a table so long, in large steps; say whether it is."""
+    while len(table) < n:
+        if not lengthened(table):
+            return False
+    return True
+
+
+@kernel
+def begin_watch(nic, words, commands, command):
+    """Watch what a command says from this instant on; of a count, what is counted from now."""
+    watches, value, first = nic.watches, commands.value, command.first_value
+    n_terms, places = (command.n - N_SAID) // TERM_WORDS, value[first + 5]
+    has_all = has_room(watches.watch, watches.n + 1) and has_room(watches.term, watches.n_terms + n_terms)
+    if not (has_all and has_room(watches.step, watches.n_steps + places)):
+        nic.ledger.overflow = 1
+        return
     watch = watches.watch[watches.n]
+    watch.number, watch.target, watch.is_below = value[first], value[first + 1], value[first + 2]
+    watch.within_fs, watch.part, watch.mask = value[first + 3], value[first + 4], places - 1
+    watch.first_term, watch.n_terms, watch.first_step = watches.n_terms, n_terms, watches.n_steps
+    for at in range(n_terms):
+        term, said = watches.term[watches.n_terms + at], first + N_SAID + TERM_WORDS * at
+        term.word, term.n, term.stride, term.factor = value[said], value[said + 1], value[said + 2], value[said + 3]
     watches.n += 1
-    watches.true_fs = NEVER
-    watch.number, watch.kind, watch.function, watch.target = number, kind, function, target
-    if kind == DELIVERED:
-        watch.target += n_delivered(nic, function)
-        watch.least_copies = nic.ledger.counts.vm_copies + target
-    elif kind == DROPPED:
-        watch.target += n_dropped(nic, function)
+    watches.n_terms += n_terms
+    watches.n_steps += places
+    watches.true_fs = watches.due_fs = NEVER
+    for number in range(ADAPTER_LINKS):
+        catch_up(nic.clock, link_at(nic, number), nic.clock.now_fs)
+    now = figure_of(watches, watch, words)
+    if value[first + 6] and watch.within_fs == 0:
+        watch.target += now
+    elif watch.within_fs > 0:
+        watch.head = watch.tail = 0
+        enter_step(watches, watch, nic.clock.now_fs, now)
 
 
 @kernel
-def look(nic):
+def step_of(watches, watch, number):
+    """Return a step of a watch, by its number in the order of time."""
+    return watches.step[watch.first_step + (number & watch.mask)]
+
+
+@kernel
+def enter_step(watches, watch, now_fs, count):
+    """Note what a figure is from an instant on."""
+    step = step_of(watches, watch, watch.tail)
+    step.at_fs, step.count = now_fs, count
+    watch.tail += 1
+
+
+@kernel
+def look(nic, words):
     """Let the run end behind this instant if a watch is true now; the first of several."""
     watches = nic.watches
+    for number in range(ADAPTER_LINKS):
+        catch_up(nic.clock, link_at(nic, number), nic.clock.now_fs + 1)
+    watches.due_fs = NEVER
     for at in range(watches.n):
-        if is_true(nic, watches.watch[at]):
+        if is_true(watches, watches.watch[at], words, nic.clock.now_fs):
             watches.true_fs, watches.number = nic.clock.now_fs, watches.watch[at].number
             nic.ledger.is_stopping = CAME_TRUE
             return
 
 
 @kernel
-def is_true(nic, watch):
+def is_true(watches, watch, words, now_fs):
     """Tell whether what is waited for is there."""
-    if watch.kind == DELIVERED:
-        # Even if all copies so far were this function's, they would be too few.
-        if nic.ledger.counts.vm_copies < watch.least_copies:
-            return False
-        left = watch.target - n_delivered(nic, watch.function)
-        watch.least_copies = nic.ledger.counts.vm_copies + left
-        return left <= 0
-    if watch.kind == DROPPED:
-        return n_dropped(nic, watch.function) >= watch.target
-    function = nic.function[watch.function]
-    if watch.kind == UP:
-        return function.is_off != watch.target
-    return function.is_off == 0 and has_empty_rings(nic, function, watch.kind == TX_RING_EMPTY)
+    now = figure_of(watches, watch, words)
+    if watch.within_fs > 0:
+        return has_grown_so(watches, watch, now, now_fs)
+    return now < watch.target if watch.is_below else now > watch.target
 
 
 @kernel
-def has_empty_rings(nic, function, is_tx):
-    """Tell whether all slots of a function's Tx rings are free, or no descriptor of its Rx rings is left."""
-    for ring in range(function.params.first_queue, function.params.first_queue + function.params.n_queues):
-        tx, rx = nic.tx_queue[ring], nic.rx_queue[ring]
-        n_left = tx.reserved - tx.freed if is_tx else rx.known + rx.requested + rx.cached
-        if n_left > 0:
-            return False
-    return True
+def figure_of(watches, watch, words):
+    """Return what the words of a watch are together."""
+    found = 0
+    for at in range(watch.first_term, watch.first_term + watch.n_terms):
+        term = watches.term[at]
+        n = 0
+        for number in range(term.n):
+            n += words[term.word + number * term.stride]
+        found += n * term.factor
+    return found
 
 
 @kernel
-def n_delivered(nic, function):
-    """Return how many copies have been delivered to a function, whoever sent them; mirrored ones do not count."""
-    ledger, params = nic.ledger, nic.function[function].params
-    station, n = nic.port[params.adapter_port].switch.station[params.port], 0
-    for number in range(ledger.directory.n):
-        if ledger.directory.ends[number].receiver == station:
-            n += ledger.flow[number].delivered
-    return n
+def has_grown_so(watches, watch, count, now_fs):
+    """Tell whether a count's growth in the time up to now is above the watch's target, or below; note when it will be.
 
-
-@kernel
-def n_dropped(nic, function):
-    """Return how many copies have been dropped of a function, or for it."""
-    n = 0
-    for number in nic.ledger.function[function].drops:
-        n += number
-    return n
+    Above, the first step in the ring is the last from before that time, or from when the watch began. Below, it is the
+    first from which the growth is less: once that is as long ago, it is true, if nothing is counted meanwhile.
+    """
+    if count - step_of(watches, watch, watch.tail - 1).count >= watch.part:
+        enter_step(watches, watch, now_fs, count)
+    if watch.is_below:
+        while step_of(watches, watch, watch.head).count <= count - watch.target:
+            watch.head += 1
+        true_fs = step_of(watches, watch, watch.head).at_fs + watch.within_fs
+        watches.due_fs = min(watches.due_fs, true_fs)
+        return true_fs <= now_fs
+    while watch.head + 1 < watch.tail and step_of(watches, watch, watch.head + 1).at_fs <= now_fs - watch.within_fs:
+        watch.head += 1
+    return count - step_of(watches, watch, watch.head).count > watch.target

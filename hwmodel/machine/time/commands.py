@@ -21,8 +21,8 @@ VALUE_CAP = 16 * COMMAND_CAP
 PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGEING = range(10)
 # These write nothing. FUNCTION_OFF, FUNCTION_ON: a function goes; it comes again. DRIVER_WORK: its driver has other
 # work, for the time that the first value says (maybe none), and reads and writes as many registers as the next two say.
-# WATCHED: it is watched for a condition, whose kind, count and number the values say. SOURCE: a source's load becomes
-# what the record under the command's number says.
+# WATCHED: a figure is watched, of which the values say all (`adapter/watches.begin_watch`). SOURCE: a source's load
+# becomes what the record under the command's number says.
 FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
 # These write as well. WIRE_STATE: a port's wire is dead, or alive, which drivers learn. DROPPING: whether a ring
 # without descriptors drops, for which the head of the Rx buffer may be waiting. REFILL: after how many descriptors a

@@ -50,14 +50,13 @@ PIECEMEAL = frozenset({PLAIN, TABLE, VLAN, LINK})  # kinds of which a command wr
 
 
 class Watch(NamedTuple):
-    """Describe a watch: a function (`a.vf1`), a condition of `machine.adapter.watches`, and its target value.
+    """Describe a watch: a function at whose server it is (`a.vf1`), and the values of its command (`watched_words`).
 
     `number` identifies the watch when it comes true.
     """
 
-    vm: str
-    kind: int
-    target: int
+    at: str
+    values: tuple[int, ...]
     number: int
 
 
@@ -166,8 +165,8 @@ def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change
         function, values = functions[each.function], (each.core_fs, each.n_reads, each.n_writes)
         yield _Command(function.server, DRIVER_WORK, function.number, 0, np.array(values, np.int64))
     for watch in change.watches:
-        function, values = functions[watch.vm], (watch.kind, watch.target, watch.number)
-        yield _Command(function.server, WATCHED, function.number, 0, np.array(values, np.int64))
+        function = functions[watch.at]
+        yield _Command(function.server, WATCHED, function.number, 0, np.array(watch.values, np.int64))
 
 
 class _Command(NamedTuple):

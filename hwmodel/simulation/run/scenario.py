@@ -12,19 +12,21 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from hwmodel.config.check_condition import watched_by
 from hwmodel.config.control_plane import Acting, acting
 from hwmodel.config.life import Course, course_of
 from hwmodel.config.message_time import DriverWork
 from hwmodel.config.scenario import Event, in_order, of_each_kind
 from hwmodel.config.scenario_steps import contradictions
+from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
-from hwmodel.machine.adapter.watches import DELIVERED, DROPPED, RX_RING_EMPTY, TX_RING_EMPTY, UP
 from hwmodel.results.bond_text import outage_texts
 from hwmodel.results.lives_text import lives_text
 from hwmodel.results.series import EventResult, Series
 from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_text
 from hwmodel.simulation.fill.refill import is_of_one_server
+from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Change, Watch
 from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.units import FS_PER_NS
@@ -35,6 +37,7 @@ from hwmodel.words.events import (
     SAME_VALUES,
     condition_text,
     cut_flood_text,
+    figure_text,
     flood_over_text,
     uncontrolled_text,
     waited_text,
@@ -137,7 +140,10 @@ class _Teller:
                 yield self._never_done(at)
                 continue
             if event.time_fs is None:
-                words, waited = event_words(self._config, at, self._scene.drivers), _waited_text(event, was_true=False)
+                words, waited = (
+                    event_words(self._config, at, self._scene.drivers),
+                    _waited_text(self._config, event, was_true=False),
+                )
                 yield EventResult(at_ns=None, event=words, did=f"{waited} by the end")
                 continue
             at_ns = self._at_ns(at)
@@ -242,17 +248,23 @@ def event_words(config: Config, at: int, drivers: PfDrivers | None) -> str:
     """Describe an event, given by its index in the scenario, and the condition that it waited for."""
     event = config.scenario[at]
     words = drivers.asked(at) if drivers is not None and event.row.asks else _WORDS[event.kind](event)
-    return f"{words}, as {_waited_text(event, was_true=True)}" if event.when and event.time_fs is not None else words
+    return (
+        f"{words}, as {_waited_text(config, event, was_true=True)}"
+        if event.when and event.time_fs is not None
+        else words
+    )
 
 
-def _waited_text(event: Event, *, was_true: bool) -> str:
+def _waited_text(config: Config, event: Event, *, was_true: bool) -> str:
     """Describe the condition that an event waited for."""
     assert event.when is not None
-    when = event.when
-    return condition_text(when.vm, when.kind, when.target, when.begins_fs / FS_PER_NS, was_true=was_true)
+    when, from_ns = event.when, event.when.begins_fs / FS_PER_NS
+    if when.figure is None:
+        return condition_text(when.vm or "", when.kinds[0], when.target, from_ns, was_true=was_true)
+    what = watched_by(when, config)
+    return figure_text(what, when.amount, from_ns, was_true=was_true)
 
 
-KINDS = {"delivered": DELIVERED, "dropped": DROPPED, "tx_ring": TX_RING_EMPTY, "rx_ring": RX_RING_EMPTY, "up": UP}
 BEHIND_FS = 1  # delay of an event after its condition came true
 
 
@@ -311,14 +323,20 @@ def watched(scene: Scene, conditions: Mapping[int, Condition]) -> tuple[Change, 
     """
     begin: dict[int, list[Watch]] = {}
     for number, when in conditions.items():
-        watch = Watch(when.vm, KINDS[when.kind], when.target, number)
-        begin.setdefault(when.begins_fs, []).append(watch)
+        begin.setdefault(when.begins_fs, []).append(watch_of(scene.first, when, number))
     found = list(scene.changes)
     for at_fs, watches in begin.items():
         earlier = (each for each in scene.changes if each.at_fs < at_fs)
         before = max(earlier, key=attrgetter("at_fs"), default=Change(0, scene.first))
         found.append(Change(at_fs, before.config, before.off, watches=tuple(watches)))
     return tuple(sorted(found, key=lambda change: (change.at_fs, not change.watches)))
+
+
+def watch_of(config: Config, when: Condition, number: int) -> Watch:
+    """Return the watch that looks for a condition."""
+    servers, what = servers_of(config), watched_by(when, config)
+    place = place_of(servers, what.of)
+    return Watch(place.at, watch_values(servers, place, what, number), number)
 
 
 def _waiting(config: Config) -> dict[int, Condition]:
