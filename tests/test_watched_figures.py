@@ -54,7 +54,7 @@ BASE: dict[str, Any] = {
     "nic": {"preset": "82599", "vfs": 4, "strict": False},
     "run": {"clocks": "exact", "warmup": "10us", "duration": "50us"},
 }
-LIMIT = {"switch.ports.vf0.rate_limit": "200Mbps"}
+CHANGED = {"pcie.max_read_request": "256B"}  # by which no frame is another
 # Machines in which as much as can be happens: one that loses frames, mirrors and translates; one whose ports stop.
 MACHINES: dict[str, dict[str, Any]] = {
     "that loses": {
@@ -328,7 +328,7 @@ def test_a_condition_comes_true_at_the_instant_found_by_hand(chance: Random) -> 
     row = row_of(of, figure)
     when = {"figure": figure, **({"of": of} if of else {}), **as_typed(row, what)}
     expected = first_by_hand(courses(machine)[of, figure], row, what)
-    config = config_from_mapping({**merged(BASE, MACHINES[machine]), "scenario": [{"when": when, "set": LIMIT}]})
+    config = config_from_mapping({**merged(BASE, MACHINES[machine]), "scenario": [{"when": when, "set": CHANGED}]})
     number = watched_by(config.scenario[0].when, config).number
     assert number == what["above" if "above" in what else "below"]
     found = came_true(config)
@@ -362,7 +362,7 @@ OF_A_SYSTEM: dict[str, tuple[dict[str, Any], Callable[[list[int]], int]]] = {
 def test_in_a_system_it_is_true_as_a_capture_says(tmp_path: Path, name: str, threads: int) -> None:
     when, expected = OF_A_SYSTEM[name]
     base = merged(merged(BASE, BRIDGE), {"workload": {"arrivals": "poisson", "load": "1Gbps"}})
-    event = {"when": {"of": "b.vf2", **when}, "set": {"servers.b.set.switch.ports.vf0.rate_limit": "200Mbps"}}
+    event = {"when": {"of": "b.vf2", **when}, "set": {"servers.b.set.pcie.max_read_request": "256B"}}
     found = simulate(config_from_mapping({**base, "scenario": [event]}), threads=threads)
     plain, pcap = config_from_mapping(base), tmp_path / "all.pcap"
     simulate(plain, pcap_path=str(pcap))
@@ -390,7 +390,7 @@ def test_in_a_system_it_is_true_as_a_capture_says(tmp_path: Path, name: str, thr
 ])  # fmt: skip
 def test_what_is_waited_for_in_words(when: dict[str, Any], told: str) -> None:
     config = config_from_mapping(
-        {**merged(BASE, {"run": {"duration": "5ms"}}), "scenario": [{"when": when, "set": LIMIT}]}
+        {**merged(BASE, {"run": {"duration": "5ms"}}), "scenario": [{"when": when, "set": CHANGED}]}
     )
     condition = config.scenario[0].when
     assert condition is not None
