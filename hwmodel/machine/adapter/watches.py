@@ -14,8 +14,9 @@ from hwmodel.machine.counts.ledger_state import CAME_TRUE
 from hwmodel.machine.pcie.link import catch_up
 from hwmodel.machine.pcie.links import link_at
 from hwmodel.machine.time.clock import ADAPTER_LINKS
+from hwmodel.rules.capacities import MOST_EVENTS
 
-MAX_WATCHES = 1000
+MAX_WATCHES = MOST_EVENTS
 WORDS_A_PAGE = 512  # of memory
 MOST_TERMS = 64 * MAX_WATCHES
 # Of the growth in a time the counts are kept from which it grew: so many, each by a part of the number that it is
