@@ -218,6 +218,22 @@ def test_what_is_true_from_the_first_instant_on_happens_at_the_start() -> None:
     assert [row[1] for row in event_table(result.series).rows] == ["0 ns"]
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        LIMIT,
+        {"switch.acl": [{"port": "vf1", "destination_ip": "10.0.0.9", "action": "deny"}]},
+        {"switch.ports.vf0.guards": ["ip"], "switch.ports.vf0.ips": ["10.0.0.1"]},
+    ],
+)
+def test_an_event_that_never_comes_changes_no_more_than_one_behind_the_end(keys: dict[str, Any]) -> None:
+    """Neither the headers of frames, by which they are spread over queues, nor when they are sent."""
+    changes = {"nic.queues_per_vf": 2, "workload.arrivals": "poisson", "workload.load": "3Gbps"}
+    never, late = ({**when, "set": keys} for when in ({"when": {"vm": "vf1", "delivered": 10**6}}, {"at": "219.99us"}))
+    results = [simulate(config_of(event, **changes)) for event in (never, late)]
+    assert results[0].totals == results[1].totals and results[0].flows == results[1].flows
+
+
 def test_what_does_not_come_true_is_said() -> None:
     """Such an event changes nothing, whatever else happens, and the document is read back."""
     never = {"when": {"vm": "vf1", "delivered": 10**6}, "unplug": "vf1"}

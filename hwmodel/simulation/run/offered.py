@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config
-from hwmodel.config.in_operation import is_one_of
+from hwmodel.config.switch import PACKET_KEYS
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
 from hwmodel.forwarding import frame_batch
@@ -23,7 +23,6 @@ from hwmodel.workload import Workload, build_workload
 from hwmodel.workload.traffic import SILENT
 
 I64 = npt.NDArray[np.int64]
-RULES = ("switch.acl*", "switch.ports.*")  # keys from which it may follow that a switch looks into packets
 
 
 def read_packets(data: bytes, at: I64, end: I64, ethertype: I64) -> npt.NDArray[Any]:
@@ -44,18 +43,18 @@ def workload_of(config: Config, *, with_silent: bool = False, with_packets: bool
 
 
 def with_workloads(
-    config: Config, changes: Sequence[Change], keys_to_come: Collection[str] = ()
+    config: Config, changes: Sequence[Change], to_come: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[Workload, tuple[Change, ...]]:
     """Return the workload at the start, and the changes with their workloads, all with the same sources in order.
 
-    `keys_to_come`: those that may change as well, at times that nobody knows yet. Sources that are silent at first come
-    last, so that the others draw the same random numbers as in a run without changes. A load given as a share refers to
-    the port rate, or the ceiling, of the first configuration. Raises InputError, with the time of the change, if a load
-    makes no traffic.
+    `to_come`: keys with values that may be set as well, at times that nobody knows yet. Sources that are silent at
+    first come last, so that the others draw the same random numbers as in a run without changes. A load given as a
+    share refers to the port rate, or the ceiling, of the first configuration. Raises InputError, with the time of the
+    change, if a load makes no traffic.
     """
     looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
-    looks_behind |= any(is_one_of(key, RULES) or is_one_of(key.partition(".set.")[2], RULES) for key in keys_to_come)
-    may_change = any(key.startswith("workload") for key in keys_to_come)
+    looks_behind |= any(_looks_behind(key, value) for changes in to_come for key, value in changes.items())
+    may_change = any(key.startswith("workload") for changes in to_come for key in changes)
     if not may_change and all(change.config.workload == config.workload for change in changes):
         return workload_of(config, with_packets=looks_behind), tuple(changes)
     first = workload_of(config, with_silent=True, with_packets=looks_behind)
@@ -75,6 +74,16 @@ def with_workloads(
             known[name] = _in_order(then, order)
         found.append(change._replace(workload=known[name]))
     return known[config.workload.model_dump_json()], tuple(found)
+
+
+def _looks_behind(key: str, value: object) -> bool:
+    """Tell whether a switch looks behind the EtherType once a key has a value."""
+    own = key.rpartition(".set.")[2]
+    if own.startswith("switch.ports."):
+        return bool(value) and own.endswith(".guards")
+    entries = value if isinstance(value, list) else [{own.rpartition(".")[2]: value}]
+    names = {name for entry in entries if isinstance(entry, dict) for name in entry}
+    return own.startswith("switch.acl") and not names.isdisjoint(PACKET_KEYS)
 
 
 def _in_order(workload: Workload, order: Sequence[int]) -> Workload:

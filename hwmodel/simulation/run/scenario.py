@@ -279,13 +279,13 @@ class Play:
     def __init__(self, config: Config) -> None:
         self.config, self.scene = config, scene_of(config)
         self._waiting = _waiting(config)
-        self._keys_to_come = {key for at in self._waiting for key in config.scenario[at].changes}
+        self._to_come = [config.scenario[at].changes for at in self._waiting]
         self.messages: dict[tuple[int, str], str] = {}
         self.workload, self.changes = self._changes()
 
     def _changes(self) -> tuple[Workload, tuple[Change, ...]]:
         self.messages |= {(each.at_fs, each.function): each.message for each in self.scene.work if each.message}
-        return with_workloads(self.scene.first, watched(self.scene, self._waiting), self._keys_to_come)
+        return with_workloads(self.scene.first, watched(self.scene, self._waiting), self._to_come)
 
     def goes_on(self, machine: Machine, true: CameTrue) -> tuple[Change, ...]:
         """Let a machine go on from where something has come true: the event comes next; return all changes.
