@@ -40,13 +40,16 @@ WATCH = record(
 # last if nothing happens, NEVER if none is. Padded to whole pages, so that the next server in the array starts in a
 # page as it would without watches.
 WATCHES = record(
-    *ints("n", "true_fs", "number", "due_fs", "n_terms", "n_steps"),
+    *ints("n", "true_fs", "number", "due_fs", "n_terms", "n_steps", "of_links"),
     ("watch", far(WATCH, MAX_WATCHES)),
     ("term", far(TERM, MOST_TERMS)),
     ("step", far(STEP, MOST_STEPS * MAX_WATCHES)),
-    ("apart", I64, (-(6 + 3 * 3) % WORDS_A_PAGE,)),
+    ("apart", I64, (-(7 + 3 * 3) % WORDS_A_PAGE,)),
 )
-N_SAID = 7  # values of a command before those of its terms: number, target, is_below, within_fs, part, places, counts
+# Values of a command before those of its terms: number, target, is_below, within_fs, part, places, and whether it is of
+# a count (`IS_COUNT`), and of what a link's record says (`IS_OF_LINKS`), whose idle time is counted when asked for.
+N_SAID = 7
+IS_COUNT, IS_OF_LINKS = 1, 2
 
 
 @kernel
@@ -78,14 +81,21 @@ def begin_watch(nic, words, commands, command):
     watches.n_terms += n_terms
     watches.n_steps += places
     watches.true_fs = watches.due_fs = NEVER
-    for number in range(ADAPTER_LINKS):
-        catch_up(nic.clock, link_at(nic, number), nic.clock.now_fs)
+    watches.of_links |= value[first + 6] & IS_OF_LINKS
+    catch_up_links(nic, nic.clock.now_fs)
     now = figure_of(watches, watch, words)
-    if value[first + 6] and watch.within_fs == 0:
+    if value[first + 6] & IS_COUNT and watch.within_fs == 0:
         watch.target += now
     elif watch.within_fs > 0:
         watch.head = watch.tail = 0
         enter_step(watches, watch, nic.clock.now_fs, now)
+
+
+@kernel
+def catch_up_links(nic, now_fs):
+    """Let the links' records be those of an instant, if anybody looks at them."""
+    for number in range(ADAPTER_LINKS if nic.watches.of_links else 0):
+        catch_up(nic.clock, link_at(nic, number), now_fs)
 
 
 @kernel
@@ -106,8 +116,7 @@ def enter_step(watches, watch, now_fs, count):
 def look(nic, words):
     """Let the run end behind this instant if a watch is true now; the first of several."""
     watches = nic.watches
-    for number in range(ADAPTER_LINKS):
-        catch_up(nic.clock, link_at(nic, number), nic.clock.now_fs + 1)
+    catch_up_links(nic, nic.clock.now_fs + 1)
     watches.due_fs = NEVER
     for at in range(watches.n):
         if is_true(watches, watches.watch[at], words, nic.clock.now_fs):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hwmodel.compiled.far_tables import WORD_BYTES, Table
 from hwmodel.compiled.records import I64
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.machine.adapter.watches import MOST_STEPS
+from hwmodel.machine.adapter.watches import IS_COUNT, IS_OF_LINKS, MOST_STEPS
 from hwmodel.machine.server import SERVER
 from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.rules.pcie_link import tlp_overhead_of
@@ -74,8 +74,8 @@ def watch_values(servers: Sequence[Server], place: Place, watched: Watched, numb
             terms += (first + words.word, words.n, words.stride, words.factor * each)
     step = max(1, -(-watched.number // (MOST_STEPS - 2)))
     places = 1 << (watched.number // step + 1).bit_length() if watched.within_fs else 0
-    counts = not figure.is_level
-    return (number, watched.number, watched.is_below, watched.within_fs, step, places, counts, *terms)
+    about = IS_COUNT * (not figure.is_level) | IS_OF_LINKS * any(part.path[0] == "pcie" for part in parts)
+    return (number, watched.number, watched.is_below, watched.within_fs, step, places, about, *terms)
 
 
 def _words(path: Path, place: Place, config: Any) -> Iterator[Words]:
