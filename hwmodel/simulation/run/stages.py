@@ -15,7 +15,7 @@ import numpy as np
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.frame_lengths import longest_frame
-from hwmodel.machine.counts.ledger_state import DONE, FRAMES_REACHED, IDLE
+from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import Latency
 from hwmodel.results import stage_text as words
 from hwmodel.results.stages import StageResult
@@ -44,7 +44,7 @@ from hwmodel.simulation.figures.window_checks import (
 )
 from hwmodel.simulation.run.commands import Change, functions_of
 from hwmodel.simulation.run.short_runs import replica_of, widened
-from hwmodel.simulation.run.warmup import LEAST_MEANS, OBSERVATIONS_A_MEAN, capacities_of, unsteady_in
+from hwmodel.simulation.run.warmup import capacities_of, unsteady_in
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words.events import SAME_VALUES
 from hwmodel.workload.traffic import SILENT
@@ -57,10 +57,10 @@ if TYPE_CHECKING:
     from hwmodel.simulation.run.run import Run
 
 # Changes nearer to each other than this part of `run.duration` are put together: a stage between them would be over
-# before rings have settled. Doubled as often as it takes for MOST_STAGES, which share the cost of figures of servers.
-CLOSE = 100
-MOST_STAGES, LEAST_MOST_STAGES = 32, 8
-MARKS, LEAST_MARKS, MARKS_IN_ALL = 80, 48, 640  # of a stage: of few as many as of a window, of many fewer
+# before rings have settled. Of many events a larger one, so that figures of stages do not cost more than the run.
+CLOSE, CLOSE_OF_MANY = 100, 4
+MOST_STAGES, LEAST_MOST_STAGES = 32, 8  # the former for one server, the latter for any number
+FIRST_SLICES = 1024  # of `run.duration`, between a stage's first marks; doubled as marks become many
 
 
 def instants_of(changes: Iterable[Change], after_fs: int, before_fs: int = NEVER) -> list[int]:
@@ -69,20 +69,15 @@ def instants_of(changes: Iterable[Change], after_fs: int, before_fs: int = NEVER
     return sorted(each for each in found if after_fs < each < before_fs)
 
 
-def boundaries_of(instants_fs: Sequence[int], least_fs: int, most: int) -> list[int]:
-    """Return the instants that divide a window into at most `most` stages: the first and last of each group of changes.
+def boundaries_of(instants_fs: Sequence[int], least_fs: int) -> list[int]:
+    """Return the instants that divide a window into stages: the first and last of each group of changes.
 
-    A group: changes that follow each other in less than `least_fs`, which is doubled until there are few enough groups.
+    A group: changes that follow each other in less than `least_fs`.
     """
     instants = np.array(instants_fs, np.int64)
-    gaps = np.diff(instants)
-    while True:
-        is_apart = gaps >= least_fs
-        is_end = np.append(True, is_apart) | np.append(is_apart, True) if len(instants) else is_apart
-        found = instants[is_end]
-        if len(found) < max(most, 3):
-            return [int(each) for each in found]
-        least_fs *= 2
+    is_apart = np.diff(instants) >= least_fs
+    is_end = np.append(True, is_apart) | np.append(is_apart, True) if len(instants) else is_apart
+    return [int(each) for each in instants[is_end]]
 
 
 class _Moment(NamedTuple):
@@ -94,22 +89,47 @@ class _Moment(NamedTuple):
     rx_in_use: tuple[int, ...]
 
 
+class _Open(NamedTuple):
+    """Hold a stage that has begun: its beginning, what holds in it, its marks."""
+
+    begin: _Moment
+    measured: Measured
+    marks: Marks
+
+
 class StageRecorder:
-    """Record the stages of a run's window; made when it begins, and used in place of the machine to go on."""
+    """Record the stages of a run's window; made when it begins, and used in place of the machine to go on.
+
+    Whether a change is known long before it comes makes no difference to what is found.
+    """
 
     def __init__(self, run: Run) -> None:
         assert run.start is not None
         self._run, self._inner = run, run.series or run.machine
-        settings, n_servers = run.config.run, len(run.machine.servers)
-        self._least_fs = max(1, settings.duration_fs // CLOSE) if settings.frames is None else 1
+        n_servers = len(run.machine.servers)
+        n_events = len(run.changes) if run.play is None else len(run.play.config.scenario)
         self._most = max(LEAST_MOST_STAGES, MOST_STAGES // n_servers)
+        length_fs = self._length_fs()
+        self._least_fs = max(1, length_fs // (CLOSE if n_events < self._most else CLOSE_OF_MANY))
+        self._first_slice_fs = max(1, length_fs // FIRST_SLICES)
         self._places = functions_of(run.machine.servers)
         self._known: Sequence[Change] | None = None
         self._instants: list[int] = []
         self._boundaries: list[int] = []
         self._stages: list[StageResult] = []
+        self._group: _Open | None = None  # the stage that began with a group's first change, if another change came
+        self._last_fs = run.start.now_fs
         system = run.ends[0] if run.ends else None
         self._begin(_Moment(run.start.now_fs, run.start, system, self._rx_in_use()), run.measured)
+
+    def _length_fs(self) -> int:
+        """Return how long the window is, if by a number of frames then as the warm-up's rate lets expect."""
+        run, settings = self._run, self._run.config.run
+        assert run.start is not None
+        delivered = run.start.counts["delivered"]
+        if settings.frames is None or not delivered:
+            return settings.duration_fs
+        return min(settings.duration_fs, settings.frames * run.start.now_fs // delivered)
 
     def advance(self, until_fs: int, n_events: int) -> int:
         """Run the machine to a time or through so many events, with stops where stages end and at their marks.
@@ -122,8 +142,6 @@ class StageRecorder:
             if status == IDLE and bound_fs < until_fs and until_fs < NEVER and not self._run.is_replay:
                 self._run.machine.now_fs = bound_fs  # no events are left, but time goes on
             elif status != DONE:
-                if status == FRAMES_REACHED and self._next_mark_fs < NEVER:
-                    self._marks.add()  # when the window ends is not known: these are its slices
                 return status
             self._look(bound_fs)
             if bound_fs == until_fs:
@@ -134,21 +152,21 @@ class StageRecorder:
         run = self._run
         if run.end is not None and self._stages:
             system = run.ends[-1] if run.ends else None
-            self._close(_Moment(run.end.now_fs, run.end, system, self._rx_in_use()))
+            self._close(self._open, _Moment(run.end.now_fs, run.end, system, self._rx_in_use()))
 
     def found(self) -> tuple[StageResult, ...]:
         """Return the stages of a finished window; none of one in which nothing changes."""
         return tuple(self._stages)
 
-    def _read(self) -> list[int]:
-        """Return the boundaries to come; the run's changes may have become more."""
+    def _read(self) -> int:
+        """Return the next boundary, NEVER if none is known; the run's changes may have become more."""
         if self._run.changes is not self._known:
             start, self._known = self._run.start, self._run.changes
             assert start is not None
             self._instants = instants_of(self._known, start.now_fs)
-            self._boundaries = boundaries_of(self._instants, self._least_fs, self._most)
-        is_full = len(self._stages) >= self._most - 1
-        return [] if is_full else [each for each in self._boundaries if each > self._moment.at_fs]
+            self._boundaries = boundaries_of(self._instants, self._least_fs)
+        at = bisect_right(self._boundaries, self._last_fs)
+        return self._boundaries[at] if at < len(self._boundaries) and len(self._stages) < self._most - 1 else NEVER
 
     def _n_within(self, start_fs: int, end_fs: int) -> int:
         """Return at how many instants between two others anything changes, as far as is known."""
@@ -156,44 +174,45 @@ class StageRecorder:
 
     def _next_fs(self) -> int:
         """Return the last instant before the next boundary, or that of the next mark."""
-        to_come = self._read()
-        if not to_come and not self._stages:
-            return NEVER  # nothing changes in the window, as far as is known
-        return min(self._next_mark_fs, to_come[0] - 1 if to_come else NEVER)
+        return min(self._next_mark_fs, self._read() - 1)
 
     def _look(self, now_fs: int) -> None:
         """End the stage if it ends behind this instant; set a mark if one is due."""
-        to_come = self._read()
-        if to_come and to_come[0] - 1 == now_fs:
-            moment = self._moment_now(to_come[0])
-            self._close(moment)
-            self._begin(moment, self._run.measured_from(moment.at_fs))
+        at_fs = self._read()
+        if at_fs - 1 == now_fs:
+            self._change(at_fs)
         elif now_fs == self._next_mark_fs:
-            self._marks.add()
+            marks = self._open.marks
+            marks.add()
+            self._slice_fs *= marks.stride
+            marks.stride, marks.n_asked = 1, 0  # of marks that were thinned out, further ones are as far apart
             self._next_mark_fs += self._slice_fs
 
-    def _begin(self, moment: _Moment, measured: Measured) -> None:
-        """Begin a stage; one in which the machine changes again and again needs no marks but those at its ends."""
-        self._moment, self._measured = moment, measured
-        run, to_come = self._run, self._read()
-        assert run.start is not None
-        end_fs = to_come[0] if to_come else run.start.now_fs + run.config.run.duration_fs
-        length_fs = end_fs - moment.at_fs if end_fs > moment.at_fs else run.config.run.duration_fs
-        self._is_foreseen = bool(to_come or self._stages)
-        has_marks = self._is_foreseen and not self._n_within(moment.at_fs, end_fs)
-        n_marks = min(MARKS, max(LEAST_MARKS, MARKS_IN_ALL // (len(self._boundaries) + 1)))
-        self._slice_fs = max(1, length_fs // n_marks)
-        self._next_mark_fs = moment.whole.now_fs + self._slice_fs if has_marks else NEVER
-        self._marks: Marks = run.marks.anew()
-        self._marks.add()
+    def _change(self, at_fs: int) -> None:
+        """End the stage at a change; if that is near the one before it, what began with their group's first one."""
+        moment, at = self._moment_now(at_fs), bisect_left(self._instants, at_fs)
+        is_near = at > 0 and at_fs - self._instants[at - 1] < self._least_fs
+        if is_near and self._group is not None:
+            self._stages.pop()  # which was to end with the change before
+        self._group = (self._group or self._open) if is_near else None
+        self._close(self._group or self._open, moment)
+        self._begin(moment, self._run.measured_from(at_fs))
 
-    def _close(self, end: _Moment) -> None:
+    def _begin(self, moment: _Moment, measured: Measured) -> None:
+        """Begin a stage, in which marks are set if the window may have several."""
+        marks = self._run.marks.anew()
+        marks.add()
+        self._open, self._last_fs = _Open(moment, measured, marks), moment.at_fs
+        may_change = self._run.is_watched or self._read() < NEVER or bool(self._stages)
+        self._slice_fs = self._first_slice_fs
+        self._next_mark_fs = moment.whole.now_fs + self._slice_fs if may_change else NEVER
+
+    def _close(self, stage: _Open, end: _Moment) -> None:
         """End a stage: make its figures."""
-        run, start = self._run, self._moment
-        if not self._is_foreseen:
-            self._marks = run.marks.so_far()
-        self._marks.close()
-        table = self._marks.table()
+        run, start = self._run, stage.begin
+        marks = stage.marks.so_far()
+        marks.close()
+        table = marks.table()
         whole = latencies_since(start.whole, end.whole, table.histograms)
         if start.system is None or end.system is None:
             whole = _own_depth(start, end, whole, 0)
@@ -202,7 +221,7 @@ class StageRecorder:
             servers = tuple(_own_depth(start, end, one, at) for at, one in enumerate(end.system.servers))
             ends = [start.system, replace(end.system, servers=servers)]
             of_servers = [Span(*each) for each in zip(start.system.servers, servers, strict=True)]
-        config, workload, known = self._measured
+        config, workload, known = stage.measured
         span = Span(start.whole, whole)
         sends = any(source.kind != SILENT for source in workload.sources) or len(workload.records) > 0
         may_come = sends and (known.is_open or span.end.counts["offered"] > 0)
@@ -215,11 +234,10 @@ class StageRecorder:
         if n_changes:
             notes.append(words.changes_within(n_changes))
         elif span.gives_rates:
-            n_before = in_flight(start.whole) if self._stages else 0
-            result, unknown = _with_intervals(result, table, run.book.port_numbers, self._measured, n_before)
+            n_before = in_flight(start.whole) if start.whole is not run.start else 0
+            result, unknown = _with_intervals(result, table, run.book.port_numbers, stage.measured, n_before)
             depths = {name: depth for name, depth in table.slices().items() if name in GAUGE_WORDS}
-            can_tell = self._is_foreseen or len(self._marks) > LEAST_MEANS * OBSERVATIONS_A_MEAN
-            filling = unsteady_in(depths, capacities_of(run.nic)) if can_tell else ()
+            filling = unsteady_in(depths, capacities_of(run.nic))
             if filling:
                 result = replace(result, intervals={})
                 notes.append(words.not_steady(filling) if len(filling) < len(depths) else words.UNTOLD)
