@@ -174,7 +174,8 @@ def test_stages_add_up_to_the_window(name: str) -> None:
     for vm in result.vms:
         bits = sum((one_of(one, vm.name).rx_gbps or 0) * one.duration_ns for one in found)
         if all(one.totals.gbps is not None for one in found):
-            assert bits == pytest.approx((vm.rx_gbps or 0) * result.window.duration_ns, rel=1e-9)
+            behind = 1e-9 if run.machine.is_alone else 2e-2  # what stages of several servers end behind their changes
+            assert bits == pytest.approx((vm.rx_gbps or 0) * result.window.duration_ns, rel=behind)
 
 
 def one_of(stage: StageResult, name: str) -> Any:

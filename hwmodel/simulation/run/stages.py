@@ -113,6 +113,9 @@ class StageRecorder:
         self._least_fs = max(1, length_fs // (CLOSE if n_events < self._most else CLOSE_OF_MANY))
         self._first_slice_fs = max(1, length_fs // FIRST_SLICES)
         self._places = functions_of(run.machine.servers)
+        # When a condition comes true at a server, others may be ahead by as long as anything from it takes to them: a
+        # stop at the change itself would find them further than in a run that knew of the change before.
+        self._behind_fs = max(run.machine.way_fs(at) for at in range(n_servers)) if n_servers > 1 else 0
         self._known: Sequence[Change] | None = None
         self._instants: list[int] = []
         self._boundaries: list[int] = []
@@ -152,7 +155,8 @@ class StageRecorder:
         run = self._run
         if run.end is not None and self._stages:
             system = run.ends[-1] if run.ends else None
-            self._close(self._open, _Moment(run.end.now_fs, run.end, system, self._rx_in_use()))
+            end = _Moment(run.end.now_fs, run.end, system, self._rx_in_use())
+            self._close(self._open, end, run.end.now_fs - self._behind_fs)
 
     def found(self) -> tuple[StageResult, ...]:
         """Return the stages of a finished window; none of one in which nothing changes."""
@@ -174,12 +178,13 @@ class StageRecorder:
 
     def _next_fs(self) -> int:
         """Return the last instant before the next boundary, or that of the next mark."""
-        return min(self._next_mark_fs, self._read() - 1)
+        at_fs = self._read()
+        return min(self._next_mark_fs, NEVER if at_fs == NEVER else at_fs - 1 + self._behind_fs)
 
     def _look(self, now_fs: int) -> None:
         """End the stage if it ends behind this instant; set a mark if one is due."""
         at_fs = self._read()
-        if at_fs - 1 == now_fs:
+        if at_fs - 1 + self._behind_fs == now_fs:
             self._change(at_fs)
         elif now_fs == self._next_mark_fs:
             marks = self._open.marks
@@ -195,7 +200,7 @@ class StageRecorder:
         if is_near and self._group is not None:
             self._stages.pop()  # which was to end with the change before
         self._group = (self._group or self._open) if is_near else None
-        self._close(self._group or self._open, moment)
+        self._close(self._group or self._open, moment, at_fs)
         self._begin(moment, self._run.measured_from(at_fs))
 
     def _begin(self, moment: _Moment, measured: Measured) -> None:
@@ -207,8 +212,8 @@ class StageRecorder:
         self._slice_fs = self._first_slice_fs
         self._next_mark_fs = moment.whole.now_fs + self._slice_fs if may_change else NEVER
 
-    def _close(self, stage: _Open, end: _Moment) -> None:
-        """End a stage: make its figures."""
+    def _close(self, stage: _Open, end: _Moment, until_fs: int) -> None:
+        """End a stage: make its figures; `until_fs`: changes from then on are not of it."""
         run, start = self._run, stage.begin
         marks = stage.marks.so_far()
         marks.close()
@@ -226,7 +231,7 @@ class StageRecorder:
         sends = any(source.kind != SILENT for source in workload.sources) or len(workload.records) > 0
         may_come = sends and (known.is_open or span.end.counts["offered"] > 0)
         span.gives_rates = why_no_rates(config, span, sends=may_come) is None
-        n_changes = self._n_within(start.at_fs, end.at_fs)
+        n_changes = self._n_within(start.at_fs, until_fs)
         result, seen = run.machine.result_of(config, workload, span, ends)
         notes = []
         if not span.gives_rates:
