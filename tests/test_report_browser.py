@@ -11,6 +11,7 @@ import pytest
 from hwmodel.report import file_labels, html, render_page
 from hwmodel.results import QueueDepth, Stalls
 from hwmodel.results.series import EventResult, LifeResult, Series, VmSeries
+from hwmodel.results.stages import StageResult, StageTotals
 from tests import chromium
 from tests.sample_result import many_vfs_result, sample_config, sample_relaxed, sample_result, unmeasured_result
 from tests.sample_system import extended_system
@@ -28,6 +29,24 @@ HEADING = re.compile(r"<(h[1-3]|figcaption|caption|summary)[^>]*>(.*?)</\1>", re
 INKS = """[...page.querySelectorAll("figure svg.figure")].map(one => getComputedStyle(one.querySelector("text")).fill
   + " on " + getComputedStyle(one.closest("figure")).backgroundColor)"""
 MS = 1e6
+
+
+def sample_stages() -> tuple[StageResult, ...]:
+    """Return stages as wide as they get: many events, changes, several reasons for drops, names of servers, notes."""
+    of_run = sample_result()
+    totals = StageTotals(
+        offered_frames=12, delivered_frames=11, dropped_frames=1, in_flight_frames=5, vm_frames=11, wire_frames=0,
+        delivered_bytes=16_698, gbps=13.255, mpps=1.09,
+    )  # fmt: skip
+    first = StageResult(
+        start_ns=20.4 * MS, end_ns=140 * MS, events=(0,), totals=totals, outside_gbps=0.0, latency_ns=of_run.latency_ns,
+        latency_to_guest_ns=of_run.latency_ns, drops={"NO_DESCRIPTOR": 12_345, "FUNCTION_RESET": 412}, bottleneck=(
+            dataclasses.replace(of_run.bottleneck, resource="server_17.adapter_x.switch.bus")
+        ), intervals={"totals.gbps": (13.2, 13.3)}, notes=("No interval of latency_ns: still settling.",),
+    )  # fmt: skip
+    unmeasured = dataclasses.replace(totals, gbps=None, mpps=None)
+    changing = dataclasses.replace(first, n_changes=998, events=(1, 2, 3), totals=unmeasured, intervals={})
+    return first, changing, first
 
 
 def sample_series() -> Series:
@@ -81,6 +100,7 @@ def page() -> str:
         warnings=("The median latency was still rising at the end of the window: the run is not steady.",),
         drops={"NO_DESCRIPTOR": 12_345, "SPOOFED_MAC": 3},
         series=sample_series(),
+        stages=sample_stages(),
     )
     return render_page([result], ["sriov_10g_gen2x4.yaml"], defaults=[sample_config()])
 

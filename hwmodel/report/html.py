@@ -26,6 +26,7 @@ from hwmodel.report.over_time import (
     lives_note,
     over_time_figures,
     series_note,
+    stage_table,
 )
 from hwmodel.report.reproduction import assumption_table, of_result
 from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
@@ -61,6 +62,7 @@ from hwmodel.results.reading import (
 from hwmodel.results.result import FlowResult, Result
 from hwmodel.results.search_text import relaxed_sentence
 from hwmodel.results.shared_links_text import OF_BUS_BYTES, OF_BUS_SHARES, link_noun
+from hwmodel.results.stage_text import stage_notes
 from hwmodel.results.virtual_switch_text import flow_cache_sentence, passed_sentences
 from hwmodel.words.latency_parts import ALL_PARTS, PART_WORDS
 from hwmodel.words.quantities import page_time, printable
@@ -182,10 +184,12 @@ def section_of(
         "over_time": "" if result.series is None else series_note(result.series),
         "lives": "" if result.series is None else lives_note(result.series),
         "pictures": PICTURES,
+        "stage_notes": [printable(note) for note in stage_notes(result)],
         "tables": {
             **_system_tables(result),
             "events": None if result.series is None else event_table(result.series),
             "lives": None if result.series is None else life_table(result.series),
+            "stages": stage_table(result),
             "closed_form": tables.closed_form_table(result),
             "ceilings": tables.ceilings_table(result),
             "next_steps": tables.next_steps_table(result),

@@ -26,11 +26,13 @@ from hwmodel.report.figures import (
     svg_element,
 )
 from hwmodel.report.tables import Table
+from hwmodel.results.stage_text import STAGE_COLUMNS, STAGE_TEXT_COLUMNS, stage_rows
 from hwmodel.words.quantities import MISSING, count_text, moment_ns, page_time, page_time_unit, printable, three_digits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from hwmodel.results.result import Result
     from hwmodel.results.series import LifeResult, Series, VmSeries
 
 MOST_LINES = 8  # of VMs: those whose rates change most
@@ -164,6 +166,14 @@ def life_table(series: Series) -> Table | None:
               "frames lost")  # fmt: skip
     rows = [_life_row(life) for life in _listed_lives(series)]
     return Table(header, rows, texts=(0, 1))
+
+
+def stage_table(result: Result) -> Table | None:
+    """List the stages of a window in which the machine changes; None where it does not."""
+    if not result.stages:
+        return None
+    rows = [list(row) for row in stage_rows(result, page_time)]
+    return Table(STAGE_COLUMNS, rows, texts=STAGE_TEXT_COLUMNS)
 
 
 def series_note(series: Series) -> str:

@@ -226,12 +226,14 @@ FULLEST_UNJUDGED = (
     "Nothing is full in this window, before which the machine has changed; no short runs, which would say what limits, "
     "are made of what it has become."
 )
+FULLEST_IN_STAGE = "Nothing is full in this stage; no short runs, which would say what limits, are made of a stage."
 FULL_OF_LOST = (
     "What is fullest on average carries frames of which many are dropped behind it, so that it need not be what "
     "limits; what held when, the events and the series say."
 )
 NOTHING_ENDED = "No frame was delivered or dropped by the end of the run, so it does not show what limits."
 NOTHING_DELIVERED = "No frame was delivered in the window, so it does not show what limits."
+NOTHING_IN_STAGE = "No frame was delivered in this stage, so it does not show what limits."
 
 
 def room_on_average(why: str) -> str:

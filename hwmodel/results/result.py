@@ -28,12 +28,13 @@ from hwmodel.results.adapter_use import (
     SampledFlows,
     Stalls,
 )
-from hwmodel.results.bottleneck_text import FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, has_room
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
+from hwmodel.results.measured import Bottleneck, Latency, VmResult
 from hwmodel.results.series import Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult
+from hwmodel.results.stages import StageResult
 from hwmodel.rules.drop_kinds import STRAY_DROPS
 
 SHOWN = 0.0005  # the least change that is not written as 0.0 %
@@ -136,19 +137,6 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Summarise a sample of times; a figure is None if there are too few samples for it."""
-
-    min: float | None = None
-    mean: float | None = None
-    p50: float | None = None
-    p99: float | None = None
-    p999: float | None = None
-    max: float | None = None
-    count: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """Bound the measured interval, in simulated time from the start of the run."""
 
@@ -192,19 +180,6 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VmResult:
-    """Say what one VM sent and received; rates are None in a window too short for them."""
-
-    name: str
-    tx_gbps: float | None
-    rx_gbps: float | None
-    rx_mpps: float | None
-    drops: Mapping[str, int] = field(default_factory=dict)
-    mirrored: int = 0
-    latency_ns: Latency = field(default_factory=Latency)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowResult:
     """Say what became of the frames from one port to one target; `from_` is `from` in JSON; rates as in `VmResult`."""
 
@@ -225,31 +200,6 @@ class Wire:
     rx_gbps: float | None = 0.0
     utilization: float = 0.0
     wait_ns: Latency = field(default_factory=Latency)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bottleneck:
-    """Name the resource that sets the throughput, how busy it is, and the reason in one sentence.
-
-    `resource`: empty where nothing was delivered in the window, so that it shows no limit; `why` says so. `keys`: the
-    configuration keys that make the resource larger, the most effective first. `also`: resources that are as full, or
-    that have to be made larger at the same time. `gain`: the relative increase of the throughput in a short run with
-    the resource (or all of these) made twice as large; None if the window's shares alone named it.
-    """
-
-    resource: str
-    utilization: float
-    why: str
-    keys: tuple[str, ...] = ()
-    also: tuple[str, ...] = ()
-    gain: float | None = None
-
-    @property
-    def is_limit(self) -> bool:
-        """Tell whether it sets the throughput, and is not merely the fullest: of changes, or with room."""
-        if not self.resource or self.why in (FULL_OF_LOST, FULLEST_ON_AVERAGE, FULLEST_UNJUDGED):
-            return False
-        return self.gain is not None or not has_room(self.resource, self.utilization, self.keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,9 +237,9 @@ class Result:
     samples' estimates of flows. `arbitration`: how traffic classes shared what was sent. `flow_control`: who was
     stopped, and by what. `head_of_line`: for how long a VM's empty rings blocked the Rx buffer's head, and for how long
     frames for a VM waited behind it, if that was long. `series`: in a run with a scenario, what VMs did over time and
-    what events did. `warnings`: what must be known before a figure is quoted. `assumptions`: numbers
-    of a device's preset that set what limits, and that are not known of the device. Two results are equal if all but
-    `host_run` is.
+    what events did; `stages`: of a window in which the machine changes, the figures between changes. `warnings`: what
+    must be known before a figure is quoted. `assumptions`: numbers of a device's preset that set what limits, and that
+    are not known of the device. Two results are equal if all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -337,6 +287,7 @@ class Result:
     spread: tuple[Spread, ...] = ()
     counters: Mapping[str, FunctionCounters] = field(default_factory=dict, metadata={"omit_empty": True})
     series: Series | None = field(default=None, metadata={"omit_empty": True})
+    stages: tuple[StageResult, ...] = field(default=(), metadata={"omit_empty": True})
     segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
     head_of_line: Mapping[str, Mapping[str, float]] = field(default_factory=dict, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)

@@ -54,6 +54,7 @@ from hwmodel.results.shared_links_text import (
     link_noun,
     switch_rows,
 )
+from hwmodel.results.stage_text import STAGE_COLUMNS, STAGE_TEXT_COLUMNS, stage_notes, stage_rows, stage_sentence
 from hwmodel.results.virtual_switch_text import flow_cache_sentence, passed_sentences
 from hwmodel.results.worst_off import worst_off_sentence
 from hwmodel.words.quantities import (
@@ -126,6 +127,11 @@ def _all_lines(result: Result) -> Iterable[Line]:
     yield from answer_lines(result)
     yield from event_lines(result)
     yield from warning_lines(result)
+    if result.stages:
+        yield Line("")
+        yield from table(STAGE_COLUMNS, stage_rows(result), left_columns=STAGE_TEXT_COLUMNS)
+        yield from (Line(printable(note)) for note in stage_notes(result))
+        yield Line("")
     yield from _latency_lines(result)
     rows = spread_rows(result)
     if rows:
@@ -337,6 +343,8 @@ def short_lines(result: Result) -> list[Line]:
     latencies, vms = list(_short_latency_lines(result)), list(_machine_lines(result))
     beside = list(_beside_lines(result))  # dropped first to make room
     fixed = [*_spread_lines(result), *balance_lines(result)]
+    if result.stages:
+        fixed.insert(0, Line(printable(stage_sentence(result))))
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
     if result.flow_cache is not None:

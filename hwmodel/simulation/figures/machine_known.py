@@ -83,6 +83,14 @@ class MachineKnown(NamedTuple):
         )
 
 
+class Measured(NamedTuple):
+    """Hold what the figures of a window, or of a stage of it, are of: what holds as it begins, and what is known."""
+
+    config: Config
+    workload: Workload
+    known: MachineKnown
+
+
 class Arrivals(NamedTuple):
     """Hold the mean number of frames that arrive in a femtosecond, and the variance of that number over a long time.
 

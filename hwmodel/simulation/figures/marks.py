@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -76,6 +77,18 @@ class Marks:
     def note_least(self) -> None:
         """Note the least latencies of the warm-up, whose counts the window forgets."""
         self._before = self._counts.columns(self._counts.words())
+
+    def anew(self) -> Marks:
+        """Return marks of the same run of which none is set yet."""
+        found = copy(self)
+        found.stride, found.n_asked, found._marks = 1, 0, []
+        return found
+
+    def so_far(self) -> Marks:
+        """Return the marks set until now, to which others may be added."""
+        found = copy(self)
+        found._marks = [*self._marks]
+        return found
 
     def add(self) -> None:
         """Mark this moment, unless the marks have been thinned out and this one is to be skipped."""

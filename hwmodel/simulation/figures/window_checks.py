@@ -37,13 +37,18 @@ def burst_frames(config: Config) -> int:
     return max(1, config.nic.rx_writeback_batch, *(driver.rx_interrupt_batch for driver in config.drivers))
 
 
+def rates_take(config: Config, span: Span) -> int:
+    """Return how many frames a window must deliver to give rates."""
+    return LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
+
+
 def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | None:
     """Return why a window is too short for rates; None if it gives them. `sends`: whether any source sends.
 
     A window holds whole bursts of deliveries, and pieces of bursts at its ends. With fewer than five bursts for each
     receiving VM there are no intervals and no rates; otherwise rates are given, however wide their intervals.
     """
-    least = LEAST_BURSTS * burst_frames(config) * max(1, span.n_receiving)
+    least = rates_take(config, span)
     if not span.frames:
         said = words.NO_FRAME if span.end.counts["offered"] else words.none_offered(_more_time(config))
         return said if sends else None

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
@@ -17,17 +17,18 @@ from hwmodel.config import Config, as_config, servers_of
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
-from hwmodel.results.bottleneck import by_means, not_judged, shows_why_nothing_came
-from hwmodel.results.bottleneck_text import FULLEST_ON_AVERAGE, FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
+from hwmodel.results.bottleneck import not_judged, shows_why_nothing_came
+from hwmodel.results.bottleneck_text import FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.simulation.figures.assumed import assumptions_of
 from hwmodel.simulation.figures.counters import counters_of
 from hwmodel.simulation.figures.intervals import Sureness, gets_through, sureness_of, too_wide
 from hwmodel.simulation.figures.judgement import judged
-from hwmodel.simulation.figures.machine_known import MachineKnown
+from hwmodel.simulation.figures.machine_known import MachineKnown, Measured
 from hwmodel.simulation.figures.marks import Marks
 from hwmodel.simulation.figures.measurement import Snapshot, take_snapshot
 from hwmodel.simulation.figures.outcome import flows_of, with_bottleneck, without_bottleneck
 from hwmodel.simulation.figures.span import Span
+from hwmodel.simulation.figures.stage_figures import over_changes
 from hwmodel.simulation.figures.whole import counts_in
 from hwmodel.simulation.figures.window_checks import (
     Unsure,
@@ -53,6 +54,7 @@ from hwmodel.simulation.run.scenario import Play, with_series
 from hwmodel.simulation.run.series import SeriesRecorder, interval_of
 from hwmodel.simulation.run.server_threads import n_threads_for
 from hwmodel.simulation.run.short_runs import Replica, ShortRuns, phase_warnings_of, replica_of, seeds_beside, widened
+from hwmodel.simulation.run.stages import StageRecorder, instants_of, with_events
 from hwmodel.simulation.run.taps import Taps, check_taps
 from hwmodel.simulation.run.trace import Tracer, stage_of
 from hwmodel.simulation.run.warmup import MOST_FRAMES, Warmup
@@ -138,7 +140,9 @@ def simulate(
     def told(result: Result) -> Result:
         if counts:
             result = replace(result, counters=counters_of(run.machine.servers))
-        return result if run.series is None else with_series(result, play.config, run.series.series(), play.scene)
+        if run.series is None:
+            return result
+        return with_events(with_series(result, play.config, run.series.series(), play.scene))
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})
@@ -199,14 +203,6 @@ def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) 
             write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
 
 
-class Measured(NamedTuple):
-    """Hold what the figures of a window are of: what holds as it begins, and what is known of it."""
-
-    config: Config
-    workload: Workload
-    known: MachineKnown
-
-
 class Run:
     """Hold one run: its state, its names, its window.
 
@@ -243,6 +239,7 @@ class Run:
         self.tracer: Tracer | None = None
         self.taps: Taps | None = None
         self.series: SeriesRecorder | None = None  # of a run with a scenario
+        self.stages: StageRecorder | None = None  # of a window in which something may change
         self.play: Play | None = None  # of a run with a scenario
         self.take_in(changes)
         self.measured = Measured(config, workload, self.known)
@@ -293,6 +290,8 @@ class Run:
         self.start = self.snapshot()
         self.measured = self.measured_from(self.start.now_fs)
         self.marks.add()
+        if self.changes or self.series is not None:
+            self.stages = StageRecorder(self)
         yield from self.measure(flow if ends_with_batches else None)
         self.progress(1.0, "measuring")
         self.finish()
@@ -362,8 +361,7 @@ class Run:
 
     def changes_within(self, start_fs: int, end_fs: int) -> bool:
         """Tell whether anything changes between two instants, the end of what drivers do beside frames included."""
-        over = (work.at_fs + work.core_fs for change in self.changes for work in change.work)
-        return any(start_fs < at_fs < end_fs for at_fs in (*(change.at_fs for change in self.changes), *over))
+        return bool(instants_of(self.changes, start_fs, end_fs))
 
     def too_wide(self, result: Result) -> tuple[str, ...]:
         """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
@@ -374,6 +372,8 @@ class Run:
         self.machine.rest()
         self.end = self.snapshot()
         self.marks.close()
+        if self.stages is not None:
+            self.stages.finish()
 
     def snapshot(self, keep: bool = True) -> Snapshot:
         """Take a snapshot; `keep`: it is an end of the window, so also keep those of each server and of the bridge."""
@@ -425,7 +425,7 @@ class Run:
 
     def kernel(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run to a time or through so many events; return why it stopped."""
-        return (self.machine if self.series is None else self.series).advance(until_fs, n_events)
+        return (self.stages or self.series or self.machine).advance(until_fs, n_events)
 
     @property
     def latest_fs(self) -> int:
@@ -554,9 +554,8 @@ class Run:
         if self.changes_within(self.start.now_fs, self.end.now_fs):
             # The machine changed within the window: the variation between slices then says nothing about confidence.
             warnings = of_time + list(lasting_warnings(self.config, result))
-            found_by_means = by_means(self.seen, result.bottleneck)
-            result = with_bottleneck(result, not_judged(self.seen, found_by_means, FULLEST_ON_AVERAGE))
-            result = replace(result, intervals={}, warnings=(*warnings, words.CHANGES_IN_WINDOW))
+            result = replace(over_changes(result, self.seen), warnings=(*warnings, words.CHANGES_IN_WINDOW))
+            result = replace(result, stages=() if self.stages is None else self.stages.found())
         elif has_changed:
             result = with_bottleneck(result, not_judged(self.seen, result.bottleneck, FULLEST_UNJUDGED))
             result = replace(result, warnings=(*self._warnings_of_changed(result), *warnings))
