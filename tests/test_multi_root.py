@@ -175,7 +175,8 @@ def test_a_change_may_wait_for_a_condition_and_then_for_the_control_plane() -> N
     assert series is not None
     failed, waits = series.events
     assert failed.event == "host a fails, as a.vf0 had received 5 frames"
-    assert failed.at_ns is not None and waits.at_ns == pytest.approx(failed.at_ns + 1e-6)
+    assert failed.at_ns is not None and waits.at_ns is not None
+    assert failed.at_ns < waits.at_ns < failed.at_ns + 5_000  # each once all hosts can know of it
     assert waits.did.startswith("not done: it waits for the control plane, which nobody has from")
 
 
