@@ -13,7 +13,8 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.programs import by_address
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.commands import obey_due
-from hwmodel.machine.adapter.watches import look
+from hwmodel.machine.adapter.watches import are_received, look
+from hwmodel.machine.counts.ledger_state import FRAMES_REACHED
 from hwmodel.machine.engine import ADVANCE, ARGUMENTS, BEGIN, OBEY, WHOLE, end_run, run_server
 from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.traffic.sources import has_replayed_all
@@ -25,19 +26,30 @@ def advance_through(servers, number, until_fs, n_events, is_alone):
 
     Return when the next event or command is; of a server that `is_alone`, commands behind the last event of a capture
     are none. Where something is watched it goes from instant to instant, with a look after each, and to those at which
-    a watch comes true because nothing has been counted for long.
+    a watch comes true because nothing has been counted for long; where that is only what VMs have received, from
+    delivery to delivery.
     """
     nic, words = servers[number], servers.view(np.int64)
     before = nic.clock.n_events
-    look_fs = nic.clock.now_fs
+    look_fs, has_looked = nic.clock.now_fs, False
     while True:
         command_fs = next_command_fs(nic.commands)
         left = n_events - (nic.clock.n_events - before)
         last_fs = min(until_fs, command_fs - 1)
         is_watched = nic.watches.n > 0
-        at_fs = run_server(servers, number, min(last_fs, look_fs) if is_watched else last_fs, left, ADVANCE)
+        if has_looked and are_received(nic.watches):
+            goal = nic.ledger.delivered_target
+            nic.ledger.delivered_target = 0  # it stops behind each instant with a delivery
+            at_fs = run_server(servers, number, last_fs, left, ADVANCE)
+            nic.ledger.delivered_target = goal
+            if nic.ledger.is_stopping == FRAMES_REACHED and nic.ledger.counts.delivered < goal:
+                nic.ledger.is_stopping = 0
+                look_fs = nic.clock.now_fs
+        else:
+            at_fs = run_server(servers, number, min(last_fs, look_fs) if is_watched else last_fs, left, ADVANCE)
         if is_watched:
             look(nic, words)
+            has_looked = True
         has_stopped = nic.ledger.is_stopping or nic.ledger.overflow or nic.clock.overflow
         if is_alone and at_fs >= NEVER and has_replayed_all(nic):
             return at_fs
@@ -53,7 +65,7 @@ def advance_through(servers, number, until_fs, n_events, is_alone):
         nic.clock.now_fs = command_fs
         obey_due(nic, words, command_fs)
         nic.scheduler.blocked_bytes = 0  # the blocked frame may have gone, or need something else
-        look_fs = command_fs
+        look_fs, has_looked = command_fs, False
 
 
 @entry

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.far_tables import give, zeros
-from hwmodel.machine.counts.flow_state import FIRST_MASK, MAX_FLOWS, flow_of
+from hwmodel.machine.counts.flow_state import FIRST_MASK, MAX_FLOWS, MAX_HISTOGRAMS, flow_of
 from hwmodel.machine.counts.ledger_state import LEDGER
 
 
@@ -24,9 +24,10 @@ def test_a_flow_is_a_sender_and_a_receiver():
 
 def test_rows_of_histograms_are_taken_until_none_is_left():
     found = ledger()
-    found.next_histogram, found.histogram_step, found.n_histograms = 5, 3, 12
+    found.next_histogram, found.histogram_step = MAX_HISTOGRAMS - 7, 3
     rows = [int(found.flow[flow_of(found, 0, receiver)].histogram) for receiver in range(4)]
-    assert rows == [5, 8, 11, -1]
+    assert rows == [MAX_HISTOGRAMS - 7, MAX_HISTOGRAMS - 4, MAX_HISTOGRAMS - 1, MAX_HISTOGRAMS - 1]
+    assert len(found.histogram) == MAX_HISTOGRAMS and not found.overflow
 
 
 def test_more_flows_than_there_is_room_for_end_the_run():

@@ -34,7 +34,7 @@ STEP = record(*ints("at_fs", "count"))
 # from `first_step` on.
 WATCH = record(
     *ints("number", "first_term", "n_terms", "is_below", "target", "within_fs", "part", "first_step", "mask"),
-    *ints("head", "tail"),
+    *ints("head", "tail", "is_received"),
 )
 # `true_fs`: the instant after which a watch was true, NEVER before; `number`: which one. `due_fs`: when one is true at
 # last if nothing happens, NEVER if none is. Padded to whole pages, so that the next server in the array starts in a
@@ -47,9 +47,10 @@ WATCHES = record(
     ("apart", I64, (-(7 + 3 * 3) % WORDS_A_PAGE,)),
 )
 # Values of a command before those of its terms: number, target, is_below, within_fs, part, places, and whether it is of
-# a count (`IS_COUNT`), and of what a link's record says (`IS_OF_LINKS`), whose idle time is counted when asked for.
+# a count (`IS_COUNT`), of what a link's record says (`IS_OF_LINKS`), whose idle time is counted when asked for, or of
+# what VMs have received (`IS_RECEIVED`), which changes with deliveries alone.
 N_SAID = 7
-IS_COUNT, IS_OF_LINKS = 1, 2
+IS_COUNT, IS_OF_LINKS, IS_RECEIVED = 1, 2, 4
 
 
 @kernel
@@ -82,6 +83,7 @@ def begin_watch(nic, words, commands, command):
     watches.n_steps += places
     watches.true_fs = watches.due_fs = NEVER
     watches.of_links |= value[first + 6] & IS_OF_LINKS
+    watch.is_received = value[first + 6] & IS_RECEIVED
     catch_up_links(nic, nic.clock.now_fs)
     now = figure_of(watches, watch, words)
     if value[first + 6] & IS_COUNT and watch.within_fs == 0:
@@ -96,6 +98,15 @@ def catch_up_links(nic, now_fs):
     """Let the links' records be those of an instant, if anybody looks at them."""
     for number in range(ADAPTER_LINKS if nic.watches.of_links else 0):
         catch_up(nic.clock, link_at(nic, number), now_fs)
+
+
+@kernel
+def are_received(watches):
+    """Tell whether all that is watched changes with deliveries alone."""
+    for at in range(watches.n):
+        if not watches.watch[at].is_received:
+            return False
+    return watches.n > 0
 
 
 @kernel

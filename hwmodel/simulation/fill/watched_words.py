@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hwmodel.compiled.far_tables import WORD_BYTES, Table
 from hwmodel.compiled.records import I64
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.machine.adapter.watches import IS_COUNT, IS_OF_LINKS, MOST_STEPS
+from hwmodel.machine.adapter.watches import IS_COUNT, IS_OF_LINKS, IS_RECEIVED, MOST_STEPS
 from hwmodel.machine.server import SERVER
 from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.rules.pcie_link import tlp_overhead_of
@@ -75,6 +75,8 @@ def watch_values(servers: Sequence[Server], place: Place, watched: Watched, numb
     step = max(1, -(-watched.number // (MOST_STEPS - 2)))
     places = 1 << (watched.number // step + 1).bit_length() if watched.within_fs else 0
     about = IS_COUNT * (not figure.is_level) | IS_OF_LINKS * any(part.path[0] == "pcie" for part in parts)
+    is_received = all(part.path[-1] in ("received_frames", "received_bytes") for part in parts)
+    about |= IS_RECEIVED * (is_received and not watched.within_fs)
     return (number, watched.number, watched.is_below, watched.within_fs, step, places, about, *terms)
 
 
