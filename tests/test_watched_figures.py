@@ -386,7 +386,7 @@ def test_in_a_system_it_is_true_as_a_capture_says(tmp_path: Path, name: str, thr
     ({"figure": "queues.rx_buffer", "above": "64KiB", "from": "1ms"},
      "the adapter held more than 64KiB in its Rx buffer, looked at from 1.00 ms on"),
     ({"of": "pf", "figure": "tx_packets", "below": 1, "within": "1us"},
-     "pf had sent fewer than 1 frame as its driver counts them within 1.00 us"),
+     "pf had sent fewer than 1 frame within 1.00 us, as its driver counts them"),
 ])  # fmt: skip
 def test_what_is_waited_for_in_words(when: dict[str, Any], told: str) -> None:
     config = config_from_mapping(

@@ -54,10 +54,11 @@ def figure_text(what: Watched, amount: int | str, from_ns: float, *, was_true: b
     than = f"{'at ' if is_rate else ''}{less if what.is_below else 'more'} than"
     much = counted(amount, unit.noun) if isinstance(amount, int) else f"{amount}{' of the time' if is_share else ''}"
     told = f"{what.of or 'the adapter'}{had} {did} {than} {much}"
-    where = f" {what.figure.where}" if what.figure.where else ""
+    where = what.figure.where
+    where, aside = ("", f", {where}") if where.startswith("as its ") else (f" {where}" if where else "", "")
     within = f" {'over' if is_rate or is_share else 'within'} {time_text(what.within_fs / FS_PER_NS)}"
     looked = _from_text(from_ns, is_count=not what.figure.is_level or not was_true)
-    return f"{told}{where}{within if what.within_fs else ''}{looked}"
+    return f"{told}{where}{within if what.within_fs else ''}{looked}{aside}"
 
 
 def _from_text(from_ns: float, *, is_count: bool) -> str:
