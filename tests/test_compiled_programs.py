@@ -14,7 +14,7 @@ from numba import int64, njit
 from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.programs import by_address, signature_of
 from hwmodel.config import config_from_mapping
-from hwmodel.simulation.run import commands, machine
+from hwmodel.simulation.run import commands
 from hwmodel.simulation.run.kernel_cache import COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
 from hwmodel.simulation.run.machine import entries_of
 from tests.programs_by_address import PAIR, PAIRS, call_each, call_note, double, note
@@ -125,6 +125,5 @@ def test_only_servers_with_commands_are_told_to_obey(monkeypatch):
     monkeypatch.setattr(commands, "run_commanded", lambda _servers, number, *_: asked.append(number))
     servers = np.rec.array([(0,), (3,), (0,)], dtype=[("tail", np.int64)])
     stand_ins = [type("Nic", (), {"commands": each}) for each in servers]
-    assert machine.have_commands(stand_ins) and not machine.have_commands(stand_ins[:1])
     commands.obey_first(stand_ins)
     assert asked == [1]
