@@ -51,7 +51,7 @@ FILLED: dict[str, Any] = {
     "host.jitter.bins": (
         256, lambda n: {"host": {"jitter": {"kind": "histogram", "bins": [[f"{at}ns", 1] for at in range(n)]}}}
     ),
-    "scenario": (1000, lambda n: {"scenario": [{"at": "1us", "set": {"port.rate": "1Gbps"}}] * n}),
+    "scenario": (10_000, lambda n: {"scenario": [{"at": "1us", "set": {"port.rate": "1Gbps"}}] * n}),
 }  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def test_what_waits_for_an_event_is_told_with_it() -> None:
     gone, limited = ({"at": "5ms", "unplug": "vf0"}, {"when": {"vm": "vf0", "up": False}, **limit("", "vf3", "50Mbps")})
     del limited["at"]
     first, second = told(run(gone, limited))
-    assert first.startswith("vf0 gone; ") and "; vf3 sends 0.0513 Gb/s (0.494 before); " in first
+    assert first.startswith("vf0 gone; ") and "; vf3 sends 0.0502 Gb/s (0.494 before); " in first
     assert second == "what it did is told with another event of this instant"
     begins, behind = told(run(limit("0ns", "vf1", "5Gbps"), {**gone, "at": "1fs"}))
     assert begins == "the run begins with it" and behind == "vf0 gone; 1 frame lost"
@@ -354,4 +354,4 @@ def test_a_hundred_events_leave_the_summary_its_lines() -> None:
     events = [limit(f"{1000 + 80 * at}us", "vf1", f"{100 + at}Mbps") for at in range(100)]
     result = run(*events)
     assert told(result)[50] == "too little time before it and behind it to tell by intervals of 100 us"
-    assert "98 more events: --verbose shows them." in summary(result)  # and who is worst off
+    assert "99 more events: --verbose shows them." in summary(result)  # and who is worst off

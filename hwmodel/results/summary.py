@@ -337,14 +337,14 @@ def _percent(share: float | None) -> str:
 def short_lines(result: Result) -> list[Line]:
     """Return the summary; of the warnings, as many as fit, and how many more there are.
 
-    To make room, VMs share a line, then directions of frames do, then fewer events are listed.
+    To make room, VMs share a line, then directions of frames do, then fewer events are listed, then stages are not.
     """
     answer, events = list(answer_lines(result)), list(event_lines(result, MOST_EVENTS))
     latencies, vms = list(_short_latency_lines(result)), list(_machine_lines(result))
     beside = list(_beside_lines(result))  # dropped first to make room
     fixed = [*_spread_lines(result), *balance_lines(result)]
-    if result.stages:
-        fixed.insert(0, Line(printable(stage_sentence(result))))
+    stages = [Line(printable(stage_sentence(result)))] if result.stages else []
+    fixed = [*stages, *fixed]
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
     if result.flow_cache is not None:
@@ -366,6 +366,8 @@ def short_lines(result: Result) -> list[Line]:
     while n_least + len(events) + len(latencies) + len(vms) > MOST_LINES and n_events > 1:
         n_events -= 1
         events = list(event_lines(result, n_events))
+    if n_least + len(events) + len(latencies) + len(vms) > MOST_LINES:
+        fixed, beside = fixed[len(stages) :], [*stages, *beside]
     before, behind = [*answer, *events], [*latencies, *fixed, *vms]
     room = MOST_LINES - len(before) - len(behind) - len(end)
     n_shown = max(1, min(_MOST_WARNINGS, room if room >= len(warnings) else room - 1))
