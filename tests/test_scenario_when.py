@@ -327,6 +327,14 @@ def test_what_concerns_another_server_comes_when_that_can_know(event: dict[str, 
     assert all(behind_fs == (way_fs if is_elsewhere else 1) for behind_fs, way_fs in found)
 
 
+def test_a_bridge_beside_an_only_server_makes_nothing_later() -> None:
+    """It never runs ahead of the server, so that nothing has to wait for it to know."""
+    base = merged(BASE, SHORT, {"bridge": {"latency": "500ns"}})
+    when = {"when": {"vm": "vf1", "up": True, "from": "30us"}}
+    for event in ({"set": LIMIT}, {"set": {"bridge.latency": "900ns"}}, {"unplug": "vf2"}):
+        assert times_of(config_from_mapping({**base, "scenario": [{**when, **event}]})) == [30 * 10**9 + 1]
+
+
 @pytest.mark.parametrize("seed", seeds(4, 3, 60))
 def test_with_several_servers_it_is_the_run_with_its_times_on_any_number_of_threads(seed: int) -> None:
     """Conditions at either server, events at either or at both: one may come true while an event is on its way."""

@@ -187,9 +187,12 @@ def _fill_box_clocks(record: Any, config: Config, ports: Sequence[PhysicalPort],
 def longest_way_fs(system: SystemState, server: int) -> int:
     """Return the longest time, among all other servers and the bridges, that anything from a server takes at the least.
 
-    No other has run further than that beyond an instant at which this one has stopped.
+    No other has run further than that beyond an instant at which this one has stopped. 0 where it has only bridges
+    beside it, which do not run ahead of it.
     """
     record = system.system[0]
+    if record.stops_exactly:
+        return 0
     ports = [(port.server, port) for port in system.ports if port.server is not None]
     ways_fs = {server: 0}
     while True:  # a wire more in each turn
