@@ -93,11 +93,11 @@ class FlowNumbers:
         self.flows = self._named(sorted_keys[np.sort(first)])
         self.of_ledgers: list[Ints] = np.split(numbers, np.cumsum([len(part) for part in of_each])[:-1])
 
-    def follow(self) -> bool:
-        """Give numbers to the flows that have come up since; return whether there are any."""
+    def follow(self) -> None:
+        """Give numbers to the flows that have come up since."""
         n_new = [int(each.directory.n) - len(own) for each, own in zip(self._ledgers, self.of_ledgers, strict=True)]
         if not any(n_new):
-            return False
+            return
         if not self._known:
             keys = self.flows.senders << BITS | self.flows.receivers
             self._known = dict(zip(keys.tolist(), range(len(keys)), strict=True))
@@ -106,7 +106,6 @@ class FlowNumbers:
             found = [self._known.setdefault(key, len(self._known)) for key in keys]
             self.of_ledgers[at] = np.concatenate([own, np.array(found, np.int64)])
         self.flows = self._named(np.fromiter(self._known, np.int64, len(self._known)))
-        return True
 
     def _named(self, keys: Ints) -> Flows:
         return Flows(list(self._stations), keys >> BITS, keys & (1 << BITS) - 1)

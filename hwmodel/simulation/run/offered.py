@@ -42,38 +42,52 @@ def workload_of(config: Config, *, with_silent: bool = False, with_packets: bool
     return build_workload(config, ceiling_per_s, read_packets, with_silent=with_silent, with_packets=with_packets)
 
 
-def with_workloads(
-    config: Config, changes: Sequence[Change], to_come: Sequence[Mapping[str, Any]] = ()
-) -> tuple[Workload, tuple[Change, ...]]:
-    """Return the workload at the start, and the changes with their workloads, all with the same sources in order.
+def with_workloads(config: Config, changes: Sequence[Change]) -> tuple[Workload, tuple[Change, ...]]:
+    """Return the workload at the start, and the changes with their workloads; raises as `Offered.of`."""
+    offered = Offered(config, changes)
+    return offered.first, offered.of(changes)
 
-    `to_come`: keys with values that may be set as well, at times that nobody knows yet. Sources that are silent at
-    first come last, so that the others draw the same random numbers as in a run without changes. A load given as a
-    share refers to the port rate, or the ceiling, of the first configuration. Raises InputError, with the time of the
-    change, if a load makes no traffic.
+
+class Offered:
+    """Make the workloads of a run, all with the same sources in order, each once.
+
+    `first`: what it begins with. `to_come`: keys with values that may be set beside what `changes` set, at times that
+    nobody knows yet. Sources that are silent at first come last, so that the others draw the same random numbers as in
+    a run without changes. A load given as a share refers to the port rate, or the ceiling, of the first configuration.
     """
-    looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
-    looks_behind |= any(_looks_behind(key, value) for changes in to_come for key, value in changes.items())
-    may_change = any(key.startswith("workload") for changes in to_come for key in changes)
-    if not may_change and all(change.config.workload == config.workload for change in changes):
-        return workload_of(config, with_packets=looks_behind), tuple(changes)
-    first = workload_of(config, with_silent=True, with_packets=looks_behind)
-    order = sorted(range(len(first.sources)), key=lambda at: first.sources[at].kind == SILENT)
-    known = {config.workload.model_dump_json(): _in_order(first, order)}
-    found = []
-    for change in changes:
+
+    def __init__(self, config: Config, changes: Sequence[Change], to_come: Sequence[Mapping[str, Any]] = ()) -> None:
+        self._config = config
+        looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
+        looks_behind |= any(_looks_behind(key, value) for keys in to_come for key, value in keys.items())
+        self._looks_behind = looks_behind
+        self._may_change = any(key.startswith("workload") for keys in to_come for key in keys)
+        self._may_change |= any(change.config.workload != config.workload for change in changes)
+        self.first = workload_of(config, with_silent=self._may_change, with_packets=looks_behind)
+        if self._may_change:
+            sources = self.first.sources
+            self._order = sorted(range(len(sources)), key=lambda at: sources[at].kind == SILENT)
+            self.first = _in_order(self.first, self._order)
+        self._known = {config.workload.model_dump_json(): self.first}
+
+    def of(self, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """Return changes with their workloads; raises InputError, with the time, if a load makes no traffic."""
+        if not self._may_change:
+            return tuple(changes)
+        return tuple(change._replace(workload=self._workload(change)) for change in changes)
+
+    def _workload(self, change: Change) -> Workload:
         block = change.config.workload
         name = block.model_dump_json()
-        if name not in known:
+        if name not in self._known:
             try:
-                changed = config.model_copy(update={"workload": block})
-                then = workload_of(changed, with_silent=True, with_packets=looks_behind)
+                changed = self._config.model_copy(update={"workload": block})
+                then = workload_of(changed, with_silent=True, with_packets=self._looks_behind)
             except InputError as error:
                 at = format_time_fs(change.at_fs)
                 raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
-            known[name] = _in_order(then, order)
-        found.append(change._replace(workload=known[name]))
-    return known[config.workload.model_dump_json()], tuple(found)
+            self._known[name] = _in_order(then, self._order)
+        return self._known[name]
 
 
 def _looks_behind(key: str, value: object) -> bool:

@@ -28,7 +28,7 @@ from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_
 from hwmodel.simulation.fill.refill import is_of_one_server
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Change, Watch
-from hwmodel.simulation.run.offered import with_workloads
+from hwmodel.simulation.run.offered import Offered
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.events import (
     BEGINS_WITH_IT,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from hwmodel.results import Result
     from hwmodel.simulation.fill.flow_book import Server
     from hwmodel.simulation.run.machine import CameTrue, Machine
-    from hwmodel.workload import Workload
 
 
 TOLD_FLOOD = LEAST_INTERVALS + 1  # intervals of a flood, so that as many lie wholly within it
@@ -278,14 +277,15 @@ class Play:
 
     def __init__(self, config: Config) -> None:
         self.config, self.scene = config, scene_of(config)
-        self._waiting = _waiting(config)
-        self._to_come = [config.scenario[at].changes for at in self._waiting]
+        to_come = [config.scenario[at].changes for at in _waiting(config)]
+        self._offered = Offered(self.scene.first, self.scene.changes, to_come)
+        self.workload = self._offered.first
         self.messages: dict[tuple[int, str], str] = {}
-        self.workload, self.changes = self._changes()
+        self.changes = self._changes()
 
-    def _changes(self) -> tuple[Workload, tuple[Change, ...]]:
+    def _changes(self) -> tuple[Change, ...]:
         self.messages |= {(each.at_fs, each.function): each.message for each in self.scene.work if each.message}
-        return with_workloads(self.scene.first, watched(self.scene, self._waiting), self._to_come)
+        return self._offered.of(watched(self.scene, _waiting(self.config)))
 
     def goes_on(self, machine: Machine, true: CameTrue) -> tuple[Change, ...]:
         """Let a machine go on from where something has come true: the event comes next; return all changes.
@@ -302,8 +302,8 @@ class Play:
         self.config = self.config.model_copy(update={"scenario": events})
         if problems := [f"scenario.{at}.set.{key}: {line}" for at, key, line in contradictions(self.config.scenario)]:
             raise InputError(problems)
-        self.scene, self._waiting = scene_of(self.config), _waiting(self.config)
-        _, self.changes = self._changes()
+        self.scene = scene_of(self.config)
+        self.changes = self._changes()
         machine.schedule.replace([change for change in self.changes if change.at_fs > true.at_fs])
         return self.changes
 
