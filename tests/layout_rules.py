@@ -20,6 +20,7 @@ LAYERS = {
     "relaxations": 3.5,
     "workload": 3,
     "functions": 3,
+    "agents": 3,
     "analytic": 3,
     "config": 2,
     "report": 2,

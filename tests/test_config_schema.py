@@ -16,6 +16,8 @@ from hwmodel.config.switch import Port
 from hwmodel.errors import InputError
 from tests.config_cases import CONFIGS, SHIPPED
 
+PRIORITY = {"switch.ports.vf0.rate_limit": "1Gbps"}
+MANAGED = {"management": {}}
 SCHEMA_LINE = "# yaml-language-server: $schema=schema.json\n"
 
 
@@ -288,9 +290,16 @@ def test_the_table_of_attributes_is_right():
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     with_hosts, with_event = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}}), configs_with_events()
     with_flow_control = configs_with_flow_control()
+    rule = {"when": {"silence": "x", "for": "1us"}, "send": {"to": "guard", "message": "x"}}
+    watch = {"when": {"of": "vf0", "figure": "drops", "above": 1, "within": "1us", "from": "1us"}, "set": PRIORITY}
+    of_agents = {"within": watch, "from": watch, "set": watch, "every": {**rule, "when": {"every": "1us"}}}
+    with_agents = {
+        key: config_from_mapping({"agents": {"guard": {"work": "1us", "rules": [of_agents.get(key, rule)]}}, **MANAGED})
+        for key in ("work", "within", "from", "for", "every", "set", "latency", "spread")
+    }
     text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 183
+    assert len(table) == 191
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:
@@ -303,6 +312,8 @@ def test_the_table_of_attributes_is_right():
             held = with_event[key.split(".")[1]]
         elif is_of_sends(key):
             held = with_sends
+        elif key.startswith(("agents", "management")):
+            held = with_agents[key.rpartition(".")[2]]
         else:
             held = with_extenders if has_extenders else with_adapters if OF_ADAPTERS.search(key) else config
         written = held.resolved()
@@ -338,5 +349,5 @@ def test_texts_of_defaults():
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
         "pcie", "host", "nic", "driver", "switch", "port", "servers", "multi_root", "bridge", "bridges", "workload",
-        "run", "scenario",
+        "run", "scenario", "agents", "management",
     ]  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
+from hwmodel.errors import InputError
 from hwmodel.rules.function_names import PF, is_pf
-from hwmodel.rules.watched_figures import ADAPTER, FIGURES, FUNCTION, PORT, Figure, Unit, Watched, short_of
+from hwmodel.rules.watched_figures import ADAPTER, FIGURES, FUNCTION, NAMES, PORT, Figure, Unit, Watched, short_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, Dimension, UnitError
 
 from .bridge import BRIDGE
@@ -23,12 +24,28 @@ def watched_by(when: Condition, config: Config) -> Watched:
     if when.figure is None:
         (kind,) = when.kinds
         return short_of(kind, when.vm or "", getattr(when, kind))
-    thing = _thing(config, when.of or "")
-    figure = None if thing is None else _figure_of(when.figure, thing)
-    assert figure is not None
+    figure = _known(when.figure, when.of or "", config)
     within_fs, is_below = when.within_fs or 0, when.below is not None
     number = number_of(figure.unit, when.amount, within_fs, is_below=is_below)
     return Watched(figure, when.of or "", is_below, number, within_fs)
+
+
+def figure_of(name: str, of: str, config: Config) -> Figure:
+    """Return a figure of something in a system, by its name; raise InputError where there is none."""
+    if name not in NAMES:
+        raise InputError(f"{name} is no figure{suggest(name, NAMES)}")
+    when = Condition.model_validate({"figure": name, "of": of or None, "above": 0})
+    problems = [message for key, message in misfits(when, config) if key in ("of", "figure")]
+    if problems:
+        raise InputError(problems)
+    return _known(name, of, config)
+
+
+def _known(name: str, of: str, config: Config) -> Figure:
+    thing = _thing(config, of)
+    figure = None if thing is None else _figure_of(name, thing)
+    assert figure is not None
+    return figure
 
 
 def misfits(when: Condition, config: Config) -> Iterator[tuple[str, str]]:

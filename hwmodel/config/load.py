@@ -12,6 +12,7 @@ from hwmodel.errors import InputError
 
 from .build import Examined, check_is_mapping, examine
 from .document import Document, DocumentError, KeyPath, Place, Problem, copied_data, raise_problems, read_document
+from .live_configuration import LiveConfiguration
 from .model import Config, Drivers, Step
 from .overrides import (
     Change,
@@ -116,9 +117,10 @@ class BaseDocument:
         """Return a configuration that can find its scenario's steps; InputError if it is wrong, or the scenario."""
         config = found.sound_config()
         config.remember(changed=changed, written=document.value_places)
-        if config.scenario:
+        if config.scenario or config.agents:
             steps = partial(steps_of, document, found, self.directory)
             config.remember(steps=partial(_steps, steps, steps(config)))
+        config.remember(live=partial(LiveConfiguration, document, found, self.directory))
         return config
 
     def changed(self, written: Document, key: str, overrides: Overrides | None) -> BaseDocument:

@@ -17,6 +17,7 @@ from hwmodel.rules.capacities import MOST_EVENTS
 from hwmodel.rules.function_names import PF, function_names, function_number
 
 from .adapter import Nic, Pcie, WirePort
+from .agents import AgentBlock, AgentName, Management
 from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
@@ -30,7 +31,8 @@ from .virtual_switch import Bond, VirtualSwitch
 from .workload import Workload
 
 HASH_DIGITS = 16
-OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario")  # keys that no server has of its own
+# Keys that no server has of its own.
+OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario", "agents", "management")
 
 
 class Step(NamedTuple):
@@ -39,6 +41,22 @@ class Step(NamedTuple):
     at_fs: int
     event: int
     config: Config
+
+
+class LiveConfiguration(Protocol):
+    """Say which configuration is in force, as events and agents change it (`live_configuration`)."""
+
+    steps: list[Step]
+
+    @property
+    def config(self) -> Config:
+        """Return the configuration in force."""
+
+    def to(self, until_fs: int) -> None:
+        """Carry out the events up to an instant."""
+
+    def set(self, setting: Any) -> None:
+        """Set an agent's keys."""
 
 
 class Drivers(Protocol):
@@ -56,16 +74,18 @@ class Drivers(Protocol):
 
 @dataclass(frozen=True)
 class Origin:
-    """Keep what a configuration was made from, for `with_overrides`, `steps`, `is_written` and `servers_of`.
+    """Keep what a configuration was made from, for `with_overrides`, `steps`, `live`, `is_written` and `servers_of`.
 
     `changed`: makes the configuration again, with further overrides. `steps`: returns the scenario's steps for a
-    configuration, in the order of time; the drivers that it is given answer events that ask a driver. `written`: the
-    paths of the keys that the user wrote. `servers`: a configuration, without scenario, with the servers that it was
-    made of. Comparison ignores all four: configurations with equal values are equal.
+    configuration, in the order of time; the drivers that it is given answer events that ask a driver. `live`: begins to
+    go through these, with what agents set between them. `written`: the paths of the keys that the user wrote.
+    `servers`: a configuration, without scenario, with the servers that it was made of. Comparison ignores all of them:
+    configurations with equal values are equal.
     """
 
     changed: Callable[[Any], Config] | None = field(default=None, compare=False, repr=False)
     steps: Callable[[Config, Drivers | None], tuple[Step, ...]] | None = field(default=None, compare=False, repr=False)
+    live: Callable[[Config, Drivers], LiveConfiguration] | None = field(default=None, compare=False, repr=False)
     written: Container[KeyPath] = field(default=(), compare=False, repr=False)
     servers: tuple[Config, tuple[Any, ...]] | None = field(default=None, compare=False, repr=False)
 
@@ -116,6 +136,15 @@ class Config(Block):
         "event has a time, or a condition that it waits for, and keys with the values that they have from then on; "
         "what hardware fixes is refused. Or the name of a file with such a list.",
         unsaid=(),
+    )
+    agents: dict[Annotated[str, AgentName()], AgentBlock] = key(
+        {},
+        "Who reacts while the machine runs (docs/agents.md): {guard: {server: a, rules: [{when: {of: a.vf1, figure: "
+        "drops.NO_DESCRIPTOR, each: 100}, set: {servers.a.set.switch.ports.vf1.rate_limit: 1Gbps}}]}}.",
+        unsaid={},
+    )
+    management: Management | None = key(
+        None, "The network over which agents talk: {latency: 50us, loss: 1%}; null: messages take no time.", unsaid=None
     )
 
     def with_overrides(self, overrides: Mapping[str, object] | Iterable[str] | None = None) -> Config:
@@ -390,6 +419,12 @@ class Config(Block):
             raise InputError("this configuration is not of hwmodel.load_config: nothing says what its scenario changes")
         steps = self._origin.steps(self, drivers)
         return tuple(step._replace(config=step.config.model_copy(update={"run": self.run})) for step in steps)
+
+    def live(self, drivers: Drivers) -> LiveConfiguration:
+        """Return the configuration as it lives in a run; raises as `steps`."""
+        if self._origin.live is None:
+            raise InputError("this configuration is not of hwmodel.load_config: nothing says what may change in it")
+        return self._origin.live(self, drivers)
 
     @property
     def made(self) -> tuple[Config, tuple[Any, ...]] | None:

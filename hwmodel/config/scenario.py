@@ -25,7 +25,7 @@ NOT_KNOWN_FS = 1 << 62  # time of an event whose condition is still to come true
 BLOCKS = ("pcie", "nic", "switch", "port", "servers", "multi_root", "bridge", "bridges")
 
 
-class _EventChanges(ChangesKind):
+class EventChanges(ChangesKind):
     """Keys with values, held as dotted keys; of one written in both ways the later counts, as in overrides."""
 
     def parse(self, value: object) -> dict[str, Any]:
@@ -204,7 +204,7 @@ class Event(Block):
         "drops.NO_DESCRIPTOR, above: 100, within: 1ms}; it happens 1 fs behind the instant in which that comes true "
         "(docs/scenario.md).",
     )
-    changes: Annotated[dict[str, Any], _EventChanges(BLOCKS)] = key(
+    changes: Annotated[dict[str, Any], EventChanges(BLOCKS)] = key(
         {}, "Keys with the values that they have from then on, like {switch.ports.vf3.rate_limit: 1Gbps}.", alias="set"
     )
     mailbox: MailboxMessage | None = key(

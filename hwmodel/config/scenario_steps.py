@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from hwmodel.errors import InputError
 from hwmodel.rules.function_names import is_pf
@@ -14,16 +12,15 @@ from hwmodel.units import FS_PER_NS, format_time_fs
 
 from .build import Examined
 from .build_changed import examine_changed
+from .check_agents import settings_of, wrong_agents, wrong_settings
 from .check_condition import misfits
-from .check_device_limits import dotted, misfits_of_device
-from .check_streams import Wrong, wrong_streams
+from .check_device_limits import misfits_of_device
 from .condition import malformed
 from .control_plane import acting
 from .document import Document, KeyPath, Problem, raise_problems, read_document
-from .in_operation import fixed_keys, why_fixed
 from .life import course_of
+from .live_configuration import LiveConfiguration, apart, apply_set, fixed_by, is_within, path_in
 from .model import Config, Drivers, Step
-from .overrides import Change, apply_change, apply_changes
 from .scenario import EVENT_KINDS, NOT_KNOWN_FS, Event, Named, in_order
 from .system import servers_of
 
@@ -60,8 +57,12 @@ def steps_of(
     are of the events that change something. An event whose time is not known yet makes no step. Raises InputError,
     a line for each problem: an event after the run's end, a key that may not change in operation, a value that the key
     may not have, two events of one instant that contradict each other, a malformed message, a condition on a VM that
-    does not exist.
+    does not exist, and the like in the rules of agents.
     """
+    if drivers is None and config.agents:
+        raise_problems(wrong_agents(document, config))
+        at_first = LiveConfiguration(document, examined, directory, config, None)
+        raise_problems(wrong_settings(at_first, [*settings_of(config)]))
     if not config.scenario:
         return ()
     if drivers is None:  # checked as written, before any waits for a multi-root switch's control plane
@@ -75,7 +76,9 @@ def steps_of(
         raise_problems(list(_wrong_at_any_time(document, examined, directory, config)))
         if not all(event.is_set for event in config.scenario):
             return ()
-    return _walked(document, examined, directory, config, drivers)
+    live = LiveConfiguration(document, examined, directory, config, drivers)
+    live.to(NOT_KNOWN_FS)
+    return tuple(live.steps)
 
 
 def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
@@ -91,143 +94,17 @@ def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
 
 def _wrong_at_any_time(document: Document, examined: Examined, directory: str, config: Config) -> Iterator[Problem]:
     """Yield problems with events that wait for a condition, which do not depend on what other events set before."""
-    at_first, events = _apart(document)
+    at_first, events = apart(document)
     for at, event in enumerate(config.scenario):
         if event.when is None or not event.is_set:
             continue
         now = at_first.copied()
-        _apply_set(now, events[at], at)
+        apply_set(now, events[at], at)
         after = examine_changed(now, directory, examined, event.changes, is_running=True)
         yield from after.problems
         if after.config is not None and not after.problems:
-            of_event, derived = _fixed(document, config, at, config, after.config)
+            of_event, derived = fixed_by(document, config, at, config, after.config)
             yield from (*of_event, *derived)
-
-
-def _apart(document: Document) -> tuple[Document, dict[str | int, Document]]:
-    """Return a copy of a document without its scenario, and for each event a document with its places."""
-    rest, events = document.parted("scenario", range(len(document.data["scenario"])))
-    now = rest.copied()
-    del now.data["scenario"]
-    return now, events
-
-
-def _apply_set(now: Document, event: Document, at: int) -> None:
-    """Change a document by what an event sets; `event`: the document with its places."""
-    path: KeyPath = ("scenario", at, "set")
-    apply_changes(now, event, path, event.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
-
-
-def _walked(
-    document: Document, examined: Examined, directory: str, config: Config, drivers: Drivers | None
-) -> tuple[Step, ...]:
-    """Go through the events in the order of time, each from what the ones before it left."""
-    now, events = _apart(document)
-    after, steps = examined, list[Step]()
-    problems: list[Problem] = []
-    before = config
-    for at_fs, at in _moments(config, drivers):
-        event = config.scenario[at]
-        keys: Mapping[str, Any] = event.changes
-        if event.is_set or drivers is None:
-            _apply_set(now, events[at], at)
-        else:
-            keys = drivers.changes(at, before)
-            if not _carried_out(now, document, config, at, keys):
-                continue
-        after = examine_changed(now, directory, after, keys, is_running=at_fs > 0)
-        if after.config is None or after.problems:  # all later steps would have the same problems
-            raise_problems([*problems, *after.problems])
-        assert after.config is not None
-        of_event, derived = _fixed(document, config, at, before, after.config)
-        if after.contradictions and not of_event:  # otherwise they follow from keys that may not change at all
-            own = after.contradictions if event.is_set else map(_granted, after.contradictions)
-            raise_problems([*problems, *(_from_event(one, at) for one in own)])
-        problems += of_event or derived
-        if after.config.workload != before.workload:  # of the stations that are in use at the start
-            offered = config.model_copy(update={"workload": after.config.workload})
-            problems += (_of_load(document, config, at, one) for one in wrong_streams(offered, servers_of(config)))
-        steps.append(Step(at_fs, at, after.config))
-        if drivers is not None and event.is_set and not (of_event or derived):
-            drivers.follow(before, after.config)
-        before = after.config
-    raise_problems(problems)
-    return tuple(steps)
-
-
-def _moments(config: Config, drivers: Drivers | None) -> list[tuple[int, int]]:
-    """Return when events take effect, with their places; those of one instant come in the order written."""
-    return sorted(
-        (at_fs, at)
-        for at, event in enumerate(config.scenario)
-        if (event.is_set or event.row.asks) and event.at_fs < NOT_KNOWN_FS
-        for at_fs in ([event.at_fs] if event.is_set or drivers is None else drivers.moments_fs(at))
-    )
-
-
-def _from_event(problem: Problem, at: int) -> Problem:
-    """Return a contradiction that names the event that causes it, unless its key does so already."""
-    if problem.key.startswith("scenario."):
-        return problem
-    return replace(problem, message=f"{problem.message} (from scenario.{at} on)")
-
-
-def _granted(problem: Problem) -> Problem:
-    return replace(problem, message=f"{problem.message}; the PF's driver grants it, but the switch cannot have it")
-
-
-def _carried_out(now: Document, document: Document, config: Config, at: int, changes: Mapping[str, Any]) -> bool:
-    """Change a document as a driver does, with problems placed at the event; tell whether anything changes."""
-    (kind,) = config.scenario[at].kinds
-    place = document.place_of(("scenario", at, kind))
-    for key, value in changes.items():
-        apply_change(now, Change(key, value, place, place, f"scenario.{at}.{kind}: "))
-    return bool(changes)
-
-
-def _fixed(
-    document: Document, config: Config, at: int, before: Config, after: Config
-) -> tuple[list[Problem], list[Problem]]:
-    """Return the problems with fixed keys: of those that the event sets, and of those that follow from what it sets."""
-    event = config.scenario[at]
-    time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
-    (kind,) = event.kinds
-    here: KeyPath = ("scenario", at, kind)
-    of_event, derived = [], []
-    for key in fixed_keys(before, after):
-        own = next((each for each in event.changes if _is_within(key, each) or _is_within(each, key)), None)
-        fixed = f"fixed while the machine runs{time}{why_fixed(key)}"
-        if own is None:
-            derived.append(document.problem(here, f"it changes {key}, which is {fixed}"))
-        else:
-            of_event.append(document.problem(_path_in(document, at, own), fixed, key=True))
-    return of_event, derived
-
-
-def _of_load(document: Document, config: Config, at: int, one: Wrong) -> Problem:
-    """Return what is wrong with the load that an event leaves, at the first of its keys to blame that it sets."""
-    event = config.scenario[at]
-    own = next((each for key in map(dotted, one.keys) for each in event.changes if _is_within(key, each)), None)
-    path: KeyPath = ("scenario", at, *event.kinds) if own is None else _path_in(document, at, own)
-    return document.problem(path, one.message)
-
-
-def _is_within(key: str, block: str) -> bool:
-    return f"{key}.".startswith(f"{block}.")
-
-
-def _path_in(document: Document, at: int, key: str) -> KeyPath:
-    """Return the path of a dotted key in an event's `set`, as it was written there: dotted, nested or mixed."""
-    path: list[str | int] = ["scenario", at, "set"]
-    here: Any = document.data["scenario"][at]["set"]
-    rest = key
-    while isinstance(here, dict) and rest:
-        step = next((each for each in here if rest == each or rest.startswith(f"{each}.")), None)
-        if step is None:
-            break
-        path.append(step)
-        here, rest = here[step], rest[len(step) + 1 :]
-    return tuple(path)
 
 
 def _too_late(document: Document, config: Config) -> list[Problem]:
@@ -270,9 +147,9 @@ def _without_kind(document: Document, config: Config) -> Iterator[Problem]:
             message = "it says whose VFs `enable_vfs` is about; leave it out"
             yield document.problem(("scenario", at, "of"), message, key=True)
         for key in event.changes:
-            if _is_within(key, "scenario"):
+            if is_within(key, "scenario"):
                 message = "a scenario has all its events from the start; what else happens is one more of them"
-                yield document.problem(_path_in(document, at, key), message, key=True)
+                yield document.problem(path_in(document, ("scenario", at, "set"), key), message, key=True)
 
 
 def _without_time(document: Document, config: Config) -> Iterator[Problem]:
@@ -342,8 +219,10 @@ def _named(config: Config, servers: Mapping[str, Config]) -> Named:
 
 def _contradictions(document: Document, config: Config) -> list[Problem]:
     """Return a problem for each key to which two events of one instant give different values."""
-    found = contradictions(config.scenario)
-    return [document.problem(_path_in(document, at, key), message, key=True) for at, key, message in found]
+    return [
+        document.problem(path_in(document, ("scenario", at, "set"), key), message, key=True)
+        for at, key, message in contradictions(config.scenario)
+    ]
 
 
 def contradictions(events: Sequence[Event]) -> Iterator[tuple[int, str, str]]:
@@ -357,7 +236,7 @@ def contradictions(events: Sequence[Event]) -> Iterator[tuple[int, str, str]]:
         said = instants.setdefault(event.when if event.time_fs is None else event.time_fs, {})
         for key, value in event.changes.items():
             for other, (first, _) in said.items():
-                if other != key and first != at and (_is_within(key, other) or _is_within(other, key)):
+                if other != key and first != at and (is_within(key, other) or is_within(other, key)):
                     yield at, key, f"contradicts scenario.{first}, which at the same time sets {other}"
             first, others = said.setdefault(key, (at, value))
             if others != value:

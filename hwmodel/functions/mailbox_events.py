@@ -137,10 +137,11 @@ class PfDrivers:
         told = [answered_text(answers[: len(served)])] if served else []
         asked = self._events[event].mailbox
         assert asked is not None
-        if len(served) < len(answers):
-            told.append(f"{len(answers) - len(served):,} " * (asked.n_times > 1) + "not answered by the end")
-        if len(answers) < asked.n_times:
-            n_lost = f"{asked.n_times - len(answers):,} " * (asked.n_times > 1)
+        n_answered = len(self.served[event])
+        if len(served) < n_answered:
+            told.append(f"{n_answered - len(served):,} " * (asked.n_times > 1) + "not answered by the end")
+        if n_answered < asked.n_times:
+            n_lost = f"{asked.n_times - n_answered:,} " * (asked.n_times > 1)
             told.append(f"{n_lost}not answered, as {asked.sender} or its PF has gone")
         if len(served) > 1:
             work_fs = sum(each.answered_fs - each.taken_fs for each in served)

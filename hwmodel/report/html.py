@@ -21,6 +21,8 @@ from hwmodel.report.figures import ORANGE, VERMILION, missing_extra
 from hwmodel.report.over_time import (
     LIVES,
     PICTURES,
+    action_table,
+    agent_table,
     event_table,
     life_table,
     lives_note,
@@ -30,6 +32,7 @@ from hwmodel.report.over_time import (
 )
 from hwmodel.report.reproduction import assumption_table, of_result
 from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
+from hwmodel.results.agents_text import actions_note
 from hwmodel.results.bond_text import bond_sentence, outage_sentence
 from hwmodel.results.bridge_reading import ports_of
 from hwmodel.results.losses import loss_sentence
@@ -184,12 +187,15 @@ def section_of(
         "over_time": "" if result.series is None else series_note(result.series),
         "lives": "" if result.series is None else lives_note(result.series),
         "pictures": PICTURES,
+        "actions_note": actions_note(result),
         "stage_notes": [printable(note) for note in stage_notes(result)],
         "tables": {
             **_system_tables(result),
             "events": None if result.series is None else event_table(result.series),
             "lives": None if result.series is None else life_table(result.series),
             "stages": stage_table(result),
+            "agents": agent_table(result),
+            "actions": action_table(result),
             "closed_form": tables.closed_form_table(result),
             "ceilings": tables.ceilings_table(result),
             "next_steps": tables.next_steps_table(result),

@@ -26,6 +26,13 @@ from hwmodel.report.figures import (
     svg_element,
 )
 from hwmodel.report.tables import Table
+from hwmodel.results.agents_text import (
+    ACTION_COLUMNS,
+    AGENT_COLUMNS,
+    AGENT_TEXT_COLUMNS,
+    action_rows,
+    agent_rows,
+)
 from hwmodel.results.stage_text import STAGE_COLUMNS, STAGE_TEXT_COLUMNS, stage_rows
 from hwmodel.words.quantities import MISSING, count_text, moment_ns, page_time, page_time_unit, printable, three_digits
 
@@ -174,6 +181,21 @@ def stage_table(result: Result) -> Table | None:
         return None
     rows = [list(row) for row in stage_rows(result, page_time)]
     return Table(STAGE_COLUMNS, rows, texts=STAGE_TEXT_COLUMNS)
+
+
+def agent_table(result: Result) -> Table | None:
+    """List the agents of a run with what each did; None where there are none."""
+    if not result.agents:
+        return None
+    return Table(AGENT_COLUMNS, [list(row) for row in agent_rows(result)], texts=AGENT_TEXT_COLUMNS)
+
+
+def action_table(result: Result) -> Table | None:
+    """List the first things that agents did; None where they did none."""
+    if not result.agent_actions:
+        return None
+    rows = [list(row) for row in action_rows(result)]
+    return Table(ACTION_COLUMNS, rows, texts=tuple(range(len(ACTION_COLUMNS))))
 
 
 def series_note(series: Series) -> str:

@@ -28,6 +28,7 @@ from hwmodel.results.adapter_use import (
     SampledFlows,
     Stalls,
 )
+from hwmodel.results.agents import AgentAction, AgentResult
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
@@ -237,9 +238,10 @@ class Result:
     samples' estimates of flows. `arbitration`: how traffic classes shared what was sent. `flow_control`: who was
     stopped, and by what. `head_of_line`: for how long a VM's empty rings blocked the Rx buffer's head, and for how long
     frames for a VM waited behind it, if that was long. `series`: in a run with a scenario, what VMs did over time and
-    what events did; `stages`: of a window in which the machine changes, the figures between changes. `warnings`: what
-    must be known before a figure is quoted. `assumptions`: numbers of a device's preset that set what limits, and that
-    are not known of the device. Two results are equal if all but `host_run` is.
+    what events did; `stages`: of a window in which the machine changes, the figures between changes. `agents`: what
+    each did, if any reacted; `agent_actions`: the first of that. `warnings`: what must be known before a figure is
+    quoted. `assumptions`: numbers of a device's preset that set what limits, and that are not known of the device. Two
+    results are equal if all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -288,6 +290,8 @@ class Result:
     counters: Mapping[str, FunctionCounters] = field(default_factory=dict, metadata={"omit_empty": True})
     series: Series | None = field(default=None, metadata={"omit_empty": True})
     stages: tuple[StageResult, ...] = field(default=(), metadata={"omit_empty": True})
+    agents: Mapping[str, AgentResult] = field(default_factory=dict, metadata={"omit_empty": True})
+    agent_actions: tuple[AgentAction, ...] = field(default=(), metadata={"omit_empty": True})
     segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
     head_of_line: Mapping[str, Mapping[str, float]] = field(default_factory=dict, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)

@@ -9,6 +9,15 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from hwmodel.results.agents_text import (
+    ACTION_COLUMNS,
+    AGENT_COLUMNS,
+    AGENT_TEXT_COLUMNS,
+    action_rows,
+    actions_note,
+    agent_rows,
+    agent_sentence,
+)
 from hwmodel.results.bond_text import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
 from hwmodel.results.bridge_reading import (
     bridge_words,
@@ -131,6 +140,14 @@ def _all_lines(result: Result) -> Iterable[Line]:
         yield Line("")
         yield from table(STAGE_COLUMNS, stage_rows(result), left_columns=STAGE_TEXT_COLUMNS)
         yield from (Line(printable(note)) for note in stage_notes(result))
+        yield Line("")
+    if result.agents:
+        yield Line("")
+        yield from table(AGENT_COLUMNS, agent_rows(result), left_columns=AGENT_TEXT_COLUMNS)
+        yield Line("")
+    if result.agent_actions:
+        yield from table(ACTION_COLUMNS, action_rows(result), left_columns=range(len(ACTION_COLUMNS)))
+        yield from map(Line, filter(None, (actions_note(result),)))
         yield Line("")
     yield from _latency_lines(result)
     rows = spread_rows(result)
@@ -345,6 +362,8 @@ def short_lines(result: Result) -> list[Line]:
     fixed = [*_spread_lines(result), *balance_lines(result)]
     stages = [Line(printable(stage_sentence(result)))] if result.stages else []
     fixed = [*stages, *fixed]
+    if result.agents:
+        fixed.append(Line(printable(agent_sentence(result))))
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
     if result.flow_cache is not None:

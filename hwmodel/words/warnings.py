@@ -16,8 +16,12 @@ CHANGES_IN_WINDOW = (
     "The scenario changes the machine within the window, and these figures are means over it: the events and the "
     "series say what held when."
 )
+AGENTS_IN_WINDOW = (
+    "Agents change the machine within the window, and these figures are means over it: `agent_actions` of the result "
+    "says what they set, and when."
+)
 CHANGED_BEFORE_WINDOW = (
-    "The scenario changes the machine before the window, and short runs in other phases are not made of what it is "
+    "The machine is changed before the window, and short runs in other phases are not made of what it is "
     "then: intervals say nothing of machines whose parts begin in other phases."
 )
 BEGINS_WITH_CHANGE = (

@@ -1,4 +1,4 @@
-"""Conditions that events of a scenario wait for: when a figure is above or below a number for the first time.
+"""What events of a scenario and agents wait for: when a figure is above or below a number, for the first time or each.
 
 A command sets a watch; it is tested after each instant, when all of that has happened. A machine without watches tests
 nothing; one with any goes from instant to instant (`commanded.advance_through`). What a watch looks at are words of the
@@ -29,28 +29,32 @@ TERM_WORDS = 4
 # What the figure was from an instant on.
 STEP = record(*ints("at_fs", "count"))
 # `number`: the watch's among those of all servers. `first_term`, `n_terms`: what it adds up. It is true where that is
-# above `target`, or below it with `is_below`; with `within_fs`, where its growth in the last so much time is. Then
+# above `target`, or below it with `is_below`; with `within_fs`, where its growth in the last so much time is. `again`:
+# ONCE, or each time that it has become true (UNTIL_FALSE: it is, and looks for when it is not), or, if positive, as a
+# count has grown by so much more. With `within_fs`
 # `part` is by how much it grows, at least, from one step to the next, and its steps are a ring of `mask` + 1 places
 # from `first_step` on.
 WATCH = record(
     *ints("number", "first_term", "n_terms", "is_below", "target", "within_fs", "part", "first_step", "mask"),
-    *ints("head", "tail", "is_received"),
+    *ints("head", "tail", "is_received", "again"),
 )
-# `true_fs`: the instant after which a watch was true, NEVER before; `number`: which one. `due_fs`: when one is true at
-# last if nothing happens, NEVER if none is. Padded to whole pages, so that the next server in the array starts in a
-# page as it would without watches.
+# `came`: the numbers of those that have come true, `n_true` of them, at `true_fs`. `due_fs`: when one is true at last
+# if nothing happens, NEVER if none is. Padded to whole pages, so that the next server in the array starts in a page as
+# it would without watches.
 WATCHES = record(
-    *ints("n", "true_fs", "number", "due_fs", "n_terms", "n_steps", "of_links"),
+    *ints("n", "true_fs", "n_true", "due_fs", "n_terms", "n_steps", "of_links"),
     ("watch", far(WATCH, MAX_WATCHES)),
     ("term", far(TERM, MOST_TERMS)),
     ("step", far(STEP, MOST_STEPS * MAX_WATCHES)),
-    ("apart", I64, (-(7 + 3 * 3) % WORDS_A_PAGE,)),
+    ("came", far(I64, MAX_WATCHES)),
+    ("apart", I64, (-(7 + 4 * 3) % WORDS_A_PAGE,)),
 )
-# Values of a command before those of its terms: number, target, is_below, within_fs, part, places, and whether it is of
-# a count (`IS_COUNT`), of what a link's record says (`IS_OF_LINKS`), whose idle time is counted when asked for, or of
-# what VMs have received (`IS_RECEIVED`), which changes with deliveries alone.
-N_SAID = 7
+# Values of a command before those of its terms: number, target, is_below, within_fs, part, places, whether it is of a
+# count (`IS_COUNT`), of what a link's record says (`IS_OF_LINKS`), whose idle time is counted when asked for, or of
+# what VMs have received (`IS_RECEIVED`), which changes with deliveries alone; and again.
+N_SAID = 8
 IS_COUNT, IS_OF_LINKS, IS_RECEIVED = 1, 2, 4
+ONCE, AS_IT_BECOMES, UNTIL_FALSE = 0, -1, -2
 
 
 @kernel
@@ -81,9 +85,9 @@ def begin_watch(nic, words, commands, command):
     watches.n += 1
     watches.n_terms += n_terms
     watches.n_steps += places
-    watches.true_fs = watches.due_fs = NEVER
+    watches.due_fs = NEVER
     watches.of_links |= value[first + 6] & IS_OF_LINKS
-    watch.is_received = value[first + 6] & IS_RECEIVED
+    watch.is_received, watch.again = value[first + 6] & IS_RECEIVED, value[first + 7]
     catch_up_links(nic, nic.clock.now_fs)
     now = figure_of(watches, watch, words)
     if value[first + 6] & IS_COUNT and watch.within_fs == 0:
@@ -125,15 +129,50 @@ def enter_step(watches, watch, now_fs, count):
 
 @kernel
 def look(nic, words):
-    """Let the run end behind this instant if a watch is true now; the first of several."""
+    """Let the run end behind this instant if watches are true now, and note which; those that come once are over."""
     watches = nic.watches
     catch_up_links(nic, nic.clock.now_fs + 1)
     watches.due_fs = NEVER
+    kept = 0
     for at in range(watches.n):
-        if is_true(watches, watches.watch[at], words, nic.clock.now_fs):
-            watches.true_fs, watches.number = nic.clock.now_fs, watches.watch[at].number
+        watch = watches.watch[at]
+        is_over = False
+        is_there = is_true(watches, watch, words, nic.clock.now_fs)
+        if is_there and watch.again == UNTIL_FALSE:
+            turn(watch)
+        elif is_there:
+            if not has_room(watches.came, watches.n_true + 1):
+                nic.ledger.overflow = 1
+                return
+            watches.came[watches.n_true] = watch.number
+            watches.n_true += 1
+            watches.true_fs = nic.clock.now_fs
             nic.ledger.is_stopping = CAME_TRUE
-            return
+            is_over = comes_again(watches, watch, words)
+        if not is_over:
+            if kept < at:
+                watches.watch[kept] = watches.watch[at]
+            kept += 1
+    watches.n = kept
+
+
+@kernel
+def comes_again(watches, watch, words):
+    """Let a watch that has come true look for the next time; return whether there is none."""
+    if watch.again > 0:
+        beyond = figure_of(watches, watch, words) - watch.target - 1
+        watch.target += watch.again * (1 + beyond // watch.again)
+    elif watch.again == AS_IT_BECOMES:
+        turn(watch)
+    return watch.again == ONCE
+
+
+@kernel
+def turn(watch):
+    """Look for the contrary of what a watch has looked for."""
+    watch.target += -1 if watch.is_below else 1
+    watch.is_below = 1 - watch.is_below
+    watch.again = UNTIL_FALSE if watch.again == AS_IT_BECOMES else AS_IT_BECOMES
 
 
 @kernel

@@ -59,10 +59,13 @@ def place_of(servers: Sequence[Server], of: str) -> Place:
     raise LookupError(f"nothing is called {of}")
 
 
-def watch_values(servers: Sequence[Server], place: Place, watched: Watched, number: int) -> tuple[int, ...]:
+def watch_values(
+    servers: Sequence[Server], place: Place, watched: Watched, number: int, again: int = 0
+) -> tuple[int, ...]:
     """Return the values of a command that begins a watch (`machine.adapter.watches.begin_watch`).
 
-    `number`: the watch's. Words are counted over the records of all servers.
+    `number`: the watch's; `again`: by how much more a count comes each time after the first. Words are counted over the
+    records of all servers.
     """
     figure = watched.figure
     parts = (*figure.parts, Part(OFF, AWAY)) if figure.while_on and watched.is_below else figure.parts
@@ -77,7 +80,7 @@ def watch_values(servers: Sequence[Server], place: Place, watched: Watched, numb
     about = IS_COUNT * (not figure.is_level) | IS_OF_LINKS * any(part.path[0] == "pcie" for part in parts)
     is_received = all(part.path[-1] in ("received_frames", "received_bytes") for part in parts)
     about |= IS_RECEIVED * (is_received and not watched.within_fs)
-    return (number, watched.number, watched.is_below, watched.within_fs, step, places, about, *terms)
+    return (number, watched.number, watched.is_below, watched.within_fs, step, places, about, again, *terms)
 
 
 def _words(path: Path, place: Place, config: Any) -> Iterator[Words]:

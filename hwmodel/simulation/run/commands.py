@@ -6,14 +6,17 @@ building it with the new configuration. Configurations that differ in what no co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import ctypes
+from bisect import insort_left
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from hwmodel.compiled.far_tables import WORD_BYTES, give
+from hwmodel.compiled.far_tables import WORD_BYTES, address_of, give
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.in_operation import fixed_keys
 from hwmodel.config.system import servers_of
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from hwmodel.workload.traffic import Workload
 
 Ints = npt.NDArray[np.int64]
-TREES = -1  # in place of the number of a server or of the bridges: the PCIe trees, of which weights alone change
+TREES = -1  # in place of the number of a server or of the bridges: the PCIe trees, the last, whose weights change
 PIECEMEAL = frozenset({PLAIN, TABLE, VLAN, LINK})  # kinds of which a command writes only the words that differ
 
 
@@ -74,6 +77,22 @@ class Change(NamedTuple):
     watches: tuple[Watch, ...] = ()
     workload: Workload | None = None
 
+    def then(self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = ()) -> Change:
+        """Return a change that leaves the configuration as it is from this one on."""
+        return self._replace(at_fs=at_fs, work=work, watches=watches)
+
+
+class _ToCome(NamedTuple):
+    """Hold a change that is planned, or what is to be made of the one in force then."""
+
+    at_fs: int
+    planned: Change | None
+    make: Make | None
+
+
+Make = Callable[[Change], Change]
+"""What becomes of the change that is in force, from a later instant on."""
+
 
 class Schedule:
     """Enter the commands of changes into a machine, which is filled with `first`: of each before its instant comes."""
@@ -84,21 +103,35 @@ class Schedule:
         self._system = None if system is None else system.system[0]
         self._servers, self._trees = len(machine.state), machine.trees
         self._records = [*machine.state, *(() if system is None else (system.bridges[0],))]
+        self._rings = [_Ring(record) for record in (*self._records, *(() if self._trees is None else (self._trees,)))]
         self._refilled = Refilled(machine.state, reach, first, machine.stations, seed)
         self._functions, self._workload = functions_of(servers_of(first.config)), first.workload
         self._now = Change(0, first.config, first.off)
-        self._to_come: list[Change] = []  # the next one last
+        self._to_come: list[_ToCome] = []  # the next one last
+        self._known: dict[
+            tuple[int, int], list[_Command]
+        ] = {}  # what rewrites one of agents' configurations as another
+        self._is_behind = False  # what is filled again: it is of a change before the last
+        self.as_it_is: Callable[[Change, Change], Change] = lambda _, change: change  # of one planned, at its instant
         self.replace(changes)
 
     def replace(self, changes: Sequence[Change]) -> None:
-        """Have other changes in place of all that are not entered yet.
+        """Have other planned changes in place of all that are not entered yet.
 
         Raises InputError if one affects something that is fixed while the machine runs.
         """
         in_order = sorted(changes, key=lambda one: one.at_fs)
         for before, change in pairwise([self._now, *in_order]):
             check(before.config, change)
-        self._to_come = in_order[::-1]
+        added = [one for one in self._to_come if one.make is not None]
+        planned = [_ToCome(one.at_fs, one, None) for one in in_order[::-1]]
+        self._to_come = sorted(
+            [*added, *planned], key=lambda one: -one.at_fs
+        )  # of one instant those planned come first
+
+    def add(self, at_fs: int, make: Make) -> None:
+        """Have one more change, behind all those of its instant; what it is follows from what is in force then."""
+        insort_left(self._to_come, _ToCome(at_fs, None, make), key=lambda one: -one.at_fs)
 
     def next_fs(self) -> int:
         """Return when the next change is that is not entered yet."""
@@ -110,23 +143,49 @@ class Schedule:
         Raises InputError if there are too many.
         """
         while self.next_fs() <= at_fs:
-            self._enter(self._to_come.pop())
+            _, planned, make = self._to_come.pop()
+            if make is not None:
+                self._enter(make(self._now), may_come_again=True)
+            elif planned is not None:
+                self._enter(self.as_it_is(self._now, planned))
         if self._system is not None:  # bridges and trees are looked at when their next event is
             for one in (self._system.bridge[0], *((self._system.trees,) if self._system.trees.n_switches else ())):
                 one.next_fs = min(int(one.next_fs), at_fs)
 
-    def _enter(self, change: Change) -> None:
+    def _enter(self, change: Change, *, may_come_again: bool = False) -> None:
         before, self._now = self._now, change
-        for one in self._refilled.become(Filled(change.config, change.workload or self._workload, change.off)):
-            record = self._records[one.component]
-            for command in _commands(one, record.dtype, one.component if one.component < self._servers else 0):
-                _enter(record, change.at_fs, command)
+        if change.config is not before.config or change.off != before.off or change.workload is not before.workload:
+            for command in self._rewriting(before, change, may_come_again=may_come_again and change.off == before.off):
+                self._rings[command.component].enter(change.at_fs, command)
         for command in _of_functions(self._functions, before.off, change):
-            _enter(self._records[command.component], change.at_fs, command)
+            self._rings[command.component].enter(change.at_fs, command)
         if change.config.multi_root != before.config.multi_root and self._trees is not None:
             for number, n_bytes in changed_weights(before.config, change.config):
                 weight = _Command(TREES, PLAIN, number, number, np.array([n_bytes], np.int64))
-                _enter(self._trees, change.at_fs, weight)
+                self._rings[TREES].enter(change.at_fs, weight)
+
+    def _rewriting(self, before: Change, change: Change, *, may_come_again: bool) -> list[_Command]:
+        """Return the commands that rewrite what a change leads to other words of."""
+        step = id(before.config), id(change.config)
+        if may_come_again and step in self._known:
+            self._is_behind = True
+            return self._known[step]
+        if self._is_behind:
+            deque(self._refilled.become(self._filled(before)), maxlen=0)
+            self._is_behind = False
+        found = [
+            command
+            for one in self._refilled.become(self._filled(change))
+            for command in _commands(
+                one, self._records[one.component].dtype, one.component if one.component < self._servers else 0
+            )
+        ]
+        if may_come_again:
+            self._known[step] = found
+        return found
+
+    def _filled(self, change: Change) -> Filled:
+        return Filled(change.config, change.workload or self._workload, change.off)
 
 
 def obey_first(servers: Servers) -> None:
@@ -193,22 +252,38 @@ def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_C
             yield _Command(one.component, kind, row, int(at[run[0]]), one.will_be[row, own[run]])
 
 
-def _enter(record: Any, at_fs: int, command: _Command) -> None:
-    """Put a command into its component's ring; a source's parameters go into `traffic.changed`, by the same index."""
-    commands = record.commands
-    if command.kind == SOURCE:
-        changed = _with_room(record.traffic.changed, int(commands.tail) + 1)[int(commands.tail) :]
-        changed.view(np.int64)[: len(command.values)] = command.values
-        command = command._replace(values=command.values[:0])
-    at, first, n = int(commands.tail), int(commands.n_values), len(command.values)
-    if at == COMMAND_CAP or first + n > VALUE_CAP:
-        most = f"{COMMAND_CAP:,} changes at one adapter or bridge, or {VALUE_CAP:,} values"
-        raise InputError(
-            f"scenario: events, messages and doorbells of floods make more than {most}; have fewer of them"
-        )
-    _with_room(commands.ring, at + 1)[at] = (at_fs, command.kind, command.part, command.word, n, first)
-    _with_room(commands.value, first + n)[first:] = command.values
-    commands.tail, commands.n_values = at + 1, first + n
+class _Ring:
+    """Put commands into a component's ring, whose words it keeps at hand: agents have thousands carried out."""
+
+    def __init__(self, record: Any) -> None:
+        self._record = record
+        self._counts = (ctypes.c_int64 * 3).from_address(address_of(record.commands))  # head, tail, n_values
+        self._take_up()
+
+    def _take_up(self) -> None:
+        commands = self._record.commands
+        self._rows = commands.ring.rows().view(np.int64).reshape(len(commands.ring), -1)
+        self._values = commands.value.rows()
+
+    def enter(self, at_fs: int, command: _Command) -> None:
+        """Enter a command; a source's parameters go into `traffic.changed`, by the same index."""
+        _, at, first = self._counts
+        values = command.values
+        if command.kind == SOURCE:
+            changed = _with_room(self._record.traffic.changed, at + 1)[at:]
+            changed.view(np.int64)[: len(values)] = values
+            values = values[:0]
+        n = len(values)
+        if at == COMMAND_CAP or first + n > VALUE_CAP:
+            most = f"{COMMAND_CAP:,} changes at one adapter or bridge, or {VALUE_CAP:,} values"
+            raise InputError(f"events, agents, messages and doorbells of floods make more than {most}; have fewer")
+        if at >= len(self._rows) or first + n > len(self._values):
+            _with_room(self._record.commands.ring, at + 1)
+            _with_room(self._record.commands.value, first + n)
+            self._take_up()
+        self._rows[at] = (at_fs, command.kind, command.part, command.word, n, first)
+        self._values[first : first + n] = values
+        self._counts[1], self._counts[2] = at + 1, first + n
 
 
 def _with_room(table: Any, n: int) -> Any:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hwmodel.compiled.far_tables import check_memory, spanned_bytes
+import numpy as np
+
+from hwmodel.compiled.far_tables import WORD_BYTES, check_memory, spanned_bytes
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.system import looks_into_packets
@@ -64,6 +66,19 @@ class CameTrue(NamedTuple):
     server: int
 
 
+def word_of(*path: str) -> int:
+    """Return which of a server's words a field is; reading it as such takes a tenth of the time of its names."""
+    kind, n_bytes = SERVER, 0
+    for name in path:
+        assert kind.fields is not None
+        kind, offset = kind.fields[name][:2]
+        n_bytes += offset
+    return n_bytes // WORD_BYTES
+
+
+NOW_FS, N_TRUE, TRUE_FS = word_of("clock", "now_fs"), word_of("watches", "n_true"), word_of("watches", "true_fs")
+
+
 def run_alone(servers: State, until_fs: int, n_events: int) -> int:
     """Run the first of `servers`, which has no commands, as `engine.run` says; return why it stopped."""
     return int(run(servers, 0, until_fs, n_events, WHOLE))
@@ -83,10 +98,10 @@ class SystemSnapshot:
     trees: TreeSnapshot
 
 
-def entries_of(config: Config) -> tuple[str, ...]:
+def entries_of(config: Config, *, reacts: bool = False) -> tuple[str, ...]:
     """Return the entry points that a run of a configuration needs, as far as the scenario's known times show."""
     reading = CAPTURE_ENTRIES if config.workload.pcap is not None and looks_into_packets(config) else ()
-    commands = (COMMANDS,) if any(event.time_fs != 0 for event in config.scenario) else ()
+    commands = (COMMANDS,) if reacts or config.agents or any(event.time_fs != 0 for event in config.scenario) else ()
     return *(SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES), *commands, *reading
 
 
@@ -122,8 +137,9 @@ def check_room(config: Config, workload: Workload, changes: Sequence[Change] = (
 class Machine:
     """Hold the state of all that a run simulates; `system`, `bridge` and `trees` are None for one adapter alone.
 
-    `changes`: changes in mid-run; `off`: functions that are off from the start, as its switches see it. `settled_fs`:
-    all components have finished all events up to this time. `kernel_s`: wall-clock time spent in kernels.
+    `changes`: changes in mid-run; `off`: functions that are off from the start, as its switches see it; `reacts`: more
+    changes may be added. `settled_fs`: all components have finished all events up to this time. `kernel_s`: wall-clock
+    time spent in kernels. `agents_due_fs`: says when agents have something to do next.
     """
 
     def __init__(
@@ -134,6 +150,8 @@ class Machine:
         n_threads: int | None = None,
         changes: Sequence[Change] = (),
         off: frozenset[str] = frozenset(),
+        *,
+        reacts: bool = False,
     ) -> None:
         self.system: SystemState | None = None
         self.bridge: Any = None
@@ -144,10 +162,14 @@ class Machine:
         self.kernel_s = 0.0
         self._is_logging = False
         self._true: list[CameTrue] = []  # what has come true and is not taken yet, the first last
-        self._may_change, self._replays = bool(changes), not bridges_of(config) and len(workload.records) > 0
+        self._is_settled = False  # all that happens at `now_fs` has
+        self.agents_due_fs: Callable[[], int] = lambda: NEVER
+        self._may_change = reacts or bool(changes)
+        self._replays = not bridges_of(config) and len(workload.records) > 0
         if not bridges_of(config):
             self.state: State
             self.state, self.stations = _alone(config, workload, seed)
+            self._note_words()
             self._switch_off(config, off)
             self._begin_schedule(Filled(config, workload, off), seed, changes)
             self.book = decide_workload(self.state, config, workload, self.stations)
@@ -159,6 +181,7 @@ class Machine:
         system.threads = threads_of(system, n_threads)
         self.state, self.stations = system.servers, system.stations
         self.bridge, self.ports, self.trees = system.bridges[0], system.ports, system.system[0].trees
+        self._note_words()
         self._switch_off(config, off)
         self._begin_schedule(Filled(config, workload, off), seed, changes)
         system.decide(workload, seed)
@@ -169,6 +192,11 @@ class Machine:
         )
         self._log = MergedLog([ledger.log for ledger in self.ledgers()], self.copy_kinds.first_copies)
 
+    def _note_words(self) -> None:
+        """Note where the servers' words are."""
+        self._words = self.state.view(np.int64)
+        self._firsts = range(0, len(self._words), SERVER.itemsize // WORD_BYTES)
+
     def _switch_off(self, config: Config, off: frozenset[str]) -> None:
         for nic, server in zip(self.state, servers_of(config), strict=True):
             switch_off_functions(nic, server, off)
@@ -176,7 +204,7 @@ class Machine:
     def _begin_schedule(self, first: Filled, seed: int, changes: Sequence[Change]) -> None:
         """Take changes in, and obey the commands of those for time 0."""
         self.schedule = Schedule(self, first, seed, changes)
-        if changes:
+        if self._may_change:
             self.count_rings()
             self.schedule.enter(0)
             obey_first(self.state)
@@ -230,12 +258,12 @@ class Machine:
     @property
     def now_fs(self) -> int:
         """Return the time that all have come to."""
-        return int(self.servers[0].nic.clock.now_fs)
+        return int(self._words[NOW_FS])
 
     @now_fs.setter
     def now_fs(self, now_fs: int) -> None:
-        for server in self.servers:
-            server.nic.clock.now_fs = now_fs
+        for first in self._firsts:
+            self._words[first + NOW_FS] = now_fs
 
     def view(self) -> Any:
         """Return all measurements in the form of one server's record; a `Whole` must be refreshed before use."""
@@ -259,18 +287,25 @@ class Machine:
         """Let it run to a time or through so many events; return why it stopped (`DONE`, ...).
 
         Commands of changes on the way are entered once all has happened before them. When it stops as something that is
-        watched has come true (`CAME_TRUE`), all have come to that instant; `take_true` says what.
+        watched has come true, or agents have something to do (`CAME_TRUE`), all have come to that instant; `take_true`
+        says what.
         """
         while True:
-            due_fs, true_fs = self.schedule.next_fs(), self._true[-1].at_fs if self._true else NEVER
-            bound_fs = min(until_fs, due_fs - 1, true_fs)
-            status = self._advance(bound_fs, n_events)
+            due_fs, stop_fs = self.schedule.next_fs(), self.agents_due_fs()
+            if self._true:
+                stop_fs = min(stop_fs, self._true[-1].at_fs)
+            bound_fs = min(until_fs, due_fs - 1, stop_fs)
+            is_there = self._is_settled and bound_fs == self.now_fs
+            status = DONE if is_there else self._advance(bound_fs, n_events)
+            self._is_settled = status in (DONE, IDLE) or (status == CAME_TRUE and self.system is None)
             if status == CAME_TRUE:
                 self._note_true()  # some servers may not be so far yet, and something else come true there before
                 continue
             if status not in (DONE, IDLE):
                 return status
-            if bound_fs == true_fs:
+            if bound_fs == stop_fs:
+                if status == IDLE:
+                    self.now_fs = bound_fs
                 return CAME_TRUE
             if due_fs == NEVER or (self._replays and status == IDLE and not self.records_left()):
                 return status  # changes behind the end of a capture are none
@@ -281,21 +316,20 @@ class Machine:
             self.schedule.enter(due_fs)
 
     def _note_true(self) -> None:
-        """Note what has come true at servers, which is not watched any more."""
-        for server, nic in enumerate(self.state):
-            watches = nic.watches
-            if not int(watches.n) or int(watches.true_fs) == NEVER:
+        """Note what has come true at servers."""
+        words = self._words
+        for server, first in enumerate(self._firsts):
+            if not words[first + N_TRUE]:
                 continue
-            self._true.append(CameTrue(int(watches.true_fs), int(watches.number), server))
-            rows = nic["watches"]["watch"][: int(watches.n)]
-            rows[:-1] = rows[rows["number"] != watches.number]
-            watches.n -= 1
-            watches.true_fs = NEVER
+            at_fs = int(words[first + TRUE_FS])
+            numbers = self.state[server].watches.came[: int(words[first + N_TRUE])].tolist()
+            self._true += (CameTrue(at_fs, number, server) for number in numbers)
+            words[first + N_TRUE] = 0
         self._true.sort(reverse=True)
 
-    def take_true(self) -> CameTrue:
-        """Return what has come true, after a run has stopped for it."""
-        return self._true.pop()
+    def take_true(self) -> CameTrue | None:
+        """Return what has come true, after a run has stopped for it; None for nothing more."""
+        return self._true.pop() if self._true and self._true[-1].at_fs <= self.now_fs else None
 
     def way_fs(self, server: int) -> int:
         """Return the longest time that anything from a server takes to reach another, or a bridge, at the least."""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hwmodel.agents import Agent
 from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
@@ -50,6 +51,7 @@ from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.host_run import describe_host_run
 from hwmodel.simulation.run.kernel_cache import compiled_without, have_kernels
 from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
+from hwmodel.simulation.run.reactions import with_agents
 from hwmodel.simulation.run.scenario import Play, with_series
 from hwmodel.simulation.run.series import SeriesRecorder, interval_of
 from hwmodel.simulation.run.server_threads import n_threads_for
@@ -107,6 +109,7 @@ def simulate(
     counters: bool = False,
     note: Callable[[str], None] | None = None,
     threads: int | None = None,
+    agents: Sequence[Agent] = (),
 ) -> Result:
     """Simulate a configuration, given as such, by file name or by the name of a shipped one; return its result.
 
@@ -116,22 +119,24 @@ def simulate(
     or until one file is full (docs/trace.md). `with_next_steps`: include the closed form's figures for larger designs.
     `counters`: include the counters of functions and rings, as a run with a scenario always does (docs/counters.md).
     `note` is called with a line on what the time line has no room for. `threads`: how many threads servers, and short
-    runs behind the window, run on; None for as many as are worth while. Raises InputError if a load or a rate is beyond
-    what a run has room for, RunError if the run cannot be finished, Interrupted, with the figures so far, on Ctrl-C.
+    runs behind the window, run on; None for as many as are worth while. `agents`: who reacts in the run, beside those
+    of the configuration (docs/agents.md). Raises InputError if a load or a rate is beyond what a run has room for,
+    RunError if the run cannot be finished, Interrupted, with the figures so far, on Ctrl-C.
     """
     config = as_config(config)
     _check_asked(threads, trace_path, trace_start_fs, trace_length_fs)
     check_taps(config, pcap_hops or {})
-    compile_s = have_kernels(entries_of(config))
-    play = Play(config)
-    counts = counters or bool(config.scenario)
+    play = Play(config, agents)
+    compile_s = have_kernels(entries_of(config, reacts=play.reacts))
+    changes_in_run = bool(config.scenario) or play.reacts
+    counts = counters or changes_in_run
     run = Run(
         play.scene.first, play.workload, progress or silent, compile_s=compile_s, threads=threads, changes=play.changes,
-        counts_rings=counts,
+        counts_rings=counts, reacts=play.reacts,
     )  # fmt: skip
-
     run.play = play
-    if config.scenario:
+    play.begin(run.machine)
+    if changes_in_run:
         events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs, events_fs), play.scene.course)
     if trace_path is not None:
@@ -142,7 +147,8 @@ def simulate(
             result = replace(result, counters=counters_of(run.machine.servers))
         if run.series is None:
             return result
-        return with_events(with_series(result, play.config, run.series.series(), play.scene))
+        result = with_events(with_series(result, play.config, run.series.series(), play.scene))
+        return result if play.agents is None else with_agents(result, play.agents)
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})
@@ -151,7 +157,10 @@ def simulate(
         raise Interrupted(partial_result and told(partial_result)) from None
     try:
         # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
-        result, is_cut_short = told(run.result(with_next_steps, is_judged=not _has_events(config))), False
+        result, is_cut_short = (
+            told(run.result(with_next_steps, is_judged=not (_has_events(config) or play.reacts))),
+            False,
+        )
     except KeyboardInterrupt:
         result, is_cut_short = told(run.result(with_next_steps, words.SHORT_RUNS_INTERRUPTED)), True
     if trace_path is not None:
@@ -208,7 +217,8 @@ class Run:
 
     `tracer`: records a time line, if one is wanted. `compile_s`: time spent on compiling kernels, for the result.
     `ends_with_batches`: align the window with deliveries even if the warm-up has a fixed length. `changes`: of the
-    configuration, in mid-run. `counts_rings`: enable the counters of each ring, as in every run with changes.
+    configuration, in mid-run. `counts_rings`: enable the counters of each ring, as in every run with changes. `reacts`:
+    agents may change it as well.
     """
 
     def __init__(
@@ -221,6 +231,7 @@ class Run:
         threads: int | None = None,
         changes: Sequence[Change] = (),
         counts_rings: bool = False,
+        reacts: bool = False,
     ) -> None:
         self.config = config
         self.workload = workload
@@ -229,7 +240,8 @@ class Run:
         self.n_marks = MARKS  # of the window, or of each part by which it grows
         self.known = MachineKnown.of(config, workload)
         self.progress, self.threads = progress, threads
-        self.machine = Machine(config, workload, config.run.seed, threads, changes)
+        self.reacts = reacts
+        self.machine = Machine(config, workload, config.run.seed, threads, changes, reacts=reacts)
         if counts_rings:
             self.machine.count_rings()
         self.state: State = self.machine.state
@@ -279,7 +291,7 @@ class Run:
                 yield from self.advance(warmup.next_even_time(), NEVER, what="warm-up")
         # A window between two deliveries of a flow holds whole batches; with random loads this would bias it to bursts.
         is_aligned = is_automatic or self.ends_with_batches
-        may_change = self.is_watched or self.first_change_fs < NEVER
+        may_change = self.reacts or self.is_watched or self.first_change_fs < NEVER
         is_steady = not (self.known.is_random or self.is_replay or may_change)
         ends_with_batches = is_aligned and self.machine.is_alone and is_steady
         flow = self.busiest_flow()
@@ -353,6 +365,10 @@ class Run:
 
     def measured_from(self, now_fs: int) -> Measured:
         """Return what holds from an instant on: what the run begins with, or the last change has made of it."""
+        made = None if self.play is None else self.play.config_in_force(now_fs)
+        if made is not None:
+            workload = made.workload or self.workload
+            return Measured(made.config, workload, MachineKnown.of(made.config, workload))
         earlier = [change for change in self.changes if change.at_fs <= now_fs]
         if not earlier:
             return self.measured
@@ -361,7 +377,7 @@ class Run:
 
     def changes_within(self, start_fs: int, end_fs: int) -> bool:
         """Tell whether anything changes between two instants, the end of what drivers do beside frames included."""
-        return bool(instants_of(self.changes, start_fs, end_fs))
+        return bool(instants_of(self.changes, start_fs, end_fs)) or self._agents_set_within(start_fs, end_fs)
 
     def too_wide(self, result: Result) -> tuple[str, ...]:
         """Return which figures are not known as well as `run.precision` asks; none where nobody sends."""
@@ -417,11 +433,13 @@ class Run:
         return status
 
     def goes_on(self) -> None:
-        """Let the scenario go on behind an instant at which what it waits for has come true."""
+        """Let the scenario go on behind an instant at which what it waits for has come true, and agents react."""
         assert self.play is not None
-        self.take_in(self.play.goes_on(self.machine, self.machine.take_true()))
-        if self.series is not None:
-            self.series.follow(self.play.scene.course)
+        if self.play.goes_on(self.machine):
+            self.take_in(self.play.changes)
+            if self.series is not None:
+                self.series.follow(self.play.scene.course)
+        self.first_change_fs = min([self.first_change_fs, *self.play.sets_fs[:1]])
 
     def kernel(self, until_fs: int, n_events: int) -> int:
         """Let the kernel run to a time or through so many events; return why it stopped."""
@@ -504,6 +522,18 @@ class Run:
         warnings = phase_warnings_of(own, others, alike, is_random=is_random)
         return replace(result, intervals=found), [*warnings]
 
+    def _why_changed(self) -> Iterator[str]:
+        """Yield who changes the machine within the window."""
+        assert self.start is not None and self.end is not None
+        span = self.start.now_fs, self.end.now_fs
+        if instants_of(self.changes, *span):
+            yield words.CHANGES_IN_WINDOW
+        if self._agents_set_within(*span):
+            yield words.AGENTS_IN_WINDOW
+
+    def _agents_set_within(self, start_fs: int, end_fs: int) -> bool:
+        return self.play is not None and any(start_fs < at < end_fs for at in self.play.sets_fs)
+
     def _warnings_of_changed(self, result: Result) -> Iterator[str]:
         """Yield what must be known of a window before which, or with which, the machine has changed."""
         assert self.start is not None
@@ -554,8 +584,9 @@ class Run:
         if self.changes_within(self.start.now_fs, self.end.now_fs):
             # The machine changed within the window: the variation between slices then says nothing about confidence.
             warnings = of_time + list(lasting_warnings(self.config, result))
-            result = replace(over_changes(result, self.seen), warnings=(*warnings, words.CHANGES_IN_WINDOW))
-            result = replace(result, stages=() if self.stages is None else self.stages.found())
+            result = replace(over_changes(result, self.seen), warnings=(*warnings, *self._why_changed()))
+            is_told = self.stages is not None and (self.play is None or not self.play.sets_fs)
+            result = replace(result, stages=self.stages.found() if self.stages is not None and is_told else ())
         elif has_changed:
             result = with_bottleneck(result, not_judged(self.seen, result.bottleneck, FULLEST_UNJUDGED))
             result = replace(result, warnings=(*self._warnings_of_changed(result), *warnings))

@@ -7,11 +7,16 @@ to come are made anew with it, and the run goes on. An event does not change wha
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hwmodel.agents.by_rules import agents_of
+from hwmodel.agents.live import LiveAgents
+from hwmodel.compiled.records import NEVER
+from hwmodel.config.check_agents import settings_of
 from hwmodel.config.check_condition import watched_by
 from hwmodel.config.control_plane import Acting, acting
 from hwmodel.config.life import Course, course_of
@@ -28,6 +33,7 @@ from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_
 from hwmodel.simulation.fill.refill import is_of_one_server
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Change, Watch
+from hwmodel.simulation.run.hands import Hands
 from hwmodel.simulation.run.offered import Offered
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.events import (
@@ -45,7 +51,10 @@ from hwmodel.words.events import (
 )
 
 if TYPE_CHECKING:
+    from hwmodel.agents import Agent
     from hwmodel.config import Config
+    from hwmodel.config.live_configuration import Setting
+    from hwmodel.config.model import LiveConfiguration
     from hwmodel.config.scenario import Condition
     from hwmodel.results import Result
     from hwmodel.simulation.fill.flow_book import Server
@@ -107,8 +116,7 @@ def scene_of(config: Config) -> Scene:
 
 def with_series(result: Result, config: Config, series: Series, scene: Scene) -> Result:
     """Add to a result the configuration with its scenario, the VMs' time series, and the effect of each event."""
-    assert scene.acting is not None
-    teller = _Teller(scene.acting, series, scene, result)
+    teller = _Teller(scene.acting or Acting(config), series, scene, result)
     told = replace(series, events=tuple(teller.events()))
     return replace(result, config=config.resolved(), config_hash=config.config_hash(), series=told)
 
@@ -271,24 +279,109 @@ class Play:
     """Carry out a scenario as a run goes on: what waits for a condition gets its time once that has come true.
 
     `config`: with the times that are known by now. `scene`: what follows from it. `workload`: what the run begins with.
-    `changes`: all of the run that are known, with those that begin watches. `messages`: what drivers of PFs serve, by
-    time and function.
+    `changes`: all of the run that are planned, with those that begin watches. `messages`: what drivers of PFs serve, by
+    time and function. `agents`: who reacts beside it, once it has begun. What they set is part of all that comes later:
+    so with agents each change is made at its instant, from the configuration in force.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, agents: Sequence[Agent] = ()) -> None:
         self.config, self.scene = config, scene_of(config)
-        to_come = [config.scenario[at].changes for at in _waiting(config)]
+        self._agents: list[Agent] = [*agents_of(config), *agents]
+        self.agents: LiveAgents | None = None
+        to_come: list[Mapping[str, Any]] = [config.scenario[at].changes for at in _waiting(config)]
+        to_come += [setting.changes for setting in settings_of(config)]
+        to_come += [{"workload": {}} for agent in agents if agent.sets_load]
         self._offered = Offered(self.scene.first, self.scene.changes, to_come)
         self.workload = self._offered.first
         self.messages: dict[tuple[int, str], str] = {}
         self.changes = self._changes()
+        self._settings: list[tuple[int, Setting]] = []
+        self._in_force: dict[int, Change] = {}  # by the identity of what has been made of the document
+
+    @property
+    def sets_fs(self) -> Sequence[int]:
+        """Return when agents have set keys, in order."""
+        return () if self.agents is None else self.agents.sets_fs
+
+    @property
+    def reacts(self) -> bool:
+        """Tell whether any agents live beside the run."""
+        return bool(self._agents)
+
+    def begin(self, machine: Machine) -> None:
+        """Let agents begin, at time 0."""
+        if not self._agents:
+            return
+        names = [server.name for server in servers_of(self.scene.first)]
+        hands = Hands(machine, self.scene.first, self._set)
+        first_watch = len(self.config.scenario)
+        self.agents = LiveAgents(self._agents, self.scene.first, names, hands, first_watch)
+        self._live = self._lives()
+        machine.schedule.as_it_is = self._as_it_is
+        self.agents.begin()
+        machine.schedule.enter(0)
+        machine.agents_due_fs = partial(self.agents.next_fs, NEVER)
 
     def _changes(self) -> tuple[Change, ...]:
         self.messages |= {(each.at_fs, each.function): each.message for each in self.scene.work if each.message}
         return self._offered.of(watched(self.scene, _waiting(self.config)))
 
-    def goes_on(self, machine: Machine, true: CameTrue) -> tuple[Change, ...]:
-        """Let a machine go on from where something has come true: the event comes next; return all changes.
+    def _lives(self) -> LiveConfiguration:
+        """Return the configuration in force, with all that agents have set so far; its drivers answer from now on."""
+        config = self.config if self.scene.acting is None else self.scene.acting.config
+        drivers = PfDrivers(config)
+        live = config.live(drivers)
+        for at_fs, setting in self._settings:
+            live.to(at_fs)
+            live.set(setting)
+        self.scene = replace(self.scene, drivers=drivers if config.scenario else None)
+        return live
+
+    def _set(self, at_fs: int, setting: Setting, now: Change) -> Change:
+        """Return the change that an agent makes."""
+        self._live.to(at_fs)
+        self._live.set(setting)
+        self._settings.append((at_fs, setting))
+        return self._forced(now.then(at_fs))
+
+    def _as_it_is(self, now: Change, planned: Change) -> Change:
+        """Return a planned change with what agents have set by then."""
+        self._live.to(planned.at_fs)
+        return self._forced(planned)
+
+    def _forced(self, change: Change) -> Change:
+        """Return a change to the configuration in force."""
+        own = self._live.config
+        if id(own) not in self._in_force:
+            config = own.model_copy(update={"run": self.config.run, "scenario": ()})
+            (made,) = self._offered.of((Change(change.at_fs, config),))
+            self._in_force[id(own)] = made
+        made = self._in_force[id(own)]
+        return change._replace(config=made.config, workload=made.workload)
+
+    def config_in_force(self, at_fs: int) -> Change | None:
+        """Return what agents and events have made by an instant at which the run stands; None without agents."""
+        if self.agents is None:
+            return None
+        self._live.to(at_fs)
+        return self._forced(Change(at_fs, self.scene.first))
+
+    def goes_on(self, machine: Machine) -> bool:
+        """Let a machine go on from where something has come true or agents are due; tell whether other changes come."""
+        are_others = False
+        while (true := machine.take_true()) is not None:
+            if true.number < len(self.config.scenario):
+                self._comes(machine, true)
+                are_others = True
+            else:
+                assert self.agents is not None
+                self.agents.see(true.at_fs, true.number)
+        if self.agents is not None:
+            self.agents.carry_out(machine.now_fs)
+        return are_others
+
+    def _comes(self, machine: Machine, true: CameTrue) -> None:
+        """Have the event that has waited come next.
 
         It comes 1 fs later, or, if it concerns anything beside the server that is watched, once that can know of it.
         Raises InputError as `scene_of` does, if an event lacks what it needs at its time, and if two events that turn
@@ -304,8 +397,9 @@ class Play:
             raise InputError(problems)
         self.scene = scene_of(self.config)
         self.changes = self._changes()
+        if self.agents is not None:
+            self._live = self._lives()
         machine.schedule.replace([change for change in self.changes if change.at_fs > true.at_fs])
-        return self.changes
 
 
 def _is_within(event: Event, server: Server) -> bool:

@@ -1,0 +1,103 @@
+"""An agent: somebody who decides about the machine while it runs, and what he may see and do on his turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from hwmodel.config.condition import Condition
+from hwmodel.config.live_configuration import Setting
+
+
+class Seen(NamedTuple):
+    """Say which of an agent's watches has come true."""
+
+    watch: int
+
+
+class Message(NamedTuple):
+    """Hold what an agent has said to another."""
+
+    text: str
+    sender: str
+
+
+class Timer(NamedTuple):
+    """Say which of an agent's timers has run out."""
+
+    name: Any
+
+
+Thing = Seen | Message | Timer
+"""What comes to an agent."""
+
+
+class Turn(Protocol):
+    """What an agent may see and do as it handles one thing: it sees what there is then, and does it behind its work."""
+
+    @property
+    def now_fs(self) -> int:
+        """Return the time at which the agent begins with it, from the run's first instant."""
+
+    def read(self, of: str, figure: str) -> int:
+        """Return a figure of the agent's own server, since time 0, in the units of its count (docs/scenario.md)."""
+
+    def set(self, changes: Mapping[str, Any] | Setting) -> None:
+        """Give keys of the configuration other values; raises InputError for what may not change in operation."""
+
+    def send(self, to: str, message: str) -> None:
+        """Send a message to another agent."""
+
+    def wake(self, after_fs: int, name: Any = None) -> None:
+        """Have a timer run out so long after this turn's work."""
+
+    def watch(self, condition: Condition | None = None, *, each: int | None = None, **keys: Any) -> int:
+        """Watch a figure of the agent's own server from the end of this turn on; return the watch's number.
+
+        A condition, or its keys as in a file (docs/scenario.md), `figure`, `of`, `above`, ...; with `each` in place of
+        `above` the watch comes as a count has grown by so many, and by as many again.
+        """
+
+
+class Agent:
+    """Decide about the machine while it runs; subclasses say what they do as something comes to them.
+
+    `server`: where it is, empty for the only one of a file that lists none; `apart`: at none of them. `work_fs`: how
+    long it is busy with each thing. `core`: the function whose core that keeps from frames, empty: none. `sets_load`:
+    whether it may set keys of `workload`.
+    """
+
+    def __init__(
+        self, name: str, server: str = "", *, apart: bool = False, work_fs: int = 0, core: str = "",
+        sets_load: bool = False,
+    ) -> None:  # fmt: skip
+        self.name, self.server, self.apart = name, server, apart
+        self.work_fs, self.core, self.sets_load = work_fs, core, sets_load
+
+    def begin(self, at: Turn) -> None:
+        """Do something at time 0, before all else: set watches and timers."""
+
+    def heeds(self, at: Turn, thing: Thing) -> bool:
+        """Tell whether what has come now is to be handled, which takes the agent's work; what it does here takes none.
+
+        It may have come while the agent is busy with something else.
+        """
+        return True
+
+    def handle(self, at: Turn, thing: Thing) -> None:
+        """Handle what has come: what was seen, heard, or waited for."""
+        if isinstance(thing, Seen):
+            self.saw(at, thing.watch)
+        elif isinstance(thing, Message):
+            self.heard(at, thing.text, thing.sender)
+        else:
+            self.woke(at, thing.name)
+
+    def saw(self, at: Turn, watch: int) -> None:
+        """Do something as a watch has come true, by the number that `watch` has given."""
+
+    def heard(self, at: Turn, message: str, sender: str) -> None:
+        """Do something as a message has come."""
+
+    def woke(self, at: Turn, timer: Any) -> None:
+        """Do something as a timer has run out, by the name given to `wake`."""

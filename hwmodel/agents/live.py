@@ -1,0 +1,299 @@
+"""The agents of a run as it goes on: each has its turn as something comes to it, and what it does is passed on."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from hwmodel.agents.agenda import END, MESSAGE, SEEN, TIMER, Agenda
+from hwmodel.agents.agent import Agent, Message, Seen, Thing, Timer
+from hwmodel.agents.management import ManagementNetwork
+from hwmodel.config import Config
+from hwmodel.config.agents import Management
+from hwmodel.config.condition import Condition, malformed
+from hwmodel.config.kinds import suggest
+from hwmodel.config.live_configuration import Setting
+from hwmodel.config.scenario import leaves
+from hwmodel.errors import InputError
+from hwmodel.units import format_time_fs
+
+BEHIND_FS = 1  # from what an agent sees to the first instant at which it can change anything
+
+
+class Machine(Protocol):
+    """What agents reach of the machine; servers are given by their names."""
+
+    def read(self, server: str, of: str, figure: str) -> int:
+        """Return a figure as it is now, in the units of its count."""
+
+    def watch(self, server: str, number: int, condition: Condition, each: int | None, at_fs: int) -> None:
+        """Watch a figure from an instant on."""
+
+    def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
+        """Keep the core of a function from handling frames."""
+
+    def set(self, at_fs: int, setting: Setting) -> None:
+        """Set keys at an instant."""
+
+    def concerns_only(self, server: str, changes: Mapping[str, Any]) -> bool:
+        """Tell whether keys concern nothing beside a server at once."""
+
+    def way_fs(self, server: str) -> int:
+        """Return the longest time that anything from a server takes to reach another."""
+
+
+class Action(NamedTuple):
+    """Say what an agent has done: keys set at an instant, or a message sent to an agent (`to`)."""
+
+    at_fs: int
+    agent: str
+    changes: Mapping[str, Any]
+    message: str = ""
+    to: str = ""
+
+
+@dataclass
+class Counts:
+    """Count what an agent has done: things handled, by what they were, and what came of them.
+
+    `lost`: messages that it sent and that never came; `most_waiting`: how many things waited at once, at most.
+    """
+
+    handled: int = 0
+    saw: int = 0
+    heard: int = 0
+    timers: int = 0
+    sent: int = 0
+    sets: int = 0
+    lost: int = 0
+    busy_fs: int = 0
+    most_waiting: int = 0
+
+
+@dataclass(eq=False)
+class _One:
+    """An agent in the run. `waiting`: what has come while it is busy."""
+
+    agent: Agent
+    place: int
+    is_busy: bool = False
+    waiting: deque[Thing] = field(default_factory=deque)
+    counts: Counts = field(default_factory=Counts)
+
+
+class LiveAgents:
+    """Give agents their turns as a run goes on.
+
+    `actions`: what they have done, in the order in which they did it; `sets_fs`: when keys change by it, in order.
+
+    Raises InputError for agents that cannot be: of one name, or at a server that is not there.
+    """
+
+    def __init__(
+        self, agents: Sequence[Agent], config: Config, servers: Sequence[str], machine: Machine, first_watch: int
+    ) -> None:
+        self._machine, self._first_watch = machine, first_watch
+        self._network = ManagementNetwork(config.management or Management(), config.run.seed)
+        self._agenda = Agenda()
+        self._all = [_One(agent, place) for place, agent in enumerate(agents)]
+        self._by_name = {one.agent.name: one for one in self._all}
+        self._watches: list[tuple[_One, int]] = []  # whose each is, and by which number of its own
+        self.actions: list[Action] = []
+        self.sets_fs: list[int] = []
+        if problems := [*_wrong(agents, servers)]:
+            raise InputError(problems)
+
+    def begin(self) -> None:
+        """Let all agents begin, at time 0."""
+        for one in self._all:
+            turn = _Turn(self, one, 0)
+            one.agent.begin(turn)
+            self._do(one, 0, turn.outputs, begins_fs=0)
+
+    def next_fs(self, never_fs: int) -> int:
+        """Return when the next thing is due to an agent, `never_fs` if none is."""
+        return self._agenda.next_fs(never_fs)
+
+    def see(self, at_fs: int, number: int) -> None:
+        """Note that what an agent watches has come true, by the number that the machine was given."""
+        one, own = self._watches[number - self._first_watch]
+        self._agenda.add(at_fs, SEEN, one.place, Seen(own))
+
+    def carry_out(self, at_fs: int) -> None:
+        """Let agents do all that is due at an instant, behind all that happens then in the machine."""
+        while self._agenda.next_fs(at_fs + 1) <= at_fs:
+            due = self._agenda.take()
+            one = self._all[due.agent]
+            if due.rank == END:
+                one.is_busy = False
+                self._do(one, at_fs, due.what)
+                if one.waiting:
+                    self._turn(one, at_fs, one.waiting.popleft())
+            else:
+                self._comes(one, at_fs, due.what)
+
+    def told(self) -> Iterator[tuple[str, Agent, Counts]]:
+        """Yield each agent with what it has done so far."""
+        return ((name, one.agent, one.counts) for name, one in self._by_name.items())
+
+    def _comes(self, one: _One, at_fs: int, thing: Thing) -> None:
+        turn = _Turn(self, one, at_fs)
+        is_heeded = one.agent.heeds(turn, thing)
+        if turn.outputs:
+            self._do(one, at_fs, turn.outputs)
+        if not is_heeded:
+            self._agenda.note(_text(one, thing))
+        elif one.is_busy:
+            one.waiting.append(thing)
+            one.counts.most_waiting = max(one.counts.most_waiting, len(one.waiting))
+        else:
+            self._turn(one, at_fs, thing)
+
+    def _turn(self, one: _One, at_fs: int, thing: Thing) -> None:
+        """Let an agent handle something now; what it does comes at the end of its work."""
+        agent, counts = one.agent, one.counts
+        self._agenda.note(_text(one, thing))
+        counts.handled += 1
+        counts.saw += isinstance(thing, Seen)
+        counts.heard += isinstance(thing, Message)
+        counts.timers += isinstance(thing, Timer)
+        turn = _Turn(self, one, at_fs)
+        agent.handle(turn, thing)
+        if not agent.work_fs:
+            self._do(one, at_fs, turn.outputs)
+            return
+        one.is_busy = True
+        counts.busy_fs += agent.work_fs
+        if agent.core:
+            self._machine.work(agent.server, agent.core, at_fs + BEHIND_FS, agent.work_fs)
+        self._agenda.add(at_fs + agent.work_fs, END, one.place, turn.outputs)
+
+    def _do(
+        self, one: _One, at_fs: int, outputs: Sequence[Callable[[int, int], None]], begins_fs: int | None = None
+    ) -> None:
+        """Do what an agent has decided; `begins_fs`: from when on it watches, if not behind this instant."""
+        for output in outputs:
+            output(at_fs, at_fs + BEHIND_FS if begins_fs is None else begins_fs)
+
+    # What an agent does on its turn: at `at_fs`, the end of its work; it first changes anything at `next_fs`.
+
+    def set(self, one: _One, setting: Setting, at_fs: int, next_fs: int) -> None:
+        """Set keys: those of the agent's server alone at once, others as soon as they can know of it."""
+        agent = one.agent
+        if not self._machine.concerns_only(agent.server, setting.changes):
+            next_fs = max(next_fs, at_fs + self._machine.way_fs(agent.server))
+        self._machine.set(next_fs, setting)
+        insort(self.sets_fs, next_fs)
+        one.counts.sets += 1
+        self.actions.append(Action(next_fs, agent.name, setting.changes))
+
+    def send(self, one: _One, to: str, message: str, at_fs: int, next_fs: int) -> None:
+        """Send a message: to an agent at the same server at once, to others over the network."""
+        agent, receiver = one.agent, self._by_name[to]
+        one.counts.sent += 1
+        self.actions.append(Action(at_fs, agent.name, {}, message, to))
+        arrives_fs: int | None = at_fs
+        if agent.apart or receiver.agent.apart or agent.server != receiver.agent.server:
+            least_fs = at_fs if agent.apart else at_fs + self._machine.way_fs(agent.server)
+            arrives_fs = self._network.arrives_fs(at_fs, least_fs, agent.name, to)
+        if arrives_fs is None:
+            one.counts.lost += 1
+            return
+        self._agenda.add(arrives_fs, MESSAGE, receiver.place, Message(message, agent.name))
+
+    def wake(self, one: _One, after_fs: int, name: Any, at_fs: int, next_fs: int) -> None:
+        """Wind a timer up."""
+        self._agenda.add(at_fs + after_fs, TIMER, one.place, Timer(name))
+
+    def new_watch(self, one: _One) -> int:
+        """Return an agent's own number of a watch that it has asked for."""
+        self._watches.append((one, len(self._watches)))
+        return len(self._watches) - 1
+
+    def watch(self, one: _One, own: int, condition: Condition, each: int | None, at_fs: int, next_fs: int) -> None:
+        """Begin a watch."""
+        begins_fs = max(next_fs, condition.begins_fs)
+        self._machine.watch(one.agent.server, self._first_watch + own, condition, each, begins_fs)
+
+    def read(self, one: _One, of: str, figure: str) -> int:
+        """Return a figure of an agent's own server."""
+        if one.agent.apart:
+            raise InputError(f"agent {one.agent.name} is apart and sees no figures")
+        return self._machine.read(one.agent.server, of, figure)
+
+    def check_receiver(self, one: _One, to: str) -> None:
+        """Raise InputError where nobody has the name that a message is for."""
+        if to not in self._by_name:
+            raise InputError(f"agent {one.agent.name}: there is no agent {to}{suggest(to, self._by_name)}")
+
+
+class _Turn:
+    """A turn of an agent (`agent.Turn`). `outputs`: what it does, each to be called with the end of its work."""
+
+    def __init__(self, live: LiveAgents, one: _One, now_fs: int) -> None:
+        self._live, self._one, self.now_fs = live, one, now_fs
+        self.outputs: list[Callable[[int, int], None]] = []
+
+    def read(self, of: str, figure: str) -> int:
+        """Return a figure of the agent's own server."""
+        return self._live.read(self._one, of, figure)
+
+    def set(self, changes: Mapping[str, Any] | Setting) -> None:
+        """Give keys other values."""
+        name = self._one.agent.name
+        if self._one.agent.apart:
+            raise InputError(f"agent {name} is apart and changes nothing itself; it can send to one at a server")
+        setting = changes if isinstance(changes, Setting) else Setting(name, (), dict(leaves(changes)))
+        self.outputs.append(lambda at_fs, next_fs: self._live.set(self._one, setting, at_fs, next_fs))
+
+    def send(self, to: str, message: str) -> None:
+        """Send a message."""
+        self._live.check_receiver(self._one, to)
+        self.outputs.append(lambda at_fs, next_fs: self._live.send(self._one, to, message, at_fs, next_fs))
+
+    def wake(self, after_fs: int, name: Any = None) -> None:
+        """Have a timer run out later."""
+        if after_fs < 0:
+            raise InputError(f"agent {self._one.agent.name}: a timer of {after_fs} fs would run out before it is set")
+        self.outputs.append(lambda at_fs, next_fs: self._live.wake(self._one, after_fs, name, at_fs, next_fs))
+
+    def watch(self, condition: Condition | None = None, *, each: int | None = None, **keys: Any) -> int:
+        """Watch a figure."""
+        name = self._one.agent.name
+        if self._one.agent.apart:
+            raise InputError(f"agent {name} is apart and sees no figures")
+        if condition is None:
+            condition = Condition.model_validate({**keys, **({} if each is None else {"above": each})})
+            if problems := [message for _, message, _ in malformed(condition)]:
+                raise InputError([f"agent {name}: {message}" for message in problems])
+        own, found = self._live.new_watch(self._one), condition
+        self.outputs.append(lambda at_fs, next_fs: self._live.watch(self._one, own, found, each, at_fs, next_fs))
+        return own
+
+
+def _text(one: _One, thing: Thing) -> str:
+    """Say what comes to an agent, for a chain of such."""
+    name = one.agent.name
+    if isinstance(thing, Message):
+        return f"{name} hears {thing.text} of {thing.sender}"
+    return f"{name} sees something" if isinstance(thing, Seen) else f"a timer of {name} runs out"
+
+
+def _wrong(agents: Sequence[Agent], servers: Sequence[str]) -> list[str]:
+    """Return what is wrong with agents' names and places."""
+    names = [agent.name for agent in agents]
+    found = [f"agents: two are called {name}" for name in sorted({one for one in names if names.count(one) > 1})]
+    for agent in agents:
+        if not agent.apart and agent.server not in servers:
+            which = (
+                f"there is no server {agent.server}{suggest(agent.server, servers)}"
+                if agent.server
+                else "it is at no server"
+            )
+            found.append(f"agent {agent.name}: {which}; there are {', '.join(servers[:8])}, or it is apart")
+        if agent.work_fs < 0:
+            found.append(f"agent {agent.name}: work_fs: {agent.work_fs} is below 0 ({format_time_fs(0)})")
+    return found

@@ -1,0 +1,172 @@
+"""Validate `agents` and `management`: who reacts in a run to what it sees, hears, or waits for, by which rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
+from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, shown, wrong
+from .names import Name, ServerName
+from .scenario import BLOCKS, EventChanges
+
+MOST_AGENTS, MOST_RULES = 10_000, 1_000
+_WORD = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
+_MOST_TIME = "1000s"
+Order = Literal["kept", "free"]
+
+
+class AgentName(Kind):
+    """The name of an agent, or a word that one sends: letters, digits, - and _, a letter first."""
+
+    def __init__(self, what: str = "an agent") -> None:
+        self.what = what
+
+    def parse(self, value: object) -> str:
+        """Return the name."""
+        if not isinstance(value, str) or not re.fullmatch(_WORD, value):
+            raise wrong(f"{shown(value)} is not {self.what}; letters, digits, - and _, a letter first, 32 at most")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """Return a pattern that names fit."""
+        return {"title": self.what, "type": "string", "pattern": f"^{_WORD}$"}
+
+
+class From(Kind):
+    """The time from which a figure is looked at, or the agent whose message it is."""
+
+    _time, _name = Duration("0ns", _MOST_TIME), AgentName()
+
+    def parse(self, value: object) -> int | str:
+        """Return the time, or the name."""
+        return self._name.parse(value) if isinstance(value, str) and value[:1].isalpha() else self._time.parse(value)
+
+    def write(self, value: int | str) -> Any:
+        """Return what a user types for it."""
+        return value if isinstance(value, str) else self._time.write(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return either's schema."""
+        return {"anyOf": [self._time.schema(), self._name.schema()]}
+
+
+class Sets(Kind):
+    """Keys with values, or a list of such: one is set each time, in turn."""
+
+    _one = EventChanges(BLOCKS)
+
+    def parse(self, value: object) -> tuple[dict[str, Any], ...]:
+        """Return the settings in turn, each with dotted keys."""
+        found = tuple(map(self._one.parse, value if isinstance(value, list) else [value]))
+        if not found or not all(found):
+            raise wrong("nothing is set; write keys with values, like {switch.ports.vf1.rate_limit: 1Gbps}")
+        return found
+
+    def write(self, value: tuple[dict[str, Any], ...]) -> Any:
+        """Return one setting as itself, several as a list."""
+        return value[0] if len(value) == 1 else list(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return a setting, or a list of them."""
+        one = self._one.schema()
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+class Trigger(Condition):
+    """What a rule waits for, again and again: a figure, a message, the silence of one, or a time."""
+
+    each: Annotated[int, Whole(1, MOST_COUNTED)] | None = key(
+        None, "With `figure`, a count: it comes as that has grown by so many, by as many again, and so on."
+    )
+    message: Annotated[str, AgentName("a message")] | None = key(None, "The word that comes from an agent.")
+    silence: Annotated[str, AgentName("a message")] | None = key(None, "The word that has not come `for` so long.")
+    for_fs: Annotated[int, Duration("1ns", _MOST_TIME)] | None = key(None, "How long, of a silence.", alias="for")
+    every_fs: Annotated[int, Duration("1ns", _MOST_TIME)] | None = key(
+        None, "How long from one time to the next, the first after as long.", alias="every"
+    )
+    from_fs: Annotated[int | str, From()] | None = key(  # type: ignore[assignment]
+        None, "From when on a figure is looked at; or the agent whose message it is.", alias="from"
+    )
+
+    @property
+    def what(self) -> tuple[str, ...]:
+        """Return the keys that say what it waits for; a good one has one."""
+        own = (name for name, field in OWN.items() if getattr(self, field) is not None)
+        return (*(("figure",) if any(getattr(self, kind) is not None for kind in KINDS) else ()), *own)
+
+    @property
+    def condition(self) -> Condition:
+        """Return it as a condition, of a figure: with `each`, that it has grown by so many."""
+        said = {name: getattr(self, name) for name in Condition.model_fields}
+        above = self.above if self.each is None else self.each
+        return Condition.model_construct(**(said | {"above": above, "from_fs": self.begins_fs}))
+
+    @property
+    def sender(self) -> str | None:
+        """Return the agent whose message or silence it is, None for anybody's."""
+        return self.from_fs if isinstance(self.from_fs, str) else None
+
+    @property
+    def begins_fs(self) -> int:
+        """Return from when on a figure is watched."""
+        return self.from_fs if isinstance(self.from_fs, int) else 0
+
+
+# The keys of a trigger that is no figure's, with their attributes.
+OWN: Mapping[str, str] = {"message": "message", "silence": "silence", "every": "every_fs"}
+# The attributes that belong to one of a figure, with their keys.
+OF_FIGURE: Mapping[str, str] = {"vm": "vm", **OF_FIGURES, "each": "each"}
+
+
+class Sending(Block):
+    """A message to an agent."""
+
+    to: Annotated[str, AgentName()] = key(..., "The agent that is to hear it.")
+    message: Annotated[str, AgentName("a message")] = key(..., "The word that it says.")
+
+
+class Rule(SparseBlock):
+    """What an agent does, and when."""
+
+    when: Trigger = key(..., "What it waits for: {of: vf1, figure: delivered, each: 100}, {every: 1ms}, ...")
+    sets: Annotated[tuple[dict[str, Any], ...], Sets()] | None = key(
+        None, "Keys with the values that they get, as in a scenario; of a list one each time, in turn.", alias="set"
+    )
+    send: Sending | None = key(None, "What it tells another agent: {to: boss, message: busy}.")
+
+
+class AgentBlock(SparseBlock):
+    """Somebody who decides while the machine runs: where it is, what its work takes, its rules."""
+
+    server: Annotated[str, ServerName("a server", with_wires=True)] | None = key(
+        None,
+        "At which server it runs, whose figures it sees, or at which of its adapters (a.x); of a file without "
+        "`servers` it is the only one.",
+    )
+    apart: Annotated[bool, Truth()] | None = key(
+        None, "true: it is at no server, beside them all: it hears, waits and sends."
+    )
+    work_fs: Annotated[int, Duration("0ns", "10s")] | None = key(
+        None, "How long it is busy with each thing that it handles; 0ns.", alias="work"
+    )
+    core: Annotated[str, Name(with_servers=True)] | None = key(
+        None, "The function whose core this work keeps from frames, like a.pf; none: a core of its own."
+    )
+    rules: Annotated[tuple[Rule, ...], Listing("[{when: {every: 1ms}, set: {...}}]", most=MOST_RULES)] | None = key(
+        None, "What it does, and when."
+    )
+
+
+class Management(Block):
+    """The network over which agents send messages to those at other servers; it takes none of the adapters' links."""
+
+    latency_fs: Annotated[int, Duration("0ns", _MOST_TIME)] = key("0ns", "From sender to receiver.", alias="latency")
+    spread_fs: Annotated[int, Duration("0ns", _MOST_TIME)] = key(
+        "0ns", "By so much more at most, drawn evenly for each message.", alias="spread"
+    )
+    loss: Annotated[float, Percentage()] | None = key(None, "The share of messages that never come; null: none.")
+    order: Annotated[Order, Word(Order)] = key(
+        "kept", "kept: a message does not come before an earlier one from the same agent to the same; free: it may."
+    )

@@ -1,0 +1,162 @@
+"""Check agents: whether each can see, hear and set what its rules say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .agents import OF_FIGURE, OWN, AgentBlock, Rule, Trigger
+from .check_condition import misfits, watched_by
+from .condition import malformed
+from .document import Document, DocumentError, KeyPath, Problem
+from .kinds import suggest
+from .live_configuration import LiveConfiguration, Setting
+from .model import Config
+from .system import servers_of
+
+
+class Wrong(NamedTuple):
+    """Say what is wrong: the path of the value, why, and whether its key is to blame."""
+
+    path: KeyPath
+    message: str
+    is_key: bool = False
+
+
+def names_of(config: Config) -> list[str]:
+    """Return the names of a system's adapters, by which agents say where they are; one empty one of an only adapter."""
+    return [server.name for server in servers_of(config)]
+
+
+def wrong_agents(document: Document, config: Config) -> list[Problem]:
+    """Return a problem for each thing that an agent cannot be, see, hear or send; what it sets is `wrong_settings`'."""
+    found: list[Wrong] = []
+    if config.run.precision is not None:
+        message = "a run with agents has no steady figures to be sure of; leave one of them out"
+        found.append(Wrong(("run", "precision"), message))
+    if any(server.config.pcie.bus is not None for server in servers_of(config)):
+        found.append(Wrong(("agents",), "nothing changes in mid-run where adapters are on a bus (pcie.bus)", True))
+    for name, agent in config.agents.items():
+        found += _wrong_place(("agents", name), agent, config)
+        for at, rule in enumerate(agent.rules or ()):
+            found += _wrong_rule(("agents", name, "rules", at), rule, agent, config)
+    return [document.problem(one.path, one.message, key=one.is_key) for one in found]
+
+
+def _wrong_place(path: KeyPath, agent: AgentBlock, config: Config) -> Iterator[Wrong]:
+    """Yield what is wrong with where an agent is, and with its core."""
+    names = names_of(config)
+    if agent.apart and agent.server is not None:
+        yield Wrong((*path, "server"), "an agent that is apart has no server; leave one of them out", True)
+    elif not agent.apart and agent.server is None and names != [""]:
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        yield Wrong(path, f"it is at no server; say `server` ({some}), or `apart: true` of a manager beside them")
+    elif agent.server is not None and agent.server not in names:
+        one = "; the only one has no name, leave it out" if names == [""] else f"; there are {', '.join(names[:8])}"
+        yield Wrong((*path, "server"), f"there is no server {agent.server}{suggest(agent.server, names) or one}")
+    if agent.core is not None:
+        own = [] if agent.apart else functions_at(agent, config)
+        if agent.apart:
+            yield Wrong((*path, "core"), "an agent that is apart has no core of a server's", True)
+        elif agent.core not in own:
+            yield Wrong((*path, "core"), f"there is no {agent.core} at its server{suggest(agent.core, own)}")
+    if agent.core is not None and not agent.work_fs:
+        yield Wrong((*path, "core"), "its work takes no time, so it keeps no core; say `work`", True)
+
+
+def functions_at(agent: AgentBlock, config: Config) -> list[str]:
+    """Return the functions at an agent's server."""
+    own = (server for server in servers_of(config) if server.name == (agent.server or ""))
+    return [server.station(port.name) for server in own for port in server.config.switch.ports]
+
+
+def _wrong_rule(path: KeyPath, rule: Rule, agent: AgentBlock, config: Config) -> Iterator[Wrong]:
+    when = rule.when
+    if rule.sets is None and rule.send is None:
+        yield Wrong(path, "nothing is done; a rule has `set`, `send` or both")
+    if agent.apart and rule.sets is not None:
+        message = "an agent that is apart changes nothing itself; it can `send` to one at a server"
+        yield Wrong((*path, "set"), message, True)
+    if rule.send is not None and rule.send.to not in config.agents:
+        names = list(config.agents)
+        yield Wrong((*path, "send", "to"), f"there is no agent {rule.send.to}{suggest(rule.send.to, names)}")
+    here = (*path, "when")
+    if len(when.what) != 1:
+        waits = "nothing is waited for" if not when.what else f"it waits for {' and for '.join(when.what)}"
+        yield Wrong(here, f"{waits}; a rule waits for one thing: a figure, {', '.join(OWN)}")
+        return
+    kind = when.what[0]
+    yield from _foreign_keys(here, when, kind)
+    if kind == "figure":
+        yield from _wrong_watch(here, when, agent, config)
+    if kind == "silence" and when.for_fs is None:
+        yield Wrong(here, "it does not say how long; write `for`, as in {silence: alive, for: 3ms}")
+    if isinstance(when.from_fs, str) and kind in ("message", "silence") and when.from_fs not in config.agents:
+        yield Wrong((*here, "from"), f"there is no agent {when.from_fs}{suggest(when.from_fs, list(config.agents))}")
+
+
+def _foreign_keys(here: KeyPath, when: Trigger, kind: str) -> Iterator[Wrong]:
+    """Yield the keys that belong to another kind of trigger."""
+    if kind != "figure":
+        for name, written in OF_FIGURE.items():
+            if getattr(when, name) is not None:
+                yield Wrong((*here, written), f"it belongs to a figure, not to {kind}", True)
+    elif isinstance(when.from_fs, str):
+        yield Wrong((*here, "from"), "of a figure this is a time, like 2ms", False)
+    if kind in ("message", "silence") and isinstance(when.from_fs, int):
+        yield Wrong((*here, "from"), f"of a {kind} this is an agent, not a time", False)
+    if kind == "every" and when.from_fs is not None:
+        yield Wrong((*here, "from"), "it belongs to a figure, a message or a silence, not to every", True)
+    if kind != "silence" and when.for_fs is not None:
+        yield Wrong((*here, "for"), f"it belongs to a silence, not to {kind}", True)
+
+
+def _wrong_watch(here: KeyPath, when: Trigger, agent: AgentBlock, config: Config) -> Iterator[Wrong]:
+    """Yield what is wrong with a figure that an agent waits for."""
+    if agent.apart:
+        yield Wrong(here, "an agent that is apart sees no figures; one at a server can `send` it what it sees")
+        return
+    condition = when.condition
+    said = [*malformed(condition)]
+    if when.each is not None:
+        said += [
+            (name, "it is compared with nothing: `each` says how often it comes", True)
+            for name in ("above", "below", "within")
+            if getattr(when, "within_fs" if name == "within" else name) is not None
+        ]
+        if when.figure is None:
+            said.append(("each", "it belongs to `figure`", True))
+        elif not said and not [*misfits(condition, config)] and watched_by(condition, config).figure.is_level:
+            said.append(("each", f"{when.figure} is a level, which does not only grow; say `above` or `below`", True))
+    if not said:
+        said += [(name, message, False) for name, message in misfits(condition, config)]
+    yield from (Wrong((*here, *filter(None, (name,))), message, is_key) for name, message, is_key in said)
+    of = (when.vm if when.figure is None else when.of) or ""
+    own = agent.server or ""
+    if not said and own in names_of(config) and own not in (of, of.rpartition(".")[0]):
+        yield Wrong(here, f"{of or 'that'} is not at its server, {own}, of which alone it sees figures")
+
+
+def settings_of(config: Config) -> Iterator[Setting]:
+    """Yield all that the rules of a configuration's agents set."""
+    for name, agent in config.agents.items():
+        for at, rule in enumerate(agent.rules or ()):
+            yield from settings_in(name, at, rule)
+
+
+def settings_in(agent: str, at: int, rule: Rule) -> list[Setting]:
+    """Return what a rule of an agent sets, in turn."""
+    path: KeyPath = ("agents", agent, "rules", at, "set")
+    sets = rule.sets or ()
+    return [Setting(agent, (*path, turn) if len(sets) > 1 else path, changes) for turn, changes in enumerate(sets)]
+
+
+def wrong_settings(live: LiveConfiguration, settings: Sequence[Setting]) -> list[Problem]:
+    """Return what is wrong with settings in the configuration in force."""
+    problems: list[Problem] = []
+    for setting in settings:
+        try:
+            live.with_set(setting)
+        except DocumentError as error:
+            problems += error.problems
+    return problems

@@ -1,0 +1,83 @@
+"""What a person reads of the agents of a run: a row each, one line of all, the first things that they did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwmodel.results.agents import MOST_ACTIONS
+from hwmodel.words.quantities import MISSING, counted, listed, percent_text, printable, time_text, value_text
+
+if TYPE_CHECKING:
+    from hwmodel.results.agents import AgentAction, AgentResult
+    from hwmodel.results.result import Result
+
+AGENT_COLUMNS = (
+    "agent", "at", "handled", "seen", "heard", "timers", "keys set", "sent", "lost", "busy", "waiting at most",
+)  # fmt: skip
+AGENT_TEXT_COLUMNS = (0, 1)
+ACTION_COLUMNS = ("time", "agent", "did")
+MOST_TOLD, MOST_LISTED = 4, 50
+ONLY, APART = "the server", "apart"
+
+
+def agent_rows(result: Result) -> list[tuple[str, ...]]:
+    """Return a row of AGENT_COLUMNS for each agent."""
+    return [
+        (
+            name,
+            APART if one.server is None else one.server or ONLY,
+            *(f"{count:,}" for count in (one.handled, one.saw, one.heard, one.timers, one.sets, one.sent, one.lost)),
+            _busy(result, one),
+            f"{one.most_waiting:,}",
+        )
+        for name, one in result.agents.items()
+    ]
+
+
+def _busy(result: Result, one: AgentResult) -> str:
+    return percent_text(one.busy_ns / result.window.end_ns) if one.busy_ns else MISSING
+
+
+def agent_sentence(result: Result) -> str:
+    """Say in one line what agents did, those with most to do first."""
+    agents = sorted(result.agents.items(), key=lambda item: -item[1].handled)
+    told = [f"{name} {_did(one)}" for name, one in agents[:MOST_TOLD]]
+    if len(agents) > MOST_TOLD:
+        told.append(
+            f"{len(agents) - MOST_TOLD} more did {counted(sum(one.handled for _, one in agents[MOST_TOLD:]), 'thing')}"
+        )
+    return f"Agents, whole run: {'; '.join(told)}"
+
+
+def _did(one: AgentResult) -> str:
+    if not one.handled:
+        return "had nothing to do"
+    came = [(one.saw, "saw something {}"), (one.heard, "heard {}"), (one.timers, "woke {}")]
+    words = [what.format(counted(n, "message") if "heard" in what else counted(n, "time")) for n, what in came if n]
+    if one.sets:
+        words.append(f"set keys {counted(one.sets, 'time')}")
+    if one.sent:
+        words.append(
+            f"sent {counted(one.sent, 'message')}" + (f", of which {one.lost:,} were lost" if one.lost else "")
+        )
+    return listed(words)
+
+
+def action_rows(result: Result) -> list[tuple[str, str, str]]:
+    """Return a row of ACTION_COLUMNS for each of the first things that agents did."""
+    return [(time_text(one.at_ns), one.agent, action_text(one)) for one in result.agent_actions[:MOST_LISTED]]
+
+
+def action_text(action: AgentAction) -> str:
+    """Say what an agent did."""
+    if action.send:
+        return f"sends {action.send} to {action.to}"
+    return printable("sets " + ", ".join(f"{key}: {value_text(value)}" for key, value in action.set_.items()))
+
+
+def actions_note(result: Result) -> str:
+    """Say how many of the things that agents did are listed, if not all."""
+    n_listed, n_held = min(MOST_LISTED, len(result.agent_actions)), len(result.agent_actions)
+    if n_listed == n_held:
+        return ""
+    return f"The first {n_listed} are listed; the result holds {'the first ' * (n_held == MOST_ACTIONS)}{n_held:,}."

@@ -1,0 +1,38 @@
+"""What agents have done in a run, for its result."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hwmodel.agents.live import LiveAgents
+from hwmodel.results import Result
+from hwmodel.results.agents import MOST_ACTIONS, AgentAction, AgentResult
+from hwmodel.units import FS_PER_NS
+
+
+def with_agents(result: Result, live: LiveAgents) -> Result:
+    """Add to a result what its run's agents have done; of many things the first alone."""
+    end_fs = round(result.window.end_ns * FS_PER_NS)
+    agents = {
+        name: AgentResult(
+            server=None if agent.apart else agent.server,
+            handled=own.handled,
+            saw=own.saw,
+            heard=own.heard,
+            timers=own.timers,
+            sent=own.sent,
+            lost=own.lost,
+            sets=own.sets,
+            busy_ns=own.busy_fs / FS_PER_NS,
+            most_waiting=own.most_waiting,
+        )
+        for name, agent, own in live.told()
+    }
+    done = sorted((one for one in live.actions if one.at_fs <= end_fs), key=lambda one: one.at_fs)
+    actions = tuple(
+        AgentAction(
+            at_ns=one.at_fs / FS_PER_NS, at_fs=one.at_fs, agent=one.agent, set_=one.changes, send=one.message, to=one.to
+        )
+        for one in done[:MOST_ACTIONS]
+    )
+    return replace(result, agents=agents, agent_actions=actions)
