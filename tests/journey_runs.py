@@ -46,7 +46,7 @@ class JourneyRun(Run):
     def of_play(cls, play: Play) -> JourneyRun:
         """Return the run in which a scenario is carried out."""
         run = cls(play.scene.first, play.workload, play.changes)
-        run.play = play
+        run.begin(play)
         return run
 
     def call(self, until_fs: int, n_events: int) -> int:

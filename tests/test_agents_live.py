@@ -20,6 +20,8 @@ from hwmodel.config.condition import Condition
 from hwmodel.config.live_configuration import Setting
 from hwmodel.errors import InputError
 from hwmodel.results.agents import MOST_ACTIONS
+from hwmodel.results.agents_text import action_rows, agent_rows, agent_sentence
+from hwmodel.results.summary import summary
 from hwmodel.simulation import simulate
 from hwmodel.simulation.run.hands import Hands
 from hwmodel.simulation.run.machine import Machine
@@ -264,7 +266,7 @@ def test_hands_reach_only_a_servers_own_figures_and_know_how_far_keys_reach() ->
     assert hands.read("a", "a.vf0", "delivered") == 0
     with pytest.raises(InputError, match="b.vf0 is not at server a"):
         hands.read("a", "b.vf0", "delivered")
-    with pytest.raises(InputError, match=r"did you mean drops"):
+    with pytest.raises(InputError, match="did you mean drops"):
         hands.read("a", "a.vf0", "drop")
     assert hands.concerns_only("a", {"servers.a.set.switch.ports.vf0.rate_limit": "1Gbps"})
     assert not hands.concerns_only("b", {"servers.a.set.switch.ports.vf0.rate_limit": "1Gbps"})
@@ -279,3 +281,21 @@ def test_a_result_tells_what_is_done_by_its_end() -> None:
     result = with_agents(simulate(config), agents)
     assert [(one.at_ns, one.send, one.to) for one in result.agent_actions] == [(299_000.0, "x", "s")]
     assert (result.agents["s"].heard, result.agents["s"].timers, result.agents["s"].server) == (2, 2, "")
+
+
+def test_words_of_agents_say_what_the_result_counts() -> None:
+    rules = [{"when": {"every": "100us"}, "send": {"to": "b", "message": "x"}, "set": LIMIT}]
+    heard = [{"when": {"message": "x"}, "send": {"to": "idle", "message": "y"}}]
+    agents = {"a": {"work": "30us", "rules": rules}, "b": {"rules": heard}, "idle": {}}
+    result = simulate(config_from_mapping({**SHORT, "agents": agents, "management": {"loss": "99%"}}))
+    assert agent_sentence(result) == (
+        "Agents, whole run: a woke 3 times, set keys 2 times and sent 2 messages; b heard 2 messages and sent 2 "
+        "messages; idle had nothing to do"
+    )
+    ((*first, busy, waiting), *_) = agent_rows(result)
+    assert first == ["a", "the server", "3", "0", "0", "3", "2", "2", "0"] and (busy, waiting) == ("30.0 %", "0")
+    assert [row for row in action_rows(result) if row[1] == "a"][:2] == [
+        ("130 us", "a", "sends x to b"),
+        ("130 us", "a", "sets switch.ports.vf1.rate_limit: 500Mbps"),
+    ]
+    assert "woke 3 times" in summary(result) and "sends y to idle" in summary(result, verbose=True)

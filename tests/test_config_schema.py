@@ -16,8 +16,7 @@ from hwmodel.config.switch import Port
 from hwmodel.errors import InputError
 from tests.config_cases import CONFIGS, SHIPPED
 
-PRIORITY = {"switch.ports.vf0.rate_limit": "1Gbps"}
-MANAGED = {"management": {}}
+LIMIT = {"switch.ports.vf0.rate_limit": "1Gbps"}
 SCHEMA_LINE = "# yaml-language-server: $schema=schema.json\n"
 
 
@@ -252,6 +251,19 @@ def configs_with_events():
     return found | {"when": config_from_mapping({"scenario": [waiting]})}
 
 
+def configs_with_agents() -> dict[str, Config]:
+    """Return a configuration for each key of agents with another attribute."""
+    rule = {"when": {"silence": "x", "for": "1us"}, "send": {"to": "guard", "message": "x"}}
+    watch = {"when": {"of": "vf0", "figure": "drops", "above": 1, "within": "1us", "from": "1us"}, "set": LIMIT}
+    of_agents = {"within": watch, "from": watch, "set": watch, "every": {**rule, "when": {"every": "1us"}}}
+    return {
+        key: config_from_mapping(
+            {"agents": {"guard": {"work": "1us", "rules": [of_agents.get(key, rule)]}}, "management": {}}
+        )
+        for key in ("work", "within", "from", "for", "every", "set", "latency", "spread")
+    }
+
+
 TREE = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
 OF_ADAPTERS = re.compile("adapters|tree")
 
@@ -290,13 +302,7 @@ def test_the_table_of_attributes_is_right():
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     with_hosts, with_event = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}}), configs_with_events()
     with_flow_control = configs_with_flow_control()
-    rule = {"when": {"silence": "x", "for": "1us"}, "send": {"to": "guard", "message": "x"}}
-    watch = {"when": {"of": "vf0", "figure": "drops", "above": 1, "within": "1us", "from": "1us"}, "set": PRIORITY}
-    of_agents = {"within": watch, "from": watch, "set": watch, "every": {**rule, "when": {"every": "1us"}}}
-    with_agents = {
-        key: config_from_mapping({"agents": {"guard": {"work": "1us", "rules": [of_agents.get(key, rule)]}}, **MANAGED})
-        for key in ("work", "within", "from", "for", "every", "set", "latency", "spread")
-    }
+    with_agents = configs_with_agents()
     text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
     assert len(table) == 191

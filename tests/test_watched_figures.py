@@ -314,7 +314,7 @@ def came_true(config: Config) -> int | None:
     """Run a scenario with one event; return when what it waits for was true, 1 fs before it happened."""
     play = Play(config)
     run = Run(play.scene.first, play.workload, silent, changes=play.changes, counts_rings=True)
-    run.play = play
+    run.begin(play)
     for _ in run.pieces():
         pass
     (event,) = play.config.scenario

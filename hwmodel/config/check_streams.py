@@ -102,7 +102,7 @@ def wrong_streams(config: Config, servers: Sequence[Server]) -> Iterator[Wrong]:
             yield Wrong(str(error), (by, ("switch", "ports")))
             return
     external, gaps = config.workload.external, _wrong_gaps(config, servers, streams)
-    if not any(key.partition(".")[0] == "workload" for event in config.scenario for key in event.changes):
+    if not any(key.partition(".")[0] == "workload" for key in config.set_in_run):
         streams = _that_send(workload, streams)
     arriving = outside_targets(config, servers)
     stations = {server.station(port.name): port for server in servers for port in server.config.switch.ports}

@@ -6,7 +6,7 @@ rings up. The PF that comes up asks nobody.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
@@ -116,8 +116,10 @@ def course_of(config: Config) -> Course:
     exist, or is not in the state that the event needs.
     """
     course, problems = Course(), []
-    adapters = [_Adapter(server, course) for server in servers_of(config)]
-    for place, at in enumerate(in_order(config.scenario)):
+    order = in_order(config.scenario)
+    names = [f"scenario.{at}.{'.'.join(config.scenario[at].kinds)}" for at in order]
+    adapters = [_Adapter(server, course, names) for server in servers_of(config)]
+    for place, at in enumerate(order):
         event = config.scenario[at]
         try:
             adapter = _whose(adapters, event)
@@ -181,10 +183,13 @@ def _hint(name: str, known: list[str]) -> str:
 
 
 class _Adapter:
-    """Follow the functions of one adapter through the events; record in the course which go and come, and when."""
+    """Follow the functions of one adapter through the events; record in the course which go and come, and when.
 
-    def __init__(self, server: Server, course: Course) -> None:
-        self.server, self._course = server, course
+    `events`: how each is named to who wrote it, in the order of time.
+    """
+
+    def __init__(self, server: Server, course: Course, events: Sequence[str]) -> None:
+        self.server, self._course, self._events = server, course, events
         ports = server.config.switch.ports
         self.functions = [server.station(port.name) for port in ports]
         pfs = {port.name for port in ports if is_pf(port.name)}  # one, where VMs have pools of its queues
@@ -358,10 +363,11 @@ class _Adapter:
     def require_there(self, at_fs: int, name: str) -> None:
         """Raise InputError where a function is off then."""
         if not self._is_there(at_fs, name):
-            up_fs = self._course.lives[self.last[name]].up_fs
+            life = self._course.lives[self.last[name]]
+            taken, up_fs = f", as {self._events[life.event]} takes it at {format_time_fs(life.at_fs)}", life.up_fs
             # Rounded for the reader: the time of absence down, the time of return up.
             until = "" if up_fs is None else f"; it comes up at {format_time_fs(-(-up_fs // FS_PER_US) * FS_PER_US)}"
-            raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{until}")
+            raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{taken}{until}")
 
 
 # What each kind of event does to the functions of an adapter; its index in the order of time comes second.

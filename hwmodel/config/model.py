@@ -427,6 +427,18 @@ class Config(Block):
         return self._origin.live(self, drivers)
 
     @property
+    def changes_in_run(self) -> bool:
+        """Tell whether events or agents may change anything while a run goes on."""
+        return bool(self.scenario or self.agents)
+
+    @property
+    def set_in_run(self) -> list[str]:
+        """Return the keys that events and agents may set while a run goes on."""
+        rules = (rule for agent in self.agents.values() for rule in agent.rules or ())
+        of_agents = (keys for rule in rules for keys in rule.sets or ())
+        return [key for keys in (*(event.changes for event in self.scenario), *of_agents) for key in keys]
+
+    @property
     def made(self) -> tuple[Config, tuple[Any, ...]] | None:
         """Return the configuration with servers that it is, or is a copy of, and what these were made of."""
         return self._origin.servers

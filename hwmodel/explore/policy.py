@@ -132,7 +132,7 @@ def _is_within(port: int, span: tuple[int, int] | None) -> bool:
 def with_pair_alone(config: Config, pair: Pair) -> Config | None:
     """Return a configuration in which only one VM sends, at random times, to the other; None if it is invalid."""
     changes: dict[str, object] = {
-        "scenario": [],
+        "scenario": [], "agents": {},
         "workload.pattern": "flows", "workload.flows": [[pair.source, pair.target, RATE]],
         "workload.arrivals": "poisson", "workload.load": "saturate", "workload.wire_share": 0.0,
         "workload.external": None, "workload.pcap": None, "workload.segment_bytes": None,

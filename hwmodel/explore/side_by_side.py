@@ -93,6 +93,8 @@ def _overruled(relaxation: Relaxation, config: Config) -> str:
     for key, _, _ in relaxation.changes:
         if any(f"{key}.".startswith(f"{each}.") or f"{each}.".startswith(f"{key}.") for each in of_events):
             return f"an event of the scenario sets {key}"
+        if any(f"{key}.".startswith(f"{each}.") or f"{each}.".startswith(f"{key}.") for each in config.set_in_run):
+            return f"an agent sets {key}"
     return ""
 
 

@@ -43,7 +43,7 @@ from hwmodel.results.bridge_reading import (
     ports_of,
 )
 from hwmodel.results.datapath_parts import Part, buffer_part, datapath_parts, ring_part
-from hwmodel.results.modelled import link_words
+from hwmodel.results.modelled import link_words, set_in_run
 from hwmodel.results.result import AdapterResult, Result
 from hwmodel.results.shared_links_text import is_on_bus
 from hwmodel.words.quantities import MISSING, percent_text, printable, server_noun, server_title
@@ -151,8 +151,8 @@ def datapath_figure(result: Result, key: str) -> str:
 
 
 def _link_changes(config: Mapping[str, Any]) -> bool:
-    """Tell whether an event changes the link, whose name is that of what the run begins with."""
-    return any("pcie." in key for event in config.get("scenario", ()) for key in event.get("set") or ())
+    """Tell whether something changes the link, whose name is that of what the run begins with."""
+    return any("pcie." in key for key in set_in_run(config))
 
 
 def _boxes(result: Result) -> list[tuple[str, tuple[NamedPort, NamedPort]]]:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hwmodel.results.agents import MOST_ACTIONS
-from hwmodel.words.quantities import MISSING, counted, listed, percent_text, printable, time_text, value_text
+from hwmodel.words.quantities import (
+    MISSING,
+    Line,
+    counted,
+    listed,
+    percent_text,
+    printable,
+    table,
+    time_text,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from hwmodel.results.agents import AgentAction, AgentResult
@@ -36,6 +47,17 @@ def agent_rows(result: Result) -> list[tuple[str, ...]]:
 
 def _busy(result: Result, one: AgentResult) -> str:
     return percent_text(one.busy_ns / result.window.end_ns) if one.busy_ns else MISSING
+
+
+def agent_lines(result: Result) -> Iterator[Line]:
+    """Give a table of the agents, and one of the first things that they did."""
+    yield Line("")
+    yield from table(AGENT_COLUMNS, agent_rows(result), left_columns=AGENT_TEXT_COLUMNS)
+    yield Line("")
+    if result.agent_actions:
+        yield from table(ACTION_COLUMNS, action_rows(result), left_columns=range(len(ACTION_COLUMNS)))
+        yield from map(Line, filter(None, (actions_note(result),)))
+        yield Line("")
 
 
 def agent_sentence(result: Result) -> str:

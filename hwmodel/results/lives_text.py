@@ -1,12 +1,16 @@
-"""What the events of a scenario did to functions, in sentences: which come up, which go, and the frames lost."""
+"""What the events of a scenario did, in lines; and to functions: which come up, which go, and the frames lost."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from hwmodel.results.series import LifeResult
 from hwmodel.rules.function_names import is_pf
-from hwmodel.words.quantities import counted, span_text, time_text
+from hwmodel.words.quantities import Line, counted, moment_ns, printable, span_text, time_text
+
+if TYPE_CHECKING:
+    from hwmodel.results.result import Result
 
 MOST_LIVES_NAMED = 2  # functions of an event that are told of one by one
 NONE_LOST = "no frame lost in the adapter"  # those to it may leave by the wire while it is off
@@ -65,3 +69,20 @@ def _many_text(coming: Sequence[LifeResult], *, is_cut: bool) -> str:
 def _names(lives: Sequence[LifeResult]) -> str:
     names = [life.vm for life in lives]
     return ", ".join(names) if len(names) <= MOST_LIVES_NAMED else f"{names[0]} and {len(names) - 1} more"
+
+
+def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
+    """Give a line for each event of the scenario, with what it did; at most `most`, and how many more there are.
+
+    One more than `most` is told too: to say that there is one takes the line that it needs.
+    """
+    events = () if result.series is None else result.series.events
+    if most is not None and len(events) == most + 1:
+        most += 1
+    for event in events[:most]:
+        at_ns = None if event.at_ns is None else moment_ns(event.at_ns)
+        time = "Never" if at_ns is None else f"At {time_text(at_ns)}" if at_ns else "At the start,"
+        yield Line(printable(f"{time} {event.event}: {event.did}."))
+    n_more = 0 if most is None else len(events) - most
+    if n_more > 0:
+        yield Line(f"{n_more} more events: --verbose shows them.")

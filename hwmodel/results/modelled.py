@@ -491,3 +491,10 @@ def _value(config: Mapping[str, Any], block: str, name: str) -> Any:
 
 # Part of the latency -> what its wait is for, from the resolved configuration.
 _KEYS = {"driver_batch": _doorbells, "writeback_batch": _write_backs, "interrupt_moderation": _interrupts}
+
+
+def set_in_run(config: Mapping[str, Any]) -> set[str]:
+    """Return the keys that events and agents may set while a run of a resolved configuration goes on."""
+    rules = (rule for agent in (config.get("agents") or {}).values() for rule in agent.get("rules") or ())
+    said = [event.get("set") for event in (*(config.get("scenario") or ()), *rules)]
+    return {key for one in said for keys in (one if isinstance(one, list) else [one]) for key in keys or ()}

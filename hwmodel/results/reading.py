@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from hwmodel.results.bottleneck_text import is_rate_limit
 from hwmodel.results.bridge_reading import copying_words, nic_setting_of
 from hwmodel.results.losses import loses
-from hwmodel.results.modelled import interrupt_costs, is_closed_loop, is_for_the_wire, is_meant_for_vms
+from hwmodel.results.modelled import (
+    interrupt_costs,
+    is_closed_loop,
+    is_for_the_wire,
+    is_meant_for_vms,
+    set_in_run,
+)
 from hwmodel.rules.drop_kinds import why_whatever_the_rate
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES
 from hwmodel.rules.function_names import is_pf
@@ -242,9 +248,8 @@ def sender_wait_note(result: Result) -> str:
 
 
 def _load_changes(result: Result) -> bool:
-    """Tell whether an event may make the load saturate, or end that: the load at the run's start tells neither."""
-    events = result.config.get("scenario") or ()
-    return any("workload.load" in (event.get("set") or ()) for event in events)
+    """Tell whether something may make the load saturate, or end that: the load at the run's start tells neither."""
+    return "workload.load" in set_in_run(result.config)
 
 
 def _fills_a_tx_ring(result: Result) -> bool:

@@ -9,15 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from hwmodel.results.agents_text import (
-    ACTION_COLUMNS,
-    AGENT_COLUMNS,
-    AGENT_TEXT_COLUMNS,
-    action_rows,
-    actions_note,
-    agent_rows,
-    agent_sentence,
-)
+from hwmodel.results.agents_text import agent_lines, agent_sentence
 from hwmodel.results.bond_text import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
 from hwmodel.results.bridge_reading import (
     bridge_words,
@@ -31,6 +23,7 @@ from hwmodel.results.bridge_reading import (
 from hwmodel.results.class_text import class_lines, class_words
 from hwmodel.results.datapath_parts import datapath_parts, tags_part
 from hwmodel.results.flow_control_text import pause_lines, stopped_sentences
+from hwmodel.results.lives_text import event_lines
 from hwmodel.results.losses import loss_sentence
 from hwmodel.results.modelled import crosses_no_link, falling_latency_sentences
 from hwmodel.results.reading import (
@@ -75,7 +68,6 @@ from hwmodel.words.quantities import (
     counted,
     decimals_text,
     drop_words,
-    moment_ns,
     percent_text,
     printable,
     server_noun,
@@ -142,13 +134,7 @@ def _all_lines(result: Result) -> Iterable[Line]:
         yield from (Line(printable(note)) for note in stage_notes(result))
         yield Line("")
     if result.agents:
-        yield Line("")
-        yield from table(AGENT_COLUMNS, agent_rows(result), left_columns=AGENT_TEXT_COLUMNS)
-        yield Line("")
-    if result.agent_actions:
-        yield from table(ACTION_COLUMNS, action_rows(result), left_columns=range(len(ACTION_COLUMNS)))
-        yield from map(Line, filter(None, (actions_note(result),)))
-        yield Line("")
+        yield from agent_lines(result)
     yield from _latency_lines(result)
     rows = spread_rows(result)
     if rows:
@@ -405,23 +391,6 @@ def answer_lines(result: Result) -> Iterator[Line]:
     ):  # fmt: skip
         if sentence:
             yield Line(printable(sentence))
-
-
-def event_lines(result: Result, most: int | None = None) -> Iterator[Line]:
-    """Give a line for each event of the scenario, with what it did; at most `most`, and how many more there are.
-
-    One more than `most` is told too: to say that there is one takes the line that it needs.
-    """
-    events = () if result.series is None else result.series.events
-    if most is not None and len(events) == most + 1:
-        most += 1
-    for event in events[:most]:
-        at_ns = None if event.at_ns is None else moment_ns(event.at_ns)
-        time = "Never" if at_ns is None else f"At {time_text(at_ns)}" if at_ns else "At the start,"
-        yield Line(printable(f"{time} {event.event}: {event.did}."))
-    n_more = 0 if most is None else len(events) - most
-    if n_more > 0:
-        yield Line(f"{n_more} more events: --verbose shows them.")
 
 
 def warning_lines(result: Result) -> Iterator[Line]:

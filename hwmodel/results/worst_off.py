@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwmodel.results.bottleneck_text import is_rate_limit
 from hwmodel.results.bridge_reading import NamedPort, ports_of, servers_in
-from hwmodel.results.modelled import UPLINK
+from hwmodel.results.modelled import UPLINK, set_in_run
 from hwmodel.units import BITS_PER_BYTE, UnitError, parse_rate_bps
 from hwmodel.words.latency_parts import PARTS
 from hwmodel.words.quantities import count_text, gbps_text, time_text
@@ -98,7 +98,7 @@ def _gbps(rate: object) -> float | None:
 
 
 def _worst_rate(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
-    if any(event.get("set") for event in result.config.get("scenario") or ()):
+    if set_in_run(result.config):
         return  # what was asked for may have been another for a time
     shares = {one.name: one.share for one in senders.values() if one.share is not None and _lacks(result, one)}
     most = max((one.share or 0.0 for one in senders.values()), default=0.0)

@@ -72,7 +72,7 @@ def search_loads(
     zero-loss rate. `arrivals`: for these two kinds; searches for a rate space frames evenly. `burst_rate_bps`: for
     back_to_back: of all senders together, with preamble and gap; by default the port's rate. `jobs`: processes that
     simulate at once. Approximated: the loss is taken to grow with the load. Raises InputError for a workload whose load
-    cannot be varied and for a scenario, RunError if a load cannot be run.
+    cannot be varied and for a scenario or agents, RunError if a load cannot be run.
     """
     if kind not in KINDS:
         raise InputError(f"{kind!r} is not one of {', '.join(KINDS)}")
@@ -97,11 +97,12 @@ def search_loads(
     if wrong:
         raise InputError(wrong)
     config = as_config(config)
-    if config.scenario:
-        raise InputError(
-            "scenario: a search looks for a load of a machine that does not change, in windows of its own; leave it "
-            "out, as with --set scenario=[]"
-        )
+    for block, nothing in (("scenario", "[]"), ("agents", "{}")):
+        if getattr(config, block):
+            raise InputError(
+                f"{block}: a search looks for a load of a machine that does not change, in windows of its own; leave "
+                f"it out, as with --set {block}={nothing}"
+            )
     if kind == "back_to_back":
         found = _longest_burst(config, burst_rate_bps or config.port.rate_bps, simulator)
     else:

@@ -160,8 +160,8 @@ def _unused_switches(config: Config) -> Iterator[str]:
 
 
 def _unused_bursts(config: Config) -> Iterator[str]:
-    """Warn of a peak rate without on-off arrivals; not with a scenario, whose events could set these later."""
-    if config.scenario:
+    """Warn of a peak rate without on-off arrivals; not where events or agents could set these later."""
+    if config.changes_in_run:
         return
     for block, settings in (("workload", config.workload), ("workload.external", config.workload.external)):
         if settings is not None and settings.peak_rate_bps is not None and settings.arrivals != "on_off":
@@ -169,11 +169,11 @@ def _unused_bursts(config: Config) -> Iterator[str]:
 
 
 def _unused_load(config: Config) -> Iterator[str]:
-    """Warn of a load that no flow follows, or flows that no pattern has; not with a scenario, as above."""
+    """Warn of a load that no flow follows, or flows that no pattern has; not where these change, as above."""
     workload = config.workload
-    if workload.has_flows_of_own_rates and workload.load.kind != "saturate" and not config.scenario:
+    if workload.has_flows_of_own_rates and workload.load.kind != "saturate" and not config.changes_in_run:
         yield words.UNUSED_LOAD
-    if workload.flows and workload.pattern not in (None, "flows") and not config.scenario:
+    if workload.flows and workload.pattern not in (None, "flows") and not config.changes_in_run:
         yield words.unused_flows(workload.pattern)
 
 

@@ -55,9 +55,9 @@ def vlan_warnings(config: Config, result: Result) -> Iterator[str]:
 def barred_flows(config: Config, result: Result) -> dict[tuple[str, str], Barrier]:
     """Return the flows of which no frame arrived for want of a VLAN on their way, each with where it ends.
 
-    Empty for a capture, whose frames have tags of their own, and where an event may have changed a VLAN.
+    Empty for a capture, whose frames have tags of their own, and where an event or an agent may have changed a VLAN.
     """
-    changes = (str(event.model_dump(exclude_unset=True)) for event in config.scenario)
+    changes = (str(event.model_dump(exclude_unset=True)) for event in (*config.scenario, *config.agents.values()))
     if config.workload.pcap is not None or any("vlan" in change for change in changes):
         return {}
     stations = _stations(config)

@@ -66,6 +66,9 @@ class CameTrue(NamedTuple):
     server: int
 
 
+STOPS_PER_CALL = 1_000  # of a run at instants at which agents react; some tenths of a second
+
+
 def word_of(*path: str) -> int:
     """Return which of a server's words a field is; reading it as such takes a tenth of the time of its names."""
     kind, n_bytes = SERVER, 0
@@ -139,7 +142,8 @@ class Machine:
 
     `changes`: changes in mid-run; `off`: functions that are off from the start, as its switches see it; `reacts`: more
     changes may be added. `settled_fs`: all components have finished all events up to this time. `kernel_s`: wall-clock
-    time spent in kernels. `agents_due_fs`: says when agents have something to do next.
+    time spent in kernels. `agents_due_fs`: says when agents have something to do next; `on_stop`: carries out what
+    follows from what is seen or due, and tells whether more does.
     """
 
     def __init__(
@@ -164,6 +168,7 @@ class Machine:
         self._true: list[CameTrue] = []  # what has come true and is not taken yet, the first last
         self._is_settled = False  # all that happens at `now_fs` has
         self.agents_due_fs: Callable[[], int] = lambda: NEVER
+        self.on_stop: Callable[[], bool] = lambda: True
         self._may_change = reacts or bool(changes)
         self._replays = not bridges_of(config) and len(workload.records) > 0
         if not bridges_of(config):
@@ -286,27 +291,34 @@ class Machine:
     def advance(self, until_fs: int, n_events: int) -> int:
         """Let it run to a time or through so many events; return why it stopped (`DONE`, ...).
 
-        Commands of changes on the way are entered once all has happened before them. When it stops as something that is
-        watched has come true, or agents have something to do (`CAME_TRUE`), all have come to that instant; `take_true`
-        says what.
+        Commands of changes on the way are entered once all has happened before them. Where something that is watched
+        has come true, or agents have something to do, all have come to that instant before `on_stop` is called. If it
+        says that more is to follow from it, the run stops (`CAME_TRUE`), as it does behind many such instants.
         """
+        n_stops = 0
         while True:
             due_fs, stop_fs = self.schedule.next_fs(), self.agents_due_fs()
             if self._true:
                 stop_fs = min(stop_fs, self._true[-1].at_fs)
             bound_fs = min(until_fs, due_fs - 1, stop_fs)
-            is_there = self._is_settled and bound_fs == self.now_fs
-            status = DONE if is_there else self._advance(bound_fs, n_events)
-            self._is_settled = status in (DONE, IDLE) or (status == CAME_TRUE and self.system is None)
+            status = DONE
+            if not (self._is_settled and bound_fs == self.now_fs):
+                status = self._advance(bound_fs, n_events)
+                self._is_settled = status in (DONE, IDLE) or (status == CAME_TRUE and self.system is None)
             if status == CAME_TRUE:
-                self._note_true()  # some servers may not be so far yet, and something else come true there before
-                continue
-            if status not in (DONE, IDLE):
+                self._note_true()
+                if not self._is_settled:  # some servers may not be so far yet, and something come true there before
+                    continue
+                bound_fs = stop_fs = self.now_fs
+            elif status not in (DONE, IDLE):
                 return status
-            if bound_fs == stop_fs:
+            if bound_fs == stop_fs < NEVER:
                 if status == IDLE:
                     self.now_fs = bound_fs
-                return CAME_TRUE
+                n_stops += 1
+                if self.on_stop() or n_stops == STOPS_PER_CALL:
+                    return CAME_TRUE
+                continue
             if due_fs == NEVER or (self._replays and status == IDLE and not self.records_left()):
                 return status  # changes behind the end of a capture are none
             if status == IDLE:

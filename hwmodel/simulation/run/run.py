@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.agents import Agent
-from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import Config, as_config, servers_of
-from hwmodel.errors import InputError, Interrupted, RunError
+from hwmodel.config import Config, as_config
+from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.results.bottleneck import not_judged, shows_why_nothing_came
@@ -55,10 +54,18 @@ from hwmodel.simulation.run.reactions import with_agents
 from hwmodel.simulation.run.scenario import Play, with_series
 from hwmodel.simulation.run.series import SeriesRecorder, interval_of
 from hwmodel.simulation.run.server_threads import n_threads_for
-from hwmodel.simulation.run.short_runs import Replica, ShortRuns, phase_warnings_of, replica_of, seeds_beside, widened
+from hwmodel.simulation.run.short_runs import (
+    Replica,
+    ShortRuns,
+    has_timed_events,
+    phase_warnings_of,
+    replica_of,
+    seeds_beside,
+    widened,
+)
 from hwmodel.simulation.run.stages import StageRecorder, instants_of, with_events
 from hwmodel.simulation.run.taps import Taps, check_taps
-from hwmodel.simulation.run.trace import Tracer, stage_of
+from hwmodel.simulation.run.trace import Tracer, check_span, stage_of, write_trace
 from hwmodel.simulation.run.warmup import MOST_FRAMES, Warmup
 from hwmodel.units import FS_PER_NS
 from hwmodel.words import warnings as words
@@ -124,7 +131,8 @@ def simulate(
     RunError if the run cannot be finished, Interrupted, with the figures so far, on Ctrl-C.
     """
     config = as_config(config)
-    _check_asked(threads, trace_path, trace_start_fs, trace_length_fs)
+    n_threads_for(1, threads)
+    check_span(trace_path, trace_start_fs, trace_length_fs)
     check_taps(config, pcap_hops or {})
     play = Play(config, agents)
     compile_s = have_kernels(entries_of(config, reacts=play.reacts))
@@ -134,8 +142,7 @@ def simulate(
         play.scene.first, play.workload, progress or silent, compile_s=compile_s, threads=threads, changes=play.changes,
         counts_rings=counts, reacts=play.reacts,
     )  # fmt: skip
-    run.play = play
-    play.begin(run.machine)
+    run.begin(play)
     if changes_in_run:
         events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs, events_fs), play.scene.course)
@@ -158,47 +165,16 @@ def simulate(
     try:
         # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
         result, is_cut_short = (
-            told(run.result(with_next_steps, is_judged=not (_has_events(config) or play.reacts))),
+            told(run.result(with_next_steps, is_judged=not (has_timed_events(config) or play.reacts))),
             False,
         )
     except KeyboardInterrupt:
         result, is_cut_short = told(run.result(with_next_steps, words.SHORT_RUNS_INTERRUPTED)), True
-    if trace_path is not None:
-        _write_trace(run, trace_path, result, note)
+    if run.tracer is not None and trace_path is not None:
+        write_trace(run.tracer, trace_path, result, note)
     if is_cut_short:
         raise Interrupted(result, words.WINDOW_IS_WHOLE)
     return result
-
-
-def _write_trace(run: Run, path: str, result: Result, note: Callable[[str], None] | None) -> None:
-    assert run.tracer is not None
-    write_atomically(path, run.tracer.to_json(result))
-    if note is not None:
-        for remark in run.tracer.remarks():
-            note(f"{path}: {remark}")
-
-
-def _check_asked(threads: int | None, path: str | None, start_fs: int | None, length_fs: int | None) -> None:
-    """Raise InputError for a number of threads that cannot be, and for a time line's start or length without a path.
-
-    Or for a time line that would begin ahead of the window, or last no time.
-    """
-    n_threads_for(1, threads)
-    if path is None and (start_fs is not None or length_fs is not None):
-        raise InputError("trace_start_fs, trace_length_fs: only with trace_path")
-    if (start_fs or 0) < 0:
-        raise InputError(f"trace_start_fs: {start_fs} is out of range; 0 or more, from the window's start on")
-    if length_fs is not None and length_fs <= 0:
-        raise InputError(f"trace_length_fs: {length_fs} is out of range; above 0")
-
-
-def _has_events(config: Config) -> bool:
-    """Tell whether some adapter receives control frames, or some host stalls, at a configured time."""
-    controls = (server.config.nic.flow_control for server in servers_of(config))
-    stalls = (server.config.host.stall for server in servers_of(config))
-    return any(control is not None and control.received for control in controls) or any(
-        stall is not None and stall.at_fs is not None for stall in stalls
-    )
 
 
 def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) -> None:
@@ -266,8 +242,14 @@ class Run:
         self.ends: list[SystemSnapshot] = []
         self.seen: Sighting
 
+    def begin(self, play: Play) -> None:
+        """Have a scenario and agents go on with the run."""
+        self.play = play
+        play.begin(self.machine)
+
     def take_in(self, changes: Sequence[Change]) -> None:
         """Note all changes of the run, those that are over included, as far as they are known."""
+        self.planned = changes
         self.is_watched = any(change.watches for change in changes)
         self.changes = tuple(change for change in changes if not change.watches)
         self.first_change_fs = min((change.at_fs for change in self.changes), default=NEVER)
@@ -428,14 +410,14 @@ class Run:
                 "far more is offered than can ever be carried; lower the load or shorten the rings"
             )
         if status == CAME_TRUE:
-            self.goes_on()
+            self.follow()
             return EVENTS_SPENT
         return status
 
-    def goes_on(self) -> None:
-        """Let the scenario go on behind an instant at which what it waits for has come true, and agents react."""
+    def follow(self) -> None:
+        """Follow the plan, which may be another since what the scenario waits for has come true or agents reacted."""
         assert self.play is not None
-        if self.play.goes_on(self.machine):
+        if self.play.changes is not self.planned:
             self.take_in(self.play.changes)
             if self.series is not None:
                 self.series.follow(self.play.scene.course)

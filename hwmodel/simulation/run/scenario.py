@@ -309,7 +309,8 @@ class Play:
         return bool(self._agents)
 
     def begin(self, machine: Machine) -> None:
-        """Let agents begin, at time 0."""
+        """Have what is seen come to the scenario, and let agents begin, at time 0."""
+        machine.on_stop = partial(self.goes_on, machine)
         if not self._agents:
             return
         names = [server.name for server in servers_of(self.scene.first)]
@@ -367,8 +368,12 @@ class Play:
         return self._forced(Change(at_fs, self.scene.first))
 
     def goes_on(self, machine: Machine) -> bool:
-        """Let a machine go on from where something has come true or agents are due; tell whether other changes come."""
+        """Let a machine go on from where something has come true or agents are due; tell whether the plan is another.
+
+        Or whether an agent has set keys for the first time: a warm-up that ends at changes ends there.
+        """
         are_others = False
+        had_set = bool(self.sets_fs)
         while (true := machine.take_true()) is not None:
             if true.number < len(self.config.scenario):
                 self._comes(machine, true)
@@ -378,7 +383,7 @@ class Play:
                 self.agents.see(true.at_fs, true.number)
         if self.agents is not None:
             self.agents.carry_out(machine.now_fs)
-        return are_others
+        return are_others or (not had_set and bool(self.sets_fs))
 
     def _comes(self, machine: Machine, true: CameTrue) -> None:
         """Have the event that has waited come next.

@@ -212,3 +212,12 @@ def spread_of(name: str, replicas: Sequence[Replica], least: float = LEAST_BETWE
 def _narrower_half(name: str, replica: Replica) -> float:
     (low, high), figure = replica.intervals[name], replica.figures[name]
     return min(figure - low, high - figure)
+
+
+def has_timed_events(config: Config) -> bool:
+    """Tell whether some adapter receives control frames, or some host stalls, at a configured time."""
+    controls = (server.config.nic.flow_control for server in servers_of(config))
+    stalls = (server.config.host.stall for server in servers_of(config))
+    return any(control is not None and control.received for control in controls) or any(
+        stall is not None and stall.at_fs is not None for stall in stalls
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from hwmodel.atomic_file import write_atomically
 from hwmodel.compiled.records import NEVER
+from hwmodel.errors import InputError
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
 from hwmodel.results import Result
 from hwmodel.results.series import Series
@@ -226,3 +228,24 @@ class Tracer:
         for ledger in self._machine.ledgers():
             ledger.journey_log.enabled = int(is_wanted)
             ledger.journey_log.n = 0
+
+
+def check_span(path: str | None, start_fs: int | None, length_fs: int | None) -> None:
+    """Raise InputError for a time line's start or length without a path, or if it would begin ahead of the window.
+
+    Or if it would last no time.
+    """
+    if path is None and (start_fs is not None or length_fs is not None):
+        raise InputError("trace_start_fs, trace_length_fs: only with trace_path")
+    if (start_fs or 0) < 0:
+        raise InputError(f"trace_start_fs: {start_fs} is out of range; 0 or more, from the window's start on")
+    if length_fs is not None and length_fs <= 0:
+        raise InputError(f"trace_length_fs: {length_fs} is out of range; above 0")
+
+
+def write_trace(tracer: Tracer, path: str, result: Result, note: Callable[[str], None] | None) -> None:
+    """Write a run's time line; `note` is called with a line on what it has no room for."""
+    write_atomically(path, tracer.to_json(result))
+    if note is not None:
+        for remark in tracer.remarks():
+            note(f"{path}: {remark}")
