@@ -460,6 +460,11 @@ class Config(Block):
         return hashlib.sha256(text.encode("ascii")).hexdigest()[:HASH_DIGITS]
 
 
+def key_of(model: type[BaseModel], name: str) -> str:
+    """Return the key by which users type an attribute of a block."""
+    return model.model_fields[name].alias or name
+
+
 def keys_of(model: type | None) -> dict[str, str]:
     """Return the keys that a block knows, each with its attribute's name."""
     if model is None or not issubclass(model, BaseModel):
