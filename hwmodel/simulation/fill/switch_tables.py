@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from hwmodel.config.lookup import GROUP, IN_VLAN, LIST, STATION, looked_up
 from hwmodel.config.steering import EthertypeFilter
-from hwmodel.config.switch import BridgingRule, Mirror, Switch
+from hwmodel.config.switch import BridgingRule, Mirror, PoolFilters, Switch
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
 from hwmodel.forwarding.parse import NO_TAGS
 from hwmodel.forwarding.police import POLICER
@@ -45,7 +45,7 @@ from hwmodel.forwarding.tables import (
 )
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
-from hwmodel.simulation.fill.access_lists import fill_access_lists
+from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_guarded
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 
@@ -102,18 +102,24 @@ def fill_tables(
 
     `type_filters`: of the adapter's receive steering; `first_policer`: the number of the switch's first token bucket.
     """
+    fill_stations(array, switch)
+    fill_vlans(array, switch)
+    fill_lookup(array[0], switch)
+    fill_access_lists(array[0], switch, port_numbers(switch), first_policer)
+    fill_mirrors(array[0], switch)
+    _fill_type_filters(array[0], switch, type_filters)
+
+
+def fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Fill in what the tables say of the stations, the uplink and the channels, their guards and pools included."""
     tables = array[0]
     tables.mode = MODES[switch.mode].number
     tables.knows_by_mac = switch.lookup == "mac"
-    _fill_stations(tables, switch)
+    _fill_stations(array, switch)
     _fill_uplink(tables, switch)
-    _fill_vlans(array, switch)
     _fill_channels(tables, switch)
-    _fill_lookup(tables, switch)
-    fill_access_lists(tables, switch, port_numbers(switch), first_policer)
-    _fill_mirrors(tables, switch)
-    _fill_pool_filters(array, switch)
-    _fill_type_filters(tables, switch, type_filters)
+    fill_guarded(tables, switch)
+    _fill_pool_filters(tables, switch)
 
 
 def build_buckets(switch: Switch) -> npt.NDArray[Any]:
@@ -137,35 +143,38 @@ def _add(ports: Record, number: int) -> None:
     ports.word[number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
 
 
-def _fill_stations(tables: Record, switch: Switch) -> None:
-    for port in switch.ports:
-        record = tables.port[port.number]
-        record.is_enabled = port.enabled
-        record.longest_bytes = port.max_frame_bytes - FCS_BYTES
-        record.outer_kind = NO_TAGS if port.q_in_q else NO_OUTER_TAG
-        record.port_vlan = port.port_vlan
-        record.admit = ADMITS[port.admit]
-        record.default_priority = port.default_priority
-        record.checks_source = port.spoof_check
-        record.checks_vlan = port.vlan_spoof_check
-        record.filters_types = port.ethertype_filter
-        record.is_trusted = port.trusted
-        record.loops_back = port.loopback
-        record.loops_to_self = port.self_loopback
-        for key in INTERFACE_KEYS:
-            record[key] = getattr(port, key)
-        flags = {
-            "enabled": port.enabled,
-            "trusted": port.trusted,
-            "promiscuous": port.promiscuous,
-            "promiscuous_inside": port.promiscuous and switch.promiscuous == "all",
-            "default_stations": port.default,
-            "accepts_broadcast": "broadcast" in port.accept,
-            "accepts_multicast": "multicast" in port.accept,
-        }
-        for name, is_set in flags.items():
-            if is_set:
-                _add(tables[name], port.number)
+def _fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
+    ports = switch.ports
+    numbers = np.array([port.number for port in ports], np.int64)
+    columns = {
+        "is_enabled": [port.enabled for port in ports],
+        "longest_bytes": [port.max_frame_bytes - FCS_BYTES for port in ports],
+        "outer_kind": [NO_TAGS if port.q_in_q else NO_OUTER_TAG for port in ports],
+        "port_vlan": [port.port_vlan for port in ports],
+        "admit": [ADMITS[port.admit] for port in ports],
+        "default_priority": [port.default_priority for port in ports],
+        "checks_source": [port.spoof_check for port in ports],
+        "checks_vlan": [port.vlan_spoof_check for port in ports],
+        "filters_types": [port.ethertype_filter for port in ports],
+        "is_trusted": [port.trusted for port in ports],
+        "loops_back": [port.loopback for port in ports],
+        "loops_to_self": [port.self_loopback for port in ports],
+        **{key: [getattr(port, key) for port in ports] for key in INTERFACE_KEYS},
+    }
+    for name, column in columns.items():
+        array["port"][name][0, numbers] = column
+    flags = {
+        "enabled": [port.enabled for port in ports],
+        "trusted": [port.trusted for port in ports],
+        "promiscuous": [port.promiscuous for port in ports],
+        "promiscuous_inside": [port.promiscuous and switch.promiscuous == "all" for port in ports],
+        "default_stations": [port.default for port in ports],
+        "accepts_broadcast": ["broadcast" in port.accept for port in ports],
+        "accepts_multicast": ["multicast" in port.accept for port in ports],
+    }
+    for name, are_set in flags.items():
+        for number in numbers[are_set].tolist():
+            _add(array[0][name], number)
 
 
 def _fill_uplink(tables: Record, switch: Switch) -> None:
@@ -192,16 +201,29 @@ def switch_off(tables: Record, numbers: Sequence[int]) -> None:
     tables.port[UPLINK].longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
 
 
-def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
+def fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Fill in who is a member of which VLAN, and gets its frames untagged; VLAN 0 stands for untagged frames.
+
+    With filters that select pools, its members are the pools that take these.
+    """
     carried = slice(1, RESERVED_VID) if switch.uplink.vlans == "all" else list(switch.uplink.vlans)
     native = [] if switch.uplink.native_vlan is None else [switch.uplink.native_vlan]
     sets: list[tuple[int, str, slice | list[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]
     for port in switch.ports:
         sets += [(port.number, "members", list(port.vlans)), (port.number, "untagged", list(port.untagged))]
+    if _pool_filters_of(switch) is not None:
+        sets.append((UPLINK, "members", [NO_VLAN] if native else []))
+        for port in switch.ports:
+            takes = [NO_VLAN] if "untagged" in port.accept else []
+            sets += [(port.number, "members", takes), (port.number, "untagged", [NO_VLAN])]
     words_of = {name: array["vlan"][name]["word"][0] for name in ("members", "untagged")}
     for number, name, vlans in sets:
         if vlans:
             words_of[name][vlans, number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
+
+
+def _pool_filters_of(switch: Switch) -> PoolFilters | None:
+    return getattr(switch, "pool_filters", None)  # the Verilog core's switches have none
 
 
 def _fill_channels(tables: Record, switch: Switch) -> None:
@@ -224,7 +246,8 @@ def _fill_channels(tables: Record, switch: Switch) -> None:
             _add(channel.members, number)
 
 
-def _fill_lookup(tables: Record, switch: Switch) -> None:
+def fill_lookup(tables: Record, switch: Switch) -> None:
+    """Fill in the addresses and interfaces that the switch looks up."""
     number_of = port_numbers(switch)
     sets = {
         LOOKUP_KINDS[key.kind] << KIND_SHIFT | key.within << WITHIN_SHIFTS.get(key.kind, 0) | key.value: names
@@ -243,16 +266,17 @@ def _fill_lookup(tables: Record, switch: Switch) -> None:
     tables.lookup.n_entries = len(sets)
 
 
-def _fill_mirrors(tables: Record, switch: Switch) -> None:
+def fill_mirrors(tables: Record, switch: Switch) -> None:
+    """Fill in the mirrors."""
     number_of = port_numbers(switch)
     for mirror, record in zip(switch.mirrors, tables.mirror, strict=False):
         _fill_mirror(record, mirror, number_of)
     tables.n_mirrors = len(switch.mirrors)
 
 
-def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
-    """Enter the filters that select pools; VLAN 0 stands for untagged frames, its members are pools that take these."""
-    filters, tables = getattr(switch, "pool_filters", None), array[0]  # the Verilog core's switches have none
+def _fill_pool_filters(tables: Record, switch: Switch) -> None:
+    """Enter the filters that select pools."""
+    filters = _pool_filters_of(switch)
     if filters is None:
         return
     tables.has_pool_filters, tables.replicates = 1, filters.replication
@@ -262,13 +286,9 @@ def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
         for word, ports in (
             ("multicast_hash", tables.accepts_hashed_groups),
             ("unicast_hash", tables.accepts_hashed_stations),
-            ("untagged", tables.vlan[NO_VLAN].members),
         ):
             if word in port.accept:
                 _add(ports, port.number)
-        _add(tables.vlan[NO_VLAN].untagged, port.number)
-    if switch.uplink.native_vlan is not None:
-        _add(tables.vlan[NO_VLAN].members, UPLINK)
     for name, macs in (("hashed_groups", filters.multicast_hash), ("hashed_stations", filters.unicast_hash)):
         for mac in macs:
             tables[name].is_set[((mac & 0xFF) << 8 | mac >> 8 & 0xFF) >> int(tables.hash_shift) & 0xFFF] = 1
