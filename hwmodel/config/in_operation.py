@@ -190,25 +190,27 @@ def _differing(prefix: str, old: Block, new: Block, among: Sequence[str] = ()) -
         one, other = was[name], now[name]
         if one is other:
             continue
-        names = _names_of(one)
+        key = key_of(type(old), name)
         if isinstance(one, Block) and type(one) is type(other):
-            yield from _differing(f"{prefix}{key_of(type(old), name)}.", one, other)
-        elif names is not None and names == _names_of(other):
-            for entry, before, after in zip(names, one, other, strict=True):
-                if before is not after:
-                    yield from _differing(f"{prefix}{key_of(type(old), name)}.{entry}.", before, after)
+            yield from _differing(f"{prefix}{key}.", one, other)
+        elif (others := _others(one, other)) is not None:
+            for before, after in others:
+                yield from _differing(f"{prefix}{key}.{before.name}.", before, after)
         elif one != other:
             yield from _differences(prefix, *(_shown(each, {name}) for each in (old, new)))
 
 
+def _others(one: Any, other: Any) -> list[tuple[Any, Any]] | None:
+    """Return which entries of two lists of the same names are other objects; None if their names are not known so."""
+    if not (isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other)):
+        return None
+    pairs = [pair for pair in zip(one, other, strict=True) if pair[0] is not pair[1]]
+    are_named = all(isinstance(each, Block) and "name" in vars(each) for pair in pairs for each in pair)
+    return pairs if are_named and all(before.name == after.name for before, after in pairs) else None
+
+
 def _shown(block: Block, names: set[str] | None) -> dict[str, Any]:
     return block.model_dump(mode="json", by_alias=True, include=names)
-
-
-def _names_of(entries: Any) -> list[str] | None:
-    """Return the names of a list's entries, None where they have none."""
-    is_named = isinstance(entries, tuple) and all(isinstance(one, Block) and "name" in vars(one) for one in entries)
-    return [entry.name for entry in entries] if is_named else None
 
 
 def _differences(prefix: str, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> Iterator[str]:

@@ -418,6 +418,8 @@ class Config(Block):
         if self._origin.steps is None:
             raise InputError("this configuration is not of hwmodel.load_config: nothing says what its scenario changes")
         steps = self._origin.steps(self, drivers)
+        if all(step.config.run is self.run for step in steps):
+            return steps
         return tuple(step._replace(config=step.config.model_copy(update={"run": self.run})) for step in steps)
 
     def live(self, drivers: Drivers) -> LiveConfiguration:

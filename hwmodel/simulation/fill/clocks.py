@@ -129,10 +129,13 @@ def clock_functions(nic: Any, config: Config, seed: int, server: int) -> None:
     """Give the functions' rate limits and guarantees the adapter's clock."""
     of_adapter = stretch(config, seed, ADAPTER, server=server)
     rows = nic["function"]["params"][: int(nic.params.n_scheduled)]
-    for number in np.flatnonzero(rows["shaper_den"] | rows["guarantee_den"]).tolist():
-        _stretch_ratio(rows[number], "shaper", of_adapter)
-        _stretch_times(rows[number], ("shaper_window_fs",), of_adapter)
-        _stretch_ratio(rows[number], "guarantee", of_adapter)
+    if of_adapter == 1:
+        return
+    factor = of_adapter.as_integer_ratio()
+    for num, den in (("shaper_num", "shaper_den"), ("guarantee_num", "guarantee_den")):
+        pairs = zip(rows[num].tolist(), rows[den].tolist(), strict=True)
+        rows[num], rows[den] = zip(*(_stretched(*pair, *factor) if pair[1] else pair for pair in pairs), strict=True)
+    rows["shaper_window_fs"] = [_stretched_fs(time_fs, *factor) for time_fs in rows["shaper_window_fs"].tolist()]
 
 
 def clock_scheduler(nic: Any, config: Config, seed: int, server: int) -> None:
@@ -147,8 +150,7 @@ def stretch_port(port: Any, factor: Fraction) -> None:
 
 def _stretch_times(record: Any, names: Iterable[str], factor: Fraction) -> None:
     for name in names:
-        if nominal := int(record[name]):
-            record[name] = round(nominal * factor)
+        record[name] = _stretched_fs(int(record[name]), *factor.as_integer_ratio())
 
 
 def _stretch_ratio(record: Any, name: str, factor: Fraction) -> None:
@@ -156,6 +158,11 @@ def _stretch_ratio(record: Any, name: str, factor: Fraction) -> None:
     num, den = (f"{name}_{part}" if name else part for part in ("num", "den"))
     if record[den] > 0 and factor != 1:
         record[num], record[den] = _stretched(int(record[num]), int(record[den]), *factor.as_integer_ratio())
+
+
+@lru_cache(MOST_DRAWN)
+def _stretched_fs(nominal_fs: int, factor_num: int, factor_den: int) -> int:
+    return round(Fraction(nominal_fs * factor_num, factor_den))
 
 
 @lru_cache(MOST_DRAWN)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from hwmodel.compiled.far_tables import WORD_BYTES
 from hwmodel.compiled.records import offset_of
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.config.bridge_ports import ports_of
-from hwmodel.config.in_operation import differing, is_one_of
+from hwmodel.config.in_operation import MOST_JUDGED, differing, is_one_of
 from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.server import fresh_state
@@ -181,9 +181,9 @@ class Filling(NamedTuple):
     but: tuple[str, ...] = ()
     follows_bridges: bool = False
 
-    def follows(self, keys: Sequence[str]) -> bool:
-        """Tell whether its regions follow from one of some keys."""
-        return any(is_one_of(key, self.keys, self.but) for key in keys)
+    def follows(self, key: str) -> bool:
+        """Tell whether its regions follow from a key."""
+        return is_one_of(key, self.keys, self.but)
 
 
 def _of_stations(*keys: str) -> tuple[str, ...]:
@@ -340,6 +340,11 @@ OF_BRIDGE = (
 FILLINGS = tuple(dict.fromkeys(region.by for region in (*OF_SERVER, ADDRESSES) if region.by is not None))
 
 
+@lru_cache(MOST_JUDGED)
+def _fillings_of(key: str) -> tuple[Filling, ...]:
+    return tuple(one for one in FILLINGS if one.follows(key))
+
+
 class Rewritten(NamedTuple):
     """Hold what a region's words become: `component` is a server's number, or that of the bridges, behind them."""
 
@@ -380,7 +385,8 @@ class Refilled:
         for at, (was, is_now) in enumerate(zip(servers_of(now.config), servers_of(then.config), strict=True)):
             keys = [] if was.config is is_now.config else differing(was.config, is_now.config)
             follows |= not all(map(is_of_one_server, keys))
-            fillings = {one for one in FILLINGS if one.follows(keys) or (has_other_bridges and one.follows_bridges)}
+            fillings = {one for key in keys for one in _fillings_of(key)}
+            fillings.update(one for one in FILLINGS if has_other_bridges and one.follows_bridges)
             fillings.update(OF_TABLES if is_now.name in changed else ())
             fillings |= {BY_SOURCES} if then.workload is not now.workload else set()
             if fillings:
