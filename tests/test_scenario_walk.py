@@ -14,7 +14,8 @@ from hwmodel.config.build import examine
 from hwmodel.config.build_changed import READ_BY
 from hwmodel.config.in_operation import differing, fixed_keys
 from hwmodel.config.kinds import Block
-from hwmodel.config.switch import Port
+from hwmodel.config.switch import Port, Switch
+from hwmodel.config.workload import Workload
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
 from tests.config_cases import SHIPPED
@@ -243,11 +244,12 @@ def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: py
     """Of all shipped configurations and the systems above; a key that a new check reads has to be in its row."""
     readers: dict[str, set[str]] = {}
     under_way = [""]
+    blocks = {Port: "", Switch: "switch.", Workload: "workload."}
     get, dump = Block.__getattribute__, Config.model_dump
 
     def noted(block: Block, name: str) -> Any:
-        if under_way[-1] and type(block) is Port:
-            readers.setdefault(name, set()).add(under_way[-1])
+        if under_way[-1] and type(block) in blocks:
+            readers.setdefault(blocks[type(block)] + name, set()).add(under_way[-1])
         return get(block, name)
 
     def watched(call: Any, name: str) -> Any:
@@ -266,12 +268,17 @@ def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: py
     monkeypatch.setattr(build, "OF_PARTS", [watched(check, name) for name, check in of_parts.items()])
     for name in [name for name in vars(build) if name.startswith("check_") and name not in of_parts]:
         if name not in ("check_system", "check_is_mapping"):
-            monkeypatch.setattr(build, name, watched(getattr(build, name), name))
+            of = name if name == "check_bridge_kind" else "check_system"
+            monkeypatch.setattr(build, name, watched(getattr(build, name), of))
     for path in SHIPPED:
         load_config(path)
     for mapping, _, _ in SYSTEMS.values():
         config_from_mapping({"run": RUN, **mapping})
-    assert {"check_servers", "check_stations"} <= readers["macs"]
-    attributes = {key: name for name, field in Port.model_fields.items() for key in [field.alias or name]}
+    assert {"check_system", "check_stations"} <= readers["macs"]
+    attributes = {
+        f"{block}{field.alias or name}": f"{block}{name}"
+        for of, block in blocks.items()
+        for name, field in of.model_fields.items()
+    }
     said = {key: {check.__name__ for check in checks} for key, checks in READ_BY.items()}
     assert not {key: more for key in said if (more := readers.get(attributes[key], set()) - said[key])}

@@ -122,7 +122,7 @@ def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
 
 def _keys_of_drivers(old: Config, new: Config) -> Iterator[str]:
     """Yield the keys in which VMs' drivers differ; a VM's entry that only repeats the common driver is no change."""
-    for name in {**old.driver.vms, **new.driver.vms}:
+    for name in () if old.driver is new.driver else {**old.driver.vms, **new.driver.vms}:
         keys = [key for key in differing(old.driver_of(name), new.driver_of(name)) if key.split(".")[0] != "vms"]
         yield from (f"driver.vms.{name}.{key}" for key in keys if keys != ["preset"])
 
@@ -190,10 +190,10 @@ def _differing(prefix: str, old: Block, new: Block, among: Sequence[str] = ()) -
         one, other = was[name], now[name]
         if one is other:
             continue
-        key = key_of(type(old), name)
         if isinstance(one, Block) and type(one) is type(other):
-            yield from _differing(f"{prefix}{key}.", one, other)
+            yield from _differing(f"{prefix}{key_of(type(old), name)}.", one, other)
         elif (others := _others(one, other)) is not None:
+            key = key_of(type(old), name)
             for before, after in others:
                 yield from _differing(f"{prefix}{key}.{before.name}.", before, after)
         elif one != other:
@@ -202,7 +202,7 @@ def _differing(prefix: str, old: Block, new: Block, among: Sequence[str] = ()) -
 
 def _others(one: Any, other: Any) -> list[tuple[Any, Any]] | None:
     """Return which entries of two lists of the same names are other objects; None if their names are not known so."""
-    if not (isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other)):
+    if not (isinstance(one, tuple) and one and isinstance(one[0], Block) and len(one) == len(other)):
         return None
     pairs = [pair for pair in zip(one, other, strict=True) if pair[0] is not pair[1]]
     are_named = all(isinstance(each, Block) and "name" in vars(each) for pair in pairs for each in pair)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args, get_origin
 
@@ -462,6 +463,7 @@ class Config(Block):
         return hashlib.sha256(text.encode("ascii")).hexdigest()[:HASH_DIGITS]
 
 
+@cache
 def key_of(model: type[BaseModel], name: str) -> str:
     """Return the key by which users type an attribute of a block."""
     return model.model_fields[name].alias or name
