@@ -37,9 +37,12 @@ def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, in
         if entry.action == "police":
             record.policer = policer
             policer += 1
-    for record, prefix in zip(
-        tables.own_ip, (prefix for port in switch.ports for prefix in own_ips(port)), strict=False
-    ):
+
+
+def fill_own_ips(tables: Record, switch: Switch) -> None:
+    """Enter the stations' addresses of IP, those of one behind those of another."""
+    own = [prefix for port in switch.ports for prefix in own_ips(port)]
+    for record, prefix in zip(tables.own_ip[: len(own)], own, strict=True):
         _fill_prefix(record, prefix)
 
 

@@ -19,6 +19,7 @@ from hwmodel.compiled.records import offset_of
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.config.bridge_ports import ports_of
 from hwmodel.config.in_operation import MOST_JUDGED, differing, is_one_of
+from hwmodel.config.servers import OWN_BLOCKS
 from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.server import fresh_state
@@ -39,7 +40,7 @@ from hwmodel.machine.time.commands import (
     VLAN,
     WIRE_STATE,
 )
-from hwmodel.simulation.fill.access_lists import fill_access_lists
+from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_own_ips
 from hwmodel.simulation.fill.arbitration import fill_arbiter
 from hwmodel.simulation.fill.bridge_state import fill_outside
 from hwmodel.simulation.fill.clocks import (
@@ -209,7 +210,8 @@ BY_LOOKUP = Filling(
     ("switch.addresses*", *_of_stations("macs", "groups")),
 )
 BY_MIRRORS = Filling(_of_switches(lambda tables, switch: fill_mirrors(tables[0], switch)), ("switch.mirrors*",))
-BY_RULES = Filling(_fill_rules, ("switch.acl*", *_of_stations("guards", "trusted", "ips", "macs")))
+BY_RULES = Filling(_fill_rules, ("switch.acl*", *_of_stations("guards", "trusted")))
+BY_IPS = Filling(_of_switches(lambda tables, switch: fill_own_ips(tables[0], switch)), _of_stations("ips", "macs"))
 OF_TABLES = (BY_STATIONS, BY_VLANS, BY_LOOKUP)  # which have a function that is off
 BY_ARBITER = Filling(
     lambda nic, to: fill_arbiter(nic, to.server.config),
@@ -222,7 +224,7 @@ BY_DROPS = Filling(lambda nic, to: fill_drops(nic, to.server.config), ("nic.drop
 BY_PORTS = Filling(_fill_ports, ("port*", "host*"))
 BY_OUTSIDE = Filling(_fill_outside, ("port*",), follows_bridges=True)
 BY_LINKS = Filling(_fill_links, ("pcie*",))
-BY_SOURCES = Filling(_fill_sources, ("workload*", "port*"), follows_bridges=True)
+BY_SOURCES = Filling(_fill_sources, ("port*",), follows_bridges=True)  # and from another workload
 SEEN_BY_BRIDGES = ("port*", "switch*")  # the keys of a server that bridges follow, but for those not switched
 
 
@@ -296,17 +298,19 @@ def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
 OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan")
 _TABLES = ("port", "switch", "tables")
-RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "own_ip")
+RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule")
+IPS = ("own_ip",)
 MIRRORS = ("n_mirrors", "mirror")
 OF_STEERING = ("n_type_filters", "type_filter")  # fixed
 # Under a bridge that controls lists of interfaces, that bridge adds entries to the lookup as frames flow; commands
 # would undo them, so there the rest of it is fixed.
 ADDRESSES = Region(_TABLES, ("lookup",), TABLE, "n_ports", BY_LOOKUP)
-IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *MIRRORS, *OF_STEERING)
+IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *MIRRORS, *OF_STEERING)
 OF_STATIONS = tuple(name for name in TABLES.names or () if name not in IN_PARTS)
 OF_SERVER = (
     Region(_TABLES, OF_STATIONS, TABLE, "n_ports", BY_STATIONS),
     Region(_TABLES, RULES, TABLE, "n_ports", BY_RULES),
+    Region(_TABLES, IPS, TABLE, "n_ports", BY_IPS),
     Region(_TABLES, MIRRORS, TABLE, "n_ports", BY_MIRRORS),
     Region((*_TABLES, "vlan"), (), VLAN, "n_ports", BY_VLANS),
     Region(("traffic", "policer", "params"), (), POLICER, by=BY_RULES),
@@ -383,7 +387,7 @@ class Refilled:
         has_other_bridges = follows = old != new
         changed = {name.rpartition(".")[0] for name in now.off ^ then.off}
         for at, (was, is_now) in enumerate(zip(servers_of(now.config), servers_of(then.config), strict=True)):
-            keys = [] if was.config is is_now.config else differing(was.config, is_now.config)
+            keys = [] if was.config is is_now.config else differing(was.config, is_now.config, *OWN_BLOCKS)
             follows |= not all(map(is_of_one_server, keys))
             fillings = {one for key in keys for one in _fillings_of(key)}
             fillings.update(one for one in FILLINGS if has_other_bridges and one.follows_bridges)

@@ -45,7 +45,7 @@ from hwmodel.forwarding.tables import (
 )
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
-from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_guarded
+from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_guarded, fill_own_ips
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 
@@ -106,6 +106,7 @@ def fill_tables(
     fill_vlans(array, switch)
     fill_lookup(array[0], switch)
     fill_access_lists(array[0], switch, port_numbers(switch), first_policer)
+    fill_own_ips(array[0], switch)
     fill_mirrors(array[0], switch)
     _fill_type_filters(array[0], switch, type_filters)
 
@@ -161,8 +162,10 @@ def _fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
         "loops_to_self": [port.self_loopback for port in ports],
         **{key: [getattr(port, key) for port in ports] for key in INTERFACE_KEYS},
     }
+    rows = array["port"][0][numbers]
     for name, column in columns.items():
-        array["port"][name][0, numbers] = column
+        rows[name] = column
+    array["port"][0, numbers] = rows
     flags = {
         "enabled": [port.enabled for port in ports],
         "trusted": [port.trusted for port in ports],
