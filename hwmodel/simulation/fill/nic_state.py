@@ -329,21 +329,25 @@ def fill_drivers(nic: Nic, config: Config) -> None:
 def fill_functions(nic: Nic, config: Config) -> None:
     """Set each function's place, weight and rates."""
     ports = config.switch.ports
+    params = nic["function"]["params"][: len(ports)]
+    params["adapter_port"] = [config.port.number_of(port.port) for port in ports]
+    params["port"] = [port.number for port in ports]
+    params["first_queue"] = np.arange(len(ports)) * config.nic.queues_per_vf
+    params["n_queues"] = config.nic.queues_per_vf
+    fill_shares(nic, config)
+
+
+def fill_shares(nic: Nic, config: Config) -> None:
+    """Set each function's weight and rates."""
+    ports = config.switch.ports
     functions = nic["function"][: len(ports)]
+    params = functions["params"]
     limits = [_shaper(config, port.rate_limit_bps) for port in ports]
     guarantees = [(0, 0) if port.min_rate_bps is None else fs_per_byte(port.min_rate_bps) for port in ports]
-    columns: dict[str, Any] = {
-        "weight": [port.weight for port in ports],
-        "adapter_port": [config.port.number_of(port.port) for port in ports],
-        "port": [port.number for port in ports],
-        "first_queue": np.arange(len(ports)) * config.nic.queues_per_vf,
-        "n_queues": config.nic.queues_per_vf,
-        **dict(zip(("shaper_num", "shaper_den", "shaper_window_fs"), zip(*limits, strict=True), strict=True)),
-        **dict(zip(("guarantee_num", "guarantee_den"), zip(*guarantees, strict=True), strict=True)),
-    }
-    for name, column in columns.items():
-        functions["params"][name] = column
-    functions["eligible_at_fs"][functions["params"]["shaper_den"] > 0] = -NEVER  # as after a long pause
+    params["weight"] = [port.weight for port in ports]
+    params["shaper_num"], params["shaper_den"], params["shaper_window_fs"] = zip(*limits, strict=True)
+    params["guarantee_num"], params["guarantee_den"] = zip(*guarantees, strict=True)
+    functions["eligible_at_fs"][params["shaper_den"] > 0] = -NEVER  # as after a long pause
 
 
 def _shaper(config: Config, limit_bps: int | None) -> tuple[int, int, int]:

@@ -55,11 +55,11 @@ from hwmodel.simulation.fill.clocks import (
 from hwmodel.simulation.fill.nic_state import (
     fill_drivers,
     fill_drops,
-    fill_functions,
     fill_legs,
     fill_link,
     fill_ports,
     fill_scheduler,
+    fill_shares,
     fill_state,
 )
 from hwmodel.simulation.fill.nic_state import ports_of as adapter_ports_of
@@ -133,7 +133,7 @@ def switch_off_functions(nic: Nic, server: Server, off: frozenset[str]) -> None:
 
 
 def _fill_functions(nic: Nic, to: OfServer) -> None:
-    fill_functions(nic, to.server.config)
+    fill_shares(nic, to.server.config)
     fill_legs(nic, to.server.config)
     clock_functions(nic, to.server.config, to.seed, to.at)
 
