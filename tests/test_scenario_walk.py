@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from hwmodel.config.switch import Port, Switch
 from hwmodel.config.workload import Workload
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.simulation import simulate
 from tests.config_cases import SHIPPED
 
 RUN = {"duration": "20ms", "warmup": "1ms"}
@@ -282,3 +284,35 @@ def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: py
     }
     said = {key: {check.__name__ for check in checks} for key, checks in READ_BY.items()}
     assert not {key: more for key in said if (more := readers.get(attributes[key], set()) - said[key])}
+
+
+SET_MOST = (
+    lambda k: {f"switch.ports.vf{k % 4}.rate_limit": f"{100 + k % 97}Mbps"},
+    lambda k: {f"switch.ports.vf{k % 4}.port_vlan": 1 + k % 3},
+    lambda k: {f"switch.ports.vf{k % 4}.vlans": [1, 2 + k % 30]},
+    lambda k: {f"switch.ports.vf{k % 4}.macs": [f"02:00:00:00:{1 + k % 4:02x}:{k % 200:02x}"]},
+    lambda k: {"switch.acl": [{"vlan": 2 + k % 50, "action": "deny"}]},
+    lambda k: {"workload.load": f"{300 + k % 50}Mbps"},
+)
+MOST_CALLS = {"load": 2500, "run": 2000}  # of Python's functions, for an event; whole examinations take thrice as many
+
+
+def calls_of(n_events: int) -> dict[str, int]:
+    """Return how many calls of Python's functions it takes to load, and to run, so many events of many kinds."""
+    events = [
+        {"at": f"{30 + 200 * k / n_events:.3f}us", "set": SET_MOST[k % len(SET_MOST)](k)} for k in range(n_events)
+    ]
+    mapping = {"nic": {"vfs": 4}, "workload": {"load": "500Mbps"}, "run": {"duration": "200us", "warmup": "30us"}}
+    found, profile = {}, cProfile.Profile()
+    config = profile.runcall(config_from_mapping, {**mapping, "scenario": events})
+    found["load"] = sum(one.callcount for one in profile.getstats())
+    profile = cProfile.Profile()
+    profile.runcall(simulate, config)
+    found["run"] = sum(one.callcount for one in profile.getstats())
+    return found
+
+
+def test_an_event_costs_as_many_calls_as_what_it_touches() -> None:
+    calls_of(6)  # what is made once, and the kernels
+    few, many = calls_of(60), calls_of(180)
+    assert {name: n for name, most in MOST_CALLS.items() if (n := (many[name] - few[name]) / 120) > most} == {}

@@ -39,6 +39,7 @@ MACHINES: Mapping[str, Mapping[str, Any]] = {
     "an adapter": {},
     "exact clocks": {"run": {"clocks": "exact"}},
     "classes": {"nic": CLASSES},
+    "queues": {"nic": {"queues_per_vf": 2}},
     "two ports": {"port": {"count": 2}, "workload": {"external": None}},
     "a virtual switch": {"nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"preset": "ovs_dpdk"}}},
     "servers": TWO,
@@ -55,6 +56,7 @@ OTHERS: Mapping[str, tuple[Any, ...]] = {
     "switch.ports.vf1.macs": (["02:00:00:00:77:01"], ["02:00:00:00:77:02"]),
     "switch.ports.vf2.enabled": (False, True),
     "switch.ports.vf2.drop_enable": ([True], [False]),
+    "switch.ports.vf1.drop_enable": ([True, False], [False, False], [False, True]),
     "nic.arbitration.pools": ("weighted", "round_robin"),
     "nic.arbitration.classes.1.percent": (30, 20),
 }

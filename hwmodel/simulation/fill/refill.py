@@ -40,7 +40,8 @@ from hwmodel.machine.time.commands import (
     VLAN,
     WIRE_STATE,
 )
-from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_own_ips
+from hwmodel.simulation.fill import switch_tables
+from hwmodel.simulation.fill.access_lists import fill_access_lists
 from hwmodel.simulation.fill.arbitration import fill_arbiter
 from hwmodel.simulation.fill.bridge_state import fill_outside
 from hwmodel.simulation.fill.clocks import (
@@ -63,15 +64,6 @@ from hwmodel.simulation.fill.nic_state import (
     fill_state,
 )
 from hwmodel.simulation.fill.nic_state import ports_of as adapter_ports_of
-from hwmodel.simulation.fill.switch_tables import (
-    build_buckets,
-    fill_lookup,
-    fill_mirrors,
-    fill_stations,
-    fill_vlans,
-    port_numbers,
-    switch_off,
-)
 from hwmodel.simulation.fill.system_state import build_bridges, crossing_fs, least_bytes_of, senders_at
 from hwmodel.simulation.fill.workload_state import enter_sources, numbers_in
 
@@ -116,11 +108,12 @@ def _of_switches(fill: Callable[[npt.NDArray[Any], Switch], None]) -> Callable[[
 def _fill_rules(nic: Nic, to: OfServer) -> None:
     config, n_buckets = to.server.config, 0
     for at, name in enumerate(config.switched_ports):
-        own, first = config.switch.at_port(name), n_buckets
-        fill_access_lists(nic.port[at].switch.tables, own, port_numbers(own), first)
-        buckets = build_buckets(own)
-        n_buckets += len(buckets)
-        nic.traffic.policer[first:n_buckets] = buckets
+        own, tables = config.switch.at_port(name), nic.port[at].switch.tables
+        fill_access_lists(tables, own, switch_tables.port_numbers(own), n_buckets)
+        switch_tables.fill_mirrors(tables, own)
+        for bucket in switch_tables.build_buckets(own):
+            nic.traffic.policer[n_buckets] = bucket
+            n_buckets += 1
 
 
 def switch_off_functions(nic: Nic, server: Server, off: frozenset[str]) -> None:
@@ -129,7 +122,7 @@ def switch_off_functions(nic: Nic, server: Server, off: frozenset[str]) -> None:
     for at, record in enumerate(adapter_ports_of(nic)):
         numbers = [port.number for port in gone if server.config.port.number_of(port.port) == at]
         if numbers:
-            switch_off(record.switch.tables, numbers)
+            switch_tables.switch_off(record.switch.tables, numbers)
 
 
 def _fill_functions(nic: Nic, to: OfServer) -> None:
@@ -182,10 +175,6 @@ class Filling(NamedTuple):
     but: tuple[str, ...] = ()
     follows_bridges: bool = False
 
-    def follows(self, key: str) -> bool:
-        """Tell whether its regions follow from a key."""
-        return is_one_of(key, self.keys, self.but)
-
 
 def _of_stations(*keys: str) -> tuple[str, ...]:
     return tuple(f"switch.ports.*.{key}{inside}" for key in keys for inside in ("", ".*"))
@@ -197,21 +186,16 @@ RECEIVED = _of_stations("receive_limit", "receive_burst")
 NOT_SWITCHED = (*SHARES, *RECEIVED, *_of_stations("drop_enable", "credits", "cores"))
 LISTED = ("switch.acl*", "switch.mirrors*", "switch.addresses*")
 BY_STATIONS = Filling(
-    _of_switches(fill_stations),
+    _of_switches(switch_tables.fill_stations),
     ("switch*",),
     (*NOT_SWITCHED, *LISTED, *_of_stations("vlans", "untagged", "groups"), "switch.uplink.vlans*"),
 )
-BY_VLANS = Filling(
-    _of_switches(fill_vlans),
-    ("switch.uplink*", "switch.pool_filters*", *_of_stations("vlans", "untagged", "accept")),
-)
+OF_VLANS = ("switch.uplink*", "switch.pool_filters*", *_of_stations("vlans", "untagged", "accept"))
+BY_VLANS = Filling(_of_switches(switch_tables.fill_vlans), OF_VLANS)
 BY_LOOKUP = Filling(
-    _of_switches(lambda tables, switch: fill_lookup(tables[0], switch)),
-    ("switch.addresses*", *_of_stations("macs", "groups")),
+    _of_switches(switch_tables.fill_lookup), ("switch.addresses*", *_of_stations("macs", "groups", "ips"))
 )
-BY_MIRRORS = Filling(_of_switches(lambda tables, switch: fill_mirrors(tables[0], switch)), ("switch.mirrors*",))
-BY_RULES = Filling(_fill_rules, ("switch.acl*", *_of_stations("guards", "trusted")))
-BY_IPS = Filling(_of_switches(lambda tables, switch: fill_own_ips(tables[0], switch)), _of_stations("ips", "macs"))
+BY_RULES = Filling(_fill_rules, ("switch.acl*", "switch.mirrors*", *_of_stations("guards", "trusted")))
 OF_TABLES = (BY_STATIONS, BY_VLANS, BY_LOOKUP)  # which have a function that is off
 BY_ARBITER = Filling(
     lambda nic, to: fill_arbiter(nic, to.server.config),
@@ -298,20 +282,18 @@ def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
 OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan")
 _TABLES = ("port", "switch", "tables")
-RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule")
+RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
 IPS = ("own_ip",)
-MIRRORS = ("n_mirrors", "mirror")
 OF_STEERING = ("n_type_filters", "type_filter")  # fixed
 # Under a bridge that controls lists of interfaces, that bridge adds entries to the lookup as frames flow; commands
 # would undo them, so there the rest of it is fixed.
 ADDRESSES = Region(_TABLES, ("lookup",), TABLE, "n_ports", BY_LOOKUP)
-IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *MIRRORS, *OF_STEERING)
+IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING)
 OF_STATIONS = tuple(name for name in TABLES.names or () if name not in IN_PARTS)
 OF_SERVER = (
     Region(_TABLES, OF_STATIONS, TABLE, "n_ports", BY_STATIONS),
     Region(_TABLES, RULES, TABLE, "n_ports", BY_RULES),
-    Region(_TABLES, IPS, TABLE, "n_ports", BY_IPS),
-    Region(_TABLES, MIRRORS, TABLE, "n_ports", BY_MIRRORS),
+    Region(_TABLES, IPS, TABLE, "n_ports", BY_LOOKUP),
     Region((*_TABLES, "vlan"), (), VLAN, "n_ports", BY_VLANS),
     Region(("traffic", "policer", "params"), (), POLICER, by=BY_RULES),
     Region(("params",), ("limits_receivers",), by=BY_ARBITER),
@@ -346,7 +328,7 @@ FILLINGS = tuple(dict.fromkeys(region.by for region in (*OF_SERVER, ADDRESSES) i
 
 @lru_cache(MOST_JUDGED)
 def _fillings_of(key: str) -> tuple[Filling, ...]:
-    return tuple(one for one in FILLINGS if one.follows(key))
+    return tuple(one for one in FILLINGS if is_one_of(key, one.keys, one.but))
 
 
 class Rewritten(NamedTuple):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from hwmodel.config.lookup import GROUP, IN_VLAN, LIST, STATION, looked_up
 from hwmodel.config.steering import EthertypeFilter
-from hwmodel.config.switch import BridgingRule, Mirror, PoolFilters, Switch
+from hwmodel.config.switch import BridgingRule, Mirror, Switch
 from hwmodel.forwarding.outer_tag import NO_OUTER_TAG
 from hwmodel.forwarding.parse import NO_TAGS
 from hwmodel.forwarding.police import POLICER
@@ -64,6 +64,16 @@ HASH_SHIFTS = (4, 3, 2, 0)
 NO_LENGTH_LIMIT = 2**31
 
 
+# What the tables have of a station as it is configured: of its own record, and among the flags of all.
+COPIED = {
+    "is_enabled": "enabled", "port_vlan": "port_vlan", "default_priority": "default_priority",
+    "checks_source": "spoof_check", "checks_vlan": "vlan_spoof_check", "filters_types": "ethertype_filter",
+    "is_trusted": "trusted", "loops_back": "loopback", "loops_to_self": "self_loopback",
+    **{key: key for key in INTERFACE_KEYS},
+}  # fmt: skip
+FLAGS = {"enabled": "enabled", "trusted": "trusted", "promiscuous": "promiscuous", "default_stations": "default"}
+
+
 def port_numbers(switch: Switch) -> dict[str, int]:
     """Return the number of each port by its name, the uplink's among them."""
     return {"uplink": UPLINK} | {port.name: port.number for port in switch.ports}
@@ -104,9 +114,8 @@ def fill_tables(
     """
     fill_stations(array, switch)
     fill_vlans(array, switch)
-    fill_lookup(array[0], switch)
+    fill_lookup(array, switch)
     fill_access_lists(array[0], switch, port_numbers(switch), first_policer)
-    fill_own_ips(array[0], switch)
     fill_mirrors(array[0], switch)
     _fill_type_filters(array[0], switch, type_filters)
 
@@ -147,34 +156,17 @@ def _add(ports: Record, number: int) -> None:
 def _fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
     ports = switch.ports
     numbers = np.array([port.number for port in ports], np.int64)
-    columns = {
-        "is_enabled": [port.enabled for port in ports],
-        "longest_bytes": [port.max_frame_bytes - FCS_BYTES for port in ports],
-        "outer_kind": [NO_TAGS if port.q_in_q else NO_OUTER_TAG for port in ports],
-        "port_vlan": [port.port_vlan for port in ports],
-        "admit": [ADMITS[port.admit] for port in ports],
-        "default_priority": [port.default_priority for port in ports],
-        "checks_source": [port.spoof_check for port in ports],
-        "checks_vlan": [port.vlan_spoof_check for port in ports],
-        "filters_types": [port.ethertype_filter for port in ports],
-        "is_trusted": [port.trusted for port in ports],
-        "loops_back": [port.loopback for port in ports],
-        "loops_to_self": [port.self_loopback for port in ports],
-        **{key: [getattr(port, key) for port in ports] for key in INTERFACE_KEYS},
-    }
     rows = array["port"][0][numbers]
-    for name, column in columns.items():
-        rows[name] = column
+    for name, attribute in COPIED.items():
+        rows[name] = [getattr(port, attribute) for port in ports]
+    rows["longest_bytes"] = [port.max_frame_bytes - FCS_BYTES for port in ports]
+    rows["outer_kind"] = [NO_TAGS if port.q_in_q else NO_OUTER_TAG for port in ports]
+    rows["admit"] = [ADMITS[port.admit] for port in ports]
     array["port"][0, numbers] = rows
-    flags = {
-        "enabled": [port.enabled for port in ports],
-        "trusted": [port.trusted for port in ports],
-        "promiscuous": [port.promiscuous for port in ports],
-        "promiscuous_inside": [port.promiscuous and switch.promiscuous == "all" for port in ports],
-        "default_stations": [port.default for port in ports],
-        "accepts_broadcast": ["broadcast" in port.accept for port in ports],
-        "accepts_multicast": ["multicast" in port.accept for port in ports],
-    }
+    flags = {name: [getattr(port, attribute) for port in ports] for name, attribute in FLAGS.items()}
+    flags["promiscuous_inside"] = [is_set and switch.promiscuous == "all" for is_set in flags["promiscuous"]]
+    for kind in ("broadcast", "multicast"):
+        flags[f"accepts_{kind}"] = [kind in port.accept for port in ports]
     for name, are_set in flags.items():
         for number in numbers[are_set].tolist():
             _add(array[0][name], number)
@@ -214,7 +206,7 @@ def fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
     sets: list[tuple[int, str, slice | list[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]
     for port in switch.ports:
         sets += [(port.number, "members", list(port.vlans)), (port.number, "untagged", list(port.untagged))]
-    if _pool_filters_of(switch) is not None:
+    if getattr(switch, "pool_filters", None) is not None:
         sets.append((UPLINK, "members", [NO_VLAN] if native else []))
         for port in switch.ports:
             takes = [NO_VLAN] if "untagged" in port.accept else []
@@ -223,10 +215,6 @@ def fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
     for number, name, vlans in sets:
         if vlans:
             words_of[name][vlans, number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
-
-
-def _pool_filters_of(switch: Switch) -> PoolFilters | None:
-    return getattr(switch, "pool_filters", None)  # the Verilog core's switches have none
 
 
 def _fill_channels(tables: Record, switch: Switch) -> None:
@@ -249,8 +237,10 @@ def _fill_channels(tables: Record, switch: Switch) -> None:
             _add(channel.members, number)
 
 
-def fill_lookup(tables: Record, switch: Switch) -> None:
-    """Fill in the addresses and interfaces that the switch looks up."""
+def fill_lookup(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Fill in the addresses and interfaces that the switch looks up, and its stations' addresses of IP."""
+    tables = array[0]
+    fill_own_ips(tables, switch)
     number_of = port_numbers(switch)
     sets = {
         LOOKUP_KINDS[key.kind] << KIND_SHIFT | key.within << WITHIN_SHIFTS.get(key.kind, 0) | key.value: names
@@ -279,7 +269,7 @@ def fill_mirrors(tables: Record, switch: Switch) -> None:
 
 def _fill_pool_filters(tables: Record, switch: Switch) -> None:
     """Enter the filters that select pools."""
-    filters = _pool_filters_of(switch)
+    filters = getattr(switch, "pool_filters", None)  # the Verilog core's switches have none
     if filters is None:
         return
     tables.has_pool_filters, tables.replicates = 1, filters.replication
