@@ -39,7 +39,6 @@ MACHINES: Mapping[str, Mapping[str, Any]] = {
     "an adapter": {},
     "exact clocks": {"run": {"clocks": "exact"}},
     "classes": {"nic": CLASSES},
-    "queues": {"nic": {"queues_per_vf": 2}},
     "two ports": {"port": {"count": 2}, "workload": {"external": None}},
     "a virtual switch": {"nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"preset": "ovs_dpdk"}}},
     "servers": TWO,
@@ -56,7 +55,6 @@ OTHERS: Mapping[str, tuple[Any, ...]] = {
     "switch.ports.vf1.macs": (["02:00:00:00:77:01"], ["02:00:00:00:77:02"]),
     "switch.ports.vf2.enabled": (False, True),
     "switch.ports.vf2.drop_enable": ([True], [False]),
-    "switch.ports.vf1.drop_enable": ([True, False], [False, False], [False, True]),
     "nic.arbitration.pools": ("weighted", "round_robin"),
     "nic.arbitration.classes.1.percent": (30, 20),
 }
@@ -141,6 +139,18 @@ def test_what_is_filled_again_is_what_is_built(name: str, seed: int) -> None:
         differ = [(at, region.path, region.fields) for (at, region), own in built.items()
                   if not np.array_equal(known[at, region], own)]  # fmt: skip
         assert differ == []
+
+
+def test_a_ring_drops_by_its_own_entry_in_a_list_of_its_station() -> None:
+    rings = {"nic": {"queues_per_vf": 2}, "switch": {"ports": [{"name": "vf1", "drop_enable": [True, False]}]}}
+    first = config_from_mapping(merged(ONE, rings))
+    then = first.with_overrides({"switch.ports.vf1.drop_enable": [False, False]})
+    workload, _ = with_workloads(first, [])
+    begun = Machine(first, workload, 1, 1)
+    refilled = Refilled(begun.state, None, Filled(first, workload, frozenset()), begun.stations, 1)
+    (one,) = refilled.become(Filled(then, workload, frozenset()))
+    assert one.region.fields == ("drop_enable",)
+    assert int((one.was - one.will_be).sum()) == 1
 
 
 def test_flows_that_only_changes_bring_about_are_counted_as_those_from_the_start() -> None:
