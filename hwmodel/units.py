@@ -199,6 +199,7 @@ def format_frequency_hz(frequency_hz: int) -> str:
     return FREQUENCY.format(frequency_hz)
 
 
+@lru_cache(_MOST_REMEMBERED)
 def fs_per_byte(rate_bps: Fraction | int) -> tuple[int, int]:
     """Return (num, den), in lowest terms, with num/den the femtoseconds that a byte takes at `rate_bps`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,9 +15,11 @@ from hwmodel.config.build import examine
 from hwmodel.config.build_changed import READ_BY
 from hwmodel.config.in_operation import differing, fixed_keys
 from hwmodel.config.kinds import Block
-from hwmodel.config.switch import Port
+from hwmodel.config.switch import Port, Switch
+from hwmodel.config.workload import Workload
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.simulation import simulate
 from tests.config_cases import SHIPPED
 
 RUN = {"duration": "20ms", "warmup": "1ms"}
@@ -243,11 +246,12 @@ def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: py
     """Of all shipped configurations and the systems above; a key that a new check reads has to be in its row."""
     readers: dict[str, set[str]] = {}
     under_way = [""]
+    blocks = {Port: "", Switch: "switch.", Workload: "workload."}
     get, dump = Block.__getattribute__, Config.model_dump
 
     def noted(block: Block, name: str) -> Any:
-        if under_way[-1] and type(block) is Port:
-            readers.setdefault(name, set()).add(under_way[-1])
+        if under_way[-1] and type(block) in blocks:
+            readers.setdefault(blocks[type(block)] + name, set()).add(under_way[-1])
         return get(block, name)
 
     def watched(call: Any, name: str) -> Any:
@@ -266,12 +270,49 @@ def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: py
     monkeypatch.setattr(build, "OF_PARTS", [watched(check, name) for name, check in of_parts.items()])
     for name in [name for name in vars(build) if name.startswith("check_") and name not in of_parts]:
         if name not in ("check_system", "check_is_mapping"):
-            monkeypatch.setattr(build, name, watched(getattr(build, name), name))
+            of = name if name == "check_bridge_kind" else "check_system"
+            monkeypatch.setattr(build, name, watched(getattr(build, name), of))
     for path in SHIPPED:
         load_config(path)
     for mapping, _, _ in SYSTEMS.values():
         config_from_mapping({"run": RUN, **mapping})
-    assert {"check_servers", "check_stations"} <= readers["macs"]
-    attributes = {key: name for name, field in Port.model_fields.items() for key in [field.alias or name]}
+    assert {"check_system", "check_stations"} <= readers["macs"]
+    attributes = {
+        f"{block}{field.alias or name}": f"{block}{name}"
+        for of, block in blocks.items()
+        for name, field in of.model_fields.items()
+    }
     said = {key: {check.__name__ for check in checks} for key, checks in READ_BY.items()}
     assert not {key: more for key in said if (more := readers.get(attributes[key], set()) - said[key])}
+
+
+SET_MOST = (
+    lambda k: {f"switch.ports.vf{k % 4}.rate_limit": f"{100 + k % 97}Mbps"},
+    lambda k: {f"switch.ports.vf{k % 4}.port_vlan": 1 + k % 3},
+    lambda k: {f"switch.ports.vf{k % 4}.vlans": [1, 2 + k % 30]},
+    lambda k: {f"switch.ports.vf{k % 4}.macs": [f"02:00:00:00:{1 + k % 4:02x}:{k % 200:02x}"]},
+    lambda k: {"switch.acl": [{"vlan": 2 + k % 50, "action": "deny"}]},
+    lambda k: {"workload.load": f"{300 + k % 50}Mbps"},
+)
+MOST_CALLS = {"load": 2500, "run": 2000}  # of Python's functions, for an event; whole examinations take thrice as many
+
+
+def calls_of(n_events: int) -> dict[str, int]:
+    """Return how many calls of Python's functions it takes to load, and to run, so many events of many kinds."""
+    events = [
+        {"at": f"{30 + 200 * k / n_events:.3f}us", "set": SET_MOST[k % len(SET_MOST)](k)} for k in range(n_events)
+    ]
+    mapping = {"nic": {"vfs": 4}, "workload": {"load": "500Mbps"}, "run": {"duration": "200us", "warmup": "30us"}}
+    found, profile = {}, cProfile.Profile()
+    config = profile.runcall(config_from_mapping, {**mapping, "scenario": events})
+    found["load"] = sum(one.callcount for one in profile.getstats())
+    profile = cProfile.Profile()
+    profile.runcall(simulate, config)
+    found["run"] = sum(one.callcount for one in profile.getstats())
+    return found
+
+
+def test_an_event_costs_as_many_calls_as_what_it_touches() -> None:
+    calls_of(6)  # what is made once, and the kernels
+    few, many = calls_of(60), calls_of(180)
+    assert {name: n for name, most in MOST_CALLS.items() if (n := (many[name] - few[name]) / 120) > most} == {}

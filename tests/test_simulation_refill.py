@@ -141,6 +141,18 @@ def test_what_is_filled_again_is_what_is_built(name: str, seed: int) -> None:
         assert differ == []
 
 
+def test_a_ring_drops_by_its_own_entry_in_a_list_of_its_station() -> None:
+    rings = {"nic": {"queues_per_vf": 2}, "switch": {"ports": [{"name": "vf1", "drop_enable": [True, False]}]}}
+    first = config_from_mapping(merged(ONE, rings))
+    then = first.with_overrides({"switch.ports.vf1.drop_enable": [False, False]})
+    workload, _ = with_workloads(first, [])
+    begun = Machine(first, workload, 1, 1)
+    refilled = Refilled(begun.state, None, Filled(first, workload, frozenset()), begun.stations, 1)
+    (one,) = refilled.become(Filled(then, workload, frozenset()))
+    assert one.region.fields == ("drop_enable",)
+    assert int((one.was - one.will_be).sum()) == 1
+
+
 def test_flows_that_only_changes_bring_about_are_counted_as_those_from_the_start() -> None:
     """Their frames add up to all that are offered, and each has percentiles of its own."""
     n_late = 0

@@ -287,7 +287,7 @@ def with_blocks(now: Any, was: Any, made: Any) -> Any:
     `was`: the data then. What is made of the data is the same: validation takes a block as it is.
     """
     if isinstance(made, Block):
-        if now == was and repr(now) == repr(was):  # 1, 1.0 and true are equal, and not the same
+        if now is was or (now == was and repr(now) == repr(was)):  # 1, 1.0 and true are equal, and not the same
             return made
         fields = keys_of(type(made))
         made = {key: getattr(made, name) for key, name in fields.items()}

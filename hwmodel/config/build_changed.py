@@ -6,7 +6,7 @@ What they do not touch is kept as it was, and is the same object in both configu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -26,32 +26,53 @@ from .build import (
     made_of,
     of_others,
     sound,
+    with_blocks,
 )
+from .check_adapter import check_rings
 from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge_kind
 from .check_device_limits import check_device_limits
-from .check_switch import check_switch
-from .document import Document
+from .check_ports import check_ports
+from .check_room import check_adapter_room
+from .check_steering import check_steering
+from .check_switch import check_stations, check_switch
+from .check_virtual_switch import check_virtual_switch
+from .document import Document, copied_data
 from .findings import Findings, Part
 from .in_operation import OF_WORKLOADS, is_one_of
 from .model import OF_SYSTEM, Config
-from .resolve import fill
+from .resolve import ALL, fill, fill_station
 from .switch import Port
 from .system import Server, split_servers
 
-_Check = Callable[[Config, Findings], None]
-# Keys of stations from which nothing else is filled in, with the few checks that read them.
+_Check = Callable[..., None]
+_OF_WORKLOAD = tuple(f"workload.{key}" for key in ("load", "arrivals", "peak_rate", "mean_burst", "burst_length"))
+# Keys from which nothing else is filled in, or at most others of the station (`FOLLOWERS`), with the few checks that
+# read them; `check_system`: checks of more than one adapter. Those without a block are stations' keys.
 READ_BY: Mapping[str, tuple[_Check, ...]] = {
     key: checks
     for checks, keys in (
-        ((), ("loopback", "self_loopback", "vlan_spoof_check", "ethertype_filter")),
+        ((), ("loopback", "self_loopback", "vlan_spoof_check", "spoof_check", "ethertype_filter")),
         ((check_device_limits,), ("trusted", "promiscuous")),
         ((check_arbitration,), ("weight", "receive_burst")),
         ((check_device_limits, check_arbitration), ("receive_limit",)),
         ((check_device_limits, check_switch, check_arbitration), ("rate_limit", "min_rate")),
+        ((check_stations,), ("admit",)),
+        ((check_switch, check_system), ("accept",)),
+        ((check_device_limits, check_rings, check_stations, check_system), ("port_vlan", "vlans", "untagged")),
+        ((check_device_limits, check_switch, check_stations, check_adapter_room, check_system), ("macs", "groups")),
+        (
+            (
+                check_device_limits, check_ports, check_rings, check_switch, check_adapter_room, check_virtual_switch,
+                check_steering, check_system,
+            ),
+            ("switch.acl", "switch.mirrors", "switch.addresses"),
+        ),
+        ((check_system,), ("enabled", *_OF_WORKLOAD)),
     )
     for key in keys
-}
+}  # fmt: skip
+FOLLOWERS = {"port_vlan": ("vlans", "untagged"), "vlans": ("untagged",), "spoof_check": ("vlan_spoof_check",)}
 # Keys from which nothing of an adapter's own part follows.
 _BESIDE_PARTS = (*(f"{name}*" for name in OF_SYSTEM if name != "servers"), *OF_WORKLOADS)
 _OF_SERVER = re.compile(r"servers\.([^.]+)\.(adapters\.[^.]+\.)?set\.")
@@ -78,11 +99,14 @@ def _changed(
     stations = _stations_in(keys, of_servers=bool(before.own))
     hosts = _hosts_in(keys) if before.own else None
     is_common = hosts is None or any(not key.startswith("servers.") for key in keys)
-    document = document.copied() if is_common and stations is None else replace(document, problems=[])
+    are_alone = is_common and bool(keys) and all("." in key and key in READ_BY for key in keys)
+    document = document.copied() if is_common and stations is None and not are_alone else replace(document, problems=[])
 
     def again(made: Made, written: Document, host: str = "", **others: Any) -> Made | None:
         if stations is not None:
             return _with_stations(made, written, [station for of, *station in stations if of == host])
+        if are_alone:
+            return _with_keys(made, written, keys)
         return made_of(written, partial(fill, base_directory=base_directory, **others), made)
 
     apart = _apart(document, before.own, hosts) if before.own else {}
@@ -101,7 +125,8 @@ def _changed(
         if made is None or made.problems or document.problems:
             return None
         common = made
-    checks = None if stations is None else {check for *_, key in stations for check in READ_BY[key]}
+    read = keys if are_alone else None if stations is None else [key for *_, key in stations]
+    checks = None if read is None else {check for key in read for check in READ_BY[key]}
     return sound(common, own, before) if _is_sound(common, own, before, checks, is_running=is_running) else None
 
 
@@ -131,7 +156,7 @@ def _apart(document: Document, before: Sequence[OwnPart], hosts: set[str] | None
 
 
 def _is_sound(
-    common: Made, own: Sequence[OwnPart], before: System, checks: Collection[_Check] | None, *, is_running: bool
+    common: Made, own: Sequence[OwnPart], before: System, checks: Set[_Check] | None, *, is_running: bool
 ) -> bool:
     """Tell whether some checks of the parts that have changed find nothing; without `checks` all, and of the rest."""
     config = common.config
@@ -140,14 +165,27 @@ def _is_sound(
     parts = [one.part() for one in own] or [Part(Server("", config), findings)]
     changed = [part for part, one, old in zip(parts, own, before.own, strict=True) if one is not old] if own else parts
     for part in changed:
-        for check in OF_PARTS if checks is None else checks:
+        for check in OF_PARTS if checks is None else checks - {check_system}:
             check(part.server.config, part.findings)
-    if checks is None:
-        for part in parts:
-            check_bridge_kind(config, part)
-        if not any(part.findings.problems for part in parts):
-            check_system(config, findings, parts, is_running=is_running, is_sound=True)
+    for part in parts if checks is None else ():
+        check_bridge_kind(config, part)
+    if (checks is None or check_system in checks) and not any(part.findings.problems for part in parts):
+        check_system(config, findings, parts, is_running=is_running, is_sound=True)
     return not findings.problems and not any(part.findings.problems for part in parts)
+
+
+def _with_keys(made: Made, written: Document, keys: Collection[str]) -> Made | None:
+    """Return what a document makes that has these keys of blocks as they are written now; None if it cannot."""
+    config = made.config
+    data = {name: block for name, block in made.document.data.items() if name != "scenario"}
+    for block, _, key in (each.partition(".") for each in keys):
+        own = written.data[block]  # whose keys come first, as where all of it is filled in
+        data[block] = {**own, **data[block], key: copied_data(own[key])}
+    try:
+        config = Config.model_validate(with_blocks(data, made.document.data, config))
+    except ValidationError:
+        return None
+    return replace(made, config=config, document=replace(made.document, data=data))
 
 
 def _with_stations(made: Made, written: Document, stations: Collection[Sequence[str]]) -> Made | None:
@@ -156,11 +194,15 @@ def _with_stations(made: Made, written: Document, stations: Collection[Sequence[
     assert config is not None
     now = {entry["name"]: entry for entry in written.data["switch"]["ports"]}
     entries = {entry["name"]: entry for entry in data["switch"]["ports"]}
+    of_all = now.get(ALL, ())
     ports = {port.name: port for port in config.switch.ports}
     for station, key in stations:
         if station not in entries or key not in now.get(station, ()):
             return None
-        was, entries[station] = entries[station], {**entries[station], key: now[station][key]}
+        was = entries[station]
+        derived = [one for one in FOLLOWERS.get(key, ()) if one not in now[station] and one not in of_all]
+        entries[station] = {one: value for one, value in was.items() if one not in derived} | {key: now[station][key]}
+        fill_station(entries[station])
         if repr(entries[station]) == repr(was):
             continue
         try:

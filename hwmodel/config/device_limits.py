@@ -387,7 +387,8 @@ def _fullest(name: str) -> Callable[[Config], Iterator[Found]]:
     def find(config: Config) -> Iterator[Found]:
         filters = _filters(config, name)
         ports = ({station.name for station in config.switch.at_port(port).ports} for port in config.port.names)
-        yield Found(max(len(at_pools(filters, port)) for port in ports), (("nic", "steering", name),))
+        most = max(len(at_pools(filters, port)) for port in ports) if filters else 0
+        yield Found(most, (("nic", "steering", name),))
 
     return find
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from hwmodel.rules.switch_modes import MODES
 
 from .kinds import Block
-from .model import Config
+from .model import Config, key_of
 from .pcie_switches import switches_of
 from .servers import OWN_BLOCKS
 from .system import bridges_of, servers_of
@@ -44,6 +45,7 @@ OF_CLASSES = ("switch.ports.*.default_priority",)
 RATES = ("port.rate", "ports.*.rate")
 # Fixed behind PCIe switches, including a multi-root one: arrival times of TLPs in flight are already computed.
 LINKS = ("pcie.generation", "pcie.lanes")
+MOST_JUDGED = 4096  # keys of which it is remembered whether they are among some patterns
 OF_MULTI_ROOTS = ("multi_root.hosts.*.weight",)
 # Fixed where stations have virtual interfaces (VIF, E-CID): a bridge has built its lists of interfaces from these.
 IN_LISTS = (
@@ -120,7 +122,7 @@ def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
 
 def _keys_of_drivers(old: Config, new: Config) -> Iterator[str]:
     """Yield the keys in which VMs' drivers differ; a VM's entry that only repeats the common driver is no change."""
-    for name in {**old.driver.vms, **new.driver.vms}:
+    for name in () if old.driver is new.driver else {**old.driver.vms, **new.driver.vms}:
         keys = [key for key in differing(old.driver_of(name), new.driver_of(name)) if key.split(".")[0] != "vms"]
         yield from (f"driver.vms.{name}.{key}" for key in keys if keys != ["preset"])
 
@@ -164,7 +166,8 @@ def _fixed_of_adapters(config: Config, bridges: Sequence[Any]) -> tuple[str, ...
     return (*FIXED, *in_lists, *(() if config.nic.arbitration is None else OF_CLASSES))
 
 
-def is_one_of(key: str, patterns: Sequence[str], but: Sequence[str] = ()) -> bool:
+@lru_cache(MOST_JUDGED)
+def is_one_of(key: str, patterns: tuple[str, ...], but: tuple[str, ...] = ()) -> bool:
     """Tell whether a key is one of some patterns, and none of others."""
     return any(fnmatchcase(key, one) for one in patterns) and not any(fnmatchcase(key, one) for one in but)
 
@@ -174,51 +177,54 @@ def differing(old: Block, new: Block, *among: str) -> list[str]:
 
     `among`: the attributes to look at; all if none is given. What is the same object in both costs nothing.
     """
-    unequal = _unequal(old, new, among)
-    if unequal is None:
-        return []
-    include = None if unequal is True else unequal
-    plain = (each.model_dump(mode="json", by_alias=True, include=include) for each in (old, new))
-    return list(_differences("", *plain))
+    return [] if old is new else list(_differing("", old, new, among))
 
 
-def _unequal(old: Any, new: Any, among: Sequence[str] = ()) -> Any:
-    """Return what of two values has to be written out to compare them, as `model_dump` takes it; None: nothing.
-
-    True stands for all, as it does for entries without names.
-    """
-    if old is new:
-        return None
-    if isinstance(old, Block) and type(old) is type(new):
-        was, now = vars(old), vars(new)
-        if any(was[name] != now[name] for name in old.shown_by):
-            return True
-        pairs = [(name, was[name], now[name]) for name in among or was if was[name] is not now[name]]
-        found = {name: inside for name, *pair in pairs if (inside := _unequal(*pair)) is not None}
-        return found | ({"name": True} if "name" in was else {}) if found else None
-    names = _names_of(old)
-    if names is not None and names == _names_of(new):
-        each = enumerate(zip(old, new, strict=True))
-        return {at: inside for at, pair in each if (inside := _unequal(*pair)) is not None} or None
-    return None if old == new else True
-
-
-def _names_of(entries: Any) -> list[str] | None:
-    """Return the names of a list's entries, None where they have none."""
-    is_named = isinstance(entries, tuple) and all(isinstance(one, Block) and "name" in vars(one) for one in entries)
-    return [entry.name for entry in entries] if is_named else None
-
-
-def _differences(prefix: str, old: Any, new: Any) -> Iterator[str]:
-    if old == new:
+def _differing(prefix: str, old: Block, new: Block, among: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the keys in which two blocks differ; `prefix`: what stands before each. All but blocks goes by its text."""
+    was, now = vars(old), vars(new)
+    if type(old) is not type(new) or any(was[name] != now[name] for name in old.shown_by):
+        yield from _differences(prefix, *(_shown(each, set(among) or None) for each in (old, new)))
         return
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        old, new = _by_name(old), _by_name(new)
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in {**old, **new}:
-            yield from _differences(f"{prefix}.{key}" if prefix else str(key), old.get(key), new.get(key))
-    else:
-        yield prefix
+    for name in among or was:
+        one, other = was[name], now[name]
+        if one is other:
+            continue
+        if isinstance(one, Block) and type(one) is type(other):
+            yield from _differing(f"{prefix}{key_of(type(old), name)}.", one, other)
+        elif (others := _others(one, other)) is not None:
+            key = key_of(type(old), name)
+            for before, after in others:
+                yield from _differing(f"{prefix}{key}.{before.name}.", before, after)
+        elif one != other:
+            yield from _differences(prefix, *(_shown(each, {name}) for each in (old, new)))
+
+
+def _others(one: Any, other: Any) -> list[tuple[Any, Any]] | None:
+    """Return which entries of two lists of the same names are other objects; None if their names are not known so."""
+    if not (isinstance(one, tuple) and one and isinstance(one[0], Block) and len(one) == len(other)):
+        return None
+    pairs = [pair for pair in zip(one, other, strict=True) if pair[0] is not pair[1]]
+    are_named = all(isinstance(each, Block) and "name" in vars(each) for pair in pairs for each in pair)
+    return pairs if are_named and all(before.name == after.name for before, after in pairs) else None
+
+
+def _shown(block: Block, names: set[str] | None) -> dict[str, Any]:
+    return block.model_dump(mode="json", by_alias=True, include=names)
+
+
+def _differences(prefix: str, old: Mapping[Any, Any], new: Mapping[Any, Any]) -> Iterator[str]:
+    """Yield the keys in which mappings of plain data differ; `prefix`: what stands before each, with a dot."""
+    for key in {**old, **new}:
+        one, other = old.get(key), new.get(key)
+        if one == other:
+            continue
+        if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+            one, other = _by_name(one), _by_name(other)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            yield from _differences(f"{prefix}{key}.", one, other)
+        else:
+            yield f"{prefix}{key}"
 
 
 def _by_name(entries: list[Any]) -> dict[Any, Any]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, get_args, get_origin
 
@@ -418,6 +419,8 @@ class Config(Block):
         if self._origin.steps is None:
             raise InputError("this configuration is not of hwmodel.load_config: nothing says what its scenario changes")
         steps = self._origin.steps(self, drivers)
+        if all(step.config.run is self.run for step in steps):
+            return steps
         return tuple(step._replace(config=step.config.model_copy(update={"run": self.run})) for step in steps)
 
     def live(self, drivers: Drivers) -> LiveConfiguration:
@@ -470,6 +473,12 @@ class Config(Block):
             plain["workload"] = {**plain["workload"], "pcap": _content_hash(self.workload.pcap)}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode("ascii")).hexdigest()[:HASH_DIGITS]
+
+
+@cache
+def key_of(model: type[BaseModel], name: str) -> str:
+    """Return the key by which users type an attribute of a block."""
+    return model.model_fields[name].alias or name
 
 
 def keys_of(model: type | None) -> dict[str, str]:

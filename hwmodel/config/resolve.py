@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from hwmodel.rules.function_names import MOST_PORTS, MOST_VFS, function_names, is_pf
+from hwmodel.rules.function_names import BEHIND_VFS, MOST_PORTS, MOST_VFS, function_names, is_pf
 from hwmodel.rules.switch_modes import INTERFACE_KEYS, MODES
 from hwmodel.units import UnitError, parse_bytes
 from hwmodel.wire.ethernet import format_mac
@@ -209,7 +209,7 @@ def _list_stations(stations: list[Any], functions: list[str]) -> None:
 def _fill_stations(switch: dict[str, Any], server: int, interfaces_before: int, n_ports: int, n_vfs: int) -> None:
     for entry in switch["ports"]:
         if isinstance(entry, dict):
-            _fill_station(entry, server, interfaces_before, n_vfs)
+            fill_station(entry, server, interfaces_before, n_vfs)
             if n_ports > 1 and is_station_name(str(entry.get("name"))):
                 # Each port has a PF of its number; VFs are dealt to the ports in turn.
                 digits = entry["name"][2:] or "0"
@@ -218,7 +218,8 @@ def _fill_stations(switch: dict[str, Any], server: int, interfaces_before: int, 
                 entry.setdefault("accept", ["broadcast", "multicast", "untagged"])
 
 
-def _fill_station(entry: dict[str, Any], server: int, interfaces_before: int, n_vfs: int) -> None:
+def fill_station(entry: dict[str, Any], server: int = 0, interfaces_before: int = 0, n_vfs: int = BEHIND_VFS) -> None:
+    """Fill in the keys of a station that can be derived, its own of all by its number among the VFs and others."""
     name = entry.get("name")
     # A bad name is reported anyway; any number then does, to avoid further errors about what is missing.
     number = port_number(name, n_vfs) if isinstance(name, str) and is_station_name(name) else 1

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
-from hwmodel.rules.function_names import is_pf
+from hwmodel.rules.function_names import PF, is_pf
 from hwmodel.rules.packets import ICMP, ICMPV6, TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import MODES, OUTER_TAGS, TAG_MODES, ChannelKind, ModeName
 from hwmodel.rules.transmit_credits import Credits, credits_of_weights
@@ -231,7 +231,8 @@ class Port(Block):
     @property
     def number(self) -> int:
         """Return the port number: pf 1, vfK K+2; those of the PFs of further Ethernet ports are behind all VFs'."""
-        return port_number(self.name, self._n_vfs)
+        is_further_pf = is_pf(self.name) and self.name != PF
+        return port_number(self.name, self._n_vfs) if is_further_pf else port_number(self.name)
 
 
 def _by_number(ports: tuple[Port, ...]) -> tuple[Port, ...]:

@@ -220,6 +220,8 @@ def _servers_of(config: Config) -> tuple[Server, ...]:
 
 
 def _alone(config: Config) -> Config:
+    if not config.servers and not config.bridges and config.multi_root is None is config.bridge:
+        return config
     return config.model_copy(update={"servers": (), "multi_root": None, "bridge": None, "bridges": ()})
 
 

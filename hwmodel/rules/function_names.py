@@ -8,6 +8,8 @@ ports, rings and cores go by these.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 # What the model has room for: Ethernet ports of an adapter, VFs at all of them, and functions with a PF for each port.
 MOST_PORTS, MOST_VFS = 4, 128
 MOST_FUNCTIONS = MOST_PORTS + MOST_VFS
@@ -25,6 +27,7 @@ def pf_name(port: int) -> str:
     return f"{PF}{port}" if port else PF
 
 
+@lru_cache(4 * MOST_FUNCTIONS)
 def function_number(name: str, n_vfs: int = BEHIND_VFS) -> int:
     """Return the number of a function by its name: 0 is the PF, K + 1 VF K; PFs of further ports are behind all VFs.
 

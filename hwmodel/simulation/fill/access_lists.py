@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from hwmodel.config.guards import GUARDS
+from hwmodel.config.guards import GUARDS, Guard
 from hwmodel.config.lookup import Network, own_ips
-from hwmodel.config.switch import AclEntry, BridgingRule, GuardName, Switch
+from hwmodel.config.switch import AclEntry, BridgingRule, GuardName, Port, Switch
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.packet import ARP, IPV4, IPV6
 from hwmodel.forwarding.tables import ACL_DENY, ACL_PERMIT, ACL_POLICE, ACL_PRIORITY, ANY, OWN
@@ -29,11 +29,7 @@ def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, in
     """
     number_of = {**number_of, "all": ANY}
     for at, guard in enumerate(GUARDS):
-        guarded = [port for port in switch.ports if guard.word in port.guards]
-        guarded = [port for port in guarded if not (guard.spares_trusted and port.trusted)]
-        for port in guarded:
-            tables.port[port.number].guards |= 1 << at
-        if guarded:
+        if _guarded(switch, guard):
             for record in _fill_list(tables, guard.entries, number_of, GUARD_REASONS[guard.word]):
                 record.guard = 1 << at
     policer = first_policer
@@ -41,7 +37,31 @@ def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, in
         if entry.action == "police":
             record.policer = policer
             policer += 1
-    _fill_own_ips(tables, switch)
+
+
+def fill_own_ips(tables: Record, switch: Switch) -> None:
+    """Enter the stations' addresses of IP, those of one behind those of another."""
+    own = [prefix for port in switch.ports for prefix in own_ips(port)]
+    for record, prefix in zip(tables.own_ip[: len(own)], own, strict=True):
+        _fill_prefix(record, prefix)
+
+
+def fill_guarded(tables: Record, switch: Switch) -> None:
+    """Set which guards check a station's frames, and which of the table's addresses of IP are its own."""
+    for at, guard in enumerate(GUARDS):
+        for port in _guarded(switch, guard):
+            tables.port[port.number].guards |= 1 << at
+    n = 0
+    for port in switch.ports:
+        own = len(own_ips(port))
+        tables.port[port.number].first_ip, tables.port[port.number].n_ips = n, own
+        n += own
+
+
+def _guarded(switch: Switch, guard: Guard) -> list[Port]:
+    """Return the stations that a guard checks."""
+    guarded = [port for port in switch.ports if guard.word in port.guards]
+    return [port for port in guarded if not (guard.spares_trusted and port.trusted)]
 
 
 def _fill_list(
@@ -105,13 +125,3 @@ def _fill_prefix(record: Record, prefix: Network | str | None) -> None:
 def address_words(number: int) -> list[int]:
     """Return an IP address as four words of 32 bits, most significant first; an IPv4 address is in the last."""
     return [number >> WORD_BITS * at & (1 << WORD_BITS) - 1 for at in (3, 2, 1, 0)]
-
-
-def _fill_own_ips(tables: Record, switch: Switch) -> None:
-    n = 0
-    for port in switch.ports:
-        own = own_ips(port)
-        tables.port[port.number].first_ip, tables.port[port.number].n_ips = n, len(own)
-        for prefix in own:
-            _fill_prefix(tables.own_ip[n], prefix)
-            n += 1

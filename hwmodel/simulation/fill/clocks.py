@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from hwmodel.workload.traffic import Workload
 
 HOST, ADAPTER, BOX, OUTSIDE, SENDER, START, REFILL, PERIOD, STALL = range(9)  # what is drawn for
 PPB = 10**9
+MOST_DRAWN = 4096  # numbers and ratios that are remembered: a scenario's changes ask for the same again and again
 # The chance, in 2**32, that a piece of receive work ends with a refill before the batch is full: one in 64. The phases
 # of rings that are served in turn are counts of frames, which no clock offset changes.
 EARLY_REFILLS = 1 << 26
@@ -51,6 +53,7 @@ ADAPTER_TIMES = ("pipeline_fs", "queue_time_fs", "ahead_fs", "writeback_timeout_
 ENGINE_TIMES = ("operation_fs", "small_fs", "start_fs", "piece_fs", "latency_fs")
 
 
+@lru_cache(MOST_DRAWN)
 def drawn(seed: int, what: int, number: int, server: int, below: int) -> int:
     """Draw a number from 0 to `below` - 1 for one component of a machine, independently of all other draws."""
     words = np.random.SeedSequence([seed, CLOCKS, what, server, number]).generate_state(2, np.uint32)
@@ -125,10 +128,14 @@ def clock_ports(nic: Any, config: Config, seed: int, server: int) -> None:
 def clock_functions(nic: Any, config: Config, seed: int, server: int) -> None:
     """Give the functions' rate limits and guarantees the adapter's clock."""
     of_adapter = stretch(config, seed, ADAPTER, server=server)
-    for function in nic.function[: int(nic.params.n_scheduled)]:
-        _stretch_ratio(function.params, "shaper", of_adapter)
-        _stretch_times(function.params, ("shaper_window_fs",), of_adapter)
-        _stretch_ratio(function.params, "guarantee", of_adapter)
+    rows = nic["function"]["params"][: int(nic.params.n_scheduled)]
+    if of_adapter == 1:
+        return
+    factor = of_adapter.as_integer_ratio()
+    for num, den in (("shaper_num", "shaper_den"), ("guarantee_num", "guarantee_den")):
+        pairs = zip(rows[num].tolist(), rows[den].tolist(), strict=True)
+        rows[num], rows[den] = zip(*(_stretched(*pair, *factor) if pair[1] else pair for pair in pairs), strict=True)
+    rows["shaper_window_fs"] = [_stretched_fs(time_fs, *factor) for time_fs in rows["shaper_window_fs"].tolist()]
 
 
 def clock_scheduler(nic: Any, config: Config, seed: int, server: int) -> None:
@@ -143,16 +150,24 @@ def stretch_port(port: Any, factor: Fraction) -> None:
 
 def _stretch_times(record: Any, names: Iterable[str], factor: Fraction) -> None:
     for name in names:
-        if nominal := int(record[name]):
-            record[name] = round(nominal * factor)
+        record[name] = _stretched_fs(int(record[name]), *factor.as_integer_ratio())
 
 
 def _stretch_ratio(record: Any, name: str, factor: Fraction) -> None:
     """Stretch `name`_num / `name`_den; a denominator of 0 says that there is none."""
     num, den = (f"{name}_{part}" if name else part for part in ("num", "den"))
     if record[den] > 0 and factor != 1:
-        ratio = in_range(Fraction(int(record[num]), int(record[den])) * factor)
-        record[num], record[den] = ratio.numerator, ratio.denominator
+        record[num], record[den] = _stretched(int(record[num]), int(record[den]), *factor.as_integer_ratio())
+
+
+@lru_cache(MOST_DRAWN)
+def _stretched_fs(nominal_fs: int, factor_num: int, factor_den: int) -> int:
+    return round(Fraction(nominal_fs * factor_num, factor_den))
+
+
+@lru_cache(MOST_DRAWN)
+def _stretched(num: int, den: int, factor_num: int, factor_den: int) -> tuple[int, int]:
+    return in_range(Fraction(num * factor_num, den * factor_den)).as_integer_ratio()
 
 
 def sender_gaps(config: Config, seed: int, listed: int, gaps_fs: Iterable[int]) -> list[int]:

@@ -328,27 +328,38 @@ def fill_drivers(nic: Nic, config: Config) -> None:
 
 def fill_functions(nic: Nic, config: Config) -> None:
     """Set each function's place, weight and rates."""
-    for port in config.switch.ports:
-        number = function_of(port.number)
-        function = nic.function[number]
-        params = function.params
-        params.weight = port.weight
-        params.adapter_port = config.port.number_of(port.port)
-        params.port = port.number
-        params.first_queue = number * config.nic.queues_per_vf
-        params.n_queues = config.nic.queues_per_vf
-        if port.rate_limit_bps is not None:
-            params.shaper_num, params.shaper_den = fs_per_byte(port.rate_limit_bps)
-            if config.nic.arbitration is not None:
-                params.shaper_num, params.shaper_den = fs_per_byte(rate_kept(port.rate_limit_bps, config.port.rate_bps))
-            window_bytes = config.nic.rate_limit_window_bytes
-            params.shaper_window_fs = window_bytes * params.shaper_num // params.shaper_den
-            if config.virtual_switch is not None:
-                least_fs = _passing_window_fs(config, config.virtual_switch)
-                params.shaper_window_fs = max(int(params.shaper_window_fs), least_fs)
-            function.eligible_at_fs = -NEVER  # as after a long pause
-        if port.min_rate_bps is not None:
-            params.guarantee_num, params.guarantee_den = fs_per_byte(port.min_rate_bps)
+    ports = config.switch.ports
+    params = nic["function"]["params"][: len(ports)]
+    params["adapter_port"] = [config.port.number_of(port.port) for port in ports]
+    params["port"] = [port.number for port in ports]
+    params["first_queue"] = np.arange(len(ports)) * config.nic.queues_per_vf
+    params["n_queues"] = config.nic.queues_per_vf
+    fill_shares(nic, config)
+
+
+def fill_shares(nic: Nic, config: Config) -> None:
+    """Set each function's weight and rates."""
+    ports = config.switch.ports
+    functions = nic["function"][: len(ports)]
+    params = functions["params"]
+    limits = [_shaper(config, port.rate_limit_bps) for port in ports]
+    guarantees = [(0, 0) if port.min_rate_bps is None else fs_per_byte(port.min_rate_bps) for port in ports]
+    params["weight"] = [port.weight for port in ports]
+    params["shaper_num"], params["shaper_den"], params["shaper_window_fs"] = zip(*limits, strict=True)
+    params["guarantee_num"], params["guarantee_den"] = zip(*guarantees, strict=True)
+    functions["eligible_at_fs"][params["shaper_den"] > 0] = -NEVER  # as after a long pause
+
+
+def _shaper(config: Config, limit_bps: int | None) -> tuple[int, int, int]:
+    """Return the time of a byte at a rate limit, as a ratio, and the time that its window lasts; zeros for no limit."""
+    if limit_bps is None:
+        return 0, 0, 0
+    rate = limit_bps if config.nic.arbitration is None else rate_kept(limit_bps, config.port.rate_bps)
+    num, den = fs_per_byte(rate)
+    window_fs = config.nic.rate_limit_window_bytes * num // den
+    if config.virtual_switch is not None:
+        window_fs = max(window_fs, _passing_window_fs(config, config.virtual_switch))
+    return num, den, window_fs
 
 
 def fill_legs(nic: Nic, config: Config) -> None:

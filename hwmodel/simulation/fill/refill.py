@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,8 @@ from hwmodel.compiled.far_tables import WORD_BYTES
 from hwmodel.compiled.records import offset_of
 from hwmodel.config import bridges_of, servers_of
 from hwmodel.config.bridge_ports import ports_of
-from hwmodel.config.in_operation import differing, is_one_of
+from hwmodel.config.in_operation import MOST_JUDGED, differing, is_one_of
+from hwmodel.config.servers import OWN_BLOCKS
 from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.server import fresh_state
@@ -39,7 +40,8 @@ from hwmodel.machine.time.commands import (
     VLAN,
     WIRE_STATE,
 )
-from hwmodel.simulation.fill.adapter_headers import fill_switch
+from hwmodel.simulation.fill import switch_tables
+from hwmodel.simulation.fill.access_lists import fill_access_lists
 from hwmodel.simulation.fill.arbitration import fill_arbiter
 from hwmodel.simulation.fill.bridge_state import fill_outside
 from hwmodel.simulation.fill.clocks import (
@@ -54,20 +56,19 @@ from hwmodel.simulation.fill.clocks import (
 from hwmodel.simulation.fill.nic_state import (
     fill_drivers,
     fill_drops,
-    fill_functions,
     fill_legs,
     fill_link,
     fill_ports,
     fill_scheduler,
+    fill_shares,
     fill_state,
 )
 from hwmodel.simulation.fill.nic_state import ports_of as adapter_ports_of
-from hwmodel.simulation.fill.switch_tables import switch_off
 from hwmodel.simulation.fill.system_state import build_bridges, crossing_fs, least_bytes_of, senders_at
 from hwmodel.simulation.fill.workload_state import enter_sources, numbers_in
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Server
+    from hwmodel.config import Config, Server, Switch
     from hwmodel.simulation.fill.flow_book import Stations
     from hwmodel.workload.traffic import Workload
 
@@ -92,9 +93,27 @@ class OfServer(NamedTuple):
     seed: int
 
 
-def _fill_switch(nic: Nic, to: OfServer) -> None:
-    fill_switch(nic, to.server.config, to.stations, to.server.prefix, has_peer=bool(bridges_of(to.system)))
-    switch_off_functions(nic, to.server, to.off)
+def _of_switches(fill: Callable[[npt.NDArray[Any], Switch], None]) -> Callable[[Nic, OfServer], None]:
+    """Return what fills a part of the tables of each of a server's switches, without the functions that are off."""
+
+    def filled(nic: Nic, to: OfServer) -> None:
+        config = to.server.config
+        for at, name in enumerate(config.switched_ports):
+            fill(nic["port"]["switch"]["tables"][at : at + 1], config.switch.at_port(name))
+        switch_off_functions(nic, to.server, to.off)
+
+    return filled
+
+
+def _fill_rules(nic: Nic, to: OfServer) -> None:
+    config, n_buckets = to.server.config, 0
+    for at, name in enumerate(config.switched_ports):
+        own, tables = config.switch.at_port(name), nic.port[at].switch.tables
+        fill_access_lists(tables, own, switch_tables.port_numbers(own), n_buckets)
+        switch_tables.fill_mirrors(tables, own)
+        for bucket in switch_tables.build_buckets(own):
+            nic.traffic.policer[n_buckets] = bucket
+            n_buckets += 1
 
 
 def switch_off_functions(nic: Nic, server: Server, off: frozenset[str]) -> None:
@@ -103,11 +122,11 @@ def switch_off_functions(nic: Nic, server: Server, off: frozenset[str]) -> None:
     for at, record in enumerate(adapter_ports_of(nic)):
         numbers = [port.number for port in gone if server.config.port.number_of(port.port) == at]
         if numbers:
-            switch_off(record.switch.tables, numbers)
+            switch_tables.switch_off(record.switch.tables, numbers)
 
 
 def _fill_functions(nic: Nic, to: OfServer) -> None:
-    fill_functions(nic, to.server.config)
+    fill_shares(nic, to.server.config)
     fill_legs(nic, to.server.config)
     clock_functions(nic, to.server.config, to.seed, to.at)
 
@@ -156,28 +175,40 @@ class Filling(NamedTuple):
     but: tuple[str, ...] = ()
     follows_bridges: bool = False
 
-    def follows(self, keys: Sequence[str]) -> bool:
-        """Tell whether its regions follow from one of some keys."""
-        return any(is_one_of(key, self.keys, self.but) for key in keys)
+
+def _of_stations(*keys: str) -> tuple[str, ...]:
+    return tuple(f"switch.ports.*.{key}{inside}" for key in keys for inside in ("", ".*"))
 
 
+SHARES = _of_stations("rate_limit", "min_rate", "weight")
+RECEIVED = _of_stations("receive_limit", "receive_burst")
 # Keys of a station that no table of the switch has, nor any of a bridge.
-NOT_SWITCHED = tuple(
-    f"switch.ports.*.{key}"
-    for key in (
-        "rate_limit", "min_rate", "weight", "receive_limit", "receive_burst", "drop_enable", "credits*", "cores*",
-    )
-)  # fmt: skip
-BY_SWITCH = Filling(_fill_switch, ("switch*",), NOT_SWITCHED)
-BY_ARBITER = Filling(lambda nic, to: fill_arbiter(nic, to.server.config), ("switch*", "nic*", "port*"))
-BY_FUNCTIONS = Filling(_fill_functions, ("switch*", "nic*", "port*", "host*"))
+NOT_SWITCHED = (*SHARES, *RECEIVED, *_of_stations("drop_enable", "credits", "cores"))
+LISTED = ("switch.acl*", "switch.mirrors*", "switch.addresses*")
+BY_STATIONS = Filling(
+    _of_switches(switch_tables.fill_stations),
+    ("switch*",),
+    (*NOT_SWITCHED, *LISTED, *_of_stations("vlans", "untagged", "groups"), "switch.uplink.vlans*"),
+)
+OF_VLANS = ("switch.uplink*", "switch.pool_filters*", *_of_stations("vlans", "untagged", "accept"))
+BY_VLANS = Filling(_of_switches(switch_tables.fill_vlans), OF_VLANS)
+BY_LOOKUP = Filling(
+    _of_switches(switch_tables.fill_lookup), ("switch.addresses*", *_of_stations("macs", "groups", "ips"))
+)
+BY_RULES = Filling(_fill_rules, ("switch.acl*", "switch.mirrors*", *_of_stations("guards", "trusted")))
+OF_TABLES = (BY_STATIONS, BY_VLANS, BY_LOOKUP)  # which have a function that is off
+BY_ARBITER = Filling(
+    lambda nic, to: fill_arbiter(nic, to.server.config),
+    ("nic.arbitration*", *RECEIVED, *_of_stations("weight", "credits")),
+)
+BY_FUNCTIONS = Filling(_fill_functions, (*SHARES, "nic*", "port*"))
 BY_DRIVERS = Filling(_fill_drivers, ("nic*", "driver*", "host*"))
-BY_SCHEDULER = Filling(_fill_scheduler, ("switch*", "port*", "host*"))
-BY_DROPS = Filling(lambda nic, to: fill_drops(nic, to.server.config), ("nic.drop_enable", "switch.ports.*.drop_enable"))
+BY_SCHEDULER = Filling(_fill_scheduler, (*SHARES, "port*"))
+BY_DROPS = Filling(lambda nic, to: fill_drops(nic, to.server.config), ("nic.drop_enable", *_of_stations("drop_enable")))
 BY_PORTS = Filling(_fill_ports, ("port*", "host*"))
 BY_OUTSIDE = Filling(_fill_outside, ("port*",), follows_bridges=True)
 BY_LINKS = Filling(_fill_links, ("pcie*",))
-BY_SOURCES = Filling(_fill_sources, ("workload*", "port*"), follows_bridges=True)
+BY_SOURCES = Filling(_fill_sources, ("port*",), follows_bridges=True)  # and from another workload
 SEEN_BY_BRIDGES = ("port*", "switch*")  # the keys of a server that bridges follow, but for those not switched
 
 
@@ -186,7 +217,7 @@ def is_of_one_server(key: str) -> bool:
     return not is_one_of(key, SEEN_BY_BRIDGES, NOT_SWITCHED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Region:
     """Hold a region of words that commands may write: all or some `fields` of a record, or of an array's elements.
 
@@ -203,23 +234,23 @@ class Region:
 
     def of(self, state: npt.NDArray[Any]) -> Ints:
         """Return the region's words in a state of one record: int64, a row for each element, ordered as in `places`."""
-        found = self._elements(state)
-        words: Ints = found[..., None].view(np.int64)  # a view, although elements may lie apart in memory
-        if self.fields:
-            words = words[..., words_of(self.fields, found.dtype)]
-        return words.reshape(found.size, words.shape[-1])  # of no element, too: a server that sends nothing
+        words, own = self._words(state)
+        found: Ints = words[..., own]
+        return found.reshape(words.size // words.shape[-1], found.shape[-1])  # of no element: a server sends nothing
 
     def clear(self, state: npt.NDArray[Any]) -> None:
         """Set the region's words in a state of one record to zero."""
-        found = self._elements(state)
-        for part in [found[name] for name in self.fields] or [found]:
-            part[...] = np.zeros((), part.dtype)
+        words, own = self._words(state)
+        words[..., own] = 0
 
-    def _elements(self, state: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    def _words(self, state: npt.NDArray[Any]) -> tuple[Ints, Ints | slice]:
+        """Return the words of its elements, a view although these may lie apart in memory, and which are its own."""
         found = state
         for name in self.path:
             found = found[name]
-        return found[:, : int(state["params"][self.in_use][0])] if self.in_use else found
+        if self.in_use:
+            found = found[:, : int(state["params"][self.in_use][0])]
+        return found[..., None].view(np.int64), _own_words(self.fields, found.dtype)
 
 
 @cache
@@ -227,6 +258,12 @@ def words_of(fields: tuple[str, ...], element: np.dtype[Any]) -> Ints:
     """Return where some fields of an element are in it, in words; all of it for no field."""
     spans = [(offset_of(element, name), element[name].itemsize) for name in fields] or [(0, element.itemsize)]
     return np.concatenate([np.arange(at, at + n, WORD_BYTES) // WORD_BYTES for at, n in spans])
+
+
+@cache
+def _own_words(fields: tuple[str, ...], element: np.dtype[Any]) -> Ints | slice:
+    words = words_of(fields, element)
+    return slice(int(words[0]), int(words[-1]) + 1) if len(words) == words[-1] - words[0] + 1 else words
 
 
 @cache
@@ -244,14 +281,21 @@ def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
 OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan")
-# The tables without the per-VLAN part and the address lookup. Under a bridge that controls lists of interfaces, that
-# bridge adds entries to the lookup as frames flow; commands would undo them, so there the rest of it is fixed.
-OTHER_TABLES = tuple(name for name in TABLES.names or () if name not in ("vlan", "lookup"))
-ADDRESSES = Region(("port", "switch", "tables"), ("lookup",), TABLE, "n_ports", BY_SWITCH)
+_TABLES = ("port", "switch", "tables")
+RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
+IPS = ("own_ip",)
+OF_STEERING = ("n_type_filters", "type_filter")  # fixed
+# Under a bridge that controls lists of interfaces, that bridge adds entries to the lookup as frames flow; commands
+# would undo them, so there the rest of it is fixed.
+ADDRESSES = Region(_TABLES, ("lookup",), TABLE, "n_ports", BY_LOOKUP)
+IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING)
+OF_STATIONS = tuple(name for name in TABLES.names or () if name not in IN_PARTS)
 OF_SERVER = (
-    Region(("port", "switch", "tables"), OTHER_TABLES, TABLE, "n_ports", BY_SWITCH),
-    Region(("port", "switch", "tables", "vlan"), (), VLAN, "n_ports", BY_SWITCH),
-    Region(("traffic", "policer", "params"), (), POLICER, by=BY_SWITCH),
+    Region(_TABLES, OF_STATIONS, TABLE, "n_ports", BY_STATIONS),
+    Region(_TABLES, RULES, TABLE, "n_ports", BY_RULES),
+    Region(_TABLES, IPS, TABLE, "n_ports", BY_LOOKUP),
+    Region((*_TABLES, "vlan"), (), VLAN, "n_ports", BY_VLANS),
+    Region(("traffic", "policer", "params"), (), POLICER, by=BY_RULES),
     Region(("params",), ("limits_receivers",), by=BY_ARBITER),
     Region(("arbiter", "receives", "params"), (), RECEIVE_LIMIT, by=BY_ARBITER),
     Region(("arbiter", "params"), ("reads_by_order", "sends_by_order", "weighs_pools"), by=BY_ARBITER),
@@ -280,6 +324,11 @@ OF_BRIDGE = (
     Region(("policer", "params"), (), POLICER),
 )
 FILLINGS = tuple(dict.fromkeys(region.by for region in (*OF_SERVER, ADDRESSES) if region.by is not None))
+
+
+@lru_cache(MOST_JUDGED)
+def _fillings_of(key: str) -> tuple[Filling, ...]:
+    return tuple(one for one in FILLINGS if is_one_of(key, one.keys, one.but))
 
 
 class Rewritten(NamedTuple):
@@ -320,10 +369,11 @@ class Refilled:
         has_other_bridges = follows = old != new
         changed = {name.rpartition(".")[0] for name in now.off ^ then.off}
         for at, (was, is_now) in enumerate(zip(servers_of(now.config), servers_of(then.config), strict=True)):
-            keys = [] if was.config is is_now.config else differing(was.config, is_now.config)
+            keys = [] if was.config is is_now.config else differing(was.config, is_now.config, *OWN_BLOCKS)
             follows |= not all(map(is_of_one_server, keys))
-            fillings = {one for one in FILLINGS if one.follows(keys) or (has_other_bridges and one.follows_bridges)}
-            fillings |= {BY_SWITCH} if is_now.name in changed else set()
+            fillings = {one for key in keys for one in _fillings_of(key)}
+            fillings.update(one for one in FILLINGS if has_other_bridges and one.follows_bridges)
+            fillings.update(OF_TABLES if is_now.name in changed else ())
             fillings |= {BY_SOURCES} if then.workload is not now.workload else set()
             if fillings:
                 before = OfServer(was, at, *now, self._stations, self._seed)
@@ -360,11 +410,11 @@ class Refilled:
         self._known.update({(component, one): one.of(filled).copy() for one in regions})
 
     def _compared(self, component: int, regions: Sequence[Region], filled: Servers) -> Iterator[Rewritten]:
-        was = {one: self._known[component, one] for one in regions}
-        self._note(component, regions, filled)
-        for one, words in was.items():
-            if not np.array_equal(words, self._known[component, one]):
-                yield Rewritten(component, one, words, self._known[component, one])
+        for one in regions:
+            was, words = self._known[component, one], one.of(filled)
+            if (was != words).any():
+                self._known[component, one] = words.copy()
+                yield Rewritten(component, one, was, self._known[component, one])
 
 
 def _fill(beside: Servers, regions: Sequence[Region], to: OfServer) -> None:

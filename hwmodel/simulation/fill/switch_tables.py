@@ -45,7 +45,7 @@ from hwmodel.forwarding.tables import (
 )
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, INTERFACE_KEYS, MODES
-from hwmodel.simulation.fill.access_lists import fill_access_lists
+from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_guarded, fill_own_ips
 
 Record = Any  # one element of a numpy record array: its fields are attributes
 
@@ -62,6 +62,16 @@ HASH_SHIFTS = (4, 3, 2, 0)
 
 # With no station enabled, frames from the wire must drop for want of a receiver, not as too long.
 NO_LENGTH_LIMIT = 2**31
+
+
+# What the tables have of a station as it is configured: of its own record, and among the flags of all.
+COPIED = {
+    "is_enabled": "enabled", "port_vlan": "port_vlan", "default_priority": "default_priority",
+    "checks_source": "spoof_check", "checks_vlan": "vlan_spoof_check", "filters_types": "ethertype_filter",
+    "is_trusted": "trusted", "loops_back": "loopback", "loops_to_self": "self_loopback",
+    **{key: key for key in INTERFACE_KEYS},
+}  # fmt: skip
+FLAGS = {"enabled": "enabled", "trusted": "trusted", "promiscuous": "promiscuous", "default_stations": "default"}
 
 
 def port_numbers(switch: Switch) -> dict[str, int]:
@@ -102,18 +112,24 @@ def fill_tables(
 
     `type_filters`: of the adapter's receive steering; `first_policer`: the number of the switch's first token bucket.
     """
+    fill_stations(array, switch)
+    fill_vlans(array, switch)
+    fill_lookup(array, switch)
+    fill_access_lists(array[0], switch, port_numbers(switch), first_policer)
+    fill_mirrors(array[0], switch)
+    _fill_type_filters(array[0], switch, type_filters)
+
+
+def fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Fill in what the tables say of the stations, the uplink and the channels, their guards and pools included."""
     tables = array[0]
     tables.mode = MODES[switch.mode].number
     tables.knows_by_mac = switch.lookup == "mac"
-    _fill_stations(tables, switch)
+    _fill_stations(array, switch)
     _fill_uplink(tables, switch)
-    _fill_vlans(array, switch)
     _fill_channels(tables, switch)
-    _fill_lookup(tables, switch)
-    fill_access_lists(tables, switch, port_numbers(switch), first_policer)
-    _fill_mirrors(tables, switch)
-    _fill_pool_filters(array, switch)
-    _fill_type_filters(tables, switch, type_filters)
+    fill_guarded(tables, switch)
+    _fill_pool_filters(tables, switch)
 
 
 def build_buckets(switch: Switch) -> npt.NDArray[Any]:
@@ -137,35 +153,23 @@ def _add(ports: Record, number: int) -> None:
     ports.word[number // PORTS_PER_WORD] |= 1 << number % PORTS_PER_WORD
 
 
-def _fill_stations(tables: Record, switch: Switch) -> None:
-    for port in switch.ports:
-        record = tables.port[port.number]
-        record.is_enabled = port.enabled
-        record.longest_bytes = port.max_frame_bytes - FCS_BYTES
-        record.outer_kind = NO_TAGS if port.q_in_q else NO_OUTER_TAG
-        record.port_vlan = port.port_vlan
-        record.admit = ADMITS[port.admit]
-        record.default_priority = port.default_priority
-        record.checks_source = port.spoof_check
-        record.checks_vlan = port.vlan_spoof_check
-        record.filters_types = port.ethertype_filter
-        record.is_trusted = port.trusted
-        record.loops_back = port.loopback
-        record.loops_to_self = port.self_loopback
-        for key in INTERFACE_KEYS:
-            record[key] = getattr(port, key)
-        flags = {
-            "enabled": port.enabled,
-            "trusted": port.trusted,
-            "promiscuous": port.promiscuous,
-            "promiscuous_inside": port.promiscuous and switch.promiscuous == "all",
-            "default_stations": port.default,
-            "accepts_broadcast": "broadcast" in port.accept,
-            "accepts_multicast": "multicast" in port.accept,
-        }
-        for name, is_set in flags.items():
-            if is_set:
-                _add(tables[name], port.number)
+def _fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
+    ports = switch.ports
+    numbers = np.array([port.number for port in ports], np.int64)
+    rows = array["port"][0][numbers]
+    for name, attribute in COPIED.items():
+        rows[name] = [getattr(port, attribute) for port in ports]
+    rows["longest_bytes"] = [port.max_frame_bytes - FCS_BYTES for port in ports]
+    rows["outer_kind"] = [NO_TAGS if port.q_in_q else NO_OUTER_TAG for port in ports]
+    rows["admit"] = [ADMITS[port.admit] for port in ports]
+    array["port"][0, numbers] = rows
+    flags = {name: [getattr(port, attribute) for port in ports] for name, attribute in FLAGS.items()}
+    flags["promiscuous_inside"] = [is_set and switch.promiscuous == "all" for is_set in flags["promiscuous"]]
+    for kind in ("broadcast", "multicast"):
+        flags[f"accepts_{kind}"] = [kind in port.accept for port in ports]
+    for name, are_set in flags.items():
+        for number in numbers[are_set].tolist():
+            _add(array[0][name], number)
 
 
 def _fill_uplink(tables: Record, switch: Switch) -> None:
@@ -192,12 +196,21 @@ def switch_off(tables: Record, numbers: Sequence[int]) -> None:
     tables.port[UPLINK].longest_bytes = max(lengths, default=NO_LENGTH_LIMIT)
 
 
-def _fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
+def fill_vlans(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Fill in who is a member of which VLAN, and gets its frames untagged; VLAN 0 stands for untagged frames.
+
+    With filters that select pools, its members are the pools that take these.
+    """
     carried = slice(1, RESERVED_VID) if switch.uplink.vlans == "all" else list(switch.uplink.vlans)
     native = [] if switch.uplink.native_vlan is None else [switch.uplink.native_vlan]
     sets: list[tuple[int, str, slice | list[int]]] = [(UPLINK, "members", carried), (UPLINK, "untagged", native)]
     for port in switch.ports:
         sets += [(port.number, "members", list(port.vlans)), (port.number, "untagged", list(port.untagged))]
+    if getattr(switch, "pool_filters", None) is not None:
+        sets.append((UPLINK, "members", [NO_VLAN] if native else []))
+        for port in switch.ports:
+            takes = [NO_VLAN] if "untagged" in port.accept else []
+            sets += [(port.number, "members", takes), (port.number, "untagged", [NO_VLAN])]
     words_of = {name: array["vlan"][name]["word"][0] for name in ("members", "untagged")}
     for number, name, vlans in sets:
         if vlans:
@@ -224,7 +237,10 @@ def _fill_channels(tables: Record, switch: Switch) -> None:
             _add(channel.members, number)
 
 
-def _fill_lookup(tables: Record, switch: Switch) -> None:
+def fill_lookup(array: npt.NDArray[Any], switch: Switch) -> None:
+    """Fill in the addresses and interfaces that the switch looks up, and its stations' addresses of IP."""
+    tables = array[0]
+    fill_own_ips(tables, switch)
     number_of = port_numbers(switch)
     sets = {
         LOOKUP_KINDS[key.kind] << KIND_SHIFT | key.within << WITHIN_SHIFTS.get(key.kind, 0) | key.value: names
@@ -243,16 +259,17 @@ def _fill_lookup(tables: Record, switch: Switch) -> None:
     tables.lookup.n_entries = len(sets)
 
 
-def _fill_mirrors(tables: Record, switch: Switch) -> None:
+def fill_mirrors(tables: Record, switch: Switch) -> None:
+    """Fill in the mirrors."""
     number_of = port_numbers(switch)
     for mirror, record in zip(switch.mirrors, tables.mirror, strict=False):
         _fill_mirror(record, mirror, number_of)
     tables.n_mirrors = len(switch.mirrors)
 
 
-def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
-    """Enter the filters that select pools; VLAN 0 stands for untagged frames, its members are pools that take these."""
-    filters, tables = getattr(switch, "pool_filters", None), array[0]  # the Verilog core's switches have none
+def _fill_pool_filters(tables: Record, switch: Switch) -> None:
+    """Enter the filters that select pools."""
+    filters = getattr(switch, "pool_filters", None)  # the Verilog core's switches have none
     if filters is None:
         return
     tables.has_pool_filters, tables.replicates = 1, filters.replication
@@ -262,13 +279,9 @@ def _fill_pool_filters(array: npt.NDArray[Any], switch: Switch) -> None:
         for word, ports in (
             ("multicast_hash", tables.accepts_hashed_groups),
             ("unicast_hash", tables.accepts_hashed_stations),
-            ("untagged", tables.vlan[NO_VLAN].members),
         ):
             if word in port.accept:
                 _add(ports, port.number)
-        _add(tables.vlan[NO_VLAN].untagged, port.number)
-    if switch.uplink.native_vlan is not None:
-        _add(tables.vlan[NO_VLAN].members, UPLINK)
     for name, macs in (("hashed_groups", filters.multicast_hash), ("hashed_stations", filters.unicast_hash)):
         for mac in macs:
             tables[name].is_set[((mac & 0xFF) << 8 | mac >> 8 & 0xFF) >> int(tables.hash_shift) & 0xFFF] = 1

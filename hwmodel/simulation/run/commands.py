@@ -240,16 +240,17 @@ class _Command(NamedTuple):
 
 def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_Command]:
     """Give the commands that rewrite a region's words; `record`: the component's, the `number`-th of its kind."""
-    kind, n_words = one.region.kind, one.was.shape[1]
+    kind = one.region.kind
     firsts, words = places(one.region, record)
-    rows, columns = np.divmod(np.flatnonzero(one.was.ravel() != one.will_be.ravel()), n_words)
-    ends = np.flatnonzero(np.diff(rows)) + 1
-    for of_row in np.split(columns, ends) if len(rows) else ():
-        row, rows = int(rows[0]), rows[len(of_row) :]
-        own = of_row if kind in PIECEMEAL else np.arange(n_words)
-        at = firsts[row] + words[own] + number * record.itemsize // WORD_BYTES
-        for run in np.split(np.arange(len(own)), np.flatnonzero(np.diff(at) != 1) + 1):
-            yield _Command(one.component, kind, row, int(at[run[0]]), one.will_be[row, own[run]])
+    is_written = one.was != one.will_be
+    if kind not in PIECEMEAL:
+        is_written[is_written.any(axis=1)] = True
+    rows, columns = is_written.nonzero()
+    at, values = firsts[rows] + words[columns], one.will_be[rows, columns]
+    first = number * record.itemsize // WORD_BYTES
+    ends = np.flatnonzero((at[1:] != at[:-1] + 1) | (rows[1:] != rows[:-1])) + 1
+    for start, end in pairwise((0, *ends.tolist(), len(at))):
+        yield _Command(one.component, kind, int(rows[start]), first + int(at[start]), values[start:end])
 
 
 class _Ring:

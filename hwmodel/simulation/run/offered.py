@@ -69,6 +69,7 @@ class Offered:
             self._order = sorted(range(len(sources)), key=lambda at: sources[at].kind == SILENT)
             self.first = _in_order(self.first, self._order)
         self._known = {config.workload.model_dump_json(): self.first}
+        self._last = (config.workload, self.first)
 
     def of(self, changes: Sequence[Change]) -> tuple[Change, ...]:
         """Return changes with their workloads; raises InputError, with the time, if a load makes no traffic."""
@@ -78,6 +79,8 @@ class Offered:
 
     def _workload(self, change: Change) -> Workload:
         block = change.config.workload
+        if block is self._last[0]:
+            return self._last[1]
         name = block.model_dump_json()
         if name not in self._known:
             try:
@@ -87,6 +90,7 @@ class Offered:
                 at = format_time_fs(change.at_fs)
                 raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
             self._known[name] = _in_order(then, self._order)
+        self._last = (block, self._known[name])
         return self._known[name]
 
 

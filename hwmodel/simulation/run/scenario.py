@@ -28,7 +28,7 @@ from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.results.bond_text import outage_texts
 from hwmodel.results.lives_text import lives_text
-from hwmodel.results.series import EventResult, Series
+from hwmodel.results.series import EventResult, LifeResult, Series
 from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_text
 from hwmodel.simulation.fill.refill import is_of_one_server
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
@@ -118,7 +118,8 @@ def with_series(result: Result, config: Config, series: Series, scene: Scene) ->
     """Add to a result the configuration with its scenario, the VMs' time series, and the effect of each event."""
     teller = _Teller(scene.acting or Acting(config), series, scene, result)
     told = replace(series, events=tuple(teller.events()))
-    return replace(result, config=config.resolved(), config_hash=config.config_hash(), series=told)
+    resolved = config.resolved()
+    return replace(result, config=resolved, config_hash=config.config_hash(resolved), series=told)
 
 
 class _Teller:
@@ -129,6 +130,9 @@ class _Teller:
         self._series, self._scene, self._acting = series, scene, acts
         self._end_ns, self._bond = result.window.end_ns, result.bond
         self._end_fs = round(self._end_ns * FS_PER_NS)
+        self._lives: dict[int, list[LifeResult]] = {}
+        for life in series.lives:
+            self._lives.setdefault(life.event, []).append(life)
         self._in_order = in_order(config.scenario)
         self._times_ns = list(map(self._at_ns, self._in_order))
         timed = {at: event.time_fs for at, event in enumerate(config.scenario) if event.time_fs is not None}
@@ -191,11 +195,12 @@ class _Teller:
 
     def _own(self, place: int, at: int) -> str:
         """Describe the effect on the functions or bond legs that an event concerns, or the PF driver's answer to it."""
-        told = [] if self._scene.drivers is None else [self._scene.drivers.answered(at, self._end_fs)]
+        drivers = self._scene.drivers if self._config.scenario[at].row.asks else None
+        told = [] if drivers is None else [drivers.answered(at, self._end_fs)]
         if self._bond is not None and self._config.scenario[at].is_set:
             told += outage_texts(self._bond, self._at_ns(at))
-        lives = [life for life in self._series.lives if life.event == place]
-        later = [life for life in self._series.lives if life.event > place]
+        lives = self._lives.get(place, [])
+        later = [life for life in self._series.lives if life.event > place] if lives else []
         told += [self._flooded(place), self._control(at), lives_text(lives, later)]
         return "; ".join(filter(None, told))
 
@@ -240,7 +245,7 @@ class _Teller:
         """
         after_ns = at_ns + ONE_INSTANT_NS
         instant = range(*(bisect_left(self._times_ns, time_ns) for time_ns in (at_ns, after_ns)))
-        about = {life.vm for life in self._series.lives if life.event in instant}
+        about = {life.vm for place in instant for life in self._lives.get(place, [])}
         first, after = (bisect_left(self._changes_ns, time_ns) for time_ns in (at_ns, after_ns))
         since_ns = self._changes_ns[first - 1] if first else 0.0
         until_ns = self._changes_ns[after] if after < len(self._changes_ns) else self._end_ns
