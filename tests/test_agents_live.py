@@ -264,7 +264,7 @@ def test_hands_reach_only_a_servers_own_figures_and_know_how_far_keys_reach() ->
     machine = Machine(config, build_workload(config, 1.0), 1, reacts=True)
     hands = Hands(machine, config, lambda at_fs, setting, now: now)
     assert hands.read("a", "a.vf0", "delivered") == 0
-    with pytest.raises(InputError, match="b.vf0 is not at server a"):
+    with pytest.raises(InputError, match=r"b\.vf0 is not at server a"):
         hands.read("a", "b.vf0", "delivered")
     with pytest.raises(InputError, match="did you mean drops"):
         hands.read("a", "a.vf0", "drop")
