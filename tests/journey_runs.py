@@ -16,6 +16,7 @@ from hwmodel.machine.counts.journeys import FROM_WIRE, UNMEASURED
 from hwmodel.results import BRIDGE_PARTS
 from hwmodel.simulation import Run
 from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.run import silent
 from hwmodel.simulation.run.scenario import Play
 from hwmodel.workload import Workload
 
@@ -36,8 +37,10 @@ PARTS = STAMPED_PARTS[1:]
 class JourneyRun(Run):
     """A run whose finished journeys are kept, as they leave the kernel's log."""
 
-    def __init__(self, config: Config, workload: Workload, changes: Sequence[Change] = ()) -> None:
-        super().__init__(config, workload, lambda _share, _text: None, changes=changes, counts_rings=True)
+    def __init__(
+        self, config: Config, workload: Workload, changes: Sequence[Change] = (), *, reacts: bool = False
+    ) -> None:
+        super().__init__(config, workload, silent, changes=changes, counts_rings=True, reacts=reacts)
         self.state[0].ledger.journey_log.enabled = 1
         self._pieces: list[np.ndarray] = []
         self._first_counted = 0
@@ -45,7 +48,7 @@ class JourneyRun(Run):
     @classmethod
     def of_play(cls, play: Play) -> JourneyRun:
         """Return the run in which a scenario is carried out."""
-        run = cls(play.scene.first, play.workload, play.changes)
+        run = cls(play.scene.first, play.workload, play.changes, reacts=play.reacts)
         run.begin(play)
         return run
 

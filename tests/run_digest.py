@@ -46,6 +46,8 @@ PAGE_BYTES = 4096
 
 # Cases reach blocks of the machine, not limits of devices; what a run says of these is left out of the digests.
 SHORT = {"nic": {"strict": False}, "run": {"warmup": "4us", "duration": "16us"}}
+SAID = {"to": "listener", "message": "more"}
+SLOW, FAST = ({"switch.ports.vf0.rate_limit": rate} for rate in ("900Mbps", None))
 CASES: Mapping[str, Mapping[str, Any]] = {
     "saturated": {
         "nic": {"vfs": 4, "queues_per_vf": 2, "tx_ring": 64, "rx_ring": 64},
@@ -265,6 +267,22 @@ CASES: Mapping[str, Mapping[str, Any]] = {
             {"name": "right", "kind": "controlling", "ports": {"a.p1": {}, "b": {}, "trunk": {}}},
         ],
         "workload": {"pattern": "broadcast", "load": "700Mbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    },
+    "agents": {
+        "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
+        "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+        "agents": {
+            "counter": {
+                "work": "100ns",
+                "core": "vf2",
+                "rules": [
+                    {"when": {"of": "vf0", "figure": "delivered", "each": 5}, "set": [SLOW, FAST]},
+                    {"when": {"of": "vf1", "figure": "rx_gbps", "above": "1Gbps", "within": "2us"}, "send": SAID},
+                ],
+            },
+            "listener": {"apart": True, "rules": [{"when": {"message": "more"}, "send": SAID}]},
+        },
+        "management": {"latency": "1us", "spread": "500ns", "loss": "10%"},
     },
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},

@@ -79,9 +79,8 @@ def _did(one: AgentResult) -> str:
     if one.sets:
         words.append(f"set keys {counted(one.sets, 'time')}")
     if one.sent:
-        words.append(
-            f"sent {counted(one.sent, 'message')}" + (f", of which {one.lost:,} were lost" if one.lost else "")
-        )
+        lost = f" ({one.lost:,} lost)" if one.lost else ""
+        words.append(f"sent {counted(one.sent, 'message')}{lost}")
     return listed(words)
 
 
