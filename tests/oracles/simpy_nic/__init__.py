@@ -4,11 +4,12 @@ It shares no code with the package: parameters and loads are plain numbers, time
 fast engine is checked against it, and measured against it.
 """
 
+from .agents import Action, AgentParameters, Agents, Every, Hears, Rule, Sets, Silence, Watch
 from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
 from .core import Stalls
 from .flow_control import ControlFrame, FlowControl
-from .model import simulate
+from .model import Model, simulate
 from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome

@@ -10,6 +10,7 @@ from typing import Any
 
 import simpy
 
+from .agents import Agents, run_with_agents
 from .chances import Chances
 from .commands import Current, check_changes, check_parameters, run_with_commands, split_at_start
 from .conditions import Waiters, Waiting, run_with_waiters
@@ -299,11 +300,12 @@ def simulate(
     stop: Stop,
     changes: Sequence[tuple[int, NicParameters]] = (),
     waiting: Sequence[Waiting] = (),
+    agents: Callable[[Model], Agents] | None = None,
 ) -> Outcome:
     """Run the model and return what was measured; from the time of each of `changes` on its parameters hold.
 
     Indices of recorded frames are their places in `load.arrivals`; those of all others count the posts. In place of
-    `changes` commands may be `waiting` for conditions. Raises ValueError for a load that has no end without a stop, a
+    `changes` commands may be `waiting` for conditions, or be those of `agents`, made of the model. Raises ValueError for a load that has no end without a stop, a
     port that is both saturating and recorded, or a change of what cannot change in mid-run.
     """
     if (load.saturating or load.sources) and stop.end_fs is None and stop.frames is None:
@@ -330,7 +332,9 @@ def simulate(
         traffic.turn()
         model.env.process(traffic.arrivals())
         given = sorted([*((at_fs, traffic.turn) for at_fs in traffic.change_times_fs), *given], key=lambda one: one[0])
-    if waiting:
+    if agents is not None:
+        run_with_agents(model.env, agents(model), finished)
+    elif waiting:
         run_with_waiters(model.env, Waiters(model, waiting), finished)
     else:
         run_with_commands(model.env, given, finished)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate, count, cycle
@@ -10,6 +10,7 @@ from itertools import accumulate, count, cycle
 import simpy
 
 from ..simpy_nic import NicParameters, Outcome, Stop
+from ..simpy_nic.agents import Agents, run_with_agents
 from ..simpy_nic.commands import check_changes, run_with_commands, split_at_start
 from ..simpy_nic.flow_control import ControlFrame
 from ..simpy_nic.frames import WIRE, Copy, Frame
@@ -295,11 +296,12 @@ def simulate_system(
     changes: Sequence[tuple[int, Setup]] = (),
     trees: Sequence[PcieTreeParameters] = (),
     buses: Sequence[BusParameters] = (),
+    agents: Callable[[System], Agents] | None = None,
 ) -> SystemOutcome:
     """Run servers on a bridge, or on several that wires join, and return what was measured.
 
     The window is from `stop.start_fs` to `stop.end_fs`, or to the end of all there is to do. From the time of each of
-    `changes` on all is as it says. Raises ValueError for a load that has no end without a stop, or a change of what
+    `changes` on all is as it says; in their place commands may be those of `agents`, made of the system. Raises ValueError for a load that has no end without a stop, or a change of what
     cannot change in mid-run.
     """
     stop = stop or Stop()
@@ -311,7 +313,10 @@ def simulate_system(
     system = System(first.servers, first.bridges, stop, trees, buses)
     system.start(load)
     finished = system.ledger.finished
-    run_with_commands(system.env, [(at_fs, partial(system.command, to)) for at_fs, to in commands], finished)
+    if agents is not None:
+        run_with_agents(system.env, agents(system), finished)
+    else:
+        run_with_commands(system.env, [(at_fs, partial(system.command, to)) for at_fs, to in commands], finished)
     if stop.end_fs is None:
         system.ledger.close()
         for each in system.attached:

@@ -1,0 +1,295 @@
+"""One configuration with agents through both implementations of docs/agents.md: the engine and the SimPy models.
+
+`configuration` is what a file says; agents are read from it here, anew, so that nothing of the engine's reading is used.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from math import ceil, floor
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from scapy.utils import RawPcapReader
+
+from hwmodel.config import Config, config_from_mapping
+from hwmodel.config.message_time import DriverWork
+from hwmodel.config.system import servers_of
+from hwmodel.results import Result
+from hwmodel.simulation import simulate
+from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.offered import with_workloads
+from hwmodel.units import FS_PER_S, parse_rate_bps, parse_time_fs
+from tests.beside_simpy import BASE, NS_FS, NUMBERS, driver_work, function_number, parameters_of
+from tests.oracles.simpy_nic import (
+    Action,
+    AgentParameters,
+    Agents,
+    Every,
+    Hears,
+    Load,
+    Model,
+    NicParameters,
+    Rule,
+    Sets,
+    Silence,
+    Stop,
+    Watch,
+)
+from tests.oracles.simpy_nic import simulate as run_oracle
+from tests.oracles.simpy_nic.agents import Counts
+from tests.oracles.simpy_system import SystemArrival, SystemLoad, simulate_system
+from tests.run_cases import merged
+from tests.simpy_sources import sources_of
+from tests.system_beside_simpy import OUTSIDE, made_up, setup_of
+
+Document = Mapping[str, Any]
+WIRE_FS_PER_BYTE = 8 * 10**5  # at 10 Gb/s
+AROUND_FRAME_BYTES = 20  # preamble, start and gap
+LEVELS = ("tx_ring",)
+MOST_ACTIONS = 1000  # that are told
+
+
+class Made(NamedTuple):
+    """What came of a configuration: actions in their order, counts by agent, when who has got frames, in ns."""
+
+    actions: list[Action]
+    counts: dict[str, Counts]
+    deliveries: list[tuple[int, str]]
+
+
+# ---- The SimPy models ----
+
+
+class _Figures(NamedTuple):
+    """What the figures of a server's VMs are, by the parts of a model."""
+
+    model: Model
+
+    def reader(self, vm: str, figure: str) -> Callable[[], int | None]:
+        port, model = function_number(vm) + 1, self.model
+        if figure == "delivered":
+            return lambda: model.meter.delivered_to[port]
+        if figure == "drops":
+            return lambda: model.meter.lost[port]
+        if figure == "up":
+            return lambda: int(port not in model.ports_off)
+        assert figure in LEVELS
+        return lambda: None if port in model.ports_off else model.drivers[port].n_slots_taken
+
+
+def _watch_of(when: Document, figures: Mapping[str, _Figures], server: str) -> Watch:
+    when = dict(when)
+    name = when.get("of", when.get("vm"))
+    place, _, vm = name.rpartition(".")
+    assert place in ("", server), "an agent sees its own server"
+    from_fs = parse_time_fs(when.get("from", "0ns"))
+    if "vm" in when:
+        figure, number = next((key, when[key]) for key in ("delivered", "dropped", "tx_ring", "up") if key in when)
+        value = figures[server].reader(vm, {"dropped": "drops"}.get(figure, figure))
+        if figure == "tx_ring":
+            return Watch(value, below=1, is_level=True, from_fs=from_fs)
+        if figure == "up":
+            sides = {"above": 0} if number else {"below": 1}
+            return Watch(value, is_level=True, from_fs=from_fs, **sides)
+        return Watch(value, above=number - 1, from_fs=from_fs)
+    value, is_level = figures[server].reader(vm, when["figure"]), when["figure"] in LEVELS
+    if "each" in when:
+        return Watch(value, each=when["each"], from_fs=from_fs)
+    within_fs = parse_time_fs(when["within"]) if "within" in when else None
+    side = "above" if "above" in when else "below"
+    number = when[side]
+    if isinstance(number, str):  # frames a second
+        assert within_fs is not None and number.endswith("Mpps")
+        exact = float(number.removesuffix("Mpps")) * 10**6 * within_fs / FS_PER_S
+        number = floor(exact) if side == "above" else ceil(exact)
+    return Watch(value, within_fs=within_fs, is_level=is_level, from_fs=from_fs, **{side: number})
+
+
+def _when_of(when: Document, figures: Mapping[str, _Figures], server: str | None) -> Any:
+    if "message" in when:
+        return Hears(when["message"], when.get("from"))
+    if "silence" in when:
+        return Silence(when["silence"], parse_time_fs(when["for"]), when.get("from"))
+    if "every" in when:
+        return Every(parse_time_fs(when["every"]))
+    assert server is not None
+    return _watch_of(when, figures, server)
+
+
+def is_own(key: str, server: str, n_servers: int) -> bool:
+    """Tell whether a key is of an agent's server alone; of those that the tests use no other is known to bridges."""
+    return n_servers == 1 or key.startswith(f"servers.{server}.set.")
+
+
+def agents_of(
+    document: Document, models: Mapping[str, Model], way_fs: int, obey: _Obeying
+) -> Agents:
+    """Read agents for the SimPy models; `way_fs`: the longest time that a frame takes to another server, of all."""
+    figures = {name: _Figures(model) for name, model in models.items()}
+    found = []
+    for name, about in document["agents"].items():
+        server = None if about.get("apart") else about.get("server", next(iter(models)))
+        whens: list[tuple[Document, Any]] = []
+        rules = []
+        for rule in about["rules"]:
+            same = [made for said, made in whens if said == rule["when"]]
+            when = same[0] if same else _when_of(rule["when"], figures, server)
+            whens.append((rule["when"], when))
+            sets = rule.get("set", [])
+            after = [
+                Sets(keys, 1 if all(is_own(key, str(server), len(models)) for key in keys) else max(1, way_fs))
+                for keys in (sets if isinstance(sets, list) else [sets])
+            ]
+            send = rule.get("send")
+            rules.append(Rule(when, after, (send["to"], send["message"]) if send else None))
+        work_fs = parse_time_fs(about.get("work", "0ns"))
+        keep = partial(obey.keep, about["core"], work_fs) if "core" in about else None
+        found.append(AgentParameters(name, server, rules, work_fs, way_fs if server is not None else 0, keep))
+    return Agents(found, parse_time_fs(document.get("management", {}).get("latency", "0ns")), obey)
+
+
+def without_agents(document: Document) -> Config:
+    return config_from_mapping(merged(BASE, {k: v for k, v in document.items() if k not in ("agents", "management")}))
+
+
+def end_of(config: Config) -> int:
+    """Return when a run without warm-up ends."""
+    return int(config.run.duration_fs)
+
+
+def simpy_made(document: Document) -> Made:
+    """Run a configuration of one adapter, or of servers on one bridge, through the SimPy model."""
+    config = without_agents(document)
+    return _of_servers(document, config) if config.bridges or config.bridge else _of_one(document, config)
+
+
+class _Obeying:
+    """Follow what keys have values; `command` is given what `make` makes of what holds from a moment on."""
+
+    def __init__(self, config: Config, make: Callable[[Change], Any], command: Callable[[Any], None]) -> None:
+        self._config, self._make, self._command = config, make, command
+        self._set: dict[str, Any] = {}
+        self._made: dict[str, Any] = {}
+
+    def __call__(self, keys: Mapping[str, Any] = MappingProxyType({}), work: tuple[DriverWork, ...] = ()) -> None:
+        self._set |= keys
+        said = repr((sorted(self._set.items()), work))
+        if said not in self._made:
+            self._made[said] = self._make(Change(0, self._config.with_overrides(self._set), frozenset(), work))
+        self._command(self._made[said])
+
+    def keep(self, core: str, work_fs: int) -> None:
+        """Keep the core of a function from now on."""
+        self(work=(DriverWork(0, core, work_fs, 0, 0),))
+
+
+def _of_one(document: Document, config: Config) -> Made:
+    workload, _ = with_workloads(config, [])
+    load = Load(sources=sources_of(config, workload, [], NUMBERS), on_full=config.workload.on_full)
+    made: list[Agents] = []
+
+    def parameters(change: Change) -> NicParameters:
+        return replace(parameters_of(change.config), switch=change.config.switch, driver_work=driver_work(change))
+
+    def agents(model: Model) -> Agents:
+        made.append(agents_of(document, {"": model}, 0, _Obeying(config, parameters, model.command)))
+        return made[0]
+
+    stop = Stop(0, end_of(config), keep_deliveries=True)
+    outcome = run_oracle(parameters(Change(0, config)), load, stop, agents=agents)
+    names = {port.number: port.name for port in config.switch.ports}
+    deliveries = [(one.delivered_at_fs // NS_FS, names[one.destination]) for one in outcome.deliveries
+                  if one.destination in names]  # fmt: skip
+    return Made(made[0].actions, made[0].counts, sorted(deliveries))
+
+
+def _of_servers(document: Document, config: Config) -> Made:
+    workload, _ = with_workloads(config, [])
+    frames = made_up(config, workload, [], end_of(config))
+    arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
+    made: list[Agents] = []
+
+    def agents(system: Any) -> Agents:
+        models = {each.server.name: each.model for each in system.attached}
+        made.append(agents_of(document, models, way_fs(config), _Obeying(config, setup_of, system.command)))
+        return made[0]
+
+    first, load = setup_of(Change(0, config)), SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
+    outcome = simulate_system(first.servers, first.bridges, load, Stop(0, end_of(config)), agents=agents)
+    deliveries = [(one.at_fs // NS_FS, one.receiver) for one in outcome.deliveries if one.receiver != OUTSIDE]
+    return Made(made[0].actions, made[0].counts, sorted(deliveries))
+
+
+def way_fs(config: Config) -> int:
+    """Return what a frame of the load's one length takes from a server to any other: two wires, and the bridge."""
+    assert config.bridge is not None and isinstance(config.workload.frame_bytes, int)
+    wire_fs = (config.workload.frame_bytes + AROUND_FRAME_BYTES) * WIRE_FS_PER_BYTE
+    return 2 * (wire_fs + config.bridge.propagation_fs) + config.bridge.latency_fs
+
+
+# ---- The engine ----
+
+
+def engine_result(document: Document, threads: int = 1, pcap: Path | None = None) -> Result:
+    config = config_from_mapping(merged(BASE, document))
+    return simulate(config, threads=threads, **({} if pcap is None else {"pcap_path": str(pcap)}))
+
+
+def engine_made(folder: Path, document: Document, threads: int = 1) -> Made:
+    """Run the same through the engine; deliveries are those of a capture."""
+    pcap = folder / f"all{threads}.pcap"
+    result = engine_result(document, threads, pcap)
+    return Made(actions_of(result), counts_of(result), delivered_in(pcap, without_agents(document)))
+
+
+def actions_of(result: Result) -> list[Action]:
+    return [
+        Action(one.at_fs, one.agent, dict(one.set)) if one.set else Action(one.at_fs, one.agent, None, one.send, one.to)
+        for one in result.agent_actions
+    ]
+
+
+def counts_of(result: Result) -> dict[str, Counts]:
+    """Return counts as the SimPy model has them."""
+    return {
+        name: Counts(one.handled, one.saw, one.heard, one.timers, one.sent, one.sets, round(one.busy_ns * NS_FS),
+                     one.most_waiting)  # fmt: skip
+        for name, one in result.agents.items()
+    }
+
+
+def delivered_in(pcap: Path, config: Config) -> list[tuple[int, str]]:
+    """Return when each frame of a capture came, in ns, and to whom; those outside are left out."""
+    names = {
+        port.macs[0].to_bytes(6, "big"): server.station(port.name)
+        for server in servers_of(config) for port in server.config.switch.ports if port.macs
+    }  # fmt: skip
+    with RawPcapReader(str(pcap)) as reader:
+        found = [(about.sec * 10**9 + about.usec, names.get(data[:6])) for data, about in reader]
+    return sorted((at_ns, name) for at_ns, name in found if name is not None)
+
+
+def check_alike(folder: Path, document: Document, all_threads: Sequence[int] = (1,)) -> Made:
+    """Check that both make the same of a configuration; return what. The engine tells the first actions alone.
+
+    A capture of several servers has frames that leave one of them too.
+    """
+    expected = simpy_made(document)
+    for threads in all_threads:
+        found = engine_made(folder, document, threads)
+        assert in_order(found.actions) == in_order(expected.actions)[:MOST_ACTIONS]
+        assert found.counts == expected.counts
+        more = Counter(found.deliveries)
+        more.subtract(expected.deliveries)
+        assert min(more.values(), default=0) >= 0 and ("servers" in document or not +more)
+    return expected
+
+
+def in_order(actions: Sequence[Action]) -> list[Action]:
+    """Return actions in the order of their times, of one instant as they were decided on."""
+    return sorted(actions, key=lambda one: one.at_fs)
