@@ -1,6 +1,6 @@
 """One configuration with agents through both implementations of docs/agents.md: the engine and the SimPy models.
 
-`configuration` is what a file says; agents are read from it here, anew, so that nothing of the engine's reading is used.
+Agents are read here anew from what a file says, so that nothing of the engine's reading of it is used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hwmodel.results import Result
 from hwmodel.simulation import simulate
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import with_workloads
-from hwmodel.units import FS_PER_S, parse_rate_bps, parse_time_fs
+from hwmodel.units import FS_PER_S, parse_time_fs
 from tests.beside_simpy import BASE, NS_FS, NUMBERS, driver_work, function_number, parameters_of
 from tests.oracles.simpy_nic import (
     Action,
@@ -126,9 +126,7 @@ def is_own(key: str, server: str, n_servers: int) -> bool:
     return n_servers == 1 or key.startswith(f"servers.{server}.set.")
 
 
-def agents_of(
-    document: Document, models: Mapping[str, Model], way_fs: int, obey: _Obeying
-) -> Agents:
+def agents_of(document: Document, models: Mapping[str, Model], way_fs: int, obey: _Obeying) -> Agents:
     """Read agents for the SimPy models; `way_fs`: the longest time that a frame takes to another server, of all."""
     figures = {name: _Figures(model) for name, model in models.items()}
     found = []
@@ -257,8 +255,16 @@ def actions_of(result: Result) -> list[Action]:
 def counts_of(result: Result) -> dict[str, Counts]:
     """Return counts as the SimPy model has them."""
     return {
-        name: Counts(one.handled, one.saw, one.heard, one.timers, one.sent, one.sets, round(one.busy_ns * NS_FS),
-                     one.most_waiting)  # fmt: skip
+        name: Counts(
+            one.handled,
+            one.saw,
+            one.heard,
+            one.timers,
+            one.sent,
+            one.sets,
+            round(one.busy_ns * NS_FS),
+            one.most_waiting,
+        )
         for name, one in result.agents.items()
     }
 

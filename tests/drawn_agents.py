@@ -43,7 +43,7 @@ def draw_reactions(seed: int) -> Document:
     for name in names:
         rules = [_reaction(chance, name, names) for _ in range(chance.randint(1, 3))]
         agents[name] = {"work": _every_or_work(chance, 3), "rules": rules}
-        if chance.random() < 0.3:
+        if chance.random() < 0.3 and agents[name]["work"] != "0ns":
             agents[name]["core"] = chance.choice(NAMES)
     return merged(BASE, {
         "workload": {
@@ -160,6 +160,8 @@ def draw_chain(seed: int) -> Document:
             "server": at, "work": _every_or_work(chance, 2),
             "rules": [{"when": _of_chain(chance, seen), "send": {"to": boss or last, "message": "busy"}}],
         }  # fmt: skip
+        if chance.random() < 0.3 and agents[f"seer{number}"]["work"] != "0ns":
+            agents[f"seer{number}"]["core"] = seen
         if boss:
             agents[boss] = {
                 "apart": True, "work": _every_or_work(chance, 2),
@@ -168,7 +170,9 @@ def draw_chain(seed: int) -> Document:
         agents[last] = {"server": to, "work": _every_or_work(chance, 4), "rules": [_answer(chance, servers, flows)]}
         agents[last]["rules"][0]["when"] = {"message": "less" if boss else "busy"}
         if chance.random() < 0.3:
-            agents[last]["rules"].append({"when": {"every": f"{chance.randint(5, 20)}us"}, **_answer(chance, servers, flows)})
+            agents[last]["rules"].append(
+                {"when": {"every": f"{chance.randint(5, 20)}us"}, **_answer(chance, servers, flows)}
+            )
     order = [*agents]
     chance.shuffle(order)
     return merged(BASE, {
@@ -188,7 +192,12 @@ def _of_chain(chance: random.Random, seen: str) -> dict[str, Any]:
     if chance.random() < 0.7:
         return {"of": seen, "figure": "delivered", "each": chance.randint(1, 5)}
     within = f"{chance.randint(1000, 9000)}ns"
-    return {"of": seen, "figure": "delivered", chance.choice(("above", "below")): chance.randint(1, 4), "within": within}
+    return {
+        "of": seen,
+        "figure": "delivered",
+        chance.choice(("above", "below")): chance.randint(1, 4),
+        "within": within,
+    }
 
 
 def _answer(chance: random.Random, servers: Sequence[str], flows: Sequence[Sequence[str]]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def reacting(duration: str, **agents: tuple[int, str, list[dict[str, Any]]]) -> 
 def test_ten_thousand_reactions(tmp_path: Path) -> None:
     """Each depends on the one before it: who counts, tells or limits otherwise once has other frames from then on."""
     document = reacting(
-        "3300us", limiter=(1, "0ns", LIMITS), later=(1, "90ns", WEIGHTS), each_second=(2, "1us", WEIGHTS),
+        "3800us", limiter=(1, "0ns", LIMITS), later=(1, "90ns", WEIGHTS), each_second=(2, "1us", WEIGHTS),
         slow=(2, "2us", LIMITS),
     )  # fmt: skip
     made = check_alike(tmp_path, document)

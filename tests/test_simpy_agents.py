@@ -98,7 +98,8 @@ def test_a_silence_begins_anew_with_each_message() -> None:
     machine = Machine({30: 1, 60: 1})
     made = machine.run(
         agent("talks", Rule(machine.watch(each=1), send=("waits", "m"))),
-        agent("waits", Rule(Silence("m", 12), send=("waits", "quiet"))), agent("other", Rule(Silence("m", 40), send=("waits", "n"))),
+        agent("waits", Rule(Silence("m", 12), send=("waits", "quiet"))),
+        agent("other", Rule(Silence("m", 40), send=("waits", "n"))),
     )  # fmt: skip
     times = [(one.at_fs, one.agent) for one in made.actions if one.agent != "talks"]
     assert [at_fs for at_fs, name in times if name == "waits"] == [12, 24, 42, 54, 72, 84, 96]

@@ -171,7 +171,9 @@ class _Agent:
         self.waiting: deque[list[Rule]] = deque()
         self.doing: list[Rule] | None = None
         self.turn: dict[int, int] = {}  # by the number of a rule: which of its sets is next
-        self.watches = list({id(one.when): one.when for one in parameters.rules if isinstance(one.when, Watch)}.values())
+        self.watches = list(
+            {id(one.when): one.when for one in parameters.rules if isinstance(one.when, Watch)}.values()
+        )
         timers = dict.fromkeys(one.when for one in parameters.rules if isinstance(one.when, Every | Silence))
         self.due_fs = {one: one.every_fs if isinstance(one, Every) else one.for_fs for one in timers}
 

@@ -305,8 +305,9 @@ def simulate(
     """Run the model and return what was measured; from the time of each of `changes` on its parameters hold.
 
     Indices of recorded frames are their places in `load.arrivals`; those of all others count the posts. In place of
-    `changes` commands may be `waiting` for conditions, or be those of `agents`, made of the model. Raises ValueError for a load that has no end without a stop, a
-    port that is both saturating and recorded, or a change of what cannot change in mid-run.
+    `changes` commands may be `waiting` for conditions, or be those of `agents`, made of the model. Raises ValueError
+    for a load that has no end without a stop, a port that is both saturating and recorded, or a change of what cannot
+    change in mid-run.
     """
     if (load.saturating or load.sources) and stop.end_fs is None and stop.frames is None:
         raise ValueError("a saturating load needs a stop")

@@ -301,8 +301,8 @@ def simulate_system(
     """Run servers on a bridge, or on several that wires join, and return what was measured.
 
     The window is from `stop.start_fs` to `stop.end_fs`, or to the end of all there is to do. From the time of each of
-    `changes` on all is as it says; in their place commands may be those of `agents`, made of the system. Raises ValueError for a load that has no end without a stop, or a change of what
-    cannot change in mid-run.
+    `changes` on all is as it says; in their place commands may be those of `agents`, made of the system. Raises
+    ValueError for a load that has no end without a stop, or a change of what cannot change in mid-run.
     """
     stop = stop or Stop()
     if load.saturating and stop.end_fs is None:
