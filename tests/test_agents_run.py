@@ -203,7 +203,7 @@ def words_in_order(network: dict[str, Any], seed: int) -> str:
         },
     })  # fmt: skip
     actions = simulate(config_from_mapping(document)).agent_actions
-    return "".join("mn"[int("vf1" in key)] for one in actions if one.agent == "hears" for key in one.set)
+    return "".join("mn"[int("vf1" in key)] for one in actions if one.agent == "hears" for key in one.set_)
 
 
 @pytest.mark.parametrize("seed", range(1, 4))

@@ -32,7 +32,7 @@ class Machine:
         return Watch(lambda: self.count, **what)
 
     def run(self, *agents: AgentParameters, latency_fs: int = 0, until_fs: int = 100) -> Agents:
-        made = Agents(agents, latency_fs, lambda keys: self.set.append((self.env.now, keys)))
+        made = Agents(agents, latency_fs, until_fs, lambda keys: self.set.append((self.env.now, keys)))
         finished = self.env.event()
         self.env.process(self._end(until_fs, finished))
         run_with_agents(self.env, made, finished)
@@ -74,13 +74,13 @@ def test_what_is_seen_and_when(what: dict[str, Any], expected: list[int]) -> Non
 
 
 def test_one_thing_at_a_time() -> None:
-    """At 10, 20, 30 and so on, each takes 25; sets are gone through."""
+    """At 10, 20, 30 and so on, each takes 25, the last one beyond the end; sets are gone through."""
     machine = Machine()
     sets = [Sets({"k": 1}, 1), Sets({"k": 2}, 3)]
     made = machine.run(agent("a", Rule(Every(10), sets), work_fs=25), until_fs=99)
     assert machine.set == [(36, {"k": 1}), (63, {"k": 2}), (86, {"k": 1})]
     counts = made.counts["a"]
-    assert (counts.timers, counts.handled, counts.busy_fs, counts.most_waiting) == (9, 3, 75, 5)
+    assert (counts.timers, counts.handled, counts.busy_fs, counts.most_waiting) == (4, 4, 89, 5)
 
 
 def test_messages_go_at_once_within_a_server_and_over_the_network_elsewhere() -> None:
@@ -139,7 +139,7 @@ def test_a_message_that_no_rule_fits_takes_nothing() -> None:
     machine = Machine()
     agents = [agent("from", Rule(Every(10), send=("to", "m"))), agent("to", Rule(Hears("n")), work_fs=5)]
     counts = machine.run(*agents, until_fs=19).counts["to"]
-    assert (counts.heard, counts.handled, counts.busy_fs) == (1, 0, 0)
+    assert (counts.heard, counts.handled, counts.busy_fs) == (0, 0, 0)
 
 
 def test_a_core_is_kept_from_1_fs_behind_the_beginning_on() -> None:

@@ -152,7 +152,7 @@ class Action(NamedTuple):
 
 @dataclass
 class Counts:
-    """What an agent has done."""
+    """What an agent has done: the things that it has begun to handle, of each kind, and what it was busy by the end."""
 
     handled: int = 0
     saw: int = 0
@@ -168,7 +168,7 @@ class _Agent:
     def __init__(self, number: int, parameters: AgentParameters) -> None:
         self.number, self.parameters = number, parameters
         self.counts = Counts()
-        self.waiting: deque[list[Rule]] = deque()
+        self.waiting: deque[tuple[int, list[Rule]]] = deque()
         self.doing: list[Rule] | None = None
         self.turn: dict[int, int] = {}  # by the number of a rule: which of its sets is next
         self.watches = list(
@@ -176,18 +176,19 @@ class _Agent:
         )
         timers = dict.fromkeys(one.when for one in parameters.rules if isinstance(one.when, Every | Silence))
         self.due_fs = {one: one.every_fs if isinstance(one, Every) else one.for_fs for one in timers}
+        self.set_up = {one: number for number, one in enumerate(timers, -len(timers))}  # in which order
 
 
 class Agents:
     """All agents; `obey` has keys get values now, `latency_fs` is that of the management network."""
 
     def __init__(
-        self, agents: Sequence[AgentParameters], latency_fs: int, obey: Callable[[Mapping[str, Any]], None]
+        self, agents: Sequence[AgentParameters], latency_fs: int, end_fs: int, obey: Callable[[Mapping[str, Any]], None]
     ) -> None:
-        """Begin with nothing seen."""
+        """Begin with nothing seen; the run ends at `end_fs`."""
         self._agents = [_Agent(number, each) for number, each in enumerate(agents)]
         self._named = {each.parameters.name: each for each in self._agents}
-        self._latency_fs, self._obey = latency_fs, obey
+        self._latency_fs, self._end_fs, self._obey = latency_fs, end_fs, obey
         self._order = count()
         self._due: list[tuple[int, int, int, int, Any]] = []
         """What is to be done: when, its kind, its agent's number, its place among those, what it is."""
@@ -229,9 +230,8 @@ class Agents:
             for watch in agent.watches:
                 if watch.look(now_fs):
                     self._put(now_fs, SEEN, agent, watch)
-            for when, due_fs in agent.due_fs.items():
-                if due_fs == now_fs:
-                    self._put(now_fs, TIMER, agent, when)
+            for when in [one for one, due_fs in agent.due_fs.items() if due_fs == now_fs]:
+                heappush(self._due, (now_fs, TIMER, agent.number, agent.set_up[when], when))
         while self._due and self._due[0][0] == now_fs:
             _, kind, number, _, what = heappop(self._due)
             agent = self._agents[number]
@@ -240,48 +240,53 @@ class Agents:
             elif kind == MESSAGE:
                 self._hear(agent, now_fs, *what)
             elif kind == SEEN:
-                agent.counts.saw += 1
-                self._comes(agent, now_fs, [rule for rule in agent.parameters.rules if rule.when is what])
+                self._comes(agent, now_fs, kind, [rule for rule in agent.parameters.rules if rule.when is what])
             elif agent.due_fs[what] == now_fs:  # a silence may be over by now
-                agent.counts.timers += 1
-                agent.due_fs[what] += what.every_fs if isinstance(what, Every) else what.for_fs
-                self._comes(agent, now_fs, [rule for rule in agent.parameters.rules if rule.when == what])
+                self._set_up(agent, what, now_fs)
+                self._comes(agent, now_fs, kind, [rule for rule in agent.parameters.rules if rule.when == what])
+
+    def _set_up(self, agent: _Agent, timer: Every | Silence, now_fs: int) -> None:
+        agent.due_fs[timer] = now_fs + (timer.every_fs if isinstance(timer, Every) else timer.for_fs)
+        agent.set_up[timer] = next(self._order)
 
     def _put(self, at_fs: int, kind: int, agent: _Agent, what: Any = None) -> None:
         heappush(self._due, (at_fs, kind, agent.number, next(self._order), what))
 
     def _hear(self, agent: _Agent, now_fs: int, message: str, sender: str) -> None:
-        agent.counts.heard += 1
         for when in agent.due_fs:
             if isinstance(when, Silence) and when.message == message and when.sender in (None, sender):
-                agent.due_fs[when] = now_fs + when.for_fs
+                self._set_up(agent, when, now_fs)
         fits = [Hears(message), Hears(message, sender)]
-        self._comes(agent, now_fs, [rule for rule in agent.parameters.rules if rule.when in fits])
+        self._comes(agent, now_fs, MESSAGE, [rule for rule in agent.parameters.rules if rule.when in fits])
 
-    def _comes(self, agent: _Agent, now_fs: int, rules: list[Rule]) -> None:
+    def _comes(self, agent: _Agent, now_fs: int, kind: int, rules: list[Rule]) -> None:
         if not rules:
             return
         if agent.doing is None:
-            self._begin(agent, now_fs, rules)
+            self._begin(agent, now_fs, kind, rules)
         else:
-            agent.waiting.append(rules)
+            agent.waiting.append((kind, rules))
             agent.counts.most_waiting = max(agent.counts.most_waiting, len(agent.waiting))
 
-    def _begin(self, agent: _Agent, now_fs: int, rules: list[Rule]) -> None:
+    def _begin(self, agent: _Agent, now_fs: int, kind: int, rules: list[Rule]) -> None:
         agent.doing, work_fs = rules, agent.parameters.work_fs
+        counts = agent.counts
+        counts.handled += 1
+        counts.saw += kind == SEEN
+        counts.heard += kind == MESSAGE
+        counts.timers += kind == TIMER
+        counts.busy_fs += min(work_fs, self._end_fs - now_fs)
         if agent.parameters.keep_core is not None and work_fs:
             heappush(self._commands, (now_fs + 1, next(self._order), agent.parameters.keep_core))
         self._put(now_fs + work_fs, END, agent)
 
     def _end(self, agent: _Agent, now_fs: int) -> None:
         assert agent.doing is not None
-        agent.counts.handled += 1
-        agent.counts.busy_fs += agent.parameters.work_fs
         for rule in agent.doing:
             self._carry_out(agent, now_fs, rule)
         agent.doing = None
         if agent.waiting:
-            self._begin(agent, now_fs, agent.waiting.popleft())
+            self._begin(agent, now_fs, *agent.waiting.popleft())
 
     def _carry_out(self, agent: _Agent, now_fs: int, rule: Rule) -> None:
         if rule.sets:
