@@ -110,7 +110,7 @@ def test_one_thing_at_a_time_and_what_it_does_comes_behind_its_work() -> None:
         (16, "work", "a.pf", 5),
         (20 + WAY_FS, "set", "g", "servers.b.set.nic.x"),
     ]
-    ((_, _, counts),) = agents.told()
+    ((_, _, counts),) = agents.told(NEVER)
     assert (counts.handled, counts.timers, counts.sets, counts.busy_fs, counts.most_waiting) == (2, 2, 2, 10, 1)
     assert agents.sets_fs == [16, 20 + WAY_FS]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from hwmodel.agents.agenda import END, MESSAGE, SEEN, TIMER, Agenda
@@ -75,11 +75,12 @@ class Counts:
 
 @dataclass(eq=False)
 class _One:
-    """An agent in the run. `waiting`: what has come while it is busy."""
+    """An agent in the run. `free_fs`: when its work ends; `waiting`: what has come while it is busy."""
 
     agent: Agent
     place: int
     is_busy: bool = False
+    free_fs: int = 0
     waiting: deque[Thing] = field(default_factory=deque)
     counts: Counts = field(default_factory=Counts)
 
@@ -135,9 +136,11 @@ class LiveAgents:
             else:
                 self._comes(one, at_fs, due.what)
 
-    def told(self) -> Iterator[tuple[str, Agent, Counts]]:
-        """Yield each agent with what it has done so far."""
-        return ((name, one.agent, one.counts) for name, one in self._by_name.items())
+    def told(self, end_fs: int) -> Iterator[tuple[str, Agent, Counts]]:
+        """Yield each agent with what it has done so far, and what it was busy by a time."""
+        for name, one in self._by_name.items():
+            beyond_fs = max(0, one.free_fs - end_fs)
+            yield name, one.agent, replace(one.counts, busy_fs=one.counts.busy_fs - beyond_fs)
 
     def _comes(self, one: _One, at_fs: int, thing: Thing) -> None:
         turn = _Turn(self, one, at_fs)
@@ -165,11 +168,11 @@ class LiveAgents:
         if not agent.work_fs:
             self._do(one, at_fs, turn.outputs)
             return
-        one.is_busy = True
+        one.is_busy, one.free_fs = True, at_fs + agent.work_fs
         counts.busy_fs += agent.work_fs
         if agent.core:
             self._machine.work(agent.server, agent.core, at_fs + BEHIND_FS, agent.work_fs)
-        self._agenda.add(at_fs + agent.work_fs, END, one.place, turn.outputs)
+        self._agenda.add(one.free_fs, END, one.place, turn.outputs)
 
     def _do(
         self, one: _One, at_fs: int, outputs: Sequence[Callable[[int, int], None]], begins_fs: int | None = None

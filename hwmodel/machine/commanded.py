@@ -82,7 +82,7 @@ def run_commanded(servers, number, until_fs, n_events, part):
     if part != ADVANCE:
         at_fs = run_server(servers, number, 0, 0, BEGIN)
         if part == BEGIN:
-            return min(at_fs, next_command_fs(nic.commands))
+            return min(at_fs, next_command_fs(nic.commands), nic.watches.due_fs if nic.watches.n > 0 else NEVER)
     last_fs = min(until_fs, NEVER - 1)
     at_fs = advance_through(servers, number, last_fs, n_events, part == WHOLE)
     return end_run(nic, at_fs, last_fs) if part == WHOLE else at_fs

@@ -85,7 +85,7 @@ def begin_watch(nic, words, commands, command):
     watches.n += 1
     watches.n_terms += n_terms
     watches.n_steps += places
-    watches.due_fs = NEVER
+    watches.due_fs = nic.clock.now_fs  # to be looked at behind this instant, whatever happens then
     watches.of_links |= value[first + 6] & IS_OF_LINKS
     watch.is_received, watch.again = value[first + 6] & IS_RECEIVED, value[first + 7]
     catch_up_links(nic, nic.clock.now_fs)

@@ -26,7 +26,7 @@ def with_agents(result: Result, live: LiveAgents) -> Result:
             busy_ns=own.busy_fs / FS_PER_NS,
             most_waiting=own.most_waiting,
         )
-        for name, agent, own in live.told()
+        for name, agent, own in live.told(end_fs)
     }
     done = sorted((one for one in live.actions if one.at_fs <= end_fs), key=lambda one: one.at_fs)
     actions = tuple(
