@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwmodel.config import config_from_mapping
-from hwmodel.errors import RunError
+from hwmodel.errors import InputError
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
 from hwmodel.units import FS_PER_NS
@@ -89,7 +89,7 @@ def test_agents_that_set_nothing_change_nothing() -> None:
         "boss": {"apart": True, "rules": [{"when": {"message": "m"}, "send": {"to": "sees", "message": "m"}}]},
     }  # fmt: skip
     found = simulate(config_from_mapping({**system, "agents": agents, "management": {"latency": "7us"}}))
-    assert measured(found) == measured(simulate(config_from_mapping(system)))
+    assert measured(found) == measured(simulate(config_from_mapping(system), counters=True))
     assert found.agents["boss"].heard > 10
 
 
@@ -97,9 +97,11 @@ def test_before_the_first_set_all_is_as_without_agents() -> None:
     """Those of one instant come after all else of it: what a run of that length counts is the same."""
     base = merged(COMMANDED, {"run": {"warmup": "0ns", "duration": "60us"}})
     agents = {"one": {"rules": [{"when": {"every": "60us"}, "set": {"switch.ports.vf1.rate_limit": "200Mbps"}}]}}
-    assert measured(simulate(config_from_mapping({**base, "agents": agents}))) == measured(
-        simulate(config_from_mapping(base))
+    found, expected = (
+        simulate(config_from_mapping({**base, "agents": agents})),
+        simulate(config_from_mapping(base), counters=True),
     )
+    assert measured(found) == measured(expected)
 
 
 # ---- What idles ----
@@ -121,9 +123,10 @@ class Stops:
 
 def crowd(n: int, every: str, duration: str) -> dict[str, Any]:
     tell = {"when": {"every": every}, "send": {"to": "boss", "message": "alive"}}
+    hear = {"when": {"message": "alive"}, "send": {"to": "boss", "message": "heard"}}
     return merged(BASE, {
         "nic": {"vfs": 4}, "workload": {"load": 0}, "run": {"duration": duration},
-        "agents": {**{f"one{at}": {"rules": [tell]} for at in range(n)}, "boss": {"apart": True}},
+        "agents": {**{f"one{at}": {"rules": [tell]} for at in range(n)}, "boss": {"apart": True, "rules": [hear]}},
     })  # fmt: skip
 
 
@@ -140,9 +143,9 @@ def test_a_thousand_timers_of_one_instant_are_one_stop(monkeypatch: pytest.Monke
 
 
 def test_agents_that_wait_are_no_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quiet hour with agents whose time does not come, or that hear nothing."""
+    """A hundred quiet seconds with agents whose time does not come, or that hear nothing."""
     stops = Stops(monkeypatch)
-    document = crowd(1000, "1000s", "900s")
+    document = crowd(1000, "1000s", "100s")
     simulate(config_from_mapping(document))
     few = stops.n
     stops.n = 0
@@ -257,9 +260,9 @@ def test_it_is_drawn_by_the_seed(network: dict[str, Any]) -> None:
     assert first == again != other
 
 
-def test_what_is_lost_all_is_heard_by_nobody() -> None:
-    times, result = messages({"loss": "100%"})
-    assert times == [] and result.agents["sender"].lost == result.agents["sender"].sent > 300
+def test_of_what_is_lost_all_but_a_little_a_little_is_heard() -> None:
+    times, result = messages({"loss": "99%"})
+    assert len(times) < 30 and len(times) == result.agents["sender"].sent - result.agents["sender"].lost
 
 
 def test_messages_within_a_server_take_none_of_it() -> None:
@@ -267,7 +270,7 @@ def test_messages_within_a_server_take_none_of_it() -> None:
     limits = [{"switch.ports.vf1.rate_limit": rate} for rate in RATES]
     document = merged(BASE, {
         "nic": {"vfs": 4}, "workload": {"load": 0}, "run": {"duration": "20500ns"},
-        "management": {"latency": "5us", "spread": "5us", "loss": "100%"},
+        "management": {"latency": "5us", "spread": "5us", "loss": "99%"},
         "agents": {"sender": {"rules": rules}, "hears": {"rules": [{"when": {"message": "m"}, "set": limits}]}},
     })  # fmt: skip
     actions = simulate(config_from_mapping(document)).agent_actions
@@ -292,7 +295,7 @@ def feeding(*works: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_what_feeds_itself_without_time_ends_with_its_chain(n: int) -> None:
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(InputError) as caught:
         simulate(config_from_mapping(feeding(*["0ns"] * n)))
     said = str(caught.value)
     assert "10,000" in said and "5" in said and all(f"agent{at}" in said for at in range(n)) and "\n" not in said
@@ -312,7 +315,7 @@ def test_the_result_is_read_back() -> None:
     assert again.agents == result.agents and again.agent_actions == result.agent_actions
     plain = json.loads(result.to_json())
     assert plain["agents"]["hears"]["sets"] == result.agents["hears"].sets
-    assert plain["agent_actions"][0] == {"at_ns": 1000.0, "agent": "sender", "send": "m", "to": "hears"}
+    assert plain["agent_actions"][0].items() >= {"at_ns": 1000.0, "agent": "sender", "send": "m", "to": "hears"}.items()
 
 
 def of_threads(document: dict[str, Any]) -> Iterator[str]:

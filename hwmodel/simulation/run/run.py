@@ -164,10 +164,8 @@ def simulate(
         raise Interrupted(partial_result and told(partial_result)) from None
     try:
         # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
-        result, is_cut_short = (
-            told(run.result(with_next_steps, is_judged=not (has_timed_events(config) or play.reacts))),
-            False,
-        )
+        is_judged = not (has_timed_events(config) or run.is_set_by_agents())
+        result, is_cut_short = told(run.result(with_next_steps, is_judged=is_judged)), False
     except KeyboardInterrupt:
         result, is_cut_short = told(run.result(with_next_steps, words.SHORT_RUNS_INTERRUPTED)), True
     if run.tracer is not None and trace_path is not None:
@@ -512,6 +510,10 @@ class Run:
             yield words.CHANGES_IN_WINDOW
         if self._agents_set_within(*span):
             yield words.AGENTS_IN_WINDOW
+
+    def is_set_by_agents(self) -> bool:
+        """Tell whether agents have set keys by the end of the window."""
+        return self.end is not None and self._agents_set_within(-1, self.end.now_fs)
 
     def _agents_set_within(self, start_fs: int, end_fs: int) -> bool:
         return self.play is not None and any(start_fs < at < end_fs for at in self.play.sets_fs)
