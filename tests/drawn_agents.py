@@ -134,7 +134,7 @@ def draw_ties(seed: int) -> Document:
         agents[name] = {**({"apart": True} if name == apart else {}), "rules": rules}
         agents[name]["work"] = chance.choice(("0ns", "0ns", "1us", "2us"))
     return merged(BASE, {
-        "workload": {"load": 0}, "run": {"duration": "20us"}, "switch": {"scheduler": "weighted"},
+        "workload": {"load": 0}, "run": {"duration": "20500ns"}, "switch": {"scheduler": "weighted"},
         "agents": agents, "management": {"latency": f"{chance.randint(1, 3)}us"},
     })  # fmt: skip
 
@@ -182,7 +182,7 @@ def draw_chain(seed: int) -> Document:
             "pattern": "flows", "flows": flows, "frame_bytes": chance.choice((64, 512, 1518)),
             "arrivals": chance.choice(("poisson", "periodic")),
         },
-        "run": {"duration": f"{chance.randint(20, 60)}us"},
+        "run": {"duration": f"{chance.randint(20, 60)}500ns"},
         "agents": {name: agents[name] for name in order},
         "management": {"latency": f"{chance.choice((0, 1, 3000, chance.randint(1, 15_000)))}ns"},
     })  # fmt: skip

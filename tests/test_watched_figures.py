@@ -376,6 +376,17 @@ def test_in_a_system_it_is_true_as_a_capture_says(tmp_path: Path, name: str, thr
     assert int(found.series.events[0].at_ns) == expected(times)
 
 
+@pytest.mark.parametrize("from_us", [0, 7])
+def test_of_a_server_at_which_nothing_happens_it_is_true_as_its_time_is_over(from_us: int) -> None:
+    """The other one is busy meanwhile."""
+    when = {"of": "b.vf2", "figure": "delivered", "below": 1, "within": "5us", "from": f"{from_us}us"}
+    event = {"when": when, "set": {"servers.b.set.pcie.max_read_request": "256B"}}
+    load = {"workload": {"pattern": "flows", "flows": [["a.vf0", "a.vf1", "2Gbps"]]}}
+    result = simulate(config_from_mapping({**merged(BASE, BRIDGE, load), "scenario": [event]}))
+    assert result.series is not None
+    assert result.series.events[0].at_ns == pytest.approx(from_us * 1000 + 5000.000001, abs=1e-9)
+
+
 @pytest.mark.parametrize(("when", "told"), [
     ({"of": "vf1", "figure": "drops.NO_DESCRIPTOR", "above": 1000, "within": "1ms"},
      "vf1 had dropped more than 1,000 frames for want of a descriptor within 1.00 ms"),

@@ -139,7 +139,7 @@ def look(nic, words):
         is_over = False
         is_there = is_true(watches, watch, words, nic.clock.now_fs)
         if is_there and watch.again == UNTIL_FALSE:
-            turn(watch)
+            turn(watches, watch, words, nic.clock.now_fs)
         elif is_there:
             if not has_room(watches.came, watches.n_true + 1):
                 nic.ledger.overflow = 1
@@ -148,7 +148,7 @@ def look(nic, words):
             watches.n_true += 1
             watches.true_fs = nic.clock.now_fs
             nic.ledger.is_stopping = CAME_TRUE
-            is_over = comes_again(watches, watch, words)
+            is_over = comes_again(watches, watch, words, nic.clock.now_fs)
         if not is_over:
             if kept < at:
                 watches.watch[kept] = watches.watch[at]
@@ -157,22 +157,23 @@ def look(nic, words):
 
 
 @kernel
-def comes_again(watches, watch, words):
+def comes_again(watches, watch, words, now_fs):
     """Let a watch that has come true look for the next time; return whether there is none."""
     if watch.again > 0:
         beyond = figure_of(watches, watch, words) - watch.target - 1
         watch.target += watch.again * (1 + beyond // watch.again)
     elif watch.again == AS_IT_BECOMES:
-        turn(watch)
+        turn(watches, watch, words, now_fs)
     return watch.again == ONCE
 
 
 @kernel
-def turn(watch):
-    """Look for the contrary of what a watch has looked for."""
+def turn(watches, watch, words, now_fs):
+    """Look for the contrary of what a watch has looked for, and note when that will be if nothing happens."""
     watch.target += -1 if watch.is_below else 1
     watch.is_below = 1 - watch.is_below
     watch.again = UNTIL_FALSE if watch.again == AS_IT_BECOMES else AS_IT_BECOMES
+    is_true(watches, watch, words, now_fs)
 
 
 @kernel
