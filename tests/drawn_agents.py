@@ -116,7 +116,7 @@ def draw_ties(seed: int) -> Document:
         if at == 0 or chance.random() < 0.5:
             rules.append({"when": {"every": f"{chance.randint(1, 4)}us"}})
         if name != apart and chance.random() < 0.3:
-            rules.append({"when": {"silence": chance.choice(("m0", "m1")), "for": f"{chance.randint(3, 7)}001ns"}})
+            rules.append({"when": {"silence": chance.choice(("m0", "m1")), "for": f"{chance.randint(3, 7)}us"}})
         if name != apart and chance.random() < 0.6:
             begins = f"{chance.randint(2, 18)}us"
             rules.append({"when": {"vm": chance.choice(NAMES), "tx_ring": "empty", "from": begins}})

@@ -299,3 +299,26 @@ def test_words_of_agents_say_what_the_result_counts() -> None:
         ("130 us", "a", "sets switch.ports.vf1.rate_limit: 500Mbps"),
     ]
     assert "woke 3 times" in summary(result) and "sends y to idle" in summary(result, verbose=True)
+
+
+@pytest.mark.parametrize("rate", ["100Kbps", "5Gbps"])
+def test_timers_come_at_their_times_whatever_happens_beside_them(rate: str) -> None:
+    """Also on an idle machine, between the intervals of its series, and at the run's last instant."""
+    agents = {"a": {"rules": [{"when": {"every": "7us"}, "send": {"to": "b", "message": "x"}}]}, "b": {}}
+    run = {"duration": "301us", "warmup": "0ns"}
+    workload = {"pattern": "flows", "flows": [["vf0", "vf1", rate]]}
+    result = simulate(config_from_mapping({"nic": {"vfs": 2}, "run": run, "agents": agents, "workload": workload}))
+    assert [action.at_fs for action in result.agent_actions] == [7 * 10**9 * at for at in range(1, 44)]
+
+
+def test_a_silence_that_was_broken_is_set_up_anew_then_and_has_its_place_among_timers() -> None:
+    rules = [
+        {"when": {"every": "2us"}, "send": {"to": "sink", "message": "every"}},
+        {"when": {"silence": "m", "for": "3us"}, "send": {"to": "sink", "message": "silence"}},
+    ]
+    once = {"when": {"every": "7us"}, "send": {"to": "guard", "message": "m"}}
+    config = config_from_mapping({"agents": {"guard": {"rules": rules}, "talker": {"rules": [once]}, "sink": {}}})
+    agents = LiveAgents(agents_of(config), config, [""], Noting(), 0)
+    run(agents, 10 * 10**9)
+    at_10_us = [action.message for action in agents.actions if action.at_fs == 10 * 10**9]
+    assert at_10_us == ["silence", "every"]  # wound up at 7 and at 8 us

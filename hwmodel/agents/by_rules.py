@@ -19,7 +19,7 @@ class RuleAgent(Agent):
         self._settings = [settings_in(name, at, rule) for at, rule in enumerate(self._rules)]
         self._turns = [0] * len(self._rules)  # of settings that are gone through
         self._of_watch: dict[int, int] = {}  # rules, by the numbers of their watches
-        self._last_fs = [0] * len(self._rules)  # when what is awaited by a rule about a silence came last
+        self._n_broken = [0] * len(self._rules)  # how often the silence that a rule is about was broken
 
     def begin(self, at: Turn) -> None:
         """Set the watches and timers of all rules."""
@@ -28,30 +28,34 @@ class RuleAgent(Agent):
             if when.what == ("figure",):
                 self._of_watch[at.watch(when.condition, each=when.each)] = number
             elif when.every_fs is not None:
-                at.wake(when.every_fs, number)
+                at.wake(when.every_fs, (number, 0))
             elif when.for_fs is not None:
-                at.wake(when.for_fs, number)
+                self._listens(at, number)
 
     def heeds(self, at: Turn, thing: Thing) -> bool:
         """Tell whether any rule fits; wind timers up, and note messages, as they come."""
         if isinstance(thing, Timer):
-            when, now_fs = self._rules[thing.name].when, at.now_fs
-            if when.every_fs is not None:
-                at.wake(when.every_fs, thing.name)
+            number, n_broken = thing.name
+            if (every_fs := self._rules[number].when.every_fs) is not None:
+                at.wake(every_fs, thing.name)
                 return True
-            assert when.for_fs is not None
-            silent_fs = now_fs - self._last_fs[thing.name]
-            is_silent: bool = silent_fs >= when.for_fs
+            is_silent: bool = n_broken == self._n_broken[number]
             if is_silent:
-                self._last_fs[thing.name] = now_fs
-            at.wake(when.for_fs - (0 if is_silent else silent_fs), thing.name)
+                self._listens(at, number)
             return is_silent
         if isinstance(thing, Message):
             for number, rule in enumerate(self._rules):
                 if rule.when.silence == thing.text and rule.when.sender in (None, thing.sender):
-                    self._last_fs[number] = at.now_fs
+                    self._n_broken[number] += 1
+                    self._listens(at, number)
             return bool(self._fitting(thing))
         return True
+
+    def _listens(self, at: Turn, number: int) -> None:
+        """Wind up the timer of a rule about a silence, which counts if nothing breaks that until it runs out."""
+        for_fs = self._rules[number].when.for_fs
+        assert for_fs is not None
+        at.wake(for_fs, (number, self._n_broken[number]))
 
     def handle(self, at: Turn, thing: Thing) -> None:
         """Carry out all rules that fit."""
@@ -65,7 +69,7 @@ class RuleAgent(Agent):
 
     def _fitting(self, thing: Thing) -> list[int]:
         if isinstance(thing, Timer):
-            return [thing.name]
+            return [thing.name[0]]
         if isinstance(thing, Seen):
             return [self._of_watch[thing.watch]]
         return [

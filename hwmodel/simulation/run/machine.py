@@ -319,7 +319,8 @@ class Machine:
                 if self.on_stop() or n_stops == STOPS_PER_CALL:
                     return CAME_TRUE
                 continue
-            if due_fs == NEVER or (self._replays and status == IDLE and not self.records_left()):
+            is_over = self._replays and status == IDLE and not self.records_left()
+            if (due_fs == NEVER and stop_fs == NEVER) or is_over:
                 return status  # changes behind the end of a capture are none
             if status == IDLE:
                 self.now_fs = bound_fs  # no events are left, but there will be
