@@ -134,3 +134,23 @@ HOSTS_OFF: Mapping[int, Mapping[str, Any]] = {
     9000: {"multi_root.hosts.b.weight": 3},
     12000: {},
 }
+
+SAID = {"to": "listener", "message": "more"}
+SLOW, FAST = ({"switch.ports.vf0.rate_limit": rate} for rate in ("900Mbps", None))
+AGENTS: dict[str, Any] = {
+    "nic": {"vfs": 3},
+    "driver": {"preset": "dpdk"},
+    "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+    "agents": {
+        "counter": {
+            "work": "100ns",
+            "core": "vf2",
+            "rules": [
+                {"when": {"of": "vf0", "figure": "delivered", "each": 5}, "set": [SLOW, FAST]},
+                {"when": {"of": "vf1", "figure": "rx_gbps", "above": "1Gbps", "within": "2us"}, "send": SAID},
+            ],
+        },
+        "listener": {"apart": True, "rules": [{"when": {"message": "more"}, "send": SAID}]},
+    },
+    "management": {"latency": "1us", "spread": "500ns", "loss": "10%"},
+}

@@ -35,7 +35,7 @@ from hwmodel.machine.guest.guest_state import FIRST_PLACES
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
 from hwmodel.simulation.run import server_threads
-from tests.digest_cases import BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES, STALLS
+from tests.digest_cases import AGENTS, BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES, STALLS
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.state_digest import state_digest
 
@@ -46,8 +46,6 @@ PAGE_BYTES = 4096
 
 # Cases reach blocks of the machine, not limits of devices; what a run says of these is left out of the digests.
 SHORT = {"nic": {"strict": False}, "run": {"warmup": "4us", "duration": "16us"}}
-SAID = {"to": "listener", "message": "more"}
-SLOW, FAST = ({"switch.ports.vf0.rate_limit": rate} for rate in ("900Mbps", None))
 CASES: Mapping[str, Mapping[str, Any]] = {
     "saturated": {
         "nic": {"vfs": 4, "queues_per_vf": 2, "tx_ring": 64, "rx_ring": 64},
@@ -268,22 +266,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         ],
         "workload": {"pattern": "broadcast", "load": "700Mbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
-    "agents": {
-        "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
-        "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
-        "agents": {
-            "counter": {
-                "work": "100ns",
-                "core": "vf2",
-                "rules": [
-                    {"when": {"of": "vf0", "figure": "delivered", "each": 5}, "set": [SLOW, FAST]},
-                    {"when": {"of": "vf1", "figure": "rx_gbps", "above": "1Gbps", "within": "2us"}, "send": SAID},
-                ],
-            },
-            "listener": {"apart": True, "rules": [{"when": {"message": "more"}, "send": SAID}]},
-        },
-        "management": {"latency": "1us", "spread": "500ns", "loss": "10%"},
-    },
+    "agents": AGENTS,
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},

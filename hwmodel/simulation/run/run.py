@@ -164,7 +164,7 @@ def simulate(
         raise Interrupted(partial_result and told(partial_result)) from None
     try:
         # Short what-if runs, which find the bottleneck if busy shares do not, cannot reproduce timed events.
-        is_judged = not (has_timed_events(config) or run.is_set_by_agents())
+        is_judged = not (has_timed_events(config) or run.is_worked_on())
         result, is_cut_short = told(run.result(with_next_steps, is_judged=is_judged)), False
     except KeyboardInterrupt:
         result, is_cut_short = told(run.result(with_next_steps, words.SHORT_RUNS_INTERRUPTED)), True
@@ -511,9 +511,10 @@ class Run:
         if self._agents_set_within(*span):
             yield words.AGENTS_IN_WINDOW
 
-    def is_set_by_agents(self) -> bool:
-        """Tell whether agents have set keys by the end of the window."""
-        return self.end is not None and self._agents_set_within(-1, self.end.now_fs)
+    def is_worked_on(self) -> bool:
+        """Tell whether agents have set keys by the end of the window, or may have kept cores: short runs have none."""
+        keeps_cores = self.play is not None and self.play.keeps_cores
+        return keeps_cores or (self.end is not None and self._agents_set_within(-1, self.end.now_fs))
 
     def _agents_set_within(self, start_fs: int, end_fs: int) -> bool:
         return self.play is not None and any(start_fs < at < end_fs for at in self.play.sets_fs)

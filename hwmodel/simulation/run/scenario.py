@@ -309,6 +309,11 @@ class Play:
         return () if self.agents is None else self.agents.sets_fs
 
     @property
+    def keeps_cores(self) -> bool:
+        """Tell whether the work of any agent keeps a core from frames."""
+        return any(agent.core for agent in self._agents)
+
+    @property
     def reacts(self) -> bool:
         """Tell whether any agents live beside the run."""
         return bool(self._agents)
