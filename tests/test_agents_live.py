@@ -322,3 +322,23 @@ def test_a_silence_that_was_broken_is_set_up_anew_then_and_has_its_place_among_t
     run(agents, 10 * 10**9)
     at_10_us = [action.message for action in agents.actions if action.at_fs == 10 * 10**9]
     assert at_10_us == ["silence", "every"]  # wound up at 7 and at 8 us
+
+
+@pytest.mark.parametrize(("keys", "line"), [
+    ({"figure": "deliverd", "of": "vf1", "above": 1}, "agent g: figure: 'deliverd' is no figure"),
+    ({"figure": "delivered", "of": "vf1"}, "agent g: nothing is said that the figure is compared with"),
+    ({"figur": "delivered"}, "agent g: figur: "),
+    ({"figure": "delivered", "of": "vf9", "above": 1}, "agents: there is no vf9"),
+])  # fmt: skip
+def test_what_an_agent_in_python_cannot_watch_is_told_in_a_line(keys: dict[str, Any], line: str) -> None:
+    agent = Scripted("g", {})
+    agent.begin = lambda at: at.watch(**keys)  # type: ignore[method-assign]
+    with pytest.raises(InputError) as error:
+        simulate(config_from_mapping(SHORT), agents=[agent])
+    (only,) = error.value.lines
+    assert only.startswith(line)
+
+
+def test_only_agents_are_agents() -> None:
+    with pytest.raises(InputError, match=r"agents: 'g' is no hwmodel\.agents\.Agent"):
+        simulate(config_from_mapping(SHORT), agents=["g"])

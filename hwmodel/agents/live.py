@@ -13,8 +13,8 @@ from hwmodel.agents.agent import Agent, Message, Seen, Thing, Timer
 from hwmodel.agents.management import ManagementNetwork
 from hwmodel.config import Config
 from hwmodel.config.agents import Management
-from hwmodel.config.condition import Condition, malformed
-from hwmodel.config.kinds import suggest
+from hwmodel.config.condition import Condition, condition_of
+from hwmodel.config.kinds import shown, suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.scenario import leaves
 from hwmodel.errors import InputError
@@ -269,9 +269,10 @@ class _Turn:
         if self._one.agent.apart:
             raise InputError(f"agent {name} is apart and sees no figures")
         if condition is None:
-            condition = Condition.model_validate({**keys, **({} if each is None else {"above": each})})
-            if problems := [message for _, message, _ in malformed(condition)]:
-                raise InputError([f"agent {name}: {message}" for message in problems])
+            try:
+                condition = condition_of(keys if each is None else {**keys, "above": each})
+            except InputError as error:
+                raise InputError([f"agent {name}: {line}" for line in error.lines]) from None
         own, found = self._live.new_watch(self._one), condition
         self.outputs.append(lambda at_fs, next_fs: self._live.watch(self._one, own, found, each, at_fs, next_fs))
         return own
@@ -283,6 +284,13 @@ def _text(one: _One, thing: Thing) -> str:
     if isinstance(thing, Message):
         return f"{name} hears {thing.text} of {thing.sender}"
     return f"{name} sees something" if isinstance(thing, Seen) else f"a timer of {name} runs out"
+
+
+def check_given(agents: Sequence[object]) -> None:
+    """Raise InputError for what a caller gives as an agent and is none."""
+    strangers = [shown(one) for one in agents if not isinstance(one, Agent)]
+    if strangers:
+        raise InputError([f"agents: {one} is no hwmodel.agents.Agent" for one in strangers])
 
 
 def _wrong(agents: Sequence[Agent], servers: Sequence[str]) -> list[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
+from pydantic import ValidationError
+
+from hwmodel.errors import InputError
 from hwmodel.rules.watched_figures import NAMES, SHORT_FORMS
 from hwmodel.units import BYTES, FRAME_RATE, RATE, TIME, Dimension
 
@@ -134,6 +137,17 @@ class Condition(SparseBlock):
         amount = self.above if self.below is None else self.below
         assert amount is not None
         return amount
+
+
+def condition_of(keys: Mapping[str, Any]) -> Condition:
+    """Return the condition of some keys, as a file has them; raise InputError where they make none."""
+    try:
+        when = Condition.model_validate(dict(keys))
+    except ValidationError as error:
+        raise InputError([f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]) from None
+    if problems := [f"{key}: {message}" if key else message for key, message, _ in malformed(when)]:
+        raise InputError(problems)
+    return when
 
 
 KINDS = (*SHORT_FORMS, "figure")

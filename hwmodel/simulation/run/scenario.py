@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.agents.by_rules import agents_of
-from hwmodel.agents.live import LiveAgents
+from hwmodel.agents.live import LiveAgents, check_given
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.check_agents import settings_of
 from hwmodel.config.check_condition import watched_by
@@ -290,6 +290,7 @@ class Play:
     """
 
     def __init__(self, config: Config, agents: Sequence[Agent] = ()) -> None:
+        check_given(agents)
         self.config, self.scene = config, scene_of(config)
         self._agents: list[Agent] = [*agents_of(config), *agents]
         self.agents: LiveAgents | None = None
