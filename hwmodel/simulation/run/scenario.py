@@ -302,7 +302,7 @@ class Play:
         self.messages: dict[tuple[int, str], str] = {}
         self.changes = self._changes()
         self._settings: list[tuple[int, Setting]] = []
-        self._in_force: dict[int, Change] = {}  # by the identity of what has been made of the document
+        self._in_force: dict[int, tuple[Config, Change]] = {}  # by the identity of what was made of the document
 
     @property
     def sets_fs(self) -> Sequence[int]:
@@ -367,8 +367,8 @@ class Play:
         if id(own) not in self._in_force:
             config = own.model_copy(update={"run": self.config.run, "scenario": ()})
             (made,) = self._offered.of((Change(change.at_fs, config),))
-            self._in_force[id(own)] = made
-        made = self._in_force[id(own)]
+            self._in_force[id(own)] = own, made  # both are kept, so that neither's identity is ever another's
+        _, made = self._in_force[id(own)]
         return change._replace(config=made.config, workload=made.workload)
 
     def config_in_force(self, at_fs: int) -> Change | None:
