@@ -342,3 +342,9 @@ def test_what_an_agent_in_python_cannot_watch_is_told_in_a_line(keys: dict[str, 
 def test_only_agents_are_agents() -> None:
     with pytest.raises(InputError, match=r"agents: 'g' is no hwmodel\.agents\.Agent"):
         simulate(config_from_mapping(SHORT), agents=["g"])
+
+
+def test_an_agent_keeps_only_cores_of_its_server() -> None:
+    agent = Scripted("g", {"begin": [("wake", 10**9, "go")]}, work_fs=5, core="vf7")
+    with pytest.raises(InputError, match="there is no vf7"):
+        simulate(config_from_mapping(SHORT), agents=[agent])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hwmodel.config.check_condition import figure_of, misfits, watched_by
+from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.message_time import DriverWork
 from hwmodel.config.system import servers_of
@@ -61,7 +62,11 @@ class Hands:
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, watches=(watch,)))
 
     def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
-        """Keep the core of a function from handling frames."""
+        """Keep the core of a function from handling frames; raise InputError where its server has no such function."""
+        at = self._servers[self._places[server]]
+        own = [at.station(port.name) for port in at.config.switch.ports]
+        if core not in own:
+            raise InputError(f"agents: there is no {core} at server {server}{suggest(core, own)}, whose core to keep")
         work = DriverWork(at_fs, core, work_fs, 0, 0)
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, work=(work,)))
 
