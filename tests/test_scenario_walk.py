@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from hwmodel.config import Config, Server, build, config_from_mapping, load_config, scenario_steps, servers_of
+from hwmodel.config import (
+    Config,
+    Server,
+    build,
+    config_from_mapping,
+    live_configuration,
+    load_config,
+    scenario_steps,
+    servers_of,
+)
 from hwmodel.config.build import examine
 from hwmodel.config.build_changed import READ_BY
 from hwmodel.config.in_operation import differing, fixed_keys
@@ -173,7 +182,8 @@ def of_whole_examinations(patch: pytest.MonkeyPatch) -> None:
     def examined(document: Any, directory: str, _before: Any, _keys: Any, *, is_running: bool) -> Any:
         return examine(document.copied(), directory, is_running=is_running)
 
-    patch.setattr(scenario_steps, "examine_changed", examined)
+    for module in (scenario_steps, live_configuration):
+        patch.setattr(module, "examine_changed", examined)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
