@@ -166,7 +166,7 @@ class Machine:
         self.kernel_s = 0.0
         self._is_logging = False
         self._true: list[CameTrue] = []  # what has come true and is not taken yet, the first last
-        self._is_settled = False  # all that happens at `now_fs` has
+        self._is_settled = False  # all that happens at `now_fs` has, which of several components is not known
         self.agents_due_fs: Callable[[], int] = lambda: NEVER
         self.on_stop: Callable[[], bool] = lambda: True
         self._may_change = reacts or bool(changes)
@@ -304,7 +304,7 @@ class Machine:
             status = DONE
             if not (self._is_settled and bound_fs == self.now_fs):
                 status = self._advance(bound_fs, n_events)
-                self._is_settled = status in (DONE, IDLE) or (status == CAME_TRUE and self.system is None)
+                self._is_settled = self.system is None and status in (DONE, IDLE, CAME_TRUE)
             if status == CAME_TRUE:
                 self._note_true()
                 if not self._is_settled:  # some servers may not be so far yet, and something come true there before
