@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import WORD_BYTES, address_of, give
-from hwmodel.compiled.records import NEVER
+from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.config.in_operation import fixed_keys
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
@@ -25,6 +25,7 @@ from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.engine import OBEY
 from hwmodel.machine.time.commands import (
     COMMAND_CAP,
+    COMMANDS,
     DRIVER_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
@@ -253,12 +254,15 @@ def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_C
         yield _Command(one.component, kind, int(rows[start]), first + int(at[start]), values[start:end])
 
 
+_TAIL, _N_VALUES = (offset_of(COMMANDS, name) // WORD_BYTES for name in ("tail", "n_values"))
+
+
 class _Ring:
     """Put commands into a component's ring, whose words it keeps at hand: agents have thousands carried out."""
 
     def __init__(self, record: Any) -> None:
         self._record = record
-        self._counts = (ctypes.c_int64 * 3).from_address(address_of(record.commands))  # head, tail, n_values
+        self._words = (ctypes.c_int64 * (COMMANDS.itemsize // WORD_BYTES)).from_address(address_of(record.commands))
         self._take_up()
 
     def _take_up(self) -> None:
@@ -268,7 +272,7 @@ class _Ring:
 
     def enter(self, at_fs: int, command: _Command) -> None:
         """Enter a command; a source's parameters go into `traffic.changed`, by the same index."""
-        _, at, first = self._counts
+        at, first = self._words[_TAIL], self._words[_N_VALUES]
         values = command.values
         if command.kind == SOURCE:
             changed = _with_room(self._record.traffic.changed, at + 1)[at:]
@@ -284,7 +288,7 @@ class _Ring:
             self._take_up()
         self._rows[at] = (at_fs, command.kind, command.part, command.word, n, first)
         self._values[first : first + n] = values
-        self._counts[1], self._counts[2] = at + 1, first + n
+        self._words[_TAIL], self._words[_N_VALUES] = at + 1, first + n
 
 
 def _with_room(table: Any, n: int) -> Any:
