@@ -145,7 +145,8 @@ def bridges_at(config: Config, server: Server) -> list[NamedBridge]:
 
 MOST_REMEMBERED = 4
 _BURST = parse_bytes(Port.model_fields["receive_burst_bytes"].default)
-_OF_ALL = ("workload", "run", "scenario", "agents", "management")  # what each server's configuration has of the whole system
+# What each server's configuration has of the whole system.
+_OF_ALL = ("workload", "run", "scenario", "agents", "management")
 _lately: deque[tuple[Config, tuple[Server, ...]]] = deque(maxlen=MOST_REMEMBERED)
 
 
