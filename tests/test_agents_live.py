@@ -23,6 +23,7 @@ from hwmodel.results.agents import MOST_ACTIONS
 from hwmodel.results.agents_text import action_rows, agent_rows, agent_sentence
 from hwmodel.results.summary import summary
 from hwmodel.simulation import simulate
+from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.run.hands import Hands
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.simulation.run.reactions import with_agents
@@ -271,6 +272,8 @@ def test_hands_reach_only_a_servers_own_figures_and_know_how_far_keys_reach() ->
     assert hands.concerns_only("a", {"servers.a.set.switch.ports.vf0.rate_limit": "1Gbps"})
     assert not hands.concerns_only("b", {"servers.a.set.switch.ports.vf0.rate_limit": "1Gbps"})
     assert hands.way_fs("a") == machine.way_fs(0) > 0
+    of_host = {"servers.a.set.switch.ports.vf0.rate_limit": "1Gbps"}
+    assert not concerns_only("a.x", of_host)  # what a host sets is of all its adapters
 
 
 def test_a_result_tells_what_is_done_by_its_end() -> None:

@@ -6,6 +6,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from hwmodel.agents.agenda import END, MESSAGE, SEEN, TIMER, Agenda
@@ -18,9 +19,12 @@ from hwmodel.config.kinds import shown, suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.scenario import leaves
 from hwmodel.errors import InputError
-from hwmodel.units import format_time_fs
 
 BEHIND_FS = 1  # from what an agent sees to the first instant at which it can change anything
+
+
+Output = Callable[[int, int], None]
+"""What an agent does on its turn, given the end of its work, and when it can first change anything."""
 
 
 class Machine(Protocol):
@@ -101,7 +105,7 @@ class LiveAgents:
         self._agenda = Agenda()
         self._all = [_One(agent, place) for place, agent in enumerate(agents)]
         self._by_name = {one.agent.name: one for one in self._all}
-        self._watches: list[tuple[_One, int]] = []  # whose each is, and by which number of its own
+        self._watchers: list[_One] = []  # whose each watch is, by its number
         self.actions: list[Action] = []
         self.sets_fs: list[int] = []
         if problems := [*_wrong(agents, servers)]:
@@ -112,7 +116,7 @@ class LiveAgents:
         for one in self._all:
             turn = _Turn(self, one, 0)
             one.agent.begin(turn)
-            self._do(one, 0, turn.outputs, begins_fs=0)
+            _do(turn.outputs, 0, 0)
 
     def next_fs(self, never_fs: int) -> int:
         """Return when the next thing is due to an agent, `never_fs` if none is."""
@@ -120,8 +124,8 @@ class LiveAgents:
 
     def see(self, at_fs: int, number: int) -> None:
         """Note that what an agent watches has come true, by the number that the machine was given."""
-        one, own = self._watches[number - self._first_watch]
-        self._agenda.add(at_fs, SEEN, one.place, Seen(own))
+        own = number - self._first_watch
+        self._agenda.add(at_fs, SEEN, self._watchers[own].place, Seen(own))
 
     def carry_out(self, at_fs: int) -> None:
         """Let agents do all that is due at an instant, behind all that happens then in the machine."""
@@ -130,7 +134,7 @@ class LiveAgents:
             one = self._all[due.agent]
             if due.rank == END:
                 one.is_busy = False
-                self._do(one, at_fs, due.what)
+                _do(due.what, at_fs)
                 if one.waiting:
                     self._turn(one, at_fs, one.waiting.popleft())
             else:
@@ -145,8 +149,7 @@ class LiveAgents:
     def _comes(self, one: _One, at_fs: int, thing: Thing) -> None:
         turn = _Turn(self, one, at_fs)
         is_heeded = one.agent.heeds(turn, thing)
-        if turn.outputs:
-            self._do(one, at_fs, turn.outputs)
+        _do(turn.outputs, at_fs)
         if not is_heeded:
             self._agenda.note(_text(one, thing))
         elif one.is_busy:
@@ -166,20 +169,13 @@ class LiveAgents:
         turn = _Turn(self, one, at_fs)
         agent.handle(turn, thing)
         if not agent.work_fs:
-            self._do(one, at_fs, turn.outputs)
+            _do(turn.outputs, at_fs)
             return
         one.is_busy, one.free_fs = True, at_fs + agent.work_fs
         counts.busy_fs += agent.work_fs
         if agent.core:
             self._machine.work(agent.server, agent.core, at_fs + BEHIND_FS, agent.work_fs)
         self._agenda.add(one.free_fs, END, one.place, turn.outputs)
-
-    def _do(
-        self, one: _One, at_fs: int, outputs: Sequence[Callable[[int, int], None]], begins_fs: int | None = None
-    ) -> None:
-        """Do what an agent has decided; `begins_fs`: from when on it watches, if not behind this instant."""
-        for output in outputs:
-            output(at_fs, at_fs + BEHIND_FS if begins_fs is None else begins_fs)
 
     # What an agent does on its turn: at `at_fs`, the end of its work; it first changes anything at `next_fs`.
 
@@ -212,9 +208,9 @@ class LiveAgents:
         self._agenda.add(at_fs + after_fs, TIMER, one.place, Timer(name))
 
     def new_watch(self, one: _One) -> int:
-        """Return an agent's own number of a watch that it has asked for."""
-        self._watches.append((one, len(self._watches)))
-        return len(self._watches) - 1
+        """Return the number of a watch that an agent has asked for."""
+        self._watchers.append(one)
+        return len(self._watchers) - 1
 
     def watch(self, one: _One, own: int, condition: Condition, each: int | None, at_fs: int, next_fs: int) -> None:
         """Begin a watch."""
@@ -238,7 +234,7 @@ class _Turn:
 
     def __init__(self, live: LiveAgents, one: _One, now_fs: int) -> None:
         self._live, self._one, self.now_fs = live, one, now_fs
-        self.outputs: list[Callable[[int, int], None]] = []
+        self.outputs: list[Output] = []
 
     def read(self, of: str, figure: str) -> int:
         """Return a figure of the agent's own server."""
@@ -250,18 +246,18 @@ class _Turn:
         if self._one.agent.apart:
             raise InputError(f"agent {name} is apart and changes nothing itself; it can send to one at a server")
         setting = changes if isinstance(changes, Setting) else Setting(name, (), dict(leaves(changes)))
-        self.outputs.append(lambda at_fs, next_fs: self._live.set(self._one, setting, at_fs, next_fs))
+        self.outputs.append(partial(self._live.set, self._one, setting))
 
     def send(self, to: str, message: str) -> None:
         """Send a message."""
         self._live.check_receiver(self._one, to)
-        self.outputs.append(lambda at_fs, next_fs: self._live.send(self._one, to, message, at_fs, next_fs))
+        self.outputs.append(partial(self._live.send, self._one, to, message))
 
     def wake(self, after_fs: int, name: Any = None) -> None:
         """Have a timer run out later."""
         if after_fs < 0:
             raise InputError(f"agent {self._one.agent.name}: a timer of {after_fs} fs would run out before it is set")
-        self.outputs.append(lambda at_fs, next_fs: self._live.wake(self._one, after_fs, name, at_fs, next_fs))
+        self.outputs.append(partial(self._live.wake, self._one, after_fs, name))
 
     def watch(self, condition: Condition | None = None, *, each: int | None = None, **keys: Any) -> int:
         """Watch a figure."""
@@ -273,9 +269,15 @@ class _Turn:
                 condition = condition_of(keys if each is None else {**keys, "above": each})
             except InputError as error:
                 raise InputError([f"agent {name}: {line}" for line in error.lines]) from None
-        own, found = self._live.new_watch(self._one), condition
-        self.outputs.append(lambda at_fs, next_fs: self._live.watch(self._one, own, found, each, at_fs, next_fs))
+        own = self._live.new_watch(self._one)
+        self.outputs.append(partial(self._live.watch, self._one, own, condition, each))
         return own
+
+
+def _do(outputs: Sequence[Output], at_fs: int, behind_fs: int = BEHIND_FS) -> None:
+    """Do what an agent has decided, at the end of its work, which changes the machine first so long behind that."""
+    for output in outputs:
+        output(at_fs, at_fs + behind_fs)
 
 
 def _text(one: _One, thing: Thing) -> str:
@@ -306,5 +308,5 @@ def _wrong(agents: Sequence[Agent], servers: Sequence[str]) -> list[str]:
             )
             found.append(f"agent {agent.name}: {which}; there are {', '.join(servers[:8])}, or it is apart")
         if agent.work_fs < 0:
-            found.append(f"agent {agent.name}: work_fs: {agent.work_fs} is below 0 ({format_time_fs(0)})")
+            found.append(f"agent {agent.name}: work_fs: {agent.work_fs} is below 0")
     return found

@@ -11,7 +11,7 @@ from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Trut
 from .names import Name, ServerName
 from .scenario import BLOCKS, EventChanges
 
-MOST_AGENTS, MOST_RULES = 10_000, 1_000
+MOST_RULES = 1_000
 _WORD = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
 _MOST_TIME = "1000s"
 Order = Literal["kept", "free"]

@@ -126,13 +126,12 @@ def _wrong_watch(here: KeyPath, when: Trigger, agent: AgentBlock, config: Config
         ]
         if when.figure is None:
             said.append(("each", "it belongs to `figure`", True))
-        elif not said and not [*misfits(condition, config)] and watched_by(condition, config).figure.is_level:
-            said.append(("each", f"{when.figure} is a level, which does not only grow; say `above` or `below`", True))
     if not said:
         said += [(name, message, False) for name, message in misfits(condition, config)]
+    if not said and when.each is not None and watched_by(condition, config).figure.is_level:
+        said.append(("each", f"{when.figure} is a level, which does not only grow; say `above` or `below`", True))
     yield from (Wrong((*here, *filter(None, (name,))), message, is_key) for name, message, is_key in said)
-    of = (when.vm if when.figure is None else when.of) or ""
-    own = agent.server or ""
+    of, own = when.whose, agent.server or ""
     if not said and own in names_of(config) and own not in (of, of.rpartition(".")[0]):
         yield Wrong(here, f"{of or 'that'} is not at its server, {own}, of which alone it sees figures")
 

@@ -127,6 +127,11 @@ class Condition(SparseBlock):
         return 0 if value == "empty" else int(value)
 
     @property
+    def whose(self) -> str:
+        """Return the name of what the figure is of; empty for the only adapter."""
+        return (self.vm if self.figure is None else self.of) or ""
+
+    @property
     def begins_fs(self) -> int:
         """Return from when on the condition is watched."""
         return self.from_fs or 0

@@ -82,7 +82,7 @@ class LiveConfiguration:
         """Set an agent's keys; raise InputError where they may not have these values, or not in operation."""
         self._state = self.with_set(setting)
 
-    def with_set(self, setting: Setting) -> Any:
+    def with_set(self, setting: Setting) -> _State:
         """Return the state that keys make of the one in force; raises as `set`."""
         state, name = self._state, setting.identity
         if name not in state.after:
@@ -91,7 +91,7 @@ class LiveConfiguration:
 
     def _set(self, state: _State, setting: Setting) -> _State:
         said = {key: repr(value) for key, value in setting.changes.items()}
-        overlaps = any(one != key and _overlap(one, key) for one in state.keys for key in said)
+        overlaps = any(one != key and overlap(one, key) for one in state.keys for key in said)
         keys = said if overlaps else {**state.keys, **said}
         of_base = {} if overlaps else state.of_base
         if (known := of_base.get(frozenset(keys.items()))) is not None:
@@ -126,7 +126,7 @@ class LiveConfiguration:
         return self._document.place_of(path), self._document.place_of(path, key=True)
 
     def _problem(self, setting: Setting, key: str, message: str) -> Problem:
-        own = next((each for each in setting.changes if _overlap(key, each)), None)
+        own = next((each for each in setting.changes if overlap(key, each)), None)
         change = self._change(setting, own or next(iter(setting.changes)), None)
         text = message if own else f"it changes {key}, which is {message}"
         return Problem(change.key_place, f"{change.prefix}{change.key}" if setting.path else change.key, text)
@@ -227,7 +227,7 @@ def fixed_by(
     here: KeyPath = ("scenario", at, kind)
     of_event, derived = [], []
     for key in fixed_keys(before, after):
-        own = next((each for each in event.changes if _overlap(key, each)), None)
+        own = next((each for each in event.changes if overlap(key, each)), None)
         fixed = f"fixed while the machine runs{time}{why_fixed(key)}"
         if own is None:
             derived.append(document.problem(here, f"it changes {key}, which is {fixed}"))
@@ -250,7 +250,8 @@ def is_within(key: str, block: str) -> bool:
     return f"{key}.".startswith(f"{block}.")
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
+    """Tell whether one of two dotted keys is the other, or in it."""
     return is_within(one, other) or is_within(other, one)
 
 

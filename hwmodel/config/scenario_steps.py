@@ -19,7 +19,7 @@ from .condition import malformed
 from .control_plane import acting
 from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .life import course_of
-from .live_configuration import LiveConfiguration, apart, apply_set, fixed_by, is_within, path_in
+from .live_configuration import LiveConfiguration, apart, apply_set, fixed_by, is_within, overlap, path_in
 from .model import Config, Drivers, Step
 from .scenario import EVENT_KINDS, NOT_KNOWN_FS, Event, Named, in_order
 from .system import servers_of
@@ -236,7 +236,7 @@ def contradictions(events: Sequence[Event]) -> Iterator[tuple[int, str, str]]:
         said = instants.setdefault(event.when if event.time_fs is None else event.time_fs, {})
         for key, value in event.changes.items():
             for other, (first, _) in said.items():
-                if other != key and first != at and (is_within(key, other) or is_within(other, key)):
+                if other != key and first != at and overlap(key, other):
                     yield at, key, f"contradicts scenario.{first}, which at the same time sets {other}"
             first, others = said.setdefault(key, (at, value))
             if others != value:

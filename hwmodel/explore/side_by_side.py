@@ -10,6 +10,7 @@ from math import hypot
 from pathlib import Path
 
 from hwmodel.config import Config, as_config, servers_of
+from hwmodel.config.live_configuration import overlap
 from hwmodel.config.scenario import Event
 from hwmodel.errors import InputError, RunError
 from hwmodel.processes import check_jobs, work_through
@@ -91,9 +92,9 @@ def _overruled(relaxation: Relaxation, config: Config) -> str:
     """Say which event's key a relaxation would change in vain, since the event sets its own value; empty if none."""
     of_events = [key for event in config.scenario for key in (*event.changes, *_limited(config, event))]
     for key, _, _ in relaxation.changes:
-        if any(f"{key}.".startswith(f"{each}.") or f"{each}.".startswith(f"{key}.") for each in of_events):
+        if any(overlap(key, each) for each in of_events):
             return f"an event of the scenario sets {key}"
-        if any(f"{key}.".startswith(f"{each}.") or f"{each}.".startswith(f"{key}.") for each in config.set_in_run):
+        if any(overlap(key, each) for each in config.set_in_run):
             return f"an agent sets {key}"
     return ""
 

@@ -31,9 +31,8 @@ STEP = record(*ints("at_fs", "count"))
 # `number`: the watch's among those of all servers. `first_term`, `n_terms`: what it adds up. It is true where that is
 # above `target`, or below it with `is_below`; with `within_fs`, where its growth in the last so much time is. `again`:
 # ONCE, or each time that it has become true (UNTIL_FALSE: it is, and looks for when it is not), or, if positive, as a
-# count has grown by so much more. With `within_fs`
-# `part` is by how much it grows, at least, from one step to the next, and its steps are a ring of `mask` + 1 places
-# from `first_step` on.
+# count has grown by so much more. With `within_fs` `part` is by how much it grows, at least, from one step to the next,
+# and its steps are a ring of `mask` + 1 places from `first_step` on.
 WATCH = record(
     *ints("number", "first_term", "n_terms", "is_below", "target", "within_fs", "part", "first_step", "mask"),
     *ints("head", "tail", "is_received", "again"),

@@ -6,7 +6,7 @@ follow from its keys, in a record of that server beside the machine's, and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -215,6 +215,12 @@ SEEN_BY_BRIDGES = ("port*", "switch*")  # the keys of a server that bridges foll
 def is_of_one_server(key: str) -> bool:
     """Tell whether nothing beside its own server follows from a server's key."""
     return not is_one_of(key, SEEN_BY_BRIDGES, NOT_SWITCHED)
+
+
+def concerns_only(server: str, keys: Iterable[str]) -> bool:
+    """Tell whether keys of a system concern nothing beside one of its adapters, given by name, at once."""
+    own = f"servers.{server}.set."
+    return all(key.startswith(own) and is_of_one_server(key.removeprefix(own)) for key in keys)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,9 @@ from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
 from hwmodel.rules.watched_figures import Watched
-from hwmodel.simulation.fill.refill import is_of_one_server
+from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
-from hwmodel.simulation.run.commands import Change, Watch
+from hwmodel.simulation.run.commands import Change, Watch, functions_of
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -34,9 +34,9 @@ class Hands:
         self._machine, self._config, self._set_keys = machine, config, set_keys
         self._servers = servers_of(config)
         self._places = {server.name: at for at, server in enumerate(self._servers)}
+        self._functions = functions_of(self._servers)
         self._words = machine.state.view(np.int64)
         self._terms: dict[tuple[str, str], list[tuple[int, ...]]] = {}
-        self._concerns: dict[tuple[str, str], bool] = {}
         self._ways: dict[str, int] = {}
 
     def read(self, server: str, of: str, figure: str) -> int:
@@ -51,8 +51,7 @@ class Hands:
 
     def watch(self, server: str, number: int, condition: Condition, each: int | None, at_fs: int) -> None:
         """Watch a figure from an instant on: as it becomes true, or of a count, which does not become false, once."""
-        of = (condition.vm if condition.figure is None else condition.of) or ""
-        self._check(server, of, [message for _, message in misfits(condition, self._config)])
+        self._check(server, condition.whose, [message for _, message in misfits(condition, self._config)])
         what = watched_by(condition, self._config)
         again = AS_IT_BECOMES if what.figure.is_level or what.within_fs else ONCE
         if each is not None:
@@ -63,9 +62,9 @@ class Hands:
 
     def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
         """Keep the core of a function from handling frames; raise InputError where its server has no such function."""
-        at = self._servers[self._places[server]]
-        own = [at.station(port.name) for port in at.config.switch.ports]
-        if core not in own:
+        place = self._places[server]
+        if core not in self._functions or self._functions[core].server != place:
+            own = (name for name, one in self._functions.items() if one.server == place)
             raise InputError(f"agents: there is no {core} at server {server}{suggest(core, own)}, whose core to keep")
         work = DriverWork(at_fs, core, work_fs, 0, 0)
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, work=(work,)))
@@ -76,12 +75,7 @@ class Hands:
 
     def concerns_only(self, server: str, changes: Mapping[str, Any]) -> bool:
         """Tell whether keys concern nothing beside a server at once."""
-        for key in changes:
-            if (server, key) not in self._concerns:
-                own = self._servers[self._places[server]].key("")
-                within = key.startswith(own) and is_of_one_server(key.removeprefix(own))
-                self._concerns[server, key] = within
-        return all(self._concerns[server, key] for key in changes)
+        return concerns_only(server, changes)
 
     def way_fs(self, server: str) -> int:
         """Return the longest time that anything from a server takes to reach another."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from hwmodel.agents.live import LiveAgents
 from hwmodel.results import Result
@@ -13,21 +13,11 @@ from hwmodel.units import FS_PER_NS
 def with_agents(result: Result, live: LiveAgents) -> Result:
     """Add to a result what its run's agents have done; of many things the first alone."""
     end_fs = round(result.window.end_ns * FS_PER_NS)
-    agents = {
-        name: AgentResult(
-            server=None if agent.apart else agent.server,
-            handled=own.handled,
-            saw=own.saw,
-            heard=own.heard,
-            timers=own.timers,
-            sent=own.sent,
-            lost=own.lost,
-            sets=own.sets,
-            busy_ns=own.busy_fs / FS_PER_NS,
-            most_waiting=own.most_waiting,
-        )
-        for name, agent, own in live.told(end_fs)
-    }
+    agents = {}
+    for name, agent, counts in live.told(end_fs):
+        own = asdict(counts)
+        busy_ns = own.pop("busy_fs") / FS_PER_NS
+        agents[name] = AgentResult(server=None if agent.apart else agent.server, busy_ns=busy_ns, **own)
     done = sorted((one for one in live.actions if one.at_fs <= end_fs), key=lambda one: one.at_fs)
     actions = tuple(
         AgentAction(

@@ -30,7 +30,7 @@ from hwmodel.results.bond_text import outage_texts
 from hwmodel.results.lives_text import lives_text
 from hwmodel.results.series import EventResult, LifeResult, Series
 from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_text
-from hwmodel.simulation.fill.refill import is_of_one_server
+from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Change, Watch
 from hwmodel.simulation.run.hands import Hands
@@ -421,8 +421,7 @@ class Play:
 def _is_within(event: Event, server: Server) -> bool:
     """Tell whether an event concerns nothing beside a server at once, neither another nor the bridges."""
     if event.is_set:
-        own = f"servers.{server.name}.set."
-        return all(key.startswith(own) and is_of_one_server(key.removeprefix(own)) for key in event.changes)
+        return concerns_only(server.name, event.changes)
     return event.server == server.name and event.is_of_one_adapter
 
 
