@@ -1,22 +1,26 @@
 """When functions are there in a run: resets, VF Enable, interfaces plugged and unplugged, and how long each takes.
 
 A VF that comes up waits until its reset is over, its driver has asked the PF for all that it needs, and has set its
-rings up. The PF that comes up asks nobody.
+rings up. The PF that comes up asks nobody. How long drivers take is not known here: a run has them start, and says when
+they have (`simulation/run/drivers.py`); before a run, times are those of an idle link.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from heapq import heappop, heappush
+from itertools import count
+from typing import NamedTuple, Protocol
 
 from hwmodel.errors import InputError
 from hwmodel.rules.function_names import PF, is_pf, pf_name
 from hwmodel.units import FS_PER_MS, FS_PER_NS, FS_PER_US, format_time_fs
 
+from .control_plane import ControlPlane
 from .kinds import suggest
-from .message_time import DriverWork, RegisterTimes, bring_up
+from .message_time import RegisterTimes, bring_up
 from .model import Config
 from .names import port_place
 from .scenario import NOT_KNOWN_FS, Event, Flood, in_order, of_each_kind
@@ -32,24 +36,19 @@ MOST_SHOWN = 6  # names in a hint
 
 
 class Parts(NamedTuple):
-    """Hold how long a function takes to come up, part by part."""
+    """Hold how long a function takes to come up, part by part; None: not known yet."""
 
-    reset_fs: int
-    messages_fs: int
-    rings_fs: int
-
-    @property
-    def whole_fs(self) -> int:
-        """Return the sum of the parts."""
-        return sum(self)
+    reset_fs: int | None = None
+    messages_fs: int | None = None
+    rings_fs: int | None = None
 
 
 @dataclass(frozen=True)
 class Life:
     """One time that a function goes or comes: by which event, when, and how long it takes to come up.
 
-    `event`: its index among the scenario's events in the order of time. `off_fs`: when it goes, None if it was off
-    before. `parts`: None if it does not come up. `up_fs`: None if it does not, or if another event comes first.
+    `event`: its index in the scenario. `off_fs`: when it goes, None if it was off before. `parts`: None if it does not
+    come up. `up_fs`: None as long as it is not up; it never is if another event comes first.
     """
 
     vm: str
@@ -77,68 +76,212 @@ class Flooding(NamedTuple):
         return min(self.flood.n_doorbells, -(-(min(self.goes_fs, by_fs) - self.at_fs) // self.flood.every_fs))
 
 
-@dataclass
-class Course:
-    """Hold what becomes of functions in a run: lives, and what drivers do for them.
+class Start(NamedTuple):
+    """Say what a driver is to do to start a function: from when on, and whether there is a reset to wait for first.
 
-    `floods`: of doorbells, by their events' indices in the order of time.
+    `life`: the number of the life that it begins. `since_fs`: the time of the event. `pf`: whose driver a VF asks, all
+    names as results have them; empty: nobody.
     """
 
-    lives: list[Life] = field(default_factory=list)
-    work: list[DriverWork] = field(default_factory=list)
-    floods: dict[int, Flooding] = field(default_factory=dict)
+    life: int
+    name: str
+    pf: str
+    since_fs: int
+    begins_fs: int
+    is_reset: bool
 
-    def times_fs(self) -> list[int]:
-        """Return the instants at which functions go or come up, in order."""
-        found = {time for life in self.lives for time in (life.off_fs, life.up_fs) if time is not None}
-        return sorted(found)
 
-    def goes_fs(self, name: str, from_fs: int) -> int:
-        """Return when a function that is there at an instant goes, NOT_KNOWN_FS where it stays."""
-        goings = (life.off_fs for life in self.lives if life.vm == name and life.off_fs is not None)
-        return min((off_fs for off_fs in goings if off_fs >= from_fs), default=NOT_KNOWN_FS)
+class Starter(Protocol):
+    """Start the drivers of functions, and tell the course when they have (`Course.is_up`)."""
 
-    def off_at(self, at_fs: int) -> frozenset[str]:
-        """Return which functions are off from an instant until the next instant of `times_fs`."""
-        off: set[str] = set()
-        changes = [(life.off_fs, 0, life.vm) for life in self.lives if life.off_fs is not None]
-        changes += [(life.up_fs, 1, life.vm) for life in self.lives if life.up_fs is not None]
-        for time, is_up, vm in sorted(changes):
-            if time <= at_fs:
-                (off.discard if is_up else off.add)(vm)
-        return frozenset(off)
+    def start(self, starts: Sequence[Start]) -> None:
+        """Start drivers, all at once."""
+
+    def goes(self, name: str) -> None:
+        """Have the driver of a function stop that goes."""
+
+    def again(self, at_fs: int, event: int) -> None:
+        """Carry out an event at an instant that has had to wait."""
+
+    def expected_fs(self, life: int) -> int | None:
+        """Return when a function will be up, as far as that is known."""
+
+
+class Course:
+    """Hold what becomes of functions in a run, and of the control plane of a multi-root switch, event by event.
+
+    `lives`: in the order in which they began. `floods`: of doorbells, by their events. `off`: which functions are off
+    now. `control`: who has the control plane.
+    """
+
+    def __init__(self, config: Config, starter: Starter) -> None:
+        self.lives: list[Life] = []
+        self.floods: dict[int, Flooding] = {}
+        self.off: set[str] = set()
+        self.control = ControlPlane(config)
+        self.starter = starter
+        self._adapters = [_Adapter(server, self) for server in servers_of(config)]
+        self._kinds = [event.kind if event.kinds else "" for event in config.scenario]
+        self._behind: dict[int, Callable[[int], None]] = {}  # what follows as a life has begun, by its number
+
+    def name_of(self, event: int) -> str:
+        """Return what an event is called to who wrote it."""
+        return f"scenario.{event}.{self._kinds[event]}"
+
+    def happens(self, at: int, event: Event, at_fs: int) -> bool:
+        """Carry out what an event does to functions; return whether it has to wait for the control plane.
+
+        Raises InputError if its function does not exist, or is not in the state that it needs.
+        """
+        try:
+            adapter = _whose(self._adapters, event)
+            if at_fs >= NOT_KNOWN_FS:
+                return False
+            if event.needs_control and self.control.waits(at, at_fs):
+                return True
+            if adapter is not None:
+                _DOES[event.kind](adapter, at, at_fs, event)
+        except InputError as error:
+            raise InputError([f"{self.name_of(at)}: {line}" for line in error.lines]) from None
+        if event.is_of_host:
+            self.control.hears(event, at_fs)
+            self._release(at_fs)
+        return False
+
+    def is_up(self, life: int, parts: Parts, up_fs: int) -> bool:
+        """Note that a driver has started its function; return whether it is up: not if it has gone again meanwhile."""
+        one = self.lives[life]
+        adapter = _owner(self._adapters, one.vm)
+        if adapter.last[one.vm] != life:
+            return False
+        self.lives[life] = replace(one, parts=parts, up_fs=up_fs)
+        self.off.discard(one.vm)
+        if life in self._behind:
+            self._behind.pop(life)(up_fs)
+        if one.vm == adapter.server.station(PF) and self.control.is_back(adapter.server.name, up_fs):
+            self._release(up_fs)
+        return True
+
+    def progress(self, life: int, parts: Parts) -> None:
+        """Note how long parts have taken of what a driver does to start a function."""
+        self.lives[life] = replace(self.lives[life], parts=parts)
+
+    def is_there(self, name: str) -> bool:
+        """Tell whether a function is there now."""
+        return name not in self.off
+
+    def begins(self, life: Life) -> int:
+        """Enter a life, whose function is off from then on and its floods over; return its number."""
+        self.lives.append(life)
+        self.off.add(life.vm)
+        self.starter.goes(life.vm)
+        for at, one in self.floods.items():
+            if one.flood.sender == life.vm and one.goes_fs == NOT_KNOWN_FS:
+                self.floods[at] = one._replace(goes_fs=life.at_fs)
+        return len(self.lives) - 1
+
+    def then(self, life: int, act: Callable[[int], None]) -> None:
+        """Have something done as the function of a life is up."""
+        self._behind[life] = act
+
+    def _release(self, at_fs: int) -> None:
+        for number, event in enumerate(self.control.released(at_fs)):  # one behind the other, 1 fs apart
+            self.starter.again(at_fs + number, event)
 
 
 def course_of(config: Config) -> Course:
-    """Return what a scenario does to the functions of a configuration.
+    """Return what a scenario does to the functions of a configuration, drivers having an idle link.
 
     An event whose time is not known yet does nothing. Raises InputError, a line for each event whose function does not
     exist, or is not in the state that the event needs.
     """
-    course, problems = Course(), []
-    order = in_order(config.scenario)
-    names = [f"scenario.{at}.{'.'.join(config.scenario[at].kinds)}" for at in order]
-    adapters = [_Adapter(server, course, names) for server in servers_of(config)]
-    for place, at in enumerate(order):
+    idle = _IdleLink(config)
+    problems: list[str] = []
+    for at in in_order(config.scenario):
         event = config.scenario[at]
-        try:
-            adapter = _whose(adapters, event)
-            if adapter is not None and event.at_fs < NOT_KNOWN_FS:
-                _DOES[event.kind](adapter, place, event)
-        except InputError as error:
-            problems += [f"scenario.{at}.{event.kind}: {line}" for line in error.lines]
+        idle.go_to(event.at_fs, problems)
+        idle.carry_out(at, event.at_fs, problems)
+    idle.go_to(NOT_KNOWN_FS, problems)
     if problems:
         raise InputError(problems)
-    for place, (flood, at_fs, _) in course.floods.items():
-        flooding = course.floods[place] = Flooding(flood, at_fs, course.goes_fs(flood.sender, at_fs))
-        times_fs = range(at_fs, flooding.over_fs, flood.every_fs)
-        course.work += [DriverWork(time_fs, flood.sender, 0, 0, 1) for time_fs in times_fs]
-    return course
+    return idle.course
+
+
+class _IdleLink:
+    """Start drivers on links and cores that have nothing else to do (`Starter`), and go through a scenario so."""
+
+    def __init__(self, config: Config) -> None:
+        self._events = config.scenario
+        self._to_come: list[tuple[int, int, Callable[[list[str]], object]]] = []
+        self._expected: dict[int, int] = {}
+        self._numbers = count()
+        self._servers = {server.name: server for server in servers_of(config)}
+        self.course = Course(config, self)
+
+    def carry_out(self, at: int, at_fs: int, problems: list[str]) -> None:
+        """Carry an event out, and note what is wrong with it."""
+        try:
+            self.course.happens(at, self._events[at], at_fs)
+        except InputError as error:
+            problems += error.lines
+
+    def go_to(self, until_fs: int, problems: list[str]) -> None:
+        """Let all come that does up to a time."""
+        while self._to_come and self._to_come[0][0] <= until_fs:
+            heappop(self._to_come)[2](problems)
+
+    def start(self, starts: Sequence[Start]) -> None:
+        """Work out when drivers have started that begin together."""
+        vfs = [one for one in starts if one.pf and one.is_reset]
+        times = [self._times(one.name) for one in vfs]
+        messages_fs = dict(zip(vfs, bring_up(times, self._times(vfs[0].pf))[0], strict=True)) if vfs else {}
+        for one in starts:
+            reset_fs = one.begins_fs - one.since_fs + RESET_FS if one.is_reset else 0
+            parts = Parts(reset_fs, messages_fs.get(one, 0), self._rings_fs(one.name))
+            up_fs = one.since_fs + reset_fs + messages_fs.get(one, 0) + self._rings_fs(one.name)
+            self._expected[one.life] = up_fs
+            self._later(up_fs, partial(self._is_up, one.life, parts, up_fs))
+
+    def goes(self, name: str) -> None:
+        """Do nothing: a life that is over does not come up."""
+
+    def again(self, at_fs: int, event: int) -> None:
+        """Carry an event out later."""
+        self._later(at_fs, partial(self.carry_out, event, at_fs))
+
+    def expected_fs(self, life: int) -> int | None:
+        """Return when a function will be up."""
+        return self._expected.get(life)
+
+    def _later(self, at_fs: int, act: Callable[[list[str]], object]) -> None:
+        heappush(self._to_come, (at_fs, next(self._numbers), act))
+
+    def _is_up(self, life: int, parts: Parts, up_fs: int, _: list[str]) -> None:
+        self.course.is_up(life, parts, up_fs)
+
+    def _times(self, name: str) -> RegisterTimes:
+        server, _, function = name.rpartition(".")
+        return RegisterTimes.of(self._servers[server].config, function)
+
+    def _rings_fs(self, name: str) -> int:
+        """Return how long a driver takes to set the Tx and Rx rings of its function up."""
+        times, n_rings = self._times(name), n_rings_of(self._servers[name.rpartition(".")[0]].config)
+        return n_rings * (RING_REGISTERS * times.write_fs + RING_ENABLE_FS + times.read_fs)
+
+
+def n_rings_of(config: Config) -> int:
+    """Return how many rings a function of an adapter has, Tx and Rx."""
+    return 2 * config.nic.queues_per_vf
 
 
 def pf_of(station: Port) -> str:
     """Return the name of the PF at a station's Ethernet port, to which a VF belongs."""
     return pf_name(port_place(station.port))
+
+
+def pf_station_of(server: Server, vf: str) -> str:
+    """Return the PF of a VF of a server's adapter, as results name it."""
+    return server.station(next((pf_of(port) for port in server.config.switch.ports if port.name == vf), PF))
 
 
 def _whose(adapters: list[_Adapter], event: Event) -> _Adapter | None:
@@ -183,13 +326,13 @@ def _hint(name: str, known: list[str]) -> str:
 
 
 class _Adapter:
-    """Follow the functions of one adapter through the events; record in the course which go and come, and when.
+    """Follow the functions of one adapter through the events; record in the course which go and come.
 
-    `events`: how each is named to who wrote it, in the order of time.
+    Of an event: `at`, its index in the scenario, and when it takes place.
     """
 
-    def __init__(self, server: Server, course: Course, events: Sequence[str]) -> None:
-        self.server, self._course, self._events = server, course, events
+    def __init__(self, server: Server, course: Course) -> None:
+        self.server, self._course = server, course
         ports = server.config.switch.ports
         self.functions = [server.station(port.name) for port in ports]
         pfs = {port.name for port in ports if is_pf(port.name)}  # one, where VMs have pools of its queues
@@ -201,51 +344,51 @@ class _Adapter:
         self.silenced: set[str] = set()  # those whose Bus Master Enable an event has cleared
         self.last: dict[str, int] = {}  # index of each function's latest life in the course
 
-    def reset(self, place: int, event: Event) -> None:
-        """Reset a function; `place`: the event's index in the order of time, here and below."""
+    def reset(self, at: int, at_fs: int, event: Event) -> None:
+        """Reset a function, which may still be coming up."""
         name = event.value
-        is_silenced = name in self.silenced  # its registers are there all the same
-        if not is_silenced:
-            self.require_there(event.at_fs, name)
+        if name not in self.silenced and not self._comes_up(name):  # of which the registers are there
+            self.require_there(at_fs, name)
         if name not in self.vfs:
-            self._takes_vfs_away(place, event.at_fs, name)
-        self._comes(place, event.at_fs, [name], None if is_silenced else event.at_fs)
+            self._takes_vfs_away(at, at_fs, name)
+        self._course.starter.start(self._begins(at, at_fs, [name]))
 
-    def unplug(self, place: int, event: Event) -> None:
+    def unplug(self, at: int, at_fs: int, event: Event) -> None:
         """Take a VF from its VM."""
         name = event.value
-        self.require_there(event.at_fs, name)
+        self.require_there(at_fs, name)
         if name not in self.vfs:
             raise InputError(f"{name} belongs to the host; a VF can be unplugged")
         self.unplugged.add(name)
-        self._goes(place, event.at_fs, name)
+        self._goes(at, at_fs, name)
 
-    def plug(self, place: int, event: Event) -> None:
+    def plug(self, at: int, at_fs: int, event: Event) -> None:
         """Give a VF to its VM again."""
-        name, at_fs = event.value, event.at_fs
+        name = event.value
         if name not in self.unplugged:
             raise InputError(f"{name} is not unplugged at {format_time_fs(at_fs)}; only then it can be plugged in")
         self.unplugged.discard(name)
-        self._comes(place, at_fs, [name], None)
+        self._course.starter.start(self._begins(at, at_fs, [name]))
 
-    def masters(self, place: int, event: Event) -> None:
+    def masters(self, at: int, at_fs: int, event: Event) -> None:
         """Write Bus Master Enable: without it a function does no DMA; whoever sets it again starts its rings."""
-        name, at_fs = event.value.function, event.at_fs
+        name = event.value.function
         if not event.value.is_on:
             self.require_there(at_fs, name)
             self.silenced.add(name)
-            self._goes(place, at_fs, name)
+            self._goes(at, at_fs, name)
             return
         if name not in self.silenced:
             time = format_time_fs(at_fs)
             raise InputError(f"Bus Master Enable of {name} is not clear at {time}; on: false of bus_master comes first")
         self.silenced.discard(name)
-        self._starts_rings(place, at_fs, name, None, 0, 0)
+        life = self._lives(Life(name, at, at_fs, None, Parts(0, 0)))
+        self._course.starter.start([Start(life, name, "", at_fs, at_fs, is_reset=False)])
 
-    def flood(self, place: int, event: Event) -> None:
+    def flood(self, at: int, at_fs: int, event: Event) -> None:
         """Let a function write doorbells."""
-        self.require_there(event.at_fs, event.value.sender)
-        self._course.floods[place] = Flooding(event.value, event.at_fs, NOT_KNOWN_FS)
+        self.require_there(at_fs, event.value.sender)
+        self._course.floods[at] = Flooding(event.value, at_fs, NOT_KNOWN_FS)
 
     @property
     def _pfs(self) -> list[str]:
@@ -254,9 +397,9 @@ class _Adapter:
     def _vfs_of(self, pf: str) -> list[str]:
         return [name for name in self.vfs if self._pf_of[name] == pf]
 
-    def enable(self, place: int, event: Event) -> None:
+    def enable(self, at: int, at_fs: int, event: Event) -> None:
         """Write NumVFs and VF Enable of a port's PF; of all PFs, so that the first VFs of all come up, without one."""
-        at_fs, n_vfs, (_, port) = event.at_fs, event.value, event.place
+        n_vfs, (_, port) = event.value, event.place
         pfs = self._pfs if port is None else [self.server.station(pf_name(port_place(port)))]
         of_these = [name for name in self.vfs if self._pf_of[name] in pfs]
         if n_vfs > len(of_these):
@@ -267,115 +410,85 @@ class _Adapter:
             raise InputError(f"{n_enabled} VFs are enabled at {format_time_fs(at_fs)}; enable_vfs: 0 comes first")
         for pf in pfs:
             if n_vfs == 0:
-                self._takes_vfs_away(place, at_fs, pf)
+                self._takes_vfs_away(at, at_fs, pf)
                 continue
             own = [name for name in of_these[:n_vfs] if self._pf_of[name] == pf]
             if own:
                 self.require_there(at_fs, pf)
                 self.n_enabled[pf] = len(own)
-                self._comes(place, at_fs, own, None)
+                self._course.starter.start(self._begins(at, at_fs, own))
 
-    def host_goes(self, place: int, event: Event, *, comes_again: bool) -> None:
+    def host_goes(self, at: int, at_fs: int, event: Event, *, comes_again: bool) -> None:
         """Take the host away with all its functions; if it comes again, its PFs come up and then enable all VFs."""
-        at_fs = event.at_fs
         self.require_there(at_fs, self.server.station(PF))
         self.unplugged.clear()
         self.silenced.clear()
         if not comes_again:
             self.n_enabled = dict.fromkeys(self._pfs, 0)
             for name in (*self._pfs, *self.vfs):
-                self._goes(place, at_fs, name)
+                self._goes(at, at_fs, name)
             return
-        for name in self.vfs:
-            self._leaves(at_fs, name)
         for pf in self._pfs:
-            self.n_enabled[pf] = len(self._vfs_of(pf))
-            self._comes(place, at_fs, [pf], at_fs)
-            pf_parts = self._course.lives[self.last[pf]].parts
-            assert pf_parts is not None
-            self._comes(place, at_fs, self._vfs_of(pf), at_fs, pf_parts.whole_fs)
+            own = self._vfs_of(pf)
+            self.n_enabled[pf] = len(own)
+            of_pf = self._begins(at, at_fs, [pf])
+            self._course.then(of_pf[0].life, partial(self._enabled_again, self._begins(at, at_fs, own)))
+            self._course.starter.start(of_pf)
 
-    def _takes_vfs_away(self, event: int, at_fs: int, pf: str) -> None:
+    def _enabled_again(self, starts: Sequence[Start], at_fs: int) -> None:
+        """Have VFs come up whose PF is, as far as they have not gone meanwhile."""
+        left = [one for one in starts if self.last[one.name] == one.life]
+        self._course.starter.start([one._replace(begins_fs=at_fs) for one in left])
+
+    def _takes_vfs_away(self, at: int, at_fs: int, pf: str) -> None:
         vfs = self._vfs_of(pf)
         for name in vfs[: self.n_enabled[pf]]:
-            self._goes(event, at_fs, name)
+            self._goes(at, at_fs, name)
         self.n_enabled[pf] = 0
         self.unplugged -= set(vfs)
         self.silenced -= set(vfs)
 
-    def _goes(self, event: int, at_fs: int, name: str) -> None:
+    def _goes(self, at: int, at_fs: int, name: str) -> None:
         """Take a function away, whether it is there or on its way up."""
-        self._lives(Life(name, event, at_fs, at_fs if self._leaves(at_fs, name) else None))
+        self._lives(Life(name, at, at_fs, at_fs if self._course.is_there(name) else None))
 
-    def _lives(self, life: Life) -> None:
-        self.last[life.vm] = len(self._course.lives)
-        self._course.lives.append(life)
+    def _lives(self, life: Life) -> int:
+        number = self.last[life.vm] = self._course.begins(life)
+        return number
 
-    def _leaves(self, at_fs: int, name: str) -> bool:
-        """Tell whether a function is there; if it is still coming up, cancel that."""
-        is_there, place = self._is_there(at_fs, name), self.last.get(name)
-        if place is not None and not is_there:
-            self._course.lives[place] = replace(self._course.lives[place], up_fs=None)
-        return is_there
-
-    def _comes(self, event: int, at_fs: int, names: list[str], off_fs: int | None, after_fs: int = 0) -> None:
-        """Bring a PF, or VFs of one, up, which ask it at once; their resets begin `after_fs` after the event."""
-        reset_fs = after_fs + RESET_FS
-        vfs = [name for name in names if name in self.vfs]
-        pf = self._pf_of[names[0]] if names else self.server.station(PF)
-        messages_fs, exchanges = bring_up([self._times(name) for name in vfs], self._times(pf))
-        for each in exchanges:
-            sender = vfs[each.vf]
-            self._course.work.append(each.asking(at_fs + reset_fs, sender))
-            self._course.work.append(each.serving(at_fs + reset_fs, pf, sender))
-        for number, name in enumerate(names):
+    def _begins(self, at: int, at_fs: int, names: Sequence[str]) -> list[Start]:
+        """Let lives of a PF, or of VFs of one, begin, and return how they are to start."""
+        starts = []
+        for name in names:
             self.silenced.discard(name)  # a driver that starts sets it
-            self._starts_rings(event, at_fs, name, off_fs, reset_fs, messages_fs[number] if vfs else 0)
+            off_fs = at_fs if self._course.is_there(name) else None
+            life = self._lives(Life(name, at, at_fs, off_fs, Parts()))
+            pf = self._pf_of[name] if name in self.vfs else ""
+            starts.append(Start(life, name, pf, at_fs, at_fs, is_reset=True))
+        return starts
 
-    def _starts_rings(
-        self, event: int, at_fs: int, name: str, off_fs: int | None, reset_fs: int, messages_fs: int
-    ) -> None:
-        """Let a function's driver set up its rings behind its reset and messages, with which it is up."""
-        parts = Parts(reset_fs, messages_fs, self._rings_fs(self._times(name)))
-        rings_fs = at_fs + parts.reset_fs + parts.messages_fs
-        self._course.work.append(DriverWork(rings_fs, name, 0, self._n_rings, self._n_rings * RING_REGISTERS))
-        self._lives(Life(name, event, at_fs, off_fs, parts, at_fs + parts.whole_fs))
-
-    def _times(self, name: str) -> RegisterTimes:
-        return RegisterTimes.of(self.server.config, name.rpartition(".")[2])
-
-    def _rings_fs(self, times: RegisterTimes) -> int:
-        """Return how long a driver takes to set the Tx and Rx rings of its function up."""
-        return self._n_rings * (RING_REGISTERS * times.write_fs + RING_ENABLE_FS + times.read_fs)
-
-    @property
-    def _n_rings(self) -> int:
-        """Return how many rings a function has, Tx and Rx."""
-        return 2 * self.server.config.nic.queues_per_vf
-
-    def _is_there(self, at_fs: int, name: str) -> bool:
-        place = self.last.get(name)
-        if place is None:
-            return True
-        up_fs = self._course.lives[place].up_fs
-        return up_fs is not None and up_fs <= at_fs
+    def _comes_up(self, name: str) -> bool:
+        """Tell whether a function is off and on its way up."""
+        return name in self.last and self._course.lives[self.last[name]].parts is not None
 
     def require_there(self, at_fs: int, name: str) -> None:
         """Raise InputError where a function is off then."""
-        if not self._is_there(at_fs, name):
-            life = self._course.lives[self.last[name]]
-            taken, up_fs = f", as {self._events[life.event]} takes it at {format_time_fs(life.at_fs)}", life.up_fs
-            # Rounded for the reader: the time of absence down, the time of return up.
-            until = "" if up_fs is None else f"; it comes up at {format_time_fs(-(-up_fs // FS_PER_US) * FS_PER_US)}"
-            raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{taken}{until}")
+        if self._course.is_there(name):
+            return
+        last = self.last[name]
+        life, up_fs = self._course.lives[last], self._course.starter.expected_fs(last)
+        taken = f", as {self._course.name_of(life.event)} takes it at {format_time_fs(life.at_fs)}"
+        # Rounded for the reader: the time of absence down, the time of return up.
+        until = "" if up_fs is None else f"; it comes up at {format_time_fs(-(-up_fs // FS_PER_US) * FS_PER_US)}"
+        raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{taken}{until}")
 
 
-# What each kind of event does to the functions of an adapter; its index in the order of time comes second.
-_DOES: Mapping[str, Callable[[_Adapter, int, Event], None]] = of_each_kind(
+# What each kind of event does to the functions of an adapter: its index in the scenario, its time, and itself.
+_DOES: Mapping[str, Callable[[_Adapter, int, int, Event], None]] = of_each_kind(
     f"what it does to functions, {__name__}",
     {
         "set": lambda *_: None,
-        "mailbox": lambda adapter, _, event: adapter.require_there(event.at_fs, event.value.sender),
+        "mailbox": lambda adapter, _, at_fs, event: adapter.require_there(at_fs, event.value.sender),
         "pf": lambda *_: None,
         "reset": _Adapter.reset,
         "enable_vfs": _Adapter.enable,
@@ -384,7 +497,7 @@ _DOES: Mapping[str, Callable[[_Adapter, int, Event], None]] = of_each_kind(
         "bus_master": _Adapter.masters,
         "reset_host": partial(_Adapter.host_goes, comes_again=True),
         "fail": partial(_Adapter.host_goes, comes_again=False),
-        "take_over": lambda adapter, _, event: adapter.require_there(event.at_fs, adapter.server.station(PF)),
+        "take_over": lambda adapter, _, at_fs, event: adapter.require_there(at_fs, adapter.server.station(PF)),
         "flood": _Adapter.flood,
     },
 )

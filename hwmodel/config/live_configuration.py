@@ -75,8 +75,19 @@ class LiveConfiguration:
     def to(self, until_fs: int) -> None:
         """Carry out the events up to an instant; raise InputError with all that is wrong with them."""
         while self._to_come and self._to_come[0][0] <= until_fs:
-            self._carry_out(*self._to_come.popleft())
+            self._carry_out(*self._to_come.popleft(), None)
         raise_problems(self._problems)
+
+    def carry_out(self, at_fs: int, at: int, keys: Mapping[str, Any] | None = None) -> None:
+        """Carry out an event at an instant; `keys`: what a driver has granted, None to ask it. Raises as `to`."""
+        self._carry_out(at_fs, at, keys)
+        raise_problems(self._problems)
+
+    def follow(self) -> None:
+        """Have drivers know of what agents have set."""
+        if self._drivers is not None and self._followed is not self._state.config:
+            self._drivers.follow(self._followed, self._state.config)
+            self._followed = self._state.config
 
     def set(self, setting: Setting) -> None:
         """Set an agent's keys; raise InputError where they may not have these values, or not in operation."""
@@ -137,19 +148,17 @@ class LiveConfiguration:
             offered = self._scenario.model_copy(update={"workload": after.workload})
             yield from wrong_streams(offered, servers_of(self._scenario))
 
-    def _carry_out(self, at_fs: int, at: int) -> None:
+    def _carry_out(self, at_fs: int, at: int, granted: Mapping[str, Any] | None) -> None:
         """Carry out an event, from what the ones before it left; note what is wrong, and go on where that is known."""
         document, config, drivers, state = self._document, self._scenario, self._drivers, self._state
         event = config.scenario[at]
         keys: Mapping[str, Any] = event.changes
         now = state.document.copied() if config.agents else state.document
-        if drivers is not None and self._followed is not state.config:  # which agents have changed
-            drivers.follow(self._followed, state.config)
-            self._followed = state.config
+        self.follow()
         if event.is_set or drivers is None:
             apply_set(now, self._events[at], at)
         else:
-            keys = drivers.changes(at, state.config)
+            keys = drivers.changes(at, state.config) if granted is None else granted
             if not _carried_out(now, document, config, at, keys):
                 return
         after = examine_changed(now, self._directory, state.examined, keys, is_running=at_fs > 0)

@@ -85,13 +85,18 @@ class RegisterTimes:
             interrupt_fs=write_fs + flight_fs + driver.interrupt_time_fs + driver.exit_time_fs,
         )
 
+    @property
+    def entry_fs(self) -> int:
+        """Return a core's time to enter the handler of an interrupt that has come."""
+        return self.interrupt_fs - self.flight_fs
+
     def sending_fs(self, n_words: int) -> int:
         """Return a VF core's time to send: check that the mailbox is free, write the words and a flag."""
         return self.read_fs + (n_words + 1) * self.write_fs
 
     def serving_fs(self, message: Message) -> int:
         """Return the PF core's time for a message: take the interrupt, read the mailbox, acknowledge and reply."""
-        return self.interrupt_fs - self.flight_fs + (MAILBOX_WORDS + 1) * self.read_fs + self.reply_fs(message)
+        return self.entry_fs + (MAILBOX_WORDS + 1) * self.read_fs + self.reply_fs(message)
 
     def reply_fs(self, message: Message) -> int:
         """Return the time of writing an acknowledgement, a reply and the flag that announces it."""
@@ -99,30 +104,17 @@ class RegisterTimes:
 
 
 class DriverWork(NamedTuple):
-    """Say what a driver does beside frames: when, of which function, its core's time, its register accesses.
-
-    A VF's driver that asks for something is taken to keep no core: it looks for answers between its other work.
-    `message`: the one that a PF's driver serves, like `vf1: set_vlan`.
-    """
+    """Say that something beside frames keeps a function's core: from when on, for how long."""
 
     at_fs: int
     function: str
     core_fs: int
-    n_reads: int
-    n_writes: int
-    message: str = ""
-
-
-def serving(at_fs: int, pf: str, core_fs: int, message: Message, vf: str) -> DriverWork:
-    """Return what a PF's driver does for a message that it takes up then: it reads, acknowledges and answers it."""
-    name = f"{vf}: {message.name}"
-    return DriverWork(at_fs, pf, core_fs, MAILBOX_WORDS + 1, message.reply_words + 2, name)
 
 
 class Exchange(NamedTuple):
     """Say when a VF's driver begins with a message, when the PF's core takes it up, for how long, when the reply is in.
 
-    `n_reads`: of registers by the VF's driver. `vf`: its place among those that ask.
+    `vf`: its place among those that ask.
     """
 
     message: Message
@@ -130,16 +122,7 @@ class Exchange(NamedTuple):
     taken_fs: int
     serving_fs: int
     over_fs: int
-    n_reads: int
     vf: int = 0
-
-    def asking(self, from_fs: int, vf: str) -> DriverWork:
-        """Return what the VF's driver does for it, times being counted from `from_fs`."""
-        return DriverWork(from_fs + self.begins_fs, vf, 0, self.n_reads, self.message.words + 2)
-
-    def serving(self, from_fs: int, pf: str, vf: str) -> DriverWork:
-        """Return what the PF's driver does for it."""
-        return serving(from_fs + self.taken_fs, pf, self.serving_fs, self.message, vf)
 
 
 def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: int, pf_free_fs: int) -> Exchange:
@@ -153,17 +136,16 @@ def exchange(vf: RegisterTimes, pf: RegisterTimes, message: Message, begins_fs: 
     taken_fs = max(sent_fs + vf.flight_fs + pf.flight_fs, pf_free_fs)
     served_fs = taken_fs + pf.serving_fs(message)
     acknowledged_fs = served_fs - pf.reply_fs(message) + pf.write_fs + pf.flight_fs
-    found_fs, n_looks = _found(vf, sent_fs, acknowledged_fs)
-    found_fs, n_more = _found(vf, found_fs + message.settle_fs, served_fs + pf.flight_fs)
+    found_fs = _found_fs(vf, sent_fs, acknowledged_fs)
+    found_fs = _found_fs(vf, found_fs + message.settle_fs, served_fs + pf.flight_fs)
     over_fs = found_fs + message.read_words * vf.read_fs + vf.write_fs
-    n_reads = 1 + n_looks + n_more + message.read_words
-    return Exchange(message, begins_fs, taken_fs, served_fs - taken_fs, over_fs, n_reads)
+    return Exchange(message, begins_fs, taken_fs, served_fs - taken_fs, over_fs)
 
 
-def _found(times: RegisterTimes, first_fs: int, there_fs: int) -> tuple[int, int]:
-    """Return the end of the first poll that begins at `there_fs` or later, and how many polls that takes."""
+def _found_fs(times: RegisterTimes, first_fs: int, there_fs: int) -> int:
+    """Return the end of the first poll that begins at `there_fs` or later."""
     n_in_vain = max(0, -(-(there_fs - first_fs) // (times.read_fs + POLL_FS)))
-    return first_fs + n_in_vain * (times.read_fs + POLL_FS) + times.read_fs, n_in_vain + 1
+    return first_fs + n_in_vain * (times.read_fs + POLL_FS) + times.read_fs
 
 
 def bring_up(vfs: Sequence[RegisterTimes], pf: RegisterTimes) -> tuple[list[int], list[Exchange]]:

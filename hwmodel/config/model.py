@@ -56,6 +56,12 @@ class LiveConfiguration(Protocol):
     def to(self, until_fs: int) -> None:
         """Carry out the events up to an instant."""
 
+    def carry_out(self, at_fs: int, at: int, keys: Mapping[str, Any] | None = None) -> None:
+        """Carry out an event at an instant; `keys`: what a driver has granted, None to ask it."""
+
+    def follow(self) -> None:
+        """Have drivers know of what agents have set."""
+
     def set(self, setting: Any) -> None:
         """Set an agent's keys."""
 

@@ -16,7 +16,6 @@ from .check_agents import settings_of, wrong_agents, wrong_settings
 from .check_condition import misfits
 from .check_device_limits import misfits_of_device
 from .condition import malformed
-from .control_plane import acting
 from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .life import course_of
 from .live_configuration import LiveConfiguration, apart, apply_set, fixed_by, is_within, overlap, path_in
@@ -84,7 +83,7 @@ def steps_of(
 def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
     """Yield a problem for each event whose function is not in the state that it needs, as far as times are known."""
     try:
-        course_of(acting(config).config)
+        course_of(config)
     except InputError as error:
         for line in error.lines:
             key, _, message = line.partition(": ")

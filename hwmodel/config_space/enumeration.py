@@ -300,9 +300,10 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
         if config.pcie != pcie:
             pcie = config.pcie
             found.append((step.at_fs, -1, partial(system.retrain, config)))
+    places = {at: place for place, at in enumerate(in_order(scenario.scenario))}
     for life in course_of(scenario).lives:
         if life.up_fs is not None and life.vm.startswith(server.prefix):
-            found.append((life.up_fs, life.event, partial(system.bind, life.vm.removeprefix(server.prefix))))
+            found.append((life.up_fs, places[life.event], partial(system.bind, life.vm.removeprefix(server.prefix))))
     return [(time_fs, act) for time_fs, _, act in sorted(found, key=lambda each: each[:2])]
 
 

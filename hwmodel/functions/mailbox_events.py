@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, Server, servers_of
-from hwmodel.config.life import course_of, pf_of
+from hwmodel.config.life import pf_station_of
 from hwmodel.config.mailbox import MailboxMessage, PfCall
-from hwmodel.config.message_time import RESET, DriverWork, Message, RegisterTimes, asking, serving
+from hwmodel.config.message_time import RESET, Message, asking
 from hwmodel.config.names import port_place
-from hwmodel.config.scenario import NOT_KNOWN_FS, Event, of_each_kind
+from hwmodel.config.scenario import Event, of_each_kind
 from hwmodel.functions.mailbox import encode
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
@@ -29,50 +29,16 @@ class Served(NamedTuple):
     answered_fs: int
 
 
-def served_in_turn(config: Config) -> dict[int, list[Served]]:
-    """Return, for each event that is a message, when each of its messages is served: first come, first served.
-
-    A VF that sends repeatedly does not wait for answers, and stops when it goes. Messages that a PF has not answered
-    when it goes are lost. A call of the administrator takes no time.
-    """
-    servers = {server.name: server for server in servers_of(config)}
-    course = course_of(config)
-    found: dict[int, list[Served]] = {}
-    sent = []
-    for at, event in enumerate(config.scenario):
-        if event.mailbox is not None and event.at_fs < NOT_KNOWN_FS:
-            name, _, vf = event.mailbox.sender.rpartition(".")
-            pf_name = _pf_of(servers[name], vf)
-            own, pf = (RegisterTimes.of(servers[name].config, each) for each in (vf, pf_name))
-            message = _message(event.mailbox)
-            found[at] = []
-            goes_fs = course.goes_fs(event.mailbox.sender, event.at_fs)
-            for number in range(event.mailbox.n_times):
-                told_fs = event.at_fs + number * (event.mailbox.every_fs or 0) + own.sending_fs(message.words)
-                if told_fs <= goes_fs:
-                    arrives_fs = told_fs + own.flight_fs + pf.flight_fs
-                    sent.append((arrives_fs, at, servers[name].station(pf_name), pf.serving_fs(message)))
-    free_fs: dict[str, int] = {}
-    for arrives_fs, at, pf_station, serving_fs in sorted(sent):
-        taken_fs = max(arrives_fs, free_fs.get(pf_station, 0))
-        answered_fs = taken_fs + serving_fs
-        if answered_fs <= course.goes_fs(pf_station, config.scenario[at].at_fs):
-            free_fs[pf_station] = answered_fs
-            found[at].append(Served(taken_fs, answered_fs))
-    return found
-
-
-def _pf_of(server: Server, vf: str) -> str:
-    """Return the PF of a VF of a server's adapter."""
-    return next((pf_of(port) for port in server.config.switch.ports if port.name == vf), PF)
-
-
 class PfDrivers:
-    """The drivers of all PFs of a system, each with its state, from event to event."""
+    """The drivers of all PFs of a system, each with its state, from event to event.
+
+    `served`: for each event that is a message, when those that have been served were.
+    """
 
     def __init__(self, config: Config) -> None:
         self._events = config.scenario
-        self.served = served_in_turn(config)
+        self.served: dict[int, list[Served]] = {}
+        self._n_lost: Counter[int] = Counter()
         self._answers: dict[int, list[Answer]] = {}
         named = {group for event in config.scenario if event.mailbox for group in event.mailbox.groups or ()}
         self._groups = tuple(sorted(named))
@@ -89,9 +55,8 @@ class PfDrivers:
         return self._states[self._servers[server].station(pf)]
 
     def moments_fs(self, event: int) -> Iterable[int]:
-        """Return the times at which an event takes effect: one for each repetition of a message."""
-        served = self.served.get(event)
-        return [self._events[event].at_fs] if served is None else [each.answered_fs for each in served]
+        """Return the times at which an event takes effect, if that is known: not of a message, which takes its time."""
+        return [self._events[event].at_fs] if self._events[event].row.is_at_once else ()
 
     def changes(self, event: int, _config: Config) -> Mapping[str, Any]:
         """Return the keys, with values, that an event changes when it next takes effect; none if it is refused."""
@@ -104,18 +69,13 @@ class PfDrivers:
         self._answers.setdefault(event, []).append(answer)
         return {server.key(key): value for key, value in answer.effects.items()}
 
-    def work(self) -> Iterator[DriverWork]:
-        """Give what drivers do for messages: the VF's sends it, the PF's reads and answers it."""
-        for event, served in self.served.items():
-            asked = self._events[event].mailbox
-            assert asked is not None
-            server = self._servers[asked.sender.rpartition(".")[0]]
-            pf = server.station(_pf_of(server, asked.sender.rpartition(".")[2]))
-            message = _message(asked)
-            for number, each in enumerate(served):
-                sent_fs = self._events[event].at_fs + number * (asked.every_fs or 0)
-                yield DriverWork(sent_fs, asked.sender, 0, 1, message.words + 1)
-                yield serving(each.taken_fs, pf, each.answered_fs - each.taken_fs, message, asked.sender)
+    def serve(self, event: int, served: Served) -> None:
+        """Note when a message of an event has been served."""
+        self.served.setdefault(event, []).append(served)
+
+    def lose(self, event: int, n: int) -> None:
+        """Note that nobody serves some messages of an event, as its VF or its PF has gone."""
+        self._n_lost[event] += n
 
     def follow(self, before: Config, after: Config) -> None:
         """Update the drivers' state after an event has set keys without asking them."""
@@ -131,18 +91,19 @@ class PfDrivers:
     def answered(self, event: int, until_fs: int | None = None) -> str:
         """Write what came of an event that asked something, up to a time; for repeated messages also the core time."""
         answers = self._answers.get(event, [])
-        if event not in self.served:
-            return answered_text(answers, is_call=True)
-        served = [each for each in self.served[event] if until_fs is None or each.answered_fs <= until_fs]
-        told = [answered_text(answers[: len(served)])] if served else []
         asked = self._events[event].mailbox
-        assert asked is not None
-        n_answered = len(self.served[event])
-        if len(served) < n_answered:
-            told.append(f"{n_answered - len(served):,} " * (asked.n_times > 1) + "not answered by the end")
-        if n_answered < asked.n_times:
-            n_lost = f"{asked.n_times - n_answered:,} " * (asked.n_times > 1)
-            told.append(f"{n_lost}not answered, as {asked.sender} or its PF has gone")
+        if asked is None:
+            return answered_text(answers, is_call=True)
+        all_served = self.served.get(event, [])
+        served = [each for each in all_served if until_fs is None or each.answered_fs <= until_fs]
+        told = [answered_text(answers[: len(served)])] if served else []
+        n_lost = self._n_lost[event]
+        for n, why in (
+            (asked.n_times - len(served) - n_lost, "not answered by the end"),
+            (n_lost, f"not answered, as {asked.sender} or its PF has gone"),
+        ):
+            if n:
+                told.append(f"{n:,} " * (asked.n_times > 1) + why)
         if len(served) > 1:
             work_fs = sum(each.answered_fs - each.taken_fs for each in served)
             told.append(f"they keep the PF's core for {time_text(work_fs / FS_PER_NS)}")
@@ -160,12 +121,12 @@ class PfDrivers:
         """Return the server and the PF that is asked; the first server and PF if the event names none."""
         server_name, _, vf = (event.function or "").rpartition(".")
         if vf:
-            return self._servers[server_name], _pf_of(self._servers[server_name], vf)
+            return self._servers[server_name], pf_station_of(self._servers[server_name], vf).rpartition(".")[2]
         name, port = event.place
         return self._servers[name or next(iter(self._servers))], pf_name(port_place(port))
 
 
-def _message(asked: MailboxMessage) -> Message:
+def message_of(asked: MailboxMessage) -> Message:
     """Return the numbers of words of a scenario's message, which its time depends on."""
     return RESET if asked.message == RESET.name else asking(asked.message or "words", len(encode(asked)))
 

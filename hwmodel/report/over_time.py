@@ -298,7 +298,7 @@ def _whole_ns(life: LifeResult) -> float:
 
 def _life_row(life: LifeResult) -> list[str]:
     known = life.reset_ns is not None
-    parts = [three_digits((one or 0.0) / 1e6) if known else MISSING for one in _parts_of(life)]
+    parts = [MISSING if one is None else three_digits(one / 1e6) for one in _parts_of(life)]
     is_up, has_sent = life.up_ns is not None, life.first_frame_ns is not None
     first = page_time((life.first_frame_ns or 0.0) - (life.up_ns or 0.0)) if has_sent else MISSING
     over_ns = life.first_frame_ns if has_sent else life.up_ns

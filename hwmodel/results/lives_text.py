@@ -39,15 +39,12 @@ def lives_text(lives: Sequence[LifeResult], later: Sequence[LifeResult] = ()) ->
 
 def _coming_text(life: LifeResult, *, is_cut: bool) -> str:
     """Say how long a function takes to come up, part by part; `is_cut`: it goes down again before the run ends."""
-    assert life.reset_ns is not None and life.messages_ns is not None and life.rings_ns is not None
-    parts = [f"reset {time_text(life.reset_ns)}"] if life.reset_ns else []
-    if life.messages_ns:
-        parts.append(f"messages {time_text(life.messages_ns)}")
-    parts.append(f"rings {time_text(life.rings_ns)}")
-    whole_ns = life.reset_ns + life.messages_ns + life.rings_ns
+    stages = (("reset", life.reset_ns), ("messages", life.messages_ns), ("rings", life.rings_ns))
+    parts = [f"{name} {time_text(part_ns)}" for name, part_ns in stages if part_ns]
     if life.up_ns is None:
         late = "taken away again before it is up" if is_cut else f"not up{' again' * life.goes} by the end"
-        return f"{life.vm} {late}; it takes {time_text(whole_ns)} ({', '.join(parts)})"
+        return f"{life.vm} {late} (so far {', '.join(parts)})" if parts else f"{life.vm} {late}"
+    whole_ns = life.up_ns - life.at_ns
     if life.first_frame_ns is None:
         silent = "" if is_pf(life.vm) else ", and sent nothing"  # the PF may never send
         return f"{life.vm} up after {time_text(whole_ns)} ({', '.join(parts)}){silent}"

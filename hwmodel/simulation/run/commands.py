@@ -37,6 +37,7 @@ from hwmodel.machine.time.commands import (
     VLAN,
     WATCHED,
 )
+from hwmodel.rules.driver_jobs import JobStep
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.simulation.fill.pcie_trees import changed_weights
 from hwmodel.simulation.fill.refill import Filled, Reach, Refilled, Rewritten, Servers, places
@@ -64,11 +65,26 @@ class Watch(NamedTuple):
     number: int
 
 
+class Job(NamedTuple):
+    """Describe a job of a function's driver: what it does from an instant on, step by step (docs/engine.md).
+
+    `tells`: which of its ends are told, a bit for each. `raises`: the function whose interrupt the adapter raises as
+    the last write arrives, empty: none.
+    """
+
+    function: str
+    number: int
+    from_fs: int
+    tells: int
+    raises: str
+    steps: tuple[JobStep, ...]
+
+
 class Change(NamedTuple):
     """Describe a change: from `at_fs` on a machine has another configuration, with some functions (`a.vf1`) off.
 
     `work`: what drivers do at `at_fs` beside handling frames. `watches`: those that begin then. `workload`: what the
-    configuration offers, if it is not what the machine began with.
+    configuration offers, if it is not what the machine began with. `jobs`: of drivers, which begin then.
     """
 
     at_fs: int
@@ -77,10 +93,14 @@ class Change(NamedTuple):
     work: tuple[DriverWork, ...] = ()
     watches: tuple[Watch, ...] = ()
     workload: Workload | None = None
+    jobs: tuple[Job, ...] = ()
 
-    def then(self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = ()) -> Change:
+    def then(
+        self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = (),
+        jobs: tuple[Job, ...] = (),
+    ) -> Change:  # fmt: skip
         """Return a change that leaves the configuration as it is from this one on."""
-        return self._replace(at_fs=at_fs, work=work, watches=watches)
+        return self._replace(at_fs=at_fs, work=work, watches=watches, jobs=jobs)
 
 
 class _ToCome(NamedTuple):

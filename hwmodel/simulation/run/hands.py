@@ -66,7 +66,7 @@ class Hands:
         if core not in self._functions or self._functions[core].server != place:
             own = (name for name, one in self._functions.items() if one.server == place)
             raise InputError(f"agents: there is no {core} at server {server}{suggest(core, own)}, whose core to keep")
-        work = DriverWork(at_fs, core, work_fs, 0, 0)
+        work = DriverWork(at_fs, core, work_fs)
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, work=(work,)))
 
     def set(self, at_fs: int, setting: Setting) -> None:

@@ -50,8 +50,9 @@ from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.host_run import describe_host_run
 from hwmodel.simulation.run.kernel_cache import compiled_without, have_kernels
 from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
+from hwmodel.simulation.run.play import Play, play_of
 from hwmodel.simulation.run.reactions import with_agents
-from hwmodel.simulation.run.scenario import Play, with_series
+from hwmodel.simulation.run.scenario import lives_in_order, with_series
 from hwmodel.simulation.run.series import SeriesRecorder, interval_of
 from hwmodel.simulation.run.server_threads import n_threads_for
 from hwmodel.simulation.run.short_runs import (
@@ -134,27 +135,28 @@ def simulate(
     n_threads_for(1, threads)
     check_span(trace_path, trace_start_fs, trace_length_fs)
     check_taps(config, pcap_hops or {})
-    play = Play(config, agents)
+    play = play_of(config, agents)
     compile_s = have_kernels(entries_of(config, reacts=play.reacts))
     changes_in_run = bool(config.scenario) or play.reacts
     counts = counters or changes_in_run
     run = Run(
-        play.scene.first, play.workload, progress or silent, compile_s=compile_s, threads=threads, changes=play.changes,
+        play.scene.first, play.workload, progress or silent, compile_s=compile_s, threads=threads, changes=play.planned,
         counts_rings=counts, reacts=play.reacts,
     )  # fmt: skip
     run.begin(play)
     if changes_in_run:
         events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
-        run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs, events_fs), play.scene.course)
+        run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs, events_fs), play.looks_fs)
     if trace_path is not None:
-        run.tracer = Tracer(stage_of(run.machine, play.workload, play.messages), trace_start_fs or 0, trace_length_fs)
+        run.tracer = Tracer(stage_of(run.machine, play.workload), trace_start_fs or 0, trace_length_fs)
 
     def told(result: Result) -> Result:
         if counts:
             result = replace(result, counters=counters_of(run.machine.servers))
         if run.series is None:
             return result
-        result = with_events(with_series(result, play.config, run.series.series(), play.scene))
+        series = run.series.series(lives_in_order(play.config, play.scene))
+        result = with_events(with_series(result, play.config, series, play.scene))
         return result if play.agents is None else with_agents(result, play.agents)
 
     try:
@@ -244,12 +246,12 @@ class Run:
         """Have a scenario and agents go on with the run."""
         self.play = play
         play.begin(self.machine)
+        self.follow()
 
     def take_in(self, changes: Sequence[Change]) -> None:
         """Note all changes of the run, those that are over included, as far as they are known."""
-        self.planned = changes
-        self.is_watched = any(change.watches for change in changes)
-        self.changes = tuple(change for change in changes if not change.watches)
+        self.is_watched = self.play is not None and self.play.is_watched
+        self.changes = tuple(changes)
         self.first_change_fs = min((change.at_fs for change in self.changes), default=NEVER)
 
     def pieces(self) -> Iterator[Deliveries]:
@@ -366,6 +368,8 @@ class Run:
     def finish(self) -> None:
         """End the window here."""
         self.machine.rest()
+        if self.play is not None:
+            self.follow()
         self.end = self.snapshot()
         self.marks.close()
         if self.stages is not None:
@@ -413,12 +417,12 @@ class Run:
         return status
 
     def follow(self) -> None:
-        """Follow the plan, which may be another since what the scenario waits for has come true or agents reacted."""
+        """Follow what is known of changes, which may be more since the run has stopped for what happens in it."""
         assert self.play is not None
-        if self.play.changes is not self.planned:
+        if len(self.play.changes) > len(self.changes):
             self.take_in(self.play.changes)
             if self.series is not None:
-                self.series.follow(self.play.scene.course)
+                self.series.follow(self.play.looks_fs)
         self.first_change_fs = min([self.first_change_fs, *self.play.sets_fs[:1]])
 
     def kernel(self, until_fs: int, n_events: int) -> int:

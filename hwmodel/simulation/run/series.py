@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config.life import Parts
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import at_port
@@ -25,7 +26,7 @@ from hwmodel.simulation.run.commands import functions_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
 
 if TYPE_CHECKING:
-    from hwmodel.config.life import Course, Life
+    from hwmodel.config.life import Life
     from hwmodel.simulation.fill.flow_book import Server
     from hwmodel.simulation.run.machine import Machine
 
@@ -58,9 +59,9 @@ class SeriesRecorder:
     An interval holds what happens before its end, not what happens at that instant: an event's effects are behind it.
     """
 
-    def __init__(self, machine: Machine, interval_fs: int, course: Course) -> None:
-        self._machine, self._interval_fs, self._course = machine, interval_fs, course
-        self._lives = LifeRecorder(machine, course.times_fs())
+    def __init__(self, machine: Machine, interval_fs: int, looks_fs: Sequence[int]) -> None:
+        self._machine, self._interval_fs = machine, interval_fs
+        self._lives = LifeRecorder(machine, looks_fs)
         self._next_fs = interval_fs
         self._last = self._sums()
         self._grown: list[Floats] = []
@@ -87,13 +88,15 @@ class SeriesRecorder:
             if bound_fs == until_fs:
                 return status
 
-    def follow(self, course: Course) -> None:
-        """Follow another course from here on."""
-        self._course = course
-        self._lives.follow(course.times_fs())
+    def follow(self, looks_fs: Sequence[int]) -> None:
+        """Have functions go or come up at other instants from here on."""
+        self._lives.follow(looks_fs)
 
-    def series(self) -> Series:
-        """Return the VMs' series over all whole intervals; the PF is included only if it did anything."""
+    def series(self, lives: Sequence[Life]) -> Series:
+        """Return the VMs' series over all whole intervals, and what became of functions.
+
+        The PF is included only if it did anything.
+        """
         grown = np.array(self._grown).reshape(len(self._grown), *self._last.shape)
         rings = np.array(self._rings, np.int64).reshape(len(self._rings), len(self._last) - 1, 2)
         found: dict[str, VmSeries] = {}
@@ -104,13 +107,12 @@ class SeriesRecorder:
                 continue
             found[name] = self._of_vm(own, rings[:, number])
             counters[name] = {each: tuple(own[each].astype(int).tolist()) for each in STATISTICS}
-        lives = self._lives.lives(self._course.lives, self._machine.now_fs)
         others = tuple(grown[:, -1, DROPS].astype(int).tolist())
         return Series(
             interval_ns=self._interval_fs / FS_PER_NS,
             vms=found,
             counters=counters,
-            lives=lives,
+            lives=self._lives.lives(lives, self._machine.now_fs),
             other_drops=others if any(others) else (),
             wires=self._wires(),
         )
@@ -252,17 +254,18 @@ class LifeRecorder:
         before, back, after = (_at(looks, at_fs - 1)[row] for at_fs in (life.at_fs, back_fs, goes_fs))
         is_up = life.up_fs is not None and life.up_fs <= end_fs
         first_fs = int(after[0]) if is_up and after[0] != NEVER else None
-        parts = life.parts
+        next_fs = min((one.at_fs for one in later), default=end_fs)
+        parts = [_ns(part) for part in _so_far(life, min(next_fs, end_fs))]
         return LifeResult(
             vm=life.vm,
             event=life.event,
             at_ns=life.at_fs / FS_PER_NS,
             goes=life.off_fs is not None,
-            reset_ns=None if parts is None else parts.reset_fs / FS_PER_NS,
-            messages_ns=None if parts is None else parts.messages_fs / FS_PER_NS,
-            rings_ns=None if parts is None else parts.rings_fs / FS_PER_NS,
-            up_ns=life.up_fs / FS_PER_NS if is_up and life.up_fs is not None else None,
-            first_frame_ns=None if first_fs is None else first_fs / FS_PER_NS,
+            reset_ns=parts[0],
+            messages_ns=parts[1],
+            rings_ns=parts[2],
+            up_ns=_ns(life.up_fs) if is_up else None,
+            first_frame_ns=_ns(first_fs),
             frames_lost=0 if life.off_fs is None else int(back[1] - before[1]),
         )
 
@@ -274,6 +277,23 @@ class LifeRecorder:
             drops = nic["ledger"]["function"]["drops"][function]
             found.append((int(nic.function[function].first_in_fs), int(drops[list(LOST)].sum())))
         return np.array(found, np.int64)
+
+
+def _so_far(life: Life, by_fs: int) -> list[int | None]:
+    """Return how long the parts of a function's way up have taken by a time, that it is at by then included."""
+    found: list[int | None] = []
+    since_fs = life.at_fs
+    for part_fs in life.parts or ():
+        if part_fs is None:
+            found.append(by_fs - since_fs)
+            break
+        found.append(part_fs)
+        since_fs += part_fs
+    return found + [None] * (len(Parts._fields) - len(found))
+
+
+def _ns(at_fs: int | None) -> float | None:
+    return None if at_fs is None else at_fs / FS_PER_NS
 
 
 def _at(looks: Sequence[tuple[int, Ints]], at_fs: int) -> Ints:

@@ -1,0 +1,260 @@
+"""The drivers of PFs and VFs beside handling frames: a VF's starts, and asks its PF; a PF's answers in turn.
+
+What they do to registers, on which core, is done by jobs of the machine (docs/engine.md), whose ends are told. Numbers
+of accesses and times are those of Linux' ixgbe and ixgbevf (`config/message_time.py`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import NamedTuple, Protocol
+
+from hwmodel.config.life import RESET_FS, RING_ENABLE_FS, RING_REGISTERS, Course, Parts, Start
+from hwmodel.config.message_time import BRING_UP, POLL_FS, Message
+from hwmodel.rules.driver_jobs import (
+    ARRIVED,
+    DOORBELLS,
+    FIRST_ARRIVED,
+    GIVEN,
+    LEFT,
+    RAISED,
+    READ,
+    RELEASE,
+    TAKE_CORE,
+    WAIT,
+    WORK,
+    WRITE,
+    JobStep,
+)
+from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
+
+
+class Adapter(Protocol):
+    """What drivers reach: jobs for the functions of adapters."""
+
+    def enter(
+        self, function: str, number: int, from_fs: int, told: Sequence[int], raises: str, steps: Sequence[JobStep]
+    ) -> None:
+        """Have a function's driver do something from an instant on; `raises`: whose interrupt its last write raises."""
+
+    def entry_fs(self, function: str) -> int:
+        """Return how long a function's core takes to enter the handler of an interrupt."""
+
+    def n_rings(self, function: str) -> int:
+        """Return how many rings a function has."""
+
+
+class Asked(NamedTuple):
+    """Say what of a scenario a message is: of which event, the how manieth."""
+
+    event: int
+    number: int
+
+
+@dataclass(eq=False)
+class Exchange:
+    """A message under way. `acknowledged_fs`, `replied_fs`: since when a VF's driver finds that in its mailbox."""
+
+    vf: str
+    pf: str
+    message: Message
+    asked: Asked | None = None
+    taken_fs: int = 0
+    acknowledged_fs: int | None = None
+    replied_fs: int | None = None
+
+
+ToDo = Sequence[JobStep] | Exchange
+"""What a driver does next: steps, or to send a message."""
+Flow = Generator[ToDo, int, None]
+"""What a driver does, one thing after the other: each is sent the instant at which it is over."""
+
+
+@dataclass(eq=False)
+class _Pf:
+    """A PF's driver: messages that wait, first come, first served, and whether one is served."""
+
+    waiting: deque[Exchange] = field(default_factory=deque)
+    serves: Exchange | None = None
+
+
+class _Job(NamedTuple):
+    """A job under way: whose it is, and what is to be done as its ends are told."""
+
+    function: str
+    acts: dict[int, Callable[[int], None]]
+    exchange: Exchange | None
+
+
+class Drivers:
+    """Let drivers do what they do, in reaction to what is told of their jobs (`life.Starter`).
+
+    `course`: what becomes of functions. `is_up`: called as a function has come up; `answered`: as a PF's driver has
+    served an exchange; `lost`: for a message of a scenario that nobody will serve.
+    """
+
+    def __init__(
+        self, adapter: Adapter, *, is_up: Callable[[Start, Parts, int], None],
+        answered: Callable[[Exchange, int], None], lost: Callable[[Asked], None], again: Callable[[int, int], None],
+    ) -> None:  # fmt: skip
+        self.course: Course
+        self.again = again
+        self._adapter, self._is_up, self._answered, self._lost = adapter, is_up, answered, lost
+        self._jobs: dict[int, _Job] = {}
+        self._numbers = count()
+        self._pfs: dict[str, _Pf] = {}
+
+    def start(self, starts: Sequence[Start]) -> None:
+        """Start functions' drivers."""
+        for one in starts:
+            self._begin(one.name, one.begins_fs, self._starting(one))
+
+    def expected_fs(self, life: int) -> int | None:
+        """Return that nobody knows when a function will be up."""
+        return None
+
+    def goes(self, name: str) -> None:
+        """Have a function's driver do nothing more: what it does, and what it is asked, is lost."""
+        for number, job in [*self._jobs.items()]:
+            if job.function == name:
+                del self._jobs[number]
+                self._lose(job.exchange)
+        pf = self._pfs.pop(name, _Pf())
+        for exchange in pf.waiting:
+            self._lose(exchange)
+
+    def ask(self, vf: str, pf: str, message: Message, asked: Asked, at_fs: int) -> None:
+        """Have a VF's driver send a message, for whose answer it does not look."""
+        self._send(Exchange(vf, pf, message, asked), at_fs, {})
+
+    def flood(self, name: str, n: int, every_fs: int, at_fs: int) -> None:
+        """Have a function's driver write doorbells for nothing."""
+        self._enter(name, at_fs, {}, (JobStep(DOORBELLS, n, every_fs),))
+
+    def told(self, number: int, which: int, at_fs: int) -> None:
+        """Go on with what an end of a job leads to; nothing of a driver that has gone."""
+        job = self._jobs.get(number)
+        if job is None:
+            return
+        act = job.acts.pop(which)
+        if not job.acts:
+            del self._jobs[number]
+        act(at_fs)
+
+    def _lose(self, exchange: Exchange | None) -> None:
+        if exchange is not None and exchange.asked is not None:
+            self._lost(exchange.asked)
+
+    def _enter(
+        self, name: str, from_fs: int, acts: Mapping[int, Callable[[int], None]], steps: Sequence[JobStep],
+        exchange: Exchange | None = None, raises: str = "",
+    ) -> None:  # fmt: skip
+        number = next(self._numbers)
+        if acts:
+            self._jobs[number] = _Job(name, {**acts}, exchange)
+        self._adapter.enter(name, number, from_fs, sorted(acts), raises, steps)
+
+    def _send(self, exchange: Exchange, at_fs: int, acts: Mapping[int, Callable[[int], None]]) -> None:
+        """Have a VF's driver send: check that the mailbox is free, write the words and a flag, which tells the PF."""
+        acts = {**acts, RAISED: partial(self._comes, exchange)}
+        steps = JobStep(READ), JobStep(WRITE, exchange.message.words + 1)
+        self._enter(exchange.vf, at_fs, acts, steps, exchange, exchange.pf)
+
+    # ---- A VF's driver, and a PF's as it starts ----
+
+    def _begin(self, name: str, at_fs: int, flow: Flow) -> None:
+        self._do(name, flow, next(flow), at_fs)
+
+    def _do(self, name: str, flow: Flow, to_do: ToDo, at_fs: int) -> None:
+        acts = {LEFT: partial(self._go_on, name, flow)}
+        if isinstance(to_do, Exchange):
+            self._send(to_do, at_fs, acts)
+        else:
+            self._enter(name, at_fs, acts, to_do)
+
+    def _go_on(self, name: str, flow: Flow, at_fs: int) -> None:
+        try:
+            to_do = flow.send(at_fs)
+        except StopIteration:
+            return
+        self._do(name, flow, to_do, at_fs)
+
+    def _starting(self, start: Start) -> Flow:
+        """Start a function: wait for the end of its reset, ask the PF for all that it needs, set up its rings."""
+        now_fs, parts = start.begins_fs, Parts(0, 0)
+        if start.is_reset:
+            now_fs = yield (JobStep(WAIT, 1, RESET_FS),)
+            parts = Parts(now_fs - start.since_fs, None if start.pf else 0)
+            self.course.progress(start.life, parts)
+        if start.pf:
+            began_fs = now_fs
+            for message in BRING_UP:
+                now_fs = yield from self._exchange(Exchange(start.name, start.pf, message), now_fs)
+            parts = parts._replace(messages_fs=now_fs - began_fs)
+            self.course.progress(start.life, parts)
+        began_fs = now_fs
+        ring = (JobStep(WRITE, RING_REGISTERS), JobStep(WAIT, 1, RING_ENABLE_FS), JobStep(READ))
+        now_fs = yield ring * self._adapter.n_rings(start.name)
+        self._is_up(start, parts._replace(rings_fs=now_fs - began_fs), now_fs)
+
+    def _exchange(self, exchange: Exchange, now_fs: int) -> Generator[ToDo, int, int]:
+        """Send a message, look for its acknowledgement, then its reply, read and acknowledge that; return when.
+
+        A look finds what was there as it began; behind one that finds nothing the driver waits for `POLL_FS`.
+        """
+        message = exchange.message
+        now_fs = yield exchange
+        now_fs = yield from self._looks(lambda: exchange.acknowledged_fs, now_fs, 0)
+        now_fs = yield from self._looks(lambda: exchange.replied_fs, now_fs, message.settle_fs)
+        now_fs = yield JobStep(READ, message.read_words), JobStep(WRITE)
+        return now_fs
+
+    def _looks(self, there_fs: Callable[[], int | None], now_fs: int, wait_fs: int) -> Generator[ToDo, int, int]:
+        while True:
+            begins_fs = now_fs + wait_fs
+            now_fs = yield JobStep(WAIT, 1, wait_fs), JobStep(READ)
+            since_fs = there_fs()
+            if since_fs is not None and since_fs <= begins_fs:
+                return now_fs
+            wait_fs = POLL_FS
+
+    # ---- A PF's driver ----
+
+    def _comes(self, exchange: Exchange, at_fs: int) -> None:
+        """Let the PF's driver know of a message, as its interrupt has come."""
+        pf = self._pfs.setdefault(exchange.pf, _Pf())
+        if not self.course.is_there(exchange.pf):
+            self._lose(exchange)
+            return
+        pf.waiting.append(exchange)
+        if pf.serves is None:
+            self._serve(pf, at_fs)
+
+    def _serve(self, pf: _Pf, at_fs: int) -> None:
+        """Serve the next message: take the interrupt, read the mailbox, acknowledge and reply."""
+        exchange = pf.serves = pf.waiting.popleft()
+        acts: dict[int, Callable[[int], None]] = {
+            GIVEN: partial(setattr, exchange, "taken_fs"),
+            FIRST_ARRIVED: partial(setattr, exchange, "acknowledged_fs"),
+            ARRIVED: partial(setattr, exchange, "replied_fs"),
+            LEFT: partial(self._served, pf, exchange),
+        }
+        if exchange.asked is not None:  # its VF does not look for the answer
+            del acts[FIRST_ARRIVED], acts[ARRIVED]
+        steps = (
+            JobStep(TAKE_CORE), JobStep(WORK, 1, self._adapter.entry_fs(exchange.pf)), JobStep(READ, MAILBOX_WORDS + 1),
+            JobStep(WRITE, exchange.message.reply_words + 2), JobStep(RELEASE),
+        )  # fmt: skip
+        exchange.taken_fs = at_fs
+        self._enter(exchange.pf, at_fs, acts, steps, exchange)
+
+    def _served(self, pf: _Pf, exchange: Exchange, at_fs: int) -> None:
+        pf.serves = None
+        self._answered(exchange, at_fs)
+        if pf.waiting:
+            self._serve(pf, at_fs)
+

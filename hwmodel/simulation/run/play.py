@@ -1,0 +1,415 @@
+"""Carry out a scenario and agents as a run goes on.
+
+Events that set keys at known times, or ask a PF's driver for what takes no time, are planned. With any other, or with
+agents, all is worked out at its instant, from the configuration in force and from what functions, drivers and the
+control plane are doing then: nobody looks ahead.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hwmodel.agents.by_rules import agents_of
+from hwmodel.agents.drivers import Asked, Drivers, Exchange
+from hwmodel.agents.live import BEHIND_FS, LiveAgents, check_given
+from hwmodel.compiled.records import NEVER
+from hwmodel.config.check_agents import settings_of
+from hwmodel.config.life import Course, Parts, Start, n_rings_of, pf_station_of
+from hwmodel.config.message_time import RegisterTimes
+from hwmodel.config.scenario import NOT_KNOWN_FS, in_order
+from hwmodel.config.scenario_steps import contradictions
+from hwmodel.config.system import servers_of
+from hwmodel.errors import InputError
+from hwmodel.functions.mailbox_events import PfDrivers, Served, message_of
+from hwmodel.rules.driver_jobs import ENDS, JOBS_FROM, JobStep
+from hwmodel.simulation.fill.refill import concerns_only
+from hwmodel.simulation.run.commands import Change, Job
+from hwmodel.simulation.run.hands import Hands
+from hwmodel.simulation.run.offered import Offered
+from hwmodel.simulation.run.scenario import Scene, scene_of, waiting_for, watch_of
+
+if TYPE_CHECKING:
+    from hwmodel.agents import Agent
+    from hwmodel.config import Config
+    from hwmodel.config.live_configuration import Setting
+    from hwmodel.config.scenario import Event
+    from hwmodel.simulation.fill.flow_book import Server
+    from hwmodel.simulation.run.commands import Make
+    from hwmodel.simulation.run.machine import CameTrue, Machine
+    from hwmodel.workload.traffic import Workload
+
+
+class Play(Protocol):
+    """What happens in a run beside frames.
+
+    `config`: with the times of events that are known by now. `scene`: what the run begins with, and what becomes of
+    functions. `workload`: the load at first. `planned`: changes that a machine is made with. `changes`: all that are
+    known so far, for whoever asks when the machine is another. `looks_fs`: when functions go or come up, as far as is
+    known. `reacts`: more changes may come. `is_watched`: conditions are looked for. `agents`: who reacts beside it;
+    `sets_fs`: when these set keys. `keeps_cores`: work of agents keeps cores from frames.
+    """
+
+    config: Config
+    scene: Scene
+    workload: Workload
+    planned: tuple[Change, ...]
+    reacts: bool
+    is_watched: bool
+    keeps_cores: bool
+
+    @property
+    def agents(self) -> LiveAgents | None:
+        """Return who reacts beside the run, once it has begun."""
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """Return all changes that are known so far, in the order of time."""
+
+    @property
+    def looks_fs(self) -> list[int]:
+        """Return when functions go or come up, in order."""
+
+    @property
+    def sets_fs(self) -> Sequence[int]:
+        """Return when agents have set keys, in order."""
+
+    def begin(self, machine: Machine) -> None:
+        """Have what is seen, told and due come here; let agents begin."""
+
+    def config_in_force(self, at_fs: int) -> Change | None:
+        """Return what has been made of the configuration by an instant at which the run stands; None: it is planned."""
+
+
+def play_of(config: Config, agents: Sequence[Agent] = ()) -> Play:
+    """Return how a configuration's scenario and its agents, or further ones, are carried out."""
+    check_given(agents)
+    all_agents = [*agents_of(config), *agents]
+    if all_agents or any(event.when is not None or not event.row.is_at_once for event in config.scenario):
+        return LivePlay(config, all_agents)
+    return PlannedPlay(config)
+
+
+class PlannedPlay:
+    """Carry out events whose times and effects are known (`Play`)."""
+
+    reacts = is_watched = keeps_cores = False
+    agents: LiveAgents | None = None
+    sets_fs: Sequence[int] = ()
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.scene = config, scene_of(config)
+        offered = Offered(self.scene.first, self.scene.changes)
+        self.workload, self.planned = offered.first, offered.of(self.scene.changes)
+        self.changes: Sequence[Change] = self.planned
+        self.looks_fs: list[int] = []
+
+    def begin(self, machine: Machine) -> None:
+        """Do nothing: the machine has been made with all changes."""
+
+    def config_in_force(self, at_fs: int) -> Change | None:
+        """Return that changes say it."""
+        return None
+
+
+class LivePlay:
+    """Carry out each event at its instant, and what follows from it (`Play`)."""
+
+    reacts = True
+
+    def __init__(self, config: Config, agents: Sequence[Agent]) -> None:
+        self.config, self._all_agents = config, agents
+        self.agents: LiveAgents | None = None
+        self.keeps_cores = any(agent.core for agent in agents)
+        planned = scene_of(config)
+        self._servers = {server.name: server for server in servers_of(config)}
+        self._drivers = PfDrivers(config)
+        self._live = config.live(self._drivers)
+        again = self._again
+        self._beside = Drivers(self, is_up=self._is_up, answered=self._answered, lost=self._lost, again=again)
+        self._course = self._beside.course = Course(config, self._beside)
+        self._unchanged: set[int] = set()
+        self._entered: list[Job] = []
+        self._to_add: list[tuple[int, Make]] | None = []  # until there is a machine
+        self._changes: list[Change] = []
+        self._is_news = False
+        self._in_force: dict[int, tuple[Config, Change]] = {}  # by the identity of what was made of the document
+        at_first = [at for at in in_order(config.scenario) if config.scenario[at].time_fs == 0]
+        for at in at_first:
+            if config.scenario[at].row.is_at_once:
+                self._follow(at, 0)
+        first = self._without_scenario()
+        self._offered = Offered(first, planned.changes, [*self._to_come(agents)])
+        self.workload = self._offered.first
+        self.scene = Scene(first, planned.changes, self._drivers, self._unchanged, self._course)
+        now = Change(0, first)
+        for at in at_first:
+            now = self._carry_out(at, 0, now, is_followed=config.scenario[at].row.is_at_once)
+        conditions = waiting_for(config)
+        self.is_watched = bool(conditions)
+        watches = {at: watch_of(first, when, at) for at, when in conditions.items()}
+        begins_fs = {at: when.begins_fs for at, when in conditions.items()}
+        of_first = tuple(watch for at, watch in watches.items() if begins_fs[at] == 0)
+        self.planned: tuple[Change, ...] = (now._replace(watches=of_first),) if now != Change(0, first) or of_first else ()
+        for at, watch in watches.items():
+            if begins_fs[at]:
+                self._add(begins_fs[at], partial(_begin_watch, begins_fs[at], watch))
+        for at in in_order(config.scenario):
+            event = config.scenario[at]
+            if 0 < event.at_fs < NOT_KNOWN_FS:
+                self._add(event.at_fs, partial(self._carry_out, at, event.at_fs))
+        instants = {event.at_fs for event in config.scenario if not event.row.is_at_once}
+        instants |= {change.at_fs for change in planned.changes}
+        for at_fs in instants:
+            if at_fs < NOT_KNOWN_FS:
+                self._note(at_fs)
+
+    def _to_come(self, agents: Sequence[Agent]) -> Iterator[Mapping[str, Any]]:
+        """Yield keys that may be set."""
+        yield from (event.changes for event in self.config.scenario)
+        yield from (setting.changes for setting in settings_of(self.config))
+        yield from ({"workload": {}} for agent in agents if agent.sets_load)
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """Return all changes that are known so far."""
+        return self._changes
+
+    @property
+    def sets_fs(self) -> Sequence[int]:
+        """Return when agents have set keys, in order."""
+        return () if self.agents is None else self.agents.sets_fs
+
+    @property
+    def looks_fs(self) -> list[int]:
+        """Return when functions go or come up: by events as soon as these are known, by drivers as they are done."""
+        moves = {event.at_fs for event in self.config.scenario if event.row.moves or event.is_of_host}
+        moves |= {life.at_fs for life in self._course.lives}
+        moves |= {life.up_fs + BEHIND_FS for life in self._course.lives if life.up_fs is not None}
+        return sorted(at_fs for at_fs in moves if at_fs < NOT_KNOWN_FS)
+
+    def begin(self, machine: Machine) -> None:
+        """Have what is seen, told and due come here; let agents begin."""
+        self._machine = machine
+        machine.on_stop = self._goes_on
+        to_add, self._to_add = self._to_add or [], None
+        for at_fs, make in to_add:
+            machine.schedule.add(at_fs, make)
+        if not self._all_agents:
+            return
+        hands = Hands(machine, self.scene.first, self._set)
+        self.agents = LiveAgents(
+            self._all_agents, self.scene.first, list(self._servers), hands, len(self.config.scenario)
+        )
+        self.agents.begin()
+        machine.schedule.enter(0)
+        machine.agents_due_fs = partial(self.agents.next_fs, NEVER)
+
+    def config_in_force(self, at_fs: int) -> Change | None:
+        """Return what agents and events have made of the configuration."""
+        return self._forced(Change(at_fs, self.scene.first))
+
+    # ---- What changes, and when ----
+
+    def _add(self, at_fs: int, make: Make) -> None:
+        """Have a change made at an instant."""
+        if self._to_add is None:
+            self._machine.schedule.add(at_fs, make)
+        else:
+            self._to_add.append((at_fs, make))
+
+    def _plan(self, at: int, at_fs: int) -> None:
+        """Have an event carried out at an instant."""
+        self._add(at_fs, partial(self._carry_out, at, at_fs))
+        self._note(at_fs)
+
+    def _note(self, at_fs: int, *, is_news: bool = True) -> None:
+        """Note that the machine is another from an instant on."""
+        insort(self._changes, Change(at_fs, self.scene.first), key=attrgetter("at_fs"))
+        self._is_news |= is_news
+
+    def _without_scenario(self) -> Config:
+        return self._live.config.model_copy(update={"run": self.config.run, "scenario": ()})
+
+    def _forced(self, change: Change) -> Change:
+        """Return a change to the configuration in force."""
+        own = self._live.config
+        if id(own) not in self._in_force:
+            (made,) = self._offered.of((Change(change.at_fs, self._without_scenario()),))
+            self._in_force[id(own)] = own, made  # both are kept, so that neither's identity is ever another's
+        _, made = self._in_force[id(own)]
+        return change._replace(config=made.config, workload=made.workload)
+
+    def _set(self, at_fs: int, setting: Setting, now: Change) -> Change:
+        """Return the change that an agent makes."""
+        self._live.set(setting)
+        return self._forced(now.then(at_fs))
+
+    # ---- Events ----
+
+    def _carry_out(self, at: int, at_fs: int, now: Change, *, is_followed: bool = False) -> Change:
+        """Carry out an event at its instant; `is_followed`: but for its keys, which the machine is made with."""
+        event = self.config.scenario[at]
+        now = now.then(at_fs)
+        if self._course.happens(at, event, at_fs):
+            return now
+        if event.time_fs != at_fs:
+            self._is_at(at, at_fs)
+        if event.row.is_at_once and not is_followed:
+            self._follow(at, at_fs)
+            now = self._forced(now)
+        elif event.mailbox is not None:
+            self._send(at, at_fs, 0)
+        elif event.flood is not None:
+            flood = event.flood
+            self._beside.flood(flood.sender, flood.n_doorbells, flood.every_fs, at_fs)
+            self._note(at_fs + flood.n_doorbells * flood.every_fs)
+        return now._replace(off=frozenset(self._course.off), jobs=self._jobs())
+
+    def _is_at(self, at: int, at_fs: int) -> None:
+        """Note the time of an event that had to wait."""
+        events = [*self.config.scenario]
+        events[at] = events[at].happens_at(at_fs)
+        self.config = self.config.model_copy(update={"scenario": tuple(events)})
+        if problems := [f"scenario.{at}.set.{key}: {line}" for at, key, line in contradictions(events)]:
+            raise InputError(problems)
+
+    def _follow(self, at: int, at_fs: int) -> None:
+        """Have what an event sets, or a driver grants at once, in force."""
+        before = self._live.config
+        self._live.carry_out(at_fs, at)
+        if self.config.scenario[at].is_set and self._live.config == before:
+            self._unchanged.add(at)
+
+    def _again(self, at_fs: int, at: int) -> None:
+        """Have an event carried out that had to wait for the control plane."""
+        self._plan(at, max(at_fs, self._least_fs))
+
+    @property
+    def _least_fs(self) -> int:
+        """Return the first instant at which anything can change yet."""
+        return 0 if self._to_add is not None else self._machine.now_fs + BEHIND_FS
+
+    # ---- Drivers ----
+
+    def enter(
+        self, function: str, number: int, from_fs: int, told: Sequence[int], raises: str, steps: Sequence[JobStep]
+    ) -> None:
+        """Have a function's driver do something (`agents.drivers.Adapter`)."""
+        self._entered.append(Job(function, number, from_fs, sum(1 << which for which in told), raises, tuple(steps)))
+
+    def entry_fs(self, function: str) -> int:
+        """Return how long a function's core takes to enter the handler of an interrupt."""
+        server, _, own = function.rpartition(".")
+        return RegisterTimes.of(self._servers[server].config, own).entry_fs
+
+    def n_rings(self, function: str) -> int:
+        """Return how many rings a function has."""
+        return n_rings_of(self._servers[function.rpartition(".")[0]].config)
+
+    def _jobs(self) -> tuple[Job, ...]:
+        jobs, self._entered = tuple(self._entered), []
+        return jobs
+
+    def _send(self, at: int, at_fs: int, number: int) -> None:
+        """Have a VF's driver send a message of an event, and the next one as it is time."""
+        asked = self.config.scenario[at].mailbox
+        assert asked is not None
+        if not self._course.is_there(asked.sender):
+            self._drivers.lose(at, asked.n_times - number)
+            return
+        server, _, vf = asked.sender.rpartition(".")
+        pf = pf_station_of(self._servers[server], vf)
+        self._beside.ask(asked.sender, pf, message_of(asked), Asked(at, number), at_fs)
+        if number + 1 < asked.n_times:
+            next_fs = at_fs + (asked.every_fs or 0)
+            self._add(next_fs, partial(self._send_next, at, next_fs, number + 1))
+
+    def _send_next(self, at: int, at_fs: int, number: int, now: Change) -> Change:
+        self._send(at, at_fs, number)
+        return now.then(at_fs, jobs=self._jobs())
+
+    def _lost(self, asked: Asked) -> None:
+        self._drivers.lose(asked.event, 1)
+
+    def _answered(self, exchange: Exchange, at_fs: int) -> None:
+        """Have what a PF's driver grants in force as soon as those can know of it whom it concerns."""
+        server = exchange.pf.rpartition(".")[0]
+        for each_fs in (exchange.taken_fs, at_fs):
+            self._note(each_fs, is_news=False)
+        if exchange.asked is None:
+            return
+        self._live.follow()
+        event = exchange.asked.event
+        keys = self._drivers.changes(event, self._live.config)
+        self._drivers.serve(event, Served(exchange.taken_fs, at_fs))
+        if keys:
+            alone = concerns_only(server, keys)
+            next_fs = at_fs + max(BEHIND_FS, 0 if alone else self._machine.way_fs([*self._servers].index(server)))
+            self._add(next_fs, partial(self._grant, event, next_fs, keys))
+            self._note(next_fs)
+
+    def _grant(self, event: int, at_fs: int, keys: Mapping[str, Any], now: Change) -> Change:
+        self._live.carry_out(at_fs, event, keys)
+        return self._forced(now.then(at_fs))
+
+    def _is_up(self, start: Start, parts: Parts, at_fs: int) -> None:
+        """Have a function up whose driver has started it."""
+        if self._course.is_up(start.life, parts, at_fs):
+            next_fs = at_fs + BEHIND_FS
+            self._add(next_fs, lambda now: now.then(next_fs)._replace(off=frozenset(self._course.off)))
+            self._note(next_fs)
+
+    # ---- As the run stands ----
+
+    def _goes_on(self) -> bool:
+        """Go on from where something has come true, or is told or due; tell whether more changes are known than before.
+
+        Or whether an agent has set keys for the first time: a warm-up that ends at changes ends there.
+        """
+        machine, self._is_news = self._machine, False
+        had_set = bool(self.sets_fs)
+        while (true := machine.take_true()) is not None:
+            if true.number >= JOBS_FROM:
+                self._beside.told(*divmod(true.number - JOBS_FROM, ENDS), true.at_fs)
+                if jobs := self._jobs():
+                    next_fs = true.at_fs + BEHIND_FS
+                    self._add(next_fs, partial(_enter_jobs, next_fs, jobs))
+            elif true.number < len(self.config.scenario):
+                self._comes(machine, true)
+            else:
+                assert self.agents is not None
+                self.agents.see(true.at_fs, true.number)
+        if self.agents is not None:
+            self.agents.carry_out(machine.now_fs)
+        return self._is_news or (not had_set and bool(self.sets_fs))
+
+    def _comes(self, machine: Machine, true: CameTrue) -> None:
+        """Have the event that has waited for a condition come next.
+
+        It comes 1 fs later, or, if it concerns anything beside the server that is watched, once that can know of it.
+        Raises InputError if two events that turn out to be of one instant contradict each other.
+        """
+        event = self.config.scenario[true.number]
+        own = machine.servers[true.server]
+        behind_fs = BEHIND_FS if _is_within(event, own) else max(BEHIND_FS, machine.way_fs(true.server))
+        self._is_at(true.number, true.at_fs + behind_fs)
+        self._plan(true.number, true.at_fs + behind_fs)
+
+
+def _begin_watch(at_fs: int, watch: Any, now: Change) -> Change:
+    return now.then(at_fs, watches=(watch,))
+
+
+def _enter_jobs(at_fs: int, jobs: tuple[Job, ...], now: Change) -> Change:
+    return now.then(at_fs, jobs=jobs)
+
+
+def _is_within(event: Event, server: Server) -> bool:
+    """Tell whether an event concerns nothing beside a server at once, neither another nor the bridges."""
+    if event.is_set:
+        return concerns_only(server.name, event.changes)
+    return event.server == server.name and event.is_of_one_adapter
