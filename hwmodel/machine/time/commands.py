@@ -28,6 +28,7 @@ FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
 # without descriptors drops, for which the head of the Rx buffer may be waiting. REFILL: after how many descriptors a
 # driver posts them again, or never. RECEIVE_LIMIT: what a station may receive.
 WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
+DRIVER_JOB = 19  # writes nothing: a function's driver begins with the steps that its values say (`guest/job_state.py`)
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -49,6 +50,7 @@ WORDS = {
     DROPPING: "drops of a ring",
     REFILL: "refills of a driver",
     RECEIVE_LIMIT: "limit of a receiver",
+    DRIVER_JOB: "job of a driver",
 }
 
 

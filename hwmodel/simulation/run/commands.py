@@ -10,7 +10,7 @@ import ctypes
 from bisect import insort_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from hwmodel.machine.engine import OBEY
 from hwmodel.machine.time.commands import (
     COMMAND_CAP,
     COMMANDS,
+    DRIVER_JOB,
     DRIVER_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
@@ -64,10 +65,30 @@ class Watch(NamedTuple):
     number: int
 
 
+class Job(NamedTuple):
+    """Describe what a function's driver does beside frames: steps, each an operation, how often and how long.
+
+    `number` identifies the job in what is told of it (`tells`, a mask); `from_fs`: when its first step begins; `raises`:
+    the function, of the same adapter, whose mailbox interrupt its last write raises (`machine/guest/job_state.py`).
+    """
+
+    function: str
+    number: int
+    from_fs: int
+    tells: int
+    raises: str | None
+    steps: tuple[tuple[int, int, int], ...]
+
+    def values(self, functions: Mapping[str, Function]) -> Ints:
+        """Return the values of its command."""
+        raises = -1 if self.raises is None else functions[self.raises].number
+        return np.array((self.number, self.from_fs, self.tells, raises, *chain(*self.steps)), np.int64)
+
+
 class Change(NamedTuple):
     """Describe a change: from `at_fs` on a machine has another configuration, with some functions (`a.vf1`) off.
 
-    `work`: what drivers do at `at_fs` beside handling frames. `watches`: those that begin then. `workload`: what the
+    `work`: what drivers do at `at_fs` beside handling frames; `jobs`: the same, step by step. `watches`: those that begin then. `workload`: what the
     configuration offers, if it is not what the machine began with.
     """
 
@@ -77,10 +98,11 @@ class Change(NamedTuple):
     work: tuple[DriverWork, ...] = ()
     watches: tuple[Watch, ...] = ()
     workload: Workload | None = None
+    jobs: tuple[Job, ...] = ()
 
     def then(self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = ()) -> Change:
         """Return a change that leaves the configuration as it is from this one on."""
-        return self._replace(at_fs=at_fs, work=work, watches=watches)
+        return self._replace(at_fs=at_fs, work=work, watches=watches, jobs=())
 
 
 class _ToCome(NamedTuple):
@@ -216,7 +238,7 @@ def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change
     """Yield the commands of a change that concern functions; `off`: the functions that are off before it.
 
     First the functions that go off or come up, in the order of their numbers; then the drivers' work beside frames;
-    then the watches that begin.
+    then their jobs; then the watches that begin.
     """
     nothing = np.zeros(0, np.int64)
     for function, is_off in sorted((functions[name], name in change.off) for name in off ^ change.off):
@@ -224,6 +246,9 @@ def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change
     for each in change.work:
         function, values = functions[each.function], (each.core_fs, each.n_reads, each.n_writes)
         yield _Command(function.server, DRIVER_WORK, function.number, 0, np.array(values, np.int64))
+    for job in change.jobs:
+        function = functions[job.function]
+        yield _Command(function.server, DRIVER_JOB, function.number, 0, job.values(functions))
     for watch in change.watches:
         function = functions[watch.at]
         yield _Command(function.server, WATCHED, function.number, 0, np.array(watch.values, np.int64))
