@@ -13,6 +13,7 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.compiled.programs import by_address
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.commands import obey_due
+from hwmodel.machine.adapter.driver_jobs import next_job_fs, step_jobs
 from hwmodel.machine.adapter.watches import are_received, look
 from hwmodel.machine.counts.ledger_state import FRAMES_REACHED
 from hwmodel.machine.engine import ADVANCE, ARGUMENTS, BEGIN, OBEY, WHOLE, end_run, run_server
@@ -33,7 +34,7 @@ def advance_through(servers, number, until_fs, n_events, is_alone):
     before = nic.clock.n_events
     look_fs, has_looked = nic.clock.now_fs, False
     while True:
-        command_fs = next_command_fs(nic.commands)
+        command_fs = min(next_command_fs(nic.commands), next_job_fs(nic.jobs))
         left = n_events - (nic.clock.n_events - before)
         last_fs = min(until_fs, command_fs - 1)
         is_watched = nic.watches.n > 0
@@ -47,6 +48,10 @@ def advance_through(servers, number, until_fs, n_events, is_alone):
                 look_fs = nic.clock.now_fs
         else:
             at_fs = run_server(servers, number, min(last_fs, look_fs) if is_watched else last_fs, left, ADVANCE)
+        if nic.jobs.first_come > 0:
+            step_jobs(nic, nic.clock.now_fs)  # behind all of this instant, of which links may have more to start then
+            look_fs, has_looked = nic.clock.now_fs, False
+            continue
         if is_watched:
             look(nic, words)
             has_looked = True
@@ -64,6 +69,7 @@ def advance_through(servers, number, until_fs, n_events, is_alone):
             return min(at_fs, command_fs, nic.watches.due_fs) if is_watched else min(at_fs, command_fs)
         nic.clock.now_fs = command_fs
         obey_due(nic, words, command_fs)
+        step_jobs(nic, command_fs)
         nic.scheduler.blocked_bytes = 0  # the blocked frame may have gone, or need something else
         look_fs, has_looked = command_fs, False
 
@@ -82,7 +88,8 @@ def run_commanded(servers, number, until_fs, n_events, part):
     if part != ADVANCE:
         at_fs = run_server(servers, number, 0, 0, BEGIN)
         if part == BEGIN:
-            return min(at_fs, next_command_fs(nic.commands), nic.watches.due_fs if nic.watches.n > 0 else NEVER)
+            command_fs = min(next_command_fs(nic.commands), next_job_fs(nic.jobs))
+            return min(at_fs, command_fs, nic.watches.due_fs if nic.watches.n > 0 else NEVER)
     last_fs = min(until_fs, NEVER - 1)
     at_fs = advance_through(servers, number, last_fs, n_events, part == WHOLE)
     return end_run(nic, at_fs, last_fs) if part == WHOLE else at_fs

@@ -27,6 +27,7 @@ from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
 from hwmodel.machine.guest.cores import piece_done
+from hwmodel.machine.guest.job_state import came
 from hwmodel.machine.host.landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from hwmodel.machine.host.memory import waits_for_memory
 from hwmodel.machine.network.bond import leg_found
@@ -36,7 +37,7 @@ from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down
 from hwmodel.machine.pcie.link_state import MAX_TAGS
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.reads import data_are_in, free_places, host_reads, release_tag, served_in_order, served_read
-from hwmodel.machine.pcie.transactions import answer_register_read
+from hwmodel.machine.pcie.transactions import register_accessed
 from hwmodel.machine.time.clock import (
     ADAPTER_LINKS,
     BOND_TIMER,
@@ -82,8 +83,8 @@ from hwmodel.machine.tlp_kinds import (
     NON_POSTED_CREDIT,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
-    REGISTER_COMPLETION,
     REGISTER_READ,
+    REGISTER_WRITE,
     RX_DESCRIPTOR_READ,
     RX_DOORBELL,
     RX_WRITEBACK,
@@ -111,8 +112,10 @@ def host_notices(nic, now_fs, sending):
     elif kind == TX_WRITEBACK:
         if sending.n > 0:
             tx_written_back(nic, now_fs, sending.queue, sending.n)
-    elif kind != REGISTER_COMPLETION:
+    elif kind < REGISTER_READ:
         interrupted(nic, now_fs, kind, sending.queue, sending.n, sending.at_fs)
+    elif sending.tag > 0:
+        came(nic, sending.tag)
 
 
 @inlined
@@ -197,8 +200,8 @@ def down_received(nic, pcie, now_fs, sending):
         nic.moves_due = 1
     elif kind == INTERRUPT_ENABLE:
         unmasked(nic, now_fs, sending.queue)
-    elif kind == REGISTER_READ:
-        answer_register_read(nic, now_fs, sending.queue)
+    elif kind == REGISTER_READ or kind == REGISTER_WRITE:
+        register_accessed(nic, now_fs, kind, sending.queue, sending.tag)
     return NO_READ
 
 

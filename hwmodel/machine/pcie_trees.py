@@ -155,7 +155,8 @@ def stand_at_link(clock, pcie, way, ready_fs, slot, came_by):
     place = queue.tail
     while place > queue.head:
         before = queue.ring[(place - 1) & queue.mask]
-        if not is_before(ready_fs, came_by, before.at_fs, before.tag if way == POSTED else NO_ONE):
+        is_write = before.kind == PAYLOAD_WRITE
+        if not is_before(ready_fs, came_by, before.at_fs, before.tag if is_write else NO_ONE):
             break
         queue.ring[place & queue.mask] = before
         place -= 1

@@ -34,6 +34,7 @@ from hwmodel.machine.adapter.watches import WATCHES
 from hwmodel.machine.counts.ledger_state import LEDGER
 from hwmodel.machine.frames import FIFO, FRAME, FRAMES, GROUPS
 from hwmodel.machine.guest.guest_state import FIRST_PLACES, GUESTS, MAX_QUEUES
+from hwmodel.machine.guest.job_state import JOBS
 from hwmodel.machine.host.host_state import HOST
 from hwmodel.machine.link_alone import DMA
 from hwmodel.machine.network.mac import MAC
@@ -83,6 +84,7 @@ SERVER = record(
     ("commands", COMMANDS),
     ("ledger", LEDGER),
     ("watches", WATCHES),
+    ("jobs", JOBS),
     ("pauses", PAUSES),
     ("room_turns", ROOM_TURNS),
 )

@@ -10,9 +10,9 @@ from typing import NamedTuple
     RX_DESCRIPTOR_READ, TX_DESCRIPTOR_READ, PAYLOAD_READ,
     TX_DOORBELL, RX_DOORBELL, INTERRUPT_ENABLE,
     RX_DESCRIPTOR_COMPLETION, TX_DESCRIPTOR_COMPLETION, PAYLOAD_COMPLETION,
-    REGISTER_READ, REGISTER_WRITE, REGISTER_COMPLETION,
+    REGISTER_READ, REGISTER_WRITE, REGISTER_COMPLETION, MAILBOX_INTERRUPT,
     KINDS,
-) = range(18)  # fmt: skip
+) = range(19)  # fmt: skip
 NO_KIND = -1
 
 # The classes of transactions, each with credits of its own.
@@ -63,12 +63,13 @@ OF_KIND = {
     REGISTER_READ: TlpKind("register read", DOWN, POSTED_CREDIT, "doorbell"),
     REGISTER_WRITE: TlpKind("register write", DOWN, POSTED_CREDIT, "doorbell"),
     REGISTER_COMPLETION: TlpKind("register completion", UP, POSTED_CREDIT, "doorbell"),
+    MAILBOX_INTERRUPT: TlpKind("mailbox interrupt", UP, POSTED_CREDIT, "interrupt"),
 }
 # By kind, for compiled code. A kind that the table leaves out is an error here.
 CLASS_OF = tuple(OF_KIND[kind].of_class for kind in range(KINDS))
 COMPLETION_OF = tuple(OF_KIND[kind].completion for kind in range(KINDS))
 READS = tuple(kind for kind in range(KINDS) if CLASS_OF[kind] == NON_POSTED_CREDIT)
 # Among what is posted toward the host: no write into its memory, but an interrupt, or the content of a register.
-WITHOUT_ADDRESS = (RX_INTERRUPT, TX_INTERRUPT, REGISTER_COMPLETION)
-REGISTER_ACCESSES = (REGISTER_READ, REGISTER_WRITE, REGISTER_COMPLETION)
+WITHOUT_ADDRESS = (RX_INTERRUPT, TX_INTERRUPT, REGISTER_COMPLETION, MAILBOX_INTERRUPT)
+REGISTER_ACCESSES = (REGISTER_READ, REGISTER_WRITE, REGISTER_COMPLETION, MAILBOX_INTERRUPT)
 COMPLETIONS = tuple(kind for kind in range(KINDS) if CLASS_OF[kind] == COMPLETION_CREDIT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.compilation import kernel
 from hwmodel.forwarding.tables import VIDS
+from hwmodel.machine.adapter.driver_jobs import begin_job, drop_jobs
 from hwmodel.machine.adapter.function_life import function_off, function_on
 from hwmodel.machine.adapter.read_arbiter import has_waiting_reads, issue
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
@@ -15,8 +16,8 @@ from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.pauses import DEAD
 from hwmodel.machine.network.wires import expect_outside_anew
 from hwmodel.machine.pcie.link import catch_up, expect_rest_of_read
-from hwmodel.machine.pcie.transactions import access_registers
 from hwmodel.machine.time.commands import (
+    DRIVER_JOB,
     DRIVER_WORK,
     DROPPING,
     FUNCTION_OFF,
@@ -82,12 +83,14 @@ def obey(nic, words, now_fs, command):
         rewrite_bucket(commands, command, words, nic.arbiter.receives[part], now_fs)
     elif command.kind == FUNCTION_OFF:
         function_off(nic, now_fs, part)
+        drop_jobs(nic, now_fs, part)
     elif command.kind == FUNCTION_ON:
         function_on(nic, now_fs, part)
     elif command.kind == DRIVER_WORK:
         ring = nic.function[part].params.first_queue
         work_beside(nic, now_fs, nic.tx_queue[ring].params.core, value[first])
-        access_registers(nic, now_fs, ring, value[first + 1], value[first + 2])
+    elif command.kind == DRIVER_JOB:
+        begin_job(nic, command)
     elif command.kind == WATCHED:
         begin_watch(nic, words, commands, command)
     elif command.kind == SOURCE:

@@ -22,8 +22,8 @@ from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
 LOG_CAP = 1 << 17
 LOG_RESERVE = 1 << 16  # the most entries that one instant makes in a log: an interrupt for a whole ring
 
-# Why a run stopped; the first is "reached its end".
-DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, CAME_TRUE, OVERFLOW, IDLE = range(7)
+# Why a run stopped; the first is "reached its end". For JOB_GOES_ON the loop with commands stops, and goes on at once.
+DONE, LOG_FULL, EVENTS_SPENT, FRAMES_REACHED, CAME_TRUE, OVERFLOW, IDLE, JOB_GOES_ON = range(8)
 
 # Log-linear histogram: values in units of 1024 fs, 128 buckets an octave, up to 2**43 units (2.5 hours).
 HISTOGRAM_SHIFT = 10

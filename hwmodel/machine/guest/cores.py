@@ -17,6 +17,7 @@ from hwmodel.machine.guest.guest_state import (
     LOWEST_CLASS,
     MAX_QUEUES,
     MIDDLE_CLASS,
+    N_TASKS,
     NO_RING,
     NO_WORK,
     POST_TASK,
@@ -24,6 +25,7 @@ from hwmodel.machine.guest.guest_state import (
     SWITCH_TASK,
     TAKE_TASK,
 )
+from hwmodel.machine.guest.job_state import give_core
 from hwmodel.machine.guest.piece_costs import add_copies, clear, wait_for_memory
 from hwmodel.machine.pcie.links import host_of, is_in_memory, is_of_uplink, link_of
 from hwmodel.machine.pcie.transactions import ring_doorbell
@@ -484,7 +486,10 @@ def piece_done(nic, now_fs, ring):
 
 @kernel
 def next_piece(nic, now_fs, core):
-    """Begin the next piece of a core's work, if there is any that may be done."""
+    """Begin the next piece of a core's work, if there is any that may be done; a driver's job that waits goes first."""
+    if core.first_wanting:
+        give_core(nic, core)
+        return
     number = core.first_work
     if number == NO_WORK:
         return
@@ -541,6 +546,9 @@ def work_beside(nic, now_fs, core_number, work_fs):
     """Keep a core busy with other work for a time, from the end of the piece that it has begun."""
     core = nic.guests.core[core_number]
     if work_fs == 0:
+        return
+    if core.is_running and core.kind == N_TASKS:  # it follows the job
+        core.owed_fs += work_fs
         return
     begins_fs = max(now_fs, core.free_fs)
     if core.is_running:

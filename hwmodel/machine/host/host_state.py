@@ -54,6 +54,7 @@ HOST_PARAMS = record(
     *ints("read_latency_fs", "jitter_kind", "jitter_range_fs", "n_jitter_bins", "answers_vary", "write_latency_fs"),
     # The last-level cache: how many of 2**32 draws are hits, and how much longer a miss takes.
     *ints("read_hits", "write_hits", "read_miss_fs", "write_miss_fs"),
+    *ints("register_latency_fs"),  # of a core's read of a register, beside the link's part
     ("jitter_fs", I64, (MAX_JITTER_BINS,)),
     ("jitter_threshold", I64, (MAX_JITTER_BINS,)),
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.growing_ring import entered
+from hwmodel.machine.guest.job_state import came
 from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
 from hwmodel.machine.pcie.links import is_in_memory, link_of
 from hwmodel.machine.time.clock import KICK, NOTICE
@@ -153,16 +154,28 @@ def ring_doorbell(nic, now_fs, kind, ring_queue, n, n_bytes):
 @kernel
 def access_registers(nic, now_fs, ring_queue, n_reads, n_writes):
     """Enter a driver's reads and writes of registers, which the adapter answers and nobody waits for."""
+    posted = link_of(nic, ring_queue).down.first
     for number in range(n_reads + n_writes):
         is_read = number < n_reads
         kind = REGISTER_READ if is_read else REGISTER_WRITE
+        mark_next(posted, 0)
         access_register(nic, now_fs, kind, ring_queue, 0, 0 if is_read else REGISTER_BYTES)
 
 
+@kernel
+def mark_next(queue, access):
+    """Let the next access to a register that is entered be a driver job's, by its number; 0: nobody waits for it."""
+    queue.ring[queue.tail & queue.mask].tag = access
+
+
 @out_of_line
-def answer_register_read(nic, now_fs, ring_queue):
-    """Enter the completion of a register read."""
-    post_write(nic, now_fs, REGISTER_COMPLETION, ring_queue, REGISTER_BYTES, 0, 0, 0)
+def register_accessed(nic, now_fs, kind, ring_queue, access):
+    """Let a driver's job know that its access has come; enter the completion of a read that nobody waits for."""
+    if access > 0:
+        came(nic, access)
+    elif kind == REGISTER_READ:
+        mark_next(link_of(nic, ring_queue).up.first, 0)
+        post_write(nic, now_fs, REGISTER_COMPLETION, ring_queue, REGISTER_BYTES, 0, 0, 0)
 
 
 @kernel

@@ -19,8 +19,8 @@ VALUE_CAP = 16 * COMMAND_CAP
 # LATENCY: set anew, by the new rate or latency, the end of a read's completions; when frames on the line come; when
 # those outside are sent; when frames in a bridge are due. AGEING: first forget what has aged by now.
 PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGEING = range(10)
-# These write nothing. FUNCTION_OFF, FUNCTION_ON: a function goes; it comes again. DRIVER_WORK: its driver has other
-# work, for the time that the first value says (maybe none), and reads and writes as many registers as the next two say.
+# These write nothing. FUNCTION_OFF, FUNCTION_ON: a function goes; it comes again. DRIVER_WORK: its core has other
+# work, for the time that the value says.
 # WATCHED: a figure is watched, of which the values say all (`adapter/watches.begin_watch`). SOURCE: a source's load
 # becomes what the record under the command's number says.
 FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
@@ -28,6 +28,7 @@ FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
 # without descriptors drops, for which the head of the Rx buffer may be waiting. REFILL: after how many descriptors a
 # driver posts them again, or never. RECEIVE_LIMIT: what a station may receive.
 WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
+DRIVER_JOB = 19  # writes nothing: a function's driver begins with the steps that its values say (`guest/job_state.py`)
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -49,6 +50,7 @@ WORDS = {
     DROPPING: "drops of a ring",
     REFILL: "refills of a driver",
     RECEIVE_LIMIT: "limit of a receiver",
+    DRIVER_JOB: "job of a driver",
 }
 
 

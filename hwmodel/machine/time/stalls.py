@@ -6,7 +6,7 @@ have nothing to do notice nothing. The adapter, the link and the memory go on.
 
 from __future__ import annotations
 
-from hwmodel.compiled.compilation import inlined, out_of_line
+from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.records import ints, record
 
 # Stalls of `for_fs` begin at `first_fs` and every `every_fs` from then on, `NEVER` if there is one; `for_fs` 0: none.
@@ -46,6 +46,14 @@ def is_stalled(stall, now_fs):
     """Say whether a host stalls at a time."""
     since_fs = now_fs - stall.first_fs
     return stall.for_fs > 0 and since_fs >= 0 and since_fs % stall.every_fs < stall.for_fs
+
+
+@kernel
+def stalled_fs(stall, at_fs):
+    """Return for how long a host has stalled up to a time."""
+    since_fs = max(0, at_fs - stall.first_fs)
+    n_whole = since_fs // stall.every_fs
+    return n_whole * stall.for_fs + min(since_fs - n_whole * stall.every_fs, stall.for_fs)
 
 
 @inlined

@@ -17,7 +17,7 @@ from hwmodel.config.names import ethernet_ports
 from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS
-from hwmodel.machine.guest.guest_state import TAKE_TASK
+from hwmodel.machine.guest.guest_state import N_TASKS, TAKE_TASK
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import at_port, filled_columns
@@ -342,10 +342,17 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     left_fs = np.where(is_running, np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]), 0)
     doorbell_fs, beside_fs = _core_ahead_fs(cores, now_fs)
     every = np.arange(len(cores))
-    busy_fs[every, cores["kind"]] -= left_fs
+    busy_fs[every, np.minimum(cores["kind"], N_TASKS - 1)] -= left_fs
     busy_fs[every, cores["doorbell_kind"]] -= doorbell_fs
-    busy_fs[:, TAKE_TASK] -= beside_fs
+    busy_fs[:, TAKE_TASK] += _held_fs(cores, now_fs) - beside_fs
     return busy_fs
+
+
+def _held_fs(cores: Any, now_fs: int) -> Ints:
+    """Return for how long the driver's job that has each core now has kept it."""
+    is_held = (cores["is_running"] != 0) & (cores["kind"] == N_TASKS)
+    held_fs: Ints = np.where(is_held, np.maximum(now_fs - cores["started_fs"], 0), 0)
+    return held_fs
 
 
 def _core_ahead_fs(cores: Any, now_fs: int) -> tuple[Ints, Ints]:
@@ -376,6 +383,7 @@ def _core_work_fs(nic: Any, now_fs: int) -> Ints:
         found[:, at] -= (cores[f"{name}_fs"] * (left_fs / frames_fs)).astype(np.int64)
     for at, ahead_fs in enumerate(_core_ahead_fs(cores, now_fs), start=3):
         found[:, at] -= ahead_fs
+    found[:, CORE_WORK.index("beside")] += _held_fs(cores, now_fs)
     return found
 
 

@@ -22,6 +22,7 @@ def fill_memory(link: Any, host: Any, n_queues: int, config: Config) -> None:
     """Set latencies, cache and ordering; call it after `fill_translation`, which sets whether there is an IOMMU."""
     settings = config.host
     host.params.read_latency_fs = settings.read_latency_fs + settings.remote_latency_fs
+    host.params.register_latency_fs = settings.read_latency_fs  # as long in this direction, of the near socket
     host.params.write_latency_fs = settings.write_latency_fs
     link.params.ordering = ORDERINGS[config.pcie.ordering]
     set_cache_hits(

@@ -10,7 +10,7 @@ import ctypes
 from bisect import insort_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from hwmodel.machine.engine import OBEY
 from hwmodel.machine.time.commands import (
     COMMAND_CAP,
     COMMANDS,
+    DRIVER_JOB,
     DRIVER_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
@@ -69,15 +70,20 @@ class Job(NamedTuple):
     """Describe a job of a function's driver: what it does from an instant on, step by step (docs/engine.md).
 
     `tells`: which of its ends are told, a bit for each. `raises`: the function whose interrupt the adapter raises as
-    the last write arrives, empty: none.
+    the last write arrives, None: nobody's.
     """
 
     function: str
     number: int
     from_fs: int
     tells: int
-    raises: str
+    raises: str | None
     steps: tuple[JobStep, ...]
+
+    def values(self, functions: Mapping[str, Function]) -> Ints:
+        """Return the values of its command."""
+        raises = -1 if self.raises is None else functions[self.raises].number
+        return np.array((self.number, self.from_fs, self.tells, raises, *chain(*self.steps)), np.int64)
 
 
 class Change(NamedTuple):
@@ -236,14 +242,17 @@ def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change
     """Yield the commands of a change that concern functions; `off`: the functions that are off before it.
 
     First the functions that go off or come up, in the order of their numbers; then the drivers' work beside frames;
-    then the watches that begin.
+    then their jobs; then the watches that begin.
     """
     nothing = np.zeros(0, np.int64)
     for function, is_off in sorted((functions[name], name in change.off) for name in off ^ change.off):
         yield _Command(function.server, FUNCTION_OFF if is_off else FUNCTION_ON, function.number, 0, nothing)
     for each in change.work:
-        function, values = functions[each.function], (each.core_fs, each.n_reads, each.n_writes)
-        yield _Command(function.server, DRIVER_WORK, function.number, 0, np.array(values, np.int64))
+        function = functions[each.function]
+        yield _Command(function.server, DRIVER_WORK, function.number, 0, np.array((each.core_fs,), np.int64))
+    for job in change.jobs:
+        function = functions[job.function]
+        yield _Command(function.server, DRIVER_JOB, function.number, 0, job.values(functions))
     for watch in change.watches:
         function = functions[watch.at]
         yield _Command(function.server, WATCHED, function.number, 0, np.array(watch.values, np.int64))

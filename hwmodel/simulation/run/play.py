@@ -299,7 +299,7 @@ class LivePlay:
         self, function: str, number: int, from_fs: int, told: Sequence[int], raises: str, steps: Sequence[JobStep]
     ) -> None:
         """Have a function's driver do something (`agents.drivers.Adapter`)."""
-        self._entered.append(Job(function, number, from_fs, sum(1 << which for which in told), raises, tuple(steps)))
+        self._entered.append(Job(function, number, from_fs, sum(1 << each for each in told), raises or None, tuple(steps)))
 
     def entry_fs(self, function: str) -> int:
         """Return how long a function's core takes to enter the handler of an interrupt."""
