@@ -13,9 +13,10 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hwmodel.agents.agenda import BEHIND_FS
 from hwmodel.agents.by_rules import agents_of
-from hwmodel.agents.drivers import Asked, Drivers, Exchange
-from hwmodel.agents.live import BEHIND_FS, LiveAgents, check_given
+from hwmodel.agents.drivers import Asked, Drivers, Exchange, Kept
+from hwmodel.agents.live import LiveAgents, check_given
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.check_agents import settings_of
 from hwmodel.config.life import Course, Parts, Start, n_rings_of, pf_station_of
@@ -77,6 +78,10 @@ class Play(Protocol):
     def sets_fs(self) -> Sequence[int]:
         """Return when agents have set keys, in order."""
 
+    @property
+    def messages(self) -> Sequence[Kept]:
+        """Return what drivers of PFs have done for messages; it becomes more as the run goes on."""
+
     def begin(self, machine: Machine) -> None:
         """Have what is seen, told and due come here; let agents begin."""
 
@@ -106,6 +111,7 @@ class PlannedPlay:
         self.workload, self.planned = offered.first, offered.of(self.scene.changes)
         self.changes: Sequence[Change] = self.planned
         self.looks_fs: list[int] = []
+        self.messages: Sequence[Kept] = ()
 
     def begin(self, machine: Machine) -> None:
         """Do nothing: the machine has been made with all changes."""
@@ -182,6 +188,11 @@ class LivePlay:
     def sets_fs(self) -> Sequence[int]:
         """Return when agents have set keys, in order."""
         return () if self.agents is None else self.agents.sets_fs
+
+    @property
+    def messages(self) -> Sequence[Kept]:
+        """Return what drivers of PFs have done for messages."""
+        return self._beside.kept
 
     @property
     def looks_fs(self) -> list[int]:
@@ -335,17 +346,19 @@ class LivePlay:
     def _lost(self, asked: Asked) -> None:
         self._drivers.lose(asked.event, 1)
 
-    def _answered(self, exchange: Exchange, at_fs: int) -> None:
+    def _answered(self, exchange: Exchange, kept: Kept) -> None:
         """Have what a PF's driver grants in force as soon as those can know of it whom it concerns."""
+        at_fs = kept.to_fs
+        assert at_fs is not None
         server = exchange.pf.rpartition(".")[0]
-        for each_fs in (exchange.taken_fs, at_fs):
+        for each_fs in (kept.from_fs, at_fs):
             self._note(each_fs, is_news=False)
         if exchange.asked is None:
             return
         self._live.follow()
         event = exchange.asked.event
         keys = self._drivers.changes(event, self._live.config)
-        self._drivers.serve(event, Served(exchange.taken_fs, at_fs))
+        self._drivers.serve(event, Served(kept.from_fs, at_fs))
         if keys:
             alone = concerns_only(server, keys)
             next_fs = at_fs + max(BEHIND_FS, 0 if alone else self._machine.way_fs([*self._servers].index(server)))

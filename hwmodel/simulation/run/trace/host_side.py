@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from hwmodel.agents.drivers import Kept
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.guest.guest_state import POST_TASK, SLOW_TASK, SWITCH_TASK
+from hwmodel.machine.guest.guest_state import N_TASKS, POST_TASK, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.time.stalls import behind_stalls
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.figures.measurement import host_stalled_fs
@@ -143,7 +144,7 @@ class Cores:
 
     For a virtual switch, each batch of frames that it passes on, or a VM's thread hands over, is shown as one.
 
-    `messages`: names of messages to the PF, by time and function whose core handles it; `prefix`: of its name.
+    `messages`: what PFs' drivers have done for messages; `prefix`: of the functions' names.
     """
 
     def __init__(
@@ -152,7 +153,7 @@ class Cores:
         names: FrameNames,
         timeline: Timeline,
         until_fs: int,
-        messages: Mapping[tuple[int, str], str],
+        messages: Sequence[Kept],
         prefix: str,
     ) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
@@ -171,7 +172,7 @@ class Cores:
         """
         self._show_stalls(from_fs, now_fs)
         for one in work:
-            self._serve(from_fs, now_fs, one)
+            self._work(from_fs, now_fs, one)
         for number in np.flatnonzero(self._cores["free_fs"] != self._free_fs).tolist():
             end_fs = int(self._cores[number]["free_fs"])
             self._add(number, from_fs, "register write", end_fs - int(self._cores[number]["doorbell_time_fs"]), end_fs)
@@ -197,17 +198,27 @@ class Cores:
     def _piece_ends(self) -> Any:
         return np.where(self._cores["is_running"], self._cores["ends_fs"], 0)
 
-    def _serve(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
-        """Show the handling of a message to the PF, after the work that its core already has."""
+    def finish(self, from_fs: int, now_fs: int) -> None:
+        """Show what PFs' drivers have done for messages since a time, each until it has given its core back."""
+        rings = self._nic["function"]["params"]["first_queue"]
+        cores = dict(zip(self._names.owners, self._nic["tx_queue"]["params"]["core"][rings].tolist(), strict=False))
+        for one in self._messages:
+            function = one.function.removeprefix(self._prefix)
+            if one.function == f"{self._prefix}{function}" and function in cores:
+                details = {"function": function, "message": one.text}
+                self._add(cores[function], from_fs, f"message {one.text}", one.from_fs, one.to_fs or now_fs, details)
+
+    def _work(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
+        """Show work of an agent, after the work that its core already has."""
         first_ring = self._nic["function"]["params"]["first_queue"][work.function]
         number = int(self._nic["tx_queue"]["params"]["core"][first_ring])
         start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
         self._free_fs[number] = end_fs = self._works_until(start_fs, work.work_fs)
-        message = self._messages.get((now_fs, f"{self._prefix}{self._names.owners[work.function]}"), "")
-        details = {"function": self._names.owners[work.function], "message": message}
-        self._add(number, from_fs, f"message {message}", start_fs, end_fs, details)
+        self._add(number, from_fs, "work", start_fs, end_fs, {"function": self._names.owners[work.function]})
 
     def _piece(self, number: int, core: Any, from_fs: int) -> None:
+        if core["kind"] == N_TASKS:  # a driver's job has it
+            return
         is_post = core["kind"] == POST_TASK
         ring = int(core["queue"])
         function = self._names.owner(ring)

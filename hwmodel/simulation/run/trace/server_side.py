@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
+from hwmodel.agents.drivers import Kept
 from hwmodel.machine.tlp_kinds import READS
 from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.run.trace.adapter_side import Levels, Servers
@@ -26,7 +27,7 @@ class ServerRecording:
         timeline: Timeline,
         start_fs: int,
         end_fs: int,
-        messages: Mapping[tuple[int, str], str],
+        messages: Sequence[Kept],
         trees: Any,
         bus: BusRows | None,
     ) -> None:
@@ -39,7 +40,7 @@ class ServerRecording:
             self.tlps = LinkTlps(nic, names, bus.timeline, tracks=bus.tracks)
         self.reads = Reads(nic, names, timeline)
         self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
-        self._cores = Cores(nic, names, timeline, end_fs, messages, server.prefix)
+        self.cores = Cores(nic, names, timeline, end_fs, messages, server.prefix)
         self._commands = Commands(nic.commands, timeline, names.owners)
         self._translations = Translations(nic, timeline)
         self.view = View(names, timeline, self._servers.arrivals)
@@ -54,7 +55,7 @@ class ServerRecording:
         self.reads.look(now_fs, started)
         self._translations.look(now_fs, started)
         self._servers.look(now_fs)
-        self._cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
+        self.cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
         self.levels.look(now_fs)
 
     def comes_to_host(self, tlp: StartedTlp) -> None:
