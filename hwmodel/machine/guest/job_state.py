@@ -9,7 +9,7 @@ from hwmodel.machine.counts.ledger_state import JOB_GOES_ON
 from hwmodel.machine.guest.guest_state import N_TASKS
 from hwmodel.machine.tlp_kinds import NO_KIND
 
-# What a driver does, step by step (docs/engine.md, "What drivers do beside frames"). The last three do it several times.
+# What a driver does, step by step (docs/engine.md, "What drivers do beside frames"); the last three so many times.
 TAKE_CORE, RELEASE, WORK, WAIT, READ, WRITE, DOORBELLS = range(7)
 # What is told of a job: its steps are over; its first write, its last one has arrived; the interrupt has. `tells` is
 # the sum of `1 << which`; a watch's number in `watches.came` is then `JOBS_FROM + TOLD_OF_A_JOB * number + which`.

@@ -68,8 +68,8 @@ class Watch(NamedTuple):
 class Job(NamedTuple):
     """Describe what a function's driver does beside frames: steps, each an operation, how often and how long.
 
-    `number` identifies the job in what is told of it (`tells`, a mask); `from_fs`: when its first step begins; `raises`:
-    the function, of the same adapter, whose mailbox interrupt its last write raises (`machine/guest/job_state.py`).
+    `number` identifies the job in what is told of it (`tells`, a mask); `from_fs`: when its first step begins;
+    `raises`: the function of the same adapter whose mailbox interrupt its last write raises (`guest/job_state.py`).
     """
 
     function: str
@@ -88,8 +88,8 @@ class Job(NamedTuple):
 class Change(NamedTuple):
     """Describe a change: from `at_fs` on a machine has another configuration, with some functions (`a.vf1`) off.
 
-    `work`: what drivers do at `at_fs` beside handling frames; `jobs`: the same, step by step. `watches`: those that begin then. `workload`: what the
-    configuration offers, if it is not what the machine began with.
+    `work`: what drivers do at `at_fs` beside handling frames; `jobs`: what they begin with. `watches`: those that begin
+    then. `workload`: what the configuration offers, if it is not what the machine began with.
     """
 
     at_fs: int
@@ -100,9 +100,16 @@ class Change(NamedTuple):
     workload: Workload | None = None
     jobs: tuple[Job, ...] = ()
 
-    def then(self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = ()) -> Change:
+    def then(
+        self,
+        at_fs: int,
+        *,
+        work: tuple[DriverWork, ...] = (),
+        watches: tuple[Watch, ...] = (),
+        jobs: tuple[Job, ...] = (),
+    ) -> Change:
         """Return a change that leaves the configuration as it is from this one on."""
-        return self._replace(at_fs=at_fs, work=work, watches=watches, jobs=())
+        return self._replace(at_fs=at_fs, work=work, watches=watches, jobs=jobs)
 
 
 class _ToCome(NamedTuple):
