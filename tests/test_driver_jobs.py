@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import Config, config_from_mapping
+from hwmodel.config import Config, config_from_mapping, servers_of
 from hwmodel.config.message_time import POLL_FS, RESET, Message, RegisterTimes, asking, exchange
 from hwmodel.machine.counts.ledger_state import CAME_TRUE
+from hwmodel.machine.guest.guest_state import N_TASKS
 from hwmodel.machine.guest.job_state import (
     DOORBELLS,
     FIRST,
@@ -27,10 +28,11 @@ from hwmodel.machine.guest.job_state import (
     WRITE,
 )
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
+from hwmodel.simulation.run import server_threads
 from hwmodel.simulation.run.commands import Change, Job
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.simulation.run.offered import with_workloads
-from tests.run_cases import merged
+from tests.run_cases import begun, merged
 
 NS, US, MS = 10**6, 10**9, 10**12
 START = 100 * US
@@ -214,3 +216,204 @@ def test_a_whole_message_takes_what_the_closed_form_says(message: Message, machi
     assert talk.n_reads == by_sum.n_reads
     kept_fs = machine_.servers[0].nic["guests"]["core"]["counts"]["beside_fs"].sum()
     assert kept_fs == by_sum.serving_fs
+
+
+# ---- Beside traffic ----
+
+BUSY: Mapping[str, Any] = merged(
+    IDLE, {"workload": {"load": "saturate"}, "host": {"cores": 5}, "driver": {"preset": "kernel"}}
+)
+
+
+def test_reads_on_a_busy_link_take_longer_and_keep_their_order() -> None:
+    config = config_from_mapping(merged(BUSY, {"driver": {"preset": "dpdk"}}))
+    times = RegisterTimes.of(config, "vf1")
+    n_reads = 50
+    steps = [((READ, 1, 0), (WRITE, 1, 0))] * n_reads
+    found = told(config, job("vf1", 0, *(one for pair in steps for one in pair)))
+    assert [one.which for one in found if one.which != FIRST] in ([LEFT, LAST], [LAST, LEFT])
+    (left_fs,) = (one.at_fs for one in found if one.which == LEFT)
+    assert left_fs > n_reads * (times.read_fs + times.write_fs) + 20 * NS * n_reads
+
+    single = [told(config, job("vf1", 0, (WAIT, 1, at * 777 * NS), (READ, 1, 0)))[0] for at in range(8)]
+    waits = [one.at_fs - at * 777 * NS - times.read_fs for at, one in enumerate(single)]
+    assert min(waits) >= 0 and sum(wait > 0 for wait in waits) >= 6, waits
+
+
+def test_writes_arrive_in_their_order_and_the_interrupt_behind_the_last() -> None:
+    config = config_from_mapping(BUSY)
+    jobs = [job("vf1", at, (WRITE, 2, 0), from_fs=at, raises="pf") for at in range(30)]
+    found = told(config, *jobs)
+    for which in (FIRST, LAST, RAISED):
+        in_order = [one.number for one in found if one.which == which]
+        assert in_order == sorted(in_order) == list(range(30)), which
+    at_fs = {(one.number, one.which): one.at_fs for one in found}
+    assert all(at_fs[at, FIRST] < at_fs[at, LAST] < at_fs[at, RAISED] for at in range(30))
+
+
+def pieces_of(machine: Machine, core: int) -> tuple[list[int], int]:
+    """Return a core's busy time by task, pieces under way with it, and how many frames its rings have passed."""
+    nic = machine.servers[0].nic
+    rings = [number for number in range(int(nic.params.n_queues)) if int(nic.tx_queue[number].params.core) == core]
+    n_frames = sum(int(nic.tx_queue[ring].posted) + int(nic.rx_queue[ring].taken) for ring in rings)
+    return nic.guests.core[core].counts.busy_fs.tolist(), n_frames
+
+
+@pytest.mark.parametrize("preset", ["kernel", "dpdk"])
+def test_a_core_that_is_held_handles_no_frame(preset: str) -> None:
+    config = config_from_mapping(merged(BUSY, {"driver": {"preset": preset}}))
+    held = job(
+        "vf1", 0, (TAKE_CORE, 1, 0), (WRITE, 1, 0), (WORK, 1, 30 * US), (WRITE, 1, 0), (WAIT, 1, US), (RELEASE, 1, 0)
+    )
+    machine = machine_of(config, [Change(START + 1, config, jobs=(held._replace(from_fs=START),))])
+    core = int(machine.servers[0].nic.tx_queue[2].params.core)
+    seen = {}
+    told_by(machine, START, lambda _: None)
+    before = pieces_of(machine, core)
+    found = told_by(machine, START + 200 * US, lambda one: seen.update({one.which: pieces_of(machine, core)}))
+    after = pieces_of(machine, core)
+    assert seen[FIRST] == seen[LAST]
+    assert before[1] <= seen[LAST][1] < after[1]
+    at_fs = {one.which: one.at_fs for one in found}
+    beside_fs = int(machine.servers[0].nic.guests.core[core].counts.beside_fs)
+    assert beside_fs == 39 * US + 2 * RegisterTimes.of(config, "vf1").write_fs
+    assert at_fs[LAST] >= at_fs[FIRST] + 30 * US
+
+
+JOBS = (
+    job("pf", 1, (TAKE_CORE, 1, 0), (WORK, 1, US), (READ, 3, 0), (WRITE, 5, 0), (RELEASE, 1, 0)),
+    job("vf1", 2, (READ, 4, 0), (WRITE, 4, 0), raises="pf"),
+    job("vf2", 3, (DOORBELLS, 20, 300 * NS)),
+    job("vf0", 4, (TAKE_CORE, 1, 0), (READ, 9, 0), (WRITE, 1, 0), (WAIT, 1, US), (READ, 1, 0), raises="pf"),
+)
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        {},
+        {"host": {"cores": 1}},
+        {"pcie": {"propagation": "200ns", "credits": {"ph": 4, "pd": 32, "nph": 2}}},
+        {"host": {"write_latency": "300ns", "iotlb": {"entries": 16, "miss": "330ns"}}},
+        {"nic": {"dma": {"read": {"outstanding": 4, "latency": "100ns"}, "write": {"outstanding": 4}}}},
+        {"nic": {"mode": "vswitch", "preset": None}},
+        {"pcie": {"bus": {"clock_mhz": 133, "latency_timer": 20}}},
+        {"host": {"stall": {"every": "9us", "for": "2us"}}},
+    ],
+    ids=["plain", "one core", "credits", "memory", "engines", "virtual switch", "bus", "stalls"],
+)
+@pytest.mark.parametrize("load", ["saturate", "1Gbps", 0])
+def test_nothing_is_lost_or_counted_twice(machine: Mapping[str, Any], load: str | int) -> None:
+    case = {"workload": {"load": load}, "run": {"warmup": "4us", "duration": "60us"}}
+    jobs = [one._replace(from_fs=5 * US, tells=0) for one in JOBS]
+    base = {name: block for name, block in BUSY.items() if name != "pcie" or "bus" not in machine.get(name, {})}
+    run = begun(base, case, machine, changes={5_000: {"jobs": jobs}})
+    for _ in run.pieces():
+        pass
+    totals = run.result().totals  # raises where a law of conservation is broken
+    assert totals.offered_frames == totals.delivered_frames + totals.dropped_frames + totals.in_flight_frames
+    assert (totals.offered_frames > 50) == (load != 0)
+    assert unfinished(run.state[0]) == 0
+
+
+def unfinished(nic: Any) -> int:
+    """Count what is left of jobs: those under way, their accesses, and what is to come for them."""
+    jobs = nic.jobs
+    tables = (jobs.jobs, jobs.job), (jobs.accesses, jobs.access)
+    left = sum(int(table[: int(places.n) + 1]["is_used"].sum()) for places, table in tables)
+    return left + int(jobs.n_due) + int(jobs.first_come) + int((nic["guests"]["core"]["kind"] == N_TASKS).sum())
+
+
+# ---- A function goes; several servers; PCIe switches ----
+
+
+@pytest.mark.parametrize("load", ["saturate", "1Gbps", 0])
+@pytest.mark.parametrize("after_fs", [at * 777 * NS for at in range(1, 14)])
+def test_jobs_of_a_function_that_goes_are_dropped(after_fs: int, load: str | int) -> None:
+    config = config_from_mapping(merged(BUSY, {"workload": {"load": load}, "host": {"cores": 2}}))
+    jobs = tuple(one._replace(from_fs=START) for one in JOBS)
+    for name in ("vf0", "vf1", "pf"):
+        gone_fs = START + after_fs
+        off = [Change(gone_fs, config, frozenset({name})), Change(START + 30 * US, config)]
+        again = Change(START + 31 * US, config, jobs=(job(name, 9, (READ, 1, 0), from_fs=START + 31 * US),))
+        machine = machine_of(config, [Change(START, config, jobs=jobs), *off, again])
+        found = told_by(machine, START + 100 * US)
+        dropped = {int(one.number) for one in JOBS if one.function == name}
+        assert not [one for one in found if one.number in dropped and one.at_fs >= gone_fs]
+        others = {one.number for one in JOBS} - dropped
+        assert {one.number for one in found if one.which == LEFT} >= {*others, 9}
+        assert unfinished(machine.servers[0].nic) == 0
+        counts = machine.servers[0].nic.ledger.counts
+        assert int(counts.offered) >= int(counts.delivered + counts.dropped)
+
+
+SERVERS: Mapping[str, Any] = {
+    "servers": [{"name": name} for name in "abcd"],
+    "bridge": {"announce": False},
+    "workload": {"pattern": "uniform", "frame_bytes": 512, "load": "2Gbps"},
+}
+
+
+def of_servers(threads: int, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Told], bytes]:
+    monkeypatch.setattr(server_threads, "FEW_EVENTS", 0)
+    monkeypatch.setattr(server_threads, "n_threads_for", lambda n_servers, _asked: min(threads, n_servers))
+    config = config_from_mapping(merged(BUSY, SERVERS))
+    names = dict(zip("abcd", range(0, 40, 10), strict=True))
+    jobs = tuple(
+        one._replace(
+            function=f"{name}.{one.function}", number=one.number + first, from_fs=START + first,
+            raises=one.raises and f"{name}.{one.raises}",
+        )
+        for name, first in names.items() for one in JOBS
+    )  # fmt: skip
+    machine = machine_of(config, [Change(START + 50, config, jobs=jobs)], threads)
+    found = told_by(machine, START + 60 * US)
+    counts = b"".join(server.nic["ledger"]["counts"].tobytes() for server in machine.servers)
+    return found, counts
+
+
+def test_several_servers_on_several_threads_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        alone = of_servers(1, patched)
+    with monkeypatch.context() as patched:
+        together = of_servers(2, patched)
+    assert alone == together
+    assert [one.at_fs for one in alone[0]] == sorted(one.at_fs for one in alone[0])
+    assert {one.number for one in alone[0] if one.which == LEFT} == {
+        at + one.number for at in (0, 10, 20, 30) for one in JOBS
+    }
+
+
+TREE: Mapping[str, Any] = {
+    "host": {"cores": 10},
+    "servers": [
+        {
+            "name": "a", "adapters": [{"name": "w"}, {"name": "x"}],
+            "tree": {"switches": [{"name": "s1", "lanes": 4}],
+                     "slots": {"w": {"behind": "s1"}, "x": {"behind": "s1"}}},
+        }
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("load", ["2Gbps", 0])
+def test_behind_pcie_switches_accesses_go_by_the_queues(load: str | int) -> None:
+    config = config_from_mapping(merged(BUSY, TREE, {"workload": {"load": load}}))
+    times = RegisterTimes.of(servers_of(config)[0].config, "vf1")
+    one = job("a.w.vf1", 0, (READ, 2, 0), (WRITE, 2, 0), raises="a.w.pf")
+    other = one._replace(function="a.x.vf1", raises="a.x.pf", number=1)
+    found = told(config, one, other)
+    assert len(found) == 8
+    at_fs = {(one.number, one.which): one.at_fs for one in found}
+    for number in (0, 1):
+        assert at_fs[number, LEFT] > 2 * (times.read_fs + times.write_fs)
+        assert at_fs[number, FIRST] < at_fs[number, LAST] < at_fs[number, RAISED]
+    machine = machine_of(config, [Change(START + 1, config, jobs=(one._replace(from_fs=START),))])
+    told_by(machine, START + 50 * US)
+    assert unfinished(machine.servers[0].nic) == 0
+
+
+def test_what_is_told_at_one_instant_comes_together_with_watches() -> None:
+    config = config_from_mapping(IDLE)
+    found = told(config, *(job("vf1", at, (WORK, 1, US), tells=1 << LEFT) for at in range(5)))
+    assert found == [Told(US, at, LEFT) for at in range(5)]
