@@ -263,7 +263,14 @@ def pieces_of(machine: Machine, core: int) -> tuple[list[int], int]:
 def test_a_core_that_is_held_handles_no_frame(preset: str) -> None:
     config = config_from_mapping(merged(BUSY, {"driver": {"preset": preset}}))
     held = job(
-        "vf1", 0, (TAKE_CORE, 1, 0), (WRITE, 1, 0), (WORK, 1, 30 * US), (WRITE, 1, 0), (WAIT, 1, US), (RELEASE, 1, 0)
+        "vf1",
+        0,
+        (TAKE_CORE, 1, 0),
+        (WRITE, 1, 0),
+        (WORK, 1, 30 * US),
+        (WRITE, 1, 0),
+        (WAIT, 1, 9 * US),
+        (RELEASE, 1, 0),
     )
     machine = machine_of(config, [Change(START + 1, config, jobs=(held._replace(from_fs=START),))])
     core = int(machine.servers[0].nic.tx_queue[2].params.core)
