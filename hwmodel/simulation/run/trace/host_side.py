@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.guest.guest_state import POST_TASK, SLOW_TASK, SWITCH_TASK
+from hwmodel.machine.guest.guest_state import N_TASKS, POST_TASK, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.time.stalls import behind_stalls
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.figures.measurement import host_stalled_fs
@@ -160,7 +160,7 @@ class Cores:
         self._cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
         self._stall = nic.guests.params.stall
         self._next_stall_fs = int(self._stall.first_fs)
-        self._begun = np.full((len(self._cores), 2), -1)
+        self._begun, self._held_fs = np.full((len(self._cores), 2), -1), np.full(len(self._cores), -1)
         self._free_fs = self._cores["free_fs"].copy()
         self._ends_fs = self._piece_ends()
 
@@ -176,11 +176,21 @@ class Cores:
             end_fs = int(self._cores[number]["free_fs"])
             self._add(number, from_fs, "register write", end_fs - int(self._cores[number]["doorbell_time_fs"]), end_fs)
         self._free_fs, self._ends_fs = self._cores["free_fs"].copy(), self._piece_ends()
-        begun = np.stack([np.where(self._cores["is_running"], self._cores["started_fs"], -1), self._cores["queue"]], 1)
+        self._show_held(from_fs, now_fs)
+        started_fs = np.where(self._cores["is_running"] & (self._held_fs < 0), self._cores["started_fs"], -1)
+        begun = np.stack([started_fs, self._cores["queue"]], 1)
         changed = np.flatnonzero((begun != self._begun).any(axis=1) & (begun[:, 0] >= 0))
         self._begun = begun
         for number in changed.tolist():
             self._piece(number, self._cores[number], from_fs)
+
+    def _show_held(self, from_fs: int, now_fs: int) -> None:
+        """Show for how long drivers' jobs have held the cores that they have just released."""
+        is_held = (self._cores["is_running"] != 0) & (self._cores["kind"] == N_TASKS)
+        held_fs = np.where(is_held, self._cores["started_fs"], -1)
+        for number in np.flatnonzero((self._held_fs >= 0) & (self._held_fs != held_fs)).tolist():
+            self._add(number, from_fs, "driver", int(self._held_fs[number]), now_fs)
+        self._held_fs = held_fs
 
     def _show_stalls(self, from_fs: int, now_fs: int) -> None:
         """Show the host's stalls that have begun."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.pcie.link_state import BEHIND_TREE, ON_BUS
@@ -89,29 +89,43 @@ class LinkTlps:
         """Add the TLPs that have started in this instant to the time line, and yield them."""
         for direction, link in self._links.items():
             after, before = _sums(link), self._before[direction]
-            if after[0] > before[0]:
+            if after.busy_fs > before.busy_fs:
                 self._before[direction] = after
-                yield self._started(direction, link, before, after)
+                if after.busy_until_fs > before.busy_until_fs:
+                    yield self._started(direction, link, before, self._without_flown(link, before, after))
 
     def finish(self) -> None:
         """Lead each frame's arrow through the last of its payload's completions."""
         for frame, one in self._last_completion.items():
             one.frames.append(frame)
 
-    def _started(
-        self, direction: str, link: Any, before: tuple[int, int, int], after: tuple[int, int, int]
-    ) -> StartedTlp:
+    def _without_flown(self, link: Any, before: _Sums, after: _Sums) -> _Sums:
+        """Return the sums without drivers' accesses that began in this instant beside the TLP on the link."""
+        kind, busy_fs, n_bytes = int(begun_on(link)["kind"]), after.busy_fs, after.n_bytes
+        if self._by_tree:  # there they go by the queues
+            return after
+        for access, sums in after.of_accesses.items():
+            n_new, bytes_new = (now - was for now, was in zip(sums, before.of_accesses[access], strict=True))
+            if n_flown := n_new - (access == kind):
+                each_bytes = bytes_new // n_new
+                busy_fs -= n_flown * int(self._nic.pcie[0].params.duration_fs[each_bytes])
+                n_bytes -= n_flown * each_bytes
+        return after._replace(busy_fs=busy_fs, n_bytes=n_bytes)
+
+    def _started(self, direction: str, link: Any, before: _Sums, after: _Sums) -> StartedTlp:
         entry = self._begun(direction, link)
         end_fs = int(link["busy_until_fs"])
-        dllp_fs = (after[2] - before[2]) * int(self._nic.pcie[0].params.dllp_fs)
-        start_fs = end_fs - (after[0] - before[0])
+        dllp_fs = (after.dllps - before.dllps) * int(self._nic.pcie[0].params.dllp_fs)
+        start_fs = end_fs - (after.busy_fs - before.busy_fs)
         track = self._tracks[direction]
         if dllp_fs:
             self._timeline.add(
-                Slice(track, DLLPS, start_fs, start_fs + dllp_fs, {"bytes": 2 * DLLP_BYTES * (after[2] - before[2])})
+                Slice(
+                    track, DLLPS, start_fs, start_fs + dllp_fs, {"bytes": 2 * DLLP_BYTES * (after.dllps - before.dllps)}
+                )
             )
         kind, queue, is_last = int(entry["kind"]), int(entry["queue"]), bool(entry["is_last"])
-        details: dict[str, Any] = {"bytes": after[1] - before[1], "function": self._names.owner(queue)}
+        details: dict[str, Any] = {"bytes": after.n_bytes - before.n_bytes, "function": self._names.owner(queue)}
         details["queue"] = self._names.number_in_function(queue)
         tag = int(entry["tag"]) if kind in (*COMPLETIONS, *READS) else None
         if tag is not None:
@@ -263,9 +277,21 @@ def read_frames(names: FrameNames, tag: Any) -> list[str]:
     return []
 
 
-def _sums(link: Any) -> tuple[int, int, int]:
+class _Sums(NamedTuple):
+    """Hold what a direction of a link has counted by now; `of_accesses`: TLPs and bytes of accesses to registers."""
+
+    busy_fs: int
+    n_bytes: int
+    dllps: int
+    busy_until_fs: int
+    of_accesses: Mapping[int, tuple[int, int]]
+
+
+def _sums(link: Any) -> _Sums:
     counts = link["counts"]
-    return int(counts["busy_fs"]), int(counts["n_bytes"].sum()), int(counts["dllps"])
+    of_accesses = {kind: (int(counts["n_tlps"][kind]), int(counts["n_bytes"][kind])) for kind in REGISTER_ACCESSES}
+    busy_fs, n_bytes = int(counts["busy_fs"]), int(counts["n_bytes"].sum())
+    return _Sums(busy_fs, n_bytes, int(counts["dllps"]), int(link["busy_until_fs"]), of_accesses)
 
 
 def _unread(nic: Any) -> Counter[int]:

@@ -34,9 +34,7 @@ class Stage:
         """Return the time of the next event at any server, bridge, switch or bus; `NEVER` if there is none."""
         if self.machine.system is None:
             nic = self.machine.servers[0].nic
-            return min(
-                int(nic["clock"]["next_at"].min()), _next_command_fs(nic.commands), self.machine.schedule.next_fs()
-            )
+            return min(int(nic["clock"]["next_at"].min()), _next_command_fs(nic), self.machine.schedule.next_fs())
         system = self.machine.system.system[0]
         at_fs = min(
             int(system["server"]["next_fs"][: int(system.n_servers)].min()),
@@ -55,9 +53,11 @@ class Stage:
         return EVENTS_SPENT if status == DONE and at_fs <= limit_fs else status
 
 
-def _next_command_fs(commands: Any) -> int:
-    at = int(commands.head)
-    return NEVER if at == int(commands.tail) else int(commands["ring"][at]["at_fs"])
+def _next_command_fs(nic: Any) -> int:
+    """Return when the next command is, or a driver's job goes on."""
+    at = int(nic.commands.head)
+    jobs_fs = int(nic.jobs.due[0].at_fs) if nic.jobs.n_due else NEVER
+    return min(jobs_fs, NEVER if at == int(nic.commands.tail) else int(nic.commands["ring"][at]["at_fs"]))
 
 
 def stage_of(machine: Machine, workload: Workload, messages: Mapping[tuple[int, str], str] | None = None) -> Stage:
