@@ -68,8 +68,10 @@ class Kept:
 
 @dataclass(eq=False)
 class Exchange:
-    """A message under way. `acknowledged_fs`, `replied_fs`: since when a VF's driver finds that in its
-    mailbox. `kept`: how the PF's driver serves it."""
+    """A message under way.
+
+    `acknowledged_fs`, `replied_fs`: since when a VF's driver finds that in its mailbox. `kept`: how the PF's serves it.
+    """
 
     vf: str
     pf: str
@@ -278,4 +280,3 @@ class Drivers:
         self._answered(exchange, exchange.kept)
         if pf.waiting:
             self._serve(pf, at_fs)
-

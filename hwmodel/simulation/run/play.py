@@ -159,7 +159,8 @@ class LivePlay:
         watches = {at: watch_of(first, when, at) for at, when in conditions.items()}
         begins_fs = {at: when.begins_fs for at, when in conditions.items()}
         of_first = tuple(watch for at, watch in watches.items() if begins_fs[at] == 0)
-        self.planned: tuple[Change, ...] = (now._replace(watches=of_first),) if now != Change(0, first) or of_first else ()
+        begins = now._replace(watches=of_first)
+        self.planned: tuple[Change, ...] = () if begins == Change(0, first) else (begins,)
         for at, watch in watches.items():
             if begins_fs[at]:
                 self._add(begins_fs[at], partial(_begin_watch, begins_fs[at], watch))
@@ -310,7 +311,8 @@ class LivePlay:
         self, function: str, number: int, from_fs: int, told: Sequence[int], raises: str, steps: Sequence[JobStep]
     ) -> None:
         """Have a function's driver do something (`agents.drivers.Adapter`)."""
-        self._entered.append(Job(function, number, from_fs, sum(1 << each for each in told), raises or None, tuple(steps)))
+        tells = sum(1 << each for each in told)
+        self._entered.append(Job(function, number, from_fs, tells, raises or None, tuple(steps)))
 
     def entry_fs(self, function: str) -> int:
         """Return how long a function's core takes to enter the handler of an interrupt."""

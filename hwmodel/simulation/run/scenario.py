@@ -1,4 +1,4 @@
-"""Turn a scenario into the machine that a run begins with, and what is known of its changes; say what its events did."""
+"""Turn a scenario into what a run begins with, and into changes as far as they are known; say what its events did."""
 
 from __future__ import annotations
 

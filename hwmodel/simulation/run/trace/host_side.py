@@ -161,7 +161,7 @@ class Cores:
         self._cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
         self._stall = nic.guests.params.stall
         self._next_stall_fs = int(self._stall.first_fs)
-        self._begun = np.full((len(self._cores), 2), -1)
+        self._begun, self._held_fs = np.full((len(self._cores), 2), -1), np.full(len(self._cores), -1)
         self._free_fs = self._cores["free_fs"].copy()
         self._ends_fs = self._piece_ends()
 
@@ -177,7 +177,9 @@ class Cores:
             end_fs = int(self._cores[number]["free_fs"])
             self._add(number, from_fs, "register write", end_fs - int(self._cores[number]["doorbell_time_fs"]), end_fs)
         self._free_fs, self._ends_fs = self._cores["free_fs"].copy(), self._piece_ends()
-        begun = np.stack([np.where(self._cores["is_running"], self._cores["started_fs"], -1), self._cores["queue"]], 1)
+        self._show_held(from_fs, now_fs)
+        started_fs = np.where(self._cores["is_running"] & (self._held_fs < 0), self._cores["started_fs"], -1)
+        begun = np.stack([started_fs, self._cores["queue"]], 1)
         changed = np.flatnonzero((begun != self._begun).any(axis=1) & (begun[:, 0] >= 0))
         self._begun = begun
         for number in changed.tolist():
@@ -198,15 +200,27 @@ class Cores:
     def _piece_ends(self) -> Any:
         return np.where(self._cores["is_running"], self._cores["ends_fs"], 0)
 
-    def finish(self, from_fs: int, now_fs: int) -> None:
-        """Show what PFs' drivers have done for messages since a time, each until it has given its core back."""
-        rings = self._nic["function"]["params"]["first_queue"]
-        cores = dict(zip(self._names.owners, self._nic["tx_queue"]["params"]["core"][rings].tolist(), strict=False))
-        for one in self._messages:
-            function = one.function.removeprefix(self._prefix)
-            if one.function == f"{self._prefix}{function}" and function in cores:
-                details = {"function": function, "message": one.text}
-                self._add(cores[function], from_fs, f"message {one.text}", one.from_fs, one.to_fs or now_fs, details)
+    def _show_held(self, from_fs: int, now_fs: int) -> None:
+        """Show for how long drivers' jobs have held the cores that they have just given back, and for what message."""
+        is_held = (self._cores["is_running"] != 0) & (self._cores["kind"] == N_TASKS)
+        held_fs = np.where(is_held, self._cores["started_fs"], -1)
+        for number in np.flatnonzero((self._held_fs >= 0) & (self._held_fs != held_fs)).tolist():
+            start_fs = int(self._held_fs[number])
+            served = next((one for one in self._messages if one.from_fs == start_fs and self._is_on(one, number)), None)
+            name, details = "driver", {}
+            if served is not None:
+                details = {"function": served.function.removeprefix(self._prefix), "message": served.text}
+                name = f"message {served.text}"
+            self._add(number, from_fs, name, start_fs, now_fs, details)
+        self._held_fs = held_fs
+
+    def _is_on(self, kept: Kept, core: int) -> bool:
+        """Tell whether the function of a driver has a core."""
+        function = kept.function.removeprefix(self._prefix)
+        if kept.function != f"{self._prefix}{function}" or function not in self._names.owners:
+            return False
+        first_ring = int(self._nic["function"]["params"]["first_queue"][self._names.owners.index(function)])
+        return int(self._nic["tx_queue"]["params"]["core"][first_ring]) == core
 
     def _work(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
         """Show work of an agent, after the work that its core already has."""
@@ -217,8 +231,6 @@ class Cores:
         self._add(number, from_fs, "work", start_fs, end_fs, {"function": self._names.owners[work.function]})
 
     def _piece(self, number: int, core: Any, from_fs: int) -> None:
-        if core["kind"] == N_TASKS:  # a driver's job has it
-            return
         is_post = core["kind"] == POST_TASK
         ring = int(core["queue"])
         function = self._names.owner(ring)

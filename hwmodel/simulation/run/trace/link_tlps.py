@@ -97,16 +97,14 @@ class LinkTlps:
                 now_fs = int(self._nic.clock.now_fs)
                 track = self._tracks[direction]
                 own = Track(track.group, f"{track.name}, beside its queues")
-                self._timeline.add_overlapping(Slice(own, "registers", now_fs, now_fs + beside_fs, {"bytes": n_bytes}))
+                self._timeline.add_overlapping(Slice(own, "register access", now_fs, now_fs + beside_fs, {"bytes": n_bytes}))
 
     def finish(self) -> None:
         """Lead each frame's arrow through the last of its payload's completions."""
         for frame, one in self._last_completion.items():
             one.frames.append(frame)
 
-    def _started(
-        self, direction: str, link: Any, before: tuple[int, ...], after: tuple[int, ...]
-    ) -> StartedTlp:
+    def _started(self, direction: str, link: Any, before: tuple[int, ...], after: tuple[int, ...]) -> StartedTlp:
         entry = self._begun(direction, link)
         end_fs = int(link["busy_until_fs"])
         dllp_fs = (after[2] - before[2]) * int(self._nic.pcie[0].params.dllp_fs)
@@ -270,7 +268,7 @@ def read_frames(names: FrameNames, tag: Any) -> list[str]:
 
 
 def _sums(link: Any) -> tuple[int, int, int, int, int]:
-    """Return the busy time, bytes and DLLPs of a link's queues, and time and bytes of what has crossed it beside them."""
+    """Return busy time, bytes and DLLPs of a link's queues, and time and bytes of what has crossed it beside them."""
     counts = link["counts"]
     beside_fs, n_bytes = int(counts["beside_fs"]), int(counts["beside_bytes"])
     of_queues = int(counts["busy_fs"]) - beside_fs, int(counts["n_bytes"].sum()) - n_bytes

@@ -40,7 +40,7 @@ class ServerRecording:
             self.tlps = LinkTlps(nic, names, bus.timeline, tracks=bus.tracks)
         self.reads = Reads(nic, names, timeline)
         self._servers, self.levels = Servers(nic, names, timeline), Levels(nic, names, timeline)
-        self.cores = Cores(nic, names, timeline, end_fs, messages, server.prefix)
+        self._cores = Cores(nic, names, timeline, end_fs, messages, server.prefix)
         self._commands = Commands(nic.commands, timeline, names.owners)
         self._translations = Translations(nic, timeline)
         self.view = View(names, timeline, self._servers.arrivals)
@@ -55,7 +55,7 @@ class ServerRecording:
         self.reads.look(now_fs, started)
         self._translations.look(now_fs, started)
         self._servers.look(now_fs)
-        self.cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
+        self._cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
         self.levels.look(now_fs)
 
     def comes_to_host(self, tlp: StartedTlp) -> None:

@@ -36,7 +36,9 @@ class Stage:
         if self.machine.system is None:
             nic = self.machine.servers[0].nic
             return min(
-                int(nic["clock"]["next_at"].min()), _next_command_fs(nic.commands), _next_job_fs(nic.jobs),
+                int(nic["clock"]["next_at"].min()),
+                _next_command_fs(nic.commands),
+                _next_job_fs(nic.jobs),
                 self.machine.schedule.next_fs(),
             )
         system = self.machine.system.system[0]

@@ -92,7 +92,6 @@ class Recording:
             self._parts.add(under_way(each.nic), now_fs, finished=False, there=each.view)
             each.reads.finish(now_fs)
             each.tlps.finish()
-            each.cores.finish(self._start_fs, now_fs)
         if self._bridge is not None:
             self._parts.add(self._bridge.under_way(), now_fs, finished=False, there=None)
         self.facts = {
