@@ -54,7 +54,8 @@ def _change(at_ns: int, config: Config, what: dict[str, Any]) -> Change:
     conditions = map(Condition.model_validate, what.pop("watches", ()))
     watches = tuple(watch_of(config, when, number) for number, when in enumerate(conditions))
     work = tuple(DriverWork(at_fs, *each) for each in what.pop("work", ()))
-    return Change(at_fs, config.with_overrides(what), off, work, watches)
+    jobs = tuple(what.pop("jobs", ()))
+    return Change(at_fs, config.with_overrides(what), off, work, watches, jobs=jobs)
 
 
 def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None) -> JourneyRun:

@@ -200,7 +200,7 @@ def down_received(nic, pcie, now_fs, sending):
         nic.moves_due = 1
     elif kind == INTERRUPT_ENABLE:
         unmasked(nic, now_fs, sending.queue)
-    elif kind == REGISTER_READ or kind == REGISTER_WRITE:
+    elif kind in (REGISTER_READ, REGISTER_WRITE):
         register_accessed(nic, now_fs, kind, sending.queue, sending.tag)
     return NO_READ
 

@@ -30,8 +30,8 @@ LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive mode
 # begin before `free_fs` (the end of a doorbell of `doorbell_time_fs`) and `awake_fs`. `is_owed`: the piece is for a
 # guarantee. `n_claimed`: slots of the uplink reserved for it. Doorbells last from
 # `doorbell_begins_fs` to `doorbell_ends_fs`, as work of the task `doorbell_kind`. A driver's job keeps a core as work
-# of kind N_TASKS, from `started_fs` on; from `first_wanting` to `last_wanting` those wait that want it, and `owed_fs` of
-# other work follows.
+# of kind N_TASKS, from `started_fs` on; `first_wanting` to `last_wanting` are the accesses that wait for it, `owed_fs`
+# is other work that follows.
 WORK = record(*ints("n", "left"), ("following", I32), ("is_listed", I32))
 # `busy_fs` by kind of task; of it: interrupts, bytes (`byte_time`), passing frames between adapter and guest, writes to
 # registers, and other work.

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from hwmodel.machine.time.commands import DRIVER_WORK, FUNCTION_OFF, FUNCTION_ON, SHAPER, WORDS
+from hwmodel.machine.time.commands import DRIVER_JOB, DRIVER_WORK, FUNCTION_OFF, FUNCTION_ON, SHAPER, WORDS
 from hwmodel.results.series import Series
 from hwmodel.simulation.run.trace.timeline import MOST_LANES, Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
@@ -36,7 +36,7 @@ class Commands:
         self._n += len(done)
         words: dict[str, int] = {}
         for command in done:
-            if command["kind"] != DRIVER_WORK:
+            if command["kind"] not in (DRIVER_WORK, DRIVER_JOB):
                 name = self._name(int(command["kind"]), int(command["part"]))
                 words[name] = words.get(name, 0) + int(command["n"])
         if words:
