@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.simulation.run.scenario import Play
+from hwmodel.simulation.run.play import play_of
 from tests.beside_simpy import (
     BASE,
     GROUP_OF,
@@ -118,7 +118,7 @@ def play(folder: Path, drawn: Scripted) -> Played:
     """Run a scenario through both."""
     changes = with_capture(folder, drawn.changes, drawn.load)
     config = config_from_mapping(BASE, {**changes, "scenario": drawn.events})
-    carried_out = Play(config)
+    carried_out = play_of(config)
     carried_out.workload.records.rss_hash[:] = carried_out.workload.records.at_fs // NS_FS  # not IP, which have 0
     run = JourneyRun.of_play(carried_out)
     run.go_through()

@@ -14,10 +14,12 @@ from hwmodel.config import Config
 from hwmodel.machine.counts.journey_state import PART_FIELDS, SAMPLED_ALL, SAMPLED_EVERY, STAMPS
 from hwmodel.machine.counts.journeys import FROM_WIRE, UNMEASURED
 from hwmodel.results import BRIDGE_PARTS
+from hwmodel.rules.driver_jobs import ENDS, JOBS_FROM
 from hwmodel.simulation import Run
 from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.play import Play
 from hwmodel.simulation.run.run import silent
-from hwmodel.simulation.run.scenario import Play
 from hwmodel.workload import Workload
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ Journeys = Mapping[tuple[int, int, int, int], tuple[int, int, tuple[int, ...], i
 
 A function that was off begins to count its frames anew: the time at which a frame was offered tells them apart.
 """
+
+Told = tuple[int, int, int]
+"""When something is told of a job, its number, and which of its ends it is."""
 
 # Those of a frame that stays in one adapter, in all and from its post on.
 STAMPED_PARTS = tuple(part for part in PART_FIELDS if part not in BRIDGE_PARTS)
@@ -43,12 +48,14 @@ class JourneyRun(Run):
         super().__init__(config, workload, silent, changes=changes, counts_rings=True, reacts=reacts)
         self.state[0].ledger.journey_log.enabled = 1
         self._pieces: list[np.ndarray] = []
+        self.told: list[Told] = []
+        note_told(self.machine, self.told)
         self._first_counted = 0
 
     @classmethod
     def of_play(cls, play: Play) -> JourneyRun:
         """Return the run in which a scenario is carried out."""
-        run = cls(play.scene.first, play.workload, play.changes, reacts=play.reacts)
+        run = cls(play.scene.first, play.workload, play.planned, reacts=play.reacts)
         run.begin(play)
         return run
 
@@ -75,6 +82,17 @@ class JourneyRun(Run):
     def counted(self) -> np.ndarray:
         """Return those that the kernel's own sums are over: since they were last put to zero."""
         return np.concatenate(self._pieces[self._first_counted :])
+
+
+def note_told(machine: Machine, told: list[Told]) -> None:
+    """Have what is told of jobs noted, in a run in which nothing follows from it."""
+
+    def on_stop() -> bool:
+        while (one := machine.take_true()) is not None:
+            told.append((one.at_fs, *divmod(one.number - JOBS_FROM, ENDS)))
+        return False
+
+    machine.on_stop = on_stop
 
 
 def stamp_columns(entries: np.ndarray) -> np.ndarray:

@@ -17,7 +17,8 @@ from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import with_workloads
-from hwmodel.simulation.run.scenario import Play, watch_of
+from hwmodel.simulation.run.play import play_of
+from hwmodel.simulation.run.scenario import watch_of
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import build_workload
 from hwmodel.workload.delivered import Deliveries
@@ -62,7 +63,7 @@ def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] |
     """Return a run at time 0; `changes`: by the time in ns what differs from then on, and which functions are `off`."""
     config: Config = config_from_mapping(merged(*layers))
     if config.agents:
-        return JourneyRun.of_play(Play(config))
+        return JourneyRun.of_play(play_of(config))
     later: Sequence[Change] = [_change(at_ns, config, dict(what)) for at_ns, what in (changes or {}).items()]
     workload, later = with_workloads(config, later)
     return JourneyRun(config, workload, changes=later)

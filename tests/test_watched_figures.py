@@ -40,7 +40,7 @@ from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.simulation.run.run import Run, silent
-from hwmodel.simulation.run.scenario import Play
+from hwmodel.simulation.run.play import play_of
 from hwmodel.units import FS_PER_S, format_bytes, format_time_fs
 from hwmodel.words.events import figure_text
 from hwmodel.workload import build_workload
@@ -312,8 +312,8 @@ def as_typed(row: Figure, what: Mapping[str, int]) -> dict[str, Any]:
 
 def came_true(config: Config) -> int | None:
     """Run a scenario with one event; return when what it waits for was true, 1 fs before it happened."""
-    play = Play(config)
-    run = Run(play.scene.first, play.workload, silent, changes=play.changes, counts_rings=True)
+    play = play_of(config)
+    run = Run(play.scene.first, play.workload, silent, changes=play.planned, counts_rings=True, reacts=play.reacts)
     run.begin(play)
     for _ in run.pieces():
         pass
