@@ -24,7 +24,7 @@ from hwmodel.simulation import simulate
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.units import FS_PER_S, parse_time_fs
-from tests.beside_simpy import BASE, NS_FS, NUMBERS, driver_work, function_number, parameters_of
+from tests.beside_simpy import BASE, NS_FS, NUMBERS, beside_frames, function_number, parameters_of
 from tests.oracles.simpy_nic import (
     Action,
     AgentParameters,
@@ -188,7 +188,7 @@ class _Obeying:
 
     def keep(self, core: str, work_fs: int) -> None:
         """Keep the core of a function from now on."""
-        self(work=(DriverWork(0, core, work_fs, 0, 0),))
+        self(work=(DriverWork(0, core, work_fs),))
 
 
 def _of_one(document: Document, config: Config) -> Made:
@@ -197,7 +197,7 @@ def _of_one(document: Document, config: Config) -> Made:
     made: list[Agents] = []
 
     def parameters(change: Change) -> NicParameters:
-        return replace(parameters_of(change.config), switch=change.config.switch, driver_work=driver_work(change))
+        return replace(parameters_of(change.config), switch=change.config.switch, **beside_frames(change))
 
     def agents(model: Model) -> Agents:
         made.append(agents_of(document, {"": model}, 0, _Obeying(config, parameters, model.command)))

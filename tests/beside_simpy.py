@@ -17,21 +17,24 @@ import numpy as np
 import pytest
 
 from hwmodel.config import Config, config_from_mapping
+from hwmodel.config.message_time import DriverWork
 from hwmodel.config.switch import Mirror
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
-from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.commands import Change, Job
 from hwmodel.simulation.run.offered import read_packets, with_workloads
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.classes_beside_simpy import limit_of, planes_of
 from tests.clocks_beside_simpy import stalls_of, with_clocks
 from tests.flow_control_for_simpy import adapter_flow_control
-from tests.journey_runs import JourneyRun, Journeys, finished_journeys
+from tests.journey_runs import JourneyRun, Journeys, Told, finished_journeys
 from tests.oracles.simpy_nic import (
     Arrival,
     DmaEngine,
     DmaPath,
+    DriverJob,
+    JobStep,
     LastLevelCache,
     Load,
     NicParameters,
@@ -85,8 +88,9 @@ Loops = Mapping[int, Sequence[tuple[int, int]]]
 """By port the (destination, bytes) that it sends in turn for ever, its ring kept full."""
 Sources = Sequence[SourceParameters]
 """Frames that sources make up, as the configuration says."""
-Commands = Sequence[tuple[int, Mapping[str, Any]] | tuple[int, Mapping[str, Any], frozenset[str]]]
-"""At how many fs which keys have which values, all others keeping theirs; then which VMs' functions are off, if any."""
+Commands = Sequence[tuple[Any, ...]]
+"""At how many fs which keys have which values, all others keeping theirs; then, if any, which VMs' functions are off,
+what else keeps cores (`DriverWork`), and which jobs drivers begin with (`Job`)."""
 
 
 def fs_per_byte(bps: Fraction | int) -> tuple[int, int]:
@@ -247,6 +251,8 @@ class Figures:
     mirrored_made: int
     mirrored: int
     passed: dict[str, int]
+    told: Sequence[Told] = ()
+    """Of jobs, in order."""
 
 
 class Both(NamedTuple):
@@ -349,8 +355,16 @@ def commanded_configs(changes: Mapping[str, Any], commands: Commands) -> list[Ch
     found, current = [], dict(changes)
     for at_fs, more, *off in commands:
         current |= more
-        found.append(Change(at_fs, config_from_mapping(BASE, current), *off))
+        found.append(change_of(at_fs, config_from_mapping(BASE, current), *off))
     return found
+
+
+def change_of(
+    at_fs: int, config: Config, off: frozenset[str] = frozenset(), work: Sequence[DriverWork] = (),
+    jobs: Sequence[Job] = (),
+) -> Change:  # fmt: skip
+    """Return the change that a command makes."""
+    return Change(at_fs, config, off, tuple(work), jobs=tuple(jobs))
 
 
 def function_number(name: str) -> int:
@@ -409,6 +423,7 @@ def engine_figures(run: Run, result: Result) -> Figures:
         mirrored_made=result.totals.mirrored_made,
         mirrored=result.totals.mirrored,
         passed=counted_by_engine(run.state[0]),
+        told=sorted(getattr(run, "told", ())),
     )
 
 
@@ -491,24 +506,30 @@ def run_with_tables(
 ) -> Outcome:
     """Run the oracle with a switch that decides by tables, and with commands; it has what changes of the load."""
 
-    def with_tables(
-        each: Config, off: frozenset[str], work: tuple[tuple[int, int, int, int], ...] = ()
-    ) -> NicParameters:
+    def with_tables(each: Config, off: frozenset[str], **beside: Any) -> NicParameters:
         functions = frozenset(map(function_number, off))
-        return replace(parameters(each), switch=each.switch, off=functions, driver_work=work)
+        return replace(parameters(each), switch=each.switch, off=functions, **beside)
 
-    commands = [(change.at_fs, with_tables(change.config, change.off, driver_work(change))) for change in changes]
+    commands = [(change.at_fs, with_tables(change.config, change.off, **beside_frames(change))) for change in changes]
     first = with_tables(config, frozenset())
     return run_oracle(first, load, stop, commands, waiting(with_tables) if waiting else ())
 
 
-def driver_work(change: Change, prefix: str = "") -> tuple[tuple[int, int, int, int], ...]:
-    """Return what drivers of a server do beside frames, by port; `prefix`: of the names of its stations."""
-    return tuple(
-        (function_number(each.function.removeprefix(prefix)) + 1, each.core_fs, each.n_reads, each.n_writes)
-        for each in change.work
-        if each.function.startswith(prefix)
-    )
+def beside_frames(change: Change, prefix: str = "") -> dict[str, Any]:
+    """Return what cores and drivers of a server do beside frames, by port; `prefix`: of the names of its stations."""
+
+    def port(function: str) -> int:
+        return function_number(function.removeprefix(prefix)) + 1
+
+    work = [(port(each.function), each.core_fs) for each in change.work if each.function.startswith(prefix)]
+    jobs = [
+        DriverJob(
+            port(job.function), job.number, job.from_fs, job.tells, None if job.raises is None else port(job.raises),
+            [JobStep(*step) for step in job.steps],
+        )
+        for job in change.jobs if job.function.startswith(prefix)
+    ]  # fmt: skip
+    return {"driver_work": work, "driver_jobs": jobs}
 
 
 def check_same_run(config: Config, changes: Sequence[Change]) -> None:
@@ -543,6 +564,7 @@ def oracle_figures(outcome: Outcome) -> Figures:
         mirrored_made=outcome.counts.mirrored_made,
         mirrored=outcome.counts.mirrored_delivered,
         passed=counted_by_oracle(outcome.passed),
+        told=[tuple(one) for one in outcome.told],
     )
 
 
@@ -563,6 +585,7 @@ def check_same_course(both: Both, at_least: int = 800, wire_too: bool = True) ->
     """
     check_same_journeys(both, at_least)
     engine, oracle = asdict(both.engine), asdict(both.oracle)
+    assert engine.pop("told") == oracle.pop("told")
     for name in ("wire_wait_ns", "from_doorbell_ns")[: 1 + wire_too]:
         del engine[name], oracle[name]
     for figure, found in engine.items():

@@ -12,6 +12,7 @@ from hwmodel.errors import InputError
 from hwmodel.simulation.run.commands import Change, check
 from hwmodel.simulation.run.offered import with_workloads
 from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Loops, Recorded, mac
+from tests.drawn_jobs import US_FS, draw_jobs
 from tests.drawn_machines import Drawn, draw_drivers, draw_engines, draw_hosts, draw_own_drivers
 from tests.system_beside_simpy import Frame
 from tests.system_cases import CASES, frames_of
@@ -185,7 +186,6 @@ def _is_a_load(first: Config, changes: Mapping[str, Any]) -> bool:
 
 # ---- Functions that go, and come again ----
 
-US_FS = 1000 * NS_FS
 LOOPS_LAST_FS = 375 * US_FS
 MACHINES = (draw_drivers, draw_own_drivers, draw_hosts, draw_engines)
 
@@ -197,7 +197,7 @@ def draw_functions_off(seed: int, n: int = 400) -> Commanded:
     changes = {**changes, "switch.scheduler": chance.choice(("round_robin", "weighted", "deficit", "strict"))}
     changes |= {"switch.timing": chance.choice(("none", "none", "core"))}
     last_fs = LOOPS_LAST_FS if isinstance(load, Mapping) else load[-1][0] * NS_FS
-    commands: list[tuple[int, Mapping[str, Any], frozenset[str], tuple[DriverWork, ...]]] = []
+    commands: list[tuple[Any, ...]] = []
     current = dict(changes)
     others = random.Random(f"work {seed}")
     for at_fs, off in _times_off(chance, NAMES, last_fs):
@@ -205,21 +205,19 @@ def draw_functions_off(seed: int, n: int = 400) -> Commanded:
         if not is_valid(current | more):
             more = {}
         current |= more
-        commands.append((at_fs, more, off, _work(others, NAMES, at_fs)))
+        jobs = draw_jobs(others, NAMES, at_fs, len(commands))
+        commands.append((at_fs, more, off, _work(others, NAMES, at_fs), jobs))
     return Commanded(changes, load, commands)
 
 
 def _work(chance: random.Random, names: Sequence[str], at_fs: int) -> tuple[DriverWork, ...]:
-    """Draw what drivers do beside frames as a command comes: often nothing, and nothing at the start."""
+    """Draw what else cores do as a command comes: often nothing, and nothing at the start."""
     if at_fs == 0 or chance.random() < 0.4:
         return ()
     return tuple(
-        DriverWork(
-            at_fs, chance.choice(names), chance.choice((0, chance.randrange(4 * US_FS))),
-            chance.randrange(20), chance.randrange(20),
-        )
+        DriverWork(at_fs, chance.choice(names), chance.choice((0, chance.randrange(4 * US_FS))))
         for _ in range(chance.choice((1, 1, 3)))
-    )  # fmt: skip
+    )
 
 
 def _machine(chance: random.Random, seed: int, n: int) -> Drawn:
@@ -348,9 +346,11 @@ def draw_system_functions_off(seed: int) -> CommandedSystem:
     stations = [each.station(port.name) for each in servers_of(config) for port in each.config.switch.ports]
     times = _times_off(chance, stations, frames[-1].at_fs)
     others = random.Random(f"work in systems {seed}")
-    return CommandedSystem(
-        name, config, frames, [(at_fs, {}, off, _work(others, stations, at_fs)) for at_fs, off in times]
-    )
+    commands = [
+        (at_fs, {}, off, _work(others, stations, at_fs), draw_jobs(others, stations, at_fs, turn))
+        for turn, (at_fs, off) in enumerate(times)
+    ]
+    return CommandedSystem(name, config, frames, commands)
 
 
 def _of_system(chance: random.Random, config: Config) -> dict[str, Any]:

@@ -22,9 +22,19 @@ from hwmodel.simulation import Run
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.workload.traffic import RECORDED, FrameTemplate, Records, Source, Workload
-from tests.beside_simpy import BASE, Commands, check_same_run, driver_work, function_number, parameters_of, random_state
+from tests.beside_simpy import (
+    BASE,
+    Commands,
+    beside_frames,
+    change_of,
+    check_same_run,
+    function_number,
+    parameters_of,
+    random_state,
+)
 from tests.buses_for_simpy import buses_for_oracle, buses_in
 from tests.flow_control_for_simpy import bridge_flow_control
+from tests.journey_runs import Told, note_told
 from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
 from tests.oracles.simpy_nic.sources import Source as MadeUp
@@ -61,6 +71,8 @@ class SystemRun(Run):
     def __init__(self, config: Config, workload: Workload, changes: Sequence[Change] = ()) -> None:
         super().__init__(config, workload, lambda _share, _text: None, changes=changes)
         self.logs: dict[str, list[np.ndarray]] = defaultdict(list)
+        self.told: list[Told] = []
+        note_told(self.machine, self.told)
         for ledger in self.machine.ledgers():
             ledger.log.enabled = ledger.journey_log.enabled = 1
 
@@ -115,6 +127,7 @@ class Figures:
     pcie_switches: dict[str, tuple[int, int]]
     """Bytes of TLPs on the link above each, up and down."""
     buses: list[tuple[int, int]]
+    told: list[Told]
 
 
 # What the log of journeys has one stamp for, the wait for room in the Rx buffer ending it.
@@ -147,6 +160,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         links=_of_links(run),
         pcie_switches=switches_in(run.machine),
         buses=buses_in(run.machine),
+        told=sorted(run.told),
     )
 
 
@@ -269,6 +283,7 @@ def oracle_figures(outcome: SystemOutcome) -> Figures:
         links=_of_the_models_links(outcome),
         pcie_switches=dict(outcome.pcie_switch_bytes),
         buses=list(outcome.buses),
+        told=[tuple(one) for one in outcome.told],
     )
 
 
@@ -477,7 +492,7 @@ def run_both(config: Config, frames: Sequence[Frame], start_fs: int = 0, command
     changes, current = [], config
     for at_fs, more, *off in commands:
         current = current.with_overrides(more)
-        changes.append(Change(at_fs, with_window(current, start_fs, end_fs), *off))
+        changes.append(change_of(at_fs, with_window(current, start_fs, end_fs), *off))
     config = with_window(config, start_fs, end_fs)
     check_same_run(config, changes)
     return compared(config, workload_of(frames, straggler), frames, changes)
@@ -492,7 +507,7 @@ def run_loads(config: Config, commands: Commands, end_fs: int) -> Both:
     changes, current = [], config
     for at_fs, more, *off in commands:
         current = current.with_overrides(more)
-        changes.append(Change(at_fs, with_window(current, 0, end_fs + DRAINED_FS), *off))
+        changes.append(change_of(at_fs, with_window(current, 0, end_fs + DRAINED_FS), *off))
     config = with_window(config, 0, end_fs + DRAINED_FS)
     workload, with_loads = with_workloads(config, changes)
     frames = made_up(config, workload, with_loads, end_fs + DRAINED_FS)
@@ -539,7 +554,7 @@ def servers_for_oracle(change: Change) -> list[Server]:
             parameters_of(each.config),
             random_state=random_state(each.config.run.seed, number),
             off=frozenset(map(function_number, names)),
-            driver_work=driver_work(change, each.prefix),
+            **beside_frames(change, each.prefix),
         )
         found.append(Server(each.name, parameters, each.config.switch))
     return found

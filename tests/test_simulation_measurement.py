@@ -10,13 +10,14 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config.message_time import DriverWork
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, FLOW
 from hwmodel.results.histogram import UNIT_FS, bucket_index
+from hwmodel.rules.driver_jobs import READ, RELEASE, TAKE_CORE, WORK, WRITE, JobStep
 from hwmodel.simulation.figures.counts import LATENCY_PLACES, latencies_in, parts_of
 from hwmodel.simulation.figures.measurement import CORE_WORK, begin_window, take_snapshot
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.fill.flow_book import FlowBook
 from hwmodel.simulation.fill.nic_state import build_state
 from hwmodel.simulation.fill.workload_state import decide_workload, fill_workload
-from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.commands import Change, Job
 from hwmodel.simulation.run.machine import Machine, run_alone
 from hwmodel.workload import build_workload
 from tests.simulation_cases import config_of
@@ -199,8 +200,11 @@ def test_what_cores_do_grows_by_no_more_than_the_time_that_passes(preset):
         workload={"pattern": "pairs", "frame_bytes": 300, "load": "3Gbps",
                   "external": {"rate": "1Gbps", "to": ["pf", "vf0"]}},
     )  # fmt: skip
-    works = [DriverWork((20 + 17 * at) * US, name, 20 * US, 5, 3) for at in range(20) for name in ("pf", "vf0")]
-    changes = [Change(one.at_fs, config, work=(one,)) for one in works]
+    times_fs = [(20 + 17 * at) * US for at in range(20)]
+    works = [DriverWork(at_fs, name, 13 * US) for at_fs in times_fs for name in ("pf", "vf0")]
+    steps = (JobStep(TAKE_CORE), JobStep(WORK, 1, 5 * US), JobStep(READ, 2), JobStep(WRITE, 3), JobStep(RELEASE))
+    jobs = [Job(work.function, at, work.at_fs, 0, None, steps) for at, work in enumerate(works)]
+    changes = [Change(work.at_fs, config, work=(work,), jobs=(job,)) for work, job in zip(works, jobs, strict=True)]
     machine = Machine(config, build_workload(config), 1, None, changes)
     before = None
     for at_us in range(10, 700):

@@ -9,8 +9,20 @@ from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
 from .core import Stalls
 from .flow_control import ControlFrame, FlowControl
+from .jobs import End, Op, Told
 from .model import Model, simulate
-from .parameters import Arrival, DmaEngine, DmaPath, LastLevelCache, Load, NicParameters, Stop, TranslationCache
+from .parameters import (
+    Arrival,
+    DmaEngine,
+    DmaPath,
+    DriverJob,
+    JobStep,
+    LastLevelCache,
+    Load,
+    NicParameters,
+    Stop,
+    TranslationCache,
+)
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
 from .sources import Choice, SourceLoad, SourceParameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
@@ -128,6 +129,11 @@ class Core:
         self._piece: Piece | None = None
         self._free_fs = start_fs
         """No piece begins before that: the core waits for a register write, or wakes up."""
+        self._holder: object | None = None
+        """Who has the core for something else than pieces."""
+        self._want: deque[tuple[object, Callable[[], None]]] = deque()
+        self._owed_fs = 0
+        """Of other work, behind who has it."""
 
     @property
     def free_fs(self) -> int:
@@ -159,14 +165,39 @@ class Core:
     def _enlist(self, task: Task) -> None:
         self._list.append(task)
 
+    def begins_at(self, now_fs: int) -> int:
+        """Return when who has got the core begins, from a time on."""
+        return self._until(max(now_fs, self._free_fs), 0)
+
+    def holds(self, who: object, given: Callable[[], None]) -> bool:
+        """Let somebody have the core; tell whether that is at once, else `given` is called as it is."""
+        if self._piece is None and self._holder is None:
+            self._holder = who
+            return True
+        self._want.append((who, given))
+        return False
+
+    def wants_no_more(self, who: object) -> None:
+        """Let somebody wait no more."""
+        self._want = deque(each for each in self._want if each[0] is not who)
+
+    def is_given_back(self) -> None:
+        """Go on, as the core is given back, with other work, then with who waits for it, then with rings."""
+        self._holder = None
+        owed_fs, self._owed_fs = self._owed_fs, 0
+        self.keep(owed_fs)
+        self._next_turn()
+
     def interrupt(self, wakeup_fs: int) -> None:
         """Wake up for a function, if there is nothing to do."""
-        if self._piece is None and self._free_fs <= self._env.now:
+        if self._piece is None and self._holder is None and self._free_fs <= self._env.now:
             self._free_fs = self._env.now + wakeup_fs
 
     def keep(self, time_fs: int) -> None:
-        """Do something else for a time, behind the piece that has begun and a register that it writes."""
-        if time_fs:
+        """Do something else for a time, behind the piece that has begun and a register that it writes, or who has it."""
+        if self._holder is not None:
+            self._owed_fs += time_fs
+        elif time_fs:
             self._free_fs = self._until(max(self._env.now, self._free_fs, self._piece_ends_fs()), time_fs)
 
     def _piece_ends_fs(self) -> int:
@@ -195,7 +226,7 @@ class Core:
 
     def look(self) -> bool:
         """Begin a piece, if none has begun and there is one that may: of a guarantee, or of a turn. Say if one has."""
-        if self._piece is not None:
+        if self._piece is not None or self._holder is not None:
             return False
         can_go = [task for task in self._list if task.may_go]
         can_go = [task for task in can_go if task.comes_first] or can_go
@@ -246,4 +277,8 @@ class Core:
 
     def _next_turn(self) -> None:
         self._piece = None
-        self.look()
+        if self._want:
+            self._holder, given = self._want.popleft()
+            given()
+        else:
+            self.look()

@@ -22,7 +22,7 @@ from .scheduling import TxRing
 from .sending import Sender
 from .sources import Drawn, Source
 from .timing import Phase, place
-from .writeback import access_register, send_register_write
+from .writeback import send_register_write
 
 CACHE_LINE_BYTES = 64
 
@@ -445,7 +445,7 @@ class Driver:
         """Serve one function's Tx and Rx rings; `link` is up and down, `cores` has one for each ring of each kind."""
         self._meter = meter
         self._rx_ring = parameters.rx_ring
-        self._core, self._link, self._parameters, self._port = cores[0], link, parameters, port
+        self._core, self._parameters = cores[0], parameters
         up, down = link
         self._postings: list[Posting] = []
         self._takings: list[Taking] = []
@@ -512,16 +512,14 @@ class Driver:
         for taking in self._takings:
             taking.refills_from_now(does)
 
+    @property
+    def beside_frames(self) -> tuple[Core, NicParameters]:
+        """What the driver does beside frames is done by: its core, and its parameters."""
+        return self._core, self._parameters
+
     def keep_core(self, time_fs: int) -> None:
         """Do something beside frames for a time."""
         self._core.keep(time_fs)
-
-    def access_registers(self, n_reads: int, n_writes: int) -> None:
-        """Read and write registers, for something beside frames."""
-        for _ in range(n_reads):
-            access_register(self._link, self._parameters, self._port, is_read=True)
-        for _ in range(n_writes):
-            access_register(self._link, self._parameters, self._port, is_read=False)
 
     def saturate(self, frames: Iterator[Frame]) -> None:
         """Keep the ring full from now on, the first of several."""

@@ -35,6 +35,7 @@ class Rank(IntEnum):
     TX_WRITEBACK = 3
     TX_INTERRUPT = 4
     REGISTER = 5
+    MAILBOX_INTERRUPT = 6
 
 
 class Purpose(StrEnum):
@@ -194,7 +195,7 @@ class Direction:
         self._posted, self._other = Lane(env, posted), Lane(env, other)
         posted.returned = other.returned = self._wake
         self._posted_went_last = False
-        self._is_idle = False
+        self._is_idle = self._is_busy = False
         self._turn = 0
         self._received_tlps = 0
         self._dllp_pairs_due = 0
@@ -232,6 +233,26 @@ class Direction:
         transaction.ready_fs = self.engines.ready_fs(transaction.operation)
         if transaction.ready_fs > self._env.now:
             later(self._env, transaction.ready_fs - self._env.now, self.left_at, self._wake)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a driver's access to a register goes at once: nothing is sent, nothing waits, and no switch is here."""
+        is_direct = self.beyond is None and self.woken is None
+        return is_direct and not (self._is_busy or self._posted.queue or self._other.queue)
+
+    def fly(self, header_bytes: int, data_bytes: int, purpose: Purpose) -> int:
+        """Send a TLP beside the queues, which keeps nobody else from the link; return how long it takes to arrive."""
+        duration_fs = fs_of_bytes(header_bytes + data_bytes, self._parameters.link_fs_per_byte)
+        self.tlps += 1
+        self._bytes_of[purpose] += header_bytes + data_bytes
+        self._busy_fs += duration_fs
+        return duration_fs + self._flight_fs
+
+    def flown(self) -> None:
+        """Count a TLP as received that has come so."""
+        self._received_tlps += 1
+        if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
+            self.opposite._dllp_pairs_due += 1
 
     def forget(self, life: Life) -> None:
         """Take back what has not left of a function that is off: first what is not posted."""
@@ -278,6 +299,7 @@ class Direction:
         if lane is None:
             self._is_idle = True
             return
+        self._is_busy = True
         transaction = lane.queue[0]
         tlp = transaction.tlps.take()
         is_last = not transaction.tlps
@@ -295,6 +317,7 @@ class Direction:
 
     def _has_left(self, lane: Lane, transaction: Transaction, tlp: Tlp, is_last: bool) -> None:
         """Let a TLP be received after its flight, and go on."""
+        self._is_busy = False
         if is_last:
             transaction.tell(transaction.left)
         if self._flight_fs or self._under_way:
@@ -325,9 +348,7 @@ class Direction:
         return duration_fs
 
     def _receive(self, lane: Lane, transaction: Transaction, tlp: Tlp, is_last: bool) -> None:
-        self._received_tlps += 1
-        if self._dllp_period_tlps and self._received_tlps % self._dllp_period_tlps == 0:
-            self.opposite._dllp_pairs_due += 1
+        self.flown()
         if self.beyond is None:
             self.is_taken(lane, transaction, tlp, is_last)
 

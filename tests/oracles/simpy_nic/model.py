@@ -18,6 +18,7 @@ from .core import Core
 from .driver import Driver
 from .engines import Engines
 from .frames import WIRE, Frame, as_destinations
+from .jobs import Jobs
 from .link import Credits, Direction
 from .lives import Lives
 from .memory import HostMemory
@@ -81,6 +82,8 @@ class Model:
         self._uplink: Uplink | None = None
         self.passes: VirtualSwitch | None = None
         self.drivers = self._drivers_of(parameters, chances)
+        own = {port: driver.beside_frames for port, driver in self.drivers.items()}
+        self.jobs = Jobs(env, current, self.link, memory, own)
         self._indices = count()
         self._mirrored_to = mirrored_to
         self._bytes_of = bytes_of
@@ -150,7 +153,7 @@ class Model:
             self._uplink.refills_from_now(PF not in parameters.never_refill)
         for port in sorted(after - before):
             self._goes(port)
-        for port, core_fs, *_ in parameters.driver_work:
+        for port, core_fs in parameters.driver_work:
             self.drivers[port].keep_core(core_fs)
         for port in sorted(before - after):
             self.drivers[port].comes()
@@ -167,8 +170,8 @@ class Model:
             later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)
         if wires_change:
             later(self.env, 0, place(Phase.COMMANDED), self.switch.look_at_wires)
-        for port, _, n_reads, n_writes in parameters.driver_work:
-            self.drivers[port].access_registers(n_reads, n_writes)
+        for job in parameters.driver_jobs:
+            self.jobs.begin(job)
 
     def _goes(self, port: int) -> None:
         """Take a function away, in the order of docs/datapath.md; what that leads to comes behind all commands."""
@@ -180,6 +183,7 @@ class Model:
         for direction in self.link:
             direction.forget(life)
         self.switch.forget(port)
+        self.jobs.drop(port)
         later(self.env, 0, place(Phase.COMMANDED), self._go_on)
 
     def _look_at_sources(self) -> None:
@@ -343,4 +347,5 @@ def simulate(
         model.meter.close()
     outcome = model.meter.outcome(model.left_over)
     passed = None if model.passes is None else model.passes.flows
-    return replace(outcome, passed=passed, flow_control=model.switch.flow_figures((outcome.start_fs, outcome.end_fs)))
+    flow_control = model.switch.flow_figures((outcome.start_fs, outcome.end_fs))
+    return replace(outcome, told=sorted(model.jobs.told), passed=passed, flow_control=flow_control)

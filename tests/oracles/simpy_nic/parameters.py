@@ -69,6 +69,28 @@ class LastLevelCache:
     write_miss_fs: int = 0
 
 
+class JobStep(NamedTuple):
+    """A step of a job."""
+
+    op: int
+    times: int
+    time_fs: int
+
+
+class DriverJob(NamedTuple):
+    """What a port's driver does from an instant on, in steps: what, how often, a time.
+
+    `tells`: of which ends, a bit for each; `raises`: the port whose interrupt its last write raises.
+    """
+
+    port: int
+    number: int
+    from_fs: int
+    tells: int
+    raises: int | None
+    steps: Sequence[JobStep]
+
+
 @dataclass(frozen=True)
 class NicParameters:
     """Link, host, adapter and driver; 0 credits are infinite, None switches a feature off."""
@@ -236,8 +258,10 @@ class NicParameters:
     """The same at each Ethernet port; none: what of `switch` is of the functions there."""
     off: frozenset[int] = frozenset()
     """The functions that are off: the PF is 0, VF K is K + 1."""
-    driver_work: Sequence[tuple[int, int, int, int]] = ()
-    """What drivers do beside frames as a command comes: port, for how long its core, registers read, and written."""
+    driver_work: Sequence[tuple[int, int]] = ()
+    """What else cores do as a command comes: of which port, and for how long."""
+    driver_jobs: Sequence[DriverJob] = ()
+    """What drivers begin with as a command comes."""
     own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """By port, the driver's parameters that are others there."""
 

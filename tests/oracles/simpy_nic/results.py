@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import simpy
 
 from .flow_figures import FlowFigures
 from .frames import WIRE, Copy, Frame
+from .jobs import Told
 from .link import Direction
 from .parameters import Stop
 from .parts import Journey, parts_between
@@ -91,6 +92,8 @@ class Outcome:
     journeys: list[Journey]
     """Of the whole run, where the stop asks to keep them."""
     flow_control: FlowFigures | None = None
+    told: Sequence[Told] = ()
+    """Of jobs, in the whole run, in order."""
     passed: FlowCounts | None = None
     """Of the host's virtual switch, in the whole run."""
 

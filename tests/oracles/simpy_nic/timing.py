@@ -13,6 +13,8 @@ FIRST_PLACE = 2
 """SimPy's own 0 and 1 come before all that has a place."""
 FIRST_IN_RUN = 0
 """As processes of SimPy begin."""
+BEFORE_THE_REST: Any = 0.5
+"""Behind the commands of an instant, which come as SimPy's run ends there, and before all else of it."""
 BEHIND_THE_EVENT = 1
 """What an event leads to once all else of it is done, before all that has a place in the instant."""
 LAST_PORT = 255
@@ -40,7 +42,8 @@ class Phase(IntEnum):
     BRIDGE_RESUMES = 15
     BRIDGE_REFRESHES = 16
     BRIDGE_FORWARDS = 17
-    MEASURE = 18
+    JOBS = 18
+    MEASURE = 19
 
 
 class AtLink(IntEnum):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..simpy_nic import PARTS, Outcome
+from ..simpy_nic import PARTS, Outcome, Told
 
 _WIRE = PARTS.index("wire") + 1
 SYSTEM_PARTS = (*PARTS[:_WIRE], "bridge", "rx_switch", *PARTS[_WIRE:])
@@ -106,6 +106,8 @@ class SystemOutcome:
     """Of TLPs on the link above each PCIe switch, up and down."""
     buses: Sequence[tuple[int, int]]
     """Of each bus the clocks that it was busy, and the tries at reads that brought nothing but for the first."""
+    told: Sequence[Told] = ()
+    """Of jobs of all servers, in order."""
 
     @property
     def bridge(self) -> BridgeOutcome:
