@@ -114,10 +114,10 @@ class Drivers:
 
     def __init__(
         self, adapter: Adapter, *, is_up: Callable[[Start, Parts, int], None],
-        answered: Callable[[Exchange, Kept], None], lost: Callable[[Asked], None], again: Callable[[int, int], None],
+        answered: Callable[[Exchange, Kept], None], lost: Callable[[Asked], None], again: Callable[[int, int, int], None],
     ) -> None:  # fmt: skip
         self.course: Course
-        self.again = again
+        self._again = again
         self._adapter, self._is_up, self._answered, self._lost = adapter, is_up, answered, lost
         self._jobs: dict[int, _Job] = {}
         self._numbers = count()
@@ -128,6 +128,10 @@ class Drivers:
         """Start functions' drivers."""
         for one in starts:
             self._begin(one.name, one.begins_fs, self._starting(one))
+
+    def again(self, at_fs: int, event: int, place: int = 0) -> None:
+        """Carry out an event that has had to wait."""
+        self._again(at_fs, event, place)
 
     def expected_fs(self, life: int) -> int | None:
         """Return that nobody knows when a function will be up."""

@@ -210,6 +210,7 @@ class LivePlay:
         to_add, self._to_add = self._to_add or [], None
         for at_fs, make in to_add:
             machine.schedule.add(at_fs, make)
+        machine.schedule.enter(0)
         if not self._all_agents:
             return
         hands = Hands(machine, self.scene.first, self._set)
@@ -296,9 +297,9 @@ class LivePlay:
         if self.config.scenario[at].is_set and self._live.config == before:
             self._unchanged.add(at)
 
-    def _again(self, at_fs: int, at: int) -> None:
+    def _again(self, at_fs: int, at: int, place: int) -> None:
         """Have an event carried out that had to wait for the control plane."""
-        self._plan(at, max(at_fs, self._least_fs))
+        self._plan(at, max(at_fs, self._least_fs) + place)
 
     @property
     def _least_fs(self) -> int:
