@@ -14,7 +14,7 @@ from typing import NamedTuple
 import simpy
 
 from .core import Core, Stalls
-from .link import Direction, Purpose, Rank, Transaction, nothing
+from .link import Direction, Purpose, Rank, Transaction
 from .memory import HostMemory
 from .parameters import DriverJob, NicParameters
 from .timing import BEFORE_THE_REST, Phase, later, place
@@ -285,10 +285,11 @@ class Jobs:
         def lands() -> None:
             up.flown()
             there = partial(self._unless_dropped, run, lambda: None if life.is_over else came())
-            if self._memory.is_in_order(port):
+            there_fs = self._memory.there_fs(port)
+            if there_fs <= self._env.now:
                 there()
             else:
-                self._memory.interrupt(port, nothing, partial(self._comes, there))
+                self._at(there_fs, there)
 
         self._at(self._env.now + up.fly(header_bytes, REGISTER_BYTES, purpose), lands)
 
