@@ -14,7 +14,7 @@ from typing import NamedTuple
 import simpy
 
 from .core import Core, Stalls
-from .link import Direction, Purpose, Rank, Transaction, nothing
+from .link import Direction, Purpose, Rank, Transaction
 from .memory import HostMemory
 from .parameters import DriverJob, NicParameters
 from .timing import BEFORE_THE_REST, Phase, later, place
@@ -156,7 +156,11 @@ class Jobs:
         if until_fs <= self._env.now:
             self._resumes(run, until_fs)
         else:
-            self._at(until_fs, partial(self._resumes, run, until_fs))
+            self._goes_on_at(run, until_fs)
+
+    def _goes_on_at(self, run: _Run, at_fs: int) -> None:
+        """Let a course go on at a time, behind what is due then already."""
+        self._at(at_fs, partial(self._resumes, run, at_fs))
 
     def _course(self, run: _Run) -> Generator[int | None, int, None]:
         """Go through the steps; yield until when one lasts, None where the machine says; be sent when it was over."""
@@ -175,7 +179,6 @@ class Jobs:
                 for _ in range(times):
                     self._read(run, now_fs)
                     now_fs = yield None
-                    now_fs = yield now_fs + self._parameters.read_latency_fs
             elif op == Op.WRITE:
                 for _ in range(times):
                     _, own = self._drivers[run.job.port]
@@ -203,13 +206,17 @@ class Jobs:
         if run.has_core:
             return now_fs
         core = self._core(run)
-        if not core.holds(run, partial(self._comes, partial(self._given, run))):
-            now_fs = yield None
-        run.has_core = True
-        return (yield core.begins_at(now_fs))
+        if core.holds(run, partial(self._given, run)):
+            run.has_core = True
+            return (yield core.begins_at(now_fs))
+        return (yield None)
 
     def _given(self, run: _Run) -> None:
-        self._resumes(run, self._env.now)
+        run.has_core = True
+        self._comes(partial(self._begins_on_core, run))
+
+    def _begins_on_core(self, run: _Run) -> None:
+        self._goes_on_at(run, self._core(run).begins_at(self._env.now))
 
     def _release(self, run: _Run) -> None:
         if run.has_core:
@@ -228,7 +235,7 @@ class Jobs:
         self._goes_up(run, run.job.port, header_bytes, Rank.REGISTER, Purpose.DOORBELL, answered)
 
     def _answered(self, run: _Run) -> None:
-        self._resumes(run, self._env.now)
+        self._goes_on_at(run, self._env.now + self._parameters.read_latency_fs)
 
     def _write(self, run: _Run, now_fs: int) -> None:
         run.writes_left -= 1
@@ -278,10 +285,11 @@ class Jobs:
         def lands() -> None:
             up.flown()
             there = partial(self._unless_dropped, run, lambda: None if life.is_over else came())
-            if self._memory.is_in_order(port):
+            there_fs = self._memory.there_fs(port)
+            if there_fs <= self._env.now:
                 there()
             else:
-                self._memory.interrupt(port, nothing, partial(self._comes, there))
+                self._at(there_fs, there)
 
         self._at(self._env.now + up.fly(header_bytes, REGISTER_BYTES, purpose), lands)
 

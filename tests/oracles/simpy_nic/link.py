@@ -194,6 +194,8 @@ class Direction:
         """Of the direction down from one: what sends in its place, told of what is new in its queues."""
         self._posted, self._other = Lane(env, posted), Lane(env, other)
         posted.returned = other.returned = self._wake
+        self.ready_fs: Counter[int] = Counter()
+        """When completions are to enter, of the direction down."""
         self._posted_went_last = False
         self._is_idle = self._is_busy = False
         self._turn = 0
@@ -236,8 +238,8 @@ class Direction:
 
     @property
     def is_idle(self) -> bool:
-        """Whether a driver's access to a register goes at once: nothing is sent, nothing waits, and no switch is here."""
-        is_direct = self.beyond is None and self.woken is None
+        """Whether a driver's access to a register goes at once: nothing is sent, or waits now, and no switch is here."""
+        is_direct = self.beyond is None and self.woken is None and not self.ready_fs[self._env.now]
         return is_direct and not (self._is_busy or self._posted.queue or self._other.queue)
 
     def fly(self, header_bytes: int, data_bytes: int, purpose: Purpose) -> int:

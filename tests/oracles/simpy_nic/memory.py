@@ -55,9 +55,9 @@ class HostMemory:
         """Do the same of an interrupt: it is there when those before it are."""
         self._pass(self._before_it(port), self._env.now, 0, passes, lands)
 
-    def is_in_order(self, port: int) -> bool:
-        """Tell whether all writes before an interrupt of now are in memory, or will be by the end of this instant."""
-        return self._before_it(port).all_there_fs <= self._env.now
+    def there_fs(self, port: int) -> int:
+        """Return when all writes are in memory that have come before an interrupt of now."""
+        return self._before_it(port).all_there_fs
 
     def read_wait_fs(self, port: int, wait_fs: int) -> int:
         """Return how long a read waits from now on: so long for its translation, and for the writes before it."""

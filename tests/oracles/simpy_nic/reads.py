@@ -81,9 +81,11 @@ class Host:
         unmaps = read.ends_buffer and not read.transfer.life.is_over
         wait_fs = self._iommu.wait_fs(read.memory, read.address, unmaps)
         latency_fs = self._memory.read_wait_fs(read.port, wait_fs) + self._memory.read_fs()
+        self._down.ready_fs[self._env.now + latency_fs] += 1
         later(self._env, latency_fs, place(Phase.LINK, AtLink.ANSWER), self._answer, read, received)
 
     def _answer(self, read: Read, received: Callable[[], None]) -> None:
+        del self._down.ready_fs[self._env.now]
         data = Uncut(read.address, read.n_bytes, self._parameters, completion_bytes)
         purpose = Purpose.PAYLOAD if read.read_class is ReadClass.PAYLOAD else Purpose.DESCRIPTOR
         header_bytes = self._parameters.completion_header_bytes
