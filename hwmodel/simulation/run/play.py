@@ -222,7 +222,8 @@ class LivePlay:
         machine.agents_due_fs = partial(self.agents.next_fs, NEVER)
 
     def config_in_force(self, at_fs: int) -> Change | None:
-        """Return what agents and events have made of the configuration."""
+        """Return what agents and events have made of the configuration, with what happens at this instant."""
+        self._machine.schedule.enter(at_fs)
         return self._forced(Change(at_fs, self.scene.first))
 
     # ---- What changes, and when ----
