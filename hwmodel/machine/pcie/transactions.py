@@ -167,7 +167,7 @@ def mark_next(queue, access):
     queue.ring[queue.tail & queue.mask].tag = access
 
 
-@out_of_line
+@kernel
 def answer_register_read(nic, now_fs, ring_queue):
     """Enter the completion of a register read that nobody waits for."""
     mark_next(link_of(nic, ring_queue).up.first, 0)
