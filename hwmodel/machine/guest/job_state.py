@@ -7,7 +7,8 @@ from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I64, ints, record
 from hwmodel.machine.counts.ledger_state import JOB_GOES_ON
 from hwmodel.machine.guest.guest_state import N_TASKS
-from hwmodel.machine.tlp_kinds import NO_KIND
+from hwmodel.machine.pcie.transactions import answer_register_read
+from hwmodel.machine.tlp_kinds import NO_KIND, REGISTER_READ
 
 N_SAID = 4  # values of a command before those of its steps: number, from_fs, tells, raises
 VALUES_A_STEP = 3  # what, how often, how long
@@ -50,6 +51,15 @@ def came(nic, place):
     jobs.last_come = place
     if nic.ledger.is_stopping == 0:
         nic.ledger.is_stopping = JOB_GOES_ON
+
+
+@out_of_line
+def register_accessed(nic, now_fs, kind, ring_queue, access):
+    """Note that a job's access has come to the adapter; answer a read that nobody waits for."""
+    if access > 0:
+        came(nic, access)
+    elif kind == REGISTER_READ:
+        answer_register_read(nic, now_fs, ring_queue)
 
 
 @out_of_line
