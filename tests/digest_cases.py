@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hwmodel.machine.guest.job_state import DOORBELLS, READ, RELEASE, TAKE_CORE, WAIT, WORK, WRITE
+from hwmodel.simulation.run.commands import Job
+from hwmodel.units import FS_PER_US
+
 # ---- Shared buses: one adapter on PCI, several on PCI-X ----
 
 BUSES: Mapping[str, Mapping[str, Any]] = {
@@ -54,6 +58,35 @@ STALLS: Mapping[str, Mapping[str, Any]] = {
         "driver": {"preset": "dpdk", "refill_batch": 4, "frame_time": "150ns"},
         "workload": {"load": "2Gbps", "frame_bytes": 300, "external": {"rate": "6Gbps"}},
     },
+}  # fmt: skip
+
+# ---- What drivers do beside frames: at cores that stall, some of whose functions go ----
+
+
+def _begun(function: str, number: int, at_us: int, raises: str | None, *steps: tuple[int, int, int]) -> Job:
+    return Job(function, number, at_us * FS_PER_US, 0, raises, steps)
+
+
+DRIVER_JOBS: Mapping[str, Any] = {
+    "host": {"cores": 2, "write_latency": "300ns", "stall": {"every": "7us", "for": "2us"}},
+    "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
+    "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
+}  # fmt: skip
+KEEPS = ((TAKE_CORE, 1, 0), (WORK, 1, 900_000_000), (READ, 5, 0), (RELEASE, 1, 0), (WRITE, 2, 0))
+OF_DRIVERS: Mapping[int, Mapping[str, Any]] = {
+    5000: {
+        "jobs": [
+            *(_begun(name, at, 5, "pf", *KEEPS) for at, name in enumerate(("pf", "vf0", "vf1", "vf2"))),
+            _begun("vf0", 4, 4, "vf2", (READ, 20, 0), (WRITE, 20, 0), (WAIT, 1, 100_000_000), (WRITE, 1, 0)),
+            _begun("vf2", 5, 6, None, (DOORBELLS, 9, 150_000_000)),
+        ],
+        "work": [("vf1", 300_000_000, 1, 1)],
+    },
+    6500: {"off": ["vf1"]},
+    9000: {"off": ["vf2"], "jobs": [_begun("vf2", 6, 9, "pf", *KEEPS)]},
+    12000: {"jobs": [_begun("vf2", at, 12, None, (TAKE_CORE, 1, 0), *KEEPS) for at in range(7, 11)]},
+    13000: {"off": ["vf2"]},
+    15000: {},
 }  # fmt: skip
 
 # ---- Machines with a virtual switch ----

@@ -35,7 +35,18 @@ from hwmodel.machine.guest.guest_state import FIRST_PLACES
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
 from hwmodel.simulation.run import server_threads
-from tests.digest_cases import AGENTS, BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES, STALLS
+from tests.digest_cases import (
+    AGENTS,
+    BOND_CASES,
+    BOND_CHANGES,
+    BUSES,
+    DRIVER_JOBS,
+    HOSTS,
+    HOSTS_OFF,
+    OF_DRIVERS,
+    OF_VIRTUAL_SWITCHES,
+    STALLS,
+)
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.state_digest import state_digest
 
@@ -267,6 +278,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "broadcast", "load": "700Mbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
     "agents": AGENTS,
+    "driver_jobs": DRIVER_JOBS,
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
@@ -415,6 +427,7 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
         9000: {**POLICED, "switch.acl.0.rate": "2Gbps"}, 12000: APART, 14000: LIMITED, 16000: {"port.rate": "2500Mbps"},
         18000: {"pcie.lanes": 2, "pcie.max_read_request": "128B"}, 20000: {},
     },
+    "driver_jobs": OF_DRIVERS,
     "hosts": HOSTS_OFF,
     "functions_off": {
         2000: {"off": ["vf0"], "watches": WATCHES},

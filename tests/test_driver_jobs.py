@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -9,29 +10,37 @@ import pytest
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, config_from_mapping, servers_of
+from hwmodel.config.condition import Condition
 from hwmodel.config.message_time import POLL_FS, RESET, Message, RegisterTimes, asking, exchange
 from hwmodel.machine.counts.ledger_state import CAME_TRUE
 from hwmodel.machine.guest.guest_state import N_TASKS
-from hwmodel.machine.guest.job_state import (
+from hwmodel.rules.driver_jobs import (
+    ARRIVED as LAST,
+)
+from hwmodel.rules.driver_jobs import (
     DOORBELLS,
-    FIRST,
+    ENDS,
     JOBS_FROM,
-    LAST,
     LEFT,
     RAISED,
     READ,
     RELEASE,
     TAKE_CORE,
-    TOLD_OF_A_JOB,
     WAIT,
     WORK,
     WRITE,
+)
+from hwmodel.rules.driver_jobs import (
+    FIRST_ARRIVED as FIRST,
 )
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
 from hwmodel.simulation.run import server_threads
 from hwmodel.simulation.run.commands import Change, Job
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.simulation.run.offered import with_workloads
+from hwmodel.simulation.run.scenario import watch_of
+from hwmodel.simulation.run.trace.stage import stage_of
+from hwmodel.simulation.run.trace.tracer import Tracer
 from tests.run_cases import begun, merged
 
 NS, US, MS = 10**6, 10**9, 10**12
@@ -71,7 +80,7 @@ def told_by(machine: Machine, until_fs: int, react: Callable[[Told], None] = id)
 
     def on_stop() -> bool:
         while (one := machine.take_true()) is not None:
-            found.append(Told(one.at_fs, *divmod(one.number - JOBS_FROM, TOLD_OF_A_JOB)))
+            found.append(Told(one.at_fs, *divmod(one.number - JOBS_FROM, ENDS)))
             react(found[-1])
         return False
 
@@ -213,7 +222,6 @@ def test_a_whole_message_takes_what_the_closed_form_says(message: Message, machi
     by_sum = exchange(RegisterTimes.of(config, "vf1"), RegisterTimes.of(config, "pf"), message, START, 0)
     assert talk.over_fs == by_sum.over_fs
     assert talk.taken_fs == by_sum.taken_fs + by_sum.serving_fs
-    assert talk.n_reads == by_sum.n_reads
     kept_fs = machine_.servers[0].nic["guests"]["core"]["counts"]["beside_fs"].sum()
     assert kept_fs == by_sum.serving_fs
 
@@ -420,7 +428,47 @@ def test_behind_pcie_switches_accesses_go_by_the_queues(load: str | int) -> None
     assert unfinished(machine.servers[0].nic) == 0
 
 
-def test_what_is_told_at_one_instant_comes_together_with_watches() -> None:
-    config = config_from_mapping(IDLE)
-    found = told(config, *(job("vf1", at, (WORK, 1, US), tells=1 << LEFT) for at in range(5)))
-    assert found == [Told(US, at, LEFT) for at in range(5)]
+def test_what_is_told_at_one_instant_comes_together_and_with_watches() -> None:
+    """The count of delivered frames is seen behind the instant of a delivery, in which a job ends too."""
+    config = config_from_mapping(merged(BUSY, {"workload": {"load": "1Gbps"}}))
+    condition = Condition.model_validate({"vm": "vf1", "delivered": 3})
+    watch = watch_of(config, condition, 7)
+    seen: list[tuple[int, int]] = []
+
+    def at(machine: Machine) -> bool:
+        while (one := machine.take_true()) is not None:
+            seen.append((one.at_fs, one.number))
+        return False
+
+    alone = machine_of(config, [Change(START, config, watches=(watch,))])
+    alone.agents_due_fs, alone.on_stop = lambda: NEVER, lambda: at(alone)
+    alone.advance(START + 100 * US, 2**60)
+    ((true_fs, number),) = seen
+    assert number == 7
+    seen.clear()
+    jobs = tuple(job("vf1", at, (WAIT, 1, true_fs - START), from_fs=START, tells=1 << LEFT) for at in range(5))
+    both = machine_of(config, [Change(START, config, watches=(watch,), jobs=jobs)])
+    stops = []
+    both.agents_due_fs, both.on_stop = lambda: NEVER, lambda: (stops.append(both.now_fs), at(both))[1]
+    both.advance(START + 100 * US, 2**60)
+    assert seen == [(true_fs, 7), *((true_fs, JOBS_FROM + ENDS * at) for at in range(5))]
+    assert stops == [true_fs]
+
+
+def test_a_run_that_is_traced_is_the_same_and_shows_who_holds_a_core() -> None:
+    case = {"run": {"warmup": "4us", "duration": "60us"}, "workload": {"load": "3Gbps"}, "host": {"cores": 2}}
+    jobs = [one._replace(from_fs=5 * US, tells=0) for one in JOBS]
+    plain, traced = (begun(BUSY, case, changes={5_000: {"jobs": jobs}}) for _ in range(2))
+    tracer = traced.tracer = Tracer(stage_of(traced.machine, traced.workload))
+    for run in (plain, traced):
+        for _ in run.pieces():
+            pass
+    results = [run.result().to_mapping(include_host_run=False) for run in (plain, traced)]
+    assert results[0] == results[1]
+    slices = [one for one in json.loads(tracer.to_json())["traceEvents"] if one["ph"] == "X"]
+    held = [one for one in slices if one["name"] == "driver"]
+    # vf0 holds its core for ten reads or more, the PF the other one.
+    assert len(held) == 2
+    on_link = {name for name in (one["name"] for one in slices) if name.startswith(("register", "mailbox"))}
+    assert on_link >= {"register read", "register write"}
+    assert min(one["dur"] for one in slices) >= 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.beside_simpy import GROUP_OF, check_same_course, run_both, window_of
+from tests.beside_simpy import GROUP_OF, check_same_course, run_both
 from tests.drawn_jobs import draw_with_jobs
 from tests.seeds import seeds
 

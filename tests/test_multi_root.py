@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +12,7 @@ from hwmodel.analytic import limits
 from hwmodel.analytic.limits_text import limits_text
 from hwmodel.analytic.weighted_shares import shares_by_weight
 from hwmodel.config import Config, config_from_mapping, load_config
-from hwmodel.config.control_plane import Held, acting
+from hwmodel.config.control_plane import Held
 from hwmodel.config.life import RESET_FS, course_of
 from hwmodel.errors import InputError
 from hwmodel.relaxations.resources import switch_resources
@@ -158,11 +159,20 @@ def test_changes_wait_one_behind_the_other_and_a_host_that_is_back_goes_on_contr
         {"at": "1100us", "set": {"switch.ports.vf0.rate_limit": "1Gbps"}},
         **{"multi_root.control": "a"},
     )
-    found = acting(config)
-    up_fs = next(life.up_fs for life in course_of(config).lives if life.vm == "a.pf")
+    course = course_of(config)
+    up_fs = next(life.up_fs for life in course.lives if life.vm == "a.pf")
     assert up_fs is not None and up_fs > MS_FS + RESET_FS
-    assert found.held == {2: Held(1_100 * 10**9, up_fs), 1: Held(1_200 * 10**9, up_fs)}
-    assert [event.at_fs for event in found.config.scenario] == [MS_FS, up_fs + 1, up_fs, 1_100 * 10**9]
+    assert course.control.held == {2: Held(1_100 * 10**9, up_fs), 1: Held(1_200 * 10**9, up_fs)}
+    # On the real link the host is up, and both are done, 1 fs apart and in the order in which they were asked for.
+    quiet = {"workload": {"pattern": "pairs", "load": 1e-4}, "run": {"warmup": "1ms", "duration": "115ms"}}
+    result = simulate(config.with_overrides({**quiet, "run.clocks": "exact"}))
+    assert result.series is not None
+    (life,) = (one for one in result.series.lives if one.vm == "a.pf")
+    at_ns = [event.at_ns for event in result.series.events]
+    assert life.up_ns is not None
+    assert [event.event.partition(" ")[0] for event in result.series.events[2:]] == ["multi_root.hosts.b.weight"] * 2
+    assert [event.event[-1] for event in result.series.events[2:]] == ["2", "3"]
+    assert at_ns[2:] == pytest.approx([life.up_ns, life.up_ns], abs=1e-5)
 
 
 def test_a_change_may_wait_for_a_condition_and_then_for_the_control_plane() -> None:
@@ -180,19 +190,22 @@ def test_a_change_may_wait_for_a_condition_and_then_for_the_control_plane() -> N
     assert waits.did.startswith("not done: it waits for the control plane, which nobody has from")
 
 
+def held(config: Config) -> Mapping[int, Held]:
+    return course_of(config).control.held
+
+
 def test_a_dedicated_processor_survives_all_hosts_until_it_fails_itself() -> None:
     change = {"at": "1500us", "set": {"multi_root.hosts.b.weight": 3}}
-    assert acting(with_events({"at": "1ms", "fail": "a"}, change)).held == {}
-    assert acting(with_events({"at": "1ms", "fail": "dedicated"}, change)).held == {1: Held(1_500 * 10**9, None)}
+    assert held(with_events({"at": "1ms", "fail": "a"}, change)) == {}
+    assert held(with_events({"at": "1ms", "fail": "dedicated"}, change)) == {1: Held(1_500 * 10**9, None)}
     of_one_instant = [{"at": "1500us", "fail": "dedicated"}, change]
     for written in (of_one_instant, of_one_instant[::-1]):
-        assert set(acting(with_events(*written)).held.values()) == {Held(1_500 * 10**9, None)}
-    assert acting(with_events(*of_one_instant, {"at": "1500us", "take_over": "b"})).held == {}
+        assert set(held(with_events(*written)).values()) == {Held(1_500 * 10**9, None)}
+    assert held(with_events(*of_one_instant, {"at": "1500us", "take_over": "b"})) == {}
     for_no_time = {"at": "2ms", "take_over": "b"}, {"at": "2ms", "fail": "b"}
-    found = acting(with_events({"at": "1ms", "fail": "dedicated"}, change, *for_no_time))
-    assert found.held == {1: Held(1_500 * 10**9, None)} and found.config.scenario[1].time_fs is None
+    assert held(with_events({"at": "1ms", "fail": "dedicated"}, change, *for_no_time)) == {1: Held(1_500 * 10**9, None)}
     with pytest.raises(InputError, match=r"scenario\.1\.take_over: a\.pf is not there at 1\.5ms"):
-        acting(with_events({"at": "1ms", "fail": "a"}, {"at": "1500us", "take_over": "a"}))
+        course_of(with_events({"at": "1ms", "fail": "a"}, {"at": "1500us", "take_over": "a"}))
 
 
 def test_a_host_that_is_reset_comes_again_with_all_its_functions() -> None:
@@ -205,13 +218,21 @@ def test_a_host_that_is_reset_comes_again_with_all_its_functions() -> None:
     for vf in vfs:
         assert vf.parts is not None and vf.up_fs is not None
         assert vf.parts.reset_fs == pf.up_fs - MS_FS + RESET_FS
-        assert vf.up_fs == MS_FS + vf.parts.whole_fs
+        assert vf.up_fs == MS_FS + sum(part or 0 for part in vf.parts)
 
 
 def test_doorbells_of_a_function_that_goes_end_with_it() -> None:
     flood = {"at": "1ms", "flood": {"from": "a.vf0", "every": "1us", "for": "10us"}}
-    work = course_of(with_events(flood, {"at": "1004500ns", "reset": "a.vf0"})).work
-    assert [one.at_fs for one in work if one.n_writes == 1] == [MS_FS + k * 10**9 for k in range(5)]
+    config = with_events(flood, {"at": "1004500ns", "reset": "a.vf0"})
+    (one,) = course_of(config).floods.values()
+    assert one.n_written(2 * MS_FS) == 5
+    assert one.goes_fs == one.over_fs == 1_004_500 * 10**6
+    n_bytes = []
+    for events in ([flood], [flood, {"at": "1004500ns", "reset": "a.vf0"}], []):
+        quiet = with_events(*events, **{"workload": {"pattern": "pairs", "load": 1e-4}})
+        own = simulate(quiet.with_overrides({"run": {"warmup": "500us", "duration": "1ms"}})).servers[0]
+        n_bytes.append(own.pcie.down.bytes.doorbell)
+    assert n_bytes[1] - n_bytes[2] < n_bytes[0] - n_bytes[2]
 
 
 def test_each_link_is_named_with_the_keys_that_make_it_wider() -> None:

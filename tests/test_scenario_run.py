@@ -11,7 +11,6 @@ import pytest
 from scapy.utils import RawPcapReader
 
 from hwmodel.config import Config, config_from_mapping, load_config
-from hwmodel.config.life import Course
 from hwmodel.errors import Interrupted
 from hwmodel.report.tables import closed_form_table
 from hwmodel.results import Result
@@ -19,6 +18,8 @@ from hwmodel.results.json_form import from_plain
 from hwmodel.results.series import Series, VmSeries
 from hwmodel.simulation import simulate
 from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.play import play_of
+from hwmodel.simulation.run.run import Run, silent
 from hwmodel.simulation.run.scenario import scene_of
 from hwmodel.simulation.run.series import MOST_INTERVALS, SeriesRecorder, interval_of
 from hwmodel.units import FS_PER_NS
@@ -154,12 +155,17 @@ def test_what_changes_within_the_window_alone_makes_its_figures_means_over_chang
 def test_what_a_driver_does_for_a_message_is_within_the_window_to_its_end() -> None:
     """The PF's core serves one until after the window's first instant, or until then."""
     config = config_of("a rate limit", {"at": "1us", "mailbox": {"from": "vf1", "message": "get_link_state"}})
-    served = max(scene_of(config).work, key=lambda work: work.at_fs)
-    over_fs = served.at_fs + served.core_fs
-    assert served.function == "pf" and served.core_fs > FS_PER_NS
+    play = play_of(config)
+    run = Run(play.scene.first, play.workload, silent, changes=play.planned, reacts=play.reacts)
+    run.begin(play)
+    for _ in run.pieces():
+        pass
+    (served,) = play.messages
+    over_fs = served.to_fs
+    assert served.function == "pf" and over_fs is not None and over_fs - served.from_fs > FS_PER_NS
     for warmup_fs, is_within in ((over_fs - FS_PER_NS, True), (over_fs, False)):
-        run = config.run.model_copy(update={"warmup": warmup_fs})
-        assert is_mean_over_changes(config.model_copy(update={"run": run})) is is_within
+        shorter = config.run.model_copy(update={"warmup": warmup_fs})
+        assert is_mean_over_changes(config.model_copy(update={"run": shorter})) is is_within
 
 
 def test_a_window_behind_a_change_is_told_by_what_holds_in_it() -> None:
@@ -256,9 +262,9 @@ def test_many_intervals_become_fewer_and_longer() -> None:
     config = config_of("a rate limit", {"at": "100us", "set": {}})
     scene = scene_of(config)
     machine = Machine(scene.first, build_workload(scene.first), 1, 1, scene.changes)
-    recorder = SeriesRecorder(machine, 1000 * FS_PER_NS, Course())
+    recorder = SeriesRecorder(machine, 1000 * FS_PER_NS, ())
     recorder.advance(5 * MS, 2**60)
-    series = recorder.series()
+    series = recorder.series(())
     assert (series.interval_ns, series.n_intervals) == (4000.0, 1250)
     assert series.n_intervals <= MOST_INTERVALS
     flows = machine.state[0]["ledger"]["flow"][: len(machine.book.flows)]
@@ -272,10 +278,10 @@ def test_the_series_of_a_wire_has_every_byte_that_it_carried() -> None:
         "workload": {"pattern": "to_wire", "load": "1Gbps", "external": {"rate": "2Gbps"}},
     })  # fmt: skip
     machine = Machine(config, build_workload(config), 1, 1)
-    recorder = SeriesRecorder(machine, 1000 * FS_PER_NS, Course())
+    recorder = SeriesRecorder(machine, 1000 * FS_PER_NS, ())
     recorder.advance(5 * MS, 2**60)  # of 5000 intervals, 1250 are made
     macs = machine.state[0]["port"]["mac"]["counts"]
-    wires = recorder.series().wires
+    wires = recorder.series(()).wires
     assert list(wires) == ["p0.wire", "p1.wire"]
     for mac, wire in zip(macs, wires.values(), strict=False):
         for way in ("tx", "rx"):

@@ -39,8 +39,8 @@ from hwmodel.simulation.figures.measurement import rings_in_use, take_snapshot
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.machine import Machine
-from hwmodel.simulation.run.run import Run, silent
 from hwmodel.simulation.run.play import play_of
+from hwmodel.simulation.run.run import Run, silent
 from hwmodel.units import FS_PER_S, format_bytes, format_time_fs
 from hwmodel.words.events import figure_text
 from hwmodel.workload import build_workload

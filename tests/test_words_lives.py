@@ -37,7 +37,7 @@ def test_one_that_sends_nothing():
 
 def test_a_run_that_ends_before():
     assert lives_text([life(is_up=False, lost=1)]) == (
-        "vf5 not up again by the end; it takes 116 ms (reset 100 ms, messages 13.5 ms, rings 2.00 ms); 1 frame lost"
+        "vf5 not up again by the end (so far reset 100 ms, messages 13.5 ms, rings 2.00 ms); 1 frame lost"
     )
 
 
@@ -52,8 +52,8 @@ def test_one_that_goes_for_good():
 def test_one_that_goes_again_before_it_is_up():
     first, then = life(is_up=False, lost=0), life(at=50 * MS, parts=None)
     assert lives_text([first], [then]) == (
-        "vf5 taken away again before it is up; it takes 116 ms (reset 100 ms, messages 13.5 ms, rings 2.00 ms); no "
-        "frame lost in the adapter"
+        "vf5 taken away again before it is up (so far reset 100 ms, messages 13.5 ms, rings 2.00 ms); no frame lost in "
+        "the adapter"
     )
     assert "not up again by the end" in lives_text([first], [life("vf6")])
     assert "vf5 not up by the end" in lives_text([life(goes=False, is_up=False)])

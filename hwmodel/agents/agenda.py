@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from hwmodel.errors import InputError
 from hwmodel.units import format_time_fs
 
+BEHIND_FS = 1  # from what is seen to the first instant at which anything can be changed
 MOST_AT_ONCE = 10_000
 TOLD = 64  # of the last things, among which what repeats itself is looked for
 # The order of what is due at one instant.

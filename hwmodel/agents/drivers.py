@@ -13,6 +13,7 @@ from functools import partial
 from itertools import count
 from typing import NamedTuple, Protocol
 
+from hwmodel.agents.agenda import BEHIND_FS
 from hwmodel.config.life import RESET_FS, RING_ENABLE_FS, RING_REGISTERS, Course, Parts, Start
 from hwmodel.config.message_time import BRING_UP, POLL_FS, Message
 from hwmodel.rules.driver_jobs import (
@@ -56,14 +57,27 @@ class Asked(NamedTuple):
 
 
 @dataclass(eq=False)
+class Kept:
+    """Say what a PF's driver does: whose, for what message, from when on it has its core, and to when; None: it has."""
+
+    function: str
+    text: str
+    from_fs: int
+    to_fs: int | None = None
+
+
+@dataclass(eq=False)
 class Exchange:
-    """A message under way. `acknowledged_fs`, `replied_fs`: since when a VF's driver finds that in its mailbox."""
+    """A message under way.
+
+    `acknowledged_fs`, `replied_fs`: since when a VF's driver finds that in its mailbox. `kept`: how the PF's serves it.
+    """
 
     vf: str
     pf: str
     message: Message
     asked: Asked | None = None
-    taken_fs: int = 0
+    kept: Kept | None = None
     acknowledged_fs: int | None = None
     replied_fs: int | None = None
 
@@ -94,24 +108,30 @@ class Drivers:
     """Let drivers do what they do, in reaction to what is told of their jobs (`life.Starter`).
 
     `course`: what becomes of functions. `is_up`: called as a function has come up; `answered`: as a PF's driver has
-    served an exchange; `lost`: for a message of a scenario that nobody will serve.
+    served an exchange; `lost`: for a message of a scenario that nobody will serve. `kept`: what PFs' drivers
+    have done.
     """
 
     def __init__(
         self, adapter: Adapter, *, is_up: Callable[[Start, Parts, int], None],
-        answered: Callable[[Exchange, int], None], lost: Callable[[Asked], None], again: Callable[[int, int], None],
+        answered: Callable[[Exchange, Kept], None], lost: Callable[[Asked], None], again: Callable[[int, int, int], None],
     ) -> None:  # fmt: skip
         self.course: Course
-        self.again = again
+        self._again = again
         self._adapter, self._is_up, self._answered, self._lost = adapter, is_up, answered, lost
         self._jobs: dict[int, _Job] = {}
         self._numbers = count()
         self._pfs: dict[str, _Pf] = {}
+        self.kept: list[Kept] = []
 
     def start(self, starts: Sequence[Start]) -> None:
         """Start functions' drivers."""
         for one in starts:
             self._begin(one.name, one.begins_fs, self._starting(one))
+
+    def again(self, at_fs: int, event: int, place: int = 0) -> None:
+        """Carry out an event that has had to wait."""
+        self._again(at_fs, event, place)
 
     def expected_fs(self, life: int) -> int | None:
         """Return that nobody knows when a function will be up."""
@@ -238,7 +258,7 @@ class Drivers:
         """Serve the next message: take the interrupt, read the mailbox, acknowledge and reply."""
         exchange = pf.serves = pf.waiting.popleft()
         acts: dict[int, Callable[[int], None]] = {
-            GIVEN: partial(setattr, exchange, "taken_fs"),
+            GIVEN: partial(self._taken, exchange, at_fs),
             FIRST_ARRIVED: partial(setattr, exchange, "acknowledged_fs"),
             ARRIVED: partial(setattr, exchange, "replied_fs"),
             LEFT: partial(self._served, pf, exchange),
@@ -249,12 +269,18 @@ class Drivers:
             JobStep(TAKE_CORE), JobStep(WORK, 1, self._adapter.entry_fs(exchange.pf)), JobStep(READ, MAILBOX_WORDS + 1),
             JobStep(WRITE, exchange.message.reply_words + 2), JobStep(RELEASE),
         )  # fmt: skip
-        exchange.taken_fs = at_fs
         self._enter(exchange.pf, at_fs, acts, steps, exchange)
+
+    def _taken(self, exchange: Exchange, from_fs: int, at_fs: int) -> None:
+        """Note from when on a PF's driver has its core: a job that gets it at once is told of as it is entered."""
+        taken_fs = from_fs if at_fs == from_fs + BEHIND_FS else at_fs
+        exchange.kept = Kept(exchange.pf, f"{exchange.vf}: {exchange.message.name}", taken_fs)
+        self.kept.append(exchange.kept)
 
     def _served(self, pf: _Pf, exchange: Exchange, at_fs: int) -> None:
         pf.serves = None
-        self._answered(exchange, at_fs)
+        assert exchange.kept is not None, "it is told of its core before it is done"
+        exchange.kept.to_fs = at_fs
+        self._answered(exchange, exchange.kept)
         if pf.waiting:
             self._serve(pf, at_fs)
-

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from hwmodel.agents.agenda import END, MESSAGE, SEEN, TIMER, Agenda
+from hwmodel.agents.agenda import BEHIND_FS, END, MESSAGE, SEEN, TIMER, Agenda
 from hwmodel.agents.agent import Agent, Message, Seen, Thing, Timer
 from hwmodel.agents.management import ManagementNetwork
 from hwmodel.config import Config
@@ -19,9 +19,6 @@ from hwmodel.config.kinds import shown, suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.scenario import leaves
 from hwmodel.errors import InputError
-
-BEHIND_FS = 1  # from what an agent sees to the first instant at which it can change anything
-
 
 Output = Callable[[int, int], None]
 """What an agent does on its turn, given the end of its work, and when it can first change anything."""

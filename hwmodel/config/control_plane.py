@@ -42,7 +42,8 @@ class ControlPlane:
         """Tell whether a change that is asked for now has to wait, and keep it."""
         if self._spans[-1].controller is not None:
             return False
-        self.held.setdefault(event, Held(at_fs, None))
+        asked_fs = self.held[event].asked_fs if event in self.held else at_fs
+        self.held[event] = Held(asked_fs, None)
         self._waiting.append(event)
         return True
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, groupby
 from typing import NamedTuple, Protocol
 
 from hwmodel.errors import InputError
@@ -100,8 +100,8 @@ class Starter(Protocol):
     def goes(self, name: str) -> None:
         """Have the driver of a function stop that goes."""
 
-    def again(self, at_fs: int, event: int) -> None:
-        """Carry out an event at an instant that has had to wait."""
+    def again(self, at_fs: int, event: int, place: int = 0) -> None:
+        """Carry out an event that has had to wait, at an instant or so many fs behind it, with what else is then."""
 
     def expected_fs(self, life: int) -> int | None:
         """Return when a function will be up, as far as that is known."""
@@ -121,12 +121,13 @@ class Course:
         self.control = ControlPlane(config)
         self.starter = starter
         self._adapters = [_Adapter(server, self) for server in servers_of(config)]
-        self._kinds = [event.kind if event.kinds else "" for event in config.scenario]
+        self._events = config.scenario
+        self._hosts = {at for at, event in enumerate(config.scenario) if event.kinds and event.is_of_host}  # to come
         self._behind: dict[int, Callable[[int], None]] = {}  # what follows as a life has begun, by its number
 
     def name_of(self, event: int) -> str:
         """Return what an event is called to who wrote it."""
-        return f"scenario.{event}.{self._kinds[event]}"
+        return f"scenario.{event}.{self._events[event].kind}"
 
     def happens(self, at: int, event: Event, at_fs: int) -> bool:
         """Carry out what an event does to functions; return whether it has to wait for the control plane.
@@ -137,16 +138,24 @@ class Course:
             adapter = _whose(self._adapters, event)
             if at_fs >= NOT_KNOWN_FS:
                 return False
-            if event.needs_control and self.control.waits(at, at_fs):
+            if event.needs_control and self._waits(at, at_fs):
                 return True
             if adapter is not None:
                 _DOES[event.kind](adapter, at, at_fs, event)
         except InputError as error:
             raise InputError([f"{self.name_of(at)}: {line}" for line in error.lines]) from None
         if event.is_of_host:
+            self._hosts.remove(at)
             self.control.hears(event, at_fs)
             self._release(at_fs)
         return False
+
+    def _waits(self, at: int, at_fs: int) -> bool:
+        """Tell whether a change that is asked for waits for the control plane, which somebody may lose just then."""
+        if any(self._events[one].at_fs == at_fs for one in self._hosts):
+            self.starter.again(at_fs, at)
+            return True
+        return self.control.waits(at, at_fs)
 
     def is_up(self, life: int, parts: Parts, up_fs: int) -> bool:
         """Note that a driver has started its function; return whether it is up: not if it has gone again meanwhile."""
@@ -185,8 +194,8 @@ class Course:
         self._behind[life] = act
 
     def _release(self, at_fs: int) -> None:
-        for number, event in enumerate(self.control.released(at_fs)):  # one behind the other, 1 fs apart
-            self.starter.again(at_fs + number, event)
+        for place, event in enumerate(self.control.released(at_fs)):  # one behind the other, 1 fs apart
+            self.starter.again(at_fs, event, place)
 
 
 def course_of(config: Config) -> Course:
@@ -197,10 +206,10 @@ def course_of(config: Config) -> Course:
     """
     idle = _IdleLink(config)
     problems: list[str] = []
-    for at in in_order(config.scenario):
-        event = config.scenario[at]
-        idle.go_to(event.at_fs, problems)
-        idle.carry_out(at, event.at_fs, problems)
+    for at_fs, events in groupby(in_order(config.scenario), lambda at: config.scenario[at].at_fs):
+        idle.go_to(at_fs, problems)
+        for at in events:
+            idle.carry_out(at, at_fs, problems)
     idle.go_to(NOT_KNOWN_FS, problems)
     if problems:
         raise InputError(problems)
@@ -245,9 +254,9 @@ class _IdleLink:
     def goes(self, name: str) -> None:
         """Do nothing: a life that is over does not come up."""
 
-    def again(self, at_fs: int, event: int) -> None:
+    def again(self, at_fs: int, event: int, place: int = 0) -> None:
         """Carry an event out later."""
-        self._later(at_fs, partial(self.carry_out, event, at_fs))
+        self._later(at_fs + place, partial(self.carry_out, event, at_fs + place))
 
     def expected_fs(self, life: int) -> int | None:
         """Return when a function will be up."""

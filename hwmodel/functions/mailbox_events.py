@@ -55,8 +55,13 @@ class PfDrivers:
         return self._states[self._servers[server].station(pf)]
 
     def moments_fs(self, event: int) -> Iterable[int]:
-        """Return the times at which an event takes effect, if that is known: not of a message, which takes its time."""
-        return [self._events[event].at_fs] if self._events[event].row.is_at_once else ()
+        """Return the times at which an event takes effect; of messages those at which they are sent.
+
+        How long they take is known in a run alone.
+        """
+        what = self._events[event]
+        every_fs, n_times = (0, 1) if what.mailbox is None else (what.mailbox.every_fs or 0, what.mailbox.n_times)
+        return [what.at_fs + number * every_fs for number in range(n_times)]
 
     def changes(self, event: int, _config: Config) -> Mapping[str, Any]:
         """Return the keys, with values, that an event changes when it next takes effect; none if it is refused."""

@@ -54,9 +54,10 @@ class LifeResult:
     """Hold one time that a function went down or came up, with the duration of each stage.
 
     `event`: the number of the scenario's event, from 0, in order of time; `at_ns`: its time. `goes`: whether the
-    function was up then, and so went down. `reset_ns`, `messages_ns`, `rings_ns`: the stages of coming up;
-    so far, of the one that it is in as the run ends or it goes again; None of those that it has not come to. `up_ns`: when it was up; `first_frame_ns`: when its first frame was in the Tx buffer; None if the run
-    ended, or it went down again, before. `frames_lost`: frames from it and to it.
+    function was up then, and so went down. `reset_ns`, `messages_ns`, `rings_ns`: the stages of coming up; so far, of
+    the one that it is in as the run ends or it goes again; None of those that it has not come to. `up_ns`: when it was
+    up; `first_frame_ns`: when its first frame was in the Tx buffer; None if the run ended, or it went down again,
+    before. `frames_lost`: frames from it and to it.
     """
 
     vm: str

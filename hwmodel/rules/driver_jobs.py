@@ -10,8 +10,8 @@ TAKE_CORE, RELEASE, WORK, WAIT, READ, WRITE, DOORBELLS = range(7)
 # What is told: the driver is done; its first write has arrived, its last; the interrupt that this raises has come; the
 # core is given. At one instant in this order.
 LEFT, FIRST_ARRIVED, ARRIVED, RAISED, GIVEN = range(5)
-# `tells` of a job is the sum of `1 << which`; what is told has the number `JOBS_FROM + ENDS * job + which` among those of
-# watches (`watches.came`).
+# `tells` of a job is the sum of `1 << which`; what is told has the number `JOBS_FROM + ENDS * job + which` among those
+# of watches (`watches.came`).
 ENDS = 8
 JOBS_FROM = 1 << 40
 

@@ -419,6 +419,8 @@ def fly(nic, pcie, link, at_fs, place, n_bytes):
     link.counts.n_tlps[access.kind] += 1
     link.counts.n_bytes[access.kind] += n_bytes
     link.counts.busy_fs += busy_fs
+    link.counts.beside_fs += busy_fs
+    link.counts.beside_bytes += n_bytes
     access.flies = FLIES
     schedule(nic, at_fs + busy_fs + pcie.params.propagation_fs, -place)
 

@@ -27,8 +27,11 @@ TRANSACTION = record(
 TLP_QUEUE = record(*ints("head", "tail"), ("mask", U32), ("ring", far(TRANSACTION, TLP_CAP, RING_BEGINS)))
 CREDITS_PARAMS = record(*ints("headers_limit", "data_limit"))
 CREDITS = record(("params", CREDITS_PARAMS), *ints("headers_used", "data_used"))
-# TLPs by kind; DLLPs in pairs, an Ack and an UpdateFC.
-LINK_COUNTS = record(*ints("busy_fs", "dllps"), ("n_tlps", I64, (KINDS,)), ("n_bytes", I64, (KINDS,)))
+# TLPs by kind; DLLPs in pairs, an Ack and an UpdateFC. `beside_fs`, `beside_bytes`: of drivers' accesses that have
+# crossed an idle link beside its queues.
+LINK_COUNTS = record(
+    *ints("busy_fs", "dllps", "beside_fs", "beside_bytes"), ("n_tlps", I64, (KINDS,)), ("n_bytes", I64, (KINDS,))
+)
 LINK = record(
     *ints("is_busy", "sends_second", "place", "chosen_tail", "received", "due_dllps", "busy_until_fs", "boundary_fs"),
     ("counts", LINK_COUNTS),

@@ -13,9 +13,10 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hwmodel.agents.agenda import BEHIND_FS
 from hwmodel.agents.by_rules import agents_of
-from hwmodel.agents.drivers import Asked, Drivers, Exchange
-from hwmodel.agents.live import BEHIND_FS, LiveAgents, check_given
+from hwmodel.agents.drivers import Asked, Drivers, Exchange, Kept
+from hwmodel.agents.live import LiveAgents, check_given
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.check_agents import settings_of
 from hwmodel.config.life import Course, Parts, Start, n_rings_of, pf_station_of
@@ -77,6 +78,10 @@ class Play(Protocol):
     def sets_fs(self) -> Sequence[int]:
         """Return when agents have set keys, in order."""
 
+    @property
+    def messages(self) -> Sequence[Kept]:
+        """Return what drivers of PFs have done for messages; it becomes more as the run goes on."""
+
     def begin(self, machine: Machine) -> None:
         """Have what is seen, told and due come here; let agents begin."""
 
@@ -106,6 +111,7 @@ class PlannedPlay:
         self.workload, self.planned = offered.first, offered.of(self.scene.changes)
         self.changes: Sequence[Change] = self.planned
         self.looks_fs: list[int] = []
+        self.messages: Sequence[Kept] = ()
 
     def begin(self, machine: Machine) -> None:
         """Do nothing: the machine has been made with all changes."""
@@ -153,7 +159,8 @@ class LivePlay:
         watches = {at: watch_of(first, when, at) for at, when in conditions.items()}
         begins_fs = {at: when.begins_fs for at, when in conditions.items()}
         of_first = tuple(watch for at, watch in watches.items() if begins_fs[at] == 0)
-        self.planned: tuple[Change, ...] = (now._replace(watches=of_first),) if now != Change(0, first) or of_first else ()
+        begins = now._replace(watches=of_first)
+        self.planned: tuple[Change, ...] = () if begins == Change(0, first) else (begins,)
         for at, watch in watches.items():
             if begins_fs[at]:
                 self._add(begins_fs[at], partial(_begin_watch, begins_fs[at], watch))
@@ -184,6 +191,11 @@ class LivePlay:
         return () if self.agents is None else self.agents.sets_fs
 
     @property
+    def messages(self) -> Sequence[Kept]:
+        """Return what drivers of PFs have done for messages."""
+        return self._beside.kept
+
+    @property
     def looks_fs(self) -> list[int]:
         """Return when functions go or come up: by events as soon as these are known, by drivers as they are done."""
         moves = {event.at_fs for event in self.config.scenario if event.row.moves or event.is_of_host}
@@ -198,6 +210,7 @@ class LivePlay:
         to_add, self._to_add = self._to_add or [], None
         for at_fs, make in to_add:
             machine.schedule.add(at_fs, make)
+        machine.schedule.enter(0)
         if not self._all_agents:
             return
         hands = Hands(machine, self.scene.first, self._set)
@@ -284,9 +297,9 @@ class LivePlay:
         if self.config.scenario[at].is_set and self._live.config == before:
             self._unchanged.add(at)
 
-    def _again(self, at_fs: int, at: int) -> None:
+    def _again(self, at_fs: int, at: int, place: int) -> None:
         """Have an event carried out that had to wait for the control plane."""
-        self._plan(at, max(at_fs, self._least_fs))
+        self._plan(at, max(at_fs, self._least_fs) + place)
 
     @property
     def _least_fs(self) -> int:
@@ -299,7 +312,8 @@ class LivePlay:
         self, function: str, number: int, from_fs: int, told: Sequence[int], raises: str, steps: Sequence[JobStep]
     ) -> None:
         """Have a function's driver do something (`agents.drivers.Adapter`)."""
-        self._entered.append(Job(function, number, from_fs, sum(1 << each for each in told), raises or None, tuple(steps)))
+        tells = sum(1 << each for each in told)
+        self._entered.append(Job(function, number, from_fs, tells, raises or None, tuple(steps)))
 
     def entry_fs(self, function: str) -> int:
         """Return how long a function's core takes to enter the handler of an interrupt."""
@@ -335,17 +349,19 @@ class LivePlay:
     def _lost(self, asked: Asked) -> None:
         self._drivers.lose(asked.event, 1)
 
-    def _answered(self, exchange: Exchange, at_fs: int) -> None:
+    def _answered(self, exchange: Exchange, kept: Kept) -> None:
         """Have what a PF's driver grants in force as soon as those can know of it whom it concerns."""
+        at_fs = kept.to_fs
+        assert at_fs is not None
         server = exchange.pf.rpartition(".")[0]
-        for each_fs in (exchange.taken_fs, at_fs):
+        for each_fs in (kept.from_fs, at_fs):
             self._note(each_fs, is_news=False)
         if exchange.asked is None:
             return
         self._live.follow()
         event = exchange.asked.event
         keys = self._drivers.changes(event, self._live.config)
-        self._drivers.serve(event, Served(exchange.taken_fs, at_fs))
+        self._drivers.serve(event, Served(kept.from_fs, at_fs))
         if keys:
             alone = concerns_only(server, keys)
             next_fs = at_fs + max(BEHIND_FS, 0 if alone else self._machine.way_fs([*self._servers].index(server)))

@@ -148,7 +148,7 @@ def simulate(
         events_fs = (event.time_fs for event in config.scenario if event.time_fs is not None)
         run.series = SeriesRecorder(run.machine, interval_of(config.run.duration_fs, events_fs), play.looks_fs)
     if trace_path is not None:
-        run.tracer = Tracer(stage_of(run.machine, play.workload), trace_start_fs or 0, trace_length_fs)
+        run.tracer = Tracer(stage_of(run.machine, play.workload, play.messages), trace_start_fs or 0, trace_length_fs)
 
     def told(result: Result) -> Result:
         if counts:

@@ -1,4 +1,4 @@
-"""Turn a scenario into the machine that a run begins with, and what is known of its changes; say what its events did."""
+"""Turn a scenario into what a run begins with, and into changes as far as they are known; say what its events did."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hwmodel.config.control_plane import Held
 from hwmodel.config.life import Course, Flooding, Life
 from hwmodel.config.scenario import Event, in_order, of_each_kind
 from hwmodel.config.system import servers_of
-from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.results.bond_text import outage_texts
 from hwmodel.results.lives_text import lives_text
@@ -63,19 +62,14 @@ class Scene:
 def scene_of(config: Config) -> Scene:
     """Return the scene of a configuration's scenario; keys set at time 0 go into its first configuration.
 
-    What follows from messages, from conditions and from a control plane that somebody waits for, is known in a run
-    alone. Events that change nothing yield no change. Raises InputError for what cannot be, in so far as it is known.
+    Messages count as answered at once, and nothing as waiting for a condition or a control plane: what comes of these
+    is known in a run alone. Events that change nothing yield no change. Raises InputError for what cannot be.
     """
     if not config.scenario:
         return Scene(config)
     drivers = PfDrivers(config)
     first = config.model_copy(update={"scenario": ()})
-    try:
-        steps = list(config.steps(drivers))
-    except InputError:
-        if all(event.mailbox is None for event in config.scenario):
-            raise
-        steps = []  # a message may make it possible: that is seen as it comes
+    steps = list(config.steps(drivers))
     befores = [first, *(step.config for step in steps)]
     unchanged = frozenset(step.event for step, before in zip(steps, befores, strict=False) if step.config == before)
     while steps and steps[0].at_fs == 0:

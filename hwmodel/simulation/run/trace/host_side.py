@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from hwmodel.agents.drivers import Kept
 from hwmodel.compiled.records import NEVER
-from hwmodel.machine.guest.guest_state import POST_TASK, SLOW_TASK, SWITCH_TASK
+from hwmodel.machine.guest.guest_state import N_TASKS, POST_TASK, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.time.stalls import behind_stalls
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
 from hwmodel.simulation.figures.measurement import host_stalled_fs
@@ -143,7 +144,7 @@ class Cores:
 
     For a virtual switch, each batch of frames that it passes on, or a VM's thread hands over, is shown as one.
 
-    `messages`: names of messages to the PF, by time and function whose core handles it; `prefix`: of its name.
+    `messages`: what PFs' drivers have done for messages; `prefix`: of the functions' names.
     """
 
     def __init__(
@@ -152,7 +153,7 @@ class Cores:
         names: FrameNames,
         timeline: Timeline,
         until_fs: int,
-        messages: Mapping[tuple[int, str], str],
+        messages: Sequence[Kept],
         prefix: str,
     ) -> None:
         self._nic, self._names, self._timeline, self._until_fs = nic, names, timeline, until_fs
@@ -160,7 +161,7 @@ class Cores:
         self._cores = nic["guests"]["core"][: int(nic.guests.params.n_cores)]
         self._stall = nic.guests.params.stall
         self._next_stall_fs = int(self._stall.first_fs)
-        self._begun = np.full((len(self._cores), 2), -1)
+        self._begun, self._held_fs = np.full((len(self._cores), 2), -1), np.full(len(self._cores), -1)
         self._free_fs = self._cores["free_fs"].copy()
         self._ends_fs = self._piece_ends()
 
@@ -171,12 +172,14 @@ class Cores:
         """
         self._show_stalls(from_fs, now_fs)
         for one in work:
-            self._serve(from_fs, now_fs, one)
+            self._work(from_fs, now_fs, one)
         for number in np.flatnonzero(self._cores["free_fs"] != self._free_fs).tolist():
             end_fs = int(self._cores[number]["free_fs"])
             self._add(number, from_fs, "register write", end_fs - int(self._cores[number]["doorbell_time_fs"]), end_fs)
         self._free_fs, self._ends_fs = self._cores["free_fs"].copy(), self._piece_ends()
-        begun = np.stack([np.where(self._cores["is_running"], self._cores["started_fs"], -1), self._cores["queue"]], 1)
+        self._show_held(from_fs, now_fs)
+        started_fs = np.where(self._cores["is_running"] & (self._held_fs < 0), self._cores["started_fs"], -1)
+        begun = np.stack([started_fs, self._cores["queue"]], 1)
         changed = np.flatnonzero((begun != self._begun).any(axis=1) & (begun[:, 0] >= 0))
         self._begun = begun
         for number in changed.tolist():
@@ -197,15 +200,35 @@ class Cores:
     def _piece_ends(self) -> Any:
         return np.where(self._cores["is_running"], self._cores["ends_fs"], 0)
 
-    def _serve(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
-        """Show the handling of a message to the PF, after the work that its core already has."""
+    def _show_held(self, from_fs: int, now_fs: int) -> None:
+        """Show for how long drivers' jobs have held the cores that they have just given back, and for what message."""
+        is_held = (self._cores["is_running"] != 0) & (self._cores["kind"] == N_TASKS)
+        held_fs = np.where(is_held, self._cores["started_fs"], -1)
+        for number in np.flatnonzero((self._held_fs >= 0) & (self._held_fs != held_fs)).tolist():
+            start_fs = int(self._held_fs[number])
+            served = next((one for one in self._messages if one.from_fs == start_fs and self._is_on(one, number)), None)
+            name, details = "driver", {}
+            if served is not None:
+                details = {"function": served.function.removeprefix(self._prefix), "message": served.text}
+                name = f"message {served.text}"
+            self._add(number, from_fs, name, start_fs, now_fs, details)
+        self._held_fs = held_fs
+
+    def _is_on(self, kept: Kept, core: int) -> bool:
+        """Tell whether the function of a driver has a core."""
+        function = kept.function.removeprefix(self._prefix)
+        if kept.function != f"{self._prefix}{function}" or function not in self._names.owners:
+            return False
+        first_ring = int(self._nic["function"]["params"]["first_queue"][self._names.owners.index(function)])
+        return int(self._nic["tx_queue"]["params"]["core"][first_ring]) == core
+
+    def _work(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
+        """Show work of an agent, after the work that its core already has."""
         first_ring = self._nic["function"]["params"]["first_queue"][work.function]
         number = int(self._nic["tx_queue"]["params"]["core"][first_ring])
         start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
         self._free_fs[number] = end_fs = self._works_until(start_fs, work.work_fs)
-        message = self._messages.get((now_fs, f"{self._prefix}{self._names.owners[work.function]}"), "")
-        details = {"function": self._names.owners[work.function], "message": message}
-        self._add(number, from_fs, f"message {message}", start_fs, end_fs, details)
+        self._add(number, from_fs, "work", start_fs, end_fs, {"function": self._names.owners[work.function]})
 
     def _piece(self, number: int, core: Any, from_fs: int) -> None:
         is_post = core["kind"] == POST_TASK

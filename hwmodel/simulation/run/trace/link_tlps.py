@@ -89,18 +89,22 @@ class LinkTlps:
         """Add the TLPs that have started in this instant to the time line, and yield them."""
         for direction, link in self._links.items():
             after, before = _sums(link), self._before[direction]
+            self._before[direction] = after
             if after[0] > before[0]:
-                self._before[direction] = after
                 yield self._started(direction, link, before, after)
+            beside_fs, n_bytes = after[3] - before[3], after[4] - before[4]
+            if beside_fs:  # some at once, each of them shorter
+                now_fs = int(self._nic.clock.now_fs)
+                track = self._tracks[direction]
+                own = Track(track.group, f"{track.name}, beside its queues")
+                self._timeline.add_overlapping(Slice(own, "register access", now_fs, now_fs + beside_fs, {"bytes": n_bytes}))
 
     def finish(self) -> None:
         """Lead each frame's arrow through the last of its payload's completions."""
         for frame, one in self._last_completion.items():
             one.frames.append(frame)
 
-    def _started(
-        self, direction: str, link: Any, before: tuple[int, int, int], after: tuple[int, int, int]
-    ) -> StartedTlp:
+    def _started(self, direction: str, link: Any, before: tuple[int, ...], after: tuple[int, ...]) -> StartedTlp:
         entry = self._begun(direction, link)
         end_fs = int(link["busy_until_fs"])
         dllp_fs = (after[2] - before[2]) * int(self._nic.pcie[0].params.dllp_fs)
@@ -263,9 +267,12 @@ def read_frames(names: FrameNames, tag: Any) -> list[str]:
     return []
 
 
-def _sums(link: Any) -> tuple[int, int, int]:
+def _sums(link: Any) -> tuple[int, int, int, int, int]:
+    """Return busy time, bytes and DLLPs of a link's queues, and time and bytes of what has crossed it beside them."""
     counts = link["counts"]
-    return int(counts["busy_fs"]), int(counts["n_bytes"].sum()), int(counts["dllps"])
+    beside_fs, n_bytes = int(counts["beside_fs"]), int(counts["beside_bytes"])
+    of_queues = int(counts["busy_fs"]) - beside_fs, int(counts["n_bytes"].sum()) - n_bytes
+    return *of_queues, int(counts["dllps"]), beside_fs, n_bytes
 
 
 def _unread(nic: Any) -> Counter[int]:

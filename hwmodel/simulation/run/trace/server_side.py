@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
+from hwmodel.agents.drivers import Kept
 from hwmodel.machine.tlp_kinds import READS
 from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.run.trace.adapter_side import Levels, Servers
@@ -26,7 +27,7 @@ class ServerRecording:
         timeline: Timeline,
         start_fs: int,
         end_fs: int,
-        messages: Mapping[tuple[int, str], str],
+        messages: Sequence[Kept],
         trees: Any,
         bus: BusRows | None,
     ) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from hwmodel.agents.drivers import Kept
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.names import UPLINK
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT
@@ -22,20 +23,23 @@ class Stage:
     """Hold a machine that is traced.
 
     `senders`: for each template of the workload, the number of the sending server, `NOBODY` for stations outside; empty
-    without a bridge, when one server sends all. `messages`: what drivers of PFs serve, by time and function, as far as
-    it is known by then.
+    without a bridge, when one server sends all. `messages`: what drivers of PFs have done for messages; as the run goes
+    on it becomes more.
     """
 
     machine: Machine
     senders: tuple[int, ...] = ()
-    messages: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    messages: Sequence[Kept] = ()
 
     def next_fs(self) -> int:
         """Return the time of the next event at any server, bridge, switch or bus; `NEVER` if there is none."""
         if self.machine.system is None:
             nic = self.machine.servers[0].nic
             return min(
-                int(nic["clock"]["next_at"].min()), _next_command_fs(nic.commands), self.machine.schedule.next_fs()
+                int(nic["clock"]["next_at"].min()),
+                _next_command_fs(nic.commands),
+                _next_job_fs(nic.jobs),
+                self.machine.schedule.next_fs(),
             )
         system = self.machine.system.system[0]
         at_fs = min(
@@ -60,10 +64,14 @@ def _next_command_fs(commands: Any) -> int:
     return NEVER if at == int(commands.tail) else int(commands["ring"][at]["at_fs"])
 
 
-def stage_of(machine: Machine, workload: Workload, messages: Mapping[tuple[int, str], str] | None = None) -> Stage:
+def _next_job_fs(jobs: Any) -> int:
+    return int(jobs.due[0]["at_fs"]) if int(jobs.n_due) else NEVER
+
+
+def stage_of(machine: Machine, workload: Workload, messages: Sequence[Kept] = ()) -> Stage:
     """Return the stage for tracing a machine; `messages`: as in `Stage`."""
     if machine.system is None:
-        return Stage(machine, messages=messages or {})
+        return Stage(machine, messages=messages)
     at = {name: number for number, each in enumerate(machine.servers) for name in each.book.port_numbers}
     at[UPLINK] = NOBODY
-    return Stage(machine, tuple(at[template.source] for template in workload.templates), messages or {})
+    return Stage(machine, tuple(at[template.source] for template in workload.templates), messages)

@@ -68,7 +68,8 @@ class Recording:
     def look(self, now_fs: int) -> None:
         """Note what has happened in this instant."""
         self._n_instants += 1
-        n_done = np.array([int(nic.clock.n_events) + int(nic.commands.head) for nic in self._machine.state])
+        nics = self._machine.state
+        n_done = np.array([int(nic.clock.n_events + nic.commands.head + nic.jobs.order) for nic in nics])
         for number in np.flatnonzero(n_done != self._n_done).tolist():
             self._servers[number].look(now_fs)
         self._n_done = n_done
