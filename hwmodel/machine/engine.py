@@ -37,7 +37,7 @@ from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down
 from hwmodel.machine.pcie.link_state import MAX_TAGS
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.reads import data_are_in, free_places, host_reads, release_tag, served_in_order, served_read
-from hwmodel.machine.pcie.transactions import register_accessed
+from hwmodel.machine.pcie.transactions import answer_register_read
 from hwmodel.machine.time.clock import (
     ADAPTER_LINKS,
     BOND_TIMER,
@@ -201,7 +201,10 @@ def down_received(nic, pcie, now_fs, sending):
     elif kind == INTERRUPT_ENABLE:
         unmasked(nic, now_fs, sending.queue)
     elif kind in (REGISTER_READ, REGISTER_WRITE):
-        register_accessed(nic, now_fs, kind, sending.queue, sending.tag)
+        if sending.tag > 0:
+            came(nic, sending.tag)
+        elif kind == REGISTER_READ:
+            answer_register_read(nic, now_fs, sending.queue)
     return NO_READ
 
 

@@ -6,7 +6,6 @@ import numpy as np
 
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.machine.growing_ring import entered
-from hwmodel.machine.guest.job_state import came
 from hwmodel.machine.pcie.dma_engines import read_ready_fs, write_ready_fs
 from hwmodel.machine.pcie.links import is_in_memory, link_of
 from hwmodel.machine.time.clock import KICK, NOTICE
@@ -169,13 +168,10 @@ def mark_next(queue, access):
 
 
 @out_of_line
-def register_accessed(nic, now_fs, kind, ring_queue, access):
-    """Let a driver's job know that its access has come; enter the completion of a read that nobody waits for."""
-    if access > 0:
-        came(nic, access)
-    elif kind == REGISTER_READ:
-        mark_next(link_of(nic, ring_queue).up.first, 0)
-        post_write(nic, now_fs, REGISTER_COMPLETION, ring_queue, REGISTER_BYTES, 0, 0, 0)
+def answer_register_read(nic, now_fs, ring_queue):
+    """Enter the completion of a register read that nobody waits for."""
+    mark_next(link_of(nic, ring_queue).up.first, 0)
+    post_write(nic, now_fs, REGISTER_COMPLETION, ring_queue, REGISTER_BYTES, 0, 0, 0)
 
 
 @kernel
