@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from hwmodel.config import Config, servers_of
-from hwmodel.config.message_time import DriverWork
+from hwmodel.rules.driver_jobs import DOORBELLS, JobStep
+from hwmodel.simulation.run.commands import Job
 from tests.beside_simpy import Commands
 from tests.drawn_buses import draw_jitter
+from tests.drawn_jobs import draw_jobs
 from tests.system_beside_simpy import US_FS, Frame, Stations, config_with, drawn
 
-Event = tuple[int, dict[str, Any], set[str], tuple[DriverWork, ...]]
+Event = tuple[int, dict[str, Any], set[str], tuple[Job, ...]]
 """When it is; keys that change; functions that are turned off, or on; what drivers do."""
 
 NAMES = "wxyz"
@@ -136,15 +138,19 @@ def draw_commanded(seed: int) -> tuple[Config, list[Frame], Commands]:
             events.append((at_fs, {f"{place}.{key}": rng.choice(values)}, set(), ()))
         else:
             events += drawn_life(rng, at_fs, own, kind)
+    others = random.Random(f"jobs in trees {seed}")
+    for turn in range(1, others.choice((1, 3, 6))):
+        at_fs, adapter = others.randrange(frames[-2].at_fs), others.choice(adapters)
+        own = [f"{adapter}.{function}" for function in ("pf", "vf0", "vf1", "vf2", "vf3")]
+        events.append((at_fs, {}, set(), draw_jobs(others, own, at_fs, turn)))
     return config, frames, in_turn(events)
 
 
 def drawn_life(rng: random.Random, at_fs: int, own: Sequence[str], kind: str) -> list[Event]:
     """Draw a flood of doorbells of one of some functions; or that one of them, or all, goes and comes."""
     if kind == "flood":
-        every_fs = rng.randrange(3000, 300000) * 1000
-        times = [at_fs + number * every_fs for number in range(rng.choice((20, 100)))]
-        return [(time, {}, set(), (DriverWork(time, own[1], 0, 0, 1),)) for time in times]
+        flood = JobStep(DOORBELLS, fs=rng.randrange(3000, 300000) * 1000, times=rng.choice((20, 100)))
+        return [(at_fs, {}, set(), (Job(own[1], at_fs, at_fs, 0, None, (flood,)),))]
     gone = {rng.choice(own)} if kind == "function" else set(own)
     return [(at_fs, {}, gone, ()), (at_fs + rng.randrange(1, 30) * US_FS, {}, gone, ())]
 
@@ -153,7 +159,7 @@ def in_turn(events: Sequence[Event]) -> Commands:
     """Return events in their order, each with all functions that are off behind it."""
     commands: list[Any] = []
     off: frozenset[str] = frozenset()
-    for time, changes, turned, work in sorted(events, key=lambda event: event[0]):
+    for time, changes, turned, jobs in sorted(events, key=lambda event: event[0]):
         off ^= turned
-        commands.append((time, changes, off, work))
+        commands.append((time, changes, off, (), jobs))
     return commands

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from hwmodel.config.message_time import DriverWork
+from hwmodel.rules.driver_jobs import READ, WRITE, JobStep
+from hwmodel.simulation.run.commands import Job
 from tests import system_beside_simpy
 from tests.beside_simpy import GROUP_OF, VF0, VF1, VF2, WIRE, check_same_course, run_both
-from tests.drawn_commands import US_FS, draw_functions_off, draw_system_functions_off
+from tests.drawn_commands import draw_functions_off, draw_system_functions_off
+from tests.drawn_jobs import OF_ALL, US_FS
 from tests.seeds import seeds
 
 
@@ -41,10 +44,11 @@ def test_work_beside_frames_comes_before_what_a_function_posts_that_came_at_the_
     # Two commands: the first has the function's sources looked at, but behind the second.
     load, changes = {VF0: [(VF1, 570)]}, {"run.warmup": "20us", "run.duration": "100us"}
     on_fs = 70 * US_FS
-    work = DriverWork(on_fs, "vf0", US_FS, n_reads=1, n_writes=1)
+    work = DriverWork(on_fs, "vf0", US_FS)
+    job = Job("vf0", 1, on_fs, OF_ALL, None, (JobStep(READ), JobStep(WRITE)))
     commands = [
         (60 * US_FS, {}, frozenset({"vf0"}), ()),
         (on_fs, {}, frozenset(), ()),
-        (on_fs, {}, frozenset(), (work,)),
+        (on_fs, {}, frozenset(), (work,), (job,)),
     ]
     check_same_course(run_both(tmp_path, changes, load, (), commands), at_least=100)
