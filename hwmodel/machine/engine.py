@@ -200,7 +200,7 @@ def down_received(nic, pcie, now_fs, sending):
     elif kind == INTERRUPT_ENABLE:
         unmasked(nic, now_fs, sending.queue)
     elif kind in (REGISTER_READ, REGISTER_WRITE):
-        register_accessed(nic, now_fs, kind, sending.queue, sending.tag)
+        register_accessed(nic, sending.tag)
     return NO_READ
 
 

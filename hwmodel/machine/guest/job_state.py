@@ -7,8 +7,7 @@ from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I64, ints, record
 from hwmodel.machine.counts.ledger_state import JOB_GOES_ON
 from hwmodel.machine.guest.guest_state import N_TASKS
-from hwmodel.machine.pcie.transactions import answer_register_read
-from hwmodel.machine.tlp_kinds import NO_KIND, REGISTER_READ
+from hwmodel.machine.tlp_kinds import NO_KIND
 
 N_SAID = 4  # values of a command before those of its steps: number, from_fs, tells, raises
 VALUES_A_STEP = 3  # what, how often, how long
@@ -54,12 +53,10 @@ def came(nic, place):
 
 
 @out_of_line
-def register_accessed(nic, now_fs, kind, ring_queue, access):
-    """Note that a job's access has come to the adapter; answer a read that nobody waits for."""
+def register_accessed(nic, access):
+    """Note that a job's access has come to the adapter; of a doorbell of a flood (0) nothing is to be noted."""
     if access > 0:
         came(nic, access)
-    elif kind == REGISTER_READ:
-        answer_register_read(nic, now_fs, ring_queue)
 
 
 @out_of_line
