@@ -79,7 +79,7 @@ def _spans(config: Config, controller: str) -> Iterator[Span]:
     changes: list[tuple[int, str, str]] = [(0, GIVES, controller)]
     changes += [(event.at_fs, event.row.control, str(event.value)) for event in of_hosts]
     changes += [
-        (life.up_fs, "back", life.vm.rpartition(".")[0])
+        (life.up_fs, "back", life.vm.rpartition(".")[0])  # PFs have the names of their places
         for life in course.lives
         if life.up_fs is not None and life.vm.endswith(f".{PF}")  # the first PF comes with those of other ports
     ]

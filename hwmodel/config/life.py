@@ -22,6 +22,7 @@ from .names import port_place
 from .scenario import NOT_KNOWN_FS, Event, Flood, in_order, of_each_kind
 from .switch import Port
 from .system import Server, servers_of
+from .vms import vms_of
 
 # PCI Express Base Specification: a Function Level Reset is over within 100 ms, and so is what follows VF Enable; Linux
 # waits as long before it asks a VF for anything.
@@ -191,10 +192,11 @@ class _Adapter:
     def __init__(self, server: Server, course: Course, events: Sequence[str]) -> None:
         self.server, self._course, self._events = server, course, events
         ports = server.config.switch.ports
-        self.functions = [server.station(port.name) for port in ports]
+        self._vms = vms_of([server])
+        self.functions = list(self._vms)
         pfs = {port.name for port in ports if is_pf(port.name)}  # one, where VMs have pools of its queues
-        own = ((port, pf_of(port)) for port in ports)
-        self._pf_of = {server.station(port.name): server.station(pf if pf in pfs else PF) for port, pf in own}
+        own = ((name, pf_of(vm.port)) for name, vm in self._vms.items())
+        self._pf_of = {name: server.station(pf if pf in pfs else PF) for name, pf in own}
         self.vfs = [name for name in self.functions if not is_pf(name)]
         self.n_enabled = {pf: len(self._vfs_of(pf)) for pf in self._pfs}
         self.unplugged: set[str] = set()
@@ -342,7 +344,7 @@ class _Adapter:
         self._lives(Life(name, event, at_fs, off_fs, parts, at_fs + parts.whole_fs))
 
     def _times(self, name: str) -> RegisterTimes:
-        return RegisterTimes.of(self.server.config, name.rpartition(".")[2])
+        return RegisterTimes.of(self.server.config, self._vms[name].port.name)
 
     def _rings_fs(self, times: RegisterTimes) -> int:
         """Return how long a driver takes to set the Tx and Rx rings of its function up."""

@@ -41,7 +41,7 @@ def served_in_turn(config: Config) -> dict[int, list[Served]]:
     sent = []
     for at, event in enumerate(config.scenario):
         if event.mailbox is not None and event.at_fs < NOT_KNOWN_FS:
-            name, _, vf = event.mailbox.sender.rpartition(".")
+            name, _, vf = config.place_of(event.mailbox.sender).rpartition(".")
             pf_name = _pf_of(servers[name], vf)
             own, pf = (RegisterTimes.of(servers[name].config, each) for each in (vf, pf_name))
             message = _message(event.mailbox)
@@ -71,7 +71,7 @@ class PfDrivers:
     """The drivers of all PFs of a system, each with its state, from event to event."""
 
     def __init__(self, config: Config) -> None:
-        self._events = config.scenario
+        self._events, self._place_of = config.scenario, config.place_of
         self.served = served_in_turn(config)
         self._answers: dict[int, list[Answer]] = {}
         named = {group for event in config.scenario if event.mailbox for group in event.mailbox.groups or ()}
@@ -98,7 +98,7 @@ class PfDrivers:
         what = self._events[event]
         server, pf = self._server_of(what)
         state = self._states[server.station(pf)]
-        place = 0 if what.function is None else state.adapter.place_of(what.function.rpartition(".")[2])
+        place = 0 if what.function is None else state.adapter.place_of(self._place_of(what.function).rpartition(".")[2])
         answer = ASKING[what.kind][0](state, place, what.value)
         self._states[server.station(pf)] = answer.state
         self._answers.setdefault(event, []).append(answer)
@@ -109,8 +109,9 @@ class PfDrivers:
         for event, served in self.served.items():
             asked = self._events[event].mailbox
             assert asked is not None
-            server = self._servers[asked.sender.rpartition(".")[0]]
-            pf = server.station(_pf_of(server, asked.sender.rpartition(".")[2]))
+            name, _, vf = self._place_of(asked.sender).rpartition(".")
+            server = self._servers[name]
+            pf = server.station(_pf_of(server, vf))
             message = _message(asked)
             for number, each in enumerate(served):
                 sent_fs = self._events[event].at_fs + number * (asked.every_fs or 0)
@@ -158,7 +159,7 @@ class PfDrivers:
 
     def _server_of(self, event: Event) -> tuple[Server, str]:
         """Return the server and the PF that is asked; the first server and PF if the event names none."""
-        server_name, _, vf = (event.function or "").rpartition(".")
+        server_name, _, vf = self._place_of(event.function or "").rpartition(".")
         if vf:
             return self._servers[server_name], _pf_of(self._servers[server_name], vf)
         name, port = event.place

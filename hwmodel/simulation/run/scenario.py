@@ -422,7 +422,7 @@ def _is_within(event: Event, server: Server) -> bool:
     """Tell whether an event concerns nothing beside a server at once, neither another nor the bridges."""
     if event.is_set:
         return concerns_only(server.name, event.changes)
-    return event.server == server.name and event.is_of_one_adapter
+    return event.server_by(server.config.place_of) == server.name and event.is_of_one_adapter
 
 
 def watched(scene: Scene, conditions: Mapping[int, Condition]) -> tuple[Change, ...]:

@@ -203,7 +203,7 @@ class Cores:
         number = int(self._nic["tx_queue"]["params"]["core"][first_ring])
         start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
         self._free_fs[number] = end_fs = self._works_until(start_fs, work.work_fs)
-        message = self._messages.get((now_fs, f"{self._prefix}{self._names.owners[work.function]}"), "")
+        message = self._messages.get((now_fs, self._names.station(self._names.owners[work.function])), "")
         details = {"function": self._names.owners[work.function], "message": message}
         self._add(number, from_fs, f"message {message}", start_fs, end_fs, details)
 
