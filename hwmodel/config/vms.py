@@ -66,6 +66,7 @@ def vms_of(servers: Iterable[Server]) -> dict[str, Vm]:
         for port in server.config.switch.ports:
             place = f"{server.prefix}{port.name}"
             name = names.get(place, place)
+            name = place if name in found else name  # of two VMs of one name, which is reported
             found[name] = Vm(name, at, server, port)
     return found
 
