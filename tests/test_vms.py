@@ -299,15 +299,10 @@ WRONG: list[tuple[str, list[str]]] = [
     ("[{name: web, at: a.vf1}]",
      ["c.yaml:2:23: vms.web.at: there is no server a; without servers it is vf1 (did you mean vf1?)"]),
     ("[{name: web, at: pf}]", ["c.yaml:2:23: vms.web.at: pf belongs to the host; a VM is attached to a VF"]),
-    ("[{name: vf7, at: vf1}]",
-     ["c.yaml:2:14: vms.vf7.name: vf7 looks like a function, or has a meaning of its own; a VM is called like web or "
-      "db-1"]),
-    ("[{name: uplink, at: vf1}]",
-     ["c.yaml:2:14: vms.uplink.name: uplink looks like a function, or has a meaning of its own; a VM is called like "
-      "web or db-1"]),
-    ("[{name: a.web, at: vf1}]",
-     ["c.yaml:2:14: vms.a.web.name: 'a.web' is not the name of a VM; letters, digits, - and _, a letter first, 32 at "
-      "most"]),
+    *((f"[{{name: {name}, at: vf1}}]",
+       [f"c.yaml:2:14: vms.{name}.name: '{name}' is not the name of a VM; letters, digits, - and _, a letter first, 32 "
+        "at most, and no name that a function or port could have, nor one with a meaning of its own"])
+      for name in ("vf7", "uplink", "a.web", "VM_3", "port1", "P1", "broadcast", "pf2", "1st", "a" * 33)),
     ("[{name: web, at: db}]",
      ["c.yaml:2:23: vms.web.at: 'db' is not the name of a port here; pf, vf0, vf1 and so on, with servers a.vf0"]),
     ("[{name: web}]", ["c.yaml:2:7: vms.web.at: this key is missing"]),

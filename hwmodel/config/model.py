@@ -130,8 +130,8 @@ class Config(Block):
     )
     vms: Annotated[tuple[VmEntry, ...], Listing("[{name: web, at: vf1}]")] = key(
         [],
-        "VMs with names of their own (docs/scenario.md): [{name: web, at: a.vf1}]; such a name may stand wherever a VM "
-        "is named, and results have it. Without it a VM has the name of its function.",
+        "VMs with names of their own: [{name: web, at: a.vf1}]; such a name may stand wherever a VM is named, and "
+        "results have it. Without one a VM has the name of its function.",
         unsaid=(),
     )
     workload: Workload = key({}, "Who sends what to whom, and when.")

@@ -18,13 +18,13 @@ CoreNumber = Annotated[int, Whole(0, MOST_CORES - 1, what="a core of the host")]
 _PORT = f"p[0-{MOST_PORTS - 1}]"
 _STATION = f"vf(0|[1-9][0-9]{{0,4}})|pf[1-{MOST_PORTS - 1}]?"
 _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
-VM_PATTERN = _SERVER
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _WIRES = f"{_PARTS}([.]{_PORT})?"  # a port of a bridge to one of these, or to one of its several Ethernet ports
 _NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # reserved: no server may have these names
-# No VM may have these: words that stand where VMs do, and what looks like a function or a port.
-_NO_VMS = _NO_SERVERS | {"broadcast", "multicast", "unknown", "bridge", "dedicated", "none", "null"}
-_LIKE_FUNCTIONS = "(?i:vf|vm|pf|port|p)[_-]?[0-9]*"
+# No VM may have the names of functions and ports, or of what looks like these, nor words that stand where VMs do.
+_LIKE_FUNCTIONS = "([Vv][FfMm]|[Pp][Ff]?|[Pp][Oo][Rr][Tt])[_-]?[0-9]*"
+_NO_VMS = "|".join((*sorted(_NO_SERVERS), "broadcast", "multicast", "unknown", "bridge", "dedicated", "none", "null"))
+VM_PATTERN = f"(?!({_LIKE_FUNCTIONS}|{_NO_VMS})$){_SERVER}"
 
 
 class Mac(Kind):
@@ -246,8 +246,7 @@ def is_server_name(text: str) -> bool:
 
 def is_vm_name(text: str) -> bool:
     """Tell whether a VM may be called `text`."""
-    is_name = re.fullmatch(VM_PATTERN, text) is not None
-    return is_name and text not in _NO_VMS and not re.fullmatch(_LIKE_FUNCTIONS, text)
+    return re.fullmatch(VM_PATTERN, text) is not None
 
 
 def is_part_name(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -20,9 +19,10 @@ class VmOwnName(Kind):
         """Return the name; whether it is taken is checked later."""
         if isinstance(value, str) and is_vm_name(value):
             return value
-        if isinstance(value, str) and re.fullmatch(VM_PATTERN, value):
-            raise wrong(f"{value} looks like a function, or has a meaning of its own; a VM is called like web or db-1")
-        raise wrong(f"{shown(value)} is not the name of a VM; letters, digits, - and _, a letter first, 32 at most")
+        raise wrong(
+            f"{shown(value)} is not the name of a VM; letters, digits, - and _, a letter first, 32 at most, and no "
+            "name that a function or port could have, nor one with a meaning of its own"
+        )
 
     def schema(self) -> dict[str, Any]:
         """Return a pattern that such names fit."""
