@@ -62,6 +62,8 @@ def lines_of(text: str) -> list[str]:
 
 def check_is_renamed(mapping: Mapping[str, Any], names: Mapping[str, str]) -> None:
     plain, named = renamed(told(made(mapping)), names), told(made(mapping, **names))
+    for vm in [vm for one in (named, *named.get("stages", ())) for vm in one["vms"]]:
+        assert vm.pop("at", None) == names.get(vm["name"].replace("-", "_"))
     texts = [lines_of(one.pop("summary")) for one in (plain, named)]
     assert plain == named
     assert texts[0] == texts[1]

@@ -308,6 +308,7 @@ def vm_results(
         found.append(
             VmResult(
                 name=name,
+                at=vm.place if name != vm.place else "",
                 tx_gbps=span.gbps(sent),
                 rx_gbps=span.gbps(n_bytes),
                 rx_mpps=span.mpps(frames),
