@@ -28,6 +28,9 @@ FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
 # without descriptors drops, for which the head of the Rx buffer may be waiting. REFILL: after how many descriptors a
 # driver posts them again, or never. RECEIVE_LIMIT: what a station may receive.
 WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
+# These write nothing. LISTENING: somebody listens for frames to a function from now on (`adapter/watches`). GIVEN: a
+# function's driver is given a frame to send (`traffic/sources.frame_given`).
+LISTENING, GIVEN = 19, 20
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -49,6 +52,8 @@ WORDS = {
     DROPPING: "drops of a ring",
     REFILL: "refills of a driver",
     RECEIVE_LIMIT: "limit of a receiver",
+    LISTENING: "listener",
+    GIVEN: "frame of an agent",
 }
 
 

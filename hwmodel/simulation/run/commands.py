@@ -64,11 +64,20 @@ class Watch(NamedTuple):
     number: int
 
 
+class Asked(NamedTuple):
+    """Describe what an agent asks of a function (`a.vf1`): a command's kind and its values."""
+
+    function: str
+    kind: int
+    values: tuple[int, ...]
+
+
 class Change(NamedTuple):
     """Describe a change: from `at_fs` on a machine has another configuration, with some functions (`a.vf1`) off.
 
-    `work`: what drivers do at `at_fs` beside handling frames. `watches`: those that begin then. `workload`: what the
-    configuration offers, if it is not what the machine began with.
+    `work`: what drivers do at `at_fs` beside handling frames. `watches`: those that begin then. `asked`: frames that
+    agents listen for from then on, or send. `workload`: what the configuration offers, if it is not what the machine
+    began with.
     """
 
     at_fs: int
@@ -77,10 +86,18 @@ class Change(NamedTuple):
     work: tuple[DriverWork, ...] = ()
     watches: tuple[Watch, ...] = ()
     workload: Workload | None = None
+    asked: tuple[Asked, ...] = ()
 
-    def then(self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = ()) -> Change:
+    def then(
+        self,
+        at_fs: int,
+        *,
+        work: tuple[DriverWork, ...] = (),
+        watches: tuple[Watch, ...] = (),
+        asked: tuple[Asked, ...] = (),
+    ) -> Change:
         """Return a change that leaves the configuration as it is from this one on."""
-        return self._replace(at_fs=at_fs, work=work, watches=watches)
+        return self._replace(at_fs=at_fs, work=work, watches=watches, asked=asked)
 
 
 class _ToCome(NamedTuple):
@@ -216,7 +233,7 @@ def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change
     """Yield the commands of a change that concern functions; `off`: the functions that are off before it.
 
     First the functions that go off or come up, in the order of their numbers; then the drivers' work beside frames;
-    then the watches that begin.
+    then the watches that begin, and what agents ask.
     """
     nothing = np.zeros(0, np.int64)
     for function, is_off in sorted((functions[name], name in change.off) for name in off ^ change.off):
@@ -227,6 +244,9 @@ def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change
     for watch in change.watches:
         function = functions[watch.at]
         yield _Command(function.server, WATCHED, function.number, 0, np.array(watch.values, np.int64))
+    for one in change.asked:
+        function = functions[one.function]
+        yield _Command(function.server, one.kind, function.number, 0, np.array(one.values, np.int64))
 
 
 class _Command(NamedTuple):

@@ -16,7 +16,7 @@ from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.system import looks_into_packets
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
-from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, OVERFLOW
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, LOGGED, OVERFLOW
 from hwmodel.machine.engine import WHOLE, run
 from hwmodel.machine.server import SERVER
 from hwmodel.processes.addresses import allowed_bytes
@@ -59,11 +59,16 @@ if TYPE_CHECKING:
 
 
 class CameTrue(NamedTuple):
-    """Say when what is watched came true, by which number it is watched, and at which server."""
+    """Say when what is watched came true, by which number it is watched, and at which server.
+
+    `heard`: of a frame that is listened for: its kind of copy there, its length without FCS, and its journey's index.
+    """
 
     at_fs: int
     number: int
     server: int
+    place: int = 0  # among the frames heard then
+    heard: tuple[int, int, int] | None = None
 
 
 STOPS_PER_CALL = 1_000  # of a run at instants at which agents react; some tenths of a second
@@ -80,6 +85,7 @@ def word_of(*path: str) -> int:
 
 
 NOW_FS, N_TRUE, TRUE_FS = word_of("clock", "now_fs"), word_of("watches", "n_true"), word_of("watches", "true_fs")
+N_HEARD = word_of("watches", "n_heard")
 
 
 def run_alone(servers: State, until_fs: int, n_events: int) -> int:
@@ -332,6 +338,8 @@ class Machine:
         """Note what has come true at servers."""
         words = self._words
         for server, first in enumerate(self._firsts):
+            if words[first + N_HEARD]:
+                self._note_heard(server)
             if not words[first + N_TRUE]:
                 continue
             at_fs = int(words[first + TRUE_FS])
@@ -339,6 +347,14 @@ class Machine:
             self._true += (CameTrue(at_fs, number, server) for number in numbers)
             words[first + N_TRUE] = 0
         self._true.sort(reverse=True)
+
+    def _note_heard(self, server: int) -> None:
+        """Note the frames that are heard at a server."""
+        watches = self.state[server].watches
+        for place, heard in enumerate(watches.heard[: int(watches.n_heard)].tolist()):
+            at_fs, number, *about = heard
+            self._true.append(CameTrue(at_fs, number, server, place, tuple(about)))
+        watches.n_heard = 0
 
     def take_true(self) -> CameTrue | None:
         """Return what has come true, after a run has stopped for it; None for nothing more."""
@@ -409,7 +425,7 @@ class Machine:
         """Let all deliveries be logged from now on."""
         self._is_logging = True
         for ledger in self.ledgers():
-            ledger.log.enabled = 1
+            ledger.log.enabled |= LOGGED
 
     def has_logged(self) -> bool:
         """Tell whether there are deliveries to take."""

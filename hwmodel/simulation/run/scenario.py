@@ -297,7 +297,8 @@ class Play:
         to_come: list[Mapping[str, Any]] = [config.scenario[at].changes for at in _waiting(config)]
         to_come += [setting.changes for setting in settings_of(config)]
         to_come += [{"workload": {}} for agent in agents if agent.sets_load]
-        self._offered = Offered(self.scene.first, self.scene.changes, to_come)
+        given = [*dict.fromkeys(frame for agent in self._agents for frame in agent.frames)]
+        self._offered = Offered(self.scene.first, self.scene.changes, to_come, given)
         self.workload = self._offered.first
         self.messages: dict[tuple[int, str], str] = {}
         self.changes = self._changes()
@@ -311,8 +312,8 @@ class Play:
 
     @property
     def keeps_cores(self) -> bool:
-        """Tell whether the work of any agent keeps a core from frames."""
-        return any(agent.core for agent in self._agents)
+        """Tell whether the work of any agent keeps a core from other frames, or it may send some itself."""
+        return any(agent.core or agent.frames for agent in self._agents)
 
     @property
     def reacts(self) -> bool:
@@ -325,9 +326,9 @@ class Play:
         if not self._agents:
             return
         names = [server.name for server in servers_of(self.scene.first)]
-        hands = Hands(machine, self.scene.first, self._set)
+        self._hands = Hands(machine, self.scene.first, self._set, self._offered.given)
         first_watch = len(self.config.scenario)
-        self.agents = LiveAgents(self._agents, self.scene.first, names, hands, first_watch)
+        self.agents = LiveAgents(self._agents, self.scene.first, names, self._hands, first_watch)
         self._live = self._lives()
         machine.schedule.as_it_is = self._as_it_is
         self.agents.begin()
@@ -391,7 +392,7 @@ class Play:
                 are_others = True
             else:
                 assert self.agents is not None
-                self.agents.see(true.at_fs, true.number)
+                self.agents.see(true.at_fs, true.number, self._hands.frame_of(true))
         if self.agents is not None:
             self.agents.carry_out(machine.now_fs)
         return are_others or (not had_set and bool(self.sets_fs))
