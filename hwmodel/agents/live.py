@@ -58,7 +58,7 @@ class Machine(Protocol):
 
 
 class Action(NamedTuple):
-    """Say what an agent has done: keys set at an instant, a message sent to an agent (`to`), or a frame (with a word)."""
+    """Say what an agent has done: keys set at an instant, a message sent to an agent (`to`), or a frame with a word."""
 
     at_fs: int
     agent: str
