@@ -119,7 +119,7 @@ class LiveAgents:
         self._watchers: list[_One] = []  # whose each watch is, by its number
         self.actions: list[Action] = []
         self.sets_fs: list[int] = []
-        if problems := [*_wrong(agents, servers), *_wrong_frames(agents, config)]:
+        if problems := [*_wrong(agents, servers)]:
             raise InputError(problems)
 
     def begin(self) -> None:
@@ -339,11 +339,13 @@ def _text(one: _One, thing: Thing) -> str:
     return f"{name} sees something" if isinstance(thing, Seen) else f"a timer of {name} runs out"
 
 
-def check_given(agents: Sequence[object]) -> None:
-    """Raise InputError for what a caller gives as an agent and is none."""
-    strangers = [shown(one) for one in agents if not isinstance(one, Agent)]
-    if strangers:
-        raise InputError([f"agents: {one} is no hwmodel.agents.Agent" for one in strangers])
+def check_given(agents: Sequence[object], config: Config) -> None:
+    """Raise InputError for what a caller gives as an agent and is none, or may send what cannot be sent."""
+    strangers = [one for one in agents if not isinstance(one, Agent)]
+    problems = [f"agents: {shown(one)} is no hwmodel.agents.Agent" for one in strangers]
+    problems += _wrong_frames([one for one in agents if isinstance(one, Agent)], config)
+    if problems:
+        raise InputError(problems)
 
 
 def _wrong(agents: Sequence[Agent], servers: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +45,13 @@ class Hands:
     `templates`: of the frames that agents may send.
     """
 
-    def __init__(self, machine: Machine, config: Config, set_keys: SetKeys, templates: Mapping[OwnFrame, int]) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        config: Config,
+        set_keys: SetKeys,
+        templates: Mapping[OwnFrame, int] = MappingProxyType({}),
+    ) -> None:
         self._machine, self._config, self._set_keys = machine, config, set_keys
         self._servers = servers_of(config)
         self._places = {server.name: at for at, server in enumerate(self._servers)}

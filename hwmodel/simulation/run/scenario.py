@@ -290,7 +290,7 @@ class Play:
     """
 
     def __init__(self, config: Config, agents: Sequence[Agent] = ()) -> None:
-        check_given(agents)
+        check_given(agents, config)
         self.config, self.scene = config, scene_of(config)
         self._agents: list[Agent] = [*agents_of(config), *agents]
         self.agents: LiveAgents | None = None
