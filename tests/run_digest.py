@@ -35,7 +35,17 @@ from hwmodel.machine.guest.guest_state import FIRST_PLACES
 from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
 from hwmodel.simulation.run import server_threads
-from tests.digest_cases import AGENTS, BOND_CASES, BOND_CHANGES, BUSES, HOSTS, HOSTS_OFF, OF_VIRTUAL_SWITCHES, STALLS
+from tests.digest_cases import (
+    AGENTS,
+    BOND_CASES,
+    BOND_CHANGES,
+    BUSES,
+    FRAMES,
+    HOSTS,
+    HOSTS_OFF,
+    OF_VIRTUAL_SWITCHES,
+    STALLS,
+)
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.state_digest import state_digest
 
@@ -267,6 +277,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "broadcast", "load": "700Mbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
     "agents": AGENTS,
+    "frames": FRAMES,
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
