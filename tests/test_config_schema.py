@@ -257,7 +257,8 @@ def configs_with_agents() -> dict[str, Config]:
     watch = {"when": {"of": "vf0", "figure": "drops", "above": 1, "within": "1us", "from": "1us"}, "set": LIMIT}
     frames = {"when": {"frame": {"to": "vf0", "from": "vf1"}},
               "send": {"frame": {"from": "vf0", "to": "vf1", "ethertype": 0x88B6}}}  # fmt: skip
-    of_agents = {"frame.from": frames, "within": watch, "from": watch, "set": watch, "every": {**rule, "when": {"every": "1us"}}}
+    of_agents = {"within": watch, "from": watch, "set": watch, "every": {**rule, "when": {"every": "1us"}}}
+    of_agents["frame.from"] = frames
     return {
         key: config_from_mapping(
             {"agents": {"guard": {"work": "1us", "rules": [of_agents.get(key, rule)]}}, "management": {}}
