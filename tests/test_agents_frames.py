@@ -218,6 +218,25 @@ def test_who_only_listens_changes_nothing() -> None:
     assert texts[0] == texts[1]
 
 
+class Eye(Agent):
+    """See each delivery to any VM."""
+
+    def begin(self, at: Turn) -> None:
+        for number in range(4):
+            at.watch(of=f"vf{number}", figure="delivered", each=1)
+
+
+@pytest.mark.parametrize("agent", [Ear([{"to": f"vf{at}"} for at in range(4)]), Eye("eye")])
+def test_a_run_of_so_many_frames_ends_with_the_last_of_them_although_that_is_seen(agent: Agent) -> None:
+    document = merged(QUIET, {
+        "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 200},
+        "run": {"frames": 100, "duration": "1ms"},
+    })  # fmt: skip
+    plain, found = result_of(document, Ear([])), result_of(document, agent)
+    assert found.totals.delivered_frames == 100 and found.window == plain.window
+    assert found.agents[agent.name].handled == 100
+
+
 def test_they_are_in_a_capture_and_counted_as_all_frames(tmp_path: Path) -> None:
     path, tapped = tmp_path / "all.pcap", tmp_path / "wire.pcapng"
     own = [OwnFrame("vf0", "vf1", TYPE, 100), OwnFrame("vf0", 0x02AA_0000_0001, TYPE, 70)]
