@@ -31,10 +31,12 @@ from tests.oracles.simpy_nic import (
     Agents,
     Every,
     Hears,
+    Listens,
     Load,
     Model,
     NicParameters,
     Rule,
+    SentFrame,
     Sets,
     Silence,
     Stop,
@@ -51,7 +53,9 @@ Document = Mapping[str, Any]
 WIRE_FS_PER_BYTE = 8 * 10**5  # at 10 Gb/s
 AROUND_FRAME_BYTES = 20  # preamble, start and gap
 LEVELS = ("tx_ring",)
+STATIONS = {number: name for name, number in NUMBERS.items() if name.startswith("vf")}
 MOST_ACTIONS = 1000  # that are told
+BROADCAST, EVERYBODY = b"\xff" * 6, "everybody"
 
 
 class Made(NamedTuple):
@@ -114,13 +118,43 @@ def _watch_of(when: Document, figures: Mapping[str, _Figures], server: str) -> W
     return Watch(value, within_fs=within_fs, is_level=is_level, from_fs=from_fs, **{side: number})
 
 
-def _when_of(when: Document, figures: Mapping[str, _Figures], server: str | None) -> Any:
+def octets(address: str) -> bytes:
+    return bytes.fromhex(address.replace(":", ""))
+
+
+def macs_of(config: Config) -> dict[str, list[bytes]]:
+    """Return the addresses of all functions."""
+    return {
+        server.station(port.name): [mac.to_bytes(6, "big") for mac in port.macs]
+        for server in servers_of(config) for port in server.config.switch.ports
+    }  # fmt: skip
+
+
+def _sent(about: Document, macs: Mapping[str, list[bytes]]) -> SentFrame:
+    """Return a frame that an agent sends, with its bytes: untagged, and zeros behind the type."""
+    to = macs[about["to"]][0] if about["to"] in macs else octets(about["to"])
+    told = {"frame_bytes": 64, **{key: value for key, value in about.items() if key != "message"}}
+    told["ethertype"] = f"0x{about['ethertype']:04x}"
+    header = to + macs[about["from"]][0] + about["ethertype"].to_bytes(2, "big")
+    return SentFrame(about["from"], header.ljust(told["frame_bytes"] - 4, b"\0"), about.get("message"), told)
+
+
+def _when_of(
+    when: Document, figures: Mapping[str, _Figures], server: str | None, macs: Mapping[str, list[bytes]]
+) -> Any:
     if "message" in when:
         return Hears(when["message"], when.get("from"))
     if "silence" in when:
         return Silence(when["silence"], parse_time_fs(when["for"]), when.get("from"))
     if "every" in when:
         return Every(parse_time_fs(when["every"]))
+    if "frame" in when:
+        asked = when["frame"]
+        senders = (
+            macs[asked["from"]] if asked.get("from") in macs else [octets(asked["from"])] if "from" in asked else None
+        )
+        destination = octets(asked["destination"]) if "destination" in asked else None
+        return Listens(asked["to"], asked.get("ethertype"), senders, destination, asked.get("message"))
     assert server is not None
     return _watch_of(when, figures, server)
 
@@ -130,8 +164,14 @@ def is_own(key: str, server: str, n_servers: int) -> bool:
     return n_servers == 1 or key.startswith(f"servers.{server}.set.")
 
 
-def agents_of(document: Document, models: Mapping[str, Model], way_fs: int, obey: _Obeying) -> Agents:
-    """Read agents for the SimPy models; `way_fs`: the longest time that a frame takes to another server, of all."""
+def agents_of(
+    document: Document, models: Mapping[str, Model], way_fs: int, obey: _Obeying, give: Callable[[str, bytes], int]
+) -> Agents:
+    """Read agents for the SimPy models; `way_fs`: the longest time that a frame takes to another server, of all.
+
+    `give`: gives a frame to a function's driver.
+    """
+    macs = macs_of(without_agents(document))
     figures = {name: _Figures(model) for name, model in models.items()}
     found = []
     for name, about in document["agents"].items():
@@ -139,21 +179,31 @@ def agents_of(document: Document, models: Mapping[str, Model], way_fs: int, obey
         whens: list[tuple[Document, Any]] = []
         rules = []
         for rule in about["rules"]:
-            same = [made for said, made in whens if said == rule["when"]]
-            when = same[0] if same else _when_of(rule["when"], figures, server)
+            same = [made for said, made in whens if said == rule["when"] and "frame" not in said]
+            when = same[0] if same else _when_of(rule["when"], figures, server, macs)
             whens.append((rule["when"], when))
             sets = rule.get("set", [])
             after = [
                 Sets(keys, 1 if all(is_own(key, str(server), len(models)) for key in keys) else max(1, way_fs))
                 for keys in (sets if isinstance(sets, list) else [sets])
             ]
-            send = rule.get("send")
-            rules.append(Rule(when, after, (send["to"], send["message"]) if send else None))
+            send = rule.get("send", {})
+            frame = _sent(send["frame"], macs) if "frame" in send else None
+            rules.append(Rule(when, after, (send["to"], send["message"]) if "to" in send else None, frame))
         work_fs = parse_time_fs(about.get("work", "0ns"))
         keep = partial(obey.keep, about["core"], work_fs) if "core" in about else None
         found.append(AgentParameters(name, server, rules, work_fs, way_fs if server is not None else 0, keep))
     latency_fs = parse_time_fs(document.get("management", {}).get("latency", "0ns"))
-    return Agents(found, latency_fs, parse_time_fs(document["run"]["duration"]), obey)
+    agents = Agents(found, latency_fs, parse_time_fs(document["run"]["duration"]), obey, give)
+    for name, model in models.items():
+        model.meter.heard = partial(_told_of, agents, f"{name}." if name else "")
+    return agents
+
+
+def _told_of(agents: Agents, prefix: str, copy: Any) -> None:
+    if copy.destination in STATIONS:
+        raw = copy.frame.raw if copy.raw is None else copy.raw
+        agents.delivered(prefix + STATIONS[copy.destination], raw, copy.frame.index)
 
 
 def without_agents(document: Document) -> Config:
@@ -200,7 +250,9 @@ def _of_one(document: Document, config: Config) -> Made:
         return replace(parameters_of(change.config), switch=change.config.switch, **beside_frames(change))
 
     def agents(model: Model) -> Agents:
-        made.append(agents_of(document, {"": model}, 0, _Obeying(config, parameters, model.command)))
+        made.append(
+            agents_of(document, {"": model}, 0, _Obeying(config, parameters, model.command), partial(_give, model))
+        )
         return made[0]
 
     stop = Stop(0, end_of(config), keep_deliveries=True)
@@ -212,6 +264,10 @@ def _of_one(document: Document, config: Config) -> Made:
     return Made(until(end_of(config), made[0].actions), made[0].counts, sorted(deliveries), frames)
 
 
+def _give(model: Model, sender: str, raw: bytes) -> int:
+    return model.give(NUMBERS[sender], raw)
+
+
 def _of_servers(document: Document, config: Config) -> Made:
     workload, _ = with_workloads(config, [])
     frames = made_up(config, workload, [], end_of(config))
@@ -220,7 +276,8 @@ def _of_servers(document: Document, config: Config) -> Made:
 
     def agents(system: Any) -> Agents:
         models = {each.server.name: each.model for each in system.attached}
-        made.append(agents_of(document, models, way_fs(config), _Obeying(config, setup_of, system.command)))
+        obey = _Obeying(config, setup_of, system.command)
+        made.append(agents_of(document, models, way_fs(config, document), obey, system.give))
         return made[0]
 
     first, load = setup_of(Change(0, config)), SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
@@ -235,10 +292,13 @@ def until(end_fs: int, actions: Sequence[Action]) -> list[Action]:
     return sorted((one for one in actions if one.at_fs <= end_fs), key=lambda one: one.at_fs)
 
 
-def way_fs(config: Config) -> int:
-    """Return what a frame of the load's one length takes from a server to any other: two wires, and the bridge."""
+def way_fs(config: Config, document: Document) -> int:
+    """Return what the shortest frame takes from a server to any other: two wires, and the bridge."""
     assert config.bridge is not None and isinstance(config.workload.frame_bytes, int)
-    wire_fs = (config.workload.frame_bytes + AROUND_FRAME_BYTES) * WIRE_FS_PER_BYTE
+    sent = [rule["send"]["frame"] for agent in document["agents"].values() for rule in agent["rules"]
+            if "frame" in rule.get("send", {})]  # fmt: skip
+    shortest = min([config.workload.frame_bytes, *(frame.get("frame_bytes", 64) for frame in sent)])
+    wire_fs = (shortest + AROUND_FRAME_BYTES) * WIRE_FS_PER_BYTE
     return 2 * (wire_fs + config.bridge.propagation_fs) + config.bridge.latency_fs
 
 
@@ -261,6 +321,7 @@ def engine_made(folder: Path, document: Document, threads: int = 1) -> Made:
 def actions_of(result: Result) -> list[Action]:
     return [
         Action(one.at_fs, one.agent, keys=dict(one.set_)) if one.set_ else
+        Action(one.at_fs, one.agent, send=one.send or None, frame=dict(one.frame)) if one.frame else
         Action(one.at_fs, one.agent, send=one.send, to=one.to)
         for one in result.agent_actions
     ]  # fmt: skip
@@ -278,14 +339,19 @@ def counts_of(result: Result) -> dict[str, Counts]:
             one.sets,
             round(one.busy_ns * NS_FS),
             one.most_waiting,
+            one.frames_heard,
+            one.frames_sent,
         )
         for name, one in result.agents.items()
     }
 
 
 def delivered_in(pcap: Path, config: Config) -> list[tuple[int, str]]:
-    """Return when each frame of a capture came, in ns, and to whom; those outside are left out."""
-    names = {
+    """Return when each frame of a capture came, in ns, and to whom; of a broadcast a capture does not say to whom.
+
+    Those outside are left out.
+    """
+    names = {BROADCAST: EVERYBODY} | {
         port.macs[0].to_bytes(6, "big"): server.station(port.name)
         for server in servers_of(config) for port in server.config.switch.ports if port.macs
     }  # fmt: skip
@@ -305,5 +371,7 @@ def check_alike(folder: Path, document: Document, all_threads: Sequence[int] = (
         assert found.actions == expected.actions[:MOST_ACTIONS]
         assert found.counts == expected.counts
         assert found.frames == expected.frames
-        assert not Counter(expected.deliveries) - Counter(found.deliveries)
+        left = Counter(expected.deliveries) - Counter(found.deliveries)
+        told = Counter(at_ns for at_ns, name in found.deliveries if name == EVERYBODY)
+        assert not Counter(at_ns for at_ns, _ in left.elements()) - told
     return expected

@@ -169,6 +169,7 @@ HOSTS_OFF: Mapping[int, Mapping[str, Any]] = {
 }
 
 SAID = {"to": "listener", "message": "more"}
+GIVEN = {"from": "vf2", "to": "vf1", "ethertype": 0x88B6}
 SLOW, FAST = ({"switch.ports.vf0.rate_limit": rate} for rate in ("900Mbps", None))
 AGENTS: dict[str, Any] = {
     "nic": {"vfs": 3},
@@ -186,4 +187,20 @@ AGENTS: dict[str, Any] = {
         "listener": {"apart": True, "rules": [{"when": {"message": "more"}, "send": SAID}]},
     },
     "management": {"latency": "1us", "spread": "500ns", "loss": "10%"},
+}
+# Both frames of an instant are given to one driver; what the second carries leads to a setting.
+FRAMES: dict[str, Any] = {
+    **{key: value for key, value in AGENTS.items() if key in ("nic", "driver", "workload")},
+    "agents": {
+        "echo": {
+            "rules": [
+                {"when": {"frame": {"to": "vf0", "from": "vf1"}}, "send": {"frame": {**GIVEN, "frame_bytes": 99}}},
+                {"when": {"frame": {"to": "vf0", "from": "vf1"}}, "send": {"frame": {**GIVEN, "message": "more"}}},
+            ]
+        },
+        "setter": {
+            "work": "100ns",
+            "rules": [{"when": {"frame": {"to": "vf1", "ethertype": 0x88B6, "message": "more"}}, "set": [SLOW, FAST]}],
+        },
+    },
 }

@@ -212,3 +212,92 @@ def _answer(chance: random.Random, servers: Sequence[str], flows: Sequence[Seque
     rates = chance.sample(("200Mbps", "400.003Mbps", "1Gbps", "3Gbps"), chance.randint(1, 3))
     sets = [{key: rate} for rate in rates]
     return {"set": sets if len(sets) > 1 else sets[0]}
+
+
+# ---- Frames that agents hear and send ----
+
+WORDS = ("alpha", "beta")
+
+
+def _frame_rule(chance: random.Random, own: Sequence[str], names: Sequence[str], level: int) -> dict[str, Any]:
+    """Draw what is done on hearing a frame of a level, which leads to those of the next level alone."""
+    asked: dict[str, Any] = {"to": chance.choice(own), "ethertype": 0x88B5 + level}
+    if chance.random() < 0.25:
+        asked["from"] = chance.choice(names)
+    if level and chance.random() < 0.25:
+        asked["message"] = chance.choice(WORDS)
+    if not level and chance.random() < 0.5:
+        del asked["ethertype"]
+    return {"when": {"frame": asked}, "send": {"frame": _frame(chance, own, names, level + 1)}}
+
+
+def _frame(chance: random.Random, own: Sequence[str], names: Sequence[str], level: int) -> dict[str, Any]:
+    sent: dict[str, Any] = {"from": chance.choice(own), "ethertype": 0x88B5 + level}
+    sent["to"] = chance.choice([one for one in names if one != sent["from"]])
+    if chance.random() < 0.1:
+        sent["to"] = "ff:ff:ff:ff:ff:ff"
+    if chance.random() < 0.7:
+        sent["message"] = chance.choice(WORDS)
+    if chance.random() < 0.7:
+        sent["frame_bytes"] = chance.choice((64, 65, 300, 1518))
+    return sent
+
+
+def draw_frames(seed: int) -> Document:
+    """Draw an adapter, loaded or not, whose agents hear frames, set keys, and send frames through full rings."""
+    chance = random.Random(f"frames {seed}")
+    pace = chance.choice(("idle", "timed", "timed", "closed"))
+    flows = [
+        [sender, chance.choice([one for one in NAMES if one != sender]),
+         *([] if pace == "closed" else [f"{chance.randint(3, 30)}00Mbps"])]
+        for sender in NAMES[: chance.randint(1, 4)]
+    ]  # fmt: skip
+    agents: dict[str, Any] = {}
+    for name in ("one", "two")[: chance.randint(1, 2)]:
+        rules = [_frame_rule(chance, NAMES, NAMES, level) for level in (0, 1, 2) if chance.random() < 0.7]
+        rules.append({"when": {"every": f"{chance.randint(2, 9)}us"},
+                      "send": {"frame": _frame(chance, NAMES, NAMES, chance.randrange(2))}})  # fmt: skip
+        for rule in rules:
+            if chance.random() < 0.3:
+                rule["set"] = [_set(chance) for _ in range(chance.randint(1, SETS_MOST))]
+        agents[name] = {"work": _every_or_work(chance, 3), "rules": rules}
+        if chance.random() < 0.3 and agents[name]["work"] != "0ns":
+            agents[name]["core"] = chance.choice(NAMES)
+    workload: dict[str, Any] = {"pattern": "flows", "flows": flows, "frame_bytes": chance.choice((64, 570, 1518))}
+    workload |= {"load": 0, "pattern": "pairs"} if pace == "idle" else {}
+    if pace == "idle":
+        del workload["flows"]
+    else:
+        workload |= {"arrivals": chance.choice(("poisson", "periodic"))} if pace == "timed" else {}
+        workload["on_full"] = chance.choice(("wait", "drop"))
+    return merged(BASE, {
+        "workload": workload,
+        "nic": {"tx_ring": 32, "rx_ring": 32, "drop_enable": chance.random() < 0.5},
+        "driver": {"vms": {"vf1": {"frame_time": chance.choice(("19.987ns", "1999.987ns"))}}},
+        "run": {"duration": "40500ns"},
+        "agents": agents,
+    })  # fmt: skip
+
+
+def draw_frame_chain(seed: int) -> Document:
+    """Draw servers on a bridge: a VM's frame leads to one of an agent, that to one of another's, and to a setting."""
+    chance = random.Random(f"frame chain {seed}")
+    document = draw_chain(seed)
+    servers = [one["name"] for one in document["servers"]]
+    names = [f"{server}.{name}" for server in servers for name in NAMES]
+    agents: dict[str, Any] = {}
+    for number, server in enumerate(servers):
+        own = [f"{server}.{name}" for name in NAMES]
+        rules = [_frame_rule(chance, own, names, level) for level in (0, 1, 2) if chance.random() < 0.8]
+        heard = [flow[1] for flow in document["workload"]["flows"] if flow[1] in own]
+        if heard and rules:
+            rules[0]["when"]["frame"]["to"] = chance.choice(heard)
+        if number == 0 or chance.random() < 0.3:
+            rules.append({"when": {"every": f"{chance.randint(3, 9)}us"},
+                          "send": {"frame": _frame(chance, own, names, chance.randint(1, 2))}})  # fmt: skip
+        for rule in rules:
+            if chance.random() < 0.5:
+                rule.update(_answer(chance, servers, document["workload"]["flows"]))
+        if rules:
+            agents[f"at{server}"] = {"server": server, "work": _every_or_work(chance, 2), "rules": rules}
+    return {**document, "agents": {**document["agents"], **agents}}

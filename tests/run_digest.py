@@ -41,6 +41,7 @@ from tests.digest_cases import (
     BOND_CHANGES,
     BUSES,
     DRIVER_JOBS,
+    FRAMES,
     HOSTS,
     HOSTS_OFF,
     OF_DRIVERS,
@@ -279,6 +280,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     },
     "agents": AGENTS,
     "driver_jobs": DRIVER_JOBS,
+    "frames": FRAMES,
     "commands": {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},

@@ -296,7 +296,8 @@ def test_words_of_agents_say_what_the_result_counts() -> None:
         "messages; idle had nothing to do"
     )
     ((*first, busy, waiting), *_) = agent_rows(result)
-    assert first == ["a", "the server", "3", "0", "0", "3", "2", "2", "0"] and (busy, waiting) == ("20.0 %", "0")
+    assert first == ["a", "the server", "3", "0", "0", "0", "3", "2", "2", "0", "0"]
+    assert (busy, waiting) == ("20.0 %", "0")
     assert [row for row in action_rows(result) if row[1] == "a"][:2] == [
         ("130 us", "a", "sends x to b"),
         ("130 us", "a", "sets switch.ports.vf1.rate_limit: 500Mbps"),

@@ -10,7 +10,7 @@ import pytest
 from hwmodel.config import config_from_mapping
 from tests.beside_simpy import BASE as MACHINE
 from tests.config_cases import complaints, load
-from tests.drawn_agents import draw_chain, draw_reactions, draw_ties
+from tests.drawn_agents import draw_chain, draw_frame_chain, draw_frames, draw_reactions, draw_ties
 from tests.run_cases import merged
 
 ONE: dict[str, Any] = {"nic": {"vfs": 4}}
@@ -27,6 +27,12 @@ def when(**what: Any) -> dict[str, Any]:
 
 def at_a(rule: dict[str, Any]) -> dict[str, Any]:
     return {"one": {"server": "a", "rules": [rule]}}
+
+
+def says_frame(**keys: Any) -> dict[str, Any]:
+    """Return a rule that sends a frame from one server to the other, some of its keys otherwise."""
+    frame = {"from": "a.vf1", "to": "b.vf1", "ethertype": "0x88b6", "message": "m"}
+    return {"when": {"every": "1ms"}, "send": {"frame": {**frame, **keys}}}
 
 
 # By name: the machine, its agents, the key that is to blame, its line behind `agents:`, and what the hint has.
@@ -82,6 +88,32 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, Any], str, tuple[str, ...]]] = {
     "a core of another server": (TWO, {"one": {"server": "a", "core": "b.pf", "work": "1us", "rules": [OF_A]}},
                                  "one.core", ("b.pf",)),
     "a core without work": (ONE, {"one": {"core": "pf", "rules": [PLAIN]}}, "one.core", ("work",)),
+    "a frame to no function": (ONE, when(frame={"to": "vf9"}), "one.rules.0.when.frame.to", ("vf9",)),
+    "a frame to another server": (TWO, at_a({**OF_A, "when": {"frame": {"to": "b.vf1"}}}), "one.rules.0.when.frame.to",
+                                  ("b.vf1", "did you mean a.vf1?")),
+    "a frame from nobody": (ONE, when(frame={"to": "vf1", "from": "vf8"}), "one.rules.0.when.frame.from", ("vf8",)),
+    "a frame from half an address": (ONE, when(frame={"to": "vf1", "from": "02:00"}), "one.rules.0.when.frame.from",
+                                     ("MAC address",)),
+    "a frame of no type": (ONE, when(frame={"to": "vf1", "ethertype": 46}), "one.rules.0.when.frame.ethertype",
+                           ("out of range",)),
+    "a frame to nothing": (ONE, when(frame={"ethertype": "0x88cc"}), "one.rules.0.when.frame.to", ("missing",)),
+    "a frame of a time": (ONE, when(frame={"to": "vf1"}, **{"from": "1us"}), "one.rules.0.when.from", ("frame",)),
+    "an unknown key of a frame": (ONE, when(frame={"to": "vf1", "ethertyp": 9}), "one.rules.0.when.frame.ethertyp",
+                                  ("did you mean ethertype?",)),
+    "apart with ears": (TWO, {"one": {"apart": True, "rules": [{**SAYS, "when": {"frame": {"to": "a.vf1"}}}]},
+                              "other": {"server": "b"}}, "one.rules.0.when.frame", ("apart", "hears no frames")),
+    "apart with a frame": (TWO, {"one": {"apart": True, "rules": [says_frame(**{"from": "a.vf1"})]}},
+                           "one.rules.0.send.frame", ("apart", "sends no frames")),
+    "a frame by another server": (TWO, at_a(says_frame(**{"from": "b.vf1"})), "one.rules.0.send.frame.from",
+                                  ("b.vf1", "did you mean a.vf1?")),
+    "a frame for nobody": (TWO, at_a(says_frame(to="c.vf1")), "one.rules.0.send.frame.to", ("c.vf1", "did you mean")),
+    "a frame of IP": (TWO, at_a(says_frame(ethertype="0x0800")), "one.rules.0.send.frame.ethertype", ("0x0800",)),
+    "a frame that is too long": (TWO, at_a(says_frame(frame_bytes=9000)), "one.rules.0.send.frame.frame_bytes",
+                                 ("9000", "1518")),
+    "a frame and a message": (TWO, {"one": {"server": "a", "rules": [
+        {**OF_A, "send": {**says_frame()["send"], "to": "one"}}]}}, "one.rules.0.send.to", ("frame",)),
+    "half a message": (ONE, {"one": {"rules": [{**PLAIN, "send": {"to": "one"}}]}}, "one.rules.0.send.message",
+                       ("missing",)),
     "an unknown key of an agent": (ONE, {"one": {"wrk": "1us", "rules": [PLAIN]}}, "one.wrk", ("did you mean work?",)),
     "a name that is none": (ONE, {"one two": {"rules": [PLAIN]}}, "one two", ("one two",)),
 }  # fmt: skip
@@ -100,7 +132,9 @@ def test_bad_input_gets_one_line_with_its_place(name: str) -> None:
     assert said, line
     file, row, column = place.split(":")
     text = json.dumps({**machine, "agents": agents}, indent=1).splitlines()
-    last = next(part for part in reversed(key.split(".")) if not part.isdigit())
+    *before, end = key.split(".")
+    path = before if "missing" in said and end != "when" else [*before, end]  # its place is that of the block
+    last = next(part for part in reversed(path) if not part.isdigit())
     near = text[max(0, int(row) - 2) : int(row)]
     assert file == "c.yaml" and int(column) > 0
     assert any(last in one for one in near) or last in ("when", "rules"), (line, near)
@@ -124,7 +158,7 @@ def test_several_mistakes_get_a_line_each() -> None:
     assert len(lines_of(ONE, agents=agents)) == 2
 
 
-@pytest.mark.parametrize("draw", [draw_reactions, draw_ties, draw_chain])
+@pytest.mark.parametrize("draw", [draw_reactions, draw_ties, draw_chain, draw_frames, draw_frame_chain])
 def test_it_is_resolved_and_read_back(draw: Any) -> None:
     for seed in range(5):
         config = config_from_mapping(merged(MACHINE, draw(seed)))

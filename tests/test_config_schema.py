@@ -255,12 +255,15 @@ def configs_with_agents() -> dict[str, Config]:
     """Return a configuration for each key of agents with another attribute."""
     rule = {"when": {"silence": "x", "for": "1us"}, "send": {"to": "guard", "message": "x"}}
     watch = {"when": {"of": "vf0", "figure": "drops", "above": 1, "within": "1us", "from": "1us"}, "set": LIMIT}
+    frames = {"when": {"frame": {"to": "vf0", "from": "vf1"}},
+              "send": {"frame": {"from": "vf0", "to": "vf1", "ethertype": 0x88B6}}}  # fmt: skip
     of_agents = {"within": watch, "from": watch, "set": watch, "every": {**rule, "when": {"every": "1us"}}}
+    of_agents["frame.from"] = frames
     return {
         key: config_from_mapping(
             {"agents": {"guard": {"work": "1us", "rules": [of_agents.get(key, rule)]}}, "management": {}}
         )
-        for key in ("work", "within", "from", "for", "every", "set", "latency", "spread")
+        for key in ("work", "within", "from", "for", "every", "set", "latency", "spread", "frame.from")
     }
 
 
@@ -305,7 +308,7 @@ def test_the_table_of_attributes_is_right():
     with_agents = configs_with_agents()
     text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 191
+    assert len(table) == 193
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:
@@ -319,7 +322,7 @@ def test_the_table_of_attributes_is_right():
         elif is_of_sends(key):
             held = with_sends
         elif key.startswith(("agents", "management")):
-            held = with_agents[key.rpartition(".")[2]]
+            held = with_agents["frame.from" if key.endswith("frame.from") else key.rpartition(".")[2]]
         else:
             held = with_extenders if has_extenders else with_adapters if OF_ADAPTERS.search(key) else config
         written = held.resolved()

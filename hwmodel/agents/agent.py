@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from hwmodel.config.agents import HeardFrame, OwnFrame
 from hwmodel.config.condition import Condition
 from hwmodel.config.live_configuration import Setting
 
@@ -28,7 +29,27 @@ class Timer(NamedTuple):
     name: Any
 
 
-Thing = Seen | Message | Timer
+class Frame(NamedTuple):
+    """Hold a frame that was delivered to a function of an agent's server, as a driver there sees it.
+
+    `listener`: the number that `hear` has given. `receiver`: the function. Addresses are as 02:00:00:00:00:02.
+    `vlan`, `priority`: of its C-TAG, None without one; `ethertype`: behind that, None of a runt. `frame_bytes` counts
+    the FCS. `message`: the word of a frame that an agent has sent.
+    """
+
+    listener: int
+    at_fs: int
+    receiver: str
+    destination: str
+    sender: str
+    ethertype: int | None
+    vlan: int | None
+    priority: int | None
+    frame_bytes: int
+    message: str = ""
+
+
+Thing = Seen | Message | Timer | Frame
 """What comes to an agent."""
 
 
@@ -48,6 +69,9 @@ class Turn(Protocol):
     def send(self, to: str, message: str) -> None:
         """Send a message to another agent."""
 
+    def send_frame(self, frame: OwnFrame, message: str = "") -> None:
+        """Send one of the agent's `frames` by a function of its server, which carries a word to agents that hear it."""
+
     def wake(self, after_fs: int, name: Any = None) -> None:
         """Have a timer run out so long after this turn's work."""
 
@@ -58,21 +82,27 @@ class Turn(Protocol):
         `above` the watch comes as a count has grown by so many, and by as many again.
         """
 
+    def hear(self, frame: HeardFrame | None = None, **keys: Any) -> int:
+        """Listen for frames to a function of the agent's server from the end of this turn on; return a number.
+
+        Keys as in a file: `to`, `ethertype`, `destination`, `from` (docs/agents.md).
+        """
+
 
 class Agent:
     """Decide about the machine while it runs; subclasses say what they do as something comes to them.
 
     `server`: where it is, empty for the only one of a file that lists none; `apart`: at none of them. `work_fs`: how
     long it is busy with each thing. `core`: the function whose core that keeps from frames, empty: none. `sets_load`:
-    whether it may set keys of `workload`.
+    whether it may set keys of `workload`. `frames`: those that it may send.
     """
 
     def __init__(
         self, name: str, server: str = "", *, apart: bool = False, work_fs: int = 0, core: str = "",
-        sets_load: bool = False,
+        sets_load: bool = False, frames: Sequence[OwnFrame] = (),
     ) -> None:  # fmt: skip
         self.name, self.server, self.apart = name, server, apart
-        self.work_fs, self.core, self.sets_load = work_fs, core, sets_load
+        self.work_fs, self.core, self.sets_load, self.frames = work_fs, core, sets_load, tuple(frames)
 
     def begin(self, at: Turn) -> None:
         """Do something at time 0, before all else: set watches and timers."""
@@ -90,6 +120,8 @@ class Agent:
             self.saw(at, thing.watch)
         elif isinstance(thing, Message):
             self.heard(at, thing.text, thing.sender)
+        elif isinstance(thing, Frame):
+            self.heard_frame(at, thing)
         else:
             self.woke(at, thing.name)
 
@@ -98,6 +130,9 @@ class Agent:
 
     def heard(self, at: Turn, message: str, sender: str) -> None:
         """Do something as a message has come."""
+
+    def heard_frame(self, at: Turn, frame: Frame) -> None:
+        """Do something as a frame that was listened for has been delivered."""
 
     def woke(self, at: Turn, timer: Any) -> None:
         """Do something as a timer has run out, by the name given to `wake`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hwmodel.agents.agent import Agent, Message, Seen, Thing, Timer, Turn
+from hwmodel.agents.agent import Agent, Frame, Message, Seen, Thing, Timer, Turn
 from hwmodel.config import Config
 from hwmodel.config.agents import AgentBlock
 from hwmodel.config.check_agents import settings_in
@@ -12,10 +12,12 @@ class RuleAgent(Agent):
     """Do what the rules of a configuration say, in their order."""
 
     def __init__(self, name: str, block: AgentBlock) -> None:
-        super().__init__(
-            name, block.server or "", apart=bool(block.apart), work_fs=block.work_fs or 0, core=block.core or ""
-        )
         self._rules = block.rules or ()
+        sent = dict.fromkeys(rule.send.frame.own for rule in self._rules if rule.send and rule.send.frame)
+        super().__init__(
+            name, block.server or "", apart=bool(block.apart), work_fs=block.work_fs or 0, core=block.core or "",
+            frames=tuple(sent),
+        )  # fmt: skip
         self._settings = [settings_in(name, at, rule) for at, rule in enumerate(self._rules)]
         self._turns = [0] * len(self._rules)  # of settings that are gone through
         self._of_watch: dict[int, int] = {}  # rules, by the numbers of their watches
@@ -27,6 +29,8 @@ class RuleAgent(Agent):
             when = rule.when
             if when.what == ("figure",):
                 self._of_watch[at.watch(when.condition, each=when.each)] = number
+            elif when.frame is not None:
+                self._of_watch[at.hear(when.frame)] = number
             elif when.every_fs is not None:
                 at.wake(when.every_fs, (number, 0))
             elif when.for_fs is not None:
@@ -48,8 +52,7 @@ class RuleAgent(Agent):
                 if rule.when.silence == thing.text and rule.when.sender in (None, thing.sender):
                     self._n_broken[number] += 1
                     self._listens(at, number)
-            return bool(self._fitting(thing))
-        return True
+        return bool(self._fitting(thing))
 
     def _listens(self, at: Turn, number: int) -> None:
         """Wind up the timer of a rule about a silence, which counts if nothing breaks that until it runs out."""
@@ -64,14 +67,20 @@ class RuleAgent(Agent):
             if settings:
                 at.set(settings[self._turns[number] % len(settings)])
                 self._turns[number] += 1
-            if rule.send is not None:
-                at.send(rule.send.to, rule.send.message)
+            if rule.send is not None and rule.send.frame is not None:
+                at.send_frame(rule.send.frame.own, rule.send.frame.message or "")
+            elif rule.send is not None:
+                at.send(rule.send.to or "", rule.send.message or "")
 
     def _fitting(self, thing: Thing) -> list[int]:
         if isinstance(thing, Timer):
             return [thing.name[0]]
         if isinstance(thing, Seen):
             return [self._of_watch[thing.watch]]
+        if isinstance(thing, Frame):
+            number = self._of_watch[thing.listener]
+            frame = self._rules[number].when.frame
+            return [number] if frame and frame.message in (None, thing.message) else []
         return [
             number
             for number, rule in enumerate(self._rules)

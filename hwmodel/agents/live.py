@@ -5,16 +5,18 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from hwmodel.agents.agenda import BEHIND_FS, END, MESSAGE, SEEN, TIMER, Agenda
-from hwmodel.agents.agent import Agent, Message, Seen, Thing, Timer
+from hwmodel.agents.agent import Agent, Frame, Message, Seen, Thing, Timer
 from hwmodel.agents.management import ManagementNetwork
 from hwmodel.config import Config
-from hwmodel.config.agents import Management
-from hwmodel.config.condition import Condition, condition_of
+from hwmodel.config.agents import HeardFrame, Management, OwnFrame
+from hwmodel.config.check_agents import misfit_sent
+from hwmodel.config.condition import Condition, block_of, condition_of
 from hwmodel.config.kinds import shown, suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.scenario import leaves
@@ -33,6 +35,12 @@ class Machine(Protocol):
     def watch(self, server: str, number: int, condition: Condition, each: int | None, at_fs: int) -> None:
         """Watch a figure from an instant on."""
 
+    def hear(self, server: str, number: int, asked: HeardFrame, at_fs: int) -> None:
+        """Listen for frames to a function from an instant on."""
+
+    def send_frame(self, frame: OwnFrame, message: str, at_fs: int) -> None:
+        """Give a frame to a function's driver at an instant."""
+
     def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
         """Keep the core of a function from handling frames."""
 
@@ -47,13 +55,14 @@ class Machine(Protocol):
 
 
 class Action(NamedTuple):
-    """Say what an agent has done: keys set at an instant, or a message sent to an agent (`to`)."""
+    """Say what an agent has done: keys set at an instant, a message sent to an agent (`to`), or a frame with a word."""
 
     at_fs: int
     agent: str
     changes: Mapping[str, Any]
     message: str = ""
     to: str = ""
+    frame: OwnFrame | None = None
 
 
 @dataclass
@@ -70,6 +79,8 @@ class Counts:
     sent: int = 0
     sets: int = 0
     lost: int = 0
+    frames_heard: int = 0
+    frames_sent: int = 0
     busy_fs: int = 0
     most_waiting: int = 0
 
@@ -119,10 +130,11 @@ class LiveAgents:
         """Return when the next thing is due to an agent, `never_fs` if none is."""
         return self._agenda.next_fs(never_fs)
 
-    def see(self, at_fs: int, number: int) -> None:
-        """Note that what an agent watches has come true, by the number that the machine was given."""
+    def see(self, at_fs: int, number: int, frame: Frame | None = None) -> None:
+        """Note that what an agent watches has come true, by the number that the machine was given, or a frame come."""
         own = number - self._first_watch
-        self._agenda.add(at_fs, SEEN, self._watchers[own].place, Seen(own))
+        thing = Seen(own) if frame is None else frame._replace(listener=own)
+        self._agenda.add(at_fs, SEEN, self._watchers[own].place, thing)
 
     def carry_out(self, at_fs: int) -> None:
         """Let agents do all that is due at an instant, behind all that happens then in the machine."""
@@ -163,6 +175,7 @@ class LiveAgents:
         counts.saw += isinstance(thing, Seen)
         counts.heard += isinstance(thing, Message)
         counts.timers += isinstance(thing, Timer)
+        counts.frames_heard += isinstance(thing, Frame)
         turn = _Turn(self, one, at_fs)
         agent.handle(turn, thing)
         if not agent.work_fs:
@@ -200,6 +213,12 @@ class LiveAgents:
             return
         self._agenda.add(arrives_fs, MESSAGE, receiver.place, Message(message, agent.name))
 
+    def send_frame(self, one: _One, frame: OwnFrame, message: str, at_fs: int, next_fs: int) -> None:
+        """Give a frame to the driver of one of the server's functions."""
+        self._machine.send_frame(frame, message, next_fs)
+        one.counts.frames_sent += 1
+        self.actions.append(Action(next_fs, one.agent.name, {}, message, frame=frame))
+
     def wake(self, one: _One, after_fs: int, name: Any, at_fs: int, next_fs: int) -> None:
         """Wind a timer up."""
         self._agenda.add(at_fs + after_fs, TIMER, one.place, Timer(name))
@@ -213,6 +232,10 @@ class LiveAgents:
         """Begin a watch."""
         begins_fs = max(next_fs, condition.begins_fs)
         self._machine.watch(one.agent.server, self._first_watch + own, condition, each, begins_fs)
+
+    def hear(self, one: _One, own: int, asked: HeardFrame, at_fs: int, next_fs: int) -> None:
+        """Begin to listen."""
+        self._machine.hear(one.agent.server, self._first_watch + own, asked, next_fs)
 
     def read(self, one: _One, of: str, figure: str) -> int:
         """Return a figure of an agent's own server."""
@@ -250,6 +273,13 @@ class _Turn:
         self._live.check_receiver(self._one, to)
         self.outputs.append(partial(self._live.send, self._one, to, message))
 
+    def send_frame(self, frame: OwnFrame, message: str = "") -> None:
+        """Send a frame."""
+        agent = self._one.agent
+        if frame not in agent.frames:
+            raise InputError(f"agent {agent.name}: {frame} is none of its `frames`")
+        self.outputs.append(partial(self._live.send_frame, self._one, frame, message))
+
     def wake(self, after_fs: int, name: Any = None) -> None:
         """Have a timer run out later."""
         if after_fs < 0:
@@ -262,13 +292,32 @@ class _Turn:
         if self._one.agent.apart:
             raise InputError(f"agent {name} is apart and sees no figures")
         if condition is None:
-            try:
+            with _told_of(name):
                 condition = condition_of(keys if each is None else {**keys, "above": each})
-            except InputError as error:
-                raise InputError([f"agent {name}: {line}" for line in error.lines]) from None
         own = self._live.new_watch(self._one)
         self.outputs.append(partial(self._live.watch, self._one, own, condition, each))
         return own
+
+    def hear(self, frame: HeardFrame | None = None, **keys: Any) -> int:
+        """Listen for frames."""
+        name = self._one.agent.name
+        if self._one.agent.apart:
+            raise InputError(f"agent {name} is apart and hears no frames")
+        if frame is None:
+            with _told_of(name):
+                frame = block_of(HeardFrame, keys)
+        own = self._live.new_watch(self._one)
+        self.outputs.append(partial(self._live.hear, self._one, own, frame))
+        return own
+
+
+@contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """Say in the lines of an error which agent has asked for what is wrong."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError([f"agent {name}: {line}" for line in error.lines]) from None
 
 
 def _do(outputs: Sequence[Output], at_fs: int, behind_fs: int = BEHIND_FS) -> None:
@@ -282,14 +331,18 @@ def _text(one: _One, thing: Thing) -> str:
     name = one.agent.name
     if isinstance(thing, Message):
         return f"{name} hears {thing.text} of {thing.sender}"
+    if isinstance(thing, Frame):
+        return f"{name} hears a frame to {thing.receiver}"
     return f"{name} sees something" if isinstance(thing, Seen) else f"a timer of {name} runs out"
 
 
-def check_given(agents: Sequence[object]) -> None:
-    """Raise InputError for what a caller gives as an agent and is none."""
-    strangers = [shown(one) for one in agents if not isinstance(one, Agent)]
-    if strangers:
-        raise InputError([f"agents: {one} is no hwmodel.agents.Agent" for one in strangers])
+def check_given(agents: Sequence[object], config: Config) -> None:
+    """Raise InputError for what a caller gives as an agent and is none, or may send what cannot be sent."""
+    strangers = [one for one in agents if not isinstance(one, Agent)]
+    problems = [f"agents: {shown(one)} is no hwmodel.agents.Agent" for one in strangers]
+    problems += _wrong_frames([one for one in agents if isinstance(one, Agent)], config)
+    if problems:
+        raise InputError(problems)
 
 
 def _wrong(agents: Sequence[Agent], servers: Sequence[str]) -> list[str]:
@@ -307,3 +360,13 @@ def _wrong(agents: Sequence[Agent], servers: Sequence[str]) -> list[str]:
         if agent.work_fs < 0:
             found.append(f"agent {agent.name}: work_fs: {agent.work_fs} is below 0")
     return found
+
+
+def _wrong_frames(agents: Sequence[Agent], config: Config) -> Iterator[str]:
+    """Yield what is wrong with the frames that agents may send."""
+    for agent in agents:
+        if agent.apart and agent.frames:
+            yield f"agent {agent.name}: frames: one that is apart sends none"
+            continue
+        for frame in agent.frames:
+            yield from (f"agent {agent.name}: frames: {what}" for _, what in misfit_sent(frame, agent.server, config))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
 from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, shown, wrong
-from .names import Name, ServerName
+from .names import EtherType, Mac, Name, ServerName
 from .scenario import BLOCKS, EventChanges
+from .workload import FrameBytes
 
 MOST_RULES = 1_000
 _WORD = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
@@ -52,6 +53,68 @@ class From(Kind):
         return {"anyOf": [self._time.schema(), self._name.schema()]}
 
 
+class Station(Kind):
+    """A VM, by its name, or an address."""
+
+    _name, _mac = Name(with_servers=True), Mac()
+
+    def parse(self, value: object) -> int | str:
+        """Return the name, or the address as a number."""
+        is_address = isinstance(value, str) and (":" in value or "-" in value)
+        return self._mac.parse(value) if is_address else self._name.parse(value)
+
+    def write(self, value: int | str) -> str:
+        """Return what a user types for it."""
+        return value if isinstance(value, str) else self._mac.write(value)
+
+    def schema(self) -> dict[str, Any]:
+        """Return either's schema."""
+        return {"anyOf": [self._name.schema(), self._mac.schema()]}
+
+
+class OwnFrame(NamedTuple):
+    """Describe frames that an agent may send: by which function, to a VM or an address, of which type and length.
+
+    `frame_bytes` counts the FCS.
+    """
+
+    sender: str
+    to: str | int
+    ethertype: int
+    frame_bytes: int = 64
+
+
+class HeardFrame(SparseBlock):
+    """A frame that is delivered to a function of the agent's server."""
+
+    to: Annotated[str, Name(with_servers=True)] = key(..., "The function that it is delivered to: vf1, a.vf1.")
+    ethertype: Annotated[int, EtherType()] | None = key(None, "Its EtherType, behind a VLAN's tag; null: any.")
+    sender: Annotated[int | str, Station()] | None = key(
+        None, "Whose source address it has: a VM's (b.vf1), or one like 02:00:00:00:00:02; null: any.", alias="from"
+    )
+    destination: Annotated[int, Mac()] | None = key(None, "Its destination address; null: any.")
+    message: Annotated[str, AgentName("a message")] | None = key(
+        None, "The word that it carries, of a frame that an agent has sent; null: any or none."
+    )
+
+
+class SentFrame(SparseBlock):
+    """A frame that an agent sends by a function of its server."""
+
+    sender: Annotated[str, Name(with_servers=True)] = key(..., "The function that sends it: vf1, a.vf1.", alias="from")
+    to: Annotated[int | str, Station()] = key(..., "Its destination: a VM (b.vf1), or an address.")
+    ethertype: Annotated[int, EtherType()] = key(..., "Its EtherType, like 0x88b6; none of IP, ARP or a tag.")
+    frame_bytes: FrameBytes | None = key(None, "Its length with FCS; 64.")
+    message: Annotated[str, AgentName("a message")] | None = key(None, "A word that it carries to agents.")
+
+    @property
+    def own(self) -> OwnFrame:
+        """Return it without its message."""
+        return OwnFrame(
+            self.sender, self.to, self.ethertype, self.frame_bytes or OwnFrame._field_defaults["frame_bytes"]
+        )
+
+
 class Sets(Kind):
     """Keys with values, or a list of such: one is set each time, in turn."""
 
@@ -77,6 +140,7 @@ class Sets(Kind):
 class Trigger(Condition):
     """What a rule waits for, again and again: a figure, a message, the silence of one, or a time."""
 
+    frame: HeardFrame | None = key(None, "A frame that is delivered at its server: {to: a.vf1, ethertype: 0x88cc}.")
     each: Annotated[int, Whole(1, MOST_COUNTED)] | None = key(
         None, "With `figure`, a count: it comes as that has grown by so many, by as many again, and so on."
     )
@@ -115,16 +179,19 @@ class Trigger(Condition):
 
 
 # The keys of a trigger that is no figure's, with their attributes.
-OWN: Mapping[str, str] = {"message": "message", "silence": "silence", "every": "every_fs"}
+OWN: Mapping[str, str] = {"message": "message", "silence": "silence", "every": "every_fs", "frame": "frame"}
 # The attributes that belong to one of a figure, with their keys.
 OF_FIGURE: Mapping[str, str] = {"vm": "vm", **OF_FIGURES, "each": "each"}
 
 
-class Sending(Block):
-    """A message to an agent."""
+class Sending(SparseBlock):
+    """A message to an agent, or a frame."""
 
-    to: Annotated[str, AgentName()] = key(..., "The agent that is to hear it.")
-    message: Annotated[str, AgentName("a message")] = key(..., "The word that it says.")
+    to: Annotated[str, AgentName()] | None = key(None, "The agent that is to hear it.")
+    message: Annotated[str, AgentName("a message")] | None = key(None, "The word that it says.")
+    frame: SentFrame | None = key(
+        None, "In place of both, a frame: {from: a.vf1, to: b.vf0, ethertype: 0x88b6, message: busy}."
+    )
 
 
 class Rule(SparseBlock):
@@ -134,7 +201,7 @@ class Rule(SparseBlock):
     sets: Annotated[tuple[dict[str, Any], ...], Sets()] | None = key(
         None, "Keys with the values that they get, as in a scenario; of a list one each time, in turn.", alias="set"
     )
-    send: Sending | None = key(None, "What it tells another agent: {to: boss, message: busy}.")
+    send: Sending | None = key(None, "What it tells another agent: {to: boss, message: busy}; or {frame: {...}}.")
 
 
 class AgentBlock(SparseBlock):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from .agents import OF_FIGURE, OWN, AgentBlock, Rule, Trigger
+from hwmodel.rules.packets import TYPE_ARP, TYPE_IPV4, TYPE_IPV6
+from hwmodel.rules.switch_modes import C_TAG, OUTER_TAGS
+
+from .agents import OF_FIGURE, OWN, AgentBlock, HeardFrame, OwnFrame, Rule, Sending, Trigger
 from .check_condition import misfits, watched_by
 from .condition import malformed
 from .document import Document, DocumentError, KeyPath, Problem
 from .kinds import suggest
 from .live_configuration import LiveConfiguration, Setting
 from .model import Config
+from .switch import Port
 from .system import servers_of
 from .vms import vms_of
+
+# EtherTypes that say more of a frame than a made-up one has.
+UNMADE = frozenset((TYPE_IPV4, TYPE_ARP, TYPE_IPV6, *(tag.ethertype for tag in (C_TAG, *OUTER_TAGS))))
 
 
 class Wrong(NamedTuple):
@@ -65,10 +72,15 @@ def _wrong_place(path: KeyPath, agent: AgentBlock, config: Config) -> Iterator[W
         yield Wrong((*path, "core"), "its work takes no time, so it keeps no core; say `work`", True)
 
 
+def stations_of(config: Config, *at: str) -> dict[str, Port]:
+    """Return the functions of a system, or of some of its servers, with their ports of the switch."""
+    vms = vms_of(servers_of(config))
+    return {name: vm.port for name, vm in vms.items() if not at or vm.server.name in at}
+
+
 def functions_at(agent: AgentBlock, config: Config) -> list[str]:
     """Return the functions at an agent's server."""
-    own = (server for server in servers_of(config) if server.name == (agent.server or ""))
-    return list(vms_of(own))
+    return list(stations_of(config, agent.server or ""))
 
 
 def _wrong_rule(path: KeyPath, rule: Rule, agent: AgentBlock, config: Config) -> Iterator[Wrong]:
@@ -78,9 +90,8 @@ def _wrong_rule(path: KeyPath, rule: Rule, agent: AgentBlock, config: Config) ->
     if agent.apart and rule.sets is not None:
         message = "an agent that is apart changes nothing itself; it can `send` to one at a server"
         yield Wrong((*path, "set"), message, True)
-    if rule.send is not None and rule.send.to not in config.agents:
-        names = list(config.agents)
-        yield Wrong((*path, "send", "to"), f"there is no agent {rule.send.to}{suggest(rule.send.to, names)}")
+    if rule.send is not None:
+        yield from _wrong_sending((*path, "send"), rule.send, agent, config)
     here = (*path, "when")
     if len(when.what) != 1:
         waits = "nothing is waited for" if not when.what else f"it waits for {' and for '.join(when.what)}"
@@ -90,6 +101,8 @@ def _wrong_rule(path: KeyPath, rule: Rule, agent: AgentBlock, config: Config) ->
     yield from _foreign_keys(here, when, kind)
     if kind == "figure":
         yield from _wrong_watch(here, when, agent, config)
+    if when.frame is not None:
+        yield from _wrong_frame((*here, "frame"), when.frame, agent, config)
     if kind == "silence" and when.for_fs is None:
         yield Wrong(here, "it does not say how long; write `for`, as in {silence: alive, for: 3ms}")
     if isinstance(when.from_fs, str) and kind in ("message", "silence") and when.from_fs not in config.agents:
@@ -106,10 +119,72 @@ def _foreign_keys(here: KeyPath, when: Trigger, kind: str) -> Iterator[Wrong]:
         yield Wrong((*here, "from"), "of a figure this is a time, like 2ms", False)
     if kind in ("message", "silence") and isinstance(when.from_fs, int):
         yield Wrong((*here, "from"), f"of a {kind} this is an agent, not a time", False)
-    if kind == "every" and when.from_fs is not None:
-        yield Wrong((*here, "from"), "it belongs to a figure, a message or a silence, not to every", True)
+    if kind in ("every", "frame") and when.from_fs is not None:
+        yield Wrong((*here, "from"), f"it belongs to a figure, a message or a silence, not to {kind}", True)
     if kind != "silence" and when.for_fs is not None:
         yield Wrong((*here, "for"), f"it belongs to a silence, not to {kind}", True)
+
+
+def _wrong_sending(here: KeyPath, send: Sending, agent: AgentBlock, config: Config) -> Iterator[Wrong]:
+    """Yield what is wrong with a message, or a frame, that an agent sends."""
+    if send.frame is None:
+        yield from (
+            Wrong((*here, name), "this key is missing") for name in ("to", "message") if getattr(send, name) is None
+        )
+        if send.to is not None and send.to not in config.agents:
+            yield Wrong((*here, "to"), f"there is no agent {send.to}{suggest(send.to, list(config.agents))}")
+        return
+    for name in ("to", "message"):
+        if getattr(send, name) is not None:
+            yield Wrong((*here, name), "a frame has its own, within `frame`; send a frame or a message", True)
+    if agent.apart:
+        yield Wrong((*here, "frame"), "an agent that is apart sends no frames; it can `send` to one at a server", True)
+        return
+    for name, message in misfit_sent(send.frame.own, agent.server or "", config):
+        yield Wrong((*here, "frame", name), message)
+
+
+def misfit_sent(frame: OwnFrame, server: str, config: Config) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a frame that an agent of a server sends: the key, and why."""
+    stations = stations_of(config)
+    own = stations_of(config, server)
+    if frame.sender not in own:
+        yield "from", f"there is no {frame.sender} at its server{suggest(frame.sender, own)}, by which alone it sends"
+    elif not own[frame.sender].macs:
+        yield "from", f"{frame.sender} has no MAC address to send from"
+    if isinstance(frame.to, str):
+        yield from _unaddressed("to", frame.to, stations)
+    if frame.ethertype in UNMADE:
+        yield "ethertype", f"0x{frame.ethertype:04x} says what follows it, which a made-up frame lacks; take 0x88b6"
+    longest = min((server.config.switch.longest_frame_bytes for server in servers_of(config)), default=0)
+    if frame.frame_bytes > longest:
+        yield "frame_bytes", f"{frame.frame_bytes} B is longer than what the switch passes, {longest} B"
+
+
+def _unaddressed(key: str, name: str, stations: Mapping[str, Port]) -> Iterator[tuple[str, str]]:
+    """Yield why a VM cannot be told by its address."""
+    if name not in stations:
+        yield key, f"there is no {name}{suggest(name, list(stations))}"
+    elif not stations[name].macs:
+        yield key, f"{name} has no MAC address to be known by"
+
+
+def _wrong_frame(here: KeyPath, frame: HeardFrame, agent: AgentBlock, config: Config) -> Iterator[Wrong]:
+    """Yield what is wrong with a frame that an agent waits for."""
+    if agent.apart:
+        yield Wrong(here, "an agent that is apart hears no frames; one at a server can `send` it what it hears", True)
+        return
+    for name, message in misfit_heard(frame, agent.server or "", config):
+        yield Wrong((*here, name), message)
+
+
+def misfit_heard(frame: HeardFrame, server: str, config: Config) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with frames that an agent of a server listens for: the key, and why."""
+    own = stations_of(config, server)
+    if frame.to not in own:
+        yield "to", f"there is no {frame.to} at its server{suggest(frame.to, own)}, of which alone it hears frames"
+    if isinstance(frame.sender, str):
+        yield from _unaddressed("from", frame.sender, stations_of(config))
 
 
 def _wrong_watch(here: KeyPath, when: Trigger, agent: AgentBlock, config: Config) -> Iterator[Wrong]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,6 +15,7 @@ from .kinds import PERCENTAGE, Duration, Kind, SparseBlock, Truth, Whole, Word, 
 from .names import Name, is_port_name, is_station_name, is_wire_name
 
 MOST_COUNTED = 10**12
+OneBlock = TypeVar("OneBlock", bound=SparseBlock)
 Empty = Literal["empty"]
 AMOUNTS: Mapping[str, Dimension] = {"bytes": BYTES, "time": TIME}
 RATES: Mapping[str, Dimension] = {"bits": RATE, "frames": FRAME_RATE}
@@ -144,12 +145,17 @@ class Condition(SparseBlock):
         return amount
 
 
-def condition_of(keys: Mapping[str, Any]) -> Condition:
-    """Return the condition of some keys, as a file has them; raise InputError where they make none."""
+def block_of(kind: type[OneBlock], keys: Mapping[str, Any]) -> OneBlock:
+    """Return the block of some keys, as a file has them; raise InputError, a line for each, where keys are wrong."""
     try:
-        when = Condition.model_validate(dict(keys))
+        return kind.model_validate(dict(keys))
     except ValidationError as error:
         raise InputError([f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]) from None
+
+
+def condition_of(keys: Mapping[str, Any]) -> Condition:
+    """Return the condition of some keys, as a file has them; raise InputError where they make none."""
+    when = block_of(Condition, keys)
     if problems := [f"{key}: {message}" if key else message for key, message, _ in malformed(when)]:
         raise InputError(problems)
     return when

@@ -15,7 +15,7 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.commands import obey_due
 from hwmodel.machine.adapter.driver_jobs import next_job_fs, step_jobs
 from hwmodel.machine.adapter.watches import are_received, look
-from hwmodel.machine.counts.ledger_state import FRAMES_REACHED
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, FRAMES_REACHED
 from hwmodel.machine.engine import ADVANCE, ARGUMENTS, BEGIN, OBEY, WHOLE, end_run, run_server
 from hwmodel.machine.time.commands import next_command_fs
 from hwmodel.machine.traffic.sources import has_replayed_all
@@ -48,6 +48,8 @@ def advance_through(servers, number, until_fs, n_events, is_alone):
                 look_fs = nic.clock.now_fs
         else:
             at_fs = run_server(servers, number, min(last_fs, look_fs) if is_watched else last_fs, left, ADVANCE)
+        if nic.watches.n_heard > 0:
+            nic.ledger.is_stopping = CAME_TRUE  # whatever else has happened at its instant
         if nic.jobs.first_come > 0:
             step_jobs(nic, nic.clock.now_fs)  # behind all of this instant, of which links may have more to start then
             look_fs, has_looked = nic.clock.now_fs, False

@@ -15,7 +15,7 @@ class AgentResult:
 
     `handled`: things that came to it and were handled: what it `saw`, messages it `heard`, `timers`. `sent`: messages,
     of which `lost` never came. `sets`: how often it set keys. `busy_ns`: its work. `most_waiting`: things that waited
-    for it at once, at most.
+    for it at once, at most. `frames_heard`, `frames_sent`: of those handled, frames; and those that it sent.
     """
 
     server: str | None
@@ -28,13 +28,16 @@ class AgentResult:
     sets: int
     busy_ns: float
     most_waiting: int
+    frames_heard: int = field(default=0, metadata={"omit_empty": True})
+    frames_sent: int = field(default=0, metadata={"omit_empty": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAction:
     """Hold one thing that an agent did: keys that it `set`, which hold from then on, or a message that it sent then.
 
-    `at_fs`: the same time as `at_ns`, exactly.
+    `at_fs`: the same time as `at_ns`, exactly. `frame`: it sent a frame then, from a function, to a VM or an
+    address; `send` is the word that this carries, if any.
     """
 
     at_ns: float
@@ -43,3 +46,4 @@ class AgentAction:
     set_: Mapping[str, Any] = field(default_factory=dict, metadata={"omit_empty": True, "verbatim": True})
     send: str = field(default="", metadata={"omit_empty": True})
     to: str = field(default="", metadata={"omit_empty": True})
+    frame: Mapping[str, Any] = field(default_factory=dict, metadata={"omit_empty": True, "verbatim": True})

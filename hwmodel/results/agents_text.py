@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from hwmodel.results.result import Result
 
 AGENT_COLUMNS = (
-    "agent", "at", "handled", "seen", "heard", "timers", "keys set", "sent", "lost", "busy", "waiting at most",
+    "agent", "at", "handled", "seen", "heard", "frames", "timers", "keys set", "sent", "frames sent", "lost", "busy",
+    "waiting at most",
+)  # fmt: skip
+AGENT_COUNTS = (  # those of them that are counts
+    "handled", "saw", "heard", "frames_heard", "timers", "sets", "sent", "frames_sent", "lost",
 )  # fmt: skip
 AGENT_TEXT_COLUMNS = (0, 1)
 ACTION_COLUMNS = ("time", "agent", "did")
@@ -37,7 +41,7 @@ def agent_rows(result: Result) -> list[tuple[str, ...]]:
         (
             name,
             APART if one.server is None else one.server or ONLY,
-            *(f"{count:,}" for count in (one.handled, one.saw, one.heard, one.timers, one.sets, one.sent, one.lost)),
+            *(f"{getattr(one, count):,}" for count in AGENT_COUNTS),
             _busy(result, one),
             f"{one.most_waiting:,}",
         )
@@ -74,13 +78,18 @@ def agent_sentence(result: Result) -> str:
 def _did(one: AgentResult) -> str:
     if not one.handled:
         return "had nothing to do"
-    came = [(one.saw, "saw something {}"), (one.heard, "heard {}"), (one.timers, "woke {}")]
-    words = [what.format(counted(n, "message") if "heard" in what else counted(n, "time")) for n, what in came if n]
+    came = (
+        (one.saw, "saw something", "time"), (one.heard, "heard", "message"), (one.frames_heard, "heard", "frame"),
+        (one.timers, "woke", "time"),
+    )  # fmt: skip
+    words = [f"{what} {counted(n, unit)}" for n, what, unit in came if n]
     if one.sets:
         words.append(f"set keys {counted(one.sets, 'time')}")
     if one.sent:
         lost = f" ({one.lost:,} lost)" if one.lost else ""
         words.append(f"sent {counted(one.sent, 'message')}{lost}")
+    if one.frames_sent:
+        words.append(f"sent {counted(one.frames_sent, 'frame')}")
     return listed(words)
 
 
@@ -91,6 +100,9 @@ def action_rows(result: Result) -> list[tuple[str, str, str]]:
 
 def action_text(action: AgentAction) -> str:
     """Say what an agent did."""
+    if action.frame:
+        word = f" with {action.send}" if action.send else ""
+        return "sends a frame of {frame_bytes} B, {ethertype}, from {from} to {to}".format_map(action.frame) + word
     if action.send:
         return f"sends {action.send} to {action.to}"
     return printable("sets " + ", ".join(f"{key}: {value_text(value)}" for key, value in action.set_.items()))

@@ -52,7 +52,7 @@ NO_REFILLS = (
     "then nothing; where their frames do not drop (drop_enable: false) nobody receives anything from then on."
 )
 WITHOUT_SCENARIO = "There is a scenario: all of this is of the machine without any of its events."
-WITHOUT_AGENTS = "There are agents: all of this is of the machine without anything that they set."
+WITHOUT_AGENTS = "There are agents: all of this is of the machine without anything that they set or send."
 PCIE_SWITCHES = (
     "Of PCIe switches the links are counted, not their credits, nor how adapters share a link by their weights: of "
     "mixes that carry as much one is taken."

@@ -93,6 +93,12 @@ class HeaderBook:
         """Give the template ids of frames to one target; raises as `weighted_ids` does."""
         return [number for number, _ in self.weighted_ids(source, ((target, Fraction(1)),))]
 
+    def header_to(self, source: str, to: str | int, ethertype: int) -> bytes:
+        """Return the header of a station's frames to another, or to an address, that are of a type."""
+        behind = self._behind.get(source) or self._behind_first(source, "")
+        own_type = ethertype.to_bytes(TYPE_BYTES, "big")
+        return mac_to_bytes(self._mac(to) if isinstance(to, str) else to) + behind[:-TYPE_BYTES] + own_type
+
     def _destinations_of(self, target: str) -> Iterator[tuple[bytes, int | None]]:
         """Yield the MAC address and the connection's number (None without one) of each kind of frame to a target."""
         if target in (BROADCAST, MULTICAST):

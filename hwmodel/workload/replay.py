@@ -53,7 +53,7 @@ class HeaderTable:
         self.read_packets, self.all_packets = read_packets, all_packets
         self.templates: list[FrameTemplate] = []
         self._ids: dict[bytes, int] = {}
-        self._owners = _Owners(switches, ports)
+        self._owners = Owners(switches, ports)
 
     def intern(self, prefix: npt.NDArray[np.uint8], header_bytes: I64, packets: Packets | None = None) -> I32:
         """Give the template id of each frame: int32 of shape (n,); `packets`: what `read_packets` read of them."""
@@ -89,7 +89,7 @@ class HeaderTable:
         return names, np.array([number[template.source] for template in self.templates], np.int32)
 
 
-class _Owners:
+class Owners:
     """Find the port that owns an address.
 
     With several Ethernet ports, a frame from the wire enters by that of its target, or else by the first.

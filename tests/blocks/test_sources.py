@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hwmodel.compiled.far_tables import give
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.writeback import slots_free
 from hwmodel.machine.time.clock import LINE, SOURCE_TIMER, TIMERS
+from hwmodel.machine.time.commands import GIVEN
 from hwmodel.machine.time.events import take_timer
-from hwmodel.machine.traffic.sources import begin, choice, feed_hungry, hunger, source_timer
+from hwmodel.machine.traffic.sources import begin, choice, feed_hungry, frame_given, hunger, source_timer
 from hwmodel.machine.traffic.traffic_state import (
     CLOSED_RECORDED_SOURCE,
     CLOSED_SOURCE,
@@ -18,6 +20,7 @@ from hwmodel.machine.traffic.traffic_state import (
     PERIODIC_SOURCE,
     POISSON_SOURCE,
     RECORDED_SOURCE,
+    SILENT_SOURCE,
     SOURCE_PARAMS,
 )
 from hwmodel.simulation.fill.random_streams import random_words
@@ -335,3 +338,48 @@ def test_a_saturating_source_offers_a_frame_when_a_slot_is_free(monkeypatch):
     slots_free(nic, 500 * NS, VF0, 1)
     feed_hungry(nic, 500 * NS)
     assert [int(nic.guests.post[queue.first + i].offered_fs) // NS for i in (6, 7)] == [0, 500]
+
+
+# ---- What agents give to drivers ----
+
+
+def give_frames(nic, *frames):
+    """Give the driver of VF0 frames by commands of now: (template, length, index) each."""
+    for template, n_bytes, index in frames:
+        commands = nic.commands
+        command = commands.ring[commands.tail]
+        command.kind, command.part, command.at_fs, command.first_value = GIVEN, VF0, nic.clock.now_fs, commands.n_values
+        for at, value in enumerate((template, n_bytes, index)):
+            commands.value[commands.n_values + at] = value
+        commands.n_values += 3
+        commands.tail += 1
+        commands.head = commands.tail - 1
+        frame_given(nic, VF0)
+        commands.head = commands.tail
+    feed_hungry(nic, nic.clock.now_fs)
+
+
+@pytest.mark.parametrize("drops", [0, 1])
+def test_what_a_driver_is_given_goes_before_all_and_waits_for_a_slot(monkeypatch, drops):
+    """In its order, with its index and length; a closed loop has the slots that are left."""
+    no_core(monkeypatch)
+    nic = adapter(nic={"tx_ring": 16}, workload={"on_full": "drop" if drops else "wait"})
+    add_source(nic, 0, VF0, CLOSED_SOURCE, targets=[(2, 1)])
+    add_source(nic, 1, VF0, SILENT_SOURCE)
+    give(nic.commands.ring, 8)
+    give(nic.commands.value, 24)
+    start(nic)
+    nic.clock.now_fs = 7 * NS
+    give_frames(nic, (1, 100, -2), (3, 200, -1), (1, 300, -3))
+    assert nic.function[VF0].n_given == 3 and nic.function[VF0].is_full
+    nic.clock.now_fs = 50 * NS
+    slots_free(nic, 50 * NS, VF0, 2)
+    feed_hungry(nic, 50 * NS)
+    assert frames_in_ring(nic, VF0)[-2:] == [(1, 96), (3, 196)] and nic.function[VF0].n_given == 1
+    slots_free(nic, 60 * NS, VF0, 2)
+    feed_hungry(nic, 60 * NS)
+    assert frames_in_ring(nic, VF0)[-2:] == [(1, 296), (2, 60)] and nic.function[VF0].n_given == 0
+    queue = nic.tx_queue[VF0]
+    posts = [nic.guests.post[queue.first + (i & queue.mask)] for i in range(queue.reserved - 4, queue.reserved)]
+    assert [(int(one.index), int(one.offered_fs)) for one in posts[:3]] == [(-2, 7 * NS), (-1, 7 * NS), (-3, 7 * NS)]
+    assert nic.ledger.counts.dropped == 0 and nic.traffic.source[1].next_at_fs == NEVER

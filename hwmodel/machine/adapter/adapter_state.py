@@ -35,7 +35,11 @@ FUNCTION_PARAMS = record(
 )
 FUNCTION = record(
     ("params", FUNCTION_PARAMS),
-    *ints("ready_queues", "next_queue", "eligible_at_fs", "is_shaped", "deficit_bytes", "is_hungry", "is_full"),
+    *ints("ready_queues", "next_queue", "eligible_at_fs", "is_shaped", "deficit_bytes"),
+    # `n_given`: frames that agents have given to its driver and that have no slot yet.
+    ("is_hungry", I32),
+    ("n_given", I32),
+    *ints("is_full"),
     # `first_in_fs`: when a frame was first complete in the Tx buffer since the function came up, NEVER if none was;
     # noted only with `counts_rings`. `owed_from_fs`: from this time on the function is behind its guarantee.
     *ints("is_off", "first_in_fs", "owed_from_fs"),

@@ -9,7 +9,7 @@ from hwmodel.machine.adapter.function_life import function_off, function_on
 from hwmodel.machine.adapter.read_arbiter import has_waiting_reads, issue
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
 from hwmodel.machine.adapter.switching import look_what_is_next
-from hwmodel.machine.adapter.watches import begin_watch
+from hwmodel.machine.adapter.watches import begin_to_listen, begin_watch
 from hwmodel.machine.guest.cores import refill_what_is_taken, work_beside
 from hwmodel.machine.network.bond import leg_changes
 from hwmodel.machine.network.mac import expect_line_anew
@@ -22,8 +22,10 @@ from hwmodel.machine.time.commands import (
     DROPPING,
     FUNCTION_OFF,
     FUNCTION_ON,
+    GIVEN,
     LINE_RATE,
     LINK,
+    LISTENING,
     OUTSIDE_RATE,
     POLICER,
     RECEIVE_LIMIT,
@@ -38,7 +40,7 @@ from hwmodel.machine.time.commands import (
     rewrite_bucket,
     write_words,
 )
-from hwmodel.machine.traffic.sources import load_changes, wire_changes
+from hwmodel.machine.traffic.sources import frame_given, load_changes, wire_changes
 
 
 @kernel
@@ -93,6 +95,10 @@ def obey(nic, words, now_fs, command):
         begin_job(nic, command)
     elif command.kind == WATCHED:
         begin_watch(nic, words, commands, command)
+    elif command.kind == LISTENING:
+        begin_to_listen(nic, commands, command)
+    elif command.kind == GIVEN:
+        frame_given(nic, part)
     elif command.kind == SOURCE:
         load_changes(nic, part)
     elif command.kind == LINK:

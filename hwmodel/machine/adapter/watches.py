@@ -10,7 +10,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.far_tables import far, lengthened
 from hwmodel.compiled.records import I64, NEVER, ints, record
-from hwmodel.machine.counts.ledger_state import CAME_TRUE
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, HEARD
 from hwmodel.machine.pcie.link import catch_up
 from hwmodel.machine.pcie.links import link_at
 from hwmodel.machine.time.clock import ADAPTER_LINKS
@@ -22,6 +22,7 @@ MOST_TERMS = 64 * MAX_WATCHES
 # Of the growth in a time the counts are kept from which it grew: so many, each by a part of the number that it is
 # compared with above the one before, or more. A count that grows by less each time is known to that part.
 MOST_STEPS = 4096
+MOST_HEARD = 1 << 20  # frames that are heard until the run stops, each as often as it is listened for
 
 # Words to add up, `factor` times each: `n` of them, the first at `word` of all servers' records, `stride` words apart.
 TERM = record(*ints("word", "n", "stride", "factor"))
@@ -37,16 +38,22 @@ WATCH = record(
     *ints("number", "first_term", "n_terms", "is_below", "target", "within_fs", "part", "first_step", "mask"),
     *ints("head", "tail", "is_received", "again"),
 )
+# Who listens for frames to a function: what their headers have to say, `heard.ANY_VALUE` for whatever they do.
+LISTENER = record(*ints("number", "function", "ethertype", "sender", "destination"))
+# A frame that was heard. `index`: of its journey.
+HEARD_FRAME = record(*ints("at_fs", "number", "copy_kind", "n_bytes", "index"))
 # `came`: the numbers of those that have come true, `n_true` of them, at `true_fs`. `due_fs`: when one is true at last
 # if nothing happens, NEVER if none is. Padded to whole pages, so that the next server in the array starts in a page as
 # it would without watches.
 WATCHES = record(
-    *ints("n", "true_fs", "n_true", "due_fs", "n_terms", "n_steps", "of_links"),
+    *ints("n", "true_fs", "n_true", "due_fs", "n_terms", "n_steps", "of_links", "n_listeners", "n_heard"),
     ("watch", far(WATCH, MAX_WATCHES)),
     ("term", far(TERM, MOST_TERMS)),
     ("step", far(STEP, MOST_STEPS * MAX_WATCHES)),
     ("came", far(I64, MAX_WATCHES)),
-    ("apart", I64, (-(7 + 4 * 3) % WORDS_A_PAGE,)),
+    ("listener", far(LISTENER, MAX_WATCHES)),
+    ("heard", far(HEARD_FRAME, MOST_HEARD)),
+    ("apart", I64, (-(9 + 6 * 3) % WORDS_A_PAGE,)),
 )
 # Values of a command before those of its terms: number, target, is_below, within_fs, part, places, whether it is of a
 # count (`IS_COUNT`), of what a link's record says (`IS_OF_LINKS`), whose idle time is counted when asked for, or of
@@ -94,6 +101,20 @@ def begin_watch(nic, words, commands, command):
     elif watch.within_fs > 0:
         watch.head = watch.tail = 0
         enter_step(watches, watch, nic.clock.now_fs, now)
+
+
+@kernel
+def begin_to_listen(nic, commands, command):
+    """Listen for the frames to a function that a command says, from this instant on."""
+    watches, value, first = nic.watches, commands.value, command.first_value
+    if not has_room(watches.listener, watches.n_listeners + 1):
+        nic.ledger.overflow = 1
+        return
+    listener = watches.listener[watches.n_listeners]
+    listener.number, listener.function, listener.ethertype = value[first], command.part, value[first + 1]
+    listener.sender, listener.destination = value[first + 2], value[first + 3]
+    watches.n_listeners += 1
+    nic.ledger.log.enabled |= HEARD
 
 
 @kernel

@@ -88,6 +88,8 @@ FUNCTION_COUNTS = record(
     ("mirrored_drops", I64, (MAX_REASONS,)),
 )
 LOG_ENTRY = record(*ints("at_fs"), ("index", I32), ("template", I32), ("copy_kind", I32), ("n_bytes", I32))
+# `enabled`: LOGGED, and HEARD where anybody listens for frames (`counts/heard.py`), or both.
+LOGGED, HEARD = 1, 2
 DELIVERY_LOG = record(*ints("n", "enabled"), ("entry", far(LOG_ENTRY, LOG_CAP, LOG_BEGINS)))
 # A frame that passed a tap on a wire, at the port with that number: sent by this port, or come to it. `header`: what
 # the kernel knows its bytes by there, a hop, a template or a kind of copy.

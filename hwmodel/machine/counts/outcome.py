@@ -6,6 +6,7 @@ from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.far_tables import lengthened
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import TO_ALL, TO_ONE
+from hwmodel.machine.counts.heard import hear
 from hwmodel.machine.counts.histogram import bucket, observe
 from hwmodel.machine.counts.journeys import (
     journey_ends_there,
@@ -13,7 +14,7 @@ from hwmodel.machine.counts.journeys import (
     journey_lost,
     stamp_switched_in,
 )
-from hwmodel.machine.counts.ledger_state import FRAMES_REACHED, LOG_CAP, LOG_FULL, LOG_RESERVE
+from hwmodel.machine.counts.ledger_state import FRAMES_REACHED, HEARD, LOG_CAP, LOG_FULL, LOG_RESERVE, LOGGED
 from hwmodel.machine.frames import GROUP_CAP
 from hwmodel.machine.time.stalls import is_stalled
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -223,7 +224,16 @@ def delivered_to_guest(nic, now_fs, finished):
     function.latency_fs += float(now_fs - journey.posted_fs)
     note_latency(ledger, flow, now_fs, journey)
     if ledger.log.enabled:
-        note_delivery(ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)
+        note_at_guest(nic, now_fs, finished, journey)
+
+
+@out_of_line
+def note_at_guest(nic, now_fs, finished, journey):
+    """Enter a delivery to a guest into the log, if that is written, and tell who listens for it."""
+    if nic.ledger.log.enabled & LOGGED:
+        note_delivery(nic.ledger, now_fs, finished.copy_kind, finished.n_bytes, journey)
+    if nic.ledger.log.enabled & HEARD:
+        hear(nic, now_fs, finished, journey.index)
 
 
 @kernel
@@ -259,7 +269,7 @@ def delivered_to_wire(nic, now_fs, copy):
     stop_if_reached(ledger, flow)
     journey = ledger.journeys.slot[copy.journey]
     note_latency(ledger, flow, now_fs, journey)
-    if ledger.log.enabled:
+    if ledger.log.enabled & LOGGED:
         note_delivery(ledger, now_fs, copy.copy_kind, copy.n_bytes, journey)
     journey.sent_fs = now_fs
     journey_ends_there(ledger, now_fs, copy.journey)
@@ -274,7 +284,7 @@ def come_outside(ledger, now_fs, crossing, flow_number):
     flow.delivered += 1
     flow.n_bytes += crossing.n_bytes + FCS_BYTES
     note_latency(ledger, flow, now_fs, crossing.journey)
-    if ledger.log.enabled:
+    if ledger.log.enabled & LOGGED:
         note_delivery(ledger, now_fs, crossing.template, crossing.n_bytes, crossing.journey)
     place = journey_from_bridge(ledger, now_fs, crossing.journey)
     stamp_switched_in(ledger, now_fs, place, crossing.template)

@@ -29,6 +29,9 @@ FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
 # driver posts them again, or never. RECEIVE_LIMIT: what a station may receive.
 WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
 DRIVER_JOB = 19  # writes nothing: a function's driver begins with the steps that its values say (`guest/job_state.py`)
+# These write nothing. LISTENING: somebody listens for frames to a function from now on (`adapter/watches`). GIVEN: a
+# function's driver is given a frame to send (`traffic/sources.frame_given`).
+LISTENING, GIVEN = 20, 21
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -51,6 +54,8 @@ WORDS = {
     REFILL: "refills of a driver",
     RECEIVE_LIMIT: "limit of a receiver",
     DRIVER_JOB: "job of a driver",
+    LISTENING: "listener",
+    GIVEN: "frame of an agent",
 }
 
 

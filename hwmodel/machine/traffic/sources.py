@@ -21,7 +21,7 @@ from hwmodel.machine.network.wires import first_of, outside_is_full, send_from_o
 from hwmodel.machine.switch.decisions import template_of
 from hwmodel.machine.switch.segments import frames_of, pieces_of
 from hwmodel.machine.time.clock import SOURCE_TIMER
-from hwmodel.machine.time.commands import SOURCE
+from hwmodel.machine.time.commands import GIVEN, SOURCE
 from hwmodel.machine.time.events import set_timer
 from hwmodel.machine.time.random_stream import exponential_fs, geometric, next_u32
 from hwmodel.machine.traffic.traffic_state import (
@@ -166,7 +166,12 @@ def draw(traffic, source):
 
 @kernel
 def next_source(traffic, function, now_fs):
-    """Return the source of a function whose frame came first and is not yet in the ring, drawn; -1 if none."""
+    """Return the source of a function whose frame came first and is not yet in the ring, drawn; -1 if none.
+
+    Frames that agents have given to its driver go before those of all loads.
+    """
+    if function.n_given:
+        return source_of_given(function)
     best = -1
     best_at_fs = now_fs + 1
     for number in range(function.params.first_source, function.params.first_source + function.params.n_sources):
@@ -302,7 +307,7 @@ def feed_guest(nic, now_fs, function_number):
         queue = nic.tx_queue[queue_number]
         n_descriptors, n_frames = slots_and_frames(nic, queue, source)
         has_room = queue.reserved - queue.freed + n_descriptors <= queue.slots and not is_lost
-        if not has_room and not is_lost and (keeps_coming or not params.drop_when_full):
+        if not has_room and not is_lost and (keeps_coming or not params.drop_when_full or function.n_given):
             # It waits for a slot, and the function's other sources behind it; one that is off waits for its rings.
             function.is_full = 1 - function.is_off
             traffic.n_full += function.is_full
@@ -498,9 +503,50 @@ def load_changes(nic, number):
 def come_next(nic, number):
     """Advance a source to its next arrival time, by each load that held on the way."""
     source = nic.traffic.source[number]
+    if source.params.kind == SILENT_SOURCE:
+        next_given(nic, source)
+        return
     schedule_next(nic.traffic, source)
     if source.changes_from > 0:
         take_changes(nic, number)
+
+
+@kernel
+def source_of_given(function):
+    """Return the source by which a driver sends what it is given: its function's last, which has no load."""
+    return function.params.first_source + function.params.n_sources - 1
+
+
+@kernel
+def frame_given(nic, function_number):
+    """Let a function's driver send the frame of this command, behind those that it was given before."""
+    function = nic.function[function_number]
+    function.n_given += 1
+    if function.n_given == 1:
+        take_given(nic, nic.traffic.source[source_of_given(function)], nic.commands.head)
+    hunger(nic, function_number)
+
+
+@kernel
+def take_given(nic, source, number):
+    """Make the frame of a command a source's next one."""
+    command = nic.commands.ring[number]
+    value, first = nic.commands.value, command.first_value
+    source.pending, source.next_record, source.next_at_fs = 1, number, command.at_fs
+    source.pending_template, source.pending_bytes, source.pending_record = (
+        value[first], value[first + 1], value[first + 2],
+    )  # fmt: skip
+    source.pending_hash = nic.traffic.template[value[first]].queue_hash
+
+
+@out_of_line
+def next_given(nic, source):
+    """Go on to the next frame that a driver was given, if there is one."""
+    function = nic.function[source.params.function]
+    function.n_given -= 1
+    source.next_at_fs = NEVER
+    if function.n_given > 0:
+        take_given(nic, source, following(nic.commands, source.next_record, GIVEN) - 1)
 
 
 @kernel
@@ -524,14 +570,14 @@ def take_changes(nic, number):
         else:
             source.params = changed
             first_arrival(nic.traffic, source, at_fs)
-        source.changes_from = following_change(nic.commands, at)
+        source.changes_from = following(nic.commands, at, SOURCE)
 
 
 @kernel
-def following_change(commands, at):
-    """Return the number, plus 1, of the next command for the source of command `at`; 0 if there is none so far."""
+def following(commands, at, kind):
+    """Return the number, plus 1, of the next command of a kind for the part of command `at`; 0 if none is so far."""
     for number in range(at + 1, commands.head):
-        if commands.ring[number].kind == SOURCE and commands.ring[number].part == commands.ring[at].part:
+        if commands.ring[number].kind == kind and commands.ring[number].part == commands.ring[at].part:
             return number + 1
     return 0
 

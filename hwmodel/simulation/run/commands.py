@@ -86,11 +86,20 @@ class Job(NamedTuple):
         return np.array((self.number, self.from_fs, self.tells, raises, *chain(*self.steps)), np.int64)
 
 
+class Asked(NamedTuple):
+    """Describe what an agent asks of a function (`a.vf1`): a command's kind and its values."""
+
+    function: str
+    kind: int
+    values: tuple[int, ...]
+
+
 class Change(NamedTuple):
     """Describe a change: from `at_fs` on a machine has another configuration, with some functions (`a.vf1`) off.
 
     `work`: what drivers do at `at_fs` beside handling frames. `watches`: those that begin then. `workload`: what the
-    configuration offers, if it is not what the machine began with. `jobs`: of drivers, which begin then.
+    configuration offers, if it is not what the machine began with. `jobs`: of drivers, which begin then. `asked`:
+    frames that agents listen for from then on, or send.
     """
 
     at_fs: int
@@ -100,13 +109,14 @@ class Change(NamedTuple):
     watches: tuple[Watch, ...] = ()
     workload: Workload | None = None
     jobs: tuple[Job, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
     def then(
         self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = (),
-        jobs: tuple[Job, ...] = (),
+        jobs: tuple[Job, ...] = (), asked: tuple[Asked, ...] = (),
     ) -> Change:  # fmt: skip
         """Return a change that leaves the configuration as it is from this one on."""
-        return self._replace(at_fs=at_fs, work=work, watches=watches, jobs=jobs)
+        return self._replace(at_fs=at_fs, work=work, watches=watches, jobs=jobs, asked=asked)
 
 
 class _ToCome(NamedTuple):
@@ -226,7 +236,7 @@ def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change) ->
     """Yield the commands of a change that concern VMs' functions; `off`: the functions that are off before it.
 
     First the functions that go off or come up, in the order of their numbers; then the drivers' work beside frames;
-    then their jobs; then the watches that begin.
+    then their jobs; then the watches that begin, and what agents ask.
     """
     nothing = np.zeros(0, np.int64)
     for vm in sorted((vms[name] for name in off ^ change.off), key=lambda vm: (vm.at, vm.function)):
@@ -240,6 +250,9 @@ def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change) ->
     for watch in change.watches:
         vm = vms[watch.at]
         yield _Command(vm.at, WATCHED, vm.function, 0, np.array(watch.values, np.int64))
+    for one in change.asked:
+        vm = vms[one.function]
+        yield _Command(vm.at, one.kind, vm.function, 0, np.array(one.values, np.int64))
 
 
 class _Command(NamedTuple):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hwmodel.agents import Frame, OwnFrame
+from hwmodel.config.check_agents import misfit_heard, stations_of
 from hwmodel.config.check_condition import figure_of, misfits, watched_by
 from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
@@ -15,23 +18,41 @@ from hwmodel.config.system import servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
+from hwmodel.machine.counts.heard import ANY_VALUE
+from hwmodel.machine.time.commands import GIVEN, LISTENING
+from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.watched_figures import Watched
 from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
-from hwmodel.simulation.run.commands import Change, Watch
+from hwmodel.simulation.run.commands import Asked, Change, Watch
+from hwmodel.wire.ethernet import ADDRESS_BYTES, format_mac
+from hwmodel.wire.tags import RuntFrameError, parse_header
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
+    from hwmodel.config.agents import HeardFrame
     from hwmodel.config.condition import Condition
-    from hwmodel.simulation.run.machine import Machine
+    from hwmodel.simulation.run.machine import CameTrue, Machine
 
 SetKeys = Callable[[int, Setting, Change], Change]
+NO_RECORD = -1  # as a frame's number in a capture; those below it are of the words that frames of agents carry
+# Destination, source, EtherType, VLAN and priority of a frame that a driver sees.
+Header = tuple[str, str, int | None, int | None, int | None]
 
 
 class Hands:
-    """Reach a machine for agents (`agents.live.Machine`); `set_keys`: makes a change of a setting at an instant."""
+    """Reach a machine for agents (`agents.live.Machine`); `set_keys`: makes a change of a setting at an instant.
 
-    def __init__(self, machine: Machine, config: Config, set_keys: SetKeys) -> None:
+    `templates`: of the frames that agents may send.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        config: Config,
+        set_keys: SetKeys,
+        templates: Mapping[OwnFrame, int] = MappingProxyType({}),
+    ) -> None:
         self._machine, self._config, self._set_keys = machine, config, set_keys
         self._servers = servers_of(config)
         self._places = {server.name: at for at, server in enumerate(self._servers)}
@@ -39,6 +60,11 @@ class Hands:
         self._words = machine.state.view(np.int64)
         self._terms: dict[tuple[str, str], list[tuple[int, ...]]] = {}
         self._ways: dict[str, int] = {}
+        self._templates = templates
+        self._macs = {name: port.macs for name, port in stations_of(config).items()}
+        self._names = {(vm.at, vm.function): name for name, vm in self._vms.items()}
+        self._messages: list[str] = []  # words of frames that were sent
+        self._headers: dict[tuple[int, int], tuple[str, Header]] = {}
 
     def read(self, server: str, of: str, figure: str) -> int:
         """Return a figure as it is now; of a link's busy time, as it was at the link's last event."""
@@ -60,6 +86,42 @@ class Hands:
         place = place_of(self._servers, what.of)
         watch = Watch(place.at, watch_values(self._servers, place, what, number, again), number)
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, watches=(watch,)))
+
+    def hear(self, server: str, number: int, asked: HeardFrame, at_fs: int) -> None:
+        """Listen for frames to a function from an instant on; of a VM with several addresses, from any of them."""
+        if problems := [message for _, message in misfit_heard(asked, server, self._config)]:
+            raise InputError([f"agents: {line}" for line in problems])
+        senders: Sequence[int | None] = (
+            [asked.sender] if not isinstance(asked.sender, str) else self._macs[asked.sender]
+        )
+        wanted = [(asked.ethertype, sender, asked.destination) for sender in senders]
+        rows = [(number, *(ANY_VALUE if each is None else each for each in row)) for row in wanted]
+        self._ask(at_fs, *(Asked(asked.to, LISTENING, row) for row in rows))
+
+    def send_frame(self, frame: OwnFrame, message: str, at_fs: int) -> None:
+        """Give a frame to the driver of its function at an instant."""
+        index = NO_RECORD
+        if message:
+            self._messages.append(message)
+            index = NO_RECORD - len(self._messages)
+        self._ask(at_fs, Asked(frame.sender, GIVEN, (self._templates[frame], frame.frame_bytes, index)))
+
+    def _ask(self, at_fs: int, *asked: Asked) -> None:
+        self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, asked=asked))
+
+    def frame_of(self, true: CameTrue) -> Frame | None:
+        """Return the frame that is heard, None where something else is seen."""
+        if true.heard is None:
+            return None
+        number, n_bytes, index = true.heard
+        if (true.server, number) not in self._headers:
+            nic = self._machine.state[true.server]
+            receiver = self._names[true.server, int(nic.traffic.copy_kind[number].function)]
+            stored = nic.headers.copy_header[number]
+            self._headers[true.server, number] = receiver, parsed(bytes(stored.octets[: int(stored.n_bytes)]))
+        receiver, header = self._headers[true.server, number]
+        message = self._messages[NO_RECORD - 1 - index] if index < NO_RECORD else ""
+        return Frame(0, true.at_fs, receiver, *header, n_bytes + FCS_BYTES, message)
 
     def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
         """Keep the core of a function from handling frames; raise InputError where its server has no such function."""
@@ -98,3 +160,14 @@ class Hands:
         what = Watched(figure_of(figure, of, self._config), of, is_below=False, number=0)
         values = watch_values(self._servers, place_of(self._servers, of), what, 0)[N_SAID:]
         return [tuple(values[at : at + TERM_WORDS]) for at in range(0, len(values), TERM_WORDS)]
+
+
+def parsed(header: bytes) -> Header:
+    """Return what a driver sees of a frame's header; a runt has no type."""
+    addresses = [format_mac(int.from_bytes(header[at : at + ADDRESS_BYTES], "big")) for at in (0, ADDRESS_BYTES)]
+    try:
+        found = parse_header(header)
+    except RuntFrameError:
+        return addresses[0], addresses[1], None, None, None
+    tag: Mapping[str, int | None] = {"vid": None, "pcp": None} if found.c_tag is None else found.c_tag.fields
+    return addresses[0], addresses[1], found.ethertype, tag["vid"], tag["pcp"]

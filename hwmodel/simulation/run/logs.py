@@ -44,7 +44,7 @@ class CopyKinds:
             at_fs=entries["at_fs"],
             template=templates,
             frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_bytes[templates]),
-            record=entries["index"],
+            record=np.maximum(entries["index"], -1),  # below are frames of agents
             copy_kind=copies,
             egress_port=ports,
         )

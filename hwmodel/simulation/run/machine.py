@@ -16,7 +16,7 @@ from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.system import looks_into_packets
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
-from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, IDLE, OVERFLOW
+from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, FRAMES_REACHED, IDLE, LOGGED, OVERFLOW
 from hwmodel.machine.engine import WHOLE, run
 from hwmodel.machine.server import SERVER
 from hwmodel.processes.addresses import allowed_bytes
@@ -59,11 +59,16 @@ if TYPE_CHECKING:
 
 
 class CameTrue(NamedTuple):
-    """Say when what is watched came true, by which number it is watched, and at which server."""
+    """Say when what is watched came true, by which number it is watched, and at which server.
+
+    `heard`: of a frame that is listened for: its kind of copy there, its length without FCS, and its journey's index.
+    """
 
     at_fs: int
     number: int
     server: int
+    place: int = 0  # among the frames heard then
+    heard: tuple[int, int, int] | None = None
 
 
 STOPS_PER_CALL = 1_000  # of a run at instants at which agents react; some tenths of a second
@@ -80,6 +85,8 @@ def word_of(*path: str) -> int:
 
 
 NOW_FS, N_TRUE, TRUE_FS = word_of("clock", "now_fs"), word_of("watches", "n_true"), word_of("watches", "true_fs")
+N_HEARD = word_of("watches", "n_heard")
+DELIVERED, TARGET = word_of("ledger", "counts", "delivered"), word_of("ledger", "delivered_target")
 
 
 def run_alone(servers: State, until_fs: int, n_events: int) -> int:
@@ -166,6 +173,7 @@ class Machine:
         self.kernel_s = 0.0
         self._is_logging = False
         self._true: list[CameTrue] = []  # what has come true and is not taken yet, the first last
+        self._has_reached = False  # the frames that it was to deliver, at an instant at which something came true too
         self._is_settled = False  # all that happens at `now_fs` has, which of several components is not known
         self.agents_due_fs: Callable[[], int] = lambda: NEVER
         self.on_stop: Callable[[], bool] = lambda: True
@@ -297,6 +305,9 @@ class Machine:
         """
         n_stops = 0
         while True:
+            if self._has_reached:
+                self._has_reached = False
+                return FRAMES_REACHED
             due_fs, stop_fs = self.schedule.next_fs(), self.agents_due_fs()
             if self._true:
                 stop_fs = min(stop_fs, self._true[-1].at_fs)
@@ -310,6 +321,7 @@ class Machine:
                 if not self._is_settled:  # some servers may not be so far yet, and something come true there before
                     continue
                 bound_fs = stop_fs = self.now_fs
+                self._has_reached = int(self._words[DELIVERED]) >= int(self._words[TARGET])
             elif status not in (DONE, IDLE):
                 return status
             if bound_fs == stop_fs < NEVER:
@@ -332,6 +344,8 @@ class Machine:
         """Note what has come true at servers."""
         words = self._words
         for server, first in enumerate(self._firsts):
+            if words[first + N_HEARD]:
+                self._note_heard(server)
             if not words[first + N_TRUE]:
                 continue
             at_fs = int(words[first + TRUE_FS])
@@ -339,6 +353,14 @@ class Machine:
             self._true += (CameTrue(at_fs, number, server) for number in numbers)
             words[first + N_TRUE] = 0
         self._true.sort(reverse=True)
+
+    def _note_heard(self, server: int) -> None:
+        """Note the frames that are heard at a server."""
+        watches = self.state[server].watches
+        for place, heard in enumerate(watches.heard[: int(watches.n_heard)].tolist()):
+            at_fs, number, *about = heard
+            self._true.append(CameTrue(at_fs, number, server, place, tuple(about)))
+        watches.n_heard = 0
 
     def take_true(self) -> CameTrue | None:
         """Return what has come true, after a run has stopped for it; None for nothing more."""
@@ -367,6 +389,7 @@ class Machine:
 
     def stop_at(self, delivered: int) -> None:
         """Stop the next run at a number of delivered frames; ignored with several servers, which stop at times only."""
+        self._has_reached = False
         self.servers[0].nic.ledger.delivered_target = delivered if self.is_alone else NEVER
 
     @cached_property
@@ -409,7 +432,7 @@ class Machine:
         """Let all deliveries be logged from now on."""
         self._is_logging = True
         for ledger in self.ledgers():
-            ledger.log.enabled = 1
+            ledger.log.enabled |= LOGGED
 
     def has_logged(self) -> bool:
         """Tell whether there are deliveries to take."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config
+from hwmodel.config.agents import OwnFrame
 from hwmodel.config.switch import PACKET_KEYS
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
@@ -20,6 +21,7 @@ from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.kernel_cache import CAPTURE_ENTRIES, fill_cache
 from hwmodel.units import format_time_fs
 from hwmodel.workload import Workload, build_workload
+from hwmodel.workload.given import with_given
 from hwmodel.workload.traffic import SILENT
 
 I64 = npt.NDArray[np.int64]
@@ -53,11 +55,20 @@ class Offered:
 
     `first`: what it begins with. `to_come`: keys with values that may be set beside what `changes` set, at times that
     nobody knows yet. Sources that are silent at first come last, so that the others draw the same random numbers as in
-    a run without changes. A load given as a share refers to the port rate, or the ceiling, of the first configuration.
+    a run without changes. `given`: frames that agents may send, of which the attribute of that name says which
+    template each has; their sources come behind all others. A load given as a share refers to the port rate, or the
+    ceiling, of the first configuration.
     """
 
-    def __init__(self, config: Config, changes: Sequence[Change], to_come: Sequence[Mapping[str, Any]] = ()) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: Config,
+        changes: Sequence[Change],
+        to_come: Sequence[Mapping[str, Any]] = (),
+        given: Sequence[OwnFrame] = (),
+    ) -> None:
+        self._config, self._given = config, given
+        self.given: Mapping[OwnFrame, int] = {}
         looks_behind = any(map(looks_behind_type, (config, *(change.config for change in changes))))
         looks_behind |= any(_looks_behind(key, value) for keys in to_come for key, value in keys.items())
         self._looks_behind = looks_behind
@@ -68,6 +79,7 @@ class Offered:
             sources = self.first.sources
             self._order = sorted(range(len(sources)), key=lambda at: sources[at].kind == SILENT)
             self.first = _in_order(self.first, self._order)
+        self.first = self._with_given(self.first)
         self._known = {config.workload.model_dump_json(): self.first}
         self._last = (config.workload, self.first)
 
@@ -89,9 +101,15 @@ class Offered:
             except InputError as error:
                 at = format_time_fs(change.at_fs)
                 raise InputError([f"{line} (the change at {at})" for line in error.lines]) from None
-            self._known[name] = _in_order(then, self._order)
+            self._known[name] = self._with_given(_in_order(then, self._order))
         self._last = (block, self._known[name])
         return self._known[name]
+
+    def _with_given(self, workload: Workload) -> Workload:
+        if not self._given:
+            return workload
+        found, self.given = with_given(workload, self._config, self._given)
+        return found
 
 
 def _looks_behind(key: str, value: object) -> bool:

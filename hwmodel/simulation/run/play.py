@@ -52,7 +52,7 @@ class Play(Protocol):
     functions. `workload`: the load at first. `planned`: changes that a machine is made with. `changes`: all that are
     known so far, for whoever asks when the machine is another. `looks_fs`: when functions go or come up, as far as is
     known. `reacts`: more changes may come. `is_watched`: conditions are looked for. `agents`: who reacts beside it;
-    `sets_fs`: when these set keys. `keeps_cores`: work of agents keeps cores from frames.
+    `sets_fs`: when these set keys. `keeps_cores`: agents keep cores from frames, or send some.
     """
 
     config: Config
@@ -92,7 +92,7 @@ class Play(Protocol):
 
 def play_of(config: Config, agents: Sequence[Agent] = ()) -> Play:
     """Return how a configuration's scenario and its agents, or further ones, are carried out."""
-    check_given(agents)
+    check_given(agents, config)
     all_agents = [*agents_of(config), *agents]
     if all_agents or any(event.when is not None or not event.row.is_at_once for event in config.scenario):
         return LivePlay(config, all_agents)
@@ -130,7 +130,7 @@ class LivePlay:
     def __init__(self, config: Config, agents: Sequence[Agent]) -> None:
         self.config, self._all_agents = config, agents
         self.agents: LiveAgents | None = None
-        self.keeps_cores = any(agent.core for agent in agents)
+        self.keeps_cores = any(agent.core or agent.frames for agent in agents)
         planned = scene_of(config)
         self._vms = vms_of(servers_of(config))
         self._drivers = PfDrivers(config)
@@ -149,7 +149,8 @@ class LivePlay:
             if config.scenario[at].row.is_at_once:
                 self._follow(at, 0)
         first = self._without_scenario()
-        self._offered = Offered(first, planned.changes, [*self._to_come(agents)])
+        given = [*dict.fromkeys(frame for agent in agents for frame in agent.frames)]
+        self._offered = Offered(first, planned.changes, [*self._to_come(agents)], given)
         self.workload = self._offered.first
         self.scene = Scene(first, planned.changes, self._drivers, self._unchanged, self._course)
         now = Change(0, first)
@@ -214,7 +215,7 @@ class LivePlay:
         machine.schedule.enter(0)
         if not self._all_agents:
             return
-        hands = Hands(machine, self.scene.first, self._set)
+        hands = self._hands = Hands(machine, self.scene.first, self._set, self._offered.given)
         names = [server.name for server in servers_of(self.scene.first)]
         self.agents = LiveAgents(self._all_agents, self.scene.first, names, hands, len(self.config.scenario))
         self.agents.begin()
@@ -397,7 +398,7 @@ class LivePlay:
                 self._comes(machine, true)
             else:
                 assert self.agents is not None
-                self.agents.see(true.at_fs, true.number)
+                self.agents.see(true.at_fs, true.number, self._hands.frame_of(true))
         if self.agents is not None:
             self.agents.carry_out(machine.now_fs)
         return self._is_news or (not had_set and bool(self.sets_fs))

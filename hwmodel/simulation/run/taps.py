@@ -132,7 +132,7 @@ class Taps:
             at_fs=entries["at_fs"],
             template=templates,
             frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_header_bytes[templates]),
-            record=np.where(is_control, _control_record(entries), entries["index"]),
+            record=np.where(is_control, _control_record(entries), np.maximum(entries["index"], -1)),
             copy_kind=headers + np.where(is_sent, tap.came.most, 0).astype(np.int32),
             is_sent=entries["is_sent"],
         )

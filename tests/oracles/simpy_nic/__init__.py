@@ -4,7 +4,19 @@ It shares no code with the package: parameters and loads are plain numbers, time
 fast engine is checked against it, and measured against it.
 """
 
-from .agents import Action, AgentParameters, Agents, Every, Hears, Rule, Sets, Silence, Watch
+from .agents import (
+    Action,
+    AgentParameters,
+    Agents,
+    Every,
+    Hears,
+    Listens,
+    Rule,
+    SentFrame,
+    Sets,
+    Silence,
+    Watch,
+)
 from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
 from .core import Stalls

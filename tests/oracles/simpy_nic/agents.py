@@ -14,6 +14,9 @@ import simpy
 
 END, SEEN, MESSAGE, TIMER = range(4)
 """What there is to do at one instant, in its order."""
+FRAME = 4
+"""In place of SEEN, of a frame that is counted."""
+C_TAG = b"\x81\x00"
 
 
 @dataclass(eq=False)
@@ -96,6 +99,47 @@ class Hears(NamedTuple):
     sender: str | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Listens:
+    """A frame is delivered to a function; what is None may be anything."""
+
+    receiver: str
+    ethertype: int | None = None
+    senders: Sequence[bytes] | None = None
+    destination: bytes | None = None
+    message: str | None = None
+
+    def fits(self, heard: Heard) -> bool:
+        """Tell whether it is one of these."""
+        raw = heard.raw
+        type_at = 16 if raw[12:14] == C_TAG else 12
+        return (
+            heard.receiver == self.receiver
+            and self.ethertype in (None, int.from_bytes(raw[type_at : type_at + 2], "big"))
+            and (self.senders is None or raw[6:12] in self.senders)
+            and self.destination in (None, raw[:6])
+            and self.message in (None, heard.message)
+        )
+
+
+class Heard(NamedTuple):
+    """A frame that was delivered, and the word that it carries."""
+
+    receiver: str
+    raw: bytes
+    message: str | None
+
+
+class SentFrame(NamedTuple):
+    """A frame that an agent sends."""
+
+    sender: str
+    raw: bytes
+    message: str | None
+    told: Mapping[str, Any]
+    """What is told of it."""
+
+
 class Silence(NamedTuple):
     """No such message has come for so long."""
 
@@ -110,7 +154,7 @@ class Every(NamedTuple):
     every_fs: int
 
 
-When = Watch | Hears | Silence | Every
+When = Watch | Listens | Hears | Silence | Every
 
 
 class Sets(NamedTuple):
@@ -121,11 +165,12 @@ class Sets(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What is done as something comes: the sets in turn, one each time, and a message to an agent."""
+    """What is done as something comes: the sets in turn, one each time, and a message to an agent, or a frame."""
 
     when: When
     sets: Sequence[Sets] = ()
     send: tuple[str, str] | None = None
+    frame: SentFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -141,13 +186,14 @@ class AgentParameters:
 
 
 class Action(NamedTuple):
-    """What was done: keys that changed, or a message that was sent, and when."""
+    """What was done: keys that changed, or a message or a frame that was sent, and when."""
 
     at_fs: int
     agent: str
     keys: Mapping[str, Any] | None = None
     send: str | None = None
     to: str | None = None
+    frame: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -162,6 +208,8 @@ class Counts:
     sets: int = 0
     busy_fs: int = 0
     most_waiting: int = 0
+    frames_heard: int = 0
+    frames_sent: int = 0
 
 
 class _Agent:
@@ -171,21 +219,35 @@ class _Agent:
         self.waiting: deque[tuple[int, list[Rule]]] = deque()
         self.doing: list[Rule] | None = None
         self.turn: dict[int, int] = {}  # by the number of a rule: which of its sets is next
-        self.watches = list(
-            {id(one.when): one.when for one in parameters.rules if isinstance(one.when, Watch)}.values()
+        self.looks = list(
+            {id(one.when): one.when for one in parameters.rules if isinstance(one.when, Watch | Listens)}.values()
         )
+        self.watches = [one for one in self.looks if isinstance(one, Watch)]
         timers = dict.fromkeys(one.when for one in parameters.rules if isinstance(one.when, Every | Silence))
         self.due_fs = {one: one.every_fs if isinstance(one, Every) else one.for_fs for one in timers}
         self.set_up = {one: number for number, one in enumerate(timers, -len(timers))}  # in which order
 
 
 class Agents:
-    """All agents; `obey` has keys get values now, `latency_fs` is that of the management network."""
+    """All agents; `obey` has keys get values now, `latency_fs` is that of the management network.
+
+    `give` gives a frame to the driver of a function (by its name, with its bytes), and returns a number by which it is
+    known as it is delivered.
+    """
 
     def __init__(
-        self, agents: Sequence[AgentParameters], latency_fs: int, end_fs: int, obey: Callable[[Mapping[str, Any]], None]
+        self,
+        agents: Sequence[AgentParameters],
+        latency_fs: int,
+        end_fs: int,
+        obey: Callable[[Mapping[str, Any]], None],
+        give: Callable[[str, bytes], int] = lambda _sender, _raw: 0,
     ) -> None:
         """Begin with nothing seen; the run ends at `end_fs`."""
+        self._give = give
+        self._words: dict[int, str | None] = {}
+        self._delivered: list[Heard] = []
+        """At this instant."""
         self._agents = [_Agent(number, each) for number, each in enumerate(agents)]
         self._named = {each.parameters.name: each for each in self._agents}
         self._latency_fs, self._end_fs, self._obey = latency_fs, end_fs, obey
@@ -209,6 +271,10 @@ class Agents:
             times += [watch.looks_fs(now_fs) for watch in agent.watches]
         return min(times, default=math.inf)
 
+    def delivered(self, receiver: str, raw: bytes, number: int) -> None:
+        """Note that a frame is delivered to a function now."""
+        self._delivered.append(Heard(receiver, raw, self._words.get(number)))
+
     def begin(self, now_fs: int) -> None:
         """Begin to look at what is to be looked at from now on, and give the commands of now."""
         for agent in self._agents:
@@ -227,11 +293,13 @@ class Agents:
     def look(self, now_fs: int) -> None:
         """Do what there is to do when an instant is over."""
         for agent in self._agents:
-            for watch in agent.watches:
-                if watch.look(now_fs):
-                    self._put(now_fs, SEEN, agent, watch)
+            for one in agent.looks:
+                n_times = sum(map(one.fits, self._delivered)) if isinstance(one, Listens) else int(one.look(now_fs))
+                for _ in range(n_times):
+                    self._put(now_fs, SEEN, agent, one)
             for when in [one for one, due_fs in agent.due_fs.items() if due_fs == now_fs]:
                 heappush(self._due, (now_fs, TIMER, agent.number, agent.set_up[when], when))
+        self._delivered = []
         while self._due and self._due[0][0] == now_fs:
             _, kind, number, _, what = heappop(self._due)
             agent = self._agents[number]
@@ -240,6 +308,7 @@ class Agents:
             elif kind == MESSAGE:
                 self._hear(agent, now_fs, *what)
             elif kind == SEEN:
+                kind = FRAME if isinstance(what, Listens) else SEEN
                 self._comes(agent, now_fs, kind, [rule for rule in agent.parameters.rules if rule.when is what])
             elif agent.due_fs[what] == now_fs:  # a silence may be over by now
                 self._set_up(agent, what, now_fs)
@@ -275,6 +344,7 @@ class Agents:
         counts.saw += kind == SEEN
         counts.heard += kind == MESSAGE
         counts.timers += kind == TIMER
+        counts.frames_heard += kind == FRAME
         counts.busy_fs += min(work_fs, self._end_fs - now_fs)
         if agent.parameters.keep_core is not None and work_fs:
             heappush(self._commands, (now_fs + 1, next(self._order), agent.parameters.keep_core))
@@ -297,12 +367,20 @@ class Agents:
             agent.counts.sets += 1
             self.actions.append(Action(at_fs, agent.parameters.name, keys=sets.keys))
             heappush(self._commands, (at_fs, next(self._order), lambda: self._obey(sets.keys)))
+        if rule.frame is not None:
+            agent.counts.frames_sent += 1
+            about = rule.frame
+            self.actions.append(Action(now_fs + 1, agent.parameters.name, send=about.message, frame=about.told))
+            heappush(self._commands, (now_fs + 1, next(self._order), lambda: self._send(about)))
         if rule.send is not None:
             to, message = rule.send
             agent.counts.sent += 1
             self.actions.append(Action(now_fs, agent.parameters.name, send=message, to=to))
             self._put(self._comes_fs(agent, self._named[to], now_fs), MESSAGE, self._named[to],
                       (message, agent.parameters.name))  # fmt: skip
+
+    def _send(self, frame: SentFrame) -> None:
+        self._words[self._give(frame.sender, frame.raw)] = frame.message
 
     def _comes_fs(self, sender: _Agent, to: _Agent, now_fs: int) -> int:
         place = sender.parameters.server

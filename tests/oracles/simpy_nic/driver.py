@@ -452,10 +452,13 @@ class Driver:
         self._pairs: list[QueuePair] = []
         self._waiting: deque[tuple[Post, Source | None]] = deque()
         """In the order in which they came; the first waits for its ring and all behind it for the first."""
+        self.given: deque[tuple[Post, Source | None]] = deque()
+        """Of agents, before all that waits; who adds to it looks behind all commands."""
         self.cannot_leave: Callable[[bytes | None], bool] = lambda _raw: False
         """Tells of a frame's bytes whether it is for a dead wire alone; asked of what arrives, and of sources."""
         self.pieces_of: Callable[[Frame], Sequence[Frame]] = lambda _frame: ()
         """Gives the frames that a segment counts as beside the first where it is dropped."""
+        self._drops = False  # what comes at a time where there is no slot
         self._endless: Iterator[Frame] | None = None
         self.loop: tuple[Source, Callable[[Drawn], Post]] | None = None
         """A source that sends whenever it can, and what makes its frames."""
@@ -488,7 +491,7 @@ class Driver:
     @property
     def n_waiting(self) -> int:
         """Return how many frames wait for a slot."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self.given)
 
     def goes(self) -> None:
         """Drop what is in the Tx rings, and forget all that the rings have; there are no slots from now on."""
@@ -532,13 +535,21 @@ class Driver:
 
     def offer(self, post: Post, on_full: str, source: Source | None = None) -> None:
         """Take what arrives, of a source if one made it: post it, let it wait, or drop it."""
-        is_ring_full = on_full == "drop" and not self._posting_of(post).has_slots(post.header)
-        if is_ring_full and not self.cannot_leave(post.frames[0].raw):
-            for frame in (*post.frames, *self.pieces_of(post.frames[0])):
-                self._meter.frame_dropped(frame, "TX_RING_FULL")
-            return
-        self._waiting.append((post, source))
-        self._queue_posts()
+        self._drops = on_full == "drop"
+        if self._is_lost(post):
+            self._drop(post)
+        else:
+            self._waiting.append((post, source))
+            self._queue_posts()
+
+    def _is_lost(self, post: Post) -> bool:
+        """Tell whether there is no slot for what does not wait for one; behind an agent's frame all waits."""
+        may_wait = not self._drops or bool(self.given) or self.cannot_leave(post.frames[0].raw)
+        return not may_wait and not self._posting_of(post).has_slots(post.header)
+
+    def _drop(self, post: Post) -> None:
+        for frame in (*post.frames, *self.pieces_of(post.frames[0])):
+            self._meter.frame_dropped(frame, "TX_RING_FULL")
 
     def _posting_of(self, post: Post) -> Posting:
         return self._postings[post.rss_hash % len(self._postings)]
@@ -555,19 +566,23 @@ class Driver:
             self._postings[0].post(Post([frame], frame.data_bytes))
             posted[self._postings[0]] = None
         while True:
-            is_loops = self.loop is not None and all(source is not self.loop[0] for _, source in self._waiting)
-            if is_loops:  # a source whose frames wait is not yet where it has become a loop
+            first = self.given or self._waiting
+            is_loops = self.loop is not None and all(source is not self.loop[0] for _, source in first)
+            if is_loops and not self.given:  # a source whose frames wait is not yet where it has become a loop
                 drawn = self.loop[0].keep()
                 posting = self._postings[drawn.rss_hash % len(self._postings)]
                 if self.cannot_leave(self._first_of(drawn).raw) or not posting.has_slots(drawn.header):
                     break
                 post = self.loop[1](self.loop[0].take())
-            elif self._waiting and self.cannot_leave(self._waiting[0][0].frames[0].raw):
-                for frame in self._waiting.popleft()[0].frames:
+            elif first and self.cannot_leave(first[0][0].frames[0].raw):
+                for frame in first.popleft()[0].frames:
                     self._meter.frame_dropped(frame, "LINK_DOWN")
                 continue
-            elif self._waiting and self._posting_of(self._waiting[0][0]).has_slots(self._waiting[0][0].header):
-                post, _ = self._waiting.popleft()
+            elif first and self._posting_of(first[0][0]).has_slots(first[0][0].header):
+                post, _ = first.popleft()
+            elif self._waiting and self._is_lost(self._waiting[0][0]):
+                self._drop(self._waiting.popleft()[0])  # it has come while an agent's frame waited
+                continue
             else:
                 break
             posting = self._posting_of(post)

@@ -226,6 +226,17 @@ class Model:
         index = next(self._indices)
         return self._new_frame(index, source, drawn.destinations, drawn.frame_bytes, drawn.rss_hash, drawn.raw)
 
+    def give(self, port: int, raw: bytes) -> int:
+        """Give a driver a frame of an agent, to be posted behind all commands of the instant; return its index."""
+        frame = self._new_frame(next(self._indices), port, (), len(raw) + 4, raw=raw)
+        self.give_frame(port, frame)
+        return frame.index
+
+    def give_frame(self, port: int, frame: Frame) -> None:
+        """Give a driver a frame of an agent."""
+        self.drivers[port].given.append((Post([frame], frame.data_bytes), None))
+        later(self.env, 0, place(Phase.COMMANDED), self.drivers[port].look)
+
     def made_post(self, source: int, drawn: Drawn) -> Post:
         """Make what a driver posts of what is drawn of it: a frame, or a send."""
         header_bytes, mss_bytes = self._current.header_bytes, self._current.mss_bytes

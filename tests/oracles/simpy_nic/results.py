@@ -153,6 +153,8 @@ class Meter:
         self._latency, self._from_doorbell = Mean(), Mean()
         self._mac_wait, self._line_wait = Mean(), Mean()
         self.delivered_to: Counter[int] = Counter()
+        self.heard: Callable[[Copy], None] = lambda _copy: None
+        """Told of each copy that is delivered."""
         """Copies, by the port of who has got them."""
         self.lost: Counter[int] = Counter()
         """Copies, by the port of whom they were for, and frames without copies, by their sender's."""
@@ -210,6 +212,7 @@ class Meter:
             self._mirrored_delivered += 1
             return
         frame = copy.frame
+        self.heard(copy)
         self._copies_delivered += 1
         self.delivered_to[copy.destination] += 1
         self._open_copies -= 1

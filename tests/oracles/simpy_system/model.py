@@ -218,6 +218,13 @@ class System:
             for name, quantum_bytes in setup.quanta_bytes.items():
                 switches[name].weighs(quantum_bytes)
 
+    def give(self, sender: str, raw: bytes) -> int:
+        """Give a station's driver a frame of an agent; return its index."""
+        attached, station = self._of_station[sender]
+        frame = attached.new_frame(station, raw)
+        attached.model.give_frame(port_number(station, attached.server.nic.vfs), frame)
+        return frame.index
+
     def start(self, load: SystemLoad) -> None:
         """Start what runs by itself, and the sources: by server, then by port, those outside last."""
         for each in self.attached:

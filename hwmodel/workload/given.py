@@ -1,0 +1,37 @@
+"""Frames that agents may send in a run: their headers, and the sources by which their functions send them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hwmodel.config import Config
+from hwmodel.config.agents import OwnFrame
+from hwmodel.config.system import apart_ports, servers_of
+from hwmodel.workload.headers import HeaderBook
+from hwmodel.workload.replay import Owners
+from hwmodel.workload.traffic import SILENT, FrameTemplate, Source, Workload, build_alias_table
+
+
+def with_given(workload: Workload, config: Config, frames: Sequence[OwnFrame]) -> tuple[Workload, dict[OwnFrame, int]]:
+    """Return a workload with what agents may send, and which of its templates each of these frames has.
+
+    The templates come behind the others, and so do the sources, one for each function that sends any: it has no load,
+    and sends what it is given.
+    """
+    book = HeaderBook(config)
+    owners = Owners([(server.station, server.config.switch) for server in servers_of(config)], apart_ports(config))
+    templates: dict[FrameTemplate, int] = {}
+    numbers: dict[OwnFrame, int] = {}
+    for frame in frames:
+        header = book.header_to(frame.sender, frame.to, frame.ethertype)
+        template = owners.template(header)._replace(source=frame.sender)
+        numbers[frame] = templates.setdefault(template, len(workload.templates) + len(templates))
+    sources = []
+    for sender in dict.fromkeys(frame.sender for frame in frames):
+        own = [frame for frame in frames if frame.sender == sender]
+        targets = build_alias_table([(number, 1) for number in dict.fromkeys(numbers[frame] for frame in own)])
+        sizes = build_alias_table([(n_bytes, 1) for n_bytes in dict.fromkeys(frame.frame_bytes for frame in own)])
+        sources.append(Source(sender, SILENT, target_table=targets, size_table=sizes))
+    added = replace(workload, templates=[*workload.templates, *templates], sources=[*workload.sources, *sources])
+    return added, numbers
