@@ -5,6 +5,7 @@ fast engine is checked against it, and measured against it.
 """
 
 from .agents import Action, AgentParameters, Agents, Every, Hears, Rule, Sets, Silence, Watch
+from .bring_up import BringUps, Starts
 from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
 from .core import Stalls
