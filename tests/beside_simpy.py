@@ -459,7 +459,7 @@ def oracle_outcome(
 ) -> Outcome:
     """Run the oracle; with `changes`, from whose times on their configurations hold, its switch decides by tables.
 
-    `waiting`, `agents`: what is commanded in their place, with parameters of configurations with functions that are off.
+    `waiting`, `agents`: what is commanded in their place, with parameters of configurations and functions that are off.
     """
     if not isinstance(load, Mapping) and (not load or isinstance(load[0], SourceParameters)):
         sources = Load(sources=load, on_full=config.workload.on_full)

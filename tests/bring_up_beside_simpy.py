@@ -52,7 +52,8 @@ def draw_bring_up(seed: int, n: int = 1200) -> ComingUp:
     changes: dict[str, Any] = {
         "nic.vfs": VFS, "nic.queues_per_vf": 1, "host.cores": chance.choice((1, 2, 4, 9)),
         "driver.doorbell_time": chance.choice(("0ns", "36.777ns", "100ns", "250ns")),
-        "driver.interrupt_time": chance.choice(("0ns", "700.0007ns")), "driver.exit_time": chance.choice(("0ns", "300ns")),
+        "driver.interrupt_time": chance.choice(("0ns", "700.0007ns")),
+        "driver.exit_time": chance.choice(("0ns", "300ns")),
         "driver.frame_time": chance.choice(("19.987ns", "1999.987ns")),
         "driver.moderation": chance.choice(("0us", "0us", "25us")),
         "host.read_latency": chance.choice(("450ns", "999.0003ns")), "pcie.generation": chance.choice((1, 2, 3)),
@@ -109,7 +110,9 @@ def come_up(folder: Path, drawn: ComingUp) -> CameUp:
     figures, journeys = run_the_oracle(first, drawn.load, result, GROUP_OF, (), agents=beside)
     both = Both(result, engine_figures(run, result), figures, finished_journeys(run), journeys, first, drawn.load)
     up_fs = {name: found[0].up_fs.get(function_number(name) + 1) for _, name in drawn.resets}
-    return CameUp(both._replace(oracle=replace(figures, told=[])), engine_fs, up_fs)  # what is told is noted there alone
+    return CameUp(
+        both._replace(oracle=replace(figures, told=[])), engine_fs, up_fs
+    )  # what is told is noted there alone
 
 
 def bring_ups(first: Config, drawn: ComingUp, parameters: OfFunctions, model: Model) -> BringUps:

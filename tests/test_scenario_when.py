@@ -20,9 +20,11 @@ from hwmodel.results import Result
 from hwmodel.results.series import EventResult
 from hwmodel.results.summary import event_lines
 from hwmodel.simulation import simulate
+from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.play import Play, play_of
 from hwmodel.simulation.run.run import Run, silent
-from hwmodel.simulation.run.scenario import Play, Scene, watched
+from hwmodel.simulation.run.scenario import watch_of
 from hwmodel.simulation.run.seeds import simulate_seeds
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.events import condition_text
@@ -49,8 +51,8 @@ def events_of(result: Result) -> tuple[EventResult, ...]:
 
 def carried_out(config: Config, threads: int = 1) -> Play:
     """Run a scenario to its end, and return it with its times."""
-    play = Play(config)
-    run = Run(play.scene.first, play.workload, silent, threads=threads, changes=play.changes)
+    play = play_of(config)
+    run = Run(play.scene.first, play.workload, silent, threads=threads, changes=play.planned, reacts=play.reacts)
     run.begin(play)
     for _ in run.pieces():
         pass
@@ -134,8 +136,8 @@ def test_that_somebody_waits_changes_nothing() -> None:
         {"figure": "drops", "above": 10**9, "within": "3us"}, {"figure": "tx_packets", "below": 1, "within": "1s"},
     ]  # fmt: skip
     events = [{"when": {"of": f"vf{at}", **one}, "set": LIMIT} for at, one in enumerate(never)]
-    waiting = {at: event.when for at, event in enumerate(config_of(*events).scenario)}
-    watching = watched(Scene(config), waiting)
+    watches = [watch_of(config, event.when, at) for at, event in enumerate(config_of(*events).scenario) if event.when]
+    watching = (Change(0, config, watches=tuple(watches)),)
     results = []
     for changes in ((), watching):
         run = Run(config, workload, silent, changes=changes)
