@@ -32,7 +32,7 @@ FAULTS: dict[str, tuple[type, str, Any]] = {
     "accesses that always wait in the queues": (Direction, "is_idle", property(lambda _: False)),
     "accesses that never do": (Direction, "is_idle", property(lambda self: self.beyond is None)),
     "what flies is not acknowledged": (Direction, "flown", lambda _: None),
-    "rings before drivers that wait": (Core, "holds", lambda self, *_: setattr(self, "_holder", self) is None),
+    "a core that is there at once": (Core, "begins_at", lambda _self, now_fs: now_fs),
     "a core is kept for ever": (Core, "is_given_back", _in_the_end),
     "no memory before what flies": (HostMemory, "there_fs", lambda *_: 0),
     "writes that take no time": (Jobs, "_worked", lambda _self, from_fs, _work_fs: from_fs),
