@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hwmodel.machine.guest.job_state import DOORBELLS, READ, RELEASE, TAKE_CORE, WAIT, WORK, WRITE
+from hwmodel.rules.driver_jobs import DOORBELLS, READ, RELEASE, TAKE_CORE, WAIT, WORK, WRITE
 from hwmodel.simulation.run.commands import Job
 from hwmodel.units import FS_PER_US
 
@@ -80,7 +80,7 @@ OF_DRIVERS: Mapping[int, Mapping[str, Any]] = {
             _begun("vf0", 4, 4, "vf2", (READ, 20, 0), (WRITE, 20, 0), (WAIT, 1, 100_000_000), (WRITE, 1, 0)),
             _begun("vf2", 5, 6, None, (DOORBELLS, 9, 150_000_000)),
         ],
-        "work": [("vf1", 300_000_000, 1, 1)],
+        "work": [("vf1", 300_000_000)],
     },
     6500: {"off": ["vf1"]},
     9000: {"off": ["vf2"], "jobs": [_begun("vf2", 6, 9, "pf", *KEEPS)]},

@@ -9,7 +9,7 @@ import pytest
 
 from hwmodel import Config, limits, load_config, simulate
 from hwmodel.config import defaults_beside, servers_of
-from hwmodel.config.system import Domain, domains_of
+from hwmodel.config.vms import Domain, domains_of
 from hwmodel.explore.ways import ways_of
 from hwmodel.relaxations import relaxations_of
 from hwmodel.report.diagram import drawn_ports

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import config_from_mapping, defaults_beside, servers_of, stations_in_use
+from hwmodel.config import config_from_mapping, defaults_beside, servers_of, vms_in_use
 from hwmodel.config.names import is_part_name
 from hwmodel.config.servers import AdapterEntry
 from hwmodel.rules.capacities import MAX_SERVERS
@@ -43,7 +43,7 @@ def test_names_and_places():
     assert (first.wires, first.host, first.station("vf1"), third.host) == (("a.x",), "a", "a.x.vf1", "b")
     assert second.key("pcie.lanes") == "servers.a.adapters.y.set.pcie.lanes"
     assert second.key("host.cores") == "servers.a.set.host.cores" and third.key("nic.vfs") == "servers.b.set.nic.vfs"
-    assert list(stations_in_use([first, third])) == ["a.x.vf0", "a.x.vf1", "b.vf0", "b.vf1"]
+    assert list(vms_in_use([first, third])) == ["a.x.vf0", "a.x.vf1", "b.vf0", "b.vf1"]
     config = load(TWO)
     assert list(config.bridge.ports) == ["a.x", "a.y", "b", "outside"]
     assert config.workload.incast_to == "a.x.vf0"

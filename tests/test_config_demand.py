@@ -18,6 +18,7 @@ from hwmodel.workload import build_workload
 from tests.analytic_cases import demo
 from tests.config_cases import complaints
 
+VMS = ("pf", "vf0", "vf1", "vf2")
 LINE_64_B = 10e9 / (8 * 84)  # frames of 64 B a second on a port of 10 Gb/s
 
 
@@ -72,20 +73,20 @@ def test_a_share_of_the_ceiling_is_limited_by_the_offered_load():
 
 
 def test_zipf_is_the_harmonic_series():
-    shares = sender_shares(["vf2", "uplink", "vf0", "vf1"], {}, 1.0)  # port order: uplink, vf0, vf1, vf2
+    shares = sender_shares(["vf2", "uplink", "vf0", "vf1"], {}, 1.0, VMS)  # port order: uplink, vf0, vf1, vf2
     harmonic = 1 + 1 / 2 + 1 / 3 + 1 / 4
     expected = {"uplink": 1 / harmonic, "vf0": 1 / 2 / harmonic, "vf1": 1 / 3 / harmonic, "vf2": 1 / 4 / harmonic}
     assert {name: float(share) for name, share in shares.items()} == pytest.approx(expected, rel=1e-12)
     assert sum(shares.values()) == 1
-    assert sender_shares(["vf0", "vf1"], {}, 0.0) == {"vf0": Fraction(1, 2), "vf1": Fraction(1, 2)}
+    assert sender_shares(["vf0", "vf1"], {}, 0.0, VMS) == {"vf0": Fraction(1, 2), "vf1": Fraction(1, 2)}
 
 
 def test_weights_are_one_where_not_given_and_none_sends_nothing():
-    assert sender_shares(["vf0", "vf1", "vf2"], {"vf0": 2, "vf2": 0}, None) == {
+    assert sender_shares(["vf0", "vf1", "vf2"], {"vf0": 2, "vf2": 0}, None, VMS) == {
         "vf0": Fraction(2, 3),
         "vf1": Fraction(1, 3),
     }
-    assert sender_shares(["vf0"], {"vf0": 0}, None) == {}
+    assert sender_shares(["vf0"], {"vf0": 0}, None, VMS) == {}
 
 
 def test_flows_have_rates_in_frames_too():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hwmodel.config import config_from_mapping, servers_of, stations_in_use
+from hwmodel.config import config_from_mapping, servers_of, vms_in_use
 from hwmodel.config.adapter import WirePort
 from hwmodel.config.host import Driver, Jitter
 from hwmodel.config.kinds import Block, ByteCount, FrameLength, Kind, Share, Whole, decimal_number, key, shown, suggest
@@ -216,7 +216,7 @@ def test_port_names():
 def test_a_disabled_vm_is_not_in_use():
     mapping = {"nic": {"vfs": 3}, "switch": {"ports": [{"name": "vf1", "enabled": False}]}}
     config = config_from_mapping(mapping)
-    assert list(stations_in_use(servers_of(config))) == ["vf0", "vf2"]
+    assert list(vms_in_use(servers_of(config))) == ["vf0", "vf2"]
 
 
 @pytest.mark.parametrize("key", ["mss", "header_bytes"])

@@ -354,6 +354,6 @@ def test_texts_of_defaults():
     assert default_text(Port, "name", by_key["name"]) == ""
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
-        "pcie", "host", "nic", "driver", "switch", "port", "servers", "multi_root", "bridge", "bridges", "workload",
-        "run", "scenario", "agents", "management",
+        "pcie", "host", "nic", "driver", "switch", "port", "servers", "multi_root", "bridge", "bridges", "vms",
+        "workload", "run", "scenario", "agents", "management",
     ]  # fmt: skip

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwmodel.config import Config, config_from_mapping, defaults_beside, port_rate_bps, servers_of, stations_in_use
-from hwmodel.config.names import port_order
+from hwmodel.config import Config, config_from_mapping, defaults_beside, port_rate_bps, servers_of, vms_in_use, vms_of
 from hwmodel.config.servers import ServerEntry
 from hwmodel.config.system import outside_rate_bps, split_servers
 from hwmodel.rules.capacities import MAX_SERVERS
 from hwmodel.wire.ethernet import format_mac
+from hwmodel.workload import build_workload
 from tests.config_cases import CONFIGS, complaints, load
 
 TWO = "nic: {vfs: 2}\nservers: [{name: a}, {name: b}]\n"
@@ -30,7 +30,7 @@ def test_without_servers_there_is_one_without_a_name():
     (server,) = servers_of(config)
     assert (server.name, server.wires, server.station("vf1")) == ("", ("adapter",), "vf1")
     assert server.config == load("nic: {vfs: 2}")
-    assert list(stations_in_use([server])) == ["vf0", "vf1"]
+    assert list(vms_in_use([server])) == ["vf0", "vf1"]
     assert "servers" not in config.resolved()
 
 
@@ -77,21 +77,17 @@ def test_the_entry_all_of_a_set_holds_for_that_server():
 def test_stations_are_in_the_order_of_servers_then_ports():
     servers = "servers: [{name: z}, {name: a, set: {switch.ports.vf0.enabled: false}}]\n"
     config = load(f"nic: {{vfs: 2}}\n{servers}workload: {{pattern: ring}}")
-    assert list(stations_in_use(servers_of(config))) == ["z.vf0", "z.vf1", "a.vf1"]
-    names = ["a.vf1", "z.vf10", "uplink", "a.pf", "z.vf9"]
-    assert sorted(names, key=lambda name: port_order(name, ["z", "a"])) == [
-        "uplink",
-        "z.vf9",
-        "z.vf10",
-        "a.pf",
-        "a.vf1",
-    ]
+    assert list(vms_in_use(servers_of(config))) == ["z.vf0", "z.vf1", "a.vf1"]
 
 
 def test_the_law_of_zipf_goes_by_servers_then_ports():
     config = load("nic: {vfs: 2}\nservers: [{name: z}, {name: a}]\nworkload: {load: 0.5, zipf: 1}")
-    shares = config.workload.shares_of(["a.vf0", "z.vf1", "a.vf1", "z.vf0"], ["z", "a"])
+    vms = list(vms_of(servers_of(config)))
+    assert vms == ["z.pf", "z.vf0", "z.vf1", "a.pf", "a.vf0", "a.vf1"]
+    shares = config.workload.shares_of(["a.vf0", "z.vf1", "a.vf1", "z.vf0"], vms)
     assert list(shares) == ["z.vf0", "z.vf1", "a.vf0", "a.vf1"]
+    rates = {source.port: source.frames_per_s for source in build_workload(config).sources}
+    assert [rates["z.vf0"] / rates[name] for name in vms if name in rates] == pytest.approx([1, 2, 3, 4])
     assert [float(share / shares["z.vf0"]) for share in shares.values()] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
 
 

@@ -96,7 +96,9 @@ def test_each_kind_says_what_it_names() -> None:
     named = {kind: event_of(kind).function for kind in EVENT_KINDS}
     of_vf1 = {"mailbox", "pf", "reset", "unplug", "plug", "bus_master", "flood"}
     assert named == {kind: "vf1" if kind in of_vf1 else None for kind in EVENT_KINDS}
-    assert event_of("reset", "a.x.vf3").server == "a.x" and event_of("pf", {"server": "b", "trust": True}).server == "b"
+    places = {"web": "a.x.vf3", "a.x.vf3": "a.x.vf3", "": ""}
+    assert [event_of("reset", name).server_by(places.__getitem__) for name in ("web", "a.x.vf3")] == ["a.x", "a.x"]
+    assert event_of("pf", {"server": "b", "trust": True}).server_by(places.__getitem__) == "b"
     places = {of: Event.model_validate({"at": "1ms", "enable_vfs": 1, "of": of}).place for of in ("a", "p1", "a.x.p1")}
     assert places == {"a": ("a", None), "p1": (None, "p1"), "a.x.p1": ("a.x", "p1")}
     needs = {kind for kind in EVENT_KINDS if event_of(kind).needs_control}

@@ -228,7 +228,7 @@ def test_a_message_is_sent_again_and_again() -> None:
     refused = {**flood, "from": "vf1"}
     result = simulate(config_of({"at": "50us", "mailbox": refused}))
     told = re.match(
-        r"(\d+) refused: the PF has set port VLAN 20 for this VF; (\d+) not answered by the end; they keep the PF's core for",
+        r"(\d+) refused: the PF has set port VLAN 20 for this VF; (\d+) not answered by the end; they keep the PF's",
         events_of(result)[0][1],
     )
     assert told is not None

@@ -15,7 +15,7 @@ from docs_site import command_line
 from hwmodel import Config, Result, limits, load_config, simulate
 from hwmodel.config import config_from_mapping
 from hwmodel.config.check_ports import check_ports
-from hwmodel.config.system import Domain, domains_of, own_uplinks
+from hwmodel.config.vms import Domain, domains_of, own_uplinks
 from hwmodel.errors import InputError
 from hwmodel.relaxations import relaxations_of
 from hwmodel.results import check_balance

@@ -52,7 +52,9 @@ def events_of(result: Result) -> tuple[EventResult, ...]:
 def carried_out(config: Config, threads: int = 1) -> Play:
     """Run a scenario to its end, and return it with its times."""
     play = play_of(config)
-    run = Run(play.scene.first, play.workload, silent, threads=threads, changes=play.planned, reacts=play.reacts)
+    run = Run(
+        play.scene.first, play.workload, silent, threads=threads, changes=play.planned, reacts=play.reacts
+    )  # fmt: skip
     run.begin(play)
     for _ in run.pieces():
         pass
@@ -136,8 +138,9 @@ def test_that_somebody_waits_changes_nothing() -> None:
         {"figure": "drops", "above": 10**9, "within": "3us"}, {"figure": "tx_packets", "below": 1, "within": "1s"},
     ]  # fmt: skip
     events = [{"when": {"of": f"vf{at}", **one}, "set": LIMIT} for at, one in enumerate(never)]
-    watches = [watch_of(config, event.when, at) for at, event in enumerate(config_of(*events).scenario) if event.when]
-    watching = (Change(0, config, watches=tuple(watches)),)
+    waiting = {at: event.when for at, event in enumerate(config_of(*events).scenario)}
+    watches = tuple(watch_of(config, when, at) for at, when in waiting.items() if when is not None)
+    watching = (Change(0, config, watches=watches),)
     results = []
     for changes in ((), watching):
         run = Run(config, workload, silent, changes=changes)

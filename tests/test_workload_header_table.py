@@ -32,7 +32,7 @@ SWITCH = switch(
 
 def senders(*frames):
     """Name the sender of each frame, of which the first 26 B or less are at hand."""
-    table = HeaderTable({"": SWITCH})
+    table = HeaderTable([(str, SWITCH)])
     prefix = np.zeros((len(frames), 26), np.uint8)
     for row, raw in zip(prefix, frames, strict=True):
         row[: len(raw[:26])] = np.frombuffer(raw[:26], np.uint8)
@@ -57,7 +57,7 @@ def test_of_a_runt_the_address_counts_if_it_is_there(n_bytes):
 
 
 def test_the_port_numbers_of_senders_are_in_port_order():
-    table = HeaderTable({"": SWITCH})
+    table = HeaderTable([(str, SWITCH)])
     table.intern(
         np.frombuffer(frame("pf", "vf1") + frame("pf", "pf"), np.uint8).reshape(2, 60)[:, :26], np.array([26, 26])
     )

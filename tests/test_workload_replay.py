@@ -244,9 +244,9 @@ def test_blocks_do_not_show(tmp_path, monkeypatch):
         path, [(rng.randrange(1000), Ether(src=mac(rng.randrange(6)), dst=mac(rng.randrange(6)))) for _ in range(300)]
     )
     switch = config_of(path).switch
-    whole = read_replay(str(path), {"": switch}, asap=False)
+    whole = read_replay(str(path), [(str, switch)], asap=False)
     monkeypatch.setattr("hwmodel.wire.pcap.read_blocks.__defaults__", (100,))
-    pieces = read_replay(str(path), {"": switch}, asap=False)
+    pieces = read_replay(str(path), [(str, switch)], asap=False)
     assert whole.templates == pieces.templates
     assert whole.sources == pieces.sources
     for name in ("at_fs", "source", "template", "frame_bytes", "index", "rss_hash"):

@@ -114,7 +114,8 @@ class Drivers:
 
     def __init__(
         self, adapter: Adapter, *, is_up: Callable[[Start, Parts, int], None],
-        answered: Callable[[Exchange, Kept], None], lost: Callable[[Asked], None], again: Callable[[int, int, int], None],
+        answered: Callable[[Exchange, Kept], None], lost: Callable[[Asked], None],
+        again: Callable[[int, int, int], None],
     ) -> None:  # fmt: skip
         self.course: Course
         self._again = again

@@ -84,7 +84,7 @@ def _of_connections(config: Config, source: str, target: str) -> Iterator[int]:
 
 def _place(config: Config, name: str) -> int:
     """Give a station's position among all, which its IP address is made from; the outside is 0."""
-    return 0 if is_uplink(name) else 1 + [port.name for port in config.switch.ports].index(name)
+    return 0 if is_uplink(name) else 1 + config.switch.ports.index(_port(config, name))
 
 
 def _macs(config: Config, name: str) -> Sequence[int]:
@@ -105,7 +105,8 @@ def _vlan_on_wire(config: Config, station: str) -> int:
 
 
 def _port(config: Config, name: str) -> Port:
-    return next(port for port in config.switch.ports if port.name == name)
+    function = config.function_of(name)
+    return next(port for port in config.switch.ports if port.name == function)
 
 
 def bond_notes(config: Config, demand: Demand, frames_per_s: Fraction) -> Iterator[str]:

@@ -300,16 +300,13 @@ def learn(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, st
 
 def _know_stations(entry: BridgeEntry, knowing: Collection[int]) -> None:
     """Let some bridges know all stations of the servers, in each VLAN that comes to them."""
-    for server in entry.system.servers if knowing else ():
-        for station in server.config.switch.ports:
-            name = server.station(station.name)
-            at = entry.bridge_at(entry.system.wire_at(name))
-            # Two of a station's VLANs may be one in the bridge; the VLAN of its untagged frames, entered last, then
-            # counts.
-            for vlan in sorted(station.vlans, key=lambda vlan: vlan == station.port_vlan):
-                entered = entry.entered(name, vlan)
-                if entered is not None:
-                    _know(entry, knowing, name, at, *entered)
+    for name, vm in entry.system.vms.items() if knowing else ():
+        at, station = entry.bridge_at(entry.system.wire_at(name)), vm.port
+        # Two of a station's VLANs may be one in the bridge; the VLAN of its untagged frames, entered last, then counts.
+        for vlan in sorted(station.vlans, key=lambda vlan: vlan == station.port_vlan):
+            entered = entry.entered(name, vlan)
+            if entered is not None:
+                _know(entry, knowing, name, at, *entered)
 
 
 def _know_outside(entry: BridgeEntry, knowing: Collection[int]) -> None:
@@ -328,14 +325,12 @@ def _hear(entry: BridgeEntry, at_sender: AtSender, flows: Iterable[tuple[str, st
     """
     system, heard = entry.system, set[str]()
     announced = {bridge.number for bridge in entry.bridges if bridge.settings.announce}
-    for server in system.servers if announced else ():
-        for station in server.config.switch.ports:
-            name = server.station(station.name)
-            inside = entry.inside(name, UPLINK, Route((), True)) if station.enabled else None
-            if inside is not None:
-                at = entry.bridge_at(system.wire_at(name))
-                _know(entry, announced & set(learning), name, at, inside.port, inside.vlan)
-                heard |= {name} if len(announced) == len(entry.bridges) else set()
+    for name, vm in system.vms.items() if announced else ():
+        inside = entry.inside(name, UPLINK, Route((), True)) if vm.port.enabled else None
+        if inside is not None:
+            at = entry.bridge_at(system.wire_at(name))
+            _know(entry, announced & set(learning), name, at, inside.port, inside.vlan)
+            heard |= {name} if len(announced) == len(entry.bridges) else set()
     for source, target in flows:
         if source in heard:
             continue

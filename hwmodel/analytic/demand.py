@@ -41,7 +41,8 @@ from hwmodel.analytic.traffic import (
 from hwmodel.analytic.uplink import cut_sizes, leaving_cut
 from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink, port_number, uplink_of
-from hwmodel.config.system import outside_targets, own_uplinks, port_of_end, port_rate_bps
+from hwmodel.config.system import port_rate_bps
+from hwmodel.config.vms import outside_targets, own_uplinks, port_of_end
 from hwmodel.errors import InputError
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE
@@ -110,12 +111,7 @@ def closed_flows_of(config: Config, system: System) -> Iterator[tuple[str, str]]
 def _capture_of(config: Config, system: System) -> Capture | None:
     if config.workload.pcap is None:
         return None
-    owners = {
-        mac: server.station(port.name)
-        for server in system.servers
-        for port in server.config.switch.ports
-        for mac in port.macs
-    }
+    owners = {mac: name for name, vm in system.vms.items() for mac in vm.port.macs}
     longest = max(port.max_frame_bytes for server in system.servers for port in server.config.switch.ports)
     found = read_capture(config.workload.pcap, owners, longest + _MOST_TAG_BYTES)
     if not found.flows:
@@ -252,7 +248,7 @@ class _Reader:
             return Demand(sought, tuple(beside), in_all, (), (*with_rate, *outside))
         beside += [replace(one.traffic, frames_per_s=one.frames_per_s) for one in with_rate]
         # With `load: 0` all shares are 0; equal weights then give the ceiling of what would be sent.
-        shares_of = workload.shares_of((stream.source for stream, _ in following), self._system.server_names)
+        shares_of = workload.shares_of((stream.source for stream, _ in following), list(self._system.vms))
         weights = [shares_of.get(stream.source, Fraction(not shares_of)) for stream, _ in following]
         sought = average([(one.traffic, weight) for (_, one), weight in zip(following, weights, strict=True) if weight])
         offered, total = self._load_frames_per_s(sought, len(following)), sum(weights)

@@ -307,7 +307,7 @@ def notes_of(
     for part, server in enumerate(system.servers):
         whose = f"{server.name}: " if server.name else ""
         found += [f"{whose}{note}" for note in _of_config(server.config, has_waits)]
-        senders = {name.rpartition(".")[2] for name in demand.sought.sent if system.place(name)[0] == part}
+        senders = {place for name in demand.sought.sent for at, place in [system.place(name)] if at == part}
         found += [f"{whose}{note}" for note in (*class_notes(server.config, senders), *_headroom_notes(system, server))]
     if lone is not None and lone.way.copies:
         found += why_never_taken(system.config(lone.way.to_part), lone.way)

@@ -101,7 +101,7 @@ def lone_frame_of(config: Config, source: str, target: str, frame_bytes: int) ->
 def _kept_bytes(config: Config, stations: tuple[str, ...], source: str, target: str) -> tuple[int, ...]:
     """Return the bytes of tags that each station of the sender's own adapter gets beside the frame as offered."""
     ports = {port.name: port for port in config.switch.ports}
-    source, target = source.rpartition(".")[2], target.rpartition(".")[2]
+    source, target = map(config.function_of, (source, target))
     bare = -_sent_tag_bytes(config, ports, source, target)
     vlan = _vlan(config, ports, source, target)
     return tuple(bare + _kept_tag_bytes(config, ports[to], vlan) for to in stations)

@@ -18,7 +18,7 @@ from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, Leg, Onward, Sizes, nothing_of
 from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink
-from hwmodel.config.system import port_of_end
+from hwmodel.config.vms import port_of_end
 from hwmodel.rules.switch_modes import MODES
 
 LINK_DOWN = "LINK_DOWN"  # the reason for a frame lost at a port whose wire is dead
@@ -152,7 +152,7 @@ class Paths:
         """Give the path of a frame at an adapter without a bridge: whatever is behind its wires is outside."""
         config = self.system.config(0)
         port = port_of_end(config, source)
-        ends = (UPLINK if is_uplink(name) else name for name in (source, target))
+        ends = (UPLINK if is_uplink(name) else config.function_of(name) for name in (source, target))
         route = self._routers[0][port].route(*ends)
         legs = [config.port.number_of(port)] if config.bond is None else range(config.n_legs)
         if not all(map(config.port.is_down, legs)) or not (route.to_wire or route.from_wire):

@@ -14,7 +14,8 @@ from fractions import Fraction
 from hwmodel.config import Config
 from hwmodel.config.names import UPLINK
 from hwmodel.config.switch import Mirror, Port, Switch
-from hwmodel.config.system import apart_ports, domains_of, own_uplinks
+from hwmodel.config.system import apart_ports
+from hwmodel.config.vms import domains_of, own_uplinks
 from hwmodel.rules.switch_modes import C_TAG, DEFAULT_S_VID, MODES, S_TAG, TAG_MODES
 
 GROUPS = ("broadcast", "multicast")

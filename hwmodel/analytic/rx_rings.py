@@ -91,7 +91,8 @@ def _ceiling(room: Room, demand: Demand, taken: Sequence[Fraction], n_rings: int
 
 def _receivers_on(config: Config, demand: Demand, core: int) -> str:
     names = sorted({name for name, _ in demand.rx_rings if core_of(config, name) == core}, key=function_number)
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    first = config.vm_at(names[0])
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
 
 
 def _prefetched(config: Config, demand: Demand) -> Iterator[Room]:

@@ -32,7 +32,8 @@ def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
     Tx rings are numbered over all VMs, the uplink's Rx rings leg by leg.
     """
     if not is_uplink(source):
-        n, first = config.nic.queues_per_vf, function_number(source) * config.nic.queues_per_vf
+        n = config.nic.queues_per_vf
+        first = function_number(config.function_of(source)) * n
         return {first + ring: share for ring, share in _by_hash(config, source, target, n, 1 << HASH_BITS).items()}
     n = switch_of(config).n_uplink_rings
     legs = {"p0": ONE} if config.bond is None else leg_shares(config, source, target)  # p0, p1, ...
@@ -46,7 +47,7 @@ def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:
 def _by_hash(config: Config, source: str, target: str, n_rings: int, n_entries: int) -> dict[int, Fraction]:
     """Give the share of each of `n_rings` rings; frames without a connection go by their target's number."""
     if n_rings == 1 or target in GROUPS or not has_packets(config):
-        return {0 if target in GROUPS or is_uplink(target) else port_number(target) % n_rings: ONE}
+        return {0 if target in GROUPS or is_uplink(target) else port_number(config.function_of(target)) % n_rings: ONE}
     inputs = np.array([list(each) for each in addresses_and_ports(config, source, target)], np.uint8)
     counted = Counter((toeplitz_hash(inputs) % n_entries % n_rings).tolist())
     return {ring: Fraction(n, len(inputs)) for ring, n in sorted(counted.items())}

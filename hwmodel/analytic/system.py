@@ -16,12 +16,13 @@ from hwmodel.config import (
     NamedBridge,
     PcieSwitch,
     SharedBus,
+    Vm,
     bridges_of,
     buses_of,
     links_above,
     servers_of,
-    stations_in_use,
     switches_of,
+    vms_of,
 )
 from hwmodel.config.bridge import OUTSIDE, Bridge, Extender, way_up
 from hwmodel.config.names import UPLINK, is_uplink
@@ -255,18 +256,19 @@ class System:
         return [self.rate_bps(wire) for wire in (*own, *below) if wire is not None]
 
     @cached_property
+    def vms(self) -> dict[str, Vm]:
+        """Give all VMs by their names, the hosts among them, in the order of servers and ports."""
+        return vms_of(self.servers)
+
+    @cached_property
     def vm_names(self) -> tuple[str, ...]:
-        """Give the names of the VFs in use, in the order of servers and ports."""
-        return tuple(stations_in_use(self.servers))
+        """Give the names of the VMs in use, in that order."""
+        return tuple(name for name, vm in self.vms.items() if vm.is_in_use)
 
     @cached_property
     def server_names(self) -> tuple[str, ...]:
         """Give the servers' names, in order."""
         return tuple(server.name for server in self.servers)
-
-    @cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.server_names)}
 
     def config(self, part: int) -> Config:
         """Give the configuration of one server."""
@@ -327,8 +329,8 @@ class System:
         """Give a station's server and its name there; "uplink" belongs to the stations outside."""
         if is_uplink(name):
             return self.outside, UPLINK
-        server, _, local = name.rpartition(".")
-        return self._numbers[server], local
+        vm = self.vms[self.servers[0].config.vm_at(name)]
+        return vm.at, vm.port.name
 
     def wire_at(self, name: str) -> int:
         """Give the wire by which bridges reach a station; for one that has none, its server's first wire."""
@@ -340,9 +342,7 @@ class System:
     @cached_property
     def _wires_of_stations(self) -> dict[str, int]:
         return {
-            server.station(station.name): self.wires_of(part)[server.config.port.number_of(station.port)]
-            for part, server in enumerate(self.servers)
-            for station in server.config.switch.ports
+            name: self.wires_of(vm.at)[vm.server.config.port.number_of(vm.port.port)] for name, vm in self.vms.items()
         }
 
     def station(self, part: int, local: str) -> str:
@@ -352,12 +352,8 @@ class System:
     @cached_property
     def stations(self) -> dict[tuple[int, str], Port]:
         """Give each station's port settings, by its server and its name there."""
-        return {
-            (part, station.name): station
-            for part, server in enumerate(self.servers)
-            for station in server.config.switch.ports
-        }
+        return {(vm.at, vm.port.name): vm.port for vm in self.vms.values()}
 
     def port(self, name: str) -> Port:
         """Give a station's port settings; raises KeyError if there is no such station."""
-        return self.stations[self.place(name)]
+        return self.vms[name].port

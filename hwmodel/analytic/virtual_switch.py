@@ -159,7 +159,7 @@ def memory_ceiling(config: Config, demand: Demand) -> Iterator[Ceiling]:
 
 def frames_a_turn(config: Config, station: str, sizes: Sizes) -> Fraction:
     """Give how many frames of a station's full ring a core passes on before it turns to the next ring."""
-    port = config.switch.ports[function_number(station)]
+    port = config.switch.ports[function_number(config.function_of(station))]
     if config.switch.scheduler == "deficit":
         return port.weight * (config.switch.longest_frame_bytes - FCS_BYTES) / (mean_bytes(sizes) - FCS_BYTES)
     return Fraction(switch_of(config).batch * (port.weight if config.switch.scheduler == "weighted" else 1))
@@ -192,7 +192,7 @@ def passing_s(config: Config, source: str, one: Traffic) -> Fraction:
 
 def thread_of(config: Config, vm: str) -> int:
     """Give the core of a VM's own thread."""
-    return config.thread_of(function_number(vm))
+    return config.thread_of(function_number(config.function_of(vm)))
 
 
 def handing_s(config: Config, one: Traffic) -> Fraction:

@@ -22,6 +22,6 @@ from .system import (
     port_rate_bps,
     reflects,
     servers_of,
-    stations_in_use,
 )
+from .vms import Vm, vms_in_use, vms_of
 from .workload import Flow

@@ -5,7 +5,7 @@ A port carries logical ports: one for each S-channel, virtual interface (VIF, E-
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -134,9 +134,9 @@ class PhysicalPort:
 
 
 def logical_ports(
-    port: PhysicalPort, switch: Switch, settings: BridgePort, prefix: str, numbers: Iterator[int]
+    port: PhysicalPort, switch: Switch, settings: BridgePort, named: Callable[[str], str], numbers: Iterator[int]
 ) -> Iterator[LogicalPort]:
-    """Yield the logical ports of a port to an adapter, numbered from `numbers`; `prefix` precedes station names."""
+    """Yield the logical ports of a port to an adapter, numbered from `numbers`; `named`: what stations are called."""
     hairpin, native = settings.hairpin, settings.native_vlan
     mode = MODES[switch.mode]
     if mode.has_interfaces:
@@ -144,7 +144,7 @@ def logical_ports(
             if not station.enabled:
                 continue
             yield LogicalPort(
-                next(numbers), port.root, prefix + station.name, mode.interface_of(station), False,
+                next(numbers), port.root, named(station.name), mode.interface_of(station), False,
                 station.port_vlan, station.vlans, station.untagged, None, port.server, port.adapter_port,
                 station.number,
             )  # fmt: skip
@@ -214,7 +214,7 @@ def ports_of(bridges: Sequence[NamedBridge], servers: Sequence[Server]) -> list[
             )  # fmt: skip
             port.is_scheduled = bool(settings.s_channels)
             port.taken_lists = set(switch.vif_lists) | {entry.ecid for entry in switch.ecid_lists}
-            port.logical = list(logical_ports(port, switch, settings, server.prefix, numbers))
+            port.logical = list(logical_ports(port, switch, settings, server.station, numbers))
             found.append(port)
     n_wires = len(found)
     found.append(_plain_port(bridges, _port_of(bridges, OUTSIDE)[0], OUTSIDE, len(found), next(numbers)))

@@ -27,6 +27,7 @@ from .check_steering import check_queues, check_steering
 from .check_streams import check_streams
 from .check_switch import check_servers, check_stations, check_switch
 from .check_virtual_switch import check_bond, check_virtual_switch
+from .check_vms import check_vms
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
 from .findings import Doubts, Findings, Part
@@ -244,7 +245,7 @@ def sound(common: Made, own: Sequence[OwnPart], before: System | None = None) ->
         kept = {one.name for one, old in zip(own, before.own, strict=True) if one.config is old.config}
         pairs = zip(before.entries, config.servers, strict=True)
         entries = {old.name: old for old, new in pairs if kept.issuperset(old.adapter_names) and old.tree == new.tree}
-        if is_same(bare, before.common.config, "workload", "run"):
+        if is_same(bare, before.common.config, "vms", "workload", "run"):
             servers = {server.name: server for server in before.servers if server.host in entries}
     parts = [Server(one.name, one.config) for one in own]
     listed = entries_of(config.servers, common.own_blocks, (one for one in parts if one.host not in entries), entries)
@@ -438,8 +439,8 @@ def check_system(
     """Check what is of several adapters, of bridges and of the workload; `is_sound`: nothing is wrong so far."""
     of_load = check_load if is_running else check_workload
     for check_all in (
-        check_servers, check_trees, check_multi_root, check_buses, check_port_system, of_load, check_wire, check_bridge,
-        check_policers, check_bridge_flow_control, check_control_frames,
+        check_servers, check_vms, check_trees, check_multi_root, check_buses, check_port_system, of_load, check_wire,
+        check_bridge, check_policers, check_bridge_flow_control, check_control_frames,
     ):  # fmt: skip
         check_all(config, findings, parts)
     if is_sound:

@@ -13,6 +13,7 @@ from .kinds import suggest
 from .live_configuration import LiveConfiguration, Setting
 from .model import Config
 from .system import servers_of
+from .vms import vms_of
 
 
 class Wrong(NamedTuple):
@@ -67,7 +68,7 @@ def _wrong_place(path: KeyPath, agent: AgentBlock, config: Config) -> Iterator[W
 def functions_at(agent: AgentBlock, config: Config) -> list[str]:
     """Return the functions at an agent's server."""
     own = (server for server in servers_of(config) if server.name == (agent.server or ""))
-    return [server.station(port.name) for server in own for port in server.config.switch.ports]
+    return list(vms_of(own))
 
 
 def _wrong_rule(path: KeyPath, rule: Rule, agent: AgentBlock, config: Config) -> Iterator[Wrong]:
@@ -132,7 +133,7 @@ def _wrong_watch(here: KeyPath, when: Trigger, agent: AgentBlock, config: Config
         said.append(("each", f"{when.figure} is a level, which does not only grow; say `above` or `below`", True))
     yield from (Wrong((*here, *filter(None, (name,))), message, is_key) for name, message, is_key in said)
     of, own = when.whose, agent.server or ""
-    if not said and own in names_of(config) and own not in (of, of.rpartition(".")[0]):
+    if not said and own in names_of(config) and own not in (of, config.place_of(of).rpartition(".")[0]):
         yield Wrong(here, f"{of or 'that'} is not at its server, {own}, of which alone it sees figures")
 
 

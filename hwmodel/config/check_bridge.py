@@ -11,7 +11,7 @@ from hwmodel.units import format_bytes, format_rate_bps, format_time_fs
 
 from .bridge import BRIDGE, OUTSIDE, BridgePort, JoinedPort, queue_bytes, s_channels_of
 from .check_access_lists import check_rule
-from .check_switch import check_vm_names
+from .check_vms import check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
 from .kinds import suggest

@@ -15,6 +15,7 @@ from .condition import AMOUNTS, RATES, Condition
 from .kinds import suggest
 from .model import Config
 from .system import Server, bridges_of, servers_of
+from .vms import vms_of
 
 MOST_UNITS = 1 << 62  # of a figure
 
@@ -75,13 +76,14 @@ def _things(servers: Iterable[Server]) -> Iterator[tuple[str, Thing]]:
         yield server.name, (ADAPTER, server.config, False)
         for port in filter(None, server.config.port.names):
             yield f"{server.prefix}{port}", (PORT, server.config, False)
-        for station in server.config.switch.ports:
-            yield server.station(station.name), (FUNCTION, server.config, station.name == PF)
+        for name, vm in vms_of([server]).items():
+            yield name, (FUNCTION, server.config, vm.port.name == PF)
 
 
 def _thing(config: Config, name: str) -> Thing | None:
     """Return what has a name."""
-    near = (server for server in servers_of(config) if server.name in (name, name.rpartition(".")[0]))
+    place, name = config.place_of(name), config.vm_at(name)
+    near = (server for server in servers_of(config) if server.name in (place, place.rpartition(".")[0]))
     return next((thing for each, thing in _things(near) if each == name), None)
 
 

@@ -10,7 +10,8 @@ from .document import KeyPath
 from .findings import Findings, Part
 from .model import Config
 from .names import UPLINK, ethernet_ports, is_uplink, port_place
-from .system import Domain, apart_ports, bridges_of, domains_of, own_uplinks, port_of_end
+from .system import apart_ports, bridges_of
+from .vms import Domain, domains_of, own_uplinks, port_of_end
 
 
 def check_ports(config: Config, findings: Findings) -> None:

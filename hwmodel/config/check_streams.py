@@ -27,8 +27,8 @@ from .streams import (
     streams_of,
     whole_gap_of,
 )
-from .switch import Port
-from .system import Server, domains_of, outside_targets, port_rate_bps
+from .system import Server, port_rate_bps
+from .vms import Vm, domains_of, outside_targets, vms_of
 from .workload import MOST_HEADERS, External, Workload
 
 _HINTS = {
@@ -85,9 +85,8 @@ def _path(key: KeyPath, findings: Findings, parts: Sequence[Part]) -> KeyPath:
     """Return the path of a key; in that of a station's, its name becomes its place in the list."""
     if key[:2] != ("switch", "ports"):
         return key
-    own = {part.server.station(port.name): (part, port) for part in parts for port in part.server.config.switch.ports}
-    part, port = own[str(key[2])]
-    return part.findings.station(port.name, *key[3:])
+    vm = vms_of(part.server for part in parts)[str(key[2])]
+    return parts[vm.at].findings.station(vm.port.name, *key[3:])
 
 
 def wrong_streams(config: Config, servers: Sequence[Server]) -> Iterator[Wrong]:
@@ -101,16 +100,16 @@ def wrong_streams(config: Config, servers: Sequence[Server]) -> Iterator[Wrong]:
         except PatternError as error:
             yield Wrong(str(error), (by, ("switch", "ports")))
             return
-    external, gaps = config.workload.external, _wrong_gaps(config, servers, streams)
+    vms = vms_of(servers)
+    external, gaps = config.workload.external, _wrong_gaps(config, servers, streams, list(vms))
     if not any(key.partition(".")[0] == "workload" for key in config.set_in_run):
-        streams = _that_send(workload, streams)
+        streams = _that_send(workload, streams, list(vms))
     arriving = outside_targets(config, servers)
-    stations = {server.station(port.name): port for server in servers for port in server.config.switch.ports}
     ends: list[tuple[str, KeyPath]] = [
         (end, by) for stream in streams for end in (stream.port, *(to for to, _ in stream.targets))
     ]
     ends += [(end, ("workload", "external", "to")) for _, targets in arriving for end in targets]
-    found = [*_without_address(ends, stations), *gaps]
+    found = [*_without_address(ends, vms), *gaps]
     if external is not None:
         sizes = Sizes.of(external.frame_bytes, external.sizes)
         for uplink, _ in arriving:
@@ -124,20 +123,22 @@ def wrong_streams(config: Config, servers: Sequence[Server]) -> Iterator[Wrong]:
     yield from found[:1]
 
 
-def _that_send(workload: Workload, streams: list[Demand]) -> list[Demand]:
+def _that_send(workload: Workload, streams: list[Demand], vms: Sequence[str]) -> list[Demand]:
     """Leave out streams that have no share of the load, which get a source only if the load changes in mid-run."""
     following = [stream.port for stream in streams if stream.rate_bps is None]
-    sending = following if workload.load.kind == "saturate" else workload.shares_of(following)
+    sending = following if workload.load.kind == "saturate" else workload.shares_of(following, vms)
     return [stream for stream in streams if stream.rate_bps is not None or stream.port in sending]
 
 
-def _without_address(ends: Iterable[tuple[str, KeyPath]], stations: Mapping[str, Port]) -> Iterator[Wrong]:
+def _without_address(ends: Iterable[tuple[str, KeyPath]], vms: Mapping[str, Vm]) -> Iterator[Wrong]:
     for end, key in ends:
-        if end in stations and not stations[end].macs:
+        if end in vms and not vms[end].port.macs:
             yield Wrong(f"{end} has no MAC address to send from or to", (("switch", "ports", end, "macs"), key))
 
 
-def _wrong_gaps(config: Config, servers: Sequence[Server], streams: Sequence[Demand]) -> Iterator[Wrong]:
+def _wrong_gaps(
+    config: Config, servers: Sequence[Server], streams: Sequence[Demand], vms: Sequence[str]
+) -> Iterator[Wrong]:
     """Yield what is wrong with the times between VMs' frames; those at a share of the ceiling are known in a run."""
     workload, load = config.workload, config.workload.load
     if not streams:
@@ -149,7 +150,7 @@ def _wrong_gaps(config: Config, servers: Sequence[Server], streams: Sequence[Dem
             sizes = frames if is_uplink(stream.port) else sends
             yield from _wrong_gap(workload, of, stream.port, gap_at_rate(stream.rate_bps, sizes), sizes)
     following = [stream.port for stream in streams if stream.rate_bps is None]
-    shares = workload.shares_of(following)
+    shares = workload.shares_of(following, vms)
     if load.kind in ("saturate", "ceiling") or not shares:
         return
     whole_gap = whole_gap_of(workload, len(following), port_rate_bps(servers), None, sends)

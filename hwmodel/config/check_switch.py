@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import format_bytes, format_rate_bps
 from hwmodel.wire.ethernet import format_mac
 
 from .check_access_lists import check_access_lists
+from .check_vms import absent
 from .document import KeyPath
 from .findings import Findings, Part
-from .kinds import suggest
 from .model import Config
 from .names import ethernet_ports
 from .switch import ONLY_OF_POOLS
 from .system import Server, bridges_of
+from .vms import vms_of
 
 MAX_CORE_VFS = 15  # the Verilog switch core has at most 17 ports: the uplink, the PF and 15 VFs
 
@@ -161,7 +161,7 @@ def check_station_names(config: Config, findings: Findings, names: Iterable[tupl
     present = {"uplink", "all", *config.function_names}
     for name, path in names:
         if name not in present:
-            findings.add(_absent(name, Server("", config)), path, besides=["nic.vfs"])
+            findings.add(absent(name, Server("", config)), path, besides=["nic.vfs"])
 
 
 def _check_tags(config: Config, findings: Findings) -> None:
@@ -272,60 +272,20 @@ def _check_cores(parts: Sequence[Part]) -> None:
             )
 
 
-def check_vm_names(findings: Findings, parts: Sequence[Part], names: Iterable[tuple[str, KeyPath]]) -> None:
-    """Report each name, given with its key's path, of a server or VF that the system does not have."""
-    by_name = {part.server.name: part for part in parts}
-    for name, path in dict.fromkeys(names):
-        server, _, station = name.rpartition(".")
-        if station in ("uplink", "outside", "all"):
-            continue
-        part = by_name.get(server)
-        if part is None:
-            lists = [("servers", at, "adapters") for at in range(len(parts))]
-            findings.add(_no_server(name, list(by_name)), path, besides=["servers", *lists])
-        elif station not in part.server.config.function_names:
-            part.findings.add(_absent(name, part.server), path, besides=["nic.vfs"])
-
-
-def _no_server(name: str, servers: list[str]) -> str:
-    server, _, station = name.rpartition(".")
-    adapters = [each for each in servers if server and each.startswith(f"{server}.")]
-    if adapters:
-        return f"{server} has adapters, and each has a {station} of its own (did you mean {adapters[0]}.{station}?)"
-    if servers == [""]:
-        return f"there is no server {server}; without servers it is {station} (did you mean {station}?)"
-    if not server:
-        return f"there are servers, and each has a {name} of its own (did you mean {servers[0]}.{name}?)"
-    near = suggest(server, servers) or f"; there {'are' if len(servers) > 1 else 'is'} {', '.join(servers)}"
-    return f"there is no server {server}{near}"
-
-
-def _absent(name: str, server: Server) -> str:
-    if is_pf(name):
-        return f"there is no {name}; each Ethernet port has a PF, and port.count is {server.config.port.count}"
-    n_vfs, first = server.config.nic.vfs, server.station("vf0")
-    last = f"{first} to {server.station(f'vf{n_vfs - 1}')}" if n_vfs > 1 else f"{first} alone"
-    whose = f" of {server.name}" if server.name else ""
-    return f"there is no {name}; nic.vfs{whose} is {n_vfs}, {last}"
-
-
 def _check_macs_of_wires(config: Config, parts: Sequence[Part]) -> None:
     """Report MAC addresses that stations behind different wires share; for those at one port see `_check_macs`."""
     owners: dict[int, list[tuple[str, str, frozenset[int]]]] = {}
-    for part in parts if bridges_of(config) else ():
-        there = (None, *ethernet_ports(part.server.config.port.count))
-        for port in part.server.config.switch.ports:
-            if port.port not in there:
-                continue  # it has no wire, which `check_ports` reports
-            vlans, wire = frozenset(port.vlans), part.server.wire_of(port)
-            for mac in dict.fromkeys(port.macs):
-                for other, other_name, other_vlans in owners.get(mac, []):
-                    if other != wire and vlans & other_vlans:
-                        name = part.server.station(port.name)
-                        part.findings.add(
-                            f"{other_name} and {name} both have {format_mac(mac)} in VLAN {min(vlans & other_vlans)} "
-                            f"(--set {part.server.key(f'switch.ports.{port.name}.macs')}=[...])",
-                            part.findings.station(port.name, "macs"),
-                            besides=[part.findings.station(port.name, "vlans")],
-                        )
-                owners.setdefault(mac, []).append((wire, part.server.station(port.name), vlans))
+    for name, vm in vms_of(part.server for part in parts).items() if bridges_of(config) else ():
+        if vm.port.port not in (None, *ethernet_ports(vm.server.config.port.count)):
+            continue  # it has no wire, which `check_ports` reports
+        findings, vlans = parts[vm.at].findings, frozenset(vm.port.vlans)
+        for mac in dict.fromkeys(vm.port.macs):
+            for other, other_name, other_vlans in owners.get(mac, []):
+                if other != vm.wire and vlans & other_vlans:
+                    findings.add(
+                        f"{other_name} and {name} both have {format_mac(mac)} in VLAN {min(vlans & other_vlans)} "
+                        f"(--set {vm.key('macs')}=[...])",
+                        findings.station(vm.port.name, "macs"),
+                        besides=[findings.station(vm.port.name, "vlans")],
+                    )
+            owners.setdefault(mac, []).append((vm.wire, name, vlans))

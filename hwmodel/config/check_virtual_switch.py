@@ -107,7 +107,7 @@ def _check_switch(config: Config, own: VirtualSwitch, findings: Findings) -> Non
     """Report settings of `switch` that a virtual switch does not support, and unknown stations in `ecn_capable`."""
     names = {port.name for port in config.switch.ports}
     for at, name in enumerate(own.ecn_capable if own.ecn_capable != "all" else ()):
-        if name not in names:
+        if config.function_of(name) not in names:
             findings.add(f"there is no station {name}", ("host", "virtual_switch", "ecn_capable", at), "nic.vfs")
     if config.switch.scheduler == "strict":
         findings.add("not modelled with a virtual switch (nic.mode: vswitch)", "switch.scheduler", _MODE)

@@ -14,25 +14,22 @@ from hwmodel.wire.tags import TAG_BYTES
 
 from .bridge import OUTSIDE
 from .check_sends import check_segments
-from .check_switch import check_vm_names
+from .check_vms import check_vm_names
 from .document import KeyPath
 from .findings import Findings, Part
 from .frame_lengths import named_lengths
 from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .model import Config
 from .names import is_uplink
-from .switch import BridgingRule, Port
+from .switch import BridgingRule
 from .system import (
     Server,
     bridge_with,
     bridges_of,
-    domains_of,
     outside_rate_bps,
-    outside_targets,
-    own_uplinks,
     port_rate_bps,
-    stations_in_use,
 )
+from .vms import Vm, domains_of, outside_targets, own_uplinks, vms_in_use, vms_of
 from .workload import External, SizeWeight, Workload
 
 _FEWEST_VFS = {"to_wire": 1, "broadcast": 1, "multicast": 1}
@@ -42,12 +39,12 @@ _EXTERNAL = ("workload", "external", "rate")
 def check_workload(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Check the `workload` block."""
     servers = [part.server for part in parts]
-    stations = list(stations_in_use(servers))
+    stations = list(vms_in_use(servers))
     check_vm_names(findings, parts, _named(config))
     _check_lengths_given_once(config, findings)
     check_segments(config, findings)
     _check_pattern(config, findings, len(stations))
-    _check_senders(config, findings, stations, [server.name for server in servers])
+    _check_senders(config, findings, stations)
     _check_max_frame(config, parts)
     check_load(config, findings, parts)
 
@@ -154,7 +151,7 @@ def _key_of_weights(workload: Workload) -> str:
     return "workload.weights" if workload.weights else "workload.zipf"
 
 
-def _check_senders(config: Config, findings: Findings, stations: list[str], servers: list[str]) -> None:
+def _check_senders(config: Config, findings: Findings, stations: list[str]) -> None:
     """Report weights that apply to no sender."""
     workload = config.workload
     if workload.pcap is not None or workload.pattern is None or workload.load.kind == "saturate":
@@ -162,7 +159,7 @@ def _check_senders(config: Config, findings: Findings, stations: list[str], serv
     key, senders = _key_of_weights(workload), _senders(config, stations)
     if workload.has_weights and workload.pattern == "flows" and not senders:
         findings.add(f"{key[9:]} divides what load offers, but all flows have their own rates", key, "workload.flows")
-    elif workload.weights and not workload.load.is_nothing and not workload.shares_of(senders, servers):
+    elif workload.weights and not workload.load.is_nothing and not workload.shares_of(senders, stations):
         findings.add("nobody has a weight above 0 (load: 0 lets nobody send)", "workload.weights", "workload.pattern")
 
 
@@ -195,10 +192,10 @@ def _check_pcap(config: Config, findings: Findings) -> None:
 
 def _check_max_frame(config: Config, parts: Sequence[Part]) -> None:
     """Report frame lengths of which the switch would drop every frame as OVERSIZE."""
-    senders = set(stations_in_use(part.server for part in parts))
+    vms = vms_of(part.server for part in parts)
+    senders = {name for name, vm in vms.items() if vm.is_in_use}
     if config.workload.pattern == "flows":
         senders = {flow.source for flow in config.workload.flows}
-    every = [_Station(part, port) for part in parts for port in part.server.config.switch.ports]
     most = LONGEST_SEGMENT_BYTES if config.has_virtual_switch else LONGEST_FRAME_BYTES
     longest = {path: n_bytes for n_bytes, path in sorted(named_lengths(config), key=lambda named: named[0])}
     for path, n_bytes in longest.items():  # of a key that makes several, as mss does, the longest alone
@@ -207,36 +204,28 @@ def _check_max_frame(config: Config, parts: Sequence[Part]) -> None:
         if config.hands_over_segments and path == ("workload", "mss"):  # no station sends it
             continue
         if path[:2] == ("workload", "external"):
-            enabled = [station for station in every if station.port.enabled]
-            limits = [max(enabled, key=lambda station: station.port.max_frame_bytes)] if enabled else []
+            enabled = [vm for vm in vms.values() if vm.port.enabled]
+            limits = [max(enabled, key=lambda vm: vm.port.max_frame_bytes)] if enabled else []
         else:
-            limits = [station for station in every if station.name in senders]
-        short = [station for station in limits if n_bytes > station.port.max_frame_bytes]
+            limits = [vm for vm in vms.values() if vm.name in senders]
+        short = [vm for vm in limits if n_bytes > vm.port.max_frame_bytes]
         if short:
             first, more = short[0], f" and {len(short) - 1} more" if len(short) > 1 else ""
-            first.part.findings.add(
+            own = parts[first.at].findings
+            own.add(
                 f"frames of {n_bytes} B would all drop as OVERSIZE: max_frame is {first.port.max_frame_bytes}B at "
-                f"{first.name}{more} (--set {_key_of_max_frame(short)}={n_bytes}B)",
+                f"{first.name}{more} (--set {_key_of_max_frame(short, parts)}={n_bytes}B)",
                 path,
-                first.part.findings.station(first.port.name, "max_frame"),
+                own.station(first.port.name, "max_frame"),
             )
 
 
-class _Station(NamedTuple):
-    part: Part
-    port: Port
-
-    @property
-    def name(self) -> str:
-        return self.part.server.station(self.port.name)
-
-
-def _key_of_max_frame(short: list[_Station]) -> str:
+def _key_of_max_frame(short: list[Vm], parts: Sequence[Part]) -> str:
     """Return the key that raises max_frame: the first station's, or that of `all` if several are short by default."""
-    by_default = not any(one.part.findings.has_own_value(one.port.name, "max_frame") for one in short)
+    by_default = not any(parts[one.at].findings.has_own_value(one.port.name, "max_frame") for one in short)
     if len(short) > 1 and by_default:
         return "switch.ports.all.max_frame"
-    return short[0].part.server.key(f"switch.ports.{short[0].port.name}.max_frame")
+    return short[0].server.key(f"switch.ports.{short[0].port.name}.max_frame")
 
 
 def _check_bursts(config: Config, findings: Findings) -> None:
@@ -335,8 +324,9 @@ def _streams_from_wire(config: Config, servers: Sequence[Server], uplink: str) -
             rate_bps = workload.rate_bps_of(flow)
             if source == uplink and rate_bps is not None:
                 yield _at_rate(config, ("workload", "flows", index), rate_bps)
-        following = {source for flow, source in zip(workload.flows, sources, strict=True) if flow.follows_load}
-        share = workload.shares_of(following, [server.name for server in servers]).get(uplink, Fraction(0))
+        pairs = zip(workload.flows, sources, strict=True)
+        following = dict.fromkeys(source for flow, source in pairs if flow.follows_load)
+        share = workload.shares_of(following, list(vms_of(servers))).get(uplink, Fraction(0))
         if share and workload.load.kind == "share":
             of_outside = Fraction(port_rate_bps(servers), outside_rate_bps(config))
             yield _Stream(("workload", "load"), None, Fraction(repr(workload.load.share)) * share * of_outside)

@@ -111,7 +111,7 @@ def fixed_keys(before: Config, after: Config) -> list[str]:
     keys += [f"servers.{old.name}.{key}" for old, new in entries for key in differing(old, new, "tree")]
     return keys + [
         key
-        for key in differing(before, after, "workload", "run")
+        for key in differing(before, after, "vms", "workload", "run")
         if not (is_one_of(key, OF_WORKLOADS) and _has_same_streams(before, after))
     ]
 

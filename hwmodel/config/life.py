@@ -26,6 +26,7 @@ from .names import port_place
 from .scenario import NOT_KNOWN_FS, Event, Flood, in_order, of_each_kind
 from .switch import Port
 from .system import Server, servers_of
+from .vms import Vm, vms_of
 
 # PCI Express Base Specification: a Function Level Reset is over within 100 ms, and so is what follows VF Enable; Linux
 # waits as long before it asks a VF for anything.
@@ -224,7 +225,7 @@ class _IdleLink:
         self._to_come: list[tuple[int, int, Callable[[list[str]], object]]] = []
         self._expected: dict[int, int] = {}
         self._numbers = count()
-        self._servers = {server.name: server for server in servers_of(config)}
+        self._vms = vms_of(servers_of(config))
         self.course = Course(config, self)
 
     def carry_out(self, at: int, at_fs: int, problems: list[str]) -> None:
@@ -269,12 +270,11 @@ class _IdleLink:
         self.course.is_up(life, parts, up_fs)
 
     def _times(self, name: str) -> RegisterTimes:
-        server, _, function = name.rpartition(".")
-        return RegisterTimes.of(self._servers[server].config, function)
+        return RegisterTimes.of(self._vms[name].server.config, self._vms[name].port.name)
 
     def _rings_fs(self, name: str) -> int:
         """Return how long a driver takes to set the Tx and Rx rings of its function up."""
-        times, n_rings = self._times(name), n_rings_of(self._servers[name.rpartition(".")[0]].config)
+        times, n_rings = self._times(name), n_rings_of(self._vms[name].server.config)
         return n_rings * (RING_REGISTERS * times.write_fs + RING_ENABLE_FS + times.read_fs)
 
 
@@ -288,9 +288,11 @@ def pf_of(station: Port) -> str:
     return pf_name(port_place(station.port))
 
 
-def pf_station_of(server: Server, vf: str) -> str:
-    """Return the PF of a VF of a server's adapter, as results name it."""
-    return server.station(next((pf_of(port) for port in server.config.switch.ports if port.name == vf), PF))
+def pf_beside(vm: Vm) -> str:
+    """Return the PF that a VM's VF asks, as results name it: that of its Ethernet port, or the only one."""
+    own = pf_of(vm.port)
+    names = [port.name for port in vm.server.config.switch.ports]
+    return vm.server.station(own if own in names else PF)
 
 
 def _whose(adapters: list[_Adapter], event: Event) -> _Adapter | None:
@@ -342,11 +344,9 @@ class _Adapter:
 
     def __init__(self, server: Server, course: Course) -> None:
         self.server, self._course = server, course
-        ports = server.config.switch.ports
-        self.functions = [server.station(port.name) for port in ports]
-        pfs = {port.name for port in ports if is_pf(port.name)}  # one, where VMs have pools of its queues
-        own = ((port, pf_of(port)) for port in ports)
-        self._pf_of = {server.station(port.name): server.station(pf if pf in pfs else PF) for port, pf in own}
+        vms = vms_of([server])
+        self.functions = list(vms)
+        self._pf_of = {name: pf_beside(vm) for name, vm in vms.items()}
         self.vfs = [name for name in self.functions if not is_pf(name)]
         self.n_enabled = {pf: len(self._vfs_of(pf)) for pf in self._pfs}
         self.unplugged: set[str] = set()

@@ -29,6 +29,7 @@ from .scenario import Event
 from .servers import ServerEntry
 from .switch import Switch
 from .virtual_switch import Bond, VirtualSwitch
+from .vm_entries import VmEntry
 from .workload import Workload
 
 HASH_DIGITS = 16
@@ -133,6 +134,12 @@ class Config(Block):
         "{name: right, ports: {b: {}, trunk: {}}}]. Each has the keys of `bridge`.",
         unsaid=(),
     )
+    vms: Annotated[tuple[VmEntry, ...], Listing("[{name: web, at: vf1}]")] = key(
+        [],
+        "VMs with names of their own: [{name: web, at: a.vf1}]; such a name may stand wherever a VM is named, and "
+        "results have it. Without one a VM has the name of its function.",
+        unsaid=(),
+    )
     workload: Workload = key({}, "Who sends what to whom, and when.")
     run: Run = key({}, "Length and seed of a run.")
     scenario: Annotated[
@@ -164,6 +171,18 @@ class Config(Block):
         if self._origin.changed is None:
             raise InputError("this configuration is not of hwmodel.load_config: nothing says which keys were written")
         return self._origin.changed(overrides)
+
+    def place_of(self, vm: str) -> str:
+        """Return where a VM is attached, a.vf1; a function is its own place."""
+        return next((entry.at for entry in self.vms if entry.name == vm), vm)
+
+    def function_of(self, vm: str) -> str:
+        """Return the name at its own server of the function at which a VM is attached: vf1."""
+        return self.place_of(vm).rpartition(".")[2]
+
+    def vm_at(self, place: str) -> str:
+        """Return the name of the VM that is attached to a function: its own, or that of its place."""
+        return next((entry.name for entry in self.vms if entry.at == place), place)
 
     def is_written(self, key: str) -> bool:
         """Tell whether the user wrote a value of a dotted key, and it does not follow from others."""
@@ -264,7 +283,7 @@ class Config(Block):
         if own is None or core not in self.thread_cores or core in own.cores:
             return ()
         numbers = {port.name: self.function_number(port.name) for port in self.switch.ports}
-        return tuple(name for name, at in numbers.items() if at and self.thread_of(at) == core)
+        return tuple(self.vm_at(name) for name, at in numbers.items() if at and self.thread_of(at) == core)
 
     @property
     def switch_polls(self) -> bool:

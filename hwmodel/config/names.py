@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from hwmodel.rules.function_names import BEHIND_VFS, MOST_PORTS, function_number
@@ -22,6 +21,10 @@ _SERVER = "[A-Za-z][A-Za-z0-9_-]{0,31}"
 _PARTS = f"{_SERVER}([.]{_SERVER})?"  # a server, or one of a server's several adapters
 _WIRES = f"{_PARTS}([.]{_PORT})?"  # a port of a bridge to one of these, or to one of its several Ethernet ports
 _NO_SERVERS = frozenset(("outside", "adapter", "uplink", "all"))  # reserved: no server may have these names
+# No VM may have the names of functions and ports, or of what looks like these, nor words that stand where VMs do.
+_LIKE_FUNCTIONS = "([Vv][FfMm]|[Pp][Ff]?|[Pp][Oo][Rr][Tt])[_-]?[0-9]*"
+_NO_VMS = "|".join((*sorted(_NO_SERVERS), "broadcast", "multicast", "unknown", "bridge", "dedicated", "none", "null"))
+VM_PATTERN = f"(?!({_LIKE_FUNCTIONS}|{_NO_VMS})$){_SERVER}"
 
 
 class Mac(Kind):
@@ -104,12 +107,13 @@ class MailboxWord(Hexadecimal):
 class Name(Kind):
     """A port's name: vf0, vf1, ..., pf, pf1 of a second port, or one of the words `others`, such as uplink.
 
-    `with_servers`: also a port of a server, a.vf0, or of one of its several adapters, a.x.vf0.
+    `with_servers`: also a port of a server, a.vf0, or of one of its several adapters, a.x.vf0. `with_vms`: also a VM's
+    own name; where servers' ports may stand, unless it is said.
     """
 
-    def __init__(self, *others: str, with_servers: bool = False) -> None:
+    def __init__(self, *others: str, with_servers: bool = False, with_vms: bool | None = None) -> None:
         self.others = others
-        self.with_servers = with_servers
+        self.with_servers, self.with_vms = with_servers, with_servers if with_vms is None else with_vms
 
     def parse(self, value: object) -> str:
         """Return the name; whether that port exists is checked later."""
@@ -120,14 +124,17 @@ class Name(Kind):
         return value
 
     def schema(self) -> dict[str, Any]:
-        words = (f"({_PARTS}[.])?({_STATION})" if self.with_servers else _STATION, *self.others)
+        words = [f"({_PARTS}[.])?({_STATION})" if self.with_servers else _STATION, *self.others]
+        words += [VM_PATTERN] * self.with_vms
         title = ", ".join(("pf", "vf0", "vf1", "...", *self.others))
-        more = " (with servers a.vf0)" if self.with_servers else ""
+        more = " (with servers a.vf0)" * self.with_servers + ", or a VM's own name" * self.with_vms
         return {"title": f"{title}{more}", "type": "string", "pattern": f"^({'|'.join(words)})$"}
 
     def _is_name(self, value: str) -> bool:
         server, dot, station = value.rpartition(".")
-        return is_station_name(station) and (not dot or (self.with_servers and is_part_name(server)))
+        if is_station_name(station):
+            return not dot or (self.with_servers and is_part_name(server))
+        return self.with_vms and is_vm_name(value)
 
     def _hint(self, value: object) -> str:
         if not isinstance(value, str):
@@ -237,6 +244,11 @@ def is_server_name(text: str) -> bool:
     return re.fullmatch(_SERVER, text) is not None and text not in _NO_SERVERS and not is_station_name(text)
 
 
+def is_vm_name(text: str) -> bool:
+    """Tell whether a VM may be called `text`."""
+    return re.fullmatch(VM_PATTERN, text) is not None
+
+
 def is_part_name(text: str) -> bool:
     """Tell whether `text` could be the name of a server, or of one of its adapters: a, a.x."""
     names = text.split(".")
@@ -277,10 +289,3 @@ def is_uplink(name: str) -> bool:
 def port_number(name: str, n_vfs: int = BEHIND_VFS) -> int:
     """Return the number of a port by its name: uplink 0, pf 1, vfK K+2, those of further PFs behind all VFs'."""
     return 0 if name == UPLINK else function_number(name, n_vfs) + 1
-
-
-def port_order(name: str, servers: Sequence[str] = ()) -> tuple[int, int]:
-    """Return what ports sort by: their server's place in `servers`, if they name one, then the port's number."""
-    server, _, station = name.rpartition(".")
-    place = servers.index(server) if server in servers else len(servers)
-    return (place if server and not is_uplink(name) else -1), port_number(station)

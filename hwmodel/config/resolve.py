@@ -38,9 +38,10 @@ from .presets import DEVICES, DRIVERS, DRIVERS_OF_DEVICES, HOSTS, Values
 from .servers import ServerEntry
 from .switch import Uplink
 from .system import Server, entries_of, own_blocks
+from .vm_entries import fill_names
 from .workload import DEFAULT_HEADER, lengths_of_send
 
-BLOCKS = tuple(name for name in Config.model_fields if name not in OF_SYSTEM)
+BLOCKS = tuple(name for name in Config.model_fields if name not in ("vms", *OF_SYSTEM))
 NAMED_IS_STRICT: bool | None = True  # `nic.strict` where a preset is written
 _BASE_MAC = 0x02_00_00_00_00_00
 _BASE_IP = IPv4Address("10.0.0.1")
@@ -104,6 +105,7 @@ def fill(
         n_switched = 1 if has_bond(host, nic) else n_ports
         _fill_stations(data["switch"], server, interfaces_before, n_switched, number_of_vfs(nic))
     _fill_workload(document, workload, nic, base_directory)
+    fill_names(data)
     if isinstance(data.get(MULTI_ROOT), dict):
         _fill_hosts(data[MULTI_ROOT], data.get("servers"))
     if isinstance(data.get("bridge"), dict):

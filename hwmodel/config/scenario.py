@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from hwmodel.rules.function_names import MOST_VFS, PF
+from hwmodel.rules.function_names import MOST_VFS, is_pf
 
 from .condition import Condition
 from .kinds import Block, Duration, Truth, Whole, key, suggest
@@ -109,7 +109,7 @@ class EventKind:
 
 def _breadth_of(name: str, of_vf: int = _OF_VF_TAKES) -> int:
     """Return the place of an event about a function."""
-    return _OF_PF if name.rpartition(".")[2].startswith(PF) else of_vf
+    return _OF_PF if is_pf(name) else of_vf
 
 
 def _unknown(key: str, name: str, known: Sequence[str]) -> Misfits:
@@ -290,10 +290,9 @@ class Event(Block):
         """Return the function that it names, None where it names none."""
         return self.row.function(self.value)
 
-    @property
-    def server(self) -> str:
+    def server_by(self, place_of: Callable[[str], str]) -> str:
         """Return the server that it names, or that of its function; empty for the only one."""
-        return self.of or self.row.server(self.value) or (self.function or "").rpartition(".")[0]
+        return self.of or self.row.server(self.value) or place_of(self.function or "").rpartition(".")[0]
 
     @property
     def place(self) -> tuple[str | None, str | None]:

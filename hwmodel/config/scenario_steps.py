@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hwmodel.errors import InputError
-from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import FS_PER_NS, format_time_fs
 
@@ -22,6 +21,7 @@ from .live_configuration import LiveConfiguration, apart, apply_set, fixed_by, i
 from .model import Config, Drivers, Step
 from .scenario import EVENT_KINDS, NOT_KNOWN_FS, Event, Named, in_order
 from .system import servers_of
+from .vms import vms_of
 
 
 def spread_scenario_file(document: Document, directory: str) -> None:
@@ -183,7 +183,7 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
     named = _named(config, servers)
     for at, event in enumerate(config.scenario):
         kind = event.kind
-        own = None if event.is_set else servers.get(event.server)
+        own = None if event.is_set else servers.get(event.server_by(config.place_of))
         mode = None if own is None else own.nic.mode
         if mode in _WITHOUT_FUNCTIONS:
             message = (
@@ -205,14 +205,14 @@ def _misfits(document: Document, config: Config) -> Iterator[Problem]:
 
 def _named(config: Config, servers: Mapping[str, Config]) -> Named:
     """Return the names that a system's events may use; `servers`: its adapters' configurations."""
-    functions = [server.station(port.name) for server in servers_of(config) for port in server.config.switch.ports]
+    vms = vms_of(servers_of(config))
     return Named(
-        functions=functions,
-        vfs=[name for name in functions if not is_pf(name)],
+        functions=list(vms),
+        vfs=[name for name, vm in vms.items() if not vm.is_host],
         hosts=None if config.multi_root is None else [entry.name for entry in config.servers],
         adapters=list(filter(None, servers)),
         ports=[f"{server.prefix}{port}" for server in servers_of(config) for port in server.config.port.names if port],
-        limits=lambda call: misfits_of_device(servers[(call.vf or "").rpartition(".")[0]], call),
+        limits=lambda call: misfits_of_device(vms[call.vf or ""].server.config, call),
     )
 
 

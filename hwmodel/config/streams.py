@@ -15,7 +15,8 @@ from hwmodel.wire.ethernet import wire_bytes
 
 from .model import Config
 from .names import UPLINK, is_uplink
-from .system import Server, domains_of, own_uplinks
+from .system import Server
+from .vms import domains_of, own_uplinks
 from .workload import External, Workload, lengths_of_send
 
 BROADCAST, MULTICAST = "broadcast", "multicast"

@@ -16,7 +16,7 @@ from .bridge import BRIDGE, OUTSIDE, Bridge, BridgePort, JoinedPort, wire_names
 from .document import Document, KeyPath, Problem
 from .kinds import suggest
 from .model import OF_SYSTEM, Config, keys_of, model_at
-from .names import UPLINK, is_part_name, is_uplink, uplink_of
+from .names import is_part_name
 from .overrides import apply_changes, apply_overrides
 from .servers import ADAPTER_BLOCKS, OWN_BLOCKS, ServerEntry, adapter_name
 from .switch import Port, Switch
@@ -69,8 +69,8 @@ class Server:
         return f"servers.{self.host}.{f'adapters.{adapter}.' if is_own else ''}set.{key}"
 
     def station(self, name: str) -> str:
-        """Return what the server's station is called in the whole system: a.vf0, or vf0 if the server has no name."""
-        return f"{self.prefix}{name}"
+        """Return what the server's station is called in the whole system: by its VM's own name, or a.vf0, or vf0."""
+        return self.config.vm_at(f"{self.prefix}{name}")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def bridges_at(config: Config, server: Server) -> list[NamedBridge]:
 MOST_REMEMBERED = 4
 _BURST = parse_bytes(Port.model_fields["receive_burst_bytes"].default)
 # What each server's configuration has of the whole system.
-_OF_ALL = ("workload", "run", "scenario", "agents", "management")
+_OF_ALL = ("vms", "workload", "run", "scenario", "agents", "management")
 _lately: deque[tuple[Config, tuple[Server, ...]]] = deque(maxlen=MOST_REMEMBERED)
 
 
@@ -294,16 +294,6 @@ def _parts_of(entry: ServerEntry) -> Iterator[tuple[str, dict[str, Any]]]:
         yield adapter_name(entry.name, adapter.name), entry.changes | adapter.changes
 
 
-def stations_in_use(servers: Iterable[Server]) -> dict[str, Port]:
-    """Return the VFs in use of all servers, by their names in the system and in order: patterns run among these."""
-    found: dict[str, Port] = {}
-    for server in servers:
-        present = {f"vf{k}" for k in range(server.config.nic.vfs)}
-        ports = (port for port in server.config.switch.ports if port.enabled and port.name in present)
-        found.update((server.station(port.name), port) for port in ports)
-    return found
-
-
 def port_rate_bps(servers: Iterable[Server]) -> int:
     """Return the rate of all servers' ports together, of which a `load` given as a share is a part."""
     return sum(server.config.ports_rate_bps for server in servers)
@@ -312,71 +302,6 @@ def port_rate_bps(servers: Iterable[Server]) -> int:
 def apart_ports(config: Config) -> tuple[str, ...]:
     """Return the names of the Ethernet ports that no bridge joins; one empty text if a bridge does, or for one port."""
     return ("",) if bridges_of(config) else config.switched_ports
-
-
-class Domain(NamedTuple):
-    """The VFs in use that reach each other: those at one Ethernet port, or all of a system that bridges join.
-
-    `port`: its name where an adapter has several, else an empty text. Patterns run within each domain.
-    """
-
-    port: str
-    vms: tuple[str, ...]
-
-    @property
-    def uplink(self) -> str:
-        """Return what the stations outside are called there: uplink, or p1.uplink."""
-        return uplink_of(self.port)
-
-    def incast_target(self, incast_to: str) -> str:
-        """Return the target of `pattern: incast` in the domain: `incast_to` if it is in it, else its first VM."""
-        return incast_to if not self.port or incast_to in self.vms else next(iter(self.vms), incast_to)
-
-
-def domains_of(config: Config, servers: Iterable[Server] = ()) -> tuple[Domain, ...]:
-    """Return the domains of a configuration, in the order of ports; `servers`: its servers, if at hand."""
-    in_use = stations_in_use(servers or servers_of(config))
-    ports = apart_ports(config)
-    if ports == ("",):
-        return (Domain("", tuple(in_use)),)
-    return tuple(Domain(name, tuple(vm for vm, port in in_use.items() if port.port == name)) for name in ports)
-
-
-def outside_targets(config: Config, servers: Iterable[Server] = ()) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the uplinks by which frames of `workload.external` enter, each with the stations that they go to."""
-    external = config.workload.external
-    if external is None:
-        return []
-    domains = domains_of(config, servers)
-    if external.to == "all":
-        return [(domain.uplink, domain.vms) for domain in domains if domain.vms or len(domains) == 1]
-    if len(domains) == 1:
-        return [(domains[0].uplink, external.to)]
-    by_port = [(domain.uplink, tuple(to for to in external.to if port_of_end(config, to) == domain.port))
-               for domain in domains]  # fmt: skip
-    return [(uplink, targets) for uplink, targets in by_port if targets]
-
-
-def own_uplinks(config: Config, source: str, target: str) -> tuple[str, str]:
-    """Return the ends of a flow, with `uplink` replaced by the uplink of the other end's Ethernet port.
-
-    By the first port's if the other end is at none, as a group is. Unchanged if ports do not part flows.
-    """
-    if apart_ports(config) == ("",):
-        return source, target
-    ports = {port.name: port.port or "" for port in config.switch.ports}
-    of_ends = [uplink_of(ports.get(end) or config.port.names[0]) for end in (target, source)]
-    source, target = (own if end == UPLINK else end for end, own in zip((source, target), of_ends, strict=True))
-    return source, target
-
-
-def port_of_end(config: Config, name: str) -> str:
-    """Return the Ethernet port of an end of a flow by its name, an empty text if ports do not part flows."""
-    if apart_ports(config) == ("",):
-        return ""
-    if is_uplink(name):
-        return name.rpartition(".")[0]
-    return next((port.port or "" for port in config.switch.ports if port.name == name), "")
 
 
 def outside_rate_bps(config: Config) -> int:

@@ -35,7 +35,7 @@ from .kinds import (
     suggest,
     wrong,
 )
-from .names import EndName, Name, port_order
+from .names import EndName, Name
 
 MAX_SHARE = 32.0  # of the port rate: a larger number is meant as a percentage, by mistake
 RATE = Rate("1Kbps", "1000Gbps")
@@ -192,20 +192,21 @@ class FlowKind(Kind):
 
 
 def sender_shares(
-    ports: Iterable[str], weights: Mapping[str, float], zipf_exponent: float | None, servers: Sequence[str] = ()
+    ports: Iterable[str], weights: Mapping[str, float], zipf_exponent: float | None, in_order: Sequence[str]
 ) -> dict[str, Fraction]:
     """Return the part of the load that each of `ports` sends; parts add up to 1, ports with weight 0 are left out.
 
     By `weights`, 1 for a port that is not named. Or by Zipf's law, where the k-th port, in port order from 1, has the
     weight 1 / k^exponent (L. Breslau et al., "Web Caching and Zipf-like Distributions", INFOCOM 1999, section III).
-    Empty if all weights are 0. `servers`: their names in order, where ports have names like a.vf0.
+    Empty if all weights are 0. `in_order`: all VMs in port order (`vms_of`); stations outside come before them.
     """
-    in_order = sorted(dict.fromkeys(ports), key=lambda name: port_order(name, servers))
+    places = {name: place for place, name in enumerate(in_order)}
+    ports = sorted(dict.fromkeys(ports), key=lambda name: places.get(name, -1))
     if zipf_exponent is not None:
-        weighted = {name: Fraction(rank**-zipf_exponent) for rank, name in enumerate(in_order, start=1)}
+        weighted = {name: Fraction(rank**-zipf_exponent) for rank, name in enumerate(ports, start=1)}
     else:
         exact = {name: Fraction(repr(float(weight))) for name, weight in weights.items()}
-        weighted = {name: exact.get(name, Fraction(1)) for name in in_order}
+        weighted = {name: exact.get(name, Fraction(1)) for name in ports}
     total = sum(weighted.values(), Fraction(0))
     return {name: weight / total for name, weight in weighted.items() if weight}
 
@@ -423,9 +424,9 @@ class Workload(Block):
         """Tell whether `weights` or `zipf` say how senders divide the load."""
         return bool(self.weights) or self.zipf is not None
 
-    def shares_of(self, ports: Iterable[str], servers: Sequence[str] = ()) -> dict[str, Fraction]:
+    def shares_of(self, ports: Iterable[str], in_order: Sequence[str]) -> dict[str, Fraction]:
         """Return the part of the load that each of the sending `ports` has, without those that send nothing.
 
-        `servers`: their names in order, where ports have names like a.vf0.
+        `in_order`: all VMs in port order (`vms_of`).
         """
-        return {} if self.load.is_nothing else sender_shares(ports, self.weights, self.zipf, servers)
+        return {} if self.load.is_nothing else sender_shares(ports, self.weights, self.zipf, in_order)

@@ -14,6 +14,7 @@ from hwmodel.config.life import course_of
 from hwmodel.config.names import port_place
 from hwmodel.config.scenario import Event, in_order, of_each_kind
 from hwmodel.config.system import Server, servers_of
+from hwmodel.config.vms import vms_of
 from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter, PfSpace
 from hwmodel.config_space.devices import DEVICES, ROM, UNNAMED, Bar
 from hwmodel.config_space.extended_structures import AER, SR_IOV
@@ -289,6 +290,7 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
         if one.when is not None and one.row.moves:
             message = f"when scenario.{number} happens is known in a run alone; a time, `at`, would say it"
             raise InputError(f"--at: {message}")
+    vms = vms_of([server])
     found: list[tuple[int, int, Callable[[], None]]] = []
     for place, at in enumerate(in_order(scenario.scenario)):
         event = scenario.scenario[at]
@@ -302,16 +304,17 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
             found.append((step.at_fs, -1, partial(system.retrain, config)))
     places = {at: place for place, at in enumerate(in_order(scenario.scenario))}
     for life in course_of(scenario).lives:
-        if life.up_fs is not None and life.vm.startswith(server.prefix):
-            found.append((life.up_fs, places[life.event], partial(system.bind, life.vm.removeprefix(server.prefix))))
+        if life.up_fs is not None and life.vm in vms:
+            found.append((life.up_fs, places[life.event], partial(system.bind, vms[life.vm].port.name)))
     return [(time_fs, act) for time_fs, _, act in sorted(found, key=lambda each: each[:2])]
 
 
 def _about(server: Server, event: Event) -> Iterator[tuple[str, Any]]:
     """Give the functions of a server that an event is about, with what it says; of `enable_vfs` PFs, with NumVFs."""
     if event.function is not None:
-        if event.function.startswith(server.prefix):
-            yield event.function.removeprefix(server.prefix), event.value
+        vms = vms_of([server])
+        if event.function in vms:
+            yield vms[event.function].port.name, event.value
         return
     name, port = event.place
     ports = server.config.port.names if name in (None, server.name) else ()

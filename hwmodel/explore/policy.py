@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 from hwmodel.analytic.paths import Paths
 from hwmodel.analytic.system import System
-from hwmodel.config import Config, bridges_of, servers_of
+from hwmodel.config import Config, bridges_of, servers_of, vms_of
 from hwmodel.config.switch import AclEntry, Port
 from hwmodel.config.system import looks_behind_type
 from hwmodel.errors import InputError
 from hwmodel.results import Result
 from hwmodel.results.comparison import ForbiddenPair
-from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.steering import TCP
 from hwmodel.wire.ethernet import EtherType
 from hwmodel.workload.headers import HeaderBook
@@ -53,18 +52,18 @@ def forbidden_pairs(config: Config, bridged: Config | None) -> tuple[Pair, ...]:
 
 def _pairs(config: Config) -> Iterator[tuple[str, str]]:
     for server in servers_of(config):
-        yield from permutations((server.station(f"vf{at}") for at in range(server.config.nic.vfs)), 2)
+        yield from permutations((name for name, vm in vms_of([server]).items() if not vm.is_host), 2)
 
 
 def _forbidden_at_switch(config: Config) -> Iterator[Pair]:
     book = HeaderBook(config, with_packets=True) if looks_behind_type(config) else None
     translates = any(port.translate for one in bridges_of(config) for port in one.settings.ports.values())
     for server in servers_of(config):
-        switch = server.config.switch
-        for sender, target in permutations((port for port in switch.ports if not is_pf(port.name)), 2):
-            is_apart = sender.port_vlan not in target.vlans and not translates
-            ends = server.station(sender.name), server.station(target.name)
-            if is_apart or _is_denied(switch.acl, sender, target, MadeUpPacket.between(book, *ends)):
+        acl = server.config.switch.acl
+        for sender, target in permutations((vm for vm in vms_of([server]).values() if not vm.is_host), 2):
+            is_apart = sender.port.port_vlan not in target.port.vlans and not translates
+            ends = sender.name, target.name
+            if is_apart or _is_denied(acl, sender.port, target.port, MadeUpPacket.between(book, *ends)):
                 yield Pair("switch", *ends)
 
 

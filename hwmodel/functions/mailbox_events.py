@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hwmodel.config import Config, Server, servers_of
-from hwmodel.config.life import pf_station_of
+from hwmodel.config import Config, Server, servers_of, vms_of
+from hwmodel.config.life import pf_of
 from hwmodel.config.mailbox import MailboxMessage, PfCall
 from hwmodel.config.message_time import RESET, Message, asking
 from hwmodel.config.names import port_place
@@ -37,6 +37,7 @@ class PfDrivers:
 
     def __init__(self, config: Config) -> None:
         self._events = config.scenario
+        self._vms = vms_of(servers_of(config))
         self.served: dict[int, list[Served]] = {}
         self._n_lost: Counter[int] = Counter()
         self._answers: dict[int, list[Answer]] = {}
@@ -68,7 +69,7 @@ class PfDrivers:
         what = self._events[event]
         server, pf = self._server_of(what)
         state = self._states[server.station(pf)]
-        place = 0 if what.function is None else state.adapter.place_of(what.function.rpartition(".")[2])
+        place = 0 if what.function is None else state.adapter.place_of(self._vms[what.function].port.name)
         answer = ASKING[what.kind][0](state, place, what.value)
         self._states[server.station(pf)] = answer.state
         self._answers.setdefault(event, []).append(answer)
@@ -124,9 +125,9 @@ class PfDrivers:
 
     def _server_of(self, event: Event) -> tuple[Server, str]:
         """Return the server and the PF that is asked; the first server and PF if the event names none."""
-        server_name, _, vf = (event.function or "").rpartition(".")
-        if vf:
-            return self._servers[server_name], pf_station_of(self._servers[server_name], vf).rpartition(".")[2]
+        if event.function is not None:
+            vm = self._vms[event.function]
+            return vm.server, pf_of(vm.port)
         name, port = event.place
         return self._servers[name or next(iter(self._servers))], pf_name(port_place(port))
 

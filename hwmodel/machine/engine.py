@@ -27,7 +27,7 @@ from hwmodel.machine.counts.histogram import change
 from hwmodel.machine.counts.journey_sums import fold
 from hwmodel.machine.counts.ledger_state import DONE, EVENTS_SPENT, IDLE, OVERFLOW
 from hwmodel.machine.guest.cores import piece_done
-from hwmodel.machine.guest.job_state import came
+from hwmodel.machine.guest.job_state import came, register_accessed
 from hwmodel.machine.host.landing import credits_returned, down_has_landed, reaches_adapter, reaches_host, up_has_landed
 from hwmodel.machine.host.memory import waits_for_memory
 from hwmodel.machine.network.bond import leg_found
@@ -37,7 +37,6 @@ from hwmodel.machine.pcie.link import catch_up, could_start, on_wire, start_down
 from hwmodel.machine.pcie.link_state import MAX_TAGS
 from hwmodel.machine.pcie.links import link_at, number_of
 from hwmodel.machine.pcie.reads import data_are_in, free_places, host_reads, release_tag, served_in_order, served_read
-from hwmodel.machine.pcie.transactions import answer_register_read
 from hwmodel.machine.time.clock import (
     ADAPTER_LINKS,
     BOND_TIMER,
@@ -201,10 +200,7 @@ def down_received(nic, pcie, now_fs, sending):
     elif kind == INTERRUPT_ENABLE:
         unmasked(nic, now_fs, sending.queue)
     elif kind in (REGISTER_READ, REGISTER_WRITE):
-        if sending.tag > 0:
-            came(nic, sending.tag)
-        elif kind == REGISTER_READ:
-            answer_register_read(nic, now_fs, sending.queue)
+        register_accessed(nic, sending.tag)
     return NO_READ
 
 

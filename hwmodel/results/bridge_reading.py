@@ -101,6 +101,11 @@ def servers_in(config: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]
     return found
 
 
+def place_of(config: Mapping[str, Any], vm: str) -> str:
+    """Return where a VM is attached by a stored configuration, its own name where that is a function's."""
+    return next((str(one["at"]) for one in config.get("vms") or () if one["name"] == vm), vm)
+
+
 class NamedPort(NamedTuple):
     """Hold a port of a bridge or an extender: what it is called in tables, and as a resource."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from hwmodel.results.bridge_reading import ports_of
+from hwmodel.results.bridge_reading import place_of, ports_of
 from hwmodel.results.stall_text import stall_sentences
 from hwmodel.rules.drop_kinds import STRAY_DROPS
 from hwmodel.words.quantities import count_text, listed, percent_text, printable, server_title
@@ -71,7 +71,7 @@ def places_of(result: Result, reason: str) -> Counter[str]:
         rest = "the adapter" if result.bridges else FROM_WIRE
         found[rest] = result.drops.get(reason, 0) - at_bridges - sum(by_vm.values())
     for adapter in result.servers:
-        of_vms = sum(n for name, n in by_vm.items() if name.startswith(f"{adapter.name}."))
+        of_vms = sum(n for name, n in by_vm.items() if place_of(result.config, name).startswith(f"{adapter.name}."))
         title = server_title(adapter.name)
         found[f"{title[0].lower()}{title[1:]}"] = adapter.drops.get(reason, 0) - of_vms
     return +found

@@ -29,9 +29,13 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmResult:
-    """Say what one VM sent and received; rates are None in a window too short for them."""
+    """Say what one VM sent and received; rates are None in a window too short for them.
+
+    `at`: the function, or port of a virtual switch, at which it is attached; empty if it has the name of that.
+    """
 
     name: str
+    at: str = field(default="", metadata={"omit_empty": True})
     tx_gbps: float | None
     rx_gbps: float | None
     rx_mpps: float | None

@@ -12,7 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from hwmodel.results.bottleneck_text import is_rate_limit
-from hwmodel.results.bridge_reading import NamedPort, ports_of, servers_in
+from hwmodel.results.bridge_reading import NamedPort, place_of, ports_of, servers_in
 from hwmodel.results.modelled import UPLINK, set_in_run
 from hwmodel.units import BITS_PER_BYTE, UnitError, parse_rate_bps
 from hwmodel.words.latency_parts import PARTS
@@ -134,7 +134,7 @@ def _why_slow(result: Result, one: Sender) -> str:
     for name, key in ((one.name, "rate_limit"), *((flow.to, "receive_limit") for flow in one.flows)):
         limit = station_setting(result.config, name, key)
         if limit is not None:
-            return f" (switch.ports.{name}.{key} {limit})"
+            return f" (switch.ports.{place_of(result.config, name)}.{key} {limit})"
     scheduler = (result.config.get("switch") or {}).get("scheduler")
     weight = station_setting(result.config, one.name, "weight")
     if scheduler in ("weighted", "deficit") and weight is not None:
@@ -146,7 +146,7 @@ def _why_slow(result: Result, one: Sender) -> str:
     found = result.bottleneck
     for link in result.pcie_switches:
         of_ports = {port.name: port.weight for port in link.ports}
-        own = of_ports.get(one.name.rpartition(".")[0])
+        own = of_ports.get(place_of(result.config, one.name).rpartition(".")[0])
         if own is not None and own < max(of_ports.values()) and found.resource.startswith(f"{link.name}."):
             return f" (weight {own} of up to {max(of_ports.values())} at {link.name})"
     is_named = found.is_limit and found.resource != "offered_load" and not is_rate_limit(found.resource)
@@ -168,7 +168,7 @@ def _worst_p99(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
             continue
         of_ways: dict[tuple[bool, ...], list[FlowResult]] = {}
         for flow in sorted(known, key=lambda flow: known[flow], reverse=True):
-            of_ways.setdefault(_way(flow), []).append(flow)
+            of_ways.setdefault(_way(result.config, flow), []).append(flow)
         for flow, *alike in of_ways.values():  # of the slowest way first
             is_alone = len(senders) > 1 and flow.from_ not in greedy
             beside = _beside(result, flow, known[flow], [known[each] for each in alike], is_alone=is_alone)
@@ -179,9 +179,9 @@ def _worst_p99(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
         return
 
 
-def _way(flow: FlowResult) -> tuple[bool, ...]:
+def _way(config: Mapping[str, Any], flow: FlowResult) -> tuple[bool, ...]:
     """Return what flows of one way have in common: to a wire, from a wire, within a server."""
-    (server, _, name), (other, _, to) = flow.from_.rpartition("."), flow.to.rpartition(".")
+    (server, _, name), (other, _, to) = (place_of(config, end).rpartition(".") for end in (flow.from_, flow.to))
     return to == UPLINK, name == UPLINK, server == other
 
 
@@ -204,17 +204,18 @@ def one_frame_alone_ns(result: Result) -> float | None:
 def why_late(result: Result, flow: FlowResult) -> str:
     """Say where most of a flow's p99 is spent, if a wait that the result has explains half of it; else empty."""
     p99_ns = flow.latency_ns.p99 or 0.0
-    server = flow.from_.rpartition(".")[0]
+    source, target = (place_of(result.config, end) for end in (flow.from_, flow.to))
+    server = source.rpartition(".")[0]
     adapter = next((one for one in result.servers if one.name == server), None if result.servers else result)
     wire_ns = None if adapter is None else adapter.wire.wait_ns.p99
     if flow.to.rpartition(".")[2] == UPLINK and not result.bridges and (wire_ns or 0.0) > _HALF * p99_ns:
         return ": most of it in the queue of the wire, behind what others send"
     if (limit := station_setting(result.config, flow.from_, "rate_limit")) is not None:
-        return f" (switch.ports.{flow.from_}.rate_limit {limit})"
+        return f" (switch.ports.{source}.rate_limit {limit})"
     waited = dict(result.head_of_line.get("waited_ns", {}))
     for each in result.servers:
         waited |= {f"{each.name}.{vm}": ns for vm, ns in each.head_of_line.get("waited_ns", {}).items()}
-    if waited.get(flow.to, 0.0) > _HALF * p99_ns:
+    if waited.get(target if result.servers else flow.to, 0.0) > _HALF * p99_ns:
         return ": behind frames for a VM whose Rx ring is empty, in the adapter's Rx buffer"
     for one in ports_of(result):
         rate = (one.port.out_gbps or 0.0) / one.port.out_utilization if one.port.out_utilization else 0.0
@@ -226,19 +227,20 @@ def why_late(result: Result, flow: FlowResult) -> str:
 def _is_on_way(result: Result, one: NamedPort, flow: FlowResult) -> bool:
     """Tell whether a bridge's port leads to a flow's receiver, up from its sender's extender, or to another bridge."""
     devices = {each.port.name: each.port.device for each in ports_of(result)}
-    device, ways = devices.get(flow.from_.rpartition(".")[0]), set[str]()
+    source, target = (place_of(result.config, end) for end in (flow.from_, flow.to))
+    device, ways = devices.get(source.rpartition(".")[0]), set[str]()
     while device is not None and f"{device}.uplink" in devices:
         ways.add(f"{device}.uplink")
         device = devices.get(device)
-    if flow.from_.rpartition(".")[0] == flow.to.rpartition(".")[0]:
+    if source.rpartition(".")[0] == target.rpartition(".")[0]:
         return False  # its own switch may send it
-    is_last = flow.to.startswith(f"{one.port.name}.") or (one.port.name == "outside" and flow.to == UPLINK)
+    is_last = target.startswith(f"{one.port.name}.") or (one.port.name == "outside" and flow.to == UPLINK)
     return bool(one.port.to) or is_last or one.port.name in ways
 
 
 def station_setting(config: Mapping[str, Any], station: str, key: str) -> Any:
     """Return a key of a station's port, its server's own setting before the common one; None if not set."""
-    server, _, name = station.rpartition(".")
+    server, _, name = place_of(config, station).rpartition(".")
     own = dict(servers_in(config)).get(server, {})
     changed = own.get(f"switch.ports.{name}.{key}")
     ports = (config.get("switch") or {}).get("ports") or ()

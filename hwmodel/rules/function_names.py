@@ -15,11 +15,12 @@ MOST_PORTS, MOST_VFS = 4, 128
 MOST_FUNCTIONS = MOST_PORTS + MOST_VFS
 PF = "pf"
 BEHIND_VFS = 100_000  # above any VF's number
+_PFS = frozenset((PF, *(f"{PF}{port}" for port in range(1, MOST_PORTS))))
 
 
 def is_pf(name: str) -> bool:
     """Tell whether a function, given with its server or without, is the PF of a port."""
-    return name.rpartition(".")[2].startswith(PF)
+    return name.rpartition(".")[2] in _PFS
 
 
 def pf_name(port: int) -> str:

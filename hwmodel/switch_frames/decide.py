@@ -86,7 +86,7 @@ class FrameSwitch:
         self._asked_ns = np.zeros(len(self._buckets), np.int64)
         self._now_ns = 0
         self._in_port = in_port
-        self._senders = HeaderTable({"": switch}, ethernet_ports)
+        self._senders = HeaderTable([(str, switch)], ethernet_ports)
 
     @property
     def has_policers(self) -> bool:

@@ -22,11 +22,10 @@ from hwmodel.config.system import (
     apart_ports,
     looks_behind_type,
     looks_into_packets,
-    outside_targets,
-    port_of_end,
     port_rate_bps,
     servers_of,
 )
+from hwmodel.config.vms import outside_targets, port_of_end, vms_of
 from hwmodel.errors import InputError
 from hwmodel.workload.headers import HeaderBook
 from hwmodel.workload.replay import PacketReader, read_replay
@@ -57,12 +56,12 @@ def build_workload(
     records, pcap = Records(), None
     if config.workload.pcap is not None:
         pcap = str(config.workload.pcap)
-        switches = {server.station(""): server.config.switch for server in servers_of(config)}
         reader = None
         if looks_behind or looks_into_packets(config):
             assert read_packets is not None, "who asks for such rules reads packets"
             reader = read_packets
         is_asap = config.workload.pcap_time == "asap"
+        switches = [(server.station, server.config.switch) for server in servers_of(config)]
         replay = read_replay(pcap, switches, apart_ports(config), reader, asap=is_asap, all_packets=looks_behind)
         book.templates.extend(replay.templates)
         sources.extend(replay.sources)
@@ -109,7 +108,7 @@ def _following_load(
     workload, load = config.workload, config.workload.load
     if load.kind == "saturate":
         return [(stream, Source(stream.port, CLOSED)) for stream in streams]
-    shares = workload.shares_of(stream.port for stream in streams)
+    shares = workload.shares_of((stream.port for stream in streams), list(vms_of(servers_of(config))))
     if not shares:
         return []
     whole_gap = whole_gap_of(workload, len(streams), port_rate_bps(servers_of(config)), ceiling_per_s, sizes)

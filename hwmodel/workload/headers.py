@@ -10,8 +10,9 @@ from hwmodel.config import Config
 from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.streams import BROADCAST, MULTICAST, PatternError, Weighted
-from hwmodel.config.switch import Port, outside_mac
+from hwmodel.config.switch import outside_mac
 from hwmodel.config.system import bridge_with, servers_of
+from hwmodel.config.vms import vms_of
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
@@ -33,11 +34,6 @@ from hwmodel.workload.traffic import FrameTemplate
 Address = IPv4Address | IPv6Address
 
 
-def stations_of(config: Config) -> dict[str, Port]:
-    """Return the stations of all servers by their names, in the order of servers and ports."""
-    return {server.station(port.name): port for server in servers_of(config) for port in server.config.switch.ports}
-
-
 def connections_of_header(n_connections: int, number: int) -> int:
     """Return how many TCP connections between two stations share header `number`: 1, up to MOST_HEADERS connections."""
     n_headers = min(n_connections, MOST_HEADERS)
@@ -56,14 +52,14 @@ class HeaderBook:
         self._with_packets = with_packets or self._connections > 1
         outside = bridge_with(config, OUTSIDE)
         self._outside = None if outside is None else outside.settings.ports[OUTSIDE]
+        vms = vms_of(servers_of(config))
         self._translated = {
-            server.station(port.name): translated
-            for server in servers_of(config)
-            for port in server.config.switch.ports
-            for bridge in [bridge_with(config, server.wire_of(port))]
-            if bridge is not None and (translated := bridge.settings.ports[server.wire_of(port)].translate)
+            name: translated
+            for name, vm in vms.items()
+            for bridge in [bridge_with(config, vm.wire)]
+            if bridge is not None and (translated := bridge.settings.ports[vm.wire].translate)
         }
-        self._ports = stations_of(config)
+        self._ports = {name: vm.port for name, vm in vms.items()}
         self._places = {name: place for place, name in enumerate(self._ports, start=1)}  # 0 is the outside
         self._outside_mac = outside_mac([server.config.switch for server in servers_of(config)])
         groups = {group for port in self._ports.values() if port.enabled for group in port.groups}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ I64 = npt.NDArray[np.int64]
 Packets = npt.NDArray[Any]  # of frames beyond the EtherType: `forwarding.packet.CAPTURED_PACKET` (n,)
 # Reads n frames: the bytes, begin and end of what follows each frame's EtherType in them, and the EtherTypes.
 PacketReader = Callable[[bytes, I64, I64, I64], Packets]
+Named = tuple[Callable[[str], str], Switch]
 # Times beyond this, with what a run adds to them, would not fit into 63 bits of femtoseconds.
 LONGEST_CAPTURE_FS = 1 << 62
 
@@ -36,14 +37,14 @@ LONGEST_CAPTURE_FS = 1 << 62
 class HeaderTable:
     """Number distinct headers in the order of their first frames.
 
-    `switches`: those of all servers, by the prefix of their ports' names, "a." or nothing. `ports`: the names of an
-    adapter's Ethernet ports, an empty text for a single one. `read_packets`: reads frames beyond the EtherType, as a
-    part of their headers; `all_packets`: in frames that stations send, none of that may be cut off.
+    `switches`: those of all servers, each with what its ports are called. `ports`: the names of an adapter's Ethernet
+    ports, an empty text for a single one. `read_packets`: reads frames beyond the EtherType, as a part of their
+    headers; `all_packets`: in frames that stations send, none of that may be cut off.
     """
 
     def __init__(
         self,
-        switches: Mapping[str, Switch],
+        switches: Sequence[Named],
         ports: Sequence[str] = ("",),
         read_packets: PacketReader | None = None,
         *,
@@ -94,19 +95,21 @@ class _Owners:
     With several Ethernet ports, a frame from the wire enters by that of its target, or else by the first.
     """
 
-    def __init__(self, switches: Mapping[str, Switch], ports: Sequence[str]) -> None:
+    def __init__(self, switches: Sequence[Named], ports: Sequence[str]) -> None:
         self.port_names = list(map(uplink_of, ports))
         self._uplinks: dict[str, str] = {}
         self._ports_of: dict[int, list[tuple[str, frozenset[int]]]] = {}
         self._entries: dict[int, str] = {}
-        for prefix, switch in switches.items():
-            for port in sorted(switch.ports, key=lambda port: port.number):
-                self.port_names.append(prefix + port.name)
+        for named, switch in switches:
+            for port in switch.ports:
+                name = named(port.name)
+                self.port_names.append(name)
                 if ports != ("",):
-                    self._uplinks[prefix + port.name] = uplink_of(port.port or "")
+                    self._uplinks[name] = uplink_of(port.port or "")
                 for mac in port.macs:
-                    self._ports_of.setdefault(mac, []).append((prefix + port.name, frozenset(port.vlans)))
-            self._entries |= {entry.mac: prefix + entry.ports[0] for entry in switch.addresses if len(entry.ports) == 1}
+                    self._ports_of.setdefault(mac, []).append((name, frozenset(port.vlans)))
+            entries = (entry for entry in switch.addresses if len(entry.ports) == 1)
+            self._entries |= {entry.mac: named(entry.ports[0]) for entry in entries}
 
     def template(self, header: bytes) -> FrameTemplate:
         """Name sender and target of a header, whole or cut short."""
@@ -157,7 +160,7 @@ class Replay:
 
 def read_replay(
     path: str,
-    switches: Mapping[str, Switch],
+    switches: Sequence[Named],
     ports: Sequence[str] = ("",),
     read_packets: PacketReader | None = None,
     *,

@@ -369,14 +369,11 @@ def _at_once_frames(config: Config, per_s: Fraction) -> int:
     system = System.of(config)
     receivers = {target for _, target in flows_of(config, system) if not is_uplink(target)}
     n_frames = 0
-    for server in system.servers:
-        nic = server.config.nic
-        for port in server.config.switch.ports:
-            if server.station(port.name) in receivers:
-                driver = server.config.driver_of(port.name)
-                seen = ceil(per_s / len(receivers) / nic.queues_per_vf * _held_back_fs(driver) / FS_PER_S)
-                at_once = max(driver.poll_budget, driver.rx_interrupt_batch, nic.rx_writeback_batch, seen)
-                n_frames += nic.queues_per_vf * min(at_once, nic.rx_ring - 1)
+    for vm in (vm for name, vm in system.vms.items() if name in receivers):
+        nic, driver = vm.server.config.nic, vm.server.config.driver_of(vm.port.name)
+        seen = ceil(per_s / len(receivers) / nic.queues_per_vf * _held_back_fs(driver) / FS_PER_S)
+        at_once = max(driver.poll_budget, driver.rx_interrupt_batch, nic.rx_writeback_batch, seen)
+        n_frames += nic.queues_per_vf * min(at_once, nic.rx_ring - 1)
     return n_frames
 
 

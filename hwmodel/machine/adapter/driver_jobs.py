@@ -16,7 +16,7 @@ from hwmodel.machine.guest.job_state import CORE_ACCESS, N_SAID, VALUES_A_STEP, 
 from hwmodel.machine.host.memory import order_among
 from hwmodel.machine.pcie.link import catch_up, on_link, received
 from hwmodel.machine.pcie.links import host_of, link_of
-from hwmodel.machine.pcie.transactions import access_register, access_registers, mark_next, post_write
+from hwmodel.machine.pcie.transactions import access_register, mark_next, post_write
 from hwmodel.machine.time.stalls import begins_at, stalled_fs, works_until
 from hwmodel.machine.tlp_kinds import MAILBOX_INTERRUPT, REGISTER_COMPLETION, REGISTER_READ, REGISTER_WRITE
 from hwmodel.rules.driver_jobs import (
@@ -288,7 +288,9 @@ def ends_at(nic, now_fs, place, op, time_fs, is_last):
     if op == RELEASE:
         release(nic, now_fs, job)
     if op == DOORBELLS:
-        access_registers(nic, now_fs, ring_of(nic, job.function), 0, 1)
+        ring = ring_of(nic, job.function)
+        mark_next(link_of(nic, ring).down.first, 0)
+        access_register(nic, now_fs, REGISTER_WRITE, ring, 0, REGISTER_BYTES)
         if not is_last:
             return at_fs + time_fs
     return at_fs

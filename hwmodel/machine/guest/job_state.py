@@ -53,6 +53,13 @@ def came(nic, place):
 
 
 @out_of_line
+def register_accessed(nic, access):
+    """Note that a job's access has come to the adapter; of a doorbell of a flood (0) nothing is to be noted."""
+    if access > 0:
+        came(nic, access)
+
+
+@out_of_line
 def give_core(nic, core):
     """Let the first job that waits for a core have it."""
     place = core.first_wanting

@@ -14,9 +14,6 @@ from hwmodel.machine.tlp_kinds import (
     COMPLETION_OF,
     PAYLOAD_READ,
     PAYLOAD_WRITE,
-    REGISTER_COMPLETION,
-    REGISTER_READ,
-    REGISTER_WRITE,
     WITHOUT_ADDRESS,
 )
 from hwmodel.rules.pcie_link import REGISTER_BYTES
@@ -151,27 +148,9 @@ def ring_doorbell(nic, now_fs, kind, ring_queue, n, n_bytes):
 
 
 @kernel
-def access_registers(nic, now_fs, ring_queue, n_reads, n_writes):
-    """Enter a driver's reads and writes of registers, which the adapter answers and nobody waits for."""
-    posted = link_of(nic, ring_queue).down.first
-    for number in range(n_reads + n_writes):
-        is_read = number < n_reads
-        kind = REGISTER_READ if is_read else REGISTER_WRITE
-        mark_next(posted, 0)
-        access_register(nic, now_fs, kind, ring_queue, 0, 0 if is_read else REGISTER_BYTES)
-
-
-@kernel
 def mark_next(queue, access):
     """Let the next access to a register that is entered be a driver job's, by its number; 0: nobody waits for it."""
     queue.ring[queue.tail & queue.mask].tag = access
-
-
-@out_of_line
-def answer_register_read(nic, now_fs, ring_queue):
-    """Enter the completion of a register read that nobody waits for."""
-    mark_next(link_of(nic, ring_queue).up.first, 0)
-    post_write(nic, now_fs, REGISTER_COMPLETION, ring_queue, REGISTER_BYTES, 0, 0, 0)
 
 
 @kernel

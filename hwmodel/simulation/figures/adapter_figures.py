@@ -277,7 +277,7 @@ def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
             tx_gbps=span.gbps(tx_bytes),
             rx_gbps=span.gbps(rx_bytes),
             utilization=_wire_use(span, name),
-            vms=tuple(port.name for port in config.switch.ports if port.port == name),
+            vms=tuple(config.vm_at(port.name) for port in config.switch.ports if port.port == name),
             flow_director=_filter_use(config, [filters]),
         )
         for name, tx_bytes, rx_bytes, filters in zip(names, *_mac_bytes(span), span.end.flow_filters, strict=True)

@@ -38,7 +38,7 @@ def _pools(config: Config, span: Span) -> tuple[PoolUse, ...]:
     whole = read.sum(axis=0)
     return tuple(
         PoolUse(
-            name=port.name,
+            name=config.vm_at(port.name),
             traffic_class=number,
             refill=own.refill,
             max=own.most,
@@ -55,7 +55,7 @@ def rate_registers(config: Config) -> tuple[RateRegister, ...]:
     link_bps = config.port.rate_bps
     return tuple(
         RateRegister(
-            name=port.name,
+            name=config.vm_at(port.name),
             rttbcnrc=f"0x{rate_register(port.rate_limit_bps, link_bps):08x}",
             gbps=float(rate_kept(port.rate_limit_bps, link_bps) / 10**9),
         )

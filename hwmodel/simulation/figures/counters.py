@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config import vms_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.results.counters import FunctionCounters, IpLink, LinkReceived, LinkSent, VfLink, VfReceived
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.headroom import PRIORITIES as N_PRIORITIES
 from hwmodel.simulation.fill.flow_book import Server
-from hwmodel.simulation.fill.nic_state import function_of
 
 Ints = npt.NDArray[np.int64]
 FIRST_PF = 0  # the number of its function
@@ -84,15 +83,16 @@ def _of_rings(nic: Any, kind: str) -> Any:
 
 def _of_server(server: Server) -> dict[str, FunctionCounters]:
     nic = server.nic
-    numbers = {server.station(port.name): function_of(port.number) for port in server.config.switch.ports}
+    vms = vms_of([server])
+    numbers = {name: vm.function for name, vm in vms.items()}
     figures = statistics_of(nic)
     own = {name: {key: int(values[number]) for key, values in figures.items()} for name, number in numbers.items()}
     broadcast, refused = _of_functions(nic)["broadcast"], _of_functions(nic)["drops"][:, REFUSED].sum(axis=1)
-    ports = {server.station(port.name): server.config.port.number_of(port.port) for port in server.config.switch.ports}
+    ports = {name: server.config.port.number_of(vm.port.port) for name, vm in vms.items()}
     vfs = {
         name: _as_shown_by_the_pf(own[name], int(broadcast[number]), int(refused[number]))
         for name, number in numbers.items()
-        if not is_pf(name)
+        if not vms[name].is_host
     }
     has_one = len(numbers) == len(vfs) + 1
     found = {}
@@ -102,7 +102,7 @@ def _of_server(server: Server) -> dict[str, FunctionCounters]:
         counted = {**own[name], **of_port}
         found[name] = FunctionCounters(
             ethtool={**{key: counted[key] for key in (*OF_BOTH_DRIVERS, *of_port)}, **_by_ring(nic, number)},
-            ip=_link(counted, own_vfs if is_pf(name) else {}),
+            ip=_link(counted, own_vfs if vms[name].is_host else {}),
         )
     return found
 

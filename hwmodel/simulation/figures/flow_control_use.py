@@ -70,13 +70,13 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
 def ns_by_vm(config: Config, span: Span, field: str) -> dict[str, float]:
     """Return a time that the window adds to VMs' counts, where there is some."""
     grown = zip(config.switch.ports, span.grown(field), strict=True)
-    return {port.name: int(fs) / FS_PER_NS for port, fs in grown if fs > 0}
+    return {config.vm_at(port.name): int(fs) / FS_PER_NS for port, fs in grown if fs > 0}
 
 
 def _kept(config: Config, by_ring: Any) -> dict[str, float]:
     """Return how long each ring blocked a class, by the name of the VM (and queue)."""
     n = config.nic.queues_per_vf
-    names = [port.name for port in config.switch.ports]
+    names = [config.vm_at(port.name) for port in config.switch.ports]
     return {
         names[ring // n] + (f".q{ring % n}" if n > 1 else ""): int(fs) / FS_PER_NS
         for ring, fs in enumerate(by_ring)
@@ -86,7 +86,7 @@ def _kept(config: Config, by_ring: Any) -> dict[str, float]:
 
 def _flows_outside(config: Config, targets: frozenset[tuple[int, int, int]], port: int, number: int) -> tuple[str, ...]:
     """Name the flows of a class that come from the stations outside by a port."""
-    names = [f"uplink>{each.name}" for each in config.switch.ports]
+    names = [f"uplink>{config.vm_at(each.name)}" for each in config.switch.ports]
     found = sorted(target for target, by, of in targets if (by, of) == (port, number) and 0 < target <= len(names))
     return tuple(names[target - 1] for target in found[:MOST_FLOWS])
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel.config import Config, servers_of, vms_of
 from hwmodel.config.names import is_uplink
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS
@@ -145,14 +146,13 @@ class FlowLatencies:
         ]
 
 
-def latencies_by_direction(flows: Flows, latencies: FlowLatencies) -> dict[str, Latency]:
+def latencies_by_direction(config: Config, flows: Flows, latencies: FlowLatencies) -> dict[str, Latency]:
     """Return the latency from post to delivery by direction; empty if all frames go in the same direction.
 
     Directions are from and to the wire, between VMs of one adapter, and between adapters over a bridge.
     """
-    adapters = [name.rpartition(".")[0] for name in flows.names]
-    number_of = {name: number for number, name in enumerate(adapters)}
-    at = np.array([number_of[name] for name in adapters], np.int64)
+    vms = vms_of(servers_of(config))
+    at = np.array([vms[name].at if name in vms else -1 for name in flows.names], np.int64)
     is_outside, is_group = (
         np.array([is_kind(name) for name in flows.names], bool) for is_kind in (is_uplink, GROUPS.__contains__)
     )

@@ -19,7 +19,7 @@ from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.traffic import Traffic
 from hwmodel.analytic.uplink import charged_bytes
-from hwmodel.config import Config
+from hwmodel.config import Config, servers_of, vms_of
 from hwmodel.config.names import is_uplink
 from hwmodel.errors import InputError
 from hwmodel.forwarding.drop_reason import DropReason
@@ -96,7 +96,7 @@ def _core(config: Config, span: Span, number: int) -> CoreUse:
     names = [name for name in on_core if not is_pf(name)] or on_core
     blocks = tuple(dict.fromkeys(config.driver_block_of(name) for name in names)) or ("driver",)
     tx, rx = (span.core_share(int(fs)) for fs in _core_shares(span)[number])
-    return CoreUse(vm=names[0] if names else None, blocks=blocks, tx=tx, rx=rx)
+    return CoreUse(vm=config.vm_at(names[0]) if names else None, blocks=blocks, tx=tx, rx=rx)
 
 
 def _cores(config: Config, span: Span) -> tuple[CoreUse, ...]:
@@ -290,7 +290,9 @@ def _rx_descriptor_ns(span: Span) -> float | None:
 def _refusing(config: Config) -> list[tuple[str, int]]:
     """Return the VMs whose drivers never refill their Rx rings, with the numbers of their functions."""
     ports = config.switch.ports
-    return [(port.name, function_of(port.number)) for port in ports if not config.driver_of(port.name).refill]
+    return [
+        (config.vm_at(port.name), function_of(port.number)) for port in ports if not config.driver_of(port.name).refill
+    ]
 
 
 def _rx_blocked(config: Config, span: Span) -> tuple[str, ...]:
@@ -299,7 +301,9 @@ def _rx_blocked(config: Config, span: Span) -> tuple[str, ...]:
         return ()
     blocked_fs = span.grown("blocking_fs")
     return tuple(
-        port.name for port, fs in zip(config.switch.ports, blocked_fs, strict=True) if 10 * fs >= blocked_fs.max()
+        config.vm_at(port.name)
+        for port, fs in zip(config.switch.ports, blocked_fs, strict=True)
+        if 10 * fs >= blocked_fs.max()
     )
 
 
@@ -410,7 +414,7 @@ def demand_use(config: Config, span: Span) -> tuple[float, float]:
         both = so_far is not None and one.frames_per_s is not None
         by_sender[one.source] = so_far + one.frames_per_s if both else None  # type: ignore[operator]
         traffic[one.source] = one.traffic
-    limits = {port.name: port.rate_limit_bps for port in config.switch.ports}
+    limits = {name: vm.port.rate_limit_bps for name, vm in vms_of(servers_of(config)).items()}
     total = by_limits = Fraction(0)
     for source, offered in by_sender.items():
         limit_bps = None if is_uplink(source) else limits[source]

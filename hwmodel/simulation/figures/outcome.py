@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.config import Config, buses_of, servers_of
+from hwmodel.config import Config, buses_of, servers_of, vms_of
+from hwmodel.config import Server as ServerConfig
 from hwmodel.config.names import is_uplink
 from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS
 from hwmodel.results import (
@@ -34,7 +35,6 @@ from hwmodel.results import (
 )
 from hwmodel.results.bottleneck import Where, busiest_of, load_of, loses_by_refusal, refusal, suspects_of
 from hwmodel.results.bottleneck_text import busiest_server
-from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.figures.adapter_figures import adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.figures.bond_outages import bond_use
 from hwmodel.simulation.figures.counts import OF_FUNCTIONS
@@ -53,7 +53,6 @@ from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.virtual_switch_use import flow_cache_use, marked_frames, sampled_flows
 from hwmodel.simulation.figures.window_checks import burst_frames
 from hwmodel.simulation.fill.flow_book import FlowBook, Flows, Server
-from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import Workload
 
@@ -71,7 +70,7 @@ def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) 
     )
     result = Result(
         **_of_all(config, workload, book, span, latencies, backlog_growth(book, span)),
-        vms=vms_of(config, span, span, _latency_of_receivers(book, latencies)),
+        vms=vm_results(servers_of(config)[0], span, span, _latency_of_receivers(book, latencies)),
         **adapter_figures(config, span, per_frame),
         ports=port_figures(config, span),
         flow_cache=flow_cache_use(config, span),
@@ -95,14 +94,12 @@ def make_system_result(
     waiting = {name: n for server, own in parts for name, n in backlog_growth(server.book, own).items()}
     n_waiting = span.under_way_growth + sum(own.backlog_growth for _, own in parts)
     wheres = [server.key for server in servers_of(config)]
-    seen = _of_all_servers(span, n_waiting, adapters, [one for _, one in observed], wheres)
+    seen = _of_all_servers(config, span, n_waiting, adapters, [one for _, one in observed], wheres)
     latencies = FlowLatencies(span.end)
     latency_of = _latency_of_receivers(book, latencies)
     result = SystemResult(
         **_of_all(config, workload, book, span, latencies, waiting),
-        vms=tuple(
-            vm for server, own in parts for vm in vms_of(server.config, span, own, latency_of, prefix=server.prefix)
-        ),
+        vms=tuple(vm for server, own in parts for vm in vm_results(server, span, own, latency_of)),
         cpu=Cpu(cores_busy=fsum(adapter.cpu.cores_busy for adapter in adapters)),
         bottleneck=by_shares(seen),
         adapters=adapters,
@@ -111,6 +108,7 @@ def make_system_result(
 
 
 def _of_all_servers(
+    config: Config,
     span: Span,
     n_waiting: int,
     adapters: Sequence[AdapterResult],
@@ -125,7 +123,7 @@ def _of_all_servers(
     at = max(range(len(loads)), key=lambda at: loads[at].utilization)
     drops, offered = span.drops(), max(1, span.count("offered"))
     refused = {
-        f"{adapter.name}.{vm}": n
+        config.vm_at(f"{adapter.name}.{vm}"): n
         for adapter, seen in zip(adapters, observed, strict=True)
         for vm, n in seen.refused_frames.items()
     }
@@ -221,7 +219,7 @@ def _of_all(
         "totals": _totals(span, unwanted_drops(config, book, end)),
         "flows": (),
         "latency_ns": delivery_latency(end),
-        "latency_by_direction_ns": latencies_by_direction(book.flows, latencies),
+        "latency_by_direction_ns": latencies_by_direction(config, book.flows, latencies),
         "latency_from_doorbell_ns": latency_from(end, "from_doorbell"),
         "latency_to_guest_ns": to_guest,
         "sender_wait_ns": latency_from(end, "sender_wait"),
@@ -295,27 +293,27 @@ def _latency_of_receivers(book: FlowBook, latencies: FlowLatencies) -> Callable[
     return lambda name: latencies.of(numbers.get(name, ()))
 
 
-def vms_of(
-    config: Config, span: Span, own: Span, latency_of: Callable[[str], Latency], prefix: str = ""
+def vm_results(
+    server: ServerConfig, span: Span, own: Span, latency_of: Callable[[str], Latency]
 ) -> tuple[VmResult, ...]:
     """Return what each VM of a server sent and received; `span`: the run's window, `own`: as the server counted it."""
     found = []
     amounts = np.stack([own.grown(name) for name in OF_FUNCTIONS], axis=1).tolist()
-    for port in config.switch.ports:
-        number = function_of(port.number)
-        counted, (sent, n_bytes, frames) = own.end.functions[number], amounts[number]
+    for name, vm in vms_of([server]).items():
+        counted, (sent, n_bytes, frames) = own.end.functions[vm.function], amounts[vm.function]
         drops = named_drops(counted["drops"])
         by_name = {name: int(counted[name]) for name in _COUNTED}
-        if is_pf(port.name) and not (sent or n_bytes or drops or any(by_name.values())):
+        if vm.is_host and not (sent or n_bytes or drops or any(by_name.values())):
             continue  # the host's own function takes part only where the load says so
         found.append(
             VmResult(
-                name=prefix + port.name,
+                name=name,
+                at=vm.place if name != vm.place else "",
                 tx_gbps=span.gbps(sent),
                 rx_gbps=span.gbps(n_bytes),
                 rx_mpps=span.mpps(frames),
                 drops=drops,
-                latency_ns=latency_of(prefix + port.name),
+                latency_ns=latency_of(name),
                 **by_name,
             )
         )

@@ -10,7 +10,7 @@ from hwmodel.analytic.paths import Paths, waiting_for_wires
 from hwmodel.analytic.routes import GROUPS
 from hwmodel.analytic.system import System
 from hwmodel.analytic.transactions import sending_s
-from hwmodel.config import Config, NamedBridge, Server, bridge_with, bridges_of, named_lengths, servers_of
+from hwmodel.config import Config, NamedBridge, Server, bridge_with, bridges_of, named_lengths, servers_of, vms_of
 from hwmodel.config.bridge_flow_control import BridgeFlowControl, obeys
 from hwmodel.config.check_device_limits import dotted, stretches
 from hwmodel.config.flow_control import FlowControl
@@ -22,7 +22,7 @@ from hwmodel.config.switch import BridgingRule
 from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
-from hwmodel.results.bridge_reading import announce_helps, flooding, unlearned
+from hwmodel.results.bridge_reading import announce_helps, flooding, place_of, unlearned
 from hwmodel.results.flow_control_text import headroom_use, stop_may_lapse
 from hwmodel.results.worst_off import (
     SERVED,
@@ -83,7 +83,9 @@ def _guarantees_of_rate(result: Result) -> Iterator[str]:
         alone_ns = one_frame_alone_ns(result)
         slowest = max(one.flows, key=lambda flow: flow.latency_ns.p99 or 0.0)
         if alone_ns and (slowest.latency_ns.p99 or 0.0) > WAITS * alone_ns:
-            yield rate_without_latency(one.name, min_rate, slowest, alone_ns, why_late(result, slowest))
+            yield rate_without_latency(
+                place_of(result.config, one.name), min_rate, slowest, alone_ns, why_late(result, slowest)
+            )
 
 
 def beyond_devices(config: Config) -> Iterator[str]:
@@ -431,11 +433,7 @@ def flooding_warnings(config: Config, result: Result) -> Iterator[str]:
 
 def silent_stations(config: Config, result: Result) -> list[str]:
     """Return the stations that receive frames over the bridge but send none over it, the busiest first."""
-    homes = {
-        part.station(station.name): part.wire_of(station)
-        for part in servers_of(config)
-        for station in part.config.switch.ports
-    }
+    homes = {name: vm.wire for name, vm in vms_of(servers_of(config)).items()}
     local = {wire for part in servers_of(config) for wire in part.wires if forwards_itself(config, part, wire)}
     stations = {vm.name for vm in result.vms} | {UPLINK}
     crossing = [flow for flow in result.flows if flow.offered and _crosses(flow.from_, flow.to, homes, local)]
@@ -456,13 +454,11 @@ def stations_elsewhere(config: Config, result: Result) -> list[str]:
     if len({port.native_vlan for port in wires}) > 1:
         return []
     own, reached = {}, {}
-    for part in servers_of(config):
-        for station in part.config.switch.ports:
-            name, wire = part.station(station.name), part.wire_of(station)
-            bridge = bridge_with(config, wire)
-            translate = {} if bridge is None else bridge.settings.ports[wire].translate
-            own[name] = translate.get(station.port_vlan, station.port_vlan)
-            reached[name] = {translate.get(vlan, vlan) for vlan in station.vlans}
+    for name, vm in vms_of(servers_of(config)).items():
+        bridge = bridge_with(config, vm.wire)
+        translate = {} if bridge is None else bridge.settings.ports[vm.wire].translate
+        own[name] = translate.get(vm.port.port_vlan, vm.port.port_vlan)
+        reached[name] = {translate.get(vlan, vlan) for vlan in vm.port.vlans}
     found = {
         flow.to for flow in result.flows
         if flow.offered and flow.from_ in own and flow.to in own and own[flow.from_] not in reached[flow.to]

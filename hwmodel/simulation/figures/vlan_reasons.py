@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hwmodel.config import Config, NamedBridge, Server, bridge_with, bridges_of, servers_of
+from hwmodel.config import Config, NamedBridge, Server, Vm, bridge_with, bridges_of, servers_of, vms_of
 from hwmodel.config.bridge import OUTSIDE, BridgePort, JoinedPort
 from hwmodel.config.names import is_uplink
-from hwmodel.config.switch import Port
 from hwmodel.config.system import bridge_beyond
 from hwmodel.results import Result
 from hwmodel.rules.switch_modes import MODES
@@ -27,18 +26,6 @@ class Barrier(NamedTuple):
 
     key: str
     vlan: int
-
-
-class _Station(NamedTuple):
-    """Hold where a station is: its adapter, its port at that adapter's switch, the wire that leads there."""
-
-    server: Server
-    port: Port
-    wire: str
-
-    @property
-    def key(self) -> str:
-        return self.server.key(f"switch.ports.{self.port.name}.vlans")
 
 
 def vlan_warnings(config: Config, result: Result) -> Iterator[str]:
@@ -66,16 +53,16 @@ def barred_flows(config: Config, result: Result) -> dict[tuple[str, str], Barrie
     return {flow: barrier for flow, barrier in found if barrier is not None}
 
 
-def _stations(config: Config) -> dict[str, _Station]:
+def _stations(config: Config) -> dict[str, Vm]:
     return {
-        server.station(port.name): _Station(server, port, server.wire_of(port))
-        for server in servers_of(config)
-        for port in server.config.switch.ports
-        if not (MODES[server.config.switch.mode].has_channels or MODES[server.config.switch.mode].has_interfaces)
+        name: vm
+        for name, vm in vms_of(servers_of(config)).items()
+        for mode in [MODES[vm.server.config.switch.mode]]
+        if not (mode.has_channels or mode.has_interfaces)
     }
 
 
-def _barrier(config: Config, stations: dict[str, _Station], source: str, target: str) -> Barrier | None:
+def _barrier(config: Config, stations: dict[str, Vm], source: str, target: str) -> Barrier | None:
     """Return where frames from a station (or from outside) to another (or outside) end for want of their VLAN."""
     ends = [None if is_uplink(name) else stations.get(name) for name in (source, target)]
     if any(one is None and not is_uplink(name) for one, name in zip(ends, (source, target), strict=True)):
@@ -86,10 +73,10 @@ def _barrier(config: Config, stations: dict[str, _Station], source: str, target:
     vlan = first.port.port_vlan
     if sender is not None:
         if vlan not in sender.port.vlans:
-            return Barrier(sender.key, vlan)
+            return Barrier(sender.key("vlans"), vlan)
         is_inside = sender.port.loopback and forwards_itself(config, sender.server, sender.wire)
         if is_inside and receiver is not None and receiver.wire == sender.wire:
-            return None if vlan in receiver.port.vlans else Barrier(receiver.key, vlan)
+            return None if vlan in receiver.port.vlans else Barrier(receiver.key("vlans"), vlan)
         if not _has(sender.server.switch_at(sender.wire).uplink.vlans, vlan):
             return Barrier(sender.server.key("switch.uplink.vlans"), vlan)
     bridges = bridges_of(config)
@@ -106,7 +93,7 @@ def forwards_itself(config: Config, part: Server, wire: str) -> bool:
 
 
 def _over_bridges(
-    config: Config, bridges: Sequence[NamedBridge], sender: _Station | None, receiver: _Station | None, vlan: int
+    config: Config, bridges: Sequence[NamedBridge], sender: Vm | None, receiver: Vm | None, vlan: int
 ) -> Barrier | None:
     """Follow a frame from the port by which it comes to a bridge to that by which it is to leave the last one."""
     enters, leaves = (OUTSIDE if one is None else one.wire for one in (sender, receiver))
@@ -145,14 +132,14 @@ def _numbers_on_wire(port: BridgePort, vlan: int) -> Iterator[int]:
     yield from (number for number, inside in port.translate.items() if inside == vlan)
 
 
-def _at_adapter(receiver: _Station, wired: Sequence[int], bare: int | None = None) -> Barrier | None:
+def _at_adapter(receiver: Vm, wired: Sequence[int], bare: int | None = None) -> Barrier | None:
     """Return where frames that come to a station's adapter end; `bare`: the VLAN whose frames come untagged."""
     uplink = receiver.server.switch_at(receiver.wire).uplink
     come = [uplink.native_vlan if number == bare else number for number in wired]
     carried = [vlan for vlan in come if vlan is not None and _has(uplink.vlans, vlan)]
     if not carried:
         return Barrier(receiver.server.key("switch.uplink.vlans"), wired[0])
-    return None if any(vlan in receiver.port.vlans for vlan in carried) else Barrier(receiver.key, carried[0])
+    return None if any(vlan in receiver.port.vlans for vlan in carried) else Barrier(receiver.key("vlans"), carried[0])
 
 
 def _way(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import give
-from hwmodel.config import Config, Switch
+from hwmodel.config import Server, vms_of
+from hwmodel.config.names import UPLINK as OUTSIDE
 from hwmodel.config.names import uplink_of
 from hwmodel.config.steering import FlowFilter, Steering, TupleFilter
 from hwmodel.errors import InputError
@@ -33,13 +34,10 @@ from hwmodel.workload.traffic import FrameTemplate
 HASH_MASK = (1 << HASH_BITS) - 1
 
 
-def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: str = "", *, has_peer: bool) -> None:
-    """Fill in the tables and policers of the switch at each of an adapter's ports.
-
-    `stations`: station numbers by name, each name prefixed with its server's `prefix`.
-    """
+def fill_switch(nic: Nic, server: Server, stations: Mapping[str, int], *, has_peer: bool) -> None:
+    """Fill in the tables and policers of the switch at each of an adapter's ports; `stations`: numbers by name."""
     nic.headers.generation = FIRST_GENERATION
-    n_buckets = 0
+    config, n_buckets = server.config, 0
     for at, name in enumerate(config.switched_ports):
         own, switch = config.switch.at_port(name), nic["port"][at]["switch"]
         ports, steering = port_numbers(own), config.nic.steering
@@ -51,16 +49,16 @@ def fill_switch(nic: Nic, config: Config, stations: Mapping[str, int], prefix: s
         numbers = [station.number for station in own.ports]
         switch["function"][numbers] = [function_of(number) for number in numbers]
         fill_steering(switch["steering"], steering, ports)
-        switch["station"][numbers] = [stations[prefix + station.name] for station in own.ports]
+        switch["station"][numbers] = [stations[server.station(station.name)] for station in own.ports]
         switch["station"][UPLINK] = stations[uplink_of("" if has_peer else name)]
         buckets = build_buckets(own)
         first, n_buckets = n_buckets, n_buckets + len(buckets)
         nic.traffic.policer[first:n_buckets] = buckets
 
 
-def prefixed_numbers(switch: Switch, prefix: str) -> dict[str, int]:
-    """Return the numbers of a switch's ports by their names in the whole system."""
-    return {name if number == UPLINK else prefix + name: number for name, number in port_numbers(switch).items()}
+def numbers_at(server: Server, uplinks: Iterable[str] = (OUTSIDE,)) -> dict[str, int]:
+    """Return the numbers of a server's switch ports by who is there, those outside, called `uplinks`, among them."""
+    return {**dict.fromkeys(uplinks, UPLINK), **{name: vm.port.number for name, vm in vms_of([server]).items()}}
 
 
 def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) -> npt.NDArray[Any]:

@@ -51,7 +51,7 @@ def class_untagged(nic: Nic, config: Config, templates: Sequence[FrameTemplate])
     if control is None or not control.is_by_class:
         return
     classes = classes_of_priorities(config)
-    priorities = {port.name: port.default_priority for port in config.switch.ports}
+    priorities = {config.vm_at(port.name): port.default_priority for port in config.switch.ports}
     known = OUTER_TAGS[MODES[config.switch.mode].outer_kind - 1] if MODES[config.switch.mode].outer_kind else None
     for number, one in enumerate(templates):
         if one.target in priorities and is_uplink(one.source) and not _has_priority(one.header, known):

@@ -408,7 +408,8 @@ def _fill_virtual_switch(nic: Nic, config: Config, own: VirtualSwitch) -> None:
         params.marks, params.ecn_threshold_bytes = 1, own.ecn_threshold_bytes
         stations = config.switch.ports  # numbered after the stations outside, which are 0
         params.knows_ecn[: 1 + len(stations)] = [
-            own.ecn_capable == "all" or name in own.ecn_capable for name in ("", *(port.name for port in stations))
+            own.ecn_capable == "all" or name in map(config.function_of, own.ecn_capable)
+            for name in ("", *(port.name for port in stations))
         ]
     params.has_weights = config.switch.scheduler == "weighted"
     if config.switch.scheduler == "deficit":

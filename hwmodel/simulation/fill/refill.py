@@ -160,7 +160,7 @@ def _fill_links(nic: Nic, to: OfServer) -> None:
 
 
 def _fill_sources(nic: Nic, to: OfServer) -> None:
-    own = senders_at(to.server, to.at) if bridges_of(to.system) else numbers_in(to.server.config)
+    own = senders_at(to.server, to.at) if bridges_of(to.system) else numbers_in(to.system)
     enter_sources(nic, own, to.system, to.workload, to.seed)
 
 
@@ -373,7 +373,7 @@ class Refilled:
         now, self._now = self._now, then
         old, new = ([one.settings for one in bridges_of(each.config)] for each in (now, then))
         has_other_bridges = follows = old != new
-        changed = {name.rpartition(".")[0] for name in now.off ^ then.off}
+        changed = {then.config.place_of(name).rpartition(".")[0] for name in now.off ^ then.off}
         for at, (was, is_now) in enumerate(zip(servers_of(now.config), servers_of(then.config), strict=True)):
             keys = [] if was.config is is_now.config else differing(was.config, is_now.config, *OWN_BLOCKS)
             follows |= not all(map(is_of_one_server, keys))

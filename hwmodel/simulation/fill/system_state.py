@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import check_memory, zeros
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, servers_of, switches_of
+from hwmodel.config import bridges_of, servers_of, switches_of, vms_of
 from hwmodel.config.bridge_ports import PhysicalPort, ports_of
 from hwmodel.config.names import UPLINK
 from hwmodel.config.topology import Topology
@@ -27,7 +27,7 @@ from hwmodel.simulation.fill.adapter_headers import (
     flow_hashes,
     headers_of,
     make_room,
-    prefixed_numbers,
+    numbers_at,
 )
 from hwmodel.simulation.fill.bridge_state import (
     check_addresses,
@@ -119,8 +119,8 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
     parts = servers_of(config)
     configs = [part.config for part in parts]
     servers = fresh_state(len(parts))
-    numbers = [prefixed_numbers(part.config.switch, part.prefix) for part in parts]
-    stations = Stations(name for own in numbers for name in own if name != UPLINK)
+    numbers = [numbers_at(part) for part in parts]
+    stations = Stations(vms_of(parts))
     headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
     least_bytes = least_bytes_of(config, workload)
     bridges, topology = build_bridges(config, stations, least_bytes, seed)
@@ -130,7 +130,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         fill_state(nic, part, seed, index)
         fill_clocks(nic, part, seed, index)
         watch_fifos(nic, workload)
-        fill_switch(nic, part, stations, parts[index].prefix, has_peer=True)
+        fill_switch(nic, parts[index], stations, has_peer=True)
         for port in (one for one in ports if one.server == index):
             fill_wire(nic, port)
         fill_outside(nic, topology.outside)
@@ -148,8 +148,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
 
 def senders_at(server: Server, at: int) -> dict[str, int]:
     """Return the port numbers of those whose sources a server has, by name: the first one has those outside, too."""
-    numbers = prefixed_numbers(server.config.switch, server.prefix)
-    return {name: number for name, number in numbers.items() if at == 0 or name != UPLINK}
+    return {name: number for name, number in numbers_at(server).items() if at == 0 or name != UPLINK}
 
 
 def build_bridges(config: Config, stations: Stations, least_bytes: int, seed: int) -> tuple[npt.NDArray[Any], Topology]:

@@ -44,7 +44,8 @@ class Place(NamedTuple):
 
 def place_of(servers: Sequence[Server], of: str) -> Place:
     """Return where the figures of a VM (`a.vf1`), an Ethernet port (`a.p1`) or an adapter (`a`) are."""
-    near = ((at, one) for at, one in enumerate(servers) if one.name in (of, of.rpartition(".")[0]))
+    here = servers[0].config.place_of(of)
+    near = ((at, one) for at, one in enumerate(servers) if one.name in (here, here.rpartition(".")[0]))
     for number, server in near:
         own = server.config
         first, ports = server.station(own.switch.ports[0].name), range(own.port.count)
@@ -54,8 +55,8 @@ def place_of(servers: Sequence[Server], of: str) -> Place:
             if port and of == f"{server.prefix}{port}":
                 return Place(number, first, -1, range(at, at + 1))
         for station in own.switch.ports:
-            if of == server.station(station.name):
-                return Place(number, of, function_of(station.number), ports)
+            if here == f"{server.prefix}{station.name}":
+                return Place(number, server.station(station.name), function_of(station.number), ports)
     raise LookupError(f"nothing is called {of}")
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import give
-from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use
-from hwmodel.config.names import UPLINK, is_uplink, uplink_of
+from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use, servers_of, vms_of
+from hwmodel.config.names import is_uplink, uplink_of
 from hwmodel.config.system import apart_ports, outside_rate_bps
 from hwmodel.errors import InputError
 from hwmodel.machine.counts.flow_state import MAX_HISTOGRAMS
@@ -37,13 +37,13 @@ from hwmodel.simulation.fill.adapter_headers import (
     flow_hashes,
     headers_of,
     make_room,
+    numbers_at,
 )
 from hwmodel.simulation.fill.clocks import first_frame_fs, sender_gaps
 from hwmodel.simulation.fill.flow_book import FlowBook, FlowNumbers, Flows, Stations
 from hwmodel.simulation.fill.flow_control import class_untagged
 from hwmodel.simulation.fill.nic_state import Nic, State, function_of
 from hwmodel.simulation.fill.random_streams import FIRST_SOURCE, FLOW_CACHE, FLOW_SAMPLES, random_words
-from hwmodel.simulation.fill.switch_tables import port_numbers
 from hwmodel.simulation.fill.virtual_switch import number_connections
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.workload.traffic import Source, Workload
@@ -68,8 +68,9 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     """
     check_workload(config, workload)
     watch_fifos(nic, workload)
-    stations = Stations((port.name for port in config.switch.ports), map(uplink_of, config.switched_ports))
-    fill_switch(nic, config, stations, has_peer=False)
+    (server,) = servers_of(config)
+    stations = Stations(vms_of([server]), map(uplink_of, config.switched_ports))
+    fill_switch(nic, server, stations, has_peer=False)
     headers = headers_of(workload.templates, stations)
     make_room(nic, len(headers))
     enter_headers(nic, headers, np.arange(len(headers)), flow_hashes(workload.templates))
@@ -94,10 +95,8 @@ def decide_workload(state: State, config: Config, workload: Workload, stations: 
 
 
 def numbers_in(config: Config) -> dict[str, int]:
-    """Return the switch port numbers of an adapter's stations by name, including the stations outside."""
-    own = port_numbers(config.switch)
-    outside = own.pop(UPLINK)
-    return {**dict.fromkeys(map(uplink_of, config.switched_ports), outside), **own}
+    """Return the switch port numbers of a single adapter's stations by name, including the stations outside."""
+    return numbers_at(servers_of(config)[0], map(uplink_of, config.switched_ports))
 
 
 def let_flows_begin(nic: Nic) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 from bisect import insort_left
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from hwmodel.compiled.far_tables import WORD_BYTES, address_of, give
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.config.in_operation import fixed_keys
 from hwmodel.config.system import servers_of
+from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.engine import OBEY
@@ -39,13 +40,12 @@ from hwmodel.machine.time.commands import (
     WATCHED,
 )
 from hwmodel.rules.driver_jobs import JobStep
-from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.simulation.fill.pcie_trees import changed_weights
 from hwmodel.simulation.fill.refill import Filled, Reach, Refilled, Rewritten, Servers, places
 from hwmodel.units import format_time_fs
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Server
+    from hwmodel.config import Config, Vm
     from hwmodel.config.message_time import DriverWork
     from hwmodel.simulation.run.machine import Machine
     from hwmodel.workload.traffic import Workload
@@ -80,9 +80,9 @@ class Job(NamedTuple):
     raises: str | None
     steps: tuple[JobStep, ...]
 
-    def values(self, functions: Mapping[str, Function]) -> Ints:
+    def values(self, vms: Mapping[str, Vm]) -> Ints:
         """Return the values of its command."""
-        raises = -1 if self.raises is None else functions[self.raises].number
+        raises = -1 if self.raises is None else vms[self.raises].function
         return np.array((self.number, self.from_fs, self.tells, raises, *chain(*self.steps)), np.int64)
 
 
@@ -132,7 +132,7 @@ class Schedule:
         self._records = [*machine.state, *(() if system is None else (system.bridges[0],))]
         self._rings = [_Ring(record) for record in (*self._records, *(() if self._trees is None else (self._trees,)))]
         self._refilled = Refilled(machine.state, reach, first, machine.stations, seed)
-        self._functions, self._workload = functions_of(servers_of(first.config)), first.workload
+        self._vms, self._workload = vms_of(servers_of(first.config)), first.workload
         self._now = Change(0, first.config, first.off)
         self._to_come: list[_ToCome] = []  # the next one last
         self._known: dict[
@@ -184,7 +184,7 @@ class Schedule:
         if change.config is not before.config or change.off != before.off or change.workload is not before.workload:
             for command in self._rewriting(before, change, may_come_again=may_come_again and change.off == before.off):
                 self._rings[command.component].enter(change.at_fs, command)
-        for command in _of_functions(self._functions, before.off, change):
+        for command in _of_functions(self._vms, before.off, change):
             self._rings[command.component].enter(change.at_fs, command)
         if change.config.multi_root != before.config.multi_root and self._trees is not None:
             for number, n_bytes in changed_weights(before.config, change.config):
@@ -222,40 +222,24 @@ def obey_first(servers: Servers) -> None:
             run_commanded(servers, number, 0, 0, OBEY)
 
 
-class Function(NamedTuple):
-    """Say where a function is: at which server, of which number."""
-
-    server: int
-    number: int
-
-
-def functions_of(servers: Iterable[Server]) -> dict[str, Function]:
-    """Return where each function of some servers is, by its name (`a.vf1`)."""
-    return {
-        server.station(port.name): Function(at, function_of(port.number))
-        for at, server in enumerate(servers)
-        for port in server.config.switch.ports
-    }
-
-
-def _of_functions(functions: Mapping[str, Function], off: frozenset[str], change: Change) -> Iterator[_Command]:
-    """Yield the commands of a change that concern functions; `off`: the functions that are off before it.
+def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change) -> Iterator[_Command]:
+    """Yield the commands of a change that concern VMs' functions; `off`: the functions that are off before it.
 
     First the functions that go off or come up, in the order of their numbers; then the drivers' work beside frames;
     then their jobs; then the watches that begin.
     """
     nothing = np.zeros(0, np.int64)
-    for function, is_off in sorted((functions[name], name in change.off) for name in off ^ change.off):
-        yield _Command(function.server, FUNCTION_OFF if is_off else FUNCTION_ON, function.number, 0, nothing)
+    for vm in sorted((vms[name] for name in off ^ change.off), key=lambda vm: (vm.at, vm.function)):
+        yield _Command(vm.at, FUNCTION_OFF if vm.name in change.off else FUNCTION_ON, vm.function, 0, nothing)
     for each in change.work:
-        function = functions[each.function]
-        yield _Command(function.server, DRIVER_WORK, function.number, 0, np.array((each.core_fs,), np.int64))
+        vm = vms[each.function]
+        yield _Command(vm.at, DRIVER_WORK, vm.function, 0, np.array((each.core_fs,), np.int64))
     for job in change.jobs:
-        function = functions[job.function]
-        yield _Command(function.server, DRIVER_JOB, function.number, 0, job.values(functions))
+        vm = vms[job.function]
+        yield _Command(vm.at, DRIVER_JOB, vm.function, 0, job.values(vms))
     for watch in change.watches:
-        function = functions[watch.at]
-        yield _Command(function.server, WATCHED, function.number, 0, np.array(watch.values, np.int64))
+        vm = vms[watch.at]
+        yield _Command(vm.at, WATCHED, vm.function, 0, np.array(watch.values, np.int64))
 
 
 class _Command(NamedTuple):

@@ -12,12 +12,13 @@ from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.message_time import DriverWork
 from hwmodel.config.system import servers_of
+from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
 from hwmodel.rules.watched_figures import Watched
 from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
-from hwmodel.simulation.run.commands import Change, Watch, functions_of
+from hwmodel.simulation.run.commands import Change, Watch
 
 if TYPE_CHECKING:
     from hwmodel.config import Config
@@ -34,7 +35,7 @@ class Hands:
         self._machine, self._config, self._set_keys = machine, config, set_keys
         self._servers = servers_of(config)
         self._places = {server.name: at for at, server in enumerate(self._servers)}
-        self._functions = functions_of(self._servers)
+        self._vms = vms_of(self._servers)
         self._words = machine.state.view(np.int64)
         self._terms: dict[tuple[str, str], list[tuple[int, ...]]] = {}
         self._ways: dict[str, int] = {}
@@ -63,8 +64,9 @@ class Hands:
     def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
         """Keep the core of a function from handling frames; raise InputError where its server has no such function."""
         place = self._places[server]
-        if core not in self._functions or self._functions[core].server != place:
-            own = (name for name, one in self._functions.items() if one.server == place)
+        core = self._config.vm_at(core)
+        if core not in self._vms or self._vms[core].at != place:
+            own = (name for name, vm in self._vms.items() if vm.at == place)
             raise InputError(f"agents: there is no {core} at server {server}{suggest(core, own)}, whose core to keep")
         work = DriverWork(at_fs, core, work_fs)
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, work=(work,)))
@@ -85,7 +87,7 @@ class Hands:
 
     def _check(self, server: str, of: str, problems: Sequence[str] = ()) -> None:
         """Raise InputError for what is wrong with a figure of an agent in Python, or where it is another server's."""
-        if not problems and server not in (of, of.rpartition(".")[0]):
+        if not problems and server not in (of, self._config.place_of(of).rpartition(".")[0]):
             problems = [f"{of} is not at server {server}, of which alone its agents see figures"]
         if problems:
             raise InputError([f"agents: {line}" for line in problems])

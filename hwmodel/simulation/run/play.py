@@ -19,11 +19,12 @@ from hwmodel.agents.drivers import Asked, Drivers, Exchange, Kept
 from hwmodel.agents.live import LiveAgents, check_given
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.check_agents import settings_of
-from hwmodel.config.life import Course, Parts, Start, n_rings_of, pf_station_of
+from hwmodel.config.life import Course, Parts, Start, n_rings_of, pf_beside
 from hwmodel.config.message_time import RegisterTimes
 from hwmodel.config.scenario import NOT_KNOWN_FS, in_order
 from hwmodel.config.scenario_steps import contradictions
 from hwmodel.config.system import servers_of
+from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers, Served, message_of
 from hwmodel.rules.driver_jobs import ENDS, JOBS_FROM, JobStep
@@ -131,7 +132,7 @@ class LivePlay:
         self.agents: LiveAgents | None = None
         self.keeps_cores = any(agent.core for agent in agents)
         planned = scene_of(config)
-        self._servers = {server.name: server for server in servers_of(config)}
+        self._vms = vms_of(servers_of(config))
         self._drivers = PfDrivers(config)
         self._live = config.live(self._drivers)
         again = self._again
@@ -214,15 +215,15 @@ class LivePlay:
         if not self._all_agents:
             return
         hands = Hands(machine, self.scene.first, self._set)
-        self.agents = LiveAgents(
-            self._all_agents, self.scene.first, list(self._servers), hands, len(self.config.scenario)
-        )
+        names = [server.name for server in servers_of(self.scene.first)]
+        self.agents = LiveAgents(self._all_agents, self.scene.first, names, hands, len(self.config.scenario))
         self.agents.begin()
         machine.schedule.enter(0)
         machine.agents_due_fs = partial(self.agents.next_fs, NEVER)
 
     def config_in_force(self, at_fs: int) -> Change | None:
-        """Return what agents and events have made of the configuration."""
+        """Return what agents and events have made of the configuration, with what happens at this instant."""
+        self._machine.schedule.enter(at_fs)
         return self._forced(Change(at_fs, self.scene.first))
 
     # ---- What changes, and when ----
@@ -317,12 +318,12 @@ class LivePlay:
 
     def entry_fs(self, function: str) -> int:
         """Return how long a function's core takes to enter the handler of an interrupt."""
-        server, _, own = function.rpartition(".")
-        return RegisterTimes.of(self._servers[server].config, own).entry_fs
+        vm = self._vms[function]
+        return RegisterTimes.of(vm.server.config, vm.port.name).entry_fs
 
     def n_rings(self, function: str) -> int:
         """Return how many rings a function has."""
-        return n_rings_of(self._servers[function.rpartition(".")[0]].config)
+        return n_rings_of(self._vms[function].server.config)
 
     def _jobs(self) -> tuple[Job, ...]:
         jobs, self._entered = tuple(self._entered), []
@@ -335,9 +336,7 @@ class LivePlay:
         if not self._course.is_there(asked.sender):
             self._drivers.lose(at, asked.n_times - number)
             return
-        server, _, vf = asked.sender.rpartition(".")
-        pf = pf_station_of(self._servers[server], vf)
-        self._beside.ask(asked.sender, pf, message_of(asked), Asked(at, number), at_fs)
+        self._beside.ask(asked.sender, pf_beside(self._vms[asked.sender]), message_of(asked), Asked(at, number), at_fs)
         if number + 1 < asked.n_times:
             next_fs = at_fs + (asked.every_fs or 0)
             self._add(next_fs, partial(self._send_next, at, next_fs, number + 1))
@@ -353,7 +352,7 @@ class LivePlay:
         """Have what a PF's driver grants in force as soon as those can know of it whom it concerns."""
         at_fs = kept.to_fs
         assert at_fs is not None
-        server = exchange.pf.rpartition(".")[0]
+        vm = self._vms[exchange.pf]
         for each_fs in (kept.from_fs, at_fs):
             self._note(each_fs, is_news=False)
         if exchange.asked is None:
@@ -363,8 +362,8 @@ class LivePlay:
         keys = self._drivers.changes(event, self._live.config)
         self._drivers.serve(event, Served(kept.from_fs, at_fs))
         if keys:
-            alone = concerns_only(server, keys)
-            next_fs = at_fs + max(BEHIND_FS, 0 if alone else self._machine.way_fs([*self._servers].index(server)))
+            alone = concerns_only(vm.server.name, keys)
+            next_fs = at_fs + max(BEHIND_FS, 0 if alone else self._machine.way_fs(vm.at))
             self._add(next_fs, partial(self._grant, event, next_fs, keys))
             self._note(next_fs)
 
@@ -428,4 +427,4 @@ def _is_within(event: Event, server: Server) -> bool:
     """Tell whether an event concerns nothing beside a server at once, neither another nor the bridges."""
     if event.is_set:
         return concerns_only(server.name, event.changes)
-    return event.server == server.name and event.is_of_one_adapter
+    return event.server_by(server.config.place_of) == server.name and event.is_of_one_adapter

@@ -246,12 +246,12 @@ class Run:
         """Have a scenario and agents go on with the run."""
         self.play = play
         play.begin(self.machine)
-        self.follow()
+        self.take_in(play.changes)
 
     def take_in(self, changes: Sequence[Change]) -> None:
         """Note all changes of the run, those that are over included, as far as they are known."""
         self.is_watched = self.play is not None and self.play.is_watched
-        self.changes = tuple(changes)
+        self.changes = tuple(change for change in changes if not change.watches)
         self.first_change_fs = min((change.at_fs for change in self.changes), default=NEVER)
 
     def pieces(self) -> Iterator[Deliveries]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
+from hwmodel.config import vms_of
 from hwmodel.config.life import Parts
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
@@ -21,8 +22,6 @@ from hwmodel.results.series import LifeResult, Series, VmSeries, WireSeries
 from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.figures.counters import STATISTICS, statistics_of
 from hwmodel.simulation.figures.measurement import rings_in_use
-from hwmodel.simulation.fill.nic_state import function_of
-from hwmodel.simulation.run.commands import functions_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
 
 if TYPE_CHECKING:
@@ -172,11 +171,7 @@ class SeriesRecorder:
         return np.concatenate([np.stack((mac["tx_bytes"], mac["rx_bytes"]), axis=1) for mac in macs]).astype(np.int64)
 
     def _names(self) -> list[str]:
-        return [
-            server.station(port.name)
-            for server in self._machine.servers
-            for port in sorted(server.config.switch.ports, key=lambda port: function_of(port.number))
-        ]
+        return list(vms_of(self._machine.servers))
 
 
 def _sums(server: Server) -> Floats:
@@ -214,7 +209,7 @@ class LifeRecorder:
 
     def __init__(self, machine: Machine, times_fs: Sequence[int]) -> None:
         self._machine = machine
-        self._functions = functions_of(machine.servers)
+        self._vms = vms_of(machine.servers)
         self._looks: list[tuple[int, Ints]] = []
         self._to_come = [at_fs - 1 for at_fs in times_fs if at_fs > 0]
         if len(self._to_come) < len(times_fs):  # for changes at time 0 there is no earlier instant to run to
@@ -248,7 +243,7 @@ class LifeRecorder:
 
         It loses frames by going until it is there again: what it drops then has another cause.
         """
-        row = list(self._functions).index(life.vm)
+        row = list(self._vms).index(life.vm)
         goes_fs = min((one.off_fs for one in later if one.off_fs is not None), default=end_fs + 1)
         back_fs = min((one.up_fs for one in (life, *later) if one.up_fs is not None), default=end_fs + 1)
         before, back, after = (_at(looks, at_fs - 1)[row] for at_fs in (life.at_fs, back_fs, goes_fs))
@@ -272,10 +267,10 @@ class LifeRecorder:
     def _look(self) -> Ints:
         """Return for each function (a row) when its first frame was in the Tx buffer, and how many frames it lost."""
         found = []
-        for server, function in self._functions.values():
-            nic = self._machine.servers[server].nic
-            drops = nic["ledger"]["function"]["drops"][function]
-            found.append((int(nic.function[function].first_in_fs), int(drops[list(LOST)].sum())))
+        for vm in self._vms.values():
+            nic = self._machine.servers[vm.at].nic
+            drops = nic["ledger"]["function"]["drops"][vm.function]
+            found.append((int(nic.function[vm.function].first_in_fs), int(drops[list(LOST)].sum())))
         return np.array(found, np.int64)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config.frame_lengths import longest_frame
+from hwmodel.config.vms import vms_of
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import Latency
 from hwmodel.results import stage_text as words
@@ -42,7 +43,7 @@ from hwmodel.simulation.figures.window_checks import (
     why_no_rates,
     with_intervals_that_hold,
 )
-from hwmodel.simulation.run.commands import Change, functions_of
+from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.short_runs import replica_of, widened
 from hwmodel.simulation.run.warmup import capacities_of, unsteady_in
 from hwmodel.units import BITS_PER_BYTE
@@ -112,7 +113,7 @@ class StageRecorder:
         length_fs = self._length_fs()
         self._least_fs = max(1, length_fs // (CLOSE if n_events < self._most else CLOSE_OF_MANY))
         self._first_slice_fs = max(1, length_fs // FIRST_SLICES)
-        self._places = functions_of(run.machine.servers)
+        self._vms = vms_of(run.machine.servers)
         # When a condition comes true at a server, others may be ahead by as long as anything from it takes to them: a
         # stop at the change itself would find them further than in a run that knew of the change before.
         self._behind_fs = max(run.machine.way_fs(at) for at in range(n_servers)) if n_servers > 1 else 0
@@ -250,7 +251,7 @@ class StageRecorder:
                 notes.append(words.no_interval(unknown))
         told = Told(start.at_fs, end.at_fs, n_changes)
         result = named_in_stage(result, seen, span, n_changes)
-        places = {name: (of_servers[one.server], one.number) for name, one in self._places.items()}
+        places = {name: (of_servers[vm.at], vm.function) for name, vm in self._vms.items()}
         self._stages.append(stage_of(told, result, span, vms_in(result.vms, places), notes))
 
     def _moment_now(self, at_fs: int) -> _Moment:

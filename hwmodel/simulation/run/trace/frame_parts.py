@@ -239,7 +239,7 @@ class FrameNames:
     def __init__(self, server: Server, all_names: Sequence[FrameNames], senders: Sequence[int]) -> None:
         config, nic = server.config, server.nic
         self.number = len(all_names)
-        self.prefix = server.prefix
+        self.prefix, self.station = server.prefix, server.station
         self._all, self._senders = all_names, senders
         self.owners = [port.name for port in config.switch.ports]
         switch = nic["virtual_switch"]["params"]

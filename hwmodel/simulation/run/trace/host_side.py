@@ -216,10 +216,10 @@ class Cores:
 
     def _is_on(self, kept: Kept, core: int) -> bool:
         """Tell whether the function of a driver has a core."""
-        function = kept.function.removeprefix(self._prefix)
-        if kept.function != f"{self._prefix}{function}" or function not in self._names.owners:
+        stations = [self._names.station(one) for one in self._names.owners]
+        if kept.function not in stations:
             return False
-        first_ring = int(self._nic["function"]["params"]["first_queue"][self._names.owners.index(function)])
+        first_ring = int(self._nic["function"]["params"]["first_queue"][stations.index(kept.function)])
         return int(self._nic["tx_queue"]["params"]["core"][first_ring]) == core
 
     def _work(self, from_fs: int, now_fs: int, work: CoreWork) -> None:

@@ -96,8 +96,8 @@ class LinkTlps:
             if beside_fs:  # some at once, each of them shorter
                 now_fs = int(self._nic.clock.now_fs)
                 track = self._tracks[direction]
-                own = Track(track.group, f"{track.name}, beside its queues")
-                self._timeline.add_overlapping(Slice(own, "register access", now_fs, now_fs + beside_fs, {"bytes": n_bytes}))
+                own, end_fs = Track(track.group, f"{track.name}, beside its queues"), now_fs + beside_fs
+                self._timeline.add_overlapping(Slice(own, "register access", now_fs, end_fs, {"bytes": n_bytes}))
 
     def finish(self) -> None:
         """Lead each frame's arrow through the last of its payload's completions."""
