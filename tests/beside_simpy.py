@@ -37,6 +37,7 @@ from tests.oracles.simpy_nic import (
     JobStep,
     LastLevelCache,
     Load,
+    Model,
     NicParameters,
     Outcome,
     SourceParameters,
@@ -49,7 +50,10 @@ from tests.passing_beside_simpy import counted_by_engine, counted_by_oracle, gua
 from tests.sends_beside_simpy import sends_of
 from tests.simpy_sources import sources_of
 
-Waiters = Callable[[Callable[[Config, frozenset[str]], NicParameters]], Sequence[Waiting]]
+OfFunctions = Callable[[Config, frozenset[str]], NicParameters]
+"""Parameters of a configuration with functions that are off."""
+Waiters = Callable[[OfFunctions], Sequence[Waiting]]
+WithAgents = Callable[[OfFunctions, Model], Any]
 
 NS_FS = 10**6
 WIRE, PF, VF0, VF1, VF2, VF3 = range(6)
@@ -379,10 +383,11 @@ def run_the_oracle(
     group: Sequence[int] = (),
     changes: Sequence[Change] | None = None,
     waiting: Waiters | None = None,
+    agents: WithAgents | None = None,
 ) -> tuple[Figures, Journeys]:
     """Run the oracle over the engine's window; return its figures and finished journeys."""
     start_fs, end_fs = (round(at_ns * NS_FS) for at_ns in (result.window.start_ns, result.window.end_ns))
-    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True), changes, waiting)
+    outcome = oracle_outcome(config, load, group, Stop(start_fs, end_fs, keep_journeys=True), changes, waiting, agents)
     journeys = {each[:4]: each[3:] for each in outcome.journeys}
     assert len(journeys) == len(outcome.journeys), "a copy has two journeys"
     return oracle_figures(outcome), journeys
@@ -450,10 +455,11 @@ def oracle_outcome(
     stop: Stop,
     changes: Sequence[Change] | None = None,
     waiting: Waiters | None = None,
+    agents: WithAgents | None = None,
 ) -> Outcome:
     """Run the oracle; with `changes`, from whose times on their configurations hold, its switch decides by tables.
 
-    `waiting`: what is commanded in their place, with parameters of configurations with functions that are off.
+    `waiting`, `agents`: what is commanded in their place, with parameters of configurations and functions that are off.
     """
     if not isinstance(load, Mapping) and (not load or isinstance(load[0], SourceParameters)):
         sources = Load(sources=load, on_full=config.workload.on_full)
@@ -488,7 +494,7 @@ def oracle_outcome(
         on_full=config.workload.on_full,
         bytes_of=lambda source, to, n_bytes: header(source, to[0]).ljust(n_bytes - 4, b"\0"),
     )
-    return run_with_tables(config, by_tables, stop, changes, parameters, waiting)
+    return run_with_tables(config, by_tables, stop, changes, parameters, waiting, agents)
 
 
 def ethernet_port(config: Config, target: int) -> int:
@@ -503,6 +509,7 @@ def run_with_tables(
     changes: Sequence[Change],
     parameters: Callable[[Config], NicParameters],
     waiting: Waiters | None = None,
+    agents: WithAgents | None = None,
 ) -> Outcome:
     """Run the oracle with a switch that decides by tables, and with commands; it has what changes of the load."""
 
@@ -512,7 +519,8 @@ def run_with_tables(
 
     commands = [(change.at_fs, with_tables(change.config, change.off, **beside_frames(change))) for change in changes]
     first = with_tables(config, frozenset())
-    return run_oracle(first, load, stop, commands, waiting(with_tables) if waiting else ())
+    beside = None if agents is None else partial(agents, with_tables)
+    return run_oracle(first, load, stop, commands, waiting(with_tables) if waiting else (), beside)
 
 
 def beside_frames(change: Change, prefix: str = "") -> dict[str, Any]:

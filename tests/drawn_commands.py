@@ -12,8 +12,8 @@ from hwmodel.errors import InputError
 from hwmodel.simulation.run.commands import Change, check
 from hwmodel.simulation.run.offered import with_workloads
 from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Loops, Recorded, mac
-from tests.drawn_jobs import US_FS, draw_jobs
-from tests.drawn_machines import Drawn, draw_drivers, draw_engines, draw_hosts, draw_own_drivers
+from tests.drawn_jobs import LOOPS_LAST_FS, MACHINES, US_FS, draw_jobs
+from tests.drawn_machines import Drawn, draw_drivers
 from tests.system_beside_simpy import Frame
 from tests.system_cases import CASES, frames_of
 
@@ -185,9 +185,6 @@ def _is_a_load(first: Config, changes: Mapping[str, Any]) -> bool:
 
 
 # ---- Functions that go, and come again ----
-
-LOOPS_LAST_FS = 375 * US_FS
-MACHINES = (draw_drivers, draw_own_drivers, draw_hosts, draw_engines)
 
 
 def draw_functions_off(seed: int, n: int = 400) -> Commanded:

@@ -23,7 +23,8 @@ from tests.beside_simpy import (
     run_the_oracle,
     with_capture,
 )
-from tests.drawn_commands import LINK, LOOPS_LAST_FS, MACHINES, NAMES, is_valid
+from tests.drawn_commands import LINK, NAMES, is_valid
+from tests.drawn_jobs import LOOPS_LAST_FS, MACHINES
 from tests.drawn_machines import Drawn
 from tests.journey_runs import JourneyRun, finished_journeys
 from tests.oracles.simpy_nic import Condition, NicParameters, Waiting

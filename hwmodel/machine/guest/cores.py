@@ -543,14 +543,14 @@ def turn_over(guests, core, number, has_more):
 
 @kernel
 def work_beside(nic, now_fs, core_number, work_fs):
-    """Keep a core busy with other work for a time, from the end of the piece that it has begun."""
+    """Keep a core busy with other work for a time, from the end of the piece that it has begun, or when it is awake."""
     core = nic.guests.core[core_number]
     if work_fs == 0:
         return
     if core.is_running and core.kind == N_TASKS:  # it follows the job
         core.owed_fs += work_fs
         return
-    begins_fs = max(now_fs, core.free_fs)
+    begins_fs = max(now_fs, core.free_fs, core.awake_fs)
     if core.is_running:
         begins_fs = max(begins_fs, core.ends_fs)
     core.free_fs = works_until(nic.guests, begins_fs, work_fs)

@@ -358,11 +358,12 @@ def _held_fs(cores: Any, now_fs: int) -> Ints:
 def _core_ahead_fs(cores: Any, now_fs: int) -> tuple[Ints, Ints]:
     """Return what each core still has to do beside a piece of work: writes to registers, and other work of drivers."""
     doorbell_fs = np.maximum(cores["doorbell_ends_fs"] - np.maximum(cores["doorbell_begins_fs"], now_fs), 0)
-    ahead_fs = np.maximum(cores["free_fs"] - now_fs, 0) - doorbell_fs
+    is_behind = (cores["is_running"] != 0) & (cores["free_fs"] > cores["ends_fs"])
+    from_fs = np.where(is_behind, now_fs, np.maximum(now_fs, cores["awake_fs"]))
+    ahead_fs = np.maximum(cores["free_fs"] - from_fs, 0) - doorbell_fs
     begins_fs = cores["ends_fs"] - cores["work_fs"]  # of a piece in progress, which other work follows if it came later
     waking_fs = np.where(begins_fs == cores["awake_fs"], np.maximum(begins_fs - now_fs, 0), 0)
     piece_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]) + waking_fs
-    is_behind = (cores["is_running"] != 0) & (cores["free_fs"] > cores["ends_fs"])
     ahead_fs = np.maximum(ahead_fs - np.where(is_behind, piece_fs, 0), 0)
     return doorbell_fs, np.minimum(ahead_fs, cores["counts"]["beside_fs"])  # at most: before its start a core is idle
 

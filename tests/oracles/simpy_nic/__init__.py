@@ -17,6 +17,7 @@ from .agents import (
     Silence,
     Watch,
 )
+from .bring_up import BringUps, Starts
 from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
 from .core import Stalls

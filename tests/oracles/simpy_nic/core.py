@@ -194,7 +194,7 @@ class Core:
             self._free_fs = self._env.now + wakeup_fs
 
     def keep(self, time_fs: int) -> None:
-        """Do something else for a time, behind the piece that has begun and a register that it writes, or who has it."""
+        """Do something else for a time, behind the piece that has begun, a register that it writes, or its keeper."""
         if self._holder is not None:
             self._owed_fs += time_fs
         elif time_fs:

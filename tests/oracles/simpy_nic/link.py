@@ -238,7 +238,7 @@ class Direction:
 
     @property
     def is_idle(self) -> bool:
-        """Whether a driver's access to a register goes at once: nothing is sent, or waits now, and no switch is here."""
+        """Whether a driver's access to a register goes at once: nothing is sent or waits now, no switch is here."""
         is_direct = self.beyond is None and self.woken is None and not self.ready_fs[self._env.now]
         return is_direct and not (self._is_busy or self._posted.queue or self._other.queue)
 
