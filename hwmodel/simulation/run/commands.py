@@ -19,6 +19,7 @@ import numpy.typing as npt
 from hwmodel.compiled.far_tables import WORD_BYTES, address_of, give
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.config.in_operation import fixed_keys
+from hwmodel.config.model import Changed
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
@@ -68,7 +69,8 @@ class Change(NamedTuple):
     """Describe a change: from `at_fs` on a machine has another configuration, with some functions (`a.vf1`) off.
 
     `work`: what drivers do at `at_fs` beside handling frames. `watches`: those that begin then. `workload`: what the
-    configuration offers, if it is not what the machine began with.
+    configuration offers, if it is not what the machine began with. `changed`: in which keys the configuration differs
+    from the one before it, which then may all change in operation; None: that is found by comparison, and checked.
     """
 
     at_fs: int
@@ -77,10 +79,14 @@ class Change(NamedTuple):
     work: tuple[DriverWork, ...] = ()
     watches: tuple[Watch, ...] = ()
     workload: Workload | None = None
+    changed: Changed | None = None
 
     def then(self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = ()) -> Change:
         """Return a change that leaves the configuration as it is from this one on."""
-        return self._replace(at_fs=at_fs, work=work, watches=watches)
+        return self._replace(at_fs=at_fs, work=work, watches=watches, changed=NOTHING)
+
+
+NOTHING = Changed()
 
 
 class _ToCome(NamedTuple):
@@ -123,7 +129,8 @@ class Schedule:
         """
         in_order = sorted(changes, key=lambda one: one.at_fs)
         for before, change in pairwise([self._now, *in_order]):
-            check(before.config, change)
+            if change.changed is None:
+                check(before.config, change)
         added = [one for one in self._to_come if one.make is not None]
         planned = [_ToCome(one.at_fs, one, None) for one in in_order[::-1]]
         self._to_come = sorted(
@@ -176,7 +183,7 @@ class Schedule:
             self._is_behind = False
         found = [
             command
-            for one in self._refilled.become(self._filled(change))
+            for one in self._refilled.become(self._filled(change), change.changed)
             for command in _commands(
                 one, self._records[one.component].dtype, one.component if one.component < self._servers else 0
             )

@@ -11,11 +11,11 @@ from hwmodel.config.check_condition import figure_of, misfits, watched_by
 from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.message_time import DriverWork
+from hwmodel.config.operable import concerns_only
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
 from hwmodel.rules.watched_figures import Watched
-from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Change, Watch, functions_of
 

@@ -19,8 +19,10 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config.check_agents import settings_of
 from hwmodel.config.check_condition import watched_by
 from hwmodel.config.control_plane import Acting, acting
+from hwmodel.config.in_operation import changed_keys
 from hwmodel.config.life import Course, course_of
 from hwmodel.config.message_time import DriverWork
+from hwmodel.config.operable import concerns_only
 from hwmodel.config.scenario import Event, in_order, of_each_kind
 from hwmodel.config.scenario_steps import contradictions
 from hwmodel.config.system import servers_of
@@ -30,9 +32,8 @@ from hwmodel.results.bond_text import outage_texts
 from hwmodel.results.lives_text import lives_text
 from hwmodel.results.series import EventResult, LifeResult, Series
 from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_text
-from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
-from hwmodel.simulation.run.commands import Change, Watch
+from hwmodel.simulation.run.commands import NOTHING, Change, Watch
 from hwmodel.simulation.run.hands import Hands
 from hwmodel.simulation.run.offered import Offered
 from hwmodel.units import FS_PER_NS
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from hwmodel.agents import Agent
     from hwmodel.config import Config
     from hwmodel.config.live_configuration import Setting
-    from hwmodel.config.model import LiveConfiguration
+    from hwmodel.config.model import LiveConfiguration, Step
     from hwmodel.config.scenario import Condition
     from hwmodel.results import Result
     from hwmodel.simulation.fill.flow_book import Server
@@ -93,24 +94,27 @@ def scene_of(config: Config) -> Scene:
     config = in_effect.config
     course, drivers = course_of(config), PfDrivers(config)
     first = config.model_copy(update={"scenario": ()})
-    steps = list(config.steps(drivers))
-    befores = [first, *(step.config for step in steps)]
-    unchanged = frozenset(step.event for step, before in zip(steps, befores, strict=False) if step.config == before)
-    while steps and steps[0].at_fs == 0:
-        first = steps.pop(0).config
+    steps = config.steps(drivers)
+    unchanged = frozenset(step.event for step in steps if not step.changed)
+    made: dict[int, list[Step]] = {}
+    for step in steps:
+        made.setdefault(step.at_fs, []).append(step)
+    first = made.pop(0)[-1].config if 0 in made else config.model_copy(update={"scenario": ()})
     all_work = (*course.work, *drivers.work())
     work: dict[int, list[DriverWork]] = {}
     for each in all_work:
         work.setdefault(each.at_fs, []).append(each)
     changes: list[Change] = []
     now = Change(0, first)
-    for at_fs in sorted({step.at_fs for step in steps} | set(course.times_fs()) | set(work)):
-        while steps and steps[0].at_fs <= at_fs:
-            now = now._replace(config=steps.pop(0).config)
-        then = Change(at_fs, now.config, course.off_at(at_fs), tuple(work.get(at_fs, ())))
-        last = changes[-1] if changes else Change(0, first)
-        if then.work or then.config != last.config or then.off != last.off:
+    for at_fs in sorted({*made, *course.times_fs(), *work}):
+        then = Change(at_fs, now.config, course.off_at(at_fs), tuple(work.get(at_fs, ())), changed=NOTHING)
+        if own := made.get(at_fs):
+            is_one = len(own) == 1
+            changed = own[0].changed if is_one else changed_keys(now.config, own[-1].config)
+            then = then._replace(config=own[-1].config, changed=changed)
+        if then.work or then.changed or then.off != now.off:
             changes.append(then)
+            now = then
     return Scene(first, tuple(changes), course, drivers, unchanged, in_effect, all_work)
 
 
@@ -369,7 +373,7 @@ class Play:
             (made,) = self._offered.of((Change(change.at_fs, config),))
             self._in_force[id(own)] = own, made  # both are kept, so that neither's identity is ever another's
         _, made = self._in_force[id(own)]
-        return change._replace(config=made.config, workload=made.workload)
+        return change._replace(config=made.config, workload=made.workload, changed=None)
 
     def config_in_force(self, at_fs: int) -> Change | None:
         """Return what agents and events have made by an instant at which the run stands; None without agents."""
@@ -437,7 +441,7 @@ def watched(scene: Scene, conditions: Mapping[int, Condition]) -> tuple[Change, 
     for at_fs, watches in begin.items():
         earlier = (each for each in scene.changes if each.at_fs < at_fs)
         before = max(earlier, key=attrgetter("at_fs"), default=Change(0, scene.first))
-        found.append(Change(at_fs, before.config, before.off, watches=tuple(watches)))
+        found.append(Change(at_fs, before.config, before.off, watches=tuple(watches), changed=NOTHING))
     return tuple(sorted(found, key=lambda change: (change.at_fs, not change.watches)))
 
 
