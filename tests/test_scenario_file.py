@@ -261,7 +261,8 @@ def test_what_may_change_is_of_blocks_that_exist() -> None:
     config = config_from_mapping({"nic.strict": False,
                                   **BASE, "bridge": {"policy": [{"action": "deny"}]}, "switch": {
         "acl": [{"action": "deny"}], "mirrors": [{"from": "vf0", "to": "vf1"}],
-        "ports": [{"name": "vf0", "guards": ["ip"], "ips": ["10.0.0.1"], "receive_limit": "1Gbps", "drop_enable": [True]}],
+        "ports": [
+            {"name": "vf0", "guards": ["ip"], "ips": ["10.0.0.1"], "receive_limit": "1Gbps", "drop_enable": [True]}],
         "addresses": [{"mac": "02:00:00:00:77:01", "vlan": 1, "ports": ["vf0"]}]}})  # fmt: skip
     other = config_from_mapping({"nic": {"vfs": 2}})
     assert fixed_keys(config, config) == []
@@ -282,6 +283,28 @@ def test_what_may_change_is_of_blocks_that_exist() -> None:
     for row in OF_BRIDGES:
         assert any(row_of(key, (row,)) for key in of_bridges), row.key
     assert steps_of.__doc__ and other.steps() == ()
+
+
+LEVELS: dict[str, Any] = {
+    "servers": [{"name": "a"}], "bridge": {"ports": {"a": {"s_channels": {10: {"rate": "1Gbps"}}}}},
+    "switch": {"mode": "multichannel", "s_channels": {10: "veb"}, "ports": [{"name": "vf0", "s_channel": 10}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "blocks", "why"),
+    [
+        ("bridge.ports.a.s_channels.10.rate", "2Gbps", LEVELS, "it is how the bridge is built"),
+        ("management.latency", "1us", {"management": {}}, "it is how the network is built"),
+        ("agents.x.work", "1us", {"agents": {"x": {"rules": [{"when": {"every": "1ms"}, "set": {LIMIT: "2Gbps"}}]}}},
+         "who decides by which rules is so from the start"),
+    ],
+)  # fmt: skip
+def test_a_key_that_nothing_in_the_machine_follows_is_refused(
+    key: str, value: str, blocks: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{key}: fixed while the machine runs (2ms): {why}")):
+        config_of({"at": "2ms", "set": {key: value}}, **blocks)
 
 
 def test_a_precision_is_asked_of_no_run_that_changes() -> None:

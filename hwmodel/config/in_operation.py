@@ -42,6 +42,8 @@ REASONS = (
     ("multi_root*", "it is how the multi-root switch is built"),
     ("bridge*", "it is how the bridge is built"),
     ("run.*", "it says how the whole run goes"),
+    ("agents*", "who decides by which rules is so from the start"),
+    ("management*", "it is how the network is built"),
 )  # fmt: skip
 
 
@@ -88,7 +90,8 @@ def changed_keys(before: Config, after: Config) -> Changed:
     }
     entries = zip(before.servers, after.servers, strict=False)
     trees = (f"servers.{old.name}.{key}" for old, new in entries for key in differing(old, new, "tree"))
-    of_all = (*differing(before, after, "multi_root"), *trees, *differing(before, after, "workload", "run"))
+    among = ("workload", "run", "agents", "management")
+    of_all = (*differing(before, after, "multi_root"), *trees, *differing(before, after, *among))
     return Changed(
         {at: keys for at, keys in of_adapters.items() if keys},
         {at: keys for at, keys in of_bridges.items() if keys},

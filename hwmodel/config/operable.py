@@ -86,17 +86,32 @@ _OF_RATES = (check_device_limits, check_switch, check_arbitration)
 _OF_ADDRESSES = (check_device_limits, check_switch, check_stations, check_adapter_room, check_system)
 _IN_STATIONS = (STATIONS, BRIDGES)
 
-
-def _station(
-    key: str,
-    refills: tuple[str, ...],
-    checks: tuple[Check, ...] | None = None,
-    followers: tuple[str, ...] = (),
-    is_fixed: Callable[[Config, int], bool] | None = None,
-) -> Operable:
-    return Operable(f"switch.ports.*.{key}", refills, checks, followers, is_fixed)
-
-
+OF_STATIONS = (
+    Operable("macs", (STATIONS, LOOKUP, BRIDGES), _OF_ADDRESSES, is_fixed=_is_listed),
+    Operable("groups", (LOOKUP, BRIDGES), _OF_ADDRESSES, is_fixed=_is_listed),
+    Operable("ips", (STATIONS, LOOKUP, BRIDGES)),
+    Operable("port_vlan", _IN_STATIONS, _OF_VLANS, ("vlans", "untagged")),
+    Operable("vlans", (VLANS, BRIDGES), _OF_VLANS, ("untagged",)),
+    Operable("untagged", (VLANS, BRIDGES), _OF_VLANS),
+    Operable("admit", _IN_STATIONS, (check_stations,)),
+    Operable("accept", (STATIONS, VLANS, BRIDGES), (check_switch, check_system), is_fixed=_is_listed),
+    Operable("promiscuous", _IN_STATIONS, (check_device_limits,), is_fixed=_is_listed),
+    Operable("enabled", _IN_STATIONS, (check_system,), is_fixed=_is_listed),
+    Operable("default", _IN_STATIONS),
+    Operable("trusted", (STATIONS, RULES, BRIDGES), (check_device_limits,)),
+    Operable("guards", (STATIONS, RULES, BRIDGES)),
+    Operable("spoof_check", _IN_STATIONS, (), ("vlan_spoof_check",)),
+    *(Operable(key, _IN_STATIONS, ())
+      for key in ("vlan_spoof_check", "loopback", "self_loopback", "ethertype_filter")),
+    Operable("default_priority", _IN_STATIONS, is_fixed=_has_classes),
+    Operable("rate_limit", (FUNCTIONS, SCHEDULER), _OF_RATES),
+    Operable("min_rate", (FUNCTIONS, SCHEDULER), _OF_RATES),
+    Operable("weight", (ARBITER, FUNCTIONS, SCHEDULER), (check_arbitration,)),
+    Operable("receive_limit", (ARBITER,), (check_device_limits, check_arbitration)),
+    Operable("receive_burst", (ARBITER,), (check_arbitration,)),
+    Operable("credits", (ARBITER,)),
+    Operable("drop_enable", (DROPS,)),
+)  # fmt: skip
 OF_ADAPTERS = (
     Operable("port.rate", (FUNCTIONS, SCHEDULER, PORTS, OUTSIDE, SOURCES, BRIDGES), is_fixed=_is_cut_through),
     Operable("port.down", (FUNCTIONS, SCHEDULER, PORTS, OUTSIDE, SOURCES, BRIDGES)),
@@ -116,30 +131,7 @@ OF_ADAPTERS = (
     Operable("switch.mirrors", (RULES, BRIDGES), _OF_LISTS),
     Operable("switch.acl", (RULES, BRIDGES), _OF_LISTS),
     Operable("switch.pool_filters.*", (STATIONS, VLANS, BRIDGES)),
-    _station("macs", (STATIONS, LOOKUP, BRIDGES), _OF_ADDRESSES, is_fixed=_is_listed),
-    _station("groups", (LOOKUP, BRIDGES), _OF_ADDRESSES, is_fixed=_is_listed),
-    _station("ips", (STATIONS, LOOKUP, BRIDGES)),
-    _station("port_vlan", _IN_STATIONS, _OF_VLANS, ("vlans", "untagged")),
-    _station("vlans", (VLANS, BRIDGES), _OF_VLANS, ("untagged",)),
-    _station("untagged", (VLANS, BRIDGES), _OF_VLANS),
-    _station("admit", _IN_STATIONS, (check_stations,)),
-    _station("accept", (STATIONS, VLANS, BRIDGES), (check_switch, check_system), is_fixed=_is_listed),
-    _station("promiscuous", _IN_STATIONS, (check_device_limits,), is_fixed=_is_listed),
-    _station("enabled", _IN_STATIONS, (check_system,), is_fixed=_is_listed),
-    _station("default", _IN_STATIONS),
-    _station("trusted", (STATIONS, RULES, BRIDGES), (check_device_limits,)),
-    _station("guards", (STATIONS, RULES, BRIDGES)),
-    _station("spoof_check", _IN_STATIONS, (), ("vlan_spoof_check",)),
-    *(_station(key, _IN_STATIONS, ())
-      for key in ("vlan_spoof_check", "loopback", "self_loopback", "ethertype_filter")),
-    _station("default_priority", _IN_STATIONS, is_fixed=_has_classes),
-    _station("rate_limit", (FUNCTIONS, SCHEDULER), _OF_RATES),
-    _station("min_rate", (FUNCTIONS, SCHEDULER), _OF_RATES),
-    _station("weight", (ARBITER, FUNCTIONS, SCHEDULER), (check_arbitration,)),
-    _station("receive_limit", (ARBITER,), (check_device_limits, check_arbitration)),
-    _station("receive_burst", (ARBITER,), (check_arbitration,)),
-    _station("credits", (ARBITER,)),
-    _station("drop_enable", (DROPS,)),
+    *(row._replace(key=f"switch.ports.*.{row.key}") for row in OF_STATIONS),
 )  # fmt: skip
 OF_BRIDGES = (
     Operable("latency", (BRIDGES,)),
