@@ -281,13 +281,12 @@ def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: py
     monkeypatch.setattr(build, "OF_PARTS", [watched(check, name) for name, check in of_parts.items()])
     for name in [name for name in vars(build) if name.startswith("check_") and name not in of_parts]:
         if name not in ("check_system", "check_is_mapping"):
-            of = name if name == "check_bridge_kind" else "check_system"
-            monkeypatch.setattr(build, name, watched(getattr(build, name), of))
+            monkeypatch.setattr(build, name, watched(getattr(build, name), name))
     for path in SHIPPED:
         load_config(path)
     for mapping, _, _ in SYSTEMS.values():
         config_from_mapping({"run": RUN, **mapping})
-    assert {"check_system", "check_stations"} <= readers["macs"]
+    assert {"check_servers", "check_stations"} <= readers["macs"]
     attributes = {
         f"{block}{field.alias or name}": f"{block}{name}"
         for of, block in blocks.items()

@@ -6,12 +6,13 @@ What they do not touch is kept as it was, and is the same object in both configu
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
+from copy import copy
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from .build import (
     OF_PARTS,
@@ -26,19 +27,19 @@ from .build import (
     made_of,
     of_others,
     sound,
-    with_blocks,
 )
 from .check_bridge import check_bridge_kind
 from .document import Document, copied_data
 from .findings import Findings, Part
-from .model import OF_SYSTEM, Config
+from .kinds import Block
+from .model import OF_SYSTEM, keys_of
 from .operable import OF_ADAPTERS, OF_WORKLOADS, Check, Operable, row_of
 from .resolve import ALL, fill, fill_station
-from .switch import Port
 from .system import Server, split_servers
 
 _OF_SYSTEM = frozenset(OF_SYSTEM) - {"servers"}
 _ROWS = (*OF_ADAPTERS, *OF_WORKLOADS)
+_Own = TypeVar("_Own", bound=Block)
 _OF_SERVER = re.compile(r"servers\.([^.]+)\.(adapters\.[^.]+\.)?set\.")
 _OF_STATION = re.compile(r"(?:servers\.([^.]+)\.set\.)?switch\.ports\.([^.]+)\.([^.]+)")
 
@@ -142,27 +143,46 @@ def _is_sound(
     parts = [one.part() for one in own] or [Part(Server("", config), findings)]
     changed = [part for part, one, old in zip(parts, own, before.own, strict=True) if one is not old] if own else parts
     for part in changed:
-        for check in OF_PARTS if checks is None else checks - {check_system}:
-            check(part.server.config, part.findings)
+        for check in OF_PARTS:
+            if checks is None or check in checks:
+                check(part.server.config, part.findings)
     for part in parts if checks is None else ():
         check_bridge_kind(config, part)
-    if (checks is None or check_system in checks) and not any(part.findings.problems for part in parts):
-        check_system(config, findings, parts, is_running=is_running, is_sound=True)
+    if not any(part.findings.problems for part in parts):
+        check_system(config, findings, parts, is_running=is_running, is_sound=True, among=checks)
     return not findings.problems and not any(part.findings.problems for part in parts)
 
 
 def _with_keys(made: Made, written: Document, keys: Collection[str]) -> Made | None:
     """Return what a document makes that has these keys of blocks as they are written now; None if it cannot."""
     config = made.config
+    assert config is not None
     data = {name: block for name, block in made.document.data.items() if name != "scenario"}
     for block, _, key in (each.partition(".") for each in keys):
         own = written.data[block]  # whose keys come first, as where all of it is filled in
         data[block] = {**own, **data[block], key: copied_data(own[key])}
-    try:
-        config = Config.model_validate(with_blocks(data, made.document.data, config))
-    except ValidationError:
-        return None
+        try:
+            config = config.model_copy(update={block: _with_values(getattr(config, block), {key: data[block][key]})})
+        except ValidationError:
+            return None
     return replace(made, config=config, document=replace(made.document, data=data))
+
+
+def _with_values(block: _Own, values: Mapping[str, Any]) -> _Own:
+    """Return a block with other values of some keys, as they are written; raises ValidationError."""
+    names = keys_of(type(block))
+    given = {
+        names[key]: getattr(_with_one_key(type(block), names[key]).model_validate({key: value}), names[key])
+        for key, value in values.items()
+    }
+    return block.model_copy(update=given)
+
+
+@cache
+def _with_one_key(block: type[Block], name: str) -> type[Block]:
+    """Return a block that has one attribute of another alone, to validate it as that does."""
+    field = copy(block.model_fields[name])
+    return create_model(block.__name__, __base__=Block, **{name: (field.annotation, field)})  # type: ignore[call-overload, no-any-return]
 
 
 def _with_stations(made: Made, written: Document, stations: Collection[Sequence[str]]) -> Made | None:
@@ -182,14 +202,13 @@ def _with_stations(made: Made, written: Document, stations: Collection[Sequence[
         derived = [one for one in row.followers if one not in now[station] and one not in of_all]
         entries[station] = {one: value for one, value in was.items() if one not in derived} | {key: now[station][key]}
         fill_station(entries[station])
-        if repr(entries[station]) == repr(was):
-            continue
+        others = {
+            one: value for one, value in entries[station].items() if one not in was or repr(value) != repr(was[one])
+        }
         try:
-            port = Port.model_validate(entries[station])
+            ports[station] = _with_values(ports[station], others) if others else ports[station]
         except ValidationError:
             return None
-        port._n_vfs = ports[station]._n_vfs
-        ports[station] = port
     if all(ports[port.name] is port for port in config.switch.ports):
         return made
     switch = config.switch.model_copy(update={"ports": tuple(ports.values())})

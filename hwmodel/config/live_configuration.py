@@ -135,7 +135,7 @@ class LiveConfiguration:
         """Yield what is wrong with a load, if it changes: it is of the stations that are in use at the start."""
         if after.workload != state.config.workload:
             offered = self._scenario.model_copy(update={"workload": after.workload})
-            yield from wrong_streams(offered, servers_of(self._scenario))
+            yield from wrong_streams(offered, servers_of(self._scenario), may_change=True)
 
     def _carry_out(self, at_fs: int, at: int) -> None:
         """Carry out an event, from what the ones before it left; note what is wrong, and go on where that is known."""

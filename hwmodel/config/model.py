@@ -459,6 +459,11 @@ class Config(Block):
         return [key for keys in (*(event.changes for event in self.scenario), *of_agents) for key in keys]
 
     @property
+    def may_set_load(self) -> bool:
+        """Tell whether events or agents may set keys of the workload while a run goes on."""
+        return any(key.partition(".")[0] == "workload" for key in self.set_in_run)
+
+    @property
     def made(self) -> tuple[Config, tuple[Any, ...]] | None:
         """Return the configuration with servers that it is, or is a copy of, and what these were made of."""
         return self._origin.servers

@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 
 from hwmodel.rules.switch_modes import MODES
 
-from .build import check_system
 from .check_adapter import check_rings
 from .check_arbitration import check_arbitration
 from .check_device_limits import check_device_limits
-from .check_ports import check_ports
-from .check_room import check_adapter_room
+from .check_ports import check_port_system, check_ports
+from .check_room import check_adapter_room, check_system_room
 from .check_steering import check_steering
-from .check_switch import check_stations, check_switch
+from .check_streams import check_streams
+from .check_switch import check_servers, check_stations, check_switch
 from .check_virtual_switch import check_virtual_switch
+from .check_workload import check_load, check_policers, check_wire, check_workload
 from .model import Config
 from .pcie_switches import switches_of
 from .system import bridges_of, servers_of
@@ -79,11 +80,15 @@ def _has_classes(system: Config, at: int) -> bool:
 
 _OF_LISTS = (
     check_device_limits, check_ports, check_rings, check_switch, check_adapter_room, check_virtual_switch,
-    check_steering, check_system,
+    check_steering,
 )  # fmt: skip
-_OF_VLANS = (check_device_limits, check_rings, check_stations, check_system)
+_OF_VLANS = (check_device_limits, check_rings, check_stations, check_servers, check_system_room)
 _OF_RATES = (check_device_limits, check_switch, check_arbitration)
-_OF_ADDRESSES = (check_device_limits, check_switch, check_stations, check_adapter_room, check_system)
+_OF_ADDRESSES = (
+    check_device_limits, check_switch, check_stations, check_adapter_room, check_servers, check_system_room,
+    check_streams,
+)  # fmt: skip
+_OF_LOADS = (check_load, check_workload, check_wire, check_streams)
 _IN_STATIONS = (STATIONS, BRIDGES)
 
 OF_STATIONS = (
@@ -94,9 +99,9 @@ OF_STATIONS = (
     Operable("vlans", (VLANS, BRIDGES), _OF_VLANS, ("untagged",)),
     Operable("untagged", (VLANS, BRIDGES), _OF_VLANS),
     Operable("admit", _IN_STATIONS, (check_stations,)),
-    Operable("accept", (STATIONS, VLANS, BRIDGES), (check_switch, check_system), is_fixed=_is_listed),
+    Operable("accept", (STATIONS, VLANS, BRIDGES), (check_switch,), is_fixed=_is_listed),
     Operable("promiscuous", _IN_STATIONS, (check_device_limits,), is_fixed=_is_listed),
-    Operable("enabled", _IN_STATIONS, (check_system,), is_fixed=_is_listed),
+    Operable("enabled", _IN_STATIONS, (check_port_system, check_system_room, *_OF_LOADS), is_fixed=_is_listed),
     Operable("default", _IN_STATIONS),
     Operable("trusted", (STATIONS, RULES, BRIDGES), (check_device_limits,)),
     Operable("guards", (STATIONS, RULES, BRIDGES)),
@@ -129,7 +134,7 @@ OF_ADAPTERS = (
     Operable("switch.uplink.vlans", (VLANS, BRIDGES)),
     Operable("switch.addresses", (LOOKUP, BRIDGES), _OF_LISTS, is_fixed=_is_listed),
     Operable("switch.mirrors", (RULES, BRIDGES), _OF_LISTS),
-    Operable("switch.acl", (RULES, BRIDGES), _OF_LISTS),
+    Operable("switch.acl", (RULES, BRIDGES), (*_OF_LISTS, check_policers)),
     Operable("switch.pool_filters.*", (STATIONS, VLANS, BRIDGES)),
     *(row._replace(key=f"switch.ports.*.{row.key}") for row in OF_STATIONS),
 )  # fmt: skip
@@ -141,7 +146,7 @@ OF_BRIDGES = (
     *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans")),
 )
 OF_WORKLOADS = (
-    *(Operable(f"workload.{key}", (SOURCES,), (check_system,))
+    *(Operable(f"workload.{key}", (SOURCES,), _OF_LOADS)
       for key in ("load", "arrivals", "peak_rate", "mean_burst", "burst_length")),
     *(Operable(f"workload.{key}", (SOURCES,)) for key in ("weights", "zipf", "flows.*.2")),
     *(Operable(f"workload.external.{key}", (SOURCES,))

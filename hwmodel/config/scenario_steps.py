@@ -94,10 +94,9 @@ def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
 
 def _wrong_at_any_time(document: Document, examined: Examined, directory: str, config: Config) -> Iterator[Problem]:
     """Yield problems with events that wait for a condition, which do not depend on what other events set before."""
-    at_first, events = apart(document)
-    for at, event in enumerate(config.scenario):
-        if event.when is None or not event.is_set:
-            continue
+    waiting = [(at, event) for at, event in enumerate(config.scenario) if event.when is not None and event.is_set]
+    at_first, events = apart(document) if waiting else (document, {})
+    for at, event in waiting:
         now = at_first.copied()
         apply_set(now, events[at], at)
         after = examine_changed(now, directory, examined, event.changes, is_running=True)
