@@ -223,12 +223,11 @@ def fixed_by(
 ) -> tuple[list[Problem], list[Problem]]:
     """Return the problems with fixed keys: of those that the event sets, and of those that follow from what it sets."""
     event = config.scenario[at]
-    time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
-    (kind,) = event.kinds
-    here: KeyPath = ("scenario", at, kind)
     of_event, derived = [], []
     for key in fixed_keys(before, after, changed):
         own = next((each for each in event.changes if overlap(key, each)), None)
+        time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
+        here: KeyPath = ("scenario", at, event.kind)
         fixed = f"fixed while the machine runs{time}{why_fixed(key)}"
         if own is None:
             derived.append(document.problem(here, f"it changes {key}, which is {fixed}"))

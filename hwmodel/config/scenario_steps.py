@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hwmodel.errors import InputError
+from hwmodel.processes.collector import collector_rests
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import FS_PER_NS, format_time_fs
@@ -77,7 +78,8 @@ def steps_of(
         if not all(event.is_set for event in config.scenario):
             return ()
     live = LiveConfiguration(document, examined, directory, config, drivers)
-    live.to(NOT_KNOWN_FS)
+    with collector_rests():
+        live.to(NOT_KNOWN_FS)
     return tuple(live.steps)
 
 
