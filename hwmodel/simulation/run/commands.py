@@ -165,7 +165,8 @@ class Schedule:
         if change.config is not before.config or change.off != before.off or change.workload is not before.workload:
             for command in self._rewriting(before, change, may_come_again=may_come_again and change.off == before.off):
                 self._rings[command.component].enter(change.at_fs, command)
-        for command in _of_functions(self._functions, before.off, change):
+        is_of_functions = change.work or change.watches or change.off != before.off
+        for command in _of_functions(self._functions, before.off, change) if is_of_functions else ():
             self._rings[command.component].enter(change.at_fs, command)
         if change.config.multi_root != before.config.multi_root and self._trees is not None:
             for number, n_bytes in changed_weights(before.config, change.config):
@@ -253,7 +254,7 @@ def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_C
     is_written = one.was != one.will_be
     if kind not in PIECEMEAL:
         is_written[is_written.any(axis=1)] = True
-    rows, columns = is_written.nonzero()
+    rows, columns = np.divmod(np.flatnonzero(is_written), is_written.shape[1])  # thrice as fast as two indices at once
     at, values = firsts[rows] + words[columns], one.will_be[rows, columns]
     first = number * record.itemsize // WORD_BYTES
     ends = np.flatnonzero((at[1:] != at[:-1] + 1) | (rows[1:] != rows[:-1])) + 1

@@ -165,6 +165,7 @@ class Machine:
         self.settled_fs = 0
         self.kernel_s = 0.0
         self._is_logging = False
+        self._came: dict[int, Any] = {}  # what comes true at a server, as an array
         self._true: list[CameTrue] = []  # what has come true and is not taken yet, the first last
         self._is_settled = False  # all that happens at `now_fs` has, which of several components is not known
         self.agents_due_fs: Callable[[], int] = lambda: NEVER
@@ -332,11 +333,13 @@ class Machine:
         """Note what has come true at servers."""
         words = self._words
         for server, first in enumerate(self._firsts):
-            if not words[first + N_TRUE]:
+            n = int(words[first + N_TRUE])
+            if not n:
                 continue
             at_fs = int(words[first + TRUE_FS])
-            numbers = self.state[server].watches.came[: int(words[first + N_TRUE])].tolist()
-            self._true += (CameTrue(at_fs, number, server) for number in numbers)
+            if n > len(self._came.get(server, ())):  # the table is longer by now
+                self._came[server] = self.state[server].watches.came.rows()
+            self._true += [CameTrue(at_fs, number, server) for number in self._came[server][:n].tolist()]
             words[first + N_TRUE] = 0
         self._true.sort(reverse=True)
 
