@@ -12,6 +12,7 @@ from hwmodel.agents import Agent
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, as_config
+from hwmodel.config.run import LONGEST_WINDOW_FS
 from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.processes.collector import collector_rests
@@ -289,9 +290,10 @@ class Run:
                 return
             length_fs, n_frames = now.now_fs - start.now_fs, now.counts["delivered"] - first_frames
             n_dropped = now.counts["dropped"] - start.counts["dropped"]
-            if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames + n_dropped >= MOST_FRAMES:
+            longest_fs = min(LONGEST_FOR_PRECISION * settings.duration_fs, LONGEST_WINDOW_FS)
+            if length_fs >= longest_fs or n_frames + n_dropped >= MOST_FRAMES:
                 return
-            until_fs = now.now_fs + length_fs // 2
+            until_fs = min(now.now_fs + length_fs // 2, start.now_fs + LONGEST_WINDOW_FS)
             if settings.frames is not None:
                 frames = now.counts["delivered"] + max(1, n_frames // 2)
 
