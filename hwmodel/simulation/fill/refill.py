@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import WORD_BYTES
 from hwmodel.compiled.records import offset_of
-from hwmodel.config import bridges_of, operable, servers_of
+from hwmodel.config import Config, Server, Switch, bridges_of, operable, servers_of
 from hwmodel.config.bridge_ports import ports_of
 from hwmodel.config.in_operation import changed_keys
+from hwmodel.config.model import Changed
 from hwmodel.config.operable import BRIDGES, OF_ADAPTERS, OF_ALL, OF_BRIDGES, refills_of
 from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
 from hwmodel.forwarding.tables import TABLES
@@ -53,6 +54,7 @@ from hwmodel.simulation.fill.clocks import (
     stretch,
     stretch_port,
 )
+from hwmodel.simulation.fill.flow_book import Stations
 from hwmodel.simulation.fill.nic_state import (
     fill_drivers,
     fill_drops,
@@ -66,12 +68,7 @@ from hwmodel.simulation.fill.nic_state import (
 from hwmodel.simulation.fill.nic_state import ports_of as adapter_ports_of
 from hwmodel.simulation.fill.system_state import build_bridges, crossing_fs, least_bytes_of, senders_at
 from hwmodel.simulation.fill.workload_state import enter_sources, numbers_in
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, Server, Switch
-    from hwmodel.config.model import Changed
-    from hwmodel.simulation.fill.flow_book import Stations
-    from hwmodel.workload.traffic import Workload
+from hwmodel.workload.traffic import Workload
 
 Ints = npt.NDArray[np.int64]
 Nic = Any  # an element of server.SERVER

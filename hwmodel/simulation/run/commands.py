@@ -18,7 +18,9 @@ import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import WORD_BYTES, address_of, give
 from hwmodel.compiled.records import NEVER, offset_of
+from hwmodel.config import Config, Server
 from hwmodel.config.in_operation import fixed_keys
+from hwmodel.config.message_time import DriverWork
 from hwmodel.config.model import Changed
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
@@ -42,12 +44,10 @@ from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.simulation.fill.pcie_trees import changed_weights
 from hwmodel.simulation.fill.refill import Filled, Reach, Refilled, Rewritten, Servers, places
 from hwmodel.units import format_time_fs
+from hwmodel.workload.traffic import Workload
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config, Server
-    from hwmodel.config.message_time import DriverWork
     from hwmodel.simulation.run.machine import Machine
-    from hwmodel.workload.traffic import Workload
 
 Ints = npt.NDArray[np.int64]
 TREES = -1  # in place of the number of a server or of the bridges: the PCIe trees, the last, whose weights change

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from hwmodel.config import Config
 from hwmodel.config.check_condition import figure_of, misfits, watched_by
+from hwmodel.config.condition import Condition
 from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.message_time import DriverWork
@@ -18,11 +20,7 @@ from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WO
 from hwmodel.rules.watched_figures import Watched
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Change, Watch, functions_of
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.condition import Condition
-    from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.machine import Machine
 
 SetKeys = Callable[[int, Setting, Change], Change]
 

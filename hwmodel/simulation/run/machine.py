@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hwmodel.compiled.far_tables import WORD_BYTES, check_memory, spanned_bytes
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config import Config, bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config.bridge_ports import PhysicalPort
 from hwmodel.config.system import looks_into_packets
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
@@ -52,10 +53,6 @@ from hwmodel.simulation.run.server_threads import threads_of
 from hwmodel.units import format_time_fs
 from hwmodel.workload.delivered import Deliveries
 from hwmodel.workload.traffic import Workload
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.bridge_ports import PhysicalPort
 
 
 class CameTrue(NamedTuple):

@@ -11,30 +11,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from hwmodel.agents import Agent
 from hwmodel.agents.by_rules import agents_of
 from hwmodel.agents.live import LiveAgents, check_given
 from hwmodel.compiled.records import NEVER
+from hwmodel.config import Config
 from hwmodel.config.check_agents import settings_of
 from hwmodel.config.check_condition import watched_by
 from hwmodel.config.control_plane import Acting, acting
 from hwmodel.config.in_operation import changed_keys
 from hwmodel.config.life import Course, course_of
+from hwmodel.config.live_configuration import Setting
 from hwmodel.config.message_time import DriverWork
+from hwmodel.config.model import LiveConfiguration, Step
 from hwmodel.config.operable import concerns_only
-from hwmodel.config.scenario import Event, in_order, of_each_kind
+from hwmodel.config.scenario import Condition, Event, in_order, of_each_kind
 from hwmodel.config.scenario_steps import contradictions
 from hwmodel.config.system import servers_of
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.results import Result
 from hwmodel.results.bond_text import outage_texts
 from hwmodel.results.lives_text import lives_text
 from hwmodel.results.series import EventResult, LifeResult, Series
 from hwmodel.simulation.figures.event_effects import LEAST_INTERVALS, Span, did_text
+from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import NOTHING, Change, Watch
 from hwmodel.simulation.run.hands import Hands
+from hwmodel.simulation.run.machine import CameTrue, Machine
 from hwmodel.simulation.run.offered import Offered
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.events import (
@@ -50,17 +57,6 @@ from hwmodel.words.events import (
     waited_text,
     waits_text,
 )
-
-if TYPE_CHECKING:
-    from hwmodel.agents import Agent
-    from hwmodel.config import Config
-    from hwmodel.config.live_configuration import Setting
-    from hwmodel.config.model import LiveConfiguration, Step
-    from hwmodel.config.scenario import Condition
-    from hwmodel.results import Result
-    from hwmodel.simulation.fill.flow_book import Server
-    from hwmodel.simulation.run.machine import CameTrue, Machine
-
 
 TOLD_FLOOD = LEAST_INTERVALS + 1  # intervals of a flood, so that as many lie wholly within it
 ONE_INSTANT_NS = 1e-3  # events nearer to each other are told together: one that waits for another comes 1 fs behind it
