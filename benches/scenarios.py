@@ -1,15 +1,16 @@
 """What a run costs in which things change, and what a function that is reset costs others.
 
-    python -m benches.scenarios                        the speed, then 1,000 resets: half an hour
+    python -m benches.scenarios                        the speed, the price, then 1,000 resets: half an hour
     python -m benches.scenarios --resets 200 --seed 7  fewer, other instants
     python -m benches.scenarios --quick                shows that it works, and measures nothing
 
 The speed is that of a run with 100 events beside the same machine left alone, in turn: frames by the time in the
-kernels. A reset comes at a drawn instant of a machine under full load, in which the VF sends and nobody sends to it.
-It is compared with the same run in which the VF's load stops at that instant: what each other VM receives in the
-25 ms behind it. Up to that instant the deliveries are those of a run without it, byte by byte. In a third run, lightly
-loaded, the VF has to come back: nothing is delivered to it while it is off, and it sends and receives again. Each run
-checks by itself that no frame is unaccounted for.
+kernels. The price is the processor's time that mixed events take to load and to carry out, and an agent's reactions,
+beside the run's own with one event, or an agent that never reacts. A reset comes at a drawn instant of a machine under
+full load, in which the VF sends and nobody sends to it. It is compared with the same run in which the VF's load stops
+at that instant: what each other VM receives in the 25 ms behind it. Up to that instant the deliveries are those of a
+run without it, byte by byte. In a third run, lightly loaded, the VF has to come back: nothing is delivered to it while
+it is off, and it sends and receives again. Each run checks by itself that no frame is unaccounted for.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import random
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ from hwmodel.config import config_from_mapping
 
 SPEED = Requirement(0.95, at_least=True)
 OTHERS = Requirement(0.5, at_least=False)  # percent
+PRICES = {100: Requirement(0.05, at_least=False), 10_000: Requirement(3, at_least=False)}  # seconds, of so many events
+REACTION = Requirement(20, at_least=False)  # microseconds
 MIXED = {"workload.frame_bytes": None, "workload.sizes": [[64, 7], [570, 4], [1518, 1]]}
 MACHINES: Mapping[str, Mapping[str, Any]] = {
     "plain": {},
@@ -64,6 +68,49 @@ def speed(n_turns: int, milliseconds: float) -> list[str]:
     share = ratios(found["events"], found["static"])
     figures = map(figure_text, (share.median, share.least, share.greatest))
     return ["with 100 events / without, frames/s", *figures, str(SPEED), SPEED.verdict(share.median)]
+
+
+SET_MOST = (
+    lambda k: {f"switch.ports.vf{k % 4}.rate_limit": f"{100 + k % 97}Mbps"},
+    lambda k: {f"switch.ports.vf{k % 4}.port_vlan": 1 + k % 3},
+    lambda k: {f"switch.ports.vf{k % 4}.vlans": [1, 2 + k % 30]},
+    lambda k: {f"switch.ports.vf{k % 4}.macs": [f"02:00:00:00:{1 + k % 4:02x}:{k % 200:02x}"]},
+    lambda k: {"switch.acl": [{"vlan": 2 + k % 50, "action": "deny"}]},
+    lambda k: {"workload.load": f"{300 + k % 50}Mbps"},
+)
+
+
+def _took_s(mapping: Mapping[str, Any]) -> tuple[float, Any]:
+    """Return the processor's time that it takes to load a configuration and to run it, and the result."""
+    began_s = time.process_time()
+    result = hwmodel.simulate(config_from_mapping(mapping), threads=1)
+    return time.process_time() - began_s, result
+
+
+def price(n_events: int) -> list[str]:
+    """Return the row of what so many events cost beside the run's own, which has the first of them."""
+    mapping = {"nic.vfs": 4, "workload.load": "500Mbps", "run.duration": "201us", "run.warmup": "30us"}
+    events = [{"at": f"{30 + 200 * k / n_events:.4f}us", "set": SET_MOST[k % 6](k)} for k in range(n_events)]
+    own_s = min(_took_s({**mapping, "scenario": events[:1]})[0] for _ in range(3))
+    found = _took_s({**mapping, "scenario": events})[0] - own_s
+    limit = PRICES[n_events]
+    return [f"{n_events:,} events, s", figure_text(found), "", "", str(limit), limit.verdict(found)]
+
+
+def reactions(milliseconds: float) -> list[str]:
+    """Return the row of what an agent's reaction costs that sets one of two rate limits at each 100th frame."""
+    limits = [{"switch.ports.vf2.rate_limit": rate} for rate in ("8Gbps", "9Gbps")]
+    when = {"of": "vf1", "figure": "delivered", "each": 100}
+    mapping = {"nic.vfs": 4, "workload.pattern": "flows", "workload.frame_bytes": 64, "run.warmup": "1ms",
+               "workload.flows": [["vf0", "vf1", None], ["vf2", "vf3", "100Mbps"]]}  # fmt: skip
+    agents = {"limiter": {"rules": [{"when": when, "set": limits}]}}
+    idle = {"limiter": {"rules": [{"when": {"every": "1000s"}, "set": limits}]}}
+    for duration in ("5ms", f"{milliseconds}ms"):  # the first has the kernels loaded
+        own_s = min(_took_s({**mapping, "run.duration": duration, "agents": idle})[0] for _ in range(3))
+        found_s, result = _took_s({**mapping, "run.duration": duration, "agents": agents})
+    n = result.agents["limiter"].sets
+    each_us = (found_s - own_s) / n * 1e6
+    return [f"{n:,} reactions, us each", figure_text(each_us), "", "", str(REACTION), REACTION.verdict(each_us)]
 
 
 def drawn(seed: int, n: int) -> Iterator[tuple[str, float]]:
@@ -138,7 +185,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the instants (1)")
     arguments = parser.parse_args()
     row = speed(*((1, 2) if arguments.quick else (9, 60)))
-    print(table(("", "median", "min", "max", "required", ""), [row]))
+    prices = [price(n) for n in (PRICES if not arguments.quick else (100,))]
+    prices.append(reactions(20 if arguments.quick else 900))
+    print(table(("", "median", "min", "max", "required", ""), [row, *prices]))
     print()
     n = len(MACHINES) if arguments.quick else arguments.resets
     heads = ("a VF is reset", "times", "others apart, %", "required", "", "before it other", "not back")

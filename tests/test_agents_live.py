@@ -18,12 +18,12 @@ from hwmodel.config.agents import Management
 from hwmodel.config.check_agents import settings_of
 from hwmodel.config.condition import Condition
 from hwmodel.config.live_configuration import Setting
+from hwmodel.config.operable import concerns_only
 from hwmodel.errors import InputError
 from hwmodel.results.agents import MOST_ACTIONS
 from hwmodel.results.agents_text import action_rows, agent_rows, agent_sentence
 from hwmodel.results.summary import summary
 from hwmodel.simulation import simulate
-from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.run.hands import Hands
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.simulation.run.reactions import with_agents

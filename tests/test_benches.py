@@ -79,7 +79,8 @@ def short_runs_prints(lines):
 
 def scenarios_prints(lines):
     assert lines[1].startswith("with 100 events / without, frames/s")
-    rows = [re.split(r"  +", line.strip()) for line in lines[4:]]
+    assert lines[2].startswith("100 events, s") and "reactions, us each" in lines[3]
+    rows = [re.split(r"  +", line.strip()) for line in lines[6:]]
     assert [row[0] for row in rows] == list(scenarios.MACHINES)
     assert all(row[1] == "1" and row[-2:] == ["0", "0"] for row in rows)  # before it none other, all are back
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import tracemalloc
 
+import hypothesis
+import hypothesis.strategies as st
 import pytest
+import yaml
 
-from hwmodel.config import load_config
+from hwmodel.config import document, load_config
 from hwmodel.config.document import MAX_FILE_BYTES, Document, Place, is_within, parse_document, plain_scalar
 from hwmodel.errors import InputError
-from tests.config_cases import NAME, complaints, load
+from tests.config_cases import CONFIGS, NAME, complaints, load
 
 PLAIN = [
     ("", None),
@@ -225,3 +228,51 @@ def test_places_sort_as_they_are_read():
     assert sorted([Place(1, 0, 0, "--set a=1"), Place(0, 10, 1, NAME), file]) == [
         file, Place(0, 10, 1, NAME), Place(1, 0, 0, "--set a=1"),
     ]  # fmt: skip
+
+
+PIECES = (
+    *"abc:{}[],-#'\"\n \t|>&*!%?@`~019.\r\u2028é😀\x85\ufeff\x00\\=<", "\n  ", "\n- ", ": ", "- ", "---\n", "...\n",
+    "? ", "key: ", "# c\n", "'a'", '"b\\n"', "|\n  x", "{a: 1}", "[1, 2]", "!!str ", "&a ", "*a", "<<: ", "null",
+    "1: ", "a:1",
+)  # fmt: skip
+SHIPPED = [path.read_text() for path in sorted(CONFIGS.glob("*.yaml"))]
+
+
+@st.composite
+def texts(draw):
+    """Draw a text that is almost YAML: a shipped configuration's part with other pieces in it, or pieces alone."""
+    text = draw(st.sampled_from(["", *SHIPPED]))
+    start = draw(st.integers(0, len(text)))
+    text = text[start : start + draw(st.integers(0, 300))]
+    for piece in draw(st.lists(st.sampled_from(PIECES), max_size=12)):
+        at = draw(st.integers(0, len(text)))
+        text = text[:at] + piece + text[at:]
+    return text
+
+
+def read(text):
+    """Return all that is read of a text, or what is said of it."""
+    try:
+        found = parse_document(text, "c.yaml")
+    except InputError as error:
+        return error.lines
+    return found.data, found.value_places, found.key_places, found.unreadable, [one.line for one in found.problems]
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML has no libyaml here")
+@hypothesis.settings(max_examples=400)
+@hypothesis.given(texts())
+def test_libyaml_makes_no_difference(text):
+    """Nor is it read by libyaml what the two might read differently; most configurations are."""
+    with_it = read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(document, "_FAST", None)
+        assert read(text) == with_it
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML has no libyaml here")
+def test_libyaml_reads_what_nothing_is_wrong_with(monkeypatch):
+    monkeypatch.setattr(yaml, "SafeLoader", lambda _: pytest.fail("in Python"))
+    assert parse_document("a: [1, {b: 'x'}]\n", "c.yaml").data == {"a": [1, {"b": "x"}]}
+    with pytest.raises(pytest.fail.Exception):
+        parse_document("a: [1, {b: 'x'}\n", "c.yaml")

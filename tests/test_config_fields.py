@@ -57,7 +57,7 @@ ONE_WRONG_VALUE = [
      "c.yaml:1:34: pcie.read_completion_boundary: 96B is not a power of two (did you mean 64B or 128B?)"),
     ("host: {buffer_offset: 6B}", "c.yaml:1:23: host.buffer_offset: 6B is not a multiple of 4B"),
     ("run: {duration: 1.5fs}", "c.yaml:1:17: run.duration: '1.5fs' is not a whole number of fs"),
-    ("run: {duration: 0ms}", "c.yaml:1:17: run.duration: 0ms is out of range; 1ns to 100s"),
+    ("run: {duration: 0ms}", "c.yaml:1:17: run.duration: 0ms is out of range; 1ns to 3600s"),
     ("run: {warmup: soon}", "c.yaml:1:15: run.warmup: 'soon' is neither auto nor a time like 2ms"),
     ("port: {rate: 10}", "c.yaml:1:14: port.rate: 10 has no unit; write a rate like 10Gbps"),
     ("driver: {moderation: 0}", "c.yaml:1:22: driver.moderation: 0 has no unit; write a time like 0ns"),

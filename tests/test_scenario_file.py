@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hwmodel.config import Config, config_from_mapping, load_config
-from hwmodel.config.in_operation import OF_ADAPTERS, OF_BRIDGES, fixed_keys
-from hwmodel.config.scenario import leaves
+from hwmodel.config.in_operation import fixed_keys
+from hwmodel.config.operable import OF_ADAPTERS, OF_BRIDGES, row_of
 from hwmodel.config.scenario_steps import steps_of
 from hwmodel.errors import InputError
 from hwmodel.rules.capacities import MOST_EVENTS
@@ -245,26 +246,65 @@ def test_what_an_event_sets_of_a_system_is_wrong_once() -> None:
     assert "scenario.0.set.workload.weights.a.x.vf0: '1Gbps' is not a number" in line
 
 
+def keys_within(value: Any, prefix: str) -> Iterator[str]:
+    """Yield the dotted keys of plain data and of all in it, entries of lists by their names or places."""
+    if isinstance(value, list):
+        named = (one.get("name", at) if isinstance(one, dict) else at for at, one in enumerate(value))
+        value = dict(zip(named, value, strict=True))
+    for name, inside in value.items() if isinstance(value, dict) else ():
+        yield f"{prefix}{name}"
+        yield from keys_within(inside, f"{prefix}{name}.")
+
+
 def test_what_may_change_is_of_blocks_that_exist() -> None:
     """A pattern that matches no key of the resolved configuration would be a key that nobody can name."""
     config = config_from_mapping({"nic.strict": False,
                                   **BASE, "bridge": {"policy": [{"action": "deny"}]}, "switch": {
         "acl": [{"action": "deny"}], "mirrors": [{"from": "vf0", "to": "vf1"}],
+        "ports": [
+            {"name": "vf0", "guards": ["ip"], "ips": ["10.0.0.1"], "receive_limit": "1Gbps", "drop_enable": [True]}],
         "addresses": [{"mac": "02:00:00:00:77:01", "vlan": 1, "ports": ["vf0"]}]}})  # fmt: skip
     other = config_from_mapping({"nic": {"vfs": 2}})
     assert fixed_keys(config, config) == []
     assert "nic.vfs" in fixed_keys(config, config.with_overrides({"nic.vfs": 6}))
     of_ports = config_from_mapping({"nic": {"vfs": 4}, "port": {"count": 2, "down": ["p1"]}})
     of_drivers = config_from_mapping({"driver": {"refill": False, "vms": {"vf0": {"refill": False}}}})
-    of_classes = config_from_mapping({"nic": {"arbitration": {"classes": [{"percent": 100}]}}})
+    of_classes = config_from_mapping(
+        {"nic": {"arbitration": {"classes": [{"percent": 100}]}}, "switch.ports.vf0.credits": {"refill": 9, "max": 99}}
+    )
     of_legs = config_from_mapping({"nic": {"mode": "vswitch"}, "port": {"count": 2}, "host": {"virtual_switch": {
         "bond": {"lacp": "fast", "mode": "l4_hash", "silent": ["p1"]}}}})  # fmt: skip
-    every = (config, of_ports, of_drivers, of_classes, of_legs)
-    resolved = {key: value for each in every for key, value in leaves(each.resolved())}
-    for pattern in (*OF_ADAPTERS, *(f"bridge.{each}" for each in OF_BRIDGES)):
-        stem = pattern.split("*")[0].rstrip(".")
-        assert any(key == stem or key.startswith(stem) for key in resolved), pattern
+    of_pools = config_from_mapping({"switch": {"pool_filters": {}}})
+    every = (config, of_ports, of_drivers, of_classes, of_legs, of_pools)
+    resolved = {key for each in every for key in keys_within(each.resolved(), "")}
+    for row in OF_ADAPTERS:
+        assert any(row_of(key, (row,)) for key in resolved), row.key
+    of_bridges = [key.removeprefix("bridge.") for key in resolved if key.startswith("bridge.")]
+    for row in OF_BRIDGES:
+        assert any(row_of(key, (row,)) for key in of_bridges), row.key
     assert steps_of.__doc__ and other.steps() == ()
+
+
+LEVELS: dict[str, Any] = {
+    "servers": [{"name": "a"}], "bridge": {"ports": {"a": {"s_channels": {10: {"rate": "1Gbps"}}}}},
+    "switch": {"mode": "multichannel", "s_channels": {10: "veb"}, "ports": [{"name": "vf0", "s_channel": 10}]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "blocks", "why"),
+    [
+        ("bridge.ports.a.s_channels.10.rate", "2Gbps", LEVELS, "it is how the bridge is built"),
+        ("management.latency", "1us", {"management": {}}, "it is how the network is built"),
+        ("agents.x.work", "1us", {"agents": {"x": {"rules": [{"when": {"every": "1ms"}, "set": {LIMIT: "2Gbps"}}]}}},
+         "who decides by which rules is so from the start"),
+    ],
+)  # fmt: skip
+def test_a_key_that_nothing_in_the_machine_follows_is_refused(
+    key: str, value: str, blocks: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(f"{key}: fixed while the machine runs (2ms): {why}")):
+        config_of({"at": "2ms", "set": {key: value}}, **blocks)
 
 
 def test_a_precision_is_asked_of_no_run_that_changes() -> None:

@@ -14,14 +14,15 @@ from hwmodel.config import (
     Config,
     Server,
     build,
+    build_changed,
     config_from_mapping,
     live_configuration,
     load_config,
+    operable,
     scenario_steps,
     servers_of,
 )
 from hwmodel.config.build import examine
-from hwmodel.config.build_changed import READ_BY
 from hwmodel.config.in_operation import differing, fixed_keys
 from hwmodel.config.kinds import Block
 from hwmodel.config.switch import Port, Switch
@@ -280,19 +281,22 @@ def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: py
     monkeypatch.setattr(build, "OF_PARTS", [watched(check, name) for name, check in of_parts.items()])
     for name in [name for name in vars(build) if name.startswith("check_") and name not in of_parts]:
         if name not in ("check_system", "check_is_mapping"):
-            of = name if name == "check_bridge_kind" else "check_system"
-            monkeypatch.setattr(build, name, watched(getattr(build, name), of))
+            monkeypatch.setattr(build, name, watched(getattr(build, name), name))
     for path in SHIPPED:
         load_config(path)
     for mapping, _, _ in SYSTEMS.values():
         config_from_mapping({"run": RUN, **mapping})
-    assert {"check_system", "check_stations"} <= readers["macs"]
+    assert {"check_servers", "check_stations"} <= readers["macs"]
     attributes = {
         f"{block}{field.alias or name}": f"{block}{name}"
         for of, block in blocks.items()
         for name, field in of.model_fields.items()
     }
-    said = {key: {check.__name__ for check in checks} for key, checks in READ_BY.items()}
+    said = {
+        row.key.removeprefix("switch.ports.*."): {check.__name__ for check in row.checks}
+        for row in (*operable.OF_ADAPTERS, *operable.OF_WORKLOADS)
+        if row.checks is not None
+    }
     assert not {key: more for key in said if (more := readers.get(attributes[key], set()) - said[key])}
 
 
@@ -304,6 +308,18 @@ SET_MOST = (
     lambda k: {"switch.acl": [{"vlan": 2 + k % 50, "action": "deny"}]},
     lambda k: {"workload.load": f"{300 + k % 50}Mbps"},
 )
+
+
+def test_keys_whose_readers_are_known_need_no_whole_examination(monkeypatch: pytest.MonkeyPatch) -> None:
+    mapping = {"nic": {"vfs": 4}, "workload": {"load": "500Mbps"}, "run": RUN}
+    events = [{"at": "2ms", "set": set_by(at)} for at, set_by in enumerate(SET_MOST)]
+    for name in ("examine", "made_of"):
+        monkeypatch.setattr(build_changed, name, lambda *_, **__: pytest.fail("all is examined"))
+    config_from_mapping({**mapping, "scenario": events})
+    with pytest.raises(pytest.fail.Exception, match="all is examined"):
+        config_from_mapping({**mapping, "scenario": [{"at": "2ms", "set": {"port.rate": "1Gbps"}}]})
+
+
 MOST_CALLS = {"load": 2500, "run": 2000}  # of Python's functions, for an event; whole examinations take thrice as many
 
 

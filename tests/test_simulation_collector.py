@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from hwmodel.simulation.run.run import collector_rests
+from hwmodel.processes.collector import collector_rests
 
 
 @pytest.fixture(autouse=True)

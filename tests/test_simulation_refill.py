@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from hwmodel.config import Config, config_from_mapping, servers_of
+from hwmodel.config.operable import BRIDGES, OF_ADAPTERS, OF_BRIDGES, OF_WORKLOADS, TREES, of_each_region
 from hwmodel.errors import InputError
-from hwmodel.simulation.fill.refill import ADDRESSES, FILLINGS, OF_BRIDGE, OF_SERVER, Filled, Reach, Refilled
+from hwmodel.simulation.fill.refill import FILLINGS, OF_BRIDGE, OF_SERVER, Filled, Reach, Refilled
 from hwmodel.simulation.run.commands import Change, check
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.simulation.run.offered import with_workloads
@@ -58,7 +59,7 @@ OTHERS: Mapping[str, tuple[Any, ...]] = {
     "nic.arbitration.pools": ("weighted", "round_robin"),
     "nic.arbitration.classes.1.percent": (30, 20),
 }
-OF_BRIDGES: Mapping[str, tuple[Any, ...]] = {
+BRIDGE: Mapping[str, tuple[Any, ...]] = {
     "bridge.latency": ("100ns", "900ns"),
     "bridge.ageing": ("3ms", "300s"),
     "bridge.policy": (
@@ -77,7 +78,7 @@ def drawn_keys(chance: random.Random) -> dict[str, Any]:
     station = {f"switch.ports.{vm}.{key}": value for vm in ("vf0", "vf2") for key, value in STATION.items()}
     station = {key: value for key, value in station.items() if not key.endswith(".macs")}
     loads = {f"workload.{key}": value for key, value in LOAD.items()}
-    groups = (station, SWITCH, LINK, loads, OTHERS, OTHERS, OF_BRIDGES)
+    groups = (station, SWITCH, LINK, loads, OTHERS, OTHERS, BRIDGE)
     found = {}
     for _ in range(chance.choice((1, 1, 2, 4))):
         key, values = chance.choice(sorted(chance.choice(groups).items()))
@@ -110,7 +111,7 @@ def drawn_changes(first: Config, chance: random.Random, n: int) -> Iterator[Chan
 
 def words_of(machine: Machine) -> dict[tuple[int, Any], np.ndarray]:
     """Return the words of all regions of a built machine."""
-    parts = [(at, machine.state[at : at + 1], (*OF_SERVER, ADDRESSES)) for at in range(len(machine.state))]
+    parts = [(at, machine.state[at : at + 1], OF_SERVER) for at in range(len(machine.state))]
     if machine.system is not None:
         parts.append((len(machine.state), machine.system.bridges, OF_BRIDGE))
     return {(at, region): region.of(state).copy() for at, state, regions in parts for region in regions}
@@ -176,6 +177,99 @@ def test_flows_that_only_changes_bring_about_are_counted_as_those_from_the_start
     assert n_late > 2
 
 
-def test_each_region_of_a_server_is_filled_by_what_a_key_leads_to() -> None:
-    assert all(one.keys for one in FILLINGS)
-    assert {region.by for region in (*OF_SERVER, ADDRESSES)} == set(FILLINGS)
+SERVERS: Mapping[str, Any] = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}}
+VSWITCH: Mapping[str, Any] = {"nic": {"mode": "vswitch"}, "port": {"count": 2}, "host": {"virtual_switch": {
+    "bond": {"lacp": "fast", "mode": "l4_hash"}}}, "workload": {"external": None}}  # fmt: skip
+EXTERNAL: Mapping[str, Any] = {"external": {"rate": "1Gbps", "arrivals": "on_off", "peak_rate": "9Gbps"}}
+OUTSIDE: Mapping[str, Any] = {"workload": EXTERNAL}
+BURSTS: Mapping[str, Any] = {"workload": {"arrivals": "on_off", "peak_rate": "9Gbps", "external": None}}
+# For each row of `operable`: a key with another value, and what a machine has beside `ONE` that it means something.
+OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
+    "port.rate": ("port.rate", "2.5Gbps", {}),
+    "port.down": ("port.down", ["p1"], {"port": {"count": 2}, "workload": {"external": None}}),
+    "pcie.generation": ("pcie.generation", 3, {}),
+    "pcie.lanes": ("pcie.lanes", 2, {}),
+    "pcie.max_read_request": ("pcie.max_read_request", "128B", {}),
+    "nic.rate_limit_window": ("nic.rate_limit_window", "8KiB", {
+        "switch": {"ports": [{"name": "vf1", "rate_limit": "1Gbps"}]}}),
+    "nic.drop_enable": ("nic.drop_enable", True, {"nic": {"drop_enable": False}}),
+    "nic.arbitration.classes.*": ("nic.arbitration.classes", [{"percent": 60}, {"percent": 40}], {"nic": CLASSES}),
+    "nic.arbitration.descriptor_plane": ("nic.arbitration.descriptor_plane", "round_robin", {"nic": CLASSES}),
+    "nic.arbitration.packet_plane": ("nic.arbitration.packet_plane", "round_robin", {"nic": CLASSES}),
+    "nic.arbitration.pools": ("nic.arbitration.pools", "round_robin", {"nic": CLASSES}),
+    "driver.refill": ("driver.refill", False, {}),
+    "driver.vms.*.refill": ("driver.vms.vf1.refill", False, {}),
+    "host.virtual_switch.bond.silent": ("host.virtual_switch.bond.silent", ["p1"], VSWITCH),
+    "switch.uplink.native_vlan": ("switch.uplink.native_vlan", 7, {}),
+    "switch.uplink.vlans": ("switch.uplink.vlans", [1, 7], {}),
+    "switch.addresses": ("switch.addresses", [{"vlan": 1, "mac": "02:00:00:00:00:63", "ports": ["vf1"]}], {}),
+    "switch.mirrors": ("switch.mirrors", [{"to": "vf2", "from": "vf0"}], {}),
+    "switch.acl": ("switch.acl", [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3000B"}], {}),
+    "switch.pool_filters.*": ("switch.pool_filters.default_pool", "vf1", {"switch": {"pool_filters": {}}}),
+    **{
+        f"switch.ports.*.{key}": (f"switch.ports.vf1.{key}", value, {})
+        for key, value in {
+            "macs": ["02:00:00:00:77:01"], "groups": ["01:00:5e:01:02:03"], "port_vlan": 7, "vlans": [1, 7],
+            "admit": "tagged", "accept": ["broadcast"], "promiscuous": True, "enabled": False, "default": True,
+            "trusted": True, "guards": ["dhcp"], "spoof_check": False, "vlan_spoof_check": False, "loopback": False,
+            "self_loopback": True, "ethertype_filter": False, "default_priority": 5, "rate_limit": "1Gbps",
+            "min_rate": "100Mbps", "weight": 5, "receive_limit": "200Mbps", "drop_enable": [False],
+        }.items()
+    },
+    "switch.ports.*.ips": ("switch.ports.vf1.ips", ["10.9.9.9"], {
+        "switch": {"ports": [{"name": "vf1", "guards": ["ip"]}]}}),
+    "switch.ports.*.untagged": ("switch.ports.vf1.untagged", [], {}),
+    "switch.ports.*.receive_burst": ("switch.ports.vf1.receive_burst", "1MiB", {
+        "switch": {"ports": [{"name": "vf1", "receive_limit": "1Gbps"}]}}),
+    "switch.ports.*.credits": ("switch.ports.vf1.credits", {"refill": 9, "max": 99}, {"nic": CLASSES}),
+    "latency": ("bridge.latency", "2us", SERVERS),
+    "ageing": ("bridge.ageing", "3ms", SERVERS),
+    "policy": ("bridge.policy", [{"port": "a.vf0", "action": "deny"}], SERVERS),
+    "ports.*.rate": ("bridge.ports.outside.rate", "1Gbps", SERVERS),
+    "ports.*.hairpin": ("bridge.ports.a.hairpin", True, SERVERS),
+    "ports.*.native_vlan": ("bridge.ports.a.native_vlan", 7, SERVERS),
+    "ports.*.vlans": ("bridge.ports.a.vlans", [1, 7], SERVERS),
+    "workload.load": ("workload.load", "3Gbps", {}),
+    "workload.arrivals": ("workload.arrivals", "periodic", {}),
+    "workload.peak_rate": ("workload.peak_rate", "8Gbps", BURSTS),
+    "workload.mean_burst": ("workload.mean_burst", 3, BURSTS),
+    "workload.burst_length": ("workload.burst_length", "fixed", BURSTS),
+    "workload.weights": ("workload.weights", {"vf0": 3}, {}),
+    "workload.zipf": ("workload.zipf", 0.5, {}),
+    "workload.flows.*.2": ("workload.flows", [["vf0", "vf1", "2Gbps"]], {
+        "workload": {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"]], "external": None}}),
+    "workload.external.rate": ("workload.external.rate", "2Gbps", OUTSIDE),
+    "workload.external.arrivals": ("workload.external.arrivals", "poisson", OUTSIDE),
+    "workload.external.peak_rate": ("workload.external.peak_rate", "8Gbps", OUTSIDE),
+    "workload.external.mean_burst": ("workload.external.mean_burst", 3, OUTSIDE),
+    "workload.external.burst_length": ("workload.external.burst_length", "fixed", OUTSIDE),
+}  # fmt: skip
+
+
+@pytest.mark.real_clocks
+@pytest.mark.parametrize("name", [row.key for row in (*OF_ADAPTERS, *OF_BRIDGES, *OF_WORKLOADS)])
+def test_each_key_that_may_change_fills_again_what_follows_from_it(name: str) -> None:
+    """There and back, in a machine in which it means something; what else a machine has stays as it is built."""
+    key, value, machine = OF_ROWS[name]
+    first = config_from_mapping(merged(ONE, machine))
+    then = first.with_overrides({key: value})
+    workload, changes = with_workloads(first, [Change(1, then), Change(2, first)])
+    check(first, changes[0])
+    begun = Machine(first, workload, 1, 1)
+    reach = None if begun.system is None else Reach(begun.system.system[0], begun.system.bridges)
+    refilled = Refilled(begun.state, reach, Filled(first, workload, frozenset()), begun.stations, 1)
+    known = words_of(begun)
+    for change in changes:
+        offered = change.workload or workload
+        written = list(refilled.become(Filled(change.config, offered, change.off)))
+        assert written
+        known.update({(one.component, one.region): one.will_be for one in written})
+        built = words_of(Machine(change.config, offered, 1, 1))
+        assert [region for region, own in built.items() if not np.array_equal(known[region], own)] == []
+
+
+def test_a_region_that_nothing_fills_is_told_as_its_reader_is_imported() -> None:
+    assert of_each_region(dict(FILLINGS), BRIDGES, TREES) == FILLINGS
+    for others in ((BRIDGES,), (BRIDGES, TREES, "doors")):
+        with pytest.raises(LookupError, match=r"trees|doors"):
+            of_each_region(dict(FILLINGS), *others)

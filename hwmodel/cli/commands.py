@@ -144,7 +144,7 @@ def _depends_on_more(config: Config) -> bool:
     """Tell whether what a run has room for depends on more than keys: a capture, a share of the ceiling, a limit."""
     from hwmodel.processes.addresses import allowed_bytes
 
-    loads_change = any(key.partition(".")[0] == "workload" for key in config.set_in_run)
+    loads_change = config.may_set_load
     workload = config.workload
     is_known = workload.pcap is None and workload.load.kind != "ceiling" and not loads_change
     return not is_known or allowed_bytes() is not None

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
 from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, shown, wrong
 from .names import EtherType, Mac, Name, ServerName
+from .run import LONGEST_RUN
 from .scenario import BLOCKS, EventChanges
 from .workload import FrameBytes
 
 MOST_RULES = 1_000
 _WORD = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
-_MOST_TIME = "1000s"
 Order = Literal["kept", "free"]
 
 
@@ -38,7 +38,7 @@ class AgentName(Kind):
 class From(Kind):
     """The time from which a figure is looked at, or the agent whose message it is."""
 
-    _time, _name = Duration("0ns", _MOST_TIME), AgentName()
+    _time, _name = Duration("0ns", LONGEST_RUN), AgentName()
 
     def parse(self, value: object) -> int | str:
         """Return the time, or the name."""
@@ -146,8 +146,8 @@ class Trigger(Condition):
     )
     message: Annotated[str, AgentName("a message")] | None = key(None, "The word that comes from an agent.")
     silence: Annotated[str, AgentName("a message")] | None = key(None, "The word that has not come `for` so long.")
-    for_fs: Annotated[int, Duration("1ns", _MOST_TIME)] | None = key(None, "How long, of a silence.", alias="for")
-    every_fs: Annotated[int, Duration("1ns", _MOST_TIME)] | None = key(
+    for_fs: Annotated[int, Duration("1ns", LONGEST_RUN)] | None = key(None, "How long, of a silence.", alias="for")
+    every_fs: Annotated[int, Duration("1ns", LONGEST_RUN)] | None = key(
         None, "How long from one time to the next, the first after as long.", alias="every"
     )
     from_fs: Annotated[int | str, From()] | None = key(  # type: ignore[assignment]
@@ -229,8 +229,8 @@ class AgentBlock(SparseBlock):
 class Management(Block):
     """The network over which agents send messages to those at other servers; it takes none of the adapters' links."""
 
-    latency_fs: Annotated[int, Duration("0ns", _MOST_TIME)] = key("0ns", "From sender to receiver.", alias="latency")
-    spread_fs: Annotated[int, Duration("0ns", _MOST_TIME)] = key(
+    latency_fs: Annotated[int, Duration("0ns", LONGEST_RUN)] = key("0ns", "From sender to receiver.", alias="latency")
+    spread_fs: Annotated[int, Duration("0ns", LONGEST_RUN)] = key(
         "0ns", "By so much more at most, drawn evenly for each message.", alias="spread"
     )
     loss: Annotated[float, Percentage()] | None = key(None, "The share of messages that never come; null: none.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property, partial
@@ -434,19 +434,22 @@ def cross_check(
 
 
 def check_system(
-    config: Config, findings: Findings, parts: Sequence[Part], *, is_running: bool, is_sound: bool
-) -> None:
-    """Check what is of several adapters, of bridges and of the workload; `is_sound`: nothing is wrong so far."""
-    of_load = check_load if is_running else check_workload
-    for check_all in (
-        check_servers, check_vms, check_trees, check_multi_root, check_buses, check_port_system, of_load, check_wire,
-        check_bridge, check_policers, check_bridge_flow_control, check_control_frames,
-    ):  # fmt: skip
-        check_all(config, findings, parts)
-    if is_sound:
-        check_system_room(config, findings, parts)
-        if not is_running:
-            check_streams(config, findings, parts)
+    config: Config, findings: Findings, parts: Sequence[Part], *, is_running: bool, is_sound: bool,
+    among: Set[Callable[..., None]] | None = None,
+) -> None:  # fmt: skip
+    """Check what is of several adapters, of bridges and of the workload.
+
+    `is_sound`: nothing is wrong so far. `among`: the checks that count, None: all do.
+    """
+    checks = (
+        check_servers, check_vms, check_trees, check_multi_root, check_buses, check_port_system,
+        check_load if is_running else check_workload, check_wire, check_bridge, check_policers,
+        check_bridge_flow_control, check_control_frames, *((check_system_room,) if is_sound else ()),
+        *((check_streams,) if is_sound and not is_running else ()),
+    )  # fmt: skip
+    for check in checks:
+        if among is None or check in among:
+            check(config, findings, parts)
 
 
 def _problems_of_servers(parts: Sequence[Part], known: Sequence[Problem]) -> list[Problem]:

@@ -6,12 +6,13 @@ What they do not touch is kept as it was, and is the same object in both configu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
+from copy import copy
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from .build import (
     OF_PARTS,
@@ -26,55 +27,19 @@ from .build import (
     made_of,
     of_others,
     sound,
-    with_blocks,
 )
-from .check_adapter import check_rings
-from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge_kind
-from .check_device_limits import check_device_limits
-from .check_ports import check_ports
-from .check_room import check_adapter_room
-from .check_steering import check_steering
-from .check_switch import check_stations, check_switch
-from .check_virtual_switch import check_virtual_switch
 from .document import Document, copied_data
 from .findings import Findings, Part
-from .in_operation import OF_WORKLOADS, is_one_of
-from .model import OF_SYSTEM, Config
+from .kinds import Block
+from .model import OF_SYSTEM, keys_of
+from .operable import OF_ADAPTERS, OF_WORKLOADS, Check, Operable, row_of
 from .resolve import ALL, fill, fill_station
-from .switch import Port
 from .system import Server, split_servers
 
-_Check = Callable[..., None]
-_OF_WORKLOAD = tuple(f"workload.{key}" for key in ("load", "arrivals", "peak_rate", "mean_burst", "burst_length"))
-# Keys from which nothing else is filled in, or at most others of the station (`FOLLOWERS`), with the few checks that
-# read them; `check_system`: checks of more than one adapter. Those without a block are stations' keys.
-READ_BY: Mapping[str, tuple[_Check, ...]] = {
-    key: checks
-    for checks, keys in (
-        ((), ("loopback", "self_loopback", "vlan_spoof_check", "spoof_check", "ethertype_filter")),
-        ((check_device_limits,), ("trusted", "promiscuous")),
-        ((check_arbitration,), ("weight", "receive_burst")),
-        ((check_device_limits, check_arbitration), ("receive_limit",)),
-        ((check_device_limits, check_switch, check_arbitration), ("rate_limit", "min_rate")),
-        ((check_stations,), ("admit",)),
-        ((check_switch, check_system), ("accept",)),
-        ((check_device_limits, check_rings, check_stations, check_system), ("port_vlan", "vlans", "untagged")),
-        ((check_device_limits, check_switch, check_stations, check_adapter_room, check_system), ("macs", "groups")),
-        (
-            (
-                check_device_limits, check_ports, check_rings, check_switch, check_adapter_room, check_virtual_switch,
-                check_steering, check_system,
-            ),
-            ("switch.acl", "switch.mirrors", "switch.addresses"),
-        ),
-        ((check_system,), ("enabled", *_OF_WORKLOAD)),
-    )
-    for key in keys
-}  # fmt: skip
-FOLLOWERS = {"port_vlan": ("vlans", "untagged"), "vlans": ("untagged",), "spoof_check": ("vlan_spoof_check",)}
-# Keys from which nothing of an adapter's own part follows.
-_BESIDE_PARTS = (*(f"{name}*" for name in OF_SYSTEM if name != "servers"), *OF_WORKLOADS)
+_OF_SYSTEM = frozenset(OF_SYSTEM) - {"servers"}
+_ROWS = (*OF_ADAPTERS, *OF_WORKLOADS)
+_Own = TypeVar("_Own", bound=Block)
 _OF_SERVER = re.compile(r"servers\.([^.]+)\.(adapters\.[^.]+\.)?set\.")
 _OF_STATION = re.compile(r"(?:servers\.([^.]+)\.set\.)?switch\.ports\.([^.]+)\.([^.]+)")
 
@@ -99,7 +64,7 @@ def _changed(
     stations = _stations_in(keys, of_servers=bool(before.own))
     hosts = _hosts_in(keys) if before.own else None
     is_common = hosts is None or any(not key.startswith("servers.") for key in keys)
-    are_alone = is_common and bool(keys) and all("." in key and key in READ_BY for key in keys)
+    are_alone = is_common and bool(keys) and all((row := _row_of(key)) is not None and row.key == key for key in keys)
     document = document.copied() if is_common and stations is None and not are_alone else replace(document, problems=[])
 
     def again(made: Made, written: Document, host: str = "", **others: Any) -> Made | None:
@@ -125,23 +90,36 @@ def _changed(
         if made is None or made.problems or document.problems:
             return None
         common = made
-    read = keys if are_alone else None if stations is None else [key for *_, key in stations]
-    checks = None if read is None else {check for key in read for check in READ_BY[key]}
+    is_known = are_alone or stations is not None
+    rows = map(_row_of, keys) if is_known else ()
+    checks = {check for row in rows if row is not None for check in row.checks or ()} if is_known else None
     return sound(common, own, before) if _is_sound(common, own, before, checks, is_running=is_running) else None
 
 
 def _stations_in(keys: Collection[str], *, of_servers: bool) -> list[tuple[str, str, str]] | None:
-    """Return the server, the station and its key that each of some keys names; None if not all are of `READ_BY`."""
+    """Return the server, the station and its key that each of some keys names; None if others may read any of them."""
     found = [_OF_STATION.fullmatch(key) for key in keys]
-    if not found or any(one is None or one[3] not in READ_BY or bool(one[1]) != of_servers for one in found):
+    if not found or any(one is None or _row_of(one[0]) is None or bool(one[1]) != of_servers for one in found):
         return None
     return [(one[1] or "", one[2], one[3]) for one in found if one is not None]
 
 
+def _row_of(key: str) -> Operable | None:
+    """Return the row of a key of a system, None where it has none, or others may read it than its row says."""
+    own = _OF_STATION.fullmatch(key)
+    row = row_of(f"switch.ports.{own[2]}.{own[3]}" if own else key, _ROWS)
+    return None if row is None or row.checks is None else row
+
+
 def _hosts_in(keys: Collection[str]) -> set[str] | None:
     """Return the servers whose own keys are among some keys; None if one is a key of which all may make something."""
-    own = [_OF_SERVER.match(key) for key in keys if not is_one_of(key, _BESIDE_PARTS)]
+    own = [_OF_SERVER.match(key) for key in keys if not _is_beside_parts(key)]
     return None if None in own else {found[1] for found in own if found is not None}
+
+
+def _is_beside_parts(key: str) -> bool:
+    """Tell whether nothing of an adapter's own part follows from a key."""
+    return key.partition(".")[0] in _OF_SYSTEM or row_of(key, OF_WORKLOADS) is not None
 
 
 def _apart(document: Document, before: Sequence[OwnPart], hosts: set[str] | None) -> dict[str, Document] | None:
@@ -156,7 +134,7 @@ def _apart(document: Document, before: Sequence[OwnPart], hosts: set[str] | None
 
 
 def _is_sound(
-    common: Made, own: Sequence[OwnPart], before: System, checks: Set[_Check] | None, *, is_running: bool
+    common: Made, own: Sequence[OwnPart], before: System, checks: Set[Check] | None, *, is_running: bool
 ) -> bool:
     """Tell whether some checks of the parts that have changed find nothing; without `checks` all, and of the rest."""
     config = common.config
@@ -165,27 +143,46 @@ def _is_sound(
     parts = [one.part() for one in own] or [Part(Server("", config), findings)]
     changed = [part for part, one, old in zip(parts, own, before.own, strict=True) if one is not old] if own else parts
     for part in changed:
-        for check in OF_PARTS if checks is None else checks - {check_system}:
-            check(part.server.config, part.findings)
+        for check in OF_PARTS:
+            if checks is None or check in checks:
+                check(part.server.config, part.findings)
     for part in parts if checks is None else ():
         check_bridge_kind(config, part)
-    if (checks is None or check_system in checks) and not any(part.findings.problems for part in parts):
-        check_system(config, findings, parts, is_running=is_running, is_sound=True)
+    if not any(part.findings.problems for part in parts):
+        check_system(config, findings, parts, is_running=is_running, is_sound=True, among=checks)
     return not findings.problems and not any(part.findings.problems for part in parts)
 
 
 def _with_keys(made: Made, written: Document, keys: Collection[str]) -> Made | None:
     """Return what a document makes that has these keys of blocks as they are written now; None if it cannot."""
     config = made.config
+    assert config is not None
     data = {name: block for name, block in made.document.data.items() if name != "scenario"}
     for block, _, key in (each.partition(".") for each in keys):
         own = written.data[block]  # whose keys come first, as where all of it is filled in
         data[block] = {**own, **data[block], key: copied_data(own[key])}
-    try:
-        config = Config.model_validate(with_blocks(data, made.document.data, config))
-    except ValidationError:
-        return None
+        try:
+            config = config.model_copy(update={block: _with_values(getattr(config, block), {key: data[block][key]})})
+        except ValidationError:
+            return None
     return replace(made, config=config, document=replace(made.document, data=data))
+
+
+def _with_values(block: _Own, values: Mapping[str, Any]) -> _Own:
+    """Return a block with other values of some keys, as they are written; raises ValidationError."""
+    names = keys_of(type(block))
+    given = {
+        names[key]: getattr(_with_one_key(type(block), names[key]).model_validate({key: value}), names[key])
+        for key, value in values.items()
+    }
+    return block.model_copy(update=given)
+
+
+@cache
+def _with_one_key(block: type[Block], name: str) -> type[Block]:
+    """Return a block that has one attribute of another alone, to validate it as that does."""
+    field = copy(block.model_fields[name])
+    return create_model(block.__name__, __base__=Block, **{name: (field.annotation, field)})  # type: ignore[call-overload, no-any-return]
 
 
 def _with_stations(made: Made, written: Document, stations: Collection[Sequence[str]]) -> Made | None:
@@ -200,17 +197,18 @@ def _with_stations(made: Made, written: Document, stations: Collection[Sequence[
         if station not in entries or key not in now.get(station, ()):
             return None
         was = entries[station]
-        derived = [one for one in FOLLOWERS.get(key, ()) if one not in now[station] and one not in of_all]
+        row = _row_of(f"switch.ports.{station}.{key}")
+        assert row is not None, "only such keys are changed alone"
+        derived = [one for one in row.followers if one not in now[station] and one not in of_all]
         entries[station] = {one: value for one, value in was.items() if one not in derived} | {key: now[station][key]}
         fill_station(entries[station])
-        if repr(entries[station]) == repr(was):
-            continue
+        others = {
+            one: value for one, value in entries[station].items() if one not in was or repr(value) != repr(was[one])
+        }
         try:
-            port = Port.model_validate(entries[station])
+            ports[station] = _with_values(ports[station], others) if others else ports[station]
         except ValidationError:
             return None
-        port._n_vfs = ports[station]._n_vfs
-        ports[station] = port
     if all(ports[port.name] is port for port in config.switch.ports):
         return made
     switch = config.switch.model_copy(update={"ports": tuple(ports.values())})

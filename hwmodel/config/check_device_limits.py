@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 from .device_bounds import Bound, Limit
@@ -55,10 +56,15 @@ def misfits_of_device(config: Config, call: PfCall) -> Iterator[tuple[str, str]]
 
 def _that_hold(config: Config) -> Iterator[tuple[Limit, Bound]]:
     """Yield the limits of a configuration's device, as far as somebody has named that, with their bounds."""
-    for limit in LIMITS if config.nic.preset is not None else ():
+    for limit in _limits_of(config.nic.preset):
         bound = limit.bound_of(config) if config.nic.strict is not None or limit.of_unnamed else None
         if bound is not None:
             yield limit, bound
+
+
+@cache
+def _limits_of(preset: str | None) -> tuple[Limit, ...]:
+    return tuple(limit for limit in LIMITS if preset is not None and limit.bounds.get(preset) is not None)
 
 
 def _stretch(limit: Limit, bound: Bound, keys: tuple[str | KeyPath, ...], value: Any) -> Stretch:

@@ -76,7 +76,7 @@ def check_streams(config: Config, findings: Findings, parts: Sequence[Part]) -> 
     """Check the load of a system in which nothing else is wrong."""
     if findings.problems or any(part.findings.problems for part in parts):
         return
-    for one in wrong_streams(config, [part.server for part in parts]):
+    for one in wrong_streams(config, [part.server for part in parts], may_change=config.may_set_load):
         paths = [_path(key, findings, parts) for key in one.keys]
         findings.add(one.message, *paths)
 
@@ -89,8 +89,11 @@ def _path(key: KeyPath, findings: Findings, parts: Sequence[Part]) -> KeyPath:
     return parts[vm.at].findings.station(vm.port.name, *key[3:])
 
 
-def wrong_streams(config: Config, servers: Sequence[Server]) -> Iterator[Wrong]:
-    """Yield why the load of a configuration makes no traffic, or more than a run has room for; of several the first."""
+def wrong_streams(config: Config, servers: Sequence[Server], *, may_change: bool) -> Iterator[Wrong]:
+    """Yield why the load of a configuration makes no traffic, or more than a run has room for; of several the first.
+
+    `may_change`: another load may be set in mid-run.
+    """
     workload, streams = config.workload, list[Demand]()
     by = ("workload", "flows" if workload.pattern == "flows" else "pattern")
     if workload.pcap is None and workload.pattern is not None:
@@ -102,7 +105,7 @@ def wrong_streams(config: Config, servers: Sequence[Server]) -> Iterator[Wrong]:
             return
     vms = vms_of(servers)
     external, gaps = config.workload.external, _wrong_gaps(config, servers, streams, list(vms))
-    if not any(key.partition(".")[0] == "workload" for key in config.set_in_run):
+    if not may_change:
         streams = _that_send(workload, streams, list(vms))
     arriving = outside_targets(config, servers)
     ends: list[tuple[str, KeyPath]] = [

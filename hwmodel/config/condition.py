@@ -13,6 +13,7 @@ from hwmodel.units import BYTES, FRAME_RATE, RATE, TIME, Dimension
 
 from .kinds import PERCENTAGE, Duration, Kind, SparseBlock, Truth, Whole, Word, key, percent_text, shown, suggest, wrong
 from .names import Name, is_port_name, is_station_name, is_wire_name
+from .run import LONGEST_RUN
 
 MOST_COUNTED = 10**12
 OneBlock = TypeVar("OneBlock", bound=SparseBlock)
@@ -112,7 +113,7 @@ class Condition(SparseBlock):
     within_fs: Annotated[int, Duration("1ns", "1000s")] | None = key(
         None, "What is compared is by how much a count has grown in the last so much time.", alias="within"
     )
-    from_fs: Annotated[int, Duration("0ns", "1000s")] | None = key(
+    from_fs: Annotated[int, Duration("0ns", LONGEST_RUN)] | None = key(
         None, "From when on it is looked at, and counts begin, warm-up included; 0ns.", alias="from"
     )
 

@@ -1,57 +1,17 @@
-"""Say which keys may change while a machine runs: those that hardware accepts in operation, and how much is sent.
-
-All other keys are fixed when a machine is built.
-"""
+"""Say in which keys two configurations differ, which of these are fixed while a machine runs, and why."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import Any
 
-from hwmodel.rules.switch_modes import MODES
-
 from .kinds import Block
-from .model import Config, key_of
-from .pcie_switches import switches_of
+from .model import Changed, Config, key_of
+from .operable import OF_ADAPTERS, OF_ALL, OF_BRIDGES, Operable, row_of
 from .servers import OWN_BLOCKS
 from .system import bridges_of, servers_of
-
-# Keys that may change while a machine runs, as patterns: of an adapter, and of a bridge.
-OF_ADAPTERS = (
-    "port.rate", "port.down*", "pcie.generation", "pcie.lanes", "pcie.max_read_request", "nic.rate_limit_window",
-    "nic.drop_enable", "driver.refill", "driver.vms.*.refill",
-    "host.virtual_switch.bond.silent*",
-    "nic.arbitration.classes.*", *(f"nic.arbitration.{key}" for key in ("descriptor_plane", "packet_plane", "pools")),
-    "switch.uplink.*", "switch.addresses*", "switch.mirrors*", "switch.acl*", "switch.ports.*", "switch.pool_filters.*",
-)  # fmt: skip
-OF_BRIDGES = ("latency", "ageing", "policy*", "ports.*.rate", "ports.*.hairpin", "ports.*.*vlan*")
-OF_WORKLOADS = tuple(
-    f"workload.{key}"
-    for key in (
-        "load", "weights*", "zipf", "flows.*.2", "external.rate",
-        *(f"{of}{key}" for of in ("", "external.") for key in ("arrivals", "peak_rate", "mean_burst", "burst_length")),
-    )
-)  # fmt: skip
-FIXED = (
-    *(f"switch.ports.*.{key}" for key in ("max_frame", "q_in_q", "port", "cores*", "classes*")),
-    *(f"switch.ports.*.{mode.key}" for mode in MODES.values() if mode.key),
-)  # fmt: skip
-# Fixed if there are traffic classes, since the rings' classes follow from it.
-OF_CLASSES = ("switch.ports.*.default_priority",)
-# Fixed where a bridge forwards cut-through: whether it may send a frame on before its end depends on both rates.
-RATES = ("port.rate", "ports.*.rate")
-# Fixed behind PCIe switches, including a multi-root one: arrival times of TLPs in flight are already computed.
-LINKS = ("pcie.generation", "pcie.lanes")
-MOST_JUDGED = 4096  # keys of which it is remembered whether they are among some patterns
-OF_MULTI_ROOTS = ("multi_root.hosts.*.weight",)
-# Fixed where stations have virtual interfaces (VIF, E-CID): a bridge has built its lists of interfaces from these.
-IN_LISTS = (
-    "switch.addresses*",
-    *(f"switch.ports.*.{name}*" for name in ("accept", "promiscuous", "groups", "enabled", "mac")),
-)
 
 # Why keys outside `workload` are fixed, by pattern; the first that matches counts.
 REASONS = (
@@ -72,7 +32,8 @@ REASONS = (
     ("switch.ports", "its stations are those of the PF and of the VFs that nic.vfs gives it"),
     ("switch.*", "it is how the switch is built"),
     ("servers.*.tree*", "it is how PCIe switches and slots are built"),
-    *((key, "behind PCIe switches, TLPs that are on their way have their times") for key in LINKS),
+    ("pcie.generation", "behind PCIe switches, TLPs that are on their way have their times"),
+    ("pcie.lanes", "behind PCIe switches, TLPs that are on their way have their times"),
     ("pcie.*", "it is how the link is built, or set as functions are enumerated"),
     ("nic.*", "it is how the adapter is built"),
     ("port.*", "it is how the port is built"),
@@ -81,39 +42,61 @@ REASONS = (
     ("multi_root*", "it is how the multi-root switch is built"),
     ("bridge*", "it is how the bridge is built"),
     ("run.*", "it says how the whole run goes"),
+    ("agents*", "who decides by which rules is so from the start"),
+    ("management*", "it is how the network is built"),
 )  # fmt: skip
 
 
-def fixed_keys(before: Config, after: Config) -> list[str]:
-    """Return the keys in which two configurations differ though they may not in operation."""
-    named, then = bridges_of(before), bridges_of(after)
-    if len(servers_of(before)) != len(servers_of(after)):
-        return ["servers"]
-    if len(named) != len(then):
-        return ["bridges" if before.bridges or after.bridges else "bridge"]
-    rates = RATES if any(_cuts_through(each.settings) for each in named) else ()
+def fixed_keys(before: Config, after: Config, changed: Changed | None = None) -> list[str]:
+    """Return the keys in which two configurations differ though they may not in operation; `changed`: all, if known."""
+    if changed is None:
+        changed = changed_keys(before, after)
+    named, servers = bridges_of(before), servers_of(before)
     keys = [
-        old.key(key)
-        for at, (old, new) in enumerate(zip(servers_of(before), servers_of(after), strict=True))
-        if old.config is not new.config
-        for key in (*_keys_beside_drivers(old.config, new.config), *_keys_of_drivers(old.config, new.config))
-        if not is_one_of(key, OF_ADAPTERS, (*_fixed_of_adapters(old.config, named), *rates))
-        or (key in LINKS and _is_behind_switches(before, at))
+        servers[at].key(key) for at, own in changed.of_adapters.items() for key in _fixed(own, OF_ADAPTERS, before, at)
     ]
     keys += [
-        f"{old.key}.{key}"
-        for old, new in zip(named, then, strict=True)
-        for key in differing(old.settings, new.settings)
-        if not is_one_of(key, OF_BRIDGES, rates)
+        f"{named[at].key}.{key}"
+        for at, own in changed.of_bridges.items()
+        for key in _fixed(own, OF_BRIDGES, before, at)
     ]
-    keys += [key for key in differing(before, after, "multi_root") if not is_one_of(key, OF_MULTI_ROOTS)]
+    of_all = _fixed(changed.of_all, OF_ALL, before, 0)
+    if changed.of_all and not _has_same_streams(before, after):
+        of_all = [key for key in changed.of_all if key in of_all or key.startswith("workload.")]
+    return keys + of_all
+
+
+def _fixed(keys: Iterable[str], rows: tuple[Operable, ...], system: Config, at: int) -> list[str]:
+    """Return which of some keys are fixed at the adapter or the bridge of a number."""
+    found = ((key, row_of(key, rows)) for key in keys)
+    return [key for key, row in found if row is None or (row.is_fixed is not None and row.is_fixed(system, at))]
+
+
+def changed_keys(before: Config, after: Config) -> Changed:
+    """Return the keys in which two configurations differ, of all that a machine is filled with."""
+    named, then = bridges_of(before), bridges_of(after)
+    was, is_now = servers_of(before), servers_of(after)
+    if len(was) != len(is_now):
+        return Changed(of_all=("servers",))
+    if len(named) != len(then):
+        return Changed(of_all=("bridges" if before.bridges or after.bridges else "bridge",))
+    of_adapters = {
+        at: (*_keys_beside_drivers(old.config, new.config), *_keys_of_drivers(old.config, new.config))
+        for at, (old, new) in enumerate(zip(was, is_now, strict=True))
+        if old.config is not new.config
+    }
+    of_bridges = {
+        at: tuple(differing(old.settings, new.settings)) for at, (old, new) in enumerate(zip(named, then, strict=True))
+    }
     entries = zip(before.servers, after.servers, strict=False)
-    keys += [f"servers.{old.name}.{key}" for old, new in entries for key in differing(old, new, "tree")]
-    return keys + [
-        key
-        for key in differing(before, after, "vms", "workload", "run")
-        if not (is_one_of(key, OF_WORKLOADS) and _has_same_streams(before, after))
-    ]
+    trees = (f"servers.{old.name}.{key}" for old, new in entries for key in differing(old, new, "tree"))
+    among = ("vms", "workload", "run", "agents", "management")
+    of_all = (*differing(before, after, "multi_root"), *trees, *differing(before, after, *among))
+    return Changed(
+        {at: keys for at, keys in of_adapters.items() if keys},
+        {at: keys for at, keys in of_bridges.items() if keys},
+        of_all,
+    )
 
 
 def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
@@ -148,28 +131,6 @@ def _why_load_is_fixed(key: str) -> str:
     if key == "workload.external":
         return ": frames from outside have rates from the start, low ones perhaps"
     return f": who sends what to whom stays; of a workload these may change: {may}"
-
-
-def _is_behind_switches(config: Config, at: int) -> bool:
-    """Tell whether an adapter, given by its place, is behind a PCIe switch."""
-    return any(below[:2] == ("adapter", at) for one in switches_of(config) for below in one.below)
-
-
-def _cuts_through(bridge: Any) -> bool:
-    """Tell whether a bridge, or an extender of it, forwards cut-through."""
-    return any(each.forwarding == "cut_through" for each in (bridge, *bridge.extenders.values()))
-
-
-def _fixed_of_adapters(config: Config, bridges: Sequence[Any]) -> tuple[str, ...]:
-    """Return which of an adapter's keys are fixed."""
-    in_lists = IN_LISTS if bridges and MODES[config.switch.mode].has_interfaces else ()
-    return (*FIXED, *in_lists, *(() if config.nic.arbitration is None else OF_CLASSES))
-
-
-@lru_cache(MOST_JUDGED)
-def is_one_of(key: str, patterns: tuple[str, ...], but: tuple[str, ...] = ()) -> bool:
-    """Tell whether a key is one of some patterns, and none of others."""
-    return any(fnmatchcase(key, one) for one in patterns) and not any(fnmatchcase(key, one) for one in but)
 
 
 def differing(old: Block, new: Block, *among: str) -> list[str]:

@@ -14,8 +14,8 @@ from .build_changed import examine_changed
 from .check_device_limits import dotted
 from .check_streams import Wrong, wrong_streams
 from .document import Document, KeyPath, Place, Problem, raise_problems
-from .in_operation import fixed_keys, why_fixed
-from .model import Config, Drivers, Step
+from .in_operation import changed_keys, fixed_keys, why_fixed
+from .model import Changed, Config, Drivers, Step
 from .overrides import Change, apply_change, apply_changes
 from .scenario import NOT_KNOWN_FS
 from .system import servers_of
@@ -146,7 +146,7 @@ class LiveConfiguration:
         """Yield what is wrong with a load, if it changes: it is of the stations that are in use at the start."""
         if after.workload != state.config.workload:
             offered = self._scenario.model_copy(update={"workload": after.workload})
-            yield from wrong_streams(offered, servers_of(self._scenario))
+            yield from wrong_streams(offered, servers_of(self._scenario), may_change=True)
 
     def _carry_out(self, at_fs: int, at: int, granted: Mapping[str, Any] | None) -> None:
         """Carry out an event, from what the ones before it left; note what is wrong, and go on where that is known."""
@@ -165,14 +165,15 @@ class LiveConfiguration:
         if after.config is None or after.problems:  # all later steps would have the same problems
             raise_problems([*self._problems, *after.problems])
         assert after.config is not None
-        of_event, derived = fixed_by(document, config, at, state.config, after.config)
+        changed = changed_keys(state.config, after.config)
+        of_event, derived = fixed_by(document, config, at, state.config, after.config, changed)
         if after.contradictions and not of_event:  # otherwise they follow from keys that may not change at all
             own = after.contradictions if event.is_set else map(_granted, after.contradictions)
             raise_problems([*self._problems, *(_from_event(one, at) for one in own)])
         self._problems += of_event or derived
         self._problems += (_of_load(document, config, at, one) for one in self._of_streams(state, after.config))
         self._state = _State(now, after, after.config, {}, {})
-        self.steps.append(Step(at_fs, at, after.config))
+        self.steps.append(Step(at_fs, at, after.config, changed))
         if drivers is not None and event.is_set and not (of_event or derived):
             drivers.follow(state.config, after.config)
         self._followed = after.config
@@ -227,16 +228,15 @@ def _carried_out(now: Document, document: Document, config: Config, at: int, cha
 
 
 def fixed_by(
-    document: Document, config: Config, at: int, before: Config, after: Config
+    document: Document, config: Config, at: int, before: Config, after: Config, changed: Changed | None = None
 ) -> tuple[list[Problem], list[Problem]]:
     """Return the problems with fixed keys: of those that the event sets, and of those that follow from what it sets."""
     event = config.scenario[at]
-    time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
-    (kind,) = event.kinds
-    here: KeyPath = ("scenario", at, kind)
     of_event, derived = [], []
-    for key in fixed_keys(before, after):
+    for key in fixed_keys(before, after, changed):
         own = next((each for each in event.changes if overlap(key, each)), None)
+        time = f" ({format_time_fs(event.at_fs)})" if event.at_fs < NOT_KNOWN_FS else ""
+        here: KeyPath = ("scenario", at, event.kind)
         fixed = f"fixed while the machine runs{time}{why_fixed(key)}"
         if own is None:
             derived.append(document.problem(here, f"it changes {key}, which is {fixed}"))

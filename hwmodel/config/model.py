@@ -37,12 +37,29 @@ HASH_DIGITS = 16
 OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario", "agents", "management")
 
 
+@dataclass(frozen=True)
+class Changed:
+    """Hold the keys in which two configurations differ: of adapters and bridges, by number, and of all together.
+
+    Those of adapters are without their servers, those of bridges as they stand in their settings.
+    """
+
+    of_adapters: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    of_bridges: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    of_all: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether any key differs."""
+        return bool(self.of_adapters or self.of_bridges or self.of_all)
+
+
 class Step(NamedTuple):
-    """Hold the configuration in force from `at_fs` on, and the scenario's event that made it."""
+    """Hold the configuration in force from `at_fs` on, the scenario's event that made it, and what that changed."""
 
     at_fs: int
     event: int
     config: Config
+    changed: Changed
 
 
 class LiveConfiguration(Protocol):
@@ -465,6 +482,11 @@ class Config(Block):
         rules = (rule for agent in self.agents.values() for rule in agent.rules or ())
         of_agents = (keys for rule in rules for keys in rule.sets or ())
         return [key for keys in (*(event.changes for event in self.scenario), *of_agents) for key in keys]
+
+    @property
+    def may_set_load(self) -> bool:
+        """Tell whether events or agents may set keys of the workload while a run goes on."""
+        return any(key.partition(".")[0] == "workload" for key in self.set_in_run)
 
     @property
     def made(self) -> tuple[Config, tuple[Any, ...]] | None:

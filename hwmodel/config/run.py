@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from hwmodel.units import FS_PER_S
+
 from .kinds import Block, Duration, Kind, Percentage, Quantity, Tolerance, Whole, key, wrong
 
 MAX_SEED = 2**63 - 1
-_TIME = Duration("0ns", "100s")
+# The longest window, the longest warm-up before it, and both: well before `compiled.records.NEVER`, 4,611 s, up to
+# which the machine counts femtoseconds. Sums of such times of many things at once are kept as floating point.
+LONGEST_WINDOW, LONGEST_WARMUP, LONGEST_RUN = "3600s", "600s", "4200s"
+LONGEST_WINDOW_FS = 3600 * FS_PER_S
+_TIME = Duration("0ns", LONGEST_WARMUP)
 _TOLERANCE = Tolerance("0ppm", "1000ppm")
 EXACT = "exact"
 
@@ -38,7 +44,7 @@ class Run(Block):
     warmup: Annotated[int | Literal["auto"], _WordOr("auto", "auto", _TIME, "time like 2ms")] = key(
         "auto", "Simulated time before figures count: auto waits until buffers have filled and rates hold, or a time."
     )
-    duration_fs: Annotated[int, Duration("1ns", "100s")] = key(
+    duration_fs: Annotated[int, Duration("1ns", LONGEST_WINDOW)] = key(
         "20ms", "Simulated time in which figures count, after the warm-up.", alias="duration"
     )
     frames: Annotated[int, Whole(1, 10**12)] | None = key(

@@ -17,6 +17,7 @@ from .kinds import Block, Duration, Truth, Whole, key, suggest
 from .mailbox import MailboxMessage, PfCall, misfits
 from .names import Name, ServerName, is_port_name
 from .pcie_tree import DEDICATED, MULTI_ROOT
+from .run import LONGEST_RUN
 from .servers import ChangesKind
 
 MOST_DOORBELLS = 50_000  # of one flood
@@ -195,7 +196,7 @@ class Event(Block):
     Keys get other values, a VF asks the PF's driver, or the administrator does, or a function goes or comes.
     """
 
-    time_fs: Annotated[int, Duration("0ns", "1000s")] | None = key(
+    time_fs: Annotated[int, Duration("0ns", LONGEST_RUN)] | None = key(
         None, "When, counted from the run's first instant, warm-up included.", alias="at"
     )
     when: Condition | None = key(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hwmodel.errors import InputError
+from hwmodel.processes.collector import collector_rests
 from hwmodel.rules.mailbox_messages import TABLES
 from hwmodel.units import FS_PER_NS, format_time_fs
 
@@ -76,7 +77,8 @@ def steps_of(
         if not all(event.is_set for event in config.scenario):
             return ()
     live = LiveConfiguration(document, examined, directory, config, drivers)
-    live.to(NOT_KNOWN_FS)
+    with collector_rests():
+        live.to(NOT_KNOWN_FS)
     return tuple(live.steps)
 
 
@@ -93,10 +95,9 @@ def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
 
 def _wrong_at_any_time(document: Document, examined: Examined, directory: str, config: Config) -> Iterator[Problem]:
     """Yield problems with events that wait for a condition, which do not depend on what other events set before."""
-    at_first, events = apart(document)
-    for at, event in enumerate(config.scenario):
-        if event.when is None or not event.is_set:
-            continue
+    waiting = [(at, event) for at, event in enumerate(config.scenario) if event.when is not None and event.is_set]
+    at_first, events = apart(document) if waiting else (document, {})
+    for at, event in waiting:
         now = at_first.copied()
         apply_set(now, events[at], at)
         after = examine_changed(now, directory, examined, event.changes, is_running=True)

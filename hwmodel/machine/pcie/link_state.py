@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hwmodel.compiled.far_tables import far
-from hwmodel.compiled.records import I32, I64, U32, ints, record
+from hwmodel.compiled.records import F64, I32, I64, U32, ints, record
 from hwmodel.machine.frames import RING_BEGINS
 from hwmodel.machine.time.clock import LANE, LANE_CAP
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
@@ -72,7 +72,7 @@ TAG = record(
     *ints("kind", "queue", "n_bytes", "n_descriptors", "address", "frame", "taken_fs", "link_bytes", "link_tlps"),
     *ints("ends_frame"),
 )
-TAG_COUNTS = record(*ints("fewest_free", "held_fs"))
+TAG_COUNTS = record(*ints("fewest_free"), ("held_fs", F64))  # of all tags: hours, in a run of one
 TAGS_PARAMS = record(*ints("n_tags"))
 TAGS = record(
     ("params", TAGS_PARAMS),

@@ -166,4 +166,4 @@ def release_tag(nic, pcie, now_fs, number):
         set_stalled(nic.ledger.counts.stalls.no_free_tag, now_fs, False)
     tags.free[tags.n_free] = number
     tags.n_free += 1
-    tags.counts.held_fs += now_fs - tags.slot[number].taken_fs
+    tags.counts.held_fs += float(now_fs - tags.slot[number].taken_fs)

@@ -172,8 +172,8 @@ def _stretched(num: int, den: int, factor_num: int, factor_den: int) -> tuple[in
 
 def sender_gaps(config: Config, seed: int, listed: int, gaps_fs: Iterable[int]) -> list[int]:
     """Return the gaps between frames of source number `listed` of the workload, by its sender's clock."""
-    factor = stretch(config, seed, SENDER, listed)
-    return [round(gap_fs * factor) for gap_fs in gaps_fs]
+    factor = stretch(config, seed, SENDER, listed).as_integer_ratio()
+    return [_stretched_fs(gap_fs, *factor) for gap_fs in gaps_fs]
 
 
 def first_frame_fs(config: Config, seed: int, listed: int, gap_fs: int, nominal_fs: int) -> int:

@@ -5,6 +5,7 @@ So the streams are independent of what others draw.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ def stream_of_host(number: int) -> int:
 
 def random_words(seed: int, stream: int) -> Any:
     """Return four words of 32 bits, not all zero, that start an independent stream."""
-    words = np.random.SeedSequence([seed, stream]).generate_state(4).astype(np.int64)
-    words[0] |= 1
-    return words
+    return np.array(_words(seed, stream), np.int64)
+
+
+@lru_cache(4096)  # a scenario's changes ask for those of all sources again and again
+def _words(seed: int, stream: int) -> tuple[int, ...]:
+    first, *others = np.random.SeedSequence([seed, stream]).generate_state(4).tolist()
+    return (first | 1, *others)

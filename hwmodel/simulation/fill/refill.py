@@ -6,20 +6,21 @@ follow from its keys, in a record of that server beside the machine's, and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import WORD_BYTES
 from hwmodel.compiled.records import offset_of
-from hwmodel.config import bridges_of, servers_of
+from hwmodel.config import Config, Server, Switch, bridges_of, operable, servers_of
 from hwmodel.config.bridge_ports import ports_of
-from hwmodel.config.in_operation import MOST_JUDGED, differing, is_one_of
-from hwmodel.config.servers import OWN_BLOCKS
+from hwmodel.config.in_operation import changed_keys
+from hwmodel.config.model import Changed
+from hwmodel.config.operable import BRIDGES, OF_ADAPTERS, OF_ALL, OF_BRIDGES, refills_of
 from hwmodel.forwarding.ingress_rules import WITH_BRIDGE_ABOVE
 from hwmodel.forwarding.tables import TABLES
 from hwmodel.machine.server import fresh_state
@@ -53,6 +54,7 @@ from hwmodel.simulation.fill.clocks import (
     stretch,
     stretch_port,
 )
+from hwmodel.simulation.fill.flow_book import Stations
 from hwmodel.simulation.fill.nic_state import (
     fill_drivers,
     fill_drops,
@@ -66,11 +68,7 @@ from hwmodel.simulation.fill.nic_state import (
 from hwmodel.simulation.fill.nic_state import ports_of as adapter_ports_of
 from hwmodel.simulation.fill.system_state import build_bridges, crossing_fs, least_bytes_of, senders_at
 from hwmodel.simulation.fill.workload_state import enter_sources, numbers_in
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, Server, Switch
-    from hwmodel.simulation.fill.flow_book import Stations
-    from hwmodel.workload.traffic import Workload
+from hwmodel.workload.traffic import Workload
 
 Ints = npt.NDArray[np.int64]
 Nic = Any  # an element of server.SERVER
@@ -164,79 +162,18 @@ def _fill_sources(nic: Nic, to: OfServer) -> None:
     enter_sources(nic, own, to.system, to.workload, to.seed)
 
 
-class Filling(NamedTuple):
-    """Say what fills regions of a server's record, and which of its keys they follow from, but for some.
-
-    `follows_bridges`: whether they follow from the bridges, too.
-    """
-
-    fill: Callable[[Nic, OfServer], None]
-    keys: tuple[str, ...]
-    but: tuple[str, ...] = ()
-    follows_bridges: bool = False
-
-
-def _of_stations(*keys: str) -> tuple[str, ...]:
-    return tuple(f"switch.ports.*.{key}{inside}" for key in keys for inside in ("", ".*"))
-
-
-SHARES = _of_stations("rate_limit", "min_rate", "weight")
-RECEIVED = _of_stations("receive_limit", "receive_burst")
-# Keys of a station that no table of the switch has, nor any of a bridge.
-NOT_SWITCHED = (*SHARES, *RECEIVED, *_of_stations("drop_enable", "credits", "cores"))
-LISTED = ("switch.acl*", "switch.mirrors*", "switch.addresses*")
-BY_STATIONS = Filling(
-    _of_switches(switch_tables.fill_stations),
-    ("switch*",),
-    (*NOT_SWITCHED, *LISTED, *_of_stations("vlans", "untagged", "groups"), "switch.uplink.vlans*"),
-)
-OF_VLANS = ("switch.uplink*", "switch.pool_filters*", *_of_stations("vlans", "untagged", "accept"))
-BY_VLANS = Filling(_of_switches(switch_tables.fill_vlans), OF_VLANS)
-BY_LOOKUP = Filling(
-    _of_switches(switch_tables.fill_lookup), ("switch.addresses*", *_of_stations("macs", "groups", "ips"))
-)
-BY_RULES = Filling(_fill_rules, ("switch.acl*", "switch.mirrors*", *_of_stations("guards", "trusted")))
-OF_TABLES = (BY_STATIONS, BY_VLANS, BY_LOOKUP)  # which have a function that is off
-BY_ARBITER = Filling(
-    lambda nic, to: fill_arbiter(nic, to.server.config),
-    ("nic.arbitration*", *RECEIVED, *_of_stations("weight", "credits")),
-)
-BY_FUNCTIONS = Filling(_fill_functions, (*SHARES, "nic*", "port*"))
-BY_DRIVERS = Filling(_fill_drivers, ("nic*", "driver*", "host*"))
-BY_SCHEDULER = Filling(_fill_scheduler, (*SHARES, "port*"))
-BY_DROPS = Filling(lambda nic, to: fill_drops(nic, to.server.config), ("nic.drop_enable", *_of_stations("drop_enable")))
-BY_PORTS = Filling(_fill_ports, ("port*", "host*"))
-BY_OUTSIDE = Filling(_fill_outside, ("port*",), follows_bridges=True)
-BY_LINKS = Filling(_fill_links, ("pcie*",))
-BY_SOURCES = Filling(_fill_sources, ("port*",), follows_bridges=True)  # and from another workload
-SEEN_BY_BRIDGES = ("port*", "switch*")  # the keys of a server that bridges follow, but for those not switched
-
-
-def is_of_one_server(key: str) -> bool:
-    """Tell whether nothing beside its own server follows from a server's key."""
-    return not is_one_of(key, SEEN_BY_BRIDGES, NOT_SWITCHED)
-
-
-def concerns_only(server: str, keys: Iterable[str]) -> bool:
-    """Tell whether keys of a system concern nothing beside one of its adapters, given by name, at once."""
-    own = f"servers.{server}.set."
-    return all(key.startswith(own) and is_of_one_server(key.removeprefix(own)) for key in keys)
-
-
 @dataclass(frozen=True, eq=False)
 class Region:
     """Hold a region of words that commands may write: all or some `fields` of a record, or of an array's elements.
 
     `kind`: what a command does beside writing; its `part` is then the number of the element. `in_use`: the parameter of
-    the record that says how many elements are in use; the others, of which there may be megabytes, are left out. `by`:
-    what fills it, of a server's.
+    the record that says how many elements are in use; the others, of which there may be megabytes, are left out.
     """
 
     path: tuple[str, ...]
     fields: tuple[str, ...] = ()
     kind: int = PLAIN
     in_use: str = ""
-    by: Filling | None = None
 
     def of(self, state: npt.NDArray[Any]) -> Ints:
         """Return the region's words in a state of one record: int64, a row for each element, ordered as in `places`."""
@@ -291,33 +228,60 @@ _TABLES = ("port", "switch", "tables")
 RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
 IPS = ("own_ip",)
 OF_STEERING = ("n_type_filters", "type_filter")  # fixed
-# Under a bridge that controls lists of interfaces, that bridge adds entries to the lookup as frames flow; commands
-# would undo them, so there the rest of it is fixed.
-ADDRESSES = Region(_TABLES, ("lookup",), TABLE, "n_ports", BY_LOOKUP)
+ADDRESSES = Region(_TABLES, ("lookup",), TABLE, "n_ports")
 IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING)
 OF_STATIONS = tuple(name for name in TABLES.names or () if name not in IN_PARTS)
-OF_SERVER = (
-    Region(_TABLES, OF_STATIONS, TABLE, "n_ports", BY_STATIONS),
-    Region(_TABLES, RULES, TABLE, "n_ports", BY_RULES),
-    Region(_TABLES, IPS, TABLE, "n_ports", BY_LOOKUP),
-    Region((*_TABLES, "vlan"), (), VLAN, "n_ports", BY_VLANS),
-    Region(("traffic", "policer", "params"), (), POLICER, by=BY_RULES),
-    Region(("params",), ("limits_receivers",), by=BY_ARBITER),
-    Region(("arbiter", "receives", "params"), (), RECEIVE_LIMIT, by=BY_ARBITER),
-    Region(("arbiter", "params"), ("reads_by_order", "sends_by_order", "weighs_pools"), by=BY_ARBITER),
-    *(Region(("arbiter", "params", whose), by=BY_ARBITER) for whose in ("of_class", "group", "pool")),
-    Region(("function", "params"), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER, by=BY_FUNCTIONS),
-    Region(("function", "params"), ("weight", "guarantee_num", "guarantee_den"), by=BY_FUNCTIONS),
-    Region(("scheduler", "params"), ("guarantee_window_fs",), by=BY_SCHEDULER),
-    Region(("rx_queue", "params"), ("drop_enable",), DROPPING, by=BY_DROPS),
-    Region(("guests", "driver"), ("refill_batch",), REFILL, by=BY_DRIVERS),
-    Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE, by=BY_PORTS),
-    Region(("port", "mac", "line", "params"), WIRE_RATE, LINE_RATE, by=BY_PORTS),
-    Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE, by=BY_PORTS),
-    Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE, by=BY_OUTSIDE),
-    Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK, by=BY_LINKS),
-    Region(("traffic", "source", "params"), (), SOURCE, "n_sources", BY_SOURCES),
-)
+
+
+class Filling(NamedTuple):
+    """Say what fills words of a server's record, and which these are."""
+
+    fill: Callable[[Nic, OfServer], None]
+    regions: tuple[Region, ...]
+
+
+# What fills each region that keys lead to (`config.operable`), in the order in which their words are written.
+FILLINGS: Mapping[str, Filling] = operable.of_each_region({
+    operable.STATIONS: Filling(
+        _of_switches(switch_tables.fill_stations), (Region(_TABLES, OF_STATIONS, TABLE, "n_ports"),)
+    ),
+    operable.RULES: Filling(_fill_rules, (
+        Region(_TABLES, RULES, TABLE, "n_ports"), Region(("traffic", "policer", "params"), (), POLICER),
+    )),
+    operable.LOOKUP: Filling(
+        _of_switches(switch_tables.fill_lookup), (Region(_TABLES, IPS, TABLE, "n_ports"), ADDRESSES)
+    ),
+    operable.VLANS: Filling(
+        _of_switches(switch_tables.fill_vlans), (Region((*_TABLES, "vlan"), (), VLAN, "n_ports"),)
+    ),
+    operable.ARBITER: Filling(lambda nic, to: fill_arbiter(nic, to.server.config), (
+        Region(("params",), ("limits_receivers",)),
+        Region(("arbiter", "receives", "params"), (), RECEIVE_LIMIT),
+        Region(("arbiter", "params"), ("reads_by_order", "sends_by_order", "weighs_pools")),
+        *(Region(("arbiter", "params", whose)) for whose in ("of_class", "group", "pool")),
+    )),
+    operable.FUNCTIONS: Filling(_fill_functions, (
+        Region(("function", "params"), ("shaper_num", "shaper_den", "shaper_window_fs"), SHAPER),
+        Region(("function", "params"), ("weight", "guarantee_num", "guarantee_den")),
+    )),
+    operable.SCHEDULER: Filling(_fill_scheduler, (Region(("scheduler", "params"), ("guarantee_window_fs",)),)),
+    operable.DROPS: Filling(
+        lambda nic, to: fill_drops(nic, to.server.config), (Region(("rx_queue", "params"), ("drop_enable",), DROPPING),)
+    ),
+    operable.DRIVERS: Filling(_fill_drivers, (Region(("guests", "driver"), ("refill_batch",), REFILL),)),
+    operable.PORTS: Filling(_fill_ports, (
+        Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
+        Region(("port", "mac", "line", "params"), WIRE_RATE, LINE_RATE),
+        Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE),
+    )),
+    operable.OUTSIDE: Filling(_fill_outside, (Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE),)),
+    operable.LINKS: Filling(_fill_links, (
+        Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
+    )),
+    operable.SOURCES: Filling(_fill_sources, (Region(("traffic", "source", "params"), (), SOURCE, "n_sources"),)),
+}, operable.BRIDGES, operable.TREES)  # fmt: skip
+OF_TABLES = (operable.STATIONS, operable.VLANS, operable.LOOKUP)  # which have a function that is off
+OF_SERVER = tuple(region for one in FILLINGS.values() for region in one.regions)
 OF_BRIDGE = (
     Region(("box", "params"), ("latency_fs",), LATENCY),
     Region(("box", "params"), ("ageing_fs",), AGEING),
@@ -329,12 +293,6 @@ OF_BRIDGE = (
     Region(("home",), (), TABLE),
     Region(("policer", "params"), (), POLICER),
 )
-FILLINGS = tuple(dict.fromkeys(region.by for region in (*OF_SERVER, ADDRESSES) if region.by is not None))
-
-
-@lru_cache(MOST_JUDGED)
-def _fillings_of(key: str) -> tuple[Filling, ...]:
-    return tuple(one for one in FILLINGS if is_one_of(key, one.keys, one.but))
 
 
 class Rewritten(NamedTuple):
@@ -368,22 +326,23 @@ class Refilled:
         self._beside: dict[int, Servers] = {}  # what is filled again, by server: an array of one each
         self._known: dict[tuple[int, Region], Ints] = {}
 
-    def become(self, then: Filled) -> Iterator[Rewritten]:
-        """Yield the words that differ from a change on."""
+    def become(self, then: Filled, changed: Changed | None = None) -> Iterator[Rewritten]:
+        """Yield the words that differ from a change on; `changed`: the keys in which the configurations differ."""
         now, self._now = self._now, then
-        old, new = ([one.settings for one in bridges_of(each.config)] for each in (now, then))
-        has_other_bridges = follows = old != new
-        changed = {then.config.place_of(name).rpartition(".")[0] for name in now.off ^ then.off}
-        for at, (was, is_now) in enumerate(zip(servers_of(now.config), servers_of(then.config), strict=True)):
-            keys = [] if was.config is is_now.config else differing(was.config, is_now.config, *OWN_BLOCKS)
-            follows |= not all(map(is_of_one_server, keys))
-            fillings = {one for key in keys for one in _fillings_of(key)}
-            fillings.update(one for one in FILLINGS if has_other_bridges and one.follows_bridges)
-            fillings.update(OF_TABLES if is_now.name in changed else ())
-            fillings |= {BY_SOURCES} if then.workload is not now.workload else set()
-            if fillings:
+        if changed is None:
+            changed = changed_keys(now.config, then.config)
+        elsewhere = {then.config.place_of(name).rpartition(".")[0] for name in now.off ^ then.off}
+        keys_of_bridges = (key for keys in changed.of_bridges.values() for key in keys)
+        of_all = refills_of(keys_of_bridges, OF_BRIDGES) | refills_of(changed.of_all, OF_ALL)
+        follows = BRIDGES in of_all
+        pairs = zip(servers_of(now.config), servers_of(then.config), strict=True)
+        for at, (was, is_now) in enumerate(pairs):
+            regions = of_all | refills_of(changed.of_adapters.get(at, ()), OF_ADAPTERS)
+            follows |= BRIDGES in regions
+            regions.update(OF_TABLES if is_now.name in elsewhere else ())
+            if not regions.isdisjoint(FILLINGS):
                 before = OfServer(was, at, *now, self._stations, self._seed)
-                yield from self._of_server(before, OfServer(is_now, at, *then, self._stations, self._seed), fillings)
+                yield from self._of_server(before, OfServer(is_now, at, *then, self._stations, self._seed), regions)
         if self._reach is not None and follows:
             at = len(self._servers)
             if (at, OF_BRIDGE[0]) not in self._known:
@@ -395,21 +354,26 @@ class Refilled:
     def _bridges_of(self, config: Config) -> npt.NDArray[Any]:
         return build_bridges(config, self._stations, self._least_bytes, self._seed)[0]
 
-    def _of_server(self, now: OfServer, then: OfServer, fillings: set[Filling]) -> Iterator[Rewritten]:
+    def _of_server(self, now: OfServer, then: OfServer, names: set[str]) -> Iterator[Rewritten]:
         at, beside = now.at, self._beside.get(now.at)
         own = self._servers[at : at + 1]
         if beside is None:
             beside = self._beside[at] = fresh_state()
             fill_state(beside[0], now.server.config, now.seed, at)
             beside["port"]["mac"]["params"]["propagation_fs"] = own["port"]["mac"]["params"]["propagation_fs"]
+        # Under a bridge that controls lists of interfaces, that bridge adds entries to the lookup as frames flow;
+        # commands would undo them, so there the rest of it is fixed.
         is_told_of_lists = self._reach is not None and own[0].port[0].switch.tables.mode in WITH_BRIDGE_ABOVE
-        regions = [one for one in (OF_SERVER if is_told_of_lists else (*OF_SERVER, ADDRESSES)) if one.by in fillings]
-        new = [one for one in regions if (at, one) not in self._known]
+        fillings = [one for name, one in FILLINGS.items() if name in names]
+        regions = [
+            region for one in fillings for region in one.regions if not (is_told_of_lists and region is ADDRESSES)
+        ]
+        new = [one for one in fillings if (at, one.regions[0]) not in self._known]
         _fill(beside, new, now)  # the machine's own record may have changed by now, as a switch learns addresses
-        self._note(at, new, beside)
-        _fill(beside, regions, then)
+        self._note(at, [region for one in new for region in one.regions], beside)
+        _fill(beside, fillings, then)
         yield from self._compared(at, regions, beside)
-        if BY_PORTS in fillings and self._reach is not None:
+        if operable.PORTS in names and self._reach is not None:
             self._reach.note_wires(at, beside[0], self._least_bytes)
 
     def _note(self, component: int, regions: Sequence[Region], filled: Servers) -> None:
@@ -423,12 +387,12 @@ class Refilled:
                 yield Rewritten(component, one, was, self._known[component, one])
 
 
-def _fill(beside: Servers, regions: Sequence[Region], to: OfServer) -> None:
+def _fill(beside: Servers, fillings: Sequence[Filling], to: OfServer) -> None:
     """Fill regions of a record beside a machine's anew."""
-    for region in regions:
-        region.clear(beside)
-    for one in dict.fromkeys(region.by for region in regions):
-        assert one is not None
+    for one in fillings:
+        for region in one.regions:
+            region.clear(beside)
+    for one in fillings:
         one.fill(beside[0], to)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import check_memory, zeros
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, servers_of, switches_of, vms_of
+from hwmodel.config import Config, PcieSwitch, Server, Switch, bridges_of, servers_of, switches_of, vms_of
 from hwmodel.config.bridge_ports import PhysicalPort, ports_of
 from hwmodel.config.names import UPLINK
 from hwmodel.config.topology import Topology
@@ -52,9 +52,6 @@ from hwmodel.simulation.fill.workload_state import (
     watch_fifos,
 )
 from hwmodel.workload.traffic import Workload
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config, PcieSwitch, Server, Switch
 
 MANY_TEMPLATES = 1 << 11  # with more headers, flood paths are precomputed only for the first header of each sender
 WHOLE_WINDOW_FS = NEVER // 4  # no limit on how far a server runs alone, except what it does not know yet

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from hwmodel.compiled.far_tables import WORD_BYTES, Table
 from hwmodel.compiled.records import I64
+from hwmodel.config import Server
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.watches import IS_COUNT, IS_OF_LINKS, IS_RECEIVED, MOST_STEPS
 from hwmodel.machine.server import SERVER
@@ -14,9 +15,6 @@ from hwmodel.machine.tlp_kinds import OF_KIND
 from hwmodel.rules.pcie_link import tlp_overhead_of
 from hwmodel.rules.watched_figures import CORES, EACH, OFF, OWN, PORTS, RINGS, Part, Path, Ring, Watched
 from hwmodel.simulation.fill.nic_state import function_of
-
-if TYPE_CHECKING:
-    from hwmodel.config import Server
 
 AWAY = 1 << 40  # of a figure that a function which is off has nothing of: so that it is not below any number
 

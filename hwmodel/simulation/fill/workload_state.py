@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import give
-from hwmodel.config import descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use, servers_of, vms_of
+from hwmodel.config import Config, descriptors_of, mirrored_tag_bytes, rx_descriptors_in_use, servers_of, vms_of
 from hwmodel.config.names import is_uplink, uplink_of
 from hwmodel.config.system import apart_ports, outside_rate_bps
 from hwmodel.errors import InputError
@@ -47,9 +47,6 @@ from hwmodel.simulation.fill.random_streams import FIRST_SOURCE, FLOW_CACHE, FLO
 from hwmodel.simulation.fill.virtual_switch import number_connections
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.workload.traffic import Source, Workload
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
 
 KINDS = {
     "closed": CLOSED_SOURCE,

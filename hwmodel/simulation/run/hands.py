@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hwmodel.agents import Frame, OwnFrame
+from hwmodel.config import Config
+from hwmodel.config.agents import HeardFrame
 from hwmodel.config.check_agents import misfit_heard, stations_of
 from hwmodel.config.check_condition import figure_of, misfits, watched_by
+from hwmodel.config.condition import Condition
 from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.message_time import DriverWork
+from hwmodel.config.operable import concerns_only
 from hwmodel.config.system import servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
@@ -22,17 +26,11 @@ from hwmodel.machine.counts.heard import ANY_VALUE
 from hwmodel.machine.time.commands import GIVEN, LISTENING
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.watched_figures import Watched
-from hwmodel.simulation.fill.refill import concerns_only
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Asked, Change, Watch
+from hwmodel.simulation.run.machine import CameTrue, Machine
 from hwmodel.wire.ethernet import ADDRESS_BYTES, format_mac
 from hwmodel.wire.tags import RuntFrameError, parse_header
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.agents import HeardFrame
-    from hwmodel.config.condition import Condition
-    from hwmodel.simulation.run.machine import CameTrue, Machine
 
 SetKeys = Callable[[int, Setting, Change], Change]
 NO_RECORD = -1  # as a frame's number in a capture; those below it are of the words that frames of agents carry
@@ -135,7 +133,7 @@ class Hands:
 
     def set(self, at_fs: int, setting: Setting) -> None:
         """Set keys at an instant."""
-        self._machine.schedule.add(at_fs, lambda now: self._set_keys(at_fs, setting, now))
+        self._machine.schedule.add(at_fs, lambda now: self._set_keys(at_fs, setting, now), may_come_again=True)
 
     def concerns_only(self, server: str, changes: Mapping[str, Any]) -> bool:
         """Tell whether keys concern nothing beside a server at once."""

@@ -10,10 +10,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from hwmodel.results import HostRun
+from hwmodel.simulation.figures.measurement import Snapshot
 from hwmodel.version import __version__, model_version
 
 if TYPE_CHECKING:
-    from hwmodel.simulation.figures.measurement import Snapshot
     from hwmodel.simulation.run.run import Run
 
 

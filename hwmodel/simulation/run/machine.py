@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hwmodel.compiled.far_tables import WORD_BYTES, check_memory, spanned_bytes
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config import Config, bridges_of, buses_of, servers_of, switches_of
+from hwmodel.config.bridge_ports import PhysicalPort
 from hwmodel.config.system import looks_into_packets
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
@@ -52,10 +53,6 @@ from hwmodel.simulation.run.server_threads import threads_of
 from hwmodel.units import format_time_fs
 from hwmodel.workload.delivered import Deliveries
 from hwmodel.workload.traffic import Workload
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.bridge_ports import PhysicalPort
 
 
 class CameTrue(NamedTuple):
@@ -172,6 +169,7 @@ class Machine:
         self.settled_fs = 0
         self.kernel_s = 0.0
         self._is_logging = False
+        self._came: dict[int, Any] = {}  # what comes true at a server, as an array
         self._true: list[CameTrue] = []  # what has come true and is not taken yet, the first last
         self._has_reached = False  # the frames that it was to deliver, at an instant at which something came true too
         self._is_settled = False  # all that happens at `now_fs` has, which of several components is not known
@@ -346,11 +344,13 @@ class Machine:
         for server, first in enumerate(self._firsts):
             if words[first + N_HEARD]:
                 self._note_heard(server)
-            if not words[first + N_TRUE]:
+            n = int(words[first + N_TRUE])
+            if not n:
                 continue
             at_fs = int(words[first + TRUE_FS])
-            numbers = self.state[server].watches.came[: int(words[first + N_TRUE])].tolist()
-            self._true += (CameTrue(at_fs, number, server) for number in numbers)
+            if n > len(self._came.get(server, ())):  # the table is longer by now
+                self._came[server] = self.state[server].watches.came.rows()
+            self._true += [CameTrue(at_fs, number, server) for number in self._came[server][:n].tolist()]
             words[first + N_TRUE] = 0
         self._true.sort(reverse=True)
 

@@ -11,38 +11,35 @@ from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from hwmodel.agents import Agent
 from hwmodel.agents.agenda import BEHIND_FS
 from hwmodel.agents.by_rules import agents_of
 from hwmodel.agents.drivers import Asked, Drivers, Exchange, Kept
 from hwmodel.agents.live import LiveAgents, check_given
 from hwmodel.compiled.records import NEVER
+from hwmodel.config import Config
 from hwmodel.config.check_agents import settings_of
 from hwmodel.config.life import Course, Parts, Start, n_rings_of, pf_beside
+from hwmodel.config.live_configuration import Setting
 from hwmodel.config.message_time import RegisterTimes
-from hwmodel.config.scenario import NOT_KNOWN_FS, in_order
+from hwmodel.config.model import Changed
+from hwmodel.config.operable import concerns_only
+from hwmodel.config.scenario import NOT_KNOWN_FS, Event, in_order
 from hwmodel.config.scenario_steps import contradictions
 from hwmodel.config.system import servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers, Served, message_of
 from hwmodel.rules.driver_jobs import ENDS, JOBS_FROM, JobStep
-from hwmodel.simulation.fill.refill import concerns_only
-from hwmodel.simulation.run.commands import Change, Job
+from hwmodel.simulation.fill.flow_book import Server
+from hwmodel.simulation.run.commands import NOTHING, Change, Job, Make, Watch
 from hwmodel.simulation.run.hands import Hands
+from hwmodel.simulation.run.machine import CameTrue, Machine
 from hwmodel.simulation.run.offered import Offered
 from hwmodel.simulation.run.scenario import Scene, scene_of, waiting_for, watch_of
-
-if TYPE_CHECKING:
-    from hwmodel.agents import Agent
-    from hwmodel.config import Config
-    from hwmodel.config.live_configuration import Setting
-    from hwmodel.config.scenario import Event
-    from hwmodel.simulation.fill.flow_book import Server
-    from hwmodel.simulation.run.commands import Make
-    from hwmodel.simulation.run.machine import CameTrue, Machine
-    from hwmodel.workload.traffic import Workload
+from hwmodel.workload.traffic import Workload
 
 
 class Play(Protocol):
@@ -256,7 +253,7 @@ class LivePlay:
             (made,) = self._offered.of((Change(change.at_fs, self._without_scenario()),))
             self._in_force[id(own)] = own, made  # both are kept, so that neither's identity is ever another's
         _, made = self._in_force[id(own)]
-        return change._replace(config=made.config, workload=made.workload)
+        return change._replace(config=made.config, workload=made.workload, changed=None)
 
     def _set(self, at_fs: int, setting: Setting, now: Change) -> Change:
         """Return the change that an agent makes."""
@@ -274,8 +271,8 @@ class LivePlay:
         if event.time_fs != at_fs:
             self._is_at(at, at_fs)
         if event.row.is_at_once and not is_followed:
-            self._follow(at, at_fs)
-            now = self._forced(now)
+            changed = self._follow(at, at_fs)
+            now = self._forced(now)._replace(changed=changed)
         elif event.mailbox is not None:
             self._send(at, at_fs, 0)
         elif event.flood is not None:
@@ -292,12 +289,14 @@ class LivePlay:
         if problems := [f"scenario.{at}.set.{key}: {line}" for at, key, line in contradictions(events)]:
             raise InputError(problems)
 
-    def _follow(self, at: int, at_fs: int) -> None:
-        """Have what an event sets, or a driver grants at once, in force."""
-        before = self._live.config
-        self._live.carry_out(at_fs, at)
-        if self.config.scenario[at].is_set and self._live.config == before:
+    def _follow(self, at: int, at_fs: int, granted: Mapping[str, Any] | None = None) -> Changed:
+        """Have what an event sets, or a driver grants, in force; return the keys that have other values by that."""
+        n_steps = len(self._live.steps)
+        self._live.carry_out(at_fs, at, granted)
+        changed = NOTHING if len(self._live.steps) == n_steps else self._live.steps[-1].changed
+        if self.config.scenario[at].is_set and not changed:
             self._unchanged.add(at)
+        return changed
 
     def _again(self, at_fs: int, at: int, place: int) -> None:
         """Have an event carried out that had to wait for the control plane."""
@@ -369,8 +368,8 @@ class LivePlay:
             self._note(next_fs)
 
     def _grant(self, event: int, at_fs: int, keys: Mapping[str, Any], now: Change) -> Change:
-        self._live.carry_out(at_fs, event, keys)
-        return self._forced(now.then(at_fs))
+        changed = self._follow(event, at_fs, keys)
+        return self._forced(now.then(at_fs))._replace(changed=changed)
 
     def _is_up(self, start: Start, parts: Parts, at_fs: int) -> None:
         """Have a function up whose driver has started it."""
@@ -416,7 +415,7 @@ class LivePlay:
         self._plan(true.number, true.at_fs + behind_fs)
 
 
-def _begin_watch(at_fs: int, watch: Any, now: Change) -> Change:
+def _begin_watch(at_fs: int, watch: Watch, now: Change) -> Change:
     return now.then(at_fs, watches=(watch,))
 
 

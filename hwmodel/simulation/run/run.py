@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +12,10 @@ from hwmodel.agents import Agent
 from hwmodel.compiled.left_out import left_out
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, as_config
+from hwmodel.config.run import LONGEST_WINDOW_FS
 from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
+from hwmodel.processes.collector import collector_rests
 from hwmodel.results import Result, Sighting, check_balance
 from hwmodel.results.bottleneck import not_judged, shows_why_nothing_came
 from hwmodel.results.bottleneck_text import FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
@@ -85,22 +85,6 @@ EVENTS_PER_CALL = 2_000_000
 MARKS = 80  # of a window: an interval's twelve cosines need at least 24 slices
 LONGEST_BURST_FS = 1_000_000 * FS_PER_NS  # a window begins right after a delivery if one comes within 1 ms
 LONGEST_FOR_PRECISION = 1000  # times `run.duration`
-
-
-@contextmanager
-def collector_rests() -> Iterator[None]:
-    """Disable Python's cyclic garbage collector; a context manager or a decorator.
-
-    Hundreds of thousands of flows make as many headers and results, which the collector scans again and again without
-    finding garbage. With 64 servers this took a seventh of the time spent outside events.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @collector_rests()
@@ -308,9 +292,10 @@ class Run:
                 return
             length_fs, n_frames = now.now_fs - start.now_fs, now.counts["delivered"] - first_frames
             n_dropped = now.counts["dropped"] - start.counts["dropped"]
-            if length_fs >= LONGEST_FOR_PRECISION * settings.duration_fs or n_frames + n_dropped >= MOST_FRAMES:
+            longest_fs = min(LONGEST_FOR_PRECISION * settings.duration_fs, LONGEST_WINDOW_FS)
+            if length_fs >= longest_fs or n_frames + n_dropped >= MOST_FRAMES:
                 return
-            until_fs = now.now_fs + length_fs // 2
+            until_fs = min(now.now_fs + length_fs // 2, start.now_fs + LONGEST_WINDOW_FS)
             if settings.frames is not None:
                 frames = now.counts["delivered"] + max(1, n_frames // 2)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from hwmodel.config import Config
 from hwmodel.config.check_condition import watched_by
 from hwmodel.config.control_plane import Held
+from hwmodel.config.in_operation import changed_keys
 from hwmodel.config.life import Course, Flooding, Life
-from hwmodel.config.scenario import Event, in_order, of_each_kind
+from hwmodel.config.model import Step
+from hwmodel.config.scenario import Condition, Event, in_order, of_each_kind
 from hwmodel.config.system import servers_of
 from hwmodel.functions.mailbox_events import PfDrivers
+from hwmodel.results import Result
 from hwmodel.results.bond_text import outage_texts
 from hwmodel.results.lives_text import lives_text
 from hwmodel.results.series import EventResult, LifeResult, Series
@@ -33,12 +36,6 @@ from hwmodel.words.events import (
     waited_text,
     waits_text,
 )
-
-if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.config.scenario import Condition
-    from hwmodel.results import Result
-
 
 TOLD_FLOOD = LEAST_INTERVALS + 1  # intervals of a flood, so that as many lie wholly within it
 ONE_INSTANT_NS = 1e-3  # events nearer to each other are told together: one that waits for another comes 1 fs behind it
@@ -68,19 +65,19 @@ def scene_of(config: Config) -> Scene:
     if not config.scenario:
         return Scene(config)
     drivers = PfDrivers(config)
-    first = config.model_copy(update={"scenario": ()})
-    steps = list(config.steps(drivers))
-    befores = [first, *(step.config for step in steps)]
-    unchanged = frozenset(step.event for step, before in zip(steps, befores, strict=False) if step.config == before)
-    while steps and steps[0].at_fs == 0:
-        first = steps.pop(0).config
+    steps = config.steps(drivers)
+    unchanged = frozenset(step.event for step in steps if not step.changed)
+    made: dict[int, list[Step]] = {}
+    for step in steps:
+        made.setdefault(step.at_fs, []).append(step)
+    first = made.pop(0)[-1].config if 0 in made else config.model_copy(update={"scenario": ()})
     changes: list[Change] = []
     now = Change(0, first)
-    for at_fs in sorted({step.at_fs for step in steps}):
-        while steps and steps[0].at_fs <= at_fs:
-            now = now._replace(config=steps.pop(0).config)
-        if now.config != (changes[-1].config if changes else first):
-            changes.append(Change(at_fs, now.config))
+    for at_fs, own in made.items():
+        changed = own[0].changed if len(own) == 1 else changed_keys(now.config, own[-1].config)
+        if changed:
+            now = Change(at_fs, own[-1].config, changed=changed)
+            changes.append(now)
     return Scene(first, tuple(changes), drivers, unchanged)
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import vms_of
-from hwmodel.config.life import Parts
+from hwmodel.config.life import Life, Parts
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
 from hwmodel.results import at_port
@@ -22,13 +22,9 @@ from hwmodel.results.series import LifeResult, Series, VmSeries, WireSeries
 from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.figures.counters import STATISTICS, statistics_of
 from hwmodel.simulation.figures.measurement import rings_in_use
+from hwmodel.simulation.fill.flow_book import Server
+from hwmodel.simulation.run.machine import Machine
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
-
-if TYPE_CHECKING:
-    from hwmodel.config.life import Life
-    from hwmodel.simulation.fill.flow_book import Server
-    from hwmodel.simulation.run.machine import Machine
-
 
 Floats = npt.NDArray[np.float64]
 OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "latency_fs", "mirrored")

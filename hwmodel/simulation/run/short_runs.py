@@ -16,22 +16,20 @@ from statistics import fmean, variance
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from hwmodel.config import servers_of
+from hwmodel.config import Config, servers_of
 from hwmodel.config.run import MAX_SEED
 from hwmodel.errors import InputError, Interrupted, RunError
 from hwmodel.processes.addresses import threads_at_once
 from hwmodel.processes.processors import usable_processors
 from hwmodel.results.student_t import NORMAL_975, student_t_975
-from hwmodel.simulation.figures.intervals import is_latency, possible_intervals
+from hwmodel.simulation.figures.intervals import Sureness, is_latency, possible_intervals
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.run.offered import workload_of
 from hwmodel.words import warnings as words
+from hwmodel.workload import Workload
 
 if TYPE_CHECKING:
-    from hwmodel.config import Config
-    from hwmodel.simulation.figures.intervals import Sureness
     from hwmodel.simulation.run.run import Run
-    from hwmodel.workload import Workload
 
 
 Item = TypeVar("Item")

@@ -17,11 +17,13 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config.frame_lengths import longest_frame
 from hwmodel.config.vms import vms_of
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
-from hwmodel.results import Latency
+from hwmodel.results import Latency, Result
 from hwmodel.results import stage_text as words
 from hwmodel.results.stages import StageResult
 from hwmodel.simulation.figures.counts import GAUGE_WORDS
 from hwmodel.simulation.figures.intervals import sureness_of
+from hwmodel.simulation.figures.machine_known import Measured
+from hwmodel.simulation.figures.marks import Marks, MarkTable
 from hwmodel.simulation.figures.measurement import Snapshot, all_rings, rings_in_use, take_snapshot
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.stage_figures import (
@@ -44,6 +46,7 @@ from hwmodel.simulation.figures.window_checks import (
     with_intervals_that_hold,
 )
 from hwmodel.simulation.run.commands import Change
+from hwmodel.simulation.run.machine import SystemSnapshot
 from hwmodel.simulation.run.short_runs import replica_of, widened
 from hwmodel.simulation.run.warmup import capacities_of, unsteady_in
 from hwmodel.units import BITS_PER_BYTE
@@ -51,10 +54,6 @@ from hwmodel.words.events import SAME_VALUES
 from hwmodel.workload.traffic import SILENT
 
 if TYPE_CHECKING:
-    from hwmodel.results import Result
-    from hwmodel.simulation.figures.machine_known import Measured
-    from hwmodel.simulation.figures.marks import Marks, MarkTable
-    from hwmodel.simulation.run.machine import SystemSnapshot
     from hwmodel.simulation.run.run import Run
 
 # Changes nearer to each other than this part of `run.duration` are put together: a stage between them would be over
