@@ -24,7 +24,8 @@ from hwmodel.simulation import simulate
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.units import FS_PER_S, parse_time_fs
-from tests.beside_simpy import BASE, NS_FS, NUMBERS, beside_frames, function_number, parameters_of
+from tests.beside_simpy import BASE, NS_FS, NUMBERS, parameters_of
+from tests.jobs_for_simpy import beside_frames, function_number
 from tests.oracles.simpy_nic import (
     Action,
     AgentParameters,

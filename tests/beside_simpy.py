@@ -17,24 +17,22 @@ import numpy as np
 import pytest
 
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.config.message_time import DriverWork
 from hwmodel.config.switch import Mirror
 from hwmodel.results import PcieDirection, Result
 from hwmodel.simulation import Run
-from hwmodel.simulation.run.commands import Change, Job
+from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import read_packets, with_workloads
 from hwmodel.wire.pcap import PcapWriter
 from hwmodel.workload import build_workload
 from tests.classes_beside_simpy import limit_of, planes_of
 from tests.clocks_beside_simpy import stalls_of, with_clocks
 from tests.flow_control_for_simpy import adapter_flow_control
+from tests.jobs_for_simpy import beside_frames, change_of, function_number
 from tests.journey_runs import JourneyRun, Journeys, Told, finished_journeys
 from tests.oracles.simpy_nic import (
     Arrival,
     DmaEngine,
     DmaPath,
-    DriverJob,
-    JobStep,
     LastLevelCache,
     Load,
     Model,
@@ -363,19 +361,6 @@ def commanded_configs(changes: Mapping[str, Any], commands: Commands) -> list[Ch
     return found
 
 
-def change_of(
-    at_fs: int, config: Config, off: frozenset[str] = frozenset(), work: Sequence[DriverWork] = (),
-    jobs: Sequence[Job] = (),
-) -> Change:  # fmt: skip
-    """Return the change that a command makes."""
-    return Change(at_fs, config, off, tuple(work), jobs=tuple(jobs))
-
-
-def function_number(name: str) -> int:
-    """Return the number of a VM's function."""
-    return 0 if name == "pf" else int(name.removeprefix("vf")) + 1
-
-
 def run_the_oracle(
     config: Config,
     load: Recorded | Loops,
@@ -521,23 +506,6 @@ def run_with_tables(
     first = with_tables(config, frozenset())
     beside = None if agents is None else partial(agents, with_tables)
     return run_oracle(first, load, stop, commands, waiting(with_tables) if waiting else (), beside)
-
-
-def beside_frames(change: Change, prefix: str = "") -> dict[str, Any]:
-    """Return what cores and drivers of a server do beside frames, by port; `prefix`: of the names of its stations."""
-
-    def port(function: str) -> int:
-        return function_number(function.removeprefix(prefix)) + 1
-
-    work = [(port(each.function), each.core_fs) for each in change.work if each.function.startswith(prefix)]
-    jobs = [
-        DriverJob(
-            port(job.function), job.number, job.from_fs, job.tells, None if job.raises is None else port(job.raises),
-            [JobStep(*step) for step in job.steps],
-        )
-        for job in change.jobs if job.function.startswith(prefix)
-    ]  # fmt: skip
-    return {"driver_work": work, "driver_jobs": jobs}
 
 
 def check_same_run(config: Config, changes: Sequence[Change]) -> None:

@@ -20,10 +20,10 @@ from tests.beside_simpy import (
     OfFunctions,
     Recorded,
     engine_figures,
-    function_number,
     run_the_oracle,
     with_capture,
 )
+from tests.jobs_for_simpy import function_number
 from tests.journey_runs import JourneyRun, finished_journeys
 from tests.oracles.simpy_nic import BringUps, Model, Starts
 

@@ -19,13 +19,13 @@ from tests.beside_simpy import (
     Loops,
     Recorded,
     engine_figures,
-    function_number,
     run_the_oracle,
     with_capture,
 )
 from tests.drawn_commands import LINK, NAMES, is_valid
 from tests.drawn_jobs import LOOPS_LAST_FS, MACHINES
 from tests.drawn_machines import Drawn
+from tests.jobs_for_simpy import function_number
 from tests.journey_runs import JourneyRun, finished_journeys
 from tests.oracles.simpy_nic import Condition, NicParameters, Waiting
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hwmodel.config import Config, NamedBridge, bridges_of, config_from_mapping, servers_of
-from hwmodel.config.bridge import JoinedPort
+from hwmodel.config import Config, bridges_of, config_from_mapping, servers_of
 from hwmodel.config.names import UPLINK
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS, STAMPS
@@ -22,29 +21,17 @@ from hwmodel.simulation import Run
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.workload.traffic import RECORDED, FrameTemplate, Records, Source, Workload
-from tests.beside_simpy import (
-    BASE,
-    Commands,
-    beside_frames,
-    change_of,
-    check_same_run,
-    function_number,
-    parameters_of,
-    random_state,
-)
+from tests.beside_simpy import BASE, Commands, check_same_run, parameters_of, random_state
+from tests.bridges_for_simpy import bridge_of
 from tests.buses_for_simpy import buses_for_oracle, buses_in
-from tests.flow_control_for_simpy import bridge_flow_control
+from tests.jobs_for_simpy import beside_frames, change_of, function_number
 from tests.journey_runs import Told, note_told
-from tests.oracles.service_level_oracle import Level
 from tests.oracles.simpy_nic import PARTS, Stop
 from tests.oracles.simpy_nic.sources import Source as MadeUp
 from tests.oracles.simpy_system import (
     OUTSIDE,
     SYSTEM_PARTS,
     BridgeOutcome,
-    BridgeParameters,
-    BridgePort,
-    ExtenderParameters,
     Server,
     Setup,
     SystemArrival,
@@ -558,45 +545,6 @@ def servers_for_oracle(change: Change) -> list[Server]:
         )
         found.append(Server(each.name, parameters, each.config.switch))
     return found
-
-
-def bridge_of(config: Config, named: NamedBridge) -> BridgeParameters:
-    """Translate the block `bridge`, or an entry of `bridges`."""
-    block = named.settings
-    flow_control, percents = bridge_flow_control(config, block)
-    return BridgeParameters(
-        name=named.name,
-        kind=block.kind,
-        ports={
-            name: BridgePort(
-                rate_bps=port.rate_bps,
-                hairpin=port.hairpin,
-                native_vlan=port.native_vlan,
-                vlans=None if port.vlans == "all" else frozenset(port.vlans),
-                behind=port.behind,
-                s_channels={
-                    s_vid: Level(level.weight, level.rate_bps, level.burst_bytes, level.buffer_bytes)
-                    for s_vid, level in port.s_channels.items()
-                },
-                translate=port.translate,
-                to=port.to if isinstance(port, JoinedPort) else None,
-                propagation_fs=port.propagation_fs if isinstance(port, JoinedPort) else None,
-            )
-            for name, port in block.ports.items()
-        },
-        extenders={name: ExtenderParameters(**dict(one)) for name, one in block.extenders.items()},
-        latency_fs=block.latency_fs,
-        forwarding=block.forwarding,
-        buffer_bytes=block.buffer_bytes,
-        sharing=block.sharing,
-        propagation_fs=block.propagation_fs,
-        table=block.table,
-        ageing_fs=block.ageing_fs,
-        announce=block.announce,
-        policy=block.policy,
-        flow_control=flow_control,
-        percents=percents,
-    )
 
 
 def oracle_outcome(config: Any, frames: Iterable[Frame], stop: Stop, changes: Sequence[Change] = ()) -> SystemOutcome:
