@@ -89,6 +89,16 @@ OF_DRIVERS: Mapping[int, Mapping[str, Any]] = {
     15000: {},
 }  # fmt: skip
 
+# ---- Functions that go and come ----
+
+FUNCTIONS_OFF: Mapping[str, Any] = {
+    "pcie": {"generation": 2, "lanes": 1, "propagation": "300ns"},
+    "nic": {"vfs": 3, "store_rate": "8Gbps", "dma": {}},
+    "driver": {"preset": "dpdk", "tx_doorbell_batch": 1, "refill_batch": 1},
+    "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
+    "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
+}
+
 # ---- Machines with a virtual switch ----
 
 OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {

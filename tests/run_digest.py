@@ -42,6 +42,7 @@ from tests.digest_cases import (
     BUSES,
     DRIVER_JOBS,
     FRAMES,
+    FUNCTIONS_OFF,
     HOSTS,
     HOSTS_OFF,
     OF_DRIVERS,
@@ -285,13 +286,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "nic": {"vfs": 3}, "driver": {"preset": "dpdk"},
         "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
     },
-    "functions_off": {
-        "pcie": {"generation": 2, "lanes": 1, "propagation": "300ns"},
-        "nic": {"vfs": 3, "store_rate": "8Gbps", "dma": {}},
-        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1, "refill_batch": 1},
-        "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
-        "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
-    },
+    "functions_off": FUNCTIONS_OFF,
     "rings": {
         "nic": {"preset": None, "vfs": 2, "queues_per_vf": 2, "vectors_per_function": 1, "rx_ring": 16,
                 "descriptor_cache": 40, "shared_descriptor_cache": 40,
