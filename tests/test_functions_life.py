@@ -205,9 +205,7 @@ def test_without_bus_master_enable_a_function_is_silent_until_its_driver_sets_it
     assert off_at(course, 5 * MS) == off_at(course, 9 * MS) == {"vf1"}
     _, life = course.lives
     assert life.parts is not None and life.parts[:2] == (0, 0)
-    assert (
-        life.parts.rings_fs is not None and 2 * MS < life.parts.rings_fs < 3 * MS
-    )
+    assert life.parts.rings_fs is not None and 2 * MS < life.parts.rings_fs < 3 * MS
     assert off_at(course, 12 * MS) == set()
     course = course_of(config_of(written("5ms", False), {"at": "9ms", "reset": "vf1"}))
     assert course.lives[-1].off_fs is None and course.lives[-1].up_fs is not None
