@@ -201,6 +201,8 @@ def test_a_rate_limit_is_not_said_to_be_busy_or_the_fullest(why, words):
         (8.26e6, 10.26e6, "8.3 ms to 10.3 ms"),
         (0, 300_000, "0 ns to 300 us"),
         (0, 0, "0 ns to 0 ns"),
+        (107003264.275429, 107003264.27543, "107.003264275429 ms to 107.003264275430 ms"),
+        (1e10, 10000000000.000002, "10.000000000000000 s to 10.000000000000002 s"),  # as far as such times tell
     ],
 )
 def test_a_window_is_written_with_digits_that_say_how_long_it_is(start_ns, end_ns, words):

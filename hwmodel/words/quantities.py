@@ -13,6 +13,7 @@ _LEAST_SHOWN = 0.001  # of the unit of a column
 _MISTOLD = 0.01  # of a span's length: how far what its ends say may be from it
 _FAR_BELOW = 2 / 3  # of an interval's lower end
 _MOST_DECIMALS = 12  # 1 Kbps of the longest segments are 0.0000000019 M frames a second
+_FS_PER_NS = 1e6
 _LEAST_NS = 0.9995e-3  # less than a bucket of the finest histogram
 
 
@@ -62,7 +63,11 @@ def span_text(start_ns: float, end_ns: float) -> str:
     shown = [three_digits(one_ns / scale) for one_ns in (start_ns, end_ns)]
     if decimals <= len(shown[1].partition(".")[2]) and _tells(shown, length):
         return f"{time_text(start_ns)} to {time_text(end_ns)}"
+    most = round(log10(scale * _FS_PER_NS))  # to the femtosecond, which a long time does not hold any more
+    decimals = min(decimals, most)
     while not _tells(shown := [f"{one_ns / scale:,.{decimals}f}" for one_ns in (start_ns, end_ns)], length):
+        if decimals == most:
+            break
         decimals += 1
     return " to ".join(f"{number} {unit}" for number in shown)
 
