@@ -267,6 +267,14 @@ def test_what_is_told_says_who_has_sent_what() -> None:
     assert again.agents == result.agents and again.agent_actions == result.agent_actions
 
 
+def test_what_agents_send_is_no_record_of_a_capture() -> None:
+    """Of a run that sends no more than agents give to it nothing is left unsent."""
+    document = merged(QUIET, {"agents": {"s": {"rules": [sends({"every": "10us"}, "vf0", "vf1")]}}})
+    result = result_of(document)
+    assert result.agents["s"].frames_sent > 3
+    assert not any("capture" in line for line in result.warnings)
+
+
 def test_a_frame_leads_to_a_command_at_another_server_on_any_number_of_threads() -> None:
     """VM -> frame -> agent a -> frame -> agent b -> command at a third server."""
     servers = [{"name": name} for name in "abcd"]

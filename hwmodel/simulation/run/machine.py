@@ -20,6 +20,7 @@ from hwmodel.machine.commanded import run_commanded
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, FRAMES_REACHED, IDLE, LOGGED, OVERFLOW
 from hwmodel.machine.engine import WHOLE, run
 from hwmodel.machine.server import SERVER
+from hwmodel.machine.traffic.traffic_state import SILENT_SOURCE
 from hwmodel.processes.addresses import allowed_bytes
 from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
@@ -234,7 +235,8 @@ class Machine:
     def records_left(self) -> int:
         """Count the frames of a replayed capture that no sender has offered yet."""
         left = 0
-        for sources in self.sources():
+        for of_server in self.sources():
+            sources = of_server[of_server["params"]["kind"] != SILENT_SOURCE]  # what agents give is no record
             left += int((sources["params"]["last_record"] - sources["next_record"]).sum())
             # Those that have been read, and wait for room in a ring.
             left += int(sources["pending"][sources["pending_record"] >= 0].sum())
