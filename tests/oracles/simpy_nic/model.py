@@ -359,4 +359,4 @@ def simulate(
     outcome = model.meter.outcome(model.left_over)
     passed = None if model.passes is None else model.passes.flows
     flow_control = model.switch.flow_figures((outcome.start_fs, outcome.end_fs))
-    return replace(outcome, told=sorted(model.jobs.told), passed=passed, flow_control=flow_control)
+    return replace(outcome, told=tuple(sorted(model.jobs.told)), passed=passed, flow_control=flow_control)

@@ -289,7 +289,7 @@ class System:
                 for name, one in switches.items()
             },
             buses=[(bus.busy_clocks, bus.retries) for bus in self.buses],
-            told=sorted(told for each in self.attached for told in each.model.jobs.told),
+            told=tuple(sorted(told for each in self.attached for told in each.model.jobs.told)),
         )
 
     def _server_outcome(self, attached: Attached) -> Outcome:
