@@ -169,6 +169,7 @@ class LivePlay:
                 self._add(event.at_fs, partial(self._carry_out, at, event.at_fs))
         instants = {event.at_fs for event in config.scenario if not event.row.is_at_once}
         instants |= {change.at_fs for change in planned.changes}
+        instants |= {event.at_fs + event.flood.length_fs for event in config.scenario if event.flood is not None}
         for at_fs in instants:
             if at_fs < NOT_KNOWN_FS:
                 self._note(at_fs)
@@ -278,7 +279,6 @@ class LivePlay:
         elif event.flood is not None:
             flood = event.flood
             self._beside.flood(flood.sender, flood.n_doorbells, flood.every_fs, at_fs)
-            self._note(at_fs + flood.n_doorbells * flood.every_fs)
         return now._replace(off=frozenset(self._course.off), jobs=self._jobs())
 
     def _is_at(self, at: int, at_fs: int) -> None:
@@ -385,7 +385,7 @@ class LivePlay:
 
         Or whether an agent has set keys for the first time: a warm-up that ends at changes ends there.
         """
-        machine, self._is_news = self._machine, False
+        machine = self._machine
         had_set = bool(self.sets_fs)
         while (true := machine.take_true()) is not None:
             if true.number >= JOBS_FROM:
@@ -400,7 +400,8 @@ class LivePlay:
                 self.agents.see(true.at_fs, true.number, self._hands.frame_of(true))
         if self.agents is not None:
             self.agents.carry_out(machine.now_fs)
-        return self._is_news or (not had_set and bool(self.sets_fs))
+        is_news, self._is_news = self._is_news, False
+        return is_news or (not had_set and bool(self.sets_fs))
 
     def _comes(self, machine: Machine, true: CameTrue) -> None:
         """Have the event that has waited for a condition come next.
@@ -413,6 +414,8 @@ class LivePlay:
         behind_fs = BEHIND_FS if _is_within(event, own) else max(BEHIND_FS, machine.way_fs(true.server))
         self._is_at(true.number, true.at_fs + behind_fs)
         self._plan(true.number, true.at_fs + behind_fs)
+        if event.flood is not None:
+            self._note(true.at_fs + behind_fs + event.flood.length_fs)
 
 
 def _begin_watch(at_fs: int, watch: Watch, now: Change) -> Change:
