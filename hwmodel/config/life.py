@@ -486,10 +486,12 @@ class _Adapter:
             return
         last = self.last[name]
         life, up_fs = self._course.lives[last], self._course.starter.expected_fs(last)
-        taken = f", as {self._course.name_of(life.event)} takes it at {format_time_fs(life.at_fs)}"
-        # Rounded for the reader: the time of absence down, the time of return up.
+        # Rounded for the reader: times of absence down, the time of return up.
+        now, since = (format_time_fs(time_fs // FS_PER_NS * FS_PER_NS) for time_fs in (at_fs, life.at_fs))
         until = "" if up_fs is None else f"; it comes up at {format_time_fs(-(-up_fs // FS_PER_US) * FS_PER_US)}"
-        raise InputError(f"{name} is not there at {format_time_fs(at_fs // FS_PER_NS * FS_PER_NS)}{taken}{until}")
+        raise InputError(
+            f"{name} is not there at {now}, as {self._course.name_of(life.event)} takes it at {since}{until}"
+        )
 
 
 # What each kind of event does to the functions of an adapter: its index in the scenario, its time, and itself.
