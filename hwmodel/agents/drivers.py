@@ -49,13 +49,6 @@ class Adapter(Protocol):
         """Return how many rings a function has."""
 
 
-class Asked(NamedTuple):
-    """Say what of a scenario a message is: of which event, the how manieth."""
-
-    event: int
-    number: int
-
-
 @dataclass(eq=False)
 class Kept:
     """Say what a PF's driver does: whose, for what message, from when on it has its core, and to when; None: it has."""
@@ -68,7 +61,7 @@ class Kept:
 
 @dataclass(eq=False)
 class Exchange:
-    """A message under way.
+    """A message under way; `event`: of which of a scenario, None of one that a driver sends to come up.
 
     `acknowledged_fs`, `replied_fs`: since when a VF's driver finds that in its mailbox. `kept`: how the PF's serves it.
     """
@@ -76,7 +69,7 @@ class Exchange:
     vf: str
     pf: str
     message: Message
-    asked: Asked | None = None
+    event: int | None = None
     kept: Kept | None = None
     acknowledged_fs: int | None = None
     replied_fs: int | None = None
@@ -108,13 +101,13 @@ class Drivers:
     """Let drivers do what they do, in reaction to what is told of their jobs (`life.Starter`).
 
     `course`: what becomes of functions. `is_up`: called as a function has come up; `answered`: as a PF's driver has
-    served an exchange; `lost`: for a message of a scenario that nobody will serve. `kept`: what PFs' drivers
-    have done.
+    served an exchange; `lost`: with a scenario's event, for each of its messages that nobody will serve. `kept`: what
+    PFs' drivers have done.
     """
 
     def __init__(
         self, adapter: Adapter, *, is_up: Callable[[Start, Parts, int], None],
-        answered: Callable[[Exchange, Kept], None], lost: Callable[[Asked], None],
+        answered: Callable[[Exchange, Kept], None], lost: Callable[[int], None],
         again: Callable[[int, int, int], None],
     ) -> None:  # fmt: skip
         self.course: Course
@@ -148,9 +141,9 @@ class Drivers:
         for exchange in pf.waiting:
             self._lose(exchange)
 
-    def ask(self, vf: str, pf: str, message: Message, asked: Asked, at_fs: int) -> None:
+    def ask(self, vf: str, pf: str, message: Message, event: int, at_fs: int) -> None:
         """Have a VF's driver send a message, for whose answer it does not look."""
-        self._send(Exchange(vf, pf, message, asked), at_fs, {})
+        self._send(Exchange(vf, pf, message, event), at_fs, {})
 
     def flood(self, name: str, n: int, every_fs: int, at_fs: int) -> None:
         """Have a function's driver write doorbells for nothing."""
@@ -167,8 +160,8 @@ class Drivers:
         act(at_fs)
 
     def _lose(self, exchange: Exchange | None) -> None:
-        if exchange is not None and exchange.asked is not None:
-            self._lost(exchange.asked)
+        if exchange is not None and exchange.event is not None:
+            self._lost(exchange.event)
 
     def _enter(
         self, name: str, from_fs: int, acts: Mapping[int, Callable[[int], None]], steps: Sequence[JobStep],
@@ -264,7 +257,7 @@ class Drivers:
             ARRIVED: partial(setattr, exchange, "replied_fs"),
             LEFT: partial(self._served, pf, exchange),
         }
-        if exchange.asked is not None:  # its VF does not look for the answer
+        if exchange.event is not None:  # its VF does not look for the answer
             del acts[FIRST_ARRIVED], acts[ARRIVED]
         steps = (
             JobStep(TAKE_CORE), JobStep(WORK, 1, self._adapter.entry_fs(exchange.pf)), JobStep(READ, MAILBOX_WORDS + 1),

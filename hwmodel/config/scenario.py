@@ -371,6 +371,11 @@ def in_order(events: Sequence[Event]) -> list[int]:
     return sorted(range(len(events)), key=lambda at: (events[at].at_fs, events[at].breadth))
 
 
+def places_of(events: Sequence[Event]) -> dict[int, int]:
+    """Return the events' places in the order of time (`in_order`) by their indices, in that order."""
+    return {at: place for place, at in enumerate(in_order(events))}
+
+
 def leaves(changes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the single keys of nested changes, dotted, with their values."""
     for name, value in changes.items():

@@ -12,7 +12,7 @@ from hwmodel.config.adapter import Pcie
 from hwmodel.config.device_limits import most_of
 from hwmodel.config.life import course_of
 from hwmodel.config.names import port_place
-from hwmodel.config.scenario import Event, in_order, of_each_kind
+from hwmodel.config.scenario import Event, of_each_kind, places_of
 from hwmodel.config.system import Server, servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.config_space.adapter import FIRST_BAR, ROM_BAR, VF_BAR, VF_READY_FS, AccessTimes, PciAdapter, PfSpace
@@ -292,7 +292,8 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
             raise InputError(f"--at: {message}")
     vms = vms_of([server])
     found: list[tuple[int, int, Callable[[], None]]] = []
-    for place, at in enumerate(in_order(scenario.scenario)):
+    places = places_of(scenario.scenario)
+    for at, place in places.items():
         event = scenario.scenario[at]
         for name, value in _about(server, event) if event.row.moves else ():
             found.append((event.at_fs, place, partial(_WRITES[event.kind], system, name, value)))
@@ -302,7 +303,6 @@ def _actions(system: OneAdapter, server: Server, scenario: Config) -> list[tuple
         if config.pcie != pcie:
             pcie = config.pcie
             found.append((step.at_fs, -1, partial(system.retrain, config)))
-    places = {at: place for place, at in enumerate(in_order(scenario.scenario))}
     for life in course_of(scenario).lives:
         if life.up_fs is not None and life.vm in vms:
             found.append((life.up_fs, places[life.event], partial(system.bind, vms[life.vm].port.name)))

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from hwmodel.agents import Agent
 from hwmodel.agents.agenda import BEHIND_FS
 from hwmodel.agents.by_rules import agents_of
-from hwmodel.agents.drivers import Asked, Drivers, Exchange, Kept
+from hwmodel.agents.drivers import Drivers, Exchange, Kept
 from hwmodel.agents.live import LiveAgents, check_given
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config
@@ -336,7 +336,7 @@ class LivePlay:
         if not self._course.is_there(asked.sender):
             self._drivers.lose(at, asked.n_times - number)
             return
-        self._beside.ask(asked.sender, pf_beside(self._vms[asked.sender]), message_of(asked), Asked(at, number), at_fs)
+        self._beside.ask(asked.sender, pf_beside(self._vms[asked.sender]), message_of(asked), at, at_fs)
         if number + 1 < asked.n_times:
             next_fs = at_fs + (asked.every_fs or 0)
             self._add(next_fs, partial(self._send_next, at, next_fs, number + 1))
@@ -345,8 +345,8 @@ class LivePlay:
         self._send(at, at_fs, number)
         return now.then(at_fs, jobs=self._jobs())
 
-    def _lost(self, asked: Asked) -> None:
-        self._drivers.lose(asked.event, 1)
+    def _lost(self, event: int) -> None:
+        self._drivers.lose(event, 1)
 
     def _answered(self, exchange: Exchange, kept: Kept) -> None:
         """Have what a PF's driver grants in force as soon as those can know of it whom it concerns."""
@@ -355,10 +355,10 @@ class LivePlay:
         vm = self._vms[exchange.pf]
         for each_fs in (kept.from_fs, at_fs):
             self._note(each_fs, is_news=False)
-        if exchange.asked is None:
+        event = exchange.event
+        if event is None:
             return
         self._live.follow()
-        event = exchange.asked.event
         keys = self._drivers.changes(event, self._live.config)
         self._drivers.serve(event, Served(kept.from_fs, at_fs))
         if keys:

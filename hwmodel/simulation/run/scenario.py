@@ -12,7 +12,7 @@ from hwmodel.config.control_plane import Held
 from hwmodel.config.in_operation import changed_keys
 from hwmodel.config.life import Course, Flooding, Life
 from hwmodel.config.model import Step
-from hwmodel.config.scenario import Condition, Event, in_order, of_each_kind
+from hwmodel.config.scenario import Condition, Event, in_order, of_each_kind, places_of
 from hwmodel.config.system import servers_of
 from hwmodel.functions.mailbox_events import PfDrivers
 from hwmodel.results import Result
@@ -91,7 +91,7 @@ def with_series(result: Result, config: Config, series: Series, scene: Scene) ->
 
 def lives_in_order(config: Config, scene: Scene) -> tuple[Life, ...]:
     """Return the lives of functions, of events by their places in the order of time."""
-    places = {at: place for place, at in enumerate(in_order(config.scenario))}
+    places = places_of(config.scenario)
     lives = () if scene.course is None else scene.course.lives
     return tuple(replace(life, event=places[life.event]) for life in lives)
 
