@@ -14,8 +14,8 @@ from itertools import count
 from typing import NamedTuple, Protocol
 
 from hwmodel.agents.agenda import BEHIND_FS
-from hwmodel.config.life import RESET_FS, RING_ENABLE_FS, RING_REGISTERS, Course, Parts, Start
-from hwmodel.config.message_time import BRING_UP, POLL_FS, Message
+from hwmodel.config.life import RING_ENABLE_FS, RING_REGISTERS, Course, Parts, Start
+from hwmodel.config.message_time import ACKNOWLEDGED, BRING_UP, LINK_LOOK_FS, POLL_FS, RESET, Message
 from hwmodel.rules.driver_jobs import (
     ARRIVED,
     DOORBELLS,
@@ -32,6 +32,9 @@ from hwmodel.rules.driver_jobs import (
     JobStep,
 )
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
+from hwmodel.units import FS_PER_S
+
+QUIET_FS = 10 * FS_PER_S  # Linux ixgbevf_watchdog_update_link: it resets no sooner after the last time
 
 
 class Adapter(Protocol):
@@ -48,6 +51,18 @@ class Adapter(Protocol):
     def n_rings(self, function: str) -> int:
         """Return how many rings a function has."""
 
+    def link_looks(self, function: str) -> int:
+        """Return how often a VF's driver reads the state of its link again, to be sure."""
+
+    def is_heard(self, vf: str) -> bool:
+        """Tell whether a PF's driver serves a VF, or wants it to reset first."""
+
+    def asks_again(self, vf: str) -> Sequence[tuple[Message, tuple[int, ...] | None]]:
+        """Return what a VF's driver asks for as it has reset its VF, with the words."""
+
+    def resets(self, vf: str, event: int, at_fs: int) -> None:
+        """Have a VF's driver reset it, as an event has led to."""
+
 
 @dataclass(eq=False)
 class Kept:
@@ -60,16 +75,33 @@ class Kept:
 
 
 @dataclass(eq=False)
+class _Watch:
+    """What a VF's driver knows that the PF's has told to reset: as which event, and whether it looks, or will reset."""
+
+    vf: str
+    pf: str
+    event: int
+    is_refused: bool = False
+    looks: bool = False
+    will_reset: bool = False
+
+
+@dataclass(eq=False)
 class Exchange:
-    """A message under way; `event`: of which of a scenario, None of one that a driver sends to come up.
+    """A message under way; `event`: of which of a scenario, None of one that a driver sends of its own accord.
 
     `acknowledged_fs`, `replied_fs`: since when a VF's driver finds that in its mailbox. `kept`: how the PF's serves it.
+    `words`, `led_to`: what it says, and the event that has led to it, if what it asks for is another than it was.
+    `watch`: who has acknowledged what the PF wrote of its own accord.
     """
 
     vf: str
     pf: str
     message: Message
     event: int | None = None
+    words: tuple[int, ...] | None = None
+    led_to: int = 0
+    watch: _Watch | None = None
     kept: Kept | None = None
     acknowledged_fs: int | None = None
     replied_fs: int | None = None
@@ -116,6 +148,9 @@ class Drivers:
         self._jobs: dict[int, _Job] = {}
         self._numbers = count()
         self._pfs: dict[str, _Pf] = {}
+        self._watches: dict[str, _Watch] = {}
+        self._unread: dict[str, _Watch] = {}
+        self._reset_fs: dict[str, int] = {}  # when drivers have reset their VFs last
         self.kept: list[Kept] = []
 
     def start(self, starts: Sequence[Start]) -> None:
@@ -137,6 +172,7 @@ class Drivers:
             if job.function == name:
                 del self._jobs[number]
                 self._lose(job.exchange)
+        self._watches.pop(name, None)
         pf = self._pfs.pop(name, _Pf())
         for exchange in pf.waiting:
             self._lose(exchange)
@@ -200,20 +236,36 @@ class Drivers:
     def _starting(self, start: Start) -> Flow:
         """Start a function: wait for the end of its reset, ask the PF for all that it needs, set up its rings."""
         now_fs, parts = start.begins_fs, Parts(0, 0)
-        if start.is_reset:
-            now_fs = yield (JobStep(WAIT, 1, RESET_FS),)
+        if start.reset_fs:
+            now_fs = yield (JobStep(WAIT, 1, start.reset_fs),)
             parts = Parts(now_fs - start.since_fs, None if start.pf else 0)
             self.course.progress(start.life, parts)
         if start.pf:
             began_fs = now_fs
-            for message in BRING_UP:
-                now_fs = yield from self._exchange(Exchange(start.name, start.pf, message), now_fs)
+            for exchange in self._asks(start):
+                now_fs = yield from self._exchange(exchange, now_fs)
+                if exchange.message is RESET:
+                    self._reset_fs[start.name] = now_fs
             parts = parts._replace(messages_fs=now_fs - began_fs)
             self.course.progress(start.life, parts)
         began_fs = now_fs
         ring = (JobStep(WRITE, RING_REGISTERS), JobStep(WAIT, 1, RING_ENABLE_FS), JobStep(READ))
         now_fs = yield ring * self._adapter.n_rings(start.name)
         self._is_up(start, parts._replace(rings_fs=now_fs - began_fs), now_fs)
+        watch = self._unread.pop(start.name, None)
+        if watch is not None and not self._adapter.is_heard(start.name):
+            self._watches[start.name] = watch
+            self._hears(watch, now_fs)
+
+    def _asks(self, start: Start) -> Sequence[Exchange]:
+        """Return what a VF's driver asks the PF for as it starts, message by message."""
+        if not start.is_own:
+            return [Exchange(start.name, start.pf, message) for message in BRING_UP]
+        event = self.course.lives[start.life].event
+        return [
+            Exchange(start.name, start.pf, message, words=words, led_to=event)
+            for message, words in self._adapter.asks_again(start.name)
+        ]
 
     def _exchange(self, exchange: Exchange, now_fs: int) -> Generator[ToDo, int, int]:
         """Send a message, look for its acknowledgement, then its reply, read and acknowledge that; return when.
@@ -236,6 +288,49 @@ class Drivers:
                 return now_fs
             wait_fs = POLL_FS
 
+    # ---- A VF's driver that the PF's has told to reset (Linux ixgbevf's service task) ----
+
+    def tell_to_reset(self, vf: str, pf: str, event: int, at_fs: int) -> None:
+        """Have a PF's driver write into a VF's mailbox that it has to reset, which raises the VF's interrupt.
+
+        A VF that is off finds the word as it comes up.
+        """
+        if not self.course.is_there(vf):
+            self._unread[vf] = _Watch(vf, pf, event)
+            return
+        watch = self._watches.setdefault(vf, _Watch(vf, pf, event))
+        self._enter(pf, at_fs, {RAISED: partial(self._hears, watch)}, (JobStep(WRITE, 2),), raises=vf)
+
+    def _hears(self, watch: _Watch, at_fs: int) -> None:
+        """Have a VF's driver look for what is the matter, as an interrupt tells it, or reset if it has to.
+
+        It looks whether it was reset, at its link, and at the PF's word, which it acknowledges: that tells the PF.
+        """
+        if self._watches.get(watch.vf) is not watch or watch.looks:
+            return
+        if watch.will_reset:
+            del self._watches[watch.vf]
+            self._adapter.resets(watch.vf, watch.event, at_fs)
+            return
+        watch.looks = True
+        link = (JobStep(WORK, 1, LINK_LOOK_FS), JobStep(READ)) * self._adapter.link_looks(watch.vf)
+        steps = (
+            JobStep(TAKE_CORE), JobStep(WORK, 1, self._adapter.entry_fs(watch.vf)), JobStep(READ, 2), *link,
+            JobStep(WRITE), JobStep(READ, 2), JobStep(WRITE), JobStep(RELEASE),
+        )  # fmt: skip
+        exchange = Exchange(watch.vf, watch.pf, ACKNOWLEDGED, watch=watch)
+        acts = {RAISED: partial(self._comes, exchange), LEFT: partial(self._has_looked, watch)}
+        self._enter(watch.vf, at_fs, acts, steps, exchange, raises=watch.pf)
+
+    def _has_looked(self, watch: _Watch, at_fs: int) -> None:
+        watch.looks = False
+        last_fs = self._reset_fs.get(watch.vf)
+        watch.will_reset = watch.is_refused and (last_fs is None or at_fs > last_fs + QUIET_FS)
+
+    def _refused(self, watch: _Watch, at_fs: int) -> None:
+        watch.is_refused = True
+        self._hears(watch, at_fs)
+
     # ---- A PF's driver ----
 
     def _comes(self, exchange: Exchange, at_fs: int) -> None:
@@ -257,13 +352,17 @@ class Drivers:
             ARRIVED: partial(setattr, exchange, "replied_fs"),
             LEFT: partial(self._served, pf, exchange),
         }
-        if exchange.event is not None:  # its VF does not look for the answer
+        watch = exchange.watch
+        if exchange.event is not None or watch is not None:  # its VF does not look for the answer
             del acts[FIRST_ARRIVED], acts[ARRIVED]
-        steps = (
-            JobStep(TAKE_CORE), JobStep(WORK, 1, self._adapter.entry_fs(exchange.pf)), JobStep(READ, MAILBOX_WORDS + 1),
-            JobStep(WRITE, exchange.message.reply_words + 2), JobStep(RELEASE),
-        )  # fmt: skip
-        self._enter(exchange.pf, at_fs, acts, steps, exchange)
+        steps = [JobStep(TAKE_CORE), JobStep(WORK, 1, self._adapter.entry_fs(exchange.pf))]
+        steps.append(JobStep(READ, MAILBOX_WORDS + 1 if watch is None else 1))
+        if watch is None or not self._adapter.is_heard(watch.vf):
+            steps.append(JobStep(WRITE, exchange.message.reply_words + 2))
+            if watch is not None:
+                acts[RAISED] = partial(self._refused, watch)
+        steps.append(JobStep(RELEASE))
+        self._enter(exchange.pf, at_fs, acts, steps, exchange, raises="" if watch is None else watch.vf)
 
     def _taken(self, exchange: Exchange, from_fs: int, at_fs: int) -> None:
         """Note from when on a PF's driver has its core: a job that gets it at once is told of as it is entered."""

@@ -340,6 +340,13 @@ class VmDriver(Block):
         unsaid="each",
     )
 
+    watchdog: Annotated[bool, Truth()] = key(
+        False,
+        "Whether a VF's driver resets its VF as the PF's tells it to (calls `trust`, `link`), as Linux' ixgbevf does. "
+        "false: nobody does, unless the scenario has its VF send `reset`.",
+        unsaid=False,
+    )
+
     @property
     def send_costs_fs(self) -> tuple[int, int, int]:
         """Return the core time of a send, of each descriptor and of each byte of it, passing it on included."""

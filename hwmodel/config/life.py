@@ -2,7 +2,7 @@
 
 A VF that comes up waits until its reset is over, its driver has asked the PF for all that it needs, and has set its
 rings up. The PF that comes up asks nobody. How long drivers take is not known here: a run has them start, and says when
-they have (`simulation/run/drivers.py`); before a run, times are those of an idle link.
+they have (`agents/drivers.py`); before a run, times are those of an idle link.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from .vms import Vm, vms_of
 # PCI Express Base Specification: a Function Level Reset is over within 100 ms, and so is what follows VF Enable; Linux
 # waits as long before it asks a VF for anything.
 RESET_FS = 100 * FS_PER_MS
+DOWN_FS = 10 * FS_PER_MS  # Linux ixgbevf_down: usleep_range(10000, 20000), as a driver resets its VF of its own accord
 RING_REGISTERS = 8  # Linux ixgbevf: base (2), length, head, tail, write-back address or SRRCTL, thresholds, control
 RING_ENABLE_FS = 1000 * FS_PER_US  # Linux ixgbevf: usleep_range(1000, 2000) until a ring says that it is enabled
 MOST_SHOWN = 6  # names in a hint
@@ -78,10 +79,10 @@ class Flooding(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Say what a driver is to do to start a function: from when on, and whether there is a reset to wait for first.
+    """Say what a driver is to do to start a function: from when on, and for how long a reset is to wait for first.
 
     `life`: the number of the life that it begins. `since_fs`: the time of the event. `pf`: whose driver a VF asks, all
-    names as results have them; empty: nobody.
+    names as results have them; empty: nobody. `is_own`: the driver has reset it, and asks for what it had.
     """
 
     life: int
@@ -89,7 +90,8 @@ class Start(NamedTuple):
     pf: str
     since_fs: int
     begins_fs: int
-    is_reset: bool
+    reset_fs: int
+    is_own: bool = False
 
 
 class Starter(Protocol):
@@ -176,6 +178,11 @@ class Course:
         """Note how long parts have taken of what a driver does to start a function."""
         self.lives[life] = replace(self.lives[life], parts=parts)
 
+    def resets_itself(self, name: str, event: int, at_fs: int) -> None:
+        """Have a VF's driver reset it, as an event has led to; nothing where it has gone."""
+        if self.is_there(name):
+            _owner(self._adapters, name).resets_itself(event, at_fs, name)
+
     def is_there(self, name: str) -> bool:
         """Tell whether a function is there now."""
         return name not in self.off
@@ -242,11 +249,11 @@ class _IdleLink:
 
     def start(self, starts: Sequence[Start]) -> None:
         """Work out when drivers have started that begin together."""
-        vfs = [one for one in starts if one.pf and one.is_reset]
+        vfs = [one for one in starts if one.pf and one.reset_fs]
         times = [self._times(one.name) for one in vfs]
         messages_fs = dict(zip(vfs, bring_up(times, self._times(vfs[0].pf))[0], strict=True)) if vfs else {}
         for one in starts:
-            reset_fs = one.begins_fs - one.since_fs + RESET_FS if one.is_reset else 0
+            reset_fs = one.begins_fs - one.since_fs + one.reset_fs if one.reset_fs else 0
             parts = Parts(reset_fs, messages_fs.get(one, 0), self._rings_fs(one.name))
             up_fs = one.since_fs + reset_fs + messages_fs.get(one, 0) + self._rings_fs(one.name)
             self._expected[one.life] = up_fs
@@ -362,6 +369,11 @@ class _Adapter:
             self._takes_vfs_away(at, at_fs, name)
         self._course.starter.start(self._begins(at, at_fs, [name]))
 
+    def resets_itself(self, at: int, at_fs: int, name: str) -> None:
+        """Have a VF begin anew that its driver resets."""
+        (start,) = self._begins(at, at_fs, [name])
+        self._course.starter.start([start._replace(reset_fs=DOWN_FS, is_own=True)])
+
     def unplug(self, at: int, at_fs: int, event: Event) -> None:
         """Take a VF from its VM."""
         name = event.value
@@ -392,7 +404,7 @@ class _Adapter:
             raise InputError(f"Bus Master Enable of {name} is not clear at {time}; on: false of bus_master comes first")
         self.silenced.discard(name)
         life = self._lives(Life(name, at, at_fs, None, Parts(0, 0)))
-        self._course.starter.start([Start(life, name, "", at_fs, at_fs, is_reset=False)])
+        self._course.starter.start([Start(life, name, "", at_fs, at_fs, reset_fs=0)])
 
     def flood(self, at: int, at_fs: int, event: Event) -> None:
         """Let a function write doorbells."""
@@ -473,7 +485,7 @@ class _Adapter:
             off_fs = at_fs if self._course.is_there(name) else None
             life = self._lives(Life(name, at, at_fs, off_fs, Parts()))
             pf = self._pf_of[name] if name in self.vfs else ""
-            starts.append(Start(life, name, pf, at_fs, at_fs, is_reset=True))
+            starts.append(Start(life, name, pf, at_fs, at_fs, RESET_FS))
         return starts
 
     def _comes_up(self, name: str) -> bool:

@@ -17,6 +17,8 @@ from .model import Config
 
 POLL_FS = 500 * FS_PER_US  # Linux ixgbevf, IXGBE_VF_MBX_INIT_DELAY: how long a VF's driver waits between two looks
 RESET_SETTLE_FS = 10 * FS_PER_MS  # Linux ixgbevf, vf.c: from the acknowledgement of a RESET to the look for its reply
+# Linux ixgbevf, ixgbevf_check_mac_link_vf: an 82599's driver reads its link's state so often again, so long apart.
+LINK_LOOKS, LINK_LOOK_FS = 5, 100 * FS_PER_US
 
 
 class Message(NamedTuple):
@@ -50,6 +52,8 @@ BRING_UP = (
     asking("update_xcast", 2),
     asking("set_multicast", MAILBOX_WORDS),
 )
+# What a VF's driver lets the PF's know as it has read what the PF wrote on its own; answered by one word, if at all.
+ACKNOWLEDGED = Message("acknowledgement", 0, 0, 0)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from hwmodel.config.mailbox import MailboxMessage
-from hwmodel.rules.mailbox_messages import API_NUMBERS, HASH_BITS, MAILBOX_WORDS, MESSAGES, MOST_HASHES, XCAST_MODES
+from hwmodel.rules.mailbox_messages import (
+    API_NUMBERS,
+    HASH_BITS,
+    MAILBOX_WORDS,
+    MESSAGES,
+    MOST_HASHES,
+    XCAST_MODES,
+    MessageType,
+)
 from hwmodel.wire.ethernet import mac_to_bytes
 
 ACK = 0x80000000
@@ -68,11 +76,15 @@ def encode(said: MailboxMessage) -> Words:
     return (first | extra << EXTRA_SHIFT, *rest)
 
 
-def _encode_multicast(said: MailboxMessage) -> tuple[int, Words]:
-    hashes = [*(said.hashes or ()), *map(group_hash, said.groups or ())]
+def multicast_words(hashes: Sequence[int]) -> Words:
+    """Return the words of a multicast list, by the hashes of its groups."""
     pairs = zip(hashes[::2], [*hashes[1::2], 0], strict=False)
-    words = tuple(low | high << 16 for low, high in pairs)
-    return len(hashes), (*words, *(0,) * (MAILBOX_WORDS - 1 - len(words)))
+    return padded((MessageType.SET_MULTICAST | len(hashes) << EXTRA_SHIFT, *(low | high << 16 for low, high in pairs)))
+
+
+def _encode_multicast(said: MailboxMessage) -> tuple[int, Words]:
+    words = multicast_words([*(said.hashes or ()), *map(group_hash, said.groups or ())])
+    return extra_of(words[0]), words[1:]
 
 
 def _encode_macvlan(said: MailboxMessage) -> tuple[int, Words]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, Server, servers_of, vms_of
-from hwmodel.config.life import pf_of
+from hwmodel.config.life import pf_beside, pf_of
 from hwmodel.config.mailbox import MailboxMessage, PfCall
 from hwmodel.config.message_time import RESET, Message, asking
 from hwmodel.config.names import port_place
 from hwmodel.config.scenario import Event, of_each_kind
-from hwmodel.functions.mailbox import encode
+from hwmodel.functions.mailbox import TYPE_MASK, Words, encode
 from hwmodel.functions.pf_driver import Answer, handle
 from hwmodel.functions.pf_driver_calls import administer
 from hwmodel.functions.pf_driver_state import PfState, followed, state_of
+from hwmodel.functions.vf_driver import Asked, asked_again
 from hwmodel.rules.function_names import PF, is_pf, pf_name
+from hwmodel.rules.mailbox_messages import MessageType
 from hwmodel.units import FS_PER_NS, format_rate_bps, format_time_fs
 from hwmodel.wire.ethernet import format_mac
 from hwmodel.words.quantities import time_text
@@ -41,6 +44,7 @@ class PfDrivers:
         self.served: dict[int, list[Served]] = {}
         self._n_lost: Counter[int] = Counter()
         self._answers: dict[int, list[Answer]] = {}
+        self._modes: dict[str, Words] = {}  # what VFs have asked for by update_xcast
         named = {group for event in config.scenario if event.mailbox for group in event.mailbox.groups or ()}
         self._groups = tuple(sorted(named))
         self._servers = {server.name: server for server in servers_of(config)}
@@ -73,7 +77,38 @@ class PfDrivers:
         answer = ASKING[what.kind][0](state, place, what.value)
         self._states[server.station(pf)] = answer.state
         self._answers.setdefault(event, []).append(answer)
+        if what.mailbox is not None and (words := encode(what.mailbox))[0] & TYPE_MASK == MessageType.UPDATE_XCAST:
+            self._modes[what.mailbox.sender] = words
         return {server.key(key): value for key, value in answer.effects.items()}
+
+    def is_heard(self, vf: str) -> bool:
+        """Tell whether its PF's driver serves a VF, or wants it to reset first."""
+        state, place = self._of(vf)
+        return state.vfs[place].clear_to_send
+
+    def asks_again(self, vf: str) -> list[Asked]:
+        """Return what the driver of a VF asks for as it has reset it."""
+        state, place = self._of(vf)
+        return asked_again(state.vfs[place], self._modes.get(vf))
+
+    def ask(self, vf: str, words: Words) -> Mapping[str, Any]:
+        """Return the keys, with values, that a message changes which a VF's driver sends of its own accord."""
+        state, place = self._of(vf)
+        vm, answer = self._vms[vf], handle(state, place, words)
+        self._states[pf_beside(vm)] = answer.state
+        return {vm.server.key(key): value for key, value in answer.effects.items()}
+
+    def hear(self, vf: str) -> None:
+        """Have a VF's PF serve it from now on, as it has reset and come up anew."""
+        state, place = self._of(vf)
+        own = replace(state.vfs[place], clear_to_send=True)
+        self._states[pf_beside(self._vms[vf])] = state.with_vf(place, own)
+
+    def _of(self, vf: str) -> tuple[PfState, int]:
+        """Return the state of a VF's PF, and the VF's place in it."""
+        vm = self._vms[vf]
+        state = self._states[pf_beside(vm)]
+        return state, state.adapter.place_of(vm.port.name)
 
     def serve(self, event: int, served: Served) -> None:
         """Note when a message of an event has been served."""

@@ -23,7 +23,7 @@ from hwmodel.config import Config
 from hwmodel.config.check_agents import settings_of
 from hwmodel.config.life import Course, Parts, Start, n_rings_of, pf_beside
 from hwmodel.config.live_configuration import Setting
-from hwmodel.config.message_time import RegisterTimes
+from hwmodel.config.message_time import LINK_LOOKS, RESET, RegisterTimes
 from hwmodel.config.model import Changed
 from hwmodel.config.operable import concerns_only
 from hwmodel.config.scenario import NOT_KNOWN_FS, Event, in_order
@@ -32,6 +32,7 @@ from hwmodel.config.system import servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers, Served, message_of
+from hwmodel.functions.vf_driver import Asked
 from hwmodel.rules.driver_jobs import ENDS, JOBS_FROM, JobStep
 from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.run.commands import NOTHING, Change, Job, Make, Watch
@@ -91,9 +92,20 @@ def play_of(config: Config, agents: Sequence[Agent] = ()) -> Play:
     """Return how a configuration's scenario and its agents, or further ones, are carried out."""
     check_given(agents, config)
     all_agents = [*agents_of(config), *agents]
-    if all_agents or any(event.when is not None or not event.row.is_at_once for event in config.scenario):
+    if all_agents or any(_is_live(config, event) for event in config.scenario):
         return LivePlay(config, all_agents)
     return PlannedPlay(config)
+
+
+def _is_live(config: Config, event: Event) -> bool:
+    """Tell whether what an event does is known in a run alone."""
+    return event.when is not None or not event.row.is_at_once or (event.pf is not None and _watches(config, event))
+
+
+def _watches(config: Config, event: Event) -> bool:
+    """Tell whether the driver of the VF that an event is about looks after its mailbox."""
+    vm = None if event.function is None else vms_of(servers_of(config))[event.function]
+    return vm is not None and vm.server.config.driver_of(vm.port.name).watchdog
 
 
 class PlannedPlay:
@@ -140,6 +152,7 @@ class LivePlay:
         self._to_add: list[tuple[int, Make]] | None = []  # until there is a machine
         self._changes: list[Change] = []
         self._is_news = False
+        self._resets_fs: set[int] = set()  # by drivers of their own accord
         self._in_force: dict[int, tuple[Config, Change]] = {}  # by the identity of what was made of the document
         at_first = [at for at in in_order(config.scenario) if config.scenario[at].time_fs == 0]
         for at in at_first:
@@ -199,7 +212,7 @@ class LivePlay:
     def looks_fs(self) -> list[int]:
         """Return when functions go or come up: by events as soon as these are known, by drivers as they are done."""
         moves = {event.at_fs for event in self.config.scenario if event.row.moves or event.is_of_host}
-        moves |= {life.at_fs for life in self._course.lives}
+        moves |= {life.at_fs for life in self._course.lives} | self._resets_fs
         moves |= {life.up_fs + BEHIND_FS for life in self._course.lives if life.up_fs is not None}
         return sorted(at_fs for at_fs in moves if at_fs < NOT_KNOWN_FS)
 
@@ -279,6 +292,8 @@ class LivePlay:
         elif event.flood is not None:
             flood = event.flood
             self._beside.flood(flood.sender, flood.n_doorbells, flood.every_fs, at_fs)
+        if event.pf is not None and _watches(self.config, event):
+            self._tell_to_reset(at, at_fs)
         return now._replace(off=frozenset(self._course.off), jobs=self._jobs())
 
     def _is_at(self, at: int, at_fs: int) -> None:
@@ -325,6 +340,40 @@ class LivePlay:
         """Return how many rings a function has."""
         return n_rings_of(self._vms[function].server.config)
 
+    def link_looks(self, function: str) -> int:
+        """Return how often a VF's driver reads the state of its link again, to be sure."""
+        return LINK_LOOKS if self._vms[function].server.config.nic.preset in (None, "82599") else 0
+
+    def is_heard(self, vf: str) -> bool:
+        """Tell whether a PF's driver serves a VF, or wants it to reset first."""
+        self._live.follow()
+        return self._drivers.is_heard(vf)
+
+    def asks_again(self, vf: str) -> Sequence[Asked]:
+        """Return what a VF's driver asks for as it has reset its VF."""
+        self._live.follow()
+        return self._drivers.asks_again(vf)
+
+    def resets(self, vf: str, event: int, at_fs: int) -> None:
+        """Have a VF's driver reset it, as an event has led to."""
+        next_fs = at_fs + BEHIND_FS
+        self._resets_fs.add(next_fs)
+        self._add(next_fs, partial(self._reset, vf, event, next_fs))
+        self._note(next_fs)
+
+    def _reset(self, vf: str, event: int, at_fs: int, now: Change) -> Change:
+        self._course.resets_itself(vf, event, at_fs)
+        return now.then(at_fs, jobs=self._jobs())._replace(off=frozenset(self._course.off))
+
+    def _tell_to_reset(self, at: int, at_fs: int) -> None:
+        """Have a PF's driver tell a VF to reset, if what an administrator has asked for comes to that."""
+        vf = self.config.scenario[at].function
+        answers = self._drivers.answers(at)
+        assert vf is not None
+        pf = pf_beside(self._vms[vf])
+        if answers and answers[-1].reply is not None and self._course.is_there(pf):
+            self._beside.tell_to_reset(vf, pf, at, at_fs)
+
     def _jobs(self) -> tuple[Job, ...]:
         jobs, self._entered = tuple(self._entered), []
         return jobs
@@ -356,11 +405,15 @@ class LivePlay:
         for each_fs in (kept.from_fs, at_fs):
             self._note(each_fs, is_news=False)
         event = exchange.event
-        if event is None:
-            return
         self._live.follow()
-        keys = self._drivers.changes(event, self._live.config)
-        self._drivers.serve(event, Served(kept.from_fs, at_fs))
+        if event is not None:
+            keys = self._drivers.changes(event, self._live.config)
+            self._drivers.serve(event, Served(kept.from_fs, at_fs))
+        else:
+            event = exchange.led_to
+            keys = {} if exchange.words is None else self._drivers.ask(exchange.vf, exchange.words)
+            if exchange.message is RESET:
+                self._drivers.hear(exchange.vf)
         if keys:
             alone = concerns_only(vm.server.name, keys)
             next_fs = at_fs + max(BEHIND_FS, 0 if alone else self._machine.way_fs(vm.at))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from hwmodel.config import Config
@@ -36,6 +36,7 @@ from hwmodel.words.events import (
     waited_text,
     waits_text,
 )
+from hwmodel.words.quantities import time_text
 
 TOLD_FLOOD = LEAST_INTERVALS + 1  # intervals of a flood, so that as many lie wholly within it
 ONE_INSTANT_NS = 1e-3  # events nearer to each other are told together: one that waits for another comes 1 fs behind it
@@ -116,7 +117,7 @@ class _Teller:
             for at, event in enumerate(config.scenario)
             if event.time_fs is not None and at not in scene.unchanged and not self._is_held(at)
         }
-        changes_ns |= {life.up_ns for life in series.lives if life.up_ns is not None}
+        changes_ns |= {at_ns for life in series.lives for at_ns in (life.at_ns, life.up_ns) if at_ns is not None}
         changes_ns |= {over_fs / FS_PER_NS for over_fs in scene.drivers.floods_over_fs()} if scene.drivers else set()
         floods_over_ns = map(self._over_ns, self._floods)
         self._changes_ns = sorted(changes_ns | {over_ns for over_ns in floods_over_ns if over_ns is not None})
@@ -185,8 +186,15 @@ class _Teller:
             told += outage_texts(self._bond, self._at_ns(at))
         lives = self._lives.get(place, [])
         later = [life for life in self._series.lives if life.event > place] if lives else []
-        told += [self._flooded(at), self._controlled(at), lives_text(lives, later)]
+        told += [self._flooded(at), self._controlled(at), *self._resets(at, lives), lives_text(lives, later)]
         return "; ".join(filter(None, told))
+
+    def _resets(self, at: int, lives: Sequence[LifeResult]) -> Iterator[str]:
+        """Say when drivers have reset their VFs as an event has led to."""
+        for life in lives:
+            behind_ns = life.at_ns - self._at_ns(at)
+            if behind_ns > ONE_INSTANT_NS:
+                yield f"{life.vm}'s driver resets it {time_text(behind_ns)} later"
 
     def _over_ns(self, at: int) -> float | None:
         """Return when a flood of doorbells is over: its last is written, or its function goes.
