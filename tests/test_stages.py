@@ -405,3 +405,18 @@ def test_what_still_fills_or_empties_gives_no_interval() -> None:
     assert not first.intervals and any(note.startswith("The Rx buffer's depth has not settled") for note in first.notes)
     later = simulate(config_from_mapping(merged(ONE, {"pcie": {"lanes": 1}, "run": {"warmup": "12ms"}})))
     assert abs((later.totals.gbps or 0) / (first.totals.gbps or 1) - 1) > 0.2  # it would not have held
+
+
+def test_the_summary_tells_of_stages_that_give_rates() -> None:
+    """Not of those between the parts of a message, which are microseconds long."""
+    scenario = [
+        {"at": f"{2 + at}ms", "mailbox": {"from": "vf1", "message": "set_vlan", "vlan": 20 + at}} for at in (0, 1)
+    ]
+    base = {"nic": {"preset": "82599", "vfs": 2}, "run": {"duration": "5ms"}, "scenario": scenario}
+    result = simulate(config_from_mapping(base))
+    short = [one for one in result.stages if one.n_changes]
+    long = [one for one in result.stages if not one.n_changes and one.totals.gbps]
+    assert short and len(long) == 3
+    (line,) = [line for line in result.summary().splitlines() if line.startswith("By stage")]
+    assert line.count("Gb/s") == 3 and line.endswith(f"; {len(result.stages) - 3} more: --verbose shows them")
+    assert "change" not in line

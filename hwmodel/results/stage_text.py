@@ -87,16 +87,20 @@ def limit_text(stage: StageResult) -> str:
 
 
 def stage_sentence(result: Result) -> str:
-    """Say of the first stages how long each was, its throughput and its limit, and how many more there are."""
+    """Say of the first stages how long each was, its throughput and its limit, and how many more there are.
+
+    Those in which the machine is one machine and gives rates, if there are any.
+    """
     told = []
-    for one in result.stages[:MOST_TOLD]:
+    telling = [one for one in result.stages if one.totals.gbps is not None and not one.n_changes] or result.stages
+    for one in telling[:MOST_TOLD]:
         rates = [gbps_text(one.totals.gbps)] if one.totals.gbps or not one.outside_gbps else []
         rates += [f"{gbps_text(one.outside_gbps)} outside"] if one.outside_gbps else []
         limit = limit_text(one)
         told.append(
             f"{span_text(one.start_ns, one.end_ns)}: {', '.join([*rates, limit] if limit != MISSING else rates)}"
         )
-    n_more = len(result.stages) - MOST_TOLD
+    n_more = len(result.stages) - len(told)
     return f"By stage: {'; '.join(told)}" + (f"; {n_more} more: --verbose shows them" if n_more > 0 else "")
 
 
