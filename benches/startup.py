@@ -20,6 +20,7 @@ from benches.fresh_process import CONFIG, Duration, duration
 HEADS = ("a fresh process", "median s", "min", "max", "CPU s", "times bare", "required s", "")
 BARE = "python -c pass"
 SHORT_RUN = ("-m", "hwmodel", "run", str(CONFIG), "--set", "run.duration=1ms")
+CLOSED_FORM = ("-m", "hwmodel", "limits", str(CONFIG), "--no-run")
 IMPORTS = "import hwmodel.config, hwmodel.simulation, hwmodel.report"
 FIRST_RUN = "the same with an empty cache: compiles"
 
@@ -28,6 +29,8 @@ MEASURED: Mapping[str, tuple[Callable[[], Duration], Requirement | None]] = {
     "import hwmodel": (lambda: duration(["-c", "import hwmodel"]), None),
     IMPORTS: (lambda: duration(["-c", IMPORTS]), None),
     "hwmodel --help": (lambda: duration(["-m", "hwmodel", "--help"]), Requirement(0.2, at_least=False)),
+    "hwmodel check": (lambda: duration(["-m", "hwmodel", "check", str(CONFIG)]), Requirement(0.45, at_least=False)),
+    "hwmodel limits --no-run": (lambda: duration(CLOSED_FORM), Requirement(0.45, at_least=False)),
     "hwmodel run, 1 ms of the demonstration": (lambda: duration(SHORT_RUN), Requirement(1, at_least=False)),
 }
 

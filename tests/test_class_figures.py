@@ -10,9 +10,10 @@ from hwmodel import limits
 from hwmodel.analytic.weighted_shares import class_notes, class_shares
 from hwmodel.config import config_from_mapping
 from hwmodel.results import Result
-from hwmodel.results.class_text import class_lines, class_share, class_words
+from hwmodel.results.class_text import class_lines, class_words
 from hwmodel.simulation.figures.class_shares import rate_registers
 from hwmodel.simulation.fill.arbitration import fill_arbiter
+from hwmodel.words.limits import class_share
 from tests.blocks.idle_machine import machine
 from tests.run_cases import result_of
 

@@ -76,6 +76,12 @@ def test_nothing_slow_is_imported_early(statement):
     assert imports_after(statement) & SLOW_IMPORTS == set()
 
 
+def test_the_closed_form_alone_needs_neither_results_nor_kernels():
+    modules = imports_after("from hwmodel.cli import main\nmain(['limits', 'sriov_10g_gen2x4', '--no-run'])")
+    assert "hwmodel.analytic" in modules
+    assert modules & {"hwmodel.results", "hwmodel.simulation", "numba", "matplotlib", "pandas", "rich"} == set()
+
+
 def test_the_check_for_slow_imports_sees_them():
     assert "yaml" in imports_after("import hwmodel, yaml") & SLOW_IMPORTS
 

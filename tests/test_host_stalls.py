@@ -17,9 +17,10 @@ from hwmodel import Result, limits, load_config, simulate
 from hwmodel.analytic.stalls import available_share
 from hwmodel.machine.time.stalls import behind_stalls
 from hwmodel.relaxations import relaxations_of
-from hwmodel.results.stall_text import ring_needed, stall_sentences
+from hwmodel.results.stall_text import stall_sentences
 from hwmodel.simulation.figures.host_stalls import stall_warnings
 from hwmodel.simulation.figures.measurement import host_stalled_fs
+from hwmodel.words.limits import ring_needed
 from tests.beside_simpy import GROUP_OF, check_same_course, check_same_journeys, run_both
 from tests.config_cases import complaints
 from tests.drawn_machines import draw_drivers, draw_own_drivers

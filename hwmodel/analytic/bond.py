@@ -18,10 +18,9 @@ from hwmodel.config import Config
 from hwmodel.config.names import is_uplink
 from hwmodel.config.switch import Port, outside_mac
 from hwmodel.config.workload import MOST_HEADERS
-from hwmodel.results import at_port
-from hwmodel.results.bond_text import BOND_IS_DEAD, bond_capacity, leg_is_given_up, leg_is_silent
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.wire.ethernet import BROADCAST_MAC, FIRST_ADDRESS, FIRST_CLIENT_PORT, GROUP_MAC, SERVER_PORT, EtherType
+from hwmodel.words.limits import BOND_IS_DEAD, at_port, bond_capacity, leg_is_given_up, leg_is_silent
 
 Shares = dict[str, Fraction]  # the share of each leg in use, by the name of its port
 _LOW_24 = 0xFFFFFF

@@ -32,11 +32,11 @@ from hwmodel.analytic.uplink import at_adapter, on_link
 from hwmodel.analytic.virtual_switch import memory_ceiling, passing_keys
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.config import Config
-from hwmodel.results import at_port
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_S
+from hwmodel.words.limits import at_port
 from hwmodel.words.quantities import listed, plural
 
 _Product = tuple[Fraction, Fraction]

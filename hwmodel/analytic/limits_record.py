@@ -28,13 +28,13 @@ from hwmodel.config import Config, Server
 from hwmodel.config.bridge_flow_control import BridgeFlowControl, obeys
 from hwmodel.config.flow_control import FlowControl
 from hwmodel.config.headroom import HeadroomUse, bridge_headroom_uses, headroom_uses, lapse_of
-from hwmodel.results.flow_control_text import headroom_use, headroom_words, stop_may_lapse
 from hwmodel.rules.ethernet import FCS_BYTES, WIRE_OVERHEAD_BYTES
 from hwmodel.rules.headroom import headroom_bytes, low_mark_bytes
 from hwmodel.rules.pcie_link import LinkRate, link_rate_of
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, format_bytes
 from hwmodel.words import limits as words
 from hwmodel.words.bounds import BOUND
+from hwmodel.words.limits import headroom_use, headroom_words, stop_may_lapse
 from hwmodel.words.warnings import kept_for_dead_wire
 
 

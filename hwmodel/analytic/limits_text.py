@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from hwmodel.results.notebook import fragment, html_table, paragraph
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
 from hwmodel.words.limits import limit_name
 from hwmodel.words.quantities import counted, fixed_text, listed, server_noun, table
@@ -274,6 +273,8 @@ def _table(rows: Sequence[tuple[str, ...]], right: Collection[int]) -> list[str]
 
 def limits_html(limits: Limits) -> str:
     """Return the ceiling in a sentence, the table of all ceilings, and the notes, as HTML that needs nothing else."""
+    from hwmodel.results.notebook import fragment, html_table, paragraph  # all of results, which few need
+
     heading, *rows = ceiling_rows(limits)
     lone_ns = limits.unloaded_latency_ns
     lone = (

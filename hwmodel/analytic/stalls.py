@@ -16,8 +16,8 @@ from hwmodel.analytic.traffic import ONE, ZERO, Demand
 from hwmodel.analytic.transactions import descriptors_a_frame
 from hwmodel.analytic.uplink import at_adapter
 from hwmodel.config import Config
-from hwmodel.results.stall_text import ring_needed
 from hwmodel.units import FS_PER_S, format_time_fs
+from hwmodel.words.limits import ring_needed
 
 
 def available_share(config: Config) -> Fraction:

@@ -18,12 +18,12 @@ from hwmodel.analytic.uplink import but_out, switch_of
 from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, handing_s, passing_s, thread_of
 from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink, port_number
-from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF, function_number
 from hwmodel.rules.steering import HASH_BITS, USUAL_TABLE
 from hwmodel.units import FS_PER_S
 from hwmodel.wire.frame_scan import toeplitz_hash
+from hwmodel.words.limits import at_port
 
 
 def rings_of(config: Config, source: str, target: str) -> dict[int, Fraction]:

@@ -28,7 +28,7 @@ from hwmodel.config.bridge import OUTSIDE, Bridge, Extender, way_up
 from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.switch import Port, Switch
 from hwmodel.config.system import Server
-from hwmodel.results import at_port
+from hwmodel.words.limits import at_port
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from fractions import Fraction
 from hwmodel.analytic.traffic import FROM_WIRE, TO_WIRE, ZERO, Demand, Rings, Sizes, Traffic, shares
 from hwmodel.config import Config
 from hwmodel.config.virtual_switch import VirtualSwitch
-from hwmodel.results import at_port
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF
+from hwmodel.words.limits import at_port
 
 
 def at_adapter(config: Config, demand: Demand) -> tuple[Config, Demand]:

@@ -21,10 +21,10 @@ from hwmodel.analytic.uplink import switch_of
 from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink
 from hwmodel.config.virtual_switch import COPIES
-from hwmodel.results.virtual_switch_text import slow_path_note
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF, function_number
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
+from hwmodel.words.limits import slow_path_note
 
 
 class StageShares(NamedTuple):

@@ -12,10 +12,9 @@ from hwmodel.analytic.traffic import ZERO
 from hwmodel.config import Config
 from hwmodel.config.arbitration import TransmitArbitration
 from hwmodel.config.pcie_tree import MULTI_ROOT
-from hwmodel.results import class_text
 from hwmodel.rules.transmit_credits import rate_kept, rate_register
 from hwmodel.units import BPS_PER_GBPS, format_rate_bps
-from hwmodel.words.limits import host_shares
+from hwmodel.words.limits import class_share, host_shares, rate_register_words
 
 
 class ClassShare(NamedTuple):
@@ -79,13 +78,13 @@ def class_notes(config: Config, senders: Collection[str]) -> Iterator[str]:
     """Say the share of each class, then the register value that holds each rate limit."""
     for one in class_shares(config, senders):
         pools = [(name, float(share)) for name, share in one.pools]
-        yield class_text.class_share(one.number, one.refill, None if one.share is None else float(one.share), pools)
+        yield class_share(one.number, one.refill, None if one.share is None else float(one.share), pools)
     if config.nic.arbitration is None:
         return
     for port in config.switch.ports:
         if port.rate_limit_bps is not None:
             link_bps = config.port.rate_bps
-            yield class_text.rate_register(
+            yield rate_register_words(
                 port.name,
                 format_rate_bps(port.rate_limit_bps),
                 rate_register(port.rate_limit_bps, link_bps),

@@ -19,10 +19,11 @@ from hwmodel.config.virtual_switch import LOOKUP_SHARE, VirtualSwitch
 from hwmodel.errors import InputError
 from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
 from hwmodel.explore.side_by_side import Progress, all_outcomes, uncertainty
-from hwmodel.results import Result, SystemResult, at_port
+from hwmodel.results import Result, SystemResult
 from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
 from hwmodel.units import BITS_PER_BYTE, format_time_fs
+from hwmodel.words.limits import at_port
 
 FIRST_S_VID = 2  # 1 is the default S-channel
 WIRES = ("wire.tx", "wire.rx")

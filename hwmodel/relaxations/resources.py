@@ -23,10 +23,11 @@ from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.names import is_uplink
 from hwmodel.config.pcie_tree import MULTI_ROOT, TreeSwitch
 from hwmodel.config.workload import FRAME_RATE
-from hwmodel.results import CREDITS, OF_PORTS, at_port
+from hwmodel.results import CREDITS, OF_PORTS
 from hwmodel.rules.pci_bus import SPLITS, faster
 from hwmodel.rules.pcie_link import LANE_WIDTHS, NEWEST_GENERATION, most_tags
 from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
+from hwmodel.words.limits import at_port
 
 # ---- A server: keys of its adapter, link and host ----
 

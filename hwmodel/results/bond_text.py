@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from hwmodel.results.adapter_use import BondUse, LegUse, Outage
-from hwmodel.words.quantities import count_text, counted, gbps_text, listed, percent_text, three_digits, time_text
+from hwmodel.words.quantities import count_text, counted, listed, percent_text, time_text
 
 LEG_COLUMNS = ("leg", "frames out", "share", "frames in", "share", "lost out", "lost in")
-BOND_IS_DEAD = (
-    "No leg of the bond is in use: what is for the wire is lost, and so is what comes from there (LINK_DOWN)."
-)
 
 
 def bond_sentence(bond: BondUse) -> str:
@@ -88,25 +85,3 @@ def _cost(outage: Outage) -> str:
 def _lost_words(lost_out: int, lost_in: int) -> str:
     ways = [f"{counted(n, 'frame')} lost on the way {way}" for n, way in ((lost_out, "out"), (lost_in, "in")) if n]
     return ", ".join(ways)
-
-
-def bond_capacity(mode: str, parts: Mapping[str, float], fullest: str, gbps: float) -> str:
-    """Say each leg's share of the frames for the wire, and what the bond carries until one leg is full."""
-    shares = ", ".join(f"{port} {percent_text(share)}" for port, share in parts.items())
-    return (
-        f"Bond ({mode}): of the frames for the wire {shares}; without a loss it carries {gbps_text(gbps)} of them, as "
-        f"{fullest} is full then."
-    )
-
-
-def leg_is_given_up(leg: str, found_ns: float, frames: float) -> str:
-    """Say for how long frames still go to a leg that has died, and how many these are at most."""
-    return (
-        f"A leg without its carrier is given up after {time_text(found_ns)} at most (monitor, down_delay): of {leg} "
-        f"that loses up to {three_digits(frames)} frames, and those that wait in its rings."
-    )
-
-
-def leg_is_silent(leg: str, share: float) -> str:
-    """Say that link monitoring does not detect a leg whose other end is silent."""
-    return f"{leg} is silent and nothing finds it (LACP does): {percent_text(share)} of what is for the wire is lost."

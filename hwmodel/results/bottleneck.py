@@ -28,6 +28,7 @@ from hwmodel.results.bottleneck_text import (
 from hwmodel.results.observation import Observation
 from hwmodel.results.result import Bottleneck
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, POLICED_DROPS, RX_DROPS
+from hwmodel.words.limits import at_port
 from hwmodel.words.quantities import server_title
 
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
@@ -194,11 +195,6 @@ def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
     if name == "nic.rx_ring" and seen.use(name) >= MATTERS:
         return _refill_keys(seen, [vm for vm, share in seen.refusing.items() if share >= WAITED_FOR])
     return KEYS[of_any_port(name)]
-
-
-def at_port(port: str, name: str) -> str:
-    """Return the name of a resource at a port: wire.tx, or p1.wire.tx where an adapter has several."""
-    return f"{port}.{name}" if port else name
 
 
 def of_any_port(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from hwmodel.results.adapter_use import ArbitrationUse
 from hwmodel.words.quantities import Line, count_text, percent_text, printable, table
@@ -11,22 +11,6 @@ _MOST_NAMED = 6
 _STRICT = {"none": "", "group": "first in its group", "link": "first of all"}
 CLASS_COLUMNS = ("class", "credits, most", "group", "bytes", "share", "")
 POOL_COLUMNS = ("pool", "class", "credits, most", "bytes read", "share of the class")
-
-
-def class_share(number: int, refill: int, share: float | None, pools: Sequence[tuple[str, float]]) -> str:
-    """Say a class's share, and its pools', if all are always backlogged."""
-    within = ""
-    if len(pools) > 1:
-        told = ", ".join(f"{name} {percent_text(part)}" for name, part in pools[:_MOST_NAMED])
-        within = f"; of that {told}{' and others' if len(pools) > _MOST_NAMED else ''}"
-    if share is None:
-        return f"Class {number} goes before all others, which share what it leaves{within}."
-    return f"Class {number}, {refill} credits a round: {percent_text(share)} where all always have a frame{within}."
-
-
-def rate_register(name: str, limit: str, value: int, gbps: float) -> str:
-    """Say the register value that holds a rate limit, and the rate that it means."""
-    return f"{name}: rate_limit {limit} is RTTBCNRC 0x{value:08x}, which holds it to {gbps:.9g} Gb/s."
 
 
 def class_words(use: ArbitrationUse) -> str:

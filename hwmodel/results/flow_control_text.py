@@ -109,32 +109,3 @@ def bridge_pause_sentences(bridge: BridgeResult, run_ns: float, *, is_by_class: 
                     f"{whose} what came by it{f' of {what}' * is_by_class} was over its mark for "
                     f"{percent_text(one.over_ns / run_ns)} of the run; {counted(one.stops_sent, 'stop')} sent"
                 )
-
-
-def headroom_words(kilobytes: int, low_kilobytes: int, longest: int, device: str, *, has_vfs: bool) -> str:
-    """Say what the driver's formula gives as headroom and as low mark."""
-    loopback = ", one more for what VMs send to each other" if has_vfs else ""
-    return (
-        f"Flow control, headroom by the formula of Linux' ixgbe ({device}, frames of {longest} B{loopback}): "
-        f"{kilobytes} KiB; low mark {low_kilobytes} KiB."
-    )
-
-
-def stop_may_lapse(quanta: int, refresh: int, needed: int) -> str:
-    """Say that stops are too short to hold until the control frame that renews them has got on the wire."""
-    return (
-        f"a stop of {quanta} quanta may be over before it is renewed: the next control frame is "
-        f"due {refresh} quanta later, and waits for the frame that the port is sending then; {needed} quanta hold."
-    )
-
-
-def headroom_use(number: int | None, headroom: str, needed_bytes: int, port: str, *, is_enough: bool) -> str:
-    """Say a class's headroom (None: one buffer for all), of a bridge's `port` if said, beside what may still arrive."""
-    whose = "The Rx buffer" if number is None else f"Class {number}"
-    if port:
-        whose = f"Port {printable(port)}" if number is None else f"Class {number} of port {printable(port)}"
-    end = "" if is_enough else ": it may lose frames"
-    return (
-        f"{whose} has {headroom} of headroom, and up to {needed_bytes:,} B may come from the wire behind the mark "
-        f"until the sender has stopped{end}."
-    )

@@ -61,13 +61,3 @@ def few_stalls(seen: float, expected: float) -> str:
         f"The host stalls {percent_text(seen)} of the window, {percent_text(expected)} of a long time (host.stall): "
         "figures hang on where the window begins; let run.duration be a multiple of host.stall.every, or many."
     )
-
-
-def ring_needed(ring: str, length: str, needed: int, n_there: int, *, drops: bool) -> str:
-    """Say what a stall asks of an Rx ring at the closed form's rate, and what it has; `drops`: what finds none does."""
-    need = f"While the host stalls for {length} (host.stall), {counted(needed, 'Rx descriptor')} of {printable(ring)}"
-    verb = "is" if needed == 1 else "are"
-    if needed <= n_there:
-        return f"{need} {verb} used up at this rate; a ring has {n_there:,} (nic.rx_ring), so none is missing."
-    rest = "the rest drops" if drops else "the rest waits in the Rx buffer, as far as that has room"
-    return f"{need} would be used up at this rate; a ring has {n_there:,} (nic.rx_ring), and {rest}."

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import percent_text, three_digits
+from hwmodel.words.quantities import percent_text
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import FlowCacheUse, MarkedFrames, SampledFlows
     from hwmodel.results.result import Result
-
-
-def slow_path_note(asked: float, n_cores: int) -> str:
-    """Say that a slow path with cores of its own is overloaded."""
-    cores = f"the {n_cores} cores" if n_cores > 1 else "the core"
-    return (
-        f"Misses of the flow cache ask {cores} of the slow path for {three_digits(asked)} times what they do; what "
-        "finds too many waiting is dropped (QUEUE_FULL), which the ceiling leaves out."
-    )
 
 
 def flow_cache_sentence(used: FlowCacheUse) -> str:

@@ -6,7 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from hwmodel.words.bounds import how_loose
-from hwmodel.words.quantities import fixed_text, printable, rough_text, three_digits
+from hwmodel.words.quantities import (
+    counted,
+    fixed_text,
+    gbps_text,
+    percent_text,
+    printable,
+    rough_text,
+    three_digits,
+    time_text,
+)
 
 _IN_RUNS = {"up": "pcie.up", "down": "pcie.down"}
 _MOST_NAMED = 6
@@ -37,6 +46,11 @@ FRAME_OF_SEND = "The frame alone is sent by itself, as a send of one frame."
 def limit_name(limited_by: str) -> str:
     """Return the name that runs have for the resource by which the closed form is limited."""
     return _IN_RUNS.get(limited_by, limited_by)
+
+
+def at_port(port: str, name: str) -> str:
+    """Return the name of a resource at a port: wire.tx, or p1.wire.tx where an adapter has several."""
+    return f"{port}.{name}" if port else name
 
 
 def frames_are_segments(n_bytes: int, n_frames: int | None) -> str:
@@ -239,4 +253,95 @@ def more_doorbells(n_free: int, above: float) -> str:
     return (
         f"A doorbell is counted for each {free} free; cores that are busy with other frames ring for more at "
         f"once, and a run may be up to {rough_text(above)} above."
+    )
+
+
+def slow_path_note(asked: float, n_cores: int) -> str:
+    """Say that a slow path with cores of its own is overloaded."""
+    cores = f"the {n_cores} cores" if n_cores > 1 else "the core"
+    return (
+        f"Misses of the flow cache ask {cores} of the slow path for {three_digits(asked)} times what they do; what "
+        "finds too many waiting is dropped (QUEUE_FULL), which the ceiling leaves out."
+    )
+
+
+def ring_needed(ring: str, length: str, needed: int, n_there: int, *, drops: bool) -> str:
+    """Say what a stall asks of an Rx ring at the closed form's rate, and what it has; `drops`: what finds none does."""
+    need = f"While the host stalls for {length} (host.stall), {counted(needed, 'Rx descriptor')} of {printable(ring)}"
+    verb = "is" if needed == 1 else "are"
+    if needed <= n_there:
+        return f"{need} {verb} used up at this rate; a ring has {n_there:,} (nic.rx_ring), so none is missing."
+    rest = "the rest drops" if drops else "the rest waits in the Rx buffer, as far as that has room"
+    return f"{need} would be used up at this rate; a ring has {n_there:,} (nic.rx_ring), and {rest}."
+
+
+BOND_IS_DEAD = (
+    "No leg of the bond is in use: what is for the wire is lost, and so is what comes from there (LINK_DOWN)."
+)
+
+
+def bond_capacity(mode: str, parts: Mapping[str, float], fullest: str, gbps: float) -> str:
+    """Say each leg's share of the frames for the wire, and what the bond carries until one leg is full."""
+    shares = ", ".join(f"{port} {percent_text(share)}" for port, share in parts.items())
+    return (
+        f"Bond ({mode}): of the frames for the wire {shares}; without a loss it carries {gbps_text(gbps)} of them, as "
+        f"{fullest} is full then."
+    )
+
+
+def leg_is_given_up(leg: str, found_ns: float, frames: float) -> str:
+    """Say for how long frames still go to a leg that has died, and how many these are at most."""
+    return (
+        f"A leg without its carrier is given up after {time_text(found_ns)} at most (monitor, down_delay): of {leg} "
+        f"that loses up to {three_digits(frames)} frames, and those that wait in its rings."
+    )
+
+
+def leg_is_silent(leg: str, share: float) -> str:
+    """Say that link monitoring does not detect a leg whose other end is silent."""
+    return f"{leg} is silent and nothing finds it (LACP does): {percent_text(share)} of what is for the wire is lost."
+
+
+def class_share(number: int, refill: int, share: float | None, pools: Sequence[tuple[str, float]]) -> str:
+    """Say a class's share, and its pools', if all are always backlogged."""
+    within = ""
+    if len(pools) > 1:
+        told = ", ".join(f"{name} {percent_text(part)}" for name, part in pools[:_MOST_NAMED])
+        within = f"; of that {told}{' and others' if len(pools) > _MOST_NAMED else ''}"
+    if share is None:
+        return f"Class {number} goes before all others, which share what it leaves{within}."
+    return f"Class {number}, {refill} credits a round: {percent_text(share)} where all always have a frame{within}."
+
+
+def rate_register_words(name: str, limit: str, value: int, gbps: float) -> str:
+    """Say the register value that holds a rate limit, and the rate that it means."""
+    return f"{name}: rate_limit {limit} is RTTBCNRC 0x{value:08x}, which holds it to {gbps:.9g} Gb/s."
+
+
+def headroom_words(kilobytes: int, low_kilobytes: int, longest: int, device: str, *, has_vfs: bool) -> str:
+    """Say what the driver's formula gives as headroom and as low mark."""
+    loopback = ", one more for what VMs send to each other" if has_vfs else ""
+    return (
+        f"Flow control, headroom by the formula of Linux' ixgbe ({device}, frames of {longest} B{loopback}): "
+        f"{kilobytes} KiB; low mark {low_kilobytes} KiB."
+    )
+
+
+def stop_may_lapse(quanta: int, refresh: int, needed: int) -> str:
+    """Say that stops are too short to hold until the control frame that renews them has got on the wire."""
+    return (
+        f"a stop of {quanta} quanta may be over before it is renewed: the next control frame is "
+        f"due {refresh} quanta later, and waits for the frame that the port is sending then; {needed} quanta hold."
+    )
+
+
+def headroom_use(number: int | None, headroom: str, needed_bytes: int, port: str, *, is_enough: bool) -> str:
+    """Say a class's headroom (None: one buffer for all), of a bridge's `port` if said, beside what may still arrive."""
+    whose = "The Rx buffer" if number is None else f"Class {number}"
+    if port:
+        whose = f"Port {printable(port)}" if number is None else f"Class {number} of port {printable(port)}"
+    end = "" if is_enough else ": it may lose frames"
+    return (
+        f"{whose} has {headroom} of headroom, and up to {needed_bytes:,} B may come from the wire behind the mark "
+        f"until the sender has stopped{end}."
     )

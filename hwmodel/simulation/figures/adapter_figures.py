@@ -36,7 +36,6 @@ from hwmodel.results import (
     QueueDepth,
     Stalls,
     Wire,
-    at_port,
 )
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
@@ -47,6 +46,7 @@ from hwmodel.simulation.figures.latency_summary import latency_from
 from hwmodel.simulation.figures.observation import payload_headers
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
+from hwmodel.words.limits import at_port
 
 LEAST_FRAMES = 100  # of the window; with these, a fetch cut at a ring's end changes the figure by half a byte
 

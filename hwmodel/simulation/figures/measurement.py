@@ -20,7 +20,7 @@ from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, 
 from hwmodel.machine.guest.guest_state import N_TASKS, TAKE_TASK
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
-from hwmodel.results import at_port, filled_columns
+from hwmodel.results import filled_columns
 from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, areas_in, counts_of, gauges_in, latencies_in, parts_of
 from hwmodel.simulation.figures.part_snapshots import (
     BondSnapshot,
@@ -32,6 +32,7 @@ from hwmodel.simulation.figures.part_snapshots import (
     take_pauses,
 )
 from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.words.limits import at_port
 
 Ints = npt.NDArray[np.int64]
 # Reasons for a core's work that are counted separately besides the total, in the order within a piece of work.

@@ -36,7 +36,7 @@ from hwmodel.machine.tlp_kinds import (
     READS,
     UP,
 )
-from hwmodel.results import CoreUse, LinkCost, Observation, Stop, at_port
+from hwmodel.results import CoreUse, LinkCost, Observation, Stop
 from hwmodel.results.bottleneck import FULL, LOSS
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pci_bus import CYCLE_FS, request_clocks
@@ -46,6 +46,7 @@ from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.switching_core import busiest_switching_core
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
+from hwmodel.words.limits import at_port
 
 # Resources that work may wait for, by their names in the observation, and the stall counter of each.
 _WAITS = {

@@ -23,7 +23,6 @@ from hwmodel.config.system import bridge_beyond, bridges_at
 from hwmodel.results import AdapterResult, BridgeResult, Result
 from hwmodel.results.bottleneck import FULL
 from hwmodel.results.bridge_reading import announce_helps, flooding, place_of, unlearned
-from hwmodel.results.flow_control_text import headroom_use, stop_may_lapse
 from hwmodel.results.worst_off import (
     SERVED,
     WAITS,
@@ -39,6 +38,7 @@ from hwmodel.simulation.figures.host_stalls import stall_warnings
 from hwmodel.simulation.figures.vlan_reasons import barred_flows, forwards_itself, vlan_warnings
 from hwmodel.units import BITS_PER_BYTE, format_bytes
 from hwmodel.words import warnings as words
+from hwmodel.words.limits import headroom_use, stop_may_lapse
 from hwmodel.words.quantities import listed, server_title
 
 MATTERS = 0.01  # share of a bridge's forwarded frames, of a drain rate, or of the window, above which to warn

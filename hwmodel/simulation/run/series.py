@@ -17,7 +17,6 @@ from hwmodel.config import vms_of
 from hwmodel.config.life import Life, Parts
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.ledger_state import DONE, IDLE
-from hwmodel.results import at_port
 from hwmodel.results.series import LifeResult, Series, VmSeries, WireSeries
 from hwmodel.rules.function_names import is_pf
 from hwmodel.simulation.figures.counters import STATISTICS, statistics_of
@@ -25,6 +24,7 @@ from hwmodel.simulation.figures.measurement import rings_in_use
 from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS
+from hwmodel.words.limits import at_port
 
 Floats = npt.NDArray[np.float64]
 OF_RATES = ("sent_bytes", "bytes", "frames", "drops", "latency_fs", "mirrored")
