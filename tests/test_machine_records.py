@@ -23,6 +23,8 @@ from hwmodel.machine.server import SERVER, fresh_state
 from hwmodel.machine.time.clock import LANE_CAP
 from hwmodel.simulation.fill import nic_state
 from hwmodel.simulation.fill.nic_state import build_state
+from hwmodel.simulation.fill.system_state import build_system
+from hwmodel.simulation.run.offered import workload_of
 
 
 def machine(**blocks):
@@ -110,6 +112,17 @@ def test_what_is_set_aside_grows_with_the_configuration():
     )
     assert short < 64_000_000
     assert 0.9 < (long - short) / (8 * 65_536 * of_each) < 1.1
+
+
+def test_a_header_may_come_by_a_bridge_as_well_before_any_table_is_copied():
+    servers = [{"name": "a"}, {"name": "b"}]
+    config = config_from_mapping({"servers": servers, "nic": {"vfs": 12}, "workload": {"pattern": "uniform"}})
+    state = build_system(config, workload_of(config), seed=1).servers
+    n_headers = 24 * 23
+    tables = [
+        (nic.headers.template_header, nic.traffic.template, nic.virtual_switch.flow_cache.header) for nic in state
+    ]
+    assert [len(table) for of_server in tables for table in of_server] == [2 * n_headers] * 6
 
 
 def test_rings_have_a_power_of_two_of_entries():

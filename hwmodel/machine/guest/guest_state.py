@@ -81,8 +81,8 @@ GUESTS = record(
     ("driver", DRIVER, (MAX_FUNCTIONS,)),
     ("work", WORK, (N_TASKS * MAX_QUEUES,)),
     # The rings, which lie in the memory of their guests' host.
-    ("post", far(POST, PLACES, NARROW_PLACES)),
-    ("post_batch", far(POST_BATCH, PLACES, NARROW_PLACES)),
-    ("finished", far(FINISHED, PLACES, NARROW_PLACES)),
-    ("finished_batch", far(RX_BATCH, PLACES, NARROW_PLACES)),
+    ("post", far(POST, PLACES)),
+    ("post_batch", far(POST_BATCH, PLACES)),
+    ("finished", far(FINISHED, PLACES)),
+    ("finished_batch", far(RX_BATCH, PLACES)),
 )

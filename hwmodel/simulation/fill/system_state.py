@@ -20,6 +20,7 @@ from hwmodel.machine.first_decisions import decide_first
 from hwmodel.machine.network.bridge_state import BRIDGE, MAX_HOPS, MAX_WAYS
 from hwmodel.machine.server import fresh_state
 from hwmodel.machine.system import SYSTEM
+from hwmodel.rules.capacities import MAX_TEMPLATES
 from hwmodel.simulation.fill.adapter_headers import (
     check_room,
     enter_headers,
@@ -216,8 +217,10 @@ def longest_way_fs(system: SystemState, server: int) -> int:
 def _enter_all(servers: State, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:
     """Enter the headers of a workload at their senders' adapters."""
     server_of = _server_of(headers, configs)
+    # Each may also come by a bridge. Room is only addresses until it is written, longer tables are copied.
+    n_headers = min(2 * len(headers), MAX_TEMPLATES)
     for nic in servers:
-        make_room(nic, len(headers))
+        make_room(nic, n_headers)
     for sender in np.unique(server_of).tolist():
         enter_headers(servers[max(sender, 0)], headers, np.flatnonzero(server_of == sender), hashes)
     for nic in servers:
