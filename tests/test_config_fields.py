@@ -9,6 +9,7 @@ from hwmodel.config.adapter import Pcie
 from hwmodel.config.build import SYNONYMS
 from hwmodel.config.model import keys_of, model_at
 from hwmodel.config.run import Run
+from hwmodel.config.schema import json_schema, keys_in
 from hwmodel.errors import InputError
 from tests.config_cases import complaints, load
 
@@ -254,3 +255,22 @@ def test_the_keys_of_a_block():
     assert keys_of(None) == {}
     assert model_at(("pcie",)) is Pcie
     assert model_at(("switch", "ports", 3, "macs")) is None
+
+
+def test_a_value_is_found_by_its_key():
+    config = config_from_mapping(
+        {"nic.rx_buffer": "64KiB", "host.iotlb": {"entries": 48, "miss": "300ns"}, "driver.vms.vf1.refill": False}
+    )
+    known = {"nic.rx_buffer": 65536, "host.iotlb.entries": 48, "host.iotlb.split": False, "host.stall": None,
+             "host.stall.every": None, "nic.steering.flow_director.mode": None, "run.seed": 1}  # fmt: skip
+    assert {key: config.value_of(key) for key in known} == known
+    assert config.nic.value_of("rx_buffer") == 65536
+    assert {key: own.refill for key, own in config.driver_blocks.items()} == {"driver": True, "driver.vms.vf1": False}
+    with pytest.raises(KeyError):
+        config.value_of("nic.rx_bufer")
+
+
+def test_every_key_of_the_schema_is_found():
+    config = config_from_mapping({})
+    found = {key: config.value_of(key) for key, _, _ in keys_in(json_schema())}
+    assert found["switch.uplink.native_vlan"] == 1 and found["multi_root.control"] is None

@@ -181,6 +181,11 @@ def test_broken_yaml_in_an_override():
     assert line.startswith("--set pcie={lanes: 4: pcie: not valid YAML: ")
 
 
+def test_a_port_of_a_bridge_beside_servers_that_are_no_list():
+    lines = complaints("servers: 3", ["bridge.ports.a.native_vlan=7"])
+    assert lines == ["c.yaml:1:10: servers: 3 is not a list; write it like [{name: a}, {name: b}]"]
+
+
 def test_a_whole_new_list_has_no_places_of_the_old_one():
     text = "workload: {pattern: flows, flows: [[vf0, vf1]]}"
     assert complaints(text, ["workload.flows=[[vf0, vf1], [vf0, vf9]]"]) == [

@@ -219,7 +219,7 @@ def why_never_taken(config: Config, way: Way) -> tuple[str, ...]:
     if n_descriptors < nic.rx_writeback_batch and nic.writeback_timeout_fs is None:
         found.append(words.never_written_back(nic.rx_writeback_batch))
     if driver.rx_interrupt_batch > 1 and not driver.moderation_fs:
-        key = f"driver.vms.{function}" if function in config.driver.vms else "driver"
+        key = config.driver_block_of(function)
         found.append(words.never_interrupted(driver.rx_interrupt_batch, key))
     return tuple(found)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
@@ -157,7 +156,7 @@ class Trigger(Condition):
     @property
     def what(self) -> tuple[str, ...]:
         """Return the keys that say what it waits for; a good one has one."""
-        own = (name for name, field in OWN.items() if getattr(self, field) is not None)
+        own = (name for name in OWN if self.value_of(name) is not None)
         return (*(("figure",) if any(getattr(self, kind) is not None for kind in KINDS) else ()), *own)
 
     @property
@@ -178,10 +177,9 @@ class Trigger(Condition):
         return self.from_fs if isinstance(self.from_fs, int) else 0
 
 
-# The keys of a trigger that is no figure's, with their attributes.
-OWN: Mapping[str, str] = {"message": "message", "silence": "silence", "every": "every_fs", "frame": "frame"}
-# The attributes that belong to one of a figure, with their keys.
-OF_FIGURE: Mapping[str, str] = {"vm": "vm", **OF_FIGURES, "each": "each"}
+# The keys of a trigger that is no figure's, and those that belong to one of a figure.
+OWN = ("message", "silence", "every", "frame")
+OF_FIGURE = ("vm", *OF_FIGURES, "each")
 
 
 class Sending(SparseBlock):

@@ -85,9 +85,9 @@ def _check_guards(config: Config, findings: Findings) -> None:
 
 def check_rule(entry: BridgingRule, path: KeyPath, findings: Findings) -> None:
     """Check that an entry of an access-control list has what its action needs, and nothing else."""
-    values = {"priority": entry.priority, "rate": entry.rate_bps, "burst": entry.burst_bytes}
     needed = {"priority": ("priority",), "police": ("rate", "burst")}.get(entry.action, ())
-    for key, value in values.items():
+    for key in ("priority", "rate", "burst"):
+        value = entry.value_of(key)
         if key in needed and value is None:
             findings.add(f"action: {entry.action} needs {key}", (*path, "action"), (*path, key))
         if key not in needed and value is not None:

@@ -125,11 +125,8 @@ def _check_credits(config: Config, findings: Findings) -> None:
 
 def _check_jitter(config: Config, findings: Findings) -> None:
     jitter = config.host.jitter
-    for kind, key, value, example in (
-        ("uniform", "range", jitter.range_fs, "100ns"),
-        ("histogram", "bins", jitter.bins, "[[0ns, 9], [300ns, 1]]"),
-    ):
-        if jitter.kind == kind and value is None:
+    for kind, key, example in (("uniform", "range", "100ns"), ("histogram", "bins", "[[0ns, 9], [300ns, 1]]")):
+        if jitter.kind == kind and jitter.value_of(key) is None:
             findings.add(f"kind: {kind} needs {key}, like {key}: {example}", "host.jitter.kind", f"host.jitter.{key}")
 
 
@@ -175,8 +172,9 @@ def check_capacity(config: Config, findings: Findings) -> None:
             besides=["port.count"],
         )
         return
-    for key, ring in (("nic.tx_ring", nic.tx_ring), ("nic.rx_ring", nic.rx_ring)):
-        most = MODEL_RING_POOL // n_queues
+    most = MODEL_RING_POOL // n_queues
+    for key in ("nic.tx_ring", "nic.rx_ring"):
+        ring = config.value_of(key)
         if ring > most:
             findings.add(
                 f"{ring} descriptors in each of {n_queues} rings; the model has room for {most}",
@@ -199,12 +197,12 @@ def check_rings(config: Config, findings: Findings) -> None:
 def _check_batches(config: Config, findings: Findings, driver: str) -> None:
     """Check the batches of one driver, and the adapter's with them; `driver`: the key of its block."""
     for ring_key, batch_keys in (("nic.tx_ring", _TX_BATCHES), ("nic.rx_ring", _RX_BATCHES)):
-        ring = _value(config, ring_key)
-        too_large = [key for key in batch_keys if _value(config, key) >= ring]
+        ring = config.value_of(ring_key)
+        too_large = [key for key in batch_keys if config.value_of(key) >= ring]
         for key in too_large:
             whole = _of_driver(key, driver)
             findings.add(
-                f"{whole} {_value(config, key)} never comes together: {ring_key} {ring} holds at most {ring - 1}",
+                f"{whole} {config.value_of(key)} never comes together: {ring_key} {ring} holds at most {ring - 1}",
                 whole,
                 ring_key,
             )
@@ -248,7 +246,7 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, d
 def _check_caches(config: Config, findings: Findings) -> None:
     cache = config.nic.descriptor_cache
     for key in ("nic.fetch_batch", "nic.rx_fetch_batch", "nic.rx_prefetch"):
-        value = _value(config, key)
+        value = config.value_of(key)
         if value > cache:
             findings.add(
                 f"{key} {value} does not fit into nic.descriptor_cache {cache}",
@@ -281,7 +279,7 @@ def _check_thresholds(config: Config, findings: Findings) -> None:
     plain = {name: None if block is None else dict(block) for name, block in
              (("txdctl", sent), ("rxdctl", nic.rxdctl))}  # fmt: skip
     for key, batch in batches_of(plain, nic.descriptor_cache).items():
-        value = _value(config, f"nic.{key}")
+        value = config.value_of(f"nic.{key}")
         if value != batch:
             block = "rxdctl" if key.startswith("rx_") else "txdctl"
             findings.add(
@@ -296,10 +294,8 @@ def _check_packet_buffers(config: Config, findings: Findings) -> None:
     if config.switches_in_memory:  # no frame enters the adapter's buffers
         return
     n_bytes, length_key = longest_frame(config, at_adapter=True)
-    for key, buffer_bytes in (
-        ("nic.tx_buffer", config.nic.tx_buffer_bytes),
-        ("nic.rx_buffer", config.nic.rx_buffer_bytes),
-    ):
+    for key in ("nic.tx_buffer", "nic.rx_buffer"):
+        buffer_bytes = config.value_of(key)
         if n_bytes > buffer_bytes:
             findings.add(f"{format_bytes(buffer_bytes)} does not hold a frame of {n_bytes} B", key, length_key)
     n_mirrored = n_bytes - FCS_BYTES + mirrored_tag_bytes(config)
@@ -332,9 +328,3 @@ def _check_descriptors_of_a_frame(config: Config, findings: Findings) -> None:
                 key,
                 besides=["switch.ports"],
             )
-
-
-def _value(config: Config, key: str) -> int:
-    block, _, name = key.partition(".")
-    value: int = getattr(getattr(config, block), name)
-    return value

@@ -112,9 +112,9 @@ def _wrong_rule(path: KeyPath, rule: Rule, agent: AgentBlock, config: Config) ->
 def _foreign_keys(here: KeyPath, when: Trigger, kind: str) -> Iterator[Wrong]:
     """Yield the keys that belong to another kind of trigger."""
     if kind != "figure":
-        for name, written in OF_FIGURE.items():
-            if getattr(when, name) is not None:
-                yield Wrong((*here, written), f"it belongs to a figure, not to {kind}", True)
+        for name in OF_FIGURE:
+            if when.value_of(name) is not None:
+                yield Wrong((*here, name), f"it belongs to a figure, not to {kind}", True)
     elif isinstance(when.from_fs, str):
         yield Wrong((*here, "from"), "of a figure this is a time, like 2ms", False)
     if kind in ("message", "silence") and isinstance(when.from_fs, int):
@@ -198,7 +198,7 @@ def _wrong_watch(here: KeyPath, when: Trigger, agent: AgentBlock, config: Config
         said += [
             (name, "it is compared with nothing: `each` says how often it comes", True)
             for name in ("above", "below", "within")
-            if getattr(when, "within_fs" if name == "within" else name) is not None
+            if when.value_of(name) is not None
         ]
         if when.figure is None:
             said.append(("each", "it belongs to `figure`", True))

@@ -17,7 +17,7 @@ from .model import Config
 from .system import NamedBridge, bridges_of
 
 CONTROL: KeyPath = ("nic", "flow_control")
-OF_CLASSES = ("parts_bytes", "headroom_bytes", "low_water_bytes")
+OF_CLASSES = ("parts", "headroom", "low_water")
 
 
 def check_flow_control(config: Config, findings: Findings) -> None:
@@ -56,14 +56,13 @@ def _check_lengths(config: Config, control: FlowControl, findings: Findings) -> 
     """Check that there is a value for each class; return whether there is."""
     n = n_classes_of(config)
     for name in OF_CLASSES:
-        said = getattr(control, name)
-        alias = name.removesuffix("_bytes")
-        if not control.is_by_class and ((name == "parts_bytes" and said is not None) or len(said or ()) > 1):
-            findings.add(f"{alias} by classes are for mode: pfc", (*CONTROL, alias), (*CONTROL, "mode"))
+        said = control.value_of(name)
+        if not control.is_by_class and ((name == "parts" and said is not None) or len(said or ()) > 1):
+            findings.add(f"{name} by classes are for mode: pfc", (*CONTROL, name), (*CONTROL, "mode"))
             return False
-        if said is not None and len(said) != n and (name == "parts_bytes" or len(said) > 1):
+        if said is not None and len(said) != n and (name == "parts" or len(said) > 1):
             findings.add(
-                f"{len(said)} values for {n} classes of nic.arbitration", (*CONTROL, alias), "nic.arbitration.classes"
+                f"{len(said)} values for {n} classes of nic.arbitration", (*CONTROL, name), "nic.arbitration.classes"
             )
             return False
     if not control.is_by_class and control.priorities is not None:
@@ -130,11 +129,10 @@ def check_bridge_flow_control(config: Config, findings: Findings, parts: Sequenc
                     (*path, "priorities", priority),
                 )
                 return
-        for name in ("headroom_bytes", "low_water_bytes"):
-            said = getattr(control, name)
+        for name in ("headroom", "low_water"):
+            said = control.value_of(name)
             if said is not None and len(said) not in (1, control.n_classes):
-                alias = name.removesuffix("_bytes")
-                findings.add(f"{len(said)} values for {control.n_classes} classes", (*path, alias), (*path, "classes"))
+                findings.add(f"{len(said)} values for {control.n_classes} classes", (*path, name), (*path, "classes"))
                 return
         _check_refresh(control, path, findings)
         if control.send and len(findings.problems) == n_known:

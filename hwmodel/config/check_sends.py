@@ -35,8 +35,8 @@ def check_segments(config: Config, findings: Findings) -> None:
     """Check the `workload` block's own keys of sends."""
     workload = config.workload
     if workload.segment_bytes is None:
-        for key, value in (("mss", workload.mss_bytes), ("header_bytes", workload.header_bytes)):
-            if value is not None and (key == "mss" or not (config.nic.rsc or config.nic.header_split_bytes)):
+        for key in ("mss",) if config.nic.rsc or config.nic.header_split_bytes else ("mss", "header_bytes"):
+            if workload.value_of(key) is not None:
                 findings.add(
                     f"{key} is of sends that the adapter cuts; it needs segment_bytes, like segment_bytes: 64KiB",
                     f"workload.{key}",
@@ -145,8 +145,8 @@ def _check_tx_buffer(config: Config, findings: Findings) -> None:
 
 def _check_receives(config: Config, findings: Findings) -> None:
     nic = config.nic
-    for key, value in (("nic.rsc", nic.rsc), ("nic.header_split", nic.header_split_bytes)):
-        if value is not None and config.host.iotlb is not None:
+    for key in ("nic.rsc", "nic.header_split"):
+        if config.value_of(key) is not None and config.host.iotlb is not None:
             findings.add(
                 "buffers with several frames, or with headers alone, are not modelled with an IOMMU; host.iotlb: null",
                 key,

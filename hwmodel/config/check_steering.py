@@ -27,12 +27,9 @@ def check_queues(config: Config, findings: Findings) -> None:
     if config.has_pools:
         _check_pools(config, findings)
         return
-    for name, driver in (
-        ("driver", config.driver),
-        *((f"driver.vms.{vm}", own) for vm, own in config.driver.vms.items()),
-    ):
+    for name, driver in config.driver_blocks.items():
         for key in ("pass_time", "pass_byte_time"):
-            if getattr(driver, f"{key}_fs"):
+            if driver.value_of(key):
                 findings.add(
                     "a VM with a virtual function has its frames from the adapter, and nobody passes them to it; "
                     "nic.mode: vmdq has a hypervisor that does",

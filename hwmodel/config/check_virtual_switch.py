@@ -18,6 +18,11 @@ from .workload import MOST_HEADERS
 
 _MODE = "nic.mode"
 _REACH = "host.virtual_switch.reach"
+_NOT_BESIDE = (
+    "bridge", "bridges", "servers", "nic.arbitration", "nic.flow_control", "nic.rsc", "nic.header_split", "host.iotlb",
+    "switch.pool_filters",
+)  # fmt: skip
+_OF_UPLINK = ("workload.wire_share", "workload.external", "switch.uplink.vlans", "host.virtual_switch.uplink_queues")
 
 
 def check_virtual_switch(config: Config, findings: Findings) -> None:
@@ -58,19 +63,8 @@ def _check_cores(config: Config, own: VirtualSwitch, findings: Findings) -> None
 
 def _check_beside(config: Config, own: VirtualSwitch, findings: Findings) -> None:
     """Report what is not modelled beside a virtual switch."""
-    for key, is_set in (
-        ("bridge", config.bridge is not None),
-        ("bridges", bool(config.bridges)),
-        ("servers", bool(config.servers)),
-        ("nic.arbitration", config.nic.arbitration is not None),
-        ("nic.flow_control", config.nic.flow_control is not None),
-        ("nic.rsc", config.nic.rsc is not None),
-        ("nic.header_split", config.nic.header_split_bytes is not None),
-        ("host.iotlb", config.host.iotlb is not None),
-        ("switch.pool_filters", config.switch.pool_filters is not None),
-    ):
-        if is_set:
-            findings.add("not modelled with a virtual switch (nic.mode: vswitch)", key, _MODE)
+    for key in filter(config.value_of, _NOT_BESIDE):
+        findings.add("not modelled with a virtual switch (nic.mode: vswitch)", key, _MODE)
     if config.port.count > 1 and own.bond is None:
         findings.add(
             "several ports are modelled with a virtual switch (nic.mode: vswitch) as legs of a bond: "
@@ -171,17 +165,12 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
             )
         return
     why = "the virtual switch has no uplink (reach: internal); reach: external gives it one"
-    for key, is_asked in (
-        ("workload.pattern", workload.pattern == "to_wire"),
-        ("workload.wire_share", bool(workload.wire_share)),
-        ("workload.external", workload.external is not None),
-        ("switch.uplink.vlans", bool(config.switch.uplink.vlans)),
-    ):
-        if is_asked:
-            findings.add(why, key, _REACH)
-    said = {"uplink_queues": own.uplink_queues is not None, "on_uplink_full": own.on_uplink_full == "wait"}
-    for key in filter(said.get, said):
-        findings.add(why, f"host.virtual_switch.{key}", _REACH)
+    if workload.pattern == "to_wire":
+        findings.add(why, "workload.pattern", _REACH)
+    for key in filter(config.value_of, _OF_UPLINK):
+        findings.add(why, key, _REACH)
+    if own.on_uplink_full == "wait":
+        findings.add(why, "host.virtual_switch.on_uplink_full", _REACH)
     for at, flow in enumerate(workload.flows):
         if is_uplink(flow.source) or is_uplink(flow.target):
             findings.add(why, ("workload", "flows", at), _REACH)

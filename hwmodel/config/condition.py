@@ -163,7 +163,7 @@ def condition_of(keys: Mapping[str, Any]) -> Condition:
 
 
 KINDS = (*SHORT_FORMS, "figure")
-OF_FIGURES = {"of": "of", "above": "above", "below": "below", "within_fs": "within"}
+OF_FIGURES = ("of", "above", "below", "within")
 
 
 def malformed(when: Condition) -> Iterator[tuple[str, str, bool]]:
@@ -176,9 +176,9 @@ def malformed(when: Condition) -> Iterator[tuple[str, str, bool]]:
     if when.figure is None:
         if when.vm is None:
             yield "vm", "this key is missing", False
-        for name, written in OF_FIGURES.items():
-            if getattr(when, name) is not None:
-                yield written, f"it belongs to a condition with `figure`, not to {when.kinds[0]}", True
+        for name in OF_FIGURES:
+            if when.value_of(name) is not None:
+                yield name, f"it belongs to a condition with `figure`, not to {when.kinds[0]}", True
         return
     if when.vm is not None:
         yield "vm", "whose `figure` it is says `of`", True

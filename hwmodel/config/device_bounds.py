@@ -118,28 +118,31 @@ def for_all(devices: tuple[str, ...], bound: Bound | Varying) -> dict[str, Bound
     return dict.fromkeys(devices, bound)
 
 
-def of_key(key: str, read: Callable[[Config], Any]) -> Callable[[Config], Iterator[Found]]:
+def of_key(key: str) -> Callable[[Config], Iterator[Found]]:
     """Return how to find the value of one key; None is no value."""
 
     def find(config: Config) -> Iterator[Found]:
-        value = read(config)
+        value = config.value_of(key)
         if value is not None:
             yield Found(value, (key,))
 
     return find
 
 
-def of_link(key: str, read: Callable[[Config], Any]) -> Callable[[Config], Iterator[Found]]:
+def of_link(key: str) -> Callable[[Config], Iterator[Found]]:
     """Return how to find the value of a key that only PCI Express links have."""
-    return of_key(key, lambda config: None if config.pcie.bus is not None else read(config))
+    find = of_key(key)
+    return lambda config: find(config) if config.pcie.bus is None else iter(())
 
 
-def of_stations(key: str, read: Callable[[Any], Any], *, of_pf: bool = True) -> Callable[[Config], Iterator[Found]]:
-    """Return how to find a key of each station at the adapter's own switch; None is no value."""
+def of_stations(
+    key: str, read: Callable[[Any], Any] | None = None, *, of_pf: bool = True
+) -> Callable[[Config], Iterator[Found]]:
+    """Return how to find a key of each station at the adapter's own switch, or what is read there; None is no value."""
 
     def find(config: Config) -> Iterator[Found]:
         for port in () if config.has_virtual_switch else config.switch.ports:
-            value = read(port)
+            value = port.value_of(key) if read is None else read(port)
             if value is not None and (of_pf or not is_pf(port.name)):
                 yield Found(value, (("switch", "ports", port.name, key),))
 
@@ -156,14 +159,20 @@ def most_of_ports(key: str, count: Callable[[Any], int], *more: str) -> Callable
     return find
 
 
-def if_any(key: str, is_there: Callable[[Config], Any]) -> Callable[[Config], Iterator[Found]]:
-    """Return how to find that something is asked for at all."""
-    return of_key(key, lambda config: True if is_there(config) else None)
+def if_any(key: str, *words: str) -> Callable[[Config], Iterator[Found]]:
+    """Return how to find that a key asks for something at all, or for one of some words."""
+
+    def find(config: Config) -> Iterator[Found]:
+        value = config.value_of(key)
+        if value in words if words else value:
+            yield Found(True, (key,))
+
+    return find
 
 
-def any_station(key: str, is_there: Callable[[Any], Any], *, of_pf: bool = True) -> Callable[[Config], Iterator[Found]]:
-    """Return how to find the stations that ask for something at all."""
-    return of_stations(key, lambda port: True if is_there(port) else None, of_pf=of_pf)
+def any_station(key: str, *, of_pf: bool = True) -> Callable[[Config], Iterator[Found]]:
+    """Return how to find the stations whose key asks for something at all."""
+    return of_stations(key, lambda port: True if port.value_of(key) else None, of_pf=of_pf)
 
 
 _MBPS = 10**6

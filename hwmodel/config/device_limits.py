@@ -68,32 +68,29 @@ def _widths(device: str) -> tuple[int, ...]:
 
 _LINK = (
     Limit(
-        "pcie.bus", "a PCI or PCI-X bus", if_any("pcie.bus", lambda config: config.pcie.bus),
+        "pcie.bus", "a PCI or PCI-X bus", if_any("pcie.bus"),
         {name: none(f"{_DATA_SHEETS[name]}: a PCI Express device") for name in ALL},
     ),
     Limit(
-        "pcie.generation", "generation {}", of_link("pcie.generation", lambda config: config.pcie.generation),
+        "pcie.generation", "generation {}", of_link("pcie.generation"),
         {name: most(number, f"{_DATA_SHEETS[name]}: {_SPEEDS_GT[number]} GT/s")
          for name, number in _GENERATIONS.items()},
     ),
     Limit(
-        "pcie.lanes", "a width of x{}", of_link("pcie.lanes", lambda config: config.pcie.lanes),
+        "pcie.lanes", "a width of x{}", of_link("pcie.lanes"),
         {name: one_of(*_widths(name), source=f"{_DATA_SHEETS[name]}: x{lanes}, which trains to fewer")
          for name, lanes in _LANES.items()},
     ),
     Limit(
-        "pcie.max_payload", "a payload of {}",
-        of_link("pcie.max_payload", lambda config: config.pcie.max_payload_bytes),
-        _PAYLOADS, format_bytes,
+        "pcie.max_payload", "a payload of {}", of_link("pcie.max_payload"), _PAYLOADS, format_bytes,
     ),
-    Limit("pcie.tags", "{} reads under way", of_link("pcie.tags", lambda config: config.pcie.tags), _TAGS),
+    Limit("pcie.tags", "{} reads under way", of_link("pcie.tags"), _TAGS),
     Limit(
-        "pcie.ordering", "ID-based ordering",
-        if_any("pcie.ordering", lambda config: config.pcie.ordering == "id_based"),
+        "pcie.ordering", "ID-based ordering", if_any("pcie.ordering", "id_based"),
         for_all(("82576", "82599"), none("data sheets: devices of PCIe 2.0; ID-based ordering came with 2.1")),
     ),
     Limit(
-        "pcie.ecrc", "an end-to-end CRC", if_any("pcie.ecrc", lambda config: config.pcie.ecrc),
+        "pcie.ecrc", "an end-to-end CRC", if_any("pcie.ecrc"),
         {"82576": none("captured configuration space: AER can neither make nor check it")},
     ),
 )  # fmt: skip
@@ -109,12 +106,12 @@ _SPEEDS = {
 _LONGEST_FRAME = 9728
 _PORTS = (
     Limit(
-        "port.rate", "a port of {}", of_key("port.rate", lambda config: config.port.rate_bps),
+        "port.rate", "a port of {}", of_key("port.rate"),
         {name: one_of(*map(parse_rate_bps, speeds), source=f"{_DATA_SHEETS[name]}: link speeds")
          for name, speeds in _SPEEDS.items()}, format_rate_bps,
     ),
     Limit(
-        "port.count", "{} ports", of_key("port.count", lambda config: config.port.count),
+        "port.count", "{} ports", of_key("port.count"),
         {"82576": most(2, "Intel 82576 data sheet: two 1 GbE ports"),
          "82599": most(2, "Intel 82599 data sheet: dual port (82599EN: one)"),
          "X540": most(2, "Linux ixgbe_type.h: IXGBE_STATUS_LAN_ID 0 and 1"),
@@ -122,7 +119,7 @@ _PORTS = (
          "XL710": most(4, "DPDK documentation of i40e: 128, 64, 32 VFs a port by ports")}, of_unnamed=True,
     ),
     Limit(
-        "switch.ports.NAME.max_frame", "frames of {} B", of_stations("max_frame", lambda port: port.max_frame_bytes),
+        "switch.ports.NAME.max_frame", "frames of {} B", of_stations("max_frame"),
         for_all(ALL, most(_LONGEST_FRAME, "Linux igb, ixgbe, i40e: the longest frame of each has 9728 B with its FCS")),
     ),
 )  # fmt: skip
@@ -191,10 +188,7 @@ def _vectors_of_queues(config: Config) -> Iterator[Found]:
 
 
 def _moderations(config: Config) -> Iterator[Found]:
-    for at, driver in (
-        ("driver", config.driver),
-        *((f"driver.vms.{vm}", own) for vm, own in config.driver.vms.items()),
-    ):
+    for at, driver in config.driver_blocks.items():
         yield Found(driver.moderation_fs, (f"{at}.moderation",))
         if driver.adaptive_moderation:
             yield Found(max(driver.adaptive_intervals_fs), (f"{at}.adaptive_intervals",))
@@ -217,8 +211,7 @@ _FUNCTIONS = (
         of_unnamed=True,
     ),
     Limit(
-        "nic.queues_per_vf", "{} queues for each function",
-        of_key("nic.queues_per_vf", lambda config: config.nic.queues_per_vf),
+        "nic.queues_per_vf", "{} queues for each function", of_key("nic.queues_per_vf"),
         {"82576": most(2, "Intel 82576 data sheet: 2 queues a pool"),
          **for_all(IXGBE, Varying("at most 4; 8 with 5 to 8 classes", _ixgbe_queues, _MODES)),
          "XL710": most(16, "Linux i40e: a VF has at most 16 pairs")},
@@ -260,10 +253,7 @@ def _thresholds(config: Config) -> Iterator[Found]:
 
 
 def _inline_doorbells(config: Config) -> Iterator[Found]:
-    for at, driver in (
-        ("driver", config.driver),
-        *((f"driver.vms.{vm}", own) for vm, own in config.driver.vms.items()),
-    ):
+    for at, driver in config.driver_blocks.items():
         if driver.doorbell == "inline":
             yield Found(True, (f"{at}.doorbell",))
 
@@ -319,17 +309,15 @@ _RINGS = (
          "XL710": none("Linux i40e: its queue contexts have no thresholds")},
     ),
     Limit(
-        "nic.tx_descriptor", "Tx descriptors of {}",
-        of_key("nic.tx_descriptor", lambda config: config.nic.tx_descriptor_bytes),
+        "nic.tx_descriptor", "Tx descriptors of {}", of_key("nic.tx_descriptor"),
         _as_drivers(lambda source: one_of(DESCRIPTOR_BYTES, source=source)), format_bytes, of_unnamed=True,
     ),
     Limit(
-        "nic.completion_entry", "completion rings",
-        if_any("nic.completion_entry", lambda config: config.nic.completion_entry_bytes is not None),
+        "nic.completion_entry", "completion rings", if_any("nic.completion_entry"),
         _as_drivers(lambda source: none(f"{source}: descriptors are written back where they lie")), of_unnamed=True,
     ),
     Limit(
-        "nic.doorbell", "doorbells of {}", of_key("nic.doorbell", lambda config: config.nic.doorbell_bytes),
+        "nic.doorbell", "doorbells of {}", of_key("nic.doorbell"),
         _as_drivers(lambda source: one_of(REGISTER_BYTES, source=source)), format_bytes, of_unnamed=True,
     ),
     Limit(
@@ -337,7 +325,7 @@ _RINGS = (
         _as_drivers(lambda source: none(f"{source}: a doorbell is a write of the tail")), of_unnamed=True,
     ),
     Limit(
-        "nic.tx_buffer", "a Tx buffer of {}", of_key("nic.tx_buffer", lambda config: config.nic.tx_buffer_bytes),
+        "nic.tx_buffer", "a Tx buffer of {}", of_key("nic.tx_buffer"),
         for_all(_KNOWN_BUFFERS, Varying("the preset's, of each port", _tx_buffer, "Intel data sheets")), format_bytes,
     ),
     Limit(
@@ -351,26 +339,22 @@ _RINGS = (
 # Offloads, classes, flow control.
 _OFFLOADS = (
     Limit(
-        "nic.rsc", "receives of several frames (RSC)", if_any("nic.rsc", lambda config: config.nic.rsc),
+        "nic.rsc", "receives of several frames (RSC)", if_any("nic.rsc"),
         {"82576": none("Linux igb: no LRO of the hardware's; ixgbe has IXGBE_FLAG2_RSC_CAPABLE"),
          "XL710": none("Linux i40e: no LRO of the hardware's")}, of_unnamed=True,
     ),
     Limit(
-        "nic.header_split", "header buffers of {}",
-        of_key("nic.header_split", lambda config: config.nic.header_split_bytes),
+        "nic.header_split", "header buffers of {}", of_key("nic.header_split"),
         {"82576": most(960, "Linux e1000_82575.h: E1000_SRRCTL_BSIZEHDRSIZE_MASK 0xF00, 15 units of 64 B")},
         format_bytes,
     ),
     Limit(
-        "nic.arbitration", "two planes of classes (DCB)",
-        if_any("nic.arbitration", lambda config: config.nic.arbitration),
+        "nic.arbitration", "two planes of classes (DCB)", if_any("nic.arbitration"),
         {"82576": none("Linux igb: no DCB; the 82599, X540 and X550 have it (ixgbe_dcb_82599.c)"),
          "XL710": none("Linux i40e: its classes are other ones than those of ixgbe_dcb_82599.c")}, of_unnamed=True,
     ),
     Limit(
-        "nic.flow_control", "priority flow control",
-        if_any("nic.flow_control.mode", lambda config: config.nic.flow_control is not None
-                and config.nic.flow_control.mode == "pfc"),
+        "nic.flow_control", "priority flow control", if_any("nic.flow_control.mode", "pfc"),
         {"82576": none("Linux igb: no DCB, so PAUSE alone")},
     ),
 )  # fmt: skip
@@ -462,9 +446,7 @@ _STEERING = (
         for_all(("82576", *IXGBE), none("Linux ixgbe_type.h, DPDK igb: SAQF and DAQF have 32 bits, IPv4 alone")),
     ),
     Limit(
-        "nic.steering.flow_director", "Flow Director",
-        if_any("nic.steering.flow_director", lambda config: config.nic.steering
-                and config.nic.steering.flow_director),
+        "nic.steering.flow_director", "Flow Director", if_any("nic.steering.flow_director"),
         {"82576": none("Intel 82576 data sheet"), "XL710": none("not modelled: its own is of another kind")},
         of_unnamed=True,
     ),
@@ -474,8 +456,7 @@ _STEERING = (
         for_all(IXGBE, none("DPDK ixgbe_flow.c: IPv6 in signature mode alone")),
     ),
     Limit(
-        "nic.steering.rss.entries", "a table of {} entries",
-        of_key("nic.steering.rss.entries", lambda config: config.nic.steering and config.nic.steering.rss.entries),
+        "nic.steering.rss.entries", "a table of {} entries", of_key("nic.steering.rss.entries"),
         for_all(ALL, Varying("those of a VF, with nic.mode: vmdq of the PF", _table_entries, "Linux drivers")),
         of_unnamed=True,
     ),
@@ -489,6 +470,11 @@ def _n_macs(switch: Any) -> int:
 
 def _n_vlans(switch: Any) -> int:
     return len({vlan for port in switch.ports for vlan in port.vlans})
+
+
+def _access_lists(config: Config) -> Iterator[Found]:
+    if config.switch.acl and not config.has_virtual_switch:
+        yield Found(True, ("switch.acl",))
 
 
 def _rate_limits(config: Config) -> Bound:
@@ -533,18 +519,15 @@ _SWITCH = (
          "XL710": most(64, "Intel XL710 data sheet: mirror rules")}, of_unnamed=True,
     ),
     Limit(
-        "switch.acl", "an access list",
-        if_any("switch.acl", lambda config: config.switch.acl and not config.has_virtual_switch),
+        "switch.acl", "an access list", _access_lists,
         for_all(ALL, none(_NO_ACCESS_LIST)),
     ),
     Limit(
-        "switch.ports.NAME.guards", "guards (rules for ARP, DHCP, IP)",
-        any_station("guards", lambda port: port.guards),
+        "switch.ports.NAME.guards", "guards (rules for ARP, DHCP, IP)", any_station("guards"),
         for_all(ALL, none(_NO_ACCESS_LIST)),
     ),
     Limit(
-        "switch.ports.NAME.rate_limit", "a rate limit of {}",
-        of_stations("rate_limit", lambda port: port.rate_limit_bps),
+        "switch.ports.NAME.rate_limit", "a rate limit of {}", of_stations("rate_limit"),
         {"82576": Varying("whole Mb/s up to port.rate", _rate_limits, "Linux igb_ndo_set_vf_bw"),
          **for_all(IXGBE, Varying("whole Mb/s above 10, and on a port of 10Gbps alone", _rate_limits,
                                "Linux ixgbe_ndo_set_vf_bw")),
@@ -552,18 +535,14 @@ _SWITCH = (
         format_rate_bps, call="rate_limit_bps",
     ),
     Limit(
-        MIN_RATE, "a guaranteed rate of {}",
-        of_stations("min_rate", lambda port: port.min_rate_bps),
-        _MIN_RATE, format_rate_bps, call="min_rate_bps",
+        MIN_RATE, "a guaranteed rate of {}", of_stations("min_rate"), _MIN_RATE, format_rate_bps, call="min_rate_bps",
     ),
     Limit(
-        "switch.ports.NAME.receive_limit", "a limit of what a VF receives, {},",
-        of_stations("receive_limit", lambda port: port.receive_limit_bps), for_all(ALL, none(_NO_RX_LIMIT)),
-        format_rate_bps,
+        "switch.ports.NAME.receive_limit", "a limit of what a VF receives, {},", of_stations("receive_limit"),
+        for_all(ALL, none(_NO_RX_LIMIT)), format_rate_bps,
     ),
     Limit(
-        "switch.ports.NAME.promiscuous", _IS_PROMISCUOUS,
-        any_station("promiscuous", lambda port: port.promiscuous, of_pf=False),
+        "switch.ports.NAME.promiscuous", _IS_PROMISCUOUS, any_station("promiscuous", of_pf=False),
         {"82576": none("Linux igb, igb_set_vf_promisc: promiscuous for groups alone"),
          "82599": none("Linux ixgbe_update_vf_xcast_mode: promiscuous mode from the X540 on")},
     ),

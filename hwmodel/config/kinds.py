@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from operator import eq
 from typing import Any, ClassVar, get_args
 
@@ -482,6 +482,18 @@ class Block(BaseModel):
         validate_default=True,
         hide_input_in_errors=True,
     )
+
+    def value_of(self, key: str) -> Any:
+        """Return the value of a key, dotted if it is in a block of its own; None where that block is not there."""
+        name, _, rest = key.partition(".")
+        value = getattr(self, attributes_of(type(self))[name])
+        return value.value_of(rest) if rest and value is not None else value
+
+
+@cache
+def attributes_of(block: type[BaseModel]) -> Mapping[str, str]:
+    """Return the attributes of a block by their keys."""
+    return {field.alias or name: name for name, field in block.model_fields.items()}
 
 
 class SparseBlock(Block):

@@ -123,7 +123,7 @@ def misfits(said: MailboxMessage | PfCall) -> Iterator[tuple[str, str]]:
 
 
 def _misfits_of_message(said: MailboxMessage) -> Iterator[tuple[str, str]]:
-    given = [field for field in _FIELDS if _value(said, field) is not None]
+    given = [field for field in _FIELDS if said.value_of(field) is not None]
     if (said.message is None) == (said.words is None):
         yield ("words", "a mailbox has message or words, not both") if said.words else ("", "message is missing")
     elif said.message is None:
@@ -164,10 +164,6 @@ def _misfits_of_call(said: PfCall) -> Iterator[tuple[str, str]]:
         yield "server", "vf says it already"
     if said.qos is not None and said.vlan is None:
         yield "qos", "needs vlan: the priority is that of a port VLAN"
-    for rate, rate_bps in (("rate_limit", said.rate_limit_bps), ("min_rate", said.min_rate_bps)):
-        if rate_bps is not None and rate_bps % 10**6:
+    for rate in ("rate_limit", "min_rate"):
+        if (said.value_of(rate) or 0) % 10**6:
             yield rate, "not a whole number of Mb/s, in which the driver counts"
-
-
-def _value(said: MailboxMessage, field: str) -> Any:
-    return getattr(said, {"max_frame": "max_frame_bytes"}.get(field, field))

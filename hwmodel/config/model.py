@@ -22,7 +22,7 @@ from .agents import AgentBlock, AgentName, Management
 from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
-from .kinds import Block, Listing, key
+from .kinds import Block, Listing, attributes_of, key
 from .pcie_tree import MultiRoot
 from .run import Run
 from .scenario import Event
@@ -222,6 +222,11 @@ class Config(Block):
     def driver_of(self, function: str) -> VmDriver:
         """Return the driver of a function, pf or vfK: its own, or that of all."""
         return self.driver.vms.get(function, self.driver)
+
+    @property
+    def driver_blocks(self) -> dict[str, VmDriver]:
+        """Return all drivers by the keys of their blocks: driver, and driver.vms.vf1 of each VM that has its own."""
+        return {"driver": self.driver} | {f"driver.vms.{name}": own for name, own in self.driver.vms.items()}
 
     def driver_block_of(self, function: str) -> str:
         """Return the block that says so: driver.vms.vf1, or driver."""
@@ -528,11 +533,9 @@ def key_of(model: type[BaseModel], name: str) -> str:
     return model.model_fields[name].alias or name
 
 
-def keys_of(model: type | None) -> dict[str, str]:
+def keys_of(model: type | None) -> Mapping[str, str]:
     """Return the keys that a block knows, each with its attribute's name."""
-    if model is None or not issubclass(model, BaseModel):
-        return {}
-    return {field.alias or name: name for name, field in model.model_fields.items()}
+    return attributes_of(model) if model is not None and issubclass(model, BaseModel) else {}
 
 
 def model_at(path: KeyPath, root: type[BaseModel] = Config) -> type[BaseModel] | None:

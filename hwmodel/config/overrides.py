@@ -277,7 +277,8 @@ def _ports_at(steps: tuple[str, ...]) -> int:
 def _has_adapters(document: Document, server: str) -> bool:
     """Tell whether a server has several adapters, so that its ports at the bridge have names with a dot."""
     entries = document.data.get("servers") if isinstance(document.data, dict) else None
-    named = [each for each in entries or [] if isinstance(each, dict) and each.get("name") == server]
+    listed = entries if isinstance(entries, list) else ()
+    named = [each for each in listed if isinstance(each, dict) and each.get("name") == server]
     return any(each.get("adapters") for each in named)
 
 

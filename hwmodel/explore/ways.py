@@ -161,13 +161,12 @@ def _without_sorting(config: Config, own: VirtualSwitch) -> Iterator[tuple[str, 
 
     So all is left but the look-up: of the uplink's driver, of the hand-over to a VM, of a copy where it copies.
     """
-    drivers = {"driver": config.driver, **{f"driver.vms.{name}": one for name, one in config.driver.vms.items()}}
     costs_fs = {
         "pass_time": int(own.frame_time_fs * (1 - LOOKUP_SHARE)) + own.guest_time_fs,
         "frame_time": own.uplink_time_fs,
         "byte_time": own.uplink_byte_time_fs,
     }
-    for prefix, driver in drivers.items():
+    for prefix, driver in config.driver_blocks.items():
         copies_fs = own.byte_time_fs if driver.pass_by == "copy" else 0
         for name, time_fs in {**costs_fs, "pass_byte_time": copies_fs}.items():
             if time_fs is not None and not config.is_written(f"{prefix}.{name}"):

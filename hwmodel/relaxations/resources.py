@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 from hwmodel.config import (
@@ -86,7 +87,7 @@ def _tags(config: Config) -> Iterator[Change]:
 def _credits(*names: str) -> ChangesOf:
     def changes(config: Config) -> Iterator[Change]:
         for name in names:
-            granted = getattr(config.pcie.credits, name)
+            granted = config.pcie.credits.value_of(name)
             most = _MOST_HEADER_CREDITS if name.endswith("h") else _MOST_DATA_CREDITS
             if 0 < granted < most:
                 yield f"pcie.credits.{name}", granted, min(most, FACTOR * granted)
@@ -94,58 +95,44 @@ def _credits(*names: str) -> ChangesOf:
     return changes
 
 
-def doubled(key: str, attribute: str = "", write: Callable[[int], Any] = int) -> ChangesOf:
-    """Double a key, unless it or its block is null. `attribute`: its name in the configuration, if different."""
-
-    def changes(config: Config) -> Iterator[Change]:
-        *blocks, name = key.split(".")
-        block: object = config
-        for each in blocks:
-            block = getattr(block, each, None)
-        yield from doubled_values({key: getattr(block, attribute or name, None)}, write)
-
-    return changes
+def doubled(key: str, write: Callable[[int], Any] = int) -> ChangesOf:
+    """Double a key, unless it or its block is null."""
+    return lambda config: doubled_values({key: config.value_of(key)}, write)
 
 
-def halved_time(key: str) -> ChangesOf:
-    """Halve a time, for a driver's also those of VMs with their own driver; nothing where it is 0."""
-
-    def changes(config: Config) -> Iterator[Change]:
-        block, _, name = key.partition(".")
-        blocks = _blocks(config, block)
-        yield from halved_times({f"{where}.{name}": getattr(settings, f"{name}_fs") for where, settings in blocks})
-
-    return changes
+def halved(*keys: str) -> ChangesOf:
+    """Halve times, for a driver's also those of VMs with their own driver; nothing where one is 0 or null."""
+    return lambda config: halved_times(_values(config, *keys))
 
 
 def _halved_batches(*keys: str) -> ChangesOf:
     def changes(config: Config) -> Iterator[Change]:
-        for key in keys:
-            block, _, name = key.partition(".")
-            for where, settings in _blocks(config, block):
-                batch = getattr(settings, name)
-                if batch > 1:
-                    yield f"{where}.{name}", batch, batch // FACTOR
+        for key, batch in _values(config, *keys).items():
+            if batch > 1:
+                yield key, batch, batch // FACTOR
 
     return changes
 
 
-def _blocks(config: Config, name: str) -> Iterator[tuple[str, Any]]:
-    """Give a block with its name; after `driver`, also the drivers of VMs that have their own."""
-    yield name, getattr(config, name)
-    for vm, own in config.driver.vms.items() if name == "driver" else ():
-        yield f"driver.vms.{vm}", own
+def _values(config: Config, *keys: str) -> dict[str, Any]:
+    """Return the values of keys, behind those of `driver` those of VMs that have their own."""
+    blocks, values = config.driver_blocks, dict[str, Any]()
+    for key in keys:
+        block, _, name = key.partition(".")
+        of = blocks if block == "driver" else {block: config.value_of(block)}
+        values |= {f"{where}.{name}": settings.value_of(name) for where, settings in of.items()}
+    return values
 
 
 def _faster_cores(config: Config) -> Iterator[tuple[Change, ...]]:
     """Halve each core time by itself: for VMs with the server's driver, then for each group with another one."""
     groups: dict[object, list[tuple[str, Any]]] = {}
-    blocks = list(_blocks(config, "driver"))
+    blocks = list(config.driver_blocks.items())
     for where, driver in blocks[1:] if len(blocks) > len(config.switch.ports) else blocks:  # all have one
         groups.setdefault(driver.behaviour if where != "driver" else None, []).append((where, driver))
     for group in groups.values():
         for name in CORE_TIMES:
-            value = getattr(group[0][1], f"{name}_fs")
+            value = group[0][1].value_of(name)
             if value:
                 before, after = format_time_fs(value), format_time_fs(value // FACTOR)
                 yield tuple((f"{where}.{name}", before, after) for where, _ in group)
@@ -177,14 +164,9 @@ def _shared_cache(config: Config) -> Iterator[Change]:
 
 def _refilled(config: Config) -> Iterator[Change]:
     """Let those who never post Rx descriptors again do so."""
-    for where, driver in _blocks(config, "driver"):
+    for where, driver in config.driver_blocks.items():
         if not driver.refill:
             yield f"{where}.refill", False, True
-
-
-def _rsc_timeout(config: Config) -> Iterator[Change]:
-    if config.nic.rsc is not None:
-        yield from halved_times({"nic.rsc.timeout": config.nic.rsc.timeout_fs})
 
 
 def _cores(config: Config) -> Iterator[Change]:
@@ -220,32 +202,25 @@ def halved_times(times_fs: Mapping[str, int | None]) -> Iterator[Change]:
 
 def _switch_latency(config: Config) -> Iterator[Change]:
     if config.pcie.switch_hops:
-        yield from halved_time("pcie.switch_latency")(config)
+        yield from halved("pcie.switch_latency")(config)
 
 
 def _bus_clock(config: Config) -> Iterator[Change]:
     if config.switch.timing == "core":
-        yield from doubled("switch.clock", "clock_hz", format_frequency_hz)(config)
+        yield from doubled("switch.clock", format_frequency_hz)(config)
 
 
 def _walkers(config: Config) -> Iterator[Change]:
-    if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
-        walkers = config.host.iotlb.walkers
+    walkers = config.value_of("host.iotlb.walkers")
+    if walkers is not None:
         yield "host.iotlb.walkers", walkers, min(_MOST_WALKERS, FACTOR * walkers)
 
 
 def _faster_engine(name: str) -> ChangesOf:
     """Let an engine do everything in half the time."""
-
-    def changes(config: Config) -> Iterator[Change]:
-        if config.nic.dma is None:
-            return
-        engine, block = getattr(config.nic.dma, name), f"nic.dma.{name}"
-        steps = ("operation", "small_operation", "start", "piece_time")
-        yield from halved_times({f"{block}.{step}": getattr(engine, f"{step}_fs") for step in steps})
-        yield from doubled_rates({f"{block}.rate": engine.rate_bps})
-
-    return changes
+    steps = (f"nic.dma.{name}.{step}" for step in ("operation", "small_operation", "start", "piece_time"))
+    times, rate = halved(*steps), doubled(f"nic.dma.{name}.rate", format_rate_bps)
+    return lambda config: chain(times(config), rate(config))
 
 
 def _faster_shared_path(config: Config) -> Iterator[Change]:
@@ -255,25 +230,13 @@ def _faster_shared_path(config: Config) -> Iterator[Change]:
         yield from halved_times({"nic.dma.shared_time": dma.shared_time_fs})
 
 
-def _faster_walks(config: Config) -> Iterator[Change]:
-    iotlb = config.host.iotlb
-    if iotlb is not None:
-        yield from halved_times({"host.iotlb.miss": iotlb.miss_fs, "host.iotlb.near_miss": iotlb.near_miss_fs})
-
-
-def _shorter_stalls(config: Config) -> Iterator[Change]:
-    if config.host.stall is not None:
-        yield from halved_times({"host.stall.for": config.host.stall.length_fs})
-
-
 def _faster_switching(config: Config) -> Iterator[Change]:
     own = config.virtual_switch
     if own is not None:
         times = config.passing_times_fs | {"rule_time": own.rule_time_fs * bool(config.switch.acl)}
         yield from halved_times({f"host.virtual_switch.{name}": fs for name, fs in times.items()})
     if own is not None and own.flow_cache is not None:
-        stages = {f"{name}_time": getattr(own.flow_cache, f"{name}_time_fs") for name in _STAGES}
-        yield from halved_times({f"host.virtual_switch.flow_cache.{name}": fs for name, fs in stages.items()})
+        yield from halved(*(f"host.virtual_switch.flow_cache.{name}_time" for name in _STAGES))(config)
 
 
 def _faster_memory(config: Config) -> Iterator[Change]:
@@ -288,10 +251,10 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("vswitch",), _faster_switching),
     (("host.memory",), _faster_memory),
     (("nic.tx_ring",), doubled("nic.tx_ring")),
-    (("nic.queue",), halved_time("nic.queue_time")),
+    (("nic.queue",), halved("nic.queue_time")),
     (("tx.descriptors",), _tx_cache),
     (("rate_limit",), _rate_limits),
-    (("nic.tx_buffer",), doubled("nic.tx_buffer", "tx_buffer_bytes", format_bytes)),
+    (("nic.tx_buffer",), doubled("nic.tx_buffer", format_bytes)),
     (("pcie.tags",), _tags),
     (("nic.dma.places",), doubled("nic.dma.read.outstanding")),
     (("nic.dma.read",), _faster_engine("read")),
@@ -299,28 +262,28 @@ OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     ((CREDITS,), _credits("nph", "npd")),
     (("pcie.up", "pcie.down"), _lanes),
     ((CREDITS,), _credits("cplh", "cpld")),
-    (("nic.store",), doubled("nic.store_rate", "store_rate_bps", format_rate_bps)),
+    (("nic.store",), doubled("nic.store_rate", format_rate_bps)),
     (("nic.pipeline",), doubled("nic.max_pps")),
     (("switch.bus",), _bus_clock),
-    (WIRE, doubled("port.rate", "rate_bps", format_rate_bps)),
-    (("nic.rx_buffer",), doubled("nic.rx_buffer", "rx_buffer_bytes", format_bytes)),
+    (WIRE, doubled("port.rate", format_rate_bps)),
+    (("nic.rx_buffer",), doubled("nic.rx_buffer", format_bytes)),
     (("rx.descriptors",), doubled("nic.rx_ring")),
     (("rx.descriptors",), _refilled),
     (("rx.descriptors",), _rx_prefetch),
     (("nic.dma.write",), _faster_engine("write")),
     (("host.walkers",), _walkers),
     ((CREDITS,), _credits("ph", "pd")),
-    (("host.drain",), doubled("host.write_drain", "write_drain_bps", format_rate_bps)),
-    *(((key,), halved_time(key)) for key in _LATENCIES),
-    (("nic.rsc.timeout",), _rsc_timeout),
+    (("host.drain",), doubled("host.write_drain", format_rate_bps)),
+    *(((key,), halved(key)) for key in _LATENCIES),
+    (("nic.rsc.timeout",), halved("nic.rsc.timeout")),
     (("pcie.switch_latency",), _switch_latency),
     (("host.iotlb",), doubled("host.iotlb.entries")),
-    (("host.iotlb.miss",), _faster_walks),
-    (("host.stall",), _shorter_stalls),
+    (("host.iotlb.miss",), halved("host.iotlb.miss", "host.iotlb.near_miss")),
+    (("host.stall",), halved("host.stall.for")),
     (("write-back batches",), _halved_batches("nic.tx_writeback_batch", "nic.rx_writeback_batch")),
     (("interrupt batches",), _halved_batches("driver.tx_interrupt_batch", "driver.rx_interrupt_batch")),
-    (("pcie.max_payload",), doubled("pcie.max_payload", "max_payload_bytes", format_bytes)),
-    (("pcie.max_read_request",), doubled("pcie.max_read_request", "max_read_request_bytes", format_bytes)),
+    (("pcie.max_payload",), doubled("pcie.max_payload", format_bytes)),
+    (("pcie.max_read_request",), doubled("pcie.max_read_request", format_bytes)),
 )
 
 
@@ -447,12 +410,10 @@ def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change
 
 def _longer_bursts(pcie: Pcie) -> Iterator[Change]:
     """Make bursts and reads as long as they can be."""
-    for key, n_bytes in (
-        ("pcie.max_payload", pcie.max_payload_bytes),
-        ("pcie.max_read_request", pcie.max_read_request_bytes),
-    ):
+    for name in ("max_payload", "max_read_request"):
+        n_bytes = pcie.value_of(name)
         if n_bytes < _LONGEST_BURST_BYTES:
-            yield key, format_bytes(n_bytes), format_bytes(_LONGEST_BURST_BYTES)
+            yield f"pcie.{name}", format_bytes(n_bytes), format_bytes(_LONGEST_BURST_BYTES)
 
 
 def slot_of(config: Config, server: Server, changes: Iterable[Change]) -> Iterator[Change]:

@@ -87,7 +87,7 @@ def _differs(step: NextStep, now: Limits) -> bool:
 
 def _steps(config: Config) -> Iterator[tuple[str, int | str, int | str]]:
     """Yield the key, the present value and the next value of each step."""
-    pcie, nic, driver = config.pcie, config.nic, config.driver
+    pcie = config.pcie
     if pcie.bus is not None:
         yield from ((f"pcie.bus.{name}", old, new) for name, old, new in faster(pcie.bus)[:1] if name != "kind")
     else:
@@ -95,20 +95,14 @@ def _steps(config: Config) -> Iterator[tuple[str, int | str, int | str]]:
         yield from (("pcie.lanes", pcie.lanes, lanes) for lanes in wider)
         if pcie.generation < NEWEST_GENERATION:
             yield "pcie.generation", pcie.generation, pcie.generation + 1
-    for key, n_bytes in (
-        ("pcie.max_payload", pcie.max_payload_bytes),
-        ("pcie.max_read_request", pcie.max_read_request_bytes),
-    ):
+    for key in ("pcie.max_payload", "pcie.max_read_request"):
+        n_bytes = config.value_of(key)
         if n_bytes < MOST_PAYLOAD_BYTES:
             yield key, format_bytes(n_bytes), format_bytes(2 * n_bytes)
-    for key, number in (
-        ("pcie.tags", pcie.tags),
-        ("nic.rx_writeback_batch", nic.rx_writeback_batch),
-        ("nic.fetch_batch", nic.fetch_batch),
-        ("driver.rx_interrupt_batch", driver.rx_interrupt_batch),
-        ("driver.tx_doorbell_batch", driver.tx_doorbell_batch),
-        ("nic.rx_ring", nic.rx_ring),
-        ("nic.tx_ring", nic.tx_ring),
-    ):
+    for key in (
+        "pcie.tags", "nic.rx_writeback_batch", "nic.fetch_batch", "driver.rx_interrupt_batch",
+        "driver.tx_doorbell_batch", "nic.rx_ring", "nic.tx_ring",
+    ):  # fmt: skip
+        number = config.value_of(key)
         if number > 0:
             yield key, number, 2 * number
