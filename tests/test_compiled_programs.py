@@ -15,7 +15,7 @@ from hwmodel.compiled.compilation import compile_for
 from hwmodel.compiled.programs import by_address, signature_of
 from hwmodel.config import config_from_mapping
 from hwmodel.simulation.run import commands
-from hwmodel.simulation.run.kernel_cache import COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
+from hwmodel.simulation.run.kernel_cache import COMMANDS, DECIDING, RUN_ENTRIES, SYSTEM_ENTRIES, WITHOUT_OPTIONS
 from hwmodel.simulation.run.machine import entries_of
 from tests.programs_by_address import PAIR, PAIRS, call_each, call_note, double, note
 
@@ -108,13 +108,19 @@ def test_by_documented_parts_alone_it_is_linked_in(monkeypatch):
 
 ALONE = {"nic": {"vfs": 2}, "run": {"duration": "200us"}}
 BRIDGED = {**ALONE, "servers": [{"name": "a"}, {"name": "b"}], "bridge": {"latency": "1us"}}
+WITH_OPTION = {**ALONE, "host": {"iotlb": {"entries": 64, "miss": "330ns"}}}
 LATER = {"scenario": [{"at": "100us", "set": {"switch.ports.vf1.rate_limit": "1Gbps"}}]}
 
 
 @pytest.mark.parametrize(
     ("mapping", "entries"),
-    [(ALONE, RUN_ENTRIES), (ALONE | LATER, (*RUN_ENTRIES, COMMANDS)), (BRIDGED, SYSTEM_ENTRIES)],
-    ids=["alone", "a scenario", "a bridge"],
+    [
+        (ALONE, (WITHOUT_OPTIONS, *DECIDING)),
+        (WITH_OPTION, RUN_ENTRIES),
+        (ALONE | LATER, (*RUN_ENTRIES, COMMANDS)),
+        (BRIDGED, SYSTEM_ENTRIES),
+    ],
+    ids=["alone", "with an option", "a scenario", "a bridge"],
 )
 def test_a_run_has_the_programs_that_it_needs(mapping, entries):
     assert entries_of(config_from_mapping(mapping)) == entries

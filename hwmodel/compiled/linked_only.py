@@ -13,7 +13,7 @@ What this needs of numba is not documented: see `compilation`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,8 @@ from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 from numba.core.types import intp
 from numba.np import arrayobj
+
+from hwmodel.compiled.constants import constant_of
 
 # Numba's passes for language features that kernels do not use: closures and comprehensions, functions that are inlined
 # before they are typed, loops over tuples of mixed types, and array expressions (which work without, only as several
@@ -60,14 +62,23 @@ def indices_from_the_start() -> Iterator[None]:
         arrayobj.fix_integer_index = usual
 
 
-class _FlagsSeldomSet(Lower):
+class _Lowering(Lower):
     """Lower a function with branch weights that take each tested flag (`if params.has_engines:`) for seldom set.
 
     LLVM assumes that a number which is tested is mostly not 0, and puts the code for a set flag into the path of every
     frame. Most flags tell what few configurations have, or few frames meet: taken for not set, that code moves out of
     the path, and a run takes 3 to 11 % less time. A comparison (`if n > 0:`) is left to LLVM; so flags that many
     configurations set, such as link credits, are compared.
+
+    Fields that the program takes for constants (`constants`) are not read.
     """
+
+    def lower_expr(self, resty: Any, expr: Any) -> Any:
+        if expr.op == "getattr" and isinstance(owner := self.typeof(expr.value.name), types.Record):
+            value = constant_of(owner, expr.attr)
+            if value is not None:
+                return self.context.get_constant(resty, value)
+        return super().lower_expr(resty, expr)
 
     def lower_inst(self, inst: Any) -> None:
         super().lower_inst(inst)
@@ -113,11 +124,11 @@ class _OutOfLine(_Unlinked):
 
 
 class _Lowered(NativeLowering):
-    """Lower a function whose flags are taken for seldom set."""
+    """Lower a function as `_Lowering` does."""
 
     @property
     def lowering_class(self) -> type[Lower]:
-        return _FlagsSeldomSet
+        return _Lowering
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)  # nothing comes after that would look at the graph again
@@ -137,8 +148,8 @@ class _LoweredForLinking(_Lowered):
         nameless = _dynfunc.make_function(
             lowered.fndesc.lookup_module(), lowered.fndesc.qualname, "", 0, lowered.env, (library,)
         )
-        # A caller has to link all that this one calls. Callers come first: LLVM drops what nothing before it calls.
-        called = list(dict.fromkeys([library, *library._linking_libraries]))
+        # A caller has to link all that this one calls.
+        called = [library, *_callers_first(library._linking_libraries)]
         state.targetctx.insert_user_function(nameless, lowered.fndesc, called)
         state["cr"] = lowered._replace(cfunc=nameless)
         return True
@@ -152,12 +163,24 @@ class _LoweredOutOfLine(_LoweredForLinking):
     library = _OutOfLine
 
 
+def _callers_first(libraries: Iterable[Any]) -> list[Any]:
+    """Return each library once, behind all that call it: where it stands last.
+
+    LLVM drops what nothing before it calls. A caller whose call was folded away is none, though it names the library.
+    """
+    return list(dict.fromkeys(reversed([*libraries])))[::-1]
+
+
 class _WholeProgram(JITCodeLibrary):
     """Optimise an entry with all that it links in as one program, whose other functions nobody else calls.
 
     Then LLVM can inline a function that is called at one place, and drop arguments and results that nobody needs.
     Numba's first, cheaper round is left out: it serves reference counting, which kernels hardly use, and vectors.
     """
+
+    def finalize(self) -> None:
+        self._linking_libraries: list[Any] = _callers_first(self._linking_libraries)
+        super().finalize()
 
     def _optimize_final_module(self) -> None:
         for function in self._final_module.functions:

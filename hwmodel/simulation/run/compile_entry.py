@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import sys
+from typing import Any
 
 import numba
 from numba import int64, types
@@ -26,6 +27,7 @@ from hwmodel.machine.network.bridge_state import BRIDGE
 from hwmodel.machine.server import SERVER
 from hwmodel.machine.switch import decisions
 from hwmodel.machine.system import SYSTEM
+from hwmodel.machine.without_options import ENTRY as WITHOUT_OPTIONS
 
 _BROKE: list[str] = []  # why this process does without numba's undocumented parts
 
@@ -37,6 +39,7 @@ def signatures() -> dict[str, tuple[types.Type, ...]]:
     words, captured = int64[::1], types.Array(types.uint8, 1, "C", readonly=True)
     return {
         "machine.engine.run": signature_of(engine.ARGUMENTS),
+        WITHOUT_OPTIONS: signature_of(engine.ARGUMENTS),
         "machine.commanded.run_commanded": signature_of(engine.ARGUMENTS),
         "machine.switch.decisions.decide_anew": signature_of(decisions.ARGUMENTS),
         "machine.system.run_system": (system, server, bridge, int64, int64, int64),
@@ -78,7 +81,8 @@ def compile_alone(entry: str) -> str | None:
     gc.disable()
     if not _BROKE:
         try:
-            return left_out() if compile_entry(entry) else None
+            compile_in = _compile_with_constants if entry == WITHOUT_OPTIONS else compile_entry
+            return left_out() if compile_in(entry) else None
         except Exception as error:  # another numba version may raise anything
             if is_plain():
                 raise
@@ -87,12 +91,28 @@ def compile_alone(entry: str) -> str | None:
     return _BROKE[0]
 
 
+def _compile_with_constants(entry: str) -> bool:
+    """Compile an entry that takes fields for constants, apart from all others: kernels are compiled anew for either."""
+    anew = _kernels_anew()
+    constants = importlib.import_module("hwmodel.compiled.constants")
+    fields = importlib.import_module("hwmodel.machine.without_options").kinds_of_constants()
+    with constants.taken_for_constants(fields):
+        is_compiled = anew.compile_entry(entry)
+    _kernels_anew()
+    return bool(is_compiled)
+
+
 def _compile_plainly(entry: str) -> None:
-    """Compile an entry without numba's undocumented parts: re-import all kernels, and use the same cache folder."""
+    """Compile an entry without numba's undocumented parts."""
     os.environ[SWITCH] = PLAIN
+    _kernels_anew().compile_entry(entry)
+
+
+def _kernels_anew() -> Any:
+    """Import all kernels anew, none of them compiled, to be kept in the same folder; return this module anew."""
     folder = numba.config.CACHE_DIR
     for name in [name for name in sys.modules if name.partition(".")[0] == "hwmodel"]:
         del sys.modules[name]
     importlib.import_module("hwmodel.compiled")
     numba.config.CACHE_DIR = folder
-    importlib.import_module(__name__).compile_entry(entry)
+    return importlib.import_module(__name__)

@@ -28,9 +28,12 @@ from hwmodel.errors import RunError
 
 # Entry points, as dotted names within the package.
 ENGINE = "machine.engine.run"
+WITHOUT_OPTIONS = "machine.without_options.run_without_options"  # in its place for a server without optional features
 COMMANDS = "machine.commanded.run_commanded"  # needed in addition if something changes in mid-run
 DECISIONS = "machine.switch.decisions.decide_anew"
-RUN_ENTRIES = (ENGINE, DECISIONS, "machine.first_decisions.decide_alone")
+DECIDING = (DECISIONS, "machine.first_decisions.decide_alone")
+RUN_ENTRIES = (ENGINE, *DECIDING)
+ALONE = (*RUN_ENTRIES, WITHOUT_OPTIONS)  # all that servers alone may need that have no commands
 SYSTEM_ENTRIES = (
     ENGINE, DECISIONS, "machine.system.run_system", "machine.first_decisions.decide_first",
     "machine.network.places.enter_homes", "machine.network.places.announce", "machine.counts.flow_state.add_flows",
@@ -41,7 +44,7 @@ SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch
 CAPTURE_ENTRIES = ("forwarding.frame_batch.read_packets",)
 # Processor seconds to compile the slower entries (benches/startup.py measures a first run).
 _TAKES_S = {
-    ENGINE: 23, COMMANDS: 12, SYSTEM_ENTRIES[2]: 12, SYSTEM_ENTRIES[3]: 4, DECISIONS: 5,
+    ENGINE: 23, WITHOUT_OPTIONS: 15, COMMANDS: 12, SYSTEM_ENTRIES[2]: 12, SYSTEM_ENTRIES[3]: 4, DECISIONS: 5,
 }  # fmt: skip
 _ROUNDED_S = 5  # the announced time is a multiple of this
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries known to be compiled, not to be checked again

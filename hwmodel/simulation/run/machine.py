@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 
 from hwmodel.compiled.far_tables import WORD_BYTES, check_memory, spanned_bytes
+from hwmodel.compiled.left_out import is_plain
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config, bridges_of, buses_of, servers_of, switches_of
 from hwmodel.config.bridge_ports import PhysicalPort
@@ -21,6 +23,7 @@ from hwmodel.machine.counts.ledger_state import CAME_TRUE, DONE, FRAMES_REACHED,
 from hwmodel.machine.engine import WHOLE, run
 from hwmodel.machine.server import SERVER
 from hwmodel.machine.traffic.traffic_state import SILENT_SOURCE
+from hwmodel.machine.without_options import is_without_options, run_without_options
 from hwmodel.processes.addresses import allowed_bytes
 from hwmodel.results import Result, Sighting, by_shares
 from hwmodel.results.bottleneck import LOSS, losing_first
@@ -48,7 +51,14 @@ from hwmodel.simulation.fill.refill import Filled, switch_off_functions
 from hwmodel.simulation.fill.system_state import SystemState, build_system, longest_way_fs
 from hwmodel.simulation.fill.workload_state import check_workload, decide_workload, fill_workload
 from hwmodel.simulation.run.commands import Change, Schedule, obey_first
-from hwmodel.simulation.run.kernel_cache import CAPTURE_ENTRIES, COMMANDS, RUN_ENTRIES, SYSTEM_ENTRIES
+from hwmodel.simulation.run.kernel_cache import (
+    CAPTURE_ENTRIES,
+    COMMANDS,
+    DECIDING,
+    ENGINE,
+    SYSTEM_ENTRIES,
+    WITHOUT_OPTIONS,
+)
 from hwmodel.simulation.run.logs import CopyKinds, MergedLog
 from hwmodel.simulation.run.server_threads import threads_of
 from hwmodel.units import format_time_fs
@@ -92,9 +102,17 @@ def run_alone(servers: State, until_fs: int, n_events: int) -> int:
     return int(run(servers, 0, until_fs, n_events, WHOLE))
 
 
+def run_alone_without_options(servers: State, until_fs: int, n_events: int) -> int:
+    """Do the same with a server without optional features."""
+    return int(run_without_options(servers, 0, until_fs, n_events, WHOLE))
+
+
 def run_alone_commanded(servers: State, until_fs: int, n_events: int) -> int:
     """Do the same with a server that has commands."""
     return int(run_commanded(servers, 0, until_fs, n_events, WHOLE))
+
+
+_PROGRAMS = {ENGINE: run_alone, WITHOUT_OPTIONS: run_alone_without_options, COMMANDS: run_alone_commanded}
 
 
 @dataclass(frozen=True)
@@ -110,7 +128,16 @@ def entries_of(config: Config, *, reacts: bool = False) -> tuple[str, ...]:
     """Return the entry points that a run of a configuration needs, as far as the scenario's known times show."""
     reading = CAPTURE_ENTRIES if config.workload.pcap is not None and looks_into_packets(config) else ()
     commands = (COMMANDS,) if reacts or config.agents or any(event.time_fs != 0 for event in config.scenario) else ()
-    return *(SYSTEM_ENTRIES if bridges_of(config) else RUN_ENTRIES), *commands, *reading
+    if bridges_of(config):
+        return *SYSTEM_ENTRIES, *commands, *reading
+    engine = ENGINE if commands else _engine_of(build_state(config, config.run.seed))
+    return engine, *DECIDING, *commands, *reading
+
+
+def _engine_of(state: State) -> str:
+    """Return which program runs a server alone that has no commands."""
+    has_one = is_plain() or numba.config.DISABLE_JIT or not is_without_options(state)
+    return ENGINE if has_one else WITHOUT_OPTIONS
 
 
 def _alone(config: Config, workload: Workload, seed: int) -> tuple[State, Stations]:
@@ -252,11 +279,17 @@ class Machine:
         if self.system is not None:
             self.system.threads.rest()
 
-    @cached_property
+    @property
+    def engine(self) -> str:
+        """Return which program runs a server alone, as it is now: what is looked at in a run may be an option."""
+        return COMMANDS if self._may_change else _engine_of(self.state)
+
+    @property
     def entries(self) -> tuple[str, ...]:
         """Return the kernel entry points that this machine calls."""
-        entries = RUN_ENTRIES if self.system is None else SYSTEM_ENTRIES
-        return (*entries, COMMANDS) if self._may_change else entries
+        if self.system is not None:
+            return (*SYSTEM_ENTRIES, COMMANDS) if self._may_change else SYSTEM_ENTRIES
+        return (ENGINE, *DECIDING, COMMANDS) if self._may_change else (self.engine, *DECIDING)
 
     @property
     def n_threads(self) -> int:
@@ -375,7 +408,7 @@ class Machine:
     def _advance(self, until_fs: int, n_events: int) -> int:
         started_s = time.perf_counter()
         if self.system is None:
-            status = self._run(self.state, until_fs, n_events)
+            status = _PROGRAMS[self.engine](self.state, until_fs, n_events)
         else:
             status = self.system.threads.advance(until_fs, n_events)
         self.kernel_s += time.perf_counter() - started_s
@@ -393,10 +426,6 @@ class Machine:
         """Stop the next run at a number of delivered frames; ignored with several servers, which stop at times only."""
         self._has_reached = False
         self.servers[0].nic.ledger.delivered_target = delivered if self.is_alone else NEVER
-
-    @cached_property
-    def _run(self) -> Callable[[State, int, int], int]:
-        return run_alone_commanded if COMMANDS in self.entries else run_alone
 
     @property
     def spanned_bytes(self) -> int:

@@ -48,7 +48,7 @@ from hwmodel.simulation.fill.nic_state import State
 from hwmodel.simulation.run.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.host_run import describe_host_run
-from hwmodel.simulation.run.kernel_cache import compiled_without, have_kernels
+from hwmodel.simulation.run.kernel_cache import ALONE, ENGINE, compiled_without, have_kernels, kernels_are_cached
 from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.run.play import Play, play_of
 from hwmodel.simulation.run.reactions import with_agents
@@ -120,7 +120,7 @@ def simulate(
     check_span(trace_path, trace_start_fs, trace_length_fs)
     check_taps(config, pcap_hops or {})
     play = play_of(config, agents)
-    compile_s = have_kernels(entries_of(config, reacts=play.reacts))
+    compile_s = 0.0 if kernels_are_cached(ALONE) else have_kernels(entries_of(config, reacts=play.reacts))
     changes_in_run = bool(config.scenario) or play.reacts
     counts = counters or changes_in_run
     run = Run(
@@ -380,8 +380,9 @@ class Run:
 
     def load_kernels(self) -> None:
         """Load the kernels now, so that the run's wall-clock time does not include it."""
-        self.compile_s += have_kernels(self.machine.entries)
-        self.compiled_without = compiled_without(self.machine.entries) or left_out()
+        entries = self.machine.entries if self.tracer is None else (*self.machine.entries, ENGINE)
+        self.compile_s += have_kernels(entries)
+        self.compiled_without = compiled_without(entries) or left_out()
         self.call(0, 0)
         self.machine.kernel_s = 0.0
 
