@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,15 +50,21 @@ class Starts(NamedTuple):
 
 
 @dataclass(eq=False)
-class _Mail:
-    """A message under way; when the PF's acknowledgement was there for its VF, and its reply."""
+class Mail:
+    """A message under way; when the PF's acknowledgement was there for its VF, and its reply.
 
+    `number`: which of those that its driver sends, the first of which is RESET.
+    """
+
+    port: int
+    number: int
     asks: Asks
     acknowledged_fs: float = math.inf
     replied_fs: float = math.inf
 
 
-Flow = Generator[tuple[Sequence[JobStep], _Mail | None], int, None]
+Step = tuple[Sequence[JobStep], Mail | None]
+Flow = Generator[Step, int, None]
 """What a driver does one behind the other: steps, which send a message or none; is sent when they were over."""
 
 
@@ -73,18 +80,20 @@ class BringUps:
         goes: Callable[[int], None], comes: Callable[[int], None],
     ) -> None:  # fmt: skip
         """Begin; `entry_fs`: until the PF's core is in its handler; `goes`, `comes`: turn a port's function off, on."""
-        self._model, self._pf_port, self._entry_fs, self._rings, self._comes = model, pf_port, entry_fs, rings, comes
+        self._model, self._pf_port, self._entry_fs, self._rings = model, pf_port, entry_fs, rings
+        self._turns_off, self._turns_on = goes, comes
         self._commands: list[tuple[int, int, Callable[[], None]]] = []
         self._order, self._numbers = count(), count()
         self._told: dict[tuple[int, End], Callable[[int], None]] = {}
-        self._waiting: deque[_Mail] = deque()
+        self._waiting: deque[Callable[[int], None]] = deque()
         self._is_serving = False
+        self._lives: Counter[int] = Counter()
         self.up_fs: dict[int, int] = {}
         model.jobs.tells = self._is_told
         for start in starts:
-            self._command(start.at_fs, lambda port=start.port: goes(port))
+            self.command(start.at_fs, partial(self.goes, start.port))
         for start in starts:
-            self._begin(start)
+            self.command(start.at_fs, partial(self.starts, start.port, start.at_fs, RESET_FS, BRING_UP))
 
     # ---- As agents are run ----
 
@@ -104,30 +113,44 @@ class BringUps:
     def look(self, _now_fs: int) -> None:
         """Do nothing: what is told is answered by commands."""
 
-    def _command(self, at_fs: int, give: Callable[[], None]) -> None:
+    def command(self, at_fs: int, give: Callable[[], None]) -> None:
+        """Have a command given at a time, behind those that are to be given then already."""
         heappush(self._commands, (at_fs, next(self._order), give))
 
     # ---- Jobs ----
 
-    def _does(
+    def does(
         self, port: int, from_fs: int, at_fs: int, steps: Sequence[JobStep], told: dict[End, Callable[[int], None]],
         raises: int | None = None,
     ) -> None:  # fmt: skip
-        number = next(self._numbers)
+        """Let a port's driver take steps, unless its function goes before; `told`: who is told what of them."""
+        number, life = next(self._numbers), self._lives[port]
         self._told |= {(number, what): then for what, then in told.items()}
         job = DriverJob(port, number, from_fs, sum(1 << what for what in told), raises, steps)
-        self._command(at_fs, lambda: self._model.jobs.begin(job))
+
+        def begin() -> None:
+            if self._lives[port] == life:
+                self._model.jobs.begin(job)
+
+        self.command(at_fs, begin)
 
     def _is_told(self, told: Told) -> None:
         self._told[told.number, told.what](told.at_fs)
 
-    def _begin(self, start: Starts) -> None:
-        flow = self._starting(start.port)
-        self._goes_on(start.port, flow, start.at_fs, start.at_fs, next(flow))
+    # ---- A VF's driver ----
 
-    def _goes_on(
-        self, port: int, flow: Flow, from_fs: int, at_fs: int, what: tuple[Sequence[JobStep], _Mail | None]
-    ) -> None:
+    def goes(self, port: int) -> None:
+        """Let a function go now, with what its driver does."""
+        self._lives[port] += 1
+        self.up_fs.pop(port, None)
+        self._turns_off(port)
+
+    def starts(self, port: int, from_fs: int, reset_fs: int, asked: Sequence[Asks]) -> None:
+        """Let a VF's driver start now, by a reset of such a length and by messages."""
+        flow = self._starting(port, reset_fs, asked)
+        self._goes_on(port, flow, from_fs, from_fs, next(flow))
+
+    def _goes_on(self, port: int, flow: Flow, from_fs: int, at_fs: int, what: Step) -> None:
         steps, mail = what
 
         def left(over_fs: int) -> None:
@@ -137,15 +160,13 @@ class BringUps:
 
         told: dict[End, Callable[[int], None]] = {End.LEFT: left}
         if mail is not None:
-            told[End.RAISED] = lambda now_fs: self._mail_comes(mail, now_fs)
-        self._does(port, from_fs, at_fs, steps, told, None if mail is None else self._pf_port)
+            told[End.RAISED] = partial(self.wants_pf, partial(self.serves, mail))
+        self.does(port, from_fs, at_fs, steps, told, None if mail is None else self._pf_port)
 
-    # ---- A VF's driver ----
-
-    def _starting(self, port: int) -> Flow:
-        now_fs = yield [JobStep(Op.WAIT, 1, RESET_FS)], None
-        for asks in BRING_UP:
-            mail = _Mail(asks)
+    def _starting(self, port: int, reset_fs: int, asked: Sequence[Asks]) -> Flow:
+        now_fs = yield [JobStep(Op.WAIT, 1, reset_fs)], None
+        for number, asks in enumerate(asked):
+            mail = Mail(port, number, asks)
             now_fs = yield [JobStep(Op.READ, 1, 0), JobStep(Op.WRITE, asks.words + 1, 0)], mail
             pause_fs, has_found = 0, False
             while not has_found:
@@ -158,20 +179,38 @@ class BringUps:
                 now_fs = yield [JobStep(Op.WAIT, 1, pause_fs), JobStep(Op.READ, 1, 0)], None
                 has_found, pause_fs = mail.replied_fs <= looked_fs, POLL_FS
             now_fs = yield [JobStep(Op.READ, asks.read_words, 0), JobStep(Op.WRITE, 1, 0)], None
+            self.knows(mail, now_fs)
         ring = [JobStep(Op.WRITE, RING_REGISTERS, 0), JobStep(Op.WAIT, 1, RING_ENABLE_FS), JobStep(Op.READ, 1, 0)]
         now_fs = yield ring * self._rings, None
-        self.up_fs[port] = now_fs
-        self._command(now_fs + 1, lambda: self._comes(port))
+        self.command(now_fs + 1, partial(self._comes, port, now_fs, self._lives[port]))
+
+    def _comes(self, port: int, up_fs: int, life: int) -> None:
+        if self._lives[port] == life:
+            self.up_fs[port] = up_fs
+            self._turns_on(port)
+            self.is_up(port, up_fs)
+
+    def knows(self, mail: Mail, now_fs: int) -> None:
+        """Follow that a VF's driver has read the answer to a message."""
+
+    def is_up(self, port: int, up_fs: int) -> None:
+        """Follow that a VF is up."""
 
     # ---- The PF's ----
 
-    def _mail_comes(self, mail: _Mail, now_fs: int) -> None:
-        self._waiting.append(mail)
+    def wants_pf(self, serve: Callable[[int], None], now_fs: int) -> None:
+        """Have the PF's driver serve what tells it so by an interrupt: at once, or behind all that came before."""
+        self._waiting.append(serve)
         if not self._is_serving:
-            self._serves(now_fs)
+            self._serves_next(now_fs)
 
-    def _serves(self, now_fs: int) -> None:
-        mail, self._is_serving = self._waiting.popleft(), True
+    def _serves_next(self, now_fs: int) -> None:
+        self._is_serving = bool(self._waiting)
+        if self._waiting:
+            self._waiting.popleft()(now_fs)
+
+    def serves(self, mail: Mail, now_fs: int) -> None:
+        """Have the PF's driver read a message and answer."""
 
         def acknowledged(at_fs: int) -> None:
             mail.acknowledged_fs = at_fs
@@ -179,20 +218,31 @@ class BringUps:
         def replied(at_fs: int) -> None:
             mail.replied_fs = at_fs
 
+        steps = [JobStep(Op.READ, 1 + MAILBOX_WORDS, 0), JobStep(Op.WRITE, self.reply_words(mail) + 2, 0)]
+        self.pf_does(steps, {End.FIRST_ARRIVED: acknowledged, End.ARRIVED: replied}, now_fs, partial(self.has_answered, mail))
+
+    def pf_does(
+        self, steps: Sequence[JobStep], told: dict[End, Callable[[int], None]], now_fs: int, over: Callable[[int], None],
+        raises: int | None = None,
+    ) -> None:  # fmt: skip
+        """Have the PF's driver take steps on its core, and serve what comes next when they are over."""
+
         def served(at_fs: int) -> None:
-            self._is_serving = False
-            if self._waiting:
-                self._serves(at_fs)
+            over(at_fs)
+            self._serves_next(at_fs)
 
-        steps = [
-            JobStep(Op.TAKE_CORE, 1, 0), JobStep(Op.WORK, 1, self._entry_fs), JobStep(Op.READ, 1 + MAILBOX_WORDS, 0),
-            JobStep(Op.WRITE, mail.asks.reply_words + 2, 0), JobStep(Op.RELEASE, 1, 0),
-        ]  # fmt: skip
-        told = {End.FIRST_ARRIVED: acknowledged, End.ARRIVED: replied, End.LEFT: served}
-        self._does(self._pf_port, now_fs, now_fs + 1, steps, told)
+        on_core = [JobStep(Op.TAKE_CORE, 1, 0), JobStep(Op.WORK, 1, self._entry_fs), *steps, JobStep(Op.RELEASE, 1, 0)]
+        self.does(self._pf_port, now_fs, now_fs + 1, on_core, told | {End.LEFT: served}, raises)
+
+    def reply_words(self, mail: Mail) -> int:
+        """Return how many words the PF's driver answers."""
+        return mail.asks.reply_words
+
+    def has_answered(self, mail: Mail, now_fs: int) -> None:
+        """Follow that the PF's driver has answered a message."""
 
 
-def next_of(flow: Flow, over_fs: int) -> tuple[Sequence[JobStep], _Mail | None] | None:
+def next_of(flow: Flow, over_fs: int) -> Step | None:
     """Send a flow when its steps were over; return what it does next, None if nothing."""
     try:
         return flow.send(over_fs)
