@@ -185,7 +185,7 @@ def watchdogs(first: Config, drawn: Watched, parameters: OfFunctions, model: Mod
         called=lambda port: made.called(port, calls[port].pop(0)),
         answered=made.answered,
     )
-    return Watchdogs(model, events, rules, PF, 2 * first.nic.queues_per_vf, goes=made.turn, comes=made.turn)
+    return Watchdogs(model, events, rules, PF, 2 * first.nic.queues_per_vf, goes=made.goes, comes=made.comes)
 
 
 class Administered:
@@ -224,9 +224,14 @@ class Administered:
             "vlan_spoof_check": own.vlan_anti_spoof, "trusted": own.trusted, "enabled": own.link_enabled,
         }  # fmt: skip
 
-    def turn(self, port: int) -> None:
-        """Turn a function off, or on again."""
-        self._off.symmetric_difference_update({f"vf{port - 2}"})
+    def goes(self, port: int) -> None:
+        """Turn a function off, if it is not."""
+        self._off.add(f"vf{port - 2}")
+        self._command()
+
+    def comes(self, port: int) -> None:
+        """Turn a function on."""
+        self._off.remove(f"vf{port - 2}")
         self._command()
 
     def called(self, port: int, call: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ from hwmodel.rules.driver_jobs import (
 from hwmodel.rules.mailbox_messages import MAILBOX_WORDS
 from hwmodel.units import FS_PER_S
 
+REFUSAL_WORDS = 1  # Linux ixgbe_rcv_msg_from_vf: of a VF that has to reset first
 QUIET_FS = 10 * FS_PER_S  # Linux ixgbevf_watchdog_update_link: it resets no sooner after the last time
 
 
@@ -293,13 +294,15 @@ class Drivers:
     def tell_to_reset(self, vf: str, pf: str, event: int, at_fs: int) -> None:
         """Have a PF's driver write into a VF's mailbox that it has to reset, which raises the VF's interrupt.
 
-        A VF that is off finds the word as it comes up.
+        A VF that is off has no interrupt: it finds the word as it comes up.
         """
+        word = (JobStep(WRITE, 2),)
         if not self.course.is_there(vf):
             self._unread[vf] = _Watch(vf, pf, event)
+            self._enter(pf, at_fs, {}, word)
             return
         watch = self._watches.setdefault(vf, _Watch(vf, pf, event))
-        self._enter(pf, at_fs, {RAISED: partial(self._hears, watch)}, (JobStep(WRITE, 2),), raises=vf)
+        self._enter(pf, at_fs, {RAISED: partial(self._hears, watch)}, word, raises=vf)
 
     def _hears(self, watch: _Watch, at_fs: int) -> None:
         """Have a VF's driver look for what is the matter, as an interrupt tells it, or reset if it has to.
@@ -313,7 +316,7 @@ class Drivers:
             self._adapter.resets(watch.vf, watch.event, at_fs)
             return
         watch.looks = True
-        link = (JobStep(WORK, 1, LINK_LOOK_FS), JobStep(READ)) * self._adapter.link_looks(watch.vf)
+        link = (JobStep(WAIT, 1, LINK_LOOK_FS), JobStep(READ)) * self._adapter.link_looks(watch.vf)
         steps = (
             JobStep(TAKE_CORE), JobStep(WORK, 1, self._adapter.entry_fs(watch.vf)), JobStep(READ, 2), *link,
             JobStep(WRITE), JobStep(READ, 2), JobStep(WRITE), JobStep(RELEASE),
@@ -352,13 +355,14 @@ class Drivers:
             ARRIVED: partial(setattr, exchange, "replied_fs"),
             LEFT: partial(self._served, pf, exchange),
         }
-        watch = exchange.watch
+        watch, message, is_heard = exchange.watch, exchange.message, self._adapter.is_heard(exchange.vf)
         if exchange.event is not None or watch is not None:  # its VF does not look for the answer
             del acts[FIRST_ARRIVED], acts[ARRIVED]
         steps = [JobStep(TAKE_CORE), JobStep(WORK, 1, self._adapter.entry_fs(exchange.pf))]
         steps.append(JobStep(READ, MAILBOX_WORDS + 1 if watch is None else 1))
-        if watch is None or not self._adapter.is_heard(watch.vf):
-            steps.append(JobStep(WRITE, exchange.message.reply_words + 2))
+        if watch is None or not is_heard:
+            reply_words = message.reply_words if watch or is_heard or message is RESET else REFUSAL_WORDS
+            steps.append(JobStep(WRITE, reply_words + 2))
             if watch is not None:
                 acts[RAISED] = partial(self._refused, watch)
         steps.append(JobStep(RELEASE))

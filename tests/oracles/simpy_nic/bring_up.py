@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from .jobs import End, Op, Told
@@ -84,11 +85,12 @@ class BringUps:
         self._turns_off, self._turns_on = goes, comes
         self._commands: list[tuple[int, int, Callable[[], None]]] = []
         self._order, self._numbers = count(), count()
-        self._told: dict[tuple[int, End], Callable[[int], None]] = {}
+        self._told: dict[tuple[int, End], tuple[int, int, Callable[[int], None]]] = {}
         self._waiting: deque[Callable[[int], None]] = deque()
         self._is_serving = False
         self._lives: Counter[int] = Counter()
         self.up_fs: dict[int, int] = {}
+        self._at_this_instant: list[Told] = []
         model.jobs.tells = self._is_told
         for start in starts:
             self.command(start.at_fs, partial(self.goes, start.port))
@@ -111,7 +113,12 @@ class BringUps:
             heappop(self._commands)[-1]()
 
     def look(self, _now_fs: int) -> None:
-        """Do nothing: what is told is answered by commands."""
+        """Follow what was told at this instant, in the order of jobs' numbers; what that leads to are commands."""
+        for told in sorted(self._at_this_instant, key=attrgetter("number", "what")):
+            port, life, then = self._told[told.number, told.what]
+            if self._lives[port] == life:
+                then(told.at_fs)
+        self._at_this_instant = []
 
     def command(self, at_fs: int, give: Callable[[], None]) -> None:
         """Have a command given at a time, behind those that are to be given then already."""
@@ -125,7 +132,7 @@ class BringUps:
     ) -> None:  # fmt: skip
         """Let a port's driver take steps, unless its function goes before; `told`: who is told what of them."""
         number, life = next(self._numbers), self._lives[port]
-        self._told |= {(number, what): then for what, then in told.items()}
+        self._told |= {(number, what): (port, life, then) for what, then in told.items()}
         job = DriverJob(port, number, from_fs, sum(1 << what for what in told), raises, steps)
 
         def begin() -> None:
@@ -135,7 +142,7 @@ class BringUps:
         self.command(at_fs, begin)
 
     def _is_told(self, told: Told) -> None:
-        self._told[told.number, told.what](told.at_fs)
+        self._at_this_instant.append(told)
 
     # ---- A VF's driver ----
 

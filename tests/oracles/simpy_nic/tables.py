@@ -39,9 +39,10 @@ def n_vfs_of(switch: Any) -> int:
 
 
 class _Disabled:
-    """A station as it is but for its not being enabled."""
+    """A station as it is but for its not being enabled, and for its filters, which have gone: it has no address."""
 
     enabled = False
+    macs: tuple[int, ...] = ()
 
     def __init__(self, station: Any) -> None:
         self._station = station

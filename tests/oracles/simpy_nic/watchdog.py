@@ -71,6 +71,7 @@ class _Vf:
     is_looking: bool = False
     will_reset: bool = False
     word: Word | None = None
+    has_unread: bool = False
     reset_fs: int | None = None
 
 
@@ -102,6 +103,10 @@ class Watchdogs(BringUps):
             self._tells(call.port, call.at_fs)
 
     def _tells(self, port: int, now_fs: int) -> None:
+        if not self._vfs[port].is_there:
+            self._vfs[port].has_unread = True
+            self.does(self._pf_port, now_fs, now_fs, [JobStep(Op.WRITE, 2, 0)], {})
+            return
         told = {End.ARRIVED: partial(self._is_written, port, Word.CONTROL), End.RAISED: partial(self._is_raised, port)}
         self.does(self._pf_port, now_fs, now_fs, [JobStep(Op.WRITE, 2, 0)], told, port)
 
@@ -142,6 +147,8 @@ class Watchdogs(BringUps):
         self._vfs[port].is_there = True
         gone_fs, _ = self.lives_fs[port][-1]
         self.lives_fs[port][-1] = gone_fs, up_fs
+        if self._vfs[port].has_unread and not self._vfs[port].is_heard:
+            self._looks(port, up_fs)
 
     def knows(self, mail: Mail, now_fs: int) -> None:
         """Note when it has reset last."""
