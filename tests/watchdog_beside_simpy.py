@@ -28,13 +28,18 @@ from tests.jobs_for_simpy import function_number
 from tests.journey_runs import JourneyRun, finished_journeys
 from tests.oracles import mailbox
 from tests.oracles.mailbox import ReferencePf
-from tests.oracles.simpy_nic import Asks, Calls, Leaves, Model, Rules, Starts, Watchdogs, asked_again
+from tests.oracles.simpy_nic import Calls, Leaves, Model, Rules, Sends, Starts, Watchdogs, asked_again, asks_of
 
 PORT_VLAN, UNTAGGED = 7, 1
 OWN_RESET_NS = 20 * MS_NS  # from the call to the messages, about
+EVERY_US = 9
 QUIET_NS = 10_000 * MS_NS
 LivesFs = Mapping[str, Sequence[tuple[int, int | None]]]
 """By VM, when its function went, and was up again."""
+
+
+Happens = tuple[int, Mapping[str, Any]]
+"""At how many ns, and what."""
 
 
 class Watched(NamedTuple):
@@ -42,9 +47,21 @@ class Watched(NamedTuple):
 
     changes: dict[str, Any]
     load: Recorded
-    events: Sequence[tuple[int, Mapping[str, Any]]]
-    """In ns."""
+    events: Sequence[Happens]
     quiet_ns: int = QUIET_NS
+
+
+class _Chosen(NamedTuple):
+    """What is drawn first: VFs that are called on, and when; whether others of them come up by FLR at that time.
+
+    `sooner_ns`: what drivers need at least until they reset.
+    """
+
+    names: Sequence[str]
+    ports: Mapping[str, Mapping[str, Any]]
+    called_ns: int
+    comes_up: bool
+    sooner_ns: int
 
 
 def draw_watched(seed: int, n: int = 800) -> Watched:
@@ -55,20 +72,9 @@ def draw_watched(seed: int, n: int = 800) -> Watched:
     ports = _ports(chance, names)
     comes_up = chance.random() < 0.15
     called_ns = BEGIN_NS + (RESET_NS if comes_up else 0)
-    events: list[tuple[int, Mapping[str, Any]]] = []
-    gaps = chance.choice(((0,), (0, 1, 700, 40_000), (0, 300 * US_NS, 2 * MS_NS), (0, OWN_RESET_NS, 21 * MS_NS)))
-    trusted = {name: own.get("trusted", False) for name, own in ports.items()}
-    for name in names:
-        at_ns = called_ns + chance.choice(gaps) + (chance.randrange(16 * MS_NS) if comes_up else 0)
-        call = chance.choice(({"trust": not trusted.get(name, False)}, {"link": "auto"}, {"link": "disable"}))
-        events.append((at_ns, {"pf": {"vf": name, **call}}))
-        if comes_up and chance.random() < 0.7:
-            events.append((BEGIN_NS, {"reset": name}))
-        elif not comes_up and chance.random() < 0.2:  # an X550's driver needs 5 us at least until it resets
-            sooner_ns = 4 * US_NS if preset else 900 * US_NS
-            events.append((at_ns + chance.randrange(sooner_ns), {"unplug": name}))
-        elif not comes_up and chance.random() < 0.15:
-            events.append((at_ns + chance.randrange(26 * MS_NS), {"reset": name}))
+    chosen = _Chosen(names, ports, called_ns, comes_up, 4 * US_NS if preset else 900 * US_NS)
+    events = _calls(chance, chosen)
+    events += _messages(chance, chosen, events)
     events.sort(key=lambda event: event[0])
     last_ns = max(at_ns for at_ns, _ in events) + 30 * MS_NS
     starts_ns = [at_ns for at_ns, about in events if "pf" in about]
@@ -90,13 +96,57 @@ def draw_watched(seed: int, n: int = 800) -> Watched:
     return Watched(changes, _load(chance, starts_ns, last_ns, n), events, quiet_ns)
 
 
+def _calls(chance: random.Random, chosen: _Chosen) -> list[Happens]:
+    """Draw calls, further ones on the same VFs, and what takes some of these VFs."""
+    events: list[Happens] = []
+    gaps = chance.choice(((0,), (0, 1, 700, 40_000), (0, 300 * US_NS, 2 * MS_NS), (0, OWN_RESET_NS, 21 * MS_NS)))
+    for name in chosen.names:
+        at_ns = chosen.called_ns + chance.choice(gaps) + (chance.randrange(16 * MS_NS) if chosen.comes_up else 0)
+        is_trusted = chosen.ports[name]["trusted"]
+        call = chance.choice(({"trust": not is_trusted}, {"link": "auto"}, {"link": "disable"}))
+        events.append((at_ns, {"pf": {"vf": name, **call}}))
+        if chosen.comes_up and chance.random() < 0.7:
+            events.append((BEGIN_NS, {"reset": name}))
+        elif not chosen.comes_up and chance.random() < 0.2:
+            events.append((at_ns + chance.randrange(chosen.sooner_ns), {"unplug": name}))
+        elif not chosen.comes_up and chance.random() < 0.15:
+            events.append((at_ns + chance.randrange(26 * MS_NS), {"reset": name}))
+        if chance.random() < 0.2:
+            call = chance.choice(({"trust": is_trusted ^ ("trust" not in call)}, {"link": "auto"}))
+            gap_ns = chance.choice((1, 400, 30_000, 700_000, 1_100_000, chance.randrange(26 * MS_NS)))
+            events.append((at_ns + gap_ns, {"pf": {"vf": name, **call}}))
+    return events
+
+
+def _messages(chance: random.Random, chosen: _Chosen, events: Sequence[Happens]) -> list[Happens]:
+    """Draw messages of VFs that are there."""
+    first_ns = {about["pf"]["vf"]: at_ns for at_ns, about in reversed(events) if "pf" in about}
+    taken = {about.get("unplug", about.get("reset")) for _, about in events}
+    senders = [f"vf{at}" for at in range(VFS) if f"vf{at}" not in taken]
+    found: list[Happens] = []
+    for _ in range(chance.choice((0, 0, 1, 4)) if senders else 0):
+        sender = chance.choice(senders)
+        about: dict[str, Any] = chance.choice((
+            {"message": "reset"}, {"message": "set_vlan", "vlan": chance.choice((20, 50))},
+            {"message": "set_macvlan", "index": 2, "mac": f"02:00:00:00:09:{function_number(sender):02x}"},
+        ))  # fmt: skip
+        if sender in first_ns:  # which may have gone later
+            sent_ns = first_ns[sender] + chance.randrange(chosen.sooner_ns)
+        else:
+            sent_ns = chosen.called_ns + chance.choice((0, chance.randrange(MS_NS), chance.randrange(26 * MS_NS)))
+            about |= chance.choice(({}, {"times": 20, "every": f"{EVERY_US}us"}))
+        found.append((sent_ns, {"mailbox": {"from": sender, **about}}))
+    return found
+
+
 def _ports(chance: random.Random, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Draw what VFs had before the calls: further VLANs, a port VLAN, further addresses, trust."""
     found: dict[str, dict[str, Any]] = {}
     for name in names:
-        own: dict[str, Any] = chance.choice(
-            ({}, {}, {"vlans": [UNTAGGED, 20]}, {"vlans": [UNTAGGED, 20, 30, 40]}, {"port_vlan": PORT_VLAN, "vlans": [PORT_VLAN]})
-        )
+        vlans = chance.choice(([], [], [20], [20, 30, 40], [PORT_VLAN]))
+        own: dict[str, Any] = {"vlans": [UNTAGGED, *vlans]}
+        if vlans == [PORT_VLAN]:
+            own = {"port_vlan": PORT_VLAN, "vlans": vlans}
         number = function_number(name) + 1
         macs = [f"02:00:00:00:00:{number:02x}", f"02:00:00:00:07:{number:02x}", f"02:00:00:00:08:{number:02x}"]
         macs = chance.choice((macs[:1], macs[:2], macs, macs[1::-1], [macs[2], macs[0], macs[1]]))
@@ -169,10 +219,14 @@ def watchdogs(first: Config, drawn: Watched, parameters: OfFunctions, model: Mod
     is_x550 = first.nic.preset == "X550"
     drivers = {function_number(port.name) + 1: first.driver_of(port.name) for port in first.switch.ports}
     calls: dict[int, list[Mapping[str, Any]]] = {}
-    events: list[Starts | Calls | Leaves] = []
+    events: list[Starts | Calls | Leaves | Sends] = []
     for at_ns, about in drawn.events:
         kind, what = next(iter(about.items()))
-        port = function_number(what["vf"] if kind == "pf" else what) + 1
+        name = what["vf"] if kind == "pf" else what["from"] if kind == "mailbox" else what
+        port = function_number(name) + 1
+        if kind == "mailbox":
+            events += _sent(at_ns, port, what)
+            continue
         if kind == "pf":
             calls.setdefault(port, []).append(what)
         events.append({"pf": Calls, "reset": Starts, "unplug": Leaves}[kind](at_ns * NS_FS, port))
@@ -188,6 +242,22 @@ def watchdogs(first: Config, drawn: Watched, parameters: OfFunctions, model: Mod
     return Watchdogs(model, events, rules, PF, 2 * first.nic.queues_per_vf, goes=made.goes, comes=made.comes)
 
 
+def _sent(at_ns: int, port: int, message: Mapping[str, Any]) -> list[Sends]:
+    """Return a message that a scenario sends, as often as it says."""
+    said: Any = "reset"
+    if message["message"] == "set_vlan":
+        said = [mailbox.SET_VLAN | 1 << 16, message["vlan"]]
+    elif message["message"] == "set_macvlan":
+        said = [mailbox.SET_MACVLAN | 2 << 16, *_words_of(bytes.fromhex(message["mac"].replace(":", "")))]
+    asks = asks_of(1 if said == "reset" else len(said))
+    every_fs = EVERY_US * US_NS * NS_FS
+    return [Sends(asks, said, at_ns * NS_FS + each * every_fs, port) for each in range(message.get("times", 1))]
+
+
+def _words_of(mac: bytes) -> tuple[int, int]:
+    return int.from_bytes(mac[:4], "little"), int.from_bytes(mac[4:], "little")
+
+
 class Administered:
     """Follow what the PF's driver knows of VFs, by the second implementation of its rules, and give commands."""
 
@@ -195,7 +265,6 @@ class Administered:
         self._config, self._parameters, self._model = config, parameters, model
         self._off: set[str] = set()
         self._pf = ReferencePf("x550" if config.nic.preset == "X550" else "82599", config.nic.vfs)
-        self._asked: dict[int, Sequence[Sequence[int]]] = {}
         ports = {port.number: port for port in config.switch.ports}
         for port in range(2, 2 + config.nic.vfs):
             self._begin(port - 2, ports[port])
@@ -242,26 +311,19 @@ class Administered:
             self._pf.set_vf_link_state(port - 2, call["link"])
         self._follow(port)
 
-    def asked(self, port: int) -> Sequence[Asks]:
+    def asked(self, port: int) -> Sequence[Sends]:
         """Return what a VF's driver asks for as it resets it: what it had."""
         own, at = self._pf.vfs[port - 2], port - 2
         vlans = [vlan for vlan in self._pf.state()["vfs"][at]["vlans"] if vlan not in (0, own.pf_vlan)]
         addresses = [
-            [mailbox.SET_MACVLAN | number << 16, int.from_bytes(mac[:4], "little"), int.from_bytes(mac[4:], "little")]
-            for number, mac in enumerate(own.macvlans, 1)
+            [mailbox.SET_MACVLAN | number << 16, *_words_of(mac)] for number, mac in enumerate(own.macvlans, 1)
         ]
-        self._asked[port] = [
-            [mailbox.RESET], [mailbox.API_NEGOTIATE, 5, 0], [], [],  # a mode and groups as before: nothing new
-            *addresses, *([mailbox.SET_VLAN | 1 << 16, vlan] for vlan in (0, *vlans)), [mailbox.SET_LPE, 1518],
-        ]  # fmt: skip
-        return asked_again(len(addresses), len(vlans))
+        return asked_again(addresses, [[mailbox.SET_VLAN | 1 << 16, vlan] for vlan in (0, *vlans)])
 
-    def answered(self, port: int, number: int) -> None:
-        """Do what a message of such a reset asks for, and is granted."""
-        words = self._asked[port][number]
-        if words:
-            self._pf.handle(port - 2, words)
-            self._follow(port)
+    def answered(self, port: int, said: Any) -> None:
+        """Do what a message asks for, and is granted."""
+        self._pf.handle(port - 2, [mailbox.RESET] if said == "reset" else said)
+        self._follow(port)
 
     def _follow(self, port: int) -> None:
         keys = {f"switch.ports.vf{port - 2}.{name}": value for name, value in self._keys(port).items()}
@@ -278,5 +340,6 @@ def _keys_of(port: Port) -> dict[str, Any]:
     return {
         "macs": [mac.to_bytes(6, "big").hex(":") for mac in port.macs],
         **{name: list(getattr(port, name)) for name in ("vlans", "untagged")},
-        **{name: getattr(port, name) for name in ("port_vlan", "spoof_check", "vlan_spoof_check", "trusted", "enabled")},
+        **{name: getattr(port, name) for name in ("port_vlan", "spoof_check", "vlan_spoof_check")},
+        **{name: getattr(port, name) for name in ("trusted", "enabled")},
     }

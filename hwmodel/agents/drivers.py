@@ -302,7 +302,7 @@ class Drivers:
             self._enter(pf, at_fs, {}, word)
             return
         watch = self._watches.setdefault(vf, _Watch(vf, pf, event))
-        self._enter(pf, at_fs, {RAISED: partial(self._hears, watch)}, word, raises=vf)
+        self._enter(pf, at_fs, {RAISED: partial(self._told_of, watch, False)}, word, raises=vf)
 
     def _hears(self, watch: _Watch, at_fs: int) -> None:
         """Have a VF's driver look for what is the matter, as an interrupt tells it, or reset if it has to.
@@ -330,8 +330,8 @@ class Drivers:
         last_fs = self._reset_fs.get(watch.vf)
         watch.will_reset = watch.is_refused and (last_fs is None or at_fs > last_fs + QUIET_FS)
 
-    def _refused(self, watch: _Watch, at_fs: int) -> None:
-        watch.is_refused = True
+    def _told_of(self, watch: _Watch, is_refused: bool, at_fs: int) -> None:
+        watch.is_refused = is_refused
         self._hears(watch, at_fs)
 
     # ---- A PF's driver ----
@@ -364,7 +364,9 @@ class Drivers:
             reply_words = message.reply_words if watch or is_heard or message is RESET else REFUSAL_WORDS
             steps.append(JobStep(WRITE, reply_words + 2))
             if watch is not None:
-                acts[RAISED] = partial(self._refused, watch)
+                acts[RAISED] = partial(self._told_of, watch, True)
+        else:
+            watch.is_refused = watch.will_reset = False
         steps.append(JobStep(RELEASE))
         self._enter(exchange.pf, at_fs, acts, steps, exchange, raises="" if watch is None else watch.vf)
 

@@ -17,7 +17,7 @@ from .agents import (
     Silence,
     Watch,
 )
-from .bring_up import Asks, BringUps, Starts
+from .bring_up import BringUps, Starts
 from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
 from .core import Stalls
@@ -39,4 +39,4 @@ from .parameters import (
 from .parts import PARTS, Journey
 from .results import Delivery, FinalCounts, LinkUse, Outcome
 from .sources import Choice, SourceLoad, SourceParameters
-from .watchdog import Calls, Leaves, Rules, Watchdogs, asked_again
+from .watchdog import Calls, Leaves, Rules, Sends, Watchdogs, asked_again, asks_of

@@ -43,6 +43,9 @@ BRING_UP = (
 """RESET; the version of the protocol, queues, the longest frame, VLAN 0, groups, the multicast list."""
 
 
+RESET = BRING_UP[0]
+
+
 class Starts(NamedTuple):
     """A VF's driver starts, whose reset begins then."""
 
@@ -54,12 +57,12 @@ class Starts(NamedTuple):
 class Mail:
     """A message under way; when the PF's acknowledgement was there for its VF, and its reply.
 
-    `number`: which of those that its driver sends, the first of which is RESET.
+    `said`: what it asks for, where that changes anything.
     """
 
     port: int
-    number: int
     asks: Asks
+    said: object = None
     acknowledged_fs: float = math.inf
     replied_fs: float = math.inf
 
@@ -95,7 +98,8 @@ class BringUps:
         for start in starts:
             self.command(start.at_fs, partial(self.goes, start.port))
         for start in starts:
-            self.command(start.at_fs, partial(self.starts, start.port, start.at_fs, RESET_FS, BRING_UP))
+            mails = [Mail(start.port, asks) for asks in BRING_UP]
+            self.command(start.at_fs, partial(self.starts, start.port, start.at_fs, RESET_FS, mails))
 
     # ---- As agents are run ----
 
@@ -152,9 +156,9 @@ class BringUps:
         self.up_fs.pop(port, None)
         self._turns_off(port)
 
-    def starts(self, port: int, from_fs: int, reset_fs: int, asked: Sequence[Asks]) -> None:
+    def starts(self, port: int, from_fs: int, reset_fs: int, mails: Sequence[Mail]) -> None:
         """Let a VF's driver start now, by a reset of such a length and by messages."""
-        flow = self._starting(port, reset_fs, asked)
+        flow = self._starting(port, reset_fs, mails)
         self._goes_on(port, flow, from_fs, from_fs, next(flow))
 
     def _goes_on(self, port: int, flow: Flow, from_fs: int, at_fs: int, what: Step) -> None:
@@ -170,11 +174,11 @@ class BringUps:
             told[End.RAISED] = partial(self.wants_pf, partial(self.serves, mail))
         self.does(port, from_fs, at_fs, steps, told, None if mail is None else self._pf_port)
 
-    def _starting(self, port: int, reset_fs: int, asked: Sequence[Asks]) -> Flow:
+    def _starting(self, port: int, reset_fs: int, mails: Sequence[Mail]) -> Flow:
         now_fs = yield [JobStep(Op.WAIT, 1, reset_fs)], None
-        for number, asks in enumerate(asked):
-            mail = Mail(port, number, asks)
-            now_fs = yield [JobStep(Op.READ, 1, 0), JobStep(Op.WRITE, asks.words + 1, 0)], mail
+        for mail in mails:
+            asks = mail.asks
+            now_fs = yield sending(mail), mail
             pause_fs, has_found = 0, False
             while not has_found:
                 looked_fs = now_fs + pause_fs
@@ -226,11 +230,13 @@ class BringUps:
             mail.replied_fs = at_fs
 
         steps = [JobStep(Op.READ, 1 + MAILBOX_WORDS, 0), JobStep(Op.WRITE, self.reply_words(mail) + 2, 0)]
-        self.pf_does(steps, {End.FIRST_ARRIVED: acknowledged, End.ARRIVED: replied}, now_fs, partial(self.has_answered, mail))
+        self.pf_does(
+            steps, {End.FIRST_ARRIVED: acknowledged, End.ARRIVED: replied}, now_fs, partial(self.has_answered, mail)
+        )
 
     def pf_does(
-        self, steps: Sequence[JobStep], told: dict[End, Callable[[int], None]], now_fs: int, over: Callable[[int], None],
-        raises: int | None = None,
+        self, steps: Sequence[JobStep], told: dict[End, Callable[[int], None]], now_fs: int,
+        over: Callable[[int], None], raises: int | None = None,
     ) -> None:  # fmt: skip
         """Have the PF's driver take steps on its core, and serve what comes next when they are over."""
 
@@ -247,6 +253,11 @@ class BringUps:
 
     def has_answered(self, mail: Mail, now_fs: int) -> None:
         """Follow that the PF's driver has answered a message."""
+
+
+def sending(mail: Mail) -> list[JobStep]:
+    """Return what a VF's driver does to send: it looks whether the mailbox is free, writes the words and a flag."""
+    return [JobStep(Op.READ, 1, 0), JobStep(Op.WRITE, mail.asks.words + 1, 0)]
 
 
 def next_of(flow: Flow, over_fs: int) -> Step | None:

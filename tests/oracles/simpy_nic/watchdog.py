@@ -8,7 +8,7 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from .bring_up import MAILBOX_WORDS, MS_FS, RESET_SETTLE_FS, US_FS, Asks, BringUps, Mail, Starts
+from .bring_up import MAILBOX_WORDS, MS_FS, RESET, US_FS, Asks, BringUps, Mail, Starts, sending
 from .jobs import End, Op
 from .parameters import JobStep
 
@@ -17,12 +17,34 @@ if TYPE_CHECKING:
 
 DOWN_FS = 10 * MS_FS
 LINK_LOOK_FS = 100 * US_FS
+STATE_READS = 2
+"""Whether it was reset; its link."""
+WORD_READS = 2
+"""Whether it has the mailbox; the PF's word."""
 
 
-def asked_again(n_addresses: int, n_vlans: int) -> list[Asks]:
-    """Return the messages of a driver that has reset its VF, by its further addresses and its tagged VLANs."""
-    words = (3, 2, MAILBOX_WORDS, *(3,) * n_addresses, *(2,) * (1 + n_vlans), 2)
-    return [Asks(1, 4, 4, RESET_SETTLE_FS), *(Asks(each, MAILBOX_WORDS, each) for each in words)]
+def asked_again(addresses: Sequence[object], vlans: Sequence[object]) -> list[Sends]:
+    """Return the messages of a driver that has reset its VF.
+
+    They are given by what is said of its further addresses, and of VLAN 0 and its tagged VLANs.
+    """
+    of_addresses, of_vlans = [(3, said) for said in addresses], [(2, said) for said in vlans]
+    others = [(3, None), (2, None), (MAILBOX_WORDS, None), *of_addresses, *of_vlans, (2, None)]
+    return [Sends(RESET, "reset"), *(Sends(asks_of(words), said) for words, said in others)]
+
+
+def asks_of(words: int) -> Asks:
+    """Return a message of so many words that is no RESET."""
+    return RESET if words == 1 else Asks(words, MAILBOX_WORDS, words)
+
+
+class Sends(NamedTuple):
+    """A message, and what it asks for, where that changes anything; at its time a VF sends it, not looking back."""
+
+    asks: Asks
+    said: object = None
+    at_fs: int = 0
+    port: int = 0
 
 
 class Calls(NamedTuple):
@@ -42,18 +64,19 @@ class Leaves(NamedTuple):
 class Rules(NamedTuple):
     """What drivers of VFs do.
 
-    `entries_fs`: by port, until its core is in its handler. `watching`: ports whose drivers look. `link_looks`: how often they look at their links again.
-    `quiet_fs`: for how long they do not reset once more. `asked`: what a port's asks for as it resets. `called`: what
-    else a call does. `answered`: what an answer does to a port, by the number of the message; it is heard.
+    `entries_fs`: by port, until its core is in its handler. `watching`: ports whose drivers look. `link_looks`: how
+    often they look at their links again. `quiet_fs`: for how long they do not reset once more. `asked`: what a port's
+    asks for as it resets. `called`: what else a call does. `answered`: what an answer does to a port that is heard, by
+    what was said.
     """
 
     entries_fs: Mapping[int, int]
     watching: Collection[int]
     link_looks: int
     quiet_fs: int
-    asked: Callable[[int], Sequence[Asks]]
+    asked: Callable[[int], Sequence[Sends]]
     called: Callable[[int], None]
-    answered: Callable[[int, int], None]
+    answered: Callable[[int, object], None]
 
 
 class Word(Enum):
@@ -67,7 +90,6 @@ class Word(Enum):
 class _Vf:
     is_there: bool = True
     is_heard: bool = True
-    is_own: bool = False
     is_looking: bool = False
     will_reset: bool = False
     word: Word | None = None
@@ -79,7 +101,7 @@ class Watchdogs(BringUps):
     """Let VFs reset as well, that calls leave unheard."""
 
     def __init__(
-        self, model: Model, events: Sequence[Starts | Calls | Leaves], rules: Rules, pf_port: int, rings: int,
+        self, model: Model, events: Sequence[Starts | Calls | Leaves | Sends], rules: Rules, pf_port: int, rings: int,
         goes: Callable[[int], None], comes: Callable[[int], None],
     ) -> None:  # fmt: skip
         """Begin; `events` in the order in which those of an instant happen."""
@@ -93,6 +115,8 @@ class Watchdogs(BringUps):
                 self.command(event.at_fs, partial(self._is_called, event))
             elif isinstance(event, Leaves):
                 self.command(event.at_fs, partial(self.goes, event.port))
+            elif isinstance(event, Sends):
+                self.command(event.at_fs, partial(self._sends, event))
 
     # ---- The PF's driver ----
 
@@ -107,31 +131,30 @@ class Watchdogs(BringUps):
             self._vfs[port].has_unread = True
             self.does(self._pf_port, now_fs, now_fs, [JobStep(Op.WRITE, 2, 0)], {})
             return
-        told = {End.ARRIVED: partial(self._is_written, port, Word.CONTROL), End.RAISED: partial(self._is_raised, port)}
+        told = {End.RAISED: partial(self._is_raised, port, Word.CONTROL)}
         self.does(self._pf_port, now_fs, now_fs, [JobStep(Op.WRITE, 2, 0)], told, port)
 
-    def _is_written(self, port: int, word: Word, _now_fs: int) -> None:
-        self._vfs[port].word = word
-
     def _hears_of(self, port: int, now_fs: int) -> None:
-        """Serve an acknowledgement."""
-        if self._vfs[port].is_heard:
+        """Serve an acknowledgement; where the VF has reset meanwhile all is over."""
+        vf = self._vfs[port]
+        if vf.is_heard:
+            vf.word, vf.will_reset = None, False
             self.pf_does([JobStep(Op.READ, 1, 0)], {}, now_fs, _nothing)
             return
-        told = {End.ARRIVED: partial(self._is_written, port, Word.REFUSAL), End.RAISED: partial(self._is_raised, port)}
+        told = {End.RAISED: partial(self._is_raised, port, Word.REFUSAL)}
         self.pf_does([JobStep(Op.READ, 1, 0), JobStep(Op.WRITE, 2, 0)], told, now_fs, _nothing, port)
 
     def reply_words(self, mail: Mail) -> int:
         """Return that of a VF that is not heard the first word is refused alone."""
-        is_served = mail.number == 0 or self._vfs[mail.port].is_heard
+        is_served = mail.asks == RESET or self._vfs[mail.port].is_heard
         return super().reply_words(mail) if is_served else 1
 
     def has_answered(self, mail: Mail, now_fs: int) -> None:
         """Hear a VF that has reset; tell what an answer to its own reset does."""
         vf = self._vfs[mail.port]
-        vf.is_heard |= mail.number == 0
-        if vf.is_heard and vf.is_own:
-            self.command(now_fs + 1, partial(self._rules.answered, mail.port, mail.number))
+        vf.is_heard |= mail.asks == RESET
+        if vf.is_heard and mail.said is not None:
+            self.command(now_fs + 1, partial(self._rules.answered, mail.port, mail.said))
 
     # ---- A VF's ----
 
@@ -152,11 +175,18 @@ class Watchdogs(BringUps):
 
     def knows(self, mail: Mail, now_fs: int) -> None:
         """Note when it has reset last."""
-        if mail.number == 0:
+        if mail.asks == RESET:
             self._vfs[mail.port].reset_fs = now_fs
 
-    def _is_raised(self, port: int, now_fs: int) -> None:
+    def _sends(self, event: Sends) -> None:
+        if self._vfs[event.port].is_there:
+            mail = Mail(event.port, event.asks, event.said)
+            told = {End.RAISED: partial(self.wants_pf, partial(self.serves, mail))}
+            self.does(event.port, event.at_fs, event.at_fs, sending(mail), told, self._pf_port)
+
+    def _is_raised(self, port: int, word: Word, now_fs: int) -> None:
         vf = self._vfs[port]
+        vf.word = word
         if not vf.is_there or vf.is_looking:
             return
         if vf.will_reset:
@@ -173,10 +203,12 @@ class Watchdogs(BringUps):
             is_quiet = vf.reset_fs is None or over_fs - vf.reset_fs > self._rules.quiet_fs
             vf.will_reset = vf.word == Word.REFUSAL and is_quiet
 
+        write = JobStep(Op.WRITE, 1, 0)
         steps = [
-            JobStep(Op.TAKE_CORE, 1, 0), JobStep(Op.WORK, 1, self._rules.entries_fs[port]), JobStep(Op.READ, 2, 0),
+            JobStep(Op.TAKE_CORE, 1, 0), JobStep(Op.WORK, 1, self._rules.entries_fs[port]),
+            JobStep(Op.READ, STATE_READS, 0),
             *[JobStep(Op.WAIT, 1, LINK_LOOK_FS), JobStep(Op.READ, 1, 0)] * self._rules.link_looks,
-            JobStep(Op.WRITE, 1, 0), JobStep(Op.READ, 2, 0), JobStep(Op.WRITE, 1, 0), JobStep(Op.RELEASE, 1, 0),
+            write, JobStep(Op.READ, WORD_READS, 0), write, JobStep(Op.RELEASE, 1, 0),
         ]  # fmt: skip
         told = {End.LEFT: looked, End.RAISED: partial(self.wants_pf, partial(self._hears_of, port))}
         self.does(port, now_fs, now_fs + 1, steps, told, self._pf_port)
@@ -186,8 +218,7 @@ class Watchdogs(BringUps):
             return
         asked = self._rules.asked(port)
         self.goes(port)
-        self._vfs[port].is_own = True
-        self.starts(port, at_fs, DOWN_FS, asked)
+        self.starts(port, at_fs, DOWN_FS, [Mail(port, one.asks, one.said) for one in asked])
 
 
 def _nothing(_now_fs: int) -> None:
