@@ -13,7 +13,7 @@ from functools import partial
 from itertools import count
 from typing import NamedTuple, Protocol
 
-from hwmodel.agents.agenda import BEHIND_FS
+from hwmodel.agents.agenda import begun_fs
 from hwmodel.config.life import RESET_FS, RING_ENABLE_FS, RING_REGISTERS, Course, Parts, Start
 from hwmodel.config.message_time import BRING_UP, POLL_FS, Message
 from hwmodel.rules.driver_jobs import (
@@ -266,9 +266,8 @@ class Drivers:
         self._enter(exchange.pf, at_fs, acts, steps, exchange)
 
     def _taken(self, exchange: Exchange, from_fs: int, at_fs: int) -> None:
-        """Note from when on a PF's driver has its core: a job that gets it at once is told of as it is entered."""
-        taken_fs = from_fs if at_fs == from_fs + BEHIND_FS else at_fs
-        exchange.kept = Kept(exchange.pf, f"{exchange.vf}: {exchange.message.name}", taken_fs)
+        """Note from when on a PF's driver has its core."""
+        exchange.kept = Kept(exchange.pf, f"{exchange.vf}: {exchange.message.name}", begun_fs(from_fs, at_fs))
         self.kept.append(exchange.kept)
 
     def _served(self, pf: _Pf, exchange: Exchange, at_fs: int) -> None:

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -76,11 +77,9 @@ class BringUps:
         self._model, self._pf_port, self._entry_fs, self._rings, self._comes = model, pf_port, entry_fs, rings, comes
         self._commands: list[tuple[int, int, Callable[[], None]]] = []
         self._order, self._numbers = count(), count()
-        self._told: dict[tuple[int, End], Callable[[int], None]] = {}
         self._waiting: deque[_Mail] = deque()
         self._is_serving = False
         self.up_fs: dict[int, int] = {}
-        model.jobs.tells = self._is_told
         for start in starts:
             self._command(start.at_fs, lambda port=start.port: goes(port))
         for start in starts:
@@ -104,6 +103,11 @@ class BringUps:
     def look(self, _now_fs: int) -> None:
         """Do nothing: what is told is answered by commands."""
 
+    def sends(self, at_fs: int, port: int, asks: Asks) -> None:
+        """Have a VF's driver send a message, for whose answer it does not look."""
+        raised = partial(self._mail_comes, _Mail(asks))
+        self._does(port, at_fs, at_fs, _sending(asks), {End.RAISED: raised}, self._pf_port)
+
     def _command(self, at_fs: int, give: Callable[[], None]) -> None:
         heappush(self._commands, (at_fs, next(self._order), give))
 
@@ -113,13 +117,12 @@ class BringUps:
         self, port: int, from_fs: int, at_fs: int, steps: Sequence[JobStep], told: dict[End, Callable[[int], None]],
         raises: int | None = None,
     ) -> None:  # fmt: skip
-        number = next(self._numbers)
-        self._told |= {(number, what): then for what, then in told.items()}
-        job = DriverJob(port, number, from_fs, sum(1 << what for what in told), raises, steps)
-        self._command(at_fs, lambda: self._model.jobs.begin(job))
+        job = DriverJob(port, next(self._numbers), from_fs, sum(1 << what for what in told), raises, steps)
 
-    def _is_told(self, told: Told) -> None:
-        self._told[told.number, told.what](told.at_fs)
+        def tells(one: Told) -> None:
+            told[one.what](one.at_fs)
+
+        self._command(at_fs, lambda: self._model.jobs.begin(job, tells))
 
     def _begin(self, start: Starts) -> None:
         flow = self._starting(start.port)
@@ -137,7 +140,7 @@ class BringUps:
 
         told: dict[End, Callable[[int], None]] = {End.LEFT: left}
         if mail is not None:
-            told[End.RAISED] = lambda now_fs: self._mail_comes(mail, now_fs)
+            told[End.RAISED] = partial(self._mail_comes, mail)
         self._does(port, from_fs, at_fs, steps, told, None if mail is None else self._pf_port)
 
     # ---- A VF's driver ----
@@ -146,7 +149,7 @@ class BringUps:
         now_fs = yield [JobStep(Op.WAIT, 1, RESET_FS)], None
         for asks in BRING_UP:
             mail = _Mail(asks)
-            now_fs = yield [JobStep(Op.READ, 1, 0), JobStep(Op.WRITE, asks.words + 1, 0)], mail
+            now_fs = yield _sending(asks), mail
             pause_fs, has_found = 0, False
             while not has_found:
                 looked_fs = now_fs + pause_fs
@@ -190,6 +193,11 @@ class BringUps:
         ]  # fmt: skip
         told = {End.FIRST_ARRIVED: acknowledged, End.ARRIVED: replied, End.LEFT: served}
         self._does(self._pf_port, now_fs, now_fs + 1, steps, told)
+
+
+def _sending(asks: Asks) -> list[JobStep]:
+    """Return how a message is sent: a look whether the mailbox is free, the words, and a flag."""
+    return [JobStep(Op.READ, 1, 0), JobStep(Op.WRITE, asks.words + 1, 0)]
 
 
 def next_of(flow: Flow, over_fs: int) -> tuple[Sequence[JobStep], _Mail | None] | None:
