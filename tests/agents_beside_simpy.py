@@ -11,40 +11,46 @@ from dataclasses import replace
 from functools import partial
 from math import ceil, floor
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from scapy.utils import RawPcapReader
 
 from hwmodel.config import Config, config_from_mapping
-from hwmodel.config.message_time import DriverWork
 from hwmodel.config.system import servers_of
 from hwmodel.results import Result
 from hwmodel.simulation import simulate
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.offered import with_workloads
 from hwmodel.units import FS_PER_S, parse_time_fs
-from tests.beside_simpy import BASE, NS_FS, NUMBERS, parameters_of
-from tests.jobs_for_simpy import beside_frames, function_number
+from tests.beside_simpy import BASE, NS_FS, NUMBERS, PF, parameters_of
+from tests.jobs_for_simpy import function_number
 from tests.oracles.simpy_nic import (
     Action,
     AgentParameters,
     Agents,
+    Asks,
+    BringUps,
+    DriverJob,
+    End,
     Every,
     Hears,
+    JobStep,
     Listens,
     Load,
     Model,
     NicParameters,
+    Op,
     Rule,
     SentFrame,
     Sets,
     Silence,
     Stop,
+    Together,
+    Told,
     Watch,
 )
 from tests.oracles.simpy_nic import simulate as run_oracle
-from tests.oracles.simpy_nic.agents import Counts
+from tests.oracles.simpy_nic.agents import Counts, Works
 from tests.oracles.simpy_system import SystemArrival, SystemLoad, simulate_system
 from tests.run_cases import merged
 from tests.simpy_sources import sources_of
@@ -56,6 +62,7 @@ AROUND_FRAME_BYTES = 20  # preamble, start and gap
 LEVELS = ("tx_ring",)
 STATIONS = {number: name for name, number in NUMBERS.items() if name.startswith("vf")}
 MOST_ACTIONS = 1000  # that are told
+MAILBOX_WORDS = 16
 BROADCAST, EVERYBODY = b"\xff" * 6, "everybody"
 
 
@@ -192,8 +199,8 @@ def agents_of(
             frame = _sent(send["frame"], macs) if "frame" in send else None
             rules.append(Rule(when, after, (send["to"], send["message"]) if "to" in send else None, frame))
         work_fs = parse_time_fs(about.get("work", "0ns"))
-        keep = partial(obey.keep, about["core"], work_fs) if "core" in about else None
-        found.append(AgentParameters(name, server, rules, work_fs, way_fs if server is not None else 0, keep))
+        works = _works_on(about["core"], work_fs, models) if "core" in about else None
+        found.append(AgentParameters(name, server, rules, work_fs, way_fs if server is not None else 0, works))
     latency_fs = parse_time_fs(document.get("management", {}).get("latency", "0ns"))
     agents = Agents(found, latency_fs, parse_time_fs(document["run"]["duration"]), obey, give)
     for name, model in models.items():
@@ -207,8 +214,54 @@ def _told_of(agents: Agents, prefix: str, copy: Any) -> None:
         agents.delivered(prefix + STATIONS[copy.destination], raw, copy.frame.index)
 
 
+def _port_of(function: str, models: Mapping[str, Model]) -> tuple[Model, int]:
+    """Return at which adapter a function is, and its port there."""
+    server, _, name = function.rpartition(".")
+    return models[server], function_number(name) + 1
+
+
+def _works_on(core: str, work_fs: int, models: Mapping[str, Model]) -> Works:
+    """Have an agent's work done on a function's core, by jobs."""
+    model, port = _port_of(core, models)
+    steps = [JobStep(Op.TAKE_CORE, 1, 0), JobStep(Op.WORK, 1, work_fs), JobStep(Op.RELEASE, 1, 0)]
+
+    def works(from_fs: int, begins: Callable[[int], None], ends: Callable[[int], None]) -> None:
+        def told(one: Told) -> None:
+            (begins if one.what == End.GIVEN else ends)(one.at_fs)
+
+        job = DriverJob(port, 0, from_fs, 1 << End.GIVEN | 1 << End.LEFT, None, steps, is_agents=True)
+        model.jobs.begin(job, told)
+
+    return works
+
+
+def beside(document: Document, agents: Agents, models: Mapping[str, Model], config: Config) -> Together:
+    """Return the drivers that send a scenario's messages and answer them, and agents."""
+    drivers = {}
+    for server in servers_of(config):
+        driver = server.config.driver_of("pf")
+        entry_fs, own = driver.interrupt_time_fs + driver.exit_time_fs, models[server.name]
+        drivers[server.name] = BringUps(own, [], PF, entry_fs, 0, goes=_nothing, comes=_nothing)
+    for event in document.get("scenario", ()):
+        about = event["mailbox"]
+        n_words, every_fs = len(about["words"]), parse_time_fs(about.get("every", "0ns"))
+        for turn in range(about.get("times", 1)):
+            at_fs = parse_time_fs(event["at"]) + turn * every_fs
+            _, port = _port_of(about["from"], models)
+            asks = Asks(n_words, MAILBOX_WORDS, n_words)
+            drivers[about["from"].rpartition(".")[0]].sends(at_fs, port, asks)
+    return Together([*drivers.values(), agents])
+
+
+def _nothing(_port: int) -> None:
+    """Do nothing as a function goes or comes."""
+
+
+LIVE = ("agents", "management", "scenario")
+
+
 def without_agents(document: Document) -> Config:
-    return config_from_mapping(merged(BASE, {k: v for k, v in document.items() if k not in ("agents", "management")}))
+    return config_from_mapping(merged(BASE, {key: block for key, block in document.items() if key not in LIVE}))
 
 
 def end_of(config: Config) -> int:
@@ -230,16 +283,12 @@ class _Obeying:
         self._set: dict[str, Any] = {}
         self._made: dict[str, Any] = {}
 
-    def __call__(self, keys: Mapping[str, Any] = MappingProxyType({}), work: tuple[DriverWork, ...] = ()) -> None:
+    def __call__(self, keys: Mapping[str, Any]) -> None:
         self._set |= keys
-        said = repr((sorted(self._set.items()), work))
+        said = repr(sorted(self._set.items()))
         if said not in self._made:
-            self._made[said] = self._make(Change(0, self._config.with_overrides(self._set), frozenset(), work))
+            self._made[said] = self._make(Change(0, self._config.with_overrides(self._set)))
         self._command(self._made[said])
-
-    def keep(self, core: str, work_fs: int) -> None:
-        """Keep the core of a function from now on."""
-        self(work=(DriverWork(0, core, work_fs),))
 
 
 def _of_one(document: Document, config: Config) -> Made:
@@ -248,13 +297,12 @@ def _of_one(document: Document, config: Config) -> Made:
     made: list[Agents] = []
 
     def parameters(change: Change) -> NicParameters:
-        return replace(parameters_of(change.config), switch=change.config.switch, **beside_frames(change))
+        return replace(parameters_of(change.config), switch=change.config.switch)
 
-    def agents(model: Model) -> Agents:
-        made.append(
-            agents_of(document, {"": model}, 0, _Obeying(config, parameters, model.command), partial(_give, model))
-        )
-        return made[0]
+    def agents(model: Model) -> Together:
+        obey = _Obeying(config, parameters, model.command)
+        made.append(agents_of(document, {"": model}, 0, obey, partial(_give, model)))
+        return beside(document, made[0], {"": model}, config)
 
     stop = Stop(0, end_of(config), keep_deliveries=True)
     outcome = run_oracle(parameters(Change(0, config)), load, stop, agents=agents)
@@ -275,11 +323,11 @@ def _of_servers(document: Document, config: Config) -> Made:
     arrivals = [SystemArrival(each.at_fs, each.sender, each.raw) for each in frames]
     made: list[Agents] = []
 
-    def agents(system: Any) -> Agents:
+    def agents(system: Any) -> Together:
         models = {each.server.name: each.model for each in system.attached}
         obey = _Obeying(config, setup_of, system.command)
         made.append(agents_of(document, models, way_fs(config, document), obey, system.give))
-        return made[0]
+        return beside(document, made[0], models, config)
 
     first, load = setup_of(Change(0, config)), SystemLoad(arrivals=arrivals, on_full=config.workload.on_full)
     outcome = simulate_system(first.servers, first.bridges, load, Stop(0, end_of(config)), agents=agents)

@@ -92,7 +92,7 @@ Sources = Sequence[SourceParameters]
 """Frames that sources make up, as the configuration says."""
 Commands = Sequence[tuple[Any, ...]]
 """At how many fs which keys have which values, all others keeping theirs; then, if any, which VMs' functions are off,
-what else keeps cores (`DriverWork`), and which jobs drivers begin with (`Job`)."""
+and which jobs drivers, and agents on their cores, begin with (`Job`)."""
 
 
 def fs_per_byte(bps: Fraction | int) -> tuple[int, int]:

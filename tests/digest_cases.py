@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hwmodel.rules.driver_jobs import DOORBELLS, READ, RELEASE, TAKE_CORE, WAIT, WORK, WRITE
+from hwmodel.rules.driver_jobs import AGENTS_FROM, DOORBELLS, READ, RELEASE, TAKE_CORE, WAIT, WORK, WRITE
 from hwmodel.simulation.run.commands import Job
-from hwmodel.units import FS_PER_US
+from hwmodel.units import FS_PER_NS, FS_PER_US
 
 # ---- Shared buses: one adapter on PCI, several on PCI-X ----
 
@@ -73,14 +73,15 @@ DRIVER_JOBS: Mapping[str, Any] = {
     "workload": {"pattern": "uniform", "load": "4Gbps", "frame_bytes": 300, "external": {"rate": "1Gbps"}},
 }  # fmt: skip
 KEEPS = ((TAKE_CORE, 1, 0), (WORK, 1, 900_000_000), (READ, 5, 0), (RELEASE, 1, 0), (WRITE, 2, 0))
+WORKS = ((TAKE_CORE, 1, 0), (WORK, 1, 700_000_000), (RELEASE, 1, 0))
 OF_DRIVERS: Mapping[int, Mapping[str, Any]] = {
     5000: {
         "jobs": [
             *(_begun(name, at, 5, "pf", *KEEPS) for at, name in enumerate(("pf", "vf0", "vf1", "vf2"))),
             _begun("vf0", 4, 4, "vf2", (READ, 20, 0), (WRITE, 20, 0), (WAIT, 1, 100_000_000), (WRITE, 1, 0)),
             _begun("vf2", 5, 6, None, (DOORBELLS, 9, 150_000_000)),
+            _begun("vf1", AGENTS_FROM, 5, None, *WORKS),
         ],
-        "work": [("vf1", 300_000_000)],
     },
     6500: {"off": ["vf1"]},
     9000: {"off": ["vf2"], "jobs": [_begun("vf2", 6, 9, "pf", *KEEPS)]},
@@ -98,6 +99,7 @@ FUNCTIONS_OFF: Mapping[str, Any] = {
     "host": {"cores": 2, "iotlb": {"entries": 16, "miss": "300ns"}},
     "workload": {"pattern": "uniform", "load": "saturate", "frame_bytes": 200, "external": {"rate": "1Gbps"}},
 }
+WORKS_MEANWHILE = Job("pf", AGENTS_FROM, 3500 * FS_PER_NS, 0, None, WORKS)
 
 # ---- Machines with a virtual switch ----
 

@@ -301,3 +301,53 @@ def draw_frame_chain(seed: int) -> Document:
         if rules:
             agents[f"at{server}"] = {"server": server, "work": _every_or_work(chance, 2), "rules": rules}
     return {**document, "agents": {**document["agents"], **agents}}
+
+
+# ---- Agents that work on cores of functions ----
+
+
+def draw_cores(seed: int) -> Document:
+    """Draw an adapter and agents, most of them on one core, beside frames, messages to the PF, and each other."""
+    chance = random.Random(f"cores {seed}")
+    document = (draw_reactions, draw_frames, draw_ties)[seed % 3](seed)
+    return _on_cores(chance, document, [""])
+
+
+def draw_core_chain(seed: int) -> Document:
+    """Draw the same at servers on a bridge."""
+    chance = random.Random(f"core chain {seed}")
+    document = (draw_chain, draw_frame_chain)[seed % 2](seed)
+    return _on_cores(chance, document, [one["name"] for one in document["servers"]])
+
+
+def _on_cores(chance: random.Random, document: Document, servers: Sequence[str]) -> Document:
+    """Let most agents work on one core of their server, and VFs send messages to their PF."""
+    functions = {server: [f"{server}.{name}".removeprefix(".") for name in ("pf", *NAMES)] for server in servers}
+    crowded = {server: chance.choice(names) for server, names in functions.items()}
+    agents: dict[str, Any] = {}
+    for name, about in document["agents"].items():
+        agents[name] = dict(about)
+        if "apart" in about or chance.random() < 0.15:
+            continue
+        own = about.get("server", servers[0])
+        agents[name]["core"] = chance.choice((crowded[own], crowded[own], chance.choice(functions[own])))
+        if about["work"] == "0ns":
+            agents[name]["work"] = chance.choice(("1us", "2us", "333.333ns"))
+    scenario = []
+    for _ in range(chance.choice((0, 1, 2))):
+        sender = chance.choice(functions[chance.choice(servers)][1:])
+        words = [9, *[0] * chance.randrange(5)]  # which queues the VF has: the answer changes nothing
+        times = {"times": chance.randint(2, 4), "every": f"{chance.randint(1, 3000)}ns"}
+        message = {"from": sender, "words": words, **chance.choice(({}, times))}
+        scenario.append({"at": f"{chance.randint(1000, 9000)}ns", "mailbox": message})
+    stall = {"every": "7.003us", "for": f"{chance.randrange(1, 2000)}ns"}
+    return merged(document, {
+        "host": {"cores": chance.choice((1, 2, 2, 5)), **chance.choice(({}, {}, {"stall": stall}))},
+        "driver": {
+            "doorbell_time": chance.choice(("0ns", "36.777ns", "250ns")),
+            "wakeup_time": chance.choice(("0ns", "900.003ns")),
+            "interrupt_time": chance.choice(("0ns", "700.0007ns")), "exit_time": chance.choice(("0ns", "300ns")),
+        },
+        "agents": agents,
+        **({"scenario": scenario} if scenario else {}),
+    })  # fmt: skip

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hwmodel.config import Config, bridges_of, config_from_mapping, servers_of
-from hwmodel.config.message_time import DriverWork
 from hwmodel.errors import InputError
 from hwmodel.simulation.run.commands import Change, check
 from hwmodel.simulation.run.offered import with_workloads
 from tests.beside_simpy import BASE, NS_FS, PF, VFS, Commands, Loops, Recorded, mac
-from tests.drawn_jobs import LOOPS_LAST_FS, MACHINES, US_FS, draw_jobs
+from tests.drawn_jobs import LOOPS_LAST_FS, MACHINES, US_FS, draw_jobs, draw_work
 from tests.drawn_machines import Drawn, draw_drivers
 from tests.system_beside_simpy import Frame
 from tests.system_cases import CASES, frames_of
@@ -202,19 +201,10 @@ def draw_functions_off(seed: int, n: int = 400) -> Commanded:
         if not is_valid(current | more):
             more = {}
         current |= more
-        jobs = draw_jobs(others, NAMES, at_fs, len(commands))
-        commands.append((at_fs, more, off, _work(others, NAMES, at_fs), jobs))
+        turn = len(commands)
+        jobs = draw_work(others, NAMES, at_fs, turn) + draw_jobs(others, NAMES, at_fs, turn)
+        commands.append((at_fs, more, off, jobs))
     return Commanded(changes, load, commands)
-
-
-def _work(chance: random.Random, names: Sequence[str], at_fs: int) -> tuple[DriverWork, ...]:
-    """Draw what else cores do as a command comes: often nothing, and nothing at the start."""
-    if at_fs == 0 or chance.random() < 0.4:
-        return ()
-    return tuple(
-        DriverWork(at_fs, chance.choice(names), chance.choice((0, chance.randrange(4 * US_FS))))
-        for _ in range(chance.choice((1, 1, 3)))
-    )
 
 
 def _machine(chance: random.Random, seed: int, n: int) -> Drawn:
@@ -344,7 +334,7 @@ def draw_system_functions_off(seed: int) -> CommandedSystem:
     times = _times_off(chance, stations, frames[-1].at_fs)
     others = random.Random(f"work in systems {seed}")
     commands = [
-        (at_fs, {}, off, _work(others, stations, at_fs), draw_jobs(others, stations, at_fs, turn))
+        (at_fs, {}, off, draw_work(others, stations, at_fs, turn) + draw_jobs(others, stations, at_fs, turn))
         for turn, (at_fs, off) in enumerate(times)
     ]
     return CommandedSystem(name, config, frames, commands)

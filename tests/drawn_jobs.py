@@ -1,4 +1,4 @@
-"""Drivers' jobs drawn at random, and machines on which they run beside frames."""
+"""Jobs of drivers, and of agents on their cores, drawn at random; and machines on which they run beside frames."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hwmodel.rules.driver_jobs import (
+    AGENTS_FROM,
     DOORBELLS,
     ENDS,
     READ,
@@ -37,6 +38,22 @@ def draw_jobs(chance: random.Random, names: Sequence[str], at_fs: int, turn: int
     return tuple(
         _job(chance, names, at_fs, turn * MOST_AT_ONCE + at) for at in range(chance.choice((1, 1, 2, 3, MOST_AT_ONCE)))
     )
+
+
+def draw_work(chance: random.Random, names: Sequence[str], at_fs: int, turn: int) -> tuple[Job, ...]:
+    """Draw what agents do on cores as a command comes: often nothing, and nothing at the start."""
+    if at_fs == 0 or chance.random() < 0.4:
+        return ()
+    return tuple(
+        work_of_agent(chance.choice(names), turn * 3 + at, at_fs, chance.choice((0, chance.randrange(4 * US_FS))))
+        for at in range(chance.choice((1, 1, 3)))
+    )
+
+
+def work_of_agent(core: str, number: int, from_fs: int, work_fs: int) -> Job:
+    """Return an agent's job, which goes on where the function goes whose core it is."""
+    steps = (JobStep(TAKE_CORE), JobStep(WORK, 1, work_fs), JobStep(RELEASE))
+    return Job(core, AGENTS_FROM + number, from_fs, OF_ALL, None, steps)
 
 
 def _job(chance: random.Random, names: Sequence[str], at_fs: int, number: int) -> Job:
@@ -93,7 +110,7 @@ def draw_with_jobs(seed: int) -> WithJobs:
     if chance.random() < 0.3:
         times = sorted([*times, *(at_fs + 1 for at_fs in times)])
     commands = [
-        (at_fs, {}, frozenset[str](), (), draw_jobs(chance, NAMES, at_fs, turn)) for turn, at_fs in enumerate(times)
+        (at_fs, {}, frozenset[str](), draw_jobs(chance, NAMES, at_fs, turn)) for turn, at_fs in enumerate(times)
     ]
     return WithJobs(changes, drawn.load, commands)
 

@@ -161,5 +161,5 @@ def in_turn(events: Sequence[Event]) -> Commands:
     off: frozenset[str] = frozenset()
     for time, changes, turned, jobs in sorted(events, key=lambda event: event[0]):
         off ^= turned
-        commands.append((time, changes, off, (), jobs))
+        commands.append((time, changes, off, jobs))
     return commands

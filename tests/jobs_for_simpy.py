@@ -1,4 +1,4 @@
-"""What cores and drivers do beside frames, as changes have it, for the SimPy model."""
+"""What drivers, and agents, do on cores beside frames, as changes have it, for the SimPy model."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from hwmodel.config import Config
-from hwmodel.config.message_time import DriverWork
+from hwmodel.rules.driver_jobs import AGENTS_FROM
 from hwmodel.simulation.run.commands import Change, Job
 from tests.oracles.simpy_nic import DriverJob, JobStep
 
 
-def change_of(
-    at_fs: int, config: Config, off: frozenset[str] = frozenset(), work: Sequence[DriverWork] = (),
-    jobs: Sequence[Job] = (),
-) -> Change:  # fmt: skip
+def change_of(at_fs: int, config: Config, off: frozenset[str] = frozenset(), jobs: Sequence[Job] = ()) -> Change:
     """Return the change that a command makes."""
-    return Change(at_fs, config, off, tuple(work), jobs=tuple(jobs))
+    return Change(at_fs, config, off, jobs=tuple(jobs))
 
 
 def function_number(name: str) -> int:
@@ -25,17 +22,16 @@ def function_number(name: str) -> int:
 
 
 def beside_frames(change: Change, prefix: str = "") -> dict[str, Any]:
-    """Return what cores and drivers of a server do beside frames, by port; `prefix`: of the names of its stations."""
+    """Return what drivers of a server do beside frames, by port; `prefix`: of the names of its stations."""
 
     def port(function: str) -> int:
         return function_number(function.removeprefix(prefix)) + 1
 
-    work = [(port(each.function), each.core_fs) for each in change.work if each.function.startswith(prefix)]
     jobs = [
         DriverJob(
             port(job.function), job.number, job.from_fs, job.tells, None if job.raises is None else port(job.raises),
-            [JobStep(*step) for step in job.steps],
+            [JobStep(*step) for step in job.steps], is_agents=job.number >= AGENTS_FROM,
         )
         for job in change.jobs if job.function.startswith(prefix)
     ]  # fmt: skip
-    return {"driver_work": work, "driver_jobs": jobs}
+    return {"driver_jobs": jobs}

@@ -12,7 +12,6 @@ from scapy.utils import RawPcapReader, RawPcapWriter
 from hwmodel.analytic import ceiling_frames_per_s
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.config.condition import Condition
-from hwmodel.config.message_time import DriverWork
 from hwmodel.results import Result
 from hwmodel.simulation import Run, simulate
 from hwmodel.simulation.run.commands import Change
@@ -54,9 +53,8 @@ def _change(at_ns: int, config: Config, what: dict[str, Any]) -> Change:
     at_fs, off = at_ns * FS_PER_NS, frozenset(what.pop("off", ()))
     conditions = map(Condition.model_validate, what.pop("watches", ()))
     watches = tuple(watch_of(config, when, number) for number, when in enumerate(conditions))
-    work = tuple(DriverWork(at_fs, *each) for each in what.pop("work", ()))
     jobs = tuple(what.pop("jobs", ()))
-    return Change(at_fs, config.with_overrides(what), off, work, watches, jobs=jobs)
+    return Change(at_fs, config.with_overrides(what), off, watches, jobs=jobs)
 
 
 def begun(*layers: Mapping[str, Any], changes: Mapping[int, Mapping[str, Any]] | None = None) -> JourneyRun:

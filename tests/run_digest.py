@@ -48,6 +48,7 @@ from tests.digest_cases import (
     OF_DRIVERS,
     OF_VIRTUAL_SWITCHES,
     STALLS,
+    WORKS_MEANWHILE,
 )
 from tests.run_cases import BATCHES_OF_ONE, BROADCAST, OUTSIDE, frame, logged, mac, merged, write_capture
 from tests.state_digest import state_digest
@@ -428,7 +429,7 @@ CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     "hosts": HOSTS_OFF,
     "functions_off": {
         2000: {"off": ["vf0"], "watches": WATCHES},
-        3500: {"off": ["vf0", "vf1"], "work": [("pf", 700_000_000)]},
+        3500: {"off": ["vf0", "vf1"], "jobs": [WORKS_MEANWHILE]},
         5000: {"off": ["vf1"]}, 5500: {"off": ["vf2"]}, 6200: {"off": ["vf0"]}, 8000: {"off": ["vf1"]}, 12000: {},
     },
     "rings": {4000: {"driver.vms.vf1.refill": False}, 150_000: {}, 155_000: {"nic.drop_enable": False}},

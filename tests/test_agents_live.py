@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from hwmodel.errors import InputError
 from hwmodel.results.agents import MOST_ACTIONS
 from hwmodel.results.agents_text import action_rows, agent_rows, agent_sentence
 from hwmodel.results.summary import summary
+from hwmodel.rules.driver_jobs import GIVEN, LEFT, RELEASE, TAKE_CORE, WORK, JobStep
 from hwmodel.simulation import simulate
 from hwmodel.simulation.run.hands import Hands
 from hwmodel.simulation.run.machine import Machine
@@ -47,8 +48,13 @@ class Noting:
         self.watches[number] = server
         self.done.append((at_fs, "watch", condition.figure))
 
-    def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
-        self.done.append((at_fs, "work", core, work_fs))
+    def enter(
+        self, server: str, core: str, number: int, from_fs: int, told: Sequence[int], steps: Sequence[JobStep]
+    ) -> None:
+        take, work, give = steps
+        assert (take, give) == (JobStep(TAKE_CORE), JobStep(RELEASE)) and sorted(told) == [LEFT, GIVEN]
+        assert work == JobStep(WORK, 1, work.fs)
+        self.done.append((from_fs, "job", number, core, work.fs))
 
     def set(self, at_fs: int, setting: Setting) -> None:
         self.done.append((at_fs, "set", setting.who, next(iter(setting.changes))))
@@ -92,28 +98,69 @@ def run(agents: LiveAgents, until_fs: int) -> None:
         agents.carry_out(at_fs)
 
 
+OWN, OTHERS = {"servers.a.set.nic.x": 1}, {"servers.b.set.nic.x": 1}
+TWICE = {
+    "begin": [("wake", 10, "first"), ("wake", 12, "second")], "first": [("set", OWN)], "second": [("set", OTHERS)],
+}  # fmt: skip
+
+
 def test_one_thing_at_a_time_and_what_it_does_comes_behind_its_work() -> None:
-    own, others = {"servers.a.set.nic.x": 1}, {"servers.b.set.nic.x": 1}
-    agent = Scripted(
-        "g",
-        {
-            "begin": [("wake", 10, "first"), ("wake", 12, "second")], "first": [("set", own)],
-            "second": [("set", others)],
-        },
-        server="a", work_fs=5, core="a.pf",
-    )  # fmt: skip
+    agent = Scripted("g", TWICE, server="a", work_fs=5)
     agents, machine = live(agent)
     run(agents, 1000)
     assert agent.log == [(10, "first"), (15, "second")]  # the second waited 3 fs
     assert machine.done == [
-        (11, "work", "a.pf", 5),
-        (16, "set", "g", "servers.a.set.nic.x"),
-        (16, "work", "a.pf", 5),
-        (20 + WAY_FS, "set", "g", "servers.b.set.nic.x"),
-    ]
+        (16, "set", "g", "servers.a.set.nic.x"), (20 + WAY_FS, "set", "g", "servers.b.set.nic.x"),
+    ]  # fmt: skip
     ((_, _, counts),) = agents.told(NEVER)
     assert (counts.handled, counts.timers, counts.sets, counts.busy_fs, counts.most_waiting) == (2, 2, 2, 10, 1)
     assert agents.sets_fs == [16, 20 + WAY_FS]
+
+
+def test_one_that_shares_a_core_begins_as_it_is_told_that_it_has_it() -> None:
+    """For the first thing the core is idle, of which is told 1 fs later; for the second it is not, for 30 fs."""
+    agent = Scripted("g", TWICE, server="a", work_fs=5, core="a.pf")
+    agents, machine = live(Scripted("other", {}, server="a"), agent)
+    agents.begin()
+    agents.carry_out(10)
+    assert machine.done == [(10, "job", 1, "a.pf", 5)] and not agent.log
+    agents.told_of(1, GIVEN, 11)
+    agents.carry_out(11)
+    agents.carry_out(12)
+    assert agent.log == [(10, "first")] and agents.next_fs(NEVER) == NEVER
+    agents.told_of(1, LEFT, 15)
+    agents.carry_out(15)
+    assert machine.done[1:] == [(16, "set", "g", "servers.a.set.nic.x"), (15, "job", 1, "a.pf", 5)]
+    agents.told_of(1, GIVEN, 45)
+    agents.carry_out(45)
+    assert agent.log == [(10, "first"), (45, "second")]
+    busy_fs = [next(counts.busy_fs for name, _, counts in agents.told(end_fs) if name == "g") for end_fs in (48, 90)]
+    assert busy_fs == [8, 10]
+    agents.told_of(1, LEFT, 53)  # the host has stalled
+    agents.carry_out(53)
+    assert machine.done[3:] == [(53 + WAY_FS, "set", "g", "servers.b.set.nic.x")]
+    counts = next(counts for name, _, counts in agents.told(NEVER) if name == "g")
+    assert (counts.handled, counts.timers, counts.sets, counts.busy_fs, counts.most_waiting) == (2, 2, 2, 10, 1)
+
+
+def test_work_of_a_femtosecond_is_over_in_the_instant_in_which_it_is_told_to_have_begun() -> None:
+    agent = Scripted("g", TWICE, server="a", work_fs=1, core="a.pf")
+    agents, machine = live(agent)
+    agents.begin()
+    agents.carry_out(10)
+    for which in (LEFT, GIVEN):
+        agents.told_of(0, which, 11)
+    agents.carry_out(11)
+    assert machine.done[1:] == [(12, "set", "g", "servers.a.set.nic.x")] and agent.log == [(10, "first")]
+
+
+def test_work_that_takes_no_time_takes_no_core() -> None:
+    agent = Scripted("g", TWICE, server="a", core="a.pf")
+    agents, machine = live(agent)
+    run(agents, 1000)
+    assert machine.done == [
+        (11, "set", "g", "servers.a.set.nic.x"), (12 + WAY_FS, "set", "g", "servers.b.set.nic.x"),
+    ]  # fmt: skip
 
 
 def test_messages_take_no_time_within_a_server_and_at_least_the_way_to_another() -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from hwmodel.config.message_time import DriverWork
 from hwmodel.rules.driver_jobs import READ, WRITE, JobStep
 from hwmodel.simulation.run.commands import Job
 from tests import system_beside_simpy
 from tests.beside_simpy import GROUP_OF, VF0, VF1, VF2, WIRE, check_same_course, run_both
 from tests.drawn_commands import draw_functions_off, draw_system_functions_off
-from tests.drawn_jobs import OF_ALL, US_FS
+from tests.drawn_jobs import OF_ALL, US_FS, work_of_agent
 from tests.seeds import seeds
 
 
@@ -40,15 +39,14 @@ def test_what_stood_behind_a_frame_without_room_goes_on_once_its_function_is_off
     check_same_course(run_both(tmp_path, changes, load, (), [off]), at_least=100)
 
 
-def test_work_beside_frames_comes_before_what_a_function_posts_that_came_at_the_same_instant(tmp_path: Path) -> None:
+def test_jobs_come_beside_what_a_function_posts_that_came_at_the_same_instant(tmp_path: Path) -> None:
     # Two commands: the first has the function's sources looked at, but behind the second.
     load, changes = {VF0: [(VF1, 570)]}, {"run.warmup": "20us", "run.duration": "100us"}
     on_fs = 70 * US_FS
-    work = DriverWork(on_fs, "vf0", US_FS)
     job = Job("vf0", 1, on_fs, OF_ALL, None, (JobStep(READ), JobStep(WRITE)))
     commands = [
-        (60 * US_FS, {}, frozenset({"vf0"}), ()),
-        (on_fs, {}, frozenset(), ()),
-        (on_fs, {}, frozenset(), (work,), (job,)),
+        (60 * US_FS, {}, frozenset({"vf0"})),
+        (on_fs, {}, frozenset()),
+        (on_fs, {}, frozenset(), (work_of_agent("vf0", 0, on_fs, US_FS), job)),
     ]
     check_same_course(run_both(tmp_path, changes, load, (), commands), at_least=100)

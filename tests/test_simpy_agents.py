@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -142,7 +142,33 @@ def test_a_message_that_no_rule_fits_takes_nothing() -> None:
     assert (counts.heard, counts.handled, counts.busy_fs) == (0, 0, 0)
 
 
-def test_a_core_is_kept_from_1_fs_behind_the_beginning_on() -> None:
-    machine, kept = Machine(), []
-    machine.run(agent("a", Rule(Every(10), [Sets(KEYS, 1)]), work_fs=5, keep_core=lambda: kept.append(machine.env.now)))
-    assert kept[:2] == [11, 21]
+class SlowCore:
+    """A core that is there for each work so late behind what it asks, and does it then."""
+
+    def __init__(self, machine: Machine, late_fs: int, work_fs: int) -> None:
+        self.machine, self.late_fs, self.work_fs = machine, late_fs, work_fs
+        self.asked: list[tuple[int, int]] = []
+        """When it was asked, and for when."""
+
+    def works(self, from_fs: int, begins: Callable[[int], None], ends: Callable[[int], None]) -> None:
+        self.asked.append((self.machine.env.now, from_fs))
+        self.machine.env.process(self._does(from_fs, begins, ends))
+
+    def _does(self, from_fs: int, begins: Callable[[int], None], ends: Callable[[int], None]) -> Any:
+        if self.late_fs:
+            yield self.machine.env.timeout(self.late_fs)
+        begins(self.machine.env.now)
+        yield self.machine.env.timeout(self.work_fs - (0 if self.late_fs else self.machine.env.now - from_fs))
+        ends(self.machine.env.now)
+
+
+@pytest.mark.parametrize(("late_fs", "asked", "sets"), [(0, [10, 20, 30], [16, 26, 36]), (8, [10, 24, 38], [25, 39])])
+def test_work_waits_for_its_core(late_fs: int, asked: list[int], sets: list[int]) -> None:
+    """It takes 5 on an idle core, whose answer comes 1 fs late; on a busy one 14, so that the second thing waits 4."""
+    machine = Machine()
+    core = SlowCore(machine, late_fs, 5)
+    made = machine.run(agent("a", Rule(Every(10), [Sets(KEYS, 1)]), work_fs=5, works=core.works), until_fs=41)
+    assert core.asked[:3] == [(at_fs + 1, at_fs) for at_fs in asked]
+    assert [at_fs for at_fs, _ in machine.set] == sets
+    counts = made.counts["a"]
+    assert (counts.handled, counts.busy_fs, counts.most_waiting) == (len(sets), 5 * len(sets), int(late_fs > 0))

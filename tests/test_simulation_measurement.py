@@ -7,10 +7,9 @@ import pytest
 
 from hwmodel.compiled.far_tables import give
 from hwmodel.compiled.records import NEVER
-from hwmodel.config.message_time import DriverWork
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, FLOW
 from hwmodel.results.histogram import UNIT_FS, bucket_index
-from hwmodel.rules.driver_jobs import READ, RELEASE, TAKE_CORE, WORK, WRITE, JobStep
+from hwmodel.rules.driver_jobs import AGENTS_FROM, READ, RELEASE, TAKE_CORE, WORK, WRITE, JobStep
 from hwmodel.simulation.figures.counts import LATENCY_PLACES, latencies_in, parts_of
 from hwmodel.simulation.figures.measurement import CORE_WORK, begin_window, take_snapshot
 from hwmodel.simulation.figures.span import Span
@@ -194,17 +193,20 @@ def test_tlps_of_a_span_are_those_between():
 
 @pytest.mark.parametrize("preset", ["dpdk", "kernel"])
 def test_what_cores_do_grows_by_no_more_than_the_time_that_passes(preset):
-    """A driver answers messages for 20 us each, while its core takes and posts frames: told apart at any moment."""
+    """A driver and an agent work for 20 us each, while their core takes and posts frames: told apart at any moment."""
     config = config_of(
         nic={"vfs": 2}, driver={"preset": preset}, host={"cores": 2},
         workload={"pattern": "pairs", "frame_bytes": 300, "load": "3Gbps",
                   "external": {"rate": "1Gbps", "to": ["pf", "vf0"]}},
     )  # fmt: skip
     times_fs = [(20 + 17 * at) * US for at in range(20)]
-    works = [DriverWork(at_fs, name, 13 * US) for at_fs in times_fs for name in ("pf", "vf0")]
     steps = (JobStep(TAKE_CORE), JobStep(WORK, 1, 5 * US), JobStep(READ, 2), JobStep(WRITE, 3), JobStep(RELEASE))
-    jobs = [Job(work.function, at, work.at_fs, 0, None, steps) for at, work in enumerate(works)]
-    changes = [Change(work.at_fs, config, work=(work,), jobs=(job,)) for work, job in zip(works, jobs, strict=True)]
+    of_agent = (JobStep(TAKE_CORE), JobStep(WORK, 1, 13 * US), JobStep(RELEASE))
+    both = ((0, steps), (AGENTS_FROM, of_agent))
+    changes = [
+        Change(at_fs, config, jobs=tuple(Job(name, first + turn, at_fs, 0, None, each) for first, each in both))
+        for turn, at_fs in enumerate(times_fs) for name in ("pf", "vf0")
+    ]  # fmt: skip
     machine = Machine(config, build_workload(config), 1, None, changes)
     before = None
     for at_us in range(10, 700):

@@ -13,7 +13,12 @@ BEHIND_FS = 1  # from what is seen to the first instant at which anything can be
 MOST_AT_ONCE = 10_000
 TOLD = 64  # of the last things, among which what repeats itself is looked for
 # The order of what is due at one instant.
-END, SEEN, MESSAGE, TIMER = range(4)
+BEGIN, END, SEEN, MESSAGE, TIMER = range(5)
+
+
+def begun_fs(asked_fs: int, told_fs: int) -> int:
+    """Return since when a core is had that was asked for: at once where that is told as the job for it is entered."""
+    return asked_fs if told_fs == asked_fs + BEHIND_FS else told_fs
 
 
 class Due(NamedTuple):

@@ -58,7 +58,7 @@ class Turn(Protocol):
 
     @property
     def now_fs(self) -> int:
-        """Return the time at which the agent begins with it, from the run's first instant."""
+        """Return the time from which the agent's work on it counts, from the run's first instant."""
 
     def read(self, of: str, figure: str) -> int:
         """Return a figure of the agent's own server, since time 0, in the units of its count (docs/scenario.md)."""
@@ -93,8 +93,8 @@ class Agent:
     """Decide about the machine while it runs; subclasses say what they do as something comes to them.
 
     `server`: where it is, empty for the only one of a file that lists none; `apart`: at none of them. `work_fs`: how
-    long it is busy with each thing. `core`: the function whose core that keeps from frames, empty: none. `sets_load`:
-    whether it may set keys of `workload`. `frames`: those that it may send.
+    long it is busy with each thing. `core`: the function on whose core it then works, for which it waits; empty: one of
+    its own. `sets_load`: whether it may set keys of `workload`. `frames`: those that it may send.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import count
 from typing import NamedTuple, Protocol
 
-from hwmodel.agents.agenda import BEHIND_FS
+from hwmodel.agents.agenda import begun_fs
 from hwmodel.config.life import RING_ENABLE_FS, RING_REGISTERS, Course, Parts, Start
 from hwmodel.config.message_time import ACKNOWLEDGED, BRING_UP, LINK_LOOK_FS, POLL_FS, RESET, Message
 from hwmodel.rules.driver_jobs import (
@@ -371,9 +371,8 @@ class Drivers:
         self._enter(exchange.pf, at_fs, acts, steps, exchange, raises="" if watch is None else watch.vf)
 
     def _taken(self, exchange: Exchange, from_fs: int, at_fs: int) -> None:
-        """Note from when on a PF's driver has its core: a job that gets it at once is told of as it is entered."""
-        taken_fs = from_fs if at_fs == from_fs + BEHIND_FS else at_fs
-        exchange.kept = Kept(exchange.pf, f"{exchange.vf}: {exchange.message.name}", taken_fs)
+        """Note from when on a PF's driver has its core."""
+        exchange.kept = Kept(exchange.pf, f"{exchange.vf}: {exchange.message.name}", begun_fs(from_fs, at_fs))
         self.kept.append(exchange.kept)
 
     def _served(self, pf: _Pf, exchange: Exchange, at_fs: int) -> None:

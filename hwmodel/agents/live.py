@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from hwmodel.agents.agenda import BEHIND_FS, END, MESSAGE, SEEN, TIMER, Agenda
+from hwmodel.agents.agenda import BEGIN, BEHIND_FS, END, MESSAGE, SEEN, TIMER, Agenda, begun_fs
 from hwmodel.agents.agent import Agent, Frame, Message, Seen, Thing, Timer
 from hwmodel.agents.management import ManagementNetwork
 from hwmodel.config import Config
@@ -21,6 +21,7 @@ from hwmodel.config.kinds import shown, suggest
 from hwmodel.config.live_configuration import Setting
 from hwmodel.config.scenario import leaves
 from hwmodel.errors import InputError
+from hwmodel.rules.driver_jobs import GIVEN, LEFT, RELEASE, TAKE_CORE, WORK, JobStep
 
 Output = Callable[[int, int], None]
 """What an agent does on its turn, given the end of its work, and when it can first change anything."""
@@ -41,8 +42,10 @@ class Machine(Protocol):
     def send_frame(self, frame: OwnFrame, message: str, at_fs: int) -> None:
         """Give a frame to a function's driver at an instant."""
 
-    def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
-        """Keep the core of a function from handling frames."""
+    def enter(
+        self, server: str, core: str, number: int, from_fs: int, told: Sequence[int], steps: Sequence[JobStep]
+    ) -> None:
+        """Have steps carried out on a function's core from an instant on, whose ends come to `LiveAgents.told_of`."""
 
     def set(self, at_fs: int, setting: Setting) -> None:
         """Set keys at an instant."""
@@ -87,13 +90,20 @@ class Counts:
 
 @dataclass(eq=False)
 class _One:
-    """An agent in the run. `free_fs`: when its work ends; `waiting`: what has come while it is busy."""
+    """An agent in the run. `is_busy`: it works, or waits for its core; `free_fs`: when its work ends.
+
+    `waiting`: what has come meanwhile. `asked_fs`: when it asked for its core, for what `thing`. `outputs`: what it
+    does at the end of its work.
+    """
 
     agent: Agent
     place: int
     is_busy: bool = False
     free_fs: int = 0
     waiting: deque[Thing] = field(default_factory=deque)
+    asked_fs: int = 0
+    thing: Thing | None = None
+    outputs: Sequence[Output] = ()
     counts: Counts = field(default_factory=Counts)
 
 
@@ -136,16 +146,23 @@ class LiveAgents:
         thing = Seen(own) if frame is None else frame._replace(listener=own)
         self._agenda.add(at_fs, SEEN, self._watchers[own].place, thing)
 
+    def told_of(self, number: int, which: int, at_fs: int) -> None:
+        """Note what the machine tells of an agent's job: that it has its core, or that its work is over."""
+        self._agenda.add(at_fs, BEGIN if which == GIVEN else END, number, None)
+
     def carry_out(self, at_fs: int) -> None:
         """Let agents do all that is due at an instant, behind all that happens then in the machine."""
         while self._agenda.next_fs(at_fs + 1) <= at_fs:
             due = self._agenda.take()
             one = self._all[due.agent]
-            if due.rank == END:
+            if due.rank == BEGIN:
+                assert one.thing is not None, "it has asked for its core for it"
+                self._begin(one, begun_fs(one.asked_fs, at_fs), one.thing)
+            elif due.rank == END:
                 one.is_busy = False
-                _do(due.what, at_fs)
+                _do(one.outputs, at_fs)
                 if one.waiting:
-                    self._turn(one, at_fs, one.waiting.popleft())
+                    self._turn_to(one, at_fs, one.waiting.popleft())
             else:
                 self._comes(one, at_fs, due.what)
 
@@ -165,9 +182,24 @@ class LiveAgents:
             one.waiting.append(thing)
             one.counts.most_waiting = max(one.counts.most_waiting, len(one.waiting))
         else:
-            self._turn(one, at_fs, thing)
+            self._turn_to(one, at_fs, thing)
 
-    def _turn(self, one: _One, at_fs: int, thing: Thing) -> None:
+    def _turn_to(self, one: _One, at_fs: int, thing: Thing) -> None:
+        """Let an agent turn to something: it begins now, or once it has the core that its work takes."""
+        agent = one.agent
+        if agent.core and agent.work_fs:
+            one.is_busy, one.asked_fs, one.thing = True, at_fs, thing
+            steps = JobStep(TAKE_CORE), JobStep(WORK, 1, agent.work_fs), JobStep(RELEASE)
+            self._machine.enter(agent.server, agent.core, one.place, at_fs, (GIVEN, LEFT), steps)
+            return
+        self._begin(one, at_fs, thing)
+        if agent.work_fs:
+            one.is_busy = True
+            self._agenda.add(one.free_fs, END, one.place, None)
+        else:
+            _do(one.outputs, at_fs)
+
+    def _begin(self, one: _One, at_fs: int, thing: Thing) -> None:
         """Let an agent handle something now; what it does comes at the end of its work."""
         agent, counts = one.agent, one.counts
         self._agenda.note(_text(one, thing))
@@ -178,14 +210,8 @@ class LiveAgents:
         counts.frames_heard += isinstance(thing, Frame)
         turn = _Turn(self, one, at_fs)
         agent.handle(turn, thing)
-        if not agent.work_fs:
-            _do(turn.outputs, at_fs)
-            return
-        one.is_busy, one.free_fs = True, at_fs + agent.work_fs
+        one.outputs, one.free_fs = turn.outputs, at_fs + agent.work_fs
         counts.busy_fs += agent.work_fs
-        if agent.core:
-            self._machine.work(agent.server, agent.core, at_fs + BEHIND_FS, agent.work_fs)
-        self._agenda.add(one.free_fs, END, one.place, turn.outputs)
 
     # What an agent does on its turn: at `at_fs`, the end of its work; it first changes anything at `next_fs`.
 

@@ -217,7 +217,7 @@ class AgentBlock(SparseBlock):
         None, "How long it is busy with each thing that it handles; 0ns.", alias="work"
     )
     core: Annotated[str, Name(with_servers=True)] | None = key(
-        None, "The function whose core this work keeps from frames, like a.pf; none: a core of its own."
+        None, "The function on whose core it works, like a.pf, and for which it waits; none: a core of its own."
     )
     rules: Annotated[tuple[Rule, ...], Listing("[{when: {every: 1ms}, set: {...}}]", most=MOST_RULES)] | None = key(
         None, "What it does, and when."

@@ -69,7 +69,7 @@ def _wrong_place(path: KeyPath, agent: AgentBlock, config: Config) -> Iterator[W
         elif agent.core not in own:
             yield Wrong((*path, "core"), f"there is no {agent.core} at its server{suggest(agent.core, own)}")
     if agent.core is not None and not agent.work_fs:
-        yield Wrong((*path, "core"), "its work takes no time, so it keeps no core; say `work`", True)
+        yield Wrong((*path, "core"), "its work takes no time, so it takes no core; say `work`", True)
 
 
 def stations_of(config: Config, *at: str) -> dict[str, Port]:

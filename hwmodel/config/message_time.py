@@ -107,14 +107,6 @@ class RegisterTimes:
         return (message.reply_words + 2) * self.write_fs
 
 
-class DriverWork(NamedTuple):
-    """Say that something beside frames keeps a function's core: from when on, for how long."""
-
-    at_fs: int
-    function: str
-    core_fs: int
-
-
 class Exchange(NamedTuple):
     """Say when a VF's driver begins with a message, when the PF's core takes it up, for how long, when the reply is in.
 

@@ -1,4 +1,4 @@
-"""What drivers do beside handling frames, step by step, and which ends of that are told (docs/engine.md)."""
+"""What drivers and agents do on cores beside frames, step by step, and which ends are told (docs/engine.md)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ LEFT, FIRST_ARRIVED, ARRIVED, RAISED, GIVEN = range(5)
 # of watches (`watches.came`).
 ENDS = 8
 JOBS_FROM = 1 << 40
+# Jobs of agents have these numbers, by the agent; they go on as the function goes on whose core they are.
+AGENTS_FROM = 1 << 32
 
 
 class JobStep(NamedTuple):

@@ -10,7 +10,7 @@ from hwmodel.machine.adapter.read_arbiter import has_waiting_reads, issue
 from hwmodel.machine.adapter.scheduler import begin_limit, end_limit
 from hwmodel.machine.adapter.switching import look_what_is_next
 from hwmodel.machine.adapter.watches import begin_to_listen, begin_watch
-from hwmodel.machine.guest.cores import refill_what_is_taken, work_beside
+from hwmodel.machine.guest.cores import refill_what_is_taken
 from hwmodel.machine.network.bond import leg_changes
 from hwmodel.machine.network.mac import expect_line_anew
 from hwmodel.machine.network.pauses import DEAD
@@ -18,7 +18,6 @@ from hwmodel.machine.network.wires import expect_outside_anew
 from hwmodel.machine.pcie.link import catch_up, expect_rest_of_read
 from hwmodel.machine.time.commands import (
     DRIVER_JOB,
-    DRIVER_WORK,
     DROPPING,
     FUNCTION_OFF,
     FUNCTION_ON,
@@ -71,7 +70,6 @@ def obey_due(nic, words, now_fs):
 def obey(nic, words, now_fs, command):
     """Carry out one command."""
     commands, part = nic.commands, command.part
-    value, first = commands.value, command.first_value
     if command.kind == SHAPER:
         was_limited = nic.function[part].params.shaper_den > 0
         write_words(commands, command, words)
@@ -88,9 +86,6 @@ def obey(nic, words, now_fs, command):
         drop_jobs(nic, now_fs, part)
     elif command.kind == FUNCTION_ON:
         function_on(nic, now_fs, part)
-    elif command.kind == DRIVER_WORK:
-        ring = nic.function[part].params.first_queue
-        work_beside(nic, now_fs, nic.tx_queue[ring].params.core, value[first])
     elif command.kind == DRIVER_JOB:
         begin_job(nic, command)
     elif command.kind == WATCHED:

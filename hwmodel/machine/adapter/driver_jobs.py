@@ -10,7 +10,7 @@ from hwmodel.compiled.compilation import kernel
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.adapter.watches import has_room
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, JOB_GOES_ON
-from hwmodel.machine.guest.cores import next_piece, work_beside
+from hwmodel.machine.guest.cores import next_piece
 from hwmodel.machine.guest.guest_state import MAX_QUEUES, NO_WORK, TAKE_TASK
 from hwmodel.machine.guest.job_state import CORE_ACCESS, N_SAID, VALUES_A_STEP, keep_core
 from hwmodel.machine.host.memory import order_among
@@ -20,6 +20,7 @@ from hwmodel.machine.pcie.transactions import access_register, mark_next, post_w
 from hwmodel.machine.time.stalls import begins_at, stalled_fs, works_until
 from hwmodel.machine.tlp_kinds import MAILBOX_INTERRUPT, REGISTER_COMPLETION, REGISTER_READ, REGISTER_WRITE
 from hwmodel.rules.driver_jobs import (
+    AGENTS_FROM,
     ARRIVED,
     DOORBELLS,
     ENDS,
@@ -359,8 +360,6 @@ def release(nic, now_fs, job):
     if core.first_work != NO_WORK:  # its turn goes on
         core.kind = core.first_work // MAX_QUEUES
         core.queue = core.first_work - core.kind * MAX_QUEUES
-    owed_fs, core.owed_fs = core.owed_fs, 0
-    work_beside(nic, now_fs, nic.tx_queue[ring_of(nic, job.function)].params.core, owed_fs)
     next_piece(nic, now_fs, core)
 
 
@@ -495,24 +494,30 @@ def is_written(nic, now_fs, access, job):
 
 @kernel
 def drop_jobs(nic, now_fs, function):
-    """Drop the jobs of a function that goes, and what is on its way for it: nothing more is told of them."""
+    """Drop the jobs of the driver of a function that goes, and what is on its way for it: no more is told of them."""
     jobs = nic.jobs
     take_what_came(nic, now_fs)
     for place in range(1, jobs.accesses.n + 1):
         access = jobs.access[place]
         if access.is_used and access.job > 0:
-            is_own = jobs.job[access.job].function == function
-            if is_own or nic.tx_queue[access.queue].params.function == function:
+            is_own = is_of_driver(jobs.job[access.job], function)
+            if is_own or (access.kind != CORE_ACCESS and nic.tx_queue[access.queue].params.function == function):
                 detach(nic, place, is_own)
     for place in range(1, jobs.jobs.n + 1):
         job = jobs.job[place]
-        if job.is_used and job.function == function:
+        if job.is_used and is_of_driver(job, function):
             free_place(jobs.jobs, jobs.job, place)
     forget_due(jobs)
     for place in range(1, jobs.jobs.n + 1):
         job = jobs.job[place]
         if job.is_used == 0 and job.has_core:
             release(nic, now_fs, job)
+
+
+@kernel
+def is_of_driver(job, function):
+    """Say whether a job is one of a function's driver, and none of an agent's on its core."""
+    return job.function == function and job.number < AGENTS_FROM
 
 
 @kernel

@@ -17,7 +17,6 @@ from hwmodel.machine.guest.guest_state import (
     LOWEST_CLASS,
     MAX_QUEUES,
     MIDDLE_CLASS,
-    N_TASKS,
     NO_RING,
     NO_WORK,
     POST_TASK,
@@ -539,23 +538,6 @@ def turn_over(guests, core, number, has_more):
     unlist(guests, core, number)
     if has_more:
         enlist(guests, core, number)
-
-
-@kernel
-def work_beside(nic, now_fs, core_number, work_fs):
-    """Keep a core busy with other work for a time, from the end of the piece that it has begun, or when it is awake."""
-    core = nic.guests.core[core_number]
-    if work_fs == 0:
-        return
-    if core.is_running and core.kind == N_TASKS:  # it follows the job
-        core.owed_fs += work_fs
-        return
-    begins_fs = max(now_fs, core.free_fs, core.awake_fs)
-    if core.is_running:
-        begins_fs = max(begins_fs, core.ends_fs)
-    core.free_fs = works_until(nic.guests, begins_fs, work_fs)
-    core.counts.busy_fs[TAKE_TASK] += work_fs
-    core.counts.beside_fs += work_fs
 
 
 @kernel

@@ -29,12 +29,11 @@ LOWEST_CLASS, MIDDLE_CLASS, BULK_CLASS = range(3)  # of loads, for adaptive mode
 # of ring `queue` for work of its `kind`, takes `work_fs`, the frames from `started_fs` to `ends_fs`; the next cannot
 # begin before `free_fs` (the end of a doorbell of `doorbell_time_fs`) and `awake_fs`. `is_owed`: the piece is for a
 # guarantee. `n_claimed`: slots of the uplink reserved for it. Doorbells last from
-# `doorbell_begins_fs` to `doorbell_ends_fs`, as work of the task `doorbell_kind`. A driver's job keeps a core as work
-# of kind N_TASKS, from `started_fs` on; `first_wanting` to `last_wanting` are the accesses that wait for it, `owed_fs`
-# is other work that follows.
+# `doorbell_begins_fs` to `doorbell_ends_fs`, as work of the task `doorbell_kind`. A job keeps a core as work of kind
+# N_TASKS, from `started_fs` on; `first_wanting` to `last_wanting` are the accesses that wait for it.
 WORK = record(*ints("n", "left"), ("following", I32), ("is_listed", I32))
 # `busy_fs` by kind of task; of it: interrupts, bytes (`byte_time`), passing frames between adapter and guest, writes to
-# registers, and other work.
+# registers, and jobs.
 CORE_COUNTS = record(
     ("busy_fs", I64, (N_TASKS,)), *ints("interrupt_fs", "copying_fs", "passing_fs", "doorbell_fs", "beside_fs")
 )
@@ -43,7 +42,7 @@ CORE = record(
     *ints("is_owed", "n_claimed", "is_running", "is_forgotten"),
     *ints("free_fs", "awake_fs", "doorbell_time_fs", "copying_fs", "passing_fs"),
     *ints("doorbell_begins_fs", "doorbell_ends_fs", "doorbell_kind"),
-    *ints("first_wanting", "last_wanting", "owed_fs"),
+    *ints("first_wanting", "last_wanting"),
     ("counts", CORE_COUNTS),
 )  # fmt: skip
 # The parameters of a VM's driver, whichever core runs it: times, batches, interrupts. `refill_batch`: `NEVER` if it

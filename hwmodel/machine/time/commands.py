@@ -19,19 +19,18 @@ VALUE_CAP = 16 * COMMAND_CAP
 # LATENCY: set anew, by the new rate or latency, the end of a read's completions; when frames on the line come; when
 # those outside are sent; when frames in a bridge are due. AGEING: first forget what has aged by now.
 PLAIN, TABLE, VLAN, POLICER, SHAPER, LINK, LINE_RATE, OUTSIDE_RATE, LATENCY, AGEING = range(10)
-# These write nothing. FUNCTION_OFF, FUNCTION_ON: a function goes; it comes again. DRIVER_WORK: its core has other
-# work, for the time that the value says.
-# WATCHED: a figure is watched, of which the values say all (`adapter/watches.begin_watch`). SOURCE: a source's load
-# becomes what the record under the command's number says.
-FUNCTION_OFF, FUNCTION_ON, DRIVER_WORK, WATCHED, SOURCE = range(10, 15)
+# These write nothing. FUNCTION_OFF, FUNCTION_ON: a function goes; it comes again. DRIVER_JOB: its driver, or an agent
+# on its core, begins with the steps that the values say (`guest/job_state.py`). WATCHED: a figure is watched, of which
+# the values say all (`adapter/watches.begin_watch`). SOURCE: a source's load becomes what the record under the
+# command's number says.
+FUNCTION_OFF, FUNCTION_ON, DRIVER_JOB, WATCHED, SOURCE = range(10, 15)
 # These write as well. WIRE_STATE: a port's wire is dead, or alive, which drivers learn. DROPPING: whether a ring
 # without descriptors drops, for which the head of the Rx buffer may be waiting. REFILL: after how many descriptors a
 # driver posts them again, or never. RECEIVE_LIMIT: what a station may receive.
 WIRE_STATE, DROPPING, REFILL, RECEIVE_LIMIT = range(15, 19)
-DRIVER_JOB = 19  # writes nothing: a function's driver begins with the steps that its values say (`guest/job_state.py`)
 # These write nothing. LISTENING: somebody listens for frames to a function from now on (`adapter/watches`). GIVEN: a
 # function's driver is given a frame to send (`traffic/sources.frame_given`).
-LISTENING, GIVEN = 20, 21
+LISTENING, GIVEN = 19, 20
 # What each changes, in words.
 WORDS = {
     PLAIN: "parameters",
@@ -46,14 +45,13 @@ WORDS = {
     AGEING: "ageing",
     FUNCTION_OFF: "off",
     FUNCTION_ON: "on",
-    DRIVER_WORK: "work of a driver",
+    DRIVER_JOB: "job of a driver",
     WATCHED: "watch",
     SOURCE: "load",
     WIRE_STATE: "state of a wire",
     DROPPING: "drops of a ring",
     REFILL: "refills of a driver",
     RECEIVE_LIMIT: "limit of a receiver",
-    DRIVER_JOB: "job of a driver",
     LISTENING: "listener",
     GIVEN: "frame of an agent",
 }

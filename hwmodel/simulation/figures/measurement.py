@@ -341,32 +341,24 @@ def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
     busy_fs: Ints = cores["counts"]["busy_fs"].copy()
     is_running = cores["is_running"] != 0
     left_fs = np.where(is_running, np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]), 0)
-    doorbell_fs, beside_fs = _core_ahead_fs(cores, now_fs)
     every = np.arange(len(cores))
     busy_fs[every, np.minimum(cores["kind"], N_TASKS - 1)] -= left_fs
-    busy_fs[every, cores["doorbell_kind"]] -= doorbell_fs
-    busy_fs[:, TAKE_TASK] += _held_fs(cores, now_fs) - beside_fs
+    busy_fs[every, cores["doorbell_kind"]] -= _doorbell_ahead_fs(cores, now_fs)
+    busy_fs[:, TAKE_TASK] += _held_fs(cores, now_fs)
     return busy_fs
 
 
 def _held_fs(cores: Any, now_fs: int) -> Ints:
-    """Return for how long the driver's job that has each core now has kept it."""
+    """Return for how long the job that has each core now has kept it."""
     is_held = (cores["is_running"] != 0) & (cores["kind"] == N_TASKS)
     held_fs: Ints = np.where(is_held, np.maximum(now_fs - cores["started_fs"], 0), 0)
     return held_fs
 
 
-def _core_ahead_fs(cores: Any, now_fs: int) -> tuple[Ints, Ints]:
-    """Return what each core still has to do beside a piece of work: writes to registers, and other work of drivers."""
-    doorbell_fs = np.maximum(cores["doorbell_ends_fs"] - np.maximum(cores["doorbell_begins_fs"], now_fs), 0)
-    is_behind = (cores["is_running"] != 0) & (cores["free_fs"] > cores["ends_fs"])
-    from_fs = np.where(is_behind, now_fs, np.maximum(now_fs, cores["awake_fs"]))
-    ahead_fs = np.maximum(cores["free_fs"] - from_fs, 0) - doorbell_fs
-    begins_fs = cores["ends_fs"] - cores["work_fs"]  # of a piece in progress, which other work follows if it came later
-    waking_fs = np.where(begins_fs == cores["awake_fs"], np.maximum(begins_fs - now_fs, 0), 0)
-    piece_fs = np.minimum(np.maximum(cores["ends_fs"] - now_fs, 0), cores["work_fs"]) + waking_fs
-    ahead_fs = np.maximum(ahead_fs - np.where(is_behind, piece_fs, 0), 0)
-    return doorbell_fs, np.minimum(ahead_fs, cores["counts"]["beside_fs"])  # at most: before its start a core is idle
+def _doorbell_ahead_fs(cores: Any, now_fs: int) -> Ints:
+    """Return what each core still has to do of writes to registers."""
+    ahead_fs: Ints = np.maximum(cores["doorbell_ends_fs"] - np.maximum(cores["doorbell_begins_fs"], now_fs), 0)
+    return ahead_fs
 
 
 def _core_work_fs(nic: Any, now_fs: int) -> Ints:
@@ -383,8 +375,7 @@ def _core_work_fs(nic: Any, now_fs: int) -> Ints:
     found[:, 0] -= np.where(is_running, np.clip(cores["started_fs"] - now_fs, 0, entry_fs), 0)
     for at, name in enumerate(CORE_WORK[1:3], start=1):
         found[:, at] -= (cores[f"{name}_fs"] * (left_fs / frames_fs)).astype(np.int64)
-    for at, ahead_fs in enumerate(_core_ahead_fs(cores, now_fs), start=3):
-        found[:, at] -= ahead_fs
+    found[:, CORE_WORK.index("doorbell")] -= _doorbell_ahead_fs(cores, now_fs)
     found[:, CORE_WORK.index("beside")] += _held_fs(cores, now_fs)
     return found
 

@@ -20,7 +20,6 @@ from hwmodel.compiled.far_tables import WORD_BYTES, address_of, give
 from hwmodel.compiled.records import NEVER, offset_of
 from hwmodel.config import Config, Vm
 from hwmodel.config.in_operation import fixed_keys
-from hwmodel.config.message_time import DriverWork
 from hwmodel.config.model import Changed
 from hwmodel.config.system import servers_of
 from hwmodel.config.vms import vms_of
@@ -31,7 +30,6 @@ from hwmodel.machine.time.commands import (
     COMMAND_CAP,
     COMMANDS,
     DRIVER_JOB,
-    DRIVER_WORK,
     FUNCTION_OFF,
     FUNCTION_ON,
     LINK,
@@ -68,7 +66,7 @@ class Watch(NamedTuple):
 
 
 class Job(NamedTuple):
-    """Describe a job of a function's driver: what it does from an instant on, step by step (docs/engine.md).
+    """Describe a job of a function's driver, or of an agent on its core: steps from an instant on (docs/engine.md).
 
     `tells`: which of its ends are told, a bit for each. `raises`: the function whose interrupt the adapter raises as
     the last write arrives, None: nobody's.
@@ -80,6 +78,13 @@ class Job(NamedTuple):
     tells: int
     raises: str | None
     steps: tuple[JobStep, ...]
+
+    @classmethod
+    def telling(
+        cls, function: str, number: int, from_fs: int, told: Sequence[int], raises: str, steps: Sequence[JobStep]
+    ) -> Job:
+        """Return a job with the ends that are `told`; `raises` is empty for nobody's."""
+        return cls(function, number, from_fs, sum(1 << each for each in told), raises or None, tuple(steps))
 
     def values(self, vms: Mapping[str, Vm]) -> Ints:
         """Return the values of its command."""
@@ -98,16 +103,15 @@ class Asked(NamedTuple):
 class Change(NamedTuple):
     """Describe a change: from `at_fs` on a machine has another configuration, with some functions (`a.vf1`) off.
 
-    `work`: what drivers do at `at_fs` beside handling frames. `watches`: those that begin then. `workload`: what the
-    configuration offers, if it is not what the machine began with. `jobs`: of drivers, which begin then. `asked`:
-    frames that agents listen for from then on, or send. `changed`: in which keys the configuration differs from the one
-    before it, which then may all change in operation; None: that is found by comparison.
+    `watches`: those that begin at `at_fs`. `workload`: what the configuration offers, if it is not what the machine
+    began with. `jobs`: of drivers and agents, which begin then. `asked`: frames that agents listen for from then on, or
+    send. `changed`: in which keys the configuration differs from the one before it, which then may all change in
+    operation; None: that is found by comparison.
     """
 
     at_fs: int
     config: Config
     off: frozenset[str] = frozenset()
-    work: tuple[DriverWork, ...] = ()
     watches: tuple[Watch, ...] = ()
     workload: Workload | None = None
     jobs: tuple[Job, ...] = ()
@@ -115,13 +119,10 @@ class Change(NamedTuple):
     changed: Changed | None = None
 
     def then(
-        self, at_fs: int, *, work: tuple[DriverWork, ...] = (), watches: tuple[Watch, ...] = (),
-        jobs: tuple[Job, ...] = (), asked: tuple[Asked, ...] = (),
-    ) -> Change:  # fmt: skip
+        self, at_fs: int, *, watches: tuple[Watch, ...] = (), jobs: tuple[Job, ...] = (), asked: tuple[Asked, ...] = ()
+    ) -> Change:
         """Return a change that leaves the configuration as it is from this one on."""
-        return self._replace(
-            at_fs=at_fs, work=work, watches=watches, jobs=jobs, asked=asked, changed=NOTHING
-        )  # fmt: skip
+        return self._replace(at_fs=at_fs, watches=watches, jobs=jobs, asked=asked, changed=NOTHING)
 
 
 NOTHING = Changed()
@@ -190,7 +191,7 @@ class Schedule:
         if change.config is not before.config or change.off != before.off or change.workload is not before.workload:
             for command in self._rewriting(before, change, may_come_again=may_come_again and change.off == before.off):
                 self._rings[command.component].enter(change.at_fs, command)
-        is_of_functions = change.work or change.jobs or change.watches or change.asked or change.off != before.off
+        is_of_functions = change.jobs or change.watches or change.asked or change.off != before.off
         for command in _of_functions(self._vms, before.off, change) if is_of_functions else ():
             self._rings[command.component].enter(change.at_fs, command)
         if change.config.multi_root != before.config.multi_root and self._trees is not None:
@@ -232,15 +233,12 @@ def obey_first(servers: Servers) -> None:
 def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change) -> Iterator[_Command]:
     """Yield the commands of a change that concern VMs' functions; `off`: the functions that are off before it.
 
-    First the functions that go off or come up, in the order of their numbers; then the drivers' work beside frames;
-    then their jobs; then the watches that begin, and what agents ask.
+    First the functions that go off or come up, in the order of their numbers; then the jobs of drivers and agents; then
+    the watches that begin, and what agents ask.
     """
     nothing = np.zeros(0, np.int64)
     for vm in sorted((vms[name] for name in off ^ change.off), key=lambda vm: (vm.at, vm.function)):
         yield _Command(vm.at, FUNCTION_OFF if vm.name in change.off else FUNCTION_ON, vm.function, 0, nothing)
-    for each in change.work:
-        vm = vms[each.function]
-        yield _Command(vm.at, DRIVER_WORK, vm.function, 0, np.array((each.core_fs,), np.int64))
     for job in change.jobs:
         vm = vms[job.function]
         yield _Command(vm.at, DRIVER_JOB, vm.function, 0, job.values(vms))

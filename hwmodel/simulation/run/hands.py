@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from hwmodel.agents import Frame, OwnFrame
+from hwmodel.agents.agenda import BEHIND_FS
 from hwmodel.config import Config
 from hwmodel.config.agents import HeardFrame
 from hwmodel.config.check_agents import misfit_heard, stations_of
@@ -16,7 +17,6 @@ from hwmodel.config.check_condition import figure_of, misfits, watched_by
 from hwmodel.config.condition import Condition
 from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
-from hwmodel.config.message_time import DriverWork
 from hwmodel.config.operable import concerns_only
 from hwmodel.config.system import servers_of
 from hwmodel.config.vms import vms_of
@@ -24,10 +24,11 @@ from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
 from hwmodel.machine.counts.heard import ANY_VALUE
 from hwmodel.machine.time.commands import GIVEN, LISTENING
+from hwmodel.rules.driver_jobs import AGENTS_FROM, JobStep
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.watched_figures import Watched
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
-from hwmodel.simulation.run.commands import Asked, Change, Watch
+from hwmodel.simulation.run.commands import Asked, Change, Job, Watch
 from hwmodel.simulation.run.machine import CameTrue, Machine
 from hwmodel.wire.ethernet import ADDRESS_BYTES, format_mac
 from hwmodel.wire.tags import RuntFrameError, parse_header
@@ -121,15 +122,18 @@ class Hands:
         message = self._messages[NO_RECORD - 1 - index] if index < NO_RECORD else ""
         return Frame(0, true.at_fs, receiver, *header, n_bytes + FCS_BYTES, message)
 
-    def work(self, server: str, core: str, at_fs: int, work_fs: int) -> None:
-        """Keep the core of a function from handling frames; raise InputError where its server has no such function."""
+    def enter(
+        self, server: str, core: str, number: int, from_fs: int, told: Sequence[int], steps: Sequence[JobStep]
+    ) -> None:
+        """Have steps carried out on the core of a function; raise InputError where its server has no such function."""
         place = self._places[server]
         core = self._config.vm_at(core)
         if core not in self._vms or self._vms[core].at != place:
             own = (name for name, vm in self._vms.items() if vm.at == place)
-            raise InputError(f"agents: there is no {core} at server {server}{suggest(core, own)}, whose core to keep")
-        work = DriverWork(at_fs, core, work_fs)
-        self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, work=(work,)))
+            raise InputError(f"agents: there is no {core} at server {server}{suggest(core, own)}, to work on its core")
+        job = Job.telling(core, AGENTS_FROM + number, from_fs, told, "", steps)
+        at_fs = from_fs + BEHIND_FS
+        self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, jobs=(job,)))
 
     def set(self, at_fs: int, setting: Setting) -> None:
         """Set keys at an instant."""

@@ -33,7 +33,7 @@ from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers, Served, message_of
 from hwmodel.functions.vf_driver import Asked
-from hwmodel.rules.driver_jobs import ENDS, JOBS_FROM, JobStep
+from hwmodel.rules.driver_jobs import AGENTS_FROM, ENDS, JOBS_FROM, JobStep
 from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.run.commands import NOTHING, Change, Job, Make, Watch
 from hwmodel.simulation.run.hands import Hands
@@ -50,7 +50,7 @@ class Play(Protocol):
     functions. `workload`: the load at first. `planned`: changes that a machine is made with. `changes`: all that are
     known so far, for whoever asks when the machine is another. `looks_fs`: when functions go or come up, as far as is
     known. `reacts`: more changes may come. `is_watched`: conditions are looked for. `agents`: who reacts beside it;
-    `sets_fs`: when these set keys. `keeps_cores`: agents keep cores from frames, or send some.
+    `sets_fs`: when these set keys. `keeps_cores`: agents work on cores that handle frames, or send some.
     """
 
     config: Config
@@ -328,8 +328,7 @@ class LivePlay:
         self, function: str, number: int, from_fs: int, told: Sequence[int], raises: str, steps: Sequence[JobStep]
     ) -> None:
         """Have a function's driver do something (`agents.drivers.Adapter`)."""
-        tells = sum(1 << each for each in told)
-        self._entered.append(Job(function, number, from_fs, tells, raises or None, tuple(steps)))
+        self._entered.append(Job.telling(function, number, from_fs, told, raises, steps))
 
     def entry_fs(self, function: str) -> int:
         """Return how long a function's core takes to enter the handler of an interrupt."""
@@ -442,10 +441,7 @@ class LivePlay:
         had_set = bool(self.sets_fs)
         while (true := machine.take_true()) is not None:
             if true.number >= JOBS_FROM:
-                self._beside.told(*divmod(true.number - JOBS_FROM, ENDS), true.at_fs)
-                if jobs := self._jobs():
-                    next_fs = true.at_fs + BEHIND_FS
-                    self._add(next_fs, partial(_enter_jobs, next_fs, jobs))
+                self._told_of_job(*divmod(true.number - JOBS_FROM, ENDS), true.at_fs)
             elif true.number < len(self.config.scenario):
                 self._comes(machine, true)
             else:
@@ -455,6 +451,17 @@ class LivePlay:
             self.agents.carry_out(machine.now_fs)
         is_news, self._is_news = self._is_news, False
         return is_news or (not had_set and bool(self.sets_fs))
+
+    def _told_of_job(self, number: int, which: int, at_fs: int) -> None:
+        """Go on with what an end of a job leads to."""
+        if number >= AGENTS_FROM:
+            assert self.agents is not None
+            self.agents.told_of(number - AGENTS_FROM, which, at_fs)
+            return
+        self._beside.told(number, which, at_fs)
+        if jobs := self._jobs():
+            next_fs = at_fs + BEHIND_FS
+            self._add(next_fs, partial(_enter_jobs, next_fs, jobs))
 
     def _comes(self, machine: Machine, true: CameTrue) -> None:
         """Have the event that has waited for a condition come next.

@@ -64,9 +64,8 @@ FIRST_SLICES = 1024  # of `run.duration`, between a stage's first marks; doubled
 
 
 def instants_of(changes: Iterable[Change], after_fs: int, before_fs: int = NEVER) -> list[int]:
-    """Return when anything changes between two instants, in order, the ends of drivers' work beside frames included."""
-    found = {each for change in changes for each in (change.at_fs, *(one.at_fs + one.core_fs for one in change.work))}
-    return sorted(each for each in found if after_fs < each < before_fs)
+    """Return when anything changes between two instants, in order, drivers' work beside frames included."""
+    return sorted({change.at_fs for change in changes if after_fs < change.at_fs < before_fs})
 
 
 def boundaries_of(instants_fs: Sequence[int], least_fs: int) -> list[int]:

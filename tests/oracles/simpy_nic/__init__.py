@@ -15,9 +15,10 @@ from .agents import (
     SentFrame,
     Sets,
     Silence,
+    Together,
     Watch,
 )
-from .bring_up import BringUps, Starts
+from .bring_up import Asks, BringUps, Starts
 from .classes import Planes, TrafficClass
 from .conditions import Condition, Waiting
 from .core import Stalls

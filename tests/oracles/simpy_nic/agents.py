@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import simpy
 
-END, SEEN, MESSAGE, TIMER = range(4)
+BEGIN, END, SEEN, MESSAGE, TIMER = range(5)
 """What there is to do at one instant, in its order."""
-FRAME = 4
+FRAME = 5
 """In place of SEEN, of a frame that is counted."""
 C_TAG = b"\x81\x00"
 
@@ -173,16 +173,23 @@ class Rule(NamedTuple):
     frame: SentFrame | None = None
 
 
+Works = Callable[[int, Callable[[int], None], Callable[[int], None]], None]
+"""Has work done on a core, which was asked for at a time; says when it has the core, then when it is over."""
+
+
 @dataclass(frozen=True)
 class AgentParameters:
-    """One agent; `server` is None where it is apart, `least_fs`: what a message to another place takes at least."""
+    """One agent; `server` is None where it is apart, `least_fs`: what a message to another place takes at least.
+
+    `works`: on another's core, None on one of its own.
+    """
 
     name: str
     server: str | None
     rules: Sequence[Rule]
     work_fs: int = 0
     least_fs: int = 0
-    keep_core: Callable[[], None] | None = None
+    works: Works | None = None
 
 
 class Action(NamedTuple):
@@ -303,7 +310,9 @@ class Agents:
         while self._due and self._due[0][0] == now_fs:
             _, kind, number, _, what = heappop(self._due)
             agent = self._agents[number]
-            if kind == END:
+            if kind == BEGIN:
+                self._begin(agent, *what)
+            elif kind == END:
                 self._end(agent, now_fs)
             elif kind == MESSAGE:
                 self._hear(agent, now_fs, *what)
@@ -332,23 +341,35 @@ class Agents:
         if not rules:
             return
         if agent.doing is None:
-            self._begin(agent, now_fs, kind, rules)
+            self._turn_to(agent, now_fs, kind, rules)
         else:
             agent.waiting.append((kind, rules))
             agent.counts.most_waiting = max(agent.counts.most_waiting, len(agent.waiting))
 
-    def _begin(self, agent: _Agent, now_fs: int, kind: int, rules: list[Rule]) -> None:
-        agent.doing, work_fs = rules, agent.parameters.work_fs
-        counts = agent.counts
+    def _turn_to(self, agent: _Agent, now_fs: int, kind: int, rules: list[Rule]) -> None:
+        agent.doing = rules
+        works = agent.parameters.works
+        if works is None:
+            self._begin(agent, now_fs, kind)
+            self._put(now_fs + agent.parameters.work_fs, END, agent)
+            return
+
+        def begins(at_fs: int) -> None:
+            self._put(at_fs, BEGIN, agent, (now_fs if at_fs == now_fs + 1 else at_fs, kind))
+
+        def ends(at_fs: int) -> None:
+            self._put(at_fs, END, agent)
+
+        heappush(self._commands, (now_fs + 1, next(self._order), lambda: works(now_fs, begins, ends)))
+
+    def _begin(self, agent: _Agent, from_fs: int, kind: int) -> None:
+        counts, work_fs = agent.counts, agent.parameters.work_fs
         counts.handled += 1
         counts.saw += kind == SEEN
         counts.heard += kind == MESSAGE
         counts.timers += kind == TIMER
         counts.frames_heard += kind == FRAME
-        counts.busy_fs += min(work_fs, self._end_fs - now_fs)
-        if agent.parameters.keep_core is not None and work_fs:
-            heappush(self._commands, (now_fs + 1, next(self._order), agent.parameters.keep_core))
-        self._put(now_fs + work_fs, END, agent)
+        counts.busy_fs += min(work_fs, self._end_fs - from_fs)
 
     def _end(self, agent: _Agent, now_fs: int) -> None:
         assert agent.doing is not None
@@ -356,7 +377,7 @@ class Agents:
             self._carry_out(agent, now_fs, rule)
         agent.doing = None
         if agent.waiting:
-            self._begin(agent, now_fs, *agent.waiting.popleft())
+            self._turn_to(agent, now_fs, *agent.waiting.popleft())
 
     def _carry_out(self, agent: _Agent, now_fs: int, rule: Rule) -> None:
         if rule.sets:
@@ -389,7 +410,48 @@ class Agents:
         return now_fs + max(self._latency_fs, sender.parameters.least_fs)
 
 
-def run_with_agents(env: simpy.Environment, agents: Agents, finished: simpy.Event) -> None:
+class Commanding(Protocol):
+    """Who gives commands as a run goes on: agents, drivers."""
+
+    def next_fs(self, now_fs: int) -> float:
+        """Return when there is something to do behind now."""
+
+    def has_commands(self, now_fs: int) -> bool:
+        """Tell whether there is something to do before the events of an instant."""
+
+    def begin(self, now_fs: int) -> None:
+        """Do that."""
+
+    def look(self, now_fs: int) -> None:
+        """Do what there is to do when an instant is over."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """Several of them, who do at one instant what they do one after the other."""
+
+    parts: Sequence[Commanding]
+
+    def next_fs(self, now_fs: int) -> float:
+        """Return when any of them has something to do."""
+        return min(one.next_fs(now_fs) for one in self.parts)
+
+    def has_commands(self, now_fs: int) -> bool:
+        """Tell whether any of them does something before the events of an instant."""
+        return any(one.has_commands(now_fs) for one in self.parts)
+
+    def begin(self, now_fs: int) -> None:
+        """Let all do that."""
+        for one in self.parts:
+            one.begin(now_fs)
+
+    def look(self, now_fs: int) -> None:
+        """Let all do what there is to do when an instant is over."""
+        for one in self.parts:
+            one.look(now_fs)
+
+
+def run_with_agents(env: simpy.Environment, agents: Commanding, finished: simpy.Event) -> None:
     """Run until `finished`, or nothing is left to do: at each instant commands, then all else, then what agents do."""
     while finished.callbacks is not None:  # it is not processed
         own_fs = agents.next_fs(env.now)

@@ -94,7 +94,6 @@ class BringUps:
         self._lives: Counter[int] = Counter()
         self.up_fs: dict[int, int] = {}
         self._at_this_instant: list[Told] = []
-        model.jobs.tells = self._is_told
         for start in starts:
             self.command(start.at_fs, partial(self.goes, start.port))
         for start in starts:
@@ -122,7 +121,13 @@ class BringUps:
             port, life, then = self._told[told.number, told.what]
             if self._lives[port] == life:
                 then(told.at_fs)
-        self._at_this_instant = []
+        self._at_this_instant.clear()
+
+    def sends(self, at_fs: int, port: int, asks: Asks) -> None:
+        """Have a VF's driver send a message, for whose answer it does not look."""
+        mail = Mail(port, asks)
+        raised = partial(self.wants_pf, partial(self.serves, mail))
+        self.does(port, at_fs, at_fs, sending(mail), {End.RAISED: raised}, self._pf_port)
 
     def command(self, at_fs: int, give: Callable[[], None]) -> None:
         """Have a command given at a time, behind those that are to be given then already."""
@@ -141,12 +146,9 @@ class BringUps:
 
         def begin() -> None:
             if self._lives[port] == life:
-                self._model.jobs.begin(job)
+                self._model.jobs.begin(job, self._at_this_instant.append)
 
         self.command(at_fs, begin)
-
-    def _is_told(self, told: Told) -> None:
-        self._at_this_instant.append(told)
 
     # ---- A VF's driver ----
 

@@ -17,7 +17,7 @@ Configured = TypeVar("Configured")
 MAY_CHANGE = frozenset((
     "link_fs_per_byte", "max_read_request_bytes", "port_rate_bps", "down_ports", "silent_ports",
     "weights", "drop_enable", "own_drop_enable", "never_refill", "rate_limits", "guarantees", "guarantee_window_fs",
-    "rate_limit_window_bytes", "switch", "off", "driver_work", "driver_jobs", "receive_limits", "planes",
+    "rate_limit_window_bytes", "switch", "off", "driver_jobs", "receive_limits", "planes",
 ))  # fmt: skip
 OF_SWITCH = ("mode", "s_channels", "vif_lists", "ecid_lists")
 OF_STATION = ("name", "max_frame_bytes", "vif", "ecid", "s_channel")

@@ -132,8 +132,6 @@ class Core:
         self._holder: object | None = None
         """Who has the core for something else than pieces."""
         self._want: deque[tuple[object, Callable[[], None]]] = deque()
-        self._owed_fs = 0
-        """Of other work, behind who has it."""
 
     @property
     def free_fs(self) -> int:
@@ -182,32 +180,14 @@ class Core:
         self._want = deque(each for each in self._want if each[0] is not who)
 
     def is_given_back(self) -> None:
-        """Go on, as the core is given back, with other work, then with who waits for it, then with rings."""
+        """Go on, as the core is given back, with who waits for it, then with rings."""
         self._holder = None
-        owed_fs, self._owed_fs = self._owed_fs, 0
-        self.keep(owed_fs)
         self._next_turn()
 
     def interrupt(self, wakeup_fs: int) -> None:
         """Wake up for a function, if there is nothing to do."""
         if self._piece is None and self._holder is None and self._free_fs <= self._env.now:
             self._free_fs = self._env.now + wakeup_fs
-
-    def keep(self, time_fs: int) -> None:
-        """Do something else for a time, behind the piece that has begun, a register that it writes, or its keeper."""
-        if self._holder is not None:
-            self._owed_fs += time_fs
-        elif time_fs:
-            self._free_fs = self._until(max(self._env.now, self._free_fs, self._piece_ends_fs()), time_fs)
-
-    def _piece_ends_fs(self) -> int:
-        piece = self._piece
-        if piece is None:
-            return 0
-        if piece.task is None:
-            return piece.frame_ends_fs
-        left_fs = sum(piece.task.frame_fs(behind) for behind in range(1, piece.frames))
-        return self._until(piece.frame_ends_fs, left_fs)
 
     def leave(self, task: Task) -> None:
         """Take a ring off the list; a piece of its work that has begun takes its time, and leads to nothing."""
@@ -218,7 +198,8 @@ class Core:
         piece = self._piece
         if piece is None or piece.task is not task:
             return
-        piece.frame_ends_fs = self._piece_ends_fs()
+        left_fs = sum(task.frame_fs(behind) for behind in range(1, piece.frames))
+        piece.frame_ends_fs = self._until(piece.frame_ends_fs, left_fs)
         piece.task = None
         later(
             self._env, piece.frame_ends_fs - self._env.now, place(Phase.DRIVER, task.port, task.queue), self._next_turn

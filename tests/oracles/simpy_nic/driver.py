@@ -520,10 +520,6 @@ class Driver:
         """What the driver does beside frames is done by: its core, and its parameters."""
         return self._core, self._parameters
 
-    def keep_core(self, time_fs: int) -> None:
-        """Do something beside frames for a time."""
-        self._core.keep(time_fs)
-
     def saturate(self, frames: Iterator[Frame]) -> None:
         """Keep the ring full from now on, the first of several."""
         self._endless = frames

@@ -1,4 +1,4 @@
-"""What drivers do beside frames, step by step: jobs (docs/engine.md, "What drivers do beside frames")."""
+"""What drivers, and agents, do on cores beside frames: jobs (docs/engine.md, "What drivers do beside frames")."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ class _Run:
     """A job under way; its course is sent the time at which what it waits for is over."""
 
     job: DriverJob
+    tells: Callable[[Told], None]
     course: Generator[int | None, int, None] | None = None
     has_core: bool = False
     is_dropped: bool = False
@@ -88,18 +89,17 @@ class Jobs:
         self._came: deque[Callable[[], None]] = deque()
         self._is_going_on = False
         self.told: list[Told] = []
-        self.tells: Callable[[Told], None] = lambda _told: None
 
-    def begin(self, job: DriverJob) -> None:
-        """Let a job begin, behind all commands of this instant."""
-        run = _Run(job, writes_left=sum(step.times for step in job.steps if step.op == Op.WRITE))
+    def begin(self, job: DriverJob, tells: Callable[[Told], None] = lambda _told: None) -> None:
+        """Let a job begin, behind all commands of this instant; `tells` is given what is told of it."""
+        run = _Run(job, tells, writes_left=sum(step.times for step in job.steps if step.op == Op.WRITE))
         run.course = self._course(run)
         self._runs.append(run)
         self._at(job.from_fs, partial(self._resumes, run))
 
     def drop(self, port: int) -> None:
-        """Drop the jobs of a function that goes; the cores that they have are given back."""
-        own = [run for run in self._runs if run.job.port == port]
+        """Drop the driver's jobs of a function that goes; the cores that they have are given back."""
+        own = [run for run in self._runs if run.job.port == port and not run.job.is_agents]
         for run in own:
             run.is_dropped = True
             self._runs.remove(run)
@@ -135,7 +135,7 @@ class Jobs:
         if run.job.tells >> what & 1:
             told = Told(self._env.now, run.job.number, what)
             self.told.append(told)
-            self.tells(told)
+            run.tells(told)
 
     # ---- Steps ----
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import simpy
 
-from .agents import Agents, run_with_agents
+from .agents import Commanding, run_with_agents
 from .chances import Chances
 from .commands import Current, check_changes, check_parameters, run_with_commands, split_at_start
 from .conditions import Waiters, Waiting, run_with_waiters
@@ -153,8 +153,6 @@ class Model:
             self._uplink.refills_from_now(PF not in parameters.never_refill)
         for port in sorted(after - before):
             self._goes(port)
-        for port, core_fs in parameters.driver_work:
-            self.drivers[port].keep_core(core_fs)
         for port in sorted(before - after):
             self.drivers[port].comes()
         if self._tables:
@@ -166,7 +164,7 @@ class Model:
         self.switch.planes_changed()
         self.switch.limits_changed()
         later(self.env, 0, place(Phase.COMMANDED), self.receiver.drops_changed)
-        if wires_change or before - after:  # behind what keeps cores, of all commands of the instant
+        if wires_change or before - after:  # behind all commands of the instant
             later(self.env, 0, place(Phase.COMMANDED), self._look_at_sources)
         if wires_change:
             later(self.env, 0, place(Phase.COMMANDED), self.switch.look_at_wires)
@@ -315,7 +313,7 @@ def simulate(
     stop: Stop,
     changes: Sequence[tuple[int, NicParameters]] = (),
     waiting: Sequence[Waiting] = (),
-    agents: Callable[[Model], Agents] | None = None,
+    agents: Callable[[Model], Commanding] | None = None,
 ) -> Outcome:
     """Run the model and return what was measured; from the time of each of `changes` on its parameters hold.
 

@@ -80,7 +80,8 @@ class JobStep(NamedTuple):
 class DriverJob(NamedTuple):
     """What a port's driver does from an instant on, in steps: what, how often, a time.
 
-    `tells`: of which ends, a bit for each; `raises`: the port whose interrupt its last write raises.
+    `tells`: of which ends, a bit for each; `raises`: the port whose interrupt its last write raises; `is_agents`: an
+    agent does it on the driver's core.
     """
 
     port: int
@@ -89,6 +90,7 @@ class DriverJob(NamedTuple):
     tells: int
     raises: int | None
     steps: Sequence[JobStep]
+    is_agents: bool = False
 
 
 @dataclass(frozen=True)
@@ -258,10 +260,8 @@ class NicParameters:
     """The same at each Ethernet port; none: what of `switch` is of the functions there."""
     off: frozenset[int] = frozenset()
     """The functions that are off: the PF is 0, VF K is K + 1."""
-    driver_work: Sequence[tuple[int, int]] = ()
-    """What else cores do as a command comes: of which port, and for how long."""
     driver_jobs: Sequence[DriverJob] = ()
-    """What drivers begin with as a command comes."""
+    """What drivers, or agents on their cores, begin with as a command comes."""
     own_drivers: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """By port, the driver's parameters that are others there."""
 

@@ -10,7 +10,7 @@ from itertools import accumulate, count, cycle
 import simpy
 
 from ..simpy_nic import NicParameters, Outcome, Stop
-from ..simpy_nic.agents import Agents, run_with_agents
+from ..simpy_nic.agents import Commanding, run_with_agents
 from ..simpy_nic.commands import check_changes, run_with_commands, split_at_start
 from ..simpy_nic.flow_control import ControlFrame
 from ..simpy_nic.frames import WIRE, Copy, Frame
@@ -304,7 +304,7 @@ def simulate_system(
     changes: Sequence[tuple[int, Setup]] = (),
     trees: Sequence[PcieTreeParameters] = (),
     buses: Sequence[BusParameters] = (),
-    agents: Callable[[System], Agents] | None = None,
+    agents: Callable[[System], Commanding] | None = None,
 ) -> SystemOutcome:
     """Run servers on a bridge, or on several that wires join, and return what was measured.
 

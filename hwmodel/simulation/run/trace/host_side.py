@@ -14,10 +14,10 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.guest.guest_state import N_TASKS, POST_TASK, SLOW_TASK, SWITCH_TASK
 from hwmodel.machine.time.stalls import behind_stalls
 from hwmodel.machine.tlp_kinds import OF_KIND, READS, UP
+from hwmodel.rules.driver_jobs import AGENTS_FROM
 from hwmodel.simulation.figures.measurement import host_stalled_fs
 from hwmodel.simulation.run.trace.frame_parts import FrameNames, real
 from hwmodel.simulation.run.trace.link_tlps import StartedTlp, link_groups, read_frames
-from hwmodel.simulation.run.trace.scenario_side import CoreWork
 from hwmodel.simulation.run.trace.timeline import Slice, Timeline, Track, shown
 from hwmodel.words.quantities import counted
 
@@ -162,21 +162,16 @@ class Cores:
         self._stall = nic.guests.params.stall
         self._next_stall_fs = int(self._stall.first_fs)
         self._begun, self._held_fs = np.full((len(self._cores), 2), -1), np.full(len(self._cores), -1)
+        self._is_agents = np.zeros(len(self._cores), bool)
         self._free_fs = self._cores["free_fs"].copy()
-        self._ends_fs = self._piece_ends()
 
-    def look(self, from_fs: int, now_fs: int, work: Iterable[CoreWork]) -> None:
-        """Record what cores have begun, without what ends before `from_fs`.
-
-        `work`: work beside frames that cores were given in this instant, ahead of all else.
-        """
+    def look(self, from_fs: int, now_fs: int) -> None:
+        """Record what cores have begun, without what ends before `from_fs`."""
         self._show_stalls(from_fs, now_fs)
-        for one in work:
-            self._work(from_fs, now_fs, one)
         for number in np.flatnonzero(self._cores["free_fs"] != self._free_fs).tolist():
             end_fs = int(self._cores[number]["free_fs"])
             self._add(number, from_fs, "register write", end_fs - int(self._cores[number]["doorbell_time_fs"]), end_fs)
-        self._free_fs, self._ends_fs = self._cores["free_fs"].copy(), self._piece_ends()
+        self._free_fs = self._cores["free_fs"].copy()
         self._show_held(from_fs, now_fs)
         started_fs = np.where(self._cores["is_running"] & (self._held_fs < 0), self._cores["started_fs"], -1)
         begun = np.stack([started_fs, self._cores["queue"]], 1)
@@ -197,21 +192,22 @@ class Cores:
     def _works_until(self, from_fs: int, work_fs: int) -> int:
         return int(BEHIND_STALLS(self._stall, from_fs, work_fs)) if self._stall.for_fs else from_fs + work_fs
 
-    def _piece_ends(self) -> Any:
-        return np.where(self._cores["is_running"], self._cores["ends_fs"], 0)
-
     def _show_held(self, from_fs: int, now_fs: int) -> None:
-        """Show for how long drivers' jobs have held the cores that they have just given back, and for what message."""
+        """Show for how long jobs have held the cores that they have just given back: whose, and for what message."""
         is_held = (self._cores["is_running"] != 0) & (self._cores["kind"] == N_TASKS)
         held_fs = np.where(is_held, self._cores["started_fs"], -1)
         for number in np.flatnonzero((self._held_fs >= 0) & (self._held_fs != held_fs)).tolist():
             start_fs = int(self._held_fs[number])
             served = next((one for one in self._messages if one.from_fs == start_fs and self._is_on(one, number)), None)
-            name, details = "driver", {}
+            name, details = "work" if self._is_agents[number] else "driver", {}
             if served is not None:
                 details = {"function": served.function.removeprefix(self._prefix), "message": served.text}
                 name = f"message {served.text}"
             self._add(number, from_fs, name, start_fs, now_fs, details)
+        if (held_fs != self._held_fs).any():
+            jobs = self._nic["jobs"]["job"]
+            of_agents = jobs["function"][(jobs["has_core"] != 0) & (jobs["number"] >= AGENTS_FROM)]
+            self._is_agents = np.isin(np.arange(len(self._cores)), self._core_of(of_agents))
         self._held_fs = held_fs
 
     def _is_on(self, kept: Kept, core: int) -> bool:
@@ -219,16 +215,12 @@ class Cores:
         stations = [self._names.station(one) for one in self._names.owners]
         if kept.function not in stations:
             return False
-        first_ring = int(self._nic["function"]["params"]["first_queue"][stations.index(kept.function)])
-        return int(self._nic["tx_queue"]["params"]["core"][first_ring]) == core
+        return int(self._core_of(stations.index(kept.function))) == core
 
-    def _work(self, from_fs: int, now_fs: int, work: CoreWork) -> None:
-        """Show work of an agent, after the work that its core already has."""
-        first_ring = self._nic["function"]["params"]["first_queue"][work.function]
-        number = int(self._nic["tx_queue"]["params"]["core"][first_ring])
-        start_fs = max(now_fs, int(self._free_fs[number]), int(self._ends_fs[number]))
-        self._free_fs[number] = end_fs = self._works_until(start_fs, work.work_fs)
-        self._add(number, from_fs, "work", start_fs, end_fs, {"function": self._names.owners[work.function]})
+    def _core_of(self, functions: Any) -> Any:
+        """Return the core of a function's driver, or of each of an array."""
+        first_rings = self._nic["function"]["params"]["first_queue"][functions]
+        return self._nic["tx_queue"]["params"]["core"][first_rings]
 
     def _piece(self, number: int, core: Any, from_fs: int) -> None:
         is_post = core["kind"] == POST_TASK

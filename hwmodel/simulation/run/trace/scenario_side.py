@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from hwmodel.machine.time.commands import DRIVER_JOB, DRIVER_WORK, FUNCTION_OFF, FUNCTION_ON, SHAPER, WORDS
+from hwmodel.machine.time.commands import DRIVER_JOB, FUNCTION_OFF, FUNCTION_ON, SHAPER, WORDS
 from hwmodel.results.series import Series
 from hwmodel.simulation.run.trace.timeline import MOST_LANES, Slice, Timeline, Track
 from hwmodel.units import FS_PER_NS
@@ -16,13 +16,6 @@ COMMANDS = Track("Scenario", "commands")
 OF_FUNCTIONS = (SHAPER, FUNCTION_OFF, FUNCTION_ON)
 
 
-class CoreWork(NamedTuple):
-    """Hold work beside frames for a function's core, and its duration."""
-
-    function: int
-    work_fs: int
-
-
 class Commands:
     """Mark the commands that a component carries out, one mark for each instant."""
 
@@ -30,23 +23,17 @@ class Commands:
         self._commands, self._timeline, self._owners = commands, timeline, owners
         self._n = int(commands.head)
 
-    def look(self, now_fs: int) -> list[CoreWork]:
-        """Record the commands carried out in this instant; return the work that they give to cores."""
+    def look(self, now_fs: int) -> None:
+        """Record the commands carried out in this instant."""
         done = [self._commands["ring"][at] for at in range(self._n, int(self._commands.head))]
         self._n += len(done)
         words: dict[str, int] = {}
         for command in done:
-            if command["kind"] not in (DRIVER_WORK, DRIVER_JOB):
+            if command["kind"] != DRIVER_JOB:
                 name = self._name(int(command["kind"]), int(command["part"]))
                 words[name] = words.get(name, 0) + int(command["n"])
         if words:
             self._timeline.mark(COMMANDS, ", ".join(words), now_fs, {"words": sum(words.values())})
-        values = self._commands["value"]
-        return [
-            CoreWork(int(command["part"]), work_fs)
-            for command in done
-            if command["kind"] == DRIVER_WORK and (work_fs := int(values[int(command["first_value"])]))
-        ]
 
     def _name(self, kind: int, part: int) -> str:
         return f"{self._owners[part]}: {WORDS[kind]}" if kind in OF_FUNCTIONS else WORDS[kind]

@@ -55,7 +55,8 @@ class ServerRecording:
         self.reads.look(now_fs, started)
         self._translations.look(now_fs, started)
         self._servers.look(now_fs)
-        self._cores.look(self._start_fs, now_fs, self._commands.look(now_fs))
+        self._commands.look(now_fs)
+        self._cores.look(self._start_fs, now_fs)
         self.levels.look(now_fs)
 
     def comes_to_host(self, tlp: StartedTlp) -> None:
