@@ -170,7 +170,7 @@ def _walks(config: Config, found: Limits, result: Result) -> bool:
 
 def _is_a_mix(config: Config, found: Limits, result: Result) -> bool:
     has_flows = config.workload.pattern == "flows" and len(config.workload.flows) > 1
-    return has_flows or any("The mix that carries most" in note for note in found.notes)
+    return has_flows or found.as_offered is not None
 
 
 def _is_chance(config: Config, found: Limits, result: Result) -> bool:

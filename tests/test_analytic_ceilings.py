@@ -139,7 +139,7 @@ def test_offered_load():
 def test_the_lowest_counts_and_the_first_at_a_tie():
     rows = [Ceiling(name, "", "B", Fraction(6), Fraction(n)) for name, n in (("a", 1), ("pcie.down", 3), ("c", 3))]
     assert lowest(rows).resource == "pcie.down"
-    assert [short_name(row) for row in rows] == ["a", "down", "c"]
+    assert [short_name(row.resource) for row in rows] == ["a", "down", "c"]
     unused = Ceiling("d", "", "B", Fraction(1), Fraction(0))
     assert unused.frames_per_s is None
     assert lowest([unused, *rows]).resource == "pcie.down"

@@ -46,35 +46,6 @@ def test_a_scenario_is_no_part_of_the_figures():
         assert changed.mpps == plain.mpps
 
 
-def test_streams_that_do_not_get_through_whole_are_named():
-    carried = [(stream("vf0 to vf1", 2), Fraction(1_500_000)), (stream("vf1 to vf2", 2), Fraction(2_000_000)),
-               (stream("vf2 to vf3", None), Fraction(750_000))]  # fmt: skip
-    (note,) = notes(carried=tuple(carried))
-    assert note.endswith("M frames/s: vf0 to vf1 1.5 of 2, vf2 to vf3 0.75.")
-    # What lacks less than a millionth part of it has got through.
-    assert notes(carried=((stream("vf0 to vf1", 2), Fraction(1_999_999)),)) == ()
-    assert notes(carried=((stream("vf0 to vf1", 2), Fraction(1_999_990)),)) != ()
-
-
-def test_streams_whose_parts_are_open_are_told_together():
-    carried = [(stream("vf0 to vf1", 2), Fraction(0)), (stream("vf1 to vf2", 2), Fraction(1_500_000)),
-               (stream("vf2 to vf3", None), Fraction(750_000))]  # fmt: skip
-    (note,) = notes(carried=tuple(carried), together=(("vf0 to vf1", "vf1 to vf2"),), has_turns=False)
-    assert note.partition("; ")[2].startswith(
-        "not carried in full, M frames/s: (vf0 to vf1, vf1 to vf2) together 1.5 of 4, vf2 to vf3 0.75. Who of those"
-    )
-    assert "turns" not in note
-
-
-def test_a_long_list_is_cut():
-    carried = tuple((stream(f"flow {n}", 2), Fraction(10**6)) for n in range(9))
-    (note,) = notes(carried=carried)
-    assert "flow 5 1 of 2, and 3 more." in note and "flow 6" not in note
-    lost = tuple(Lost(f"a.vf{n}", "b.vf0", "ACL_DENY", at_bridge=True) for n in range(8))
-    (note,) = notes(TWO, lost=lost)
-    assert "a.vf5 to b.vf0, and 2 more (ACL_DENY)" in note and "a.vf6" not in note
-
-
 def test_what_is_lost_is_said_by_reason():
     lost = (Lost("vf0", "vf1", "SAME_PORT", at_bridge=True), Lost("vf2", "broadcast", "VLAN_MEMBER", at_bridge=True),
             Lost("vf3", "vf3", "SAME_PORT"), Lost("vf1", "vf0", "SAME_PORT", at_bridge=True))  # fmt: skip

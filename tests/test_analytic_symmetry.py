@@ -13,14 +13,12 @@ from hwmodel.analytic.symmetry import (
     folded,
     folded_stream,
     is_alike_for_all,
-    sent_outside,
     unfolded,
     without_names,
 )
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Leg, Offered, Onward, nothing_of
 from hwmodel.config import load_config
-from hwmodel.errors import InputError
 
 
 def system(n_servers, n_vfs, changes, **of_last):
@@ -56,15 +54,10 @@ def test_one_sender_says_what_all_together_do(monkeypatch, name, n_servers):
     monkeypatch.setattr(demand_module, "is_alike_for_all", lambda *_: False)
     recent.forget()
     of_all = limits(config).to_dict()
-    # The note of what is not carried has a line for each sender, or one for all.
-    assert [note for note in of_one.pop("notes") if "all VMs" not in note] == [
-        note for note in of_all.pop("notes") if "s0.vf0 to" not in note
-    ]
-    # Of alike servers' ports one line says that they are full, the port outside has one for each wire.
-    assert asked_of_each(of_one, n_servers) == asked_of_each(of_all, n_servers)
-    assert shares_outside(of_one) == shares_outside(of_all)
     # Of alike servers' resources, all full, any may be named.
     assert kind_of(of_one.pop("limited_by")) == kind_of(of_all.pop("limited_by"))
+    bound = ("gbps", "mpps")  # sums in another order
+    assert [of_one.pop(name) for name in bound] == pytest.approx([of_all.pop(name) for name in bound])
     assert of_one == of_all
 
 
@@ -72,35 +65,10 @@ def kind_of(resource):
     return re.sub(r"^s\d\.|(?<=bridge\.)s\d", "", resource)
 
 
-def asked_of_each(found, n_servers):
-    """Give what each server's port is asked for and sends, whether one line says it of all or each has its own."""
-    inside = [one for one in found.get("full_ports", []) if one["port"] != "bridge.outside"]
-    times = n_servers if any(one["port"].startswith("each of") for one in inside) else 1
-    return [(f"{one['arriving_mpps']:.6f}", f"{one['sent_mpps']:.6f}") for one in inside] * times
-
-
-def test_ports_of_alike_servers_that_get_just_what_they_can_send_are_not_full():
+def test_alike_servers_get_just_what_their_ports_can_send():
     # Each of 16 senders has 10 Gb/s, and so has each receiver: 13.0 M frames/s in all are 0.81 M at each port.
     found = limits(system(16, 1, {"workload.pattern": "uniform"}))
-    assert found.mpps == pytest.approx(16 * 1e4 / 8 / 1538) and found.full_ports == ()
-
-
-def test_each_port_of_alike_servers_is_asked_for_what_the_others_flood():
-    # Each of three servers sends broadcasts of 8 Gb/s: each port gets those of the two others.
-    fast = {"nic.strict": False, "pcie.generation": 3, "pcie.lanes": 8}
-    found = limits(system(3, 1, {"workload.pattern": "broadcast", "workload.load": "8Gbps", **fast}))
-    (port,) = (one for one in found.full_ports if one.port.startswith("each of"))
-    assert port.arriving_mpps == pytest.approx(2 * 8e3 / 8 / 1518)
-    assert port.sent_mpps == pytest.approx(1e4 / 8 / 1538)
-
-
-def shares_outside(found):
-    """Take the shares out of limits; return those of the port outside, rates to the frame a second."""
-    return [
-        (one["law"], [{key: f"{value:.6f}" for key, value in wire.items() if key != "wire"} for wire in one["wires"]])
-        for one in found.pop("full_ports", [])
-        if one["port"] == "bridge.outside"
-    ]
+    assert found.mpps == pytest.approx(16 * 1e4 / 8 / 1538)
 
 
 def test_what_is_not_alike_is_counted_one_by_one():
@@ -123,9 +91,10 @@ def test_many_servers_take_no_longer_than_one_sender_does():
     assert len(found.servers) == 64 and found.limited_by == "s0.wire.tx"
 
 
-def test_too_many_unlike_streams_are_refused():
-    with pytest.raises(InputError, match="too many for the closed form"):
-        limits(system(64, 8, {"workload.pattern": "ring"}))
+def test_many_unlike_streams_have_a_bound_too():
+    """Each of 64 servers sends the frames of its last VM to the next one, by wires of 10 Gb/s."""
+    found = limits(system(64, 8, {"workload.pattern": "ring"}))
+    assert found.as_offered is not None and found.gbps >= found.as_offered.gbps
 
 
 ONE, THIRD, HALF = Fraction(1), Fraction(1, 3), Fraction(1, 2)
@@ -179,20 +148,6 @@ def test_unfolded_each_server_has_an_equal_part():
     assert [part.reads for part in whole.parts] == [HALF, HALF, 0]
     assert whole.parts[0] == whole.parts[1] and whole.parts[0].to_wire == THIRD
     assert (whole.reads, whole.copies) == (1, 1)
-
-
-def test_what_goes_outside_comes_from_each_server():
-    two = of_two_servers({"workload.pattern": "to_wire"})
-    sent = Leg(0, replace(NOTHING, reads=ONE, to_wire=ONE, sent={"vf0": ONE}))
-    out = Leg(2, replace(NOTHING, from_wire=ONE))
-    one = folded_stream(two, Offered("s0.vf0 to uplink", "s0.vf0", NOTHING, None, (sent,), (Onward(out, ONE, wire=2),)))
-    # In the folded system the stations outside are number 1.
-    assert [hop.leg.part for hop in one.hops] == [1]
-    first, second = sent_outside(two, [(one, Fraction(3000))])
-    assert [(each.source, rate, each.sent_as[0].part) for each, rate in (first, second)] == [
-        ("s0.vf0", 1500, 0), ("s1.vf0", 1500, 1),
-    ]  # fmt: skip
-    assert [(hop.leg.part, hop.wire, hop.share) for hop in first[0].hops] == [(2, 2, 1)]
 
 
 def test_servers_differ_in_addresses_alone():

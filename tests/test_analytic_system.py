@@ -1,20 +1,15 @@
-"""The closed form of systems, block by block: crossings, logical ports, paths, legs, turns, programs, hops, notes."""
+"""The closed form of systems, block by block: crossings, logical ports, paths, legs, hops, notes."""
 
 from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from hwmodel.analytic.bridge_rules import logical_ports
 from hwmodel.analytic.ceilings import offered_ceiling
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.limits_record import hops_of, notes_of
-from hwmodel.analytic.linear_programs import WITHOUT_END, MixProgram
 from hwmodel.analytic.lone_frame import crossing_of, lone_frame_of, wire_fs
-from hwmodel.analytic.mix_costs import MixCosts
 from hwmodel.analytic.paths import Paths
-from hwmodel.analytic.port_shares import port_shares
-from hwmodel.analytic.senders import intervals_of, senders_of
 from hwmodel.analytic.symmetry import folded, unfolded, without_names
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Leg, Traffic, whole_of
@@ -76,36 +71,6 @@ def test_legs_come_together_by_component():
     assert (whole.at(0).to_wire, whole.at(1).from_wire, whole.at(2).is_nothing) == (1, ONE / 4, True)
 
 
-def test_turns_end_where_senders_are_served():
-    assert intervals_of(iter([2.0, 1.0, 2.0])) == [(0.0, 1.0), (1.0, 2.0), (2.0, WITHOUT_END)]
-    demand = demand_of(two(**{"workload.pattern": "uniform"}))
-    senders = list(senders_of(System.of(two()), demand.streams, [3.0] * 8))
-    assert [(one.part, one.most, one.is_limited) for one in senders] == [(0, 3.0, False)] * 4 + [(1, 3.0, False)] * 4
-
-
-def test_costs_are_shares_of_what_there_is():
-    config = two(**{"workload.pattern": "uniform"})
-    system, demand = System.of(config), demand_of(config)
-    costs = MixCosts(system, demand)
-    (leg,) = demand.streams[0].sent_as
-    # Four of seven targets are on the other server; a million frames of 1538 B are most of 10 Gb/s.
-    assert costs.of(leg).max() >= float(Fraction(4, 7)) * 1538 * 8 / 10**4
-    nothing = np.zeros(costs.n_rows)
-    assert costs.columns([nothing, 0]).shape == (costs.n_rows, 2)
-
-
-def test_a_program_counts_its_variables():
-    program = MixProgram(n_streams=2, n_levels=1, n_hops=1, n_landings=1)
-    program.fix(0, 0.5, level=0, by_level=2.0)
-    assert program.free({1: 1.0}, 4.0) == 3
-    program.bound({0: 1.0}, WITHOUT_END)  # no bound
-    assert program.constant.tolist() == [0.5, 0.0]
-    assert program.matrix().tolist() == [[2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
-    assert (program.hops().tolist(), program.landings().tolist()) == ([[0, 1, 0, 0]], [[0, 0, 1, 0]])
-    coefficients, most = program.bounds()
-    assert coefficients.tolist() == [[0.0, 0.0, 0.0, 1.0]] and most.tolist() == [4.0]
-
-
 def test_wires_carry_what_crosses_them():
     config = two(**{"workload": {"pattern": "flows", "frame_bytes": 1518, "flows": [["a.vf0", "b.vf0"]]},
                     "bridge": {"announce": True}})  # fmt: skip
@@ -129,6 +94,5 @@ def test_a_folded_system_has_its_part_of_the_port_outside():
 def test_nothing_is_lost_and_nothing_noted_of_a_system_with_room():
     config = two(**{"workload.pattern": "pairs", "workload.load": "1Gbps", "driver.rx_interrupt_batch": 1})
     system, demand = System.of(config), demand_of(config)
-    assert port_shares(config, system, demand) == ()
     offered = offered_ceiling(demand.offered_frames_per_s)
     assert notes_of(system, demand, offered, offered.frames_per_s, None) == ()

@@ -7,12 +7,9 @@ from hwmodel import lone_frame
 from hwmodel.analytic import limits, published
 from hwmodel.analytic.limits_text import ceiling_rows, limits_html, limits_text
 from hwmodel.cli.commands import lone_table
-from hwmodel.config import load_config
 from hwmodel.results import PARTS
 from hwmodel.simulation import simulate
-from hwmodel.words.limits import mix
 from tests.analytic_cases import demo
-from tests.config_cases import CONFIGS
 
 
 def test_each_step_stands_with_a_sum_that_is_right():
@@ -31,13 +28,6 @@ def test_the_result_stands_below_the_ceilings():
     assert re.search(r"^pcie.up +1809 B .* 1.1027 ", text, re.MULTILINE)
     assert "delivered 1.1027 M frames/s, 13.39 Gb/s; limited by pcie.up." in text
     assert re.search(r"^  payload read +1282.164  = t\(24\) \+ R \+ 5 t\(276\) \+ t\(256\)$", text, re.MULTILINE)
-
-
-def test_all_full_ports_at_bridges_stand_beside_the_one_that_limits():
-    """Both ends of the trunk are asked for more than 1 Gb/s, for 2 and 12 Gb/s; a run names both, one as the limit."""
-    narrow = load_config(CONFIGS / "two_racks.yaml", {"bridges.left.ports.trunk.rate": "1Gbps"})
-    assert "; limited by right.trunk (as full: left.trunk)." in limits_text(limits(narrow))
-    assert "; limited by left.trunk." in limits_text(limits(load_config(CONFIGS / "two_racks.yaml")))
 
 
 def test_one_of_a_thing_is_not_many():
@@ -74,13 +64,11 @@ def test_low_rates_have_three_digits(load, words):
     assert f"At most {words}; limited by rate_limit." in limits_text(limited)
 
 
-def test_low_rates_have_three_digits_at_each_wire_and_in_the_mix():
+def test_low_rates_have_three_digits_at_each_wire():
     servers = {"servers": [{"name": "a"}, {"name": "b"}], "bridge": {}, "workload.pattern": "flows"}
     slow = [["a.vf0", "b.vf0", "12Kbps"]]  # of 12,144 bits a frame
     text = limits_text(limits(demo({**servers, "workload.flows": slow})))
     assert re.search(r"^a.wire.tx +0.000000988 +1518 ", text, re.MULTILINE)
-    parts = [(["vf0 to vf1"], 9.88e-7, 1.5e-5), (["vf1 to vf0"], 0.5, None)]
-    assert mix(parts, has_turns=True).endswith(": vf0 to vf1 0.000000988 of 0.0000150, vf1 to vf0 0.5.")
 
 
 def test_what_ends_at_the_wire_has_its_tags_there():

@@ -71,9 +71,9 @@ def lowest(ceilings: Iterable[Ceiling]) -> Ceiling:
     return min((ceiling for ceiling in ceilings if ceiling.per_frame), key=lambda ceiling: ceiling.frames_per_s or ZERO)
 
 
-def short_name(ceiling: Ceiling) -> str:
+def short_name(resource: str) -> str:
     """Give "up" or "down" for the link's directions, else the resource's own name."""
-    return _SHORT_NAMES.get(ceiling.resource, ceiling.resource)
+    return _SHORT_NAMES.get(resource, resource)
 
 
 def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], Fraction | int]) -> tuple[Fraction, ...]:

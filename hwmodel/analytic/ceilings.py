@@ -62,12 +62,9 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
     return [ceiling for ceiling in with_waits(config, demand, found) if ceiling.is_used]
 
 
-def offered_ceiling(frames_per_s: Fraction, resource: str = "offered_load") -> Ceiling:
-    """Give the ceiling that the offered load sets, or what rate limits let through of it."""
-    what = (
-        "frames that the workload offers" if resource == "offered_load" else "frames that the rate limits let through"
-    )
-    return Ceiling(resource, what, "frames", frames_per_s, Fraction(1))
+def offered_ceiling(frames_per_s: Fraction) -> Ceiling:
+    """Give the ceiling that the offered load sets."""
+    return Ceiling("offered_load", "frames that the workload offers", "frames", frames_per_s, Fraction(1))
 
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:

@@ -25,18 +25,17 @@ from hwmodel.analytic.ceilings import (
     switch_ceilings,
     wire_ceilings,
 )
-from hwmodel.analytic.contention import carried
 from hwmodel.analytic.demand import demand_of
-from hwmodel.analytic.equal_turns import carry_most
+from hwmodel.analytic.equal_turns import carry_most, takes_equal_turns
 from hwmodel.analytic.latency import LatencyStep, frame_latency_steps, round_trip_fs
-from hwmodel.analytic.limits_record import Details, Limits, hops_of, memory_bytes, notes_of, server_limits
+from hwmodel.analytic.limits_record import Delivered, Details, Limits, hops_of, memory_bytes, notes_of, server_limits
 from hwmodel.analytic.lone_frame import LoneFrame, Way, lone_frame_of
+from hwmodel.analytic.mix_bound import MixBound, mix_bound
 from hwmodel.analytic.paths import Paths
-from hwmodel.analytic.port_shares import port_shares
 from hwmodel.analytic.recent import remembered
 from hwmodel.analytic.sends import LoneSend, doorbell_batch
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import ZERO, Demand, Traffic, as_typed
+from hwmodel.analytic.traffic import ZERO, Demand, Traffic, as_typed, average
 from hwmodel.analytic.transactions import (
     DIRECTIONS,
     INLINE_DOORBELL,
@@ -71,24 +70,25 @@ class _OfPart(NamedTuple):
 class _Asked:
     """Hold a demand with what follows from it: the transactions of each server, and all ceilings.
 
-    `has_waits`: costs that hold for one mix of frames only are among them.
+    `has_waits`: costs that hold for one mix of frames only are among them. `ports`: those of bridges and extenders in
+    the order in which frames pass them.
     """
 
     demand: Demand
     transactions: tuple[tuple[Transaction, ...], ...]
     ceilings: tuple[Ceiling, ...]
     has_waits: bool = True
+    ports: tuple[str, ...] = ()
 
     @cached_property
     def least(self) -> Ceiling:
-        """Give the lowest ceiling; where frames are lost, a full resource goes before the offered load."""
-        least, prices = lowest(self.ceilings), self.demand.prices
-        if not self.demand.loses:
+        """Give the lowest ceiling; of ports in a row that are equally full the first, at which what is more drops."""
+        least = lowest(self.ceilings)
+        if least.resource not in self.ports:
             return least
-        full = [one for one in self.ceilings
-                if one.per_frame and not one.is_of_load and _rate(one) <= _rate(least) * (1 + _ALIKE)]  # fmt: skip
-        most = max((prices.get(one.resource, 0.0) for one in full), default=0.0)
-        return lowest([one for one in full if prices.get(one.resource, 0.0) == most] or [least])
+        most = _rate(least) * (1 + _ALIKE)
+        full = {one.resource: one for one in self.ceilings if one.per_frame and _rate(one) <= most}
+        return full[min(full.keys() & set(self.ports), key=self.ports.index)]
 
     @property
     def of_any_mix(self) -> _Asked:
@@ -124,27 +124,40 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         demand = replace(demand, offered_frames_per_s=share * _ceiling_of(system, demand))
     first = system.config(0)
     asked = demand.sought
-    found, mix = _with_its_mix(system, demand)
+    found, bound = _as_offered(system, demand)
     up, down = (
         link_bytes_per_frame(found.transactions[0], link_rate_of(first.pcie), direction, found.rate)
         for direction in DIRECTIONS
     )
     frames_per_s, bits_per_s = _delivered(found.demand, found.rate)
+    own = Delivered(float(frames_per_s / 10**6), float(bits_per_s / BPS_PER_GBPS), short_name(found.least.resource))
+    most = (
+        own
+        if bound is None
+        else Delivered(
+            float(bound.frames_per_s / 10**6), float(bound.bits_per_s / BPS_PER_GBPS), short_name(bound.limited_by)
+        )
+    )
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
     is_direct = not (system.pcie_switches or system.buses)  # else only a run can tell
     latency_steps = _latency_steps(config, asked) if is_direct and not config.has_virtual_switch else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     has_round_trip = is_direct and not first.has_virtual_switch
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
-    exact = is_exact(config, found.demand, found.ceilings, found.least) and not any(_of_doorbells(system, found))
+    exact = (
+        bound is None
+        and is_exact(config, demand, found.ceilings, found.least)
+        and not any(_of_doorbells(system, found))
+    )
     return Limits(
         link_name=", ".join(dict.fromkeys(_switched_by(server.config) for server in system.servers)),
         raw_gbps=float(link_rate_of(first.pcie).raw_bps / BPS_PER_GBPS),
         up_bytes=float(up),
         down_bytes=float(down),
-        mpps=float(frames_per_s / 10**6),
-        gbps=float(bits_per_s / BPS_PER_GBPS),
-        limited_by=short_name(found.least),
+        mpps=most.mpps,
+        gbps=most.gbps,
+        limited_by=most.limited_by,
+        as_offered=None if bound is None else own,
         unloaded_latency_ns=_mean_latency_ns(asked, latency_steps),
         round_trip_ns=round_trip_fs(first, first_read) / FS_PER_NS if has_round_trip else None,
         frames_per_s=found.rate,
@@ -157,9 +170,7 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
         lone_send=_lone_send(first),
         counts="segments" if first.hands_over_segments else "frames",
         is_exact=exact,
-        find_details=partial(
-            _details, config, system, demand, found, mix, lone, latency_steps.get(longest, ()), exact=exact
-        ),
+        find_details=partial(_details, config, system, found, lone, latency_steps.get(longest, ()), exact=exact),
     )
 
 
@@ -180,9 +191,7 @@ def _switched_by(config: Config) -> str:
 def _details(
     config: Config,
     system: System,
-    offered: Demand,
     found: _Asked,
-    mix: Demand,
     lone: LoneFrame | None,
     steps: tuple[LatencyStep, ...],
     *,
@@ -191,11 +200,11 @@ def _details(
     notes = (
         *_why_over_the_wire(config, system, found),
         *notes_of(system, found.demand, found.least, found.rate, lone, has_waits=found.has_waits),
-        *_host_shares(config, system, offered),
+        *_host_shares(config, system, found),
         *_of_doorbells(system, found),
         *_of_inline_doorbells(config, found),
         *slow_path_notes(config, found.rate),
-        *bond_notes(config, offered, found.rate),
+        *bond_notes(config, found.demand, found.rate),
         *((words.WITHOUT_SCENARIO,) if config.scenario else ()),
         *((words.WITHOUT_AGENTS,) if config.agents else ()),
     )
@@ -204,7 +213,6 @@ def _details(
         latency_steps=steps,
         servers=server_limits(system, found.transactions, found.rate) if system.server_names != ("",) else (),
         hops=hops_of(system, found.demand, found.rate),
-        full_ports=port_shares(config, system, mix),
         notes=notes,
         how_sure=words.how_sure(notes, None if exact else config.resolved()),
         memory_bytes=memory_bytes(system, found.demand, found.transactions, found.rate),
@@ -272,8 +280,10 @@ def _rate(ceiling: Ceiling) -> Fraction:
     return ceiling.frames_per_s or ZERO
 
 
-def _demands_on(system: System, demand: Demand) -> _Asked:
+def _demands_on(system: System, demand: Demand, *, has_timers: bool = True) -> _Asked:
     """Give all that a demand asks for; Rx interrupts as batches cause them, or fewer where timers moderate them.
+
+    `has_timers`: False to leave out the interrupts of timers.
 
     Under a deficit scheduler, which sends a quantum of a station's frames at once, write-backs come in bursts that
     share interrupts: with n due and T timer expiries a second, n T / (n + T) are counted, as for write-backs at random
@@ -288,7 +298,7 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
         transactions = {part: one.transactions for part, one in enumerate(found[: system.outside])}
         yield from (one for one in switch_ceilings(system, transactions) if one.is_used)
         if offered is not None:
-            yield offered_ceiling(offered, demand.offered_by)
+            yield offered_ceiling(offered)
 
     limiting = [ceiling for ceiling in ceilings() if ceiling.per_frame]
     if not limiting:
@@ -298,13 +308,15 @@ def _demands_on(system: System, demand: Demand) -> _Asked:
         timer_per_s = _timer_interrupts_per_s(system.config(part), demand.at(part))
         if timer_per_s is None:
             continue
+        if not has_timers:
+            timer_per_s = ZERO
         due_per_s = _rx_interrupts_per_s(found[part].transactions, rate)
         if due_per_s and system.config(part).switch.scheduler == "deficit":
             timer_per_s *= due_per_s / (due_per_s + timer_per_s)
         if due_per_s > timer_per_s:
             found[part] = _asked_of(system, part, demand, timer_per_s)
     transactions = tuple(tuple(one.transactions) for one in found[: system.outside])
-    return _Asked(demand, transactions, tuple(ceilings()))
+    return _Asked(demand, transactions, tuple(ceilings()), ports=system.ports_in_order if system.bridges else ())
 
 
 def _asked_of(system: System, part: int, demand: Demand, timer_per_s: Fraction | None) -> _OfPart:
@@ -346,12 +358,9 @@ def _of_doorbells(system: System, asked: _Asked) -> Iterator[str]:
         yield words.more_doorbells(batches.tx_free, float(above))
 
 
-def _host_shares(config: Config, system: System, offered: Demand) -> Iterable[str]:
-    """Say what hosts get of a shared adapter's link.
-
-    By the frames as offered: the mix that carries most may divide a host's own between its VMs in any way.
-    """
-    return () if config.multi_root is None else host_share_notes(system, _demands_on(system, offered).ceilings)
+def _host_shares(config: Config, system: System, asked: _Asked) -> Iterable[str]:
+    """Say what hosts get of a shared adapter's link."""
+    return () if config.multi_root is None else host_share_notes(system, asked.ceilings)
 
 
 def _of_inline_doorbells(config: Config, asked: _Asked) -> Iterator[str]:
@@ -374,43 +383,35 @@ def _rx_interrupts_per_s(transactions: Iterable[Transaction], frames_per_s: Frac
     return sum((one.per_frame * frames_per_s + one.per_s for one in transactions if one.name == "Rx interrupt"), ZERO)
 
 
-def _with_its_mix(system: System, demand: Demand) -> tuple[_Asked, Demand]:
-    """Give what the demand asks for as offered, or with the mix that carries most if that carries more; and the mix.
+def _as_offered(system: System, demand: Demand) -> tuple[_Asked, MixBound | None]:
+    """Give what the demand asks for as offered; and a bound on all its mixes, None where that is the lowest ceiling.
 
-    If the mix offered carries as much as the best one, the figures stay those of a frame as offered, whose sums are
-    easier to check; costs that hold for the offered mix only (`Ceiling.waiting`) are then kept only if the best mix has
-    the same shares. Second comes the demand with the best mix, or one as good.
+    Where flows of given rates leave nothing to others, what is offered is taken to be these, in proportion.
+
+    Costs that hold for the offered mix only (`Ceiling.waiting`) are kept where senders take equal turns.
     """
     as_offered = _demands_on(system, demand)
+    if not as_offered.rate and any(one.frames_per_s for one in demand.beside):
+        as_offered = _demands_on(system, _of_given_rates(demand))
+    own = as_offered.demand
     if not (demand.streams or demand.alike) or _fits(system, as_offered):
-        return as_offered, demand
+        return as_offered, None
     if carry_most(system, demand, as_offered.least):
-        return as_offered, demand
-    mix = carried(system, demand)
-    at_best = _demands_on(system, mix).of_any_mix
-    in_any = as_offered.of_any_mix
-    (_, offered_bits), (_, most_bits) = (_delivered(one.demand, one.rate) for one in (in_any, at_best))
-    is_alike = in_any.rate and abs(offered_bits - most_bits) <= _ALIKE * most_bits
-    if not is_alike:
-        return at_best, mix
-    found = as_offered if _has_shares_of(demand, mix) else in_any
-    return replace(found, demand=replace(found.demand, loses=mix.loses, prices=mix.prices)), mix
+        return as_offered, None
+    bound = mix_bound(system, demand)
+    compared = _demands_on(system, own, has_timers=False).of_any_mix
+    _, offered_bits = _delivered(own, compared.rate)
+    if abs(offered_bits - bound.bits_per_s) > _ALIKE * bound.bits_per_s:
+        return as_offered.of_any_mix, bound
+    is_one = len(demand.streams) == 1 and not (demand.with_rate or demand.sought.parts)
+    return (as_offered if is_one or takes_equal_turns(system, demand) else as_offered.of_any_mix), None
 
 
-def _has_shares_of(demand: Demand, mix: Demand) -> bool:
-    """Tell whether a mix has the streams in the shares in which they are offered.
-
-    False with streams of given rates, behind a bridge or where frames are lost: what a receiver cannot take is dropped
-    there, which changes the mix.
-    """
-    if demand.with_rate or demand.sought.parts or mix.loses:
-        return False
-    following = demand.following
-    rates = [rate for _, rate in mix.carried[: len(following)]]
-    total, shares = sum(rates, ZERO), sum((share for _, share in following), ZERO)
-    return all(
-        abs(rate * shares - share * total) <= _ALIKE * total for rate, (_, share) in zip(rates, following, strict=True)
-    )
+def _of_given_rates(demand: Demand) -> Demand:
+    rates = [(one, one.frames_per_s or ZERO) for one in demand.beside]
+    rates.append((demand.sought, demand.offered_frames_per_s or ZERO))
+    total = sum((rate for _, rate in rates), ZERO)
+    return replace(demand, sought=average(rates), beside=(), offered_frames_per_s=total, following=(), with_rate=())
 
 
 def _fits(system: System, asked: _Asked) -> bool:
@@ -473,7 +474,7 @@ def is_exact(config: Config, demand: Demand, ceilings: Sequence[Ceiling], least:
     """
     nic, workload, sought = config.nic, config.workload, demand.sought
     has_system = config.bridge is not None or config.bridges or config.servers
-    has_mix = demand.beside or demand.carried or demand.with_rate or workload.wire_share not in (0, 1)
+    has_mix = demand.beside or demand.with_rate or workload.wire_share not in (0, 1)
     if has_system or has_mix or workload.pcap is not None or len(sought.sizes) > 1 or sought.mirrored:
         return False
     if workload.segment_bytes or nic.rsc or nic.header_split_bytes or nic.shared_descriptor_cache:

@@ -102,7 +102,9 @@ def _ceiling(config: Config, n_bytes: int, operation: str) -> DmaCeiling:
     up_bytes, down_bytes = (
         float(sum(one.per_frame for one in on_link if one.resource == name)) for name in ("pcie.up", "pcie.down")
     )
-    return DmaCeiling(gbps(least), gbps(lowest(on_link)), up_bytes, down_bytes, short_name(least), tuple(ceilings))
+    return DmaCeiling(
+        gbps(least), gbps(lowest(on_link)), up_bytes, down_bytes, short_name(least.resource), tuple(ceilings)
+    )
 
 
 def _store(config: Config, transactions: Sequence[Transaction]) -> Iterator[Ceiling]:

@@ -16,11 +16,10 @@ from hwmodel.analytic.ceiling import Ceiling, Step, sum_bytes, sum_steps
 from hwmodel.analytic.ceilings import on_wire
 from hwmodel.analytic.latency import LatencyStep, why_never_taken
 from hwmodel.analytic.lone_frame import LoneFrame
-from hwmodel.analytic.port_shares import PortShares
 from hwmodel.analytic.sends import LoneSend, coalesces
 from hwmodel.analytic.stalls import stall_notes
 from hwmodel.analytic.system import System
-from hwmodel.analytic.traffic import ZERO, Demand, Offered, Traffic
+from hwmodel.analytic.traffic import ZERO, Demand, Traffic
 from hwmodel.analytic.transactions import Transaction, share_of_cache
 from hwmodel.analytic.uplink import switch_of
 from hwmodel.analytic.weighted_shares import class_notes
@@ -42,19 +41,25 @@ class Details(NamedTuple):
     """Hold how the figures come about: worked out only when a reader asks for it, as runs do not need it.
 
     `latency_steps`: of the longest frame, with all batches 1. `servers`: what each server's link carries, where servers
-    have names; `steps` are then the first server's. `hops`: the wires at a bridge. `full_ports`: the bridge's
-    overloaded ports. `how_sure`: how near runs come. `memory_bytes`: bytes read and written in hosts' memory for
-    each frame delivered.
+    have names; `steps` are then the first server's. `hops`: the wires at a bridge. `how_sure`: how near runs come.
+    `memory_bytes`: bytes read and written in hosts' memory for each frame delivered.
     """
 
     steps: tuple[Step, ...]
     latency_steps: tuple[LatencyStep, ...] = ()
     servers: tuple[ServerLimits, ...] = ()
     hops: tuple[HopLimits, ...] = ()
-    full_ports: tuple[PortShares, ...] = ()
     notes: tuple[str, ...] = ()
     how_sure: str = BOUND
     memory_bytes: Fraction | None = None
+
+
+class Delivered(NamedTuple):
+    """Hold what is delivered at most, and what limits it, as in `Limits`."""
+
+    mpps: float
+    gbps: float
+    limited_by: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +75,10 @@ class Limits:
     several servers, figures of one link are the first server's. `lone_frame`: the longest frame of the first flow,
     whose time alone a run tells (`hwmodel.lone_frame`); None where the workload names no flow. `lone_send`: what a send
     by itself takes; None where the adapter cuts none. `counts`: what is offered and counted: "frames", or "segments"
-    that VMs hand over. `is_exact`: a long run carries the ceiling within 0.2 %; else the ceiling is an upper bound, but
-    for what the note on doorbells allows. `find_details`: called for the `Details` when one of them is first asked for.
+    that VMs hand over. `as_offered`: where the machine chooses who gets how much, what is delivered in the load's own
+    proportions, of which all other figures are too, while `mpps`, `gbps` and `limited_by` bound every mix; None where
+    these are the same. `is_exact`: a long run carries the ceiling within 0.2 %; else the ceiling is an upper bound,
+    but for what the note on doorbells allows. `find_details`: called for the `Details` when one is first asked for.
     """
 
     link_name: str
@@ -92,12 +99,18 @@ class Limits:
     lone_frame: LoneFrame | None = None
     lone_send: LoneSend | None = None
     counts: str = "frames"
+    as_offered: Delivered | None = None
     is_exact: bool = False
     find_details: Callable[[], Details] = field(compare=False, repr=False)
 
     @cached_property
     def _details(self) -> Details:
         return self.find_details()
+
+    @property
+    def own(self) -> Delivered:
+        """Give what is delivered in the load's own proportions."""
+        return self.as_offered or Delivered(self.mpps, self.gbps, self.limited_by)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -118,11 +131,6 @@ class Limits:
     def hops(self) -> tuple[HopLimits, ...]:
         """Give what the wires at a bridge carry."""
         return self._details.hops
-
-    @property
-    def full_ports(self) -> tuple[PortShares, ...]:
-        """Give the bridge's overloaded ports."""
-        return self._details.full_ports
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -171,13 +179,13 @@ class Limits:
             "how_sure": self.how_sure,
             "notes": list(self.notes),
             **({} if self.lone_send is None else {"lone_send": self.lone_send._asdict()}),
+            **({} if self.as_offered is None else {"as_offered": self.as_offered._asdict()}),
         } | self._of_system()
 
     def _of_system(self) -> dict[str, Any]:
-        named: dict[str, Sequence[ServerLimits | HopLimits | PortShares]] = {
+        named: dict[str, Sequence[ServerLimits | HopLimits]] = {
             "servers": self.servers,
             "hops": self.hops,
-            "full_ports": self.full_ports,
         }
         return {key: [one.to_dict() for one in found] for key, found in named.items() if found}
 
@@ -293,7 +301,7 @@ def notes_of(
     `frames_per_s`: of what is sought, at the ceiling. `has_waits`: page walks are counted.
     """
     waiting = [kept_for_dead_wire(port, sources) for port, sources in demand.waiting]
-    found = [*_mix_notes(demand), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
+    found = [*_starved_notes(demand), *_lost_notes(system, demand), *waiting, *_bridge_notes(system, demand, least)]
     if _waits_in_order(system, demand, least):
         found.append(words.WAIT_IN_ORDER)
     if system.pcie_switches and not any(one.has_turns for one in system.pcie_switches):
@@ -388,16 +396,15 @@ def _waits_in_order(system: System, demand: Demand, least: Ceiling) -> bool:
 def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
     found = list(_receiver_notes(system, demand, least))
     drops_behind = bool(found)
-    stops = bool(system.bridges) and all(bridge.stops_senders for bridge in system.bridges)
-    drops = drops_behind or (demand.loses and not stops)
-    if drops and len(demand.sought.sizes) > 1:
-        found.append(words.LONG_DROP)
     is_at_bridge = least.resource.startswith(tuple(f"{one.name}." for one in system.bridges if not one.stops_senders))
+    may_drop = any(server.config.nic.drop_enable for server in system.servers) and not least.is_of_load
+    if len(demand.sought.sizes) > 1 and (drops_behind or is_at_bridge or may_drop):
+        found.append(words.LONG_DROP)
     is_from_outside = is_at_bridge and least.resource == system.wire_names(system.outside_wire)[0]
     if is_at_bridge and not is_from_outside:  # stations outside send as fast as their wire takes
         found.append(words.no_room_above(least.resource))
     for bridge in system.bridges:
-        if bridge.stops_senders and demand.loses and not drops_behind:
+        if bridge.stops_senders and least.resource.startswith(f"{bridge.name}."):
             found.append(words.stops_senders(bridge.words))
         uses = bridge_headroom_uses(bridge, system.servers, system.bridges)
         found += [f"{bridge.name}: {_headroom_text(use)}" for use in uses if use.own_bytes < use.needed_bytes]
@@ -424,31 +431,10 @@ def _bridge_notes(system: System, demand: Demand, least: Ceiling) -> list[str]:
 
 
 _NEAR = 0.95  # of the figure: runs above it are not told of
-_LEAST_SEEN = 0.4  # lowest seen at drawn machines where it is unknown who waits (`benches.ceilings --vswitch`)
 
 
-def _is_cut(stream: Offered, carried_per_s: Fraction) -> bool:
-    offered = stream.frames_per_s
-    return offered is None or carried_per_s < offered * (1 - _ALIKE)
-
-
-def _mix_notes(demand: Demand) -> tuple[str, ...]:
-    """Say for which mix the figures hold, where it is not the one offered."""
-    by_name: dict[str, list[tuple[Offered, Fraction]]] = {}  # a stream that was split is told as a whole
-    for one, rate in demand.carried:
-        by_name.setdefault(one.name, []).append((one, rate))
-    parts = []
-    groups = {name: group for group in demand.together for name in group}
-    for names in dict.fromkeys(groups.get(name, (name,)) for name in by_name):
-        pieces = [piece for name in names for piece in by_name[name]]
-        if any(_is_cut(one, rate) for one, rate in pieces):
-            offered = [one.frames_per_s for one, _ in pieces if one.frames_per_s is not None]
-            most = float(sum(offered) / 10**6) if len(offered) == len(pieces) else None
-            parts.append((names, float(sum(rate for _, rate in pieces) / 10**6), most))
-    found = [words.mix(parts, has_turns=demand.has_turns)] if parts else []
-    if demand.starved:
-        found.append(words.starved(demand.starved))
-    return tuple(found)
+def _starved_notes(demand: Demand) -> tuple[str, ...]:
+    return (words.starved(demand.starved),) if demand.starved else ()
 
 
 def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
@@ -457,17 +443,10 @@ def _far_below_notes(system: System, demand: Demand) -> Iterator[str]:
     if not config.has_virtual_switch:
         return
     own, least = switch_of(config), 1.0
-    reasons = []
-    streams = [one for one, _ in demand.carried] or demand.streams
-    if any(one.frames_per_s is not None for one in streams):
+    if any(one.frames_per_s is not None for one in demand.streams):
         least = (own.frame_time_fs + own.batch_time_fs / own.batch) / (own.frame_time_fs + own.batch_time_fs or 1)
     if least < _NEAR:
-        reasons.append(words.SHORT_PIECES)
-    if demand.is_open:
-        least = min(least, _LEAST_SEEN)
-        reasons.append(words.WHO_WAITS)
-    if reasons:
-        yield words.far_below(least, reasons)
+        yield words.far_below(least)
 
 
 def _of_config(config: Config, has_waits: bool) -> tuple[str, ...]:

@@ -7,23 +7,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS
-from hwmodel.words.limits import limit_name
-from hwmodel.words.quantities import counted, fixed_text, listed, server_noun, table
+from hwmodel.words.limits import any_mix, limit_name
+from hwmodel.words.quantities import counted, fixed_text, server_noun, table
 
 if TYPE_CHECKING:
     from hwmodel.analytic.ceiling import Ceiling, Step
     from hwmodel.analytic.limits_record import Limits
 
 _MANY_SIZES = 4
-_LAW_WORDS = {
-    "alone": "One wire feeds it.",
-    "random": "Who comes first has the room of the frame just sent: of two wires each loses as many frames.",
-    "in_step": "One wire is never idle, in step with the port: its next frame has the room of the frame just sent.",
-    "unknown": "Who loses how much is for a run to say: it depends on frame lengths, on who begins when, or on clocks.",
-}
 _INDENT = "  "
 _ROUNDING = 1e-9
-_FULLER = 1.01  # than at the ceiling, for a wire to be said to be fuller
 NS_PER_S, US_PER_S = 10**9, 10**6
 
 
@@ -37,7 +30,6 @@ def limits_text(limits: Limits) -> str:
         _send_lines(limits),
         _ceiling_lines(limits),
         _hop_lines(limits),
-        *_full_port_lines(limits),
         _latency_lines(limits),
     ]
     if limits.notes:
@@ -106,33 +98,7 @@ def _hop_lines(limits: Limits) -> list[str]:
         (one.wire, _mpps(one.frames_per_s), f"{one.frame_bytes:.6g}", f"{100 * one.utilization:.4g} %", "")
         for one in limits.hops
     ]
-    return [*_table([heading, *rows], right={1, 2, 3}), *_fuller_in_a_run(limits)]
-
-
-def _fuller_in_a_run(limits: Limits) -> list[str]:
-    """Name the wires that bring more to a full port than at the ceiling, where senders hold back what would drop."""
-    at_ceiling = {one.wire: float(one.frames_per_s) / 1e6 for one in limits.hops}
-    brought = (one for port in limits.full_ports for one in port.wires if one.wire in at_ceiling)
-    fuller = sorted({one.wire for one in brought if one.arriving_mpps > _FULLER * at_ceiling[one.wire]})
-    verb, what = ("is", "this wire") if len(fuller) == 1 else ("are", "these wires")
-    return [
-        f"{listed(fuller)} {verb} fuller in a run: a full port (below) does not hold back who sends by {what}."
-    ] * bool(fuller)
-
-
-def _full_port_lines(limits: Limits) -> list[list[str]]:
-    """Say how each overloaded port of the bridge is shared."""
-    found = []
-    for port in limits.full_ports:
-        arriving, sent = fixed_text(port.arriving_mpps, 4), fixed_text(port.sent_mpps, 4)
-        asked = f"{port.port} is asked for {arriving} M frames/s and sends {sent} M"
-        rows = [
-            (one.wire, fixed_text(one.arriving_mpps, 4), "" if one.kept_mpps is None else fixed_text(one.kept_mpps, 4))
-            for one in port.wires
-        ]
-        table = [] if not rows else _table([(f"for {port.port}", "M frames/s", "gets through"), *rows], right={1, 2})
-        found.append([f"{asked}; what finds no room drops (QUEUE_FULL).", _LAW_WORDS[port.law], *table])
-    return found
+    return _table([heading, *rows], right={1, 2, 3})
 
 
 def _step_lines(limits: Limits) -> list[str]:
@@ -185,22 +151,21 @@ def _amount(number: Fraction, unit: str) -> str:
 
 
 def ceiling_sentence(limits: Limits) -> str:
-    """Say how much is offered and delivered at the ceiling, and what limits it."""
+    """Say how much is offered and delivered at the ceiling, and what limits it; and what bounds every mix."""
+    own = limits.own
     beside = limits.beside_per_s
-    are_more = limits.mpps > (1 + _ROUNDING) * float((limits.frames_per_s + beside) / 10**6)
+    are_more = own.mpps > (1 + _ROUNDING) * float((limits.frames_per_s + beside) / 10**6)
     delivered = "copies" if are_more and limits.counts == "frames" else "frames"
-    return (
-        f"At most {_mpps(limits.frames_per_s)} M {limits.counts}/s offered"
+    sentence = (
+        f"{_mpps(limits.frames_per_s)} M {limits.counts}/s offered"
         + (f" beside {_mpps(beside)} M of a given rate" if beside else "")
-        + f"; delivered {fixed_text(limits.mpps, 4)} M {delivered}/s, {fixed_text(limits.gbps, 2)} Gb/s; "
-        f"limited by {limit_name(limits.limited_by)}{_as_full(limits)}."
+        + f"; delivered {fixed_text(own.mpps, 4)} M {delivered}/s, {fixed_text(own.gbps, 2)} Gb/s; "
+        f"limited by {limit_name(own.limited_by)}."
     )
-
-
-def _as_full(limits: Limits) -> str:
-    """Name the other ports at a bridge that are asked for more than they send, as a run names all that is full."""
-    others = [one.port for one in limits.full_ports if one.port != limits.limited_by]
-    return f" (as full: {', '.join(others)})" if others else ""
+    if limits.as_offered is None:
+        return f"At most {sentence}"
+    most = f"{fixed_text(limits.mpps, 4)} M {delivered}/s, {fixed_text(limits.gbps, 2)} Gb/s"
+    return f"In the load's own proportions: {sentence} {any_mix(most, limits.limited_by)}"
 
 
 def subject_line(limits: Limits) -> str:

@@ -358,17 +358,6 @@ def _place(wires: Sequence[TrunkHop]) -> tuple[tuple[int, bool], ...]:
     return tuple((wire.wire, wire.is_upwards) for wire in wires)
 
 
-def trees_of(hops: Sequence[Onward]) -> Iterator[list[int]]:
-    """Split a stream's hops into trees, one for each hop that follows none; give each tree's hop numbers in order."""
-    trees: dict[int, list[int]] = {}
-    first_of: list[int] = []
-    for number, hop in enumerate(hops):
-        first = number if hop.after is None else first_of[hop.after]
-        first_of.append(first)
-        trees.setdefault(first, []).append(number)
-    yield from trees.values()
-
-
 def waiting_for_wires(paths: Paths, closed_flows: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Give the names of the ports of dead wires, each with the functions that wait for it and send nothing more.
 

@@ -140,7 +140,7 @@ def published(
         down_bytes=float(sum_bytes(steps, "down")),
         mpps=float(rate / 10**6),
         gbps=float(rate * n_bytes * BITS_PER_BYTE / BPS_PER_GBPS),
-        limited_by=short_name(least),
+        limited_by=short_name(least.resource),
         unloaded_latency_ns=None,
         round_trip_ns=None,
         frames_per_s=rate,

@@ -15,10 +15,9 @@ from hwmodel.analytic.routes import GROUPS, has_packets, streams_of
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ONE, TO_WIRE, ZERO, Leg, Offered, Onward, Traffic, nothing_of
 from hwmodel.analytic.uplink import but_out, switch_of
-from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, frames_a_piece, handing_s, passing_s, thread_of
+from hwmodel.analytic.virtual_switch import copied_bytes, doorbell_s, handing_s, passing_s, thread_of
 from hwmodel.config import Config
 from hwmodel.config.names import UPLINK, is_uplink, port_number
-from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF, function_number
 from hwmodel.rules.steering import HASH_BITS, USUAL_TABLE
 from hwmodel.units import FS_PER_S
@@ -94,21 +93,6 @@ def on_cores(config: Config, source: str, rings: Mapping[int, Fraction], traffic
                 core = thread_of(config, station)
                 found[core] = found.get(core, ZERO) + n_copies * handing_s(config, traffic)
     return replace(traffic, switching_s=found, copied_bytes=copied_bytes(config, traffic))
-
-
-def room_a_frame(config: Config, one: Offered, share: float) -> Fraction | None:
-    """Give how many copies per frame a receiver has room for when a Tx ring's full pieces arrive at once.
-
-    `share`: the stream's share of the ring. None where the stream uses several rings, or frames without room wait.
-    """
-    if is_uplink(one.source) or len(one.rings) != 1 or not config.nic.drop_enable:
-        return None
-    sizes, host = one.traffic.sizes, config.host
-    n_rings = config.nic.queues_per_vf if has_packets(config) else 1
-    shortest_bytes = min(n_bytes for n_bytes, _ in sizes) - FCS_BYTES
-    n_descriptors = max(1, -(-shortest_bytes // (host.buffer_bytes - host.buffer_offset_bytes)))
-    n_frames = n_rings * ((config.nic.rx_ring - 1) // n_descriptors)
-    return n_frames / (frames_a_piece(config, one.source, sizes) * Fraction(share))
 
 
 def with_losses(config: Config, one: Offered) -> Offered:

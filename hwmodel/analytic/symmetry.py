@@ -108,18 +108,6 @@ def folded_stream(system: System, one: Offered) -> Offered:
     )
 
 
-def sent_outside(system: System, carried: Sequence[tuple[Offered, Fraction]]) -> Iterable[tuple[Offered, Fraction]]:
-    """Give each server's stream with its hops outside alone, and its rate of all frames, from the folded mix."""
-    n = system.outside
-    for one, rate in carried:
-        hops = tuple(replace(hop, leg=Leg(n, hop.leg.traffic), wire=n)
-                     for hop in one.hops if hop.leg.part == folded(system).outside)  # fmt: skip
-        for part in range(n):
-            sent_as = tuple(Leg(part, leg.traffic) for leg in one.sent_as)
-            source = system.station(part, system.place(one.source)[1])
-            yield replace(one, name=source, source=source, sent_as=sent_as, hops=hops), rate / n
-
-
 def unfolded(system: System, traffic: Traffic) -> Traffic:
     """Give the demand of the mean frame of all servers, from that of the folded system."""
     n_servers = system.outside

@@ -222,6 +222,13 @@ class System:
         above = self._trunk_above[self.bridge_at(wire)]
         return len(self.above(wire)) + (0 if above is None else 1 + self.depth(above))
 
+    @cached_property
+    def ports_in_order(self) -> tuple[str, ...]:
+        """Name the ports of bridges and extenders in the order in which frames pass them: up, then down."""
+        between, every = range(self.outside_wire + 1, self.n_wires), range(self.n_wires)
+        upwards = [self.wire_names(wire)[0] for wire in sorted(between, key=self.depth, reverse=True)]
+        return (*upwards, *(self.wire_names(wire)[1] for wire in sorted(every, key=self.depth)))
+
     def trunks_between(self, bridge: int, other: int) -> list[tuple[int, bool]]:
         """Give the wires from one bridge to another, in their order, each with whether it is taken upwards."""
 

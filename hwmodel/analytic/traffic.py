@@ -329,16 +329,11 @@ class Demand:
 
     `sought`: the traffic whose rate is to be found. `beside`: traffic of a given rate. `offered_frames_per_s`: the rate
     at which the sought traffic is offered, None if it saturates. `following`: the streams of the sought traffic with
-    their shares of it, `with_rate`: those of a given rate. `offered_by`: what sets the rate offered, "offered_load" or
-    "rate_limit". `carried`: where the mix is not as offered, frames a second of each stream. `has_turns`: some senders
-    take turns; `together`: the names of streams that fill something together and whose division turns do not settle.
-    `lost`: what is dropped whatever the load. `starved`: the names of flows that send nothing because their VM also has
-    a saturating flow. `waiting`: ports with a dead wire, each with the senders that keep their first frame for it and
-    send nothing. `policed`: policing entries of policies, by bridge and entry, with the share of their frames that
-    passes, None where unknown. `alike`: replaces the streams where all senders of a system are alike: those of one
-        server in the folded system (`symmetry.py`). `loses`: frames of the mix are lost; `prices`: what more of
-    each resource that limits the mix would add to what reaches VMs. `is_open`: it is unknown who waits at a virtual
-    switch for a full resource beside its cores.
+    their shares of it, `with_rate`: those of a given rate. `lost`: what is dropped whatever the load. `starved`: the
+    names of flows that send nothing because their VM also has a saturating flow. `waiting`: ports with a dead wire,
+    each with the senders that keep their first frame for it and send nothing. `policed`: policing entries of policies,
+    by bridge and entry, with the share of their frames that passes, None where unknown. `alike`: replaces the streams
+    where all senders of a system are alike: those of one server in the folded system (`symmetry.py`).
     """
 
     sought: Traffic
@@ -346,18 +341,11 @@ class Demand:
     offered_frames_per_s: Fraction | None = None
     following: tuple[tuple[Offered, Fraction], ...] = ()
     with_rate: tuple[Offered, ...] = ()
-    offered_by: str = "offered_load"
-    carried: tuple[tuple[Offered, Fraction], ...] = ()
-    has_turns: bool = True
-    together: tuple[tuple[str, ...], ...] = ()
     lost: tuple[Lost, ...] = ()
     starved: tuple[str, ...] = ()
     waiting: tuple[tuple[str, tuple[str, ...]], ...] = ()
     policed: tuple[tuple[tuple[int, int], Fraction | None], ...] = ()
     alike: Offered | None = None
-    loses: bool = False
-    prices: Mapping[str, float] = field(default_factory=dict)
-    is_open: bool = False
 
     def at(self, part: int) -> Demand:
         """Give what it takes of one component; the rate offered stays that of the whole."""

@@ -114,7 +114,9 @@ def _add_limits(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="with --published: leave out the defect of the published model",
     )
     _takes_server(limits, "with --published: whose link, where there are several servers or adapters")
-    limits.add_argument("--no-run", action="store_true", help="leave out the run of one frame alone, as configured")
+    limits.add_argument(
+        "--no-run", action="store_true", help="leave out the runs: one frame alone; a load that the machine shares out"
+    )
 
 
 def _add_dma(commands: argparse._SubParsersAction[_OneLineParser]) -> None:

@@ -190,10 +190,35 @@ def limits(arguments: Namespace) -> None:
     say(analytic.limits_text(found), arguments.json)
     document = found.to_dict()
     if not arguments.no_run:
+        if found.as_offered is not None:
+            document |= _run_beside(config, arguments)
         document |= {"latency_parts_ns": {}, "latency_to_guest_ns": None}
         if found.lone_frame is not None:
             document |= _run_alone(config, arguments)
     write_json(document, arguments.json)
+
+
+_SHORT_RUN = "10ms"  # takes some seconds
+_SHORT = {"run.warmup": "auto", "run.duration": _SHORT_RUN, "run.frames": None, "run.precision": None}
+
+
+def _run_beside(config: Config, arguments: Namespace) -> dict[str, object]:
+    """Run the load for a short time, without events and agents, and show what it carries; return the JSON form."""
+    from hwmodel import simulation
+    from hwmodel.config import config_from_mapping
+    from hwmodel.words.limits import run_beside
+
+    unchanging = {key: block for key, block in config.resolved().items() if key not in ("scenario", "agents")}
+    short = config_from_mapping(unchanging, _SHORT)
+    with writing_stdout():
+        sys.stdout.flush()  # show first what needs no run
+    simulation.announce_compilation(simulation.entries_of(short), note)
+    result = simulation.simulate(short)
+    name, gbps = result.throughput()
+    interval = result.intervals.get(name)
+    limited_by = result.bottleneck.resource if result.bottleneck.is_limit else ""
+    say(f"\n{run_beside(_SHORT_RUN, gbps, interval, limited_by)}", arguments.json)
+    return {"run": {"gbps": gbps, "interval": interval and [*interval], "limited_by": limited_by or None}}
 
 
 def _run_alone(config: Config, arguments: Namespace) -> dict[str, object]:

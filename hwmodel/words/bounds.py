@@ -40,7 +40,7 @@ _ROWS: Sequence[tuple[Callable[[Blocks], bool], str, float | None]] = (
     (_drops, _LOST, None),
     (lambda has: len(has["workload"].get("sizes") or ()) > 1,
      "several lengths, of which a long frame waits for its room and those behind it for that", None),
-    (_has_streams, "senders and receivers that are not loaded alike, of which the figure takes the best mix", 2.5),
+    (_has_streams, "senders and receivers that are not loaded alike, of which the figure takes the best mix", None),
     (_waits, "all that comes waiting in order for a receiver's descriptors (drop_enable: false)", None),
     (lambda has: (has["pcie"].get("bus") or {}).get("kind") == "pci",
      "retries on the bus, which take clocks while a read has no answer", None),

@@ -33,7 +33,6 @@ _WHY_LOST_ELSEWHERE = {
     "UNKNOWN_UNICAST": "their destination is off, or in none of the VLANs in which they come there",
 }
 SHORT_PIECES = "batch_time comes once a piece, and pieces of VMs that send less than their turns are short"
-WHO_WAITS = "who waits how long for what is full beside the switch's cores is not known, and the best is taken"
 LEVEL_RATES = "Not counted: the rates of S-channels at the bridge, which hold back more."
 LEVEL_WEIGHTS = "Not counted: the weights of S-channels at the bridge, which say who gets what of a full port."
 POLICED_FRAMES = "Not counted: frames that the access list drops or polices."
@@ -120,9 +119,9 @@ def starved(names: Sequence[str]) -> str:
     return f"Nothing is sent of {_first(names)}: a flow of the same VM has no rate, and takes each slot as it is free."
 
 
-def far_below(least: float, reasons: Sequence[str]) -> str:
-    """Say down to which share of the figure a run may fall, and why."""
-    return f"A run may be far below, down to {rough_text(least)} of it: {'; '.join(reasons)}."
+def far_below(least: float) -> str:
+    """Say down to which share of the figure a run of a virtual switch may fall, and why."""
+    return f"A run may be far below, down to {rough_text(least)} of it: {SHORT_PIECES}."
 
 
 def no_room_above(resource: str) -> str:
@@ -174,25 +173,18 @@ def policed(entry: str, gbps: float, passing: float | None) -> str:
     return f"Of the frames that {entry} polices {100 * passing:.3g} % pass, {gbps:g} Gb/s (RATE_LIMITED)."
 
 
-def mix(parts: Sequence[tuple[Sequence[str], float, float | None]], *, has_turns: bool) -> str:
-    """Say for which mix the figures hold: the streams cut, their M frames/s, and those offered.
-
-    Several names share one figure if it is unknown how they divide it. `has_turns`: some senders take turns.
-    """
-    shown = []
-    for names, mpps, of in parts:
-        who = names[0] if len(names) == 1 else f"({_first(names)}) together"
-        shown.append(f"{who} {_digits(mpps)}" + ("" if of is None else f" of {_digits(of)}"))
-    turns = ", senders taking turns" if has_turns else ""
-    are_open = any(len(names) > 1 for names, _, _ in parts)
-    return f"The mix that carries most to VMs{turns}; not carried in full, M frames/s: {_first(shown)}." + (
-        " Who of those in brackets gets how much is for a run to say." if are_open else ""
+def any_mix(most: str, limited_by: str) -> str:
+    """Say that no mix of a load's flows carries more than `most`, where the machine chooses which it carries."""
+    return (
+        "What each flow gets is the machine's to choose, and a run says it; no mix of them carries more than "
+        f"{most}, by {limit_name(limited_by)}."
     )
 
 
-def _digits(value: float) -> str:
-    """Write a number with up to four digits, and no exponent."""
-    return f"{value:.4g}" if value == 0 or value >= 1e-4 else three_digits(value)
+def run_beside(duration: str, gbps: float | None, interval: Sequence[float] | None, limited_by: str) -> str:
+    """Say what a short run of the load carries, and what limits it; `limited_by`: empty where the run names nothing."""
+    named = f", limited by {printable(limited_by)}" if limited_by else ""
+    return f"A run of {duration} beside it carries {gbps_text(gbps, interval)}{named}."
 
 
 def _first(names: Sequence[str]) -> str:
