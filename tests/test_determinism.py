@@ -29,11 +29,11 @@ from tests.state_digest import state_digest
 
 ROOT = Path(__file__).resolve().parent.parent
 # The forwarding decision, the link test, writes to peers and the switch core's twin run by calls of their own; tests of
-# their names run them both ways.
+# their names run them both ways. The program without options is the general one where nothing is compiled.
 NOT_OF_RUNS = (
     "compiled.", "switch_core.", "forwarding.", "machine.link_alone.", "machine.peer_writes.",
     "machine.pcie_trees.keep_for_peer", "machine.pcie_trees.stand_at_root", "machine.pcie_trees.return_write",
-    "machine.pcie_trees.give_back_writes",
+    "machine.pcie_trees.give_back_writes", "machine.without_options.",
 )  # fmt: skip
 OF_RUNS = ("forwarding.steering.",)  # the machine calls these itself
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hwmodel.analytic import limits
 from hwmodel.config import config_from_mapping
 from hwmodel.machine.adapter.room_turns import MEMORY_BYTES, N_TURNS, ROOM_TURNS, finds_room
 from hwmodel.simulation import simulate
@@ -147,8 +148,9 @@ def test_cores_of_a_virtual_switch_that_overfill_a_receiver_leave_none_without(c
 
 
 def test_what_vms_send_to_all_is_not_handed_over_by_one_thread():
-    result = simulate(config_from_mapping(INTO_ONE, {**THREADS, "workload.pattern": "broadcast"}))
-    assert result.totals.gbps > 0.65 * result.closed_form.gbps
+    """Beside the ceiling of the load's own proportions: more of a thread's frames for those that have room is a mix."""
+    config = config_from_mapping(INTO_ONE, {**THREADS, "workload.pattern": "broadcast"})
+    assert simulate(config).totals.gbps > 0.65 * limits(config).as_offered.gbps
 
 
 def interpreted(kernel: Any) -> Any:
