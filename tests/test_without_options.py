@@ -12,12 +12,12 @@ from numba import from_dtype
 from hwmodel.compiled.constants import constant_of, taken_for_constants
 from hwmodel.compiled.left_out import is_plain
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import Config, config_from_mapping
+from hwmodel.config import Config, config_from_mapping, load_config
 from hwmodel.machine.server import SERVER
 from hwmodel.machine.without_options import CONSTANTS, is_without_options, kinds_of_constants
 from hwmodel.simulation.run import machine as machine_module
 from hwmodel.simulation.run.kernel_cache import COMMANDS, ENGINE, WITHOUT_OPTIONS
-from hwmodel.simulation.run.machine import Machine
+from hwmodel.simulation.run.machine import Machine, entries_of
 from hwmodel.workload.build import build_workload
 from tests.state_digest import state_digest
 
@@ -39,8 +39,12 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
-def test_a_plain_adapter_runs_it() -> None:
-    assert machine_of(config_of()).engine == WITHOUT_OPTIONS
+@pytest.mark.parametrize("clocks", ["exact", "50ppm"])
+def test_a_plain_adapter_runs_it(clocks: str) -> None:
+    """Whatever its clocks, and the shipped demo."""
+    assert machine_of(config_of(**{"run.clocks": clocks})).engine == WITHOUT_OPTIONS
+    demo = load_config("sriov_10g_gen2x4")
+    assert entries_of(demo)[0] == machine_of(demo).engine == WITHOUT_OPTIONS
     assert {name for name in SERVER.names or ()} >= {path.partition(".")[0] for path in CONSTANTS}
 
 

@@ -28,10 +28,8 @@ CONSTANTS: Mapping[str, Mapping[str, int]] = {
     "host.params": {
         "jitter_kind": 0, "answers_vary": 0, "read_hits": 0, "write_hits": 0, "read_miss_fs": 0, "write_miss_fs": 0,
     },
-    "guests.params": {
-        "buffer_offset_bytes": 0, "early_refills": 0, "mss_bytes": 0, "header_bytes": 0, "posts_sends": 0,
-    },
-    "port.mac.params": {"fs_per_byte_den": 1, "has_peer": 0, "is_tapped": 0, "is_down": 0, "is_silent": 0},
+    "guests.params": {"buffer_offset_bytes": 0, "mss_bytes": 0, "header_bytes": 0, "posts_sends": 0},
+    "port.mac.params": {"has_peer": 0, "is_tapped": 0, "is_down": 0, "is_silent": 0},
 }  # fmt: skip
 
 
