@@ -1,7 +1,7 @@
 """The engine's loop for a server without optional features: a program of its own, from which their code is left out.
 
-What tells of a feature is a constant of that program, so that nothing asks for it: a frame takes a seventh less time,
-and the program half as long to compile. Few servers have any of these features; those that do run the general program.
+What tells of a feature is a constant of that program, so that nothing asks for it: a frame takes a tenth less time, and
+the program a fifth less to compile. Few servers have any of these features; those that do run the general program.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ SWITCH_ENTRIES = ("forwarding.frame_batch.decide_batch", "forwarding.frame_batch
 CAPTURE_ENTRIES = ("forwarding.frame_batch.read_packets",)
 # Processor seconds to compile the slower entries (benches/startup.py measures a first run).
 _TAKES_S = {
-    ENGINE: 23, WITHOUT_OPTIONS: 15, COMMANDS: 12, SYSTEM_ENTRIES[2]: 12, SYSTEM_ENTRIES[3]: 4, DECISIONS: 5,
+    ENGINE: 23, WITHOUT_OPTIONS: 18, COMMANDS: 12, SYSTEM_ENTRIES[2]: 12, SYSTEM_ENTRIES[3]: 4, DECISIONS: 5,
 }  # fmt: skip
 _ROUNDED_S = 5  # the announced time is a multiple of this
 _IN_PROCESS: set[tuple[str, ...]] = set()  # entries known to be compiled, not to be checked again
