@@ -15,6 +15,7 @@ from typing import Any
 
 import hwmodel
 from hwmodel.simulation.figures.marks import Marks
+from hwmodel.simulation.figures.whole import Whole
 from hwmodel.simulation.run import run as running
 from hwmodel.simulation.run.machine import Machine
 
@@ -63,7 +64,7 @@ def wrap(clocks: Clocks) -> None:
     for holder, name, stage in (
         (running, "with_workloads", "workload"),
         (running, "closed_form_of", "closed form"),
-        (running, "take_snapshot", "marks"),
+        (Whole, "snapshot", "marks"),
         (running, "Warmup", "warm-up"),
         (running.Warmup, "look", "warm-up"),
         (running.Run, "__init__", "state"),

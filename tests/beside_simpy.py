@@ -381,7 +381,7 @@ def run_the_oracle(
 def engine_figures(run: Run, result: Result) -> Figures:
     assert run.start is not None and run.end is not None
     # By the bytes: a window may be too short for a rate, and both have the same one.
-    n_bytes = run.end.counts["delivered_bytes"] - run.start.counts["delivered_bytes"]
+    n_bytes = run.end.count("delivered_bytes") - run.start.count("delivered_bytes")
     gbps = n_bytes * 8 / result.window.duration_ns
     assert result.totals.gbps is None or result.totals.gbps == pytest.approx(gbps)
     # An idle link sends SKPs too; the oracle counts the time of TLPs and of their Acks alone.

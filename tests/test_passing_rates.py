@@ -16,6 +16,8 @@ from hwmodel.machine.counts.passed_flows import row_of
 from hwmodel.machine.guest.choice import begin_passing_turn, give_owed
 from hwmodel.results import MarkedAt, MarkedFrames, SampledFlows, check_balance
 from hwmodel.results.virtual_switch_text import mark_sentence, sample_sentence
+from hwmodel.simulation.figures.measurement import Snapshot
+from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.virtual_switch_use import sampled_flows
 from hwmodel.simulation.fill.random_streams import FLOW_SAMPLES
 from tests.config_cases import complaints
@@ -189,7 +191,7 @@ def test_samples_are_those_of_the_window_of_flows_that_came_up_in_it_too() -> No
     start[1] = (10, 15_000, 2, 3_000, 4_500_000, 0, 0)
     end[1], end[2] = (30, 45_000, 5, 7_500, 11_250_000, 0, 0), (4, 256, 1, 64, 4_096, 0, 0)
     book: Any = SimpleNamespace(flows=[("vf0", "vf1"), ("vf1", "vf2")])
-    span: Any = SimpleNamespace(start=SimpleNamespace(passed=start), end=SimpleNamespace(passed=end))
+    span: Any = Span(*(Snapshot(now_fs=at_fs, flows=start, passed=each) for at_fs, each in ((1, start), (2, end))))
     config: Any = SimpleNamespace(virtual_switch=SimpleNamespace(sample_one_in=4))
     found = sampled_flows(config, book, span)
     assert found is not None and found.one_in == 4

@@ -196,7 +196,7 @@ def test_windows_side_by_side_add_up_to_the_whole(machine):
     def window(start_us, length_us):
         times = {"run": {"warmup": f"{start_us}us", "duration": f"{length_us}us"}}
         run, result = finished(POLLED, machine, times)
-        delivered_bytes.append(run.end.counts["delivered_bytes"] - run.start.counts["delivered_bytes"])
+        delivered_bytes.append(run.end.count("delivered_bytes") - run.start.count("delivered_bytes"))
         return result
 
     delivered_bytes = []

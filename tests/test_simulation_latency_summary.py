@@ -35,7 +35,7 @@ def snapshot_of(name, times_fs):
         rows[WIRE_WAIT_HISTOGRAM] = histogram(times_fs)
     else:
         counts[f"n_{name}"] = histogram(times_fs)
-    return SimpleNamespace(latencies={name: latency}, latency_counts=counts, histogram=rows)
+    return SimpleNamespace(latency={name: latency}.get, latency_counts=counts, histogram=rows)
 
 
 def test_drops_have_the_names_of_their_reasons_and_none_is_named_that_did_not_occur():
@@ -75,6 +75,6 @@ def test_a_latency_has_exact_extremes_and_mean_and_a_median_within_its_bucket(na
 def test_nothing_measured_has_no_figures():
     """Whatever extremes an earlier window left behind."""
     snapshot = snapshot_of("to_guest", [])
-    snapshot.latencies["to_guest"]["lowest_fs"] = snapshot.latencies["to_guest"]["highest_fs"] = 10**9
+    snapshot.latency("to_guest")["lowest_fs"] = snapshot.latency("to_guest")["highest_fs"] = 10**9
     found = latency_from(snapshot, "to_guest")
     assert found == Latency() and found.count == 0 and found.mean is None

@@ -127,15 +127,16 @@ def test_a_fault_breaks_its_law(plant, law):
 
 @pytest.mark.parametrize("off", [-1, 1])
 def test_one_frame_more_or_less_is_found(sound, off):
-    wrong = replace(sound.end, population=replace(sound.end.population, n=sound.end.population.n + off))
+    wrong = sound.end.replaced(population=replace(sound.end.population, n=sound.end.population.n + off))
     (law,) = broken_laws(CONFIG, sound.start, wrong)
     assert law.startswith("Little's law: ")
 
 
 @pytest.mark.parametrize("part", PART_FIELDS)
 def test_each_part_counts(sound, part):
-    sums = sound.end.part_sums | {part: sound.end.part_sums[part] + 1e9}
-    assert broken_laws(CONFIG, sound.start, replace(sound.end, part_sums=sums)) != []
+    counts = sound.end.counts.copy()
+    counts.ledger.part_sums[part] += 1e9
+    assert broken_laws(CONFIG, sound.start, sound.end.replaced(counts=counts)) != []
 
 
 def test_what_floats_lose_in_a_long_run_is_no_fault(sound):
@@ -148,13 +149,15 @@ def test_what_floats_lose_in_a_long_run_is_no_fault(sound):
     assert abs(left_fs - entered_fs - of_frames_fs) > 1e-6 * of_frames_fs, "the sums have lost nothing"
 
     def little(share):
-        part_sums = dict.fromkeys(sound.end.part_sums, 0.0) | {PART_FIELDS[0]: share * of_frames_fs}
         start, end = Population(0, *[0] * 7), Population(n_frames * gap_fs, 0, 0, entered_fs, left_fs, 0, 0, 0)
-        counts = sound.end.counts | {"offered": n_frames, "copies_made": n_frames}
+        counts = sound.end.counts.copy()
+        counts.ledger.offered = counts.ledger.copies_made = n_frames
+        for at, part in enumerate(PART_FIELDS):
+            counts.ledger.part_sums[part] = 0.0 if at else share * of_frames_fs
         return broken_laws(
             CONFIG,
-            replace(sound.start, population=start),
-            replace(sound.end, population=end, part_sums=part_sums, counts=counts),
+            sound.start.replaced(population=start),
+            sound.end.replaced(population=end, counts=counts),
         )
 
     assert little(1) == []

@@ -7,9 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hwmodel.simulation.figures.counts import GAUGE_WORDS, LATENCY_PLACES
+from hwmodel.simulation.figures.counts import GAUGE_WORDS, LATENCY_PLACES, counts_of, gauges_in
 from hwmodel.simulation.figures.marks import COUNTED, MOST_MARKS, Marks
-from hwmodel.simulation.figures.measurement import counts_of
 from hwmodel.simulation.fill.nic_state import function_of
 from tests.run_cases import begun
 
@@ -44,11 +43,11 @@ def test_between_the_first_and_the_last_lies_what_the_window_counted(run, marks)
     passed = {name: column[-1] - column[0] for name, column in marks.figures.items()}
     span_fs, result = passed["now_fs"], run.result()
     for name in COUNTED:
-        assert passed[name] == run.end.counts[name] - run.start.counts[name]
+        assert passed[name] == run.end.count(name) - run.start.count(name)
     assert 8e6 * passed["mac.tx_bytes"] / span_fs == pytest.approx(result.wire.tx_gbps)
     assert 8e6 * passed["mac.rx_bytes"] / span_fs == pytest.approx(result.wire.rx_gbps)
     for link in ("up", "down"):
-        ends = [getattr(each, link).busy_fs for each in (run.start, run.end)]
+        ends = [each.counts[link].busy_fs for each in (run.start, run.end)]
         assert marks.figures[f"{link}.busy_fs"][[0, -1]].tolist() == ends
     for vm in result.vms:
         at = function_of(run.book.port_numbers[vm.name])
@@ -57,7 +56,9 @@ def test_between_the_first_and_the_last_lies_what_the_window_counted(run, marks)
         assert 8e6 * passed["sent_bytes"][at] / span_fs == pytest.approx(vm.tx_gbps)
     for name in GAUGE_WORDS:
         if name in result.queues:
-            assert passed[f"{name}.area"] == pytest.approx(run.end.areas[name] - run.start.areas[name])
+            assert passed[f"{name}.area"] == pytest.approx(
+                gauges_in(run.end.counts)[name].area - gauges_in(run.start.counts)[name].area
+            )
 
 
 @pytest.mark.parametrize("name", LATENCY_PLACES)
@@ -75,7 +76,7 @@ def test_each_mark_has_as_many_samples_in_its_histogram(run, marks, name):
 
 
 def test_the_latency_of_deliveries_is_that_of_all_flows(run, marks):
-    latency = run.end.latencies["delivery"]
+    latency = run.end.latency("delivery")
     assert marks["delivery.n"][-1] == latency["n"]
     assert marks["delivery.sum_fs"][-1] == pytest.approx(float(latency["sum_fs"]), rel=1e-12)
 
@@ -90,7 +91,7 @@ def test_slices_are_rates_and_means_between_marks(run, marks):
     assert set(slices) == {"rate", "latency", *GAUGE_WORDS}
     times = marks["now_fs"]
     assert len(slices["rate"]) == len(times) - 1
-    delivered = run.end.counts["delivered"] - run.start.counts["delivered"]
+    delivered = run.end.count("delivered") - run.start.count("delivered")
     assert (slices["rate"] * np.diff(times)).sum() == pytest.approx(delivered)
     result = run.result()
     assert slices["latency"].min() < result.latency_to_guest_ns.mean * 1e6 < slices["latency"].max()
@@ -101,7 +102,7 @@ def test_slices_are_rates_and_means_between_marks(run, marks):
 
 def test_however_long_a_run_lasts_marks_stay_few_and_even():
     run = begun(LOAD, SMALL)
-    marks = Marks(run.state[0], run.counts)
+    marks = Marks(run.whole)
     nic = run.state[0]
     for moment in range(10 * MOST_MARKS):
         nic.clock.now_fs = 1000 * moment
@@ -121,7 +122,7 @@ def test_however_long_a_run_lasts_marks_stay_few_and_even():
 
 def test_a_mark_is_a_copy(run):
     ledger = run.state[0]["ledger"]
-    marks = Marks(run.state[0], run.counts)
+    marks = Marks(run.whole)
     marks.add()
     before = ledger["latency_counts"]["n_delivery"].sum(), int(ledger["counts"]["delivered"])
     ledger["latency_counts"]["n_delivery"] += 1

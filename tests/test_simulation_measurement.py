@@ -10,8 +10,8 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, FLOW
 from hwmodel.results.histogram import UNIT_FS, bucket_index
 from hwmodel.rules.driver_jobs import AGENTS_FROM, READ, RELEASE, TAKE_CORE, WORK, WRITE, JobStep
-from hwmodel.simulation.figures.counts import LATENCY_PLACES, latencies_in, parts_of
-from hwmodel.simulation.figures.measurement import CORE_WORK, begin_window, take_snapshot
+from hwmodel.simulation.figures.counts import LATENCY_PLACES, SERVER_COUNTS, gauges_in, latencies_in, parts_of
+from hwmodel.simulation.figures.measurement import CORE_WORK, Snapshot, begin_window, take_snapshot
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.fill.flow_book import FlowBook
 from hwmodel.simulation.fill.nic_state import build_state
@@ -42,15 +42,16 @@ def test_an_occupancy_counts_up_to_now(idle):
     """3 B until 100 ns, 5 B from there on, looked at at 250 ns."""
     gauge = idle.counts.tx_buffer
     gauge.area, gauge.level, gauge.since_fs, idle.clock.now_fs = 3.0 * 100 * NS, 5, 100 * NS, 250 * NS
-    assert take_snapshot(idle, FlowBook()).areas["tx_buffer"] == 3 * 100 * NS + 5 * 150 * NS
+    assert gauges_in(take_snapshot(idle, FlowBook()).counts)["tx_buffer"].area == 3 * 100 * NS + 5 * 150 * NS
 
 
 def test_a_stall_that_lasts_counts_up_to_now(idle):
     idle.clock.now_fs = 250 * NS
     idle.ledger.counts.stalls.tags.total_fs, idle.ledger.counts.stalls.tags.since_fs = 40 * NS, 200 * NS
     idle.ledger.counts.stalls.posted_credits.total_fs = 7 * NS
-    stalls = take_snapshot(idle, FlowBook()).stalls_fs
-    assert (stalls["tags"], stalls["posted_credits"], stalls["descriptors"]) == (90 * NS, 7 * NS, 0)
+    stalls = take_snapshot(idle, FlowBook()).counts.ledger.stalls
+    found = [stalls[name].total_fs for name in ("tags", "posted_credits", "descriptors")]
+    assert found == [90 * NS, 7 * NS, 0]
 
 
 def test_a_tlp_under_way_counts_as_far_as_it_is(idle):
@@ -60,7 +61,8 @@ def test_a_tlp_under_way_counts_as_far_as_it_is(idle):
     up.counts.busy_fs, up.busy_until_fs, up.is_busy = 400 * NS, 1060 * NS, 1
     down.counts.busy_fs, down.busy_until_fs = 300 * NS, 900 * NS
     snapshot = take_snapshot(idle, FlowBook())
-    assert (snapshot.up.busy_fs, snapshot.down.busy_fs) == (340 * NS, 300 * NS)
+    assert (snapshot.counts.up.busy_fs, snapshot.counts.down.busy_fs) == (340 * NS, 300 * NS)
+    assert snapshot.ahead_fs.tolist() == [60 * NS, 0]
 
 
 def test_tags_that_are_held_count_up_to_now(idle):
@@ -69,14 +71,14 @@ def test_tags_that_are_held_count_up_to_now(idle):
     taken = idle.pcie[0].tags.free[idle.pcie[0].tags.n_free - 1]
     idle.pcie[0].tags.n_free -= 1
     idle.pcie[0].tags.slot[taken].taken_fs = 380 * NS
-    assert take_snapshot(idle, FlowBook()).tags_held_fs == 1120 * NS
+    assert take_snapshot(idle, FlowBook()).counts.tags.held_fs == 1120 * NS
 
 
 @pytest.mark.parametrize("name", LATENCY_PLACES)
 def test_a_latency_is_that_of_the_moment_of_its_snapshot(idle, name):
     record = ({"delivery": idle.ledger.flow[0].latency} | latencies_in(parts_of(idle)))[name]
     record.n, record.lowest_fs, record.highest_fs, record.sum_fs = 2, 3, 4, 7.0
-    found = take_snapshot(idle, FlowBook()).latencies[name]
+    found = take_snapshot(idle, FlowBook()).latency(name)
     record.n, record.lowest_fs, record.highest_fs, record.sum_fs = 3, 1, 9, 16.0
     assert found.item() == (2, 3, 4, 7.0)
 
@@ -86,11 +88,11 @@ def test_a_snapshot_does_not_change_with_the_machine():
     run_alone(state, 10 * US, 10**6)
     nic = state[0]
     before = take_snapshot(nic, book)
-    kept = (before.counts.copy(), before.up.n_tlps.copy(), before.flows.copy(), before.core_busy_fs.copy())
+    kept = (before.counts.copy(), before.flows.copy(), before.core_busy_fs.copy())
     run_alone(state, 20 * US, 10**6)
-    assert take_snapshot(nic, book).counts != before.counts
-    assert before.counts == kept[0]
-    for now, then in zip((before.up.n_tlps, before.flows, before.core_busy_fs), kept[1:], strict=True):
+    assert take_snapshot(nic, book).counts.tobytes() != before.counts.tobytes()
+    assert before.counts.tobytes() == kept[0].tobytes()
+    for now, then in zip((before.flows, before.core_busy_fs), kept[1:], strict=True):
         assert (now == then).all()
 
 
@@ -104,16 +106,16 @@ def test_a_window_forgets_latencies_and_depths_but_no_counts():
     snapshot = take_snapshot(nic, book)
     assert snapshot.histogram.sum() == 0
     assert (snapshot.flows["latency"]["n"] == 0).all()
-    assert snapshot.counts["delivered"] == delivered
-    assert snapshot.highest["tx_buffer"] == nic.counts.tx_buffer.level
-    assert snapshot.fewest_free_tags == nic.pcie[0].tags.n_free
+    assert snapshot.count("delivered") == delivered
+    assert snapshot.counts.adapter.tx_buffer.highest == nic.counts.tx_buffer.level
+    assert snapshot.counts.tags.fewest_free == nic.pcie[0].tags.n_free
     assert snapshot.tx_ring_highest == 63  # a saturated ring is full at once
     run_alone(state, 20 * US, 10**6)
     later = take_snapshot(nic, book)
-    n = later.counts["delivered"] - delivered
+    n = later.count("delivered") - delivered
     assert later.flows["latency"]["n"].sum() == n
     assert later.histogram[FIRST_FLOW_HISTOGRAM:].sum() == n
-    assert int(later.latencies["from_doorbell"]["n"]) == n
+    assert int(later.latency("from_doorbell")["n"]) == n
 
 
 def test_a_window_forgets_what_flows_with_one_histogram_have_filled_of_it(idle):
@@ -140,29 +142,26 @@ def test_time_on_the_link_is_bytes_times_their_time():
     for until_fs in (30 * US, 60 * US):
         run_alone(state, until_fs, 10**7)
         snapshot = take_snapshot(nic, book)
-        for link, snap in ((nic.pcie[0].up, snapshot.up), (nic.pcie[0].down, snapshot.down)):
-            n_bytes = int(snap.n_bytes.sum()) + 16 * snap.dllp_pairs
+        for link, snap in ((nic.pcie[0].up, snapshot.counts.up), (nic.pcie[0].down, snapshot.counts.down)):
+            n_bytes = int(snap.n_bytes.sum()) + 16 * int(snap.dllps)
             ahead_fs = max(0, int(link.busy_until_fs) - until_fs)
             exact_fs = n_bytes * 500_000 * 1538 / 1534
-            assert snap.busy_fs + ahead_fs == pytest.approx(exact_fs, abs=int(snap.n_tlps.sum()) + snap.dllp_pairs)
+            assert snap.busy_fs + ahead_fs == pytest.approx(exact_fs, abs=int(snap.n_tlps.sum() + snap.dllps))
 
 
 # ---- Two snapshots ----
 
 
-class Moment:
-    """Stand for a snapshot."""
-
-    def __init__(self, now_fs, counts=None, stalls_fs=None, areas=None):
-        self.now_fs, self.counts, self.stalls_fs, self.areas = now_fs, counts, stalls_fs, areas
-        self.flows = np.zeros(0, FLOW)
+def moment(now_fs, delivered=0, stalled_fs=0, area=0.0):
+    """Return a snapshot of which these are known."""
+    counts = np.zeros(1, SERVER_COUNTS)[0]
+    counts.ledger.delivered, counts.ledger.stalls.tags.total_fs = delivered, stalled_fs
+    counts.adapter.rx_buffer.area = area
+    return Snapshot(now_fs=now_fs, counts=counts, flows=np.zeros(0, FLOW))
 
 
 def test_a_span_is_a_difference():
-    span = Span(
-        Moment(2 * US, {"delivered": 100}, {"tags": 300}, {"rx_buffer": 5.0 * US}),
-        Moment(12 * US, {"delivered": 350}, {"tags": 1300}, {"rx_buffer": 45.0 * US}),
-    )
+    span = Span(moment(2 * US, 100, 300, 5.0 * US), moment(12 * US, 350, 1300, 45.0 * US))
     assert span.fs == 10 * US
     assert (span.count("delivered"), span.stalled("tags"), span.mean("rx_buffer")) == (250, 1000, 4.0)
     assert span.gbps(12_500) == pytest.approx(10.0)  # 12 500 B in 10 us
@@ -171,8 +170,22 @@ def test_a_span_is_a_difference():
 
 
 def test_a_window_of_no_length_divides_by_nothing():
-    span = Span(Moment(5), Moment(5))
+    span = Span(moment(5), moment(5))
     assert span.gbps(0) == span.mpps(0) == span.share(0) == 0.0
+
+
+def test_nothing_was_before_the_first_instant():
+    """What came at time 0 is of the window that begins there."""
+    span = Span(moment(0, 100, 300, 2.0 * US), moment(2 * US, 350, 1300, 4.0 * US))
+    assert (span.count("delivered"), span.stalled("tags"), span.mean("rx_buffer")) == (350, 1300, 2.0)
+
+
+def test_flows_that_come_up_in_a_window_begin_at_zero():
+    first, last = (moment(at_fs) for at_fs in (5, 9))
+    flows = np.zeros(2, FLOW)
+    flows["offered"] = 30, 4
+    span = Span(first.replaced(flows=flows[:1].copy()), last.replaced(flows=flows))
+    assert span.grown("flows", "offered").tolist() == [0, 4]
 
 
 def test_tlps_of_a_span_are_those_between():
@@ -185,10 +198,10 @@ def test_tlps_of_a_span_are_those_between():
     span = Span(*moments)
     for name in ("up", "down"):
         n_tlps, n_bytes, pairs = span.tlps(name)
-        first, last = (getattr(moment, name) for moment in moments)
+        first, last = (moment.counts[name] for moment in moments)
         assert (n_tlps == last.n_tlps - first.n_tlps).all()
         assert int(n_bytes.sum()) > 0
-        assert pairs == last.dllp_pairs - first.dllp_pairs > 0
+        assert pairs == last.dllps - first.dllps > 0
 
 
 @pytest.mark.parametrize("preset", ["dpdk", "kernel"])

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.machine.server import fresh_state
-from hwmodel.simulation.figures.counts import Counts, gauges_in, parts_of
+from hwmodel.simulation.figures.counts import gauges_in, parts_of
+from hwmodel.simulation.figures.whole import Whole
+from hwmodel.simulation.fill.flow_book import FlowBook
 from hwmodel.simulation.run.warmup import (
     FIRST_SLICES,
     MATTERS,
@@ -49,7 +51,7 @@ class Machine:
 
 
 def warmup_of(config, nic):
-    return Warmup(config, nic, Counts(nic))
+    return Warmup(config, Whole([nic], None, FlowBook()))
 
 
 def settled(course, most_slices=10 * MOST_SLICES):

@@ -10,7 +10,6 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import COUNTERS, WIRE_WAIT_HISTOGRAM
 from hwmodel.results.histogram import UNIT_FS, bucket_index
-from hwmodel.simulation.figures.whole import Whole
 from hwmodel.simulation.run.machine import Machine
 from hwmodel.workload import build_workload
 from tests.run_cases import merged
@@ -33,10 +32,8 @@ def two():
 
 
 def look(machine):
-    """Look at a machine as a whole."""
-    view = machine.view()
-    assert isinstance(view, Whole)
-    return view
+    """Return a snapshot of a machine as a whole."""
+    return machine.whole().snapshot()
 
 
 def to_outside(machine):
@@ -64,7 +61,7 @@ def test_counts_are_of_all_servers_and_of_the_stations_outside(two):
         for place, name in enumerate(names):
             ledger.counts[name] = (1 + place) * 1000**at
     whole = look(two)
-    assert {name: int(whole.ledger.counts[name]) for name in names} == {
+    assert {name: int(whole.counts.ledger[name]) for name in names} == {
         name: (1 + place) * 1_001_001 for place, name in enumerate(names)
     }
 
@@ -77,7 +74,7 @@ def test_what_the_bridge_drops_and_copies_is_in_the_totals(two):
     for ledger, dropped in zip(two.ledgers(), (1, 2, 0), strict=True):
         ledger.counts.dropped = ledger.counts.drops[ACL] = dropped
     two.ledgers()[1].counts.drops[QUEUE_FULL] = 5
-    counters = look(two).ledger.counts
+    counters = look(two).counts.ledger
     assert (counters.dropped, counters.replicated) == (43, 900)
     assert {int(at): int(counters.drops[at]) for at in np.flatnonzero(counters.drops)} == {ACL: 3, QUEUE_FULL: 45}
 
@@ -92,22 +89,22 @@ def test_what_several_bridges_drop_is_added_up():
         counts = record.box[at].counts
         counts.dropped, counts.replicated, counts.drops[ACL], counts.drops[QUEUE_FULL] = 4 * 10**at, 10**at, 10**at, 3
     racks.ledgers()[0].counts.dropped = racks.ledgers()[0].counts.drops[ACL] = 700
-    found = look(racks).ledger.counts
+    found = look(racks).counts.ledger
     assert (found.dropped, found.replicated, found.drops[ACL], found.drops[QUEUE_FULL]) == (744, 11, 711, 6)
 
 
 def test_looking_again_adds_nothing_twice(two):
-    whole = look(two)
+    seen = two.whole()
     two.system.bridges[0].box[0].counts.dropped = 7
     two.ledgers()[0].counts.offered = 3
     for _ in range(3):
-        whole.refresh()
-    assert (whole.ledger.counts.dropped, whole.ledger.counts.offered) == (7, 3)
+        whole = seen.snapshot()
+    assert (whole.counts.ledger.dropped, whole.counts.ledger.offered) == (7, 3)
 
 
 def test_extremes_are_those_of_ledgers_that_have_any_and_sums_are_added(two):
     ledgers, flow = two.ledgers(), to_outside(two)
-    assert of(look(two).ledger.flow[flow].latency) == (0, 0, 0, 0)
+    assert of(look(two).flows[flow].latency) == (0, 0, 0, 0)
     latency(ledgers[0].counts.to_guest, 0, 1, 10**15, 0.0)  # of an earlier window
     latency(ledgers[1].counts.to_guest, 3, 50, 90, 200.0)
     latency(ledgers[2].counts.to_guest, 2, 70, 300, 370.0)
@@ -117,13 +114,12 @@ def test_extremes_are_those_of_ledgers_that_have_any_and_sums_are_added(two):
     latency(counts_of(two, 0, 1 - flow).latency, 0, 1, 10**15, 0.0)  # of an earlier window too
     latency(counts_of(two, 1, 1 - flow).latency, 1, 33, 33, 33.0)
     whole = look(two)
-    whole.refresh()
-    assert of(whole.ledger.counts.to_guest) == (5, 50, 300, 570)
-    assert of(whole.ledger.flow[flow].latency) == (3, 10, 60, 90)
-    found = whole.ledger.flow[flow]
+    assert of(whole.counts.ledger.to_guest) == (5, 50, 300, 570)
+    assert of(whole.flows[flow].latency) == (3, 10, 60, 90)
+    found = whole.flows[flow]
     assert (found.offered, found.delivered, found.n_bytes) == (4, 2, 1518)
-    assert of(whole.ledger.flow[1 - flow].latency) == (1, 33, 33, 33)
-    assert of(whole.ledger.counts.sender_wait) == (0, 0, 0, 0)
+    assert of(whole.flows[1 - flow].latency) == (1, 33, 33, 33)
+    assert of(whole.counts.ledger.sender_wait) == (0, 0, 0, 0)
 
 
 def test_latencies_by_bucket_and_their_parts_are_added_up(two):
@@ -132,12 +128,12 @@ def test_latencies_by_bucket_and_their_parts_are_added_up(two):
         counts.n_delivery, counts.delivery_fs = 10**at, 0.5 * 10**at
         for place, part in enumerate(PART_FIELDS):
             ledger.counts.part_sums[part] = (place + 1.0) * 10**at
-    whole = look(two)
+    seen = two.whole()
     for _ in range(2):
-        whole.refresh()
-    counts = whole.ledger.latency_counts[5]
+        whole = seen.snapshot()
+    counts = whole.latency_counts[5]
     assert (counts.n_delivery, counts.delivery_fs) == (111, 55.5)
-    assert [float(whole.ledger.counts.part_sums[part]) for part in PART_FIELDS] == [
+    assert [float(whole.counts.ledger.part_sums[part]) for part in PART_FIELDS] == [
         111.0 * (place + 1) for place in range(len(PART_FIELDS))
     ]
 
@@ -147,12 +143,12 @@ def test_a_flow_has_the_histograms_of_both_its_ends(two):
     for at, n in ((0, 7), (2, 700)):
         own = counts_of(two, at, flow)
         own.latency.n, ledgers[at].histogram[own.histogram, 9] = n, n
-    whole = look(two)
+    seen = two.whole()
     for _ in range(2):
-        whole.refresh()
-    rows = [whole.ledger.flow[number].histogram for number in (flow, 1 - flow)]
-    assert [whole.ledger.histogram[row].sum() for row in rows] == [707, 0]
-    assert whole.ledger.histogram[rows[0], 9] == 707
+        whole = seen.snapshot()
+    rows = [whole.flows[number].histogram for number in (flow, 1 - flow)]
+    assert [whole.histogram[row].sum() for row in rows] == [707, 0]
+    assert whole.histogram[rows[0], 9] == 707
 
 
 def test_sampled_parts_stand_for_all_journeys_of_their_ledger(two):
@@ -161,10 +157,10 @@ def test_sampled_parts_stand_for_all_journeys_of_their_ledger(two):
     for ledger, n_journeys, n_sampled, sum_ns in ((ledgers[0], 6, 2, 10.0), (ledgers[2], 5, 1, 7.0)):
         ledger.latency_counts[40].n_to_guest = n_journeys
         ledger.sampled_parts[40].n, ledger.sampled_parts[40].sums.wire = n_sampled, sum_ns
-    whole = look(two)
+    seen = two.whole()
     for _ in range(2):
-        whole.refresh()
-    assert float(whole.ledger.sampled_parts[40].sums.wire) == 65.0
+        whole = seen.snapshot()
+    assert float(whole.sampled_parts[40].sums.wire) == 65.0
 
 
 def test_occupancies_are_of_all_up_to_now(two):
@@ -175,35 +171,33 @@ def test_occupancies_are_of_all_up_to_now(two):
         gauge.area, gauge.level, gauge.since_fs, gauge.highest = area, level, since_fs, highest
         server.nic.clock.now_fs, server.nic.clock.n_events = 200, 11
     whole = look(two)
-    whole.refresh()
-    gauge = whole.counts.tx_buffer
+    gauge = whole.counts.adapter.tx_buffer
     assert (gauge.area, gauge.level, gauge.highest) == (300 + 500 + 1500, 15, 19)
-    assert (whole.clock.now_fs, whole.clock.n_events, gauge.since_fs) == (200, 22, 200)
+    assert (whole.now_fs, whole.n_events, gauge.since_fs) == (200, 22, 200)
 
 
 def test_there_is_room_for_what_all_hold_together(two):
     limits = [server.nic.params for server in two.servers]
-    whole = look(two).params
-    assert whole.tx_ring * whole.n_queues == sum(int(one.tx_ring * one.n_queues) for one in limits)
-    assert whole.rx_buffer_bytes == sum(int(one.rx_buffer_bytes) for one in limits) > 0
+    found = two.whole().capacities
+    assert found["tx_ring"] == sum(int(one.tx_ring * one.n_queues) for one in limits)
+    assert found["rx_buffer"] == sum(int(one.rx_buffer_bytes) for one in limits) > 0
 
 
 def test_one_server_is_looked_at_itself():
     one = machine("a")
     nic = one.servers[0].nic
-    whole = look(one)
     nic.counts.tx_buffer.level, nic.clock.now_fs, nic.ledger.counts.tx_ring.level = 44, 99, 6
     nic.ledger.counts.offered, one.system.bridges[0].ledger.counts.delivered = 5, 2
     nic.ledger.histogram[WIRE_WAIT_HISTOGRAM, 3] = 8
-    whole.refresh()
-    assert (whole.counts.tx_buffer.level, whole.clock.now_fs, whole.ledger.counts.tx_ring.level) == (44, 99, 6)
-    assert (whole.ledger.counts.offered, whole.ledger.counts.delivered) == (5, 2)
-    assert whole.ledger.histogram[WIRE_WAIT_HISTOGRAM, 3] == 8
+    whole = look(one)
+    assert (whole.counts.adapter.tx_buffer.level, whole.now_fs, whole.counts.ledger.tx_ring.level) == (44, 99, 6)
+    assert (whole.counts.ledger.offered, whole.counts.ledger.delivered) == (5, 2)
+    assert whole.histogram[WIRE_WAIT_HISTOGRAM, 3] == 8
 
 
 def test_a_moments_histograms_are_read_where_a_ledger_has_any(two):
     """What was lowest or highest in an earlier window says nothing of this one."""
-    ledgers, counts = two.ledgers(), look(two).sums
+    ledgers, counts = two.ledgers(), two.whole().counts
     for latency_name, *extremes in (("to_guest", (5_000, 9_000), (7_000, 30_000)), ("sender_wait", (1, 10**15), None)):
         for ledger, ends in zip(ledgers, extremes, strict=False):
             if ends is not None:
@@ -221,7 +215,7 @@ def test_a_moments_histograms_are_read_where_a_ledger_has_any(two):
 
 def test_moments_are_added_up_side_by_side_as_one_by_one(two):
     """Occupancies up to the time of each; the bridge's own ledger holds none."""
-    counts, rng = look(two).sums, np.random.default_rng(4)
+    counts, rng = two.whole().counts, np.random.default_rng(4)
     times, moments = [], []
     for now_fs in (100, 230, 517):
         for server in two.servers:

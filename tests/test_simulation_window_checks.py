@@ -122,7 +122,7 @@ class Window:
     def __init__(self, n, n_receiving=1):
         self.frames, self.n_receiving = n, n_receiving
         self._counts = {"offered": n, "delivered": n}
-        self.end = SimpleNamespace(counts={"offered": n + 1})
+        self.end = SimpleNamespace(count={"offered": n + 1}.get)
 
     def count(self, name):
         return self._counts[name]

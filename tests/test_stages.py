@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hwmodel.config import config_from_mapping
+from hwmodel.machine.counts.ledger_state import COUNTERS
 from hwmodel.report.over_time import stage_table
 from hwmodel.results import Result
 from hwmodel.results.stage_text import stage_notes
@@ -131,7 +132,7 @@ def test_a_percentile_that_frames_from_before_the_change_make_has_no_interval() 
 
 def totals_of(run: Run) -> dict[str, int]:
     assert run.start is not None and run.end is not None
-    return {name: run.end.counts[name] - run.start.counts[name] for name in run.end.counts}
+    return {name: run.end.count(name) - run.start.count(name) for name in COUNTERS}
 
 
 CASES = {
@@ -168,7 +169,7 @@ def test_stages_add_up_to_the_window(name: str) -> None:
     dropped = sum(one.totals.dropped_frames for one in found)
     assert dropped == whole["dropped"] and (dropped > 0) is (name not in ("one adapter", "close"))
     assert run.start is not None and run.end is not None
-    lost = run.end.drops - run.start.drops
+    lost = run.end.counts["ledger"]["drops"] - run.start.counts["ledger"]["drops"]
     assert sum(sum(one.drops.values()) for one in found) == lost.sum()
     assert found[-1].totals.in_flight_frames == result.totals.in_flight_frames
     for vm in result.vms:

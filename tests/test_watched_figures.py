@@ -28,6 +28,7 @@ from hwmodel.config.check_condition import has, watched_by
 from hwmodel.config.system import servers_of
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.watches import N_SAID, TERM_WORDS
+from hwmodel.machine.counts.ledger_state import COUNTERS
 from hwmodel.results import LinkBytes
 from hwmodel.rules.drop_kinds import ALL_DROPS
 from hwmodel.rules.watched_figures import ADAPTER, FIGURES, FUNCTION, PORT, Figure, Watched
@@ -151,13 +152,13 @@ def of_adapter(machine: Machine, config: Config) -> dict[str, int]:
     (server,), nic = machine.servers, machine.servers[0].nic
     now, parts = take_snapshot(nic, machine.book), parts_of(nic)
     pf = counters_of([server])["pf"].ethtool
-    link, totals = adapter_figures(config, Span(now.before_all(), now), None)["pcie"], now.counts
+    link, totals = adapter_figures(config, Span(now.before_all(), now), None)["pcie"], now.counts.ledger
     renamed = {"offered_frames": "offered", "delivered_frames": "delivered", "dropped_frames": "dropped",
                "gbps": "delivered_bytes", "mpps": "vm_copies"}  # fmt: skip
     levels = {"wire" if name == "mac.waiting" else name: gauge for name, gauge in gauges_in(parts).items()}
     return {
-        **of_ports(machine, range(config.port.count)), **pf, **drops_of(now.drops, now.mirrored_drops),
-        **{f"totals.{name}": count for name, count in totals.items()},
+        **of_ports(machine, range(config.port.count)), **pf, **drops_of(totals.drops, totals.mirrored_drops),
+        **{f"totals.{name}": totals[name] for name in COUNTERS},
         **{f"totals.{name}": totals[field] for name, field in renamed.items()},
         **{f"queues.{name}": int(gauge["level"]) for name, gauge in levels.items()},
         "queues.tags": config.pcie.tags - int(nic.pcie[0].tags.n_free),
@@ -176,7 +177,7 @@ def of_adapter(machine: Machine, config: Config) -> dict[str, int]:
         "utilization.host.drain": int(parts["pcie"].drain_busy_fs),
         "cpu.cores_busy": int(nic["guests"]["core"]["counts"]["busy_fs"].sum()),
         "cpu.stalls.lost": int(parts["ledger"].lost_in_stalls),
-        "iotlb.hits": now.iotlb_hits, "iotlb.misses": now.iotlb_misses,
+        "iotlb.hits": int(parts["translation"].hits), "iotlb.misses": int(parts["translation"].misses),
     }  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hwmodel.machine.counts.ledger_state import COUNTERS
+from hwmodel.simulation.figures.counts import gauges_in
 from hwmodel.simulation.figures.measurement import take_snapshot
 from hwmodel.simulation.fill.nic_state import build_state
 from hwmodel.simulation.fill.workload_state import decide_workload, fill_workload
@@ -24,10 +26,12 @@ def figures(config, runs_on, until_fs):
         run(state, at_fs, 10**9)
         snapshot = take_snapshot(nic, book)
         links = [
-            (link.busy_fs, link.n_tlps.tolist(), link.n_bytes.tolist(), link.dllp_pairs)
-            for link in (snapshot.up, snapshot.down)
+            (link.busy_fs, link.n_tlps.tolist(), link.n_bytes.tolist(), link.dllps)
+            for link in (snapshot.counts.up, snapshot.counts.down)
         ]
-        found.append((links, snapshot.counts, snapshot.flows.tolist(), snapshot.areas, snapshot.tags_held_fs))
+        counters = [snapshot.count(name) for name in COUNTERS]
+        areas = {name: float(gauge.area) for name, gauge in gauges_in(snapshot.counts).items()}
+        found.append((links, counters, snapshot.flows.tolist(), areas, float(snapshot.counts.tags.held_fs)))
     return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -238,9 +236,11 @@ BUSY = {
 
 def figures(state, book):
     """Return all that is measured, as comparable values."""
-    snapshot = dataclasses.asdict(take_snapshot(state[0], book))
+    snapshot = dict(vars(take_snapshot(state[0], book)))
     snapshot.pop("n_events")
-    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in snapshot.items()}
+    return {
+        name: value.tolist() if isinstance(value, np.ndarray | np.void) else value for name, value in snapshot.items()
+    }
 
 
 @pytest.mark.parametrize("cut", ["events", "time"])

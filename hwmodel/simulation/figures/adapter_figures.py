@@ -7,7 +7,7 @@ of these a delivered frame needs, from the switch's counts of frames read and co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import fsum
 from typing import Any, NamedTuple
 
@@ -40,13 +40,13 @@ from hwmodel.results import (
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
 from hwmodel.simulation.figures.class_shares import arbitration_use
+from hwmodel.simulation.figures.counts import gauges_in
 from hwmodel.simulation.figures.flow_control_use import flow_control_use, ns_by_vm
 from hwmodel.simulation.figures.host_stalls import host_stalls
 from hwmodel.simulation.figures.latency_summary import latency_from
-from hwmodel.simulation.figures.observation import payload_headers
+from hwmodel.simulation.figures.observation import payload_headers, wire_share
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
-from hwmodel.words.limits import at_port
 
 LEAST_FRAMES = 100  # of the window; with these, a fetch cut at a ring's end changes the figure by half a byte
 
@@ -80,7 +80,7 @@ def frame_bytes(config: Config, span: Span) -> dict[str, dict[str, float]] | Non
         if not about.served_by:
             continue
         each = float(getattr(uses, about.served_by))
-        n, so_far = span.served(kind, "n"), int(span.end.served["n"][kind])
+        n, so_far = span.served(kind, "n"), int(span.end.counts["ledger"]["served"][kind]["n"])
         if config.has_virtual_switch:  # only some of the frames cross the link
             each, so_far = n / uses.delivered, n
         of_all = has_masked and kind in OF_INTERRUPTS
@@ -151,21 +151,21 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
     }
 
 
-def _filter_use(config: Config, of_ports: Sequence[tuple[int, int, int]]) -> FilterUse | None:
+def _filter_use(config: Config, of_ports: Any) -> FilterUse | None:
     """Return how full the flow-filter tables of some ports are, added up; None without a flow director."""
     director = None if config.nic.steering is None else config.nic.steering.flow_director
     if director is None:
         return None
-    n_configured, n_signatures, without_room = (sum(counts) for counts in zip(*of_ports, strict=True))
+    n_configured, n_signatures, without_room = of_ports.sum(axis=0).tolist()
     n_filters = n_configured if director.mode == "perfect" else n_signatures
     return FilterUse(filters=n_filters, capacity=len(of_ports) * director.capacity, without_room=without_room)
 
 
 def _cpu(config: Config, span: Span) -> Cpu:
     """Return what the cores did; on a core that serves a polling driver, time without other work counts as polling."""
-    by_task_fs = span.end.core_busy_fs - span.start.core_busy_fs
+    by_task_fs = span.grown("core_busy_fs")
     all_fs = by_task_fs.sum(axis=1)
-    work_fs = span.end.core_work_fs - span.start.core_work_fs
+    work_fs = span.grown("core_work_fs")
     polled = {
         core
         for number, port in enumerate(config.switch.ports)
@@ -251,19 +251,19 @@ def _wire(config: Config, span: Span) -> Wire:
     return Wire(
         tx_gbps=span.gbps(sum(tx_bytes)),
         rx_gbps=span.gbps(sum(rx_bytes)),
-        utilization=max(_wire_use(span, name) for name in config.port.names),
+        utilization=max(_wire_use(span, at) for at in range(config.port.count)),
         wait_ns=latency_from(span.end, "mac.wait"),
     )
 
 
 def _mac_bytes(span: Span) -> list[list[int]]:
     """Return the bytes sent in the window, port by port, and those received."""
-    return [(span.end.mac[name] - span.start.mac[name]).tolist() for name in ("tx_bytes", "rx_bytes")]
+    return [span.grown("counts", "mac", name).tolist() for name in ("tx_bytes", "rx_bytes")]
 
 
-def _wire_use(span: Span, port: str) -> float:
+def _wire_use(span: Span, port: int) -> float:
     """Return the busy share of a port's busier direction."""
-    return min(1.0, max(span.share(span.worked_fs(at_port(port, name))) for name in ("wire.tx", "wire.rx")))
+    return min(1.0, max(wire_share(span, port, way) for way in ("tx", "rx")))
 
 
 def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
@@ -276,26 +276,26 @@ def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
             name=name,
             tx_gbps=span.gbps(tx_bytes),
             rx_gbps=span.gbps(rx_bytes),
-            utilization=_wire_use(span, name),
+            utilization=_wire_use(span, at),
             vms=tuple(config.vm_at(port.name) for port in config.switch.ports if port.port == name),
-            flow_director=_filter_use(config, [filters]),
+            flow_director=_filter_use(config, span.end.flow_filters[at : at + 1]),
         )
-        for name, tx_bytes, rx_bytes, filters in zip(names, *_mac_bytes(span), span.end.flow_filters, strict=True)
+        for at, (name, tx_bytes, rx_bytes) in enumerate(zip(names, *_mac_bytes(span), strict=False))
     )
 
 
 def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
     """Return mean and largest depths: of a ring, averaged over the rings that were used; of buffers, in bytes."""
     tx_rings, rx_rings = (max(1, n) for n in span.end.rings_used)
-    held = (span.end.tags_held_fs - span.start.tags_held_fs) / span.fs
-    highest = span.end.highest
+    highest = {name: int(gauge["highest"]) for name, gauge in gauges_in(span.end.counts).items()}
+    fewest_free = int(span.end.counts["tags"]["fewest_free"])
     return {
         "tx_ring": QueueDepth(mean=span.mean("tx_ring") / tx_rings, max=span.end.tx_ring_highest),
         "rx_ring": QueueDepth(mean=span.mean("rx_ring") / rx_rings, max=span.end.rx_ring_highest),
         "tx_buffer": QueueDepth(mean=span.mean("tx_buffer"), max=highest["tx_buffer"]),
         "rx_buffer": QueueDepth(mean=span.mean("rx_buffer"), max=highest["rx_buffer"]),
         "wire": QueueDepth(mean=span.mean("mac.waiting"), max=highest["mac.waiting"]),
-        "tags": QueueDepth(mean=held, max=config.pcie.tags - span.end.fewest_free_tags),
+        "tags": QueueDepth(mean=span.mean_tags, max=config.pcie.tags - fewest_free),
     }
 
 

@@ -59,8 +59,8 @@ def _tlps(span: Span, kinds: list[int]) -> int:
 def _own_fs(span: Span, settings: Any, *, of_bridge: bool = False) -> int:
     """Return how long an adapter, or the bridge on its behalf, was master; on PCI the adapter also moves read data."""
     cycle_fs, by_kind = CYCLE_FS[settings.clock_mhz], span.tlps("down")[1]
-    down_fs = span.end.down.busy_fs - span.start.down.busy_fs
-    up_fs = span.end.up.busy_fs - span.start.up.busy_fs + span.retries * request_clocks(settings) * cycle_fs
+    down_fs = span.counted("down", "busy_fs")
+    up_fs = span.counted("up", "busy_fs") + span.retries * request_clocks(settings) * cycle_fs
     bridge_fs = down_fs
     if settings.kind == "pci":
         doorbell_bytes = int(by_kind.sum() - by_kind[list(COMPLETIONS)].sum())

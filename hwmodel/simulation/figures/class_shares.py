@@ -13,8 +13,7 @@ def arbitration_use(config: Config, span: Span) -> ArbitrationUse | None:
     arbitration = config.nic.arbitration
     if arbitration is None:
         return None
-    start, end = span.start.classes, span.end.classes
-    left = sum(end[name] - start[name] for name in ("wire_bytes", "local_bytes")).tolist()
+    left = sum(span.grown("classes", name) for name in ("wire_bytes", "local_bytes")).tolist()
     whole = sum(left)
     credits = arbitration.credits(config.switch.longest_frame_bytes)
     classes = tuple(
@@ -34,7 +33,7 @@ def arbitration_use(config: Config, span: Span) -> ArbitrationUse | None:
 
 def _pools(config: Config, span: Span) -> tuple[PoolUse, ...]:
     """Return the bytes read from each station's queues, for each class in which it has a queue."""
-    read = (span.end.classes["read_bytes"] - span.start.classes["read_bytes"]).reshape(-1, MOST_CLASSES)
+    read = span.grown("classes", "read_bytes").reshape(-1, MOST_CLASSES)
     whole = read.sum(axis=0)
     return tuple(
         PoolUse(

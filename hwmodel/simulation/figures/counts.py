@@ -7,36 +7,50 @@ moments. Figures are read by field name.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import record
-from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS, BUS_COUNTS
-from hwmodel.machine.counts.ledger_state import GAUGE, HISTOGRAM_BUCKETS, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
-from hwmodel.machine.host.host_state import TRANSLATION_COUNTS
-from hwmodel.machine.network.mac import MAC_COUNTS
-from hwmodel.machine.pcie.link_state import ENGINE_COUNTS, LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
-from hwmodel.machine.time.clock import ADAPTER_PORTS
-from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH_COUNTS
+from hwmodel.machine.counts.ledger_state import GAUGE, HISTOGRAM_BUCKETS, WIRE_WAIT_HISTOGRAM
+from hwmodel.machine.server import SERVER
 from hwmodel.results import filled_columns
 
-SERVER_COUNTS = record(
-    ("up", LINK_COUNTS),
-    ("down", LINK_COUNTS),
-    ("pcie", PCIE_COUNTS),
-    ("tags", TAG_COUNTS),
-    ("read_engine", ENGINE_COUNTS),
-    ("write_engine", ENGINE_COUNTS),
-    ("shared_engine", ENGINE_COUNTS),
-    ("adapter", ADAPTER_COUNTS),
-    ("bus", BUS_COUNTS, (ADAPTER_PORTS,)),
-    ("mac", MAC_COUNTS, (ADAPTER_PORTS,)),
-    ("translation", TRANSLATION_COUNTS),
-    ("virtual_switch", VIRTUAL_SWITCH_COUNTS),
-    ("ledger", LEDGER_COUNTS),
-)
+# Where each part of SERVER_COUNTS lies in a server's record: fields by name, entries by number.
+PLACES: dict[str, tuple[str | int, ...]] = {
+    "up": ("pcie", 0, "up", "counts"),
+    "down": ("pcie", 0, "down", "counts"),
+    "pcie": ("pcie", 0, "counts"),
+    "tags": ("pcie", 0, "tags", "counts"),
+    "read_engine": ("engines", "read", "counts"),
+    "write_engine": ("engines", "write", "counts"),
+    "shared_engine": ("engines", "counts"),
+    "adapter": ("counts",),
+    "bus": ("port", "bus", "counts"),
+    "mac": ("port", "mac", "counts"),
+    "translation": ("host", 0, "translation", "counts"),
+    "virtual_switch": ("virtual_switch", "counts"),
+    "ledger": ("ledger", "counts"),
+}
+
+
+def _field(name: str) -> tuple[Any, ...]:
+    """Return a part's name, its record type and, of one for each Ethernet port, how many there are."""
+    kind, shape = SERVER, tuple[int, ...]()
+    for step in PLACES[name]:
+        if isinstance(step, str):
+            assert kind.fields is not None
+            kind = kind.fields[step][0]
+            kind, shape = kind.subdtype or (kind, shape)
+        else:
+            shape = ()
+    return name, kind, shape
+
+
+SERVER_COUNTS = record(*map(_field, PLACES))
 # The name of each buffer in a sentence, and its capacity as a product of parameters; rings are those of all functions
 # together.
 GAUGE_WORDS = {
@@ -70,32 +84,14 @@ Histogram = npt.NDArray[np.int32]
 
 def parts_of(nic: Any) -> dict[str, Any]:
     """Return views of a server's counters, by the fields of SERVER_COUNTS."""
-    return {
-        "up": nic.pcie[0].up.counts,
-        "down": nic.pcie[0].down.counts,
-        "pcie": nic.pcie[0].counts,
-        "tags": nic.pcie[0].tags.counts,
-        "read_engine": nic.engines.read.counts,
-        "write_engine": nic.engines.write.counts,
-        "shared_engine": nic.engines.counts,
-        "adapter": nic.counts,
-        "bus": nic["port"]["bus"]["counts"],
-        "mac": nic["port"]["mac"]["counts"],
-        "translation": nic.host[0].translation.counts,
-        "virtual_switch": nic.virtual_switch.counts,
-        "ledger": nic.ledger.counts,
-    }
+    return {name: reduce(getitem, path, nic) for name, path in PLACES.items()}
 
 
 class Counts:
-    """Copy a server's counters on demand, through views that are set up once.
-
-    `live`: the views, from `parts_of`. `functions`: the counters of each function.
-    """
+    """Copy a server's counters on demand, through views that are set up once; `live`: the views, from `parts_of`."""
 
     def __init__(self, nic: Any) -> None:
         self.live = parts_of(nic)
-        self.functions = nic["ledger"]["function"]
         self._ledger = nic["ledger"]
         self._clock = nic.clock
         parts = (part if isinstance(part, np.ndarray) else [part] for part in self.live.values())

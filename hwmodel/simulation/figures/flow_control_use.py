@@ -69,7 +69,7 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
 
 def ns_by_vm(config: Config, span: Span, field: str) -> dict[str, float]:
     """Return a time that the window adds to VMs' counts, where there is some."""
-    grown = zip(config.switch.ports, span.grown(field), strict=True)
+    grown = zip(config.switch.ports, span.by_function(field), strict=True)
     return {config.vm_at(port.name): int(fs) / FS_PER_NS for port, fs in grown if fs > 0}
 
 

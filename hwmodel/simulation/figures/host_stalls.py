@@ -40,7 +40,7 @@ def host_stalls(config: Config, span: Span) -> HostStalls | None:
 
 def _ring_needed(config: Config, span: Span, missed: int, n_stalls: int) -> tuple[str, int]:
     """Return for whom most frames lacked a descriptor, and how many its rings would have to have, all lost alike."""
-    by_function = span.grown("drops")[:, DropReason.NO_DESCRIPTOR]
+    by_function = span.by_function("drops")[:, DropReason.NO_DESCRIPTOR]
     at, n_unknown = int(by_function.argmax()), missed - int(by_function.sum())
     is_known = int(by_function[at]) >= n_unknown
     n_lost = int(by_function[at]) if is_known else n_unknown  # of frames for a virtual switch nobody knows for whom

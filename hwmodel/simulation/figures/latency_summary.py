@@ -67,7 +67,7 @@ def samples_of(rows: Iterable[npt.NDArray[np.int32]], min_fs: int, max_fs: int, 
 
 def latency_from(end: Snapshot, name: str) -> Latency:
     """Summarise one histogram with its exact extremes and sum."""
-    latency = end.latencies[name]
+    latency = end.latency(name)
     if not int(latency["n"]):
         return Latency()
     row = counts_of(vars(end), name)
@@ -174,22 +174,22 @@ def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
     times = _times(end, "to_guest")
     if not times:
         return Latency(), {}
-    n = int(end.latencies["to_guest"]["n"])
-    has_bridge = any(end.part_sums[part] for part in BRIDGE_PARTS)
+    n, part_sums = int(end.latency("to_guest")["n"]), end.counts["ledger"]["part_sums"]
+    has_bridge = any(part_sums[part] for part in BRIDGE_PARTS)
     names = [part for part in ALL_PARTS if has_bridge or part not in BRIDGE_PARTS]
-    parts = {"mean": {part: end.part_sums[part] / n / FS_PER_NS for part in names}}
+    parts = {"mean": {part: float(part_sums[part]) / n / FS_PER_NS for part in names}}
     for name, (bucket, mean_ns) in times.items():
         sums = end.sampled_parts["sums"][bucket]
         sampled = {part: float(sums[part]) for part in names}
         whole = fsum(sampled.values())
         parts[name] = {part: time * mean_ns / whole if whole else 0.0 for part, time in sampled.items()}
-    return _summary(end.latencies["to_guest"], times, fsum(parts["mean"].values())), parts
+    return _summary(end.latency("to_guest"), times, fsum(parts["mean"].values())), parts
 
 
 def delivery_latency(end: Snapshot) -> Latency:
     """Return the latency from post to delivery; a percentile is the mean of the frames in its bucket here too."""
     times = _times(end, "delivery")
-    latency = end.latencies["delivery"]
+    latency = end.latency("delivery")
     if not times:
         return Latency()
     return _summary(latency, times, float(latency["sum_fs"]) / int(latency["n"]) / FS_PER_NS)
@@ -203,7 +203,7 @@ def _summary(latency: Any, times: dict[str, tuple[int, float]], mean_ns: float) 
 
 def _times(end: Snapshot, name: str) -> dict[str, tuple[int, float]]:
     """Return the bucket of each percentile of a latency, and the mean of its samples in ns."""
-    latency = end.latencies[name]
+    latency = end.latency(name)
     n = int(latency["n"])
     if not n:
         return {}

@@ -9,7 +9,7 @@ from math import fsum, sqrt
 
 from hwmodel.config import Config
 from hwmodel.rules.pcie_link import DLLP_BYTES
-from hwmodel.simulation.figures.measurement import LinkSnapshot, Snapshot
+from hwmodel.simulation.figures.measurement import Snapshot
 from hwmodel.simulation.fill.clocks import link_fs_per_byte
 from hwmodel.units import FS_PER_S
 
@@ -45,12 +45,12 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
         + (after.early_fs - before.early_fs)
         - (after.taken_early_fs - before.taken_early_fs)
     )
-    latency_fs = fsum(end.part_sums.values())
+    latency_fs = fsum(end.counts["ledger"]["part_sums"].tolist())
     there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
     scale = max(number_fs, there_fs, 1.0)
     # Sums of absolute times are much larger than their differences: a float of 53 bits loses up to half its last digit
     # each time that something is added.
-    n_added = end.counts["offered"] + end.counts["copies_made"]
+    n_added = end.count("offered") + end.count("copies_made")
     lost_digits = EPSILON * max(_FEWEST_DIGITS, sqrt(n_added))
     lost_fs = lost_digits * max(after.left_fs, after.entered_fs, float(after.n) * after.now_fs)
     if abs(number_fs - there_fs) <= TOLERANCE * scale + lost_fs:
@@ -63,15 +63,14 @@ def _utilization(config: Config, start: Snapshot, end: Snapshot, server: int) ->
     """Check that each direction of the link was busy for the bytes it carried: throughput times service."""
     a_byte_fs = link_fs_per_byte(config, config.run.seed, server)
     found = []
-    for name in ("up", "down"):
-        first: LinkSnapshot = getattr(start, name)
-        last: LinkSnapshot = getattr(end, name)
-        n_tlps = int((last.n_tlps - first.n_tlps).sum())
-        n_pairs = last.dllp_pairs - first.dllp_pairs
-        n_bytes = int((last.n_bytes - first.n_bytes).sum()) + 2 * DLLP_BYTES * n_pairs
+    for name, first_fs, last_fs in zip(("up", "down"), start.ahead_fs.tolist(), end.ahead_fs.tolist(), strict=True):
+        first, last = start.counts[name], end.counts[name]
+        n_tlps = int((last["n_tlps"] - first["n_tlps"]).sum())
+        n_pairs = int(last["dllps"] - first["dllps"])
+        n_bytes = int((last["n_bytes"] - first["n_bytes"]).sum()) + 2 * DLLP_BYTES * n_pairs
         carried_fs = n_bytes * a_byte_fs.numerator // a_byte_fs.denominator
         # A TLP that is on the link at an end of the window counts whole, as its bytes do.
-        busy_fs = last.busy_fs + last.ahead_fs - first.busy_fs - first.ahead_fs
+        busy_fs = int(last["busy_fs"] - first["busy_fs"]) + last_fs - first_fs
         if abs(busy_fs - carried_fs) > n_tlps + n_pairs + 2:  # each is rounded down to a femtosecond
             found.append(f"utilization law: pcie.{name} was busy {busy_fs} fs, its bytes take {carried_fs} fs")
     return found

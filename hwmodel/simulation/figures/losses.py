@@ -24,10 +24,10 @@ def unwanted_drops(config: Config, book: FlowBook, end: Snapshot, window: Span |
     Where bridges make copies, a flow's losses are what was offered and has neither arrived nor is under way at the end.
     All that is under way then counts as not lost, copies of floods too, so the losses may be so many too low.
     """
-    counts = dict(end.counts) if window is None else {name: window.count(name) for name in end.counts}
-    drops = named_drops(end.drops) if window is None else window.drops()
+    count = end.count if window is None else window.count
+    drops = named_drops(end.counts["ledger"]["drops"]) if window is None else window.drops()
     n_drops, strays = sum(drops.values()), sum(drops.get(reason, 0) for reason in STRAY_DROPS)
-    if not n_drops or not (strays or counts["replicated"]):
+    if not n_drops or not (strays or count("replicated")):
         return 0
     first = None if window is None else window.start.flows
     offered, delivered = (
@@ -36,9 +36,9 @@ def unwanted_drops(config: Config, book: FlowBook, end: Snapshot, window: Span |
     missing = np.maximum(0, offered - delivered)
     names = np.array([name in GROUPS for name in book.flows.names], bool)
     to_nobody = names[book.flows.receivers[: len(missing)]] if len(missing) else np.zeros(0, bool)
-    if not counts["replicated"]:
+    if not count("replicated"):
         return min(strays, int(missing[to_nobody].sum()))
-    under_way = counts["offered"] + counts["replicated"] - counts["delivered"] - counts["dropped"]
+    under_way = count("offered") + count("replicated") - count("delivered") - count("dropped")
     lost = max(0, int(missing[~to_nobody].sum()) - max(0, under_way))
     if config.workload.pcap is not None or config.workload.pattern in GROUPS:
         lost = max(lost, n_drops - strays)  # no flow counts a group's copy before the adapter that it comes to

@@ -15,7 +15,6 @@ from hwmodel.simulation.figures.counts import (
     GAUGE_WORDS,
     LATENCY_PLACES,
     OF_FUNCTIONS,
-    Counts,
     Histogram,
     Ints,
     areas_in,
@@ -24,7 +23,7 @@ from hwmodel.simulation.figures.counts import (
 )
 from hwmodel.simulation.figures.figure_intervals import HALF_A_BUCKET, Row
 from hwmodel.simulation.figures.measurement import frames_due, link_ahead_fs
-from hwmodel.simulation.figures.whole import SystemCounts
+from hwmodel.simulation.figures.whole import Whole
 
 MOST_MARKS = 160  # beyond this, every second mark is dropped
 COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
@@ -38,10 +37,9 @@ class _Mark(NamedTuple):
     """
 
     now_fs: int
-    up_ahead_fs: int
-    down_ahead_fs: int
+    ahead_fs: Sequence[int]  # of the links up and down
     words: Ints
-    of_functions: Sequence[Ints]
+    of_functions: Mapping[str, Ints]
     next_at_fs: Sequence[Ints]
     outside_bytes: int
     rows: Mapping[str, Row]
@@ -55,17 +53,17 @@ class Marks:
 
     def __init__(
         self,
-        nic: Any,
-        counts: Counts | SystemCounts,
+        whole: Whole,
         outside_bytes: Callable[[], int] = lambda: 0,
         sources: Sequence[Any] = (),
     ) -> None:
         self.stride = 1
         self.n_asked = 0
-        self._counts, self._outside_bytes = counts, outside_bytes
-        self._links = nic.pcie[0].up, nic.pcie[0].down
-        functions = self._counts.functions[: int(nic.params.n_functions)]
-        self._of_functions = [functions[name] for name in OF_FUNCTIONS]
+        self._counts, self._outside_bytes = whole.counts, outside_bytes
+        nic = whole.nic  # links and functions are those of a single server
+        self._links = () if nic is None else (nic.pcie[0].up, nic.pcie[0].down)
+        functions = None if nic is None else nic["ledger"]["function"][: int(nic.params.n_functions)]
+        self._of_functions = {} if functions is None else {name: functions[name] for name in OF_FUNCTIONS}
         self._sources, self._next_at_fs = sources, [each["next_at_fs"] for each in sources]
         self._marks: list[_Mark] = []
         self._before: Mapping[str, slice] = {}
@@ -105,15 +103,14 @@ class Marks:
             self._mark()
 
     def _mark(self) -> None:
-        now_fs, (up, down) = self._counts.now_fs, self._links
+        now_fs = self._counts.now_fs
         words = self._counts.words()
         self._marks.append(
             _Mark(
                 now_fs,
-                link_ahead_fs(up, now_fs),
-                link_ahead_fs(down, now_fs),
+                [link_ahead_fs(link, now_fs) for link in self._links],
                 words,
-                [each.copy() for each in self._of_functions],
+                {name: each.copy() for name, each in self._of_functions.items()},
                 [each.copy() for each in self._next_at_fs],
                 self._outside_bytes(),
                 {name: _row(self._counts.histograms(name), each) for name, each in self._counts.columns(words).items()},
@@ -123,10 +120,11 @@ class Marks:
     def table(self) -> MarkTable:
         """Return the figures of all marks."""
         marks = self._marks
-        moments = ([getattr(one, name) for one in marks] for name in ("now_fs", "up_ahead_fs", "down_ahead_fs"))
-        now_fs, up_ahead_fs, down_ahead_fs = (np.array(each, np.int64) for each in moments)
+        now_fs = np.array([one.now_fs for one in marks], np.int64)
         counts = self._counts.records(now_fs, [one.words for one in marks])
         ledger, macs = counts["ledger"], counts["mac"]
+        for way, *ahead_fs in zip(("up", "down"), *(one.ahead_fs for one in marks), strict=False):
+            counts[way]["busy_fs"] -= ahead_fs
         figures = {
             "now_fs": now_fs,
             **{name: ledger[name] for name in COUNTED},
@@ -134,10 +132,9 @@ class Marks:
             "mac.rx_bytes": of_ports(macs, "rx_bytes"),
             "offered": ledger["offered"] + self._due(now_fs),
             "outside_bytes": np.array([one.outside_bytes for one in marks], np.int64),
-            "up.busy_fs": counts["up"]["busy_fs"] - up_ahead_fs,
-            "down.busy_fs": counts["down"]["busy_fs"] - down_ahead_fs,
+            **{f"{way}.busy_fs": counts[way]["busy_fs"] for way in ("up", "down")},
             **{f"{name}.area": area for name, area in areas_in(counts, now_fs).items()},
-            **dict(zip(OF_FUNCTIONS, np.array([one.of_functions for one in marks]).swapaxes(0, 1), strict=True)),
+            **{name: np.array([one.of_functions[name] for one in marks]) for name in self._of_functions},
             **{f"{name}.{each}": one[each] for name, one in latencies_in(counts).items() for each in ("n", "sum_fs")},
         }
         rows = {name: [one.rows[name] for one in marks] for name in LATENCY_PLACES}

@@ -5,9 +5,10 @@ A snapshot also counts the frames and copies in flight and sums their ages, as L
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import fsum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +17,13 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config.names import ethernet_ports
 from hwmodel.machine.adapter.adapter_state import LONG_BLOCK_FS
 from hwmodel.machine.counts.journey_state import PART_FIELDS
-from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, LATENCY, STALLS
+from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, FUNCTION_COUNTS, LATENCY, STALLS
 from hwmodel.machine.guest.guest_state import N_TASKS, TAKE_TASK
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
 from hwmodel.results import filled_columns
-from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, areas_in, counts_of, gauges_in, latencies_in, parts_of
+from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, area_of, counts_of, gauges_in, latencies_in, parts_of
 from hwmodel.simulation.figures.part_snapshots import (
-    BondSnapshot,
-    PausesSnapshot,
     begin_pauses_window,
     flow_cache_counts,
     passed_flows,
@@ -32,102 +31,48 @@ from hwmodel.simulation.figures.part_snapshots import (
     take_pauses,
 )
 from hwmodel.simulation.fill.flow_book import FlowBook
-from hwmodel.words.limits import at_port
 
 Ints = npt.NDArray[np.int64]
 # Reasons for a core's work that are counted separately besides the total, in the order within a piece of work.
 CORE_WORK = ("interrupt", "copying", "passing", "doorbell", "beside")
 
 
-@dataclass(frozen=True)
-class LinkSnapshot:
-    """Hold one link direction's sums: femtoseconds busy, TLPs and their bytes by kind, pairs of DLLPs.
-
-    `ahead_fs`: remaining time of the TLP on the link, with the DLLPs before it; not contained in `busy_fs`.
-    """
-
-    busy_fs: int
-    ahead_fs: int
-    n_tlps: Ints
-    n_bytes: Ints
-    dllp_pairs: int
-
-    def before_all(self) -> LinkSnapshot:
-        """Return the sums without any TLP; one that has just begun has not been busy yet."""
-        return replace(self, n_tlps=np.zeros_like(self.n_tlps), n_bytes=np.zeros_like(self.n_bytes), dllp_pairs=0)
-
-
-@dataclass(frozen=True)
 class Snapshot:
-    """Hold all sums of a moment; times in fs. Arrays by function, core or flow are int64 of that many entries.
+    """Hold all sums of a moment by name, of one server, or of several added up; times in fs.
 
-    `areas`: integrals of occupancies over time; `highest`: the largest occupancies, by gauge; `tx_ring_highest`,
-    `rx_ring_highest`: those of a single ring. `rings_used`: numbers of Tx and Rx rings that had any frames. `taken`:
-    frames that the adapter has taken from each of its Tx rings, since the last reset of the ring's function. `backlog`:
-    frames due at a function's sources that wait for a slot of its rings, estimated from the mean gap. `latencies`,
-    histograms and the sums of parts are those since the window began; histograms and the sums by bucket are views, not
-    copies, since they may take most of a run's memory. `served`: link use of whole transactions, by kind.
+    `counts`: a record of SERVER_COUNTS, in which what goes on counts as far as it has come: an occupancy, a stall, a
+    held tag until now; work on a resource that was booked ahead without the part still to be done. `ahead_fs`: that
+    part for TLPs on the link, with the DLLPs before them, upward and downward. `functions`: FUNCTION_COUNTS of each.
+    `flows`: of each flow. Their latencies, histograms and the sums of parts are those since the window began; the
+    latter two are views, not copies, since they may take most of a run's memory. Of one server only: the sums that
+    PARTS names.
     """
+
+    def __init__(self, **sums: Any) -> None:
+        vars(self).update({"functions": np.zeros(0, FUNCTION_COUNTS), **dict.fromkeys(PARTS), **sums})
 
     now_fs: int
     n_events: int
-    counts: dict[str, int]
-    mac: npt.NDArray[Any]  # counters of each port
-    busy_fs: dict[str, int]
-    drops: Ints
-    mirrored_drops: Ints
-    up: LinkSnapshot
-    down: LinkSnapshot
-    areas: dict[str, float]
-    highest: dict[str, int]
-    stalls_fs: dict[str, int]
-    tags_held_fs: int
-    retries: int  # of reads, on a bus
-    iotlb_hits: int
-    iotlb_misses: int
-    fewest_free_tags: int
-    core_busy_fs: Ints
-    core_work_fs: Ints  # by core, of the reasons in CORE_WORK
-    host_stalls: tuple[int, int]  # how many have begun, and how long they have lasted
-    flow_cache: tuple[int, ...]  # counters of the virtual switch's, then the entries held in its tables
-    bond: BondSnapshot | None
-    passed: npt.NDArray[Any]  # a virtual switch's counters by flow; the first row is for frames of no numbered flow
-    flow_filters: tuple[tuple[int, int, int], ...]  # by port: configured filters, signature filters, flows without room
-    functions: npt.NDArray[Any]  # counters of each function
-    backlog: Ints
-    flows: npt.NDArray[Any]
-    tx_ring_highest: int
-    rx_ring_highest: int
-    rings_used: tuple[int, int]
-    taken: Ints
-    histogram: npt.NDArray[np.int32]
-    latencies: dict[str, npt.NDArray[Any]]
-    latency_counts: npt.NDArray[Any]
-    sampled_parts: npt.NDArray[Any]
-    part_sums: dict[str, float]
-    served: npt.NDArray[Any]
-    population: Population
-    classes: Any = None  # a record of ARBITER_COUNTS, where classes of traffic take turns
-    pauses: PausesSnapshot | None = None  # where there is flow control
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def replaced(self, **sums: Any) -> Snapshot:
+        """Return a snapshot with some other sums."""
+        return Snapshot(**vars(self) | sums)
 
     def before_all(self) -> Snapshot:
         """Return what a run's first snapshot, which follows the first instant, would have been before it: all zero."""
-        flows = np.zeros_like(self.flows)
-        for kept in ("histogram", "latency"):  # these begin with the window in any case
-            flows[kept] = self.flows[kept]
-        return replace(
-            self,
-            counts=dict.fromkeys(self.counts, 0),
-            mac=np.zeros_like(self.mac),
-            drops=np.zeros_like(self.drops),
-            mirrored_drops=np.zeros_like(self.mirrored_drops),
-            host_stalls=(0, 0),
-            up=self.up.before_all(),
-            down=self.down.before_all(),
-            passed=np.zeros_like(self.passed),
-            functions=np.zeros_like(self.functions),
-            flows=flows,
-        )
+        sums = ((name, getattr(self, name)) for name in ("counts", "functions", "flows", "passed", "host_stalls"))
+        return self.replaced(**{name: np.zeros_like(each)[()] for name, each in sums if each is not None})
+
+    def count(self, name: str) -> int:
+        """Return a counter of the ledger's (`COUNTERS`)."""
+        return int(self.counts["ledger"][name])
+
+    def latency(self, name: str) -> Any:
+        """Return a LATENCY, by the names of `LATENCY_PLACES`."""
+        return latencies_in(self.counts)[name]
 
 
 def begin_ledger(ledger: Any) -> None:
@@ -194,98 +139,65 @@ def _forget_rows(histograms: Any, flows: npt.NDArray[Any]) -> None:
 
 def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snapshot:
     """Copy the sums out of the state; `with_flows`: also those of flows, unless another snapshot has them."""
-    now_fs, found = int(nic.clock.now_fs), Counts(nic).copy()
-    counts, ledger, macs = found.ledger, nic["ledger"], found.mac[: int(nic.params.n_ports)]
-    n_functions, n_queues = int(nic.params.n_functions), all_rings(nic)
-    n_flows = len(book.flows)
-    tx_queues, rx_queues = nic["tx_queue"][:n_queues], nic["rx_queue"][:n_queues]
+    now_fs, counts, n_flows = int(nic.clock.now_fs), Counts(nic).copy(), len(book.flows)
+    ahead_fs = np.array([link_ahead_fs(link, now_fs) for link in (nic.pcie[0].up, nic.pcie[0].down)], np.int64)
+    settle(nic, counts, now_fs)
     return Snapshot(
         now_fs=now_fs,
         n_events=int(nic.clock.n_events),
-        counts={name: int(counts[name]) for name in COUNTERS},
-        mac=macs.copy(),
-        busy_fs=_busy_fs(nic, found, now_fs),
-        drops=counts.drops.copy(),
-        mirrored_drops=counts.mirrored_drops.copy(),
-        up=_link(nic.pcie[0].up, found.up, now_fs),
-        down=_link(nic.pcie[0].down, found.down, now_fs),
-        areas={name: float(area) for name, area in areas_in(found, now_fs).items()},
-        highest={name: int(gauge.highest) for name, gauge in gauges_in(found).items()},
-        stalls_fs={name: _stalled_fs(counts.stalls[name], now_fs) for name in STALLS.names or ()},
-        tags_held_fs=int(found.tags.held_fs) + _held_now_fs(nic, now_fs),
-        retries=int(found.pcie.retries),
-        iotlb_hits=int(found.translation.hits),
-        iotlb_misses=int(found.translation.misses),
-        fewest_free_tags=int(found.tags.fewest_free),
-        core_busy_fs=_core_busy_fs(nic, now_fs),
-        core_work_fs=_core_work_fs(nic, now_fs),
-        host_stalls=_host_stalls(nic.guests.params.stall, now_fs),
-        flow_cache=flow_cache_counts(nic) if nic.params.has_virtual_switch else (),
-        bond=take_bond(nic) if nic.params.has_virtual_switch else None,
-        passed=passed_flows(nic),
-        flow_filters=tuple(_flow_filters(nic.port[at].switch.steering) for at in range(int(nic.params.n_ports))),
-        functions=_functions(nic, now_fs, n_functions),
-        backlog=_backlog(nic, now_fs, n_functions),
-        flows=ledger["flow"][: n_flows if with_flows else 0].copy(),
-        tx_ring_highest=int(tx_queues["highest"].max(initial=0)),
-        rx_ring_highest=int(rx_queues["highest"].max(initial=0)),
-        rings_used=(int((tx_queues["highest"] > 0).sum()), int((rx_queues["highest"] > 0).sum())),
-        taken=tx_queues["n_picked"][int(nic.params.n_queues) if nic.params.has_virtual_switch else 0 :].copy(),
-        histogram=ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
-        latencies=latencies_in(found),
-        latency_counts=ledger["latency_counts"],
-        sampled_parts=ledger["sampled_parts"],
-        part_sums={name: float(counts.part_sums[name]) for name in PART_FIELDS},
-        served=counts.served,
-        population=take_population(nic, now_fs),
-        classes=nic["arbiter"]["counts"].copy() if nic["params"]["arbitrates"] else None,
-        pauses=take_pauses(nic, len(book.sent_header_bytes), now_fs),
-    )
-
-
-def _link(link: Any, counts: Any, now_fs: int) -> LinkSnapshot:
-    """Return a link's sums, without the remaining time of the TLP on it."""
-    ahead_fs = link_ahead_fs(link, now_fs)
-    return LinkSnapshot(
-        busy_fs=int(counts.busy_fs) - ahead_fs,
+        counts=counts,
         ahead_fs=ahead_fs,
-        n_tlps=counts.n_tlps,
-        n_bytes=counts.n_bytes,
-        dllp_pairs=int(counts.dllps),
+        functions=_functions(nic, now_fs),
+        **flow_sums(nic["ledger"], n_flows, with_flows=with_flows),
+        pauses=take_pauses(nic, len(book.sent_header_bytes), now_fs),
+        **{name: taken(nic, now_fs) for name, taken in PARTS.items() if taken is not None},
     )
+
+
+def flow_sums(ledger: Any, n_flows: int, *, with_flows: bool = True) -> dict[str, Any]:
+    """Return what a ledger has by flow and by bucket of latency: flows as a copy, else views."""
+    return {
+        "flows": ledger["flow"][: n_flows if with_flows else 0].copy(),
+        "histogram": ledger["histogram"][: FIRST_FLOW_HISTOGRAM + n_flows],
+        "latency_counts": ledger["latency_counts"],
+        "sampled_parts": ledger["sampled_parts"],
+    }
+
+
+def settle(nic: Any, counts: Any, now_fs: int) -> None:
+    """Let what goes on in a server count up to now, in a copy of its counters."""
+    for gauge in gauges_in(counts).values():
+        gauge["area"], gauge["since_fs"] = area_of(gauge, now_fs), now_fs
+    for name in STALLS.names or ():
+        stall = counts["ledger"]["stalls"][name]
+        if stall["since_fs"] >= 0:
+            stall["total_fs"], stall["since_fs"] = stall["total_fs"] + now_fs - stall["since_fs"], now_fs
+    counts["tags"]["held_fs"] += _held_now_fs(nic, now_fs)
+    counts["translation"]["walks_busy_fs"] -= np.maximum(nic.host[0].translation.walker_free_fs - now_fs, 0).sum()
+    for part, name, until_fs in _booked(nic, counts, now_fs):
+        part[name] -= max(0, int(until_fs) - now_fs)
+
+
+def _booked(nic: Any, counts: Any, now_fs: int) -> Iterator[tuple[Any, str, int]]:
+    """Yield each busy time that was counted ahead, as a part of the counters and a field, and until when it lasts."""
+    engines, links = nic.engines, nic.pcie[0]
+    yield from ((counts[way], "busy_fs", now_fs + link_ahead_fs(links[way], now_fs)) for way in ("up", "down"))
+    yield counts["adapter"], "pipeline_busy_fs", nic.pipeline_busy_until_fs
+    yield counts["adapter"], "store_busy_fs", nic.store_busy_until_fs
+    yield counts["read_engine"], "busy_fs", engines.read.next_fs
+    yield counts["write_engine"], "busy_fs", engines.write.next_fs
+    yield counts["shared_engine"], "busy_fs", engines.shared_next_fs
+    yield counts["pcie"], "drain_busy_fs", links.drain_busy_until_fs
+    yield counts["virtual_switch"], "memory_busy_fs", nic.virtual_switch.memory_free_fs
+    for number, port in enumerate(nic.port[: int(nic.params.n_ports)]):
+        yield counts["mac"][number], "tx_busy_fs", sending_until_fs(nic, number, now_fs)
+        yield counts["mac"][number], "rx_busy_fs", now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs
+        yield counts["bus"][number], "busy_fs", port.bus.free_fs
 
 
 def link_ahead_fs(link: Any, now_fs: int) -> int:
     """Return the remaining time of the TLP on a link, with the DLLPs before it."""
     return max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
-
-
-def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
-    """Return the busy time of each resource so far, without work already booked but still to be done.
-
-    `host.walkers` is the sum over all page walkers.
-    """
-    engines = nic.engines
-    busy_until_fs = {
-        "nic.pipeline": (counts.adapter.pipeline_busy_fs, nic.pipeline_busy_until_fs),
-        "nic.store": (counts.adapter.store_busy_fs, nic.store_busy_until_fs),
-        "nic.dma.read": (counts.read_engine.busy_fs, engines.read.next_fs),
-        "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
-        "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
-        "host.drain": (counts.pcie.drain_busy_fs, nic.pcie[0].drain_busy_until_fs),
-        "host.memory": (counts.virtual_switch.memory_busy_fs, nic.virtual_switch.memory_free_fs),
-    }
-    for number, name in enumerate(ports_named(nic)):
-        port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]
-        coming_until_fs = now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs  # dead: idle
-        busy_until_fs |= {
-            at_port(name, "wire.tx"): (sent.tx_busy_fs, sending_until_fs(nic, number, now_fs)),
-            at_port(name, "wire.rx"): (sent.rx_busy_fs, coming_until_fs),
-            at_port(name, "switch.bus"): (bus.busy_fs, port.bus.free_fs),
-        }
-    found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}
-    walks_ahead_fs = int(np.maximum(nic.host[0].translation.walker_free_fs - now_fs, 0).sum())
-    return found | {"host.walkers": int(counts.translation.walks_busy_fs) - walks_ahead_fs}
 
 
 def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
@@ -302,9 +214,10 @@ def ports_named(nic: Any) -> tuple[str, ...]:
     return ethernet_ports(n_ports) if n_ports > 1 else ("",)
 
 
-def _flow_filters(steering: Any) -> tuple[int, int, int]:
-    counts = steering.counts
-    return int(steering.n_flow_filters), int(counts.n_signatures), int(counts.n_without_room)
+def _flow_filters(nic: Any, _now_fs: int) -> Ints:
+    """Return, for each port, how many filters and signature filters it has, and of flows that found no room."""
+    steerings = [nic.port[at].switch.steering for at in range(int(nic.params.n_ports))]
+    return np.array([(one.n_flow_filters, one.counts.n_signatures, one.counts.n_without_room) for one in steerings])
 
 
 CORE_TIMES = ("started_fs", "ends_fs", "free_fs", "awake_fs", "doorbell_begins_fs", "doorbell_ends_fs")
@@ -327,12 +240,13 @@ def host_stalled_fs(stall: Any, until_fs: Any) -> Any:
     return n_whole * int(stall.for_fs) + np.minimum(since_fs, int(stall.for_fs))
 
 
-def _host_stalls(stall: Any, now_fs: int) -> tuple[int, int]:
+def _host_stalls(nic: Any, now_fs: int) -> Ints:
     """Return how many stalls of a host have begun by now, and how long they have lasted."""
+    stall = nic.guests.params.stall
     if stall.for_fs == 0 or now_fs < stall.first_fs:
-        return 0, 0
+        return np.zeros(2, np.int64)
     n_begun = (now_fs - int(stall.first_fs)) // int(stall.every_fs) + 1
-    return n_begun, int(host_stalled_fs(stall, np.int64(now_fs)))
+    return np.array([n_begun, host_stalled_fs(stall, np.int64(now_fs))])
 
 
 def _core_busy_fs(nic: Any, now_fs: int) -> Ints:
@@ -380,11 +294,11 @@ def _core_work_fs(nic: Any, now_fs: int) -> Ints:
     return found
 
 
-def _backlog(nic: Any, now_fs: int, n_functions: int) -> Ints:
+def _backlog(nic: Any, now_fs: int) -> Ints:
     """Estimate the frames due at rate-driven sources but not yet offered to a ring, by function."""
     sources = nic["traffic"]["source"][: int(nic.params.n_sources)]
     sources = sources[sources["params"]["function"] >= 0]
-    found = np.zeros(n_functions, np.int64)
+    found = np.zeros(int(nic.params.n_functions), np.int64)
     np.add.at(found, sources["params"]["function"], frames_due(sources, sources["next_at_fs"], now_fs))
     return found
 
@@ -397,12 +311,9 @@ def frames_due(sources: Any, next_at_fs: Ints, now_fs: Any) -> Ints:
     return found
 
 
-def _functions(nic: Any, now_fs: int, n_functions: int) -> npt.NDArray[Any]:
-    """Copy the functions' counters, adding the time up to now of a ring that still blocks the head of the Rx buffer.
-
-    Not meaningful for several servers seen as one, since each server has its own blocking ring.
-    """
-    ledger = nic["ledger"]
+def _functions(nic: Any, now_fs: int) -> npt.NDArray[Any]:
+    """Copy the functions' counters, adding the time up to now of a ring that still blocks the head of the Rx buffer."""
+    ledger, n_functions = nic["ledger"], int(nic.params.n_functions)
     found: npt.NDArray[Any] = ledger["function"][:n_functions].copy()
     since_fs = int(ledger["counts"]["stalls"]["rx_ring"]["since_fs"])
     if since_fs < 0:
@@ -419,10 +330,6 @@ def _functions(nic: Any, now_fs: int, n_functions: int) -> npt.NDArray[Any]:
             found["waited_until_fs"][is_new] = now_fs
             found["waited_fs"][is_new] += now_fs - since_fs
     return found
-
-
-def _stalled_fs(stall: Any, now_fs: int) -> int:
-    return int(stall.total_fs) + (now_fs - int(stall.since_fs) if stall.since_fs >= 0 else 0)
 
 
 def _held_now_fs(nic: Any, now_fs: int) -> int:
@@ -504,3 +411,42 @@ def _on_their_way(nic: Any) -> Any:
     """Return when the frames and copies with an open journey were offered."""
     pool, is_open = nic["ledger"]["journeys"], open_journeys(nic)
     return pool["slot"]["offered_fs"][: len(is_open)][is_open]
+
+
+def _rings(nic: Any, which: str) -> Any:
+    return nic[which][: all_rings(nic)]
+
+
+def _taken(nic: Any, _now_fs: int) -> Ints:
+    first = int(nic.params.n_queues) if nic.params.has_virtual_switch else 0
+    found: Ints = _rings(nic, "tx_queue")["n_picked"][first:].copy()
+    return found
+
+
+def _of_virtual_switch(taken: Callable[[Any], Any]) -> Callable[[Any, int], Any]:
+    """Take something where there is a virtual switch, else nothing."""
+    return lambda nic, _: taken(nic) if nic.params.has_virtual_switch else None
+
+
+# What is copied of one server beside its counters, by name; what needs the workload `take_snapshot` adds.
+# `taken`: frames that the adapter has taken from each of its Tx rings, since the last reset of the ring's function.
+# `backlog`: frames due at a function's sources that wait for a slot of its rings, estimated from the mean gap.
+# `passed`: a virtual switch's counters by flow; the first row is for frames of no numbered flow. `classes`: a record of
+# ARBITER_COUNTS. `core_work_fs`: by core, of the reasons in CORE_WORK.
+PARTS: dict[str, Callable[[Any, int], Any] | None] = {
+    "core_busy_fs": _core_busy_fs,
+    "core_work_fs": _core_work_fs,
+    "host_stalls": _host_stalls,
+    "flow_cache": _of_virtual_switch(flow_cache_counts),
+    "bond": _of_virtual_switch(take_bond),
+    "passed": lambda nic, _: passed_flows(nic),
+    "flow_filters": _flow_filters,
+    "backlog": _backlog,
+    "tx_ring_highest": lambda nic, _: int(_rings(nic, "tx_queue")["highest"].max(initial=0)),
+    "rx_ring_highest": lambda nic, _: int(_rings(nic, "rx_queue")["highest"].max(initial=0)),
+    "rings_used": lambda nic, _: [int((_rings(nic, each)["highest"] > 0).sum()) for each in ("tx_queue", "rx_queue")],
+    "taken": _taken,
+    "population": take_population,
+    "classes": lambda nic, _: nic["arbiter"]["counts"].copy() if nic["params"]["arbitrates"] else None,
+    "pauses": None,
+}

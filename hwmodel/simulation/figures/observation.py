@@ -64,6 +64,22 @@ _WAITS = {
 _TASKS = {"driver.tx": POST_TASK, "driver.rx": TAKE_TASK}
 
 
+# The busy time of each resource that has one of its own, in SERVER_COUNTS.
+_BUSY: dict[str, tuple[str, str]] = {
+    "nic.pipeline": ("adapter", "pipeline_busy_fs"),
+    "nic.store": ("adapter", "store_busy_fs"),
+    "nic.dma.read": ("read_engine", "busy_fs"),
+    "nic.dma.write": ("write_engine", "busy_fs"),
+    "nic.dma.shared": ("shared_engine", "busy_fs"),
+    "host.drain": ("pcie", "drain_busy_fs"),
+}
+
+
+def wire_share(span: Span, port: int, way: str) -> float:
+    """Return the busy share of a port's wire: of `tx` or `rx`."""
+    return span.share(span.counted("mac", port, f"{way}_busy_fs"))
+
+
 def payload_headers(config: Config, n_tlps: Any) -> int:
     """Return the overhead bytes (not data) of the payload's TLPs; `n_tlps`: TLPs by kind."""
     overhead = tlp_overhead_of(config.pcie)
@@ -73,7 +89,8 @@ def payload_headers(config: Config, n_tlps: Any) -> int:
 
 def _core_shares(span: Span) -> npt.NDArray[np.int64]:
     """Return for how long each core worked in the window, in fs: for sending, for receiving, a row for each core."""
-    return (span.end.core_busy_fs - span.start.core_busy_fs)[:, [POST_TASK, TAKE_TASK]]
+    found: npt.NDArray[np.int64] = span.grown("core_busy_fs")[:, [POST_TASK, TAKE_TASK]]
+    return found
 
 
 def _busiest_cores(span: Span) -> list[int]:
@@ -119,22 +136,26 @@ def _taken_from_busiest_ring(config: Config, span: Span) -> int:
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Return the busy share of each resource, by its name as a bottleneck."""
-    core = (span.end.core_busy_fs - span.start.core_busy_fs)[_busiest_cores(span)[0]]
+    core = span.grown("core_busy_fs")[_busiest_cores(span)[0]]
     drivers = {name: span.core_share(int(core[task])) for name, task in _TASKS.items()}
     own = config.virtual_switch
     if own is not None:
         drivers["vswitch"] = busiest_switching_core(config, own, span).share
         if own.memory_byte_fs:
-            drivers["host.memory"] = span.share(span.worked_fs("host.memory"))
+            drivers["host.memory"] = span.share(span.counted("virtual_switch", "memory_busy_fs"))
         if config.switches_in_memory:
             return {name: min(1.0, share) for name, share in drivers.items()}
-    busy = {name: span.share(span.worked_fs(name)) for name in span.end.busy_fs}
+    busy = {name: span.share(span.counted(*path)) for name, path in _BUSY.items()}
     ports = config.port.names
     shares = {
         **_link_shares(config, span),
         "pcie.tags": span.share(span.stalled("no_free_tag")),
         **drivers,
-        **{at_port(port, name): busy[at_port(port, name)] for port in ports for name in ("wire.tx", "wire.rx")},
+        **{
+            at_port(port, f"wire.{way}"): wire_share(span, at, way)
+            for at, port in enumerate(ports)
+            for way in ("tx", "rx")
+        },
         "nic.pipeline": busy["nic.pipeline"],
     }
     if config.nic.queue_time_fs:
@@ -144,11 +165,13 @@ def utilization_of(config: Config, span: Span) -> dict[str, float]:
     if config.nic.dma is not None:
         shares |= {name: busy[name] for name in ("nic.dma.read", "nic.dma.write", "nic.dma.shared")}
     if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
-        shares["host.walkers"] = span.share(span.worked_fs("host.walkers") // config.host.iotlb.walkers)
+        shares["host.walkers"] = span.share(span.counted("translation", "walks_busy_fs") // config.host.iotlb.walkers)
     if config.host.write_drain_bps is not None:
         shares["host.drain"] = busy["host.drain"]
     if config.switch.timing == "core":
-        shares |= {name: busy[name] for name in (at_port(port, "switch.bus") for port in ports)}
+        shares |= {
+            at_port(port, "switch.bus"): span.share(span.counted("bus", at, "busy_fs")) for at, port in enumerate(ports)
+        }
     return {name: min(1.0, share) for name, share in shares.items()}
 
 
@@ -180,7 +203,7 @@ def read_slowness(config: Config, span: Span) -> float:
     mean_bytes = round((int(n_bytes[completions].sum()) - headers) / reads)
     if mean_bytes <= 0:
         return 1.0
-    held_fs = (span.end.tags_held_fs - span.start.tags_held_fs) / reads
+    held_fs = float(span.grown("counts", "tags", "held_fs")) / reads
     return held_fs / round_trip_fs(config, min(mean_bytes, config.pcie.max_read_request_bytes))
 
 
@@ -221,8 +244,8 @@ def observe_window(
         rx_ring_fill=span.end.rx_ring_highest / (config.nic.rx_ring - 1),
         stopped=_stopped(config, span),
         drops=span.drops(),
-        refused_frames={name: int(span.grown("drops")[at, DropReason.NO_DESCRIPTOR]) for name, at in refusing},
-        refusing={name: min(1.0, span.share(int(span.grown("blocking_fs")[at]))) for name, at in refusing},
+        refused_frames={name: int(span.by_function("drops")[at, DropReason.NO_DESCRIPTOR]) for name, at in refusing},
+        refusing={name: min(1.0, span.share(int(span.by_function("blocking_fs")[at]))) for name, at in refusing},
         refill_keys={name: f"{config.driver_block_of(name)}.refill" for name, _ in refusing},
         offered_frames=span.count("offered"),
         unwanted_drops=unwanted,
@@ -231,7 +254,7 @@ def observe_window(
         up=_link_cost(per_frame, "up"),
         down=_link_cost(per_frame, "down"),
         tags=config.pcie.tags,
-        tags_in_use=(span.end.tags_held_fs - span.start.tags_held_fs) / span.fs,
+        tags_in_use=span.mean_tags,
         core_of=core.vm,
         core_blocks=core.blocks,
         other_cores=tuple(others),
@@ -261,7 +284,7 @@ def _stopped(config: Config, span: Span) -> dict[str, Stop]:
     found = {}
     for number, name in enumerate(config.port.names):
         wire = at_port(name, "wire.tx")
-        busy = span.share(span.worked_fs(wire))
+        busy = wire_share(span, number, "tx")
         stops = [
             Stop(
                 share=one.stopped_ns / window_ns,
@@ -278,7 +301,7 @@ def _stopped(config: Config, span: Span) -> dict[str, Stop]:
 
 def _parts_of_classes(span: Span) -> list[float]:
     """Return each class's share of the bytes sent on wires."""
-    sent = span.end.classes["wire_bytes"] - span.start.classes["wire_bytes"]
+    sent = span.grown("classes", "wire_bytes")
     return list((sent / max(1, int(sent.sum()))).tolist())
 
 
@@ -298,9 +321,9 @@ def _refusing(config: Config) -> list[tuple[str, int]]:
 
 def _rx_blocked(config: Config, span: Span) -> tuple[str, ...]:
     """Name the VMs whose rings blocked others for long: for at least a tenth of the longest blocking time."""
-    if not (span.grown("waited_fs") > 0).any():
+    if not (span.by_function("waited_fs") > 0).any():
         return ()
-    blocked_fs = span.grown("blocking_fs")
+    blocked_fs = span.by_function("blocking_fs")
     return tuple(
         config.vm_at(port.name)
         for port, fs in zip(config.switch.ports, blocked_fs, strict=True)
@@ -390,7 +413,7 @@ def fetch_use(config: Config, span: Span) -> float:
     batch = min(nic.rx_fetch_batch, nic.rx_ring)
     under_way = -(-nic.rx_prefetch // batch) * batch
     n_bytes = min(batch * DESCRIPTOR_BYTES, config.pcie.max_read_request_bytes)
-    received = span.grown("received_bytes")
+    received = span.by_function("received_bytes")
     share = float(received.max()) / max(1, int(received.sum()))
     frames = span.count("vm_copies") * share / nic.queues_per_vf
     return frames * round_trip_fs(config, n_bytes) / span.fs / under_way

@@ -15,7 +15,7 @@ import numpy as np
 from hwmodel.config import Config, buses_of, servers_of, vms_of
 from hwmodel.config import Server as ServerConfig
 from hwmodel.config.names import is_uplink
-from hwmodel.machine.counts.ledger_state import FUNCTION_COUNTS
+from hwmodel.machine.counts.ledger_state import COUNTERS, FUNCTION_COUNTS
 from hwmodel.results import (
     AdapterResult,
     Bottleneck,
@@ -178,7 +178,7 @@ def _adapter(server: Server, span: Span, unwanted: int, *, shares_bus: bool) -> 
     per_frame = frame_bytes(config, span)
     utilization = utilization_of(config, span)
     figures = adapter_figures(config, span, per_frame)
-    sent_bytes = int(span.grown("sent_bytes").sum())
+    sent_bytes = int(span.by_function("sent_bytes").sum())
     of_own = {name: share for name, share in utilization.items() if not (shares_bus and name == "bus")}
     seen = observe_window(config, span, of_own, per_frame, unwanted, is_alone=False)
     result = AdapterResult(
@@ -186,7 +186,7 @@ def _adapter(server: Server, span: Span, unwanted: int, *, shares_bus: bool) -> 
         tx_gbps=span.gbps(sent_bytes),
         rx_gbps=span.gbps(span.count("delivered_bytes")),
         **figures,
-        drops=named_drops(span.end.drops),
+        drops=named_drops(span.end.counts["ledger"]["drops"]),
         bottleneck=by_shares(sighting_of(seen)),
         utilization=utilization,
     )
@@ -225,14 +225,14 @@ def _of_all(
         "sender_wait_ns": latency_from(end, "sender_wait"),
         "latency_parts_ns": parts,
         "fairness_jain": fairness(config, workload, book, span, waiting),
-        "drops": named_drops(end.drops),
-        "mirrored_drops": named_drops(end.mirrored_drops),
+        "drops": named_drops(end.counts["ledger"]["drops"]),
+        "mirrored_drops": named_drops(end.counts["ledger"]["mirrored_drops"]),
         "latency_histogram": () if samples is None else merge_histogram(samples.counts, first=samples.first),
     }
 
 
 def _totals(span: Span, unwanted: int) -> Totals:
-    counts = span.end.counts
+    counts = {name: span.end.count(name) for name in COUNTERS}
     return Totals(
         offered_frames=counts["offered"],
         delivered_frames=counts["delivered"],
@@ -298,7 +298,7 @@ def vm_results(
 ) -> tuple[VmResult, ...]:
     """Return what each VM of a server sent and received; `span`: the run's window, `own`: as the server counted it."""
     found = []
-    amounts = np.stack([own.grown(name) for name in OF_FUNCTIONS], axis=1).tolist()
+    amounts = np.stack([own.by_function(name) for name in OF_FUNCTIONS], axis=1).tolist()
     for name, vm in vms_of([server]).items():
         counted, (sent, n_bytes, frames) = own.end.functions[vm.function], amounts[vm.function]
         drops = named_drops(counted["drops"])
@@ -349,12 +349,12 @@ def fairness(
 
 
 def _sums(book: FlowBook, span: Span, name: str) -> dict[str, float]:
-    return book.flows.by_sender(span.end.flows[name] - span.start.flows[name])
+    return book.flows.by_sender(span.grown("flows", name))
 
 
 def backlog_growth(book: FlowBook, span: Span) -> dict[str, int]:
     """Return the growth over the window of the frames waiting for a slot of a ring, by port name of one server."""
-    grown = span.end.backlog - span.start.backlog
+    grown = span.grown("backlog")
     return {name: int(grown[number - 1]) for name, number in book.port_numbers.items() if 0 < number <= len(grown)}
 
 

@@ -127,10 +127,10 @@ def open_fs(mask: Any, since_fs: Any, now_fs: int) -> Any:
     return (np.asarray(mask)[..., None] >> np.arange(MOST_CLASSES) & 1) * (now_fs - since_fs)
 
 
-def flow_cache_counts(nic: Any) -> tuple[int, ...]:
+def flow_cache_counts(nic: Any) -> npt.NDArray[np.int64]:
     """Return what a flow cache has counted so far, and how much both tables hold."""
     cache = nic.virtual_switch.flow_cache
-    return (*(int(cache.counts[name]) for name in COUNTED), int(cache.exact.n_held), int(cache.wildcard.n_held))
+    return np.array([*(cache.counts[name] for name in COUNTED), cache.exact.n_held, cache.wildcard.n_held], np.int64)
 
 
 def passed_flows(nic: Any) -> npt.NDArray[Any]:

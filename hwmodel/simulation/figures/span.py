@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from hwmodel.config import Config
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS
 from hwmodel.rules.pcie_link import link_rate_of
+from hwmodel.simulation.figures.counts import gauges_in
 from hwmodel.simulation.figures.latency_summary import named_drops
-from hwmodel.simulation.figures.measurement import LinkSnapshot, Snapshot
+from hwmodel.simulation.figures.measurement import Snapshot
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 
 
@@ -27,28 +29,37 @@ class Span:
     ) -> None:
         self.gives_rates, self.has_part_of_link = gives_rates, has_part_of_link
         start = start if start.now_fs > 0 else start.before_all()
-        further = np.zeros_like(end.flows[len(start.flows) :])  # that came up in the window
-        self.start = replace(start, flows=np.concatenate([start.flows, further])) if len(further) else start
-        self.end = end
+        # Flows that came up in the window began at 0.
+        begun = {name: _lengthened(getattr(start, name), getattr(end, name)) for name in ("flows", "passed")}
+        self.start, self.end = start.replaced(**begun), end
         self.fs = max(1, end.now_fs - start.now_fs)
 
-    def count(self, name: str) -> int:
-        """Return the growth of a counter over the window."""
-        return self.end.counts[name] - self.start.counts[name]
+    def grown(self, name: str, *path: str | int) -> Any:
+        """Return the growth over the window of a sum of the snapshots, or of what `path` leads to within it."""
+        first, last = (reduce(getitem, path, getattr(each, name)) for each in (self.start, self.end))
+        return last - first
 
-    def grown(self, name: str) -> Any:
+    def counted(self, *path: str | int) -> int:
+        """Return the growth over the window of a counter of SERVER_COUNTS."""
+        return int(self.grown("counts", *path))
+
+    def count(self, name: str) -> int:
+        """Return the growth over the window of a counter of the ledger's."""
+        return self.counted("ledger", name)
+
+    def by_function(self, name: str) -> Any:
         """Return the growth of a counter of each function over the window."""
-        return self.end.functions[name] - self.start.functions[name]
+        return self.grown("functions", name)
 
     @property
     def n_receiving(self) -> int:
         """Return how many VMs got frames in the window."""
-        return int((self.grown("received_frames") > 0).sum())
+        return int((self.by_function("received_frames") > 0).sum())
 
     @property
     def backlog_growth(self) -> int:
         """Return the growth over the window of the frames that are due but wait for a slot of a ring."""
-        return int(self.end.backlog.sum() - self.start.backlog.sum())
+        return int(self.grown("backlog").sum())
 
     @property
     def under_way_growth(self) -> int:
@@ -70,11 +81,7 @@ class Span:
 
     def served(self, kind: int, name: str) -> int:
         """Return a sum over the window's whole transactions of a kind: `n`, `up_bytes`, `up_tlps`, and so on."""
-        return int(self.end.served[name][kind] - self.start.served[name][kind])
-
-    def worked_fs(self, resource: str) -> int:
-        """Return the busy time of a resource in the window, in fs."""
-        return self.end.busy_fs[resource] - self.start.busy_fs[resource]
+        return self.counted("ledger", "served", kind, name)
 
     def share(self, busy_fs: int) -> float:
         """Return a time as a share of the window."""
@@ -83,8 +90,8 @@ class Span:
     @property
     def host_stalls(self) -> tuple[int, int]:
         """Return how many stalls of the host began in the window, and for how long it stalled there, in fs."""
-        (n_before, before_fs), (n, stalled_fs) = self.start.host_stalls, self.end.host_stalls
-        return n - n_before, stalled_fs - before_fs
+        begun, stalled_fs = self.grown("host_stalls").tolist()
+        return begun, stalled_fs
 
     def core_share(self, busy_fs: int) -> float:
         """Return a core's time as a share of that part of the window in which its host does not stall."""
@@ -92,7 +99,7 @@ class Span:
 
     def stalled(self, name: str) -> int:
         """Return the time in the window for which work waited, by a stall counter, in fs."""
-        return self.end.stalls_fs[name] - self.start.stalls_fs[name]
+        return self.counted("ledger", "stalls", name, "total_fs")
 
     def credit_stalls_fs(self) -> dict[str, int]:
         """Return, by kind of credit, the time for which the first TLP in line lacked credits, in fs."""
@@ -100,12 +107,12 @@ class Span:
 
     def link_share(self, config: Config, direction: str) -> float:
         """Return the busy share of a link direction: TLPs, and the SKPs and DLLPs that even an idle link sends."""
-        busy = self.share(getattr(self.end, direction).busy_fs - getattr(self.start, direction).busy_fs)
+        busy = self.share(self.counted(direction, "busy_fs"))
         return busy if self.has_part_of_link else link_rate_of(config.pcie).busy_share(busy)
 
     def iotlb(self) -> tuple[int, int]:
         """Return the hits and misses of the IOMMU's translation cache."""
-        return self.end.iotlb_hits - self.start.iotlb_hits, self.end.iotlb_misses - self.start.iotlb_misses
+        return self.counted("translation", "hits"), self.counted("translation", "misses")
 
     def iotlb_miss_share(self) -> float | None:
         """Return the miss rate of the IOMMU's translation cache; None without look-ups."""
@@ -115,18 +122,30 @@ class Span:
     @property
     def retries(self) -> int:
         """Return the PCI reads that the bridge answered with Retry, without the first attempt of each read."""
-        return self.end.retries - self.start.retries
+        return self.counted("pcie", "retries")
 
     def drops(self) -> dict[str, int]:
         """Return the frames and copies dropped in the window, by reason."""
-        return named_drops(self.end.drops - self.start.drops)
+        return named_drops(self.grown("counts", "ledger", "drops"))
 
     def mean(self, gauge: str) -> float:
         """Return the mean occupancy of a gauge over the window."""
-        return (self.end.areas[gauge] - self.start.areas[gauge]) / self.fs
+        first, last = (float(gauges_in(each.counts)[gauge]["area"]) for each in (self.start, self.end))
+        return (last - first) / self.fs
+
+    @property
+    def mean_tags(self) -> float:
+        """Return how many tags were held on average."""
+        return float(self.grown("counts", "tags", "held_fs")) / self.fs
 
     def tlps(self, direction: str) -> tuple[Any, Any, int]:
         """Return the window's TLPs and their bytes on the link by kind, and its pairs of DLLPs, of `up` or `down`."""
-        first: LinkSnapshot = getattr(self.start, direction)
-        last: LinkSnapshot = getattr(self.end, direction)
-        return last.n_tlps - first.n_tlps, last.n_bytes - first.n_bytes, last.dllp_pairs - first.dllp_pairs
+        n_tlps, n_bytes = (self.grown("counts", direction, name) for name in ("n_tlps", "n_bytes"))
+        return n_tlps, n_bytes, self.counted(direction, "dllps")
+
+
+def _lengthened(first: Any, last: Any) -> Any:
+    """Return an array of records with zeros in place of those that only a later one has."""
+    if first is None or len(first) == len(last):
+        return first
+    return np.concatenate([first, np.zeros_like(last[len(first) :])])

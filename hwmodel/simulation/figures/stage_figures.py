@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import HISTOGRAM_BUCKETS, LATENCY, LATENCY_COUNTS
 from hwmodel.results import Latency, Result, Sighting, VmResult
 from hwmodel.results import stage_text as words
@@ -21,7 +22,7 @@ from hwmodel.results.bottleneck_text import FULLEST_IN_STAGE, FULLEST_ON_AVERAGE
 from hwmodel.results.bridge_reading import ports_of
 from hwmodel.results.histogram import UNIT_FS, bucket_ns, least_of, quantile_bucket
 from hwmodel.results.stages import StageResult, StageTotals
-from hwmodel.simulation.figures.counts import LATENCY_PLACES, counts_of
+from hwmodel.simulation.figures.counts import LATENCY_PLACES, counts_of, latencies_in
 from hwmodel.simulation.figures.figure_intervals import PERCENTILES, Row
 from hwmodel.simulation.figures.latency_summary import named_drops
 from hwmodel.simulation.figures.marks import MarkTable
@@ -49,36 +50,36 @@ def latencies_since(start: Snapshot, end: Snapshot, histograms: Mapping[str, Seq
     samples in a bucket are on average, are known to the bucket, 0.8 % at most. Flows have no latencies of their own.
     """
     counts, waits = np.zeros(HISTOGRAM_BUCKETS, LATENCY_COUNTS), np.zeros((1, HISTOGRAM_BUCKETS), np.int32)
-    latencies: dict[str, Any] = {}
+    totals = end.counts.copy()
     for name in LATENCY_PLACES:
         into = counts_of({"latency_counts": counts, "histogram": waits}, name)
         for sign, (first, row) in zip((-1, 1), (histograms[name][0], histograms[name][-1]), strict=True):
             into[first : first + len(row)] += sign * row
-        latencies[name] = _latency(into, start.latencies[name], end.latencies[name])
+        _take_off(latencies_in(totals)[name], start.latency(name), into)
         if f"{name}_fs" in (LATENCY_COUNTS.names or ()):
             filled = np.flatnonzero(into)
             counts[f"{name}_fs"][filled] = [bucket_ns(at) * FS_PER_NS for at in filled.tolist()] * into[filled]
     flows = end.flows.copy()
     flows["latency"], flows["histogram"] = np.zeros((), LATENCY), 0
-    return replace(
-        end,
-        latencies=latencies,
+    for part in PART_FIELDS:
+        totals["ledger"]["part_sums"][part] -= start.counts["ledger"]["part_sums"][part]
+    return end.replaced(
+        counts=totals,
         latency_counts=counts,
         histogram=waits,
         flows=flows,
         sampled_parts=np.zeros(HISTOGRAM_BUCKETS, end.sampled_parts.dtype),
-        part_sums={name: end.part_sums[name] - start.part_sums[name] for name in end.part_sums},
     )
 
 
-def _latency(counts: Any, before: Any, after: Any) -> Any:
-    """Return the LATENCY between two moments; `counts`: its histogram."""
-    found, filled = np.zeros((), LATENCY)[()], np.flatnonzero(counts)
-    if len(filled):
-        found["n"], found["sum_fs"] = (after[each] - before[each] for each in ("n", "sum_fs"))
-        found["lowest_fs"] = max(least_of(int(filled[0])) * UNIT_FS, int(after["lowest_fs"]))
-        found["highest_fs"] = min(least_of(int(filled[-1]) + 1) * UNIT_FS - 1, int(after["highest_fs"]))
-    return found
+def _take_off(latency: Any, before: Any, counts: Any) -> None:
+    """Take off a LATENCY what it was at an earlier moment; `counts`: the histogram of what is left."""
+    filled = np.flatnonzero(counts)
+    lowest, highest = (least_of(int(filled[0])), least_of(int(filled[-1]) + 1)) if len(filled) else (0, 0)
+    for name in ("n", "sum_fs"):
+        latency[name] -= before[name]
+    latency["lowest_fs"] = max(lowest * UNIT_FS, int(latency["lowest_fs"]))
+    latency["highest_fs"] = min(highest * UNIT_FS - 1, int(latency["highest_fs"]))
 
 
 def unsettled_latencies(
@@ -154,8 +155,8 @@ def stage_of(told: Told, result: Result, span: Span, vms: Sequence[VmResult], no
 
 def in_flight(snapshot: Snapshot) -> int:
     """Return how many frames and copies are in flight."""
-    counts = snapshot.counts
-    return counts["offered"] + counts["replicated"] - counts["delivered"] - counts["dropped"]
+    count = snapshot.count
+    return count("offered") + count("replicated") - count("delivered") - count("dropped")
 
 
 def _totals(span: Span) -> StageTotals:
@@ -177,7 +178,7 @@ def vms_in(vms: Sequence[VmResult], places: Mapping[str, tuple[Span, int]]) -> l
     """Return what VMs lost and how long frames took in a stage; `places`: each VM's server's span, and its function."""
     spans = {id(span): span for span, _ in places.values()}
     names = ("received_frames", "latency_fs", "drops", "mirrored")
-    grown = {key: {name: span.grown(name) for name in names} for key, span in spans.items()}
+    grown = {key: {name: span.by_function(name) for name in names} for key, span in spans.items()}
     found = []
     for vm in vms:
         span, function = places[vm.name]

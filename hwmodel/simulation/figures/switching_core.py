@@ -42,7 +42,7 @@ def busiest_switching_core(config: Config, own: VirtualSwitch, span: Span) -> Sw
 
     Of several that are full it is the thread that hands over most: who passes frames on to that is busy for nothing.
     """
-    by_task = span.end.core_busy_fs - span.start.core_busy_fs
+    by_task = span.grown("core_busy_fs")
     misses = () if own.flow_cache is None else own.flow_cache.miss_cores
 
     def rank(core: int) -> tuple[float, int]:
@@ -86,7 +86,7 @@ def largest(spent_fs: dict[str, float]) -> tuple[str, ...]:
 
 def _passed_by(config: Config, own: VirtualSwitch, span: Span, number: int) -> Passed:
     """Return what a core passed on; frames to the wire, and from there, are taken to be spread alike over cores."""
-    sent_bytes, n_queues = span.grown("sent_bytes"), config.nic.queues_per_vf
+    sent_bytes, n_queues = span.by_function("sent_bytes"), config.nic.queues_per_vf
     n_sent, n_rings, at_core = max(1, span.count("switched")), 0, 0.0
     mean_bytes = max(1.0, float(sent_bytes.sum()) / n_sent - FCS_BYTES)
     if not span.count("switched") and span.count("vm_copies"):
@@ -109,7 +109,7 @@ def _passed_by(config: Config, own: VirtualSwitch, span: Span, number: int) -> P
 
 def _spent_beside_fs(config: Config, span: Span, number: int) -> dict[str, float]:
     """Return what a core spent on writes of doorbells, and on interrupts, of the uplink's driver, by key."""
-    work_fs = dict(zip(CORE_WORK, (span.end.core_work_fs - span.start.core_work_fs)[number].tolist(), strict=True))
+    work_fs = dict(zip(CORE_WORK, span.grown("core_work_fs")[number].tolist(), strict=True))
     block = config.driver_block_of(PF)
     return {f"{block}.{name}_time": float(work_fs[name]) for name in ("doorbell", "interrupt") if work_fs[name] > 0}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from hwmodel.config import Config
 from hwmodel.machine.counts.flow_state import PASSED_FLOW
@@ -21,18 +20,9 @@ def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
     if switch is None or switch.flow_cache is None:
         return None
     n_counted = len(COUNTED)
-    pairs = zip(COUNTED, span.start.flow_cache, span.end.flow_cache, strict=False)
-    held = span.end.flow_cache[n_counted:]
-    return FlowCacheUse(
-        **{name: last - first for name, first, last in pairs}, exact_entries=held[0], wildcard_entries=held[1]
-    )
-
-
-def _grown(span: Span, name: str) -> npt.NDArray[np.int64]:
-    """Return the growth of a counter of each flow over the window; flows that first appear in it began at 0."""
-    grown = span.end.passed[name].astype(np.int64)
-    grown[: len(span.start.passed)] -= span.start.passed[name]
-    return grown
+    counted = dict(zip(COUNTED, span.grown("flow_cache").tolist(), strict=False))
+    exact, wildcard = span.end.flow_cache[n_counted:].tolist()
+    return FlowCacheUse(**counted, exact_entries=exact, wildcard_entries=wildcard)
 
 
 def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | None:
@@ -40,7 +30,7 @@ def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | 
     own = config.virtual_switch
     if own is None or own.ecn_threshold_bytes is None:
         return None
-    frames, marked = (_grown(span, name)[1:] for name in ("may_be_marked", "marked"))
+    frames, marked = (span.grown("passed", name)[1:] for name in ("may_be_marked", "marked"))
     found = []
     for name, numbers in book.flows.by_receiver().items():
         if frames[numbers].any():
@@ -58,7 +48,7 @@ def sampled_flows(config: Config, book: FlowBook, span: Span) -> SampledFlows | 
     own = config.virtual_switch
     if own is None or own.sample_one_in is None:
         return None
-    n, counted = own.sample_one_in, {name: _grown(span, name) for name in PASSED_FLOW.names or ()}
+    n, counted = own.sample_one_in, {name: span.grown("passed", name) for name in PASSED_FLOW.names or ()}
     found = []
     for row in np.flatnonzero(counted["frames"]):
         one = {name: int(grown[row]) for name, grown in counted.items()}

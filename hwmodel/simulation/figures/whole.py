@@ -1,4 +1,4 @@
-"""Present several servers and the stations outside as one server, with measurements added up.
+"""Present all servers and the stations outside as one, with measurements added up.
 
 Their counters are copied as they are, and added up for many moments at once; ledgers are added up in another ledger.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import repeat
-from math import fsum
+from math import fsum, prod
 from typing import Any
 
 import numpy as np
@@ -15,19 +15,17 @@ import numpy.typing as npt
 
 from hwmodel.compiled.far_tables import give, zeros
 from hwmodel.compiled.records import NEVER
-from hwmodel.forwarding.port_set import MAX_FUNCTIONS
 from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
 from hwmodel.machine.counts.flow_state import MAX_HISTOGRAMS, add_flows
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.machine.counts.ledger_state import (
     FIRST_FLOW_HISTOGRAM,
-    FUNCTION_COUNTS,
     LEDGER,
     LEDGER_COUNTS,
     WIRE_WAIT_HISTOGRAM,
 )
-from hwmodel.machine.server import SERVER
 from hwmodel.simulation.figures.counts import (
+    CAPACITIES,
     OF_LEDGERS,
     SERVER_COUNTS,
     Counts,
@@ -38,7 +36,8 @@ from hwmodel.simulation.figures.counts import (
     counts_of,
     gauges_in,
 )
-from hwmodel.simulation.fill.flow_book import FlowNumbers
+from hwmodel.simulation.figures.measurement import Snapshot, flow_sums, settle, take_snapshot
+from hwmodel.simulation.fill.flow_book import FlowBook, FlowNumbers
 from hwmodel.simulation.fill.nic_state import Nic
 from hwmodel.simulation.fill.workload_state import histogram_rows
 
@@ -56,7 +55,6 @@ class SystemCounts:
         self._n_words = sum(len(each) for each in self._ledgers)
         self._adapters = [np.frombuffer(nic.counts, np.int64) for nic in servers]
         self._own = Counts(servers[0]) if len(servers) == 1 else None
-        self.functions = ledgers[0]["function"] if self._own is not None else np.zeros(MAX_FUNCTIONS, FUNCTION_COUNTS)
         self._first = ledgers[0]
         self._histograms = {name: [counts_of(each, name) for each in ledgers] for name in OF_LEDGERS}
 
@@ -132,73 +130,60 @@ def _in_order(of_ledgers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return sums[..., -1]
 
 
-ROOMS = ("tx_ring", "rx_ring", "tx_buffer_bytes", "rx_buffer_bytes")
-
-
 class Whole:
-    """Show several servers and the stations outside as one server: ledgers are added up.
+    """Show a machine's servers and the stations outside as one: ledgers are added up.
 
-    Other parts are the server's own if there is only one, else sums over all servers, or zero. Read-only, and valid
-    only after `refresh`.
+    `counts`: copies their counters. `nic`: the state of the only server, None with several. `capacities`: of each
+    buffer, those of all servers together.
     """
 
-    def __init__(self, servers: Sequence[Nic], bridge: Any, flows: FlowNumbers) -> None:
-        self._servers = servers
-        self._ledgers = [*(nic.ledger for nic in servers), bridge.ledger]
-        self._flows = flows
-        self._together: Any = None
-        if len(servers) > 1:
-            self._together = zeros(1, SERVER)[0]
-            self._fill_params()
-        self.sums = SystemCounts(servers, self._ledgers)
+    def __init__(self, servers: Sequence[Nic], bridge: Any, book: FlowBook) -> None:
+        self.nic = servers[0] if len(servers) == 1 else None
+        self.capacities = capacities_of(servers)
+        self._servers, self._book = servers, book
+        self._ledgers = [nic.ledger for nic in servers]
+        self.counts: Counts | SystemCounts
+        if bridge is None:
+            self.counts = Counts(servers[0])
+            return
+        self._ledgers.append(bridge.ledger)
+        self.counts = SystemCounts(servers, self._ledgers)
         self._boxes = bridge["box"][: int(bridge.params.n_boxes)]["counts"]
         together = zeros(1, LEDGER)
-        self._ledger = together[0]
-        self._of_flows = LedgerSums(together, self._ledgers, flows)
-        self.refresh()
+        self._together = together[0]
+        self._of_flows = LedgerSums(together, self._ledgers, book.numbers)
 
-    def __getitem__(self, name: str) -> Any:
-        if name == "ledger":
-            return self._ledger
-        return (self._servers[0] if self._together is None else self._together)[name]
+    def snapshot(self) -> Snapshot:
+        """Copy all sums; flows are those that are numbered."""
+        if isinstance(self.counts, Counts):
+            return take_snapshot(self._servers[0], self._book)
+        now_fs, sums = self.counts.now_fs, self._flow_sums()
+        (counts,) = self.counts.records(np.array([now_fs]), [self.counts.words()])
+        ledger, boxes = counts["ledger"], self._boxes
+        ledger["dropped"] += boxes["dropped"].sum()
+        ledger["replicated"] += boxes["replicated"].sum()
+        ledger["drops"] += boxes["drops"].sum(axis=0)
+        if self.nic is None:
+            n_events = sum(int(nic.clock.n_events) for nic in self._servers)
+            return Snapshot(now_fs=now_fs, n_events=n_events, counts=counts, **sums)
+        settle(self.nic, counts, now_fs)
+        return take_snapshot(self.nic, self._book, with_flows=False).replaced(counts=counts, **sums)
 
-    def __getattr__(self, name: str) -> Any:
-        return self[name]
-
-    def refresh(self) -> None:
-        """Add up the present counters of all ledgers."""
-        clock, ledger = self._servers[0].clock, self._ledger
-        (found,) = self.sums.records(np.array([clock.now_fs]), [self.sums.words()])
-        ledger["counts"], boxes = found["ledger"], self._boxes
-        ledger.counts.dropped += boxes["dropped"].sum()
-        ledger.counts.replicated += boxes["replicated"].sum()
-        ledger.counts.drops += boxes["drops"].sum(axis=0)
+    def _flow_sums(self) -> dict[str, Any]:
+        """Add up what ledgers have by flow and by bucket of latency."""
         self._of_flows.add_up()
-        _add_sampled_parts(ledger, self._ledgers)
-        if self._together is None:
-            self._copy_own()
-        else:
-            self._together["counts"] = found["adapter"]
-            self._together.clock.now_fs = clock.now_fs
-            self._together.clock.n_events = sum(int(nic.clock.n_events) for nic in self._servers)
+        _add_sampled_parts(self._together, self._ledgers)
+        if self.nic is not None:
+            self._together["histogram"][WIRE_WAIT_HISTOGRAM] = self.nic.ledger["histogram"][WIRE_WAIT_HISTOGRAM]
+        return flow_sums(self._together, len(self._book.flows))
 
-    def _copy_own(self) -> None:
-        """Copy a single server's counters that are not added up."""
-        into, own = self._ledger, self._servers[0].ledger
-        into["histogram"][WIRE_WAIT_HISTOGRAM] = own["histogram"][WIRE_WAIT_HISTOGRAM]
-        n_functions = int(self._servers[0].params.n_functions)
-        into["function"][:n_functions] = own["function"][:n_functions]
 
-    def _fill_params(self) -> None:
-        params = self._together.params
-        params.n_queues = sum(int(nic.params.n_queues) for nic in self._servers)
-        params.n_ports = 1
-        params.n_functions = max(int(nic.params.n_functions) for nic in self._servers)
-        for name in ROOMS[:2]:  # lengths of one ring: average them, so that times `n_queues` is the total
-            slots = sum(int(nic.params[name]) * int(nic.params.n_queues) for nic in self._servers)
-            params[name] = slots // int(params.n_queues)
-        for name in ROOMS[2:]:
-            params[name] = sum(int(nic.params[name]) for nic in self._servers)
+def capacities_of(servers: Sequence[Nic]) -> dict[str, float]:
+    """Return each buffer's capacity, by name; rings are those of all functions together, as in their gauges."""
+    return {
+        name: float(sum(prod(int(nic.params[each]) for each in product) for nic in servers))
+        for name, product in CAPACITIES.items()
+    }
 
 
 def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
@@ -216,11 +201,6 @@ def _add_sampled_parts(into: Any, ledgers: Sequence[Any]) -> None:
 
 COUNTED_BY_FLOW = ("offered", "delivered", "dropped", "n_bytes", "latency")
 N_SUMS = 2  # words of sums in a bucket's record; its 32-bit counts follow, and are added two at a time as one word
-
-
-def counts_in(view: Any) -> Counts | SystemCounts:
-    """Return the counters' copier for a view from `Machine.view`."""
-    return view.sums if isinstance(view, Whole) else Counts(view)
 
 
 class LedgerSums:

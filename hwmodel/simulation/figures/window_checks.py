@@ -50,7 +50,7 @@ def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | Non
     """
     least = rates_take(config, span)
     if not span.frames:
-        said = words.NO_FRAME if span.end.counts["offered"] else words.none_offered(_more_time(config))
+        said = words.NO_FRAME if span.end.count("offered") else words.none_offered(_more_time(config))
         return said if sends else None
     if span.frames < least:
         return words.too_few(
@@ -66,8 +66,8 @@ def why_no_rates(config: Config, span: Span, *, sends: bool = True) -> str | Non
 
 def nothing_ended(span: Span) -> bool:
     """Tell whether frames were offered by the end of a run, and none of them was delivered or dropped."""
-    end = span.end.counts
-    return bool(end["offered"] and not end["delivered"] and not end["dropped"])
+    end = span.end
+    return bool(end.count("offered") and not end.count("delivered") and not end.count("dropped"))
 
 
 def _more_time(config: Config) -> str:
@@ -233,9 +233,9 @@ def precision_not_met(config: Config, result: Result, names: tuple[str, ...]) ->
 
 def _stuck(config: Config, result: Result, span: Span) -> Iterator[str]:
     """Warn of frames that wait for a batch without a timer, which only later frames fill."""
-    offered = span.end.counts["offered"]
+    offered = span.end.count("offered")
     if nothing_ended(span):
-        has_come = span.end.counts["rx_copies"] > 0  # into a ring in memory; before that no batch can hold it
+        has_come = span.end.count("rx_copies") > 0  # into a ring in memory; before that no batch can hold it
         yield words.stuck(offered, _endless_batches(config).values() if has_come else ())
         return
     parts, whole = result.latency_parts_ns.get("mean", {}), result.latency_to_guest_ns.mean

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def describe_host_run(run: Run, end: Snapshot) -> HostRun:
     """Return how fast the simulation ran, with what, on what."""
-    frames, wall_s = end.counts["delivered"], run.machine.kernel_s  # kernels only, without recording
+    frames, wall_s = end.count("delivered"), run.machine.kernel_s  # kernels only, without recording
     return HostRun(
         wall_s=wall_s,
         threads=run.machine.n_threads,

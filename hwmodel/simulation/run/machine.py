@@ -311,12 +311,9 @@ class Machine:
         for first in self._firsts:
             self._words[first + NOW_FS] = now_fs
 
-    def view(self) -> Any:
-        """Return all measurements in the form of one server's record; a `Whole` must be refreshed before use."""
-        if self.system is None:
-            return self.state[0]
-        nics = [server.nic for server in self.servers]
-        return Whole(nics, self.bridge, self.book.numbers)
+    def whole(self) -> Whole:
+        """Return all servers and the stations outside as one, to be measured."""
+        return Whole([server.nic for server in self.servers], None if self.system is None else self.bridge, self.book)
 
     def ledgers(self) -> list[Any]:
         """Return where deliveries are counted: at each server, and at the bridge for those outside."""
@@ -429,16 +426,9 @@ class Machine:
 
     @property
     def spanned_bytes(self) -> int:
-        """Return the bytes of addresses that its state takes, with the view of a system as one server."""
+        """Return the bytes of addresses that its state takes."""
         records = [self.state] if self.system is None else [self.state, self.system.bridges, self.system.system]
-        as_one = SERVER.itemsize if len(self.servers) > 1 else 0
-        return sum(map(spanned_bytes, records)) + as_one
-
-    def look(self, view: Any) -> None:
-        """Refresh a view, and number the flows that have come up."""
-        self.book.numbers.follow()
-        if isinstance(view, Whole):
-            view.refresh()
+        return sum(map(spanned_bytes, records))
 
     def outside_bytes(self) -> int:
         """Return the bytes that a bridge has sent to the stations outside."""

@@ -25,11 +25,10 @@ from hwmodel.simulation.figures.intervals import Sureness, gets_through, surenes
 from hwmodel.simulation.figures.judgement import judged
 from hwmodel.simulation.figures.machine_known import MachineKnown, Measured
 from hwmodel.simulation.figures.marks import Marks
-from hwmodel.simulation.figures.measurement import Snapshot, take_snapshot
+from hwmodel.simulation.figures.measurement import Snapshot
 from hwmodel.simulation.figures.outcome import flows_of, with_bottleneck, without_bottleneck
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.stage_figures import over_changes
-from hwmodel.simulation.figures.whole import counts_in
 from hwmodel.simulation.figures.window_checks import (
     Unsure,
     burst_frames,
@@ -220,9 +219,8 @@ class Run:
         self.first_words = self.machine.random_words()
         self.start: Snapshot | None = None
         self.end: Snapshot | None = None
-        self.nic = self.machine.view()  # what is measured
-        self.counts = counts_in(self.nic)
-        self.marks = Marks(self.nic, self.counts, self.machine.outside_bytes, self.machine.sources())
+        self.whole = self.machine.whole()  # what is measured
+        self.marks = Marks(self.whole, self.machine.outside_bytes, self.machine.sources())
         self.ends: list[SystemSnapshot] = []
         self.seen: Sighting
 
@@ -243,7 +241,7 @@ class Run:
         self.load_kernels()
         is_automatic = self.config.run.warmup == "auto"
         if not (is_automatic and self.is_replay):  # else measure from the capture's first frame on
-            warmup = Warmup(self.config, self.nic, self.counts)
+            warmup = Warmup(self.config, self.whole)
             self.ends_at_change = is_automatic  # steadiness is that of an unchanged machine
             while not warmup.is_over() and self.machine.now_fs < self.latest_fs:
                 until_fs, delivered = warmup.next_target()
@@ -278,7 +276,7 @@ class Run:
         """Run through the window, extended as `run.precision` requires; end it after a delivery of `flow`, if given."""
         assert self.start is not None
         start, settings = self.start, self.config.run
-        first_frames = start.counts["delivered"]
+        first_frames = start.count("delivered")
         frames = NEVER if settings.frames is None else first_frames + settings.frames
         until_fs = start.now_fs + settings.duration_fs
         if self.tracer is not None:
@@ -290,14 +288,14 @@ class Run:
             now = self.snapshot(keep=False)
             if not self.too_wide(self.held(*self.figures(Span(start, now)))[0]):
                 return
-            length_fs, n_frames = now.now_fs - start.now_fs, now.counts["delivered"] - first_frames
-            n_dropped = now.counts["dropped"] - start.counts["dropped"]
+            length_fs, n_frames = now.now_fs - start.now_fs, now.count("delivered") - first_frames
+            n_dropped = now.count("dropped") - start.count("dropped")
             longest_fs = min(LONGEST_FOR_PRECISION * settings.duration_fs, LONGEST_WINDOW_FS)
             if length_fs >= longest_fs or n_frames + n_dropped >= MOST_FRAMES:
                 return
             until_fs = min(now.now_fs + length_fs // 2, start.now_fs + LONGEST_WINDOW_FS)
             if settings.frames is not None:
-                frames = now.counts["delivered"] + max(1, n_frames // 2)
+                frames = now.count("delivered") + max(1, n_frames // 2)
 
     def to_end(self, until_fs: int, frames: int, flow: Any) -> Generator[Deliveries, None, bool]:
         """Run to a time or a number of delivered frames, setting marks on the way, right after deliveries of `flow`.
@@ -305,8 +303,8 @@ class Run:
         Returns whether the run can go on: False at the end of a capture.
         """
         assert self.start is not None
-        first, first_frames = self.start, self.start.counts["delivered"]
-        counts = self.counts
+        first, first_frames = self.start, self.start.count("delivered")
+        counts = self.whole.counts
         started_fs, now_fs, delivered = counts.now_fs, counts.now_fs, counts.delivered
         slice_fs = max(1, (until_fs - started_fs) // self.n_marks)
         slice_frames = NEVER if frames == NEVER else max(1, (frames - delivered) // self.n_marks)
@@ -362,10 +360,10 @@ class Run:
 
     def snapshot(self, keep: bool = True) -> Snapshot:
         """Take a snapshot; `keep`: it is an end of the window, so also keep those of each server and of the bridge."""
-        self.machine.look(self.nic)
+        self.machine.book.numbers.follow()
         if self.machine.system is not None and keep:
             self.ends = [*self.ends[:1], self.machine.snapshot()]
-        return take_snapshot(self.nic, self.book)
+        return self.whole.snapshot()
 
     def busiest_flow(self) -> int:
         """Return the number of the flow that has delivered most, the first at a tie."""
@@ -528,7 +526,7 @@ class Run:
         assert self.start is not None and self.end is not None
         span = Span(self.start, self.end)
         # Who sends all it can offers frames at once, or, as for a dead wire, none however long the run is.
-        may_come = self.measured.known.is_open or span.end.counts["offered"] > 0
+        may_come = self.measured.known.is_open or span.end.count("offered") > 0
         sends = may_come and bool(self.measured.workload.sources)
         too_short = why_no_rates(self.measured.config, span, sends=sends)
         of_window = Span(self.start, self.end, gives_rates=too_short is None)

@@ -24,7 +24,7 @@ from hwmodel.simulation.figures.counts import GAUGE_WORDS
 from hwmodel.simulation.figures.intervals import sureness_of
 from hwmodel.simulation.figures.machine_known import Measured
 from hwmodel.simulation.figures.marks import Marks, MarkTable
-from hwmodel.simulation.figures.measurement import Snapshot, all_rings, rings_in_use, take_snapshot
+from hwmodel.simulation.figures.measurement import Snapshot, all_rings, rings_in_use
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.stage_figures import (
     OF_STAGE,
@@ -36,7 +36,6 @@ from hwmodel.simulation.figures.stage_figures import (
     unsettled_latencies,
     vms_in,
 )
-from hwmodel.simulation.figures.whole import Whole
 from hwmodel.simulation.figures.window_checks import (
     burst_frames,
     growth_of,
@@ -48,7 +47,7 @@ from hwmodel.simulation.figures.window_checks import (
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.machine import SystemSnapshot
 from hwmodel.simulation.run.short_runs import replica_of, widened
-from hwmodel.simulation.run.warmup import capacities_of, unsteady_in
+from hwmodel.simulation.run.warmup import unsteady_in
 from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words.events import SAME_VALUES
 from hwmodel.workload.traffic import SILENT
@@ -128,7 +127,7 @@ class StageRecorder:
         """Return how long the window is, if by a number of frames then as the warm-up's rate lets expect."""
         run, settings = self._run, self._run.config.run
         assert run.start is not None
-        delivered = run.start.counts["delivered"]
+        delivered = run.start.count("delivered")
         if settings.frames is None or not delivered:
             return settings.duration_fs
         return min(settings.duration_fs, settings.frames * run.start.now_fs // delivered)
@@ -228,7 +227,7 @@ class StageRecorder:
         config, workload, known = stage.measured
         span = Span(start.whole, whole)
         sends = any(source.kind != SILENT for source in workload.sources) or len(workload.records) > 0
-        may_come = sends and (known.is_open or span.end.counts["offered"] > 0)
+        may_come = sends and (known.is_open or span.end.count("offered") > 0)
         span.gives_rates = why_no_rates(config, span, sends=may_come) is None
         n_changes = self._n_within(start.at_fs, until_fs)
         result, seen = run.machine.result_of(config, workload, span, ends)
@@ -241,7 +240,7 @@ class StageRecorder:
             n_before = in_flight(start.whole) if start.whole is not run.start else 0
             result, unknown = _with_intervals(result, table, run.book.port_numbers, stage.measured, n_before)
             depths = {name: depth for name, depth in table.slices().items() if name in GAUGE_WORDS}
-            filling = unsteady_in(depths, capacities_of(run.nic))
+            filling = unsteady_in(depths, run.whole.capacities)
             if filling:
                 result = replace(result, intervals={})
                 notes.append(words.not_steady(filling) if len(filling) < len(depths) else words.UNTOLD)
@@ -254,10 +253,9 @@ class StageRecorder:
 
     def _moment_now(self, at_fs: int) -> _Moment:
         run = self._run
-        if isinstance(run.nic, Whole):
-            run.nic.refresh()  # flows that have come up are numbered at the window's end, as without stages
         system = None if run.machine.system is None else run.machine.snapshot()
-        return _Moment(at_fs, take_snapshot(run.nic, run.book), system, self._rx_in_use())
+        # Flows that have come up are numbered at the window's end, as without stages.
+        return _Moment(at_fs, run.whole.snapshot(), system, self._rx_in_use())
 
     def _rx_in_use(self) -> tuple[int, ...]:
         """Return the most Rx descriptors in use of a ring, of each server."""
@@ -273,7 +271,7 @@ def _own_depth(start: _Moment, end: _Moment, snapshot: Snapshot, server: int) ->
     before = start.whole if start.system is None else start.system.servers[server]
     if snapshot.rx_ring_highest > before.rx_ring_highest:
         return snapshot
-    return replace(snapshot, rx_ring_highest=max(start.rx_in_use[server], end.rx_in_use[server]))
+    return snapshot.replaced(rx_ring_highest=max(start.rx_in_use[server], end.rx_in_use[server]))
 
 
 def _with_intervals(

@@ -18,16 +18,15 @@ rule would cut off ever more. So a late cut counts only if it moves the mean.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config
-from hwmodel.simulation.figures.counts import CAPACITIES, GAUGE_WORDS, Counts, Ints, areas_in
-from hwmodel.simulation.figures.whole import SystemCounts
+from hwmodel.simulation.figures.counts import GAUGE_WORDS, Ints, areas_in
+from hwmodel.simulation.figures.whole import Whole
 from hwmodel.units import FS_PER_NS
 
 SLICE_FRAMES = 200
@@ -49,13 +48,13 @@ WORDS = {
 class Warmup:
     """Decide slice by slice whether the run is steady; if the warm-up hits its limit, `unsteady` names what is not."""
 
-    def __init__(self, config: Config, nic: Any, counts: Counts | SystemCounts) -> None:
-        self._counts = counts
+    def __init__(self, config: Config, whole: Whole) -> None:
+        self._counts = whole.counts
         self.fixed_fs = None if config.run.warmup == "auto" else int(config.run.warmup)
         self.slice_fs, self.slice_frames = SLICE_FS, SLICE_FRAMES
         self.next_look = FIRST_SLICES
         self.series: dict[str, list[float]] = {name: [] for name in WORDS}
-        self.capacities = capacities_of(nic)
+        self.capacities = whole.capacities
         self._ends: list[tuple[int, Ints]] = []  # counters at bounds of slices not yet in `series`
         self._end_slice()
         self.has_looked = False
@@ -127,12 +126,6 @@ class Warmup:
             pairs = np.asarray(values[len(values) % 2 :]).reshape(-1, 2)
             self.series[name] = pairs.mean(axis=1).tolist()
         self.slice_fs, self.slice_frames = 2 * self.slice_fs, 2 * self.slice_frames
-
-
-def capacities_of(nic: Any) -> dict[str, float]:
-    """Return each buffer's capacity, by name; rings are those of all functions together, as in their gauges."""
-    params = nic.params
-    return {name: float(prod(int(params[each]) for each in product)) for name, product in CAPACITIES.items()}
 
 
 def unsteady_in(series: Mapping[str, Series], capacities: Mapping[str, float]) -> tuple[str, ...]:
