@@ -20,7 +20,7 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.watches import N_SAID, TERM_WORDS
 from hwmodel.machine.server import SERVER
 from hwmodel.rules.drop_kinds import ALL_DROPS
-from hwmodel.rules.watched_figures import (
+from hwmodel.rules.figures import (
     ADAPTER,
     BYTES,
     FIGURES,

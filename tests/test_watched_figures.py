@@ -31,11 +31,13 @@ from hwmodel.machine.adapter.watches import N_SAID, TERM_WORDS
 from hwmodel.machine.counts.ledger_state import COUNTERS
 from hwmodel.results import LinkBytes
 from hwmodel.rules.drop_kinds import ALL_DROPS
-from hwmodel.rules.watched_figures import ADAPTER, FIGURES, FUNCTION, PORT, Figure, Watched
+from hwmodel.rules.figures import ADAPTER, FIGURES, FUNCTION, PORT, Figure, Watched, rows_of
+from hwmodel.rules.pcie_link import tlp_overhead_of
 from hwmodel.simulation import simulate
 from hwmodel.simulation.figures.adapter_figures import adapter_figures
+from hwmodel.simulation.figures.by_row import amount_of
 from hwmodel.simulation.figures.counters import counters_of
-from hwmodel.simulation.figures.counts import gauges_in, parts_of
+from hwmodel.simulation.figures.counts import Counts, gauges_in, parts_of
 from hwmodel.simulation.figures.measurement import rings_in_use, take_snapshot
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
@@ -194,6 +196,29 @@ def value_in_words(machine: Machine, config: Config, figure: Figure, of: str) ->
     words = machine.state.view(np.int64)
     terms = (values[at : at + TERM_WORDS] for at in range(N_SAID, len(values), TERM_WORDS))
     return sum(factor * int(words[word + stride * np.arange(n)].sum()) for word, n, stride, factor in terms)
+
+
+RECORDS = ("totals", "wire", "iotlb", "stalls_ns", "pcie.up.bytes", "pcie.down.bytes")
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_results_add_up_the_same_words_as_a_watch(name: str) -> None:
+    """Those of a record that is copied, and of the same server."""
+    config = config_of(name)
+    machine, moved = made(config), set()
+    machine.advance(23 * US, NEVER)
+    nic, overhead = machine.servers[0].nic, tlp_overhead_of(config.pcie)
+    counts, functions = Counts(nic).copy(), nic["ledger"]["function"]
+    for record in RECORDS:
+        for field, row in rows_of(record).items():
+            found = int(amount_of(row, counts, functions, overhead).sum())
+            assert found == value_in_words(machine, config, row, ""), row.name
+            moved |= {(record, field)} if found else set()
+    for row in rows_of("vms").values():
+        by_function = amount_of(row, counts, functions).tolist()
+        for of in OF[FUNCTION]:
+            assert by_function[NUMBER_OF[of]] == value_in_words(machine, config, row, of), (row.name, of)
+    assert len(moved) >= 15
 
 
 @pytest.mark.parametrize("name", MACHINES)

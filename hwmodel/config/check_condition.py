@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from hwmodel.errors import InputError
+from hwmodel.rules.figures import ADAPTER, FIGURES, FUNCTION, NAMES, PORT, Figure, Unit, Watched, short_of
 from hwmodel.rules.function_names import PF, is_pf
-from hwmodel.rules.watched_figures import ADAPTER, FIGURES, FUNCTION, NAMES, PORT, Figure, Unit, Watched, short_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S, Dimension, UnitError
 
 from .bridge import BRIDGE

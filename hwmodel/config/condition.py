@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from hwmodel.errors import InputError
-from hwmodel.rules.watched_figures import NAMES, SHORT_FORMS
+from hwmodel.rules.figures import NAMES, SHORT_FORMS
 from hwmodel.units import BYTES, FRAME_RATE, RATE, TIME, Dimension
 
 from .kinds import PERCENTAGE, Duration, Kind, SparseBlock, Truth, Whole, Word, key, percent_text, shown, suggest, wrong

@@ -12,6 +12,7 @@ from hwmodel.results.bottleneck_text import (
     FULLEST_UNJUDGED,
     has_room,
 )
+from hwmodel.results.figure_fields import with_figures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@with_figures("vms")
 class VmResult:
     """Say what one VM sent and received; rates are None in a window too short for them.
 

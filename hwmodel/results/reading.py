@@ -18,6 +18,7 @@ from hwmodel.results.modelled import (
 )
 from hwmodel.rules.drop_kinds import why_whatever_the_rate
 from hwmodel.rules.ethernet import MIN_FRAME_BYTES
+from hwmodel.rules.figures import rows_of
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.units import BITS_PER_BYTE
@@ -70,7 +71,6 @@ _SATURATED_NOTE = "the load is saturating, so waiting in a full Tx ring is in th
 _OVERLOADED_NOTE = "more is offered than gets through, so waiting in a full Tx ring is in this figure"
 _FULL_NOTE = "a Tx ring was full for a time, so waiting in a full Tx ring is in this figure"
 _GROWS_NOTE = "more is offered than gets through, so it grows as the run goes on"
-_OF_WIRE = ("to the wire", "from the wire")
 _ALL_BUT_CHANCE = 1.02  # a bridge's rate over that delivered: up to this they are equal, as window ends cut batches
 _MOST_TAG_BYTES = 12  # an E-TAG and a C-TAG
 _WAIT_MATTERS = 0.01  # of the mean latency
@@ -483,13 +483,8 @@ def frame_balance(result: Result) -> str:
         f"{totals.offered_frames:,} offered{made} = {totals.delivered_frames:,} delivered "
         f"+ {totals.dropped_frames:,} dropped + {totals.in_flight_frames:,} in flight"
     )
-    to, come = ("delivered outside", "came to adapters over the bridge") if result.bridges else _OF_WIRE
-    extras = (
-        (to, totals.delivered_to_wire),
-        (come, totals.from_wire),
-        ("mirrored", totals.mirrored),
-        ("mirrored copies lost", totals.mirrored_dropped),
-    )
+    rows = ((row.beside, getattr(totals, name)) for name, row in rows_of("totals").items())
+    extras = ((said[bool(result.bridges)], count) for said, count in rows if said is not None)
     return text + "".join(f"; {count:,} {words}" for words, count in extras if count)
 
 

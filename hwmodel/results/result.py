@@ -31,6 +31,7 @@ from hwmodel.results.adapter_use import (
 from hwmodel.results.agents import AgentAction, AgentResult
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
+from hwmodel.results.figure_fields import with_figures
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
 from hwmodel.results.measured import Bottleneck, Latency, VmResult
 from hwmodel.results.series import Series
@@ -153,6 +154,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+@with_figures("totals")
 class Totals:
     """Count frames and copies over the whole run; `gbps` and `mpps` are of the window, None if it is too short.
 

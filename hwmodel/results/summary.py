@@ -59,6 +59,7 @@ from hwmodel.results.shared_links_text import (
 from hwmodel.results.stage_text import STAGE_COLUMNS, STAGE_TEXT_COLUMNS, stage_notes, stage_rows, stage_sentence
 from hwmodel.results.virtual_switch_text import flow_cache_sentence, passed_sentences
 from hwmodel.results.worst_off import worst_off_sentence
+from hwmodel.rules.figures import Column, rows_of
 from hwmodel.words.quantities import (
     MISSING,
     MOST_ROWS,
@@ -92,7 +93,8 @@ _FILLED = 0.5  # of a queue: fuller ones are reported
 _QUEUES = ("tx_ring", "tags", "tx_buffer", "rx_buffer", "rx_ring")
 _SPREAD = ("totals.gbps", "latency_ns.p50", "latency_ns.p99")
 _MORE = "--verbose shows all latencies, each VM, the bytes on the link and every queue."
-VM_COLUMNS = ("VM", "tx Gb/s", "rx Gb/s", "rx Mpps", "p50 us", "p99 us", "drops, frames")
+_OF_VM = {name: row.column for name, row in rows_of("vms").items() if row.column is not None}
+VM_COLUMNS = ("VM", *(column.heading for column in _OF_VM.values()), "p50 us", "p99 us", "drops, frames")
 VM_TEXT_COLUMNS = (0, len(VM_COLUMNS) - 1)
 
 
@@ -193,12 +195,15 @@ def vm_rows(
 ) -> list[tuple[str, ...]]:
     """Return a row of VM_COLUMNS for each VM, the first `most` of them; `with_intervals`: of their rates."""
     intervals = result.intervals if with_intervals else {}
+
+    def cell(vm: VmResult, name: str, column: Column) -> str:
+        interval = intervals.get(f"vms.{vm.name}.{name}") if column.has_interval else None
+        return decimals_text(getattr(vm, name), column.decimals, interval)
+
     return [
         (
             printable(vm.name),
-            decimals_text(vm.tx_gbps, 3, intervals.get(f"vms.{vm.name}.tx_gbps")),
-            decimals_text(vm.rx_gbps, 3, intervals.get(f"vms.{vm.name}.rx_gbps")),
-            decimals_text(vm.rx_mpps, 4),
+            *(cell(vm, name, column) for name, column in _OF_VM.items()),
             time(vm.latency_ns.p50),
             time(vm.latency_ns.p99),
             drop_words(vm.drops, none=MISSING),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from hwmodel.rules.watched_figures import SHORT_FORMS, Watched
+from hwmodel.rules.figures import SHORT_FORMS, Watched
 from hwmodel.units import FS_PER_NS
 from hwmodel.words.quantities import count_text, counted, moment_ns, three_digits, time_text, value_text
 

@@ -2,7 +2,7 @@
 
 A command sets a watch; it is tested after each instant, when all of that has happened. A machine without watches tests
 nothing; one with any goes from instant to instant (`commanded.advance_through`). What a watch looks at are words of the
-server's record, which it adds up: it has no kinds (`rules/watched_figures.py` has them).
+server's record, which it adds up: it has no kinds (`rules/figures.py` has them).
 """
 
 from __future__ import annotations

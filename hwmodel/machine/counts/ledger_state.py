@@ -18,6 +18,7 @@ from hwmodel.machine.counts.journey_state import (
     STAMP_SUMS,
 )
 from hwmodel.machine.tlp_kinds import CREDIT_KINDS, KINDS
+from hwmodel.rules.figures import FUNCTION_COUNTERS, LEDGER_COUNTERS
 
 LOG_CAP = 1 << 17
 LOG_RESERVE = 1 << 16  # the most entries that one instant makes in a log: an interrupt for a whole ring
@@ -54,13 +55,15 @@ FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "
 # What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
 # `n_reads`: completed reads. With in-order answers the total is that of whole frames at every frame's end.
 SERVED = record(*ints("n", "n_reads", "up_bytes", "up_tlps", "down_bytes", "down_tlps"))
-COUNTERS = (
+_COUNTERS = (
     "offered", "delivered", "dropped", "delivered_to_wire", "from_wire", "copies_made", "copies_delivered",
     "copies_dropped", "switched", "wire_copies", "rx_copies", "rx_descriptors", "delivered_bytes", "vm_copies",
     "mirrored_made", "mirrored", "mirrored_dropped", "sent_to_bridge", "replicated",
     "sends", "send_descriptors", "receives", "whole_segments", "cut_frames",
     "lost_in_stalls",
 )  # fmt: skip
+# What every frame changes stands first; then what else rows of the table of figures are sums of.
+COUNTERS = tuple(dict.fromkeys((*_COUNTERS, *LEDGER_COUNTERS)))
 # What becomes of frames and copies, and what they wait for. Added up over servers as an array of words.
 LEDGER_COUNTS = record(
     ("stalls", STALLS),
@@ -80,10 +83,12 @@ LEDGER_COUNTS = record(
 # the sum of their latencies; `multicast`, `broadcast`: of these copies, with mirrored ones. `blocking_fs`: how long its
 # rings left the head of the Rx buffer without a descriptor; `waited_fs`: how long its copies were held up by other
 # functions' rings, in long blocks (`LONG_BLOCK_FS`), the last up to `waited_until_fs`.
+_OF_FUNCTION = ("mirrored", "multicast", "broadcast", "blocking_fs", "waited_fs", "waited_until_fs")
+_FIRST = ("sent_bytes", "received_bytes", "received_frames")
 FUNCTION_COUNTS = record(
-    *ints("sent_bytes", "received_bytes", "received_frames"),
+    *ints(*_FIRST),
     ("latency_fs", F64),
-    *ints("mirrored", "multicast", "broadcast", "blocking_fs", "waited_fs", "waited_until_fs"),
+    *ints(*dict.fromkeys((*_OF_FUNCTION, *(name for name in FUNCTION_COUNTERS if name not in _FIRST)))),
     ("drops", I64, (MAX_REASONS,)),
     ("mirrored_drops", I64, (MAX_REASONS,)),
 )

@@ -37,14 +37,16 @@ from hwmodel.results import (
     Stalls,
     Wire,
 )
+from hwmodel.rules.figures import rows_of
 from hwmodel.rules.function_names import is_pf
 from hwmodel.rules.pcie_link import DLLP_BYTES, link_rate_of, tlp_overhead_of
+from hwmodel.simulation.figures.by_row import amount_in, figure_of, figures_of
 from hwmodel.simulation.figures.class_shares import arbitration_use
 from hwmodel.simulation.figures.counts import gauges_in
 from hwmodel.simulation.figures.flow_control_use import flow_control_use, ns_by_vm
 from hwmodel.simulation.figures.host_stalls import host_stalls
 from hwmodel.simulation.figures.latency_summary import latency_from
-from hwmodel.simulation.figures.observation import payload_headers, wire_share
+from hwmodel.simulation.figures.observation import wire_share
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 
@@ -139,7 +141,7 @@ def adapter_figures(config: Config, span: Span, per_frame: PerFrame) -> dict[str
     return {
         "pcie": Pcie(up=_direction(config, span, "up", per_frame), down=_direction(config, span, "down", per_frame)),
         "wire": _wire(config, span),
-        "iotlb": _iotlb(span),
+        "iotlb": IotlbUse(**figures_of("iotlb", span)),
         "cpu": _cpu(config, span),
         "flow_director": _filter_use(config, span.end.flow_filters),
         "arbitration": arbitration_use(config, span),
@@ -192,30 +194,18 @@ def _cpu(config: Config, span: Span) -> Cpu:
 
 
 def _direction(config: Config, span: Span, name: str, per_frame: PerFrame) -> PcieDirection:
-    n_tlps, n_bytes, dllp_pairs = span.tlps(name)
+    dllp_pairs = span.counted(name, "dllps")
     rate = link_rate_of(config.pcie)
-    headers = payload_headers(config, n_tlps)
-
-    def sum_of(purpose: str) -> int:
-        return sum(int(n_bytes[kind]) for kind, each in OF_KIND.items() if each.purpose == purpose)
-
     carried = 0.0 if span.has_part_of_link else float(rate.raw_bps) / BITS_PER_BYTE * span.fs / FS_PER_S
     return PcieDirection(
         utilization=span.link_share(config, name),
         bytes=LinkBytes(
-            payload=sum_of("payload") - headers,
-            tlp_overhead=headers,
-            **{name: sum_of(name) for name in ("read_request", "descriptor", "writeback", "interrupt", "doorbell")},
+            **figures_of(f"pcie.{name}.bytes", span, tlp_overhead_of(config.pcie)),
             dllp=dllp_pairs * 2 * DLLP_BYTES + round(carried * float(rate.dllp_share)),
             skp=round(carried * float(rate.skp_share)),
         ),
         per_frame=None if per_frame is None else per_frame[name],
     )
-
-
-def _iotlb(span: Span) -> IotlbUse:
-    hits, misses = span.iotlb()
-    return IotlbUse(hits=hits, misses=misses)
 
 
 def _segments(config: Config, span: Span) -> dict[str, int]:
@@ -247,18 +237,11 @@ def head_of_line(config: Config, span: Span) -> dict[str, dict[str, float]]:
 
 
 def _wire(config: Config, span: Span) -> Wire:
-    tx_bytes, rx_bytes = _mac_bytes(span)
     return Wire(
-        tx_gbps=span.gbps(sum(tx_bytes)),
-        rx_gbps=span.gbps(sum(rx_bytes)),
+        **figures_of("wire", span),
         utilization=max(_wire_use(span, at) for at in range(config.port.count)),
         wait_ns=latency_from(span.end, "mac.wait"),
     )
-
-
-def _mac_bytes(span: Span) -> list[list[int]]:
-    """Return the bytes sent in the window, port by port, and those received."""
-    return [span.grown("counts", "mac", name).tolist() for name in ("tx_bytes", "rx_bytes")]
 
 
 def _wire_use(span: Span, port: int) -> float:
@@ -274,13 +257,12 @@ def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
     return tuple(
         PortResult(
             name=name,
-            tx_gbps=span.gbps(tx_bytes),
-            rx_gbps=span.gbps(rx_bytes),
+            **{field: figure_of(span, row, int(amount_in(span, row)[at])) for field, row in rows_of("wire").items()},
             utilization=_wire_use(span, at),
             vms=tuple(config.vm_at(port.name) for port in config.switch.ports if port.port == name),
             flow_director=_filter_use(config, span.end.flow_filters[at : at + 1]),
         )
-        for at, (name, tx_bytes, rx_bytes) in enumerate(zip(names, *_mac_bytes(span), strict=False))
+        for at, name in enumerate(names)
     )
 
 
@@ -300,11 +282,8 @@ def _queues(config: Config, span: Span) -> dict[str, QueueDepth]:
 
 
 def _stalls(span: Span) -> Stalls:
-    credits = {kind: stalled_fs / FS_PER_NS for kind, stalled_fs in span.credit_stalls_fs().items()}
     return Stalls(
-        tags=span.stalled("tags") / FS_PER_NS,
-        credits=max(credits.values()),
-        **{f"credits_{kind}": stalled for kind, stalled in credits.items()},
-        descriptors=span.stalled("descriptors") / FS_PER_NS,
+        **figures_of("stalls_ns", span),
+        credits=max(span.credit_stalls_fs().values()) / FS_PER_NS,
         buffer=max(span.stalled("tx_buffer"), span.stalled("rx_buffer")) / FS_PER_NS,
     )

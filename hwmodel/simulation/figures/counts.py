@@ -75,7 +75,6 @@ LATENCY_PLACES = {
     "sender_wait": "sender_wait_ns",
     "mac.wait": "wire.wait_ns",
 }
-OF_FUNCTIONS = ("sent_bytes", "received_bytes", "received_frames")
 OF_LEDGERS = ("delivery", "from_doorbell", "to_guest", "sender_wait")
 
 Ints = npt.NDArray[np.int64]
@@ -139,11 +138,6 @@ def counts_of(ledger: Any, name: str) -> Histogram:
 def columns_of(n: int, lowest_fs: int, highest_fs: int, _sum_fs: float = 0.0) -> slice:
     """Return the histogram columns that `n` latencies between two extremes can fill."""
     return filled_columns(lowest_fs, highest_fs, HISTOGRAM_BUCKETS) if n else slice(0, 0)
-
-
-def of_ports(counts: Any, name: str) -> Any:
-    """Return a counter summed over the adapter's ports, for one moment or for each of several."""
-    return counts[name].sum(axis=-1)
 
 
 def gauges_in(counts: Any) -> dict[str, Any]:

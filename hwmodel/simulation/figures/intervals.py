@@ -16,6 +16,7 @@ from hwmodel.results import ALL_PARTS, Result, SystemResult
 from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.results.possible import within_possible
 from hwmodel.results.student_t import NORMAL_975, student_t_975
+from hwmodel.rules.figures import BIT_RATE, FRAME_RATE, TIME, Interval, Unit, rows_of
 from hwmodel.simulation.figures.counts import LATENCY_PLACES
 from hwmodel.simulation.figures.figure_intervals import (
     MOST_BELOW,
@@ -170,48 +171,47 @@ def _rates(
     at_fs = marks["now_fs"]
     window_fs = max(1.0, float(at_fs[-1] - at_fs[0]))
 
-    def rate(
-        name: str,
-        figure: float | None,
-        amounts: npt.NDArray[np.float64],
-        factor: float,
-        least: float = 0.0,
-        least_share: float = 0.0,
-        law_share: float = 0.0,
-    ) -> Iterator[Wanted]:
-        if figure:  # no interval for what never occurred
-            wanted = rate_wanted(name, figure, Ratio(amounts, at_fs), factor, least, least_share * figure)
-            yield wanted if not law_share else rate_by_law(wanted, law_share)
-
     frames = burst_frames * MPPS / window_fs
-    delivered_bytes, vm_copies = marks["delivered_bytes"], marks["vm_copies"]
-    mean_bytes = float(delivered_bytes[-1]) / max(1.0, float(vm_copies[-1]))
+    mean_bytes = float(marks["totals.gbps"][-1]) / max(1.0, float(marks["totals.mpps"][-1]))
     gbps = burst_frames * mean_bytes * GBPS / window_fs
-    totals, wire, as_offered = result.totals, result.wire, offered.half_share
-    law_share = 0.0
+    as_offered, law_share = offered.half_share, 0.0
     if offered.is_by_law and gets_through(result) and not sum(result.drops.values()):
         came, left = (float(marks[one][-1] - marks[one][0]) for one in ("offered", "delivery.n"))
         if abs(left - came) < as_offered * came:
             law_share = hypot(as_offered, (left - came) / came)  # what queues took or gave is chance, too
     of_bytes = law_share if offered.has_one_length else 0.0
-    yield from rate("totals.gbps", totals.gbps, delivered_bytes, GBPS, gbps, as_offered, of_bytes)
-    yield from rate("totals.mpps", totals.mpps, vm_copies, MPPS, frames, as_offered, law_share)
+    # By unit: from the amount to the rate, a burst's rate, and how far off by law.
+    by_unit = {BIT_RATE: (GBPS, gbps, of_bytes), FRAME_RATE: (MPPS, frames, law_share), TIME: (1.0, 0.0, 0.0)}
+
+    def rate(
+        name: str, figure: float | None, unit: Unit, kind: Interval, amounts: npt.NDArray[np.float64]
+    ) -> Iterator[Wanted]:
+        if figure:  # no interval for what never occurred
+            factor, burst, law = by_unit[unit]
+            least, least_half = burst * kind.by_bursts, as_offered * kind.as_offered * figure
+            wanted = rate_wanted(name, figure, Ratio(amounts, at_fs), factor, least, least_half)
+            yield rate_by_law(wanted, law) if kind.by_law and law else wanted
+
+    def by_row(record: str) -> Iterator[Wanted]:
+        for field, row in rows_of(record).items():
+            if row.interval is not None:
+                figure = getattr(getattr(result, record), field)
+                yield from rate(row.name, figure, row.unit, row.interval, marks[row.name])
+
+    yield from by_row("totals")
     outside = result.outside_gbps()
     if outside:
-        yield from rate(result.outside_rate(), outside, marks["outside_bytes"], GBPS, 0.0, as_offered)
+        yield from rate(result.outside_rate(), outside, BIT_RATE, Interval(as_offered=True), marks["outside_bytes"])
     if isinstance(result, SystemResult):
         return
-    yield from rate("wire.tx_gbps", wire.tx_gbps, marks["mac.tx_bytes"], GBPS, 0.0, as_offered)
-    yield from rate("wire.rx_gbps", wire.rx_gbps, marks["mac.rx_bytes"], GBPS)
-    up, down = result.pcie.up.utilization, result.pcie.down.utilization
-    yield from rate("pcie.up.utilization", up, marks["up.busy_fs"], 1.0)
-    yield from rate("pcie.down.utilization", down, marks["down.busy_fs"], 1.0)
-    sent, got_bytes, got_frames = (marks[name].T for name in ("sent_bytes", "received_bytes", "received_frames"))
+    yield from by_row("wire")
+    for way, direction in (("up", result.pcie.up), ("down", result.pcie.down)):
+        yield from rate(f"pcie.{way}.utilization", direction.utilization, TIME, Interval(), marks[f"{way}.busy_fs"])
+    of_vms = [(row, row.interval, marks[name].T) for name, row in rows_of("vms").items() if row.interval is not None]
     for vm in result.vms:
         at = function_of(ports[vm.name])
-        yield from rate(f"vms.{vm.name}.tx_gbps", vm.tx_gbps, sent[at], GBPS)
-        yield from rate(f"vms.{vm.name}.rx_gbps", vm.rx_gbps, got_bytes[at], GBPS, gbps)
-        yield from rate(f"vms.{vm.name}.rx_mpps", vm.rx_mpps, got_frames[at], MPPS, frames)
+        for row, kind, amounts in of_vms:
+            yield from rate(f"vms.{vm.name}.{row.name}", getattr(vm, row.name), row.unit, kind, amounts[at])
 
 
 class OfferedRate(NamedTuple):

@@ -11,22 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.results import bucket_ns
+from hwmodel.rules.figures import FIGURES, FUNCTION, PORT, Figure
+from hwmodel.simulation.figures.by_row import OF_FUNCTIONS, amount_of
 from hwmodel.simulation.figures.counts import (
     GAUGE_WORDS,
     LATENCY_PLACES,
-    OF_FUNCTIONS,
     Histogram,
     Ints,
     areas_in,
     latencies_in,
-    of_ports,
 )
 from hwmodel.simulation.figures.figure_intervals import HALF_A_BUCKET, Row
 from hwmodel.simulation.figures.measurement import frames_due, link_ahead_fs
 from hwmodel.simulation.figures.whole import Whole
 
 MOST_MARKS = 160  # beyond this, every second mark is dropped
-COUNTED = ("delivered_bytes", "vm_copies", "delivered_to_wire", "delivered", "offered")
+COUNTED = ("delivered_to_wire", "delivered", "offered")
 Floats = npt.NDArray[np.float64]
 
 
@@ -122,28 +122,28 @@ class Marks:
         marks = self._marks
         now_fs = np.array([one.now_fs for one in marks], np.int64)
         counts = self._counts.records(now_fs, [one.words for one in marks])
-        ledger, macs = counts["ledger"], counts["mac"]
+        functions = {name: np.array([one.of_functions[name] for one in marks]) for name in self._of_functions}
+        rows = (row for row in FIGURES.values() if row.interval is not None and (row.of != FUNCTION or functions))
+        ledger = counts["ledger"]
         for way, *ahead_fs in zip(("up", "down"), *(one.ahead_fs for one in marks), strict=False):
             counts[way]["busy_fs"] -= ahead_fs
         figures = {
             "now_fs": now_fs,
             **{name: ledger[name] for name in COUNTED},
-            "mac.tx_bytes": of_ports(macs, "tx_bytes"),
-            "mac.rx_bytes": of_ports(macs, "rx_bytes"),
             "offered": ledger["offered"] + self._due(now_fs),
             "outside_bytes": np.array([one.outside_bytes for one in marks], np.int64),
             **{f"{way}.busy_fs": counts[way]["busy_fs"] for way in ("up", "down")},
             **{f"{name}.area": area for name, area in areas_in(counts, now_fs).items()},
-            **{name: np.array([one.of_functions[name] for one in marks]) for name in self._of_functions},
+            **{row.name: _with_ports_together(row, amount_of(row, counts, functions)) for row in rows},
             **{f"{name}.{each}": one[each] for name, one in latencies_in(counts).items() for each in ("n", "sum_fs")},
         }
-        rows = {name: [one.rows[name] for one in marks] for name in LATENCY_PLACES}
+        histograms = {name: [one.rows[name] for one in marks] for name in LATENCY_PLACES}
         least_ns: dict[str, float] = {}
         for name, at in (*self._before.items(), *self._counts.columns(marks[-1].words).items()):
             if at.stop:
                 place, edge_ns = LATENCY_PLACES[name], bucket_ns(at.start) * (1 - HALF_A_BUCKET) if at.start else 0.0
                 least_ns[place] = min(edge_ns, least_ns.get(place, edge_ns))
-        return MarkTable(figures, rows, least_ns)
+        return MarkTable(figures, histograms, least_ns)
 
     def _due(self, now_fs: Ints) -> Ints:
         """Return how many frames of rate-driven sources wait for a slot of a full ring at each mark."""
@@ -151,6 +151,10 @@ class Marks:
         for sources, *next_at_fs in zip(self._sources, *(one.next_at_fs for one in self._marks), strict=True):
             due += frames_due(sources, np.array(next_at_fs), now_fs[:, None]).sum(axis=1)
         return due
+
+
+def _with_ports_together(row: Figure, amounts: Any) -> Any:
+    return amounts.sum(axis=-1) if row.of == PORT else amounts
 
 
 def _row(histograms: Sequence[Histogram], columns: slice) -> Row:
@@ -166,12 +170,11 @@ class MarkTable:
     """Hold the figures of the marks, which are sums since the start of the run.
 
     `figures`: arrays by name, with an entry for each mark, or a row for each mark if a figure is by function:
-    "now_fs", the names of COUNTED ("offered" with those that wait for a slot of a full ring), "mac.tx_bytes",
-    "mac.rx_bytes", "outside_bytes", "up.busy_fs", "down.busy_fs", by function "sent_bytes", "received_bytes" and
-    "received_frames", and of each latency "delivery.n" and "delivery.sum_fs", of each buffer
-    "tx_ring.area". `histograms`: a row of counts for each mark, by the names of LATENCY_PLACES. `least_ns`: the least
-    of each latency since the start of the run, rounded down as the lower end of a percentile is, by its place in the
-    result.
+    "now_fs", the names of COUNTED ("offered" with those that wait for a slot of a full ring), "outside_bytes",
+    "up.busy_fs", "down.busy_fs", the amounts of rows with intervals by the rows' names, and of each latency
+    "delivery.n" and "delivery.sum_fs", of each buffer "tx_ring.area". `histograms`: a row of counts for each
+    mark, by the names of LATENCY_PLACES. `least_ns`: the least of each latency since the start of the run, rounded down
+    as the lower end of a percentile is, by its place in the result.
     """
 
     figures: Mapping[str, npt.NDArray[Any]]

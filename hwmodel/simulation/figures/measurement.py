@@ -154,6 +154,12 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
     )
 
 
+def in_flight(snapshot: Snapshot) -> int:
+    """Return how many frames and copies are in flight."""
+    count = snapshot.count
+    return count("offered") + count("replicated") - count("delivered") - count("dropped")
+
+
 def flow_sums(ledger: Any, n_flows: int, *, with_flows: bool = True) -> dict[str, Any]:
     """Return what a ledger has by flow and by bucket of latency: flows as a copy, else views."""
     return {

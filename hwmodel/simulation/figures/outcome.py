@@ -6,7 +6,7 @@ Fairness compares what backlogged senders get or, if none is backlogged, the sha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from math import fsum
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 from hwmodel.config import Config, buses_of, servers_of, vms_of
 from hwmodel.config import Server as ServerConfig
 from hwmodel.config.names import is_uplink
-from hwmodel.machine.counts.ledger_state import COUNTERS, FUNCTION_COUNTS
 from hwmodel.results import (
     AdapterResult,
     Bottleneck,
@@ -37,7 +36,7 @@ from hwmodel.results.bottleneck import Where, busiest_of, load_of, loses_by_refu
 from hwmodel.results.bottleneck_text import busiest_server
 from hwmodel.simulation.figures.adapter_figures import adapter_figures, frame_bytes, port_figures
 from hwmodel.simulation.figures.bond_outages import bond_use
-from hwmodel.simulation.figures.counts import OF_FUNCTIONS
+from hwmodel.simulation.figures.by_row import OF_FUNCTIONS, by_function, figures_of
 from hwmodel.simulation.figures.latency_summary import (
     FlowLatencies,
     delivery_latency,
@@ -47,7 +46,7 @@ from hwmodel.simulation.figures.latency_summary import (
     named_drops,
 )
 from hwmodel.simulation.figures.losses import unwanted_drops
-from hwmodel.simulation.figures.measurement import Snapshot
+from hwmodel.simulation.figures.measurement import Snapshot, in_flight
 from hwmodel.simulation.figures.observation import observe_window, utilization_of
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.virtual_switch_use import flow_cache_use, marked_frames, sampled_flows
@@ -55,9 +54,6 @@ from hwmodel.simulation.figures.window_checks import burst_frames
 from hwmodel.simulation.fill.flow_book import FlowBook, Flows, Server
 from hwmodel.units import FS_PER_NS
 from hwmodel.workload import Workload
-
-# Counters of a function that its VM's result has under the same names.
-_COUNTED = [one.name for one in fields(VmResult) if one.name in (FUNCTION_COUNTS.fields or ()) and one.name != "drops"]
 
 
 def make_result(config: Config, workload: Workload, book: FlowBook, span: Span) -> tuple[Result, Sighting]:
@@ -232,26 +228,14 @@ def _of_all(
 
 
 def _totals(span: Span, unwanted: int) -> Totals:
-    counts = {name: span.end.count(name) for name in COUNTERS}
+    count, by_row = span.end.count, figures_of("totals", span)
     return Totals(
-        offered_frames=counts["offered"],
-        delivered_frames=counts["delivered"],
-        dropped_frames=counts["dropped"],
-        in_flight_frames=counts["offered"] + counts["replicated"] - counts["delivered"] - counts["dropped"],
-        replicated_frames=counts["replicated"],
+        **by_row,
+        in_flight_frames=in_flight(span.end),
+        replicated_frames=count("replicated"),
         unwanted_drops=unwanted,
-        delivered_to_wire=counts["delivered_to_wire"],
-        from_wire=counts["from_wire"],
-        copies_made=counts["copies_made"],
-        copies_delivered=counts["copies_delivered"],
-        copies_dropped=counts["copies_dropped"],
-        copies_in_flight=counts["copies_made"] - counts["copies_delivered"] - counts["copies_dropped"],
-        mirrored=counts["mirrored"],
-        mirrored_made=counts["mirrored_made"],
-        mirrored_dropped=counts["mirrored_dropped"],
-        mirrored_in_flight=counts["mirrored_made"] - counts["mirrored"] - counts["mirrored_dropped"],
-        gbps=span.gbps(span.count("delivered_bytes")),
-        mpps=span.mpps(span.count("vm_copies")),
+        copies_in_flight=count("copies_made") - count("copies_delivered") - count("copies_dropped"),
+        mirrored_in_flight=count("mirrored_made") - count("mirrored") - count("mirrored_dropped"),
     )
 
 
@@ -297,26 +281,15 @@ def vm_results(
     server: ServerConfig, span: Span, own: Span, latency_of: Callable[[str], Latency]
 ) -> tuple[VmResult, ...]:
     """Return what each VM of a server sent and received; `span`: the run's window, `own`: as the server counted it."""
-    found = []
-    amounts = np.stack([own.by_function(name) for name in OF_FUNCTIONS], axis=1).tolist()
+    found, figures = [], by_function(span, own)
+    has_any = np.any([own.by_function(name) > 0 for name in OF_FUNCTIONS], axis=0)
     for name, vm in vms_of([server]).items():
-        counted, (sent, n_bytes, frames) = own.end.functions[vm.function], amounts[vm.function]
-        drops = named_drops(counted["drops"])
-        by_name = {name: int(counted[name]) for name in _COUNTED}
-        if vm.is_host and not (sent or n_bytes or drops or any(by_name.values())):
+        drops = named_drops(own.end.functions["drops"][vm.function])
+        by_row = {field: each[vm.function] for field, each in figures.items()}
+        if vm.is_host and not (has_any[vm.function] or drops or any(by_row.values())):
             continue  # the host's own function takes part only where the load says so
-        found.append(
-            VmResult(
-                name=name,
-                at=vm.place if name != vm.place else "",
-                tx_gbps=span.gbps(sent),
-                rx_gbps=span.gbps(n_bytes),
-                rx_mpps=span.mpps(frames),
-                drops=drops,
-                latency_ns=latency_of(name),
-                **by_name,
-            )
-        )
+        at = vm.place if name != vm.place else ""
+        found.append(VmResult(name=name, at=at, drops=drops, latency_ns=latency_of(name), **by_row))
     return tuple(found)
 
 

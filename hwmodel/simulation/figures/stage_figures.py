@@ -26,7 +26,7 @@ from hwmodel.simulation.figures.counts import LATENCY_PLACES, counts_of, latenci
 from hwmodel.simulation.figures.figure_intervals import PERCENTILES, Row
 from hwmodel.simulation.figures.latency_summary import named_drops
 from hwmodel.simulation.figures.marks import MarkTable
-from hwmodel.simulation.figures.measurement import Snapshot
+from hwmodel.simulation.figures.measurement import Snapshot, in_flight
 from hwmodel.simulation.figures.outcome import with_bottleneck, without_bottleneck
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
@@ -151,12 +151,6 @@ def stage_of(told: Told, result: Result, span: Span, vms: Sequence[VmResult], no
         intervals=intervals,
         notes=tuple(notes),
     )
-
-
-def in_flight(snapshot: Snapshot) -> int:
-    """Return how many frames and copies are in flight."""
-    count = snapshot.count
-    return count("offered") + count("replicated") - count("delivered") - count("dropped")
 
 
 def _totals(span: Span) -> StageTotals:

@@ -12,8 +12,8 @@ from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.adapter.watches import IS_COUNT, IS_OF_LINKS, IS_RECEIVED, MOST_STEPS
 from hwmodel.machine.server import SERVER
 from hwmodel.machine.tlp_kinds import OF_KIND
+from hwmodel.rules.figures import CORES, EACH, OFF, OWN, PORTS, RINGS, Part, Path, Ring, Watched
 from hwmodel.rules.pcie_link import tlp_overhead_of
-from hwmodel.rules.watched_figures import CORES, EACH, OFF, OWN, PORTS, RINGS, Part, Path, Ring, Watched
 from hwmodel.simulation.fill.nic_state import function_of
 
 AWAY = 1 << 40  # of a figure that a function which is off has nothing of: so that it is not below any number

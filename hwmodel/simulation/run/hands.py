@@ -26,7 +26,7 @@ from hwmodel.machine.counts.heard import ANY_VALUE
 from hwmodel.machine.time.commands import GIVEN, LISTENING
 from hwmodel.rules.driver_jobs import AGENTS_FROM, JobStep
 from hwmodel.rules.ethernet import FCS_BYTES
-from hwmodel.rules.watched_figures import Watched
+from hwmodel.rules.figures import Watched
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Asked, Change, Job, Watch
 from hwmodel.simulation.run.machine import CameTrue, Machine

@@ -464,7 +464,7 @@ class Run:
         """Return what `Result.throughput_gbps` would say of the window, without making a result."""
         assert self.start is not None and self.end is not None
         span, marks = Span(self.start, self.end), self.marks.table()
-        outward = marks.figures["mac.tx_bytes" if self.machine.system is None else "outside_bytes"]
+        outward = marks.figures["wire.tx_gbps" if self.machine.system is None else "outside_bytes"]
         inward_gbps, outward_gbps = span.gbps(span.count("delivered_bytes")), span.gbps(int(outward[-1] - outward[0]))
         return None if inward_gbps is None or outward_gbps is None else inward_gbps + outward_gbps
 

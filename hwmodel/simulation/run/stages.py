@@ -24,12 +24,11 @@ from hwmodel.simulation.figures.counts import GAUGE_WORDS
 from hwmodel.simulation.figures.intervals import sureness_of
 from hwmodel.simulation.figures.machine_known import Measured
 from hwmodel.simulation.figures.marks import Marks, MarkTable
-from hwmodel.simulation.figures.measurement import Snapshot, all_rings, rings_in_use
+from hwmodel.simulation.figures.measurement import Snapshot, all_rings, in_flight, rings_in_use
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.figures.stage_figures import (
     OF_STAGE,
     Told,
-    in_flight,
     latencies_since,
     named_in_stage,
     stage_of,

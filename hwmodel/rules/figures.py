@@ -1,8 +1,10 @@
-"""The figures that a condition of a scenario may wait for: a row for each, which all their readers read.
+"""The figures that are sums of counters: a row for each, which all their readers read.
 
 A row has the name that results print (docs/results.md, docs/counters.md), whose figure it is, its unit, the words of
-a server's record that are added up for it, and what is said of it. The check of a file, the machine's watches
-(`machine/adapter/watches.py`), sentences and documents have no kinds beside these.
+a server's record that are added up for it, and what is said of it. From the rows come the counters that a ledger has
+of them, fields of results (`results/figure_fields.py`) and what they hold (`simulation/figures/by_row.py`), intervals,
+columns and the balance of frames in summaries, and what a condition of a scenario may wait for: its check, the
+machine's watches (`machine/adapter/watches.py`) and sentences have no kinds beside these.
 """
 
 from __future__ import annotations
@@ -69,11 +71,34 @@ DESCRIPTORS, TAGS, TRANSLATIONS = Unit("descriptor", "count"), Unit("tag", "coun
 CONTROL_FRAMES = Unit("control frame", "count", "frames")
 
 
+class Column(NamedTuple):
+    """Hold the heading of a figure's column in the table of VMs, its decimals, and whether intervals stand there."""
+
+    heading: str
+    decimals: int = 0
+    has_interval: bool = False
+
+
+class Interval(NamedTuple):
+    """Say how a rate's 95 % interval comes about, beside its own variation.
+
+    `by_bursts`: it is known no better than to a burst of frames. `as_offered`: nor better than the offered rate.
+    `by_law`: where nothing is lost it is that of the arrivals, whose law may be known.
+    """
+
+    by_bursts: bool = False
+    as_offered: bool = False
+    by_law: bool = False
+
+
 class Figure(NamedTuple):
     """Hold a row. `did`, `where`: what is said around the amount, as in `dropped` 9 frames `for want of a descriptor`.
 
     `is_level`: it goes up and down, while counts only grow. `needs`: what the configuration must have for results to
     have it, a key of `config.condition.HAS`. `while_on`: a function that is off has nothing of it, and is not below.
+    `is_of_vm`: a VM's result has it. `of_run`: results have it of the whole run, not of the window. `interval`: of a
+    rate with one. `column`: in the table of VMs. `beside`: what is said of it beside the balance of frames, without a
+    bridge and with one.
     """
 
     name: str
@@ -85,6 +110,11 @@ class Figure(NamedTuple):
     is_level: bool = False
     needs: str = ""
     while_on: bool = False
+    is_of_vm: bool = False
+    of_run: bool = False
+    interval: Interval | None = None
+    column: Column | None = None
+    beside: tuple[str, str] | None = None
 
 
 def _sum(*paths: Path) -> tuple[Part, ...]:
@@ -127,10 +157,14 @@ def _of_functions() -> Iterator[Figure]:
     """Give the rows of a function: of a VM, or of a PF's own."""
     received, sent = (*_OWN_COUNTS, "received_bytes"), (*_OWN_COUNTS, "sent_bytes")
     yield Figure("delivered", FUNCTION, FRAMES, "received", _sum((*_OWN_COUNTS, "received_frames")))
-    yield Figure("tx_gbps", FUNCTION, BIT_RATE, "sent", _sum(sent))
-    yield Figure("rx_gbps", FUNCTION, BIT_RATE, "received", _sum(received))
-    yield Figure("rx_mpps", FUNCTION, FRAME_RATE, "received", _sum((*_OWN_COUNTS, "received_frames")))
-    yield Figure("mirrored", FUNCTION, MIRRORED, "received", _sum((*_OWN_COUNTS, "mirrored")))
+    yield Figure("tx_gbps", FUNCTION, BIT_RATE, "sent", _sum(sent), is_of_vm=True, interval=Interval(),
+                 column=Column("tx Gb/s", 3, has_interval=True))  # fmt: skip
+    yield Figure("rx_gbps", FUNCTION, BIT_RATE, "received", _sum(received), is_of_vm=True,
+                 interval=Interval(by_bursts=True), column=Column("rx Gb/s", 3, has_interval=True))  # fmt: skip
+    yield Figure("rx_mpps", FUNCTION, FRAME_RATE, "received", _sum((*_OWN_COUNTS, "received_frames")), is_of_vm=True,
+                 interval=Interval(by_bursts=True), column=Column("rx Mpps", 4))  # fmt: skip
+    yield Figure("mirrored", FUNCTION, MIRRORED, "received", _sum((*_OWN_COUNTS, "mirrored")), is_of_vm=True,
+                 of_run=True)  # fmt: skip
     yield from _drops(FUNCTION, _OWN_COUNTS)
     tx, rx = ("tx_queue", RINGS), ("rx_queue", RINGS)
     taken = (Part((*tx, "reserved")), Part((*tx, "freed"), -1))
@@ -163,7 +197,8 @@ def _of_ports() -> Iterator[Figure]:
     """Give the rows of an Ethernet port; of an adapter they are those of its ports added up."""
     for way, did in (("tx", "sent"), ("rx", "received")):
         carried, where = _sum((*_MAC, f"{way}_bytes")), "by the wire"
-        yield Figure(f"wire.{way}_gbps", PORT, BIT_RATE, did, carried, where)
+        yield Figure(f"wire.{way}_gbps", PORT, BIT_RATE, did, carried, where,
+                     interval=Interval(as_offered=way == "tx"))  # fmt: skip
         busy, where = _sum((*_MAC, f"{way}_busy_fs")), f"with what it {'sends' if way == 'tx' else 'receives'}"
         yield Figure(f"utilization.wire.{way}", PORT, TIME, "kept its wire busy for", busy, where)
     yield Figure("utilization.switch.bus", PORT, TIME, "kept its switch core's bus busy for",
@@ -191,20 +226,21 @@ def _of_ports() -> Iterator[Figure]:
                  needs="flow director")  # fmt: skip
 
 
-_TOTALS = (
-    ("offered_frames", "offered", FRAMES, "been offered"),
-    ("delivered_frames", "delivered", FRAMES, "delivered"),
-    ("dropped_frames", "dropped", FRAMES, "lost"),
-    ("delivered_to_wire", "delivered_to_wire", FRAMES, "sent by the wire"),
-    ("from_wire", "from_wire", FRAMES, "got from the wire"),
-    ("copies_made", "copies_made", COPIES, "made"),
-    ("copies_delivered", "copies_delivered", COPIES, "delivered"),
-    ("copies_dropped", "copies_dropped", COPIES, "dropped"),
-    ("mirrored", "mirrored", MIRRORED, "delivered"),
-    ("mirrored_made", "mirrored_made", MIRRORED, "made"),
-    ("mirrored_dropped", "mirrored_dropped", MIRRORED, "dropped"),
-    ("gbps", "delivered_bytes", BIT_RATE, "delivered to VMs"),
-    ("mpps", "vm_copies", FRAME_RATE, "delivered to VMs"),
+_OVER_BRIDGE = "came to adapters over the bridge"
+_TOTALS: tuple[tuple[str, str, Unit, str, tuple[str, str] | None], ...] = (
+    ("offered_frames", "offered", FRAMES, "been offered", None),
+    ("delivered_frames", "delivered", FRAMES, "delivered", None),
+    ("dropped_frames", "dropped", FRAMES, "lost", None),
+    ("delivered_to_wire", "delivered_to_wire", FRAMES, "sent by the wire", ("to the wire", "delivered outside")),
+    ("from_wire", "from_wire", FRAMES, "got from the wire", ("from the wire", _OVER_BRIDGE)),
+    ("copies_made", "copies_made", COPIES, "made", None),
+    ("copies_delivered", "copies_delivered", COPIES, "delivered", None),
+    ("copies_dropped", "copies_dropped", COPIES, "dropped", None),
+    ("mirrored", "mirrored", MIRRORED, "delivered", ("mirrored", "mirrored")),
+    ("mirrored_made", "mirrored_made", MIRRORED, "made", None),
+    ("mirrored_dropped", "mirrored_dropped", MIRRORED, "dropped", ("mirrored copies lost", "mirrored copies lost")),
+    ("gbps", "delivered_bytes", BIT_RATE, "delivered to VMs", None),
+    ("mpps", "vm_copies", FRAME_RATE, "delivered to VMs", None),
 )
 _BUSY: tuple[tuple[str, Path, str, str], ...] = (
     ("pcie.up", ("pcie", 0, "up", "counts", "busy_fs"), "link up", ""),
@@ -246,8 +282,10 @@ def _of_pcie() -> Iterator[Figure]:
 def _of_adapters() -> Iterator[Figure]:
     """Give the rows of an adapter with its host, beside those of its ports."""
     yield from _drops(ADAPTER, _COUNTS)
-    for name, field, unit, did in _TOTALS:
-        yield Figure(f"totals.{name}", ADAPTER, unit, did, _sum((*_COUNTS, field)))
+    for name, field, unit, did, beside in _TOTALS:
+        interval = None if unit.amount else Interval(by_bursts=True, as_offered=True, by_law=True)
+        yield Figure(f"totals.{name}", ADAPTER, unit, did, _sum((*_COUNTS, field)), of_run=bool(unit.amount),
+                     interval=interval, beside=beside)  # fmt: skip
     for name, path, unit, did, where in _LEVELS:
         yield Figure(f"queues.{name}", ADAPTER, unit, did, _sum((*path, "level")), where, is_level=True)
     free = (Part(("pcie", 0, "tags", "params", "n_tags")), Part(("pcie", 0, "tags", "n_free"), -1))
@@ -279,6 +317,24 @@ def _of_adapters() -> Iterator[Figure]:
 
 FIGURES = {(row.of, row.name): row for rows in (_of_functions(), _of_ports(), _of_adapters()) for row in rows}
 NAMES = tuple(dict.fromkeys(name for _, name in FIGURES))
+
+
+def rows_of(record: str) -> dict[str, Figure]:
+    """Return the rows of a record of results (`totals`, `pcie.up.bytes`), or of its VMs (`vms`), by their fields."""
+    if record == "vms":
+        return {row.name: row for row in FIGURES.values() if row.is_of_vm}
+    ends = ((row.name.rpartition("."), row) for row in FIGURES.values() if row.of != FUNCTION)
+    return {field: row for (before, _, field), row in ends if before == record}
+
+
+def counters_at(place: Path) -> tuple[str, ...]:
+    """Return the counters right at a place in a server's record that rows are sums of, in their order."""
+    paths = (part.path for row in FIGURES.values() for part in row.parts)
+    ends = (path[-1] for path in paths if path[:-1] == place)
+    return tuple(dict.fromkeys(end for end in ends if isinstance(end, str)))
+
+
+LEDGER_COUNTERS, FUNCTION_COUNTERS = counters_at(_COUNTS), counters_at(_OWN_COUNTS)
 
 
 class Short(NamedTuple):
