@@ -26,7 +26,7 @@ from tests import chromium
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 NOTEBOOK = DOCS / "first_study.ipynb"
-MARKDOWN = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 # What a browser fetches as soon as it sees the tag, and the attribute that says from where.
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src", "image": "href"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -186,11 +186,17 @@ def worst_and_median(kinds: tuple[str, ...]) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    ("word", "kinds"), [("size", ("by size",)), ("window", ("windows",)), ("latency", ("median latency", "p99.9"))]
+    ("page", "word", "kinds"),
+    [
+        ("docs/guide/assumptions.md", "size", ("by size",)),
+        ("docs/guide/assumptions.md", "window", ("windows",)),
+        ("docs/guide/assumptions.md", "latency", ("median latency", "p99.9")),
+        ("README.md", "size", ("by size",)),
+        ("README.md", "latency", ("median latency", "p99.9")),
+    ],
 )
-def test_the_bounds_of_the_assumptions_are_those_of_the_validation(word, kinds):
-    text = (DOCS / "guide" / "assumptions.md").read_text(encoding="utf-8")
-    quoted = dict(re.findall(r"<!-- ([a-z ]+) -->([\d.]+) %", text))
+def test_quoted_bounds_are_those_of_the_validation(page, word, kinds):
+    quoted = dict(re.findall(r"<!-- ([a-z ]+) -->([\d.]+) %", (ROOT / page).read_text(encoding="utf-8")))
     worst, median = worst_and_median(kinds)
     assert float(quoted[f"worst {word}"]) == worst
     assert float(quoted.get(f"worst {word} median", median)) == median
