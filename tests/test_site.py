@@ -143,6 +143,27 @@ def test_links_between_pages_lead_somewhere(page):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
 
 
+SEARCHED = """
+    post doorbell write-back-batch TLP MPS MRRS RCB credit DLLP saturating pool VSI VEB VEPA S-channel VIF VN-Tag E-TAG
+    tail-drop head-of-line-blocking flow-cache IOTLB ITR FLR prefetch stage phase interval ring-size SR-IOV VMDq
+"""
+
+
+@pytest.mark.parametrize("word", SEARCHED.split())
+def test_a_word_of_the_field_is_a_heading_of_the_glossary_with_a_page(word):
+    """The search of the site puts what stands in a heading first."""
+    entries = re.split(r"(?m)^### ", (DOCS / "glossary.md").read_text(encoding="utf-8"))[1:]
+    said = {entry.partition("\n")[0].lower().replace(" ", "-"): entry for entry in entries}
+    (entry,) = (text for head, text in said.items() if word.lower() in head.split(",-"))
+    assert LINK.search(entry)
+
+
+@pytest.mark.parametrize("words", ["ring and its size", "MPS, MRRS, RCB", "VN-Tag, E-TAG", "95 % intervals"])
+def test_a_page_with_the_rules_has_a_heading_that_is_searched_for(words):
+    headings = [line for page in MARKDOWN for line in page.read_text("utf-8").splitlines() if re.match("#{2,3} ", line)]
+    assert any(words in heading for heading in headings)
+
+
 def test_the_notebook_is_stored_without_what_it_shows():
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
