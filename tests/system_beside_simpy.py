@@ -140,7 +140,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         headers=dict(headers),
         latency_sums={name: (int(each["n"]), int(each["sum_fs"])) for name, each in flows.items() if each["n"]},
         journeys={name: sorted(ways) for name, ways in journeys.items()},
-        part_sums={name: int(run.nic.ledger.counts.part_sums[name]) for name in PART_FIELDS[1:]},
+        part_sums={name: int(run.nic.ledger.counts.part_sums[name].sum_fs) for name in PART_FIELDS[1:]},
         drops=_drops(run),
         bridge=_of_bridges(run, result.bridges),
         ports=_of_ports(run, result.bridges),

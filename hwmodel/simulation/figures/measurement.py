@@ -147,7 +147,7 @@ def begin_ledger(ledger: Any) -> None:
 
 def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
     _forget(counts_of(ledger, name), latency)
-    latency["n"], latency["sum_fs"] = 0, 0
+    latency["n"], latency["sum_fs"], latency["rest_fs"] = 0, 0, 0
 
 
 def begin_window(nic: Any) -> None:
@@ -235,7 +235,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         latencies=latencies_in(found),
         latency_counts=ledger["latency_counts"],
         sampled_parts=ledger["sampled_parts"],
-        part_sums={name: float(counts.part_sums[name]) for name in PART_FIELDS},
+        part_sums={name: float(counts.part_sums[name]["sum_fs"]) for name in PART_FIELDS},
         served=counts.served,
         population=take_population(nic, now_fs),
         classes=nic["arbiter"]["counts"].copy() if nic["params"]["arbitrates"] else None,
