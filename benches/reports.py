@@ -25,6 +25,8 @@ HEADS = ("case", "figure", "reported", "model", "off %", "verdict")
 INTRODUCTION = """\
 # The model beside public reports
 
+*Does the model show what people report who run such adapters?*
+
 This page is made by `python -m benches.reports`; the model's seed is 1. Reports are public threads, by repository and
 number, in words of our own. Their machines are known in part, so configurations are ours, and small: what a report does
 not say is the default, or said below. A figure fits if it is within 10 % of what was reported (*off* is from the

@@ -208,7 +208,7 @@ def engines_of(config: Config) -> dict[str, Any]:
 
 
 def random_state(seed: int, adapter: int = 0) -> tuple[int, int, int, int]:
-    """Return with what words the stream of an adapter's host begins (docs/datapath.md, "The host's memory")."""
+    """Return the words with which a host's stream begins (docs/datapath/host_memory.md, "The host's memory")."""
     stream = 2**20 + adapter if adapter else 0
     first, *others = (int(word) for word in np.random.SeedSequence([seed, stream]).generate_state(4))
     return (first | 1, *others)

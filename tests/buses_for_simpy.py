@@ -1,4 +1,4 @@
-"""The buses of a configuration as the SimPy model of docs/datapath.md, "Shared buses", is given them."""
+"""The buses of a configuration as the SimPy model of docs/datapath/pcie_link.md, "Shared buses", is given them."""
 
 from __future__ import annotations
 

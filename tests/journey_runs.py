@@ -170,7 +170,7 @@ def check_sums(nic: Any, entries: np.ndarray) -> None:
         assert rows["n"][number] == n_frames[number]
         assert (np.abs(found[number] - sums) <= lost_by_adding(sums, n_frames[number])).all()
     totals, n_all = np.diff(stamps, axis=1).sum(axis=0), len(entries)
-    in_all = np.array([nic.ledger.counts.part_sums[name] for name in STAMPED_PARTS])
+    in_all = np.array([nic.ledger.counts.part_sums[name].sum_fs for name in STAMPED_PARTS])
     assert (np.abs(in_all - totals) <= lost_by_adding(totals, n_all)).all()
     for latency, times in (
         (nic.ledger.counts.to_guest, wholes),

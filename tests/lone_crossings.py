@@ -97,7 +97,7 @@ class LoggedRun(Run):
 
     def crossed_fs(self, part: str) -> int:
         """Return the sum of a part over all frames so far."""
-        return int(sum(float(ledger.counts.part_sums[part]) for ledger in self.machine.ledgers()))
+        return int(sum(float(ledger.counts.part_sums[part].sum_fs) for ledger in self.machine.ledgers()))
 
 
 if __name__ == "__main__":

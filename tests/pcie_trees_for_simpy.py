@@ -1,4 +1,4 @@
-"""The blocks `tree` of servers, and `multi_root`, as the SimPy model of docs/datapath.md is given them."""
+"""The blocks `tree` of servers, and `multi_root`, as the SimPy model of docs/datapath/pcie_link.md is given them."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
     totals = result.totals
     flows = {
         (sender if sender != UPLINK else OUTSIDE, to if to != UPLINK else OUTSIDE): flow["latency"]
-        for (sender, to), flow in zip(run.book.flows, run.nic["ledger"]["flow"][: len(run.book.flows)], strict=True)
+        for (sender, to), flow in zip(run.book.flows, run.end.flows, strict=True)
     }
     return Figures(
         totals={
@@ -140,7 +140,7 @@ def engine_figures(run: SystemRun, result: Result) -> Figures:
         headers=dict(headers),
         latency_sums={name: (int(each["n"]), int(each["sum_fs"])) for name, each in flows.items() if each["n"]},
         journeys={name: sorted(ways) for name, ways in journeys.items()},
-        part_sums={name: int(run.nic.ledger.counts.part_sums[name]) for name in PART_FIELDS[1:]},
+        part_sums={name: int(run.end.parts_fs[name]) for name in PART_FIELDS[1:]},
         drops=_drops(run),
         bridge=_of_bridges(run, result.bridges),
         ports=_of_ports(run, result.bridges),

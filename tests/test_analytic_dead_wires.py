@@ -1,4 +1,4 @@
-"""Who waits for a dead wire, of those who send all they can (docs/datapath.md, "Several Ethernet ports")."""
+"""Who waits for a dead wire, of those who send all they can (docs/datapath/switch.md, "Several Ethernet ports")."""
 
 from __future__ import annotations
 

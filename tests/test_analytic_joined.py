@@ -123,7 +123,7 @@ def test_the_time_of_one_frame_over_bridges(seed):
     assert lone is not None and lone.target == target
     crossing = crossing_of(System.of(config), lone.way)
     run = run_of(config, [Stations(config).frame(0, source.replace("uplink", "outside"), target, n_bytes)])
-    assert int(run.nic.ledger.counts.part_sums["bridge"]) == crossing.whole_fs - crossing.sent_fs
+    assert int(run.end.parts_fs["bridge"]) == crossing.whole_fs - crossing.sent_fs
 
 
 PLANTED = {

@@ -1,4 +1,4 @@
-"""Commands at random instants: the engine and the SimPy models take the same course (docs/datapath.md, "Commands")."""
+"""Commands at random instants: engine and SimPy models take the same course (docs/datapath/commands.md)."""
 
 from __future__ import annotations
 

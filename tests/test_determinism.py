@@ -150,6 +150,23 @@ def test_a_run_in_pieces_is_the_same_run(name, n_events, tmp_path, monkeypatch):
     assert final_state(machine) == state
 
 
+def test_long_waits_in_pieces_add_up_to_the_same_sums(monkeypatch):
+    """Latencies of some 50 s in all, more femtoseconds than a float counts one by one."""
+    machine = merged(
+        {
+            "pcie": {"generation": 2, "lanes": 4},
+            "workload": {"load": "saturate"},
+            "run": {"warmup": "0ns", "duration": "12ms"},
+        }
+    )
+    whole = result_of(machine)
+    monkeypatch.setattr("hwmodel.simulation.run.run.EVENTS_PER_CALL", 1009)
+    parts = result_of(machine)
+    assert whole.latency_to_guest_ns.mean * whole.host_run.frames > 2 * 2**53 / 1e6
+    assert parts.latency_parts_ns == whole.latency_parts_ns
+    assert parts.latency_to_guest_ns == whole.latency_to_guest_ns
+
+
 @pytest.mark.parametrize("times", [{}, {"warmup": "auto", "precision": "1%"}], ids=["as asked", "until it is sure"])
 def test_progress_is_told_and_does_not_go_back(times):
     seen = []

@@ -174,7 +174,7 @@ def test_a_frame_alone_by_hand(ends, way, frame_bytes, forwarding):
     )
     run = run_of(config, [Stations(config).frame(0, *ends, frame_bytes)])
     assert run.result().totals.delivered_frames == 1
-    assert int(run.nic.ledger.counts.part_sums["bridge"]) == hand_fs(way, frame_bytes - 4, forwarding)
+    assert int(run.end.parts_fs["bridge"]) == hand_fs(way, frame_bytes - 4, forwarding)
 
 
 LOAD = {"nic": {"vfs": 2}, "workload": {"arrivals": "poisson", "frame_bytes": 1518}, "run": {"warmup": "3ms"}}

@@ -58,7 +58,7 @@ def run(changes: dict[str, Any]) -> Result:
 
 
 def connections_sent(config: Config) -> Iterator[tuple[bytes, int]]:
-    """Draw the connections of one sender's frames, as docs/datapath.md has it: the header, and which of its own."""
+    """Draw the connections of a sender's frames (docs/datapath/virtual_switch.md): the header, and which of its own."""
     (parameters,) = sources_of(config, build_workload(config), [], {"vf0": 2, "vf1": 3})
     source, n = Source(parameters), config.workload.connections
     first, *others = (int(word) for word in np.random.SeedSequence([config.run.seed, 1 << 21]).generate_state(4))

@@ -1,4 +1,4 @@
-"""Drawn hosts at one adapter in the engine beside the SimPy model of docs/datapath.md: every figure the same."""
+"""Drawn hosts at one adapter, the engine beside the SimPy model of docs/datapath/: every figure the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawn buses in the engine beside the SimPy model of docs/datapath.md, "Shared buses": every figure the same."""
+"""Drawn buses, the engine beside the SimPy model of docs/datapath/pcie_link.md: every figure the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawn PCIe trees in the engine beside the SimPy model of docs/datapath.md, "PCIe trees": every figure the same."""
+"""Drawn PCIe trees, the engine beside the SimPy model of docs/datapath/pcie_link.md: every figure the same."""
 
 from __future__ import annotations
 

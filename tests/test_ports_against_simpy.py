@@ -1,4 +1,4 @@
-"""An adapter with several Ethernet ports beside the SimPy model: each journey the same (docs/datapath.md)."""
+"""An adapter with several Ethernet ports beside the SimPy model: each journey the same (docs/datapath/switch.md)."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_what_is_read_without_a_script(text):
     words = " ".join(" ".join(page.texts).split())
     for part in ("Along pcie.lanes", "Which resource limits where", "The trade-off", "failed: no room",
                  "hwmodel sweep lanes.yaml --out lanes --report lanes.html", "0123456789abcdef",
-                 "0.1.0+3f9a5c21d07e", "No TLP is ever repeated", "docs/datapath.md#what-is-approximated"):  # fmt: skip
+                 "0.1.0+3f9a5c21d07e", "No TLP is ever repeated", "docs/datapath/approximations.md"):  # fmt: skip
         assert part in words
     assert "button" not in page.tags
 

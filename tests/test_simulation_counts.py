@@ -38,7 +38,7 @@ def ledgers(request):
         for name in BY_REASON:
             ledger["counts"][name] = rng.integers(0, 10**6, MAX_REASONS)
         for name in PART_FIELDS:
-            ledger["counts"]["part_sums"][name] = rng.random()
+            ledger["counts"]["part_sums"][name]["sum_fs"] = rng.random()
         for name in OF_LEDGERS:
             fill_latency(ledger["counts"][name], rng)
         for flow in ledger["flow"][: len(numbers)]:
@@ -71,7 +71,9 @@ def test_counters_are_those_of_all_ledgers(ledgers):
 def test_floats_are_added_in_the_order_of_the_ledgers(ledgers):
     found, into = ledgers
     for name in PART_FIELDS:
-        assert into["counts"]["part_sums"][name] == sum(float(one["counts"]["part_sums"][name]) for one in found)
+        assert into["counts"]["part_sums"][name]["sum_fs"] == sum(
+            float(one["counts"]["part_sums"][name]["sum_fs"]) for one in found
+        )
 
 
 @pytest.mark.parametrize("which", LATENCIES)

@@ -71,7 +71,7 @@ def lose_a_journey(nic):
 
 def count_a_frame_twice(nic):
     """Add the parts of a frame of 5 us to the sums once more."""
-    nic.ledger.counts.part_sums.payload_read += 5e9
+    nic.ledger.counts.part_sums.payload_read.sum_fs += 5e9
 
 
 def forget_an_entry(nic):
@@ -135,7 +135,7 @@ def test_one_frame_more_or_less_is_found(sound, off):
 @pytest.mark.parametrize("part", PART_FIELDS)
 def test_each_part_counts(sound, part):
     counts = sound.end.counts.copy()
-    counts.ledger.part_sums[part] += 1e9
+    counts.ledger.part_sums[part].sum_fs += 1e9
     assert broken_laws(CONFIG, sound.start, sound.end.replaced(counts=counts)) != []
 
 
@@ -153,7 +153,7 @@ def test_what_floats_lose_in_a_long_run_is_no_fault(sound):
         counts = sound.end.counts.copy()
         counts.ledger.offered = counts.ledger.copies_made = n_frames
         for at, part in enumerate(PART_FIELDS):
-            counts.ledger.part_sums[part] = 0.0 if at else share * of_frames_fs
+            counts.ledger.part_sums[part].sum_fs = 0.0 if at else share * of_frames_fs
         return broken_laws(
             CONFIG,
             sound.start.replaced(population=start),

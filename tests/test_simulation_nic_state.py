@@ -152,7 +152,7 @@ def test_random_streams_differ_by_seed_and_number_and_never_stand_still():
 
 @pytest.mark.parametrize(("server", "stream"), [(0, 0), (1, 2**20 + 1), (3, 2**20 + 3)])
 def test_each_servers_host_has_a_stream_of_its_own(server, stream):
-    """By the numbers of docs/datapath.md, "The host's memory"."""
+    """By the numbers of docs/datapath/host_memory.md, "The host's memory"."""
     config = config_of()
     nic = build_state(config, seed=5)[0]
     fill_state(nic, config, 5, server)

@@ -127,13 +127,13 @@ def test_latencies_by_bucket_and_their_parts_are_added_up(two):
         counts = ledger.latency_counts[5]
         counts.n_delivery, counts.delivery_fs = 10**at, 0.5 * 10**at
         for place, part in enumerate(PART_FIELDS):
-            ledger.counts.part_sums[part] = (place + 1.0) * 10**at
+            ledger.counts.part_sums[part].sum_fs = (place + 1.0) * 10**at
     seen = two.whole()
     for _ in range(2):
         whole = seen.snapshot()
     counts = whole.latency_counts[5]
     assert (counts.n_delivery, counts.delivery_fs) == (111, 55.5)
-    assert [float(whole.counts.ledger.part_sums[part]) for part in PART_FIELDS] == [
+    assert [float(whole.counts.ledger.part_sums[part].sum_fs) for part in PART_FIELDS] == [
         111.0 * (place + 1) for place in range(len(PART_FIELDS))
     ]
 
@@ -221,7 +221,7 @@ def test_moments_are_added_up_side_by_side_as_one_by_one(two):
         for server in two.servers:
             for gauge in (server.nic.counts.tx_buffer, server.nic.ledger.counts.rx_ring):
                 gauge.area, gauge.level, gauge.since_fs = rng.random(), rng.integers(9), now_fs - rng.integers(50)
-            server.nic.ledger.counts.part_sums.wire, server.nic.clock.now_fs = rng.random(), now_fs
+            server.nic.ledger.counts.part_sums.wire.sum_fs, server.nic.clock.now_fs = rng.random(), now_fs
         times.append(counts.now_fs)
         moments.append(counts.words())
     found = counts.records(np.array(times), moments)

@@ -26,7 +26,7 @@ from tests import chromium
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 NOTEBOOK = DOCS / "first_study.ipynb"
-MARKDOWN = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+MARKDOWN = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 # What a browser fetches as soon as it sees the tag, and the attribute that says from where.
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src", "image": "href"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -143,6 +143,27 @@ def test_links_between_pages_lead_somewhere(page):
             assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"
 
 
+SEARCHED = """
+    post doorbell write-back-batch TLP MPS MRRS RCB credit DLLP saturating pool VSI VEB VEPA S-channel VIF VN-Tag E-TAG
+    tail-drop head-of-line-blocking flow-cache IOTLB ITR FLR prefetch stage phase interval ring-size SR-IOV VMDq
+"""
+
+
+@pytest.mark.parametrize("word", SEARCHED.split())
+def test_a_word_of_the_field_is_a_heading_of_the_glossary_with_a_page(word):
+    """The search of the site puts what stands in a heading first."""
+    entries = re.split(r"(?m)^### ", (DOCS / "glossary.md").read_text(encoding="utf-8"))[1:]
+    said = {entry.partition("\n")[0].lower().replace(" ", "-"): entry for entry in entries}
+    (entry,) = (text for head, text in said.items() if word.lower() in head.split(",-"))
+    assert LINK.search(entry)
+
+
+@pytest.mark.parametrize("words", ["ring and its size", "MPS, MRRS, RCB", "VN-Tag, E-TAG", "95 % intervals"])
+def test_a_page_with_the_rules_has_a_heading_that_is_searched_for(words):
+    headings = [line for page in MARKDOWN for line in page.read_text("utf-8").splitlines() if re.match("#{2,3} ", line)]
+    assert any(words in heading for heading in headings)
+
+
 def test_the_notebook_is_stored_without_what_it_shows():
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
@@ -186,11 +207,17 @@ def worst_and_median(kinds: tuple[str, ...]) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(
-    ("word", "kinds"), [("size", ("by size",)), ("window", ("windows",)), ("latency", ("median latency", "p99.9"))]
+    ("page", "word", "kinds"),
+    [
+        ("docs/guide/assumptions.md", "size", ("by size",)),
+        ("docs/guide/assumptions.md", "window", ("windows",)),
+        ("docs/guide/assumptions.md", "latency", ("median latency", "p99.9")),
+        ("README.md", "size", ("by size",)),
+        ("README.md", "latency", ("median latency", "p99.9")),
+    ],
 )
-def test_the_bounds_of_the_assumptions_are_those_of_the_validation(word, kinds):
-    text = (DOCS / "guide" / "assumptions.md").read_text(encoding="utf-8")
-    quoted = dict(re.findall(r"<!-- ([a-z ]+) -->([\d.]+) %", text))
+def test_quoted_bounds_are_those_of_the_validation(page, word, kinds):
+    quoted = dict(re.findall(r"<!-- ([a-z ]+) -->([\d.]+) %", (ROOT / page).read_text(encoding="utf-8")))
     worst, median = worst_and_median(kinds)
     assert float(quoted[f"worst {word}"]) == worst
     assert float(quoted.get(f"worst {word} median", median)) == median

@@ -6,7 +6,9 @@ import json
 
 import jsonschema
 import pytest
+import referencing
 
+from hwmodel.cli import main
 from hwmodel.config.document import read_document
 from hwmodel.errors import InputError
 from hwmodel.explore.sizing import read_sizing
@@ -21,9 +23,19 @@ ASKED = {**BASE, "target": {"gbps": 1}}
 AXIS = {"pcie.lanes": [1]}
 
 
+def validator_of(folder, what):
+    """Return the validator of a schema in a folder; what it refers to is read from the same folder, as editors do."""
+
+    def beside(uri):
+        return referencing.Resource.from_contents(json.loads((folder / uri).read_text(encoding="utf-8")))
+
+    written = json.loads((folder / f"{what}_schema.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(written, registry=referencing.Registry(retrieve=beside))
+
+
 @pytest.fixture(scope="module")
 def validators():
-    return {what: jsonschema.Draft202012Validator(study_schema(what)) for what in READ}
+    return {what: validator_of(CONFIGS, what) for what in READ}
 
 
 def test_the_schemas_are_schemas(validators):
@@ -35,6 +47,38 @@ def test_the_schemas_are_schemas(validators):
 def test_the_shipped_schemas_are_current(what):
     shipped = (CONFIGS / f"{what}_schema.json").read_text(encoding="utf-8")
     assert shipped == study_schema_text(what), f"write it anew: hwmodel schema {what} --json configs/{what}_schema.json"
+
+
+def references_in(schema):
+    for key, within in schema.items():
+        if key == "$ref":
+            yield within
+        for one in within if isinstance(within, list) else [within]:
+            if isinstance(one, dict):
+                yield from references_in(one)
+
+
+@pytest.mark.parametrize("what", READ)
+def test_the_configuration_stands_in_its_own_schema_alone(what):
+    schema = study_schema(what)
+    assert "$id" not in schema, "the folder decides what is meant by schema.json"
+    files = {reference.partition("#")[0] for reference in references_in(schema)}
+    assert files == {"", "schema.json"}
+    assert set(schema["$defs"]) == {"Axes", "Axis", "Range", "Set", "Values"}
+
+
+@pytest.mark.parametrize("what", READ)
+def test_what_the_command_writes_into_a_folder_validates_there(what, tmp_path):
+    assert main(["schema", "--json", str(tmp_path / "schema.json")]) == 0
+    assert main(["schema", what, "--json", str(tmp_path / f"{what}_schema.json")]) == 0
+    written = {**ASKED, "knobs": {"pcie.lanes": [4]}} if what == "sizing" else {**BASE, "grid": {"pcie.lanes": [4]}}
+    validator = validator_of(tmp_path, what)
+    assert list(validator.iter_errors(written)) == []
+    (wrong,) = validator.iter_errors({**written, "set": {"pcie.tags": "many"}})
+    assert list(wrong.absolute_path) == ["set"]
+    (tmp_path / "schema.json").unlink()
+    with pytest.raises(referencing.exceptions.Unresolvable):
+        list(validator_of(tmp_path, what).iter_errors(written))
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)

@@ -288,7 +288,7 @@ def row_of(of: str, figure: str) -> Figure:
 
 
 def first_by_hand(course: Course, row: Figure, what: Mapping[str, int]) -> int | None:
-    """Return the first instant after which a condition is true, by its definition in docs/datapath.md."""
+    """Return the first instant after which a condition is true, by its definition in docs/datapath/commands.md."""
     from_fs, within_fs, above, below = (what.get(name) for name in ("from", "within", "above", "below"))
     assert from_fs is not None
     later = [from_fs, *(at for at in course.times if at > from_fs)]

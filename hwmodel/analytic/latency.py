@@ -4,7 +4,7 @@ A TLP of n bytes takes floor(n * num / den) femtoseconds, t(n) below. A random r
 sums, which can be checked by hand, leave out DLLPs that are sent one by one (`tlp4`, `tlp1`), waits for credits, misses
 of the IOMMU's cache, other traffic on the link, and the wait for the switch core's next clock edge (less than a cycle).
 The latency parts of the lone frame as configured include all of these, since they come from a simulation of it. The DMA
-engines (`nic.dma`) are written from docs/datapath.md ("DMA engines"), apart from the kernels.
+engines (`nic.dma`) are written from docs/datapath/transmit.md ("DMA engines"), apart from the kernels.
 """
 
 from __future__ import annotations

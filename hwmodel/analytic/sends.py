@@ -1,8 +1,8 @@
 """Segmentation offload, receive-side coalescing and header split: what one send, or one receive, takes.
 
-Written from docs/datapath.md ("Sends that the adapter cuts", "Headers by themselves, receives of several frames"),
-apart from the simulated machine: a send is followed from its first byte to its last, and so are the frames of a
-receive.
+Written from docs/datapath/transmit.md ("Sends that the adapter cuts") and docs/datapath/receive.md ("Headers by
+themselves, receives of several frames"), apart from the simulated machine: a send is followed from its first byte to
+its last, and so are the frames of a receive.
 """
 
 from __future__ import annotations

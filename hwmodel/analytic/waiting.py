@@ -6,8 +6,8 @@ Page walks: how often the IOMMU's cache misses in a saturated run, and how long 
 are swept in order, over and over, so a page is looked up again when its ring has gone round. An LRU cache of E pages
 holds what is touched in T frames, where T is the time in which E different pages are touched (the characteristic time
 of Che, Tung, Wang, "Hierarchical Web caching systems", IEEE JSAC 20, 2002): a page touched again sooner hits, one
-touched later misses. Written from docs/datapath.md ("Address translation"), apart from the kernels; docs/pcie.md ("Page
-walks") works it through by hand.
+touched later misses. Written from docs/datapath/host_memory.md ("Address translation"), apart from the kernels;
+docs/pcie.md ("Page walks") works it through by hand.
 
 Misses are underestimated: a page touched again by the same frame's TLPs is a hit; touches of a page come at random
 intervals (even ones would miss more often); and with limited walkers the pages of pending walks are held beyond the E.

@@ -95,7 +95,8 @@ def build_parser() -> argparse.ArgumentParser:
     schema = _command(commands, "schema", "the JSON schema of configurations, sweeps or sizings, for editors")
     schema.add_argument(
         "kind", nargs="?", choices=("configuration", "sweep", "sizing"), default="configuration", metavar="KIND",
-        help="which files it is for: configuration (the default), sweep or sizing",
+        help="which files it is for: configuration (the default); sweep or sizing, whose schemas refer to the "
+        "configuration's as schema.json in the same folder",
     )  # fmt: skip
     return parser
 

@@ -449,7 +449,7 @@ class Nic(Block):
     arbitration: TransmitArbitration | None = key(
         None,
         "Who sends next by classes of traffic, in two planes with credits, as the 82599's DCB has it "
-        "(docs/datapath.md); null: as switch.scheduler says.",
+        "(docs/datapath/transmit.md); null: as switch.scheduler says.",
         unsaid=None,
     )
     flow_control: FlowControl | None = key(

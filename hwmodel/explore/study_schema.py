@@ -13,6 +13,8 @@ from hwmodel.explore.sizing.targets import LATENCIES, METRICS, RATES
 from hwmodel.explore.study.axes import COST, COSTS
 from hwmodel.explore.sweep.plan import MOST_SEEDS
 
+# No `$id`: editors and validators then seek the file beside the one that refers to it, wherever both were put.
+CONFIGURATION_SCHEMA = "schema.json"
 _NULL = {"type": "null"}
 _AMOUNT = {"type": ["number", "string"]}
 _COST = {"type": "number", "minimum": 0}
@@ -38,25 +40,30 @@ _MONOTONE: Schema = {
 
 
 def study_schema(what: str) -> Schema:
-    """Return the JSON schema of sweep files (`sweep`) or of sizing files (`sizing`)."""
+    """Return the JSON schema of sweep files (`sweep`) or of sizing files (`sizing`).
+
+    Whatever it says of a configuration, it says by references to `CONFIGURATION_SCHEMA`, a file in the same folder.
+    """
     configuration = json_schema()
     keys = dict(_keys_of(configuration))
     # Below lists and user-given names, such as switch.ports.vf0, any key is accepted.
     inner = f"^({'|'.join(sorted(map(re.escape, _named_parts(configuration))))})\\."
-    definitions = configuration.pop("$defs")
-    blocks = configuration["properties"]
-    definitions["Configuration"] = {key: configuration[key] for key in ("type", "properties", "additionalProperties")}
+    blocks = {block: {"$ref": f"{CONFIGURATION_SCHEMA}#/properties/{block}"} for block in configuration["properties"]}
     values = {key: {"$ref": pointer} for key, (pointer, _) in keys.items()}
-    definitions["Set"] = _mapping({**values, **blocks}, {inner: {}})
     more = {MONOTONE: _MONOTONE} if what == "sizing" else {}
     listed = {"values": {"type": "array", "minItems": 1, "description": "What may be chosen."}}
-    definitions["Values"] = _mapping({**listed, **_COST_KEYS, **more}, {}, ["values"])
-    definitions["Range"] = _mapping({**_RANGE_KEYS, **_COST_KEYS, **more}, {}, ["from", "to"])
+    one_of = [{"type": "array", "minItems": 1}, {"$ref": "#/$defs/Values"}, {"$ref": "#/$defs/Range"}]
     axes = {key: {**_axis({"$ref": pointer}), "description": says} for key, (pointer, says) in keys.items()}
-    definitions["Axes"] = {**_mapping(axes, {inner: _axis({})}), "minProperties": 1}
+    definitions = {
+        "Axes": {**_mapping(axes, {inner: {"$ref": "#/$defs/Axis"}}), "minProperties": 1},
+        "Axis": {"anyOf": one_of},
+        "Range": _mapping({**_RANGE_KEYS, **_COST_KEYS, **more}, {}, ["from", "to"]),
+        "Set": _mapping({**values, **blocks}, {inner: {}}),
+        "Values": _mapping({**listed, **_COST_KEYS, **more}, {}, ["values"]),
+    }
     properties = {
         "base": {
-            "anyOf": [{"type": "string"}, {"$ref": "#/$defs/Configuration"}],
+            "anyOf": [{"type": "string"}, {"$ref": CONFIGURATION_SCHEMA}],
             "description": "The configuration that is varied: its file, seen from this one, a shipped one, or itself.",
         },
         "set": {
@@ -72,7 +79,7 @@ def study_schema(what: str) -> Schema:
         "type": "object",
         "properties": {**properties, **of_kind["properties"]},
         "additionalProperties": False,
-        "$defs": dict(sorted(definitions.items())),
+        "$defs": definitions,
     }
 
 
@@ -126,8 +133,7 @@ def _sizing() -> Schema:
 
 def _axis(value: Schema) -> Schema:
     """Return the schema of an axis: a list, a list with costs, a range; `value`: that of each value."""
-    with_costs = {"$ref": "#/$defs/Values", "properties": {"values": {"items": value}}}
-    return {"anyOf": [{"type": "array", "minItems": 1, "items": value}, with_costs, {"$ref": "#/$defs/Range"}]}
+    return {"$ref": "#/$defs/Axis", "items": value, "properties": {"values": {"items": value}}}
 
 
 def _mapping(properties: Schema, patterns: Schema, required: Sequence[str] = ()) -> Schema:
@@ -140,10 +146,10 @@ def _mapping(properties: Schema, patterns: Schema, required: Sequence[str] = ())
 
 
 def _keys_of(configuration: Schema) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield each dotted key of a configuration with the JSON pointer of its schema and what it is."""
+    """Yield each dotted key of a configuration with the reference to its schema and what it is."""
     for key, pointer, value in keys_in(configuration):
         if "." in key:
-            yield key, (pointer, value["description"])
+            yield key, (f"{CONFIGURATION_SCHEMA}{pointer}", value["description"])
 
 
 def _named_parts(configuration: Schema) -> set[str]:

@@ -32,12 +32,12 @@ ASSUMPTIONS = (
     Assumption(
         "No TLP is ever repeated",
         "at the specification's bit error ratio of 1e-12, one write of 280 B in 4.5e8",
-        "what is approximated (docs/datapath.md#what-is-approximated)",
+        "what is approximated (docs/datapath/approximations.md)",
     ),
     Assumption(
         "A transaction on a PCI or PCI-X bus has the fewest clocks of its phases, and the waits that are configured",
         "four Gigabit ports on PCI-X are within 10 %, with one latency fitted and one wait assumed",
-        "shared buses (docs/datapath.md#shared-buses); four ports (docs/validation.md#four-ports-on-pci-x)",
+        "shared buses (docs/datapath/pcie_link.md#shared-buses); four ports (docs/validation.md#four-ports-on-pci-x)",
     ),
     Assumption(
         "A host answers a read after host.read_latency, plus jitter where it is given",
@@ -54,7 +54,7 @@ ASSUMPTIONS = (
     Assumption(
         "The last-level cache and the IOMMU's cache are chances and entries, without addresses of their own",
         "over windows of memory: 4.8 % in the median, 14.3 % at worst, with the IOMMU on",
-        "errors (docs/validation.md#errors); address translation (docs/datapath.md#address-translation)",
+        "errors (docs/validation.md#errors); address translation (docs/datapath/host_memory.md#address-translation)",
     ),
     Assumption(
         "An adapter without such a calibration has the ample engines of its preset",
@@ -70,12 +70,12 @@ ASSUMPTIONS = (
     Assumption(
         "A core is interrupted between two pieces of work",
         "at most one piece: some 1 us with a kernel, 20 ns with DPDK",
-        "what is approximated (docs/datapath.md#what-is-approximated)",
+        "what is approximated (docs/datapath/approximations.md)",
     ),
     Assumption(
         "Descriptors are counted, not told apart",
         "none without jitter; with it a frame may get its descriptor one read's spread too early",
-        "what is approximated (docs/datapath.md#what-is-approximated)",
+        "what is approximated (docs/datapath/approximations.md)",
     ),
     Assumption(
         "The switch decides by the standards; where these are silent, as listed",
@@ -85,7 +85,7 @@ ASSUMPTIONS = (
     Assumption(
         "The switch's timing is that of the core in rtl/, with switch.timing: core",
         "none at the core's ports, cycle by cycle; its output scheduler takes no time",
-        "the twin (docs/switch_core.md#the-twin); what is approximated (docs/datapath.md#what-is-approximated)",
+        "the twin (docs/switch_core.md#the-twin); what is approximated (docs/datapath/approximations.md)",
     ),
     Assumption(
         "A bridge forwards after one fixed latency",
@@ -101,7 +101,7 @@ ASSUMPTIONS = (
         "Clocks are off by a fixed part of run.clocks each, and cores, ports, timers begin when the seed says",
         "a machine may settle into one of several cycles: intervals cover the others; drift and spread-spectrum "
         "clocking are not modelled",
-        "clocks and phases (docs/datapath.md#clocks-and-phases)",
+        "clocks and phases (docs/datapath/time.md#clocks-and-phases)",
     ),
     Assumption(
         "A 95 % interval holds in 95 of 100 runs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,8 +14,8 @@ from hwmodel.machine.adapter.receive import payload_landed, rx_written_back, ser
 from hwmodel.machine.adapter.scheduler import descriptors_cached, pick
 from hwmodel.machine.adapter.switching import frame_in, move_local_copies, switch_frame, wire_done
 from hwmodel.machine.counts.histogram import bucket
-from hwmodel.machine.counts.journey_state import JOURNEY_CAP, JOURNEY_LOG_CAP, PART_FIELDS, STAMPS
-from hwmodel.machine.counts.journey_sums import fold
+from hwmodel.machine.counts.journey_state import EXACT_SUM, JOURNEY_CAP, JOURNEY_LOG_CAP, PART_FIELDS, STAMPS
+from hwmodel.machine.counts.journey_sums import add_exactly, fold
 from hwmodel.machine.counts.journeys import (
     FROM_WIRE,
     UNMEASURED,
@@ -288,13 +289,29 @@ def test_a_finished_journey_is_counted_part_by_part_and_logged():
     found = [[int(nic.ledger.journey_log.entry[i][name]) // NS for name in names] for i in range(2)]
     assert found == [[300, 400, 600, 700, 800, 810], [500, 500, 600, 700, 800, 820]]
     fold(nic.ledger)
-    assert [nic.ledger.counts.part_sums[name] / NS for name in PART_FIELDS] == [0] * 15 + [500, 100, 300, 200, 200, 30]
+    assert [nic.ledger.counts.part_sums[name].sum_fs / NS for name in PART_FIELDS] == [0] * 15 + [
+        500,
+        100,
+        300,
+        200,
+        200,
+        30,
+    ]
     sampled = nic.ledger.sampled_parts[bucket(710 * NS)]
     assert sampled.n == 1
     assert [sampled.sums[name] / NS for name in PART_FIELDS] == [0] * 15 + [200, 100, 200, 100, 100, 10]
     assert (nic.ledger.counts.to_guest.n, nic.ledger.counts.to_guest.sum_fs) == (2, (710 + 620) * NS)
     counts = nic.ledger.latency_counts[bucket(620 * NS)]
     assert (counts.n_to_guest, counts.to_guest_fs) == (1, 620 * NS)
+
+
+@given(st.lists(st.one_of(st.integers(0, 2**62), st.integers(2**52, 2**54)), min_size=1, max_size=300))
+def test_a_sum_of_femtoseconds_loses_nothing(values):
+    total = np.zeros((), EXACT_SUM)[()]
+    for value in values:
+        add_exactly(total, np.int64(value))
+    assert total.sum_fs == float(sum(values))
+    assert int(total.sum_fs) + int(total.rest_fs) == sum(values)
 
 
 def test_a_journey_log_that_fills_stops_the_run_in_time():

@@ -166,7 +166,7 @@ def run_through(folder, window_fs, pieces, n_threads=1, ends=IDLE):
 
 def parts_of(ledger):
     """Return the parts of all latencies added up; what lies before the post is in none."""
-    return sum(float(ledger.counts.part_sums[part]) for part in PART_FIELDS if part != "sender_wait")
+    return sum(float(ledger.counts.part_sums[part].sum_fs) for part in PART_FIELDS if part != "sender_wait")
 
 
 def test_how_far_each_runs_in_one_go_changes_no_result(tmp_path):

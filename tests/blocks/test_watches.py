@@ -1,4 +1,4 @@
-"""A watch on a count's growth is as exact as docs/datapath.md says, however large the numbers."""
+"""A watch on a count's growth is as exact as docs/datapath/commands.md says, however large the numbers."""
 
 from __future__ import annotations
 

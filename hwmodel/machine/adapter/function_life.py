@@ -1,7 +1,7 @@
 """A function that is taken away and comes back: what is purged of it, in every queue, and how its rings start anew.
 
-The rules are in docs/datapath.md, "A function goes, and comes again". All work is done at the instant of the command,
-by scanning all queues, so that the datapath need not check for each frame whether its function is still there.
+The rules are in docs/datapath/commands.md, "A function goes, and comes again". All work is done at the instant of the
+command, by scanning all queues, so that the datapath need not check for each frame whether its function is still there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The bus of the switch core in the adapter (`switch.timing: core`): frames ask for it, and pass one after the other.
 
 The rules are those of docs/switch_core.md, from a frame that is complete in the ingress FIFO to its last word in the
-output queues; docs/datapath.md says what plays the part of the FIFOs here.
+output queues; docs/datapath/switch.md says what plays the part of the FIFOs here.
 """
 
 from __future__ import annotations

@@ -60,15 +60,17 @@ JOURNEYS = record(
 # No padding, since logs are compared byte by byte.
 WHOLE_JOURNEY = record(*ints(*STAMPS), *WHOSE_JOURNEY, ("tx_queue", I32))
 JOURNEY_LOG = record(*ints("n", "enabled"), ("entry", far(WHOLE_JOURNEY, JOURNEY_LOG_CAP, LOG_BEGINS)))
-PART_SUMS = record(*((name, F64) for name in PART_FIELDS))  # of journeys, in femtoseconds
+# A sum that loses nothing: the float next to it, and what is missing there (`journey_sums.add_exactly`).
+EXACT_SUM = record(("sum_fs", F64), ("rest_fs", F64))
+PART_SUMS = record(*((name, EXACT_SUM) for name in PART_FIELDS))  # of journeys
 # Sums of the stamps of `n` journeys whose parts are not yet added up. They may overflow: differences come out right.
 STAMP_SUMS = record(
     *ints("n"),
     ("journey", record(*ints(*JOURNEY_STAMPS))),
     ("written", record(*ints(*WRITE_STAMPS))),
-    *ints(*TOLD_STAMPS, "taken_fs"),
+    *ints(*TOLD_STAMPS, "taken_fs", "bridge_fs", "rx_switch_fs"),
 )
 FOLDED_AT = 64  # the parts of so many journeys add up to less than 2**63 fs, if each takes less than 144 s
 # Of `n` journeys whose whole latency lies in one bucket: the first `SAMPLED_ALL`, then every `SAMPLED_EVERY`th.
 SAMPLED_ALL, SAMPLED_EVERY = 512, 64
-SAMPLED_PARTS = record(("sums", PART_SUMS), ("n", I64))
+SAMPLED_PARTS = record(("sums", record(*((name, F64) for name in PART_FIELDS))), ("n", I64))

@@ -98,6 +98,30 @@ def add_stamps(sums, journey, finished, batch, taken_fs):
     sums.taken_fs += taken_fs
 
 
+@inlined
+def add_stamps_behind_wire(sums, crossed, sent_fs):
+    """Add what a journey that has come from a bridge spent behind the wire, and in the switch on its way in."""
+    if crossed.came_fs > 0:
+        sums.bridge_fs += crossed.came_fs - sent_fs
+        sums.rx_switch_fs += crossed.decided_fs - crossed.came_fs
+
+
+@kernel
+def add_exactly(total, value_fs):
+    """Add whole femtoseconds to a sum without loss, so that it does not depend on where a call to the kernels ends.
+
+    `total.sum_fs` is the sum as a float next to it, and `total.rest_fs` what is missing there (T. J. Dekker, Numerische
+    Mathematik 18, 1971).
+    """
+    value = float(value_fs)
+    rounded = total.sum_fs + value
+    of_value = rounded - total.sum_fs
+    lost = (total.sum_fs - (rounded - of_value)) + (value - of_value)
+    rest = total.rest_fs + lost + float(value_fs - int(value))
+    total.sum_fs = rounded + rest
+    total.rest_fs = rest - (total.sum_fs - rounded)
+
+
 @kernel
 def fold(ledger):
     """Turn the sums of stamps into sums of parts; count their journeys."""
@@ -106,28 +130,30 @@ def fold(ledger):
     sums, parts = ledger.stamp_sums, ledger.counts.part_sums
     journey, written = sums.journey, sums.written
     ledger.counts.sender_wait.n += sums.n
-    ledger.counts.sender_wait.sum_fs += float(journey.posted_fs - journey.offered_fs)
+    add_exactly(ledger.counts.sender_wait, journey.posted_fs - journey.offered_fs)
     ledger.counts.to_guest.n += sums.n
-    ledger.counts.to_guest.sum_fs += float(sums.taken_fs - journey.posted_fs)
-    parts.sender_wait += float(journey.posted_fs - journey.offered_fs)
-    parts.driver_batch += float(journey.rung_fs - journey.posted_fs)
-    parts.doorbell += float(journey.told_fs - journey.rung_fs)
-    parts.tx_ring += float(journey.requested_fs - journey.told_fs)
-    parts.tx_descriptor_fetch += float(journey.cached_fs - journey.requested_fs)
-    parts.scheduler += float(journey.chosen_fs - journey.cached_fs)
-    parts.tx_room += float(journey.picked_fs - journey.chosen_fs)
-    parts.payload_read += float(journey.payload_in_fs - journey.picked_fs)
-    parts.switch += float(journey.switched_fs - journey.payload_in_fs)
-    parts.wire += float(journey.sent_fs - journey.switched_fs)
-    parts.rx_room += float(written.buffered_fs - journey.sent_fs)
-    parts.rx_buffer += float(written.seen_fs - written.buffered_fs)
-    parts.rx_descriptor += float(written.started_fs - written.seen_fs)
-    parts.payload_write += float(written.written_fs - written.started_fs)
-    parts.writeback_batch += float(sums.writeback_started_fs - written.written_fs)
-    parts.writeback += float(sums.written_back_fs - sums.writeback_started_fs)
-    parts.interrupt_moderation += float(sums.raised_fs - sums.written_back_fs)
-    parts.interrupt += float(sums.visible_fs - sums.raised_fs)
-    parts.guest_queue += float(sums.taken_fs - sums.visible_fs)
+    add_exactly(ledger.counts.to_guest, sums.taken_fs - journey.posted_fs)
+    add_exactly(parts.sender_wait, journey.posted_fs - journey.offered_fs)
+    add_exactly(parts.driver_batch, journey.rung_fs - journey.posted_fs)
+    add_exactly(parts.doorbell, journey.told_fs - journey.rung_fs)
+    add_exactly(parts.tx_ring, journey.requested_fs - journey.told_fs)
+    add_exactly(parts.tx_descriptor_fetch, journey.cached_fs - journey.requested_fs)
+    add_exactly(parts.scheduler, journey.chosen_fs - journey.cached_fs)
+    add_exactly(parts.tx_room, journey.picked_fs - journey.chosen_fs)
+    add_exactly(parts.payload_read, journey.payload_in_fs - journey.picked_fs)
+    add_exactly(parts.switch, journey.switched_fs - journey.payload_in_fs)
+    add_exactly(parts.wire, journey.sent_fs - journey.switched_fs)
+    add_exactly(parts.bridge, sums.bridge_fs)
+    add_exactly(parts.rx_switch, sums.rx_switch_fs)
+    add_exactly(parts.rx_room, written.buffered_fs - journey.sent_fs - sums.bridge_fs - sums.rx_switch_fs)
+    add_exactly(parts.rx_buffer, written.seen_fs - written.buffered_fs)
+    add_exactly(parts.rx_descriptor, written.started_fs - written.seen_fs)
+    add_exactly(parts.payload_write, written.written_fs - written.started_fs)
+    add_exactly(parts.writeback_batch, sums.writeback_started_fs - written.written_fs)
+    add_exactly(parts.writeback, sums.written_back_fs - sums.writeback_started_fs)
+    add_exactly(parts.interrupt_moderation, sums.raised_fs - sums.written_back_fs)
+    add_exactly(parts.interrupt, sums.visible_fs - sums.raised_fs)
+    add_exactly(parts.guest_queue, sums.taken_fs - sums.visible_fs)
     sums.n = 0
     journey.offered_fs = 0
     journey.posted_fs = 0
@@ -149,6 +175,8 @@ def fold(ledger):
     sums.raised_fs = 0
     sums.visible_fs = 0
     sums.taken_fs = 0
+    sums.bridge_fs = 0
+    sums.rx_switch_fs = 0
 
 
 @kernel

@@ -16,7 +16,14 @@ from hwmodel.compiled.far_tables import lengthened
 from hwmodel.machine.counts.batches import begin_batches
 from hwmodel.machine.counts.histogram import begin_extremes, bucket, extend_extremes
 from hwmodel.machine.counts.journey_state import FOLDED_AT, SAMPLED_ALL, SAMPLED_EVERY
-from hwmodel.machine.counts.journey_sums import add_crossing, add_parts, add_stamps, fold, log_journey
+from hwmodel.machine.counts.journey_sums import (
+    add_crossing,
+    add_parts,
+    add_stamps,
+    add_stamps_behind_wire,
+    fold,
+    log_journey,
+)
 from hwmodel.machine.time.stalls import works_until
 
 UNMEASURED = 0
@@ -220,7 +227,7 @@ def journey_over(ledger, now_fs, place, finished, batch, taken_fs):
     is_sampled = counts.n_to_guest <= SAMPLED_ALL or counts.n_to_guest & (SAMPLED_EVERY - 1) == 0
     add_stamps(ledger.stamp_sums, journey, finished, batch, taken_fs)
     if ledger.crosses:
-        add_crossing(ledger.counts.part_sums, ledger.journeys.crossed[place], journey.sent_fs)
+        add_stamps_behind_wire(ledger.stamp_sums, ledger.journeys.crossed[place], journey.sent_fs)
     if ledger.stamp_sums.n == FOLDED_AT:
         fold(ledger)
     if is_sampled:

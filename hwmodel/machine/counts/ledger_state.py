@@ -50,7 +50,8 @@ STALLS = record(
     *((name, STALL) for name in ("descriptors", "rx_ring", "tx_descriptors", "tx_buffer", "rx_buffer", "tx_ring")),
     ("rate_limit", STALL),
 )
-LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64))
+# `rest_fs`: what `sum_fs` lacks, of sums that must be exact (`journey_sums.add_exactly`); of others 0.
+LATENCY = record(*ints("n", "lowest_fs", "highest_fs"), ("sum_fs", F64), ("rest_fs", F64))
 FLOW = record(*ints("offered", "delivered", "dropped", "n_bytes", "histogram", "stop_at"), ("latency", LATENCY))
 # What whole transactions of a kind took on the link: those of `n` frames, of `n` descriptors for a descriptor read.
 # `n_reads`: completed reads. With in-order answers the total is that of whole frames at every frame's end.

@@ -135,7 +135,7 @@ def counts_of(ledger: Any, name: str) -> Histogram:
     return ledger["latency_counts"][f"n_{name}"]  # type: ignore[no-any-return]
 
 
-def columns_of(n: int, lowest_fs: int, highest_fs: int, _sum_fs: float = 0.0) -> slice:
+def columns_of(n: int, lowest_fs: int, highest_fs: int, *_sums_fs: float) -> slice:
     """Return the histogram columns that `n` latencies between two extremes can fill."""
     return filled_columns(lowest_fs, highest_fs, HISTOGRAM_BUCKETS) if n else slice(0, 0)
 

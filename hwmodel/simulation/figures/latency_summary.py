@@ -174,10 +174,10 @@ def latency_parts(end: Snapshot) -> tuple[Latency, dict[str, dict[str, float]]]:
     times = _times(end, "to_guest")
     if not times:
         return Latency(), {}
-    n, part_sums = int(end.latency("to_guest")["n"]), end.counts["ledger"]["part_sums"]
-    has_bridge = any(part_sums[part] for part in BRIDGE_PARTS)
+    n, parts_fs = int(end.latency("to_guest")["n"]), end.parts_fs
+    has_bridge = any(parts_fs[part] for part in BRIDGE_PARTS)
     names = [part for part in ALL_PARTS if has_bridge or part not in BRIDGE_PARTS]
-    parts = {"mean": {part: float(part_sums[part]) / n / FS_PER_NS for part in names}}
+    parts = {"mean": {part: parts_fs[part] / n / FS_PER_NS for part in names}}
     for name, (bucket, mean_ns) in times.items():
         sums = end.sampled_parts["sums"][bucket]
         sampled = {part: float(sums[part]) for part in names}

@@ -45,7 +45,7 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
         + (after.early_fs - before.early_fs)
         - (after.taken_early_fs - before.taken_early_fs)
     )
-    latency_fs = fsum(end.counts["ledger"]["part_sums"].tolist())
+    latency_fs = fsum(end.parts_fs.values())
     there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
     scale = max(number_fs, there_fs, 1.0)
     # Sums of absolute times are much larger than their differences: a float of 53 bits loses up to half its last digit

@@ -70,6 +70,12 @@ class Snapshot:
         """Return a counter of the ledger's (`COUNTERS`)."""
         return int(self.counts["ledger"][name])
 
+    @property
+    def parts_fs(self) -> dict[str, float]:
+        """Return the sums of the parts of latencies."""
+        sums = self.counts["ledger"]["part_sums"]
+        return {name: float(sums[name]["sum_fs"]) for name in PART_FIELDS}
+
     def latency(self, name: str) -> Any:
         """Return a LATENCY, by the names of `LATENCY_PLACES`."""
         return latencies_in(self.counts)[name]
@@ -92,7 +98,7 @@ def begin_ledger(ledger: Any) -> None:
 
 def _forget_latency(ledger: Any, name: str, latency: Any) -> None:
     _forget(counts_of(ledger, name), latency)
-    latency["n"], latency["sum_fs"] = 0, 0
+    latency["n"], latency["sum_fs"], latency["rest_fs"] = 0, 0, 0
 
 
 def begin_window(nic: Any) -> None:

@@ -62,7 +62,7 @@ def latencies_since(start: Snapshot, end: Snapshot, histograms: Mapping[str, Seq
     flows = end.flows.copy()
     flows["latency"], flows["histogram"] = np.zeros((), LATENCY), 0
     for part in PART_FIELDS:
-        totals["ledger"]["part_sums"][part] -= start.counts["ledger"]["part_sums"][part]
+        totals["ledger"]["part_sums"][part]["sum_fs"] -= start.parts_fs[part]
     return end.replaced(
         counts=totals,
         latency_counts=counts,

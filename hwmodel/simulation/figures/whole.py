@@ -109,7 +109,7 @@ def added_up(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
     words = rows.view(np.int64).reshape(*rows.shape, -1).sum(axis=-2)
     found: npt.NDArray[Any] = words.view(LEDGER_COUNTS)[..., 0]
     for name in PART_FIELDS:
-        found["part_sums"][name] = _in_order(rows["part_sums"][name])
+        found["part_sums"][name]["sum_fs"] = _in_order(rows["part_sums"][name]["sum_fs"])
     for name in OF_LEDGERS:
         into, latencies = found[name], rows[name]
         into["sum_fs"] = _in_order(latencies["sum_fs"])

@@ -212,7 +212,9 @@ def _copies(machine: Machine, number: int) -> Iterator[_Copy]:
     """Yield the copies of the frame that were delivered at a server, or outside, and those in flight at the server."""
     ledger = machine.ledgers()[number]
     finished = ledger["journey_log"]["entry"][: int(ledger.journey_log.n)]
-    crossed_fs = {name: round(float(ledger.counts.part_sums[name])) // max(1, len(finished)) for name in BRIDGE_PARTS}
+    crossed_fs = {
+        name: round(float(ledger.counts.part_sums[name]["sum_fs"])) // max(1, len(finished)) for name in BRIDGE_PARTS
+    }
     if number == len(machine.servers):
         yield from (_Copy(UPLINK, _stamps(one), crossed_fs) for one in finished)
         return

@@ -1,4 +1,4 @@
-"""An independent SimPy model of the adapter, written from docs/datapath.md alone.
+"""An independent SimPy model of the adapter, written from docs/datapath/ alone.
 
 It shares no code with the package: parameters and loads are plain numbers, times are whole femtoseconds. The
 fast engine is checked against it, and measured against it.

@@ -1,4 +1,4 @@
-"""The chip's descriptors, where all rings share them (docs/datapath.md, "A cache of descriptors for all rings")."""
+"""The chip's descriptors, shared by all rings (docs/datapath/receive.md, "A cache of descriptors for all rings")."""
 
 from __future__ import annotations
 

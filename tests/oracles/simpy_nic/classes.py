@@ -1,4 +1,4 @@
-"""Classes of traffic that take turns by credits, and pools that do within a class (docs/datapath.md)."""
+"""Classes of traffic that take turns by credits, and pools that do within a class (docs/datapath/transmit.md)."""
 
 from __future__ import annotations
 

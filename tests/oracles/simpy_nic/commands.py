@@ -1,4 +1,4 @@
-"""Commands: a run whose configuration changes in its midst (docs/datapath.md, "Commands")."""
+"""Commands: a run whose configuration changes in its midst (docs/datapath/commands.md, "Commands")."""
 
 from __future__ import annotations
 

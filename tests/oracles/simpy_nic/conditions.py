@@ -1,4 +1,4 @@
-"""What a command may wait for (docs/datapath.md, "What a command may wait for")."""
+"""What a command may wait for (docs/datapath/commands.md, "What a command may wait for")."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Condition(NamedTuple):
-    """What is to be true of the function at a port: its kind as in docs/datapath.md, its number, and from when on."""
+    """What is to be true of the function at a port: its kind (docs/datapath/commands.md), number, and from when on."""
 
     port: int
     kind: str

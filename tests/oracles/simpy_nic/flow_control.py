@@ -1,6 +1,6 @@
 """Flow control: levels of a buffer's parts, what one end of a wire tells the other, and what the other does.
 
-Written from docs/datapath.md, "Flow control"; adapters, link partners and bridges are made of the same three things.
+Written from docs/datapath/flow_control.md; adapters, link partners and bridges are made of the same three things.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The lives of functions: what belongs to one ends with it (docs/datapath.md, "A function goes, and comes again")."""
+"""Lives of functions: what is one's ends with it (docs/datapath/commands.md, "A function goes, and comes again")."""
 
 from __future__ import annotations
 

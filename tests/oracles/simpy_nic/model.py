@@ -172,7 +172,7 @@ class Model:
             self.jobs.begin(job)
 
     def _goes(self, port: int) -> None:
-        """Take a function away, in the order of docs/datapath.md; what that leads to comes behind all commands."""
+        """Take a function away, in the order of docs/datapath/commands.md; what follows comes behind all commands."""
         life = self._lives.end(port)
         self.drivers[port].goes()
         self.sender.forget(port)

@@ -1,4 +1,4 @@
-"""What a driver posts: a frame, or a send of which the adapter cuts frames (docs/datapath.md, "Sending")."""
+"""What a driver posts: a frame, or a send of which the adapter cuts frames (docs/datapath/transmit.md, "Sending")."""
 
 from __future__ import annotations
 

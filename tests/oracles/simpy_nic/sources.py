@@ -1,4 +1,4 @@
-"""Sources of made-up frames, whose loads change (docs/datapath.md, "Sources" and "Commands").
+"""Sources of made-up frames, whose loads change (docs/datapath/guest.md, "Sources" and "Commands").
 
 When frames come depends on a source's own chance and on its loads alone, not on what becomes of them: so each arrival
 is worked out ahead, through all loads that hold on the way, as far as the next closed loop.

@@ -22,7 +22,7 @@ LAST_PORT = 255
 
 
 class Phase(IntEnum):
-    """Order of what happens at one instant: behind commands docs/datapath.md's sections, idle links, docs/bridge.md."""
+    """Order of what happens at one instant: behind commands docs/datapath/time.md, idle links, docs/bridge.md."""
 
     COMMANDED = 0
     DRIVER = 1
@@ -82,7 +82,7 @@ def place(phase: Phase, port: int = 0, ring: int = 0) -> int:
 
 
 def lot(at_fs: int, number: int, n: int = 64) -> int:
-    """Return which of n lots one of several peers draws at an instant (docs/datapath.md, "Time, instants, ties")."""
+    """Return which of n lots a peer draws at an instant (docs/datapath/time.md, "Time, instants, ties")."""
     x = (at_fs + at_fs // 999_983 + 104_729 * number) % 999_983
     return x**3 % 999_983 * 64 // 999_983 * n // 64
 

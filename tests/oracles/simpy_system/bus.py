@@ -1,4 +1,4 @@
-"""A shared PCI or PCI-X bus between adapters and their host, written from docs/datapath.md, "Shared buses"."""
+"""A PCI or PCI-X bus between adapters and their host, written from docs/datapath/pcie_link.md, "Shared buses"."""
 
 from __future__ import annotations
 

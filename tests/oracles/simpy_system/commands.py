@@ -1,4 +1,4 @@
-"""What may change of servers and bridges in mid-run (docs/datapath.md, "Commands")."""
+"""What may change of servers and bridges in mid-run (docs/datapath/commands.md, "Commands")."""
 
 from __future__ import annotations
 

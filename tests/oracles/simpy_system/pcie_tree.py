@@ -1,4 +1,4 @@
-"""PCIe switches between adapters and their hosts, written from docs/datapath.md.
+"""PCIe switches between adapters and their hosts, written from docs/datapath/pcie_link.md.
 
 Its sections "PCIe trees" and "Several hosts at one adapter".
 """

@@ -1,4 +1,4 @@
-"""Endless writes through PCIe switches, to the host's memory or to peers': docs/datapath.md, "Writes to peers"."""
+"""Endless writes through PCIe switches, to the host or to peers: docs/datapath/pcie_link.md, "Writes to peers"."""
 
 from __future__ import annotations
 
