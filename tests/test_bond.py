@@ -23,7 +23,6 @@ from hwmodel.results.adapter_use import BondUse, Outage
 from hwmodel.results.bond_text import outage_sentence
 from hwmodel.rules.ethernet import FAST_PERIOD_FS, PERIODS_TO_TIMEOUT, SLOW_PERIOD_FS
 from hwmodel.simulation.figures.bond_outages import outages_of
-from hwmodel.simulation.figures.part_snapshots import BondSnapshot
 from hwmodel.simulation.run.commands import Change
 from hwmodel.units import FS_PER_US
 from hwmodel.workload import build_workload
@@ -366,7 +365,7 @@ def test_outages_are_read_from_the_log_of_a_bond() -> None:
         entry["counts"]["lost_out"] = at_us if leg else 0
     legs = np.zeros((2, 6), np.int64)
     legs[:, 4] = 9, 30
-    first, again, last = outages_of(("p0", "p1"), BondSnapshot(legs, (1,), 1, 0, log))
+    first, again, last = outages_of(("p0", "p1"), {"legs": legs, "in_use": (1,), "log": log})
     assert (first.leg, first.died_ns, first.given_up_ns, first.lives_ns) == ("p1", 10_000, 13_000, 20_000)
     # It dies again before its leg is used: one end for both, and each has the frames lost while its wire was dead.
     assert (again.died_ns, again.given_up_ns, again.lives_ns) == (25_000, 13_000, 30_000)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +11,7 @@ from hwmodel.config import config_from_mapping
 from hwmodel.errors import RunError
 from hwmodel.machine.counts.journey_state import PART_FIELDS
 from hwmodel.simulation.figures.laws import broken_laws
-from hwmodel.simulation.figures.measurement import Population, take_population
+from hwmodel.simulation.figures.measurement import take_population
 from hwmodel.workload import build_workload
 from tests.drawn_machines import MACHINE, WORKLOAD
 from tests.journey_runs import JourneyRun
@@ -127,7 +125,7 @@ def test_a_fault_breaks_its_law(plant, law):
 
 @pytest.mark.parametrize("off", [-1, 1])
 def test_one_frame_more_or_less_is_found(sound, off):
-    wrong = sound.end.replaced(population=replace(sound.end.population, n=sound.end.population.n + off))
+    wrong = sound.end.replaced(population=sound.end.population | {"n": sound.end.population["n"] + off})
     (law,) = broken_laws(CONFIG, sound.start, wrong)
     assert law.startswith("Little's law: ")
 
@@ -149,15 +147,16 @@ def test_what_floats_lose_in_a_long_run_is_no_fault(sound):
     assert abs(left_fs - entered_fs - of_frames_fs) > 1e-6 * of_frames_fs, "the sums have lost nothing"
 
     def little(share):
-        start, end = Population(0, *[0] * 7), Population(n_frames * gap_fs, 0, 0, entered_fs, left_fs, 0, 0, 0)
+        start = dict.fromkeys(sound.end.population, 0.0)
+        end = start | {"entered_fs": entered_fs, "left_fs": left_fs}
         counts = sound.end.counts.copy()
         counts.ledger.offered = counts.ledger.copies_made = n_frames
         for at, part in enumerate(PART_FIELDS):
             counts.ledger.part_sums[part].sum_fs = 0.0 if at else share * of_frames_fs
         return broken_laws(
             CONFIG,
-            sound.start.replaced(population=start),
-            sound.end.replaced(population=end, counts=counts),
+            sound.start.replaced(now_fs=0, population=start),
+            sound.end.replaced(now_fs=n_frames * gap_fs, population=end, counts=counts),
         )
 
     assert little(1) == []
@@ -189,19 +188,18 @@ def slow_population(nic, now_fs):
 def test_the_population_is_that_of_rings_and_journeys(tx_ring, pattern):
     run = begun({"nic": {"tx_ring": tx_ring, "vfs": 4}, "workload": {"pattern": pattern, "frame_bytes": 570}}, RUN)
     before = take_population(run.state[0], 0)
-    assert (before.n, before.ages_fs, before.entered_fs) == (0, 0, 0)
+    assert not any(before.values())
     run.go_through()
     nic = run.state[0]
     now_fs = int(nic.clock.now_fs)
     ages_fs = slow_population(nic, now_fs)
     found = take_population(nic, now_fs)
-    assert found.n == len(ages_fs) > 0
-    assert found.ages_fs == pytest.approx(sum(ages_fs))
-    assert found.now_fs == now_fs
+    assert found["n"] == len(ages_fs) > 0
+    assert found["ages_fs"] == pytest.approx(sum(ages_fs))
     assert min(ages_fs) >= 0
     # Ages that together are more than 63 bits of femtoseconds hold.
     late_fs = 8 * 10**18
-    assert take_population(nic, late_fs).ages_fs == pytest.approx(sum(slow_population(nic, late_fs)))
+    assert take_population(nic, late_fs)["ages_fs"] == pytest.approx(sum(slow_population(nic, late_fs)))
 
 
 def test_nothing_is_left_where_all_has_been_taken():
@@ -217,5 +215,5 @@ def test_nothing_is_left_where_all_has_been_taken():
     run = FaultyRun(config)
     run.go_through()
     population = run.end.population
-    assert (population.n, population.ages_fs) == (0, 0)
-    assert population.left_fs > population.entered_fs > 0
+    assert (population["n"], population["ages_fs"]) == (0, 0)
+    assert population["left_fs"] > population["entered_fs"] > 0

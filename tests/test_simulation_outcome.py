@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import hwmodel
-from hwmodel.machine.tlp_kinds import KINDS, PAYLOAD_COMPLETION, PAYLOAD_WRITE, RX_WRITEBACK
-from hwmodel.simulation.figures.observation import payload_headers, utilization_of
+from hwmodel.machine.tlp_kinds import PAYLOAD_COMPLETION, PAYLOAD_WRITE, RX_WRITEBACK
+from hwmodel.rules.figures import rows_of
+from hwmodel.rules.pcie_link import tlp_overhead_of
+from hwmodel.simulation.figures.by_row import amount_of
+from hwmodel.simulation.figures.counts import SERVER_COUNTS
+from hwmodel.simulation.figures.observation import utilization_of
 from hwmodel.simulation.figures.outcome import make_result
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.run.host_run import describe_host_run
@@ -227,13 +232,17 @@ def test_copies_of_a_group_frame_are_counted_one_by_one():
 # ---- The parts ----
 
 
-def test_payload_headers_are_counted_by_tlp():
+@pytest.mark.parametrize(
+    ("pcie", "expected"), [({}, (3 * 24, 2 * 20)), ({"address_bits": 32, "ecrc": True}, (3 * 24, 2 * 24))]
+)
+def test_payload_headers_are_counted_by_tlp(pcie, expected):
     """Three writes of 24 B and two completions of 20 B; with 32-bit addresses and ECRC 24 B each."""
-    n_tlps = [0] * KINDS
-    # Write-backs do not count.
-    n_tlps[PAYLOAD_WRITE], n_tlps[PAYLOAD_COMPLETION], n_tlps[RX_WRITEBACK] = 3, 2, 9
-    assert payload_headers(config_of(), n_tlps) == 3 * 24 + 2 * 20
-    assert payload_headers(config_of(pcie={"address_bits": 32, "ecrc": True}), n_tlps) == 5 * 24
+    counts = np.zeros(1, SERVER_COUNTS)[0]
+    counts.up.n_tlps[PAYLOAD_WRITE], counts.down.n_tlps[PAYLOAD_COMPLETION] = 3, 2
+    counts.up.n_tlps[RX_WRITEBACK] = 9  # which do not count
+    overhead = tlp_overhead_of(config_of(pcie=pcie).pcie)
+    rows = [rows_of(f"pcie.{way}.bytes")["tlp_overhead"] for way in ("up", "down")]
+    assert tuple(int(amount_of(row, counts, {}, overhead)) for row in rows) == expected
 
 
 def test_shares_never_exceed_one():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,23 +10,22 @@ import numpy as np
 from hwmodel.config import Config
 from hwmodel.machine.network.bond import LEG_IN, LEG_OUT, WIRE_DIED, WIRE_LIVES
 from hwmodel.results.adapter_use import BondUse, LegUse, Outage
-from hwmodel.simulation.figures.part_snapshots import BondSnapshot
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
 
 
 def bond_use(config: Config, span: Span) -> BondUse | None:
     """Say what the legs of a bond carried in a window, and what outages cost in the whole run; None without a bond."""
-    own, start, end = config.bond, span.start.bond, span.end.bond
-    if own is None or start is None or end is None:
+    own, end = config.bond, span.end.bond
+    if own is None or span.start.bond is None or end is None:
         return None
     names = config.port.names
-    carried = end.legs[:, :4] - start.legs[:, :4]
+    carried = span.grown("bond", "legs")[:, :4]
     totals = carried.sum(axis=0).tolist()
     return BondUse(
         mode=own.mode,
-        in_use=tuple(names[leg] for leg in end.in_use),
-        active=names[end.active] if own.mode == "active_backup" and end.in_use else None,
+        in_use=tuple(names[leg] for leg in end["in_use"]),
+        active=names[end["active"]] if own.mode == "active_backup" and end["in_use"] else None,
         legs=tuple(
             LegUse(
                 name=name,
@@ -38,14 +38,14 @@ def bond_use(config: Config, span: Span) -> BondUse | None:
                 lost_out=lost[0],
                 lost_in=lost[1],
             )
-            for name, sent, lost in zip(names, carried.tolist(), end.legs[:, 4:].tolist(), strict=True)
+            for name, sent, lost in zip(names, carried.tolist(), end["legs"][:, 4:].tolist(), strict=True)
         ),
-        without_leg=end.without_leg,
+        without_leg=end["without_leg"],
         outages=tuple(outages_of(names, end)),
     )
 
 
-def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
+def outages_of(names: tuple[str, ...], end: Mapping[str, Any]) -> list[Outage]:
     """Return the outages of the legs: each time that a wire died, when its leg was given up and used again, and losses.
 
     If a wire dies again before its leg is back in use, the new outage takes over the time at which the leg was given
@@ -55,7 +55,7 @@ def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
     last = _from_the_start(names, end)  # each leg's latest outage
     found = list(last.values())
     before = {leg: np.zeros(2, np.int64) for leg in last}  # frames that each leg had lost when its wire died
-    for entry in end.log:
+    for entry in end["log"]:
         leg, what, at_ns = int(entry["leg"]), int(entry["what"]), int(entry["at_fs"]) / FS_PER_NS
         counts, lost = entry["counts"], None
         so_far = np.array([int(counts["lost_out"]), int(counts["lost_in"])])
@@ -63,7 +63,7 @@ def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
             given_up_ns = last[leg]["given_up_ns"] if leg in last and last[leg]["used_ns"] is None else None
             last[leg] = _outage(names[leg], at_ns, given_up_ns)
             found.append(last[leg])
-            before[leg], lost = so_far, end.legs[leg, 4:] - so_far
+            before[leg], lost = so_far, end["legs"][leg, 4:] - so_far
         elif leg in last:  # else its wire is dead from the start to the end
             if what == LEG_OUT:
                 last[leg]["given_up_ns"] = at_ns
@@ -78,17 +78,17 @@ def outages_of(names: tuple[str, ...], end: BondSnapshot) -> list[Outage]:
     return [Outage(**one) for one in found]
 
 
-def _from_the_start(names: tuple[str, ...], end: BondSnapshot) -> dict[int, dict[str, Any]]:
+def _from_the_start(names: tuple[str, ...], end: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
     """Return the outages of legs whose wires are dead at time 0 and live later, by leg.
 
     Such a leg is out of use at time 0 unless what happens to it first is that it is given up.
     """
     found = {}
     for leg, name in enumerate(names):
-        own = [int(entry["what"]) for entry in end.log if int(entry["leg"]) == leg]
+        own = [int(entry["what"]) for entry in end["log"] if int(entry["leg"]) == leg]
         if next((what for what in own if what in (WIRE_DIED, WIRE_LIVES)), None) == WIRE_LIVES:
             changes = [what for what in own if what in (LEG_IN, LEG_OUT)]
-            was_used = changes[0] == LEG_OUT if changes else leg in end.in_use
+            was_used = changes[0] == LEG_OUT if changes else leg in end["in_use"]
             found[leg] = _outage(name, 0.0, None if was_used else 0.0)
     return found
 

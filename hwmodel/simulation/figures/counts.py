@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from operator import getitem
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,22 +51,28 @@ def _field(name: str) -> tuple[Any, ...]:
 
 
 SERVER_COUNTS = record(*map(_field, PLACES))
-# The name of each buffer in a sentence, and its capacity as a product of parameters; rings are those of all functions
-# together.
-GAUGE_WORDS = {
-    "tx_ring": "the Tx rings' depth",
-    "tx_buffer": "the Tx buffer's depth",
-    "rx_buffer": "the Rx buffer's depth",
-    "rx_ring": "the Rx rings' depth",
-    "mac.waiting": "the queue of the wire",
+
+
+class Gauge(NamedTuple):
+    """Say of a buffer what sentences call it, where its occupancy is counted, and the product that its capacity is.
+
+    Rings are those of all functions together.
+    """
+
+    words: str
+    part: str
+    field: str
+    capacity: tuple[str, ...]
+
+
+GAUGES = {
+    "tx_ring": Gauge("the Tx rings' depth", "ledger", "tx_ring", ("tx_ring", "n_queues")),
+    "tx_buffer": Gauge("the Tx buffer's depth", "adapter", "tx_buffer", ("tx_buffer_bytes",)),
+    "rx_buffer": Gauge("the Rx buffer's depth", "adapter", "rx_buffer", ("rx_buffer_bytes",)),
+    "rx_ring": Gauge("the Rx rings' depth", "ledger", "rx_ring", ("rx_ring", "n_queues")),
+    "mac.waiting": Gauge("the queue of the wire", "adapter", "wire_waiting", ("tx_ring", "n_queues")),
 }
-CAPACITIES = {
-    "tx_ring": ("tx_ring", "n_queues"),
-    "tx_buffer": ("tx_buffer_bytes",),
-    "rx_buffer": ("rx_buffer_bytes",),
-    "rx_ring": ("rx_ring", "n_queues"),
-    "mac.waiting": ("tx_ring", "n_queues"),
-}
+GAUGE_WORDS = {name: gauge.words for name, gauge in GAUGES.items()}
 # The place of each latency in the result.
 LATENCY_PLACES = {
     "delivery": "latency_ns",
@@ -142,14 +148,7 @@ def columns_of(n: int, lowest_fs: int, highest_fs: int, *_sums_fs: float) -> sli
 
 def gauges_in(counts: Any) -> dict[str, Any]:
     """Return the occupancies, by name, of a record or an array of SERVER_COUNTS, or of what `parts_of` returns."""
-    ledger, adapter = counts["ledger"], counts["adapter"]
-    return {
-        "tx_ring": ledger["tx_ring"],
-        "tx_buffer": adapter["tx_buffer"],
-        "rx_buffer": adapter["rx_buffer"],
-        "rx_ring": ledger["rx_ring"],
-        "mac.waiting": adapter["wire_waiting"],
-    }
+    return {name: counts[gauge.part][gauge.field] for name, gauge in GAUGES.items()}
 
 
 def latencies_in(counts: Any) -> dict[str, Any]:

@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from hwmodel.config import Config
 from hwmodel.config.headroom import high_marks_of, low_marks_of, parts_of
 from hwmodel.results import BridgePause, ClassLevel, FlowControlUse, PortPause
-from hwmodel.simulation.figures.part_snapshots import PausesSnapshot, open_fs
+from hwmodel.simulation.figures.part_snapshots import open_fs
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import FS_PER_NS
 
 MOST_FLOWS = 16  # named as waiting, for a class of a port
 
 
-def held_outside(start: PausesSnapshot | None, end: PausesSnapshot | None) -> int:
+def held_outside(start: Mapping[str, Any] | None, end: Mapping[str, Any] | None) -> int:
     """Return the growth of the frames waiting at link partners; if a partner is full, all that wait."""
     if start is None or end is None:
         return 0
-    return end.waiting_outside - (0 if end.is_full_outside else start.waiting_outside)
+    return int(end["waiting_outside"] - (0 if end["is_full_outside"] else start["waiting_outside"]))
 
 
 def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
     """Return what flow control did in a window; None without it."""
-    control, start, end = config.nic.flow_control, span.start.pauses, span.end.pauses
-    if control is None or start is None or end is None:
+    control, end, grown = config.nic.flow_control, span.end.pauses, partial(span.grown, "pauses")
+    if control is None or span.start.pauses is None or end is None:
         return None
     parts, high, low = parts_of(config), high_marks_of(config), low_marks_of(config)
-    stops = {name: end.counts[name] - start.counts[name] for name in ("stops_sent", "stops_received")}
-    stopped_fs = end.stopped_fs - start.stopped_fs
-    partner_stopped_fs = end.partner_stopped_fs - start.partner_stopped_fs
+    stops_sent, stops_received = grown("counts", "stops_sent"), grown("counts", "stops_received")
+    stopped_fs, partner_stopped_fs = grown("stopped_fs"), grown("partner_stopped_fs")
     return FlowControlUse(
         mode=control.mode,
-        control_frames_sent=int((end.counts["sent"] - start.counts["sent"]).sum()),
-        control_frames_received=int((end.counts["received"] - start.counts["received"]).sum()),
+        control_frames_sent=int(grown("counts", "sent").sum()),
+        control_frames_received=int(grown("counts", "received").sum()),
         classes=tuple(
             ClassLevel(
                 traffic_class=number,
                 part_bytes=parts[number],
                 high_bytes=high[number],
                 low_bytes=low[number],
-                level_mean_bytes=float(end.areas[number] - start.areas[number]) / span.fs,
-                level_max_bytes=int(end.highest[number]),
-                over_ns=int(end.over_fs[number] - start.over_fs[number]) / FS_PER_NS,
-                kept_ns=_kept(config, end.blocked_fs[:, number] - start.blocked_fs[:, number])
+                level_mean_bytes=float(grown("areas")[number]) / span.fs,
+                level_max_bytes=int(end["highest"][number]),
+                over_ns=int(grown("over_fs")[number]) / FS_PER_NS,
+                kept_ns=_kept(config, grown("blocked_fs")[:, number])
                 if control.is_by_class
                 else ns_by_vm(config, span, "blocking_fs"),
             )
@@ -53,15 +54,15 @@ def flow_control_use(config: Config, span: Span) -> FlowControlUse | None:
             PortPause(
                 port=config.port.names[port] or "p0",
                 traffic_class=number,
-                stops_sent=int(stops["stops_sent"][port][number]),
-                stops_received=int(stops["stops_received"][port][number]),
+                stops_sent=int(stops_sent[port][number]),
+                stops_received=int(stops_received[port][number]),
                 stopped_ns=int(stopped_fs[port][number]) / FS_PER_NS,
                 partner_stopped_ns=int(partner_stopped_fs[port][number]) / FS_PER_NS,
-                waiting_flows=_flows_outside(config, end.targets, port, number)
+                waiting_flows=_flows_outside(config, end["targets"], port, number)
                 if partner_stopped_fs[port][number] > 0
                 else (),
             )
-            for port in range(len(end.counts))
+            for port in range(len(end["counts"]))
             for number in range(len(parts))
         ),
     )

@@ -37,22 +37,17 @@ def _little(start: Snapshot, end: Snapshot) -> list[str]:
     9(3), 1961; S. Stidham, Operations Research 22(2), 1974).
     """
     before, after = start.population, end.population
-    number_fs = (
-        float(after.n) * after.now_fs
-        - float(before.n) * before.now_fs
-        + (after.left_fs - before.left_fs)
-        - (after.entered_fs - before.entered_fs)
-        + (after.early_fs - before.early_fs)
-        - (after.taken_early_fs - before.taken_early_fs)
-    )
+    grown = {name: after[name] - before[name] for name in after}
+    number_fs = float(after["n"]) * end.now_fs - float(before["n"]) * start.now_fs
+    number_fs += grown["left_fs"] - grown["entered_fs"] + grown["early_fs"] - grown["taken_early_fs"]
     latency_fs = fsum(end.parts_fs.values())
-    there_fs = latency_fs + (after.lost_fs - before.lost_fs) + after.ages_fs - before.ages_fs
+    there_fs = latency_fs + grown["lost_fs"] + grown["ages_fs"]
     scale = max(number_fs, there_fs, 1.0)
     # Sums of absolute times are much larger than their differences: a float of 53 bits loses up to half its last digit
     # each time that something is added.
     n_added = end.count("offered") + end.count("copies_made")
     lost_digits = EPSILON * max(_FEWEST_DIGITS, sqrt(n_added))
-    lost_fs = lost_digits * max(after.left_fs, after.entered_fs, float(after.n) * after.now_fs)
+    lost_fs = lost_digits * max(after["left_fs"], after["entered_fs"], float(after["n"]) * end.now_fs)
     if abs(number_fs - there_fs) <= TOLERANCE * scale + lost_fs:
         return []
     by_number, by_times = number_fs / FS_PER_S, there_fs / FS_PER_S

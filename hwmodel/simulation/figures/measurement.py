@@ -6,7 +6,6 @@ A snapshot also counts the frames and copies in flight and sums their ages, as L
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from math import fsum
 from typing import TYPE_CHECKING, Any
 
@@ -352,40 +351,20 @@ def _held_now_fs(nic: Any, now_fs: int) -> int:
     return int((now_fs - taken_fs).sum())
 
 
-@dataclass(frozen=True)
-class Population:
-    """Hold the number of frames and copies in flight, the sum of their ages, and sums over all since the run began.
+def take_population(nic: Any, now_fs: int) -> dict[str, float]:
+    """Count frames in Tx rings, and frames and copies in flight after them, and add up times since the run began.
 
-    Times in fs. `entered_fs`, `left_fs`: sums of the times at which frames entered and left. `early_fs`: total time by
-    which they were offered before they entered; `taken_early_fs`: taken before they left; `lost_fs`: ages of drops.
+    In fs: `ages_fs`, of those in flight; of all, `entered_fs`, `left_fs`: the times at which frames entered and left.
+    `early_fs`: total time by which they were offered before they entered; `taken_early_fs`: taken before they left;
+    `lost_fs`: ages of drops.
     """
-
-    now_fs: int
-    n: int
-    ages_fs: float
-    entered_fs: float
-    left_fs: float
-    early_fs: float
-    taken_early_fs: float
-    lost_fs: float
-
-
-def take_population(nic: Any, now_fs: int) -> Population:
-    """Count the frames in Tx rings and the frames and copies in flight after them."""
-    offered = [_in_rings(nic), _on_their_way(nic)]
-    # As floats: the ages of a million frames that have waited for ten seconds overflow 63 bits of femtoseconds.
-    ages_fs = fsum(float((now_fs - times).sum(dtype=np.float64)) for times in offered)
-    pool = nic.ledger.journeys
-    return Population(
-        now_fs=now_fs,
-        n=sum(len(times) for times in offered),
-        ages_fs=ages_fs,
-        entered_fs=float(pool.entered_fs),
-        left_fs=float(pool.left_fs),
-        early_fs=float(pool.early_fs),
-        taken_early_fs=float(pool.taken_early_fs),
-        lost_fs=float(pool.lost_fs),
-    )
+    offered, pool = [_in_rings(nic), _on_their_way(nic)], nic.ledger.journeys
+    return {
+        "n": sum(len(times) for times in offered),
+        # As floats: the ages of a million frames that have waited for ten seconds overflow 63 bits of femtoseconds.
+        "ages_fs": fsum(float((now_fs - times).sum(dtype=np.float64)) for times in offered),
+        **{name: float(pool[name]) for name in ("entered_fs", "left_fs", "early_fs", "taken_early_fs", "lost_fs")},
+    }
 
 
 def _in_rings(nic: Any) -> Any:

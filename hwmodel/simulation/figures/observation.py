@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import fsum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,8 +29,6 @@ from hwmodel.machine.tlp_kinds import (
     DOWN,
     NON_POSTED_CREDIT,
     OF_KIND,
-    PAYLOAD_COMPLETION,
-    PAYLOAD_WRITE,
     POSTED_CREDIT,
     READS,
     UP,
@@ -78,13 +75,6 @@ _BUSY: dict[str, tuple[str, str]] = {
 def wire_share(span: Span, port: int, way: str) -> float:
     """Return the busy share of a port's wire: of `tx` or `rx`."""
     return span.share(span.counted("mac", port, f"{way}_busy_fs"))
-
-
-def payload_headers(config: Config, n_tlps: Any) -> int:
-    """Return the overhead bytes (not data) of the payload's TLPs; `n_tlps`: TLPs by kind."""
-    overhead = tlp_overhead_of(config.pcie)
-    writes = int(n_tlps[PAYLOAD_WRITE]) * overhead.memory_write_bytes
-    return writes + int(n_tlps[PAYLOAD_COMPLETION]) * overhead.completion_bytes
 
 
 def _core_shares(span: Span) -> npt.NDArray[np.int64]:
@@ -292,7 +282,7 @@ def _stopped(config: Config, span: Span) -> dict[str, Stop]:
                 traffic_class=one.traffic_class if control.is_by_class else None,
             )
             for one in use.ports[number * n_classes : (number + 1) * n_classes]
-            if one.stopped_ns > 0 and pauses.tx_bytes[one.traffic_class] > 0
+            if one.stopped_ns > 0 and pauses["tx_bytes"][one.traffic_class] > 0
         ]
         if stops:
             found[wire] = max(stops, key=lambda stop: stop.share + stop.busy)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,22 +18,11 @@ COUNTED = tuple(FLOW_CACHE_COUNTS.names or ())
 MOST_NAMED = 4096  # most flows from outside that are known, for an adapter
 
 
-@dataclass(frozen=True)
-class BondSnapshot:
-    """Hold what a bond has counted so far, and what has happened to its legs.
+def take_bond(nic: Any) -> dict[str, Any] | None:
+    """Copy what a bond has counted so far, and what has happened to its legs; None where there is none.
 
     `legs`: a row for each leg: frames and bytes sent, frames and bytes received, frames lost outbound and inbound.
     """
-
-    legs: npt.NDArray[np.int64]
-    in_use: tuple[int, ...]
-    active: int
-    without_leg: int
-    log: Any
-
-
-def take_bond(nic: Any) -> BondSnapshot | None:
-    """Copy what a bond has counted; None where there is none."""
     bond = nic.virtual_switch.bond
     rows = []
     for number in range(int(bond.params.n_legs)):
@@ -44,40 +32,22 @@ def take_bond(nic: Any) -> BondSnapshot | None:
         rows.append((sent, own.tx_bytes, own.good_frames, own.good_bytes, counts.lost_out, counts.lost_in))
     if not rows:
         return None
-    return BondSnapshot(
-        legs=np.array(rows, np.int64),
-        in_use=tuple(bond.in_use[: int(bond.n_in_use)].tolist()),
-        active=int(bond.active),
-        without_leg=int(bond.counts.without_leg),
-        log=bond["log"][: min(int(bond.n_logged), LOG_CAP)].copy(),
-    )
+    return {
+        "legs": np.array(rows, np.int64),
+        "in_use": tuple(bond.in_use[: int(bond.n_in_use)].tolist()),
+        "active": int(bond.active),
+        "without_leg": int(bond.counts.without_leg),
+        "log": bond["log"][: min(int(bond.n_logged), LOG_CAP)].copy(),
+    }
 
 
-class PausesSnapshot(NamedTuple):
-    """Hold sums of flow control at one moment: by class, by port and class, and by ring and class.
+def take_pauses(nic: Any, n_headers: int, now_fs: int) -> dict[str, Any] | None:
+    """Copy the sums of flow control: by class, by port and class, and by ring and class; None without flow control.
 
-    `counts`: each port's counters, whose pause times omit pauses still in force; `stopped_fs` and `partner_stopped_fs`
-    include them. `tx_bytes`: bytes of each class in the Tx buffer. `waiting_outside`: frames that wait at the link
-    partners; `is_full_outside`: some link partner has no room for more.
-    """
-
-    areas: Any
-    highest: Any
-    over_fs: Any
-    blocked_fs: Any
-    counts: Any
-    stopped_fs: Any
-    partner_stopped_fs: Any
-    tx_bytes: Any
-    waiting_outside: int
-    is_full_outside: bool
-    targets: frozenset[tuple[int, int, int]]
-
-
-def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
-    """Copy the sums of flow control, including intervals still open; None without flow control.
-
-    `n_headers`: how many headers the workload has, which are the first of the adapter's headers.
+    `n_headers`: how many headers the workload has, which are the first of the adapter's headers. `counts`: each port's
+    counters, whose pause times omit pauses still in force; `stopped_fs` and `partner_stopped_fs` include them.
+    `tx_bytes`: bytes of each class in the Tx buffer. `waiting_outside`: frames that wait at the link partners;
+    `is_full_outside`: some link partner has no room for more.
     """
     if not nic.params.has_flow_control:
         return None
@@ -89,22 +59,22 @@ def take_pauses(nic: Any, n_headers: int, now_fs: int) -> PausesSnapshot | None:
     for number, level in enumerate(levels):
         if level["waits_for"] >= 0:
             blocked[int(level["waits_for"]), number] += now_fs - int(level["blocked_since_fs"])
-    return PausesSnapshot(
-        areas=area_of(gauges, now_fs),
-        highest=gauges["highest"].copy(),
-        over_fs=levels["over_fs"] + open_fs(pauses["over"], levels["over_since_fs"], now_fs),
-        blocked_fs=blocked,
-        counts=counts.copy(),
-        stopped_fs=counts["stopped_fs"] + open_fs(ports["mac"]["mask"], counts["since_fs"], now_fs),
-        partner_stopped_fs=counts["partner_stopped_fs"]
+    return {
+        "areas": area_of(gauges, now_fs),
+        "highest": gauges["highest"].copy(),
+        "over_fs": levels["over_fs"] + open_fs(pauses["over"], levels["over_since_fs"], now_fs),
+        "blocked_fs": blocked,
+        "counts": counts.copy(),
+        "stopped_fs": counts["stopped_fs"] + open_fs(ports["mac"]["mask"], counts["since_fs"], now_fs),
+        "partner_stopped_fs": counts["partner_stopped_fs"]
         + open_fs(ports["partner"]["hears"]["mask"], counts["partner_since_fs"], now_fs),
-        tx_bytes=nic["arbiter"]["level_bytes"].copy()
+        "tx_bytes": nic["arbiter"]["level_bytes"].copy()
         if pauses["params"]["is_by_class"]
         else np.full(MOST_CLASSES, nic["counts"]["tx_buffer"]["level"]),
-        waiting_outside=int(ports["partner"]["n_waiting"].sum()),
-        is_full_outside=bool((ports["partner"]["n_waiting"] == MOST_WAITING).any()),
-        targets=_targets_outside(nic, n_headers),
-    )
+        "waiting_outside": int(ports["partner"]["n_waiting"].sum()),
+        "is_full_outside": bool((ports["partner"]["n_waiting"] == MOST_WAITING).any()),
+        "targets": _targets_outside(nic, n_headers),
+    }
 
 
 def begin_pauses_window(nic: Any) -> None:

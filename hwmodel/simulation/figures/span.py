@@ -110,13 +110,9 @@ class Span:
         busy = self.share(self.counted(direction, "busy_fs"))
         return busy if self.has_part_of_link else link_rate_of(config.pcie).busy_share(busy)
 
-    def iotlb(self) -> tuple[int, int]:
-        """Return the hits and misses of the IOMMU's translation cache."""
-        return self.counted("translation", "hits"), self.counted("translation", "misses")
-
     def iotlb_miss_share(self) -> float | None:
         """Return the miss rate of the IOMMU's translation cache; None without look-ups."""
-        hits, misses = self.iotlb()
+        hits, misses = self.counted("translation", "hits"), self.counted("translation", "misses")
         return misses / (hits + misses) if hits + misses else None
 
     @property

@@ -25,7 +25,7 @@ from hwmodel.machine.counts.ledger_state import (
     WIRE_WAIT_HISTOGRAM,
 )
 from hwmodel.simulation.figures.counts import (
-    CAPACITIES,
+    GAUGES,
     OF_LEDGERS,
     SERVER_COUNTS,
     Counts,
@@ -181,8 +181,8 @@ class Whole:
 def capacities_of(servers: Sequence[Nic]) -> dict[str, float]:
     """Return each buffer's capacity, by name; rings are those of all functions together, as in their gauges."""
     return {
-        name: float(sum(prod(int(nic.params[each]) for each in product) for nic in servers))
-        for name, product in CAPACITIES.items()
+        name: float(sum(prod(int(nic.params[each]) for each in gauge.capacity) for nic in servers))
+        for name, gauge in GAUGES.items()
     }
 
 
