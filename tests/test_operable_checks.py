@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
+import pytest
+
 from hwmodel.config import build_changed, operable
 from hwmodel.config.build import Examined, examine
 from hwmodel.config.document import Document, Place
@@ -112,6 +114,14 @@ BESIDE: Mapping[str, list[Any]] = {
     "workload.frame_bytes": [64, 1518],
 }
 
+# What is wrong with these only beyond the capacities of a run, or with others that no value here meets.
+HARDLY_EVER_WRONG = {
+    "switch.ports.*.groups",
+    "switch.ports.*.default_priority",
+    "workload.mean_burst",
+    "workload.burst_length",
+}
+
 
 def set_keys(document: Document, changes: Mapping[str, Any]) -> Document:
     """Return a copy of a document with other values of some keys."""
@@ -143,6 +153,7 @@ def sound_base(draw: random.Random, key: str, system: str) -> tuple[Document, Ex
     raise AssertionError(f"{system}: nothing sound was drawn for {key}")
 
 
+@pytest.mark.strict_devices
 def test_the_checks_of_each_key_find_what_all_checks_find() -> None:
     draw, n_wrong, n_sound = random.Random(5), Counter[str](), Counter[str]()
     assert VALUES.keys() == ROWS.keys(), "each key whose checks are narrowed has values to draw"
@@ -163,5 +174,5 @@ def test_the_checks_of_each_key_find_what_all_checks_find() -> None:
                 assert found.config.model_dump_json() == whole.config.model_dump_json()
             (n_sound if found else n_wrong)[key] += 1
     assert not {key: n_sound[key] for key in ROWS if n_sound[key] < 5}
-    # Some are hardly ever wrong, as the number of group addresses is; the others are what the test is of.
-    assert sum(n_wrong[key] > 0 for key in ROWS) >= 18, n_wrong
+    never_wrong = {key for key, row in ROWS.items() if row.checks and not n_wrong[key]}
+    assert never_wrong <= HARDLY_EVER_WRONG, n_wrong
