@@ -70,12 +70,13 @@ class Dimension:
         scale = self.units.get(match["unit"])
         if scale is None:
             raise UnitError(self._wrong_unit(text, match["number"], match["unit"]))
-        value = Fraction(match["number"]) * scale
-        if match["sign"] == "-" and value:
+        digits, _, decimals = match["number"].partition(".")
+        value, rest = divmod(int(digits + decimals) * scale, int(10 ** len(decimals)))
+        if match["sign"] == "-" and (value or rest):
             raise UnitError(f"{text!r} is negative; {self.name} is 0 or more")
-        if value.denominator != 1:
+        if rest:
             raise UnitError(f"{text!r} is not a whole number of {next(iter(self.units))}")
-        return int(value)
+        return value
 
     def format(self, value: int) -> str:
         """Write `value` base units so that `parse` gives the same number back, in the largest unit that reads well."""

@@ -7,10 +7,10 @@ import pytest
 from hwmodel.config import Server, bridges_of, config_from_mapping, servers_of
 from hwmodel.config.adapter import MODEL_MAX_QUEUES, MODEL_RING_POOL
 from hwmodel.config.build import cross_check
-from hwmodel.config.check_adapter import check_link, check_rings
+from hwmodel.config.check_adapter import RING_CHECKS, check_link
 from hwmodel.config.check_bridge import check_bridge, check_extenders
 from hwmodel.config.check_device_limits import check_device_limits
-from hwmodel.config.check_switch import check_servers, check_stations, check_switch
+from hwmodel.config.check_switch import STATION_CHECKS, SWITCH_CHECKS, check_servers
 from hwmodel.config.check_workload import check_wire, check_workload
 from hwmodel.config.document import Document
 from hwmodel.config.findings import Doubts, Findings, Part, as_path
@@ -262,7 +262,7 @@ def test_findings_leave_out_what_is_in_doubt():
 def test_each_check_is_silent_on_the_defaults():
     config = config_from_mapping({})
     document = Document("c.yaml", config.resolved())
-    for check in (check_link, check_device_limits, check_rings, check_stations, check_switch):
+    for check in (check_link, check_device_limits, *RING_CHECKS, *STATION_CHECKS, *SWITCH_CHECKS):
         findings = Findings(document, Doubts())
         check(config, findings)
         assert findings.problems == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cProfile
 import random
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from hwmodel.config import (
     Server,
     build,
     build_changed,
+    check_device_limits,
     config_from_mapping,
     live_configuration,
     load_config,
@@ -253,6 +256,13 @@ def test_a_station_that_a_server_has_not_is_told_in_one_line() -> None:
     assert "vf7" in line and "scenario.0" in line
 
 
+def names_of(check: Any) -> set[str]:
+    """Return the name of a check; of one of limits on some keys those of the limits."""
+    if not isinstance(check, partial):
+        return {check.__name__}
+    return {one.keys for one in check_device_limits.LIMITS if {*one.keys.split(", ")} & {*check.keywords["among"]}}
+
+
 def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all shipped configurations and the systems above; a key that a new check reads has to be in its row."""
     readers: dict[str, set[str]] = {}
@@ -277,23 +287,29 @@ def test_no_other_check_reads_the_keys_that_few_are_said_to_read(monkeypatch: py
 
     monkeypatch.setattr(Block, "__getattribute__", noted)
     monkeypatch.setattr(Config, "model_dump", watched(dump, ""))  # which reads all, and leaves out what is not shown
-    of_parts = {check.__name__: check for check in build.OF_PARTS}
-    monkeypatch.setattr(build, "OF_PARTS", [watched(check, name) for name, check in of_parts.items()])
-    for name in [name for name in vars(build) if name.startswith("check_") and name not in of_parts]:
-        if name not in ("check_system", "check_is_mapping"):
-            monkeypatch.setattr(build, name, watched(getattr(build, name), name))
+    # Of what devices limit, each row is a check by itself; a copy of a switch for one of its ports reads none of it.
+    rows = [replace(limit, find=watched(lambda config, limit=limit: iter([*limit.find(config)]), limit.keys))
+            for limit in check_device_limits.LIMITS]  # fmt: skip
+    monkeypatch.setattr(check_device_limits, "LIMITS", rows)
+    check_device_limits._limits_of.cache_clear()
+    monkeypatch.setattr(Switch, "at_port", watched(Switch.at_port, ""))
+    for among in ("OF_PARTS", "SYSTEM_CHECKS"):
+        checks = {check: watched(check, check.__name__) for check in getattr(build, among)}
+        monkeypatch.setattr(build, among, tuple(checks.values()))
+    monkeypatch.setattr(build, "_OF_SOUND", ())
     for path in SHIPPED:
         load_config(path)
     for mapping, _, _ in SYSTEMS.values():
         config_from_mapping({"run": RUN, **mapping})
-    assert {"check_servers", "check_stations"} <= readers["macs"]
+    check_device_limits._limits_of.cache_clear()
+    assert {"check_servers", "check_macs"} <= readers["macs"]
     attributes = {
         f"{block}{field.alias or name}": f"{block}{name}"
         for of, block in blocks.items()
         for name, field in of.model_fields.items()
     }
     said = {
-        row.key.removeprefix("switch.ports.*."): {check.__name__ for check in row.checks}
+        row.key.removeprefix("switch.ports.*."): {name for check in row.checks for name in names_of(check)}
         for row in (*operable.OF_ADAPTERS, *operable.OF_WORKLOADS)
         if row.checks is not None
     }

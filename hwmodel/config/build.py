@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .bridge import interfaces_before
-from .check_adapter import check_capacity, check_link, check_rings
+from .check_adapter import RING_CHECKS, check_capacity, check_link
 from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge, check_bridge_kind
 from .check_device_limits import check_device_limits
@@ -25,7 +25,7 @@ from .check_room import check_adapter_room, check_system_room
 from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
 from .check_streams import check_streams
-from .check_switch import check_servers, check_stations, check_switch
+from .check_switch import STATION_CHECKS, SWITCH_CHECKS, check_servers
 from .check_virtual_switch import check_bond, check_virtual_switch
 from .check_vms import check_vms
 from .check_workload import check_load, check_policers, check_wire, check_workload
@@ -48,9 +48,15 @@ _OTHER_KINDS = (
     ),
 )
 OF_PARTS: tuple[Callable[[Config, Findings], None], ...] = (
-    check_link, check_bus, check_device_limits, check_capacity, check_ports, check_rings, check_sends, check_stations,
-    check_switch, check_adapter_room, check_queues, check_virtual_switch, check_bond, check_steering, check_arbitration,
-    check_flow_control,
+    check_link, check_bus, check_device_limits, check_capacity, check_ports, *RING_CHECKS, check_sends,
+    *STATION_CHECKS, *SWITCH_CHECKS, check_adapter_room, check_queues, check_virtual_switch, check_bond, check_steering,
+    check_arbitration, check_flow_control,
+)  # fmt: skip
+# Of a system in which nothing is wrong so far; the others of any, but that a load is checked otherwise in a run.
+_OF_SOUND = (check_system_room, check_streams)
+SYSTEM_CHECKS: tuple[Callable[[Config, Findings, Sequence[Part]], None], ...] = (
+    check_servers, check_vms, check_trees, check_multi_root, check_buses, check_port_system, check_load, check_workload,
+    check_wire, check_bridge, check_policers, check_bridge_flow_control, check_control_frames, *_OF_SOUND,
 )  # fmt: skip
 _AT_BRIDGE: Any = {"port": {"rate_bps"}, "switch": {"uplink": {"native_vlan"}}}
 _MAX_ATTEMPTS = 8  # each drops all values found wrong; a second is needed only if one of these hid another
@@ -441,14 +447,9 @@ def check_system(
 
     `is_sound`: nothing is wrong so far. `among`: the checks that count, None: all do.
     """
-    checks = (
-        check_servers, check_vms, check_trees, check_multi_root, check_buses, check_port_system,
-        check_load if is_running else check_workload, check_wire, check_bridge, check_policers,
-        check_bridge_flow_control, check_control_frames, *((check_system_room,) if is_sound else ()),
-        *((check_streams,) if is_sound and not is_running else ()),
-    )  # fmt: skip
-    for check in checks:
-        if among is None or check in among:
+    left_out = {*((check_workload, check_streams) if is_running else (check_load,)), *(() if is_sound else _OF_SOUND)}
+    for check in SYSTEM_CHECKS:
+        if check not in left_out and (among is None or check in among):
             check(config, findings, parts)
 
 

@@ -6,16 +6,17 @@ What they do not touch is kept as it was, and is the same object in both configu
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, TypeVar
 
 from pydantic import ValidationError, create_model
 
 from .build import (
     OF_PARTS,
+    SYSTEM_CHECKS,
     Examined,
     Made,
     OwnPart,
@@ -33,7 +34,7 @@ from .document import Document, copied_data
 from .findings import Findings, Part
 from .kinds import Block
 from .model import OF_SYSTEM, keys_of
-from .operable import OF_ADAPTERS, OF_WORKLOADS, Check, Operable, row_of
+from .operable import MOST_JUDGED, OF_ADAPTERS, OF_WORKLOADS, Check, Operable, row_of
 from .resolve import ALL, fill, fill_station
 from .system import Server, split_servers
 
@@ -92,7 +93,7 @@ def _changed(
         common = made
     is_known = are_alone or stations is not None
     rows = map(_row_of, keys) if is_known else ()
-    checks = {check for row in rows if row is not None for check in row.checks or ()} if is_known else None
+    checks = frozenset(check for row in rows if row for check in row.checks or ()) if is_known else None
     return sound(common, own, before) if _is_sound(common, own, before, checks, is_running=is_running) else None
 
 
@@ -104,6 +105,7 @@ def _stations_in(keys: Collection[str], *, of_servers: bool) -> list[tuple[str, 
     return [(one[1] or "", one[2], one[3]) for one in found if one is not None]
 
 
+@lru_cache(MOST_JUDGED)
 def _row_of(key: str) -> Operable | None:
     """Return the row of a key of a system, None where it has none, or others may read it than its row says."""
     own = _OF_STATION.fullmatch(key)
@@ -134,7 +136,7 @@ def _apart(document: Document, before: Sequence[OwnPart], hosts: set[str] | None
 
 
 def _is_sound(
-    common: Made, own: Sequence[OwnPart], before: System, checks: Set[Check] | None, *, is_running: bool
+    common: Made, own: Sequence[OwnPart], before: System, checks: frozenset[Check] | None, *, is_running: bool
 ) -> bool:
     """Tell whether some checks of the parts that have changed find nothing; without `checks` all, and of the rest."""
     config = common.config
@@ -143,9 +145,8 @@ def _is_sound(
     parts = [one.part() for one in own] or [Part(Server("", config), findings)]
     changed = [part for part, one, old in zip(parts, own, before.own, strict=True) if one is not old] if own else parts
     for part in changed:
-        for check in OF_PARTS:
-            if checks is None or check in checks:
-                check(part.server.config, part.findings)
+        for check in OF_PARTS if checks is None else checks.difference(SYSTEM_CHECKS):
+            check(part.server.config, part.findings)
     for part in parts if checks is None else ():
         check_bridge_kind(config, part)
     if not any(part.findings.problems for part in parts):
@@ -201,9 +202,12 @@ def _with_stations(made: Made, written: Document, stations: Collection[Sequence[
         assert row is not None, "only such keys are changed alone"
         derived = [one for one in row.followers if one not in now[station] and one not in of_all]
         entries[station] = {one: value for one, value in was.items() if one not in derived} | {key: now[station][key]}
-        fill_station(entries[station])
+        if derived:
+            fill_station(entries[station])
         others = {
-            one: value for one, value in entries[station].items() if one not in was or repr(value) != repr(was[one])
+            one: entries[station][one]
+            for one in (key, *derived)
+            if one not in was or repr(entries[station][one]) != repr(was[one])
         }
         try:
             ports[station] = _with_values(ports[station], others) if others else ports[station]

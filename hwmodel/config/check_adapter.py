@@ -183,15 +183,11 @@ def check_capacity(config: Config, findings: Findings) -> None:
             )
 
 
-def check_rings(config: Config, findings: Findings) -> None:
-    """Check batches and frames against the rings, caches and buffers that hold them."""
+def check_batches(config: Config, findings: Findings) -> None:
+    """Check the batches of each driver, and the adapter's with them, against rings."""
     _check_batches(config, findings, "driver")
     for name in config.driver.vms:
         _check_batches(config.for_function(name), findings, f"driver.vms.{name}")
-    _check_caches(config, findings)
-    _check_thresholds(config, findings)
-    _check_packet_buffers(config, findings)
-    _check_descriptors_of_a_frame(config, findings)
 
 
 def _check_batches(config: Config, findings: Findings, driver: str) -> None:
@@ -243,7 +239,8 @@ def _check_stall(config: Config, findings: Findings, ring_key: str, ring: int, d
         )  # fmt: skip
 
 
-def _check_caches(config: Config, findings: Findings) -> None:
+def check_caches(config: Config, findings: Findings) -> None:
+    """Check what is fetched at once against the adapter's cache of descriptors."""
     cache = config.nic.descriptor_cache
     for key in ("nic.fetch_batch", "nic.rx_fetch_batch", "nic.rx_prefetch"):
         value = config.value_of(key)
@@ -255,7 +252,7 @@ def _check_caches(config: Config, findings: Findings) -> None:
             )
 
 
-def _check_thresholds(config: Config, findings: Findings) -> None:
+def check_thresholds(config: Config, findings: Findings) -> None:
     """Check thresholds against data sheets and drivers, and that batches written beside them agree with them."""
     nic = config.nic
     sent = nic.txdctl
@@ -290,7 +287,8 @@ def _check_thresholds(config: Config, findings: Findings) -> None:
             )
 
 
-def _check_packet_buffers(config: Config, findings: Findings) -> None:
+def check_packet_buffers(config: Config, findings: Findings) -> None:
+    """Check that packet buffers hold the longest frame, and a mirrored copy of it."""
     if config.switches_in_memory:  # no frame enters the adapter's buffers
         return
     n_bytes, length_key = longest_frame(config, at_adapter=True)
@@ -309,7 +307,7 @@ def _check_packet_buffers(config: Config, findings: Findings) -> None:
         )
 
 
-def _check_descriptors_of_a_frame(config: Config, findings: Findings) -> None:
+def check_descriptors_of_a_frame(config: Config, findings: Findings) -> None:
     """Find frames that take more Rx descriptors than a ring or the adapter's cache can ever hold."""
     ring, cache = config.nic.rx_ring, config.nic.descriptor_cache
     room = config.host.buffer_bytes - config.host.buffer_offset_bytes
@@ -328,3 +326,7 @@ def _check_descriptors_of_a_frame(config: Config, findings: Findings) -> None:
                 key,
                 besides=["switch.ports"],
             )
+
+
+# Batches and frames against the rings, caches and buffers that hold them.
+RING_CHECKS = (check_batches, check_caches, check_thresholds, check_packet_buffers, check_descriptors_of_a_frame)

@@ -25,21 +25,24 @@ class Stretch(NamedTuple):
     source: str
 
 
-def check_device_limits(config: Config, findings: Findings) -> None:
-    """Report what a configuration asks beyond its preset's device, each key once."""
+def check_device_limits(config: Config, findings: Findings, among: tuple[str, ...] = ()) -> None:
+    """Report what a configuration asks beyond its preset's device, each key once; `among`: the limits on these keys."""
     if config.nic.strict is False:
         return
     reported: set[KeyPath] = set()
-    for one in stretches(config):
+    for one in stretches(config, among):
         paths = [_path(key, findings) for key in one.keys]
         if reported.isdisjoint(paths):
             findings.add(f"{_message(config, one)}; {_HINT}", *paths, "nic.preset")
         reported.update(paths)
 
 
-def stretches(config: Config) -> Iterator[Stretch]:
-    """Yield what a configuration of one adapter asks beyond its preset's device, as far as somebody has named that."""
-    for limit, bound in _that_hold(config):
+def stretches(config: Config, among: tuple[str, ...] = ()) -> Iterator[Stretch]:
+    """Yield what a configuration of one adapter asks beyond its preset's device, as far as somebody has named that.
+
+    `among`: the keys whose limits count, as the rows write them; empty: all.
+    """
+    for limit, bound in _that_hold(config, among):
         for found in limit.find(config):
             if not bound.allows(found.value):
                 yield _stretch(limit, bound, found.keys, found.value)
@@ -54,17 +57,18 @@ def misfits_of_device(config: Config, call: PfCall) -> Iterator[tuple[str, str]]
             yield key, _message(config, _stretch(limit, bound, (key,), value))
 
 
-def _that_hold(config: Config) -> Iterator[tuple[Limit, Bound]]:
+def _that_hold(config: Config, among: tuple[str, ...] = ()) -> Iterator[tuple[Limit, Bound]]:
     """Yield the limits of a configuration's device, as far as somebody has named that, with their bounds."""
-    for limit in _limits_of(config.nic.preset):
+    for limit in _limits_of(config.nic.preset, among):
         bound = limit.bound_of(config) if config.nic.strict is not None or limit.of_unnamed else None
         if bound is not None:
             yield limit, bound
 
 
 @cache
-def _limits_of(preset: str | None) -> tuple[Limit, ...]:
-    return tuple(limit for limit in LIMITS if preset is not None and limit.bounds.get(preset) is not None)
+def _limits_of(preset: str | None, among: tuple[str, ...]) -> tuple[Limit, ...]:
+    known = (limit for limit in LIMITS if preset is not None and limit.bounds.get(preset) is not None)
+    return tuple(limit for limit in known if not among or not set(among).isdisjoint(limit.keys.split(", ")))
 
 
 def _stretch(limit: Limit, bound: Bound, keys: tuple[str | KeyPath, ...], value: Any) -> Stretch:

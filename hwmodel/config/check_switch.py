@@ -22,15 +22,9 @@ from .vms import vms_of
 MAX_CORE_VFS = 15  # the Verilog switch core has at most 17 ports: the uplink, the PF and 15 VFs
 
 
-def check_switch(config: Config, findings: Findings) -> None:
-    """Check the `switch` block but for its stations."""
+def check_named(config: Config, findings: Findings) -> None:
+    """Check that all stations are there that rules, lists and addresses of the `switch` block name."""
     check_station_names(config, findings, _named(config))
-    _check_mirrors(config, findings)
-    check_access_lists(config, findings)
-    _check_ecid_lists(config, findings)
-    _check_guarantees(config, findings)
-    _check_core(config, findings)
-    _check_pool_filters(config, findings)
 
 
 def _named(config: Config) -> Iterator[tuple[str, KeyPath]]:
@@ -54,7 +48,8 @@ def _named(config: Config) -> Iterator[tuple[str, KeyPath]]:
         yield switch.pool_filters.default_pool, ("switch", "pool_filters", "default_pool")
 
 
-def _check_pool_filters(config: Config, findings: Findings) -> None:
+def check_pool_filters(config: Config, findings: Findings) -> None:
+    """Check that filters which select pools are in their mode, and what stations say for them alone."""
     switch = config.switch
     if switch.pool_filters is not None and switch.mode != "veb":
         findings.add(
@@ -79,7 +74,8 @@ def _check_pool_filters(config: Config, findings: Findings) -> None:
             )
 
 
-def _check_mirrors(config: Config, findings: Findings) -> None:
+def check_mirrors(config: Config, findings: Findings) -> None:
+    """Check what each mirror copies, and to where."""
     for index, mirror in enumerate(config.switch.mirrors):
         path: KeyPath = ("switch", "mirrors", index)
         if mirror.source is None and mirror.vlan is None:
@@ -94,7 +90,7 @@ def _check_mirrors(config: Config, findings: Findings) -> None:
             )
 
 
-def _check_guarantees(config: Config, findings: Findings) -> None:
+def check_guarantees(config: Config, findings: Findings) -> None:
     """Check that guarantees fit into the rate of each Ethernet port, and that no rate limit is below a guarantee."""
     totals_bps: dict[str | None, int] = {}
     for port in config.switch.ports:
@@ -118,7 +114,8 @@ def _check_guarantees(config: Config, findings: Findings) -> None:
             )
 
 
-def _check_ecid_lists(config: Config, findings: Findings) -> None:
+def check_ecid_lists(config: Config, findings: Findings) -> None:
+    """Check that each E-CID has one list."""
     seen: set[tuple[int, int]] = set()
     for index, entry in enumerate(config.switch.ecid_lists):
         if (entry.group, entry.ecid) in seen:
@@ -128,7 +125,8 @@ def _check_ecid_lists(config: Config, findings: Findings) -> None:
         seen.add((entry.group, entry.ecid))
 
 
-def _check_core(config: Config, findings: Findings) -> None:
+def check_switch_core(config: Config, findings: Findings) -> None:
+    """Check the room of the Verilog core's timing, and of queues for the longest frame."""
     switch = config.switch
     if switch.timing == "core" and len(switch.ports) > 1 + MAX_CORE_VFS:
         findings.add(
@@ -146,16 +144,6 @@ def _check_core(config: Config, findings: Findings) -> None:
         )
 
 
-def check_stations(config: Config, findings: Findings) -> None:
-    """Check names, addresses, interface numbers and S-channels of the stations."""
-    _check_names(config, findings)
-    check_station_names(config, findings, ((name, ("driver", "vms", name)) for name in config.driver.vms))
-    _check_tags(config, findings)
-    _check_macs(config, findings)
-    _check_interfaces(config, findings)
-    _check_s_channels(config, findings)
-
-
 def check_station_names(config: Config, findings: Findings, names: Iterable[tuple[str, KeyPath]]) -> None:
     """Report each name, given with its key's path, of a VF that the adapter does not have."""
     present = {"uplink", "all", *config.function_names}
@@ -164,7 +152,8 @@ def check_station_names(config: Config, findings: Findings, names: Iterable[tupl
             findings.add(absent(name, Server("", config)), path, besides=["nic.vfs"])
 
 
-def _check_tags(config: Config, findings: Findings) -> None:
+def check_admitted_tags(config: Config, findings: Findings) -> None:
+    """Check that a station admits frames at all."""
     for port in config.switch.ports:
         if port.q_in_q and port.admit == "tagged":
             findings.add(
@@ -174,7 +163,8 @@ def _check_tags(config: Config, findings: Findings) -> None:
             )
 
 
-def _check_names(config: Config, findings: Findings) -> None:
+def check_names(config: Config, findings: Findings) -> None:
+    """Check that stations, and those whose drivers are named, are there, each once."""
     seen: set[str] = set()
     for index, entry in enumerate(findings.written_stations()):
         name = entry.get("name") if isinstance(entry, dict) else None
@@ -184,9 +174,11 @@ def _check_names(config: Config, findings: Findings) -> None:
             seen.add(name)
     named = [(port.name, findings.station(port.name, "name")) for port in config.switch.ports]
     check_station_names(config, findings, dict.fromkeys(named))
+    check_station_names(config, findings, ((name, ("driver", "vms", name)) for name in config.driver.vms))
 
 
-def _check_macs(config: Config, findings: Findings) -> None:
+def check_macs(config: Config, findings: Findings) -> None:
+    """Check that addresses in a VLAN are unique at an Ethernet port; behind different wires see `check_servers`."""
     owners: dict[int, list[tuple[str, set[int], int]]] = {}
     ports = {port.name: port.port for port in config.switch.ports}  # each Ethernet port has a switch of its own
     for port in config.switch.ports:
@@ -203,7 +195,8 @@ def _check_macs(config: Config, findings: Findings) -> None:
             owners.setdefault(mac, []).append((port.name, set(port.vlans), index))
 
 
-def _check_interfaces(config: Config, findings: Findings) -> None:
+def check_interfaces(config: Config, findings: Findings) -> None:
+    """Check that numbers of interfaces are unique."""
     for key, name in ((mode.key, mode.key_name) for mode in MODES.values() if mode.has_interfaces):
         owners: dict[int, str] = {}
         for port in config.switch.ports:
@@ -217,7 +210,8 @@ def _check_interfaces(config: Config, findings: Findings) -> None:
                 )
 
 
-def _check_s_channels(config: Config, findings: Findings) -> None:
+def check_s_channels(config: Config, findings: Findings) -> None:
+    """Check that stations are in S-channels that there are, and alone in those for a single one."""
     channels = config.switch.s_channels
     stations: dict[int, list[str]] = {}
     for port in config.switch.ports:
@@ -238,6 +232,14 @@ def _check_s_channels(config: Config, findings: Findings) -> None:
                 findings.station(names[1], "s_channel"),
                 ("switch", "s_channels", str(number)),
             )
+
+
+STATION_CHECKS = (check_names, check_admitted_tags, check_macs, check_interfaces, check_s_channels)
+# Of the `switch` block but for its stations.
+SWITCH_CHECKS = (
+    check_named, check_mirrors, check_access_lists, check_ecid_lists, check_guarantees, check_switch_core,
+    check_pool_filters,
+)  # fmt: skip
 
 
 def check_servers(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
@@ -273,7 +275,7 @@ def _check_cores(parts: Sequence[Part]) -> None:
 
 
 def _check_macs_of_wires(config: Config, parts: Sequence[Part]) -> None:
-    """Report MAC addresses that stations behind different wires share; for those at one port see `_check_macs`."""
+    """Report MAC addresses that stations behind different wires share; for those at one port see `check_macs`."""
     owners: dict[int, list[tuple[str, str, frozenset[int]]]] = {}
     for name, vm in vms_of(part.server for part in parts).items() if bridges_of(config) else ():
         if vm.port.port not in (None, *ethernet_ports(vm.server.config.port.count)):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -34,8 +34,7 @@ _WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]{0,39})")
 _DECIMAL = re.compile(r"[-+]?([0-9]{0,40}\.[0-9]{1,40}|[0-9]{1,40}\.|[0-9](\.[0-9]{1,40})?e-[0-9]{1,3})")
 
 
-@dataclass(frozen=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Say where a key or value was written; places sort in the order in which a reader meets them."""
 
     source_index: int
@@ -128,12 +127,15 @@ class Document:
         for step, item in _inside(value):
             self._mark((*path, step), item, place)
 
-    def take_places(self, path: KeyPath, other: Document, inside: KeyPath = ()) -> None:
-        """Give the value at `path`, and all in it, the places of the value at `inside` of another document."""
-        n = len(inside)
+    def take_places(self, path: KeyPath, value: Any, other: Document, inside: KeyPath = ()) -> None:
+        """Give `value` at `path`, and all in it, the places that it has at `inside` of another document."""
         for own, others in ((self.value_places, other.value_places), (self.key_places, other.key_places)):
-            own.update({(*path, *at[n:]): place for at, place in others.items() if at[:n] == inside})
-        self.unreadable.update((*path, *at[n:]) for at in other.unreadable if at[:n] == inside)
+            if inside in others:
+                own[path] = others[inside]
+        if inside in other.unreadable:
+            self.unreadable.add(path)
+        for step, item in _inside(value):
+            self.take_places((*path, step), item, other, (*inside, step))
 
     def forget(self, path: KeyPath, before: Any) -> None:
         """Drop what is remembered of the value that was at `path`, and of everything in it."""

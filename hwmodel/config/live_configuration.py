@@ -61,7 +61,7 @@ class LiveConfiguration:
     ) -> None:
         self._document, self._directory, self._scenario = document, directory, config
         self._drivers, self._followed = drivers, config
-        now, self._events = apart(document)
+        now = without_scenario(document)
         self._state = _State(now, examined, config, {}, {})
         self._to_come = deque(_moments(config, drivers))
         self._problems: list[Problem] = []
@@ -156,7 +156,7 @@ class LiveConfiguration:
         now = state.document.copied() if config.agents else state.document
         self.follow()
         if event.is_set or drivers is None:
-            apply_set(now, self._events[at], at)
+            apply_set(now, document, at)
         else:
             keys = drivers.changes(at, state.config) if granted is None else granted
             if not _carried_out(now, document, config, at, keys):
@@ -179,22 +179,16 @@ class LiveConfiguration:
         self._followed = after.config
 
 
-def apart(document: Document) -> tuple[Document, dict[str | int, Document]]:
-    """Return a copy of a document without its scenario, and for each event a document with its places."""
-    if not document.data.get("scenario"):
-        now = document.copied()
-        now.data.pop("scenario", None)
-        return now, {}
-    rest, events = document.parted("scenario", range(len(document.data["scenario"])))
-    now = rest.copied()
-    del now.data["scenario"]
-    return now, events
+def without_scenario(document: Document) -> Document:
+    """Return a copy of a document without its scenario, and without the places in it."""
+    rest, _ = document.parted("scenario", ())
+    return replace(rest, data={name: block for name, block in rest.data.items() if name != "scenario"}).copied()
 
 
-def apply_set(now: Document, event: Document, at: int) -> None:
-    """Change a document by what an event sets; `event`: the document with its places."""
+def apply_set(now: Document, document: Document, at: int) -> None:
+    """Change a document by what an event of another sets."""
     path: KeyPath = ("scenario", at, "set")
-    apply_changes(now, event, path, event.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
+    apply_changes(now, document, path, document.data["scenario"][at]["set"] or {}, f"scenario.{at}.set.")
 
 
 def _moments(config: Config, drivers: Drivers | None) -> list[tuple[int, int]]:

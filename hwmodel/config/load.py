@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwmodel.errors import InputError
+from hwmodel.processes.collector import collector_rests
 
 from .build import Examined, check_is_mapping, examine
 from .document import Document, DocumentError, KeyPath, Place, Problem, copied_data, raise_problems, read_document
@@ -76,6 +77,7 @@ class BaseDocument:
         """Return the plain data of the document, which is not to be changed."""
         return self._document.data
 
+    @collector_rests()
     def with_overrides(self, overrides: Overrides | None = None) -> Config:
         """Return the configuration that the document and `overrides` make; the document stays as it is.
 
@@ -174,6 +176,7 @@ class BaseDocument:
         return [_placed(document, line) for line in lines]
 
 
+@collector_rests()
 def read_base(source: str | Path | Mapping[str, Any], directory: str | Path | None = None) -> BaseDocument:
     """Read a configuration file, or nested mappings as a file would hold them, for many overrides.
 
@@ -210,7 +213,7 @@ def read_named_base(name: str, directory: str) -> BaseDocument:
 def base_inside(document: Document, key: str, directory: str) -> BaseDocument:
     """Return the mapping that stands at a top-level key of another document, with the places of all in it."""
     inside = Document(document.source, data=copied_data(document.data[key]))
-    inside.take_places((), document, (key,))
+    inside.take_places((), inside.data, document, (key,))
     return BaseDocument(inside, directory)
 
 

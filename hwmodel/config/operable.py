@@ -9,19 +9,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from hwmodel.rules.switch_modes import MODES
 
-from .check_adapter import check_rings
+from .check_access_lists import check_access_lists
+from .check_adapter import check_batches, check_descriptors_of_a_frame, check_packet_buffers
 from .check_arbitration import check_arbitration
 from .check_device_limits import check_device_limits
 from .check_ports import check_port_system, check_ports
 from .check_room import check_adapter_room, check_system_room
-from .check_steering import check_steering
+from .check_steering import check_queues, check_steering
 from .check_streams import check_streams
-from .check_switch import check_servers, check_stations, check_switch
+from .check_switch import (
+    check_admitted_tags,
+    check_guarantees,
+    check_macs,
+    check_mirrors,
+    check_named,
+    check_pool_filters,
+    check_servers,
+)
 from .check_virtual_switch import check_virtual_switch
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .model import Config
@@ -78,15 +87,19 @@ def _has_classes(system: Config, at: int) -> bool:
     return servers_of(system)[at].config.nic.arbitration is not None
 
 
-_OF_LISTS = (
-    check_device_limits, check_ports, check_rings, check_switch, check_adapter_room, check_virtual_switch,
-    check_steering,
+def _limits(*keys: str) -> Check:
+    """Return the check of what devices limit by some keys of stations, or of the switch's lists."""
+    named = (key if key.startswith("switch.") else f"switch.ports.NAME.{key}" for key in keys)
+    return partial(check_device_limits, among=tuple(named))
+
+
+_OF_LISTS = (check_named, check_adapter_room, check_steering)
+_OF_VLANS = (
+    _limits("vlans"), check_batches, check_descriptors_of_a_frame, check_macs, check_servers, check_system_room,
 )  # fmt: skip
-_OF_VLANS = (check_device_limits, check_rings, check_stations, check_servers, check_system_room)
-_OF_RATES = (check_device_limits, check_switch, check_arbitration)
 _OF_ADDRESSES = (
-    check_device_limits, check_switch, check_stations, check_adapter_room, check_servers, check_system_room,
-    check_streams,
+    _limits("macs", "switch.addresses"), check_access_lists, check_macs, check_adapter_room, check_servers,
+    check_system_room, check_streams,
 )  # fmt: skip
 _OF_LOADS = (check_load, check_workload, check_wire, check_streams)
 _IN_STATIONS = (STATIONS, BRIDGES)
@@ -98,24 +111,24 @@ OF_STATIONS = (
     Operable("port_vlan", _IN_STATIONS, _OF_VLANS, ("vlans", "untagged")),
     Operable("vlans", (VLANS, BRIDGES), _OF_VLANS, ("untagged",)),
     Operable("untagged", (VLANS, BRIDGES), _OF_VLANS),
-    Operable("admit", _IN_STATIONS, (check_stations,)),
-    Operable("accept", (STATIONS, VLANS, BRIDGES), (check_switch,), is_fixed=_is_listed),
-    Operable("promiscuous", _IN_STATIONS, (check_device_limits,), is_fixed=_is_listed),
+    Operable("admit", _IN_STATIONS, (check_admitted_tags,)),
+    Operable("accept", (STATIONS, VLANS, BRIDGES), (check_pool_filters,), is_fixed=_is_listed),
+    Operable("promiscuous", _IN_STATIONS, (_limits("promiscuous"),), is_fixed=_is_listed),
     Operable("enabled", _IN_STATIONS, (check_port_system, check_system_room, *_OF_LOADS), is_fixed=_is_listed),
-    Operable("default", _IN_STATIONS),
-    Operable("trusted", (STATIONS, RULES, BRIDGES), (check_device_limits,)),
+    Operable("default", _IN_STATIONS, (check_pool_filters,)),
+    Operable("trusted", (STATIONS, RULES, BRIDGES), (_limits("macs", "vlans"),)),
     Operable("guards", (STATIONS, RULES, BRIDGES)),
     Operable("spoof_check", _IN_STATIONS, (), ("vlan_spoof_check",)),
     *(Operable(key, _IN_STATIONS, ())
       for key in ("vlan_spoof_check", "loopback", "self_loopback", "ethertype_filter")),
-    Operable("default_priority", _IN_STATIONS, is_fixed=_has_classes),
-    Operable("rate_limit", (FUNCTIONS, SCHEDULER), _OF_RATES),
-    Operable("min_rate", (FUNCTIONS, SCHEDULER), _OF_RATES),
+    Operable("default_priority", _IN_STATIONS, (check_arbitration,), is_fixed=_has_classes),
+    Operable("rate_limit", (FUNCTIONS, SCHEDULER), (_limits("rate_limit"), check_guarantees, check_arbitration)),
+    Operable("min_rate", (FUNCTIONS, SCHEDULER), (_limits("min_rate"), check_guarantees, check_arbitration)),
     Operable("weight", (ARBITER, FUNCTIONS, SCHEDULER), (check_arbitration,)),
-    Operable("receive_limit", (ARBITER,), (check_device_limits, check_arbitration)),
+    Operable("receive_limit", (ARBITER,), (_limits("receive_limit"), check_arbitration)),
     Operable("receive_burst", (ARBITER,), (check_arbitration,)),
-    Operable("credits", (ARBITER,)),
-    Operable("drop_enable", (DROPS,)),
+    Operable("credits", (ARBITER,), (check_arbitration,)),
+    Operable("drop_enable", (DROPS,), (check_queues,)),
 )  # fmt: skip
 OF_ADAPTERS = (
     Operable("port.rate", (FUNCTIONS, SCHEDULER, PORTS, OUTSIDE, SOURCES, BRIDGES), is_fixed=_is_cut_through),
@@ -132,9 +145,14 @@ OF_ADAPTERS = (
     Operable("host.virtual_switch.bond.silent", (PORTS,)),
     Operable("switch.uplink.native_vlan", (STATIONS, VLANS, BRIDGES)),
     Operable("switch.uplink.vlans", (VLANS, BRIDGES)),
-    Operable("switch.addresses", (LOOKUP, BRIDGES), _OF_LISTS, is_fixed=_is_listed),
-    Operable("switch.mirrors", (RULES, BRIDGES), _OF_LISTS),
-    Operable("switch.acl", (RULES, BRIDGES), (*_OF_LISTS, check_policers)),
+    Operable("switch.addresses", (LOOKUP, BRIDGES), (*_OF_LISTS, _limits("switch.addresses")), is_fixed=_is_listed),
+    Operable("switch.mirrors", (RULES, BRIDGES), (
+        *_OF_LISTS, _limits("switch.mirrors"), check_mirrors, check_ports, check_batches, check_packet_buffers,
+        check_descriptors_of_a_frame,
+    )),
+    Operable("switch.acl", (RULES, BRIDGES), (
+        *_OF_LISTS, _limits("switch.acl"), check_access_lists, check_virtual_switch, check_policers,
+    )),
     Operable("switch.pool_filters.*", (STATIONS, VLANS, BRIDGES)),
     *(row._replace(key=f"switch.ports.*.{row.key}") for row in OF_STATIONS),
 )  # fmt: skip

@@ -119,7 +119,7 @@ class _Origin:
         if self.prefix:
             document.prefixes[path] = self.prefix
         if self.written is not None:
-            document.take_places(path, self.written, self.path)
+            document.take_places(path, value, self.written, self.path)
 
     def mark_made(self, document: Document, path: KeyPath) -> None:
         """Record that the value at `path` was made to hold a key that was written here."""

@@ -18,7 +18,7 @@ from .check_device_limits import misfits_of_device
 from .condition import malformed
 from .document import Document, KeyPath, Problem, raise_problems, read_document
 from .life import course_of
-from .live_configuration import LiveConfiguration, apart, apply_set, fixed_by, is_within, overlap, path_in
+from .live_configuration import LiveConfiguration, apply_set, fixed_by, is_within, overlap, path_in, without_scenario
 from .model import Config, Drivers, Step
 from .scenario import EVENT_KINDS, NOT_KNOWN_FS, Event, Named, in_order
 from .system import servers_of
@@ -44,7 +44,7 @@ def spread_scenario_file(document: Document, directory: str) -> None:
         raise_problems([events.problem((), "a scenario is a list, like [{at: 2ms, set: {...}}]")])
     document.forget(path, name)
     document.data["scenario"] = events.data
-    document.take_places(path, events)
+    document.take_places(path, events.data, events)
 
 
 def steps_of(
@@ -96,10 +96,10 @@ def _out_of_course(document: Document, config: Config) -> Iterator[Problem]:
 def _wrong_at_any_time(document: Document, examined: Examined, directory: str, config: Config) -> Iterator[Problem]:
     """Yield problems with events that wait for a condition, which do not depend on what other events set before."""
     waiting = [(at, event) for at, event in enumerate(config.scenario) if event.when is not None and event.is_set]
-    at_first, events = apart(document) if waiting else (document, {})
+    at_first = without_scenario(document) if waiting else document
     for at, event in waiting:
         now = at_first.copied()
-        apply_set(now, events[at], at)
+        apply_set(now, document, at)
         after = examine_changed(now, directory, examined, event.changes, is_running=True)
         yield from after.problems
         if after.config is not None and not after.problems:

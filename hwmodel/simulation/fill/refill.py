@@ -177,23 +177,25 @@ class Region:
 
     def of(self, state: npt.NDArray[Any]) -> Ints:
         """Return the region's words in a state of one record: int64, a row for each element, ordered as in `places`."""
-        words, own = self._words(state)
-        found: Ints = words[..., own]
+        words, spans = self._words(state)
+        own = [words[..., span] for span in spans]
+        found = own[0] if len(own) == 1 else np.concatenate(own, axis=-1)
         return found.reshape(words.size // words.shape[-1], found.shape[-1])  # of no element: a server sends nothing
 
     def clear(self, state: npt.NDArray[Any]) -> None:
         """Set the region's words in a state of one record to zero."""
-        words, own = self._words(state)
-        words[..., own] = 0
+        words, spans = self._words(state)
+        for span in spans:
+            words[..., span] = 0
 
-    def _words(self, state: npt.NDArray[Any]) -> tuple[Ints, Ints | slice]:
+    def _words(self, state: npt.NDArray[Any]) -> tuple[Ints, list[slice]]:
         """Return the words of its elements, a view although these may lie apart in memory, and which are its own."""
         found = state
         for name in self.path:
             found = found[name]
         if self.in_use:
             found = found[:, : int(state["params"][self.in_use][0])]
-        return found[..., None].view(np.int64), _own_words(self.fields, found.dtype)
+        return found[..., None].view(np.int64), _spans_of(self.fields, found.dtype)
 
 
 @cache
@@ -204,9 +206,11 @@ def words_of(fields: tuple[str, ...], element: np.dtype[Any]) -> Ints:
 
 
 @cache
-def _own_words(fields: tuple[str, ...], element: np.dtype[Any]) -> Ints | slice:
+def _spans_of(fields: tuple[str, ...], element: np.dtype[Any]) -> list[slice]:
+    """Return the words of `words_of` as spans of words that follow each other: much faster than one by one."""
     words = words_of(fields, element)
-    return slice(int(words[0]), int(words[-1]) + 1) if len(words) == words[-1] - words[0] + 1 else words
+    parts = np.split(words, np.flatnonzero(np.diff(words) != 1) + 1)
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
 @cache
@@ -296,11 +300,14 @@ OF_BRIDGE = (
 
 
 class Rewritten(NamedTuple):
-    """Hold what a region's words become: `component` is a server's number, or that of the bridges, behind them."""
+    """Hold what a region's words become, and which of them differ.
+
+    `component`: a server's number, or that of the bridges, behind them.
+    """
 
     component: int
     region: Region
-    was: Ints
+    differs: npt.NDArray[np.bool_]
     will_be: Ints
 
 
@@ -381,10 +388,11 @@ class Refilled:
 
     def _compared(self, component: int, regions: Sequence[Region], filled: Servers) -> Iterator[Rewritten]:
         for one in regions:
-            was, words = self._known[component, one], one.of(filled)
-            if (was != words).any():
+            words = one.of(filled)
+            differs = self._known[component, one] != words
+            if np.count_nonzero(differs):
                 self._known[component, one] = words.copy()
-                yield Rewritten(component, one, was, self._known[component, one])
+                yield Rewritten(component, one, differs, self._known[component, one])
 
 
 def _fill(beside: Servers, fillings: Sequence[Filling], to: OfServer) -> None:

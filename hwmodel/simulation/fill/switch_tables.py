@@ -6,6 +6,7 @@ The kernels see port numbers, bitmaps and numbered words; names and units end he
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from hwmodel.forwarding.tables import (
     MIRROR_INGRESS,
     MIRROR_VLAN,
     NO_VLAN,
+    PORT,
     RESERVED_VID,
     STATION_MAC,
     TABLES,
@@ -71,6 +73,8 @@ COPIED = {
     "is_trusted": "trusted", "loops_back": "loopback", "loops_to_self": "self_loopback",
     **{key: key for key in INTERFACE_KEYS},
 }  # fmt: skip
+_COPIED_OF = attrgetter(*COPIED.values())
+_PLACES = [(PORT.names or ()).index(name) for name in ("longest_bytes", "outer_kind", "admit", *COPIED)]
 FLAGS = {"enabled": "enabled", "trusted": "trusted", "promiscuous": "promiscuous", "default_stations": "default"}
 
 
@@ -156,13 +160,13 @@ def _add(ports: Record, number: int) -> None:
 def _fill_stations(array: npt.NDArray[Any], switch: Switch) -> None:
     ports = switch.ports
     numbers = np.array([port.number for port in ports], np.int64)
-    rows = array["port"][0][numbers]
-    for name, attribute in COPIED.items():
-        rows[name] = [getattr(port, attribute) for port in ports]
-    rows["longest_bytes"] = [port.max_frame_bytes - FCS_BYTES for port in ports]
-    rows["outer_kind"] = [NO_TAGS if port.q_in_q else NO_OUTER_TAG for port in ports]
-    rows["admit"] = [ADMITS[port.admit] for port in ports]
-    array["port"][0, numbers] = rows
+    array["port"][0][..., None].view(np.int64)[numbers[:, None], _PLACES] = [
+        (
+            port.max_frame_bytes - FCS_BYTES, NO_TAGS if port.q_in_q else NO_OUTER_TAG, ADMITS[port.admit],
+            *_COPIED_OF(port),
+        )
+        for port in ports
+    ]  # fmt: skip
     flags = {name: [getattr(port, attribute) for port in ports] for name, attribute in FLAGS.items()}
     flags["promiscuous_inside"] = [is_set and switch.promiscuous == "all" for is_set in flags["promiscuous"]]
     for kind in ("broadcast", "multicast"):

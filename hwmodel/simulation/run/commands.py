@@ -264,7 +264,7 @@ def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_C
     """Give the commands that rewrite a region's words; `record`: the component's, the `number`-th of its kind."""
     kind = one.region.kind
     firsts, words = places(one.region, record)
-    is_written = one.was != one.will_be
+    is_written = one.differs
     if kind not in PIECEMEAL:
         is_written[is_written.any(axis=1)] = True
     rows, columns = np.divmod(np.flatnonzero(is_written), is_written.shape[1])  # thrice as fast as two indices at once
