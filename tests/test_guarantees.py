@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import config_from_mapping, load_config
 from hwmodel.errors import InputError
 from tests.run_cases import result_of
 
@@ -129,3 +130,15 @@ def test_what_cannot_be_guaranteed_is_refused(ports: list[dict[str, Any]], line:
         config_from_mapping({"switch": {"ports": ports}})
     (found,) = refused.value.lines
     assert line in found
+
+
+def test_the_guarantee_that_is_too_much_is_told_with_its_line(tmp_path: Path) -> None:
+    """And not the rate of the port, which stands before it."""
+    file = tmp_path / "machine.yaml"
+    file.write_text(
+        "nic: {vfs: 2}\nport: {rate: 10Gbps}\nswitch:\n  ports:\n"
+        "    - {name: vf1, min_rate: 6Gbps}\n    - {name: pf, min_rate: 1Gbps}\n    - {name: vf0, min_rate: 4Gbps}\n"
+    )
+    with pytest.raises(InputError) as refused:
+        load_config(file)
+    assert [one.partition(" all")[0] for one in refused.value.lines] == [f"{file}:5:29: switch.ports.vf1.min_rate:"]

@@ -7,10 +7,19 @@ from statistics import fmean, variance
 
 import pytest
 
-from hwmodel.config import config_from_mapping
+from hwmodel.config import config_from_mapping, load_config
 from hwmodel.config.run import MAX_SEED
 from hwmodel.simulation import simulate
-from hwmodel.simulation.run.short_runs import REPLICAS, Replica, phase_warnings_of, seeds_beside, spread_of, widened
+from hwmodel.simulation.run.run import Run
+from hwmodel.simulation.run.short_runs import (
+    REPLICAS,
+    Replica,
+    in_one_cycle,
+    phase_warnings_of,
+    seeds_beside,
+    spread_of,
+    widened,
+)
 from tests.run_cases import merged
 
 NAME = "latency_ns.mean"
@@ -92,6 +101,52 @@ def test_of_random_arrivals_that_get_through_latencies_alone_differ_beyond_their
     assert "adaptive_moderation" in next(phase_warnings_of(own, others, is_random=True))
     noisy = [replica(float(at), 1.96 * 3.5**0.5) for at in range(1, 7)]  # their windows explain all of it
     assert widened(replica(3.5, 0.1), noisy, is_random=True)[NAME] == pytest.approx((3.4, 3.6))
+
+
+def test_three_that_agree_are_draws_of_one_cycle():
+    """Of 100, 100.2 and 100.4: a standard deviation of 0.2, and Student's t of 2 degrees is 4.3027."""
+    own, others = replica(100.2, 0.1), [replica(100.0), replica(100.4)]
+    assert in_one_cycle(own, others)
+    reach = ((4.3027 * (0.2**2 - (0.1 / 1.96) ** 2 / 3) ** 0.5) ** 2 + 0.1**2) ** 0.5
+    assert widened(own, others, [NAME])[NAME] == pytest.approx((100.2 - reach, 100.2 + reach), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("others", "is_one"),
+    [
+        ([replica(100.0), replica(100.5)], True),
+        ([replica(100.0), replica(100.51)], False),
+        ([replica(99.4), replica(100.0)], False),
+        ([replica(100.0)], False),
+        ([replica(100.0), Replica({}, {})], False),
+    ],
+)
+def test_what_differs_by_half_a_percent_may_be_of_two_cycles(others, is_one):
+    assert in_one_cycle(replica(100.0), others) is is_one
+
+
+def test_percentiles_and_what_each_vm_gets_need_not_agree():
+    names = ("latency_ns.p99", "vms.vf0.rx_gbps")
+    one, other = ({NAME: 100.0, **dict.fromkeys(names, figure)} for figure in (1.0, 2.0))
+    assert in_one_cycle(Replica(one, {}), [Replica(one, {}), Replica(other, {})])
+    assert not in_one_cycle(Replica({"totals.gbps": 1.0}, {}), [Replica({"totals.gbps": 1.01}, {})] * 2)
+
+
+@pytest.mark.real_clocks
+@pytest.mark.parametrize(
+    ("changes", "n_runs"),
+    [
+        ({}, 2),
+        ({"run.warmup": "20us"}, 6),  # rings fill in the window
+        ({"workload.load": "20% of ceiling", "workload.arrivals": "periodic"}, 6),  # nothing is full
+        ({"workload.load": "20% of ceiling", "workload.arrivals": "poisson"}, 0),
+    ],
+)
+def test_four_more_are_made_where_two_do_not_settle_it(changes, n_runs, monkeypatch):
+    seeds, made = [], Run._replica
+    monkeypatch.setattr(Run, "_replica", lambda run, shorts, seed: seeds.append(seed) or made(run, shorts, seed))
+    simulate(load_config("sriov_10g_gen2x4", {"run.duration": "2ms", "run.seed": 1, **changes}))
+    assert sorted(seeds) == sorted(seeds_beside(1)[:n_runs])
 
 
 def test_of_too_few_nothing_is_said():

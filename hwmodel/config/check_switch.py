@@ -98,18 +98,18 @@ def check_guarantees(config: Config, findings: Findings) -> None:
             continue
         least_bps = port.min_rate_bps
         totals_bps[port.port] = total_bps = totals_bps.get(port.port, 0) + least_bps
-        key = f"switch.ports.{port.name}.min_rate"
+        path = findings.station(port.name, "min_rate")
         if port.rate_limit_bps is not None and least_bps > port.rate_limit_bps:
             findings.add(
                 f"{format_rate_bps(least_bps)} is more than its rate_limit {format_rate_bps(port.rate_limit_bps)}",
-                key,
-                f"switch.ports.{port.name}.rate_limit",
+                path,
+                findings.station(port.name, "rate_limit"),
             )
         if not config.switches_in_memory and total_bps > config.port.rate_bps >= total_bps - least_bps:
             findings.add(
                 f"all guarantees up to it are {format_rate_bps(total_bps)}, more than port.rate "
                 f"{format_rate_bps(config.port.rate_bps)}",
-                key,
+                path,
                 "port.rate",
             )
 

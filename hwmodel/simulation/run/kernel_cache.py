@@ -33,7 +33,6 @@ COMMANDS = "machine.commanded.run_commanded"  # needed in addition if something 
 DECISIONS = "machine.switch.decisions.decide_anew"
 DECIDING = (DECISIONS, "machine.first_decisions.decide_alone")
 RUN_ENTRIES = (ENGINE, *DECIDING)
-ALONE = (*RUN_ENTRIES, WITHOUT_OPTIONS)  # all that servers alone may need that have no commands
 SYSTEM_ENTRIES = (
     ENGINE, DECISIONS, "machine.system.run_system", "machine.first_decisions.decide_first",
     "machine.network.places.enter_homes", "machine.network.places.announce", "machine.counts.flow_state.add_flows",

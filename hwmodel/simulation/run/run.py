@@ -17,7 +17,7 @@ from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.processes.collector import collector_rests
 from hwmodel.results import Result, Sighting, check_balance
-from hwmodel.results.bottleneck import not_judged, shows_why_nothing_came
+from hwmodel.results.bottleneck import NEARLY_FULL, not_judged, shows_why_nothing_came
 from hwmodel.results.bottleneck_text import FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.simulation.figures.assumed import assumptions_of
 from hwmodel.simulation.figures.counters import counters_of
@@ -47,7 +47,7 @@ from hwmodel.simulation.fill.nic_state import State
 from hwmodel.simulation.run.closed_form import closed_form_of, limits_of, next_steps
 from hwmodel.simulation.run.commands import Change
 from hwmodel.simulation.run.host_run import describe_host_run
-from hwmodel.simulation.run.kernel_cache import ALONE, ENGINE, compiled_without, have_kernels, kernels_are_cached
+from hwmodel.simulation.run.kernel_cache import DECIDING, ENGINE, compiled_without, have_kernels, kernels_are_cached
 from hwmodel.simulation.run.machine import Machine, SystemSnapshot, entries_of
 from hwmodel.simulation.run.play import Play, play_of
 from hwmodel.simulation.run.reactions import with_agents
@@ -55,9 +55,11 @@ from hwmodel.simulation.run.scenario import lives_in_order, with_series
 from hwmodel.simulation.run.series import SeriesRecorder, interval_of
 from hwmodel.simulation.run.server_threads import n_threads_for
 from hwmodel.simulation.run.short_runs import (
+    FIRST,
     Replica,
     ShortRuns,
     has_timed_events,
+    in_one_cycle,
     phase_warnings_of,
     replica_of,
     seeds_beside,
@@ -119,7 +121,8 @@ def simulate(
     check_span(trace_path, trace_start_fs, trace_length_fs)
     check_taps(config, pcap_hops or {})
     play = play_of(config, agents)
-    compile_s = 0.0 if kernels_are_cached(ALONE) else have_kernels(entries_of(config, reacts=play.reacts))
+    # What decides on headers is called as the machine is made; which engine runs it shows once it is.
+    compile_s = 0.0 if kernels_are_cached(DECIDING) else have_kernels(entries_of(config, reacts=play.reacts))
     changes_in_run = bool(config.scenario) or play.reacts
     counts = counters or changes_in_run
     run = Run(
@@ -476,16 +479,24 @@ class Run:
         assert run.start is not None and run.end is not None
         return replica_of(run.figures(Span(run.start, run.end))[1])
 
+    def _replicas(self, shorts: ShortRuns, seeds: Sequence[int]) -> list[Replica]:
+        """Return what short runs of some seeds show, those left out that cannot be run."""
+        return [one for one in shorts.each(partial(self._replica, shorts), seeds) if one is not None]
+
     def _with_other_phases(self, result: Result, sureness: Sureness, shorts: ShortRuns) -> tuple[Result, list[str]]:
         """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
         if not self.measured.known.hangs_on_phases(gets_through(result)):
             return result, []
-        runs = shorts.each(partial(self._replica, shorts), seeds_beside(self.config.run.seed))
-        own, others = replica_of(sureness), [one for one in runs if one is not None]
+        own, seeds = replica_of(sureness), seeds_beside(self.config.run.seed)
         # Short runs are not alike in figures that grow, nor if their warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
         alike = [one for one in own.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
         is_random = self.measured.known.is_random and gets_through(result)
+        others = self._replicas(shorts, seeds[:FIRST])
+        # Below its limits what a machine does hangs on who meets whom, which three draws may well miss.
+        is_near_limit = not is_random and (result.bottleneck.utilization or 0.0) >= NEARLY_FULL
+        if not (is_near_limit and len(alike) == len(own.figures) and in_one_cycle(own, others)):
+            others += self._replicas(shorts, seeds[FIRST:])
         found = widened(own, others, alike, is_random=is_random)
         warnings = phase_warnings_of(own, others, alike, is_random=is_random)
         return replace(result, intervals=found), [*warnings]

@@ -2,17 +2,17 @@
 
 A machine that is full, or whose frames arrive at even steps, settles into one of several cycles, depending on when its
 cores, ports and timers began, and may stay in it for ever: then even a long window says nothing of the other cycles.
-So a few short runs draw new clock offsets and phases. The spread of their figures beyond what their own windows explain
-(the variance between groups of a one-way analysis of variance) widens the run's intervals. With random arrivals that
-all get through, the window itself covers all phases.
+So a few short runs draw new clock offsets and phases: two, and four more where these leave it open. The spread of their
+figures beyond what their own windows explain (the variance between groups of a one-way analysis of variance) widens the
+run's intervals. With random arrivals that all get through, the window itself covers all phases.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import hypot, sqrt
-from statistics import fmean, variance
+from math import fsum, hypot, inf, sqrt
+from statistics import fmean
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -39,6 +39,7 @@ FRAMES = 10_000
 MOST_WARMUP_FRAMES = 60_000  # by then buffers have filled; slower filling could not be seen by a short run anyway
 SETTLES_WITHIN = 2  # an automatic warm-up ends when at most a third of it was not steady: half of it would have done
 MOST_TIMES_WINDOW = 8  # times the run's own window, at most, if that holds few frames
+MARKS = 40  # half as many as of a run, still enough for an interval's twelve cosines
 MOST_SERVERS = 16  # of all runs at once: a server takes 3 MB, and 15 where very many send to each other
 
 
@@ -101,8 +102,7 @@ class ShortRuns:
         try:
             run = self._make(short, self._workload if self._is_loaded_alike(config) else workload_of(short))
             run.ends_with_batches, run.progress = True, self._go_on
-            if not has_intervals:
-                run.n_marks = 1
+            run.n_marks = MARKS if has_intervals else 1
             for _ in run.pieces():
                 pass
         except (InputError, RunError):
@@ -114,8 +114,9 @@ class ShortRuns:
         return all(block is getattr(self._config, name) for name, block in config if name != "run")
 
 
-REPLICAS = 6
+REPLICAS, FIRST = 6, 2  # the rest are made unless the first ones agree with the run
 LEAST = 3  # with fewer runs, their spread is unknown
+AGREES = 0.005  # share by which throughput and means of machines in one and the same cycle differ at most
 # How much of the spread of six runs their windows explain is itself uncertain: at least this share always counts.
 LEAST_BETWEEN = 0.25
 TOLD = ("totals.gbps", "wire.tx_gbps")
@@ -141,6 +142,13 @@ def replica_of(sureness: Sureness) -> Replica:
 def seeds_beside(seed: int) -> list[int]:
     """Return the seeds of the short runs, far from `seed`, so that a series of consecutive seeds does not use them."""
     return [(seed + (number << 32)) % (MAX_SEED + 1) for number in range(1, REPLICAS + 1)]
+
+
+def in_one_cycle(own: Replica, others: Sequence[Replica]) -> bool:
+    """Tell whether throughput and all means of a run and of its first short runs differ by AGREES at most."""
+    named = [name for name in own.figures if name in TOLD or name.endswith(".mean")]
+    figures = ([one.figures.get(name, inf) for one in (own, *others)] for name in named)
+    return len(others) == FIRST and all(min(each) >= (1 - AGREES) * max(each) for each in figures)
 
 
 def widened(
@@ -202,8 +210,10 @@ def spread_of(name: str, replicas: Sequence[Replica], least: float = LEAST_BETWE
     known = [one for one in replicas if name in one.figures]
     if len(known) < LEAST:
         return 0.0
-    between = variance(one.figures[name] for one in known)
-    within = sum(_narrower_half(name, one) ** 2 for one in known) / len(known) / NORMAL_975**2
+    figures = [one.figures[name] for one in known]
+    mean = fmean(figures)
+    between = fsum((figure - mean) ** 2 for figure in figures) / (len(figures) - 1)
+    within = fsum(_narrower_half(name, one) ** 2 for one in known) / len(known) / NORMAL_975**2
     return student_t_975(len(known) - 1) * sqrt(max(between - within, least * between))
 
 
