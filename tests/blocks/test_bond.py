@@ -118,4 +118,4 @@ def test_what_the_log_has_no_room_for_is_left_out():
     nic, bond = idle_bond()
     for number in range(LOG_CAP + 3):
         log_leg(bond, number, 0, 0)
-    assert bond.n_logged == LOG_CAP + 3 and len(take_bond(nic).log) == LOG_CAP
+    assert bond.n_logged == LOG_CAP + 3 and len(take_bond(nic)["log"]) == LOG_CAP
