@@ -24,6 +24,7 @@ from hwmodel.machine.tlp_kinds import (
     TX_INTERRUPT,
     TlpKind,
 )
+from hwmodel.resources import WIRE
 from hwmodel.results import (
     Core,
     Cpu,
@@ -263,7 +264,7 @@ def _mac_bytes(span: Span) -> list[list[int]]:
 
 def _wire_use(span: Span, port: str) -> float:
     """Return the busy share of a port's busier direction."""
-    return min(1.0, max(span.share(span.worked_fs(at_port(port, name))) for name in ("wire.tx", "wire.rx")))
+    return min(1.0, max(span.share(span.worked_fs(at_port(port, name))) for name in WIRE))
 
 
 def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:

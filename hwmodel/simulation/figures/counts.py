@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import record
-from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS, BUS_COUNTS
+from hwmodel.machine.adapter.adapter_state import ADAPTER_COUNTS
 from hwmodel.machine.counts.ledger_state import GAUGE, HISTOGRAM_BUCKETS, LEDGER_COUNTS, WIRE_WAIT_HISTOGRAM
 from hwmodel.machine.host.host_state import TRANSLATION_COUNTS
 from hwmodel.machine.network.mac import MAC_COUNTS
-from hwmodel.machine.pcie.link_state import ENGINE_COUNTS, LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
+from hwmodel.machine.pcie.link_state import LINK_COUNTS, PCIE_COUNTS, TAG_COUNTS
 from hwmodel.machine.time.clock import ADAPTER_PORTS
-from hwmodel.machine.virtual_switch.virtual_switch_state import VIRTUAL_SWITCH_COUNTS
 from hwmodel.results import filled_columns
 
 SERVER_COUNTS = record(
@@ -27,14 +26,9 @@ SERVER_COUNTS = record(
     ("down", LINK_COUNTS),
     ("pcie", PCIE_COUNTS),
     ("tags", TAG_COUNTS),
-    ("read_engine", ENGINE_COUNTS),
-    ("write_engine", ENGINE_COUNTS),
-    ("shared_engine", ENGINE_COUNTS),
     ("adapter", ADAPTER_COUNTS),
-    ("bus", BUS_COUNTS, (ADAPTER_PORTS,)),
     ("mac", MAC_COUNTS, (ADAPTER_PORTS,)),
     ("translation", TRANSLATION_COUNTS),
-    ("virtual_switch", VIRTUAL_SWITCH_COUNTS),
     ("ledger", LEDGER_COUNTS),
 )
 # The name of each buffer in a sentence, and its capacity as a product of parameters; rings are those of all functions
@@ -75,14 +69,9 @@ def parts_of(nic: Any) -> dict[str, Any]:
         "down": nic.pcie[0].down.counts,
         "pcie": nic.pcie[0].counts,
         "tags": nic.pcie[0].tags.counts,
-        "read_engine": nic.engines.read.counts,
-        "write_engine": nic.engines.write.counts,
-        "shared_engine": nic.engines.counts,
         "adapter": nic.counts,
-        "bus": nic["port"]["bus"]["counts"],
         "mac": nic["port"]["mac"]["counts"],
         "translation": nic.host[0].translation.counts,
-        "virtual_switch": nic.virtual_switch.counts,
         "ledger": nic.ledger.counts,
     }
 

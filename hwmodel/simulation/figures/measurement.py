@@ -5,8 +5,11 @@ A snapshot also counts the frames and copies in flight and sums their ages, as L
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import fsum
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from hwmodel.machine.counts.ledger_state import COUNTERS, FIRST_FLOW_HISTOGRAM, 
 from hwmodel.machine.guest.guest_state import N_TASKS, TAKE_TASK
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
+from hwmodel.resources import RESOURCES, WIRE_RX, WIRE_TX
 from hwmodel.results import filled_columns
 from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, areas_in, counts_of, gauges_in, latencies_in, parts_of
 from hwmodel.simulation.figures.part_snapshots import (
@@ -204,7 +208,7 @@ def take_snapshot(nic: Any, book: FlowBook, *, with_flows: bool = True) -> Snaps
         n_events=int(nic.clock.n_events),
         counts={name: int(counts[name]) for name in COUNTERS},
         mac=macs.copy(),
-        busy_fs=_busy_fs(nic, found, now_fs),
+        busy_fs=_busy_fs(nic, now_fs),
         drops=counts.drops.copy(),
         mirrored_drops=counts.mirrored_drops.copy(),
         up=_link(nic.pcie[0].up, found.up, now_fs),
@@ -260,32 +264,20 @@ def link_ahead_fs(link: Any, now_fs: int) -> int:
     return max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
 
 
-def _busy_fs(nic: Any, counts: Any, now_fs: int) -> dict[str, int]:
+def _busy_fs(nic: Any, now_fs: int) -> dict[str, int]:
     """Return the busy time of each resource so far, without work already booked but still to be done.
 
     `host.walkers` is the sum over all page walkers.
     """
-    engines = nic.engines
-    busy_until_fs = {
-        "nic.pipeline": (counts.adapter.pipeline_busy_fs, nic.pipeline_busy_until_fs),
-        "nic.store": (counts.adapter.store_busy_fs, nic.store_busy_until_fs),
-        "nic.dma.read": (counts.read_engine.busy_fs, engines.read.next_fs),
-        "nic.dma.write": (counts.write_engine.busy_fs, engines.write.next_fs),
-        "nic.dma.shared": (counts.shared_engine.busy_fs, engines.shared_next_fs),
-        "host.drain": (counts.pcie.drain_busy_fs, nic.pcie[0].drain_busy_until_fs),
-        "host.memory": (counts.virtual_switch.memory_busy_fs, nic.virtual_switch.memory_free_fs),
-    }
-    for number, name in enumerate(ports_named(nic)):
-        port, sent, bus = nic.port[number], counts.mac[number], counts.bus[number]
-        coming_until_fs = now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs  # dead: idle
-        busy_until_fs |= {
-            at_port(name, "wire.tx"): (sent.tx_busy_fs, sending_until_fs(nic, number, now_fs)),
-            at_port(name, "wire.rx"): (sent.rx_busy_fs, coming_until_fs),
-            at_port(name, "switch.bus"): (bus.busy_fs, port.bus.free_fs),
-        }
-    found = {name: int(busy_fs) - max(0, int(until_fs) - now_fs) for name, (busy_fs, until_fs) in busy_until_fs.items()}
-    walks_ahead_fs = int(np.maximum(nic.host[0].translation.walker_free_fs - now_fs, 0).sum())
-    return found | {"host.walkers": int(counts.translation.walks_busy_fs) - walks_ahead_fs}
+    found = {}
+    for row in RESOURCES:
+        if row.until or row.name in _UNTIL:
+            for number, port in enumerate(ports_named(nic) if row.is_at_port else ("",)):
+                record = nic.port[number] if row.is_at_port else nic
+                busy_fs = reduce(getitem, row.busy, record)
+                until_fs = reduce(getitem, row.until, record) if row.until else _UNTIL[row.name](nic, number, now_fs)
+                found[at_port(port, row.name)] = int(busy_fs) - int(np.maximum(until_fs - now_fs, 0).sum())
+    return found
 
 
 def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
@@ -294,6 +286,16 @@ def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
     if mac.is_stopped & CONTROL_ON_WIRE:
         return int(nic.pauses.port[number].sent_fs)
     return int(nic.clock.next_at[WIRE + number]) if mac.is_sending else now_fs
+
+
+def coming_until_fs(nic: Any, number: int, now_fs: int) -> int:
+    """Return when the frame that a port is receiving ends; the present time of a dead one, which receives none."""
+    mac = nic.port[number].mac
+    return now_fs if mac.params.is_down else int(mac.line.busy_until_fs)
+
+
+# Until when work is booked that no field of a record says.
+_UNTIL: Mapping[str, Callable[[Any, int, int], int]] = {WIRE_TX: sending_until_fs, WIRE_RX: coming_until_fs}
 
 
 def ports_named(nic: Any) -> tuple[str, ...]:
