@@ -1,6 +1,6 @@
 """What may set the throughput, judged from one window: all suspects, and a first guess among them.
 
-The resources are those of `rules.resources`, servers and stores. A server's busy share, or the share of its
+The resources are those of `hwmodel.resources`, servers and stores. A server's busy share, or the share of its
 capacity that a store lent, tells whether it is full. If none is full, or several are, these shares do not tell what a
 larger one would gain: then `simulation.judgement` runs the suspects made larger.
 """
