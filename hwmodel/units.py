@@ -195,11 +195,6 @@ def format_rate_bps(rate_bps: int) -> str:
     return RATE.format(rate_bps)
 
 
-def format_frequency_hz(frequency_hz: int) -> str:
-    """Write hertz exactly, in the largest unit that needs at most three decimals: '156.25MHz'."""
-    return FREQUENCY.format(frequency_hz)
-
-
 @lru_cache(_MOST_REMEMBERED)
 def fs_per_byte(rate_bps: Fraction | int) -> tuple[int, int]:
     """Return (num, den), in lowest terms, with num/den the femtoseconds that a byte takes at `rate_bps`.

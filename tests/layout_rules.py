@@ -33,6 +33,7 @@ LAYERS = {
     "forwarding": 0.4,
     "compiled": 0.2,
     "rules": 0.1,
+    "resources": 0.05,
     "units": 0,
     "atomic_file": 0,
     "processes": 0,
@@ -42,7 +43,7 @@ LAYERS = {
 }
 COMPILED = {"compiled", "forwarding", "machine", "switch_core"}
 KERNEL_IMPORTERS = COMPILED | {"simulation", "switch_frames"}
-REPORT_SEES = {"report", "results", "words", "units", "atomic_file", "errors"}
+REPORT_SEES = {"report", "results", "words", "resources", "units", "atomic_file", "errors"}
 KERNELS_SEE = {"numpy", "numba", "llvmlite"}
 # Who may import which package from outside. What tests use (SimPy, scapy, ...) has no place in the product.
 PACKAGE_USERS = {

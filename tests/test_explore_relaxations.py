@@ -7,8 +7,8 @@ import pytest
 from hwmodel.config import config_from_mapping
 from hwmodel.relaxations import relaxations_of, together
 from hwmodel.relaxations.resources import FACTOR, resources_of
+from hwmodel.resources import BY_NAME
 from hwmodel.results import Bottleneck
-from hwmodel.results.bottleneck import KEYS
 from tests.run_cases import merged
 
 ENGINES = {
@@ -213,9 +213,11 @@ def test_each_bottleneck_has_its_relaxation():
         for each in relaxations_of(config_from_mapping({"nic": {"strict": False}, "pcie": {"bus": {}}}))
         if "bus" in each.resources
     ]
-    for name, keys in KEYS.items():
+    for name, row in BY_NAME.items():
         resource = "pcie.credits" if name.startswith("pcie.credits") else name.replace("nic.rx_ring", "rx.descriptors")
-        named = [each for each in found if each.is_of(Bottleneck(resource=resource, utilization=1, why="", keys=keys))]
+        named = [
+            each for each in found if each.is_of(Bottleneck(resource=resource, utilization=1, why="", keys=row.keys))
+        ]
         # Of a core's work each part has its own.
         parts = ("frame_time", "byte_time", "doorbell_time", "interrupt_time")
         own = [f"driver.{part}" for part in parts]

@@ -10,7 +10,8 @@ from hwmodel.config import config_from_mapping, servers_of
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore import explain, side_by_side
 from hwmodel.relaxations import relaxations_of
-from hwmodel.relaxations.resources import CORE, OF_A_SERVER, bridge_resources, loads
+from hwmodel.relaxations.resources import OF_A_SERVER, bridge_resources, loads
+from hwmodel.resources import CORE
 from hwmodel.results import Bottleneck
 from hwmodel.results.search_text import relaxed_sentence, relaxed_text
 from tests.run_cases import POLLED, merged

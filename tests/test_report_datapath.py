@@ -11,9 +11,9 @@ import pytest
 from hwmodel.report import tables
 from hwmodel.report.datapath import datapath_figure, datapath_parts
 from hwmodel.report.html import section_of
+from hwmodel.resources import RESOURCES
 from hwmodel.results import PARTS, Bottleneck, ClosedForm, QueueDepth, Relaxed, Stalls, Wire
 from hwmodel.results.adapter_use import PortResult
-from hwmodel.results.bottleneck import RESOURCES
 from hwmodel.results.series import EventResult, Series
 from hwmodel.results.shared_links import BusResult, PcieSwitchResult, SwitchLinkUse
 from hwmodel.words.events import SAME_VALUES
@@ -68,7 +68,7 @@ def test_memory_that_takes_time_has_its_share():
 
 
 # A virtual switch has no part in an adapter's datapath, and its page no such picture.
-@pytest.mark.parametrize("resource", [*(name for name in RESOURCES if name != "vswitch"), "<&>"])
+@pytest.mark.parametrize("resource", [*{row.in_results: row for row in RESOURCES if row.part}, "<&>"])
 def test_the_limit_is_marked_once_in_each_drawing_and_told_in_words(resource):
     limit = Bottleneck(resource=resource, utilization=1.0, why="")
     drawn = datapath_figure(sample_result(bottleneck=limit), "k")

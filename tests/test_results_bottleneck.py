@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.forwarding.drop_reason import DropReason
+from hwmodel.resources import BY_NAME
 from hwmodel.results import Bottleneck, Observation, by_shares, sighting_of
-from hwmodel.results.bottleneck import KEYS, RESOURCES, not_judged, suspects_of
+from hwmodel.results.bottleneck import not_judged, suspects_of
 from hwmodel.results.bottleneck_text import FULLEST_ON_AVERAGE, sentence, with_as_full
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
+
+RESOURCES = sorted({row.in_results for row in BY_NAME.values()})
 
 
 def observation(busy: dict[str, float], waits: dict[str, float] | None = None, **more: object) -> Observation:
@@ -51,12 +54,12 @@ def test_the_reasons_of_drops_are_of_one_kind_each():
 
 def test_rate_limits_give_what_they_can_though_nothing_gets_through():
     """Frames wait for nothing else the whole window, and no one's turn comes in it: the rings are full behind that."""
-    waits, more = {"rate_limit": 1.0}, {"limited_demand": 1.0, "tx_ring_full_share": 1.0}
+    waits, more = {"rate_limit": 1.0, "nic.tx_ring": 1.0}, {"limited_demand": 1.0}
     assert judged({}, waits, **more).resource == "rate_limit"
     assert observation({}, waits, **more).use("rate_limit") == 1.0
     assert observation({}, waits, **more, demand_use=0.7).use("rate_limit") == 0.7
     # With a sender that has no limit, and all that it can send, the time for which others wait says nothing.
-    assert observation({}, waits, tx_ring_full_share=1.0).use("rate_limit") == 0.0
+    assert observation({}, waits).use("rate_limit") == 0.0
 
 
 # What the shares of one window tell plainly.
@@ -115,7 +118,7 @@ def test_the_resource_is(case):
         ({"busy": {}, "waits": {"nic.tx_buffer": 0.02, "nic.rx_buffer": 0.005}}, ["nic.tx_buffer"]),
         ({"busy": {}, "drops": {"RX_BUFFER_FULL": 300}}, ["nic.rx_buffer"]),
         ({"busy": {"host.drain": 0.9}}, []),  # credits come back in time
-        ({"busy": {}, "tx_ring_full_share": 0.3, "waits": {"tx.descriptors": 0.2}}, ["nic.tx_ring", "tx.descriptors"]),
+        ({"busy": {}, "waits": {"nic.tx_ring": 0.3, "tx.descriptors": 0.2}}, ["nic.tx_ring", "tx.descriptors"]),
         ({"busy": {}, "waits": {POSTED: 0.2}, "credit_use": {POSTED: 0.6, NON_POSTED: 0.8}}, 2 * ["pcie.credits"]),
     ],
 )
@@ -219,7 +222,7 @@ def test_two_kinds_of_credits_are_told_apart():
 
 def test_every_cause_has_a_sentence():
     seen = observation({"pcie.up": 0.5})
-    assert all(sentence(name, seen).endswith(".") for name in KEYS)
+    assert all(sentence(name, seen).endswith(".") for name in BY_NAME)
 
 
 SHARES = st.floats(0, 1)
@@ -227,13 +230,13 @@ SHARES = st.floats(0, 1)
 
 @given(
     st.dictionaries(st.sampled_from([*RESOURCES, "nic.pipeline"]), SHARES),
-    st.dictionaries(st.sampled_from([*KEYS]), SHARES),
+    st.dictionaries(st.sampled_from([*BY_NAME]), SHARES),
     st.dictionaries(st.sampled_from(["NO_DESCRIPTOR", "RX_BUFFER_FULL", "TX_RING_FULL", "RATE_LIMITED"]),
                     st.integers(0, 10_000)),
-    st.booleans(), SHARES, st.floats(0.5, 100),
+    st.booleans(), st.floats(0.5, 100),
 )  # fmt: skip
-def test_whatever_was_seen_has_a_name_and_a_sentence(busy, waits, drops, is_open, full_share, slowness):
-    found = judged(busy, waits, drops=drops, open_load=is_open, tx_ring_full_share=full_share, read_slowness=slowness)
+def test_whatever_was_seen_has_a_name_and_a_sentence(busy, waits, drops, is_open, slowness):
+    found = judged(busy, waits, drops=drops, open_load=is_open, read_slowness=slowness)
     assert found.resource in RESOURCES
     assert found.keys and 0 <= found.utilization <= 2  # a core is what its two sides are together
     assert found.why.endswith(".") and "{" not in found.why

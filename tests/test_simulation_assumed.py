@@ -6,7 +6,7 @@ import pytest
 
 from hwmodel import load_config, simulate
 from hwmodel.config.presets import ASSUMED, DEVICES
-from hwmodel.results.bottleneck import KEYS
+from hwmodel.resources import RESOURCES
 from hwmodel.results.result import Bottleneck
 from hwmodel.simulation.figures.assumed import assumptions_of
 
@@ -45,7 +45,7 @@ def test_each_assumed_number_is_of_the_preset_and_can_limit():
     for preset, assumed in ASSUMED.items():
         for key in assumed:
             assert key.removeprefix("nic.") in DEVICES[preset].values["nic"]
-            assert any(key in keys for keys in KEYS.values())
+            assert any(key in row.keys for row in RESOURCES)
 
 
 def test_of_several_servers_the_one_that_limits_is_asked():

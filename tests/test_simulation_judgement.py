@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwmodel.config import config_from_mapping, servers_of
+from hwmodel.resources import BY_NAME
 from hwmodel.results import CoreUse, Observation, Sighting, Suspect, sighting_of
-from hwmodel.results.bottleneck import KEYS, suspects_of
+from hwmodel.results.bottleneck import suspects_of
 from hwmodel.simulation.figures.judgement import RISES, judged
 
 CONFIG = config_from_mapping({"pcie": {"lanes": 4, "tags": 8}, "nic": {"preset": None, "tx_ring": 64, "rx_ring": 64}})
@@ -226,7 +227,7 @@ def of_each(names, busy, **more):
     one = Observation(utilizations=busy, open_load=False, **more)
     config = config_from_mapping({**blocks, "nic": {"vfs": 2}})
     suspects = [found for server in servers_of(config) for found in suspects_of(one, server.prefix, server.key)]
-    load = Suspect(resource="offered_load", share=0.9, use=0.0, why="", keys=KEYS["offered_load"]).bottleneck
+    load = Suspect(resource="offered_load", share=0.9, use=0.0, why="", keys=BY_NAME["offered_load"].keys).bottleneck
     seen = Sighting(suspects=tuple(suspects), load=load, is_load_enough=False)
     return config, seen
 

@@ -53,7 +53,7 @@ WRITTEN = [
     (units.format_rate_bps, 0, "0bps"),
     (units.format_rate_bps, 2_500_000_000, "2.5Gbps"),
     (units.format_rate_bps, 10_000_000_001, "10000000.001Kbps"),
-    (units.format_frequency_hz, 156_250_000, "156.25MHz"),
+    (units.FREQUENCY.format, 156_250_000, "156.25MHz"),
 ]
 
 
@@ -107,7 +107,7 @@ PAIRS = [
     (units.parse_bytes, units.format_bytes),
     (units.parse_time_fs, units.format_time_fs),
     (units.parse_rate_bps, units.format_rate_bps),
-    (units.FREQUENCY.parse, units.format_frequency_hz),
+    (units.FREQUENCY.parse, units.FREQUENCY.format),
 ]
 
 

@@ -10,10 +10,10 @@ from math import lcm
 
 from hwmodel.analytic.traffic import ZERO, sum_of_products
 from hwmodel.analytic.transactions import DIRECTIONS, Direction, Transaction
+from hwmodel.resources import OFFERED_LOAD, RATE_LIMIT, SHORT_NAMES
 from hwmodel.rules.pcie_link import LinkRate
 
 _HELD = frozenset({"tags", "credits", "TLPs", "descriptors", "walkers", "places"})
-_SHORT_NAMES = {"pcie.up": "up", "pcie.down": "down"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Ceiling:
     @property
     def is_of_load(self) -> bool:
         """Tell whether this is the offered load, or what rate limits leave of it, not a resource that can be full."""
-        return self.resource in ("offered_load", "rate_limit") and self.unit == "frames"
+        return self.resource in (OFFERED_LOAD, RATE_LIMIT) and self.unit == "frames"
 
     @property
     def is_held(self) -> bool:
@@ -73,7 +73,7 @@ def lowest(ceilings: Iterable[Ceiling]) -> Ceiling:
 
 def short_name(resource: str) -> str:
     """Give "up" or "down" for the link's directions, else the resource's own name."""
-    return _SHORT_NAMES.get(resource, resource)
+    return SHORT_NAMES.get(resource, resource)
 
 
 def taken(transactions: Sequence[Transaction], of_one: Callable[[Transaction], Fraction | int]) -> tuple[Fraction, ...]:

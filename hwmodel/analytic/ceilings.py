@@ -32,6 +32,7 @@ from hwmodel.analytic.uplink import at_adapter, on_link
 from hwmodel.analytic.virtual_switch import memory_ceiling, passing_keys
 from hwmodel.analytic.waiting import with_waits
 from hwmodel.config import Config
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.rules import switch_core_cycles
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import CREDIT_DATA_BYTES, LinkRate, link_rate_of
@@ -64,7 +65,7 @@ def other_ceilings(config: Config, demand: Demand, transactions: Sequence[Transa
 
 def offered_ceiling(frames_per_s: Fraction) -> Ceiling:
     """Give the ceiling that the offered load sets."""
-    return Ceiling("offered_load", "frames that the workload offers", "frames", frames_per_s, Fraction(1))
+    return Ceiling(OFFERED_LOAD, "frames that the workload offers", "frames", frames_per_s, Fraction(1))
 
 
 def in_system(system: System, part: int, found: Iterable[Ceiling]) -> list[Ceiling]:

@@ -49,6 +49,7 @@ from hwmodel.analytic.virtual_switch import slow_path_notes
 from hwmodel.analytic.weighted_shares import host_share_notes
 from hwmodel.config import Config, as_config, config_from_mapping
 from hwmodel.errors import InputError
+from hwmodel.resources import OFFERED_LOAD, RESOURCES
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.pcie_link import INLINE_DOORBELL_BYTES, link_rate_of
 from hwmodel.rules.switch_modes import MODES
@@ -417,7 +418,7 @@ def _of_given_rates(demand: Demand) -> Demand:
 def _fits(system: System, asked: _Asked) -> bool:
     """Tell whether all that is offered gets through; False for `load: 0`: only the traffic beside it flows."""
     limits_rates = any(port.rate_limit_bps is not None for one in system.servers for port in one.config.switch.ports)
-    return asked.least.resource == "offered_load" and bool(asked.rate) and not limits_rates
+    return asked.least.resource == OFFERED_LOAD and bool(asked.rate) and not limits_rates
 
 
 def _delivered(demand: Demand, frames_per_s: Fraction) -> tuple[Fraction, Fraction]:
@@ -458,7 +459,7 @@ def _mean_latency_ns(traffic: Traffic, steps: Mapping[int, Sequence[LatencyStep]
     return float(mean_fs / FS_PER_NS)
 
 
-_STEADY = frozenset({"pcie.up", "pcie.down", "wire.tx", "nic.pipeline", "switch.bus", "offered_load"})
+_STEADY = frozenset(row.name for row in RESOURCES if row.is_steady)
 _ROOM = 2  # times as much all else has to carry: a resource nearer to its limit makes the full one idle at times
 _UNDER_WAY_FS = 20 * 10**9  # well above the time until a frame is taken and its descriptors are posted again
 

@@ -7,13 +7,10 @@ from collections import Counter
 from hwmodel.analytic.ceiling import Ceiling
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import Demand, Traffic
+from hwmodel.resources import RESOURCES
 
-# Resources of which all senders of an adapter use the same one, or that are counted over all rings together; of Rx
-# descriptors each receiver has its own.
-_SHARED_BY_ALL = frozenset({
-    "pcie.up", "pcie.down", "bus", "pcie.tags", "pcie.credits", "wire.tx", "wire.rx", "nic.pipeline", "switch.bus",
-    "nic.dma.read", "nic.dma.write", "nic.dma.shared", "nic.tx_buffer", "host.walkers", "rx.descriptors", "nic.queue",
-})  # fmt: skip
+# Those that all senders of an adapter use; of Rx descriptors each receiver has its own.
+_SHARED_BY_ALL = frozenset(row.in_results for row in RESOURCES if not row.is_of_sender)
 
 
 def carry_most(system: System, demand: Demand, least: Ceiling) -> bool:

@@ -27,9 +27,9 @@ from hwmodel.analytic.symmetry import folded
 from hwmodel.analytic.system import System
 from hwmodel.analytic.traffic import ZERO, Demand, Leg, Offered
 from hwmodel.config.names import is_uplink
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.units import BITS_PER_BYTE
 
-OFFERED_LOAD = "offered_load"
 _WITHOUT_END = float("inf")
 _ALIKE = 1e-9
 Bools = npt.NDArray[np.bool_]

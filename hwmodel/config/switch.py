@@ -489,6 +489,11 @@ class Switch(Block):
         return max(self.ports, key=lambda port: port.max_frame_bytes)
 
     @property
+    def has_core(self) -> bool:
+        """Say whether frames pass the bus of the Verilog switch core, which takes time."""
+        return self.timing == "core"
+
+    @property
     def longest_frame_bytes(self) -> int:
         """Return the longest frame with FCS that any station may send."""
         return self.longest_sender.max_frame_bytes

@@ -19,6 +19,7 @@ from hwmodel.config.virtual_switch import LOOKUP_SHARE, VirtualSwitch
 from hwmodel.errors import InputError
 from hwmodel.explore.policy import counted, forbidden_pairs, with_pair_alone
 from hwmodel.explore.side_by_side import Progress, all_outcomes, uncertainty
+from hwmodel.resources import WIRE
 from hwmodel.results import Result, SystemResult
 from hwmodel.results.comparison import Comparison, ForbiddenPair, LeftOutWay, WayFigures
 from hwmodel.rules.switch_modes import MODES, TAG_MODES, ModeName
@@ -26,7 +27,6 @@ from hwmodel.units import BITS_PER_BYTE, format_time_fs
 from hwmodel.words.limits import at_port
 
 FIRST_S_VID = 2  # 1 is the default S-channel
-WIRES = ("wire.tx", "wire.rx")
 _POLLING = {"rx_interrupt_batch": 0, "tx_interrupt_batch": 0, "moderation": "0us"}  # keys of a driver
 
 
@@ -257,7 +257,7 @@ def _pcie_bytes(result: Result) -> float | None:
 def _wire_bytes_in_window(config: Config, result: Result) -> float | None:
     """Return the bytes per delivered frame on an adapter's wires, as measured in the window."""
     n_frames, window_s = result.window_frames, result.window.duration_ns / 1e9
-    names = [at_port(port, name) for port in config.port.names for name in WIRES]
+    names = [at_port(port, name) for port in config.port.names for name in WIRE]
     shares = sum(result.utilization.get(name, 0.0) for name in names)
     return shares * window_s * config.port.rate_bps / BITS_PER_BYTE / n_frames if n_frames else None
 
@@ -275,7 +275,7 @@ def _wire_bytes(config: Config, result: Result) -> float | None:
         return _wire_bytes_in_window(config, result)
     rates_bps: dict[str, int] = {}  # of the resources that carry frames out of an adapter and into it
     for server in servers_of(config):
-        names = [f"{server.prefix}{at_port(port, name)}" for port in server.config.port.names for name in WIRES]
+        names = [f"{server.prefix}{at_port(port, name)}" for port in server.config.port.names for name in WIRE]
         rates_bps |= dict.fromkeys(names, server.config.port.rate_bps)
         for wire in server.wires:
             bridge = bridge_with(config, wire)

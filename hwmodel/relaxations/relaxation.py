@@ -14,7 +14,6 @@ from hwmodel.config.streams import Sizes
 from hwmodel.errors import InputError
 from hwmodel.relaxations.resources import (
     FACTOR,
-    WIRE,
     Change,
     bridge_resources,
     bus_resources,
@@ -24,14 +23,12 @@ from hwmodel.relaxations.resources import (
     slot_of,
     switch_resources,
 )
+from hwmodel.resources import CORE, CREDITS, LINK, OF_PORTS, OFFERED_LOAD, RATE_LIMIT, RX_DESCRIPTORS, WIRE_RX
 from hwmodel.results import Bottleneck
-from hwmodel.results.bottleneck import OF_PORTS, OFFERED_LOAD
 from hwmodel.units import BITS_PER_BYTE
 
-INSIDE = ("pcie.up", "pcie.down")  # with a shared adapter, its link stands for each host's link inside
-
 # Names that stand for several resources, each with keys of its own.
-_OF_SEVERAL_KEYS = ("pcie.credits", "rx.descriptors", "rate_limit", "driver.tx", "driver.rx")
+_OF_SEVERAL_KEYS = (CREDITS, RX_DESCRIPTORS, RATE_LIMIT, *CORE)
 
 _MOST_JOINED = 6
 
@@ -197,8 +194,8 @@ def _resources(config: Config) -> list[Relaxation]:
     found: dict[tuple[Change, ...], Relaxation] = {}
     for alike in _alike(servers_of(config)):
         for names, own in resources_of(alike[0].config):
-            if not own or (config.multi_root is not None and names == INSIDE):
-                continue
+            if not own or (config.multi_root is not None and names == LINK):
+                continue  # with a shared adapter, its link stands for each host's link inside
             parts: dict[tuple[Change, ...], Relaxation] = {}
             for server in alike if len(alike) > 1 else ():
                 _enter(parts, _of_servers(config, [server], names, own))
@@ -226,7 +223,7 @@ def _of_servers(config: Config, alike: Sequence[Server], names: Sequence[str], o
     changes = {server.key(key): (old, new) for server in alike for key, old, new in own}
     of_slots = (change for server in alike for change in slot_of(config, server, own))
     changes |= {key: (old, new) for key, old, new in of_slots}
-    if names[-1].endswith(WIRE[-1]):
+    if names[-1].endswith(WIRE_RX):
         ports = [(bridge_with(config, wire), wire) for server in alike for wire in server.wires]
         resources += tuple(f"{bridge.name}.{port}" for bridge, port in ports if bridge is not None)
         of_wires = [change for _, wire in ports for change in port_rate(config, wire)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
-from itertools import chain
 from typing import Any
 
+from hwmodel import resources
 from hwmodel.config import (
     Config,
     Flow,
@@ -21,47 +21,46 @@ from hwmodel.config import (
 )
 from hwmodel.config.adapter import OF_LINKS, Pcie
 from hwmodel.config.bridge import OUTSIDE
+from hwmodel.config.kinds import attributes_of
 from hwmodel.config.names import is_uplink
 from hwmodel.config.pcie_tree import MULTI_ROOT, TreeSwitch
 from hwmodel.config.workload import FRAME_RATE
-from hwmodel.results import CREDITS, OF_PORTS
+from hwmodel.resources import CORE, RESOURCES, Resource
 from hwmodel.rules.pci_bus import SPLITS, faster
 from hwmodel.rules.pcie_link import LANE_WIDTHS, NEWEST_GENERATION, most_tags
-from hwmodel.units import format_bytes, format_frequency_hz, format_rate_bps, format_time_fs
+from hwmodel.units import BYTES, FREQUENCY, RATE, TIME, format_bytes, format_rate_bps, format_time_fs
 from hwmodel.words.limits import at_port
 
 # ---- A server: keys of its adapter, link and host ----
 
 
 FACTOR = 2
-_MOST_HEADER_CREDITS, _MOST_DATA_CREDITS = 127, 2047
 _LEAST_PREFETCH = 8
-_MOST_WALKERS = 64
 _LONGEST_BURST_BYTES = 4096  # on a bus
 
 Change = tuple[str, Any, Any]  # (dotted key, value, changed value), as users write them
 ChangesOf = Callable[["Config"], Iterator[Change]]
 
-
-WIRE = ("wire.tx", "wire.rx")
-# The resources that remain with a virtual switch in the host's memory; the adapter's others are not used.
-OF_A_VIRTUAL_SWITCH = (
-    "host.cores", "vswitch", "host.memory", "nic.tx_ring", "rx.descriptors", "driver.moderation", "driver.wakeup_time",
-    "interrupt batches",
+# What a key may be at most, where twice as much is more.
+_MOST = {
+    "host.iotlb.walkers": 64,
+    **dict.fromkeys(("pcie.credits.ph", "pcie.credits.nph", "pcie.credits.cplh"), 127),
+    **dict.fromkeys(("pcie.credits.pd", "pcie.credits.npd", "pcie.credits.cpld"), 2047),
+}
+_UNITS = {"fs": TIME, "bps": RATE, "bytes": BYTES, "hz": FREQUENCY}  # by the end of an attribute's name
+# What else remains with a virtual switch in the host's memory; the adapter's others are not used.
+_IN_MEMORY = (
+    "host.cores", "driver.moderation", "driver.wakeup_time", "interrupt batches",
+    *(row.in_results for row in RESOURCES if row.is_in_memory),
 )  # fmt: skip
-CORE = ("driver.tx", "driver.rx")
 # What a core does for a frame, a byte, a write to a register and an interrupt.
 CORE_TIMES = ("frame_time", "pass_time", "byte_time", "pass_byte_time", "doorbell_time", "interrupt_time", "exit_time")
 _STAGES = ("far", "exact", "wildcard", "miss")  # of a flow cache
 # Times that occupy no resource; rings, tags and buffers cover them.
 _LATENCIES = (
     "host.read_latency", "host.write_latency", "host.remote_latency", "driver.moderation", "driver.wakeup_time",
-    "nic.writeback_timeout", "pcie.propagation",
+    "nic.writeback_timeout", "pcie.propagation", "nic.rsc.timeout",
 )  # fmt: skip
-
-
-def _lanes(config: Config) -> Iterator[Change]:
-    return _wider("pcie", config.pcie)
 
 
 def _wider(block: str, link: Pcie | TreeSwitch) -> Iterator[Change]:
@@ -84,44 +83,43 @@ def _tags(config: Config) -> Iterator[Change]:
         yield "pcie.tags", config.pcie.tags, min(most, FACTOR * config.pcie.tags)
 
 
-def _credits(*names: str) -> ChangesOf:
+def larger(*keys: str) -> ChangesOf:
+    """Halve times, a driver's also for VMs with their own driver, and double other keys; what is 0 or null stays."""
+
     def changes(config: Config) -> Iterator[Change]:
-        for name in names:
-            granted = config.pcie.credits.value_of(name)
-            most = _MOST_HEADER_CREDITS if name.endswith("h") else _MOST_DATA_CREDITS
-            if 0 < granted < most:
-                yield f"pcie.credits.{name}", granted, min(most, FACTOR * granted)
+        for key, block, name in _places(config, *keys):
+            unit = attributes_of(block.__class__)[name].rpartition("_")[2]
+            yield from _altered({key: block.value_of(name)}, unit)
 
     return changes
 
 
-def doubled(key: str, write: Callable[[int], Any] = int) -> ChangesOf:
-    """Double a key, unless it or its block is null."""
-    return lambda config: doubled_values({key: config.value_of(key)}, write)
+def _altered(values: Mapping[str, int | None], unit: str) -> Iterator[Change]:
+    """Halve times and double other values, by key; None and 0 are left out, as they are no limits."""
+    write = _UNITS[unit].format if unit in _UNITS else int
+    for key, value in values.items():
+        most = _MOST.get(key)
+        if value and (most is None or value < most):
+            new = value // FACTOR if unit == "fs" else FACTOR * value
+            yield key, write(value), write(new if most is None else min(most, new))
 
 
-def halved(*keys: str) -> ChangesOf:
-    """Halve times, for a driver's also those of VMs with their own driver; nothing where one is 0 or null."""
-    return lambda config: halved_times(_values(config, *keys))
+def _places(config: Config, *keys: str) -> Iterator[tuple[str, Any, str]]:
+    """Yield keys, each with its block and its name there, behind those of `driver` those of VMs that have their own."""
+    for key in keys:
+        block, _, name = key.rpartition(".")
+        of = config.driver_blocks if block == "driver" else {block: config.value_of(block)}
+        yield from ((f"{where}.{name}", found, name) for where, found in of.items() if found is not None)
 
 
 def _halved_batches(*keys: str) -> ChangesOf:
     def changes(config: Config) -> Iterator[Change]:
-        for key, batch in _values(config, *keys).items():
+        for key, block, name in _places(config, *keys):
+            batch = block.value_of(name)
             if batch > 1:
                 yield key, batch, batch // FACTOR
 
     return changes
-
-
-def _values(config: Config, *keys: str) -> dict[str, Any]:
-    """Return the values of keys, behind those of `driver` those of VMs that have their own."""
-    blocks, values = config.driver_blocks, dict[str, Any]()
-    for key in keys:
-        block, _, name = key.partition(".")
-        of = blocks if block == "driver" else {block: config.value_of(block)}
-        values |= {f"{where}.{name}": settings.value_of(name) for where, settings in of.items()}
-    return values
 
 
 def _faster_cores(config: Config) -> Iterator[tuple[Change, ...]]:
@@ -158,8 +156,8 @@ def _shared_cache(config: Config) -> Iterator[Change]:
     nic = config.nic
     if nic.shared_descriptor_cache is not None:
         least = 2 * config.n_queues  # Tx rings and Rx rings
-        larger = FACTOR * max(nic.shared_descriptor_cache, least)
-        yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, larger
+        more = FACTOR * max(nic.shared_descriptor_cache, least)
+        yield "nic.shared_descriptor_cache", nic.shared_descriptor_cache, more
 
 
 def _refilled(config: Config) -> Iterator[Change]:
@@ -178,112 +176,77 @@ def _rate_limits(config: Config) -> Iterator[Change]:
     limits = {f"switch.ports.{port.name}.rate_limit": port.rate_limit_bps for port in config.switch.ports}
     limits |= {f"switch.acl.{index}.rate": entry.rate_bps for index, entry in enumerate(config.switch.acl)}
     limits |= {f"switch.ports.{port.name}.receive_limit": port.receive_limit_bps for port in config.switch.ports}
-    yield from doubled_rates(limits)
-
-
-def doubled_values(values: Mapping[str, int | None], write: Callable[[int], Any]) -> Iterator[Change]:
-    """Double values, by key, formatted by `write`; None and 0 are left out, as they are no limits."""
-    for key, value in values.items():
-        if value:
-            yield key, write(value), write(FACTOR * value)
-
-
-def doubled_rates(rates_bps: Mapping[str, int | None]) -> Iterator[Change]:
-    """Double rates, by their keys."""
-    return doubled_values(rates_bps, format_rate_bps)
-
-
-def halved_times(times_fs: Mapping[str, int | None]) -> Iterator[Change]:
-    """Halve times, by key; 0 and None cannot be shorter."""
-    for key, time_fs in times_fs.items():
-        if time_fs:
-            yield key, format_time_fs(time_fs), format_time_fs(time_fs // FACTOR)
+    yield from _altered(limits, "bps")
 
 
 def _switch_latency(config: Config) -> Iterator[Change]:
     if config.pcie.switch_hops:
-        yield from halved("pcie.switch_latency")(config)
-
-
-def _bus_clock(config: Config) -> Iterator[Change]:
-    if config.switch.timing == "core":
-        yield from doubled("switch.clock", format_frequency_hz)(config)
-
-
-def _walkers(config: Config) -> Iterator[Change]:
-    walkers = config.value_of("host.iotlb.walkers")
-    if walkers is not None:
-        yield "host.iotlb.walkers", walkers, min(_MOST_WALKERS, FACTOR * walkers)
-
-
-def _faster_engine(name: str) -> ChangesOf:
-    """Let an engine do everything in half the time."""
-    steps = (f"nic.dma.{name}.{step}" for step in ("operation", "small_operation", "start", "piece_time"))
-    times, rate = halved(*steps), doubled(f"nic.dma.{name}.rate", format_rate_bps)
-    return lambda config: chain(times(config), rate(config))
+        yield from larger("pcie.switch_latency")(config)
 
 
 def _faster_shared_path(config: Config) -> Iterator[Change]:
-    dma = config.nic.dma
-    if dma is not None and dma.shared_rate_bps is not None:
-        yield from doubled_rates({"nic.dma.shared_rate": dma.shared_rate_bps})
-        yield from halved_times({"nic.dma.shared_time": dma.shared_time_fs})
+    if config.value_of("nic.dma.shared_rate") is not None:  # else its time is none
+        yield from larger("nic.dma.shared_rate", "nic.dma.shared_time")(config)
 
 
 def _faster_switching(config: Config) -> Iterator[Change]:
     own = config.virtual_switch
     if own is not None:
         times = config.passing_times_fs | {"rule_time": own.rule_time_fs * bool(config.switch.acl)}
-        yield from halved_times({f"host.virtual_switch.{name}": fs for name, fs in times.items()})
+        yield from _altered({f"host.virtual_switch.{name}": fs for name, fs in times.items()}, "fs")
     if own is not None and own.flow_cache is not None:
-        yield from halved(*(f"host.virtual_switch.flow_cache.{name}_time" for name in _STAGES))(config)
+        yield from larger(*(f"host.virtual_switch.flow_cache.{name}_time" for name in _STAGES))(config)
 
 
-def _faster_memory(config: Config) -> Iterator[Change]:
-    own = config.virtual_switch
-    if own is not None and own.memory_byte_fs:
-        yield from doubled_rates({"host.virtual_switch.memory_rate": own.memory_rate_bps})
+# What makes a resource larger that takes more than the keys of its row, each relaxation by itself.
+_OWN: Mapping[str, tuple[ChangesOf, ...]] = {
+    resources.OFFERED_LOAD: (),  # `loads`
+    **dict.fromkeys(CORE, ()),  # `_faster_cores`
+    resources.BUS: (),  # `bus_resources`
+    resources.VSWITCH: (_faster_switching,),
+    resources.TX_DESCRIPTORS: (_tx_cache,),
+    resources.RATE_LIMIT: (_rate_limits,),
+    resources.TAGS: (_tags,),
+    resources.SHARED_PATH: (_faster_shared_path,),
+    resources.DOWN: (lambda config: _wider("pcie", config.pcie),),
+    resources.UP: (),  # with the other direction
+    resources.WIRE_RX: (),  # with the other direction
+    resources.RX_RING: (larger(resources.RX_RING), _refilled),
+    resources.RX_DESCRIPTORS: (_rx_prefetch,),
+}
+_BOTH_WAYS = {resources.DOWN: resources.LINK, resources.WIRE_TX: resources.WIRE}
+
+
+def has_resource(config: Config, row: Resource) -> bool:
+    """Tell whether an adapter has a resource, as far as its row says."""
+    found: Any = config
+    for name in row.needs.split(".") if row.needs else ():
+        found = getattr(found, name, None)
+    return bool(found) and (row.is_in_memory or not config.switches_in_memory)
+
+
+def _of_row(row: Resource) -> ChangesOf:
+    changes = larger(*(row.larger or row.keys))
+    return lambda config: changes(config) if has_resource(config, row) else iter(())
 
 
 # In the order of the datapath, behind the cores.
 OF_A_SERVER: tuple[tuple[tuple[str, ...], ChangesOf], ...] = (
     (("host.cores",), _cores),
-    (("vswitch",), _faster_switching),
-    (("host.memory",), _faster_memory),
-    (("nic.tx_ring",), doubled("nic.tx_ring")),
-    (("nic.queue",), halved("nic.queue_time")),
-    (("tx.descriptors",), _tx_cache),
-    (("rate_limit",), _rate_limits),
-    (("nic.tx_buffer",), doubled("nic.tx_buffer", format_bytes)),
-    (("pcie.tags",), _tags),
-    (("nic.dma.places",), doubled("nic.dma.read.outstanding")),
-    (("nic.dma.read",), _faster_engine("read")),
-    (("nic.dma.shared",), _faster_shared_path),
-    ((CREDITS,), _credits("nph", "npd")),
-    (("pcie.up", "pcie.down"), _lanes),
-    ((CREDITS,), _credits("cplh", "cpld")),
-    (("nic.store",), doubled("nic.store_rate", format_rate_bps)),
-    (("nic.pipeline",), doubled("nic.max_pps")),
-    (("switch.bus",), _bus_clock),
-    (WIRE, doubled("port.rate", format_rate_bps)),
-    (("nic.rx_buffer",), doubled("nic.rx_buffer", format_bytes)),
-    (("rx.descriptors",), doubled("nic.rx_ring")),
-    (("rx.descriptors",), _refilled),
-    (("rx.descriptors",), _rx_prefetch),
-    (("nic.dma.write",), _faster_engine("write")),
-    (("host.walkers",), _walkers),
-    ((CREDITS,), _credits("ph", "pd")),
-    (("host.drain",), doubled("host.write_drain", format_rate_bps)),
-    *(((key,), halved(key)) for key in _LATENCIES),
-    (("nic.rsc.timeout",), halved("nic.rsc.timeout")),
+    *(
+        (_BOTH_WAYS.get(row.name, (row.in_results,)), changes)
+        for row in RESOURCES
+        for changes in _OWN.get(row.name, (_of_row(row),))
+    ),
+    *(((key,), larger(key)) for key in _LATENCIES),
     (("pcie.switch_latency",), _switch_latency),
-    (("host.iotlb",), doubled("host.iotlb.entries")),
-    (("host.iotlb.miss",), halved("host.iotlb.miss", "host.iotlb.near_miss")),
-    (("host.stall",), halved("host.stall.for")),
+    (("host.iotlb",), larger("host.iotlb.entries")),
+    (("host.iotlb.miss",), larger("host.iotlb.miss", "host.iotlb.near_miss")),
+    (("host.stall",), larger("host.stall.for")),
     (("write-back batches",), _halved_batches("nic.tx_writeback_batch", "nic.rx_writeback_batch")),
     (("interrupt batches",), _halved_batches("driver.tx_interrupt_batch", "driver.rx_interrupt_batch")),
-    (("pcie.max_payload",), doubled("pcie.max_payload", format_bytes)),
-    (("pcie.max_read_request",), doubled("pcie.max_read_request", format_bytes)),
+    (("pcie.max_payload",), larger("pcie.max_payload")),
+    (("pcie.max_read_request",), larger("pcie.max_read_request")),
 )
 
 
@@ -305,14 +268,14 @@ def resources_of(config: Config) -> Iterator[tuple[tuple[str, ...], tuple[Change
     for changes in _faster_cores(config):
         yield CORE, changes
     for names, changes_of in OF_A_SERVER:
-        if config.switches_in_memory and names[0] not in OF_A_VIRTUAL_SWITCH:
+        if config.switches_in_memory and names[0] not in _IN_MEMORY:
             continue
         at_ports = tuple(at_port(port, name) for port in config.port.names for name in names)
         changes = tuple(_with_thresholds(config, changes_of(config)))
         if config.pcie.bus is not None:  # a bus has none of the resources of links
             of_links = tuple(f"pcie.{name}" for name in OF_LINKS)
             changes = tuple(change for change in changes if not change[0].startswith(of_links))
-        yield at_ports if names[0] in OF_PORTS else names, changes
+        yield at_ports if names[0] in resources.OF_PORTS else names, changes
 
 
 # ---- Bridges and their extenders ----
@@ -337,21 +300,21 @@ def _of_bridge(config: Config, bridge: NamedBridge) -> Iterator[tuple[tuple[str,
     for name, port in settings.ports.items():
         for s_vid, level in port.s_channels.items():
             rates = {f"{key}.ports.{name}.s_channels.{s_vid}.rate": level.rate_bps}
-            yield (f"{bridge.name}.{name}.{s_vid}",), list(doubled_rates(rates))
+            yield (f"{bridge.name}.{name}.{s_vid}",), list(_altered(rates, "bps"))
     for name, extender in settings.extenders.items():  # one rate in both directions
         rates = {f"{key}.extenders.{name}.rate": extender.rate_bps}
-        yield (f"{bridge.name}.{name}.uplink", f"{bridge.name}.{name}"), list(doubled_rates(rates))
+        yield (f"{bridge.name}.{name}.uplink", f"{bridge.name}.{name}"), list(_altered(rates, "bps"))
     yield (f"{bridge.name}.buffer",), list(_buffers(bridge))
     yield (f"{bridge.name}.latency",), list(_latencies(bridge))
     policers = {f"{key}.policy.{index}.rate": entry.rate_bps for index, entry in enumerate(settings.policy)}
-    yield ("rate_limit",), list(doubled_rates(policers))
+    yield (resources.RATE_LIMIT,), list(_altered(policers, "bps"))
 
 
 def port_rate(config: Config, port: str) -> Iterator[Change]:
     """Double the rate of a port to a server or outside, if it has one; both ends of a wire have the same rate."""
     bridge = bridge_with(config, port)
     if bridge is not None:
-        yield from doubled_rates({f"{bridge.key}.ports.{port}.rate": bridge.settings.ports[port].rate_bps})
+        yield from _altered({f"{bridge.key}.ports.{port}.rate": bridge.settings.ports[port].rate_bps}, "bps")
 
 
 def _wire_rate(bridge: NamedBridge, name: str, to: str) -> Iterator[Change]:
@@ -359,7 +322,7 @@ def _wire_rate(bridge: NamedBridge, name: str, to: str) -> Iterator[Change]:
     far_bridge, _, far_name = to.partition(".")
     rate_bps = bridge.settings.ports[name].rate_bps
     keys = (f"{bridge.key}.ports.{name}.rate", f"bridges.{far_bridge}.ports.{far_name}.rate")
-    return doubled_rates(dict.fromkeys(keys, rate_bps))
+    return _altered(dict.fromkeys(keys, rate_bps), "bps")
 
 
 def _buffers(bridge: NamedBridge) -> Iterator[Change]:
@@ -370,7 +333,7 @@ def _buffers(bridge: NamedBridge) -> Iterator[Change]:
     for name, port in settings.ports.items():
         for s_vid, level in port.s_channels.items():
             rooms[f"{key}.ports.{name}.s_channels.{s_vid}.buffer"] = level.buffer_bytes
-    yield from doubled_values(rooms, format_bytes)
+    yield from _altered(rooms, "bytes")
 
 
 def _latencies(bridge: NamedBridge) -> Iterator[Change]:
@@ -378,7 +341,7 @@ def _latencies(bridge: NamedBridge) -> Iterator[Change]:
     settings, key = bridge.settings, bridge.key
     times = {f"{key}.latency": settings.latency_fs}
     times |= {f"{key}.extenders.{name}.latency": one.latency_fs for name, one in settings.extenders.items()}
-    yield from halved_times(times)
+    yield from _altered(times, "fs")
 
 
 def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:
@@ -390,7 +353,7 @@ def switch_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Cha
             latency = f"{MULTI_ROOT}.{'inside_latency' if one.has_turns else 'latency'}"
         else:
             latency = f"{key}.latency"
-        yield (f"{one.name}.latency",), list(halved_times({latency: link.latency_fs}))
+        yield (f"{one.name}.latency",), list(_altered({latency: link.latency_fs}, "fs"))
 
 
 def bus_resources(config: Config) -> Iterator[tuple[tuple[str, ...], list[Change]]]:

@@ -31,8 +31,8 @@ from hwmodel.report.diagram import (
     wide_layout,
 )
 from hwmodel.report.link_strips import limits_at, strip_part, with_strips
+from hwmodel.resources import BUS, WIRE_RX, WIRE_TX
 from hwmodel.results.adapter_use import QueueDepth
-from hwmodel.results.bottleneck import of_any_port
 from hwmodel.results.bridge_reading import (
     NamedPort,
     core_share,
@@ -42,42 +42,12 @@ from hwmodel.results.bridge_reading import (
     port_share,
     ports_of,
 )
-from hwmodel.results.datapath_parts import Part, buffer_part, datapath_parts, ring_part
+from hwmodel.results.datapath_parts import Part, buffer_part, busiest_at, datapath_parts, part_of, ring_part
 from hwmodel.results.modelled import link_words, set_in_run
 from hwmodel.results.result import AdapterResult, Result
 from hwmodel.results.shared_links_text import is_on_bus
+from hwmodel.words.limits import of_any_port
 from hwmodel.words.quantities import MISSING, percent_text, printable, server_noun, server_title
-
-_PART_OF = {
-    "driver.tx": "driver",
-    "driver.rx": "guest",
-    "nic.tx_ring": "tx_ring",
-    "nic.queue": "tx_ring",
-    "tx.descriptors": "tx_ring",
-    "rate_limit": "tx_ring",
-    "pcie.down": "down",
-    "bus": "up",
-    "pcie.tags": "tags",
-    "pcie.credits": "tags",
-    "nic.dma.places": "tags",
-    "nic.dma.read": "tx_buffer",
-    "nic.dma.shared": "tx_buffer",
-    "nic.dma.write": "rx_buffer",
-    "host.walkers": "memory",
-    "nic.store": "tx_buffer",
-    "nic.tx_buffer": "tx_buffer",
-    "nic.pipeline": "switch",
-    "switch.bus": "switch",
-    "wire.tx": "wire",
-    "wire.rx": "wire",
-    "nic.rx_buffer": "rx_buffer",
-    "pcie.up": "up",
-    "nic.rx_ring": "rx_ring",
-    "rx.descriptors": "rx_ring",
-    "host.drain": "memory",
-    "host.memory": "memory",
-}
-
 
 _BOX_W, _BOX_H = 170.0, 92.0
 _WIDE = {
@@ -128,7 +98,7 @@ def datapath_figure(result: Result, key: str) -> str:
     """Return the picture as two `<svg>` elements, of which the style sheet shows the one that fits the page."""
     parts = datapath_parts(result)
     resource = limit_of(result)
-    limit = _PART_OF.get(of_any_port(resource))
+    limit = part_of(resource)
     link = "" if _link_changes(result.config) else link_words(result.config)
     wide, narrow = (_WIDE, _WIDE_SIZE), (_NARROW, _NARROW_SIZE)
     boxes = _boxes(result)
@@ -143,7 +113,7 @@ def datapath_figure(result: Result, key: str) -> str:
         wide, narrow = _wide_with(len(boxes)), _narrow_with(len(boxes))
     words = _description(parts, limit)
     captions = [name for name, _ in boxes]
-    limits = ("up", "down") if resource == "bus" else (limit,)
+    limits = ("up", "down") if resource == BUS else (limit,)
     return "".join(
         _drawing(f"{key}-{name}", name, *drawn, parts, limits, link, words, captions)
         for name, drawn in (("wide", wide), ("narrow", narrow))
@@ -277,7 +247,7 @@ _ROW_OF_PART = {
     "rx_ring": "Rx rings",
     "guest": "busiest core",
 }
-_OWN_ROWS = {"bus": "bus, its part", "wire.tx": "wire out", "wire.rx": "wire in"}
+_OWN_ROWS = {BUS: "bus, its part", WIRE_TX: "wire out", WIRE_RX: "wire in"}
 
 
 def system_figure(result: Result, key: str) -> str:
@@ -309,26 +279,21 @@ def server_shares(result: Result, adapter: AdapterResult) -> dict[str, float]:
     """Return how busy or full each part of a server is, in the order of a frame's way out and back in."""
     busy = adapter.utilization
     on_bus, link = is_on_bus(busy), adapter.pcie
-    switch = [share for name in ("switch.bus", "nic.pipeline") if (share := _busiest(busy, name))]
+    wires = busiest_at("wire", busy)
     found = {
         "busiest core": core_share(busy),
         "Tx rings": ring_part("Tx rings", *_depth_and_room(result, adapter, "tx_ring"), "frames").share,
-        "bus, its part": busy.get("bus"),  # one for both directions, so listed once
+        "bus, its part": busy.get(BUS),  # one for both directions, so listed once
         "PCIe down": None if on_bus else link.down.utilization,
         "Tx buffer": buffer_part("Tx buffer", *_depth_and_room(result, adapter, "tx_buffer")).share,
-        "switch": max(switch) if switch else None,
-        "wire out": _busiest(busy, "wire.tx"),
-        "wire in": _busiest(busy, "wire.rx"),
+        "switch": max(filter(None, busiest_at("switch", busy).values()), default=None),
+        "wire out": wires.get(WIRE_TX),
+        "wire in": wires.get(WIRE_RX),
         "Rx buffer": buffer_part("Rx buffer", *_depth_and_room(result, adapter, "rx_buffer")).share,
         "PCIe up": None if on_bus else link.up.utilization,
         "Rx rings": ring_part("Rx rings", *_depth_and_room(result, adapter, "rx_ring"), "frames").share,
     }
     return {name: share for name, share in found.items() if share is not None}
-
-
-def _busiest(busy: Mapping[str, float], name: str) -> float | None:
-    """Return how busy a resource is, at the busiest of an adapter's several ports; None where that is not known."""
-    return max((share for one, share in busy.items() if of_any_port(one) == name), default=None)
 
 
 def _depth_and_room(result: Result, adapter: AdapterResult, name: str) -> tuple[QueueDepth | None, Any]:
@@ -387,7 +352,7 @@ def _server(place: Place, title: str, shares: Mapping[str, float], adapter: Adap
     x, y, width, height = place
     left, right = x + 12, x + width - 12
     limiting = of_any_port(limit_cell(adapter).partition(" ")[0])
-    limiting_row = _OWN_ROWS.get(limiting) or _ROW_OF_PART.get(_PART_OF.get(limiting, ""))
+    limiting_row = _OWN_ROWS.get(limiting) or _ROW_OF_PART.get(part_of(limiting))
     rows = [
         f'<g class="part{" limit" if is_limit else ""}">'
         f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="7" class="box"/>'

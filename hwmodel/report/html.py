@@ -32,6 +32,7 @@ from hwmodel.report.over_time import (
 )
 from hwmodel.report.reproduction import assumption_table, of_result
 from hwmodel.report.tables import adapter_table, bridge_sentences, port_table, server_queue_table, server_wait_table
+from hwmodel.resources import DOWN, UP
 from hwmodel.results.agents_text import actions_note
 from hwmodel.results.bond_text import bond_sentence, outage_sentence
 from hwmodel.results.bridge_reading import ports_of
@@ -347,7 +348,7 @@ def _busy_figure(result: Result, key: str) -> str:
             shares |= {f"{adapter.name}.{name}": share for name, share in adapter.utilization.items()}
     else:
         if not (crosses_no_link(result.config) or result.buses):
-            shares |= {"pcie.up": result.pcie.up.utilization, "pcie.down": result.pcie.down.utilization}
+            shares |= {UP: result.pcie.up.utilization, DOWN: result.pcie.down.utilization}
         shares |= result.utilization
         if result.wire.utilization and not any("wire." in name for name in shares):
             shares["wire"] = result.wire.utilization  # older results do not split its directions

@@ -8,6 +8,7 @@ from math import inf, isclose
 from typing import Any, NamedTuple
 
 from hwmodel.report.configuration import differing_keys
+from hwmodel.resources import WIRE
 from hwmodel.results.adapter_use import PortResult
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.bridge_reading import (
@@ -377,7 +378,7 @@ def adapter_table(result: Result) -> Table:
     for adapter in result.servers[:MOST_SERVER_ROWS]:
         busy = adapter.utilization
         up, down = adapter.pcie.up.utilization, adapter.pcie.down.utilization
-        shares = (up, down, busy.get("wire.tx"), busy.get("wire.rx"), core_share(busy))
+        shares = (up, down, *map(busy.get, WIRE), core_share(busy))
         rates = (decimals_text(adapter.tx_gbps, 3), decimals_text(adapter.rx_gbps, 3))
         rows.append([printable(adapter.name), *rates, *map(_percent, shares), printable(limit_cell(adapter))])
     return Table(header, rows, texts=(0, 8))

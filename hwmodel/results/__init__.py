@@ -25,7 +25,7 @@ from hwmodel.results.adapter_use import (
     SampledFlows,
     Stalls,
 )
-from hwmodel.results.bottleneck import CREDITS, OF_PORTS, Sighting, Suspect, by_shares, sighting_of
+from hwmodel.results.bottleneck import Sighting, Suspect, by_shares, sighting_of
 from hwmodel.results.bridge import BridgeResult
 from hwmodel.results.comparison import Comparison, Curves, WayFigures
 from hwmodel.results.explored import Choice, KnobStep, LoadSearch, LoadTrial, SizingResult, TargetFigure

@@ -1,23 +1,22 @@
 """What may set the throughput, judged from one window: all suspects, and a first guess among them.
 
-Resources are of two kinds: a server works at a rate of its own (a link direction, the wire, a core); a store lends
-items that must be returned (tags, credits, descriptors, room, ring slots). A server's busy share, or the share of its
+The resources are those of `hwmodel.resources`, servers and stores. A server's busy share, or the share of its
 capacity that a store lent, tells whether it is full. If none is full, or several are, these shares do not tell what a
 larger one would gain: then `simulation.judgement` runs the suspects made larger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from hwmodel import resources
+from hwmodel.resources import BY_NAME, CORE, OF_PORTS, OFFERED_LOAD, RX_RING, Resource
 from hwmodel.results.bottleneck_text import (
     AS_FULL,
     FULL_OF_LOST,
     FULLEST_ON_AVERAGE,
-    OFFERED_LOAD,
     STOPPED_FROM_OUTSIDE,
-    STORES,
     is_rate_limit,
     lost_to,
     nearly_full_load,
@@ -28,7 +27,7 @@ from hwmodel.results.bottleneck_text import (
 from hwmodel.results.observation import Observation
 from hwmodel.results.result import Bottleneck
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, LATE_DROPS, POLICED_DROPS, RX_DROPS
-from hwmodel.words.limits import at_port
+from hwmodel.words.limits import at_port, of_any_port
 from hwmodel.words.quantities import server_title
 
 FULL = 0.985  # a link in round-robin service reaches 99 % and more; the rest is the ends of the window
@@ -37,57 +36,9 @@ MATTERS, WAITED_FOR = 0.5, 0.01  # shares above which a server, or a store, may 
 LOSS = 0.001  # a smaller share of the frames, lost in a burst, does not set the throughput
 MUCH_LOSS = 0.02  # a smaller share, were none of it lost, would raise the throughput by less than matters
 BACKLOG = 0.01
-POSTED, NON_POSTED, COMPLETION = (f"pcie.credits.{kind}" for kind in ("posted", "non_posted", "completion"))
-CORE_KEYS = tuple(
-    f"driver.{name}" for name in ("frame_time", "byte_time", "doorbell_time", "interrupt_time", "exit_time")
-)
-OF_PORTS = ("switch.bus", "wire.tx", "wire.rx")  # each Ethernet port has its own
 # The adapter's rings at a virtual switch are its uplink's: each of its cores sends by one of them.
 UPLINK_RING_KEYS = ("nic.queue_time", "host.virtual_switch.uplink_queues", "host.virtual_switch.cores")
 PASS_KEYS = ("driver.pass_time", "driver.pass_byte_time", "driver.pass_by")
-# The keys that make each resource larger, in datapath order; those of one link direction widen both.
-KEYS: Mapping[str, tuple[str, ...]] = {
-    OFFERED_LOAD: ("workload.load", "workload.flows", "workload.external.rate"),
-    "driver.tx": CORE_KEYS,
-    "vswitch": (
-        "host.virtual_switch.cores",
-        "host.virtual_switch.frame_time",
-        "host.virtual_switch.byte_time",
-        "host.virtual_switch.pass_by",
-    ),
-    "host.memory": ("host.virtual_switch.memory_rate", "host.virtual_switch.pass_by"),
-    "nic.tx_ring": ("nic.tx_ring",),
-    "nic.queue": ("nic.queue_time", "nic.queues_per_vf"),
-    "tx.descriptors": ("nic.descriptor_cache",),
-    "rate_limit": ("switch.ports.NAME.rate_limit", "switch.acl.NUMBER.rate", "switch.ports.NAME.receive_limit"),
-    "nic.tx_buffer": ("nic.tx_buffer",),
-    "pcie.tags": ("pcie.tags",),
-    "nic.dma.places": ("nic.dma.read.outstanding",),
-    "nic.dma.read": ("nic.dma.read.operation", "nic.dma.read.rate"),
-    "nic.dma.shared": ("nic.dma.shared_rate",),
-    NON_POSTED: ("pcie.credits.nph",),
-    "bus": ("pcie.bus.clock_mhz", "pcie.bus.width_bits", "pcie.bus.kind", "pcie.max_read_request"),
-    "pcie.down": ("pcie.lanes", "pcie.generation"),
-    COMPLETION: ("pcie.credits.cplh", "pcie.credits.cpld"),
-    "nic.store": ("nic.store_rate",),
-    "nic.pipeline": ("nic.max_pps",),
-    "switch.bus": ("switch.clock",),
-    "wire.tx": ("port.rate",),
-    "wire.rx": ("port.rate",),
-    "nic.rx_buffer": ("nic.rx_buffer",),
-    "nic.rx_ring": ("nic.rx_ring",),
-    "rx.descriptors": ("nic.rx_prefetch", "nic.descriptor_cache"),
-    "nic.dma.write": ("nic.dma.write.operation", "nic.dma.write.rate"),
-    "host.walkers": ("host.iotlb.walkers",),
-    "pcie.up": ("pcie.lanes", "pcie.generation"),
-    POSTED: ("pcie.credits.ph", "pcie.credits.pd"),
-    "host.drain": ("host.write_drain",),
-    "driver.rx": CORE_KEYS,
-}
-CREDITS = "pcie.credits"  # the name of all three kinds; `Bottleneck.keys` and the sentence say which
-_CREDITS = (POSTED, NON_POSTED, COMPLETION)
-# Stores for which the holding time of an item on an idle machine is known.
-_OF_KNOWN_USE = ("pcie.tags", "nic.rx_ring", "rx.descriptors", "rate_limit", *_CREDITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,17 +69,7 @@ class Suspect:
     @property
     def is_core(self) -> bool:
         """Tell whether it is a core, which several keys make faster."""
-        return self.resource.endswith(("driver.tx", "driver.rx"))
-
-
-def _published(name: str) -> str:
-    """Return the name used in results: one for all kinds of credits, one for ring and fetch of Rx descriptors."""
-    if name == "nic.rx_ring":
-        return "rx.descriptors"
-    return CREDITS if name.startswith(CREDITS) else name
-
-
-RESOURCES = tuple(dict.fromkeys(_published(name) for name in KEYS))
+        return self.resource.endswith(CORE)
 
 
 Where = Callable[[str], str]  # where the configuration has one of an adapter's keys
@@ -143,36 +84,36 @@ def suspects_of(seen: Observation, prefix: str = "", where: Where = str) -> list
     places = [(name, seen) for name in _suspected(seen)]
     for core in seen.other_cores:
         there = seen.at_core(core)
-        if there.busy("driver.tx") > MATTERS:
+        if there.busy(there.core_side) > MATTERS:
             places.append((there.core_side, there))
     return [_suspect(name, there, prefix, where) for name, there in sorted(places, key=_rank)]
 
 
 def _rank(place: tuple[str, Observation]) -> tuple[float, bool, float, bool]:
     name, seen = place
-    holds_all = name == "nic.rx_ring" and bool(seen.rx_blocked)  # a tie: an empty ring fills the others
-    return -use_of(name, seen), name in STORES, -share_of(name, seen), not holds_all
+    holds_all = name == RX_RING and bool(seen.rx_blocked)  # a tie: an empty ring fills the others
+    return -use_of(name, seen), name in resources.STORES, -share_of(name, seen), not holds_all
 
 
 def _suspect(name: str, seen: Observation, prefix: str, where: Where) -> Suspect:
     return Suspect(
-        resource=prefix + _published(name),
+        resource=prefix + (_row(name).published or name),
         share=share_of(name, seen),
         use=use_of(name, seen),
         why=_of_server(prefix) + _sentence(name, seen),
         keys=tuple(map(where, _keys_of(name, seen))),
-        mean_share=max(seen.wait(name), min(1.0, seen.lost_share("NO_DESCRIPTOR"))) if name == "nic.rx_ring" else None,
-        loses_behind=of_any_port(name) == "wire.rx" and seen.lost_share(*RX_DROPS) > MUCH_LOSS,
+        mean_share=max(seen.wait(name), min(1.0, seen.lost_share("NO_DESCRIPTOR"))) if name == RX_RING else None,
+        loses_behind=of_any_port(name) == resources.WIRE_RX and seen.lost_share(*RX_DROPS) > MUCH_LOSS,
     )
 
 
 def busiest_of(seen: Observation, prefix: str = "", where: Where = str) -> Bottleneck | None:
     """Return the busiest resource of an adapter as a bottleneck; None if none is busy."""
-    known = [name for name in seen.utilizations if of_any_port(name) in KEYS and seen.busy(name) > 0]
+    known = [name for name in seen.utilizations if of_any_port(name) in BY_NAME and seen.busy(name) > 0]
     name = max(known, key=seen.busy, default=None)
     if name is None:
         return None
-    return _suspect(seen.core_side if name.startswith("driver.") else name, seen, prefix, where).bottleneck
+    return _suspect(seen.core_side if name in CORE else name, seen, prefix, where).bottleneck
 
 
 def _of_server(prefix: str) -> str:
@@ -181,25 +122,25 @@ def _of_server(prefix: str) -> str:
 
 def _keys_of(name: str, seen: Observation) -> tuple[str, ...]:
     """Return the keys that make a resource larger."""
-    if name.startswith("driver."):
-        keys = tuple(f"{block}.{key.partition('.')[2]}" for block in seen.core_blocks for key in KEYS[name])
+    keys = _row(name).keys
+    if name in CORE:
+        keys = tuple(f"{block}.{key.partition('.')[2]}" for block in seen.core_blocks for key in keys)
         return (*PASS_KEYS, *keys) if seen.passes_frames else keys
-    if seen.switching is not None and name == "vswitch":
+    if seen.switching is not None and name == resources.VSWITCH:
         return seen.switching.keys
-    if name == "nic.queue" and "vswitch" in seen.utilizations:
+    if name == resources.QUEUE and resources.VSWITCH in seen.utilizations:
         return UPLINK_RING_KEYS
     if name in seen.stopped and seen.stopped[name].share > seen.busy(name):
         return STOPPED_FROM_OUTSIDE
-    if name == "nic.rx_ring" and seen.lost_in_stalls > seen.drops.get("NO_DESCRIPTOR", 0) / 2:
-        return (*KEYS[name], "host.stall")
-    if name == "nic.rx_ring" and seen.use(name) >= MATTERS:
+    if name == RX_RING and seen.lost_in_stalls > seen.drops.get("NO_DESCRIPTOR", 0) / 2:
+        return (*keys, "host.stall")
+    if name == RX_RING and seen.use(name) >= MATTERS:
         return _refill_keys(seen, [vm for vm, share in seen.refusing.items() if share >= WAITED_FOR])
-    return KEYS[of_any_port(name)]
+    return keys
 
 
-def of_any_port(name: str) -> str:
-    """Return a port resource's name without its port."""
-    return next((one for one in OF_PORTS if name.endswith(one)), name)
+def _row(name: str) -> Resource:
+    return BY_NAME[of_any_port(name)]
 
 
 def _sentence(name: str, seen: Observation) -> str:
@@ -214,12 +155,12 @@ def _sentence(name: str, seen: Observation) -> str:
 
 
 def _suspected(seen: Observation) -> Iterator[str]:
-    names = (at_port(port, name) for name in KEYS for port in (seen.ports if name in OF_PORTS else ("",)))
+    names = (at_port(port, name) for name in BY_NAME for port in (seen.ports if name in OF_PORTS else ("",)))
     for name in names:
-        if name == OFFERED_LOAD or (name.startswith("driver.") and name != seen.core_side):
+        if name == OFFERED_LOAD or (name in CORE and name != seen.core_side):
             continue
-        least = WAITED_FOR if name in STORES else MATTERS
-        if name == "host.drain" and seen.wait(POSTED) <= LOSS:
+        least = WAITED_FOR if name in resources.STORES else MATTERS
+        if name == resources.DRAIN and seen.wait(resources.POSTED) <= LOSS:
             continue  # if nothing waits for posted credits, the drain returns them in time
         if max(share_of(name, seen), use_of(name, seen)) > least:
             yield name
@@ -232,20 +173,17 @@ def share_of(name: str, seen: Observation) -> float:
     """
     if name == OFFERED_LOAD:
         return max((seen.busy(server) for server in seen.utilizations), default=0.0)
-    if name == "nic.tx_ring":
-        return seen.tx_ring_full_share
-    if name == "nic.rx_ring":
+    if name == RX_RING:
         return max(seen.wait(name), seen.rx_ring_fill)
-    if name == "nic.rx_buffer":
-        return max(seen.wait(name), seen.lost_share("RX_BUFFER_FULL"))
-    if name == "rate_limit":
-        return max(seen.wait(name), min(1.0, seen.lost_share(*POLICED_DROPS)))
-    return min(1.0, max(seen.busy(name), seen.wait(name), seen.use(name) if name in _CREDITS else 0.0))
+    row = _row(name)
+    used = seen.use(name) if row.published == resources.CREDITS else 0.0
+    return min(1.0, max(seen.busy(name), seen.wait(name), used, seen.lost_share(*row.drops)))
 
 
 def use_of(name: str, seen: Observation) -> float:
     """Return the share of its capacity that a resource gave; 0 where that is unknown."""
-    return 0.0 if name in STORES and name not in _OF_KNOWN_USE else min(1.0, seen.use(name))
+    row = _row(name)
+    return 0.0 if row.is_store and not row.has_use else min(1.0, seen.use(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +216,7 @@ def load_of(seen: Observation) -> Bottleneck:
         resource=OFFERED_LOAD,
         utilization=share_of(OFFERED_LOAD, seen),
         why=sentence(OFFERED_LOAD, seen),
-        keys=KEYS[OFFERED_LOAD],
+        keys=BY_NAME[OFFERED_LOAD].keys,
     )
 
 
@@ -307,9 +245,9 @@ def loses_by_refusal(seen: Observation) -> bool:
 
 def refusal(seen: Observation, prefix: str = "", where: Where = str) -> Bottleneck:
     """Return an adapter's never refilled Rx rings as its bottleneck; `prefix`, `where`: as for `suspects_of`."""
-    why = _of_server(prefix) + sentence("nic.rx_ring", seen)
+    why = _of_server(prefix) + sentence(RX_RING, seen)
     keys = map(where, _refill_keys(seen, [vm for vm, n_lost in seen.refused_frames.items() if n_lost]))
-    return Bottleneck(resource=f"{prefix}rx.descriptors", utilization=1.0, why=why, keys=tuple(keys))
+    return Bottleneck(resource=f"{prefix}{resources.RX_DESCRIPTORS}", utilization=1.0, why=why, keys=tuple(keys))
 
 
 def _refill_keys(seen: Observation, vms: Iterable[str]) -> tuple[str, ...]:
@@ -401,7 +339,7 @@ def _fullness(one: Suspect) -> tuple[float, float]:
 
 def _is_told_as_full(one: Suspect) -> bool:
     """Tell whether a resource is nearly full and its busy share is published: a server, tags or credits."""
-    is_told = one.use > 0 or one.resource.endswith("pcie.tags")
+    is_told = one.use > 0 or one.resource.endswith(resources.TAGS)
     return is_told and max(one.share, one.use) >= AS_FULL
 
 

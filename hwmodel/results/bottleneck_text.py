@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+from hwmodel import resources
+from hwmodel.resources import BY_NAME, CREDITS, ETHERNET, OFFERED_LOAD, RATE_LIMIT, STORES
 from hwmodel.results.observation import LinkCost, Observation
 from hwmodel.results.stall_text import reason_for_ring, slowed
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -14,14 +17,7 @@ _MOST_NAMED, _MOST_AS_FULL = 4, 12
 LEAST_TOLD = 0.01  # a gain below is one that short runs may show by chance
 ALIKE = 0.005  # of the payload; the ends of a window cut off less
 
-OFFERED_LOAD = "offered_load"
-# What lends items that must be returned; the others work at a rate of their own.
-STORES = (
-    "nic.tx_ring", "tx.descriptors", "rate_limit", "nic.tx_buffer", "pcie.tags", "nic.dma.places",
-    "pcie.credits.posted", "pcie.credits.non_posted", "pcie.credits.completion", "nic.rx_buffer", "nic.rx_ring",
-    "rx.descriptors",
-)  # fmt: skip
-_PUBLISHED_STORES = (*STORES, "pcie.credits", ".buffer")
+_PUBLISHED_STORES = (*STORES, CREDITS, ".buffer")
 STOPPED_FROM_OUTSIDE = ("nic.flow_control.received",)  # the keys of a wire that control frames stop most of the time
 AS_FULL = 0.97  # of two servers: making one larger gains less than 3 %
 
@@ -34,12 +30,15 @@ def has_room(resource: str, utilization: float, keys: Sequence[str]) -> bool:
 
 def is_rate_limit(resource: str) -> bool:
     """Tell whether a resource is a configured rate limit, of any server: it holds back or drops, and is never full."""
-    return resource.endswith("rate_limit")
+    return resource.endswith(RATE_LIMIT)
 
 
 def sentence(name: str, seen: Observation) -> str:
-    """Return the reason why `name`, a key of `bottleneck.KEYS`, sets the throughput."""
-    return _SENTENCES[name](seen)
+    """Return the reason why a resource sets the throughput, by its row's name."""
+    if name in _REASONS:
+        return _REASONS[name](seen)
+    more = _MORE[name](seen) if name in _MORE else ""
+    return BY_NAME[name].why.format(busy=percent_text(seen.busy(name)), wait=percent_text(seen.wait(name)), more=more)
 
 
 def _frame(seen: Observation, cost: LinkCost) -> str:
@@ -54,18 +53,13 @@ def _frame(seen: Observation, cost: LinkCost) -> str:
     return f"{'each' if is_each else 'a delivered'} {seen.frame_bytes:.0f} B frame{'' if is_each else ' on average'}"
 
 
-def _link(resource: str, where: str) -> Callable[[Observation], str]:
-    def why(seen: Observation) -> str:
-        cost = seen.up if resource == "pcie.up" else seen.down
-        text = f"The link {where} the host is busy {percent_text(seen.busy(resource))} of the window"
-        if cost is None:
-            return text + "."
-        return (
-            f"{text}: {_frame(seen, cost)} costs {cost.bytes_per_frame:.0f} B there, "
-            f"{cost.payload_bytes_per_frame:.0f} B of it payload{', mirrored copies included' * seen.has_mirrored}."
-        )
-
-    return why
+def _cost(cost: LinkCost | None, seen: Observation) -> str:
+    """Add what a frame costs on a direction of the link."""
+    if cost is None:
+        return ""
+    mirrored = ", mirrored copies included" * seen.has_mirrored
+    n_bytes, payload = cost.bytes_per_frame, cost.payload_bytes_per_frame
+    return f": {_frame(seen, cost)} costs {n_bytes:.0f} B there, {payload:.0f} B of it payload{mirrored}"
 
 
 def busy_bus(name: str, share: float, data: float) -> str:
@@ -76,26 +70,26 @@ def busy_bus(name: str, share: float, data: float) -> str:
     )
 
 
-def _bus(seen: Observation) -> str:
-    text = f"The bus, one for both directions, is busy {percent_text(seen.busy('bus'))} of the window"
+def _clocks(seen: Observation) -> str:
+    """Add what a frame costs of a bus."""
     if seen.up is None or seen.down is None:
-        return f"{text}."
+        return ""
     n_bytes = seen.up.bytes_per_frame + seen.down.bytes_per_frame
     payload = seen.up.payload_bytes_per_frame + seen.down.payload_bytes_per_frame
     return (
-        f"{text}: {_frame(seen, seen.up)} takes clocks that could carry {n_bytes:.0f} B, up and down, and "
-        f"{payload:.0f} B of it is payload, retries apart."
+        f": {_frame(seen, seen.up)} takes clocks that could carry {n_bytes:.0f} B, up and down, and "
+        f"{payload:.0f} B of it is payload, retries apart"
     )
 
 
 def _tags(seen: Observation) -> str:
     number = "" if seen.tags is None else f" of the {seen.tags}"
     subject = "The one read tag is taken" if seen.tags == 1 else f"None{number} read tags is free"
-    share = percent_text(seen.busy("pcie.tags"))
+    share, waited = (percent_text(of(resources.TAGS)) for of in (seen.busy, seen.wait))
     mean = "" if seen.tags_in_use is None or seen.tags == 1 else f" ({seen.tags_in_use:.1f} are in use on average)"
     return (
-        f"{subject} {share} of the window{mean}, and reads wait for one {percent_text(seen.wait('pcie.tags'))} of it, "
-        f"while the link has room left{_translations(seen)}."
+        f"{subject} {share} of the window{mean}, and reads wait for one {waited} of it, while the "
+        f"link has room left{_translations(seen)}."
     )
 
 
@@ -108,33 +102,23 @@ def _translations(seen: Observation) -> str:
     )
 
 
-def _credits(kind: str, what: str, reason: str) -> Callable[[Observation], str]:
-    def why(seen: Observation) -> str:
-        use = min(1.0, seen.use(kind))
-        in_use = (
-            f"; what is sent takes {percent_text(use)} of what their number allows" if use > seen.wait(kind) else ""
-        )
-        return (
-            f"{what} stand ready but wait for flow-control credits {percent_text(seen.wait(kind))} of the window: "
-            f"{reason}{in_use}{_translations(seen)}."
-        )
-
-    return why
+def _in_use(kind: str, seen: Observation) -> str:
+    """Add how much of a kind of credits is in use, where that says more than the waits for them."""
+    use = min(1.0, seen.use(kind))
+    told = f"; what is sent takes {percent_text(use)} of what their number allows" if use > seen.wait(kind) else ""
+    return f"{told}{_translations(seen)}"
 
 
-def _driver(verb: str) -> Callable[[Observation], str]:
-    def why(seen: Observation) -> str:
-        owner = f"The core of {seen.core_of}" if seen.core_of else "A VM's core"
-        if seen.passes_frames:
-            owner = f"The hypervisor's core for {seen.core_of}" if seen.core_of else "A core of the hypervisor"
-        whole = "it" if seen.stalled else "the window"
-        return (
-            f"{owner} is busy {percent_text(seen.busy('driver.tx'))} of {slowed(seen.stalled)}, "
-            f"{percent_text(seen.utilizations.get(f'driver.{verb}', 0.0))} of {whole} with "
-            f"{'sending' if verb == 'tx' else 'receiving'}: its driver handles no more frames a second."
-        )
-
-    return why
+def _driver(side: str, verb: str, seen: Observation) -> str:
+    owner = f"The core of {seen.core_of}" if seen.core_of else "A VM's core"
+    if seen.passes_frames:
+        owner = f"The hypervisor's core for {seen.core_of}" if seen.core_of else "A core of the hypervisor"
+    whole = "it" if seen.stalled else "the window"
+    return (
+        f"{owner} is busy {percent_text(seen.busy(side))} of {slowed(seen.stalled)}, "
+        f"{percent_text(seen.utilizations.get(side, 0.0))} of {whole} with {verb}: its driver handles no more frames a "
+        "second."
+    )
 
 
 def _first_few(names: Sequence[str]) -> str:
@@ -143,7 +127,7 @@ def _first_few(names: Sequence[str]) -> str:
 
 
 def _rx_ring(seen: Observation) -> str:
-    waited, dropped = seen.wait("nic.rx_ring"), seen.drops.get("NO_DESCRIPTOR", 0)
+    waited, dropped = seen.wait(resources.RX_RING), seen.drops.get("NO_DESCRIPTOR", 0)
     facts = []
     if waited > 0:
         facts.append(f"frames wait for one {percent_text(waited)} of the window")
@@ -180,17 +164,17 @@ def _rx_ring(seen: Observation) -> str:
 
 
 def _rx_descriptors(seen: Observation) -> str:
-    if seen.rx_blocked and seen.wait("nic.rx_ring") > seen.wait("rx.descriptors") / 2:
+    waited = seen.wait(resources.RX_DESCRIPTORS)
+    if seen.rx_blocked and seen.wait(resources.RX_RING) > waited / 2:
         return _rx_ring(seen)
     return (
-        f"Frames stand ready in the Rx buffer and wait for Rx descriptors to be fetched "
-        f"{percent_text(seen.wait('rx.descriptors'))} of the window: too few are fetched ahead for the round trip of a "
-        "fetch."
+        f"Frames stand ready in the Rx buffer and wait for Rx descriptors to be fetched {percent_text(waited)} of the "
+        "window: too few are fetched ahead for the round trip of a fetch."
     )
 
 
 def _rx_buffer(seen: Observation) -> str:
-    waited, dropped = seen.wait("nic.rx_buffer"), seen.drops.get("RX_BUFFER_FULL", 0)
+    waited, dropped = seen.wait(resources.RX_BUFFER), seen.drops.get("RX_BUFFER_FULL", 0)
     facts = []
     if waited > 0:
         facts.append(f"frames wait for room in it {percent_text(waited)} of the window")
@@ -282,10 +266,6 @@ def with_nothing_gained(why: str) -> str:
     return f"{why} It has room, and in short runs nothing made larger gives 2 % more: what limits is not known."
 
 
-def _server(resource: str, what: str, rest: str = "") -> Callable[[Observation], str]:
-    return lambda seen: f"{what} is busy {percent_text(seen.busy(resource))} of the window{rest}."
-
-
 def _switching(seen: Observation) -> str:
     core = seen.switching
     what = "The busiest core of the host's virtual switch"
@@ -293,22 +273,12 @@ def _switching(seen: Observation) -> str:
         what += "'s slow path"
     elif core is not None and core.kind == "thread":
         what = f"The core with the thread of {listed(core.vms)} at the host's virtual switch"
-    return _server("vswitch", what, ": it passes no more frames a second")(seen)
-
-
-def _store(resource: str, what: str) -> Callable[[Observation], str]:
-    return lambda seen: what.format(share=percent_text(seen.wait(resource)))
-
-
-def _tx_ring(seen: Observation) -> str:
-    return (
-        "The frames that a Tx ring holds, from the post until the slot is free again, set the rate; the fullest ring "
-        f"has no slot free {percent_text(seen.tx_ring_full_share)} of the window."
-    )
+    share = percent_text(seen.busy(resources.VSWITCH))
+    return f"{what} is busy {share} of the window: it passes no more frames a second."
 
 
 def _rate_limit(seen: Observation) -> str:
-    waited, dropped = seen.wait("rate_limit"), seen.lost_frames("RATE_LIMITED")
+    waited, dropped = seen.wait(RATE_LIMIT), seen.lost_frames("RATE_LIMITED")
     copies, facts = seen.lost_frames("RECEIVE_LIMIT"), []
     if waited > 0:
         facts.append(f"hold frames back {percent_text(waited)} of the window")
@@ -339,7 +309,7 @@ def lost_to(ruled: Mapping[str, int], at_off: Mapping[str, int]) -> str:
 
 def _offered_load(seen: Observation) -> str:
     busiest = max(seen.utilizations, key=seen.busy, default=None)
-    if busiest is not None and busiest.startswith("driver."):
+    if busiest is not None and busiest in resources.CORE:
         busiest = seen.core_side
     if busiest is None or seen.busy(busiest) == 0:
         return "Nothing is full: hardly any frame was offered in the window."
@@ -355,80 +325,37 @@ def _offered_load(seen: Observation) -> str:
     )
 
 
-_ETHERNET = ", counting each frame with its 20 B of preamble and gap"
-
-
-def _wire_tx(seen: Observation) -> str:
-    text = _server("wire.tx", "The Ethernet port outward", _ETHERNET)(seen)
-    if "wire.tx" not in seen.stopped:
-        return text
-    stop = seen.stopped["wire.tx"]
-    if stop.traffic_class is None:
-        return f"{text[:-1]}, and stopped from outside by flow control {percent_text(stop.share)} of it."
+def _stopped(seen: Observation) -> str:
+    """Add for how long flow control stopped a port, or its class, from outside."""
+    stop = seen.stopped.get(resources.WIRE_TX)
+    if stop is None:
+        return ""
     share = percent_text(stop.share)
-    return f"{text} Flow control stops its class {stop.traffic_class} from outside {share} of the window."
+    if stop.traffic_class is None:
+        return f", and stopped from outside by flow control {share} of it"
+    return f". Flow control stops its class {stop.traffic_class} from outside {share} of the window"
 
 
-_SENTENCES: Mapping[str, Callable[[Observation], str]] = {
-    "offered_load": _offered_load,
-    "driver.tx": _driver("tx"),
-    "vswitch": _switching,
-    "host.memory": _server("host.memory", "The host's memory, which reads and writes what the virtual switch copies,"),
-    "driver.rx": _driver("rx"),
-    "nic.tx_ring": _tx_ring,
-    "nic.queue": _server(
-        "nic.queue", "The adapter's work on the busiest Tx ring", ": it takes no more frames from one ring"
-    ),
-    "tx.descriptors": _store(
-        "tx.descriptors",
-        "Nothing to send is on the chip {share} of the window, though rings hold more: a queue's descriptor cache is "
-        "too small for the round trip of a fetch.",
-    ),
-    "rate_limit": _rate_limit,
-    "nic.tx_buffer": _store(
-        "nic.tx_buffer",
-        "The next frame waits for room in the Tx buffer {share} of the window: it holds too little for the round trip "
-        "of its reads.",
-    ),
-    "pcie.tags": _tags,
-    "pcie.credits.non_posted": _credits(
-        "pcie.credits.non_posted",
-        "Read requests",
-        "the host returns non-posted credits more slowly than reads could go",
-    ),
-    "pcie.credits.completion": _credits(
-        "pcie.credits.completion",
-        "Completions",
-        "the adapter returns completion credits more slowly than data could come",
-    ),
-    "pcie.credits.posted": _credits(
-        "pcie.credits.posted", "Writes", "the host returns posted credits more slowly than the link could carry data"
-    ),
-    "bus": _bus,
-    "pcie.up": _link("pcie.up", "toward"),
-    "pcie.down": _link("pcie.down", "from"),
-    "nic.dma.places": _store(
-        "nic.dma.places",
-        "The next read waits for a place among those outstanding in the read engine {share} of the window.",
-    ),
-    "nic.dma.read": _server("nic.dma.read", "The adapter's DMA engine for reads"),
-    "nic.dma.write": _server("nic.dma.write", "The adapter's DMA engine for writes"),
-    "nic.dma.shared": _server("nic.dma.shared", "The path inside the adapter that reads and writes share"),
-    "host.walkers": _server("host.walkers", "The IOMMU's pool of page walkers"),
-    "nic.store": _server("nic.store", "What moves received data into the adapter's buffer"),
-    "nic.pipeline": _server(
-        "nic.pipeline", "The adapter's packet pipeline", ": it takes no more frames a second, whatever their length"
-    ),
-    "switch.bus": _server("switch.bus", "The switch's data bus"),
-    "wire.tx": _wire_tx,
-    "wire.rx": _server("wire.rx", "The Ethernet port inward", _ETHERNET),
-    "nic.rx_ring": _rx_ring,
-    "nic.rx_buffer": _rx_buffer,
-    "rx.descriptors": _rx_descriptors,
-    "host.drain": _server(
-        "host.drain", "The host's memory, which takes written data,", ", and credits for writes wait for it"
-    ),
+# What is added to a row's sentence, and the sentences that the window makes.
+_MORE: Mapping[str, Callable[[Observation], str]] = {
+    resources.UP: lambda seen: _cost(seen.up, seen),
+    resources.DOWN: lambda seen: _cost(seen.down, seen),
+    resources.BUS: _clocks,
+    resources.WIRE_TX: _stopped,
+    **{kind: partial(_in_use, kind) for kind in (resources.POSTED, resources.NON_POSTED, resources.COMPLETION)},
 }
+_REASONS: Mapping[str, Callable[[Observation], str]] = {
+    OFFERED_LOAD: _offered_load,
+    resources.DRIVER_TX: partial(_driver, resources.DRIVER_TX, "sending"),
+    resources.DRIVER_RX: partial(_driver, resources.DRIVER_RX, "receiving"),
+    resources.VSWITCH: _switching,
+    RATE_LIMIT: _rate_limit,
+    resources.TAGS: _tags,
+    resources.RX_RING: _rx_ring,
+    resources.RX_BUFFER: _rx_buffer,
+    resources.RX_DESCRIPTORS: _rx_descriptors,
+}
+assert all(bool(row.why) != (name in _REASONS) for name, row in BY_NAME.items()), "each row has a reason"
 
 
 # ---- What sets the throughput at a bridge, or nowhere. ----
@@ -465,7 +392,7 @@ def policy_drops(owner: str, n_lost: int, offered: int) -> str:
 def busy_port(port: str, share: float, n_lost: int, n_others: int = 0) -> str:
     """Say how busy a bridge's port is, and what its queue drops, and `n_others` at ports that share its buffer."""
     drops = f", and its queue drops {counted(n_lost, 'frame')}" if n_lost else ""
-    return f"{port} is busy {percent_text(share)} of the window{_ETHERNET}{drops}{_of_others(n_others)}."
+    return f"{port} is busy {percent_text(share)} of the window{ETHERNET}{drops}{_of_others(n_others)}."
 
 
 def short_queue(port: str, n_lost: int, frames: int, n_others: int, share: float, *, is_ingress: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hwmodel.resources import CORE, OFFERED_LOAD
 from hwmodel.words.quantities import (
     MISSING,
     count_text,
@@ -63,14 +64,14 @@ def limit_cell(adapter: AdapterResult) -> str:
     """Return a server's fullest resource and how busy it is, also where nothing is full and the load limits."""
     own = adapter.bottleneck
     name, share = own.resource, own.utilization
-    if name == "offered_load":
+    if name == OFFERED_LOAD:
         name, share = _busiest(adapter.utilization)
     return f"{name} {percent_text(share)}" if share else name or MISSING  # a rate limit is never full
 
 
 def _busiest(utilization: Mapping[str, float]) -> tuple[str, float]:
     """Return the busiest resource and how busy it is; a core by the side that takes more of it."""
-    sides = {name: share for name, share in utilization.items() if name in ("driver.tx", "driver.rx")}
+    sides = {name: share for name, share in utilization.items() if name in CORE}
     shares = {name: share for name, share in utilization.items() if name not in sides}
     if sides:
         shares[max(sides, key=lambda side: sides[side])] = min(1.0, sum(sides.values()))
@@ -80,7 +81,7 @@ def _busiest(utilization: Mapping[str, float]) -> tuple[str, float]:
 
 def core_share(utilization: Mapping[str, float]) -> float | None:
     """Return how busy the busiest core is, None where that is not known."""
-    sides = [utilization[name] for name in ("driver.tx", "driver.rx") if name in utilization]
+    sides = [utilization[name] for name in CORE if name in utilization]
     return sum(sides) if sides else None
 
 

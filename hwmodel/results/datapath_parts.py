@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel import resources
+from hwmodel.resources import RESOURCES
 from hwmodel.results.bridge_reading import core_share
 from hwmodel.results.reading import frame_bytes_total, sends_whole
 from hwmodel.units import UnitError, parse_bytes
+from hwmodel.words.limits import of_any_port
 from hwmodel.words.quantities import count_text, decimals_text, percent_text, three_digits
 
 if TYPE_CHECKING:
@@ -33,19 +36,36 @@ def datapath_parts(result: Result) -> dict[str, Part]:
     core = core_share(shares)
     slots = "descriptors" if sends_whole(result) else "frames"
     return {
-        "driver": Part("VM drivers", _core_lines(core, "sending", shares.get("driver.tx")), core),
+        "driver": Part("VM drivers", _core_lines(core, "sending", shares.get(resources.DRIVER_TX)), core),
         "tx_ring": ring_part("Tx rings", queues.get("tx_ring"), nic.get("tx_ring"), slots),
         "down": Part(f"{link} down", (f"{percent_text(down)} busy", _bytes_line(per_frame.get("down"))), down),
         "tx_buffer": buffer_part("Tx buffer", queues.get("tx_buffer"), nic.get("tx_buffer")),
-        "memory": _memory(shares.get("host.drain", shares.get("host.memory"))),
+        "memory": _memory(shares.get(resources.DRAIN, shares.get(resources.MEMORY))),
         "tags": _tags_and_credits(result),
         "switch": _switch(result),
         "wire": _wire(result),
         "rx_buffer": buffer_part("Rx buffer", queues.get("rx_buffer"), nic.get("rx_buffer")),
         "up": Part(f"{link} up", (f"{percent_text(up)} busy", _bytes_line(per_frame.get("up"))), up),
         "rx_ring": ring_part("Rx rings", queues.get("rx_ring"), nic.get("rx_ring"), "used"),
-        "guest": Part("Guests", _core_lines(core, "receiving", shares.get("driver.rx")), core),
+        "guest": Part("Guests", _core_lines(core, "receiving", shares.get(resources.DRIVER_RX)), core),
     }
+
+
+_PARTS = {row.in_results: row.part for row in RESOURCES}
+
+
+def part_of(resource: str) -> str:
+    """Return the part of the datapath at which a resource is; empty where it is drawn at none."""
+    return _PARTS.get(of_any_port(resource), "")
+
+
+def busiest_at(part: str, utilization: Mapping[str, float]) -> dict[str, float]:
+    """Return how busy each resource at a part is, at the busiest of several ports."""
+    found: dict[str, float] = {}
+    for name, share in utilization.items():
+        if part_of(name) == part:
+            found[of_any_port(name)] = max(share, found.get(of_any_port(name), 0.0))
+    return found
 
 
 def _core_lines(core: float | None, verb: str, share: float | None) -> tuple[str, ...]:
@@ -85,7 +105,7 @@ def _kib(n_bytes: float) -> str:
 
 def tags_part(result: Result) -> Part:
     """Return how many read tags are in use."""
-    share, depth = result.utilization.get("pcie.tags"), result.queues.get("tags")
+    share, depth = result.utilization.get(resources.TAGS), result.queues.get("tags")
     pcie = result.config.get("pcie")
     n_tags = _whole(pcie.get("tags")) if isinstance(pcie, Mapping) else None
     if depth is None:
@@ -110,10 +130,9 @@ def _memory(drain: float | None) -> Part:
 
 
 def _switch(result: Result) -> Part:
-    buses = [share for name, share in result.utilization.items() if name.endswith("switch.bus")]  # one at each port
-    shares = {"bus": max(buses, default=None), "pipeline": result.utilization.get("nic.pipeline")}
-    known = {name: share for name, share in shares.items() if share}
-    lines = tuple(f"{name} {percent_text(share)}" for name, share in known.items())
+    shares = busiest_at("switch", result.utilization)
+    known = {name.rpartition(".")[2]: share for name, share in shares.items() if share}
+    lines = tuple(f"{name} {percent_text(share)}" for name, share in sorted(known.items()))
     return Part("Switch", lines or ("takes no time",), max(known.values(), default=None))
 
 

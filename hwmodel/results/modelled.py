@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.results.bridge_reading import servers_in
 from hwmodel.rules.pci_bus import KIND_NAMES
 from hwmodel.rules.pcie_link import GENERATIONS
@@ -394,7 +395,7 @@ def falling_latency_sentences(result: Result) -> Iterator[str]:
     long as their clocks let them, and another load has another phase. Nothing is said if something other than the load
     sets the throughput, since a higher load then brings no more frames.
     """
-    if result.bottleneck.resource == "offered_load" and not is_closed_loop(result.config):
+    if result.bottleneck.resource == OFFERED_LOAD and not is_closed_loop(result.config):
         yield from _batches(result)
         yield from _awakened(result)
         yield from _in_step(result)

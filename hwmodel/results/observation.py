@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from hwmodel.resources import CORE, CREDITS, DRIVER_RX, DRIVER_TX, RATE_LIMIT, RX_DESCRIPTORS, RX_RING, TAGS
 from hwmodel.rules.drop_kinds import CONGESTION_DROPS, OFF_DROPS, POLICED_DROPS, STRAY_DROPS
 
 LEAST_PART = 0.02  # of the demand or the frames: a smaller part is not worth naming
@@ -65,8 +66,8 @@ class Observation:
     - `waits`: the share of time in which ready work waited: for `pcie.tags`; for credits, as seen by the first TLP of a
       kind whatever other kinds did; for `rx.descriptors` at the head of the Rx buffer, and `nic.rx_ring`: the part of
       that in which the ring had none to fetch; for `tx.descriptors`, no frame being on the chip although rings held
-      more than its cache could fetch; for room in `nic.tx_buffer` and `nic.rx_buffer`; for `rate_limit`, nothing else
-      being ready.
+      more than its cache could fetch; for room in `nic.tx_buffer`, `nic.rx_buffer` and the fullest `nic.tx_ring`; for
+      `rate_limit`, nothing else being ready.
     - `credit_use`: by kind, the share of the finite credits that the window's TLPs would occupy if held as briefly as
       on an idle machine.
     - `fetch_use`: the same for the Rx descriptors that a ring may have in flight, at the busiest ring.
@@ -74,8 +75,7 @@ class Observation:
       of them saturates without a limit. `limited_demand`: the share of that demand that is set by rate limits.
     - `read_slowness`: how long a read holds its tag, as a multiple of the time on an idle machine.
     - `open_load`: frames arrive at times of their own; False for a closed loop (`load: saturate`).
-    - `tx_ring_full_share`: share in which the fullest Tx ring had no room. `rx_ring_fill`: the largest share of an Rx
-      ring's descriptors that were in use at once.
+    - `rx_ring_fill`: the largest share of an Rx ring's descriptors that were in use at once.
     - `stopped`: by a port's wire, what control frames from outside the machine stopped there.
     - `ports`: the names of the adapter's Ethernet ports, an empty text for the only one.
     - `refused_frames`: by VM that never reposts Rx descriptors (`refill: false`), the frames dropped for lack of one;
@@ -104,7 +104,6 @@ class Observation:
     demand_use: float = 0.0
     limited_demand: float = 0.0
     read_slowness: float = 1.0
-    tx_ring_full_share: float = 0.0
     rx_ring_fill: float = 0.0
     stopped: Mapping[str, Stop] = field(default_factory=dict)
     drops: Mapping[str, int] = field(default_factory=dict)
@@ -133,8 +132,8 @@ class Observation:
 
     def busy(self, server: str) -> float:
         """Return how busy a server is; for a driver, its whole core, whichever side it works on."""
-        if server.startswith("driver."):
-            return self.utilizations.get("driver.tx", 0.0) + self.utilizations.get("driver.rx", 0.0)
+        if server in CORE:
+            return sum(self.utilizations.get(side, 0.0) for side in CORE)
         return self.utilizations.get(server, 0.0)
 
     def wait(self, store: str) -> float:
@@ -146,19 +145,19 @@ class Observation:
 
         For tags and credits: the share that would be in use if each were held as briefly as on an idle machine.
         """
-        if name == "pcie.tags":
+        if name == TAGS:
             return max(self.busy(name), self.wait(name)) / max(1.0, self.read_slowness)
-        if name == "rate_limit":
+        if name == RATE_LIMIT:
             # Of a window in which nothing gets through, the time says it for which nothing else held frames back.
             return (self.demand_use or self.wait(name)) if self.limited_demand > LEAST_PART else 0.0
-        if name == "rx.descriptors":
+        if name == RX_DESCRIPTORS:
             return self.fetch_use
-        if name == "nic.rx_ring":  # what is never posted again is held for ever
+        if name == RX_RING:  # what is never posted again is held for ever
             return max(self.refusing.values(), default=0.0)
         if name in self.stopped:
             stop = self.stopped[name]
             return max(self.busy(name), stop.share + stop.busy)
-        return self.credit_use.get(name, 0.0) if name.startswith("pcie.credits") else self.busy(name)
+        return self.credit_use.get(name, 0.0) if name.startswith(CREDITS) else self.busy(name)
 
     def lost_frames(self, *reasons: str) -> int:
         """Return how many frames were dropped for these reasons."""
@@ -200,11 +199,11 @@ class Observation:
 
     def at_core(self, core: CoreUse) -> Observation:
         """Return what is seen with another core in place of the busiest one."""
-        shares = {**self.utilizations, "driver.tx": core.tx, "driver.rx": core.rx}
+        shares = {**self.utilizations, DRIVER_TX: core.tx, DRIVER_RX: core.rx}
         return replace(self, utilizations=shares, core_of=core.vm, core_blocks=core.blocks, other_cores=())
 
     @property
     def core_side(self) -> str:
         """Return the side that takes more of the busiest core."""
-        sends, takes = (self.utilizations.get(side, 0.0) for side in ("driver.tx", "driver.rx"))
-        return "driver.rx" if takes >= sends else "driver.tx"
+        sends, takes = (self.utilizations.get(side, 0.0) for side in CORE)
+        return DRIVER_RX if takes >= sends else DRIVER_TX

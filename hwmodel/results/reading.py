@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.results.bottleneck_text import is_rate_limit
 from hwmodel.results.bridge_reading import copying_words, nic_setting_of
 from hwmodel.results.losses import loses
@@ -25,6 +26,7 @@ from hwmodel.units import BITS_PER_BYTE
 from hwmodel.words.bounds import bound_beside_run
 from hwmodel.words.events import BEGINS_WITH_IT, SAME_VALUES
 from hwmodel.words.latency_parts import DIRECTIONS, PART_WORDS, PARTS
+from hwmodel.words.limits import limit_name
 from hwmodel.words.quantities import MISSING, gbps_text, mpps_text, percent_text, three_digits, time_text
 
 if TYPE_CHECKING:
@@ -192,7 +194,7 @@ def limit_words(result: Result) -> str:
     if not bottleneck.resource:
         return "what limits it is not known"
     share = percent_text(bottleneck.utilization)
-    if bottleneck.resource == "offered_load":
+    if bottleneck.resource == OFFERED_LOAD:
         what = "the offered load, less what is dropped" if loses(result) else "the offered load alone"
         return f"limited by {what} (the busiest resource is {share} busy)"
     is_rate = is_rate_limit(bottleneck.resource)  # it holds frames back or drops them, never busy or full
@@ -280,7 +282,7 @@ def _slots_at_once(adapter: Result | AdapterResult) -> int:
 
 def _is_overloaded(result: Result) -> bool:
     wait_ns, latency_ns = result.sender_wait_ns.mean or 0.0, result.latency_ns.mean or 0.0
-    return result.bottleneck.resource != "offered_load" and wait_ns > _WAIT_MATTERS * latency_ns
+    return result.bottleneck.resource != OFFERED_LOAD and wait_ns > _WAIT_MATTERS * latency_ns
 
 
 def largest_part_sentence(result: Result) -> str:
@@ -488,7 +490,6 @@ def frame_balance(result: Result) -> str:
     return text + "".join(f"; {count:,} {words}" for words, count in extras if count)
 
 
-_LOAD = "offered_load"
 _HEADROOM_TO = 0.995  # of the ceiling; loads above it have no headroom worth a sentence
 
 
@@ -515,9 +516,9 @@ def headroom_sentence(result: Result) -> str:
 def bound_sentence(result: Result) -> str:
     """Say how far the closed form is above the run, and why; empty where it is near, or the load is the limit."""
     closed, measured, found = result.closed_form, _measured_gbps(result), result.bottleneck
-    if closed is None or not measured or found.resource == _LOAD or has_changed(result):
+    if closed is None or not measured or found.resource == OFFERED_LOAD or has_changed(result):
         return ""
-    by = f"pcie.{closed.limited_by}" if closed.limited_by in ("up", "down") else closed.limited_by
+    by = limit_name(closed.limited_by)
     named, drops = found.resource if found.is_limit else "", result.totals.dropped_frames > 0
     return bound_beside_run(result.config, measured, closed.gbps, by, named, loses=drops)
 
@@ -530,10 +531,10 @@ def outward_gbps(result: Result) -> float | None:
 def _headroom(result: Result) -> tuple[float, float]:
     """Return the load as a share of the lowest ceiling, and the throughput there; zeros without headroom."""
     closed, measured = result.closed_form, _measured_gbps(result)
-    if closed is None or result.bottleneck.resource != _LOAD or not measured or has_changed(result):
+    if closed is None or result.bottleneck.resource != OFFERED_LOAD or not measured or has_changed(result):
         return 0.0, 0.0
     ceilings = {one.resource: one.offered_mpps for one in closed.ceilings if one.offered_mpps}
-    load = ceilings.pop(_LOAD, None)
+    load = ceilings.pop(OFFERED_LOAD, None)
     if not load or not ceilings or load >= _HEADROOM_TO * min(ceilings.values()):
         return 0.0, 0.0
     share = load / min(ceilings.values())

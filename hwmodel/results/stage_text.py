@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.results.bottleneck_text import is_rate_limit
 from hwmodel.words.quantities import (
     MISSING,
@@ -81,7 +82,7 @@ def limit_text(stage: StageResult) -> str:
     if not found.resource:
         return MISSING
     share = "" if is_rate_limit(found.resource) or not found.utilization else percent_text(found.utilization)
-    if found.resource == "offered_load":
+    if found.resource == OFFERED_LOAD:
         return f"offered_load (busiest {share})" if share else found.resource
     return f"{'' if found.is_limit else 'fullest: '}{found.resource} {share}".rstrip()
 

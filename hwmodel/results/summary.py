@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from hwmodel.resources import WIRE
 from hwmodel.results.agents_text import agent_lines, agent_sentence
 from hwmodel.results.bond_text import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
 from hwmodel.results.bridge_reading import (
@@ -303,13 +304,8 @@ def adapter_lines(result: Result) -> Iterable[Line]:
 
 
 def _adapter_row(adapter: AdapterResult) -> tuple[str, ...]:
-    busy = adapter.utilization
-    shares = (
-        adapter.pcie.up.utilization,
-        adapter.pcie.down.utilization,
-        busy.get("wire.tx"),
-        busy.get("wire.rx"),
-    )
+    busy, link = adapter.utilization, adapter.pcie
+    shares = (link.up.utilization, link.down.utilization, *map(busy.get, WIRE))
     return (
         printable(adapter.name),
         decimals_text(adapter.tx_gbps, 3),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.results.bottleneck_text import is_rate_limit
 from hwmodel.results.bridge_reading import NamedPort, place_of, ports_of, servers_in
 from hwmodel.results.modelled import UPLINK, set_in_run
@@ -119,7 +120,7 @@ def _worst_rate(result: Result, senders: Mapping[str, Sender]) -> Iterator[str]:
 def _lacks(result: Result, one: Sender) -> bool:
     """Tell whether a sender gets less than it asks for by more than chance: frames get lost, or something limits."""
     offered, arrived = (sum(getattr(flow, name) for flow in one.flows) for name in ("offered", "delivered"))
-    is_limited = result.bottleneck.resource != "offered_load" and (one.share or 0.0) < SERVED
+    is_limited = result.bottleneck.resource != OFFERED_LOAD and (one.share or 0.0) < SERVED
     return is_limited or arrived < (1 - ALIKE) * offered
 
 
@@ -149,7 +150,7 @@ def _why_slow(result: Result, one: Sender) -> str:
         own = of_ports.get(place_of(result.config, one.name).rpartition(".")[0])
         if own is not None and own < max(of_ports.values()) and found.resource.startswith(f"{link.name}."):
             return f" (weight {own} of up to {max(of_ports.values())} at {link.name})"
-    is_named = found.is_limit and found.resource != "offered_load" and not is_rate_limit(found.resource)
+    is_named = found.is_limit and found.resource != OFFERED_LOAD and not is_rate_limit(found.resource)
     return f" (what limits is {found.resource})" if is_named else ""
 
 

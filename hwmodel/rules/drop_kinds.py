@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hwmodel.resources import BY_NAME, RATE_LIMIT
+
 # Drops for lack of room; those at a sender's own Tx ring only show that it offers more than gets through.
 CONGESTION_DROPS = ("TX_RING_FULL", "RX_BUFFER_FULL", "NO_DESCRIPTOR", "QUEUE_FULL")
 LATE_DROPS = CONGESTION_DROPS[1:]
 RX_DROPS = ("RX_BUFFER_FULL", "NO_DESCRIPTOR")  # behind the port by which a frame came
-POLICED_DROPS = ("RATE_LIMITED", "RECEIVE_LIMIT")  # at token buckets, whose rates are limits too
+POLICED_DROPS = BY_NAME[RATE_LIMIT].drops  # at token buckets, whose rates are limits too
 OFF_DROPS = ("FUNCTION_RESET", "PORT_DISABLED", "LINK_DOWN")  # at a function, port or wire that is off
 STRAY_DROPS = ("SAME_PORT", "NO_DESTINATION", "UNKNOWN_UNICAST")  # with no station to receive them
 REFUSED_DROPS = (  # by what a switch checks of a frame, and of who sends it

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from hwmodel.resources import BUSY_SHARES
+
 from .drop_kinds import ALL_DROPS
 from .headroom import PRIORITIES
 
@@ -153,6 +155,15 @@ def _counted(of: str, name: str, *paths: Path, unit: Unit = FRAMES, needs: str =
     return Figure(name, of, unit, "counted", _sum(*paths), f"as {name}", needs=needs)
 
 
+def _busy(of: str, record: Path) -> Iterator[Figure]:
+    """Give the rows of the busy times of an adapter's resources, or of a port's."""
+    for row in BUSY_SHARES:
+        what, needs, where = row.watched
+        if what and row.is_at_port == (of == PORT):
+            did, parts = f"kept its {what} busy for", _sum((*record, *row.busy))
+            yield Figure(f"utilization.{row.name}", of, TIME, did, parts, where, needs=needs)
+
+
 def _of_functions() -> Iterator[Figure]:
     """Give the rows of a function: of a VM, or of a PF's own."""
     received, sent = (*_OWN_COUNTS, "received_bytes"), (*_OWN_COUNTS, "sent_bytes")
@@ -199,10 +210,7 @@ def _of_ports() -> Iterator[Figure]:
         carried, where = _sum((*_MAC, f"{way}_bytes")), "by the wire"
         yield Figure(f"wire.{way}_gbps", PORT, BIT_RATE, did, carried, where,
                      interval=Interval(as_offered=way == "tx"))  # fmt: skip
-        busy, where = _sum((*_MAC, f"{way}_busy_fs")), f"with what it {'sends' if way == 'tx' else 'receives'}"
-        yield Figure(f"utilization.wire.{way}", PORT, TIME, "kept its wire busy for", busy, where)
-    yield Figure("utilization.switch.bus", PORT, TIME, "kept its switch core's bus busy for",
-                 _sum(("port", PORTS, "bus", "counts", "busy_fs")), needs="switch core")  # fmt: skip
+    yield from _busy(PORT, ("port", PORTS))
     for name, field, unit in (
         ("rx_pkts_nic", "good_frames", FRAMES), ("rx_bytes_nic", "good_bytes", BYTES),
         ("tx_bytes_nic", "tx_bytes", BYTES), ("multicast", "multicast", FRAMES), ("broadcast", "broadcast", FRAMES),
@@ -241,16 +249,6 @@ _TOTALS: tuple[tuple[str, str, Unit, str, tuple[str, str] | None], ...] = (
     ("mirrored_dropped", "mirrored_dropped", MIRRORED, "dropped", ("mirrored copies lost", "mirrored copies lost")),
     ("gbps", "delivered_bytes", BIT_RATE, "delivered to VMs", None),
     ("mpps", "vm_copies", FRAME_RATE, "delivered to VMs", None),
-)
-_BUSY: tuple[tuple[str, Path, str, str], ...] = (
-    ("pcie.up", ("pcie", 0, "up", "counts", "busy_fs"), "link up", ""),
-    ("pcie.down", ("pcie", 0, "down", "counts", "busy_fs"), "link down", ""),
-    ("nic.dma.read", ("engines", "read", "counts", "busy_fs"), "read engine", "engines"),
-    ("nic.dma.write", ("engines", "write", "counts", "busy_fs"), "write engine", "engines"),
-    ("nic.dma.shared", ("engines", "counts", "busy_fs"), "engines' common path", "engines"),
-    ("nic.pipeline", ("counts", "pipeline_busy_fs"), "pipeline", ""),
-    ("nic.store", ("counts", "store_busy_fs"), "store for what it reads", ""),
-    ("host.drain", ("pcie", 0, "counts", "drain_busy_fs"), "host's memory", ""),
 )
 _LEVELS: tuple[tuple[str, Path, Unit, str, str], ...] = (
     ("tx_ring", (*_COUNTS, "tx_ring"), DESCRIPTORS, "used", "of its Tx rings"),
@@ -295,8 +293,7 @@ def _of_adapters() -> Iterator[Figure]:
         parts = _sum((*_COUNTS, "stalls", field, "total_fs"))
         yield Figure(f"stalls_ns.{name}", ADAPTER, TIME, "been stalled for", parts, f"as {why}")
     yield from _of_pcie()
-    for name, path, what, needs in _BUSY:
-        yield Figure(f"utilization.{name}", ADAPTER, TIME, f"kept its {what} busy for", _sum(path), needs=needs)
+    yield from _busy(ADAPTER, ())
     parts = _sum(("guests", "core", CORES, "counts", "busy_fs", EACH))
     yield Figure("cpu.cores_busy", ADAPTER, TIME, "kept its host's cores busy for", parts, "together")
     lost, where = _sum((*_COUNTS, "lost_in_stalls")), "while its host stalled"

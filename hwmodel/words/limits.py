@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from hwmodel.resources import OF_PORTS, SHORT_NAMES
 from hwmodel.words.bounds import how_loose
 from hwmodel.words.quantities import (
     counted,
@@ -17,7 +18,7 @@ from hwmodel.words.quantities import (
     time_text,
 )
 
-_IN_RUNS = {"up": "pcie.up", "down": "pcie.down"}
+_IN_RUNS = {short: name for name, short in SHORT_NAMES.items()}
 _MOST_NAMED = 6
 _WHY_LOST_AT_BRIDGE = {
     "SAME_PORT": "their destination is behind the port on which they come, which has no hairpin",
@@ -50,6 +51,11 @@ def limit_name(limited_by: str) -> str:
 def at_port(port: str, name: str) -> str:
     """Return the name of a resource at a port: wire.tx, or p1.wire.tx where an adapter has several."""
     return f"{port}.{name}" if port else name
+
+
+def of_any_port(name: str) -> str:
+    """Return a port resource's name without its port."""
+    return next((one for one in OF_PORTS if name.endswith(one)), name)
 
 
 def frames_are_segments(n_bytes: int, n_frames: int | None) -> str:

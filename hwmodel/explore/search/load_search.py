@@ -19,8 +19,8 @@ from hwmodel.config.switch import outside_mac
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.search.loads import Dial, Loads, dial_of
 from hwmodel.explore.side_by_side import Progress, Simulator, outcomes_of
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.results import LoadSearch, LoadTrial, Result, search_text
-from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import BITS_PER_BYTE, BPS_PER_GBPS, FS_PER_NS, FS_PER_S, format_rate_bps, format_time_fs
 from hwmodel.version import model_version

@@ -25,8 +25,8 @@ from hwmodel.config.names import is_uplink
 from hwmodel.config.streams import Sizes
 from hwmodel.errors import InputError, RunError
 from hwmodel.explore.side_by_side import Outcome, Progress, Simulator, outcomes_of
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.results import LoadTrial, Result
-from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.results.bottleneck_text import of_too_much
 from hwmodel.simulation.figures.window_checks import burst_frames
 from hwmodel.simulation.fill.clocks import PPB, tolerance_ppb

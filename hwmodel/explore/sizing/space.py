@@ -12,16 +12,13 @@ import numpy.typing as npt
 
 from hwmodel.explore.sizing.targets import METRICS, RATES
 from hwmodel.explore.study.axes import Quantity, exact
+from hwmodel.resources import RESOURCES
 
 MOST_VALUES = 1000
 # More of these never makes things worse, as a rule: they serve sooner, or let more be in flight at once. Losses under
 # saturation are an exception: a faster part may bring frames sooner to a receiver without room (docs/results.md). A
 # rule is no proof: it only orders the runs, and runs can refute it (`Rules`).
-_NEVER_WORSE = frozenset((
-    "pcie.lanes", "pcie.generation", "pcie.tags", "port.rate", "switch.clock", "switch.bus_bits",
-    "nic.max_pps", "nic.store_rate", "host.write_drain",
-    "pcie.credits.ph", "pcie.credits.pd", "pcie.credits.nph", "pcie.credits.cplh", "pcie.credits.cpld",
-))  # fmt: skip
+_NEVER_WORSE = frozenset(("switch.bus_bits", *(key for row in RESOURCES if row.is_never_worse for key in row.keys)))
 # More room never lowers throughput, but frames may wait in it longer; a receiver's room never adds losses.
 _ROOM_TO_SEND = frozenset(("nic.tx_ring", "nic.tx_buffer", "nic.descriptor_cache"))
 _ROOM_TO_RECEIVE = frozenset(("nic.rx_ring", "nic.rx_buffer", "switch.queue_bytes"))

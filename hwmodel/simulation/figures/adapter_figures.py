@@ -24,6 +24,7 @@ from hwmodel.machine.tlp_kinds import (
     TX_INTERRUPT,
     TlpKind,
 )
+from hwmodel.resources import WIRE
 from hwmodel.results import (
     Core,
     Cpu,
@@ -46,9 +47,9 @@ from hwmodel.simulation.figures.counts import gauges_in
 from hwmodel.simulation.figures.flow_control_use import flow_control_use, ns_by_vm
 from hwmodel.simulation.figures.host_stalls import host_stalls
 from hwmodel.simulation.figures.latency_summary import latency_from
-from hwmodel.simulation.figures.observation import wire_share
 from hwmodel.simulation.figures.span import Span
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
+from hwmodel.words.limits import at_port
 
 LEAST_FRAMES = 100  # of the window; with these, a fetch cut at a ring's end changes the figure by half a byte
 
@@ -239,14 +240,14 @@ def head_of_line(config: Config, span: Span) -> dict[str, dict[str, float]]:
 def _wire(config: Config, span: Span) -> Wire:
     return Wire(
         **figures_of("wire", span),
-        utilization=max(_wire_use(span, at) for at in range(config.port.count)),
+        utilization=max(_wire_use(span, name) for name in config.port.names),
         wait_ns=latency_from(span.end, "mac.wait"),
     )
 
 
-def _wire_use(span: Span, port: int) -> float:
+def _wire_use(span: Span, port: str) -> float:
     """Return the busy share of a port's busier direction."""
-    return min(1.0, max(wire_share(span, port, way) for way in ("tx", "rx")))
+    return min(1.0, max(span.share(span.worked_fs(at_port(port, name))) for name in WIRE))
 
 
 def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
@@ -258,7 +259,7 @@ def port_figures(config: Config, span: Span) -> tuple[PortResult, ...]:
         PortResult(
             name=name,
             **{field: figure_of(span, row, int(amount_in(span, row)[at])) for field, row in rows_of("wire").items()},
-            utilization=_wire_use(span, at),
+            utilization=_wire_use(span, name),
             vms=tuple(config.vm_at(port.name) for port in config.switch.ports if port.port == name),
             flow_director=_filter_use(config, span.end.flow_filters[at : at + 1]),
         )

@@ -13,6 +13,7 @@ from hwmodel.config.bridge import OUTSIDE
 from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.machine.network.bridge_state import CONTROL_FRAME_SENT
+from hwmodel.resources import RATE_LIMIT
 from hwmodel.results import Bottleneck, Suspect, bottleneck_text
 from hwmodel.results.bottleneck import LOSS, MATTERS
 from hwmodel.results.bridge import BridgePortResult, BridgeResult, LogicalPortResult
@@ -190,7 +191,7 @@ def bridge_suspects(
     if policed.sum() > least:
         owner, n_lost = ports[int(policed.argmax())].owner, int(policed.sum())
         why = bottleneck_text.policy_drops(owner.words, n_lost, offered_frames)
-        yield Suspect(resource="rate_limit", share=0.0, use=0.0, why=why, keys=(f"{owner.key}.policy.NUMBER.rate",))
+        yield Suspect(resource=RATE_LIMIT, share=0.0, use=0.0, why=why, keys=(f"{owner.key}.policy.NUMBER.rate",))
 
 
 def _lost_for_want_of_its_room(ports: Sequence[PhysicalPort], lost: npt.NDArray[np.int64], at: int) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 
 from hwmodel.config import SharedBus
 from hwmodel.machine.tlp_kinds import COMPLETIONS, KINDS, READS
+from hwmodel.resources import BUS, BY_NAME
 from hwmodel.results import Suspect
-from hwmodel.results.bottleneck import KEYS, MATTERS
+from hwmodel.results.bottleneck import MATTERS
 from hwmodel.results.bottleneck_text import busy_bus
 from hwmodel.results.shared_links import BRIDGE, BusResult
 from hwmodel.rules.pci_bus import CYCLE_FS, answer_phases, request_clocks, word_bytes, write_phases
@@ -74,4 +75,4 @@ def bus_suspects(buses: Sequence[SharedBus], results: Sequence[BusResult]) -> It
         share = found.utilization
         if len(bus.members) > 1 and share >= MATTERS:
             why = busy_bus(found.name, share, found.clocks["data"])
-            yield Suspect(resource=found.name, share=share, use=share, why=why, keys=KEYS["bus"])
+            yield Suspect(resource=found.name, share=share, use=share, why=why, keys=BY_NAME[BUS].keys)

@@ -25,14 +25,9 @@ PLACES: dict[str, tuple[str | int, ...]] = {
     "down": ("pcie", 0, "down", "counts"),
     "pcie": ("pcie", 0, "counts"),
     "tags": ("pcie", 0, "tags", "counts"),
-    "read_engine": ("engines", "read", "counts"),
-    "write_engine": ("engines", "write", "counts"),
-    "shared_engine": ("engines", "counts"),
     "adapter": ("counts",),
-    "bus": ("port", "bus", "counts"),
     "mac": ("port", "mac", "counts"),
     "translation": ("host", 0, "translation", "counts"),
-    "virtual_switch": ("virtual_switch", "counts"),
     "ledger": ("ledger", "counts"),
 }
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.config import Config
+from hwmodel.resources import OFFERED_LOAD
 from hwmodel.results import ALL_PARTS, Result, SystemResult
-from hwmodel.results.bottleneck import OFFERED_LOAD
 from hwmodel.results.possible import within_possible
 from hwmodel.results.student_t import NORMAL_975, student_t_975
 from hwmodel.rules.figures import BIT_RATE, FRAME_RATE, TIME, Interval, Unit, rows_of

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from hwmodel.config import Config
 from hwmodel.relaxations import Relaxation, listed_relaxations, relaxations_of, shared, together
+from hwmodel.resources import BY_NAME, OFFERED_LOAD
 from hwmodel.results import Bottleneck, Sighting, Suspect, by_shares
-from hwmodel.results.bottleneck import AS_FULL, FULL, KEYS, NEARLY_FULL, OFFERED_LOAD, with_beside
+from hwmodel.results.bottleneck import AS_FULL, FULL, NEARLY_FULL, with_beside
 from hwmodel.results.bottleneck_text import (
     NOTHING_IS_FULL,
     is_rate_limit,
@@ -254,7 +255,7 @@ class Comparison:
     def _same_elsewhere(self, option: Option) -> tuple[str, ...]:
         """Name the same resource at identical servers and adapters, where it is about as busy."""
         own = option.suspect
-        name = next((one for one in KEYS if own.resource.endswith(f".{one}")), own.resource.partition(".")[2])
+        name = next((one for one in BY_NAME if own.resource.endswith(f".{one}")), own.resource.partition(".")[2])
         return tuple(
             one.resource
             for one in self.seen.suspects

@@ -5,8 +5,10 @@ A snapshot also counts the frames and copies in flight and sums their ages, as L
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from functools import reduce
 from math import fsum
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from hwmodel.machine.counts.ledger_state import FIRST_FLOW_HISTOGRAM, FUNCTION_C
 from hwmodel.machine.guest.guest_state import N_TASKS, TAKE_TASK
 from hwmodel.machine.network.pauses import CONTROL_ON_WIRE
 from hwmodel.machine.time.clock import WIRE
+from hwmodel.resources import RESOURCES, WIRE_RX, WIRE_TX
 from hwmodel.results import filled_columns
 from hwmodel.simulation.figures.counts import OF_LEDGERS, Counts, area_of, counts_of, gauges_in, latencies_in, parts_of
 from hwmodel.simulation.figures.part_snapshots import (
@@ -30,6 +33,7 @@ from hwmodel.simulation.figures.part_snapshots import (
     take_pauses,
 )
 from hwmodel.simulation.fill.flow_book import FlowBook
+from hwmodel.words.limits import at_port
 
 Ints = npt.NDArray[np.int64]
 # Reasons for a core's work that are counted separately besides the total, in the order within a piece of work.
@@ -40,8 +44,8 @@ class Snapshot:
     """Hold all sums of a moment by name, of one server, or of several added up; times in fs.
 
     `counts`: a record of SERVER_COUNTS, in which what goes on counts as far as it has come: an occupancy, a stall, a
-    held tag until now; work on a resource that was booked ahead without the part still to be done. `ahead_fs`: that
-    part for TLPs on the link, with the DLLPs before them, upward and downward. `functions`: FUNCTION_COUNTS of each.
+    held tag until now; a link without the rest of the TLP on it. `ahead_fs`: that rest, with the DLLPs before it, upward
+    and downward. `functions`: FUNCTION_COUNTS of each.
     `flows`: of each flow. Their latencies, histograms and the sums of parts are those since the window began; the
     latter two are views, not copies, since they may take most of a run's memory. Of one server only: the sums that
     PARTS names.
@@ -184,31 +188,29 @@ def settle(nic: Any, counts: Any, now_fs: int) -> None:
         if stall["since_fs"] >= 0:
             stall["total_fs"], stall["since_fs"] = stall["total_fs"] + now_fs - stall["since_fs"], now_fs
     counts["tags"]["held_fs"] += _held_now_fs(nic, now_fs)
-    counts["translation"]["walks_busy_fs"] -= np.maximum(nic.host[0].translation.walker_free_fs - now_fs, 0).sum()
-    for part, name, until_fs in _booked(nic, counts, now_fs):
-        part[name] -= max(0, int(until_fs) - now_fs)
-
-
-def _booked(nic: Any, counts: Any, now_fs: int) -> Iterator[tuple[Any, str, int]]:
-    """Yield each busy time that was counted ahead, as a part of the counters and a field, and until when it lasts."""
-    engines, links = nic.engines, nic.pcie[0]
-    yield from ((counts[way], "busy_fs", now_fs + link_ahead_fs(links[way], now_fs)) for way in ("up", "down"))
-    yield counts["adapter"], "pipeline_busy_fs", nic.pipeline_busy_until_fs
-    yield counts["adapter"], "store_busy_fs", nic.store_busy_until_fs
-    yield counts["read_engine"], "busy_fs", engines.read.next_fs
-    yield counts["write_engine"], "busy_fs", engines.write.next_fs
-    yield counts["shared_engine"], "busy_fs", engines.shared_next_fs
-    yield counts["pcie"], "drain_busy_fs", links.drain_busy_until_fs
-    yield counts["virtual_switch"], "memory_busy_fs", nic.virtual_switch.memory_free_fs
-    for number, port in enumerate(nic.port[: int(nic.params.n_ports)]):
-        yield counts["mac"][number], "tx_busy_fs", sending_until_fs(nic, number, now_fs)
-        yield counts["mac"][number], "rx_busy_fs", now_fs if port.mac.params.is_down else port.mac.line.busy_until_fs
-        yield counts["bus"][number], "busy_fs", port.bus.free_fs
+    for way in ("up", "down"):
+        counts[way]["busy_fs"] -= link_ahead_fs(nic.pcie[0][way], now_fs)
 
 
 def link_ahead_fs(link: Any, now_fs: int) -> int:
     """Return the remaining time of the TLP on a link, with the DLLPs before it."""
     return max(0, int(link.busy_until_fs) - now_fs) if link.is_busy else 0
+
+
+def _busy_fs(nic: Any, now_fs: int) -> dict[str, int]:
+    """Return the busy time of each resource so far, without work already booked but still to be done.
+
+    `host.walkers` is the sum over all page walkers.
+    """
+    found = {}
+    for row in RESOURCES:
+        if row.until or row.name in _UNTIL:
+            for number, port in enumerate(ports_named(nic) if row.is_at_port else ("",)):
+                record = nic.port[number] if row.is_at_port else nic
+                busy_fs = reduce(getitem, row.busy, record)
+                until_fs = reduce(getitem, row.until, record) if row.until else _UNTIL[row.name](nic, number, now_fs)
+                found[at_port(port, row.name)] = int(busy_fs) - int(np.maximum(until_fs - now_fs, 0).sum())
+    return found
 
 
 def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
@@ -217,6 +219,16 @@ def sending_until_fs(nic: Any, number: int, now_fs: int) -> int:
     if mac.is_stopped & CONTROL_ON_WIRE:
         return int(nic.pauses.port[number].sent_fs)
     return int(nic.clock.next_at[WIRE + number]) if mac.is_sending else now_fs
+
+
+def coming_until_fs(nic: Any, number: int, now_fs: int) -> int:
+    """Return when the frame that a port is receiving ends; the present time of a dead one, which receives none."""
+    mac = nic.port[number].mac
+    return now_fs if mac.params.is_down else int(mac.line.busy_until_fs)
+
+
+# Until when work is booked that no field of a record says.
+_UNTIL: Mapping[str, Callable[[Any, int, int], int]] = {WIRE_TX: sending_until_fs, WIRE_RX: coming_until_fs}
 
 
 def ports_named(nic: Any) -> tuple[str, ...]:
@@ -419,12 +431,14 @@ def _of_virtual_switch(taken: Callable[[Any], Any]) -> Callable[[Any, int], Any]
     return lambda nic, _: taken(nic) if nic.params.has_virtual_switch else None
 
 
-# What is copied of one server beside its counters, by name; what needs the workload `take_snapshot` adds.
+# What is copied of one server beside its counters, by name; what needs the workload `take_snapshot` adds. `busy_fs`: of
+# each resource, by its name.
 # `taken`: frames that the adapter has taken from each of its Tx rings, since the last reset of the ring's function.
 # `backlog`: frames due at a function's sources that wait for a slot of its rings, estimated from the mean gap.
 # `passed`: a virtual switch's counters by flow; the first row is for frames of no numbered flow. `classes`: a record of
 # ARBITER_COUNTS. `core_work_fs`: by core, of the reasons in CORE_WORK.
 PARTS: dict[str, Callable[[Any, int], Any] | None] = {
+    "busy_fs": _busy_fs,
     "core_busy_fs": _core_busy_fs,
     "core_work_fs": _core_work_fs,
     "host_stalls": _host_stalls,

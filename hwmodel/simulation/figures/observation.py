@@ -6,7 +6,7 @@ these it is the share that was used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import fsum
@@ -14,6 +14,7 @@ from math import fsum
 import numpy as np
 import numpy.typing as npt
 
+from hwmodel import resources
 from hwmodel.analytic.demand import demand_of
 from hwmodel.analytic.latency import round_trip_fs
 from hwmodel.analytic.traffic import Traffic
@@ -33,6 +34,8 @@ from hwmodel.machine.tlp_kinds import (
     READS,
     UP,
 )
+from hwmodel.relaxations.resources import has_resource
+from hwmodel.resources import BUSY_SHARES, RESOURCES
 from hwmodel.results import CoreUse, LinkCost, Observation, Stop
 from hwmodel.results.bottleneck import FULL, LOSS
 from hwmodel.rules.function_names import is_pf
@@ -44,37 +47,6 @@ from hwmodel.simulation.figures.switching_core import busiest_switching_core
 from hwmodel.simulation.fill.nic_state import function_of
 from hwmodel.units import BITS_PER_BYTE, FS_PER_NS, FS_PER_S
 from hwmodel.words.limits import at_port
-
-# Resources that work may wait for, by their names in the observation, and the stall counter of each.
-_WAITS = {
-    "pcie.tags": "tags",
-    "nic.dma.places": "read_places",
-    "rx.descriptors": "descriptors",
-    "nic.rx_ring": "rx_ring",
-    "tx.descriptors": "tx_descriptors",
-    "nic.tx_buffer": "tx_buffer",
-    "nic.rx_buffer": "rx_buffer",
-    "rate_limit": "rate_limit",
-}
-
-
-_TASKS = {"driver.tx": POST_TASK, "driver.rx": TAKE_TASK}
-
-
-# The busy time of each resource that has one of its own, in SERVER_COUNTS.
-_BUSY: dict[str, tuple[str, str]] = {
-    "nic.pipeline": ("adapter", "pipeline_busy_fs"),
-    "nic.store": ("adapter", "store_busy_fs"),
-    "nic.dma.read": ("read_engine", "busy_fs"),
-    "nic.dma.write": ("write_engine", "busy_fs"),
-    "nic.dma.shared": ("shared_engine", "busy_fs"),
-    "host.drain": ("pcie", "drain_busy_fs"),
-}
-
-
-def wire_share(span: Span, port: int, way: str) -> float:
-    """Return the busy share of a port's wire: of `tx` or `rx`."""
-    return span.share(span.counted("mac", port, f"{way}_busy_fs"))
 
 
 def _core_shares(span: Span) -> npt.NDArray[np.int64]:
@@ -126,53 +98,58 @@ def _taken_from_busiest_ring(config: Config, span: Span) -> int:
 
 def utilization_of(config: Config, span: Span) -> dict[str, float]:
     """Return the busy share of each resource, by its name as a bottleneck."""
-    core = span.grown("core_busy_fs")[_busiest_cores(span)[0]]
-    drivers = {name: span.core_share(int(core[task])) for name, task in _TASKS.items()}
-    own = config.virtual_switch
-    if own is not None:
-        drivers["vswitch"] = busiest_switching_core(config, own, span).share
-        if own.memory_byte_fs:
-            drivers["host.memory"] = span.share(span.counted("virtual_switch", "memory_busy_fs"))
-        if config.switches_in_memory:
-            return {name: min(1.0, share) for name, share in drivers.items()}
-    busy = {name: span.share(span.counted(*path)) for name, path in _BUSY.items()}
-    ports = config.port.names
-    shares = {
-        **_link_shares(config, span),
-        "pcie.tags": span.share(span.stalled("no_free_tag")),
-        **drivers,
-        **{
-            at_port(port, f"wire.{way}"): wire_share(span, at, way)
-            for at, port in enumerate(ports)
-            for way in ("tx", "rx")
-        },
-        "nic.pipeline": busy["nic.pipeline"],
+    rows = [row for row in BUSY_SHARES if has_resource(config, row)]
+    if config.pcie.bus is not None:  # one for both directions
+        rows = [row for row in rows if row.name not in resources.LINK]
+    return {
+        name: min(1.0, _SHARES[row.name](config, span) if row.name in _SHARES else span.share(span.worked_fs(name)))
+        for row in rows
+        for name in (at_port(port, row.name) for port in (config.port.names if row.is_at_port else ("",)))
     }
-    if config.nic.queue_time_fs:
-        shares["nic.queue"] = span.share(_taken_from_busiest_ring(config, span) * config.nic.queue_time_fs)
-    if config.nic.store_rate_bps is not None:
-        shares["nic.store"] = busy["nic.store"]
-    if config.nic.dma is not None:
-        shares |= {name: busy[name] for name in ("nic.dma.read", "nic.dma.write", "nic.dma.shared")}
-    if config.host.iotlb is not None and config.host.iotlb.walkers is not None:
-        shares["host.walkers"] = span.share(span.counted("translation", "walks_busy_fs") // config.host.iotlb.walkers)
-    if config.host.write_drain_bps is not None:
-        shares["host.drain"] = busy["host.drain"]
-    if config.switch.timing == "core":
-        shares |= {
-            at_port(port, "switch.bus"): span.share(span.counted("bus", at, "busy_fs")) for at, port in enumerate(ports)
-        }
-    return {name: min(1.0, share) for name, share in shares.items()}
 
 
-def _link_shares(config: Config, span: Span) -> dict[str, float]:
-    """Return the busy share of each link direction; of a bus, the share of both that this adapter's traffic takes."""
-    shares = {"pcie.up": span.link_share(config, "up"), "pcie.down": span.link_share(config, "down")}
+def _core_share(task: int) -> Callable[[Config, Span], float]:
+    def share(_config: Config, span: Span) -> float:
+        core = _busiest_cores(span)[0]
+        return span.core_share(int(span.grown("core_busy_fs")[core, task]))
+
+    return share
+
+
+def _switching_share(config: Config, span: Span) -> float:
+    assert config.virtual_switch is not None
+    return busiest_switching_core(config, config.virtual_switch, span).share
+
+
+def _bus_share(config: Config, span: Span) -> float:
+    """Return the share of a bus that this adapter's traffic takes, both ways."""
     bus = config.pcie.bus
-    if bus is None:
-        return shares
+    assert bus is not None
     tried = span.share(span.retries * request_clocks(bus) * CYCLE_FS[bus.clock_mhz])
-    return {"bus": sum(shares.values()) + tried}
+    return span.link_share(config, "up") + span.link_share(config, "down") + tried
+
+
+def _queue_share(config: Config, span: Span) -> float:
+    return span.share(_taken_from_busiest_ring(config, span) * config.nic.queue_time_fs)
+
+
+def _walkers_share(config: Config, span: Span) -> float:
+    return span.share(span.worked_fs(resources.WALKERS) // config.value_of("host.iotlb.walkers"))
+
+
+# Those of which the record of a server does not count the busy time.
+_SHARES: Mapping[str, Callable[[Config, Span], float]] = {
+    resources.DRIVER_TX: _core_share(POST_TASK),
+    resources.DRIVER_RX: _core_share(TAKE_TASK),
+    resources.VSWITCH: _switching_share,
+    resources.QUEUE: _queue_share,
+    resources.UP: lambda config, span: span.link_share(config, "up"),
+    resources.DOWN: lambda config, span: span.link_share(config, "down"),
+    resources.BUS: _bus_share,
+    resources.TAGS: lambda _, span: span.share(span.stalled("no_free_tag")),
+    resources.WALKERS: _walkers_share,
+}
+assert all(row.until or row.name in (*_SHARES, *resources.WIRE) for row in BUSY_SHARES), "each busy share is counted"
 
 
 def _link_cost(per_frame: Mapping[str, Mapping[str, float]] | None, name: str) -> LinkCost | None:
@@ -217,20 +194,13 @@ def observe_window(
     return Observation(
         utilizations=utilization,
         ports=config.port.names,
-        waits={
-            name: span.share(stalled_fs)
-            for name, stalled_fs in (
-                *((f"pcie.credits.{kind}", fs) for kind, fs in span.credit_stalls_fs().items()),
-                *((resource, span.stalled(stall)) for resource, stall in _WAITS.items()),
-            )
-        },
+        waits={row.name: span.share(span.stalled(row.stall)) for row in RESOURCES if row.stall},
         credit_use=credit_use(config, span),
         fetch_use=fetch_use(config, span),
         demand_use=demand,
         limited_demand=limited,
         read_slowness=read_slowness(config, span),
         open_load=_is_open(config),
-        tx_ring_full_share=span.share(span.stalled("tx_ring")),
         rx_ring_fill=span.end.rx_ring_highest / (config.nic.rx_ring - 1),
         stopped=_stopped(config, span),
         drops=span.drops(),
@@ -273,8 +243,8 @@ def _stopped(config: Config, span: Span) -> dict[str, Stop]:
     window_ns, n_classes = span.fs / FS_PER_NS, len(use.classes)
     found = {}
     for number, name in enumerate(config.port.names):
-        wire = at_port(name, "wire.tx")
-        busy = wire_share(span, number, "tx")
+        wire = at_port(name, resources.WIRE_TX)
+        busy = span.share(span.worked_fs(wire))
         stops = [
             Stop(
                 share=one.stopped_ns / window_ns,
@@ -362,7 +332,7 @@ def credit_use(config: Config, span: Span) -> dict[str, float]:
         "non_posted": _share(config, list(reads), credits.nph, 0),
         "completion": _share(config, list(answers), credits.cplh, credits.cpld),
     }
-    return {f"pcie.credits.{kind}": held_fs / span.fs for kind, held_fs in found.items()}
+    return {f"{resources.CREDITS}.{kind}": held_fs / span.fs for kind, held_fs in found.items()}
 
 
 def _tlps(span: Span, direction: str, of_class: int, header_bytes: int) -> Iterator[_Tlps]:

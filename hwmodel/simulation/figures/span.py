@@ -83,6 +83,10 @@ class Span:
         """Return a sum over the window's whole transactions of a kind: `n`, `up_bytes`, `up_tlps`, and so on."""
         return self.counted("ledger", "served", kind, name)
 
+    def worked_fs(self, resource: str) -> int:
+        """Return the busy time of a resource in the window, in fs."""
+        return int(self.grown("busy_fs", resource))
+
     def share(self, busy_fs: int) -> float:
         """Return a time as a share of the window."""
         return busy_fs / self.fs

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from hwmodel.analytic import Limits, limits
 from hwmodel.config import Config, config_from_mapping
 from hwmodel.errors import InputError
+from hwmodel.relaxations.resources import larger
 from hwmodel.results import CeilingFigure, ClosedForm, NextStep
 from hwmodel.rules.pci_bus import faster
 from hwmodel.rules.pcie_link import NEWEST_GENERATION
 from hwmodel.simulation.run.one_frame import lone_frame
-from hwmodel.units import FS_PER_NS, format_bytes
+from hwmodel.units import FS_PER_NS
 
 LANES = (1, 2, 4, 8, 16, 32)
-MOST_PAYLOAD_BYTES = 4096
+DOUBLED = (
+    "pcie.max_payload", "pcie.max_read_request", "pcie.tags", "nic.rx_writeback_batch", "nic.fetch_batch",
+    "driver.rx_interrupt_batch", "driver.tx_doorbell_batch", "nic.rx_ring", "nic.tx_ring",
+)  # fmt: skip
 
 
 def limits_of(config: Config) -> Limits | None:
@@ -95,14 +99,5 @@ def _steps(config: Config) -> Iterator[tuple[str, int | str, int | str]]:
         yield from (("pcie.lanes", pcie.lanes, lanes) for lanes in wider)
         if pcie.generation < NEWEST_GENERATION:
             yield "pcie.generation", pcie.generation, pcie.generation + 1
-    for key in ("pcie.max_payload", "pcie.max_read_request"):
-        n_bytes = config.value_of(key)
-        if n_bytes < MOST_PAYLOAD_BYTES:
-            yield key, format_bytes(n_bytes), format_bytes(2 * n_bytes)
-    for key in (
-        "pcie.tags", "nic.rx_writeback_batch", "nic.fetch_batch", "driver.rx_interrupt_batch",
-        "driver.tx_doorbell_batch", "nic.rx_ring", "nic.tx_ring",
-    ):  # fmt: skip
-        number = config.value_of(key)
-        if number > 0:
-            yield key, number, 2 * number
+    # Those of VMs' own drivers stay.
+    yield from (step for step in larger(*DOUBLED)(config) if not step[0].startswith("driver.vms."))
