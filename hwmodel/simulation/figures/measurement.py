@@ -44,8 +44,8 @@ class Snapshot:
     """Hold all sums of a moment by name, of one server, or of several added up; times in fs.
 
     `counts`: a record of SERVER_COUNTS, in which what goes on counts as far as it has come: an occupancy, a stall, a
-    held tag until now; a link without the rest of the TLP on it. `ahead_fs`: that rest, with the DLLPs before it, upward
-    and downward. `functions`: FUNCTION_COUNTS of each.
+    held tag until now; a link without the rest of the TLP on it. `ahead_fs`: that rest, with the DLLPs before it, up
+    and down. `functions`: FUNCTION_COUNTS of each.
     `flows`: of each flow. Their latencies, histograms and the sums of parts are those since the window began; the
     latter two are views, not copies, since they may take most of a run's memory. Of one server only: the sums that
     PARTS names.
