@@ -271,7 +271,7 @@ class Event(Block):
         """Return what happens."""
         return self.kinds[0]
 
-    @cached_property
+    @property
     def row(self) -> EventKind:
         """Return what its kind is."""
         return EVENT_KINDS[self.kind]
