@@ -32,9 +32,9 @@ class Resource(NamedTuple):
     """Hold a row.
 
     `keys`: what makes it larger, as a bottleneck names it. `part`: where it is in the datapath's picture. `why`: the
-    reason why it limits, with {busy} and {wait} for these shares, and {more} of what
-    a window shows. `larger`: the keys that a relaxation changes, times
-    halved and all else doubled, if not just `keys`. `published`: its name in results, where several have one.
+    reason why it limits, with {busy} and {wait} for these shares, and {more} of what a window shows. `larger`: the keys
+    that a relaxation changes, times halved and all else doubled, if not just `keys`. `published`: its name in results,
+    where several have one.
 
     `needs`: the attribute of a configuration without which there is none. `is_in_memory`: a virtual switch without an
     uplink has it too. `is_at_port`: each Ethernet port has its own. `is_of_sender`: not all senders of an adapter have

@@ -221,7 +221,7 @@ def has_resource(config: Config, row: Resource) -> bool:
     """Tell whether an adapter has a resource, as far as its row says."""
     found: Any = config
     for name in row.needs.split(".") if row.needs else ():
-        found = getattr(found, name, None)
+        found = None if found is None else getattr(found, name)
     return bool(found) and (row.is_in_memory or not config.switches_in_memory)
 
 

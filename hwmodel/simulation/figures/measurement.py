@@ -45,10 +45,9 @@ class Snapshot:
 
     `counts`: a record of SERVER_COUNTS, in which what goes on counts as far as it has come: an occupancy, a stall, a
     held tag until now; a link without the rest of the TLP on it. `ahead_fs`: that rest, with the DLLPs before it, up
-    and down. `functions`: FUNCTION_COUNTS of each.
-    `flows`: of each flow. Their latencies, histograms and the sums of parts are those since the window began; the
-    latter two are views, not copies, since they may take most of a run's memory. Of one server only: the sums that
-    PARTS names.
+    and down. `functions`: FUNCTION_COUNTS of each. `flows`: of each flow. Their latencies, histograms and the sums of
+    parts are those since the window began; the latter two are views, not copies, since they may take most of a run's
+    memory. Of one server only: the sums that PARTS names.
     """
 
     def __init__(self, **sums: Any) -> None:
@@ -432,11 +431,10 @@ def _of_virtual_switch(taken: Callable[[Any], Any]) -> Callable[[Any, int], Any]
 
 
 # What is copied of one server beside its counters, by name; what needs the workload `take_snapshot` adds. `busy_fs`: of
-# each resource, by its name.
-# `taken`: frames that the adapter has taken from each of its Tx rings, since the last reset of the ring's function.
-# `backlog`: frames due at a function's sources that wait for a slot of its rings, estimated from the mean gap.
-# `passed`: a virtual switch's counters by flow; the first row is for frames of no numbered flow. `classes`: a record of
-# ARBITER_COUNTS. `core_work_fs`: by core, of the reasons in CORE_WORK.
+# each resource, by its name. `core_work_fs`: by core, of the reasons in CORE_WORK. `taken`: frames that the adapter has
+# taken from each of its Tx rings, since the last reset of the ring's function. `backlog`: frames due at a function's
+# sources that wait for a slot of its rings, estimated from the mean gap. `passed`: a virtual switch's counters by flow;
+# the first row is for frames of no numbered flow. `classes`: a record of ARBITER_COUNTS.
 PARTS: dict[str, Callable[[Any, int], Any] | None] = {
     "busy_fs": _busy_fs,
     "core_busy_fs": _core_busy_fs,
