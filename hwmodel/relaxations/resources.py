@@ -82,8 +82,8 @@ def larger(*keys: str) -> ChangesOf:
 
     def changes(config: Config) -> Iterator[Change]:
         for key, block, name in _places(config, *keys):
-            attribute = attributes_of(type(block))[name]
-            unit, most = attribute.rpartition("_")[2], most_of(type(block), attribute)
+            attribute = attributes_of(block.__class__)[name]
+            unit, most = attribute.rpartition("_")[2], most_of(block.__class__, attribute)
             yield from _altered({key: block.value_of(name)}, unit, most)
 
     return changes
