@@ -6,6 +6,7 @@ import re
 from typing import Annotated, Any, Literal, NamedTuple
 
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
+from .edge_agents import VdpBridge, VdpStation
 from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, shown, wrong
 from .names import EtherType, Mac, Name, ServerName
 from .run import LONGEST_RUN
@@ -202,6 +203,9 @@ class Rule(SparseBlock):
     send: Sending | None = key(None, "What it tells another agent: {to: boss, message: busy}; or {frame: {...}}.")
 
 
+ROLES = ("vdp_station", "vdp_bridge")
+
+
 class AgentBlock(SparseBlock):
     """Somebody who decides while the machine runs: where it is, what its work takes, its rules."""
 
@@ -222,6 +226,17 @@ class AgentBlock(SparseBlock):
     rules: Annotated[tuple[Rule, ...], Listing("[{when: {every: 1ms}, set: {...}}]", most=MOST_RULES)] | None = key(
         None, "What it does, and when."
     )
+    vdp_station: VdpStation | None = key(
+        None, "In place of rules: it tells the bridge of its server's VMs: {by: a.pf, vms: {a.vf0: {vlan: 10, ...}}}."
+    )
+    vdp_bridge: VdpBridge | None = key(
+        None, "In place of rules and a server: it is at a bridge, and grants VMs their VLANs: {decides: 5ms}."
+    )
+
+    @property
+    def role(self) -> str | None:
+        """Return the key of the part that it has in VDP, None of one with rules."""
+        return next((name for name in ROLES if getattr(self, name) is not None), None)
 
 
 class Management(Block):

@@ -27,7 +27,7 @@ _VERSION, _VDP, _MANAGER = 1, 1, 5  # of ECP; its subtype; VDP's TLV
 ACKNOWLEDGED, KEPT, HARD_ERROR, CODE_BITS = 0x40, 0x20, 0x10, 0x0F  # of a VSI's status
 UUID_FORMAT = 5
 # Of the EVB TLV's status: the bridge may turn frames round, and does; the station asks for it, and sees that it does.
-RELAY_CAPABLE, RELAY_ON, RELAY_ASKED, RELAY_UNKNOWN, RELAY_SEEN, RELAY_MISSED = 2, 1, 4, 3, 1, 2
+RELAY_CAPABLE, RELAY_ON, RELAY_ASKED, RELAY_UNKNOWN, RELAY_SEEN = 2, 1, 4, 3, 1
 STATION_ROLE, BRIDGE_ROLE = 2, 1
 
 
