@@ -13,10 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from hwmodel.agents.agent import Frame, Turn
-from hwmodel.config.agents import HeardFrame, OwnFrame
+from hwmodel.agents.agent import Agent, Frame, Thing, Turn
+from hwmodel.config.agents import AgentBlock, HeardFrame, OwnFrame
 from hwmodel.config.edge_agents import VdpEnd
-from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.units import FS_PER_US
 from hwmodel.wire.edge_control import (
     ECP_TYPE,
@@ -35,7 +34,6 @@ from hwmodel.wire.edge_control import (
     lldpdu,
     vsis_of,
 )
-from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES
 
 UNIT_FS = 10 * FS_PER_US  # of times that are said by exponents
 MOST_NUMBER = 0xFFFF
@@ -88,12 +86,10 @@ class End:
         self._last: int | None = None
         self._n_adverts = 0
 
-    def frames(self, lengths: Sequence[int]) -> list[OwnFrame]:
-        """Return all frames that it may send; `lengths`: of the requests' payloads."""
-        bodies = [lldpdu(self._source, self.evb), Ecp(1, is_acknowledgement=True).to_bytes()]
-        requests = [Ecp(1, bytes(length)).to_bytes() for length in sorted({*lengths})]
-        kinds = (LLDP_TYPE, *[ECP_TYPE] * (1 + len(requests)))
-        return [self._frame(kind, body) for kind, body in zip(kinds, [*bodies, *requests], strict=True)]
+    @property
+    def frames(self) -> list[OwnFrame]:
+        """Return the frames that it may send, which are as long as what they carry."""
+        return [OwnFrame(self.port, NEAREST_CUSTOMER_BRIDGE, ethertype) for ethertype in (LLDP_TYPE, ECP_TYPE)]
 
     def begin(self, at: Turn) -> None:
         """Listen, and say who is there."""
@@ -166,7 +162,7 @@ class End:
 
     def _advertise(self, at: Turn) -> None:
         self._n_adverts += 1
-        self._say(at, LLDP_TYPE, lldpdu(self._source, self.evb))
+        at.send_frame(self.frames[0], lldpdu(self._source, self.evb))
         at.wake(self._own.advertise_fs, (self.port, "advertise", self._n_adverts))
 
     # ---- ECP ----
@@ -179,21 +175,37 @@ class End:
 
     def _transmit(self, at: Turn) -> None:
         self._n_tries += 1
-        self._say(at, ECP_TYPE, self._sent)
+        at.send_frame(self.frames[1], self._sent)
         at.wake(self.time_fs(self.evb.rte), (self.port, "acknowledged", None))
 
     def _heard_ecp(self, at: Turn, ecp: Ecp) -> None:
         if ecp.is_acknowledgement:
             self._is_acknowledged |= bool(self._sent) and ecp.sequence == self._number
             return
-        self._say(at, ECP_TYPE, Ecp(ecp.sequence, is_acknowledgement=True).to_bytes())
+        at.send_frame(self.frames[1], Ecp(ecp.sequence, is_acknowledgement=True).to_bytes())
         if ecp.sequence != self._last:
             self._last = ecp.sequence
             at.wake(self._own.processing_fs, (self.port, "received", vsis_of(ecp.payload)))
 
-    def _say(self, at: Turn, ethertype: int, body: bytes) -> None:
-        at.send_frame(self._frame(ethertype, body), body)
 
-    def _frame(self, ethertype: int, body: bytes) -> OwnFrame:
-        n_bytes = UNTAGGED_HEADER_BYTES + len(body) + FCS_BYTES
-        return OwnFrame(self.port, NEAREST_CUSTOMER_BRIDGE, ethertype, n_bytes)
+class EdgeAgent(Agent):
+    """Speak EVB's protocols at some ends, until it is silent."""
+
+    def __init__(self, name: str, block: AgentBlock, server: str, own: VdpEnd, ends: Sequence[End]) -> None:
+        frames = [frame for end in ends for frame in end.frames]
+        super().__init__(name, server, work_fs=block.work_fs or 0, core=block.core or "", frames=frames)
+        self._ends = {end.port: end for end in ends}
+        self._silent_from_fs = own.silent_from_fs
+
+    def begin(self, at: Turn) -> None:
+        """Listen at all ends, and say who is there."""
+        for end in self._ends.values():
+            end.begin(at)
+
+    def heeds(self, at: Turn, thing: Thing) -> bool:
+        """Tell whether it is not silent yet."""
+        return self._silent_from_fs is None or at.now_fs < self._silent_from_fs
+
+    def heard_frame(self, at: Turn, frame: Frame) -> None:
+        """Take in a frame at its end."""
+        self._ends[frame.receiver].heard_frame(at, frame)

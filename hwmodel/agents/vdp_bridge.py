@@ -13,10 +13,14 @@ from functools import partial
 from typing import Any
 
 from hwmodel.agents.agenda import BEHIND_FS
-from hwmodel.agents.agent import Agent, Frame, Thing, Turn
-from hwmodel.agents.edge_end import Association, End
+from hwmodel.agents.agent import Turn
+from hwmodel.agents.edge_end import Association, EdgeAgent, End
+from hwmodel.config import Config
 from hwmodel.config.agents import AgentBlock
+from hwmodel.config.bridge_ports import ports_of
+from hwmodel.config.check_edge_agents import bridge_of, vdp_ports, vlans_key
 from hwmodel.config.edge_agents import Refusal
+from hwmodel.config.system import bridges_of, servers_of
 from hwmodel.wire.edge_control import (
     ACKNOWLEDGED,
     BRIDGE_ROLE,
@@ -26,23 +30,9 @@ from hwmodel.wire.edge_control import (
     VsiMode,
     status_words,
 )
+from hwmodel.wire.ethernet import BRIDGE_MAC
 
 NO_RESOURCES = 2
-
-
-@dataclass(frozen=True)
-class PortAtBridge:
-    """Describe a port: its address, whether it turns frames round, the VLANs that it always has, and its key.
-
-    `lengths`: of what stations may say there, which is answered at the same length.
-    """
-
-    name: str
-    source: int
-    relays: bool
-    vlans: tuple[int, ...]
-    key: str
-    lengths: Sequence[int]
 
 
 @dataclass(eq=False)
@@ -60,45 +50,35 @@ class _Held:
 
 
 class _Port:
-    """What a bridge has at a port: the wire's end, VMs by what says which they are, and how many have each VLAN."""
+    """What a bridge has at a port: the wire's end, VMs by what says which they are, and how many have each VLAN.
 
-    def __init__(self, port: PortAtBridge, end: End) -> None:
-        self.about, self.end = port, end
+    `vlans`: those that it always has; `key`: of all that it has.
+    """
+
+    def __init__(self, end: End, vlans: Sequence[int], key: str) -> None:
+        self.end, self.vlans, self.key = end, vlans, key
         self.held: dict[Any, _Held] = {}
         self.granted: Counter[int] = Counter()
 
 
-class VdpBridge(Agent):
-    """Answer stations at a bridge's ports."""
+class VdpBridge(EdgeAgent):
+    """Answer stations at a bridge's ports, and note what becomes of associations that these have noted."""
 
-    def __init__(
-        self, name: str, block: AgentBlock, bridge: str, ports: Sequence[PortAtBridge], notes: Sequence[Association]
-    ) -> None:
+    def __init__(self, name: str, block: AgentBlock, config: Config, notes: Sequence[Association]) -> None:
         own = block.vdp_bridge
         assert own is not None
+        bridge = bridge_of(config, own)
+        assert bridge is not None, "it has been checked"
         self._own, self._notes = own, notes
         self._ports: dict[str, _Port] = {}
-        for port in ports:
-            end = End(
-                port.name, port.source, BRIDGE_ROLE, own, relays=port.relays,
-                received=partial(self._received, port.name),
-            )  # fmt: skip
-            self._ports[port.name] = _Port(port, end)
-        frames = [frame for port in self._ports.values() for frame in port.end.frames(port.about.lengths)]
-        super().__init__(name, bridge, work_fs=block.work_fs or 0, frames=frames)
-
-    def begin(self, at: Turn) -> None:
-        """Listen at all ports."""
-        for port in self._ports.values():
-            port.end.begin(at)
-
-    def heeds(self, at: Turn, thing: Thing) -> bool:
-        """Tell whether it is not silent yet."""
-        return self._own.silent_from_fs is None or at.now_fs < self._own.silent_from_fs
-
-    def heard_frame(self, at: Turn, frame: Frame) -> None:
-        """Take in a frame at its port."""
-        self._ports[frame.receiver].end.heard_frame(at, frame)
+        for port in ports_of(bridges_of(config), servers_of(config)):
+            if port.name in vdp_ports(config, own):
+                received, relays = partial(self._received, port.name), port.logical[0].is_hairpin
+                end = End(port.name, BRIDGE_MAC + port.number, BRIDGE_ROLE, own, relays=relays, received=received)
+                vlans = bridge.settings.ports[port.name].vlans
+                assert vlans != "all", "it has been checked"
+                self._ports[port.name] = _Port(end, vlans, vlans_key(bridge, port.name))
+        super().__init__(name, block, bridge.name, own, [port.end for port in self._ports.values()])
 
     def woke(self, at: Turn, timer: Any) -> None:
         """Go on with a VM, or with a wire's end."""
@@ -146,7 +126,7 @@ class VdpBridge(Agent):
         wait_fs = port.end.time_fs(port.end.evb.rwd)
         is_late = self._own.decides_fs > wait_fs
         after_fs = wait_fs if is_late else self._own.decides_fs
-        at.wake(after_fs, (port.about.name, "too late" if is_late else "decided", (vsi.key, held.turn)))
+        at.wake(after_fs, (port.end.port, "too late" if is_late else "decided", (vsi.key, held.turn)))
 
     def _decide(self, at: Turn, port: _Port, held: _Held) -> None:
         held.is_deciding, vsi = False, held.vsi
@@ -185,7 +165,7 @@ class VdpBridge(Agent):
     def _await(self, at: Turn, port: _Port, held: _Held) -> None:
         """Wait for the station's next word on a VM."""
         wait_fs = port.end.time_fs(port.end.evb.rka, with_retries=True)
-        at.wake(wait_fs, (port.about.name, "silence", (held.vsi.key, held.turn)))
+        at.wake(wait_fs, (port.end.port, "silence", (held.vsi.key, held.turn)))
 
     def _answer(self, at: Turn, port: _Port, vsi: Vsi, status: int) -> None:
         port.end.request(at, vsi._replace(status=status).to_bytes())
@@ -198,7 +178,7 @@ class VdpBridge(Agent):
             before, vids = +port.granted, {each.vid for each in held.vsi.filters}
             port.granted.update({vid: 1 if has else -1 for vid in vids})
             if (+port.granted).keys() != before.keys():
-                at.set({port.about.key: sorted({*port.about.vlans, *+port.granted})})
+                at.set({port.key: sorted({*port.vlans, *+port.granted})})
             if note is not None:
                 if has:
                     note.ready_fs = at.now_fs + BEHIND_FS

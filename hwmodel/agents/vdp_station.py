@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hwmodel.agents.agent import Agent, Frame, Thing, Turn
-from hwmodel.agents.edge_end import Association, End
+from hwmodel.agents.agent import Turn
+from hwmodel.agents.edge_end import Association, EdgeAgent, End
+from hwmodel.config import Config
 from hwmodel.config.agents import AgentBlock
 from hwmodel.config.edge_agents import VdpVm
 from hwmodel.config.switch import Port
+from hwmodel.config.system import servers_of
+from hwmodel.config.vms import vms_of
 from hwmodel.wire.edge_control import (
     ACKNOWLEDGED,
     CODE_BITS,
@@ -28,8 +31,6 @@ from hwmodel.wire.edge_control import (
 )
 from hwmodel.wire.ethernet import mac_to_bytes
 
-MODES = (VsiMode.PRE_ASSOCIATE, VsiMode.RESERVE, VsiMode.ASSOCIATE, VsiMode.DE_ASSOCIATE)
-
 
 @dataclass(eq=False)
 class _Vm:
@@ -37,7 +38,6 @@ class _Vm:
 
     name: str
     vsi: Vsi
-    times_fs: tuple[int | None, ...]
     wanted: deque[VsiMode] = field(default_factory=deque)
     asked: VsiMode | None = None
     holds: VsiMode | None = None
@@ -55,45 +55,27 @@ def vsi_of(entry: VdpVm, port: Port, manager: str) -> Vsi:
     )  # fmt: skip
 
 
-class VdpStation(Agent):
-    """Tell the bridge of VMs; `ports`: those of the adapter's switch, by the names of functions."""
+class VdpStation(EdgeAgent):
+    """Tell the bridge of a server's VMs; what becomes of their associations it adds to `notes`."""
 
-    def __init__(
-        self, name: str, block: AgentBlock, ports: dict[str, Port], bridge_port: str, *, relays: bool,
-        notes: list[Association],
-    ) -> None:  # fmt: skip
-        own = block.vdp_station
+    def __init__(self, name: str, block: AgentBlock, config: Config, notes: list[Association]) -> None:
+        own, vms = block.vdp_station, vms_of(servers_of(config))
         assert own is not None
-        self._own, self._notes, self._bridge_port = own, notes, bridge_port
-        self._end = End(
-            own.by, ports[own.by].macs[0], STATION_ROLE, own, relays=relays, received=self._received
-        )  # fmt: skip
-        self._vms = {
-            vm: _Vm(vm, vsi_of(entry, ports[vm], own.manager),
-                    (entry.pre_associate_fs, entry.reserve_fs, entry.associate_fs, entry.de_associate_fs))
-            for vm, entry in own.vms.items()
-        }  # fmt: skip
-        lengths = [len(vm.vsi.to_bytes()) for vm in self._vms.values()]
-        super().__init__(
-            name, block.server or "", work_fs=block.work_fs or 0, core=block.core or "",
-            frames=self._end.frames(lengths),
-        )  # fmt: skip
+        by = vms[own.by]
+        relays = by.server.config.switch.at_port(by.port.port or "").mode == "vepa"
+        self._notes, self._bridge_port = notes, by.wire
+        self._end = End(own.by, by.port.macs[0], STATION_ROLE, own, relays=relays, received=self._received)
+        self._vms = {vm: _Vm(vm, vsi_of(entry, vms[vm].port, own.manager)) for vm, entry in own.vms.items()}
+        super().__init__(name, block, block.server or "", own, [self._end])
+        self._asked = own.vms
 
     def begin(self, at: Turn) -> None:
         """Listen, and set the times of all requests."""
-        self._end.begin(at)
-        for vm in self._vms.values():
-            for mode, time_fs in zip(MODES, vm.times_fs, strict=True):
+        super().begin(at)
+        for name, entry in self._asked.items():
+            for mode, time_fs in zip(VsiMode, entry.times_fs, strict=True):
                 if time_fs is not None:
-                    at.wake(time_fs, (vm.name, "wants", mode))
-
-    def heeds(self, at: Turn, thing: Thing) -> bool:
-        """Tell whether it is not silent yet."""
-        return self._own.silent_from_fs is None or at.now_fs < self._own.silent_from_fs
-
-    def heard_frame(self, at: Turn, frame: Frame) -> None:
-        """Take in a frame."""
-        self._end.heard_frame(at, frame)
+                    at.wake(time_fs, (name, "wants", mode))
 
     def woke(self, at: Turn, timer: Any) -> None:
         """Go on with a VM, or with the wire's end."""

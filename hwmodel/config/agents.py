@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, NamedTuple
 
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES
+
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
 from .edge_agents import VdpBridge, VdpStation
 from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, shown, wrong
@@ -75,13 +78,18 @@ class Station(Kind):
 class OwnFrame(NamedTuple):
     """Describe frames that an agent may send: by which function, to a VM or an address, of which type and length.
 
-    `frame_bytes` counts the FCS.
+    `frame_bytes` counts the FCS. A frame with bytes of its own is as long as these make it.
     """
 
     sender: str
     to: str | int
     ethertype: int
     frame_bytes: int = 64
+
+    def length_with(self, message: str | bytes) -> int:
+        """Return the length, with FCS, of a frame with a word, or with bytes behind its EtherType."""
+        is_own = isinstance(message, bytes)
+        return UNTAGGED_HEADER_BYTES + len(message) + FCS_BYTES if is_own else self.frame_bytes
 
 
 class HeardFrame(SparseBlock):

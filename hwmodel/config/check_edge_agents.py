@@ -18,8 +18,6 @@ from .model import Config
 from .system import NamedBridge, bridge_with, bridges_of, servers_of
 from .vms import Vm, vms_of
 
-TIMES = ("pre_associate", "reserve", "associate", "de_associate")
-
 
 class Wrong(NamedTuple):
     """Say what is wrong: the path of the value, why, and whether its key is to blame."""
@@ -120,8 +118,8 @@ def _wrong_station(path: KeyPath, agent: AgentBlock, block: VdpStation, config: 
             yield Wrong((*path, "vms", name), f"it is at another port of the adapter than {block.by}", True)
         elif not own[name].port.macs:
             yield Wrong((*path, "vms", name), "it has no MAC address to be known by", True)
-        if all(vm.value_of(each) is None for each in TIMES):
-            yield Wrong((*path, "vms", name), f"nothing is asked for it; say when: {', '.join(TIMES)}")
+        if all(time_fs is None for time_fs in vm.times_fs):
+            yield Wrong((*path, "vms", name), "nothing is asked for it; say when, like associate: 1ms")
 
 
 def _why_not_by(vm: Vm, config: Config) -> Iterator[str]:

@@ -66,6 +66,11 @@ class VdpVm(SparseBlock):
     associate_fs: Time | None = key(None, "When it is associated, as the VM starts.", alias="associate")
     de_associate_fs: Time | None = key(None, "When it is de-associated, as the VM is stopped.", alias="de_associate")
 
+    @property
+    def times_fs(self) -> tuple[int | None, ...]:
+        """Return when each is asked, in the order of their numbers in VDP."""
+        return self.pre_associate_fs, self.reserve_fs, self.associate_fs, self.de_associate_fs
+
 
 class VdpEnd(Block):
     """What both ends of a wire have: times by exponents, of which the larger one of both ends holds."""

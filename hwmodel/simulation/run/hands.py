@@ -111,8 +111,8 @@ class Hands:
         if message:
             index = (PAYLOADS if isinstance(message, bytes) else FIRST_WORD) - len(said)
             said.append(message)
-        of = self._ports.get(frame.sender, frame.sender)
-        self._ask(at_fs, Asked(of, GIVEN, (self._templates[frame], frame.frame_bytes, index)))
+        of, n_bytes = self._ports.get(frame.sender, frame.sender), frame.length_with(message)
+        self._ask(at_fs, Asked(of, GIVEN, (self._templates[frame], n_bytes, index)))
 
     def _ask(self, at_fs: int, *asked: Asked) -> None:
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, asked=asked))

@@ -46,7 +46,8 @@ def _told(frame: OwnFrame | None, payload: str | bytes) -> Mapping[str, Any]:
     if frame is None:
         return {}
     to = frame.to if isinstance(frame.to, str) else format_mac(frame.to)
-    sent = {"from": frame.sender, "to": to, "ethertype": f"0x{frame.ethertype:04x}", "frame_bytes": frame.frame_bytes}
+    n_bytes = frame.length_with(payload)
+    sent = {"from": frame.sender, "to": to, "ethertype": f"0x{frame.ethertype:04x}", "frame_bytes": n_bytes}
     if isinstance(payload, str):
         return sent
     try:
