@@ -22,7 +22,7 @@ from hwmodel.results.agents_text import action_text, association_sentence
 from hwmodel.results.modelled import set_in_run
 from hwmodel.results.summary import summary
 from hwmodel.simulation import simulate
-from hwmodel.wire.edge_control import ECP_TYPE, LLDP_TYPE, NEAREST_CUSTOMER_BRIDGE, Ecp, vsis_of
+from hwmodel.wire.edge_control import ECP_TYPE, LLDP_TYPE, NEAREST_CUSTOMER_BRIDGE, Ecp, Filter, Vsi, VsiMode, vsis_of
 from tests.switch_cases import tshark_rows
 
 MS = 1e6  # ns
@@ -163,29 +163,39 @@ def test_captures_have_the_bytes(tmp_path):
 
 
 class Stranger(Agent):
-    """Send a bridge what it cannot read, and hear nothing of it but acknowledgements."""
+    """Send a bridge some bytes of ECP, a millisecond apart, and hear what it says."""
 
-    def __init__(self) -> None:
+    def __init__(self, *said: str | bytes) -> None:
+        self.said = said
         own = OwnFrame("b.pf", NEAREST_CUSTOMER_BRIDGE, ECP_TYPE, 64)
         super().__init__("stranger", "b", frames=[own])
         self.heard_bytes: list[bytes] = []
 
     def begin(self, at: Turn) -> None:
         at.hear(to="b.pf", ethertype="0x8940")
-        for number in range(3):
+        for number in range(len(self.said)):
             at.wake(10**12 * (1 + number), number)
 
     def woke(self, at: Turn, timer: Any) -> None:
-        at.send_frame(self.frames[0], (b"", "word", bytes.fromhex("10010007 0601"))[timer])
+        at.send_frame(self.frames[0], self.said[timer])
 
     def heard_frame(self, at: Turn, frame: Any) -> None:
         self.heard_bytes.append(frame.message)
 
 
 def test_what_cannot_be_read_is_ignored():
-    stranger = Stranger()
+    stranger = Stranger(b"", "word", bytes.fromhex("10010007 0601"))
     run(agents=[stranger])
     assert stranger.heard_bytes == [Ecp(7, is_acknowledgement=True).to_bytes()]
+
+
+def test_a_request_that_comes_twice_is_looked_at_once():
+    """Acknowledged both times. The answer, with the bridge's first number, is sent 1 + 3 times: nobody takes it."""
+    asks = Vsi(VsiMode.PRE_ASSOCIATE, bytes(16), 1, 1, b"x" * 16, (Filter(10, mac=1),))
+    stranger = Stranger(*[Ecp(9, asks.to_bytes()).to_bytes()] * 2)
+    run(changed(run__duration="20ms", agents__sw__vdp_bridge__decides="0ns"), agents=[stranger])
+    answer = Ecp(1, asks._replace(status=0x40).to_bytes()).to_bytes()
+    assert stranger.heard_bytes == [Ecp(9, is_acknowledgement=True).to_bytes()] * 2 + [answer] * 4
 
 
 def test_two_servers_and_two_threads_tell_the_same():
