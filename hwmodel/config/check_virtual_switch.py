@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from hwmodel.rules.ethernet import FCS_BYTES
 
 from .adapter import MODEL_MAX_QUEUES
 from .check_ports import check_port_name
 from .check_steering import check_core
 from .document import KeyPath
-from .findings import Findings
+from .findings import Findings, Part
 from .frame_lengths import named_lengths
 from .kinds import LONGEST_FRAME_BYTES, LONGEST_SEGMENT_BYTES
 from .model import Config
 from .names import is_uplink
+from .system import bridges_of
 from .virtual_switch import MOST_VMS, VirtualSwitch
+from .vms import vms_of
 from .workload import MOST_HEADERS
 
 _MODE = "nic.mode"
 _REACH = "host.virtual_switch.reach"
+_WHY = "the virtual switch has no uplink (reach: internal); reach: external gives it one"
 _NOT_BESIDE = (
-    "bridge", "bridges", "servers", "nic.arbitration", "nic.flow_control", "nic.rsc", "nic.header_split", "host.iotlb",
+    "nic.arbitration", "nic.flow_control", "nic.rsc", "nic.header_split", "host.iotlb",
     "switch.pool_filters",
 )  # fmt: skip
 _OF_UPLINK = ("workload.wire_share", "workload.external", "switch.uplink.vlans", "host.virtual_switch.uplink_queues")
@@ -164,16 +170,42 @@ def _check_wire(config: Config, own: VirtualSwitch, findings: Findings) -> None:
                 besides=["nic.vfs", "host.virtual_switch.uplink_queues"],
             )
         return
-    why = "the virtual switch has no uplink (reach: internal); reach: external gives it one"
     if workload.pattern == "to_wire":
-        findings.add(why, "workload.pattern", _REACH)
+        findings.add(_WHY, "workload.pattern", _REACH)
     for key in filter(config.value_of, _OF_UPLINK):
-        findings.add(why, key, _REACH)
+        findings.add(_WHY, key, _REACH)
     if own.on_uplink_full == "wait":
-        findings.add(why, "host.virtual_switch.on_uplink_full", _REACH)
-    for at, flow in enumerate(workload.flows):
-        if is_uplink(flow.source) or is_uplink(flow.target):
-            findings.add(why, ("workload", "flows", at), _REACH)
+        findings.add(_WHY, "host.virtual_switch.on_uplink_full", _REACH)
+
+
+def check_virtual_switch_system(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
+    """Check what stands beside a virtual switch: bridges, other adapters of its server, flows that need its uplink."""
+    hosts = Counter(part.server.host for part in parts)
+    vms = vms_of(part.server for part in parts)
+    for number, part in enumerate(parts):
+        own = part.server.config.virtual_switch
+        if own is None:
+            continue
+        if hosts[part.server.host] > 1:
+            part.findings.add(
+                "a virtual switch is modelled in a server with one adapter, its uplink", "nic.mode", besides=["servers"]
+            )
+        for bridge in bridges_of(config)[:1]:
+            if own.bond is not None:
+                part.findings.add(f"a bond is not modelled with {bridge.words} behind it", _BOND, bridge.key)
+            if config.workload.segment_bytes is not None:
+                findings.add(
+                    "segments handed to a virtual switch are not modelled with a bridge behind its uplink",
+                    "workload.segment_bytes",
+                    bridge.key,
+                )
+        if own.reach == "external":
+            continue
+        for at, flow in enumerate(config.workload.flows):
+            ends = [-1 if is_uplink(end) else vms[config.vm_at(end)].at for end in (flow.source, flow.target)
+                    if is_uplink(end) or config.vm_at(end) in vms]  # fmt: skip
+            if len(ends) == 2 and (ends[0] == number) != (ends[1] == number):
+                findings.add(_WHY, ("workload", "flows", at), _REACH)
 
 
 _BOND = "host.virtual_switch.bond"

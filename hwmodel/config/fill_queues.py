@@ -47,7 +47,7 @@ def fill_queues(driver: Block, nic: Block, device: str | None, n_ports: int, *, 
             _take_memory(steering, nic, n_ports, device)
 
 
-def fill_virtual_switch(host: Block, switch: Block, nic: Block, workload: Block) -> None:
+def fill_virtual_switch(host: Block, switch: Block, nic: Block, needs_wire: bool) -> None:
     """Fill in a virtual switch's costs, its cores, and whether it has an uplink; add the block if VMs need it."""
     is_used = has_virtual_switch(nic)
     if is_used and host.get("virtual_switch") is None:
@@ -62,7 +62,7 @@ def fill_virtual_switch(host: Block, switch: Block, nic: Block, workload: Block)
         own.setdefault("byte_time", BYTE_TIME.get(str(own.get("pass_by", "copy")), "0ns"))
         cores = host.get("cores")
         own.setdefault("cores", [cores - 1 if isinstance(cores, int) and cores > 0 else 0])
-        own.setdefault("reach", "external" if uses_wire(workload) or own.get("bond") is not None else "internal")
+        own.setdefault("reach", "external" if needs_wire or own.get("bond") is not None else "internal")
     is_internal = is_used and isinstance(own, dict) and own.get("reach") == "internal"
     if is_internal and isinstance(switch.setdefault("uplink", {}), dict):
         switch["uplink"].setdefault("vlans", [])

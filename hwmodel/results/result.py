@@ -490,6 +490,9 @@ class AdapterResult:
     iotlb: IotlbUse = field(default_factory=IotlbUse)
     cpu: Cpu
     flow_director: FilterUse | None = field(default=None, metadata={"omit_empty": True})
+    flow_cache: FlowCacheUse | None = field(default=None, metadata={"omit_empty": True})
+    ecn: MarkedFrames | None = field(default=None, metadata={"omit_empty": True})
+    samples: SampledFlows | None = field(default=None, metadata={"omit_empty": True})
     arbitration: ArbitrationUse | None = field(default=None, metadata={"omit_empty": True})
     flow_control: FlowControlUse | None = field(default=None, metadata={"omit_empty": True})
     drops: Mapping[str, int]

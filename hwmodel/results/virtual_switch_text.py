@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hwmodel.words.quantities import percent_text
+from hwmodel.words.quantities import percent_text, printable, server_title
 
 if TYPE_CHECKING:
     from hwmodel.results.adapter_use import FlowCacheUse, MarkedFrames, SampledFlows
-    from hwmodel.results.result import Result
+    from hwmodel.results.result import AdapterResult, Result
 
 
 def flow_cache_sentence(used: FlowCacheUse) -> str:
@@ -26,7 +26,15 @@ def flow_cache_sentence(used: FlowCacheUse) -> str:
 
 
 def passed_sentences(result: Result) -> Iterator[str]:
-    """Say what a virtual switch has marked, and what its samples tell, if it marks or samples."""
+    """Say what a virtual switch has marked, and what its samples tell, if it marks or samples; of several, of each."""
+    yield from _marks_and_samples(result)
+    for one in result.servers:
+        known = () if one.flow_cache is None else (flow_cache_sentence(one.flow_cache),)
+        for sentence in (*known, *_marks_and_samples(one)):
+            yield printable(f"{server_title(one.name)}: {sentence}")
+
+
+def _marks_and_samples(result: Result | AdapterResult) -> Iterator[str]:
     if result.ecn is not None:
         yield mark_sentence(result.ecn)
     if result.samples is not None:

@@ -403,3 +403,14 @@ def ring_of_copy(nic, frame, kind):
         return ring_code(kind.queue_hash)  # which is its own inverse
     rss_hash = frame.hash if frame.index >= 0 else kind.queue_hash
     return ring_of(nic.function[kind.function], rss_hash)
+
+
+@kernel
+def hash_beyond(nic, copy_kind):
+    """Return the hash with which a copy that was posted in the uplink's ring goes to a bridge; 0 where there is none.
+
+    Generated headers alone pass a virtual switch, so that it is the sender's.
+    """
+    if nic.port[0].switch.has_peer == 0:
+        return 0
+    return np.int64(nic.traffic.template[nic.headers.copy_header[copy_kind].template].queue_hash)

@@ -21,12 +21,12 @@ from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_SWITCH_CORES
 # `first_ring` is above all rings. `waits_for_uplink`: a frame for the uplink waits in its guest's ring for slots of the
 # uplink's Tx ring. A turn is `batch` frames, times the function's weight with `has_weights`; or, if `quantum_bytes` is
 # not 0, so many bytes times its weight. One in `sample_one_in` frames is a sample, which takes `sample_fs`; 0: none is.
-# `marks`: a copy is marked (ECN) if its sender, by number of station, knows ECN and more than `ecn_threshold_bytes`
-# wait for its receiver. `uplink_time_fs` and `uplink_byte_time_fs`: the uplink's driver, for each frame from the
-# adapter or to it. `ring_time_fs`: for each frame and each further Tx ring of guests with frames, at most
-# `further_rings`; `rules_fs`: for each frame. `mss_bytes`: payload of each frame cut from a segment for the wire, 0
-# where there are none; with `cuts` the core cuts them, `cutting_fs` for each frame, else the adapter, which is given
-# `header_bytes` once.
+# `marks`: a copy is marked (ECN) if its sender, by the port at which it came, knows ECN and more than
+# `ecn_threshold_bytes` wait for its receiver. `uplink_time_fs` and `uplink_byte_time_fs`: the uplink's driver, for
+# each frame from the adapter or to it. `ring_time_fs`: for each frame and each further Tx ring of guests with frames,
+# at most `further_rings`; `rules_fs`: for each frame. `mss_bytes`: payload of each frame cut from a segment for the
+# wire, 0 where there are none; with `cuts` the core cuts them, `cutting_fs` for each frame, else the adapter, which
+# is given `header_bytes` once.
 VIRTUAL_SWITCH_PARAMS = record(
     *ints("batch_time_fs", "frame_time_fs", "guest_time_fs", "byte_time_fs", "memory_byte_fs", "kick_fs", "batch"),
     *ints("n_cores", "n_threads", "first_ring", "n_rings", "n_leg_rings", "waits_for_uplink"),

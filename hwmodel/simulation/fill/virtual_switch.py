@@ -7,6 +7,7 @@ from typing import Any
 
 from hwmodel.compiled.far_tables import give
 from hwmodel.config import Config
+from hwmodel.simulation.fill.random_streams import FLOW_CACHE, FLOW_SAMPLES, STREAMS_A_SWITCH, random_words
 from hwmodel.workload.headers import connections_of_header
 from hwmodel.workload.traffic import FrameTemplate
 
@@ -26,6 +27,14 @@ def fill_flow_cache(cache: Any, config: Config) -> None:
     params.miss_core[: len(own.miss_cores)] = own.miss_cores
     cache.near.capacity = own.near_entries
     cache.exact.capacity, cache.wildcard.capacity = own.exact_entries, own.wildcard_entries
+
+
+def fill_passing(nic: Any, config: Config, templates: Sequence[FrameTemplate], seed: int, server: int) -> None:
+    """Prepare one server's virtual switch, if it has one, for the headers of the whole workload, and for samples."""
+    before = STREAMS_A_SWITCH * server
+    number_connections(nic.virtual_switch.flow_cache, config, templates, random_words(seed, FLOW_CACHE + before))
+    if nic.virtual_switch.params.sample_one_in > 0:
+        nic.virtual_switch.rng[:] = random_words(seed, FLOW_SAMPLES + before)
 
 
 def number_connections(cache: Any, config: Config, templates: Sequence[FrameTemplate], words: Any) -> None:

@@ -483,7 +483,7 @@ class VirtualSwitch:
 
     def pass_on(self, frame: Frame, at_place: int) -> None:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
-        frame.ends_fs["switch"] = self._env.now
+        frame.ends_fs[frame.decision_part] = self._env.now
         decision = self.decide(frame)
         pieces = self.pieces_of(frame)
         copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]
