@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from hwmodel.results import LearnedAddresses
 from tests.drawn_machines import some_of
+from tests.oracles.simpy_nic.learned import LearningTables
 from tests.seeds import seeds
 from tests.system_beside_simpy import BROADCAST, OUTSIDE, UNKNOWN, Both, Stations, config_with, drawn, run_both
 
-SEEDS = seeds(6, 6, 120)
+SEEDS = seeds(8, 8, 160)
+TOLD = ("known", "learned", "moved", "aged", "not learned", "flooded")
 SWITCH: Mapping[str, Sequence[Any]] = {
     "host.virtual_switch.pass_by": ("copy", "pointer", "parent"),
     "host.virtual_switch.guest_time": ("0ns", "61.0009ns"),
@@ -26,6 +29,7 @@ SWITCH: Mapping[str, Sequence[Any]] = {
     "host.virtual_switch.thread_cores": ([], [5, 6], [5]),
     "host.virtual_switch.on_uplink_full": ("drop", "wait"),
     "host.virtual_switch.flow_cache": (None, {"exact_entries": 2, "exact_time": "30.0001ns", "miss_time": "1.0003us"}),
+    "host.virtual_switch.learning": (None, {}, {"table": 4, "ageing": "60us"}, {"ageing": "15.0007us"}),
     "nic.tx_ring": (40, 64),
     "nic.rx_ring": (48, 64),
     "nic.max_pps": (None, 3_000_017),
@@ -71,7 +75,14 @@ def draw(seed: int) -> Both:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_same_course(seed: int) -> None:
+    LearningTables.made.clear()
     both = draw(seed)
     assert both.differences() == {}
-    assert both.engine.totals["in flight"] == 0
+    learning = [one for one in both.result.adapters if one.learned is not None]  # type: ignore[attr-defined]
+    for one, tables in zip(learning, LearningTables.made, strict=True):
+        told = dict(zip(TOLD, (getattr(one.learned, name) for name in LearnedAddresses.__slots__), strict=True))
+        now_fs = both.run.end.now_fs
+        gone = [key for key, (_, seen_fs) in tables.known.items() if now_fs - seen_fs >= tables.ageing_fs]
+        tables.counts["known"], tables.counts["aged"] = len(tables.known) - len(gone), tables.counts["aged"] + len(gone)
+        assert told == {name: tables.counts[name] for name in TOLD}
     assert len(both.engine.deliveries) > 75

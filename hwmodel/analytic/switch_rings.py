@@ -36,26 +36,37 @@ def rings_of(whole: Config, part: int, source: str, target: str, *, by_wire: boo
     if at == part and not by_wire:
         n = config.nic.queues_per_vf
         first = function_number(local) * n
-        return {first + ring: share for ring, share in _by_hash(whole, source, target, n, 1 << HASH_BITS).items()}
+        return {
+            first + ring: share
+            for ring, share in _by_hash(
+                whole, source, target, n, 1 << HASH_BITS, is_known=target_is_at(system, part, target)
+            ).items()
+        }
     n = switch_of(config).n_uplink_rings
     legs = {"p0": ONE} if config.bond is None else leg_shares(config, source, target)  # p0, p1, ...
     return {
         int(leg[1:]) * n + ring: of_leg * share
         for leg, of_leg in legs.items()
-        for ring, share in _by_hash(whole, source, target, n, USUAL_TABLE).items()
+        for ring, share in _by_hash(whole, source, target, n, USUAL_TABLE, is_known=not system.bridges).items()
     }
 
 
-def _by_hash(whole: Config, source: str, target: str, n_rings: int, n_entries: int) -> dict[int, Fraction]:
+def target_is_at(system: System, part: int, target: str) -> bool:
+    """Tell whether a station stands at a server."""
+    return target not in GROUPS and system.place(target)[0] == part
+
+
+def _by_hash(
+    whole: Config, source: str, target: str, n_rings: int, n_entries: int, *, is_known: bool
+) -> dict[int, Fraction]:
     """Give the share of each of `n_rings` rings; frames without a connection go by their target's number.
 
-    That is known where they are sent: frames to a station elsewhere, or from a bridge, have the number 0.
+    `is_known`: where the rings are that is known, else it is 0, as for frames from a bridge.
     """
     system = System.of(whole)
     if n_rings == 1 or target in GROUPS or not system.has_packets:
-        (at, _), (there, local) = system.place(source), (0, UPLINK) if target in GROUPS else system.place(target)
-        is_known = at == there or (is_uplink(source) and not system.bridges)
-        return {port_number(local) % n_rings if is_known and not is_uplink(local) else 0: ONE}
+        local = UPLINK if target in GROUPS or not is_known else system.place(target)[1]
+        return {0 if is_uplink(local) else port_number(local) % n_rings: ONE}
     inputs = np.array([list(each) for each in addresses_and_ports(whole, source, target)], np.uint8)
     counted = Counter((toeplitz_hash(inputs) % n_entries % n_rings).tolist())
     return {ring: Fraction(n, len(inputs)) for ring, n in sorted(counted.items())}

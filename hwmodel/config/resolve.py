@@ -23,6 +23,7 @@ from .document import Document, KeyPath, Problem, copied_data
 from .fill_queues import (
     fill_bus,
     fill_queues,
+    fill_reach,
     fill_segments,
     fill_thresholds,
     fill_virtual_switch,
@@ -105,6 +106,7 @@ def fill(
     if isinstance(data["switch"].setdefault("ports", []), list):
         _list_stations(data["switch"]["ports"], functions_of(data))
         fill_segments(data["switch"]["ports"], nic, workload)
+        fill_reach(host, data["switch"], nic)
         n_switched = 1 if has_bond(host, nic) else n_ports
         _fill_stations(data["switch"], server, interfaces_before, n_switched, number_of_vfs(nic))
     _fill_workload(document, workload, nic, base_directory)

@@ -53,7 +53,7 @@ from hwmodel.machine.network.link_partner import partner_begins
 from hwmodel.machine.network.mac import first_on_line, send, start_sending, take_from_line, take_sent, take_unsent
 from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
 from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
-from hwmodel.machine.switch.decisions import hash_beyond, ring_of_copy, template_of
+from hwmodel.machine.switch.decisions import hash_beyond, hash_on_arrival, ring_of_copy, template_of
 from hwmodel.machine.switch.segments import frames_of, journey_of_piece, lose_pieces, policed_bytes
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
@@ -401,7 +401,7 @@ def toward_host(nic, now_fs, frame):
     copy = nic.rx_fifo.ring[nic.rx_fifo.tail & nic.rx_fifo.mask]
     copy.copy_kind, copy.journey, copy.group = UNDECIDED - frame.template, frame.journey, frame.hash
     first = params.first_ring + frame.adapter_port * params.n_leg_rings
-    copy.queue = first + (frame.hash & RSS_MASK) % params.n_leg_rings
+    copy.queue = first + (hash_on_arrival(nic, frame) & RSS_MASK) % params.n_leg_rings
     copy.n_bytes, copy.tx_bytes, copy.entered_fs = frame.n_bytes, 0, now_fs
     entered(nic.clock, nic.rx_fifo)
     change(nic.counts.rx_buffer, now_fs, frame.n_bytes)

@@ -40,6 +40,7 @@ from hwmodel.machine.switch.decisions import ring_of_copy, template_of
 from hwmodel.machine.switch.flow_cache import learn
 from hwmodel.machine.switch.segments import count_whole, pieces_of
 from hwmodel.machine.tlp_kinds import RX_DOORBELL, TX_DOORBELL
+from hwmodel.machine.virtual_switch.learned_addresses import learn_of_frame
 from hwmodel.machine.virtual_switch.virtual_switch_state import THREAD_QUEUE
 from hwmodel.machine.waiting_lists import append, pop, take_place
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -183,6 +184,8 @@ def next_frame(nic, now_fs, ring, started_fs):
 @out_of_line
 def pass_frame(nic, now_fs, frame):
     """Carry out the decision on a frame: the one place for it, since `switch_frame` is long and is inlined here."""
+    if nic.port[0].switch.tables.learns:
+        learn_of_frame(nic, now_fs, frame)
     count_whole(nic, frame)
     switch_frame(nic, now_fs, frame)
 

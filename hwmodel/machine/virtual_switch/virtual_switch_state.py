@@ -10,6 +10,7 @@ from hwmodel.machine.counts.flow_state import MAX_PASSED_FLOWS, PASSED_FLOW
 from hwmodel.machine.frames import FRAME, RING_BEGINS
 from hwmodel.machine.guest.guest_state import MAX_QUEUES
 from hwmodel.machine.network.bond import BOND
+from hwmodel.machine.network.bridge_state import ADDRESS, ADDRESS_KEY, BOX
 from hwmodel.machine.switch.flow_cache_state import FLOW_CACHE, MAX_SWITCH_CORES
 
 # Guest Tx ring r is served by `core` r modulo `n_cores`. Where VMs have threads, `n_threads` of them, which stand in
@@ -44,6 +45,7 @@ SWITCH_PIECE = record(*ints("n_copies", "n_ends", "n_bytes", "n_samples", "n_cut
 # Frames that wait for the slow path, by the ring from which they come, or for the thread of a VM, by its ring, at most
 # `THREAD_QUEUE` for each. `following`, `free`, `head` and `tail`: the number of a place, plus 1, 0: none; `following`
 # links the frames of a ring, or free places. `n_waiting`: by core of the slow path, or by thread.
+MOST_ADDRESSES = 1 << 12  # each in a VLAN, that a switch is told of in a run
 THREAD_QUEUE = 1000  # Linux, ether_setup: DEFAULT_TX_QUEUE_LEN, the length of a tap's queue
 ASIDE_CAP = MAX_FUNCTIONS * THREAD_QUEUE  # more than 1024 for each of 16 cores of the slow path
 ASIDE_FRAME = record(("frame", FRAME), ("flow", I32), ("following", I32))
@@ -53,6 +55,18 @@ ASIDE = record(
     ("n_waiting", I64, (MAX_FUNCTIONS,)),
     ("of_ring", ASIDE_OF_RING, (MAX_QUEUES,)),
     ("place", far(ASIDE_FRAME, ASIDE_CAP, RING_BEGINS)),
+)
+# What a switch that learns knows of addresses, as a bridge does: the one `box` is its table; `told`: the port that the
+# forwarding tables have of each address, plus 1; 0: none. `announced`: what it has heard of before the run.
+ANNOUNCED = record(("mac", I64), ("vlan", I32), ("port", I32))
+LEARNED = record(
+    ("address", ADDRESS, (MOST_ADDRESSES,)),
+    ("address_key", ADDRESS_KEY, (MOST_ADDRESSES,)),
+    ("address_slot", I32, (2 * MOST_ADDRESSES,)),
+    ("told", I32, (MOST_ADDRESSES,)),
+    ("announced", ANNOUNCED, (MOST_ADDRESSES,)),
+    *ints("n_addresses", "n_announced"),
+    ("box", BOX, (1,)),
 )
 # `frame`: the one being passed. `is_blocked`: the first of all copies that wait for guests has found no descriptor,
 # since `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far. `looks_due`: a ring that
@@ -73,5 +87,6 @@ VIRTUAL_SWITCH = record(
     ("flow_cache", FLOW_CACHE),
     ("bond", BOND),
     ("aside", ASIDE),
+    ("learned", LEARNED),
     ("flow", PASSED_FLOW, (MAX_PASSED_FLOWS,)),
 )

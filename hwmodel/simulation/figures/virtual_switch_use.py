@@ -9,7 +9,7 @@ import numpy as np
 
 from hwmodel.config import Config
 from hwmodel.machine.counts.flow_state import PASSED_FLOW
-from hwmodel.results import FlowCacheUse, MarkedAt, MarkedFrames, SampledFlow, SampledFlows
+from hwmodel.results import FlowCacheUse, LearnedAddresses, MarkedAt, MarkedFrames, SampledFlow, SampledFlows
 from hwmodel.simulation.figures.part_snapshots import COUNTED
 from hwmodel.simulation.figures.span import Span
 from hwmodel.simulation.fill.flow_book import FlowBook
@@ -19,6 +19,7 @@ def passed_figures(config: Config, book: FlowBook, span: Span) -> dict[str, Any]
     """Return what a result says of a virtual switch alone, by the names of its fields."""
     return {
         "flow_cache": flow_cache_use(config, span),
+        "learned": learned_addresses(config, span),
         "ecn": marked_frames(config, book, span),
         "samples": sampled_flows(config, book, span),
     }
@@ -33,6 +34,14 @@ def flow_cache_use(config: Config, span: Span) -> FlowCacheUse | None:
     counted = dict(zip(COUNTED, span.grown("flow_cache").tolist(), strict=False))
     exact, wildcard = span.end.flow_cache[n_counted:].tolist()
     return FlowCacheUse(**counted, exact_entries=exact, wildcard_entries=wildcard)
+
+
+def learned_addresses(config: Config, span: Span) -> LearnedAddresses | None:
+    """Return what a virtual switch has learned by the end of the run; None of one that does not learn."""
+    switch = config.virtual_switch
+    if switch is None or switch.learning is None:
+        return None
+    return LearnedAddresses(**{name: int(n) for name, n in span.end.learned.items()})
 
 
 def marked_frames(config: Config, book: FlowBook, span: Span) -> MarkedFrames | None:

@@ -102,7 +102,7 @@ def enter_headers(
     """Enter the headers of a workload that reach an adapter from its stations or from outside.
 
     `numbers`: of these headers. `hashes`: of all headers, from `flow_hashes`; a header without one takes the Tx ring of
-    its target's port number here; 0 where that is elsewhere, or it comes from stations outside a bridge.
+    its target's port number.
     """
     n_switches = 1 if nic.virtual_switch.bond.params.n_legs else int(nic.params.n_ports)
     switches, templates = nic["port"]["switch"][:n_switches], nic["traffic"]["template"]
@@ -120,8 +120,7 @@ def enter_headers(
     nic["headers"]["template_header"][numbers] = own
     # Switch ports and functions are numbered through the whole adapter, so this holds at every Ethernet port.
     templates["function"][numbers] = np.where(is_from_outside, function_of(UPLINK), own["ingress"] + function_of(0))
-    to_port = np.where(own["ingress"] == ON_THE_WIRE, 0, port_of[own["target"]])
-    templates["queue_hash"][numbers] = np.where(hashes[numbers] < 0, to_port, hashes[numbers])
+    templates["queue_hash"][numbers] = np.where(hashes[numbers] < 0, port_of[own["target"]], hashes[numbers])
 
 
 def check_room(nics: Sequence[Nic]) -> None:

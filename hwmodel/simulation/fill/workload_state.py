@@ -44,7 +44,7 @@ from hwmodel.simulation.fill.flow_book import FlowBook, FlowNumbers, Flows, Stat
 from hwmodel.simulation.fill.flow_control import class_untagged
 from hwmodel.simulation.fill.nic_state import Nic, State, function_of
 from hwmodel.simulation.fill.random_streams import FIRST_SOURCE, random_words
-from hwmodel.simulation.fill.virtual_switch import fill_passing
+from hwmodel.simulation.fill.virtual_switch import fill_learning, fill_passing
 from hwmodel.units import BITS_PER_BYTE, FS_PER_S
 from hwmodel.workload.traffic import Source, Workload
 
@@ -74,6 +74,7 @@ def fill_workload(nic: Nic, config: Config, workload: Workload, seed: int) -> St
     class_untagged(nic, config, workload.templates)
     enter_sources(nic, numbers_in(config), config, workload, seed)
     fill_passing(nic, config, workload.templates, seed, 0)
+    fill_learning(nic, [server], 0)
     return stations
 
 
