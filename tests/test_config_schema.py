@@ -281,7 +281,8 @@ def test_the_table_of_attributes_is_right():
         "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
         "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
         "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
-        "host.virtual_switch": {"flow_cache": {}, "bond": {}, "learning": {}}, "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
+        "host.virtual_switch": {"flow_cache": {}, "bond": {}, "learning": {}},
+        "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
     }  # fmt: skip
     controlling = {
         "switch.mode": "e_tag", "bridge": {"kind": "controlling", "extenders": {"fex0": {}}},
