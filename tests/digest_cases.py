@@ -158,6 +158,17 @@ OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "wire_share": 0.3,
                      "external": {"rate": "1400Mbps"}},
     },
+    "switches_of_servers": {
+        "servers": [{"name": "a"},
+                    {"name": "b", "set": {"host.virtual_switch.learning": {"table": 3, "announce": True}}}],
+        "nic": {"mode": "vswitch", "vfs": 3, "rx_ring": 64, "tx_ring": 64},
+        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1},
+        "host": {"virtual_switch": {
+            "learning": {"ageing": "9us"}, "sample_one_in": 3, "flow_cache": {"miss_time": "300ns"}}},
+        "bridge": {}, "run": {"warmup": "4us", "duration": "60us"},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.2,
+                     "external": {"rate": "400Mbps"}},
+    },
 }  # fmt: skip
 
 # ---- Hosts that share an adapter: one goes, has another share, and comes again ----

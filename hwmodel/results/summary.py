@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 from hwmodel.resources import WIRE
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3
+_MOST_PASSED = 4  # sentences on what virtual switches cached, marked and sampled
 MOST_STOPPED = 3  # sentences about who was stopped, in the short summary
 MOST_EVENTS = 3
 _MOST_VM_LINES = 4  # the last of them may stand for several
@@ -359,7 +361,7 @@ def short_lines(result: Result) -> list[Line]:
         fixed.append(Line(flow_cache_sentence(result.flow_cache)))
     if result.bond is not None:
         fixed.append(Line(printable(bond_sentence(result.bond))))
-    fixed += map(Line, passed_sentences(result))
+    fixed += map(Line, islice(passed_sentences(result), _MOST_PASSED))
     if worst := worst_off_sentence(result):
         fixed.append(Line(printable(worst)))
     fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]
