@@ -291,19 +291,23 @@ TREE = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
 OF_ADAPTERS = re.compile("adapters|tree")
 
 
+# One entry of each list and block that is empty unless it is given.
+ENTRIES = {
+    "nic.strict": False,
+    "switch.ports": [{"name": "all", "receive_limit": "1Gbps", "credits": {"refill": 9, "max": 99}}],
+    "nic.arbitration": {"classes": [{"percent": 100}]}, "switch.mirrors": [{"to": "vf0", "from": "vf1"}],
+    "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
+    "host.stall": {"every": "1ms", "for": "1us"},
+    "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
+    "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
+    "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
+    "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
+    "host.virtual_switch": {"flow_cache": {}, "bond": {}, "learning": {}},
+    "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
+}  # fmt: skip
+
+
 def test_the_table_of_attributes_is_right():
-    entries = {"nic.strict": False,
-        "switch.ports": [{"name": "all", "receive_limit": "1Gbps", "credits": {"refill": 9, "max": 99}}],
-        "nic.arbitration": {"classes": [{"percent": 100}]}, "switch.mirrors": [{"to": "vf0", "from": "vf1"}],
-        "switch.acl": [{"action": "deny"}], "host.iotlb": {"entries": 64, "miss": "100ns"},
-        "host.stall": {"every": "1ms", "for": "1us"},
-        "workload.external": {"rate": "1Gbps"}, "servers": [{"name": "a"}], "bridge.policy": [{"action": "deny"}],
-        "workload.incast_to": "a.vf0", "switch.mode": "multichannel", "switch.s_channels": {10: "veb"},
-        "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
-        "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
-        "host.virtual_switch": {"flow_cache": {}, "bond": {}, "learning": {}},
-        "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
-    }  # fmt: skip
     controlling = {
         "switch.mode": "e_tag", "bridge": {"kind": "controlling", "extenders": {"fex0": {}}},
         "bridge.ports.adapter.behind": "fex0",
@@ -320,7 +324,7 @@ def test_the_table_of_attributes_is_right():
         "bridges": [{"name": "left", "kind": "controlling", **extended}, right],
     }  # fmt: skip
     config, with_extenders, with_bridges, with_both = (
-        config_from_mapping({}, changes) for changes in (entries, controlling, joined, joined_extenders)
+        config_from_mapping({}, changes) for changes in (ENTRIES, controlling, joined, joined_extenders)
     )
     with_sends = config_from_mapping({}, OF_SENDS)
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
