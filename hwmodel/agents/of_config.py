@@ -1,8 +1,9 @@
-"""The agents of a configuration, each by what it does: by rules, or as an end of VDP."""
+"""The agents of a configuration, each by what it does: by rules, as an end of VDP, or to announce VMs."""
 
 from __future__ import annotations
 
 from hwmodel.agents.agent import Agent
+from hwmodel.agents.announcer import Announcer
 from hwmodel.agents.by_rules import RuleAgent
 from hwmodel.agents.edge_end import Association
 from hwmodel.agents.vdp_bridge import VdpBridge
@@ -22,4 +23,6 @@ def _agent_of(name: str, block: AgentBlock, config: Config, notes: list[Associat
         return VdpStation(name, block, config, notes)
     if block.vdp_bridge is not None:
         return VdpBridge(name, block, config, notes)
+    if block.announcer is not None:
+        return Announcer(name, block, config)
     return RuleAgent(name, block)

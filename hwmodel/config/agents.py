@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, NamedTuple
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES
 
+from .announcer import Announcer
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
 from .edge_agents import VdpBridge, VdpStation
-from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, shown, wrong
-from .names import EtherType, Mac, Name, ServerName
+from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, wrong
+from .names import AgentName, EtherType, Mac, Name, ServerName
 from .run import LONGEST_RUN
 from .scenario import BLOCKS, EventChanges
 from .workload import FrameBytes
 
 MOST_RULES = 1_000
-_WORD = r"[A-Za-z][A-Za-z0-9_-]{0,31}"
 Order = Literal["kept", "free"]
-
-
-class AgentName(Kind):
-    """The name of an agent, or a word that one sends: letters, digits, - and _, a letter first."""
-
-    def __init__(self, what: str = "an agent") -> None:
-        self.what = what
-
-    def parse(self, value: object) -> str:
-        """Return the name."""
-        if not isinstance(value, str) or not re.fullmatch(_WORD, value):
-            raise wrong(f"{shown(value)} is not {self.what}; letters, digits, - and _, a letter first, 32 at most")
-        return value
-
-    def schema(self) -> dict[str, Any]:
-        """Return a pattern that names fit."""
-        return {"title": self.what, "type": "string", "pattern": f"^{_WORD}$"}
 
 
 class From(Kind):
@@ -78,13 +60,15 @@ class Station(Kind):
 class OwnFrame(NamedTuple):
     """Describe frames that an agent may send: by which function, to a VM or an address, of which type and length.
 
-    `frame_bytes` counts the FCS. A frame with bytes of its own is as long as these make it.
+    `frame_bytes` counts the FCS. A frame with bytes of its own is as long as these make it. `packet`: those of its own
+    bytes that switches read, the first behind its type.
     """
 
     sender: str
     to: str | int
     ethertype: int
     frame_bytes: int = 64
+    packet: bytes = b""
 
     def length_with(self, message: str | bytes) -> int:
         """Return the length, with FCS, of a frame with a word, or with bytes behind its EtherType."""
@@ -211,7 +195,7 @@ class Rule(SparseBlock):
     send: Sending | None = key(None, "What it tells another agent: {to: boss, message: busy}; or {frame: {...}}.")
 
 
-ROLES = ("vdp_station", "vdp_bridge")
+ROLES = ("vdp_station", "vdp_bridge", "announcer")
 
 
 class AgentBlock(SparseBlock):
@@ -240,10 +224,13 @@ class AgentBlock(SparseBlock):
     vdp_bridge: VdpBridge | None = key(
         None, "In place of rules and a server: it is at a bridge, and grants VMs their VLANs: {decides: 5ms}."
     )
+    announcer: Announcer | None = key(
+        None, "In place of rules: it says where VMs of its server are: {rarp: {}, vms: {a.vf0: {at: 10ms}}}."
+    )
 
     @property
     def role(self) -> str | None:
-        """Return the key of the part that it has in VDP, None of one with rules."""
+        """Return the key of the part that it has in place of rules, None of one with rules."""
         return next((name for name in ROLES if getattr(self, name) is not None), None)
 
 

@@ -8,6 +8,7 @@ from hwmodel.rules.packets import TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import C_TAG, OUTER_TAGS
 
 from .agents import OF_FIGURE, OWN, AgentBlock, HeardFrame, OwnFrame, Rule, Sending, Trigger
+from .check_announcer import wrong_announcer
 from .check_condition import misfits, watched_by
 from .check_edge_agents import Wrong, ports_to_servers, vdp_settings, wrong_role
 from .condition import malformed
@@ -39,6 +40,7 @@ def wrong_agents(document: Document, config: Config) -> list[Problem]:
     for name, agent in config.agents.items():
         if agent.role is not None:
             found += wrong_role(("agents", name), agent, config)
+            found += wrong_announcer(("agents", name), agent, config)
         if agent.vdp_bridge is None:
             found += _wrong_place(("agents", name), agent, config)
         for at, rule in enumerate(agent.rules or ()):
@@ -155,7 +157,7 @@ def misfit_sent(frame: OwnFrame, server: str, config: Config) -> Iterator[tuple[
         yield "from", f"{frame.sender} has no MAC address to send from"
     if isinstance(frame.to, str):
         yield from _unaddressed("to", frame.to, stations)
-    if frame.ethertype in UNMADE:
+    if frame.ethertype in UNMADE and not frame.packet:
         yield "ethertype", f"0x{frame.ethertype:04x} says what follows it, which a made-up frame lacks; take 0x88b6"
     longest = min((server.config.switch.longest_frame_bytes for server in servers_of(config)), default=0)
     if frame.frame_bytes > longest:

@@ -18,11 +18,12 @@ from hwmodel.rules.capacities import MOST_EVENTS
 from hwmodel.rules.function_names import PF, function_names, function_number
 
 from .adapter import Nic, Pcie, WirePort
-from .agents import AgentBlock, AgentName, Management
+from .agents import AgentBlock, Management
 from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, attributes_of, key
+from .names import AgentName
 from .pcie_tree import MultiRoot
 from .run import Run
 from .scenario import Event

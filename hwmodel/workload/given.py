@@ -35,7 +35,9 @@ def with_given(workload: Workload, config: Config, frames: Sequence[OwnFrame]) -
             template = owners.template(build_header(frame.to, bridge_macs[frame.sender], frame.ethertype))
         else:
             header = book.header_to(frame.sender, frame.to, frame.ethertype)
-            template = owners.template(header)._replace(source=frame.sender)
+            template = owners.template(header)._replace(
+                source=frame.sender, header=header + frame.packet, flow_bytes=len(frame.packet)
+            )
         numbers[frame] = templates.setdefault(template, len(workload.templates) + len(templates))
     sources = []
     for sender in dict.fromkeys(frame.sender for frame in frames):
