@@ -279,9 +279,14 @@ def configs_with_roles() -> dict[str, Config]:
         "vdp_bridge": {"silent_from": "1ms", "refuse": [{"type": 1, "code": 1}]},
         "announcer": {**dict.fromkeys(("rarp", "arp", "nd"), ROUNDS), "vms": {"vf1": {"at": "1ms"}}},
     }
-    bridge = {"ports": {"adapter": {"vlans": [1]}}}
+    bridge = {"bridge": {"ports": {"adapter": {"vlans": [1]}}}}
+    bond = {"nic": {"mode": "vswitch"}, "port": {"count": 2},
+            "host": {"virtual_switch": {"bond": {"mode": "source_mac"}}}}  # fmt: skip
+    beside = [bridge] * len(ends) + [bond, bond]
+    ends |= {"lacp": {}, "lacp_partner": {}}
     return {
-        role: config_from_mapping({"bridge": bridge, "agents": {"guard": {role: own}}}) for role, own in ends.items()
+        role: config_from_mapping({**rest, "agents": {"guard": {role: own}}})
+        for rest, (role, own) in zip(beside, ends.items(), strict=True)
     }
 
 

@@ -11,6 +11,7 @@ from .announcer import Announcer
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
 from .edge_agents import VdpBridge, VdpStation
 from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, wrong
+from .lacp import LacpBlock
 from .names import AgentName, EtherType, Mac, Name, ServerName
 from .run import LONGEST_RUN
 from .scenario import BLOCKS, EventChanges
@@ -195,7 +196,7 @@ class Rule(SparseBlock):
     send: Sending | None = key(None, "What it tells another agent: {to: boss, message: busy}; or {frame: {...}}.")
 
 
-ROLES = ("vdp_station", "vdp_bridge", "announcer")
+ROLES = ("vdp_station", "vdp_bridge", "announcer", "lacp", "lacp_partner")
 
 
 class AgentBlock(SparseBlock):
@@ -226,6 +227,13 @@ class AgentBlock(SparseBlock):
     )
     announcer: Announcer | None = key(
         None, "In place of rules: it says where VMs of its server are: {rarp: {}, vms: {a.vf0: {at: 10ms}}}."
+    )
+
+    lacp: LacpBlock | None = key(
+        None, "In place of rules: it is the host's end of the legs of a bond, and speaks LACP: {rate: fast}."
+    )
+    lacp_partner: LacpBlock | None = key(
+        None, "In place of rules and a server: it is the neighbour's end of these legs: {rate: fast}."
     )
 
     @property

@@ -142,7 +142,7 @@ OF_ADAPTERS = (
       for key in ("classes.*", "descriptor_plane", "packet_plane", "pools")),
     Operable("driver.refill", (DRIVERS,)),
     Operable("driver.vms.*.refill", (DRIVERS,)),
-    Operable("host.virtual_switch.bond.silent", (PORTS,)),
+    *(Operable(f"host.virtual_switch.bond.{key}", (PORTS,)) for key in ("silent", "idle")),
     Operable("switch.uplink.native_vlan", (STATIONS, VLANS, BRIDGES)),
     Operable("switch.uplink.vlans", (VLANS, BRIDGES)),
     Operable("switch.addresses", (LOOKUP, BRIDGES), (*_OF_LISTS, _limits("switch.addresses")), is_fixed=_is_listed),

@@ -17,12 +17,13 @@ from hwmodel.config.check_condition import figure_of, misfits, watched_by
 from hwmodel.config.condition import Condition
 from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
+from hwmodel.config.names import UPLINK
 from hwmodel.config.operable import concerns_only, concerns_only_bridge
 from hwmodel.config.system import bridges_of, servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
-from hwmodel.machine.counts.heard import ANY_VALUE
+from hwmodel.machine.counts.heard import ANY_VALUE, OUTSIDE
 from hwmodel.machine.time.commands import GIVEN, LISTENING
 from hwmodel.rules.driver_jobs import AGENTS_FROM, JobStep
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -64,6 +65,7 @@ class Hands:
         self._templates = templates
         self._macs = {name: port.macs for name, port in stations_of(config).items()}
         self._names = {(vm.at, vm.function): name for name, vm in self._vms.items()}
+        self._names |= {(0, OUTSIDE): UPLINK}
         self._headers: dict[tuple[int, int], tuple[str, Header]] = {}
         self._bridges = {bridge.name: bridge for bridge in bridges_of(config)}
         self._ports = {port.wire: port.number for port in machine.ports}
