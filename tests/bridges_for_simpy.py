@@ -22,6 +22,7 @@ def bridge_of(config: Config, named: NamedBridge) -> BridgeParameters:
                 hairpin=port.hairpin,
                 native_vlan=port.native_vlan,
                 vlans=None if port.vlans == "all" else frozenset(port.vlans),
+                pvlan=port.pvlan,
                 behind=port.behind,
                 s_channels={
                     s_vid: Level(level.weight, level.rate_bps, level.burst_bytes, level.buffer_bytes)

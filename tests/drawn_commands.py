@@ -267,6 +267,7 @@ BRIDGE_PORT: Mapping[str, Sequence[Any]] = {
     "hairpin": (True, False),
     "native_vlan": (1, 5, None),
     "vlans": ("all", [1], [1, 5], [5]),
+    "pvlan": ("promiscuous", "isolated", {"community": 1}),
 }
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
+from hwmodel.rules.private_vlan import PROMISCUOUS
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
 from .bridge_flow_control import BridgeFlowControl
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
 from .names import IdKey, Name, PortOfBridge, ServerName, ethernet_ports
+from .private_vlan import PVLAN_FORM, PvlanClass
 from .switch import BridgingRule, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
@@ -157,6 +159,12 @@ class BridgePort(Block):
     )
     vlans: Annotated[VlanList | Literal["all"], OrWord("all", VlanList)] = key(
         "all", "VLANs that the port carries: all, or a list."
+    )
+    pvlan: PvlanClass = key(
+        "promiscuous",
+        "Whom a private VLAN lets the port's logical ports reach: promiscuous all ports; isolated promiscuous ports "
+        f"alone, not even each other; {PVLAN_FORM} those and its community.",
+        unsaid=PROMISCUOUS,
     )
     behind: Behind = key(BRIDGE, "Whose port it is: that of the bridge, or of an extender by its name.")
     s_channels: dict[Annotated[int, IdKey(4094)], ServiceLevel] = key(

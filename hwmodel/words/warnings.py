@@ -396,6 +396,14 @@ def unasked_lists(keys: Sequence[str], mode: str) -> str:
     return f"In mode {mode} the bridge decides who may send to whom (bridge.policy): {listed(keys)} {verb} not asked."
 
 
+def unseparated(key: str, mode: str) -> str:
+    """Say that a station's class in private VLANs has no effect, since the adapter forwards to its uplink alone."""
+    return (
+        f"{key} keeps the station from nobody: in mode {mode} a bridge forwards between stations, by the classes of "
+        "its own ports (bridge.ports.NAME.pvlan), or of stations if it is controlling."
+    )
+
+
 def promiscuous_for_wire(key: str, station: str, preset: str | None) -> str:
     """Say that a promiscuous station gets nothing of what others send to addresses that the switch does not know."""
     why = "" if preset is None else f", as in the {preset}"

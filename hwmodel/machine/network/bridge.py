@@ -38,9 +38,10 @@ from hwmodel.machine.network.bridge_state import (
     RESUMED,
     SENT,
 )
-from hwmodel.machine.network.hops import decide_hop, have_room_for_hops, seek_flood
+from hwmodel.machine.network.hops import NO_DESTINATION, PVLAN, decide_hop, have_room_for_hops, seek_flood, why_nowhere
 from hwmodel.machine.network.learning import age_out, learn, port_of
 from hwmodel.machine.network.pauses import end_stops
+from hwmodel.machine.network.places import may_reach
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
@@ -51,7 +52,6 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 NO_REASON = DropReason.NONE.value
 SAME_PORT = DropReason.SAME_PORT.value
-NO_DESTINATION = DropReason.NO_DESTINATION.value
 QUEUE_FULL = DropReason.QUEUE_FULL.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 HEADER_BYTES = 8 + 64  # bytes, with preamble, that a cut-through bridge has received when it decides
@@ -403,6 +403,8 @@ def send_on(bridge, servers, box, now_fs, place, number):
     if logical_port != NOBODY:
         if logical_port == hop.logical_port and bridge.logical_port[logical_port].params.is_hairpin == 0:
             return SAME_PORT
+        if not may_reach(bridge, hop.logical_port, logical_port):
+            return PVLAN
         if hop.home.logical_port == logical_port:
             enqueue(bridge, now_fs, place, hop.home)
             return NO_REASON
@@ -416,7 +418,7 @@ def send_on(bridge, servers, box, now_fs, place, number):
                 return NO_REASON
         return NO_DESTINATION
     elif hop.n_flood == 0:
-        return NO_DESTINATION
+        return why_nowhere(bridge, servers, number)
     else:
         flood(bridge, box, now_fs, place, hop)
     return NO_REASON

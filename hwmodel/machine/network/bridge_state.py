@@ -130,7 +130,10 @@ HEADER_AT_PORT = record(
     ("sender", I32), ("target", I32), ("port", I16), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,))
 )  # fmt: skip
 # A header in a bridge: which hop's, parsed, in its VLAN, on its logical port, with the priority that its copies have.
-INSIDE = record(*ints("hop", "vlan", "logical_port", "pcp", "dei", "reason", "policer"), ("header", HEADER))
+# `n_kept_apart`: logical ports by which it does not leave because of private VLANs alone, of those asked so far.
+INSIDE = record(
+    *ints("hop", "vlan", "logical_port", "pcp", "dei", "reason", "policer", "n_kept_apart"), ("header", HEADER)
+)  # fmt: skip
 ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the table of one bridge
 ADDRESS_KEY = record(("mac", I64), ("vlan", I32), ("box", I32))  # of the same entry
 # Where the configuration puts an address: the logical port, of the bridge and in the VLAN, plus 1.
@@ -150,9 +153,9 @@ LOGICAL_PORT_COUNTS = record(
 LOGICAL_PORT_PARAMS = record(
     # `interface`: its S-VID, VIF or E-CID, `NOBODY` where its frames have no outer tag. `wire_vlan`: the VLAN on the
     # wire that it translates into `inner_vlan`, 0 where it translates none. `server`, `adapter_port`, `station`: whose
-    # interface it is, and the port of the switch there.
+    # interface it is, and the port of the switch there. `pvlan`: its class in private VLANs.
     *ints("port", "is_hairpin", "interface", "native_vlan", "wire_vlan", "inner_vlan"),
-    *ints("server", "adapter_port", "station"),
+    *ints("server", "adapter_port", "station", "pvlan"),
     *ints("buffer_bytes", "quantum_bytes", "shaper_num", "shaper_den", "burst_fs"),
 )
 LOGICAL_PORT = record(

@@ -64,6 +64,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from _unused_weights(config)
     yield from _unused_lengths(config)
     yield from _unasked_lists(config)
+    yield from _unseparated(config)
     yield from _promiscuous_for_wire(config, result)
     yield from _unheld_drains(config, result)
     yield from _unsplit_headers(config)
@@ -183,6 +184,14 @@ def _unasked_lists(config: Config) -> Iterator[str]:
     for server in servers_of(config):
         if keys := server.config.switch.unasked_lists:
             yield words.unasked_lists([f"{server.prefix}{key}" for key in keys], server.config.switch.mode)
+
+
+def _unseparated(config: Config) -> Iterator[str]:
+    """Warn of stations whose class in private VLANs nobody asks: a controlling bridge does."""
+    for server in servers_of(config):
+        own = server.config.switch
+        if own.unseparated and not (bridges_of(config) and MODES[own.mode].has_interfaces):
+            yield words.unseparated(server.key(own.unseparated), own.mode)
 
 
 def _promiscuous_for_wire(config: Config, result: Result) -> Iterator[str]:

@@ -188,7 +188,7 @@ class _Lists:
 
 def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
     entry, vlans = record.logical_port[logical.number].params, record.vlans[logical.number]
-    entry.port, entry.is_hairpin = logical.port, logical.is_hairpin
+    entry.port, entry.is_hairpin, entry.pvlan = logical.port, logical.is_hairpin, logical.pvlan
     entry.interface = NOBODY if logical.interface is None else logical.interface
     entry.native_vlan = logical.native_vlan or 0
     if logical.wire_vlan is not None:

@@ -26,6 +26,8 @@ class BridgePort:
     native_vlan: int | None = 1
     vlans: frozenset[int] | None = None
     """None: all."""
+    pvlan: int = 0
+    """Class in private VLANs: 0 promiscuous, -1 isolated, else a community's number."""
     behind: str = BRIDGE
     """Whose port it is: an extender's by its name, else the bridge's."""
     s_channels: Mapping[int, Level] = field(default_factory=dict)

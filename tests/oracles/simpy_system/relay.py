@@ -151,10 +151,17 @@ class Relay:
         if known is not None:
             if known == sender and not sender.has_hairpin:
                 raise DroppedError("SAME_PORT")
+            if not sender.is_let_to(known):
+                raise DroppedError("PVLAN")
             return [(self.ports[known.number], known)]
         targets = [(port, each) for port in self.ports.values() for each in self._flood(port, sender, vlan, header)]
         if not targets:
-            raise DroppedError("NO_DESTINATION")
+            is_cut = any(
+                each.carries(vlan) and self._wants(port, each, sender, header) and not sender.is_let_to(each)
+                for port in self.ports.values()
+                for each in port.logical.values()
+            )
+            raise DroppedError("PVLAN" if is_cut else "NO_DESTINATION")
         self.flooded += not header.is_group
         return targets
 
@@ -176,9 +183,19 @@ class Relay:
         if port.has_interfaces:
             listed = port.list_for(vlan, header.destination, sender) if header.is_group else None
             return [] if listed is None else [listed]
+        return [
+            each
+            for each in port.logical.values()
+            if each.carries(vlan) and self._wants(port, each, sender, header) and sender.is_let_to(each)
+        ]
+
+    def _wants(self, port: AttachedPort, to: LogicalPort, sender: LogicalPort, header: Header) -> bool:
+        """Tell whether a frame for all might go to a logical port, in whose VLAN it is, but for private VLANs."""
+        if port.has_interfaces:
+            return header.is_group and to != sender and to.accepts(header.destination)
         if self._is_controlling and not header.is_group and port.number != self._way_out:
-            return []
-        return [each for each in port.logical.values() if each.carries(vlan) and (each != sender or each.has_hairpin)]
+            return False
+        return to != sender or to.has_hairpin
 
     def _copy(
         self,
