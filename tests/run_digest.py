@@ -47,6 +47,7 @@ from tests.digest_cases import (
     HOSTS_OFF,
     OF_DRIVERS,
     OF_VIRTUAL_SWITCHES,
+    PRIVATE,
     STALLS,
     WORKS_MEANWHILE,
 )
@@ -402,6 +403,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     },
     **BOND_CASES,
     **STALLS,
+    **PRIVATE,
 }  # fmt: skip
 
 
