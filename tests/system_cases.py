@@ -237,6 +237,28 @@ CASES = {
         MIXED, (*GROUPS, *MIXED), 2500, 400,
         matters=all_of(dropped("bridge.a", "PVLAN", 20), dropped("bridge.outside", "PVLAN"), reached("b.vf2", 20)),
     ),
+    "port security": Case(
+        {**TWO, "bridge.ports.a.port_security": {"most": 2}, "bridge.ports.outside.port_security": {"most": 1}},
+        MIXED, (*MIXED, BROADCAST), 1500, matters=all_of(dropped("bridge.a", "PORT_SECURITY"), reached("b.vf1")),
+    ),
+    "port security, ageing": Case(
+        {**TWO, "bridge.ageing": "5us", "bridge.ports.a.port_security": {"most": 1},
+         "bridge.ports.b.port_security": {"most": 2, "on_excess": "protect"}}, MIXED, MIXED, 1500, 400,
+        matters=all_of(dropped("bridge.a", "PORT_SECURITY"), dropped("bridge.b", "PORT_SECURITY"), counted("aged"),
+                       counted("learned", 50)),
+    ),
+    "port security that shuts": Case(
+        {**TWO, "bridge.ports.a.port_security": {"most": 3, "on_excess": "shut_down"}}, MIXED, (*MIXED, BROADCAST),
+        1500, matters=all_of(dropped("bridge.a", "PORT_SECURITY", 50), reached("b.vf1")),
+    ),
+    "port security beside a full table": Case(
+        {**TWO, "bridge.table": 3, "bridge.ageing": "9us", "bridge.ports.a.port_security": {"most": 2}}, MIXED, MIXED,
+        1500, 300, matters=all_of(dropped("bridge.a", "PORT_SECURITY"), counted("not learned")),
+    ),
+    "port security of S-channels, announced": Case(
+        {**CHANNELS, "bridge.announce": True, "bridge.ports.adapter.port_security": {"most": 3}}, EVERYONE,
+        (*EVERYONE, BROADCAST), 1500, matters=dropped("bridge.adapter", "PORT_SECURITY"),
+    ),
     "two unlike servers": Case(
         {"servers": [{"name": "a"}, {"name": "b", "set": {"pcie.lanes": 8, "nic.vfs": 2, "switch.mode": "vepa"}}]},
         (*A, *B[:2], OUTSIDE), (*A, *B[:2], OUTSIDE, BROADCAST), 1200,

@@ -230,6 +230,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "ports.*.hairpin": ("bridge.ports.a.hairpin", True, SERVERS),
     "ports.*.native_vlan": ("bridge.ports.a.native_vlan", 7, SERVERS),
     "ports.*.vlans": ("bridge.ports.a.vlans", [1, 7], SERVERS),
+    "ports.*.port_security": ("bridge.ports.a.port_security", {"most": 3, "on_excess": "shut_down"}, SERVERS),
     "ports.*.pvlan": ("bridge.ports.a.pvlan", "isolated", SERVERS),
     "workload.load": ("workload.load", "3Gbps", {}),
     "workload.arrivals": ("workload.arrivals", "periodic", {}),

@@ -77,6 +77,8 @@ def _check_ports(
     for name, port in bridge.settings.ports.items():
         path: KeyPath = (*bridge.path, "ports", name)
         part = by_port.get(name)
+        if port.port_security is not None and bridge.settings.kind == "controlling":
+            findings.add("a controlling bridge learns no addresses that could be too many", (*path, "port_security"))
         if part is not None or name == OUTSIDE:
             check_service_levels(bridge, name, part, findings)
             check_translation(port, path, part, findings)

@@ -163,7 +163,7 @@ OF_BRIDGES = (
     Operable("ageing", (BRIDGES,)),
     Operable("policy", (BRIDGES,)),
     Operable("ports.*.rate", (BRIDGES, OUTSIDE, SOURCES), is_fixed=_is_cut_through),
-    *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans", "pvlan")),
+    *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans", "pvlan", "port_security")),
 )
 OF_WORKLOADS = (
     *(Operable(f"workload.{key}", (SOURCES,), _OF_LOADS)

@@ -331,6 +331,12 @@ def no_hairpin(lost: int, forwarded: int, where: str, keys: Sequence[str], why: 
     )
 
 
+def beyond_security(key: str, most: int, lost: int, *, is_shut: bool) -> str:
+    """Say that a port had frames from more addresses than it may; `is_shut`: the first of them shut it."""
+    what = "it is shut, and all for it drops too" if is_shut else "their frames drop"
+    return f"{key}.most is {most:,}, and more addresses sent there: {what} ({lost:,}, PORT_SECURITY)."
+
+
 def not_obeyed(who: str, mode: str, other: str, other_mode: str | None) -> str:
     """Say that nobody obeys the control frames that `who` sends; `other`: the receiver's key."""
     if other_mode is None:

@@ -45,13 +45,23 @@ from hwmodel.machine.network.places import may_reach
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
-from hwmodel.machine.time.commands import AGEING, LATENCY, POLICER, TABLE, next_command_fs, rewrite_bucket, write_words
+from hwmodel.machine.time.commands import (
+    AGEING,
+    LATENCY,
+    POLICER,
+    SECURITY,
+    TABLE,
+    next_command_fs,
+    rewrite_bucket,
+    write_words,
+)
 from hwmodel.machine.time.events import set_timer, take_timer
 from hwmodel.machine.time.random_stream import lot
 from hwmodel.rules.ethernet import FCS_BYTES
 
 NO_REASON = DropReason.NONE.value
 SAME_PORT = DropReason.SAME_PORT.value
+PORT_SECURITY = DropReason.PORT_SECURITY.value
 QUEUE_FULL = DropReason.QUEUE_FULL.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 HEADER_BYTES = 8 + 64  # bytes, with preamble, that a cut-through bridge has received when it decides
@@ -348,8 +358,8 @@ def enqueue(bridge, now_fs, place, way):
     box = bridge.box[port.params.box]
     has_classes = port.params.n_classes > 0
     fits = has_room_in_part(bridge, place, n_bytes) if has_classes else has_room(box, port, logical_port, n_bytes)
-    if not fits:
-        count_drop(bridge, port_number, QUEUE_FULL)
+    if port.is_shut or not fits:
+        count_drop(bridge, port_number, PORT_SECURITY if port.is_shut else QUEUE_FULL)
         logical_port.counts.dropped += 1
         free_place(bridge, place)
         return
@@ -425,6 +435,17 @@ def send_on(bridge, servers, box, now_fs, place, number):
 
 
 @kernel
+def takes_in(bridge, now_fs, port, hop):
+    """Learn a frame's source; tell whether port security lets the frame pass. It may shut the port."""
+    if port.is_shut:
+        return False
+    is_let_in = learn(bridge, now_fs, hop.source, hop.logical_port)
+    if not is_let_in:
+        port.is_shut = port.params.shuts
+    return is_let_in
+
+
+@kernel
 def forward(bridge, servers, now_fs, port_number):
     """Forward the frame of a port that is due, unless a change of latency has moved it to another time."""
     port = bridge.port[port_number]
@@ -449,8 +470,9 @@ def forward(bridge, servers, now_fs, port_number):
     logical_port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     box = bridge.box[port.params.box]
     box.counts.forwarded += 1
-    learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason
+    if not takes_in(bridge, now_fs, port, hop):
+        reason = PORT_SECURITY
     if reason == NO_REASON:
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED
@@ -506,6 +528,8 @@ def obey(bridge, words, now_fs, command):
     write_words(bridge.commands, command, words)
     if command.kind == TABLE:
         bridge.generation += 1
+    elif command.kind == SECURITY:
+        bridge.port[command.part].is_shut = 0
 
 
 @kernel

@@ -81,6 +81,8 @@ BRIDGE_PORT_PARAMS = record(
     *ints("first_logical", "n_logical", "first_taken", "n_taken", "own_logical", "groups"),
     # With flow control: the first of its queues for classes, which stand behind all logical ports, and how many it has.
     *ints("first_class_queue", "n_classes"),
+    # Port security: the most addresses that it may have in the table, 0 for no limit; whether one more shuts it.
+    *ints("most_addresses", "shuts"),
 )
 BRIDGE_PORT = record(
     ("params", BRIDGE_PORT_PARAMS),
@@ -91,6 +93,7 @@ BRIDGE_PORT = record(
     ("begun", LIST),  # begun, and the other end not yet told
     *ints("forwards_fs"),  # when the first of `come` is due
     *ints("n_given"),  # how many frames the server there has given
+    *ints("n_addresses", "is_shut"),  # addresses in the table at its logical ports; shut by its security
     # Of a scheduled port: the list of its logical ports with frames, in turn, and when the timer for those that their
     # rates hold back is due, `NEVER` if none is set.
     ("active", LIST),

@@ -53,6 +53,7 @@ def setting_warnings(config: Config, result: Result) -> Iterator[str]:
     yield from vlan_warnings(config, result)
     yield from _guarantees_of_rate(result)
     yield from _without_hairpin(config, result)
+    yield from _beyond_security(config, result)
     yield from _at_dead_wires(config, result)
     yield from _kept_for_dead_wires(config)
     yield from _short_bursts(config, result)
@@ -291,6 +292,18 @@ def _without_hairpin(config: Config, result: Result) -> Iterator[str]:
             continue
         keys = [f"{named.key}.ports.{wire}.hairpin" for wire, _ in relying]
         yield words.no_hairpin(lost, bridge.forwarded_frames, named.words, keys, relying[0][1])
+
+
+def _beyond_security(config: Config, result: Result) -> Iterator[str]:
+    """Warn of ports of bridges at which frames came from more addresses than their security allows."""
+    lost = {(bridge.name, port.name): port.drops.get("PORT_SECURITY", 0)
+            for bridge in result.bridges for port in bridge.ports}  # fmt: skip
+    for bridge in bridges_of(config):
+        for name, port in bridge.settings.ports.items():
+            own, n_lost = port.port_security, lost.get((bridge.name, name), 0)
+            if own is not None and own.on_excess != "protect" and n_lost:
+                key = f"{bridge.key}.ports.{name}.port_security"
+                yield words.beyond_security(key, own.most, n_lost, is_shut=own.on_excess == "shut_down")
 
 
 def _at_dead_wires(config: Config, result: Result) -> Iterator[str]:
