@@ -496,6 +496,13 @@ def attributes_of(block: type[BaseModel]) -> Mapping[str, str]:
     return {field.alias or name: name for name, field in block.model_fields.items()}
 
 
+def most_of(block: type[BaseModel], attribute: str) -> int | None:
+    """Return the largest whole number that an attribute of a block takes, None where it is not of that kind."""
+    field = block.model_fields[attribute]
+    inner = (one for choice in get_args(field.annotation) for one in get_args(choice)[1:])  # of `Annotated | None`
+    return next((kind.most for kind in (*field.metadata, *inner) if isinstance(kind, Whole)), None)
+
+
 class SparseBlock(Block):
     """A block whose keys have no value unless they are written, and which is shown with the written ones alone."""
 

@@ -21,7 +21,7 @@ from hwmodel.config import (
 )
 from hwmodel.config.adapter import OF_LINKS, Pcie
 from hwmodel.config.bridge import OUTSIDE
-from hwmodel.config.kinds import attributes_of
+from hwmodel.config.kinds import attributes_of, most_of
 from hwmodel.config.names import is_uplink
 from hwmodel.config.pcie_tree import MULTI_ROOT, TreeSwitch
 from hwmodel.config.workload import FRAME_RATE
@@ -41,12 +41,6 @@ _LONGEST_BURST_BYTES = 4096  # on a bus
 Change = tuple[str, Any, Any]  # (dotted key, value, changed value), as users write them
 ChangesOf = Callable[["Config"], Iterator[Change]]
 
-# What a key may be at most, where twice as much is more.
-_MOST = {
-    "host.iotlb.walkers": 64,
-    **dict.fromkeys(("pcie.credits.ph", "pcie.credits.nph", "pcie.credits.cplh"), 127),
-    **dict.fromkeys(("pcie.credits.pd", "pcie.credits.npd", "pcie.credits.cpld"), 2047),
-}
 _UNITS = {"fs": TIME, "bps": RATE, "bytes": BYTES, "hz": FREQUENCY}  # by the end of an attribute's name
 # What else remains with a virtual switch in the host's memory; the adapter's others are not used.
 _IN_MEMORY = (
@@ -88,17 +82,17 @@ def larger(*keys: str) -> ChangesOf:
 
     def changes(config: Config) -> Iterator[Change]:
         for key, block, name in _places(config, *keys):
-            unit = attributes_of(block.__class__)[name].rpartition("_")[2]
-            yield from _altered({key: block.value_of(name)}, unit)
+            attribute = attributes_of(block.__class__)[name]
+            unit, most = attribute.rpartition("_")[2], most_of(block.__class__, attribute)
+            yield from _altered({key: block.value_of(name)}, unit, most)
 
     return changes
 
 
-def _altered(values: Mapping[str, int | None], unit: str) -> Iterator[Change]:
-    """Halve times and double other values, by key; None and 0 are left out, as they are no limits."""
+def _altered(values: Mapping[str, int | None], unit: str, most: int | None = None) -> Iterator[Change]:
+    """Halve times and double other values, up to the most; None and 0 are left out, as they are no limits."""
     write = _UNITS[unit].format if unit in _UNITS else int
     for key, value in values.items():
-        most = _MOST.get(key)
         if value and (most is None or value < most):
             new = value // FACTOR if unit == "fs" else FACTOR * value
             yield key, write(value), write(new if most is None else min(most, new))

@@ -103,6 +103,17 @@ def learn(bridge, now_fs, number, logical_port):
 
 
 @kernel
+def takes_in(bridge, now_fs, port, number, logical_port):
+    """Learn a frame's source; tell whether the port's security lets the frame pass. It may shut the port."""
+    if port.is_shut:
+        return False
+    is_let_in = learn(bridge, now_fs, number, logical_port)
+    if not is_let_in:
+        port.is_shut = port.params.shuts
+    return is_let_in
+
+
+@kernel
 def port_of(bridge, now_fs, number):
     """Return the logical port behind which an address stands, `NOBODY` if that is not known."""
     if number == NOBODY:
