@@ -218,6 +218,8 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     },
     "switch.ports.*.ips": ("switch.ports.vf1.ips", ["10.9.9.9"], {
         "switch": {"ports": [{"name": "vf1", "guards": ["ip"]}]}}),
+    "switch.ports.*.profile": ("switch.ports.vf1.profile", "web", {
+        "profiles": {"web": {"port_vlan": 7, "rate_limit": "1Gbps", "default_priority": 5}}}),
     "switch.ports.*.untagged": ("switch.ports.vf1.untagged", [], {}),
     "switch.ports.*.receive_burst": ("switch.ports.vf1.receive_burst", "1MiB", {
         "switch": {"ports": [{"name": "vf1", "receive_limit": "1Gbps"}]}}),

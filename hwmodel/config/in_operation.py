@@ -100,7 +100,9 @@ def changed_keys(before: Config, after: Config) -> Changed:
 
 
 def _keys_beside_drivers(old: Config, new: Config) -> Iterator[str]:
-    return (key for key in differing(old, new, *OWN_BLOCKS) if not f"{key}.".startswith("driver.vms."))
+    """Yield the keys in which adapters differ, but for VMs' drivers, and for which lines are a station's own."""
+    keys = (key for key in differing(old, new, *OWN_BLOCKS) if not f"{key}.".startswith("driver.vms."))
+    return (key for key in keys if not key.endswith(".own_lines"))
 
 
 def _keys_of_drivers(old: Config, new: Config) -> Iterator[str]:

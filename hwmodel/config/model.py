@@ -18,12 +18,14 @@ from hwmodel.rules.capacities import MOST_EVENTS
 from hwmodel.rules.function_names import PF, function_names, function_number
 
 from .adapter import Nic, Pcie, WirePort
-from .agents import AgentBlock, AgentName, Management
+from .agents import AgentBlock, Management
 from .bridge import Bridge, JoinedBridge
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, attributes_of, key
+from .names import OwnName
 from .pcie_tree import MultiRoot
+from .profiles import Profile
 from .run import Run
 from .scenario import Event
 from .servers import ServerEntry
@@ -34,7 +36,7 @@ from .workload import Workload
 
 HASH_DIGITS = 16
 # Keys that no server has of its own.
-OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "scenario", "agents", "management")
+OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "profiles", "scenario", "agents", "management")
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,12 @@ class Config(Block):
         "results have it. Without one a VM has the name of its function.",
         unsaid=(),
     )
+    profiles: dict[Annotated[str, OwnName("the name of a profile")], Profile] = key(
+        {},
+        "Named sets of what stations may be given (docs/profiles.md): {server: {guards: [arp]}, web: {inherit: server, "
+        "port_vlan: 10, rate_limit: 1Gbps}}; a station says which is its own: {name: vf1, profile: web}.",
+        unsaid={},
+    )
     workload: Workload = key({}, "Who sends what to whom, and when.")
     run: Run = key({}, "Length and seed of a run.")
     scenario: Annotated[
@@ -168,7 +176,7 @@ class Config(Block):
         "what hardware fixes is refused. Or the name of a file with such a list.",
         unsaid=(),
     )
-    agents: dict[Annotated[str, AgentName()], AgentBlock] = key(
+    agents: dict[Annotated[str, OwnName()], AgentBlock] = key(
         {},
         "Who reacts while the machine runs (docs/agents.md): {guard: {server: a, rules: [{when: {of: a.vf1, figure: "
         "drops.NO_DESCRIPTOR, each: 100}, set: {servers.a.set.switch.ports.vf1.rate_limit: 1Gbps}}]}}.",

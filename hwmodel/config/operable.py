@@ -129,6 +129,7 @@ OF_STATIONS = (
     Operable("receive_burst", (ARBITER,), (check_arbitration,)),
     Operable("credits", (ARBITER,), (check_arbitration,)),
     Operable("drop_enable", (DROPS,), (check_queues,)),
+    Operable("profile", ()),  # what follows from it are other keys of the station
 )  # fmt: skip
 OF_ADAPTERS = (
     Operable("port.rate", (FUNCTIONS, SCHEDULER, PORTS, OUTSIDE, SOURCES, BRIDGES), is_fixed=_is_cut_through),
