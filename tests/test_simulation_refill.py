@@ -238,6 +238,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "workload.burst_length": ("workload.burst_length", "fixed", BURSTS),
     "workload.weights": ("workload.weights", {"vf0": 3}, {}),
     "workload.zipf": ("workload.zipf", 0.5, {}),
+    "workload.stopped": ("workload.stopped", ["vf0"], {}),
     "workload.flows.*.2": ("workload.flows", [["vf0", "vf1", "2Gbps"]], {
         "workload": {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"]], "external": None}}),
     "workload.external.rate": ("workload.external.rate", "2Gbps", OUTSIDE),

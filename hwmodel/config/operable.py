@@ -168,6 +168,7 @@ OF_WORKLOADS = (
     *(Operable(f"workload.{key}", (SOURCES,), _OF_LOADS)
       for key in ("load", "arrivals", "peak_rate", "mean_burst", "burst_length")),
     *(Operable(f"workload.{key}", (SOURCES,)) for key in ("weights", "zipf", "flows.*.2")),
+    Operable("workload.stopped", (SOURCES,), _OF_LOADS),
     *(Operable(f"workload.external.{key}", (SOURCES,))
       for key in ("rate", "arrivals", "peak_rate", "mean_burst", "burst_length")),
 )  # fmt: skip
