@@ -17,6 +17,7 @@ from .bridge import interfaces_before
 from .check_adapter import RING_CHECKS, check_capacity, check_link
 from .check_arbitration import check_arbitration
 from .check_bridge import check_bridge, check_bridge_kind
+from .check_control import check_control
 from .check_device_limits import check_device_limits
 from .check_flow_control import check_bridge_flow_control, check_control_frames, check_flow_control
 from .check_pcie import check_bus, check_buses, check_multi_root, check_trees
@@ -59,7 +60,7 @@ _OF_SOUND = (check_system_room, check_streams)
 SYSTEM_CHECKS: tuple[Callable[[Config, Findings, Sequence[Part]], None], ...] = (
     check_servers, check_vms, check_trees, check_multi_root, check_buses, check_port_system, check_load, check_workload,
     check_wire, check_bridge, check_policers, check_bridge_flow_control, check_control_frames,
-    check_profiles, *_OF_SOUND,
+    check_profiles, check_control, *_OF_SOUND,
 )  # fmt: skip
 _AT_BRIDGE: Any = {"port": {"rate_bps"}, "switch": {"uplink": {"native_vlan"}}}
 _MAX_ATTEMPTS = 8  # each drops all values found wrong; a second is needed only if one of these hid another

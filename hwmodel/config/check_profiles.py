@@ -13,7 +13,7 @@ from .vms import Vm, vms_of
 def check_profiles(config: Config, findings: Findings, parts: Sequence[Part]) -> None:
     """Report VLANs of profiles that a station's wire does not carry, unless somebody configures it in the run."""
     servers = [part.server for part in parts]
-    for vm in vms_of(servers).values() if config.profiles else ():
+    for vm in vms_of(servers).values() if config.profiles and config.control is None else ():
         own = vm.port.own_lines
         if vm.port.profile is None or own is None or {"vlans", "port_vlan"} & {*own}:
             continue

@@ -62,6 +62,7 @@ class Document:
     spread: set[KeyPath] = field(default_factory=set)  # keys of ports that come from the entry `all`
     given: dict[KeyPath, KeyPath] = field(default_factory=dict)  # keys of ports whose values a profile's key says
     prefixes: dict[KeyPath, str] = field(default_factory=dict)  # words before a key in messages: servers.a.set.
+    part: str = ""  # of a server's document: its name
     whole: Any = None  # in a server's document: the data of the whole system, to name entries that its own data lack
 
     @property

@@ -121,7 +121,7 @@ class BaseDocument:
         """Return a configuration that can find its scenario's steps; InputError if it is wrong, or the scenario."""
         config = found.sound_config()
         config.remember(changed=changed, written=document.value_places)
-        if config.scenario or config.agents:
+        if config.scenario or config.reacts:
             steps = partial(steps_of, document, found, self.directory)
             config.remember(steps=partial(_steps, steps, steps(config)))
         config.remember(live=partial(LiveConfiguration, document, found, self.directory))

@@ -20,6 +20,7 @@ from hwmodel.rules.function_names import PF, function_names, function_number
 from .adapter import Nic, Pcie, WirePort
 from .agents import AgentBlock, Management
 from .bridge import Bridge, JoinedBridge
+from .control import Control
 from .document import KeyPath
 from .host import Driver, Host, VmDriver
 from .kinds import Block, Listing, attributes_of, key
@@ -36,7 +37,7 @@ from .workload import Workload
 
 HASH_DIGITS = 16
 # Keys that no server has of its own.
-OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "profiles", "scenario", "agents", "management")
+OF_SYSTEM = ("servers", "multi_root", "bridge", "bridges", "profiles", "scenario", "agents", "management", "control")
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,12 @@ class Config(Block):
     )
     management: Management | None = key(
         None, "The network over which agents talk: {latency: 50us, loss: 1%}; null: messages take no time.", unsaid=None
+    )
+    control: Control | None = key(
+        None,
+        "Who tells the network that VMs start, and how late (docs/profiles.md): {way: polling, starts: {web1: 2s}, "
+        "network_manager: {poll: 10s}}; null: whoever is in `vms` runs, and has its profile, from the start.",
+        unsaid=None,
     )
 
     def with_overrides(self, overrides: Mapping[str, object] | Iterable[str] | None = None) -> Config:
@@ -487,7 +494,12 @@ class Config(Block):
     @property
     def changes_in_run(self) -> bool:
         """Tell whether events or agents may change anything while a run goes on."""
-        return bool(self.scenario or self.agents)
+        return bool(self.scenario or self.reacts)
+
+    @property
+    def reacts(self) -> bool:
+        """Tell whether somebody reacts while a run goes on: agents, or those who control VMs."""
+        return bool(self.agents) or self.control is not None
 
     @property
     def set_in_run(self) -> list[str]:
@@ -499,7 +511,7 @@ class Config(Block):
     @property
     def may_set_load(self) -> bool:
         """Tell whether events or agents may set keys of the workload while a run goes on."""
-        return any(key.partition(".")[0] == "workload" for key in self.set_in_run)
+        return self.control is not None or any(key.partition(".")[0] == "workload" for key in self.set_in_run)
 
     @property
     def made(self) -> tuple[Config, tuple[Any, ...]] | None:

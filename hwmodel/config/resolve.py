@@ -106,6 +106,9 @@ def fill(
         _fill_stations(data["switch"], server, interfaces_before, n_switched, number_of_vfs(nic))
     _fill_workload(document, workload, nic, base_directory)
     fill_names(data)
+    starts = data["control"].get("starts") if isinstance(data.get("control"), dict) else None
+    if isinstance(starts, dict) and starts:
+        data["workload"].setdefault("stopped", [*starts])
     if isinstance(data.get(MULTI_ROOT), dict):
         _fill_hosts(data[MULTI_ROOT], data.get("servers"))
     if isinstance(data.get("bridge"), dict):

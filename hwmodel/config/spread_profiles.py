@@ -47,8 +47,11 @@ def with_profiles(document: Document, stations: list[str]) -> Document:
     if isinstance(ports, list):
         list_stations(ports, stations)
         sound = {name for name in profiles if _is_sound(profiles[name])}
+        bindings = _bindings_in(document)
         for index, entry in enumerate(ports):
             if isinstance(entry, dict):
+                for key, value in bindings.get(str(entry.get("name")), {}).items():
+                    entry.setdefault(key, value)
                 _give_own(document, index, entry, profiles, sound)
     return document
 
@@ -116,9 +119,26 @@ def _absent(document: Document, index: int, name: str, profiles: Mapping[str, An
 
 def _profiles_in(document: Document) -> dict[str, Any]:
     """Return the plain data of all profiles, which a server's document has of the whole system."""
-    data = document.data if PROFILES in document.data or document.whole is None else document.whole
-    found = data.get(PROFILES)
+    found = _of_system(document, PROFILES)
     return {} if not isinstance(found, dict) else {name: one or {} for name, one in found.items()}
+
+
+def _of_system(document: Document, name: str) -> Any:
+    """Return the plain data of a block of the whole system."""
+    return (document.data if document.whole is None else document.whole).get(name)
+
+
+def _bindings_in(document: Document) -> dict[str, dict[str, str]]:
+    """Return what stations of a document have because of their VMs: a profile, or one that they are yet to be given."""
+    vms, control = (_of_system(document, name) for name in ("vms", "control"))
+    starts = control.get("starts") if isinstance(control, dict) else None
+    found = {}
+    for vm in vms if isinstance(vms, list) else ():
+        server, _, station = str(vm.get("at")).rpartition(".") if isinstance(vm, dict) else ("", "", "")
+        if server == document.part and isinstance(vm.get("profile"), str):
+            is_started = isinstance(starts, dict) and not starts.keys().isdisjoint((vm.get("name"), vm.get("at")))
+            found[station] = {"binding": DYNAMIC} if is_started else {"profile": vm["profile"]}
+    return found
 
 
 def _is_sound(lines: Any) -> bool:

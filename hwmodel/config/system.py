@@ -438,7 +438,7 @@ def split_servers(document: Document, hosts: Container[str] | None = None) -> li
     common = replace(rest, data=own_data, problems=[], spread=set(), given={}, whole=document.data)
     found = []
     for part in parts:
-        own = common.copied()
+        own = replace(common.copied(), part=part.name)
         for path, changes, blocks in part.sets:
             if isinstance(changes, dict):
                 _change(own, entry_documents[path[1]], path, changes, blocks)

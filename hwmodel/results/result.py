@@ -30,6 +30,7 @@ from hwmodel.results.adapter_use import (
 )
 from hwmodel.results.agents import AgentAction, AgentResult
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
+from hwmodel.results.control import ControlResult
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.figure_fields import with_figures
 from hwmodel.results.json_form import Problem, document_of, parse_result, to_plain
@@ -241,7 +242,8 @@ class Result:
     stopped, and by what. `head_of_line`: for how long a VM's empty rings blocked the Rx buffer's head, and for how long
     frames for a VM waited behind it, if that was long. `series`: in a run with a scenario, what VMs did over time and
     what events did; `stages`: of a window in which the machine changes, the figures between changes. `agents`: what
-    each did, if any reacted; `agent_actions`: the first of that. `warnings`: what must be known before a figure is
+    each did, if any reacted; `agent_actions`: the first of that. `control`: what became
+    of VMs that somebody started. `warnings`: what must be known before a figure is
     quoted. `assumptions`: numbers of a device's preset that set what limits, and that are not known of the device. Two
     results are equal if all but `host_run` is.
     """
@@ -294,6 +296,7 @@ class Result:
     stages: tuple[StageResult, ...] = field(default=(), metadata={"omit_empty": True})
     agents: Mapping[str, AgentResult] = field(default_factory=dict, metadata={"omit_empty": True})
     agent_actions: tuple[AgentAction, ...] = field(default=(), metadata={"omit_empty": True})
+    control: ControlResult | None = field(default=None, metadata={"omit_empty": True})
     segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
     head_of_line: Mapping[str, Mapping[str, float]] = field(default_factory=dict, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)

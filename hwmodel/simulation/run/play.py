@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from hwmodel.agents import Agent
 from hwmodel.agents.agenda import BEHIND_FS
 from hwmodel.agents.by_rules import agents_of
+from hwmodel.agents.control import controllers_of
+from hwmodel.agents.control_plane import ControlPlane
 from hwmodel.agents.drivers import Drivers, Exchange, Kept
 from hwmodel.agents.live import LiveAgents, check_given
 from hwmodel.compiled.records import NEVER
@@ -50,7 +52,8 @@ class Play(Protocol):
     functions. `workload`: the load at first. `planned`: changes that a machine is made with. `changes`: all that are
     known so far, for whoever asks when the machine is another. `looks_fs`: when functions go or come up, as far as is
     known. `reacts`: more changes may come. `is_watched`: conditions are looked for. `agents`: who reacts beside it;
-    `sets_fs`: when these set keys. `keeps_cores`: agents work on cores that handle frames, or send some.
+    `sets_fs`: when these set keys. `keeps_cores`: agents work on cores that handle frames, or send some. `plane`:
+    what those know together who control VMs, if anybody does.
     """
 
     config: Config
@@ -60,6 +63,7 @@ class Play(Protocol):
     reacts: bool
     is_watched: bool
     keeps_cores: bool
+    plane: ControlPlane | None
 
     @property
     def agents(self) -> LiveAgents | None:
@@ -91,9 +95,10 @@ class Play(Protocol):
 def play_of(config: Config, agents: Sequence[Agent] = ()) -> Play:
     """Return how a configuration's scenario and its agents, or further ones, are carried out."""
     check_given(agents, config)
-    all_agents = [*agents_of(config), *agents]
+    plane, controllers = controllers_of(config)
+    all_agents = [*agents_of(config), *controllers, *agents]
     if all_agents or any(_is_live(config, event) for event in config.scenario):
-        return LivePlay(config, all_agents)
+        return LivePlay(config, all_agents, plane)
     return PlannedPlay(config)
 
 
@@ -113,6 +118,7 @@ class PlannedPlay:
 
     reacts = is_watched = keeps_cores = False
     agents: LiveAgents | None = None
+    plane: ControlPlane | None = None
     sets_fs: Sequence[int] = ()
 
     def __init__(self, config: Config) -> None:
@@ -136,8 +142,8 @@ class LivePlay:
 
     reacts = True
 
-    def __init__(self, config: Config, agents: Sequence[Agent]) -> None:
-        self.config, self._all_agents = config, agents
+    def __init__(self, config: Config, agents: Sequence[Agent], plane: ControlPlane | None = None) -> None:
+        self.config, self._all_agents, self.plane = config, agents, plane
         self.agents: LiveAgents | None = None
         self.keeps_cores = any(agent.core or agent.frames for agent in agents)
         planned = scene_of(config)
