@@ -26,6 +26,8 @@ def system(way: str = "events", **control: Any) -> dict[str, Any]:
         ],
         "bridge": {"announce": True, "ports": {"a": {"vlans": [1]}, "b": {"vlans": [1]}}},
         "control": {"way": way, "starts": {"shop1": "1s"}, **PARTIES, **control},
-        "workload": {"arrivals": "periodic", "pattern": "flows", "frame_bytes": 64, "flows": [["shop1", "shop2", "51200bps"]]},
+        "workload": {
+            "pattern": "flows", "flows": [["shop1", "shop2", "51200bps"]], "frame_bytes": 64, "arrivals": "periodic",
+        },
         "run": {"warmup": "0ns", "duration": "12s"},
     }  # fmt: skip

@@ -158,6 +158,17 @@ OF_VIRTUAL_SWITCHES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pattern": "uniform", "load": "3Gbps", "frame_bytes": 300, "wire_share": 0.3,
                      "external": {"rate": "1400Mbps"}},
     },
+    "switches_of_servers": {
+        "servers": [{"name": "a"},
+                    {"name": "b", "set": {"host.virtual_switch.learning": {"table": 3, "announce": True}}}],
+        "nic": {"mode": "vswitch", "vfs": 3, "rx_ring": 64, "tx_ring": 64},
+        "driver": {"preset": "dpdk", "tx_doorbell_batch": 1},
+        "host": {"virtual_switch": {
+            "learning": {"ageing": "9us"}, "sample_one_in": 3, "flow_cache": {"miss_time": "300ns"}}},
+        "bridge": {}, "run": {"warmup": "4us", "duration": "60us"},
+        "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300, "wire_share": 0.2,
+                     "external": {"rate": "400Mbps"}},
+    },
 }  # fmt: skip
 
 # ---- Hosts that share an adapter: one goes, has another share, and comes again ----
@@ -214,5 +225,33 @@ FRAMES: dict[str, Any] = {
             "work": "100ns",
             "rules": [{"when": {"frame": {"to": "vf1", "ethertype": 0x88B6, "message": "more"}}, "set": [SLOW, FAST]}],
         },
+    },
+}
+# Two servers tell their bridge of VMs by VDP; one asks in vain, and a port's decision comes too late.
+VDP: dict[str, Any] = {
+    "servers": [{"name": "a"}, {"name": "b"}],
+    "nic": {"vfs": 2},
+    "driver": {"preset": "dpdk"},
+    "switch": {"ports": [{"name": "vf0", "port_vlan": 7}], "uplink": {"vlans": [1, 7]}},
+    "bridge": {"ports": {"a": {"vlans": [1]}, "b": {"vlans": [1]}}},
+    "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300},
+    "run": {"duration": "90us"},
+    "agents": {
+        "left": {
+            "server": "a",
+            "vdp_station": {
+                **(QUICK := {"rte": 0, "rwd": 0, "rka": 1, "retries": 1, "processing": "2us"}),
+                "by": "a.pf",
+                "vms": {
+                    "a.vf0": {"vlan": 7, "associate": "4us", "de_associate": "60us"},
+                    "a.vf1": {"vlan": 1, "associate": "4us"},
+                },
+            },
+        },
+        "right": {
+            "server": "b",
+            "vdp_station": {**QUICK, "by": "b.pf", "vms": {"b.vf0": {"vlan": 7, "associate": "4us"}}},
+        },
+        "above": {"vdp_bridge": {**QUICK, "decides": "5us", "refuse": [{"vlan": 1, "code": 2}]}},
     },
 }

@@ -132,4 +132,3 @@ def test_a_supervisor_has_64_modules_at_most() -> None:
     }  # fmt: skip
     (line,) = complaints(json.dumps(keys))
     assert "65 servers are 65 modules, and a supervisor has 64 at most" in line
-

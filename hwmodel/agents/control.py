@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from hwmodel.agents.agenda import BEHIND_FS
 from hwmodel.agents.agent import Agent, Thing, Timer, Turn
 from hwmodel.agents.control_plane import ControlPlane, switch_of
+from hwmodel.agents.control_vdp import ends_of, station_of
+from hwmodel.agents.edge_end import Association
 from hwmodel.config import Config
 from hwmodel.config.control import Party
 from hwmodel.config.live_configuration import Setting
@@ -19,6 +21,8 @@ VM_MANAGER, NETWORK_MANAGER, ORCHESTRATOR, STANDBY = "vm_manager", "network_mana
 SIGHT = "frame"  # what the switch sees on its wire, which is no message of control
 # Who gives a VM's port its profile: the hypervisor by itself as it starts the VM, or whoever it asks.
 _ASKED = ("push", "vem")
+# The manager tells bridges nothing: all their ports carry all, or hypervisors tell them.
+_NOT_TOLD = ("trunks", "vdp")
 
 
 class Controller(Agent):
@@ -164,7 +168,7 @@ class NetworkManager(Controller):
             return False
         if isinstance(thing, Timer) and thing.name[0] == "change" and not self.is_active:
             self.waiting.append(thing.name[1:])
-        return self.is_active and super().heeds(at, thing) or (isinstance(thing, Timer) and thing.name[0] == "take")
+        return (self.is_active and super().heeds(at, thing)) or (isinstance(thing, Timer) and thing.name[0] == "take")
 
     def on_take(self, at: Turn, sender: str) -> None:
         """Take over: what changed since the other failed is done now."""
@@ -207,7 +211,7 @@ class NetworkManager(Controller):
 
     def on_stopped(self, at: Turn, sender: str, vm: str) -> None:
         """Have a wire carry the VLANs of a VM no longer."""
-        if self.known.pop(vm, None) is not None and self.way not in ("trunks", "push", "advertisement"):
+        if self.known.pop(vm, None) is not None and self.way not in (*_NOT_TOLD, "push", "advertisement"):
             self.tell(at, self.plane.switch(vm), "drop", vm)
 
     def on_ask(self, at: Turn, sender: str, vm: str) -> None:
@@ -229,7 +233,7 @@ class NetworkManager(Controller):
                 if course.runs:
                     self.known[vm] = becomes
                     self.tell(at, self.plane.host(vm), "give", vm, becomes)
-                    if self.way != "trunks":
+                    if self.way not in _NOT_TOLD:
                         self.tell(at, self.plane.switch(vm), "carry", vm, becomes)
 
     def _profile(self, vm: str) -> str:
@@ -237,7 +241,7 @@ class NetworkManager(Controller):
 
     def _serve(self, at: Turn, vm: str, profile: str) -> None:
         self.known[vm] = profile
-        if self.way != "trunks":
+        if self.way not in _NOT_TOLD:
             self.tell(at, self.plane.switch(vm), "carry", vm, profile)
         if self.way in _ASKED:
             self.tell(at, self.plane.host(vm), "give", vm, profile)
@@ -321,7 +325,10 @@ class Hypervisor(Controller):
 
     def then_give(self, at: Turn, vm: str, profile: str) -> None:
         """Give the port its profile."""
+        before = self.plane.courses[vm].given
         self.plane.give(vm, profile, at.now_fs + BEHIND_FS, self.sent(at, vm))
+        if self.way == "vdp":
+            self._associate(at, vm, before, profile)
         at.set(Setting(self.name, (), {self.plane.courses[vm].vm.key("profile"): profile}))
 
     def on_stop(self, at: Turn, sender: str, vm: str) -> None:
@@ -336,9 +343,19 @@ class Hypervisor(Controller):
 
     def then_stop(self, at: Turn, vm: str) -> None:
         """Take the VM down."""
+        before = self.plane.courses[vm].given
         self.plane.down(vm, at.now_fs + BEHIND_FS, self.sent(at, vm))
+        if self.way == "vdp":
+            self._associate(at, vm, before, None)
         key = self.plane.courses[vm].vm.key("profile")
         at.set(Setting(self.name, (), {"workload.stopped": self.plane.stopped(), key: None}))
+
+    def _associate(self, at: Turn, vm: str, before: str | None, now: str | None) -> None:
+        """Have the bridge asked for what a VM needs now, and no longer for what it needed before."""
+        station = station_of(self.plane.courses[vm].vm.wire)
+        for word, profile in (("associate", now), ("de_associate", before)):
+            if profile is not None:
+                at.send(station, f"{word} {vm} {profile}")
 
     def on_active(self, at: Turn, sender: str, supervisor: str) -> None:
         """Ask a new supervisor what the one before has not answered."""
@@ -366,8 +383,11 @@ class Sight(Agent):
         at.send(self.plane.switch(vm), f"{SIGHT} {vm}")
 
 
-def controllers_of(config: Config) -> tuple[ControlPlane | None, Sequence[Agent]]:
-    """Return those who control VMs in a configuration, with what they know together; None and nobody without any."""
+def controllers_of(config: Config, notes: list[Association]) -> tuple[ControlPlane | None, Sequence[Agent]]:
+    """Return those who control VMs in a configuration, with what they know together; None and nobody without any.
+
+    Associations of VDP are added to `notes`.
+    """
     control = config.control
     if control is None:
         return None, ()
@@ -383,8 +403,10 @@ def controllers_of(config: Config) -> tuple[ControlPlane | None, Sequence[Agent]
         for kind, name, party in (
             (SwitchControl, plane.switch(vm), control.switch), (Hypervisor, plane.host(vm), control.hypervisor),
         ):  # fmt: skip
-            if name not in [one.name for one in found]:
+            if name not in [one.name for one in found] and (kind is Hypervisor or way != "vdp"):
                 found.append(kind(plane, name, party))
+    if way == "vdp":
+        found += ends_of(plane, switch_of, notes)
     if way == "learned_mac":
         found += (Sight(plane, server) for server in dict.fromkeys(
             plane.courses[vm].vm.server.name for vm in control.starts))  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from hwmodel.config import Config
-from hwmodel.config.profiles import lines_of
+from hwmodel.config.control_ends import vlans_of
 from hwmodel.config.system import NamedBridge, bridge_with, servers_of
 from hwmodel.config.vms import Vm, vms_of
 
@@ -21,8 +21,8 @@ class VmCourse:
 
     `profile`: the one that it is to have. `port_fs`, `wire_fs`: when its port first had that, and its wire all VLANs of
     it; `served_fs`: when both first held at once. `given`: the profile that its port has now; `carries`: that for which
-    its wire carries VLANs. `n_sent`: what it had sent as it came up, was served, stopped. `wrong`: the spans in which it
-    ran under another profile than its own at either; `frames_wrong`: what it sent meanwhile.
+    its wire carries VLANs. `n_sent`: what it had sent as it came up, was served, stopped. `wrong`: the spans in which
+    it ran under another profile than its own at either; `frames_wrong`: what it sent meanwhile.
     """
 
     vm: Vm
@@ -63,7 +63,7 @@ class ControlPlane:
         control = config.control
         assert control is not None, "who asks has one"
         self.config, self.control = config, control
-        self._profiles = {name: one.model_dump(mode="json", by_alias=True) for name, one in config.profiles.items()}
+        self._vlans = vlans_of(config)
         self.vms = vms_of(servers_of(config))
         named = {entry.name: entry.profile for entry in config.vms if entry.profile is not None}
         self.courses = {
@@ -94,13 +94,12 @@ class ControlPlane:
 
     def vlans(self, profile: str) -> frozenset[int]:
         """Return the VLANs of a profile."""
-        lines = {line.key: line.value for line in lines_of(self._profiles, profile)}
-        return frozenset(lines.get("vlans") or [lines.get("port_vlan", 1)])
+        return self._vlans[profile]
 
     @cached_property
     def all_vlans(self) -> frozenset[int]:
         """Return the VLANs of all profiles."""
-        return frozenset(vlan for profile in self._profiles for vlan in self.vlans(profile))
+        return frozenset[int]().union(*self._vlans.values())
 
     def carried(self, wire: str) -> frozenset[int]:
         """Return the VLANs that a wire carries now."""

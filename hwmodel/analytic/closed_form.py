@@ -141,7 +141,8 @@ def _limits(config: Config, adjacent_bridge_reflects: bool | None) -> Limits:
     )
     longest = max(n_bytes for n_bytes, _ in asked.sizes)
     is_direct = not (system.pcie_switches or system.buses)  # else only a run can tell
-    latency_steps = _latency_steps(config, asked) if is_direct and not config.has_virtual_switch else {}
+    is_passed_on = any(server.config.has_virtual_switch for server in system.servers)
+    latency_steps = _latency_steps(config, asked) if is_direct and not is_passed_on else {}
     lone = lone_frame_of(config, *asked.first, longest) if asked.first else None
     has_round_trip = is_direct and not first.has_virtual_switch
     first_read = min(first.pcie.max_read_request_bytes, longest - FCS_BYTES)
@@ -204,7 +205,7 @@ def _details(
         *_host_shares(config, system, found),
         *_of_doorbells(system, found),
         *_of_inline_doorbells(config, found),
-        *slow_path_notes(config, found.rate),
+        *slow_path_notes(config, found.demand, found.rate),
         *bond_notes(config, found.demand, found.rate),
         *((words.WITHOUT_SCENARIO,) if config.scenario else ()),
         *((words.WITHOUT_AGENTS,) if config.reacts else ()),

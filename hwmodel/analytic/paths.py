@@ -367,10 +367,11 @@ def waiting_for_wires(paths: Paths, closed_flows: Iterable[tuple[str, str]]) -> 
     """
     found: dict[str, list[str]] = {}
     system = paths.system
-    knows_wires = not any(server.config.has_virtual_switch for server in system.servers)
-    for source, target in closed_flows if paths.dead_wires and knows_wires else ():
+    for source, target in closed_flows if paths.dead_wires else ():
         wire = system.wire_at(source)
-        if wire not in paths.dead_wires or not paths.path(source, target).finds_no_wire:
+        if wire not in paths.dead_wires or system.config(system.adapter_ports[wire][0]).has_virtual_switch:
+            continue
+        if not paths.path(source, target).finds_no_wire:
             continue
         part, port = system.adapter_ports[wire]
         here = found.setdefault(system.station(part, port or "p0"), [])

@@ -117,6 +117,8 @@ class Router:
         self._switch = config.switch
         self._ports = {port.name: port for port in config.switch.ports}
         self._reflects = adjacent_bridge_reflects
+        # A virtual switch that learns is taken to have learned who is behind the uplink.
+        self._learns = config.virtual_switch is not None and config.virtual_switch.learning is not None
 
     def route(self, source: str, target: str) -> Route:
         """Give the route of a frame from a port to a station, "uplink", "broadcast" or "multicast"."""
@@ -158,7 +160,7 @@ class Router:
             wants_own = sender.self_loopback and joins(sender, target)
             stations = self._accepting(target, self._neighbours(sender, itself=wants_own))
         else:
-            hears = self._switch.promiscuous == "all"
+            hears = self._switch.promiscuous == "all" and not self._learns
             stations = tuple(port.name for port in self._neighbours(sender) if port.promiscuous and hears)
         to_wire = _carries(self._switch, sender.port_vlan)
         lost = "" if stations or to_wire else "NO_DESTINATION"

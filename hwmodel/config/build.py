@@ -28,7 +28,7 @@ from .check_sends import check_sends
 from .check_steering import check_queues, check_steering
 from .check_streams import check_streams
 from .check_switch import STATION_CHECKS, SWITCH_CHECKS, check_servers
-from .check_virtual_switch import check_bond, check_virtual_switch
+from .check_virtual_switch import check_bond, check_virtual_switch, check_virtual_switch_system
 from .check_vms import check_vms
 from .check_workload import check_load, check_policers, check_wire, check_workload
 from .document import Document, KeyPath, Problem, is_within, raise_problems
@@ -60,7 +60,7 @@ _OF_SOUND = (check_system_room, check_streams)
 SYSTEM_CHECKS: tuple[Callable[[Config, Findings, Sequence[Part]], None], ...] = (
     check_servers, check_vms, check_trees, check_multi_root, check_buses, check_port_system, check_load, check_workload,
     check_wire, check_bridge, check_policers, check_bridge_flow_control, check_control_frames,
-    check_profiles, check_control, *_OF_SOUND,
+    check_virtual_switch_system, check_profiles, check_control, *_OF_SOUND,
 )  # fmt: skip
 _AT_BRIDGE: Any = {"port": {"rate_bps"}, "switch": {"uplink": {"native_vlan"}}}
 _MAX_ATTEMPTS = 8  # each drops all values found wrong; a second is needed only if one of these hid another
@@ -185,7 +185,12 @@ def of_others(
     n_functions, n_ports, n_vfs = ({name: each[at] for name, each in counts.items()} for at in range(3))
     before = interfaces_before(document.data, n_functions, n_ports)
     return {
-        name: {"server": at, "interfaces_before": before[name], "vfs_beside": sum(n_vfs[one] for one in beside[name])}
+        name: {
+            "server": at,
+            "interfaces_before": before[name],
+            "vfs_beside": sum(n_vfs[one] for one in beside[name]),
+            "has_bridge": True,
+        }
         for at, name in enumerate(counts)
     }
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from .edge_agents import VdpEnd
 from .kinds import Block, ByteCount, Duration, Listing, Truth, Word, key
 from .names import Name, OwnName
 from .run import LONGEST_RUN
 
 # Who tells a port what its VM needs.
-ControlWay = Literal["trunks", "polling", "events", "orchestrator", "push", "vem", "advertisement", "learned_mac"]
+ControlWay = Literal[
+    "trunks", "polling", "events", "orchestrator", "push", "vem", "advertisement", "vdp", "learned_mac"
+]
 Identity = Literal["mac", "mac_and_word", "vsi"]
 MOST_MODULES = 64  # that a supervisor of virtual switches has (Cisco Nexus 1000V: 64 VEMs at a VSM)
 _Time = Duration("0ns", LONGEST_RUN)
@@ -64,7 +67,8 @@ class Control(Block):
         "trunks: ports carry all VLANs; polling: the network manager asks the VM manager; events: that tells it; "
         "orchestrator: one tells both, the network first; push: an advertisement has the manager push the profile to "
         "the virtual switch and the port; vem: the virtual switch fetches it from its supervisor; advertisement: the "
-        "port's switch asks the manager; learned_mac: it does so once it sees the VM's first frame.",
+        "port's switch asks the manager; vdp: the hypervisor asks the switch by frames of VDP; learned_mac: the switch "
+        "asks the manager once it sees the VM's first frame.",
     )
     identify: Annotated[Identity, Word(Identity)] = key(
         "vsi",
@@ -85,6 +89,7 @@ class Control(Block):
     hypervisor: Party = key({}, "The hypervisor of each server, with its virtual switch or adapter.")
     switch: Party = key({}, "The control of each bridge.")
     modules: Modules = key({}, "The supervisors, in way vem.")
+    vdp: VdpEnd = key({}, "Both ends of VDP, in way vdp.")
     message_bytes: Annotated[int, ByteCount("64B", "64KiB")] = key(
         "256B", "What a message counts, all headers included."
     )

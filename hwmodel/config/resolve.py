@@ -23,12 +23,14 @@ from .document import Document, KeyPath, Problem, copied_data
 from .fill_queues import (
     fill_bus,
     fill_queues,
+    fill_reach,
     fill_segments,
     fill_thresholds,
     fill_virtual_switch,
     has_bond,
     has_own_threads,
     has_virtual_switch,
+    uses_wire,
 )
 from .kinds import LONGEST_FRAME_BYTES
 from .model import OF_SYSTEM, Config
@@ -64,14 +66,15 @@ def fill(
     server: int = 0,
     interfaces_before: int = 0,
     vfs_beside: int = 0,
+    has_bridge: bool = False,
     adapters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Return a copy of the document's data with every key that can be derived filled in.
 
     `server`: the number of the adapter's server. `interfaces_before`: virtual interfaces that other servers' stations
-    have below the same port of the bridge. `vfs_beside`: VFs of the other adapters in the same server. `adapters`: the
-    plain data of each server's configuration, by the names of its ports at the bridge; None: the document's own adapter
-    is the only one.
+    have below the same port of the bridge. `vfs_beside`: VFs of the other adapters in the same server. `has_bridge`:
+    whether it is one of the servers of a system, which a bridge joins. `adapters`: the plain data of each server's
+    configuration, by the names of its ports at the bridge; None: the document's own adapter is the only one.
     """
     data: dict[str, Any] = copied_data(document.data)
     no_blocks = {name: data[name] for name in BLOCKS if not isinstance(data.get(name), dict | None)}
@@ -98,10 +101,12 @@ def fill(
     n_beside = 2 if has_virtual_switch(nic) else 0  # the PF, and the switch
     n_beside += number_of_vfs(nic) if n_beside and has_own_threads(host) else 0
     host.setdefault("cores", min(MOST_CORES, number_of_vfs(nic) + vfs_beside + n_beside))
-    fill_virtual_switch(host, data["switch"], nic, workload)
+    has_bridge = has_bridge or any(data.get(name) not in (None, []) for name in ("bridge", "bridges", "servers"))
+    fill_virtual_switch(host, data["switch"], nic, has_bridge or uses_wire(workload))
     if isinstance(data["switch"].setdefault("ports", []), list):
         list_stations(data["switch"]["ports"], functions_of(data))
         fill_segments(data["switch"]["ports"], nic, workload)
+        fill_reach(host, data["switch"], nic)
         n_switched = 1 if has_bond(host, nic) else n_ports
         _fill_stations(data["switch"], server, interfaces_before, n_switched, number_of_vfs(nic))
     _fill_workload(document, workload, nic, base_directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
+from .edge_agents import Uuid
 from .kinds import Block, Kind, key, shown, wrong
 from .names import VM_PATTERN, Name, OwnName, is_vm_name
 
@@ -42,6 +43,9 @@ class VmEntry(Block):
         None,
         "What its port is given, of `profiles`: from the start, or where `control` starts the VM once that is told.",
         unsaid=None,
+    )
+    uuid: Annotated[bytes, Uuid()] | None = key(
+        None, "By what VDP knows it, as a VSI instance; null: made of its first address.", unsaid=None
     )
 
 

@@ -22,10 +22,10 @@ VM_TEXT_COLUMNS = (0, 1)
 class ControlledVm:
     """Say what became of a VM that was started in the run; times count from its first instant, None: never.
 
-    `ordered_ns`: the administrator's order. `up_ns`: from when on it may send. `port_ns`, `wire_ns`: when its port first
-    had its profile, and the bridge's port at its wire all VLANs of that; `served_ns`: both. `waited_ns`: how long it
-    ran before that, and `early_frames` what it sent meanwhile. `lost_frames`: what it sent that did not arrive, some of
-    it on its way at the end. `wrong_ns`, `wrong_frames`: how long it ran under another profile than its own, at its
+    `ordered_ns`: the administrator's order. `up_ns`: from when on it may send. `port_ns`, `wire_ns`: when its port
+    first had its profile, and the bridge's port at its wire all VLANs of that; `served_ns`: both. `waited_ns`: how long
+    it ran before that, and `early_frames` what it sent meanwhile. `lost_frames`: what it sent that did not arrive, some
+    of it on its way at the end. `wrong_ns`, `wrong_frames`: how long it ran under another profile than its own, at its
     port or its wire, and what it sent meanwhile.
     """
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 from hwmodel.resources import WIRE
-from hwmodel.results.agents_text import agent_lines, agent_sentence
+from hwmodel.results.agents_text import agent_lines, agent_sentence, association_sentence
 from hwmodel.results.bond_text import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
 from hwmodel.results.bridge_reading import (
     bridge_words,
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
 
 MOST_LINES = 15
 _MOST_WARNINGS = 3
+_MOST_PASSED = 4  # sentences on what virtual switches cached, marked and sampled
 MOST_STOPPED = 3  # sentences about who was stopped, in the short summary
 MOST_EVENTS = 3
 _MOST_VM_LINES = 4  # the last of them may stand for several
@@ -357,13 +359,15 @@ def short_lines(result: Result) -> list[Line]:
         fixed.append(Line(printable(control_sentence(result.control))))
     elif result.agents:
         fixed.append(Line(printable(agent_sentence(result))))
+    if result.associations:
+        fixed.append(Line(printable(association_sentence(result))))
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
     if result.flow_cache is not None:
         fixed.append(Line(flow_cache_sentence(result.flow_cache)))
     if result.bond is not None:
         fixed.append(Line(printable(bond_sentence(result.bond))))
-    fixed += map(Line, passed_sentences(result))
+    fixed += map(Line, islice(passed_sentences(result), _MOST_PASSED))
     if worst := worst_off_sentence(result):
         fixed.append(Line(printable(worst)))
     fixed += [Line(sentence) for sentence in stopped_sentences(result)[:MOST_STOPPED]]

@@ -53,7 +53,7 @@ from hwmodel.machine.network.link_partner import partner_begins
 from hwmodel.machine.network.mac import first_on_line, send, start_sending, take_from_line, take_sent, take_unsent
 from hwmodel.machine.network.pauses import DEAD, class_of_header, is_heard, named_in, stopped_in
 from hwmodel.machine.network.wires import CONTROL_FRAME, padded_bytes, take_come, wire_time_fs
-from hwmodel.machine.switch.decisions import ring_of_copy, template_of
+from hwmodel.machine.switch.decisions import hash_beyond, hash_on_arrival, ring_of_copy, template_of
 from hwmodel.machine.switch.segments import frames_of, journey_of_piece, lose_pieces, policed_bytes
 from hwmodel.machine.time.clock import PIPELINE
 from hwmodel.machine.time.events import set_next
@@ -369,6 +369,7 @@ def pass_by_uplink(nic, now_fs, frame):
     mac = nic.port[frame.adapter_port].mac
     copy = mac.fifo.ring[mac.fifo.tail & mac.fifo.mask]
     copy.copy_kind, copy.journey, copy.group = frame.template, frame.index, frame.hash
+    copy.queue = hash_beyond(nic, frame.template)
     if nic.guests.params.mss_bytes > 0:
         nic.ledger.counts.cut_frames += 1
         if frame.n_more > 0 or frame.n_done == 0:  # not the last frame, which has the segment's own journey
@@ -398,9 +399,9 @@ def toward_host(nic, now_fs, frame):
     counts.good_bytes += padded_bytes(frame.n_bytes)
     params = nic.virtual_switch.params
     copy = nic.rx_fifo.ring[nic.rx_fifo.tail & nic.rx_fifo.mask]
-    copy.copy_kind, copy.journey, copy.group = UNDECIDED, frame.journey, frame.hash
+    copy.copy_kind, copy.journey, copy.group = UNDECIDED - frame.template, frame.journey, frame.hash
     first = params.first_ring + frame.adapter_port * params.n_leg_rings
-    copy.queue = first + (frame.hash & RSS_MASK) % params.n_leg_rings
+    copy.queue = first + (hash_on_arrival(nic, frame) & RSS_MASK) % params.n_leg_rings
     copy.n_bytes, copy.tx_bytes, copy.entered_fs = frame.n_bytes, 0, now_fs
     entered(nic.clock, nic.rx_fifo)
     change(nic.counts.rx_buffer, now_fs, frame.n_bytes)

@@ -8,7 +8,7 @@ from hwmodel.compiled.compilation import entry, kernel
 from hwmodel.forwarding.ingress_rules import is_group
 from hwmodel.forwarding.outer_tag import sender_of
 from hwmodel.machine.counts.flow_state import SPREAD
-from hwmodel.machine.network.bridge_state import HOME_SLOTS, MAX_ADDRESSES, NOBODY, VLANS_PER_WORD
+from hwmodel.machine.network.bridge_state import HOME_SLOTS, NOBODY, VLANS_PER_WORD
 from hwmodel.machine.network.learning import learn
 
 
@@ -56,27 +56,34 @@ def hash_of_address(box, mac, vlan):
 @kernel
 def address_of(bridge, box, mac, vlan):
     """Return the number of an address in a VLAN at a bridge; group addresses are never learned."""
+    number = number_of_address(bridge.clock, bridge, box, mac, vlan)
+    if number != NOBODY and bridge.box[box].params.learns == 0:
+        bridge.address[number].logical_port = home_of(bridge, box, mac, vlan)
+    return number
+
+
+@kernel
+def number_of_address(clock, table, box, mac, vlan):
+    """Return the number of an address in a VLAN in what a bridge, or a virtual switch, learns; a group has none."""
     if is_group(mac):
         return NOBODY
-    at = hash_of_address(box, mac, vlan) & (2 * MAX_ADDRESSES - 1)
-    while bridge.address_slot[at] != 0:
-        number = bridge.address_slot[at] - 1
-        key = bridge.address_key[number]
+    mask = len(table.address_slot) - 1
+    at = hash_of_address(box, mac, vlan) & mask
+    while table.address_slot[at] != 0:
+        number = np.int64(table.address_slot[at] - 1)
+        key = table.address_key[number]
         if key.mac == mac and key.vlan == vlan and key.box == box:
-            if bridge.box[box].params.learns == 0:
-                bridge.address[number].logical_port = home_of(bridge, box, mac, vlan)
             return number
-        at = (at + 1) & (2 * MAX_ADDRESSES - 1)
-    if bridge.n_addresses == MAX_ADDRESSES:
-        bridge.clock.overflow = 1
+        at = (at + 1) & mask
+    if table.n_addresses == len(table.address):
+        clock.overflow = 1
         return NOBODY
-    number = bridge.n_addresses
-    bridge.n_addresses += 1
-    bridge.address_slot[at] = number + 1
-    key, address = bridge.address_key[number], bridge.address[number]
+    number = table.n_addresses
+    table.n_addresses += 1
+    table.address_slot[at] = number + 1
+    key, address = table.address_key[number], table.address[number]
     key.mac, key.vlan, key.box = mac, vlan, box
-    address.box = box
-    address.logical_port = NOBODY if bridge.box[box].params.learns else home_of(bridge, box, mac, vlan)
+    address.box, address.logical_port = box, NOBODY
     return number
 
 

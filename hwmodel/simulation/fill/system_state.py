@@ -45,6 +45,7 @@ from hwmodel.simulation.fill.flow_control import CONTROL_WIRE_BYTES
 from hwmodel.simulation.fill.nic_state import State, fill_state
 from hwmodel.simulation.fill.pci_buses import fill_buses
 from hwmodel.simulation.fill.pcie_trees import fill_trees
+from hwmodel.simulation.fill.virtual_switch import fill_learning, fill_passing
 from hwmodel.simulation.fill.workload_state import (
     check_workload,
     enter_histograms,
@@ -135,6 +136,9 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
         stretch_port(nic.outside.params, stretch(config, seed, OUTSIDE))
         enter_sources(nic, senders_at(parts[index], index), config, workload, seed)
     _enter_all(servers, headers, hashes, configs)
+    for index, nic in enumerate(servers):
+        fill_passing(nic, config, workload.templates, seed, index)
+        fill_learning(nic, parts, index)
     system = _system(servers, ports, len(parts), least_bytes)
     fill_trees(system[0], servers, config, parts, seed)
     fill_buses(system[0], servers, parts)
@@ -212,6 +216,12 @@ def longest_way_fs(system: SystemState, server: int) -> int:
     if record.trees.n_switches:
         longest_fs = max(longest_fs, int(record.trees.beyond_fs))
     return max(longest_fs, int(record.buses.ahead_fs)) if record.buses.n_buses else longest_fs
+
+
+def way_from_bridges_fs(system: SystemState) -> int:
+    """Return the longest time that anything from a bridge takes to a server at the least, as `longest_way_fs` does."""
+    ends = [(port.server, port.adapter_port) for port in system.ports if port.server is not None]
+    return max(int(system.system[0].server[server].end[port].crossing_fs) for server, port in ends)
 
 
 def _enter_all(servers: State, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:

@@ -67,8 +67,9 @@ def _vm(name: str, course: VmCourse, end_fs: int, n_sent: int, lost: int) -> Con
         served_ns=times["served"],
         stopped_ns=_ns(course.stopped_fs, end_fs),
         waited_ns=None if waited_fs is None else waited_fs / FS_PER_NS,
-        early_frames=0 if not waited_fs else course.n_sent.get("served", course.n_sent.get("stopped", n_sent))
-        - course.n_sent["up"],
+        early_frames=0
+        if not waited_fs
+        else course.n_sent.get("served", course.n_sent.get("stopped", n_sent)) - course.n_sent["up"],
         lost_frames=lost,
         wrong_ns=sum(max(0, min(to_fs, end_fs) - from_fs) for from_fs, to_fs in spans) / FS_PER_NS,
         wrong_frames=course.frames_wrong,
