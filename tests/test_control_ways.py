@@ -77,6 +77,30 @@ def test_learned_mac_loses_until_its_first_frame_has_been_asked_about() -> None:
     assert 0 <= vm.early_frames - vm.lost_frames <= 1  # the last of them may come to the bridge just after
 
 
+def test_vdp_is_ready_as_the_bridge_has_looked_at_the_request_and_asked_the_manager() -> None:
+    found = control_of("vdp")
+    vm = vm_of(found)
+    decides_ms = LATENCY[NETWORK] + SERVICE[NETWORK] + LATENCY[SWITCH] + SERVICE[SWITCH]
+    at_bridge_ms = 1000 + ms_along([MANAGER, HYPERVISOR]) + 2 + decides_ms  # 2 ms pass before it looks at a request
+    assert vm.wire_ns == pytest.approx(at_bridge_ms * 1e6, abs=20e3)  # the frame's way is some microseconds
+    assert vm.wire_ns > at_bridge_ms * 1e6
+    # Beside messages: of each wire LLDP twice each way; request, answer and both acknowledgements of the VM, and of
+    # keep-alives at 10.486 s of those that run.
+    assert found.messages == {"start": 1, "frame": 2 * 4 + 4 + 2 * 4}
+    a_request, an_acknowledgement, lldp = 71 + 4, 18 + 4, 60 + 4
+    assert found.bytes == 256 + 8 * lldp + 6 * (a_request + an_acknowledgement)
+
+
+def test_vdp_gives_back_what_a_stopped_vm_had_and_a_changed_profile_is_another_association() -> None:
+    keys = {"stops": {"shop1": "8s"}, "changes": [{"at": "4s", "profile": "web", "becomes": "shop"}]}
+    found = simulate(load_config(system("vdp", **keys)))
+    setting = [one.set_["bridge.ports.a.vlans"] for one in found.agent_actions if "bridge.ports.a.vlans" in one.set_]
+    assert setting == [[1, 10], [1, 10, 20], [1, 20]]
+    assert [(one.vm, one.vlan, one.ended_ns is None) for one in found.associations] == [
+        ("shop1", 20, False), ("web1", 20, True),
+    ]  # fmt: skip
+
+
 def test_polling_finds_a_vm_at_the_poll_after_the_manager_knows_of_it() -> None:
     vm = vm_of(control_of("polling", network_manager={"poll": "3s", "latency": "20ms", "service": "10ms"}))
     # The manager asks, is told, looks, and has the switch do it.

@@ -56,7 +56,7 @@ class ControlPlane:
     """Keep account of what parties do: they tell it of each thing as it takes effect.
 
     `courses`: of VMs, by name. `carried`: the VLANs that wires carry, by name, by those for whom. `messages`: how many
-    there were of each kind.
+    there were of each kind; `speakers`: who says things by frames.
     """
 
     def __init__(self, config: Config) -> None:
@@ -71,6 +71,7 @@ class ControlPlane:
             for name, profile in named.items()
         }
         self.messages: Counter[str] = Counter()
+        self.speakers: set[str] = set()
         self.bridges: dict[str, NamedBridge] = {}
         self.wires: dict[str, dict[str, frozenset[int]]] = {}
         self.base: dict[str, frozenset[int]] = {}

@@ -120,4 +120,6 @@ def ends_of(plane: ControlPlane, name_of: Callable[[NamedBridge], str], notes: l
     types = VsiTypes(plane)
     bridges = {name_of(bridge): bridge for bridge in plane.bridges.values()}
     stations = [ControlledStation(plane, types, wire, notes) for wire in plane.bridges]
-    return [*stations, *(ControlledBridge(plane, types, *item, notes) for item in bridges.items())]
+    ends = [*stations, *(ControlledBridge(plane, types, *item, notes) for item in bridges.items())]
+    plane.speakers |= {one.name for one in ends}
+    return ends

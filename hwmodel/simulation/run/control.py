@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hwmodel.agents.control_plane import ControlPlane, VmCourse
+from hwmodel.agents.live import LiveAgents
 from hwmodel.results import Result
 from hwmodel.results.control import ControlledVm, ControlResult
 from hwmodel.units import FS_PER_NS
 
 
-def with_control(result: Result, plane: ControlPlane) -> Result:
+def with_control(result: Result, plane: ControlPlane, live: LiveAgents | None) -> Result:
     """Add to a result what became of VMs that were started, and what telling of them took."""
-    return replace(result, control=control_of(plane, round(result.window.end_ns * FS_PER_NS), result))
+    end_fs = round(result.window.end_ns * FS_PER_NS)
+    frames = [
+        one.frame.length_with(one.message)
+        for one in (() if live is None else live.actions)
+        if one.frame is not None and one.agent in plane.speakers and one.at_fs <= end_fs
+    ]
+    return replace(result, control=_control_of(plane, end_fs, result, frames))
 
 
-def control_of(plane: ControlPlane, end_fs: int, result: Result | None = None) -> ControlResult:
-    """Return what a control plane has done by a time; frames are those of a run's result, none without one."""
+def _control_of(plane: ControlPlane, end_fs: int, result: Result, frames: Sequence[int]) -> ControlResult:
+    """Return what a control plane has done by a time, with the lengths of frames that ends of VDP have sent."""
     control = plane.control
     messages = Counter(plane.messages)
     if control.way == "vem" and (beats := _heartbeats(plane, end_fs)):
         messages["heartbeat"] += beats
+    n_bytes = messages.total() * control.message_bytes + sum(frames)
+    if frames:
+        messages["frame"] += len(frames)
     sent, lost = Counter[str](), Counter[str]()
-    for flow in () if result is None else result.flows:
+    for flow in result.flows:
         sent[flow.from_] += flow.offered
         lost[flow.from_] += max(0, flow.offered - flow.delivered)
     started = {name: course for name, course in plane.courses.items() if name in control.starts}
@@ -32,10 +43,10 @@ def control_of(plane: ControlPlane, end_fs: int, result: Result | None = None) -
         identify=control.identify,
         vms=tuple(_vm(name, course, end_fs, sent[name], lost[name]) for name, course in started.items()),
         messages=dict(sorted(messages.items())),
-        bytes=messages.total() * control.message_bytes,
+        bytes=n_bytes,
         needless_vlans=plane.needless_mean(end_fs),
-        flooded_frames=0 if result is None else sum(bridge.flooded_frames for bridge in result.bridges),
-        needless_copies=0 if result is None else result.totals.unwanted_drops,
+        flooded_frames=sum(bridge.flooded_frames for bridge in result.bridges),
+        needless_copies=result.totals.unwanted_drops,
     )
 
 

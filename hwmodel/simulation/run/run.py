@@ -145,7 +145,7 @@ def simulate(
         series = run.series.series(lives_in_order(play.config, play.scene))
         result = with_events(with_series(result, play.config, series, play.scene))
         result = result if play.agents is None else with_agents(result, play.agents, play.associations)
-        return result if play.plane is None else with_control(result, play.plane)
+        return result if play.plane is None else with_control(result, play.plane, play.agents)
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})
