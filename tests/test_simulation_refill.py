@@ -219,6 +219,8 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     },
     "switch.ports.*.ips": ("switch.ports.vf1.ips", ["10.9.9.9"], {
         "switch": {"ports": [{"name": "vf1", "guards": ["ip"]}]}}),
+    "switch.ports.*.profile": ("switch.ports.vf1.profile", "web", {
+        "profiles": {"web": {"port_vlan": 7, "rate_limit": "1Gbps", "default_priority": 5}}}),
     "switch.ports.*.untagged": ("switch.ports.vf1.untagged", [], {}),
     "switch.ports.*.receive_burst": ("switch.ports.vf1.receive_burst", "1MiB", {
         "switch": {"ports": [{"name": "vf1", "receive_limit": "1Gbps"}]}}),
@@ -239,6 +241,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "workload.burst_length": ("workload.burst_length", "fixed", BURSTS),
     "workload.weights": ("workload.weights", {"vf0": 3}, {}),
     "workload.zipf": ("workload.zipf", 0.5, {}),
+    "workload.stopped": ("workload.stopped", ["vf0"], {}),
     "workload.flows.*.2": ("workload.flows", [["vf0", "vf1", "2Gbps"]], {
         "workload": {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"]], "external": None}}),
     "workload.external.rate": ("workload.external.rate", "2Gbps", OUTSIDE),
