@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from hwmodel.agents.of_config import agents_of
 from hwmodel.config import config_from_mapping
 from hwmodel.config.agents import HeardFrame, OwnFrame
 from hwmodel.config.check_lacp import IDLE_KEY, OUTSIDE_PLACE, ends_outside, lacp_settings
+from hwmodel.config.condition import Condition
 from hwmodel.config.lacp import LacpBlock
 from hwmodel.config.live_configuration import Setting
 from hwmodel.errors import InputError
@@ -110,6 +113,11 @@ class Wires:
         self.sent: list[tuple[int, str, int, int, int]] = []
         self.used: list[tuple[int, frozenset[int]]] = []
         self.coming: list[tuple[int, int, Frame]] = []
+        self.watches: dict[tuple[int, bool], list[int]] = defaultdict(list)
+
+    def watch(self, server: str, number: int, condition: Condition, each: int | None, at_fs: int) -> None:
+        assert condition.figure == "dead_wires" and condition.of is not None
+        self.watches[int(condition.of[1:]), condition.below == 1].append(number)
 
     def hear(self, server: str, number: int, asked: HeardFrame, at_fs: int) -> None:
         self.listeners["leaf" if server == OUTSIDE_PLACE else "host"] = number
@@ -132,23 +140,41 @@ class Wires:
         return True
 
 
-def run_agents(config: Any, delays: Mapping[str, int], is_dead: Any, until: int) -> Wires:
-    wires = Wires(delays, is_dead)
+def run_agents(
+    config: Any, delays: Mapping[str, int], is_dead: Any, carriers: list[tuple[int, int, bool]], until: int
+) -> Wires:
+    wires, carriers = Wires(delays, is_dead), [*carriers]
     live = LiveAgents(agents_of(config)[0], config, ["", OUTSIDE_PLACE], wires, 0)
     live.begin()
     while True:
         wires.coming.sort(key=lambda one: one[0])
         arrival = wires.coming[0][0] if wires.coming else 1 << 62
-        now = min(arrival, live.next_fs(1 << 62))
+        now = min(arrival, live.next_fs(1 << 62), carriers[0][0] if carriers else 1 << 62)
         if now > until:
             return wires
+        while carriers and carriers[0][0] == now:
+            _, leg, is_up = carriers.pop(0)
+            for number in wires.watches[leg, is_up]:
+                live.see(now, number)
         while wires.coming and wires.coming[0][0] == now:
             _, number, frame = wires.coming.pop(0)
             live.see(now, number, frame)
         live.carry_out(now)
 
 
-@pytest.mark.parametrize("seed", range(120))
+def noticed(changes: list[tuple[int, int, bool]], n_legs: int, when: Any) -> list[tuple[int, int, bool]]:
+    """Say when an end knows of carriers: what changes again before does not count."""
+    found = []
+    for leg in range(n_legs):
+        own, knows = [(at, is_up) for at, one, is_up in changes if one == leg], False
+        for (at, is_up), (then, _) in pairwise([*own, (1 << 62, False)]):
+            if when(at, is_up) < then and is_up != knows:
+                knows = is_up
+                found.append((when(at, is_up), leg, is_up))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("seed", range(150))
 def test_a_second_implementation_sends_and_uses_the_same(seed):
     draw = random.Random(seed)
     n_legs = draw.choice([2, 4])
@@ -157,7 +183,9 @@ def test_a_second_implementation_sends_and_uses_the_same(seed):
                "wait": f"{draw.choice([0, 2000, draw.randrange(1, 5000)])}ms"}
         for role in ("lacp", "lacp_partner")
     }  # fmt: skip
-    config = made(port__count=n_legs, agents={"host": {"lacp": blocks["lacp"]},
+    monitor, up_delay, down_delay = (draw.choice([0, draw.randrange(500)]) for _ in range(3))
+    bond = {"mode": "l4_hash", "monitor": f"{monitor}ms", "up_delay": f"{up_delay}ms", "down_delay": f"{down_delay}ms"}
+    config = made(host__virtual_switch__bond=bond, port__count=n_legs, agents={"host": {"lacp": blocks["lacp"]},
                                               "leaf": {"lacp_partner": blocks["lacp_partner"]}})  # fmt: skip
     delays = {name: draw.randrange(1, 20 * 10**9) for name in ("host", "leaf")}
     until, silent = 300 * S, []
@@ -165,17 +193,29 @@ def test_a_second_implementation_sends_and_uses_the_same(seed):
         begins = draw.randrange(until)
         silent.append((draw.randrange(n_legs), begins, begins + draw.choice([draw.randrange(10), 100]) * S))
 
-    def is_dead(leg: int, at: int) -> bool:
-        return any(leg == one and begins <= at < ends for one, begins, ends in silent)
+    outages = [(leg, begins := draw.randrange(until), begins + draw.choice([draw.randrange(1000), 9000]) * S // 1000)
+               for leg in range(n_legs) if draw.random() < 0.4]  # fmt: skip
+    carriers = [(0, leg, True) for leg in range(n_legs)]
+    carriers += [(at, leg, is_up) for leg, *ends in outages for at, is_up in zip(ends, (False, True), strict=True)]
+    carriers.sort()
 
-    wires = run_agents(config, delays, is_dead, until)
+    def is_dead(leg: int, at: int) -> bool:
+        return any(leg == one and begins <= at < ends for one, begins, ends in silent + outages)
+
+    def host_knows(at: int, is_up: bool) -> int:
+        due = at + (up_delay if is_up else down_delay) * S // 1000
+        return due + -due % (monitor * S // 1000) if monitor else due
+
+    wires = run_agents(config, delays, is_dead, carriers, until)
+    known = [(at, name, leg, is_up) for name, when in (("host", host_knows), ("leaf", lambda at, is_up: at))
+             for at, leg, is_up in noticed(carriers, n_legs, when)]  # fmt: skip
     who = {"host": (65535, 0x0200_0000_0001, 1, 255), "leaf": (65535, 0x02FE_0000_0000, 1, 255)}
     settings = {
         name: oracle.Settings(block["rate"] == "fast", block["active"], int(block["wait"][:-2]) * S // 1000, who[name])
         for name, block in zip(("host", "leaf"), blocks.values(), strict=True)
     }
     later = {name: delay + 1 for name, delay in delays.items()}  # a driver has a frame 1 fs behind the agent's work
-    frames, used = oracle.run(settings, n_legs, later, is_dead, until)
+    frames, used = oracle.run(settings, n_legs, later, is_dead, sorted(known, key=lambda one: one[0]), until)
     for at, name in enumerate(("host", "leaf")):
         ours = [(now, leg, *states) for now, sender, leg, *states in wires.sent if sender == name]
         theirs = [(now, leg, *states) for now, sender, leg, *states in frames if sender == at]
@@ -192,6 +232,10 @@ def test_who_leads_to_another_system_is_not_joined():
     wires = Wires({"host": 5}, lambda leg, at: True)
     live = LiveAgents([host], made(), ["", OUTSIDE_PLACE], wires, 0)
     live.begin()
+    for leg in (0, 1):
+        for number in wires.watches[leg, True]:
+            live.see(0, number)
+    live.carry_out(0)
     for port, system in ((1, 0x0200_0000_0FFF), (2, 0x0200_0000_0EEE)):
         said = Lacpdu(LacpEndInfo(1, system, 1, 1, port, LacpState(0x0D)), LacpEndInfo()).to_bytes()
         live.see(port, 0, Frame(0, port, "", "", "", LACP_TYPE, None, None, 128, said))
@@ -236,6 +280,18 @@ def test_when_legs_are_used_and_given_up(tmp_path):
         assert not any(row["_ws.expert"] for row in rows)
         times = [float(row["frame.time_epoch"]) for row in rows]
         assert (min(times), max(times) > 11) == (pytest.approx(1, abs=1e-4), leg == 0)
+
+
+def test_a_leg_whose_carrier_comes_back_begins_anew():
+    """p1 is dead from 5.03 to 6.53 s, which the host sees at 5.1 and 6.6 s; it speaks a second later."""
+    scenario = [{"at": "5030ms", "set": {"port.down": ["p1"]}}, {"at": "6530ms", "set": {"port.down": []}}]
+    result = run(made(scenario=scenario, run__duration="9s"))
+    (gone, p1), (back, none) = sets(result)[3:]
+    assert (p1, none) == (["p1"], [])
+    assert gone == pytest.approx(5.1, abs=1e-4)
+    assert 7.53 < back < 7.6001  # the neighbour, which knows at once, speaks a second behind 6.53 s
+    (outage,) = result.bond.outages
+    assert outage.used_ns == pytest.approx(back * 1e9, abs=10)
 
 
 def test_slow_ends_take_ninety_seconds_and_ten_minutes_of_quiet_are_cheap():

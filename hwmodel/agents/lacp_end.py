@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from hwmodel.agents.agent import Agent, Frame, Turn
@@ -18,6 +19,7 @@ from hwmodel.config.agents import AgentBlock, HeardFrame, OwnFrame
 from hwmodel.config.check_lacp import IDLE_KEY, OUTSIDE_PLACE, host_of
 from hwmodel.config.lacp import LacpBlock
 from hwmodel.config.names import UPLINK
+from hwmodel.config.virtual_switch import Bond
 from hwmodel.rules.ethernet import (
     FAST_PERIOD_FS,
     LACP_HEAD_BYTES,
@@ -49,19 +51,25 @@ class _Leg:
         self.partner = LacpEndInfo()
         self.is_partner_in_sync = self.is_selected = self.wants_to_send = False
         self.is_defaulted = self.is_expired = True
+        self.is_up = self.is_seen_up = False  # what it knows of its carrier, and what its carrier is
         self.mux, self.period_fs = Mux.DETACHED, 0
-        self.turns = dict.fromkeys(("silence", "period", "joined"), 0)
+        self.turns = dict.fromkeys(("carrier", "silence", "period", "joined"), 0)
         self.sent_fs: deque[int] = deque(maxlen=MOST_AT_ONCE)
 
 
 class LacpEnd(Agent):
-    """Speak LACP at one end of all legs; `used` is told which legs are used as that changes."""
+    """Speak LACP at one end of all legs.
+
+    `used` is told which legs are used as that changes; `notices_fs`: when, of a carrier that has come or gone, it is
+    known.
+    """
 
     def __init__(
         self, name: str, block: AgentBlock, own: LacpBlock, *, server: str, by: str, system: int, n_legs: int,
-        used: Callable[[Turn, list[str]], None] | None,
+        used: Callable[[Turn, list[str]], None] | None, notices_fs: Callable[[int, bool], int],
     ) -> None:  # fmt: skip
-        self._own, self._system, self._used, self._by = own, system, used, by
+        self._own, self._system, self._used, self._by, self._notices_fs = own, system, used, by, notices_fs
+        self._watches: dict[int, tuple[_Leg, bool]] = {}
         self._legs = []
         for number in range(n_legs):
             said = Lacpdu(self._info(number + 1, LacpState(0)), LacpEndInfo()).to_bytes()
@@ -71,19 +79,31 @@ class LacpEnd(Agent):
         super().__init__(name, server, work_fs=block.work_fs or 0, core=block.core or "", frames=frames)
 
     def begin(self, at: Turn) -> None:
-        """Listen, use no leg, and wait for the other end as for one that has just gone silent."""
+        """Listen, use no leg, and look whether legs have a carrier."""
         at.hear(HeardFrame.model_construct(to=self._by, ethertype=LACP_TYPE, destination=SLOW_PROTOCOLS_MAC))
         self._tell(at)
         for leg in self._legs:
-            self._wind(at, leg, "silence", SHORT_FS)
-            leg.partner = leg.partner._replace(state=LacpState.SHORT_TIMEOUT)
-            self._follow(at, leg)
+            for is_up in (True, False):
+                about: dict[str, Any] = {"of": f"p{leg.number}", "figure": "dead_wires"}
+                about["below" if is_up else "above"] = int(is_up)
+                self._watches[at.watch(**about)] = leg, is_up
+
+    def saw(self, at: Turn, watch: int) -> None:
+        """Note that a carrier has come or gone, which is known a while later."""
+        leg, is_up = self._watches[watch]
+        leg.is_seen_up = is_up
+        leg.turns["carrier"] += 1
+        after_fs = self._notices_fs(at.now_fs, leg.is_seen_up) - at.now_fs
+        if after_fs:
+            at.wake(after_fs, (leg.number, "carrier", leg.turns["carrier"]))
+        else:
+            self._carrier(at, leg)
 
     def heard_frame(self, at: Turn, frame: Frame) -> None:
         """Take in what the other end says of a leg; what is no LACPDU is ignored."""
         with suppress(ValueError):
             pdu = Lacpdu.of(frame.message if isinstance(frame.message, bytes) else b"")
-            if 0 < pdu.actor.port <= len(self._legs):
+            if 0 < pdu.actor.port <= len(self._legs) and self._legs[pdu.actor.port - 1].is_up:
                 self._received(at, self._legs[pdu.actor.port - 1], pdu)
 
     def woke(self, at: Turn, timer: Any) -> None:
@@ -92,12 +112,27 @@ class LacpEnd(Agent):
         leg = self._legs[number]
         if what != "room" and turn != leg.turns[what]:
             return
+        if what == "carrier":
+            self._carrier(at, leg)
+            return
         if what == "silence":
             self._silent(at, leg)
         elif what == "period":
             leg.wants_to_send, leg.period_fs = True, 0
         elif what == "joined" and leg.mux is Mux.WAITING:
             leg.mux, leg.wants_to_send = Mux.ATTACHED, True
+        self._follow(at, leg)
+
+    def _carrier(self, at: Turn, leg: _Leg) -> None:
+        """Begin with a leg that has its carrier, as with one whose other end has just gone silent; or cease."""
+        if leg.is_up == leg.is_seen_up:
+            return
+        leg.is_up, leg.is_partner_in_sync = leg.is_seen_up, False
+        leg.turns["silence"] += 1
+        if leg.is_up:
+            leg.is_expired = True
+            leg.partner = leg.partner._replace(state=leg.partner.state | LacpState.SHORT_TIMEOUT)
+            self._wind(at, leg, "silence", SHORT_FS)
         self._follow(at, leg)
 
     def _received(self, at: Turn, leg: _Leg, pdu: Lacpdu) -> None:
@@ -159,10 +194,10 @@ class LacpEnd(Agent):
                 self._tell(at)
 
     def _periodic(self, at: Turn, leg: _Leg) -> None:
-        """Set when to send next: as often as the other end asks for; none where neither is active."""
+        """Set when to send next: as often as the other end asks for; not without a carrier, or where none is active."""
         is_fast = bool(leg.partner.state & LacpState.SHORT_TIMEOUT)
         period_fs = FAST_PERIOD_FS if is_fast else SLOW_PERIOD_FS
-        if not (self._own.active or leg.partner.state & LacpState.ACTIVE):
+        if not leg.is_up or not (self._own.active or leg.partner.state & LacpState.ACTIVE):
             period_fs, leg.wants_to_send = 0, False
         if period_fs == leg.period_fs:
             return
@@ -209,13 +244,21 @@ class LacpEnd(Agent):
 def lacp_end_of(name: str, block: AgentBlock, config: Config) -> LacpEnd:
     """Return the end that an agent is: the host's, which sets the legs that it uses, or its neighbour's."""
     if block.lacp is not None:
-        host = host_of(config)
+        host, bond = host_of(config), config.bond
+        assert bond is not None, "it has been checked"
         return LacpEnd(
             name, block, block.lacp, server=block.server or "", by=host.name, system=host.port.macs[0],
             n_legs=config.n_legs, used=lambda at, idle: at.set({IDLE_KEY: idle}),
+            notices_fs=partial(_noticed_fs, bond),
         )  # fmt: skip
     assert block.lacp_partner is not None
     return LacpEnd(
         name, block, block.lacp_partner, server=OUTSIDE_PLACE, by=UPLINK, system=BRIDGE_MAC, n_legs=config.n_legs,
-        used=None,
+        used=None, notices_fs=lambda at_fs, is_up: at_fs,
     )  # fmt: skip
+
+
+def _noticed_fs(bond: Bond, at_fs: int, is_up: bool) -> int:
+    """Return when a host knows of a carrier: at the first look behind the delay."""
+    due_fs = at_fs + (bond.up_delay_fs if is_up else bond.down_delay_fs)
+    return -(-due_fs // bond.monitor_fs) * bond.monitor_fs if bond.monitor_fs else due_fs

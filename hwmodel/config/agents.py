@@ -12,7 +12,7 @@ from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
 from .edge_agents import VdpBridge, VdpStation
 from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, wrong
 from .lacp import LacpBlock
-from .names import AgentName, EtherType, Mac, Name, ServerName
+from .names import EtherType, Mac, Name, OwnName, ServerName
 from .run import LONGEST_RUN
 from .scenario import BLOCKS, EventChanges
 from .workload import FrameBytes
@@ -24,7 +24,7 @@ Order = Literal["kept", "free"]
 class From(Kind):
     """The time from which a figure is looked at, or the agent whose message it is."""
 
-    _time, _name = Duration("0ns", LONGEST_RUN), AgentName()
+    _time, _name = Duration("0ns", LONGEST_RUN), OwnName()
 
     def parse(self, value: object) -> int | str:
         """Return the time, or the name."""
@@ -86,7 +86,7 @@ class HeardFrame(SparseBlock):
         None, "Whose source address it has: a VM's (b.vf1), or one like 02:00:00:00:00:02; null: any.", alias="from"
     )
     destination: Annotated[int, Mac()] | None = key(None, "Its destination address; null: any.")
-    message: Annotated[str, AgentName("a message")] | None = key(
+    message: Annotated[str, OwnName("a message")] | None = key(
         None, "The word that it carries, of a frame that an agent has sent; null: any or none."
     )
 
@@ -98,7 +98,7 @@ class SentFrame(SparseBlock):
     to: Annotated[int | str, Station()] = key(..., "Its destination: a VM (b.vf1), or an address.")
     ethertype: Annotated[int, EtherType()] = key(..., "Its EtherType, like 0x88b6; none of IP, ARP or a tag.")
     frame_bytes: FrameBytes | None = key(None, "Its length with FCS; 64.")
-    message: Annotated[str, AgentName("a message")] | None = key(None, "A word that it carries to agents.")
+    message: Annotated[str, OwnName("a message")] | None = key(None, "A word that it carries to agents.")
 
     @property
     def own(self) -> OwnFrame:
@@ -137,8 +137,8 @@ class Trigger(Condition):
     each: Annotated[int, Whole(1, MOST_COUNTED)] | None = key(
         None, "With `figure`, a count: it comes as that has grown by so many, by as many again, and so on."
     )
-    message: Annotated[str, AgentName("a message")] | None = key(None, "The word that comes from an agent.")
-    silence: Annotated[str, AgentName("a message")] | None = key(None, "The word that has not come `for` so long.")
+    message: Annotated[str, OwnName("a message")] | None = key(None, "The word that comes from an agent.")
+    silence: Annotated[str, OwnName("a message")] | None = key(None, "The word that has not come `for` so long.")
     for_fs: Annotated[int, Duration("1ns", LONGEST_RUN)] | None = key(None, "How long, of a silence.", alias="for")
     every_fs: Annotated[int, Duration("1ns", LONGEST_RUN)] | None = key(
         None, "How long from one time to the next, the first after as long.", alias="every"
@@ -179,8 +179,8 @@ OF_FIGURE = ("vm", *OF_FIGURES, "each")
 class Sending(SparseBlock):
     """A message to an agent, or a frame."""
 
-    to: Annotated[str, AgentName()] | None = key(None, "The agent that is to hear it.")
-    message: Annotated[str, AgentName("a message")] | None = key(None, "The word that it says.")
+    to: Annotated[str, OwnName()] | None = key(None, "The agent that is to hear it.")
+    message: Annotated[str, OwnName("a message")] | None = key(None, "The word that it says.")
     frame: SentFrame | None = key(
         None, "In place of both, a frame: {from: a.vf1, to: b.vf0, ethertype: 0x88b6, message: busy}."
     )

@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 from hwmodel.units import FS_PER_S
 
 from .kinds import Duration, SparseBlock, Truth, Whole, key
-from .names import AgentName, Name
+from .names import Name, OwnName
 from .run import LONGEST_RUN
 
 MOST_ANNOUNCED = 1_000
@@ -57,7 +57,7 @@ class AnnouncedVm(SparseBlock):
 
     at_fs: Time | None = key(None, "When, once.", alias="at")
     up: Annotated[bool, Truth()] | None = key(None, "true: each time that its function is there, from time 0 on.")
-    message: Annotated[str, AgentName("a message")] | None = key(
+    message: Annotated[str, OwnName("a message")] | None = key(
         None, "Each time that an agent sends this word, as {send: {to: hyp, message: started}} does."
     )
 

@@ -13,6 +13,7 @@ from .check_condition import misfits, watched_by
 from .check_edge_agents import Wrong, ports_to_servers, vdp_settings, wrong_role
 from .check_lacp import OUTSIDE_PLACE, ends_outside, lacp_settings, wrong_lacp
 from .condition import malformed
+from .control_ends import control_settings, wrong_ends
 from .document import Document, DocumentError, KeyPath, Problem
 from .kinds import suggest
 from .live_configuration import LiveConfiguration, Setting
@@ -47,6 +48,7 @@ def wrong_agents(document: Document, config: Config) -> list[Problem]:
             found += _wrong_place(("agents", name), agent, config)
         for at, rule in enumerate(agent.rules or ()):
             found += _wrong_rule(("agents", name, "rules", at), rule, agent, config)
+    found += [Wrong(("control", "way"), f"way vdp: {message}") for message in wrong_ends(config)]
     return [document.problem(one.path, one.message, key=one.is_key) for one in found]
 
 
@@ -226,6 +228,7 @@ def settings_of(config: Config) -> Iterator[Setting]:
             yield from settings_in(name, at, rule)
     yield from vdp_settings(config)
     yield from lacp_settings(config)
+    yield from control_settings(config)
 
 
 def settings_in(agent: str, at: int, rule: Rule) -> list[Setting]:

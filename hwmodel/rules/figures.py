@@ -168,6 +168,7 @@ def _of_functions() -> Iterator[Figure]:
     """Give the rows of a function: of a VM, or of a PF's own."""
     received, sent = (*_OWN_COUNTS, "received_bytes"), (*_OWN_COUNTS, "sent_bytes")
     yield Figure("delivered", FUNCTION, FRAMES, "received", _sum((*_OWN_COUNTS, "received_frames")))
+    yield Figure("sent", FUNCTION, FRAMES, "sent", _sum((*_OWN_COUNTS, "sent_frames")))
     yield Figure("tx_gbps", FUNCTION, BIT_RATE, "sent", _sum(sent), is_of_vm=True, interval=Interval(),
                  column=Column("tx Gb/s", 3, has_interval=True))  # fmt: skip
     yield Figure("rx_gbps", FUNCTION, BIT_RATE, "received", _sum(received), is_of_vm=True,
@@ -232,6 +233,9 @@ def _of_ports() -> Iterator[Figure]:
     parts = _sum(("port", PORTS, "switch", "steering", "counts", "n_without_room"))
     yield Figure("flow_director.without_room", PORT, FRAMES, "found no room for filters of", parts,
                  needs="flow director")  # fmt: skip
+    wire = ("port", PORTS, "mac", "params")
+    bare = (Part((*wire, "is_down")), Part((*wire, "is_silent"), -1))
+    yield Figure("dead_wires", PORT, Unit("dead wire", "count"), "had", bare, is_level=True)
 
 
 _OVER_BRIDGE = "came to adapters over the bridge"

@@ -5,7 +5,7 @@ Two ends, each with all legs; a frame takes a given time from either end. `run` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 S = 10**15  # fs
@@ -27,6 +27,7 @@ class Settings:
 class Port:
     """The variables of 802.1AX for a leg; a deadline is a time and a place among those of that time."""
 
+    enabled: bool = False
     actor_sync: bool = False
     used: bool = False
     defaulted: bool = True
@@ -34,7 +35,7 @@ class Port:
     selected: bool = False
     waiting: bool = False
     partner: tuple[int, ...] = (0, 0, 0, 0, 0)
-    partner_state: int = TIMEOUT
+    partner_state: int = 0
     partner_sync: bool = False
     ntt: bool = False
     period: int = 0
@@ -50,10 +51,15 @@ class End:
         self.n_set = 0
         self.used: list[tuple[int, tuple[int, ...]]] = []
 
-    def begin(self) -> None:
-        for number, port in enumerate(self.ports):
-            self.set(port, "current_while", 3 * S)
-            self.machines(0, number)
+    def carrier(self, now: int, number: int, is_up: bool) -> None:
+        port = self.ports[number]
+        port.enabled, port.partner_sync = is_up, False
+        port.deadlines.pop("current_while", None)
+        if is_up:  # PORT_DISABLED to EXPIRED
+            port.expired = True
+            port.partner_state |= TIMEOUT
+            self.set(port, "current_while", now + 3 * S)
+        self.machines(now, number)
 
     def set(self, port: Port, what: str, at: int) -> None:
         self.n_set += 1
@@ -90,6 +96,8 @@ class End:
     def receives(self, now: int, number: int, said: tuple[int, ...], said_state: int, known: tuple[int, ...],
                  known_state: int) -> None:  # fmt: skip
         port, me = self.ports[number], (*self.s.who, number + 1)
+        if not port.enabled:
+            return
         compared = ACTIVITY | TIMEOUT | AGGREGATION | SYNC
         if known != me or (known_state ^ self.state(port)) & compared:
             port.ntt = True
@@ -134,7 +142,7 @@ class End:
             self.tell(now)
 
     def periodic(self, now: int, port: Port) -> None:
-        none = not self.s.active and not port.partner_state & ACTIVITY
+        none = not port.enabled or (not self.s.active and not port.partner_state & ACTIVITY)
         period = 0 if none else S if port.partner_state & TIMEOUT else 30 * S
         port.ntt &= not none
         if period == port.period:
@@ -151,11 +159,12 @@ class End:
 
 def run(
     settings: Mapping[str, Settings], n_legs: int, delays: Mapping[str, int], is_dead: Callable[[int, int], bool],
-    until: int,
+    carriers: Sequence[tuple[int, str, int, bool]], until: int,
 ) -> tuple[list[tuple[int, ...]], dict[str, list[tuple[int, tuple[int, ...]]]]]:  # fmt: skip
     """Return all frames (time, end, leg, state, known state) and the legs that each end used, as that changed.
 
-    `delays`: of a frame from each end; `is_dead(leg, time)`: what begins then on a leg does not come.
+    `carriers`: when which end knows that which leg has a carrier, or has none, in order of time. `delays`: of a frame
+    from each end; `is_dead(leg, time)`: what begins then on a leg does not come.
     """
     frames: list[tuple[int, ...]] = []
     coming: list[tuple[int, int, str, tuple[int, ...]]] = []
@@ -169,9 +178,13 @@ def run(
             coming.append((now + delays[name], len(frames), other, (number, *me, state, *known, known_state)))
 
     ends = {name: End(name, own, n_legs, transmit) for name, own in settings.items()}
-    for end in ends.values():
-        end.begin()
+    carriers = list(carriers)
     while True:
+        while carriers and carriers[0][0] <= min([one[0] for one in coming] + [end.next()[0] for end in ends.values()]):
+            now, name, number, is_up = carriers.pop(0)
+            if now > until:
+                break
+            ends[name].carrier(now, number, is_up)
         coming.sort()
         arrival = coming[0][0] if coming else NEVER
         due = [(*end.next(), name) for name, end in ends.items()]

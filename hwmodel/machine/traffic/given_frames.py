@@ -1,4 +1,4 @@
-"""The frames that agents give to a function's driver, or to who is outside: one after the other, by a source of theirs."""
+"""Frames that agents give to a function's driver, or to who is outside: one after the other, by a source of theirs."""
 
 from __future__ import annotations
 

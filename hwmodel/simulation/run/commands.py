@@ -250,10 +250,12 @@ def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change, br
         vm = vms[watch.at]
         yield _Command(vm.at, WATCHED, vm.function, 0, np.array(watch.values, np.int64))
     for one in change.asked:
-        vm = vms.get(str(one.of))
-        at, part = (0, OUTSIDE) if vm is None else (vm.at, vm.function)
         if isinstance(one.of, int):
             at, part = bridges, one.of
+        elif one.of in vms:
+            at, part = vms[one.of].at, vms[one.of].function
+        else:
+            at, part = 0, OUTSIDE
         yield _Command(at, one.kind, part, 0, np.array(one.values, np.int64))
 
 
