@@ -13,8 +13,10 @@ from hwmodel.results.control import ControlledVm, ControlResult
 from hwmodel.units import FS_PER_NS
 
 
-def with_control(result: Result, plane: ControlPlane, live: LiveAgents | None) -> Result:
-    """Add to a result what became of VMs that were started, and what telling of them took."""
+def with_control(result: Result, plane: ControlPlane | None, live: LiveAgents | None) -> Result:
+    """Add to a result what became of VMs that were started, if any were, and what telling of them took."""
+    if plane is None:
+        return result
     end_fs = round(result.window.end_ns * FS_PER_NS)
     frames = [
         one.frame.length_with(one.message)

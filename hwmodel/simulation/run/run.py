@@ -144,8 +144,7 @@ def simulate(
             return result
         series = run.series.series(lives_in_order(play.config, play.scene))
         result = with_events(with_series(result, play.config, series, play.scene))
-        result = result if play.agents is None else with_agents(result, play.agents, play.associations)
-        return result if play.plane is None else with_control(result, play.plane, play.agents)
+        return with_control(with_agents(result, play.agents, play.associations), play.plane, play.agents)
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})
