@@ -371,6 +371,9 @@ def _add_compare(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
     what = f"at several values of {', '.join(COMPARED_OVER[:-1])} or {COMPARED_OVER[-1]}, and where the order turns"
     compare.add_argument("--over", type=_over, metavar="NAME[=64,512,1518]", help=what)
     compare.add_argument(
+        "--control", action="store_true", help="in place of that: each way of telling the network that VMs start"
+    )
+    compare.add_argument(
         "--report", type=file_name, metavar="FILE.html", help="write a page with all ways side by side"
     )
     _takes_jobs(compare)

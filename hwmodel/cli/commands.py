@@ -35,6 +35,8 @@ from hwmodel.units import FS_PER_NS
 if TYPE_CHECKING:
     from hwmodel.config import Config, Server
     from hwmodel.results import Result
+    from hwmodel.results.comparison import Comparison
+    from hwmodel.results.control_comparison import ControlComparison
     from hwmodel.simulation import LoneTime
 
 
@@ -254,13 +256,19 @@ def compare(arguments: Namespace) -> None:
     from hwmodel.config import defaults_beside
     from hwmodel.report import render_curves_page, render_page
 
+    if arguments.over is not None and arguments.control:
+        raise InputError(["--over: not with --control"])
     if arguments.over is not None:
         name, values = arguments.over
         curves = _explored(explore.compare_over, config, arguments, name=name, values=values)
         label = run_label(arguments.config, arguments.overrides)
         write_finding(curves, partial(render_curves_page, curves, label), arguments)
         return
-    found = _explored(explore.compare, config, arguments)
+    found: ControlComparison | Comparison
+    if arguments.control:
+        found = _explored(explore.compare_control, config, arguments)
+    else:
+        found = _explored(explore.compare, config, arguments)
     results = [*found.results.values()]
     defaults = [defaults_beside(result.config) for result in results]
     draw = partial(render_page, results, [*found.results], defaults=defaults, ways=found)

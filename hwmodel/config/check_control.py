@@ -35,6 +35,9 @@ def check_control(config: Config, findings: Findings, parts: Sequence[Part]) -> 
     vms = vms_of(part.server for part in parts)
     if any(name in vms and bridge_with(config, vms[name].wire) is None for name in own.starts):
         findings.add("nobody is told of VMs where no bridge is; write `bridge: {}`", "control", "bridge")
+    if own.way == "polling" and own.network_manager.poll_fs is None:
+        message = "nobody asks; say how often the network manager does: control.network_manager.poll"
+        findings.add(f"way polling: {message}", "control.way")
     hosts = {part.server.host for part in parts}
     if own.way == "vem" and len(hosts) > MOST_MODULES:
         message = f"{len(hosts)} servers are {len(hosts)} modules, and a supervisor has {MOST_MODULES} at most"
