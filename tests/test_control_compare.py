@@ -17,7 +17,7 @@ from hwmodel.explore.control_ways import WAYS
 from hwmodel.report import render_page
 from hwmodel.report.control_pictures import arrows_of, sequence_note
 from hwmodel.results.control_comparison import COLUMNS, ControlComparison, sentence, way_rows
-from hwmodel.results.result import parse_result
+from hwmodel.results.result import Result
 from tests.control_cases import system
 
 
@@ -89,7 +89,7 @@ def test_a_page_has_each_vms_course_and_who_told_whom() -> None:
         ("switch", "vdp_a"), ("vdp_a", "switch"), ("network_manager", "vm_manager"), ("vm_manager", "network_manager"),
     ]  # fmt: skip
     assert sequence_note(result).startswith("Times are")
-    assert parse_result(result.to_json()).control == result.control
+    assert Result.from_json(result.to_json()).control == result.control
 
 
 def test_a_page_of_the_ways_begins_with_the_answer(found: ControlComparison) -> None:

@@ -66,6 +66,20 @@ def test_a_boot_that_is_faster_than_the_word_loses_frames_at_once_as_many_as_it_
     assert vm.early_frames == pytest.approx(waits_ms / 10, abs=1)  # a frame each 10 ms
 
 
+def test_who_runs_too_soon_is_warned_of() -> None:
+    warned = simulate(load_config(system("events", vm_start="1ms"))).warnings
+    assert any("VMs run before the network has what they need, in way events: shop1 for 76" in one for one in warned)
+    assert not any("before the network" in one for one in simulate(load_config(system("events"))).warnings)
+
+
+def test_a_vlan_that_the_adapters_uplink_lacks_nobody_configures() -> None:
+    found = complaints(json.dumps(system() | {"switch": {"uplink": {"vlans": [1, 10]}}}))
+    message = "switch.uplink.vlans lacks VLAN 20 of profile shop, and nobody configures it there"
+    assert [line.partition(": ")[2] for line in found] == [
+        f"vms.{name}.profile: servers.{at}.set.{message}" for name, at in (("shop1", "a"), ("shop2", "b"))
+    ]
+
+
 def test_learned_mac_loses_until_its_first_frame_has_been_asked_about() -> None:
     vm = vm_of(control_of("learned_mac"))
     up_ms = 1000 + ms_along([MANAGER, HYPERVISOR]) + 5000

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from .agents import AgentBlock
 from .check_edge_agents import ports_to_servers, vlans_key, wrong_role
 from .live_configuration import Setting
 from .model import Config
-from .profiles import lines_of
+from .profiles import vlans_of
 from .system import NamedBridge, bridge_with, servers_of
 from .vms import Vm, vms_of
 
@@ -17,16 +17,6 @@ def profiled(config: Config) -> dict[str, Vm]:
     """Return the VMs that have profiles, by name."""
     vms = vms_of(servers_of(config))
     return {one.name: vms[one.name] for one in config.vms if one.profile is not None and one.name in vms}
-
-
-def vlans_of(config: Config) -> Mapping[str, frozenset[int]]:
-    """Return the VLANs of each profile, by name."""
-    plain = {name: one.model_dump(mode="json", by_alias=True) for name, one in config.profiles.items()}
-    found = {}
-    for name in plain:
-        lines = {line.key: line.value for line in lines_of(plain, name)}
-        found[name] = frozenset(lines.get("vlans") or [lines.get("port_vlan") or 1])
-    return found
 
 
 def control_settings(config: Config) -> Iterator[Setting]:
@@ -53,7 +43,7 @@ def control_settings(config: Config) -> Iterator[Setting]:
         yield Setting("control", ("control", "starts", entry.name), changes)
     if together:
         yield Setting("control", ("control", "starts"), together)
-    vlans = frozenset[int]().union(*vlans_of(config).values())
+    vlans = frozenset[int]().union(*vlans_of(config.profiles).values())
     for wire in dict.fromkeys(vm.wire for vm in vms.values()):
         bridge = bridge_with(config, wire)
         if bridge is not None:
