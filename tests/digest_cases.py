@@ -50,6 +50,18 @@ BOND_CHANGES: Mapping[str, Mapping[int, Mapping[str, Any]]] = {
     },
 }  # fmt: skip
 
+# ---- Private VLANs at an adapter, and at a bridge whose ports do not reach each other ----
+
+PRIVATE: Mapping[str, Mapping[str, Any]] = {
+    "private": {
+        "nic": {"vfs": 4}, "driver": {"preset": "dpdk"},
+        "switch": {"ports": [{"name": "vf0", "pvlan": "isolated"}, {"name": "vf1", "pvlan": "isolated"},
+                             {"name": "vf2", "pvlan": {"community": 1}}]},
+        "bridge": {"ports": {"adapter": {"pvlan": "isolated"}, "outside": {"pvlan": "isolated"}}},
+        "workload": {"pattern": "broadcast", "load": "2Gbps", "frame_bytes": 300, "external": {"rate": "2Gbps"}},
+    },
+}  # fmt: skip
+
 # ---- Hosts that stall ----
 
 STALLS: Mapping[str, Mapping[str, Any]] = {

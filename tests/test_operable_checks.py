@@ -76,6 +76,7 @@ OF_STATIONS: Mapping[str, list[Any]] = {
     "vlan_spoof_check": [True, False],
     "loopback": [True, False],
     "self_loopback": [True, False],
+    "pvlan": ["promiscuous", "isolated", {"community": 1}],
     "ethertype_filter": [True, False],
     "default_priority": [0, 3, 7],
     "rate_limit": ["100Mbps", "5Mbps", "20Mbps", "1Gbps", None],

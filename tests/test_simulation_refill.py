@@ -202,6 +202,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "host.virtual_switch.bond.silent": ("host.virtual_switch.bond.silent", ["p1"], VSWITCH),
     "switch.uplink.native_vlan": ("switch.uplink.native_vlan", 7, {}),
     "switch.uplink.vlans": ("switch.uplink.vlans", [1, 7], {}),
+    "switch.uplink.pvlan": ("switch.uplink.pvlan", {"community": 3}, {}),
     "switch.addresses": ("switch.addresses", [{"vlan": 1, "mac": "02:00:00:00:00:63", "ports": ["vf1"]}], {}),
     "switch.mirrors": ("switch.mirrors", [{"to": "vf2", "from": "vf0"}], {}),
     "switch.acl": ("switch.acl", [{"port": "vf1", "action": "police", "rate": "1Gbps", "burst": "3000B"}], {}),
@@ -213,7 +214,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
             "admit": "tagged", "accept": ["broadcast"], "promiscuous": True, "enabled": False, "default": True,
             "trusted": True, "guards": ["dhcp"], "spoof_check": False, "vlan_spoof_check": False, "loopback": False,
             "self_loopback": True, "ethertype_filter": False, "default_priority": 5, "rate_limit": "1Gbps",
-            "min_rate": "100Mbps", "weight": 5, "receive_limit": "200Mbps", "drop_enable": [False],
+            "pvlan": "isolated", "min_rate": "100Mbps", "weight": 5, "receive_limit": "200Mbps", "drop_enable": [False],
         }.items()
     },
     "switch.ports.*.ips": ("switch.ports.vf1.ips", ["10.9.9.9"], {
@@ -231,6 +232,8 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "ports.*.hairpin": ("bridge.ports.a.hairpin", True, SERVERS),
     "ports.*.native_vlan": ("bridge.ports.a.native_vlan", 7, SERVERS),
     "ports.*.vlans": ("bridge.ports.a.vlans", [1, 7], SERVERS),
+    "ports.*.port_security": ("bridge.ports.a.port_security", {"most": 3, "on_excess": "shut_down"}, SERVERS),
+    "ports.*.pvlan": ("bridge.ports.a.pvlan", "isolated", SERVERS),
     "workload.load": ("workload.load", "3Gbps", {}),
     "workload.arrivals": ("workload.arrivals", "periodic", {}),
     "workload.peak_rate": ("workload.peak_rate", "8Gbps", BURSTS),

@@ -118,6 +118,7 @@ OF_STATIONS = (
     Operable("default", _IN_STATIONS, (check_pool_filters,)),
     Operable("trusted", (STATIONS, RULES, BRIDGES), (_limits("macs", "vlans"),)),
     Operable("guards", (STATIONS, RULES, BRIDGES)),
+    Operable("pvlan", _IN_STATIONS, (), is_fixed=_is_listed),
     Operable("spoof_check", _IN_STATIONS, (), ("vlan_spoof_check",)),
     *(Operable(key, _IN_STATIONS, ())
       for key in ("vlan_spoof_check", "loopback", "self_loopback", "ethertype_filter")),
@@ -146,6 +147,7 @@ OF_ADAPTERS = (
     Operable("host.virtual_switch.bond.silent", (PORTS,)),
     Operable("switch.uplink.native_vlan", (STATIONS, VLANS, BRIDGES)),
     Operable("switch.uplink.vlans", (VLANS, BRIDGES)),
+    Operable("switch.uplink.pvlan", _IN_STATIONS),
     Operable("switch.addresses", (LOOKUP, BRIDGES), (*_OF_LISTS, _limits("switch.addresses")), is_fixed=_is_listed),
     Operable("switch.mirrors", (RULES, BRIDGES), (
         *_OF_LISTS, _limits("switch.mirrors"), check_mirrors, check_ports, check_batches, check_packet_buffers,
@@ -162,7 +164,7 @@ OF_BRIDGES = (
     Operable("ageing", (BRIDGES,)),
     Operable("policy", (BRIDGES,)),
     Operable("ports.*.rate", (BRIDGES, OUTSIDE, SOURCES), is_fixed=_is_cut_through),
-    *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans")),
+    *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans", "pvlan", "port_security")),
 )
 OF_WORKLOADS = (
     *(Operable(f"workload.{key}", (SOURCES,), _OF_LOADS)
