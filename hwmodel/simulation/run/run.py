@@ -17,7 +17,7 @@ from hwmodel.errors import Interrupted, RunError
 from hwmodel.machine.counts.ledger_state import CAME_TRUE, EVENTS_SPENT, IDLE, LOG_FULL, OVERFLOW
 from hwmodel.processes.collector import collector_rests
 from hwmodel.results import Result, Sighting, check_balance
-from hwmodel.results.bottleneck import NEARLY_FULL, not_judged, shows_why_nothing_came
+from hwmodel.results.bottleneck import not_judged, shows_why_nothing_came
 from hwmodel.results.bottleneck_text import FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.simulation.figures.assumed import assumptions_of
 from hwmodel.simulation.figures.counters import counters_of
@@ -494,10 +494,8 @@ class Run:
         alike = [one for one in own.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
         is_random = self.measured.known.is_random and gets_through(result)
         others = self._replicas(shorts, seeds[:FIRST])
-        # Below its limits what a machine does hangs on who meets whom, which three draws may well miss.
-        is_near_limit = not is_random and (result.bottleneck.utilization or 0.0) >= NEARLY_FULL
-        if not (is_near_limit and len(alike) == len(own.figures) and in_one_cycle(own, others)):
-            others += self._replicas(shorts, seeds[FIRST:])
+        if is_random or len(alike) < len(own.figures) or not in_one_cycle(own, others):
+            others += self._replicas(shorts, seeds[FIRST : shorts.most])
         found = widened(own, others, alike, is_random=is_random)
         warnings = phase_warnings_of(own, others, alike, is_random=is_random)
         return replace(result, intervals=found), [*warnings]

@@ -2,7 +2,7 @@
 
 A machine that is full, or whose frames arrive at even steps, settles into one of several cycles, depending on when its
 cores, ports and timers began, and may stay in it for ever: then even a long window says nothing of the other cycles.
-So a few short runs draw new clock offsets and phases: two, and four more where these leave it open. The spread of their
+So a few short runs draw new clock offsets and phases: two, and more where these leave it open. The spread of their
 figures beyond what their own windows explain (the variance between groups of a one-way analysis of variance) widens the
 run's intervals. With random arrivals that all get through, the window itself covers all phases.
 """
@@ -47,7 +47,7 @@ class ShortRuns:
     """Run configurations over a window as long as `run`, which has ended, took for FRAMES frames.
 
     `make` builds a run from a configuration and its workload. `are_settled`: whether the short runs' warm-up is long
-    enough for buffers to be as full as in `run`.
+    enough for buffers to be as full as in `run`. `most`: how many are to begin in other phases, at most.
     """
 
     def __init__(self, run: Run, make: Callable[[Config, Workload], Run]) -> None:
@@ -61,6 +61,7 @@ class ShortRuns:
         settled_fs = run.start.now_fs // (SETTLES_WITHIN if has_settled else 1)
         most_fs = MOST_WARMUP_FRAMES * window.fs // n_frames
         self._warmup_fs, self.are_settled = min(settled_fs, most_fs), settled_fs <= most_fs
+        self.most = REPLICAS if n_frames > FRAMES else LEAST  # to begin in other phases
         self._own_fs, self._window_fs = window.fs, min(MOST_TIMES_WINDOW * window.fs, FRAMES * window.fs // n_frames)
 
     def __call__(self, config: Config, times: int) -> float | None:
@@ -114,8 +115,8 @@ class ShortRuns:
         return all(block is getattr(self._config, name) for name, block in config if name != "run")
 
 
-REPLICAS, FIRST = 6, 2  # the rest are made unless the first ones agree with the run
-LEAST = 3  # with fewer runs, their spread is unknown
+REPLICAS, FIRST = 6, 2  # more than the first ones are made unless these agree with the run
+LEAST = 3  # with fewer runs, their spread is unknown; of a window no longer than theirs no more are made
 AGREES = 0.005  # share by which throughput and means of machines in one and the same cycle differ at most
 # How much of the spread of six runs their windows explain is itself uncertain: at least this share always counts.
 LEAST_BETWEEN = 0.25
