@@ -49,11 +49,14 @@ def _steps_of(path: Path) -> tuple[str, tuple[Any, ...]]:
     else:
         name = next(name for name, place in PLACES.items() if steps[: len(place)] == place)
         kind, rest = SERVER_COUNTS, steps[len(PLACES[name]) :]
-    found, kind = [], kind[name].base
+    found: list[Any] = []
+    kind = kind[name].base
     for before, step in zip((None, *rest), rest, strict=False):
-        is_field = isinstance(step, str) and kind.names is not None
-        found.append(step if is_field else _numbers(before, step))
-        kind = kind[step].base if is_field else kind
+        if isinstance(step, str) and kind.names is not None:
+            found.append(step)
+            kind = kind[step].base
+        else:
+            found.append(_numbers(before, step))
     return name, tuple(found)
 
 

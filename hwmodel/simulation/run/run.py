@@ -21,7 +21,13 @@ from hwmodel.results.bottleneck import not_judged, shows_why_nothing_came
 from hwmodel.results.bottleneck_text import FULLEST_UNJUDGED, NOTHING_DELIVERED, NOTHING_ENDED
 from hwmodel.simulation.figures.assumed import assumptions_of
 from hwmodel.simulation.figures.counters import counters_of
-from hwmodel.simulation.figures.intervals import Sureness, gets_through, sureness_of, too_wide
+from hwmodel.simulation.figures.intervals import (
+    Sureness,
+    figures_with_intervals,
+    gets_through,
+    sureness_of,
+    too_wide,
+)
 from hwmodel.simulation.figures.judgement import judged
 from hwmodel.simulation.figures.machine_known import MachineKnown, Measured
 from hwmodel.simulation.figures.marks import Marks
@@ -61,7 +67,6 @@ from hwmodel.simulation.run.short_runs import (
     has_timed_events,
     in_one_cycle,
     phase_warnings_of,
-    replica_of,
     seeds_beside,
     widened,
 )
@@ -456,7 +461,7 @@ class Run:
         result, self.seen = self.machine.result_of(config, workload, span, self.ends)
         burst, ports = burst_frames(config), self.book.port_numbers
         sureness = sureness_of(result, self.marks.table(), ports, burst, known)
-        return replace(result, intervals=widened(replica_of(sureness), ())), sureness
+        return replace(result, intervals=widened(sureness, ())), sureness
 
     def held(self, result: Result, sureness: Sureness) -> tuple[Result, list[Unsure]]:
         """Return a result with the intervals that hold, and why its window does not tell how far off others are."""
@@ -478,7 +483,9 @@ class Run:
         if run is None:
             return None
         assert run.start is not None and run.end is not None
-        return replica_of(run.figures(Span(run.start, run.end))[1])
+        config, workload, _ = run.measured
+        result, _ = run.machine.result_of(config, workload, Span(run.start, run.end), run.ends)
+        return Replica(figures_with_intervals(result), run.marks.table().least_ns)
 
     def _replicas(self, shorts: ShortRuns, seeds: Sequence[int]) -> list[Replica]:
         """Return what short runs of some seeds show, those left out that cannot be run."""
@@ -488,16 +495,16 @@ class Run:
         """Return the result with intervals widened by short runs with other phases, and the warnings from these."""
         if not self.measured.known.hangs_on_phases(gets_through(result)):
             return result, []
-        own, seeds = replica_of(sureness), seeds_beside(self.config.run.seed)
+        seeds = seeds_beside(self.config.run.seed)
         # Short runs are not alike in figures that grow, nor if their warm-up leaves buffers emptier.
         grown = {name.rpartition(".")[0] for name in growth_of(sureness)}
-        alike = [one for one in own.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
+        alike = [one for one in sureness.figures if shorts.are_settled and one.rpartition(".")[0] not in grown]
         is_random = self.measured.known.is_random and gets_through(result)
         others = self._replicas(shorts, seeds[:FIRST])
-        if is_random or len(alike) < len(own.figures) or not in_one_cycle(own, others):
+        if is_random or len(alike) < len(sureness.figures) or not in_one_cycle(sureness.figures, others):
             others += self._replicas(shorts, seeds[FIRST : shorts.most])
-        found = widened(own, others, alike, is_random=is_random)
-        warnings = phase_warnings_of(own, others, alike, is_random=is_random)
+        found = widened(sureness, others, alike, is_random=is_random, share=shorts.share)
+        warnings = phase_warnings_of(sureness, others, alike, is_random=is_random, share=shorts.share)
         return replace(result, intervals=found), [*warnings]
 
     def _why_changed(self) -> Iterator[str]:
