@@ -502,7 +502,7 @@ class Run:
         is_random = self.measured.known.is_random and gets_through(result)
         others = self._replicas(shorts, seeds[:FIRST])
         if is_random or len(alike) < len(sureness.figures) or not in_one_cycle(sureness.figures, others):
-            others += self._replicas(shorts, seeds[FIRST : shorts.most])
+            others += self._replicas(shorts, seeds[FIRST:] if is_random else seeds[FIRST : shorts.most])
         found = widened(sureness, others, alike, is_random=is_random, share=shorts.share)
         warnings = phase_warnings_of(sureness, others, alike, is_random=is_random, share=shorts.share)
         return replace(result, intervals=found), [*warnings]
