@@ -456,7 +456,7 @@ class Run:
         return self.result(interrupted=words.interrupted(done_ms, self.config.run.duration_fs))
 
     def figures(self, span: Span) -> tuple[Result, Sureness]:
-        """Make the result of a window with its intervals, without flows, closed form and warnings."""
+        """Make the result of a window with its intervals, without configuration, flows, closed form and warnings."""
         config, workload, known = self.measured
         result, self.seen = self.machine.result_of(config, workload, span, self.ends)
         burst, ports = burst_frames(config), self.book.port_numbers
@@ -484,7 +484,7 @@ class Run:
             return None
         assert run.start is not None and run.end is not None
         config, workload, _ = run.measured
-        result, _ = run.machine.result_of(config, workload, Span(run.start, run.end), run.ends)
+        result = run.machine.figures_of(config, workload, Span(run.start, run.end), run.ends)
         return Replica(figures_with_intervals(result), run.marks.table().least_ns)
 
     def _replicas(self, shorts: ShortRuns, seeds: Sequence[int]) -> list[Replica]:
@@ -548,7 +548,9 @@ class Run:
         too_short = why_no_rates(self.measured.config, span, sends=sends)
         of_window = Span(self.start, self.end, gives_rates=too_short is None)
         result, sureness = self.figures(of_window)
-        result = replace(result, flows=flows_of(self.book, of_window))
+        resolved = self.measured.config.resolved()
+        config_hash = self.measured.config.config_hash(resolved)
+        result = replace(result, config=resolved, config_hash=config_hash, flows=flows_of(self.book, of_window))
         cycles: list[str] = []
         has_changed = self.first_change_fs < self.end.now_fs
         if is_judged and too_short is None and not has_changed:
