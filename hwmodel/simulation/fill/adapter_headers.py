@@ -90,10 +90,13 @@ def flow_hashes(templates: Sequence[FrameTemplate]) -> npt.NDArray[np.int64]:
     return found
 
 
-def make_room(nic: Nic, n_headers: int) -> None:
-    """Make room for all headers of a workload at an adapter."""
+def make_room(nic: Nic, n_headers: int, n_own: int) -> None:
+    """Make room for all headers of a workload at an adapter, and for what is decided on those of its own stations."""
     for table in (nic.headers.template_header, nic.traffic.template, nic.virtual_switch.flow_cache.header):
         give(table, n_headers)
+    decided = (nic.headers.copy_header, nic.traffic.copy_kind, nic.ledger.flow, nic.ledger.directory.ends)
+    for table in decided:
+        give(table, min(n_own + 1, int(table.most)))
 
 
 def enter_headers(
