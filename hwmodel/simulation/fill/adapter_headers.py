@@ -15,7 +15,7 @@ from hwmodel.config.names import UPLINK as OUTSIDE
 from hwmodel.config.names import uplink_of
 from hwmodel.config.steering import FlowFilter, Steering, TupleFilter
 from hwmodel.errors import InputError
-from hwmodel.forwarding.header_store import HEADER_ROOM, MAX_COPY_KINDS, TEMPLATE_HEADER
+from hwmodel.forwarding.header_store import MAX_COPY_KINDS, TEMPLATE_HEADER
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.forwarding.steering import DROPPED, NO_DIRECTOR, PERFECT, SIGNATURE, SLOTS
 from hwmodel.forwarding.tables import ANY, NO_VLAN
@@ -65,9 +65,10 @@ def headers_of(templates: Sequence[FrameTemplate], stations: Mapping[str, int]) 
     """Return the headers of a workload, one TEMPLATE_HEADER each, the ingress port not yet set."""
     found = np.zeros(len(templates), TEMPLATE_HEADER)
     headers = [template.header for template in templates]
-    padded = np.array(headers, f"S{HEADER_ROOM}")
-    found["octets"] = padded.view(np.uint8).reshape(len(templates), HEADER_ROOM)
     found["n_bytes"] = list(map(len, headers))
+    longest = max(1, int(found["n_bytes"].max(initial=0)))
+    padded = np.array(headers, f"S{longest}")
+    found["octets"][:, :longest] = padded.view(np.uint8).reshape(len(templates), longest)
     behind = [header[TAG_OFFSET:] for header in headers]
     are_whole = {each: is_complete(bytes(TAG_OFFSET) + each) for each in set(behind)}
     found["is_whole"] = [are_whole[each] for each in behind]
