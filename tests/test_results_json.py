@@ -342,3 +342,13 @@ def test_very_many_flows_are_written_as_few_are(drawn, are_many):
     rows = [text.partition(before)[2].rpartition(behind)[0] for text in of_each]
     whole = head + before + between.join(rows * n_times) + behind + tail
     assert dataclasses.replace(_SAMPLE, flows=flows).to_json() == whole
+
+
+def test_flows_by_column():
+    flow = FlowResult(from_="vf0", to="vf1", offered=2**60, delivered=1, gbps=None, mpps=0.1234567891234)
+    columns = sample_result(flows=(flow, dataclasses.replace(flow, to="vf2", gbps=1.0))).flow_columns()
+    assert columns["to"].tolist() == ["vf1", "vf2"]
+    assert columns["offered"].tolist() == [2**60] * 2
+    assert np.isnan(columns["gbps"][0])
+    assert columns["mpps"][1] == 0.1234567891234
+    assert {len(column) for column in sample_result(flows=()).flow_columns().values()} == {0}

@@ -30,6 +30,7 @@ Path = tuple[str | int, ...]
 _SPACE = re.compile(r"[ \t\r\n]*")
 _MOST_LINES = 20
 _MANY_ROWS = 256
+_SCALARS = (str, int, float)
 _LINES = ("\n", ":")  # between the items of a list in JSON, which have no line breaks
 _DEEPEST = 40  # nesting of objects and lists; a result with a bridge has 12 levels
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
@@ -105,38 +106,42 @@ def _rows_text(key: str, rows: Any) -> str:
 
     Empty for anything else, and for what JSON cannot hold.
     """
-    if not (isinstance(rows, tuple) and len(rows) >= _MANY_ROWS):
+    if not (isinstance(rows, tuple) and len(rows) >= _MANY_ROWS and dataclasses.is_dataclass(rows[0])):
         return ""
-    columns: list[tuple[Any, list[Any]]] = []
     try:
-        form = _form_of(rows, columns)
-        texts = {kind: _texts(kind, [each for of, each in columns if of is kind]) for kind in dict(columns)}
+        columns = columns_of(type(rows[0]), rows)
+        texts = {kind: _texts(kind, [each for of, each in columns.values() if of is kind]) for kind in _SCALARS}
     except ValueError:
         return ""
+    form: dict[str, Any] = {}
+    for name in columns:
+        *path, last = name.split(".")
+        functools.reduce(lambda inner, step: inner.setdefault(step, {}), path, form)[last] = "%s"
     before, row, behind = re.split(r"(?<=\[)\n|\n(?=  \])", _dumped({key: [form]}, indent=2)[2:-2])
     write_row = row.replace('"%s"', "%s").__mod__
-    cells = zip(*(map(texts[kind].__getitem__, column) for kind, column in columns), strict=True)
+    cells = zip(*(map(texts[kind].__getitem__, column) for kind, column in columns.values()), strict=True)
     return f"{before}\n" + ",\n".join(map(write_row, cells)) + f"\n{behind}"
 
 
-def _form_of(rows: Collection[Any], columns: list[tuple[Any, list[Any]]]) -> dict[str, Any]:
-    """Return the form of records of one class, `%s` in place of values; append types and values of each, by column."""
-    form: dict[str, Any] = {}
-    of_all, *others = set(map(type, rows))
-    if others or not dataclasses.is_dataclass(of_all):
-        raise ValueError
+def columns_of(of_all: Any, rows: Collection[Any]) -> dict[str, tuple[Any, list[Any]]]:
+    """Return type and values of each figure of records of a class, by its JSON keys with dots between.
+
+    Raises ValueError where a record is of another class, or a value not of its declared type.
+    """
+    found: dict[str, tuple[Any, list[Any]]] = {}
     for field in _fields_of(of_all):
         column = list(map(operator.attrgetter(field.name), rows))
-        if field.is_verbatim or not field.may_be_empty:
-            raise ValueError
+        may_be = {field.kind} if dataclasses.is_dataclass(field.kind) else {field.present, type(None)}
+        if field.is_verbatim or not field.may_be_empty or not set(map(type, column)) <= may_be:
+            raise ValueError(field.name)
         if dataclasses.is_dataclass(field.kind):
-            form[field.key] = _form_of(column, columns)
-        elif field.present in (int, float, str) and set(map(type, column)) <= {field.present, type(None)}:
-            form[field.key] = "%s"
-            columns.append((field.present, column))
+            inner = columns_of(field.kind, column)
+            found |= {f"{field.key}.{name}": each for name, each in inner.items()}
+        elif field.present in _SCALARS:
+            found[field.key] = field.present, column
         else:
-            raise ValueError
-    return form
+            raise ValueError(field.name)
+    return found
 
 
 def _texts(kind: Any, columns: Iterable[Iterable[Any]]) -> dict[Any, str]:
@@ -144,7 +149,7 @@ def _texts(kind: Any, columns: Iterable[Iterable[Any]]) -> dict[Any, str]:
     distinct = dict.fromkeys(itertools.chain(*columns))
     plain = [_plain(one, kind) for one in distinct]
     written = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=_LINES)
-    return dict(zip(distinct, written[1:-1].split("\n"), strict=True))
+    return dict(zip(distinct, written[1:-1].split("\n"), strict=bool(distinct)))
 
 
 def _dumped(values: Any, indent: int | None = None) -> str:
