@@ -310,6 +310,8 @@ def _add_run(commands: argparse._SubParsersAction[_OneLineParser]) -> None:
         help="print what each function and ring counted, as `ethtool -S` and `ip -s link show` do; in --json and "
         "--report too (docs/counters.md)",
     )
+    flows = "write the flows by column, for numpy.load; --json then leaves them out"
+    run.add_argument("--flows", type=file_name, metavar="FILE.npz", help=flows)
     run.add_argument("--pcap", type=file_name, metavar="FILE", help="write the frames that are delivered")
     run.add_argument(
         "--pcap-hop",

@@ -9,6 +9,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,7 @@ from hwmodel.cli.outputs import (
     run_label,
     say,
     text_output,
+    write_all,
     write_finding,
     write_json,
     writing_stdout,
@@ -125,7 +127,15 @@ def _write_result(arguments: Namespace, result: Result, print_text: Callable[[],
         label = run_label(arguments.config, arguments.overrides)
         return render_page([result], [label], defaults=[defaults_beside(result.config)])
 
-    write_finding(result, draw, arguments, print_text)
+    def write_flows() -> None:
+        if flows is not None:
+            from hwmodel.atomic_file import write_atomically
+
+            write_atomically(flows, result.flow_archive())
+
+    flows = getattr(arguments, "flows", None)
+    stored = result if flows is None else replace(result, flows=())
+    write_all(lambda: write_finding(stored, draw, arguments, print_text), write_flows)
 
 
 def check(arguments: Namespace) -> None:
@@ -481,7 +491,7 @@ def _read(arguments: Namespace) -> tuple[Config, list[str]]:
 
 def _output_files(arguments: Namespace) -> list[tuple[str, str | None]]:
     """Return options that name a file that the command writes, each with that file."""
-    names = ("json", "report", "pcap", "trace", *(("out",) if arguments.command == "config-space" else ()))
+    names = ("json", "report", "flows", "pcap", "trace", *(("out",) if arguments.command == "config-space" else ()))
     hops = [(f"--pcap-hop {name}", path) for name, path in getattr(arguments, "pcap_hops", ())]
     return [*((f"--{name}", getattr(arguments, name, None)) for name in names), *hops]
 
