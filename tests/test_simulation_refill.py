@@ -219,6 +219,9 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     },
     "switch.ports.*.ips": ("switch.ports.vf1.ips", ["10.9.9.9"], {
         "switch": {"ports": [{"name": "vf1", "guards": ["ip"]}]}}),
+    "switch.ports.*.port_security": ("switch.ports.vf1.port_security", {"most": 3}, {
+        "nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"pass_by": "pointer", "learning": {}}},
+        "driver": {"preset": "dpdk"}}),
     "switch.ports.*.untagged": ("switch.ports.vf1.untagged", [], {}),
     "switch.ports.*.receive_burst": ("switch.ports.vf1.receive_burst", "1MiB", {
         "switch": {"ports": [{"name": "vf1", "receive_limit": "1Gbps"}]}}),
