@@ -221,6 +221,9 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
         "switch": {"ports": [{"name": "vf1", "guards": ["ip"]}]}}),
     "switch.ports.*.profile": ("switch.ports.vf1.profile", "web", {
         "profiles": {"web": {"port_vlan": 7, "rate_limit": "1Gbps", "default_priority": 5}}}),
+    "switch.ports.*.port_security": ("switch.ports.vf1.port_security", {"most": 3}, {
+        "nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"pass_by": "pointer", "learning": {}}},
+        "driver": {"preset": "dpdk"}}),
     "switch.ports.*.untagged": ("switch.ports.vf1.untagged", [], {}),
     "switch.ports.*.receive_burst": ("switch.ports.vf1.receive_burst", "1MiB", {
         "switch": {"ports": [{"name": "vf1", "receive_limit": "1Gbps"}]}}),

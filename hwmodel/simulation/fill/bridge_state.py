@@ -211,8 +211,7 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
     entry.is_uplink = port.is_uplink
     settings = port.owner.settings.ports.get(port.name)  # an extender's uplink has none
     if settings is not None and settings.port_security is not None:
-        entry.most_addresses = settings.port_security.most
-        entry.shuts = settings.port_security.on_excess == "shut_down"
+        entry.most_addresses, entry.shuts = settings.port_security.words
     entry.first_logical, entry.n_logical = lists.add(logical.number for logical in port.logical)
     entry.first_taken, entry.n_taken = lists.add(sorted(port.taken_lists))
     entry.own_logical = topology.own.get(port.number, NOBODY)

@@ -68,6 +68,7 @@ from hwmodel.simulation.fill.nic_state import (
 )
 from hwmodel.simulation.fill.nic_state import ports_of as adapter_ports_of
 from hwmodel.simulation.fill.system_state import build_bridges, crossing_fs, least_bytes_of, senders_at
+from hwmodel.simulation.fill.virtual_switch import fill_security
 from hwmodel.simulation.fill.workload_state import enter_sources, numbers_in
 from hwmodel.workload.traffic import Workload
 
@@ -233,8 +234,9 @@ _TABLES = ("port", "switch", "tables")
 RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
 IPS = ("own_ip",)
 OF_STEERING = ("n_type_filters", "type_filter")  # fixed
+OF_LEARNING = ("learns", "learned")  # fixed, and what frames tell
 ADDRESSES = Region(_TABLES, ("lookup",), TABLE, "n_ports")
-IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING)
+IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING, *OF_LEARNING)
 OF_STATIONS = tuple(name for name in TABLES.names or () if name not in IN_PARTS)
 
 
@@ -282,6 +284,9 @@ FILLINGS: Mapping[str, Filling] = operable.of_each_region({
     operable.OUTSIDE: Filling(_fill_outside, (Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE),)),
     operable.LINKS: Filling(_fill_links, (
         Region(("pcie", "params"), ("max_read_request_bytes", "dllp_period", "dllp_fs", "duration_fs"), LINK),
+    )),
+    operable.SECURED: Filling(lambda nic, to: fill_security(nic, to.server.config), (
+        Region(("virtual_switch", "learned", "port", "params"), (), SECURITY),
     )),
     operable.SOURCES: Filling(_fill_sources, (Region(("traffic", "source", "params"), (), SOURCE, "n_sources"),)),
 }, operable.BRIDGES, operable.TREES)  # fmt: skip
