@@ -260,8 +260,9 @@ def check_bond(config: Config, findings: Findings) -> None:
         findings.add(
             "a bond has two legs or more, and port.count is 1 (port.count: 2 gives it two)", "port.count", _BOND
         )
-    for at, name in enumerate(own.silent):
-        check_port_name(config, findings, name, (*_PATH, "silent", at))
+    for key in ("silent", "idle"):
+        for at, name in enumerate(getattr(own, key)):
+            check_port_name(config, findings, name, (*_PATH, key, at))
     if own.primary is not None:
         check_port_name(config, findings, own.primary, (*_PATH, "primary"))
     if own.primary is not None and own.mode != "active_backup":

@@ -234,6 +234,9 @@ def _of_ports() -> Iterator[Figure]:
     parts = _sum(("port", PORTS, "switch", "steering", "counts", "n_without_room"))
     yield Figure("flow_director.without_room", PORT, FRAMES, "found no room for filters of", parts,
                  needs="flow director")  # fmt: skip
+    wire = ("port", PORTS, "mac", "params")
+    bare = (Part((*wire, "is_down")), Part((*wire, "is_silent"), -1))
+    yield Figure("dead_wires", PORT, Unit("dead wire", "count"), "had", bare, is_level=True)
 
 
 _OVER_BRIDGE = "came to adapters over the bridge"

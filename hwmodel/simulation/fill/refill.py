@@ -279,7 +279,7 @@ FILLINGS: Mapping[str, Filling] = operable.of_each_region({
     operable.PORTS: Filling(_fill_ports, (
         Region(("port", "mac", "params"), WIRE_RATE, LINE_RATE),
         Region(("port", "mac", "line", "params"), WIRE_RATE, LINE_RATE),
-        Region(("port", "mac", "params"), ("is_down", "is_silent"), WIRE_STATE),
+        Region(("port", "mac", "params"), ("is_down", "is_silent", "is_idle"), WIRE_STATE),
     )),
     operable.OUTSIDE: Filling(_fill_outside, (Region(("outside", "params"), WIRE_RATE, OUTSIDE_RATE),)),
     operable.LINKS: Filling(_fill_links, (

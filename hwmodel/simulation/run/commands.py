@@ -25,6 +25,7 @@ from hwmodel.config.system import servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.commanded import run_commanded
+from hwmodel.machine.counts.heard import OUTSIDE
 from hwmodel.machine.engine import OBEY
 from hwmodel.machine.time.commands import (
     COMMAND_CAP,
@@ -93,7 +94,10 @@ class Job(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Describe what an agent asks of a function (`a.vf1`) or of a bridge's port: a command's kind and its values."""
+    """Describe what an agent asks: a command's kind and its values.
+
+    `of`: a function (`a.vf1`), the number of a bridge's port, or the uplink of an only adapter, of a bond's neighbour.
+    """
 
     of: str | int
     kind: int
@@ -246,7 +250,12 @@ def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change, br
         vm = vms[watch.at]
         yield _Command(vm.at, WATCHED, vm.function, 0, np.array(watch.values, np.int64))
     for one in change.asked:
-        at, part = (bridges, one.of) if isinstance(one.of, int) else (vms[one.of].at, vms[one.of].function)
+        if isinstance(one.of, int):
+            at, part = bridges, one.of
+        elif one.of in vms:
+            at, part = vms[one.of].at, vms[one.of].function
+        else:
+            at, part = 0, OUTSIDE
         yield _Command(at, one.kind, part, 0, np.array(one.values, np.int64))
 
 

@@ -12,7 +12,7 @@ from hwmodel.agents.live import LiveAgents
 from hwmodel.results import Result
 from hwmodel.results.agents import MOST_ACTIONS, AgentAction, AgentResult, AssociationResult
 from hwmodel.units import FS_PER_NS
-from hwmodel.wire.edge_control import told
+from hwmodel.wire.control_words import told
 from hwmodel.wire.ethernet import format_mac
 
 
