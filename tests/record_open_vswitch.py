@@ -1,7 +1,7 @@
 """Let Open vSwitch do what tests/vectors/open_vswitch_learning.txt says: `python -m tests.record_open_vswitch`.
 
-It needs root. Each switch has a network namespace of its own, with an ovsdb-server and an ovs-vswitchd whose datapath is
-in user space (`datapath_type=netdev`); wires are veth pairs, and raw sockets at the far ends of the others are the
+It needs root. Each switch has a network namespace of its own, with an ovsdb-server and an ovs-vswitchd, its datapath in
+user space (`datapath_type=netdev`); wires are veth pairs, and raw sockets at the far ends of the others are the
 stations. The port `pf` is the bridge's own (LOCAL). Between frames all flows of the datapath are taken out
 (`revalidator/purge`): Open vSwitch learns as it translates a flow, not with each frame that hits one, so that an
 address that moves back to where a flow is cached would be learned half a second late.
