@@ -233,7 +233,8 @@ RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "m
 IPS = ("own_ip",)
 OF_STEERING = ("n_type_filters", "type_filter")  # fixed
 ADDRESSES = Region(_TABLES, ("lookup",), TABLE, "n_ports")
-IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING)
+OF_CHANNELS = ("n_channels", "channel")  # fixed
+IN_PARTS = ("vlan", *ADDRESSES.fields, *RULES, *IPS, *OF_STEERING, *OF_CHANNELS)
 OF_STATIONS = tuple(name for name in TABLES.names or () if name not in IN_PARTS)
 
 
