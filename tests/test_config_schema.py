@@ -299,6 +299,13 @@ def of_agents(key: str) -> str:
 
 
 TREE = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
+OF_CONTROL = {
+    "profiles": {"web": {}}, "vms": [{"name": "web1", "at": "vf1", "profile": "web"}], "bridge": {},
+    "control": {
+        "starts": {"web1": "1s"}, "changes": [{"at": "1s", "profile": "web", "becomes": "web"}],
+        "network_manager": {"poll": "1s"}, "modules": {"fails": "1s"}, "vdp": {"silent_from": "1s"},
+    },
+}  # fmt: skip
 OF_ADAPTERS = re.compile("adapters|tree")
 
 
@@ -337,7 +344,7 @@ def test_the_table_of_attributes_is_right():
     }  # fmt: skip
     made = (config_from_mapping({}, changes) for changes in (ENTRIES, controlling, joined, joined_extenders))
     config, with_extenders, with_bridges, with_both = made
-    with_sends = config_from_mapping({}, OF_SENDS)
+    with_sends, with_control = config_from_mapping({}, OF_SENDS), config_from_mapping(OF_CONTROL)
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     with_hosts, with_event = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}}), configs_with_events()
     with_flow_control = configs_with_flow_control()
@@ -357,6 +364,8 @@ def test_the_table_of_attributes_is_right():
             held = with_event[key.split(".")[1]]
         elif is_of_sends(key):
             held = with_sends
+        elif key.startswith("control"):
+            held = with_control
         elif key.startswith(("agents", "management")):
             held = with_agents[of_agents(key)]
         else:
@@ -394,5 +403,5 @@ def test_texts_of_defaults():
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
         "pcie", "host", "nic", "driver", "switch", "port", "servers", "multi_root", "bridge", "bridges", "vms",
-        "profiles", "workload", "run", "scenario", "agents", "management",
+        "profiles", "workload", "run", "scenario", "agents", "management", "control",
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 
 from hwmodel.resources import BUSY_SHARES
@@ -320,6 +321,7 @@ FIGURES = {(row.of, row.name): row for rows in (_of_functions(), _of_ports(), _o
 NAMES = tuple(dict.fromkeys(name for _, name in FIGURES))
 
 
+@cache
 def rows_of(record: str) -> dict[str, Figure]:
     """Return the rows of a record of results (`totals`, `pcie.up.bytes`), or of its VMs (`vms`), by their fields."""
     if record == "vms":

@@ -29,6 +29,7 @@ from hwmodel.machine.time.commands import (
     POLICER,
     RECEIVE_LIMIT,
     REFILL,
+    SECURITY,
     SHAPER,
     SOURCE,
     TABLE,
@@ -114,6 +115,8 @@ def follow_written(nic, now_fs, command):
         expect_line_anew(nic.port[command.part].mac)
     elif command.kind == DROPPING:
         nic.moves_due = 1  # the copy that waits for a descriptor may be dropped now
+    elif command.kind == SECURITY:
+        nic.virtual_switch.learned.port[command.part].is_shut = 0
     elif command.kind == REFILL:
         refill_what_is_taken(nic, now_fs, command.part)
     elif command.kind == WIRE_STATE:
