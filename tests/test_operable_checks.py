@@ -101,6 +101,7 @@ VALUES: Mapping[str, list[Any]] = {
                    [{"action": "deny", "ip_source": "own"}]],
     "workload.load": ["100Mbps", 0.3, "saturate", "9999Gbps", "1bps"],
     "workload.arrivals": ["poisson", "constant", "on_off"],
+    "workload.stopped": [["vf0"], []],
     "workload.peak_rate": ["2Gbps", "1Mbps", None],
     "workload.mean_burst": [16, 100000, 1],
     "workload.burst_length": ["geometric", "fixed"],

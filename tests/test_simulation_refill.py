@@ -222,6 +222,8 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "switch.ports.*.port_security": ("switch.ports.vf1.port_security", {"most": 3}, {
         "nic": {"mode": "vswitch"}, "host": {"virtual_switch": {"pass_by": "pointer", "learning": {}}},
         "driver": {"preset": "dpdk"}}),
+    "switch.ports.*.profile": ("switch.ports.vf1.profile", "web", {
+        "profiles": {"web": {"port_vlan": 7, "rate_limit": "1Gbps", "default_priority": 5}}}),
     "switch.ports.*.untagged": ("switch.ports.vf1.untagged", [], {}),
     "switch.ports.*.receive_burst": ("switch.ports.vf1.receive_burst", "1MiB", {
         "switch": {"ports": [{"name": "vf1", "receive_limit": "1Gbps"}]}}),
@@ -242,6 +244,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "workload.burst_length": ("workload.burst_length", "fixed", BURSTS),
     "workload.weights": ("workload.weights", {"vf0": 3}, {}),
     "workload.zipf": ("workload.zipf", 0.5, {}),
+    "workload.stopped": ("workload.stopped", ["vf0"], {}),
     "workload.flows.*.2": ("workload.flows", [["vf0", "vf1", "2Gbps"]], {
         "workload": {"pattern": "flows", "flows": [["vf0", "vf1", "1Gbps"]], "external": None}}),
     "workload.external.rate": ("workload.external.rate", "2Gbps", OUTSIDE),

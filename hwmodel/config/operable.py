@@ -131,6 +131,7 @@ OF_STATIONS = (
     Operable("receive_burst", (ARBITER,), (check_arbitration,)),
     Operable("credits", (ARBITER,), (check_arbitration,)),
     Operable("drop_enable", (DROPS,), (check_queues,)),
+    Operable("profile", ()),  # what follows from it are other keys of the station
 )  # fmt: skip
 OF_ADAPTERS = (
     Operable("port.rate", (FUNCTIONS, SCHEDULER, PORTS, OUTSIDE, SOURCES, BRIDGES), is_fixed=_is_cut_through),
@@ -170,6 +171,7 @@ OF_WORKLOADS = (
     *(Operable(f"workload.{key}", (SOURCES,), _OF_LOADS)
       for key in ("load", "arrivals", "peak_rate", "mean_burst", "burst_length")),
     *(Operable(f"workload.{key}", (SOURCES,)) for key in ("weights", "zipf", "flows.*.2")),
+    Operable("workload.stopped", (SOURCES,), _OF_LOADS),
     *(Operable(f"workload.external.{key}", (SOURCES,))
       for key in ("rate", "arrivals", "peak_rate", "mean_burst", "burst_length")),
 )  # fmt: skip

@@ -33,7 +33,7 @@ from .kinds import (
     Word,
     key,
 )
-from .names import CoreNumber, EtherType, IdKey, Mac, Name, PortName, port_number
+from .names import CoreNumber, EtherType, IdKey, Mac, Name, OwnName, PortName, port_number
 from .packet_kinds import ArpOperation, IpPrefix, OwnOr, Protocol, Span
 from .port_security import PortSecurity
 from .private_vlan import PVLAN_FORM, PvlanClass
@@ -61,6 +61,13 @@ GuardName = Literal["arp", "dhcp", "nd", "ip"]
 ARP_KEYS = ("arp_operation", "arp_sender_mac", "arp_sender_ip", "arp_target_ip")
 IP_KEYS = ("protocol", "source_ip", "destination_ip", "source_port", "destination_port", "icmp_type", "nd_target")
 PACKET_KEYS = (*IP_KEYS, *ARP_KEYS)
+# Keys of a station that a profile may have: all that may change in operation but for who the station is.
+OF_PROFILES = (
+    "port_vlan", "vlans", "untagged", "admit", "spoof_check", "vlan_spoof_check", "loopback", "self_loopback", "accept",
+    "promiscuous", "default", "trusted", "guards", "pvlan", "port_security", "ethertype_filter", "default_priority",
+    "rate_limit", "min_rate", "receive_limit", "receive_burst", "weight", "drop_enable",
+)  # fmt: skip
+Binding = Literal["static", "dynamic"]
 StationNames = Annotated[tuple[StationName, ...], Listing("[vf0, vf1]", least=1)]
 
 
@@ -80,6 +87,23 @@ class Port(Block):
         ...,
         "Which function this is: pf, vf0, vf1 and so on, pf1 of a second port. all: what holds where their own "
         "entries say nothing.",
+    )
+    profile: Annotated[str, OwnName("the name of a profile")] | None = key(
+        None,
+        "What the station is given beside its own keys, of `profiles` (docs/profiles.md); null: nothing.",
+        unsaid=None,
+    )
+    binding: Annotated[Binding, Word(Binding)] = key(
+        "static",
+        "static: without a profile it has what its own keys say; dynamic: it is then in no VLAN, unless its own "
+        "`vlans` say so: the port of a VM that somebody has yet to give a profile.",
+        unsaid="static",
+    )
+    own_lines: Annotated[tuple[Annotated[str, OwnName("a key")], ...], Listing("[rate_limit]")] | None = key(
+        None,
+        "Which of the keys that profiles may have are its own, and win over its profile's.",
+        derived="those that are written, where there are profiles",
+        unsaid=None,
     )
     macs: Annotated[tuple[MacAddress, ...], Listing("['02:00:00:00:00:02']")] = key(
         ...,
