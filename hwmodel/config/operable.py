@@ -145,7 +145,7 @@ OF_ADAPTERS = (
       for key in ("classes.*", "descriptor_plane", "packet_plane", "pools")),
     Operable("driver.refill", (DRIVERS,)),
     Operable("driver.vms.*.refill", (DRIVERS,)),
-    Operable("host.virtual_switch.bond.silent", (PORTS,)),
+    *(Operable(f"host.virtual_switch.bond.{key}", (PORTS,)) for key in ("silent", "idle")),
     Operable("switch.uplink.native_vlan", (STATIONS, VLANS, BRIDGES)),
     Operable("switch.uplink.vlans", (VLANS, BRIDGES)),
     Operable("switch.uplink.pvlan", _IN_STATIONS),

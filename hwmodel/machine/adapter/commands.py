@@ -40,7 +40,7 @@ from hwmodel.machine.time.commands import (
     rewrite_bucket,
     write_words,
 )
-from hwmodel.machine.traffic.sources import frame_given, load_changes, wire_changes
+from hwmodel.machine.traffic.sources import frame_given, frame_given_outside, load_changes, wire_changes
 
 
 @kernel
@@ -93,6 +93,8 @@ def obey(nic, words, now_fs, command):
         begin_watch(nic, words, commands, command)
     elif command.kind == LISTENING:
         begin_to_listen(nic, commands, command)
+    elif command.kind == GIVEN and part < 0:
+        frame_given_outside(nic, now_fs)
     elif command.kind == GIVEN:
         frame_given(nic, part)
     elif command.kind == SOURCE:
