@@ -142,7 +142,9 @@ def guard_lists(station: Station) -> list[list[tuple[bool, str]]]:
     v4, v6 = [each for each in own if "." in each], [each for each in own if ":" in each]
     lists = {
         "arp": [(False, f"arp,arp_sha={sha},arp_spa={each}") for each in (*v4, "0.0.0.0")] + [(True, "arp")],
-        "dhcp": [] if station.trusted else [(True, f"{udp},tp_dst={to}") for udp in ("udp", "udp6") for to in (68, 546)],
+        "dhcp": [
+            (True, f"{udp},tp_dst={to}") for udp in ("udp", "udp6") for to in (68, 546) if not station.trusted
+        ],
         "no router": [] if station.trusted else [(True, f"icmp6,icmp_type={kind}") for kind in (134, 137)],
         "nd": [
             *((False, f"icmp6,icmp_type=135,ipv6_src={each}") for each in v6),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.function_names import PF
+from hwmodel.rules.switch_modes import MODES
 
 from .adapter import MODEL_MAX_QUEUES
 from .check_ports import check_port_name
@@ -137,8 +138,15 @@ def _check_switch(config: Config, own: VirtualSwitch, findings: Findings) -> Non
     if own.reach == "private" and config.switch.ports[0].enabled:
         findings.add("the host has no port of a private switch (reach: internal gives it one)",
                      findings.station(PF, "enabled"), _REACH)  # fmt: skip
-    if config.switch.mode != "veb":
-        findings.add(f"a virtual switch switches by itself; {config.switch.mode} does not", "switch.mode", _MODE)
+    mode = config.switch.mode
+    if mode == "veb":
+        return
+    if own.reach != "external":
+        findings.add(f"in mode {mode} frames leave by the uplink; {_why(own)}", "switch.mode", _REACH)
+    if own.learning is not None:
+        findings.add(f"a virtual switch learns in mode veb; in mode {mode} the bridge does", _LEARNING, "switch.mode")
+    if MODES[mode].tag is not None and config.workload.segment_bytes is not None:
+        findings.add("segments behind an outer tag are not modelled", "workload.segment_bytes", "switch.mode")
 
 
 def _check_segments(config: Config, findings: Findings) -> None:

@@ -123,7 +123,7 @@ def build_system(config: Config, workload: Workload, seed: int) -> SystemState:
     stations = Stations(vms_of(parts))
     headers, hashes = headers_of(workload.templates, stations), flow_hashes(workload.templates)
     least_bytes = least_bytes_of(config, workload)
-    bridges, topology = build_bridges(config, stations, least_bytes, seed)
+    bridges, topology, _ = build_bridges(config, stations, least_bytes, seed)
     ports = topology.ports
     for index, (nic, part) in enumerate(zip(servers, configs, strict=True)):
         check_workload(part, workload)
@@ -154,8 +154,10 @@ def senders_at(server: Server, at: int) -> dict[str, int]:
     return {name: number for name, number in numbers_at(server).items() if at == 0 or name != UPLINK}
 
 
-def build_bridges(config: Config, stations: Stations, least_bytes: int, seed: int) -> tuple[npt.NDArray[Any], Topology]:
-    """Return the record of all bridges, without any frame in them, as an array of one, and their topology.
+def build_bridges(
+    config: Config, stations: Stations, least_bytes: int, seed: int
+) -> tuple[npt.NDArray[Any], Topology, npt.NDArray[np.int64]]:
+    """Return all bridges, without any frame in them, as an array of one, their topology, and the places of homes.
 
     `least_bytes`: from `least_bytes_of`. Raises InputError where a bridge has no room for all addresses.
     """
@@ -166,8 +168,7 @@ def build_bridges(config: Config, stations: Stations, least_bytes: int, seed: in
     fill_bridges(bridges, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
     fill_crossings(bridges[0], least_bytes)
-    enter_places(bridges, topology)
-    return bridges, topology
+    return bridges, topology, enter_places(bridges, topology)
 
 
 def least_bytes_of(config: Config, workload: Workload) -> int:

@@ -272,7 +272,7 @@ class _Command(NamedTuple):
 def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_Command]:
     """Give the commands that rewrite a region's words; `record`: the component's, the `number`-th of its kind."""
     kind = one.region.kind
-    firsts, words = places(one.region, record)
+    firsts, words = places(one.region, record, one.rows)
     is_written = one.differs
     if kind not in PIECEMEAL:
         is_written[is_written.any(axis=1)] = True
@@ -281,7 +281,8 @@ def _commands(one: Rewritten, record: np.dtype[Any], number: int) -> Iterator[_C
     first = number * record.itemsize // WORD_BYTES
     ends = np.flatnonzero((at[1:] != at[:-1] + 1) | (rows[1:] != rows[:-1])) + 1
     for start, end in pairwise((0, *ends.tolist(), len(at))):
-        yield _Command(one.component, kind, int(rows[start]), first + int(at[start]), values[start:end])
+        part = rows[start] if one.rows is None else one.rows[rows[start]]
+        yield _Command(one.component, kind, int(part), first + int(at[start]), values[start:end])
 
 
 _TAIL, _N_VALUES = (offset_of(COMMANDS, name) // WORD_BYTES for name in ("tail", "n_values"))

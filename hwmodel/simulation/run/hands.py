@@ -93,8 +93,8 @@ class Hands:
         again = AS_IT_BECOMES if what.figure.is_level or what.within_fs else ONCE
         if each is not None:
             what, again = what._replace(number=what.number - 1), what.number
-        place = place_of(self._servers, what.of)
-        watch = Watch(place.at, watch_values(self._servers, place, what, number, again), number)
+        found = place_of(self._servers, what.of)
+        watch = Watch(found.at, watch_values(self._servers, found, what, number, again), number)
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, watches=(watch,)))
 
     def hear(self, server: str, number: int, asked: HeardFrame, at_fs: int) -> None:

@@ -54,6 +54,9 @@ class Rules:
     uplink_time_fs: int = 0
     uplink_byte_time_fs: int = 0
     """Of the driver of the uplink, for each frame from there or to it."""
+    tag_time_fs: int = 0
+    tag_type: bytes = b""
+    """Of the outer tag that frames have on the wire, none: they have none."""
     ring_time_fs: int = 0
     further_rings: int = 0
     rules_fs: int = 0
@@ -108,7 +111,15 @@ class Rules:
         if self.cuts == "switch" and frame.source != WIRE:
             at_guests_fs += n_wire(decision) * frame.n_pieces * self.segment_frame_time_fs
         copies_fs = max(1, n_copies) * self.frame_time_fs + n_copied * frame.data_bytes * self.byte_time_fs
-        return copies_fs + at_guests_fs + driver_fs + self.rules_fs
+        return copies_fs + at_guests_fs + driver_fs + self.rules_fs + self.tags(frame, decision) * self.tag_time_fs
+
+    def tags(self, frame: Frame, decision: Decision) -> int:
+        """Return how many outer tags are put on or taken off."""
+        if not self.tag_type:
+            return 0
+        on_wire = [raw for port, raw in (*decision.copies, *decision.mirrored) if port == WIRE]
+        on_wire += [frame.raw] * (frame.source == WIRE)
+        return sum((raw or frame.raw or b"")[12:14] == self.tag_type for raw in on_wire)
 
     def ring_fs(self, core: Core) -> int:
         """Return what each frame of a piece takes more for the rings of VMs that wait for its core beside one."""
