@@ -47,6 +47,7 @@ from tests.digest_cases import (
     HOSTS_OFF,
     OF_DRIVERS,
     OF_VIRTUAL_SWITCHES,
+    PRIVATE,
     STALLS,
     VDP,
     WORKS_MEANWHILE,
@@ -404,6 +405,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
     },
     **BOND_CASES,
     **STALLS,
+    **PRIVATE,
 }  # fmt: skip
 
 

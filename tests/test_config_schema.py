@@ -303,6 +303,7 @@ ENTRIES = {
     "bridge.ports.a.s_channels": {10: {}}, "host.cache": {"size": "1MiB"}, "nic.dma": {},
     "driver.vms": {"vf1": {}}, "nic.steering": {"flow_director": {}},
     "host.virtual_switch": {"flow_cache": {}, "bond": {}, "learning": {}},
+    "profiles.web": dict.fromkeys(("rate_limit", "min_rate", "receive_limit"), "1Gbps") | {"receive_burst": "9KiB"},
     "scenario": [{"at": "0ms", "set": {"pcie.lanes": 8}}],
 }  # fmt: skip
 
@@ -323,9 +324,8 @@ def test_the_table_of_attributes_is_right():
         "servers": [{"name": "a"}], "switch.mode": "e_tag",
         "bridges": [{"name": "left", "kind": "controlling", **extended}, right],
     }  # fmt: skip
-    config, with_extenders, with_bridges, with_both = (
-        config_from_mapping({}, changes) for changes in (ENTRIES, controlling, joined, joined_extenders)
-    )
+    made = (config_from_mapping({}, changes) for changes in (ENTRIES, controlling, joined, joined_extenders))
+    config, with_extenders, with_bridges, with_both = made
     with_sends = config_from_mapping({}, OF_SENDS)
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     with_hosts, with_event = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}}), configs_with_events()
@@ -383,5 +383,5 @@ def test_texts_of_defaults():
     assert [user_text(value) for value in (None, True, "1us", [1])] == ["null", "true", "1us", "[1]"]
     assert [key for _, key, _, _ in fields(Config)] == [
         "pcie", "host", "nic", "driver", "switch", "port", "servers", "multi_root", "bridge", "bridges", "vms",
-        "workload", "run", "scenario", "agents", "management",
+        "profiles", "workload", "run", "scenario", "agents", "management",
     ]  # fmt: skip

@@ -208,7 +208,7 @@ def _details(
         *slow_path_notes(config, found.demand, found.rate),
         *bond_notes(config, found.demand, found.rate),
         *((words.WITHOUT_SCENARIO,) if config.scenario else ()),
-        *((words.WITHOUT_AGENTS,) if config.agents else ()),
+        *((words.WITHOUT_AGENTS,) if config.reacts else ()),
     )
     return Details(
         steps=sum_steps(found.transactions[0], link_rate_of(system.config(0).pcie), found.rate),

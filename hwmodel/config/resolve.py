@@ -105,13 +105,16 @@ def fill(
     leaves = has_bridge or uses_wire(workload) or data["switch"].get("mode", "veb") != "veb"
     fill_virtual_switch(host, data["switch"], nic, leaves)
     if isinstance(data["switch"].setdefault("ports", []), list):
-        _list_stations(data["switch"]["ports"], functions_of(data))
+        list_stations(data["switch"]["ports"], functions_of(data))
         fill_segments(data["switch"]["ports"], nic, workload)
         fill_reach(host, data["switch"], nic)
         n_switched = 1 if has_bond(host, nic) else n_ports
         _fill_stations(data["switch"], server, interfaces_before, n_switched, number_of_vfs(nic))
     _fill_workload(document, workload, nic, base_directory)
     fill_names(data)
+    starts = data["control"].get("starts") if isinstance(data.get("control"), dict) else None
+    if isinstance(starts, dict) and starts:
+        data["workload"].setdefault("stopped", [*starts])
     if isinstance(data.get(MULTI_ROOT), dict):
         _fill_hosts(data[MULTI_ROOT], data.get("servers"))
     if isinstance(data.get("bridge"), dict):
@@ -208,7 +211,7 @@ def number_of_ports(port: Any) -> int:
     return count if isinstance(count, int) and 1 < count <= MOST_PORTS else 1
 
 
-def _list_stations(stations: list[Any], functions: list[str]) -> None:
+def list_stations(stations: list[Any], functions: list[str]) -> None:
     """Append an entry, with its name only, for each function that has none."""
     named = {entry["name"] for entry in stations if isinstance(entry, dict) and isinstance(entry.get("name"), str)}
     stations.extend({"name": name} for name in functions if name not in named)
@@ -319,7 +322,7 @@ def spread_port_defaults(document: Document, stations: list[str]) -> None:
             message = "no two stations have the same; it belongs into the entries of single ports"
             place = marks[0].get((key,), document.place_of(PORTS))
             document.problems.append(Problem(place, f"switch.ports.all.{key}", message))
-    _list_stations(ports, stations)
+    list_stations(ports, stations)
     for index, entry in enumerate(ports):
         if isinstance(entry, dict):
             is_own_port = is_pf(str(entry.get("name")))  # a PF is at the port of its number

@@ -95,6 +95,9 @@ TABLES = record(
     *ints("reads_packets", "knows_by_mac", "learns"),
     ("packet_rule", PACKET_RULE, (MAX_GUARD_ENTRIES + MAX_ACL_ENTRIES,)),
     ("own_ip", PREFIX, (MAX_OWN_IPS,)),
+    # `reached`: by ingress port the ports that private VLANs let it reach; looked at where some port is private.
+    *ints("has_private_ports"),
+    ("reached", PORT_SET, (MAX_PORTS,)),
     ("learned", LOOKUP),
 )
 

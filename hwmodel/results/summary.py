@@ -23,6 +23,7 @@ from hwmodel.results.bridge_reading import (
     ports_at,
 )
 from hwmodel.results.class_text import class_lines, class_words
+from hwmodel.results.control import control_lines, control_sentence
 from hwmodel.results.datapath_parts import datapath_parts, tags_part
 from hwmodel.results.flow_control_text import pause_lines, stopped_sentences
 from hwmodel.results.lives_text import event_lines
@@ -138,6 +139,9 @@ def _all_lines(result: Result) -> Iterable[Line]:
         yield from table(STAGE_COLUMNS, stage_rows(result), left_columns=STAGE_TEXT_COLUMNS)
         yield from (Line(printable(note)) for note in stage_notes(result))
         yield Line("")
+    if result.control is not None:
+        yield Line(printable(control_sentence(result.control)))
+        yield from control_lines(result)
     if result.agents:
         yield from agent_lines(result)
     yield from _latency_lines(result)
@@ -351,7 +355,9 @@ def short_lines(result: Result) -> list[Line]:
     fixed = [*_spread_lines(result), *balance_lines(result)]
     stages = [Line(printable(stage_sentence(result)))] if result.stages else []
     fixed = [*stages, *fixed]
-    if result.agents:
+    if result.control is not None:
+        fixed.append(Line(printable(control_sentence(result.control))))
+    elif result.agents:
         fixed.append(Line(printable(agent_sentence(result))))
     if result.associations:
         fixed.append(Line(printable(association_sentence(result))))

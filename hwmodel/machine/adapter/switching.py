@@ -536,6 +536,7 @@ def frame_in(nic, now_fs, grant):
     if frame.queue >= 0:  # else its function has gone
         number = nic.tx_queue[frame.queue].params.function
         nic.ledger.function[number].sent_bytes += n_bytes + n_frames * FCS_BYTES
+        nic.ledger.function[number].sent_frames += n_frames
         if not cuts_sends:  # those of a send are done as its last frame goes on
             nic.done_queue = frame.queue
         if nic.params.counts_rings:

@@ -40,9 +40,18 @@ from hwmodel.machine.network.bridge_state import (
     RESUMED,
     SENT,
 )
-from hwmodel.machine.network.hops import decide_hop, have_room_for_hops, seek_flood, template_at
-from hwmodel.machine.network.learning import age_out, learn, port_of
+from hwmodel.machine.network.hops import (
+    NO_DESTINATION,
+    PVLAN,
+    decide_hop,
+    have_room_for_hops,
+    seek_flood,
+    template_at,
+    why_nowhere,
+)
+from hwmodel.machine.network.learning import age_out, port_of, takes_in
 from hwmodel.machine.network.pauses import end_stops
+from hwmodel.machine.network.places import may_reach
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
@@ -51,6 +60,7 @@ from hwmodel.machine.time.commands import (
     GIVEN,
     LATENCY,
     POLICER,
+    SECURITY,
     TABLE,
     next_command_fs,
     rewrite_bucket,
@@ -62,7 +72,7 @@ from hwmodel.rules.ethernet import FCS_BYTES
 
 NO_REASON = DropReason.NONE.value
 SAME_PORT = DropReason.SAME_PORT.value
-NO_DESTINATION = DropReason.NO_DESTINATION.value
+PORT_SECURITY = DropReason.PORT_SECURITY.value
 QUEUE_FULL = DropReason.QUEUE_FULL.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
 KEPT_HERE = DropReason.CONTROL_FRAME.value
@@ -360,8 +370,8 @@ def enqueue(bridge, now_fs, place, way):
     box = bridge.box[port.params.box]
     has_classes = port.params.n_classes > 0
     fits = has_room_in_part(bridge, place, n_bytes) if has_classes else has_room(box, port, logical_port, n_bytes)
-    if not fits:
-        count_drop(bridge, port_number, QUEUE_FULL)
+    if port.is_shut or not fits:
+        count_drop(bridge, port_number, PORT_SECURITY if port.is_shut else QUEUE_FULL)
         logical_port.counts.dropped += 1
         free_place(bridge, place)
         return
@@ -415,6 +425,8 @@ def send_on(bridge, servers, box, now_fs, place, number):
     if logical_port != NOBODY:
         if logical_port == hop.logical_port and bridge.logical_port[logical_port].params.is_hairpin == 0:
             return SAME_PORT
+        if not may_reach(bridge, hop.logical_port, logical_port):
+            return PVLAN
         if hop.home.logical_port == logical_port:
             enqueue(bridge, now_fs, place, hop.home)
             return NO_REASON
@@ -428,7 +440,7 @@ def send_on(bridge, servers, box, now_fs, place, number):
                 return NO_REASON
         return NO_DESTINATION
     elif hop.n_flood == 0:
-        return NO_DESTINATION
+        return why_nowhere(bridge, servers, number)
     else:
         flood(bridge, box, now_fs, place, hop)
     return NO_REASON
@@ -459,8 +471,9 @@ def forward(bridge, servers, now_fs, port_number):
     logical_port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     box = bridge.box[port.params.box]
     box.counts.forwarded += 1
-    learn(bridge, now_fs, hop.source, hop.logical_port)
     reason = hop.reason
+    if not takes_in(bridge, now_fs, port, hop.source, hop.logical_port):
+        reason = PORT_SECURITY
     if reason == NO_REASON:
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED
@@ -560,6 +573,8 @@ def obey(bridge, words, servers, now_fs, command):
     write_words(bridge.commands, command, words)
     if command.kind == TABLE:
         bridge.generation += 1
+    elif command.kind == SECURITY:
+        bridge.port[command.part].is_shut = 0
 
 
 @kernel

@@ -10,6 +10,9 @@ from hwmodel.forwarding.outer_tag import sender_of
 from hwmodel.machine.counts.flow_state import SPREAD
 from hwmodel.machine.network.bridge_state import HOME_SLOTS, NOBODY, VLANS_PER_WORD
 from hwmodel.machine.network.learning import learn
+from hwmodel.rules import private_vlan
+
+reaches = kernel(private_vlan.reaches)
 
 
 @kernel
@@ -22,6 +25,21 @@ def carries(vlans, vlan):
 def is_untagged(vlans, vlan):
     """Tell whether a logical port sends a VLAN's frames without a C-TAG."""
     return vlans.untagged[vlan // VLANS_PER_WORD] >> vlan % VLANS_PER_WORD & 1 != 0
+
+
+@kernel
+def may_reach(bridge, sender, receiver):
+    """Tell whether private VLANs let what comes in on one logical port leave by another."""
+    return reaches(bridge.logical_port[sender].params.pvlan, bridge.logical_port[receiver].params.pvlan)
+
+
+@kernel
+def is_kept_apart(bridge, number):
+    """Tell whether private VLANs keep what is inside from a logical port, by which it would leave, and count it."""
+    if may_reach(bridge, bridge.inside.logical_port, number):
+        return False
+    bridge.inside.n_kept_apart += 1
+    return True
 
 
 @kernel

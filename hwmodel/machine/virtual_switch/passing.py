@@ -176,6 +176,7 @@ def next_frame(nic, now_fs, ring, started_fs):
     queue.picked += 1
     queue.cached -= 1
     nic.ledger.function[queue.params.function].sent_bytes += frame.n_bytes + FCS_BYTES
+    nic.ledger.function[queue.params.function].sent_frames += 1
     if nic.params.counts_rings:
         count_read(nic, now_fs, ring, 1, frame.n_bytes)
     return frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwmodel.compiled.far_tables import far
 from hwmodel.compiled.records import I32, I64, ints, record
-from hwmodel.forwarding.port_set import MAX_FUNCTIONS
+from hwmodel.forwarding.port_set import MAX_FUNCTIONS, MAX_PORTS
 from hwmodel.machine.adapter.room_turns import OWED
 from hwmodel.machine.counts.flow_state import MAX_PASSED_FLOWS, PASSED_FLOW
 from hwmodel.machine.frames import FRAME, RING_BEGINS
@@ -59,16 +59,21 @@ ASIDE = record(
     ("place", far(ASIDE_FRAME, ASIDE_CAP, RING_BEGINS)),
 )
 # What a switch that learns knows of addresses, as a bridge does: the one `box` is its table; `told`: the port that the
-# forwarding tables have of each address, plus 1; 0: none. `announced`: what it has heard of before the run.
+# forwarding tables have of each address, plus 1; 0: none. `announced`: what it has heard of before the run. `port`: the
+# security of each port, as of a bridge's, where each has one logical port, itself; `has_shut`: some are shut by it.
 ANNOUNCED = record(("mac", I64), ("vlan", I32), ("port", I32))
+SECURED_PORT = record(("params", record(*ints("most_addresses", "shuts"))), *ints("n_addresses", "is_shut"))
+ITSELF = record(("params", record(*ints("port"))))
 LEARNED = record(
     ("address", ADDRESS, (MOST_ADDRESSES,)),
     ("address_key", ADDRESS_KEY, (MOST_ADDRESSES,)),
     ("address_slot", I32, (2 * MOST_ADDRESSES,)),
     ("told", I32, (MOST_ADDRESSES,)),
     ("announced", ANNOUNCED, (MOST_ADDRESSES,)),
-    *ints("n_addresses", "n_announced"),
+    *ints("n_addresses", "n_announced", "has_shut"),
     ("box", BOX, (1,)),
+    ("logical_port", ITSELF, (MAX_PORTS,)),
+    ("port", SECURED_PORT, (MAX_PORTS,)),
 )
 # `frame`: the one being passed. `is_blocked`: the first of all copies that wait for guests has found no descriptor,
 # since `head_waits_fs`. `memory_free_fs`: when the host's memory has made all copies so far. `looks_due`: a ring that

@@ -8,7 +8,7 @@ from typing import Any
 from hwmodel.compiled.far_tables import give
 from hwmodel.config import Config, Server, vms_of
 from hwmodel.config.switch import outside_mac
-from hwmodel.forwarding.port_set import UPLINK
+from hwmodel.forwarding.port_set import MAX_PORTS, UPLINK
 from hwmodel.simulation.fill.random_streams import FLOW_CACHE, FLOW_SAMPLES, STREAMS_A_SWITCH, random_words
 from hwmodel.workload.headers import connections_of_header
 from hwmodel.workload.traffic import FrameTemplate
@@ -40,6 +40,7 @@ def fill_learning(nic: Any, servers: Sequence[Server], at: int) -> None:
     nic.port[0].switch.tables.learns, learned = 1, nic.virtual_switch.learned
     params = learned.box[0].params
     params.learns, params.table_entries, params.ageing_fs = 1, own.table, own.ageing_fs
+    learned["logical_port"]["params"]["port"] = range(MAX_PORTS)
     uplink = servers[at].config.switch.uplink
     outside = [(outside_mac([one.config.switch for one in servers]), uplink.native_vlan, UPLINK)]
     heard = [
