@@ -404,8 +404,7 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "workload": {"pcap_time": "asap"}, "run": {"warmup": "auto", "duration": "1ms"},
     },
     **BOND_CASES,
-    **STALLS,
-    **PRIVATE,
+    **STALLS, **PRIVATE,
 }  # fmt: skip
 
 

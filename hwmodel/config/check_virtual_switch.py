@@ -41,6 +41,7 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
     """Check the block `host.virtual_switch`, and that nothing is asked of the adapter beside it."""
     _check_segments(config, findings)
     own = config.host.virtual_switch
+    _check_security(config, findings)
     if config.workload.connections > MOST_HEADERS and (own is None or own.flow_cache is None):
         findings.add(
             f"more than {MOST_HEADERS} connections between two stations are told apart by a flow cache alone",
@@ -55,6 +56,19 @@ def check_virtual_switch(config: Config, findings: Findings) -> None:
         _check_beside(config, own, findings)
         _check_switch(config, own, findings)
         _check_wildcards(config, own, findings)
+
+
+def _check_security(config: Config, findings: Findings) -> None:
+    """Report port security at a switch that learns no addresses."""
+    switch = config.virtual_switch
+    for port in config.switch.ports:
+        if port.port_security is not None and (switch is None or switch.learning is None):
+            why = (
+                "an adapter's switch learns no addresses; spoof_check holds a station to its macs"
+                if switch is None
+                else f"the virtual switch learns no addresses that could be too many; {_LEARNING}: {{}} lets it"
+            )
+            findings.add(why, findings.station(port.name, "port_security"))
 
 
 def _check_cores(config: Config, own: VirtualSwitch, findings: Findings) -> None:
@@ -254,8 +268,9 @@ def check_bond(config: Config, findings: Findings) -> None:
         findings.add(
             "a bond has two legs or more, and port.count is 1 (port.count: 2 gives it two)", "port.count", _BOND
         )
-    for at, name in enumerate(own.silent):
-        check_port_name(config, findings, name, (*_PATH, "silent", at))
+    for key in ("silent", "idle"):
+        for at, name in enumerate(getattr(own, key)):
+            check_port_name(config, findings, name, (*_PATH, key, at))
     if own.primary is not None:
         check_port_name(config, findings, own.primary, (*_PATH, "primary"))
     if own.primary is not None and own.mode != "active_backup":

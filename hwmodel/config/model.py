@@ -429,8 +429,12 @@ class Config(Block):
 
     @property
     def legs_in_use(self) -> tuple[int, ...]:
-        """Return the legs of a bond in use at the start: with a carrier and, if LACP runs, without a silent partner."""
-        hidden = () if self.bond is None or self.bond.lacp == "off" else self.bond.silent
+        """Return the legs of a bond in use at the start: with a carrier and, if LACP runs, without a silent partner.
+
+        And without those that are not to be used.
+        """
+        own = self.bond
+        hidden = () if own is None else own.idle if own.lacp == "off" else (*own.idle, *own.silent)
         return tuple(leg for leg in range(self.n_legs) if not self.port.is_down(leg) and f"p{leg}" not in hidden)
 
     @property

@@ -167,6 +167,11 @@ class Bond(Block):
         "Legs whose other end is silent though they have a carrier: nothing passes, and LACP alone finds it. May "
         "change in mid-run, as `port.down` may.",
     )
+    idle: Annotated[tuple[Annotated[str, PortName()], ...], Listing("[p1]", least=0, most=4)] = key(
+        [],
+        "Legs that are not used, whatever their carriers are: as an agent that speaks LACP sets it, or an event.",
+        unsaid=(),
+    )
 
 
 class VirtualSwitch(Block):

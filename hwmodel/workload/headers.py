@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from hwmodel.config import Config
 from hwmodel.config.bridge import OUTSIDE
@@ -12,7 +11,7 @@ from hwmodel.config.names import is_uplink
 from hwmodel.config.streams import BROADCAST, MULTICAST, PatternError, Weighted
 from hwmodel.config.switch import outside_mac
 from hwmodel.config.system import bridge_with, servers_of
-from hwmodel.config.vms import vms_of
+from hwmodel.config.vms import Address, first_ips, vms_of
 from hwmodel.config.workload import MOST_HEADERS
 from hwmodel.rules.steering import TCP
 from hwmodel.rules.switch_modes import C_TAG, MODES, TYPE_BYTES
@@ -30,8 +29,6 @@ from hwmodel.wire.ethernet import (
 )
 from hwmodel.wire.tags import Tag, build_header, tag_of
 from hwmodel.workload.traffic import FrameTemplate
-
-Address = IPv4Address | IPv6Address
 
 
 def connections_of_header(n_connections: int, number: int) -> int:
@@ -151,10 +148,7 @@ class HeaderBook:
         """Return an end's first address of each version, in the order in which it has them."""
         if name not in self._ports:
             return {4: FIRST_ADDRESS, 6: OUTSIDE_IPV6}
-        ips = self._ports[name].ips
-        if ips is None:
-            return {4: FIRST_ADDRESS + self._places[name]}
-        return {prefix.version: _first_of(prefix) for prefix in reversed(ips)}
+        return first_ips(self._ports[name], self._places[name])
 
     def _behind_first(self, source: str, target: str) -> bytes:
         """Return the header after the destination; it is the same for all headers of a station, and cached."""
@@ -205,8 +199,3 @@ class HeaderBook:
         """Return the VLAN of a station's untagged frames beyond the bridge, whose port may have translated it."""
         vlan: int = self._ports[station].port_vlan
         return self._translated.get(station, {}).get(vlan, vlan)
-
-
-def _first_of(prefix: IPv4Network | IPv6Network) -> Address:
-    """Return the address, or of a prefix the first address that a station may have."""
-    return prefix[0] if prefix.num_addresses == 1 else prefix[1]

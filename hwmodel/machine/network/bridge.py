@@ -471,9 +471,7 @@ def forward(bridge, servers, now_fs, port_number):
     logical_port.counts.rx_bytes += padded_bytes(crossing.n_bytes)
     box = bridge.box[port.params.box]
     box.counts.forwarded += 1
-    reason = hop.reason
-    if not takes_in(bridge, now_fs, port, hop.source, hop.logical_port):
-        reason = PORT_SECURITY
+    reason = hop.reason if takes_in(bridge, now_fs, port, hop.source, hop.logical_port) else PORT_SECURITY
     if reason == NO_REASON:
         if hop.policer != NOBODY and not police(bridge.policer[hop.policer], now_fs, crossing.n_bytes + FCS_BYTES):
             reason = RATE_LIMITED

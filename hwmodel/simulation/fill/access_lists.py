@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, get_args
 
-from hwmodel.config.guards import GUARDS, Guard
+from hwmodel.config.guards import GUARDS
 from hwmodel.config.lookup import Network, own_ips
 from hwmodel.config.switch import AclEntry, BridgingRule, GuardName, Port, Switch
 from hwmodel.forwarding.drop_reason import DropReason
@@ -28,8 +30,9 @@ def fill_access_lists(tables: Record, switch: Switch, number_of: Mapping[str, in
     `number_of`: port numbers by port name.
     """
     number_of = {**number_of, "all": ANY}
+    in_use = reduce(or_, map(guards_of, switch.ports), 0)
     for at, guard in enumerate(GUARDS):
-        if _guarded(switch, guard):
+        if in_use >> at & 1:
             for record in _fill_list(tables, guard.entries, number_of, GUARD_REASONS[guard.word]):
                 record.guard = 1 << at
     policer = first_policer
@@ -46,22 +49,10 @@ def fill_own_ips(tables: Record, switch: Switch) -> None:
         _fill_prefix(record, prefix)
 
 
-def fill_guarded(tables: Record, switch: Switch) -> None:
-    """Set which guards check a station's frames, and which of the table's addresses of IP are its own."""
-    for at, guard in enumerate(GUARDS):
-        for port in _guarded(switch, guard):
-            tables.port[port.number].guards |= 1 << at
-    n = 0
-    for port in switch.ports:
-        own = len(own_ips(port))
-        tables.port[port.number].first_ip, tables.port[port.number].n_ips = n, own
-        n += own
-
-
-def _guarded(switch: Switch, guard: Guard) -> list[Port]:
-    """Return the stations that a guard checks."""
-    guarded = [port for port in switch.ports if guard.word in port.guards]
-    return [port for port in guarded if not (guard.spares_trusted and port.trusted)]
+def guards_of(port: Port) -> int:
+    """Return which guards check a station's frames, a bit for each."""
+    found = (at for at, guard in enumerate(GUARDS) if guard.word in port.guards)
+    return sum(1 << at for at in found if not (GUARDS[at].spares_trusted and port.trusted))
 
 
 def _fill_list(

@@ -6,6 +6,7 @@ It includes the tables that bridges and extenders forward by: ports and VLANs, p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from hwmodel.workload.traffic import Workload
 
 BridgeRecord = Any  # an element of a record array of BRIDGE
 LONGEST_BURST_FS = NEVER // 2  # longer than any run
+MOST_SETS = 256  # of VLANs, whose bits are remembered
 
 
 def fill_bridges(array: np.ndarray, topology: Topology) -> None:
@@ -194,9 +196,11 @@ def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
     if logical.wire_vlan is not None:
         entry.wire_vlan, entry.inner_vlan = logical.wire_vlan, next(iter(logical.vlans))
     entry.server, entry.adapter_port, entry.station = logical.server or 0, logical.adapter_port, logical.station
-    vlans.members[:], vlans.untagged[:] = _bits_of(logical.vlans), _bits_of(logical.untagged)
+    for name, own in (("members", logical.vlans), ("untagged", logical.untagged)):
+        vlans[name] = _bits_of(own if isinstance(own, range) else tuple(own))
 
 
+@lru_cache(MOST_SETS)
 def _bits_of(vlans: Collection[int]) -> Any:
     is_in = np.zeros(VIDS, bool)
     is_in[list(vlans)] = True
@@ -211,8 +215,7 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
     entry.is_uplink = port.is_uplink
     settings = port.owner.settings.ports.get(port.name)  # an extender's uplink has none
     if settings is not None and settings.port_security is not None:
-        entry.most_addresses = settings.port_security.most
-        entry.shuts = settings.port_security.on_excess == "shut_down"
+        entry.most_addresses, entry.shuts = settings.port_security.words
     entry.first_logical, entry.n_logical = lists.add(logical.number for logical in port.logical)
     entry.first_taken, entry.n_taken = lists.add(sorted(port.taken_lists))
     entry.own_logical = topology.own.get(port.number, NOBODY)
@@ -241,11 +244,14 @@ def _fill_policy(row: Any, entry: PolicyEntry, topology: Topology) -> None:
     row.policer = next((i for i, each in enumerate(topology.policers) if each is entry), NOBODY)
 
 
-def enter_places(bridges: npt.NDArray[Any], topology: Topology) -> None:
-    """Enter where addresses stand, by compiled code; InputError if there are too many."""
-    enter_homes(bridges, *_columns(topology.homes()))
+def enter_places(bridges: npt.NDArray[Any], topology: Topology) -> npt.NDArray[np.int64]:
+    """Enter where addresses stand, by compiled code; return the places of homes. InputError if there are too many."""
+    homes = _columns(topology.homes())
+    slots = np.zeros(len(homes[0]), np.int64)
+    enter_homes(bridges, *homes, slots)
     announce(bridges, *_columns(topology.announced()))
     check_addresses(bridges[0])
+    return slots
 
 
 def check_addresses(record: BridgeRecord) -> None:

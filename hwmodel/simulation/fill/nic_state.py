@@ -130,6 +130,7 @@ def fill_ports(nic: Nic, config: Config) -> None:
         give(nic.port[number].mac.line.ring, LINE_CAP)
         params.is_silent = not config.port.is_down(number) and is_silent(config, number)
         params.is_down = nic.port[number].mac.is_stopped = config.port.is_down(number) or params.is_silent
+        params.is_idle = config.bond is not None and f"p{number}" in config.bond.idle
 
 
 def fill_scheduler(nic: Nic, config: Config) -> None:

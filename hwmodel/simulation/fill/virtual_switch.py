@@ -41,6 +41,7 @@ def fill_learning(nic: Any, servers: Sequence[Server], at: int) -> None:
     params = learned.box[0].params
     params.learns, params.table_entries, params.ageing_fs = 1, own.table, own.ageing_fs
     learned["logical_port"]["params"]["port"] = range(MAX_PORTS)
+    fill_security(nic, servers[at].config)
     uplink = servers[at].config.switch.uplink
     outside = [(outside_mac([one.config.switch for one in servers]), uplink.native_vlan, UPLINK)]
     heard = [
@@ -54,6 +55,15 @@ def fill_learning(nic: Any, servers: Sequence[Server], at: int) -> None:
         if vlan is not None and (port != UPLINK or carried):
             learned["announced"][int(learned.n_announced)] = mac, vlan, port
             learned.n_announced += 1
+
+
+def fill_security(nic: Any, config: Config) -> None:
+    """Set how many addresses each port of a virtual switch may have."""
+    ports = nic.virtual_switch.learned.port
+    for station in config.switch.ports:
+        own = station.port_security
+        params = ports[station.number].params
+        params.most_addresses, params.shuts = (0, 0) if own is None else own.words
 
 
 def fill_passing(nic: Any, config: Config, templates: Sequence[FrameTemplate], seed: int, server: int) -> None:

@@ -355,7 +355,8 @@ class VirtualSwitch:
         assert rules is not None
         self._env, self._parameters, self._meter = env, parameters, meter
         self.decide = decide
-        self.learn: Callable[[Frame], None] = lambda _: None
+        self.learn: Callable[[Frame], bool] = lambda _: True
+        self.is_shut: Callable[[int], bool] = lambda _: False
         self.leaves: Callable[[Frame], bool] = lambda _frame: False
         """Tells whether a copy of a frame leaves by the wire; no policer is asked."""
         self._rules, self._memory_free_fs = rules, 0
@@ -498,7 +499,10 @@ class VirtualSwitch:
     def pass_on(self, frame: Frame, at_place: int) -> None:
         """Make a frame's copies, which go on in the order in which they are made; the core has a place among those."""
         frame.ends_fs[frame.decision_part] = self._env.now
-        self.learn(frame)
+        if not self.learn(frame):
+            for lost in (frame, *self.pieces_of(frame)):
+                self._meter.copies_made(lost, [], "PORT_SECURITY")
+            return
         decision = self.decide(frame)
         pieces = self.pieces_of(frame)
         copies = [Copy(frame, port, raw=raw) for port, raw in decision.copies]
@@ -549,6 +553,9 @@ class VirtualSwitch:
             ring = self._rx_rings[copy.destination, queue]
             in_buffer = self._parameters.buffer_bytes - self._parameters.buffer_offset_bytes
             needed = max(1, -(-copy.data_bytes // in_buffer))
+            if self.is_shut(copy.destination):
+                self._meter.copy_dropped(self._waiting.popleft(), "PORT_SECURITY")
+                continue
             sender = -1 if copy.is_mirrored else copy.frame.source
             if not self._parameters.drops_at(copy.destination, queue):
                 if ring.cached < needed:
