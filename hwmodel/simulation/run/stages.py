@@ -183,6 +183,8 @@ class StageRecorder:
         at_fs = self._read()
         if at_fs - 1 + self._behind_fs == now_fs:
             self._change(at_fs)
+        elif now_fs == self._next_mark_fs and self._n_within(self._open.begin.at_fs, now_fs - self._behind_fs):
+            self._next_mark_fs = NEVER  # a stage with changes within has no intervals
         elif now_fs == self._next_mark_fs:
             marks = self._open.marks
             marks.add()
