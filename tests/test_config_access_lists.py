@@ -131,9 +131,37 @@ def test_wildcards_by_stations_are_refused_where_rules_look_at_ports():
     )
 
 
-def test_a_bridges_policy_has_no_such_keys():
-    with pytest.raises(InputError, match=r"bridge\.policy\.0\.protocol: unknown key"):
-        config_from_mapping({"bridge": {"policy": [{"protocol": "tcp", "action": "deny"}]}})
+WRONG_AT_BRIDGES = {
+    "{protocol: udp, icmp_type: 8, action: deny}": r"0\.icmp_type: it needs protocol: icmp or icmpv6",
+    "{port: outside, source_ip: own, action: permit}":
+        r"0\.source_ip: own is one of the sender's ips, and outside has none",
+    "{port: a.vf0, source_ip: own, action: permit}":
+        r"0\.source_ip: own is one of the sender's ips, and a.vf0 has none \(switch.ports: \[{name: vf0, ips: ",
+    "{source_ip: own, action: permit}": r"0\.source_ip: own is one of the sender's ips, and no station has any \(",
+    "{ethertype: 0x0806, source_ip: 10.0.0.1, action: deny}":
+        r"0\.ethertype: ethertype and source_ip are never in one frame: ethertype is 0x0806, source_ip is of IPv4",
+    "{port: a.vf9, protocol: tcp, source_ip: own, action: deny}": r"0\.port: there is no a.vf9",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("entry", WRONG_AT_BRIDGES)
+def test_what_is_wrong_in_a_bridges_policy_is_said_in_a_line(tmp_path, entry):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"nic: {{vfs: 2}}\nservers: [{{name: a}}, {{name: b}}]\nbridge: {{policy: [{entry}]}}\n"
+        "workload: {pattern: ring}\n", encoding="utf-8",
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"c\.yaml:3:[0-9]+: bridge\.policy\." + WRONG_AT_BRIDGES[entry]) as error:
+        load_config(path)
+    assert len(error.value.lines) == 1
+
+
+def test_a_bridges_policy_says_again_what_is_written():
+    policy = [{"port": "outside", **entry} for entry in GOOD["acl"] if "own" not in entry.values()]
+    config = config_from_mapping({"bridge": {"policy": policy}, "workload": {"pattern": "ring"}})
+    said = config.resolved()["bridge"]["policy"]
+    assert [{key: value for key, value in entry.items() if value is not None} for entry in said] == policy
+    assert config_from_mapping(config.resolved()) == config
 
 
 # ---- Kinds of values, and the guards as the document has them ----

@@ -10,7 +10,7 @@ from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 from .bridge_flow_control import BridgeFlowControl
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
 from .names import IdKey, Name, PortOfBridge, ServerName, ethernet_ports
-from .switch import BridgingRule, Switch, VlanId, VlanList
+from .switch import AclEntry, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
 Forwarding = Literal["store_and_forward", "cut_through"]
@@ -171,7 +171,7 @@ class BridgePort(Block):
     )
 
 
-class PolicyEntry(BridgingRule):
+class PolicyEntry(AclEntry):
     """A rule for frames that come to the bridge; the first that matches a frame decides. null matches everything."""
 
     port: Annotated[str, Name("all", OUTSIDE, with_servers=True)] = key(
@@ -224,6 +224,11 @@ class Bridge(Block):
         "PAUSE or priority flow control, and the shares of classes of traffic (ETS), at all ports; null: neither.",
         unsaid=None,
     )
+
+    @property
+    def looks_behind_type(self) -> bool:
+        """Tell whether a rule matches packet fields beyond the EtherType."""
+        return any(entry.asked_packets for entry in self.policy)
 
     def above(self, port: str) -> tuple[str, ...] | None:
         """Return the extenders between a port and the bridge, the lowest first; None if they never lead to it."""

@@ -21,6 +21,7 @@ from hwmodel.rules.capacities import (
     MAX_OWN_IPS,
     MAX_POLICERS,
     MAX_POLICY,
+    MAX_STATION_ADDRESSES,
     MOST_ASKED,
 )
 from hwmodel.rules.function_names import MOST_FUNCTIONS
@@ -125,6 +126,10 @@ OF_BRIDGES = (
         "fewer entries",
     ),
     Room(
+        MAX_STATION_ADDRESSES, "addresses of stations that bridges' rules ask for",
+        lambda all_of: all_of.n_own_addresses, ("bridge.policy", "bridges"), "fewer macs or ips", "macs",
+    ),
+    Room(
         MAX_HOMES, "addresses in VLANs at bridges", _n_homes, (),
         "fewer vlans or macs of stations", "vlans",
     ),
@@ -166,9 +171,7 @@ def check_system_room(config: Config, findings: Findings, parts: Sequence[Part])
     bridges, servers = bridges_of(config), [part.server for part in parts]
     if not bridges or findings.problems:
         return
-    topology = Topology(
-        [bridge.settings for bridge in bridges], ports_of(bridges, servers), [one.config for one in servers], {}
-    )
+    topology = Topology([bridge.settings for bridge in bridges], ports_of(bridges, servers), servers, {})
     for room in OF_BRIDGES:
         if complaint := room.complaint(topology):
             blamed = [path for part in parts for path in _to_blame(room, part.server.config.switch, part.findings)]

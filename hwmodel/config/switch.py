@@ -279,8 +279,11 @@ class Mirror(Block):
     vlan: VlanId | None = key(None, "VLAN whose frames are copied.")
 
 
-class BridgingRule(Block):
-    """A rule for frames by what bridges know of them; null matches everything."""
+_OUTCOME = ("action", "priority", "rate_bps", "burst_bytes")  # of a rule, beside what it matches
+
+
+class AclEntry(Block):
+    """A rule of the access-control list; the first that matches a frame decides. null matches everything."""
 
     port: Annotated[str, Name("all")] = key("all", "Station whose frames the rule looks at, or all.")
     source: Annotated[int, Mac()] | None = key(None, "Source address, or null.")
@@ -297,14 +300,6 @@ class BridgingRule(Block):
     burst_bytes: Annotated[int, ByteCount("64B", "64MiB")] | None = key(
         None, "Size of the token bucket; needed with `action: police`.", alias="burst"
     )
-
-
-_OUTCOME = ("action", "priority", "rate_bps", "burst_bytes")  # of a rule, beside what it matches
-
-
-class AclEntry(BridgingRule):
-    """A rule of the access-control list; the first that matches a frame decides. null matches everything."""
-
     protocol: Annotated[int, Protocol()] | None = key(
         None, "Protocol of IP: tcp, udp, sctp, icmp (of IPv4), icmpv6 (of IPv6), or its number.", unsaid=None
     )

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .bridge import Bridge, PolicyEntry
 from .bridge_ports import LogicalPort, PhysicalPort, comes_in, place_of
-from .model import Config
+from .lookup import own_ips
+from .packet_kinds import OWN
+from .system import Server
+from .vms import vms_of
 
 Place = tuple[int, int, int, int]  # a bridge, an address, a VLAN, a logical port
 
@@ -23,12 +26,13 @@ class Topology:
         self,
         bridges: Sequence[Bridge],
         ports: Sequence[PhysicalPort],
-        configs: Sequence[Config],
+        servers: Sequence[Server],
         stations: Mapping[str, int],
     ) -> None:
         self.bridges = bridges
         self.ports = ports
-        self.configs = configs
+        self.servers = servers
+        self.configs = [server.config for server in servers]
         self.stations = stations
         self.outside = next(port for port in ports if port.server is None)
         self.to_adapters = [(port, port.switch) for port in ports if port.switch is not None]
@@ -46,6 +50,18 @@ class Topology:
         self.policers: list[PolicyEntry] = [
             entry for bridge in bridges for entry in bridge.policy if entry.action == "police"
         ]
+
+    @property
+    def asks_for_own(self) -> bool:
+        """Tell whether a bridge's rules ask for what is the sender's own."""
+        return any(OWN in (entry.source_ip, entry.nd_target, entry.arp_sender_mac, entry.arp_sender_ip)
+                   for bridge in self.bridges for entry in bridge.policy)  # fmt: skip
+
+    @property
+    def n_own_addresses(self) -> int:
+        """Return how many addresses stations have that rules call their own, of MAC or of IP: whichever are more."""
+        stations = [vm.port for vm in vms_of(self.servers).values()] if self.asks_for_own else []
+        return max(sum(len(port.macs) for port in stations), sum(len(own_ips(port)) for port in stations))
 
     @property
     def n_class_queues(self) -> int:

@@ -16,7 +16,7 @@ from hwmodel.forwarding.drop_reason import MAX_REASONS
 from hwmodel.forwarding.header_store import FIRST_MASK, HEADER_ROOM, HEADERS_BEGIN, MAX_COPY_KINDS
 from hwmodel.forwarding.parse import HEADER
 from hwmodel.forwarding.police import POLICER
-from hwmodel.forwarding.tables import ACL_ENTRY, VIDS
+from hwmodel.forwarding.tables import ACL_ENTRY, MAX_GUARD_ENTRIES, PACKET_RULE, PREFIX, VIDS
 from hwmodel.machine.counts.ledger_state import GAUGE, LEDGER
 from hwmodel.machine.frames import RING_BEGINS
 from hwmodel.machine.network.pauses import BRIDGE_PAUSES, PAUSES_PARAMS
@@ -32,6 +32,7 @@ from hwmodel.rules.capacities import (
     MAX_LISTED,
     MAX_LOGICAL_PORTS,
     MAX_POLICY,
+    MAX_STATION_ADDRESSES,
 )
 
 MAX_HOPS = 1 << 20  # headers, each at the logical port by which it comes
@@ -39,6 +40,7 @@ MAX_WAYS = 1 << 23
 HOME_SLOTS = 2 * MAX_HOMES
 MAX_LISTS = 1 << 14
 MAX_STATIONS = 1 << 16
+MAX_RULES = MAX_POLICY + MAX_BOXES * MAX_GUARD_ENTRIES
 MAX_PATH = 1 << 11  # bridges and extenders that one header passes
 
 CONTROL_FRAME_SENT = -2  # in place of the frame that a port sends: a control frame
@@ -105,9 +107,9 @@ BOX_COUNTS = record(
 BOX_PARAMS = record(
     *ints("latency_fs", "shares_buffer", "buffer_bytes", "learns", "table_entries", "ageing_fs"),
     # Of a bridge: `way_out`, the logical port to the stations outside, or towards them; its logical ports and its own
-    # ports, parts of `listed`; its entries of `policy`. Of an extender: `uplink`, and its ports downwards.
+    # ports, parts of `listed`; its entries of `rules.acl`. Of an extender: `uplink`, and its ports downwards.
     *ints("is_controlling", "way_out", "first_logical", "n_logical", "first_port", "n_ports"),
-    *ints("first_policy", "n_policy", "uplink"),
+    *ints("first_acl", "n_acl", "uplink"),
 )
 BOX = record(("params", BOX_PARAMS), *ints("n_known", "next_expiry_fs"), ("counts", BOX_COUNTS))
 # One way out of a bridge or an extender; `template`: the header's number beyond it: a hop there, a template of an
@@ -129,8 +131,21 @@ STEP = record(*ints("hop", "way", "floods"))  # of a walk through bridges: which
 HEADER_AT_PORT = record(
     ("sender", I32), ("target", I32), ("port", I16), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,))
 )  # fmt: skip
+# Whom a frame is from: the guards that check it, the station's addresses, parts of `own_ip` and `own_mac` of the rules.
+OWNER = record(*ints("guards", "first_ip", "n_ips", "first_mac", "n_macs"))
+# The rules of all bridges, as an adapter's tables have them, and what stations own where a rule asks for it.
+RULES = record(
+    *ints("n_acl_entries", "reads_packets"),
+    ("acl", ACL_ENTRY, (MAX_RULES,)),
+    ("packet_rule", PACKET_RULE, (MAX_RULES,)),
+    ("own_ip", PREFIX, (MAX_STATION_ADDRESSES,)),
+    ("own_mac", I64, (MAX_STATION_ADDRESSES,)),
+    ("station", OWNER, (MAX_STATIONS,)),
+)
 # A header in a bridge: which hop's, parsed, in its VLAN, on its logical port, with the priority that its copies have.
-INSIDE = record(*ints("hop", "vlan", "logical_port", "pcp", "dei", "reason", "policer"), ("header", HEADER))
+INSIDE = record(
+    *ints("hop", "vlan", "logical_port", "priority", "dei", "reason", "policer"), ("owner", OWNER), ("header", HEADER)
+)  # fmt: skip
 ADDRESS = record(*ints("box", "logical_port", "seen_fs"))  # an entry of the table of one bridge
 ADDRESS_KEY = record(("mac", I64), ("vlan", I32), ("box", I32))  # of the same entry
 # Where the configuration puts an address: the logical port, of the bridge and in the VLAN, plus 1.
@@ -187,7 +202,7 @@ BRIDGE = record(
     ("has_flooded", U8, (MAX_STATIONS * MAX_BRIDGE_PORTS // 8,)),  # a bit for each sender at each port
     ("touched", I32, (MAX_BRIDGE_PORTS,)),  # servers in the order in which a header first went to each
     ("listed", I32, (MAX_LISTED,)),  # one list behind the other of ports, logical ports, servers
-    ("policy", ACL_ENTRY, (MAX_POLICY,)),
+    ("rules", RULES),
     ("list", LIST_OF_INTERFACES, (MAX_LISTS,)),
     ("member", I32, (MAX_LISTED,)),
     ("vlans", VLAN_SETS, (MAX_LOGICAL_PORTS,)),

@@ -11,7 +11,7 @@ from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.far_tables import lengthened
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.header_store import UNKNOWN, number_in, widened
-from hwmodel.forwarding.ingress_rules import is_group, matches
+from hwmodel.forwarding.ingress_rules import apply_access_lists, is_group
 from hwmodel.forwarding.octets import write_number
 from hwmodel.forwarding.outer_tag import (
     NO_OUTER_TAG,
@@ -23,9 +23,8 @@ from hwmodel.forwarding.outer_tag import (
     names_list,
     tag_for,
 )
-from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header
+from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header, read_behind
 from hwmodel.forwarding.port_set import UPLINK
-from hwmodel.forwarding.tables import ACL_DENY, ACL_POLICE, ACL_PRIORITY
 from hwmodel.machine.counts.flow_state import flow_of
 from hwmodel.machine.network.bridge_state import NOBODY, NOT_SOUGHT
 from hwmodel.machine.network.interface_lists import list_for
@@ -35,7 +34,8 @@ from hwmodel.rules.switch_modes import TYPE_BYTES
 NO_REASON = DropReason.NONE.value
 VLAN_MEMBER = DropReason.VLAN_MEMBER.value
 CONTROL_FRAME = DropReason.CONTROL_FRAME.value
-ACL_DENIED = DropReason.ACL_DENY.value
+# Such a frame's source is not learned.
+NOT_LEARNED = (VLAN_MEMBER, *(reason for reason in UNKNOWN_INTERFACE if reason))
 RESERVED_BLOCK, RESERVED_BITS = 0x0180C2000000, 4  # IEEE 802.1Q 8.6.3: addresses that no bridge forwards
 
 
@@ -129,19 +129,19 @@ def beyond(bridge, servers, port_number, hop_number, octets, n_bytes):
 
 
 @kernel
-def ask_policy(bridge, box, came):
-    """Apply the first entry of a bridge's policy that matches: dropped, policed, its priority changed."""
-    inside = bridge.inside
-    for at in range(box.params.first_policy, box.params.first_policy + box.params.n_policy):
-        entry = bridge.policy[at]
-        if matches(entry, came.sender, inside.header, inside.vlan):
-            if entry.action == ACL_DENY:
-                inside.reason = ACL_DENIED
-            elif entry.action == ACL_POLICE:
-                inside.policer = entry.policer
-            elif entry.action == ACL_PRIORITY:
-                inside.pcp = entry.priority
-            return
+def ask_rules(bridge, box, came):
+    """Apply a bridge's guards and policy to what is inside: dropped, policed, its priority changed."""
+    inside, rules = bridge.inside, bridge.rules
+    owner, station = inside.owner, rules.station[came.sender]
+    owner.first_ip, owner.n_ips = station.first_ip, station.n_ips
+    if rules.reads_packets:
+        read_behind(came.octets, came.n_bytes, inside.header)
+        packet = inside.header.packet
+        for at in range(station.first_mac, station.first_mac + station.n_macs):
+            if rules.own_mac[at] == packet.sender_mac:
+                packet.is_own_mac = 1
+    first, end = box.params.first_acl, box.params.first_acl + box.params.n_acl
+    inside.reason = apply_access_lists(rules, first, end, came.sender, owner, inside.header, inside)
 
 
 @kernel
@@ -156,17 +156,17 @@ def look_inside(bridge, number):
     if not comes_in(bridge, port, inside):
         inside.reason = UNKNOWN_INTERFACE[port.params.outer_kind]
         return
-    inside.pcp = inside.dei = 0
+    inside.priority = inside.dei = 0
     if header.has_c_tag:
-        inside.pcp, inside.dei = header.pcp, header.dei
+        inside.priority, inside.dei = header.pcp, header.dei
     elif has_priority(header):
-        inside.pcp, inside.dei = header.outer_pcp, header.outer_dei
+        inside.priority, inside.dei = header.outer_pcp, header.outer_dei
     if not carries(bridge.vlans[inside.logical_port], inside.vlan):
         inside.reason = VLAN_MEMBER
     elif header.destination >> RESERVED_BITS == RESERVED_BLOCK >> RESERVED_BITS:
         inside.reason = CONTROL_FRAME
     else:
-        ask_policy(bridge, bridge.box[port.params.bridge], came)
+        ask_rules(bridge, bridge.box[port.params.bridge], came)
 
 
 @kernel
@@ -184,7 +184,7 @@ def decide_hop(bridge, servers, number):
         return
     look_inside(bridge, number)
     hop.logical_port, hop.reason, hop.policer = inside.logical_port, inside.reason, inside.policer
-    if hop.reason != NO_REASON and hop.reason not in (CONTROL_FRAME, ACL_DENIED):
+    if hop.reason in NOT_LEARNED:
         return
     hop.source = address_of(bridge, port.params.bridge, inside.header.source, inside.vlan)
     if hop.reason != NO_REASON or is_group(inside.header.destination):
@@ -354,7 +354,7 @@ def build(bridge, way, port):
         wire_vlan = bridge.logical_port[member].params.wire_vlan
         vid = wire_vlan if wire_vlan != 0 else inside.vlan
         at = write_number(made, at, 2, TYPE_C_TAG)
-        at = write_number(made, at, 2, inside.pcp << 13 | inside.dei << 12 | vid)
+        at = write_number(made, at, 2, inside.priority << 13 | inside.dei << 12 | vid)
     at = write_number(made, at, 2, inside.header.ethertype)
     for i in range(TAG_OFFSET + inside.header.n_tag_bytes + TYPE_BYTES, came.n_bytes):  # what follows the type
         made[at] = came.octets[i]
@@ -371,5 +371,5 @@ def write_outer(bridge, port, interface, is_list, at):
     if own.params.port == port.params.root and own.params.interface != NOBODY:
         sender = own.params.interface
     at = write_number(bridge.made, at, 2, OUTER_TYPES[kind])
-    word = tag_for(kind, interface, is_list, sender, inside.pcp, inside.dei)
+    word = tag_for(kind, interface, is_list, sender, inside.priority, inside.dei)
     return write_number(bridge.made, at, OUTER_BYTES[kind] - 2, word)

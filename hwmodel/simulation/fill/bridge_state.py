@@ -12,19 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from hwmodel.compiled.records import NEVER
-from hwmodel.config import queue_bytes
+from hwmodel.config import queue_bytes, vms_of
 from hwmodel.config.bridge import OUTSIDE, Bridge, Extender, PolicyEntry
 from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
+from hwmodel.config.lookup import Network, own_ips
 from hwmodel.config.topology import Place, Topology
 from hwmodel.errors import InputError
-from hwmodel.forwarding.tables import ANY, VIDS
+from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.network.bridge import HEADER_BYTES
 from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, NOBODY
 from hwmodel.machine.network.places import announce, enter_homes
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.simulation.fill.access_lists import fill_bridging_rule
+from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_ips
 from hwmodel.simulation.fill.flow_control import fill_bridge_flow_control
 from hwmodel.simulation.fill.nic_state import Nic
 from hwmodel.simulation.fill.switch_tables import fill_bucket
@@ -167,7 +168,7 @@ def fill_tables(bridges: npt.NDArray[Any], topology: Topology) -> None:
             box.uplink = port.number
             below = (one.number for one in topology.ports if one.is_of_extender and one.below and one.box == port.box)
             box.first_port, box.n_ports = lists.add(below)
-    _fill_policies(record, topology)
+    _fill_rules(record, topology)
 
 
 class _Lists:
@@ -219,22 +220,31 @@ def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lis
             logical.port, logical.interface = port.number, NOBODY
 
 
-def _fill_policies(record: BridgeRecord, topology: Topology) -> None:
-    """Enter the policies of all bridges, one behind the other."""
-    at = 0
-    for number, bridge in enumerate(topology.bridges):
-        box = record.box[number].params
-        box.first_policy, box.n_policy = at, len(bridge.policy)
-        for entry in bridge.policy:
-            _fill_policy(record.policy[at], entry, topology)
-            at += 1
+def _fill_rules(record: BridgeRecord, topology: Topology) -> None:
+    """Enter the rules of all bridges, one behind the other, and the stations' own addresses if a rule asks for them."""
+    number_of = {**topology.stations, OUTSIDE: 0}
+    n_policers = 0
+    for at, bridge in enumerate(topology.bridges):
+        box = record.box[at].params
+        box.first_acl = record.rules.n_acl_entries
+        fill_access_lists(record.rules, (), bridge.policy, number_of, n_policers)
+        box.n_acl = record.rules.n_acl_entries - box.first_acl
+        n_policers += sum(entry.action == "police" for entry in bridge.policy)
+    if topology.asks_for_own:
+        _fill_stations(record.rules, topology)
 
 
-def _fill_policy(row: Any, entry: PolicyEntry, topology: Topology) -> None:
-    fixed = {"all": ANY, OUTSIDE: 0}
-    row.port = fixed[entry.port] if entry.port in fixed else topology.stations[entry.port]
-    fill_bridging_rule(row, entry)
-    row.policer = next((i for i, each in enumerate(topology.policers) if each is entry), NOBODY)
+def _fill_stations(rules: Any, topology: Topology) -> None:
+    ips: list[Network] = []
+    macs: list[int] = []
+    for name, vm in vms_of(topology.servers).items():
+        station, own = rules.station[topology.stations[name]], own_ips(vm.port)
+        station.first_ip, station.n_ips = len(ips), len(own)
+        station.first_mac, station.n_macs = len(macs), len(vm.port.macs)
+        ips += own
+        macs += vm.port.macs
+    fill_ips(rules.own_ip, ips)
+    rules.own_mac[: len(macs)] = macs
 
 
 def enter_places(bridges: npt.NDArray[Any], topology: Topology) -> None:

@@ -156,7 +156,7 @@ def build_bridges(config: Config, stations: Stations, least_bytes: int, seed: in
     """
     named, parts = bridges_of(config), servers_of(config)
     settings, ports = [bridge.settings for bridge in named], ports_of(named, parts)
-    topology = Topology(settings, ports, [part.config for part in parts], stations)
+    topology = Topology(settings, ports, parts, stations)
     bridges = zeros(1, BRIDGE)
     fill_bridges(bridges, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+from .. import packet_oracle
 from ..bucket_oracle import PolicersOracle
 from ..service_level_oracle import Level
 from .layout import Layout
@@ -15,6 +17,8 @@ from .table import LearningTable
 from .tags import C_TAG, DroppedError, Header, parse, tci_tag
 
 FCS_BYTES = 4
+NOBODYS = SimpleNamespace(ips=(), macs=(), trusted=True)
+"""In place of a station outside, which owns no addresses."""
 
 
 class Relayed(NamedTuple):
@@ -45,6 +49,7 @@ class Relay:
         self.table = LearningTable(parameters.table, parameters.ageing_fs)
         self._stands: dict[tuple[int, int], LogicalPort] = {}
         self._policers = PolicersOracle(parameters.policy)
+        self._senders = _stations_of(layout)
         self.flooded = 0
         self.longest_bytes = (
             max(station.max_frame_bytes for each in layout.servers for station in each.switch.ports) - FCS_BYTES
@@ -58,6 +63,7 @@ class Relay:
         self.table.change(now_fs, parameters.ageing_fs)
         self._policers.change(now_fs, parameters.policy)
         self._stands.clear()
+        self._senders = _stations_of(layout)
 
     def levels_of(self, number: int) -> dict[int | None, Level]:
         """Return the service levels of a port's S-channels; none where it has one queue."""
@@ -132,9 +138,10 @@ class Relay:
 
     def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""
-        policers = 0
+        policers, said = 0, packet_oracle.says(header.ethertype, header.rest[2:])
+        sender = self._senders.get(station, NOBODYS)
         for entry in self._parameters.policy:
-            if not _matches(entry, station, vlan, header):
+            if not _matches(entry, station, vlan, header, said, sender):
                 policers += entry.action == "police"
                 continue
             if entry.action == "deny":
@@ -212,12 +219,20 @@ def _ports_of(parameters: BridgeParameters, layout: Layout) -> Iterator[tuple[in
             yield layout.uppers[name], BridgePort(extender.rate_bps), name, below
 
 
-def _matches(entry: Any, station: str, vlan: int, header: Header) -> bool:
+def _stations_of(layout: Layout) -> dict[str, Any]:
+    return {wire.server.station(one.name): one for wire in layout.to_servers for one in wire.switch.ports}
+
+
+def _matches(entry: Any, station: str, vlan: int, header: Header, said: dict[str, object], sender: Any) -> bool:
     seen = {
         "source": header.source,
         "destination": header.destination,
         "vlan": vlan,
-        "ethertype": header.ethertype,
     }
+    behind = packet_oracle.wanted_by(entry)
+    if behind:
+        is_as_asked = packet_oracle.matches(entry.action, behind, entry.ethertype, said, sender)
+    else:
+        is_as_asked = entry.ethertype in (None, header.ethertype)
     is_from = entry.port in ("all", station)
-    return is_from and all(getattr(entry, key) in (None, value) for key, value in seen.items())
+    return is_from and is_as_asked and all(getattr(entry, key) in (None, value) for key, value in seen.items())
