@@ -225,6 +225,7 @@ OF_ROWS: Mapping[str, tuple[str, Any, Mapping[str, Any]]] = {
     "latency": ("bridge.latency", "2us", SERVERS),
     "ageing": ("bridge.ageing", "3ms", SERVERS),
     "policy": ("bridge.policy", [{"port": "a.vf0", "source_ip": "10.0.0.0/8", "action": "deny"}], SERVERS),
+    "controls": ("bridge.controls", {"a": {"guards": ["arp", "ip"]}}, SERVERS),
     "ports.*.rate": ("bridge.ports.outside.rate", "1Gbps", SERVERS),
     "ports.*.hairpin": ("bridge.ports.a.hairpin", True, SERVERS),
     "ports.*.native_vlan": ("bridge.ports.a.native_vlan", 7, SERVERS),

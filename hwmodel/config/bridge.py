@@ -9,8 +9,8 @@ from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
 from .bridge_flow_control import BridgeFlowControl
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
-from .names import IdKey, Name, PortOfBridge, ServerName, ethernet_ports
-from .switch import AclEntry, Switch, VlanId, VlanList
+from .names import IdKey, LogicalName, Name, PortOfBridge, ServerName, ethernet_ports
+from .switch import AclEntry, Guards, Switch, VlanId, VlanList
 
 Latency = Annotated[int, Duration("0ns", "1s")]
 Forwarding = Literal["store_and_forward", "cut_through"]
@@ -179,6 +179,16 @@ class PolicyEntry(AclEntry):
     )
 
 
+class Controls(Block):
+    """What a port of the bridge, or one of its logical ports, controls beside the policy."""
+
+    guards: Guards = key(
+        [],
+        "Rules for what comes in, ahead of `policy`, each with the addresses of the station that sends "
+        "(docs/forwarding.md): arp: ARP for its own addresses alone; dhcp, nd, ip: as of a station at an adapter.",
+    )
+
+
 class Bridge(Block):
     """The bridge at the other end of the wire."""
 
@@ -219,6 +229,12 @@ class Bridge(Block):
     policy: Annotated[tuple[PolicyEntry, ...], Listing("[{port: a.vf0, action: deny}]")] = key(
         [], "Access-control list for frames that come; the first entry that matches decides, else permit."
     )
+    controls: dict[Annotated[str, LogicalName()], Controls] = key(
+        {},
+        "What ports control, by the names that results have for them: a port to an adapter (a) for all its logical "
+        "ports, or one of these (a.10, a.vlan101, a.vf0), whose entry counts in place of its port's.",
+        unsaid={},
+    )
     flow_control: BridgeFlowControl | None = key(
         None,
         "PAUSE or priority flow control, and the shares of classes of traffic (ETS), at all ports; null: neither.",
@@ -227,8 +243,12 @@ class Bridge(Block):
 
     @property
     def looks_behind_type(self) -> bool:
-        """Tell whether a rule matches packet fields beyond the EtherType."""
-        return any(entry.asked_packets for entry in self.policy)
+        """Tell whether a rule or a guard matches packet fields beyond the EtherType."""
+        return any(entry.asked_packets for entry in self.policy) or any(one.guards for one in self.controls.values())
+
+    def controls_of(self, port: str, logical: str) -> Controls:
+        """Return what a logical port of a port to an adapter controls."""
+        return self.controls.get(logical) or self.controls.get(port) or Controls()
 
     def above(self, port: str) -> tuple[str, ...] | None:
         """Return the extenders between a port and the bridge, the lowest first; None if they never lead to it."""

@@ -29,6 +29,7 @@ from hwmodel.rules.switch_modes import MODES
 
 from .bridge import s_channels_of
 from .bridge_ports import ports_of
+from .check_controls import check_controls
 from .document import KeyPath
 from .findings import Findings, Part
 from .lookup import looked_up, own_ips
@@ -172,6 +173,7 @@ def check_system_room(config: Config, findings: Findings, parts: Sequence[Part])
     if not bridges or findings.problems:
         return
     topology = Topology([bridge.settings for bridge in bridges], ports_of(bridges, servers), servers, {})
+    check_controls(bridges, topology, findings)
     for room in OF_BRIDGES:
         if complaint := room.complaint(topology):
             blamed = [path for part in parts for path in _to_blame(room, part.server.config.switch, part.findings)]

@@ -160,6 +160,7 @@ OF_BRIDGES = (
     Operable("latency", (BRIDGES,)),
     Operable("ageing", (BRIDGES,)),
     Operable("policy", (BRIDGES,)),
+    Operable("controls", (BRIDGES,)),
     Operable("ports.*.rate", (BRIDGES, OUTSIDE, SOURCES), is_fixed=_is_cut_through),
     *(Operable(f"ports.*.{key}", (BRIDGES,)) for key in ("hairpin", "native_vlan", "vlans")),
 )

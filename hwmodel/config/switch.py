@@ -54,6 +54,7 @@ Prefix = Annotated[IPv4Network | IPv6Network, IpPrefix()]
 OwnOrPrefix = Annotated[IPv4Network | IPv6Network | Literal["own"], OwnOr(IpPrefix())]
 PortSpan = Annotated[tuple[int, int], Span(65535, "a port")]
 GuardName = Literal["arp", "dhcp", "nd", "ip"]
+Guards = Annotated[tuple[Annotated[GuardName, Word(GuardName)], ...], Listing("[arp, dhcp, nd, ip]")]
 # Keys of an entry that match beyond the EtherType, in ARP and in IP.
 ARP_KEYS = ("arp_operation", "arp_sender_mac", "arp_sender_ip", "arp_target_ip")
 IP_KEYS = ("protocol", "source_ip", "destination_ip", "source_port", "destination_port", "icmp_type", "nd_target")
@@ -206,7 +207,7 @@ class Port(Block):
         "1, vf0 2); without nobody asks.",
         unsaid=None,
     )
-    guards: Annotated[tuple[Annotated[GuardName, Word(GuardName)], ...], Listing("[arp, dhcp, nd, ip]")] = key(
+    guards: Guards = key(
         [],
         "Rules for what the station sends, ahead of switch.acl (docs/forwarding.md): arp: ARP for its own addresses "
         "alone; dhcp: no answers of a DHCP server, unless it is `trusted`; nd: no advertisements of a router, unless "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from .bridge import Bridge, PolicyEntry
+from .bridge import Bridge, Controls, PolicyEntry
 from .bridge_ports import LogicalPort, PhysicalPort, comes_in, place_of
 from .lookup import own_ips
 from .packet_kinds import OWN
@@ -54,14 +54,20 @@ class Topology:
     @property
     def asks_for_own(self) -> bool:
         """Tell whether a bridge's rules ask for what is the sender's own."""
-        return any(OWN in (entry.source_ip, entry.nd_target, entry.arp_sender_mac, entry.arp_sender_ip)
-                   for bridge in self.bridges for entry in bridge.policy)  # fmt: skip
+        return any(one.guards for bridge in self.bridges for one in bridge.controls.values()) or any(
+            OWN in (entry.source_ip, entry.nd_target, entry.arp_sender_mac, entry.arp_sender_ip)
+            for bridge in self.bridges for entry in bridge.policy
+        )  # fmt: skip
 
     @property
     def n_own_addresses(self) -> int:
         """Return how many addresses stations have that rules call their own, of MAC or of IP: whichever are more."""
         stations = [vm.port for vm in vms_of(self.servers).values()] if self.asks_for_own else []
-        return max(sum(len(port.macs) for port in stations), sum(len(own_ips(port)) for port in stations))
+        return max(sum(len(port.macs) for port in stations), sum(len(own_ips(port)) or 1 for port in stations))
+
+    def controls_of(self, port: PhysicalPort, logical: LogicalPort) -> Controls:
+        """Return what a logical port of a port to an adapter controls."""
+        return self.bridges[port.bridge].controls_of(port.name, logical.name)
 
     @property
     def n_class_queues(self) -> int:

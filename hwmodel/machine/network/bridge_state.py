@@ -131,7 +131,8 @@ STEP = record(*ints("hop", "way", "floods"))  # of a walk through bridges: which
 HEADER_AT_PORT = record(
     ("sender", I32), ("target", I32), ("port", I16), ("n_bytes", I16), ("octets", U8, (HEADER_ROOM,))
 )  # fmt: skip
-# Whom a frame is from: the guards that check it, the station's addresses, parts of `own_ip` and `own_mac` of the rules.
+# Whom a frame is from: the guards that check it, of a station those that may; the station's addresses, parts of
+# `own_ip` and `own_mac` of the rules.
 OWNER = record(*ints("guards", "first_ip", "n_ips", "first_mac", "n_macs"))
 # The rules of all bridges, as an adapter's tables have them, and what stations own where a rule asks for it.
 RULES = record(
@@ -165,9 +166,9 @@ LOGICAL_PORT_COUNTS = record(
 LOGICAL_PORT_PARAMS = record(
     # `interface`: its S-VID, VIF or E-CID, `NOBODY` where its frames have no outer tag. `wire_vlan`: the VLAN on the
     # wire that it translates into `inner_vlan`, 0 where it translates none. `server`, `adapter_port`, `station`: whose
-    # interface it is, and the port of the switch there.
+    # interface it is, and the port of the switch there. `guards`: a bit for each that checks what comes in.
     *ints("port", "is_hairpin", "interface", "native_vlan", "wire_vlan", "inner_vlan"),
-    *ints("server", "adapter_port", "station"),
+    *ints("server", "adapter_port", "station", "guards"),
     *ints("buffer_bytes", "quantum_bytes", "shaper_num", "shaper_den", "burst_fs"),
 )
 LOGICAL_PORT = record(

@@ -133,6 +133,7 @@ def ask_rules(bridge, box, came):
     """Apply a bridge's guards and policy to what is inside: dropped, policed, its priority changed."""
     inside, rules = bridge.inside, bridge.rules
     owner, station = inside.owner, rules.station[came.sender]
+    owner.guards = bridge.logical_port[inside.logical_port].params.guards & station.guards
     owner.first_ip, owner.n_ips = station.first_ip, station.n_ips
     if rules.reads_packets:
         read_behind(came.octets, came.n_bytes, inside.header)

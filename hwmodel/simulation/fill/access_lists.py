@@ -41,6 +41,11 @@ def fill_access_lists(
             policer += 1
 
 
+def bits_of(are_set: Iterable[bool]) -> int:
+    """Return a number with the bits that are set, the first in the lowest place."""
+    return sum(is_set << at for at, is_set in enumerate(are_set))
+
+
 def guards_in_use(switch: Switch) -> list[Guard]:
     """Return the guards that check some station."""
     return [guard for guard in GUARDS if _guarded(switch, guard)]

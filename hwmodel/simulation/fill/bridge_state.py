@@ -6,6 +6,7 @@ It includes the tables that bridges and extenders forward by: ports and VLANs, p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from ipaddress import IPv4Network
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from hwmodel.compiled.records import NEVER
 from hwmodel.config import queue_bytes, vms_of
 from hwmodel.config.bridge import OUTSIDE, Bridge, Extender, PolicyEntry
 from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
+from hwmodel.config.guards import GUARDS
 from hwmodel.config.lookup import Network, own_ips
+from hwmodel.config.made_up import Connections
 from hwmodel.config.topology import Place, Topology
 from hwmodel.errors import InputError
 from hwmodel.forwarding.tables import VIDS
@@ -25,7 +28,7 @@ from hwmodel.machine.network.places import announce, enter_homes
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
-from hwmodel.simulation.fill.access_lists import fill_access_lists, fill_ips
+from hwmodel.simulation.fill.access_lists import bits_of, fill_access_lists, fill_ips
 from hwmodel.simulation.fill.flow_control import fill_bridge_flow_control
 from hwmodel.simulation.fill.nic_state import Nic
 from hwmodel.simulation.fill.switch_tables import fill_bucket
@@ -227,18 +230,30 @@ def _fill_rules(record: BridgeRecord, topology: Topology) -> None:
     for at, bridge in enumerate(topology.bridges):
         box = record.box[at].params
         box.first_acl = record.rules.n_acl_entries
-        fill_access_lists(record.rules, (), bridge.policy, number_of, n_policers)
+        in_use = {word for controls in bridge.controls.values() for word in controls.guards}
+        guards = [guard for guard in GUARDS if guard.word in in_use]
+        fill_access_lists(record.rules, guards, bridge.policy, number_of, n_policers)
         box.n_acl = record.rules.n_acl_entries - box.first_acl
         n_policers += sum(entry.action == "police" for entry in bridge.policy)
+    for port, _ in topology.to_adapters:
+        for logical in port.logical:
+            words = topology.controls_of(port, logical).guards
+            record.logical_port[logical.number].params.guards = bits_of(guard.word in words for guard in GUARDS)
     if topology.asks_for_own:
         _fill_stations(record.rules, topology)
 
 
 def _fill_stations(rules: Any, topology: Topology) -> None:
+    """Enter stations' own addresses; without `ips` that of their made-up frames is theirs."""
+    vms = vms_of(topology.servers)
+    connections = Connections({name: vm.port for name, vm in vms.items()})
     ips: list[Network] = []
     macs: list[int] = []
-    for name, vm in vms_of(topology.servers).items():
+    for name, vm in vms.items():
         station, own = rules.station[topology.stations[name]], own_ips(vm.port)
+        if vm.port.ips is None:
+            own = (IPv4Network(connections.between(name, OUTSIDE)[0]),)
+        station.guards = bits_of(not (guard.spares_trusted and vm.port.trusted) for guard in GUARDS)
         station.first_ip, station.n_ips = len(ips), len(own)
         station.first_mac, station.n_macs = len(macs), len(vm.port.macs)
         ips += own

@@ -227,7 +227,7 @@ def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
-OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan")
+OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan", "guards")
 _TABLES = ("port", "switch", "tables")
 RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
 IPS = ("own_ip",)

@@ -115,7 +115,7 @@ class Offered:
 def _looks_behind(key: str, value: object) -> bool:
     """Tell whether a switch or a bridge looks behind the EtherType once a key has a value."""
     own = key.rpartition(".set.")[2]
-    if own.endswith(".guards"):
+    if own.endswith(".guards") or (own.startswith("bridge") and ".controls" in own):
         return bool(value)
     entries = value if isinstance(value, list) else [{own.rpartition(".")[2]: value}]
     names = {name for entry in entries if isinstance(entry, dict) for name in entry}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -128,6 +129,7 @@ class Relay:
                 self.table.learn(now_fs, vlan, header.source, sender)
             if header.is_reserved:
                 raise DroppedError("CONTROL_FRAME")
+            self._ask_guards(port, sender, station, header)
             priority = self._ask_policy(now_fs, station, vlan, header)
             targets = self._targets(now_fs, sender, vlan, header)
         except DroppedError as dropped:
@@ -136,10 +138,28 @@ class Relay:
         keys = [None if isinstance(to, GroupList) else to.key for _, to in targets]
         return Relayed(copies, keys=keys, priority=header.priority)
 
+    def _ask_guards(self, port: AttachedPort, sender: LogicalPort, station: str, header: Header) -> None:
+        """Drop what a guard of the logical port refuses its station."""
+        if station not in self._senders:
+            return
+        wire, one = self._senders[station]
+        name = wire.port_name
+        if port.has_interfaces:
+            name = station
+        elif port.mode == "multichannel":
+            name += f".{sender.key}"
+        elif sender.wire_vlan is not None:
+            name += f".vlan{sender.wire_vlan}"
+        words = self._parameters.guards.get(name, self._parameters.guards.get(wire.port_name, ()))
+        said = packet_oracle.says(header.ethertype, header.rest[2:])
+        reason = packet_oracle.guarded(SimpleNamespace(**vars(one), guards=words), said)
+        if reason is not None:
+            raise DroppedError(reason)
+
     def _ask_policy(self, now_fs: int, station: str, vlan: int, header: Header) -> int:
         """Return the frame's priority, which an entry may have replaced."""
         policers, said = 0, packet_oracle.says(header.ethertype, header.rest[2:])
-        sender = self._senders.get(station, NOBODYS)
+        sender = self._senders[station][1] if station in self._senders else NOBODYS
         for entry in self._parameters.policy:
             if not _matches(entry, station, vlan, header, said, sender):
                 policers += entry.action == "police"
@@ -219,8 +239,15 @@ def _ports_of(parameters: BridgeParameters, layout: Layout) -> Iterator[tuple[in
             yield layout.uppers[name], BridgePort(extender.rate_bps), name, below
 
 
-def _stations_of(layout: Layout) -> dict[str, Any]:
-    return {wire.server.station(one.name): one for wire in layout.to_servers for one in wire.switch.ports}
+def _stations_of(layout: Layout) -> dict[str, tuple[Wire, Any]]:
+    """Return who sends from which wire, and owns what: without `ips` the address of its made-up frames."""
+    pairs = [(wire, one) for wire in layout.to_servers for one in wire.switch.ports]
+    found = {}
+    for number, (wire, one) in enumerate(pairs, 1):
+        ips = getattr(one, "ips", None)
+        ips = [ip_network(ip_address("10.0.0.1") + number)] if ips is None else ips
+        found[wire.server.station(one.name)] = wire, SimpleNamespace(ips=ips, macs=one.macs, trusted=one.trusted)
+    return found
 
 
 def _matches(entry: Any, station: str, vlan: int, header: Header, said: dict[str, object], sender: Any) -> bool:
