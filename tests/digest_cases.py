@@ -216,3 +216,31 @@ FRAMES: dict[str, Any] = {
         },
     },
 }
+# Two servers tell their bridge of VMs by VDP; one asks in vain, and a port's decision comes too late.
+VDP: dict[str, Any] = {
+    "servers": [{"name": "a"}, {"name": "b"}],
+    "nic": {"vfs": 2},
+    "driver": {"preset": "dpdk"},
+    "switch": {"ports": [{"name": "vf0", "port_vlan": 7}], "uplink": {"vlans": [1, 7]}},
+    "bridge": {"ports": {"a": {"vlans": [1]}, "b": {"vlans": [1]}}},
+    "workload": {"pattern": "uniform", "load": "1Gbps", "frame_bytes": 300},
+    "run": {"duration": "90us"},
+    "agents": {
+        "left": {
+            "server": "a",
+            "vdp_station": {
+                **(QUICK := {"rte": 0, "rwd": 0, "rka": 1, "retries": 1, "processing": "2us"}),
+                "by": "a.pf",
+                "vms": {
+                    "a.vf0": {"vlan": 7, "associate": "4us", "de_associate": "60us"},
+                    "a.vf1": {"vlan": 1, "associate": "4us"},
+                },
+            },
+        },
+        "right": {
+            "server": "b",
+            "vdp_station": {**QUICK, "by": "b.pf", "vms": {"b.vf0": {"vlan": 7, "associate": "4us"}}},
+        },
+        "above": {"vdp_bridge": {**QUICK, "decides": "5us", "refuse": [{"vlan": 1, "code": 2}]}},
+    },
+}

@@ -10,9 +10,10 @@ import pytest
 from hwmodel.agents import Agent, Turn
 from hwmodel.agents.agenda import Agenda
 from hwmodel.agents.agent import Message, Seen, Thing
-from hwmodel.agents.by_rules import agents_of
+from hwmodel.agents.by_rules import RuleAgent
 from hwmodel.agents.live import LiveAgents
 from hwmodel.agents.management import ManagementNetwork
+from hwmodel.agents.of_config import agents_of
 from hwmodel.config import config_from_mapping
 from hwmodel.config.agents import Management
 from hwmodel.config.check_agents import settings_of
@@ -253,7 +254,9 @@ def test_rules_count_silences_and_go_through_their_settings() -> None:
     assert [(one.who, one.path[-1]) for one in settings_of(config)] == [("guard", 0), ("guard", 1)]
     machine = Noting()
     machine.concerns_only = lambda *_: True  # type: ignore[method-assign]
-    agents = LiveAgents(agents_of(config), config, [""], machine, 0)
+    own, _ = agents_of(config)
+    assert all(isinstance(one, RuleAgent) for one in own)
+    agents = LiveAgents(own, config, [""], machine, 0)
     run(agents, 23 * 10**9)
     us = 10**9
     vf1, vf2 = "switch.ports.vf1.rate_limit", "switch.ports.vf2.rate_limit"
@@ -369,7 +372,7 @@ def test_a_silence_that_was_broken_is_set_up_anew_then_and_has_its_place_among_t
     ]
     once = {"when": {"every": "7us"}, "send": {"to": "guard", "message": "m"}}
     config = config_from_mapping({"agents": {"guard": {"rules": rules}, "talker": {"rules": [once]}, "sink": {}}})
-    agents = LiveAgents(agents_of(config), config, [""], Noting(), 0)
+    agents = LiveAgents(agents_of(config)[0], config, [""], Noting(), 0)
     run(agents, 10 * 10**9)
     at_10_us = [action.message for action in agents.actions if action.at_fs == 10 * 10**9]
     assert at_10_us == ["silence", "every"]  # wound up at 7 and at 8 us

@@ -267,6 +267,26 @@ def configs_with_agents() -> dict[str, Config]:
     }
 
 
+def configs_with_vdp() -> dict[str, Config]:
+    """Return a configuration for each end of VDP; the agent has the name that the table has."""
+    times = dict.fromkeys(("pre_associate", "reserve", "associate", "de_associate"), "1ms")
+    ends = {
+        "vdp_station": {"by": "pf", "silent_from": "1ms", "vms": {"vf1": {"vlan": 1, "type": 2, **times}}},
+        "vdp_bridge": {"silent_from": "1ms", "refuse": [{"type": 1, "code": 1}]},
+    }
+    bridge = {"ports": {"adapter": {"vlans": [1]}}}
+    return {
+        role: config_from_mapping({"bridge": bridge, "agents": {"guard": {role: own}}}) for role, own in ends.items()
+    }
+
+
+def of_agents(key: str) -> str:
+    """Return the name of the configuration that has a key of agents."""
+    if "vdp_" in key:
+        return key.split(".")[2]
+    return "frame.from" if key.endswith("frame.from") else key.rpartition(".")[2]
+
+
 TREE = {"switches": [{"name": "s1"}], "slots": {"x": {"behind": "s1"}}}
 OF_ADAPTERS = re.compile("adapters|tree")
 
@@ -305,10 +325,10 @@ def test_the_table_of_attributes_is_right():
     with_adapters = config_from_mapping({"servers": [{"name": "a", "adapters": [{"name": "x"}], "tree": TREE}]})
     with_hosts, with_event = config_from_mapping({"servers": [{"name": "a"}], "multi_root": {}}), configs_with_events()
     with_flow_control = configs_with_flow_control()
-    with_agents = configs_with_agents()
+    with_agents = configs_with_agents() | configs_with_vdp()
     text = re.sub(r"\badapter\b", "a", tables())  # whose port is named after its server
     table = dict(re.findall(r'^\| `([\w.\[\]]+)` \| `([\w.\["\]]+)` \|$', text, re.MULTILINE))
-    assert len(table) == 193
+    assert len(table) == 206
     for key, attribute in table.items():
         has_extenders = "extenders" in key
         if "flow_control" in key:
@@ -322,7 +342,7 @@ def test_the_table_of_attributes_is_right():
         elif is_of_sends(key):
             held = with_sends
         elif key.startswith(("agents", "management")):
-            held = with_agents["frame.from" if key.endswith("frame.from") else key.rpartition(".")[2]]
+            held = with_agents[of_agents(key)]
         else:
             held = with_extenders if has_extenders else with_adapters if OF_ADAPTERS.search(key) else config
         written = held.resolved()

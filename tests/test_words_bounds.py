@@ -16,6 +16,7 @@ LOOSE = {
     "few tags": {"pcie.tags": 4},
     "few credits": {"pcie.credits.nph": 4},
     "short rings": {"nic.rx_ring": 64},
+    "few Rx descriptors": {"nic.rx_prefetch": 0},
     "not loaded alike": {"workload.pattern": "incast"},
 }
 

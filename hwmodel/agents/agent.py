@@ -34,7 +34,8 @@ class Frame(NamedTuple):
 
     `listener`: the number that `hear` has given. `receiver`: the function. Addresses are as 02:00:00:00:00:02.
     `vlan`, `priority`: of its C-TAG, None without one; `ethertype`: behind that, None of a runt. `frame_bytes` counts
-    the FCS. `message`: the word of a frame that an agent has sent.
+    the FCS. `message`: the word of a frame that an agent has sent, or the bytes that it has behind its EtherType. At a
+    bridge `receiver` is the port by which it has come.
     """
 
     listener: int
@@ -46,7 +47,7 @@ class Frame(NamedTuple):
     vlan: int | None
     priority: int | None
     frame_bytes: int
-    message: str = ""
+    message: str | bytes = ""
 
 
 Thing = Seen | Message | Timer | Frame
@@ -69,8 +70,11 @@ class Turn(Protocol):
     def send(self, to: str, message: str) -> None:
         """Send a message to another agent."""
 
-    def send_frame(self, frame: OwnFrame, message: str = "") -> None:
-        """Send one of the agent's `frames` by a function of its server, which carries a word to agents that hear it."""
+    def send_frame(self, frame: OwnFrame, message: str | bytes = "") -> None:
+        """Send one of the agent's `frames` by a function of its server, or a port of its bridge.
+
+        It carries a word to agents that hear it, or bytes behind its EtherType.
+        """
 
     def wake(self, after_fs: int, name: Any = None) -> None:
         """Have a timer run out so long after this turn's work."""
@@ -92,9 +96,9 @@ class Turn(Protocol):
 class Agent:
     """Decide about the machine while it runs; subclasses say what they do as something comes to them.
 
-    `server`: where it is, empty for the only one of a file that lists none; `apart`: at none of them. `work_fs`: how
-    long it is busy with each thing. `core`: the function on whose core it then works, for which it waits; empty: one of
-    its own. `sets_load`: whether it may set keys of `workload`. `frames`: those that it may send.
+    `server`: where it is, empty for the only one of a file that lists none, or a bridge; `apart`: at none of them.
+    `work_fs`: how long it is busy with each thing. `core`: the function on whose core it then works, for which it
+    waits; empty: one of its own. `sets_load`: whether it may set keys of `workload`. `frames`: those that it may send.
     """
 
     def __init__(

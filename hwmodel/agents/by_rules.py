@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hwmodel.agents.agent import Agent, Frame, Message, Seen, Thing, Timer, Turn
-from hwmodel.config import Config
 from hwmodel.config.agents import AgentBlock
 from hwmodel.config.check_agents import settings_in
 
@@ -86,8 +85,3 @@ class RuleAgent(Agent):
             for number, rule in enumerate(self._rules)
             if rule.when.message == thing.text and rule.when.sender in (None, thing.sender)
         ]
-
-
-def agents_of(config: Config) -> list[Agent]:
-    """Return the agents of a configuration."""
-    return [RuleAgent(name, block) for name, block in config.agents.items()]

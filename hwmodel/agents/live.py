@@ -39,8 +39,8 @@ class Machine(Protocol):
     def hear(self, server: str, number: int, asked: HeardFrame, at_fs: int) -> None:
         """Listen for frames to a function from an instant on."""
 
-    def send_frame(self, frame: OwnFrame, message: str, at_fs: int) -> None:
-        """Give a frame to a function's driver at an instant."""
+    def send_frame(self, frame: OwnFrame, message: str | bytes, at_fs: int) -> None:
+        """Give a frame to a function's driver, or to a bridge's port, at an instant."""
 
     def enter(
         self, server: str, core: str, number: int, from_fs: int, told: Sequence[int], steps: Sequence[JobStep]
@@ -58,12 +58,15 @@ class Machine(Protocol):
 
 
 class Action(NamedTuple):
-    """Say what an agent has done: keys set at an instant, a message sent to an agent (`to`), or a frame with a word."""
+    """Say what an agent has done: keys set at an instant, a message sent to an agent (`to`), or a frame with a word.
+
+    Of a frame `message` may be the bytes behind its EtherType.
+    """
 
     at_fs: int
     agent: str
     changes: Mapping[str, Any]
-    message: str = ""
+    message: str | bytes = ""
     to: str = ""
     frame: OwnFrame | None = None
 
@@ -239,8 +242,8 @@ class LiveAgents:
             return
         self._agenda.add(arrives_fs, MESSAGE, receiver.place, Message(message, agent.name))
 
-    def send_frame(self, one: _One, frame: OwnFrame, message: str, at_fs: int, next_fs: int) -> None:
-        """Give a frame to the driver of one of the server's functions."""
+    def send_frame(self, one: _One, frame: OwnFrame, message: str | bytes, at_fs: int, next_fs: int) -> None:
+        """Give a frame to the driver of one of the server's functions, or to a port of the bridge."""
         self._machine.send_frame(frame, message, next_fs)
         one.counts.frames_sent += 1
         self.actions.append(Action(next_fs, one.agent.name, {}, message, frame=frame))
@@ -299,7 +302,7 @@ class _Turn:
         self._live.check_receiver(self._one, to)
         self.outputs.append(partial(self._live.send, self._one, to, message))
 
-    def send_frame(self, frame: OwnFrame, message: str = "") -> None:
+    def send_frame(self, frame: OwnFrame, message: str | bytes = "") -> None:
         """Send a frame."""
         agent = self._one.agent
         if frame not in agent.frames:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, NamedTuple
 
+from hwmodel.rules.ethernet import FCS_BYTES
+from hwmodel.wire.ethernet import UNTAGGED_HEADER_BYTES
+
 from .condition import KINDS, MOST_COUNTED, OF_FIGURES, Condition
+from .edge_agents import VdpBridge, VdpStation
 from .kinds import Block, Duration, Kind, Listing, Percentage, SparseBlock, Truth, Whole, Word, key, shown, wrong
 from .names import EtherType, Mac, Name, ServerName
 from .run import LONGEST_RUN
@@ -74,13 +78,18 @@ class Station(Kind):
 class OwnFrame(NamedTuple):
     """Describe frames that an agent may send: by which function, to a VM or an address, of which type and length.
 
-    `frame_bytes` counts the FCS.
+    `frame_bytes` counts the FCS. A frame with bytes of its own is as long as these make it.
     """
 
     sender: str
     to: str | int
     ethertype: int
     frame_bytes: int = 64
+
+    def length_with(self, message: str | bytes) -> int:
+        """Return the length, with FCS, of a frame with a word, or with bytes behind its EtherType."""
+        is_own = isinstance(message, bytes)
+        return UNTAGGED_HEADER_BYTES + len(message) + FCS_BYTES if is_own else self.frame_bytes
 
 
 class HeardFrame(SparseBlock):
@@ -202,6 +211,9 @@ class Rule(SparseBlock):
     send: Sending | None = key(None, "What it tells another agent: {to: boss, message: busy}; or {frame: {...}}.")
 
 
+ROLES = ("vdp_station", "vdp_bridge")
+
+
 class AgentBlock(SparseBlock):
     """Somebody who decides while the machine runs: where it is, what its work takes, its rules."""
 
@@ -222,6 +234,17 @@ class AgentBlock(SparseBlock):
     rules: Annotated[tuple[Rule, ...], Listing("[{when: {every: 1ms}, set: {...}}]", most=MOST_RULES)] | None = key(
         None, "What it does, and when."
     )
+    vdp_station: VdpStation | None = key(
+        None, "In place of rules: it tells the bridge of its server's VMs: {by: a.pf, vms: {a.vf0: {vlan: 10, ...}}}."
+    )
+    vdp_bridge: VdpBridge | None = key(
+        None, "In place of rules and a server: it is at a bridge, and grants VMs their VLANs: {decides: 5ms}."
+    )
+
+    @property
+    def role(self) -> str | None:
+        """Return the key of the part that it has in VDP, None of one with rules."""
+        return next((name for name in ROLES if getattr(self, name) is not None), None)
 
 
 class Management(Block):

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from hwmodel.rules.packets import TYPE_ARP, TYPE_IPV4, TYPE_IPV6
 from hwmodel.rules.switch_modes import C_TAG, OUTER_TAGS
 
 from .agents import OF_FIGURE, OWN, AgentBlock, HeardFrame, OwnFrame, Rule, Sending, Trigger
 from .check_condition import misfits, watched_by
+from .check_edge_agents import Wrong, ports_to_servers, vdp_settings, wrong_role
 from .condition import malformed
 from .document import Document, DocumentError, KeyPath, Problem
 from .kinds import suggest
 from .live_configuration import LiveConfiguration, Setting
 from .model import Config
 from .switch import Port
-from .system import servers_of
+from .system import bridges_of, servers_of
 from .vms import vms_of
 
 # EtherTypes that say more of a frame than a made-up one has.
 UNMADE = frozenset((TYPE_IPV4, TYPE_ARP, TYPE_IPV6, *(tag.ethertype for tag in (C_TAG, *OUTER_TAGS))))
-
-
-class Wrong(NamedTuple):
-    """Say what is wrong: the path of the value, why, and whether its key is to blame."""
-
-    path: KeyPath
-    message: str
-    is_key: bool = False
 
 
 def names_of(config: Config) -> list[str]:
@@ -45,7 +37,10 @@ def wrong_agents(document: Document, config: Config) -> list[Problem]:
     if any(server.config.pcie.bus is not None for server in servers_of(config)):
         found.append(Wrong(("agents",), "nothing changes in mid-run where adapters are on a bus (pcie.bus)", True))
     for name, agent in config.agents.items():
-        found += _wrong_place(("agents", name), agent, config)
+        if agent.role is not None:
+            found += wrong_role(("agents", name), agent, config)
+        if agent.vdp_bridge is None:
+            found += _wrong_place(("agents", name), agent, config)
         for at, rule in enumerate(agent.rules or ()):
             found += _wrong_rule(("agents", name, "rules", at), rule, agent, config)
     return [document.problem(one.path, one.message, key=one.is_key) for one in found]
@@ -76,6 +71,13 @@ def stations_of(config: Config, *at: str) -> dict[str, Port]:
     """Return the functions of a system, or of some of its servers, with their ports of the switch."""
     vms = vms_of(servers_of(config))
     return {name: vm.port for name, vm in vms.items() if not at or vm.server.name in at}
+
+
+def ends_at(place: str, config: Config) -> Sequence[str]:
+    """Return by what an agent sends and hears frames: functions of its server, or ports of its bridge."""
+    if any(bridge.name == place for bridge in bridges_of(config)):
+        return [*ports_to_servers(config, place)]
+    return [*stations_of(config, place)]
 
 
 def functions_at(agent: AgentBlock, config: Config) -> list[str]:
@@ -146,11 +148,10 @@ def _wrong_sending(here: KeyPath, send: Sending, agent: AgentBlock, config: Conf
 
 def misfit_sent(frame: OwnFrame, server: str, config: Config) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a frame that an agent of a server sends: the key, and why."""
-    stations = stations_of(config)
-    own = stations_of(config, server)
+    stations, own = stations_of(config), ends_at(server, config)
     if frame.sender not in own:
         yield "from", f"there is no {frame.sender} at its server{suggest(frame.sender, own)}, by which alone it sends"
-    elif not own[frame.sender].macs:
+    elif frame.sender in stations and not stations[frame.sender].macs:
         yield "from", f"{frame.sender} has no MAC address to send from"
     if isinstance(frame.to, str):
         yield from _unaddressed("to", frame.to, stations)
@@ -180,7 +181,7 @@ def _wrong_frame(here: KeyPath, frame: HeardFrame, agent: AgentBlock, config: Co
 
 def misfit_heard(frame: HeardFrame, server: str, config: Config) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with frames that an agent of a server listens for: the key, and why."""
-    own = stations_of(config, server)
+    own = ends_at(server, config)
     if frame.to not in own:
         yield "to", f"there is no {frame.to} at its server{suggest(frame.to, own)}, of which alone it hears frames"
     if isinstance(frame.sender, str):
@@ -213,10 +214,11 @@ def _wrong_watch(here: KeyPath, when: Trigger, agent: AgentBlock, config: Config
 
 
 def settings_of(config: Config) -> Iterator[Setting]:
-    """Yield all that the rules of a configuration's agents set."""
+    """Yield all that a configuration's agents set: by rules, and what bridges may grant at most."""
     for name, agent in config.agents.items():
         for at, rule in enumerate(agent.rules or ()):
             yield from settings_in(name, at, rule)
+    yield from vdp_settings(config)
 
 
 def settings_in(agent: str, at: int, rule: Rule) -> list[Setting]:

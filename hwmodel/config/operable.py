@@ -8,7 +8,7 @@ and whether it concerns anything beside its own adapter. A key without a row is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -194,6 +194,13 @@ def refills_of(keys: Iterable[str], rows: Sequence[Operable]) -> set[str]:
     """Return the regions that follow from keys."""
     found = (row_of(key, rows) for key in keys)
     return {region for row in found if row is not None for region in row.refills}
+
+
+def concerns_only_bridge(bridge: str, keys: Collection[str]) -> bool:
+    """Tell whether keys of a system concern nothing beside bridges, one of which has this key, at once."""
+    rows = (row_of(key.removeprefix(f"{bridge}."), OF_BRIDGES) for key in keys if key.startswith(f"{bridge}."))
+    found = [row.refills == (BRIDGES,) for row in rows if row is not None]
+    return len(found) == len(keys) and all(found)
 
 
 def concerns_only(server: str, keys: Iterable[str]) -> bool:

@@ -112,7 +112,7 @@ def decide_first(servers, bridges, numbers, senders, firsts, first_ports, shares
     are sought ahead for the first header of each sender alone.
     """
     bridge = bridges[0]
-    obey_bridge_due(bridge, bridges.view(np.int64), 0)
+    obey_bridge_due(bridge, bridges.view(np.int64), servers, 0)
     for at in range(len(senders)):
         own = numbers[firsts[at] : firsts[at + 1]]
         server = senders[at]

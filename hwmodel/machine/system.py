@@ -203,6 +203,8 @@ def run_bridge(system, number, bridge, words, servers, until_fs):
     component.next_fs = min(bridge.clock.next_at[TIMERS], next_command_fs(bridge.commands))
     if component.next_fs <= horizon_fs:
         component.next_fs = advance_bridge_through(bridge, words, servers, horizon_fs)
+        if bridge.n_kept > 0:
+            horizon_fs = bridge.clock.now_fs  # what agents do about it follows
     component.next_fs = min(component.next_fs, waiting_fs)
     component.safe_fs = max(component.safe_fs, horizon_fs)
     for port_number in range(bridge.params.n_outer_ports):

@@ -37,7 +37,8 @@ class AgentAction:
     """Hold one thing that an agent did: keys that it `set`, which hold from then on, or a message that it sent then.
 
     `at_fs`: the same time as `at_ns`, exactly. `frame`: it sent a frame then, from a function, to a VM or an
-    address; `send` is the word that this carries, if any.
+    address; `send` is the word that this carries, if any. Of a frame of LLDP or ECP it `says` in words what it has
+    behind its EtherType, and what that is (`hex`).
     """
 
     at_ns: float
@@ -47,3 +48,21 @@ class AgentAction:
     send: str = field(default="", metadata={"omit_empty": True})
     to: str = field(default="", metadata={"omit_empty": True})
     frame: Mapping[str, Any] = field(default_factory=dict, metadata={"omit_empty": True, "verbatim": True})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationResult:
+    """Say what became of a VM's association by VDP at a bridge's port, from when until when that had its VLAN.
+
+    `asked_ns`: when its station first asked; `told_ns`: when that knew that it is granted. Null: that has not been.
+    `why`: how it ended, or why it never was; empty while it lasts.
+    """
+
+    vm: str
+    port: str
+    vlan: int
+    asked_ns: float
+    ready_ns: float | None
+    told_ns: float | None
+    ended_ns: float | None
+    why: str

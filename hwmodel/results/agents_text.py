@@ -19,7 +19,7 @@ from hwmodel.words.quantities import (
 )
 
 if TYPE_CHECKING:
-    from hwmodel.results.agents import AgentAction, AgentResult
+    from hwmodel.results.agents import AgentAction, AgentResult, AssociationResult
     from hwmodel.results.result import Result
 
 AGENT_COLUMNS = (
@@ -58,6 +58,8 @@ def agent_lines(result: Result) -> Iterator[Line]:
     yield Line("")
     yield from table(AGENT_COLUMNS, agent_rows(result), left_columns=AGENT_TEXT_COLUMNS)
     yield Line("")
+    if result.associations:
+        yield from (Line(association_sentence(result)), Line(""))
     if result.agent_actions:
         yield from table(ACTION_COLUMNS, action_rows(result), left_columns=range(len(ACTION_COLUMNS)))
         yield from map(Line, filter(None, (actions_note(result),)))
@@ -93,6 +95,22 @@ def _did(one: AgentResult) -> str:
     return listed(words)
 
 
+def association_sentence(result: Result) -> str:
+    """Say in one line from when until when VMs had their VLANs at bridges' ports, by VDP."""
+    told = list(map(_association, result.associations[:MOST_TOLD]))
+    if len(result.associations) > MOST_TOLD:
+        told.append(f"{len(result.associations) - MOST_TOLD} more are in the result")
+    return f"VDP: {'; '.join(told)}"
+
+
+def _association(one: AssociationResult) -> str:
+    asked = f"{one.vm} asks at {time_text(one.asked_ns)} for VLAN {one.vlan} at port {one.port}"
+    if one.ready_ns is None:
+        return f"{asked}: {one.why or 'no answer by the end'}"
+    ended = "" if one.ended_ns is None else f" until {time_text(one.ended_ns)}"
+    return f"{asked}, and has it from {time_text(one.ready_ns)} on{ended}" + (f" ({one.why})" if one.why else "")
+
+
 def action_rows(result: Result) -> list[tuple[str, str, str]]:
     """Return a row of ACTION_COLUMNS for each of the first things that agents did."""
     return [(time_text(one.at_ns), one.agent, action_text(one)) for one in result.agent_actions[:MOST_LISTED]]
@@ -100,6 +118,8 @@ def action_rows(result: Result) -> list[tuple[str, str, str]]:
 
 def action_text(action: AgentAction) -> str:
     """Say what an agent did."""
+    if "says" in action.frame:
+        return "sends {says}, {frame_bytes} B, by {from}".format_map(action.frame)
     if action.frame:
         word = f" with {action.send}" if action.send else ""
         return "sends a frame of {frame_bytes} B, {ethertype}, from {from} to {to}".format_map(action.frame) + word

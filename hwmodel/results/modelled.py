@@ -496,6 +496,8 @@ _KEYS = {"driver_batch": _doorbells, "writeback_batch": _write_backs, "interrupt
 
 def set_in_run(config: Mapping[str, Any]) -> set[str]:
     """Return the keys that events and agents may set while a run of a resolved configuration goes on."""
-    rules = (rule for agent in (config.get("agents") or {}).values() for rule in agent.get("rules") or ())
+    agents = [*(config.get("agents") or {}).values()]
+    rules = (rule for agent in agents for rule in agent.get("rules") or ())
+    granted = {"vlans" for agent in agents if "vdp_bridge" in agent}
     said = [event.get("set") for event in (*(config.get("scenario") or ()), *rules)]
-    return {key for one in said for keys in (one if isinstance(one, list) else [one]) for key in keys or ()}
+    return granted | {key for one in said for keys in (one if isinstance(one, list) else [one]) for key in keys or ()}

@@ -28,7 +28,7 @@ from hwmodel.results.adapter_use import (
     SampledFlows,
     Stalls,
 )
-from hwmodel.results.agents import AgentAction, AgentResult
+from hwmodel.results.agents import AgentAction, AgentResult, AssociationResult
 from hwmodel.results.bridge import OUTSIDE, BridgeResult, missing_port
 from hwmodel.results.counters import FunctionCounters
 from hwmodel.results.figure_fields import with_figures
@@ -241,9 +241,9 @@ class Result:
     stopped, and by what. `head_of_line`: for how long a VM's empty rings blocked the Rx buffer's head, and for how long
     frames for a VM waited behind it, if that was long. `series`: in a run with a scenario, what VMs did over time and
     what events did; `stages`: of a window in which the machine changes, the figures between changes. `agents`: what
-    each did, if any reacted; `agent_actions`: the first of that. `warnings`: what must be known before a figure is
-    quoted. `assumptions`: numbers of a device's preset that set what limits, and that are not known of the device. Two
-    results are equal if all but `host_run` is.
+    each did, if any reacted; `agent_actions`: the first of that; `associations`: what VDP did for VMs. `warnings`: what
+    must be known before a figure is quoted. `assumptions`: numbers of a device's preset that set what limits, and that
+    are not known of the device. Two results are equal if all but `host_run` is.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -294,6 +294,7 @@ class Result:
     stages: tuple[StageResult, ...] = field(default=(), metadata={"omit_empty": True})
     agents: Mapping[str, AgentResult] = field(default_factory=dict, metadata={"omit_empty": True})
     agent_actions: tuple[AgentAction, ...] = field(default=(), metadata={"omit_empty": True})
+    associations: tuple[AssociationResult, ...] = field(default=(), metadata={"omit_empty": True})
     segments: Mapping[str, int] = field(default_factory=dict, metadata={"omit_empty": True})
     head_of_line: Mapping[str, Mapping[str, float]] = field(default_factory=dict, metadata={"omit_empty": True})
     host_run: HostRun | None = field(default=None, compare=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from hwmodel.resources import WIRE
-from hwmodel.results.agents_text import agent_lines, agent_sentence
+from hwmodel.results.agents_text import agent_lines, agent_sentence, association_sentence
 from hwmodel.results.bond_text import LEG_COLUMNS, bond_sentence, leg_cells, outage_sentence
 from hwmodel.results.bridge_reading import (
     bridge_words,
@@ -351,6 +351,8 @@ def short_lines(result: Result) -> list[Line]:
     fixed = [*stages, *fixed]
     if result.agents:
         fixed.append(Line(printable(agent_sentence(result))))
+    if result.associations:
+        fixed.append(Line(printable(association_sentence(result))))
     if result.arbitration is not None:
         fixed.append(Line(class_words(result.arbitration)))
     if result.flow_cache is not None:

@@ -35,6 +35,8 @@ class EtherType(IntEnum):
 BROADCAST_MAC = 0xFFFF_FFFF_FFFF
 # The address of stations beyond the uplink: locally administered, and in no table.
 OUTSIDE_MAC = 0x02FF_0000_0001
+# The address of a bridge's port, to which its number is added: as sender of frames of control, and in no table.
+BRIDGE_MAC = 0x02FE_0000_0000
 # Locally administered group that frames go to where no port names one of its own.
 GROUP_MAC = 0x0300_0000_0001
 

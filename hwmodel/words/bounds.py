@@ -10,7 +10,7 @@ from hwmodel.words.quantities import gbps_text, printable, three_digits
 Blocks = Mapping[str, Any]
 BOUND = "That is a bound: a run may stay below."
 FAR = 1.25  # times what a run carries: from there on its summary tells the bound
-_FEW_TAGS, _SHORT_RING = 8, 128
+_FEW_TAGS, _FEW_DESCRIPTORS, _SHORT_RING = 8, 8, 128
 _UNEVEN = ("uniform", "incast", "broadcast", "flows")
 
 
@@ -40,7 +40,7 @@ _ROWS: Sequence[tuple[Callable[[Blocks], bool], str, float | None]] = (
     (_drops, _LOST, None),
     (lambda has: len(has["workload"].get("sizes") or ()) > 1,
      "several lengths, of which a long frame waits for its room and those behind it for that", None),
-    (_has_streams, "senders and receivers that are not loaded alike, of which the figure takes the best mix", None),
+    (_has_streams, "senders and receivers that are not loaded alike, of which the figure takes the best mix", 2.5),
     (_waits, "all that comes waiting in order for a receiver's descriptors (drop_enable: false)", None),
     (lambda has: (has["pcie"].get("bus") or {}).get("kind") == "pci",
      "retries on the bus, which take clocks while a read has no answer", None),
@@ -49,7 +49,9 @@ _ROWS: Sequence[tuple[Callable[[Blocks], bool], str, float | None]] = (
      "few tags, held by reads that wait behind writes", 1.8),
     (lambda has: any(has["pcie"].get("credits", {}).get(name) for name in ("ph", "pd", "nph", "cplh", "cpld")),
      "few credits, which TLPs take in order", 1.3),
-    (_has_short_rings, "short rings", 12.0),
+    (_has_short_rings, "short rings", 12.7),
+    (lambda has: (has["nic"].get("rx_prefetch") or 0) < _FEW_DESCRIPTORS,
+     "few Rx descriptors prefetched, so that frames wait for their own", 2.2),
     (lambda has: bool(has["driver"].get("mask_interrupts") and has["driver"].get("rx_interrupt_batch")),
      "masked interrupts", 2.2),
 )  # fmt: skip

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,18 @@ from hwmodel.workload.traffic import FrameTemplate
 CHUNK_FRAMES = 4096
 QUANTA_SHIFT = 17  # of the quanta in a control frame's number: the bits below hold its kind and priorities
 CONTROL_SOURCE = 0x020000008808  # the address of a port, which nothing else has
+# Indices of journeys from here down are of agents' frames with bytes of their own, by what was said; those above and
+# below -1 of frames with a word. As records such frames are so much lower that none is a control frame's.
+PAYLOADS = -(1 << 30)
+SAID = -(1 << 40)
 
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
+
+
+def records_of(indices: npt.NDArray[Any]) -> I64:
+    """Return the records of frames by the indices of their journeys, which are below -1 for those of agents."""
+    return np.where(indices <= PAYLOADS, SAID + indices.astype(np.int64), np.maximum(indices, -1))
 
 
 @dataclass(frozen=True)
@@ -33,14 +42,15 @@ class Frames:
     """Hold n frames, in the order in which they are to be written; all arrays have shape (n,).
 
     `at_fs` int64: when the frame was there. `template`, `frame_bytes` int32: its header and its length with FCS, as its
-    sender sent it. `record` int32: its number in the replayed capture, -1 for a made-up frame. `copy_kind` int32: the
-    number of the header that it has there, which may differ from the sender's.
+    sender sent it. `record` int64: its number in the replayed capture, -1 for a made-up frame, below `SAID` for one of
+    an agent with bytes of its own. `copy_kind` int32: the number of the header that it has there, which may differ from
+    the sender's.
     """
 
     at_fs: I64
     template: I32
     frame_bytes: I32
-    record: I32
+    record: npt.NDArray[Any]
     copy_kind: I32
 
     def __len__(self) -> int:
@@ -62,17 +72,18 @@ def write_delivered(
     copy_headers: HeadersByNumber,
     *,
     replayed: str | os.PathLike[str] | None = None,
+    said: Sequence[str | bytes] = (),
 ) -> int:
     """Write deliveries to a capture file, piece by piece, and return how many.
 
-    A replayed frame has the bytes of the capture `replayed`, a made-up one its template's header, the rest of a TCP
-    header where it is of a connection, and bytes that count 0, 1, 2; either with the header of its copy, from
-    `copy_headers`. Frames leave the switch unpadded and without FCS. Times are cut to nanoseconds. The file appears
-    only when all is written. Raises InputError where a file cannot be made or read, RunError where `replayed` has
-    changed or writing fails.
+    A frame of an agent has what that `said`, if it is not a word. A replayed frame has the bytes of the capture
+    `replayed`, a made-up one its template's header, the rest of a TCP header where it is of a connection, and bytes
+    that count 0, 1, 2; either with the header of its copy, from `copy_headers`. Frames leave the switch unpadded and
+    without FCS. Times are cut to nanoseconds. The file appears only when all is written. Raises InputError where a file
+    cannot be made or read, RunError where `replayed` has changed or writing fails.
     """
     pieces = [deliveries] if isinstance(deliveries, Deliveries) else deliveries
-    with FrameBytes(templates, copy_headers, replayed) as frame_bytes, PcapWriter(path) as writer:
+    with FrameBytes(templates, copy_headers, replayed, said) as frame_bytes, PcapWriter(path) as writer:
         for piece in pieces:
             for start in range(0, len(piece), CHUNK_FRAMES):
                 rows = np.arange(start, min(start + CHUNK_FRAMES, len(piece)))
@@ -91,9 +102,13 @@ class FrameBytes:
     """Give the bytes of frames, from the replayed capture or made up; errors are those of `write_delivered`."""
 
     def __init__(
-        self, templates: Sequence[FrameTemplate], copy_headers: HeadersByNumber, replayed: str | os.PathLike[str] | None
+        self,
+        templates: Sequence[FrameTemplate],
+        copy_headers: HeadersByNumber,
+        replayed: str | os.PathLike[str] | None,
+        said: Sequence[str | bytes] = (),
     ) -> None:
-        self._templates = templates
+        self._templates, self._said = templates, said
         self._copy_headers = copy_headers
         self._path = replayed
         self._file = -1
@@ -122,7 +137,11 @@ class FrameBytes:
         for record, template, frame_bytes, copy_kind in zip(
             *(column[rows].tolist() for column in columns), strict=True
         ):
-            if record < -1:
+            if record < SAID:
+                said = self._said[SAID + PAYLOADS - record]
+                assert isinstance(said, bytes), "its index says so"
+                frame, missing = self._copy_headers[copy_kind] + said, 0
+            elif record < -1:
                 frame, missing = control_frame_of(-2 - record), 0
             elif record < 0:
                 frame = self.made_up(template, frame_bytes, copy_kind)
@@ -187,8 +206,9 @@ class WireCapture:
         templates: Sequence[FrameTemplate],
         headers: HeadersByNumber,
         replayed: str | os.PathLike[str] | None = None,
+        said: Sequence[str | bytes] = (),
     ) -> None:
-        self._frame_bytes = FrameBytes(templates, headers, replayed)
+        self._frame_bytes = FrameBytes(templates, headers, replayed, said)
         self._writer = PcapngWriter(path, name, description)
 
     def __enter__(self) -> WireCapture:

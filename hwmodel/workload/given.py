@@ -7,7 +7,10 @@ from dataclasses import replace
 
 from hwmodel.config import Config
 from hwmodel.config.agents import OwnFrame
-from hwmodel.config.system import apart_ports, servers_of
+from hwmodel.config.bridge_ports import ports_of
+from hwmodel.config.system import apart_ports, bridges_of, servers_of
+from hwmodel.wire.ethernet import BRIDGE_MAC
+from hwmodel.wire.tags import build_header
 from hwmodel.workload.headers import HeaderBook
 from hwmodel.workload.replay import Owners
 from hwmodel.workload.traffic import SILENT, FrameTemplate, Source, Workload, build_alias_table
@@ -17,15 +20,22 @@ def with_given(workload: Workload, config: Config, frames: Sequence[OwnFrame]) -
     """Return a workload with what agents may send, and which of its templates each of these frames has.
 
     The templates come behind the others, and so do the sources, one for each function that sends any: it has no load,
-    and sends what it is given.
+    and sends what it is given. What a bridge's port sends is as from the stations outside.
     """
     book = HeaderBook(config)
     owners = Owners([(server.station, server.config.switch) for server in servers_of(config)], apart_ports(config))
     templates: dict[FrameTemplate, int] = {}
     numbers: dict[OwnFrame, int] = {}
+    bridges = bridges_of(config)
+    ports = ports_of(bridges, servers_of(config)) if bridges else ()
+    bridge_macs = {port.wire: BRIDGE_MAC + port.number for port in ports}
     for frame in frames:
-        header = book.header_to(frame.sender, frame.to, frame.ethertype)
-        template = owners.template(header)._replace(source=frame.sender)
+        if frame.sender in bridge_macs:
+            assert isinstance(frame.to, int), "to a reserved group"
+            template = owners.template(build_header(frame.to, bridge_macs[frame.sender], frame.ethertype))
+        else:
+            header = book.header_to(frame.sender, frame.to, frame.ethertype)
+            template = owners.template(header)._replace(source=frame.sender)
         numbers[frame] = templates.setdefault(template, len(workload.templates) + len(templates))
     sources = []
     for sender in dict.fromkeys(frame.sender for frame in frames):

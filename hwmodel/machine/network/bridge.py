@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwmodel.compiled.compilation import kernel
+from hwmodel.compiled.compilation import kernel, out_of_line
 from hwmodel.compiled.far_tables import lengthened
 from hwmodel.compiled.processor import prefetch
 from hwmodel.compiled.records import NEVER
 from hwmodel.forwarding.drop_reason import DropReason
 from hwmodel.forwarding.police import police
 from hwmodel.machine.counts.histogram import change
+from hwmodel.machine.counts.journeys import begin_from_wire
+from hwmodel.machine.counts.ledger_state import CAME_TRUE
 from hwmodel.machine.counts.outcome import come_outside
 from hwmodel.machine.network.bridge_pauses import (
     bridge_hears,
@@ -38,13 +40,22 @@ from hwmodel.machine.network.bridge_state import (
     RESUMED,
     SENT,
 )
-from hwmodel.machine.network.hops import decide_hop, have_room_for_hops, seek_flood
+from hwmodel.machine.network.hops import decide_hop, have_room_for_hops, seek_flood, template_at
 from hwmodel.machine.network.learning import age_out, learn, port_of
 from hwmodel.machine.network.pauses import end_stops
 from hwmodel.machine.network.service_levels import charge, first_eligible_fs, gets_frame, next_in_turn, take_out
 from hwmodel.machine.network.wires import CONTROL_FRAME, note_passing, padded_bytes, wire_time_fs
 from hwmodel.machine.time.clock import TIMERS
-from hwmodel.machine.time.commands import AGEING, LATENCY, POLICER, TABLE, next_command_fs, rewrite_bucket, write_words
+from hwmodel.machine.time.commands import (
+    AGEING,
+    GIVEN,
+    LATENCY,
+    POLICER,
+    TABLE,
+    next_command_fs,
+    rewrite_bucket,
+    write_words,
+)
 from hwmodel.machine.time.events import set_timer, take_timer
 from hwmodel.machine.time.random_stream import lot
 from hwmodel.rules.ethernet import FCS_BYTES
@@ -54,6 +65,7 @@ SAME_PORT = DropReason.SAME_PORT.value
 NO_DESTINATION = DropReason.NO_DESTINATION.value
 QUEUE_FULL = DropReason.QUEUE_FULL.value
 RATE_LIMITED = DropReason.RATE_LIMITED.value
+KEPT_HERE = DropReason.CONTROL_FRAME.value
 HEADER_BYTES = 8 + 64  # bytes, with preamble, that a cut-through bridge has received when it decides
 
 
@@ -455,15 +467,54 @@ def forward(bridge, servers, now_fs, port_number):
         else:
             reason = send_on(bridge, servers, box, now_fs, place, number)
     if reason != NO_REASON:
+        if reason == KEPT_HERE and bridge.has_agents:
+            note_kept(bridge, now_fs, port_number, crossing)
         count_drop(bridge, port_number, reason)
         free_place(bridge, place)
+
+
+@out_of_line
+def note_kept(bridge, now_fs, port_number, crossing):
+    """Note a frame that a bridge keeps to itself for agents there, and let the run end behind this instant."""
+    if bridge.n_kept == len(bridge.kept) and not lengthened(bridge.kept):
+        bridge.ledger.overflow = 1
+        return
+    kept = bridge.kept[bridge.n_kept]
+    kept.at_fs, kept.port, kept.hop = now_fs, port_number, crossing.template
+    kept.n_bytes, kept.index = crossing.n_bytes, crossing.index
+    bridge.n_kept += 1
+    bridge.ledger.is_stopping = CAME_TRUE
+
+
+@out_of_line
+def send_own(bridge, servers, now_fs, command):
+    """Put a frame that an agent at a bridge sends into the queue of a port; its header is one of those from outside."""
+    port_number, value, first = command.part, bridge.commands.value, command.first_value
+    number, n_bytes, index = value[first], value[first + 1] - FCS_BYTES, value[first + 2]
+    port, header = bridge.port[port_number], servers[0].headers.template_header[number]
+    place = take_place(bridge)
+    slot = bridge.slot[place]
+    slot.came_by, slot.of_class = port_number, 0
+    crossing = slot.crossing
+    crossing.n_bytes, crossing.hash, crossing.index = n_bytes, 0, index
+    begin_from_wire(crossing.journey, now_fs, bridge.n_own, number, index)
+    crossing.journey.switched_fs = crossing.journey.sent_fs = now_fs
+    own = bridge.own
+    own.logical_port, own.delta_bytes = bridge.listed[port.params.first_logical], 0
+    own.template = template_at(
+        bridge, servers[port.params.server], port, header.sender, header.target, header.octets, header.n_bytes
+    )
+    bridge.n_own += 1
+    bridge.ledger.counts.offered += 1
+    enqueue(bridge, now_fs, place, own)
 
 
 @kernel
 def advance_bridge(bridge, servers, until_fs):
     """Handle all that happens in bridges joined by wires up to a time; return when their next event is.
 
-    Servers do not run meanwhile: headers that frames will have beyond a wire are looked up there, and entered.
+    Servers do not run meanwhile: headers that frames will have beyond a wire are looked up there, and entered. Behind
+    an instant at which agents hear something it ends.
     """
     clock = bridge.clock
     while clock.next_at[TIMERS] <= until_fs and clock.overflow == 0:
@@ -475,6 +526,8 @@ def advance_bridge(bridge, servers, until_fs):
             sent(bridge, now_fs, port_number)
         elif kind == DUE:
             forward(bridge, servers, now_fs, port_number % MAX_BRIDGE_PORTS)
+            if bridge.n_kept > 0:
+                until_fs = min(until_fs, now_fs)
         elif kind == RESUMED:
             resumes(bridge, now_fs, port_number)
         elif kind == CONTROL_SENT:
@@ -490,8 +543,11 @@ def advance_bridge(bridge, servers, until_fs):
 
 
 @kernel
-def obey(bridge, words, now_fs, command):
+def obey(bridge, words, servers, now_fs, command):
     """Carry out one command; `words`: the records of all bridges."""
+    if command.kind == GIVEN:
+        send_own(bridge, servers, now_fs, command)
+        return
     if command.kind == POLICER:
         rewrite_bucket(bridge.commands, command, words, bridge.policer[command.part], now_fs)
         return
@@ -507,11 +563,11 @@ def obey(bridge, words, now_fs, command):
 
 
 @kernel
-def obey_bridge_due(bridge, words, now_fs):
+def obey_bridge_due(bridge, words, servers, now_fs):
     """Carry out all commands that are due; `words`: the records of all bridges."""
     commands = bridge.commands
     while next_command_fs(commands) <= now_fs:
-        obey(bridge, words, now_fs, commands.ring[commands.head])
+        obey(bridge, words, servers, now_fs, commands.ring[commands.head])
         commands.head += 1
 
 
@@ -525,6 +581,6 @@ def advance_bridge_through(bridge, words, servers, until_fs):
     while True:
         command_fs = next_command_fs(commands)
         at_fs = advance_bridge(bridge, servers, min(until_fs, command_fs - 1))
-        if command_fs > until_fs or bridge.clock.overflow:
+        if command_fs > until_fs or bridge.clock.overflow or bridge.n_kept > 0:
             return min(at_fs, command_fs)
-        obey_bridge_due(bridge, words, command_fs)
+        obey_bridge_due(bridge, words, servers, command_fs)

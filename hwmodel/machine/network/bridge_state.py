@@ -46,6 +46,7 @@ MAX_PATH = 1 << 11  # bridges and extenders that one header passes
 CONTROL_FRAME_SENT = -2  # in place of the frame that a port sends: a control frame
 NOBODY = -1  # in place of a logical port, an address, a policer, a frame's place
 SLOT_CAP = 1 << 20  # frames in one bridge
+MOST_KEPT = 1 << 16  # frames to addresses that bridges keep to themselves, until the run stops for them
 
 # Timers of a bridge; those of one instant in this order: what is sent makes room for what is forwarded.
 SENT, CONTROL_SENT, CONTROL_TAKEN, RESUMED, REFRESH_DUE, DUE, LEFT = range(7)
@@ -177,6 +178,8 @@ LOGICAL_PORT = record(
     ("counts", LOGICAL_PORT_COUNTS),
     ("queue", LIST),
 )
+# A frame to an address that bridges keep to themselves, for agents there. `index`: of its journey.
+KEPT = record(*ints("at_fs", "port", "hop", "n_bytes", "index"))
 # `n_outer_ports`: ports that lead to servers and outside; they come first.
 BRIDGE_PARAMS = record(*ints("n_ports", "n_outer_ports", "n_boxes", "n_logical_ports"))
 
@@ -214,6 +217,10 @@ BRIDGE = record(
     ("hop_slot", far(I32, 4 * MAX_HOPS, FIRST_MASK + 1)),
     ("outside_header", far(HEADER_AT_PORT, MAX_COPY_KINDS, HEADERS_BEGIN)),
     ("outside_slot", far(I32, 4 * MAX_COPY_KINDS, FIRST_MASK + 1)),
+    # `has_agents`: somebody hears what bridges keep to themselves, and sends: `n_own` so far, each by the way `own`.
+    *ints("has_agents", "n_kept", "n_own"),
+    ("kept", far(KEPT, MOST_KEPT)),
+    ("own", WAY),
     ("commands", COMMANDS),
     ("ledger", LEDGER),  # of what comes to the stations outside
     ("flow_params", PAUSES_PARAMS, (MAX_BOXES,)),

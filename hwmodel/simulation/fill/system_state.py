@@ -214,6 +214,12 @@ def longest_way_fs(system: SystemState, server: int) -> int:
     return max(longest_fs, int(record.buses.ahead_fs)) if record.buses.n_buses else longest_fs
 
 
+def way_from_bridges_fs(system: SystemState) -> int:
+    """Return the longest time that anything from a bridge takes to a server at the least, as `longest_way_fs` does."""
+    ends = [(port.server, port.adapter_port) for port in system.ports if port.server is not None]
+    return max(int(system.system[0].server[server].end[port].crossing_fs) for server, port in ends)
+
+
 def _enter_all(servers: State, headers: Any, hashes: Any, configs: Sequence[Config]) -> None:
     """Enter the headers of a workload at their senders' adapters."""
     server_of = _server_of(headers, configs)

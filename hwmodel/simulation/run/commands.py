@@ -93,9 +93,9 @@ class Job(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """Describe what an agent asks of a function (`a.vf1`): a command's kind and its values."""
+    """Describe what an agent asks of a function (`a.vf1`) or of a bridge's port: a command's kind and its values."""
 
-    function: str
+    of: str | int
     kind: int
     values: tuple[int, ...]
 
@@ -192,7 +192,7 @@ class Schedule:
             for command in self._rewriting(before, change, may_come_again=may_come_again and change.off == before.off):
                 self._rings[command.component].enter(change.at_fs, command)
         is_of_functions = change.jobs or change.watches or change.asked or change.off != before.off
-        for command in _of_functions(self._vms, before.off, change) if is_of_functions else ():
+        for command in _of_functions(self._vms, before.off, change, self._servers) if is_of_functions else ():
             self._rings[command.component].enter(change.at_fs, command)
         if change.config.multi_root != before.config.multi_root and self._trees is not None:
             for number, n_bytes in changed_weights(before.config, change.config):
@@ -230,11 +230,11 @@ def obey_first(servers: Servers) -> None:
             run_commanded(servers, number, 0, 0, OBEY)
 
 
-def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change) -> Iterator[_Command]:
+def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change, bridges: int) -> Iterator[_Command]:
     """Yield the commands of a change that concern VMs' functions; `off`: the functions that are off before it.
 
     First the functions that go off or come up, in the order of their numbers; then the jobs of drivers and agents; then
-    the watches that begin, and what agents ask.
+    the watches that begin, and what agents ask, also of a port of the component that is the `bridges`.
     """
     nothing = np.zeros(0, np.int64)
     for vm in sorted((vms[name] for name in off ^ change.off), key=lambda vm: (vm.at, vm.function)):
@@ -246,8 +246,8 @@ def _of_functions(vms: Mapping[str, Vm], off: frozenset[str], change: Change) ->
         vm = vms[watch.at]
         yield _Command(vm.at, WATCHED, vm.function, 0, np.array(watch.values, np.int64))
     for one in change.asked:
-        vm = vms[one.function]
-        yield _Command(vm.at, one.kind, vm.function, 0, np.array(one.values, np.int64))
+        at, part = (bridges, one.of) if isinstance(one.of, int) else (vms[one.of].at, vms[one.of].function)
+        yield _Command(at, one.kind, part, 0, np.array(one.values, np.int64))
 
 
 class _Command(NamedTuple):

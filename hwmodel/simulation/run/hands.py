@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -17,8 +17,8 @@ from hwmodel.config.check_condition import figure_of, misfits, watched_by
 from hwmodel.config.condition import Condition
 from hwmodel.config.kinds import suggest
 from hwmodel.config.live_configuration import Setting
-from hwmodel.config.operable import concerns_only
-from hwmodel.config.system import servers_of
+from hwmodel.config.operable import concerns_only, concerns_only_bridge
+from hwmodel.config.system import bridges_of, servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.machine.adapter.watches import AS_IT_BECOMES, N_SAID, ONCE, TERM_WORDS
@@ -29,12 +29,14 @@ from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.figures import Watched
 from hwmodel.simulation.fill.watched_words import place_of, watch_values
 from hwmodel.simulation.run.commands import Asked, Change, Job, Watch
-from hwmodel.simulation.run.machine import CameTrue, Machine
+from hwmodel.simulation.run.machine import BRIDGES, CameTrue, Machine
 from hwmodel.wire.ethernet import ADDRESS_BYTES, format_mac
 from hwmodel.wire.tags import RuntFrameError, parse_header
+from hwmodel.workload.delivered import PAYLOADS
 
 SetKeys = Callable[[int, Setting, Change], Change]
 NO_RECORD = -1  # as a frame's number in a capture; those below it are of the words that frames of agents carry
+FIRST_WORD = NO_RECORD - 1
 # Destination, source, EtherType, VLAN and priority of a frame that a driver sees.
 Header = tuple[str, str, int | None, int | None, int | None]
 
@@ -62,8 +64,10 @@ class Hands:
         self._templates = templates
         self._macs = {name: port.macs for name, port in stations_of(config).items()}
         self._names = {(vm.at, vm.function): name for name, vm in self._vms.items()}
-        self._messages: list[str] = []  # words of frames that were sent
         self._headers: dict[tuple[int, int], tuple[str, Header]] = {}
+        self._bridges = {bridge.name: bridge for bridge in bridges_of(config)}
+        self._ports = {port.wire: port.number for port in machine.ports}
+        self._at_bridges: dict[int, list[tuple[int, HeardFrame]]] = {}  # who listens at each port
 
     def read(self, server: str, of: str, figure: str) -> int:
         """Return a figure as it is now; of a link's busy time, as it was at the link's last event."""
@@ -90,6 +94,10 @@ class Hands:
         """Listen for frames to a function from an instant on; of a VM with several addresses, from any of them."""
         if problems := [message for _, message in misfit_heard(asked, server, self._config)]:
             raise InputError([f"agents: {line}" for line in problems])
+        if server in self._bridges:
+            self._at_bridges.setdefault(self._ports[asked.to], []).append((number, asked))
+            self._machine.bridge.has_agents = 1
+            return
         senders: Sequence[int | None] = (
             [asked.sender] if not isinstance(asked.sender, str) else self._macs[asked.sender]
         )
@@ -97,13 +105,14 @@ class Hands:
         rows = [(number, *(ANY_VALUE if each is None else each for each in row)) for row in wanted]
         self._ask(at_fs, *(Asked(asked.to, LISTENING, row) for row in rows))
 
-    def send_frame(self, frame: OwnFrame, message: str, at_fs: int) -> None:
-        """Give a frame to the driver of its function at an instant."""
-        index = NO_RECORD
+    def send_frame(self, frame: OwnFrame, message: str | bytes, at_fs: int) -> None:
+        """Give a frame to the driver of its function, or to its port of a bridge, at an instant."""
+        index, said = NO_RECORD, self._machine.said
         if message:
-            self._messages.append(message)
-            index = NO_RECORD - len(self._messages)
-        self._ask(at_fs, Asked(frame.sender, GIVEN, (self._templates[frame], frame.frame_bytes, index)))
+            index = (PAYLOADS if isinstance(message, bytes) else FIRST_WORD) - len(said)
+            said.append(message)
+        of, n_bytes = self._ports.get(frame.sender, frame.sender), frame.length_with(message)
+        self._ask(at_fs, Asked(of, GIVEN, (self._templates[frame], n_bytes, index)))
 
     def _ask(self, at_fs: int, *asked: Asked) -> None:
         self._machine.schedule.add(at_fs, lambda now: now.then(at_fs, asked=asked))
@@ -119,14 +128,31 @@ class Hands:
             stored = nic.headers.copy_header[number]
             self._headers[true.server, number] = receiver, parsed(bytes(stored.octets[: int(stored.n_bytes)]))
         receiver, header = self._headers[true.server, number]
-        message = self._messages[NO_RECORD - 1 - index] if index < NO_RECORD else ""
-        return Frame(0, true.at_fs, receiver, *header, n_bytes + FCS_BYTES, message)
+        return self._frame(true.at_fs, receiver, header, n_bytes, index)
+
+    def kept_by_bridges(self, true: CameTrue) -> Iterator[tuple[int, Frame]]:
+        """Yield the frame that a bridge keeps to itself, for each who listens for it, by the watch's number."""
+        assert true.heard is not None
+        hop, n_bytes, index = true.heard
+        stored = self._machine.bridge.hop_header[hop]
+        header = parsed(bytes(stored["octets"][: int(stored["n_bytes"])]))
+        for number, asked in self._at_bridges.get(true.number, ()):
+            frame = self._frame(true.at_fs, asked.to, header, n_bytes, index)
+            wanted = (asked.ethertype, asked.destination)
+            found = (frame.ethertype, int(frame.destination.replace(":", ""), 16))
+            if all(one in (None, other) for one, other in zip(wanted, found, strict=True)):
+                yield number, frame
+
+    def _frame(self, at_fs: int, receiver: str, header: Header, n_bytes: int, index: int) -> Frame:
+        first = PAYLOADS if index <= PAYLOADS else FIRST_WORD
+        said = self._machine.said[first - index] if index < NO_RECORD else ""
+        return Frame(0, at_fs, receiver, *header, n_bytes + FCS_BYTES, said)
 
     def enter(
         self, server: str, core: str, number: int, from_fs: int, told: Sequence[int], steps: Sequence[JobStep]
     ) -> None:
         """Have steps carried out on the core of a function; raise InputError where its server has no such function."""
-        place = self._places[server]
+        place = self._places.get(server)
         core = self._config.vm_at(core)
         if core not in self._vms or self._vms[core].at != place:
             own = (name for name, vm in self._vms.items() if vm.at == place)
@@ -140,13 +166,15 @@ class Hands:
         self._machine.schedule.add(at_fs, lambda now: self._set_keys(at_fs, setting, now), may_come_again=True)
 
     def concerns_only(self, server: str, changes: Mapping[str, Any]) -> bool:
-        """Tell whether keys concern nothing beside a server at once."""
+        """Tell whether keys concern nothing beside a server, or the bridges, at once."""
+        if server in self._bridges:
+            return concerns_only_bridge(self._bridges[server].key, changes)
         return concerns_only(server, changes)
 
     def way_fs(self, server: str) -> int:
-        """Return the longest time that anything from a server takes to reach another."""
+        """Return the longest time that anything from a server, or a bridge, takes to reach another."""
         if server not in self._ways:
-            self._ways[server] = self._machine.way_fs(self._places[server])
+            self._ways[server] = self._machine.way_fs(self._places.get(server, BRIDGES))
         return self._ways[server]
 
     def _check(self, server: str, of: str, problems: Sequence[str] = ()) -> None:

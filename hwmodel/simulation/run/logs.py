@@ -11,7 +11,7 @@ import numpy.typing as npt
 from hwmodel.forwarding.header_store import MAX_COPY_KINDS
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.simulation.fill.flow_book import FlowBook
-from hwmodel.workload.delivered import Deliveries
+from hwmodel.workload.delivered import Deliveries, records_of
 
 if TYPE_CHECKING:
     pass
@@ -44,7 +44,7 @@ class CopyKinds:
             at_fs=entries["at_fs"],
             template=templates,
             frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_bytes[templates]),
-            record=np.maximum(entries["index"], -1),  # below are frames of agents
+            record=records_of(entries["index"]),
             copy_kind=copies,
             egress_port=ports,
         )

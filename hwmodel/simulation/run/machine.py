@@ -48,7 +48,7 @@ from hwmodel.simulation.fill.clocks import begin_at_phases, fill_clocks
 from hwmodel.simulation.fill.flow_book import FlowBook, Server, Stations
 from hwmodel.simulation.fill.nic_state import State, build_state
 from hwmodel.simulation.fill.refill import Filled, switch_off_functions
-from hwmodel.simulation.fill.system_state import SystemState, build_system, longest_way_fs
+from hwmodel.simulation.fill.system_state import SystemState, build_system, longest_way_fs, way_from_bridges_fs
 from hwmodel.simulation.fill.workload_state import check_workload, decide_workload, fill_workload
 from hwmodel.simulation.run.commands import Change, Schedule, obey_first
 from hwmodel.simulation.run.kernel_cache import (
@@ -70,6 +70,7 @@ class CameTrue(NamedTuple):
     """Say when what is watched came true, by which number it is watched, and at which server.
 
     `heard`: of a frame that is listened for: its kind of copy there, its length without FCS, and its journey's index.
+    Of one that the bridges (`BRIDGES`) keep to themselves `number` is the port, and in place of the kind is the hop.
     """
 
     at_fs: int
@@ -79,6 +80,7 @@ class CameTrue(NamedTuple):
     heard: tuple[int, int, int] | None = None
 
 
+BRIDGES = -1  # in place of a server
 STOPS_PER_CALL = 1_000  # of a run at instants at which agents react; some tenths of a second
 
 
@@ -175,7 +177,7 @@ class Machine:
     `changes`: changes in mid-run; `off`: functions that are off from the start, as its switches see it; `reacts`: more
     changes may be added. `settled_fs`: all components have finished all events up to this time. `kernel_s`: wall-clock
     time spent in kernels. `agents_due_fs`: says when agents have something to do next; `on_stop`: carries out what
-    follows from what is seen or due, and tells whether more does.
+    follows from what is seen or due, and tells whether more does. `said`: what frames that agents send have with them.
     """
 
     def __init__(
@@ -201,6 +203,7 @@ class Machine:
         self._true: list[CameTrue] = []  # what has come true and is not taken yet, the first last
         self._has_reached = False  # the frames that it was to deliver, at an instant at which something came true too
         self._is_settled = False  # all that happens at `now_fs` has, which of several components is not known
+        self.said: list[str | bytes] = []
         self.agents_due_fs: Callable[[], int] = lambda: NEVER
         self.on_stop: Callable[[], bool] = lambda: True
         self._may_change = reacts or bool(changes)
@@ -346,6 +349,8 @@ class Machine:
             if not (self._is_settled and bound_fs == self.now_fs):
                 status = self._advance(bound_fs, n_events)
                 self._is_settled = self.system is None and status in (DONE, IDLE, CAME_TRUE)
+            if self.bridge is not None and self.bridge.n_kept:
+                self._note_kept()
             if status == CAME_TRUE:
                 self._note_true()
                 if not self._is_settled:  # some servers may not be so far yet, and something come true there before
@@ -394,13 +399,26 @@ class Machine:
             self._true.append(CameTrue(at_fs, number, server, place, tuple(about)))
         watches.n_heard = 0
 
+    def _note_kept(self) -> None:
+        """Note the frames that bridges have kept to themselves."""
+        for place, kept in enumerate(self.bridge.kept[: int(self.bridge.n_kept)].tolist()):
+            at_fs, port, *about = kept
+            self._true.append(CameTrue(at_fs, port, BRIDGES, place, tuple(about)))
+        self.bridge.n_kept = 0
+        self._true.sort(reverse=True)
+
     def take_true(self) -> CameTrue | None:
         """Return what has come true, after a run has stopped for it; None for nothing more."""
         return self._true.pop() if self._true and self._true[-1].at_fs <= self.now_fs else None
 
     def way_fs(self, server: int) -> int:
-        """Return the longest time that anything from a server takes to reach another, or a bridge, at the least."""
-        return 0 if self.system is None else longest_way_fs(self.system, server)
+        """Return the longest time that anything from a server takes to reach another, or a bridge, at the least.
+
+        Of the bridges (`BRIDGES`): to reach a server.
+        """
+        if self.system is None:
+            return 0
+        return way_from_bridges_fs(self.system) if server == BRIDGES else longest_way_fs(self.system, server)
 
     def _advance(self, until_fs: int, n_events: int) -> int:
         started_s = time.perf_counter()

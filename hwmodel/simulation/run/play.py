@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 from hwmodel.agents import Agent
 from hwmodel.agents.agenda import BEHIND_FS
-from hwmodel.agents.by_rules import agents_of
 from hwmodel.agents.drivers import Drivers, Exchange, Kept
+from hwmodel.agents.edge_end import Association
 from hwmodel.agents.live import LiveAgents, check_given
+from hwmodel.agents.of_config import agents_of
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import Config
 from hwmodel.config.check_agents import settings_of
@@ -28,7 +29,7 @@ from hwmodel.config.model import Changed
 from hwmodel.config.operable import concerns_only
 from hwmodel.config.scenario import NOT_KNOWN_FS, Event, in_order
 from hwmodel.config.scenario_steps import contradictions
-from hwmodel.config.system import servers_of
+from hwmodel.config.system import bridges_of, servers_of
 from hwmodel.config.vms import vms_of
 from hwmodel.errors import InputError
 from hwmodel.functions.mailbox_events import PfDrivers, Served, message_of
@@ -37,7 +38,7 @@ from hwmodel.rules.driver_jobs import AGENTS_FROM, ENDS, JOBS_FROM, JobStep
 from hwmodel.simulation.fill.flow_book import Server
 from hwmodel.simulation.run.commands import NOTHING, Change, Job, Make, Watch
 from hwmodel.simulation.run.hands import Hands
-from hwmodel.simulation.run.machine import CameTrue, Machine
+from hwmodel.simulation.run.machine import BRIDGES, CameTrue, Machine
 from hwmodel.simulation.run.offered import Offered
 from hwmodel.simulation.run.scenario import Scene, scene_of, waiting_for, watch_of
 from hwmodel.workload.traffic import Workload
@@ -47,10 +48,11 @@ class Play(Protocol):
     """What happens in a run beside frames.
 
     `config`: with the times of events that are known by now. `scene`: what the run begins with, and what becomes of
-    functions. `workload`: the load at first. `planned`: changes that a machine is made with. `changes`: all that are
-    known so far, for whoever asks when the machine is another. `looks_fs`: when functions go or come up, as far as is
-    known. `reacts`: more changes may come. `is_watched`: conditions are looked for. `agents`: who reacts beside it;
-    `sets_fs`: when these set keys. `keeps_cores`: agents work on cores that handle frames, or send some.
+    functions. `associations`: what agents note of VMs. `workload`: the load at first. `planned`: changes that a machine
+    is made with. `changes`: all that are known so far, for whoever asks when the machine is another. `looks_fs`: when
+    functions go or come up, as far as is known. `reacts`: more changes may come. `is_watched`: conditions are looked
+    for. `agents`: who reacts beside it; `sets_fs`: when these set keys. `keeps_cores`: agents work on cores that handle
+    frames, or send some.
     """
 
     config: Config
@@ -60,6 +62,7 @@ class Play(Protocol):
     reacts: bool
     is_watched: bool
     keeps_cores: bool
+    associations: Sequence[Association]
 
     @property
     def agents(self) -> LiveAgents | None:
@@ -91,9 +94,9 @@ class Play(Protocol):
 def play_of(config: Config, agents: Sequence[Agent] = ()) -> Play:
     """Return how a configuration's scenario and its agents, or further ones, are carried out."""
     check_given(agents, config)
-    all_agents = [*agents_of(config), *agents]
-    if all_agents or any(_is_live(config, event) for event in config.scenario):
-        return LivePlay(config, all_agents)
+    own, notes = agents_of(config)
+    if own or agents or any(_is_live(config, event) for event in config.scenario):
+        return LivePlay(config, [*own, *agents], notes)
     return PlannedPlay(config)
 
 
@@ -114,6 +117,7 @@ class PlannedPlay:
     reacts = is_watched = keeps_cores = False
     agents: LiveAgents | None = None
     sets_fs: Sequence[int] = ()
+    associations: Sequence[Association] = ()
 
     def __init__(self, config: Config) -> None:
         self.config, self.scene = config, scene_of(config)
@@ -136,8 +140,8 @@ class LivePlay:
 
     reacts = True
 
-    def __init__(self, config: Config, agents: Sequence[Agent]) -> None:
-        self.config, self._all_agents = config, agents
+    def __init__(self, config: Config, agents: Sequence[Agent], notes: Sequence[Association]) -> None:
+        self.config, self._all_agents, self.associations = config, agents, notes
         self.agents: LiveAgents | None = None
         self.keeps_cores = any(agent.core or agent.frames for agent in agents)
         planned = scene_of(config)
@@ -227,8 +231,9 @@ class LivePlay:
         if not self._all_agents:
             return
         hands = self._hands = Hands(machine, self.scene.first, self._set, self._offered.given)
-        names = [server.name for server in servers_of(self.scene.first)]
-        self.agents = LiveAgents(self._all_agents, self.scene.first, names, hands, len(self.config.scenario))
+        first = self.scene.first
+        names = [*(server.name for server in servers_of(first)), *(bridge.name for bridge in bridges_of(first))]
+        self.agents = LiveAgents(self._all_agents, first, names, hands, len(self.config.scenario))
         self.agents.begin()
         machine.schedule.enter(0)
         machine.agents_due_fs = partial(self.agents.next_fs, NEVER)
@@ -440,7 +445,11 @@ class LivePlay:
         machine = self._machine
         had_set = bool(self.sets_fs)
         while (true := machine.take_true()) is not None:
-            if true.number >= JOBS_FROM:
+            if true.server == BRIDGES:
+                assert self.agents is not None
+                for number, frame in self._hands.kept_by_bridges(true):
+                    self.agents.see(true.at_fs, number, frame)
+            elif true.number >= JOBS_FROM:
                 self._told_of_job(*divmod(true.number - JOBS_FROM, ENDS), true.at_fs)
             elif true.number < len(self.config.scenario):
                 self._comes(machine, true)

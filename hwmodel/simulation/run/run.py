@@ -143,7 +143,7 @@ def simulate(
             return result
         series = run.series.series(lives_in_order(play.config, play.scene))
         result = with_events(with_series(result, play.config, series, play.scene))
-        return result if play.agents is None else with_agents(result, play.agents)
+        return result if play.agents is None else with_agents(result, play.agents, play.associations)
 
     try:
         _run_through(run, pcap_path, pcap_hops or {})
@@ -171,7 +171,8 @@ def _run_through(run: Run, pcap_path: str | None, pcap_hops: Mapping[str, str]) 
         else:
             run.machine.log_deliveries()
             headers, templates = run.machine.copy_kinds, run.workload.templates
-            write_delivered(pcap_path, run.pieces(), templates, headers, replayed=run.workload.pcap)
+            said, replayed = run.machine.said, run.workload.pcap
+            write_delivered(pcap_path, run.pieces(), templates, headers, replayed=replayed, said=said)
 
 
 class Run:

@@ -20,7 +20,7 @@ from hwmodel.machine.network.wires import CONTROL_FRAME
 from hwmodel.simulation.fill.flow_book import StoredHeaders
 from hwmodel.simulation.run.logs import MergedLog, frame_bytes_as_sent
 from hwmodel.simulation.run.machine import Machine
-from hwmodel.workload.delivered import QUANTA_SHIFT, Passings, WireCapture
+from hwmodel.workload.delivered import QUANTA_SHIFT, Passings, WireCapture, records_of
 from hwmodel.workload.traffic import Workload
 
 
@@ -102,6 +102,7 @@ class Taps:
                 tap = _tap(self._machine, name)
                 capture = WireCapture(
                     path, tap.name, tap.description, self._workload.templates, tap, self._workload.pcap,
+                    self._machine.said,
                 )  # fmt: skip
                 self._captures.append((tap, files.enter_context(capture)))
             self._files = files.pop_all()
@@ -132,7 +133,7 @@ class Taps:
             at_fs=entries["at_fs"],
             template=templates,
             frame_bytes=frame_bytes_as_sent(entries["n_bytes"], header_bytes, self._sent_header_bytes[templates]),
-            record=np.where(is_control, _control_record(entries), np.maximum(entries["index"], -1)),
+            record=np.where(is_control, _control_record(entries), records_of(entries["index"])),
             copy_kind=headers + np.where(is_sent, tap.came.most, 0).astype(np.int32),
             is_sent=entries["is_sent"],
         )
