@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from hwmodel.rules.switch_modes import DEFAULT_S_VID, TAG_MODES, ChannelKind
 
 from .bridge_flow_control import BridgeFlowControl
+from .bridge_mirrors import BridgeMirror
+from .bridge_samples import BridgeSampler
 from .kinds import Block, ByteCount, ByteRate, Duration, Listing, OrWord, Truth, Whole, Word, key
 from .names import IdKey, LogicalName, Name, PortOfBridge, ServerName, ethernet_ports
 from .switch import AclEntry, Guards, Switch, VlanId, VlanList
@@ -235,6 +237,22 @@ class Bridge(Block):
         "ports, or one of these (a.10, a.vlan101, a.vf0), whose entry counts in place of its port's.",
         unsaid={},
     )
+    mirrors: Annotated[tuple[BridgeMirror, ...], Listing("[{from: a, to: outside}]")] = key(
+        [],
+        "Copies of frames that pass a port, or come in a VLAN, for another port, a VLAN or a collector; counted apart.",
+        unsaid=(),
+    )
+    mirror_vlans: VlanList = key(
+        [],
+        "VLANs of mirrored copies: nothing is learned in them, and each frame goes to all ports that carry them; those "
+        "of `mirrors` are among them.",
+        unsaid=(),
+    )
+    samples: Annotated[tuple[BridgeSampler, ...], Listing("[{from: a, one_in: 1000}]")] = key(
+        [],
+        "Ports at which frames that come are sampled, and who is told of the samples, by sFlow or IPFIX.",
+        unsaid=(),
+    )
     flow_control: BridgeFlowControl | None = key(
         None,
         "PAUSE or priority flow control, and the shares of classes of traffic (ETS), at all ports; null: neither.",
@@ -245,6 +263,11 @@ class Bridge(Block):
     def looks_behind_type(self) -> bool:
         """Tell whether a rule or a guard matches packet fields beyond the EtherType."""
         return any(entry.asked_packets for entry in self.policy) or any(one.guards for one in self.controls.values())
+
+    @property
+    def unlearned_vlans(self) -> set[int]:
+        """Return the VLANs of mirrored copies."""
+        return {*self.mirror_vlans, *(mirror.to_vlan for mirror in self.mirrors if mirror.to_vlan is not None)}
 
     def controls_of(self, port: str, logical: str) -> Controls:
         """Return what a logical port of a port to an adapter controls."""

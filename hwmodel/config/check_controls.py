@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .check_bridge_mirrors import check_mirrors, check_samplers
 from .findings import Findings
 from .kinds import suggest
 from .system import NamedBridge
@@ -16,6 +17,8 @@ def check_controls(bridges: Sequence[NamedBridge], topology: Topology, findings:
         to_adapters = [port for port, _ in topology.to_adapters if port.bridge == at]
         known = [name for port in to_adapters for name in (port.name, *(each.name for each in port.logical))]
         others = [port.name for port in topology.bridge_ports.ports[at] if port.switch is None]
+        check_mirrors(at, bridge.settings.mirrors, bridge.path, topology, findings)
+        check_samplers(at, bridge.settings.samples, bridge.path, topology, findings)
         for name, controls in bridge.settings.controls.items():
             path = (*bridge.path, "controls", name)
             if name in others and name not in known:

@@ -11,8 +11,10 @@ from hwmodel.rules.capacities import (
     MAX_ACL_ENTRIES,
     MAX_ADDRESSES,
     MAX_BOXES,
+    MAX_BRIDGE_MIRRORS,
     MAX_BRIDGE_POLICERS,
     MAX_BRIDGE_PORTS,
+    MAX_BRIDGE_SAMPLERS,
     MAX_HOMES,
     MAX_LISTED,
     MAX_LOGICAL_PORTS,
@@ -120,6 +122,14 @@ OF_BRIDGES = (
     Room(
         MAX_BRIDGE_POLICERS, "policers of bridges", lambda all_of: len(all_of.policers),
         ("bridge.policy", "bridges"), "fewer entries with action: police",
+    ),
+    Room(
+        MAX_BRIDGE_MIRRORS, "mirrors of bridges", lambda all_of: len(all_of.mirrors), ("bridge.mirrors", "bridges"),
+        "fewer mirrors",
+    ),
+    Room(
+        MAX_BRIDGE_SAMPLERS, "samplers of bridges", lambda all_of: len(all_of.samplers),
+        ("bridge.samples", "bridges"), "fewer samplers",
     ),
     Room(
         MAX_POLICY, "entries of bridges' policies",

@@ -48,10 +48,10 @@ class Connections:
         ips = self._stations[name].ips
         if ips is None:
             return {4: FIRST_ADDRESS + self._places[name]}
-        return {prefix.version: _first_of(prefix) for prefix in reversed(ips)}
+        return {prefix.version: first_of(prefix) for prefix in reversed(ips)}
 
 
-def _first_of(prefix: IPv4Network | IPv6Network) -> Address:
+def first_of(prefix: IPv4Network | IPv6Network) -> Address:
     """Return the address, or of a prefix the first address that a station may have."""
     return prefix[0] if prefix.num_addresses == 1 else prefix[1]
 

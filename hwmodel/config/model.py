@@ -479,7 +479,12 @@ class Config(Block):
     @property
     def changes_in_run(self) -> bool:
         """Tell whether events or agents may change anything while a run goes on."""
-        return bool(self.scenario or self.agents)
+        return bool(self.scenario or self.agents or self.tells_of_samples)
+
+    @property
+    def tells_of_samples(self) -> bool:
+        """Tell whether a bridge tells somebody of samples, as an agent does."""
+        return any(one.samples for one in (self.bridge, *self.bridges) if one is not None)
 
     @property
     def set_in_run(self) -> list[str]:

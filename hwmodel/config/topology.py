@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from .bridge import Bridge, Controls, PolicyEntry
+from .bridge_mirrors import BridgeMirror
 from .bridge_ports import LogicalPort, PhysicalPort, comes_in, place_of
+from .bridge_samples import BridgeSampler
 from .lookup import own_ips
 from .packet_kinds import OWN
 from .system import Server
-from .vms import vms_of
+from .vms import Vm, vms_of
 
 Place = tuple[int, int, int, int]  # a bridge, an address, a VLAN, a logical port
 
@@ -51,6 +54,31 @@ class Topology:
             entry for bridge in bridges for entry in bridge.policy if entry.action == "police"
         ]
 
+    @cached_property
+    def vms(self) -> dict[str, Vm]:
+        """Return the VMs of all servers by name, the hosts among them."""
+        return vms_of(self.servers)
+
+    def named_at(self, bridge: int) -> dict[str, list[LogicalPort]]:
+        """Return the logical ports at a bridge by what results call them, and all of each port to an adapter by that.
+
+        A port behind extenders is named for those of its stations.
+        """
+        ports = [port for port, _ in self.to_adapters if port.bridge == bridge]
+        ports += [port for port in self.bridge_ports.ports[bridge] if port.switch is None and not port.below]
+        found = {logical.name: [logical] for port in ports for logical in port.logical}
+        return {**found, **{port.name: port.logical for port in ports}}
+
+    @property
+    def mirrors(self) -> list[tuple[int, BridgeMirror]]:
+        """Return the mirrors of all bridges, each with its bridge's number."""
+        return [(at, mirror) for at, bridge in enumerate(self.bridges) for mirror in bridge.mirrors]
+
+    @property
+    def samplers(self) -> list[tuple[int, BridgeSampler]]:
+        """Return the samplers of all bridges, each with its bridge's number."""
+        return [(at, sampler) for at, bridge in enumerate(self.bridges) for sampler in bridge.samples]
+
     @property
     def asks_for_own(self) -> bool:
         """Tell whether a bridge's rules ask for what is the sender's own."""
@@ -82,7 +110,7 @@ class Topology:
         beside = self.bridge_ports
         of_bridges = sum(len(own) + len(theirs) for own, theirs in zip(beside.logical, beside.ports, strict=True))
         of_extenders = sum(port.is_of_extender and bool(port.below) for port in self.ports)
-        return of_ports + of_bridges + of_extenders
+        return of_ports + of_bridges + of_extenders + len(self.bridges)
 
     def _next_number(self) -> int:
         self.n_logical_ports += 1

@@ -295,6 +295,10 @@ def note_received(nic, frame, first):
 def drop_frame(nic, now_fs, frame, template, reason, n_mirrored):
     """Drop a frame by decision; its room in the Tx buffer is free at once, or when its mirrored copies have left it."""
     ledger, n = nic.ledger, 1
+    if frame.is_wire and frame.journey == UNMEASURED:  # a copy that a bridge has mirrored
+        ledger.counts.mirrored_dropped += 1
+        ledger.counts.mirrored_drops[reason] += 1
+        return
     if nic.params.has_virtual_switch and frame.is_wire == 0:
         n = frames_of(nic, frame.template, frame.n_bytes)
         count_offered(ledger, template, n - 1)
@@ -331,6 +335,9 @@ def switch_frame(nic, now_fs, frame):
         n_copies = 0
     elif frame.is_wire and nic.params.has_virtual_switch == 0:
         note_received(nic, frame, first)
+        if frame.journey == UNMEASURED:  # a copy that a bridge has mirrored goes on as others
+            nic.ledger.counts.mirrored_made -= 1
+            n_copies, n_mirrored = 0, n_copies + n_mirrored
     n_all = n_copies + n_mirrored
     group, came_fs = NO_GROUP, 0
     if n_all > 1:

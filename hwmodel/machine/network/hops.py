@@ -10,7 +10,7 @@ from __future__ import annotations
 from hwmodel.compiled.compilation import inlined, kernel, out_of_line
 from hwmodel.compiled.far_tables import lengthened
 from hwmodel.forwarding.drop_reason import DropReason
-from hwmodel.forwarding.header_store import UNKNOWN, number_in, widened
+from hwmodel.forwarding.header_store import MIRRORED_BY_BRIDGE, UNKNOWN, number_in, widened
 from hwmodel.forwarding.ingress_rules import apply_access_lists, is_group
 from hwmodel.forwarding.octets import write_number
 from hwmodel.forwarding.outer_tag import (
@@ -26,7 +26,7 @@ from hwmodel.forwarding.outer_tag import (
 from hwmodel.forwarding.parse import TAG_OFFSET, TYPE_C_TAG, parse_header, read_behind
 from hwmodel.forwarding.port_set import UPLINK
 from hwmodel.machine.counts.flow_state import flow_of
-from hwmodel.machine.network.bridge_state import NOBODY, NOT_SOUGHT
+from hwmodel.machine.network.bridge_state import NOBODY, NOT_SOUGHT, OWN_PORTS
 from hwmodel.machine.network.interface_lists import list_for
 from hwmodel.machine.network.places import address_of, carries, comes_in, home_of, is_untagged
 from hwmodel.rules.switch_modes import TYPE_BYTES
@@ -79,7 +79,7 @@ def outside_kind_of(bridge, sender, target, octets, n_bytes):
     )
     if number == bridge.n_outside:
         bridge.n_outside += 1
-        bridge.outside_flow[number] = flow_of(bridge.ledger, sender, 0)
+        bridge.outside_flow[number] = UNKNOWN if target == MIRRORED_BY_BRIDGE else flow_of(bridge.ledger, sender, 0)
     return number
 
 
@@ -118,14 +118,14 @@ def template_at(bridge, nic, port, sender, target, octets, n_bytes):
 
 
 @kernel
-def beyond(bridge, servers, port_number, hop_number, octets, n_bytes):
+def beyond(bridge, servers, port_number, sender, target, octets, n_bytes):
     """Return the number that a header has at the other end of a port's wire."""
-    port, came = bridge.port[port_number], bridge.hop_header[hop_number]
+    port = bridge.port[port_number]
     if port.params.joined != NOBODY:
-        return hop_of(bridge, port.params.joined, came.sender, came.target, octets, n_bytes)
+        return hop_of(bridge, port.params.joined, sender, target, octets, n_bytes)
     if port.params.is_outside:
-        return outside_kind_of(bridge, came.sender, came.target, octets, n_bytes)
-    return template_at(bridge, servers[port.params.server], port, came.sender, came.target, octets, n_bytes)
+        return outside_kind_of(bridge, sender, target, octets, n_bytes)
+    return template_at(bridge, servers[port.params.server], port, sender, target, octets, n_bytes)
 
 
 @kernel
@@ -164,6 +164,8 @@ def look_inside(bridge, number):
         inside.priority, inside.dei = header.outer_pcp, header.outer_dei
     if not carries(bridge.vlans[inside.logical_port], inside.vlan):
         inside.reason = VLAN_MEMBER
+    elif came.port >= OWN_PORTS:
+        return  # the bridge's own are not asked
     elif header.destination >> RESERVED_BITS == RESERVED_BLOCK >> RESERVED_BITS:
         inside.reason = CONTROL_FRAME
     else:
@@ -185,9 +187,10 @@ def decide_hop(bridge, servers, number):
         return
     look_inside(bridge, number)
     hop.logical_port, hop.reason, hop.policer = inside.logical_port, inside.reason, inside.policer
-    if hop.reason in NOT_LEARNED:
+    if hop.reason in NOT_LEARNED or carries(bridge.unlearned[port.params.bridge], inside.vlan):
         return
-    hop.source = address_of(bridge, port.params.bridge, inside.header.source, inside.vlan)
+    if came.port < OWN_PORTS:
+        hop.source = address_of(bridge, port.params.bridge, inside.header.source, inside.vlan)
     if hop.reason != NO_REASON or is_group(inside.header.destination):
         return
     hop.target = address_of(bridge, port.params.bridge, inside.header.destination, inside.vlan)
@@ -327,13 +330,13 @@ def fill_way(bridge, servers, number, way):
     port = bridge.port[logical.params.port]
     if port.params.is_of_extender:
         way.delta_bytes = 0
-        way.template = beyond(bridge, servers, logical.params.port, number, came.octets, came.n_bytes)
+        way.template = beyond(bridge, servers, logical.params.port, came.sender, came.target, came.octets, came.n_bytes)
         return
     if bridge.inside.hop != number:
         look_inside(bridge, number)
     n_bytes = build(bridge, way, port)
     way.delta_bytes = n_bytes - came.n_bytes
-    way.template = beyond(bridge, servers, logical.params.port, number, bridge.made, n_bytes)
+    way.template = beyond(bridge, servers, logical.params.port, came.sender, came.target, bridge.made, n_bytes)
 
 
 @kernel

@@ -5,7 +5,7 @@ It includes the tables that bridges and extenders forward by: ports and VLANs, p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -15,20 +15,20 @@ import numpy.typing as npt
 from hwmodel.compiled.records import NEVER
 from hwmodel.config import queue_bytes, vms_of
 from hwmodel.config.bridge import OUTSIDE, Bridge, Extender, PolicyEntry
-from hwmodel.config.bridge_ports import LogicalPort, PhysicalPort
+from hwmodel.config.bridge_ports import ALL_VLANS, LogicalPort, PhysicalPort
 from hwmodel.config.guards import GUARDS
 from hwmodel.config.lookup import Network, own_ips
 from hwmodel.config.made_up import Connections
 from hwmodel.config.topology import Place, Topology
 from hwmodel.errors import InputError
-from hwmodel.forwarding.tables import VIDS
 from hwmodel.machine.network.bridge import HEADER_BYTES
-from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, NOBODY
+from hwmodel.machine.network.bridge_state import MAX_ADDRESSES, NOBODY, OWN_LOGICAL_PORTS, OWN_PORTS
 from hwmodel.machine.network.places import announce, enter_homes
 from hwmodel.machine.switch.switch_state import FIRST_GENERATION
 from hwmodel.rules.ethernet import FCS_BYTES
 from hwmodel.rules.switch_modes import MODES
 from hwmodel.simulation.fill.access_lists import bits_of, fill_access_lists, fill_ips
+from hwmodel.simulation.fill.bridge_mirrors import bits_of_vlans, fill_mirrors
 from hwmodel.simulation.fill.flow_control import fill_bridge_flow_control
 from hwmodel.simulation.fill.nic_state import Nic
 from hwmodel.simulation.fill.switch_tables import fill_bucket
@@ -44,7 +44,7 @@ def fill_bridges(array: np.ndarray, topology: Topology) -> None:
     """Set up all bridges, without any frame in them, in a fresh record given as an array of one."""
     record, bridges, ports = array[0], topology.bridges, topology.ports
     record.clock.next_at[:] = NEVER
-    record.first_free = NOBODY
+    record.first_free = record.watched.first = record.watched.last = NOBODY
     record.params.n_ports, record.params.n_logical_ports = len(ports), topology.n_logical_ports
     record.params.n_outer_ports = sum(port.joined is None for port in ports)
     boxes: list[Bridge | Extender] = [*bridges, *(one for bridge in bridges for one in bridge.extenders.values())]
@@ -172,6 +172,19 @@ def fill_tables(bridges: npt.NDArray[Any], topology: Topology) -> None:
             below = (one.number for one in topology.ports if one.is_of_extender and one.below and one.box == port.box)
             box.first_port, box.n_ports = lists.add(below)
     _fill_rules(record, topology)
+    for at in range(len(topology.bridges)):
+        _fill_own_port(record, at, lists)
+    fill_mirrors(record, topology)
+
+
+def _fill_own_port(record: BridgeRecord, at: int, lists: _Lists) -> None:
+    """Set up the port by which what a bridge makes itself comes in, in any VLAN."""
+    number, logical = OWN_PORTS + at, OWN_LOGICAL_PORTS + at
+    port = record.port[number].params
+    port.root, port.bridge, port.box, port.joined, port.server = number, at, at, NOBODY, NOBODY
+    port.first_logical, port.n_logical = lists.add([logical])
+    record.logical_port[logical].params.port, record.logical_port[logical].params.interface = number, NOBODY
+    record.vlans[logical].members[:] = bits_of_vlans(ALL_VLANS)
 
 
 class _Lists:
@@ -198,13 +211,7 @@ def _fill_logical(record: BridgeRecord, logical: LogicalPort) -> None:
     if logical.wire_vlan is not None:
         entry.wire_vlan, entry.inner_vlan = logical.wire_vlan, next(iter(logical.vlans))
     entry.server, entry.adapter_port, entry.station = logical.server or 0, logical.adapter_port, logical.station
-    vlans.members[:], vlans.untagged[:] = _bits_of(logical.vlans), _bits_of(logical.untagged)
-
-
-def _bits_of(vlans: Collection[int]) -> Any:
-    is_in = np.zeros(VIDS, bool)
-    is_in[list(vlans)] = True
-    return np.packbits(is_in, bitorder="little").view("<u4").astype(np.int64)
+    vlans.members[:], vlans.untagged[:] = bits_of_vlans(logical.vlans), bits_of_vlans(logical.untagged)
 
 
 def _fill_port(record: BridgeRecord, port: PhysicalPort, topology: Topology, lists: _Lists) -> None:

@@ -227,7 +227,7 @@ def places(region: Region, record: np.dtype[Any]) -> tuple[Ints, Ints]:
 
 
 WIRE_RATE = ("fs_per_byte_num", "fs_per_byte_den")
-OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan", "guards")
+OF_LOGICAL_PORT = ("is_hairpin", "native_vlan", "wire_vlan", "inner_vlan", "guards", "watched_in", "watched_out")
 _TABLES = ("port", "switch", "tables")
 RULES = ("n_acl_entries", "acl", "reads_packets", "packet_rule", "n_mirrors", "mirror")
 IPS = ("own_ip",)
@@ -294,6 +294,9 @@ OF_BRIDGE = (
     Region(("logical_port", "params"), OF_LOGICAL_PORT, TABLE, "n_logical_ports"),
     Region(("vlans",), (), TABLE, "n_logical_ports"),
     Region(("rules",), (), TABLE),
+    Region(("params",), ("n_mirrors",), TABLE),
+    Region(("mirror", "params"), (), TABLE),
+    Region(("unlearned",), (), TABLE),
     Region(("home",), (), TABLE),
     Region(("policer", "params"), (), POLICER),
 )

@@ -30,6 +30,7 @@ from hwmodel.simulation.fill.adapter_headers import (
     make_room,
     numbers_at,
 )
+from hwmodel.simulation.fill.bridge_mirrors import fill_samplers
 from hwmodel.simulation.fill.bridge_state import (
     check_addresses,
     enter_places,
@@ -160,6 +161,7 @@ def build_bridges(config: Config, stations: Stations, least_bytes: int, seed: in
     bridges = zeros(1, BRIDGE)
     fill_bridges(bridges, topology)
     _fill_box_clocks(bridges[0], config, ports, seed)
+    fill_samplers(bridges[0], topology, seed)
     fill_crossings(bridges[0], least_bytes)
     enter_places(bridges, topology)
     return bridges, topology
